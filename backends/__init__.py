@@ -1,0 +1,5 @@
+"""Simulators behind `neurorl.backends.base.Backend`, one package each. Installs as
+``neurorl.backends``."""
+
+if __name__ != "neurorl.backends":
+    raise ImportError(f"import this folder as 'neurorl.backends', not {__name__!r}")

@@ -1,0 +1,75 @@
+"""The papers' network: many actors, each with one module of hidden units for every action."""
+
+from __future__ import annotations
+
+from neurorl.description import (
+    Network,
+    Neuron,
+    Node,
+    Plasticity,
+    Population,
+    Projection,
+    Source,
+    Uniform,
+)
+
+__all__ = ["actor_network"]
+
+
+def actor_network(
+    n_inputs: int,
+    n_actions: int,
+    *,
+    neuron: Neuron,
+    actors: int = 10,
+    hidden: int = 8,
+    signed: bool = False,
+    trace_tau: float = 0.0,
+    initial_hidden: float = 0.2,
+    initial_output: float = 0.02,
+    bound: float = 1.0,
+    dt: float = 1e-3,
+) -> Network:
+    """``actors x n_actions`` modules, each ``n_inputs -> hidden -> 1``, every synapse plastic.
+
+    Nodes: source ``input``, source ``bias`` of one channel (let it spike in every step),
+    populations ``hidden`` (``actors * n_actions * hidden`` neurons, a module's together, modules
+    by actor then action) and ``output`` (``actors * n_actions``). ``hidden=0`` leaves the hidden
+    layer out. Projections: ``input_hidden``, ``bias_hidden``, ``hidden_output``, ``bias_output``,
+    or ``input_output``, ``bias_output`` without a hidden layer.
+
+    signed: hidden units transmit +-1, as in the papers. trace_tau: of every synapse, s.
+    initial_hidden, initial_output: half-ranges of the uniform initial weights of each layer
+    (biases of the output start at 0). bound: largest weight.
+    Source: arXiv:2005.05941, arXiv:1910.06489 (populations of actors, one module per action).
+    """
+    modules = actors * n_actions
+    plasticity = Plasticity(trace_tau, -bound, bound)
+    nodes: list[Node] = [Source("input", n_inputs), Source("bias", 1)]
+    projections: list[Projection] = []
+
+    def connect(pre: str, post: str, spread: float, blocks: int = 1, signed: bool = False) -> None:
+        weights = Uniform(-spread, spread) if spread else 0.0
+        projections.append(
+            Projection(
+                f"{pre}_{post}",
+                pre,
+                post,
+                weights,
+                blocks=blocks,
+                signed=signed,
+                plasticity=plasticity,
+            )
+        )
+
+    if hidden:
+        nodes.append(Population("hidden", modules * hidden, neuron))
+        connect("input", "hidden", initial_hidden)
+        connect("bias", "hidden", initial_hidden)
+    nodes.append(Population("output", modules, neuron))
+    if hidden:
+        connect("hidden", "output", initial_output, blocks=modules, signed=signed)
+    else:
+        connect("input", "output", initial_output)
+    connect("bias", "output", 0.0)
+    return Network(tuple(nodes), tuple(projections), dt)

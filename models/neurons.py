@@ -1,0 +1,147 @@
+"""Neuron models. Each is a frozen set of parameters that reduces to one `Dynamics`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from neurorl.described import FloatArray, frozen_array
+from neurorl.description import Dynamics, Neuron
+from neurorl.errors import DescriptionError, say
+
+__all__ = ["GLM", "LIF", "CubaLIF"]
+
+
+@dataclass(frozen=True, eq=False)
+class CubaLIF(Neuron):
+    """Leaky integrate-and-fire neuron with a current that decays (current-based synapse).
+
+    ``u <- exp(-dt/tau_syn) u + q``, ``v <- exp(-dt/tau_mem) v + u + bias``; spike where
+    ``v + noise L > threshold``, L standard logistic (escape noise), then v = 0.
+
+    tau_syn, tau_mem: seconds, >= 0; 0 forgets within the step. threshold, bias: membrane units.
+    noise: width of the escape noise, membrane units, >= 0; 0 is a hard threshold.
+    refractory: seconds after a spike in which v stays 0, rounded to steps.
+    Each is a number or an array of shape ``(size,)``.
+    """
+
+    tau_syn: Any = 5e-3
+    tau_mem: Any = 20e-3
+    threshold: Any = 1.0
+    bias: Any = 0.0
+    noise: Any = 0.0
+    refractory: Any = 0.0
+
+    def __post_init__(self) -> None:
+        _check_parameters(self)
+
+    def dynamics(self, size: int, dt: float) -> Dynamics:
+        return _dynamics(
+            self,
+            size,
+            dt,
+            tau_syn=self.tau_syn,
+            tau_mem=self.tau_mem,
+            threshold=self.threshold,
+            bias=self.bias,
+            noise=self.noise,
+            refractory=self.refractory,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class LIF(Neuron):
+    """Leaky integrate-and-fire neuron whose input acts for one step (delta synapse).
+
+    ``v <- exp(-dt/tau_mem) v + q + bias``; the rest as in `CubaLIF`, of which it is the case
+    tau_syn = 0.
+    """
+
+    tau_mem: Any = 20e-3
+    threshold: Any = 1.0
+    bias: Any = 0.0
+    noise: Any = 0.0
+    refractory: Any = 0.0
+
+    def __post_init__(self) -> None:
+        _check_parameters(self)
+
+    def dynamics(self, size: int, dt: float) -> Dynamics:
+        return _dynamics(
+            self,
+            size,
+            dt,
+            tau_mem=self.tau_mem,
+            threshold=self.threshold,
+            bias=self.bias,
+            noise=self.noise,
+            refractory=self.refractory,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class GLM(Neuron):
+    """The papers' stochastic unit, memoryless: P(spike) = sigmoid(2 u), ``u = q + bias``.
+
+    The case tau_syn = tau_mem = 0, threshold 0, noise 1/2 of `CubaLIF`. Source: the unit of
+    arXiv:1910.06489 and 2005.05941 with values +-1; see `Projection.signed`.
+    """
+
+    bias: Any = 0.0
+
+    def __post_init__(self) -> None:
+        _check_parameters(self)
+
+    def dynamics(self, size: int, dt: float) -> Dynamics:
+        return _dynamics(self, size, dt, bias=self.bias, noise=0.5)
+
+
+def _check_parameters(neuron: Neuron) -> None:
+    """Make every field a float or a read-only 1-D array, in range; raise DescriptionError."""
+    for field in fields(neuron):  # type: ignore[arg-type]
+        where = f"{type(neuron).__name__}.{field.name}"
+        value = frozen_array(where, getattr(neuron, field.name), None)
+        if value.ndim > 1:
+            raise DescriptionError(say(where, "more than one dimension", got=value.shape))
+        if field.name not in ("threshold", "bias") and value.min() < 0:
+            raise DescriptionError(
+                say(where, "must not be negative", got=f"{value.min():g}", limit=">= 0")
+            )
+        object.__setattr__(neuron, field.name, value if value.ndim else float(value))
+
+
+def _dynamics(
+    neuron: Neuron,
+    size: int,
+    dt: float,
+    *,
+    tau_syn: Any = 0.0,
+    tau_mem: Any = 0.0,
+    threshold: Any = 0.0,
+    bias: Any = 0.0,
+    noise: Any = 0.0,
+    refractory: Any = 0.0,
+) -> Dynamics:
+    def spread(name: str, value: Any) -> FloatArray:
+        array = np.asarray(value, dtype=np.float64)
+        if array.ndim and array.shape != (size,):
+            where = f"{type(neuron).__name__}.{name}"
+            raise DescriptionError(say(where, "wrong shape", got=array.shape, limit=(size,)))
+        return np.broadcast_to(array, (size,)).copy()
+
+    return Dynamics(
+        current_decay=_decay(spread("tau_syn", tau_syn), dt),
+        membrane_decay=_decay(spread("tau_mem", tau_mem), dt),
+        threshold=spread("threshold", threshold),
+        bias=spread("bias", bias),
+        noise_width=spread("noise", noise),
+        refractory_steps=np.rint(spread("refractory", refractory) / dt).astype(np.int64),
+    )
+
+
+def _decay(tau: FloatArray, dt: float) -> FloatArray:
+    """exp(-dt/tau), and 0 for tau = 0, rounded so that every C library gives the same bits."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.rint(np.exp(-dt / tau) * 2.0**48) * 2.0**-48, dtype=np.float64)

@@ -1,0 +1,186 @@
+"""The two arithmetics that a network can run in, and the rounding of weights in each.
+
+``float``: float64 membranes. Weights are held on a grid of 2**-32 of the postsynaptic membrane's
+scale, so every sum of weights is exact in float64 and no order of summation (BLAS, a queue of
+spikes, a loop) can change a bit: simulators agree because there is nothing to disagree about.
+
+``loihi``: the chip's integers, from `neurorl.quantiser`.
+"""
+
+from __future__ import annotations
+
+import abc
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl import quantiser
+from neurorl.described import FloatArray
+from neurorl.description import Network, Population, Uniform
+from neurorl.errors import ArgumentError, DescriptionError, say, unknown
+from neurorl.random import Stream, uniforms
+
+__all__ = [
+    "Arithmetic",
+    "ArithmeticName",
+    "ChipArithmetic",
+    "FloatArithmetic",
+    "initial_weights",
+    "make_arithmetic",
+]
+
+ArithmeticName = Literal["float", "loihi"]
+
+GRID_BITS = 32
+_SUM_BITS = 20  # 52 bits of mantissa less GRID_BITS
+
+
+class Arithmetic(abc.ABC):
+    """How the weights of one network are rounded, and what a spike then transmits."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+
+    @abc.abstractmethod
+    def round(self, name: str, weights: FloatArray) -> FloatArray:
+        """The weights in force, in the description's units. Same shape."""
+
+    @abc.abstractmethod
+    def transmitted(self, name: str, rounded: FloatArray) -> npt.NDArray[np.generic]:
+        """What one spike adds to ``q``: 2w for signed projections; chip integers in ``loihi``."""
+
+    @abc.abstractmethod
+    def bias(self, population: str, rounded: dict[str, FloatArray]) -> npt.NDArray[np.generic]:
+        """The bias of a population with the -sum(w) of its signed projections, shape ``(size,)``.
+
+        rounded: weights in force of every projection.
+        """
+
+    def check(self, name: str, weights: npt.ArrayLike) -> FloatArray:
+        """*weights* as a float64 array; raises ArgumentError for a wrong shape or a number too big."""
+        where = f"weights of {name!r}"
+        try:
+            array = np.asarray(weights, dtype=np.float64)
+        except (TypeError, ValueError) as exc:
+            raise ArgumentError(say(where, "not an array of numbers")) from exc
+        shape = self.network.weight_shape(name)
+        if array.shape != shape:
+            raise ArgumentError(say(where, "wrong shape", got=array.shape, limit=shape))
+        if not np.isfinite(array).all():
+            raise ArgumentError(say(where, "not finite", got=array[~np.isfinite(array)][0]))
+        return array
+
+    def masked(self, name: str, weights: FloatArray) -> FloatArray:
+        """*weights*, 0 where the projection has no synapse."""
+        mask = self.network.projection(name).mask
+        return weights if mask is None else np.where(mask, weights, 0.0)
+
+    def signed_into(self, population: str) -> list[str]:
+        """Names of the signed projections into a population."""
+        return [p.name for p in self.network.projections if p.signed and p.post == population]
+
+
+class FloatArithmetic(Arithmetic):
+    """float64, weights on a grid fine enough for learning and coarse enough for exact sums."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__(network)
+        self._grid = {
+            p.name: 2.0**-GRID_BITS * _scale(network.node(p.post), network.dt)
+            for p in network.projections
+        }
+        self._fan_in = {
+            p.name: sum(network.node(r.pre).size for r in network.projections if r.post == p.post)
+            for p in network.projections
+        }
+
+    def check(self, name: str, weights: npt.ArrayLike) -> FloatArray:
+        array = super().check(name, weights)
+        limit = self._grid[name] * 2.0 ** (GRID_BITS + _SUM_BITS - 1) / self._fan_in[name]
+        largest = float(np.abs(array).max())
+        if largest > limit:
+            raise ArgumentError(
+                say(f"weights of {name!r}", "too large", got=f"{largest:g}", limit=f"{limit:g}")
+            )
+        return array
+
+    def round(self, name: str, weights: FloatArray) -> FloatArray:
+        grid = self._grid[name]
+        rounded = np.multiply(weights, 1.0 / grid)
+        np.rint(rounded, out=rounded)
+        rounded *= grid
+        return rounded
+
+    def transmitted(self, name: str, rounded: FloatArray) -> npt.NDArray[np.generic]:
+        return 2.0 * rounded if self.network.projection(name).signed else rounded
+
+    def bias(self, population: str, rounded: dict[str, FloatArray]) -> npt.NDArray[np.generic]:
+        node = self.network.node(population)
+        assert isinstance(node, Population)
+        bias = node.neuron.dynamics(node.size, self.network.dt).bias
+        for name in self.signed_into(population):
+            bias = bias - rounded[name].sum(axis=-2).ravel()
+        return bias
+
+
+class ChipArithmetic(Arithmetic):
+    """Loihi's integers; `chip` holds those of the neurons."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__(network)
+        self.chip = quantiser.quantise(network)
+
+    def mantissa(self, name: str, weights: FloatArray) -> npt.NDArray[np.int32]:
+        """The mantissas that the chip stores."""
+        return quantiser.weight_integers(self.chip.projections[name], weights)
+
+    def round(self, name: str, weights: FloatArray) -> FloatArray:
+        projection = self.chip.projections[name]
+        return quantiser.weight_integers(projection, weights) * projection.unit
+
+    def transmitted(self, name: str, rounded: FloatArray) -> npt.NDArray[np.generic]:
+        shift = 2.0 ** (6 + self.chip.projections[name].exponent)
+        return np.asarray(self.mantissa(name, rounded) * shift, dtype=np.int64)
+
+    def bias(self, population: str, rounded: dict[str, FloatArray]) -> npt.NDArray[np.generic]:
+        bias = self.chip.populations[population].bias
+        signed = self.signed_into(population)
+        if not signed:
+            return bias
+        for name in signed:
+            mantissa = self.mantissa(name, rounded[name])
+            bias = bias + quantiser.signed_offset(self.chip.projections[name], mantissa)
+        return quantiser.bias_integers(bias)
+
+
+def make_arithmetic(name: str, network: Network) -> Arithmetic:
+    """The arithmetic of this name. Raises UnknownNameError, or UnsupportedError (no integer fits)."""
+    if name == "float":
+        return FloatArithmetic(network)
+    if name == "loihi":
+        return ChipArithmetic(network)
+    raise unknown("arithmetic", name, get_args(ArithmeticName))
+
+
+def initial_weights(network: Network, name: str, seed: int) -> FloatArray:
+    """A projection's weights before learning: as given, or drawn by *seed* (0 where masked)."""
+    projection = network.projection(name)
+    shape = network.weight_shape(name)
+    if isinstance(projection.weights, Uniform):
+        k = network.projections.index(projection)
+        drawn = uniforms(seed, Stream.WEIGHTS + k, int(np.prod(shape)), 0).reshape(shape)
+        low, high = projection.weights.low, projection.weights.high
+        weights = low + (high - low) * drawn
+    else:
+        weights = np.broadcast_to(projection.weights, shape).copy()
+    return weights if projection.mask is None else np.where(projection.mask, weights, 0.0)
+
+
+def _scale(node: object, dt: float) -> float:
+    """A power of two near the membrane's scale (threshold or noise), 1 if both are 0."""
+    if not isinstance(node, Population):
+        raise DescriptionError(say("arithmetic", "a projection must end in a population"))
+    dynamics = node.neuron.dynamics(node.size, dt)
+    size = max(float(np.abs(dynamics.threshold).max()), float(dynamics.noise_width.max()))
+    return 2.0 ** np.ceil(np.log2(size)) if size > 0 else 1.0

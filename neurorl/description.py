@@ -1,0 +1,309 @@
+"""What a spiking network is: sources, populations of neurons, and projections between them.
+
+Nothing here simulates. All numbers are in SI units (seconds) or in the units of the neuron's
+membrane variable, which is dimensionless.
+
+**Order inside a step of length** ``dt``, the same on every backend: spikes of earlier steps arrive
+-> current -> membrane -> refractory -> spike -> reset. Every projection takes at least one step, so
+a network of L layers needs a window of at least L + 1 steps to answer.
+"""
+
+from __future__ import annotations
+
+import abc
+import functools
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.described import Described, FloatArray, frozen_array, number, positive
+from neurorl.errors import DescriptionError, say, unknown
+
+__all__ = [
+    "Dynamics",
+    "Network",
+    "Neuron",
+    "Node",
+    "Plasticity",
+    "Population",
+    "Projection",
+    "Source",
+    "Uniform",
+]
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
+
+
+@dataclass(frozen=True, eq=False)
+class Dynamics:
+    """The one update that every neuron model reduces to; arrays of shape ``(size,)``.
+
+    With input ``q`` (the sum of weights of arriving spikes), per step::
+
+        u <- current_decay * u + q
+        v <- membrane_decay * v + u + bias          (v <- 0 in a dead step)
+        spike if v + noise_width * L > threshold    (L standard logistic; never in a dead step)
+        v <- 0 and refractory_steps dead steps after a spike
+
+    so that P(spike) = sigmoid((v - threshold) / noise_width), or a hard threshold for width 0.
+    """
+
+    current_decay: FloatArray
+    membrane_decay: FloatArray
+    threshold: FloatArray
+    bias: FloatArray
+    noise_width: FloatArray
+    refractory_steps: npt.NDArray[np.int64]
+
+
+class Neuron(Described, abc.ABC):
+    """A neuron model: parameters, and the `Dynamics` they mean. See `neurorl.models.neurons`."""
+
+    @abc.abstractmethod
+    def dynamics(self, size: int, dt: float) -> Dynamics:
+        """The update of *size* neurons for steps of *dt* seconds."""
+
+
+@dataclass(frozen=True, eq=False)
+class Source(Described):
+    """A population of input spikes, given from outside as a raster ``(steps, size)``.
+
+    size: number of channels, at least 1. name: unique in the network.
+    """
+
+    name: str
+    size: int
+
+    def __post_init__(self) -> None:
+        _check_name(self)
+        object.__setattr__(self, "size", positive(f"Source {self.name!r}.size", self.size))
+
+
+@dataclass(frozen=True, eq=False)
+class Population(Described):
+    """*size* neurons of one model.
+
+    neuron: the model; its parameters are numbers, or arrays of shape ``(size,)``.
+    Raises DescriptionError if they are of another shape or out of range.
+    """
+
+    name: str
+    size: int
+    neuron: Neuron
+
+    def __post_init__(self) -> None:
+        _check_name(self)
+        where = f"Population {self.name!r}"
+        object.__setattr__(self, "size", positive(f"{where}.size", self.size))
+        if not isinstance(self.neuron, Neuron):
+            raise DescriptionError(say(f"{where}.neuron", "not a neuron model", got=self.neuron))
+        try:
+            self.neuron.dynamics(self.size, 1e-3)
+        except DescriptionError as exc:
+            raise DescriptionError(f"{where}: {exc}") from exc
+
+
+Node = Source | Population
+
+
+@dataclass(frozen=True, eq=False)
+class Uniform(Described):
+    """Initial weights drawn evenly from [low, high), by the network's seed."""
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "low", number("Uniform.low", self.low))
+        object.__setattr__(self, "high", number("Uniform.high", self.high, low=self.low))
+
+
+@dataclass(frozen=True, eq=False)
+class Plasticity(Described):
+    """That a projection learns, and what its synapses remember.
+
+    trace_tau: time constant (s) of the presynaptic trace ``x <- exp(-dt/trace_tau) x + spike``,
+        fed by spikes as they arrive; 0 keeps only the spike of the step itself.
+    low, high: bounds of every weight; they also fix the resolution of chip arithmetic.
+    """
+
+    trace_tau: float = 0.0
+    low: float = -1.0
+    high: float = 1.0
+
+    def __post_init__(self) -> None:
+        number("Plasticity.trace_tau", self.trace_tau, low=0.0)
+        number("Plasticity.low", self.low)
+        if number("Plasticity.high", self.high) <= self.low:
+            raise DescriptionError(
+                say("Plasticity.high", "must exceed low", got=self.high, limit=f"> {self.low}")
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Projection(Described):
+    """Weighted connections from one node to a population.
+
+    weights: an array, a number for all, or `Uniform`. Shape ``(n_pre, n_post)``, or with
+        ``blocks`` > 1 ``(blocks, n_pre // blocks, n_post // blocks)``: equal blocks of consecutive
+        neurons, each all-to-all inside and unconnected to the others (the modules of an actor).
+    mask: booleans of the same shape; False where there is no synapse. None: all connected.
+    delay: seconds from a spike to its arrival, a whole number of steps; None is one step.
+    signed: units of the papers' kind: a silent presynaptic neuron transmits -w, a spike +w, in
+        every step (so: weights 2w, and bias - sum(w) for the postsynaptic neuron).
+    plasticity: None for fixed weights.
+    """
+
+    name: str
+    pre: str
+    post: str
+    weights: Any = 0.0
+    blocks: int = 1
+    mask: Any = None
+    delay: float | None = None
+    signed: bool = False
+    plasticity: Plasticity | None = None
+
+    def __post_init__(self) -> None:
+        _check_name(self)
+        where = f"Projection {self.name!r}"
+        object.__setattr__(self, "blocks", positive(f"{where}.blocks", self.blocks))
+        if self.delay is not None:
+            number(f"{where}.delay", self.delay, low=0.0)
+        if not isinstance(self.weights, Uniform):
+            weights = frozen_array(f"{where}.weights", self.weights, None)
+            object.__setattr__(self, "weights", weights)
+        if self.mask is not None:
+            mask = np.array(self.mask, dtype=bool)
+            mask.setflags(write=False)
+            object.__setattr__(self, "mask", mask)
+
+    def shape(self, n_pre: int, n_post: int) -> tuple[int, ...]:
+        """Shape of the weights between *n_pre* and *n_post* neurons."""
+        if self.blocks == 1:
+            return (n_pre, n_post)
+        return (self.blocks, n_pre // self.blocks, n_post // self.blocks)
+
+
+@dataclass(frozen=True, eq=False)
+class Network(Described):
+    """Nodes, the projections between them, and the length of a step.
+
+    dt: seconds. Raises DescriptionError for names used twice or missing, sizes that the blocks
+    don't divide, weights of the wrong shape, delays that are no whole number of steps.
+    """
+
+    nodes: tuple[Node, ...]
+    projections: tuple[Projection, ...] = ()
+    dt: float = 1e-3
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "nodes", tuple(self.nodes))
+        object.__setattr__(self, "projections", tuple(self.projections))
+        if number("Network.dt", self.dt) <= 0:
+            raise DescriptionError(say("Network.dt", "must be positive", got=self.dt, limit="> 0"))
+        names = [node.name for node in self.nodes] + [p.name for p in self.projections]
+        for name in names:
+            if names.count(name) > 1:
+                raise DescriptionError(say("Network", f"the name {name!r} is used twice"))
+        for projection in self.projections:
+            self._check_projection(projection)
+
+    @functools.cached_property
+    def _index(self) -> dict[str, int]:
+        return {node.name: k for k, node in enumerate(self.nodes)}
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The sources, in order."""
+        return tuple(node for node in self.nodes if isinstance(node, Source))
+
+    @property
+    def populations(self) -> tuple[Population, ...]:
+        """The populations, in order."""
+        return tuple(node for node in self.nodes if isinstance(node, Population))
+
+    def index(self, name: str) -> int:
+        """Position of a node; it is also the stream number of the node's random draws."""
+        if name not in self._index:
+            raise unknown("node", name, self._index)
+        return self._index[name]
+
+    def node(self, name: str) -> Node:
+        """The node of this name."""
+        return self.nodes[self.index(name)]
+
+    def projection(self, name: str) -> Projection:
+        """The projection of this name."""
+        for projection in self.projections:
+            if projection.name == name:
+                return projection
+        raise unknown("projection", name, [p.name for p in self.projections])
+
+    def weight_shape(self, name: str) -> tuple[int, ...]:
+        """Shape of a projection's weights."""
+        projection = self.projection(name)
+        return projection.shape(self.node(projection.pre).size, self.node(projection.post).size)
+
+    def delay_steps(self, name: str) -> int:
+        """Steps from a spike to its arrival, at least 1."""
+        delay = self.projection(name).delay
+        return 1 if delay is None else round(delay / self.dt)
+
+    def depth(self, name: str) -> int:
+        """Fewest steps from a source to this node: its first step that input can have reached."""
+        reached = {source.name: 0 for source in self.sources}
+        for _ in self.nodes:
+            for p in self.projections:
+                if p.pre in reached:
+                    steps = reached[p.pre] + self.delay_steps(p.name)
+                    reached[p.post] = min(steps, reached.get(p.post, steps))
+        return reached.get(name, 0)
+
+    def _check_projection(self, p: Projection) -> None:
+        where = f"Projection {p.name!r}"
+        for end, name in (("pre", p.pre), ("post", p.post)):
+            if name not in self._index:
+                raise DescriptionError(
+                    say(f"{where}.{end}", "no such node", got=repr(name), limit=list(self._index))
+                )
+        pre, post = self.node(p.pre), self.node(p.post)
+        if not isinstance(post, Population):
+            raise DescriptionError(say(f"{where}.post", "a source takes no input", got=p.post))
+        for node in (pre, post):
+            if node.size % p.blocks:
+                raise DescriptionError(
+                    say(f"{where}.blocks", f"must divide {node.name}'s size {node.size}", got=p.blocks)
+                )
+        shape = p.shape(pre.size, post.size)
+        if not isinstance(p.weights, Uniform) and p.weights.shape not in ((), shape):
+            raise DescriptionError(
+                say(f"{where}.weights", "wrong shape", got=p.weights.shape, limit=shape)
+            )
+        if p.mask is not None and p.mask.shape != shape:
+            raise DescriptionError(say(f"{where}.mask", "wrong shape", got=p.mask.shape, limit=shape))
+        if p.delay is not None:
+            steps = p.delay / self.dt
+            if round(steps) < 1 or abs(steps - round(steps)) > 1e-6:
+                raise DescriptionError(
+                    say(
+                        f"{where}.delay",
+                        "must be a whole number of steps",
+                        got=f"{p.delay:g} s",
+                        limit=f"{self.dt:g} s, {2 * self.dt:g} s, ...",
+                    )
+                )
+
+
+def _check_name(thing: Node | Projection) -> None:
+    if not isinstance(thing.name, str) or not _NAME.match(thing.name):
+        raise DescriptionError(
+            say(
+                f"{type(thing).__name__}.name",
+                "must be letters, digits and _, a letter first",
+                got=repr(thing.name),
+            )
+        )

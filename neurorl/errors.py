@@ -1,0 +1,80 @@
+"""Every exception that neurorl raises on purpose.
+
+    NeurorlError
+    ├── DescriptionError        (ValueError)           a network, neuron or agent described wrongly
+    ├── ArgumentError           (ValueError)           a bad argument to a call or on the command line
+    ├── UnknownNameError        (LookupError)          no backend, environment, model, ... of this name
+    ├── UnsupportedError        (NotImplementedError)  right in itself, but not on this backend
+    ├── BackendUnavailableError (ImportError)          the simulator is missing or broken
+    ├── BackendError            (RuntimeError)         the simulator failed while it ran
+    └── RunError                (ValueError)           a run directory that cannot be used
+
+Messages read *where: what, got, limit, remedy*; see `say`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "ArgumentError",
+    "BackendError",
+    "BackendUnavailableError",
+    "DescriptionError",
+    "NeurorlError",
+    "RunError",
+    "UnknownNameError",
+    "UnsupportedError",
+    "say",
+    "unknown",
+]
+
+
+class NeurorlError(Exception):
+    """Base of all errors of this package; the command line turns it into one line and status 2."""
+
+
+class DescriptionError(NeurorlError, ValueError):
+    """A description that contradicts itself or leaves the allowed range."""
+
+
+class ArgumentError(NeurorlError, ValueError):
+    """An argument of the wrong kind, shape or range."""
+
+
+class UnknownNameError(NeurorlError, LookupError):
+    """A name that nothing is registered under."""
+
+
+class UnsupportedError(NeurorlError, NotImplementedError):
+    """A valid request that this backend, or this version, can't serve."""
+
+
+class BackendUnavailableError(NeurorlError, ImportError):
+    """A simulator that is not installed, or that doesn't import."""
+
+
+class BackendError(NeurorlError, RuntimeError):
+    """A simulator that failed while it compiled or ran."""
+
+
+class RunError(NeurorlError, ValueError):
+    """A run directory that is missing, damaged, in the way, or of another run."""
+
+
+def say(
+    where: str, what: str, *, got: object = None, limit: object = None, remedy: str | None = None
+) -> str:
+    """One line *where: what (got ..., limit ...); remedy*."""
+    facts = [f"got {got}" if got is not None else "", f"limit {limit}" if limit is not None else ""]
+    shown = ", ".join(fact for fact in facts if fact)
+    return f"{where}: {what}" + (f" ({shown})" if shown else "") + (f"; {remedy}" if remedy else "")
+
+
+def unknown(kind: str, name: object, known: Iterable[str]) -> UnknownNameError:
+    """The error for a *name* that is none of the *known* ones, with the nearest of them."""
+    names = sorted(known)
+    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
+    remedy = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"
+    return UnknownNameError(say(kind, "unknown name", got=repr(name), remedy=remedy))

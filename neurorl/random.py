@@ -1,0 +1,122 @@
+"""The one random generator: counter-based, so there is no state to save and every backend agrees.
+
+Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"). The key is the
+seed; the counter is (neuron, step // 4, stream), and step % 4 picks one of the block's four words.
+The stream is the index of the population in its network; draws that belong to no population use
+the `Stream` numbers, from 2**31 up.
+"""
+
+from __future__ import annotations
+
+import enum
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "LOGISTIC_BITS",
+    "LOGISTIC_TABLE",
+    "NoiseRows",
+    "Stream",
+    "logistic",
+    "philox4x32",
+    "uniforms",
+    "words",
+]
+
+U32 = npt.NDArray[np.uint32]
+U64 = npt.NDArray[np.uint64]
+
+_MASK = np.uint64(0xFFFFFFFF)
+_HALF = np.uint64(32)
+_M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
+_W0, _W1 = 0x9E3779B9, 0xBB67AE85
+
+
+class Stream(enum.IntEnum):
+    """Streams of draws that belong to no population."""
+
+    ACTION = 0x80000000
+    ENCODER = 0x80000001
+    WEIGHTS = 0x80000100
+
+
+def philox4x32(
+    counter: tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike, npt.ArrayLike],
+    key: tuple[int, int],
+) -> tuple[U64, U64, U64, U64]:
+    """Ten rounds of Philox 4x32: four words (uint64 arrays below 2**32) for each counter.
+
+    counter: four words of 32 bits, broadcast together. key: two words of 32 bits.
+    """
+    c0, c1, c2, c3 = (np.asarray(c, dtype=np.uint64) for c in counter)
+    k0, k1 = key
+    for _ in range(10):
+        p0, p1 = c0 * _M0, c2 * _M1
+        c0, c2 = (p1 >> _HALF) ^ c1 ^ np.uint64(k0), (p0 >> _HALF) ^ c3 ^ np.uint64(k1)
+        c1, c3 = p1 & _MASK, p0 & _MASK
+        k0, k1 = (k0 + _W0) & 0xFFFFFFFF, (k1 + _W1) & 0xFFFFFFFF
+    return c0, c1, c2, c3
+
+
+def words(seed: int, stream: int, n: int, first_step: int, n_steps: int) -> U32:
+    """The 32-bit draws of *n* neurons in steps *first_step*...: shape ``(n_steps, n)``."""
+    low_block, high_block = first_step >> 2, (first_step + n_steps + 3) >> 2
+    blocks = np.arange(low_block, high_block, dtype=np.uint64)[:, None]
+    drawn = philox4x32(
+        (np.arange(n, dtype=np.uint64)[None, :], blocks & _MASK, blocks >> _HALF, stream),
+        (seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF),
+    )
+    rows = np.stack(drawn, axis=1).astype(np.uint32).reshape(-1, n)
+    start = first_step - 4 * low_block
+    return rows[start : start + n_steps]
+
+
+def uniforms(seed: int, stream: int, n: int, step: int) -> npt.NDArray[np.float64]:
+    """*n* numbers in (0, 1): (word + 1/2) / 2**32 of one step."""
+    return (words(seed, stream, n, step, 1)[0] + 0.5) * 2.0**-32
+
+
+LOGISTIC_BITS = 14
+
+
+def _logistic_table() -> npt.NDArray[np.float64]:
+    p = (np.arange(2**LOGISTIC_BITS) + 0.5) / 2**LOGISTIC_BITS
+    # Rounded, so that a logarithm that differs in its last bit gives the same table.
+    table = np.rint(np.log(p / (1 - p)) * 2.0**40) * 2.0**-40
+    table.setflags(write=False)
+    return table
+
+
+LOGISTIC_TABLE = _logistic_table()
+"""Quantiles of the standard logistic distribution at the middles of 2**14 equal parts.
+
+A draw is the entry at the word's upper 14 bits, so P(L > x) differs from sigmoid(-x) by at most
+2**-15, and no simulator needs a logarithm that agrees with another's in the last bit.
+"""
+
+
+def logistic(drawn: U32) -> npt.NDArray[np.float64]:
+    """Standard logistic draws, one for each word."""
+    return LOGISTIC_TABLE[drawn >> np.uint32(32 - LOGISTIC_BITS)]
+
+
+class NoiseRows:
+    """Logistic draws of one population, a row a step, made in chunks ahead of use.
+
+    seed, stream: as in `words`. n: neurons. A pure function of the step, whatever was asked before.
+    """
+
+    def __init__(self, seed: int, stream: int, n: int, chunk: int = 256) -> None:
+        self._args = (seed, stream, n)
+        self._chunk = chunk
+        self._number = -1
+        self._rows = np.empty((0, n))
+
+    def __call__(self, step: int) -> npt.NDArray[np.float64]:
+        """The draws of one step, shape ``(n,)``."""
+        number, row = divmod(step, self._chunk)
+        if number != self._number:
+            self._rows = logistic(words(*self._args, number * self._chunk, self._chunk))
+            self._number = number
+        return self._rows[row]

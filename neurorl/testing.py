@@ -1,0 +1,137 @@
+"""Networks and rasters to try a backend on: one small network for each feature of a description."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.description import Network, Plasticity, Population, Projection, Source, Uniform
+from neurorl.models import GLM, LIF, CubaLIF, actor_network
+
+__all__ = ["FEATURES", "rasters", "same_state"]
+
+_DT = 1e-3
+
+
+def _chain(neuron: object, **projection: object) -> Network:
+    """A source of 6, 12 neurons of the model, and 3 more."""
+    middle = Population("middle", 12, neuron)  # type: ignore[arg-type]
+    last = Population("last", 3, neuron)  # type: ignore[arg-type]
+    return Network(
+        (Source("input", 6), middle, last),
+        (
+            Projection("first", "input", "middle", Uniform(-0.4, 1.0), **projection),  # type: ignore[arg-type]
+            Projection("second", "middle", "last", Uniform(-0.2, 0.6), **projection),  # type: ignore[arg-type]
+        ),
+        _DT,
+    )
+
+
+def _mixed_parameters() -> Network:
+    k = np.arange(8)
+    neuron = CubaLIF(
+        tau_syn=1e-3 * k,
+        tau_mem=2e-3 * (1 + k),
+        threshold=0.4 + 0.1 * k,
+        bias=0.05 * (k - 2),
+        noise=0.05 * (k % 3),
+        refractory=_DT * (k % 4),
+    )
+    return Network(
+        (Source("input", 5), Population("cells", 8, neuron)),
+        (Projection("drive", "input", "cells", Uniform(-0.5, 1.0)),),
+        _DT,
+    )
+
+
+def _recurrent() -> Network:
+    cells = Population("cells", 10, CubaLIF(2e-3, 10e-3, 0.6, 0.0, 0.1))
+    return Network(
+        (Source("input", 4), cells),
+        (
+            Projection("drive", "input", "cells", Uniform(0.0, 1.0)),
+            Projection("loop", "cells", "cells", Uniform(-0.5, 0.5)),
+        ),
+        _DT,
+    )
+
+
+def _sparse() -> Network:
+    mask = (np.arange(6 * 9).reshape(6, 9) * 7) % 5 < 2
+    return Network(
+        (Source("input", 6), Population("cells", 9, LIF(5e-3, 0.5))),
+        (Projection("drive", "input", "cells", Uniform(-0.2, 1.0), mask=mask),),
+        _DT,
+    )
+
+
+def _two_sources() -> Network:
+    return Network(
+        (Source("left", 3), Source("right", 4), Population("cells", 6, LIF(8e-3, 0.7, noise=0.1))),
+        (
+            Projection("from_left", "left", "cells", Uniform(-1.0, 1.0)),
+            Projection("from_right", "right", "cells", 0.3),
+        ),
+        _DT,
+    )
+
+
+def _plastic() -> Network:
+    plastic = Plasticity(trace_tau=5e-3, low=-1.0, high=1.0)
+    return Network(
+        (Source("input", 6), Population("cells", 8, CubaLIF(1.5e-3, 4.5e-3, 0.5, 0.0, 0.5))),
+        (Projection("drive", "input", "cells", Uniform(-0.2, 0.2), plasticity=plastic),),
+        _DT,
+    )
+
+
+def _mixed_delays() -> Network:
+    return Network(
+        (Source("input", 5), Population("middle", 8, LIF(6e-3, 0.6)), Population("last", 4, LIF())),
+        (
+            Projection("near", "input", "middle", Uniform(0.0, 0.8)),
+            Projection("far", "input", "last", Uniform(0.0, 0.8), delay=4e-3),
+            Projection("next", "middle", "last", Uniform(-0.2, 0.8), delay=2e-3),
+        ),
+        _DT,
+    )
+
+
+FEATURES: dict[str, Callable[[], Network]] = {
+    "LIF": lambda: _chain(LIF(10e-3, 0.8)),
+    "CUBA-LIF": lambda: _chain(CubaLIF(3e-3, 12e-3, 0.9, 0.02)),
+    "escape noise": lambda: _chain(CubaLIF(1.5e-3, 4.5e-3, 0.5, 0.0, 0.5)),
+    "stochastic GLM unit": lambda: _chain(GLM(bias=-0.3)),
+    "refractory period": lambda: _chain(CubaLIF(3e-3, 12e-3, 0.4, 0.0, 0.2, refractory=3e-3)),
+    "parameters per neuron": _mixed_parameters,
+    "several sources": _two_sources,
+    "recurrent projection": _recurrent,
+    "sparse projection (mask)": _sparse,
+    "modules (blocks)": lambda: actor_network(
+        5, 3, neuron=CubaLIF(1.5e-3, 4.5e-3, 0.5, 0.0, 0.5), actors=2, hidden=4
+    ),
+    "signed units (+-1)": lambda: actor_network(
+        5, 2, neuron=GLM(), actors=2, hidden=3, signed=True, initial_output=0.5
+    ),
+    "weights written between windows": _plastic,
+    "delays of several steps": _mixed_delays,
+}
+"""Feature of a description -> the network that shows it."""
+
+
+def rasters(
+    network: Network, n_steps: int, seed: int, probability: float = 0.25
+) -> dict[str, npt.NDArray[np.bool_]]:
+    """Random input spikes for every source of *network*, shape ``(n_steps, size)`` each."""
+    rng = np.random.default_rng(seed)
+    return {s.name: rng.random((n_steps, s.size)) < probability for s in network.sources}
+
+
+def same_state(
+    a: dict[str, npt.NDArray[np.generic]], b: dict[str, npt.NDArray[np.generic]]
+) -> list[str]:
+    """Keys in which two states differ, in any bit of any value (0.0 and -0.0 count as equal)."""
+    keys = sorted(set(a) | set(b))
+    return [k for k in keys if k not in a or k not in b or not np.array_equal(a[k], b[k])]

@@ -1,0 +1,286 @@
+"""What every backend promises. A feature that a backend lacks must be refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from neurorl.backend import load
+from neurorl.description import Network, Population, Projection, Source
+from neurorl.errors import ArgumentError, BackendError, UnknownNameError, UnsupportedError
+from neurorl.models import LIF
+from neurorl.testing import FEATURES, rasters, same_state
+
+WINDOWS = (7, 1, 12, 5)
+
+
+def run(backend: Any, network: Network, seed: int = 0, rewrite: bool = False) -> list[Any]:
+    """Rasters and state of several windows, the weights rewritten between them if asked."""
+    seen = []
+    rng = np.random.default_rng(seed + 1)
+    for k, n_steps in enumerate(WINDOWS):
+        seen.append((backend.step(rasters(network, n_steps, seed + k), n_steps), backend.state()))
+        for projection in network.projections if rewrite else ():
+            shape = network.weight_shape(projection.name)
+            backend.set_weights(projection.name, rng.uniform(-0.9, 0.9, shape))
+    return seen
+
+
+def assert_same(a: list[Any], b: list[Any]) -> None:
+    for k, ((rasters_a, state_a), (rasters_b, state_b)) in enumerate(zip(a, b, strict=True)):
+        for name in rasters_a:
+            assert np.array_equal(rasters_a[name], rasters_b[name]), f"window {k}: rasters of {name}"
+        assert same_state(state_a, state_b) == [], f"window {k}"
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_equals_the_reference(
+    feature: str, case: Any, record_feature: Callable[[str, str], None]
+) -> None:
+    network = FEATURES[feature]()
+    if not load_or_refuse(case, network, record_feature, feature):
+        return
+    rewrite = feature == "weights written between windows"
+    for seed in (0, 2**40 + 1):
+        with case.make(network, seed=seed) as backend:
+            with load("reference", network, arithmetic=case.arithmetic, seed=seed) as reference:
+                expected = run(reference, network, rewrite=rewrite)
+            seen = run(backend, network, rewrite=rewrite)
+        assert any(raster.any() for window, _ in expected for raster in window.values())
+        assert_same(seen, expected)
+    record_feature(feature, "exact")
+
+
+def load_or_refuse(case: Any, network: Network, record: Any, feature: str) -> bool:
+    """Whether the backend runs this network; if not, that its error names the projection."""
+    if not case.make(FEATURES["LIF"]()).problems(network, case.arithmetic):
+        return True
+    with pytest.raises(UnsupportedError, match=r"'\w+'"):
+        case.make(network)
+    record(feature, "refused")
+    return False
+
+
+@pytest.mark.parametrize("feature", ["escape noise", "recurrent projection", "refractory period"])
+def test_two_steps_equal_one_of_both_lengths(feature: str, case: Any) -> None:
+    network = FEATURES[feature]()
+    inputs = rasters(network, 20, 3)
+    with case.make(network) as whole, case.make(network) as parts:
+        expected = whole.step(inputs, 20)
+        first = parts.step({k: v[:13] for k, v in inputs.items()}, 13)
+        second = parts.step({k: v[13:] for k, v in inputs.items()}, 7)
+        for name in expected:
+            assert np.array_equal(expected[name], np.vstack([first[name], second[name]]))
+        assert same_state(whole.state(), parts.state()) == []
+
+
+def test_reset_silences_but_keeps_weights_and_time(case: Any) -> None:
+    network = FEATURES["refractory period"]()
+    with case.make(network) as backend:
+        backend.set_weights("first", np.full((6, 12), 0.5))
+        backend.step(rasters(network, 9, 0, 0.8), 9)
+        weights = backend.weights("first")
+        backend.reset()
+        state = backend.state()
+        assert backend.t == 9
+        assert np.array_equal(backend.weights("first"), weights)
+        for key, value in state.items():
+            if not key.endswith("weights") and key != "t":
+                assert not value.any(), key
+        with load("reference", network, arithmetic=case.arithmetic) as reference:
+            reference.restore(state)
+            inputs = rasters(network, 10, 1)
+            assert_same(
+                [(backend.step(inputs, 10), backend.state())],
+                [(reference.step(inputs, 10), reference.state())],
+            )
+
+
+@pytest.mark.parametrize("feature", ["escape noise", "refractory period", "weights written between windows"])
+def test_restore_is_exact_in_the_same_and_in_a_fresh_instance(feature: str, case: Any) -> None:
+    network = FEATURES[feature]()
+    name = network.projections[0].name
+    with case.make(network, seed=5) as backend, case.make(network, seed=5) as fresh:
+        backend.step(rasters(network, 8, 0, 0.5), 8)
+        backend.set_weights(name, np.full(network.weight_shape(name), 0.7))
+        saved = backend.state()
+        inputs = rasters(network, 15, 1)
+        expected = [(backend.step(inputs, 15), backend.state())]
+        backend.step(rasters(network, 4, 2, 0.9), 4)
+        backend.restore(saved)
+        assert same_state(backend.state(), saved) == []
+        assert_same([(backend.step(inputs, 15), backend.state())], expected)
+        fresh.restore(saved)
+        assert_same([(fresh.step(inputs, 15), fresh.state())], expected)
+
+
+def test_restores_delayed_spikes_in_flight(case: Any) -> None:
+    network = FEATURES["delays of several steps"]()
+    if case.make(FEATURES["LIF"]()).problems(network, case.arithmetic):
+        return  # refusal is asserted in test_equals_the_reference
+    with case.make(network) as backend, case.make(network) as fresh:
+        backend.step(rasters(network, 9, 0, 0.5), 9)
+        saved = backend.state()
+        inputs = rasters(network, 12, 1)
+        expected = [(backend.step(inputs, 12), backend.state())]
+        fresh.restore(saved)
+        assert_same([(fresh.step(inputs, 12), fresh.state())], expected)
+        backend.reset()
+        silent = backend.step({}, 12)
+        assert not any(raster.any() for raster in silent.values())
+
+
+def test_a_reference_state_moves_to_it(case: Any) -> None:
+    network = FEATURES["recurrent projection"]()
+    inputs = rasters(network, 12, 1)
+    with (
+        load("reference", network, arithmetic=case.arithmetic, seed=3) as reference,
+        case.make(network, seed=3) as backend,
+    ):
+        reference.step(rasters(network, 11, 0), 11)
+        backend.restore(reference.state())
+        assert_same(
+            [(backend.step(inputs, 12), backend.state())],
+            [(reference.step(inputs, 12), reference.state())],
+        )
+
+
+def test_weights_read_back_as_rounded(case: Any) -> None:
+    network = FEATURES["weights written between windows"]()
+    value = np.linspace(-1.3, 1.3, 48).reshape(6, 8)
+    with case.make(network) as backend:
+        in_force = backend.set_weights("drive", value)
+        assert np.array_equal(backend.weights("drive"), in_force)
+        limit = 1.0 if case.arithmetic == "loihi" else 1.3
+        step = 1 / 127 if case.arithmetic == "loihi" else 2.0**-30
+        assert np.abs(in_force).max() == pytest.approx(limit, rel=1e-6)
+        assert np.abs(in_force - np.clip(value, -limit, limit)).max() <= step / 2 + 1e-12
+        assert np.array_equal(backend.set_weights("drive", in_force), in_force)
+
+
+def test_weights_are_copies(case: Any) -> None:
+    with case.make(FEATURES["LIF"]()) as backend:
+        backend.weights("first")[:] = 0
+        assert backend.weights("first").any()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error", "words"),
+    [
+        ("first", np.zeros((12, 6)), ArgumentError, r"wrong shape \(got \(12, 6\), limit \(6, 12\)\)"),
+        ("first", np.full((6, 12), np.nan), ArgumentError, "not finite"),
+        ("frist", np.zeros((6, 12)), UnknownNameError, "did you mean 'first'"),
+    ],
+)
+def test_bad_weights_change_nothing(
+    name: str, value: Any, error: type[Exception], words: str, case: Any
+) -> None:
+    with case.make(FEATURES["LIF"]()) as backend:
+        before = backend.state()
+        with pytest.raises(error, match=words):
+            backend.set_weights(name, value)
+        assert same_state(backend.state(), before) == []
+
+
+@pytest.mark.parametrize(
+    ("inputs", "n_steps", "error", "words"),
+    [
+        ({"inptu": np.zeros((5, 6), bool)}, 5, UnknownNameError, "did you mean 'input'"),
+        ({"input": np.zeros((4, 6), bool)}, 5, ArgumentError, "wrong shape"),
+        ({"input": np.zeros((5, 6))}, 5, ArgumentError, "not a raster of booleans"),
+        ({}, 0, ArgumentError, "n_steps"),
+    ],
+)
+def test_bad_inputs_change_nothing(
+    inputs: Any, n_steps: int, error: type[Exception], words: str, case: Any
+) -> None:
+    with case.make(FEATURES["escape noise"]()) as backend:
+        before = backend.state()
+        with pytest.raises(error, match=words):
+            backend.step(inputs, n_steps)
+        assert same_state(backend.state(), before) == []
+
+
+def test_instances_do_not_disturb_each_other(case: Any) -> None:
+    network = FEATURES["escape noise"]()
+    with case.make(network, seed=1) as alone:
+        expected = run(alone, network)
+    with case.make(network, seed=1) as one, case.make(network, seed=2) as other:
+        other.set_weights("first", np.ones((6, 12)))
+        seen = []
+        for k, n_steps in enumerate(WINDOWS):
+            other.step(rasters(network, 3, 50 + k), 3)
+            seen.append((one.step(rasters(network, n_steps, k), n_steps), one.state()))
+            other.reset()
+    assert_same(seen, expected)
+
+
+def test_seed_decides_weights_and_noise(case: Any) -> None:
+    network = FEATURES["escape noise"]()
+    with case.make(network, seed=1) as a, case.make(network, seed=2) as b:
+        assert not np.array_equal(a.weights("first"), b.weights("first"))
+        for p in network.projections:
+            b.set_weights(p.name, a.weights(p.name))
+        inputs = rasters(network, 40, 0)
+        assert not np.array_equal(a.step(inputs, 40)["middle"], b.step(inputs, 40)["middle"])
+
+
+def test_record_limits_what_is_returned(case: Any) -> None:
+    network = FEATURES["LIF"]()
+    with case.make(network) as whole, case.make(network, record=("last",)) as part:
+        inputs = rasters(network, 30, 0, 0.6)
+        everything, something = whole.step(inputs, 30), part.step(inputs, 30)
+    assert set(everything) == {"middle", "last"}
+    assert set(something) == {"last"}
+    assert np.array_equal(everything["last"], something["last"])
+    with pytest.raises(UnknownNameError, match="did you mean 'last'"):
+        case.make(network, record=("lst",))
+
+
+def test_a_closed_backend_says_so(case: Any) -> None:
+    backend = case.make(FEATURES["LIF"]())
+    backend.close()
+    backend.close()
+    for call in (lambda: backend.step({}, 1), backend.reset, backend.state):
+        with pytest.raises(BackendError, match="closed"):
+            call()
+
+
+def test_another_networks_state_is_refused(case: Any) -> None:
+    with case.make(FEATURES["LIF"]()) as a, case.make(FEATURES["several sources"]()) as b:
+        before = b.state()
+        with pytest.raises(ArgumentError, match="another network"):
+            b.restore(a.state())
+        assert same_state(b.state(), before) == []
+
+
+def test_everything_unsupported_is_named_at_once(case: Any) -> None:
+    cls = type(case.make(FEATURES["LIF"]()))
+    limit = cls.capabilities.max_population
+    size = 5 if limit is None else limit + 1
+    network = Network(
+        (Source("input", 1), Population("crowd", size, LIF())),
+        (Projection("slow", "input", "crowd", 0.5, delay=5e-3),),
+    )
+    problems = cls.problems(network, "imaginary")
+    assert any("imaginary" in p for p in problems)
+    assert (limit is None) != any("'crowd'" in p for p in problems)
+    assert cls.capabilities.delays != any("'slow'" in p for p in problems)
+
+
+def test_input_takes_one_step_for_each_hop(case: Any) -> None:
+    """A spike of step t moves the next population in step t + 1: two hops need three steps."""
+    cell = LIF(tau_mem=0.0, threshold=0.5)
+    network = Network(
+        (Source("input", 1), Population("a", 1, cell), Population("b", 1, cell)),
+        (Projection("ia", "input", "a", 1.0), Projection("ab", "a", "b", 1.0)),
+    )
+    spike = np.zeros((4, 1), bool)
+    spike[0] = True
+    with case.make(network) as backend:
+        out = backend.step({"input": spike}, 4)
+    assert out["a"].ravel().tolist() == [False, True, False, False]
+    assert out["b"].ravel().tolist() == [False, False, True, False]
