@@ -38,17 +38,24 @@ def actor_network(
     layer out. Projections: ``input_hidden``, ``bias_hidden``, ``hidden_output``, ``bias_output``,
     or ``input_output``, ``bias_output`` without a hidden layer.
 
-    signed: hidden units transmit +-1, as in the papers. trace_tau: of every synapse, s.
+    signed: hidden units transmit +-1, as in the papers. trace_tau: of every synapse (but the
+    bias of an output with hidden units has none), s.
     initial_hidden, initial_output: half-ranges of the uniform initial weights of each layer
     (biases of the output start at 0). bound: largest weight.
     Source: arXiv:2005.05941, arXiv:1910.06489 (populations of actors, one module per action).
     """
     modules = actors * n_actions
-    plasticity = Plasticity(trace_tau, -bound, bound)
     nodes: list[Node] = [Source("input", n_inputs), Source("bias", 1)]
     projections: list[Projection] = []
 
-    def connect(pre: str, post: str, spread: float, blocks: int = 1, signed: bool = False) -> None:
+    def connect(
+        pre: str,
+        post: str,
+        spread: float,
+        blocks: int = 1,
+        signed: bool = False,
+        tau: float = trace_tau,
+    ) -> None:
         weights = Uniform(-spread, spread) if spread else 0.0
         projections.append(
             Projection(
@@ -58,7 +65,7 @@ def actor_network(
                 weights,
                 blocks=blocks,
                 signed=signed,
-                plasticity=plasticity,
+                plasticity=Plasticity(tau, -bound, bound),
             )
         )
 
@@ -71,5 +78,6 @@ def actor_network(
         connect("hidden", "output", initial_output, blocks=modules, signed=signed)
     else:
         connect("input", "output", initial_output)
-    connect("bias", "output", 0.0)
+    # Beside hidden units, which spike now and then, a bias with a trace would learn too fast.
+    connect("bias", "output", 0.0, tau=0.0 if hidden else trace_tau)
     return Network(tuple(nodes), tuple(projections), dt)

@@ -1,12 +1,15 @@
 """Spiking networks described once, trained with reward, run on Brian2 or Loihi.
 
-The names below are imported when they are first used, so ``import neurorl`` is quick.
+The names below are imported when they are first used, so ``import neurorl`` is quick; importing it
+also registers ``neurorl/GridWorld-v0`` with Gymnasium.
 """
 
 from __future__ import annotations
 
 import importlib
 from typing import TYPE_CHECKING, Any
+
+from neurorl.registration import register
 
 __version__ = "0.1.0"
 
@@ -46,3 +49,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+register()

@@ -254,14 +254,19 @@ class Network(Described):
         return 1 if delay is None else round(delay / self.dt)
 
     def depth(self, name: str) -> int:
-        """Fewest steps from a source to this node: its first step that input can have reached."""
-        reached = {source.name: 0 for source in self.sources}
+        """Steps until spikes of every source that leads to this node can have reached it."""
+        self.index(name)
+        return max((self._hops(source.name).get(name, 0) for source in self.sources), default=0)
+
+    def _hops(self, source: str) -> dict[str, int]:
+        """Fewest steps from a source to each node that it reaches."""
+        reached = {source: 0}
         for _ in self.nodes:
             for p in self.projections:
                 if p.pre in reached:
                     steps = reached[p.pre] + self.delay_steps(p.name)
                     reached[p.post] = min(steps, reached.get(p.post, steps))
-        return reached.get(name, 0)
+        return reached
 
     def _check_projection(self, p: Projection) -> None:
         where = f"Projection {p.name!r}"

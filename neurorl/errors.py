@@ -76,5 +76,6 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> UnknownNameError:
     """The error for a *name* that is none of the *known* ones, with the nearest of them."""
     names = sorted(known)
     near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
-    remedy = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"
+    listed = ", ".join(names[:12]) + (f", ... ({len(names)} in all)" if len(names) > 12 else "")
+    remedy = f"did you mean {near[0]!r}?" if near else f"known: {listed}"
     return UnknownNameError(say(kind, "unknown name", got=repr(name), remedy=remedy))

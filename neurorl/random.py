@@ -9,6 +9,7 @@ the `Stream` numbers, from 2**31 up.
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -16,21 +17,26 @@ import numpy.typing as npt
 __all__ = [
     "LOGISTIC_BITS",
     "LOGISTIC_TABLE",
+    "DrawRows",
     "NoiseRows",
     "Stream",
+    "derive",
     "logistic",
     "philox4x32",
+    "to_unit",
     "uniforms",
     "words",
 ]
 
 U32 = npt.NDArray[np.uint32]
 U64 = npt.NDArray[np.uint64]
+F64 = npt.NDArray[np.float64]
 
 _MASK = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _W0, _W1 = 0x9E3779B9, 0xBB67AE85
+_CHUNK = 256
 
 
 class Stream(enum.IntEnum):
@@ -38,6 +44,7 @@ class Stream(enum.IntEnum):
 
     ACTION = 0x80000000
     ENCODER = 0x80000001
+    DERIVE = 0x80000002
     WEIGHTS = 0x80000100
 
 
@@ -72,20 +79,35 @@ def words(seed: int, stream: int, n: int, first_step: int, n_steps: int) -> U32:
     return rows[start : start + n_steps]
 
 
-def uniforms(seed: int, stream: int, n: int, step: int) -> npt.NDArray[np.float64]:
+def uniforms(seed: int, stream: int, n: int, step: int) -> F64:
     """*n* numbers in (0, 1): (word + 1/2) / 2**32 of one step."""
-    return (words(seed, stream, n, step, 1)[0] + 0.5) * 2.0**-32
+    return to_unit(words(seed, stream, n, step, 1)[0])
+
+
+def to_unit(drawn: U32) -> F64:
+    """(word + 1/2) / 2**32, in (0, 1)."""
+    return np.asarray((drawn + 0.5) * 2.0**-32, dtype=np.float64)
+
+
+def derive(seed: int, *purpose: int) -> int:
+    """Another seed of 63 bits, from a seed and up to two numbers that say what it is for."""
+    a, b = (*purpose, 0, 0)[:2]
+    high, low, _, _ = philox4x32(
+        (a & 0xFFFFFFFF, b & 0xFFFFFFFF, b >> 32, Stream.DERIVE),
+        (seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF),
+    )
+    return (int(high) & 0x7FFFFFFF) << 32 | int(low)
 
 
 LOGISTIC_BITS = 14
 
 
-def _logistic_table() -> npt.NDArray[np.float64]:
+def _logistic_table() -> F64:
     p = (np.arange(2**LOGISTIC_BITS) + 0.5) / 2**LOGISTIC_BITS
     # Rounded, so that a logarithm that differs in its last bit gives the same table.
     table = np.rint(np.log(p / (1 - p)) * 2.0**40) * 2.0**-40
     table.setflags(write=False)
-    return table
+    return np.asarray(table, dtype=np.float64)
 
 
 LOGISTIC_TABLE = _logistic_table()
@@ -96,27 +118,37 @@ A draw is the entry at the word's upper 14 bits, so P(L > x) differs from sigmoi
 """
 
 
-def logistic(drawn: U32) -> npt.NDArray[np.float64]:
+def logistic(drawn: U32) -> F64:
     """Standard logistic draws, one for each word."""
-    return LOGISTIC_TABLE[drawn >> np.uint32(32 - LOGISTIC_BITS)]
+    return np.asarray(LOGISTIC_TABLE[drawn >> np.uint32(32 - LOGISTIC_BITS)])
 
 
-class NoiseRows:
-    """Logistic draws of one population, a row a step, made in chunks ahead of use.
+class DrawRows:
+    """Draws of one stream, a row a step, made in chunks ahead of use.
 
-    seed, stream: as in `words`. n: neurons. A pure function of the step, whatever was asked before.
+    seed, stream, n: as in `words`. convert: what becomes of the words.
+    A pure function of the step, whatever was asked before.
     """
 
-    def __init__(self, seed: int, stream: int, n: int, chunk: int = 256) -> None:
+    def __init__(
+        self, seed: int, stream: int, n: int, convert: Callable[[U32], F64] = to_unit
+    ) -> None:
         self._args = (seed, stream, n)
-        self._chunk = chunk
+        self._convert = convert
         self._number = -1
         self._rows = np.empty((0, n))
 
-    def __call__(self, step: int) -> npt.NDArray[np.float64]:
+    def __call__(self, step: int) -> F64:
         """The draws of one step, shape ``(n,)``."""
-        number, row = divmod(step, self._chunk)
+        number, row = divmod(step, _CHUNK)
         if number != self._number:
-            self._rows = logistic(words(*self._args, number * self._chunk, self._chunk))
+            self._rows = self._convert(words(*self._args, number * _CHUNK, _CHUNK))
             self._number = number
-        return self._rows[row]
+        return np.asarray(self._rows[row])
+
+
+class NoiseRows(DrawRows):
+    """Standard logistic draws, for escape noise."""
+
+    def __init__(self, seed: int, stream: int, n: int) -> None:
+        super().__init__(seed, stream, n, logistic)

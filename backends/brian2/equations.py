@@ -1,0 +1,156 @@
+"""From a description to the text of Brian2 equations; no Brian2 object is made here.
+
+Names are by index (``node_0``, ``projection_1``), because they end up in the compiled code: two
+networks of the same kind then share what Brian2 has compiled and cached.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from textwrap import indent
+
+from neurorl.description import Network, Population, Projection
+from neurorl.quantiser import CURRENT_BITS, VOLTAGE_MAX
+
+__all__ = ["NodeText", "ProjectionText", "population_text", "projection_text", "source_text"]
+
+
+@dataclass(frozen=True)
+class NodeText:
+    """The arguments of a `brian2.NeuronGroup`; update: the code of its ``run_regularly``."""
+
+    title: str
+    name: str
+    size: int
+    model: str
+    threshold: str
+    reset: str = ""
+    update: str = ""
+
+    def __str__(self) -> str:
+        lines = [
+            f"# {self.title}",
+            f"{self.name} = NeuronGroup({self.size}, '''",
+            indent(self.model, "    "),
+            f"''', threshold='{self.threshold}', reset={self.reset!r})",
+        ]
+        if self.update:
+            lines += [
+                f"{self.name}.run_regularly('''",
+                indent(self.update, "    "),
+                "''', when='groups')",
+            ]
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class ProjectionText:
+    """The arguments of a `brian2.Synapses`; the hop to the next step is one step by itself."""
+
+    title: str
+    name: str
+    pre: str
+    post: str
+    delay_steps: int
+    model: str = "w : 1"
+    on_pre: str = "q_post += w"
+
+    def __str__(self) -> str:
+        return (
+            f"# {self.title}\n"
+            f"{self.name} = Synapses({self.pre}, {self.post}, '{self.model}', "
+            f"on_pre='{self.on_pre}', delay={self.delay_steps}*dt)"
+        )
+
+
+def node_name(network: Network, name: str) -> str:
+    """The Brian2 name of a node."""
+    return f"node_{network.index(name)}"
+
+
+def source_text(network: Network, name: str) -> NodeText:
+    """A source: its row of the input raster is written into ``inject`` before each step."""
+    return NodeText(
+        title=f"source {name!r}",
+        name=node_name(network, name),
+        size=network.node(name).size,
+        model="inject : boolean",
+        threshold="inject",
+    )
+
+
+def population_text(
+    network: Network, population: Population, *, chip: bool, noisy: bool, refractory: bool
+) -> NodeText:
+    """A population; what it doesn't need (noise, refractory times) is left out of its code.
+
+    chip: in the integers of `neurorl.quantiser`, which float64 holds exactly.
+    """
+    draw = "logistic(i, t_in_timesteps, stream, seed)"
+    noise = f"floor(noise_width*{draw} + 0.5)" if chip else f"noise_width*{draw}"
+    over = f"v + {noise} > threshold" if noisy else "v > threshold"
+    update = [*(_CHIP_UPDATE if chip else _FLOAT_UPDATE), "q = 0"]
+    model = [*_STATE, *(_CHIP_DECAYS if chip else _FLOAT_DECAYS), *_LEVELS]
+    reset = ["v = 0"]
+    if noisy:
+        model += _NOISE
+    if refractory:
+        model += _REFRACTORY
+        update += ["live = dead == 0", "v = v*int(live)", "dead = dead - int(dead > 0)"]
+        over = f"live and {over}"
+        reset += ["dead = refractory_steps"]
+    return NodeText(
+        title=f"population {population.name!r}",
+        name=node_name(network, population.name),
+        size=population.size,
+        model="\n".join(model),
+        threshold=over,
+        reset="\n".join(reset),
+        update="\n".join(update),
+    )
+
+
+def projection_text(network: Network, projection: Projection) -> ProjectionText:
+    """A projection."""
+    kind = ", signed: w is twice the weight" if projection.signed else ""
+    return ProjectionText(
+        title=f"projection {projection.name!r}{kind}",
+        name=f"projection_{network.projections.index(projection)}",
+        pre=node_name(network, projection.pre),
+        post=node_name(network, projection.post),
+        delay_steps=network.delay_steps(projection.name) - 1,
+    )
+
+
+_STATE = ["u : 1", "v : 1", "q : 1"]
+_FLOAT_DECAYS = ["current_decay : 1 (constant)", "membrane_decay : 1 (constant)"]
+_CHIP_DECAYS = ["current_kept : 1 (constant)", "membrane_kept : 1 (constant)"]  # of 4096
+_LEVELS = ["threshold : 1 (constant)", "bias : 1"]
+_NOISE = [
+    "noise_width : 1 (constant)",
+    "stream : integer (constant, shared)",
+    "seed : integer (constant, shared)",
+]
+_REFRACTORY = [
+    "dead : integer",
+    "live : boolean",
+    "refractory_steps : integer (constant)",
+]
+
+_FLOAT_UPDATE = ["u = current_decay*u + q", "v = membrane_decay*v + u + bias"]
+
+
+def _wrap(x: str, bits: int) -> str:
+    """*x* as it overflows in a register of *bits* and a sign."""
+    span = 2 << bits
+    return f"{x} - {span}*floor({x}/{span} + 0.5)"
+
+
+_CHIP_UPDATE = [
+    f"q = {_wrap('q', CURRENT_BITS)}",
+    "u = sign(u)*floor(abs(u)*current_kept/4096) + q",
+    f"u = {_wrap('u', 23)}",
+    "q = u + bias",
+    f"v = sign(v)*floor(abs(v)*membrane_kept/4096) + {_wrap('q', 23)}",
+    f"v = clip(v, {-VOLTAGE_MAX}, {VOLTAGE_MAX})",
+]

@@ -1,0 +1,125 @@
+"""Steps a Brian2 network without `Network.run`, which costs a tenth of a second a call.
+
+`brian2.Network.run` generates and looks up all code again and collects garbage on every call. Here
+that is done once; a step is then the calls that Brian2 would make, in Brian2's order.
+
+Every private name of Brian2 that this package relies on is in this file. Tried on 2.9 and 2.11;
+tests/test_brian2_stepper.py fails if a release changes what is assumed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from brian2.core.base import BrianObject
+
+from neurorl.errors import BackendError, say
+
+__all__ = ["Stepper", "array", "refill_queue", "spike_space"]
+
+_SYNAPSES_SLOTS = ("before_synapses", "synapses", "after_synapses")
+
+
+class Stepper:
+    """A `brian2.Network` of one clock, prepared once.
+
+    A step begins with the 'synapses' slot of the step before, so that weights written between two
+    steps act on every spike that arrives after. The sequence of calls is that of `Network.run`,
+    cut at another place: what a call has left undone, the next one does first.
+    """
+
+    def __init__(self, network: Any, clock: Any) -> None:
+        self.network = network
+        self._clock = clock
+        self._timestep: npt.NDArray[np.int64] = array(clock, "timestep")
+        self._time: npt.NDArray[np.float64] = array(clock, "t")
+        self._dt = float(clock.dt_)
+        self._objects: set[Any] = set()
+        self._calls: list[Callable[[], object]] = []
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Generate, compile and collect the code of all objects; needed again after `add`."""
+        objects = self.network.sorted_objects
+        clocks = {obj.clock for obj in objects}
+        if clocks - {self._clock}:
+            odd = sorted(obj.name for obj in objects if obj.clock is not self._clock)
+            raise BackendError(
+                say("Brian2 network", "an object on another clock", got=odd, remedy="pass clock=...")
+            )
+        self.network._clocks = clocks
+        self.network.before_run({})
+        self._objects = set(self.network.objects)
+        late = [obj for obj in objects if obj.when in _SYNAPSES_SLOTS]
+        rest = [obj for obj in objects if obj.when not in _SYNAPSES_SLOTS]
+        self._calls = [call for obj in late + rest if obj.active for call in _calls(obj)]
+
+    def is_stale(self) -> bool:
+        """Whether objects (monitors, ...) were added to the network or removed since `prepare`."""
+        return bool(self.network.objects != self._objects)
+
+    def advance(self) -> None:
+        """One step."""
+        for call in self._calls:
+            call()
+        self.t = int(self._timestep[0]) + 1
+
+    @property
+    def t(self) -> int:
+        """Steps since the start; ``t_in_timesteps`` in equations."""
+        return int(self._timestep[0])
+
+    @t.setter
+    def t(self, step: int) -> None:
+        self._timestep[0] = step
+        self._time[0] = step * self._dt
+
+    def show_time(self) -> None:
+        """Let ``network.t`` follow the clock, from which a later `Network.run` would go on."""
+        self.network.t_ = float(self._time[0])
+
+
+def _calls(obj: Any) -> list[Callable[[], object]]:
+    """What Brian2 calls for an object in a step, without the layers around it."""
+    if type(obj).run is not BrianObject.run:
+        return [obj.run]  # NetworkOperation, SpikeGeneratorGroup, ...
+    calls: list[Callable[[], object]] = []
+    for proxy in obj._code_objects:
+        code = proxy.__repr__.__self__  # the object behind the weak proxy, to keep it alive
+        block = code.compiled_code["run"]
+        if code.nonconstant_values:
+            calls.append(code)  # arrays that grow, of monitors, are looked up on each call
+        elif hasattr(block, "main"):
+            calls.append(partial(block.main, code.namespace))
+        elif block is not None:
+            calls.append(partial(exec, block, code.namespace))
+    return calls
+
+
+def array(owner: Any, variable: str) -> npt.NDArray[Any]:
+    """A variable's own memory: no units, no copies, valid as long as its size stays."""
+    value: npt.NDArray[Any] = owner.variables[variable].get_value()
+    return value
+
+
+def spike_space(group: Any) -> npt.NDArray[np.int32]:
+    """Where a group keeps the spikes of its last step: indices, and their number at the end."""
+    return array(group, "_spikespace")
+
+
+def refill_queue(synapses: Any, rows: Iterable[npt.NDArray[np.bool_]], delay_steps: int) -> None:
+    """Put the spikes of past steps in flight.
+
+    rows: spikes of the presynaptic group in all steps but the last, oldest first, at least as many
+    as the delay (in steps, of the queue: one less than the projection's).
+    """
+    queue = synapses.pre.queue
+    for _ in range(delay_steps + 1):
+        queue.advance()  # forgets the spikes due in this step
+    for row in rows:
+        queue.push(np.flatnonzero(row).astype(np.int32))
+        queue.advance()

@@ -1,0 +1,39 @@
+"""The one import of Brian2, without what that import does to the whole process.
+
+Importing Brian2 opens a log file and copies the main script into the temporary folder, takes over
+`sys.excepthook` and sends Python's warnings to a logger. A program that only asked for a backend
+wants none of it. If the program imported Brian2 itself before, all of it is left as it was.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+_was_imported = "brian2" in sys.modules
+_excepthook = sys.excepthook
+
+import brian2  # noqa: E402
+from brian2.utils.logger import BrianLogger  # noqa: E402
+
+__all__ = ["brian2"]
+
+
+def _undo_global_changes() -> None:
+    sys.excepthook = _excepthook
+    logging.captureWarnings(False)
+    logging.getLogger("py.warnings").removeHandler(BrianLogger.console_handler)
+    if BrianLogger.file_handler is not None:
+        logging.getLogger("brian2").removeHandler(BrianLogger.file_handler)
+        BrianLogger.file_handler.close()
+        BrianLogger.file_handler = None
+    for attribute in ("tmp_log", "tmp_script"):
+        path = getattr(BrianLogger, attribute)
+        if path is not None:
+            os.remove(path)
+            setattr(BrianLogger, attribute, None)
+
+
+if not _was_imported:
+    _undo_global_changes()

@@ -1,0 +1,111 @@
+"""Vectorised replacements of two loops of nengo-loihi's emulator, equal in every bit.
+
+Its own code makes an object for every spike; here a synapse's spiking rows are summed at once.
+They are put on one instance, never on a class. `neurorl.backends.loihi.emulator` decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.backends.loihi.synapses import WeightTable
+from neurorl.backends.loihi.vendor import SpikeInput
+from neurorl.quantiser import CURRENT_BITS
+
+__all__ = ["FastCompartments", "FastSynapses"]
+
+_CURRENT_STATE_BITS = 23
+
+
+class FastSynapses:
+    """`inject_current` and `update_input` of one emulator, for discrete synapses that don't learn.
+
+    tables: those whose synapses the emulator's model has.
+    """
+
+    def __init__(self, emulator: Any, tables: Iterable[WeightTable]) -> None:
+        synapses = emulator.synapses
+        reach = {t.synapse: (t, synapses.slices[t.synapse]) for t in tables}
+        self._from_inputs = {i: [reach[a.target] for a in i.axons] for i in emulator.inputs}
+        self._from_blocks: dict[tuple[int, int], list[tuple[WeightTable, slice]]] = {}
+        for axon, sl in emulator.axons.slices.items():
+            self._from_blocks.setdefault((sl.start, sl.stop), []).append(reach[axon.target])
+        self._arriving: list[tuple[WeightTable, slice, npt.NDArray[np.intp]]] = []
+        synapses.inject_current = self.inject_current
+        synapses.update_input = self.update_input
+
+    def inject_current(
+        self,
+        t: int,
+        spike_inputs: Iterable[SpikeInput],
+        all_axons: object,
+        spiked: npt.NDArray[np.bool_],
+    ) -> None:
+        """Note which rows of which tables arrive in step *t*."""
+        self._arriving.clear()
+        if t >= 2:
+            for spike_input in spike_inputs:
+                rows = spike_input.spike_idxs(t - 1)
+                if len(rows):
+                    self._arriving += [(*to, rows) for to in self._from_inputs[spike_input]]
+        for (start, stop), targets in self._from_blocks.items():
+            rows = spiked[start:stop].nonzero()[0]
+            if len(rows):
+                self._arriving += [(*to, rows) for to in targets]
+
+    def update_input(self, input: npt.NDArray[np.int32]) -> None:
+        """Add them to the compartments' input."""
+        for table, sl, rows in self._arriving:
+            table.add(rows, input[0, sl])
+
+
+class FastCompartments:
+    """`update` of one emulator's compartments, for those without the chip's own noise."""
+
+    def __init__(self, compartment: Any) -> None:
+        self._c = compartment
+        # |x| < 2**24 and a factor of 12 bits: the product is exact in float64, as is its 2**-12th.
+        self._current_factor = (4095 - compartment.decay_u) / 4096.0
+        self._voltage_factor = (4096 - compartment.decay_v) / 4096.0
+        self._has_refractory = bool((compartment.ref > 1).any())
+        self._decayed = np.empty(len(compartment.current))
+        self._change = np.empty(len(compartment.current), dtype=np.int32)
+        compartment.update = self.update
+
+    def update(self, rng: object) -> None:
+        """One step; *rng* would be for the chip's own noise."""
+        c, decayed, change = self._c, self._decayed, self._change
+        q = c.input[0]
+        _wrap(q, CURRENT_BITS)
+        np.multiply(c.current, self._current_factor, out=decayed)
+        np.trunc(decayed, out=decayed)
+        np.add(decayed, q, out=c.current, casting="unsafe")
+        _wrap(c.current, _CURRENT_STATE_BITS)
+        np.add(c.current, c.bias, out=change)
+        _wrap(change, _CURRENT_STATE_BITS)
+        np.multiply(c.voltage, self._voltage_factor, out=decayed)
+        np.trunc(decayed, out=decayed)
+        np.add(decayed, change, out=c.voltage, casting="unsafe")
+        np.maximum(c.voltage, c.vmin, out=c.voltage)
+        np.minimum(c.voltage, c.vmax, out=c.voltage)
+        if self._has_refractory:
+            c.voltage[c.ref_count > 0] = 0
+        spiked = np.greater(c.voltage, c.vth, out=c.spiked)
+        c.voltage[spiked] = 0
+        c.spike_count += spiked
+        if self._has_refractory:
+            np.copyto(c.ref_count, c.ref, where=spiked)
+            c.ref_count -= 1
+            np.maximum(c.ref_count, 0, out=c.ref_count)
+
+
+def _wrap(x: npt.NDArray[np.int32], bits: int) -> None:
+    """Let *x* overflow in a register of *bits* and a sign, in place."""
+    half = 1 << bits
+    x += half
+    x &= 2 * half - 1
+    x -= half

@@ -1,0 +1,237 @@
+"""nengo-loihi's emulator, with escape noise, exact restoring and faster arithmetic.
+
+The only file that knows the emulator's private attributes; `missing` names them, and
+``tests/test_loihi_emulator.py`` fails if nengo-loihi changes what they do.
+
+Time: the emulator drops whatever would arrive in its first step, so it starts as if it had made
+one, ``emu.t = steps + 1``. A spike of a source in step s is labelled ``s + 2``, the emulator's
+number of that step, and arrives in the next; the label of a window's last row stays in
+`SpikeInput.spikes` until the next window.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.backends.base import Raster, State
+from neurorl.backends.loihi.accelerate import FastCompartments, FastSynapses
+from neurorl.backends.loihi.engine import Engine
+from neurorl.backends.loihi.model import Compiled
+from neurorl.backends.loihi.vendor import EmulatorInterface, overflow_signed, version
+from neurorl.errors import BackendUnavailableError, say
+from neurorl.random import NoiseRows
+
+__all__ = ["EmulatorEngine", "missing"]
+
+_FIRST = 1
+_CHUNK = 256  # steps whose thresholds are made at once, so that a long window takes no more memory
+_NEVER = np.iinfo(np.int32).max
+
+NEEDED = (
+    "t",
+    "step",
+    "compartment.update",
+    "compartment.current",
+    "compartment.voltage",
+    "compartment.spiked",
+    "compartment.ref_count",
+    "compartment.vth",
+    "compartment.bias",
+    "compartment._overflow",
+)
+"""Attributes of an `EmulatorInterface` without which the network can't be run as described."""
+
+FAST = (
+    "inputs",
+    "axons.slices",
+    "synapses.slices",
+    "synapses.inject_current",
+    "synapses.update_input",
+    "compartment.input",
+    "compartment.decay_u",
+    "compartment.decay_v",
+    "compartment.vmin",
+    "compartment.vmax",
+    "compartment.ref",
+    "compartment.spike_count",
+)
+"""Those that only the accelerators use."""
+
+_warned: set[tuple[str, ...]] = set()
+
+
+def missing(emulator: Any, names: Iterable[str]) -> tuple[str, ...]:
+    """The dotted *names* that *emulator* doesn't have."""
+
+    def has(name: str) -> bool:
+        found = emulator
+        for part in name.split("."):
+            if not hasattr(found, part):
+                return False
+            found = getattr(found, part)
+        return True
+
+    return tuple(name for name in names if not has(name))
+
+
+class EmulatorEngine(Engine):
+    """The emulator, its compartment update wrapped on the instance.
+
+    noise: draws of each population; used where the width is not 0. record: populations of which
+    `run` returns rasters. accelerate: vectorised updates instead of nengo-loihi's own loops, equal
+    in every bit.
+    """
+
+    target: ClassVar[str] = "emulator"
+
+    def __init__(
+        self,
+        compiled: Compiled,
+        noise: dict[str, NoiseRows],
+        record: tuple[str, ...],
+        *,
+        accelerate: bool,
+    ) -> None:
+        self._compiled = compiled
+        self._record = record
+        with np.errstate(
+            invalid="ignore"
+        ):  # it fills integer arrays with nan, then overwrites them
+            emulator = EmulatorInterface(compiled.model, seed=0)
+        lacks = missing(emulator, NEEDED)
+        if lacks:
+            raise BackendUnavailableError(
+                say(
+                    "backend loihi",
+                    f"nengo-loihi {version()} has no {', '.join(lacks)}",
+                    remedy="pip install 'nengo-loihi>=1.1,<2'",
+                )
+            )
+        emulator.t = _FIRST
+        compartment = emulator.compartment
+        compartment._overflow = _wrap
+        self.accelerated = accelerate and _can_accelerate(emulator)
+        if self.accelerated:
+            FastSynapses(emulator, compiled.tables.values())
+            FastCompartments(compartment)
+        self._emulator, self._compartment = emulator, compartment
+        self._update = compartment.update
+        compartment.update = self._noisy_update
+        self._noise = {k: draw for k, draw in noise.items() if compiled.chip[k].noise_width.any()}
+        self._has_refractory = any((c.refractory > 1).any() for c in compiled.chip.values())
+        # What the wrapped update reads and writes, a row a step.
+        self._row = 0
+        self._thresholds: npt.NDArray[np.int32] | None = None
+        self._spikes: Raster = np.zeros((0, len(compartment.vth)), dtype=bool)
+
+    def _noisy_update(self, rng: Any) -> None:
+        """The compartments' update with this step's noise, and its spikes noted."""
+        compartment, row = self._compartment, self._row
+        if self._thresholds is not None:
+            compartment.vth[:] = self._thresholds[row]
+            if self._has_refractory:  # noise must not lift the voltage 0 of a dead step
+                compartment.vth[compartment.ref_count > 0] = _NEVER
+        self._update(rng)
+        self._spikes[row] = compartment.spiked
+        self._row = row + 1
+
+    def _noisy_thresholds(self, n_steps: int) -> npt.NDArray[np.int32] | None:
+        """``threshold - noise`` of the next steps: v + noise > threshold, and v stays clean."""
+        if not self._noise:
+            return None
+        chip = self._compiled.chip
+        rows = np.empty((n_steps, self._spikes.shape[1]), dtype=np.int32)
+        for name, sl in self._compiled.slices.items():
+            rows[:, sl] = chip[name].threshold
+            if name in self._noise:
+                draw = self._noise[name]
+                drawn = np.stack([draw(self.steps + k) for k in range(n_steps)])
+                rows[:, sl] -= np.floor(chip[name].noise_width * drawn + 0.5).astype(np.int32)
+        return rows
+
+    @property
+    def steps(self) -> int:
+        return int(self._emulator.t) - _FIRST
+
+    def run(self, inputs: dict[str, Raster], n_steps: int) -> dict[str, Raster]:
+        label = self._emulator.t + 1
+        for name, spike_input in self._compiled.inputs.items():
+            raster = inputs[name]
+            for k in np.flatnonzero(raster.any(axis=1)).tolist():
+                spike_input.add_spikes(label + k, raster[k].nonzero()[0])
+        spikes = np.empty((n_steps, self._spikes.shape[1]), dtype=bool)
+        for start in range(0, n_steps, _CHUNK):
+            count = min(_CHUNK, n_steps - start)
+            self._row, self._thresholds = 0, self._noisy_thresholds(count)
+            self._spikes = spikes[start : start + count]
+            self._emulator.run_steps(count)
+        return {name: spikes[:, self._compiled.slices[name]].copy() for name in self._record}
+
+    def reset(self) -> None:
+        compartment = self._compartment
+        compartment.current[:] = 0
+        compartment.voltage[:] = 0
+        compartment.ref_count[:] = 0
+        compartment.spiked[:] = False
+        for spike_input in self._compiled.inputs.values():
+            spike_input.spikes.clear()
+
+    def write_weights(self, name: str, mantissa: npt.NDArray[np.int32]) -> None:
+        self._compiled.tables[name].write(mantissa)
+
+    def write_bias(self, population: str, bias: npt.NDArray[np.generic]) -> None:
+        self._compartment.bias[self._compiled.slices[population]] = bias
+
+    def state(self) -> State:
+        compartment = self._compartment
+        state: State = {}
+        for name, spike_input in self._compiled.inputs.items():
+            row = np.zeros((1, spike_input.n_neurons), dtype=bool)
+            row[0, spike_input.spikes.get(self._emulator.t, [])] = True
+            state[f"{name}.spikes"] = row
+        for name, sl in self._compiled.slices.items():
+            state[f"{name}.spikes"] = compartment.spiked[None, sl].copy()
+            state[f"{name}.current"] = compartment.current[sl].astype(np.int64)
+            state[f"{name}.voltage"] = compartment.voltage[sl].astype(np.int64)
+            state[f"{name}.refractory"] = compartment.ref_count[sl].astype(np.int64)
+        return state
+
+    def restore(self, state: State) -> None:
+        compartment = self._compartment
+        self._emulator.t = int(state["t"]) + _FIRST
+        for name, spike_input in self._compiled.inputs.items():
+            spike_input.spikes.clear()
+            spike_input.add_spikes(self._emulator.t, state[f"{name}.spikes"][0].nonzero()[0])
+        for name, sl in self._compiled.slices.items():
+            compartment.spiked[sl] = state[f"{name}.spikes"][0]
+            compartment.current[sl] = state[f"{name}.current"]
+            compartment.voltage[sl] = state[f"{name}.voltage"]
+            compartment.ref_count[sl] = state[f"{name}.refractory"]
+
+    def close(self) -> None:
+        self._emulator.close()
+        # The wrapped update refers to this object and back; cut the circle.
+        self._compartment.update = None
+        del self._emulator, self._compartment, self._update, self._compiled, self._noise
+
+
+def _wrap(x: npt.NDArray[np.int32], bits: int, name: str | None = None) -> None:
+    """As the emulator's own overflow, in place, but silent: registers are meant to wrap."""
+    overflow_signed(x, bits=bits, out=x)
+
+
+def _can_accelerate(emulator: Any) -> bool:
+    lacks = missing(emulator, FAST)
+    if lacks and lacks not in _warned:
+        _warned.add(lacks)
+        warnings.warn(
+            f"backend loihi: nengo-loihi {version()} has no {', '.join(lacks)};"
+            " running its own, slower loops",
+            stacklevel=2,
+        )
+    return not lacks

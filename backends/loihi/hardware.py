@@ -1,0 +1,114 @@
+"""The same model on a chip, through nengo-loihi and NxSDK.
+
+Not yet run on a chip: only NxSDK's calls have been checked, against a stand-in for it. What
+nengo-loihi can't do there once a network has started (write weights, read or clear state) is
+refused, as is escape noise, which the chip doesn't have.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.backends.base import Raster, State
+from neurorl.backends.loihi.engine import Engine
+from neurorl.backends.loihi.model import Compiled
+from neurorl.backends.loihi.vendor import LoihiProbe
+from neurorl.errors import BackendError, BackendUnavailableError, UnsupportedError, say
+
+__all__ = ["HardwareEngine", "hardware_problems"]
+
+
+def hardware_problems(compiled: Compiled) -> list[str]:
+    """What of a network the chip can't run though the emulator can, a line each."""
+    return [
+        f"population {name!r} with escape noise (leave it out)"
+        for name, chip in compiled.chip.items()
+        if chip.noise_width.any()
+    ]
+
+
+class HardwareEngine(Engine):
+    """One board, from start to `close`; whole windows, no embedded code ("snips")."""
+
+    target: ClassVar[str] = "loihi"
+
+    def __init__(self, compiled: Compiled, record: tuple[str, ...]) -> None:
+        found = hardware_problems(compiled)
+        if found:
+            raise UnsupportedError(
+                say("target loihi", f"can't run {'; '.join(found)}", remedy="use target='emulator'")
+            )
+        self._steps = 0
+        # NxSDK wants an axon of every input.
+        self._inputs = {k: i for k, i in compiled.inputs.items() if i.axons}
+        for name in set(compiled.inputs) - set(self._inputs):
+            del compiled.model.inputs[compiled.inputs[name]]
+        self._probes = {k: LoihiProbe(target=compiled.blocks[k], key="spiked") for k in record}
+        for probe in self._probes.values():
+            compiled.model.add_probe(probe)
+        self._interface = _connect(compiled)
+
+    @property
+    def steps(self) -> int:
+        return self._steps
+
+    def run(self, inputs: dict[str, Raster], n_steps: int) -> dict[str, Raster]:
+        labelled = [
+            (spike_input, self._steps + 1 + k, inputs[name][k].nonzero()[0])
+            for k in range(n_steps)
+            for name, spike_input in self._inputs.items()
+        ]
+        try:
+            self._interface.host2chip(labelled, [])
+            self._interface.run_steps(n_steps)
+            out = {
+                name: np.asarray(self._interface.collect_probe_output(probe)) > 0
+                for name, probe in self._probes.items()
+            }
+        except Exception as exc:  # NxSDK may raise anything
+            raise BackendError(say("target loihi", f"the chip failed: {exc}")) from exc
+        self._steps += n_steps
+        return out
+
+    def refuse(self, verb: str) -> None:
+        raise UnsupportedError(
+            say(
+                "target loihi",
+                f"{verb} can't work on a running chip",
+                remedy="make a new backend, or use target='emulator'",
+            )
+        )
+
+    def reset(self) -> None:
+        self.refuse("reset")
+
+    def write_weights(self, name: str, mantissa: npt.NDArray[np.int32]) -> None:
+        self.refuse("set_weights")
+
+    def write_bias(self, population: str, bias: npt.NDArray[np.generic]) -> None:
+        self.refuse("set_weights")
+
+    def state(self) -> State:
+        self.refuse("state")
+        return {}
+
+    def restore(self, state: State) -> None:
+        self.refuse("restore")
+
+    def close(self) -> None:
+        self._interface.close()
+
+
+def _connect(compiled: Compiled) -> Any:
+    try:
+        from nengo_loihi.hardware import HardwareInterface
+
+        interface = HardwareInterface(compiled.model, use_snips=False, seed=0)
+        return interface.__enter__()
+    except Exception as exc:  # of NxSDK, or of the board it looks for
+        raise BackendUnavailableError(
+            say("target loihi", "no chip answers", got=exc, remedy="use target='emulator'")
+        ) from exc

@@ -1,0 +1,128 @@
+"""The environments of this package: the papers' gridworld, registered as neurorl/GridWorld-v0."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.errors import UnsupportedError, say, unknown
+
+__all__ = ["GridWorldEnv", "check_spaces", "make_env", "optimal_return"]
+
+_SIDE = 10
+_GOAL = 100
+_UP, _DOWN, _LEFT, _RIGHT = range(4)
+_LEFT_OF = (_LEFT, _RIGHT, _DOWN, _UP)
+_RIGHT_OF = (_RIGHT, _LEFT, _UP, _DOWN)
+_P_INTENDED, _P_VEER = 0.8, 0.05
+
+
+class GridWorldEnv(gym.Env[Any, Any]):
+    """A 10x10 grid: states 1 to 100 row by row from the top, start 1, goal 100 with reward 10.
+
+    Actions 0 to 3: up, down, left, right. The move is as intended with probability 0.8, veers to
+    the left 0.05 or right 0.05 of the intended direction, or is a stay with 0.1; walls hold.
+    Every other reward is 0. Source: the task of arXiv:1910.06489 and 2005.05941.
+    """
+
+    metadata = {"render_modes": ["ansi"], "render_fps": 4}  # noqa: RUF012
+
+    def __init__(self, render_mode: str | None = None) -> None:
+        self.observation_space = gym.spaces.Discrete(_SIDE * _SIDE, start=1)
+        self.action_space = gym.spaces.Discrete(4)
+        self.render_mode = render_mode
+        self._state = 1
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[int, dict[str, Any]]:
+        super().reset(seed=seed, options=options)
+        self._state = 1
+        return self._state, {}
+
+    def step(self, action: Any) -> tuple[int, float, bool, bool, dict[str, Any]]:
+        u = self.np_random.random()
+        a = int(action)
+        if u < _P_INTENDED:
+            self._state = move(self._state, a)
+        elif u < _P_INTENDED + _P_VEER:
+            self._state = move(self._state, _LEFT_OF[a])
+        elif u < _P_INTENDED + 2 * _P_VEER:
+            self._state = move(self._state, _RIGHT_OF[a])
+        goal = self._state == _GOAL
+        return self._state, 10.0 if goal else 0.0, goal, False, {}
+
+    def render(self) -> Any:
+        """The grid as text: ``@`` the agent, ``G`` the goal."""
+        cells = ["."] * (_SIDE * _SIDE)
+        cells[_GOAL - 1] = "G"
+        cells[self._state - 1] = "@"
+        return "\n".join("".join(cells[k : k + _SIDE]) for k in range(0, len(cells), _SIDE))
+
+
+def move(state: int, direction: int) -> int:
+    """The state (1 to 100) beside *state*; a wall leaves it where it is."""
+    row, column = divmod(state - 1, _SIDE)
+    row += (direction == _DOWN) - (direction == _UP)
+    column += (direction == _RIGHT) - (direction == _LEFT)
+    if 0 <= row < _SIDE and 0 <= column < _SIDE:
+        return row * _SIDE + column + 1
+    return state
+
+
+def transitions() -> npt.NDArray[np.float64]:
+    """P[state - 1, action, next - 1] of the gridworld, shape ``(100, 4, 100)``."""
+    p = np.zeros((_SIDE * _SIDE, 4, _SIDE * _SIDE))
+    for state in range(1, _SIDE * _SIDE + 1):
+        for a in range(4):
+            p[state - 1, a, move(state, a) - 1] += _P_INTENDED
+            p[state - 1, a, move(state, _LEFT_OF[a]) - 1] += _P_VEER
+            p[state - 1, a, move(state, _RIGHT_OF[a]) - 1] += _P_VEER
+            p[state - 1, a, state - 1] += 1 - _P_INTENDED - 2 * _P_VEER
+    return p
+
+
+def optimal_return(gamma: float = 0.9) -> float:
+    """Expected discounted return from the start under the best policy, by value iteration."""
+    p = transitions()
+    goal = np.zeros(_SIDE * _SIDE)
+    goal[_GOAL - 1] = 1.0
+    v = np.zeros(_SIDE * _SIDE)
+    for _ in range(2000):
+        v = (p @ (10.0 * goal + gamma * v * (1 - goal))).max(axis=1)
+    return float(v[0])
+
+
+def make_env(env_id: str) -> gym.Env[Any, Any]:
+    """The environment of this id.
+
+    Raises UnknownNameError with the nearest id, UnsupportedError if its actions are not discrete
+    or it can't be made here.
+    """
+    try:
+        env = gym.make(env_id)
+    except (gym.error.Error, ImportError) as exc:
+        if env_id not in gym.registry:
+            raise unknown("environment", env_id, gym.registry) from exc
+        raise UnsupportedError(
+            say(f"environment {env_id}", "can't be made here", got=str(exc).splitlines()[0])
+        ) from exc
+    check_spaces(env, env_id)
+    return env
+
+
+def check_spaces(env: gym.Env[Any, Any], name: str) -> None:
+    """Raise UnsupportedError unless *env* has discrete actions."""
+    if not isinstance(env.action_space, gym.spaces.Discrete):
+        raise UnsupportedError(
+            say(
+                f"environment {name}",
+                "actions are not discrete",
+                got=env.action_space,
+                limit="Discrete(n)",
+                remedy="discretise its actions with a Gymnasium ActionWrapper",
+            )
+        )

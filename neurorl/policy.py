@@ -1,0 +1,36 @@
+"""From votes to an action."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.described import FloatArray
+
+__all__ = ["choose", "greedy", "softmax", "votes"]
+
+
+def votes(output: npt.NDArray[np.bool_], n_actions: int, first_step: int) -> FloatArray:
+    """Spikes of each action's modules over all actors, from *first_step* on: ``(n_actions,)``.
+
+    output: raster ``(W, actors * n_actions)``, actors in the outer order.
+    """
+    counts = output[first_step:].sum(axis=0).reshape(-1, n_actions).sum(axis=0)
+    return np.asarray(counts, dtype=np.float64)
+
+
+def softmax(n: FloatArray, beta: float) -> FloatArray:
+    """``pi_m = exp(beta n_m) / sum``, shape of *n*."""
+    z = np.exp(beta * (n - n.max()))
+    return np.asarray(z / z.sum())
+
+
+def greedy(n: FloatArray) -> FloatArray:
+    """All probability on the most votes, shared evenly by ties."""
+    best = n == n.max()
+    return np.asarray(best / best.sum())
+
+
+def choose(policy: FloatArray, u: float) -> int:
+    """The action at *u* in (0, 1) of the cumulated policy."""
+    return min(int(np.searchsorted(np.cumsum(policy), u)), len(policy) - 1)

@@ -1,0 +1,204 @@
+"""What an agent is made of when nobody says: a preset for known tasks, a default for any other."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from neurorl.config import AgentConfig
+from neurorl.errors import UnsupportedError, say, unknown
+from neurorl.features import (
+    Concat,
+    Features,
+    Fourier,
+    GaussianCells,
+    OneHot,
+    PlaceCells,
+    Tiles,
+)
+from neurorl.models import GLM, CubaLIF
+from neurorl.registration import GRID_ID
+
+__all__ = ["MODELS", "default_cells", "default_features", "make_config"]
+
+MODELS = ("lif", "glm")
+
+_LIF = CubaLIF(tau_syn=1.44e-3, tau_mem=4.48e-3, threshold=0.5, noise=0.5)
+_CART_LOW = (-2.4, -3.0, -0.21, -3.0)
+_CART_HIGH = (2.4, 3.0, 0.21, 3.0)
+_CAR_LOW = (-1.2, -0.07)
+_CAR_HIGH = (0.6, 0.07)
+_MAX_CELLS = 400
+_MAX_FEATURES = 1024
+
+_TASKS: dict[str, dict[str, Any]] = {
+    GRID_ID: {
+        "features": OneHot(100, start=1),
+        "gamma": 0.9,
+        "lambda_actor": 0.8,
+        "lambda_critic": 0.8,
+        "reward_scale": 1.0,
+        "alpha_critic": 0.1,
+        "solved_at": 1.0,
+        "solved_discounted": True,
+    },
+    "CartPole-v1": {"features": Fourier(_CART_LOW, _CART_HIGH, order=3)},
+    "MountainCar-v0": {"features": Tiles(_CAR_LOW, _CAR_HIGH, 8, 8), "alpha_critic": 0.1},
+}
+
+_LIF_BASE: dict[str, Any] = {
+    "neuron": _LIF,
+    "rule": "spikes-only",
+    "window": 12,
+    "trace_tau": 4.48e-3,
+    "alpha_output": 0.12,
+    "alpha_hidden": 0.6,
+    "beta": 0.25,
+}
+_LIF_TASKS: dict[str, dict[str, Any]] = {
+    GRID_ID: {
+        "cells": PlaceCells(10, 10, start=1),
+        "beta": 0.15,
+        "alpha_output": 0.1,
+        "alpha_hidden": 1.0,
+        "initial_output": 0.02,
+    },
+    "CartPole-v1": {
+        "cells": GaussianCells(_CART_LOW, _CART_HIGH),
+        "beta": 0.3,
+        "alpha_output": 0.36,
+        "alpha_hidden": 2.4,
+    },
+    "MountainCar-v0": {
+        "cells": Tiles(_CAR_LOW, _CAR_HIGH, 4, 6),
+        "beta": 0.3,
+        "alpha_output": 0.36,
+        "alpha_hidden": 1.2,
+    },
+}
+
+_GLM_BASE: dict[str, Any] = {
+    "neuron": GLM(),
+    "rule": "centred-feedback",
+    "window": 3,
+    "signed": True,
+    "initial_hidden": 0.1,
+    "initial_output": 0.5,
+    "weight_bound": 4.0,
+    "beta": 1.0,
+    "alpha_output": 0.3,
+    "alpha_hidden": 1.0,
+}
+_GLM_TASKS: dict[str, dict[str, Any]] = {
+    GRID_ID: {
+        "cells": OneHot(100, start=1),
+        "alpha_output": 0.2,
+        "alpha_hidden": 0.2,
+    },
+    "CartPole-v1": {
+        "cells": Tiles(_CART_LOW, _CART_HIGH, 8, 3),
+        "hidden": 0,
+        "window": 2,
+        "alpha_output": 1.0,
+        "initial_output": 0.1,
+    },
+    "MountainCar-v0": {
+        "cells": Tiles(_CAR_LOW, _CAR_HIGH, 4, 6),
+        "hidden": 0,
+        "window": 2,
+        "alpha_output": 1.0,
+        "initial_output": 0.1,
+    },
+}
+
+
+def make_config(
+    env: gym.Env[Any, Any], model: str = "lif", overrides: dict[str, Any] | None = None
+) -> AgentConfig:
+    """The configuration for an environment: preset or default, then *overrides* by field name.
+
+    model: ``'lif'`` (CUBA-LIF, rule spikes-only) or ``'glm'`` (the papers' units, rule
+    centred-feedback). Raises UnknownNameError for another model or field.
+    """
+    if model not in MODELS:
+        raise unknown("model", model, MODELS)
+    base, tasks = (_LIF_BASE, _LIF_TASKS) if model == "lif" else (_GLM_BASE, _GLM_TASKS)
+    name = env.spec.id if env.spec is not None else ""
+    given: dict[str, Any] = {"model": model, **base, **_TASKS.get(name, {}), **tasks.get(name, {})}
+    space = env.observation_space
+    if "cells" not in given:
+        given["cells"] = default_cells(space)
+        if model == "glm" and not isinstance(given["cells"], OneHot):
+            # Graded cells spike in some steps only: let the memoryless units see several.
+            given["window"] = 8
+    if "features" not in given:
+        given["features"] = default_features(space)
+    if "solved_at" not in given and env.spec is not None:
+        given["solved_at"] = env.spec.reward_threshold
+    known = {field.name for field in dataclasses.fields(AgentConfig)} - {"model"}
+    for key in overrides or {}:
+        if key not in known:
+            raise unknown("agent option", key, known)
+    return AgentConfig(**{**given, **(overrides or {})})
+
+
+def default_cells(space: gym.Space[Any]) -> Features:
+    """Input cells for any Discrete, Box, MultiDiscrete, MultiBinary, Tuple or Dict space."""
+
+    def box(low: Any, high: Any) -> Features:
+        return GaussianCells(low, high, int(np.clip(_MAX_CELLS // len(low), 1, 10)))
+
+    return _for_space(space, box)
+
+
+def default_features(space: gym.Space[Any]) -> Features:
+    """Critic's features for the same spaces: one-hot, or Fourier of what order fits."""
+
+    def box(low: Any, high: Any) -> Features:
+        for order, coupled in ((3, 4), (2, 4), (3, 2), (2, 2), (1, 2)):
+            features = Fourier(low, high, order, coupled)
+            if _fourier_size(len(low), order, coupled) <= _MAX_FEATURES:
+                return features
+        return Fourier(low, high, 1, 1)
+
+    return _for_space(space, box)
+
+
+def _fourier_size(d: int, order: int, coupled: int) -> float:
+    total = 1.0
+    ways = 1.0
+    for k in range(1, min(coupled, d) + 1):
+        ways *= (d - k + 1) / k
+        total += ways * order**k
+    return total
+
+
+def _for_space(space: gym.Space[Any], box: Any) -> Features:
+    if isinstance(space, gym.spaces.Discrete):
+        return OneHot(int(space.n), int(space.start))
+    if isinstance(space, gym.spaces.Box):
+        features: Features = box(space.low.ravel(), space.high.ravel())
+        return features
+    if isinstance(space, gym.spaces.MultiDiscrete):
+        n, start = space.nvec.ravel(), np.asarray(space.start).ravel()
+        return Concat(tuple(OneHot(int(k), int(s)) for k, s in zip(n, start, strict=True)))
+    if isinstance(space, gym.spaces.MultiBinary):
+        n_bits = int(np.prod(space.shape))
+        return GaussianCells(np.zeros(n_bits), np.ones(n_bits), 1)
+    if isinstance(space, gym.spaces.Tuple):
+        return Concat(tuple(_for_space(part, box) for part in space.spaces))
+    if isinstance(space, gym.spaces.Dict):
+        parts = tuple(_for_space(part, box) for part in space.spaces.values())
+        return Concat(parts, tuple(space.spaces))
+    raise UnsupportedError(
+        say(
+            "observation space",
+            "no default cells for it",
+            got=type(space).__name__,
+            limit="Box, Discrete, MultiDiscrete, MultiBinary, Tuple, Dict",
+            remedy="wrap the environment in a Gymnasium ObservationWrapper",
+        )
+    )

@@ -1,0 +1,122 @@
+"""The three-factor rule: pure functions of arrays, no simulator in them.
+
+A synapse from *i* to *j* remembers ``e_ij``, how its activity led to the postsynaptic spikes; a
+modulator that arrives later turns the memory into a change of the weight::
+
+    x_i(t) = trace_decay x_i(t-1) + s_i(t - delay)              presynaptic trace
+    e_ij(t) = decay e_ij(t-1) + x_i(t) f_j(t)                   eligibility, f the post factor
+    dw_ij = eta M e_ij                                          M the modulator, e.g. the TD error
+
+Weights don't change inside a window of W steps, so its part of the sum is one matrix product,
+``(rows of x weighted by decay**(W-1-t))^T f``: `window_eligibility` equals W times `eligibility`.
+
+Suffixes as in rlax: ``_tm1`` is the step before, ``_t`` the step. Arrays of a window have the step
+as their first axis. Source: the three-factor form of Fremaux & Gerstner 2016 (doi
+10.3389/fncir.2015.00085), with the TD error as in arXiv:2005.05941.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.errors import ArgumentError, say
+
+__all__ = [
+    "apply_modulator",
+    "arrivals",
+    "eligibility",
+    "td_error",
+    "trace",
+    "window_eligibility",
+    "window_traces",
+]
+
+Array = npt.NDArray[np.float64]
+
+
+def trace(x_tm1: Array, arrived_t: npt.ArrayLike, decay: float) -> Array:
+    """``x_t = decay x_tm1 + arrived_t``, shape ``(n,)``."""
+    return np.asarray(decay * x_tm1 + np.asarray(arrived_t, dtype=np.float64))
+
+
+def eligibility(e_tm1: Array, x_t: Array, f_t: Array, decay: float) -> Array:
+    """``e_t = decay e_tm1 + x_t f_t``: e ``(n_pre, n_post)``, x ``(n_pre,)``, f ``(n_post,)``."""
+    return np.asarray(decay * e_tm1 + np.outer(x_t, f_t))
+
+
+def arrivals(spikes: npt.NDArray[np.bool_], delay: int) -> Array:
+    """The raster of a window as it arrives *delay* steps later, silence before: ``(W, n)``."""
+    arrived = np.zeros(spikes.shape)
+    arrived[delay:] = spikes[: len(spikes) - delay]
+    return arrived
+
+
+def window_traces(arrived: Array, decay: float, x_0: Array | None = None) -> Array:
+    """`trace` for all steps of a window at once.
+
+    arrived: ``(W, n)``. decay: in [0, 1]. x_0: trace before the window, ``(n,)``; None is 0.
+    Returns ``(W, n)``; the last row is the next window's x_0.
+    """
+    _check_matrix("window_traces", arrived)
+    if decay == 0.0:
+        return arrived
+    steps = np.arange(len(arrived))
+    kernel = np.tril(decay ** np.maximum(steps[:, None] - steps[None, :], 0))
+    x = kernel @ arrived
+    if x_0 is not None:
+        x += np.outer(decay ** (steps + 1), x_0)
+    return np.asarray(x)
+
+
+def window_eligibility(e_0: Array, x: Array, f: Array, decay: float) -> Array:
+    """`eligibility` for all steps of a window, as one matrix product.
+
+    e_0: ``(n_pre, n_post)``, or ``(blocks, n_pre // blocks, n_post // blocks)`` for a projection
+    of blocks. x: traces ``(W, n_pre)``. f: post factors ``(W, n_post)``. decay: per step, [0, 1].
+    Raises ArgumentError if the shapes don't fit.
+    """
+    _check_matrix("window_eligibility", x)
+    _check_matrix("window_eligibility", f)
+    n_steps = len(x)
+    if decay != 1.0:
+        x = x * (decay ** np.arange(n_steps - 1, -1, -1.0))[:, None]
+        e_0 = decay**n_steps * e_0
+    return np.asarray(e_0 + outer_sum(x, f, e_0.shape))
+
+
+def outer_sum(x: Array, f: Array, shape: tuple[int, ...]) -> Array:
+    """``sum_t x(t) f(t)^T`` in the shape of a projection's weights."""
+    n_steps = len(x)
+    if len(f) != n_steps or (x.shape[1] * f.shape[1]) != np.prod(shape) * (
+        shape[0] if len(shape) == 3 else 1
+    ):
+        raise ArgumentError(
+            say("outer_sum", "shapes don't fit", got=(x.shape, f.shape), limit=shape)
+        )
+    if len(shape) == 2:
+        return np.asarray(x.T @ f)
+    blocks, n_pre, n_post = shape
+    left = x.reshape(n_steps, blocks, n_pre).transpose(1, 2, 0)
+    right = f.reshape(n_steps, blocks, n_post).transpose(1, 0, 2)
+    return np.asarray(left @ right)
+
+
+def apply_modulator(
+    weights: Array, e: Array, modulator: float, eta: float, low: float, high: float
+) -> Array:
+    """``clip(w + eta M e, low, high)``, the new weights."""
+    return np.asarray(np.clip(weights + (eta * modulator) * e, low, high))
+
+
+def td_error(r_t: float, discount_t: float, v_tm1: float, v_t: float) -> float:
+    """``r_t + discount_t v_t - v_tm1``; discount 0 after a terminal state, gamma otherwise.
+
+    A truncated episode is not terminal: its last state keeps its value (gamma).
+    """
+    return r_t + discount_t * v_t - v_tm1
+
+
+def _check_matrix(where: str, x: Array) -> None:
+    if x.ndim != 2:
+        raise ArgumentError(say(where, "needs (steps, neurons)", got=x.shape))
