@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from neurorl.arithmetic import initial_weights, make_arithmetic
 from neurorl.described import FloatArray
-from neurorl.description import Network
+from neurorl.description import Network, Population
 from neurorl.errors import ArgumentError, BackendError, UnsupportedError, say, unknown
 
 __all__ = ["Backend", "Capabilities", "Raster", "State"]
@@ -160,6 +160,20 @@ class Backend(abc.ABC):
         for name in self._rounded:
             self.set_weights(name, given[f"{name}.weights"])
         self._restore_dynamic(given)
+
+    def source(self) -> str:
+        """The network as this simulator runs it, as text for a reader."""
+        lines = [f"{self.network.dt:g} s a step, {self.arithmetic_name} arithmetic"]
+        for node in self.network.nodes:
+            model = f" of {node.neuron}" if isinstance(node, Population) else ""
+            lines.append(f"{type(node).__name__} {node.name}: {node.size}{model}")
+        for p in self.network.projections:
+            shape = " x ".join(str(n) for n in self.network.weight_shape(p.name))
+            marks = [f"delay {self.network.delay_steps(p.name)}"]
+            marks += ["signed"] if p.signed else []
+            marks += ["plastic"] if p.plasticity else []
+            lines.append(f"Projection {p.name}: {p.pre} -> {p.post}, {shape}, {', '.join(marks)}")
+        return "\n".join(lines)
 
     def close(self) -> None:
         """Free what the simulator holds; any later call but `close` raises BackendError."""

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from neurorl.backend import load as load_backend
 from neurorl.backends.base import Backend
+from neurorl.checkpoint import read_checkpoint, write_checkpoint
 from neurorl.config import AgentConfig
 from neurorl.critic import LinearCritic
 from neurorl.envs import check_spaces, make_env
@@ -24,7 +25,7 @@ from neurorl.presets import make_config
 from neurorl.random import derive
 from neurorl.rule import td_error
 
-__all__ = ["Episode", "SpikingActorCritic"]
+__all__ = ["Episode", "SpikingActorCritic", "read_agent"]
 
 _RESET, _PREDICT = 1, 2  # purposes of derived seeds
 
@@ -140,8 +141,6 @@ class SpikingActorCritic:
 
     def save(self, path: str | Path) -> None:
         """Write the agent to one file (npz, no pickle), atomically."""
-        from neurorl.checkpoint import write_checkpoint
-
         write_checkpoint(Path(path), self.describe(), self.state())
 
     @classmethod
@@ -159,11 +158,7 @@ class SpikingActorCritic:
         arithmetic named, that backend's own. env: needed if it had no id.
         Raises RunError for a file that is missing, damaged or of something else.
         """
-        from neurorl.checkpoint import read_checkpoint
-
-        path = Path(path)
-        file = path / "checkpoint.npz" if path.is_dir() else path
-        described, arrays = read_checkpoint(file)
+        described, arrays = read_agent(Path(path))
         same = backend is None or backend == described["backend"]
         agent = cls(
             env or described["env"],
@@ -265,6 +260,15 @@ class SpikingActorCritic:
             x = x_next
         wall = time.perf_counter() - started
         return Episode(number, total, length, self.env_steps + length, discounted, wall)
+
+
+def read_agent(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+    """Description and arrays of a saved agent: a file, or a run directory. Raises RunError."""
+    if path.is_dir():
+        if not (path / "config.json").exists():
+            raise RunError(say(f"run {path}", "is not a run: config.json is missing"))
+        path = path / "checkpoint.npz"
+    return read_checkpoint(path)
 
 
 def _under(state: dict[str, npt.NDArray[Any]], prefix: str) -> dict[str, npt.NDArray[Any]]:

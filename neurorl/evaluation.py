@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from neurorl.agent import SpikingActorCritic
+from neurorl.agent import SpikingActorCritic, read_agent
 from neurorl.description import Network
 from neurorl.player import Move
 from neurorl.random import derive
 
-__all__ = ["evaluate"]
+__all__ = ["evaluate", "load_to_play"]
 
 _PLAY, _RESET = 3, 4  # purposes of derived seeds
 
@@ -72,6 +73,24 @@ def evaluate(
         "spikes_per_decision": spikes / player.decisions,
         "synops_per_decision": synops / player.decisions,
     }
+
+
+def load_to_play(
+    path: Path, backend: str | None = None, arithmetic: str | None = None
+) -> tuple[SpikingActorCritic, str, str | None]:
+    """A saved agent that won't learn on, and the backend and arithmetic to play it in.
+
+    None takes those it was trained on; on another backend, that backend's own arithmetic.
+    Only what plays is compiled: the reference holds the weights until then.
+    """
+    described, _ = read_agent(path)
+    same = backend is None or backend == described["backend"]
+    agent = SpikingActorCritic.load(path, backend="reference", arithmetic="float")
+    return (
+        agent,
+        backend or described["backend"],
+        arithmetic or (described["arithmetic"] if same else None),
+    )
 
 
 def _fan_out(network: Network) -> dict[str, float]:

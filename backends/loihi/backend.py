@@ -143,6 +143,7 @@ class LoihiBackend(Backend):
             self._engine.write_bias(projection.post, chip.bias(projection.post, self._rounded))
 
     def _time(self) -> int:
+        self._check_open()
         return self._engine.steps
 
     def _dynamic_state(self) -> State:

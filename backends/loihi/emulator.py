@@ -127,7 +127,8 @@ class EmulatorEngine(Engine):
         # What the wrapped update reads and writes, a row a step.
         self._row = 0
         self._thresholds: npt.NDArray[np.int32] | None = None
-        self._spikes: Raster = np.zeros((0, len(compartment.vth)), dtype=bool)
+        self._size = len(compartment.vth)
+        self._spikes: Raster = np.empty((0, self._size), dtype=bool)
 
     def _noisy_update(self, rng: Any) -> None:
         """The compartments' update with this step's noise, and its spikes noted."""
@@ -145,7 +146,7 @@ class EmulatorEngine(Engine):
         if not self._noise:
             return None
         chip = self._compiled.chip
-        rows = np.empty((n_steps, self._spikes.shape[1]), dtype=np.int32)
+        rows = np.empty((n_steps, self._size), dtype=np.int32)
         for name, sl in self._compiled.slices.items():
             rows[:, sl] = chip[name].threshold
             if name in self._noise:
@@ -164,12 +165,13 @@ class EmulatorEngine(Engine):
             raster = inputs[name]
             for k in np.flatnonzero(raster.any(axis=1)).tolist():
                 spike_input.add_spikes(label + k, raster[k].nonzero()[0])
-        spikes = np.empty((n_steps, self._spikes.shape[1]), dtype=bool)
+        spikes = np.empty((n_steps, self._size), dtype=bool)
         for start in range(0, n_steps, _CHUNK):
             count = min(_CHUNK, n_steps - start)
             self._row, self._thresholds = 0, self._noisy_thresholds(count)
             self._spikes = spikes[start : start + count]
             self._emulator.run_steps(count)
+        self._spikes = np.empty((0, self._size), dtype=bool)
         return {name: spikes[:, self._compiled.slices[name]].copy() for name in self._record}
 
     def reset(self) -> None:

@@ -1,0 +1,8 @@
+"""``python -m neurorl``."""
+
+import sys
+
+from neurorl.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())
