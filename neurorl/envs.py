@@ -102,11 +102,12 @@ def make_env(env_id: str) -> gym.Env[Any, Any]:
     Raises UnknownNameError with the nearest id, UnsupportedError if its actions are not discrete
     or it can't be made here.
     """
+    imported = ":" in env_id  # Gymnasium's "module:id" imports the module first
+    if not imported and env_id not in gym.registry:
+        raise unknown("environment", env_id, gym.registry)
     try:
         env = gym.make(env_id)
     except (gym.error.Error, ImportError) as exc:
-        if env_id not in gym.registry:
-            raise unknown("environment", env_id, gym.registry) from exc
         raise UnsupportedError(
             say(f"environment {env_id}", "can't be made here", got=str(exc).splitlines()[0])
         ) from exc

@@ -65,6 +65,8 @@ _LIF_TASKS: dict[str, dict[str, Any]] = {
         "alpha_output": 0.1,
         "alpha_hidden": 1.0,
         "initial_output": 0.02,
+        "rate_end": 0.1,
+        "rate_episodes": 400,
     },
     "CartPole-v1": {
         "cells": GaussianCells(_CART_LOW, _CART_HIGH),

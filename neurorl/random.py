@@ -103,11 +103,12 @@ LOGISTIC_BITS = 14
 
 
 def _logistic_table() -> F64:
-    p = (np.arange(2**LOGISTIC_BITS) + 0.5) / 2**LOGISTIC_BITS
+    p = (np.arange(2 ** (LOGISTIC_BITS - 1)) + 0.5) / 2**LOGISTIC_BITS
     # Rounded, so that a logarithm that differs in its last bit gives the same table.
-    table = np.rint(np.log(p / (1 - p)) * 2.0**40) * 2.0**-40
+    lower = np.rint(np.log(p / (1 - p)) * 2.0**40) * 2.0**-40
+    table = np.concatenate([lower, -lower[::-1]])
     table.setflags(write=False)
-    return np.asarray(table, dtype=np.float64)
+    return table
 
 
 LOGISTIC_TABLE = _logistic_table()

@@ -34,7 +34,7 @@ def _mixed_parameters() -> Network:
     neuron = CubaLIF(
         tau_syn=1e-3 * k,
         tau_mem=2e-3 * (1 + k),
-        threshold=0.4 + 0.1 * k,
+        threshold=0.4 + 0.1 * (k % 7),  # the chip has room for 7 thresholds a core
         bias=0.05 * (k - 2),
         noise=0.05 * (k % 3),
         refractory=_DT * (k % 4),

@@ -1,6 +1,6 @@
 """nengo-loihi's emulator, with escape noise, exact restoring and faster arithmetic.
 
-The only file that knows the emulator's private attributes; `missing` names them, and
+`NEEDED` and `FAST` list every attribute of the emulator that this file and `accelerate` touch;
 ``tests/test_loihi_emulator.py`` fails if nengo-loihi changes what they do.
 
 Time: the emulator drops whatever would arrive in its first step, so it starts as if it had made

@@ -1,4 +1,4 @@
-"""All that is used of nengo-loihi, imported in one place.
+"""All that is used of nengo-loihi, imported in one place; only `hardware` imports its own.
 
 It warns of every nengo newer than 3.2; what this backend touches of it is compared with the
 reference by the tests, so the warning is silenced.

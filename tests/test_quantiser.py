@@ -1,0 +1,121 @@
+"""Chip integers by hand, their limits, and that what is refused is named."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from neurorl.arithmetic import ChipArithmetic
+from neurorl.description import Network, Neuron, Plasticity, Population, Projection, Source
+from neurorl.errors import UnsupportedError
+from neurorl.models import GLM, LIF, CubaLIF
+from neurorl.quantiser import ChipProjection, bias_integers, quantise, weight_integers
+
+
+def network(neuron: Neuron, high: float = 1.0, **projection: object) -> Network:
+    plastic = Plasticity(low=-high, high=high)
+    return Network(
+        (Source("input", 4), Population("cells", 3, neuron)),
+        (Projection("drive", "input", "cells", 0.0, plasticity=plastic, **projection),),  # type: ignore[arg-type]
+    )
+
+
+def test_integers_by_hand() -> None:
+    """Weights to 1 use mantissas to 254, so 1 is 254 * 64 = 16256 chip units."""
+    tau = -1e-3 / np.log(0.5)
+    neuron = CubaLIF(tau_syn=tau, tau_mem=2 * tau, threshold=0.5, bias=0.01, refractory=2e-3)
+    chip = quantise(network(neuron))
+    cells = chip.populations["cells"]
+    assert cells.unit == 16256
+    assert cells.current_decay.tolist() == [4095 - 2048] * 3
+    assert cells.voltage_decay.tolist() == [4096 - round(4096 * 0.5**0.5)] * 3
+    assert cells.threshold.tolist() == [8128] * 3  # 127 * 64
+    assert cells.bias.tolist() == [163] * 3
+    assert cells.refractory.tolist() == [3] * 3
+    drive = chip.projections["drive"]
+    assert drive.exponent == 0
+    weights = np.array([1.0, 0.5, -1.0, 1 / 127, 0.0039, 7.0])
+    assert weight_integers(drive, weights).tolist() == [254, 128, -254, 2, 0, 254]
+
+
+def test_a_narrow_projection_gets_a_finer_exponent() -> None:
+    cells = Population("cells", 3, LIF())
+    wide, narrow = Plasticity(low=-1, high=1), Plasticity(low=-0.1, high=0.1)
+    both = Network(
+        (Source("a", 1), Source("b", 1), cells),
+        (
+            Projection("wide", "a", "cells", plasticity=wide),
+            Projection("narrow", "b", "cells", plasticity=narrow),
+        ),
+    )
+    chip = quantise(both)
+    assert (chip.projections["wide"].exponent, chip.projections["narrow"].exponent) == (0, -3)
+    assert weight_integers(chip.projections["narrow"], np.array([0.1])).tolist() == [204]
+
+
+def test_the_glm_unit_has_a_lifted_threshold() -> None:
+    cells = quantise(network(GLM())).populations["cells"]
+    assert (cells.threshold.tolist(), cells.bias.tolist()) == ([64] * 3, [64] * 3)
+    assert cells.current_decay.tolist() == [4095] * 3
+    assert np.allclose(cells.noise_width, 0.5 * cells.unit)
+
+
+def test_a_signed_projection_moves_the_bias() -> None:
+    chip = ChipArithmetic(network(GLM(), signed=True))
+    w = np.array([[1.0, 0.5, -1.0]] * 4)
+    rounded = {"drive": chip.round("drive", w)}
+    assert np.allclose(rounded["drive"], w, atol=1 / 254)
+    transmitted = chip.transmitted("drive", rounded["drive"])
+    assert transmitted[0].tolist() == [16256, 8192, -16256]
+    assert chip.bias("cells", rounded).tolist() == [64 - 32512 + 64 - 64, -16320, 32576]
+
+
+def test_biases_are_mantissa_times_power() -> None:
+    assert bias_integers([0, 4095, -4095, 4097, 8191, 10**9]).tolist() == [
+        0,
+        4095,
+        -4095,
+        4096,
+        8192,
+        4095 * 128,
+    ]
+
+
+@given(st.floats(-6e5, 6e5))
+def test_biases_are_representable_and_near(bias: float) -> None:
+    value = int(bias_integers(bias))
+    assert any(value % 2**e == 0 and abs(value >> e) <= 4095 for e in range(8))
+    if abs(bias) <= 4095 * 128:
+        assert abs(value - bias) <= max(0.5, abs(bias) / 4095)
+
+
+@given(st.floats(-1.0, 1.0), st.integers(-7, 0))
+def test_rounding_is_nearest_and_stays(weight: float, exponent: int) -> None:
+    projection = ChipProjection("p", exponent, 1 / 254)
+    mantissa = weight_integers(projection, np.array([weight]))
+    assert abs(mantissa[0] * projection.unit - weight) <= projection.unit + 1e-12
+    assert weight_integers(projection, mantissa * projection.unit) == mantissa
+
+
+@pytest.mark.parametrize(
+    ("neuron", "high", "words"),
+    [
+        (LIF(threshold=-0.5), 1.0, "'cells': negative threshold"),
+        (LIF(refractory=0.1), 1.0, "refractory period too long .got 100 steps, limit 62 steps"),
+        (LIF(threshold=1e9), 1e-9, "too large against the weights"),
+    ],
+)
+def test_what_has_no_integer_is_named(neuron: Neuron, high: float, words: str) -> None:
+    with pytest.raises(UnsupportedError, match=words):
+        quantise(network(neuron, high))
+
+
+def test_a_wide_signed_projection_is_refused() -> None:
+    wide = Network(
+        (Source("input", 200), Population("cells", 3, GLM())),
+        (Projection("drive", "input", "cells", 1.0, signed=True),),
+    )
+    with pytest.raises(UnsupportedError, match="overflows the bias .got 200, limit 64"):
+        quantise(wide)
