@@ -144,7 +144,10 @@ def make_config(
     for key in overrides or {}:
         if key not in known:
             raise unknown("agent option", key, known)
-    return AgentConfig(**{**given, **(overrides or {})})
+    chosen = {**given, **(overrides or {})}
+    if "window" not in (overrides or {}) and chosen.get("hidden", 8):
+        chosen["window"] = max(chosen["window"], 3)  # a hidden layer that the preset is without
+    return AgentConfig(**chosen)
 
 
 def default_cells(space: gym.Space[Any]) -> Features:

@@ -11,7 +11,7 @@ from neurorl.description import Dynamics
 from neurorl.quantiser import CURRENT_BITS, VOLTAGE_MAX, ChipPopulation
 from neurorl.random import NoiseRows
 
-__all__ = ["ChipNeurons", "FloatNeurons", "Neurons", "make_neurons"]
+__all__ = ["ChipNeurons", "FloatNeurons", "Neurons"]
 
 Array = npt.NDArray[np.generic]
 

@@ -1,0 +1,73 @@
+"""Chip arithmetic on all backends, spike by spike: the CartPole network, weights changing.
+
+Random input rasters for every window; after each, all weights are rewritten with other random
+values. Reports the number of windows in which every raster and every state variable were equal to
+the reference's, and the first difference if there is one. Exit status 1 on any difference.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+import numpy as np
+
+from neurorl.backend import load
+from neurorl.envs import make_env
+from neurorl.presets import make_config
+from neurorl.testing import rasters, same_state
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--windows", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--model", default="lif")
+    parser.add_argument("--env", default="CartPole-v1")
+    parser.add_argument("--backends", default="brian2,loihi")
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    env = make_env(arguments.env)
+    config = make_config(env, arguments.model)
+    network = config.network(int(env.action_space.n))
+    reference = load("reference", network, arithmetic="loihi", seed=arguments.seed)
+    others = {
+        name: load(name, network, arithmetic="loihi", seed=arguments.seed)
+        for name in arguments.backends.split(",")
+    }
+    rng = np.random.default_rng(arguments.seed)
+    equal = dict.fromkeys(others, 0)
+    first: dict[str, Any] = {}
+    spikes = 0
+    for window in range(arguments.windows):
+        inputs = rasters(network, config.window, int(rng.integers(2**31)), rng.uniform(0.05, 0.8))
+        expected, state = reference.step(inputs, config.window), reference.state()
+        spikes += sum(int(raster.sum()) for raster in expected.values())
+        for name, backend in others.items():
+            seen = backend.step(inputs, config.window)
+            wrong = [p for p in expected if not np.array_equal(seen[p], expected[p])]
+            wrong += same_state(backend.state(), state)
+            equal[name] += not wrong
+            if wrong:
+                first.setdefault(name, {"window": window, "differs": wrong})
+        for projection in network.projections:
+            weights = rng.uniform(-1, 1, network.weight_shape(projection.name))
+            for backend in (reference, *others.values()):
+                backend.set_weights(projection.name, weights)
+    report = {
+        "env": arguments.env,
+        "model": arguments.model,
+        "windows": arguments.windows,
+        "steps": config.window * arguments.windows,
+        "spikes": spikes,
+        "equal_windows": equal,
+        "first_difference": first,
+    }
+    print(json.dumps(report) if arguments.json else json.dumps(report, indent=1))
+    return 1 if first else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

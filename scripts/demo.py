@@ -1,0 +1,86 @@
+"""`make demo`: an agent learns the gridworld, then plays on every backend.
+
+Trains on the reference backend, evaluates the same weights on reference, brian2 and loihi, prints
+the returns beside the optimum and leaves the learning curve as a picture.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from neurorl.backend import available_backends
+from neurorl.envs import optimal_return
+from neurorl.evaluation import evaluate, load_to_play
+from neurorl.plot import plot_runs
+from neurorl.training import train
+
+ENV = "neurorl/GridWorld-v0"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("demo"), help="folder for the results")
+    parser.add_argument("--episodes", type=int, default=400)
+    parser.add_argument("--evaluation-episodes", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    console = Console()
+    run = arguments.out / "gridworld"
+    if run.exists():
+        shutil.rmtree(run)
+
+    started = time.perf_counter()
+    with Progress(console=console, transient=True) as bar:
+        task = bar.add_task("learning the gridworld", total=arguments.episodes)
+        train(
+            ENV,
+            run,
+            backend="reference",
+            seed=arguments.seed,
+            episodes=arguments.episodes,
+            callback=lambda _: bar.advance(task),
+        )
+    console.print(f"learned {arguments.episodes} episodes in {time.perf_counter() - started:.0f} s")
+
+    optimum = optimal_return()
+    table = Table(title="The same agent on every backend", title_justify="left", box=None)
+    for column in ("backend", "arithmetic", "discounted return", "of the optimum", "seconds"):
+        table.add_column(column, justify="left" if column in ("backend", "arithmetic") else "right")
+    for row in available_backends():
+        if not row["available"]:
+            table.add_row(row["name"], "-", "missing", "-", "-")
+            continue
+        began = time.perf_counter()
+        agent, backend, arithmetic = load_to_play(run, row["name"])
+        with Progress(console=console, transient=True) as bar:
+            task = bar.add_task(f"playing on {backend}", total=arguments.evaluation_episodes)
+            result = evaluate(
+                agent,
+                arguments.evaluation_episodes,
+                backend=backend,
+                arithmetic=arithmetic,
+                callback=lambda *_, bar=bar, task=task: bar.advance(task),  # type: ignore[misc]
+            )
+        mean = result["mean_discounted_return"]
+        table.add_row(
+            backend,
+            result["arithmetic"],
+            f"{mean:.3f}",
+            f"{100 * mean / optimum:.1f} %",
+            f"{time.perf_counter() - began:.1f}",
+        )
+    table.add_row("optimum", "", f"{optimum:.3f}", "100.0 %", "")
+    console.print(table)
+    picture = plot_runs([run], arguments.out / "learning_curve.png", optimum)
+    console.print(f"learning curve: {picture}", highlight=False)
+
+
+if __name__ == "__main__":
+    main()
