@@ -105,7 +105,9 @@ class Backend(abc.ABC):
         """
         self._check_open()
         if isinstance(n_steps, bool) or not isinstance(n_steps, int) or n_steps < 1:
-            raise ArgumentError(say("step", "n_steps must be a whole number", got=n_steps, limit=">= 1"))
+            raise ArgumentError(
+                say("step", "n_steps must be a whole number", got=n_steps, limit=">= 1")
+            )
         return self._step(self._check_inputs(inputs, n_steps), n_steps)
 
     def reset(self) -> None:
@@ -155,7 +157,12 @@ class Backend(abc.ABC):
         for key, value in mine.items():
             if given[key].shape != value.shape:
                 raise ArgumentError(
-                    say("restore", f"{key} of another shape", got=given[key].shape, limit=value.shape)
+                    say(
+                        "restore",
+                        f"{key} of another shape",
+                        got=given[key].shape,
+                        limit=value.shape,
+                    )
                 )
         for name in self._rounded:
             self.set_weights(name, given[f"{name}.weights"])
@@ -194,7 +201,9 @@ class Backend(abc.ABC):
                 )
         for p in network.projections:
             if network.delay_steps(p.name) > 1 and not can.delays:
-                found.append(f"projection {p.name!r} with a delay of more than one step (leave it out)")
+                found.append(
+                    f"projection {p.name!r} with a delay of more than one step (leave it out)"
+                )
             if p.signed and not can.signed:
                 found.append(f"signed projection {p.name!r}")
         return found
@@ -263,7 +272,9 @@ class Backend(abc.ABC):
                 )
             shape = (n_steps, sources[name])
             if raster.shape != shape:
-                raise ArgumentError(say(f"input {name!r}", "wrong shape", got=raster.shape, limit=shape))
+                raise ArgumentError(
+                    say(f"input {name!r}", "wrong shape", got=raster.shape, limit=shape)
+                )
             rasters[name] = raster
         for name, size in sources.items():
             if name not in rasters:
@@ -273,5 +284,7 @@ class Backend(abc.ABC):
 
 def _check_seed(seed: int) -> int:
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
-        raise ArgumentError(say("seed", "must be a whole number", got=repr(seed), limit="0 to 2**63-1"))
+        raise ArgumentError(
+            say("seed", "must be a whole number", got=repr(seed), limit="0 to 2**63-1")
+        )
     return int(seed)

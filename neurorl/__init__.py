@@ -38,7 +38,7 @@ _HOME = {
     "load": "neurorl.backend",
 }
 
-__all__ = [*_HOME, "__version__"]  # noqa: PLE0604
+__all__ = [*_HOME, "__version__"]
 
 
 def __getattr__(name: str) -> Any:

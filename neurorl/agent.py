@@ -17,7 +17,7 @@ from neurorl.backends.base import Backend
 from neurorl.checkpoint import read_checkpoint, write_checkpoint
 from neurorl.config import AgentConfig
 from neurorl.critic import LinearCritic
-from neurorl.envs import check_spaces, make_env
+from neurorl.envs import discrete_actions, make_env
 from neurorl.errors import ArgumentError, RunError, say
 from neurorl.learner import Learner
 from neurorl.player import Player
@@ -70,14 +70,12 @@ class SpikingActorCritic:
         **overrides: Any,
     ) -> None:
         self.env = make_env(env) if isinstance(env, str) else env
-        check_spaces(self.env, str(env))
+        space = discrete_actions(self.env, env if isinstance(env, str) else "")
         self.env_id = env if isinstance(env, str) else (env.spec.id if env.spec else "")
         self.config = config or make_config(self.env, model, overrides)
         self.seed = seed
         self.backend_name = backend
         self._backend_options = backend_options or {}
-        space = self.env.action_space
-        assert isinstance(space, gym.spaces.Discrete)
         self.first_action = int(space.start)
         self._n_actions = int(space.n)
         self.network = self.config.network(self._n_actions)
@@ -132,9 +130,7 @@ class SpikingActorCritic:
             arithmetic = arithmetic or self.arithmetic
         else:
             options = {}
-        compiled = load_backend(
-            backend, self.network, seed=seed, arithmetic=arithmetic, **options
-        )
+        compiled = load_backend(backend, self.network, seed=seed, arithmetic=arithmetic, **options)
         for name, weights in self._learner.weights.items():
             compiled.set_weights(name, weights)
         return Player(self.config, compiled, self._n_actions, seed)

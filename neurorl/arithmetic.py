@@ -58,7 +58,7 @@ class Arithmetic(abc.ABC):
         """
 
     def check(self, name: str, weights: npt.ArrayLike) -> FloatArray:
-        """*weights* as a float64 array; raises ArgumentError for a wrong shape or a number too big."""
+        """*weights* as float64; raises ArgumentError for a wrong shape or too large a number."""
         where = f"weights of {name!r}"
         try:
             array = np.asarray(weights, dtype=np.float64)
@@ -113,7 +113,7 @@ class FloatArithmetic(Arithmetic):
         return rounded
 
     def transmitted(self, name: str, rounded: FloatArray) -> npt.NDArray[np.generic]:
-        return 2.0 * rounded if self.network.projection(name).signed else rounded
+        return np.multiply(rounded, 2.0) if self.network.projection(name).signed else rounded
 
     def bias(self, population: str, rounded: dict[str, FloatArray]) -> npt.NDArray[np.generic]:
         node = self.network.node(population)
@@ -137,7 +137,8 @@ class ChipArithmetic(Arithmetic):
 
     def round(self, name: str, weights: FloatArray) -> FloatArray:
         projection = self.chip.projections[name]
-        return quantiser.weight_integers(projection, weights) * projection.unit
+        mantissa = quantiser.weight_integers(projection, weights)
+        return np.multiply(mantissa, projection.unit, dtype=np.float64)
 
     def transmitted(self, name: str, rounded: FloatArray) -> npt.NDArray[np.generic]:
         shift = 2.0 ** (6 + self.chip.projections[name].exponent)
@@ -155,7 +156,7 @@ class ChipArithmetic(Arithmetic):
 
 
 def make_arithmetic(name: str, network: Network) -> Arithmetic:
-    """The arithmetic of this name. Raises UnknownNameError, or UnsupportedError (no integer fits)."""
+    """The arithmetic of this name. Raises UnknownNameError or UnsupportedError."""
     if name == "float":
         return FloatArithmetic(network)
     if name == "loihi":
@@ -174,7 +175,8 @@ def initial_weights(network: Network, name: str, seed: int) -> FloatArray:
         weights = low + (high - low) * drawn
     else:
         weights = np.broadcast_to(projection.weights, shape).copy()
-    return weights if projection.mask is None else np.where(projection.mask, weights, 0.0)
+    kept = weights if projection.mask is None else np.where(projection.mask, weights, 0.0)
+    return np.asarray(kept, dtype=np.float64)
 
 
 def _scale(node: object, dt: float) -> float:

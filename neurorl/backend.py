@@ -52,7 +52,12 @@ def backend_class(name: str) -> type[Backend]:
             found: type[Backend] = getattr(importlib.import_module(module), attribute)
     except Exception as exc:  # a broken simulator may raise anything while it is imported
         raise BackendUnavailableError(
-            say(f"backend {name}", f"{info.distribution} doesn't import", got=exc, remedy=info.remedy)
+            say(
+                f"backend {name}",
+                f"{info.distribution} doesn't import",
+                got=exc,
+                remedy=info.remedy,
+            )
         ) from exc
     return found
 
@@ -69,7 +74,7 @@ def load(name: str, network: Network, **options: Any) -> Backend:
 
 
 def available_backends() -> list[dict[str, Any]]:
-    """A row for each backend: name, available, version, target, engines, remedy if it is missing."""
+    """A row for each backend: name, available, version, target, engines, arithmetics, remedy."""
     return [_row(name, info) for name, info in BACKENDS.items()]
 
 

@@ -34,8 +34,8 @@ def write_checkpoint(
     np.savez(
         buffer,
         allow_pickle=False,
-        **{_DESCRIPTION: np.frombuffer(text.encode(), dtype=np.uint8)},  # type: ignore[arg-type]
-        **arrays,  # type: ignore[arg-type]
+        **{_DESCRIPTION: np.frombuffer(text.encode(), dtype=np.uint8)},
+        **arrays,
     )
     write_bytes(path, _sign(buffer.getvalue()))
 

@@ -50,7 +50,9 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--model", metavar="M", help="lif (default) or glm")
     train.add_argument("--seed", type=int, metavar="N", help="decides everything (default 0)")
     train.add_argument("--episodes", type=int, metavar="N", help="in all (default 400)")
-    train.add_argument("--out", type=Path, metavar="DIR", help="the run directory (default: in runs/)")
+    train.add_argument(
+        "--out", type=Path, metavar="DIR", help="the run directory (default: in runs/)"
+    )
     train.add_argument("--resume", action="store_true", help="go on with the run in --out")
     train.add_argument("--json", action="store_true", help="print one JSON object")
     train.set_defaults(command=_train)
@@ -141,15 +143,17 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 def _show(arguments: argparse.Namespace) -> int:
     from neurorl.backend import load
-    from neurorl.envs import make_env
+    from neurorl.envs import discrete_actions, make_env
     from neurorl.errors import unknown
     from neurorl.evaluation import load_to_play
     from neurorl.presets import MODELS, make_config
 
     if arguments.what in MODELS:
         env = make_env(arguments.env)
-        network = make_config(env, arguments.what).network(int(env.action_space.n))
-        with load(arguments.backend or "reference", network, arithmetic=arguments.arithmetic) as compiled:
+        network = make_config(env, arguments.what).network(int(discrete_actions(env).n))
+        with load(
+            arguments.backend or "reference", network, arithmetic=arguments.arithmetic
+        ) as compiled:
             print(compiled.source())
         return 0
     path = Path(arguments.what)
@@ -218,7 +222,13 @@ def _progress(
 ) -> Iterator[tuple[Callable[[float, int], None], Callable[[int], None]]]:
     """A bar on a terminal's stderr with mean return and rate: ``(advance, started)``."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     console = Console(stderr=True)
     recent: list[float] = []

@@ -10,7 +10,7 @@ __all__ = ["LinearCritic"]
 
 
 class LinearCritic:
-    """``V(s) = v . x(s)``, ``z <- gamma lambda z + x``, ``v <- v + alpha delta z / max(|x|**2, 1)``.
+    """``V = v . x``, ``z <- gamma lambda z + x``, ``v <- v + alpha delta z / max(|x|**2, 1)``.
 
     n: features. alpha: step size, a fraction of the error removed at once. trace_decay: gamma
     lambda. Source: Sutton & Barto, TD(lambda) with accumulating traces.

@@ -281,7 +281,11 @@ class Network(Described):
         for node in (pre, post):
             if node.size % p.blocks:
                 raise DescriptionError(
-                    say(f"{where}.blocks", f"must divide {node.name}'s size {node.size}", got=p.blocks)
+                    say(
+                        f"{where}.blocks",
+                        f"must divide {node.name}'s size {node.size}",
+                        got=p.blocks,
+                    )
                 )
         shape = p.shape(pre.size, post.size)
         if not isinstance(p.weights, Uniform) and p.weights.shape not in ((), shape):
@@ -289,7 +293,9 @@ class Network(Described):
                 say(f"{where}.weights", "wrong shape", got=p.weights.shape, limit=shape)
             )
         if p.mask is not None and p.mask.shape != shape:
-            raise DescriptionError(say(f"{where}.mask", "wrong shape", got=p.mask.shape, limit=shape))
+            raise DescriptionError(
+                say(f"{where}.mask", "wrong shape", got=p.mask.shape, limit=shape)
+            )
         if p.delay is not None:
             steps = p.delay / self.dt
             if round(steps) < 1 or abs(steps - round(steps)) > 1e-6:

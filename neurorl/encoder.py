@@ -10,9 +10,7 @@ from neurorl.described import FloatArray
 __all__ = ["quiet_spikes"]
 
 
-def quiet_spikes(
-    activation: FloatArray, phase: FloatArray, n_steps: int
-) -> npt.NDArray[np.bool_]:
+def quiet_spikes(activation: FloatArray, phase: FloatArray, n_steps: int) -> npt.NDArray[np.bool_]:
     """Accumulate and fire: ``phase += x`` in every step, a spike and -1 whenever it reaches 1.
 
     activation: ``(n,)`` in [0, 1]; a cell of 1 spikes in every step, one of 0 never.

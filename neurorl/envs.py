@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from neurorl.errors import UnsupportedError, say, unknown
 
-__all__ = ["GridWorldEnv", "check_spaces", "make_env", "optimal_return"]
+__all__ = ["GridWorldEnv", "discrete_actions", "make_env", "optimal_return"]
 
 _SIDE = 10
 _GOAL = 100
@@ -111,19 +111,20 @@ def make_env(env_id: str) -> gym.Env[Any, Any]:
         raise UnsupportedError(
             say(f"environment {env_id}", "can't be made here", got=str(exc).splitlines()[0])
         ) from exc
-    check_spaces(env, env_id)
+    discrete_actions(env, env_id)
     return env
 
 
-def check_spaces(env: gym.Env[Any, Any], name: str) -> None:
-    """Raise UnsupportedError unless *env* has discrete actions."""
+def discrete_actions(env: gym.Env[Any, Any], name: str = "") -> gym.spaces.Discrete[Any]:
+    """The action space of *env*. Raises UnsupportedError unless it is Discrete."""
     if not isinstance(env.action_space, gym.spaces.Discrete):
         raise UnsupportedError(
             say(
-                f"environment {name}",
+                f"environment {name}".rstrip(),
                 "actions are not discrete",
                 got=env.action_space,
                 limit="Discrete(n)",
                 remedy="discretise its actions with a Gymnasium ActionWrapper",
             )
         )
+    return env.action_space

@@ -1,9 +1,9 @@
 """Every exception that neurorl raises on purpose.
 
     NeurorlError
-    ├── DescriptionError        (ValueError)           a network, neuron or agent described wrongly
-    ├── ArgumentError           (ValueError)           a bad argument to a call or on the command line
-    ├── UnknownNameError        (LookupError)          no backend, environment, model, ... of this name
+    ├── DescriptionError        (ValueError)           a network or agent described wrongly
+    ├── ArgumentError           (ValueError)           a bad argument of a call or command
+    ├── UnknownNameError        (LookupError)          no backend, model, ... of this name
     ├── UnsupportedError        (NotImplementedError)  right in itself, but not on this backend
     ├── BackendUnavailableError (ImportError)          the simulator is missing or broken
     ├── BackendError            (RuntimeError)         the simulator failed while it ran

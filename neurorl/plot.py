@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from neurorl.described import FloatArray
 from neurorl.errors import ArgumentError, say
 from neurorl.rundir import RunDirectory
 
@@ -58,7 +59,7 @@ def plot_runs(runs: Sequence[Path], out: Path, optimum: float | None = None) -> 
     return out
 
 
-def _running_mean(x: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def _running_mean(x: FloatArray) -> FloatArray:
     total = np.cumsum(np.insert(x, 0, 0.0))
     first = np.maximum(np.arange(1, len(x) + 1) - _WINDOW, 0)
     return np.asarray((total[1:] - total[first]) / (np.arange(1, len(x) + 1) - first))

@@ -26,10 +26,10 @@ from neurorl.errors import UnsupportedError, say
 
 __all__ = [
     "BIAS_MAX",
+    "VOLTAGE_MAX",
     "ChipNetwork",
     "ChipPopulation",
     "ChipProjection",
-    "VOLTAGE_MAX",
     "bias_integers",
     "quantise",
     "signed_offset",

@@ -108,7 +108,7 @@ def _logistic_table() -> F64:
     lower = np.rint(np.log(p / (1 - p)) * 2.0**40) * 2.0**-40
     table = np.concatenate([lower, -lower[::-1]])
     table.setflags(write=False)
-    return table
+    return np.asarray(table, dtype=np.float64)
 
 
 LOGISTIC_TABLE = _logistic_table()

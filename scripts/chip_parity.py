@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from neurorl.backend import load
-from neurorl.envs import make_env
+from neurorl.envs import discrete_actions, make_env
 from neurorl.presets import make_config
 from neurorl.testing import rasters, same_state
 
@@ -31,7 +31,7 @@ def main() -> int:
     arguments = parser.parse_args()
     env = make_env(arguments.env)
     config = make_config(env, arguments.model)
-    network = config.network(int(env.action_space.n))
+    network = config.network(int(discrete_actions(env).n))
     reference = load("reference", network, arithmetic="loihi", seed=arguments.seed)
     others = {
         name: load(name, network, arithmetic="loihi", seed=arguments.seed)

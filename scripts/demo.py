@@ -66,7 +66,7 @@ def main() -> None:
                 arguments.evaluation_episodes,
                 backend=backend,
                 arithmetic=arithmetic,
-                callback=lambda *_, bar=bar, task=task: bar.advance(task),  # type: ignore[misc]
+                callback=lambda *_, bar=bar, task=task: bar.advance(task),
             )
         mean = result["mean_discounted_return"]
         table.add_row(

@@ -70,7 +70,14 @@ def one(arguments: argparse.Namespace, backend: str, seed: int) -> dict[str, Any
     train += ["--episodes", str(arguments.episodes), "--out", str(out)]
     trained = command([*train, *(["--resume"] if out.exists() else [])])
     played = command(
-        ["evaluate", str(out), "--seed", str(seed), "--episodes", str(arguments.evaluation_episodes)]
+        [
+            "evaluate",
+            str(out),
+            "--seed",
+            str(seed),
+            "--episodes",
+            str(arguments.evaluation_episodes),
+        ]
     )
     wall = sum(float(row["wall_s"]) for row in episodes(out))
     return {

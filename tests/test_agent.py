@@ -83,9 +83,7 @@ def test_saved_and_loaded_it_goes_on_as_if_nothing_had_happened(
     backend: str, arithmetic: str, options: dict[str, Any], tmp_path: Path
 ) -> None:
     def make() -> SpikingActorCritic:
-        return small(
-            GRID, backend=backend, arithmetic=arithmetic, seed=5, backend_options=options
-        )
+        return small(GRID, backend=backend, arithmetic=arithmetic, seed=5, backend_options=options)
 
     whole, first = make(), make()
     whole.learn(3)
@@ -205,11 +203,22 @@ def test_any_observation_works_by_default(space: str, model: str) -> None:
     agent.learn(2)
     assert agent.env_steps == 20
     drive = agent._learner.weights["input_hidden"]
-    assert (drive != small(RandomObservations(SPACES[space]), model=model, seed=1)._learner.weights["input_hidden"]).any()
+    assert (
+        drive
+        != small(RandomObservations(SPACES[space]), model=model, seed=1)._learner.weights[
+            "input_hidden"
+        ]
+    ).any()
 
 
 def test_other_gymnasium_tasks_run() -> None:
-    for name in ("Acrobot-v1", "MountainCar-v0", "FrozenLake-v1", "Blackjack-v1", "CliffWalking-v1"):
+    for name in (
+        "Acrobot-v1",
+        "MountainCar-v0",
+        "FrozenLake-v1",
+        "Blackjack-v1",
+        "CliffWalking-v1",
+    ):
         agent = small(name)
         agent._learn_episode()
 
@@ -220,12 +229,20 @@ def test_other_gymnasium_tasks_run() -> None:
         (lambda: small(backend="brain2"), UnknownNameError, "did you mean 'brian2'"),
         (lambda: small(model="liff"), UnknownNameError, "did you mean 'lif'"),
         (lambda: small(arithmetic="flaot"), NeurorlError, "flaot"),
-        (lambda: small(backend="loihi", arithmetic="float"), UnsupportedError, "arithmetic 'float'"),
+        (
+            lambda: small(backend="loihi", arithmetic="float"),
+            UnsupportedError,
+            "arithmetic 'float'",
+        ),
         (lambda: small("Pendulum-v1"), UnsupportedError, "actions are not discrete"),
         (lambda: small(window=2), DescriptionError, r"too short for 2 layers.*got 2, limit >= 3"),
         (lambda: small(windw=12), UnknownNameError, "did you mean 'window'"),
         (lambda: small(gamma=1.5), DescriptionError, "gamma: out of range"),
-        (lambda: small(backend="loihi", actors=100, hidden=8), UnsupportedError, "1600.*limit 1024"),
+        (
+            lambda: small(backend="loihi", actors=100, hidden=8),
+            UnsupportedError,
+            "1600.*limit 1024",
+        ),
         (lambda: small(seed=-1), ArgumentError, "seed"),
         (lambda: small().learn(2.5), ArgumentError, "not a whole number"),  # type: ignore[arg-type]
         (lambda: SpikingActorCritic.load("nowhere.npz"), RunError, "can't be read"),

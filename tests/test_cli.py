@@ -65,7 +65,9 @@ def test_train_writes_a_run_and_prints_one_json_object(tmp_path: Path) -> None:
 
 def test_evaluate_prints_the_fixed_keys(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for backend, arithmetic in (("reference", "float"), ("loihi", "loihi")):
-        assert main(["evaluate", str(trained), "--backend", backend, "--episodes", "2", "--json"]) == 0
+        assert (
+            main(["evaluate", str(trained), "--backend", backend, "--episodes", "2", "--json"]) == 0
+        )
         result = json.loads(capsys.readouterr().out)
         assert (result["backend"], result["arithmetic"]) == (backend, arithmetic)
         assert result["mean_return"] > 0
@@ -226,7 +228,9 @@ def test_another_runs_checkpoint_is_refused(trained: Path, tmp_path: Path) -> No
     assert "is of another run" in done.stderr
 
 
-@pytest.mark.parametrize("code", ["import neurorl", "from neurorl.cli import main; main(['--help'])"])
+@pytest.mark.parametrize(
+    "code", ["import neurorl", "from neurorl.cli import main; main(['--help'])"]
+)
 def test_it_imports_no_simulator(code: str) -> None:
     """Start-up is quick because nothing heavy is imported; its time is in the closing figures."""
     check = (
@@ -257,7 +261,11 @@ def test_a_missing_simulator_leaves_the_others(tmp_path: Path) -> None:
         )
 
     rows = {row["name"]: row for row in json.loads(command("backends", "--json").stdout)["rows"]}
-    assert [rows[name]["available"] for name in ("reference", "brian2", "loihi")] == [True, False, False]
+    assert [rows[name]["available"] for name in ("reference", "brian2", "loihi")] == [
+        True,
+        False,
+        False,
+    ]
     assert "pip install brian2" in rows["brian2"]["remedy"]
     assert "built for another NumPy" in rows["loihi"]["remedy"]
     assert command("train", "CartPole-v1", "--episodes", "1", "--out", "a").returncode == 0

@@ -64,7 +64,10 @@ def network(*projections: Projection, nodes: tuple[Any, ...] = (INPUT, CELLS)) -
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: LIF(tau_mem=-1e-3), r"LIF.tau_mem: must not be negative \(got -0.001, limit >= 0\)"),
+        (
+            lambda: LIF(tau_mem=-1e-3),
+            r"LIF.tau_mem: must not be negative \(got -0.001, limit >= 0\)",
+        ),
         (lambda: CubaLIF(tau_syn=float("nan")), "CubaLIF.tau_syn: not finite"),
         (lambda: GLM(bias="much"), "GLM.bias: not an array of numbers"),
         (lambda: LIF(noise=np.ones((2, 2))), "LIF.noise: more than one dimension"),
@@ -84,7 +87,10 @@ def network(*projections: Projection, nodes: tuple[Any, ...] = (INPUT, CELLS)) -
             lambda: network(Projection("p", "input", "cells", np.ones((3, 2)))),
             r"Projection 'p'.weights: wrong shape \(got \(3, 2\), limit \(2, 3\)\)",
         ),
-        (lambda: network(Projection("p", "input", "cells", blocks=2)), "must divide cells's size 3"),
+        (
+            lambda: network(Projection("p", "input", "cells", blocks=2)),
+            "must divide cells's size 3",
+        ),
         (
             lambda: network(Projection("p", "input", "cells", mask=np.ones((2, 2)))),
             "Projection 'p'.mask: wrong shape",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -49,9 +51,9 @@ def test_the_goal_ends_it_with_10() -> None:
     env = GridWorldEnv()
     env.reset(seed=1)
     env._state = 99
-    result = (99, 0.0, False, False, {})
+    result: tuple[Any, ...] = (99, 0.0, False, False, {})
     while not result[2]:
-        result = env.step(RIGHT)  # type: ignore[assignment]
+        result = env.step(RIGHT)
     assert result[:4] == (100, 10.0, True, False)
 
 

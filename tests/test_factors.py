@@ -48,7 +48,8 @@ def test_spikes_only_by_hand() -> None:
 def test_centred_feedback_by_hand() -> None:
     factors = centred_feedback(DECISION)
     # phi |y - tanh z| = phi 2 |spike - p|: 1.5 for a spike, 0.5 for silence, times +-0.75.
-    assert np.allclose(factors.output, [[0, 0], [0, 0], [1.125, -0.375], [1.125, -1.125]])
+    expected = np.array([[0, 0], [0, 0], [1.125, -0.375], [1.125, -1.125]])
+    assert np.allclose(factors.output, expected)
     # phi y(t+1) (s - tanh z), s = +-1 with tanh z = 0; the last step has no answer.
     assert factors.hidden is not None
     expected = np.zeros((4, 4))

@@ -114,7 +114,7 @@ def test_examples_in_docstrings_run(module: str) -> None:
 @pytest.mark.parametrize("module", modules())
 def test_all_is_sorted_and_true(module: str) -> None:
     loaded = importlib.import_module(module)
-    names = [n for n in getattr(loaded, "__all__", [])]
+    names = list(getattr(loaded, "__all__", []))
     assert sorted(names) == sorted(set(names))
     for name in names:
         assert hasattr(loaded, name), name

@@ -96,7 +96,7 @@ def test_rounding_is_nearest_and_stays(weight: float, exponent: int) -> None:
     projection = ChipProjection("p", exponent, 1 / 254)
     mantissa = weight_integers(projection, np.array([weight]))
     assert abs(mantissa[0] * projection.unit - weight) <= projection.unit + 1e-12
-    assert weight_integers(projection, mantissa * projection.unit) == mantissa
+    assert weight_integers(projection, mantissa * np.array([projection.unit])) == mantissa
 
 
 @pytest.mark.parametrize(
@@ -117,5 +117,5 @@ def test_a_wide_signed_projection_is_refused() -> None:
         (Source("input", 200), Population("cells", 3, GLM())),
         (Projection("drive", "input", "cells", 1.0, signed=True),),
     )
-    with pytest.raises(UnsupportedError, match="overflows the bias .got 200, limit 64"):
+    with pytest.raises(UnsupportedError, match=r"overflows the bias .got 200, limit 64"):
         quantise(wide)

@@ -43,9 +43,9 @@ def test_philox_known_answers(
 def test_words_are_where_the_counter_says() -> None:
     seed, stream, neuron, step = 2**40 + 7, 5, 3, 2**34 + 6
     block = step // 4
-    expected = philox4x32(
-        (neuron, block & ONES, block >> 32, stream), (seed & ONES, seed >> 32)
-    )[step % 4]
+    expected = philox4x32((neuron, block & ONES, block >> 32, stream), (seed & ONES, seed >> 32))[
+        step % 4
+    ]
     assert words(seed, stream, 9, step, 1)[0, neuron] == expected
 
 
@@ -79,7 +79,7 @@ def test_the_logistic_table_is_the_distribution() -> None:
 
 def test_draws_are_even_and_independent_of_neighbours() -> None:
     drawn = to_unit(words(1, 0, 64, 0, 4096))
-    assert 0 < drawn.min()
+    assert drawn.min() > 0
     assert drawn.max() < 1
     assert drawn.mean() == pytest.approx(0.5, abs=4 * (1 / 12) ** 0.5 / drawn.size**0.5)
     flat = drawn - 0.5

@@ -1,4 +1,4 @@
-"""A run that is killed and resumed ends as one that was not: SIGKILL at any moment, all backends."""
+"""A run that is killed and resumed ends as one that was not: SIGKILL, all backends."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ import sys
 from pathlib import Path
 from neurorl import training
 training.CHECKPOINT_SECONDS = 0.0
-backend, out, episodes, resume = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "1"
+backend, out, episodes, resume = sys.argv[1:]
+out, episodes, resume = Path(out), int(episodes), resume == "1"
 training.train("neurorl/GridWorld-v0", out, backend=backend, seed=4, episodes=episodes,
                resume=resume, overrides=None if resume else {"actors": 2, "hidden": 2})
 """

@@ -61,7 +61,8 @@ decays = st.one_of(st.just(0.0), st.just(1.0), st.floats(0.01, 0.99))
 @settings(max_examples=60, deadline=None)
 @given(st.data(), windows, decays)
 def test_window_traces_equal_the_steps(data: st.DataObject, n_steps: int, decay: float) -> None:
-    arrived = data.draw(hnp.arrays(bool, (n_steps, 5))).astype(float)
+    drawn = data.draw(hnp.arrays(np.bool_, (n_steps, 5)))
+    arrived = drawn.astype(np.float64)
     x = np.zeros(5)
     expected = []
     for row in arrived:
@@ -101,8 +102,8 @@ def test_window_eligibility_equals_the_steps(
 
 def test_shapes_that_do_not_fit_are_refused() -> None:
     x, f = np.zeros((4, 3)), np.zeros((4, 2))
-    for bad in (lambda: outer_sum(x, f, (2, 3, 2)), lambda: outer_sum(x, f[:3], (3, 2))):
+    for post, shape in ((f, (2, 3, 2)), (f[:3], (3, 2))):
         with pytest.raises(ArgumentError, match="shapes don't fit"):
-            bad()
+            outer_sum(x, post, shape)
     with pytest.raises(ArgumentError, match=r"needs \(steps, neurons\)"):
         window_eligibility(np.zeros((3, 2)), x[0], f, 1.0)

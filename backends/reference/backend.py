@@ -61,7 +61,9 @@ class ReferenceBackend(Backend):
             self._neurons[post].bias = self.arithmetic.bias(post, self._rounded)
 
     def _step(self, inputs: dict[str, Raster], n_steps: int) -> dict[str, Raster]:
-        out = {name: np.empty((n_steps, self.network.node(name).size), bool) for name in self.record}
+        out = {
+            name: np.empty((n_steps, self.network.node(name).size), bool) for name in self.record
+        }
         for k in range(n_steps):
             now = {name: raster[k] for name, raster in inputs.items()}
             for name, neurons in self._neurons.items():

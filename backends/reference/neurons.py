@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,14 +14,14 @@ from neurorl.random import NoiseRows
 
 __all__ = ["ChipNeurons", "FloatNeurons", "Neurons"]
 
-Array = npt.NDArray[np.generic]
+Array = npt.NDArray[Any]
 
 
 class Neurons(abc.ABC):
     """State and update of one population: current ``u``, voltage ``v``, dead steps left."""
 
-    u: npt.NDArray[np.generic]
-    v: npt.NDArray[np.generic]
+    u: npt.NDArray[Any]
+    v: npt.NDArray[Any]
 
     def __init__(self, size: int, dtype: type, refractory_steps: npt.NDArray[np.int64]) -> None:
         self.u = np.zeros(size, dtype=dtype)
@@ -35,7 +36,7 @@ class Neurons(abc.ABC):
         self.dead[:] = 0
 
     @abc.abstractmethod
-    def update(self, q: npt.NDArray[np.generic], step: int) -> npt.NDArray[np.bool_]:
+    def update(self, q: npt.NDArray[Any], step: int) -> npt.NDArray[np.bool_]:
         """One step with input *q*; returns which neurons spike, shape ``(size,)``."""
 
     def _spike(self, over: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
@@ -54,10 +55,10 @@ class FloatNeurons(Neurons):
     def __init__(self, dynamics: Dynamics, noise: NoiseRows) -> None:
         super().__init__(len(dynamics.bias), np.float64, dynamics.refractory_steps)
         self._d = dynamics
-        self.bias: npt.NDArray[np.generic] = dynamics.bias
+        self.bias: npt.NDArray[Any] = dynamics.bias
         self._noise = noise if dynamics.noise_width.any() else None
 
-    def update(self, q: npt.NDArray[np.generic], step: int) -> npt.NDArray[np.bool_]:
+    def update(self, q: npt.NDArray[Any], step: int) -> npt.NDArray[np.bool_]:
         d = self._d
         self.u = d.current_decay * self.u + q
         self.v = d.membrane_decay * self.v + self.u + self.bias
@@ -74,10 +75,10 @@ class ChipNeurons(Neurons):
     def __init__(self, chip: ChipPopulation, noise: NoiseRows) -> None:
         super().__init__(len(chip.bias), np.int64, chip.refractory - 1)
         self._chip = chip
-        self.bias: npt.NDArray[np.generic] = chip.bias
+        self.bias: npt.NDArray[Any] = chip.bias
         self._noise = noise if chip.noise_width.any() else None
 
-    def update(self, q: npt.NDArray[np.generic], step: int) -> npt.NDArray[np.bool_]:
+    def update(self, q: npt.NDArray[Any], step: int) -> npt.NDArray[np.bool_]:
         chip = self._chip
         self.u = _wrap(_decay(self.u, 4095 - chip.current_decay) + _wrap(q, CURRENT_BITS), 23)
         self.v = _decay(self.v, 4096 - chip.voltage_decay) + _wrap(self.u + self.bias, 23)
@@ -93,9 +94,9 @@ class ChipNeurons(Neurons):
 def _wrap(x: Array, bits: int) -> npt.NDArray[np.int64]:
     """*x* as it overflows in a register of *bits* and a sign."""
     half = 1 << bits
-    return np.asarray(((x + half) & (2 * half - 1)) - half)  # type: ignore[operator]
+    return np.asarray(((x + half) & (2 * half - 1)) - half)
 
 
 def _decay(x: Array, factor: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """``x * factor / 4096``, rounded towards zero."""
-    return np.asarray(np.sign(x) * ((np.abs(x) * factor) >> 12))  # type: ignore[arg-type]
+    return np.asarray(np.sign(x) * ((np.abs(x) * factor) >> 12))

@@ -61,7 +61,7 @@ def case(request: pytest.FixtureRequest) -> Case:
     return param
 
 
-@pytest.fixture()
+@pytest.fixture
 def record_feature(case: Case) -> Callable[[str, str], None]:
     """Note what the suite saw: ``record_feature('LIF', 'exact')``."""
 

@@ -32,7 +32,9 @@ def run(backend: Any, network: Network, seed: int = 0, rewrite: bool = False) ->
 def assert_same(a: list[Any], b: list[Any]) -> None:
     for k, ((rasters_a, state_a), (rasters_b, state_b)) in enumerate(zip(a, b, strict=True)):
         for name in rasters_a:
-            assert np.array_equal(rasters_a[name], rasters_b[name]), f"window {k}: rasters of {name}"
+            assert np.array_equal(rasters_a[name], rasters_b[name]), (
+                f"window {k}: rasters of {name}"
+            )
         assert same_state(state_a, state_b) == [], f"window {k}"
 
 
@@ -99,7 +101,9 @@ def test_reset_silences_but_keeps_weights_and_time(case: Any) -> None:
             )
 
 
-@pytest.mark.parametrize("feature", ["escape noise", "refractory period", "weights written between windows"])
+@pytest.mark.parametrize(
+    "feature", ["escape noise", "refractory period", "weights written between windows"]
+)
 def test_restore_is_exact_in_the_same_and_in_a_fresh_instance(feature: str, case: Any) -> None:
     network = FEATURES[feature]()
     name = network.projections[0].name
@@ -170,7 +174,12 @@ def test_weights_are_copies(case: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "error", "words"),
     [
-        ("first", np.zeros((12, 6)), ArgumentError, r"wrong shape \(got \(12, 6\), limit \(6, 12\)\)"),
+        (
+            "first",
+            np.zeros((12, 6)),
+            ArgumentError,
+            r"wrong shape \(got \(12, 6\), limit \(6, 12\)\)",
+        ),
         ("first", np.full((6, 12), np.nan), ArgumentError, "not finite"),
         ("frist", np.zeros((6, 12)), UnknownNameError, "did you mean 'first'"),
     ],

@@ -1,0 +1,62 @@
+"""The README's table of features, from a run of the contract suite.
+
+    python scripts/feature_table.py            run the suite and rewrite the table
+    python scripts/feature_table.py --check    run it; exit status 1 if the README says otherwise
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+START, END = "<!-- features: start -->", "<!-- features: end -->"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--check", action="store_true")
+    arguments = parser.parse_args()
+    readme = ROOT / "README.md"
+    before, _, rest = readme.read_text().partition(START)
+    old, _, after = rest.partition(END)
+    new = f"\n{markdown(run_suite())}\n"
+    if arguments.check:
+        if old != new:
+            print(f"README.md has another table; run {Path(__file__).name}:{new}")
+        return int(old != new)
+    readme.write_text(f"{before}{START}{new}{END}{after}")
+    return 0
+
+
+def run_suite() -> dict[str, dict[str, str]]:
+    """What each case of the suite made of each feature: ``{feature: {case: verdict}}``."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "features.json"
+        suite = ["-m", "pytest", "-q", "tests/contract", f"--feature-table={out}"]
+        subprocess.run([sys.executable, *suite], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+        table: dict[str, dict[str, str]] = json.loads(out.read_text())
+        return table
+
+
+def markdown(table: dict[str, dict[str, str]]) -> str:
+    """Rows of features; columns of backend and arithmetic, engines that agree taken together."""
+    columns: dict[str, list[str]] = {}
+    for case in next(iter(table.values())):
+        backend, *_, arithmetic = case.split("-")
+        columns.setdefault(f"{backend}, {arithmetic}", []).append(case)
+    lines = ["| feature | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
+    for feature, verdicts in table.items():
+        cells = [" / ".join(sorted({verdicts[c] for c in cases})) for cases in columns.values()]
+        lines.append(f"| {feature} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

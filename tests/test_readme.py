@@ -1,0 +1,49 @@
+"""The README's examples run, and its table speaks of the features that exist."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from neurorl.backend import backend_class
+from neurorl.testing import FEATURES
+
+README = (Path(__file__).parents[1] / "README.md").read_text()
+EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=["agent", "network"])
+def test_examples_work_when_pasted(example: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", example],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    returns = re.findall(r"^(\d\.\d+)$", done.stdout, re.MULTILINE)
+    if "SpikingActorCritic" in example:
+        assert len(returns) == 2
+        assert min(float(r) for r in returns) > 0.8
+
+
+def test_the_table_has_every_feature_and_what_is_refused() -> None:
+    rows = {
+        cells[0]: cells[1:]
+        for line in README.partition("<!-- features: start -->")[2].splitlines()
+        if (cells := [cell.strip() for cell in line.strip("|").split("|")]) and len(cells) > 3
+    }
+    columns = rows.pop("feature")
+    rows.pop("---")
+    assert set(rows) == set(FEATURES)
+    for feature, verdicts in rows.items():
+        for column, verdict in zip(columns, verdicts, strict=True):
+            backend, arithmetic = column.split(", ")
+            problems = backend_class(backend).problems(FEATURES[feature](), arithmetic)
+            assert verdict == ("refused" if problems else "exact")
