@@ -1,0 +1,63 @@
+"""That agents learn: small versions for every change, the issue's size under ``-m slow``.
+
+All seeds count. The full figures, with more seeds, come from scripts/learning.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from neurorl import SpikingActorCritic
+from neurorl.envs import optimal_return
+from neurorl.evaluation import evaluate
+
+GRID = "neurorl/GridWorld-v0"
+BACKENDS = ("reference", "brian2", "loihi")
+
+
+def grid_return(episodes: int, **options: Any) -> float:
+    agent = SpikingActorCritic(GRID, **options)
+    agent.learn(episodes)
+    result = evaluate(agent, 200, seed=agent.seed)
+    return float(result["mean_discounted_return"]) / optimal_return()
+
+
+@pytest.mark.parametrize(
+    ("model", "backend", "episodes"),
+    [("lif", "reference", 150), ("lif", "loihi", 150), ("glm", "reference", 300)],
+)
+def test_gridworld_is_learned(model: str, backend: str, episodes: int) -> None:
+    assert grid_return(episodes, model=model, backend=backend, seed=1) > 0.85
+
+
+def test_without_the_rule_nothing_is_learned() -> None:
+    """The same agent, its weights never changed: the measure above can fail."""
+    still = grid_return(5, seed=1, alpha_output=0.0, alpha_hidden=0.0)
+    assert still < 0.3
+
+
+@pytest.mark.parametrize("model", ["lif", "glm"])
+def test_cartpole_improves(model: str) -> None:
+    agent = SpikingActorCritic("CartPole-v1", model=model, seed=1)
+    returns = [e.ret for e in agent.learn(70)]
+    assert np.mean(returns[:10]) < 60
+    assert np.mean(returns[-10:]) > 200
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_gridworld_within_400_episodes(backend: str, seed: int) -> None:
+    assert grid_return(400, backend=backend, seed=seed) >= 0.95
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_cartpole_above_400(backend: str, seed: int) -> None:
+    agent = SpikingActorCritic("CartPole-v1", backend=backend, seed=seed)
+    agent.learn(160)
+    assert evaluate(agent, 100, seed=seed)["mean_return"] > 400
