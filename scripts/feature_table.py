@@ -1,7 +1,7 @@
 """The README's table of features, from a run of the contract suite.
 
-    python scripts/feature_table.py            run the suite and rewrite the table
-    python scripts/feature_table.py --check    run it; exit status 1 if the README says otherwise
+python scripts/feature_table.py            run the suite and rewrite the table
+python scripts/feature_table.py --check    run it; exit status 1 if the README says otherwise
 """
 
 from __future__ import annotations

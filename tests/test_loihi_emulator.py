@@ -274,6 +274,11 @@ def test_the_emulators_first_step_receives_nothing() -> None:
             fresh = EmulatorInterface(model, seed=0)
         (spike_input,) = fresh.inputs
         seen: list[int] = []
-        spike_input.spike_idxs = lambda t: seen.append(t) or []
+
+        def note(t: int) -> list[int]:
+            seen.append(t)
+            return []
+
+        spike_input.spike_idxs = note
         fresh.run_steps(3)
         assert seen == [1, 2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
@@ -14,6 +15,7 @@ from neurorl.backends.base import Backend, Capabilities, Raster, State
 from neurorl.backends.brian2.build import Simulation
 from neurorl.backends.brian2.preferences import ENGINES, check_engine, exact_preferences
 from neurorl.backends.brian2.stepper import refill_queue
+from neurorl.backends.brian2.vendor import brian2
 from neurorl.description import Network
 from neurorl.errors import BackendError, NeurorlError, say
 
@@ -25,9 +27,9 @@ _DYNAMIC = {"current": "u", "voltage": "v", "refractory": "dead"}
 class Brian2Backend(Backend):
     """Brian2 on its runtime targets, equal to the reference in every bit on both.
 
-    engine: ``'cython'`` (compiled, about a minute once for each new kind of network, then cached)
-    or ``'numpy'`` (starts at once); None takes cython where it works and else warns once. The rest
-    as in `Backend`.
+    engine: ``'cython'`` (compiles for tens of seconds once for each new kind of network, not for
+    each size; then cached) or ``'numpy'`` (starts at once); None takes cython where it works and
+    else warns once. The rest as in `Backend`.
 
     `brian2_network` is the real `brian2.Network`: add monitors to it at any time, with
     ``clock=backend.brian2_network["node_0"].clock`` if they have a clock of their own choice.
@@ -63,15 +65,25 @@ class Brian2Backend(Backend):
     def source(self) -> str:
         """The generated model as readable text, in Brian2's own terms."""
         self._check_open()
-        head = f"# arithmetic {self.arithmetic_name!r}, dt = {self.network.dt:g} s"
-        slots = "# a step: groups, thresholds, synapses, resets"
-        return "\n\n".join([f"{head}\n{slots}", *map(str, self._simulation.texts)]) + "\n"
+        texts = [str(text) for text in self._simulation.texts]
+        head = [
+            f"# arithmetic {self.arithmetic_name!r}, dt = {self.network.dt:g} s",
+            "# a step: groups, thresholds, synapses, resets",
+        ]
+        if any("logistic(" in text for text in texts):
+            head.append(
+                "# logistic(i, step, stream, seed): a draw of neurorl.random, -10.4 to 10.4"
+            )
+        return "\n\n".join(["\n".join(head), *texts]) + "\n"
 
     def close(self) -> None:
         super().close()
         self.__dict__.pop("_simulation", None)
 
     def _build(self) -> None:
+        if brian2.get_device() is not brian2.all_devices["runtime"]:
+            remedy = "call brian2.set_device('runtime') first"
+            raise BackendError(say("backend brian2", "another Brian2 device is set", remedy=remedy))
         with _building(self.engine):
             self._simulation = Simulation(self.network, self.arithmetic, self.seed)
         # The last spikes, newest last, of nodes with a delay of several steps; of the others Brian2
@@ -125,19 +137,25 @@ class Brian2Backend(Backend):
         return np.zeros((n_steps, self.network.node(name).size), dtype=bool)
 
     def _reset(self) -> None:
-        for name, variables in self._simulation.variables.items():
+        for variables in self._simulation.variables.values():
             for variable in _DYNAMIC.values():
                 if variable in variables:
                     variables[variable][:] = 0
         self._put_in_flight(
-            {node.name: self._silent(node.name, self._max_delay[node.name]) for node in self.network.nodes}
+            {
+                node.name: self._silent(node.name, self._max_delay[node.name])
+                for node in self.network.nodes
+            }
         )
 
     def _time(self) -> int:
+        self._check_open()
         return self._simulation.stepper.t
 
     def _dynamic_state(self) -> State:
-        state: State = {f"{node.name}.spikes": self._spikes(node.name) for node in self.network.nodes}
+        state: State = {
+            f"{node.name}.spikes": self._spikes(node.name) for node in self.network.nodes
+        }
         exact = np.float64 if self.arithmetic_name == "float" else np.int64
         for name, variables in self._simulation.variables.items():
             none = np.zeros(self.network.node(name).size, dtype=np.int64)
@@ -153,7 +171,9 @@ class Brian2Backend(Backend):
             for key, variable in _DYNAMIC.items():
                 if variable in variables:
                     variables[variable][:] = state[f"{name}.{key}"]
-        self._put_in_flight({node.name: state[f"{node.name}.spikes"] for node in self.network.nodes})
+        self._put_in_flight(
+            {node.name: state[f"{node.name}.spikes"] for node in self.network.nodes}
+        )
 
     def _spikes(self, name: str) -> Raster:
         """The last spikes of a node, newest last, as many steps as its longest delay."""
@@ -183,9 +203,14 @@ class Brian2Backend(Backend):
 def _building(engine: str) -> Iterator[None]:
     """Brian2 generates and compiles inside this; what a failed compiler printed joins the error."""
     printed = io.StringIO()
-    with exact_preferences(engine), contextlib.redirect_stdout(printed):
-        with _translated("can't build the network", printed):
-            yield
+    with (
+        exact_preferences(engine),
+        contextlib.redirect_stdout(printed),
+        contextlib.redirect_stderr(printed),
+        _translated("can't build the network", printed),
+    ):
+        yield
+    sys.stderr.write(printed.getvalue())  # warnings, as it did work
 
 
 @contextlib.contextmanager

@@ -102,10 +102,7 @@ class Simulation:
         )
         constants["seed"] = np.array(seed)
         constants["stream"] = np.array(network.index(population.name))
-        # Without a namespace of its own, names would be looked up in the caller's frame.
-        group = self._add_group(
-            text, population.name, namespace={"logistic": logistic_function()}
-        )
+        group = self._add_group(text, population.name, namespace={"logistic": logistic_function()})
         group.run_regularly(text.update, when="groups", name=f"{text.name}_update")
         memory = {name: array(group, name) for name in group.equations.names}
         for name, value in constants.items():
@@ -116,9 +113,9 @@ class Simulation:
     def _add_projection(self, network: Network, projection: Projection) -> None:
         text = projection_text(network, projection)
         self.texts.append(text)
-        pre, post, flat = _synapses(network, projection)
-        if not len(pre):
+        if not text.synapses:
             return  # Brian2 refuses to run synapses that were never made
+        pre, post, flat = _synapses(network, projection)
         synapses = brian2.Synapses(
             self._groups[projection.pre],
             self._groups[projection.post],

@@ -6,6 +6,7 @@ networks of the same kind then share what Brian2 has compiled and cached.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from textwrap import indent
 
@@ -45,13 +46,17 @@ class NodeText:
 
 @dataclass(frozen=True)
 class ProjectionText:
-    """The arguments of a `brian2.Synapses`; the hop to the next step is one step by itself."""
+    """The arguments of a `brian2.Synapses`.
+
+    delay_steps: one less than the projection's, as what arrives in ``q`` acts in the next step.
+    """
 
     title: str
     name: str
     pre: str
     post: str
     delay_steps: int
+    synapses: int
     model: str = "w : 1"
     on_pre: str = "q_post += w"
 
@@ -59,7 +64,8 @@ class ProjectionText:
         return (
             f"# {self.title}\n"
             f"{self.name} = Synapses({self.pre}, {self.post}, '{self.model}', "
-            f"on_pre='{self.on_pre}', delay={self.delay_steps}*dt)"
+            f"on_pre='{self.on_pre}', delay={self.delay_steps}*dt)\n"
+            f"{self.name}.connect(i=..., j=...)  # {self.synapses} synapses"
         )
 
 
@@ -87,13 +93,14 @@ def population_text(
     chip: in the integers of `neurorl.quantiser`, which float64 holds exactly.
     """
     draw = "logistic(i, t_in_timesteps, stream, seed)"
-    noise = f"floor(noise_width*{draw} + 0.5)" if chip else f"noise_width*{draw}"
-    over = f"v + {noise} > threshold" if noisy else "v > threshold"
+    over = "v + noise > threshold" if noisy else "v > threshold"
     update = [*(_CHIP_UPDATE if chip else _FLOAT_UPDATE), "q = 0"]
     model = [*_STATE, *(_CHIP_DECAYS if chip else _FLOAT_DECAYS), *_LEVELS]
     reset = ["v = 0"]
     if noisy:
         model += _NOISE
+        scaled = f"noise_width*{draw}"
+        update += [f"noise = {f'floor({scaled} + 0.5)' if chip else scaled}"]
     if refractory:
         model += _REFRACTORY
         update += ["live = dead == 0", "v = v*int(live)", "dead = dead - int(dead > 0)"]
@@ -105,13 +112,14 @@ def population_text(
         size=population.size,
         model="\n".join(model),
         threshold=over,
-        reset="\n".join(reset),
+        reset="; ".join(reset),
         update="\n".join(update),
     )
 
 
 def projection_text(network: Network, projection: Projection) -> ProjectionText:
-    """A projection."""
+    """A projection: only synapses that its mask and blocks allow are made."""
+    mask, shape = projection.mask, network.weight_shape(projection.name)
     kind = ", signed: w is twice the weight" if projection.signed else ""
     return ProjectionText(
         title=f"projection {projection.name!r}{kind}",
@@ -119,6 +127,7 @@ def projection_text(network: Network, projection: Projection) -> ProjectionText:
         pre=node_name(network, projection.pre),
         post=node_name(network, projection.post),
         delay_steps=network.delay_steps(projection.name) - 1,
+        synapses=math.prod(shape) if mask is None else int(mask.sum()),
     )
 
 
@@ -127,6 +136,7 @@ _FLOAT_DECAYS = ["current_decay : 1 (constant)", "membrane_decay : 1 (constant)"
 _CHIP_DECAYS = ["current_kept : 1 (constant)", "membrane_kept : 1 (constant)"]  # of 4096
 _LEVELS = ["threshold : 1 (constant)", "bias : 1"]
 _NOISE = [
+    "noise : 1",
     "noise_width : 1 (constant)",
     "stream : integer (constant, shared)",
     "seed : integer (constant, shared)",

@@ -43,8 +43,8 @@ cdef extern from *:
     unsigned int neurorl_word(int64_t i, int64_t step, int64_t stream, int64_t seed) noexcept nogil
 
 cdef inline double logistic(int64_t i, int64_t step, int64_t stream, int64_t seed) noexcept nogil:
-    return _namespace_logistic_table[neurorl_word(i, step, stream, seed) >> %d]
-""" % (32 - LOGISTIC_BITS)
+    return _namespace_logistic_table[neurorl_word(i, step, stream, seed) >> SHIFT]
+""".replace("SHIFT", str(32 - LOGISTIC_BITS))
 
 
 def logistic_function() -> Any:
@@ -70,7 +70,8 @@ def logistic_function() -> Any:
         arg_types=["integer", "integer", "integer", "integer"],
         return_type="float",
     )
-    function.implementations.add_numpy_implementation(logistic)
+    # Not add_numpy_implementation, whose wrapper formats an error message on every call.
+    function.implementations.add_implementation("numpy", logistic)
     function.implementations.add_implementation(
         "cython", _CYTHON, name="logistic", namespace={"_logistic_table": LOGISTIC_TABLE.copy()}
     )

@@ -6,14 +6,15 @@ import contextlib
 import functools
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
-from brian2.codegen.runtime.cython_rt import CythonCodeObject
-from brian2.codegen.runtime.cython_rt.extension_manager import get_cython_cache_dir
-from brian2.utils.logger import catch_logs
+from platformdirs import user_cache_path
 
-from neurorl.backends.brian2.vendor import brian2
+from neurorl.backends.brian2.vendor import (
+    CythonCodeObject,
+    brian2,
+    catch_logs,
+)
 from neurorl.errors import BackendError, say, unknown
 
 __all__ = ["ENGINES", "check_engine", "exact_preferences"]
@@ -40,11 +41,8 @@ def exact_preferences(engine: str) -> Iterator[None]:
         "codegen.cpp.extra_compile_args": _EXACT_FLAGS,
         "core.default_float_dtype": np.float64,
     }
-    cache = get_cython_cache_dir()
-    if cache is not None:
-        # The name of a cached module doesn't tell its flags, so exact ones need their own folder.
-        folder = Path(cache).expanduser().with_name("neurorl_extensions")
-        wanted["codegen.runtime.cython.cache_dir"] = str(folder)
+    # Brian2's name of a cached module doesn't tell its flags, so exact ones need their own folder.
+    wanted["codegen.runtime.cython.cache_dir"] = str(user_cache_path("neurorl") / "brian2")
     before = {name: brian2.prefs[name] for name in wanted}
     try:
         for name, value in wanted.items():
@@ -79,7 +77,9 @@ def _best_engine() -> str:
     problem = _compiler_problem()
     if problem is None:
         return "cython"
-    message = say("backend brian2", "runs on the slower engine 'numpy'", got=problem, remedy=_REMEDY)
+    message = say(
+        "backend brian2", "runs on the slower engine 'numpy'", got=problem, remedy=_REMEDY
+    )
     warnings.warn(message, RuntimeWarning, stacklevel=2)
     return "numpy"
 

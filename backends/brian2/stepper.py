@@ -3,7 +3,7 @@
 `brian2.Network.run` generates and looks up all code again and collects garbage on every call. Here
 that is done once; a step is then the calls that Brian2 would make, in Brian2's order.
 
-Every private name of Brian2 that this package relies on is in this file. Tried on 2.9 and 2.11;
+Every private name of Brian2 that stepping relies on is in this file. Tried on 2.9 and 2.11;
 tests/test_brian2_stepper.py fails if a release changes what is assumed here.
 """
 
@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from brian2.core.base import BrianObject
 
+from neurorl.backends.brian2.vendor import BrianObject
 from neurorl.errors import BackendError, say
 
 __all__ = ["Stepper", "array", "refill_queue", "spike_space"]
@@ -28,8 +28,8 @@ class Stepper:
     """A `brian2.Network` of one clock, prepared once.
 
     A step begins with the 'synapses' slot of the step before, so that weights written between two
-    steps act on every spike that arrives after. The sequence of calls is that of `Network.run`,
-    cut at another place: what a call has left undone, the next one does first.
+    steps act on every spike that arrives after. The result is that of `Network.run` as long as no
+    reset reads or writes what synapses do; those of this package only add to ``q``.
     """
 
     def __init__(self, network: Any, clock: Any) -> None:
@@ -49,10 +49,17 @@ class Stepper:
         if clocks - {self._clock}:
             odd = sorted(obj.name for obj in objects if obj.clock is not self._clock)
             raise BackendError(
-                say("Brian2 network", "an object on another clock", got=odd, remedy="pass clock=...")
+                say(
+                    "Brian2 network", "an object on another clock", got=odd, remedy="pass clock=..."
+                )
             )
         self.network._clocks = clocks
-        self.network.before_run({})
+        try:
+            self.network.before_run({})
+        except Exception:
+            for obj in objects:  # else Brian2 warns of each that it was never run
+                obj._network = self.network.id
+            raise
         self._objects = set(self.network.objects)
         late = [obj for obj in objects if obj.when in _SYNAPSES_SLOTS]
         rest = [obj for obj in objects if obj.when not in _SYNAPSES_SLOTS]

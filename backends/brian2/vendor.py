@@ -10,19 +10,27 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import warnings
 
 _was_imported = "brian2" in sys.modules
 _excepthook = sys.excepthook
+_showwarning = warnings.showwarning
 
-import brian2  # noqa: E402
-from brian2.utils.logger import BrianLogger  # noqa: E402
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it calls old names of its own dependencies
+    import brian2
+    from brian2.codegen.runtime.cython_rt import CythonCodeObject
+    from brian2.core.base import BrianObject
+    from brian2.utils.logger import BrianLogger, catch_logs
 
-__all__ = ["brian2"]
+__all__ = ["BrianObject", "CythonCodeObject", "brian2", "catch_logs"]
 
 
 def _undo_global_changes() -> None:
     sys.excepthook = _excepthook
     logging.captureWarnings(False)
+    if warnings.showwarning is not _showwarning:
+        logging.captureWarnings(True)  # so it was the program's own wish
     logging.getLogger("py.warnings").removeHandler(BrianLogger.console_handler)
     if BrianLogger.file_handler is not None:
         logging.getLogger("brian2").removeHandler(BrianLogger.file_handler)

@@ -1,0 +1,83 @@
+"""What one environment step costs on Brian2: stepped in place, and by `brian2.Network.run`.
+
+    python scripts/bench_brian2_step.py [--rounds 7] [--json]
+
+One environment step is one window of 10 simulation steps of a network of CartPole's size. Rounds
+are interleaved, so that a busy machine slows all ways alike; medians over rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from neurorl.backends.brian2 import Brian2Backend
+from neurorl.backends.brian2.preferences import exact_preferences
+from neurorl.backends.brian2.vendor import brian2
+from neurorl.models import CubaLIF, actor_network
+from neurorl.testing import rasters
+
+STEPS = 10
+
+
+def measure(rounds: int, windows: int = 100, naive_windows: int = 3) -> dict[str, float]:
+    """Microseconds per environment step of each way, and ``ratio`` = naive / cython."""
+    network = actor_network(40, 2, neuron=CubaLIF(1.5e-3, 4.5e-3, 0.5, 0.0, 0.5))
+    inputs = [rasters(network, STEPS, k) for k in range(windows)]
+    cython = Brian2Backend(network, engine="cython")
+    numpy = Brian2Backend(network, engine="numpy")
+    naive = Brian2Backend(network, engine="cython")
+    duration = STEPS * network.dt * brian2.second
+
+    def step_cython() -> None:
+        for raster in inputs:
+            cython.step(raster, STEPS)
+
+    def step_numpy() -> None:
+        for raster in inputs:
+            numpy.step(raster, STEPS)
+
+    def run_naive() -> None:
+        with exact_preferences("cython"):
+            for _ in range(naive_windows):
+                naive.brian2_network.run(duration)
+
+    ways: dict[str, tuple[Callable[[], None], int]] = {
+        "cython": (step_cython, windows),
+        "numpy": (step_numpy, windows),
+        "naive": (run_naive, naive_windows),
+    }
+    seen: dict[str, list[float]] = {name: [] for name in ways}
+    for k in range(rounds + 1):
+        for name, (way, count) in ways.items():
+            start = time.perf_counter()
+            way()
+            if k:  # the first round warms up
+                seen[name].append((time.perf_counter() - start) / count * 1e6)
+    result = {name: statistics.median(values) for name, values in seen.items()}
+    return {**result, "ratio": result["naive"] / result["cython"]}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=7, help="interleaved rounds (default 7)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    options = parser.parse_args(arguments)
+    result = measure(options.rounds)
+    if options.json:
+        print(json.dumps({k: float(np.round(v, 1)) for k, v in result.items()}))
+    else:
+        for name in ("cython", "numpy", "naive"):
+            print(f"{name:8s} {result[name]:12.1f} us per environment step of {STEPS} steps")
+        print(f"naive / cython = {result['ratio']:.0f}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

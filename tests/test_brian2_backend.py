@@ -1,0 +1,243 @@
+"""What is particular to the Brian2 backend; what it shares with the others is in contract/."""
+
+from __future__ import annotations
+
+import gc
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from neurorl import load
+from neurorl.backends.brian2 import Brian2Backend, build, equations, noise, preferences
+from neurorl.backends.brian2.preferences import ENGINES, exact_preferences
+from neurorl.backends.brian2.stepper import array
+from neurorl.backends.brian2.vendor import brian2
+from neurorl.description import Network, Population, Projection, Source, Uniform
+from neurorl.errors import BackendError, UnknownNameError
+from neurorl.models import LIF, CubaLIF
+from neurorl.testing import FEATURES, rasters, same_state
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def everything() -> Network:
+    """All features in one network: blocks, masks, signs, delays, a loop, noise, dead times."""
+    mask = np.arange(4 * 2 * 3).reshape(4, 2, 3) % 3 > 0
+    cells = CubaLIF(2e-3, 6e-3, 0.4, 0.05, 0.1 * (np.arange(12) % 3), 1e-3 * (np.arange(12) % 4))
+    return Network(
+        (
+            Source("left", 8),
+            Population("cells", 12, cells),
+            Source("right", 3),
+            Population("out", 4, LIF(5e-3, 0.3, noise=0.2)),
+        ),
+        (
+            Projection("modules", "left", "cells", Uniform(-0.2, 0.8), blocks=4, mask=mask),
+            Projection("late", "right", "cells", Uniform(-0.5, 0.5), delay=5e-3, signed=True),
+            Projection("loop", "cells", "cells", Uniform(-0.3, 0.3), delay=3e-3),
+            Projection("near", "cells", "out", Uniform(-0.2, 0.6), blocks=2),
+            Projection("far", "cells", "out", Uniform(-0.2, 0.6), delay=2e-3),
+            Projection("nothing", "left", "out", 0.5, mask=np.zeros((8, 4), bool)),
+        ),
+    )
+
+
+@pytest.mark.parametrize("arithmetic", ["float", "loihi"])
+def test_all_features_together_equal_the_reference(engine: str, arithmetic: str) -> None:
+    network = everything()
+    rng = np.random.default_rng(0)
+    options: dict[str, Any] = {"arithmetic": arithmetic, "seed": 2**62 + 12345}
+    a, b = load("reference", network, **options), load("brian2", network, engine=engine, **options)
+    for k, n_steps in enumerate((1, 2, 9, 1, 1, 30)):
+        inputs = rasters(network, n_steps, k, 0.5)
+        expected, got = a.step(inputs, n_steps), b.step(inputs, n_steps)
+        assert all(np.array_equal(expected[name], got[name]) for name in expected)
+        assert same_state(a.state(), b.state()) == []
+        for p in network.projections:
+            weights = rng.uniform(-0.5, 0.5, network.weight_shape(p.name))
+            a.set_weights(p.name, weights)
+            b.set_weights(p.name, weights)
+        if k == 2:  # a state with spikes in flight moves to a fresh instance, far in the future
+            state = {**a.state(), "t": np.array(2**35 + 3)}
+            a.restore(state)
+            b.close()
+            b = load("brian2", network, engine=engine, **options)
+            b.restore(state)
+    assert expected["cells"].any()
+    assert expected["out"].any()
+
+
+def test_monitors_can_be_added_at_any_time(engine: str) -> None:
+    network = FEATURES["escape noise"]()
+    with load("brian2", network, engine=engine) as backend:
+        assert isinstance(backend, Brian2Backend)
+        backend.step(rasters(network, 5, 0), 5)
+        group = backend.brian2_network["node_1"]
+        spikes = brian2.SpikeMonitor(group, name="spikes")
+        voltage = brian2.StateMonitor(group, "v", record=True, when="end", name="voltage")
+        backend.brian2_network.add(spikes, voltage)
+        raster = backend.step(rasters(network, 40, 1), 40)["middle"]
+        steps, neurons = np.nonzero(raster)
+        assert np.array_equal(np.array(spikes.i), neurons)
+        assert np.array_equal(np.rint(np.array(spikes.t / brian2.ms)) - 5, steps)
+        assert np.array_equal(np.array(voltage.v)[:, -1], backend.state()["middle.voltage"])
+
+
+def test_network_run_gives_the_same_as_stepping(engine: str) -> None:
+    """The network is ordinary Brian2: it may also be run, and continued, in Brian2's own way."""
+    network = FEATURES["delays of several steps"]()
+    with (
+        load("brian2", network, engine=engine) as stepped,
+        load("brian2", network, engine=engine) as plain,
+    ):
+        assert isinstance(plain, Brian2Backend)
+        for backend in (stepped, plain):
+            backend.set_weights("near", np.full((5, 8), 0.1))
+        always = {"input": np.arange(5) * np.ones((23, 1)) > 2}
+        stepped.step(always, 23)
+        with exact_preferences(engine):
+            plain.brian2_network["node_0"].inject = always["input"][0]
+            for n_steps in (6, 1, 16):
+                plain.brian2_network.run(n_steps * brian2.ms)
+        expected, got = stepped.state(), plain.state()
+        keys = ["t", *(f"{p}.{k}" for p in ("middle", "last") for k in ("voltage", "current"))]
+        assert got["middle.voltage"].any()
+        assert same_state({k: expected[k] for k in keys}, {k: got[k] for k in keys}) == []
+
+
+def test_source_is_readable_and_complete() -> None:
+    with load("brian2", everything(), engine="numpy") as backend:
+        assert isinstance(backend, Brian2Backend)
+        text = backend.source()
+    for part in (
+        "# population 'cells'",
+        "node_1 = NeuronGroup(12, '''",
+        "v = membrane_decay*v + u + bias",
+        "threshold='live and v + noise > threshold'",
+        "reset='v = 0; dead = refractory_steps'",
+        "when='groups'",
+        "# projection 'late', signed: w is twice the weight",
+        "projection_1 = Synapses(node_2, node_1, 'w : 1', on_pre='q_post += w', delay=4*dt)",
+        "projection_0.connect(i=..., j=...)  # 16 synapses",
+    ):
+        assert part in text
+
+
+def test_what_a_population_does_not_need_is_not_in_its_code() -> None:
+    with load("brian2", FEATURES["LIF"](), engine="numpy") as backend:
+        assert isinstance(backend, Brian2Backend)
+        text = backend.source()
+    assert "logistic" not in text
+    assert "dead" not in text
+    assert "threshold='v > threshold'" in text
+
+
+def test_preferences_clock_and_hooks_of_the_user_stay(engine: str) -> None:
+    names = ("codegen.target", "codegen.cpp.extra_compile_args", "core.default_float_dtype")
+    before = [brian2.prefs[name] for name in names]
+    hook = sys.excepthook
+    with load("brian2", FEATURES["LIF"](), engine=engine) as backend:
+        backend.step({}, 5)
+    assert [brian2.prefs[name] for name in names] == before
+    assert sys.excepthook is hook
+    assert array(brian2.defaultclock, "timestep")[0] == 0
+
+
+def test_a_users_float32_preference_changes_nothing() -> None:
+    network = FEATURES["escape noise"]()
+    brian2.prefs["core.default_float_dtype"] = np.float32
+    try:
+        backend = load("brian2", network, engine="numpy")
+    finally:
+        brian2.prefs["core.default_float_dtype"] = np.float64
+    reference = load("reference", network)
+    inputs = rasters(network, 20, 0)
+    backend.step(inputs, 20)
+    reference.step(inputs, 20)
+    assert same_state(backend.state(), reference.state()) == []
+
+
+def test_importing_leaves_no_files_and_no_hooks(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import glob, logging, os, sys, warnings\n"
+        "hook, show = sys.excepthook, warnings.showwarning\n"
+        "from neurorl import load\n"
+        "from neurorl.testing import FEATURES\n"
+        "load('brian2', FEATURES['LIF'](), engine='numpy').step({}, 3)\n"
+        "assert sys.excepthook is hook and warnings.showwarning is show\n"
+        "assert glob.glob(os.environ['TMPDIR'] + '/brian*') == []\n"
+    )
+    (tmp_path / "tmp").mkdir()
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        env={**os.environ, "TMPDIR": str(tmp_path / "tmp")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_unknown_engine() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'cython'"):
+        load("brian2", FEATURES["LIF"](), engine="cyton")
+
+
+def test_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CC", "/nonexistent/cc")
+    monkeypatch.setenv("CXX", "/nonexistent/c++")
+    preferences._compiler_problem.cache_clear()
+    preferences._best_engine.cache_clear()
+    try:
+        with pytest.raises(BackendError, match=r"engine 'cython': can't compile .*engine='numpy'"):
+            load("brian2", FEATURES["LIF"](), engine="cython")
+        with pytest.warns(RuntimeWarning, match="slower engine 'numpy'") as warned:
+            backends = [load("brian2", FEATURES["LIF"]()) for _ in range(2)]
+        assert len(warned) == 1
+        assert all(isinstance(b, Brian2Backend) and b.engine == "numpy" for b in backends)
+    finally:
+        preferences._compiler_problem.cache_clear()
+        preferences._best_engine.cache_clear()
+
+
+def test_what_brian2_refuses_becomes_a_backend_error(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def wrong(network: Network, name: str) -> Any:
+        text = build_source(network, name)
+        return type(text)(**{**vars(text), "threshold": "injct"})
+
+    build_source = equations.source_text
+    monkeypatch.setattr(build, "source_text", wrong)
+    with pytest.raises(BackendError, match=r"can't build the network .*injct"):
+        load("brian2", FEATURES["LIF"](), engine="numpy")
+    gc.collect()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_the_compiler_says_is_in_the_error(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(noise, "_CYTHON", noise._CYTHON.replace("uint32_t k0", "nonsense_t k0"))
+    with pytest.raises(BackendError, match=r"can't build the network .*nonsense_t"):
+        load("brian2", FEATURES["escape noise"](), engine="cython")
+    gc.collect()
+    assert capfd.readouterr().out == ""
+
+
+def test_another_device_is_refused() -> None:
+    brian2.set_device("cpp_standalone", build_on_run=False)
+    try:
+        with pytest.raises(BackendError, match=r"set_device\('runtime'\)"):
+            load("brian2", FEATURES["LIF"](), engine="numpy")
+    finally:
+        brian2.set_device("runtime")
