@@ -37,7 +37,7 @@ def main() -> None:
         shutil.rmtree(run)
 
     started = time.perf_counter()
-    with Progress(console=console, transient=True) as bar:
+    with progress(console) as bar:
         task = bar.add_task("learning the gridworld", total=arguments.episodes)
         train(
             ENV,
@@ -59,7 +59,8 @@ def main() -> None:
             continue
         began = time.perf_counter()
         agent, backend, arithmetic = load_to_play(run, row["name"])
-        with Progress(console=console, transient=True) as bar:
+        with progress(console) as bar:
+            # Brian2 compiles before the first episode, once for each kind of network.
             task = bar.add_task(f"playing on {backend}", total=arguments.evaluation_episodes)
             result = evaluate(
                 agent,
@@ -78,8 +79,14 @@ def main() -> None:
         )
     table.add_row("optimum", "", f"{optimum:.3f}", "100.0 %", "")
     console.print(table)
+    console.print("seconds: with what a backend compiles the first time; then it is cached")
     picture = plot_runs([run], arguments.out / "learning_curve.png", optimum)
     console.print(f"learning curve: {picture}", highlight=False)
+
+
+def progress(console: Console) -> Progress:
+    """A bar that goes away when it is done, and never appears in a log."""
+    return Progress(console=console, transient=True, disable=not console.is_terminal)
 
 
 if __name__ == "__main__":
