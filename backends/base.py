@@ -69,6 +69,7 @@ class Backend(abc.ABC):
         self.seed = _check_seed(seed)
         self.arithmetic_name = arithmetic or self.capabilities.arithmetics[0]
         self._closed = False
+        self._sources = {source.name: source.size for source in network.sources}
         self._check_capabilities()
         self.arithmetic = make_arithmetic(self.arithmetic_name, network)
         self.record = self._check_record(record)
@@ -260,7 +261,7 @@ class Backend(abc.ABC):
         return tuple(names if record is None else record)
 
     def _check_inputs(self, inputs: Mapping[str, npt.ArrayLike], n_steps: int) -> dict[str, Raster]:
-        sources = {source.name: source.size for source in self.network.sources}
+        sources = self._sources
         rasters: dict[str, Raster] = {}
         for name, value in inputs.items():
             if name not in sources:

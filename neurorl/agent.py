@@ -251,7 +251,7 @@ class SpikingActorCritic:
                 self._critic.value(x_next),
             )
             self._learner.remember(move.inputs, move.rasters, move.action, move.policy)
-            self._learner.learn(delta, rate)
+            self._learner.learn(_limited(delta, config.modulator_limit), rate)
             self._critic.update(x, delta, rate)
             x = x_next
         wall = time.perf_counter() - started
@@ -265,6 +265,10 @@ def read_agent(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]
             raise RunError(say(f"run {path}", "is not a run: config.json is missing"))
         path = path / "checkpoint.npz"
     return read_checkpoint(path)
+
+
+def _limited(delta: float, limit: float | None) -> float:
+    return delta if limit is None else max(-limit, min(limit, delta))
 
 
 def _under(state: dict[str, npt.NDArray[Any]], prefix: str) -> dict[str, npt.NDArray[Any]]:

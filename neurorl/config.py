@@ -29,6 +29,9 @@ class AgentConfig(Described):
     tag`` and ``dw = alpha rate delta e / N``, alpha that of the layer, N the running mean of the
     squared trace of the layer's inputs: alpha is the change of a neuron's drive for delta = 1.
 
+    The modulator delta is the TD error, for the actor clipped to +-``modulator_limit`` if there is one:
+    a rare reward far above the usual error would else decide the policy by itself.
+
     Critic: linear TD(lambda_critic) on ``features``, step ``alpha_critic``; rewards are multiplied
     by ``reward_scale`` so that values stay near 1.
 
@@ -58,6 +61,7 @@ class AgentConfig(Described):
     lambda_actor: float = 0.9
     lambda_critic: float = 0.9
     reward_scale: float = 0.02
+    modulator_limit: float | None = None
     rate_end: float = 1.0
     rate_episodes: int = 1
     solved_at: float | None = None
@@ -72,6 +76,8 @@ class AgentConfig(Described):
         for name in ("alpha_output", "alpha_hidden", "alpha_critic", "beta", "trace_tau"):
             number(f"agent.{name}", getattr(self, name), 0.0)
         number("agent.reward_scale", self.reward_scale)
+        if self.modulator_limit is not None:
+            number("agent.modulator_limit", self.modulator_limit, 0.0)
         layers = 2 if self.hidden else 1
         if self.window < layers + 1:
             raise DescriptionError(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.base import Backend, Raster
 from neurorl.config import AgentConfig
 from neurorl.described import FloatArray
-from neurorl.description import Network, Plasticity, Population
+from neurorl.description import Network, Plasticity, Projection
 from neurorl.factors import NEEDS_PROBABILITY, Decision, feedback, rule
 from neurorl.membrane import spike_probability
 from neurorl.rule import apply_modulator, arrivals, outer_sum, window_traces
@@ -16,6 +18,28 @@ from neurorl.rule import apply_modulator, arrivals, outer_sum, window_traces
 __all__ = ["Learner"]
 
 _NORM_RATE = 0.01
+
+
+@dataclass(frozen=True)
+class _Plastic:
+    """A plastic projection, looked up once: the description is searched by name."""
+
+    name: str
+    pre: str
+    blocks: int
+    signed: bool
+    delay: int
+    trace_decay: float
+    low: float
+    high: float
+
+    def pre_trace(self, arrived: FloatArray) -> FloatArray:
+        """The presynaptic trace of a window, shape ``(W, n_pre)``."""
+        return window_traces(self.transmitted(arrived), self.trace_decay)
+
+    def transmitted(self, arrived: FloatArray) -> FloatArray:
+        """What arrives, +-1 for signed projections."""
+        return 2.0 * arrived - 1.0 if self.signed else arrived
 
 
 class Learner:
@@ -26,24 +50,23 @@ class Learner:
     """
 
     def __init__(self, network: Network, config: AgentConfig, backend: Backend) -> None:
-        self._network = network
-        self._config = config
         self._backend = backend
         self._rule = rule(config.rule)
         self._needs_p = config.rule in NEEDS_PROBABILITY
+        self._keep = config.gamma * config.lambda_actor
         self._into = {p.name: _plastic_into(network, p.name) for p in network.populations}
-        self._decay = {
-            name: float(np.exp(-network.dt / plasticity.trace_tau)) if plasticity.trace_tau else 0.0
-            for into in self._into.values()
-            for name, plasticity in into
+        self._first = {p.name: network.depth(p.name) for p in network.populations}
+        self._dynamics = {
+            p.name: p.neuron.dynamics(p.size, network.dt) for p in network.populations
         }
-        self.weights = {name: backend.weights(name) for name in self._decay}
+        plastic = [p for into in self._into.values() for p in into]
+        self.weights = {p.name: backend.weights(p.name) for p in plastic}
         self._in_force = {name: w.copy() for name, w in self.weights.items()}
         self._e = {name: np.zeros(w.shape) for name, w in self.weights.items()}
         self.norm: dict[str, float] = {}
-        self._alpha = {"hidden": config.alpha_hidden, "output": config.alpha_output}
-        if not config.hidden:
-            self._alpha = {"output": config.alpha_output}
+        self._alpha = {"output": config.alpha_output}
+        if config.hidden:
+            self._alpha["hidden"] = config.alpha_hidden
         self._signs = self._feedback_signs()
 
     def reset(self) -> None:
@@ -57,34 +80,32 @@ class Learner:
         """``e <- gamma lambda e + tag`` for the window that led to *action*."""
         spikes = {**inputs, **rasters}
         arrived = {
-            name: arrivals(spikes[self._network.projection(name).pre], self._delay(name))
-            for name in self._decay
+            p.name: arrivals(spikes[p.pre], p.delay) for into in self._into.values() for p in into
         }
         factors = self._rule(self._decision(spikes, arrived, feedback(action, policy)))
-        keep = self._config.gamma * self._config.lambda_actor
         for population, post in (("output", factors.output), ("hidden", factors.hidden)):
             if post is None:
                 continue
+            first = self._first[population]
             power = 0.0
-            for name, _ in self._into[population]:
-                x = self._pre(name, arrived[name])
-                e = self._e[name]
-                e *= keep
+            for p in self._into[population]:
+                x = p.pre_trace(arrived[p.name])
+                e = self._e[p.name]
+                e *= self._keep
                 e += outer_sum(x, post, e.shape)
-                total = x[self._network.depth(population) :].sum(axis=0)
-                blocks = self._network.projection(name).blocks
-                power += float(total @ total) / blocks / (len(x) - self._network.depth(population))
+                total = x[first:].sum(axis=0)
+                power += float(total @ total) / p.blocks / (len(x) - first)
             self._follow_norm(population, power)
 
     def learn(self, delta: float, rate: float) -> None:
         """``w <- clip(w + alpha rate delta e / N)``, written to the backend."""
         for population, alpha in self._alpha.items():
             eta = alpha * rate / max(self.norm[population], 1.0)
-            for name, bounds in self._into[population]:
-                self.weights[name] = apply_modulator(
-                    self.weights[name], self._e[name], delta, eta, bounds.low, bounds.high
+            for p in self._into[population]:
+                self.weights[p.name] = apply_modulator(
+                    self.weights[p.name], self._e[p.name], delta, eta, p.low, p.high
                 )
-                self._in_force[name] = self._backend.set_weights(name, self.weights[name])
+                self._in_force[p.name] = self._backend.set_weights(p.name, self.weights[p.name])
 
     def write(self, weights: dict[str, FloatArray]) -> None:
         """Replace the float weights, and those of the backend."""
@@ -117,8 +138,8 @@ class Learner:
             phi=phi,
             output=spikes["output"],
             hidden=hidden,
-            output_from=self._network.depth("output"),
-            hidden_from=self._network.depth("hidden") if hidden is not None else 0,
+            output_from=self._first["output"],
+            hidden_from=self._first["hidden"] if hidden is not None else 0,
             signs=self._signs,
             output_p=self._probability("output", spikes, arrived) if self._needs_p else None,
             hidden_p=(
@@ -131,29 +152,15 @@ class Learner:
     def _probability(
         self, name: str, spikes: dict[str, Raster], arrived: dict[str, FloatArray]
     ) -> FloatArray:
-        population = self._network.node(name)
-        assert isinstance(population, Population)
-        drive = np.zeros((len(spikes[name]), population.size))
-        for projection, _ in self._into[name]:
-            x = self._transmitted(projection, arrived[projection])
-            w = self._in_force[projection]
+        drive = np.zeros(spikes[name].shape)
+        for p in self._into[name]:
+            x = p.transmitted(arrived[p.name])
+            w = self._in_force[p.name]
             if w.ndim == 2:
                 drive += x @ w
             else:
-                blocks = x.reshape(len(x), len(w), 1, -1)
-                drive += (blocks @ w).reshape(drive.shape)
-        dynamics = population.neuron.dynamics(population.size, self._network.dt)
-        return spike_probability(dynamics, drive, spikes[name])
-
-    def _transmitted(self, name: str, arrived: FloatArray) -> FloatArray:
-        """What arrives, +-1 for signed projections."""
-        return 2.0 * arrived - 1.0 if self._network.projection(name).signed else arrived
-
-    def _pre(self, name: str, arrived: FloatArray) -> FloatArray:
-        return window_traces(self._transmitted(name, arrived), self._decay[name])
-
-    def _delay(self, name: str) -> int:
-        return self._network.delay_steps(name)
+                drive += (x.reshape(len(x), len(w), 1, -1) @ w).reshape(drive.shape)
+        return spike_probability(self._dynamics[name], drive, spikes[name])
 
     def _follow_norm(self, population: str, power: float) -> None:
         old = self.norm.get(population)
@@ -161,15 +168,28 @@ class Learner:
 
     def _feedback_signs(self) -> FloatArray:
         """The sign of each hidden unit's output weight before learning, +1 for 0."""
-        for name, _ in self._into["output"]:
-            if self._network.projection(name).pre == "hidden":
-                return np.where(self.weights[name].ravel() < 0, -1.0, 1.0)
+        for p in self._into["output"]:
+            if p.pre == "hidden":
+                return np.where(self.weights[p.name].ravel() < 0, -1.0, 1.0)
         return np.ones(0)
 
 
-def _plastic_into(network: Network, population: str) -> list[tuple[str, Plasticity]]:
+def _plastic_into(network: Network, population: str) -> list[_Plastic]:
+    def plastic(p: Projection, rule_of: Plasticity) -> _Plastic:
+        tau = rule_of.trace_tau
+        return _Plastic(
+            name=p.name,
+            pre=p.pre,
+            blocks=p.blocks,
+            signed=p.signed,
+            delay=network.delay_steps(p.name),
+            trace_decay=float(np.exp(-network.dt / tau)) if tau else 0.0,
+            low=rule_of.low,
+            high=rule_of.high,
+        )
+
     return [
-        (p.name, p.plasticity)
+        plastic(p, p.plasticity)
         for p in network.projections
         if p.post == population and p.plasticity is not None
     ]

@@ -17,6 +17,8 @@ as their first axis. Source: the three-factor form of Fremaux & Gerstner 2016 (d
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import numpy.typing as npt
 
@@ -61,12 +63,19 @@ def window_traces(arrived: Array, decay: float, x_0: Array | None = None) -> Arr
     _check_matrix("window_traces", arrived)
     if decay == 0.0:
         return arrived
-    steps = np.arange(len(arrived))
-    kernel = np.tril(decay ** np.maximum(steps[:, None] - steps[None, :], 0))
-    x = kernel @ arrived
+    x = _decay_kernel(len(arrived), decay) @ arrived
     if x_0 is not None:
-        x += np.outer(decay ** (steps + 1), x_0)
+        x += np.outer(decay ** np.arange(1, len(arrived) + 1), x_0)
     return np.asarray(x)
+
+
+@functools.lru_cache(maxsize=64)
+def _decay_kernel(n_steps: int, decay: float) -> Array:
+    """``K[t, k] = decay**(t - k)`` for k <= t, else 0: what a spike of step k is worth at t."""
+    steps = np.arange(n_steps)
+    kernel = np.tril(decay ** np.maximum(steps[:, None] - steps[None, :], 0))
+    kernel.setflags(write=False)
+    return kernel
 
 
 def window_eligibility(e_0: Array, x: Array, f: Array, decay: float) -> Array:
