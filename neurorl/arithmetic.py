@@ -57,6 +57,10 @@ class Arithmetic(abc.ABC):
         rounded: weights in force of every projection.
         """
 
+    def _limit(self, name: str) -> float:
+        """The largest weight that this arithmetic takes; one that is beyond a range is clipped."""
+        return float(np.finfo(np.float64).max)
+
     def check(self, name: str, weights: npt.ArrayLike) -> FloatArray:
         """*weights* as float64; raises ArgumentError for a wrong shape or too large a number."""
         where = f"weights of {name!r}"
@@ -67,8 +71,13 @@ class Arithmetic(abc.ABC):
         shape = self.network.weight_shape(name)
         if array.shape != shape:
             raise ArgumentError(say(where, "wrong shape", got=array.shape, limit=shape))
-        if not np.isfinite(array).all():
-            raise ArgumentError(say(where, "not finite", got=array[~np.isfinite(array)][0]))
+        largest = float(np.abs(array).max(initial=0.0))
+        if not largest <= self._limit(name):
+            if not np.isfinite(array).all():
+                raise ArgumentError(say(where, "not finite", got=array[~np.isfinite(array)][0]))
+            raise ArgumentError(
+                say(where, "too large", got=f"{largest:g}", limit=f"{self._limit(name):g}")
+            )
         return array
 
     def masked(self, name: str, weights: FloatArray) -> FloatArray:
@@ -90,20 +99,17 @@ class FloatArithmetic(Arithmetic):
             p.name: 2.0**-GRID_BITS * _scale(network.node(p.post), network.dt)
             for p in network.projections
         }
-        self._fan_in = {
+        fan_in = {
             p.name: sum(network.node(r.pre).size for r in network.projections if r.post == p.post)
             for p in network.projections
         }
+        self._limits = {
+            name: grid * 2.0 ** (GRID_BITS + _SUM_BITS - 1) / fan_in[name]
+            for name, grid in self._grid.items()
+        }
 
-    def check(self, name: str, weights: npt.ArrayLike) -> FloatArray:
-        array = super().check(name, weights)
-        limit = self._grid[name] * 2.0 ** (GRID_BITS + _SUM_BITS - 1) / self._fan_in[name]
-        largest = float(np.abs(array).max())
-        if largest > limit:
-            raise ArgumentError(
-                say(f"weights of {name!r}", "too large", got=f"{largest:g}", limit=f"{limit:g}")
-            )
-        return array
+    def _limit(self, name: str) -> float:
+        return self._limits[name]
 
     def round(self, name: str, weights: FloatArray) -> FloatArray:
         grid = self._grid[name]

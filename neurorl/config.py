@@ -29,8 +29,8 @@ class AgentConfig(Described):
     tag`` and ``dw = alpha rate delta e / N``, alpha that of the layer, N the running mean of the
     squared trace of the layer's inputs: alpha is the change of a neuron's drive for delta = 1.
 
-    The modulator delta is the TD error, for the actor clipped to +-``modulator_limit`` if there is one:
-    a rare reward far above the usual error would else decide the policy by itself.
+    The modulator delta is the TD error, for the actor clipped to +-``modulator_limit`` if there is
+    one: a rare reward far above the usual error would else decide the policy by itself.
 
     Critic: linear TD(lambda_critic) on ``features``, step ``alpha_critic``; rewards are multiplied
     by ``reward_scale`` so that values stay near 1.

@@ -18,6 +18,7 @@ from neurorl.rule import apply_modulator, arrivals, outer_sum, window_traces
 __all__ = ["Learner"]
 
 _NORM_RATE = 0.01
+_GRID = 2.0**20
 
 
 @dataclass(frozen=True)
@@ -87,9 +88,10 @@ class Learner:
             if post is None:
                 continue
             first = self._first[population]
+            post = _on_grid(post)
             power = 0.0
             for p in self._into[population]:
-                x = p.pre_trace(arrived[p.name])
+                x = _on_grid(p.pre_trace(arrived[p.name]))
                 e = self._e[p.name]
                 e *= self._keep
                 e += outer_sum(x, post, e.shape)
@@ -172,6 +174,14 @@ class Learner:
             if p.pre == "hidden":
                 return np.where(self.weights[p.name].ravel() < 0, -1.0, 1.0)
         return np.ones(0)
+
+
+def _on_grid(x: FloatArray) -> FloatArray:
+    """*x* rounded to multiples of 2**-20, so that sums of products of two such are exact.
+
+    Like the grid of the weights: no order of summation, library or processor changes a bit.
+    """
+    return np.asarray(np.rint(x * _GRID) * (1.0 / _GRID))
 
 
 def _plastic_into(network: Network, population: str) -> list[_Plastic]:

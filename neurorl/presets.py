@@ -38,8 +38,6 @@ _TASKS: dict[str, dict[str, Any]] = {
     GRID_ID: {
         "features": OneHot(100, start=1),
         "gamma": 0.9,
-        "lambda_actor": 0.8,
-        "lambda_critic": 0.8,
         "reward_scale": 1.0,
         "alpha_critic": 0.1,
         "solved_at": 1.0,
@@ -52,6 +50,7 @@ _TASKS: dict[str, dict[str, Any]] = {
 _LIF_BASE: dict[str, Any] = {
     "neuron": _LIF,
     "rule": "spikes-only",
+    "modulator_limit": 2.0,
     "window": 12,
     "trace_tau": 4.48e-3,
     "alpha_output": 0.12,
@@ -85,6 +84,7 @@ _LIF_TASKS: dict[str, dict[str, Any]] = {
 _GLM_BASE: dict[str, Any] = {
     "neuron": GLM(),
     "rule": "centred-feedback",
+    "modulator_limit": 2.0,
     "window": 3,
     "signed": True,
     "initial_hidden": 0.1,
