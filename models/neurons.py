@@ -15,7 +15,18 @@ __all__ = ["GLM", "LIF", "CubaLIF"]
 
 
 @dataclass(frozen=True, eq=False)
-class CubaLIF(Neuron):
+class _Integrator(Neuron):
+    """Base of the models whose fields are parameters of `_dynamics`."""
+
+    def __post_init__(self) -> None:
+        _check_parameters(self)
+
+    def dynamics(self, size: int, dt: float) -> Dynamics:
+        return _dynamics(self, size, dt, **{f.name: getattr(self, f.name) for f in fields(self)})
+
+
+@dataclass(frozen=True, eq=False)
+class CubaLIF(_Integrator):
     """Leaky integrate-and-fire neuron with a current that decays (current-based synapse).
 
     ``u <- exp(-dt/tau_syn) u + q``, ``v <- exp(-dt/tau_mem) v + u + bias``; spike where
@@ -34,25 +45,9 @@ class CubaLIF(Neuron):
     noise: Any = 0.0
     refractory: Any = 0.0
 
-    def __post_init__(self) -> None:
-        _check_parameters(self)
-
-    def dynamics(self, size: int, dt: float) -> Dynamics:
-        return _dynamics(
-            self,
-            size,
-            dt,
-            tau_syn=self.tau_syn,
-            tau_mem=self.tau_mem,
-            threshold=self.threshold,
-            bias=self.bias,
-            noise=self.noise,
-            refractory=self.refractory,
-        )
-
 
 @dataclass(frozen=True, eq=False)
-class LIF(Neuron):
+class LIF(_Integrator):
     """Leaky integrate-and-fire neuron whose input acts for one step (delta synapse).
 
     ``v <- exp(-dt/tau_mem) v + q + bias``; the rest as in `CubaLIF`, of which it is the case
@@ -65,24 +60,9 @@ class LIF(Neuron):
     noise: Any = 0.0
     refractory: Any = 0.0
 
-    def __post_init__(self) -> None:
-        _check_parameters(self)
-
-    def dynamics(self, size: int, dt: float) -> Dynamics:
-        return _dynamics(
-            self,
-            size,
-            dt,
-            tau_mem=self.tau_mem,
-            threshold=self.threshold,
-            bias=self.bias,
-            noise=self.noise,
-            refractory=self.refractory,
-        )
-
 
 @dataclass(frozen=True, eq=False)
-class GLM(Neuron):
+class GLM(_Integrator):
     """The papers' stochastic unit, memoryless: P(spike) = sigmoid(2 u), ``u = q + bias``.
 
     The case tau_syn = tau_mem = 0, threshold 0, noise 1/2 of `CubaLIF`. Source: the unit of
@@ -90,9 +70,6 @@ class GLM(Neuron):
     """
 
     bias: Any = 0.0
-
-    def __post_init__(self) -> None:
-        _check_parameters(self)
 
     def dynamics(self, size: int, dt: float) -> Dynamics:
         return _dynamics(self, size, dt, bias=self.bias, noise=0.5)

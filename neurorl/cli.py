@@ -94,7 +94,7 @@ def _train(arguments: argparse.Namespace) -> int:
     from neurorl.training import train
 
     out = arguments.out or _default_out(arguments)
-    with _progress("training", arguments.episodes or 400) as (advance, started):
+    with _progress("training") as (advance, started):
         summary = train(
             arguments.env,
             out,
@@ -218,8 +218,8 @@ def _print_table(columns: tuple[str, ...], rows: list[list[str]]) -> None:
 
 @contextmanager
 def _progress(
-    what: str, total: int
-) -> Iterator[tuple[Callable[[float, int], None], Callable[[int], None]]]:
+    what: str, total: int | None = None
+) -> Iterator[tuple[Callable[[float, int], None], Callable[[int, int], None]]]:
     """A bar on a terminal's stderr with mean return and rate: ``(advance, started)``."""
     from rich.console import Console
     from rich.progress import (
@@ -253,7 +253,7 @@ def _progress(
             elapsed = bar.tasks[0].elapsed or 1e-9
             bar.update(task, advance=1, mean=sum(recent) / len(recent), rate=steps / elapsed)
 
-        def started(done: int) -> None:
-            bar.update(task, completed=done)
+        def started(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
 
         yield advance, started

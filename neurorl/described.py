@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.errors import DescriptionError, say, unknown
+from neurorl.errors import DescriptionError, NeurorlError, say, unknown
 
 __all__ = ["Described", "frozen_array", "number", "positive"]
 
@@ -39,7 +39,12 @@ class Described:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """The object that `to_dict` described. Raises DescriptionError for anything else."""
-        made = _decode(data)
+        try:
+            made = _decode(data)
+        except NeurorlError:
+            raise
+        except (AttributeError, KeyError, TypeError, ValueError) as exc:
+            raise DescriptionError(say(cls.__name__, "not data of a description", got=exc)) from exc
         if not isinstance(made, cls):
             raise DescriptionError(
                 say(cls.__name__, "this is the data of another type", got=type(made).__name__)
@@ -81,8 +86,9 @@ def _construct(data: Mapping[str, Any]) -> Described:
     cls = Described._classes.get(kind)
     if cls is None:
         raise unknown("description type", kind, Described._classes)
+    fields = {k: _decode(v) for k, v in data.items() if k != "type"}
     try:
-        return cls(**{k: _decode(v) for k, v in data.items() if k != "type"})
+        return cls(**fields)
     except TypeError as exc:
         raise DescriptionError(say(kind, "wrong or missing fields", got=exc)) from exc
 
@@ -95,6 +101,8 @@ def frozen_array(where: str, value: npt.ArrayLike, shape: tuple[int, ...] | None
         raise DescriptionError(say(where, "not an array of numbers", got=repr(value)[:60])) from exc
     if shape is not None and array.shape != shape:
         raise DescriptionError(say(where, "wrong shape", got=array.shape, limit=shape))
+    if array.size == 0:
+        raise DescriptionError(say(where, "is empty", got=f"shape {array.shape}"))
     bad = ~np.isfinite(array)
     if bad.any():
         first = tuple(int(i) for i in np.argwhere(bad)[0])

@@ -97,8 +97,11 @@ _GLM_BASE: dict[str, Any] = {
 _GLM_TASKS: dict[str, dict[str, Any]] = {
     GRID_ID: {
         "cells": OneHot(100, start=1),
-        "alpha_output": 0.2,
-        "alpha_hidden": 0.2,
+        "alpha_output": 0.4,
+        "alpha_hidden": 0.4,
+        "lambda_actor": 0.8,
+        "lambda_critic": 0.8,
+        "modulator_limit": None,
     },
     "CartPole-v1": {
         "cells": Tiles(_CART_LOW, _CART_HIGH, 8, 3),

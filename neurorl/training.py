@@ -38,7 +38,7 @@ def train(
     resume: bool = False,
     overrides: dict[str, Any] | None = None,
     callback: Callable[[Episode], None] | None = None,
-    started: Callable[[int], None] | None = None,
+    started: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Train an agent in the run directory *out*; returns the summary that `summarise` makes.
 
@@ -46,7 +46,7 @@ def train(
 
     A run that was killed goes on with ``resume=True`` from its last checkpoint and ends with the
     same episodes and weights, bit for bit, as one that was not. With more *episodes* than before
-    it is extended. started: called with the number of episodes that are done already.
+    it is extended. started: called with the numbers of episodes done already and in all.
     Raises RunError if *out* exists (or with *resume*: doesn't, is damaged, or is another run's).
     """
     run = RunDirectory(out)
@@ -75,7 +75,7 @@ def train(
         run.create(_config(agent, options))
     try:
         if started is not None:
-            started(len(agent.episodes))
+            started(len(agent.episodes), options["episodes"])
         _learn(agent, run, options["episodes"], callback)
     finally:
         agent.close()

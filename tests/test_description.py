@@ -18,7 +18,7 @@ from neurorl.description import (
     Source,
     Uniform,
 )
-from neurorl.errors import DescriptionError, UnknownNameError
+from neurorl.errors import DescriptionError, NeurorlError, UnknownNameError
 from neurorl.models import GLM, LIF, CubaLIF
 from neurorl.testing import FEATURES
 
@@ -69,6 +69,7 @@ def network(*projections: Projection, nodes: tuple[Any, ...] = (INPUT, CELLS)) -
             r"LIF.tau_mem: must not be negative \(got -0.001, limit >= 0\)",
         ),
         (lambda: CubaLIF(tau_syn=float("nan")), "CubaLIF.tau_syn: not finite"),
+        (lambda: LIF(noise=[]), "LIF.noise: is empty"),
         (lambda: GLM(bias="much"), "GLM.bias: not an array of numbers"),
         (lambda: LIF(noise=np.ones((2, 2))), "LIF.noise: more than one dimension"),
         (
@@ -138,3 +139,28 @@ def test_decays_are_exponential() -> None:
     assert np.allclose(d.current_decay, [0.0, np.exp(-1)])
     assert np.allclose(d.membrane_decay, np.exp(-0.5))
     assert d.refractory_steps.tolist() == [2, 2]
+
+
+def spoiled(value: Any, rng: np.random.Generator) -> Any:
+    """Plain data with one random part replaced by something else."""
+    strange = [None, -1, "x", [], {}, {"type": "Source"}, {"array": [1]}, [[1], [2, 3]], 1e400]
+    if isinstance(value, dict) and value and rng.random() < 0.8:
+        key = str(rng.choice(list(value)))
+        return {**value, key: spoiled(value[key], rng)}
+    if isinstance(value, list) and value and rng.random() < 0.8:
+        k = int(rng.integers(len(value)))
+        return [*value[:k], spoiled(value[k], rng), *value[k + 1 :]]
+    return strange[int(rng.integers(len(strange)))]
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_spoiled_data_raises_one_of_our_errors_or_none(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    feature = list(FEATURES)[seed % len(FEATURES)]
+    data = spoiled(FEATURES[feature]().to_dict(), rng)
+    try:
+        network = Network.from_dict(data)
+        for p in network.projections:
+            network.weight_shape(p.name)
+    except NeurorlError as exc:
+        assert "\n" not in str(exc)
