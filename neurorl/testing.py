@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,7 @@ import numpy.typing as npt
 from neurorl.description import Network, Plasticity, Population, Projection, Source, Uniform
 from neurorl.models import GLM, LIF, CubaLIF, actor_network
 
-__all__ = ["FEATURES", "rasters", "same_state"]
+__all__ = ["FEATURES", "random_network", "rasters", "same_state"]
 
 _DT = 1e-3
 
@@ -119,6 +120,67 @@ FEATURES: dict[str, Callable[[], Network]] = {
     "delays of several steps": _mixed_delays,
 }
 """Feature of a description -> the network that shows it."""
+
+
+def random_network(seed: int, delays: bool = False) -> Network:
+    """A network of random nodes, neurons and projections, the same for the same seed.
+
+    One or two sources, one to three populations of up to 12 neurons, any projection between them:
+    blocks, masks, signs, loops, weights from tiny to overflowing; *delays* of up to 4 steps.
+    """
+    rng = np.random.default_rng(seed)
+    nodes: list[Source | Population] = [
+        Source(f"source_{k}", 2 * int(rng.integers(1, 5))) for k in range(rng.integers(1, 3))
+    ]
+    nodes += [_random_population(rng, f"cells_{k}") for k in range(rng.integers(1, 4))]
+    populations = [node for node in nodes if isinstance(node, Population)]
+    projections = []
+    for post in populations:
+        for k in range(rng.integers(1, 4)):
+            pre = nodes[int(rng.integers(len(nodes)))]
+            projections.append(_random_projection(rng, f"to_{post.name}_{k}", pre, post, delays))
+    return Network(tuple(nodes), tuple(projections), _DT)
+
+
+def _random_population(rng: np.random.Generator, name: str) -> Population:
+    size = 2 * int(rng.integers(1, 7))
+
+    def some(low: float, high: float, zero: float = 0.3) -> Any:
+        """A number or one for each neuron; 0 now and then."""
+        if rng.random() < zero:
+            return 0.0
+        return rng.uniform(low, high, size if rng.random() < 0.3 else None)
+
+    if rng.random() < 0.2:
+        return Population(name, size, GLM(bias=some(-1, 1)))
+    neuron = CubaLIF(
+        tau_syn=some(0, 10e-3),
+        tau_mem=some(0, 30e-3),
+        threshold=float(rng.uniform(0.2, 2)),
+        bias=some(-0.3, 0.5),
+        noise=some(0, 0.5),
+        refractory=some(0, 5e-3, zero=0.6),
+    )
+    return Population(name, size, neuron)
+
+
+def _random_projection(
+    rng: np.random.Generator, name: str, pre: Source | Population, post: Population, delays: bool
+) -> Projection:
+    blocks = 2 if rng.random() < 0.25 else 1
+    shape = (2, pre.size // 2, post.size // 2) if blocks == 2 else (pre.size, post.size)
+    scale = 10 ** rng.uniform(-1.5, 0.7)
+    return Projection(
+        name,
+        pre.name,
+        post.name,
+        Uniform(-scale * rng.uniform(0, 1), scale),
+        blocks=blocks,
+        mask=rng.random(shape) < 0.6 if rng.random() < 0.25 else None,
+        delay=_DT * int(rng.integers(1, 5)) if delays and rng.random() < 0.4 else None,
+        signed=bool(rng.random() < 0.15),
+        plasticity=Plasticity(low=-2 * scale, high=2 * scale) if rng.random() < 0.3 else None,
+    )
 
 
 def rasters(
