@@ -35,8 +35,9 @@ class _Plastic:
     high: float
 
     def pre_trace(self, arrived: FloatArray) -> FloatArray:
-        """The presynaptic trace of a window, shape ``(W, n_pre)``."""
-        return window_traces(self.transmitted(arrived), self.trace_decay)
+        """The presynaptic trace of a window on the grid, shape ``(W, n_pre)``."""
+        x = self.transmitted(arrived)
+        return _on_grid(window_traces(x, self.trace_decay)) if self.trace_decay else x
 
     def transmitted(self, arrived: FloatArray) -> FloatArray:
         """What arrives, +-1 for signed projections."""
@@ -91,7 +92,7 @@ class Learner:
             post = _on_grid(post)
             power = 0.0
             for p in self._into[population]:
-                x = _on_grid(p.pre_trace(arrived[p.name]))
+                x = p.pre_trace(arrived[p.name])
                 e = self._e[p.name]
                 e *= self._keep
                 e += outer_sum(x, post, e.shape)
