@@ -13,12 +13,16 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
+from neurorl.backends.base import Backend
 from neurorl.backends.brian2 import Brian2Backend
+from neurorl.backends.brian2.engines import ENGINES
 from neurorl.backends.brian2.preferences import exact_preferences
 from neurorl.backends.brian2.vendor import brian2
+from neurorl.backends.reference import ReferenceBackend
 from neurorl.models import CubaLIF, actor_network
 from neurorl.testing import rasters
 
@@ -26,21 +30,19 @@ STEPS = 10
 
 
 def measure(rounds: int, windows: int = 100, naive_windows: int = 3) -> dict[str, float]:
-    """Microseconds per environment step of each way, and ``ratio`` = naive / cython."""
+    """Microseconds per environment step of each way, and ``ratio`` = naive / compiled."""
     network = actor_network(40, 2, neuron=CubaLIF(1.5e-3, 4.5e-3, 0.5, 0.0, 0.5))
     inputs = [rasters(network, STEPS, k) for k in range(windows)]
-    cython = Brian2Backend(network, engine="cython")
-    numpy = Brian2Backend(network, engine="numpy")
+    stepped: dict[str, Backend] = {
+        engine: Brian2Backend(network, engine=engine) for engine in ENGINES
+    }
+    stepped["reference"] = ReferenceBackend(network)
     naive = Brian2Backend(network, engine="cython")
     duration = STEPS * network.dt * brian2.second
 
-    def step_cython() -> None:
+    def step(backend: Backend) -> None:
         for raster in inputs:
-            cython.step(raster, STEPS)
-
-    def step_numpy() -> None:
-        for raster in inputs:
-            numpy.step(raster, STEPS)
+            backend.step(raster, STEPS)
 
     def run_naive() -> None:
         with exact_preferences("cython"):
@@ -48,10 +50,9 @@ def measure(rounds: int, windows: int = 100, naive_windows: int = 3) -> dict[str
                 naive.brian2_network.run(duration)
 
     ways: dict[str, tuple[Callable[[], None], int]] = {
-        "cython": (step_cython, windows),
-        "numpy": (step_numpy, windows),
-        "naive": (run_naive, naive_windows),
+        name: (partial(step, backend), windows) for name, backend in stepped.items()
     }
+    ways["naive"] = (run_naive, naive_windows)
     seen: dict[str, list[float]] = {name: [] for name in ways}
     for k in range(rounds + 1):
         for name, (way, count) in ways.items():
@@ -60,7 +61,7 @@ def measure(rounds: int, windows: int = 100, naive_windows: int = 3) -> dict[str
             if k:  # the first round warms up
                 seen[name].append((time.perf_counter() - start) / count * 1e6)
     result = {name: statistics.median(values) for name, values in seen.items()}
-    return {**result, "ratio": result["naive"] / result["cython"]}
+    return {**result, "ratio": result["naive"] / result["compiled"]}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -73,9 +74,9 @@ def main(arguments: list[str] | None = None) -> int:
     if options.json:
         print(json.dumps({k: float(np.round(v, 1)) for k, v in result.items()}))
     else:
-        for name in ("cython", "numpy", "naive"):
-            print(f"{name:8s} {result[name]:12.1f} us per environment step of {STEPS} steps")
-        print(f"naive / cython = {result['ratio']:.0f}")
+        for name in (*ENGINES, "reference", "naive"):
+            print(f"{name:9s} {result[name]:12.1f} us per environment step of {STEPS} steps")
+        print(f"naive / compiled = {result['ratio']:.0f}")
     return 0
 
 

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from neurorl import load
-from neurorl.backends.brian2 import Brian2Backend, build, equations, noise, preferences
-from neurorl.backends.brian2.preferences import ENGINES, exact_preferences
+from neurorl.backends.brian2 import Brian2Backend, build, engines, equations, noise, preferences
+from neurorl.backends.brian2.engines import ENGINES
+from neurorl.backends.brian2.preferences import exact_preferences
 from neurorl.backends.brian2.stepper import array
 from neurorl.backends.brian2.vendor import brian2
 from neurorl.description import Network, Population, Projection, Source, Uniform
@@ -24,6 +25,11 @@ from neurorl.testing import FEATURES, rasters, same_state
 
 
 @pytest.fixture(params=ENGINES)
+def any_engine(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(params=["cython", "numpy"])
 def engine(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -51,11 +57,14 @@ def everything() -> Network:
 
 
 @pytest.mark.parametrize("arithmetic", ["float", "loihi"])
-def test_all_features_together_equal_the_reference(engine: str, arithmetic: str) -> None:
+def test_all_features_together_equal_the_reference(any_engine: str, arithmetic: str) -> None:
     network = everything()
     rng = np.random.default_rng(0)
     options: dict[str, Any] = {"arithmetic": arithmetic, "seed": 2**62 + 12345}
-    a, b = load("reference", network, **options), load("brian2", network, engine=engine, **options)
+    a, b = (
+        load("reference", network, **options),
+        load("brian2", network, engine=any_engine, **options),
+    )
     for k, n_steps in enumerate((1, 2, 9, 1, 1, 30)):
         inputs = rasters(network, n_steps, k, 0.5)
         expected, got = a.step(inputs, n_steps), b.step(inputs, n_steps)
@@ -69,7 +78,7 @@ def test_all_features_together_equal_the_reference(engine: str, arithmetic: str)
             state = {**a.state(), "t": np.array(2**35 + 3)}
             a.restore(state)
             b.close()
-            b = load("brian2", network, engine=engine, **options)
+            b = load("brian2", network, engine=any_engine, **options)
             b.restore(state)
     assert expected["cells"].any()
     assert expected["out"].any()
@@ -195,8 +204,8 @@ def test_unknown_engine() -> None:
 def test_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CC", "/nonexistent/cc")
     monkeypatch.setenv("CXX", "/nonexistent/c++")
-    preferences._compiler_problem.cache_clear()
-    preferences._best_engine.cache_clear()
+    preferences.cython_problem.cache_clear()
+    engines._best_engine.cache_clear()
     try:
         with pytest.raises(BackendError, match=r"engine 'cython': can't compile .*engine='numpy'"):
             load("brian2", FEATURES["LIF"](), engine="cython")
@@ -205,8 +214,8 @@ def test_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
         assert len(warned) == 1
         assert all(isinstance(b, Brian2Backend) and b.engine == "numpy" for b in backends)
     finally:
-        preferences._compiler_problem.cache_clear()
-        preferences._best_engine.cache_clear()
+        preferences.cython_problem.cache_clear()
+        engines._best_engine.cache_clear()
 
 
 def test_what_brian2_refuses_becomes_a_backend_error(

@@ -13,6 +13,7 @@ from neurorl.backend import backend_class
 from neurorl.testing import FEATURES
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
+TABLE = README.partition("<!-- features: start -->")[2].partition("<!-- features: end -->")[0]
 EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
@@ -36,7 +37,7 @@ def test_examples_work_when_pasted(example: str, tmp_path: Path) -> None:
 def test_the_table_has_every_feature_and_what_is_refused() -> None:
     rows = {
         cells[0]: cells[1:]
-        for line in README.partition("<!-- features: start -->")[2].splitlines()
+        for line in TABLE.splitlines()
         if (cells := [cell.strip() for cell in line.strip("|").split("|")]) and len(cells) > 3
     }
     columns = rows.pop("feature")

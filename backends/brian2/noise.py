@@ -1,10 +1,12 @@
-"""Escape noise as a Brian2 function: the draws of `neurorl.random`, on both engines.
+"""Escape noise as a Brian2 function: the draws of `neurorl.random`, on every engine.
 
 Counter-based, so there is no generator to seed, to save or to share between networks.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import numpy as np
@@ -15,36 +17,18 @@ from neurorl.random import LOGISTIC_BITS, LOGISTIC_TABLE, NoiseRows
 
 __all__ = ["logistic_function"]
 
-# `neurorl.random.philox4x32`, one word. The table is the function's own array, so it is no part of
-# the text that is compiled.
-_CYTHON = """
+# The draws as C. The table is the function's own array, so it is no part of what is compiled.
+_C = (Path(__file__).parent / "templates" / "philox.h").read_text()
+_CYTHON = f"""
 cdef extern from *:
     '''
-    #include <stdint.h>
-    static inline uint32_t neurorl_word(
-        const int64_t i, const int64_t step, const int64_t stream, const int64_t seed) {
-        const uint64_t block = (uint64_t)step >> 2;
-        uint32_t c0 = (uint32_t)i, c1 = (uint32_t)block;
-        uint32_t c2 = (uint32_t)(block >> 32), c3 = (uint32_t)stream;
-        uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)((uint64_t)seed >> 32);
-        for (int r = 0; r < 10; r++) {
-            const uint64_t p0 = (uint64_t)c0 * 0xD2511F53U, p1 = (uint64_t)c2 * 0xCD9E8D57U;
-            c0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0;
-            c1 = (uint32_t)p1;
-            c2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
-            c3 = (uint32_t)p0;
-            k0 += 0x9E3779B9U;
-            k1 += 0xBB67AE85U;
-        }
-        const int word = (int)(step & 3);
-        return word < 2 ? (word == 0 ? c0 : c1) : (word == 2 ? c2 : c3);
-    }
+{indent(_C, "    ")}
     '''
     unsigned int neurorl_word(int64_t i, int64_t step, int64_t stream, int64_t seed) noexcept nogil
 
 cdef inline double logistic(int64_t i, int64_t step, int64_t stream, int64_t seed) noexcept nogil:
-    return _namespace_logistic_table[neurorl_word(i, step, stream, seed) >> SHIFT]
-""".replace("SHIFT", str(32 - LOGISTIC_BITS))
+    return _namespace_logistic_table[neurorl_word(i, step, stream, seed) >> {32 - LOGISTIC_BITS}]
+"""
 
 
 def logistic_function() -> Any:
@@ -75,4 +59,6 @@ def logistic_function() -> Any:
     function.implementations.add_implementation(
         "cython", _CYTHON, name="logistic", namespace={"_logistic_table": LOGISTIC_TABLE.copy()}
     )
+    # In ``templates/neurorl.h``, with one table for all.
+    function.implementations.add_implementation("cpp", "using neurorl::logistic;")
     return function

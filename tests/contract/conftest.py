@@ -35,6 +35,8 @@ class Case:
 CASES = [
     Case("reference", "float"),
     Case("reference", "loihi"),
+    Case("brian2", "float", {"engine": "compiled"}),
+    Case("brian2", "loihi", {"engine": "compiled"}),
     Case("brian2", "float", {"engine": "numpy"}),
     Case("brian2", "loihi", {"engine": "numpy"}),
     Case("brian2", "float", {"engine": "cython"}),

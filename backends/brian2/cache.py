@@ -1,0 +1,131 @@
+"""Compiled networks on disk: one folder for each kind, built once, safe for many processes."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_cache_path
+
+from neurorl.backends.brian2 import fingerprint, toolchain
+from neurorl.errors import BackendError, say
+
+__all__ = ["Entry", "cache_folder", "find_or_build", "key"]
+
+_HERE = Path(__file__).parent
+_BUILDER = "neurorl.backends.brian2.generate"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A network of some kind, compiled; arrays: [owner, variable, dtype, size] of each."""
+
+    folder: Path
+    code: bytes
+    arrays: list[list[Any]]
+
+
+def cache_folder() -> Path:
+    """Where compiled networks are kept; it may be deleted at any time."""
+    return user_cache_path("neurorl") / "brian2-compiled"
+
+
+def key(plan: dict[str, Any]) -> str:
+    """Differs for all that the compiled code depends on; not for weights, seeds and parameters."""
+    depends = [plan, toolchain.LIBRARY_FLAGS, toolchain.identity()]
+    depends += [fingerprint.version(), fingerprint.fingerprint()]
+    found = hashlib.sha256(json.dumps(depends, sort_keys=True).encode())
+    for path in sorted([*_HERE.glob("*.py"), *_HERE.glob("templates/*")]):
+        if path.is_file():
+            found.update(path.name.encode() + path.read_bytes())
+    return found.hexdigest()[:32]
+
+
+def find_or_build(plan: dict[str, Any]) -> Entry:
+    """The entry for a plan (`neurorl.backends.brian2.plan`), compiled now if it isn't there.
+
+    Raises BackendError with the compiler's first error, and the path of all that it said.
+    """
+    root, name = cache_folder(), key(plan)
+    entry = _read(root / name)
+    if entry is None:
+        root.mkdir(parents=True, exist_ok=True)
+        with _locked(root / f"{name}.lock"):
+            entry = _read(root / name) or _build(root, name, plan)
+    return entry
+
+
+def _read(folder: Path) -> Entry | None:
+    """An entry, None if it is missing or not as it was built."""
+    try:
+        code = (folder / "library.so").read_bytes()
+        arrays = json.loads((folder / "arrays.json").read_text())
+        built = (folder / "sha256").read_text()
+    except (OSError, ValueError):
+        return None
+    return Entry(folder, code, arrays) if built == _hash(code, arrays) else None
+
+
+def _hash(code: bytes, arrays: list[list[Any]]) -> str:
+    return hashlib.sha256(code + json.dumps(arrays).encode()).hexdigest()
+
+
+def _build(root: Path, name: str, plan: dict[str, Any]) -> Entry:
+    folder, log = Path(tempfile.mkdtemp(prefix=f"{name}.", dir=root)), root / f"{name}.log"
+    try:
+        # The builder sees the same modules as this process.
+        path = os.pathsep.join(filter(None, sys.path))
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", _BUILDER, str(folder)],
+            input=json.dumps(plan),
+            env={**os.environ, "PYTHONPATH": path},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            log.write_text(done.stdout)
+            remedy = f"all of it is in {log}; or take engine='cython'"
+            reason = _first_error(done.stdout)
+            raise BackendError(
+                say("backend brian2", "can't build the network", got=reason, remedy=remedy)
+            )
+        code = (folder / "library.so").read_bytes()
+        arrays = json.loads((folder / "arrays.json").read_text())
+        (folder / "sha256").write_text(_hash(code, arrays))
+        shutil.rmtree(root / name, ignore_errors=True)  # if there was a broken one
+        folder.rename(root / name)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    log.unlink(missing_ok=True)
+    return Entry(root / name, code, arrays)
+
+
+def _first_error(printed: str) -> str:
+    """The compiler's first error, or Python's innermost one, or else the last line."""
+    lines = [line.rstrip() for line in printed.splitlines() if line.strip()] or ["no reason given"]
+    found = [line for line in lines if " error: " in line]
+    found += [line for line in lines if re.match(r"[\w.]+(Error|Exception): ", line)]
+    return [*found, lines[-1]][0]
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Only one process at a time is inside; the system frees the lock if it dies."""
+    import fcntl  # not on Windows, where this engine isn't either
+
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

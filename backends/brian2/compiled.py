@@ -1,0 +1,135 @@
+"""The engine 'compiled': Brian2's C++ code of the whole network, one call for each window."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.arithmetic import Arithmetic
+from neurorl.backends.base import Raster
+from neurorl.backends.brian2.cache import find_or_build
+from neurorl.backends.brian2.engines import Engine
+from neurorl.backends.brian2.equations import node_name
+from neurorl.backends.brian2.library import Library, Rasters
+from neurorl.backends.brian2.plan import constants, library_plan, synapses
+from neurorl.description import Network
+
+__all__ = ["Compiled"]
+
+
+class Compiled(Engine):
+    """A network in a library of its own.
+
+    What arrives is added to ``q`` at the start of the step in which it acts, from the spikes of the
+    steps before: weights written between two steps act at once. A node with a delay of several
+    steps has a ring of its last spikes, ``t % depth`` being the row of step t.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        arithmetic: Arithmetic,
+        seed: int,
+        record: tuple[str, ...],
+        max_delay: dict[str, int],
+    ) -> None:
+        plan = library_plan(network, arithmetic, max_delay)
+        entry = find_or_build(plan)
+        library = Library(entry.folder, entry.code, entry.arrays)
+        self._advance = library.advance
+        self._timestep = library.array("ticks", "timestep")
+        self._time = library.array("ticks", "t")
+        self._dt = network.dt
+        names = {node.name: node_name(network, node.name) for node in network.nodes}
+        self._rows = {name: library.array(node, "_spikespace") for name, node in names.items()}
+        self._rings = {
+            name: library.array(f"{names[name]}_memory", "ring").reshape(depth, -1)
+            for name, depth in max_delay.items()
+            if depth > 1
+        }
+        self.variables = {}
+        for population in network.populations:
+            node = names[population.name]
+            memory = {name: library.array(node, name) for name in library.names(node)}
+            for name, value in constants(network, population, arithmetic, seed).items():
+                if name in memory:
+                    memory[name][:] = value
+            self.variables[population.name] = memory
+        self._weights: dict[str, tuple[npt.NDArray[np.float64], Any]] = {}
+        for text in plan["projections"]:
+            self._find_weights(network, library, text)
+        self._inputs = [source.name for source in network.sources]
+        self._populations = [p.name for p in network.populations]
+        self._in = Rasters([source.size for source in network.sources])
+        self._out = Rasters([p.size if p.name in record else 0 for p in network.populations])
+
+    def _find_weights(self, network: Network, library: Library, text: dict[str, Any]) -> None:
+        """A projection's memory, and which of the flat weights it holds (None: all)."""
+        projection = network.projections[int(text["name"].split("_")[1])]
+        held = None
+        if text["sparse"]:
+            pre, post, held = synapses(network, projection)
+            # Of several blocks as of one: presynaptic neurons come in order.
+            start = library.array(text["name"], "start")
+            start[:] = np.searchsorted(pre, np.arange(len(start)))
+            library.array(text["name"], "target")[:] = post
+        self._weights[projection.name] = (library.array(text["name"], "w"), held)
+
+    @property
+    def t(self) -> int:
+        return int(self._timestep[0])
+
+    @t.setter
+    def t(self, step: int) -> None:
+        self._timestep[0] = step
+        self._time[0] = step * self._dt
+
+    def write(self, name: str, transmitted: npt.NDArray[Any]) -> None:
+        if name in self._weights:  # else it has no synapse
+            memory, held = self._weights[name]
+            values = transmitted.ravel()
+            memory[:] = values if held is None else values[held]
+
+    def step(self, inputs: dict[str, Raster], n_steps: int) -> dict[str, Raster]:
+        self._in.reserve(n_steps)
+        self._out.reserve(n_steps)
+        for name, buffer in zip(self._inputs, self._in.buffers, strict=True):
+            buffer[:n_steps] = inputs[name]
+        self._advance(n_steps, self._in.pointers, self._out.pointers)
+        return {
+            name: buffer[:n_steps].copy()
+            for name, buffer in zip(self._populations, self._out.buffers, strict=True)
+            if buffer.size
+        }
+
+    def spikes(self, name: str) -> Raster:
+        rows = [self._rows[name]]
+        if name in self._rings:  # the newest row joins the ring in the next step only
+            ring = self._rings[name]
+            depth = len(ring)
+            rows = [ring[(self.t - age) % depth] for age in range(depth, 1, -1)] + rows
+        raster = np.zeros((len(rows), len(rows[0]) - 1), dtype=bool)
+        for k, row in enumerate(rows):
+            raster[k, row[: row[-1]]] = True
+        return raster
+
+    def put_in_flight(self, spikes: dict[str, npt.NDArray[np.bool_]]) -> None:
+        for name, raster in spikes.items():
+            _fill(self._rows[name], raster[-1])
+            for age, row in enumerate(raster[::-1], start=1):
+                if name in self._rings:
+                    ring = self._rings[name]
+                    _fill(ring[(self.t - age) % len(ring)], row)
+
+    def close(self) -> None:
+        """Drop all views, so that the library is unloaded."""
+        self.__dict__.clear()
+
+
+def _fill(row: npt.NDArray[np.int32], spikes: npt.NDArray[np.bool_]) -> None:
+    """Write one step's spikes as Brian2 keeps them: indices, and their number at the end."""
+    indices = np.flatnonzero(spikes)
+    row[: len(indices)] = indices
+    row[-1] = len(indices)

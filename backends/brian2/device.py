@@ -1,0 +1,148 @@
+"""Brian2's C++ standalone mode as a library: one device, made of Brian2's by three changes.
+
+Brian2 generates everything as for its own executable. Instead of ``main()``, the template
+``main.cpp`` gives a C interface that steps the network in place (`neurorl.backends.brian2.library`
+is its other side), and own templates add the sums of arriving weights. Running for 0 seconds makes
+Brian2 emit all of its set-up and no step.
+
+Only the process of `neurorl.backends.brian2.generate` imports this, as a device is set for the
+whole process. Every private name of Brian2 that the compiled engine relies on is in this file and
+in ``templates/``; `neurorl.backends.brian2.fingerprint` notices if Brian2 changes them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neurorl.backends.brian2.vendor import (
+    CodeRunner,
+    CPPStandaloneCodeObject,
+    CPPStandaloneDevice,
+    Variables,
+    all_devices,
+    brian2,
+)
+
+__all__ = ["Arrivals", "Memory", "start"]
+
+_NAME = "neurorl"
+_PACKAGE = "neurorl.backends.brian2"
+
+
+class _CodeObject(CPPStandaloneCodeObject):  # type: ignore[misc]
+    templater = CPPStandaloneCodeObject.templater.derive(
+        _PACKAGE, env_globals={"library": lambda: all_devices[_NAME].library}
+    )
+
+
+class Device(CPPStandaloneDevice):  # type: ignore[misc]
+    """Writes the sources of a library; `library` fills the template ``main.cpp``."""
+
+    library: dict[str, Any]
+
+    def code_object_class(self, codeobj_class: Any = None, fallback_pref: Any = None) -> Any:
+        return _CodeObject
+
+    def generate_makefile(self, *args: Any, **options: Any) -> None:
+        """None is needed: there is one file to compile."""
+
+    def write(self, network: Any, folder: Path, nodes: list[dict[str, Any]]) -> list[list[Any]]:
+        """Write ``main.cpp`` and what it includes; returns [owner, variable, dtype, size] of all
+        arrays, in the order in which the library numbers them.
+
+        nodes: name, size and whether it is a source, in the order of rasters.
+        """
+        network.run(0 * brian2.second, namespace={})
+        if self.dynamic_arrays or self.dynamic_arrays_2d or self.static_array_specs:
+            raise NotImplementedError("arrays that grow, or that are read from files")
+        arrays = [var for var in self.arrays if _owner(var)]
+        symbols = {(_owner(var), var.name): f"brian::{self.arrays[var]}" for var in arrays}
+
+        def listed(is_source: bool, variable: str, key: str) -> list[dict[str, Any]]:
+            return [
+                {"size": node["size"], key: symbols[node["name"], variable]}
+                for node in nodes
+                if node["is_source"] == is_source
+            ]
+
+        self.library = {
+            "network": network.name,
+            "clock": network.sorted_objects[0].clock.name,
+            "arrays": [{"symbol": symbols[_owner(var), var.name]} for var in arrays],
+            "owned": sorted(f"brian::{name}" for name in self.arrays.values()),
+            "sources": listed(True, "inject", "inject"),
+            "populations": listed(False, "_spikespace", "row"),
+        }
+        self.build(directory=str(folder), compile=False, run=False)
+        return [[_owner(v), v.name, np.dtype(v.dtype).str, int(v.size)] for v in arrays]
+
+
+def start() -> Device:
+    """Make it the device of this process, before any Brian2 object exists."""
+    device = Device()
+    all_devices[_NAME] = device
+    brian2.set_device(_NAME, build_on_run=False)
+    return device
+
+
+def _owner(variable: Any) -> str:
+    """The name of the object that a variable belongs to, empty if that is gone."""
+    try:
+        return str(variable.owner.name)
+    except ReferenceError:
+        return ""
+
+
+class _Runner(CodeRunner):  # type: ignore[misc]
+    """Code from an own template; it refers to arrays by their names in the generated code."""
+
+    def __init__(self, group: Any, template: str, when: str, name: str, clock: Any) -> None:
+        super().__init__(group, template, when=when, name=name, clock=clock)
+        self.variables = Variables(self)
+        self.template_kwds: dict[str, Any] = {"step": _symbol(clock, "timestep")}
+
+    def add_array(self, name: str, size: int, dtype: type = np.float64) -> None:
+        """An array of its own, and its name for the template."""
+        self.variables.add_array(name, size=size, dtype=dtype)
+        self.template_kwds[name] = _symbol(self, name)
+
+
+class Memory(_Runner):
+    """The spikes of a group's last *depth* steps."""
+
+    def __init__(self, group: Any, depth: int, name: str, clock: Any) -> None:
+        super().__init__(group, "remember", "before_start", name, clock)
+        self.add_array("ring", depth * (len(group) + 1), np.int32)
+        self.template_kwds |= {"depth": depth, "size": len(group)}
+        self.template_kwds["row"] = _symbol(group, "_spikespace")
+
+
+class Arrivals(_Runner):
+    """A projection: adds weights to ``q`` at the start of the step in which spikes arrive.
+
+    text: as in `neurorl.backends.brian2.equations.ProjectionText`, as a dict. memory: of a group
+    with a delay of several steps.
+    """
+
+    def __init__(
+        self, pre: Any, post: Any, text: dict[str, Any], memory: Memory | None, clock: Any
+    ) -> None:
+        super().__init__(post, "arrive", "start", text["name"], clock)
+        self.add_array("w", text["weights"])
+        if text["sparse"]:
+            self.add_array("start", len(pre) + 1, np.int64)
+            self.add_array("target", text["weights"], np.int32)
+        self.template_kwds |= {"size": len(pre), "q": _symbol(post, "q")}
+        self.template_kwds |= {key: text[key] for key in ("sparse", "n_pre", "n_post")}
+        self.template_kwds |= {"row": _symbol(pre, "_spikespace"), "depth": 1}
+        if memory is not None:
+            self.template_kwds |= {key: memory.template_kwds[key] for key in ("ring", "depth")}
+        self.template_kwds["delay"] = text["delay_steps"] + 1
+
+
+def _symbol(owner: Any, variable: str) -> str:
+    """The name of a variable's memory in the generated code."""
+    return str(brian2.get_device().get_array_name(owner.variables[variable], access_data=False))

@@ -1,0 +1,70 @@
+"""Notices a Brian2 whose code generation is not the one that the compiled engine was made for.
+
+Nothing here imports Brian2, whose import takes a second.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.metadata
+import importlib.util
+from pathlib import Path
+
+__all__ = ["KNOWN", "fingerprint", "is_known", "version"]
+
+KNOWN = {"2.9.0": "0469791e71937cda", "2.11.0": "f4dbca45563f2f1a"}
+"""Releases on which the compiled engine was tried."""
+
+# What `neurorl.backends.brian2.device` derives from, fills or includes.
+_STANDALONE = "devices/cpp_standalone"
+_FILES = (
+    *(f"{_STANDALONE}/{name}" for name in ("device.py", "codeobject.py")),
+    *(
+        f"{_STANDALONE}/templates/{name}.cpp"
+        for name in (
+            "common_group",
+            "main",
+            "network",
+            "objects",
+            "reset",
+            "run",
+            "stateupdate",
+            "synapses_classes",
+            "threshold",
+        )
+    ),
+    *(f"{_STANDALONE}/brianlib/{name}.h" for name in ("clocks", "common_math")),
+    "codegen/templates.py",
+)
+
+
+def version() -> str:
+    """The installed release. Raises ImportError if Brian2 is missing or is no package."""
+    _folder()
+    return importlib.metadata.version("brian2")
+
+
+def is_known() -> bool:
+    """Whether the installed Brian2 is one of `KNOWN`."""
+    return fingerprint() in KNOWN.values()
+
+
+@functools.cache
+def fingerprint() -> str:
+    """A hash of the files of Brian2 that matter; one that is missing counts as empty."""
+    found = hashlib.sha256()
+    for name in _FILES:
+        path = _folder() / name
+        found.update(path.read_bytes() if path.is_file() else b"")
+        found.update(b"\0")
+    return found.hexdigest()[:16]
+
+
+def _folder() -> Path:
+    spec = importlib.util.find_spec("brian2")
+    if spec is None:
+        raise ImportError("Brian2 is not installed")
+    if not spec.submodule_search_locations:
+        raise ImportError(f"{spec.origin} is in the place of Brian2")
+    return Path(spec.submodule_search_locations[0])

@@ -1,0 +1,79 @@
+"""Generates and compiles one network as a shared library, in a process of its own.
+
+``python -m neurorl.backends.brian2.generate FOLDER < PLAN``: a plan as JSON
+(`neurorl.backends.brian2.plan`); leaves ``library.so`` and ``arrays.json`` in the folder.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from neurorl.backends.brian2 import device
+from neurorl.backends.brian2.build import make_group
+from neurorl.backends.brian2.equations import NodeText
+from neurorl.backends.brian2.preferences import exact_preferences
+from neurorl.backends.brian2.toolchain import LIBRARY_FLAGS, compiler
+from neurorl.backends.brian2.vendor import brian2
+from neurorl.random import LOGISTIC_BITS
+
+__all__ = ["main"]
+
+_HEADERS = ("neurorl.h", "philox.h")
+
+
+def main(folder: Path, plan: dict[str, Any]) -> int:
+    """Write the sources, compile them and describe the result; returns the exit status."""
+    sources = folder / "source"
+    with exact_preferences("numpy"):
+        arrays = _write(sources, plan)
+    for name in _HEADERS:
+        shutil.copy(Path(__file__).parent / "templates" / name, sources)
+    extra = sorted(str(path.relative_to(sources)) for path in sources.glob("brianlib/*.cpp"))
+    command = [
+        *compiler(),
+        *LIBRARY_FLAGS,
+        f"-DNEURORL_LOGISTIC_BITS={LOGISTIC_BITS}",
+        *("-I.", "-Ibrianlib", "main.cpp", *extra, "-o", str(folder / "library.so")),
+    ]
+    done = subprocess.run(command, cwd=sources, check=False)
+    if done.returncode == 0:
+        (folder / "arrays.json").write_text(json.dumps(arrays))
+        shutil.rmtree(sources)
+    return done.returncode
+
+
+def _write(folder: Path, plan: dict[str, Any]) -> list[list[Any]]:
+    """The sources; returns what `device.Device.write` does."""
+    brian2.prefs["codegen.cpp.extra_compile_args"] = []  # else it tries each of them
+    used = device.start()
+    clock = brian2.Clock(plan["dt"] * brian2.second, name="ticks")
+    groups: dict[str, Any] = {}
+    memories: dict[str, device.Memory] = {}
+    objects: list[Any] = []
+    for text in plan["nodes"]:
+        group = groups[text["name"]] = make_group(_text(text), clock)
+        objects.append(group)
+        if text["depth"] > 1:
+            name = f"{text['name']}_memory"
+            memories[text["name"]] = device.Memory(group, text["depth"], name, clock)
+    objects += memories.values()
+    for text in plan["projections"]:
+        pre, post = groups[text["pre"]], groups[text["post"]]
+        memory = memories.get(text["pre"])
+        objects.append(device.Arrivals(pre, post, text, memory, clock))
+    network = brian2.Network(*objects, name="network")
+    return used.write(network, folder, plan["nodes"])
+
+
+def _text(planned: dict[str, Any]) -> NodeText:
+    extra = ("is_source", "depth")
+    return NodeText(title="", **{k: v for k, v in planned.items() if k not in extra})
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(Path(sys.argv[1]), json.load(sys.stdin)))

@@ -1,0 +1,104 @@
+"""A compiled network as a shared library: loaded, its arrays as NumPy views, stepped in place."""
+
+from __future__ import annotations
+
+import _ctypes
+import contextlib
+import ctypes
+import os
+import tempfile
+import weakref
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.backends.base import Raster
+from neurorl.errors import BackendError, say
+from neurorl.random import LOGISTIC_TABLE
+
+__all__ = ["Library", "Rasters"]
+
+
+class Library:
+    """One instance with memory of its own: a private copy of the file is what is loaded.
+
+    folder: of `neurorl.backends.brian2.cache`. code: what the library's file contains. arrays: as
+    its ``arrays.json``. The library is unloaded when this object and all of its views are gone.
+    """
+
+    def __init__(self, folder: Path, code: bytes, arrays: list[list[Any]]) -> None:
+        self._library = _load_copy(folder, code)
+        self.advance = self._library.neurorl_advance
+        self.advance.argtypes = [ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p]
+        self.advance.restype = None
+        self._library.neurorl_array.restype = ctypes.c_void_p
+        table = ctypes.c_void_p(LOGISTIC_TABLE.__array_interface__["data"][0])
+        self._library.neurorl_setup(table)
+        weakref.finalize(self, _unload, self._library).atexit = False
+        self._views = {
+            (owner, name): self._view(k, np.dtype(dtype), size)
+            for k, (owner, name, dtype, size) in enumerate(arrays)
+        }
+
+    def array(self, owner: str, name: str) -> npt.NDArray[Any]:
+        """The memory of a variable, by the name of its Brian2 object; it keeps the library."""
+        address, dtype, size = self._views[owner, name]
+        memory = (ctypes.c_char * (size * dtype.itemsize)).from_address(address)
+        memory._owner = self  # type: ignore[attr-defined]
+        view: npt.NDArray[Any] = np.frombuffer(memory, dtype=dtype)  # type: ignore[call-overload]
+        return view
+
+    def names(self, owner: str) -> list[str]:
+        """The variables of a Brian2 object."""
+        return [name for this, name in self._views if this == owner]
+
+    def _view(self, k: int, dtype: np.dtype[Any], size: int) -> tuple[int, np.dtype[Any], int]:
+        return self._library.neurorl_array(k), dtype, size
+
+
+def _load_copy(folder: Path, code: bytes) -> ctypes.CDLL:
+    """Load a file of a new name, as one that was loaded before would give that library again."""
+    place = folder if os.access(folder, os.W_OK) else None  # None: the folder of temporary files
+    path = ""
+    try:
+        descriptor, path = tempfile.mkstemp(suffix=".so", dir=place)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(code)
+        return ctypes.CDLL(path)
+    except OSError as exc:
+        raise BackendError(say("engine 'compiled'", "can't load", got=exc)) from exc
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+
+
+def _unload(library: ctypes.CDLL) -> None:
+    library.neurorl_free()
+    _ctypes.dlclose(library._handle)
+
+
+class Rasters:
+    """Buffers in a fixed place for the rasters of some nodes, as long as the longest window yet.
+
+    sizes: of the nodes, 0 for one that is left out. pointers: to all of them, for C.
+    """
+
+    def __init__(self, sizes: Sequence[int]) -> None:
+        self._sizes = sizes
+        self._length = 0
+        self.buffers: list[Raster] = []
+        self.pointers = ctypes.c_void_p()
+        self.reserve(16)
+
+    def reserve(self, n_steps: int) -> None:
+        """Make room for windows of *n_steps*."""
+        if n_steps <= self._length:
+            return
+        self._length = n_steps
+        self.buffers = [np.empty((n_steps, size), dtype=np.bool_) for size in self._sizes]
+        places = [b.__array_interface__["data"][0] if b.size else None for b in self.buffers]
+        self._places = (ctypes.c_void_p * len(places))(*places)
+        self.pointers = ctypes.c_void_p(ctypes.addressof(self._places))

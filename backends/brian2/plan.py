@@ -1,0 +1,131 @@
+"""What both ways of running Brian2 make of a description; no Brian2 object is made here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.arithmetic import Arithmetic, ChipArithmetic
+from neurorl.backends.brian2.equations import (
+    NodeText,
+    ProjectionText,
+    population_text,
+    projection_text,
+    source_text,
+)
+from neurorl.description import Network, Population, Projection
+
+__all__ = ["constants", "library_plan", "node_text", "synapses", "texts"]
+
+Array = npt.NDArray[Any]
+
+_SPARSE = 0.25
+
+
+def node_text(network: Network, name: str, arithmetic: Arithmetic) -> NodeText:
+    """The text of a node, with only what its parameters need."""
+    node = network.node(name)
+    if not isinstance(node, Population):
+        return source_text(network, name)
+    values = constants(network, node, arithmetic)
+    return population_text(
+        network,
+        node,
+        chip=isinstance(arithmetic, ChipArithmetic),
+        noisy=bool(values["noise_width"].any()),
+        refractory=bool(values["refractory_steps"].any()),
+    )
+
+
+def texts(network: Network, arithmetic: Arithmetic) -> list[NodeText | ProjectionText]:
+    """The whole model as text: sources, populations, projections."""
+    return [
+        *(source_text(network, source.name) for source in network.sources),
+        *(node_text(network, p.name, arithmetic) for p in network.populations),
+        *(projection_text(network, projection) for projection in network.projections),
+    ]
+
+
+def constants(
+    network: Network, population: Population, arithmetic: Arithmetic, seed: int = 0
+) -> dict[str, Array]:
+    """The values of the variables that the equations only read."""
+    shared = {"seed": np.array(seed), "stream": np.array(network.index(population.name))}
+    if isinstance(arithmetic, ChipArithmetic):
+        chip = arithmetic.chip.populations[population.name]
+        return shared | {
+            "current_kept": 4095 - chip.current_decay,
+            "membrane_kept": 4096 - chip.voltage_decay,
+            "threshold": chip.threshold,
+            "noise_width": chip.noise_width,
+            "refractory_steps": chip.refractory - 1,
+        }
+    d = population.neuron.dynamics(population.size, network.dt)
+    return shared | {
+        "current_decay": d.current_decay,
+        "membrane_decay": d.membrane_decay,
+        "threshold": d.threshold,
+        "noise_width": d.noise_width,
+        "refractory_steps": d.refractory_steps,
+    }
+
+
+def synapses(
+    network: Network, projection: Projection
+) -> tuple[Array, Array, npt.NDArray[np.intp] | None]:
+    """Pre- and postsynaptic neuron of every synapse, and its place in the flat weights.
+
+    In the order of presynaptic neurons. The last is None if every weight has its synapse.
+    """
+    shape = network.weight_shape(projection.name)
+    every = projection.mask is None
+    where = np.ones(shape, dtype=bool) if every else projection.mask
+    block, pre, post = np.nonzero(where.reshape(-1, *shape[-2:]))
+    flat = None if every else np.flatnonzero(where)
+    return block * shape[-2] + pre, block * shape[-1] + post, flat
+
+
+def library_plan(
+    network: Network, arithmetic: Arithmetic, max_delay: dict[str, int]
+) -> dict[str, Any]:
+    """All that the code of a compiled network depends on, as JSON: texts, sizes, delays.
+
+    Names and values of the description are not in it. max_delay: of each node, in steps.
+    A projection is ``sparse`` (a list of synapses) if its mask leaves few of the weights.
+    """
+    return {
+        "dt": network.dt,
+        "nodes": [
+            {
+                **_facts(node_text(network, node.name, arithmetic)),
+                "is_source": not isinstance(node, Population),
+                "depth": max_delay[node.name],
+            }
+            for node in network.nodes
+        ],
+        "projections": [
+            _projection_plan(network, projection)
+            for projection in network.projections
+            if projection_text(network, projection).synapses
+        ],
+    }
+
+
+def _projection_plan(network: Network, projection: Projection) -> dict[str, Any]:
+    text = projection_text(network, projection)
+    shape = network.weight_shape(projection.name)
+    weights = int(np.prod(shape))
+    sparse = text.synapses < _SPARSE * weights
+    return {
+        **_facts(text),
+        "sparse": sparse,
+        "weights": text.synapses if sparse else weights,
+        "n_pre": shape[-2],
+        "n_post": shape[-1],
+    }
+
+
+def _facts(text: NodeText | ProjectionText) -> dict[str, Any]:
+    return {key: value for key, value in vars(text).items() if key != "title"}

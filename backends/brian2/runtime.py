@@ -1,0 +1,151 @@
+"""The engines 'cython' and 'numpy': the objects of a runtime `brian2.Network`, stepped in place."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.arithmetic import Arithmetic
+from neurorl.backends.base import Raster
+from neurorl.backends.brian2.build import Simulation
+from neurorl.backends.brian2.engines import Engine
+from neurorl.backends.brian2.preferences import exact_preferences
+from neurorl.backends.brian2.stepper import refill_queue
+from neurorl.backends.brian2.vendor import brian2
+from neurorl.description import Network
+from neurorl.errors import BackendError, NeurorlError, say
+
+__all__ = ["Runtime"]
+
+
+class Runtime(Engine):
+    """Prepared stepping of a network; target: of Brian2's code generation."""
+
+    def __init__(
+        self,
+        network: Network,
+        arithmetic: Arithmetic,
+        seed: int,
+        record: tuple[str, ...],
+        max_delay: dict[str, int],
+        target: str,
+    ) -> None:
+        if brian2.get_device() is not brian2.all_devices["runtime"]:
+            remedy = "call brian2.set_device('runtime') first"
+            raise BackendError(say("backend brian2", "another Brian2 device is set", remedy=remedy))
+        self._target = target
+        self._sizes = {node.name: node.size for node in network.nodes}
+        self._record = record
+        self._paths = {
+            p.name: (p.pre, network.delay_steps(p.name) - 1) for p in network.projections
+        }
+        with _building(target):
+            self._simulation = Simulation(network, arithmetic, seed)
+        self.network = self._simulation.network
+        self.variables = self._simulation.variables
+        # The last spikes, newest last, of nodes with a delay of several steps; of the others Brian2
+        # itself holds the one row that is needed.
+        self._past: dict[str, Raster] = {
+            name: np.zeros((depth, self._sizes[name]), dtype=bool)
+            for name, depth in max_delay.items()
+            if depth > 1
+        }
+
+    @property
+    def t(self) -> int:
+        return self._simulation.stepper.t
+
+    @t.setter
+    def t(self, step: int) -> None:
+        self._simulation.stepper.t = step
+        self._simulation.stepper.show_time()
+
+    def write(self, name: str, transmitted: npt.NDArray[Any]) -> None:
+        if name in self._simulation.weights:
+            self._simulation.weights[name].write(transmitted)
+
+    def step(self, inputs: dict[str, Raster], n_steps: int) -> dict[str, Raster]:
+        stepper = self._simulation.stepper
+        if stepper.is_stale():
+            with _building(self._target):
+                stepper.prepare()
+        out = {name: self._silent(name, n_steps) for name in self._record}
+        kept = {name: self._silent(name, n_steps) for name in self._past if name not in inputs}
+        kept |= out
+        feeds = [(self._simulation.inject[name], raster) for name, raster in inputs.items()]
+        taps = [(self._simulation.spikes[name], raster) for name, raster in kept.items()]
+        with _translated("failed in a step"):
+            for k in range(n_steps):
+                for inject, raster in feeds:
+                    inject[:] = raster[k]
+                stepper.advance()
+                for space, raster in taps:
+                    raster[k, space[: space[-1]]] = True
+            stepper.show_time()
+        for name, past in self._past.items():
+            seen = inputs[name] if name in inputs else kept[name]
+            past[:] = np.concatenate([past, seen])[-len(past) :]
+        return out
+
+    def spikes(self, name: str) -> Raster:
+        if name in self._past:
+            return self._past[name].copy()
+        row = self._silent(name, 1)
+        space = self._simulation.spikes[name]
+        row[0, space[: space[-1]]] = True
+        return row
+
+    def put_in_flight(self, spikes: dict[str, npt.NDArray[np.bool_]]) -> None:
+        for name, rows in spikes.items():
+            if name in self._past:
+                self._past[name][:] = rows
+            indices = np.flatnonzero(rows[-1])
+            space = self._simulation.spikes[name]
+            space[: len(indices)] = indices
+            space[-1] = len(indices)
+        for name, weights in self._simulation.weights.items():
+            pre, delay_steps = self._paths[name]
+            refill_queue(weights.synapses, spikes[pre][:-1], delay_steps)
+
+    def _silent(self, name: str, n_steps: int) -> Raster:
+        return np.zeros((n_steps, self._sizes[name]), dtype=bool)
+
+
+@contextlib.contextmanager
+def _building(engine: str) -> Iterator[None]:
+    """Brian2 generates and compiles inside this; what a failed compiler printed joins the error."""
+    printed = io.StringIO()
+    with (
+        exact_preferences(engine),
+        contextlib.redirect_stdout(printed),
+        contextlib.redirect_stderr(printed),
+        _translated("can't build the network", printed),
+    ):
+        yield
+    sys.stderr.write(printed.getvalue())  # warnings, as it did work
+
+
+@contextlib.contextmanager
+def _translated(what: str, printed: io.StringIO | None = None) -> Iterator[None]:
+    """Brian2 raises many types; each becomes a BackendError with the innermost reason."""
+    try:
+        yield
+    except NeurorlError:
+        raise
+    except Exception as exc:
+        said = printed.getvalue() if printed else ""
+        raise BackendError(say("backend brian2", what, got=_reason(exc, said))) from exc
+
+
+def _reason(exc: BaseException, printed: str) -> str:
+    while exc.__cause__ is not None:
+        exc = exc.__cause__
+    lines = str(exc).strip().splitlines() or [""]
+    errors = [line.strip() for line in printed.splitlines() if "error" in line.lower()]
+    return ": ".join([type(exc).__name__, lines[0], *errors[:1]])

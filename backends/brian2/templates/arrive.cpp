@@ -1,0 +1,14 @@
+{# The weights of the spikes that arrive in this step are added to q. #}
+{% extends 'common_group.cpp' %}
+{% block maincode %}
+    {% if depth > 1 %}
+    const int32_t *spikes = {{ring}} + neurorl::ring_row({{step}}[0] - {{delay}}, {{depth}}) * {{size + 1}};
+    {% else %}
+    const int32_t *spikes = {{row}};
+    {% endif %}
+    {% if sparse %}
+    neurorl::add_sparse(spikes, spikes[{{size}}], {{w}}, {{start}}, {{target}}, {{q}});
+    {% else %}
+    neurorl::add_dense<{{n_pre}}, {{n_post}}>(spikes, spikes[{{size}}], {{w}}, {{q}});
+    {% endif %}
+{% endblock %}

@@ -1,0 +1,111 @@
+{# The whole library as one file: Brian2's generated sources, and a C interface to step them.
+   Names set here are private, as Brian2 calls every public one. #}
+{% set _L = library() %}
+// Every header of the generated files, once, outside the namespaces below.
+#include <stdlib.h>
+#include <string.h>
+#include <stdint.h>
+#include <time.h>
+#include <algorithm>
+#include <chrono>
+#include <climits>
+#include <cmath>
+#include <csignal>
+#include <cstring>
+#include <ctime>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <random>
+#include <set>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+#include "neurorl.h"
+#include "objects.h"
+#include "synapses_classes.h"
+#include "network.h"
+#include "run.h"
+#include "brianlib/common_math.h"
+#include "brianlib/stdint_compat.h"
+{% for name in user_headers | sort %}
+#include {{name}}
+{% endfor %}
+{% for code in code_objects | sort(attribute='name') %}
+#include "code_objects/{{code.name}}.h"
+{% for block in code.before_after_blocks %}
+#include "code_objects/{{block}}_{{code.name}}.h"
+{% endfor %}
+{% endfor %}
+#include "objects.cpp"
+#include "network.cpp"
+#include "run.cpp"
+#include "synapses_classes.cpp"
+{% for code in code_objects | sort(attribute='name') %}
+namespace unit_{{code.name}} {
+#include "code_objects/{{code.name}}.cpp"
+}
+void _run_{{code.name}}() { unit_{{code.name}}::_run_{{code.name}}(); }
+{% for block in code.before_after_blocks %}
+namespace unit_{{block}}_{{code.name}} {
+#include "code_objects/{{block}}_{{code.name}}.cpp"
+}
+void _{{block}}_{{code.name}}() { unit_{{block}}_{{code.name}}::_{{block}}_{{code.name}}(); }
+{% endfor %}
+{% endfor %}
+
+void set_from_command_line(const std::vector<std::string>) {}
+
+// Makes the arrays and the list of what a step calls; everything is 0. Once.
+extern "C" void neurorl_setup(const double *logistic_table)
+{
+    neurorl::logistic_table = logistic_table;
+    std::vector<std::string> args;
+    {{'\n'.join(code_lines['before_start'])|autoindent}}
+    brian_start();
+    {{'\n'.join(code_lines['after_start'])|autoindent}}
+    {
+        using namespace brian;
+        {{main_lines|autoindent}}
+    }
+}
+
+extern "C" void *neurorl_array(int k)
+{
+    using namespace brian;
+    switch (k) {
+    {% for array in _L.arrays %}
+    case {{loop.index0}}: return {{array.symbol}};
+    {% endfor %}
+    }
+    return NULL;
+}
+
+// in: a raster of n_steps rows for each source. out: one for each population, or NULL.
+extern "C" void neurorl_advance(int64_t n_steps, const uint8_t *const *in, uint8_t *const *out)
+{
+    using namespace brian;
+    const auto &objects = {{_L.network}}.objects;
+    for (int64_t k = 0; k < n_steps; k++) {
+        {% for source in _L.sources %}
+        memcpy({{source.inject}}, in[{{loop.index0}}] + k * {{source.size}}, {{source.size}});
+        {% endfor %}
+        for (const auto &object : objects)
+            if (object.second) object.second();
+        {% for population in _L.populations %}
+        if (out[{{loop.index0}}])
+            neurorl::scatter<{{population.size}}>(
+                {{population.row}}, out[{{loop.index0}}] + k * {{population.size}});
+        {% endfor %}
+        {{_L.clock}}.tick();
+    }
+}
+
+extern "C" void neurorl_free()
+{
+    using namespace brian;
+    {% for array in _L.owned %}
+    delete [] {{array}};
+    {% endfor %}
+}

@@ -1,0 +1,21 @@
+{# As Brian2's own, but conditions first and then the list, so that neither waits for the other. #}
+{# USES_VARIABLES { N } #}
+{% extends 'common_group.cpp' %}
+{% block maincode %}
+    {% set _eventspace = get_array_name(eventspace_variable) %}
+    const int _vectorisation_idx = -1;
+    {{scalar_code|autoindent}}
+    static char _over[{{constant_or_scalar('N', variables['N'])}}];
+    #pragma GCC ivdep
+    for (int _idx = 0; _idx < N; _idx++) {
+        const size_t _vectorisation_idx = _idx;
+        {{vector_code|autoindent}}
+        _over[_idx] = _cond != 0;
+    }
+    int32_t _count = 0;
+    for (int _idx = 0; _idx < N; _idx++) {
+        {{_eventspace}}[_count] = _idx;
+        _count += _over[_idx];
+    }
+    {{_eventspace}}[N] = _count;
+{% endblock %}

@@ -1,0 +1,61 @@
+"""The C++ compiler, and the flags with which it gives the reference's bits."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+__all__ = ["EXACT_FLAGS", "LIBRARY_FLAGS", "compiler", "identity", "problem"]
+
+EXACT_FLAGS = ["-w", "-O3", "-march=native", "-ffp-contract=off", "-fno-fast-math"]
+"""Brian2's default is -ffast-math; with it, and with fused multiply-adds, the last bits of a
+membrane depend on the compiler."""
+
+# Unique symbols would keep a library loaded for ever.
+_UNLOADABLE = ["-fno-gnu-unique"] if platform.system() == "Linux" else []
+LIBRARY_FLAGS = [*EXACT_FLAGS, "-std=c++17", "-shared", "-fPIC", "-s", *_UNLOADABLE]
+
+
+def compiler() -> list[str]:
+    """The command of the C++ compiler: ``$CXX``, or the first that there is."""
+    named = shlex.split(os.environ.get("CXX", ""))
+    return named or [next(filter(shutil.which, ("c++", "g++", "clang++")), "c++")]
+
+
+def problem() -> str | None:
+    """Why no library can be compiled here; None if it can."""
+    if importlib.util.find_spec("fcntl") is None:
+        return f"not on {platform.system()}"
+    if identity() is None:
+        return f"no C++ compiler {compiler()[0]!r}"
+    return None
+
+
+def identity() -> str | None:
+    """What compiled code depends on: the compiler's version and the processor; None without one."""
+    return _identity(tuple(compiler()))
+
+
+@functools.cache
+def _identity(command: tuple[str, ...]) -> str | None:
+    try:
+        done = subprocess.run([*command, "-v"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return "\n".join([*command, done.stderr, _processor()])
+
+
+def _processor() -> str:
+    """The model and its features, for which -march=native compiles."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines()
+    except OSError:
+        return f"{platform.machine()} {platform.processor()}"
+    kept = ("model name", "flags", "Features", "CPU part")
+    return "\n".join(line for line in lines if line.startswith(kept))
