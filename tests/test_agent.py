@@ -25,6 +25,8 @@ SMALL: dict[str, Any] = {"actors": 2, "hidden": 2}
 BACKENDS = [
     ("reference", "float", {}),
     ("reference", "loihi", {}),
+    ("brian2", "float", {"engine": "compiled"}),
+    ("brian2", "loihi", {"engine": "compiled"}),
     ("brian2", "float", {"engine": "numpy"}),
     ("brian2", "loihi", {"engine": "numpy"}),
     ("loihi", "loihi", {}),
