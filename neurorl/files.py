@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-__all__ = ["write_bytes", "write_json"]
+from platformdirs import user_cache_path, user_config_path
+
+__all__ = ["keep_matplotlib_in_our_cache", "write_bytes", "write_json"]
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -31,6 +34,15 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_json(path: Path, data: Any) -> None:
     """Replace *path* by *data* as JSON."""
     write_bytes(path, (json.dumps(data, indent=1, allow_nan=False) + "\n").encode())
+
+
+def keep_matplotlib_in_our_cache() -> None:
+    """Before Matplotlib is imported, by us or by a simulator: no new folders of it in the home.
+
+    It makes some when first used. If the user has a configuration of it, all stays as it is.
+    """
+    if "matplotlib" not in sys.modules and not user_config_path("matplotlib").exists():
+        os.environ.setdefault("MPLCONFIGDIR", str(user_cache_path("neurorl") / "matplotlib"))
 
 
 def _umask() -> int:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from platformdirs import user_cache_path, user_config_path
 
 from neurorl.described import FloatArray
 from neurorl.errors import ArgumentError, say
+from neurorl.files import keep_matplotlib_in_our_cache
 from neurorl.rundir import RunDirectory
 
 __all__ = ["plot_runs"]
@@ -26,7 +24,7 @@ def plot_runs(runs: Sequence[Path], out: Path, optimum: float | None = None) -> 
     (all returns equal) are shown by discounted return. optimum: a dashed line.
     Raises RunError for a run without episodes, ArgumentError for an unknown kind of file.
     """
-    _keep_matplotlib_in_our_cache()
+    keep_matplotlib_in_our_cache()
     from matplotlib.figure import Figure  # needs no display: nothing here opens a window
 
     figure = Figure(figsize=(7.0, 4.2), layout="constrained")
@@ -58,12 +56,6 @@ def plot_runs(runs: Sequence[Path], out: Path, optimum: float | None = None) -> 
     except OSError as exc:
         raise ArgumentError(say(f"plot {out}", "can't be written", got=exc.strerror)) from exc
     return out
-
-
-def _keep_matplotlib_in_our_cache() -> None:
-    """Matplotlib makes folders in the home when first used; if it has none yet, give it ours."""
-    if "matplotlib" not in sys.modules and not user_config_path("matplotlib").exists():
-        os.environ.setdefault("MPLCONFIGDIR", str(user_cache_path("neurorl") / "matplotlib"))
 
 
 def _running_mean(x: FloatArray) -> FloatArray:

@@ -12,6 +12,9 @@ import os
 import sys
 import warnings
 
+from neurorl.files import keep_matplotlib_in_our_cache
+
+keep_matplotlib_in_our_cache()  # which Brian2 imports
 _was_imported = "brian2" in sys.modules
 _excepthook = sys.excepthook
 _showwarning = warnings.showwarning
