@@ -13,7 +13,11 @@ from pathlib import Path
 
 __all__ = ["KNOWN", "fingerprint", "is_known", "version"]
 
-KNOWN = {"2.9.0": "0469791e71937cda", "2.11.0": "f4dbca45563f2f1a"}
+KNOWN = {
+    "2.9.0": "0469791e71937cda",
+    "2.10.1": "b1dca57b3c9c2a9d",
+    "2.11.0": "f4dbca45563f2f1a",
+}
 """Releases on which the compiled engine was tried."""
 
 # What `neurorl.backends.brian2.device` derives from, fills or includes.
