@@ -232,7 +232,7 @@ def test_another_runs_checkpoint_is_refused(trained: Path, tmp_path: Path) -> No
     "code", ["import neurorl", "from neurorl.cli import main; main(['--help'])"]
 )
 def test_it_imports_no_simulator(code: str) -> None:
-    """Start-up is quick because nothing heavy is imported; its time is in the closing figures."""
+    """Start-up is quick because nothing heavy is imported; its time is measured by hand."""
     check = (
         f"import sys\ntry:\n    {code}\nexcept SystemExit:\n    pass\n"
         "heavy = {'brian2', 'nengo', 'nengo_loihi', 'matplotlib', 'scipy', 'rich', 'torch'}\n"

@@ -3,7 +3,7 @@
 `brian2.Network.run` generates and looks up all code again and collects garbage on every call. Here
 that is done once; a step is then the calls that Brian2 would make, in Brian2's order.
 
-Every private name of Brian2 that stepping relies on is in this file. Tried on 2.9 and 2.11;
+Every private name of Brian2 that stepping relies on is in this file. Tried on 2.9, 2.10 and 2.11;
 tests/test_brian2_stepper.py fails if a release changes what is assumed here.
 """
 

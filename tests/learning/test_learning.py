@@ -1,4 +1,4 @@
-"""That agents learn: small versions for every change, the issue's size under ``-m slow``.
+"""That agents learn: small versions for every change, the full size under ``-m slow``.
 
 All seeds count. The full figures, with more seeds, come from scripts/learning.py.
 """
