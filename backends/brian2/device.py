@@ -56,8 +56,8 @@ class Device(CPPStandaloneDevice):  # type: ignore[misc]
         nodes: name, size and whether it is a source, in the order of rasters.
         """
         network.run(0 * brian2.second, namespace={})
-        if self.dynamic_arrays or self.dynamic_arrays_2d or self.static_array_specs:
-            raise NotImplementedError("arrays that grow, or that are read from files")
+        # The plan makes no synapse objects or monitors, so no array grows or is read from a file.
+        assert not (self.dynamic_arrays or self.dynamic_arrays_2d or self.static_array_specs)
         arrays = [var for var in self.arrays if _owner(var)]
         symbols = {(_owner(var), var.name): f"brian::{self.arrays[var]}" for var in arrays}
 
