@@ -57,7 +57,8 @@ class Device(CPPStandaloneDevice):  # type: ignore[misc]
         """
         network.run(0 * brian2.second, namespace={})
         # The plan makes no synapse objects or monitors, so no array grows or is read from a file.
-        assert not (self.dynamic_arrays or self.dynamic_arrays_2d or self.static_array_specs)
+        for never in (self.dynamic_arrays, self.dynamic_arrays_2d, self.static_array_specs):
+            assert not never
         arrays = [var for var in self.arrays if _owner(var)]
         symbols = {(_owner(var), var.name): f"brian::{self.arrays[var]}" for var in arrays}
 
