@@ -49,6 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_backend(train)
     train.add_argument("--model", metavar="M", help="lif (default) or glm")
     train.add_argument("--seed", type=int, metavar="N", help="decides everything (default 0)")
+    train.add_argument(
+        "--seeds", metavar="N..M", help="several at once, such as 0..19 or 1,4,7; runs in DIR/seedN"
+    )
     train.add_argument("--episodes", type=int, metavar="N", help="in all (default 400)")
     train.add_argument(
         "--out", type=Path, metavar="DIR", help="the run directory (default: in runs/)"
@@ -91,31 +94,61 @@ def _add_backend(parser: argparse.ArgumentParser) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    from neurorl.training import train
+    from neurorl.errors import ArgumentError, say
+    from neurorl.training import train_seeds
 
     out = arguments.out or _default_out(arguments)
+    runs: list[tuple[int | None, Path]] = [(arguments.seed, out)]
+    if arguments.seeds is not None:
+        if arguments.seed is not None:
+            raise ArgumentError(say("train", "takes --seed or --seeds, not both"))
+        runs = [(seed, out / f"seed{seed}") for seed in _seeds(arguments.seeds)]
     with _progress("training") as (advance, started):
-        summary = train(
+        summaries = train_seeds(
             arguments.env,
-            out,
+            runs,
             backend=arguments.backend,
             arithmetic=arguments.arithmetic,
             model=arguments.model,
-            seed=arguments.seed,
             episodes=arguments.episodes,
             resume=arguments.resume,
             callback=lambda e: advance(e.ret, e.length),
             started=started,
         )
-    _report(summary, arguments.json)
+    if arguments.seeds is None:
+        _report(summaries[0], arguments.json)
+    elif arguments.json:
+        print(json.dumps({"rows": summaries}))
+    else:
+        columns = ("seed", "env_steps", "mean_return_last_100", "solved_at_episode", "run")
+        _print_table(columns, [[_cell(row[name]) for name in columns] for row in summaries])
     return 0
+
+
+def _seeds(text: str) -> list[int]:
+    """``0..19`` or ``1,4,7`` -> the numbers."""
+    from neurorl.errors import ArgumentError, say
+
+    try:
+        if ".." in text:
+            first, last = (int(end) for end in text.split(".."))
+            found = list(range(first, last + 1))
+        else:
+            found = [int(part) for part in text.split(",")]
+    except ValueError:
+        found = []
+    if not found or len(set(found)) < len(found) or min(found) < 0:
+        limit = "different numbers, such as 0..19 or 1,4,7"
+        raise ArgumentError(say("train --seeds", "not seeds", got=repr(text), limit=limit))
+    return found
 
 
 def _default_out(arguments: argparse.Namespace) -> Path:
     name = arguments.env.replace("/", "-")
     parts = [name, arguments.backend or "reference", arguments.model or "lif"]
     parts += [arguments.arithmetic] if arguments.arithmetic else []
-    return Path("runs") / "-".join([*parts, f"seed{arguments.seed or 0}"])
+    parts += [] if arguments.seeds else [f"seed{arguments.seed or 0}"]
+    return Path("runs") / "-".join(parts)
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:

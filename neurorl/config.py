@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from neurorl.described import Described, number, positive
+import numpy as np
+
+from neurorl.described import Described, FloatArray, number, positive
 from neurorl.description import Network, Neuron
-from neurorl.errors import DescriptionError, say
+from neurorl.elementary import decay
+from neurorl.encoder import ENCODERS
+from neurorl.errors import DescriptionError, say, unknown
 from neurorl.factors import rule as find_rule
 from neurorl.features import Features
 from neurorl.models import actor_network
+from neurorl.policy import POLICIES
 
-__all__ = ["AgentConfig"]
+__all__ = ["MODULATORS", "AgentConfig"]
+
+MODULATORS = ("td-error", "reward")
+_CHOICES = {"encoder": ENCODERS, "policy": POLICIES, "modulator": MODULATORS}
+_NOT_NEGATIVE = (
+    *("alpha_output", "alpha_hidden", "alpha_critic", "beta", "trace_tau"),
+    *("eligibility_tau", "post_tau", "depression"),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,21 +31,30 @@ class AgentConfig(Described):
     """An agent: its network, its rule, its critic and their rates.
 
     Network: ``actors`` x actions modules of ``hidden`` units of the model ``neuron``, answering in
-    a ``window`` of steps; ``cells`` turn an observation into input spikes. ``signed``,
-    ``trace_tau`` (s), ``initial_hidden``, ``initial_output``, ``weight_bound``: see
-    `neurorl.models.actor.actor_network`.
+    a ``window`` of steps. ``signed``, ``trace_tau`` (s), ``initial_hidden``, ``initial_output``,
+    ``weight_bound``: see `neurorl.models.actor.actor_network`. Or a ``description`` of your own,
+    with a source ``input`` and a population ``output`` of one or more neurons for each action
+    (maybe also a source ``bias`` of one channel that spikes in every step, and ``hidden``); the
+    fields before then only say how its rule learns. With ``carries``, membranes, traces and
+    eligibilities go on from one decision to the next; else each decision starts from silence.
 
-    Policy: softmax of ``beta`` x votes.
+    Input: activations of ``cells``, times ``peak``, become spikes by ``encoder``, ``'quiet'`` or
+    ``'bernoulli'`` (`neurorl.encoder`).
+
+    Policy: ``policy`` is ``'softmax'`` of ``beta`` x votes, or ``'greedy'``.
 
     Rule: ``rule`` is a name of `neurorl.factors.RULES`. Per decision ``e <- gamma lambda_actor e +
     tag`` and ``dw = alpha rate delta e / N``, alpha that of the layer, N the running mean of the
     squared trace of the layer's inputs: alpha is the change of a neuron's drive for delta = 1.
+    Without ``normalises``, N is 1. The rule reward-stdp has instead ``eligibility_tau`` and
+    ``post_tau`` (s) and ``depression`` (`neurorl.learner`), and learns in every population.
 
-    The modulator delta is the TD error, for the actor clipped to +-``modulator_limit`` if there is
-    one: a rare reward far above the usual error would else decide the policy by itself.
+    ``modulator``: delta is the ``'td-error'``, or the ``'reward'`` less its running mean; for the
+    actor it is clipped to +-``modulator_limit`` if there is one: a rare reward far above the usual
+    error would else decide the policy by itself.
 
-    Critic: linear TD(lambda_critic) on ``features``, step ``alpha_critic``; rewards are multiplied
-    by ``reward_scale`` so that values stay near 1.
+    Critic: linear TD(lambda_critic) on ``features``, step ``alpha_critic`` (also that of the
+    running mean); rewards are multiplied by ``reward_scale`` so that values stay near 1.
 
     rate: falls linearly from 1 to ``rate_end`` over the first ``rate_episodes`` episodes.
     solved_at: mean return of 100 episodes (discounted if ``solved_discounted``) that counts as
@@ -61,7 +82,17 @@ class AgentConfig(Described):
     lambda_actor: float = 0.9
     lambda_critic: float = 0.9
     reward_scale: float = 0.02
+    modulator: str = "td-error"
     modulator_limit: float | None = None
+    normalises: bool = True
+    eligibility_tau: float = 0.1
+    post_tau: float = 0.02
+    depression: float = 0.5
+    carries: bool = False
+    description: Network | None = None
+    encoder: str = "quiet"
+    peak: float = 1.0
+    policy: str = "softmax"
     rate_end: float = 1.0
     rate_episodes: int = 1
     solved_at: float | None = None
@@ -69,28 +100,31 @@ class AgentConfig(Described):
 
     def __post_init__(self) -> None:
         find_rule(self.rule)
+        for name, known in _CHOICES.items():
+            if getattr(self, name) not in known:
+                raise unknown(name, getattr(self, name), known)
         for name in ("window", "actors", "rate_episodes"):
             positive(f"agent.{name}", getattr(self, name))
-        for name in ("gamma", "lambda_actor", "lambda_critic", "rate_end"):
+        for name in ("gamma", "lambda_actor", "lambda_critic", "rate_end", "peak"):
             number(f"agent.{name}", getattr(self, name), 0.0, 1.0)
-        for name in ("alpha_output", "alpha_hidden", "alpha_critic", "beta", "trace_tau"):
+        for name in _NOT_NEGATIVE:
             number(f"agent.{name}", getattr(self, name), 0.0)
         number("agent.reward_scale", self.reward_scale)
         if self.modulator_limit is not None:
             number("agent.modulator_limit", self.modulator_limit, 0.0)
-        layers = 2 if self.hidden else 1
-        if self.window < layers + 1:
-            raise DescriptionError(
-                say(
-                    "agent.window",
-                    f"too short for {layers} layers: a spike takes a step for each",
-                    got=self.window,
-                    limit=f">= {layers + 1}",
-                )
-            )
+        if self.description is None:
+            self._check_window(2 if self.hidden else 1)
+        else:
+            self._check_description(self.description)
 
     def network(self, n_actions: int) -> Network:
-        """The network of an agent with this many actions."""
+        """The network of an agent with this many actions. Raises DescriptionError."""
+        if self.description is not None:
+            size = self.description.node("output").size
+            if size % n_actions:
+                what = f"its output must be a multiple of {n_actions} actions"
+                raise DescriptionError(say("agent.description", what, got=size))
+            return self.description
         return actor_network(
             self.cells.size,
             n_actions,
@@ -107,3 +141,45 @@ class AgentConfig(Described):
     def rate(self, episode: int) -> float:
         """Factor of all step sizes in an episode, counted from 0."""
         return 1.0 - (1.0 - self.rate_end) * min(1.0, episode / self.rate_episodes)
+
+    def keep(self, dt: float) -> float:
+        """What is left of an eligibility after a window."""
+        if self.rule == "reward-stdp":
+            return float(decay(dt, self.eligibility_tau) ** self.window)
+        return self.gamma * self.lambda_actor
+
+    def powers(self, dt: float) -> FloatArray:
+        """What is left at the window's end of what was added in each step, ``(window,)``."""
+        kept = decay(dt, self.eligibility_tau) if self.rule == "reward-stdp" else 1.0
+        return np.array([kept ** (self.window - 1 - t) for t in range(self.window)])
+
+    def _check_window(self, layers: int) -> None:
+        if self.window < layers + 1:
+            raise DescriptionError(
+                say(
+                    "agent.window",
+                    f"too short for {layers} layers: a spike takes a step for each",
+                    got=self.window,
+                    limit=f">= {layers + 1}",
+                )
+            )
+
+    def _check_description(self, network: Network) -> None:
+        where = "agent.description"
+        if not isinstance(network, Network):
+            raise DescriptionError(say(where, "not a Network", got=type(network).__name__))
+        sources = {source.name: source.size for source in network.sources}
+        if sources.get("input") != self.cells.size:
+            what = "needs a source 'input' of a channel for each cell"
+            raise DescriptionError(
+                say(where, what, got=sources.get("input"), limit=self.cells.size)
+            )
+        if "output" not in {p.name for p in network.populations}:
+            raise DescriptionError(say(where, "has no population 'output'"))
+        plastic = {p.post for p in network.projections if p.plasticity is not None}
+        others = plastic - {"output", "hidden"}
+        if others and self.rule != "reward-stdp":
+            what = f"rule {self.rule!r} learns only in 'output' and 'hidden'"
+            raise DescriptionError(say(where, what, got=sorted(others), remedy="reward-stdp"))
+        if not self.carries:
+            self._check_window(network.depth("output"))

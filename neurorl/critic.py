@@ -1,38 +1,61 @@
-"""The critic: a linear value function learned by TD(lambda)."""
+"""The third factor: what was better or worse than expected, from a critic that learns it."""
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import dataclass
 
 from neurorl.described import FloatArray
+from neurorl.elementary import dot
+from neurorl.rule import td_error
 
-__all__ = ["LinearCritic"]
+__all__ = ["LinearCritic", "RewardMean"]
 
 
+@dataclass
 class LinearCritic:
     """``V = v . x``, ``z <- gamma lambda z + x``, ``v <- v + alpha delta z / max(|x|**2, 1)``.
 
-    n: features. alpha: step size, a fraction of the error removed at once. trace_decay: gamma
+    weights, trace, x: v, z and the features of the present state, arrays of one shape that are
+    written in place. alpha: step size, a fraction of the error removed at once. trace_decay: gamma
     lambda. Source: Sutton & Barto, TD(lambda) with accumulating traces.
     """
 
-    def __init__(self, n: int, alpha: float, trace_decay: float) -> None:
-        self.weights = np.zeros(n)
-        self._trace = np.zeros(n)
-        self._alpha = alpha
-        self._trace_decay = trace_decay
+    weights: FloatArray
+    trace: FloatArray
+    x: FloatArray
+    alpha: float
+    trace_decay: float
 
     def value(self, x: FloatArray) -> float:
         """V of features *x*."""
-        return float(self.weights @ x)
+        return dot(self.weights, x)
 
-    def update(self, x: FloatArray, delta: float, rate: float = 1.0) -> None:
-        """Learn from the TD error of the state with features *x*; *rate* scales the step."""
-        self._trace *= self._trace_decay
-        self._trace += x
-        step = rate * self._alpha * delta / max(float(x @ x), 1.0)
-        self.weights += step * self._trace
+    def modulator(self, reward: float, discount: float, x_next: FloatArray, rate: float) -> float:
+        """The TD error of the step to the state with features *x_next*, from which V then learns.
 
-    def reset(self) -> None:
-        """Forget the trace, at the start of an episode."""
-        self._trace[:] = 0.0
+        discount: gamma, or 0 after a terminal state. rate: scales the step.
+        """
+        delta = td_error(reward, discount, self.value(self.x), self.value(x_next))
+        self.trace *= self.trace_decay
+        self.trace += self.x
+        step = rate * self.alpha * delta / max(dot(self.x, self.x), 1.0)
+        self.weights += step * self.trace
+        self.x[:] = x_next
+        return delta
+
+
+@dataclass
+class RewardMean:
+    """``M = r - m``, ``m <- m + alpha M``: no states, only a running mean of the reward.
+
+    mean: m, an array of shape ``(1,)`` that is written in place.
+    """
+
+    mean: FloatArray
+    alpha: float
+
+    def modulator(self, reward: float) -> float:
+        """How much the reward exceeds its mean, which then learns from it."""
+        surprise = reward - float(self.mean[0])
+        self.mean[0] += self.alpha * surprise
+        return surprise

@@ -1,4 +1,4 @@
-"""From activations of cells to input spikes, as quietly as a binary signal allows."""
+"""From activations of cells to input spikes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import numpy.typing as npt
 
 from neurorl.described import FloatArray
 
-__all__ = ["quiet_spikes"]
+__all__ = ["ENCODERS", "bernoulli_spikes", "quiet_spikes"]
+
+ENCODERS = ("quiet", "bernoulli")
 
 
 def quiet_spikes(activation: FloatArray, phase: FloatArray, n_steps: int) -> npt.NDArray[np.bool_]:
@@ -20,3 +22,11 @@ def quiet_spikes(activation: FloatArray, phase: FloatArray, n_steps: int) -> npt
     steps = np.arange(n_steps + 1)[:, None]
     level = np.floor(phase + steps * activation)
     return np.asarray(level[1:] > level[:-1])
+
+
+def bernoulli_spikes(activation: FloatArray, u: FloatArray) -> npt.NDArray[np.bool_]:
+    """A spike with probability x in every step: ``u < x``.
+
+    activation: ``(n,)`` in [0, 1]. u: draws in (0, 1), ``(n_steps, n)``, the shape of the raster.
+    """
+    return np.asarray(u < activation)

@@ -36,7 +36,7 @@ def evaluate(
     mean_discounted_return, spikes_per_decision (of neurons), synops_per_decision (spikes, of
     sources too, times the synapses they reach).
     """
-    player = agent.player(derive(seed, _PLAY, agent.seed), backend, arithmetic)
+    player = agent.player(derive(seed, _PLAY, agent.seed), backend, arithmetic, explore)
     fan_out = _fan_out(player.backend.network)
     returns, discounted = [], []
     spikes = synops = 0.0
@@ -44,9 +44,10 @@ def evaluate(
         for k in range(episodes):
             reset_seed = derive(seed, _RESET, k) & 0x7FFFFFFF
             observation, _ = agent.env.reset(seed=reset_seed)
+            player.begin()
             done, total, total_discounted, factor = False, 0.0, 0.0, 1.0
             while not done:
-                move = player.move(observation, explore)
+                move = player.move(observation)
                 observation, reward, terminated, truncated, _ = agent.env.step(
                     move.action + agent.first_action
                 )

@@ -8,11 +8,15 @@ rule                output neuron, step t                hidden neuron, step t
 ==================  ===================================  =====================================
 `centred_feedback`  phi |y - tanh z|                     phi y(t+1) (s - tanh z)
 `spikes_only`       phi (1 - n/W) spike                  phi b (1 - n/W) spike
+`reward_stdp`       spike                                spike
 ==================  ===================================  =====================================
 
 y, s in {-1, +1} are output and hidden units of the papers' kind and ``tanh z = 2p - 1`` their
 expectation; n is the neuron's own count of spikes in the window and b = +-1 the sign of its output
 weight before learning. E[phi | votes] = 0, so an error of the critic causes no drift.
+
+`reward_stdp` knows nothing of the decision; its modulator is the reward. Only it also has a term
+for spikes that arrive after the neuron's own, see `neurorl.learner`.
 """
 
 from __future__ import annotations
@@ -25,7 +29,7 @@ import numpy.typing as npt
 
 from neurorl.errors import unknown
 
-__all__ = ["RULES", "Decision", "Factors", "centred_feedback", "feedback", "rule", "spikes_only"]
+__all__ = ["RULES", "Decision", "Factors", "centred_feedback", "feedback", "reward_stdp", "rule", "spikes_only"]
 
 Array = npt.NDArray[np.float64]
 Raster = npt.NDArray[np.bool_]
@@ -100,8 +104,19 @@ def centred_feedback(d: Decision) -> Factors:
     return Factors(output, hidden)
 
 
+def reward_stdp(d: Decision) -> Factors:
+    """Pair-based STDP: ``f = s``, so that a neuron's spike adds the traces of its inputs.
+
+    Source: reward-modulated STDP with eligibility, Izhikevich 2007 (doi 10.1093/cercor/bhl152),
+    Florian 2007 (doi 10.1162/neco.2007.19.6.1468).
+    """
+    hidden = None if d.hidden is None else d.hidden.astype(np.float64)
+    return Factors(d.output.astype(np.float64), hidden)
+
+
 RULES: dict[str, Callable[[Decision], Factors]] = {
     "centred-feedback": centred_feedback,
+    "reward-stdp": reward_stdp,
     "spikes-only": spikes_only,
 }
 

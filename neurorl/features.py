@@ -2,6 +2,9 @@
 
 Each is a frozen description with a `size` and a call ``features(observation) -> (size,)``. Those
 marked *cells* give activations in [0, 1] and can drive a source; see `neurorl.encoder`.
+
+``native/src/features.h`` computes the same bits in C; a class of your own that is not there needs
+only `size` and a call.
 """
 
 from __future__ import annotations
@@ -13,11 +16,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from neurorl.described import Described, FloatArray, frozen_array, positive
-from neurorl.errors import DescriptionError, say
+from neurorl.elementary import cospi, exp
+from neurorl.errors import ArgumentError, DescriptionError, say
 
-__all__ = ["Concat", "Features", "Fourier", "GaussianCells", "OneHot", "PlaceCells", "Tiles"]
+__all__ = ["Concat", "Features", "Fourier", "FromNumbers", "GaussianCells", "OneHot", "PlaceCells", "Ranged", "Tiles"]
 
 
 class Features(Described, abc.ABC):
@@ -28,13 +33,71 @@ class Features(Described, abc.ABC):
     def size(self) -> int:
         """How many numbers."""
 
+    @property
+    def n_inputs(self) -> int:
+        """Length of `flat`."""
+        return self.size
+
+    def flat(self, observation: Any) -> FloatArray:
+        """An observation as numbers from which `values` makes the features: ``(n_inputs,)``."""
+        return self(observation)
+
+    def values(self, flat: FloatArray) -> FloatArray:
+        """The features of what `flat` gave."""
+        return flat
+
     @abc.abstractmethod
     def __call__(self, observation: Any) -> FloatArray:
         """The numbers of one observation; the array may be reused by the next call."""
 
 
+class FromNumbers(Features):
+    """Base of features of a plain vector or number."""
+
+    def flat(self, observation: Any) -> FloatArray:
+        return np.asarray(observation, dtype=np.float64).ravel()
+
+    def __call__(self, observation: Any) -> FloatArray:
+        return self.values(self.flat(observation))
+
+    @abc.abstractmethod
+    def values(self, flat: FloatArray) -> FloatArray: ...
+
+
+class _OfState(FromNumbers):
+    """Base of features of a state's number: a row of a table, for states from *start* on."""
+
+    start: int
+
+    @property
+    def n_inputs(self) -> int:
+        return 1
+
+    def values(self, flat: FloatArray) -> FloatArray:
+        index = int(flat[0]) - self.start
+        if not 0 <= index < self.n_states:
+            raise ArgumentError(
+                say(
+                    type(self).__name__,
+                    "no such state",
+                    got=int(flat[0]),
+                    limit=f"{self.start} to {self.start + self.n_states - 1}",
+                )
+            )
+        return self.row(index)
+
+    @property
+    @abc.abstractmethod
+    def n_states(self) -> int:
+        """How many states there are."""
+
+    @abc.abstractmethod
+    def row(self, index: int) -> FloatArray:
+        """The features of the state number ``start + index``."""
+
+
 @dataclass(frozen=True, eq=False)
-class OneHot(Features):
+class OneHot(_OfState):
     """One cell for each of *n* states, numbered from *start*. Cells."""
 
     n: int
@@ -44,16 +107,18 @@ class OneHot(Features):
     def size(self) -> int:
         return self.n
 
-    def __call__(self, observation: Any) -> FloatArray:
-        return np.asarray(self._rows[int(observation) - self.start])
+    @property
+    def n_states(self) -> int:
+        return self.n
 
-    @functools.cached_property
-    def _rows(self) -> FloatArray:
-        return np.eye(self.n)
+    def row(self, index: int) -> FloatArray:
+        x = np.zeros(self.n)
+        x[index] = 1.0
+        return x
 
 
 @dataclass(frozen=True, eq=False)
-class PlaceCells(Features):
+class PlaceCells(_OfState):
     """Gaussian cells spread evenly over a grid of states numbered row by row. Cells.
 
     rows, columns: of the grid, states from *start*. per_side: cells along each side. width: of a
@@ -70,11 +135,16 @@ class PlaceCells(Features):
     def size(self) -> int:
         return self.per_side**2
 
-    def __call__(self, observation: Any) -> FloatArray:
-        return np.asarray(self._table[int(observation) - self.start])
+    @property
+    def n_states(self) -> int:
+        return self.rows * self.columns
+
+    def row(self, index: int) -> FloatArray:
+        return np.asarray(self.table[index])
 
     @functools.cached_property
-    def _table(self) -> FloatArray:
+    def table(self) -> FloatArray:
+        """The activations in all states: ``(n_states, size)``."""
         row, column = np.divmod(np.arange(self.rows * self.columns), self.columns)
         vertical = self._bumps(row, self.rows)
         horizontal = self._bumps(column, self.columns)
@@ -85,15 +155,15 @@ class PlaceCells(Features):
         centres = np.linspace(0, length - 1, self.per_side)
         spacing = (length - 1) / max(self.per_side - 1, 1)
         z = (position[:, None] - centres) / (self.width * spacing)
-        return np.asarray(np.exp(-0.5 * z**2))
+        return exp(-0.5 * (z * z))
 
 
 @dataclass(frozen=True, eq=False)
-class _Ranged(Features):
+class Ranged(FromNumbers):
     """Base of features of a vector with a range for each dimension.
 
     low, high: ``(d,)``; a dimension in which either is infinite is squashed to (0, 1) by
-    ``1/2 + atan(x)/pi``, any other is scaled to [0, 1] and clipped.
+    ``(1 + x / (1 + |x|)) / 2``, any other is scaled to [0, 1] and clipped.
     """
 
     low: Any
@@ -110,25 +180,31 @@ class _Ranged(Features):
         object.__setattr__(self, "low", frozen_array("low", low, low.shape))
         object.__setattr__(self, "high", frozen_array("high", high, low.shape))
 
-    def unit(self, observation: Any) -> FloatArray:
+    @property
+    def n_inputs(self) -> int:
+        return len(self.low)
+
+    def unit(self, flat: FloatArray) -> FloatArray:
         """The observation in [0, 1], shape ``(d,)``."""
-        x = np.asarray(observation, dtype=np.float64).ravel()
-        scaled = (x - self.low) * self._gain
-        if self._squashed.any():
-            scaled[self._squashed] = 0.5 + np.arctan(x[self._squashed]) / np.pi
+        scaled = (flat - self.low) * self.gain
+        if self.squashed.any():
+            x = flat[self.squashed]
+            scaled[self.squashed] = 0.5 + 0.5 * x / (1.0 + np.abs(x))
         return np.asarray(np.minimum(np.maximum(scaled, 0.0), 1.0))
 
     @functools.cached_property
-    def _squashed(self) -> Any:
-        return self.high == self.low
+    def squashed(self) -> npt.NDArray[np.bool_]:
+        """Which dimensions have no range."""
+        return np.asarray(self.high == self.low)
 
     @functools.cached_property
-    def _gain(self) -> FloatArray:
-        return np.asarray(1.0 / np.where(self._squashed, 1.0, self.high - self.low))
+    def gain(self) -> FloatArray:
+        """1 over the range of each dimension."""
+        return np.asarray(1.0 / np.where(self.squashed, 1.0, self.high - self.low))
 
 
 @dataclass(frozen=True, eq=False)
-class GaussianCells(_Ranged):
+class GaussianCells(Ranged):
     """*cells* Gaussian cells along each dimension, width a fraction of their spacing. Cells.
 
     With 1 cell the activation is the scaled value itself. Activations below *floor* are 0.
@@ -142,18 +218,18 @@ class GaussianCells(_Ranged):
     def size(self) -> int:
         return len(self.low) * self.cells
 
-    def __call__(self, observation: Any) -> FloatArray:
-        unit = self.unit(observation)
+    def values(self, flat: FloatArray) -> FloatArray:
+        unit = self.unit(flat)
         if self.cells == 1:
             return unit
         z = (unit[:, None] * (self.cells - 1) - np.arange(self.cells)) / self.width
-        x = np.exp(-0.5 * z**2).ravel()
+        x = exp(-0.5 * (z * z)).ravel()
         x[x < self.floor] = 0.0
         return np.asarray(x)
 
 
 @dataclass(frozen=True, eq=False)
-class Tiles(_Ranged):
+class Tiles(Ranged):
     """Tile coding: *tilings* grids of ``bins + 1`` tiles a dimension, offset asymmetrically. Cells.
 
     Offsets are odd multiples of 1/tilings of a tile (Miller & Glanz), so no two tilings align.
@@ -166,21 +242,23 @@ class Tiles(_Ranged):
     def size(self) -> int:
         return int(self.tilings * (self.bins + 1) ** len(self.low))
 
-    def __call__(self, observation: Any) -> FloatArray:
-        tile = np.floor(self.unit(observation) * self.bins + self._offsets).astype(np.int64)
-        index = np.minimum(tile, self.bins) @ self._strides + self._bases
+    def values(self, flat: FloatArray) -> FloatArray:
+        tile = np.floor(self.unit(flat) * self.bins + self.offsets).astype(np.int64)
+        index = np.minimum(tile, self.bins) @ self.strides + self._bases
         x = np.zeros(self.size)
         x[index] = 1.0
         return x
 
     @functools.cached_property
-    def _offsets(self) -> FloatArray:
+    def offsets(self) -> FloatArray:
+        """Of each tiling in each dimension, in tiles: ``(tilings, d)``."""
         k = np.arange(self.tilings)[:, None]
         odd = 2 * np.arange(len(self.low)) + 1
         return np.asarray((k * odd % self.tilings) / self.tilings)
 
     @functools.cached_property
-    def _strides(self) -> Any:
+    def strides(self) -> Any:
+        """What a tile more in each dimension adds to the index: ``(d,)``."""
         return (self.bins + 1) ** np.arange(len(self.low))[::-1]
 
     @functools.cached_property
@@ -189,7 +267,7 @@ class Tiles(_Ranged):
 
 
 @dataclass(frozen=True, eq=False)
-class Fourier(_Ranged):
+class Fourier(Ranged):
     """``cos(pi c.x)`` for all whole c up to *order* of which at most *coupled* are not 0.
 
     Source: Konidaris, Osentoski & Thomas 2011. Not cells: values are in [-1, 1].
@@ -200,13 +278,18 @@ class Fourier(_Ranged):
 
     @property
     def size(self) -> int:
-        return len(self._c)
+        return len(self.c)
 
-    def __call__(self, observation: Any) -> FloatArray:
-        return np.asarray(np.cos(np.pi * (self._c @ self.unit(observation))))
+    def values(self, flat: FloatArray) -> FloatArray:
+        unit = self.unit(flat)
+        y = self.c[:, 0] * unit[0]
+        for j in range(1, len(unit)):  # in this order, and not in BLAS's
+            y = y + self.c[:, j] * unit[j]
+        return cospi(y)
 
     @functools.cached_property
-    def _c(self) -> FloatArray:
+    def c(self) -> FloatArray:
+        """The frequencies: ``(size, d)``."""
         d = len(self.low)
         rows = [np.zeros(d)]
         for k in range(1, min(self.coupled, d) + 1):
@@ -237,6 +320,19 @@ class Concat(Features):
     def size(self) -> int:
         return sum(part.size for part in self.parts)
 
-    def __call__(self, observation: Any) -> FloatArray:
+    @property
+    def n_inputs(self) -> int:
+        return sum(part.n_inputs for part in self.parts)
+
+    def flat(self, observation: Any) -> FloatArray:
         seen = [observation[key] for key in self.keys] if self.keys else observation
-        return np.concatenate([part(value) for part, value in zip(self.parts, seen, strict=True)])
+        pairs = zip(self.parts, seen, strict=True)
+        return np.concatenate([part.flat(value) for part, value in pairs])
+
+    def values(self, flat: FloatArray) -> FloatArray:
+        ends = np.cumsum([part.n_inputs for part in self.parts])[:-1]
+        pairs = zip(self.parts, np.split(flat, ends), strict=True)
+        return np.concatenate([part.values(inputs) for part, inputs in pairs])
+
+    def __call__(self, observation: Any) -> FloatArray:
+        return self.values(self.flat(observation))

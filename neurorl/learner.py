@@ -1,28 +1,41 @@
-"""The rule applied to a network: eligibilities and float weights of every plastic projection."""
+"""The rule applied to a network: eligibilities and float weights of every plastic projection.
+
+For one window of W steps, with presynaptic traces x and post factors f::
+
+    e <- keep e + sum_t x(t) f(t)^T            keep = gamma lambda_actor, for each decision
+    w <- clip(w + eta M e)
+
+and for the rule reward-stdp, whose eligibility decays in every step, with the neuron's own trace y
+and the spikes a that arrive::
+
+    e <- d**W e + sum_t d**(W-1-t) (x(t) s(t)^T - A a(t) y(t)^T)       d = exp(-dt/eligibility_tau)
+
+All sums are over numbers on a grid, so they are exact. ``native/src/rule.h`` is the same in C.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from neurorl.backends.base import Backend, Raster
+from neurorl.backends.base import Raster
 from neurorl.config import AgentConfig
 from neurorl.described import FloatArray
-from neurorl.description import Network, Plasticity, Projection
+from neurorl.description import Dynamics, Network, Plasticity, Projection
+from neurorl.elementary import decay, dot, on_grid
 from neurorl.factors import NEEDS_PROBABILITY, Decision, feedback, rule
 from neurorl.membrane import spike_probability
+from neurorl.memory import Memory
 from neurorl.rule import apply_modulator, arrivals, outer_sum, window_traces
 
-__all__ = ["Learner"]
+__all__ = ["NORM_RATE", "Layer", "Learner", "Plastic", "layers"]
 
-_NORM_RATE = 0.01
-_GRID = 2.0**20
+NORM_RATE = 0.01
 
 
 @dataclass(frozen=True)
-class _Plastic:
+class Plastic:
     """A plastic projection, looked up once: the description is searched by name."""
 
     name: str
@@ -34,167 +47,172 @@ class _Plastic:
     low: float
     high: float
 
-    def pre_trace(self, arrived: FloatArray) -> FloatArray:
-        """The presynaptic trace of a window on the grid, shape ``(W, n_pre)``."""
-        x = self.transmitted(arrived)
-        return _on_grid(window_traces(x, self.trace_decay)) if self.trace_decay else x
-
     def transmitted(self, arrived: FloatArray) -> FloatArray:
         """What arrives, +-1 for signed projections."""
         return 2.0 * arrived - 1.0 if self.signed else arrived
 
 
+@dataclass(frozen=True)
+class Layer:
+    """A population with plastic projections; first: the step that input can have reached."""
+
+    name: str
+    first: int
+    alpha: float
+    post_decay: float
+    dynamics: Dynamics
+    into: tuple[Plastic, ...]
+
+
+def layers(network: Network, config: AgentConfig) -> list[Layer]:
+    """The layers that learn: the output first, then the hidden one, then any other."""
+    names = sorted(
+        {p.post for p in network.projections if p.plasticity is not None},
+        key=lambda name: (name != "output", name != "hidden"),
+    )
+    tau = config.post_tau
+    return [
+        Layer(
+            name=name,
+            first=0 if config.carries else network.depth(name),
+            alpha=config.alpha_output if name == "output" else config.alpha_hidden,
+            post_decay=decay(network.dt, tau),
+            dynamics=_dynamics(network, name),
+            into=tuple(_plastic_into(network, name)),
+        )
+        for name in names
+    ]
+
+
 class Learner:
-    """Turns windows into eligibilities, and TD errors into weights of a backend.
+    """Turns the windows of one agent into eligibilities, and modulators into float weights."""
 
-    `weights` are the float weights that learn; the backend holds them rounded. `norm` is the
-    running mean of ``|sum_t x(t)|**2 / W`` over the inputs of each population.
-    """
-
-    def __init__(self, network: Network, config: AgentConfig, backend: Backend) -> None:
-        self._backend = backend
+    def __init__(self, network: Network, config: AgentConfig, memory: Memory) -> None:
+        self.memory = memory
+        self._config = config
         self._rule = rule(config.rule)
         self._needs_p = config.rule in NEEDS_PROBABILITY
-        self._keep = config.gamma * config.lambda_actor
-        self._into = {p.name: _plastic_into(network, p.name) for p in network.populations}
-        self._first = {p.name: network.depth(p.name) for p in network.populations}
-        self._dynamics = {
-            p.name: p.neuron.dynamics(p.size, network.dt) for p in network.populations
-        }
-        plastic = [p for into in self._into.values() for p in into]
-        self.weights = {p.name: backend.weights(p.name) for p in plastic}
-        self._in_force = {name: w.copy() for name, w in self.weights.items()}
-        self._e = {name: np.zeros(w.shape) for name, w in self.weights.items()}
-        self.norm: dict[str, float] = {}
-        self._alpha = {"output": config.alpha_output}
-        if config.hidden:
-            self._alpha["hidden"] = config.alpha_hidden
-        self._signs = self._feedback_signs()
-
-    def reset(self) -> None:
-        """Forget the eligibilities, at the start of an episode."""
-        for e in self._e.values():
-            e[:] = 0.0
+        self._stdp = config.rule == "reward-stdp"
+        self._keep = config.keep(network.dt)
+        self._powers = config.powers(network.dt)
+        self._layers = layers(network, config)
 
     def remember(
         self, inputs: dict[str, Raster], rasters: dict[str, Raster], action: int, policy: FloatArray
     ) -> None:
-        """``e <- gamma lambda e + tag`` for the window that led to *action*."""
+        """``e <- keep e + tag`` for the window that led to *action*."""
+        m = self.memory
         spikes = {**inputs, **rasters}
         arrived = {
-            p.name: arrivals(spikes[p.pre], p.delay) for into in self._into.values() for p in into
+            p.name: arrivals(spikes[p.pre], p.delay, m.last[p.pre] if len(m.last[p.pre]) else None)
+            for layer in self._layers
+            for p in layer.into
         }
-        factors = self._rule(self._decision(spikes, arrived, feedback(action, policy)))
-        for population, post in (("output", factors.output), ("hidden", factors.hidden)):
-            if post is None:
-                continue
-            first = self._first[population]
-            post = _on_grid(post)
-            power = 0.0
-            for p in self._into[population]:
-                x = p.pre_trace(arrived[p.name])
-                e = self._e[p.name]
-                e *= self._keep
-                e += outer_sum(x, post, e.shape)
-                total = x[first:].sum(axis=0)
-                power += float(total @ total) / p.blocks / (len(x) - first)
-            self._follow_norm(population, power)
+        factors = self._factors(spikes, arrived, feedback(action, policy))
+        for layer in self._layers:
+            self._remember_layer(layer, spikes[layer.name], arrived, on_grid(factors[layer.name]))
+        for name, last in m.last.items():
+            if len(last):
+                last[:] = np.concatenate([last, spikes[name]])[-len(last) :]
 
-    def learn(self, delta: float, rate: float) -> None:
-        """``w <- clip(w + alpha rate delta e / N)``, written to the backend."""
-        for population, alpha in self._alpha.items():
-            eta = alpha * rate / max(self.norm[population], 1.0)
-            for p in self._into[population]:
-                self.weights[p.name] = apply_modulator(
-                    self.weights[p.name], self._e[p.name], delta, eta, p.low, p.high
+    def learn(self, modulator: float, rate: float) -> None:
+        """``w <- clip(w + alpha rate modulator e / N)``; N is 1 unless the agent normalises."""
+        m = self.memory
+        for layer in self._layers:
+            eta = layer.alpha * rate
+            if self._config.normalises:
+                eta /= max(float(m.norm[layer.name][0]), 1.0)
+            for p in layer.into:
+                m.weights[p.name][...] = apply_modulator(
+                    m.weights[p.name], m.eligibility[p.name], modulator, eta, p.low, p.high
                 )
-                self._in_force[p.name] = self._backend.set_weights(p.name, self.weights[p.name])
 
-    def write(self, weights: dict[str, FloatArray]) -> None:
-        """Replace the float weights, and those of the backend."""
-        for name, value in weights.items():
-            self.weights[name] = np.array(value, dtype=np.float64)
-            self._in_force[name] = self._backend.set_weights(name, self.weights[name])
+    def _remember_layer(
+        self, layer: Layer, spikes: Raster, arrived: dict[str, FloatArray], post: FloatArray
+    ) -> None:
+        m = self.memory
+        depressing = self._depressing(layer, spikes) if self._stdp else None
+        power = 0.0
+        for p in layer.into:
+            a = p.transmitted(arrived[p.name])
+            x = window_traces(a, p.trace_decay, m.trace[p.name])
+            if self._config.carries:
+                m.trace[p.name][:] = x[-1]
+            total = x[layer.first :].sum(axis=0)
+            power += dot(total, total) / p.blocks / (len(x) - layer.first)
+            e = m.eligibility[p.name]
+            if depressing is None:
+                tag = outer_sum(x, post, e.shape)
+            else:
+                x = on_grid(self._powers[:, None] * x)
+                tag = outer_sum(x, post, e.shape) - outer_sum(a, depressing, e.shape)
+            e *= self._keep
+            e += tag
+        if self._config.normalises:
+            norm = m.norm[layer.name]
+            norm[0] = power if np.isnan(norm[0]) else norm[0] + NORM_RATE * (power - norm[0])
 
-    def state(self) -> dict[str, npt.NDArray[np.float64]]:
-        """Arrays to save between episodes, when the eligibilities are 0."""
-        weights = {f"weights.{name}": w.copy() for name, w in self.weights.items()}
-        norms = {f"norm.{name}": np.array(value) for name, value in self.norm.items()}
-        return {**weights, **norms, "signs": self._signs.copy()}
+    def _depressing(self, layer: Layer, spikes: Raster) -> FloatArray:
+        """What a spike that arrives at t takes off the eligibility at the window's end."""
+        before = self.memory.post_trace[layer.name]
+        y = window_traces(spikes.astype(np.float64), layer.post_decay, before)
+        before[:] = y[-1]
+        return on_grid((self._config.depression * self._powers)[:, None] * y)
 
-    def restore(self, state: dict[str, npt.NDArray[np.float64]]) -> None:
-        """Go on from `state`."""
-        self.write({name: state[f"weights.{name}"] for name in self.weights})
-        self.norm = {
-            key.removeprefix("norm."): float(value)
-            for key, value in state.items()
-            if key.startswith("norm.")
-        }
-        self._signs = np.array(state["signs"])
-        self.reset()
-
-    def _decision(
+    def _factors(
         self, spikes: dict[str, Raster], arrived: dict[str, FloatArray], phi: FloatArray
-    ) -> Decision:
-        hidden = spikes.get("hidden")
-        return Decision(
-            phi=phi,
-            output=spikes["output"],
-            hidden=hidden,
-            output_from=self._first["output"],
-            hidden_from=self._first["hidden"] if hidden is not None else 0,
-            signs=self._signs,
-            output_p=self._probability("output", spikes, arrived) if self._needs_p else None,
-            hidden_p=(
-                self._probability("hidden", spikes, arrived)
-                if self._needs_p and hidden is not None
-                else None
-            ),
+    ) -> dict[str, FloatArray]:
+        if self._stdp:
+            return {layer.name: spikes[layer.name].astype(np.float64) for layer in self._layers}
+        by_name = {layer.name: layer for layer in self._layers}
+        hidden = by_name.get("hidden")
+        found = self._rule(
+            Decision(
+                phi=phi,
+                output=spikes["output"],
+                hidden=spikes["hidden"] if hidden else None,
+                output_from=by_name["output"].first,
+                hidden_from=hidden.first if hidden else 0,
+                signs=self.memory.signs,
+                output_p=self._probability(by_name["output"], spikes, arrived),
+                hidden_p=self._probability(hidden, spikes, arrived) if hidden else None,
+            )
         )
+        return {"output": found.output, "hidden": found.hidden}  # type: ignore[dict-item]
 
     def _probability(
-        self, name: str, spikes: dict[str, Raster], arrived: dict[str, FloatArray]
-    ) -> FloatArray:
-        drive = np.zeros(spikes[name].shape)
-        for p in self._into[name]:
+        self, layer: Layer, spikes: dict[str, Raster], arrived: dict[str, FloatArray]
+    ) -> FloatArray | None:
+        if not self._needs_p:
+            return None
+        drive = np.zeros(spikes[layer.name].shape)
+        for p in layer.into:
             x = p.transmitted(arrived[p.name])
-            w = self._in_force[p.name]
+            w = self.memory.in_force[p.name]
             if w.ndim == 2:
                 drive += x @ w
             else:
                 drive += (x.reshape(len(x), len(w), 1, -1) @ w).reshape(drive.shape)
-        return spike_probability(self._dynamics[name], drive, spikes[name])
-
-    def _follow_norm(self, population: str, power: float) -> None:
-        old = self.norm.get(population)
-        self.norm[population] = power if old is None else old + _NORM_RATE * (power - old)
-
-    def _feedback_signs(self) -> FloatArray:
-        """The sign of each hidden unit's output weight before learning, +1 for 0."""
-        for p in self._into["output"]:
-            if p.pre == "hidden":
-                return np.where(self.weights[p.name].ravel() < 0, -1.0, 1.0)
-        return np.ones(0)
+        return spike_probability(layer.dynamics, drive, spikes[layer.name])
 
 
-def _on_grid(x: FloatArray) -> FloatArray:
-    """*x* rounded to multiples of 2**-20, so that sums of products of two such are exact.
+def _dynamics(network: Network, population: str) -> Dynamics:
+    for p in network.populations:
+        if p.name == population:
+            return p.neuron.dynamics(p.size, network.dt)
+    raise AssertionError(population)
 
-    Like the grid of the weights: no order of summation, library or processor changes a bit.
-    """
-    return np.asarray(np.rint(x * _GRID) * (1.0 / _GRID))
 
-
-def _plastic_into(network: Network, population: str) -> list[_Plastic]:
-    def plastic(p: Projection, rule_of: Plasticity) -> _Plastic:
+def _plastic_into(network: Network, population: str) -> list[Plastic]:
+    def plastic(p: Projection, rule_of: Plasticity) -> Plastic:
         tau = rule_of.trace_tau
-        return _Plastic(
+        return Plastic(
             name=p.name,
             pre=p.pre,
             blocks=p.blocks,
             signed=p.signed,
             delay=network.delay_steps(p.name),
-            trace_decay=float(np.exp(-network.dt / tau)) if tau else 0.0,
+            trace_decay=decay(network.dt, tau),
             low=rule_of.low,
             high=rule_of.high,
         )

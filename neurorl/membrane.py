@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from neurorl.described import FloatArray
 from neurorl.description import Dynamics
+from neurorl.elementary import exp
 
 __all__ = ["spike_probability"]
 
@@ -26,7 +27,7 @@ def spike_probability(
     for t in range(len(drive)):
         u = dynamics.current_decay * u + drive[t]
         v = np.where(dead > 0, 0.0, dynamics.membrane_decay * v + u + dynamics.bias)
-        open_ = 1.0 / (1.0 + np.exp((dynamics.threshold - v) / dynamics.noise_width))
+        open_ = 1.0 / (1.0 + exp((dynamics.threshold - v) / dynamics.noise_width))
         p[t] = np.where(dead > 0, 0.0, open_)
         v = np.where(spikes[t], 0.0, v)
         dead = np.where(spikes[t], dynamics.refractory_steps, np.maximum(dead - 1, 0))

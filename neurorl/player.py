@@ -1,25 +1,21 @@
-"""One decision: an observation in, input spikes, a window of the network, votes, an action out."""
+"""Plays a network without learning: an observation in, an action out, and what led to it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from neurorl.backends.base import Backend, Raster
 from neurorl.config import AgentConfig
 from neurorl.described import FloatArray
-from neurorl.encoder import quiet_spikes
-from neurorl.policy import choose, greedy, softmax, votes
-from neurorl.random import DrawRows, Stream
+from neurorl.loop import make_loop
 
 __all__ = ["Move", "Player"]
 
 
 @dataclass(frozen=True)
 class Move:
-    """A decision and all that led to it."""
+    """A decision and all that led to it; the arrays are valid until the next one."""
 
     action: int
     policy: FloatArray
@@ -28,28 +24,30 @@ class Move:
 
 
 class Player:
-    """Plays a network on a backend; every draw depends on the seed and `decisions` only."""
+    """One agent on a backend; every draw depends on the backend's seed and `decisions` only.
 
-    def __init__(self, config: AgentConfig, backend: Backend, n_actions: int, seed: int) -> None:
+    explore: actions are drawn by the configuration's policy; else they have the most votes.
+    """
+
+    def __init__(
+        self, config: AgentConfig, backend: Backend, n_actions: int, explore: bool = False
+    ) -> None:
         self.backend = backend
-        self.decisions = 0
-        self._config = config
-        self._n_actions = n_actions
-        self._first = backend.network.depth("output")
-        self._phases = DrawRows(seed, Stream.ENCODER, config.cells.size)
-        self._draws = DrawRows(seed, Stream.ACTION, 1)
-        self._bias = np.ones((config.window, 1), dtype=bool)
+        self._loop = make_loop(config, backend, n_actions, greedy=not explore)
 
-    def move(self, observation: Any, explore: bool) -> Move:
-        """The action for an observation: drawn from the softmax if *explore*, else most votes."""
-        config = self._config
-        phase = self._phases(self.decisions)
-        raster = quiet_spikes(config.cells(observation), phase, config.window)
-        inputs = {"input": raster, "bias": self._bias}
-        self.backend.reset()
-        rasters = self.backend.step(inputs, config.window)
-        n = votes(rasters["output"], self._n_actions, self._first)
-        policy = softmax(n, config.beta) if explore else greedy(n)
-        action = choose(policy, float(self._draws(self.decisions)[0]))
-        self.decisions += 1
-        return Move(action, policy, inputs, rasters)
+    @property
+    def decisions(self) -> int:
+        """How many were made."""
+        return int(self._loop.memory.decisions[0, 0])
+
+    def begin(self) -> None:
+        """An episode begins: a network that carries its state on is silenced."""
+        if self._loop.config.carries:
+            self.backend.reset()
+
+    def move(self, observation: Any) -> Move:
+        """The action for an observation."""
+        loop = self._loop
+        loop.see(0, observation)
+        action = int(loop.decide()[0])
+        return Move(action, loop.probabilities[0], loop.window.inputs, loop.window.rasters)

@@ -6,8 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.described import FloatArray
+from neurorl.elementary import exp
 
-__all__ = ["choose", "greedy", "softmax", "votes"]
+__all__ = ["POLICIES", "choose", "greedy", "softmax", "votes"]
+
+POLICIES = ("softmax", "greedy")
 
 
 def votes(output: npt.NDArray[np.bool_], n_actions: int, first_step: int) -> FloatArray:
@@ -21,8 +24,8 @@ def votes(output: npt.NDArray[np.bool_], n_actions: int, first_step: int) -> Flo
 
 def softmax(n: FloatArray, beta: float) -> FloatArray:
     """``pi_m = exp(beta n_m) / sum``, shape of *n*."""
-    z = np.exp(beta * (n - n.max()))
-    return np.asarray(z / z.sum())
+    z = exp(beta * (n - n.max()))
+    return np.asarray(z / np.add.accumulate(z)[-1])
 
 
 def greedy(n: FloatArray) -> FloatArray:
@@ -33,4 +36,4 @@ def greedy(n: FloatArray) -> FloatArray:
 
 def choose(policy: FloatArray, u: float) -> int:
     """The action at *u* in (0, 1) of the cumulated policy."""
-    return min(int(np.searchsorted(np.cumsum(policy), u)), len(policy) - 1)
+    return min(int(np.searchsorted(np.add.accumulate(policy), u)), len(policy) - 1)

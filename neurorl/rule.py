@@ -17,11 +17,10 @@ as their first axis. Source: the three-factor form of Fremaux & Gerstner 2016 (d
 
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 import numpy.typing as npt
 
+from neurorl.elementary import on_grid
 from neurorl.errors import ArgumentError, say
 
 __all__ = [
@@ -47,35 +46,37 @@ def eligibility(e_tm1: Array, x_t: Array, f_t: Array, decay: float) -> Array:
     return np.asarray(decay * e_tm1 + np.outer(x_t, f_t))
 
 
-def arrivals(spikes: npt.NDArray[np.bool_], delay: int) -> Array:
-    """The raster of a window as it arrives *delay* steps later, silence before: ``(W, n)``."""
+def arrivals(
+    spikes: npt.NDArray[np.bool_], delay: int, last: npt.NDArray[np.bool_] | None = None
+) -> Array:
+    """The raster of a window as it arrives *delay* steps later: ``(W, n)``.
+
+    last: raster of the steps before, at least *delay* of them; None is silence.
+    """
     arrived = np.zeros(spikes.shape)
-    arrived[delay:] = spikes[: len(spikes) - delay]
+    arrived[delay:] = spikes[: max(len(spikes) - delay, 0)]
+    if last is not None:
+        early = last[len(last) - delay :][: len(spikes)]
+        arrived[: len(early)] = early
     return arrived
 
 
 def window_traces(arrived: Array, decay: float, x_0: Array | None = None) -> Array:
-    """`trace` for all steps of a window at once.
+    """`trace` for all steps of a window, what is left of the step before rounded to a grid.
 
+    ``x(t) = grid(decay x(t-1)) + arrived(t)``, see `neurorl.elementary.on_grid`.
     arrived: ``(W, n)``. decay: in [0, 1]. x_0: trace before the window, ``(n,)``; None is 0.
     Returns ``(W, n)``; the last row is the next window's x_0.
     """
     _check_matrix("window_traces", arrived)
     if decay == 0.0:
         return arrived
-    x = _decay_kernel(len(arrived), decay) @ arrived
-    if x_0 is not None:
-        x += np.outer(decay ** np.arange(1, len(arrived) + 1), x_0)
-    return np.asarray(x)
-
-
-@functools.lru_cache(maxsize=64)
-def _decay_kernel(n_steps: int, decay: float) -> Array:
-    """``K[t, k] = decay**(t - k)`` for k <= t, else 0: what a spike of step k is worth at t."""
-    steps = np.arange(n_steps)
-    kernel = np.tril(decay ** np.maximum(steps[:, None] - steps[None, :], 0))
-    kernel.setflags(write=False)
-    return kernel
+    x = np.array(arrived, dtype=np.float64)
+    before = np.zeros(x.shape[1]) if x_0 is None else x_0
+    for row in x:
+        row += on_grid(decay * before)
+        before = row
+    return x
 
 
 def window_eligibility(e_0: Array, x: Array, f: Array, decay: float) -> Array:

@@ -1,110 +1,87 @@
-"""`train`: an agent, a run directory, and a run that nothing can break in two."""
+"""`train`: agents, their run directories, and runs that nothing can break in two."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from neurorl import __version__
-from neurorl.agent import Episode, SpikingActorCritic
 from neurorl.checkpoint import read_checkpoint, write_checkpoint
 from neurorl.config import AgentConfig
+from neurorl.envgroup import SeparateEnvs
+from neurorl.envs import discrete_actions, make_env
 from neurorl.errors import ArgumentError, RunError, say
 from neurorl.files import write_json
+from neurorl.presets import make_config
+from neurorl.replicas import Episode, Replicas, describe
 from neurorl.rundir import RunDirectory
 
-__all__ = ["solved_at", "summarise", "train"]
+__all__ = ["DEFAULTS", "solved_at", "train", "train_seeds"]
 
 CHECKPOINT_SECONDS = 5.0
 
 DEFAULTS = {"backend": "reference", "model": "lif", "seed": 0, "episodes": 400}
 
 
-def train(
+def train(env_id: str, out: Path, *, seed: int | None = None, **options: Any) -> dict[str, Any]:
+    """Train an agent in the run directory *out*; returns its summary. See `train_seeds`.
+
+    None for *seed* takes what a resumed run was started with, else 0.
+    """
+    return train_seeds(env_id, [(seed, out)], **options)[0]
+
+
+def train_seeds(
     env_id: str,
-    out: Path,
+    runs: Sequence[tuple[int | None, Path]],
     *,
     backend: str | None = None,
     arithmetic: str | None = None,
     model: str | None = None,
-    seed: int | None = None,
     episodes: int | None = None,
     resume: bool = False,
     overrides: dict[str, Any] | None = None,
     callback: Callable[[Episode], None] | None = None,
     started: Callable[[int, int], None] | None = None,
-) -> dict[str, Any]:
-    """Train an agent in the run directory *out*; returns the summary that `summarise` makes.
+) -> list[dict[str, Any]]:
+    """Train agents side by side, one for each (seed, run directory); returns their summaries.
+
+    Each run is, file by file, that of its seed trained alone. A summary has env, backend, model,
+    seed, episodes, env_steps, mean_return_last_100, solved_at_episode, run, arithmetic and
+    mean_discounted_return_last_100.
 
     None takes what a resumed run was started with, else `DEFAULTS` (arithmetic: the backend's own).
 
-    A run that was killed goes on with ``resume=True`` from its last checkpoint and ends with the
-    same episodes and weights, bit for bit, as one that was not. With more *episodes* than before
-    it is extended. started: called with the numbers of episodes done already and in all.
-    Raises RunError if *out* exists (or with *resume*: doesn't, is damaged, or is another run's).
+    Runs that were killed go on with ``resume=True`` from their last checkpoints and end with the
+    same episodes and weights, bit for bit, as if they had not been. With more *episodes* than
+    before they are extended. started: called with the numbers of episodes done already and in all.
+    Raises RunError if a directory exists (or with *resume*: none does, or one is damaged or of
+    another run).
     """
-    run = RunDirectory(out)
-    given = {
+    asked = {
         "env": env_id,
         "backend": backend,
         "arithmetic": arithmetic,
         "model": model,
-        "seed": seed,
         "episodes": episodes,
     }
-    if resume:
-        options = _resumed_options(run, given)
-        agent = _resume(run, options)
-    else:
-        options = {k: DEFAULTS.get(k) if v is None else v for k, v in given.items()}
-        _check_episodes(options["episodes"])
-        agent = SpikingActorCritic(
-            env_id,
-            options["model"],
-            backend=options["backend"],
-            arithmetic=arithmetic,
-            seed=options["seed"],
-            **(overrides or {}),
-        )
-        run.create(_config(agent, options))
+    if episodes is not None:
+        _check_episodes(episodes)
+    session = _Session(asked, runs, resume, overrides or {})
     try:
+        session.open()
         if started is not None:
-            started(len(agent.episodes), options["episodes"])
-        _learn(agent, run, options["episodes"], callback)
+            started(*session.progress())
+        session.learn(callback)
     finally:
-        agent.close()
-        run.close()
-    summary = summarise(agent, run.path)
-    write_json(run.summary, summary)
-    return summary
-
-
-def summarise(agent: SpikingActorCritic, path: Path) -> dict[str, Any]:
-    """Env, backend, model, seed, episodes, env_steps, mean_return_last_100, solved_at_episode, run.
-
-    Also arithmetic and mean_discounted_return_last_100.
-    """
-    played = agent.episodes
-    last = played[-100:]
-    return {
-        "env": agent.env_id,
-        "backend": agent.backend_name,
-        "arithmetic": agent.arithmetic,
-        "model": agent.config.model,
-        "seed": agent.seed,
-        "episodes": len(played),
-        "env_steps": agent.env_steps,
-        "mean_return_last_100": float(np.mean([e.ret for e in last])),
-        "mean_discounted_return_last_100": float(np.mean([e.discounted for e in last])),
-        "solved_at_episode": solved_at(played, agent.config),
-        "run": str(path),
-    }
+        session.close()
+    return session.summaries()
 
 
 def solved_at(played: list[Episode], config: AgentConfig) -> int | None:
@@ -117,39 +94,149 @@ def solved_at(played: list[Episode], config: AgentConfig) -> int | None:
     return int(reached[0]) + 100 if len(reached) else None
 
 
-def _learn(
-    agent: SpikingActorCritic,
-    run: RunDirectory,
-    episodes: int,
-    callback: Callable[[Episode], None] | None,
-) -> None:
-    run.rewind(agent.episodes)
-    saved = time.monotonic()
+class _Session:
+    """Runs of one kind, from their directories to their summaries."""
 
-    def after(episode: Episode) -> None:
-        nonlocal saved
-        run.append(episode)
-        if time.monotonic() - saved >= CHECKPOINT_SECONDS:
-            write_checkpoint(run.checkpoint, agent.describe(), agent.state())
-            saved = time.monotonic()
-        if callback is not None:
-            callback(episode)
+    def __init__(
+        self,
+        asked: dict[str, Any],
+        runs: Sequence[tuple[int | None, Path]],
+        resume: bool,
+        overrides: dict[str, Any],
+    ) -> None:
+        self.runs = [RunDirectory(path) for _, path in runs]
+        # Of several runs, some may not have begun when all were killed.
+        self._old = [
+            resume and (len(runs) == 1 or run.path.exists() or not _any_exists(self.runs))
+            for run in self.runs
+        ]
+        found = [
+            _resumed_options(run, {**asked, "seed": seed})
+            for run, old, (seed, _) in zip(self.runs, self._old, runs, strict=True)
+            if old
+        ]
+        _check_alike(found)
+        first = found[0] if found else {**asked, "agent": None}
+        self.options = {k: DEFAULTS.get(k) if v is None else v for k, v in first.items()}
+        self.options["episodes"] = max((o["episodes"] for o in found), default=None) or (
+            self.options["episodes"]
+        )
+        seeds = iter([o["seed"] for o in found])
+        self.seeds = [
+            next(seeds) if old else DEFAULTS["seed"] if seed is None else seed
+            for old, (seed, _) in zip(self._old, runs, strict=True)
+        ]
+        self._saved = [time.monotonic()] * len(runs)
+        self.replicas = self._make_replicas(overrides)
 
-    agent.learn(episodes, after)
-    write_checkpoint(run.checkpoint, agent.describe(), agent.state())
+    def open(self) -> None:
+        """Create the directories of new runs, and bring old ones back to their checkpoints."""
+        for k, (run, old) in enumerate(zip(self.runs, self._old, strict=True)):
+            if not old:
+                run.create(self._config(k))
+            elif run.checkpoint.exists():
+                described, arrays = read_checkpoint(run.checkpoint)
+                if {key: described.get(key) for key in self._describe(k)} != self._describe(k):
+                    raise RunError(say(f"run {run.path}", "checkpoint.npz is of another run"))
+                self.replicas.restore(k, arrays)
+            run.rewind(self.replicas.episodes[k])
+
+    def progress(self) -> tuple[int, int]:
+        """Episodes done, and in all."""
+        done = sum(len(episodes) for episodes in self.replicas.episodes)
+        return done, len(self.runs) * int(self.options["episodes"])
+
+    def learn(self, callback: Callable[[Episode], None] | None) -> None:
+        """Train to the end, row by row and checkpoint by checkpoint."""
+
+        def after(k: int, episode: Episode) -> None:
+            self.runs[k].append(episode)
+            if time.monotonic() - self._saved[k] >= CHECKPOINT_SECONDS:
+                self._save(k)
+            if callback is not None:
+                callback(episode)
+
+        self.replicas.learn(self.options["episodes"], after)
+        for k in range(len(self.runs)):
+            self._save(k)
+
+    def summaries(self) -> list[dict[str, Any]]:
+        """Of each run; they are also in its directory."""
+        found = []
+        for k, run in enumerate(self.runs):
+            found.append(self._summary(k))
+            write_json(run.summary, found[-1])
+        return found
+
+    def close(self) -> None:
+        self.replicas.close()
+        for run in self.runs:
+            run.close()
+
+    def _make_replicas(self, overrides: dict[str, Any]) -> Replicas:
+        options = self.options
+        envs = [make_env(options["env"]) for _ in self.runs]
+        config = (
+            AgentConfig.from_dict(options["agent"])
+            if options["agent"]
+            else make_config(envs[0], options["model"], overrides)
+        )
+        return Replicas(
+            SeparateEnvs(envs),
+            config,
+            int(discrete_actions(envs[0], options["env"]).n),
+            self.seeds,
+            backend=options["backend"],
+            arithmetic=options["arithmetic"],
+        )
+
+    def _save(self, k: int) -> None:
+        write_checkpoint(self.runs[k].checkpoint, self._describe(k), self.replicas.state(k))
+        self._saved[k] = time.monotonic()
+
+    def _describe(self, k: int) -> dict[str, Any]:
+        return describe(self.options["env"], self.replicas, k)
+
+    def _config(self, k: int) -> dict[str, Any]:
+        names = ("brian2", "gymnasium", "nengo", "nengo-loihi", "numpy")
+        versions = {name: _version(name) for name in names}
+        versions |= {"neurorl": __version__, "python": platform.python_version()}
+        return {
+            **self.options,
+            "seed": self.seeds[k],
+            "arithmetic": self.replicas.backend.arithmetic_name,
+            "agent": self.replicas.config.to_dict(),
+            "versions": versions,
+        }
+
+    def _summary(self, k: int) -> dict[str, Any]:
+        played = self.replicas.episodes[k]
+        last = played[-100:]
+        return {
+            "env": self.options["env"],
+            "backend": self.options["backend"],
+            "arithmetic": self.replicas.backend.arithmetic_name,
+            "model": self.replicas.config.model,
+            "seed": self.seeds[k],
+            "episodes": len(played),
+            "env_steps": self.replicas.env_steps(k),
+            "mean_return_last_100": float(np.mean([e.ret for e in last])),
+            "mean_discounted_return_last_100": float(np.mean([e.discounted for e in last])),
+            "solved_at_episode": solved_at(played, self.replicas.config),
+            "run": str(self.runs[k].path),
+        }
 
 
-def _config(agent: SpikingActorCritic, options: dict[str, Any]) -> dict[str, Any]:
-    versions = {
-        name: _version(name) for name in ("brian2", "gymnasium", "nengo", "nengo-loihi", "numpy")
-    }
-    versions |= {"neurorl": __version__, "python": platform.python_version()}
-    return {
-        **options,
-        "arithmetic": agent.arithmetic,
-        "agent": agent.config.to_dict(),
-        "versions": versions,
-    }
+def _any_exists(runs: Sequence[RunDirectory]) -> bool:
+    return any(run.path.exists() for run in runs)
+
+
+def _check_alike(found: Sequence[dict[str, Any]]) -> None:
+    for options in found[1:]:
+        for key in ("env", "backend", "arithmetic", "model", "agent"):
+            if options[key] != found[0][key]:
+                remedy = "resume each run alone"
+                raise RunError(say("runs", f"were started with different {key}", remedy=remedy))
 
 
 def _version(name: str) -> str | None:
@@ -183,19 +270,3 @@ def _resumed_options(run: RunDirectory, given: dict[str, Any]) -> dict[str, Any]
         _check_episodes(given["episodes"])
         options["episodes"] = given["episodes"]
     return {**options, "agent": config["agent"]}
-
-
-def _resume(run: RunDirectory, options: dict[str, Any]) -> SpikingActorCritic:
-    agent = SpikingActorCritic(
-        options["env"],
-        backend=options["backend"],
-        arithmetic=options["arithmetic"],
-        seed=options["seed"],
-        config=AgentConfig.from_dict(options["agent"]),
-    )
-    if run.checkpoint.exists():
-        described, arrays = read_checkpoint(run.checkpoint)
-        if {k: described.get(k) for k in agent.describe()} != agent.describe():
-            raise RunError(say(f"run {run.path}", "checkpoint.npz is of another run"))
-        agent.restore(arrays)
-    return agent

@@ -105,8 +105,8 @@ def test_an_agent_moves_to_another_backend(tmp_path: Path) -> None:
     agent.save(tmp_path / "agent.npz")
     moved = SpikingActorCritic.load(tmp_path / "agent.npz", backend="loihi")
     assert (moved.backend_name, moved.arithmetic) == ("loihi", "loihi")
-    for name, weights in agent._learner.weights.items():
-        assert np.array_equal(moved._learner.weights[name], weights)
+    for name, weights in agent.memory.weights.items():
+        assert np.array_equal(moved.memory.weights[name], weights)
     moved.learn(3)
     assert len(moved.episodes) == 3
 
@@ -160,9 +160,9 @@ def test_terminal_states_are_not_bootstrapped_and_truncated_ones_are() -> None:
     weights = {}
     for terminal in (True, False):
         agent = small(OneStep(terminal), gamma=0.5, alpha_critic=0.1, reward_scale=1.0)
-        agent._critic.weights[:] = [0.0, 4.0]
+        agent.memory.value[:] = [0.0, 4.0]
         agent.learn(1)
-        weights[terminal] = agent._critic.weights[0]
+        weights[terminal] = agent.memory.value[0]
     assert weights[True] == pytest.approx(0.1 * 1.0)
     assert weights[False] == pytest.approx(0.1 * (1.0 + 0.5 * 4.0))
 
@@ -204,13 +204,9 @@ def test_any_observation_works_by_default(space: str, model: str) -> None:
     agent = small(RandomObservations(SPACES[space]), model=model, seed=1)
     agent.learn(2)
     assert agent.env_steps == 20
-    drive = agent._learner.weights["input_hidden"]
-    assert (
-        drive
-        != small(RandomObservations(SPACES[space]), model=model, seed=1)._learner.weights[
-            "input_hidden"
-        ]
-    ).any()
+    untrained = small(RandomObservations(SPACES[space]), model=model, seed=1)
+    drive = agent.memory.weights["input_hidden"]
+    assert (drive != untrained.memory.weights["input_hidden"]).any()
 
 
 def test_other_gymnasium_tasks_run() -> None:
@@ -221,8 +217,7 @@ def test_other_gymnasium_tasks_run() -> None:
         "Blackjack-v1",
         "CliffWalking-v1",
     ):
-        agent = small(name)
-        agent._learn_episode()
+        assert len(small(name).learn(1)) == 1
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ import pytest
 
 from neurorl import load
 from neurorl.arithmetic import make_arithmetic
-from neurorl.backends.brian2 import Brian2Backend, cache, engines, fingerprint, toolchain
+from neurorl.backends.brian2 import Brian2Backend, cache, engines, fingerprint
+from neurorl.native import toolchain
 from neurorl.backends.brian2.compiled import Compiled
 from neurorl.backends.brian2.plan import library_plan
 from neurorl.description import Network, Population, Projection, Source, Uniform

@@ -9,19 +9,21 @@ import pytest
 
 from neurorl import SpikingActorCritic
 from neurorl.factors import feedback
+from neurorl.learner import Learner, layers
 from neurorl.membrane import spike_probability
 from neurorl.models import GLM, LIF
 from neurorl.rule import eligibility, trace
 
 
 def one_move(**options: Any) -> Any:
+    """An agent, the rasters of one decision of its, and a learner that hasn't seen it yet."""
     agent = SpikingActorCritic("CartPole-v1", actors=2, hidden=3, seed=1, **options)
-    return agent, agent._player.move(np.array([0.1, -0.2, 0.05, 0.3]), explore=True)
+    move = agent.player(1, explore=True).move(np.array([0.1, -0.2, 0.05, 0.3]))
+    return agent, move, Learner(agent.network, agent.config, agent.memory)
 
 
 def test_a_window_gives_the_rules_eligibility_step_by_step() -> None:
-    agent, move = one_move()
-    learner = agent._learner
+    agent, move, learner = one_move()
     learner.remember(move.inputs, move.rasters, move.action, move.policy)
     phi = feedback(move.action, move.policy)
     hidden, output = move.rasters["hidden"], move.rasters["output"]
@@ -34,7 +36,7 @@ def test_a_window_gives_the_rules_eligibility_step_by_step() -> None:
         x = trace(x, move.inputs["input"][t - 1], decay)
         e = eligibility(e, x, phi[module] * signs * gain * hidden[t], 1.0)
     assert np.abs(e).max() > 0
-    assert np.allclose(learner._e["input_hidden"], e, atol=1e-4)
+    assert np.allclose(agent.memory.eligibility["input_hidden"], e, atol=1e-4)
 
     gain = 1 - output[2:].sum(axis=0) / len(output[2:])
     x, e = np.zeros(12), np.zeros((12, 4))
@@ -43,32 +45,29 @@ def test_a_window_gives_the_rules_eligibility_step_by_step() -> None:
         if t >= 2:
             e = eligibility(e, x, phi[np.arange(4) % 2] * gain * output[t], 1.0)
     own = np.concatenate([e[3 * m : 3 * m + 3, m] for m in range(4)])
-    assert np.allclose(learner._e["hidden_output"].ravel(), own, atol=1e-4)
+    assert np.allclose(agent.memory.eligibility["hidden_output"].ravel(), own, atol=1e-4)
 
 
 def test_weights_change_by_alpha_delta_e_over_n() -> None:
-    agent, move = one_move()
-    learner = agent._learner
-    before = {name: w.copy() for name, w in learner.weights.items()}
+    agent, move, learner = one_move()
+    before = {name: w.copy() for name, w in agent.memory.weights.items()}
     learner.remember(move.inputs, move.rasters, move.action, move.policy)
     learner.learn(-0.5, 0.2)
     for name, alpha in (("input_hidden", 2.4), ("bias_output", 0.36)):
-        norm = learner.norm[name.split("_")[1]]
-        expected = before[name] + alpha * 0.2 * -0.5 * learner._e[name] / norm
-        assert np.allclose(learner.weights[name], expected, atol=1e-12)
-        assert np.array_equal(agent.backend.weights(name), learner._in_force[name])
+        norm = agent.memory.norm[name.split("_")[1]][0]
+        expected = before[name] + alpha * 0.2 * -0.5 * agent.memory.eligibility[name] / norm
+        assert np.allclose(agent.memory.weights[name], expected, atol=1e-12)
 
 
 def test_the_eligibility_fades_between_decisions() -> None:
-    agent, move = one_move()
-    learner = agent._learner
+    agent, move, learner = one_move()
     learner.remember(move.inputs, move.rasters, move.action, move.policy)
-    once = learner._e["input_hidden"].copy()
+    once = agent.memory.eligibility["input_hidden"].copy()
     learner.remember(move.inputs, move.rasters, move.action, move.policy)
     keep = agent.config.gamma * agent.config.lambda_actor
-    assert np.allclose(learner._e["input_hidden"], (1 + keep) * once)
-    learner.reset()
-    assert not learner._e["input_hidden"].any()
+    assert np.allclose(agent.memory.eligibility["input_hidden"], (1 + keep) * once)
+    agent.memory.forget()
+    assert not agent.memory.eligibility["input_hidden"].any()
 
 
 @pytest.mark.parametrize("arithmetic", ["float", "loihi"])
@@ -77,18 +76,20 @@ def test_probabilities_are_those_the_simulator_spikes_with(arithmetic: str) -> N
     agent = SpikingActorCritic(
         "CartPole-v1", model="glm", actors=2, hidden=3, window=400, seed=3, arithmetic=arithmetic
     )
-    move = agent._player.move(np.array([0.1, -0.2, 0.05, 0.3]), explore=True)
-    learner = agent._learner
+    move = agent.player(3, explore=True).move(np.array([0.1, -0.2, 0.05, 0.3]))
+    learner = Learner(agent.network, agent.config, agent.memory)
     spikes = {**move.inputs, **move.rasters}
+    into = {layer.name: layer for layer in layers(agent.network, agent.config)}
     arrived = {
         p.name: np.vstack([np.zeros((1, spikes[p.pre].shape[1])), spikes[p.pre][:-1]])
-        for into in learner._into.values()
-        for p in into
+        for layer in into.values()
+        for p in layer.into
     }
     for name in ("hidden", "output"):
-        p = learner._probability(name, spikes, arrived)[2:]
+        p = learner._probability(into[name], spikes, arrived)
+        assert p is not None
         seen = spikes[name][2:]
-        error = (seen - p).mean(axis=0)
+        error = (seen - p[2:]).mean(axis=0)
         assert np.abs(error).max() < 4 * np.sqrt(0.25 / len(seen))
 
 

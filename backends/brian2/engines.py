@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.base import Raster
-from neurorl.backends.brian2 import fingerprint, toolchain
+from neurorl.backends.brian2 import fingerprint
+from neurorl.native import toolchain
 from neurorl.errors import BackendError, say, unknown
 
 __all__ = ["ENGINES", "Engine", "check_engine"]

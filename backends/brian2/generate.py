@@ -17,13 +17,14 @@ from neurorl.backends.brian2 import device
 from neurorl.backends.brian2.build import make_group
 from neurorl.backends.brian2.equations import NodeText
 from neurorl.backends.brian2.preferences import exact_preferences
-from neurorl.backends.brian2.toolchain import LIBRARY_FLAGS, compiler
+from neurorl.native import SOURCES
+from neurorl.native.toolchain import LIBRARY_FLAGS, compiler
 from neurorl.backends.brian2.vendor import brian2
 from neurorl.random import LOGISTIC_BITS
 
 __all__ = ["main"]
 
-_HEADERS = ("neurorl.h", "philox.h")
+_HEADERS = (Path(__file__).parent / "templates" / "neurorl.h", SOURCES / "philox.h")
 
 
 def main(folder: Path, plan: dict[str, Any]) -> int:
@@ -31,8 +32,8 @@ def main(folder: Path, plan: dict[str, Any]) -> int:
     sources = folder / "source"
     with exact_preferences("numpy"):
         arrays = _write(sources, plan)
-    for name in _HEADERS:
-        shutil.copy(Path(__file__).parent / "templates" / name, sources)
+    for header in _HEADERS:
+        shutil.copy(header, sources)
     extra = sorted(str(path.relative_to(sources)) for path in sources.glob("brianlib/*.cpp"))
     command = [
         *compiler(),

@@ -5,7 +5,6 @@ Counter-based, so there is no generator to seed, to save or to share between net
 
 from __future__ import annotations
 
-from pathlib import Path
 from textwrap import indent
 from typing import Any
 
@@ -13,12 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.brian2.vendor import brian2
+from neurorl.native import SOURCES
 from neurorl.random import LOGISTIC_BITS, LOGISTIC_TABLE, NoiseRows
 
 __all__ = ["logistic_function"]
 
 # The draws as C. The table is the function's own array, so it is no part of what is compiled.
-_C = (Path(__file__).parent / "templates" / "philox.h").read_text()
+_C = (SOURCES / "philox.h").read_text()
 _CYTHON = f"""
 cdef extern from *:
     '''

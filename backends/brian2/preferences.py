@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 from platformdirs import user_cache_path
 
-from neurorl.backends.brian2.toolchain import EXACT_FLAGS
+from neurorl.native.toolchain import EXACT_FLAGS
 from neurorl.backends.brian2.vendor import CythonCodeObject, brian2, catch_logs
 
 __all__ = ["cython_problem", "exact_preferences"]

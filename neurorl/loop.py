@@ -1,0 +1,229 @@
+"""The loop of one or many agents between their environments and one backend.
+
+A decision: `Loop.see` the observation, `Loop.decide` (input spikes -> window -> votes -> action);
+and when the environment has answered, `Loop.see` again and `Loop.learn` (modulator -> eligibilities
+-> weights). `NumpyLoop` is the definition; `neurorl.native.loop` does the same in C, bit for bit.
+"""
+
+from __future__ import annotations
+
+import abc
+import functools
+import warnings
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.backends.base import Backend
+from neurorl.config import AgentConfig
+from neurorl.critic import LinearCritic, RewardMean
+from neurorl.described import FloatArray
+from neurorl.encoder import bernoulli_spikes, quiet_spikes
+from neurorl.errors import say, unknown
+from neurorl.features import FromNumbers
+from neurorl.learner import Learner
+from neurorl.memory import memory_for
+from neurorl.policy import choose, greedy, softmax, votes
+from neurorl.random import DrawRows, Stream
+
+__all__ = ["LOOPS", "Loop", "NumpyLoop", "make_loop"]
+
+LOOPS = ("native", "numpy")
+
+
+class Loop(abc.ABC):
+    """Replicas of one agent, which decide and learn side by side on one backend.
+
+    config, n_actions: of every agent. backend: with a seed for each replica. greedy: actions have
+    the most votes, whatever the configuration's policy.
+
+    memory: see `neurorl.memory`. actions, probabilities: what `decide` found, ``(N,)`` and ``(N,
+    n_actions)``. Set by the caller: reward (scaled), discount (gamma, or 0 after a terminal state),
+    rate (of all step sizes) and active (others are left as they are), ``(N,)`` each.
+    """
+
+    def __init__(
+        self, config: AgentConfig, backend: Backend, n_actions: int, greedy: bool = False
+    ) -> None:
+        self.backend = backend
+        self.config = config
+        self.n = backend.n_replicas
+        self.policy = "greedy" if greedy else config.policy
+        self.n_actions = n_actions
+        network = backend.network
+        self._shapes = {p.name: network.weight_shape(p.name) for p in network.projections}
+        weights = {name: backend.weights(name) for name in self._shapes}
+        self._is_single = any(weights[name].shape == s for name, s in self._shapes.items())
+        weights = {name: w.reshape(self.n, *self._shapes[name]) for name, w in weights.items()}
+        self.memory = memory_for(network, weights, config.features.size, config.carries)
+        self.actions = np.zeros(self.n, dtype=np.int64)
+        self.probabilities = np.zeros((self.n, n_actions))
+        self.reward, self.discount = np.zeros(self.n), np.zeros(self.n)
+        self.rate = np.ones(self.n)
+        self.active = np.ones(self.n, dtype=np.bool_)
+        self.window = backend.window(config.window)
+        for name, raster in self.window.inputs.items():
+            raster[:] = name == "bias"
+        self.first_vote = 0 if config.carries else network.depth("output")
+        self._cells_flat = np.zeros((self.n, config.cells.n_inputs))
+        self._features_flat = np.zeros((self.n, config.features.n_inputs))
+        self._alike = _flat_alike(config)
+        if self._alike:
+            self._features_flat = self._cells_flat
+
+    def see(self, k: int, observation: Any) -> None:
+        """Agent k's environment shows this."""
+        self._cells_flat[k] = self.config.cells.flat(observation)
+        if not self._alike:
+            self._features_flat[k] = self.config.features.flat(observation)
+
+    def begin(self, k: int) -> None:
+        """An episode of agent k begins with what it sees now."""
+        self.memory.of(k).forget()
+        if self.config.carries:
+            self.backend.reset([k])
+        self._begin(k)
+
+    def decide(self) -> npt.NDArray[np.int64]:
+        """Every active agent's action, ``(N,)``."""
+        self._encode()
+        self.window.run(not self.config.carries)
+        self._choose()
+        return self.actions
+
+    @abc.abstractmethod
+    def learn(self) -> None:
+        """Every active agent learns from what came of its action."""
+
+    def write(self, k: int) -> None:
+        """Put agent k's float weights in force, after they were changed in `memory`."""
+        for name in self.memory.weights:
+            self._write(name)
+
+    @abc.abstractmethod
+    def _begin(self, k: int) -> None: ...
+
+    @abc.abstractmethod
+    def _encode(self) -> None: ...
+
+    @abc.abstractmethod
+    def _choose(self) -> None: ...
+
+    def _write(self, name: str) -> None:
+        """All replicas' float weights of a projection to the backend."""
+        weights = self.memory.weights[name]
+        held = self.backend.set_weights(name, weights[0] if self._is_single else weights)
+        self.memory.in_force[name][...] = held
+
+
+class NumpyLoop(Loop):
+    """Composed of the pure functions of this package, agent by agent."""
+
+    def __init__(
+        self, config: AgentConfig, backend: Backend, n_actions: int, greedy: bool = False
+    ) -> None:
+        super().__init__(config, backend, n_actions, greedy)
+        parts = [self.memory.of(k) for k in range(self.n)]
+        decay = config.gamma * config.lambda_critic
+        n = config.cells.size
+        self._learners = [Learner(backend.network, config, part) for part in parts]
+        self._critics = [
+            LinearCritic(part.value, part.value_trace, part.x, config.alpha_critic, decay)
+            for part in parts
+        ]
+        self._means = [RewardMean(part.mean_reward, config.alpha_critic) for part in parts]
+        self._phases = [DrawRows(seed, Stream.ENCODER, n) for seed in backend.seeds]
+        self._draws = [DrawRows(seed, Stream.ACTION, 1) for seed in backend.seeds]
+
+    def learn(self) -> None:
+        config = self.config
+        limit = np.inf if config.modulator_limit is None else config.modulator_limit
+        for k in np.flatnonzero(self.active):
+            delta = max(-limit, min(limit, self._modulator(k)))
+            inputs = {name: self._of(k, raster) for name, raster in self.window.inputs.items()}
+            rasters = {name: self._of(k, raster) for name, raster in self.window.rasters.items()}
+            self._learners[k].remember(
+                inputs, rasters, int(self.actions[k]), self.probabilities[k]
+            )
+            self._learners[k].learn(delta, float(self.rate[k]))
+        for name in self.memory.weights:
+            self._write(name)
+
+    def _modulator(self, k: int) -> float:
+        if self.config.modulator == "reward":
+            return self._means[k].modulator(float(self.reward[k]))
+        x_next = self.config.features.values(self._features_flat[k])
+        return self._critics[k].modulator(
+            float(self.reward[k]), float(self.discount[k]), x_next, float(self.rate[k])
+        )
+
+    def _begin(self, k: int) -> None:
+        if self.config.modulator != "reward":
+            self.memory.x[k] = self.config.features.values(self._features_flat[k])
+
+    def _encode(self) -> None:
+        config = self.config
+        for k in np.flatnonzero(self.active):
+            activation = config.peak * config.cells.values(self._cells_flat[k])
+            now = int(self.memory.decisions[k, 0])
+            if config.encoder == "quiet":
+                spikes = quiet_spikes(activation, self._phases[k](now), config.window)
+            else:
+                steps = range(now * config.window, (now + 1) * config.window)
+                draws = np.stack([self._phases[k](step) for step in steps])
+                spikes = bernoulli_spikes(activation, draws)
+            self._of(k, self.window.inputs["input"])[:] = spikes
+
+    def _choose(self) -> None:
+        for k in np.flatnonzero(self.active):
+            output = self._of(k, self.window.rasters["output"])
+            n = votes(output, self.n_actions, self.first_vote)
+            policy = greedy(n) if self.policy == "greedy" else softmax(n, self.config.beta)
+            u = float(self._draws[k](int(self.memory.decisions[k, 0]))[0])
+            self.probabilities[k] = policy
+            self.actions[k] = choose(policy, u)
+            self.memory.decisions[k, 0] += 1
+
+    def _of(self, k: int, raster: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        size = raster.shape[1] // self.n
+        return raster[:, k * size : (k + 1) * size]
+
+
+def make_loop(
+    config: AgentConfig,
+    backend: Backend,
+    n_actions: int,
+    *,
+    greedy: bool = False,
+    loop: str | None = None,
+) -> Loop:
+    """A loop; *loop* None takes the native one where a C++ compiler is found, and warns if not.
+
+    Raises UnknownNameError, or BackendError if the native one was asked for and doesn't compile.
+    """
+    from neurorl.native.loop import NativeLoop
+    from neurorl.native.toolchain import problem
+
+    if loop is not None and loop not in LOOPS:
+        raise unknown("loop", loop, LOOPS)
+    if loop == "numpy" or (loop is None and _warned(problem())):
+        return NumpyLoop(config, backend, n_actions, greedy)
+    return NativeLoop(config, backend, n_actions, greedy)
+
+
+@functools.cache
+def _warned(problem: str | None) -> bool:
+    """Whether there is a problem; warns of each once."""
+    if problem is not None:
+        what, remedy = "runs in NumPy, several times slower", "install a C++ compiler"
+        message = say("learning loop", what, got=problem, remedy=remedy)
+        warnings.warn(message, RuntimeWarning, stacklevel=2)
+    return problem is not None
+
+
+def _flat_alike(config: AgentConfig) -> bool:
+    """Whether cells and features see an observation as the same numbers."""
+    cells, features = config.cells, config.features
+    plain = all(type(f).flat is FromNumbers.flat for f in (cells, features))
+    return plain and cells.n_inputs == features.n_inputs

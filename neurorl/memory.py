@@ -1,0 +1,134 @@
+"""What agents have learned and remember, as arrays: one row for each replica."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.described import FloatArray
+from neurorl.description import Network
+from neurorl.errors import say
+
+__all__ = ["Memory", "memory_for"]
+
+IntArray = npt.NDArray[np.int64]
+Array = npt.NDArray[np.generic]
+
+
+@dataclass
+class Memory:
+    """The arrays of N agents with one network; `of` gives those of one agent, as views.
+
+    By projection: ``weights``, the float weights that learn, and ``in_force``, as the backend holds
+    them, both ``(N, *shape)``; ``eligibility``, of the same shape; ``trace`` ``(N, n_pre)``.
+    By population: ``norm`` ``(N, 1)``, the running mean of ``|sum_t x(t)|**2 / W`` over its inputs,
+    NaN before the first; ``post_trace`` ``(N, n)``. By node: ``last`` ``(N, steps, n)``, its last
+    spikes, where a projection still has to deliver them in the next window.
+    ``signs`` ``(N, n_hidden)``: of each hidden unit's output weight before learning, +1 for 0.
+    ``x``, ``value``, ``value_trace`` ``(N, n_features)`` and ``mean_reward`` ``(N, 1)``: the
+    critic's. ``decisions`` ``(N, 1)``: how many were made.
+    """
+
+    weights: dict[str, FloatArray]
+    in_force: dict[str, FloatArray]
+    eligibility: dict[str, FloatArray]
+    trace: dict[str, FloatArray]
+    norm: dict[str, FloatArray]
+    post_trace: dict[str, FloatArray]
+    last: dict[str, npt.NDArray[np.bool_]]
+    signs: FloatArray
+    x: FloatArray
+    value: FloatArray
+    value_trace: FloatArray
+    mean_reward: FloatArray
+    decisions: IntArray
+
+    def of(self, k: int) -> Memory:
+        """Agent k's part; writing to it writes here."""
+        parts = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            whole = isinstance(value, dict)
+            parts[field.name] = {n: a[k] for n, a in value.items()} if whole else value[k]
+        return Memory(**parts)
+
+    def forget(self) -> None:
+        """Make all that doesn't outlive an episode 0."""
+        for arrays in (self.eligibility, self.trace, self.post_trace, self.last):
+            for array in arrays.values():  # type: ignore[attr-defined]
+                array[...] = 0
+        self.value_trace[...] = 0.0
+
+    def state(self) -> dict[str, npt.NDArray[np.float64]]:
+        """Copies of what one agent keeps from episode to episode."""
+        weights = {f"weights.{name}": w.copy() for name, w in self.weights.items()}
+        norms = {f"norm.{name}": n[0].copy() for name, n in self.norm.items() if not np.isnan(n[0])}
+        return {
+            **{f"learner.{key}": value for key, value in {**weights, **norms}.items()},
+            "learner.signs": self.signs.copy(),
+            "critic": self.value.copy(),
+            "mean_reward": self.mean_reward[0].copy(),
+            "decisions": self.decisions[0].copy(),
+        }
+
+    def restore(self, state: dict[str, npt.NDArray[np.float64]]) -> None:
+        """Go on from one agent's `state`. Raises KeyError or ValueError if it doesn't fit."""
+        for name, w in self.weights.items():
+            w[...] = _fitting(name, state[f"learner.weights.{name}"], w)
+        for name, norm in self.norm.items():
+            norm[0] = state.get(f"learner.norm.{name}", np.nan)
+        self.signs[...] = _fitting("signs", state["learner.signs"], self.signs)
+        self.value[...] = _fitting("critic", state["critic"], self.value)
+        self.mean_reward[0] = state["mean_reward"]
+        self.decisions[0] = int(state["decisions"])
+        self.forget()
+
+
+def _fitting(name: str, given: Array, mine: Array) -> Array:
+    if given.shape != mine.shape:
+        raise ValueError(say(name, "another shape", got=given.shape, limit=mine.shape))
+    return given
+
+
+def memory_for(
+    network: Network, weights: dict[str, FloatArray], n_features: int, carries: bool
+) -> Memory:
+    """The memory of agents that have learned nothing.
+
+    weights: in force in each projection, ``(N, *shape)``. carries: whether spikes outlive a window.
+    """
+    n = len(next(iter(weights.values())))
+    plastic = {p.name: p for p in network.projections if p.plasticity is not None}
+    posts = {p.post: network.node(p.post).size for p in plastic.values()}
+    depths = {node.name: 0 for node in network.nodes}
+    for name, p in plastic.items():
+        depths[p.pre] = max(depths[p.pre], network.delay_steps(name)) if carries else 0
+    learning = {name: weights[name].copy() for name in plastic}
+    return Memory(
+        weights=learning,
+        in_force={name: w.copy() for name, w in learning.items()},
+        eligibility={name: np.zeros(w.shape) for name, w in learning.items()},
+        trace={name: np.zeros((n, network.node(p.pre).size)) for name, p in plastic.items()},
+        norm={name: np.full((n, 1), np.nan) for name in posts},
+        post_trace={name: np.zeros((n, size)) for name, size in posts.items()},
+        last={
+            node.name: np.zeros((n, depths[node.name], node.size), dtype=bool)
+            for node in network.nodes
+        },
+        signs=_feedback_signs(network, learning, n),
+        x=np.zeros((n, n_features)),
+        value=np.zeros((n, n_features)),
+        value_trace=np.zeros((n, n_features)),
+        mean_reward=np.zeros((n, 1)),
+        decisions=np.zeros((n, 1), dtype=np.int64),
+    )
+
+
+def _feedback_signs(network: Network, weights: dict[str, FloatArray], n: int) -> FloatArray:
+    for name, w in weights.items():
+        p = network.projection(name)
+        if (p.pre, p.post) == ("hidden", "output") and w[0].size == network.node("hidden").size:
+            return np.where(w.reshape(n, -1) < 0, -1.0, 1.0)
+    return np.ones((n, 0))

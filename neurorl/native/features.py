@@ -1,0 +1,80 @@
+"""Feature maps as the parts that ``src/features.h`` computes."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from neurorl import features as maps
+from neurorl.native.structures import Features, Part, pointer
+
+__all__ = ["Map"]
+
+GIVEN, ONE_HOT, TABLE, GAUSSIAN, TILES, FOURIER = range(6)
+
+
+class Map:
+    """The structure of a feature map, and the arrays that it points to."""
+
+    def __init__(self, features: maps.Features) -> None:
+        pieces = features.parts if type(features) is maps.Concat else (features,)
+        flat = [leaf for piece in pieces for leaf in _leaves(piece)]
+        self._kept: list[Any] = []
+        self._parts = (Part * len(flat))(*(self._part(leaf) for leaf in flat))
+        self.structure = Features(
+            n_parts=len(flat),
+            n_inputs=features.n_inputs,
+            size=features.size,
+            parts=ctypes.addressof(self._parts),
+        )
+
+    def _part(self, features: maps.Features) -> Part:
+        describe = _KINDS.get(type(features))
+        values = describe(features) if describe else {"kind": GIVEN}
+        if isinstance(features, maps.Ranged):
+            values |= {"low": features.low, "gain": features.gain, "squashed": features.squashed}
+        for name, value in values.items():
+            if isinstance(value, np.ndarray):
+                value = np.ascontiguousarray(value)
+                self._kept.append(value)
+                values[name] = pointer(value)
+        return Part(d=features.n_inputs, size=features.size, **values)
+
+
+def _leaves(features: maps.Features) -> list[maps.Features]:
+    if type(features) is maps.Concat:
+        return [leaf for part in features.parts for leaf in _leaves(part)]
+    return [features]
+
+
+def _one_hot(f: maps.OneHot) -> dict[str, Any]:
+    return {"kind": ONE_HOT, "a": f.start, "b": f.n_states}
+
+
+def _place_cells(f: maps.PlaceCells) -> dict[str, Any]:
+    return {"kind": TABLE, "a": f.start, "b": f.n_states, "table": f.table}
+
+
+def _gaussian(f: maps.GaussianCells) -> dict[str, Any]:
+    return {"kind": GAUSSIAN, "a": f.cells, "width": f.width, "floor": f.floor}
+
+
+def _tiles(f: maps.Tiles) -> dict[str, Any]:
+    whole = f.strides.astype(np.int64)
+    return {"kind": TILES, "a": f.tilings, "b": f.bins, "table": f.offsets, "whole": whole}
+
+
+def _fourier(f: maps.Fourier) -> dict[str, Any]:
+    return {"kind": FOURIER, "table": f.c.T}
+
+
+_KINDS: dict[type, Callable[[Any], dict[str, Any]]] = {
+    maps.OneHot: _one_hot,
+    maps.PlaceCells: _place_cells,
+    maps.GaussianCells: _gaussian,
+    maps.Tiles: _tiles,
+    maps.Fourier: _fourier,
+}

@@ -1,0 +1,193 @@
+"""`NativeLoop`: the learning loop in C, the same as `neurorl.loop.NumpyLoop` in every bit."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.backends.base import Backend
+from neurorl.config import MODULATORS, AgentConfig
+from neurorl.encoder import ENCODERS
+from neurorl.errors import ArgumentError, say
+from neurorl.factors import NEEDS_PROBABILITY
+from neurorl.learner import NORM_RATE, Layer, Plastic, layers
+from neurorl.loop import Loop
+from neurorl.native import structures as c
+from neurorl.native.build import library
+from neurorl.native.features import Map
+from neurorl.policy import POLICIES
+
+__all__ = ["NativeLoop"]
+
+_RULES = ("spikes-only", "centred-feedback", "reward-stdp")
+_ROLES = {"output": 0, "hidden": 1}
+
+
+class NativeLoop(Loop):
+    """One call for the input spikes, one for the actions, one for learning, for all replicas.
+
+    Weights go straight into the simulator's memory where a backend lends it
+    (`neurorl.backends.base.Backend.transmitted`), else through `Backend.set_weights`.
+    """
+
+    def __init__(
+        self, config: AgentConfig, backend: Backend, n_actions: int, greedy: bool = False
+    ) -> None:
+        super().__init__(config, backend, n_actions, greedy)
+        self._kept: list[Any] = []  # arrays that C has pointers to
+        self._lent = {name: self._borrow(name) for name in self.memory.weights}
+        self._told = [name for name, lent in self._lent.items() if lent is None]
+        self._agent = self._make_agent()
+        found = library()
+        self._address = ctypes.c_void_p(ctypes.addressof(self._agent))
+        self._c_begin, self._c_encode = found.neurorl_begin, found.neurorl_encode
+        self._c_choose, self._c_learn = found.neurorl_choose, found.neurorl_learn
+
+    def learn(self) -> None:
+        self._check(self._c_learn(self._address))
+        for name in self._told:
+            self._write(name)
+
+    def _begin(self, k: int) -> None:
+        self._check(self._c_begin(self._address, ctypes.c_int64(k)))
+
+    def _encode(self) -> None:
+        self._check(self._c_encode(self._address))
+
+    def _choose(self) -> None:
+        self._c_choose(self._address)
+
+    def _check(self, replica: int) -> None:
+        if replica >= 0:
+            seen = self._cells_flat[replica].tolist()
+            what = "no cell or feature knows this state"
+            raise ArgumentError(say("observation", what, got=seen[:4]))
+
+    def _borrow(self, name: str) -> npt.NDArray[np.float64] | None:
+        if self.backend.network.projection(name).mask is not None:
+            return None
+        return self.backend.transmitted(name)
+
+    def _keep(self, array: npt.NDArray[Any], dtype: type = np.float64) -> int | None:
+        """The address of an array that is kept as long as this loop."""
+        assert array.dtype == np.dtype(dtype)
+        self._kept.append(array)
+        return c.pointer(array)
+
+    def _make_agent(self) -> c.Agent:
+        config, memory, network = self.config, self.memory, self.backend.network
+        made = layers(network, config)
+        self._cells, self._features = Map(config.cells), Map(config.features)
+        self._nodes = (c.Node * len(network.nodes))(*(self._node(n.name) for n in network.nodes))
+        self._layers = (c.Layer * len(made))(*(self._layer(layer) for layer in made))
+        seeds = np.array(self.backend.seeds, dtype=np.int64)
+        hidden = memory.signs.shape[1]
+        limit = np.inf if config.modulator_limit is None else config.modulator_limit
+        return c.Agent(
+            n_replicas=self.n,
+            window=config.window,
+            n_actions=self.n_actions,
+            n_output=network.node("output").size,
+            first_vote=self.first_vote,
+            n_hidden=hidden,
+            rule=_RULES.index(config.rule),
+            encoder=ENCODERS.index(config.encoder),
+            policy=POLICIES.index(self.policy),
+            modulator=MODULATORS.index(config.modulator),
+            carries=config.carries,
+            normalises=config.normalises,
+            peak=config.peak,
+            beta=config.beta,
+            keep=config.keep(network.dt),
+            alpha_critic=config.alpha_critic,
+            critic_decay=config.gamma * config.lambda_critic,
+            modulator_limit=limit,
+            depression=config.depression,
+            norm_rate=NORM_RATE,
+            powers=self._keep(config.powers(network.dt)),
+            cells=self._cells.structure,
+            features=self._features.structure,
+            cells_input=self._keep(self._cells_flat),
+            features_input=self._keep(self._features_flat),
+            input=self._keep(self.window.inputs["input"], np.bool_),
+            output=self._keep(self.window.rasters["output"], np.bool_),
+            seeds=self._keep(seeds, np.int64),
+            decisions=self._keep(memory.decisions, np.int64),
+            actions=self._keep(self.actions, np.int64),
+            probabilities=self._keep(self.probabilities),
+            reward=self._keep(self.reward),
+            discount=self._keep(self.discount),
+            rate=self._keep(self.rate),
+            active=self._keep(self.active, np.bool_),
+            x=self._keep(memory.x),
+            value=self._keep(memory.value),
+            value_trace=self._keep(memory.value_trace),
+            mean_reward=self._keep(memory.mean_reward),
+            signs=self._keep(memory.signs),
+            n_nodes=len(self._nodes),
+            n_layers=len(self._layers),
+            nodes=ctypes.addressof(self._nodes),
+            layers=ctypes.addressof(self._layers),
+        )
+
+    def _node(self, name: str) -> c.Node:
+        rasters = {**self.window.inputs, **self.window.rasters}
+        last = self.memory.last[name]
+        return c.Node(
+            size=self.backend.network.node(name).size,
+            depth=last.shape[1],
+            raster=self._keep(rasters[name], np.bool_),
+            last=self._keep(last, np.bool_),
+        )
+
+    def _layer(self, layer: Layer) -> c.Layer:
+        into = (c.Projection * len(layer.into))(*(self._projection(p, layer) for p in layer.into))
+        self._kept.append(into)
+        d = layer.dynamics
+        return c.Layer(
+            node=self.backend.network.index(layer.name),
+            role=_ROLES.get(layer.name, 2),
+            first=layer.first,
+            n_projections=len(into),
+            projections=ctypes.addressof(into),
+            alpha=layer.alpha,
+            post_decay=layer.post_decay,
+            norm=self._keep(self.memory.norm[layer.name]),
+            post_trace=self._keep(self.memory.post_trace[layer.name]),
+            current_decay=self._keep(d.current_decay),
+            membrane_decay=self._keep(d.membrane_decay),
+            threshold=self._keep(d.threshold),
+            bias=self._keep(d.bias),
+            noise_width=self._keep(d.noise_width),
+            refractory_steps=self._keep(d.refractory_steps, np.int64),
+        )
+
+    def _projection(self, p: Plastic, layer: Layer) -> c.Projection:
+        memory, network = self.memory, self.backend.network
+        rounding = self.backend.arithmetic.rounding(p.name)
+        lent = self._lent[p.name]
+        shape = self._shapes[p.name]
+        needs_in_force = self.config.rule in NEEDS_PROBABILITY
+        return c.Projection(
+            pre=network.index(p.pre),
+            n_pre=shape[-2],
+            n_post=shape[-1],
+            blocks=p.blocks,
+            delay=p.delay,
+            is_signed=p.signed,
+            decay=p.trace_decay,
+            low=p.low,
+            high=p.high,
+            inverse=rounding.inverse,
+            limit=rounding.limit,
+            unit=rounding.unit,
+            transmitted_unit=rounding.transmitted_unit,
+            weights=self._keep(memory.weights[p.name]),
+            eligibility=self._keep(memory.eligibility[p.name]),
+            trace=self._keep(memory.trace[p.name]),
+            in_force=self._keep(memory.in_force[p.name]) if needs_in_force else None,
+            transmitted=None if lent is None else self._keep(lent),
+        )

@@ -1,0 +1,75 @@
+// What the learning loop of one network works on; neurorl/native/structures.py mirrors it.
+// Arrays of replicas have the replica as their first index, rasters (step, replica, neuron).
+#ifndef NEURORL_AGENT_H
+#define NEURORL_AGENT_H
+#include <stdint.h>
+
+namespace neurorl {
+
+enum Kind { GIVEN, ONE_HOT, TABLE, GAUSSIAN, TILES, FOURIER };
+enum Rule { SPIKES_ONLY, CENTRED_FEEDBACK, REWARD_STDP };
+enum Encoder { QUIET, BERNOULLI };
+enum Policy { SOFTMAX, GREEDY };
+enum Modulator { TD_ERROR, REWARD };
+enum Role { OUTPUT, HIDDEN, OTHER };
+
+// One map of a part of an observation, see neurorl/features.py for the meaning of each kind.
+struct Part {
+    int64_t kind, d, size, a, b;
+    double width, floor;
+    const double *low, *gain, *table;
+    const int64_t *whole;
+    const uint8_t *squashed;
+};
+
+struct Features {
+    int64_t n_parts, n_inputs, size;
+    const Part *parts;
+};
+
+struct Node {
+    int64_t size, depth;
+    const uint8_t *raster;
+    uint8_t *last;  // (replica, depth, neuron): the last spikes of the window before
+};
+
+struct Projection {
+    int64_t pre, n_pre, n_post, blocks, delay, is_signed;
+    double decay, low, high, inverse, limit, unit, transmitted_unit;
+    double *weights, *eligibility, *trace, *in_force, *transmitted;
+};
+
+// A population with plastic projections.
+struct Layer {
+    int64_t node, role, first, n_projections;
+    const Projection *projections;
+    double alpha, post_decay;
+    double *norm, *post_trace;
+    const double *current_decay, *membrane_decay, *threshold, *bias, *noise_width;
+    const int64_t *refractory_steps;
+};
+
+struct Agent {
+    int64_t n_replicas, window, n_actions, n_output, first_vote, n_hidden;
+    int64_t rule, encoder, policy, modulator, carries, normalises;
+    double peak, beta, keep, alpha_critic, critic_decay, modulator_limit, depression, norm_rate;
+    const double *powers;  // decay of the eligibility from each step to the window's end
+    Features cells, features;
+    const double *cells_input, *features_input;
+    uint8_t *input;
+    const uint8_t *output;
+    const int64_t *seeds;
+    int64_t *decisions, *actions;
+    double *probabilities;
+    const double *reward, *discount, *rate;
+    const uint8_t *active;
+    double *x, *value, *value_trace, *mean_reward;
+    const double *signs;
+    int64_t n_nodes, n_layers;
+    const Node *nodes;
+    const Layer *layers;
+};
+
+}  // namespace neurorl
+
+#endif

@@ -1,0 +1,96 @@
+// From observations to input spikes, and from output spikes to actions: neurorl/encoder.py and
+// neurorl/policy.py in C.
+#ifndef NEURORL_DECISION_H
+#define NEURORL_DECISION_H
+#include <vector>
+#include "agent.h"
+#include "elementary.h"
+#include "features.h"
+#include "philox.h"
+
+namespace neurorl {
+
+const int64_t STREAM_ACTION = 0x80000000, STREAM_ENCODER = 0x80000001;
+
+inline double to_unit(uint32_t word) { return ((double)word + 0.5) * 0x1p-32; }
+
+// raster rows lie *stride* apart.
+inline void quiet_spikes(
+    const double *activation, int64_t n, int64_t seed, int64_t decision, int64_t window,
+    uint8_t *raster, int64_t stride, double *phase, double *level)
+{
+    for (int64_t i = 0; i < n; i++)
+        phase[i] = to_unit(neurorl_word(i, decision, STREAM_ENCODER, seed));
+    for (int64_t i = 0; i < n; i++) level[i] = 0.0;
+    for (int64_t t = 0; t < window; t++) {
+        uint8_t *row = raster + t * stride;
+        const double steps = (double)(t + 1);
+#pragma GCC ivdep
+        for (int64_t i = 0; i < n; i++) {
+            const double next = __builtin_floor(phase[i] + steps * activation[i]);
+            row[i] = next > level[i];
+            level[i] = next;
+        }
+    }
+}
+
+inline void bernoulli_spikes(
+    const double *activation, int64_t n, int64_t seed, int64_t decision, int64_t window,
+    uint8_t *raster, int64_t stride)
+{
+    for (int64_t t = 0; t < window; t++) {
+        uint8_t *row = raster + t * stride;
+        const int64_t step = decision * window + t;
+#pragma GCC ivdep
+        for (int64_t i = 0; i < n; i++)
+            row[i] = to_unit(neurorl_word(i, step, STREAM_ENCODER, seed)) < activation[i];
+    }
+}
+
+inline bool encode(const Agent &agent, int64_t k)
+{
+    static thread_local std::vector<double> buffer;
+    const int64_t n = agent.cells.size;
+    buffer.resize(3 * n);
+    double *x = buffer.data();
+    if (!features(agent.cells, agent.cells_input + k * agent.cells.n_inputs, x)) return false;
+    for (int64_t i = 0; i < n; i++) x[i] *= agent.peak;
+    uint8_t *raster = agent.input + k * n;
+    const int64_t stride = agent.n_replicas * n, decision = agent.decisions[k];
+    if (agent.encoder == QUIET)
+        quiet_spikes(
+            x, n, agent.seeds[k], decision, agent.window, raster, stride, x + n, x + 2 * n);
+    else
+        bernoulli_spikes(x, n, agent.seeds[k], decision, agent.window, raster, stride);
+    return true;
+}
+
+// Votes -> policy -> action; probabilities: (n_actions,).
+inline int64_t choose(const Agent &agent, int64_t k, double *probabilities)
+{
+    const int64_t n = agent.n_actions;
+    for (int64_t m = 0; m < n; m++) probabilities[m] = 0.0;
+    for (int64_t t = agent.first_vote; t < agent.window; t++) {
+        const uint8_t *row = agent.output + (t * agent.n_replicas + k) * agent.n_output;
+        for (int64_t j = 0; j < agent.n_output; j += n)
+            for (int64_t m = 0; m < n; m++) probabilities[m] += row[j + m];
+    }
+    double most = probabilities[0], total = 0.0;
+    for (int64_t m = 1; m < n; m++)
+        most = probabilities[m] > most ? probabilities[m] : most;
+    for (int64_t m = 0; m < n; m++) {
+        probabilities[m] = agent.policy == GREEDY ? (double)(probabilities[m] == most)
+                                                  : exp(agent.beta * (probabilities[m] - most));
+        total += probabilities[m];
+    }
+    for (int64_t m = 0; m < n; m++) probabilities[m] /= total;
+    const double u = to_unit(neurorl_word(0, agent.decisions[k], STREAM_ACTION, agent.seeds[k]));
+    double below = probabilities[0];
+    int64_t action = 0;
+    while (action < n - 1 && below < u) below += probabilities[++action];
+    return action;
+}
+
+}  // namespace neurorl
+
+#endif

@@ -1,0 +1,57 @@
+// neurorl/elementary.py in C: the same operations in the same order, so the same bits.
+// Compiled without contraction into fused multiply-adds and without reassociation.
+#ifndef NEURORL_ELEMENTARY_H
+#define NEURORL_ELEMENTARY_H
+#include <stdint.h>
+#include <string.h>
+
+namespace neurorl {
+
+// The coefficients come from Python, once, so that both have the same bits.
+struct Terms {
+    double exp[14], cos[13];
+    double log2_e, ln2_high, ln2_low;
+};
+extern Terms terms;
+
+inline double exp(double x)
+{
+    x = x > -700.0 ? x : -700.0;
+    x = x < 700.0 ? x : 700.0;
+    const double k = __builtin_rint(x * terms.log2_e);
+    const double r = (x - k * terms.ln2_high) - k * terms.ln2_low;
+    double value = terms.exp[13];
+    for (int n = 12; n >= 0; n--) value = value * r + terms.exp[n];
+    const int64_t bits = ((int64_t)k + 1023) << 52;
+    double power;
+    memcpy(&power, &bits, sizeof power);
+    return value * power;
+}
+
+inline double cospi(double y)
+{
+    const double whole = __builtin_rint(y);
+    const double r = y - whole, z = r * r;
+    const double odd = whole - 2.0 * __builtin_floor(0.5 * whole);
+    double value = terms.cos[12];
+    for (int m = 11; m >= 0; m--) value = value * z + terms.cos[m];
+    return value * (1.0 - 2.0 * odd);
+}
+
+inline double dot(const double *a, const double *b, int64_t n)
+{
+    double lane[8] = {0};
+    int64_t i = 0;
+    for (; i + 8 <= n; i += 8)
+        for (int l = 0; l < 8; l++) lane[l] += a[i + l] * b[i + l];
+    for (int l = 0; i + l < n; l++) lane[l] += a[i + l] * b[i + l];
+    double sum = lane[0];
+    for (int l = 1; l < 8; l++) sum += lane[l];
+    return sum;
+}
+
+inline double on_grid(double x) { return __builtin_rint(x * 0x1p20) * 0x1p-20; }
+
+}  // namespace neurorl
+
+#endif

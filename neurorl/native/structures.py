@@ -1,0 +1,103 @@
+"""The structures of ``src/agent.h`` for ctypes, field by field."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Agent", "Features", "Layer", "Node", "Part", "Projection", "Terms", "pointer"]
+
+_INT, _NUMBER, _POINTER = ctypes.c_int64, ctypes.c_double, ctypes.c_void_p
+Fields = list[tuple[str, Any]]
+
+
+def _fields(**groups: str) -> Fields:
+    """Fields in order: ``int_1="a b", number_1="c"`` -> a, b integers, c a number."""
+    kinds = {"int": _INT, "number": _NUMBER, "pointer": _POINTER}
+    return [
+        (name, kinds[group.split("_")[0]])
+        for group, names in groups.items()
+        for name in names.split()
+    ]
+
+
+class Terms(ctypes.Structure):
+    """Coefficients of `neurorl.elementary`."""
+
+    _fields_: ClassVar[Fields] = [
+        ("exp", _NUMBER * 14),
+        ("cos", _NUMBER * 13),
+        *_fields(number_="log2_e ln2_high ln2_low"),
+    ]
+
+
+class Part(ctypes.Structure):
+    _fields_: ClassVar[Fields] = _fields(
+        int_1="kind d size a b",
+        number_2="width floor",
+        pointer_3="low gain table whole squashed",
+    )
+
+
+class Features(ctypes.Structure):
+    _fields_: ClassVar[Fields] = _fields(int_1="n_parts n_inputs size", pointer_2="parts")
+
+
+class Node(ctypes.Structure):
+    _fields_: ClassVar[Fields] = _fields(int_1="size depth", pointer_2="raster last")
+
+
+class Projection(ctypes.Structure):
+    _fields_: ClassVar[Fields] = _fields(
+        int_1="pre n_pre n_post blocks delay is_signed",
+        number_2="decay low high inverse limit unit transmitted_unit",
+        pointer_3="weights eligibility trace in_force transmitted",
+    )
+
+
+class Layer(ctypes.Structure):
+    _fields_: ClassVar[Fields] = _fields(
+        int_1="node role first n_projections",
+        pointer_2="projections",
+        number_3="alpha post_decay",
+        pointer_4="norm post_trace",
+        pointer_5="current_decay membrane_decay threshold bias noise_width refractory_steps",
+    )
+
+
+class Agent(ctypes.Structure):
+    _fields_: ClassVar[Fields] = [
+        *_fields(
+            int_1="n_replicas window n_actions n_output first_vote n_hidden",
+            int_2="rule encoder policy modulator carries normalises",
+            number_3="peak beta keep alpha_critic critic_decay modulator_limit depression norm_rate",
+            pointer_4="powers",
+        ),
+        ("cells", Features),
+        ("features", Features),
+        *_fields(
+            pointer_1="cells_input features_input input output seeds decisions actions",
+            pointer_2="probabilities reward discount rate active",
+            pointer_3="x value value_trace mean_reward signs",
+            int_4="n_nodes n_layers",
+            pointer_5="nodes layers",
+        ),
+    ]
+
+
+def pointer(array: npt.NDArray[Any] | None) -> int | None:
+    """Where an array's memory is; the array must outlive the use of it."""
+    if array is None or array.size == 0:
+        return None
+    if not array.flags.c_contiguous:
+        raise AssertionError("C reads arrays in C order")
+    return int(array.__array_interface__["data"][0])
+
+
+def check_dtype(array: npt.NDArray[Any], dtype: type) -> npt.NDArray[Any]:
+    """*array*, which must be of this dtype already: a copy would not be written back."""
+    assert array.dtype == np.dtype(dtype)
+    return array

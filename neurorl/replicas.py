@@ -1,0 +1,210 @@
+"""Agents of one kind that learn side by side in one compiled network."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.backend import load as load_backend
+from neurorl.config import AgentConfig
+from neurorl.described import FloatArray
+from neurorl.envgroup import EnvGroup
+from neurorl.errors import ArgumentError, RunError, say
+from neurorl.loop import make_loop
+from neurorl.random import derive
+
+__all__ = ["Episode", "Replicas", "describe"]
+
+_RESET = 1  # purpose of derived seeds
+State = dict[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Episode:
+    """What one episode came to; env_steps counts from the start of training, wall_s its seconds."""
+
+    episode: int
+    ret: float
+    length: int
+    env_steps: int
+    discounted: float
+    wall_s: float
+
+
+class Replicas:
+    """N agents with one configuration, each with its own weights, seed and environment.
+
+    They decide and learn in the same calls, and never hear of each other: agent k plays the same
+    episodes, bit for bit, as one alone with its seed.
+
+    envs: as many as *seeds*. backend, arithmetic, loop, options: as in `SpikingActorCritic`.
+    """
+
+    def __init__(
+        self,
+        envs: EnvGroup,
+        config: AgentConfig,
+        n_actions: int,
+        seeds: Sequence[int],
+        *,
+        backend: str,
+        arithmetic: str | None = None,
+        loop: str | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> None:
+        if envs.n != len(seeds):
+            raise ArgumentError(
+                say("replicas", "as many environments as seeds are needed", envs.n, len(seeds))
+            )
+        self.envs = envs
+        self.config = config
+        self.backend_name = backend
+        self.seeds = tuple(seeds)
+        self.network = config.network(n_actions)
+        self.backend = load_backend(
+            backend,
+            self.network,
+            seed=self.seeds if len(seeds) > 1 else seeds[0],
+            arithmetic=arithmetic,
+            **(options or {}),
+        )
+        self.loop = make_loop(config, self.backend, n_actions, loop=loop)
+        self.episodes: list[list[Episode]] = [[] for _ in seeds]
+
+    def env_steps(self, k: int) -> int:
+        """Environment steps that agent k has learned from."""
+        return self.episodes[k][-1].env_steps if self.episodes[k] else 0
+
+    def learn(
+        self, total_episodes: int, callback: Callable[[int, Episode], None] | None = None
+    ) -> None:
+        """Train until each agent has played *total_episodes* in all.
+
+        callback: called with the agent's number after each of its episodes.
+        """
+        playing = [k for k, done in enumerate(self.episodes) if len(done) < total_episodes]
+        self.loop.active[:] = False
+        scores = {k: self._begin(k) for k in playing}
+        while playing:
+            self.step(playing, scores)
+            over = [k for k in playing if scores[k].over]
+            for k in over:
+                self.episodes[k].append(scores[k].episode(self.env_steps(k)))
+                if callback is not None:
+                    callback(k, self.episodes[k][-1])
+                if len(self.episodes[k]) < total_episodes:
+                    scores[k] = self._begin(k)
+                else:
+                    self.loop.active[k] = False
+            if over:
+                playing = [k for k in playing if self.loop.active[k]]
+
+    def step(self, playing: Sequence[int], scores: dict[int, _Score]) -> None:
+        """One environment step of every agent that plays."""
+        loop, scale, gamma = self.loop, self.config.reward_scale, self.config.gamma
+        reward_of, discount_of, see = loop.reward, loop.discount, loop.see
+        for k, observation, reward, terminated, truncated in self.envs.step(loop.decide(), playing):
+            see(k, observation)
+            reward_of[k] = scale * reward
+            discount_of[k] = 0.0 if terminated else gamma
+            score = scores[k]
+            score.total += reward
+            score.discounted += score.factor * reward
+            score.factor *= gamma
+            score.length += 1
+            score.over = terminated or truncated
+        loop.learn()
+
+    def state(self, k: int) -> State:
+        """What agent k has learned, as arrays, between two of its episodes."""
+        played = self.episodes[k]
+        columns = {
+            "return": [e.ret for e in played],
+            "length": [e.length for e in played],
+            "env_steps": [e.env_steps for e in played],
+            "discounted": [e.discounted for e in played],
+            "wall_s": [e.wall_s for e in played],
+        }
+        return {
+            **{f"backend.{key}": value for key, value in self.backend.state(k).items()},
+            **self.loop.memory.of(k).state(),
+            **{f"episodes.{key}": np.array(value, dtype=float) for key, value in columns.items()},
+        }
+
+    def restore(self, k: int, state: State, moved: bool = False) -> None:
+        """Agent k goes on from `state`; *moved* if it is of another backend or arithmetic.
+
+        Raises RunError if it doesn't fit.
+        """
+        try:
+            if not moved:
+                self.backend.restore(_under(state, "backend."), k)
+            self.loop.memory.of(k).restore(state)
+            self.loop.write(k)
+            rows = _under(state, "episodes.")
+            names = ("return", "length", "env_steps", "discounted", "wall_s")
+            self.episodes[k] = [
+                Episode(n, float(ret), int(length), int(steps), float(discounted), float(wall))
+                for n, (ret, length, steps, discounted, wall) in enumerate(
+                    zip(*(rows[name] for name in names), strict=True)
+                )
+            ]
+        except (KeyError, ValueError) as exc:
+            raise RunError(say("checkpoint", "doesn't fit this agent", got=exc)) from exc
+
+    def weights(self, k: int) -> dict[str, FloatArray]:
+        """Agent k's float weights."""
+        return self.loop.memory.of(k).weights
+
+    def close(self) -> None:
+        """Free the backend and the environments."""
+        self.backend.close()
+        self.envs.close()
+
+    def _begin(self, k: int) -> _Score:
+        number = len(self.episodes[k])
+        score = _Score(number, time.perf_counter())
+        self.loop.rate[k] = self.config.rate(number)
+        seed = derive(self.seeds[k], _RESET, number) & 0x7FFFFFFF
+        self.loop.see(k, self.envs.reset(k, seed))
+        self.loop.begin(k)
+        self.loop.active[k] = True
+        return score
+
+
+@dataclass
+class _Score:
+    """What an episode has come to so far."""
+
+    number: int
+    started: float
+    total: float = 0.0
+    discounted: float = 0.0
+    factor: float = 1.0
+    length: int = 0
+    over: bool = False
+
+    def episode(self, steps_before: int) -> Episode:
+        wall = time.perf_counter() - self.started
+        steps = steps_before + self.length
+        return Episode(self.number, self.total, self.length, steps, self.discounted, wall)
+
+
+def describe(env_id: str, replicas: Replicas, k: int) -> dict[str, Any]:
+    """What agent k is, as plain data, to stand in its checkpoints."""
+    return {
+        "env": env_id,
+        "backend": replicas.backend_name,
+        "arithmetic": replicas.backend.arithmetic_name,
+        "seed": replicas.seeds[k],
+        "config": replicas.config.to_dict(),
+    }
+
+
+def _under(state: State, prefix: str) -> State:
+    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}

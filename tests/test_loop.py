@@ -1,0 +1,197 @@
+"""The loop in C against the loop in NumPy: everything an agent knows, bit for bit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+from neurorl import Network, Plasticity, Population, Projection, SpikingActorCritic, Uniform
+from neurorl.config import AgentConfig
+from neurorl.description import Source
+from neurorl.errors import ArgumentError, UnknownNameError
+from neurorl.features import Concat, Features, Fourier, GaussianCells, OneHot, Tiles
+from neurorl.models import LIF
+from neurorl.native import toolchain
+from neurorl.native.loop import NativeLoop
+
+if toolchain.problem() is not None:
+    pytest.skip("no C++ compiler", allow_module_level=True)
+
+LOW, HIGH = (-2.4, -3.0, -0.21, -3.0), (2.4, 3.0, 0.21, 3.0)
+CELLS = GaussianCells(LOW, HIGH, cells=6)
+
+
+class Halves(Features):
+    """Features that C has no twin of."""
+
+    @property
+    def size(self) -> int:
+        return 4
+
+    def __call__(self, observation: Any) -> Any:
+        return np.clip(0.5 + 0.5 * np.asarray(observation, dtype=float), 0.0, 1.0)
+
+
+def own_network(masked: bool = False, delay: float | None = None) -> Network:
+    """32 -> 20 -> 4 with a recurrent population that is neither output nor hidden."""
+    plastic = Plasticity(trace_tau=5e-3, low=-0.4, high=0.6)
+    rng = np.random.default_rng(3)
+    mask = rng.random((24, 20)) < 0.7 if masked else None
+    cell = LIF(tau_mem=10e-3, threshold=0.8, noise=0.1, refractory=2e-3)
+    return Network(
+        (
+            Source("input", 24),
+            Population("hidden", 20, cell),
+            Population("pool", 6, cell),
+            Population("output", 4, cell),
+        ),
+        (
+            Projection("a", "input", "hidden", Uniform(0.0, 0.6), mask=mask, plasticity=plastic),
+            Projection("b", "hidden", "output", Uniform(0.0, 0.5), delay=delay, plasticity=plastic),
+            Projection("c", "hidden", "pool", Uniform(-0.1, 0.6), plasticity=plastic),
+            Projection("d", "pool", "output", Uniform(0.0, 0.3), plasticity=plastic),
+            Projection("e", "pool", "hidden", -0.1),
+        ),
+    )
+
+
+def stdp(network: Network, **options: Any) -> AgentConfig:
+    chosen = {
+        "modulator": "reward",
+        "policy": "greedy",
+        "encoder": "bernoulli",
+        "peak": 0.4,
+        "normalises": False,
+        "carries": True,
+        "alpha_output": 1e-3,
+        "alpha_hidden": 1e-3,
+    }
+    return AgentConfig(
+        model="own",
+        neuron=LIF(),
+        rule="reward-stdp",
+        cells=CELLS,
+        features=CELLS,
+        window=10,
+        description=network,
+        **{**chosen, **options},
+    )
+
+
+CASES: dict[str, dict[str, Any]] = {
+    "lif on CartPole": {"env": "CartPole-v1"},
+    "lif on the grid": {"env": "neurorl/GridWorld-v0"},
+    "lif on MountainCar": {"env": "MountainCar-v0", "episodes": 1},
+    "glm on CartPole": {"env": "CartPole-v1", "model": "glm"},
+    "glm on the grid": {"env": "neurorl/GridWorld-v0", "model": "glm"},
+    "glm with hidden units": {"env": "CartPole-v1", "model": "glm", "hidden": 4},
+    "lif without hidden units": {"env": "CartPole-v1", "hidden": 0, "trace_tau": 4e-3},
+    "a tuple": {"env": "Blackjack-v1"},
+    "no limit, a falling rate": {
+        "env": "CartPole-v1",
+        "modulator_limit": None,
+        "rate_end": 0.1,
+        "rate_episodes": 3,
+    },
+    "tiles, Fourier, one-hot": {
+        "env": "CartPole-v1",
+        "cells": Tiles(LOW, HIGH, 3, 2),
+        "features": Fourier(LOW, HIGH, 2, 3),
+    },
+    "features without a twin": {"env": "CartPole-v1", "cells": Halves(), "features": Halves()},
+    "chip arithmetic": {"env": "CartPole-v1", "arithmetic": "loihi"},
+    "glm in chip arithmetic": {
+        "env": "neurorl/GridWorld-v0",
+        "model": "glm",
+        "arithmetic": "loihi",
+    },
+    "brian2": {"env": "CartPole-v1", "backend": "brian2"},
+    "brian2, numpy": {
+        "env": "CartPole-v1",
+        "backend": "brian2",
+        "backend_options": {"engine": "numpy"},
+    },
+    "emulator": {"env": "CartPole-v1", "backend": "loihi"},
+    "reward-stdp": {"env": "CartPole-v1", "config": stdp(own_network())},
+    "reward-stdp, masked, delayed": {
+        "env": "CartPole-v1",
+        "config": stdp(own_network(masked=True, delay=3e-3)),
+    },
+    "reward-stdp with a critic": {
+        "env": "CartPole-v1",
+        "config": stdp(own_network(), modulator="td-error", policy="softmax", encoder="quiet"),
+    },
+    "reward-stdp from silence, normalised": {
+        "env": "CartPole-v1",
+        "config": stdp(own_network(), carries=False, normalises=True),
+    },
+    "reward-stdp in chip arithmetic": {
+        "env": "CartPole-v1",
+        "config": stdp(own_network()),
+        "arithmetic": "loihi",
+    },
+}
+
+
+def learned(loop: str, env: str, episodes: int = 4, **options: Any) -> Any:
+    agent = SpikingActorCritic(env, seed=5, loop=loop, **options)
+    played = [(e.ret, e.length, e.discounted) for e in agent.learn(episodes)]
+    agent.memory.decisions[:] += 0  # views
+    state = agent.state()
+    eligibility = {name: e.copy() for name, e in agent.memory.eligibility.items()}
+    spikes = sum(int(r.sum()) for r in agent._replicas.loop.window.rasters.values())
+    agent.close()
+    return played, {k: v for k, v in state.items() if "wall" not in k}, eligibility, spikes
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_native_and_numpy_agree_in_every_bit(case: str) -> None:
+    native, numpy = learned("native", **CASES[case]), learned("numpy", **CASES[case])
+    assert native[0] == numpy[0]
+    for ours, theirs in ((native[1], numpy[1]), (native[2], numpy[2])):
+        assert ours.keys() == theirs.keys()
+        for key, value in ours.items():
+            assert np.array_equal(value, theirs[key]), key
+    assert native[3] == numpy[3] > 0
+    assert any(e.any() for e in native[2].values())
+
+
+def test_concatenated_features_are_flattened_alike() -> None:
+    """A map of maps sees a Dict's parts in its own order."""
+    space = gym.spaces.Dict(where=gym.spaces.Discrete(3), what=gym.spaces.Box(-1, 1, (2,)))
+    cells = Concat((OneHot(3), GaussianCells([-1, -1], [1, 1], 4)), ("where", "what"))
+    seen = {"where": 2, "what": np.array([0.5, -0.25])}
+    assert space.contains({**seen, "what": seen["what"].astype(np.float32)})
+    flat = cells.flat(seen)
+    assert flat.tolist() == [2.0, 0.5, -0.25]
+    assert np.array_equal(cells.values(flat), cells(seen))
+
+
+class Lost(gym.Env[Any, Any]):
+    """Shows a state that its space doesn't have."""
+
+    observation_space = gym.spaces.Discrete(3)
+    action_space = gym.spaces.Discrete(2)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        return 1, {}
+
+    def step(self, action: Any) -> Any:
+        return 7, 0.0, False, False, {}
+
+
+@pytest.mark.parametrize("loop", ["native", "numpy"])
+def test_a_state_that_no_cell_knows(loop: str) -> None:
+    agent = SpikingActorCritic(Lost(), loop=loop, actors=2, hidden=2)
+    with pytest.raises(ArgumentError, match="state"):
+        agent.learn(1)
+
+
+def test_the_native_loop_is_the_default() -> None:
+    agent = SpikingActorCritic("CartPole-v1", actors=2, hidden=2)
+    assert isinstance(agent._replicas.loop, NativeLoop)
+    with pytest.raises(UnknownNameError, match="native"):
+        SpikingActorCritic("CartPole-v1", loop="nativ")
