@@ -12,13 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.arithmetic import initial_weights, make_arithmetic
+from neurorl.backends.seeds import check_seeds
+from neurorl.backends.window import CopiedWindow, Raster, Window
 from neurorl.described import FloatArray
 from neurorl.description import Network, Population
 from neurorl.errors import ArgumentError, BackendError, UnsupportedError, say, unknown
+from neurorl.replicate import replicate
 
-__all__ = ["Backend", "Capabilities", "Raster", "State"]
+__all__ = ["Backend", "Capabilities", "Raster", "State", "Window"]
 
-Raster = npt.NDArray[np.bool_]
 State = dict[str, npt.NDArray[Any]]
 
 
@@ -43,7 +45,10 @@ class Capabilities:
 class Backend(abc.ABC):
     """One network compiled for one simulator; a context manager, of which several may coexist.
 
-    network: the description. seed: key of every draw (initial weights, escape noise).
+    network: the description. seed: key of every draw (initial weights, escape noise), or a sequence
+    of them, each for a replica of the network with weights, draws and a step counter of its own:
+    replica k gives every bit of a backend with seed k. A raster then has ``n_replicas * size``
+    columns, neuron i of replica k in column ``k * size + i``, and weights an axis of replicas first.
     arithmetic: ``'float'`` or ``'loihi'``; None takes the backend's default.
     record: populations whose rasters `step` returns; None for all.
 
@@ -61,25 +66,31 @@ class Backend(abc.ABC):
         self,
         network: Network,
         *,
-        seed: int = 0,
+        seed: int | Sequence[int] = 0,
         arithmetic: str | None = None,
         record: Sequence[str] | None = None,
     ) -> None:
         self.network = network
-        self.seed = _check_seed(seed)
+        self.seeds = check_seeds(seed)
+        self.n_replicas = len(self.seeds)
+        # The axes that a caller sees in front of a network's own.
+        self._replicas = () if isinstance(seed, (int, np.integer)) else (self.n_replicas,)
         self.arithmetic_name = arithmetic or self.capabilities.arithmetics[0]
         self._closed = False
-        self._sources = {source.name: source.size for source in network.sources}
         self._check_capabilities()
         self.arithmetic = make_arithmetic(self.arithmetic_name, network)
+        # All replicas as one network, which is what a simulator runs.
+        self._whole = replicate(network, self.n_replicas)
+        self._sources = {source.name: source.size for source in self._whole.sources}
         self.record = self._check_record(record)
+        # In the shape of `_whole`; not of a projection that has `transmitted`, which is the truth.
         self._rounded: dict[str, FloatArray] = {}
         self._max_delay = {node.name: 1 for node in network.nodes}
         for p in network.projections:
             steps = network.delay_steps(p.name)
             self._max_delay[p.pre] = max(self._max_delay[p.pre], steps)
-            weights = self.arithmetic.check(p.name, initial_weights(network, p.name, self.seed))
-            self._rounded[p.name] = self.arithmetic.round(p.name, weights)
+            drawn = np.stack([initial_weights(network, p.name, seed) for seed in self.seeds])
+            self._round(p.name, self.arithmetic.check(p.name, drawn, (self.n_replicas,)))
         self._build()
 
     def __enter__(self) -> Self:
@@ -94,14 +105,25 @@ class Backend(abc.ABC):
         self.close()
 
     @property
+    def seed(self) -> int:
+        """The seed of the first replica."""
+        return self.seeds[0]
+
+    @property
     def t(self) -> int:
         """Steps since the start; `reset` does not turn it back, so noise never repeats."""
-        return self._time()
+        return self.time()
+
+    def time(self, replica: int = 0) -> int:
+        """`t` of a replica; `restore` sets it."""
+        self._check_open()
+        return self._time(self._check_replica(replica))
 
     def step(self, inputs: Mapping[str, npt.ArrayLike], n_steps: int) -> dict[str, Raster]:
         """Advance *n_steps* and return the raster ``(n_steps, size)`` of each recorded population.
 
         inputs: raster ``(n_steps, size)`` of booleans for each source; a source left out is silent.
+        With a sequence of seeds ``n_replicas * size`` in place of size.
         Raises ArgumentError for a wrong name, shape or kind.
         """
         self._check_open()
@@ -111,17 +133,34 @@ class Backend(abc.ABC):
             )
         return self._step(self._check_inputs(inputs, n_steps), n_steps)
 
-    def reset(self) -> None:
+    def window(self, n_steps: int) -> Window:
+        """A window of *n_steps* with rasters in a fixed place; `step` may be used beside it."""
+        self._check_open()
+        if isinstance(n_steps, bool) or not isinstance(n_steps, int) or n_steps < 1:
+            raise ArgumentError(
+                say("window", "n_steps must be a whole number", got=n_steps, limit=">= 1")
+            )
+        sizes = {name: self._whole.node(name).size for name in self.record}
+        inputs = {k: np.zeros((n_steps, size), dtype=bool) for k, size in self._sources.items()}
+        rasters = {k: np.zeros((n_steps, size), dtype=bool) for k, size in sizes.items()}
+        return self._window(inputs, rasters, n_steps)
+
+    def reset(self, replicas: Sequence[int] | None = None) -> None:
         """Silence: currents, membranes, refractory times and spikes in flight become 0.
 
-        Weights and the step counter `t` stay.
+        replicas: only of these; None for all. Weights and the step counter `t` stay.
         """
         self._check_open()
-        self._reset()
+        every = range(self.n_replicas)
+        self._reset(every if replicas is None else [self._check_replica(k) for k in replicas])
 
     def weights(self, name: str) -> FloatArray:
-        """A copy of a projection's weights in force, after rounding, in the description's units."""
-        return self._known(name).copy()
+        """A copy of a projection's weights in force, after rounding, in the description's units.
+
+        Shape ``(n_replicas, *shape)`` with a sequence of seeds, else ``shape``.
+        """
+        self._known(name)
+        return self._shown(name, self._in_force(name).copy())
 
     def set_weights(self, name: str, weights: npt.ArrayLike) -> FloatArray:
         """Write a projection's weights; returns those in force (read-only use). See `weights`.
@@ -130,27 +169,36 @@ class Backend(abc.ABC):
         """
         self._check_open()
         self._known(name)
-        value = self.arithmetic.masked(name, self.arithmetic.check(name, weights))
-        rounded = self.arithmetic.round(name, value)
-        self._rounded[name] = rounded
+        self._round(name, self.arithmetic.check(name, weights, self._replicas))
         self._write_weights(name)
-        return rounded
+        return self._shown(name, self._rounded[name])
 
-    def state(self) -> State:
+    def transmitted(self, name: str) -> npt.NDArray[np.float64] | None:
+        """The memory in which the simulator keeps what one spike transmits; None if it has no such.
+
+        Flat, of ``(n_replicas, *shape)`` in C order. It may be written with whole multiples of
+        ``arithmetic.rounding(name).transmitted_unit`` (0 where a mask leaves no synapse); nothing
+        is checked, and `weights` and `state` follow. Valid until the backend is closed.
+        """
+        self._check_open()
+        self._known(name)
+        return self._transmitted_memory(name)
+
+    def state(self, replica: int = 0) -> State:
         """Everything that `restore` needs, as arrays: dynamic variables, spikes in flight, weights.
 
         Keys: ``t``; ``POPULATION.current``, ``.voltage``, ``.refractory`` (dead steps left);
         ``NODE.spikes``, the last steps' spikes, newest last; ``PROJECTION.weights``. The same on
-        every backend of the same arithmetic, so a state moves between them.
+        every backend of the same arithmetic and of any replica, so a state moves between them.
         """
         self._check_open()
-        weights = {f"{k}.weights": w.copy() for k, w in self._rounded.items()}
-        return {"t": np.array(self._time(), dtype=np.int64), **self._dynamic_state(), **weights}
+        k = self._check_replica(replica)
+        weights = {f"{name}.weights": self._stacked(name)[k].copy() for name in self._rounded}
+        return {"t": np.array(self._time(k), dtype=np.int64), **self._dynamic_state(k), **weights}
 
-    def restore(self, state: Mapping[str, npt.ArrayLike]) -> None:
+    def restore(self, state: Mapping[str, npt.ArrayLike], replica: int = 0) -> None:
         """Go on from a state of this network, exactly. Raises ArgumentError if it doesn't fit."""
-        self._check_open()
-        mine = self.state()
+        mine = self.state(replica)
         given = {key: np.asarray(value) for key, value in state.items()}
         if set(given) != set(mine):
             odd = sorted(set(given) ^ set(mine))
@@ -166,12 +214,15 @@ class Backend(abc.ABC):
                     )
                 )
         for name in self._rounded:
-            self.set_weights(name, given[f"{name}.weights"])
-        self._restore_dynamic(given)
+            weights = self._stacked(name).copy()
+            weights[replica] = given[f"{name}.weights"]
+            self.set_weights(name, weights if self._replicas else weights[0])
+        self._restore_dynamic(given, replica)
 
     def source(self) -> str:
         """The network as this simulator runs it, as text for a reader."""
         lines = [f"{self.network.dt:g} s a step, {self.arithmetic_name} arithmetic"]
+        lines += [f"{self.n_replicas} replicas of:"] if self._replicas else []
         for node in self.network.nodes:
             model = f" of {node.neuron}" if isinstance(node, Population) else ""
             lines.append(f"{type(node).__name__} {node.name}: {node.size}{model}")
@@ -218,26 +269,68 @@ class Backend(abc.ABC):
 
     @abc.abstractmethod
     def _build(self) -> None:
-        """Compile `network` with the weights of `_rounded`; at rest, t = 0."""
+        """Compile `_whole` with the weights of `_rounded`; at rest, t = 0."""
 
     @abc.abstractmethod
     def _step(self, inputs: dict[str, Raster], n_steps: int) -> dict[str, Raster]: ...
 
     @abc.abstractmethod
-    def _reset(self) -> None: ...
+    def _reset(self, replicas: Sequence[int]) -> None: ...
 
     @abc.abstractmethod
     def _write_weights(self, name: str) -> None:
         """Put `_rounded[name]` (and the bias it changes, if signed) in force."""
 
     @abc.abstractmethod
-    def _time(self) -> int: ...
+    def _time(self, replica: int) -> int: ...
 
     @abc.abstractmethod
-    def _dynamic_state(self) -> State: ...
+    def _dynamic_state(self, replica: int) -> State: ...
 
     @abc.abstractmethod
-    def _restore_dynamic(self, state: State) -> None: ...
+    def _restore_dynamic(self, state: State, replica: int) -> None: ...
+
+    def _transmitted_memory(self, name: str) -> npt.NDArray[np.float64] | None:
+        """See `transmitted`; None for a signed projection, whose weights change a bias too."""
+        return None
+
+    def _window(
+        self, inputs: dict[str, Raster], rasters: dict[str, Raster], n_steps: int
+    ) -> Window:
+        return CopiedWindow(self, inputs, rasters, n_steps)
+
+    def _columns(self, node: str, replica: int) -> slice:
+        """Where a replica's neurons are among all of a node's."""
+        size = self.network.node(node).size
+        return slice(replica * size, (replica + 1) * size)
+
+    def _in_force(self, name: str) -> FloatArray:
+        """A projection's weights in force, in the shape of `_whole`."""
+        memory = self._transmitted_memory(name)
+        if memory is None:
+            return self._rounded[name]
+        weights = self.arithmetic.rounding(name).in_force(memory)
+        return weights.reshape(self._rounded[name].shape)
+
+    def _round(self, name: str, weights: FloatArray) -> None:
+        """Make *weights*, of one or all replicas, those of `_rounded`."""
+        rounded = self.arithmetic.round(name, self.arithmetic.masked(name, weights))
+        self._rounded[name] = rounded.reshape(self._whole.weight_shape(name))
+
+    def _stacked(self, name: str) -> FloatArray:
+        """A projection's weights in force, shape ``(n_replicas, *shape)``."""
+        return self._in_force(name).reshape(self.n_replicas, *self.network.weight_shape(name))
+
+    def _shown(self, name: str, weights: FloatArray) -> FloatArray:
+        """Weights in the shape that a caller sees."""
+        return weights.reshape(*self._replicas, *self.network.weight_shape(name))
+
+    def _check_replica(self, replica: int) -> int:
+        if not 0 <= replica < self.n_replicas:
+            raise ArgumentError(
+                say("replica", "there is no such", got=replica, limit=f"0 to {self.n_replicas - 1}")
+            )
+        return replica
 
     def _check_open(self) -> None:
         if self._closed:
@@ -282,10 +375,3 @@ class Backend(abc.ABC):
                 rasters[name] = np.zeros((n_steps, size), dtype=bool)
         return rasters
 
-
-def _check_seed(seed: int) -> int:
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
-        raise ArgumentError(
-            say("seed", "must be a whole number", got=repr(seed), limit="0 to 2**63-1")
-        )
-    return int(seed)

@@ -10,6 +10,7 @@ spikes, a loop) can change a bit: simulators agree because there is nothing to d
 from __future__ import annotations
 
 import abc
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
@@ -26,6 +27,7 @@ __all__ = [
     "ArithmeticName",
     "ChipArithmetic",
     "FloatArithmetic",
+    "Rounding",
     "initial_weights",
     "make_arithmetic",
 ]
@@ -36,6 +38,33 @@ GRID_BITS = 32
 _SUM_BITS = 20  # 52 bits of mantissa less GRID_BITS
 
 
+@dataclass(frozen=True)
+class Rounding:
+    """A projection's rounding as numbers, for whoever rounds without a call for each projection.
+
+    ``n = clip(rint(w * inverse), -limit, limit)``; the weight in force is ``n * unit``, and a spike
+    transmits ``n * transmitted_unit``. The latter is a power of two, so n is found again exactly.
+    """
+
+    inverse: float
+    limit: float
+    unit: float
+    transmitted_unit: float
+
+    def round(self, weights: FloatArray) -> FloatArray:
+        """The weights in force; any shape."""
+        rounded = np.multiply(weights, self.inverse)
+        np.rint(rounded, out=rounded)
+        if self.limit != np.inf:
+            np.clip(rounded, -self.limit, self.limit, out=rounded)
+        rounded *= self.unit
+        return rounded
+
+    def in_force(self, transmitted: FloatArray) -> FloatArray:
+        """The weights in force, of which a spike transmits *transmitted*; exact, any shape."""
+        return np.multiply(transmitted, 1.0 / self.transmitted_unit) * self.unit
+
+
 class Arithmetic(abc.ABC):
     """How the weights of one network are rounded, and what a spike then transmits."""
 
@@ -43,8 +72,12 @@ class Arithmetic(abc.ABC):
         self.network = network
 
     @abc.abstractmethod
+    def rounding(self, name: str) -> Rounding:
+        """The numbers by which a projection's weights are rounded."""
+
     def round(self, name: str, weights: FloatArray) -> FloatArray:
         """The weights in force, in the description's units. Same shape."""
+        return self.rounding(name).round(weights)
 
     @abc.abstractmethod
     def transmitted(self, name: str, rounded: FloatArray) -> npt.NDArray[np.generic]:
@@ -61,14 +94,19 @@ class Arithmetic(abc.ABC):
         """The largest weight that this arithmetic takes; one that is beyond a range is clipped."""
         return float(np.finfo(np.float64).max)
 
-    def check(self, name: str, weights: npt.ArrayLike) -> FloatArray:
-        """*weights* as float64; raises ArgumentError for a wrong shape or too large a number."""
+    def check(
+        self, name: str, weights: npt.ArrayLike, replicas: tuple[int, ...] = ()
+    ) -> FloatArray:
+        """*weights* as float64; raises ArgumentError for a wrong shape or too large a number.
+
+        replicas: the axes in front of a network's own, ``(n_replicas,)`` or none.
+        """
         where = f"weights of {name!r}"
         try:
             array = np.asarray(weights, dtype=np.float64)
         except (TypeError, ValueError) as exc:
             raise ArgumentError(say(where, "not an array of numbers")) from exc
-        shape = self.network.weight_shape(name)
+        shape = (*replicas, *self.network.weight_shape(name))
         if array.shape != shape:
             raise ArgumentError(say(where, "wrong shape", got=array.shape, limit=shape))
         largest = float(np.abs(array).max(initial=0.0))
@@ -95,28 +133,37 @@ class FloatArithmetic(Arithmetic):
 
     def __init__(self, network: Network) -> None:
         super().__init__(network)
-        self._grid = {
+        grid = {
             p.name: 2.0**-GRID_BITS * _scale(network.node(p.post), network.dt)
             for p in network.projections
         }
+        self._rounding = {
+            p.name: Rounding(
+                inverse=1.0 / grid[p.name],
+                limit=np.inf,
+                unit=grid[p.name],
+                transmitted_unit=grid[p.name] * (2.0 if p.signed else 1.0),
+            )
+            for p in network.projections
+        }
         fan_in = {
-            p.name: sum(network.node(r.pre).size for r in network.projections if r.post == p.post)
+            p.name: sum(
+                network.node(r.pre).size // r.blocks
+                for r in network.projections
+                if r.post == p.post
+            )
             for p in network.projections
         }
         self._limits = {
-            name: grid * 2.0 ** (GRID_BITS + _SUM_BITS - 1) / fan_in[name]
-            for name, grid in self._grid.items()
+            name: unit * 2.0 ** (GRID_BITS + _SUM_BITS - 1) / fan_in[name]
+            for name, unit in grid.items()
         }
 
     def _limit(self, name: str) -> float:
         return self._limits[name]
 
-    def round(self, name: str, weights: FloatArray) -> FloatArray:
-        grid = self._grid[name]
-        rounded = np.multiply(weights, 1.0 / grid)
-        np.rint(rounded, out=rounded)
-        rounded *= grid
-        return rounded
+    def rounding(self, name: str) -> Rounding:
+        return self._rounding[name]
 
     def transmitted(self, name: str, rounded: FloatArray) -> npt.NDArray[np.generic]:
         return np.multiply(rounded, 2.0) if self.network.projection(name).signed else rounded
@@ -141,10 +188,17 @@ class ChipArithmetic(Arithmetic):
         """The mantissas that the chip stores."""
         return quantiser.weight_integers(self.chip.projections[name], weights)
 
-    def round(self, name: str, weights: FloatArray) -> FloatArray:
+    def rounding(self, name: str) -> Rounding:
         projection = self.chip.projections[name]
-        mantissa = quantiser.weight_integers(projection, weights)
-        return np.multiply(mantissa, projection.unit, dtype=np.float64)
+        return Rounding(
+            inverse=0.5 / projection.unit,
+            limit=quantiser.MANTISSA_MAX / 2,
+            unit=2 * projection.unit,
+            transmitted_unit=2 * 2.0 ** (6 + projection.exponent),
+        )
+
+    def round(self, name: str, weights: FloatArray) -> FloatArray:
+        return super().round(name, weights) + 0.0  # as an integer has no -0
 
     def transmitted(self, name: str, rounded: FloatArray) -> npt.NDArray[np.generic]:
         shift = 2.0 ** (6 + self.chip.projections[name].exponent)

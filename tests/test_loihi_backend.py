@@ -97,7 +97,7 @@ RUN = [name for name, make in FEATURES.items() if not LoihiBackend.problems(make
 def test_bits_are_nengo_loihis(feature: str) -> None:
     network = FEATURES[feature]()
     with LoihiBackend(network) as backend:
-        compiled: Any = backend._engine
+        compiled: Any = backend._engines[0]
         rows = backend.chip_table()
         for row in rows:
             block = compiled._compiled.blocks[row["population"]]
@@ -193,7 +193,7 @@ def test_importing_and_running_it_warns_of_nothing() -> None:
 
 def test_closing_frees_the_emulator() -> None:
     backend = LoihiBackend(FEATURES["escape noise"]())
-    engine = weakref.ref(backend._engine)
+    engine = weakref.ref(backend._engines[0])
     gc.disable()
     try:
         backend.close()
@@ -225,7 +225,7 @@ def test_the_report_shows_the_bias_of_signed_projections() -> None:
     with LoihiBackend(FEATURES["signed units (+-1)"]()) as backend:
         name = "hidden_output"
         backend.set_weights(name, np.full(backend.weights(name).shape, 0.25))
-        state: Any = backend._engine
+        state: Any = backend._engines[0]
         low = state._compartment.bias[state._compiled.slices["output"]].min()
         assert f"bias {low:g}" in backend.source()
         assert "signed (2w is stored)" in backend.source()

@@ -23,7 +23,7 @@ DT = 1e-3
 
 
 def engine(backend: LoihiBackend) -> Any:
-    return backend._engine
+    return backend._engines[0]
 
 
 def per_neuron() -> Network:

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
-from neurorl.backends.base import Backend, Capabilities, Raster, State
+from neurorl.arithmetic import make_arithmetic
+from neurorl.backends.base import Backend, Capabilities, Raster, State, Window
 from neurorl.backends.brian2 import fingerprint
 from neurorl.backends.brian2.compiled import Compiled
-from neurorl.backends.brian2.engines import ENGINES, Engine, check_engine
+from neurorl.backends.brian2.window import CompiledWindow
+from neurorl.backends.brian2.engines import DYNAMIC, ENGINES, Engine, check_engine
 from neurorl.backends.brian2.plan import texts
 from neurorl.description import Network
 from neurorl.errors import BackendUnavailableError, UnsupportedError, say
@@ -19,7 +22,7 @@ __all__ = ["Brian2Backend"]
 
 fingerprint.version()  # without Brian2 no backend, though it is imported only where it is needed
 
-_DYNAMIC = {"current": "u", "voltage": "v", "refractory": "dead"}
+_KEYS = dict(zip(("current", "voltage", "refractory"), DYNAMIC, strict=True))
 
 
 class Brian2Backend(Backend):
@@ -48,7 +51,7 @@ class Brian2Backend(Backend):
         self,
         network: Network,
         *,
-        seed: int = 0,
+        seed: int | Sequence[int] = 0,
         arithmetic: str | None = None,
         record: Sequence[str] | None = None,
         engine: str | None = None,
@@ -68,7 +71,7 @@ class Brian2Backend(Backend):
     def source(self) -> str:
         """The generated model as readable text, in Brian2's own terms."""
         self._check_open()
-        parts = [str(text) for text in texts(self.network, self.arithmetic)]
+        parts = [str(text) for text in texts(self._whole, self._arithmetic, self.n_replicas)]
         head = [
             f"# arithmetic {self.arithmetic_name!r}, dt = {self.network.dt:g} s",
             "# a step: groups, thresholds, synapses, resets",
@@ -77,6 +80,8 @@ class Brian2Backend(Backend):
             head.append(
                 "# compiled: the sums of Synapses are own code, before groups of the next step"
             )
+        if self.n_replicas > 1:
+            head.append(f"# {self.n_replicas} replicas: neuron i of replica k is k*size + i")
         if any("logistic(" in text for text in parts):
             head.append(
                 "# logistic(i, step, stream, seed): a draw of neurorl.random, -10.4 to 10.4"
@@ -90,7 +95,9 @@ class Brian2Backend(Backend):
             del self._engine
 
     def _build(self) -> None:
-        arguments = (self.network, self.arithmetic, self.seed, self.record, self._max_delay)
+        self._arithmetic = make_arithmetic(self.arithmetic_name, self._whole)
+        self._ahead = [0] * self.n_replicas  # steps of each replica less those of the engine
+        arguments = (self._whole, self._arithmetic, self.seeds, self.record, self._max_delay)
         self._engine: Engine
         if self.engine == "compiled":
             self._engine = Compiled(*arguments)
@@ -110,51 +117,78 @@ class Brian2Backend(Backend):
 
     def _write_weights(self, name: str) -> None:
         projection = self.network.projection(name)
-        self._engine.write(name, self.arithmetic.transmitted(name, self._rounded[name]))
+        self._engine.write(name, self._arithmetic.transmitted(name, self._rounded[name]))
         if projection.signed:
             self._write_bias(projection.post)
 
     def _write_bias(self, population: str) -> None:
         bias = self._engine.variables[population]["bias"]
-        bias[:] = self.arithmetic.bias(population, self._rounded)
+        bias[:] = self._arithmetic.bias(population, self._rounded)
+
+    def _transmitted_memory(self, name: str) -> npt.NDArray[np.float64] | None:
+        return None if self.network.projection(name).signed else self._engine.memory(name)
 
     def _step(self, inputs: dict[str, Raster], n_steps: int) -> dict[str, Raster]:
         return self._engine.step(inputs, n_steps)
 
-    def _reset(self) -> None:
-        for variables in self._engine.variables.values():
-            for variable in _DYNAMIC.values():
-                if variable in variables:
-                    variables[variable][:] = 0
-        self._engine.put_in_flight(
-            {
-                node.name: np.zeros((self._max_delay[node.name], node.size), dtype=bool)
-                for node in self.network.nodes
-            }
-        )
+    def _window(
+        self, inputs: dict[str, Raster], rasters: dict[str, Raster], n_steps: int
+    ) -> Window:
+        if isinstance(self._engine, Compiled):
+            return CompiledWindow(self, self._engine, inputs, rasters, n_steps)
+        return super()._window(inputs, rasters, n_steps)
 
-    def _time(self) -> int:
-        self._check_open()
-        return self._engine.t
+    def _reset(self, replicas: Sequence[int]) -> None:
+        if len(set(replicas)) == self.n_replicas:
+            self._engine.reset()
+            return
+        rest = {node.name: self._engine.spikes(node.name) for node in self._whole.nodes}
+        for k in replicas:
+            for name, variables in self._engine.variables.items():
+                for variable in DYNAMIC:
+                    if variable in variables:
+                        variables[variable][self._columns(name, k)] = 0
+            for name, spikes in rest.items():
+                spikes[:, self._columns(name, k)] = False
+        self._engine.put_in_flight(rest)
 
-    def _dynamic_state(self) -> State:
+    def _time(self, replica: int) -> int:
+        return self._engine.t + self._ahead[replica]
+
+    def _dynamic_state(self, replica: int) -> State:
         state: State = {
-            f"{node.name}.spikes": self._engine.spikes(node.name) for node in self.network.nodes
+            f"{node.name}.spikes": self._engine.spikes(node.name)[
+                :, self._columns(node.name, replica)
+            ]
+            for node in self.network.nodes
         }
         exact = np.float64 if self.arithmetic_name == "float" else np.int64
         for name, variables in self._engine.variables.items():
+            mine = self._columns(name, replica)
             none = np.zeros(self.network.node(name).size, dtype=np.int64)
-            state[f"{name}.current"] = variables["u"].astype(exact)
-            state[f"{name}.voltage"] = variables["v"].astype(exact)
-            state[f"{name}.refractory"] = variables.get("dead", none).copy()
+            state[f"{name}.current"] = variables["u"][mine].astype(exact)
+            state[f"{name}.voltage"] = variables["v"][mine].astype(exact)
+            dead = variables["dead"][mine] if "dead" in variables else none
+            state[f"{name}.refractory"] = dead.copy()
         return state
 
-    def _restore_dynamic(self, state: State) -> None:
-        self._engine.t = int(state["t"])
+    def _restore_dynamic(self, state: State, replica: int) -> None:
+        flight = {node.name: self._engine.spikes(node.name) for node in self._whole.nodes}
+        for name, spikes in flight.items():
+            spikes[:, self._columns(name, replica)] = state[f"{name}.spikes"]
+        self._set_time(int(state["t"]), replica)
         for name, variables in self._engine.variables.items():
-            for key, variable in _DYNAMIC.items():
+            for key, variable in _KEYS.items():
                 if variable in variables:
-                    variables[variable][:] = state[f"{name}.{key}"]
-        self._engine.put_in_flight(
-            {node.name: state[f"{node.name}.spikes"] for node in self.network.nodes}
-        )
+                    variables[variable][self._columns(name, replica)] = state[f"{name}.{key}"]
+        self._engine.put_in_flight(flight)
+
+    def _set_time(self, t: int, replica: int) -> None:
+        """Of one replica; all share the engine's steps, by which spikes are under way."""
+        if self.n_replicas == 1:
+            self._engine.t = t
+            return
+        self._ahead[replica] = t - self._engine.t
+        for name, variables in self._engine.variables.items():
+            if "ahead" in variables:
+                variables["ahead"][self._columns(name, replica)] = self._ahead[replica]

@@ -42,7 +42,7 @@ class Simulation:
     `stepper.spike_space`. weights: of each projection that has a synapse.
     """
 
-    def __init__(self, network: Network, arithmetic: Arithmetic, seed: int) -> None:
+    def __init__(self, network: Network, arithmetic: Arithmetic, seeds: tuple[int, ...]) -> None:
         self.spikes: dict[str, npt.NDArray[np.int32]] = {}
         self.inject: dict[str, npt.NDArray[np.bool_]] = {}
         self.variables: dict[str, dict[str, Array]] = {}
@@ -54,7 +54,7 @@ class Simulation:
             group = self._add_group(source_text(network, source.name), source.name)
             self.inject[source.name] = array(group, "inject")
         for population in network.populations:
-            self._add_population(network, population, arithmetic, seed)
+            self._add_population(network, population, arithmetic, seeds)
         for projection in network.projections:
             self._add_projection(network, projection)
         self.stepper = Stepper(self.network, self._clock)
@@ -67,12 +67,16 @@ class Simulation:
         return group
 
     def _add_population(
-        self, network: Network, population: Population, arithmetic: Arithmetic, seed: int
+        self,
+        network: Network,
+        population: Population,
+        arithmetic: Arithmetic,
+        seeds: tuple[int, ...],
     ) -> None:
-        text = node_text(network, population.name, arithmetic)
+        text = node_text(network, population.name, arithmetic, len(seeds))
         group = self._add_group(text, population.name)
         memory = {name: array(group, name) for name in group.equations.names}
-        for name, value in constants(network, population, arithmetic, seed).items():
+        for name, value in constants(network, population, arithmetic, seeds).items():
             if name in memory:
                 memory[name][:] = value
         self.variables[population.name] = memory

@@ -22,6 +22,9 @@ __all__ = ["Compiled"]
 class Compiled(Engine):
     """A network in a library of its own.
 
+    advance: as in `neurorl.backends.brian2.library.Library`, with rasters in the order of *sources*
+    and *populations*.
+
     What arrives is added to ``q`` at the start of the step in which it acts, from the spikes of the
     steps before: weights written between two steps act at once. A node with a delay of several
     steps has a ring of its last spikes, ``t % depth`` being the row of step t.
@@ -31,18 +34,19 @@ class Compiled(Engine):
         self,
         network: Network,
         arithmetic: Arithmetic,
-        seed: int,
+        seeds: tuple[int, ...],
         record: tuple[str, ...],
         max_delay: dict[str, int],
     ) -> None:
-        plan = library_plan(network, arithmetic, max_delay)
+        plan = library_plan(network, arithmetic, max_delay, len(seeds))
         entry = find_or_build(plan)
         library = Library(entry.folder, entry.code, entry.arrays)
-        self._advance = library.advance
+        self.advance = library.advance
         self._timestep = library.array("ticks", "timestep")
         self._time = library.array("ticks", "t")
         self._dt = network.dt
         names = {node.name: node_name(network, node.name) for node in network.nodes}
+        self.nodes = tuple(names)
         self._rows = {name: library.array(node, "_spikespace") for name, node in names.items()}
         self._rings = {
             name: library.array(f"{names[name]}_memory", "ring").reshape(depth, -1)
@@ -53,15 +57,15 @@ class Compiled(Engine):
         for population in network.populations:
             node = names[population.name]
             memory = {name: library.array(node, name) for name in library.names(node)}
-            for name, value in constants(network, population, arithmetic, seed).items():
+            for name, value in constants(network, population, arithmetic, seeds).items():
                 if name in memory:
                     memory[name][:] = value
             self.variables[population.name] = memory
         self._weights: dict[str, tuple[npt.NDArray[np.float64], Any]] = {}
         for text in plan["projections"]:
             self._find_weights(network, library, text)
-        self._inputs = [source.name for source in network.sources]
-        self._populations = [p.name for p in network.populations]
+        self.sources = [source.name for source in network.sources]
+        self.populations = [p.name for p in network.populations]
         self._in = Rasters([source.size for source in network.sources])
         self._out = Rasters([p.size if p.name in record else 0 for p in network.populations])
 
@@ -92,15 +96,22 @@ class Compiled(Engine):
             values = transmitted.ravel()
             memory[:] = values if held is None else values[held]
 
+    def reset(self) -> None:
+        self.advance(True, 0, self._in.pointers, self._out.pointers)
+
+    def memory(self, name: str) -> npt.NDArray[np.float64] | None:
+        memory, held = self._weights.get(name, (None, None))
+        return memory if held is None else None
+
     def step(self, inputs: dict[str, Raster], n_steps: int) -> dict[str, Raster]:
         self._in.reserve(n_steps)
         self._out.reserve(n_steps)
-        for name, buffer in zip(self._inputs, self._in.buffers, strict=True):
+        for name, buffer in zip(self.sources, self._in.buffers, strict=True):
             buffer[:n_steps] = inputs[name]
-        self._advance(n_steps, self._in.pointers, self._out.pointers)
+        self.advance(False, n_steps, self._in.pointers, self._out.pointers)
         return {
             name: buffer[:n_steps].copy()
-            for name, buffer in zip(self._populations, self._out.buffers, strict=True)
+            for name, buffer in zip(self.populations, self._out.buffers, strict=True)
             if buffer.size
         }
 

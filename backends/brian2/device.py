@@ -53,7 +53,7 @@ class Device(CPPStandaloneDevice):  # type: ignore[misc]
         """Write ``main.cpp`` and what it includes; returns [owner, variable, dtype, size] of all
         arrays, in the order in which the library numbers them.
 
-        nodes: name, size and whether it is a source, in the order of rasters.
+        nodes: name, size, depth and whether it is a source, in the order of rasters.
         """
         network.run(0 * brian2.second, namespace={})
         # The plan makes no synapse objects or monitors, so no array grows or is read from a file.
@@ -69,7 +69,20 @@ class Device(CPPStandaloneDevice):  # type: ignore[misc]
                 if node["is_source"] == is_source
             ]
 
+        def found(node: str, *variables: str) -> list[str]:
+            return [symbols[node, name] for name in variables if (node, name) in symbols]
+
         self.library = {
+            "nodes": [
+                {
+                    "size": node["size"],
+                    "depth": node["depth"],
+                    "row": symbols[node["name"], "_spikespace"],
+                    "ring": found(f"{node['name']}_memory", "ring"),
+                    "dynamic": found(node["name"], "u", "v", "dead"),
+                }
+                for node in nodes
+            ],
             "network": network.name,
             "clock": network.sorted_objects[0].clock.name,
             "arrays": [{"symbol": symbols[_owner(var), var.name]} for var in arrays],

@@ -15,9 +15,12 @@ from neurorl.backends.brian2 import fingerprint
 from neurorl.native import toolchain
 from neurorl.errors import BackendError, say, unknown
 
-__all__ = ["ENGINES", "Engine", "check_engine"]
+__all__ = ["DYNAMIC", "ENGINES", "Engine", "check_engine"]
 
 ENGINES = ("compiled", "cython", "numpy")
+
+DYNAMIC = ("u", "v", "dead")
+"""Variables that one step leaves to the next: current, voltage, dead steps left."""
 
 _REMEDIES = {
     "compiled": "install a C++ compiler, or take engine='numpy'",
@@ -28,9 +31,11 @@ _REMEDIES = {
 class Engine(abc.ABC):
     """A network at work: its memory as arrays, and a way to step it.
 
-    variables: of each population, by their names in the equations; written to in place.
+    nodes: names of all. variables: of each population, by their names in the equations; written to
+    in place.
     """
 
+    nodes: tuple[str, ...]
     variables: dict[str, dict[str, npt.NDArray[Any]]]
 
     @property
@@ -45,6 +50,18 @@ class Engine(abc.ABC):
     @abc.abstractmethod
     def write(self, name: str, transmitted: npt.NDArray[Any]) -> None:
         """Put a projection's weights, of the description's shape, in force."""
+
+    def reset(self) -> None:
+        """Silence."""
+        for variables in self.variables.values():
+            for name in DYNAMIC:
+                if name in variables:
+                    variables[name][:] = 0
+        self.put_in_flight({name: np.zeros_like(self.spikes(name)) for name in self.nodes})
+
+    def memory(self, name: str) -> npt.NDArray[np.float64] | None:
+        """A projection's `write` as memory, flat, in the description's order; None if it isn't."""
+        return None
 
     @abc.abstractmethod
     def step(self, inputs: dict[str, Raster], n_steps: int) -> dict[str, Raster]:

@@ -86,19 +86,26 @@ def source_text(network: Network, name: str) -> NodeText:
 
 
 def population_text(
-    network: Network, population: Population, *, chip: bool, noisy: bool, refractory: bool
+    network: Network,
+    population: Population,
+    *,
+    chip: bool,
+    noisy: bool,
+    refractory: bool,
+    replicas: bool = False,
 ) -> NodeText:
     """A population; what it doesn't need (noise, refractory times) is left out of its code.
 
-    chip: in the integers of `neurorl.quantiser`, which float64 holds exactly.
+    chip: in the integers of `neurorl.quantiser`, which float64 holds exactly. replicas: of several,
+    whose neurons count from 0 in each, and each of which has a seed and a time of its own.
     """
-    draw = "logistic(i, t_in_timesteps, stream, seed)"
+    draw = _DRAWS if replicas else _DRAW
     over = "v + noise > threshold" if noisy else "v > threshold"
     update = [*(_CHIP_UPDATE if chip else _FLOAT_UPDATE), "q = 0"]
     model = [*_STATE, *(_CHIP_DECAYS if chip else _FLOAT_DECAYS), *_LEVELS]
     reset = ["v = 0"]
     if noisy:
-        model += _NOISE
+        model += [*_NOISE, *(_SEEDS if replicas else _SEED)]
         scaled = f"noise_width*{draw}"
         update += [f"noise = {f'floor({scaled} + 0.5)' if chip else scaled}"]
     if refractory:
@@ -139,8 +146,12 @@ _NOISE = [
     "noise : 1",
     "noise_width : 1 (constant)",
     "stream : integer (constant, shared)",
-    "seed : integer (constant, shared)",
 ]
+_SEED = ["seed : integer (constant, shared)"]
+# Of a neuron's replica: number of the neuron in it, its steps less the network's, its seed.
+_SEEDS = ["neuron : integer (constant)", "ahead : integer", "seed : integer (constant)"]
+_DRAW = "logistic(i, t_in_timesteps, stream, seed)"
+_DRAWS = "logistic(neuron, t_in_timesteps + ahead, stream, seed)"
 _REFRACTORY = [
     "dead : integer",
     "live : boolean",

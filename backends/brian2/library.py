@@ -19,20 +19,20 @@ from neurorl.backends.base import Raster
 from neurorl.errors import BackendError, say
 from neurorl.random import LOGISTIC_TABLE
 
-__all__ = ["Library", "Rasters"]
+__all__ = ["Library", "Rasters", "places"]
 
 
 class Library:
     """One instance with memory of its own: a private copy of the file is what is loaded.
 
     folder: of `neurorl.backends.brian2.cache`. code: what the library's file contains. arrays: as
-    its ``arrays.json``. The library is unloaded when this object and all of its views are gone.
+    its ``arrays.json``. advance: ``neurorl_advance`` of ``templates/main.cpp``. The library is unloaded when this object and all of its views are gone.
     """
 
     def __init__(self, folder: Path, code: bytes, arrays: list[list[Any]]) -> None:
         self._library = _load_copy(folder, code)
         self.advance = self._library.neurorl_advance
-        self.advance.argtypes = [ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p]
+        self.advance.argtypes = [ctypes.c_int, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p]
         self.advance.restype = None
         self._library.neurorl_array.restype = ctypes.c_void_p
         table = ctypes.c_void_p(LOGISTIC_TABLE.__array_interface__["data"][0])
@@ -99,6 +99,11 @@ class Rasters:
             return
         self._length = n_steps
         self.buffers = [np.empty((n_steps, size), dtype=np.bool_) for size in self._sizes]
-        places = [b.__array_interface__["data"][0] if b.size else None for b in self.buffers]
-        self._places = (ctypes.c_void_p * len(places))(*places)
+        self._places = places(self.buffers)
         self.pointers = ctypes.c_void_p(ctypes.addressof(self._places))
+
+
+def places(buffers: Sequence[Raster]) -> ctypes.Array[ctypes.c_void_p]:
+    """Pointers to rasters for C, NULL for an empty one; neither must go while C uses them."""
+    found = [b.__array_interface__["data"][0] if b.size else None for b in buffers]
+    return (ctypes.c_void_p * len(found))(*found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -24,35 +25,45 @@ Array = npt.NDArray[Any]
 _SPARSE = 0.25
 
 
-def node_text(network: Network, name: str, arithmetic: Arithmetic) -> NodeText:
-    """The text of a node, with only what its parameters need."""
+def node_text(
+    network: Network, name: str, arithmetic: Arithmetic, n_replicas: int = 1
+) -> NodeText:
+    """The text of a node, with only what its parameters need; network: of all replicas."""
     node = network.node(name)
     if not isinstance(node, Population):
         return source_text(network, name)
-    values = constants(network, node, arithmetic)
+    values = constants(network, node, arithmetic, range(n_replicas))
     return population_text(
         network,
         node,
         chip=isinstance(arithmetic, ChipArithmetic),
         noisy=bool(values["noise_width"].any()),
         refractory=bool(values["refractory_steps"].any()),
+        replicas=n_replicas > 1,
     )
 
 
-def texts(network: Network, arithmetic: Arithmetic) -> list[NodeText | ProjectionText]:
+def texts(
+    network: Network, arithmetic: Arithmetic, n_replicas: int = 1
+) -> list[NodeText | ProjectionText]:
     """The whole model as text: sources, populations, projections."""
     return [
         *(source_text(network, source.name) for source in network.sources),
-        *(node_text(network, p.name, arithmetic) for p in network.populations),
+        *(node_text(network, p.name, arithmetic, n_replicas) for p in network.populations),
         *(projection_text(network, projection) for projection in network.projections),
     ]
 
 
 def constants(
-    network: Network, population: Population, arithmetic: Arithmetic, seed: int = 0
+    network: Network, population: Population, arithmetic: Arithmetic, seeds: Sequence[int] = (0,)
 ) -> dict[str, Array]:
-    """The values of the variables that the equations only read."""
-    shared = {"seed": np.array(seed), "stream": np.array(network.index(population.name))}
+    """The values of the variables that the equations only read; seeds: of each replica."""
+    size = population.size // len(seeds)
+    shared = {
+        "seed": np.array(seeds[0]) if len(seeds) == 1 else np.repeat(np.array(seeds), size),
+        "neuron": np.tile(np.arange(size), len(seeds)),
+        "stream": np.array(network.index(population.name)),
+    }
     if isinstance(arithmetic, ChipArithmetic):
         chip = arithmetic.chip.populations[population.name]
         return shared | {
@@ -88,18 +99,18 @@ def synapses(
 
 
 def library_plan(
-    network: Network, arithmetic: Arithmetic, max_delay: dict[str, int]
+    network: Network, arithmetic: Arithmetic, max_delay: dict[str, int], n_replicas: int = 1
 ) -> dict[str, Any]:
     """All that the code of a compiled network depends on, as JSON: texts, sizes, delays.
 
-    Names and values of the description are not in it. max_delay: of each node, in steps.
+    network: of all replicas. Names and values of the description are not in it. max_delay: of each node, in steps.
     A projection is ``sparse`` (a list of synapses) if its mask leaves few of the weights.
     """
     return {
         "dt": network.dt,
         "nodes": [
             {
-                **_facts(node_text(network, node.name, arithmetic)),
+                **_facts(node_text(network, node.name, arithmetic, n_replicas)),
                 "is_source": not isinstance(node, Population),
                 "depth": max_delay[node.name],
             }

@@ -31,7 +31,7 @@ class Runtime(Engine):
         self,
         network: Network,
         arithmetic: Arithmetic,
-        seed: int,
+        seeds: tuple[int, ...],
         record: tuple[str, ...],
         max_delay: dict[str, int],
         target: str,
@@ -40,13 +40,14 @@ class Runtime(Engine):
             remedy = "call brian2.set_device('runtime') first"
             raise BackendError(say("backend brian2", "another Brian2 device is set", remedy=remedy))
         self._target = target
+        self.nodes = tuple(node.name for node in network.nodes)
         self._sizes = {node.name: node.size for node in network.nodes}
         self._record = record
         self._paths = {
             p.name: (p.pre, network.delay_steps(p.name) - 1) for p in network.projections
         }
         with _building(target):
-            self._simulation = Simulation(network, arithmetic, seed)
+            self._simulation = Simulation(network, arithmetic, seeds)
         self.network = self._simulation.network
         self.variables = self._simulation.variables
         # The last spikes, newest last, of nodes with a delay of several steps; of the others Brian2

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, get_args
 
+import numpy as np
 import numpy.typing as npt
 
 from neurorl.arithmetic import ChipArithmetic
@@ -12,7 +13,7 @@ from neurorl.backends.base import Backend, Capabilities, Raster, State
 from neurorl.backends.loihi.emulator import EmulatorEngine
 from neurorl.backends.loihi.engine import Engine
 from neurorl.backends.loihi.limits import chip_problems, usage
-from neurorl.backends.loihi.model import Compiled, compile_network
+from neurorl.backends.loihi.model import compile_network
 from neurorl.backends.loihi.report import source_text
 from neurorl.backends.loihi.vendor import MAX_COMPARTMENTS, has_nxsdk, version
 from neurorl.described import FloatArray
@@ -49,7 +50,7 @@ class LoihiBackend(Backend):
         self,
         network: Network,
         *,
-        seed: int = 0,
+        seed: int | Sequence[int] = 0,
         arithmetic: str | None = None,
         record: Sequence[str] | None = None,
         target: Target = "auto",
@@ -71,14 +72,15 @@ class LoihiBackend(Backend):
         self._allow("set_weights")
         return super().set_weights(name, weights)
 
-    def restore(self, state: Mapping[str, npt.ArrayLike]) -> None:
+    def restore(self, state: Mapping[str, npt.ArrayLike], replica: int = 0) -> None:
         self._allow("restore")
-        super().restore(state)
+        super().restore(state, replica)
 
     def close(self) -> None:
         if not self._closed:
-            self._engine.close()
-            del self._engine
+            for engine in self._engines:
+                engine.close()
+            del self._engines
         super().close()
 
     def chip_table(self) -> list[dict[str, Any]]:
@@ -92,8 +94,10 @@ class LoihiBackend(Backend):
     def source(self) -> str:
         """`chip_table`, and the integers of all populations and projections, as text."""
         chip = self._chip
-        biases = {p.name: chip.bias(p.name, self._rounded) for p in self.network.populations}
+        biases = {p.name: chip.bias(p.name, self._of(0)) for p in self.network.populations}
         head = f"nengo-loihi {version()}, target {self.target}, steps of {self.network.dt:g} s"
+        if self.n_replicas > 1:
+            head += f"\n{self.n_replicas} networks side by side; this is the first"
         return source_text(chip, biases, head)
 
     @classmethod
@@ -112,42 +116,55 @@ class LoihiBackend(Backend):
         return self.arithmetic
 
     def _build(self) -> None:
-        self._engine = self._make_engine(compile_network(self._chip, self._rounded))
+        # A chip has no room to spare for one large network, so each replica is one of its own.
+        self._engines = [self._make_engine(k) for k in range(self.n_replicas)]
 
-    def _make_engine(self, compiled: Compiled) -> Engine:
+    def _of(self, replica: int) -> dict[str, FloatArray]:
+        """The weights in force of one replica."""
+        return {name: self._stacked(name)[replica] for name in self._rounded}
+
+    def _make_engine(self, replica: int) -> Engine:
+        compiled = compile_network(self._chip, self._of(replica))
         if self.target == "loihi":
             from neurorl.backends.loihi.hardware import HardwareEngine
 
             return HardwareEngine(compiled, self.record)
         noise = {
-            p.name: NoiseRows(self.seed, self.network.index(p.name), p.size)
+            p.name: NoiseRows(self.seeds[replica], self.network.index(p.name), p.size)
             for p in self.network.populations
         }
         return EmulatorEngine(compiled, noise, self.record, accelerate=self.accelerate)
 
     def _allow(self, verb: str) -> None:
         self._check_open()
-        self._engine.refuse(verb)
+        self._engines[0].refuse(verb)
 
     def _step(self, inputs: dict[str, Raster], n_steps: int) -> dict[str, Raster]:
-        return self._engine.run(inputs, n_steps)
+        if self.n_replicas == 1:
+            return self._engines[0].run(inputs, n_steps)
+        parts = [
+            engine.run({k: v[:, self._columns(k, replica)] for k, v in inputs.items()}, n_steps)
+            for replica, engine in enumerate(self._engines)
+        ]
+        return {name: np.hstack([part[name] for part in parts]) for name in self.record}
 
-    def _reset(self) -> None:
-        self._engine.reset()
+    def _reset(self, replicas: Sequence[int]) -> None:
+        for k in replicas:
+            self._engines[k].reset()
 
     def _write_weights(self, name: str) -> None:
-        chip = self._chip
-        self._engine.write_weights(name, chip.mantissa(name, self._rounded[name]))
-        projection = self.network.projection(name)
-        if projection.signed:
-            self._engine.write_bias(projection.post, chip.bias(projection.post, self._rounded))
+        chip, projection = self._chip, self.network.projection(name)
+        for k, engine in enumerate(self._engines):
+            weights = self._of(k)
+            engine.write_weights(name, chip.mantissa(name, weights[name]))
+            if projection.signed:
+                engine.write_bias(projection.post, chip.bias(projection.post, weights))
 
-    def _time(self) -> int:
-        self._check_open()
-        return self._engine.steps
+    def _time(self, replica: int) -> int:
+        return self._engines[replica].steps
 
-    def _dynamic_state(self) -> State:
-        return self._engine.state()
+    def _dynamic_state(self, replica: int) -> State:
+        return self._engines[replica].state()
 
-    def _restore_dynamic(self, state: State) -> None:
-        self._engine.restore(state)
+    def _restore_dynamic(self, state: State, replica: int) -> None:
+        self._engines[replica].restore(state)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic import ChipArithmetic
+from neurorl.arithmetic import ChipArithmetic, make_arithmetic
 from neurorl.backends.base import Backend, Capabilities, Raster, State
 from neurorl.backends.reference.neurons import ChipNeurons, FloatNeurons, Neurons
+from neurorl.backends.reference.noise import ReplicaNoise
 from neurorl.description import Population
 from neurorl.random import NoiseRows
 
@@ -25,44 +27,50 @@ class ReferenceBackend(Backend):
     )
 
     def _build(self) -> None:
-        self._t = 0
-        self._neurons = {p.name: self._make_neurons(p) for p in self.network.populations}
+        self._t = [0] * self.n_replicas
+        self._arithmetic = make_arithmetic(self.arithmetic_name, self._whole)
+        self._neurons = {p.name: self._make_neurons(p) for p in self._whole.populations}
         # The last spikes of every node, newest last: as many steps as its longest delay.
         self._spikes = {
             node.name: np.zeros((self._max_delay[node.name], node.size), dtype=bool)
-            for node in self.network.nodes
+            for node in self._whole.nodes
         }
         self._incoming = {
             name: [
                 (p.name, p.pre, self.network.delay_steps(p.name), p.blocks)
-                for p in self.network.projections
+                for p in self._whole.projections
                 if p.post == name
             ]
             for name in self._neurons
         }
-        self._transmitted: dict[str, npt.NDArray[np.float64]] = {}
+        # float64 in both arithmetics: its sums of integers or of grid weights are exact, and BLAS
+        # has no integer product. Always the same arrays, as others may write to them.
+        self._transmitted = {name: np.zeros(w.shape) for name, w in self._rounded.items()}
         for name in self._rounded:
             self._write_weights(name)
 
     def _make_neurons(self, population: Population) -> FloatNeurons | ChipNeurons:
-        noise = NoiseRows(self.seed, self.network.index(population.name), population.size)
-        if isinstance(self.arithmetic, ChipArithmetic):
-            return ChipNeurons(self.arithmetic.chip.populations[population.name], noise)
-        return FloatNeurons(population.neuron.dynamics(population.size, self.network.dt), noise)
+        one = self.network.node(population.name).size
+        stream = self.network.index(population.name)
+        noise = ReplicaNoise([NoiseRows(seed, stream, one) for seed in self.seeds])
+        if isinstance(self._arithmetic, ChipArithmetic):
+            return ChipNeurons(self._arithmetic.chip.populations[population.name], noise)
+        return FloatNeurons(population.neuron.dynamics(population.size, self._whole.dt), noise)
 
     def _write_weights(self, name: str) -> None:
-        # float64 in both arithmetics: its sums of integers or of grid weights are exact, and BLAS
-        # has no integer product.
-        value = self.arithmetic.transmitted(name, self._rounded[name])
-        self._transmitted[name] = np.asarray(value, dtype=np.float64)
+        self._transmitted[name][:] = self._arithmetic.transmitted(name, self._rounded[name])
         projection = self.network.projection(name)
         if projection.signed:
             post = projection.post
-            self._neurons[post].bias = self.arithmetic.bias(post, self._rounded)
+            self._neurons[post].bias = self._arithmetic.bias(post, self._rounded)
+
+    def _transmitted_memory(self, name: str) -> npt.NDArray[np.float64] | None:
+        signed = self.network.projection(name).signed
+        return None if signed else self._transmitted[name].reshape(-1)
 
     def _step(self, inputs: dict[str, Raster], n_steps: int) -> dict[str, Raster]:
         out = {
-            name: np.empty((n_steps, self.network.node(name).size), bool) for name in self.record
+            name: np.empty((n_steps, self._whole.node(name).size), bool) for name in self.record
         }
         for k in range(n_steps):
             now = {name: raster[k] for name, raster in inputs.items()}
@@ -74,7 +82,7 @@ class ReferenceBackend(Backend):
                 past[-1] = spikes
             for name in self.record:
                 out[name][k] = now[name]
-            self._t += 1
+            self._t = [t + 1 for t in self._t]
         return out
 
     def _drive(self, name: str, neurons: Neurons) -> npt.NDArray[np.generic]:
@@ -89,28 +97,35 @@ class ReferenceBackend(Backend):
                 q += (spikes.reshape(blocks, 1, -1) @ weights).ravel()
         return q.astype(neurons.u.dtype, copy=False)
 
-    def _reset(self) -> None:
-        for neurons in self._neurons.values():
-            neurons.reset()
-        for spikes in self._spikes.values():
-            spikes[:] = False
-
-    def _time(self) -> int:
-        return self._t
-
-    def _dynamic_state(self) -> State:
-        state: State = {f"{name}.spikes": s.copy() for name, s in self._spikes.items()}
+    def _reset(self, replicas: Sequence[int]) -> None:
+        for name, spikes in self._spikes.items():
+            for k in replicas:
+                spikes[:, self._columns(name, k)] = False
         for name, neurons in self._neurons.items():
-            state[f"{name}.current"] = neurons.u.copy()
-            state[f"{name}.voltage"] = neurons.v.copy()
-            state[f"{name}.refractory"] = neurons.dead.copy()
+            for k in replicas:
+                for variable in (neurons.u, neurons.v, neurons.dead):
+                    variable[self._columns(name, k)] = 0
+
+    def _time(self, replica: int) -> int:
+        return self._t[replica]
+
+    def _dynamic_state(self, replica: int) -> State:
+        state: State = {}
+        for name, spikes in self._spikes.items():
+            state[f"{name}.spikes"] = spikes[:, self._columns(name, replica)].copy()
+        for name, neurons in self._neurons.items():
+            mine = self._columns(name, replica)
+            state[f"{name}.current"] = neurons.u[mine].copy()
+            state[f"{name}.voltage"] = neurons.v[mine].copy()
+            state[f"{name}.refractory"] = neurons.dead[mine].copy()
         return state
 
-    def _restore_dynamic(self, state: State) -> None:
-        self._t = int(state["t"])
+    def _restore_dynamic(self, state: State, replica: int) -> None:
+        self._t[replica] = int(state["t"])
         for name, spikes in self._spikes.items():
-            spikes[:] = state[f"{name}.spikes"]
+            spikes[:, self._columns(name, replica)] = state[f"{name}.spikes"]
         for name, neurons in self._neurons.items():
-            neurons.u = state[f"{name}.current"].astype(neurons.u.dtype)
-            neurons.v = state[f"{name}.voltage"].astype(neurons.v.dtype)
-            neurons.dead = state[f"{name}.refractory"].astype(np.int64)
+            mine = self._columns(name, replica)
+            neurons.u[mine] = state[f"{name}.current"]
+            neurons.v[mine] = state[f"{name}.voltage"]
+            neurons.dead[mine] = state[f"{name}.refractory"]

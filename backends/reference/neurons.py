@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from neurorl.description import Dynamics
+from neurorl.backends.reference.noise import ReplicaNoise
 from neurorl.quantiser import CURRENT_BITS, VOLTAGE_MAX, ChipPopulation
-from neurorl.random import NoiseRows
 
 __all__ = ["ChipNeurons", "FloatNeurons", "Neurons"]
 
@@ -30,14 +31,12 @@ class Neurons(abc.ABC):
         self._refractory_steps = refractory_steps
         self._has_refractory = bool(refractory_steps.any())
 
-    def reset(self) -> None:
-        self.u[:] = 0
-        self.v[:] = 0
-        self.dead[:] = 0
-
     @abc.abstractmethod
-    def update(self, q: npt.NDArray[Any], step: int) -> npt.NDArray[np.bool_]:
-        """One step with input *q*; returns which neurons spike, shape ``(size,)``."""
+    def update(self, q: npt.NDArray[Any], steps: Sequence[int]) -> npt.NDArray[np.bool_]:
+        """One step with input *q*; returns which neurons spike, shape ``(size,)``.
+
+        steps: the number of the step in each replica, for its noise.
+        """
 
     def _spike(self, over: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         """Refractory times and the reset, given which neurons are over threshold."""
@@ -52,13 +51,13 @@ class Neurons(abc.ABC):
 class FloatNeurons(Neurons):
     """`neurorl.description.Dynamics` in float64."""
 
-    def __init__(self, dynamics: Dynamics, noise: NoiseRows) -> None:
+    def __init__(self, dynamics: Dynamics, noise: ReplicaNoise) -> None:
         super().__init__(len(dynamics.bias), np.float64, dynamics.refractory_steps)
         self._d = dynamics
         self.bias: npt.NDArray[Any] = dynamics.bias
         self._noise = noise if dynamics.noise_width.any() else None
 
-    def update(self, q: npt.NDArray[Any], step: int) -> npt.NDArray[np.bool_]:
+    def update(self, q: npt.NDArray[Any], steps: Sequence[int]) -> npt.NDArray[np.bool_]:
         d = self._d
         self.u = d.current_decay * self.u + q
         self.v = d.membrane_decay * self.v + self.u + self.bias
@@ -66,19 +65,19 @@ class FloatNeurons(Neurons):
             self.v[self.dead > 0] = 0
         if self._noise is None:
             return self._spike(self.v > d.threshold)
-        return self._spike(self.v + d.noise_width * self._noise(step) > d.threshold)
+        return self._spike(self.v + d.noise_width * self._noise(steps) > d.threshold)
 
 
 class ChipNeurons(Neurons):
     """The chip's integers, bit for bit; see `neurorl.quantiser`."""
 
-    def __init__(self, chip: ChipPopulation, noise: NoiseRows) -> None:
+    def __init__(self, chip: ChipPopulation, noise: ReplicaNoise) -> None:
         super().__init__(len(chip.bias), np.int64, chip.refractory - 1)
         self._chip = chip
         self.bias: npt.NDArray[Any] = chip.bias
         self._noise = noise if chip.noise_width.any() else None
 
-    def update(self, q: npt.NDArray[Any], step: int) -> npt.NDArray[np.bool_]:
+    def update(self, q: npt.NDArray[Any], steps: Sequence[int]) -> npt.NDArray[np.bool_]:
         chip = self._chip
         self.u = _wrap(_decay(self.u, 4095 - chip.current_decay) + _wrap(q, CURRENT_BITS), 23)
         self.v = _decay(self.v, 4096 - chip.voltage_decay) + _wrap(self.u + self.bias, 23)
@@ -87,7 +86,7 @@ class ChipNeurons(Neurons):
             self.v[self.dead > 0] = 0
         if self._noise is None:
             return self._spike(self.v > chip.threshold)
-        noise = np.floor(chip.noise_width * self._noise(step) + 0.5).astype(np.int64)
+        noise = np.floor(chip.noise_width * self._noise(steps) + 0.5).astype(np.int64)
         return self._spike(self.v + noise > chip.threshold)
 
 

@@ -82,10 +82,27 @@ extern "C" void *neurorl_array(int k)
     return NULL;
 }
 
-// in: a raster of n_steps rows for each source. out: one for each population, or NULL.
-extern "C" void neurorl_advance(int64_t n_steps, const uint8_t *const *in, uint8_t *const *out)
+// All that a step leaves to the next but time becomes 0; q is 0 between two steps.
+static void neurorl_reset()
+{
+    {% for node in _L.nodes %}
+    {{node.row}}[{{node.size}}] = 0;
+    {% for ring in node.ring %}
+    for (int k = 0; k < {{node.depth}}; k++) {{ring}}[k * {{node.size + 1}} + {{node.size}}] = 0;
+    {% endfor %}
+    {% for array in node.dynamic %}
+    memset({{array}}, 0, {{node.size}} * sizeof(*{{array}}));
+    {% endfor %}
+    {% endfor %}
+}
+
+// fresh: reset first. in: a raster of n_steps rows for each source. out: one for each population,
+// or NULL.
+extern "C" void neurorl_advance(
+    int fresh, int64_t n_steps, const uint8_t *const *in, uint8_t *const *out)
 {
     using namespace brian;
+    if (fresh) neurorl_reset();
     const auto &objects = {{_L.network}}.objects;
     for (int64_t k = 0; k < n_steps; k++) {
         {% for source in _L.sources %}

@@ -1,0 +1,44 @@
+"""A window of the engine 'compiled': C reads and writes its rasters, in one call."""
+
+from __future__ import annotations
+
+import ctypes
+
+import numpy as np
+
+from neurorl.backends.base import Backend
+from neurorl.backends.brian2.compiled import Compiled
+from neurorl.backends.brian2.library import places
+from neurorl.backends.window import Raster, Window
+
+__all__ = ["CompiledWindow"]
+
+
+class CompiledWindow(Window):
+    """Nothing is copied, checked or allocated but that the backend is open."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        engine: Compiled,
+        inputs: dict[str, Raster],
+        rasters: dict[str, Raster],
+        n_steps: int,
+    ) -> None:
+        super().__init__(inputs, rasters)
+        self._backend = backend
+        self._advance = engine.advance
+        none = np.zeros((0, 0), dtype=bool)
+        # Kept here, as whoever has the window may replace what is in its dicts.
+        self._buffers = (
+            [inputs[name] for name in engine.sources],
+            [rasters.get(name, none) for name in engine.populations],
+        )
+        self._places = [places(buffers) for buffers in self._buffers]
+        into, out = (ctypes.c_void_p(ctypes.addressof(place)) for place in self._places)
+        self._arguments = (ctypes.c_int64(n_steps), into, out)
+
+    def run(self, fresh: bool) -> None:
+        if self._backend._closed:
+            self._backend._check_open()
+        self._advance(fresh, *self._arguments)

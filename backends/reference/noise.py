@@ -1,0 +1,25 @@
+"""Escape noise of replicas side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from neurorl.described import FloatArray
+from neurorl.random import NoiseRows
+
+__all__ = ["ReplicaNoise"]
+
+
+class ReplicaNoise:
+    """The draws of one population in all replicas; rows: of each replica, by its own seed."""
+
+    def __init__(self, rows: Sequence[NoiseRows]) -> None:
+        self._rows = rows
+
+    def __call__(self, steps: Sequence[int]) -> FloatArray:
+        """The draws of step ``steps[k]`` for replica k, shape ``(n_replicas * size,)``."""
+        if len(steps) == 1:
+            return self._rows[0](steps[0])
+        return np.concatenate([draw(step) for draw, step in zip(self._rows, steps, strict=True)])

@@ -1,0 +1,58 @@
+"""A window of fixed length whose rasters stay in one place, for whoever runs thousands a second."""
+
+from __future__ import annotations
+
+import abc
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from neurorl.backends.base import Backend
+
+__all__ = ["CopiedWindow", "Raster", "Window"]
+
+Raster = npt.NDArray[np.bool_]
+
+
+class Window(abc.ABC):
+    """Made by `neurorl.backends.base.Backend.window`; of use until its backend is closed.
+
+    inputs: a raster ``(n_steps, n_replicas * size)`` for each source, silent at first; write to it.
+    rasters: of each recorded population, overwritten by `run`.
+    """
+
+    def __init__(self, inputs: dict[str, Raster], rasters: dict[str, Raster]) -> None:
+        self.inputs = inputs
+        self.rasters = rasters
+
+    @abc.abstractmethod
+    def run(self, fresh: bool) -> None:
+        """Advance by *inputs* and fill *rasters*; *fresh* resets all replicas first.
+
+        Raises BackendError if the backend has been closed.
+        """
+
+
+class CopiedWindow(Window):
+    """A window of any backend, by a reset, a step and copies of what it returns."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        inputs: dict[str, Raster],
+        rasters: dict[str, Raster],
+        n_steps: int,
+    ) -> None:
+        super().__init__(inputs, rasters)
+        self._backend = backend
+        self._n_steps = n_steps
+
+    def run(self, fresh: bool) -> None:
+        backend = self._backend
+        backend._check_open()
+        if fresh:
+            backend._reset(range(backend.n_replicas))
+        for name, raster in backend._step(self.inputs, self._n_steps).items():
+            self.rasters[name][:] = raster
