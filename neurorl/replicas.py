@@ -59,7 +59,7 @@ class Replicas:
     ) -> None:
         if envs.n != len(seeds):
             raise ArgumentError(
-                say("replicas", "as many environments as seeds are needed", envs.n, len(seeds))
+                say("replicas", "as many environments as seeds", got=envs.n, limit=len(seeds))
             )
         self.envs = envs
         self.config = config
@@ -75,6 +75,7 @@ class Replicas:
         )
         self.loop = make_loop(config, self.backend, n_actions, loop=loop)
         self.episodes: list[list[Episode]] = [[] for _ in seeds]
+        self._resting: dict[int, State] = {}
 
     def env_steps(self, k: int) -> int:
         """Environment steps that agent k has learned from."""
@@ -89,6 +90,9 @@ class Replicas:
         """
         playing = [k for k, done in enumerate(self.episodes) if len(done) < total_episodes]
         self.loop.active[:] = False
+        for k in playing:
+            if k in self._resting:
+                self.backend.restore(self._resting.pop(k), k)
         scores = {k: self._begin(k) for k in playing}
         while playing:
             self.step(playing, scores)
@@ -100,7 +104,7 @@ class Replicas:
                 if len(self.episodes[k]) < total_episodes:
                     scores[k] = self._begin(k)
                 else:
-                    self.loop.active[k] = False
+                    self._rest(k)
             if over:
                 playing = [k for k in playing if self.loop.active[k]]
 
@@ -130,8 +134,9 @@ class Replicas:
             "discounted": [e.discounted for e in played],
             "wall_s": [e.wall_s for e in played],
         }
+        simulated = self._resting.get(k) or self.backend.state(k)
         return {
-            **{f"backend.{key}": value for key, value in self.backend.state(k).items()},
+            **{f"backend.{key}": value for key, value in simulated.items()},
             **self.loop.memory.of(k).state(),
             **{f"episodes.{key}": np.array(value, dtype=float) for key, value in columns.items()},
         }
@@ -141,6 +146,7 @@ class Replicas:
 
         Raises RunError if it doesn't fit.
         """
+        self._resting.pop(k, None)
         try:
             if not moved:
                 self.backend.restore(_under(state, "backend."), k)
@@ -165,6 +171,12 @@ class Replicas:
         """Free the backend and the environments."""
         self.backend.close()
         self.envs.close()
+
+    def _rest(self, k: int) -> None:
+        """Agent k has played enough. Its network steps on as long as others play."""
+        self.loop.active[k] = False
+        if len(self.seeds) > 1:
+            self._resting[k] = self.backend.state(k)
 
     def _begin(self, k: int) -> _Score:
         number = len(self.episodes[k])

@@ -1,0 +1,163 @@
+"""Agents side by side: each plays what one alone with its seed plays, bit for bit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+from neurorl import SpikingActorCritic
+from neurorl.cli import main
+from neurorl.envgroup import SeparateEnvs, VectorEnvs, env_group
+from neurorl.envs import make_env
+from neurorl.errors import ArgumentError
+from neurorl.presets import make_config
+from neurorl.replicas import Replicas
+from neurorl.training import train, train_seeds
+
+SEEDS = (4, 0, 2**62)
+BACKENDS = [
+    ("reference", "float", {}),
+    ("reference", "loihi", {}),
+    ("brian2", "float", {}),
+    ("brian2", "loihi", {}),
+    ("brian2", "float", {"engine": "numpy"}),
+    ("loihi", "loihi", {}),
+]
+
+
+def replicas(
+    envs: Any, backend: str = "reference", arithmetic: str = "float", **others: Any
+) -> Replicas:
+    config = make_config(make_env("CartPole-v1"), "lif", {"actors": 2, "hidden": 3})
+    options = others.pop("options", {})
+    return Replicas(
+        env_group(envs),
+        config,
+        2,
+        SEEDS,
+        backend=backend,
+        arithmetic=arithmetic,
+        options=options,
+        **others,
+    )
+
+
+def alone(seed: int, backend: str = "reference", arithmetic: str = "float", **others: Any) -> Any:
+    agent = SpikingActorCritic(
+        "CartPole-v1",
+        backend=backend,
+        arithmetic=arithmetic,
+        seed=seed,
+        backend_options=others.pop("options", {}),
+        actors=2,
+        hidden=3,
+        **others,
+    )
+    agent.learn(3)
+    return agent
+
+
+def same(side_by_side: Replicas, k: int, agent: SpikingActorCritic) -> None:
+    ours, theirs = side_by_side.state(k), agent.state()
+    assert ours.keys() == theirs.keys()
+    for key, value in theirs.items():
+        assert "wall" in key or np.array_equal(ours[key], value), key
+
+
+@pytest.mark.parametrize("loop", ["native", "numpy"])
+@pytest.mark.parametrize(("backend", "arithmetic", "options"), BACKENDS)
+def test_each_is_as_it_is_alone(backend: str, arithmetic: str, options: Any, loop: str) -> None:
+    envs = [make_env("CartPole-v1") for _ in SEEDS]
+    together = replicas(envs, backend, arithmetic, options=options, loop=loop)
+    seen: list[tuple[int, int]] = []
+    together.learn(3, lambda k, episode: seen.append((k, episode.episode)))
+    assert sorted(seen) == [(k, n) for k in range(3) for n in range(3)]
+    lengths = {tuple(e.length for e in episodes) for episodes in together.episodes}
+    assert len(lengths) == len(SEEDS)  # so each went its own way
+    for k, seed in enumerate(SEEDS):
+        same(together, k, alone(seed, backend, arithmetic, options=options))
+
+
+@pytest.mark.parametrize("kind", [gym.vector.SyncVectorEnv, gym.vector.AsyncVectorEnv])
+def test_a_vector_environment(kind: Any) -> None:
+    disabled = gym.vector.AutoresetMode.DISABLED
+    makers = [lambda: gym.make("CartPole-v1") for _ in SEEDS]
+    together = replicas(kind(makers, autoreset_mode=disabled))
+    assert isinstance(together.envs, VectorEnvs)
+    together.learn(2)
+    together.learn(3)
+    for k, seed in enumerate(SEEDS):
+        same(together, k, alone(seed))
+    together.close()
+
+
+def test_a_vector_environment_must_not_reset_by_itself() -> None:
+    env = gym.vector.SyncVectorEnv([lambda: gym.make("CartPole-v1")] * 3)
+    with pytest.raises(ArgumentError, match="AutoresetMode.DISABLED"):
+        replicas(env)
+
+
+def test_as_many_environments_as_seeds() -> None:
+    with pytest.raises(ArgumentError, match="as many"):
+        replicas([make_env("CartPole-v1")])
+
+
+def test_observations_with_parts() -> None:
+    """A vector of Tuple observations is taken apart agent by agent."""
+    makers = [lambda: gym.make("Blackjack-v1") for _ in SEEDS]
+    config = make_config(makers[0](), "lif", {"actors": 2, "hidden": 3})
+    made = []
+    for envs in (
+        SeparateEnvs([make() for make in makers]),
+        VectorEnvs(
+            gym.vector.SyncVectorEnv(makers, autoreset_mode=gym.vector.AutoresetMode.DISABLED)
+        ),
+    ):
+        made.append(Replicas(envs, config, 2, SEEDS, backend="reference"))
+        made[-1].learn(5)
+    for k in range(3):
+        played = [[(e.ret, e.length) for e in m.episodes[k]] for m in made]
+        assert played[0] == played[1]
+
+
+def table(path: Path) -> list[str]:
+    """The rows of episodes.csv without their wall time."""
+    rows = (path / "episodes.csv").read_text().splitlines()
+    return [",".join(c for n, c in enumerate(row.split(",")) if n != 4) for row in rows]
+
+
+def test_runs_of_several_seeds(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"episodes": 4, "overrides": {"actors": 2, "hidden": 3}}
+    runs: list[tuple[int | None, Path]] = [(s, tmp_path / f"seed{s}") for s in (3, 5)]
+    summaries = train_seeds("CartPole-v1", runs, backend="brian2", **options)
+    for (seed, path), summary in zip(runs, summaries, strict=True):
+        one = tmp_path / f"alone{seed}"
+        theirs = train("CartPole-v1", one, seed=seed, backend="brian2", **options)
+        assert {**summary, "run": 0} == {**theirs, "run": 0}
+        assert table(path) == table(one)
+
+
+def test_some_of_several_runs_are_resumed(tmp_path: Path) -> None:
+    """One run is extended, another begins only now; both end as if alone."""
+    options: dict[str, Any] = {"overrides": {"actors": 2, "hidden": 3}}
+    runs: list[tuple[int | None, Path]] = [(s, tmp_path / f"seed{s}") for s in (3, 5)]
+    train("CartPole-v1", runs[0][1], seed=3, episodes=2, **options)
+    train_seeds("CartPole-v1", runs, episodes=5, resume=True, **options)
+    for seed, path in runs:
+        train("CartPole-v1", tmp_path / f"alone{seed}", seed=seed, episodes=5, **options)
+        assert table(path) == table(tmp_path / f"alone{seed}")
+
+
+def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = str(tmp_path / "runs")
+    command = ["train", "neurorl/GridWorld-v0", "--episodes", "2", "--out", out]
+    assert main([*command, "--seeds", "1,4", "--json"]) == 0
+    assert '"rows"' in capsys.readouterr().out
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["seed1", "seed4"]
+    for bad in (["--seeds", "4..1"], ["--seeds", "x"], ["--seeds", "1..2", "--seed", "3"]):
+        assert main([*command, *bad]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
