@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import abc
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -66,7 +66,13 @@ class Rounding:
 
 
 class Arithmetic(abc.ABC):
-    """How the weights of one network are rounded, and what a spike then transmits."""
+    """How the weights of one network are rounded, and what a spike then transmits.
+
+    is_fine: the grid of weights is so fine that those in force can learn themselves; else float
+    weights learn, of which those in force are rounded copies.
+    """
+
+    is_fine: ClassVar[bool]
 
     def __init__(self, network: Network) -> None:
         self.network = network
@@ -131,6 +137,8 @@ class Arithmetic(abc.ABC):
 class FloatArithmetic(Arithmetic):
     """float64, weights on a grid fine enough for learning and coarse enough for exact sums."""
 
+    is_fine = True
+
     def __init__(self, network: Network) -> None:
         super().__init__(network)
         grid = {
@@ -179,6 +187,8 @@ class FloatArithmetic(Arithmetic):
 
 class ChipArithmetic(Arithmetic):
     """Loihi's integers; `chip` holds those of the neurons."""
+
+    is_fine = False
 
     def __init__(self, network: Network) -> None:
         super().__init__(network)

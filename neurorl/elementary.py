@@ -30,9 +30,9 @@ _GRID = 2.0**20
 
 def exp(x: npt.ArrayLike) -> Array:
     """``e**x`` to within 2 units in the last place; |x| is clipped at 700."""
-    x = np.minimum(np.maximum(np.asarray(x, dtype=np.float64), -EXP_LIMIT), EXP_LIMIT)
-    k = np.rint(x * LOG2_E)
-    r = (x - k * LN2_HIGH) - k * LN2_LOW
+    clipped = np.minimum(np.maximum(np.asarray(x, dtype=np.float64), -EXP_LIMIT), EXP_LIMIT)
+    k = np.rint(clipped * LOG2_E)
+    r = (clipped - k * LN2_HIGH) - k * LN2_LOW
     power = ((k.astype(np.int64) + 1023) << 52).view(np.float64)
     return np.asarray(_horner(r, EXP_TERMS) * power)
 

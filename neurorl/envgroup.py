@@ -85,7 +85,7 @@ class VectorEnvs(EnvGroup):
         mask[k] = True
         if self._over.all():
             mask[:] = True  # the first reset of all can't leave any out
-        seeds: list[int | None] = [None] * self.n
+        seeds: Any = [None] * self.n
         seeds[k] = seed
         observations, _ = self.env.reset(seed=seeds, options={"reset_mask": mask})
         self._over[k] = False
@@ -93,7 +93,8 @@ class VectorEnvs(EnvGroup):
 
     def step(self, actions: npt.NDArray[np.int64], active: Sequence[int]) -> Iterator[Step]:
         if self._over.any():  # of agents that have finished; Gymnasium steps none that is over
-            self.env.reset(seed=[None] * self.n, options={"reset_mask": self._over.copy()})
+            unseeded: Any = [None] * self.n
+            self.env.reset(seed=unseeded, options={"reset_mask": self._over.copy()})
         observations, rewards, terminated, truncated, _ = self.env.step(actions + self.first_action)
         self._over = terminated | truncated
         seen = list(iterate(self.env.observation_space, observations))

@@ -29,7 +29,16 @@ import numpy.typing as npt
 
 from neurorl.errors import unknown
 
-__all__ = ["RULES", "Decision", "Factors", "centred_feedback", "feedback", "reward_stdp", "rule", "spikes_only"]
+__all__ = [
+    "RULES",
+    "Decision",
+    "Factors",
+    "centred_feedback",
+    "feedback",
+    "reward_stdp",
+    "rule",
+    "spikes_only",
+]
 
 Array = npt.NDArray[np.float64]
 Raster = npt.NDArray[np.bool_]

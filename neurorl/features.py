@@ -22,7 +22,17 @@ from neurorl.described import Described, FloatArray, frozen_array, positive
 from neurorl.elementary import cospi, exp
 from neurorl.errors import ArgumentError, DescriptionError, say
 
-__all__ = ["Concat", "Features", "Fourier", "FromNumbers", "GaussianCells", "OneHot", "PlaceCells", "Ranged", "Tiles"]
+__all__ = [
+    "Concat",
+    "Features",
+    "Fourier",
+    "FromNumbers",
+    "GaussianCells",
+    "OneHot",
+    "PlaceCells",
+    "Ranged",
+    "Tiles",
+]
 
 
 class Features(Described, abc.ABC):

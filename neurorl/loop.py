@@ -18,7 +18,6 @@ import numpy.typing as npt
 from neurorl.backends.base import Backend
 from neurorl.config import AgentConfig
 from neurorl.critic import LinearCritic, RewardMean
-from neurorl.described import FloatArray
 from neurorl.encoder import bernoulli_spikes, quiet_spikes
 from neurorl.errors import say, unknown
 from neurorl.features import FromNumbers
@@ -115,6 +114,8 @@ class Loop(abc.ABC):
         weights = self.memory.weights[name]
         held = self.backend.set_weights(name, weights[0] if self._is_single else weights)
         self.memory.in_force[name][...] = held
+        if self.backend.arithmetic.is_fine:
+            weights[...] = held
 
 
 class NumpyLoop(Loop):
@@ -143,9 +144,7 @@ class NumpyLoop(Loop):
             delta = max(-limit, min(limit, self._modulator(k)))
             inputs = {name: self._of(k, raster) for name, raster in self.window.inputs.items()}
             rasters = {name: self._of(k, raster) for name, raster in self.window.rasters.items()}
-            self._learners[k].remember(
-                inputs, rasters, int(self.actions[k]), self.probabilities[k]
-            )
+            self._learners[k].remember(inputs, rasters, int(self.actions[k]), self.probabilities[k])
             self._learners[k].learn(delta, float(self.rate[k]))
         for name in self.memory.weights:
             self._write(name)

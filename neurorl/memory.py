@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +22,8 @@ Array = npt.NDArray[np.generic]
 class Memory:
     """The arrays of N agents with one network; `of` gives those of one agent, as views.
 
-    By projection: ``weights``, the float weights that learn, and ``in_force``, as the backend holds
-    them, both ``(N, *shape)``; ``eligibility``, of the same shape; ``trace`` ``(N, n_pre)``.
+    By projection: ``weights`` that learn, and ``in_force``, as the backend holds them (in float
+    arithmetic these are the same numbers), both ``(N, *shape)``; ``eligibility``, of the same shape; ``trace`` ``(N, n_pre)``.
     By population: ``norm`` ``(N, 1)``, the running mean of ``|sum_t x(t)|**2 / W`` over its inputs,
     NaN before the first; ``post_trace`` ``(N, n)``. By node: ``last`` ``(N, steps, n)``, its last
     spikes, where a projection still has to deliver them in the next window.
@@ -47,7 +48,7 @@ class Memory:
 
     def of(self, k: int) -> Memory:
         """Agent k's part; writing to it writes here."""
-        parts = {}
+        parts: dict[str, Any] = {}
         for field in fields(self):
             value = getattr(self, field.name)
             whole = isinstance(value, dict)
@@ -57,7 +58,7 @@ class Memory:
     def forget(self) -> None:
         """Make all that doesn't outlive an episode 0."""
         for arrays in (self.eligibility, self.trace, self.post_trace, self.last):
-            for array in arrays.values():  # type: ignore[attr-defined]
+            for array in arrays.values():
                 array[...] = 0
         self.value_trace[...] = 0.0
 

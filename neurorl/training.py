@@ -26,7 +26,7 @@ __all__ = ["DEFAULTS", "solved_at", "train", "train_seeds"]
 
 CHECKPOINT_SECONDS = 5.0
 
-DEFAULTS = {"backend": "reference", "model": "lif", "seed": 0, "episodes": 400}
+DEFAULTS: dict[str, Any] = {"backend": "reference", "model": "lif", "seed": 0, "episodes": 400}
 
 
 def train(env_id: str, out: Path, *, seed: int | None = None, **options: Any) -> dict[str, Any]:
@@ -117,10 +117,10 @@ class _Session:
         ]
         _check_alike(found)
         first = found[0] if found else {**asked, "agent": None}
-        self.options = {k: DEFAULTS.get(k) if v is None else v for k, v in first.items()}
-        self.options["episodes"] = max((o["episodes"] for o in found), default=None) or (
-            self.options["episodes"]
-        )
+        self.options: dict[str, Any] = {
+            k: DEFAULTS.get(k) if v is None else v for k, v in first.items()
+        }
+        self.options["episodes"] = max(o["episodes"] for o in [*found, self.options])
         seeds = iter([o["seed"] for o in found])
         self.seeds = [
             next(seeds) if old else DEFAULTS["seed"] if seed is None else seed

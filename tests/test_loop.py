@@ -164,7 +164,7 @@ def test_concatenated_features_are_flattened_alike() -> None:
     space = gym.spaces.Dict(where=gym.spaces.Discrete(3), what=gym.spaces.Box(-1, 1, (2,)))
     cells = Concat((OneHot(3), GaussianCells([-1, -1], [1, 1], 4)), ("where", "what"))
     seen = {"where": 2, "what": np.array([0.5, -0.25])}
-    assert space.contains({**seen, "what": seen["what"].astype(np.float32)})
+    assert space.contains({**seen, "what": np.array([0.5, -0.25], dtype=np.float32)})
     flat = cells.flat(seen)
     assert flat.tolist() == [2.0, 0.5, -0.25]
     assert np.array_equal(cells.values(flat), cells(seen))

@@ -97,7 +97,7 @@ def test_a_vector_environment(kind: Any) -> None:
 
 def test_a_vector_environment_must_not_reset_by_itself() -> None:
     env = gym.vector.SyncVectorEnv([lambda: gym.make("CartPole-v1")] * 3)
-    with pytest.raises(ArgumentError, match="AutoresetMode.DISABLED"):
+    with pytest.raises(ArgumentError, match=r"AutoresetMode\.DISABLED"):
         replicas(env)
 
 
@@ -109,10 +109,10 @@ def test_as_many_environments_as_seeds() -> None:
 def test_observations_with_parts() -> None:
     """A vector of Tuple observations is taken apart agent by agent."""
     makers = [lambda: gym.make("Blackjack-v1") for _ in SEEDS]
-    config = make_config(makers[0](), "lif", {"actors": 2, "hidden": 3})
+    config = make_config(gym.make("Blackjack-v1"), "lif", {"actors": 2, "hidden": 3})
     made = []
     for envs in (
-        SeparateEnvs([make() for make in makers]),
+        SeparateEnvs([gym.make("Blackjack-v1") for _ in SEEDS]),
         VectorEnvs(
             gym.vector.SyncVectorEnv(makers, autoreset_mode=gym.vector.AutoresetMode.DISABLED)
         ),

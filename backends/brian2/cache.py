@@ -19,8 +19,8 @@ from typing import Any
 from platformdirs import user_cache_path
 
 from neurorl.backends.brian2 import fingerprint
-from neurorl.native import SOURCES, toolchain
 from neurorl.errors import BackendError, say
+from neurorl.native import SOURCES, toolchain
 
 __all__ = ["Entry", "cache_folder", "find_or_build", "key"]
 
@@ -47,7 +47,9 @@ def key(plan: dict[str, Any]) -> str:
     depends = [plan, toolchain.LIBRARY_FLAGS, toolchain.identity()]
     depends += [fingerprint.version(), fingerprint.fingerprint()]
     found = hashlib.sha256(json.dumps(depends, sort_keys=True).encode())
-    for path in sorted([*_HERE.glob("*.py"), *_HERE.glob("templates/*"), *SOURCES.glob("philox.h")]):
+    for path in sorted(
+        [*_HERE.glob("*.py"), *_HERE.glob("templates/*"), *SOURCES.glob("philox.h")]
+    ):
         if path.is_file():
             found.update(path.name.encode() + path.read_bytes())
     return found.hexdigest()[:32]

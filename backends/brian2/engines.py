@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from neurorl.backends.base import Raster
 from neurorl.backends.brian2 import fingerprint
-from neurorl.native import toolchain
 from neurorl.errors import BackendError, say, unknown
+from neurorl.native import toolchain
 
 __all__ = ["DYNAMIC", "ENGINES", "Engine", "check_engine"]
 

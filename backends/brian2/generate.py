@@ -17,9 +17,9 @@ from neurorl.backends.brian2 import device
 from neurorl.backends.brian2.build import make_group
 from neurorl.backends.brian2.equations import NodeText
 from neurorl.backends.brian2.preferences import exact_preferences
+from neurorl.backends.brian2.vendor import brian2
 from neurorl.native import SOURCES
 from neurorl.native.toolchain import LIBRARY_FLAGS, compiler
-from neurorl.backends.brian2.vendor import brian2
 from neurorl.random import LOGISTIC_BITS
 
 __all__ = ["main"]

@@ -25,9 +25,7 @@ Array = npt.NDArray[Any]
 _SPARSE = 0.25
 
 
-def node_text(
-    network: Network, name: str, arithmetic: Arithmetic, n_replicas: int = 1
-) -> NodeText:
+def node_text(network: Network, name: str, arithmetic: Arithmetic, n_replicas: int = 1) -> NodeText:
     """The text of a node, with only what its parameters need; network: of all replicas."""
     node = network.node(name)
     if not isinstance(node, Population):

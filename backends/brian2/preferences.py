@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import numpy as np
 from platformdirs import user_cache_path
 
-from neurorl.native.toolchain import EXACT_FLAGS
 from neurorl.backends.brian2.vendor import CythonCodeObject, brian2, catch_logs
+from neurorl.native.toolchain import EXACT_FLAGS
 
 __all__ = ["cython_problem", "exact_preferences"]
 

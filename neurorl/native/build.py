@@ -19,6 +19,7 @@ from neurorl.native.structures import Terms
 
 __all__ = ["cache_folder", "library"]
 
+
 def cache_folder() -> Path:
     """Where compiled libraries are kept; it may be deleted at any time."""
     return user_cache_path("neurorl") / "native"

@@ -33,14 +33,14 @@ class Map:
 
     def _part(self, features: maps.Features) -> Part:
         describe = _KINDS.get(type(features))
-        values = describe(features) if describe else {"kind": GIVEN}
+        values: dict[str, Any] = describe(features) if describe else {"kind": GIVEN}
         if isinstance(features, maps.Ranged):
             values |= {"low": features.low, "gain": features.gain, "squashed": features.squashed}
         for name, value in values.items():
             if isinstance(value, np.ndarray):
-                value = np.ascontiguousarray(value)
-                self._kept.append(value)
-                values[name] = pointer(value)
+                kept = np.ascontiguousarray(value)
+                self._kept.append(kept)
+                values[name] = pointer(kept)
         return Part(d=features.n_inputs, size=features.size, **values)
 
 

@@ -40,6 +40,10 @@ class NativeLoop(Loop):
         self._kept: list[Any] = []  # arrays that C has pointers to
         self._lent = {name: self._borrow(name) for name in self.memory.weights}
         self._told = [name for name, lent in self._lent.items() if lent is None]
+        if backend.arithmetic.is_fine:
+            for name, lent in self._lent.items():
+                if lent is not None:
+                    self.memory.weights[name] = lent.reshape(self.n, *self._shapes[name])
         self._agent = self._make_agent()
         found = library()
         self._address = ctypes.c_void_p(ctypes.addressof(self._agent))
@@ -170,6 +174,7 @@ class NativeLoop(Loop):
         rounding = self.backend.arithmetic.rounding(p.name)
         lent = self._lent[p.name]
         shape = self._shapes[p.name]
+        is_fine = self.backend.arithmetic.is_fine
         needs_in_force = self.config.rule in NEEDS_PROBABILITY
         return c.Projection(
             pre=network.index(p.pre),
@@ -185,9 +190,10 @@ class NativeLoop(Loop):
             limit=rounding.limit,
             unit=rounding.unit,
             transmitted_unit=rounding.transmitted_unit,
+            is_fine=is_fine,
             weights=self._keep(memory.weights[p.name]),
             eligibility=self._keep(memory.eligibility[p.name]),
             trace=self._keep(memory.trace[p.name]),
             in_force=self._keep(memory.in_force[p.name]) if needs_in_force else None,
-            transmitted=None if lent is None else self._keep(lent),
+            transmitted=None if lent is None or is_fine else self._keep(lent),
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 from typing import Any, ClassVar
 
-import numpy as np
 import numpy.typing as npt
 
 __all__ = ["Agent", "Features", "Layer", "Node", "Part", "Projection", "Terms", "pointer"]
@@ -52,7 +51,7 @@ class Node(ctypes.Structure):
 
 class Projection(ctypes.Structure):
     _fields_: ClassVar[Fields] = _fields(
-        int_1="pre n_pre n_post blocks delay is_signed",
+        int_1="pre n_pre n_post blocks delay is_signed is_fine",
         number_2="decay low high inverse limit unit transmitted_unit",
         pointer_3="weights eligibility trace in_force transmitted",
     )
@@ -73,8 +72,9 @@ class Agent(ctypes.Structure):
         *_fields(
             int_1="n_replicas window n_actions n_output first_vote n_hidden",
             int_2="rule encoder policy modulator carries normalises",
-            number_3="peak beta keep alpha_critic critic_decay modulator_limit depression norm_rate",
-            pointer_4="powers",
+            number_3="peak beta keep alpha_critic critic_decay modulator_limit",
+            number_4="depression norm_rate",
+            pointer_5="powers",
         ),
         ("cells", Features),
         ("features", Features),
@@ -95,9 +95,3 @@ def pointer(array: npt.NDArray[Any] | None) -> int | None:
     if not array.flags.c_contiguous:
         raise AssertionError("C reads arrays in C order")
     return int(array.__array_interface__["data"][0])
-
-
-def check_dtype(array: npt.NDArray[Any], dtype: type) -> npt.NDArray[Any]:
-    """*array*, which must be of this dtype already: a copy would not be written back."""
-    assert array.dtype == np.dtype(dtype)
-    return array

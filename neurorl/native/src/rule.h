@@ -129,12 +129,14 @@ inline void depress_row(
 }
 
 // e <- keep e + S; w <- clip(w + change e); and the weight in force, for n synapses in a row.
-inline void change(
-    const Agent &agent, const Projection &p, double factor, const double *__restrict sum,
+// FINE: the weight that learns is the one in force.
+template <bool FINE>
+inline void change_row(
+    double keep, const Projection &p, double factor, const double *__restrict sum,
     double *__restrict e, double *__restrict w, double *__restrict in_force,
     double *__restrict transmits, int64_t n)
 {
-    const double keep = agent.keep, low = p.low, high = p.high, inverse = p.inverse;
+    const double low = p.low, high = p.high, inverse = p.inverse;
     const double limit = p.limit, unit = p.unit, sent = p.transmitted_unit;
 #pragma GCC ivdep
     for (int64_t j = 0; j < n; j++) {
@@ -143,13 +145,23 @@ inline void change(
         weight = weight < low ? low : weight;
         weight = weight > high ? high : weight;
         e[j] = remembered;
-        w[j] = weight;
         double level = __builtin_rint(weight * inverse);
         level = level < -limit ? -limit : level;
         level = level > limit ? limit : level;
+        w[j] = FINE ? level * unit : weight;
         if (in_force) in_force[j] = level * unit;
         if (transmits) transmits[j] = level * sent;
     }
+}
+
+inline void change(
+    const Agent &agent, const Projection &p, double factor, const double *sum, double *e,
+    double *w, double *in_force, double *transmits, int64_t n)
+{
+    if (p.is_fine)
+        change_row<true>(agent.keep, p, factor, sum, e, w, in_force, transmits, n);
+    else
+        change_row<false>(agent.keep, p, factor, sum, e, w, in_force, transmits, n);
 }
 
 inline double *at(double *array, int64_t offset) { return array ? array + offset : nullptr; }
