@@ -7,6 +7,7 @@ networks of the same kind then share what Brian2 has compiled and cached.
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from textwrap import indent
 
@@ -93,11 +94,13 @@ def population_text(
     noisy: bool,
     refractory: bool,
     replicas: bool = False,
+    shared: Collection[str] = (),
 ) -> NodeText:
     """A population; what it doesn't need (noise, refractory times) is left out of its code.
 
     chip: in the integers of `neurorl.quantiser`, which float64 holds exactly. replicas: of several,
     whose neurons count from 0 in each, and each of which has a seed and a time of its own.
+    shared: names of constants that have one value for all neurons.
     """
     draw = _DRAWS if replicas else _DRAW
     over = "v + noise > threshold" if noisy else "v > threshold"
@@ -117,7 +120,7 @@ def population_text(
         title=f"population {population.name!r}",
         name=node_name(network, population.name),
         size=population.size,
-        model="\n".join(model),
+        model="\n".join(_share(line, shared) for line in model),
         threshold=over,
         reset="; ".join(reset),
         update="\n".join(update),
@@ -136,6 +139,11 @@ def projection_text(network: Network, projection: Projection) -> ProjectionText:
         delay_steps=network.delay_steps(projection.name) - 1,
         synapses=math.prod(shape) if mask is None else int(mask.sum()),
     )
+
+
+def _share(line: str, shared: Collection[str]) -> str:
+    name = line.split(" : ")[0]
+    return line.replace("(constant)", "(constant, shared)") if name in shared else line
 
 
 _STATE = ["u : 1", "v : 1", "q : 1"]

@@ -38,6 +38,7 @@ def node_text(network: Network, name: str, arithmetic: Arithmetic, n_replicas: i
         noisy=bool(values["noise_width"].any()),
         refractory=bool(values["refractory_steps"].any()),
         replicas=n_replicas > 1,
+        shared=[key for key, value in values.items() if value.ndim == 0],
     )
 
 
@@ -55,16 +56,29 @@ def texts(
 def constants(
     network: Network, population: Population, arithmetic: Arithmetic, seeds: Sequence[int] = (0,)
 ) -> dict[str, Array]:
-    """The values of the variables that the equations only read; seeds: of each replica."""
+    """The values of the variables that the equations only read; seeds: of each replica.
+
+    Of several replicas a value that all neurons share is one number, which saves them memory.
+    """
     size = population.size // len(seeds)
-    shared = {
-        "seed": np.array(seeds[0]) if len(seeds) == 1 else np.repeat(np.array(seeds), size),
-        "neuron": np.tile(np.arange(size), len(seeds)),
-        "stream": np.array(network.index(population.name)),
-    }
+    values = _parameters(network, population, arithmetic)
+    if len(seeds) == 1:
+        values["seed"] = np.array(seeds[0])
+    else:
+        values = {k: v[0] if (v == v[0]).all() else v for k, v in values.items()}
+        values["seed"] = np.repeat(np.array(seeds), size)
+        values["neuron"] = np.tile(np.arange(size), len(seeds))
+    values["stream"] = np.array(network.index(population.name))
+    return values
+
+
+def _parameters(
+    network: Network, population: Population, arithmetic: Arithmetic
+) -> dict[str, Array]:
+    """What the equations read of the description, each of shape ``(size,)``."""
     if isinstance(arithmetic, ChipArithmetic):
         chip = arithmetic.chip.populations[population.name]
-        return shared | {
+        return {
             "current_kept": 4095 - chip.current_decay,
             "membrane_kept": 4096 - chip.voltage_decay,
             "threshold": chip.threshold,
@@ -72,7 +86,7 @@ def constants(
             "refractory_steps": chip.refractory - 1,
         }
     d = population.neuron.dynamics(population.size, network.dt)
-    return shared | {
+    return {
         "current_decay": d.current_decay,
         "membrane_decay": d.membrane_decay,
         "threshold": d.threshold,

@@ -4,6 +4,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
 #include "philox.h"
 
 namespace neurorl {
@@ -28,18 +31,47 @@ inline void remember(const int32_t *row, int32_t *ring, int64_t step, int64_t de
     to[N] = row[N];
 }
 
-// q[k] += w[s, k] over the spikes s, for N columns that stay in registers meanwhile.
-template <int N>
-inline void add_columns(
-    const int32_t *spike, const int32_t *end, const double *w, size_t columns, double *q)
+// q[k] += w[s, k] over the spikes s, for few columns, which stay in registers meanwhile.
+template <int POST>
+inline void add_columns(const int32_t *spike, const int32_t *end, const double *w, double *q)
 {
-    double sum[N];
-    for (int k = 0; k < N; k++) sum[k] = q[k];
+    double sum[POST];
+    for (int k = 0; k < POST; k++) sum[k] = q[k];
     for (; spike < end; spike++) {
-        const double *row = w + *spike * columns;
-        for (int k = 0; k < N; k++) sum[k] += row[k];
+        const double *row = w + (size_t)*spike * POST;
+        for (int k = 0; k < POST; k++) sum[k] += row[k];
     }
-    for (int k = 0; k < N; k++) q[k] = sum[k];
+    for (int k = 0; k < POST; k++) q[k] = sum[k];
+}
+
+// The same for ROWS spikes and many columns: as streams through memory, so that it is read ahead.
+// Sums of weights are exact, so their order is free.
+template <int ROWS, int POST>
+inline void add_rows(const int32_t *spike, const double *w, double *q)
+{
+    const double *row[ROWS];
+    for (int s = 0; s < ROWS; s++) row[s] = w + (size_t)spike[s] * POST;
+    #pragma GCC ivdep
+    for (int k = 0; k < POST; k++) {
+        double sum = row[0][k];
+        for (int s = 1; s < ROWS; s++) sum += row[s][k];
+        q[k] += sum;
+    }
+}
+
+template <int POST>
+inline void add_block(const int32_t *spike, const int32_t *end, const double *w, double *q)
+{
+    if constexpr (POST <= 32) {
+        add_columns<POST>(spike, end, w, q);
+        return;
+    }
+    for (; spike + 4 <= end; spike += 4) add_rows<4, POST>(spike, w, q);
+    switch (end - spike) {
+    case 3: return add_rows<3, POST>(spike, w, q);
+    case 2: return add_rows<2, POST>(spike, w, q);
+    case 1: return add_rows<1, POST>(spike, w, q);
+    }
 }
 
 // All-to-all weights w[PRE * blocks, POST]: each block of PRE neurons to its own block of POST.
@@ -51,10 +83,7 @@ inline void add_dense(const int32_t *spikes, int count, const double *w, double 
         const int block = *first / PRE;
         const int32_t *last = first + 1;
         while (last < end && *last < (block + 1) * PRE) last++;
-        double *to = q + (size_t)block * POST;
-        int k = 0;
-        for (; k + 32 <= POST; k += 32) add_columns<32>(first, last, w + k, POST, to + k);
-        if constexpr (POST % 32 != 0) add_columns<POST % 32>(first, last, w + k, POST, to + k);
+        add_block<POST>(first, last, w, q + (size_t)block * POST);
         first = last;
     }
 }
@@ -66,6 +95,29 @@ inline void add_sparse(
 {
     for (int k = 0; k < count; k++)
         for (int64_t s = start[spikes[k]]; s < start[spikes[k] + 1]; s++) q[target[s]] += w[s];
+}
+
+// The row of spikes of N neurons, given a byte of 0 or 1 for each.
+template <int N>
+inline void list_spikes(const uint8_t *over, int32_t *row)
+{
+    int32_t count = 0;
+    int k = 0;
+#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__)
+    __m512i index = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    for (; k + 16 <= N; k += 16) {  // each writes 16 places, of which count <= k are taken
+        const __m128i bytes = _mm_loadu_si128((const __m128i *)(over + k));
+        const __mmask16 mask = _mm_test_epi8_mask(bytes, bytes);
+        _mm512_storeu_si512(row + count, _mm512_maskz_compress_epi32(mask, index));
+        count += __builtin_popcount(mask);
+        index = _mm512_add_epi32(index, _mm512_set1_epi32(16));
+    }
+#endif
+    for (; k < N; k++) {
+        row[count] = k;
+        count += over[k];
+    }
+    row[N] = count;
 }
 
 // One step's row as a row of a raster.

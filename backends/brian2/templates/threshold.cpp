@@ -5,17 +5,13 @@
     {% set _eventspace = get_array_name(eventspace_variable) %}
     const int _vectorisation_idx = -1;
     {{scalar_code|autoindent}}
-    static char _over[{{constant_or_scalar('N', variables['N'])}}];
+    const int _N = {{constant_or_scalar('N', variables['N'])}};
+    static uint8_t _over[_N];
     #pragma GCC ivdep
-    for (int _idx = 0; _idx < N; _idx++) {
+    for (int _idx = 0; _idx < _N; _idx++) {
         const size_t _vectorisation_idx = _idx;
         {{vector_code|autoindent}}
         _over[_idx] = _cond != 0;
     }
-    int32_t _count = 0;
-    for (int _idx = 0; _idx < N; _idx++) {
-        {{_eventspace}}[_count] = _idx;
-        _count += _over[_idx];
-    }
-    {{_eventspace}}[N] = _count;
+    neurorl::list_spikes<_N>(_over, {{_eventspace}});
 {% endblock %}

@@ -1,0 +1,296 @@
+"""Replicas of a network in one backend: each gives every bit of a backend of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from neurorl.backend import load
+from neurorl.backends.base import Backend, Raster
+from neurorl.description import Network
+from neurorl.errors import ArgumentError, BackendError
+from neurorl.models import LIF
+from neurorl.testing import FEATURES, random_network, rasters, same_state
+
+SEEDS = (3, 2**62 + 5, 3)  # equal seeds are replicas of one another until their inputs differ
+N = len(SEEDS)
+MOVING = ["escape noise", "refractory period", "delays of several steps", "signed units (+-1)"]
+
+
+class Pair:
+    """Replicas in one backend, and single ones that must equal them."""
+
+    def __init__(self, case: Any, network: Network) -> None:
+        self.network = network
+        self.many: Backend = case.make(network, seed=SEEDS)
+        self.ones: list[Backend] = [case.make(network, seed=seed) for seed in SEEDS]
+
+    def step(self, n_steps: int, seed: int) -> bool:
+        """Advance both; whether any neuron spiked."""
+        parts = [rasters(self.network, n_steps, 10 * seed + k, 0.4) for k in range(N)]
+        whole = {name: np.hstack([part[name] for part in parts]) for name in parts[0]}
+        seen = self.many.step(whole, n_steps)
+        self.compare(seen, [one.step(parts[k], n_steps) for k, one in enumerate(self.ones)])
+        return any(raster.any() for raster in seen.values())
+
+    def compare(self, seen: dict[str, Raster], expected: list[dict[str, Raster]]) -> None:
+        for name, raster in seen.items():
+            assert np.array_equal(raster, np.hstack([part[name] for part in expected])), name
+        for k, one in enumerate(self.ones):
+            assert same_state(self.many.state(k), one.state()) == [], k
+            assert self.many.time(k) == one.t
+
+    def rewrite(self, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        for p in self.network.projections:
+            shape = self.network.weight_shape(p.name)
+            values = rng.uniform(-0.9, 0.9, (N, *shape))
+            in_force = self.many.set_weights(p.name, values)
+            expected = [one.set_weights(p.name, values[k]) for k, one in enumerate(self.ones)]
+            assert np.array_equal(in_force, np.stack(expected))
+            assert np.array_equal(self.many.weights(p.name), in_force)
+
+    def close(self) -> None:
+        for backend in (self.many, *self.ones):
+            backend.close()
+
+
+def can_run(case: Any, network: Network) -> bool:
+    with case.make(FEATURES["LIF"]()) as backend:
+        return not backend.problems(network, case.arithmetic)
+
+
+def exercise(pair: Pair) -> None:
+    """Steps, weights, a reset of some, states that move in every direction."""
+    many, ones = pair.many, pair.ones
+    active = pair.step(9, 0)
+    pair.rewrite(1)
+    active |= pair.step(7, 1)
+    many.reset([1])
+    ones[1].reset()
+    pair.step(5, 2)
+    saved = ones[0].state()
+    ones[0].step(rasters(pair.network, 4, 9), 4)  # ahead of the others
+    many.restore(ones[0].state(), 0)
+    pair.step(6, 3)
+    many.restore(saved, 2)  # behind the others
+    ones[2].restore(saved)
+    pair.step(6, 4)
+    ones[0].restore(many.state(1))
+    many.restore(many.state(1), 0)
+    pair.step(6, 5)
+    many.reset()
+    for one in ones:
+        one.reset()
+    active |= pair.step(8, 6)
+    assert active
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_replicas_equal_single_backends(feature: str, case: Any) -> None:
+    network = FEATURES[feature]()
+    if can_run(case, network):
+        pair = Pair(case, network)
+        exercise(pair)
+        pair.close()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_replicas_of_random_networks(seed: int, case: Any) -> None:
+    if case.options.get("engine") in ("compiled", "cython") and seed > 0:
+        return  # they compile for seconds each; the slow test has more
+    pair = Pair(case, random_network(seed, delays=case.backend != "loihi"))
+    exercise_quietly(pair)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 112))
+def test_replicas_of_many_random_networks(seed: int, case: Any) -> None:
+    pair = Pair(case, random_network(seed, delays=case.backend != "loihi"))
+    exercise_quietly(pair)
+
+
+def exercise_quietly(pair: Pair) -> None:
+    """As `exercise`, of a network in which perhaps no neuron ever spikes."""
+    for k in range(3):
+        pair.step(5 + k, k)
+        pair.many.reset([k])
+        pair.ones[k].reset()
+        pair.rewrite(k)
+        saved = pair.ones[k].state()
+        pair.step(3, 10 + k)
+        pair.many.restore(saved, k)
+        pair.ones[k].restore(saved)
+    pair.step(9, 20)
+    pair.close()
+
+
+def test_a_sequence_of_one_has_the_axis(case: Any) -> None:
+    network = FEATURES["escape noise"]()
+    with case.make(network, seed=[4]) as listed, case.make(network, seed=4) as single:
+        assert (listed.seeds, listed.seed, listed.n_replicas) == ((4,), 4, 1)
+        assert listed.weights("first").shape == (1, 6, 12)
+        assert single.weights("first").shape == (6, 12)
+        inputs = rasters(network, 9, 0)
+        a, b = listed.step(inputs, 9), single.step(inputs, 9)
+        assert np.array_equal(a["middle"], b["middle"])
+        assert same_state(listed.state(), single.state()) == []
+
+
+def test_a_state_moves_to_a_replica_of_another_backend(case: Any) -> None:
+    network = FEATURES["recurrent projection"]()
+    with (
+        load("reference", network, arithmetic=case.arithmetic, seed=SEEDS[1]) as reference,
+        case.make(network, seed=SEEDS) as backend,
+    ):
+        reference.step(rasters(network, 11, 0, 0.5), 11)
+        backend.step({}, 3)
+        backend.restore(reference.state(), 1)
+        inputs = {k: np.tile(v, N) for k, v in rasters(network, 9, 1, 0.5).items()}
+        seen = backend.step(inputs, 9)["cells"][:, 10:20]
+        expected = reference.step(rasters(network, 9, 1, 0.5), 9)["cells"]
+        assert expected.any()
+        assert np.array_equal(seen, expected)
+        assert same_state(backend.state(1), reference.state()) == []
+
+
+@pytest.mark.parametrize("feature", MOVING)
+@pytest.mark.parametrize("seed", [5, SEEDS])
+def test_windows_equal_steps(feature: str, seed: Any, case: Any) -> None:
+    network = FEATURES[feature]()
+    if not can_run(case, network):
+        return
+    record = [p.name for p in network.populations][-1:]
+    with (
+        case.make(network, seed=seed, record=record) as stepped,
+        case.make(network, seed=seed, record=record) as backend,
+    ):
+        windows = {n: backend.window(n) for n in (8, 3)}
+        assert list(windows[8].rasters) == record
+        assert not any(raster.any() for raster in windows[8].inputs.values())
+        places = [id(r) for w in windows.values() for r in (*w.inputs.values(), *w.rasters.values())]
+        rng = np.random.default_rng(0)
+        for k, fresh in enumerate([True, False, False, True, False]):
+            n_steps = (8, 3)[k % 2]
+            window = windows[n_steps]
+            for raster in window.inputs.values():
+                raster[:] = rng.random(raster.shape) < 0.5
+            inputs = {name: raster.copy() for name, raster in window.inputs.items()}
+            if fresh:
+                stepped.reset()
+            expected = stepped.step(inputs, n_steps)
+            window.run(fresh)
+            for name in record:
+                assert np.array_equal(window.rasters[name], expected[name])
+            beside = {name: raster[:2] for name, raster in inputs.items()}
+            assert np.array_equal(
+                backend.step(beside, 2)[record[0]], stepped.step(beside, 2)[record[0]]
+            )
+            for replica in range(backend.n_replicas):
+                assert same_state(backend.state(replica), stepped.state(replica)) == []
+        after = [id(r) for w in windows.values() for r in (*w.inputs.values(), *w.rasters.values())]
+        assert places == after
+
+
+def test_a_window_of_a_closed_backend_says_so(case: Any) -> None:
+    backend = case.make(FEATURES["LIF"](), seed=SEEDS)
+    window = backend.window(3)
+    backend.close()
+    with pytest.raises(BackendError, match="closed"):
+        window.run(True)
+    with pytest.raises(BackendError, match="closed"):
+        backend.window(3)
+
+
+HAS_MEMORY = {("reference", None), ("brian2", "compiled")}
+
+
+@pytest.mark.parametrize(
+    ("feature", "projection", "has"),
+    [("LIF", "first", True), ("modules (blocks)", None, True), ("signed units (+-1)", None, False)],
+)
+@pytest.mark.parametrize("seed", [5, SEEDS])
+def test_weights_written_directly(
+    feature: str, projection: str | None, has: bool, seed: Any, case: Any
+) -> None:
+    """Rounded by numbers and put into the simulator's memory: as by `set_weights`."""
+    network = FEATURES[feature]()
+    name = projection or network.projections[0].name
+    with case.make(network, seed=seed) as backend, case.make(network, seed=seed) as other:
+        memory = backend.transmitted(name)
+        if not (has and (case.backend, case.options.get("engine")) in HAS_MEMORY):
+            assert memory is None
+            return
+        assert memory is not None
+        values = np.random.default_rng(0).uniform(-1, 1, other.weights(name).shape)
+        in_force = other.set_weights(name, values)
+        write_directly(backend, name, values, memory)
+        assert np.array_equal(backend.weights(name), in_force)
+        size = {s.name: s.size * backend.n_replicas for s in network.sources}
+        inputs = {k: np.random.default_rng(1).random((12, n)) < 0.6 for k, n in size.items()}
+        a, b = backend.step(inputs, 12), other.step(inputs, 12)
+        assert any(raster.any() for raster in a.values())
+        for population in a:
+            assert np.array_equal(a[population], b[population])
+        for k in range(backend.n_replicas):
+            assert same_state(backend.state(k), other.state(k)) == []
+        backend.set_weights(name, 0.5 * values)
+        again = backend.transmitted(name)
+        assert again is not None
+        assert np.shares_memory(again, memory)
+        backend.restore(other.state())
+        assert same_state(backend.state(), other.state()) == []
+
+
+def write_directly(
+    backend: Backend, name: str, values: npt.NDArray[np.float64], memory: npt.NDArray[np.float64]
+) -> None:
+    assert memory.shape == (values.size,)
+    by = backend.arithmetic.rounding(name)
+    n = np.clip(np.rint(values * by.inverse), -by.limit, by.limit)
+    mask = backend.network.projection(name).mask
+    memory[:] = ((n if mask is None else n * mask) * by.transmitted_unit).ravel()
+
+
+@pytest.mark.parametrize(
+    ("seed", "words"),
+    [
+        ((), "a sequence of seeds is empty"),
+        ((1, -1), "must be a whole number"),
+        ((1, True), "must be a whole number"),
+        ("7", "must be a whole number"),
+        (0.5, "must be a whole number"),
+    ],
+)
+def test_bad_seeds(seed: Any, words: str) -> None:
+    with pytest.raises(ArgumentError, match=words):
+        load("reference", FEATURES["LIF"](), seed=seed)
+
+
+def test_bad_replicas_and_shapes(case: Any) -> None:
+    network = FEATURES["LIF"]()
+    with case.make(network, seed=SEEDS) as backend:
+        for call in (
+            lambda: backend.reset([0, 3]),
+            lambda: backend.state(-1),
+            lambda: backend.restore(backend.state(), 3),
+            lambda: backend.time(3),
+        ):
+            with pytest.raises(ArgumentError, match=r"no such .*limit 0 to 2"):
+                call()
+        with pytest.raises(ArgumentError, match=r"wrong shape \(got \(6, 12\), limit \(3, 6, 12\)"):
+            backend.set_weights("first", np.zeros((6, 12)))
+        with pytest.raises(ArgumentError, match=r"wrong shape \(got \(5, 6\), limit \(5, 18\)"):
+            backend.step({"input": np.zeros((5, 6), bool)}, 5)
+
+
+def test_the_neuron_of_a_description_may_be_of_any_model() -> None:
+    network = FEATURES["parameters per neuron"]()
+    assert isinstance(network, Network)
+    with load("reference", network, seed=(1, 2)) as backend:
+        assert backend.network is network
+        assert "2 replicas" in backend.source()
+    assert LIF() == LIF()
