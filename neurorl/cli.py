@@ -85,12 +85,32 @@ def _parser() -> argparse.ArgumentParser:
     backends = commands.add_parser("backends", help="list the backends and what they need")
     backends.add_argument("--json", action="store_true", help="print one JSON object")
     backends.set_defaults(command=_backends)
+    _add_bench(commands.add_parser("bench", help="measure what an environment step costs"))
     return parser
 
 
 def _add_backend(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--backend", metavar="B", help="reference (default), brian2 or loihi")
     parser.add_argument("--arithmetic", metavar="A", help="float or loihi (default: the backend's)")
+
+
+def _add_bench(bench: argparse.ArgumentParser) -> None:
+    bench.add_argument("--size", metavar="S", help="small or large (default: both)")
+    bench.add_argument(
+        "--backends", metavar="A,B", help="such as reference,brian2:cython,loihi:stock"
+    )
+    bench.add_argument("--replicas", type=int, default=1, metavar="N", help="agents (default 1)")
+    bench.add_argument("--rounds", type=int, default=3, metavar="N", help="default 3")
+    bench.add_argument(
+        "--seconds", type=float, default=0.8, metavar="S", help="CPU seconds each (default 0.8)"
+    )
+    bench.add_argument("--arithmetic", metavar="A", help="float or loihi (default: the backend's)")
+    bench.add_argument(
+        "--peers", nargs="?", const="", metavar="A,B", help="also other libraries, if installed"
+    )
+    bench.add_argument("--cold", action="store_true", help="also starts without compiled code")
+    bench.add_argument("--json", action="store_true", help="print one JSON object")
+    bench.set_defaults(command=_bench)
 
 
 def _train(arguments: argparse.Namespace) -> int:
@@ -216,6 +236,24 @@ def _backends(arguments: argparse.Namespace) -> int:
     columns = ("name", "available", "version", "target", "engines", "arithmetics", "remedy")
     _print_table(columns, [[_cell(row[name]) for name in columns] for row in rows])
     return 0
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    from neurorl.bench.command import Options, bench
+
+    return bench(
+        Options(
+            size=arguments.size,
+            backends=arguments.backends,
+            replicas=arguments.replicas,
+            rounds=arguments.rounds,
+            seconds=arguments.seconds,
+            arithmetic=arguments.arithmetic,
+            peers=arguments.peers,
+            cold=arguments.cold,
+            as_json=arguments.json,
+        )
+    )
 
 
 def _report(result: dict[str, Any], as_json: bool) -> None:

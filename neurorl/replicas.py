@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,41 +88,42 @@ class Replicas:
 
         callback: called with the agent's number after each of its episodes.
         """
+        for _ in self.play(total_episodes, callback):
+            pass
+
+    def play(
+        self, total_episodes: int, callback: Callable[[int, Episode], None] | None = None
+    ) -> Iterator[int]:
+        """`learn`, one environment step of every agent at a time; yields how many took it."""
         playing = [k for k, done in enumerate(self.episodes) if len(done) < total_episodes]
-        self.loop.active[:] = False
+        loop, gamma, scale = self.loop, self.config.gamma, self.config.reward_scale
+        decide, see, learn, step = loop.decide, loop.see, loop.learn, self.envs.step
+        reward_of, discount_of = loop.reward, loop.discount
+        loop.active[:] = False
         for k in playing:
             if k in self._resting:
                 self.backend.restore(self._resting.pop(k), k)
         scores = {k: self._begin(k) for k in playing}
+        over: list[int] = []
         while playing:
-            self.step(playing, scores)
-            over = [k for k in playing if scores[k].over]
-            for k in over:
-                self.episodes[k].append(scores[k].episode(self.env_steps(k)))
-                if callback is not None:
-                    callback(k, self.episodes[k][-1])
-                if len(self.episodes[k]) < total_episodes:
-                    scores[k] = self._begin(k)
-                else:
-                    self._rest(k)
+            for k, observation, reward, terminated, truncated in step(decide(), playing):
+                see(k, observation)
+                reward_of[k] = scale * reward
+                discount_of[k] = 0.0 if terminated else gamma
+                score = scores[k]
+                score.total += reward
+                score.discounted += score.factor * reward
+                score.factor *= gamma
+                score.length += 1
+                if terminated or truncated:
+                    over.append(k)
+            learn()
+            yield len(playing)
             if over:
-                playing = [k for k in playing if self.loop.active[k]]
-
-    def step(self, playing: Sequence[int], scores: dict[int, _Score]) -> None:
-        """One environment step of every agent that plays."""
-        loop, scale, gamma = self.loop, self.config.reward_scale, self.config.gamma
-        reward_of, discount_of, see = loop.reward, loop.discount, loop.see
-        for k, observation, reward, terminated, truncated in self.envs.step(loop.decide(), playing):
-            see(k, observation)
-            reward_of[k] = scale * reward
-            discount_of[k] = 0.0 if terminated else gamma
-            score = scores[k]
-            score.total += reward
-            score.discounted += score.factor * reward
-            score.factor *= gamma
-            score.length += 1
-            score.over = terminated or truncated
-        loop.learn()
+                for k in over:
+                    scores[k] = self._end(k, scores[k], total_episodes, callback)
+                over.clear()
+                playing = [k for k in playing if loop.active[k]]
 
     def state(self, k: int) -> State:
         """What agent k has learned, as arrays, between two of its episodes."""
@@ -172,6 +173,22 @@ class Replicas:
         self.backend.close()
         self.envs.close()
 
+    def _end(
+        self,
+        k: int,
+        score: _Score,
+        total_episodes: int,
+        callback: Callable[[int, Episode], None] | None,
+    ) -> _Score:
+        """An episode of agent k is over; the score of its next one."""
+        self.episodes[k].append(score.episode(self.env_steps(k)))
+        if callback is not None:
+            callback(k, self.episodes[k][-1])
+        if len(self.episodes[k]) < total_episodes:
+            return self._begin(k)
+        self._rest(k)
+        return score
+
     def _rest(self, k: int) -> None:
         """Agent k has played enough. Its network steps on as long as others play."""
         self.loop.active[k] = False
@@ -189,7 +206,7 @@ class Replicas:
         return score
 
 
-@dataclass
+@dataclass(slots=True)
 class _Score:
     """What an episode has come to so far."""
 
@@ -199,7 +216,6 @@ class _Score:
     discounted: float = 0.0
     factor: float = 1.0
     length: int = 0
-    over: bool = False
 
     def episode(self, steps_before: int) -> Episode:
         wall = time.perf_counter() - self.started

@@ -30,6 +30,7 @@ LAYERS = [
     ("neurorl.learner", "neurorl.player", "neurorl.presets"),
     ("neurorl.agent",),
     ("neurorl.training", "neurorl.evaluation", "neurorl.plot"),
+    ("neurorl.bench",),
     ("neurorl.cli",),
 ]
 SIMULATORS = {"brian2", "nengo", "nengo_loihi", "nxsdk"}

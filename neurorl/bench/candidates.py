@@ -1,0 +1,108 @@
+"""What is measured: names as the command line has them, and the loop that each means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from neurorl.backend import BACKENDS
+from neurorl.bench import peers
+from neurorl.bench.loops import Loop
+from neurorl.bench.workload import Size
+from neurorl.errors import ArgumentError, say, unknown
+
+__all__ = ["ENGINES", "FLOOR", "Candidate", "backends", "everything", "make_loop", "others"]
+
+ENGINES: dict[str, tuple[str, ...]] = {
+    "reference": (),
+    "brian2": ("compiled", "cython", "numpy"),
+    "loihi": ("accelerated", "stock"),
+}
+"""Of each backend, the preferred first; ``stock`` is nengo-loihi's emulator without our loops."""
+
+_ARITHMETICS = {name: ("float", "loihi") for name in BACKENDS} | {"loihi": ("loihi",)}
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way to run the workload. engine, arithmetic: None takes its own default."""
+
+    backend: str
+    engine: str | None = None
+    arithmetic: str | None = None
+
+    @property
+    def label(self) -> str:
+        parts = (self.backend, self.engine, self.arithmetic)
+        return ":".join(part for part in parts if part)
+
+    @property
+    def compiles(self) -> bool:
+        """Whether a first start, with an empty cache, takes longer than the next."""
+        compiled = self.backend == "brian2" and self.engine != "numpy"
+        return compiled or self.backend in ("c-floor", "netrun")
+
+
+FLOOR = Candidate("c-floor", "dense")
+
+
+def backends(names: Sequence[str] | None, arithmetic: str | None = None) -> list[Candidate]:
+    """Candidates of names such as ``brian2:cython``; None takes every backend.
+
+    arithmetic: of all; None takes each backend's own. Without *names*, backends that don't have
+    it are left out. Raises UnknownNameError, or ArgumentError for one that doesn't have it.
+    """
+    if arithmetic is not None and arithmetic not in _ARITHMETICS["reference"]:
+        raise unknown("arithmetic", arithmetic, _ARITHMETICS["reference"])
+    found = []
+    for name in BACKENDS if names is None else names:
+        backend, colon, engine = name.partition(":")
+        if backend not in BACKENDS:
+            raise unknown("backend", backend, BACKENDS)
+        if colon and engine not in ENGINES[backend]:
+            raise unknown(f"engine of {backend}", engine, ENGINES[backend])
+        has = _ARITHMETICS[backend]
+        if arithmetic is None or arithmetic in has:
+            found.append(Candidate(backend, engine or None, arithmetic or has[0]))
+        elif names is not None:
+            raise ArgumentError(
+                say(f"backend {backend}", "another arithmetic", got=arithmetic, limit=has[0])
+            )
+    return list(dict.fromkeys(found))
+
+
+def everything() -> list[Candidate]:
+    """Every backend on every engine, the compiled one in both arithmetics."""
+    found = [f"{b}:{e}" if e else b for b, engines in ENGINES.items() for e in engines or ("",)]
+    return [*backends(found), Candidate("brian2", "compiled", "loihi")]
+
+
+def others(names: Sequence[str] | None) -> tuple[list[Candidate], list[str]]:
+    """Peers that are installed, with the block form of the floor, and notes on the rest.
+
+    names: None takes all. Raises UnknownNameError.
+    """
+    found, notes = [Candidate("c-floor", "block")], []
+    for name in peers.PEERS if names is None else names:
+        if name not in peers.PEERS:
+            raise unknown("peer", name, peers.PEERS)
+        note = peers.missing(name)
+        if note is None:
+            found.append(Candidate(name))
+        else:
+            notes.append(note)
+    return found, notes
+
+
+def make_loop(candidate: Candidate, size: Size, replicas: int) -> Loop:
+    """Build it, ready for the first step. Raises NeurorlError, or what its library raises."""
+    if candidate.backend in BACKENDS:
+        from neurorl.bench import ours
+
+        engine = None if candidate.engine == "accelerated" else candidate.engine
+        return ours.make(size, replicas, candidate.backend, engine, candidate.arithmetic)
+    if candidate.backend == FLOOR.backend:
+        from neurorl.bench import floor
+
+        return floor.make(size, replicas, candidate.engine or "dense")
+    return peers.make(candidate.backend, size, replicas)

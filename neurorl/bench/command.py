@@ -1,0 +1,138 @@
+"""``neurorl bench``: checks its arguments, shows progress, and prints a table or JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from neurorl.bench.candidates import backends, others
+from neurorl.bench.measure import Plan, Report, measure
+from neurorl.bench.workload import SIZES, get_size
+from neurorl.errors import ArgumentError, say
+
+__all__ = ["COLUMNS", "Options", "bench", "cells", "make_plan", "progress"]
+
+COLUMNS = {
+    "backend": "backend",
+    "engine": "engine",
+    "arithmetic": "arithmetic",
+    "env_steps_per_s": "env steps/s",
+    "us_per_step": "us/env step",
+    "ratio_to_floor": "x floor (min-max)",
+    "start_s": "start s",
+    "start_cold_s": "cold start s",
+    "peak_mb": "peak MiB",
+}
+"""Keys of a row and their headings; ``rows`` in `neurorl.bench.measure` explains them."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """As the command line has them. size: None for both. peers: None for none, '' for all."""
+
+    size: str | None = None
+    backends: str | None = None
+    replicas: int = 1
+    rounds: int = 3
+    seconds: float = 0.8
+    arithmetic: str | None = None
+    peers: str | None = None
+    cold: bool = False
+    as_json: bool = False
+
+
+def bench(options: Options) -> int:
+    """Measure and print; returns the exit status 0. Raises NeurorlError for bad options."""
+    plan, notes = make_plan(options)
+    with progress(plan.children) as advance:
+        report = measure(plan, advance)
+    report.notes[:0] = notes
+    if options.as_json:
+        print(json.dumps({"rows": report.rows, "notes": report.notes}))
+    else:
+        _show(report)
+    return 0
+
+
+def make_plan(options: Options) -> tuple[Plan, list[str]]:
+    """The plan, and notes on peers that are missing."""
+    sizes = tuple(SIZES) if options.size is None else (get_size(options.size).name,)
+    _check("--replicas", options.replicas, 1)
+    _check("--rounds", options.rounds, 1)
+    _check("--seconds", options.seconds, 0.01)
+    found = backends(_names(options.backends), options.arithmetic)
+    notes: list[str] = []
+    if options.peers is not None:
+        more, notes = others(_names(options.peers or None))
+        found += more
+    replicas, rounds = (options.replicas,), options.rounds
+    return Plan(found, sizes, replicas, rounds, options.seconds, options.cold), notes
+
+
+def cells(row: dict[str, Any]) -> list[str]:
+    """A row as text, in the order of `COLUMNS`."""
+    found = []
+    for key in COLUMNS:
+        value = row[key]
+        if value is None:
+            found.append("-")
+        elif key == "ratio_to_floor":
+            low, high = row["ratio_min"], row["ratio_max"]
+            spread = "" if low == high else f" ({low:.3g}-{high:.3g})"
+            found.append(f"{value:.3g}{spread}")
+        elif isinstance(value, float):
+            found.append(f"{value:.0f}" if value >= 1000 else f"{value:.3g}")
+        else:
+            found.append(str(value))
+    return found
+
+
+@contextmanager
+def progress(total: int) -> Iterator[Callable[[str], None]]:
+    """A bar on a terminal's stderr; yields what to call after each measurement, with its name."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    console = Console(stderr=True)
+    with Progress(
+        TextColumn("measuring"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[label]}"),
+        console=console,
+        disable=not console.is_terminal,
+    ) as bar:
+        task = bar.add_task("measuring", total=total, label="")
+        yield lambda label: bar.update(task, advance=1, label=label)
+
+
+def _show(report: Report) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    if not console.is_terminal:
+        console.width = 140
+    for size, replicas in dict.fromkeys((r["size"], r["replicas"]) for r in report.rows):
+        mine = [r for r in report.rows if (r["size"], r["replicas"]) == (size, replicas)]
+        title = f"{size}, {replicas} replica{'s' if replicas > 1 else ''}"
+        table = Table(box=None, pad_edge=False, title=title, title_justify="left")
+        for heading in COLUMNS.values():
+            table.add_column(heading)
+        for row in sorted(mine, key=lambda r: -float(r["env_steps_per_s"])):
+            table.add_row(*cells(row))
+        console.print(table)
+    for note in report.notes:
+        console.print(f"note: {note}", markup=False, highlight=False)
+
+
+def _names(text: str | None) -> Sequence[str] | None:
+    return None if text is None else [name.strip() for name in text.split(",")]
+
+
+def _check(option: str, value: float, least: float) -> None:
+    if not least <= value < 1e6:
+        raise ArgumentError(say(option, "out of range", got=value, limit=f">= {least:g}"))

@@ -1,0 +1,154 @@
+"""The floor: the workload in C, compiled where it runs, called through ctypes."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import platform
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from platformdirs import user_cache_path
+
+from neurorl.bench import workload
+from neurorl.bench.loops import AgentLoop
+from neurorl.bench.workload import BOUND, RATE, STEPS, Size, initial_weights
+from neurorl.errors import BackendError, BackendUnavailableError, say
+
+__all__ = ["VARIANTS", "FloorAgent", "compiler", "make"]
+
+VARIANTS = ("dense", "block")
+FLAGS = ["-O3", "-march=native", "-ffast-math", "-fPIC"]
+_SOURCE = Path(__file__).with_name("floor.c")
+_Array = npt.NDArray[np.float32]
+
+
+def make(size: Size, replicas: int, variant: str = "dense") -> AgentLoop:
+    """The loop around a `FloorAgent`."""
+    return AgentLoop(FloorAgent(size, replicas, variant), size, replicas, engine=variant)
+
+
+class FloorAgent:
+    """An `Agent` of which a call does a whole window of all replicas.
+
+    variant: ``'dense'`` or ``'block'``. w1 ``(replicas, inputs, hidden)`` and w2
+    ``(replicas, outputs, hidden)`` are the memory that the C code uses.
+    Raises BackendUnavailableError without a C compiler, BackendError if it fails.
+    """
+
+    def __init__(self, size: Size, replicas: int = 1, variant: str = "dense") -> None:
+        self._library = library = ctypes.CDLL(str(_build(size)))
+        self._replicas = replicas
+        for name in ("replica_bytes", "offset_w1", "offset_w2", "offset_key"):
+            getattr(library, name).restype = ctypes.c_size_t
+        self._memory = _aligned(replicas, library.replica_bytes())
+        self.w1 = self._part(library.offset_w1(), (size.inputs, size.hidden))
+        self.w2 = self._part(library.offset_w2(), (size.outputs, size.hidden))
+        w1, w2 = initial_weights(size)
+        self.w1[:], self.w2[:] = w1, w2.T
+        keys = np.random.default_rng(7).integers(0, 2**32, replicas, dtype=np.uint32)
+        self._part(library.offset_key(), (1,))[:] = keys.view(np.float32)[:, None]
+        self._counts = np.zeros((replicas, size.outputs), dtype=np.float32)
+        self._m = np.zeros(replicas, dtype=np.float32)
+        self._p: _Array | None = None
+        self._bind(variant, size)
+
+    def step(self, p: _Array, raster: npt.NDArray[np.uint8] | None = None) -> _Array:
+        """See `Agent`; raster: ``(replicas, STEPS, inputs)`` to be played instead of draws."""
+        if p is not self._p:  # an address costs half a microsecond to look up
+            self._p, self._p_address = p, p.ctypes.data
+        played = None if raster is None else raster.ctypes.data
+        self._step(*self._head, self._p_address, played, self._counts_address)
+        return self._counts
+
+    def learn(self, m: Any) -> None:
+        self._m[:] = m
+        self._learn(*self._tail)
+
+    def reset(self, replicas: Sequence[int] | None = None) -> None:
+        for b in range(self._replicas) if replicas is None else replicas:
+            self._reset(self._addresses[b])
+
+    def _part(self, offset: int, shape: tuple[int, ...]) -> _Array:
+        """A view ``(replicas, *shape)`` of what lies at *offset* bytes of each replica."""
+        first, count = offset // 4, int(np.prod(shape))
+        return self._memory[:, first : first + count].reshape(self._replicas, *shape)
+
+    def _bind(self, variant: str, size: Size) -> None:
+        pointer, real = ctypes.c_void_p, ctypes.c_float
+        library, address = self._library, self._memory.ctypes.data
+        self._step: Any = getattr(library, f"step_{variant}")
+        self._learn: Any = getattr(library, f"learn_{variant}")
+        self._reset: Any = library.reset_replica
+        self._step.argtypes = [pointer, ctypes.c_int, *[pointer] * 4]
+        self._learn.argtypes = [pointer, ctypes.c_int, *[pointer] * 2, *[real] * 4]
+        self._reset.argtypes = [pointer]
+        self._step.restype = self._learn.restype = self._reset.restype = None
+        w = workload
+        values = (w.MEMBRANE, w.TRACE, w.ELIGIBILITY, w.PLUS, w.MINUS, w.THRESHOLD)
+        self._constants = (real * len(values))(*values)
+        self._counts_address = self._counts.ctypes.data
+        self._addresses = [address + b * self._memory.strides[0] for b in range(self._replicas)]
+        self._head = (ctypes.addressof(self._constants), self._replicas, address)
+        means = (size.hidden_mean, size.output_mean)
+        limits = [f * mean for mean in means for f in (RATE, BOUND)]
+        self._tail = (*self._head, self._m.ctypes.data, *limits)
+
+
+def _aligned(rows: int, bytes_each: int) -> _Array:
+    """Zeros ``(rows, bytes_each / 4)`` that begin at a multiple of 64 bytes."""
+    count = rows * bytes_each // 4
+    memory = np.zeros(count + 16, dtype=np.float32)
+    skip = -memory.ctypes.data % 64 // 4
+    return memory[skip : skip + count].reshape(rows, -1)
+
+
+def compiler() -> list[str]:
+    """The command of the C compiler: ``$CC``, or cc."""
+    return shlex.split(os.environ.get("CC", "")) or ["cc"]
+
+
+def _build(size: Size) -> Path:
+    """The library of a size, from the cache or compiled now."""
+    sizes = [f"-DNI={size.inputs}", f"-DNH={size.hidden}", f"-DNO={size.outputs}"]
+    command = [*compiler(), *FLAGS, *sizes, f"-DSTEPS={STEPS}"]
+    depends = [*command, _SOURCE.read_text(), _run([*compiler(), "-v"]), _processor()]
+    name = hashlib.sha256("\0".join(depends).encode()).hexdigest()[:24]
+    path = user_cache_path("neurorl") / "bench-floor" / f"{name}.so"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            made = Path(folder) / path.name
+            code = made.with_suffix(".o")
+            _run([*command, "-c", str(_SOURCE), "-o", str(code)])
+            # Linked apart: with -ffast-math, gcc would change the whole process's arithmetic.
+            _run([*compiler(), "-shared", str(code), "-o", str(made)])
+            os.replace(made, path)  # another process may have been quicker; theirs is the same
+    return path
+
+
+def _run(command: list[str]) -> str:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    except OSError as exc:
+        remedy = "install one, or name it in CC"
+        where = f"C compiler {command[0]!r}"
+        raise BackendUnavailableError(say(where, "not found", got=exc, remedy=remedy)) from exc
+    except subprocess.CalledProcessError as exc:
+        raise BackendError(say("C compiler", "failed", got=exc.stderr[:300])) from exc
+
+
+def _processor() -> str:
+    """The features that -march=native compiles for, as far as the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines()
+    except OSError:
+        return platform.machine() + platform.processor()
+    return "\n".join(x for x in lines if x.startswith(("model name", "flags", "Features")))

@@ -1,0 +1,117 @@
+"""The closed loop as what is measured: `Loop`, and the leanest one around any `Agent`.
+
+The loops are generators: their state is in local variables, so an environment step costs no
+attribute look-ups of the driver, which would count against the quickest candidates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.bench.workload import BASELINE_RATE, Encoder, Size, episode_seed, make_env
+
+__all__ = ["Agent", "AgentLoop", "Loop"]
+
+Array = npt.NDArray[np.float32]
+
+
+class Loop(Protocol):
+    """An agent in its environment, one of each for every replica.
+
+    engine, arithmetic: what it really runs, for the row of the table.
+    """
+
+    engine: str
+    arithmetic: str
+
+    def step(self) -> int:
+        """One environment step of every replica, learning included; their number."""
+
+    def close(self) -> None:
+        """Free everything."""
+
+
+class Agent(Protocol):
+    """A network with its rule, for one or many replicas."""
+
+    def step(self, p: Array) -> npt.NDArray[Any]:
+        """A window at spike probabilities ``(replicas, inputs)``: counts ``(replicas, outputs)``.
+
+        The counts may be overwritten by the next call.
+        """
+
+    def learn(self, m: Any) -> None:
+        """The weights' update for modulators, a float or ``(replicas,)``."""
+
+    def reset(self, replicas: Sequence[int] | None = None) -> None:
+        """Zero all but the weights, of these replicas or of all."""
+
+
+class AgentLoop:
+    """An `Agent` in the workload's environments."""
+
+    def __init__(
+        self,
+        agent: Agent,
+        size: Size,
+        replicas: int,
+        *,
+        engine: str,
+        arithmetic: str = "float32",
+        close: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.agent, self.engine, self.arithmetic = agent, engine, arithmetic
+        self._running = _many(agent, size, replicas) if replicas > 1 else _one(agent, size)
+        self.step: Callable[[], int] = self._running.__next__
+        self._close_agent = close
+
+    def close(self) -> None:
+        self._running.close()
+        self._close_agent()
+
+
+def _one(agent: Agent, size: Size) -> Generator[int, None, None]:
+    env, encode = make_env(size), Encoder(size)
+    step, learn, env_step = agent.step, agent.learn, env.step
+    episode, rbar = 0, 0.0
+    observation, _ = env.reset(seed=episode_seed(0, 0))
+    while True:
+        action = int(step(encode(observation)).argmax())
+        observation, reward, terminated, truncated, _ = env_step(action)
+        m = float(reward) - rbar
+        rbar += BASELINE_RATE * m
+        learn(m)
+        if terminated or truncated:
+            agent.reset()
+            episode += 1
+            observation, _ = env.reset(seed=episode_seed(0, episode))
+        yield 1
+
+
+def _many(agent: Agent, size: Size, replicas: int) -> Generator[int, None, None]:
+    envs, encode = [make_env(size) for _ in range(replicas)], Encoder(size, replicas)
+    env_steps = list(enumerate([env.step for env in envs]))
+    observations = np.stack([e.reset(seed=episode_seed(b, 0))[0] for b, e in enumerate(envs)])
+    episodes = [0] * replicas
+    rewards, rbar = np.zeros(replicas), np.zeros(replicas)
+    ended: list[int] = []
+    while True:
+        actions = agent.step(encode(observations)).argmax(1).tolist()
+        for b, env_step in env_steps:
+            observations[b], rewards[b], terminated, truncated, _ = env_step(actions[b])
+            if terminated or truncated:
+                ended.append(b)
+        m = rewards - rbar
+        rbar += BASELINE_RATE * m
+        agent.learn(m)
+        if ended:
+            agent.reset(ended)
+            for b in ended:
+                episodes[b] += 1
+                observations[b], _ = envs[b].reset(seed=episode_seed(b, episodes[b]))
+            ended.clear()
+        yield replicas

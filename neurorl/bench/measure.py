@@ -1,0 +1,171 @@
+"""Interleaved rounds of measurements in child processes, and the rows that they make."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from neurorl.bench.candidates import FLOOR, Candidate
+from neurorl.bench.child import Job
+
+__all__ = ["Plan", "Report", "measure", "rows", "run_child"]
+
+_TIME_LIMIT = 900.0  # seconds of one child
+_THREADS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA", "VECLIB_MAXIMUM")
+_FIGURES = ("env_steps_per_s", "us_per_step", "start_s", "peak_mb")
+
+Sample = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to measure and how long: rounds over all candidates x sizes x replicas.
+
+    seconds: CPU seconds of each measurement. cold: also a start with an empty cache folder.
+    """
+
+    candidates: Sequence[Candidate]
+    sizes: Sequence[str] = ("small", "large")
+    replicas: Sequence[int] = (1,)
+    rounds: int = 3
+    seconds: float = 0.8
+    cold: bool = False
+
+    @property
+    def cases(self) -> list[tuple[str, int, Candidate]]:
+        """In the order of a round, the floor first where it is among them or not."""
+        all_of_them = dict.fromkeys([FLOOR, *self.candidates])
+        return [(s, b, c) for s in self.sizes for b in self.replicas for c in all_of_them]
+
+    @property
+    def children(self) -> int:
+        """How many processes it takes."""
+        cold = sum(c.compiles for _, _, c in self.cases) if self.cold else 0
+        return len(self.cases) * self.rounds + cold
+
+
+@dataclass
+class Report:
+    """rows: as in `rows`. notes: a line for everything that couldn't be measured."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def measure(plan: Plan, advance: Callable[[str], None] = lambda label: None) -> Report:
+    """Run a plan; what fails becomes a note. advance: called after each child."""
+    samples: list[Sample] = []
+    report = Report()
+    failed: set[tuple[str, int, Candidate]] = set()
+    for number in range(plan.rounds + plan.cold):
+        cold = number == plan.rounds  # last, so that the others' caches are warm or warmed
+        for case in plan.cases:
+            if cold and not case[2].compiles:
+                continue
+            if case not in failed:
+                sample = _sample(case, 0.0 if cold else plan.seconds, cold)
+                if "error" in sample:
+                    failed.add(case)
+                    note = f"{case[2].label}: {sample['error']}"
+                    report.notes += [] if note in report.notes else [note]
+                else:
+                    samples.append({**sample, "round": number, "cold": cold})
+            advance(case[2].label)
+    report.rows = rows(samples)
+    return report
+
+
+def rows(samples: Sequence[Sample]) -> list[dict[str, Any]]:
+    """A row for each case: medians over rounds, and the ratio to the floor of the same case.
+
+    ratio_to_floor is the floor's rate over the row's, of the same round, size and replicas: the
+    median of rounds, with ratio_min and ratio_max; None without a floor. start_s is of a warm
+    cache if there was more than one round; start_cold_s of an empty one, or None.
+    """
+    warm = [s for s in samples if not s["cold"]]
+    cold = {_key(s): s["start_s"] for s in samples if s["cold"]}
+    floor = {_where(s): s["env_steps_per_s"] for s in warm if _is_floor(s)}
+    found: dict[tuple[Any, ...], list[Sample]] = {}
+    for sample in warm:
+        found.setdefault(_key(sample), []).append(sample)
+    return [_row(same, floor, cold.get(key)) for key, same in found.items()]
+
+
+def _row(
+    same: list[Sample], floor: Mapping[tuple[Any, ...], float], cold: float | None
+) -> dict[str, Any]:
+    row = {k: same[0][k] for k in ("size", "replicas", "backend", "engine", "arithmetic")}
+    ratios = [floor[_where(s)] / s["env_steps_per_s"] for s in same if _where(s) in floor]
+    full = [{**s, "us_per_step": 1e6 / s["env_steps_per_s"]} for s in same]
+    median = {name: statistics.median(s[name] for s in full) for name in _FIGURES}
+    row |= {"env_steps_per_s": median["env_steps_per_s"], "us_per_step": median["us_per_step"]}
+    row["ratio_to_floor"] = statistics.median(ratios) if ratios else None
+    row |= {"ratio_min": min(ratios, default=None), "ratio_max": max(ratios, default=None)}
+    row |= {"start_s": median["start_s"], "start_cold_s": cold, "peak_mb": median["peak_mb"]}
+    return {**row, "rounds": len(same)}
+
+
+def _key(sample: Sample) -> tuple[Any, ...]:
+    return tuple(sample[k] for k in ("size", "replicas", "backend", "engine", "arithmetic"))
+
+
+def _where(sample: Sample) -> tuple[Any, ...]:
+    return sample["round"], sample["size"], sample["replicas"]
+
+
+def _is_floor(sample: Sample) -> bool:
+    return (sample["backend"], sample["engine"]) == (FLOOR.backend, FLOOR.engine)
+
+
+def _sample(case: tuple[str, int, Candidate], seconds: float, cold: bool) -> Sample:
+    size, replicas, candidate = case
+    job = Job(
+        **asdict(candidate),
+        size=size,
+        replicas=replicas,
+        seconds=seconds,
+        steps=0 if cold else None,
+        spawned=time.time(),
+    )
+    where = {"size": size, "replicas": replicas, "backend": candidate.backend}
+    if not cold:
+        return {**where, **run_child("neurorl.bench.child", asdict(job))}
+    with tempfile.TemporaryDirectory() as folder:
+        cache = {"XDG_CACHE_HOME": folder}
+        return {**where, **run_child("neurorl.bench.child", asdict(job), cache)}
+
+
+def run_child(
+    module: str, job: Mapping[str, Any], environment: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """What ``python -m module JSON`` prints on its last line, or ``{"error": ...}``.
+
+    One thread for every library that has a variable for it.
+    """
+    threads = {f"{name}_NUM_THREADS": "1" for name in _THREADS}
+    threads["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+    command = [sys.executable, "-m", module, json.dumps(job)]
+    try:
+        done = subprocess.run(
+            command,
+            env={**os.environ, **threads, **(environment or {})},
+            capture_output=True,
+            text=True,
+            timeout=_TIME_LIMIT,
+            check=False,
+        )
+        result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    except subprocess.TimeoutExpired:
+        return {"error": f"took more than {_TIME_LIMIT:g} s"}
+    except (IndexError, ValueError):
+        last = done.stderr.strip().splitlines() or ["nothing printed"]
+        return {"error": f"exit status {done.returncode}: {last[-1]}"}
+    return result

@@ -1,0 +1,183 @@
+"""The one workload that everything is measured on: sizes, constants, encoder, environments.
+
+A network of three layers, all-to-all, of leaky integrate-and-fire neurons; a window of `STEPS`
+steps of 1 ms for each environment step. Every projection takes one step. In step t, with the
+spikes of step t-1 *arriving*::
+
+    v      <- MEMBRANE v + sum of w over arrived spikes;  spike if v > 1, then v = 0
+    x_pre  <- TRACE x_pre + arrived                   of each projection
+    y_post <- TRACE y_post + spike                    of each neuron, this step's spike included
+    e      <- ELIGIBILITY e + PLUS x_pre spike_post - MINUS arrived_pre y_post
+
+After the window the action is the output neuron of most spikes (the first of equals), and with the
+reward r: ``m = r - rbar; rbar <- rbar + BASELINE_RATE m; w <- clip(w + RATE mean m e, +-4 mean)``,
+*mean* the layer's mean initial weight. All but w and rbar becomes 0 at an episode's end. Replicas
+are independent: own environment, weights and rbar; the same initial weights.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.errors import unknown
+
+__all__ = [
+    "SIZES",
+    "Encoder",
+    "Falls",
+    "Sinusoids",
+    "Size",
+    "episode_seed",
+    "get_size",
+    "initial_weights",
+    "make_env",
+]
+
+Array = npt.NDArray[np.float32]
+
+DT = 1e-3
+STEPS = 20
+TAU_MEMBRANE = TAU_TRACE = 20e-3
+TAU_ELIGIBILITY = 100e-3
+MEMBRANE = math.exp(-DT / TAU_MEMBRANE)
+TRACE = math.exp(-DT / TAU_TRACE)
+ELIGIBILITY = math.exp(-DT / TAU_ELIGIBILITY)
+THRESHOLD, PLUS, MINUS = 1.0, 1.0, 0.5
+RATE, BOUND, BASELINE_RATE = 1e-4, 4.0, 0.01
+
+CHANNELS = 8
+P_MAX = 0.1
+CARTPOLE_SCALE = (2.4, 3.0, 0.21, 3.0)
+
+
+@dataclass(frozen=True)
+class Size:
+    """Neurons of the three layers.
+
+    hidden_mean, output_mean: mean initial weights, with which both layers fire at about 27 Hz.
+    """
+
+    name: str
+    inputs: int
+    hidden: int
+    outputs: int
+
+    @property
+    def hidden_mean(self) -> float:
+        return 1.2 / (20.0 * self.inputs / 32.0)
+
+    @property
+    def output_mean(self) -> float:
+        return 1.2 / (20.0 * 0.03 * self.hidden)
+
+    @property
+    def synapses(self) -> int:
+        return self.hidden * (self.inputs + self.outputs)
+
+
+SIZES = {s.name: s for s in (Size("small", 32, 200, 2), Size("large", 128, 1000, 10))}
+
+
+def get_size(name: str) -> Size:
+    """The size of this name. Raises UnknownNameError."""
+    if name not in SIZES:
+        raise unknown("size", name, SIZES)
+    return SIZES[name]
+
+
+def initial_weights(size: Size) -> tuple[Array, Array]:
+    """Uniform(0, 2 mean) with seed 0: ``(inputs, hidden)`` and ``(hidden, outputs)``."""
+    rng = np.random.default_rng(0)
+    w1 = rng.uniform(0, 2 * size.hidden_mean, (size.inputs, size.hidden))
+    w2 = rng.uniform(0, 2 * size.output_mean, (size.hidden, size.outputs))
+    return w1.astype(np.float32), w2.astype(np.float32)
+
+
+class Encoder:
+    """Observations to spike probabilities a step: 8 Gaussian channels for each observation.
+
+    ``p = 0.1 exp(-(x - c)^2 / (2 sigma^2))``, x the observation over its scale, clipped to
+    [-1, 1]; centres c evenly from -1 to 1, sigma their distance. Each step and channel is one
+    Bernoulli(p) draw. Arrays are reused, so that the loop allocates nothing.
+    """
+
+    def __init__(self, size: Size, replicas: int = 1) -> None:
+        n = size.inputs // CHANNELS
+        scale = CARTPOLE_SCALE if n == len(CARTPOLE_SCALE) else np.ones(n)
+        self._per_scale = np.float32(1.0) / np.asarray(scale, dtype=np.float32)
+        self._centres = np.linspace(-1.0, 1.0, CHANNELS, dtype=np.float32)
+        self._factor = np.float32(-0.5 * ((CHANNELS - 1) / 2.0) ** 2)
+        self._p_max = np.float32(P_MAX)
+        self._x = np.zeros((replicas, n), dtype=np.float32)
+        self._d = np.zeros((replicas, n, CHANNELS), dtype=np.float32)
+        self._columns = self._x[:, :, None]
+        self._p = self._d.reshape(replicas, size.inputs)
+
+    def __call__(self, observations: npt.ArrayLike) -> Array:
+        """``(n,)`` or ``(replicas, n)`` to ``(replicas, inputs)``: the same array at each call."""
+        x, d = self._x, self._d
+        np.multiply(observations, self._per_scale, out=x, casting="same_kind")
+        np.maximum(x, -1.0, out=x)
+        np.minimum(x, 1.0, out=x)
+        np.subtract(self._columns, self._centres, out=d)
+        np.multiply(d, d, out=d)
+        np.multiply(d, self._factor, out=d)
+        np.exp(d, out=d)
+        np.multiply(d, self._p_max, out=d)
+        return self._p
+
+
+class Falls(gym.Wrapper[Any, Any, Any, Any]):
+    """CartPole with reward -1 for the step that ends in a fall."""
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        return observation, -1.0 if terminated else reward, terminated, truncated, info
+
+
+class Sinusoids(gym.Env[Any, Any]):
+    """16 sinusoids of drawn phase and frequency; reward 1 for action ``(t // 20) % 10``.
+
+    Episodes of 200 steps, ended by truncation; 10 actions; t counts the steps, from 1.
+    """
+
+    _N, _ACTIONS, _LENGTH, _HOLD = 16, 10, 200, 20
+
+    def __init__(self) -> None:
+        self.observation_space = gym.spaces.Box(-1.0, 1.0, (self._N,), np.float64)
+        self.action_space = gym.spaces.Discrete(self._ACTIONS)
+        self._phase = np.zeros(self._N)
+        self._frequency = np.zeros(self._N)
+        self._t = 0
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[npt.NDArray[np.float64], dict[str, Any]]:
+        rng = np.random.default_rng(seed)
+        self._phase = rng.uniform(0.0, 6.28, self._N)
+        self._frequency = rng.uniform(0.01, 0.1, self._N)
+        self._t = 0
+        return np.sin(self._phase), {}
+
+    def step(
+        self, action: Any
+    ) -> tuple[npt.NDArray[np.float64], float, bool, bool, dict[str, Any]]:
+        self._t = t = self._t + 1
+        reward = 1.0 if action == t // self._HOLD % self._ACTIONS else 0.0
+        return np.sin(self._phase + self._frequency * t), reward, False, t >= self._LENGTH, {}
+
+
+def make_env(size: Size) -> gym.Env[Any, Any]:
+    """CartPole-v1 with a penalty for the small network, `Sinusoids` for any other."""
+    return Falls(gym.make("CartPole-v1")) if size.inputs == 32 else Sinusoids()
+
+
+def episode_seed(replica: int, episode: int) -> int:
+    """What `reset` is given: ``1000 (replica + 1) + episode``."""
+    return 1000 * (replica + 1) + episode

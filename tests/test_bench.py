@@ -1,0 +1,132 @@
+"""`neurorl bench`: rows from numbers made by hand, what the command prints and refuses."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from neurorl.backend import backend_class
+from neurorl.bench import candidates as c
+from neurorl.bench import peers
+from neurorl.bench.child import rate
+from neurorl.bench.command import cells
+from neurorl.bench.measure import Plan, measure, rows
+from neurorl.bench.workload import SIZES
+from neurorl.cli import main
+
+KEYS = {"size", "replicas", "backend", "engine", "arithmetic", "env_steps_per_s", "us_per_step"}
+KEYS |= {"ratio_to_floor", "start_s", "peak_mb"}
+
+
+def sample(backend: str, number: int, speed: float, **more: Any) -> dict[str, Any]:
+    found = {"backend": backend, "engine": "dense", "arithmetic": "float", "size": "small"}
+    found |= {"replicas": 1, "round": number, "cold": False, "env_steps_per_s": speed}
+    return {**found, "start_s": 1.0 + number, "peak_mb": 40.0, **more}
+
+
+def test_ratios_are_taken_inside_a_round() -> None:
+    samples = [sample("c-floor", k, f) for k, f in enumerate((1000.0, 500.0, 2000.0))]
+    samples += [sample("x", k, f, engine="e") for k, f in enumerate((100.0, 100.0, 100.0))]
+    samples += [sample("x", 0, 50.0, engine="e", size="large")]
+    samples += [sample("x", 3, 0.0, engine="e", cold=True, start_s=9.0)]
+    floor, x, large = rows(samples)
+    assert (floor["ratio_to_floor"], floor["env_steps_per_s"]) == (1.0, 1000.0)
+    assert (x["ratio_to_floor"], x["ratio_min"], x["ratio_max"]) == (10.0, 5.0, 20.0)
+    assert (x["us_per_step"], x["start_s"], x["start_cold_s"]) == (10_000.0, 2.0, 9.0)
+    assert x["rounds"] == 3
+    assert large["ratio_to_floor"] is None
+    assert large["start_cold_s"] is None
+    assert cells(x)[3:] == ["100", "10000", "10 (5-20)", "2", "9", "40"]
+    assert cells(large)[5] == "-"
+
+
+def test_rate_counts_replicas_and_stops() -> None:
+    calls = []
+
+    def step() -> int:
+        calls.append(1)
+        return 4
+
+    assert rate(step, 60.0, 7) > 0
+    assert len(calls) == 7
+    assert rate(step, 0.01, None) > 4
+
+
+def test_names_are_those_of_the_backends() -> None:
+    assert c.ENGINES["brian2"] == backend_class("brian2").capabilities.engines
+    assert set(c.ENGINES) == set(c.BACKENDS)
+    found = c.backends(["brian2:cython", "loihi:stock"], "loihi")
+    assert [x.label for x in found] == ["brian2:cython:loihi", "loihi:stock:loihi"]
+    assert [x.label for x in c.backends(None, "float")] == ["reference:float", "brian2:float"]
+    assert len(set(c.everything())) == len(c.everything()) == 7
+
+
+def test_what_fails_becomes_a_note() -> None:
+    plan = Plan([c.Candidate("reference")], ("small",), (2,), rounds=2, seconds=0.05)
+    report = measure(plan)
+    assert [row["backend"] for row in report.rows] == ["c-floor"]
+    assert len(report.notes) == 1
+    assert report.notes[0].startswith("reference: UnsupportedError: bench reference: one replica")
+
+
+@pytest.mark.parametrize("name", list(peers.PEERS))
+def test_a_peer_that_is_missing_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    found, notes = c.others([name])
+    assert [x.label for x in found] == ["c-floor:block"]
+    assert notes == [f"{name}: not installed (pip install {peers.PEERS[name].distributions[0]})"]
+
+
+@pytest.mark.parametrize("name", [n for n in peers.PEERS if n not in ("netrun", "bindsnet")])
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_peers_step(name: str, replicas: int) -> None:
+    if peers.missing(name):
+        pytest.skip(f"{name} is not installed")
+    loop = peers.make(name, SIZES["small"], replicas)
+    assert [loop.step() for _ in range(30)] == [replicas] * 30
+    loop.close()
+
+
+def test_the_command_prints_rows(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["bench", "--size", "small", "--backends", "reference"]
+    command += ["--seconds", "0.2", "--rounds", "1"]
+    assert main([*command, "--json"]) == 0
+    seen = capsys.readouterr()
+    assert seen.err == ""
+    result = json.loads(seen.out)
+    assert [row["backend"] for row in result["rows"]] == ["c-floor", "reference"]
+    for row in result["rows"]:
+        assert set(row) >= KEYS
+        assert row["us_per_step"] > 0
+    assert result["notes"] == []
+    assert main([*command, "--peers", "numpy"]) == 0
+    shown = capsys.readouterr().out
+    assert "env steps/s" in shown
+    assert "block" in shown
+
+
+BAD = [
+    (["--size", "smal"], "did you mean 'small'"),
+    (["--backends", "brain2"], "did you mean 'brian2'"),
+    (["--backends", "brian2:c"], "known: compiled, cython, numpy"),
+    (["--backends", "reference:numpy"], "engine of reference"),
+    (["--backends", "loihi", "--arithmetic", "float"], "another arithmetic"),
+    (["--arithmetic", "chip"], "arithmetic: unknown name"),
+    (["--peers", "jaxx"], "did you mean 'jax'"),
+    (["--replicas", "0"], "--replicas: out of range"),
+    (["--rounds", "0"], "--rounds: out of range"),
+    (["--seconds", "nan"], "--seconds: out of range"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "words"), BAD, ids=lambda value: str(value)[:40])
+def test_bad_input_is_one_line_and_status_2(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", *arguments]) == 2
+    seen = capsys.readouterr()
+    assert seen.out == ""
+    assert words in seen.err
+    assert seen.err.count("\n") == 1
