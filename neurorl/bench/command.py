@@ -21,7 +21,7 @@ COLUMNS = {
     "arithmetic": "arithmetic",
     "env_steps_per_s": "env steps/s",
     "us_per_step": "us/env step",
-    "ratio_to_floor": "x floor (min-max)",
+    "ratio_to_floor": "of the floor's rate (min-max)",
     "start_s": "start s",
     "start_cold_s": "cold start s",
     "peak_mb": "peak MiB",

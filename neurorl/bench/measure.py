@@ -86,8 +86,8 @@ def measure(plan: Plan, advance: Callable[[str], None] = lambda label: None) -> 
 def rows(samples: Sequence[Sample]) -> list[dict[str, Any]]:
     """A row for each case: medians over rounds, and the ratio to the floor of the same case.
 
-    ratio_to_floor is the floor's rate over the row's, of the same round, size and replicas: the
-    median of rounds, with ratio_min and ratio_max; None without a floor. start_s is of a warm
+    ratio_to_floor is the row's rate over the floor's, of the same round, size and replicas (more
+    is better): the median of rounds, with ratio_min and ratio_max; None without a floor. start_s is of a warm
     cache if there was more than one round; start_cold_s of an empty one, or None.
     """
     warm = [s for s in samples if not s["cold"]]
@@ -103,7 +103,7 @@ def _row(
     same: list[Sample], floor: Mapping[tuple[Any, ...], float], cold: float | None
 ) -> dict[str, Any]:
     row = {k: same[0][k] for k in ("size", "replicas", "backend", "engine", "arithmetic")}
-    ratios = [floor[_where(s)] / s["env_steps_per_s"] for s in same if _where(s) in floor]
+    ratios = [s["env_steps_per_s"] / floor[_where(s)] for s in same if _where(s) in floor]
     full = [{**s, "us_per_step": 1e6 / s["env_steps_per_s"]} for s in same]
     median = {name: statistics.median(s[name] for s in full) for name in _FIGURES}
     row |= {"env_steps_per_s": median["env_steps_per_s"], "us_per_step": median["us_per_step"]}

@@ -191,9 +191,17 @@ class NativeLoop(Loop):
             unit=rounding.unit,
             transmitted_unit=rounding.transmitted_unit,
             is_fine=is_fine,
+            sums_fit=self._largest_sum(p) < 2.0**11,  # of int32 in units of 2**-20
             weights=self._keep(memory.weights[p.name]),
             eligibility=self._keep(memory.eligibility[p.name]),
             trace=self._keep(memory.trace[p.name]),
             in_force=self._keep(memory.in_force[p.name]) if needs_in_force else None,
             transmitted=None if lent is None or is_fine else self._keep(lent),
         )
+
+    def _largest_sum(self, p: Plastic) -> float:
+        """A bound of ``sum_t x(t)`` over a window."""
+        steps = self.config.window
+        longest = np.inf if self.config.carries else float(steps)
+        trace = longest if p.trace_decay == 1.0 else min(longest, 1.0 / (1.0 - p.trace_decay))
+        return 2.0 * steps * trace

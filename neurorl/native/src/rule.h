@@ -6,6 +6,7 @@
 #define NEURORL_RULE_H
 #include <vector>
 #include "factors.h"
+#include "sums.h"
 
 namespace neurorl {
 
@@ -20,6 +21,7 @@ struct Post {
 
 struct Buffers {
     std::vector<double> factors, gain, depressing, pre, sum, turned, total;
+    Traces traces;
 };
 
 inline void find_spikes(const Window &window, const Layer &layer, Post &post)
@@ -228,8 +230,16 @@ inline void learn_projection(
     }
     buffers.sum.resize(n_post);
     double *sum = buffers.sum.data();
+    const bool by_tiles = !post.dense && p.sums_fit && n_pre >= TILE;
+    if (by_tiles) buffers.traces.set(x, agent.window, n_pre);
     for (int64_t i = 0; i < n_pre; i++) {
-        row_sum(window, post, x + i, n_pre, n_post, n, 0, sum);
+        if (by_tiles) {
+            if (i % TILE == 0)
+                buffers.traces.sum(i / TILE, post.neuron.data(), post.until.data(), n_post);
+            buffers.traces.row(i % TILE, post.gain, n_post, sum);
+        } else {
+            row_sum(window, post, x + i, n_pre, n_post, n, 0, sum);
+        }
         if (post.depressing) depress_row(window, p, post, i, arrived, n, sum);
         const int64_t row = i * n_post;
         change(agent, p, factor, sum, e + row, w + row, at(in_force, row), at(transmits, row), n_post);
