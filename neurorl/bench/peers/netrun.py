@@ -29,9 +29,7 @@ def make(size: Size, replicas: int) -> Loop:
     if replicas > 1:
         raise UnsupportedError(say("bench netrun", "one replica only", got=replicas, limit=1))
     agent = _NetRun(size)
-    return AgentLoop(
-        agent, size, replicas, engine="cython", arithmetic="float", close=agent.close
-    )
+    return AgentLoop(agent, size, replicas, engine="cython", arithmetic="float", close=agent.close)
 
 
 class _NetRun:

@@ -48,9 +48,7 @@ class TorchLayer:
         """Traces and eligibility after a step's arrivals and spikes."""
         self.x.mul_(w.TRACE).add_(arrived)
         self.y.mul_(w.TRACE).add_(spikes)
-        self.e.baddbmm_(
-            self.x.unsqueeze(2), spikes.unsqueeze(1), beta=w.ELIGIBILITY, alpha=w.PLUS
-        )
+        self.e.baddbmm_(self.x.unsqueeze(2), spikes.unsqueeze(1), beta=w.ELIGIBILITY, alpha=w.PLUS)
         self.e.baddbmm_(arrived.unsqueeze(2), self.y.unsqueeze(1), alpha=-w.MINUS)
 
     def learn(self, m: Any) -> None:
