@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from neurorl.backend import backend_class
+from neurorl.backend import BACKENDS, backend_class
 from neurorl.bench import candidates as c
 from neurorl.bench import peers
 from neurorl.bench.child import rate
@@ -21,7 +21,12 @@ KEYS |= {"ratio_to_floor", "start_s", "peak_mb"}
 
 
 def sample(backend: str, number: int, speed: float, **more: Any) -> dict[str, Any]:
-    found = {"backend": backend, "engine": "dense", "arithmetic": "float", "size": "small"}
+    found: dict[str, Any] = {
+        "backend": backend,
+        "engine": "dense",
+        "arithmetic": "float",
+        "size": "small",
+    }
     found |= {"replicas": 1, "round": number, "cold": False, "env_steps_per_s": speed}
     return {**found, "start_s": 1.0 + number, "peak_mb": 40.0, **more}
 
@@ -56,7 +61,7 @@ def test_rate_counts_replicas_and_stops() -> None:
 
 def test_names_are_those_of_the_backends() -> None:
     assert c.ENGINES["brian2"] == backend_class("brian2").capabilities.engines
-    assert set(c.ENGINES) == set(c.BACKENDS)
+    assert set(c.ENGINES) == set(BACKENDS)
     found = c.backends(["brian2:cython", "loihi:stock"], "loihi")
     assert [x.label for x in found] == ["brian2:cython:loihi", "loihi:stock:loihi"]
     assert [x.label for x in c.backends(None, "float")] == ["reference:float", "brian2:float"]

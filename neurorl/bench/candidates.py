@@ -20,7 +20,7 @@ ENGINES: dict[str, tuple[str, ...]] = {
 }
 """Of each backend, the preferred first; ``stock`` is nengo-loihi's emulator without our loops."""
 
-_ARITHMETICS = {name: ("float", "loihi") for name in BACKENDS} | {"loihi": ("loihi",)}
+_ARITHMETICS = dict.fromkeys(BACKENDS, ("float", "loihi")) | {"loihi": ("loihi",)}
 
 
 @dataclass(frozen=True)

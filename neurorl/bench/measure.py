@@ -29,7 +29,8 @@ Sample = dict[str, Any]
 class Plan:
     """What to measure and how long: rounds over all candidates x sizes x replicas.
 
-    seconds: CPU seconds of each measurement. cold: also a start with an empty cache folder.
+    seconds: CPU seconds of each measurement. cold: also a start with an empty cache folder, of
+    the first number of replicas.
     """
 
     candidates: Sequence[Candidate]
@@ -41,15 +42,20 @@ class Plan:
 
     @property
     def cases(self) -> list[tuple[str, int, Candidate]]:
-        """In the order of a round, the floor first where it is among them or not."""
+        """In the order of a round; the floor is always among them, and first."""
         all_of_them = dict.fromkeys([FLOOR, *self.candidates])
         return [(s, b, c) for s in self.sizes for b in self.replicas for c in all_of_them]
 
     @property
     def children(self) -> int:
         """How many processes it takes."""
-        cold = sum(c.compiles for _, _, c in self.cases) if self.cold else 0
-        return len(self.cases) * self.rounds + cold
+        return len(self.cases) * self.rounds + len(self.cold_cases)
+
+    @property
+    def cold_cases(self) -> list[tuple[str, int, Candidate]]:
+        """Those whose first start is measured too."""
+        first = self.replicas[0]
+        return [x for x in self.cases if self.cold and x[2].compiles and x[1] == first]
 
 
 @dataclass
@@ -65,11 +71,10 @@ def measure(plan: Plan, advance: Callable[[str], None] = lambda label: None) -> 
     samples: list[Sample] = []
     report = Report()
     failed: set[tuple[str, int, Candidate]] = set()
-    for number in range(plan.rounds + plan.cold):
-        cold = number == plan.rounds  # last, so that the others' caches are warm or warmed
-        for case in plan.cases:
-            if cold and not case[2].compiles:
-                continue
+    rounds = [plan.cases] * plan.rounds + [plan.cold_cases]
+    for number, cases in enumerate(rounds):
+        cold = number == plan.rounds
+        for case in cases:
             if case not in failed:
                 sample = _sample(case, 0.0 if cold else plan.seconds, cold)
                 if "error" in sample:

@@ -1,0 +1,144 @@
+"""The whole matrix of measurements as JSON and as a page: docs/benchmarks.json and .md."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import platform
+import subprocess
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from neurorl.bench.candidates import Candidate, everything, others
+from neurorl.bench.command import COLUMNS, cells
+from neurorl.bench.floor import FLAGS, compiler
+from neurorl.bench.measure import Plan, Report
+from neurorl.bench.peers import PEERS
+from neurorl.bench.workload import SIZES
+from neurorl.files import write_bytes, write_json
+
+__all__ = ["full_plan", "machine", "markdown", "write"]
+
+_HOW = """\
+## How it was measured
+
+One environment step is a window of 20 simulation steps of 1 ms, the choice of an action, a step of
+the environment, and the update of every weight by a three-factor rule; `neurorl/bench/workload.py`
+has all of it. Small: {small}, on CartPole-v1. Large: {large}, on an environment of 16 sinusoids.
+
+- Every measurement is a process of its own, on one thread pinned to one core: a warm-up of 20 loop
+  steps (3 of slow ones), then {seconds:g} CPU seconds. Rates are of CPU seconds of the whole loop,
+  environment and encoder included, so that other work on the machine counts little. Steps of all
+  replicas are added up.
+- {rounds} round{s} over everything, interleaved; medians. *x floor* is the floor's rate over the
+  row's, taken inside a round at the same size and replicas: its median, and least and most.
+- *c-floor dense* is the workload by hand in C (`neurorl/bench/floor.c`: float32, sizes known to the
+  compiler, `{flags}`) in the same Python loop. *block* has the same numbers but touches e and w
+  once a window.
+- *start* is wall time from the start of the process to the end of the first environment step,
+  compiled code in the cache; *cold start* the same with an empty cache.
+- *netrun* is Brian2 as documented, `Network.run` for every environment step. *numpy*, *torch* and
+  *jax* are written by hand (`neurorl/bench/peers/`). *spikingjelly* and *bindsnet* use their own
+  learning rules, which are not quite the workload's; their files say where they differ.
+
+## Again, on another machine
+
+    {command}
+"""
+
+
+def full_plan(quick: bool, rounds: int, seconds: float) -> tuple[Plan, list[str]]:
+    """Every backend, engine, size and 1, 16, 64 replicas, and peers; notes on missing peers.
+
+    quick: instead a few that start at once.
+    """
+    if quick:
+        found, notes = others(["numpy"])
+        return Plan([Candidate("reference"), *found], ("small",), (1,), 1, seconds), notes
+    found, notes = others(None)
+    candidates = [*everything(), *found]
+    return Plan(candidates, tuple(SIZES), (1, 16, 64), rounds, seconds, cold=True), notes
+
+
+def machine() -> dict[str, Any]:
+    """What figures depend on: date, processor, compiler, Python and packages with versions."""
+    names = {"neurorl", "numpy", "brian2", "nengo", "nengo-loihi", "gymnasium"}
+    names |= {d for peer in PEERS.values() for d in peer.distributions}
+    return {
+        "date": datetime.date.today().isoformat(),
+        "cpu": _cpu(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "compiler": _compiler(),
+        "python": platform.python_version(),
+        "packages": dict(sorted(_versions(names))),
+    }
+
+
+def markdown(report: Report, plan: Plan, where: dict[str, Any], command: str) -> str:
+    """The page. where: as from `machine`. command: with which to repeat it."""
+    versions = ", ".join(f"{k} {v}" for k, v in where["packages"].items())
+    lines = ["# Benchmarks", "", f"{where['date']}, {where['cpu']}, {where['system']};"]
+    lines += [f"{where['compiler']}; Python {where['python']}; {versions}.", "", f"`{command}`", ""]
+    for size, replicas in dict.fromkeys((r["size"], r["replicas"]) for r in report.rows):
+        mine = [r for r in report.rows if (r["size"], r["replicas"]) == (size, replicas)]
+        s = "s" if replicas > 1 else ""
+        lines += [f"## {size}, {replicas} replica{s}", "", *_table(mine), ""]
+    if report.notes:
+        lines += ["Not measured:", "", *(f"- {note}" for note in report.notes), ""]
+    shapes = {
+        name: f"{s.inputs}-{s.hidden}-{s.outputs} neurons, {s.synapses:,} plastic synapses"
+        for name, s in SIZES.items()
+    }
+    how = {"flags": " ".join(FLAGS), "command": command, "s": "s" if plan.rounds > 1 else ""}
+    how |= {"rounds": str(plan.rounds), **shapes}
+    return "\n".join(lines) + "\n" + _HOW.format(seconds=plan.seconds, **how)
+
+
+def write(report: Report, plan: Plan, folder: Path, command: str) -> list[Path]:
+    """Write benchmarks.json and benchmarks.md into *folder*; returns their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    where = machine()
+    data = {"machine": where, "command": command, "rows": report.rows, "notes": report.notes}
+    write_json(folder / "benchmarks.json", data)
+    page = folder / "benchmarks.md"
+    write_bytes(page, markdown(report, plan, where, command).encode())
+    return [folder / "benchmarks.json", page]
+
+
+def _table(rows: Sequence[dict[str, Any]]) -> list[str]:
+    lines = ["| " + " | ".join(COLUMNS.values()) + " |", "|---" * len(COLUMNS) + "|"]
+    for row in sorted(rows, key=_speed):
+        lines.append("| " + " | ".join(cells(row)) + " |")
+    return lines
+
+
+def _speed(row: dict[str, Any]) -> float:
+    return -float(row["env_steps_per_s"])
+
+
+def _versions(names: Iterable[str]) -> Iterable[tuple[str, str]]:
+    for name in names:
+        try:
+            yield name, importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    found = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{found[0]}, {len(found)} cores" if found else platform.machine()
+
+
+def _compiler() -> str:
+    try:
+        done = subprocess.run(
+            [*compiler(), "--version"], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "no C compiler"
+    return done.stdout.splitlines()[0]

@@ -1,0 +1,39 @@
+"""The whole matrix of `neurorl bench`, written to docs/benchmarks.json and docs/benchmarks.md.
+
+    python scripts/benchmark.py [--rounds 3] [--seconds 0.8] [--out docs] [--quick]
+
+Peers (jax, torch, spikingjelly, bindsnet) are measured if they are installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from neurorl.bench.command import progress
+from neurorl.bench.measure import measure
+from neurorl.bench.report import full_plan, write
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure and write."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=0.8, help="CPU seconds each")
+    parser.add_argument("--out", type=Path, default=Path("docs"), metavar="DIR")
+    parser.add_argument("--quick", action="store_true", help="a small part of it, one round")
+    options = parser.parse_args(arguments)
+    command = f"python scripts/benchmark.py --rounds {options.rounds} --seconds {options.seconds:g}"
+    plan, notes = full_plan(options.quick, options.rounds, options.seconds)
+    with progress(plan.children) as advance:
+        report = measure(plan, advance)
+    report.notes[:0] = notes
+    for path in write(report, plan, options.out, command + " --quick" * options.quick):
+        print(path)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,43 @@
+"""How time and memory grow with a network's size, replicas and a run's length, on each backend.
+
+    python scripts/growth.py [--backends reference,brian2:compiled,loihi] [--out docs] [--quick]
+
+Writes growth.json and growth.png.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from neurorl.bench.command import progress
+from neurorl.bench.figure import draw
+from neurorl.bench.growth import grow, points
+from neurorl.bench.report import machine
+from neurorl.files import write_json
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure, write and draw."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--backends",
+        default="reference,brian2:compiled,brian2:cython,brian2:numpy,loihi,loihi:stock",
+    )
+    parser.add_argument("--out", type=Path, default=Path("docs"), metavar="DIR")
+    parser.add_argument("--quick", action="store_true", help="few and small points")
+    options = parser.parse_args(arguments)
+    todo = points(options.backends.split(","), options.quick)
+    with progress(len(todo)) as advance:
+        data = grow(todo, advance)
+    options.out.mkdir(parents=True, exist_ok=True)
+    write_json(options.out / "growth.json", {"machine": machine(), **data})
+    print(options.out / "growth.json")
+    print(draw(data, options.out / "growth.png"))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,58 @@
+"""scripts/benchmark.py and scripts/growth.py, in their small versions."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from neurorl.bench.growth import points
+
+SCRIPTS = Path(__file__).parents[1] / "scripts"
+
+
+def script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_benchmark_writes_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--quick", "--seconds", "0.05", "--out", str(tmp_path / "docs")]
+    assert script("benchmark").main(arguments) == 0
+    assert "benchmarks.md" in capsys.readouterr().out
+    data = json.loads((tmp_path / "docs" / "benchmarks.json").read_text())
+    backends = {row["backend"] for row in data["rows"]}
+    assert backends == {"c-floor", "reference", "numpy"}
+    assert {"date", "cpu", "compiler", "packages"} <= set(data["machine"])
+    page = (tmp_path / "docs" / "benchmarks.md").read_text()
+    assert "## small, 1 replica\n" in page
+    assert "6,800 plastic synapses" in page
+    assert page.count("python scripts/benchmark.py") == 2
+    assert "{" not in page
+
+
+def test_growth_writes_rows_and_a_figure(tmp_path: Path) -> None:
+    arguments = ["--quick", "--backends", "reference", "--out", str(tmp_path)]
+    assert script("growth").main(arguments) == 0
+    assert (tmp_path / "growth.png").read_bytes().startswith(b"\x89PNG")
+    data = json.loads((tmp_path / "growth.json").read_text())
+    assert data["notes"] == []
+    seen = {(r["axis"], r["backend"], r["value"]) for r in data["rows"]}
+    found = points(["reference"], quick=True)
+    assert seen == {(p.axis, p.backend, value) for p in found for value in p.values}
+    assert all(r["us_per_step"] > 0 and r["peak_mb"] > 1 for r in data["rows"])
+
+
+def test_what_is_too_large_is_left_out() -> None:
+    from neurorl.bench.growth import Point, grow
+
+    data = grow([Point("neurons", "loihi", None, "loihi", (4096,), 0.01)])
+    assert data["rows"] == []
+    assert data["notes"][0].startswith("loihi, neurons 4096: UnsupportedError")
