@@ -47,6 +47,7 @@ def train_seeds(
     episodes: int | None = None,
     resume: bool = False,
     overrides: dict[str, Any] | None = None,
+    backend_options: dict[str, Any] | None = None,
     callback: Callable[[Episode], None] | None = None,
     started: Callable[[int, int], None] | None = None,
 ) -> list[dict[str, Any]]:
@@ -57,6 +58,8 @@ def train_seeds(
     mean_discounted_return_last_100.
 
     None takes what a resumed run was started with, else `DEFAULTS` (arithmetic: the backend's own).
+    overrides: fields of a new run's `AgentConfig`. backend_options: of the backend's class, such as
+    its engine; they change no result and are not kept with the run.
 
     Runs that were killed go on with ``resume=True`` from their last checkpoints and end with the
     same episodes and weights, bit for bit, as if they had not been. With more *episodes* than
@@ -73,7 +76,7 @@ def train_seeds(
     }
     if episodes is not None:
         _check_episodes(episodes)
-    session = _Session(asked, runs, resume, overrides or {})
+    session = _Session(asked, runs, resume, overrides or {}, backend_options or {})
     try:
         session.open()
         if started is not None:
@@ -103,6 +106,7 @@ class _Session:
         runs: Sequence[tuple[int | None, Path]],
         resume: bool,
         overrides: dict[str, Any],
+        backend_options: dict[str, Any],
     ) -> None:
         self.runs = [RunDirectory(path) for _, path in runs]
         # Of several runs, some may not have begun when all were killed.
@@ -127,7 +131,7 @@ class _Session:
             for old, (seed, _) in zip(self._old, runs, strict=True)
         ]
         self._saved = [time.monotonic()] * len(runs)
-        self.replicas = self._make_replicas(overrides)
+        self.replicas = self._make_replicas(overrides, backend_options)
 
     def open(self) -> None:
         """Create the directories of new runs, and bring old ones back to their checkpoints."""
@@ -173,7 +177,9 @@ class _Session:
         for run in self.runs:
             run.close()
 
-    def _make_replicas(self, overrides: dict[str, Any]) -> Replicas:
+    def _make_replicas(
+        self, overrides: dict[str, Any], backend_options: dict[str, Any]
+    ) -> Replicas:
         options = self.options
         envs = [make_env(options["env"]) for _ in self.runs]
         config = (
@@ -188,6 +194,7 @@ class _Session:
             self.seeds,
             backend=options["backend"],
             arithmetic=options["arithmetic"],
+            options=backend_options,
         )
 
     def _save(self, k: int) -> None:

@@ -141,6 +141,29 @@ def test_runs_of_several_seeds(tmp_path: Path) -> None:
         assert table(path) == table(one)
 
 
+@pytest.mark.parametrize("arithmetic", ["float", "loihi"])
+def test_every_engine_writes_the_same_episodes(tmp_path: Path, arithmetic: str) -> None:
+    """episodes.csv, apart from wall time, on reference and the three engines of Brian2."""
+    ways = [("reference", {})]
+    ways += [("brian2", {"engine": engine}) for engine in ("compiled", "cython", "numpy")]
+    ways += [("loihi", {}), ("loihi", {"accelerate": False})] if arithmetic == "loihi" else []
+    tables = []
+    for number, (backend, options) in enumerate(ways):
+        out = tmp_path / str(number)
+        train(
+            "CartPole-v1",
+            out,
+            seed=2,
+            episodes=12,
+            backend=backend,
+            arithmetic=arithmetic,
+            backend_options=options,
+        )
+        tables.append(table(out))
+    assert len(tables[0]) == 13
+    assert all(other == tables[0] for other in tables[1:])
+
+
 def test_some_of_several_runs_are_resumed(tmp_path: Path) -> None:
     """One run is extended, another begins only now; both end as if alone."""
     options: dict[str, Any] = {"overrides": {"actors": 2, "hidden": 3}}

@@ -171,7 +171,9 @@ def test_windows_equal_steps(feature: str, seed: Any, case: Any) -> None:
         windows = {n: backend.window(n) for n in (8, 3)}
         assert list(windows[8].rasters) == record
         assert not any(raster.any() for raster in windows[8].inputs.values())
-        places = [id(r) for w in windows.values() for r in (*w.inputs.values(), *w.rasters.values())]
+        places = [
+            id(r) for w in windows.values() for r in (*w.inputs.values(), *w.rasters.values())
+        ]
         rng = np.random.default_rng(0)
         for k, fresh in enumerate([True, False, False, True, False]):
             n_steps = (8, 3)[k % 2]
