@@ -6,8 +6,8 @@ For one window of W steps, with presynaptic traces x and post factors f::
     w <- clip(w + eta M e)
 
 (in float arithmetic then rounded to the grid of `neurorl.arithmetic`, by which weights that learn
-are those in force), and for the rule reward-stdp, whose eligibility decays in every step, with the neuron's own trace y
-and the spikes a that arrive::
+are those in force), and for the rule reward-stdp, whose eligibility decays in every step, with the
+neuron's own trace y and the spikes a that arrive::
 
     e <- d**W e + sum_t d**(W-1-t) (x(t) s(t)^T - A a(t) y(t)^T)       d = exp(-dt/eligibility_tau)
 

@@ -23,10 +23,11 @@ class Memory:
     """The arrays of N agents with one network; `of` gives those of one agent, as views.
 
     By projection: ``weights`` that learn, and ``in_force``, as the backend holds them (in float
-    arithmetic these are the same numbers), both ``(N, *shape)``; ``eligibility``, of the same shape; ``trace`` ``(N, n_pre)``.
-    By population: ``norm`` ``(N, 1)``, the running mean of ``|sum_t x(t)|**2 / W`` over its inputs,
-    NaN before the first; ``post_trace`` ``(N, n)``. By node: ``last`` ``(N, steps, n)``, its last
-    spikes, where a projection still has to deliver them in the next window.
+    arithmetic these are the same numbers), both ``(N, *shape)``; ``eligibility``, of the same
+    shape; ``trace`` ``(N, n_pre)``. By population: ``norm`` ``(N, 1)``, the running mean of
+    ``|sum_t x(t)|**2 / W`` over its inputs, NaN before the first; ``post_trace`` ``(N, n)``. By
+    node: ``last`` ``(N, steps, n)``, its last spikes, where a projection still has to deliver them
+    in the next window.
     ``signs`` ``(N, n_hidden)``: of each hidden unit's output weight before learning, +1 for 0.
     ``x``, ``value``, ``value_trace`` ``(N, n_features)`` and ``mean_reward`` ``(N, 1)``: the
     critic's. ``decisions`` ``(N, 1)``: how many were made.

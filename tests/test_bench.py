@@ -38,12 +38,12 @@ def test_ratios_are_taken_inside_a_round() -> None:
     samples += [sample("x", 3, 0.0, engine="e", cold=True, start_s=9.0)]
     floor, x, large = rows(samples)
     assert (floor["ratio_to_floor"], floor["env_steps_per_s"]) == (1.0, 1000.0)
-    assert (x["ratio_to_floor"], x["ratio_min"], x["ratio_max"]) == (10.0, 5.0, 20.0)
+    assert (x["ratio_to_floor"], x["ratio_min"], x["ratio_max"]) == (0.1, 0.05, 0.2)
     assert (x["us_per_step"], x["start_s"], x["start_cold_s"]) == (10_000.0, 2.0, 9.0)
     assert x["rounds"] == 3
     assert large["ratio_to_floor"] is None
     assert large["start_cold_s"] is None
-    assert cells(x)[3:] == ["100", "10000", "10 (5-20)", "2", "9", "40"]
+    assert cells(x)[3:] == ["100", "10000", "0.1 (0.05-0.2)", "2", "9", "40"]
     assert cells(large)[5] == "-"
 
 
@@ -69,11 +69,11 @@ def test_names_are_those_of_the_backends() -> None:
 
 
 def test_what_fails_becomes_a_note() -> None:
-    plan = Plan([c.Candidate("reference")], ("small",), (2,), rounds=2, seconds=0.05)
+    plan = Plan([c.Candidate("loihi", arithmetic="float")], ("small",), (2,), 2, 0.05)
     report = measure(plan)
     assert [row["backend"] for row in report.rows] == ["c-floor"]
     assert len(report.notes) == 1
-    assert report.notes[0].startswith("reference: UnsupportedError: bench reference: one replica")
+    assert report.notes[0].startswith("loihi:float: UnsupportedError: backend loihi: can't run")
 
 
 @pytest.mark.parametrize("name", list(peers.PEERS))

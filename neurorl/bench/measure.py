@@ -92,8 +92,8 @@ def rows(samples: Sequence[Sample]) -> list[dict[str, Any]]:
     """A row for each case: medians over rounds, and the ratio to the floor of the same case.
 
     ratio_to_floor is the row's rate over the floor's, of the same round, size and replicas (more
-    is better): the median of rounds, with ratio_min and ratio_max; None without a floor. start_s is of a warm
-    cache if there was more than one round; start_cold_s of an empty one, or None.
+    is better): the median of rounds, with ratio_min and ratio_max; None without a floor. start_s is
+    of a warm cache if there was more than one round; start_cold_s of an empty one, or None.
     """
     warm = [s for s in samples if not s["cold"]]
     cold = {_key(s): s["start_s"] for s in samples if s["cold"]}

@@ -144,7 +144,7 @@ def test_runs_of_several_seeds(tmp_path: Path) -> None:
 @pytest.mark.parametrize("arithmetic", ["float", "loihi"])
 def test_every_engine_writes_the_same_episodes(tmp_path: Path, arithmetic: str) -> None:
     """episodes.csv, apart from wall time, on reference and the three engines of Brian2."""
-    ways = [("reference", {})]
+    ways: list[tuple[str, dict[str, Any]]] = [("reference", {})]
     ways += [("brian2", {"engine": engine}) for engine in ("compiled", "cython", "numpy")]
     ways += [("loihi", {}), ("loihi", {"accelerate": False})] if arithmetic == "loihi" else []
     tables = []
