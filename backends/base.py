@@ -116,7 +116,7 @@ class Backend(abc.ABC):
 
     def time(self, replica: int = 0) -> int:
         """`t` of a replica; `restore` sets it."""
-        self._check_open()
+        self.check_open()
         return self._time(self._check_replica(replica))
 
     def step(self, inputs: Mapping[str, npt.ArrayLike], n_steps: int) -> dict[str, Raster]:
@@ -126,7 +126,7 @@ class Backend(abc.ABC):
         With a sequence of seeds ``n_replicas * size`` in place of size.
         Raises ArgumentError for a wrong name, shape or kind.
         """
-        self._check_open()
+        self.check_open()
         if isinstance(n_steps, bool) or not isinstance(n_steps, int) or n_steps < 1:
             raise ArgumentError(
                 say("step", "n_steps must be a whole number", got=n_steps, limit=">= 1")
@@ -135,7 +135,7 @@ class Backend(abc.ABC):
 
     def window(self, n_steps: int) -> Window:
         """A window of *n_steps* with rasters in a fixed place; `step` may be used beside it."""
-        self._check_open()
+        self.check_open()
         if isinstance(n_steps, bool) or not isinstance(n_steps, int) or n_steps < 1:
             raise ArgumentError(
                 say("window", "n_steps must be a whole number", got=n_steps, limit=">= 1")
@@ -150,7 +150,7 @@ class Backend(abc.ABC):
 
         replicas: only of these; None for all. Weights and the step counter `t` stay.
         """
-        self._check_open()
+        self.check_open()
         every = range(self.n_replicas)
         self._reset(every if replicas is None else [self._check_replica(k) for k in replicas])
 
@@ -167,7 +167,7 @@ class Backend(abc.ABC):
 
         Raises ArgumentError for a wrong shape, a number that is not finite, or one too large.
         """
-        self._check_open()
+        self.check_open()
         self._known(name)
         self._round(name, self.arithmetic.check(name, weights, self._replicas))
         self._write_weights(name)
@@ -180,7 +180,7 @@ class Backend(abc.ABC):
         ``arithmetic.rounding(name).transmitted_unit`` (0 where a mask leaves no synapse); nothing
         is checked, and `weights` and `state` follow. Valid until the backend is closed.
         """
-        self._check_open()
+        self.check_open()
         self._known(name)
         return self._transmitted_memory(name)
 
@@ -191,7 +191,7 @@ class Backend(abc.ABC):
         ``NODE.spikes``, the last steps' spikes, newest last; ``PROJECTION.weights``. The same on
         every backend of the same arithmetic and of any replica, so a state moves between them.
         """
-        self._check_open()
+        self.check_open()
         k = self._check_replica(replica)
         weights = {f"{name}.weights": self._stacked(name)[k].copy() for name in self._rounded}
         return {"t": np.array(self._time(k), dtype=np.int64), **self._dynamic_state(k), **weights}
@@ -233,6 +233,11 @@ class Backend(abc.ABC):
             marks += ["plastic"] if p.plasticity else []
             lines.append(f"Projection {p.name}: {p.pre} -> {p.post}, {shape}, {', '.join(marks)}")
         return "\n".join(lines)
+
+    def check_open(self) -> None:
+        """Raises BackendError if it has been closed."""
+        if self._closed:
+            raise BackendError(say(f"backend {self.name}", "is closed", remedy="make a new one"))
 
     def close(self) -> None:
         """Free what the simulator holds; any later call but `close` raises BackendError."""
@@ -331,10 +336,6 @@ class Backend(abc.ABC):
                 say("replica", "there is no such", got=replica, limit=f"0 to {self.n_replicas - 1}")
             )
         return replica
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise BackendError(say(f"backend {self.name}", "is closed", remedy="make a new one"))
 
     def _known(self, name: str) -> FloatArray:
         if name not in self._rounded:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,9 +11,20 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from neurorl.backends.base import Backend
 
-__all__ = ["CopiedWindow", "Raster", "Window"]
+__all__ = ["CopiedWindow", "NativeRun", "Raster", "Window"]
 
 Raster = npt.NDArray[np.bool_]
+
+
+class NativeRun(NamedTuple):
+    """``void function(int fresh, int64_t n_steps, const uint8_t **inputs, uint8_t **rasters)``.
+
+    All are addresses; of use as long as the window and its backend, which must be open.
+    """
+
+    function: int
+    inputs: int
+    rasters: int
 
 
 class Window(abc.ABC):
@@ -26,6 +37,11 @@ class Window(abc.ABC):
     def __init__(self, inputs: dict[str, Raster], rasters: dict[str, Raster]) -> None:
         self.inputs = inputs
         self.rasters = rasters
+
+    @property
+    def native(self) -> NativeRun | None:
+        """`run` as a C function, for callers in C; None if it isn't one."""
+        return None
 
     @abc.abstractmethod
     def run(self, fresh: bool) -> None:
@@ -51,7 +67,7 @@ class CopiedWindow(Window):
 
     def run(self, fresh: bool) -> None:
         backend = self._backend
-        backend._check_open()
+        backend.check_open()
         if fresh:
             backend._reset(range(backend.n_replicas))
         for name, raster in backend._step(self.inputs, self._n_steps).items():

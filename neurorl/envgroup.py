@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, SupportsFloat
 
 import gymnasium as gym
 import numpy as np
@@ -15,7 +15,7 @@ from neurorl.errors import ArgumentError, say
 
 __all__ = ["EnvGroup", "SeparateEnvs", "VectorEnvs", "env_group"]
 
-Step = tuple[int, Any, float, bool, bool]
+Step = tuple[int, Any, SupportsFloat, bool, bool, dict[str, Any]]
 
 
 class EnvGroup(abc.ABC):
@@ -29,8 +29,8 @@ class EnvGroup(abc.ABC):
         """Start an episode of agent k; returns the observation."""
 
     @abc.abstractmethod
-    def step(self, actions: npt.NDArray[np.int64], active: Sequence[int]) -> Iterator[Step]:
-        """``(k, observation, reward, terminated, truncated)`` of every active agent."""
+    def step(self, actions: npt.NDArray[np.int64], active: Sequence[int]) -> Iterable[Step]:
+        """``(k, observation, reward, terminated, truncated, info)`` of every active agent."""
 
     @abc.abstractmethod
     def close(self) -> None:
@@ -49,13 +49,9 @@ class SeparateEnvs(EnvGroup):
     def reset(self, k: int, seed: int) -> Any:
         return self.envs[k].reset(seed=seed)[0]
 
-    def step(self, actions: npt.NDArray[np.int64], active: Sequence[int]) -> Iterator[Step]:
-        chosen = actions.tolist()
-        for k in active:
-            observation, reward, terminated, truncated, _ = self._steps[k](
-                chosen[k] + self.first_action
-            )
-            yield k, observation, float(reward), terminated, truncated
+    def step(self, actions: npt.NDArray[np.int64], active: Sequence[int]) -> Iterable[Step]:
+        chosen, first, steps = actions.tolist(), self.first_action, self._steps
+        return [(k, *steps[k](chosen[k] + first)) for k in active]
 
     def close(self) -> None:
         for env in self.envs:
@@ -91,15 +87,16 @@ class VectorEnvs(EnvGroup):
         self._over[k] = False
         return list(iterate(self.env.observation_space, observations))[k]
 
-    def step(self, actions: npt.NDArray[np.int64], active: Sequence[int]) -> Iterator[Step]:
+    def step(self, actions: npt.NDArray[np.int64], active: Sequence[int]) -> Iterable[Step]:
         if self._over.any():  # of agents that have finished; Gymnasium steps none that is over
             unseeded: Any = [None] * self.n
             self.env.reset(seed=unseeded, options={"reset_mask": self._over.copy()})
-        observations, rewards, terminated, truncated, _ = self.env.step(actions + self.first_action)
+        answer = self.env.step(actions + self.first_action)
+        observations, rewards, terminated, truncated, _ = answer
         self._over = terminated | truncated
         seen = list(iterate(self.env.observation_space, observations))
-        for k in active:
-            yield k, seen[k], float(rewards[k]), bool(terminated[k]), bool(truncated[k])
+        columns = (seen, rewards.tolist(), terminated.tolist(), truncated.tolist())
+        return [(k, *(column[k] for column in columns), {}) for k in active]
 
     def close(self) -> None:
         self.env.close()

@@ -73,6 +73,9 @@ class Loop(abc.ABC):
 
     def see(self, k: int, observation: Any) -> None:
         """Agent k's environment shows this."""
+        if self._alike and getattr(observation, "ndim", 0) < 2:
+            self._cells_flat[k] = observation
+            return
         self._cells_flat[k] = self.config.cells.flat(observation)
         if not self._alike:
             self._features_flat[k] = self.config.features.flat(observation)

@@ -106,8 +106,9 @@ class Replicas:
         scores = {k: self._begin(k) for k in playing}
         over: list[int] = []
         while playing:
-            for k, observation, reward, terminated, truncated in step(decide(), playing):
+            for k, observation, given, terminated, truncated, _ in step(decide(), playing):
                 see(k, observation)
+                reward = float(given)
                 reward_of[k] = scale * reward
                 discount_of[k] = 0.0 if terminated else gamma
                 score = scores[k]

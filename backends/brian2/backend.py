@@ -62,7 +62,7 @@ class Brian2Backend(Backend):
     @property
     def brian2_network(self) -> Any:
         """The `brian2.Network` that is stepped. Raises UnsupportedError on 'compiled'."""
-        self._check_open()
+        self.check_open()
         if isinstance(self._engine, Compiled):
             what, remedy = "has no brian2.Network", "load with engine='cython' for monitors"
             raise UnsupportedError(say("engine 'compiled'", what, remedy=remedy))
@@ -70,7 +70,7 @@ class Brian2Backend(Backend):
 
     def source(self) -> str:
         """The generated model as readable text, in Brian2's own terms."""
-        self._check_open()
+        self.check_open()
         parts = [str(text) for text in texts(self._whole, self._arithmetic, self.n_replicas)]
         head = [
             f"# arithmetic {self.arithmetic_name!r}, dt = {self.network.dt:g} s",

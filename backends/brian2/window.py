@@ -9,7 +9,7 @@ import numpy as np
 from neurorl.backends.base import Backend
 from neurorl.backends.brian2.compiled import Compiled
 from neurorl.backends.brian2.library import places
-from neurorl.backends.window import Raster, Window
+from neurorl.backends.window import NativeRun, Raster, Window
 
 __all__ = ["CompiledWindow"]
 
@@ -38,7 +38,13 @@ class CompiledWindow(Window):
         into, out = (ctypes.c_void_p(ctypes.addressof(place)) for place in self._places)
         self._arguments = (ctypes.c_int64(n_steps), into, out)
 
+    @property
+    def native(self) -> NativeRun:
+        function = ctypes.cast(self._advance, ctypes.c_void_p).value
+        assert function is not None
+        return NativeRun(function, *(ctypes.addressof(place) for place in self._places))
+
     def run(self, fresh: bool) -> None:
         if self._backend._closed:
-            self._backend._check_open()
+            self._backend.check_open()
         self._advance(fresh, *self._arguments)

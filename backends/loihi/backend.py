@@ -136,7 +136,7 @@ class LoihiBackend(Backend):
         return EmulatorEngine(compiled, noise, self.record, accelerate=self.accelerate)
 
     def _allow(self, verb: str) -> None:
-        self._check_open()
+        self.check_open()
         self._engines[0].refuse(verb)
 
     def _step(self, inputs: dict[str, Raster], n_steps: int) -> dict[str, Raster]:

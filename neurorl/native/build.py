@@ -33,7 +33,7 @@ def library() -> ctypes.CDLL:
         raise BackendError(say("learning loop", "its library can't be loaded"))
     loaded.neurorl_set_terms(ctypes.byref(_terms()))
     loaded.neurorl_dot.restype = ctypes.c_double
-    for name in ("features", "begin", "encode", "learn"):
+    for name in ("features", "begin", "encode", "decide", "learn"):
         getattr(loaded, f"neurorl_{name}").restype = ctypes.c_int64
     loaded.neurorl_choose.restype = None
     return loaded

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -49,26 +49,40 @@ class NativeLoop(Loop):
         self._address = ctypes.c_void_p(ctypes.addressof(self._agent))
         self._c_begin, self._c_encode = found.neurorl_begin, found.neurorl_encode
         self._c_choose, self._c_learn = found.neurorl_choose, found.neurorl_learn
+        self._c_decide = found.neurorl_decide if self.window.native else None
+
+    def decide(self) -> npt.NDArray[np.int64]:
+        if self._c_decide is None:
+            return super().decide()
+        self.backend.check_open()
+        unknown = self._c_decide(self._address)
+        if unknown >= 0:
+            self._complain(unknown)
+        return self.actions
 
     def learn(self) -> None:
-        self._check(self._c_learn(self._address))
+        unknown = self._c_learn(self._address)
+        if unknown >= 0:
+            self._complain(unknown)
         for name in self._told:
             self._write(name)
 
     def _begin(self, k: int) -> None:
-        self._check(self._c_begin(self._address, ctypes.c_int64(k)))
+        unknown = self._c_begin(self._address, ctypes.c_int64(k))
+        if unknown >= 0:
+            self._complain(unknown)
 
     def _encode(self) -> None:
-        self._check(self._c_encode(self._address))
+        unknown = self._c_encode(self._address)
+        if unknown >= 0:
+            self._complain(unknown)
 
     def _choose(self) -> None:
         self._c_choose(self._address)
 
-    def _check(self, replica: int) -> None:
-        if replica >= 0:
-            seen = self._cells_flat[replica].tolist()
-            what = "no cell or feature knows this state"
-            raise ArgumentError(say("observation", what, got=seen[:4]))
+    def _complain(self, replica: int) -> NoReturn:
+        seen = self._cells_flat[replica].tolist()
+        raise ArgumentError(say("observation", "no cell or feature knows this state", got=seen[:4]))
 
     def _borrow(self, name: str) -> npt.NDArray[np.float64] | None:
         if self.backend.network.projection(name).mask is not None:
@@ -89,6 +103,7 @@ class NativeLoop(Loop):
         self._layers = (c.Layer * len(made))(*(self._layer(layer) for layer in made))
         seeds = np.array(self.backend.seeds, dtype=np.int64)
         hidden = memory.signs.shape[1]
+        native = self.window.native
         limit = np.inf if config.modulator_limit is None else config.modulator_limit
         return c.Agent(
             n_replicas=self.n,
@@ -131,6 +146,9 @@ class NativeLoop(Loop):
             value_trace=self._keep(memory.value_trace),
             mean_reward=self._keep(memory.mean_reward),
             signs=self._keep(memory.signs),
+            run=native.function if native else None,
+            run_inputs=native.inputs if native else None,
+            run_rasters=native.rasters if native else None,
             n_nodes=len(self._nodes),
             n_layers=len(self._layers),
             nodes=ctypes.addressof(self._nodes),

@@ -82,6 +82,7 @@ class Agent(ctypes.Structure):
             pointer_1="cells_input features_input input output seeds decisions actions",
             pointer_2="probabilities reward discount rate active",
             pointer_3="x value value_trace mean_reward signs",
+            pointer_4="run run_inputs run_rasters",
             int_4="n_nodes n_layers",
             pointer_5="nodes layers",
         ),

@@ -65,6 +65,10 @@ struct Agent {
     const uint8_t *active;
     double *x, *value, *value_trace, *mean_reward;
     const double *signs;
+    // Runs the network for a window, if the simulator can do that from C.
+    void (*run)(int fresh, int64_t n_steps, const uint8_t *const *inputs, uint8_t *const *rasters);
+    const uint8_t *const *run_inputs;
+    uint8_t *const *run_rasters;
     int64_t n_nodes, n_layers;
     const Node *nodes;
     const Layer *layers;

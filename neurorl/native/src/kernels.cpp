@@ -127,6 +127,15 @@ extern "C" void neurorl_choose(const Agent *agent)
     }
 }
 
+extern "C" int64_t neurorl_decide(const Agent *agent)
+{
+    const int64_t unknown = neurorl_encode(agent);
+    if (unknown >= 0) return unknown;
+    agent->run(!agent->carries, agent->window, agent->run_inputs, agent->run_rasters);
+    neurorl_choose(agent);
+    return -1;
+}
+
 extern "C" int64_t neurorl_learn(const Agent *agent)
 {
     for (int64_t k = 0; k < agent->n_replicas; k++)

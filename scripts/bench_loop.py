@@ -1,0 +1,100 @@
+"""Where the time of an environment step goes, for the CartPole preset on Brian2's compiled engine.
+
+    python scripts/bench_loop.py [--rounds 7] [--json]
+
+Each part is called many times alone; rounds are interleaved, medians of CPU time. *loop* is a whole
+training run, *python* what it costs beyond the parts: the loop's own bookkeeping.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from neurorl import SpikingActorCritic
+from neurorl.envs import make_env
+from neurorl.native.loop import NativeLoop
+
+PARTS = ("gymnasium", "see", "encode", "window", "choose", "critic", "rule")
+LEAN = ("see", "encode", "choose", "critic", "python")
+
+
+def measure(rounds: int, calls: int = 2000) -> dict[str, float]:
+    """Microseconds of each part, of the loop, and ``lean`` = `LEAN` over Gymnasium's step."""
+    agent = SpikingActorCritic("CartPole-v1", backend="brian2", seed=11)
+    agent.learn(60)  # episodes of some length, spikes as in training
+    loop = agent._replicas.loop
+    assert isinstance(loop, NativeLoop)
+    loop.active[:] = True
+    observation = np.array([0.01, 0.2, 0.02, -0.3], dtype=np.float32)
+    ways = _ways(loop, observation)
+    seen: dict[str, list[float]] = {name: [] for name in (*ways, "loop")}
+    training = SpikingActorCritic("CartPole-v1", backend="brian2", seed=11)
+    for number in range(1, rounds + 1):
+        for name, way in ways.items():
+            seen[name].append(_per_call(way, calls))
+        before, start = training.env_steps, time.process_time()
+        training.learn(60 * number)
+        seen["loop"].append((time.process_time() - start) / (training.env_steps - before) * 1e6)
+    found = {name: statistics.median(values) for name, values in seen.items()}
+    found["rule"] -= found["critic"]  # was measured with it
+    found["python"] = found["loop"] - sum(found[name] for name in PARTS)
+    return {**found, "lean": sum(found[name] for name in LEAN) / found["gymnasium"]}
+
+
+def _ways(loop: NativeLoop, observation: np.ndarray) -> dict[str, Callable[[], object]]:
+    env = make_env("CartPole-v1")
+    env.reset(seed=0)
+    unwrapped = env.unwrapped
+    start = unwrapped.state  # type: ignore[attr-defined]
+
+    def step() -> None:
+        unwrapped.state = start  # type: ignore[attr-defined]
+        env.step(1)
+
+    def critic() -> None:
+        layers, loop._agent.n_layers = loop._agent.n_layers, 0
+        loop.learn()
+        loop._agent.n_layers = layers
+
+    return {
+        "gymnasium": step,
+        "see": lambda: loop.see(0, observation),
+        "encode": loop._encode,
+        "window": lambda: loop.window.run(True),
+        "choose": loop._choose,
+        "critic": critic,
+        "rule": loop.learn,
+    }
+
+
+def _per_call(way: Callable[[], object], calls: int) -> float:
+    start = time.process_time()
+    for _ in range(calls):
+        way()
+    return (time.process_time() - start) / calls * 1e6
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=7, help="interleaved rounds (default 7)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    options = parser.parse_args(arguments)
+    result = measure(options.rounds)
+    if options.json:
+        print(json.dumps({name: round(value, 2) for name, value in result.items()}))
+        return 0
+    for name in (*PARTS, "python", "loop"):
+        print(f"{name:10s} {result[name]:7.2f} us")
+    print(f"{' + '.join(LEAN)} = {result['lean']:.2f} of Gymnasium's step")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
