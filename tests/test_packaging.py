@@ -24,7 +24,7 @@ LAYERS = [
     ("neurorl.errors",),
     ("neurorl.described", "neurorl.random"),
     ("neurorl.description",),
-    ("neurorl.models", "neurorl.quantiser", "neurorl.rule", "neurorl.factors"),
+    ("neurorl.models", "neurorl.quantiser", "neurorl.replicate", "neurorl.rule", "neurorl.factors"),
     ("neurorl.arithmetic", "neurorl.features", "neurorl.membrane"),
     ("neurorl.backends", "neurorl.config", "neurorl.critic", "neurorl.policy"),
     ("neurorl.learner", "neurorl.player", "neurorl.presets"),

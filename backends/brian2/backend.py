@@ -12,9 +12,9 @@ from neurorl.arithmetic import make_arithmetic
 from neurorl.backends.base import Backend, Capabilities, Raster, State, Window
 from neurorl.backends.brian2 import fingerprint
 from neurorl.backends.brian2.compiled import Compiled
-from neurorl.backends.brian2.window import CompiledWindow
 from neurorl.backends.brian2.engines import DYNAMIC, ENGINES, Engine, check_engine
 from neurorl.backends.brian2.plan import texts
+from neurorl.backends.brian2.window import CompiledWindow
 from neurorl.description import Network
 from neurorl.errors import BackendUnavailableError, UnsupportedError, say
 

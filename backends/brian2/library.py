@@ -26,7 +26,8 @@ class Library:
     """One instance with memory of its own: a private copy of the file is what is loaded.
 
     folder: of `neurorl.backends.brian2.cache`. code: what the library's file contains. arrays: as
-    its ``arrays.json``. advance: ``neurorl_advance`` of ``templates/main.cpp``. The library is unloaded when this object and all of its views are gone.
+    its ``arrays.json``. advance: ``neurorl_advance`` of ``templates/main.cpp``. The library is
+    unloaded when this object and all of its views are gone.
     """
 
     def __init__(self, folder: Path, code: bytes, arrays: list[list[Any]]) -> None:

@@ -25,9 +25,7 @@ Array = npt.NDArray[Any]
 _SPARSE = 0.25
 
 
-def node_text(
-    network: Network, name: str, arithmetic: Arithmetic, n_replicas: int = 1
-) -> NodeText:
+def node_text(network: Network, name: str, arithmetic: Arithmetic, n_replicas: int = 1) -> NodeText:
     """The text of a node, with only what its parameters need; network: of all replicas."""
     node = network.node(name)
     if not isinstance(node, Population):
@@ -117,8 +115,9 @@ def library_plan(
 ) -> dict[str, Any]:
     """All that the code of a compiled network depends on, as JSON: texts, sizes, delays.
 
-    network: of all replicas. Names and values of the description are not in it. max_delay: of each node, in steps.
-    A projection is ``sparse`` (a list of synapses) if its mask leaves few of the weights.
+    network: of all replicas. Names and values of the description are not in it. max_delay: of each
+    node, in steps. A projection is ``sparse`` (a list of synapses) if its mask leaves few of the
+    weights.
     """
     return {
         "dt": network.dt,

@@ -69,9 +69,7 @@ class ReferenceBackend(Backend):
         return None if signed else self._transmitted[name].reshape(-1)
 
     def _step(self, inputs: dict[str, Raster], n_steps: int) -> dict[str, Raster]:
-        out = {
-            name: np.empty((n_steps, self._whole.node(name).size), bool) for name in self.record
-        }
+        out = {name: np.empty((n_steps, self._whole.node(name).size), bool) for name in self.record}
         for k in range(n_steps):
             now = {name: raster[k] for name, raster in inputs.items()}
             for name, neurons in self._neurons.items():

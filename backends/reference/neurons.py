@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.description import Dynamics
 from neurorl.backends.reference.noise import ReplicaNoise
+from neurorl.description import Dynamics
 from neurorl.quantiser import CURRENT_BITS, VOLTAGE_MAX, ChipPopulation
 
 __all__ = ["ChipNeurons", "FloatNeurons", "Neurons"]
