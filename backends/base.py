@@ -46,9 +46,10 @@ class Backend(abc.ABC):
     """One network compiled for one simulator; a context manager, of which several may coexist.
 
     network: the description. seed: key of every draw (initial weights, escape noise), or a sequence
-    of them, each for a replica of the network with weights, draws and a step counter of its own:
-    replica k gives every bit of a backend with seed k. A raster then has ``n_replicas * size``
-    columns, neuron i of replica k in column ``k * size + i``; weights have an axis for replicas.
+    of them, each for a replica of the network with weights, draws and a step counter of its own,
+    which gives every bit of a backend with that seed. A raster then has ``n_replicas * size``
+    columns, neuron i of replica k in column ``k * size + i``; weights have an axis of replicas
+    first.
     arithmetic: ``'float'`` or ``'loihi'``; None takes the backend's default.
     record: populations whose rasters `step` returns; None for all.
 

@@ -116,8 +116,8 @@ def library_plan(
     """All that the code of a compiled network depends on, as JSON: texts, sizes, delays.
 
     network: of all replicas. Names and values of the description are not in it. max_delay: of each
-    node, in steps.
-    A projection is ``sparse`` (a list of synapses) if its mask leaves few of the weights.
+    node, in steps. A projection is ``sparse`` (a list of synapses) if its mask leaves few of the
+    weights.
     """
     return {
         "dt": network.dt,
