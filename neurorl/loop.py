@@ -56,6 +56,7 @@ class Loop(abc.ABC):
         self._is_single = any(weights[name].shape == s for name, s in self._shapes.items())
         weights = {name: w.reshape(self.n, *self._shapes[name]) for name, w in weights.items()}
         self.memory = memory_for(network, weights, config.features.size, config.carries)
+        self._parts = [self.memory.of(k) for k in range(self.n)]
         self.actions = np.zeros(self.n, dtype=np.int64)
         self.probabilities = np.zeros((self.n, n_actions))
         self.reward, self.discount = np.zeros(self.n), np.zeros(self.n)
@@ -82,7 +83,7 @@ class Loop(abc.ABC):
 
     def begin(self, k: int) -> None:
         """An episode of agent k begins with what it sees now."""
-        self.memory.of(k).forget()
+        self._parts[k].forget()
         if self.config.carries:
             self.backend.reset([k])
         self._begin(k)
@@ -128,7 +129,7 @@ class NumpyLoop(Loop):
         self, config: AgentConfig, backend: Backend, n_actions: int, greedy: bool = False
     ) -> None:
         super().__init__(config, backend, n_actions, greedy)
-        parts = [self.memory.of(k) for k in range(self.n)]
+        parts = self._parts
         decay = config.gamma * config.lambda_critic
         n = config.cells.size
         self._learners = [Learner(backend.network, config, part) for part in parts]

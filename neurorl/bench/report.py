@@ -31,8 +31,9 @@ has all of it. Small: {small}, on CartPole-v1. Large: {large}, on an environment
   steps (3 of slow ones), then {seconds:g} CPU seconds. Rates are of CPU seconds of the whole loop,
   environment and encoder included, so that other work on the machine counts little. Steps of all
   replicas are added up.
-- {rounds} round{s} over everything, interleaved; medians. *x floor* is the floor's rate over the
-  row's, taken inside a round at the same size and replicas: its median, and least and most.
+- {rounds} round{s} over everything, interleaved; medians. *of the floor's rate* is the
+  row's rate over the floor's, taken inside a round at the same size and replicas: its median, and
+  least and most; more is better.
 - *c-floor dense* is the workload by hand in C (`neurorl/bench/floor.c`: float32, sizes known to the
   compiler, `{flags}`) in the same Python loop. *block* has the same numbers but touches e and w
   once a window.
