@@ -114,6 +114,8 @@ class AgentConfig(Described):
             number("agent.modulator_limit", self.modulator_limit, 0.0)
         if self.description is None:
             self._check_window(2 if self.hidden else 1)
+            if self.rule == "reward-stdp" and self.signed:
+                raise DescriptionError(say("agent.rule", "'reward-stdp' has no signed units"))
         else:
             self._check_description(self.description)
 
@@ -176,6 +178,8 @@ class AgentConfig(Described):
             )
         if "output" not in {p.name for p in network.populations}:
             raise DescriptionError(say(where, "has no population 'output'"))
+        if self.rule == "reward-stdp" and any(p.signed for p in network.projections):
+            raise DescriptionError(say(where, "rule 'reward-stdp' has no signed projections"))
         plastic = {p.post for p in network.projections if p.plasticity is not None}
         others = plastic - {"output", "hidden"}
         if others and self.rule != "reward-stdp":

@@ -27,12 +27,11 @@ static void learn_layer(
     static thread_local Buffers buffers;
     static thread_local Post post;
     const Agent &agent = window.agent;
-    const bool stdp = agent.rule == REWARD_STDP;
     find_factors(window, layer, output, post, buffers);
     int64_t all = 0;
     for (int64_t l = 0; l < layer.n_projections; l++)
         all += layer.projections[l].n_pre * layer.projections[l].blocks;
-    buffers.pre.resize((stdp ? 2 : 1) * all * agent.window);
+    buffers.pre.resize(all * agent.window);
     buffers.total.resize(all);
     double *x = buffers.pre.data(), driven = 0.0;
     for (int64_t l = 0; l < layer.n_projections; l++) {
@@ -48,16 +47,10 @@ static void learn_layer(
         eta = eta / (norm > 1.0 ? norm : 1.0);
     }
     x = buffers.pre.data();
-    double *arrived = x + all * agent.window;
     for (int64_t l = 0; l < layer.n_projections; l++) {
         const Projection &p = layer.projections[l];
-        const int64_t n = p.n_pre * p.blocks;
-        for (int64_t t = 0; stdp && t < agent.window; t++) {
-            transmitted(window, p, t, arrived + t * n);
-            for (int64_t i = 0; i < n; i++) x[t * n + i] = on_grid(agent.powers[t] * x[t * n + i]);
-        }
-        learn_projection(window, p, post, x, arrived, eta * delta, buffers);
-        x += n * agent.window;
+        learn_projection(window, p, post, x, eta * delta, buffers);
+        x += p.n_pre * p.blocks * agent.window;
     }
 }
 

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <vector>
+#include "spikes.h"
 
 namespace neurorl {
 
@@ -29,19 +30,24 @@ inline void turn(Sixteen *rows)
 }
 
 // Traces as integers, 16 neurons together: those of neuron i in step t are at (i / 16, t, i % 16).
-class Traces {
+class TileSums {
 public:
-    void set(const double *x, int64_t steps, int64_t n)
+    // powers: what a trace of step t is worth at the window's end; rounded to the grid.
+    void set(const double *x, const double *powers, int64_t steps, int64_t n)
     {
         steps_ = steps;
         tiles_.assign((n + TILE - 1) / TILE * steps, Sixteen{});
-        for (int64_t t = 0; t < steps; t++)
-            for (int64_t i = 0; i < n; i++)
-                tiles_[i / TILE * steps + t][i % TILE] = (int32_t)(x[t * n + i] * 0x1p20);
+        int32_t *to = (int32_t *)tiles_.data();
+        for (int64_t first = 0; first < n; first += TILE) {
+            const int64_t width = n - first < TILE ? n - first : TILE;
+            for (int64_t t = 0; t < steps; t++, to += TILE)
+                for (int64_t i = 0; i < width; i++)
+                    to[i] = (int32_t)__builtin_rint(powers[t] * x[t * n + first + i] * 0x1p20);
+        }
     }
 
-    // The sums of presynaptic neurons 16 tile, ...; until[t] spikes came in step t and before.
-    void sum(int64_t tile, const int32_t *neuron, const int64_t *until, int64_t n_post)
+    // The sums of presynaptic neurons 16 tile, ...
+    void sum(int64_t tile, const Spikes &spikes, int64_t n_post)
     {
         const int64_t columns = (n_post + TILE - 1) / TILE * TILE;
         stride_ = columns + TILE;  // not a power of 2, which would crowd a few lines of the cache
@@ -51,7 +57,7 @@ public:
         int64_t s = 0;
         for (int64_t t = 0; t < steps_; t++) {
             const Sixteen x = tiles_[tile * steps_ + t];
-            for (; s < until[t]; s++) columns_[neuron[s]] += x;
+            for (; s < spikes.until[t]; s++) columns_[spikes.neuron[s]] += x;
         }
         for (int64_t j = 0; j < columns; j += TILE) {
             Sixteen block[16];

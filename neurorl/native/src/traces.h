@@ -1,0 +1,70 @@
+// Traces of a window, neurorl/rule.py in C.
+#ifndef NEURORL_TRACES_H
+#define NEURORL_TRACES_H
+#include "factors.h"
+#include "spikes.h"
+
+namespace neurorl {
+
+// y(t) = grid(decay y(t-1)) + s(t), and what it takes off at the window's end for a spike that
+// arrives at t: depressing (window, n).
+inline void post_trace(const Window &window, const Layer &layer, double *depressing)
+{
+    const Agent &agent = window.agent;
+    const int64_t n = agent.nodes[layer.node].size;
+    double *y = layer.post_trace + window.k * n;
+    for (int64_t t = 0; t < agent.window; t++) {
+        const uint8_t *spikes = window.row(layer.node, t);
+        const double scale = agent.depression * agent.powers[t];
+        double *row = depressing + t * n;
+#pragma GCC ivdep
+        for (int64_t j = 0; j < n; j++) {
+            y[j] = on_grid(layer.post_decay * y[j]) + (double)spikes[j];
+            row[j] = on_grid(scale * y[j]);
+        }
+    }
+}
+
+// x(t) = grid(decay x(t-1)) + what arrives, shape (window, n_pre).
+inline void pre_trace(const Window &window, const Projection &p, double *x)
+{
+    const Agent &agent = window.agent;
+    const int64_t n = p.n_pre * p.blocks;
+    double *carried = p.trace + window.k * n;
+    for (int64_t t = 0; t < agent.window; t++) {
+        double *row = x + t * n;
+        transmitted(window, p, t, row);
+        if (p.decay == 0.0) continue;
+        const double *before = t ? row - n : carried;
+#pragma GCC ivdep
+        for (int64_t i = 0; i < n; i++) row[i] += on_grid(p.decay * before[i]);
+    }
+    if (agent.carries) memcpy(carried, x + (agent.window - 1) * n, n * sizeof *x);
+}
+
+// |sum_t x(t)|**2 / (blocks steps): how strongly a projection drives its neurons.
+inline double power(
+    const Window &window, const Projection &p, int64_t first, const double *x, double *total)
+{
+    const int64_t n = p.n_pre * p.blocks;
+    for (int64_t i = 0; i < n; i++) total[i] = 0.0;
+    for (int64_t t = first; t < window.agent.window; t++)
+        for (int64_t i = 0; i < n; i++) total[i] += x[t * n + i];
+    return dot(total, total, n) / (double)p.blocks / (double)(window.agent.window - first);
+}
+
+// What arrives over an unsigned projection, as a list.
+inline void list_arrivals(const Window &window, const Projection &p, Spikes &arrivals)
+{
+    const Agent &agent = window.agent;
+    const int64_t n = p.n_pre * p.blocks;
+    arrivals.clear(agent.window, n);
+    for (int64_t t = 0; t < agent.window; t++) {
+        if (t >= p.delay || agent.carries) arrivals.add(t, window.row(p.pre, t - p.delay), n);
+        arrivals.end_step(t);
+    }
+}
+
+}  // namespace neurorl
+
+#endif
