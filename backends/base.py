@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.arithmetic import initial_weights, make_arithmetic
-from neurorl.backends.seeds import check_seeds
+from neurorl.backends.checks import check_inputs, check_seeds, check_state, check_steps
 from neurorl.backends.window import CopiedWindow, Raster, Window
 from neurorl.described import FloatArray
 from neurorl.description import Network, Population
@@ -128,19 +128,13 @@ class Backend(abc.ABC):
         Raises ArgumentError for a wrong name, shape or kind.
         """
         self.check_open()
-        if isinstance(n_steps, bool) or not isinstance(n_steps, int) or n_steps < 1:
-            raise ArgumentError(
-                say("step", "n_steps must be a whole number", got=n_steps, limit=">= 1")
-            )
-        return self._step(self._check_inputs(inputs, n_steps), n_steps)
+        check_steps("step", n_steps)
+        return self._step(check_inputs(inputs, self._sources, n_steps), n_steps)
 
     def window(self, n_steps: int) -> Window:
         """A window of *n_steps* with rasters in a fixed place; `step` may be used beside it."""
         self.check_open()
-        if isinstance(n_steps, bool) or not isinstance(n_steps, int) or n_steps < 1:
-            raise ArgumentError(
-                say("window", "n_steps must be a whole number", got=n_steps, limit=">= 1")
-            )
+        check_steps("window", n_steps)
         sizes = {name: self._whole.node(name).size for name in self.record}
         inputs = {k: np.zeros((n_steps, size), dtype=bool) for k, size in self._sources.items()}
         rasters = {k: np.zeros((n_steps, size), dtype=bool) for k, size in sizes.items()}
@@ -199,21 +193,7 @@ class Backend(abc.ABC):
 
     def restore(self, state: Mapping[str, npt.ArrayLike], replica: int = 0) -> None:
         """Go on from a state of this network, exactly. Raises ArgumentError if it doesn't fit."""
-        mine = self.state(replica)
-        given = {key: np.asarray(value) for key, value in state.items()}
-        if set(given) != set(mine):
-            odd = sorted(set(given) ^ set(mine))
-            raise ArgumentError(say("restore", "the state of another network", got=odd[:3]))
-        for key, value in mine.items():
-            if given[key].shape != value.shape:
-                raise ArgumentError(
-                    say(
-                        "restore",
-                        f"{key} of another shape",
-                        got=given[key].shape,
-                        limit=value.shape,
-                    )
-                )
+        given = check_state(state, self.state(replica))
         for name in self._rounded:
             weights = self._stacked(name).copy()
             weights[replica] = given[f"{name}.weights"]
@@ -354,25 +334,3 @@ class Backend(abc.ABC):
             if name not in names:
                 raise unknown("population", name, names)
         return tuple(names if record is None else record)
-
-    def _check_inputs(self, inputs: Mapping[str, npt.ArrayLike], n_steps: int) -> dict[str, Raster]:
-        sources = self._sources
-        rasters: dict[str, Raster] = {}
-        for name, value in inputs.items():
-            if name not in sources:
-                raise unknown("source", name, sources)
-            raster = np.asarray(value)
-            if raster.dtype != np.bool_:
-                raise ArgumentError(
-                    say(f"input {name!r}", "not a raster of booleans", got=str(raster.dtype))
-                )
-            shape = (n_steps, sources[name])
-            if raster.shape != shape:
-                raise ArgumentError(
-                    say(f"input {name!r}", "wrong shape", got=raster.shape, limit=shape)
-                )
-            rasters[name] = raster
-        for name, size in sources.items():
-            if name not in rasters:
-                rasters[name] = np.zeros((n_steps, size), dtype=bool)
-        return rasters

@@ -1,0 +1,84 @@
+"""What a caller may pass to a backend; all of it is refused before anything changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.backends.window import Raster
+from neurorl.errors import ArgumentError, say, unknown
+
+__all__ = ["check_inputs", "check_seeds", "check_state", "check_steps"]
+
+
+def check_seeds(seed: int | Sequence[int]) -> tuple[int, ...]:
+    """All seeds. Raises ArgumentError if one is no whole number of 63 bits, or if there is none."""
+    if isinstance(seed, (int, np.integer)):
+        return (_check_seed(seed),)
+    try:
+        seeds = tuple(seed)
+    except TypeError:
+        seeds = (seed,)  # type: ignore[assignment]  # refused by its kind
+    if not seeds:
+        raise ArgumentError(say("seed", "a sequence of seeds is empty", limit="1 or more"))
+    return tuple(_check_seed(one) for one in seeds)
+
+
+def _check_seed(seed: int) -> int:
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
+        raise ArgumentError(
+            say("seed", "must be a whole number", got=repr(seed), limit="0 to 2**63-1")
+        )
+    return int(seed)
+
+
+def check_steps(where: str, n_steps: int) -> None:
+    """Raises ArgumentError for a number of steps that is none."""
+    if isinstance(n_steps, bool) or not isinstance(n_steps, int) or n_steps < 1:
+        raise ArgumentError(say(where, "n_steps must be a whole number", got=n_steps, limit=">= 1"))
+
+
+def check_inputs(
+    inputs: Mapping[str, npt.ArrayLike], sources: Mapping[str, int], n_steps: int
+) -> dict[str, Raster]:
+    """A raster for each source, silent if not given; sources: size of each.
+
+    Raises ArgumentError, or UnknownNameError for the name of no source.
+    """
+    rasters: dict[str, Raster] = {}
+    for name, value in inputs.items():
+        if name not in sources:
+            raise unknown("source", name, sources)
+        raster = np.asarray(value)
+        if raster.dtype != np.bool_:
+            raise ArgumentError(
+                say(f"input {name!r}", "not a raster of booleans", got=str(raster.dtype))
+            )
+        shape = (n_steps, sources[name])
+        if raster.shape != shape:
+            raise ArgumentError(
+                say(f"input {name!r}", "wrong shape", got=raster.shape, limit=shape)
+            )
+        rasters[name] = raster
+    for name, size in sources.items():
+        if name not in rasters:
+            rasters[name] = np.zeros((n_steps, size), dtype=bool)
+    return rasters
+
+
+def check_state(
+    state: Mapping[str, npt.ArrayLike], mine: Mapping[str, npt.NDArray[Any]]
+) -> dict[str, npt.NDArray[Any]]:
+    """*state* as arrays. Raises ArgumentError if its keys or shapes are not those of *mine*."""
+    given = {key: np.asarray(value) for key, value in state.items()}
+    if set(given) != set(mine):
+        odd = sorted(set(given) ^ set(mine))
+        raise ArgumentError(say("restore", "the state of another network", got=odd[:3]))
+    for key, value in mine.items():
+        if given[key].shape != value.shape:
+            what = f"{key} of another shape"
+            raise ArgumentError(say("restore", what, got=given[key].shape, limit=value.shape))
+    return given
