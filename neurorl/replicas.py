@@ -24,7 +24,7 @@ _RESET = 1  # purpose of derived seeds
 State = dict[str, npt.NDArray[Any]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Episode:
     """What one episode came to; env_steps counts from the start of training, wall_s its seconds."""
 

@@ -2,7 +2,7 @@
 
     python scripts/growth.py [--backends reference,brian2:compiled,loihi] [--out docs] [--quick]
 
-Writes growth.json and growth.png.
+Writes growth.json, growth.md and growth.png.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from pathlib import Path
 from neurorl.bench.command import progress
 from neurorl.bench.figure import draw
 from neurorl.bench.growth import grow, points
+from neurorl.bench.growth_page import markdown
 from neurorl.bench.report import machine
-from neurorl.files import write_json
+from neurorl.files import write_bytes, write_json
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -33,8 +34,13 @@ def main(arguments: list[str] | None = None) -> int:
     with progress(len(todo)) as advance:
         data = grow(todo, advance)
     options.out.mkdir(parents=True, exist_ok=True)
-    write_json(options.out / "growth.json", {"machine": machine(), **data})
+    where = machine()
+    write_json(options.out / "growth.json", {"machine": where, **data})
+    command = "python scripts/growth.py" + " --quick" * options.quick
+    page = markdown(data, where, command)
+    write_bytes(options.out / "growth.md", page.encode())
     print(options.out / "growth.json")
+    print(options.out / "growth.md")
     print(draw(data, options.out / "growth.png"))
     return 0
 

@@ -29,10 +29,19 @@ AXES: dict[str, tuple[int, ...]] = {
     "synapses": (1024, 4096, 16384, 65536, 262144, 1048576),
     "replicas": (1, 4, 16, 64),
     "window": (1, 5, 20, 100, 500),
-    "env_steps": (100, 300, 1000, 3000, 10000),
+    "env_steps": (100, 1000, 10_000, 100_000, 1_000_000),
 }
 """neurons: one population, a synapse each. synapses: onto 256 neurons. replicas: of the small
-workload. window: steps a call, of 256 neurons with 16,384 synapses. env_steps: of one long run."""
+workload. window: steps a call, of 256 neurons with 16,384 synapses. env_steps: of one long run, as
+many of them as a backend makes in about two minutes."""
+
+_MOST_STEPS = {
+    "reference": 100_000,
+    "brian2:cython": 100_000,
+    "brian2:numpy": 10_000,
+    "loihi": 10_000,
+    "loihi:stock": 1000,
+}
 
 _QUICK = {"neurons": (16, 64), "synapses": (256, 1024), "replicas": (1,), "window": (1, 20)}
 _QUICK |= {"env_steps": (10, 40)}
@@ -58,7 +67,9 @@ def points(names: Sequence[str] | None, quick: bool) -> list[Point]:
     found = []
     for axis, values in axes.items():
         for c in [*backends(names), *([FLOOR] if axis in ("replicas", "env_steps") else [])]:
-            groups = [values] if axis == "env_steps" else [(v,) for v in values]
+            most = _MOST_STEPS.get(Candidate(c.backend, c.engine).label, values[-1])
+            long_run = tuple(v for v in values if v <= most)
+            groups = [long_run] if axis == "env_steps" else [(v,) for v in values]
             found += [Point(axis, **asdict(c), values=g, seconds=seconds) for g in groups]
     return found
 
