@@ -42,6 +42,11 @@ class Candidate:
         compiled = self.backend == "brian2" and self.engine != "numpy"
         return compiled or self.backend in ("c-floor", "netrun")
 
+    @property
+    def is_slow(self) -> bool:
+        """Whether a step takes tens of milliseconds for each replica."""
+        return self.engine == "stock" or self.backend == "netrun"
+
 
 FLOOR = Candidate("c-floor", "dense")
 

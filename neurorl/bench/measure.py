@@ -42,9 +42,13 @@ class Plan:
 
     @property
     def cases(self) -> list[tuple[str, int, Candidate]]:
-        """In the order of a round; the floor is always among them, and first."""
+        """In the order of a round; the floor is always among them, and first.
+
+        Of many numbers of replicas, those that take seconds for a step are measured at the first.
+        """
         all_of_them = dict.fromkeys([FLOOR, *self.candidates])
-        return [(s, b, c) for s in self.sizes for b in self.replicas for c in all_of_them]
+        cases = [(s, b, c) for s in self.sizes for b in self.replicas for c in all_of_them]
+        return [x for x in cases if x[1] == self.replicas[0] or not x[2].is_slow]
 
     @property
     def children(self) -> int:
