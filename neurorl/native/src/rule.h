@@ -20,11 +20,11 @@ struct Post {
 };
 
 struct Buffers {
-    std::vector<double> factors, gain, depressing, pre, sum, turned, total;
+    Numbers factors, gain, depressing, pre, sum, turned, total;
     TileSums tiles;
     Spikes arrivals;
     std::vector<int64_t> begin;  // of each neuron's arrivals in order
-    std::vector<int32_t> order;
+    Integers order;
 };
 
 // What x_i(t) is worth at the window's end.

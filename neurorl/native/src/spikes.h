@@ -3,12 +3,12 @@
 #define NEURORL_SPIKES_H
 #include <stdint.h>
 #include <string.h>
-#include <vector>
+#include "buffers.h"
 
 namespace neurorl {
 
 struct Spikes {
-    std::vector<int32_t> step, neuron;  // of each, in order of steps, then neurons
+    Integers step, neuron;  // of each, in order of steps, then neurons
     std::vector<int64_t> until;         // how many came in a step and before
     int64_t count = 0;
 
@@ -40,7 +40,7 @@ struct Spikes {
     void end_step(int64_t t) { until[t] = count; }
 
     // Where the spikes of each neuron begin in *order*, which lists them neuron by neuron.
-    void by_neuron(int64_t n, std::vector<int64_t> &begin, std::vector<int32_t> &order) const
+    void by_neuron(int64_t n, std::vector<int64_t> &begin, Integers &order) const
     {
         begin.assign(n + 1, 0);
         order.resize(count);

@@ -6,7 +6,7 @@
 #define NEURORL_SUMS_H
 #include <stdint.h>
 #include <string.h>
-#include <vector>
+#include "buffers.h"
 #include "spikes.h"
 
 namespace neurorl {
@@ -81,7 +81,7 @@ public:
 private:
     int64_t steps_ = 0, stride_ = 0;
     std::vector<Sixteen> tiles_, columns_;
-    std::vector<int32_t> rows_;
+    Integers rows_;
 };
 
 }  // namespace neurorl
