@@ -17,12 +17,14 @@ struct Post {
     const double *dense_factors, *gain;  // gain null: 1
     Spikes spikes;                       // those that count
     const double *depressing;            // (window, n): what an arriving spike takes off, or null
+    const int32_t *depressing_units;     // the same in units of the grid
 };
 
 struct Buffers {
     Numbers factors, gain, depressing, pre, sum, turned, total;
     TileSums tiles;
     Spikes arrivals;
+    Integers depressing_units;
     std::vector<int64_t> begin;  // of each neuron's arrivals in order
     Integers order;
 };
@@ -52,10 +54,10 @@ inline void row_sum(
 }
 
 // e <- keep e + S; w <- clip(w + change e); and the weight in force, for n synapses in a row.
-// FINE: the weight that learns is the one in force.
-template <bool FINE>
+// FINE: the weight that learns is the one in force. sum: S in units of *grid*.
+template <bool FINE, class Sum>
 inline void change_row(
-    double keep, const Projection &p, double factor, const double *__restrict sum,
+    double keep, const Projection &p, double factor, const Sum *__restrict sum, double grid,
     double *__restrict e, double *__restrict w, double *__restrict in_force,
     double *__restrict transmits, int64_t n)
 {
@@ -63,7 +65,7 @@ inline void change_row(
     const double limit = p.limit, unit = p.unit, sent = p.transmitted_unit;
 #pragma GCC ivdep
     for (int64_t j = 0; j < n; j++) {
-        const double remembered = keep * e[j] + sum[j];
+        const double remembered = keep * e[j] + (double)sum[j] * grid;
         double weight = w[j] + factor * remembered;
         weight = weight < low ? low : weight;
         weight = weight > high ? high : weight;
@@ -77,14 +79,16 @@ inline void change_row(
     }
 }
 
+template <class Sum>
 inline void change(
-    const Agent &agent, const Projection &p, double factor, const double *sum, double *e,
-    double *w, double *in_force, double *transmits, int64_t n)
+    const Agent &agent, const Projection &p, double factor, const Sum *sum, double *e, double *w,
+    double *in_force, double *transmits, int64_t n)
 {
+    const double grid = sizeof(Sum) == sizeof(int32_t) ? 0x1p-20 : 1.0;
     if (p.is_fine)
-        change_row<true>(agent.keep, p, factor, sum, e, w, in_force, transmits, n);
+        change_row<true>(agent.keep, p, factor, sum, grid, e, w, in_force, transmits, n);
     else
-        change_row<false>(agent.keep, p, factor, sum, e, w, in_force, transmits, n);
+        change_row<false>(agent.keep, p, factor, sum, grid, e, w, in_force, transmits, n);
 }
 
 inline double *at(double *array, int64_t offset) { return array ? array + offset : nullptr; }
@@ -126,12 +130,13 @@ inline void turn_back(const Projection &p, const double *turned, double *sum)
                 sum[(b * p.n_pre + i) * p.n_post + j] = turned[(b * p.n_post + j) * p.n_pre + i];
 }
 
+template <class Sum>
 inline void depress_row(
-    const Projection &p, const Post &post, int64_t i, const Buffers &buffers, double *sum)
+    const Projection &p, const Sum *depressing, int64_t i, const Buffers &buffers, Sum *sum)
 {
     for (int64_t s = buffers.begin[i]; s < buffers.begin[i + 1]; s++) {
         const int64_t t = buffers.arrivals.step[buffers.order[s]];
-        const double *taken = post.depressing + t * p.n_post;
+        const Sum *taken = depressing + t * p.n_post;
         for (int64_t j = 0; j < p.n_post; j++) sum[j] -= taken[j];
     }
 }
@@ -164,16 +169,21 @@ inline void learn_projection(
     if (by_tiles) buffers.tiles.set(x, agent.powers, agent.window, n_pre);
     if (post.depressing) buffers.arrivals.by_neuron(n_pre, buffers.begin, buffers.order);
     for (int64_t i = 0; i < n_pre; i++) {
-        if (by_tiles) {
-            if (i % TILE == 0) buffers.tiles.sum(i / TILE, post.spikes, n_post);
-            buffers.tiles.row(i % TILE, post.gain, n_post, sum);
-        } else {
-            row_sum(window, post, x + i, n_pre, n_post, sum);
+        const int64_t r = i * n_post;
+        double *held = at(in_force, r), *sent = at(transmits, r);
+        if (by_tiles && i % TILE == 0) buffers.tiles.sum(i / TILE, post.spikes, n_post);
+        if (by_tiles && !post.gain) {
+            int32_t *units = buffers.tiles.row(i % TILE);
+            if (post.depressing) depress_row(p, post.depressing_units, i, buffers, units);
+            change(agent, p, factor, units, e + r, w + r, held, sent, n_post);
+            continue;
         }
-        if (post.depressing) depress_row(p, post, i, buffers, sum);
-        const int64_t row = i * n_post;
-        change(
-            agent, p, factor, sum, e + row, w + row, at(in_force, row), at(transmits, row), n_post);
+        if (by_tiles)
+            buffers.tiles.row(i % TILE, post.gain, n_post, sum);
+        else
+            row_sum(window, post, x + i, n_pre, n_post, sum);
+        if (post.depressing) depress_row(p, post.depressing, i, buffers, sum);
+        change(agent, p, factor, sum, e + r, w + r, held, sent, n_post);
     }
 }
 
@@ -201,6 +211,10 @@ inline void find_factors(
             buffers.depressing.resize(cells);
             post_trace(window, layer, buffers.depressing.data());
             post.depressing = buffers.depressing.data();
+            buffers.depressing_units.resize(cells);
+            for (int64_t s = 0; s < cells; s++)
+                buffers.depressing_units[s] = (int32_t)(post.depressing[s] * 0x1p20);
+            post.depressing_units = buffers.depressing_units.data();
         }
     }
     post.dense_factors = buffers.factors.data();

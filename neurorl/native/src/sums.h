@@ -68,14 +68,14 @@ public:
         }
     }
 
-    // Row i of the tile that was summed last, times gain if there is one.
-    void row(int64_t i, const double *gain, int64_t n_post, double *sum) const
+    // Row i of the tile that was summed last, in units of 2**-20.
+    int32_t *row(int64_t i) { return &rows_[i * stride_]; }
+
+    // The same times gain.
+    void row(int64_t i, const double *gain, int64_t n_post, double *sum)
     {
-        const int32_t *from = &rows_[i * stride_];
-        if (gain)
-            for (int64_t j = 0; j < n_post; j++) sum[j] = (double)from[j] * 0x1p-20 * gain[j];
-        else
-            for (int64_t j = 0; j < n_post; j++) sum[j] = (double)from[j] * 0x1p-20;
+        const int32_t *from = row(i);
+        for (int64_t j = 0; j < n_post; j++) sum[j] = (double)from[j] * 0x1p-20 * gain[j];
     }
 
 private:
