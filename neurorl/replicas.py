@@ -18,7 +18,7 @@ from neurorl.errors import ArgumentError, RunError, say
 from neurorl.loop import make_loop
 from neurorl.random import derive
 
-__all__ = ["Episode", "Replicas", "describe"]
+__all__ = ["Episode", "Replicas", "State", "describe"]
 
 _RESET = 1  # purpose of derived seeds
 State = dict[str, npt.NDArray[Any]]
@@ -224,8 +224,8 @@ class _Score:
         return Episode(self.number, self.total, self.length, steps, self.discounted, wall)
 
 
-def describe(env_id: str, replicas: Replicas, k: int) -> dict[str, Any]:
-    """What agent k is, as plain data, to stand in its checkpoints."""
+def describe(env_id: str, replicas: Any, k: int) -> dict[str, Any]:
+    """What agent k of `Replicas` or `ReplicaGroups` is, as plain data, for its checkpoints."""
     return {
         "env": env_id,
         "backend": replicas.backend_name,

@@ -18,6 +18,7 @@ from neurorl.envgroup import SeparateEnvs
 from neurorl.envs import discrete_actions, make_env
 from neurorl.errors import ArgumentError, RunError, say
 from neurorl.files import write_json
+from neurorl.groups import ReplicaGroups, side_by_side
 from neurorl.presets import make_config
 from neurorl.replicas import Episode, Replicas, describe
 from neurorl.rundir import RunDirectory
@@ -179,7 +180,7 @@ class _Session:
 
     def _make_replicas(
         self, overrides: dict[str, Any], backend_options: dict[str, Any]
-    ) -> Replicas:
+    ) -> Replicas | ReplicaGroups:
         options = self.options
         envs = [make_env(options["env"]) for _ in self.runs]
         config = (
@@ -187,7 +188,7 @@ class _Session:
             if options["agent"]
             else make_config(envs[0], options["model"], overrides)
         )
-        return Replicas(
+        return side_by_side(
             SeparateEnvs(envs),
             config,
             int(discrete_actions(envs[0], options["env"]).n),

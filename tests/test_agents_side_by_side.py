@@ -14,6 +14,7 @@ from neurorl.cli import main
 from neurorl.envgroup import SeparateEnvs, VectorEnvs, env_group
 from neurorl.envs import make_env
 from neurorl.errors import ArgumentError
+from neurorl.groups import ReplicaGroups, group_sizes, side_by_side
 from neurorl.presets import make_config
 from neurorl.replicas import Replicas
 from neurorl.training import train, train_seeds
@@ -61,8 +62,8 @@ def alone(seed: int, backend: str = "reference", arithmetic: str = "float", **ot
     return agent
 
 
-def same(side_by_side: Replicas, k: int, agent: SpikingActorCritic) -> None:
-    ours, theirs = side_by_side.state(k), agent.state()
+def same(agents: Replicas | ReplicaGroups, k: int, agent: SpikingActorCritic) -> None:
+    ours, theirs = agents.state(k), agent.state()
     assert ours.keys() == theirs.keys()
     for key, value in theirs.items():
         assert "wall" in key or np.array_equal(ours[key], value), key
@@ -80,6 +81,28 @@ def test_each_is_as_it_is_alone(backend: str, arithmetic: str, options: Any, loo
     assert len(lengths) == len(SEEDS)  # so each went its own way
     for k, seed in enumerate(SEEDS):
         same(together, k, alone(seed, backend, arithmetic, options=options))
+
+
+def test_large_networks_go_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each agent is as it is alone, whatever the groups; callbacks count all agents."""
+    config = make_config(make_env("CartPole-v1"), "lif", {"actors": 2, "hidden": 3})
+    assert group_sizes(config, 2, 3) == [3]
+    monkeypatch.setattr("neurorl.groups.CACHE_BYTES", 20_000)
+    assert group_sizes(config, 2, 5) == [2, 2, 1]
+    envs = SeparateEnvs([make_env("CartPole-v1") for _ in SEEDS])
+    together = side_by_side(envs, config, 2, SEEDS, backend="brian2")
+    assert isinstance(together, ReplicaGroups)
+    seen: list[int] = []
+    together.learn(2, lambda k, _: seen.append(k))
+    assert sorted(seen) == [0, 0, 1, 1, 2, 2]
+    saved = {k: v.copy() for k, v in together.state(2).items()}
+    together.learn(3)
+    for k, seed in enumerate(SEEDS):
+        same(together, k, alone(seed, "brian2"))
+        assert together.env_steps(k) == together.episodes[k][-1].env_steps
+    together.restore(2, saved)
+    together.learn(3)
+    same(together, 2, alone(SEEDS[2], "brian2"))
 
 
 @pytest.mark.parametrize("kind", [gym.vector.SyncVectorEnv, gym.vector.AsyncVectorEnv])

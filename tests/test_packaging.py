@@ -30,6 +30,7 @@ LAYERS = [
     ("neurorl.learner", "neurorl.presets", "neurorl.envgroup"),
     ("neurorl.loop",),
     ("neurorl.player", "neurorl.replicas"),
+    ("neurorl.groups",),
     ("neurorl.agent",),
     ("neurorl.training", "neurorl.evaluation", "neurorl.plot"),
     ("neurorl.bench",),

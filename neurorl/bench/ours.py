@@ -26,6 +26,7 @@ from neurorl.config import AgentConfig
 from neurorl.description import Network, Plasticity, Population, Projection, Source, Uniform
 from neurorl.envgroup import SeparateEnvs
 from neurorl.features import GaussianCells
+from neurorl.groups import ReplicaGroups, side_by_side
 from neurorl.models import LIF
 from neurorl.replicas import Replicas
 
@@ -94,7 +95,7 @@ def make(
         options = {"accelerate": engine != "stock"}
     elif engine is not None:
         options = {"engine": engine}
-    agents = Replicas(
+    agents = side_by_side(
         SeparateEnvs([make_env(size) for _ in range(replicas)]),
         agent_config(size),
         size.outputs,
@@ -110,7 +111,7 @@ def make(
 class ReplicasLoop:
     """Agents at work, an environment step at a time."""
 
-    def __init__(self, agents: Replicas, engine: str) -> None:
+    def __init__(self, agents: Replicas | ReplicaGroups, engine: str) -> None:
         self.engine, self.arithmetic = engine, agents.backend.arithmetic_name
         self._agents = agents
         self.step = iter(agents.play(_FOR_EVER)).__next__
