@@ -71,8 +71,10 @@ inline void change_row(
         weight = weight > high ? high : weight;
         e[j] = remembered;
         double level = __builtin_rint(weight * inverse);
-        level = level < -limit ? -limit : level;
-        level = level > limit ? limit : level;
+        if (!FINE) {  // a fine grid has no limit but the weight's bounds
+            level = level < -limit ? -limit : level;
+            level = level > limit ? limit : level;
+        }
         w[j] = FINE ? level * unit : weight;
         if (in_force) in_force[j] = level * unit;
         if (transmits) transmits[j] = level * sent;
