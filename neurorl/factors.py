@@ -1,8 +1,8 @@
 """The second factor: what a postsynaptic neuron adds to the eligibility of its synapses.
 
-The members of the family differ only here. For one decision, m the module of a neuron, a the action
-taken, pi the policy: ``phi = 1[m = a] - pi_m``, ``t = +1 if m = a else -1`` and ``g = 1[m = a]`` are
-broadcast to the modules.
+The members of the family differ only here. For one decision, m the module of a neuron, a the
+action taken, pi the policy: ``phi = 1[m = a] - pi_m``, ``t = +1 if m = a else -1`` and
+``g = 1[m = a]`` are broadcast to the modules.
 
 =======================  ============================  ============================  =============
 rule                     output neuron, step t         hidden neuron, step t         needs
@@ -137,8 +137,9 @@ def agreement(d: Decision) -> Factors:
 
 
 def centred_feedback(d: Decision) -> Factors:
-    """`agreement` with t replaced by phi: ``f_out = phi |y - tanh z|``, ``f_hid = phi y' (s - ..)``.
+    """Agreement centred: ``f_out = phi |y - tanh z|``, ``f_hid = phi y' (s - tanh z)``.
 
+    `agreement` with t replaced by phi, whose mean given the votes is 0.
     Source: the agreement rule of arXiv:1910.06489 (its code); ours is that phi centres it, as in
     decision feedback (Urbanczik & Senn 2009, doi 10.1038/nn.2264).
     """

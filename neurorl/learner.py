@@ -7,7 +7,8 @@ For one window of W steps, with presynaptic traces x and post factors f::
 
 (in float arithmetic then rounded to the grid of `neurorl.arithmetic`, by which weights that learn
 are those in force), and for the STDP rules, whose eligibility decays in every step, with the
-neuron's own trace y, the spikes a that arrive, and g = 1 (td-stdp: 0 but for the action's modules)::
+neuron's own trace y, the spikes a that arrive, and g = 1 (td-stdp: 0 in other modules than those
+of the action)::
 
     e <- d**W e + sum_t d**(W-1-t) g (x(t) s(t)^T - A a(t) y(t)^T)     d = exp(-dt/eligibility_tau)
 

@@ -131,9 +131,9 @@ def memory_for(
 def module_projection(network: Network) -> str | None:
     """The plastic projection of modules: from ``hidden``, a block for each ``output`` neuron."""
     for p in network.projections:
-        if (p.pre, p.post) == ("hidden", "output") and p.plasticity is not None:
-            if p.blocks == network.node("output").size:
-                return p.name
+        inside = (p.pre, p.post) == ("hidden", "output") and p.plasticity is not None
+        if inside and p.blocks == network.node("output").size:
+            return p.name
     return None
 
 

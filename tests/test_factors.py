@@ -96,6 +96,7 @@ def test_agreement_by_hand() -> None:
     assert factors.hidden.tolist() == expected
     taken = agreement(replace(DECISION, action=1))
     assert np.array_equal(taken.output, -factors.output)
+    assert taken.hidden is not None
     assert np.array_equal(taken.hidden, -factors.hidden)
 
 

@@ -168,12 +168,15 @@ CASES |= {
         "env": "CartPole-v1",
         "config": own_config(all_to_all(), rule="coagent"),
     },
-    "td-stdp": {
-        "env": "CartPole-v1",
-        "rule": "td-stdp",
-        "normalises": False,
-        "alpha_output": 1e-3,
-        "alpha_hidden": 1e-3,
+    **{
+        f"{rule} in modules": {
+            "env": "CartPole-v1",
+            "rule": rule,
+            "normalises": False,
+            "alpha_output": 1e-3,
+            "alpha_hidden": 1e-3,
+        }
+        for rule in ("reward-stdp", "td-stdp")
     },
     "td-stdp in a network without modules": {
         "env": "CartPole-v1",

@@ -198,7 +198,7 @@ inline void find_factors(
             spikes_only(window, layer, buffers.gain.data());
         post.spikes.clear(agent.window, n);
         for (int64_t t = 0; t < agent.window; t++) {
-            if (t >= layer.first) post.spikes.add(t, window.row(layer.node, t), n);
+            if (is_stdp || t >= layer.first) post.spikes.add(t, window.row(layer.node, t), n);
             post.spikes.end_step(t);
         }
         if (is_stdp) {
