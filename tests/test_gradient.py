@@ -155,7 +155,7 @@ def test_rules_with_phi_do_not_drift(stage: str, name: str) -> None:
 def test_agreement_drifts() -> None:
     change = mean_change("agreement", "learned", REWARD - REWARD.mean())
     for layer, drift in mean_change("agreement", "learned", np.ones(2)).items():
-        assert np.linalg.norm(drift) > 0.1 * np.linalg.norm(change[layer])
+        assert np.linalg.norm(drift) > 0.05 * np.linalg.norm(change[layer])
 
 
 @pytest.mark.parametrize("name", ["agreement", "centred-feedback", "surrogate"])
