@@ -149,7 +149,8 @@ def centred_feedback(d: Decision) -> Factors:
 def surrogate(d: Decision) -> Factors:
     """Deterministic slope of the spike: ``f_out = phi R``, ``f_hid = phi V R``, ``R = p (1 - p)``.
 
-    R is the slope of p in units of the noise, (1 - tanh^2 z) / 4 for the papers' units, and V the
+    R is the slope of p in units of the noise, (1 - tanh^2 z) / 4 for the papers' units (so rates
+    are 4 times those of `centred_feedback` for the same mean in the output layer), and V the
     output weight in force: backpropagation of ``log softmax(votes)`` through the expected spikes,
     without the output's own slope and without the order of steps (both ours, as is the use here).
     Source: straight-through estimators, Bengio et al. 2013 (arXiv:1308.3432); surrogate gradients,
