@@ -11,8 +11,10 @@ from neurorl.description import Network, Neuron
 from neurorl.elementary import decay
 from neurorl.encoder import ENCODERS
 from neurorl.errors import DescriptionError, say, unknown
+from neurorl.factors import NEEDS_MODULES, NEEDS_PROBABILITY, STDP
 from neurorl.factors import rule as find_rule
 from neurorl.features import Features
+from neurorl.memory import module_projection
 from neurorl.models import actor_network
 from neurorl.policy import POLICIES
 
@@ -46,8 +48,9 @@ class AgentConfig(Described):
     Rule: ``rule`` is a name of `neurorl.factors.RULES`. Per decision ``e <- gamma lambda_actor e +
     tag`` and ``dw = alpha rate delta e / N``, alpha that of the layer, N the running mean of the
     squared trace of the layer's inputs: alpha is the change of a neuron's drive for delta = 1.
-    Without ``normalises``, N is 1. The rule reward-stdp has instead ``eligibility_tau`` and
-    ``post_tau`` (s) and ``depression`` (`neurorl.learner`), and learns in every population.
+    Without ``normalises``, N is 1. The rules reward-stdp and td-stdp have instead
+    ``eligibility_tau`` and ``post_tau`` (s) and ``depression`` (`neurorl.learner`), and learn in
+    every population.
 
     ``modulator``: delta is the ``'td-error'``, or the ``'reward'`` less its running mean; for the
     actor it is clipped to +-``modulator_limit`` if there is one: a rare reward far above the usual
@@ -100,6 +103,11 @@ class AgentConfig(Described):
 
     def __post_init__(self) -> None:
         find_rule(self.rule)
+        if self.rule == "td-stdp" and self.modulator != "td-error":
+            what = "rule 'td-stdp' is modulated by the TD error"
+            raise DescriptionError(
+                say("agent.modulator", what, got=self.modulator, remedy="or take 'reward-stdp'")
+            )
         for name, known in _CHOICES.items():
             if getattr(self, name) not in known:
                 raise unknown(name, getattr(self, name), known)
@@ -114,8 +122,8 @@ class AgentConfig(Described):
             number("agent.modulator_limit", self.modulator_limit, 0.0)
         if self.description is None:
             self._check_window(2 if self.hidden else 1)
-            if self.rule == "reward-stdp" and self.signed:
-                raise DescriptionError(say("agent.rule", "'reward-stdp' has no signed units"))
+            if self.rule in STDP and self.signed:
+                raise DescriptionError(say("agent.rule", f"{self.rule!r} has no signed units"))
         else:
             self._check_description(self.description)
 
@@ -127,7 +135,7 @@ class AgentConfig(Described):
                 what = f"its output must be a multiple of {n_actions} actions"
                 raise DescriptionError(say("agent.description", what, got=size))
             return self.description
-        return actor_network(
+        network = actor_network(
             self.cells.size,
             n_actions,
             neuron=self.neuron,
@@ -139,6 +147,8 @@ class AgentConfig(Described):
             initial_output=self.initial_output,
             bound=self.weight_bound,
         )
+        self._check_probability("agent.rule", network)
+        return network
 
     def rate(self, episode: int) -> float:
         """Factor of all step sizes in an episode, counted from 0."""
@@ -146,13 +156,13 @@ class AgentConfig(Described):
 
     def keep(self, dt: float) -> float:
         """What is left of an eligibility after a window."""
-        if self.rule == "reward-stdp":
+        if self.rule in STDP:
             return float(decay(dt, self.eligibility_tau) ** self.window)
         return self.gamma * self.lambda_actor
 
     def powers(self, dt: float) -> FloatArray:
         """What is left at the window's end of what was added in each step, ``(window,)``."""
-        kept = decay(dt, self.eligibility_tau) if self.rule == "reward-stdp" else 1.0
+        kept = decay(dt, self.eligibility_tau) if self.rule in STDP else 1.0
         return np.array([kept ** (self.window - 1 - t) for t in range(self.window)])
 
     def _check_window(self, layers: int) -> None:
@@ -178,12 +188,37 @@ class AgentConfig(Described):
             )
         if "output" not in {p.name for p in network.populations}:
             raise DescriptionError(say(where, "has no population 'output'"))
-        if self.rule == "reward-stdp" and any(p.signed for p in network.projections):
-            raise DescriptionError(say(where, "rule 'reward-stdp' has no signed projections"))
+        if self.rule in STDP and any(p.signed for p in network.projections):
+            raise DescriptionError(say(where, f"rule {self.rule!r} has no signed projections"))
         plastic = {p.post for p in network.projections if p.plasticity is not None}
         others = plastic - {"output", "hidden"}
-        if others and self.rule != "reward-stdp":
+        if others and self.rule not in STDP:
             what = f"rule {self.rule!r} learns only in 'output' and 'hidden'"
             raise DescriptionError(say(where, what, got=sorted(others), remedy="reward-stdp"))
+        if self.rule in NEEDS_MODULES and "hidden" in plastic and not module_projection(network):
+            what = f"rule {self.rule!r} needs modules, of one 'output' neuron each"
+            size = network.node("output").size
+            remedy = f"a plastic projection from 'hidden' to 'output' of {size} blocks"
+            raise DescriptionError(say(where, what, remedy=remedy))
+        self._check_probability(where, network)
         if not self.carries:
             self._check_window(network.depth("output"))
+
+    def _check_probability(self, where: str, network: Network) -> None:
+        """Whether p can be recomputed from rasters and plastic weights, if the rule needs it."""
+        if self.rule not in NEEDS_PROBABILITY:
+            return
+        what = f"rule {self.rule!r} needs spike probabilities"
+        if self.carries:
+            raise DescriptionError(say("agent.carries", f"{what}, which are computed from rest"))
+        learning = {p.post for p in network.projections if p.plasticity is not None}
+        for p in network.projections:
+            if p.post in learning and p.plasticity is None:
+                problem = f"{what}, and {p.name!r} into {p.post!r} doesn't learn"
+                raise DescriptionError(say(where, problem))
+        for population in network.populations:
+            if population.name in learning:
+                dynamics = population.neuron.dynamics(population.size, network.dt)
+                if dynamics.noise_width.min() <= 0:
+                    problem = f"{what}, and {population.name!r} has no noise"
+                    raise DescriptionError(say(where, problem))

@@ -1,22 +1,30 @@
 """The second factor: what a postsynaptic neuron adds to the eligibility of its synapses.
 
-The members of the family differ only here. For one decision, with ``phi_m = 1[m = a] - pi_m`` for
-the module m that a neuron belongs to (a the action taken, pi the policy; broadcast to the module):
+The members of the family differ only here. For one decision, m the module of a neuron, a the
+action taken, pi the policy: ``phi = 1[m = a] - pi_m``, ``t = +1 if m = a else -1`` and
+``g = 1[m = a]`` are broadcast to the modules.
 
-==================  ===================================  =====================================
-rule                output neuron, step t                hidden neuron, step t
-==================  ===================================  =====================================
-`centred_feedback`  phi |y - tanh z|                     phi y(t+1) (s - tanh z)
-`spikes_only`       phi (1 - n/W) spike                  phi b (1 - n/W) spike
-`reward_stdp`       spike                                spike
-==================  ===================================  =====================================
+=======================  ============================  ============================  =============
+rule                     output neuron, step t         hidden neuron, step t         needs
+=======================  ============================  ============================  =============
+`coagent`                y - tanh z                    s - tanh z                    p
+`agreement`              t y (y - tanh z)              t y(t+1) (s - tanh z)         p, modules
+`centred_feedback`       phi y (y - tanh z)            phi y(t+1) (s - tanh z)       p, modules
+`surrogate`              phi p (1 - p)                 phi V p (1 - p)               p, V, modules
+`spikes_only`            phi (1 - n/W) spike           phi b (1 - n/W) spike         modules
+`spikes_only_hebbian`    phi spike                     phi b spike                   modules
+`reward_stdp`            spike                         spike
+`td_stdp`                g spike                       g spike
+=======================  ============================  ============================  =============
 
 y, s in {-1, +1} are output and hidden units of the papers' kind and ``tanh z = 2p - 1`` their
-expectation; n is the neuron's own count of spikes in the window and b = +-1 the sign of its output
-weight before learning. E[phi | votes] = 0, so an error of the critic causes no drift.
+expectation, so that y - tanh z = 2 (spike - p) and y (y - tanh z) = 2 |spike - p|; n is the
+neuron's own count of spikes in the window, V its output weight and b = +-1 the sign of that before
+learning. The modulator is the TD error, or the reward less its mean. E[phi | votes] = 0, so an
+error of the critic causes no drift of the rules with phi; those of `agreement` and STDP drift.
 
-`reward_stdp` knows nothing of the decision; its modulator is the reward. Only it also has a term
-for spikes that arrive after the neuron's own, see `neurorl.learner`.
+The two STDP rules also have a term for spikes that arrive after the neuron's own, and learn in any
+population, see `neurorl.learner`.
 """
 
 from __future__ import annotations
@@ -30,14 +38,24 @@ import numpy.typing as npt
 from neurorl.errors import unknown
 
 __all__ = [
+    "NEEDS_MODULES",
+    "NEEDS_PROBABILITY",
     "RULES",
+    "STDP",
     "Decision",
     "Factors",
+    "agreement",
     "centred_feedback",
+    "chosen",
+    "coagent",
     "feedback",
     "reward_stdp",
     "rule",
     "spikes_only",
+    "spikes_only_hebbian",
+    "spread",
+    "surrogate",
+    "td_stdp",
 ]
 
 Array = npt.NDArray[np.float64]
@@ -48,11 +66,15 @@ Raster = npt.NDArray[np.bool_]
 class Decision:
     """One window, and the action that came of it; W steps.
 
-    phi: ``(n_actions,)``. output, hidden: rasters ``(W, n)``; hidden None without that layer.
+    action: the one taken. phi: ``(n_actions,)``.
+    output, hidden: rasters ``(W, n)``; hidden None without that layer.
     output_p, hidden_p: spike probabilities ``(W, n)`` given the input, None if the rule needs none.
     output_from, hidden_from: first step that input can have reached. signs: ``(n_hidden,)`` of +-1.
+    output_weights: in force from each hidden unit to the output neuron of its module,
+    ``(n_hidden,)``, None if the rule needs none.
     """
 
+    action: int
     phi: Array
     output: Raster
     hidden: Raster | None
@@ -61,6 +83,7 @@ class Decision:
     signs: Array
     output_p: Array | None = None
     hidden_p: Array | None = None
+    output_weights: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -78,39 +101,87 @@ def feedback(action: int, policy: Array) -> Array:
     return phi
 
 
+def chosen(action: int, n_actions: int) -> Array:
+    """``g_m = 1[m = action]``, shape ``(n_actions,)``."""
+    gate = np.zeros(n_actions)
+    gate[action] = 1.0
+    return gate
+
+
+def coagent(d: Decision) -> Factors:
+    """Score function: ``f_out = y - tanh z``, ``f_hid = s - tanh z``.
+
+    ``d log P(spike) / d drive = (spike - p) / noise_width``: 2 (spike - p) for the papers' units,
+    that times a constant for others. Given the votes, the action's probability holds no weight, so
+    log pi adds nothing and the mean of delta f x is the exact gradient of the return (for units
+    with a memory, as far as the trace x is what a spike leaves of the membrane). The hidden
+    layer's last step is left out: its spikes arrive too late to matter.
+    Source: the coagent policy gradient theorem, Kostas, Nota & Thomas 2020 (arXiv:1902.05650).
+    """
+    output = _counted(2.0 * _surprise(d.output, d.output_p), d.output_from)
+    if d.hidden is None:
+        return Factors(output, None)
+    hidden = _counted(2.0 * _surprise(d.hidden, d.hidden_p), d.hidden_from)
+    hidden[-1] = 0.0
+    return Factors(output, hidden)
+
+
+def agreement(d: Decision) -> Factors:
+    """The papers' rule: ``f_out = sgn(t y) (y - tanh z)``, ``f_hid = sgn(t y') (s - tanh z)``.
+
+    t is +1 for modules of the action taken, else -1; y' is the output of the unit's own module in
+    the step after, when its spike arrives. Not centred: it drifts while the mean of delta isn't 0.
+    Source: the public code of arXiv:1910.06489 (gridworld). Ours: steps of a window.
+    """
+    return _answered(d, 2.0 * chosen(d.action, len(d.phi)) - 1.0)
+
+
+def centred_feedback(d: Decision) -> Factors:
+    """Agreement centred: ``f_out = phi |y - tanh z|``, ``f_hid = phi y' (s - tanh z)``.
+
+    `agreement` with t replaced by phi, whose mean given the votes is 0.
+    Source: the agreement rule of arXiv:1910.06489 (its code); ours is that phi centres it, as in
+    decision feedback (Urbanczik & Senn 2009, doi 10.1038/nn.2264).
+    """
+    return _answered(d, d.phi)
+
+
+def surrogate(d: Decision) -> Factors:
+    """Deterministic slope of the spike: ``f_out = phi R``, ``f_hid = phi V R``, ``R = p (1 - p)``.
+
+    R is the slope of p in units of the noise, (1 - tanh^2 z) / 4 for the papers' units (so rates
+    are 4 times those of `centred_feedback` for the same mean in the output layer), and V the
+    output weight in force: backpropagation of ``log softmax(votes)`` through the expected spikes,
+    without the output's own slope and without the order of steps (both ours, as is the use here).
+    Source: straight-through estimators, Bengio et al. 2013 (arXiv:1308.3432); surrogate gradients,
+    Neftci et al. 2019 (arXiv:1901.09948).
+    """
+    phi = spread(d.phi, d.output.shape[1])
+    output = _counted(phi * _slope(d.output_p), d.output_from)
+    if d.hidden is None:
+        return Factors(output, None)
+    assert d.output_weights is not None
+    gate = phi.repeat(d.hidden.shape[1] // d.output.shape[1]) * d.output_weights
+    return Factors(output, _counted(gate * _slope(d.hidden_p), d.hidden_from))
+
+
 def spikes_only(d: Decision) -> Factors:
-    """Mode 17: spikes and broadcasts only, a neuron that saturates stops learning.
+    """Spikes and broadcasts only; a neuron that saturates stops learning.
 
     ``f_out = phi (1 - n/W) s``, ``f_hid = phi b (1 - n/W) s``; n(1 - n/W) estimates W p (1 - p).
     W counts the steps that input can have reached. Ours; grew out of the papers' agreement rule.
     """
-    output = _unsaturated(d.output, d.output_from) * _spread(d.phi, d.output.shape[1])
-    if d.hidden is None:
-        return Factors(output, None)
-    gate = _spread(d.phi, d.output.shape[1]).repeat(d.hidden.shape[1] // d.output.shape[1])
-    return Factors(output, _unsaturated(d.hidden, d.hidden_from) * (gate * d.signs))
+    hidden = None if d.hidden is None else _unsaturated(d.hidden, d.hidden_from)
+    return _gated(d, _unsaturated(d.output, d.output_from), hidden)
 
 
-def centred_feedback(d: Decision) -> Factors:
-    """Mode 13: the papers' agreement rule with the agreement centred by the policy.
+def spikes_only_hebbian(d: Decision) -> Factors:
+    """`spikes_only` without the factor of saturation: ``f_out = phi s``, ``f_hid = phi b s``.
 
-    ``f_out = phi |y - tanh z|``, ``f_hid = phi y' (s - tanh z)``, y' the output of the unit's own
-    module in the step after, when its spike arrives. Source: the agreement rule of
-    arXiv:1910.06489 (its code), centred by phi as in decision feedback (Urbanczik & Senn 2009).
+    The plain product of presynaptic trace, postsynaptic spike and broadcast. Ours.
     """
-    assert d.output_p is not None
-    phi = _spread(d.phi, d.output.shape[1])
-    output = 2.0 * phi * np.abs(d.output - d.output_p)
-    output[: d.output_from] = 0.0
-    if d.hidden is None:
-        return Factors(output, None)
-    assert d.hidden_p is not None
-    answer = np.zeros(d.output.shape)
-    answer[:-1] = phi * (2.0 * d.output[1:] - 1.0)
-    per_module = d.hidden.shape[1] // d.output.shape[1]
-    hidden = 2.0 * answer.repeat(per_module, axis=1) * (d.hidden - d.hidden_p)
-    hidden[: d.hidden_from] = 0.0
-    return Factors(output, hidden)
+    hidden = None if d.hidden is None else _counted(d.hidden.astype(np.float64), d.hidden_from)
+    return _gated(d, _counted(d.output.astype(np.float64), d.output_from), hidden)
 
 
 def reward_stdp(d: Decision) -> Factors:
@@ -123,13 +194,36 @@ def reward_stdp(d: Decision) -> Factors:
     return Factors(d.output.astype(np.float64), hidden)
 
 
+def td_stdp(d: Decision) -> Factors:
+    """`reward_stdp` of the units that contributed to the action only: ``f = g s``, g = 1[m = a].
+
+    Source: feedback-modulated TD-STDP, Chung & Kozma 2020 (arXiv:2008.13044). Theirs, from its
+    abstract: STDP, a TD error, and a feedback by which only units that contribute to the action
+    executed learn. Its equations were not at hand. Ours: pairs by exponential traces as in
+    `reward_stdp`, "contributes" read as "belongs to a module of the action" (units of no module are
+    not gated), the gate on both signs of STDP, and a critic that doesn't spike.
+    """
+    gate = spread(chosen(d.action, len(d.phi)), d.output.shape[1])
+    hidden = None
+    if d.hidden is not None:
+        hidden = d.hidden * gate.repeat(d.hidden.shape[1] // d.output.shape[1])
+    return Factors(d.output * gate, hidden)
+
+
 RULES: dict[str, Callable[[Decision], Factors]] = {
+    "agreement": agreement,
     "centred-feedback": centred_feedback,
+    "coagent": coagent,
     "reward-stdp": reward_stdp,
     "spikes-only": spikes_only,
+    "spikes-only-hebbian": spikes_only_hebbian,
+    "surrogate": surrogate,
+    "td-stdp": td_stdp,
 }
 
-NEEDS_PROBABILITY = frozenset({"centred-feedback"})
+STDP = frozenset({"reward-stdp", "td-stdp"})
+NEEDS_PROBABILITY = frozenset({"agreement", "centred-feedback", "coagent", "surrogate"})
+NEEDS_MODULES = frozenset(RULES) - STDP - {"coagent"}
 
 
 def rule(name: str) -> Callable[[Decision], Factors]:
@@ -139,14 +233,49 @@ def rule(name: str) -> Callable[[Decision], Factors]:
     return RULES[name]
 
 
-def _spread(per_action: Array, n: int) -> Array:
-    """A number for each action -> one for each module, actors in the outer order."""
+def spread(per_action: Array, n: int) -> Array:
+    """A number for each action -> one for each of *n* modules, actors in the outer order."""
     return np.tile(per_action, n // len(per_action))
+
+
+def _answered(d: Decision, broadcast: Array) -> Factors:
+    """``f_out = c |y - tanh z|``, ``f_hid = c y' (s - tanh z)``, c the broadcast to the module."""
+    c = spread(broadcast, d.output.shape[1])
+    output = _counted(2.0 * c * np.abs(_surprise(d.output, d.output_p)), d.output_from)
+    if d.hidden is None:
+        return Factors(output, None)
+    answer = np.zeros(d.output.shape)
+    answer[:-1] = c * (2.0 * d.output[1:] - 1.0)
+    per_module = d.hidden.shape[1] // d.output.shape[1]
+    hidden = 2.0 * answer.repeat(per_module, axis=1) * _surprise(d.hidden, d.hidden_p)
+    return Factors(output, _counted(hidden, d.hidden_from))
+
+
+def _gated(d: Decision, output: Array, hidden: Array | None) -> Factors:
+    """The factors times phi, and b for hidden neurons."""
+    phi = spread(d.phi, output.shape[1])
+    if hidden is None:
+        return Factors(output * phi, None)
+    gate = phi.repeat(hidden.shape[1] // output.shape[1])
+    return Factors(output * phi, hidden * (gate * d.signs))
+
+
+def _surprise(spikes: Raster, p: Array | None) -> Array:
+    assert p is not None
+    return spikes - p
+
+
+def _slope(p: Array | None) -> Array:
+    assert p is not None
+    return p * (1.0 - p)
+
+
+def _counted(factors: Array, first: int) -> Array:
+    """0 in the steps that input can't have reached."""
+    factors[:first] = 0.0
+    return factors
 
 
 def _unsaturated(spikes: Raster, first: int) -> Array:
     counted = spikes[first:]
-    gain = 1.0 - counted.sum(axis=0) / len(counted)
-    out = np.zeros(spikes.shape)
-    out[first:] = counted * gain
-    return out
+    return _counted(spikes * (1.0 - counted.sum(axis=0) / len(counted)), first)

@@ -6,10 +6,11 @@ For one window of W steps, with presynaptic traces x and post factors f::
     w <- clip(w + eta M e)
 
 (in float arithmetic then rounded to the grid of `neurorl.arithmetic`, by which weights that learn
-are those in force), and for the rule reward-stdp, whose eligibility decays in every step, with the
-neuron's own trace y and the spikes a that arrive::
+are those in force), and for the STDP rules, whose eligibility decays in every step, with the
+neuron's own trace y, the spikes a that arrive, and g = 1 (td-stdp: 0 in other modules than those
+of the action)::
 
-    e <- d**W e + sum_t d**(W-1-t) (x(t) s(t)^T - A a(t) y(t)^T)       d = exp(-dt/eligibility_tau)
+    e <- d**W e + sum_t d**(W-1-t) g (x(t) s(t)^T - A a(t) y(t)^T)     d = exp(-dt/eligibility_tau)
 
 All sums are over numbers on a grid, so they are exact. ``native/src/rule.h`` is the same in C.
 """
@@ -25,9 +26,17 @@ from neurorl.config import AgentConfig
 from neurorl.described import FloatArray
 from neurorl.description import Dynamics, Network, Plasticity, Projection
 from neurorl.elementary import decay, dot, on_grid
-from neurorl.factors import NEEDS_PROBABILITY, Decision, feedback, rule
+from neurorl.factors import (
+    NEEDS_PROBABILITY,
+    STDP,
+    Decision,
+    chosen,
+    feedback,
+    rule,
+    spread,
+)
 from neurorl.membrane import spike_probability
-from neurorl.memory import Memory
+from neurorl.memory import Memory, module_projection
 from neurorl.rule import apply_modulator, arrivals, outer_sum, window_traces
 
 __all__ = ["NORM_RATE", "Layer", "Learner", "Plastic", "layers"]
@@ -93,7 +102,9 @@ class Learner:
         self._config = config
         self._rule = rule(config.rule)
         self._needs_p = config.rule in NEEDS_PROBABILITY
-        self._stdp = config.rule == "reward-stdp"
+        self._stdp = config.rule in STDP
+        self._gates = config.rule == "td-stdp"
+        self._modules = module_projection(network)
         self._keep = config.keep(network.dt)
         self._powers = config.powers(network.dt)
         self._layers = layers(network, config)
@@ -109,9 +120,14 @@ class Learner:
             for layer in self._layers
             for p in layer.into
         }
-        factors = self._factors(spikes, arrived, feedback(action, policy))
+        gates = {x.name: self._gate(x.name, spikes, action, len(policy)) for x in self._layers}
+        if self._stdp:
+            factors = {name: spikes[name] * gate for name, gate in gates.items()}
+        else:
+            factors = self._factors(spikes, arrived, action, feedback(action, policy))
         for layer in self._layers:
-            self._remember_layer(layer, spikes[layer.name], arrived, on_grid(factors[layer.name]))
+            post, gate = on_grid(factors[layer.name]), gates[layer.name]
+            self._remember_layer(layer, spikes[layer.name], arrived, post, gate)
         for name, last in m.last.items():
             if len(last):
                 last[:] = np.concatenate([last, spikes[name]])[-len(last) :]
@@ -129,10 +145,15 @@ class Learner:
                 )
 
     def _remember_layer(
-        self, layer: Layer, spikes: Raster, arrived: dict[str, FloatArray], post: FloatArray
+        self,
+        layer: Layer,
+        spikes: Raster,
+        arrived: dict[str, FloatArray],
+        post: FloatArray,
+        gate: FloatArray,
     ) -> None:
         m = self.memory
-        depressing = self._depressing(layer, spikes) if self._stdp else None
+        depressing = gate * self._depressing(layer, spikes) if self._stdp else None
         power = 0.0
         for p in layer.into:
             a = p.transmitted(arrived[p.name])
@@ -160,15 +181,28 @@ class Learner:
         before[:] = y[-1]
         return on_grid((self._config.depression * self._powers)[:, None] * y)
 
+    def _gate(
+        self, name: str, spikes: dict[str, Raster], action: int, n_actions: int
+    ) -> FloatArray:
+        """1 for neurons of the action's modules and for those of no module, 0 for others."""
+        n = spikes[name].shape[1]
+        if not self._gates or (name != "output" and (name != "hidden" or self._modules is None)):
+            return np.ones(n)
+        n_output = spikes["output"].shape[1]
+        return spread(chosen(action, n_actions), n_output).repeat(n // n_output)
+
     def _factors(
-        self, spikes: dict[str, Raster], arrived: dict[str, FloatArray], phi: FloatArray
+        self,
+        spikes: dict[str, Raster],
+        arrived: dict[str, FloatArray],
+        action: int,
+        phi: FloatArray,
     ) -> dict[str, FloatArray]:
-        if self._stdp:
-            return {layer.name: spikes[layer.name].astype(np.float64) for layer in self._layers}
         by_name = {layer.name: layer for layer in self._layers}
         hidden = by_name.get("hidden")
         found = self._rule(
             Decision(
+                action=action,
                 phi=phi,
                 output=spikes["output"],
                 hidden=spikes["hidden"] if hidden else None,
@@ -177,6 +211,9 @@ class Learner:
                 signs=self.memory.signs,
                 output_p=self._probability(by_name["output"], spikes, arrived),
                 hidden_p=self._probability(hidden, spikes, arrived) if hidden else None,
+                output_weights=self.memory.in_force[self._modules].ravel()
+                if self._modules
+                else None,
             )
         )
         return {"output": found.output, "hidden": found.hidden}  # type: ignore[dict-item]

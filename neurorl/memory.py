@@ -12,7 +12,7 @@ from neurorl.described import FloatArray
 from neurorl.description import Network
 from neurorl.errors import say
 
-__all__ = ["Memory", "memory_for"]
+__all__ = ["Memory", "memory_for", "module_projection"]
 
 IntArray = npt.NDArray[np.int64]
 Array = npt.NDArray[np.generic]
@@ -136,9 +136,17 @@ def _zeros_on_lines(shape: tuple[int, ...]) -> FloatArray:
     return memory[first : first + size].reshape(shape)
 
 
+def module_projection(network: Network) -> str | None:
+    """The plastic projection of modules: from ``hidden``, a block for each ``output`` neuron."""
+    for p in network.projections:
+        inside = (p.pre, p.post) == ("hidden", "output") and p.plasticity is not None
+        if inside and p.blocks == network.node("output").size:
+            return p.name
+    return None
+
+
 def _feedback_signs(network: Network, weights: dict[str, FloatArray], n: int) -> FloatArray:
-    for name, w in weights.items():
-        p = network.projection(name)
-        if (p.pre, p.post) == ("hidden", "output") and w[0].size == network.node("hidden").size:
-            return np.where(w.reshape(n, -1) < 0, -1.0, 1.0)
-    return np.ones((n, 0))
+    name = module_projection(network)
+    if name is None:
+        return np.ones((n, 0))
+    return np.where(weights[name].reshape(n, -1) < 0, -1.0, 1.0)

@@ -7,14 +7,31 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from neurorl.errors import UnknownNameError
-from neurorl.factors import Decision, centred_feedback, feedback, rule, spikes_only
+from neurorl.config import AgentConfig
+from neurorl.description import Network, Plasticity, Population, Projection, Source
+from neurorl.errors import DescriptionError, UnknownNameError
+from neurorl.factors import (
+    RULES,
+    Decision,
+    agreement,
+    centred_feedback,
+    coagent,
+    feedback,
+    rule,
+    spikes_only,
+    spikes_only_hebbian,
+    surrogate,
+    td_stdp,
+)
+from neurorl.features import OneHot
+from neurorl.models import GLM, LIF
 from neurorl.policy import softmax
 
 PHI = np.array([0.75, -0.75])  # action 0 taken with probability 1/4
 
 # Two modules of two hidden units; a window of 4 steps, hidden from step 1, output from step 2.
 DECISION = Decision(
+    action=0,
     phi=PHI,
     output=np.array([[1, 1], [0, 1], [1, 0], [1, 1]], dtype=bool),
     hidden=np.array([[1, 1, 1, 1], [1, 0, 1, 0], [0, 0, 1, 1], [1, 0, 1, 0]], dtype=bool),
@@ -23,6 +40,7 @@ DECISION = Decision(
     signs=np.array([1.0, -1.0, 1.0, -1.0]),
     output_p=np.full((4, 2), 0.25),
     hidden_p=np.full((4, 4), 0.5),
+    output_weights=np.array([2.0, -1.0, 0.5, 0.0]),
 )
 
 
@@ -58,12 +76,103 @@ def test_centred_feedback_by_hand() -> None:
     assert np.allclose(factors.hidden, expected)
 
 
-def test_rules_without_a_hidden_layer() -> None:
-    alone = replace(DECISION, hidden=None, hidden_p=None, signs=np.ones(0))
-    for name in ("spikes-only", "centred-feedback"):
-        factors = rule(name)(alone)
-        assert factors.hidden is None
-        assert np.array_equal(factors.output, rule(name)(DECISION).output)
+def test_coagent_by_hand() -> None:
+    factors = coagent(DECISION)
+    # 2 (spike - p), whatever the action; the last hidden spikes reach no output.
+    assert factors.output.tolist() == [[0, 0], [0, 0], [1.5, -0.5], [1.5, 1.5]]
+    assert factors.hidden is not None
+    assert factors.hidden.tolist() == [[0] * 4, [1, -1, 1, -1], [-1, -1, 1, 1], [0] * 4]
+    other = replace(DECISION, action=1, phi=-PHI)
+    assert np.array_equal(coagent(other).output, factors.output)
+
+
+def test_agreement_by_hand() -> None:
+    factors = agreement(DECISION)
+    # t y (y - tanh z) = t 2 |spike - p|, t = 1 for module 0, -1 for module 1.
+    assert factors.output.tolist() == [[0, 0], [0, 0], [1.5, -0.5], [1.5, -1.5]]
+    # t y(t+1) (s - tanh z): y(2) = +1, -1 and y(3) = +1, +1.
+    assert factors.hidden is not None
+    expected = [[0] * 4, [1, -1, 1, -1], [-1, -1, -1, -1], [0] * 4]
+    assert factors.hidden.tolist() == expected
+    taken = agreement(replace(DECISION, action=1))
+    assert np.array_equal(taken.output, -factors.output)
+    assert taken.hidden is not None
+    assert np.array_equal(taken.hidden, -factors.hidden)
+
+
+def test_surrogate_by_hand() -> None:
+    factors = surrogate(DECISION)
+    # phi p (1 - p) with p = 1/4, in every step that counts, spike or not.
+    slope = 0.75 * 0.1875
+    assert factors.output.tolist() == [[0, 0], [0, 0], [slope, -slope], [slope, -slope]]
+    # phi V p (1 - p) with p = 1/2.
+    assert factors.hidden is not None
+    row = [0.75 * 2 / 4, -0.75 / 4, -0.75 * 0.5 / 4, 0]
+    assert factors.hidden.tolist() == [[0] * 4, row, row, row]
+
+
+def test_spikes_only_hebbian_by_hand() -> None:
+    factors = spikes_only_hebbian(DECISION)
+    assert factors.output.tolist() == [[0, 0], [0, 0], [0.75, 0], [0.75, -0.75]]
+    assert factors.hidden is not None
+    expected = [[0] * 4, [0.75, 0, -0.75, 0], [0, 0, -0.75, 0.75], [0.75, 0, -0.75, 0]]
+    assert factors.hidden.tolist() == expected
+
+
+def test_td_stdp_by_hand() -> None:
+    """Every spike of the module of the action taken, none of the other's."""
+    factors = td_stdp(replace(DECISION, action=1))
+    assert factors.output.tolist() == [[0, 1], [0, 1], [0, 0], [0, 1]]
+    assert factors.hidden is not None
+    assert factors.hidden.tolist() == [[0, 0, 1, 1], [0, 0, 1, 0], [0, 0, 1, 1], [0, 0, 1, 0]]
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_rules_without_a_hidden_layer(name: str) -> None:
+    alone = replace(DECISION, hidden=None, hidden_p=None, signs=np.ones(0), output_weights=None)
+    factors = rule(name)(alone)
+    assert factors.hidden is None
+    assert np.array_equal(factors.output, rule(name)(DECISION).output)
+
+
+def own(blocks: int = 2, noise: float = 0.5, fixed: bool = False) -> Network:
+    """4 -> 4 -> 2, in modules if there are two blocks."""
+    plastic, cell = Plasticity(), LIF(noise=noise)
+    projections = [
+        Projection("a", "input", "hidden", plasticity=plastic),
+        Projection("b", "hidden", "output", blocks=blocks, plasticity=plastic),
+        Projection("c", "input", "output", plasticity=None if fixed else plastic),
+    ]
+    nodes = (Source("input", 4), Population("hidden", 4, cell), Population("output", 2, cell))
+    return Network(nodes, tuple(projections))
+
+
+def configured(name: str, network: Network | None = None, **options: object) -> AgentConfig:
+    chosen = {"model": "own", "neuron": GLM(), "cells": OneHot(4), "features": OneHot(4)}
+    given = {**chosen, "window": 6, "rule": name, "description": network, **options}
+    return AgentConfig(**given)  # type: ignore[arg-type]
+
+
+def test_rules_refuse_networks_that_they_do_not_fit() -> None:
+    assert configured("surrogate", own())
+    assert configured("coagent", own(blocks=1))
+    assert configured("td-stdp", own(blocks=1, noise=0.0, fixed=True), carries=True)
+    with pytest.raises(DescriptionError, match=r"'surrogate' needs modules.*of 2 blocks"):
+        configured("surrogate", own(blocks=1))
+    with pytest.raises(DescriptionError, match="'spikes-only' needs modules"):
+        configured("spikes-only", own(blocks=1))
+    with pytest.raises(DescriptionError, match="'hidden' has no noise"):
+        configured("coagent", own(noise=0.0))
+    with pytest.raises(DescriptionError, match="'hidden' has no noise"):
+        configured("coagent", neuron=LIF()).network(2)
+    with pytest.raises(DescriptionError, match="'c' into 'output' doesn't learn"):
+        configured("coagent", own(fixed=True))
+    with pytest.raises(DescriptionError, match="computed from rest"):
+        configured("coagent", own(), carries=True)
+    with pytest.raises(DescriptionError, match="modulated by the TD error"):
+        configured("td-stdp", own(), modulator="reward")
+    with pytest.raises(DescriptionError, match="'td-stdp' has no signed units"):
+        configured("td-stdp", signed=True)
 
 
 def test_unknown_rule_names_the_nearest() -> None:

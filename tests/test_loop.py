@@ -58,8 +58,27 @@ def own_network(masked: bool = False, delay: float | None = None) -> Network:
     )
 
 
+def all_to_all() -> Network:
+    """24 -> 6 -> 4, every hidden neuron to every output."""
+    plastic, cell = Plasticity(trace_tau=5e-3), LIF(tau_mem=5e-3, threshold=0.5, noise=0.4)
+    return Network(
+        (Source("input", 24), Population("hidden", 6, cell), Population("output", 4, cell)),
+        (
+            Projection("a", "input", "hidden", Uniform(-0.2, 0.4), plasticity=plastic),
+            Projection("b", "hidden", "output", Uniform(-0.5, 0.5), plasticity=plastic),
+        ),
+    )
+
+
+def own_config(network: Network, **options: Any) -> AgentConfig:
+    chosen = {"model": "own", "neuron": LIF(), "cells": CELLS, "features": CELLS, "window": 8}
+    return AgentConfig(**{**chosen, "description": network, **options})
+
+
 def stdp(network: Network, **options: Any) -> AgentConfig:
     chosen = {
+        "rule": "reward-stdp",
+        "window": 10,
         "modulator": "reward",
         "policy": "greedy",
         "encoder": "bernoulli",
@@ -69,16 +88,7 @@ def stdp(network: Network, **options: Any) -> AgentConfig:
         "alpha_output": 1e-3,
         "alpha_hidden": 1e-3,
     }
-    return AgentConfig(
-        model="own",
-        neuron=LIF(),
-        rule="reward-stdp",
-        cells=CELLS,
-        features=CELLS,
-        window=10,
-        description=network,
-        **{**chosen, **options},
-    )
+    return own_config(network, **{**chosen, **options})
 
 
 CASES: dict[str, dict[str, Any]] = {
@@ -132,6 +142,45 @@ CASES: dict[str, dict[str, Any]] = {
         "env": "CartPole-v1",
         "config": stdp(own_network()),
         "arithmetic": "loihi",
+    },
+}
+
+GRID = "neurorl/GridWorld-v0"
+for _rule in ("coagent", "agreement", "surrogate", "spikes-only-hebbian"):
+    CASES[f"{_rule}, lif"] = {"env": "CartPole-v1", "rule": _rule}
+    CASES[f"{_rule}, glm"] = {"env": GRID, "model": "glm", "rule": _rule, "episodes": 2}
+    CASES[f"{_rule} without hidden units"] = {"env": "CartPole-v1", "rule": _rule, "hidden": 0}
+CASES |= {
+    "centred-feedback, lif": {"env": "CartPole-v1", "rule": "centred-feedback"},
+    "spikes-only, glm": {"env": GRID, "model": "glm", "rule": "spikes-only", "episodes": 2},
+    "surrogate in chip arithmetic": {
+        "env": "CartPole-v1",
+        "rule": "surrogate",
+        "arithmetic": "loihi",
+        "modulator_limit": None,
+    },
+    "surrogate with weights told to the backend": {
+        "env": "CartPole-v1",
+        "backend": "loihi",
+        "rule": "surrogate",
+    },
+    "coagent in a network without modules": {
+        "env": "CartPole-v1",
+        "config": own_config(all_to_all(), rule="coagent"),
+    },
+    **{
+        f"{rule} in modules": {
+            "env": "CartPole-v1",
+            "rule": rule,
+            "normalises": False,
+            "alpha_output": 1e-3,
+            "alpha_hidden": 1e-3,
+        }
+        for rule in ("reward-stdp", "td-stdp")
+    },
+    "td-stdp in a network without modules": {
+        "env": "CartPole-v1",
+        "config": stdp(own_network(), rule="td-stdp", modulator="td-error"),
     },
 }
 

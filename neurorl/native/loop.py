@@ -22,7 +22,10 @@ from neurorl.policy import POLICIES
 
 __all__ = ["NativeLoop"]
 
-_RULES = ("spikes-only", "centred-feedback", "reward-stdp")
+_RULES = (
+    *("spikes-only", "spikes-only-hebbian", "reward-stdp", "td-stdp"),
+    *("coagent", "agreement", "centred-feedback", "surrogate"),
+)
 _ROLES = {"output": 0, "hidden": 1}
 
 

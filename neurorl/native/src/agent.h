@@ -7,7 +7,17 @@
 namespace neurorl {
 
 enum Kind { GIVEN, ONE_HOT, TABLE, GAUSSIAN, TILES, FOURIER };
-enum Rule { SPIKES_ONLY, CENTRED_FEEDBACK, REWARD_STDP };
+// From COAGENT on, rules have a factor in steps without a spike too.
+enum Rule {
+    SPIKES_ONLY,
+    SPIKES_ONLY_HEBBIAN,
+    REWARD_STDP,
+    TD_STDP,
+    COAGENT,
+    AGREEMENT,
+    CENTRED_FEEDBACK,
+    SURROGATE
+};
 enum Encoder { QUIET, BERNOULLI };
 enum Policy { SOFTMAX, GREEDY };
 enum Modulator { TD_ERROR, REWARD };

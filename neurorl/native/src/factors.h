@@ -11,6 +11,7 @@ namespace neurorl {
 struct Window {
     const Agent &agent;
     int64_t k;
+    const double *output_weights;  // of each hidden unit, before this window changes them, or null
 
     const uint8_t *row(int64_t node, int64_t t) const
     {
@@ -87,50 +88,108 @@ inline double feedback(const Agent &agent, int64_t k, int64_t j)
     return m == agent.actions[k] ? phi + 1.0 : phi;
 }
 
+inline bool is_taken(const Agent &agent, int64_t k, int64_t j)
+{
+    return j % agent.n_actions == agent.actions[k];
+}
+
+inline int64_t per_module(const Agent &agent, const Layer &layer)
+{
+    return layer.role == HIDDEN ? agent.nodes[layer.node].size / agent.n_output : 1;
+}
+
+// 1 - n/W of each neuron, n its spikes in the W steps that count.
+inline void unsaturated(const Window &window, const Layer &layer, double *gain)
+{
+    const int64_t n = window.agent.nodes[layer.node].size;
+    for (int64_t j = 0; j < n; j++) gain[j] = 0.0;
+    for (int64_t t = layer.first; t < window.agent.window; t++) {
+        const uint8_t *spikes = window.row(layer.node, t);
+        for (int64_t j = 0; j < n; j++) gain[j] += spikes[j];
+    }
+    const double counted = (double)(window.agent.window - layer.first);
+    for (int64_t j = 0; j < n; j++) gain[j] = 1.0 - gain[j] / counted;
+}
+
 // spikes-only: the factor of neuron j is gain[j] in each of its spikes (from layer.first on).
 inline void spikes_only(const Window &window, const Layer &layer, double *gain)
 {
     const Agent &agent = window.agent;
-    const int64_t n = agent.nodes[layer.node].size, counted = agent.window - layer.first;
-    const int64_t per_module = layer.role == HIDDEN ? n / agent.n_output : 1;
-    for (int64_t j = 0; j < n; j++) gain[j] = 0.0;
-    for (int64_t t = layer.first; t < agent.window; t++) {
-        const uint8_t *spikes = window.row(layer.node, t);
-        for (int64_t j = 0; j < n; j++) gain[j] += spikes[j];
-    }
+    const int64_t n = agent.nodes[layer.node].size, size = per_module(agent, layer);
+    if (agent.rule == SPIKES_ONLY)
+        unsaturated(window, layer, gain);
+    else
+        for (int64_t j = 0; j < n; j++) gain[j] = 1.0;
     const double *signs = agent.signs + window.k * agent.n_hidden;
-    for (int64_t first = 0; first < n; first += per_module) {
-        const double phi = feedback(agent, window.k, first / per_module);
-        for (int64_t j = first; j < first + per_module; j++) {
+    for (int64_t first = 0; first < n; first += size) {
+        const double phi = feedback(agent, window.k, first / size);
+        for (int64_t j = first; j < first + size; j++) {
             const double own = layer.role == HIDDEN ? phi * signs[j] : phi;
-            gain[j] = on_grid((1.0 - gain[j] / (double)counted) * own);
+            gain[j] = on_grid(gain[j] * own);
         }
     }
 }
 
-// centred-feedback: factors f of shape (window, n).
-inline void centred_feedback(
+// td-stdp: 1 for neurons of the action's modules and for those of no module, 0 for others.
+inline void stdp_gate(const Window &window, const Layer &layer, double *gate)
+{
+    const Agent &agent = window.agent;
+    const int64_t n = agent.nodes[layer.node].size, size = per_module(agent, layer);
+    const bool in_modules = layer.role == OUTPUT || (layer.role == HIDDEN && agent.n_hidden);
+    for (int64_t j = 0; j < n; j++)
+        gate[j] = !in_modules || is_taken(agent, window.k, j / size) ? 1.0 : 0.0;
+}
+
+// coagent: 2 (spike - p), but 0 in the hidden layer's last step.
+inline double coagent(const Layer &layer, double surprise, bool last)
+{
+    return layer.role == HIDDEN && last ? 0.0 : 2.0 * surprise;
+}
+
+// agreement and centred-feedback, of which c is the broadcast; answers: outputs in the next step.
+inline double answered(
+    const Layer &layer, double c, double surprise, const uint8_t *answers, int64_t module)
+{
+    if (layer.role == OUTPUT) return 2.0 * c * __builtin_fabs(surprise);
+    if (!answers) return 0.0;
+    return 2.0 * (c * (2.0 * (double)answers[module] - 1.0)) * surprise;
+}
+
+inline double surrogate(const Window &window, const Layer &layer, double phi, double p, int64_t j)
+{
+    const double gate = layer.role == HIDDEN ? phi * window.output_weights[j] : phi;
+    return gate * (p * (1.0 - p));
+}
+
+// The rules that need p: factors f of shape (window, n).
+inline void dense_factors(
     const Window &window, const Layer &layer, const Layer &output, double *f)
 {
     const Agent &agent = window.agent;
     const int64_t n = agent.nodes[layer.node].size;
-    const int64_t per_module = layer.role == HIDDEN ? n / agent.n_output : 1;
+    const int64_t size = agent.rule == COAGENT ? 1 : per_module(agent, layer);
     spike_probability(window, layer, f);
     for (int64_t t = 0; t < agent.window; t++) {
         const uint8_t *spikes = window.row(layer.node, t);
         const bool last = t == agent.window - 1;
         const uint8_t *answers = last ? nullptr : window.row(output.node, t + 1);
         for (int64_t j = 0; j < n; j++) {
-            double &x = f[t * n + j];
-            const double phi = feedback(agent, window.k, j / per_module);
-            const double surprise = (double)spikes[j] - x;
-            if (t < layer.first || (layer.role == HIDDEN && last))
-                x = 0.0;
-            else if (layer.role == OUTPUT)
-                x = on_grid(2.0 * phi * __builtin_fabs(surprise));
-            else
-                x = on_grid(
-                    2.0 * (phi * (2.0 * (double)answers[j / per_module] - 1.0)) * surprise);
+            const int64_t module = j / size;
+            const double p = f[t * n + j], surprise = (double)spikes[j] - p;
+            double factor = 0.0;
+            if (t < layer.first)
+                factor = 0.0;
+            else if (agent.rule == COAGENT)
+                factor = coagent(layer, surprise, last);
+            else if (agent.rule == AGREEMENT) {
+                const double c = is_taken(agent, window.k, module) ? 1.0 : -1.0;
+                factor = answered(layer, c, surprise, answers, module);
+            } else if (agent.rule == CENTRED_FEEDBACK) {
+                const double phi = feedback(agent, window.k, module);
+                factor = answered(layer, phi, surprise, answers, module);
+            } else
+                factor = surrogate(window, layer, feedback(agent, window.k, module), p, j);
+            f[t * n + j] = on_grid(factor);
         }
     }
 }

@@ -54,6 +54,24 @@ static void learn_layer(
     }
 }
 
+// Each hidden unit's weight to the output, of the plastic projection of modules; null without one.
+static const double *output_weights(
+    const Agent &agent, int64_t k, const Layer *output, std::vector<double> &buffer)
+{
+    const Layer *hidden = nullptr;
+    for (int64_t l = 0; l < agent.n_layers; l++)
+        if (agent.layers[l].role == HIDDEN) hidden = &agent.layers[l];
+    if (!hidden || agent.rule != SURROGATE) return nullptr;
+    for (int64_t l = 0; l < output->n_projections; l++) {
+        const Projection &p = output->projections[l];
+        if (p.pre != hidden->node || p.blocks != agent.n_output) continue;
+        const double *from = p.in_force + k * agent.n_hidden;
+        buffer.assign(from, from + agent.n_hidden);
+        return buffer.data();
+    }
+    return nullptr;
+}
+
 static bool learn(const Agent &agent, int64_t k)
 {
     static thread_local Numbers next;
@@ -63,10 +81,11 @@ static bool learn(const Agent &agent, int64_t k)
     double delta = modulator(agent, k, next.data());
     const double most = agent.modulator_limit;
     delta = delta > most ? most : delta < -most ? -most : delta;
-    const Window window = {agent, k};
+    static thread_local std::vector<double> buffer;
     const Layer *output = nullptr;
     for (int64_t l = 0; l < agent.n_layers; l++)
         if (agent.layers[l].role == OUTPUT) output = &agent.layers[l];
+    const Window window = {agent, k, output_weights(agent, k, output, buffer)};
     for (int64_t l = 0; l < agent.n_layers; l++)
         learn_layer(window, agent.layers[l], output, delta, agent.rate[k]);
     if (agent.carries) keep_last(window);

@@ -195,23 +195,27 @@ inline void find_factors(
 {
     const Agent &agent = window.agent;
     const int64_t n = agent.nodes[layer.node].size, cells = n * agent.window;
-    post.dense = agent.rule == CENTRED_FEEDBACK;
+    const bool is_stdp = agent.rule == REWARD_STDP || agent.rule == TD_STDP;
+    post.dense = agent.rule >= COAGENT;
     post.depressing = nullptr;
     if (post.dense) {
         buffers.factors.resize(cells);
-        centred_feedback(window, layer, *output, buffers.factors.data());
+        dense_factors(window, layer, *output, buffers.factors.data());
     } else {
         buffers.gain.resize(n);
-        post.gain = agent.rule == SPIKES_ONLY ? buffers.gain.data() : nullptr;
-        if (post.gain) spikes_only(window, layer, buffers.gain.data());
+        post.gain = agent.rule == REWARD_STDP ? nullptr : buffers.gain.data();
+        if (agent.rule == TD_STDP)
+            stdp_gate(window, layer, buffers.gain.data());
+        else if (post.gain)
+            spikes_only(window, layer, buffers.gain.data());
         post.spikes.clear(agent.window, n);
         for (int64_t t = 0; t < agent.window; t++) {
-            if (t >= layer.first) post.spikes.add(t, window.row(layer.node, t), n);
+            if (is_stdp || t >= layer.first) post.spikes.add(t, window.row(layer.node, t), n);
             post.spikes.end_step(t);
         }
-        if (agent.rule == REWARD_STDP) {
+        if (is_stdp) {
             buffers.depressing.resize(cells);
-            post_trace(window, layer, buffers.depressing.data());
+            post_trace(window, layer, post.gain, buffers.depressing.data());
             post.depressing = buffers.depressing.data();
             buffers.depressing_units.resize(cells);
             for (int64_t s = 0; s < cells; s++)

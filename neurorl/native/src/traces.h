@@ -7,8 +7,9 @@
 namespace neurorl {
 
 // y(t) = grid(decay y(t-1)) + s(t), and what it takes off at the window's end for a spike that
-// arrives at t: depressing (window, n).
-inline void post_trace(const Window &window, const Layer &layer, double *depressing)
+// arrives at t: depressing (window, n). gate: of each neuron, or null.
+inline void post_trace(
+    const Window &window, const Layer &layer, const double *gate, double *depressing)
 {
     const Agent &agent = window.agent;
     const int64_t n = agent.nodes[layer.node].size;
@@ -22,6 +23,8 @@ inline void post_trace(const Window &window, const Layer &layer, double *depress
             y[j] = on_grid(layer.post_decay * y[j]) + (double)spikes[j];
             row[j] = on_grid(scale * y[j]);
         }
+        if (gate)
+            for (int64_t j = 0; j < n; j++) row[j] *= gate[j];
     }
 }
 
