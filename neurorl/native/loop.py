@@ -212,7 +212,7 @@ class NativeLoop(Loop):
             unit=rounding.unit,
             transmitted_unit=rounding.transmitted_unit,
             is_fine=is_fine,
-            sums_fit=self._largest_sum(p) < 2.0**11,  # of int32 in units of 2**-20
+            sums_fit=self._largest_sum(p, layer) < 2.0**11,  # of int32 in units of 2**-20
             weights=self._keep(memory.weights[p.name]),
             eligibility=self._keep(memory.eligibility[p.name]),
             trace=self._keep(memory.trace[p.name]),
@@ -220,9 +220,13 @@ class NativeLoop(Loop):
             transmitted=None if lent is None or is_fine else self._keep(lent),
         )
 
-    def _largest_sum(self, p: Plastic) -> float:
-        """A bound of ``sum_t x(t)`` over a window."""
+    def _largest_sum(self, p: Plastic, layer: Layer) -> float:
+        """A bound of what a window adds to an eligibility, or takes off it."""
         steps = self.config.window
-        longest = np.inf if self.config.carries else float(steps)
-        trace = longest if p.trace_decay == 1.0 else min(longest, 1.0 / (1.0 - p.trace_decay))
-        return 2.0 * steps * trace
+
+        def largest_trace(decay: float) -> float:
+            longest = np.inf if self.config.carries else float(steps)
+            return longest if decay == 1.0 else min(longest, 1.0 / (1.0 - decay))
+
+        taken = self.config.depression * largest_trace(layer.post_decay)
+        return steps * (largest_trace(p.trace_decay) + taken)
