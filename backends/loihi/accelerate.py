@@ -1,11 +1,13 @@
-"""Vectorised replacements of two loops of nengo-loihi's emulator, equal in every bit.
+"""Quick replacements of two loops of nengo-loihi's emulator, equal in every bit.
 
-Its own code makes an object for every spike; here a synapse's spiking rows are summed at once.
-They are put on one instance, never on a class. `neurorl.backends.loihi.emulator` decides.
+Its own code makes an object for every spike; here a synapse's spiking rows are summed at once, in
+C++ (``neurorl/native/src/chip.h``) where there is a compiler, else in NumPy. They are put on one
+instance, never on a class. `neurorl.backends.loihi.emulator` decides.
 """
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,6 +16,9 @@ import numpy.typing as npt
 
 from neurorl.backends.loihi.synapses import WeightTable
 from neurorl.backends.loihi.vendor import SpikeInput
+from neurorl.native.build import library
+from neurorl.native.structures import Compartments, pointer
+from neurorl.native.toolchain import problem
 from neurorl.quantiser import CURRENT_BITS
 
 __all__ = ["FastCompartments", "FastSynapses"]
@@ -32,8 +37,15 @@ class FastSynapses:
         reach = {t.synapse: (t, synapses.slices[t.synapse]) for t in tables}
         self._from_inputs = {i: [reach[a.target] for a in i.axons] for i in emulator.inputs}
         self._from_blocks: dict[tuple[int, int], list[tuple[WeightTable, slice]]] = {}
+        native = problem() is None
+        self._calls: list[tuple[Any, ...]] = []
+        self._add_spiking = library().neurorl_chip_add_spiking if native else None
         for axon, sl in emulator.axons.slices.items():
-            self._from_blocks.setdefault((sl.start, sl.stop), []).append(reach[axon.target])
+            table, targets = reach[axon.target]
+            if native and table.layout.index is None:
+                self._calls.append(_native_call(emulator.compartment, sl, table, targets))
+            else:
+                self._from_blocks.setdefault((sl.start, sl.stop), []).append((table, targets))
         self._arriving: list[tuple[WeightTable, slice, npt.NDArray[np.intp]]] = []
         synapses.inject_current = self.inject_current
         synapses.update_input = self.update_input
@@ -58,9 +70,21 @@ class FastSynapses:
                 self._arriving += [(*to, rows) for to in targets]
 
     def update_input(self, input: npt.NDArray[np.int32]) -> None:
-        """Add them to the compartments' input."""
+        """Add them to the compartments' input; in C++, what spiked in the step before."""
         for table, sl, rows in self._arriving:
             table.add(rows, input[0, sl])
+        for call in self._calls:
+            self._add_spiking(*call)  # type: ignore[misc]
+
+
+def _native_call(
+    compartment: Any, spiked: slice, table: WeightTable, targets: slice
+) -> tuple[Any, ...]:
+    """The arguments of ``neurorl_chip_add_spiking``; all of these arrays stay in their place."""
+    places = (compartment.spiked[spiked], table.data, compartment.input[0, targets])
+    sources, weights, q = (ctypes.c_void_p(pointer(place)) for place in places)
+    rows, width = (ctypes.c_int64(n) for n in table.data.shape)
+    return sources, rows, weights, width, q
 
 
 class FastCompartments:
@@ -72,9 +96,42 @@ class FastCompartments:
         self._current_factor = (4095 - compartment.decay_u) / 4096.0
         self._voltage_factor = (4096 - compartment.decay_v) / 4096.0
         self._has_refractory = bool((compartment.ref > 1).any())
+        if problem() is None:
+            self._structure = self._make_structure()
+            self._function = library().neurorl_chip_update
+            self._address = ctypes.c_void_p(ctypes.addressof(self._structure))
+            compartment.update = self.update_natively
+            return
         self._decayed = np.empty(len(compartment.current))
         self._change = np.empty(len(compartment.current), dtype=np.int32)
         compartment.update = self.update
+
+    def _make_structure(self) -> Compartments:
+        c = self._c
+        names = [
+            "current",
+            "voltage",
+            "ref_count",
+            "spike_count",
+            "spiked",
+            "bias",
+            "vmin",
+            "vmax",
+            "vth",
+            "ref",
+        ]
+        return Compartments(
+            n=len(c.current),
+            has_refractory=self._has_refractory,
+            q=pointer(c.input[0]),
+            current_factor=pointer(self._current_factor),
+            voltage_factor=pointer(self._voltage_factor),
+            **{name: pointer(getattr(c, name)) for name in names},
+        )
+
+    def update_natively(self, rng: object) -> None:
+        """`update` in C++."""
+        self._function(self._address)
 
     def update(self, rng: object) -> None:
         """One step; *rng* would be for the chip's own noise."""

@@ -7,7 +7,17 @@ from typing import Any, ClassVar
 
 import numpy.typing as npt
 
-__all__ = ["Agent", "Features", "Layer", "Node", "Part", "Projection", "Terms", "pointer"]
+__all__ = [
+    "Agent",
+    "Compartments",
+    "Features",
+    "Layer",
+    "Node",
+    "Part",
+    "Projection",
+    "Terms",
+    "pointer",
+]
 
 _INT, _NUMBER, _POINTER = ctypes.c_int64, ctypes.c_double, ctypes.c_void_p
 Fields = list[tuple[str, Any]]
@@ -43,6 +53,14 @@ class Part(ctypes.Structure):
 
 class Features(ctypes.Structure):
     _fields_: ClassVar[Fields] = _fields(int_1="n_parts n_inputs size", pointer_2="parts")
+
+
+class Compartments(ctypes.Structure):
+    _fields_: ClassVar[Fields] = _fields(
+        int_1="n has_refractory",
+        pointer_2="q current voltage ref_count spike_count spiked",
+        pointer_3="bias vmin vmax vth ref current_factor voltage_factor",
+    )
 
 
 class Node(ctypes.Structure):

@@ -1,5 +1,6 @@
 // The learning loop of replicas of one agent, as neurorl/loop.py has it in NumPy.
 // What a function returns: -1, or the first replica whose observation no feature map knows.
+#include "chip.h"
 #include "critic.h"
 #include "decision.h"
 #include "rule.h"
@@ -159,4 +160,12 @@ extern "C" int64_t neurorl_learn(const Agent *agent)
         if (agent->active[k] && !learn(*agent, k)) return k;
     }
     return -1;
+}
+
+extern "C" void neurorl_chip_update(const Compartments *compartments) { update(*compartments); }
+
+extern "C" void neurorl_chip_add_spiking(
+    const uint8_t *spiked, int64_t rows, const int32_t *table, int64_t width, int32_t *q)
+{
+    add_spiking(spiked, rows, table, width, q);
 }
