@@ -168,12 +168,13 @@ class Backend(abc.ABC):
         self._write_weights(name)
         return self._shown(name, self._rounded[name])
 
-    def transmitted(self, name: str) -> npt.NDArray[np.float64] | None:
+    def transmitted(self, name: str) -> npt.NDArray[Any] | None:
         """The memory in which the simulator keeps what one spike transmits; None if it has no such.
 
-        Flat, of ``(n_replicas, *shape)`` in C order. It may be written with whole multiples of
-        ``arithmetic.rounding(name).transmitted_unit`` (0 where a mask leaves no synapse); nothing
-        is checked, and `weights` and `state` follow. Valid until the backend is closed.
+        Flat, of ``(n_replicas, *shape)`` in C order, float64 or int32. It may be written with whole
+        multiples of ``arithmetic.rounding(name).transmitted_unit`` (0 where a mask leaves no
+        synapse); nothing is checked, and `weights` and `state` follow. Valid until the backend is
+        closed.
         """
         self.check_open()
         self._known(name)
@@ -276,7 +277,7 @@ class Backend(abc.ABC):
     @abc.abstractmethod
     def _restore_dynamic(self, state: State, replica: int) -> None: ...
 
-    def _transmitted_memory(self, name: str) -> npt.NDArray[np.float64] | None:
+    def _transmitted_memory(self, name: str) -> npt.NDArray[Any] | None:
         """See `transmitted`; None for a signed projection, whose weights change a bias too."""
         return None
 

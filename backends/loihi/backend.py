@@ -119,9 +119,19 @@ class LoihiBackend(Backend):
         # A chip has no room to spare for one large network, so each replica is one of its own.
         self._engines = [self._make_engine(k) for k in range(self.n_replicas)]
 
+    def _transmitted_memory(self, name: str) -> npt.NDArray[np.int32] | None:
+        p = self.network.projection(name)
+        if self.n_replicas > 1 or p.signed or p.mask is not None or "_engines" not in self.__dict__:
+            return None
+        return self._engines[0].weight_memory(name)
+
     def _of(self, replica: int) -> dict[str, FloatArray]:
-        """The weights in force of one replica."""
-        return {name: self._stacked(name)[replica] for name in self._rounded}
+        """The weights of one replica that are to be in force."""
+        shape = self.network.weight_shape
+        return {
+            name: w.reshape(self.n_replicas, *shape(name))[replica]
+            for name, w in self._rounded.items()
+        }
 
     def _make_engine(self, replica: int) -> Engine:
         compiled = compile_network(self._chip, self._of(replica))

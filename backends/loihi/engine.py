@@ -35,6 +35,10 @@ class Engine(abc.ABC):
     def write_weights(self, name: str, mantissa: npt.NDArray[np.int32]) -> None:
         """Put a projection's mantissas in force."""
 
+    def weight_memory(self, name: str) -> npt.NDArray[np.int32] | None:
+        """The memory of a projection's transmitted weights, flat; None if none can be lent."""
+        return None
+
     @abc.abstractmethod
     def write_bias(self, population: str, bias: npt.NDArray[np.generic]) -> None:
         """Put a population's biases, chip integers of shape ``(size,)``, in force."""

@@ -87,7 +87,7 @@ class NativeLoop(Loop):
         seen = self._cells_flat[replica].tolist()
         raise ArgumentError(say("observation", "no cell or feature knows this state", got=seen[:4]))
 
-    def _borrow(self, name: str) -> npt.NDArray[np.float64] | None:
+    def _borrow(self, name: str) -> npt.NDArray[Any] | None:
         if self.backend.network.projection(name).mask is not None:
             return None
         return self.backend.transmitted(name)
@@ -97,6 +97,9 @@ class NativeLoop(Loop):
         assert array.dtype == np.dtype(dtype)
         self._kept.append(array)
         return c.pointer(array)
+
+    def _address_of(self, array: npt.NDArray[Any] | None, dtype: type) -> int | None:
+        return None if array is None else self._keep(array, dtype)
 
     def _make_agent(self) -> c.Agent:
         config, memory, network = self.config, self.memory, self.backend.network
@@ -196,6 +199,7 @@ class NativeLoop(Loop):
         lent = self._lent[p.name]
         shape = self._shapes[p.name]
         is_fine = self.backend.arithmetic.is_fine
+        integers = lent is not None and lent.dtype == np.int32
         needs_in_force = self.config.rule in NEEDS_PROBABILITY
         return c.Projection(
             pre=network.index(p.pre),
@@ -217,7 +221,8 @@ class NativeLoop(Loop):
             eligibility=self._keep(memory.eligibility[p.name]),
             trace=self._keep(memory.trace[p.name]),
             in_force=self._keep(memory.in_force[p.name]) if needs_in_force else None,
-            transmitted=None if lent is None or is_fine else self._keep(lent),
+            transmitted=None if is_fine or integers else self._address_of(lent, np.float64),
+            transmitted_integers=self._address_of(lent, np.int32) if integers else None,
         )
 
     def _largest_sum(self, p: Plastic, layer: Layer) -> float:

@@ -71,7 +71,7 @@ class Projection(ctypes.Structure):
     _fields_: ClassVar[Fields] = _fields(
         int_1="pre n_pre n_post blocks delay is_signed is_fine sums_fit",
         number_2="decay low high inverse limit unit transmitted_unit",
-        pointer_3="weights eligibility trace in_force transmitted",
+        pointer_3="weights eligibility trace in_force transmitted transmitted_integers",
     )
 
 

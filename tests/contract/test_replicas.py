@@ -207,7 +207,7 @@ def test_a_window_of_a_closed_backend_says_so(case: Any) -> None:
         backend.window(3)
 
 
-HAS_MEMORY = {("reference", None), ("brian2", "compiled")}
+HAS_MEMORY = {("reference", None), ("brian2", "compiled"), ("loihi", None)}
 
 
 @pytest.mark.parametrize("feature", ["LIF", "modules (blocks)", "signed units (+-1)"])
@@ -220,6 +220,7 @@ def test_weights_written_directly(feature: str, seed: Any, case: Any) -> None:
     has = not network.projection(name).signed
     with case.make(network, seed=seed) as backend, case.make(network, seed=seed) as other:
         memory = backend.transmitted(name)
+        has = has and not (case.backend == "loihi" and isinstance(seed, tuple))  # several networks
         if not (has and (case.backend, case.options.get("engine")) in HAS_MEMORY):
             assert memory is None
             return
@@ -245,7 +246,7 @@ def test_weights_written_directly(feature: str, seed: Any, case: Any) -> None:
 
 
 def write_directly(
-    backend: Backend, name: str, values: npt.NDArray[np.float64], memory: npt.NDArray[np.float64]
+    backend: Backend, name: str, values: npt.NDArray[np.float64], memory: npt.NDArray[Any]
 ) -> None:
     assert memory.shape == (values.size,)
     by = backend.arithmetic.rounding(name)

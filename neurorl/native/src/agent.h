@@ -47,6 +47,7 @@ struct Projection {
     int64_t pre, n_pre, n_post, blocks, delay, is_signed, is_fine, sums_fit;
     double decay, low, high, inverse, limit, unit, transmitted_unit;
     double *weights, *eligibility, *trace, *in_force, *transmitted;
+    int32_t *transmitted_integers;
 };
 
 // A population with plastic projections.

@@ -53,16 +53,30 @@ inline void row_sum(
         for (int64_t j = 0; j < n_post; j++) sum[j] *= post.gain[j];
 }
 
+template <class T> inline T *at(T *array, int64_t offset) { return array ? array + offset : nullptr; }
+
+// Where the weights in force go, each null if nobody wants it.
+struct Held {
+    double *in_force, *transmits;
+    int32_t *integers;
+
+    Held from(int64_t offset) const
+    {
+        return {at(in_force, offset), at(transmits, offset), at(integers, offset)};
+    }
+};
+
 // e <- keep e + S; w <- clip(w + change e); and the weight in force, for n synapses in a row.
 // FINE: the weight that learns is the one in force. sum: S in units of *grid*.
 template <bool FINE, class Sum>
 inline void change_row(
     double keep, const Projection &p, double factor, const Sum *__restrict sum, double grid,
-    double *__restrict e, double *__restrict w, double *__restrict in_force,
-    double *__restrict transmits, int64_t n)
+    double *__restrict e, double *__restrict w, const Held held, int64_t n)
 {
     const double low = p.low, high = p.high, inverse = p.inverse;
     const double limit = p.limit, unit = p.unit, sent = p.transmitted_unit;
+    double *__restrict in_force = held.in_force, *__restrict transmits = held.transmits;
+    int32_t *__restrict integers = held.integers;
 #pragma GCC ivdep
     for (int64_t j = 0; j < n; j++) {
         const double remembered = keep * e[j] + (double)sum[j] * grid;
@@ -78,22 +92,21 @@ inline void change_row(
         w[j] = FINE ? level * unit : weight;
         if (in_force) in_force[j] = level * unit;
         if (transmits) transmits[j] = level * sent;
+        if (integers) integers[j] = (int32_t)(level * sent);
     }
 }
 
 template <class Sum>
 inline void change(
     const Agent &agent, const Projection &p, double factor, const Sum *sum, double *e, double *w,
-    double *in_force, double *transmits, int64_t n)
+    const Held &held, int64_t n)
 {
     const double grid = sizeof(Sum) == sizeof(int32_t) ? 0x1p-20 : 1.0;
     if (p.is_fine)
-        change_row<true>(agent.keep, p, factor, sum, grid, e, w, in_force, transmits, n);
+        change_row<true>(agent.keep, p, factor, sum, grid, e, w, held, n);
     else
-        change_row<false>(agent.keep, p, factor, sum, grid, e, w, in_force, transmits, n);
+        change_row<false>(agent.keep, p, factor, sum, grid, e, w, held, n);
 }
-
-inline double *at(double *array, int64_t offset) { return array ? array + offset : nullptr; }
 
 // S for projections to few neurons of a block, with presynaptic neurons contiguous: (post, pre).
 inline void potentiate_turned(
@@ -153,7 +166,7 @@ inline void learn_projection(
     const int64_t n_pre = p.n_pre * p.blocks, n_post = p.n_post, synapses = n_pre * n_post;
     const int64_t offset = window.k * synapses;
     double *e = p.eligibility + offset, *w = p.weights + offset;
-    double *in_force = at(p.in_force, offset), *transmits = at(p.transmitted, offset);
+    const Held held = Held{p.in_force, p.transmitted, p.transmitted_integers}.from(offset);
     if (post.depressing) list_arrivals(window, p, buffers.arrivals);
     if (n_post < FEW || p.blocks > 1) {
         buffers.turned.assign(synapses, 0.0);
@@ -162,7 +175,7 @@ inline void learn_projection(
         if (post.depressing) depress_turned(p, post, buffers.arrivals, buffers.turned.data());
         const double *sum = buffers.turned.data();  // as it is, if there is nothing to turn
         if (n_post > 1) turn_back(p, sum, buffers.sum.data()), sum = buffers.sum.data();
-        change(agent, p, factor, sum, e, w, in_force, transmits, synapses);
+        change(agent, p, factor, sum, e, w, held, synapses);
         return;
     }
     buffers.sum.resize(n_post);
@@ -172,12 +185,12 @@ inline void learn_projection(
     if (post.depressing) buffers.arrivals.by_neuron(n_pre, buffers.begin, buffers.order);
     for (int64_t i = 0; i < n_pre; i++) {
         const int64_t r = i * n_post;
-        double *held = at(in_force, r), *sent = at(transmits, r);
+        const Held row = held.from(r);
         if (by_tiles && i % TILE == 0) buffers.tiles.sum(i / TILE, post.spikes, n_post);
         if (by_tiles && !post.gain) {
             int32_t *units = buffers.tiles.row(i % TILE);
             if (post.depressing) depress_row(p, post.depressing_units, i, buffers, units);
-            change(agent, p, factor, units, e + r, w + r, held, sent, n_post);
+            change(agent, p, factor, units, e + r, w + r, row, n_post);
             continue;
         }
         if (by_tiles)
@@ -185,7 +198,7 @@ inline void learn_projection(
         else
             row_sum(window, post, x + i, n_pre, n_post, sum);
         if (post.depressing) depress_row(p, post.depressing, i, buffers, sum);
-        change(agent, p, factor, sum, e + r, w + r, held, sent, n_post);
+        change(agent, p, factor, sum, e + r, w + r, row, n_post);
     }
 }
 
