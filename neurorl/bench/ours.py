@@ -33,32 +33,37 @@ from neurorl.replicas import Replicas
 __all__ = ["ReplicasLoop", "agent_config", "make", "network"]
 
 _FOR_EVER = 2**62
+_WEIGHTS_OF_A_CORE = 100_000  # of 9 bits, and headers, in 2**20 bits
 
 
-def network(size: Size) -> Network:
-    """The workload's network: input -(drive)-> hidden -(readout)-> output."""
+def network(size: Size, parts: int = 1) -> Network:
+    """The workload's network: input -(drive)-> hidden -(readout)-> output.
+
+    parts: populations that the hidden neurons are divided into.
+    """
     neuron = LIF(tau_mem=TAU_MEMBRANE, threshold=THRESHOLD)
 
     def projection(name: str, pre: str, post: str, mean: float) -> Projection:
         plasticity = Plasticity(TAU_TRACE, -BOUND * mean, BOUND * mean)
         return Projection(name, pre, post, Uniform(0.0, 2.0 * mean), plasticity=plasticity)
 
+    hidden, projections = [], []
+    for k in range(parts):
+        mark = str(k) if parts > 1 else ""
+        hidden.append(Population(f"hidden{mark}", size.hidden // parts, neuron))
+        projections += [
+            projection(f"drive{mark}", "input", f"hidden{mark}", size.hidden_mean),
+            projection(f"readout{mark}", f"hidden{mark}", "output", size.output_mean),
+        ]
     return Network(
-        nodes=(
-            Source("input", size.inputs),
-            Population("hidden", size.hidden, neuron),
-            Population("output", size.outputs, neuron),
-        ),
-        projections=(
-            projection("drive", "input", "hidden", size.hidden_mean),
-            projection("readout", "hidden", "output", size.output_mean),
-        ),
+        nodes=(Source("input", size.inputs), *hidden, Population("output", size.outputs, neuron)),
+        projections=tuple(projections),
         dt=DT,
     )
 
 
-def agent_config(size: Size) -> AgentConfig:
-    """Rule, encoder and reward of the workload, as an agent's configuration."""
+def agent_config(size: Size, parts: int = 1) -> AgentConfig:
+    """Rule, encoder and reward of the workload, as an agent's configuration. parts: of `network`."""
     n = size.inputs // CHANNELS
     scale = CARTPOLE_SCALE if n == len(CARTPOLE_SCALE) else (1.0,) * n
     cells = GaussianCells([-s for s in scale], scale, CHANNELS, width=1.0, floor=0.0)
@@ -69,7 +74,7 @@ def agent_config(size: Size) -> AgentConfig:
         cells=cells,
         features=cells,
         window=STEPS,
-        description=network(size),
+        description=network(size, parts),
         carries=True,
         encoder="bernoulli",
         peak=P_MAX,
@@ -97,7 +102,7 @@ def make(
         options = {"engine": engine}
     agents = side_by_side(
         SeparateEnvs([make_env(size) for _ in range(replicas)]),
-        agent_config(size),
+        agent_config(size, _parts(size, backend)),
         size.outputs,
         range(replicas),
         backend=backend,
@@ -106,6 +111,12 @@ def make(
     )
     shown = engine or getattr(agents.backend, "engine", None)
     return ReplicasLoop(agents, shown or ("accelerated" if backend == "loihi" else "numpy"))
+
+
+def _parts(size: Size, backend: str) -> int:
+    """Populations of hidden neurons; on Loihi the synapses of each must fit into a core."""
+    weights = size.inputs * size.hidden
+    return -(-weights // _WEIGHTS_OF_A_CORE) if backend == "loihi" else 1
 
 
 class ReplicasLoop:
