@@ -18,7 +18,7 @@ from neurorl.errors import ArgumentError, NeurorlError, say
 from neurorl.replicas import Episode
 from neurorl.reproduce.command import Places, reproduce
 from neurorl.reproduce.experiments import SEEDS, chosen
-from neurorl.reproduce.run import EVALUATION_EPISODES, Plan
+from neurorl.reproduce.run import Plan
 from neurorl.training import read_seeds
 
 QUICK_EPISODES = 3
@@ -69,7 +69,7 @@ def plan(options: argparse.Namespace) -> Plan:
         seeds=tuple(read_seeds(options.seeds)) if options.seeds else default,
         episodes=options.episodes or (QUICK_EPISODES if options.quick else None),
         backend="reference" if options.quick else None,
-        evaluation_episodes=QUICK_EVALUATION if options.quick else EVALUATION_EPISODES,
+        evaluation_episodes=QUICK_EVALUATION if options.quick else None,
     )
 
 

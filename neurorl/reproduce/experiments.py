@@ -38,7 +38,8 @@ class Task:
 
     discounted: the figure is the mean discounted return, else the mean return. threshold: mean of
     100 training episodes that counts as learned. floor: a seed whose greedy figure is below is a
-    failure. zero, one: figures that get the normalised scores 0 and 1.
+    failure. zero, one: figures that get the normalised scores 0 and 1, as *scale* says in words.
+    evaluation_episodes: so many that chance is small beside the difference of floor and mean.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Task:
     zero: float
     one: float
     scale: str
+    evaluation_episodes: int = 100
     published: tuple[Published, ...] = ()
 
     @property
@@ -104,6 +106,7 @@ GRIDWORLD = Task(
     zero=0.0,
     one=1.1207,
     scale="0 is 0, 1 the optimum, 1.1207",
+    evaluation_episodes=1000,
     published=(
         Published("optimum", "1.1207", "exact, value iteration: `neurorl.envs.optimal_return`"),
         Published("tabular Q-learning, 1,000 episodes", "1.08", _OURS),

@@ -18,24 +18,29 @@ from neurorl.reproduce.experiments import Check, Experiment
 from neurorl.rundir import RunDirectory
 from neurorl.training import train_seeds
 
-__all__ = ["EVALUATION_EPISODES", "Plan", "check", "evaluation_seed", "run", "run_path", "train"]
+__all__ = ["Plan", "check", "evaluation_seed", "run", "run_path", "train"]
 
-EVALUATION_EPISODES = 100
 _FIRST_EVALUATION_SEED = 1_000_000
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How much of an experiment is run, and where its runs are: ``OUT/name/seedN``."""
+    """How much of an experiment is run, and where its runs are: ``OUT/name/seedN``.
+
+    None for episodes, evaluation_episodes and backend takes those of the experiment and its task.
+    """
 
     out: Path
     seeds: tuple[int, ...]
     episodes: int | None = None
     backend: str | None = None
-    evaluation_episodes: int = EVALUATION_EPISODES
+    evaluation_episodes: int | None = None
 
     def episodes_of(self, experiment: Experiment) -> int:
         return self.episodes or experiment.episodes
+
+    def evaluation_episodes_of(self, experiment: Experiment) -> int:
+        return self.evaluation_episodes or experiment.task.evaluation_episodes
 
     def backend_of(self, experiment: Experiment) -> str:
         return self.backend or experiment.backend
@@ -135,7 +140,7 @@ def _evaluated(experiment: Experiment, plan: Plan, seed: int) -> dict[str, Any]:
     file = path / "evaluation.json"
     same = {
         "trained_episodes": plan.episodes_of(experiment),
-        "episodes": plan.evaluation_episodes,
+        "episodes": plan.evaluation_episodes_of(experiment),
         "seed": evaluation_seed(seed),
     }
     if file.exists():
