@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-slow lint table clean
+.PHONY: demo test test-slow lint table reproduce clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python scripts/demo.py
@@ -24,6 +24,10 @@ lint: $(VENV)/.developed
 # The table of features in README.md, from a run of the contract suite.
 table: $(VENV)/.developed
 	$(BIN)/python scripts/feature_table.py
+
+# results/*.csv, docs/learning.md and its figure; see REPRODUCING.md.
+reproduce: $(VENV)/.installed
+	$(BIN)/python scripts/reproduce.py
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

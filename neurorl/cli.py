@@ -115,14 +115,14 @@ def _add_bench(bench: argparse.ArgumentParser) -> None:
 
 def _train(arguments: argparse.Namespace) -> int:
     from neurorl.errors import ArgumentError, say
-    from neurorl.training import train_seeds
+    from neurorl.training import read_seeds, train_seeds
 
     out = arguments.out or _default_out(arguments)
     runs: list[tuple[int | None, Path]] = [(arguments.seed, out)]
     if arguments.seeds is not None:
         if arguments.seed is not None:
             raise ArgumentError(say("train", "takes --seed or --seeds, not both"))
-        runs = [(seed, out / f"seed{seed}") for seed in _seeds(arguments.seeds)]
+        runs = [(seed, out / f"seed{seed}") for seed in read_seeds(arguments.seeds)]
     with _progress("training") as (advance, started):
         summaries = train_seeds(
             arguments.env,
@@ -143,24 +143,6 @@ def _train(arguments: argparse.Namespace) -> int:
         columns = ("seed", "env_steps", "mean_return_last_100", "solved_at_episode", "run")
         _print_table(columns, [[_cell(row[name]) for name in columns] for row in summaries])
     return 0
-
-
-def _seeds(text: str) -> list[int]:
-    """``0..19`` or ``1,4,7`` -> the numbers."""
-    from neurorl.errors import ArgumentError, say
-
-    try:
-        if ".." in text:
-            first, last = (int(end) for end in text.split(".."))
-            found = list(range(first, last + 1))
-        else:
-            found = [int(part) for part in text.split(",")]
-    except ValueError:
-        found = []
-    if not found or len(set(found)) < len(found) or min(found) < 0:
-        limit = "different numbers, such as 0..19 or 1,4,7"
-        raise ArgumentError(say("train --seeds", "not seeds", got=repr(text), limit=limit))
-    return found
 
 
 def _default_out(arguments: argparse.Namespace) -> Path:

@@ -23,7 +23,7 @@ from neurorl.presets import make_config
 from neurorl.replicas import Episode, Replicas, describe
 from neurorl.rundir import RunDirectory
 
-__all__ = ["DEFAULTS", "solved_at", "train", "train_seeds"]
+__all__ = ["DEFAULTS", "read_seeds", "solved_at", "train", "train_seeds"]
 
 CHECKPOINT_SECONDS = 5.0
 
@@ -96,6 +96,22 @@ def solved_at(played: list[Episode], config: AgentConfig) -> int | None:
     means = np.convolve(returns, np.ones(100) / 100, "valid")
     reached = np.flatnonzero(means >= config.solved_at)
     return int(reached[0]) + 100 if len(reached) else None
+
+
+def read_seeds(text: str) -> list[int]:
+    """``0..19`` or ``1,4,7`` -> the numbers. Raises ArgumentError."""
+    try:
+        if ".." in text:
+            first, last = (int(end) for end in text.split(".."))
+            found = list(range(first, last + 1))
+        else:
+            found = [int(part) for part in text.split(",")]
+    except ValueError:
+        found = []
+    if not found or len(set(found)) < len(found) or min(found) < 0:
+        limit = "different numbers, such as 0..19 or 1,4,7"
+        raise ArgumentError(say("--seeds", "not seeds", got=repr(text), limit=limit))
+    return found
 
 
 class _Session:

@@ -33,7 +33,7 @@ LAYERS = [
     ("neurorl.groups",),
     ("neurorl.agent",),
     ("neurorl.training", "neurorl.evaluation", "neurorl.plot"),
-    ("neurorl.bench",),
+    ("neurorl.bench", "neurorl.reproduce"),
     ("neurorl.cli",),
 ]
 SIMULATORS = {"brian2", "nengo", "nengo_loihi", "nxsdk"}

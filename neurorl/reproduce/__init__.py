@@ -1,0 +1,1 @@
+"""The tables and figures of docs/learning.md: experiments, their runs, their pages."""

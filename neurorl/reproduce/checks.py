@@ -1,0 +1,62 @@
+"""The table of checks: whether another backend played the same episodes."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+from neurorl.errors import RunError, say
+from neurorl.files import write_bytes
+
+__all__ = ["CheckRow", "merge", "read_checks", "write_checks"]
+
+
+@dataclass(frozen=True)
+class CheckRow:
+    """same: ``yes`` if every return, length and count of steps of *episodes* episodes is equal."""
+
+    experiment: str
+    backend: str
+    seed: int
+    episodes: int
+    same: str
+
+
+def write_checks(path: Path, rows: Sequence[CheckRow]) -> Path:
+    """Write *rows* as CSV; returns *path*."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([field.name for field in fields(CheckRow)])
+    writer.writerows(astuple(row) for row in rows)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, text.getvalue().encode())
+    return path
+
+
+def read_checks(path: Path) -> list[CheckRow]:
+    """The rows of a file, none if there is no such file. Raises RunError if it is damaged."""
+    if not path.exists():
+        return []
+    try:
+        with path.open(newline="") as file:
+            return [
+                CheckRow(
+                    experiment=line["experiment"],
+                    backend=line["backend"],
+                    seed=int(line["seed"]),
+                    episodes=int(line["episodes"]),
+                    same=line["same"],
+                )
+                for line in csv.DictReader(file)
+            ]
+    except (OSError, KeyError, TypeError, ValueError) as exc:
+        raise RunError(say(f"table {path}", "is damaged", got=exc)) from exc
+
+
+def merge(old: Sequence[CheckRow], new: CheckRow) -> list[CheckRow]:
+    """*old* with *new* in the place of the row of its experiment and backend."""
+    kept = [row for row in old if (row.experiment, row.backend) != (new.experiment, new.backend)]
+    return sorted([*kept, new], key=lambda row: (row.experiment, row.backend))

@@ -1,0 +1,204 @@
+"""The page of learning: every table of it is made from the CSV under ``results/``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from neurorl.reproduce.checks import CheckRow, read_checks
+from neurorl.reproduce.experiments import EXPERIMENTS, TASKS, Experiment, Task
+from neurorl.reproduce.statistics import WINDOW, bootstrap_interval, interquartile_mean
+from neurorl.reproduce.tables import Row, Summary, read_rows, summary
+
+__all__ = ["markdown"]
+
+Rows = dict[str, list[Row]]
+
+_ARITHMETIC = {"float": "float", "loihi": "chip"}
+
+_HEAD = """# Learning
+
+`{command}`
+
+Made by this command from the CSV in `results/`; [REPRODUCING.md](../REPRODUCING.md) has the
+command of each table and on which seeds the presets were tuned. Every seed that was run is listed
+and counted.
+
+![learning curves](learning.png)
+
+Line: mean over seeds of the running mean of {window} training episodes; band: interquartile range
+over seeds.
+
+*Greedy*: mean over the evaluation's episodes, without learning, of the action with the most votes,
+with noise and tasks that are none of the training's. *IQM*: interquartile mean over seeds with its
+95 % bootstrap interval, after Agarwal et al. 2021
+([arXiv:2108.13264](https://arxiv.org/abs/2108.13264)). *Learned*: the episode at which the mean of
+{window} training episodes first reached the threshold; {window} is the least there can be.
+*Spikes* are of neurons, *synops* the synapses that spikes of neurons and inputs reach; both of one
+decision. *Chip* is the arithmetic of `--arithmetic loihi`. All is run on Brian2, with `--quick` on
+the reference, which gives the same bits.
+"""
+
+
+def markdown(results: Path, command: str) -> str:
+    """The page, from ``results/NAME.csv`` and ``results/checks.csv``; what is missing is named."""
+    found: Rows = {}
+    for experiment in EXPERIMENTS:
+        file = results / f"{experiment.name}.csv"
+        if file.exists():
+            found[experiment.name] = read_rows(file)
+    lines = [_HEAD.format(command=command, window=WINDOW)]
+    lines += [*_aggregate(found), ""]
+    checks = read_checks(results / "checks.csv")
+    for task in TASKS:
+        lines += [*_task(task, found, checks), ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _aggregate(found: Rows) -> list[str]:
+    """Interquartile means of normalised scores over all tasks, for networks that did them all."""
+    lines = [
+        "## All tasks together",
+        "",
+        "Interquartile mean of the normalised greedy scores of all seeds of all tasks, with its",
+        "95 % interval by stratified bootstrap (seeds are drawn again within their task). Scores: "
+        + "; ".join(f"{task.env}: {task.scale}" for task in TASKS)
+        + ".",
+        "",
+        *_table(("network", "arithmetic", "IQM", "95 % interval", "runs", "failures")),
+    ]
+    for variant in dict.fromkeys(e.variant for e in EXPERIMENTS):
+        mine = [e for e in EXPERIMENTS if e.variant == variant]
+        if all(e.name in found for e in mine):
+            lines.append(_aggregate_row(mine, found))
+    return lines
+
+
+def _aggregate_row(mine: Sequence[Experiment], found: Rows) -> str:
+    strata = [
+        (np.array([row.greedy for row in found[e.name]]) - e.task.zero) / (e.task.one - e.task.zero)
+        for e in mine
+    ]
+    low, high = bootstrap_interval(strata)
+    failures = sum(summary(e, found[e.name]).failures for e in mine)
+    iqm = float(interquartile_mean(np.concatenate(strata)))
+    runs = sum(len(stratum) for stratum in strata)
+    first = (mine[0].label, _ARITHMETIC[mine[0].arithmetic])
+    return _line(*first, f"{iqm:.3f}", f"{low:.3f} to {high:.3f}", str(runs), str(failures))
+
+
+def _task(task: Task, found: Rows, checks: Sequence[CheckRow]) -> list[str]:
+    mine = [e for e in EXPERIMENTS if e.task is task]
+    done = [(e, found[e.name]) for e in mine if e.name in found]
+    lines = [f"## {task.env}", ""]
+    lines += [
+        f"Figure: {task.figure}. Threshold: {task.threshold:g} over {WINDOW} training episodes.",
+        f"A seed below {task.floor:g} in greedy play is a failure.",
+        "",
+    ]
+    missing = [e.name for e in mine if e.name not in found]
+    lines += [f"Not run: {', '.join(missing)}.", ""] if missing else []
+    if done:
+        lines += [*_summaries(task, done), "", *_seeds(task, done), ""]
+    lines += _checks([row for row in checks if row.experiment in {e.name for e in mine}])
+    lines += _published(task)
+    return lines
+
+
+def _summaries(task: Task, done: Sequence[tuple[Experiment, list[Row]]]) -> list[str]:
+    columns = ["network", "arithmetic", "seeds", "episodes", "mean", "min", "max", "IQM [95 %]"]
+    columns += ["last 100 in training", "learned: median (range)", "env steps", "spikes", "synops"]
+    return [
+        *_table([*columns, "failures"]),
+        *(_summary_row(task, e, rows, summary(e, rows)) for e, rows in done),
+    ]
+
+
+def _summary_row(task: Task, experiment: Experiment, rows: Sequence[Row], of: Summary) -> str:
+    n = _number(task)
+
+    def mean(value: Callable[[Row], float]) -> float:
+        return float(np.mean([value(row) for row in rows]))
+
+    return _line(
+        experiment.label,
+        _ARITHMETIC[experiment.arithmetic],
+        str(of.seeds),
+        _span([row.episodes for row in rows]),
+        f"**{n(of.mean)}**",
+        n(of.min),
+        n(of.max),
+        f"{n(of.iqm)} [{n(of.iqm_low)}, {n(of.iqm_high)}]",
+        n(mean(lambda row: row.last_100)),
+        _learned(rows),
+        f"{mean(lambda row: row.env_steps):,.0f}",
+        f"{mean(lambda row: row.spikes_per_decision):,.0f}",
+        f"{mean(lambda row: row.synops_per_decision):,.0f}",
+        f"{of.failures}" + f" (seeds {of.failed_seeds})" * bool(of.failures),
+    )
+
+
+def _seeds(task: Task, done: Sequence[tuple[Experiment, list[Row]]]) -> list[str]:
+    """Every seed's greedy figure and episode of learning."""
+    n = _number(task)
+    evaluated = _span([row.evaluation_episodes for _, rows in done for row in rows])
+    columns = ["seed"]
+    for experiment, _ in done:
+        columns += [f"{experiment.label}, {_ARITHMETIC[experiment.arithmetic]}", "learned"]
+    lines = [f"Every seed, greedy over {evaluated} episodes:", "", *_table(columns)]
+    tables = [{row.seed: row for row in rows} for _, rows in done]
+    for seed in sorted({seed for table in tables for seed in table}):
+        cells = [str(seed)]
+        for table in tables:
+            row = table.get(seed)
+            cells += ["", ""] if row is None else [n(row.greedy), _episode(row)]
+        lines.append(_line(*cells))
+    return lines
+
+
+def _episode(row: Row) -> str:
+    return str(row.episodes_to_threshold) if row.episodes_to_threshold else "never"
+
+
+def _learned(rows: Sequence[Row]) -> str:
+    reached = [row.episodes_to_threshold for row in rows if row.episodes_to_threshold is not None]
+    never = len(rows) - len(reached)
+    if not reached:
+        return f"never in {len(rows)} runs"
+    text = f"{np.median(reached):g} ({_span(reached)})"
+    return text + f", never in {never}" * bool(never)
+
+
+def _checks(rows: Sequence[CheckRow]) -> list[str]:
+    if not rows:
+        return []
+    lines = _table(("trained again on another backend", "seed", "episodes", "same episodes"))
+    for row in rows:
+        what = f"{row.experiment} on {row.backend}"
+        lines.append(_line(what, str(row.seed), str(row.episodes), row.same))
+    return [*lines, ""]
+
+
+def _published(task: Task) -> list[str]:
+    lines = ["Figures of others; tasks, budgets and seeds differ as said:", ""]
+    lines += _table(("what", "figure", "source"))
+    return [*lines, *(_line(p.what, p.figure, p.source) for p in task.published)]
+
+
+def _number(task: Task) -> Callable[[float], str]:
+    return lambda x: f"{x:.{task.digits}f}"
+
+
+def _span(values: Sequence[int]) -> str:
+    low, high = min(values), max(values)
+    return f"{low}" if low == high else f"{low} to {high}"
+
+
+def _table(columns: Sequence[str]) -> list[str]:
+    return [_line(*columns), "|" + "---|" * len(columns)]
+
+
+def _line(*cells: str) -> str:
+    return "| " + " | ".join(cells) + " |"
