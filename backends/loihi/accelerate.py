@@ -8,7 +8,7 @@ instance, never on a class. `neurorl.backends.loihi.emulator` decides.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ import numpy.typing as npt
 from neurorl.backends.loihi.synapses import WeightTable
 from neurorl.backends.loihi.vendor import SpikeInput
 from neurorl.native.build import library
-from neurorl.native.structures import Compartments, pointer
+from neurorl.native.structures import BlockRows, Compartments, pointer
 from neurorl.native.toolchain import problem
 from neurorl.quantiser import CURRENT_BITS
 
@@ -29,26 +29,52 @@ _CURRENT_STATE_BITS = 23
 class FastSynapses:
     """`inject_current` and `update_input` of one emulator, for discrete synapses that don't learn.
 
-    tables: those whose synapses the emulator's model has.
+    tables: those whose synapses the emulator's model has. In C++ are those with a weight for every
+    target: one call adds all of a step's.
     """
 
     def __init__(self, emulator: Any, tables: Iterable[WeightTable]) -> None:
-        synapses = emulator.synapses
+        synapses, compartment = emulator.synapses, emulator.compartment
         reach = {t.synapse: (t, synapses.slices[t.synapse]) for t in tables}
-        self._from_inputs = {i: [reach[a.target] for a in i.axons] for i in emulator.inputs}
+        self._in_c: list[BlockRows] = []
+        self._from_inputs: dict[SpikeInput, list[tuple[WeightTable, slice]]] = {}
+        self._arrived: dict[SpikeInput, npt.NDArray[np.bool_]] = {}
+        for spike_input in emulator.inputs:
+            self._arrived[spike_input] = np.zeros(spike_input.n_neurons, dtype=bool)
+            self._from_inputs[spike_input] = [
+                reach[axon.target]
+                for axon in spike_input.axons
+                if not self._add(compartment, self._arrived[spike_input], *reach[axon.target])
+            ]
         self._from_blocks: dict[tuple[int, int], list[tuple[WeightTable, slice]]] = {}
-        native = problem() is None
-        self._calls: list[tuple[Any, ...]] = []
-        self._add_spiking = library().neurorl_chip_add_spiking if native else None
         for axon, sl in emulator.axons.slices.items():
-            table, targets = reach[axon.target]
-            if native and table.layout.index is None:
-                self._calls.append(_native_call(emulator.compartment, sl, table, targets))
-            else:
-                self._from_blocks.setdefault((sl.start, sl.stop), []).append((table, targets))
+            if not self._add(compartment, compartment.spiked[sl], *reach[axon.target]):
+                targets = self._from_blocks.setdefault((sl.start, sl.stop), [])
+                targets.append(reach[axon.target])
         self._arriving: list[tuple[WeightTable, slice, npt.NDArray[np.intp]]] = []
+        if self._in_c:
+            self._blocks = (BlockRows * len(self._in_c))(*self._in_c)
+            self._function = library().neurorl_chip_add_spiking
+            address = ctypes.c_void_p(ctypes.addressof(self._blocks))
+            self._arguments = (address, ctypes.c_int64(len(self._in_c)))
         synapses.inject_current = self.inject_current
         synapses.update_input = self.update_input
+
+    def _add(
+        self,
+        compartment: Any,
+        spiked: npt.NDArray[np.bool_],
+        table: WeightTable,
+        targets: slice,
+    ) -> bool:
+        """Let C++ add a table's rows, if it can; all of these arrays stay in their place."""
+        if problem() is not None or table.layout.index is not None:
+            return False
+        rows, width = table.data.shape
+        places = {"spiked": spiked, "table": table.data, "q": compartment.input[0, targets]}
+        addresses = {name: pointer(place) for name, place in places.items()}
+        self._in_c.append(BlockRows(rows=rows, width=width, **addresses))
+        return True
 
     def inject_current(
         self,
@@ -59,32 +85,35 @@ class FastSynapses:
     ) -> None:
         """Note which rows of which tables arrive in step *t*."""
         self._arriving.clear()
-        if t >= 2:
-            for spike_input in spike_inputs:
-                rows = spike_input.spike_idxs(t - 1)
-                if len(rows):
-                    self._arriving += [(*to, rows) for to in self._from_inputs[spike_input]]
+        for spike_input, arrived in self._arrived.items():
+            arrived[:] = False
+            rows: Any = spike_input.spike_idxs(t - 1) if t >= 2 else []
+            if len(rows):
+                arrived[rows] = True
+                self._arriving += [(*to, rows) for to in self._from_inputs[spike_input]]
         for (start, stop), targets in self._from_blocks.items():
             rows = spiked[start:stop].nonzero()[0]
             if len(rows):
                 self._arriving += [(*to, rows) for to in targets]
 
+    def step(self, emulator: Any, update: Callable[[object], None]) -> None:
+        """A step of *emulator* without its calls for learning, delays and probes, which it hasn't.
+
+        update: of its compartments.
+        """
+        emulator.t += 1
+        compartment = emulator.compartment
+        compartment.input.fill(0)
+        self.inject_current(emulator.t, emulator.inputs, emulator.axons, compartment.spiked)
+        self.update_input(compartment.input)
+        update(None)
+
     def update_input(self, input: npt.NDArray[np.int32]) -> None:
-        """Add them to the compartments' input; in C++, what spiked in the step before."""
+        """Add them to the compartments' input."""
         for table, sl, rows in self._arriving:
             table.add(rows, input[0, sl])
-        for call in self._calls:
-            self._add_spiking(*call)  # type: ignore[misc]
-
-
-def _native_call(
-    compartment: Any, spiked: slice, table: WeightTable, targets: slice
-) -> tuple[Any, ...]:
-    """The arguments of ``neurorl_chip_add_spiking``; all of these arrays stay in their place."""
-    places = (compartment.spiked[spiked], table.data, compartment.input[0, targets])
-    sources, weights, q = (ctypes.c_void_p(pointer(place)) for place in places)
-    rows, width = (ctypes.c_int64(n) for n in table.data.shape)
-    return sources, rows, weights, width, q
+        if self._in_c:
+            self._function(*self._arguments)
 
 
 class FastCompartments:

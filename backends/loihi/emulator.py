@@ -12,7 +12,8 @@ number of that step, and arrives in the next; the label of a window's last row s
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -117,11 +118,14 @@ class EmulatorEngine(Engine):
         compartment._overflow = _wrap
         self.accelerated = accelerate and _can_accelerate(emulator)
         if self.accelerated:
-            FastSynapses(emulator, compiled.tables.values())
+            synapses = FastSynapses(emulator, compiled.tables.values())
             FastCompartments(compartment)
         self._emulator, self._compartment = emulator, compartment
         self._update = compartment.update
         compartment.update = self._noisy_update
+        self._step: Callable[[], None] = emulator.step
+        if self.accelerated and len(compartment.input) == 1:
+            self._step = partial(synapses.step, emulator, self._noisy_update)
         self._noise = {k: draw for k, draw in noise.items() if compiled.chip[k].noise_width.any()}
         self._has_refractory = any((c.refractory > 1).any() for c in compiled.chip.values())
         # What the wrapped update reads and writes, a row a step.
@@ -170,7 +174,8 @@ class EmulatorEngine(Engine):
             count = min(_CHUNK, n_steps - start)
             self._row, self._thresholds = 0, self._noisy_thresholds(count)
             self._spikes = spikes[start : start + count]
-            self._emulator.run_steps(count)
+            for _ in range(count):
+                self._step()
         self._spikes = np.empty((0, self._size), dtype=bool)
         return {name: spikes[:, self._compiled.slices[name]].copy() for name in self._record}
 
@@ -222,7 +227,7 @@ class EmulatorEngine(Engine):
         self._emulator.close()
         # The wrapped update refers to this object and back; cut the circle.
         self._compartment.update = None
-        del self._emulator, self._compartment, self._update, self._compiled, self._noise
+        del self._step, self._emulator, self._compartment, self._update, self._compiled, self._noise
 
 
 def _wrap(x: npt.NDArray[np.int32], bits: int, name: str | None = None) -> None:

@@ -63,7 +63,7 @@ def network(size: Size, parts: int = 1) -> Network:
 
 
 def agent_config(size: Size, parts: int = 1) -> AgentConfig:
-    """Rule, encoder and reward of the workload, as an agent's configuration. parts: of `network`."""
+    """Rule, encoder and reward of the workload as a configuration. parts: of `network`."""
     n = size.inputs // CHANNELS
     scale = CARTPOLE_SCALE if n == len(CARTPOLE_SCALE) else (1.0,) * n
     cells = GaussianCells([-s for s in scale], scale, CHANNELS, width=1.0, floor=0.0)

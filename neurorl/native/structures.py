@@ -55,6 +55,12 @@ class Features(ctypes.Structure):
     _fields_: ClassVar[Fields] = _fields(int_1="n_parts n_inputs size", pointer_2="parts")
 
 
+class BlockRows(ctypes.Structure):
+    _fields_: ClassVar[Fields] = _fields(
+        pointer_1="spiked", int_2="rows", pointer_3="table", int_4="width", pointer_5="q"
+    )
+
+
 class Compartments(ctypes.Structure):
     _fields_: ClassVar[Fields] = _fields(
         int_1="n has_refractory",

@@ -2,6 +2,7 @@
 #ifndef NEURORL_CHIP_H
 #define NEURORL_CHIP_H
 #include <stdint.h>
+#include <string.h>
 
 namespace neurorl {
 
@@ -22,36 +23,71 @@ inline int32_t wrap(int32_t x, int bits)
 
 inline int32_t decayed(int32_t x, double factor) { return (int32_t)((double)x * factor); }
 
-inline void update(const Compartments &c)
+template <bool REFRACTORY>
+inline void update_all(const Compartments &c)
 {
+    // Copies, as a compiler must suppose that bytes written may be those of the structure.
+    int32_t *__restrict input = c.q, *__restrict current = c.current;
+    int32_t *__restrict voltage = c.voltage, *__restrict ref_count = c.ref_count;
+    int32_t *__restrict spike_count = c.spike_count;
+    uint8_t *__restrict spiked = c.spiked;
+    const int32_t *bias = c.bias, *vmin = c.vmin, *vmax = c.vmax, *vth = c.vth, *ref = c.ref;
+    const double *current_factor = c.current_factor, *voltage_factor = c.voltage_factor;
+    const int64_t n = c.n;
 #pragma GCC ivdep
-    for (int64_t i = 0; i < c.n; i++) {
-        const int32_t q = c.q[i] = wrap(c.q[i], 21);
-        const int32_t u = c.current[i] = wrap(decayed(c.current[i], c.current_factor[i]) + q, 23);
-        int32_t v = decayed(c.voltage[i], c.voltage_factor[i]) + wrap(u + c.bias[i], 23);
-        v = v > c.vmin[i] ? v : c.vmin[i];
-        v = v < c.vmax[i] ? v : c.vmax[i];
-        if (c.has_refractory) v = c.ref_count[i] > 0 ? 0 : v;
-        const bool spikes = v > c.vth[i];
-        c.voltage[i] = spikes ? 0 : v;
-        c.spiked[i] = spikes;
-        c.spike_count[i] += spikes;
-        if (c.has_refractory) {
-            const int32_t left = (spikes ? c.ref[i] : c.ref_count[i]) - 1;
-            c.ref_count[i] = left > 0 ? left : 0;
+    for (int64_t i = 0; i < n; i++) {
+        const int32_t q = wrap(input[i], 21);
+        const int32_t u = wrap(decayed(current[i], current_factor[i]) + q, 23);
+        int32_t v = decayed(voltage[i], voltage_factor[i]) + wrap(u + bias[i], 23);
+        v = v > vmin[i] ? v : vmin[i];
+        v = v < vmax[i] ? v : vmax[i];
+        if (REFRACTORY) v = ref_count[i] > 0 ? 0 : v;
+        const int32_t spikes = v > vth[i];
+        input[i] = q;
+        current[i] = u;
+        voltage[i] = spikes ? 0 : v;
+        spiked[i] = spikes;
+        spike_count[i] += spikes;
+        if (REFRACTORY) {
+            const int32_t left = (spikes ? ref[i] : ref_count[i]) - 1;
+            ref_count[i] = left > 0 ? left : 0;
         }
     }
 }
 
-// q += the rows of a table whose neurons spike, (width,) each.
-inline void add_spiking(
-    const uint8_t *spiked, int64_t rows, const int32_t *table, int64_t width, int32_t *q)
+inline void update(const Compartments &c)
 {
-    for (int64_t i = 0; i < rows; i++) {
-        if (!spiked[i]) continue;
-        const int32_t *row = table + i * width;
-        for (int64_t j = 0; j < width; j++) q[j] = (int32_t)((uint32_t)q[j] + (uint32_t)row[j]);
+    if (c.has_refractory)
+        update_all<true>(c);
+    else
+        update_all<false>(c);
+}
+
+inline void add_row(const int32_t *row, int64_t width, int32_t *q)
+{
+    for (int64_t j = 0; j < width; j++) q[j] = (int32_t)((uint32_t)q[j] + (uint32_t)row[j]);
+}
+
+// A projection: what spiked in the step before adds its rows of the table.
+struct BlockRows {
+    const uint8_t *spiked;
+    int64_t rows;
+    const int32_t *table;
+    int64_t width;
+    int32_t *q;
+};
+
+inline void add_spiking(const BlockRows &b)
+{
+    int64_t i = 0;
+    for (; i + 8 <= b.rows; i += 8) {
+        uint64_t eight;
+        memcpy(&eight, b.spiked + i, 8);
+        for (int64_t l = i; eight && l < i + 8; l++)
+            if (b.spiked[l]) add_row(b.table + l * b.width, b.width, b.q);
     }
+    for (; i < b.rows; i++)
+        if (b.spiked[i]) add_row(b.table + i * b.width, b.width, b.q);
 }
 
 }  // namespace neurorl

@@ -164,8 +164,7 @@ extern "C" int64_t neurorl_learn(const Agent *agent)
 
 extern "C" void neurorl_chip_update(const Compartments *compartments) { update(*compartments); }
 
-extern "C" void neurorl_chip_add_spiking(
-    const uint8_t *spiked, int64_t rows, const int32_t *table, int64_t width, int32_t *q)
+extern "C" void neurorl_chip_add_spiking(const BlockRows *blocks, int64_t count)
 {
-    add_spiking(spiked, rows, table, width, q);
+    for (int64_t k = 0; k < count; k++) add_spiking(blocks[k]);
 }
