@@ -89,9 +89,12 @@ NETWORKS = {
 }
 
 
-@pytest.mark.parametrize("accelerate", [True, False])
+@pytest.mark.parametrize("way", ["C++", "NumPy", "stock"])
 @pytest.mark.parametrize("name", NETWORKS)
-def test_every_bit_is_the_references(name: str, accelerate: bool) -> None:
+def test_every_bit_is_the_references(name: str, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if way == "NumPy":
+        monkeypatch.setattr("neurorl.backends.loihi.accelerate.problem", lambda: "no compiler")
+    accelerate = way != "stock"
     network = NETWORKS[name]()
     rng = np.random.default_rng(1)
     with (
