@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from neurorl.backends.loihi.synapses import WeightTable
 from neurorl.backends.loihi.vendor import SpikeInput
+from neurorl.backends.window import Raster
 from neurorl.native.build import library
 from neurorl.native.structures import BlockRows, Compartments, pointer
 from neurorl.native.toolchain import problem
@@ -91,20 +92,39 @@ class FastSynapses:
             if len(rows):
                 arrived[rows] = True
                 self._arriving += [(*to, rows) for to in self._from_inputs[spike_input]]
+        self._note_blocks(spiked)
+
+    def _note_blocks(self, spiked: npt.NDArray[np.bool_]) -> None:
         for (start, stop), targets in self._from_blocks.items():
             rows = spiked[start:stop].nonzero()[0]
             if len(rows):
                 self._arriving += [(*to, rows) for to in targets]
 
-    def step(self, emulator: Any, update: Callable[[object], None]) -> None:
+    def step(
+        self,
+        emulator: Any,
+        update: Callable[[object], None],
+        rasters: dict[SpikeInput, Raster],
+        row: int,
+    ) -> None:
         """A step of *emulator* without its calls for learning, delays and probes, which it hasn't.
 
-        update: of its compartments.
+        update: of its compartments. rasters: of a window's inputs, of which this is step *row*;
+        what arrives in step 0 is still in the inputs themselves.
         """
         emulator.t += 1
         compartment = emulator.compartment
         compartment.input.fill(0)
-        self.inject_current(emulator.t, emulator.inputs, emulator.axons, compartment.spiked)
+        if row == 0:
+            self.inject_current(emulator.t, emulator.inputs, None, compartment.spiked)
+        else:
+            self._arriving.clear()
+            for spike_input, raster in rasters.items():
+                self._arrived[spike_input][:] = raster[row - 1]
+                if self._from_inputs[spike_input]:
+                    rows = raster[row - 1].nonzero()[0]
+                    self._arriving += [(*to, rows) for to in self._from_inputs[spike_input]]
+            self._note_blocks(compartment.spiked)
         self.update_input(compartment.input)
         update(None)
 

@@ -123,7 +123,7 @@ class EmulatorEngine(Engine):
         self._emulator, self._compartment = emulator, compartment
         self._update = compartment.update
         compartment.update = self._noisy_update
-        self._step: Callable[[], None] = emulator.step
+        self._step: Callable[[dict[Any, Raster], int], None] | None = None
         if self.accelerated and len(compartment.input) == 1:
             self._step = partial(synapses.step, emulator, self._noisy_update)
         self._noise = {k: draw for k, draw in noise.items() if compiled.chip[k].noise_width.any()}
@@ -165,17 +165,22 @@ class EmulatorEngine(Engine):
 
     def run(self, inputs: dict[str, Raster], n_steps: int) -> dict[str, Raster]:
         label = self._emulator.t + 1
-        for name, spike_input in self._compiled.inputs.items():
-            raster = inputs[name]
-            for k in np.flatnonzero(raster.any(axis=1)).tolist():
+        rasters = {i: inputs[name] for name, i in self._compiled.inputs.items()}
+        for spike_input, raster in rasters.items():
+            # Without the emulator's own step, only the last row is needed: in the next window.
+            first = n_steps - 1 if self._step else 0
+            for k in (first + np.flatnonzero(raster[first:].any(axis=1))).tolist():
                 spike_input.add_spikes(label + k, raster[k].nonzero()[0])
         spikes = np.empty((n_steps, self._size), dtype=bool)
         for start in range(0, n_steps, _CHUNK):
             count = min(_CHUNK, n_steps - start)
             self._row, self._thresholds = 0, self._noisy_thresholds(count)
             self._spikes = spikes[start : start + count]
-            for _ in range(count):
-                self._step()
+            if self._step is None:
+                self._emulator.run_steps(count)
+            else:
+                for row in range(start, start + count):
+                    self._step(rasters, row)
         self._spikes = np.empty((0, self._size), dtype=bool)
         return {name: spikes[:, self._compiled.slices[name]].copy() for name in self._record}
 
