@@ -13,12 +13,14 @@ from neurorl.config import AgentConfig
 from neurorl.description import Source
 from neurorl.errors import ArgumentError, UnknownNameError
 from neurorl.features import Concat, Features, Fourier, GaussianCells, OneHot, Tiles
+from neurorl.loop import NumpyLoop
 from neurorl.models import LIF
 from neurorl.native import toolchain
 from neurorl.native.loop import NativeLoop
 
-if toolchain.problem() is not None:
-    pytest.skip("no C++ compiler", allow_module_level=True)
+compiled = pytest.mark.skipif(
+    toolchain.problem() is not None, reason="no C++ compiler: there is only the loop in NumPy"
+)
 
 LOW, HIGH = (-2.4, -3.0, -0.21, -3.0), (2.4, 3.0, 0.21, 3.0)
 CELLS = GaussianCells(LOW, HIGH, cells=6)
@@ -196,6 +198,7 @@ def learned(loop: str, env: str, episodes: int = 4, **options: Any) -> Any:
     return played, {k: v for k, v in state.items() if "wall" not in k}, eligibility, spikes
 
 
+@compiled
 @pytest.mark.parametrize("case", CASES)
 def test_native_and_numpy_agree_in_every_bit(case: str) -> None:
     native, numpy = learned("native", **CASES[case]), learned("numpy", **CASES[case])
@@ -232,15 +235,27 @@ class Lost(gym.Env[Any, Any]):
         return 7, 0.0, False, False, {}
 
 
-@pytest.mark.parametrize("loop", ["native", "numpy"])
+@pytest.mark.parametrize("loop", [pytest.param("native", marks=compiled), "numpy"])
 def test_a_state_that_no_cell_knows(loop: str) -> None:
     agent = SpikingActorCritic(Lost(), loop=loop, actors=2, hidden=2)
     with pytest.raises(ArgumentError, match="state"):
         agent.learn(1)
 
 
+@compiled
 def test_the_native_loop_is_the_default() -> None:
     agent = SpikingActorCritic("CartPole-v1", actors=2, hidden=2)
     assert isinstance(agent._replicas.loop, NativeLoop)
     with pytest.raises(UnknownNameError, match="native"):
         SpikingActorCritic("CartPole-v1", loop="nativ")
+
+
+def test_without_a_compiler_the_loop_is_numpys_and_says_so_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("neurorl.native.toolchain.problem", lambda: "no compiler at all")
+    with pytest.warns(RuntimeWarning, match="no compiler at all"):
+        agent = SpikingActorCritic("CartPole-v1", actors=2, hidden=2)
+    again = SpikingActorCritic("CartPole-v1", actors=2, hidden=2)  # a warning would be an error
+    assert isinstance(agent._replicas.loop, NumpyLoop)
+    assert isinstance(again._replicas.loop, NumpyLoop)
