@@ -28,6 +28,8 @@ def actor_network(
     initial_hidden: float = 0.2,
     initial_output: float = 0.02,
     bound: float = 1.0,
+    critic: int = 0,
+    critic_inputs: int = 0,
     dt: float = 1e-3,
 ) -> Network:
     """``actors x n_actions`` modules, each ``n_inputs -> hidden -> 1``, every synapse plastic.
@@ -42,6 +44,8 @@ def actor_network(
     bias of an output with hidden units has none), s.
     initial_hidden, initial_output: half-ranges of the uniform initial weights of each layer
     (biases of the output start at 0). bound: largest weight.
+    critic: neurons of a population ``critic`` that says how much a state is worth, with inputs
+    from a source ``critic_input`` of *critic_inputs* channels, weights 0 at first; 0 for none.
     Source: arXiv:2005.05941, arXiv:1910.06489 (populations of actors, one module per action).
     """
     modules = actors * n_actions
@@ -80,4 +84,7 @@ def actor_network(
         connect("input", "output", initial_output)
     # Beside hidden units, which spike now and then, a bias with a trace would learn too fast.
     connect("bias", "output", 0.0, tau=0.0 if hidden else trace_tau)
+    if critic:
+        nodes += [Source("critic_input", critic_inputs), Population("critic", critic, neuron)]
+        connect("critic_input", "critic", 0.0)
     return Network(tuple(nodes), tuple(projections), dt)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from neurorl.critic import CRITICS
 from neurorl.described import Described, FloatArray, number, positive
 from neurorl.description import Network, Neuron
 from neurorl.elementary import decay
@@ -21,10 +22,10 @@ from neurorl.policy import POLICIES
 __all__ = ["MODULATORS", "AgentConfig"]
 
 MODULATORS = ("td-error", "reward")
-_CHOICES = {"encoder": ENCODERS, "policy": POLICIES, "modulator": MODULATORS}
+_CHOICES = {"critic": CRITICS, "encoder": ENCODERS, "policy": POLICIES, "modulator": MODULATORS}
 _NOT_NEGATIVE = (
     *("alpha_output", "alpha_hidden", "alpha_critic", "beta", "trace_tau"),
-    *("eligibility_tau", "post_tau", "depression"),
+    *("eligibility_tau", "post_tau", "depression", "critic_scale"),
 )
 
 
@@ -56,8 +57,11 @@ class AgentConfig(Described):
     actor it is clipped to +-``modulator_limit`` if there is one: a rare reward far above the usual
     error would else decide the policy by itself.
 
-    Critic: linear TD(lambda_critic) on ``features``, step ``alpha_critic`` (also that of the
-    running mean); rewards are multiplied by ``reward_scale`` so that values stay near 1.
+    Critic: ``critic`` is ``'linear'``, TD(lambda_critic) on ``features``, step ``alpha_critic``
+    (also that of the running mean); or ``'spiking'``, a population ``critic`` of
+    ``critic_neurons``, whose rate times ``critic_scale`` is the value (`neurorl.critic`): its
+    inputs are the ``features``, as spikes, and it learns by the same rule as the rest. Rewards are
+    multiplied by ``reward_scale`` so that values stay near 1.
 
     rate: falls linearly from 1 to ``rate_end`` over the first ``rate_episodes`` episodes.
     solved_at: mean return of 100 episodes (discounted if ``solved_discounted``) that counts as
@@ -85,6 +89,9 @@ class AgentConfig(Described):
     lambda_actor: float = 0.9
     lambda_critic: float = 0.9
     reward_scale: float = 0.02
+    critic: str = "linear"
+    critic_neurons: int = 200
+    critic_scale: float = 6.0
     modulator: str = "td-error"
     modulator_limit: float | None = None
     normalises: bool = True
@@ -120,6 +127,8 @@ class AgentConfig(Described):
         number("agent.reward_scale", self.reward_scale)
         if self.modulator_limit is not None:
             number("agent.modulator_limit", self.modulator_limit, 0.0)
+        if self.critic == "spiking":
+            self._check_critic()
         if self.description is None:
             self._check_window(2 if self.hidden else 1)
             if self.rule in STDP and self.signed:
@@ -146,6 +155,8 @@ class AgentConfig(Described):
             initial_hidden=self.initial_hidden,
             initial_output=self.initial_output,
             bound=self.weight_bound,
+            critic=self.critic_neurons if self.critic == "spiking" else 0,
+            critic_inputs=self.features.size,
         )
         self._check_probability("agent.rule", network)
         return network
@@ -164,6 +175,24 @@ class AgentConfig(Described):
         """What is left at the window's end of what was added in each step, ``(window,)``."""
         kept = decay(dt, self.eligibility_tau) if self.rule in STDP else 1.0
         return np.array([kept ** (self.window - 1 - t) for t in range(self.window)])
+
+    def _check_critic(self) -> None:
+        if self.window < 3:
+            what = "too short to count a critic's spikes"
+            raise DescriptionError(say("agent.window", what, got=self.window, limit=">= 3"))
+        if positive("agent.critic_neurons", self.critic_neurons) % 2:
+            what = "must be even: half of them add to the value and half take from it"
+            raise DescriptionError(say("agent.critic_neurons", what, got=self.critic_neurons))
+        if self.modulator != "td-error":
+            remedy = "modulator 'td-error', or critic 'linear'"
+            what = "a spiking critic has no use"
+            raise DescriptionError(
+                say("agent.modulator", what, got=repr(self.modulator), remedy=remedy)
+            )
+        if not self.features.are_cells:
+            what = "a spiking critic needs activations in [0, 1]"
+            got = type(self.features).__name__
+            raise DescriptionError(say("agent.features", what, got=got, remedy="RBF or Tiles"))
 
     def _check_window(self, layers: int) -> None:
         if self.window < layers + 1:
@@ -190,8 +219,10 @@ class AgentConfig(Described):
             raise DescriptionError(say(where, "has no population 'output'"))
         if self.rule in STDP and any(p.signed for p in network.projections):
             raise DescriptionError(say(where, f"rule {self.rule!r} has no signed projections"))
+        if self.critic == "spiking":
+            self._check_described_critic(network)
         plastic = {p.post for p in network.projections if p.plasticity is not None}
-        others = plastic - {"output", "hidden"}
+        others = plastic - {"output", "hidden"} - ({"critic"} if self.critic == "spiking" else set())
         if others and self.rule not in STDP:
             what = f"rule {self.rule!r} learns only in 'output' and 'hidden'"
             raise DescriptionError(say(where, what, got=sorted(others), remedy="reward-stdp"))
@@ -203,6 +234,20 @@ class AgentConfig(Described):
         self._check_probability(where, network)
         if not self.carries:
             self._check_window(network.depth("output"))
+
+    def _check_described_critic(self, network: Network) -> None:
+        where = "agent.description"
+        sources = {source.name: source.size for source in network.sources}
+        if sources.get("critic_input") != self.features.size:
+            what = "needs a source 'critic_input' of a channel for each feature"
+            got = sources.get("critic_input")
+            raise DescriptionError(say(where, what, got=got, limit=self.features.size))
+        sizes = {p.name: p.size for p in network.populations}
+        if sizes.get("critic", 1) % 2:
+            what = "needs a population 'critic' of an even number of neurons"
+            raise DescriptionError(say(where, what, got=sizes.get("critic")))
+        if not any(p.post == "critic" and p.plasticity for p in network.projections):
+            raise DescriptionError(say(where, "has no projection into 'critic' that learns"))
 
     def _check_probability(self, where: str, network: Network) -> None:
         """Whether p can be recomputed from rasters and plastic weights, if the rule needs it."""

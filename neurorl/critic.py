@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from neurorl.described import FloatArray
 from neurorl.elementary import dot
 from neurorl.rule import td_error
 
-__all__ = ["LinearCritic", "RewardMean"]
+__all__ = ["CRITICS", "LinearCritic", "RewardMean", "SpikingCritic"]
+
+CRITICS = ("linear", "spiking")
 
 
 @dataclass
@@ -42,6 +47,47 @@ class LinearCritic:
         self.weights += step * self.trace
         self.x[:] = x_next
         return delta
+
+
+@dataclass(frozen=True)
+class SpikingCritic:
+    """A population whose rate is the value: ``V = scale sum_i b_i n_i / (N W)``.
+
+    n_i counts the spikes of neuron i in the W steps from *first* on, b_i is +1 in the first half of
+    the N neurons and -1 in the second. The slope of V, estimated from spikes alone as in
+    `neurorl.factors.spikes_only`, is the post factor ``f_i = b_i (1 - n_i/W) s_i``.
+
+    size: N. first: the step that input can have reached. steps: of a window. Ours, with
+    the idea of Fremaux, Sprekeler & Gerstner 2013 (doi 10.1371/journal.pcbi.1003024) that the rate
+    of a population is the value.
+    """
+
+    size: int
+    first: int
+    steps: int
+    scale: float
+
+    @property
+    def unit(self) -> float:
+        """What one spike adds to V or takes off it."""
+        return self.scale / (self.size * (self.steps - self.first))
+
+    @property
+    def signs(self) -> FloatArray:
+        """b, shape ``(N,)``."""
+        return np.where(np.arange(self.size) < self.size // 2, 1.0, -1.0)
+
+    def value(self, raster: npt.NDArray[np.bool_]) -> float:
+        """V from the population's raster ``(steps, N)``."""
+        counts = raster[self.first :].sum(axis=0)
+        return self.unit * float(counts @ self.signs)
+
+    def factors(self, raster: npt.NDArray[np.bool_]) -> FloatArray:
+        """f, shape ``(steps, N)``."""
+        counted = raster[self.first :]
+        f = np.zeros(raster.shape)
+        f[self.first :] = self.signs * (1.0 - counted.sum(axis=0) / len(counted)) * counted
+        return f
 
 
 @dataclass

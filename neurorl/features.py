@@ -23,6 +23,7 @@ from neurorl.elementary import cospi, exp
 from neurorl.errors import ArgumentError, DescriptionError, say
 
 __all__ = [
+    "RBF",
     "Concat",
     "Features",
     "Fourier",
@@ -37,6 +38,11 @@ __all__ = [
 
 class Features(Described, abc.ABC):
     """A map from observations to ``(size,)`` numbers."""
+
+    @property
+    def are_cells(self) -> bool:
+        """Whether the numbers are activations in [0, 1]."""
+        return True
 
     @property
     @abc.abstractmethod
@@ -239,6 +245,36 @@ class GaussianCells(Ranged):
 
 
 @dataclass(frozen=True, eq=False)
+class RBF(Ranged):
+    """Gaussian cells on a grid of *cells* along every dimension: ``cells**d`` in all. Cells.
+
+    ``exp(-sum_j d_j**2 / (2 width**2))``, d_j the distance along dimension j in spacings, as the
+    product of the dimensions' bumps. Activations below *floor* are 0.
+    """
+
+    cells: int = 4
+    width: float = 0.7
+    floor: float = 1e-2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if positive("RBF.cells", self.cells) < 2:
+            raise DescriptionError(say("RBF.cells", "too few", got=self.cells, limit=">= 2"))
+
+    @property
+    def size(self) -> int:
+        return int(self.cells ** len(self.low))
+
+    def values(self, flat: FloatArray) -> FloatArray:
+        z = (self.unit(flat)[:, None] * (self.cells - 1) - np.arange(self.cells)) / self.width
+        bumps = exp(-0.5 * (z * z))
+        x = bumps[0]
+        for bump in bumps[1:]:  # in this order, as products are rounded
+            x = (x[:, None] * bump).ravel()
+        return np.asarray(np.where(x < self.floor, 0.0, x))
+
+
+@dataclass(frozen=True, eq=False)
 class Tiles(Ranged):
     """Tile coding: *tilings* grids of ``bins + 1`` tiles a dimension, offset asymmetrically. Cells.
 
@@ -287,6 +323,10 @@ class Fourier(Ranged):
     coupled: int = 4
 
     @property
+    def are_cells(self) -> bool:
+        return False
+
+    @property
     def size(self) -> int:
         return len(self.c)
 
@@ -325,6 +365,10 @@ class Concat(Features):
         object.__setattr__(self, "parts", tuple(self.parts))
         object.__setattr__(self, "keys", tuple(self.keys))
         positive("Concat.parts", len(self.parts))
+
+    @property
+    def are_cells(self) -> bool:
+        return all(part.are_cells for part in self.parts)
 
     @property
     def size(self) -> int:

@@ -5,6 +5,7 @@ For one window of W steps, with presynaptic traces x and post factors f::
     e <- keep e + sum_t x(t) f(t)^T            keep = gamma lambda_actor, for each decision
     w <- clip(w + eta M e)
 
+for a spiking critic with gamma lambda_critic and M not clipped, and W and N its own
 (in float arithmetic then rounded to the grid of `neurorl.arithmetic`, by which weights that learn
 are those in force), and for the STDP rules, whose eligibility decays in every step, with the
 neuron's own trace y, the spikes a that arrive, and g = 1 (td-stdp: 0 in other modules than those
@@ -23,6 +24,7 @@ import numpy as np
 
 from neurorl.backends.base import Raster
 from neurorl.config import AgentConfig
+from neurorl.critic import SpikingCritic
 from neurorl.described import FloatArray
 from neurorl.description import Dynamics, Network, Plasticity, Projection
 from neurorl.elementary import decay, dot, on_grid
@@ -39,7 +41,7 @@ from neurorl.membrane import spike_probability
 from neurorl.memory import Memory, module_projection
 from neurorl.rule import apply_modulator, arrivals, outer_sum, window_traces
 
-__all__ = ["NORM_RATE", "Layer", "Learner", "Plastic", "layers"]
+__all__ = ["NORM_RATE", "Layer", "Learner", "Plastic", "layers", "spiking_critic"]
 
 NORM_RATE = 0.01
 
@@ -69,9 +71,12 @@ class Layer:
     name: str
     first: int
     alpha: float
+    keep: float
+    powers: FloatArray
     post_decay: float
     dynamics: Dynamics
     into: tuple[Plastic, ...]
+    is_critic: bool
 
 
 def layers(network: Network, config: AgentConfig) -> list[Layer]:
@@ -80,18 +85,23 @@ def layers(network: Network, config: AgentConfig) -> list[Layer]:
         {p.post for p in network.projections if p.plasticity is not None},
         key=lambda name: (name != "output", name != "hidden"),
     )
-    tau = config.post_tau
-    return [
-        Layer(
-            name=name,
-            first=0 if config.carries else network.depth(name),
-            alpha=config.alpha_output if name == "output" else config.alpha_hidden,
-            post_decay=decay(network.dt, tau),
-            dynamics=_dynamics(network, name),
-            into=tuple(_plastic_into(network, name)),
-        )
-        for name in names
-    ]
+    return [_layer(network, config, name) for name in names]
+
+
+def _layer(network: Network, config: AgentConfig, name: str) -> Layer:
+    is_critic = config.critic == "spiking" and name == "critic"
+    alphas = {"output": config.alpha_output, "critic": config.alpha_critic}
+    return Layer(
+        name=name,
+        first=0 if config.carries else network.depth(name),
+        alpha=alphas[name] if is_critic or name == "output" else config.alpha_hidden,
+        keep=config.gamma * config.lambda_critic if is_critic else config.keep(network.dt),
+        powers=np.ones(config.window) if is_critic else config.powers(network.dt),
+        post_decay=decay(network.dt, config.post_tau),
+        dynamics=_dynamics(network, name),
+        into=tuple(_plastic_into(network, name)),
+        is_critic=is_critic,
+    )
 
 
 class Learner:
@@ -105,14 +115,48 @@ class Learner:
         self._stdp = config.rule in STDP
         self._gates = config.rule == "td-stdp"
         self._modules = module_projection(network)
-        self._keep = config.keep(network.dt)
-        self._powers = config.powers(network.dt)
+        self._critic = spiking_critic(network, config)
         self._layers = layers(network, config)
 
     def remember(
         self, inputs: dict[str, Raster], rasters: dict[str, Raster], action: int, policy: FloatArray
     ) -> None:
         """``e <- keep e + tag`` for the window that led to *action*."""
+        self._add(self._observe(inputs, rasters, action, policy))
+
+    def learn(self, modulator: float, rate: float) -> None:
+        """``w <- clip(w + alpha rate modulator e / N)``; N is 1 unless the agent normalises."""
+        limit = self._config.modulator_limit
+        clipped = modulator if limit is None else max(-limit, min(limit, modulator))
+        m = self.memory
+        for layer in self._layers:
+            eta = layer.alpha * rate
+            if self._config.normalises:
+                norm = float(m.norm[layer.name][0])
+                eta /= norm if norm > 1.0 else 1.0
+            third = modulator if layer.is_critic else clipped
+            for p in layer.into:
+                m.weights[p.name][...] = apply_modulator(
+                    m.weights[p.name], m.eligibility[p.name], third, eta, p.low, p.high
+                )
+
+    def learn_late(
+        self,
+        modulator: float,
+        rate: float,
+        inputs: dict[str, Raster],
+        rasters: dict[str, Raster],
+        action: int,
+        policy: FloatArray,
+    ) -> None:
+        """`learn` of the decision before, whose modulator this window told, then `remember`."""
+        seen = self._observe(inputs, rasters, action, policy)  # with the weights it was run with
+        self.learn(modulator, rate)
+        self._add(seen)
+
+    def _observe(
+        self, inputs: dict[str, Raster], rasters: dict[str, Raster], action: int, policy: FloatArray
+    ) -> _Observed:
         m = self.memory
         spikes = {**inputs, **rasters}
         arrived = {
@@ -125,24 +169,17 @@ class Learner:
             factors = {name: spikes[name] * gate for name, gate in gates.items()}
         else:
             factors = self._factors(spikes, arrived, action, feedback(action, policy))
-        for layer in self._layers:
-            post, gate = on_grid(factors[layer.name]), gates[layer.name]
-            self._remember_layer(layer, spikes[layer.name], arrived, post, gate)
-        for name, last in m.last.items():
-            if len(last):
-                last[:] = np.concatenate([last, spikes[name]])[-len(last) :]
+        if self._critic is not None:
+            factors["critic"] = self._critic.factors(spikes["critic"])
+        return _Observed(spikes, arrived, factors, gates)
 
-    def learn(self, modulator: float, rate: float) -> None:
-        """``w <- clip(w + alpha rate modulator e / N)``; N is 1 unless the agent normalises."""
-        m = self.memory
+    def _add(self, seen: _Observed) -> None:
         for layer in self._layers:
-            eta = layer.alpha * rate
-            if self._config.normalises:
-                eta /= max(float(m.norm[layer.name][0]), 1.0)
-            for p in layer.into:
-                m.weights[p.name][...] = apply_modulator(
-                    m.weights[p.name], m.eligibility[p.name], modulator, eta, p.low, p.high
-                )
+            post, gate = on_grid(seen.factors[layer.name]), seen.gates[layer.name]
+            self._remember_layer(layer, seen.spikes[layer.name], seen.arrived, post, gate)
+        for name, last in self.memory.last.items():
+            if len(last):
+                last[:] = np.concatenate([last, seen.spikes[name]])[-len(last) :]
 
     def _remember_layer(
         self,
@@ -153,7 +190,8 @@ class Learner:
         gate: FloatArray,
     ) -> None:
         m = self.memory
-        depressing = gate * self._depressing(layer, spikes) if self._stdp else None
+        stdp = self._stdp and not layer.is_critic
+        depressing = gate * self._depressing(layer, spikes) if stdp else None
         power = 0.0
         for p in layer.into:
             a = p.transmitted(arrived[p.name])
@@ -166,9 +204,9 @@ class Learner:
             if depressing is None:
                 tag = outer_sum(x, post, e.shape)
             else:
-                x = on_grid(self._powers[:, None] * x)
+                x = on_grid(layer.powers[:, None] * x)
                 tag = outer_sum(x, post, e.shape) - outer_sum(a, depressing, e.shape)
-            e *= self._keep
+            e *= layer.keep
             e += tag
         if self._config.normalises:
             norm = m.norm[layer.name]
@@ -179,7 +217,7 @@ class Learner:
         before = self.memory.post_trace[layer.name]
         y = window_traces(spikes.astype(np.float64), layer.post_decay, before)
         before[:] = y[-1]
-        return on_grid((self._config.depression * self._powers)[:, None] * y)
+        return on_grid((self._config.depression * layer.powers)[:, None] * y)
 
     def _gate(
         self, name: str, spikes: dict[str, Raster], action: int, n_actions: int
@@ -232,6 +270,25 @@ class Learner:
             else:
                 drive += (x.reshape(len(x), len(w), 1, -1) @ w).reshape(drive.shape)
         return spike_probability(layer.dynamics, drive, spikes[layer.name])
+
+
+@dataclass(frozen=True)
+class _Observed:
+    """What one window came to: spikes, what arrived, post factors and gates, by name."""
+
+    spikes: dict[str, Raster]
+    arrived: dict[str, FloatArray]
+    factors: dict[str, FloatArray]
+    gates: dict[str, FloatArray]
+
+
+def spiking_critic(network: Network, config: AgentConfig) -> SpikingCritic | None:
+    """The critic that is a population of the network; None without one."""
+    if config.critic != "spiking":
+        return None
+    first = 0 if config.carries else network.depth("critic")
+    size = network.node("critic").size
+    return SpikingCritic(size, first, config.window, config.critic_scale)
 
 
 def _dynamics(network: Network, population: str) -> Dynamics:

@@ -2,7 +2,10 @@
 
 A decision: `Loop.see` the observation, `Loop.decide` (input spikes -> window -> votes -> action);
 and when the environment has answered, `Loop.see` again and `Loop.learn` (modulator -> eligibilities
--> weights). `NumpyLoop` is the definition; `neurorl.native.loop` does the same in C, bit for bit.
+-> weights). A spiking critic says what a state is worth in the window of that state, which is also
+the next decision's: learning from a decision then waits for the next one, and only a terminal
+state, which is worth 0, is learned from at once. What a truncated episode's last decision was worth
+is never heard, so nothing is learned from it. `NumpyLoop` is the definition; `neurorl.native.loop` does the same in C, bit for bit.
 """
 
 from __future__ import annotations
@@ -15,16 +18,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.backends.base import Backend
+from neurorl.backends.base import Backend, Raster
 from neurorl.config import AgentConfig
 from neurorl.critic import LinearCritic, RewardMean
+from neurorl.described import FloatArray
 from neurorl.encoder import bernoulli_spikes, quiet_spikes
 from neurorl.errors import say, unknown
 from neurorl.features import FromNumbers
-from neurorl.learner import Learner
+from neurorl.learner import Learner, spiking_critic
 from neurorl.memory import memory_for
 from neurorl.policy import choose, greedy, softmax, votes
 from neurorl.random import DrawRows, Stream
+from neurorl.rule import td_error
 
 __all__ = ["LOOPS", "Loop", "NumpyLoop", "make_loop"]
 
@@ -35,7 +40,7 @@ class Loop(abc.ABC):
     """Replicas of one agent, which decide and learn side by side on one backend.
 
     config, n_actions: of every agent. backend: with a seed for each replica. greedy: actions have
-    the most votes, whatever the configuration's policy.
+    the most votes, whatever the configuration's policy. learns: False for agents that only play.
 
     memory: see `neurorl.memory`. actions, probabilities: what `decide` found, ``(N,)`` and ``(N,
     n_actions)``. Set by the caller: reward (scaled), discount (gamma, or 0 after a terminal state),
@@ -43,10 +48,17 @@ class Loop(abc.ABC):
     """
 
     def __init__(
-        self, config: AgentConfig, backend: Backend, n_actions: int, greedy: bool = False
+        self,
+        config: AgentConfig,
+        backend: Backend,
+        n_actions: int,
+        greedy: bool = False,
+        learns: bool = True,
     ) -> None:
         self.backend = backend
         self.config = config
+        self.critic = spiking_critic(backend.network, config)
+        self._learns_late = learns and self.critic is not None
         self.n = backend.n_replicas
         self.policy = "greedy" if greedy else config.policy
         self.n_actions = n_actions
@@ -55,7 +67,9 @@ class Loop(abc.ABC):
         weights = {name: backend.weights(name) for name in self._shapes}
         self._is_single = any(weights[name].shape == s for name, s in self._shapes.items())
         weights = {name: w.reshape(self.n, *self._shapes[name]) for name, w in weights.items()}
-        self.memory = memory_for(network, weights, config.features.size, config.carries)
+        self.memory = memory_for(
+            network, weights, 0 if self.critic else config.features.size, config.carries
+        )
         self._parts = [self.memory.of(k) for k in range(self.n)]
         self.actions = np.zeros(self.n, dtype=np.int64)
         self.probabilities = np.zeros((self.n, n_actions))
@@ -93,11 +107,13 @@ class Loop(abc.ABC):
         self._encode()
         self.window.run(not self.config.carries)
         self._choose()
+        if self._learns_late:
+            self._learn_late()
         return self.actions
 
     @abc.abstractmethod
     def learn(self) -> None:
-        """Every active agent learns from what came of its action."""
+        """Every active agent learns from what came of its action, or notes it for `decide`."""
 
     def write(self, k: int) -> None:
         """Put agent k's float weights in force, after they were changed in `memory`."""
@@ -113,6 +129,10 @@ class Loop(abc.ABC):
     @abc.abstractmethod
     def _choose(self) -> None: ...
 
+    @abc.abstractmethod
+    def _learn_late(self) -> None:
+        """Learn from the decision before, as the spiking critic has now valued what came of it."""
+
     def _write(self, name: str) -> None:
         """All replicas' float weights of a projection to the backend."""
         weights = self.memory.weights[name]
@@ -126,12 +146,17 @@ class NumpyLoop(Loop):
     """Composed of the pure functions of this package, agent by agent."""
 
     def __init__(
-        self, config: AgentConfig, backend: Backend, n_actions: int, greedy: bool = False
+        self,
+        config: AgentConfig,
+        backend: Backend,
+        n_actions: int,
+        greedy: bool = False,
+        learns: bool = True,
     ) -> None:
-        super().__init__(config, backend, n_actions, greedy)
+        super().__init__(config, backend, n_actions, greedy, learns)
         parts = self._parts
         decay = config.gamma * config.lambda_critic
-        n = config.cells.size
+        n = config.cells.size + (self.critic is not None) * config.features.size
         self._learners = [Learner(backend.network, config, part) for part in parts]
         self._critics = [
             LinearCritic(part.value, part.value_trace, part.x, config.alpha_critic, decay)
@@ -142,16 +167,45 @@ class NumpyLoop(Loop):
         self._draws = [DrawRows(seed, Stream.ACTION, 1) for seed in backend.seeds]
 
     def learn(self) -> None:
-        config = self.config
-        limit = np.inf if config.modulator_limit is None else config.modulator_limit
+        if self.critic is not None:
+            self._learn_from_ends()
+            return
         for k in np.flatnonzero(self.active):
-            delta = max(-limit, min(limit, self._modulator(k)))
-            inputs = {name: self._of(k, raster) for name, raster in self.window.inputs.items()}
-            rasters = {name: self._of(k, raster) for name, raster in self.window.rasters.items()}
-            self._learners[k].remember(inputs, rasters, int(self.actions[k]), self.probabilities[k])
-            self._learners[k].learn(delta, float(self.rate[k]))
+            self._learners[k].remember(*self._seen(k))
+            self._learners[k].learn(self._modulator(k), float(self.rate[k]))
         for name in self.memory.weights:
             self._write(name)
+
+    def _learn_from_ends(self) -> None:
+        expected = self.memory.expected[:, 0]
+        for k in np.flatnonzero(self.active & (self.discount == 0) & ~np.isnan(expected)):
+            delta = td_error(float(self.reward[k]), 0.0, float(expected[k]), 0.0)
+            self._learners[k].learn(delta, float(self.rate[k]))
+            expected[k] = np.nan
+        for name in self.memory.weights:
+            self._write(name)
+
+    def _learn_late(self) -> None:
+        assert self.critic is not None
+        expected = self.memory.expected[:, 0]
+        for k in np.flatnonzero(self.active):
+            value, before, delta = self._value(k), float(expected[k]), 0.0
+            if not np.isnan(before):
+                delta = td_error(float(self.reward[k]), float(self.discount[k]), before, value)
+            self._learners[k].learn_late(delta, float(self.rate[k]), *self._seen(k))
+            expected[k] = value
+        for name in self.memory.weights:
+            self._write(name)
+
+    def _value(self, k: int) -> float:
+        assert self.critic is not None
+        return self.critic.value(self._of(k, self.window.rasters["critic"]))
+
+    def _seen(self, k: int) -> tuple[dict[str, Raster], dict[str, Raster], int, FloatArray]:
+        """Agent k's window, and the action and policy that came of it."""
+        inputs = {name: self._of(k, raster) for name, raster in self.window.inputs.items()}
+        rasters = {name: self._of(k, raster) for name, raster in self.window.rasters.items()}
+        return inputs, rasters, int(self.actions[k]), self.probabilities[k]
 
     def _modulator(self, k: int) -> float:
         if self.config.modulator == "reward":
@@ -162,13 +216,13 @@ class NumpyLoop(Loop):
         )
 
     def _begin(self, k: int) -> None:
-        if self.config.modulator != "reward":
+        if self.config.modulator != "reward" and self.critic is None:
             self.memory.x[k] = self.config.features.values(self._features_flat[k])
 
     def _encode(self) -> None:
         config = self.config
         for k in np.flatnonzero(self.active):
-            activation = config.peak * config.cells.values(self._cells_flat[k])
+            activation = config.peak * self._activation(k)
             now = int(self.memory.decisions[k, 0])
             if config.encoder == "quiet":
                 spikes = quiet_spikes(activation, self._phases[k](now), config.window)
@@ -176,7 +230,17 @@ class NumpyLoop(Loop):
                 steps = range(now * config.window, (now + 1) * config.window)
                 draws = np.stack([self._phases[k](step) for step in steps])
                 spikes = bernoulli_spikes(activation, draws)
-            self._of(k, self.window.inputs["input"])[:] = spikes
+            n = config.cells.size
+            self._of(k, self.window.inputs["input"])[:] = spikes[:, :n]
+            if self.critic is not None:
+                self._of(k, self.window.inputs["critic_input"])[:] = spikes[:, n:]
+
+    def _activation(self, k: int) -> FloatArray:
+        """Of the cells, and then of a spiking critic's."""
+        cells = self.config.cells.values(self._cells_flat[k])
+        if self.critic is None:
+            return cells
+        return np.concatenate([cells, self.config.features.values(self._features_flat[k])])
 
     def _choose(self) -> None:
         for k in np.flatnonzero(self.active):
@@ -199,6 +263,7 @@ def make_loop(
     n_actions: int,
     *,
     greedy: bool = False,
+    learns: bool = True,
     loop: str | None = None,
 ) -> Loop:
     """A loop; *loop* None takes the native one where a C++ compiler is found, and warns if not.
@@ -211,8 +276,8 @@ def make_loop(
     if loop is not None and loop not in LOOPS:
         raise unknown("loop", loop, LOOPS)
     if loop == "numpy" or (loop is None and _warned(problem())):
-        return NumpyLoop(config, backend, n_actions, greedy)
-    return NativeLoop(config, backend, n_actions, greedy)
+        return NumpyLoop(config, backend, n_actions, greedy, learns)
+    return NativeLoop(config, backend, n_actions, greedy, learns)
 
 
 @functools.cache

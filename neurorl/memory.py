@@ -29,8 +29,9 @@ class Memory:
     node: ``last`` ``(N, steps, n)``, its last spikes, where a projection still has to deliver them
     in the next window.
     ``signs`` ``(N, n_hidden)``: of each hidden unit's output weight before learning, +1 for 0.
-    ``x``, ``value``, ``value_trace`` ``(N, n_features)`` and ``mean_reward`` ``(N, 1)``: the
-    critic's. ``decisions`` ``(N, 1)``: how many were made.
+    ``x``, ``value``, ``value_trace`` ``(N, n_features)`` and ``mean_reward`` ``(N, 1)``: a linear
+    critic's. ``expected`` ``(N, 1)``: what a spiking critic said of the state before, NaN if there
+    is none in this episode. ``decisions`` ``(N, 1)``: how many were made.
     """
 
     weights: dict[str, FloatArray]
@@ -45,6 +46,7 @@ class Memory:
     value: FloatArray
     value_trace: FloatArray
     mean_reward: FloatArray
+    expected: FloatArray
     decisions: IntArray
 
     def of(self, k: int) -> Memory:
@@ -57,11 +59,12 @@ class Memory:
         return Memory(**parts)
 
     def forget(self) -> None:
-        """Make all that doesn't outlive an episode 0."""
+        """Forget all that doesn't outlive an episode."""
         for arrays in (self.eligibility, self.trace, self.post_trace, self.last):
             for array in arrays.values():
                 array[...] = 0
         self.value_trace[...] = 0.0
+        self.expected[...] = np.nan
 
     def state(self) -> dict[str, npt.NDArray[np.float64]]:
         """Copies of what one agent keeps from episode to episode."""
@@ -99,7 +102,8 @@ def memory_for(
 ) -> Memory:
     """The memory of agents that have learned nothing.
 
-    weights: in force in each projection, ``(N, *shape)``. carries: whether spikes outlive a window.
+    weights: in force in each projection, ``(N, *shape)``. n_features: of a linear critic. carries:
+    whether spikes outlive a window.
     """
     n = len(next(iter(weights.values())))
     plastic = {p.name: p for p in network.projections if p.plasticity is not None}
@@ -124,6 +128,7 @@ def memory_for(
         value=np.zeros((n, n_features)),
         value_trace=np.zeros((n, n_features)),
         mean_reward=np.zeros((n, 1)),
+        expected=np.full((n, 1), np.nan),
         decisions=np.zeros((n, 1), dtype=np.int64),
     )
 

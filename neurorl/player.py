@@ -33,7 +33,7 @@ class Player:
         self, config: AgentConfig, backend: Backend, n_actions: int, explore: bool = False
     ) -> None:
         self.backend = backend
-        self._loop = make_loop(config, backend, n_actions, greedy=not explore)
+        self._loop = make_loop(config, backend, n_actions, greedy=not explore, learns=False)
 
     @property
     def decisions(self) -> int:

@@ -11,6 +11,7 @@ import numpy as np
 from neurorl.config import AgentConfig
 from neurorl.errors import UnsupportedError, say, unknown
 from neurorl.features import (
+    RBF,
     Concat,
     Features,
     Fourier,
@@ -22,9 +23,9 @@ from neurorl.features import (
 from neurorl.models import GLM, CubaLIF
 from neurorl.registration import GRID_ID
 
-__all__ = ["MODELS", "default_cells", "default_features", "make_config"]
+__all__ = ["MODELS", "default_cells", "default_features", "default_joint_cells", "make_config"]
 
-MODELS = ("lif", "glm")
+MODELS = ("lif", "glm", "lif-spiking-critic")
 
 _LIF = CubaLIF(tau_syn=1.44e-3, tau_mem=4.48e-3, threshold=0.5, noise=0.5)
 _CART_LOW = (-2.4, -3.0, -0.21, -3.0)
@@ -81,6 +82,19 @@ _LIF_TASKS: dict[str, dict[str, Any]] = {
     },
 }
 
+# With a population for a critic: its noise adds to delta, so the actor's rates are half of the above.
+_CRITIC_BASE: dict[str, Any] = {**_LIF_BASE, "critic": "spiking", "alpha_critic": 0.1}
+_CRITIC_TASKS: dict[str, dict[str, Any]] = {
+    GRID_ID: {**_LIF_TASKS[GRID_ID], "features": PlaceCells(10, 10, start=1)},
+    "CartPole-v1": {
+        **_LIF_TASKS["CartPole-v1"],
+        "features": RBF(_CART_LOW, _CART_HIGH),
+        "alpha_output": 0.18,
+        "alpha_hidden": 1.2,
+    },
+    "MountainCar-v0": {**_LIF_TASKS["MountainCar-v0"]},
+}
+
 _GLM_BASE: dict[str, Any] = {
     "neuron": GLM(),
     "rule": "centred-feedback",
@@ -120,17 +134,25 @@ _GLM_TASKS: dict[str, dict[str, Any]] = {
 }
 
 
+_MODELS = {
+    "lif": (_LIF_BASE, _LIF_TASKS),
+    "glm": (_GLM_BASE, _GLM_TASKS),
+    "lif-spiking-critic": (_CRITIC_BASE, _CRITIC_TASKS),
+}
+
+
 def make_config(
     env: gym.Env[Any, Any], model: str = "lif", overrides: dict[str, Any] | None = None
 ) -> AgentConfig:
     """The configuration for an environment: preset or default, then *overrides* by field name.
 
-    model: ``'lif'`` (CUBA-LIF, rule spikes-only) or ``'glm'`` (the papers' units, rule
-    centred-feedback). Raises UnknownNameError for another model or field.
+    model: ``'lif'`` (CUBA-LIF, rule spikes-only), ``'glm'`` (the papers' units, rule
+    centred-feedback) or ``'lif-spiking-critic'`` (as lif, with a population as its critic).
+    Raises UnknownNameError for another model or field.
     """
     if model not in MODELS:
         raise unknown("model", model, MODELS)
-    base, tasks = (_LIF_BASE, _LIF_TASKS) if model == "lif" else (_GLM_BASE, _GLM_TASKS)
+    base, tasks = _MODELS[model]
     name = env.spec.id if env.spec is not None else ""
     given: dict[str, Any] = {"model": model, **base, **_TASKS.get(name, {}), **tasks.get(name, {})}
     space = env.observation_space
@@ -140,7 +162,8 @@ def make_config(
             # Graded cells spike in some steps only: let the memoryless units see several.
             given["window"] = 8
     if "features" not in given:
-        given["features"] = default_features(space)
+        spiking = {**given, **(overrides or {})}.get("critic") == "spiking"
+        given["features"] = default_joint_cells(space) if spiking else default_features(space)
     if "solved_at" not in given and env.spec is not None:
         given["solved_at"] = env.spec.reward_threshold
     known = {field.name for field in dataclasses.fields(AgentConfig)} - {"model"}
@@ -171,6 +194,18 @@ def default_features(space: gym.Space[Any]) -> Features:
             if _fourier_size(len(low), order, coupled) <= _MAX_FEATURES:
                 return features
         return Fourier(low, high, 1, 1)
+
+    return _for_space(space, box)
+
+
+def default_joint_cells(space: gym.Space[Any]) -> Features:
+    """Cells for a spiking critic: joint ones of as many a dimension as fit, or `default_cells`."""
+
+    def box(low: Any, high: Any) -> Features:
+        for cells in (4, 3, 2):
+            if cells ** len(low) <= _MAX_CELLS:
+                return RBF(low, high, cells)
+        return GaussianCells(low, high, int(np.clip(_MAX_CELLS // len(low), 1, 10)))
 
     return _for_space(space, box)
 

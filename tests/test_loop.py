@@ -12,7 +12,7 @@ from neurorl import Network, Plasticity, Population, Projection, SpikingActorCri
 from neurorl.config import AgentConfig
 from neurorl.description import Source
 from neurorl.errors import ArgumentError, UnknownNameError
-from neurorl.features import Concat, Features, Fourier, GaussianCells, OneHot, Tiles
+from neurorl.features import RBF, Concat, Features, Fourier, GaussianCells, OneHot, Tiles
 from neurorl.loop import NumpyLoop
 from neurorl.models import LIF
 from neurorl.native import toolchain
@@ -144,6 +144,34 @@ CASES: dict[str, dict[str, Any]] = {
         "env": "CartPole-v1",
         "config": stdp(own_network()),
         "arithmetic": "loihi",
+    },
+}
+
+CRITIC = {"critic": "spiking", "features": RBF(LOW, HIGH, cells=3), "critic_neurons": 12}
+CASES |= {
+    "RBF features": {"env": "CartPole-v1", "features": RBF(LOW, HIGH, cells=3)},
+    "spiking critic": {"env": "CartPole-v1", **CRITIC},
+    "spiking critic, brian2": {"env": "CartPole-v1", "backend": "brian2", **CRITIC},
+    "spiking critic in chip arithmetic": {"env": "CartPole-v1", "arithmetic": "loihi", **CRITIC},
+    "spiking critic, emulator": {"env": "CartPole-v1", "backend": "loihi", **CRITIC},
+    "spiking critic, Bernoulli": {"env": "CartPole-v1", "encoder": "bernoulli", **CRITIC},
+    "spiking critic that carries on": {"env": "CartPole-v1", "carries": True, **CRITIC},
+    "spiking critic, not normalised": {
+        "env": "CartPole-v1",
+        "normalises": False,
+        "alpha_output": 1e-3,
+        "alpha_hidden": 1e-3,
+        "alpha_critic": 1e-3,
+        **CRITIC,
+    },
+    "spiking critic of glm units": {
+        **{"env": "CartPole-v1", "model": "glm", "window": 4, **CRITIC},
+        "cells": CELLS,
+        "hidden": 3,
+    },
+    "spiking critic with td-stdp": {
+        **{"env": "CartPole-v1", "rule": "td-stdp", "normalises": False, **CRITIC},
+        **{"alpha_output": 1e-3, "alpha_hidden": 1e-3, "alpha_critic": 1e-3},
     },
 }
 

@@ -13,7 +13,7 @@ from neurorl.native.structures import Features, Part, pointer
 
 __all__ = ["Map"]
 
-GIVEN, ONE_HOT, TABLE, GAUSSIAN, TILES, FOURIER = range(6)
+GIVEN, ONE_HOT, TABLE, GAUSSIAN, TILES, FOURIER, JOINT = range(7)
 
 
 class Map:
@@ -62,6 +62,10 @@ def _gaussian(f: maps.GaussianCells) -> dict[str, Any]:
     return {"kind": GAUSSIAN, "a": f.cells, "width": f.width, "floor": f.floor}
 
 
+def _rbf(f: maps.RBF) -> dict[str, Any]:
+    return {"kind": JOINT, "a": f.cells, "width": f.width, "floor": f.floor}
+
+
 def _tiles(f: maps.Tiles) -> dict[str, Any]:
     whole = f.strides.astype(np.int64)
     return {"kind": TILES, "a": f.tilings, "b": f.bins, "table": f.offsets, "whole": whole}
@@ -75,6 +79,7 @@ _KINDS: dict[type, Callable[[Any], dict[str, Any]]] = {
     maps.OneHot: _one_hot,
     maps.PlaceCells: _place_cells,
     maps.GaussianCells: _gaussian,
+    maps.RBF: _rbf,
     maps.Tiles: _tiles,
     maps.Fourier: _fourier,
 }

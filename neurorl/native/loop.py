@@ -26,7 +26,8 @@ _RULES = (
     *("spikes-only", "spikes-only-hebbian", "reward-stdp", "td-stdp"),
     *("coagent", "agreement", "centred-feedback", "surrogate"),
 )
-_ROLES = {"output": 0, "hidden": 1}
+_OUTPUT, _HIDDEN, _OTHER, _CRITIC = range(4)
+_ROLES = {"output": _OUTPUT, "hidden": _HIDDEN}
 
 
 class NativeLoop(Loop):
@@ -37,9 +38,14 @@ class NativeLoop(Loop):
     """
 
     def __init__(
-        self, config: AgentConfig, backend: Backend, n_actions: int, greedy: bool = False
+        self,
+        config: AgentConfig,
+        backend: Backend,
+        n_actions: int,
+        greedy: bool = False,
+        learns: bool = True,
     ) -> None:
-        super().__init__(config, backend, n_actions, greedy)
+        super().__init__(config, backend, n_actions, greedy, learns)
         self._kept: list[Any] = []  # arrays that C has pointers to
         self._lent = {name: self._borrow(name) for name in self.memory.weights}
         self._told = [name for name, lent in self._lent.items() if lent is None]
@@ -52,6 +58,7 @@ class NativeLoop(Loop):
         self._address = ctypes.c_void_p(ctypes.addressof(self._agent))
         self._c_begin, self._c_encode = found.neurorl_begin, found.neurorl_encode
         self._c_choose, self._c_learn = found.neurorl_choose, found.neurorl_learn
+        self._c_learn_late = found.neurorl_learn_late
         self._c_decide = found.neurorl_decide if self.window.native else None
 
     def decide(self) -> npt.NDArray[np.int64]:
@@ -61,6 +68,8 @@ class NativeLoop(Loop):
         unknown = self._c_decide(self._address)
         if unknown >= 0:
             self._complain(unknown)
+        if self._learns_late:
+            self._learn_late()
         return self.actions
 
     def learn(self) -> None:
@@ -82,6 +91,11 @@ class NativeLoop(Loop):
 
     def _choose(self) -> None:
         self._c_choose(self._address)
+
+    def _learn_late(self) -> None:
+        self._c_learn_late(self._address)
+        for name in self._told:
+            self._write(name)
 
     def _complain(self, replica: int) -> NoReturn:
         seen = self._cells_flat[replica].tolist()
@@ -124,20 +138,20 @@ class NativeLoop(Loop):
             modulator=MODULATORS.index(config.modulator),
             carries=config.carries,
             normalises=config.normalises,
+            has_spiking_critic=self.critic is not None,
             peak=config.peak,
             beta=config.beta,
-            keep=config.keep(network.dt),
             alpha_critic=config.alpha_critic,
             critic_decay=config.gamma * config.lambda_critic,
             modulator_limit=limit,
             depression=config.depression,
             norm_rate=NORM_RATE,
-            powers=self._keep(config.powers(network.dt)),
             cells=self._cells.structure,
             features=self._features.structure,
             cells_input=self._keep(self._cells_flat),
             features_input=self._keep(self._features_flat),
             input=self._keep(self.window.inputs["input"], np.bool_),
+            critic_input=self._address_of(self.window.inputs.get("critic_input"), np.bool_),
             output=self._keep(self.window.rasters["output"], np.bool_),
             seeds=self._keep(seeds, np.int64),
             decisions=self._keep(memory.decisions, np.int64),
@@ -151,6 +165,8 @@ class NativeLoop(Loop):
             value=self._keep(memory.value),
             value_trace=self._keep(memory.value_trace),
             mean_reward=self._keep(memory.mean_reward),
+            expected=self._keep(memory.expected),
+            critic_unit=self.critic.unit if self.critic else 0.0,
             signs=self._keep(memory.signs),
             run=native.function if native else None,
             run_inputs=native.inputs if native else None,
@@ -177,12 +193,14 @@ class NativeLoop(Loop):
         d = layer.dynamics
         return c.Layer(
             node=self.backend.network.index(layer.name),
-            role=_ROLES.get(layer.name, 2),
+            role=_CRITIC if layer.is_critic else _ROLES.get(layer.name, _OTHER),
             first=layer.first,
             n_projections=len(into),
             projections=ctypes.addressof(into),
             alpha=layer.alpha,
+            keep=layer.keep,
             post_decay=layer.post_decay,
+            powers=self._keep(layer.powers),
             norm=self._keep(self.memory.norm[layer.name]),
             post_trace=self._keep(self.memory.post_trace[layer.name]),
             current_decay=self._keep(d.current_decay),

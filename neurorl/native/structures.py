@@ -85,8 +85,8 @@ class Layer(ctypes.Structure):
     _fields_: ClassVar[Fields] = _fields(
         int_1="node role first n_projections",
         pointer_2="projections",
-        number_3="alpha post_decay",
-        pointer_4="norm post_trace",
+        number_3="alpha keep post_decay",
+        pointer_4="powers norm post_trace",
         pointer_5="current_decay membrane_decay threshold bias noise_width refractory_steps",
     )
 
@@ -95,20 +95,20 @@ class Agent(ctypes.Structure):
     _fields_: ClassVar[Fields] = [
         *_fields(
             int_1="n_replicas window n_actions n_output first_vote n_hidden",
-            int_2="rule encoder policy modulator carries normalises",
-            number_3="peak beta keep alpha_critic critic_decay modulator_limit",
+            int_2="rule encoder policy modulator carries normalises has_spiking_critic",
+            number_3="peak beta alpha_critic critic_decay modulator_limit",
             number_4="depression norm_rate",
-            pointer_5="powers",
         ),
         ("cells", Features),
         ("features", Features),
         *_fields(
-            pointer_1="cells_input features_input input output seeds decisions actions",
-            pointer_2="probabilities reward discount rate active",
-            pointer_3="x value value_trace mean_reward signs",
-            pointer_4="run run_inputs run_rasters",
-            int_4="n_nodes n_layers",
-            pointer_5="nodes layers",
+            pointer_1="cells_input features_input input critic_input output",
+            pointer_2="seeds decisions actions probabilities reward discount rate active",
+            pointer_3="x value value_trace mean_reward expected",
+            number_4="critic_unit",
+            pointer_5="signs run run_inputs run_rasters",
+            int_6="n_nodes n_layers",
+            pointer_7="nodes layers",
         ),
     ]
 

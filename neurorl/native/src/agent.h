@@ -6,7 +6,7 @@
 
 namespace neurorl {
 
-enum Kind { GIVEN, ONE_HOT, TABLE, GAUSSIAN, TILES, FOURIER };
+enum Kind { GIVEN, ONE_HOT, TABLE, GAUSSIAN, TILES, FOURIER, JOINT };
 // From COAGENT on, rules have a factor in steps without a spike too.
 enum Rule {
     SPIKES_ONLY,
@@ -21,7 +21,7 @@ enum Rule {
 enum Encoder { QUIET, BERNOULLI };
 enum Policy { SOFTMAX, GREEDY };
 enum Modulator { TD_ERROR, REWARD };
-enum Role { OUTPUT, HIDDEN, OTHER };
+enum Role { OUTPUT, HIDDEN, OTHER, CRITIC };
 
 // One map of a part of an observation, see neurorl/features.py for the meaning of each kind.
 struct Part {
@@ -54,7 +54,8 @@ struct Projection {
 struct Layer {
     int64_t node, role, first, n_projections;
     const Projection *projections;
-    double alpha, post_decay;
+    double alpha, keep, post_decay;
+    const double *powers;  // decay of the eligibility from each step to the window's end
     double *norm, *post_trace;
     const double *current_decay, *membrane_decay, *threshold, *bias, *noise_width;
     const int64_t *refractory_steps;
@@ -62,19 +63,19 @@ struct Layer {
 
 struct Agent {
     int64_t n_replicas, window, n_actions, n_output, first_vote, n_hidden;
-    int64_t rule, encoder, policy, modulator, carries, normalises;
-    double peak, beta, keep, alpha_critic, critic_decay, modulator_limit, depression, norm_rate;
-    const double *powers;  // decay of the eligibility from each step to the window's end
+    int64_t rule, encoder, policy, modulator, carries, normalises, has_spiking_critic;
+    double peak, beta, alpha_critic, critic_decay, modulator_limit, depression, norm_rate;
     Features cells, features;
     const double *cells_input, *features_input;
-    uint8_t *input;
+    uint8_t *input, *critic_input;
     const uint8_t *output;
     const int64_t *seeds;
     int64_t *decisions, *actions;
     double *probabilities;
     const double *reward, *discount, *rate;
     const uint8_t *active;
-    double *x, *value, *value_trace, *mean_reward;
+    double *x, *value, *value_trace, *mean_reward, *expected;
+    double critic_unit;  // value of one spike of a spiking critic
     const double *signs;
     // Runs the network for a window, if the simulator can do that from C.
     void (*run)(int fresh, int64_t n_steps, const uint8_t *const *inputs, uint8_t *const *rasters);

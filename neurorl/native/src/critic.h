@@ -3,6 +3,7 @@
 #define NEURORL_CRITIC_H
 #include "agent.h"
 #include "elementary.h"
+#include "factors.h"
 
 namespace neurorl {
 
@@ -27,6 +28,30 @@ inline double modulator(const Agent &agent, int64_t k, const double *next)
         x[i] = next[i];
     }
     return delta;
+}
+
+inline double critic_sign(int64_t i, int64_t n) { return i < n / 2 ? 1.0 : -1.0; }
+
+// V of a spiking critic.
+inline double spiking_value(const Window &window, const Layer &critic)
+{
+    const Agent &agent = window.agent;
+    const int64_t n = agent.nodes[critic.node].size;
+    int64_t total = 0;
+    for (int64_t t = critic.first; t < agent.window; t++) {
+        const uint8_t *spikes = window.row(critic.node, t);
+        for (int64_t i = 0; i < n / 2; i++) total += spikes[i];
+        for (int64_t i = n / 2; i < n; i++) total -= spikes[i];
+    }
+    return agent.critic_unit * (double)total;
+}
+
+// Its factors: gain[i] in each spike of neuron i.
+inline void critic_gain(const Window &window, const Layer &critic, double *gain)
+{
+    const int64_t n = window.agent.nodes[critic.node].size;
+    unsaturated(window, critic, gain);
+    for (int64_t i = 0; i < n; i++) gain[i] = on_grid(critic_sign(i, n) * gain[i]);
 }
 
 }  // namespace neurorl

@@ -14,13 +14,13 @@ const int64_t STREAM_ACTION = 0x80000000, STREAM_ENCODER = 0x80000001;
 
 inline double to_unit(uint32_t word) { return ((double)word + 0.5) * 0x1p-32; }
 
-// raster rows lie *stride* apart.
+// raster rows lie *stride* apart; *first*: number of the first cell among all that draw.
 inline void quiet_spikes(
-    const double *activation, int64_t n, int64_t seed, int64_t decision, int64_t window,
-    uint8_t *raster, int64_t stride, double *phase, double *level)
+    const double *activation, int64_t first, int64_t n, int64_t seed, int64_t decision,
+    int64_t window, uint8_t *raster, int64_t stride, double *phase, double *level)
 {
     for (int64_t i = 0; i < n; i++)
-        phase[i] = to_unit(neurorl_word(i, decision, STREAM_ENCODER, seed));
+        phase[i] = to_unit(neurorl_word(first + i, decision, STREAM_ENCODER, seed));
     for (int64_t i = 0; i < n; i++) level[i] = 0.0;
     for (int64_t t = 0; t < window; t++) {
         uint8_t *row = raster + t * stride;
@@ -35,34 +35,45 @@ inline void quiet_spikes(
 }
 
 inline void bernoulli_spikes(
-    const double *activation, int64_t n, int64_t seed, int64_t decision, int64_t window,
-    uint8_t *raster, int64_t stride)
+    const double *activation, int64_t first, int64_t n, int64_t seed, int64_t decision,
+    int64_t window, uint8_t *raster, int64_t stride)
 {
     for (int64_t t = 0; t < window; t++) {
         uint8_t *row = raster + t * stride;
         const int64_t step = decision * window + t;
 #pragma GCC ivdep
         for (int64_t i = 0; i < n; i++)
-            row[i] = to_unit(neurorl_word(i, step, STREAM_ENCODER, seed)) < activation[i];
+            row[i] = to_unit(neurorl_word(first + i, step, STREAM_ENCODER, seed)) < activation[i];
     }
+}
+
+// The spikes of a source in *input*, whose channels are the numbers of a map.
+inline bool encode_map(
+    const Agent &agent, int64_t k, const Features &map, const double *in, int64_t first,
+    uint8_t *input)
+{
+    static thread_local Numbers buffer;
+    const int64_t n = map.size;
+    buffer.resize(3 * n);
+    double *x = buffer.data();
+    if (!features(map, in + k * map.n_inputs, x)) return false;
+    for (int64_t i = 0; i < n; i++) x[i] *= agent.peak;
+    uint8_t *raster = input + k * n;
+    const int64_t stride = agent.n_replicas * n, decision = agent.decisions[k];
+    if (agent.encoder == QUIET)
+        quiet_spikes(
+            x, first, n, agent.seeds[k], decision, agent.window, raster, stride, x + n, x + 2 * n);
+    else
+        bernoulli_spikes(x, first, n, agent.seeds[k], decision, agent.window, raster, stride);
+    return true;
 }
 
 inline bool encode(const Agent &agent, int64_t k)
 {
-    static thread_local Numbers buffer;
-    const int64_t n = agent.cells.size;
-    buffer.resize(3 * n);
-    double *x = buffer.data();
-    if (!features(agent.cells, agent.cells_input + k * agent.cells.n_inputs, x)) return false;
-    for (int64_t i = 0; i < n; i++) x[i] *= agent.peak;
-    uint8_t *raster = agent.input + k * n;
-    const int64_t stride = agent.n_replicas * n, decision = agent.decisions[k];
-    if (agent.encoder == QUIET)
-        quiet_spikes(
-            x, n, agent.seeds[k], decision, agent.window, raster, stride, x + n, x + 2 * n);
-    else
-        bernoulli_spikes(x, n, agent.seeds[k], decision, agent.window, raster, stride);
-    return true;
+    if (!encode_map(agent, k, agent.cells, agent.cells_input, 0, agent.input)) return false;
+    if (!agent.has_spiking_critic) return true;
+    return encode_map(
+        agent, k, agent.features, agent.features_input, agent.cells.size, agent.critic_input);
 }
 
 // Votes -> policy -> action; probabilities: (n_actions,).

@@ -1,6 +1,7 @@
 // neurorl/features.py in C.
 #ifndef NEURORL_FEATURES_H
 #define NEURORL_FEATURES_H
+#include "buffers.h"
 #include "agent.h"
 #include "elementary.h"
 
@@ -14,6 +15,12 @@ inline double unit(const Part &part, const double *in, int64_t j)
     return scaled < 1.0 ? scaled : 1.0;
 }
 
+inline double bump(const Part &part, double at, int64_t c)
+{
+    const double z = (at * (double)(part.a - 1) - (double)c) / part.width;
+    return exp(-0.5 * (z * z));
+}
+
 inline void gaussian(const Part &part, const double *in, double *out)
 {
     const int64_t cells = part.a;
@@ -24,11 +31,29 @@ inline void gaussian(const Part &part, const double *in, double *out)
             continue;
         }
         for (int64_t c = 0; c < cells; c++) {
-            const double z = (at * (double)(cells - 1) - (double)c) / part.width;
-            const double x = exp(-0.5 * (z * z));
+            const double x = bump(part, at, c);
             out[j * cells + c] = x < part.floor ? 0.0 : x;
         }
     }
+}
+
+// The product of the dimensions' bumps, built up in place from the last cell to the first.
+inline void joint(const Part &part, const double *in, double *out)
+{
+    static thread_local Numbers bumps;
+    bumps.resize(part.a);
+    int64_t n = 1;
+    out[0] = 1.0;
+    for (int64_t j = 0; j < part.d; j++) {
+        const double at = unit(part, in, j);
+        for (int64_t c = 0; c < part.a; c++) bumps[c] = bump(part, at, c);
+        for (int64_t i = n - 1; i >= 0; i--) {
+            const double before = out[i];
+            for (int64_t c = 0; c < part.a; c++) out[i * part.a + c] = before * bumps[c];
+        }
+        n *= part.a;
+    }
+    for (int64_t i = 0; i < n; i++) out[i] = out[i] < part.floor ? 0.0 : out[i];
 }
 
 inline void tiles(const Part &part, const double *in, double *out)
@@ -79,6 +104,7 @@ inline bool features(const Features &map, const double *in, double *out)
             break;
         case TABLE: memcpy(out, part.table + index * part.size, part.size * sizeof *out); break;
         case GAUSSIAN: gaussian(part, in, out); break;
+        case JOINT: joint(part, in, out); break;
         case TILES: tiles(part, in, out); break;
         case FOURIER: fourier(part, in, out); break;
         }

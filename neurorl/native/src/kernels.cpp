@@ -22,8 +22,19 @@ static void keep_last(const Window &window)
     }
 }
 
+// The step of a layer's weights for the modulator delta.
+static double step_of(const Agent &agent, const Layer &layer, int64_t k, double delta)
+{
+    const double most = agent.modulator_limit;
+    if (layer.role != CRITIC) delta = delta > most ? most : delta < -most ? -most : delta;
+    double eta = layer.alpha * agent.rate[k];
+    if (agent.normalises) eta = eta / (layer.norm[k] > 1.0 ? layer.norm[k] : 1.0);
+    return eta * delta;
+}
+
+// is_late: delta is of the decision before, so that weights change before this one is remembered.
 static void learn_layer(
-    const Window &window, const Layer &layer, const Layer *output, double delta, double rate)
+    const Window &window, const Layer &layer, const Layer *output, double delta, bool is_late)
 {
     static thread_local Buffers buffers;
     static thread_local Post post;
@@ -41,16 +52,17 @@ static void learn_layer(
         if (agent.normalises) driven += power(window, p, layer.first, x, buffers.total.data());
         x += p.n_pre * p.blocks * agent.window;
     }
-    double eta = layer.alpha * rate;
+    Change change = {layer.keep, 0.0, is_late};
+    if (is_late) change.factor = step_of(agent, layer, window.k, delta);
     if (agent.normalises) {
         double &norm = layer.norm[window.k];
         norm = norm != norm ? driven : norm + agent.norm_rate * (driven - norm);
-        eta = eta / (norm > 1.0 ? norm : 1.0);
     }
+    if (!is_late) change.factor = step_of(agent, layer, window.k, delta);
     x = buffers.pre.data();
     for (int64_t l = 0; l < layer.n_projections; l++) {
         const Projection &p = layer.projections[l];
-        learn_projection(window, p, post, x, eta * delta, buffers);
+        learn_projection(window, p, post, x, change, buffers);
         x += p.n_pre * p.blocks * agent.window;
     }
 }
@@ -73,23 +85,60 @@ static const double *output_weights(
     return nullptr;
 }
 
+static const Layer *layer_of(const Agent &agent, Role role)
+{
+    for (int64_t l = 0; l < agent.n_layers; l++)
+        if (agent.layers[l].role == role) return &agent.layers[l];
+    return nullptr;
+}
+
+static void learn_layers(const Agent &agent, int64_t k, double delta, bool is_late)
+{
+    static thread_local std::vector<double> buffer;
+    const Layer *output = layer_of(agent, OUTPUT);
+    const Window window = {agent, k, output_weights(agent, k, output, buffer)};
+    for (int64_t l = 0; l < agent.n_layers; l++)
+        learn_layer(window, agent.layers[l], output, delta, is_late);
+    if (agent.carries) keep_last(window);
+}
+
+// With a spiking critic: what its window tells of the decision before.
+static void learn_late(const Agent &agent, int64_t k)
+{
+    const double value = spiking_value({agent, k, nullptr}, *layer_of(agent, CRITIC));
+    double &expected = agent.expected[k], delta = 0.0;
+    if (expected == expected) delta = agent.reward[k] + agent.discount[k] * value - expected;
+    learn_layers(agent, k, delta, true);
+    expected = value;
+}
+
+// With a spiking critic: a terminal state is worth 0, for which no window is needed.
+static void learn_end(const Agent &agent, int64_t k)
+{
+    static thread_local Buffers buffers;
+    double &expected = agent.expected[k];
+    if (agent.discount[k] != 0.0 || expected != expected) return;
+    const double delta = agent.reward[k] + 0.0 - expected;
+    for (int64_t l = 0; l < agent.n_layers; l++) {
+        const Layer &layer = agent.layers[l];
+        const double factor = step_of(agent, layer, k, delta);
+        for (int64_t m = 0; m < layer.n_projections; m++)
+            apply_remembered(agent, k, layer.projections[m], factor, buffers);
+    }
+    expected = __builtin_nan("");
+}
+
 static bool learn(const Agent &agent, int64_t k)
 {
+    if (agent.has_spiking_critic) {
+        learn_end(agent, k);
+        return true;
+    }
     static thread_local Numbers next;
     next.resize(agent.features.size);
     const double *in = agent.features_input + k * agent.features.n_inputs;
     if (agent.modulator == TD_ERROR && !features(agent.features, in, next.data())) return false;
-    double delta = modulator(agent, k, next.data());
-    const double most = agent.modulator_limit;
-    delta = delta > most ? most : delta < -most ? -most : delta;
-    static thread_local std::vector<double> buffer;
-    const Layer *output = nullptr;
-    for (int64_t l = 0; l < agent.n_layers; l++)
-        if (agent.layers[l].role == OUTPUT) output = &agent.layers[l];
-    const Window window = {agent, k, output_weights(agent, k, output, buffer)};
-    for (int64_t l = 0; l < agent.n_layers; l++)
-        learn_layer(window, agent.layers[l], output, delta, agent.rate[k]);
-    if (agent.carries) keep_last(window);
+    learn_layers(agent, k, modulator(agent, k, next.data()), false);
     return true;
 }
 
@@ -119,7 +168,7 @@ extern "C" int64_t neurorl_features(const Features *map, const double *in, doubl
 extern "C" int64_t neurorl_begin(const Agent *agent, int64_t k)
 {
     const Features &map = agent->features;
-    if (agent->modulator != TD_ERROR) return -1;
+    if (agent->modulator != TD_ERROR || agent->has_spiking_critic) return -1;
     const bool known = features(map, agent->features_input + k * map.n_inputs, agent->x + k * map.size);
     return known ? -1 : k;
 }
@@ -160,6 +209,12 @@ extern "C" int64_t neurorl_learn(const Agent *agent)
         if (agent->active[k] && !learn(*agent, k)) return k;
     }
     return -1;
+}
+
+extern "C" void neurorl_learn_late(const Agent *agent)
+{
+    for (int64_t k = 0; k < agent->n_replicas; k++)
+        if (agent->active[k]) learn_late(*agent, k);
 }
 
 extern "C" void neurorl_chip_update(const Compartments *compartments) { update(*compartments); }

@@ -4,6 +4,7 @@
 // spikes are visited instead of steps wherever a factor is 0 without one.
 #ifndef NEURORL_RULE_H
 #define NEURORL_RULE_H
+#include "critic.h"
 #include "factors.h"
 #include "spikes.h"
 #include "sums.h"
@@ -18,6 +19,13 @@ struct Post {
     Spikes spikes;                       // those that count
     const double *depressing;            // (window, n): what an arriving spike takes off, or null
     const int32_t *depressing_units;     // the same in units of the grid
+    const double *powers;                // what a trace of each step is worth at the window's end
+};
+
+// How a pass changes eligibilities and weights. LATE: weights first, by what was remembered before.
+struct Change {
+    double keep, factor;
+    bool is_late;
 };
 
 struct Buffers {
@@ -30,7 +38,7 @@ struct Buffers {
 };
 
 // What x_i(t) is worth at the window's end.
-inline double worth(const Agent &agent, int64_t t, double x) { return on_grid(agent.powers[t] * x); }
+inline double worth(const Post &post, int64_t t, double x) { return on_grid(post.powers[t] * x); }
 
 // One row of S, of a neuron with n_post targets: x_i(t) is at x[t * stride].
 inline void row_sum(
@@ -41,7 +49,7 @@ inline void row_sum(
     for (int64_t j = 0; j < n_post; j++) sum[j] = 0.0;
     int64_t s = 0;
     for (int64_t t = 0; t < agent.window; t++) {
-        const double at = worth(agent, t, x[t * stride]);
+        const double at = worth(post, t, x[t * stride]);
         if (post.dense) {
             const double *f = post.dense_factors + t * n_post;
             for (int64_t j = 0; j < n_post; j++) sum[j] += at * f[j];
@@ -66,13 +74,15 @@ struct Held {
     }
 };
 
-// e <- keep e + S; w <- clip(w + change e); and the weight in force, for n synapses in a row.
+// e <- keep e + S; w <- clip(w + factor e), with LATE by the e of before; and the weight in force,
+// for n synapses in a row.
 // FINE: the weight that learns is the one in force. sum: S in units of *grid*.
-template <bool FINE, class Sum>
+template <bool FINE, bool LATE, class Sum>
 inline void change_row(
-    double keep, const Projection &p, double factor, const Sum *__restrict sum, double grid,
+    const Change &change, const Projection &p, const Sum *__restrict sum, double grid,
     double *__restrict e, double *__restrict w, const Held held, int64_t n)
 {
+    const double keep = change.keep, factor = change.factor;
     const double low = p.low, high = p.high, inverse = p.inverse;
     const double limit = p.limit, unit = p.unit, sent = p.transmitted_unit;
     double *__restrict in_force = held.in_force, *__restrict transmits = held.transmits;
@@ -80,7 +90,7 @@ inline void change_row(
 #pragma GCC ivdep
     for (int64_t j = 0; j < n; j++) {
         const double remembered = keep * e[j] + (double)sum[j] * grid;
-        double weight = w[j] + factor * remembered;
+        double weight = w[j] + factor * (LATE ? e[j] : remembered);
         weight = weight < low ? low : weight;
         weight = weight > high ? high : weight;
         e[j] = remembered;
@@ -97,15 +107,30 @@ inline void change_row(
 }
 
 template <class Sum>
-inline void change(
-    const Agent &agent, const Projection &p, double factor, const Sum *sum, double *e, double *w,
+inline void apply(
+    const Change &change, const Projection &p, const Sum *sum, double *e, double *w,
     const Held &held, int64_t n)
 {
     const double grid = sizeof(Sum) == sizeof(int32_t) ? 0x1p-20 : 1.0;
-    if (p.is_fine)
-        change_row<true>(agent.keep, p, factor, sum, grid, e, w, held, n);
+    if (change.is_late && p.is_fine)
+        change_row<true, true>(change, p, sum, grid, e, w, held, n);
+    else if (change.is_late)
+        change_row<false, true>(change, p, sum, grid, e, w, held, n);
+    else if (p.is_fine)
+        change_row<true, false>(change, p, sum, grid, e, w, held, n);
     else
-        change_row<false>(agent.keep, p, factor, sum, grid, e, w, held, n);
+        change_row<false, false>(change, p, sum, grid, e, w, held, n);
+}
+
+// w <- clip(w + factor e), when nothing is to be remembered.
+inline void apply_remembered(
+    const Agent &agent, int64_t k, const Projection &p, double factor, Buffers &buffers)
+{
+    const int64_t synapses = p.n_pre * p.blocks * p.n_post, offset = k * synapses;
+    const Held held = Held{p.in_force, p.transmitted, p.transmitted_integers}.from(offset);
+    buffers.sum.assign(synapses, 0.0);
+    const Change change = {1.0, factor, true};
+    apply(change, p, buffers.sum.data(), p.eligibility + offset, p.weights + offset, held, synapses);
 }
 
 // S for projections to few neurons of a block, with presynaptic neurons contiguous: (post, pre).
@@ -121,7 +146,7 @@ inline void potentiate_turned(
         const double f = post.dense ? post.dense_factors[s] : post.gain ? post.gain[j] : 1.0;
         const double *from = x + t * all_pre + j / p.n_post * n_pre;
         double *to = turned + j * n_pre;
-        for (int64_t i = 0; i < n_pre; i++) to[i] += f * worth(agent, t, from[i]);
+        for (int64_t i = 0; i < n_pre; i++) to[i] += f * worth(post, t, from[i]);
     }
 }
 
@@ -158,8 +183,8 @@ inline void depress_row(
 
 // The pass over a projection with traces x (window, n_pre).
 inline void learn_projection(
-    const Window &window, const Projection &p, const Post &post, const double *x, double factor,
-    Buffers &buffers)
+    const Window &window, const Projection &p, const Post &post, const double *x,
+    const Change &change, Buffers &buffers)
 {
     const int64_t FEW = 16;
     const Agent &agent = window.agent;
@@ -175,13 +200,13 @@ inline void learn_projection(
         if (post.depressing) depress_turned(p, post, buffers.arrivals, buffers.turned.data());
         const double *sum = buffers.turned.data();  // as it is, if there is nothing to turn
         if (n_post > 1) turn_back(p, sum, buffers.sum.data()), sum = buffers.sum.data();
-        change(agent, p, factor, sum, e, w, held, synapses);
+        apply(change, p, sum, e, w, held, synapses);
         return;
     }
     buffers.sum.resize(n_post);
     double *sum = buffers.sum.data();
     const bool by_tiles = !post.dense && p.sums_fit && n_pre >= TILE;
-    if (by_tiles) buffers.tiles.set(x, agent.powers, agent.window, n_pre);
+    if (by_tiles) buffers.tiles.set(x, post.powers, agent.window, n_pre);
     if (post.depressing) buffers.arrivals.by_neuron(n_pre, buffers.begin, buffers.order);
     for (int64_t i = 0; i < n_pre; i++) {
         const int64_t r = i * n_post;
@@ -190,7 +215,7 @@ inline void learn_projection(
         if (by_tiles && !post.gain) {
             int32_t *units = buffers.tiles.row(i % TILE);
             if (post.depressing) depress_row(p, post.depressing_units, i, buffers, units);
-            change(agent, p, factor, units, e + r, w + r, row, n_post);
+            apply(change, p, units, e + r, w + r, row, n_post);
             continue;
         }
         if (by_tiles)
@@ -198,7 +223,7 @@ inline void learn_projection(
         else
             row_sum(window, post, x + i, n_pre, n_post, sum);
         if (post.depressing) depress_row(p, post.depressing, i, buffers, sum);
-        change(agent, p, factor, sum, e + r, w + r, row, n_post);
+        apply(change, p, sum, e + r, w + r, row, n_post);
     }
 }
 
@@ -208,16 +233,20 @@ inline void find_factors(
 {
     const Agent &agent = window.agent;
     const int64_t n = agent.nodes[layer.node].size, cells = n * agent.window;
-    const bool is_stdp = agent.rule == REWARD_STDP || agent.rule == TD_STDP;
-    post.dense = agent.rule >= COAGENT;
+    const bool is_critic = layer.role == CRITIC;
+    const bool is_stdp = !is_critic && (agent.rule == REWARD_STDP || agent.rule == TD_STDP);
+    post.powers = layer.powers;
+    post.dense = !is_critic && agent.rule >= COAGENT;
     post.depressing = nullptr;
     if (post.dense) {
         buffers.factors.resize(cells);
         dense_factors(window, layer, *output, buffers.factors.data());
     } else {
         buffers.gain.resize(n);
-        post.gain = agent.rule == REWARD_STDP ? nullptr : buffers.gain.data();
-        if (agent.rule == TD_STDP)
+        post.gain = is_stdp && agent.rule == REWARD_STDP ? nullptr : buffers.gain.data();
+        if (is_critic)
+            critic_gain(window, layer, buffers.gain.data());
+        else if (agent.rule == TD_STDP)
             stdp_gate(window, layer, buffers.gain.data());
         else if (post.gain)
             spikes_only(window, layer, buffers.gain.data());

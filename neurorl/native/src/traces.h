@@ -16,7 +16,7 @@ inline void post_trace(
     double *y = layer.post_trace + window.k * n;
     for (int64_t t = 0; t < agent.window; t++) {
         const uint8_t *spikes = window.row(layer.node, t);
-        const double scale = agent.depression * agent.powers[t];
+        const double scale = agent.depression * layer.powers[t];
         double *row = depressing + t * n;
 #pragma GCC ivdep
         for (int64_t j = 0; j < n; j++) {
