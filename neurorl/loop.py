@@ -5,7 +5,9 @@ and when the environment has answered, `Loop.see` again and `Loop.learn` (modula
 -> weights). A spiking critic says what a state is worth in the window of that state, which is also
 the next decision's: learning from a decision then waits for the next one, and only a terminal
 state, which is worth 0, is learned from at once. What a truncated episode's last decision was worth
-is never heard, so nothing is learned from it. `NumpyLoop` is the definition; `neurorl.native.loop` does the same in C, bit for bit.
+is never heard, so nothing is learned from it.
+
+`NumpyLoop` is the definition; `neurorl.native.loop` does the same in C, bit for bit.
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ _LIF_TASKS: dict[str, dict[str, Any]] = {
     },
 }
 
-# With a population for a critic: its noise adds to delta, so the actor's rates are half of the above.
+# The noise of a population adds to delta, so the actor's rates are half of the above.
 _CRITIC_BASE: dict[str, Any] = {**_LIF_BASE, "critic": "spiking", "alpha_critic": 0.1}
 _CRITIC_TASKS: dict[str, dict[str, Any]] = {
     GRID_ID: {**_LIF_TASKS[GRID_ID], "features": PlaceCells(10, 10, start=1)},

@@ -165,13 +165,21 @@ CASES |= {
         **CRITIC,
     },
     "spiking critic of glm units": {
-        **{"env": "CartPole-v1", "model": "glm", "window": 4, **CRITIC},
+        "env": "CartPole-v1",
+        "model": "glm",
+        "window": 4,
+        **CRITIC,
         "cells": CELLS,
         "hidden": 3,
     },
     "spiking critic with td-stdp": {
-        **{"env": "CartPole-v1", "rule": "td-stdp", "normalises": False, **CRITIC},
-        **{"alpha_output": 1e-3, "alpha_hidden": 1e-3, "alpha_critic": 1e-3},
+        "env": "CartPole-v1",
+        "rule": "td-stdp",
+        "normalises": False,
+        **CRITIC,
+        "alpha_output": 1e-3,
+        "alpha_hidden": 1e-3,
+        "alpha_critic": 1e-3,
     },
 }
 
