@@ -44,7 +44,8 @@ class AgentConfig(Described):
     Input: activations of ``cells``, times ``peak``, become spikes by ``encoder``, ``'quiet'`` or
     ``'bernoulli'`` (`neurorl.encoder`).
 
-    Policy: ``policy`` is ``'softmax'`` of ``beta`` x votes, or ``'greedy'``.
+    Policy: ``policy`` is ``'softmax'`` of ``beta`` x votes, with a share ``exploration`` of all
+    actions drawn evenly; or ``'greedy'``. The broadcast phi is of the whole, so its mean stays 0.
 
     Rule: ``rule`` is a name of `neurorl.factors.RULES`. Per decision ``e <- gamma lambda_actor e +
     tag`` and ``dw = alpha rate delta e / N``, alpha that of the layer, N the running mean of the
@@ -103,6 +104,7 @@ class AgentConfig(Described):
     encoder: str = "quiet"
     peak: float = 1.0
     policy: str = "softmax"
+    exploration: float = 0.0
     rate_end: float = 1.0
     rate_episodes: int = 1
     solved_at: float | None = None
@@ -120,7 +122,7 @@ class AgentConfig(Described):
                 raise unknown(name, getattr(self, name), known)
         for name in ("window", "actors", "rate_episodes"):
             positive(f"agent.{name}", getattr(self, name))
-        for name in ("gamma", "lambda_actor", "lambda_critic", "rate_end", "peak"):
+        for name in ("gamma", "lambda_actor", "lambda_critic", "rate_end", "peak", "exploration"):
             number(f"agent.{name}", getattr(self, name), 0.0, 1.0)
         for name in _NOT_NEGATIVE:
             number(f"agent.{name}", getattr(self, name), 0.0)

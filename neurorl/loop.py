@@ -248,11 +248,14 @@ class NumpyLoop(Loop):
         for k in np.flatnonzero(self.active):
             output = self._of(k, self.window.rasters["output"])
             n = votes(output, self.n_actions, self.first_vote)
-            policy = greedy(n) if self.policy == "greedy" else softmax(n, self.config.beta)
+            policy = greedy(n) if self.policy == "greedy" else self._softmax(n)
             u = float(self._draws[k](int(self.memory.decisions[k, 0]))[0])
             self.probabilities[k] = policy
             self.actions[k] = choose(policy, u)
             self.memory.decisions[k, 0] += 1
+
+    def _softmax(self, n: FloatArray) -> FloatArray:
+        return softmax(n, self.config.beta, self.config.exploration)
 
     def _of(self, k: int, raster: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         size = raster.shape[1] // self.n

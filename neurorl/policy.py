@@ -22,10 +22,11 @@ def votes(output: npt.NDArray[np.bool_], n_actions: int, first_step: int) -> Flo
     return np.asarray(counts, dtype=np.float64)
 
 
-def softmax(n: FloatArray, beta: float) -> FloatArray:
-    """``pi_m = exp(beta n_m) / sum``, shape of *n*."""
+def softmax(n: FloatArray, beta: float, exploration: float = 0.0) -> FloatArray:
+    """``pi_m = (1 - exploration) exp(beta n_m) / sum + exploration / A``, shape ``(A,)`` of *n*."""
     z = exp(beta * (n - n.max()))
-    return np.asarray(z / np.add.accumulate(z)[-1])
+    share = exploration / len(n)
+    return np.asarray((1.0 - exploration) * (z / np.add.accumulate(z)[-1]) + share)
 
 
 def greedy(n: FloatArray) -> FloatArray:

@@ -151,6 +151,7 @@ CRITIC = {"critic": "spiking", "features": RBF(LOW, HIGH, cells=3), "critic_neur
 CASES |= {
     "RBF features": {"env": "CartPole-v1", "features": RBF(LOW, HIGH, cells=3)},
     "spiking critic": {"env": "CartPole-v1", **CRITIC},
+    "exploration": {"env": "CartPole-v1", "exploration": 0.3},
     "spiking critic, brian2": {"env": "CartPole-v1", "backend": "brian2", **CRITIC},
     "spiking critic in chip arithmetic": {"env": "CartPole-v1", "arithmetic": "loihi", **CRITIC},
     "spiking critic, emulator": {"env": "CartPole-v1", "backend": "loihi", **CRITIC},

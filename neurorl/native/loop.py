@@ -141,6 +141,7 @@ class NativeLoop(Loop):
             has_spiking_critic=self.critic is not None,
             peak=config.peak,
             beta=config.beta,
+            exploration=config.exploration if self.policy == "softmax" else 0.0,
             alpha_critic=config.alpha_critic,
             critic_decay=config.gamma * config.lambda_critic,
             modulator_limit=limit,

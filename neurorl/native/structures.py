@@ -96,7 +96,7 @@ class Agent(ctypes.Structure):
         *_fields(
             int_1="n_replicas window n_actions n_output first_vote n_hidden",
             int_2="rule encoder policy modulator carries normalises has_spiking_critic",
-            number_3="peak beta alpha_critic critic_decay modulator_limit",
+            number_3="peak beta exploration alpha_critic critic_decay modulator_limit",
             number_4="depression norm_rate",
         ),
         ("cells", Features),

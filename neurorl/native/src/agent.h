@@ -64,7 +64,7 @@ struct Layer {
 struct Agent {
     int64_t n_replicas, window, n_actions, n_output, first_vote, n_hidden;
     int64_t rule, encoder, policy, modulator, carries, normalises, has_spiking_critic;
-    double peak, beta, alpha_critic, critic_decay, modulator_limit, depression, norm_rate;
+    double peak, beta, exploration, alpha_critic, critic_decay, modulator_limit, depression, norm_rate;
     Features cells, features;
     const double *cells_input, *features_input;
     uint8_t *input, *critic_input;

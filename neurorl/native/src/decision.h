@@ -94,7 +94,8 @@ inline int64_t choose(const Agent &agent, int64_t k, double *probabilities)
                                                   : exp(agent.beta * (probabilities[m] - most));
         total += probabilities[m];
     }
-    for (int64_t m = 0; m < n; m++) probabilities[m] /= total;
+    const double kept = 1.0 - agent.exploration, shared = agent.exploration / (double)n;
+    for (int64_t m = 0; m < n; m++) probabilities[m] = kept * (probabilities[m] / total) + shared;
     const double u = to_unit(neurorl_word(0, agent.decisions[k], STREAM_ACTION, agent.seeds[k]));
     double below = probabilities[0];
     int64_t action = 0;
