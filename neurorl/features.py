@@ -12,6 +12,7 @@ from __future__ import annotations
 import abc
 import functools
 import itertools
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,8 @@ from neurorl.errors import ArgumentError, DescriptionError, say
 
 __all__ = [
     "RBF",
+    "BinnedCombinations",
+    "Combinations",
     "Concat",
     "Features",
     "Fourier",
@@ -175,6 +178,51 @@ class PlaceCells(_OfState):
 
 
 @dataclass(frozen=True, eq=False)
+class Combinations(_OfState):
+    """A state is the code of its rank: which *active* of *channels* cells are 1. Cells, 0 or 1.
+
+    n: states, numbered from *start*. groups: with more than 1, a state is the combination of its
+    rank of so many different codes, one in each group of *channels* cells. Ranks are those of
+    lexicographic order, so neighbours share most cells. The papers' gridworld has 3 groups of 2
+    active among 5. Raises DescriptionError if ``C(C(channels, active), groups) < n``.
+    Source: the code of arXiv:1910.06489, which writes -1 for 0.
+    """
+
+    n: int
+    active: int
+    channels: int
+    start: int = 0
+    groups: int = 1
+
+    def __post_init__(self) -> None:
+        positive("Combinations.n", self.n)
+        positive("Combinations.groups", self.groups)
+        codes = _n_codes("Combinations", self.active, self.channels)
+        _enough("Combinations.n", self.n, math.comb(codes, self.groups))
+
+    @property
+    def size(self) -> int:
+        return self.groups * self.channels
+
+    @property
+    def n_states(self) -> int:
+        return self.n
+
+    def row(self, index: int) -> FloatArray:
+        return np.asarray(self.table[index])
+
+    @functools.cached_property
+    def table(self) -> FloatArray:
+        """The codes of all states: ``(n, size)``."""
+        # Of the n first combinations, none has a code beyond that of rank n + groups - 2.
+        needed = min(self.n + self.groups - 1, math.comb(self.channels, self.active))
+        codes = _codes(needed, self.active, self.channels)
+        chosen = itertools.combinations(range(needed), self.groups)
+        ranks = np.array(list(itertools.islice(chosen, self.n)))
+        return np.asarray(codes[ranks].reshape(self.n, self.size))
+
+
+@dataclass(frozen=True, eq=False)
 class Ranged(FromNumbers):
     """Base of features of a vector with a range for each dimension.
 
@@ -313,6 +361,41 @@ class Tiles(Ranged):
 
 
 @dataclass(frozen=True, eq=False)
+class BinnedCombinations(Ranged):
+    """Each dimension's bin as the code of its rank, one after the other. Cells, 0 or 1.
+
+    bins: equal ones along a dimension; ``floor(bins unit)``, the last bin with its upper end.
+    active, channels: the bin's code is which *active* of a dimension's *channels* cells are 1, as
+    in `Combinations`. Raises DescriptionError if ``C(channels, active) < bins``.
+    Source: the code of arXiv:1910.06489, which codes each dimension by itself, in as many bins as
+    channels of which half are active, and writes -1 for 0.
+    """
+
+    bins: int = 10
+    active: int = 5
+    channels: int = 10
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        positive("BinnedCombinations.bins", self.bins)
+        codes = _n_codes("BinnedCombinations", self.active, self.channels)
+        _enough("BinnedCombinations.bins", self.bins, codes)
+
+    @property
+    def size(self) -> int:
+        return len(self.low) * self.channels
+
+    def values(self, flat: FloatArray) -> FloatArray:
+        index = np.floor(self.unit(flat) * self.bins).astype(np.int64)
+        return np.asarray(self.table[np.minimum(index, self.bins - 1)].ravel())
+
+    @functools.cached_property
+    def table(self) -> FloatArray:
+        """The codes of all bins: ``(bins, channels)``."""
+        return _codes(self.bins, self.active, self.channels)
+
+
+@dataclass(frozen=True, eq=False)
 class Fourier(Ranged):
     """``cos(pi c.x)`` for all whole c up to *order* of which at most *coupled* are not 0.
 
@@ -390,3 +473,25 @@ class Concat(Features):
 
     def __call__(self, observation: Any) -> FloatArray:
         return self.values(self.flat(observation))
+
+
+def _codes(n: int, active: int, channels: int) -> FloatArray:
+    """The first *n* choices of *active* channels in lexicographic order: ``(n, channels)``."""
+    chosen = itertools.islice(itertools.combinations(range(channels), active), n)
+    codes = np.zeros((n, channels))
+    np.put_along_axis(codes, np.array(list(chosen)), 1.0, axis=1)
+    return codes
+
+
+def _n_codes(where: str, active: int, channels: int) -> int:
+    positive(f"{where}.channels", channels)
+    if positive(f"{where}.active", active) > channels:
+        what = "more active channels than there are"
+        raise DescriptionError(say(f"{where}.active", what, got=active, limit=channels))
+    return math.comb(channels, active)
+
+
+def _enough(where: str, n: int, codes: int) -> None:
+    if n > codes:
+        remedy = "more channels, or half of them active"
+        raise DescriptionError(say(where, "more than codes", got=n, limit=codes, remedy=remedy))

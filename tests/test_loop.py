@@ -12,7 +12,17 @@ from neurorl import Network, Plasticity, Population, Projection, SpikingActorCri
 from neurorl.config import AgentConfig
 from neurorl.description import Source
 from neurorl.errors import ArgumentError, UnknownNameError
-from neurorl.features import RBF, Concat, Features, Fourier, GaussianCells, OneHot, Tiles
+from neurorl.features import (
+    RBF,
+    BinnedCombinations,
+    Combinations,
+    Concat,
+    Features,
+    Fourier,
+    GaussianCells,
+    OneHot,
+    Tiles,
+)
 from neurorl.loop import NumpyLoop
 from neurorl.models import LIF
 from neurorl.native import toolchain
@@ -113,6 +123,11 @@ CASES: dict[str, dict[str, Any]] = {
         "cells": Tiles(LOW, HIGH, 3, 2),
         "features": Fourier(LOW, HIGH, 2, 3),
     },
+    "combinations": {
+        "env": "neurorl/GridWorld-v0",
+        "cells": Combinations(100, 2, 5, start=1, groups=3),
+    },
+    "binned combinations": {"env": "CartPole-v1", "cells": BinnedCombinations(LOW, HIGH)},
     "features without a twin": {"env": "CartPole-v1", "cells": Halves(), "features": Halves()},
     "chip arithmetic": {"env": "CartPole-v1", "arithmetic": "loihi"},
     "glm in chip arithmetic": {

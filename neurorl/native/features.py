@@ -13,7 +13,7 @@ from neurorl.native.structures import Features, Part, pointer
 
 __all__ = ["Map"]
 
-GIVEN, ONE_HOT, TABLE, GAUSSIAN, TILES, FOURIER, JOINT = range(7)
+GIVEN, ONE_HOT, TABLE, GAUSSIAN, TILES, FOURIER, JOINT, BINS = range(8)
 
 
 class Map:
@@ -54,7 +54,7 @@ def _one_hot(f: maps.OneHot) -> dict[str, Any]:
     return {"kind": ONE_HOT, "a": f.start, "b": f.n_states}
 
 
-def _place_cells(f: maps.PlaceCells) -> dict[str, Any]:
+def _table(f: maps.PlaceCells | maps.Combinations) -> dict[str, Any]:
     return {"kind": TABLE, "a": f.start, "b": f.n_states, "table": f.table}
 
 
@@ -71,15 +71,21 @@ def _tiles(f: maps.Tiles) -> dict[str, Any]:
     return {"kind": TILES, "a": f.tilings, "b": f.bins, "table": f.offsets, "whole": whole}
 
 
+def _bins(f: maps.BinnedCombinations) -> dict[str, Any]:
+    return {"kind": BINS, "a": f.bins, "b": f.channels, "table": f.table}
+
+
 def _fourier(f: maps.Fourier) -> dict[str, Any]:
     return {"kind": FOURIER, "table": f.c.T}
 
 
 _KINDS: dict[type, Callable[[Any], dict[str, Any]]] = {
     maps.OneHot: _one_hot,
-    maps.PlaceCells: _place_cells,
+    maps.PlaceCells: _table,
+    maps.Combinations: _table,
     maps.GaussianCells: _gaussian,
     maps.RBF: _rbf,
     maps.Tiles: _tiles,
+    maps.BinnedCombinations: _bins,
     maps.Fourier: _fourier,
 }

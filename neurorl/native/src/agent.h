@@ -6,7 +6,7 @@
 
 namespace neurorl {
 
-enum Kind { GIVEN, ONE_HOT, TABLE, GAUSSIAN, TILES, FOURIER, JOINT };
+enum Kind { GIVEN, ONE_HOT, TABLE, GAUSSIAN, TILES, FOURIER, JOINT, BINS };
 // From COAGENT on, rules have a factor in steps without a spike too.
 enum Rule {
     SPIKES_ONLY,

@@ -71,6 +71,17 @@ inline void tiles(const Part &part, const double *in, double *out)
     }
 }
 
+// table: (bins, channels), the code of each bin.
+inline void binned(const Part &part, const double *in, double *out)
+{
+    const int64_t bins = part.a, channels = part.b;
+    for (int64_t j = 0; j < part.d; j++) {
+        const int64_t bin = (int64_t)__builtin_floor(unit(part, in, j) * (double)bins);
+        const double *code = part.table + (bin < bins ? bin : bins - 1) * channels;
+        memcpy(out + j * channels, code, channels * sizeof *out);
+    }
+}
+
 // table: (d, size), so that the sum over dimensions runs along contiguous features.
 inline void fourier(const Part &part, const double *in, double *out)
 {
@@ -107,6 +118,7 @@ inline bool features(const Features &map, const double *in, double *out)
         case JOINT: joint(part, in, out); break;
         case TILES: tiles(part, in, out); break;
         case FOURIER: fourier(part, in, out); break;
+        case BINS: binned(part, in, out); break;
         }
         in += part.d;
         out += part.size;
