@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.arithmetic import initial_weights, make_arithmetic
-from neurorl.backends.checks import check_inputs, check_seeds, check_state, check_steps
+from neurorl.backends.checks import Inputs, check_inputs, check_seeds, check_state, check_steps
+from neurorl.backends.currents import Currents
 from neurorl.backends.window import CopiedWindow, Raster, Window
 from neurorl.described import FloatArray
 from neurorl.description import Network, Population
@@ -29,7 +30,7 @@ class Capabilities:
     """What a backend can run; checked before anything is built.
 
     arithmetics: names of the arithmetics, the default one first. delays: more than one step.
-    signed: signed projections. max_population: neurons of one population, None for no limit.
+    signed: signed projections. currents: sources of currents. max_population: neurons of one population, None for no limit.
     exact_arithmetics: those in which it equals the reference in every spike.
     engines: ways to run the same network, the preferred first.
     """
@@ -38,6 +39,7 @@ class Capabilities:
     exact_arithmetics: tuple[str, ...]
     delays: bool = True
     signed: bool = True
+    currents: bool = True
     max_population: int | None = None
     engines: tuple[str, ...] = ()
 
@@ -54,7 +56,7 @@ class Backend(abc.ABC):
     record: populations whose rasters `step` returns; None for all.
 
     Order inside a step: spikes of earlier steps arrive -> current -> membrane -> refractory ->
-    spike -> reset. ``step(a); step(b)`` gives the same spikes as ``step(a + b)``.
+    spike -> reset. What flows from sources of currents joins the bias. ``step(a); step(b)`` gives the same spikes as ``step(a + b)``.
     Weights may be written between calls of `step`; they act on spikes that arrive from then on.
 
     Raises UnsupportedError naming every part of the network that this backend can't run.
@@ -92,6 +94,9 @@ class Backend(abc.ABC):
             self._max_delay[p.pre] = max(self._max_delay[p.pre], steps)
             drawn = np.stack([initial_weights(network, p.name, seed) for seed in self.seeds])
             self._round(p.name, self.arithmetic.check(p.name, drawn, (self.n_replicas,)))
+        self._currents = Currents(self._whole, self.arithmetic)
+        for name in self._currents.weights:
+            self._currents.write(name, self._rounded[name])
         self._build()
 
     def __enter__(self) -> Self:
@@ -124,19 +129,22 @@ class Backend(abc.ABC):
         """Advance *n_steps* and return the raster ``(n_steps, size)`` of each recorded population.
 
         inputs: raster ``(n_steps, size)`` of booleans for each source; a source left out is silent.
+        Of a source of currents, activations ``(size,)`` in [0, 1] for all these steps, which are
+        rounded to multiples of `neurorl.description.CURRENT_GRID`.
         With a sequence of seeds ``n_replicas * size`` in place of size.
         Raises ArgumentError for a wrong name, shape or kind.
         """
         self.check_open()
         check_steps("step", n_steps)
-        return self._step(check_inputs(inputs, self._sources, n_steps), n_steps)
+        given = check_inputs(inputs, self._sources, n_steps, self.network.currents)
+        return self._flow_and_step(given, n_steps)
 
     def window(self, n_steps: int) -> Window:
         """A window of *n_steps* with rasters in a fixed place; `step` may be used beside it."""
         self.check_open()
         check_steps("window", n_steps)
         sizes = {name: self._whole.node(name).size for name in self.record}
-        inputs = {k: np.zeros((n_steps, size), dtype=bool) for k, size in self._sources.items()}
+        inputs = check_inputs({}, self._sources, n_steps, self.network.currents)
         rasters = {k: np.zeros((n_steps, size), dtype=bool) for k, size in sizes.items()}
         return self._window(inputs, rasters, n_steps)
 
@@ -165,7 +173,10 @@ class Backend(abc.ABC):
         self.check_open()
         self._known(name)
         self._round(name, self.arithmetic.check(name, weights, self._replicas))
-        self._write_weights(name)
+        if name in self._currents.weights:
+            self._currents.write(name, self._rounded[name])
+        else:
+            self._write_weights(name)
         return self._shown(name, self._rounded[name])
 
     def transmitted(self, name: str) -> npt.NDArray[Any] | None:
@@ -178,7 +189,7 @@ class Backend(abc.ABC):
         """
         self.check_open()
         self._known(name)
-        return self._transmitted_memory(name)
+        return self._memory(name)
 
     def state(self, replica: int = 0) -> State:
         """Everything that `restore` needs, as arrays: dynamic variables, spikes in flight, weights.
@@ -207,6 +218,7 @@ class Backend(abc.ABC):
         lines += [f"{self.n_replicas} replicas of:"] if self._replicas else []
         for node in self.network.nodes:
             model = f" of {node.neuron}" if isinstance(node, Population) else ""
+            model = " of currents" if node.name in self.network.currents else model
             lines.append(f"{type(node).__name__} {node.name}: {node.size}{model}")
         for p in self.network.projections:
             shape = " x ".join(str(n) for n in self.network.weight_shape(p.name))
@@ -238,6 +250,8 @@ class Backend(abc.ABC):
                     f"population {population.name!r} of {population.size} neurons"
                     f" (limit {can.max_population}; split it into several populations)"
                 )
+        for name in sorted(network.currents if not can.currents else ()):
+            found.append(f"source {name!r} of currents (take the encoder 'quiet')")
         for p in network.projections:
             if network.delay_steps(p.name) > 1 and not can.delays:
                 found.append(
@@ -259,14 +273,22 @@ class Backend(abc.ABC):
         """Compile `_whole` with the weights of `_rounded`; at rest, t = 0."""
 
     @abc.abstractmethod
-    def _step(self, inputs: dict[str, Raster], n_steps: int) -> dict[str, Raster]: ...
+    def _step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
+        """Advance; *inputs* of sources of currents are already in the biases."""
 
     @abc.abstractmethod
     def _reset(self, replicas: Sequence[int]) -> None: ...
 
     @abc.abstractmethod
     def _write_weights(self, name: str) -> None:
-        """Put `_rounded[name]` (and the bias it changes, if signed) in force."""
+        """Put `_rounded[name]` (and the bias it changes, if signed) in force.
+
+        Not of a projection from a source of currents, whose weights act through `_write_bias`.
+        """
+
+    @abc.abstractmethod
+    def _write_bias(self, population: str, current: FloatArray | None = None) -> None:
+        """Put a population's biases in force, with the current into each neuron of `_whole`."""
 
     @abc.abstractmethod
     def _time(self, replica: int) -> int: ...
@@ -281,10 +303,22 @@ class Backend(abc.ABC):
         """See `transmitted`; None for a signed projection, whose weights change a bias too."""
         return None
 
-    def _window(
-        self, inputs: dict[str, Raster], rasters: dict[str, Raster], n_steps: int
-    ) -> Window:
+    def _memory(self, name: str) -> npt.NDArray[Any] | None:
+        if name in self._currents.weights:
+            return self._currents.weights[name].reshape(-1)
+        return self._transmitted_memory(name)
+
+    def _window(self, inputs: Inputs, rasters: dict[str, Raster], n_steps: int) -> Window:
         return CopiedWindow(self, inputs, rasters, n_steps)
+
+    def _flow(self, inputs: Inputs) -> None:
+        """Let the activations of sources of currents flow until the next call."""
+        for population, current in self._currents.into(inputs):
+            self._write_bias(population, current)
+
+    def _flow_and_step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
+        self._flow(inputs)
+        return self._step(inputs, n_steps)
 
     def _columns(self, node: str, replica: int) -> slice:
         """Where a replica's neurons are among all of a node's."""
@@ -293,7 +327,7 @@ class Backend(abc.ABC):
 
     def _in_force(self, name: str) -> FloatArray:
         """A projection's weights in force, in the shape of `_whole`."""
-        memory = self._transmitted_memory(name)
+        memory = self._memory(name)
         if memory is None:
             return self._rounded[name]
         weights = self.arithmetic.rounding(name).in_force(memory)

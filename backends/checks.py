@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,11 @@ import numpy.typing as npt
 from neurorl.backends.window import Raster
 from neurorl.errors import ArgumentError, say, unknown
 
-__all__ = ["check_inputs", "check_seeds", "check_state", "check_steps"]
+__all__ = ["Inputs", "check_inputs", "check_seeds", "check_state", "check_steps"]
+
+
+Inputs = dict[str, npt.NDArray[Any]]
+"""By source: a raster, or the activations of one of currents."""
 
 
 def check_seeds(seed: int | Sequence[int]) -> tuple[int, ...]:
@@ -42,16 +46,22 @@ def check_steps(where: str, n_steps: int) -> None:
 
 
 def check_inputs(
-    inputs: Mapping[str, npt.ArrayLike], sources: Mapping[str, int], n_steps: int
-) -> dict[str, Raster]:
-    """A raster for each source, silent if not given; sources: size of each.
+    inputs: Mapping[str, npt.ArrayLike],
+    sources: Mapping[str, int],
+    n_steps: int,
+    currents: Collection[str] = (),
+) -> Inputs:
+    """A raster for each source, silent if not given, and activations of those of *currents*.
 
-    Raises ArgumentError, or UnknownNameError for the name of no source.
+    sources: size of each. Raises ArgumentError, or UnknownNameError for the name of no source.
     """
-    rasters: dict[str, Raster] = {}
+    rasters: Inputs = {}
     for name, value in inputs.items():
         if name not in sources:
             raise unknown("source", name, sources)
+        if name in currents:
+            rasters[name] = _check_activations(name, value, sources[name])
+            continue
         raster = np.asarray(value)
         if raster.dtype != np.bool_:
             raise ArgumentError(
@@ -65,8 +75,23 @@ def check_inputs(
         rasters[name] = raster
     for name, size in sources.items():
         if name not in rasters:
-            rasters[name] = np.zeros((n_steps, size), dtype=bool)
+            silence = (size, np.float64) if name in currents else ((n_steps, size), np.bool_)
+            rasters[name] = np.zeros(*silence)
     return rasters
+
+
+def _check_activations(name: str, value: npt.ArrayLike, size: int) -> npt.NDArray[np.float64]:
+    where = f"input {name!r}"
+    given = np.asarray(value)
+    if given.dtype.kind != "f":
+        what = "a source of currents takes activations, floats"
+        raise ArgumentError(say(where, what, got=str(given.dtype)))
+    if given.shape != (size,):
+        raise ArgumentError(say(where, "wrong shape", got=given.shape, limit=(size,)))
+    odd = given[~((given >= 0) & (given <= 1))]
+    if len(odd):
+        raise ArgumentError(say(where, "an activation out of range", got=odd[0], limit="0 to 1"))
+    return given.astype(np.float64)
 
 
 def check_state(

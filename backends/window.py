@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -30,11 +30,12 @@ class NativeRun(NamedTuple):
 class Window(abc.ABC):
     """Made by `neurorl.backends.base.Backend.window`; of use until its backend is closed.
 
-    inputs: a raster ``(n_steps, n_replicas * size)`` for each source, silent at first; write to it.
+    inputs: a raster ``(n_steps, n_replicas * size)`` for each source, or the activations
+        ``(n_replicas * size,)`` of one of currents, silent at first; write to it.
     rasters: of each recorded population, overwritten by `run`.
     """
 
-    def __init__(self, inputs: dict[str, Raster], rasters: dict[str, Raster]) -> None:
+    def __init__(self, inputs: dict[str, npt.NDArray[Any]], rasters: dict[str, Raster]) -> None:
         self.inputs = inputs
         self.rasters = rasters
 
@@ -57,7 +58,7 @@ class CopiedWindow(Window):
     def __init__(
         self,
         backend: Backend,
-        inputs: dict[str, Raster],
+        inputs: dict[str, npt.NDArray[Any]],
         rasters: dict[str, Raster],
         n_steps: int,
     ) -> None:
@@ -70,5 +71,5 @@ class CopiedWindow(Window):
         backend.check_open()
         if fresh:
             backend._reset(range(backend.n_replicas))
-        for name, raster in backend._step(self.inputs, self._n_steps).items():
+        for name, raster in backend._flow_and_step(self.inputs, self._n_steps).items():
             self.rasters[name][:] = raster

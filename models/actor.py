@@ -30,6 +30,7 @@ def actor_network(
     bound: float = 1.0,
     critic: int = 0,
     critic_inputs: int = 0,
+    currents: bool = False,
     dt: float = 1e-3,
 ) -> Network:
     """``actors x n_actions`` modules, each ``n_inputs -> hidden -> 1``, every synapse plastic.
@@ -43,13 +44,15 @@ def actor_network(
     signed: hidden units transmit +-1, as in the papers. trace_tau: of every synapse (but the
     bias of an output with hidden units has none), s.
     initial_hidden, initial_output: half-ranges of the uniform initial weights of each layer
-    (biases of the output start at 0). bound: largest weight.
+    (biases of the output start at 0). bound: largest weight. currents: all
+    sources are of currents (let the bias be 1).
     critic: neurons of a population ``critic`` that says how much a state is worth, with inputs
     from a source ``critic_input`` of *critic_inputs* channels, weights 0 at first; 0 for none.
     Source: arXiv:2005.05941, arXiv:1910.06489 (populations of actors, one module per action).
     """
     modules = actors * n_actions
-    nodes: list[Node] = [Source("input", n_inputs), Source("bias", 1)]
+    kind = "current" if currents else "spikes"
+    nodes: list[Node] = [Source("input", n_inputs, kind), Source("bias", 1, kind)]
     projections: list[Projection] = []
 
     def connect(
@@ -85,6 +88,6 @@ def actor_network(
     # Beside hidden units, which spike now and then, a bias with a trace would learn too fast.
     connect("bias", "output", 0.0, tau=0.0 if hidden else trace_tau)
     if critic:
-        nodes += [Source("critic_input", critic_inputs), Population("critic", critic, neuron)]
+        nodes += [Source("critic_input", critic_inputs, kind), Population("critic", critic, neuron)]
         connect("critic_input", "critic", 0.0)
     return Network(tuple(nodes), tuple(projections), dt)

@@ -2,7 +2,9 @@
 
 ``float``: float64 membranes. Weights are held on a grid of 2**-32 of the postsynaptic membrane's
 scale, so every sum of weights is exact in float64 and no order of summation (BLAS, a queue of
-spikes, a loop) can change a bit: simulators agree because there is nothing to disagree about.
+spikes, a loop) can change a bit: simulators agree because there is nothing to disagree about. A current is a sum of
+weights times activations, multiples of 2**-8: exact too, as its weights may add up to 2**11 of the
+membrane's scale at most (2**19 for spikes), 8 + 32 + 11 bits in all.
 
 ``loihi``: the chip's integers, from `neurorl.quantiser`.
 """
@@ -18,7 +20,7 @@ import numpy.typing as npt
 
 from neurorl import quantiser
 from neurorl.described import FloatArray
-from neurorl.description import Network, Population, Uniform
+from neurorl.description import CURRENT_GRID, Network, Population, Uniform
 from neurorl.errors import ArgumentError, DescriptionError, say, unknown
 from neurorl.random import Stream, uniforms
 
@@ -90,10 +92,14 @@ class Arithmetic(abc.ABC):
         """What one spike adds to ``q``: 2w for signed projections; chip integers in ``loihi``."""
 
     @abc.abstractmethod
-    def bias(self, population: str, rounded: dict[str, FloatArray]) -> npt.NDArray[np.generic]:
+    def bias(
+        self, population: str, rounded: dict[str, FloatArray], current: FloatArray | None = None
+    ) -> npt.NDArray[np.generic]:
         """The bias of a population with the -sum(w) of its signed projections, shape ``(size,)``.
 
-        rounded: weights in force of every projection.
+        rounded: weights in force of every projection. current: what flows into each neuron, sums
+        of what `transmitted` gave; the result is rounded with it, in ``loihi`` to a bias of the
+        chip, the largest if it is beyond.
         """
 
     def _limit(self, name: str) -> float:
@@ -162,10 +168,16 @@ class FloatArithmetic(Arithmetic):
             )
             for p in network.projections
         }
+        self._bias = {
+            p.name: p.neuron.dynamics(p.size, network.dt).bias for p in network.populations
+        }
         self._limits = {
             name: unit * 2.0 ** (GRID_BITS + _SUM_BITS - 1) / fan_in[name]
             for name, unit in grid.items()
         }
+        for p in network.projections:
+            if p.pre in network.currents:
+                self._limits[p.name] *= CURRENT_GRID
 
     def _limit(self, name: str) -> float:
         return self._limits[name]
@@ -176,13 +188,13 @@ class FloatArithmetic(Arithmetic):
     def transmitted(self, name: str, rounded: FloatArray) -> npt.NDArray[np.generic]:
         return np.multiply(rounded, 2.0) if self.network.projection(name).signed else rounded
 
-    def bias(self, population: str, rounded: dict[str, FloatArray]) -> npt.NDArray[np.generic]:
-        node = self.network.node(population)
-        assert isinstance(node, Population)
-        bias = node.neuron.dynamics(node.size, self.network.dt).bias
+    def bias(
+        self, population: str, rounded: dict[str, FloatArray], current: FloatArray | None = None
+    ) -> npt.NDArray[np.generic]:
+        bias: npt.NDArray[np.generic] = self._bias[population]
         for name in self.signed_into(population):
             bias = bias - rounded[name].sum(axis=-2).ravel()
-        return bias
+        return bias if current is None else bias + current
 
 
 class ChipArithmetic(Arithmetic):
@@ -214,15 +226,17 @@ class ChipArithmetic(Arithmetic):
         shift = 2.0 ** (6 + self.chip.projections[name].exponent)
         return np.asarray(self.mantissa(name, rounded) * shift, dtype=np.int64)
 
-    def bias(self, population: str, rounded: dict[str, FloatArray]) -> npt.NDArray[np.generic]:
-        bias = self.chip.populations[population].bias
+    def bias(
+        self, population: str, rounded: dict[str, FloatArray], current: FloatArray | None = None
+    ) -> npt.NDArray[np.generic]:
+        bias: npt.NDArray[np.generic] = self.chip.populations[population].bias
         signed = self.signed_into(population)
-        if not signed:
+        if not signed and current is None:
             return bias
         for name in signed:
             mantissa = self.mantissa(name, rounded[name])
             bias = bias + quantiser.signed_offset(self.chip.projections[name], mantissa)
-        return quantiser.bias_integers(bias)
+        return quantiser.bias_integers(bias if current is None else bias + current)
 
 
 def make_arithmetic(name: str, network: Network) -> Arithmetic:

@@ -4,13 +4,15 @@ Nothing here simulates. All numbers are in SI units (seconds) or in the units of
 membrane variable, which is dimensionless.
 
 **Order inside a step of length** ``dt``, the same on every backend: spikes of earlier steps arrive
--> current -> membrane -> refractory -> spike -> reset. Every projection takes at least one step, so
-a network of L layers needs a window of at least L + 1 steps to answer.
+-> current -> membrane -> refractory -> spike -> reset. A projection of spikes takes at least one
+step, so a network of L layers needs a window of at least L + 1 steps to answer; what flows from a
+source of currents acts in the step itself, which saves one.
 """
 
 from __future__ import annotations
 
 import abc
+import dataclasses
 import functools
 import re
 from dataclasses import dataclass
@@ -23,6 +25,8 @@ from neurorl.described import Described, FloatArray, frozen_array, number, posit
 from neurorl.errors import DescriptionError, say, unknown
 
 __all__ = [
+    "CURRENT_GRID",
+    "SOURCE_KINDS",
     "Dynamics",
     "Network",
     "Neuron",
@@ -33,6 +37,10 @@ __all__ = [
     "Source",
     "Uniform",
 ]
+
+SOURCE_KINDS = ("spikes", "current")
+CURRENT_GRID = 2.0**-8
+"""Of activations of a source of currents: coarse enough that sums with weights stay exact."""
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 
@@ -69,17 +77,29 @@ class Neuron(Described, abc.ABC):
 
 @dataclass(frozen=True, eq=False)
 class Source(Described):
-    """A population of input spikes, given from outside as a raster ``(steps, size)``.
+    """Input from outside: spikes, a raster ``(steps, size)``, or currents, constant for a window.
 
     size: number of channels, at least 1. name: unique in the network.
+    kind: ``'spikes'`` or ``'current'``. Activations x in [0, 1] of a source of currents, ``(size,)``,
+    add ``c_j = sum_i x_i w_ij`` to the bias of neuron j in every step. They are multiples of
+    `CURRENT_GRID`.
     """
 
     name: str
     size: int
+    kind: str = "spikes"
 
     def __post_init__(self) -> None:
         _check_name(self)
         object.__setattr__(self, "size", positive(f"Source {self.name!r}.size", self.size))
+        if self.kind not in SOURCE_KINDS:
+            raise unknown("kind of source", self.kind, SOURCE_KINDS)
+
+    def to_dict(self) -> dict[str, Any]:
+        data = super().to_dict()
+        if self.kind == "spikes":
+            del data["kind"]  # as before there were others
+        return data
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +171,8 @@ class Projection(Described):
         ``blocks`` > 1 ``(blocks, n_pre // blocks, n_post // blocks)``: equal blocks of consecutive
         neurons, each all-to-all inside and unconnected to the others (the modules of an actor).
     mask: booleans of the same shape; False where there is no synapse. None: all connected.
-    delay: seconds from a spike to its arrival, a whole number of steps; None is one step.
+    delay: seconds from a spike to its arrival, a whole number of steps; None is one step. From a
+        source of currents there is none.
     signed: units of the papers' kind: a silent presynaptic neuron transmits -w, a spike +w, in
         every step (so: weights 2w, and bias - sum(w) for the postsynaptic neuron).
     plasticity: None for fixed weights.
@@ -221,6 +242,22 @@ class Network(Described):
         """The sources, in order."""
         return tuple(node for node in self.nodes if isinstance(node, Source))
 
+    @functools.cached_property
+    def currents(self) -> frozenset[str]:
+        """Names of the sources of currents."""
+        return frozenset(source.name for source in self.sources if source.kind == "current")
+
+    @functools.cached_property
+    def spiking(self) -> Network:
+        """The network without its currents; not for `index`, which counts all nodes."""
+        if not self.currents:
+            return self
+        return dataclasses.replace(
+            self,
+            nodes=tuple(node for node in self.nodes if node.name not in self.currents),
+            projections=tuple(p for p in self.projections if p.pre not in self.currents),
+        )
+
     @property
     def populations(self) -> tuple[Population, ...]:
         """The populations, in order."""
@@ -249,12 +286,15 @@ class Network(Described):
         return projection.shape(self.node(projection.pre).size, self.node(projection.post).size)
 
     def delay_steps(self, name: str) -> int:
-        """Steps from a spike to its arrival, at least 1."""
-        delay = self.projection(name).delay
+        """Steps from a spike to its arrival, at least 1; 0 for a current."""
+        projection = self.projection(name)
+        if projection.pre in self.currents:
+            return 0
+        delay = projection.delay
         return 1 if delay is None else round(delay / self.dt)
 
     def depth(self, name: str) -> int:
-        """Steps until spikes of every source that leads to this node can have reached it."""
+        """Steps until every source that leads to this node can have reached it."""
         self.index(name)
         return max((self._hops(source.name).get(name, 0) for source in self.sources), default=0)
 
@@ -278,6 +318,9 @@ class Network(Described):
         pre, post = self.node(p.pre), self.node(p.post)
         if not isinstance(post, Population):
             raise DescriptionError(say(f"{where}.post", "a source takes no input", got=p.post))
+        if p.pre in self.currents and (p.signed or p.delay is not None):
+            what = "a current has no delay and no silence to be signed"
+            raise DescriptionError(say(where, what, remedy="leave both out"))
         for node in (pre, post):
             if node.size % p.blocks:
                 raise DescriptionError(

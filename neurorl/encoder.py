@@ -1,4 +1,4 @@
-"""From activations of cells to input spikes."""
+"""From activations of cells to input spikes, or to currents."""
 
 from __future__ import annotations
 
@@ -6,10 +6,20 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.described import FloatArray
+from neurorl.description import CURRENT_GRID
 
-__all__ = ["ENCODERS", "bernoulli_spikes", "quiet_spikes"]
+__all__ = ["ENCODERS", "bernoulli_spikes", "constant_currents", "quiet_spikes"]
 
-ENCODERS = ("quiet", "bernoulli")
+ENCODERS = ("quiet", "bernoulli", "current")
+
+
+def constant_currents(activation: FloatArray) -> FloatArray:
+    """``rint(256 x) / 256``: what flows from each cell in every step of a window.
+
+    activation: ``(n,)`` in [0, 1]. The host computes what its product with the weights adds to the
+    neurons' biases, once for a window; nothing is sampled, and no spike enters the network.
+    """
+    return np.asarray(np.rint(activation * (1.0 / CURRENT_GRID)) * CURRENT_GRID)
 
 
 def quiet_spikes(activation: FloatArray, phase: FloatArray, n_steps: int) -> npt.NDArray[np.bool_]:

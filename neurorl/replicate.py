@@ -50,7 +50,7 @@ def replicate(network: Network, n: int) -> Network:
 
 def _node(node: Node, n: int) -> Node:
     if isinstance(node, Source):
-        return Source(node.name, n * node.size)
+        return dataclasses.replace(node, size=n * node.size)
     return Population(node.name, n * node.size, Tiled(node.neuron, n))
 
 

@@ -100,6 +100,26 @@ def _mixed_delays() -> Network:
     )
 
 
+def _currents() -> Network:
+    """Currents and spikes into one population, one source of both kinds of projection: blocks."""
+    cells = CubaLIF(2e-3, 8e-3, 0.8, 0.02, 0.2, refractory=2e-3)
+    return Network(
+        (
+            Source("level", 6, kind="current"),
+            Source("input", 4),
+            Population("middle", 9, cells),
+            Population("last", 3, GLM()),
+        ),
+        (
+            Projection("flow", "level", "middle", Uniform(-0.3, 0.6)),
+            Projection("first", "input", "middle", Uniform(-0.2, 0.6)),
+            Projection("groups", "level", "last", Uniform(-0.5, 0.5), blocks=3),
+            Projection("second", "middle", "last", Uniform(-0.2, 0.6), signed=True),
+        ),
+        _DT,
+    )
+
+
 FEATURES: dict[str, Callable[[], Network]] = {
     "LIF": lambda: _chain(LIF(10e-3, 0.8)),
     "CUBA-LIF": lambda: _chain(CubaLIF(3e-3, 12e-3, 0.9, 0.02)),
@@ -118,6 +138,7 @@ FEATURES: dict[str, Callable[[], Network]] = {
     ),
     "weights written between windows": _plastic,
     "delays of several steps": _mixed_delays,
+    "currents": _currents,
 }
 """Feature of a description -> the network that shows it."""
 
@@ -185,10 +206,18 @@ def _random_projection(
 
 def rasters(
     network: Network, n_steps: int, seed: int, probability: float = 0.25
-) -> dict[str, npt.NDArray[np.bool_]]:
-    """Random input spikes for every source of *network*, shape ``(n_steps, size)`` each."""
+) -> dict[str, npt.NDArray[Any]]:
+    """Random input spikes for every source of *network*, shape ``(n_steps, size)`` each.
+
+    Random activations ``(size,)`` for those of currents.
+    """
     rng = np.random.default_rng(seed)
-    return {s.name: rng.random((n_steps, s.size)) < probability for s in network.sources}
+    return {
+        s.name: rng.random(s.size)
+        if s.kind == "current"
+        else rng.random((n_steps, s.size)) < probability
+        for s in network.sources
+    }
 
 
 def same_state(

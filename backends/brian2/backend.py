@@ -15,6 +15,8 @@ from neurorl.backends.brian2.compiled import Compiled
 from neurorl.backends.brian2.engines import DYNAMIC, ENGINES, Engine, check_engine
 from neurorl.backends.brian2.plan import texts
 from neurorl.backends.brian2.window import CompiledWindow
+from neurorl.backends.checks import Inputs
+from neurorl.described import FloatArray
 from neurorl.description import Network
 from neurorl.errors import BackendUnavailableError, UnsupportedError, say
 
@@ -82,6 +84,8 @@ class Brian2Backend(Backend):
             )
         if self.n_replicas > 1:
             head.append(f"# {self.n_replicas} replicas: neuron i of replica k is k*size + i")
+        for name in sorted(self.network.currents):
+            head.append(f"# currents of {name!r}: added to the bias of neurons, for a window")
         if any("logistic(" in text for text in parts):
             head.append(
                 "# logistic(i, step, stream, seed): a draw of neurorl.random, -10.4 to 10.4"
@@ -112,8 +116,8 @@ class Brian2Backend(Backend):
             self._engine = Runtime(*arguments, self.engine)
         for population in self.network.populations:
             self._write_bias(population.name)
-        for name in self._rounded:
-            self._write_weights(name)
+        for p in self.network.spiking.projections:
+            self._write_weights(p.name)
 
     def _write_weights(self, name: str) -> None:
         projection = self.network.projection(name)
@@ -121,19 +125,17 @@ class Brian2Backend(Backend):
         if projection.signed:
             self._write_bias(projection.post)
 
-    def _write_bias(self, population: str) -> None:
+    def _write_bias(self, population: str, current: FloatArray | None = None) -> None:
         bias = self._engine.variables[population]["bias"]
-        bias[:] = self._arithmetic.bias(population, self._rounded)
+        bias[:] = self._arithmetic.bias(population, self._rounded, current)
 
     def _transmitted_memory(self, name: str) -> npt.NDArray[np.float64] | None:
         return None if self.network.projection(name).signed else self._engine.memory(name)
 
-    def _step(self, inputs: dict[str, Raster], n_steps: int) -> dict[str, Raster]:
+    def _step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
         return self._engine.step(inputs, n_steps)
 
-    def _window(
-        self, inputs: dict[str, Raster], rasters: dict[str, Raster], n_steps: int
-    ) -> Window:
+    def _window(self, inputs: Inputs, rasters: dict[str, Raster], n_steps: int) -> Window:
         if isinstance(self._engine, Compiled):
             return CompiledWindow(self, self._engine, inputs, rasters, n_steps)
         return super()._window(inputs, rasters, n_steps)
@@ -142,7 +144,7 @@ class Brian2Backend(Backend):
         if len(set(replicas)) == self.n_replicas:
             self._engine.reset()
             return
-        rest = {node.name: self._engine.spikes(node.name) for node in self._whole.nodes}
+        rest = {name: self._engine.spikes(name) for name in self._engine.nodes}
         for k in replicas:
             for name, variables in self._engine.variables.items():
                 for variable in DYNAMIC:
@@ -160,7 +162,7 @@ class Brian2Backend(Backend):
             f"{node.name}.spikes": self._engine.spikes(node.name)[
                 :, self._columns(node.name, replica)
             ]
-            for node in self.network.nodes
+            for node in self.network.spiking.nodes
         }
         exact = np.float64 if self.arithmetic_name == "float" else np.int64
         for name, variables in self._engine.variables.items():
@@ -173,7 +175,7 @@ class Brian2Backend(Backend):
         return state
 
     def _restore_dynamic(self, state: State, replica: int) -> None:
-        flight = {node.name: self._engine.spikes(node.name) for node in self._whole.nodes}
+        flight = {name: self._engine.spikes(name) for name in self._engine.nodes}
         for name, spikes in flight.items():
             spikes[:, self._columns(name, replica)] = state[f"{name}.spikes"]
         self._set_time(int(state["t"]), replica)

@@ -50,12 +50,12 @@ class Simulation:
         self._clock = brian2.Clock(network.dt * brian2.second, name="clock")
         self._groups: dict[str, Any] = {}
         self.network = brian2.Network(name="network")
-        for source in network.sources:
+        for source in network.spiking.sources:
             group = self._add_group(source_text(network, source.name), source.name)
             self.inject[source.name] = array(group, "inject")
         for population in network.populations:
             self._add_population(network, population, arithmetic, seeds)
-        for projection in network.projections:
+        for projection in network.spiking.projections:
             self._add_projection(network, projection)
         self.stepper = Stepper(self.network, self._clock)
 

@@ -14,6 +14,7 @@ from neurorl.backends.brian2.engines import Engine
 from neurorl.backends.brian2.equations import node_name
 from neurorl.backends.brian2.library import Library, Rasters
 from neurorl.backends.brian2.plan import constants, library_plan, synapses
+from neurorl.backends.checks import Inputs
 from neurorl.description import Network
 
 __all__ = ["Compiled"]
@@ -45,7 +46,7 @@ class Compiled(Engine):
         self._timestep = library.array("ticks", "timestep")
         self._time = library.array("ticks", "t")
         self._dt = network.dt
-        names = {node.name: node_name(network, node.name) for node in network.nodes}
+        names = {node.name: node_name(network, node.name) for node in network.spiking.nodes}
         self.nodes = tuple(names)
         self._rows = {name: library.array(node, "_spikespace") for name, node in names.items()}
         self._rings = {
@@ -64,9 +65,9 @@ class Compiled(Engine):
         self._weights: dict[str, tuple[npt.NDArray[np.float64], Any]] = {}
         for text in plan["projections"]:
             self._find_weights(network, library, text)
-        self.sources = [source.name for source in network.sources]
+        self.sources = [source.name for source in network.spiking.sources]
         self.populations = [p.name for p in network.populations]
-        self._in = Rasters([source.size for source in network.sources])
+        self._in = Rasters([source.size for source in network.spiking.sources])
         self._out = Rasters([p.size if p.name in record else 0 for p in network.populations])
 
     def _find_weights(self, network: Network, library: Library, text: dict[str, Any]) -> None:
@@ -103,7 +104,7 @@ class Compiled(Engine):
         memory, held = self._weights.get(name, (None, None))
         return memory if held is None else None
 
-    def step(self, inputs: dict[str, Raster], n_steps: int) -> dict[str, Raster]:
+    def step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
         self._in.reserve(n_steps)
         self._out.reserve(n_steps)
         for name, buffer in zip(self.sources, self._in.buffers, strict=True):

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from neurorl.backends.base import Raster
 from neurorl.backends.brian2 import fingerprint
+from neurorl.backends.checks import Inputs
 from neurorl.errors import BackendError, say, unknown
 from neurorl.native import toolchain
 
@@ -31,7 +32,7 @@ _REMEDIES = {
 class Engine(abc.ABC):
     """A network at work: its memory as arrays, and a way to step it.
 
-    nodes: names of all. variables: of each population, by their names in the equations; written to
+    nodes: names of all that spike. variables: of each population, by their names in the equations; written to
     in place.
     """
 
@@ -64,8 +65,8 @@ class Engine(abc.ABC):
         return None
 
     @abc.abstractmethod
-    def step(self, inputs: dict[str, Raster], n_steps: int) -> dict[str, Raster]:
-        """Advance; the rasters of the recorded populations."""
+    def step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
+        """Advance; the rasters of the recorded populations. What isn't of a node is left out."""
 
     @abc.abstractmethod
     def spikes(self, name: str) -> Raster:

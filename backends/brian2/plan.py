@@ -47,9 +47,9 @@ def texts(
 ) -> list[NodeText | ProjectionText]:
     """The whole model as text: sources, populations, projections."""
     return [
-        *(source_text(network, source.name) for source in network.sources),
+        *(source_text(network, source.name) for source in network.spiking.sources),
         *(node_text(network, p.name, arithmetic, n_replicas) for p in network.populations),
-        *(projection_text(network, projection) for projection in network.projections),
+        *(projection_text(network, projection) for projection in network.spiking.projections),
     ]
 
 
@@ -127,11 +127,11 @@ def library_plan(
                 "is_source": not isinstance(node, Population),
                 "depth": max_delay[node.name],
             }
-            for node in network.nodes
+            for node in network.spiking.nodes
         ],
         "projections": [
             _projection_plan(network, projection)
-            for projection in network.projections
+            for projection in network.spiking.projections
             if projection_text(network, projection).synapses
         ],
     }

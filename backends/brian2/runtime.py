@@ -18,6 +18,7 @@ from neurorl.backends.brian2.engines import Engine
 from neurorl.backends.brian2.preferences import exact_preferences
 from neurorl.backends.brian2.stepper import refill_queue
 from neurorl.backends.brian2.vendor import brian2
+from neurorl.backends.checks import Inputs
 from neurorl.description import Network
 from neurorl.errors import BackendError, NeurorlError, say
 
@@ -40,11 +41,11 @@ class Runtime(Engine):
             remedy = "call brian2.set_device('runtime') first"
             raise BackendError(say("backend brian2", "another Brian2 device is set", remedy=remedy))
         self._target = target
-        self.nodes = tuple(node.name for node in network.nodes)
+        self.nodes = tuple(node.name for node in network.spiking.nodes)
         self._sizes = {node.name: node.size for node in network.nodes}
         self._record = record
         self._paths = {
-            p.name: (p.pre, network.delay_steps(p.name) - 1) for p in network.projections
+            p.name: (p.pre, network.delay_steps(p.name) - 1) for p in network.spiking.projections
         }
         with _building(target):
             self._simulation = Simulation(network, arithmetic, seeds)
@@ -71,7 +72,7 @@ class Runtime(Engine):
         if name in self._simulation.weights:
             self._simulation.weights[name].write(transmitted)
 
-    def step(self, inputs: dict[str, Raster], n_steps: int) -> dict[str, Raster]:
+    def step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
         stepper = self._simulation.stepper
         if stepper.is_stale():
             with _building(self._target):
@@ -79,7 +80,7 @@ class Runtime(Engine):
         out = {name: self._silent(name, n_steps) for name in self._record}
         kept = {name: self._silent(name, n_steps) for name in self._past if name not in inputs}
         kept |= out
-        feeds = [(self._simulation.inject[name], raster) for name, raster in inputs.items()]
+        feeds = [(inject, inputs[name]) for name, inject in self._simulation.inject.items()]
         taps = [(self._simulation.spikes[name], raster) for name, raster in kept.items()]
         with _translated("failed in a step"):
             for k in range(n_steps):

@@ -9,6 +9,7 @@ import numpy as np
 from neurorl.backends.base import Backend
 from neurorl.backends.brian2.compiled import Compiled
 from neurorl.backends.brian2.library import places
+from neurorl.backends.checks import Inputs
 from neurorl.backends.window import NativeRun, Raster, Window
 
 __all__ = ["CompiledWindow"]
@@ -21,12 +22,14 @@ class CompiledWindow(Window):
         self,
         backend: Backend,
         engine: Compiled,
-        inputs: dict[str, Raster],
+        inputs: Inputs,
         rasters: dict[str, Raster],
         n_steps: int,
     ) -> None:
         super().__init__(inputs, rasters)
         self._backend = backend
+        # Currents are written into the biases before C is called.
+        self._currents = {name: inputs[name] for name in backend.network.currents}
         self._advance = engine.advance
         none = np.zeros((0, 0), dtype=bool)
         # Kept here, as whoever has the window may replace what is in its dicts.
@@ -39,7 +42,9 @@ class CompiledWindow(Window):
         self._arguments = (ctypes.c_int64(n_steps), into, out)
 
     @property
-    def native(self) -> NativeRun:
+    def native(self) -> NativeRun | None:
+        if self._currents:
+            return None
         function = ctypes.cast(self._advance, ctypes.c_void_p).value
         assert function is not None
         return NativeRun(function, *(ctypes.addressof(place) for place in self._places))
@@ -47,4 +52,6 @@ class CompiledWindow(Window):
     def run(self, fresh: bool) -> None:
         if self._backend._closed:
             self._backend.check_open()
+        if self._currents:
+            self._backend._flow(self._currents)
         self._advance(fresh, *self._arguments)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from neurorl.arithmetic import ChipArithmetic
 from neurorl.backends.base import Backend, Capabilities, Raster, State
+from neurorl.backends.checks import Inputs
 from neurorl.backends.loihi.emulator import EmulatorEngine
 from neurorl.backends.loihi.engine import Engine
 from neurorl.backends.loihi.limits import chip_problems, usage
@@ -149,11 +150,12 @@ class LoihiBackend(Backend):
         self.check_open()
         self._engines[0].refuse(verb)
 
-    def _step(self, inputs: dict[str, Raster], n_steps: int) -> dict[str, Raster]:
+    def _step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
         if self.n_replicas == 1:
             return self._engines[0].run(inputs, n_steps)
+        rasters = {s.name: inputs[s.name] for s in self.network.spiking.sources}
         parts = [
-            engine.run({k: v[:, self._columns(k, replica)] for k, v in inputs.items()}, n_steps)
+            engine.run({k: v[:, self._columns(k, replica)] for k, v in rasters.items()}, n_steps)
             for replica, engine in enumerate(self._engines)
         ]
         return {name: np.hstack([part[name] for part in parts]) for name in self.record}
@@ -165,10 +167,14 @@ class LoihiBackend(Backend):
     def _write_weights(self, name: str) -> None:
         chip, projection = self._chip, self.network.projection(name)
         for k, engine in enumerate(self._engines):
-            weights = self._of(k)
-            engine.write_weights(name, chip.mantissa(name, weights[name]))
-            if projection.signed:
-                engine.write_bias(projection.post, chip.bias(projection.post, weights))
+            engine.write_weights(name, chip.mantissa(name, self._of(k)[name]))
+        if projection.signed:
+            self._write_bias(projection.post)
+
+    def _write_bias(self, population: str, current: FloatArray | None = None) -> None:
+        for k, engine in enumerate(self._engines):
+            mine = None if current is None else current[self._columns(population, k)]
+            engine.write_bias(population, self._chip.bias(population, self._of(k), mine))
 
     def _time(self, replica: int) -> int:
         return self._engines[replica].steps

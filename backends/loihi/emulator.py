@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.base import Raster, State
+from neurorl.backends.checks import Inputs
 from neurorl.backends.loihi.accelerate import FastCompartments, FastSynapses
 from neurorl.backends.loihi.engine import Engine
 from neurorl.backends.loihi.model import Compiled
@@ -163,7 +164,7 @@ class EmulatorEngine(Engine):
     def steps(self) -> int:
         return int(self._emulator.t) - _FIRST
 
-    def run(self, inputs: dict[str, Raster], n_steps: int) -> dict[str, Raster]:
+    def run(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
         label = self._emulator.t + 1
         rasters = {i: inputs[name] for name, i in self._compiled.inputs.items()}
         for spike_input, raster in rasters.items():

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.base import Raster, State
+from neurorl.backends.checks import Inputs
 
 __all__ = ["Engine"]
 
@@ -24,7 +25,7 @@ class Engine(abc.ABC):
         """Steps made; `reset` does not turn it back."""
 
     @abc.abstractmethod
-    def run(self, inputs: dict[str, Raster], n_steps: int) -> dict[str, Raster]:
+    def run(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
         """Advance; the raster ``(n_steps, size)`` of each recorded population."""
 
     @abc.abstractmethod

@@ -1,7 +1,7 @@
 """The same model on a chip, through nengo-loihi and NxSDK.
 
 Not yet run on a chip: only NxSDK's calls have been checked, against a stand-in for it. What
-nengo-loihi can't do there once a network has started (write weights, read or clear state) is
+nengo-loihi can't do there once a network has started (write weights or biases, read or clear state) is
 refused, as is escape noise, which the chip doesn't have.
 """
 
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.base import Raster, State
+from neurorl.backends.checks import Inputs
 from neurorl.backends.loihi.engine import Engine
 from neurorl.backends.loihi.model import Compiled
 from neurorl.backends.loihi.vendor import LoihiProbe
@@ -23,10 +24,14 @@ __all__ = ["HardwareEngine", "hardware_problems"]
 
 def hardware_problems(compiled: Compiled) -> list[str]:
     """What of a network the chip can't run though the emulator can, a line each."""
-    return [
+    noisy = [
         f"population {name!r} with escape noise (leave it out)"
         for name, chip in compiled.chip.items()
         if chip.noise_width.any()
+    ]
+    return noisy + [
+        f"source {name!r} of currents, as biases can't be rewritten (take the encoder 'quiet')"
+        for name in sorted(compiled.currents)
     ]
 
 
@@ -55,7 +60,7 @@ class HardwareEngine(Engine):
     def steps(self) -> int:
         return self._steps
 
-    def run(self, inputs: dict[str, Raster], n_steps: int) -> dict[str, Raster]:
+    def run(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
         labelled = [
             (spike_input, self._steps + 1 + k, inputs[name][k].nonzero()[0])
             for k in range(n_steps)

@@ -56,7 +56,7 @@ def usage(network: Network) -> list[dict[str, Any]]:
     """What each population takes of its core; a row has the keys of `LIMITS`, and percentages."""
     rows = []
     for population in network.populations:
-        into = [p for p in network.projections if p.post == population.name]
+        into = [p for p in network.spiking.projections if p.post == population.name]
         out_of = [p for p in network.projections if p.pre == population.name]
         used = {
             "compartments": population.size,

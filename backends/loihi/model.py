@@ -34,7 +34,8 @@ _NO_NOISE_EXPONENT = 7  # the chip's own uniform noise is off; 7 keeps its regis
 class Compiled:
     """A `Model` and, by name, the parts of it that are used again.
 
-    chip: the integers of each population. slices: where its compartments are among all.
+    chip: the integers of each population. slices: where its compartments are among all. currents:
+    names of the sources of currents, which are no part of the model.
     """
 
     model: Model
@@ -43,6 +44,7 @@ class Compiled:
     tables: dict[str, WeightTable]
     chip: dict[str, ChipPopulation]
     slices: dict[str, slice]
+    currents: frozenset[str] = frozenset()
 
 
 def compile_network(arithmetic: ChipArithmetic, rounded: dict[str, FloatArray]) -> Compiled:
@@ -52,13 +54,13 @@ def compile_network(arithmetic: ChipArithmetic, rounded: dict[str, FloatArray]) 
     """
     network = arithmetic.network
     chip = arithmetic.chip
-    inputs = {s.name: SpikeInput(s.size, label=s.name) for s in network.sources}
+    inputs = {s.name: SpikeInput(s.size, label=s.name) for s in network.spiking.sources}
     blocks = {
         p.name: _block(chip.populations[p.name], arithmetic.bias(p.name, rounded))
         for p in network.populations
     }
     tables: dict[str, WeightTable] = {}
-    for p in network.projections:
+    for p in network.spiking.projections:
         table = WeightTable(p.name, Layout.of(network, p), chip.projections[p.name].exponent)
         table.write(arithmetic.mantissa(p.name, rounded[p.name]))
         blocks[p.post].add_synapse(table.synapse)
@@ -74,7 +76,7 @@ def compile_network(arithmetic: ChipArithmetic, rounded: dict[str, FloatArray]) 
     slices = {
         p.name: slice(end - p.size, end) for p, end in zip(network.populations, ends, strict=True)
     }
-    return Compiled(model, inputs, blocks, tables, dict(chip.populations), slices)
+    return Compiled(model, inputs, blocks, tables, dict(chip.populations), slices, network.currents)
 
 
 def _block(chip: ChipPopulation, bias: npt.NDArray[np.generic]) -> LoihiBlock:

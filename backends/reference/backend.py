@@ -10,8 +10,10 @@ import numpy.typing as npt
 
 from neurorl.arithmetic import ChipArithmetic, make_arithmetic
 from neurorl.backends.base import Backend, Capabilities, Raster, State
+from neurorl.backends.checks import Inputs
 from neurorl.backends.reference.neurons import ChipNeurons, FloatNeurons, Neurons
 from neurorl.backends.reference.noise import ReplicaNoise
+from neurorl.described import FloatArray
 from neurorl.description import Population
 from neurorl.random import NoiseRows
 
@@ -33,20 +35,22 @@ class ReferenceBackend(Backend):
         # The last spikes of every node, newest last: as many steps as its longest delay.
         self._spikes = {
             node.name: np.zeros((self._max_delay[node.name], node.size), dtype=bool)
-            for node in self._whole.nodes
+            for node in self._whole.spiking.nodes
         }
         self._incoming = {
             name: [
                 (p.name, p.pre, self.network.delay_steps(p.name), p.blocks)
-                for p in self._whole.projections
+                for p in self._whole.spiking.projections
                 if p.post == name
             ]
             for name in self._neurons
         }
         # float64 in both arithmetics: its sums of integers or of grid weights are exact, and BLAS
         # has no integer product. Always the same arrays, as others may write to them.
-        self._transmitted = {name: np.zeros(w.shape) for name, w in self._rounded.items()}
-        for name in self._rounded:
+        self._transmitted = {
+            p.name: np.zeros(self._rounded[p.name].shape) for p in self._whole.spiking.projections
+        }
+        for name in self._transmitted:
             self._write_weights(name)
 
     def _make_neurons(self, population: Population) -> FloatNeurons | ChipNeurons:
@@ -61,17 +65,20 @@ class ReferenceBackend(Backend):
         self._transmitted[name][:] = self._arithmetic.transmitted(name, self._rounded[name])
         projection = self.network.projection(name)
         if projection.signed:
-            post = projection.post
-            self._neurons[post].bias = self._arithmetic.bias(post, self._rounded)
+            self._write_bias(projection.post)
+
+    def _write_bias(self, population: str, current: FloatArray | None = None) -> None:
+        bias = self._arithmetic.bias(population, self._rounded, current)
+        self._neurons[population].bias = bias
 
     def _transmitted_memory(self, name: str) -> npt.NDArray[np.float64] | None:
         signed = self.network.projection(name).signed
         return None if signed else self._transmitted[name].reshape(-1)
 
-    def _step(self, inputs: dict[str, Raster], n_steps: int) -> dict[str, Raster]:
+    def _step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
         out = {name: np.empty((n_steps, self._whole.node(name).size), bool) for name in self.record}
         for k in range(n_steps):
-            now = {name: raster[k] for name, raster in inputs.items()}
+            now = {s.name: inputs[s.name][k] for s in self._whole.spiking.sources}
             for name, neurons in self._neurons.items():
                 now[name] = neurons.update(self._drive(name, neurons), self._t)
             for name, spikes in now.items():

@@ -1,0 +1,48 @@
+"""What flows from sources of currents into populations: the same on every backend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from neurorl.arithmetic import Arithmetic
+from neurorl.backends.checks import Inputs
+from neurorl.described import FloatArray
+from neurorl.description import CURRENT_GRID, Network
+
+__all__ = ["Currents"]
+
+
+class Currents:
+    """The projections from sources of currents of *network*, all replicas as one.
+
+    weights: by projection, what flows from a cell of activation 1; exact in float64 in both
+    arithmetics, and always the same arrays, as others may write to them.
+    """
+
+    def __init__(self, network: Network, arithmetic: Arithmetic) -> None:
+        self._arithmetic = arithmetic
+        self._size = {p.name: p.size for p in network.populations}
+        projections = [p for p in network.projections if p.pre in network.currents]
+        self.weights = {p.name: np.zeros(network.weight_shape(p.name)) for p in projections}
+        self._into = {
+            post: [(p.name, p.pre, p.blocks) for p in projections if p.post == post]
+            for post in sorted({p.post for p in projections}, key=network.index)
+        }
+
+    def write(self, name: str, rounded: FloatArray) -> None:
+        """Put weights in force."""
+        self.weights[name][...] = self._arithmetic.transmitted(name, rounded)
+
+    def into(self, inputs: Inputs) -> Iterator[tuple[str, FloatArray]]:
+        """``c_j = sum_i x_i w_ij`` of each population: ``(size,)``, exact whatever the order."""
+        for post, projections in self._into.items():
+            total = np.zeros(self._size[post])
+            for name, pre, blocks in projections:
+                x = np.rint(inputs[pre] * (1.0 / CURRENT_GRID)) * CURRENT_GRID
+                if blocks == 1:
+                    total += x @ self.weights[name]
+                else:
+                    total += (x.reshape(blocks, 1, -1) @ self.weights[name]).ravel()
+            yield post, total
