@@ -30,7 +30,8 @@ class Capabilities:
     """What a backend can run; checked before anything is built.
 
     arithmetics: names of the arithmetics, the default one first. delays: more than one step.
-    signed: signed projections. currents: sources of currents. max_population: neurons of one population, None for no limit.
+    signed: signed projections. currents: sources of currents.
+    max_population: neurons of one population, None for no limit.
     exact_arithmetics: those in which it equals the reference in every spike.
     engines: ways to run the same network, the preferred first.
     """
@@ -56,7 +57,8 @@ class Backend(abc.ABC):
     record: populations whose rasters `step` returns; None for all.
 
     Order inside a step: spikes of earlier steps arrive -> current -> membrane -> refractory ->
-    spike -> reset. What flows from sources of currents joins the bias. ``step(a); step(b)`` gives the same spikes as ``step(a + b)``.
+    spike -> reset. What flows from sources of currents joins the bias.
+    ``step(a); step(b)`` gives the same spikes as ``step(a + b)``.
     Weights may be written between calls of `step`; they act on spikes that arrive from then on.
 
     Raises UnsupportedError naming every part of the network that this backend can't run.

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.backends.window import Raster
 from neurorl.errors import ArgumentError, say, unknown
 
 __all__ = ["Inputs", "check_inputs", "check_seeds", "check_state", "check_steps"]
@@ -75,8 +74,10 @@ def check_inputs(
         rasters[name] = raster
     for name, size in sources.items():
         if name not in rasters:
-            silence = (size, np.float64) if name in currents else ((n_steps, size), np.bool_)
-            rasters[name] = np.zeros(*silence)
+            if name in currents:
+                rasters[name] = np.zeros(size)
+            else:
+                rasters[name] = np.zeros((n_steps, size), dtype=bool)
     return rasters
 
 

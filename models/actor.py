@@ -44,8 +44,8 @@ def actor_network(
     signed: hidden units transmit +-1, as in the papers. trace_tau: of every synapse (but the
     bias of an output with hidden units has none), s.
     initial_hidden, initial_output: half-ranges of the uniform initial weights of each layer
-    (biases of the output start at 0). bound: largest weight. currents: all
-    sources are of currents (let the bias be 1).
+    (biases of the output start at 0). bound: largest weight.
+    currents: all sources are of currents (let the bias be 1).
     critic: neurons of a population ``critic`` that says how much a state is worth, with inputs
     from a source ``critic_input`` of *critic_inputs* channels, weights 0 at first; 0 for none.
     Source: arXiv:2005.05941, arXiv:1910.06489 (populations of actors, one module per action).

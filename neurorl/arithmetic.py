@@ -2,9 +2,9 @@
 
 ``float``: float64 membranes. Weights are held on a grid of 2**-32 of the postsynaptic membrane's
 scale, so every sum of weights is exact in float64 and no order of summation (BLAS, a queue of
-spikes, a loop) can change a bit: simulators agree because there is nothing to disagree about. A current is a sum of
-weights times activations, multiples of 2**-8: exact too, as its weights may add up to 2**11 of the
-membrane's scale at most (2**19 for spikes), 8 + 32 + 11 bits in all.
+spikes, a loop) can change a bit: simulators agree because there is nothing to disagree about.
+A current is a sum of weights times activations, multiples of 2**-8, and exact too: its weights may
+add up to 2**11 of the membrane's scale (2**19 for spikes), 8 + 32 + 11 bits in all.
 
 ``loihi``: the chip's integers, from `neurorl.quantiser`.
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import abc
 from dataclasses import dataclass
-from typing import ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -191,7 +191,7 @@ class FloatArithmetic(Arithmetic):
     def bias(
         self, population: str, rounded: dict[str, FloatArray], current: FloatArray | None = None
     ) -> npt.NDArray[np.generic]:
-        bias: npt.NDArray[np.generic] = self._bias[population]
+        bias = self._bias[population]
         for name in self.signed_into(population):
             bias = bias - rounded[name].sum(axis=-2).ravel()
         return bias if current is None else bias + current
@@ -229,7 +229,7 @@ class ChipArithmetic(Arithmetic):
     def bias(
         self, population: str, rounded: dict[str, FloatArray], current: FloatArray | None = None
     ) -> npt.NDArray[np.generic]:
-        bias: npt.NDArray[np.generic] = self.chip.populations[population].bias
+        bias: npt.NDArray[Any] = self.chip.populations[population].bias
         signed = self.signed_into(population)
         if not signed and current is None:
             return bias

@@ -42,7 +42,8 @@ class AgentConfig(Described):
     eligibilities go on from one decision to the next; else each decision starts from silence.
 
     Input: activations of ``cells``, times ``peak``, become spikes by ``encoder``, ``'quiet'`` or
-    ``'bernoulli'`` (`neurorl.encoder`).
+    ``'bernoulli'``, or with ``'current'`` flow into neurons as a part of their bias, for the whole
+    window (`neurorl.encoder`); a ``description``'s ``input`` is then of the kind ``'current'``.
 
     Policy: ``policy`` is ``'softmax'`` of ``beta`` x votes, with a share ``exploration`` of all
     actions drawn evenly; or ``'greedy'``. The broadcast phi is of the whole, so its mean stays 0.
@@ -132,7 +133,10 @@ class AgentConfig(Described):
         if self.critic == "spiking":
             self._check_critic()
         if self.description is None:
-            self._check_window(2 if self.hidden else 1)
+            # A current moves the first layer in the step in which it flows.
+            self._check_window((2 if self.hidden else 1) - (self.encoder == "current"))
+            if self.encoder == "current":
+                self._check_pairs("agent.encoder")
             if self.rule in STDP and self.signed:
                 raise DescriptionError(say("agent.rule", f"{self.rule!r} has no signed units"))
         else:
@@ -159,6 +163,7 @@ class AgentConfig(Described):
             bound=self.weight_bound,
             critic=self.critic_neurons if self.critic == "spiking" else 0,
             critic_inputs=self.features.size,
+            currents=self.encoder == "current",
         )
         self._check_probability("agent.rule", network)
         return network
@@ -221,6 +226,7 @@ class AgentConfig(Described):
             raise DescriptionError(say(where, "has no population 'output'"))
         if self.rule in STDP and any(p.signed for p in network.projections):
             raise DescriptionError(say(where, f"rule {self.rule!r} has no signed projections"))
+        self._check_kinds(where, network)
         if self.critic == "spiking":
             self._check_described_critic(network)
         plastic = {p.post for p in network.projections if p.plasticity is not None}
@@ -238,6 +244,21 @@ class AgentConfig(Described):
         self._check_probability(where, network)
         if not self.carries:
             self._check_window(network.depth("output"))
+
+    def _check_kinds(self, where: str, network: Network) -> None:
+        kind = "current" if self.encoder == "current" else "spikes"
+        for source in network.sources:
+            if source.name in ("input", "critic_input") and source.kind != kind:
+                what = f"encoder {self.encoder!r} needs a source {source.name!r} of another kind"
+                raise DescriptionError(say(where, what, got=repr(source.kind), limit=repr(kind)))
+        if any(p.pre in network.currents and p.plasticity for p in network.projections):
+            self._check_pairs(where)
+
+    def _check_pairs(self, where: str) -> None:
+        if self.rule in STDP:
+            what = f"rule {self.rule!r} pairs spikes, of which a current has none"
+            remedy = "encoder 'quiet', or another rule"
+            raise DescriptionError(say(where, what, remedy=remedy))
 
     def _check_described_critic(self, network: Network) -> None:
         where = "agent.description"

@@ -80,9 +80,9 @@ class Source(Described):
     """Input from outside: spikes, a raster ``(steps, size)``, or currents, constant for a window.
 
     size: number of channels, at least 1. name: unique in the network.
-    kind: ``'spikes'`` or ``'current'``. Activations x in [0, 1] of a source of currents, ``(size,)``,
-    add ``c_j = sum_i x_i w_ij`` to the bias of neuron j in every step. They are multiples of
-    `CURRENT_GRID`.
+    kind: ``'spikes'`` or ``'current'``. Activations x in [0, 1], ``(size,)``, of a source of
+    currents add ``c_j = sum_i x_i w_ij`` to the bias of neuron j in every step. They are multiples
+    of `CURRENT_GRID`.
     """
 
     name: str

@@ -34,7 +34,8 @@ def evaluate(
     policy if *explore*. seed: of noise and environment, apart from the training's.
     Returns env, backend, arithmetic, seed, episodes, mean_return, std_return,
     mean_discounted_return, spikes_per_decision (of neurons), synops_per_decision (spikes, of
-    sources too, times the synapses they reach).
+    sources too, times the synapses they reach). A source of currents counts once a decision: a
+    multiplication and an addition of the host for each synapse of a cell whose activation isn't 0.
     """
     player = agent.player(derive(seed, _PLAY, agent.seed), backend, arithmetic, explore)
     fan_out = _fan_out(player.backend.network)
@@ -105,6 +106,9 @@ def _fan_out(network: Network) -> dict[str, float]:
 
 
 def _cost(move: Move, fan_out: dict[str, float]) -> tuple[float, float]:
-    fired = {name: int(raster.sum()) for name, raster in {**move.inputs, **move.rasters}.items()}
+    fired = {
+        name: int(np.count_nonzero(raster))
+        for name, raster in {**move.inputs, **move.rasters}.items()
+    }
     neurons = float(sum(fired[name] for name in move.rasters))
     return neurons, sum(n * fan_out[name] for name, n in fired.items())

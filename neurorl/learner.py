@@ -13,16 +13,20 @@ of the action)::
 
     e <- d**W e + sum_t d**(W-1-t) g (x(t) s(t)^T - A a(t) y(t)^T)     d = exp(-dt/eligibility_tau)
 
+A current of activation x_i arrives in every step of the window.
 All sums are over numbers on a grid, so they are exact. ``native/src/rule.h`` is the same in C.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from neurorl.backends.base import Raster
+from neurorl.backends.checks import Inputs
 from neurorl.config import AgentConfig
 from neurorl.critic import SpikingCritic
 from neurorl.described import FloatArray
@@ -48,12 +52,16 @@ NORM_RATE = 0.01
 
 @dataclass(frozen=True)
 class Plastic:
-    """A plastic projection, looked up once: the description is searched by name."""
+    """A plastic projection, looked up once: the description is searched by name.
+
+    current: from a source of currents: what arrives is its activation, in every step.
+    """
 
     name: str
     pre: str
     blocks: int
     signed: bool
+    current: bool
     delay: int
     trace_decay: float
     low: float
@@ -119,7 +127,7 @@ class Learner:
         self._layers = layers(network, config)
 
     def remember(
-        self, inputs: dict[str, Raster], rasters: dict[str, Raster], action: int, policy: FloatArray
+        self, inputs: Inputs, rasters: dict[str, Raster], action: int, policy: FloatArray
     ) -> None:
         """``e <- keep e + tag`` for the window that led to *action*."""
         self._add(self._observe(inputs, rasters, action, policy))
@@ -144,7 +152,7 @@ class Learner:
         self,
         modulator: float,
         rate: float,
-        inputs: dict[str, Raster],
+        inputs: Inputs,
         rasters: dict[str, Raster],
         action: int,
         policy: FloatArray,
@@ -155,14 +163,11 @@ class Learner:
         self._add(seen)
 
     def _observe(
-        self, inputs: dict[str, Raster], rasters: dict[str, Raster], action: int, policy: FloatArray
+        self, inputs: Inputs, rasters: dict[str, Raster], action: int, policy: FloatArray
     ) -> _Observed:
-        m = self.memory
         spikes = {**inputs, **rasters}
         arrived = {
-            p.name: arrivals(spikes[p.pre], p.delay, m.last[p.pre] if len(m.last[p.pre]) else None)
-            for layer in self._layers
-            for p in layer.into
+            p.name: self._arrived(p, spikes[p.pre]) for layer in self._layers for p in layer.into
         }
         gates = {x.name: self._gate(x.name, spikes, action, len(policy)) for x in self._layers}
         if self._stdp:
@@ -172,6 +177,12 @@ class Learner:
         if self._critic is not None:
             factors["critic"] = self._critic.factors(spikes["critic"])
         return _Observed(spikes, arrived, factors, gates)
+
+    def _arrived(self, p: Plastic, spikes: npt.NDArray[Any]) -> FloatArray:
+        if p.current:
+            return np.tile(spikes, (self._config.window, 1))
+        last = self.memory.last[p.pre]
+        return arrivals(spikes, p.delay, last if len(last) else None)
 
     def _add(self, seen: _Observed) -> None:
         for layer in self._layers:
@@ -219,9 +230,7 @@ class Learner:
         before[:] = y[-1]
         return on_grid((self._config.depression * layer.powers)[:, None] * y)
 
-    def _gate(
-        self, name: str, spikes: dict[str, Raster], action: int, n_actions: int
-    ) -> FloatArray:
+    def _gate(self, name: str, spikes: Inputs, action: int, n_actions: int) -> FloatArray:
         """1 for neurons of the action's modules and for those of no module, 0 for others."""
         n = spikes[name].shape[1]
         if not self._gates or (name != "output" and (name != "hidden" or self._modules is None)):
@@ -231,7 +240,7 @@ class Learner:
 
     def _factors(
         self,
-        spikes: dict[str, Raster],
+        spikes: Inputs,
         arrived: dict[str, FloatArray],
         action: int,
         phi: FloatArray,
@@ -257,26 +266,39 @@ class Learner:
         return {"output": found.output, "hidden": found.hidden}  # type: ignore[dict-item]
 
     def _probability(
-        self, layer: Layer, spikes: dict[str, Raster], arrived: dict[str, FloatArray]
+        self, layer: Layer, spikes: Inputs, arrived: dict[str, FloatArray]
     ) -> FloatArray | None:
         if not self._needs_p:
             return None
         drive = np.zeros(spikes[layer.name].shape)
+        current = np.zeros(spikes[layer.name].shape[-1])
         for p in layer.into:
-            x = p.transmitted(arrived[p.name])
             w = self.memory.in_force[p.name]
+            if p.current:
+                _flow(spikes[p.pre], w, current)
+                continue
+            x = p.transmitted(arrived[p.name])
             if w.ndim == 2:
                 drive += x @ w
             else:
                 drive += (x.reshape(len(x), len(w), 1, -1) @ w).reshape(drive.shape)
-        return spike_probability(layer.dynamics, drive, spikes[layer.name])
+        return spike_probability(layer.dynamics, drive, spikes[layer.name], current)
+
+
+def _flow(x: FloatArray, w: FloatArray, current: FloatArray) -> None:
+    """``c_j += x_i w_ij`` in the order of i, as weights of a chip are on no grid of float64."""
+    blocks = w.reshape(-1, *w.shape[-2:])
+    into = current.reshape(len(blocks), -1)
+    columns = x.reshape(len(blocks), -1)
+    for i in range(columns.shape[1]):
+        into += columns[:, i, None] * blocks[:, i]
 
 
 @dataclass(frozen=True)
 class _Observed:
     """What one window came to: spikes, what arrived, post factors and gates, by name."""
 
-    spikes: dict[str, Raster]
+    spikes: Inputs
     arrived: dict[str, FloatArray]
     factors: dict[str, FloatArray]
     gates: dict[str, FloatArray]
@@ -306,6 +328,7 @@ def _plastic_into(network: Network, population: str) -> list[Plastic]:
             pre=p.pre,
             blocks=p.blocks,
             signed=p.signed,
+            current=p.pre in network.currents,
             delay=network.delay_steps(p.name),
             trace_decay=decay(network.dt, tau),
             low=rule_of.low,

@@ -21,10 +21,11 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.base import Backend, Raster
+from neurorl.backends.checks import Inputs
 from neurorl.config import AgentConfig
 from neurorl.critic import LinearCritic, RewardMean
 from neurorl.described import FloatArray
-from neurorl.encoder import bernoulli_spikes, quiet_spikes
+from neurorl.encoder import bernoulli_spikes, constant_currents, quiet_spikes
 from neurorl.errors import say, unknown
 from neurorl.features import FromNumbers
 from neurorl.learner import Learner, spiking_critic
@@ -203,7 +204,7 @@ class NumpyLoop(Loop):
         assert self.critic is not None
         return self.critic.value(self._of(k, self.window.rasters["critic"]))
 
-    def _seen(self, k: int) -> tuple[dict[str, Raster], dict[str, Raster], int, FloatArray]:
+    def _seen(self, k: int) -> tuple[Inputs, dict[str, Raster], int, FloatArray]:
         """Agent k's window, and the action and policy that came of it."""
         inputs = {name: self._of(k, raster) for name, raster in self.window.inputs.items()}
         rasters = {name: self._of(k, raster) for name, raster in self.window.rasters.items()}
@@ -226,16 +227,19 @@ class NumpyLoop(Loop):
         for k in np.flatnonzero(self.active):
             activation = config.peak * self._activation(k)
             now = int(self.memory.decisions[k, 0])
-            if config.encoder == "quiet":
+            spikes: npt.NDArray[Any]
+            if config.encoder == "current":
+                spikes = constant_currents(activation)
+            elif config.encoder == "quiet":
                 spikes = quiet_spikes(activation, self._phases[k](now), config.window)
             else:
                 steps = range(now * config.window, (now + 1) * config.window)
                 draws = np.stack([self._phases[k](step) for step in steps])
                 spikes = bernoulli_spikes(activation, draws)
             n = config.cells.size
-            self._of(k, self.window.inputs["input"])[:] = spikes[:, :n]
+            self._of(k, self.window.inputs["input"])[:] = spikes[..., :n]
             if self.critic is not None:
-                self._of(k, self.window.inputs["critic_input"])[:] = spikes[:, n:]
+                self._of(k, self.window.inputs["critic_input"])[:] = spikes[..., n:]
 
     def _activation(self, k: int) -> FloatArray:
         """Of the cells, and then of a spiking critic's."""
@@ -257,9 +261,9 @@ class NumpyLoop(Loop):
     def _softmax(self, n: FloatArray) -> FloatArray:
         return softmax(n, self.config.beta, self.config.exploration)
 
-    def _of(self, k: int, raster: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-        size = raster.shape[1] // self.n
-        return raster[:, k * size : (k + 1) * size]
+    def _of(self, k: int, raster: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        size = raster.shape[-1] // self.n
+        return raster[..., k * size : (k + 1) * size]
 
 
 def make_loop(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from neurorl.backends.base import Backend, Raster
+from neurorl.backends.checks import Inputs
 from neurorl.config import AgentConfig
 from neurorl.described import FloatArray
 from neurorl.loop import make_loop
@@ -19,7 +20,7 @@ class Move:
 
     action: int
     policy: FloatArray
-    inputs: dict[str, Raster]
+    inputs: Inputs
     rasters: dict[str, Raster]
 
 

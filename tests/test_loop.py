@@ -70,11 +70,15 @@ def own_network(masked: bool = False, delay: float | None = None) -> Network:
     )
 
 
-def all_to_all() -> Network:
+def all_to_all(kind: str = "spikes") -> Network:
     """24 -> 6 -> 4, every hidden neuron to every output."""
     plastic, cell = Plasticity(trace_tau=5e-3), LIF(tau_mem=5e-3, threshold=0.5, noise=0.4)
     return Network(
-        (Source("input", 24), Population("hidden", 6, cell), Population("output", 4, cell)),
+        (
+            Source("input", 24, kind),
+            Population("hidden", 6, cell),
+            Population("output", 4, cell),
+        ),
         (
             Projection("a", "input", "hidden", Uniform(-0.2, 0.4), plasticity=plastic),
             Projection("b", "hidden", "output", Uniform(-0.5, 0.5), plasticity=plastic),
@@ -129,6 +133,38 @@ CASES: dict[str, dict[str, Any]] = {
     },
     "binned combinations": {"env": "CartPole-v1", "cells": BinnedCombinations(LOW, HIGH)},
     "features without a twin": {"env": "CartPole-v1", "cells": Halves(), "features": Halves()},
+    "currents": {"env": "CartPole-v1", "encoder": "current"},
+    "currents and a trace, no hidden units": {
+        "env": "CartPole-v1",
+        "encoder": "current",
+        "hidden": 0,
+        "trace_tau": 4e-3,
+        "window": 2,
+    },
+    "currents, glm": {"env": "CartPole-v1", "model": "glm", "encoder": "current", "hidden": 4},
+    "currents, surrogate in chip arithmetic": {
+        "env": "CartPole-v1",
+        "encoder": "current",
+        "rule": "surrogate",
+        "arithmetic": "loihi",
+    },
+    "currents, brian2": {"env": "CartPole-v1", "encoder": "current", "backend": "brian2"},
+    "currents, emulator": {"env": "CartPole-v1", "encoder": "current", "backend": "loihi"},
+    "currents that carry on": {
+        "env": "CartPole-v1",
+        "encoder": "current",
+        "carries": True,
+    },
+    "currents of a network of one's own, coagent": {
+        "env": "CartPole-v1",
+        "config": own_config(all_to_all("current"), rule="coagent", encoder="current"),
+    },
+    "currents, a spiking critic": {
+        "env": "CartPole-v1",
+        "encoder": "current",
+        "critic": "spiking",
+        "features": CELLS,
+    },
     "chip arithmetic": {"env": "CartPole-v1", "arithmetic": "loihi"},
     "glm in chip arithmetic": {
         "env": "neurorl/GridWorld-v0",

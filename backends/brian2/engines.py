@@ -32,8 +32,8 @@ _REMEDIES = {
 class Engine(abc.ABC):
     """A network at work: its memory as arrays, and a way to step it.
 
-    nodes: names of all that spike. variables: of each population, by their names in the equations; written to
-    in place.
+    nodes: names of all that spike. variables: of each population, by their names in the
+    equations; written to in place.
     """
 
     nodes: tuple[str, ...]

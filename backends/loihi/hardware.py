@@ -1,8 +1,8 @@
 """The same model on a chip, through nengo-loihi and NxSDK.
 
 Not yet run on a chip: only NxSDK's calls have been checked, against a stand-in for it. What
-nengo-loihi can't do there once a network has started (write weights or biases, read or clear state) is
-refused, as is escape noise, which the chip doesn't have.
+nengo-loihi can't do there once a network has started (write weights or biases, read or clear
+state) is refused, as is escape noise, which the chip doesn't have.
 """
 
 from __future__ import annotations

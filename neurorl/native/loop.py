@@ -115,6 +115,11 @@ class NativeLoop(Loop):
     def _address_of(self, array: npt.NDArray[Any] | None, dtype: type) -> int | None:
         return None if array is None else self._keep(array, dtype)
 
+    def _input(self, source: str, dtype: type) -> int | None:
+        """A source's part of the window, if it is of this kind."""
+        given = self.window.inputs.get(source)
+        return self._keep(given, dtype) if given is not None and given.dtype == dtype else None
+
     def _make_agent(self) -> c.Agent:
         config, memory, network = self.config, self.memory, self.backend.network
         made = layers(network, config)
@@ -151,8 +156,10 @@ class NativeLoop(Loop):
             features=self._features.structure,
             cells_input=self._keep(self._cells_flat),
             features_input=self._keep(self._features_flat),
-            input=self._keep(self.window.inputs["input"], np.bool_),
-            critic_input=self._address_of(self.window.inputs.get("critic_input"), np.bool_),
+            input=self._input("input", np.bool_),
+            critic_input=self._input("critic_input", np.bool_),
+            current=self._input("input", np.float64),
+            critic_current=self._input("critic_input", np.float64),
             output=self._keep(self.window.rasters["output"], np.bool_),
             seeds=self._keep(seeds, np.int64),
             decisions=self._keep(memory.decisions, np.int64),
@@ -179,12 +186,14 @@ class NativeLoop(Loop):
         )
 
     def _node(self, name: str) -> c.Node:
-        rasters = {**self.window.inputs, **self.window.rasters}
+        seen = {**self.window.inputs, **self.window.rasters}[name]
+        is_current = name in self.backend.network.currents
         last = self.memory.last[name]
         return c.Node(
             size=self.backend.network.node(name).size,
             depth=last.shape[1],
-            raster=self._keep(rasters[name], np.bool_),
+            raster=None if is_current else self._keep(seen, np.bool_),
+            current=self._keep(seen) if is_current else None,
             last=self._keep(last, np.bool_),
         )
 

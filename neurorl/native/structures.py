@@ -70,7 +70,7 @@ class Compartments(ctypes.Structure):
 
 
 class Node(ctypes.Structure):
-    _fields_: ClassVar[Fields] = _fields(int_1="size depth", pointer_2="raster last")
+    _fields_: ClassVar[Fields] = _fields(int_1="size depth", pointer_2="raster current last")
 
 
 class Projection(ctypes.Structure):
@@ -102,7 +102,7 @@ class Agent(ctypes.Structure):
         ("cells", Features),
         ("features", Features),
         *_fields(
-            pointer_1="cells_input features_input input critic_input output",
+            pointer_1="cells_input features_input input critic_input current critic_current output",
             pointer_2="seeds decisions actions probabilities reward discount rate active",
             pointer_3="x value value_trace mean_reward expected",
             number_4="critic_unit",

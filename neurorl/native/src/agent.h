@@ -18,7 +18,7 @@ enum Rule {
     CENTRED_FEEDBACK,
     SURROGATE
 };
-enum Encoder { QUIET, BERNOULLI };
+enum Encoder { QUIET, BERNOULLI, CURRENT };
 enum Policy { SOFTMAX, GREEDY };
 enum Modulator { TD_ERROR, REWARD };
 enum Role { OUTPUT, HIDDEN, OTHER, CRITIC };
@@ -40,6 +40,7 @@ struct Features {
 struct Node {
     int64_t size, depth;
     const uint8_t *raster;
+    const double *current;  // of a source of currents: activations (replica, channel); else null
     uint8_t *last;  // (replica, depth, neuron): the last spikes of the window before
 };
 
@@ -68,6 +69,7 @@ struct Agent {
     Features cells, features;
     const double *cells_input, *features_input;
     uint8_t *input, *critic_input;
+    double *current, *critic_current;  // instead of these two, of the encoder CURRENT
     const uint8_t *output;
     const int64_t *seeds;
     int64_t *decisions, *actions;

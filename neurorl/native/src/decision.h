@@ -47,10 +47,16 @@ inline void bernoulli_spikes(
     }
 }
 
-// The spikes of a source in *input*, whose channels are the numbers of a map.
+inline void constant_currents(const double *activation, int64_t n, double *current)
+{
+    for (int64_t i = 0; i < n; i++)
+        current[i] = __builtin_rint(activation[i] * 0x1p8) * 0x1p-8;
+}
+
+// The spikes of a source in *input*, or its activations in *current*, whose channels are the numbers of a map.
 inline bool encode_map(
     const Agent &agent, int64_t k, const Features &map, const double *in, int64_t first,
-    uint8_t *input)
+    uint8_t *input, double *current)
 {
     static thread_local Numbers buffer;
     const int64_t n = map.size;
@@ -58,6 +64,10 @@ inline bool encode_map(
     double *x = buffer.data();
     if (!features(map, in + k * map.n_inputs, x)) return false;
     for (int64_t i = 0; i < n; i++) x[i] *= agent.peak;
+    if (agent.encoder == CURRENT) {
+        constant_currents(x, n, current + k * n);
+        return true;
+    }
     uint8_t *raster = input + k * n;
     const int64_t stride = agent.n_replicas * n, decision = agent.decisions[k];
     if (agent.encoder == QUIET)
@@ -70,10 +80,12 @@ inline bool encode_map(
 
 inline bool encode(const Agent &agent, int64_t k)
 {
-    if (!encode_map(agent, k, agent.cells, agent.cells_input, 0, agent.input)) return false;
+    if (!encode_map(agent, k, agent.cells, agent.cells_input, 0, agent.input, agent.current))
+        return false;
     if (!agent.has_spiking_critic) return true;
     return encode_map(
-        agent, k, agent.features, agent.features_input, agent.cells.size, agent.critic_input);
+        agent, k, agent.features, agent.features_input, agent.cells.size, agent.critic_input,
+        agent.critic_current);
 }
 
 // Votes -> policy -> action; probabilities: (n_actions,).

@@ -21,10 +21,22 @@ struct Window {
     }
 };
 
-// What arrives in step t over a projection: 0, 1, or +-1 if it is signed. n: n_pre of all blocks.
+// The activations of a source of currents, or null.
+inline const double *current_of(const Window &window, const Projection &p)
+{
+    const Node &node = window.agent.nodes[p.pre];
+    return node.current ? node.current + window.k * node.size : nullptr;
+}
+
+// What arrives in step t over a projection: 0, 1, or +-1 if it is signed; or the activation of a
+// current, in every step. n: n_pre of all blocks.
 inline void transmitted(const Window &window, const Projection &p, int64_t t, double *x)
 {
     const int64_t n = p.n_pre * p.blocks;
+    if (const double *current = current_of(window, p)) {
+        memcpy(x, current, n * sizeof *x);
+        return;
+    }
     if (t < p.delay && !window.agent.carries) {
         for (int64_t i = 0; i < n; i++) x[i] = p.is_signed ? -1.0 : 0.0;
         return;
@@ -34,6 +46,18 @@ inline void transmitted(const Window &window, const Projection &p, int64_t t, do
         for (int64_t i = 0; i < n; i++) x[i] = spikes[i] ? 1.0 : -1.0;
     else
         for (int64_t i = 0; i < n; i++) x[i] = spikes[i] ? 1.0 : 0.0;
+}
+
+// q_j += sum_i x_i w_ij, in the order of i.
+inline void add_products(const Window &window, const Projection &p, const double *x, double *q)
+{
+    const int64_t n_pre = p.n_pre * p.blocks, n_post = p.n_post;
+    const double *w = p.in_force + window.k * n_pre * n_post;
+    for (int64_t i = 0; i < n_pre; i++) {
+        if (x[i] == 0.0) continue;
+        double *to = q + i / p.n_pre * n_post;
+        for (int64_t j = 0; j < n_post; j++) to[j] += x[i] * w[i * n_post + j];
+    }
 }
 
 // p(t) = sigmoid((v(t) - threshold) / noise_width), shape (window, n), given what was spiked.
@@ -48,26 +72,25 @@ inline void spike_probability(const Window &window, const Layer &layer, double *
         const int64_t size = layer.projections[l].n_pre * layer.projections[l].blocks;
         widest = size > widest ? size : widest;
     }
-    buffer.assign(3 * n + widest, 0.0);
+    buffer.assign(4 * n + widest, 0.0);
     dead.assign(n, 0);
-    double *u = buffer.data(), *v = u + n, *q = v + n, *x = q + n;
+    double *u = buffer.data(), *v = u + n, *q = v + n, *bias = q + n, *x = bias + n;
+    for (int64_t l = 0; l < layer.n_projections; l++)
+        if (const double *current = current_of(window, layer.projections[l]))
+            add_products(window, layer.projections[l], current, bias);
+    for (int64_t j = 0; j < n; j++) bias[j] = layer.bias[j] + bias[j];
     for (int64_t t = 0; t < agent.window; t++) {
         for (int64_t j = 0; j < n; j++) q[j] = 0.0;
         for (int64_t l = 0; l < layer.n_projections; l++) {
             const Projection &into = layer.projections[l];
-            const int64_t n_post = into.n_post;
-            const double *w = into.in_force + window.k * into.blocks * into.n_pre * n_post;
+            if (current_of(window, into)) continue;
             transmitted(window, into, t, x);
-            for (int64_t i = 0; i < into.blocks * into.n_pre; i++) {
-                if (x[i] == 0.0) continue;
-                double *to = q + i / into.n_pre * n_post;
-                for (int64_t j = 0; j < n_post; j++) to[j] += x[i] * w[i * n_post + j];
-            }
+            add_products(window, into, x, q);
         }
         const uint8_t *spikes = window.row(layer.node, t);
         for (int64_t j = 0; j < n; j++) {
             u[j] = layer.current_decay[j] * u[j] + q[j];
-            v[j] = dead[j] > 0 ? 0.0 : layer.membrane_decay[j] * v[j] + u[j] + layer.bias[j];
+            v[j] = dead[j] > 0 ? 0.0 : layer.membrane_decay[j] * v[j] + u[j] + bias[j];
             const double open = 1.0 / (1.0 + exp((layer.threshold[j] - v[j]) / layer.noise_width[j]));
             p[t * n + j] = dead[j] > 0 ? 0.0 : open;
             if (spikes[j]) {
