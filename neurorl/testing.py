@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -143,11 +144,12 @@ FEATURES: dict[str, Callable[[], Network]] = {
 """Feature of a description -> the network that shows it."""
 
 
-def random_network(seed: int, delays: bool = False) -> Network:
+def random_network(seed: int, delays: bool = False, currents: bool = False) -> Network:
     """A network of random nodes, neurons and projections, the same for the same seed.
 
     One or two sources, one to three populations of up to 12 neurons, any projection between them:
-    blocks, masks, signs, loops, weights from tiny to overflowing; *delays* of up to 4 steps.
+    blocks, masks, signs, loops, weights from tiny to overflowing; *delays* of up to 4 steps. With
+    *currents* the same, but the first source is of currents.
     """
     rng = np.random.default_rng(seed)
     nodes: list[Source | Population] = [
@@ -160,7 +162,14 @@ def random_network(seed: int, delays: bool = False) -> Network:
         for k in range(rng.integers(1, 4)):
             pre = nodes[int(rng.integers(len(nodes)))]
             projections.append(_random_projection(rng, f"to_{post.name}_{k}", pre, post, delays))
+    if currents:
+        nodes[0] = dataclasses.replace(nodes[0], kind="current")
+        projections = [_from_currents(p) if p.pre == nodes[0].name else p for p in projections]
     return Network(tuple(nodes), tuple(projections), _DT)
+
+
+def _from_currents(projection: Projection) -> Projection:
+    return dataclasses.replace(projection, signed=False, delay=None)
 
 
 def _random_population(rng: np.random.Generator, name: str) -> Population:

@@ -55,6 +55,7 @@ def test_descriptions_are_frozen_and_arrays_are_copies() -> None:
 
 CELLS = Population("cells", 3, LIF())
 INPUT = Source("input", 2)
+LEVEL = Source("level", 2, kind="current")
 
 
 def network(*projections: Projection, nodes: tuple[Any, ...] = (INPUT, CELLS)) -> Network:
@@ -100,6 +101,14 @@ def network(*projections: Projection, nodes: tuple[Any, ...] = (INPUT, CELLS)) -
             lambda: network(Projection("p", "input", "cells", delay=1.5e-3)),
             r"must be a whole number of steps \(got 0.0015 s, limit 0.001 s, 0.002 s, ...\)",
         ),
+        (
+            lambda: network(Projection("p", "level", "cells", delay=1e-3), nodes=(LEVEL, CELLS)),
+            "Projection 'p': a current has no delay",
+        ),
+        (
+            lambda: network(Projection("p", "level", "cells", signed=True), nodes=(LEVEL, CELLS)),
+            "Projection 'p': a current has no delay and no silence to be signed",
+        ),
         (lambda: network(Projection("cells", "input", "cells")), "'cells' is used twice"),
         (lambda: Network((INPUT,), dt=0.0), "Network.dt: must be positive"),
     ],
@@ -132,6 +141,33 @@ def test_depth_is_the_step_that_all_input_has_reached() -> None:
     assert [chain.depth(name) for name in ("input", "cells", "last")] == [0, 1, 4]
     with pytest.raises(UnknownNameError, match="did you mean 'cells'"):
         chain.depth("cell")
+
+
+def test_a_current_takes_no_step() -> None:
+    """Its population answers in the step itself, the next one a step later."""
+    chain = Network(
+        (LEVEL, Source("unit", 1, "current"), CELLS, Population("last", 3, LIF())),
+        (
+            Projection("a", "level", "cells"),
+            Projection("b", "cells", "last"),
+            Projection("c", "unit", "last"),
+        ),
+    )
+    assert [chain.depth(name) for name in ("level", "cells", "last")] == [0, 0, 1]
+    assert [chain.delay_steps(name) for name in "abc"] == [0, 1, 0]
+    assert chain.currents == {"level", "unit"}
+    assert [node.name for node in chain.spiking.nodes] == ["cells", "last"]
+    assert [p.name for p in chain.spiking.projections] == ["b"]
+
+
+def test_the_kind_of_a_source_as_data() -> None:
+    """That of spikes is left out, as it was when there was no other."""
+    assert INPUT.to_dict() == {"type": "Source", "name": "input", "size": 2}
+    assert LEVEL.to_dict()["kind"] == "current"
+    for source in (INPUT, LEVEL):
+        assert Source.from_dict(source.to_dict()) == source
+    with pytest.raises(UnknownNameError, match="did you mean 'current'"):
+        Source("level", 1, "curent")
 
 
 def test_decays_are_exponential() -> None:

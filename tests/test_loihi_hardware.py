@@ -139,6 +139,7 @@ found["refused"] = [
     refusal(lambda: backend.restore({})),
     refusal(lambda: backend.set_weights("drive", np.ones((3, 2)))),
     refusal(lambda: LoihiBackend(FEATURES["escape noise"]())),
+    refusal(lambda: LoihiBackend(FEATURES["currents"]())),
 ]
 found["kept"] = bool(backend.weights("drive").max() < 0.7)
 found["started"] = board.executor.started
@@ -198,6 +199,8 @@ def test_what_a_chip_can_not_do_is_refused_with_the_alternative(stand_in: Path) 
         assert message.startswith(f"UnsupportedError: target loihi: {verb} can't work"), message
         assert "target='emulator'" in message
     assert "can't run population 'middle' with escape noise" in found["refused"][4]
+    assert "source 'level' of currents, as biases can't be rewritten" in found["refused"][5]
+    assert "encoder 'quiet'" in found["refused"][5]
     assert found["kept"]
 
 

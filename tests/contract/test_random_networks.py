@@ -19,9 +19,11 @@ WAYS: list[tuple[str, str, dict[str, Any]]] = [
 ]
 
 
-def compare(seed: int, name: str, arithmetic: str, options: dict[str, Any]) -> None:
+def compare(
+    seed: int, name: str, arithmetic: str, options: dict[str, Any], currents: bool = False
+) -> None:
     cls = backend_class(name)
-    network = random_network(seed, delays=cls.capabilities.delays)
+    network = random_network(seed, cls.capabilities.delays, currents)
     assert cls.problems(network, arithmetic) == []
     rng = np.random.default_rng(seed)
     with (
@@ -49,6 +51,14 @@ def compare(seed: int, name: str, arithmetic: str, options: dict[str, Any]) -> N
 @pytest.mark.parametrize(("name", "arithmetic", "options"), WAYS)
 def test_random_networks(seed: int, name: str, arithmetic: str, options: dict[str, Any]) -> None:
     compare(seed, name, arithmetic, options)
+
+
+@pytest.mark.parametrize("seed", range(600, 612))
+@pytest.mark.parametrize(("name", "arithmetic", "options"), WAYS)
+def test_random_networks_with_currents(
+    seed: int, name: str, arithmetic: str, options: dict[str, Any]
+) -> None:
+    compare(seed, name, arithmetic, options, currents=True)
 
 
 @pytest.mark.slow

@@ -1,0 +1,175 @@
+"""Sources of currents: by hand, and what every backend promises of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from neurorl.backend import load
+from neurorl.backends.reference import ReferenceBackend
+from neurorl.description import Network, Population, Projection, Source
+from neurorl.errors import ArgumentError, UnsupportedError
+from neurorl.models import LIF
+from neurorl.testing import FEATURES, rasters, same_state
+
+HALF = 1e-3 / math.log(2)  # a membrane that keeps half of its voltage in a step
+LEVEL = np.array([0.5, 0.25])
+
+
+def two_cells(threshold: float = 1.0) -> Network:
+    """c = (0.625, -0.1875) for `LEVEL`."""
+    return Network(
+        (Source("level", 2, "current"), Population("cells", 2, LIF(HALF, threshold))),
+        (Projection("flow", "level", "cells", [[1.0, -0.5], [0.5, 0.25]]),),
+    )
+
+
+def test_membranes_by_hand(case: Any) -> None:
+    """A current acts in its own step, and in each: v = c, 3/2 c, 7/4 c, until a spike."""
+    with case.make(two_cells()) as backend:
+        spikes = backend.step({"level": LEVEL}, 2)["cells"]
+        state = backend.state()
+        assert not spikes.any()
+        if case.arithmetic == "loihi":
+            # 16256 to a unit; mantissas 254, -128, 128, 64, and c = 64 (159, -48).
+            assert state["cells.voltage"].tolist() == [15264, -4608]
+        else:
+            assert state["cells.voltage"].tolist() == pytest.approx([0.9375, -0.28125], abs=1e-9)
+        assert not state["cells.current"].any()
+        assert not any(key.startswith("level") for key in state)
+        third = backend.step({"level": LEVEL}, 1)["cells"]
+        assert third.tolist() == [[True, False]]
+        after = backend.state()["cells.voltage"].tolist()
+        assert after == pytest.approx(
+            [0, -5376] if case.arithmetic == "loihi" else [0, -0.328125], abs=1e-9
+        )
+
+
+def test_a_current_ends_with_its_steps(case: Any) -> None:
+    with case.make(two_cells()) as backend:
+        backend.step({"level": LEVEL}, 1)
+        before = backend.state()["cells.voltage"]
+        backend.step({}, 1)
+        assert backend.state()["cells.voltage"].tolist() == pytest.approx(0.5 * before, abs=1e-9)
+
+
+def test_activations_are_rounded_to_the_grid(case: Any) -> None:
+    with case.make(two_cells()) as a, case.make(two_cells()) as b:
+        a.step({"level": np.array([0.3, 0.0])}, 1)
+        b.step({"level": np.array([77 / 256, 0.0])}, 1)
+        assert same_state(a.state(), b.state()) == []
+        assert a.state()["cells.voltage"].any()
+
+
+def test_a_current_beyond_the_chips_bias_is_the_largest(case: Any) -> None:
+    network = Network(
+        (Source("level", 40, "current"), Population("cells", 1, LIF(HALF, 60.0))),
+        (Projection("flow", "level", "cells", 1.0),),
+    )
+    with case.make(network) as backend:
+        backend.step({"level": np.ones(40)}, 1)
+        expected = 4095 * 2**7 if case.arithmetic == "loihi" else 40.0
+        assert backend.state()["cells.voltage"].tolist() == [expected]
+
+
+def test_two_steps_equal_one_of_both_lengths_with_currents(case: Any) -> None:
+    network = FEATURES["currents"]()
+    whole_inputs = rasters(network, 20, 3, 0.4)
+    level = {"level": whole_inputs["level"]}
+    first, second = (
+        {**level, "input": whole_inputs["input"][s]} for s in (slice(13), slice(13, 20))
+    )
+    with case.make(network) as whole, case.make(network) as parts:
+        expected = whole.step(whole_inputs, 20)
+        seen = parts.step(first, 13), parts.step(second, 7)
+        for name, raster in expected.items():
+            assert raster.any()
+            assert np.array_equal(raster, np.vstack([part[name] for part in seen]))
+        assert same_state(whole.state(), parts.state()) == []
+
+
+def test_reset_and_restore_with_currents(case: Any) -> None:
+    network = FEATURES["currents"]()
+    inputs = rasters(network, 15, 1, 0.4)
+    with case.make(network, seed=5) as backend, case.make(network, seed=5) as fresh:
+        backend.step(rasters(network, 8, 0, 0.5), 8)
+        backend.set_weights("flow", np.full((6, 9), 0.5))
+        saved = backend.state()
+        expected = backend.step(inputs, 15), backend.state()
+        for other in (backend, fresh):
+            other.restore(saved)
+            seen = other.step(inputs, 15)
+            assert all(np.array_equal(seen[name], r) for name, r in expected[0].items())
+            assert same_state(other.state(), expected[1]) == []
+        backend.reset()
+        assert not backend.state()["middle.voltage"].any()
+        assert not backend.state()["middle.current"].any()
+
+
+@pytest.mark.parametrize("seed", [5, (3, 2**62 + 5, 3)])
+def test_windows_equal_steps_with_currents(seed: Any, case: Any) -> None:
+    """Weights in the memory that is lent act on the next window."""
+    network = FEATURES["currents"]()
+    with case.make(network, seed=seed) as stepped, case.make(network, seed=seed) as backend:
+        n = backend.n_replicas
+        window = backend.window(6)
+        assert window.inputs["level"].shape == (6 * n,)
+        assert window.inputs["input"].shape == (6, 4 * n)
+        memory = backend.transmitted("flow")
+        assert memory is not None
+        assert memory.dtype == np.float64
+        by = backend.arithmetic.rounding("flow")
+        rng = np.random.default_rng(0)
+        for fresh in (True, False, True):
+            window.inputs["level"][:] = rng.integers(0, 257, 6 * n) / 256
+            window.inputs["input"][:] = rng.random((6, 4 * n)) < 0.5
+            values = rng.uniform(-0.6, 0.6, stepped.weights("flow").shape)
+            stepped.set_weights("flow", values)
+            rounded = np.clip(np.rint(values * by.inverse), -by.limit, by.limit)
+            memory[:] = (rounded * by.transmitted_unit).ravel()
+            assert np.array_equal(backend.weights("flow"), stepped.weights("flow"))
+            if fresh:
+                stepped.reset()
+            expected = stepped.step(dict(window.inputs), 6)
+            window.run(fresh)
+            for name, raster in expected.items():
+                assert np.array_equal(window.rasters[name], raster)
+            for k in range(n):
+                assert same_state(backend.state(k), stepped.state(k)) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (np.ones((5, 2), bool), "activations, floats"),
+        (np.ones((5, 2)), r"wrong shape \(got \(5, 2\), limit \(2,\)"),
+        (np.array([0.5, 1.5]), "out of range .*1.5"),
+        (np.array([np.nan, 0.5]), "out of range .*nan"),
+    ],
+)
+def test_bad_activations_change_nothing(value: Any, words: str, case: Any) -> None:
+    with case.make(two_cells()) as backend:
+        before = backend.state()
+        with pytest.raises(ArgumentError, match=words):
+            backend.step({"level": value}, 5)
+        assert same_state(backend.state(), before) == []
+
+
+def test_too_large_weights_of_a_current() -> None:
+    """2**11 of the membrane's scale for all that a neuron takes, as products have 8 bits more."""
+    with load("reference", two_cells(), arithmetic="float") as backend:
+        backend.set_weights("flow", np.full((2, 2), 1024.0))
+        with pytest.raises(ArgumentError, match=r"too large \(got 1025, limit 1024"):
+            backend.set_weights("flow", np.full((2, 2), 1025.0))
+
+
+def test_a_backend_without_currents_says_what_to_take() -> None:
+    class Plain(ReferenceBackend):
+        capabilities = dataclasses.replace(ReferenceBackend.capabilities, currents=False)
+
+    with pytest.raises(UnsupportedError, match=r"source 'level' of currents .*'quiet'"):
+        Plain(two_cells())
