@@ -163,7 +163,7 @@ def random_network(seed: int, delays: bool = False, currents: bool = False) -> N
             pre = nodes[int(rng.integers(len(nodes)))]
             projections.append(_random_projection(rng, f"to_{post.name}_{k}", pre, post, delays))
     if currents:
-        nodes[0] = dataclasses.replace(nodes[0], kind="current")
+        nodes[0] = Source(nodes[0].name, nodes[0].size, "current")
         projections = [_from_currents(p) if p.pre == nodes[0].name else p for p in projections]
     return Network(tuple(nodes), tuple(projections), _DT)
 

@@ -20,7 +20,7 @@ from neurorl.models import GLM
 from neurorl.presets import make_config
 from neurorl.replicas import Replicas
 
-SMALL = {"actors": 2, "hidden": 3, "encoder": "current"}
+SMALL: dict[str, Any] = {"actors": 2, "hidden": 3, "encoder": "current"}
 WAYS: list[tuple[str, str, dict[str, Any]]] = [
     ("reference", "loihi", {}),
     ("brian2", "loihi", {}),
