@@ -24,12 +24,14 @@ if TYPE_CHECKING:
     from neurorl.description import Source as Source
     from neurorl.description import Uniform as Uniform
     from neurorl.errors import NeurorlError as NeurorlError
+    from neurorl.errors import PopulationWarning as PopulationWarning
 
 _HOME = {
     "Network": "neurorl.description",
     "NeurorlError": "neurorl.errors",
     "Plasticity": "neurorl.description",
     "Population": "neurorl.description",
+    "PopulationWarning": "neurorl.errors",
     "Projection": "neurorl.description",
     "Source": "neurorl.description",
     "SpikingActorCritic": "neurorl.agent",

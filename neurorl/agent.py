@@ -91,12 +91,18 @@ class SpikingActorCritic:
         """Environment steps learned from so far."""
         return self.episodes[-1].env_steps if self.episodes else 0
 
+    @property
+    def diagnostics(self) -> dict[str, Any]:
+        """Its populations now, as plain data; see `neurorl.diagnostics.Monitor.table`."""
+        return self._replicas.diagnostics(0)
+
     def learn(
         self, total_episodes: int, callback: Callable[[Episode], None] | None = None
     ) -> list[Episode]:
         """Train until *total_episodes* have been played in all; returns the new ones.
 
-        callback: called after each episode.
+        callback: called after each episode. Warns with `PopulationWarning` of a population that is
+        silent, saturated or otherwise lost; see `neurorl.diagnostics`.
         """
         if isinstance(total_episodes, bool) or not isinstance(total_episodes, (int, np.integer)):
             raise ArgumentError(say("learn", "total_episodes is not a whole number"))

@@ -8,13 +8,17 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from neurorl import __version__
-from neurorl.errors import NeurorlError
+from neurorl.errors import NeurorlError, PopulationWarning
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 __all__ = ["main"]
 
@@ -135,13 +139,18 @@ def _train(arguments: argparse.Namespace) -> int:
             callback=lambda e: advance(e.ret, e.length),
             started=started,
         )
+    if arguments.json:
+        print(json.dumps(summaries[0] if arguments.seeds is None else {"rows": summaries}))
+        return 0
+    rows = [{**row, "warnings": len(row["warnings"])} for row in summaries]
     if arguments.seeds is None:
-        _report(summaries[0], arguments.json)
-    elif arguments.json:
-        print(json.dumps({"rows": summaries}))
+        _report(rows[0], as_json=False)
     else:
-        columns = ("seed", "env_steps", "mean_return_last_100", "solved_at_episode", "run")
-        _print_table(columns, [[_cell(row[name]) for name in columns] for row in summaries])
+        columns = (
+            *("seed", "env_steps", "mean_return_last_100", "solved_at_episode"),
+            *("warnings", "run"),
+        )
+        _print_table(columns, [[_cell(row[name]) for name in columns] for row in rows])
     return 0
 
 
@@ -197,7 +206,19 @@ def _show(arguments: argparse.Namespace) -> int:
     agent, backend, arithmetic = load_to_play(path, arguments.backend, arguments.arithmetic)
     with agent.player(agent.seed, backend, arithmetic).backend as compiled:
         print(compiled.source())
+    if agent.episodes:
+        _print_diagnostics(agent.diagnostics)
     return 0
+
+
+def _print_diagnostics(found: dict[str, Any]) -> None:
+    print(f"\nAfter {found['episodes']} episodes:")
+    columns = ("population", "rate", "mean_abs_weight", "share_at_bounds", "verdict")
+    titles = ("population", "rate", "mean |w|", "share at bounds", "verdict")
+    rows = found["populations"]
+    _print_table(titles, [[_cell(row[name]) for name in columns] for row in rows])
+    for warning in found["warnings"]:
+        print(warning["message"])
 
 
 def _plot(arguments: argparse.Namespace) -> int:
@@ -270,6 +291,24 @@ def _print_table(columns: tuple[str, ...], rows: list[list[str]]) -> None:
 
 
 @contextmanager
+def _warnings_on(console: Console) -> Iterator[None]:
+    """Warnings of populations as lines of their own, above a bar that is shown there."""
+    others = warnings.showwarning
+
+    def show(message: Any, category: type[Warning], *where: Any, **options: Any) -> None:
+        if not issubclass(category, PopulationWarning):
+            others(message, category, *where, **options)
+            return
+        line = f"neurorl: warning: {message}"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", PopulationWarning)
+        warnings.showwarning = show
+        yield
+
+
+@contextmanager
 def _progress(
     what: str, total: int | None = None
 ) -> Iterator[tuple[Callable[[float, int], None], Callable[[int, int], None]]]:
@@ -286,16 +325,19 @@ def _progress(
     console = Console(stderr=True)
     recent: list[float] = []
     steps = 0
-    with Progress(
-        TextColumn(what),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("return {task.fields[mean]:.4g}"),
-        TextColumn("{task.fields[rate]:.0f} env steps/s"),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
-    ) as bar:
+    with (
+        Progress(
+            TextColumn(what),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("return {task.fields[mean]:.4g}"),
+            TextColumn("{task.fields[rate]:.0f} env steps/s"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        ) as bar,
+        _warnings_on(console),
+    ):
         task = bar.add_task(what, total=total, mean=0.0, rate=0.0)
 
         def advance(ret: float, length: int) -> None:

@@ -9,6 +9,8 @@
     ├── BackendError            (RuntimeError)         the simulator failed while it ran
     └── RunError                (ValueError)           a run directory that cannot be used
 
+and its one warning, `PopulationWarning` (UserWarning): a population that learning has lost.
+
 Messages read *where: what, got, limit, remedy*; see `say`.
 """
 
@@ -23,6 +25,7 @@ __all__ = [
     "BackendUnavailableError",
     "DescriptionError",
     "NeurorlError",
+    "PopulationWarning",
     "RunError",
     "UnknownNameError",
     "UnsupportedError",
@@ -61,6 +64,10 @@ class BackendError(NeurorlError, RuntimeError):
 
 class RunError(NeurorlError, ValueError):
     """A run directory that is missing, damaged, in the way, or of another run."""
+
+
+class PopulationWarning(UserWarning):
+    """A population of an agent that trains is silent, saturated, clipped, drifting or stuck."""
 
 
 def say(

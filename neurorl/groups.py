@@ -89,6 +89,14 @@ class ReplicaGroups:
         group, own = self._places[k]
         return group.weights(own)
 
+    def diagnostics(self, k: int) -> dict[str, Any]:
+        group, own = self._places[k]
+        return group.diagnostics(own)
+
+    def warnings(self, k: int) -> list[dict[str, Any]]:
+        group, own = self._places[k]
+        return group.warnings(own)
+
     def close(self) -> None:
         for group in self._groups:
             group.close()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,8 +16,9 @@ import numpy.typing as npt
 from neurorl.backend import load as load_backend
 from neurorl.config import AgentConfig
 from neurorl.described import FloatArray
+from neurorl.diagnostics import Monitor
 from neurorl.envgroup import EnvGroup
-from neurorl.errors import ArgumentError, RunError, say
+from neurorl.errors import ArgumentError, PopulationWarning, RunError, say
 from neurorl.loop import make_loop
 from neurorl.random import derive
 
@@ -75,6 +79,10 @@ class Replicas:
         )
         self.loop = make_loop(config, self.backend, n_actions, loop=loop)
         self.episodes: list[list[Episode]] = [[] for _ in seeds]
+        self._monitors = [
+            Monitor(self.network, config, seed, k, partial(self.weights, k), envs.first_action)
+            for k, seed in enumerate(seeds)
+        ]
         self._resting: dict[int, State] = {}
 
     def env_steps(self, k: int) -> int:
@@ -86,7 +94,8 @@ class Replicas:
     ) -> None:
         """Train until each agent has played *total_episodes* in all.
 
-        callback: called with the agent's number after each of its episodes.
+        callback: called with the agent's number after each of its episodes. Warns with
+        `PopulationWarning` of what `neurorl.diagnostics` finds.
         """
         for _ in self.play(total_episodes, callback):
             pass
@@ -141,6 +150,7 @@ class Replicas:
             **{f"backend.{key}": value for key, value in simulated.items()},
             **self.loop.memory.of(k).state(),
             **{f"episodes.{key}": np.array(value, dtype=float) for key, value in columns.items()},
+            **{f"diagnostics.{key}": value for key, value in self._monitors[k].state().items()},
         }
 
     def restore(self, k: int, state: State, moved: bool = False) -> None:
@@ -162,12 +172,21 @@ class Replicas:
                     zip(*(rows[name] for name in names), strict=True)
                 )
             ]
+            self._monitors[k].restore(_under(state, "diagnostics."))
         except (KeyError, ValueError) as exc:
             raise RunError(say("checkpoint", "doesn't fit this agent", got=exc)) from exc
 
     def weights(self, k: int) -> dict[str, FloatArray]:
         """Agent k's float weights."""
-        return self.loop.memory.of(k).weights
+        return {name: weights[k] for name, weights in self.loop.memory.weights.items()}
+
+    def diagnostics(self, k: int) -> dict[str, Any]:
+        """Agent k's populations, see `neurorl.diagnostics.Monitor.table`."""
+        return self._monitors[k].table(self.episodes[k])
+
+    def warnings(self, k: int) -> list[dict[str, Any]]:
+        """What was found wrong with agent k's populations, in order."""
+        return self._monitors[k].warnings()
 
     def close(self) -> None:
         """Free the backend and the environments."""
@@ -183,8 +202,12 @@ class Replicas:
     ) -> _Score:
         """An episode of agent k is over; the score of its next one."""
         self.episodes[k].append(score.episode(self.env_steps(k)))
+        loop = self.loop
+        found = self._monitors[k].look(loop.window.rasters, loop.probabilities[k], self.episodes[k])
         if callback is not None:
             callback(k, self.episodes[k][-1])
+        for message in found:
+            _warn(message)
         if len(self.episodes[k]) < total_episodes:
             return self._begin(k)
         self._rest(k)
@@ -233,6 +256,14 @@ def describe(env_id: str, replicas: Any, k: int) -> dict[str, Any]:
         "seed": replicas.seeds[k],
         "config": replicas.config.to_dict(),
     }
+
+
+def _warn(message: str) -> None:
+    """As if from the line outside of this package that has the agents learn."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_globals["__name__"].startswith("neurorl."):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, PopulationWarning, stacklevel=level)
 
 
 def _under(state: State, prefix: str) -> State:

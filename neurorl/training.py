@@ -55,8 +55,9 @@ def train_seeds(
     """Train agents side by side, one for each (seed, run directory); returns their summaries.
 
     Each run is, file by file, that of its seed trained alone. A summary has env, backend, model,
-    seed, episodes, env_steps, mean_return_last_100, solved_at_episode, run, arithmetic and
-    mean_discounted_return_last_100.
+    seed, episodes, env_steps, mean_return_last_100, solved_at_episode, run, arithmetic,
+    mean_discounted_return_last_100 and warnings (`neurorl.diagnostics.Monitor.warnings`), each of
+    which is also given as a `PopulationWarning` when it is found.
 
     None takes what a resumed run was started with, else `DEFAULTS` (arithmetic: the backend's own).
     overrides: fields of a new run's `AgentConfig`. backend_options: of the backend's class, such as
@@ -248,6 +249,7 @@ class _Session:
             "mean_discounted_return_last_100": float(np.mean([e.discounted for e in last])),
             "solved_at_episode": solved_at(played, self.replicas.config),
             "run": str(self.runs[k].path),
+            "warnings": self.replicas.warnings(k),
         }
 
 

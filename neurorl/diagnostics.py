@@ -1,0 +1,201 @@
+"""What an agent's populations do while it trains, and warnings of those that learning has lost.
+
+`Monitor` looks at an agent once at the end of each of its episodes, at the spikes and the policy of
+the episode's last decision; and judges every `JUDGE_EVERY` episodes, by the weights too. It changes
+nothing. What counts as wrong is in `neurorl.verdicts`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.config import AgentConfig
+from neurorl.described import FloatArray
+from neurorl.description import Network
+from neurorl.errors import say
+from neurorl.remedies import message
+from neurorl.sites import Site
+from neurorl.verdicts import DRIFT_AFTER, KINDS, WINDOW, Played, Seen, better, verdicts
+
+__all__ = ["Monitor"]
+
+JUDGE_EVERY = 10
+
+State = dict[str, npt.NDArray[Any]]
+
+
+class Monitor:
+    """Diagnostics of one agent.
+
+    replica: its number, which says where its neurons are in rasters of several. weights: gives its
+    own float weights; called now, before learning, and then by need. first_action: what the
+    environment calls its action 0.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        config: AgentConfig,
+        seed: int,
+        replica: int,
+        weights: Callable[[], Mapping[str, FloatArray]],
+        first_action: int = 0,
+    ) -> None:
+        self._config, self._seed, self._first_action = config, seed, first_action
+        self._weights = weights
+        self._sites = [Site(network, p, config, replica) for p in network.populations]
+        self._start = [site.mean_abs(weights()) or 0.0 for site in self._sites]
+        self._spikes: list[deque[int]] = [deque(maxlen=WINDOW) for _ in self._sites]
+        self._policies: deque[list[float]] = deque(maxlen=WINDOW)
+        self._since = np.full((len(self._sites), len(KINDS)), -1, dtype=np.int64)
+        self._value = np.zeros((len(self._sites), len(KINDS), 3))  # value, limit, top action
+
+    def look(
+        self,
+        rasters: Mapping[str, npt.NDArray[np.bool_]],
+        policy: FloatArray,
+        played: Sequence[Played],
+    ) -> list[str]:
+        """Take in the last decision of the last of the episodes *played*; what is wrong anew.
+
+        rasters: of all replicas, ``(steps, replicas * size)``. policy: ``(n_actions,)``.
+        """
+        for site, spikes in zip(self._sites, self._spikes, strict=True):
+            spikes.append(site.count(rasters))
+        self._policies.append(policy.tolist())
+        if len(played) % JUDGE_EVERY or len(self._policies) < WINDOW:
+            return []
+        found = []
+        for k, seen in enumerate(self._seen(played)):
+            for kind, numbers in verdicts(seen).items():
+                column = KINDS.index(kind)
+                if self._since[k, column] < 0:
+                    self._since[k, column] = played[-1].episode
+                    self._value[k, column] = *numbers, int(np.argmax(self._mean_policy()))
+                    found.append(self._warning(k, column)["message"])
+        return found
+
+    def warnings(self) -> list[dict[str, Any]]:
+        """Every warning given: population, kind, since_episode, value, limit, message."""
+        given = [tuple(place) for place in np.argwhere(self._since >= 0).tolist()]
+        given.sort(key=lambda place: (self._since[place], place))
+        return [self._warning(k, column) for k, column in given]
+
+    def table(self, played: Sequence[Played]) -> dict[str, Any]:
+        """How the agent is now, as plain data.
+
+        episodes; populations: a row for each with population, rate, mean_abs_weight,
+        share_at_bounds (None for fixed weights) and verdict; policy: mean probabilities;
+        policy_entropy: mean, 1 if all actions are alike and 0 if one is certain; warnings.
+        """
+        return {
+            "episodes": len(played),
+            "populations": self._rows(played),
+            "policy": self._mean_policy(),
+            "policy_entropy": _mean_entropy(self._policies),
+            "warnings": self.warnings(),
+        }
+
+    def state(self) -> State:
+        """What the next looks depend on, as arrays."""
+        return {
+            "spikes": np.array([list(s) for s in self._spikes], dtype=np.int64),
+            "policies": np.array([list(p) for p in self._policies], dtype=np.float64),
+            "start": np.array(self._start, dtype=np.float64),
+            "since": self._since.copy(),
+            "value": self._value.copy(),
+        }
+
+    def restore(self, state: State) -> None:
+        """Go on from `state`; from none, as one that has seen nothing yet.
+
+        Raises KeyError or ValueError if it doesn't fit.
+        """
+        for spikes in self._spikes:
+            spikes.clear()
+        self._policies.clear()
+        self._since[:], self._value[:] = -1, 0.0
+        if not state:
+            return
+        if state["since"].shape != self._since.shape:
+            given, limit = state["since"].shape, self._since.shape
+            raise ValueError(say("diagnostics", "another shape", got=given, limit=limit))
+        for spikes, counts in zip(self._spikes, state["spikes"].tolist(), strict=True):
+            spikes.extend(counts)
+        self._policies.extend(state["policies"].tolist())
+        self._start = state["start"].tolist()
+        self._since[:], self._value[:] = state["since"], state["value"]
+
+    def _seen(self, played: Sequence[Played]) -> list[Seen]:
+        """Every population over the last episodes, of which there must be some."""
+        weights, is_better = self._weights(), better(played)
+        may_drift = len(played) >= DRIFT_AFTER and not is_better
+        return [
+            Seen(
+                rate=sum(spikes) / (len(spikes) * site.chances),
+                ceiling=site.ceiling,
+                mean_abs=site.mean_abs(weights) if may_drift and site.acts else None,
+                at_bounds=site.at_bounds(weights),
+                start=start,
+                bound=site.bound,
+                top=max(self._mean_policy()) if site.name == "output" else None,
+                episodes=len(played),
+                better=is_better,
+            )
+            for site, spikes, start in zip(self._sites, self._spikes, self._start, strict=True)
+        ]
+
+    def _rows(self, played: Sequence[Played]) -> list[dict[str, Any]]:
+        weights = self._weights()
+        seen = self._seen(played) if self._policies else [None] * len(self._sites)
+        judges = len(self._policies) == WINDOW
+        return [
+            {
+                "population": site.name,
+                "rate": now and now.rate,
+                "mean_abs_weight": site.mean_abs(weights),
+                "share_at_bounds": site.at_bounds(weights),
+                "verdict": (", ".join(verdicts(now)) or "healthy")
+                if now and judges
+                else "too early",
+            }
+            for site, now in zip(self._sites, seen, strict=True)
+        ]
+
+    def _mean_policy(self) -> list[float]:
+        n = len(self._policies)
+        return [sum(column) / n for column in zip(*self._policies, strict=True)]
+
+    def _warning(self, k: int, column: int) -> dict[str, Any]:
+        since = int(self._since[k, column])
+        value, limit, action = self._value[k, column].tolist()
+        found: dict[str, Any] = {
+            "population": self._sites[k].name,
+            "kind": KINDS[column],
+            "since_episode": since,
+            "value": value,
+            "limit": limit,
+        }
+        text = message(
+            self._sites[k].population,
+            self._config,
+            self._seed,
+            found,
+            from_start=since < WINDOW,
+            action=int(action) + self._first_action,
+        )
+        return {**found, "message": text}
+
+
+def _mean_entropy(policies: Sequence[Sequence[float]]) -> float | None:
+    """Of each policy, over that of the even one; None without policies or choice."""
+    if not policies or len(policies[0]) < 2:
+        return None
+    entropies = [-sum(p * math.log(p) for p in policy if p > 0) for policy in policies]
+    return sum(entropies) / len(entropies) / math.log(len(policies[0]))

@@ -1,0 +1,114 @@
+"""Verdicts on a population, by what it did in the last episodes.
+
+All are over the last `WINDOW` episodes, and so not before as many have been played:
+
+silent
+    Less than `SILENT` of a population's neuron-steps have a spike: nothing is passed on, and
+    eligibilities of most rules are 0.
+saturated
+    More than `SATURATED` of the steps in which its neurons could spike (outside of refractory
+    periods) have one: its spikes say nothing about the input.
+clipped
+    More than `CLIPPED` of the weights into it are at their bounds, within a hundredth of the range.
+    A bound of 0 doesn't count: a weight there is off, which sparse networks learn.
+drifting
+    The mean |w| into it exceeds ``GROWTH`` times that before learning by 2 % of the bound, and the
+    agent is no better than at the start; from `DRIFT_AFTER` episodes on. Only of populations whose
+    spikes lead to the output: a critic may learn long before the actor does.
+stuck
+    Of population ``output``: one action has a mean probability above `STUCK`, and the agent is no
+    better than at the start; from `STUCK_AFTER` episodes on.
+
+*No better than at the start*: the mean discounted return of the last `WINDOW` episodes doesn't
+exceed that of the first by more than twice the standard error of the difference. Weights that grow
+steadily at a constant return would be no sign: those of healthy agents do so for hundreds of
+episodes after the task is solved.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+__all__ = ["DRIFT_AFTER", "KINDS", "WINDOW", "Played", "Seen", "Verdicts", "better", "verdicts"]
+
+WINDOW = 20
+STUCK_AFTER = 40
+DRIFT_AFTER = 100
+SILENT = 0.001
+SATURATED = 0.9
+CLIPPED = 0.5
+GROWTH = 1.5
+STUCK = 0.98
+_ERRORS = 2.0
+_GROWN_BY = 0.02  # of the bound: small weights may double by noise
+
+KINDS = ("silent", "saturated", "clipped", "drifting", "stuck")
+
+Verdicts = dict[str, tuple[float, float]]
+
+
+class Played(Protocol):
+    """An episode that is over."""
+
+    @property
+    def episode(self) -> int: ...
+    @property
+    def discounted(self) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A population over the last episodes: what its verdicts depend on.
+
+    rate: spikes per neuron-step. ceiling: the largest rate its refractory periods allow. at_bounds,
+    mean_abs: of the weights into it that learn, the share at their bounds and mean |w|; None if
+    there are none, or it can't drift. start, bound: mean |w| before learning, and mean of the
+    largest |w| allowed. top: largest mean probability of an action, None if it isn't the output.
+    episodes: how many were played. better: than at the start.
+    """
+
+    rate: float
+    ceiling: float = 1.0
+    mean_abs: float | None = None
+    at_bounds: float | None = None
+    start: float = 0.0
+    bound: float = 1.0
+    top: float | None = None
+    episodes: int = WINDOW
+    better: bool = False
+
+
+def verdicts(seen: Seen) -> Verdicts:
+    """``{kind: (value, limit)}`` of what is wrong with a population; empty if nothing is."""
+    found: Verdicts = {}
+    load = min(1.0, seen.rate / seen.ceiling)
+    if seen.rate < SILENT:
+        found["silent"] = seen.rate, SILENT
+    if load > SATURATED:
+        found["saturated"] = load, SATURATED
+    if seen.at_bounds is not None and seen.at_bounds > CLIPPED:
+        found["clipped"] = seen.at_bounds, CLIPPED
+    if seen.mean_abs is not None and seen.episodes >= DRIFT_AFTER:
+        limit = GROWTH * seen.start + _GROWN_BY * seen.bound
+        if seen.mean_abs > limit and not seen.better:
+            found["drifting"] = seen.mean_abs, limit
+    top = 0.0 if seen.top is None else seen.top
+    if top > STUCK and seen.episodes >= STUCK_AFTER and not seen.better:
+        found["stuck"] = top, STUCK
+    return found
+
+
+def better(played: Sequence[Played]) -> bool:
+    """Whether the last episodes' mean discounted return exceeds that of the first, beyond noise."""
+    first, first_variance = _moments([e.discounted for e in played[:WINDOW]])
+    last, last_variance = _moments([e.discounted for e in played[-WINDOW:]])
+    error = math.sqrt((first_variance + last_variance) / min(WINDOW, len(played)))
+    return last - first > _ERRORS * error
+
+
+def _moments(values: Sequence[float]) -> tuple[float, float]:
+    mean = sum(values) / len(values)
+    return mean, sum((value - mean) ** 2 for value in values) / len(values)
