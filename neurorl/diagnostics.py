@@ -25,7 +25,7 @@ from neurorl.verdicts import DRIFT_AFTER, KINDS, WINDOW, Played, Seen, better, v
 
 __all__ = ["Monitor"]
 
-JUDGE_EVERY = 10
+JUDGE_EVERY = 20
 
 State = dict[str, npt.NDArray[Any]]
 

@@ -181,7 +181,7 @@ def test_a_monitor_warns_once_of_each_kind_and_names_the_population() -> None:
     assert "population 'aside' of seed 7: silent since episode 19 (got a spike in 0 %" in silent
     assert "threshold (now 1)" in silent
     (stuck,) = play(m, 30, 60, played, p=0.999)
-    assert "population 'output' of seed 7: stuck since episode 49, always action 2" in stuck
+    assert "population 'output' of seed 7: stuck since episode 59, always action 2" in stuck
     assert "alpha_output (now 0.1) or beta (now 0.3)" in stuck
     weights["second"][:] = -0.5
     (drifting,) = play(m, 60, 110, played)
@@ -196,7 +196,7 @@ def test_a_monitor_warns_once_of_each_kind_and_names_the_population() -> None:
     kinds = [(w["population"], w["kind"], w["since_episode"]) for w in m.warnings()]
     assert kinds == [
         ("aside", "silent", 19),
-        ("output", "stuck", 49),
+        ("output", "stuck", 59),
         ("output", "drifting", 99),
         ("hidden", "clipped", 119),
         ("hidden", "drifting", 119),
@@ -213,7 +213,7 @@ def test_a_monitor_warns_once_of_each_kind_and_names_the_population() -> None:
 
 
 def test_a_restored_monitor_goes_on_as_the_one_it_was() -> None:
-    for when in (0, 10, 25, 45):
+    for when in (0, 10, 25, 45, 60):
         before = past()
         m = monitor(fresh())
         play(m, 0, when, before, p=0.999)
@@ -224,7 +224,7 @@ def test_a_restored_monitor_goes_on_as_the_one_it_was() -> None:
         restored.restore(state)
         whole, played = monitor(fresh()), past()
         play(whole, 0, when, played, p=0.999)
-        assert play(restored, when, 60, before, p=0.999) == play(whole, when, 60, played, p=0.999)
+        assert play(restored, when, 80, before, p=0.999) == play(whole, when, 80, played, p=0.999)
         assert restored.warnings() == whole.warnings()
         for key, value in whole.state().items():
             assert np.array_equal(restored.state()[key], value), key
@@ -262,7 +262,7 @@ def test_rates_ten_times_too_high_end_in_one_action(backend: str, arithmetic: st
 
 
 def test_an_uncentred_rule_without_a_mean_drifts() -> None:
-    _, found = warned(110, **DRIFTING)
+    _, found = warned(100, **DRIFTING)
     assert found == {("output", "stuck"), ("output", "drifting")}
 
 
@@ -366,6 +366,6 @@ def test_a_run_of_an_older_version_is_resumed_without_its_diagnostics(begun: Pat
     older = {key: value for key, value in arrays.items() if not key.startswith("diagnostics.")}
     assert len(older) < len(arrays)
     write_checkpoint(begun / "checkpoint.npz", described, older)
-    with pytest.warns(PopulationWarning, match="silent since episode 29"):
-        summary = train(CART, begun, episodes=30, resume=True)
+    with pytest.warns(PopulationWarning, match="silent since episode 39"):
+        summary = train(CART, begun, episodes=40, resume=True)
     assert [w["kind"] for w in summary["warnings"]] == ["silent", "silent"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import signal
 import subprocess
@@ -21,16 +22,26 @@ import sys
 from pathlib import Path
 from neurorl import training
 training.CHECKPOINT_SECONDS = 0.0
-backend, out, episodes, resume = sys.argv[1:]
+backend, out, episodes, resume, env, overrides = sys.argv[1:]
 out, episodes, resume = Path(out), int(episodes), resume == "1"
-training.train("neurorl/GridWorld-v0", out, backend=backend, seed=4, episodes=episodes,
-               resume=resume, overrides=None if resume else {"actors": 2, "hidden": 2})
+training.train(env, out, backend=backend, seed=4, episodes=episodes,
+               resume=resume, overrides=None if resume else eval(overrides))
 """
 EPISODES = 12
+GRID = ("neurorl/GridWorld-v0", repr({"actors": 2, "hidden": 2}))
+# Its policy is soon always one action, which is warned of.
+UNCENTRED = {"rule": "agreement", "modulator": "reward", "alpha_critic": 0.0}
+STUCK = ("CartPole-v1", repr({"actors": 5, "hidden": 2, "beta": 1.0, **UNCENTRED}))
 
 
-def start(backend: str, out: Path, resume: bool) -> subprocess.Popen[bytes]:
-    arguments = [backend, str(out), str(EPISODES), "1" if resume else "0"]
+def start(
+    backend: str,
+    out: Path,
+    resume: bool,
+    episodes: int = EPISODES,
+    what: tuple[str, str] = GRID,
+) -> subprocess.Popen[bytes]:
+    arguments = [backend, str(out), str(episodes), "1" if resume else "0", *what]
     return subprocess.Popen([sys.executable, "-c", PROGRAM, *arguments])
 
 
@@ -39,38 +50,73 @@ def rows(out: Path) -> list[dict[str, str]]:
         return [{k: v for k, v in row.items() if k != "wall_s"} for row in csv.DictReader(file)]
 
 
-@pytest.mark.parametrize("backend", ["reference", "brian2", "loihi"])
-def test_killed_and_resumed_it_ends_the_same(backend: str, tmp_path: Path) -> None:
-    assert start(backend, tmp_path / "whole", resume=False).wait() == 0
-    out = tmp_path / "killed"
-    kills = 0
+def summary(out: Path) -> dict[str, object]:
+    found = json.loads((out / "summary.json").read_text())
+    return {key: value for key, value in found.items() if key != "run"}
+
+
+def kill_now_and_then(
+    backend: str,
+    out: Path,
+    kills: int = 40,
+    episodes: int = EPISODES,
+    what: tuple[str, str] = GRID,
+    apart: int = 1,
+) -> int:
+    """Start and kill the run, each time after *apart* more episodes; how often it was killed."""
     rng = np.random.default_rng(0)
-    for _ in range(40):
-        process = start(backend, out, resume=(out / "config.json").exists())
+    for killed in range(kills):
+        process = start(backend, out, (out / "config.json").exists(), episodes, what)
         seen = len(rows(out)) if (out / "episodes.csv").exists() else 0
         deadline = time.monotonic() + 60
-        # Wait for one more episode than before, then a moment that falls anywhere in the next.
+        # Wait for more episodes than before, then a moment that falls anywhere in the next.
         while process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.002)
-            if (out / "episodes.csv").exists() and len(rows(out)) > seen:
+            if (out / "episodes.csv").exists() and len(rows(out)) >= seen + apart:
                 time.sleep(float(rng.uniform(0, 0.03)))
                 break
         if process.poll() is None:
             os.kill(process.pid, signal.SIGKILL)
         if process.wait() == 0:
-            break
-        kills += 1
-    assert start(backend, out, resume=True).wait() == 0
-    assert kills >= 3
-    assert rows(out) == rows(tmp_path / "whole")
-    assert len(rows(out)) == EPISODES
+            return killed
+    return kills
+
+
+def same_files(out: Path, whole: Path) -> None:
+    assert summary(out) == summary(whole)
     described, arrays = read_checkpoint(out / "checkpoint.npz")
-    described_whole, arrays_whole = read_checkpoint(tmp_path / "whole" / "checkpoint.npz")
+    described_whole, arrays_whole = read_checkpoint(whole / "checkpoint.npz")
     assert described == described_whole
     assert set(arrays) == set(arrays_whole)
     for key in set(arrays) - {"episodes.wall_s"}:
         assert np.array_equal(arrays[key], arrays_whole[key]), key
+
+
+@pytest.mark.parametrize("backend", ["reference", "brian2", "loihi"])
+def test_killed_and_resumed_it_ends_the_same(backend: str, tmp_path: Path) -> None:
+    assert start(backend, tmp_path / "whole", resume=False).wait() == 0
+    out = tmp_path / "killed"
+    kills = kill_now_and_then(backend, out)
+    assert start(backend, out, resume=True).wait() == 0
+    assert kills >= 3
+    assert rows(out) == rows(tmp_path / "whole")
+    assert len(rows(out)) == EPISODES
+    same_files(out, tmp_path / "whole")
     assert not [p for p in out.iterdir() if p.suffix == ".npz" and p.name != "checkpoint.npz"]
+
+
+def test_killed_and_resumed_it_ends_with_the_same_warnings(tmp_path: Path) -> None:
+    """Killed before the window of the means is full, within it, and after the warning."""
+    episodes = 60
+    assert start("reference", tmp_path / "whole", False, episodes, STUCK).wait() == 0
+    out = tmp_path / "killed"
+    assert kill_now_and_then("reference", out, 5, episodes, STUCK, apart=11) >= 3
+    assert start("reference", out, True, episodes, STUCK).wait() == 0
+    assert rows(out) == rows(tmp_path / "whole")
+    same_files(out, tmp_path / "whole")
+    warnings = summary(out)["warnings"]
+    assert isinstance(warnings, list)
+    assert ("output", "stuck") in [(w["population"], w["kind"]) for w in warnings]
 
 
 def test_a_finished_run_is_extended(tmp_path: Path) -> None:
