@@ -144,7 +144,7 @@ class Monitor:
                 at_bounds=site.at_bounds(weights),
                 start=start,
                 bound=site.bound,
-                top=max(self._mean_policy()) if site.name == "output" else None,
+                top=self._top() if site.name == "output" else None,
                 episodes=len(played),
                 better=is_better,
             )
@@ -167,6 +167,12 @@ class Monitor:
             }
             for site, now in zip(self._sites, seen, strict=True)
         ]
+
+    def _top(self) -> float:
+        """The largest mean probability of an action, without what exploration adds to all."""
+        policy = self._mean_policy()
+        share = self._config.exploration if self._config.policy == "softmax" else 0.0
+        return (max(policy) - share / len(policy)) / (1.0 - share) if share < 1.0 else 0.0
 
     def _mean_policy(self) -> list[float]:
         n = len(self._policies)

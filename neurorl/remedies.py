@@ -13,6 +13,7 @@ from neurorl.errors import say
 
 __all__ = ["message"]
 
+_ALPHAS = {"output": "alpha_output", "critic": "alpha_critic"}
 _CENTRED = ("spikes-only", "coagent", "centred-feedback")
 
 
@@ -54,7 +55,7 @@ def message(
 
 
 def _remedy(population: Population, config: AgentConfig, kind: str, from_start: bool) -> str:
-    name = "alpha_output" if population.name == "output" else "alpha_hidden"
+    name = _ALPHAS.get(population.name, "alpha_hidden")
     alpha = f"{name} (now {getattr(config, name):g})"
     bound = f"weight_bound (now {config.weight_bound:g})"
     own = config.description is not None
@@ -66,6 +67,8 @@ def _remedy(population: Population, config: AgentConfig, kind: str, from_start: 
         if from_start:
             return f"lower the neurons' {_now(population, 'bias')}, or raise their threshold"
         return f"lower {alpha} or " + ("the bounds of the weights" if own else bound)
+    if kind == "clipped" and population.name == "critic" and config.critic == "spiking":
+        return f"raise critic_scale (now {config.critic_scale:g})"
     if kind == "clipped":
         return f"lower {alpha}, or widen " + ("the bounds of the weights" if own else bound)
     if kind == "drifting":

@@ -16,8 +16,8 @@ drifting
     agent is no better than at the start; from `DRIFT_AFTER` episodes on. Only of populations whose
     spikes lead to the output: a critic may learn long before the actor does.
 stuck
-    Of population ``output``: one action has a mean probability above `STUCK`, and the agent is no
-    better than at the start; from `STUCK_AFTER` episodes on.
+    Of population ``output``: one action has a mean probability above `STUCK`, apart from what
+    exploration adds, and the agent is no better than at the start; from `STUCK_AFTER` episodes on.
 
 *No better than at the start*: the mean discounted return of the last `WINDOW` episodes doesn't
 exceed that of the first by more than twice the standard error of the difference. Weights that grow

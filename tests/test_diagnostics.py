@@ -18,9 +18,12 @@ from neurorl import Network, Plasticity, Population, Projection, Source, Spiking
 from neurorl.cli import main
 from neurorl.config import AgentConfig
 from neurorl.diagnostics import Monitor
+from neurorl.envs import make_env
 from neurorl.errors import PopulationWarning
 from neurorl.features import OneHot
 from neurorl.models import LIF, CubaLIF
+from neurorl.presets import make_config
+from neurorl.remedies import message
 from neurorl.sites import Site
 from neurorl.training import train, train_seeds
 from neurorl.verdicts import Seen, better, verdicts
@@ -212,6 +215,25 @@ def test_a_monitor_warns_once_of_each_kind_and_names_the_population() -> None:
     assert table["populations"][2]["mean_abs_weight"] is None
 
 
+@pytest.mark.parametrize(("policy", "stuck"), [("softmax", True), ("greedy", False)])
+def test_what_exploration_adds_does_not_hide_a_stuck_policy(policy: str, stuck: bool) -> None:
+    net = network()
+    m = Monitor(net, config(net, exploration=0.1, policy=policy), 7, 0, fresh)
+    found = play(m, 0, 40, past(), p=0.9 * 0.999 + 0.05)
+    assert any("output" in line and "stuck" in line for line in found) == stuck
+
+
+def test_a_clipped_critic_is_told_of_its_scale() -> None:
+    population = Population("critic", 2, LIF())
+    agent = make_config(make_env(CART), "lif-spiking-critic")
+    found = {"kind": "clipped", "since_episode": 39, "value": 0.6, "limit": 0.5}
+    line = message(population, agent, 5, found, from_start=False, action=0)
+    assert line == (
+        "population 'critic' of seed 5: clipped since episode 39 (got 60 % of the weights at their "
+        "bounds, limit 50 %); raise critic_scale (now 6)"
+    )
+
+
 def test_a_restored_monitor_goes_on_as_the_one_it_was() -> None:
     for when in (0, 10, 25, 45, 60):
         before = past()
@@ -273,6 +295,7 @@ def test_an_uncentred_rule_without_a_mean_drifts() -> None:
         (GRID, "glm", "float"),
         (CART, "lif", "float"),
         (CART, "lif", "loihi"),
+        (CART, "lif-spiking-critic", "float"),
         (CAR, "glm", "float"),
     ],
 )
