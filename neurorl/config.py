@@ -19,10 +19,17 @@ from neurorl.memory import module_projection
 from neurorl.models import actor_network
 from neurorl.policy import POLICIES
 
-__all__ = ["MODULATORS", "AgentConfig"]
+__all__ = ["MODULATORS", "WRITES", "AgentConfig"]
 
 MODULATORS = ("td-error", "reward")
-_CHOICES = {"critic": CRITICS, "encoder": ENCODERS, "policy": POLICIES, "modulator": MODULATORS}
+WRITES = ("shadow", "stochastic", "accumulate", "register")
+_CHOICES = {
+    "critic": CRITICS,
+    "encoder": ENCODERS,
+    "policy": POLICIES,
+    "modulator": MODULATORS,
+    "writes": WRITES,
+}
 _NOT_NEGATIVE = (
     *("alpha_output", "alpha_hidden", "alpha_critic", "beta", "trace_tau"),
     *("eligibility_tau", "post_tau", "depression", "critic_scale"),
@@ -55,6 +62,13 @@ class AgentConfig(Described):
     ``eligibility_tau`` and ``post_tau`` (s) and ``depression`` (`neurorl.learner`), and learn in
     every population.
 
+    Weights: in coarse arithmetic, ``writes`` is how dw gets into them, ``'shadow'`` (the only one
+    in fine arithmetic), ``'stochastic'``, ``'accumulate'`` (every ``write_every`` decisions) or
+    ``'register'``, see `neurorl.writes`. A weight in force is a whole number of quanta of
+    ``weight_bound`` / 127, and stochastic rounding adds a variance of up to ``|dw| quantum`` a
+    write. So keep the bound near the largest weight that is learned: 1 in the LIF presets, where
+    these end at 0.3 to 1.2.
+
     ``modulator``: delta is the ``'td-error'``, or the ``'reward'`` less its running mean; for the
     actor it is clipped to +-``modulator_limit`` if there is one: a rare reward far above the usual
     error would else decide the policy by itself.
@@ -81,6 +95,8 @@ class AgentConfig(Described):
     signed: bool = False
     trace_tau: float = 0.0
     weight_bound: float = 1.0
+    writes: str = "shadow"
+    write_every: int = 16
     initial_hidden: float = 0.2
     initial_output: float = 0.2
     beta: float = 0.3
@@ -121,7 +137,7 @@ class AgentConfig(Described):
         for name, known in _CHOICES.items():
             if getattr(self, name) not in known:
                 raise unknown(name, getattr(self, name), known)
-        for name in ("window", "actors", "rate_episodes"):
+        for name in ("window", "actors", "rate_episodes", "write_every"):
             positive(f"agent.{name}", getattr(self, name))
         for name in ("gamma", "lambda_actor", "lambda_critic", "rate_end", "peak", "exploration"):
             number(f"agent.{name}", getattr(self, name), 0.0, 1.0)

@@ -87,7 +87,9 @@ def load_to_play(
     """
     described, _ = read_agent(path)
     same = backend is None or backend == described["backend"]
-    agent = SpikingActorCritic.load(path, backend="reference", arithmetic="float")
+    shadow = described["config"].get("writes", "shadow") == "shadow"
+    kept_in = "float" if shadow else described["arithmetic"]
+    agent = SpikingActorCritic.load(path, backend="reference", arithmetic=kept_in)
     return (
         agent,
         backend or described["backend"],

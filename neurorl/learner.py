@@ -44,6 +44,7 @@ from neurorl.factors import (
 from neurorl.membrane import spike_probability
 from neurorl.memory import Memory, module_projection
 from neurorl.rule import apply_modulator, arrivals, outer_sum, window_traces
+from neurorl.writes import Writer
 
 __all__ = ["NORM_RATE", "Layer", "Learner", "Plastic", "layers", "spiking_critic"]
 
@@ -113,10 +114,16 @@ def _layer(network: Network, config: AgentConfig, name: str) -> Layer:
 
 
 class Learner:
-    """Turns the windows of one agent into eligibilities, and modulators into float weights."""
+    """Turns the windows of one agent into eligibilities, and modulators into weights.
 
-    def __init__(self, network: Network, config: AgentConfig, memory: Memory) -> None:
+    writer: where changes of weights go; None adds them to the weights.
+    """
+
+    def __init__(
+        self, network: Network, config: AgentConfig, memory: Memory, writer: Writer | None = None
+    ) -> None:
         self.memory = memory
+        self._writer = writer
         self._config = config
         self._rule = rule(config.rule)
         self._needs_p = config.rule in NEEDS_PROBABILITY
@@ -132,8 +139,11 @@ class Learner:
         """``e <- keep e + tag`` for the window that led to *action*."""
         self._add(self._observe(inputs, rasters, action, policy))
 
-    def learn(self, modulator: float, rate: float) -> None:
-        """``w <- clip(w + alpha rate modulator e / N)``; N is 1 unless the agent normalises."""
+    def learn(self, modulator: float, rate: float, ends: bool = False) -> None:
+        """``w <- clip(w + alpha rate modulator e / N)``; N is 1 unless the agent normalises.
+
+        ends: once more for the last decision, now that its episode is over.
+        """
         limit = self._config.modulator_limit
         clipped = modulator if limit is None else max(-limit, min(limit, modulator))
         m = self.memory
@@ -144,6 +154,10 @@ class Learner:
                 eta /= norm if norm > 1.0 else 1.0
             third = modulator if layer.is_critic else clipped
             for p in layer.into:
+                if self._writer is not None:
+                    change = (eta * third) * m.eligibility[p.name]
+                    self._writer.write(p, change, ends)
+                    continue
                 m.weights[p.name][...] = apply_modulator(
                     m.weights[p.name], m.eligibility[p.name], third, eta, p.low, p.high
                 )

@@ -33,6 +33,7 @@ from neurorl.memory import memory_for
 from neurorl.policy import choose, greedy, softmax, votes
 from neurorl.random import DrawRows, Stream
 from neurorl.rule import td_error
+from neurorl.writes import Writer, check_writes
 
 __all__ = ["LOOPS", "Loop", "NumpyLoop", "make_loop"]
 
@@ -70,9 +71,13 @@ class Loop(abc.ABC):
         weights = {name: backend.weights(name) for name in self._shapes}
         self._is_single = any(weights[name].shape == s for name, s in self._shapes.items())
         weights = {name: w.reshape(self.n, *self._shapes[name]) for name, w in weights.items()}
-        self.memory = memory_for(
-            network, weights, 0 if self.critic else config.features.size, config.carries
-        )
+        if learns:
+            check_writes(config, backend.arithmetic, backend.arithmetic_name)
+        # Without a shadow, the weights that learn are those in force.
+        self._shadow = config.writes == "shadow" and not backend.arithmetic.is_fine
+        accumulates = config.writes in ("accumulate", "register")
+        features = 0 if self.critic else config.features.size
+        self.memory = memory_for(network, weights, features, config.carries, accumulates)
         self._parts = [self.memory.of(k) for k in range(self.n)]
         self.actions = np.zeros(self.n, dtype=np.int64)
         self.probabilities = np.zeros((self.n, n_actions))
@@ -141,7 +146,7 @@ class Loop(abc.ABC):
         weights = self.memory.weights[name]
         held = self.backend.set_weights(name, weights[0] if self._is_single else weights)
         self.memory.in_force[name][...] = held
-        if self.backend.arithmetic.is_fine:
+        if not self._shadow:
             weights[...] = held
 
 
@@ -160,7 +165,9 @@ class NumpyLoop(Loop):
         parts = self._parts
         decay = config.gamma * config.lambda_critic
         n = config.cells.size + (self.critic is not None) * config.features.size
-        self._learners = [Learner(backend.network, config, part) for part in parts]
+        self._learners = [
+            Learner(backend.network, config, part, self._writer(k)) for k, part in enumerate(parts)
+        ]
         self._critics = [
             LinearCritic(part.value, part.value_trace, part.x, config.alpha_critic, decay)
             for part in parts
@@ -183,7 +190,7 @@ class NumpyLoop(Loop):
         expected = self.memory.expected[:, 0]
         for k in np.flatnonzero(self.active & (self.discount == 0) & ~np.isnan(expected)):
             delta = td_error(float(self.reward[k]), 0.0, float(expected[k]), 0.0)
-            self._learners[k].learn(delta, float(self.rate[k]))
+            self._learners[k].learn(delta, float(self.rate[k]), ends=True)
             expected[k] = np.nan
         for name in self.memory.weights:
             self._write(name)
@@ -209,6 +216,13 @@ class NumpyLoop(Loop):
         inputs = {name: self._of(k, raster) for name, raster in self.window.inputs.items()}
         rasters = {name: self._of(k, raster) for name, raster in self.window.rasters.items()}
         return inputs, rasters, int(self.actions[k]), self.probabilities[k]
+
+    def _writer(self, k: int) -> Writer | None:
+        config, backend = self.config, self.backend
+        if config.writes == "shadow":
+            return None
+        seed = backend.seeds[k]
+        return Writer(backend.network, backend.arithmetic, config, self._parts[k], seed)
 
     def _modulator(self, k: int) -> float:
         if self.config.modulator == "reward":

@@ -31,7 +31,9 @@ class Memory:
     ``signs`` ``(N, n_hidden)``: of each hidden unit's output weight before learning, +1 for 0.
     ``x``, ``value``, ``value_trace`` ``(N, n_features)`` and ``mean_reward`` ``(N, 1)``: a linear
     critic's. ``expected`` ``(N, 1)``: what a spiking critic said of the state before, NaN if there
-    is none in this episode. ``decisions`` ``(N, 1)``: how many were made.
+    is none in this episode. ``decisions`` ``(N, 1)``: how many were made. ``accumulator``: by
+    projection, of the shape of its weights, what of dw isn't in them yet; empty for schemes of
+    writing without one (`neurorl.writes`).
     """
 
     weights: dict[str, FloatArray]
@@ -48,6 +50,7 @@ class Memory:
     mean_reward: FloatArray
     expected: FloatArray
     decisions: IntArray
+    accumulator: dict[str, FloatArray]
 
     def of(self, k: int) -> Memory:
         """Agent k's part; writing to it writes here."""
@@ -69,9 +72,10 @@ class Memory:
     def state(self) -> dict[str, npt.NDArray[np.float64]]:
         """Copies of what one agent keeps from episode to episode."""
         weights = {f"weights.{name}": w.copy() for name, w in self.weights.items()}
+        sums = {f"accumulator.{name}": a.copy() for name, a in self.accumulator.items()}
         norms = {f"norm.{name}": n[0].copy() for name, n in self.norm.items() if not np.isnan(n[0])}
         return {
-            **{f"learner.{key}": value for key, value in {**weights, **norms}.items()},
+            **{f"learner.{key}": value for key, value in {**weights, **norms, **sums}.items()},
             "learner.signs": self.signs.copy(),
             "critic": self.value.copy(),
             "mean_reward": self.mean_reward[0].copy(),
@@ -82,6 +86,8 @@ class Memory:
         """Go on from one agent's `state`. Raises KeyError or ValueError if it doesn't fit."""
         for name, w in self.weights.items():
             w[...] = _fitting(name, state[f"learner.weights.{name}"], w)
+        for name, a in self.accumulator.items():
+            a[...] = _fitting(name, state[f"learner.accumulator.{name}"], a)
         for name, norm in self.norm.items():
             norm[0] = state.get(f"learner.norm.{name}", np.nan)
         self.signs[...] = _fitting("signs", state["learner.signs"], self.signs)
@@ -98,12 +104,16 @@ def _fitting(name: str, given: Array, mine: Array) -> Array:
 
 
 def memory_for(
-    network: Network, weights: dict[str, FloatArray], n_features: int, carries: bool
+    network: Network,
+    weights: dict[str, FloatArray],
+    n_features: int,
+    carries: bool,
+    accumulates: bool = False,
 ) -> Memory:
     """The memory of agents that have learned nothing.
 
     weights: in force in each projection, ``(N, *shape)``. n_features: of a linear critic. carries:
-    whether spikes outlive a window.
+    whether spikes outlive a window. accumulates: whether changes of weights wait in an accumulator.
     """
     n = len(next(iter(weights.values())))
     plastic = {p.name: p for p in network.projections if p.plasticity is not None}
@@ -130,6 +140,7 @@ def memory_for(
         mean_reward=np.zeros((n, 1)),
         expected=np.full((n, 1), np.nan),
         decisions=np.zeros((n, 1), dtype=np.int64),
+        accumulator={name: _zeros_on_lines(w.shape) for name, w in learning.items() if accumulates},
     )
 
 

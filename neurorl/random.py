@@ -46,6 +46,8 @@ class Stream(enum.IntEnum):
     ENCODER = 0x80000001
     DERIVE = 0x80000002
     WEIGHTS = 0x80000100
+    WRITES = 0x81000000
+    WRITES_AT_ENDS = 0x82000000
 
 
 def philox4x32(

@@ -274,6 +274,36 @@ CASES |= {
     },
 }
 
+for _writes in ("stochastic", "accumulate", "register"):
+    _chip: dict[str, Any] = {"env": "CartPole-v1", "arithmetic": "loihi", "writes": _writes}
+    CASES |= {
+        f"{_writes}, lif": _chip,
+        f"{_writes}, glm": {**_chip, "env": GRID, "model": "glm", "episodes": 2},
+        f"{_writes}, centred-feedback, lif": {**_chip, "rule": "centred-feedback"},
+        f"{_writes}, surrogate, large steps": {
+            **_chip,
+            "rule": "surrogate",
+            "modulator_limit": None,
+            "alpha_hidden": 50.0,
+            "write_every": 3,
+        },
+        f"{_writes}, spiking critic": {**_chip, **CRITIC, "write_every": 5},
+        f"{_writes}, spiking critic, brian2": {**_chip, **CRITIC, "backend": "brian2"},
+        f"{_writes}, brian2": {**_chip, "backend": "brian2"},
+        f"{_writes}, emulator": {**_chip, "backend": "loihi"},
+        f"{_writes}, masked, delayed": {
+            "env": "CartPole-v1",
+            "arithmetic": "loihi",
+            "config": stdp(own_network(masked=True, delay=3e-3), writes=_writes),
+        },
+        f"{_writes}, masked, brian2": {
+            "env": "CartPole-v1",
+            "arithmetic": "loihi",
+            "backend": "brian2",
+            "config": stdp(own_network(masked=True), writes=_writes, write_every=5),
+        },
+    }
+
 
 def learned(loop: str, env: str, episodes: int = 4, **options: Any) -> Any:
     agent = SpikingActorCritic(env, seed=5, loop=loop, **options)

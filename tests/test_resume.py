@@ -24,8 +24,9 @@ from neurorl import training
 training.CHECKPOINT_SECONDS = 0.0
 backend, out, episodes, resume, env, overrides = sys.argv[1:]
 out, episodes, resume = Path(out), int(episodes), resume == "1"
-training.train(env, out, backend=backend, seed=4, episodes=episodes,
-               resume=resume, overrides=None if resume else eval(overrides))
+training.train(env, out, backend=backend, seed=4, episodes=episodes, resume=resume,
+               arithmetic="loihi" if "writes" in overrides else None,
+               overrides=None if resume else eval(overrides))
 """
 EPISODES = 12
 GRID = ("neurorl/GridWorld-v0", repr({"actors": 2, "hidden": 2}))
@@ -92,12 +93,21 @@ def same_files(out: Path, whole: Path) -> None:
         assert np.array_equal(arrays[key], arrays_whole[key]), key
 
 
-@pytest.mark.parametrize("backend", ["reference", "brian2", "loihi"])
-def test_killed_and_resumed_it_ends_the_same(backend: str, tmp_path: Path) -> None:
-    assert start(backend, tmp_path / "whole", resume=False).wait() == 0
+@pytest.mark.parametrize(
+    ("backend", "writes"),
+    [
+        *[(backend, None) for backend in ("reference", "brian2", "loihi")],
+        *[("reference", "accumulate"), ("brian2", "register"), ("loihi", "stochastic")],
+    ],
+)
+def test_killed_and_resumed_it_ends_the_same(
+    backend: str, writes: str | None, tmp_path: Path
+) -> None:
+    what = GRID if writes is None else (GRID[0], repr({"actors": 2, "hidden": 2, "writes": writes}))
+    assert start(backend, tmp_path / "whole", resume=False, what=what).wait() == 0
     out = tmp_path / "killed"
-    kills = kill_now_and_then(backend, out)
-    assert start(backend, out, resume=True).wait() == 0
+    kills = kill_now_and_then(backend, out, what=what)
+    assert start(backend, out, resume=True, what=what).wait() == 0
     assert kills >= 3
     assert rows(out) == rows(tmp_path / "whole")
     assert len(rows(out)) == EPISODES

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.base import Backend
-from neurorl.config import MODULATORS, AgentConfig
+from neurorl.config import MODULATORS, WRITES, AgentConfig
 from neurorl.encoder import ENCODERS
 from neurorl.errors import ArgumentError, say
 from neurorl.factors import NEEDS_PROBABILITY
@@ -19,6 +19,7 @@ from neurorl.native import structures as c
 from neurorl.native.build import library
 from neurorl.native.features import Map
 from neurorl.policy import POLICIES
+from neurorl.writes import levels, stream
 
 __all__ = ["NativeLoop"]
 
@@ -144,6 +145,8 @@ class NativeLoop(Loop):
             carries=config.carries,
             normalises=config.normalises,
             has_spiking_critic=self.critic is not None,
+            writes=WRITES.index(config.writes),
+            write_every=config.write_every,
             peak=config.peak,
             beta=config.beta,
             exploration=config.exploration if self.policy == "softmax" else 0.0,
@@ -228,6 +231,9 @@ class NativeLoop(Loop):
         shape = self._shapes[p.name]
         is_fine = self.backend.arithmetic.is_fine
         integers = lent is not None and lent.dtype == np.int32
+        least, largest = levels(rounding, p.low, p.high)
+        mask = network.projection(p.name).mask
+        mask = None if mask is None else np.ascontiguousarray(mask)
         needs_in_force = self.config.rule in NEEDS_PROBABILITY
         return c.Projection(
             pre=network.index(p.pre),
@@ -243,6 +249,9 @@ class NativeLoop(Loop):
             limit=rounding.limit,
             unit=rounding.unit,
             transmitted_unit=rounding.transmitted_unit,
+            stream=stream(network, p.name),
+            least=least,
+            largest=largest,
             is_fine=is_fine,
             sums_fit=self._largest_sum(p, layer) < 2.0**11,  # of int32 in units of 2**-20
             weights=self._keep(memory.weights[p.name]),
@@ -251,6 +260,8 @@ class NativeLoop(Loop):
             in_force=self._keep(memory.in_force[p.name]) if needs_in_force else None,
             transmitted=None if is_fine or integers else self._address_of(lent, np.float64),
             transmitted_integers=self._address_of(lent, np.int32) if integers else None,
+            accumulator=self._address_of(memory.accumulator.get(p.name), np.float64),
+            mask=self._address_of(mask, np.bool_),
         )
 
     def _largest_sum(self, p: Plastic, layer: Layer) -> float:

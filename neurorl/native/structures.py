@@ -75,9 +75,10 @@ class Node(ctypes.Structure):
 
 class Projection(ctypes.Structure):
     _fields_: ClassVar[Fields] = _fields(
-        int_1="pre n_pre n_post blocks delay is_signed is_fine sums_fit",
-        number_2="decay low high inverse limit unit transmitted_unit",
+        int_1="pre n_pre n_post blocks delay is_signed is_fine sums_fit stream",
+        number_2="decay low high inverse limit unit transmitted_unit least largest",
         pointer_3="weights eligibility trace in_force transmitted transmitted_integers",
+        pointer_4="accumulator mask",
     )
 
 
@@ -96,6 +97,7 @@ class Agent(ctypes.Structure):
         *_fields(
             int_1="n_replicas window n_actions n_output first_vote n_hidden",
             int_2="rule encoder policy modulator carries normalises has_spiking_critic",
+            int_3="writes write_every",
             number_3="peak beta exploration alpha_critic critic_decay modulator_limit",
             number_4="depression norm_rate",
         ),

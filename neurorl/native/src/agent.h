@@ -21,6 +21,7 @@ enum Rule {
 enum Encoder { QUIET, BERNOULLI, CURRENT };
 enum Policy { SOFTMAX, GREEDY };
 enum Modulator { TD_ERROR, REWARD };
+enum Writes { SHADOW, STOCHASTIC, ACCUMULATE, REGISTER };
 enum Role { OUTPUT, HIDDEN, OTHER, CRITIC };
 
 // One map of a part of an observation, see neurorl/features.py for the meaning of each kind.
@@ -46,9 +47,12 @@ struct Node {
 
 struct Projection {
     int64_t pre, n_pre, n_post, blocks, delay, is_signed, is_fine, sums_fit;
-    double decay, low, high, inverse, limit, unit, transmitted_unit;
+    int64_t stream;  // of draws for its writes
+    double decay, low, high, inverse, limit, unit, transmitted_unit, least, largest;
     double *weights, *eligibility, *trace, *in_force, *transmitted;
     int32_t *transmitted_integers;
+    double *accumulator;
+    const uint8_t *mask;  // null: all synapses exist
 };
 
 // A population with plastic projections.
@@ -65,6 +69,7 @@ struct Layer {
 struct Agent {
     int64_t n_replicas, window, n_actions, n_output, first_vote, n_hidden;
     int64_t rule, encoder, policy, modulator, carries, normalises, has_spiking_critic;
+    int64_t writes, write_every;
     double peak, beta, exploration, alpha_critic, critic_decay, modulator_limit, depression, norm_rate;
     Features cells, features;
     const double *cells_input, *features_input;

@@ -52,7 +52,7 @@ static void learn_layer(
         if (agent.normalises) driven += power(window, p, layer.first, x, buffers.total.data());
         x += p.n_pre * p.blocks * agent.window;
     }
-    Change change = {layer.keep, 0.0, is_late};
+    Change change = {layer.keep, 0.0, is_late, false};
     if (is_late) change.factor = step_of(agent, layer, window.k, delta);
     if (agent.normalises) {
         double &norm = layer.norm[window.k];

@@ -9,6 +9,7 @@
 #include "spikes.h"
 #include "sums.h"
 #include "traces.h"
+#include "writes.h"
 
 namespace neurorl {
 
@@ -20,12 +21,6 @@ struct Post {
     const double *depressing;            // (window, n): what an arriving spike takes off, or null
     const int32_t *depressing_units;     // the same in units of the grid
     const double *powers;                // what a trace of each step is worth at the window's end
-};
-
-// How a pass changes eligibilities and weights. LATE: weights first, by what was remembered before.
-struct Change {
-    double keep, factor;
-    bool is_late;
 };
 
 struct Buffers {
@@ -60,19 +55,6 @@ inline void row_sum(
     if (!post.dense && post.gain)
         for (int64_t j = 0; j < n_post; j++) sum[j] *= post.gain[j];
 }
-
-template <class T> inline T *at(T *array, int64_t offset) { return array ? array + offset : nullptr; }
-
-// Where the weights in force go, each null if nobody wants it.
-struct Held {
-    double *in_force, *transmits;
-    int32_t *integers;
-
-    Held from(int64_t offset) const
-    {
-        return {at(in_force, offset), at(transmits, offset), at(integers, offset)};
-    }
-};
 
 // e <- keep e + S; w <- clip(w + factor e), with LATE by the e of before; and the weight in force,
 // for n synapses in a row.
@@ -112,7 +94,9 @@ inline void apply(
     const Held &held, int64_t n)
 {
     const double grid = sizeof(Sum) == sizeof(int32_t) ? 0x1p-20 : 1.0;
-    if (change.is_late && p.is_fine)
+    if (held.agent->writes != SHADOW)
+        write_row(change, p, sum, grid, e, w, held, n);
+    else if (change.is_late && p.is_fine)
         change_row<true, true>(change, p, sum, grid, e, w, held, n);
     else if (change.is_late)
         change_row<false, true>(change, p, sum, grid, e, w, held, n);
@@ -127,9 +111,9 @@ inline void apply_remembered(
     const Agent &agent, int64_t k, const Projection &p, double factor, Buffers &buffers)
 {
     const int64_t synapses = p.n_pre * p.blocks * p.n_post, offset = k * synapses;
-    const Held held = Held{p.in_force, p.transmitted, p.transmitted_integers}.from(offset);
+    const Held held = Held::of(agent, p, k, synapses);
     buffers.sum.assign(synapses, 0.0);
-    const Change change = {1.0, factor, true};
+    const Change change = {1.0, factor, true, true};
     apply(change, p, buffers.sum.data(), p.eligibility + offset, p.weights + offset, held, synapses);
 }
 
@@ -191,7 +175,7 @@ inline void learn_projection(
     const int64_t n_pre = p.n_pre * p.blocks, n_post = p.n_post, synapses = n_pre * n_post;
     const int64_t offset = window.k * synapses;
     double *e = p.eligibility + offset, *w = p.weights + offset;
-    const Held held = Held{p.in_force, p.transmitted, p.transmitted_integers}.from(offset);
+    const Held held = Held::of(agent, p, window.k, synapses);
     if (post.depressing) list_arrivals(window, p, buffers.arrivals);
     if (n_post < FEW || p.blocks > 1) {
         buffers.turned.assign(synapses, 0.0);

@@ -1,0 +1,139 @@
+// How changes get into coarse weights without a shadow: neurorl/writes.py in C.
+#ifndef NEURORL_WRITES_H
+#define NEURORL_WRITES_H
+#include "agent.h"
+#include "decision.h"
+
+namespace neurorl {
+
+template <class T> inline T *at(T *array, int64_t offset) { return array ? array + offset : nullptr; }
+
+// How a pass changes eligibilities and weights. LATE: weights first, by what was remembered before.
+// ends: once more for the last decision, now that its episode is over.
+struct Change {
+    double keep, factor;
+    bool is_late, ends;
+};
+
+// What there is of n synapses in a row: where weights in force go, each null if nobody wants it,
+// and for schemes without a shadow the accumulators, the mask (null: all exist), the replica and
+// the number of the first synapse in its projection.
+struct Held {
+    double *in_force, *transmits;
+    int32_t *integers;
+    double *accumulator;
+    const uint8_t *mask;
+    const Agent *agent;
+    int64_t k, first;
+
+    static Held of(const Agent &agent, const Projection &p, int64_t k, int64_t synapses)
+    {
+        const int64_t o = k * synapses;
+        return {
+            at(p.in_force, o), at(p.transmitted, o), at(p.transmitted_integers, o),
+            at(p.accumulator, o), p.mask, &agent, k, 0};
+    }
+
+    Held from(int64_t offset) const
+    {
+        return {
+            at(in_force, offset), at(transmits, offset), at(integers, offset),
+            at(accumulator, offset), at(mask, offset), agent, k, first + offset};
+    }
+};
+
+const int64_t CHUNK = 64;  // synapses that draw together
+const double STEPS_OF_REGISTER = 64.0;
+const int64_t STREAM_END = 0x01000000;  // from the streams of writes to those at ends
+
+// x <- floor(x + u). If |x| <= 2**-34 everywhere, no u that can be drawn makes a difference.
+inline void round_by_draws(
+    const Change &change, const Projection &p, const Held &held, double *x, int64_t n)
+{
+    double u[CHUNK];
+    bool matters = false;
+    for (int64_t j = 0; j < n; j++) matters |= __builtin_fabs(x[j]) > 0x1p-34;
+    if (matters) {
+        const int64_t first = held.first, stream = p.stream + (change.ends ? STREAM_END : 0);
+        const int64_t decision = held.agent->decisions[held.k], seed = held.agent->seeds[held.k];
+        for (int64_t j = 0; j < n; j++)
+            u[j] = to_unit(neurorl_word(first + j, decision, stream, seed));
+    } else {
+        for (int64_t j = 0; j < n; j++) u[j] = 0.5;
+    }
+    for (int64_t j = 0; j < n; j++) x[j] = __builtin_floor(x[j] + u[j]);
+}
+
+// From changes to the quanta that are written now; false if none are.
+inline bool quanta(
+    const Change &change, const Projection &p, const Held &held, double *x, int64_t n)
+{
+    const Agent &agent = *held.agent;
+    double *a = held.accumulator;
+    if (agent.writes == STOCHASTIC) {
+        for (int64_t j = 0; j < n; j++) x[j] *= p.inverse;
+        round_by_draws(change, p, held, x, n);
+        return true;
+    }
+    if (agent.writes == ACCUMULATE) {
+        for (int64_t j = 0; j < n; j++) a[j] += x[j];
+        if (change.ends || agent.decisions[held.k] % agent.write_every) return false;
+        for (int64_t j = 0; j < n; j++) x[j] = a[j] * p.inverse, a[j] = 0.0;
+        round_by_draws(change, p, held, x, n);
+        return true;
+    }
+    for (int64_t j = 0; j < n; j++) x[j] = x[j] * p.inverse * STEPS_OF_REGISTER;
+    round_by_draws(change, p, held, x, n);
+    for (int64_t j = 0; j < n; j++) {
+        const double r = a[j] + x[j];
+        x[j] = __builtin_trunc(r * (1.0 / STEPS_OF_REGISTER));
+        a[j] = r - STEPS_OF_REGISTER * x[j];
+    }
+    return true;
+}
+
+// n <- clip(n + quanta), and the weight that this is.
+inline void step(
+    const Projection &p, const double *quanta, double *__restrict w, const Held &held, int64_t n)
+{
+    double *__restrict in_force = held.in_force, *__restrict transmits = held.transmits;
+    int32_t *__restrict integers = held.integers;
+    const double inverse = p.inverse, least = p.least, largest = p.largest;
+    const double unit = p.unit, sent = p.transmitted_unit;
+#pragma GCC ivdep
+    for (int64_t j = 0; j < n; j++) {
+        double level = __builtin_rint(w[j] * inverse) + quanta[j];
+        level = level < least ? least : level;
+        level = level > largest ? largest : level;
+        w[j] = level * unit;
+        if (in_force) in_force[j] = level * unit;
+        if (transmits) transmits[j] = level * sent;
+        if (integers) integers[j] = (int32_t)(level * sent);
+    }
+}
+
+// e <- keep e + S; dw = factor e, of the e of before if it is late, written by the agent's scheme;
+// for n synapses in a row.
+template <class Sum>
+inline void write_row(
+    const Change &change, const Projection &p, const Sum *sum, double grid, double *e, double *w,
+    const Held &held, int64_t n)
+{
+    double dw[CHUNK];
+    for (int64_t first = 0; first < n; first += CHUNK) {
+        const int64_t width = n - first < CHUNK ? n - first : CHUNK;
+        const Held here = held.from(first);
+        for (int64_t j = 0; j < width; j++) {
+            const double before = e[first + j];
+            const double remembered = change.keep * before + (double)sum[first + j] * grid;
+            e[first + j] = remembered;
+            dw[j] = change.factor * (change.is_late ? before : remembered);
+            if (here.mask && !here.mask[j]) dw[j] = 0.0;
+        }
+        if (quanta(change, p, here, dw, width)) step(p, dw, w + first, here, width);
+    }
+}
+
+}  // namespace neurorl
+
+#endif
