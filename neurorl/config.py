@@ -246,7 +246,8 @@ class AgentConfig(Described):
         if self.critic == "spiking":
             self._check_described_critic(network)
         plastic = {p.post for p in network.projections if p.plasticity is not None}
-        others = plastic - {"output", "hidden"} - ({"critic"} if self.critic == "spiking" else set())
+        known = {"output", "hidden"} | ({"critic"} if self.critic == "spiking" else set())
+        others = plastic - known
         if others and self.rule not in STDP:
             what = f"rule {self.rule!r} learns only in 'output' and 'hidden'"
             raise DescriptionError(say(where, what, got=sorted(others), remedy="reward-stdp"))
