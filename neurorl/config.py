@@ -15,8 +15,9 @@ from neurorl.errors import DescriptionError, say, unknown
 from neurorl.factors import NEEDS_MODULES, NEEDS_PROBABILITY, STDP
 from neurorl.factors import rule as find_rule
 from neurorl.features import Features
-from neurorl.memory import module_projection
+from neurorl.hierarchy import hidden_layers, module_projections
 from neurorl.models import actor_network
+from neurorl.models.actor import hidden_sizes
 from neurorl.policy import POLICIES
 
 __all__ = ["MODULATORS", "WRITES", "AgentConfig"]
@@ -40,13 +41,15 @@ _NOT_NEGATIVE = (
 class AgentConfig(Described):
     """An agent: its network, its rule, its critic and their rates.
 
-    Network: ``actors`` x actions modules of ``hidden`` units of the model ``neuron``, answering in
-    a ``window`` of steps. ``signed``, ``trace_tau`` (s), ``initial_hidden``, ``initial_output``,
+    Network: ``actors`` x actions modules of ``hidden`` units of the model ``neuron``, or of hidden
+    layers with so many units each from the input to the output, as in ``(8, 4)``, answering in a
+    ``window`` of steps. ``signed``, ``trace_tau`` (s), ``initial_hidden``, ``initial_output``,
     ``weight_bound``: see `neurorl.models.actor.actor_network`. Or a ``description`` of your own,
     with a source ``input`` and a population ``output`` of one or more neurons for each action
-    (maybe also a source ``bias`` of one channel that spikes in every step, and ``hidden``); the
-    fields before then only say how its rule learns. With ``carries``, membranes, traces and
-    eligibilities go on from one decision to the next; else each decision starts from silence.
+    (maybe also a source ``bias`` of one channel that spikes in every step, and ``hidden``, below
+    it ``hidden_2`` and so on); the fields before then only say how its rule learns. With
+    ``carries``, membranes, traces and eligibilities go on from one decision to the next; else each
+    decision starts from silence.
 
     Input: activations of ``cells``, times ``peak``, become spikes by ``encoder``, ``'quiet'`` or
     ``'bernoulli'``, or with ``'current'`` flow into neurons as a part of their bias, for the whole
@@ -91,7 +94,7 @@ class AgentConfig(Described):
     features: Features
     window: int
     actors: int = 10
-    hidden: int = 8
+    hidden: int | tuple[int, ...] = 8
     signed: bool = False
     trace_tau: float = 0.0
     weight_bound: float = 1.0
@@ -149,8 +152,11 @@ class AgentConfig(Described):
         if self.critic == "spiking":
             self._check_critic()
         if self.description is None:
+            sizes = hidden_sizes(self.hidden)
+            if isinstance(self.hidden, (list, tuple)):
+                object.__setattr__(self, "hidden", sizes)
             # A current moves the first layer in the step in which it flows.
-            self._check_window((2 if self.hidden else 1) - (self.encoder == "current"))
+            self._check_window(len(sizes) + 1 - (self.encoder == "current"))
             if self.encoder == "current":
                 self._check_pairs("agent.encoder")
             if self.rule in STDP and self.signed:
@@ -246,15 +252,18 @@ class AgentConfig(Described):
         if self.critic == "spiking":
             self._check_described_critic(network)
         plastic = {p.post for p in network.projections if p.plasticity is not None}
-        known = {"output", "hidden"} | ({"critic"} if self.critic == "spiking" else set())
-        others = plastic - known
+        hidden = hidden_layers(network)
+        others = plastic - {"output", *hidden}
+        others -= {"critic"} if self.critic == "spiking" else set()
         if others and self.rule not in STDP:
-            what = f"rule {self.rule!r} learns only in 'output' and 'hidden'"
+            what = f"rule {self.rule!r} learns only in 'output', 'hidden', below it 'hidden_2'..."
             raise DescriptionError(say(where, what, got=sorted(others), remedy="reward-stdp"))
-        if self.rule in NEEDS_MODULES and "hidden" in plastic and not module_projection(network):
+        chain = module_projections(network)
+        if self.rule in NEEDS_MODULES and len(chain) < len(hidden):
             what = f"rule {self.rule!r} needs modules, of one 'output' neuron each"
+            ends = f"{hidden[len(chain)]!r} to {('output', *hidden)[len(chain)]!r}"
             size = network.node("output").size
-            remedy = f"a plastic projection from 'hidden' to 'output' of {size} blocks"
+            remedy = f"a plastic projection from {ends} of {size} blocks"
             raise DescriptionError(say(where, what, remedy=remedy))
         self._check_probability(where, network)
         if not self.carries:

@@ -298,8 +298,13 @@ class Network(Described):
         self.index(name)
         return max((self._hops(source.name).get(name, 0) for source in self.sources), default=0)
 
+    def steps(self, pre: str, post: str) -> int | None:
+        """Fewest steps from a spike of one node to its effect on another; None if it has none."""
+        self.index(pre)
+        return self._hops(pre).get(post)
+
     def _hops(self, source: str) -> dict[str, int]:
-        """Fewest steps from a source to each node that it reaches."""
+        """Fewest steps from a node to each node that it reaches."""
         reached = {source: 0}
         for _ in self.nodes:
             for p in self.projections:

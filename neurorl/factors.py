@@ -8,8 +8,8 @@ action taken, pi the policy: ``phi = 1[m = a] - pi_m``, ``t = +1 if m = a else -
 rule                     output neuron, step t         hidden neuron, step t         needs
 =======================  ============================  ============================  =============
 `coagent`                y - tanh z                    s - tanh z                    p
-`agreement`              t y (y - tanh z)              t y(t+1) (s - tanh z)         p, modules
-`centred_feedback`       phi y (y - tanh z)            phi y(t+1) (s - tanh z)       p, modules
+`agreement`              t y (y - tanh z)              t y(t+d) (s - tanh z)         p, modules
+`centred_feedback`       phi y (y - tanh z)            phi y(t+d) (s - tanh z)       p, modules
 `surrogate`              phi p (1 - p)                 phi V p (1 - p)               p, V, modules
 `spikes_only`            phi (1 - n/W) spike           phi b (1 - n/W) spike         modules
 `spikes_only_hebbian`    phi spike                     phi b spike                   modules
@@ -19,9 +19,12 @@ rule                     output neuron, step t         hidden neuron, step t    
 
 y, s in {-1, +1} are output and hidden units of the papers' kind and ``tanh z = 2p - 1`` their
 expectation, so that y - tanh z = 2 (spike - p) and y (y - tanh z) = 2 |spike - p|; n is the
-neuron's own count of spikes in the window, V its output weight and b = +-1 the sign of that before
-learning. The modulator is the TD error, or the reward less its mean. E[phi | votes] = 0, so an
-error of the critic causes no drift of the rules with phi; those of `agreement` and STDP drift.
+neuron's own count of spikes in the window. A spike takes d steps to the output, 1 from the hidden
+layer next to it, 2 from the one below and so on. V is the path weight of a hidden neuron, the sum
+over all ways to its module's output of the products of their weights (next to the output: its
+weight), and b = +-1 the sign of that before learning. Several hidden layers are ours. The modulator
+is the TD error, or the reward less its mean. E[phi | votes] = 0, so an error of the critic causes
+no drift of the rules with phi; those of `agreement` and STDP drift.
 
 The two STDP rules also have a term for spikes that arrive after the neuron's own, and learn in any
 population, see `neurorl.learner`.
@@ -39,11 +42,13 @@ from neurorl.errors import unknown
 
 __all__ = [
     "NEEDS_MODULES",
+    "NEEDS_PATHS",
     "NEEDS_PROBABILITY",
     "RULES",
     "STDP",
     "Decision",
     "Factors",
+    "Hidden",
     "agreement",
     "centred_feedback",
     "chosen",
@@ -63,35 +68,46 @@ Raster = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
+class Hidden:
+    """A hidden layer of n neurons in a window of W steps.
+
+    spikes: raster ``(W, n)``. p: spike probabilities ``(W, n)`` given the input, None if the rule
+    needs none. first: step that input can have reached. lag: d, steps to the output, at least 1.
+    signs: b, ``(n,)`` of +-1. paths: V, path weights in force, ``(n,)``, None if the rule needs
+    none.
+    """
+
+    spikes: Raster
+    first: int
+    lag: int
+    signs: Array
+    p: Array | None = None
+    paths: Array | None = None
+
+
+@dataclass(frozen=True)
 class Decision:
     """One window, and the action that came of it; W steps.
 
-    action: the one taken. phi: ``(n_actions,)``.
-    output, hidden: rasters ``(W, n)``; hidden None without that layer.
-    output_p, hidden_p: spike probabilities ``(W, n)`` given the input, None if the rule needs none.
-    output_from, hidden_from: first step that input can have reached. signs: ``(n_hidden,)`` of +-1.
-    output_weights: in force from each hidden unit to the output neuron of its module,
-    ``(n_hidden,)``, None if the rule needs none.
+    action: the one taken. phi: ``(n_actions,)``. output: raster ``(W, n)``.
+    output_from: first step that input can have reached. hidden: layers from the output down.
+    output_p: spike probabilities ``(W, n)`` given the input, None if the rule needs none.
     """
 
     action: int
     phi: Array
     output: Raster
-    hidden: Raster | None
     output_from: int
-    hidden_from: int
-    signs: Array
+    hidden: tuple[Hidden, ...] = ()
     output_p: Array | None = None
-    hidden_p: Array | None = None
-    output_weights: Array | None = None
 
 
 @dataclass(frozen=True)
 class Factors:
-    """Post factors ``(W, n)`` of the two layers."""
+    """Post factors ``(W, n)`` of the output, and of the hidden layers from the output down."""
 
     output: Array
-    hidden: Array | None
+    hidden: tuple[Array, ...]
 
 
 def feedback(action: int, policy: Array) -> Array:
@@ -114,24 +130,27 @@ def coagent(d: Decision) -> Factors:
     ``d log P(spike) / d drive = (spike - p) / noise_width``: 2 (spike - p) for the papers' units,
     that times a constant for others. Given the votes, the action's probability holds no weight, so
     log pi adds nothing and the mean of delta f x is the exact gradient of the return (for units
-    with a memory, as far as the trace x is what a spike leaves of the membrane). The hidden
-    layer's last step is left out: its spikes arrive too late to matter.
+    with a memory, as far as the trace x is what a spike leaves of the membrane). A hidden layer's
+    last d steps are left out: their spikes arrive too late to matter.
     Source: the coagent policy gradient theorem, Kostas, Nota & Thomas 2020 (arXiv:1902.05650).
     """
+
+    def score(h: Hidden) -> Array:
+        f = _counted(2.0 * _surprise(h.spikes, h.p), h.first)
+        f[-h.lag :] = 0.0
+        return f
+
     output = _counted(2.0 * _surprise(d.output, d.output_p), d.output_from)
-    if d.hidden is None:
-        return Factors(output, None)
-    hidden = _counted(2.0 * _surprise(d.hidden, d.hidden_p), d.hidden_from)
-    hidden[-1] = 0.0
-    return Factors(output, hidden)
+    return Factors(output, tuple(map(score, d.hidden)))
 
 
 def agreement(d: Decision) -> Factors:
     """The papers' rule: ``f_out = sgn(t y) (y - tanh z)``, ``f_hid = sgn(t y') (s - tanh z)``.
 
-    t is +1 for modules of the action taken, else -1; y' is the output of the unit's own module in
-    the step after, when its spike arrives. Not centred: it drifts while the mean of delta isn't 0.
-    Source: the public code of arXiv:1910.06489 (gridworld). Ours: steps of a window.
+    t is +1 for modules of the action taken, else -1; y' = y(t+d) is the output of the unit's own
+    module when its spike has come so far, d steps later. Not centred: it drifts while the mean of
+    delta isn't 0.
+    Source: the public code of arXiv:1910.06489 (gridworld). Ours: steps of a window, more layers.
     """
     return _answered(d, 2.0 * chosen(d.action, len(d.phi)) - 1.0)
 
@@ -150,19 +169,21 @@ def surrogate(d: Decision) -> Factors:
     """Deterministic slope of the spike: ``f_out = phi R``, ``f_hid = phi V R``, ``R = p (1 - p)``.
 
     R is the slope of p in units of the noise, (1 - tanh^2 z) / 4 for the papers' units (so rates
-    are 4 times those of `centred_feedback` for the same mean in the output layer), and V the
-    output weight in force: backpropagation of ``log softmax(votes)`` through the expected spikes,
-    without the output's own slope and without the order of steps (both ours, as is the use here).
+    are 4 times those of `centred_feedback` for the same mean in the output layer), and V the path
+    weight in force: backpropagation of ``log softmax(votes)`` through the expected spikes,
+    without the slopes of the neurons on the way (the output's and those of hidden layers above)
+    and without the order of steps (both ours, as is the use here).
     Source: straight-through estimators, Bengio et al. 2013 (arXiv:1308.3432); surrogate gradients,
     Neftci et al. 2019 (arXiv:1901.09948).
     """
     phi = spread(d.phi, d.output.shape[1])
+
+    def through_weights(h: Hidden) -> Array:
+        assert h.paths is not None
+        return _counted(_to_layer(phi, h) * h.paths * _slope(h.p), h.first)
+
     output = _counted(phi * _slope(d.output_p), d.output_from)
-    if d.hidden is None:
-        return Factors(output, None)
-    assert d.output_weights is not None
-    gate = phi.repeat(d.hidden.shape[1] // d.output.shape[1]) * d.output_weights
-    return Factors(output, _counted(gate * _slope(d.hidden_p), d.hidden_from))
+    return Factors(output, tuple(map(through_weights, d.hidden)))
 
 
 def spikes_only(d: Decision) -> Factors:
@@ -171,7 +192,7 @@ def spikes_only(d: Decision) -> Factors:
     ``f_out = phi (1 - n/W) s``, ``f_hid = phi b (1 - n/W) s``; n(1 - n/W) estimates W p (1 - p).
     W counts the steps that input can have reached. Ours; grew out of the papers' agreement rule.
     """
-    hidden = None if d.hidden is None else _unsaturated(d.hidden, d.hidden_from)
+    hidden = tuple(_unsaturated(h.spikes, h.first) for h in d.hidden)
     return _gated(d, _unsaturated(d.output, d.output_from), hidden)
 
 
@@ -180,7 +201,7 @@ def spikes_only_hebbian(d: Decision) -> Factors:
 
     The plain product of presynaptic trace, postsynaptic spike and broadcast. Ours.
     """
-    hidden = None if d.hidden is None else _counted(d.hidden.astype(np.float64), d.hidden_from)
+    hidden = tuple(_counted(h.spikes.astype(np.float64), h.first) for h in d.hidden)
     return _gated(d, _counted(d.output.astype(np.float64), d.output_from), hidden)
 
 
@@ -190,7 +211,7 @@ def reward_stdp(d: Decision) -> Factors:
     Source: reward-modulated STDP with eligibility, Izhikevich 2007 (doi 10.1093/cercor/bhl152),
     Florian 2007 (doi 10.1162/neco.2007.19.6.1468).
     """
-    hidden = None if d.hidden is None else d.hidden.astype(np.float64)
+    hidden = tuple(h.spikes.astype(np.float64) for h in d.hidden)
     return Factors(d.output.astype(np.float64), hidden)
 
 
@@ -204,10 +225,7 @@ def td_stdp(d: Decision) -> Factors:
     not gated), the gate on both signs of STDP, and a critic that doesn't spike.
     """
     gate = spread(chosen(d.action, len(d.phi)), d.output.shape[1])
-    hidden = None
-    if d.hidden is not None:
-        hidden = d.hidden * gate.repeat(d.hidden.shape[1] // d.output.shape[1])
-    return Factors(d.output * gate, hidden)
+    return Factors(d.output * gate, tuple(h.spikes * _to_layer(gate, h) for h in d.hidden))
 
 
 RULES: dict[str, Callable[[Decision], Factors]] = {
@@ -223,6 +241,7 @@ RULES: dict[str, Callable[[Decision], Factors]] = {
 
 STDP = frozenset({"reward-stdp", "td-stdp"})
 NEEDS_PROBABILITY = frozenset({"agreement", "centred-feedback", "coagent", "surrogate"})
+NEEDS_PATHS = frozenset({"surrogate"})
 NEEDS_MODULES = frozenset(RULES) - STDP - {"coagent"}
 
 
@@ -238,26 +257,30 @@ def spread(per_action: Array, n: int) -> Array:
     return np.tile(per_action, n // len(per_action))
 
 
+def _to_layer(per_module: Array, h: Hidden) -> Array:
+    """A number for each module -> one for each hidden neuron; over the last axis."""
+    return per_module.repeat(h.spikes.shape[1] // per_module.shape[-1], axis=-1)
+
+
 def _answered(d: Decision, broadcast: Array) -> Factors:
     """``f_out = c |y - tanh z|``, ``f_hid = c y' (s - tanh z)``, c the broadcast to the module."""
     c = spread(broadcast, d.output.shape[1])
     output = _counted(2.0 * c * np.abs(_surprise(d.output, d.output_p)), d.output_from)
-    if d.hidden is None:
-        return Factors(output, None)
-    answer = np.zeros(d.output.shape)
-    answer[:-1] = c * (2.0 * d.output[1:] - 1.0)
-    per_module = d.hidden.shape[1] // d.output.shape[1]
-    hidden = 2.0 * answer.repeat(per_module, axis=1) * _surprise(d.hidden, d.hidden_p)
-    return Factors(output, _counted(hidden, d.hidden_from))
+
+    def told(h: Hidden) -> Array:
+        answer = np.zeros(d.output.shape)
+        answers = c * (2.0 * d.output[h.lag :] - 1.0)
+        answer[: len(answers)] = answers
+        return _counted(2.0 * _to_layer(answer, h) * _surprise(h.spikes, h.p), h.first)
+
+    return Factors(output, tuple(map(told, d.hidden)))
 
 
-def _gated(d: Decision, output: Array, hidden: Array | None) -> Factors:
+def _gated(d: Decision, output: Array, hidden: tuple[Array, ...]) -> Factors:
     """The factors times phi, and b for hidden neurons."""
     phi = spread(d.phi, output.shape[1])
-    if hidden is None:
-        return Factors(output * phi, None)
-    gate = phi.repeat(hidden.shape[1] // output.shape[1])
-    return Factors(output * phi, hidden * (gate * d.signs))
+    gates = [_to_layer(phi, h) * h.signs for h in d.hidden]
+    return Factors(output * phi, tuple(f * gate for f, gate in zip(hidden, gates, strict=True)))
 
 
 def _surprise(spikes: Raster, p: Array | None) -> Array:

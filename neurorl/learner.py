@@ -33,16 +33,19 @@ from neurorl.described import FloatArray
 from neurorl.description import Dynamics, Network, Plasticity, Projection
 from neurorl.elementary import decay, dot, on_grid
 from neurorl.factors import (
+    NEEDS_PATHS,
     NEEDS_PROBABILITY,
     STDP,
     Decision,
+    Hidden,
     chosen,
     feedback,
     rule,
     spread,
 )
+from neurorl.hierarchy import hidden_layers, lag, module_projections, path_weights
 from neurorl.membrane import spike_probability
-from neurorl.memory import Memory, module_projection
+from neurorl.memory import Memory
 from neurorl.rule import apply_modulator, arrivals, outer_sum, window_traces
 from neurorl.writes import Writer
 
@@ -75,10 +78,15 @@ class Plastic:
 
 @dataclass(frozen=True)
 class Layer:
-    """A population with plastic projections; first: the step that input can have reached."""
+    """A population with plastic projections.
+
+    first: the step that input can have reached. lag: of a hidden layer, steps to the output; else
+    0.
+    """
 
     name: str
     first: int
+    lag: int
     alpha: float
     keep: float
     powers: FloatArray
@@ -89,10 +97,12 @@ class Layer:
 
 
 def layers(network: Network, config: AgentConfig) -> list[Layer]:
-    """The layers that learn: the output first, then the hidden one, then any other."""
+    """The layers that learn: from the output down through the hidden ones, then any other."""
+    hidden = hidden_layers(network)
+    order = ("output", *hidden)
     names = sorted(
         {p.post for p in network.projections if p.plasticity is not None},
-        key=lambda name: (name != "output", name != "hidden"),
+        key=lambda name: order.index(name) if name in order else len(order),
     )
     return [_layer(network, config, name) for name in names]
 
@@ -103,6 +113,7 @@ def _layer(network: Network, config: AgentConfig, name: str) -> Layer:
     return Layer(
         name=name,
         first=0 if config.carries else network.depth(name),
+        lag=lag(network, name) if name in hidden_layers(network) else 0,
         alpha=alphas[name] if is_critic or name == "output" else config.alpha_hidden,
         keep=config.gamma * config.lambda_critic if is_critic else config.keep(network.dt),
         powers=np.ones(config.window) if is_critic else config.powers(network.dt),
@@ -129,7 +140,9 @@ class Learner:
         self._needs_p = config.rule in NEEDS_PROBABILITY
         self._stdp = config.rule in STDP
         self._gates = config.rule == "td-stdp"
-        self._modules = module_projection(network)
+        self._needs_paths = config.rule in NEEDS_PATHS
+        self._chain = module_projections(network)
+        self._in_modules = ("output", *hidden_layers(network)[: len(self._chain)])
         self._critic = spiking_critic(network, config)
         self._layers = layers(network, config)
 
@@ -247,7 +260,7 @@ class Learner:
     def _gate(self, name: str, spikes: Inputs, action: int, n_actions: int) -> FloatArray:
         """1 for neurons of the action's modules and for those of no module, 0 for others."""
         n = spikes[name].shape[1]
-        if not self._gates or (name != "output" and (name != "hidden" or self._modules is None)):
+        if not self._gates or name not in self._in_modules:
             return np.ones(n)
         n_output = spikes["output"].shape[1]
         return spread(chosen(action, n_actions), n_output).repeat(n // n_output)
@@ -259,25 +272,33 @@ class Learner:
         action: int,
         phi: FloatArray,
     ) -> dict[str, FloatArray]:
-        by_name = {layer.name: layer for layer in self._layers}
-        hidden = by_name.get("hidden")
+        by_name = {layer.name: layer for layer in self._layers if not layer.is_critic}
+        output = by_name.pop("output")
+        modules = spikes["output"].shape[1]
+        in_force = [self.memory.in_force[name] for name in self._chain]
+        paths = path_weights(in_force, modules) if self._needs_paths else [None] * len(by_name)
+        hidden = (
+            Hidden(
+                spikes=spikes[layer.name],
+                first=layer.first,
+                lag=layer.lag,
+                signs=self.memory.signs.get(layer.name, np.ones(0)),
+                p=self._probability(layer, spikes, arrived),
+                paths=of_layer,
+            )
+            for layer, of_layer in zip(by_name.values(), paths, strict=True)
+        )
         found = self._rule(
             Decision(
                 action=action,
                 phi=phi,
                 output=spikes["output"],
-                hidden=spikes["hidden"] if hidden else None,
-                output_from=by_name["output"].first,
-                hidden_from=hidden.first if hidden else 0,
-                signs=self.memory.signs,
-                output_p=self._probability(by_name["output"], spikes, arrived),
-                hidden_p=self._probability(hidden, spikes, arrived) if hidden else None,
-                output_weights=self.memory.in_force[self._modules].ravel()
-                if self._modules
-                else None,
+                output_from=output.first,
+                hidden=tuple(hidden),
+                output_p=self._probability(output, spikes, arrived),
             )
         )
-        return {"output": found.output, "hidden": found.hidden}  # type: ignore[dict-item]
+        return {"output": found.output, **dict(zip(by_name, found.hidden, strict=True))}
 
     def _probability(
         self, layer: Layer, spikes: Inputs, arrived: dict[str, FloatArray]

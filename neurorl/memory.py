@@ -11,8 +11,9 @@ import numpy.typing as npt
 from neurorl.described import FloatArray
 from neurorl.description import Network
 from neurorl.errors import say
+from neurorl.hierarchy import hidden_layers, module_projections, path_weights
 
-__all__ = ["Memory", "memory_for", "module_projection"]
+__all__ = ["Memory", "memory_for"]
 
 IntArray = npt.NDArray[np.int64]
 Array = npt.NDArray[np.generic]
@@ -28,7 +29,8 @@ class Memory:
     ``|sum_t x(t)|**2 / W`` over its inputs, NaN before the first; ``post_trace`` ``(N, n)``. By
     node: ``last`` ``(N, steps, n)``, its last spikes, where a projection still has to deliver them
     in the next window.
-    ``signs`` ``(N, n_hidden)``: of each hidden unit's output weight before learning, +1 for 0.
+    By hidden layer of modules: ``signs`` ``(N, n)``, of each unit's path weight to the output
+    (`neurorl.hierarchy`) before learning, +1 for 0.
     ``x``, ``value``, ``value_trace`` ``(N, n_features)`` and ``mean_reward`` ``(N, 1)``: a linear
     critic's. ``expected`` ``(N, 1)``: what a spiking critic said of the state before, NaN if there
     is none in this episode. ``decisions`` ``(N, 1)``: how many were made. ``accumulator``: by
@@ -43,7 +45,7 @@ class Memory:
     norm: dict[str, FloatArray]
     post_trace: dict[str, FloatArray]
     last: dict[str, npt.NDArray[np.bool_]]
-    signs: FloatArray
+    signs: dict[str, FloatArray]
     x: FloatArray
     value: FloatArray
     value_trace: FloatArray
@@ -76,7 +78,7 @@ class Memory:
         norms = {f"norm.{name}": n[0].copy() for name, n in self.norm.items() if not np.isnan(n[0])}
         return {
             **{f"learner.{key}": value for key, value in {**weights, **norms, **sums}.items()},
-            "learner.signs": self.signs.copy(),
+            **{_signs_key(name): signs.copy() for name, signs in self.signs.items()},
             "critic": self.value.copy(),
             "mean_reward": self.mean_reward[0].copy(),
             "decisions": self.decisions[0].copy(),
@@ -90,11 +92,16 @@ class Memory:
             a[...] = _fitting(name, state[f"learner.accumulator.{name}"], a)
         for name, norm in self.norm.items():
             norm[0] = state.get(f"learner.norm.{name}", np.nan)
-        self.signs[...] = _fitting("signs", state["learner.signs"], self.signs)
+        for name, signs in self.signs.items():
+            signs[...] = _fitting("signs", state[_signs_key(name)], signs)
         self.value[...] = _fitting("critic", state["critic"], self.value)
         self.mean_reward[0] = state["mean_reward"]
         self.decisions[0] = int(state["decisions"])
         self.forget()
+
+
+def _signs_key(layer: str) -> str:
+    return "learner.signs" if layer == "hidden" else f"learner.signs.{layer}"
 
 
 def _fitting(name: str, given: Array, mine: Array) -> Array:
@@ -152,17 +159,16 @@ def _zeros_on_lines(shape: tuple[int, ...]) -> FloatArray:
     return memory[first : first + size].reshape(shape)
 
 
-def module_projection(network: Network) -> str | None:
-    """The plastic projection of modules: from ``hidden``, a block for each ``output`` neuron."""
-    for p in network.projections:
-        inside = (p.pre, p.post) == ("hidden", "output") and p.plasticity is not None
-        if inside and p.blocks == network.node("output").size:
-            return p.name
-    return None
-
-
-def _feedback_signs(network: Network, weights: dict[str, FloatArray], n: int) -> FloatArray:
-    name = module_projection(network)
-    if name is None:
-        return np.ones((n, 0))
-    return np.where(weights[name].reshape(n, -1) < 0, -1.0, 1.0)
+def _feedback_signs(
+    network: Network, weights: dict[str, FloatArray], n: int
+) -> dict[str, FloatArray]:
+    """By hidden layer of modules; of ``hidden`` also if it has none, then of no units."""
+    chain = module_projections(network)
+    if not chain:
+        return {"hidden": np.ones((n, 0))}
+    modules = network.node("output").size
+    paths = [path_weights([weights[name][k] for name in chain], modules) for k in range(n)]
+    return {
+        layer: np.where(np.stack(of_layer) < 0, -1.0, 1.0)
+        for layer, of_layer in zip(hidden_layers(network), zip(*paths, strict=True), strict=False)
+    }

@@ -21,6 +21,7 @@ from neurorl.features import (
     Tiles,
 )
 from neurorl.models import GLM, CubaLIF
+from neurorl.models.actor import hidden_sizes
 from neurorl.registration import GRID_ID
 
 __all__ = ["MODELS", "default_cells", "default_features", "default_joint_cells", "make_config"]
@@ -171,8 +172,9 @@ def make_config(
         if key not in known:
             raise unknown("agent option", key, known)
     chosen = {**given, **(overrides or {})}
-    if "window" not in (overrides or {}) and chosen.get("hidden", 8):
-        chosen["window"] = max(chosen["window"], 3)  # a hidden layer that the preset is without
+    layers = len(hidden_sizes(chosen.get("hidden", 8)))
+    if "window" not in (overrides or {}) and layers:
+        chosen["window"] = max(chosen["window"], layers + 2)  # hidden layers the preset is without
     return AgentConfig(**chosen)
 
 

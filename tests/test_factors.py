@@ -13,6 +13,7 @@ from neurorl.errors import DescriptionError, UnknownNameError
 from neurorl.factors import (
     RULES,
     Decision,
+    Hidden,
     agreement,
     centred_feedback,
     coagent,
@@ -34,13 +35,46 @@ DECISION = Decision(
     action=0,
     phi=PHI,
     output=np.array([[1, 1], [0, 1], [1, 0], [1, 1]], dtype=bool),
-    hidden=np.array([[1, 1, 1, 1], [1, 0, 1, 0], [0, 0, 1, 1], [1, 0, 1, 0]], dtype=bool),
     output_from=2,
-    hidden_from=1,
-    signs=np.array([1.0, -1.0, 1.0, -1.0]),
+    hidden=(
+        Hidden(
+            spikes=np.array([[1, 1, 1, 1], [1, 0, 1, 0], [0, 0, 1, 1], [1, 0, 1, 0]], dtype=bool),
+            first=1,
+            lag=1,
+            signs=np.array([1.0, -1.0, 1.0, -1.0]),
+            p=np.full((4, 4), 0.5),
+            paths=np.array([2.0, -1.0, 0.5, 0.0]),
+        ),
+    ),
     output_p=np.full((4, 2), 0.25),
-    hidden_p=np.full((4, 4), 0.5),
-    output_weights=np.array([2.0, -1.0, 0.5, 0.0]),
+)
+
+# One unit in each module below, of a spike in turn; one step longer: hidden_2 from step 1, hidden
+# from 2, output from 3. Spikes of step 2 are the last of hidden_2 that reach the output, in 4.
+DEEP = Decision(
+    action=0,
+    phi=PHI,
+    output=np.array([[0, 0], [0, 0], [1, 1], [0, 1], [1, 0]], dtype=bool),
+    output_from=3,
+    hidden=(
+        Hidden(
+            spikes=np.array([[1, 1], [1, 0], [1, 0], [0, 1], [1, 1]], dtype=bool),
+            first=2,
+            lag=1,
+            signs=np.array([1.0, -1.0]),
+            p=np.full((5, 2), 0.75),
+            paths=np.array([2.0, -1.0]),
+        ),
+        Hidden(
+            spikes=np.array([[1, 1], [1, 0], [0, 0], [1, 1], [1, 0]], dtype=bool),
+            first=1,
+            lag=2,
+            signs=np.array([-1.0, 1.0]),
+            p=np.full((5, 2), 0.5),
+            paths=np.array([-0.5, 4.0]),
+        ),
+    ),
+    output_p=np.full((5, 2), 0.25),
 )
 
 
@@ -56,11 +90,10 @@ def test_spikes_only_by_hand() -> None:
     # Output counts from step 2: unit 0 spikes twice of 2 (gain 0), unit 1 once (gain 1/2).
     assert factors.output.tolist() == [[0, 0], [0, 0], [0, 0], [0, -0.375]]
     # Hidden counts of 3 steps: 2, 0, 3, 1 -> gains 1/3, 1, 0, 2/3; signs +, -, +, -.
-    assert factors.hidden is not None
     expected = np.zeros((4, 4))
     expected[[1, 3], 0] = 0.75 / 3
     expected[2, 3] = -0.75 * -1 * 2 / 3
-    assert np.allclose(factors.hidden, expected, atol=1e-15)
+    assert np.allclose(factors.hidden[0], expected, atol=1e-15)
 
 
 def test_centred_feedback_by_hand() -> None:
@@ -69,19 +102,17 @@ def test_centred_feedback_by_hand() -> None:
     expected = np.array([[0, 0], [0, 0], [1.125, -0.375], [1.125, -1.125]])
     assert np.allclose(factors.output, expected)
     # phi y(t+1) (s - tanh z), s = +-1 with tanh z = 0; the last step has no answer.
-    assert factors.hidden is not None
     expected = np.zeros((4, 4))
     expected[1] = np.array([1, -1, 1, -1]) * np.array([0.75, 0.75, 0.75, 0.75])
     expected[2] = np.array([-1, -1, 1, 1]) * np.array([0.75, 0.75, -0.75, -0.75])
-    assert np.allclose(factors.hidden, expected)
+    assert np.allclose(factors.hidden[0], expected)
 
 
 def test_coagent_by_hand() -> None:
     factors = coagent(DECISION)
     # 2 (spike - p), whatever the action; the last hidden spikes reach no output.
     assert factors.output.tolist() == [[0, 0], [0, 0], [1.5, -0.5], [1.5, 1.5]]
-    assert factors.hidden is not None
-    assert factors.hidden.tolist() == [[0] * 4, [1, -1, 1, -1], [-1, -1, 1, 1], [0] * 4]
+    assert factors.hidden[0].tolist() == [[0] * 4, [1, -1, 1, -1], [-1, -1, 1, 1], [0] * 4]
     other = replace(DECISION, action=1, phi=-PHI)
     assert np.array_equal(coagent(other).output, factors.output)
 
@@ -91,13 +122,11 @@ def test_agreement_by_hand() -> None:
     # t y (y - tanh z) = t 2 |spike - p|, t = 1 for module 0, -1 for module 1.
     assert factors.output.tolist() == [[0, 0], [0, 0], [1.5, -0.5], [1.5, -1.5]]
     # t y(t+1) (s - tanh z): y(2) = +1, -1 and y(3) = +1, +1.
-    assert factors.hidden is not None
     expected = [[0] * 4, [1, -1, 1, -1], [-1, -1, -1, -1], [0] * 4]
-    assert factors.hidden.tolist() == expected
+    assert factors.hidden[0].tolist() == expected
     taken = agreement(replace(DECISION, action=1))
     assert np.array_equal(taken.output, -factors.output)
-    assert taken.hidden is not None
-    assert np.array_equal(taken.hidden, -factors.hidden)
+    assert np.array_equal(taken.hidden[0], -factors.hidden[0])
 
 
 def test_surrogate_by_hand() -> None:
@@ -106,33 +135,100 @@ def test_surrogate_by_hand() -> None:
     slope = 0.75 * 0.1875
     assert factors.output.tolist() == [[0, 0], [0, 0], [slope, -slope], [slope, -slope]]
     # phi V p (1 - p) with p = 1/2.
-    assert factors.hidden is not None
     row = [0.75 * 2 / 4, -0.75 / 4, -0.75 * 0.5 / 4, 0]
-    assert factors.hidden.tolist() == [[0] * 4, row, row, row]
+    assert factors.hidden[0].tolist() == [[0] * 4, row, row, row]
 
 
 def test_spikes_only_hebbian_by_hand() -> None:
     factors = spikes_only_hebbian(DECISION)
     assert factors.output.tolist() == [[0, 0], [0, 0], [0.75, 0], [0.75, -0.75]]
-    assert factors.hidden is not None
     expected = [[0] * 4, [0.75, 0, -0.75, 0], [0, 0, -0.75, 0.75], [0.75, 0, -0.75, 0]]
-    assert factors.hidden.tolist() == expected
+    assert factors.hidden[0].tolist() == expected
 
 
 def test_td_stdp_by_hand() -> None:
     """Every spike of the module of the action taken, none of the other's."""
     factors = td_stdp(replace(DECISION, action=1))
     assert factors.output.tolist() == [[0, 1], [0, 1], [0, 0], [0, 1]]
-    assert factors.hidden is not None
-    assert factors.hidden.tolist() == [[0, 0, 1, 1], [0, 0, 1, 0], [0, 0, 1, 1], [0, 0, 1, 0]]
+    assert factors.hidden[0].tolist() == [[0, 0, 1, 1], [0, 0, 1, 0], [0, 0, 1, 1], [0, 0, 1, 0]]
 
 
 @pytest.mark.parametrize("name", RULES)
 def test_rules_without_a_hidden_layer(name: str) -> None:
-    alone = replace(DECISION, hidden=None, hidden_p=None, signs=np.ones(0), output_weights=None)
-    factors = rule(name)(alone)
-    assert factors.hidden is None
+    factors = rule(name)(replace(DECISION, hidden=()))
+    assert factors.hidden == ()
     assert np.array_equal(factors.output, rule(name)(DECISION).output)
+
+
+# Of DEEP, both hidden layers by hand. Steps that count: 2 to 4 of hidden, 1 to 4 of hidden_2.
+# hidden: 2 (spike - p) is 1/2 for a spike, else -3/2; y(3) = -1, +1 and y(4) = +1, -1.
+# hidden_2: 2 (spike - p) is +-1; y(3) answers step 1 and y(4) step 2; later ones have no answer.
+# Counts: hidden 2 of 3 and 2 of 3, hidden_2 3 of 4 and 1 of 4.
+ZERO = [0.0, 0.0]
+SLOPE, SLOPE_2 = 0.75 * 3 / 16, 0.75 / 4
+DEEP_FACTORS: dict[str, tuple[list[list[float]], list[list[float]]]] = {
+    "coagent": (
+        [ZERO, ZERO, [0.5, -1.5], [-1.5, 0.5], ZERO],
+        [ZERO, [1, -1], [-1, -1], ZERO, ZERO],
+    ),
+    "agreement": (  # t = 1, -1
+        [ZERO, ZERO, [-0.5, 1.5], [-1.5, 0.5], ZERO],
+        [ZERO, [-1, 1], [-1, -1], ZERO, ZERO],
+    ),
+    "centred-feedback": (  # phi = 3/4, -3/4
+        [ZERO, ZERO, [-0.375, 1.125], [-1.125, 0.375], ZERO],
+        [ZERO, [-0.75, 0.75], [-0.75, -0.75], ZERO, ZERO],
+    ),
+    "surrogate": (  # phi V p (1 - p)
+        [ZERO, ZERO, *[[2 * SLOPE, SLOPE]] * 3],
+        [ZERO, *[[-0.5 * SLOPE_2, -4 * SLOPE_2]] * 4],
+    ),
+    "spikes-only": (  # phi b (1 - n/W)
+        [ZERO, ZERO, [0.25, 0], [0, 0.25], [0.25, 0.25]],
+        [ZERO, [-0.1875, 0], ZERO, [-0.1875, -0.5625], [-0.1875, 0]],
+    ),
+    "spikes-only-hebbian": (  # phi b
+        [ZERO, ZERO, [0.75, 0], [0, 0.75], [0.75, 0.75]],
+        [ZERO, [-0.75, 0], ZERO, [-0.75, -0.75], [-0.75, 0]],
+    ),
+    "reward-stdp": (
+        [[1, 1], [1, 0], [1, 0], [0, 1], [1, 1]],
+        [[1, 1], [1, 0], ZERO, [1, 1], [1, 0]],
+    ),
+    "td-stdp": (  # of module 0
+        [[1, 0], [1, 0], [1, 0], ZERO, [1, 0]],
+        [[1, 0], [1, 0], ZERO, [1, 0], [1, 0]],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_two_hidden_layers_by_hand(name: str) -> None:
+    factors = rule(name)(DEEP)
+    assert len(factors.hidden) == 2
+    for found, expected in zip(factors.hidden, DEEP_FACTORS[name], strict=True):
+        assert np.allclose(found, expected, atol=1e-15)
+    # The output hears nothing of what is below it.
+    assert np.array_equal(factors.output, rule(name)(replace(DEEP, hidden=())).output)
+
+
+def test_a_lag_beyond_the_window_leaves_nothing() -> None:
+    late = replace(DEEP, hidden=(replace(DEEP.hidden[1], lag=6),))
+    for name in ("coagent", "agreement", "centred-feedback"):
+        assert not rule(name)(late).hidden[0].any()
+
+
+def deep(blocks: int = 2) -> Network:
+    """4 -> 4 -> 2 -> 2, the lower hidden layer in modules if there are two blocks."""
+    plastic, cell = Plasticity(), LIF(noise=0.5)
+    sizes = {"hidden_2": 4, "hidden": 2, "output": 2}
+    nodes = (Source("input", 4), *(Population(name, n, cell) for name, n in sizes.items()))
+    projections = (
+        Projection("a", "input", "hidden_2", plasticity=plastic),
+        Projection("b", "hidden_2", "hidden", blocks=blocks, plasticity=plastic),
+        Projection("c", "hidden", "output", blocks=2, plasticity=plastic),
+    )
+    return Network(nodes, projections)
 
 
 def own(blocks: int = 2, noise: float = 0.5, fixed: bool = False) -> Network:
@@ -173,6 +269,25 @@ def test_rules_refuse_networks_that_they_do_not_fit() -> None:
         configured("td-stdp", own(), modulator="reward")
     with pytest.raises(DescriptionError, match="'td-stdp' has no signed units"):
         configured("td-stdp", signed=True)
+
+
+def test_rules_and_networks_of_several_hidden_layers() -> None:
+    assert configured("surrogate", deep())
+    assert configured("coagent", deep(blocks=1))
+    with pytest.raises(DescriptionError, match=r"from 'hidden_2' to 'hidden' of 2 blocks"):
+        configured("surrogate", deep(blocks=1))
+    with pytest.raises(DescriptionError, match=r"too short for 3 layers.*got 3, limit >= 4"):
+        configured("coagent", deep(), window=3)
+    gap = Network(
+        (Source("input", 4), Population("hidden_2", 2, LIF()), Population("output", 2, LIF())),
+        (
+            Projection("a", "input", "hidden_2", plasticity=Plasticity()),
+            Projection("b", "hidden_2", "output", plasticity=Plasticity()),
+        ),
+    )
+    with pytest.raises(DescriptionError, match=r"learns only in 'output', 'hidden'.*hidden_2"):
+        configured("spikes-only", gap)
+    assert configured("td-stdp", gap, carries=True)
 
 
 def test_unknown_rule_names_the_nearest() -> None:

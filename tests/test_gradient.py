@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pytest
 
 from neurorl.config import AgentConfig
-from neurorl.factors import Decision, rule
+from neurorl.factors import Decision, Hidden, rule
 from neurorl.features import OneHot
 from neurorl.learner import Learner
 from neurorl.membrane import spike_probability
@@ -218,13 +218,18 @@ def decisions(rng: np.random.Generator, p_hidden: Array, v: Array) -> tuple[Deci
         action=0,
         phi=np.tile(phi, P).ravel(),
         output=output,
-        hidden=hidden,
         output_from=2,
-        hidden_from=1,
-        signs=np.ones(0),
+        hidden=(
+            Hidden(
+                spikes=hidden,
+                first=1,
+                lag=1,
+                signs=np.ones(0),
+                p=np.tile(p_hidden, CHUNK),
+                paths=np.tile(v, CHUNK),
+            ),
+        ),
         output_p=p,
-        hidden_p=np.tile(p_hidden, CHUNK),
-        output_weights=np.tile(v, CHUNK),
     )
     return decision, ADVANTAGE[actions]
 
@@ -241,15 +246,13 @@ def sampled(names: tuple[str, ...]) -> dict[str, dict[str, Moments]]:
     found = {name: {layer: Moments() for layer in LAYERS} for name in names}
     for _ in range(SAMPLES // CHUNK):
         decision, delta = decisions(rng, p_hidden, v)
-        assert decision.hidden is not None
-        arrived = (2.0 * decision.hidden[1] - 1.0).reshape(CHUNK, -1)
+        arrived = (2.0 * decision.hidden[0].spikes[1] - 1.0).reshape(CHUNK, -1)
         for name in names:
             f = rule(name)(decision)
-            assert f.hidden is not None
             output = f.output[2].reshape(CHUNK, -1)
             per_weight = np.hstack([arrived * output.repeat(H, axis=1), output])
             found[name]["output"].add(delta[:, None] * per_weight)
-            found[name]["hidden"].add(delta[:, None] * f.hidden[1].reshape(CHUNK, -1))
+            found[name]["hidden"].add(delta[:, None] * f.hidden[0][1].reshape(CHUNK, -1))
     return found
 
 

@@ -12,6 +12,7 @@ from neurorl import Network, Plasticity, Population, Projection, SpikingActorCri
 from neurorl.config import AgentConfig
 from neurorl.description import Source
 from neurorl.errors import ArgumentError, UnknownNameError
+from neurorl.factors import RULES
 from neurorl.features import (
     RBF,
     BinnedCombinations,
@@ -82,6 +83,21 @@ def all_to_all(kind: str = "spikes") -> Network:
         (
             Projection("a", "input", "hidden", Uniform(-0.2, 0.4), plasticity=plastic),
             Projection("b", "hidden", "output", Uniform(-0.5, 0.5), plasticity=plastic),
+        ),
+    )
+
+
+def loose() -> Network:
+    """24 -> 6 -> 4 -> 4, in modules above, all to all below and past the hidden layer."""
+    plastic, cell = Plasticity(trace_tau=5e-3), LIF(tau_mem=5e-3, threshold=0.5, noise=0.4)
+    sizes = {"hidden_2": 6, "hidden": 4, "output": 4}
+    return Network(
+        (Source("input", 24), *(Population(name, n, cell) for name, n in sizes.items())),
+        (
+            Projection("a", "input", "hidden_2", Uniform(-0.2, 0.4), plasticity=plastic),
+            Projection("b", "hidden_2", "hidden", Uniform(-0.5, 0.5), plasticity=plastic),
+            Projection("c", "hidden", "output", Uniform(-0.5, 0.5), blocks=4, plasticity=plastic),
+            Projection("d", "hidden_2", "output", Uniform(-0.2, 0.2), plasticity=plastic),
         ),
     )
 
@@ -236,6 +252,7 @@ CASES |= {
 }
 
 GRID = "neurorl/GridWorld-v0"
+STDP_RATES = {"normalises": False, "alpha_output": 1e-3, "alpha_hidden": 1e-3}
 for _rule in ("coagent", "agreement", "surrogate", "spikes-only-hebbian"):
     CASES[f"{_rule}, lif"] = {"env": "CartPole-v1", "rule": _rule}
     CASES[f"{_rule}, glm"] = {"env": GRID, "model": "glm", "rule": _rule, "episodes": 2}
@@ -262,15 +279,42 @@ CASES |= {
         f"{rule} in modules": {
             "env": "CartPole-v1",
             "rule": rule,
-            "normalises": False,
-            "alpha_output": 1e-3,
-            "alpha_hidden": 1e-3,
+            **STDP_RATES,
         }
         for rule in ("reward-stdp", "td-stdp")
     },
     "td-stdp in a network without modules": {
         "env": "CartPole-v1",
         "config": stdp(own_network(), rule="td-stdp", modulator="td-error"),
+    },
+}
+for _rule in RULES:
+    for _arithmetic in ("float", "loihi"):
+        CASES[f"{_rule} in three layers, {_arithmetic}"] = {
+            "env": "CartPole-v1",
+            "model": "lif" if "stdp" in _rule or "spikes" in _rule else "glm",
+            "rule": _rule,
+            "hidden": (3, 2),
+            "actors": 4,
+            "window": 8,
+            "arithmetic": _arithmetic,
+            **(STDP_RATES if "stdp" in _rule else {}),
+        }
+CASES |= {
+    "surrogate in four layers, weights told": {
+        "env": "CartPole-v1",
+        "backend": "loihi",
+        "rule": "surrogate",
+        "hidden": (4, 3, 2),
+        "actors": 4,
+    },
+    "coagent in hidden layers without modules": {
+        "env": "CartPole-v1",
+        "config": own_config(loose(), rule="coagent"),
+    },
+    "td-stdp in modules of one hidden layer of two": {
+        "env": "CartPole-v1",
+        "config": stdp(loose(), rule="td-stdp", modulator="td-error"),
     },
 }
 

@@ -28,7 +28,12 @@ _RULES = (
     *("coagent", "agreement", "centred-feedback", "surrogate"),
 )
 _OUTPUT, _HIDDEN, _OTHER, _CRITIC = range(4)
-_ROLES = {"output": _OUTPUT, "hidden": _HIDDEN}
+
+
+def _role(layer: Layer) -> int:
+    if layer.is_critic:
+        return _CRITIC
+    return _HIDDEN if layer.lag else _OUTPUT if layer.name == "output" else _OTHER
 
 
 class NativeLoop(Loop):
@@ -128,7 +133,6 @@ class NativeLoop(Loop):
         self._nodes = (c.Node * len(network.nodes))(*(self._node(n.name) for n in network.nodes))
         self._layers = (c.Layer * len(made))(*(self._layer(layer) for layer in made))
         seeds = np.array(self.backend.seeds, dtype=np.int64)
-        hidden = memory.signs.shape[1]
         native = self.window.native
         limit = np.inf if config.modulator_limit is None else config.modulator_limit
         return c.Agent(
@@ -137,7 +141,6 @@ class NativeLoop(Loop):
             n_actions=self.n_actions,
             n_output=network.node("output").size,
             first_vote=self.first_vote,
-            n_hidden=hidden,
             rule=_RULES.index(config.rule),
             encoder=ENCODERS.index(config.encoder),
             policy=POLICIES.index(self.policy),
@@ -178,7 +181,6 @@ class NativeLoop(Loop):
             mean_reward=self._keep(memory.mean_reward),
             expected=self._keep(memory.expected),
             critic_unit=self.critic.unit if self.critic else 0.0,
-            signs=self._keep(memory.signs),
             run=native.function if native else None,
             run_inputs=native.inputs if native else None,
             run_rasters=native.rasters if native else None,
@@ -204,10 +206,12 @@ class NativeLoop(Loop):
         into = (c.Projection * len(layer.into))(*(self._projection(p, layer) for p in layer.into))
         self._kept.append(into)
         d = layer.dynamics
+        signs = self.memory.signs.get(layer.name)
         return c.Layer(
             node=self.backend.network.index(layer.name),
-            role=_CRITIC if layer.is_critic else _ROLES.get(layer.name, _OTHER),
+            role=_role(layer),
             first=layer.first,
+            lag=layer.lag,
             n_projections=len(into),
             projections=ctypes.addressof(into),
             alpha=layer.alpha,
@@ -216,6 +220,7 @@ class NativeLoop(Loop):
             powers=self._keep(layer.powers),
             norm=self._keep(self.memory.norm[layer.name]),
             post_trace=self._keep(self.memory.post_trace[layer.name]),
+            signs=self._address_of(signs, np.float64),
             current_decay=self._keep(d.current_decay),
             membrane_decay=self._keep(d.membrane_decay),
             threshold=self._keep(d.threshold),

@@ -84,10 +84,10 @@ class Projection(ctypes.Structure):
 
 class Layer(ctypes.Structure):
     _fields_: ClassVar[Fields] = _fields(
-        int_1="node role first n_projections",
+        int_1="node role first lag n_projections",
         pointer_2="projections",
         number_3="alpha keep post_decay",
-        pointer_4="powers norm post_trace",
+        pointer_4="powers norm post_trace signs",
         pointer_5="current_decay membrane_decay threshold bias noise_width refractory_steps",
     )
 
@@ -95,7 +95,7 @@ class Layer(ctypes.Structure):
 class Agent(ctypes.Structure):
     _fields_: ClassVar[Fields] = [
         *_fields(
-            int_1="n_replicas window n_actions n_output first_vote n_hidden",
+            int_1="n_replicas window n_actions n_output first_vote",
             int_2="rule encoder policy modulator carries normalises has_spiking_critic",
             int_3="writes write_every",
             number_3="peak beta exploration alpha_critic critic_decay modulator_limit",
@@ -108,7 +108,7 @@ class Agent(ctypes.Structure):
             pointer_2="seeds decisions actions probabilities reward discount rate active",
             pointer_3="x value value_trace mean_reward expected",
             number_4="critic_unit",
-            pointer_5="signs run run_inputs run_rasters",
+            pointer_5="run run_inputs run_rasters",
             int_6="n_nodes n_layers",
             pointer_7="nodes layers",
         ),

@@ -55,19 +55,20 @@ struct Projection {
     const uint8_t *mask;  // null: all synapses exist
 };
 
-// A population with plastic projections.
+// A population with plastic projections: the output first, then the hidden layers from it down.
 struct Layer {
-    int64_t node, role, first, n_projections;
+    int64_t node, role, first, lag, n_projections;
     const Projection *projections;
     double alpha, keep, post_decay;
     const double *powers;  // decay of the eligibility from each step to the window's end
     double *norm, *post_trace;
+    const double *signs;  // of the path from each hidden unit of a module to its output, else null
     const double *current_decay, *membrane_decay, *threshold, *bias, *noise_width;
     const int64_t *refractory_steps;
 };
 
 struct Agent {
-    int64_t n_replicas, window, n_actions, n_output, first_vote, n_hidden;
+    int64_t n_replicas, window, n_actions, n_output, first_vote;
     int64_t rule, encoder, policy, modulator, carries, normalises, has_spiking_critic;
     int64_t writes, write_every;
     double peak, beta, exploration, alpha_critic, critic_decay, modulator_limit, depression, norm_rate;
@@ -83,7 +84,6 @@ struct Agent {
     const uint8_t *active;
     double *x, *value, *value_trace, *mean_reward, *expected;
     double critic_unit;  // value of one spike of a spiking critic
-    const double *signs;
     // Runs the network for a window, if the simulator can do that from C.
     void (*run)(int fresh, int64_t n_steps, const uint8_t *const *inputs, uint8_t *const *rasters);
     const uint8_t *const *run_inputs;

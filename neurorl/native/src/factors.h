@@ -11,7 +11,7 @@ namespace neurorl {
 struct Window {
     const Agent &agent;
     int64_t k;
-    const double *output_weights;  // of each hidden unit, before this window changes them, or null
+    const Numbers *paths;  // of each layer: path weights before this window changes them, or null
 
     const uint8_t *row(int64_t node, int64_t t) const
     {
@@ -143,11 +143,10 @@ inline void spikes_only(const Window &window, const Layer &layer, double *gain)
         unsaturated(window, layer, gain);
     else
         for (int64_t j = 0; j < n; j++) gain[j] = 1.0;
-    const double *signs = agent.signs + window.k * agent.n_hidden;
     for (int64_t first = 0; first < n; first += size) {
         const double phi = feedback(agent, window.k, first / size);
         for (int64_t j = first; j < first + size; j++) {
-            const double own = layer.role == HIDDEN ? phi * signs[j] : phi;
+            const double own = layer.role == HIDDEN ? phi * layer.signs[window.k * n + j] : phi;
             gain[j] = on_grid(gain[j] * own);
         }
     }
@@ -158,18 +157,13 @@ inline void stdp_gate(const Window &window, const Layer &layer, double *gate)
 {
     const Agent &agent = window.agent;
     const int64_t n = agent.nodes[layer.node].size, size = per_module(agent, layer);
-    const bool in_modules = layer.role == OUTPUT || (layer.role == HIDDEN && agent.n_hidden);
+    const bool in_modules = layer.role == OUTPUT || (layer.role == HIDDEN && layer.signs);
     for (int64_t j = 0; j < n; j++)
         gate[j] = !in_modules || is_taken(agent, window.k, j / size) ? 1.0 : 0.0;
 }
 
-// coagent: 2 (spike - p), but 0 in the hidden layer's last step.
-inline double coagent(const Layer &layer, double surprise, bool last)
-{
-    return layer.role == HIDDEN && last ? 0.0 : 2.0 * surprise;
-}
-
-// agreement and centred-feedback, of which c is the broadcast; answers: outputs in the next step.
+// agreement and centred-feedback, of which c is the broadcast; answers: outputs when the spike has
+// come so far.
 inline double answered(
     const Layer &layer, double c, double surprise, const uint8_t *answers, int64_t module)
 {
@@ -180,7 +174,8 @@ inline double answered(
 
 inline double surrogate(const Window &window, const Layer &layer, double phi, double p, int64_t j)
 {
-    const double gate = layer.role == HIDDEN ? phi * window.output_weights[j] : phi;
+    const Agent &agent = window.agent;
+    const double gate = layer.role == HIDDEN ? phi * window.paths[&layer - agent.layers][j] : phi;
     return gate * (p * (1.0 - p));
 }
 
@@ -194,8 +189,8 @@ inline void dense_factors(
     spike_probability(window, layer, f);
     for (int64_t t = 0; t < agent.window; t++) {
         const uint8_t *spikes = window.row(layer.node, t);
-        const bool last = t == agent.window - 1;
-        const uint8_t *answers = last ? nullptr : window.row(output.node, t + 1);
+        const bool late = t + layer.lag >= agent.window;  // to reach the output
+        const uint8_t *answers = late ? nullptr : window.row(output.node, t + layer.lag);
         for (int64_t j = 0; j < n; j++) {
             const int64_t module = j / size;
             const double p = f[t * n + j], surprise = (double)spikes[j] - p;
@@ -203,7 +198,7 @@ inline void dense_factors(
             if (t < layer.first)
                 factor = 0.0;
             else if (agent.rule == COAGENT)
-                factor = coagent(layer, surprise, last);
+                factor = late ? 0.0 : 2.0 * surprise;
             else if (agent.rule == AGREEMENT) {
                 const double c = is_taken(agent, window.k, module) ? 1.0 : -1.0;
                 factor = answered(layer, c, surprise, answers, module);

@@ -67,22 +67,33 @@ static void learn_layer(
     }
 }
 
-// Each hidden unit's weight to the output, of the plastic projection of modules; null without one.
-static const double *output_weights(
-    const Agent &agent, int64_t k, const Layer *output, std::vector<double> &buffer)
+// The plastic projection of modules from a hidden layer to the one above it.
+static const Projection &onward(const Agent &agent, int64_t l)
 {
-    const Layer *hidden = nullptr;
-    for (int64_t l = 0; l < agent.n_layers; l++)
-        if (agent.layers[l].role == HIDDEN) hidden = &agent.layers[l];
-    if (!hidden || agent.rule != SURROGATE) return nullptr;
-    for (int64_t l = 0; l < output->n_projections; l++) {
-        const Projection &p = output->projections[l];
-        if (p.pre != hidden->node || p.blocks != agent.n_output) continue;
-        const double *from = p.in_force + k * agent.n_hidden;
-        buffer.assign(from, from + agent.n_hidden);
-        return buffer.data();
+    const Layer &above = agent.layers[l - 1];
+    const Projection *p = above.projections;
+    while (p->pre != agent.layers[l].node || p->blocks != agent.n_output) p++;
+    return *p;
+}
+
+// Of each hidden unit of each layer of modules, as path_weights of neurorl/hierarchy.py has it.
+static const Numbers *path_weights(const Agent &agent, int64_t k)
+{
+    static thread_local std::vector<Numbers> paths;
+    if (agent.rule != SURROGATE) return nullptr;
+    paths.resize(agent.n_layers);
+    paths[0].assign(agent.n_output, 1.0);
+    for (int64_t l = 1; l < agent.n_layers && agent.layers[l].role == HIDDEN; l++) {
+        const Projection &p = onward(agent, l);
+        const int64_t n = p.n_pre * p.blocks, n_post = p.n_post;
+        const double *w = p.in_force + k * n * n_post;
+        paths[l].assign(n, 0.0);
+        for (int64_t i = 0; i < n; i++) {
+            const double *ahead = paths[l - 1].data() + i / p.n_pre * n_post;
+            for (int64_t j = 0; j < n_post; j++) paths[l][i] += w[i * n_post + j] * ahead[j];
+        }
     }
-    return nullptr;
+    return paths.data();
 }
 
 static const Layer *layer_of(const Agent &agent, Role role)
@@ -94,9 +105,8 @@ static const Layer *layer_of(const Agent &agent, Role role)
 
 static void learn_layers(const Agent &agent, int64_t k, double delta, bool is_late)
 {
-    static thread_local std::vector<double> buffer;
     const Layer *output = layer_of(agent, OUTPUT);
-    const Window window = {agent, k, output_weights(agent, k, output, buffer)};
+    const Window window = {agent, k, path_weights(agent, k)};
     for (int64_t l = 0; l < agent.n_layers; l++)
         learn_layer(window, agent.layers[l], output, delta, is_late);
     if (agent.carries) keep_last(window);
