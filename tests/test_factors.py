@@ -222,13 +222,13 @@ def deep(blocks: int = 2) -> Network:
     """4 -> 4 -> 2 -> 2, the lower hidden layer in modules if there are two blocks."""
     plastic, cell = Plasticity(), LIF(noise=0.5)
     sizes = {"hidden_2": 4, "hidden": 2, "output": 2}
-    nodes = (Source("input", 4), *(Population(name, n, cell) for name, n in sizes.items()))
+    populations = tuple(Population(name, n, cell) for name, n in sizes.items())
     projections = (
         Projection("a", "input", "hidden_2", plasticity=plastic),
         Projection("b", "hidden_2", "hidden", blocks=blocks, plasticity=plastic),
         Projection("c", "hidden", "output", blocks=2, plasticity=plastic),
     )
-    return Network(nodes, projections)
+    return Network((Source("input", 4), *populations), projections)
 
 
 def own(blocks: int = 2, noise: float = 0.5, fixed: bool = False) -> Network:

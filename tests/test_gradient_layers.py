@@ -65,7 +65,7 @@ def probability_of(spikes: npt.NDArray[np.bool_], z: Array) -> Array:
 def sent(spikes: npt.NDArray[np.bool_], w: Array) -> Array:
     """What patterns of +-1 units send to the layer above, module by module."""
     signed = (2.0 * spikes - 1.0).reshape(len(spikes), len(w), -1)
-    return np.einsum("kmi,mij->kmj", signed, w).reshape(len(spikes), -1)
+    return np.asarray(np.einsum("kmi,mij->kmj", signed, w).reshape(len(spikes), -1))
 
 
 def outcomes(w: Weights) -> Array:
