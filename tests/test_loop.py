@@ -308,6 +308,16 @@ CASES |= {
         "hidden": (4, 3, 2),
         "actors": 4,
     },
+    "three layers and a spiking critic": {
+        "env": "CartPole-v1",
+        "model": "glm",
+        "rule": "surrogate",
+        "window": 6,
+        "actors": 4,
+        **CRITIC,
+        "cells": CELLS,
+        "hidden": (3, 2),
+    },
     "coagent in hidden layers without modules": {
         "env": "CartPole-v1",
         "config": own_config(loose(), rule="coagent"),
