@@ -318,6 +318,20 @@ CASES |= {
         "cells": CELLS,
         "hidden": (3, 2),
     },
+    "three layers moved by currents": {
+        "env": "CartPole-v1",
+        "rule": "centred-feedback",
+        "encoder": "current",
+        "actors": 4,
+        "hidden": (3, 2),
+    },
+    "three layers in 8-bit weights": {
+        "env": "CartPole-v1",
+        "arithmetic": "loihi",
+        "writes": "stochastic",
+        "actors": 4,
+        "hidden": (3, 2),
+    },
     "coagent in hidden layers without modules": {
         "env": "CartPole-v1",
         "config": own_config(loose(), rule="coagent"),
