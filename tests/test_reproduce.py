@@ -24,7 +24,8 @@ from neurorl.reproduce.statistics import (
 )
 from neurorl.reproduce.tables import Row, read_curve, read_rows, summary, write_table
 
-GRID = EXPERIMENTS[0]
+BY_NAME = {e.name: e for e in EXPERIMENTS}
+GRID, GRID_CHIP = BY_NAME["gridworld-lif"], BY_NAME["gridworld-lif-chip"]
 SCRIPT = Path(__file__).parents[1] / "scripts" / "reproduce.py"
 
 
@@ -67,7 +68,7 @@ def test_episodes_to_threshold_by_hand() -> None:
 
 
 def test_summary_counts_failures() -> None:
-    found = summary(EXPERIMENTS[3], [row(0, 500.0), row(1, 498.0), row(2, 500.0), row(5, 9.0)])
+    found = summary(BY_NAME["cartpole-lif"], [row(0, 500.0), row(1, 498.0), row(2, 500.0), row(5, 9.0)])
     assert (found.failures, found.failed_seeds) == (2, "1 5")
     assert (found.mean, found.min, found.max) == (376.75, 9.0, 500.0)
     assert found.iqm == 499.0
@@ -79,7 +80,7 @@ def test_page_has_every_seed(tmp_path: Path) -> None:
     assert read_rows(path) == rows
     write_checks(tmp_path / "checks.csv", [CheckRow("cartpole-lif-chip", "loihi", 0, 250, "yes")])
     page = markdown(tmp_path, "python scripts/reproduce.py")
-    assert "| LIF | float | 3 | 250 | **495.2** | 486.2 | 500.0 |" in page
+    assert "| LIF | spikes-only | float | 3 | 250 | **495.2** | 486.2 | 500.0 |" in page
     assert "125.5 (121 to 130), never in 1" in page
     assert "| 1 (seeds 1) |" in page
     assert "| 1 | 486.2 | never |" in page
@@ -135,9 +136,9 @@ def test_what_is_complete_is_not_run_again(tmp_path: Path, monkeypatch: pytest.M
     assert run(GRID, plan(0, 1)) == both
     with pytest.raises(RunError, match="has more episodes"):
         run(GRID, plan(0, episodes=1))
-    (tmp_path / GRID.name).rename(tmp_path / EXPERIMENTS[1].name)
+    (tmp_path / GRID.name).rename(tmp_path / GRID_CHIP.name)
     with pytest.raises(RunError, match="another arithmetic"):
-        run(EXPERIMENTS[1], plan(0))
+        run(GRID_CHIP, plan(0))
 
 
 def test_quick_makes_all_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -158,7 +159,7 @@ def test_quick_makes_all_tables(tmp_path: Path, capsys: pytest.CaptureFixture[st
     with (results / "summary.csv").open(newline="") as file:
         assert len(list(csv.DictReader(file))) == len(EXPERIMENTS)
     page = (tmp_path / "docs" / "learning.md").read_text()
-    assert page.count("| GLM | float | 2 | 3 |") == 3
+    assert page.count("| GLM | centred-feedback | float | 2 | 3 |") == 3
     assert "Not run" not in page
     assert (tmp_path / "docs" / "learning.png").read_bytes().startswith(b"\x89PNG")
 

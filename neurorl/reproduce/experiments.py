@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from neurorl.errors import unknown
+from neurorl.reproduce.grids import RULE_GRIDS
 
 __all__ = [
+    "ARITHMETIC",
     "CHECKS",
     "EXPERIMENTS",
     "SEEDS",
@@ -21,6 +23,8 @@ __all__ = [
 ]
 
 SEEDS = tuple(range(20))
+ARITHMETIC = {"float": "float", "loihi": "chip"}
+"""What the pages call them."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +65,14 @@ class Task:
 
 @dataclass(frozen=True)
 class Experiment:
-    """One network in one arithmetic on one task; overrides: fields of `AgentConfig`."""
+    """One network, rule and arithmetic on one task; overrides: fields of `AgentConfig`.
+
+    is_default: it is the preset, with nothing overridden.
+    """
 
     name: str
     label: str
+    rule: str
     task: Task
     model: str
     arithmetic: str
@@ -76,6 +84,10 @@ class Experiment:
     def variant(self) -> str:
         """What it shares with the experiments on other tasks."""
         return self.name.removeprefix(f"{self.task.name}-")
+
+    @property
+    def is_default(self) -> bool:
+        return not self.overrides
 
 
 @dataclass(frozen=True)
@@ -159,28 +171,66 @@ MOUNTAINCAR = Task(
 )
 
 TASKS = (GRIDWORLD, CARTPOLE, MOUNTAINCAR)
+_DEFAULT_RULES = {"lif": "spikes-only", "glm": "centred-feedback"}
 _EPISODES = {"gridworld": (600, 1000), "cartpole": (250, 250), "mountaincar": (600, 600)}
 
 
-def _of(task: Task) -> tuple[Experiment, ...]:
+def _defaults(task: Task) -> tuple[Experiment, ...]:
+    """The presets of a task."""
     lif, glm = _EPISODES[task.name]
-    return (
-        Experiment(f"{task.name}-lif", "LIF", task, "lif", "float", lif),
-        Experiment(f"{task.name}-lif-chip", "LIF", task, "lif", "loihi", lif),
-        Experiment(f"{task.name}-glm", "GLM", task, "glm", "float", glm),
+    networks = (
+        ("lif", "lif", "float", lif),
+        ("lif-chip", "lif", "loihi", lif),
+        ("glm", "glm", "float", glm),
+    )
+    return tuple(
+        Experiment(
+            name=f"{task.name}-{variant}",
+            label=model.upper(),
+            rule=_DEFAULT_RULES[model],
+            task=task,
+            model=model,
+            arithmetic=arithmetic,
+            episodes=episodes,
+        )
+        for variant, model, arithmetic, episodes in networks
     )
 
 
-EXPERIMENTS = tuple(experiment for task in TASKS for experiment in _of(task))
+def _other_rules(task: Task) -> tuple[Experiment, ...]:
+    """The presets with another rule, at the rates that its grid found."""
+    return tuple(
+        Experiment(
+            name=grid.name,
+            label=grid.model.upper(),
+            rule=grid.rule,
+            task=task,
+            model=grid.model,
+            arithmetic=grid.arithmetic,
+            episodes=grid.reported_episodes,
+            overrides={"rule": grid.rule, **grid.settings[grid.chosen]},
+        )
+        for grid in RULE_GRIDS
+        if grid.task == task.name
+    )
+
+
+EXPERIMENTS = tuple(
+    experiment for task in TASKS for experiment in (*_defaults(task), *_other_rules(task))
+)
 CHECKS = tuple(Check(e) for e in EXPERIMENTS if e.arithmetic == "loihi")
 
 
 def chosen(names: Sequence[str] | None) -> tuple[Experiment, ...]:
-    """The experiments of these names, or of tasks of these names; None: all."""
+    """The experiments of these names, of tasks or of variants of these names; None: all."""
     if names is None:
         return EXPERIMENTS
-    known = {e.name for e in EXPERIMENTS} | {task.name for task in TASKS}
+    known = {key for e in EXPERIMENTS for key in _keys(e)}
     for name in names:
         if name not in known:
             raise unknown("experiment", name, known)
-    return tuple(e for e in EXPERIMENTS if {e.name, e.task.name} & set(names))
+    return tuple(e for e in EXPERIMENTS if _keys(e) & set(names))
+
+
+def _keys(experiment: Experiment) -> set[str]:
+    return {experiment.name, experiment.task.name, experiment.variant}

@@ -8,15 +8,16 @@ from pathlib import Path
 import numpy as np
 
 from neurorl.reproduce.checks import CheckRow, read_checks
-from neurorl.reproduce.experiments import EXPERIMENTS, TASKS, Experiment, Task
+from neurorl.reproduce.experiments import ARITHMETIC, EXPERIMENTS, TASKS, Experiment, Task
+from neurorl.reproduce.markup import span, table_head, table_row
+from neurorl.reproduce.matrix import learned, matrix
 from neurorl.reproduce.statistics import WINDOW, bootstrap_interval, interquartile_mean
 from neurorl.reproduce.tables import Row, Summary, read_rows, summary
+from neurorl.reproduce.tuning_page import tuning_section
 
 __all__ = ["markdown"]
 
 Rows = dict[str, list[Row]]
-
-_ARITHMETIC = {"float": "float", "loihi": "chip"}
 
 _HEAD = """# Learning
 
@@ -50,7 +51,7 @@ def markdown(results: Path, command: str) -> str:
         if file.exists():
             found[experiment.name] = read_rows(file)
     lines = [_HEAD.format(command=command, window=WINDOW)]
-    lines += [*_aggregate(found), ""]
+    lines += [*_aggregate(found), "", *matrix(found), "", *tuning_section(results / "tuning"), ""]
     checks = read_checks(results / "checks.csv")
     for task in TASKS:
         lines += [*_task(task, found, checks), ""]
@@ -67,7 +68,7 @@ def _aggregate(found: Rows) -> list[str]:
         + "; ".join(f"{task.env}: {task.scale}" for task in TASKS)
         + ".",
         "",
-        *_table(("network", "arithmetic", "IQM", "95 % interval", "runs", "failures")),
+        *table_head(("network", "rule", "arithmetic", "IQM", "95 % interval", "runs", "failures")),
     ]
     for variant in dict.fromkeys(e.variant for e in EXPERIMENTS):
         mine = [e for e in EXPERIMENTS if e.variant == variant]
@@ -85,8 +86,8 @@ def _aggregate_row(mine: Sequence[Experiment], found: Rows) -> str:
     failures = sum(summary(e, found[e.name]).failures for e in mine)
     iqm = float(interquartile_mean(np.concatenate(strata)))
     runs = sum(len(stratum) for stratum in strata)
-    first = (mine[0].label, _ARITHMETIC[mine[0].arithmetic])
-    return _line(*first, f"{iqm:.3f}", f"{low:.3f} to {high:.3f}", str(runs), str(failures))
+    first = (mine[0].label, mine[0].rule, ARITHMETIC[mine[0].arithmetic])
+    return table_row(*first, f"{iqm:.3f}", f"{low:.3f} to {high:.3f}", str(runs), str(failures))
 
 
 def _task(task: Task, found: Rows, checks: Sequence[CheckRow]) -> list[str]:
@@ -101,17 +102,29 @@ def _task(task: Task, found: Rows, checks: Sequence[CheckRow]) -> list[str]:
     missing = [e.name for e in mine if e.name not in found]
     lines += [f"Not run: {', '.join(missing)}.", ""] if missing else []
     if done:
-        lines += [*_summaries(task, done), "", *_seeds(task, done), ""]
+        lines += [*_summaries(task, done), ""]
+        lines += _seeds(task, [(e, rows) for e, rows in done if e.is_default])
+        lines += _seeds_of_rules(task, [(e, rows) for e, rows in done if not e.is_default])
     lines += _checks([row for row in checks if row.experiment in {e.name for e in mine}])
     lines += _published(task)
     return lines
 
 
 def _summaries(task: Task, done: Sequence[tuple[Experiment, list[Row]]]) -> list[str]:
-    columns = ["network", "arithmetic", "seeds", "episodes", "mean", "min", "max", "IQM [95 %]"]
+    columns = [
+        "network",
+        "rule",
+        "arithmetic",
+        "seeds",
+        "episodes",
+        "mean",
+        "min",
+        "max",
+        "IQM [95 %]",
+    ]
     columns += ["last 100 in training", "learned: median (range)", "env steps", "spikes", "synops"]
     return [
-        *_table([*columns, "failures"]),
+        *table_head([*columns, "failures"]),
         *(_summary_row(task, e, rows, summary(e, rows)) for e, rows in done),
     ]
 
@@ -122,17 +135,18 @@ def _summary_row(task: Task, experiment: Experiment, rows: Sequence[Row], of: Su
     def mean(value: Callable[[Row], float]) -> float:
         return float(np.mean([value(row) for row in rows]))
 
-    return _line(
+    return table_row(
         experiment.label,
-        _ARITHMETIC[experiment.arithmetic],
+        experiment.rule,
+        ARITHMETIC[experiment.arithmetic],
         str(of.seeds),
-        _span([row.episodes for row in rows]),
+        span([row.episodes for row in rows]),
         f"**{n(of.mean)}**",
         n(of.min),
         n(of.max),
         f"{n(of.iqm)} [{n(of.iqm_low)}, {n(of.iqm_high)}]",
         n(mean(lambda row: row.last_100)),
-        _learned(rows),
+        learned(rows),
         f"{mean(lambda row: row.env_steps):,.0f}",
         f"{mean(lambda row: row.spikes_per_decision):,.0f}",
         f"{mean(lambda row: row.synops_per_decision):,.0f}",
@@ -141,64 +155,64 @@ def _summary_row(task: Task, experiment: Experiment, rows: Sequence[Row], of: Su
 
 
 def _seeds(task: Task, done: Sequence[tuple[Experiment, list[Row]]]) -> list[str]:
-    """Every seed's greedy figure and episode of learning."""
+    """Every seed's greedy figure and episode of learning: the presets."""
     n = _number(task)
-    evaluated = _span([row.evaluation_episodes for _, rows in done for row in rows])
-    columns = ["seed"]
+    columns = []
     for experiment, _ in done:
-        columns += [f"{experiment.label}, {_ARITHMETIC[experiment.arithmetic]}", "learned"]
-    lines = [f"Every seed, greedy over {evaluated} episodes:", "", *_table(columns)]
+        columns += [f"{experiment.label}, {ARITHMETIC[experiment.arithmetic]}", "learned"]
+
+    def cells(row: Row | None) -> list[str]:
+        return ["", ""] if row is None else [n(row.greedy), _episode(row)]
+
+    return _by_seed("Every seed, greedy over {evaluated} episodes:", columns, done, cells)
+
+
+def _seeds_of_rules(task: Task, done: Sequence[tuple[Experiment, list[Row]]]) -> list[str]:
+    """Every seed's greedy figure with the other rules."""
+    n = _number(task)
+    columns = [f"{experiment.label}, {experiment.rule}" for experiment, _ in done]
+
+    def cells(row: Row | None) -> list[str]:
+        return ["" if row is None else n(row.greedy)]
+
+    return _by_seed("The other rules, greedy over {evaluated} episodes:", columns, done, cells)
+
+
+def _by_seed(
+    head: str,
+    columns: Sequence[str],
+    done: Sequence[tuple[Experiment, list[Row]]],
+    cells: Callable[[Row | None], list[str]],
+) -> list[str]:
+    if not done:
+        return []
+    evaluated = span([row.evaluation_episodes for _, rows in done for row in rows])
+    lines = [head.format(evaluated=evaluated), "", *table_head(["seed", *columns])]
     tables = [{row.seed: row for row in rows} for _, rows in done]
     for seed in sorted({seed for table in tables for seed in table}):
-        cells = [str(seed)]
-        for table in tables:
-            row = table.get(seed)
-            cells += ["", ""] if row is None else [n(row.greedy), _episode(row)]
-        lines.append(_line(*cells))
-    return lines
+        lines.append(table_row(str(seed), *(c for table in tables for c in cells(table.get(seed)))))
+    return [*lines, ""]
 
 
 def _episode(row: Row) -> str:
     return str(row.episodes_to_threshold) if row.episodes_to_threshold else "never"
 
 
-def _learned(rows: Sequence[Row]) -> str:
-    reached = [row.episodes_to_threshold for row in rows if row.episodes_to_threshold is not None]
-    never = len(rows) - len(reached)
-    if not reached:
-        return f"never in {len(rows)} runs"
-    text = f"{np.median(reached):g} ({_span(reached)})"
-    return text + f", never in {never}" * bool(never)
-
-
 def _checks(rows: Sequence[CheckRow]) -> list[str]:
     if not rows:
         return []
-    lines = _table(("trained again on another backend", "seed", "episodes", "same episodes"))
+    lines = table_head(("trained again on another backend", "seed", "episodes", "same episodes"))
     for row in rows:
         what = f"{row.experiment} on {row.backend}"
-        lines.append(_line(what, str(row.seed), str(row.episodes), row.same))
+        lines.append(table_row(what, str(row.seed), str(row.episodes), row.same))
     return [*lines, ""]
 
 
 def _published(task: Task) -> list[str]:
     lines = ["Figures of others; tasks, budgets and seeds differ as said:", ""]
-    lines += _table(("what", "figure", "source"))
-    return [*lines, *(_line(p.what, p.figure, p.source) for p in task.published)]
+    lines += table_head(("what", "figure", "source"))
+    return [*lines, *(table_row(p.what, p.figure, p.source) for p in task.published)]
 
 
 def _number(task: Task) -> Callable[[float], str]:
     return lambda x: f"{x:.{task.digits}f}"
-
-
-def _span(values: Sequence[int]) -> str:
-    low, high = min(values), max(values)
-    return f"{low}" if low == high else f"{low} to {high}"
-
-
-def _table(columns: Sequence[str]) -> list[str]:
-    return [_line(*columns), "|" + "---|" * len(columns)]
-
-
-def _line(*cells: str) -> str:
-    return "| " + " | ".join(cells) + " |"

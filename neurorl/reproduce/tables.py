@@ -8,7 +8,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from neurorl.reproduce.statistics import (
     running_mean,
 )
 from neurorl.rundir import RunDirectory
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 __all__ = [
     "CurvePoint",
@@ -141,8 +144,8 @@ def curve(experiment: Experiment, plan: Plan) -> list[CurvePoint]:
     ]
 
 
-def write_table(path: Path, rows: Sequence[Row | Summary | CurvePoint]) -> Path:
-    """Write *rows*, all of one kind, as CSV; returns *path*. None is an empty cell."""
+def write_table(path: Path, rows: Sequence[DataclassInstance]) -> Path:
+    """Write *rows*, all of one dataclass, as CSV; returns *path*. None is an empty cell."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     names = [field.name for field in dataclasses.fields(rows[0])]

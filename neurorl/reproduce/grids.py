@@ -1,0 +1,80 @@
+"""What was tried, and on which seeds: the grids of settings behind presets and rates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["GRIDS", "Grid", "Rates", "rule_grid", "words"]
+
+Overrides = dict[str, Any]
+Rates = tuple[float, ...]
+
+FIRST_SEED = 100
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Settings of one network and rule on one task, by name: fields of `AgentConfig`.
+
+    chosen: the setting in use. episodes: of training, maybe fewer than the reported_episodes of the
+    experiment that takes the setting.
+    """
+
+    name: str
+    task: str
+    model: str
+    arithmetic: str
+    rule: str
+    episodes: int
+    seeds: tuple[int, ...]
+    settings: Mapping[str, Overrides]
+    chosen: str
+    reported_episodes: int = 0
+
+
+def words(overrides: Overrides) -> str:
+    """``alpha_output=0.1 beta=0.5``."""
+    return " ".join(f"{key}={value}" for key, value in overrides.items())
+
+
+def seeds(n: int, first: int = FIRST_SEED) -> tuple[int, ...]:
+    return tuple(range(first, first + n))
+
+
+def rates(*each: Rates) -> dict[str, Overrides]:
+    """A setting for each ``(alpha_output,)`` or ``(alpha_output, alpha_hidden)``."""
+    names = ("alpha_output", "alpha_hidden")
+    return {
+        "-".join(f"{rate:g}" for rate in one): dict(zip(names, one, strict=False)) for one in each
+    }
+
+
+def rule_grid(
+    task: str,
+    model: str,
+    rule: str,
+    each: tuple[Rates, ...],
+    chosen: Rates,
+    episodes: tuple[int, int],
+) -> Grid:
+    """Rates of a rule that is not the model's own, on 5 seeds; episodes: tuning's, reported."""
+    (setting,) = rates(chosen)
+    return Grid(
+        name=f"{task}-{model}-{rule}",
+        task=task,
+        model=model,
+        arithmetic="float",
+        rule=rule,
+        episodes=episodes[0],
+        seeds=seeds(5),
+        settings=rates(*each),
+        chosen=setting,
+        reported_episodes=episodes[1],
+    )
+
+
+PRESET_GRIDS: tuple[Grid, ...] = ()
+RULE_GRIDS: tuple[Grid, ...] = ()
+GRIDS = PRESET_GRIDS + RULE_GRIDS

@@ -1,0 +1,56 @@
+"""What was tried before presets and rates were settled: results/tuning/*.csv.
+
+    python scripts/tune.py [--only mountaincar,cartpole-glm-coagent] [--quick]
+
+Each grid of settings of `neurorl.reproduce.grids` is run on its tuning seeds, none of which is
+reported. Runs stay in --out: what is complete there isn't run again, what was killed goes on.
+`scripts/reproduce.py` makes a table of them in docs/learning.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from reproduce import progress, show
+
+from neurorl.errors import NeurorlError
+from neurorl.reproduce.tuning import chosen_grids, tune
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run, write, and print a line for each setting."""
+    options = parser().parse_args(arguments)
+    name = "tune-quick" if options.quick else "tune"
+    out = Path(options.out or Path("runs") / name)
+    results = options.results or (out / "results" if options.quick else Path("results") / "tuning")
+    try:
+        grids = chosen_grids(options.only.split(",") if options.only else None)
+        with progress() as begin:
+            for grid in grids:
+                show(str(tune(grid, out, results, begin, show, options.quick)))
+    except NeurorlError as exc:
+        print(f"tune: {' '.join(str(exc).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("tune: stopped; goes on from here when it is started again", file=sys.stderr)
+        return 130
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    found = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    found.add_argument("--only", metavar="NAMES", help="grids or tasks, with commas")
+    found.add_argument("--out", type=Path, metavar="DIR", help="runs (default runs/tune)")
+    found.add_argument("--results", type=Path, metavar="DIR", help="CSV (default results/tuning)")
+    found.add_argument(
+        "--quick", action="store_true", help="2 seeds, 2 episodes, reference; in runs/tune-quick"
+    )
+    return found
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
