@@ -171,22 +171,31 @@ MOUNTAINCAR = Task(
 )
 
 TASKS = (GRIDWORLD, CARTPOLE, MOUNTAINCAR)
-_DEFAULT_RULES = {"lif": "spikes-only", "glm": "centred-feedback"}
+_DEFAULT_RULES = {
+    "lif": "spikes-only",
+    "lif-spiking-critic": "spikes-only",
+    "glm": "centred-feedback",
+}
+_LABELS = {"lif": "LIF", "lif-spiking-critic": "LIF, spiking critic", "glm": "GLM"}
+_CRITIC_EPISODES = {"cartpole": 250}
 _EPISODES = {"gridworld": (600, 1000), "cartpole": (250, 250), "mountaincar": (600, 600)}
 
 
 def _defaults(task: Task) -> tuple[Experiment, ...]:
     """The presets of a task."""
     lif, glm = _EPISODES[task.name]
-    networks = (
+    networks: tuple[tuple[str, str, str, int], ...] = (
         ("lif", "lif", "float", lif),
         ("lif-chip", "lif", "loihi", lif),
         ("glm", "glm", "float", glm),
     )
+    if task.name in _CRITIC_EPISODES:
+        model, episodes = "lif-spiking-critic", _CRITIC_EPISODES[task.name]
+        networks += ((model, model, "float", episodes), (f"{model}-chip", model, "loihi", episodes))
     return tuple(
         Experiment(
             name=f"{task.name}-{variant}",
-            label=model.upper(),
+            label=_LABELS[model],
             rule=_DEFAULT_RULES[model],
             task=task,
             model=model,

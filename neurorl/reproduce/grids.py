@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,5 +76,39 @@ def rule_grid(
 
 
 PRESET_GRIDS: tuple[Grid, ...] = ()
-RULE_GRIDS: tuple[Grid, ...] = ()
+# Per task: episodes that rates are tried for, and that are reported.
+_EPISODES = {"gridworld": (300, 400), "cartpole": (150, 200), "mountaincar": (300, 400)}
+# Rates of layers that learn with a hidden layer, and of the output alone without one.
+_RATES: dict[str, dict[str, tuple[Rates, ...]]] = {
+    "glm": {
+        "coagent": ((0.03, 0.01), (0.1, 0.03), (0.3, 0.1)),
+        "agreement": ((0.03, 0.03), (0.1, 0.1), (0.3, 0.3)),
+        "surrogate": ((0.5, 0.5), (1.5, 1.5), (5.0, 5.0)),
+    },
+    "glm-alone": {
+        "coagent": ((0.03,), (0.1,), (0.3,)),
+        "agreement": ((0.1,), (0.3,), (1.0,)),
+        "surrogate": ((1.0,), (4.0,), (12.0,)),
+    },
+    "lif": {
+        "spikes-only-hebbian": ((0.03, 0.3), (0.1, 0.6), (0.2, 1.2)),
+        "surrogate": ((0.1, 3.0), (0.3, 6.0), (0.6, 12.0)),
+        "coagent": ((0.01, 0.05), (0.03, 0.15), (0.1, 0.5)),
+        "reward-stdp": ((0.01, 0.05), (0.05, 0.25), (0.2, 1.0)),
+        "td-stdp": ((0.01, 0.05), (0.05, 0.25), (0.2, 1.0)),
+    },
+}
+_CHOSEN: dict[str, int] = {}
+
+
+def _rule_grids() -> Iterator[Grid]:
+    for task, episodes in _EPISODES.items():
+        for model in ("glm", "lif"):
+            alone = model == "glm" and task != "gridworld"
+            for rule, each in _RATES["glm-alone" if alone else model].items():
+                chosen = each[_CHOSEN.get(f"{task}-{model}-{rule}", 1)]
+                yield rule_grid(task, model, rule, each, chosen, episodes)
+
+
+RULE_GRIDS = tuple(_rule_grids())
 GRIDS = PRESET_GRIDS + RULE_GRIDS
