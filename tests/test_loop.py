@@ -357,6 +357,7 @@ for _writes in ("stochastic", "accumulate", "register"):
         },
         f"{_writes}, spiking critic": {**_chip, **CRITIC, "write_every": 5},
         f"{_writes}, spiking critic, brian2": {**_chip, **CRITIC, "backend": "brian2"},
+        f"{_writes}, currents": {**_chip, "encoder": "current"},
         f"{_writes}, brian2": {**_chip, "backend": "brian2"},
         f"{_writes}, currents": {**_chip, "encoder": "current"},
         f"{_writes}, emulator": {**_chip, "backend": "loihi"},
