@@ -42,8 +42,8 @@ def test_everything_that_does_not_fit_is_named_at_once() -> None:
         ),
         (
             Projection("many", "wide", "crowd", 0.5),
-            Projection("slow", "hub", "motley", 0.5, delay=2e-3),
-            *(Projection(f"out{i}", "hub", "motley", 0.5) for i in range(4)),
+            *(Projection(f"out{i}", "hub", "motley", 0.5) for i in range(5)),
+            *(Projection(f"slow{i}", "hub", "motley", 0.5, delay=2e-3) for i in range(5)),
         ),
     )
     with pytest.raises(UnsupportedError) as caught:
@@ -52,10 +52,10 @@ def test_everything_that_does_not_fit_is_named_at_once() -> None:
     for words in (
         "arithmetic 'float' (has loihi)",
         "population 'crowd' of 1025 neurons (limit 1024; split it into several populations)",
-        "projection 'slow' with a delay of more than one step",
         "population 'crowd' with 4097 axons into its core (limit 4096; split it",
-        "population 'motley' with 5000 axons into its core (limit 4096; split it",
-        "population 'hub' with 5000 axons out of its core (limit 4096; split it",
+        "population 'motley' with 10000 axons into its core (limit 4096; split it",
+        "population 'hub' with 6000 axons out of its core (limit 4096; split it",
+        "relays 'hub_after_1' with 5000 axons out of its core (limit 4096; split it",
         "population 'crowd' with 38020160 bits of synapses (limit 1048576; split it",
         "population 'motley' with 40 different sets of decays and refractory period (limit 31;",
         "population 'motley' with 8 different thresholds (limit 7;",

@@ -223,3 +223,32 @@ except NeurorlError as exc:
     error = run(stand_in, script)["error"]
     assert error.startswith("BackendUnavailableError: target loihi: no chip answers")
     assert error.endswith("use target='emulator'")
+
+
+def test_delays_reach_the_chip_as_later_labels_and_relays(stand_in: Path) -> None:
+    script = """
+import json
+import numpy as np
+from neurorl.backends.loihi import LoihiBackend
+from neurorl.description import Network, Population, Projection, Source
+from neurorl.models import LIF
+network = Network(
+    (Source("input", 2), Population("cells", 2, LIF(threshold=0.5))),
+    (
+        Projection("drive", "input", "cells", 0.5, delay=3e-3),
+        Projection("own", "cells", "cells", -0.5, blocks=2, delay=2e-3),
+    ),
+)
+backend = LoihiBackend(network)
+spikes = np.zeros((4, 2), bool)
+spikes[0, 1] = spikes[3, 0] = True
+shapes = [backend.step({"input": spikes}, 4)["cells"].shape for _ in range(2)]
+from nxsdk.arch.n2a.n2board import N2Board
+board = N2Board.last
+sent = [(s[0], s[2]) for s in board.global_spike_generator.spikes]
+print(json.dumps({"shapes": shapes, "sent": sent, "cores": len(board.n2Chips[0].n2Cores)}))
+"""
+    found = run(stand_in, script)
+    assert found["shapes"] == [[4, 2], [4, 2]]
+    assert found["sent"] == [[3, 1], [6, 0], [7, 1]]
+    assert found["cores"] == 2

@@ -8,9 +8,10 @@ from typing import Any, ClassVar, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic import ChipArithmetic
+from neurorl.arithmetic import ChipArithmetic, initial_weights
 from neurorl.backends.base import Backend, Capabilities, Raster, State
 from neurorl.backends.checks import Inputs
+from neurorl.backends.loihi.delays import relayed
 from neurorl.backends.loihi.emulator import EmulatorEngine
 from neurorl.backends.loihi.engine import Engine
 from neurorl.backends.loihi.limits import chip_problems, usage
@@ -34,7 +35,8 @@ class LoihiBackend(Backend):
     installed, else the emulator. accelerate: vectorised loops in the emulator, equal in every bit.
     Other arguments as in `neurorl.backends.base.Backend`.
 
-    Escape noise works on the emulator only, and there through the threshold.
+    Delays of several steps are relays (`neurorl.backends.loihi.delays`), which take cores of their
+    own. Escape noise works on the emulator only, and there through the threshold.
     Raises UnsupportedError naming all that doesn't fit, or BackendUnavailableError (no chip).
     """
 
@@ -42,7 +44,6 @@ class LoihiBackend(Backend):
     capabilities: ClassVar[Capabilities] = Capabilities(
         arithmetics=("loihi",),
         exact_arithmetics=("loihi",),
-        delays=False,
         max_population=MAX_COMPARTMENTS,
         engines=("emulator",),
     )
@@ -87,19 +88,21 @@ class LoihiBackend(Backend):
     def chip_table(self) -> list[dict[str, Any]]:
         """A row for each population: what it takes of its core, and in percent of the limits.
 
+        Relays, which stand for delays of several steps, have rows and cores of their own.
         Keys: population, cores, compartments, axons_in, axons_out, synapse_bits, and
         compartments_percent, ...
         """
-        return usage(self.network)
+        return usage(self._delays.network)
 
     def source(self) -> str:
         """`chip_table`, and the integers of all populations and projections, as text."""
-        chip = self._chip
-        biases = {p.name: chip.bias(p.name, self._of(0)) for p in self.network.populations}
+        chip = self._run_chip
+        weights = self._of(0)
+        biases = {p.name: chip.bias(p.name, weights) for p in chip.network.populations}
         head = f"nengo-loihi {version()}, target {self.target}, steps of {self.network.dt:g} s"
         if self.n_replicas > 1:
             head += f"\n{self.n_replicas} networks side by side; this is the first"
-        return source_text(chip, biases, head)
+        return source_text(chip, biases, head, self._delays.later)
 
     @classmethod
     def _choose_target(cls, target: str) -> str:
@@ -117,6 +120,9 @@ class LoihiBackend(Backend):
         return self.arithmetic
 
     def _build(self) -> None:
+        self._delays = relayed(self.network)
+        network = self._delays.network
+        self._run_chip = self._chip if network is self.network else ChipArithmetic(network)
         # A chip has no room to spare for one large network, so each replica is one of its own.
         self._engines = [self._make_engine(k) for k in range(self.n_replicas)]
 
@@ -127,24 +133,29 @@ class LoihiBackend(Backend):
         return self._engines[0].weight_memory(name)
 
     def _of(self, replica: int) -> dict[str, FloatArray]:
-        """The weights of one replica that are to be in force."""
+        """The weights of one replica that are to be in force, those of relays too."""
         shape = self.network.weight_shape
-        return {
+        mine = {
             name: w.reshape(self.n_replicas, *shape(name))[replica]
             for name, w in self._rounded.items()
         }
+        network = self._delays.network
+        links = [p.name for p in network.projections if p.name not in mine]
+        return mine | {name: initial_weights(network, name, 0) for name in links}
 
     def _make_engine(self, replica: int) -> Engine:
-        compiled = compile_network(self._chip, self._of(replica))
+        compiled = compile_network(self._run_chip, self._of(replica))
         if self.target == "loihi":
             from neurorl.backends.loihi.hardware import HardwareEngine
 
-            return HardwareEngine(compiled, self.record)
+            return HardwareEngine(compiled, self._delays, self.record)
         noise = {
             p.name: NoiseRows(self.seeds[replica], self.network.index(p.name), p.size)
             for p in self.network.populations
         }
-        return EmulatorEngine(compiled, noise, self.record, accelerate=self.accelerate)
+        return EmulatorEngine(
+            compiled, self._delays, noise, self.record, accelerate=self.accelerate
+        )
 
     def _allow(self, verb: str) -> None:
         self.check_open()

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from neurorl.backends.base import Raster, State
 from neurorl.backends.checks import Inputs
 from neurorl.backends.loihi.accelerate import FastCompartments, FastSynapses
+from neurorl.backends.loihi.delays import InputHistory, Relayed
 from neurorl.backends.loihi.engine import Engine
 from neurorl.backends.loihi.model import Compiled
 from neurorl.backends.loihi.vendor import EmulatorInterface, overflow_signed, version
@@ -84,9 +85,9 @@ def missing(emulator: Any, names: Iterable[str]) -> tuple[str, ...]:
 class EmulatorEngine(Engine):
     """The emulator, its compartment update wrapped on the instance.
 
-    noise: draws of each population; used where the width is not 0. record: populations of which
-    `run` returns rasters. accelerate: vectorised updates instead of nengo-loihi's own loops, equal
-    in every bit.
+    delays: what was compiled, and for whom its relays are. noise: draws of each population; used
+    where the width is not 0. record: populations of which `run` returns rasters. accelerate:
+    vectorised updates instead of nengo-loihi's own loops, equal in every bit.
     """
 
     target: ClassVar[str] = "emulator"
@@ -94,6 +95,7 @@ class EmulatorEngine(Engine):
     def __init__(
         self,
         compiled: Compiled,
+        delays: Relayed,
         noise: dict[str, NoiseRows],
         record: tuple[str, ...],
         *,
@@ -101,6 +103,9 @@ class EmulatorEngine(Engine):
     ) -> None:
         self._compiled = compiled
         self._record = record
+        network, self._later = delays.network, delays.later
+        self._history = InputHistory(delays)
+        self._populations = [p.name for p in network.populations if p.name in self._later]
         with np.errstate(
             invalid="ignore"
         ):  # it fills integer arrays with nan, then overwrites them
@@ -166,6 +171,7 @@ class EmulatorEngine(Engine):
 
     def run(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
         label = self._emulator.t + 1
+        inputs = self._history.extend(inputs, n_steps)
         rasters = {i: inputs[name] for name, i in self._compiled.inputs.items()}
         for spike_input, raster in rasters.items():
             # Without the emulator's own step, only the last row is needed: in the next window.
@@ -193,6 +199,8 @@ class EmulatorEngine(Engine):
         compartment.spiked[:] = False
         for spike_input in self._compiled.inputs.values():
             spike_input.spikes.clear()
+        for past in self._history.past.values():
+            past[:] = False
 
     def write_weights(self, name: str, mantissa: npt.NDArray[np.int32]) -> None:
         self._compiled.tables[name].write(mantissa)
@@ -206,12 +214,11 @@ class EmulatorEngine(Engine):
     def state(self) -> State:
         compartment = self._compartment
         state: State = {}
-        for name, spike_input in self._compiled.inputs.items():
-            row = np.zeros((1, spike_input.n_neurons), dtype=bool)
-            row[0, spike_input.spikes.get(self._emulator.t, [])] = True
-            state[f"{name}.spikes"] = row
-        for name, sl in self._compiled.slices.items():
-            state[f"{name}.spikes"] = compartment.spiked[None, sl].copy()
+        for name, past in self._history.past.items():
+            state[f"{name}.spikes"] = past.copy()
+        for name in self._populations:
+            sl = self._compiled.slices[name]
+            state[f"{name}.spikes"] = np.stack([compartment.spiked[s] for s in self._chain(name)])
             state[f"{name}.current"] = compartment.current[sl].astype(np.int64)
             state[f"{name}.voltage"] = compartment.voltage[sl].astype(np.int64)
             state[f"{name}.refractory"] = compartment.ref_count[sl].astype(np.int64)
@@ -220,14 +227,27 @@ class EmulatorEngine(Engine):
     def restore(self, state: State) -> None:
         compartment = self._compartment
         self._emulator.t = int(state["t"]) + _FIRST
-        for name, spike_input in self._compiled.inputs.items():
+        for name, past in self._history.past.items():
+            past[:] = state[f"{name}.spikes"]
+        for name, row in self._history.pending().items():
+            spike_input = self._compiled.inputs[name]
             spike_input.spikes.clear()
-            spike_input.add_spikes(self._emulator.t, state[f"{name}.spikes"][0].nonzero()[0])
-        for name, sl in self._compiled.slices.items():
-            compartment.spiked[sl] = state[f"{name}.spikes"][0]
+            spike_input.add_spikes(self._emulator.t, row.nonzero()[0])
+        for name in self._populations:
+            sl = self._compiled.slices[name]
+            for part, row in zip(self._chain(name), state[f"{name}.spikes"], strict=True):
+                compartment.spiked[part] = row
             compartment.current[sl] = state[f"{name}.current"]
             compartment.voltage[sl] = state[f"{name}.voltage"]
             compartment.ref_count[sl] = state[f"{name}.refractory"]
+
+    def _chain(self, population: str) -> list[slice]:
+        """Compartments that hold a population's spikes, the oldest first, itself last.
+
+        What else a relay has is forgotten within the step.
+        """
+        names = [*reversed(self._later[population].values()), population]
+        return [self._compiled.slices[name] for name in names]
 
     def close(self) -> None:
         self._emulator.close()

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from neurorl.backends.base import Raster, State
 from neurorl.backends.checks import Inputs
+from neurorl.backends.loihi.delays import InputHistory, Relayed
 from neurorl.backends.loihi.engine import Engine
 from neurorl.backends.loihi.model import Compiled
 from neurorl.backends.loihi.vendor import LoihiProbe
@@ -40,13 +41,14 @@ class HardwareEngine(Engine):
 
     target: ClassVar[str] = "loihi"
 
-    def __init__(self, compiled: Compiled, record: tuple[str, ...]) -> None:
+    def __init__(self, compiled: Compiled, delays: Relayed, record: tuple[str, ...]) -> None:
         found = hardware_problems(compiled)
         if found:
             raise UnsupportedError(
                 say("target loihi", f"can't run {'; '.join(found)}", remedy="use target='emulator'")
             )
         self._steps = 0
+        self._history = InputHistory(delays)
         # NxSDK wants an axon of every input.
         self._inputs = {k: i for k, i in compiled.inputs.items() if i.axons}
         for name in set(compiled.inputs) - set(self._inputs):
@@ -61,6 +63,7 @@ class HardwareEngine(Engine):
         return self._steps
 
     def run(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
+        inputs = self._history.extend(inputs, n_steps)
         labelled = [
             (spike_input, self._steps + 1 + k, inputs[name][k].nonzero()[0])
             for k in range(n_steps)

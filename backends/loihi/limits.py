@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from neurorl.backends.loihi.delays import relayed
 from neurorl.backends.loihi.synapses import Layout
 from neurorl.backends.loihi.vendor import (
     MAX_COMPARTMENTS,
@@ -53,7 +54,10 @@ _WORDS = {
 
 
 def usage(network: Network) -> list[dict[str, Any]]:
-    """What each population takes of its core; a row has the keys of `LIMITS`, and percentages."""
+    """What each population takes of its core; a row has the keys of `LIMITS`, and percentages.
+
+    network: of one-step delays, with relays for longer ones as populations.
+    """
     rows = []
     for population in network.populations:
         into = [p for p in network.spiking.projections if p.post == population.name]
@@ -74,11 +78,14 @@ def chip_problems(network: Network) -> list[str]:
     if not network.populations:
         return ["a network without a population (add one)"]
     found = []
+    own = {p.name for p in network.populations}
+    network = relayed(network).network
     for row in usage(network):
+        kind = "population" if row["population"] in own else "relays"
         for key, (words, remedy) in _WORDS.items():
             if row[key] > LIMITS[key]:
                 found.append(
-                    f"population {row['population']!r} with {row[key]} {words}"
+                    f"{kind} {row['population']!r} with {row[key]} {words}"
                     f" (limit {LIMITS[key]}; {remedy})"
                 )
     try:

@@ -13,11 +13,19 @@ __all__ = ["source_text"]
 
 
 def source_text(
-    arithmetic: ChipArithmetic, biases: dict[str, npt.NDArray[np.generic]], head: str
+    arithmetic: ChipArithmetic,
+    biases: dict[str, npt.NDArray[np.generic]],
+    head: str,
+    later: dict[str, dict[int, str]],
 ) -> str:
-    """*head*, a table of cores, then a paragraph for each population and projection."""
+    """*head*, a table of cores, then a paragraph for each population and projection.
+
+    later: relays of each node, by how many steps later they spike.
+    """
     network = arithmetic.network
     lines = [head, "", *_core_table(arithmetic), ""]
+    for node, relays in later.items():
+        lines += [f"{name}: spikes of {node}, {k} steps later" for k, name in relays.items()]
     for population in arithmetic.chip.populations.values():
         lines += _population(population, biases[population.name])
     for p in network.projections:

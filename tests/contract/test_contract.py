@@ -66,7 +66,10 @@ def load_or_refuse(case: Any, network: Network, record: Any, feature: str) -> bo
     return False
 
 
-@pytest.mark.parametrize("feature", ["escape noise", "recurrent projection", "refractory period"])
+@pytest.mark.parametrize(
+    "feature",
+    ["escape noise", "recurrent projection", "refractory period", "delays of several steps"],
+)
 def test_two_steps_equal_one_of_both_lengths(feature: str, case: Any) -> None:
     network = FEATURES[feature]()
     inputs = rasters(network, 20, 3)
@@ -123,8 +126,6 @@ def test_restore_is_exact_in_the_same_and_in_a_fresh_instance(feature: str, case
 
 def test_restores_delayed_spikes_in_flight(case: Any) -> None:
     network = FEATURES["delays of several steps"]()
-    if case.make(FEATURES["LIF"]()).problems(network, case.arithmetic):
-        return  # refusal is asserted in test_equals_the_reference
     with case.make(network) as backend, case.make(network) as fresh:
         backend.step(rasters(network, 9, 0, 0.5), 9)
         saved = backend.state()
@@ -137,8 +138,9 @@ def test_restores_delayed_spikes_in_flight(case: Any) -> None:
         assert not any(raster.any() for raster in silent.values())
 
 
-def test_a_reference_state_moves_to_it(case: Any) -> None:
-    network = FEATURES["recurrent projection"]()
+@pytest.mark.parametrize("feature", ["recurrent projection", "delays of several steps"])
+def test_a_reference_state_moves_to_it(feature: str, case: Any) -> None:
+    network = FEATURES[feature]()
     inputs = rasters(network, 12, 1)
     with (
         load("reference", network, arithmetic=case.arithmetic, seed=3) as reference,

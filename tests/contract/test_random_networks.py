@@ -23,7 +23,7 @@ def compare(
     seed: int, name: str, arithmetic: str, options: dict[str, Any], currents: bool = False
 ) -> None:
     cls = backend_class(name)
-    network = random_network(seed, cls.capabilities.delays, currents)
+    network = random_network(seed, True, currents)
     assert cls.problems(network, arithmetic) == []
     rng = np.random.default_rng(seed)
     with (

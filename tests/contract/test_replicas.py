@@ -102,14 +102,14 @@ def test_replicas_equal_single_backends(feature: str, case: Any) -> None:
 def test_replicas_of_random_networks(seed: int, case: Any) -> None:
     if case.options.get("engine") in ("compiled", "cython") and seed > 0:
         return  # they compile for seconds each; the slow test has more
-    pair = Pair(case, random_network(seed, delays=case.backend != "loihi"))
+    pair = Pair(case, random_network(seed, delays=True))
     exercise_quietly(pair)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(100, 112))
 def test_replicas_of_many_random_networks(seed: int, case: Any) -> None:
-    pair = Pair(case, random_network(seed, delays=case.backend != "loihi"))
+    pair = Pair(case, random_network(seed, delays=True))
     exercise_quietly(pair)
 
 
