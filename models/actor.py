@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from neurorl.described import positive
+from neurorl.described import number, positive
 from neurorl.description import (
     Network,
     Neuron,
@@ -17,8 +17,9 @@ from neurorl.description import (
     Source,
     Uniform,
 )
+from neurorl.errors import DescriptionError, say
 
-__all__ = ["actor_network", "hidden_name", "hidden_sizes"]
+__all__ = ["actor_network", "hidden_name", "hidden_sizes", "history_taps", "least_window"]
 
 
 def hidden_sizes(hidden: int | Sequence[int]) -> tuple[int, ...]:
@@ -50,6 +51,9 @@ def actor_network(
     initial_hidden: float = 0.2,
     initial_output: float = 0.02,
     bound: float = 1.0,
+    stimulus_lags: int = 1,
+    history_lags: int = 0,
+    history: Sequence[float] = (),
     critic: int = 0,
     critic_inputs: int = 0,
     currents: bool = False,
@@ -72,15 +76,32 @@ def actor_network(
     initial_hidden, initial_output: half-ranges of the uniform initial weights from the input and
     the bias to hidden units, and from hidden units (biases of the output start at 0); without
     hidden units initial_output is that of the input. bound: largest weight.
-    currents: all sources are of currents (let the bias be 1).
+
+    stimulus_lags, history_lags: taps K and L of the filters of every hidden and output unit j::
+
+        drive_j(t) = b_j + sum_i sum_{l=1..K} k_ijl x_i(t-l) + sum_{l=1..L} h_jl y_j(t-l)
+
+    with presynaptic spikes x (+-1 if signed) and its own spikes y in {0, 1}; every tap is a weight
+    of its own that learns, there are no basis functions. Tap 1 of k is the projection named above,
+    the others are ``input_hidden_lag2``, ..., drawn as it is; those of h are ``hidden_history_1``,
+    ..., at first *history* (h_1, ..., h_L; 0 if not given). With `GLM` this is the unit of
+    arXiv:1910.06489. See `least_window`.
+
+    currents: all sources are of currents (let the bias be 1), which are the same in every step, so
+    their filters have one tap.
     critic: neurons of a population ``critic`` that says how much a state is worth, with inputs
     from a source ``critic_input`` of *critic_inputs* channels, weights 0 at first; 0 for none.
+    Raises DescriptionError for taps that don't fit.
     Source: arXiv:2005.05941, arXiv:1910.06489 (populations of actors, one module per action).
     """
     modules = actors * n_actions
+    taps = history_taps(history_lags, history, bound)
+    lags = range(2, positive("stimulus_lags", stimulus_lags) + 1)
+    input_lags = range(0) if currents else lags
     kind = "current" if currents else "spikes"
     nodes: list[Node] = [Source("input", n_inputs, kind), Source("bias", 1, kind)]
     projections: list[Projection] = []
+    later: list[Projection] = []  # last, so that they don't change what the others draw
 
     def connect(
         pre: str,
@@ -89,32 +110,72 @@ def actor_network(
         blocks: int = 1,
         signed: bool = False,
         tau: float = trace_tau,
+        lags: range = range(0),
     ) -> None:
         weights = Uniform(-spread, spread) if spread else 0.0
-        projections.append(
+        plastic = Plasticity(tau, -bound, bound)
+
+        def tap(name: str, lag: int) -> Projection:
+            delay = None if lag == 1 else lag * dt
+            return Projection(name, pre, post, weights, blocks, None, delay, signed, plastic)
+
+        projections.append(tap(f"{pre}_{post}", 1))
+        later.extend(tap(f"{pre}_{post}_lag{lag}", lag) for lag in lags)
+
+    def remember(name: str, size: int) -> None:
+        plastic = Plasticity(trace_tau, -bound, bound)
+        later.extend(
             Projection(
-                f"{pre}_{post}",
-                pre,
-                post,
-                weights,
-                blocks=blocks,
-                signed=signed,
-                plasticity=Plasticity(tau, -bound, bound),
+                f"{name}_history_{lag}",
+                name,
+                name,
+                tap,
+                blocks=size,
+                delay=lag * dt,
+                plasticity=plastic,
             )
+            for lag, tap in enumerate(taps, 1)
         )
 
     sizes = (*hidden_sizes(hidden), 1)
     names = [hidden_name(below) for below in range(len(sizes) - 1, 0, -1)] + ["output"]
-    for number, (name, size) in enumerate(zip(names, sizes, strict=True)):
+    for k, (name, size) in enumerate(zip(names, sizes, strict=True)):
         nodes.append(Population(name, modules * size, neuron))
-        if number:
-            connect(names[number - 1], name, initial_output, blocks=modules, signed=signed)
+        if k:
+            connect(names[k - 1], name, initial_output, modules, signed, lags=lags)
         else:
-            connect("input", name, initial_output if name == "output" else initial_hidden)
+            spread = initial_output if name == "output" else initial_hidden
+            connect("input", name, spread, lags=input_lags)
         # Beside hidden units, which spike now and then, a bias with a trace would learn too fast.
-        tau = 0.0 if number else trace_tau
+        tau = 0.0 if k else trace_tau
         connect("bias", name, 0.0 if name == "output" else initial_hidden, tau=tau)
+        remember(name, modules * size)
     if critic:
         nodes += [Source("critic_input", critic_inputs, kind), Population("critic", critic, neuron)]
         connect("critic_input", "critic", 0.0)
-    return Network(tuple(nodes), tuple(projections), dt)
+    return Network(tuple(nodes), (*projections, *later), dt)
+
+
+def history_taps(lags: int, history: Sequence[float], bound: float) -> tuple[float, ...]:
+    """The initial taps of a history filter, one for each lag; *history* empty means 0.
+
+    Raises DescriptionError for another number of taps than *lags*, or one beyond +-bound.
+    """
+    if isinstance(lags, bool) or not isinstance(lags, int) or lags < 0:
+        raise DescriptionError(
+            say("history_lags", "must be a whole number", got=lags, limit=">= 0")
+        )
+    if len(history) not in (0, lags):
+        what = "must be one tap for each of history_lags"
+        raise DescriptionError(say("history", what, got=len(history), limit=lags))
+    return tuple(number("history", tap, -bound, bound) for tap in history or (0.0,) * lags)
+
+
+def least_window(layers: int, stimulus_lags: int = 1, history_lags: int = 0) -> int:
+    """Steps in which every tap of `actor_network` can see a spike and answer, from silence.
+
+    ``max(layers K, layers + L) + 1``: a spike takes the last tap K of each layer, or one of the
+    output that the input led to comes back by the last tap L. layers: steps from input to output,
+    one more than there are hidden layers, one less for currents.
+    """
+    return max(layers * stimulus_lags, layers + history_lags) + 1

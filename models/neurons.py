@@ -63,10 +63,19 @@ class LIF(_Integrator):
 
 @dataclass(frozen=True, eq=False)
 class GLM(_Integrator):
-    """The papers' stochastic unit, memoryless: P(spike) = sigmoid(2 u), ``u = q + bias``.
+    """The papers' stochastic unit: P(spike) = sigmoid(2 u), ``u = q + bias``, q of this step only.
 
-    The case tau_syn = tau_mem = 0, threshold 0, noise 1/2 of `CubaLIF`. Source: the unit of
-    arXiv:1910.06489 and 2005.05941 with values +-1; see `Projection.signed`.
+    Alone it has no memory. With a projection for each lag l of the stimulus filters k and of the
+    spike-history filter h, of delay l, it is the general unit::
+
+        u(t) = b + sum_i sum_l k_il x_i(t-l) + sum_l h_l y(t-l)
+
+    with free taps, no basis functions: see `neurorl.models.actor.actor_network`, where
+    ``stimulus_lags`` and ``history_lags`` give them. One stimulus tap and no history is the
+    memoryless unit. The case tau_syn = tau_mem = 0, threshold 0, noise 1/2 of `CubaLIF`.
+
+    Source: the unit of arXiv:1910.06489 (with filters) and 2005.05941, both with values +-1; see
+    `Projection.signed`.
     """
 
     bias: Any = 0.0

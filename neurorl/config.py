@@ -16,8 +16,7 @@ from neurorl.factors import NEEDS_MODULES, NEEDS_PROBABILITY, STDP
 from neurorl.factors import rule as find_rule
 from neurorl.features import Features
 from neurorl.hierarchy import hidden_layers, module_projections
-from neurorl.models import actor_network
-from neurorl.models.actor import hidden_sizes
+from neurorl.models.actor import actor_network, hidden_sizes, history_taps, least_window
 from neurorl.policy import POLICIES
 
 __all__ = ["MODULATORS", "WRITES", "AgentConfig"]
@@ -43,7 +42,9 @@ class AgentConfig(Described):
 
     Network: ``actors`` x actions modules of ``hidden`` units of the model ``neuron``, or of hidden
     layers with so many units each from the input to the output, as in ``(8, 4)``, answering in a
-    ``window`` of steps. ``signed``, ``trace_tau`` (s), ``initial_hidden``, ``initial_output``,
+    ``window`` of steps. ``stimulus_lags`` and ``history_lags`` are the taps of each unit's filters
+    of its inputs and of its own spikes, ``history`` the initial taps of the latter; ``signed``,
+    ``trace_tau`` (s), ``initial_hidden``, ``initial_output``,
     ``weight_bound``: see `neurorl.models.actor.actor_network`. Or a ``description`` of your own,
     with a source ``input`` and a population ``output`` of one or more neurons for each action
     (maybe also a source ``bias`` of one channel that spikes in every step, and ``hidden``, below
@@ -102,6 +103,9 @@ class AgentConfig(Described):
     write_every: int = 16
     initial_hidden: float = 0.2
     initial_output: float = 0.2
+    stimulus_lags: int = 1
+    history_lags: int = 0
+    history: tuple[float, ...] = ()
     beta: float = 0.3
     alpha_output: float = 0.1
     alpha_hidden: float = 0.5
@@ -156,7 +160,9 @@ class AgentConfig(Described):
             if isinstance(self.hidden, (list, tuple)):
                 object.__setattr__(self, "hidden", sizes)
             # A current moves the first layer in the step in which it flows.
-            self._check_window(len(sizes) + 1 - (self.encoder == "current"))
+            layers = len(sizes) + 1 - (self.encoder == "current")
+            self._check_window(layers)
+            self._check_taps(layers)
             if self.encoder == "current":
                 self._check_pairs("agent.encoder")
             if self.rule in STDP and self.signed:
@@ -183,6 +189,9 @@ class AgentConfig(Described):
             initial_hidden=self.initial_hidden,
             initial_output=self.initial_output,
             bound=self.weight_bound,
+            stimulus_lags=self.stimulus_lags,
+            history_lags=self.history_lags,
+            history=self.history,
             critic=self.critic_neurons if self.critic == "spiking" else 0,
             critic_inputs=self.features.size,
             currents=self.encoder == "current",
@@ -233,6 +242,19 @@ class AgentConfig(Described):
                     limit=f">= {layers + 1}",
                 )
             )
+
+    def _check_taps(self, layers: int) -> None:
+        object.__setattr__(self, "history", tuple(self.history))
+        positive("agent.stimulus_lags", self.stimulus_lags)
+        if self.stimulus_lags > 1 and not layers:
+            what = "a current is the same in every step, so its filter has one tap"
+            raise DescriptionError(say("agent.stimulus_lags", what, got=self.stimulus_lags))
+        history_taps(self.history_lags, self.history, self.weight_bound)
+        least = least_window(layers, self.stimulus_lags, self.history_lags)
+        if self.window < least and not self.carries:
+            taps = f"{self.stimulus_lags} stimulus and {self.history_lags} history lags"
+            what = f"too short for {taps}: the last taps would see no spike"
+            raise DescriptionError(say("agent.window", what, got=self.window, limit=f">= {least}"))
 
     def _check_description(self, network: Network) -> None:
         where = "agent.description"
@@ -299,17 +321,13 @@ class AgentConfig(Described):
             raise DescriptionError(say(where, "has no projection into 'critic' that learns"))
 
     def _check_probability(self, where: str, network: Network) -> None:
-        """Whether p can be recomputed from rasters and plastic weights, if the rule needs it."""
+        """Whether p can be recomputed from rasters and weights, if the rule needs it."""
         if self.rule not in NEEDS_PROBABILITY:
             return
         what = f"rule {self.rule!r} needs spike probabilities"
         if self.carries:
             raise DescriptionError(say("agent.carries", f"{what}, which are computed from rest"))
         learning = {p.post for p in network.projections if p.plasticity is not None}
-        for p in network.projections:
-            if p.post in learning and p.plasticity is None:
-                problem = f"{what}, and {p.name!r} into {p.post!r} doesn't learn"
-                raise DescriptionError(say(where, problem))
         for population in network.populations:
             if population.name in learning:
                 dynamics = population.neuron.dynamics(population.size, network.dt)

@@ -303,6 +303,13 @@ class Network(Described):
         self.index(pre)
         return self._hops(pre).get(post)
 
+    def returns(self, name: str) -> bool:
+        """Whether spikes of this node come back to it, over any projections."""
+        reached = {p.post for p in self.projections if p.pre == name}
+        for _ in self.nodes:
+            reached |= {p.post for p in self.projections if p.pre in reached}
+        return name in reached
+
     def _hops(self, source: str) -> dict[str, int]:
         """Fewest steps from a node to each node that it reaches."""
         reached = {source: 0}

@@ -49,14 +49,14 @@ from neurorl.memory import Memory
 from neurorl.rule import apply_modulator, arrivals, outer_sum, window_traces
 from neurorl.writes import Writer
 
-__all__ = ["NORM_RATE", "Layer", "Learner", "Plastic", "layers", "spiking_critic"]
+__all__ = ["NORM_RATE", "Incoming", "Layer", "Learner", "Plastic", "layers", "spiking_critic"]
 
 NORM_RATE = 0.01
 
 
 @dataclass(frozen=True)
-class Plastic:
-    """A plastic projection, looked up once: the description is searched by name.
+class Incoming:
+    """A projection, looked up once: the description is searched by name.
 
     current: from a source of currents: what arrives is its activation, in every step.
     """
@@ -67,9 +67,6 @@ class Plastic:
     signed: bool
     current: bool
     delay: int
-    trace_decay: float
-    low: float
-    high: float
 
     def transmitted(self, arrived: FloatArray) -> FloatArray:
         """What arrives, +-1 for signed projections."""
@@ -77,11 +74,21 @@ class Plastic:
 
 
 @dataclass(frozen=True)
+class Plastic(Incoming):
+    """A projection that learns."""
+
+    trace_decay: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Layer:
     """A population with plastic projections.
 
-    first: the step that input can have reached. lag: of a hidden layer, steps to the output; else
-    0.
+    first: the step from which its spikes count, see `_first`. lag: of a hidden layer, steps to the
+    output; else 0. fixed: projections into it that don't learn, if the rule needs spike
+    probabilities.
     """
 
     name: str
@@ -93,6 +100,7 @@ class Layer:
     post_decay: float
     dynamics: Dynamics
     into: tuple[Plastic, ...]
+    fixed: tuple[Incoming, ...]
     is_critic: bool
 
 
@@ -109,10 +117,11 @@ def layers(network: Network, config: AgentConfig) -> list[Layer]:
 
 def _layer(network: Network, config: AgentConfig, name: str) -> Layer:
     is_critic = config.critic == "spiking" and name == "critic"
+    needs_p = config.rule in NEEDS_PROBABILITY and not is_critic
     alphas = {"output": config.alpha_output, "critic": config.alpha_critic}
     return Layer(
         name=name,
-        first=0 if config.carries else network.depth(name),
+        first=_first(network, config, name),
         lag=lag(network, name) if name in hidden_layers(network) else 0,
         alpha=alphas[name] if is_critic or name == "output" else config.alpha_hidden,
         keep=config.gamma * config.lambda_critic if is_critic else config.keep(network.dt),
@@ -120,8 +129,19 @@ def _layer(network: Network, config: AgentConfig, name: str) -> Layer:
         post_decay=decay(network.dt, config.post_tau),
         dynamics=_dynamics(network, name),
         into=tuple(_plastic_into(network, name)),
+        fixed=tuple(_fixed_into(network, name)) if needs_p else (),
         is_critic=is_critic,
     )
+
+
+def _first(network: Network, config: AgentConfig, name: str) -> int:
+    """The step that input can have reached; for coagent 0 if spikes come back to the population.
+
+    Its earlier spikes then bear on those that count: the gradient has a term of each.
+    """
+    if config.carries or (config.rule == "coagent" and network.returns(name)):
+        return 0
+    return network.depth(name)
 
 
 class Learner:
@@ -194,7 +214,9 @@ class Learner:
     ) -> _Observed:
         spikes = {**inputs, **rasters}
         arrived = {
-            p.name: self._arrived(p, spikes[p.pre]) for layer in self._layers for p in layer.into
+            p.name: self._arrived(p, spikes[p.pre])
+            for layer in self._layers
+            for p in (*layer.into, *layer.fixed)
         }
         gates = {x.name: self._gate(x.name, spikes, action, len(policy)) for x in self._layers}
         if self._stdp:
@@ -205,7 +227,7 @@ class Learner:
             factors["critic"] = self._critic.factors(spikes["critic"])
         return _Observed(spikes, arrived, factors, gates)
 
-    def _arrived(self, p: Plastic, spikes: npt.NDArray[Any]) -> FloatArray:
+    def _arrived(self, p: Incoming, spikes: npt.NDArray[Any]) -> FloatArray:
         if p.current:
             return np.tile(spikes, (self._config.window, 1))
         last = self.memory.last[p.pre]
@@ -307,7 +329,7 @@ class Learner:
             return None
         drive = np.zeros(spikes[layer.name].shape)
         current = np.zeros(spikes[layer.name].shape[-1])
-        for p in layer.into:
+        for p in (*layer.into, *layer.fixed):
             w = self.memory.in_force[p.name]
             if p.current:
                 _flow(spikes[p.pre], w, current)
@@ -359,12 +381,7 @@ def _plastic_into(network: Network, population: str) -> list[Plastic]:
     def plastic(p: Projection, rule_of: Plasticity) -> Plastic:
         tau = rule_of.trace_tau
         return Plastic(
-            name=p.name,
-            pre=p.pre,
-            blocks=p.blocks,
-            signed=p.signed,
-            current=p.pre in network.currents,
-            delay=network.delay_steps(p.name),
+            **_looked_up(network, p),
             trace_decay=decay(network.dt, tau),
             low=rule_of.low,
             high=rule_of.high,
@@ -375,3 +392,22 @@ def _plastic_into(network: Network, population: str) -> list[Plastic]:
         for p in network.projections
         if p.post == population and p.plasticity is not None
     ]
+
+
+def _fixed_into(network: Network, population: str) -> list[Incoming]:
+    return [
+        Incoming(**_looked_up(network, p))
+        for p in network.projections
+        if p.post == population and p.plasticity is None
+    ]
+
+
+def _looked_up(network: Network, p: Projection) -> dict[str, Any]:
+    return {
+        "name": p.name,
+        "pre": p.pre,
+        "blocks": p.blocks,
+        "signed": p.signed,
+        "current": p.pre in network.currents,
+        "delay": network.delay_steps(p.name),
+    }

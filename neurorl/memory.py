@@ -24,7 +24,8 @@ class Memory:
     """The arrays of N agents with one network; `of` gives those of one agent, as views.
 
     By projection: ``weights`` that learn, and ``in_force``, as the backend holds them (in float
-    arithmetic these are the same numbers), both ``(N, *shape)``; ``eligibility``, of the same
+    arithmetic these are the same numbers), both ``(N, *shape)``, the latter also of projections
+    that don't learn into populations that do; ``eligibility``, of the same
     shape; ``trace`` ``(N, n_pre)``. By population: ``norm`` ``(N, 1)``, the running mean of
     ``|sum_t x(t)|**2 / W`` over its inputs, NaN before the first; ``post_trace`` ``(N, n)``. By
     node: ``last`` ``(N, steps, n)``, its last spikes, where a projection still has to deliver them
@@ -131,7 +132,7 @@ def memory_for(
     learning = {name: weights[name].copy() for name in plastic}
     return Memory(
         weights=learning,
-        in_force={name: w.copy() for name, w in learning.items()},
+        in_force={p.name: weights[p.name].copy() for p in network.projections if p.post in posts},
         eligibility={name: _zeros_on_lines(w.shape) for name, w in learning.items()},
         trace={name: np.zeros((n, network.node(p.pre).size)) for name, p in plastic.items()},
         norm={name: np.full((n, 1), np.nan) for name in posts},

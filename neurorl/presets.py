@@ -21,7 +21,7 @@ from neurorl.features import (
     Tiles,
 )
 from neurorl.models import GLM, CubaLIF
-from neurorl.models.actor import hidden_sizes
+from neurorl.models.actor import hidden_sizes, least_window
 from neurorl.registration import GRID_ID
 
 __all__ = ["MODELS", "default_cells", "default_features", "default_joint_cells", "make_config"]
@@ -175,10 +175,17 @@ def make_config(
         if key not in known:
             raise unknown("agent option", key, known)
     chosen = {**given, **(overrides or {})}
-    layers = len(hidden_sizes(chosen.get("hidden", 8)))
-    if "window" not in (overrides or {}) and layers:
-        chosen["window"] = max(chosen["window"], layers + 2)  # hidden layers the preset is without
+    if "window" not in (overrides or {}):
+        # For hidden layers or filters that the preset is without.
+        chosen["window"] = max(chosen["window"], _least_window(chosen))
     return AgentConfig(**chosen)
+
+
+def _least_window(chosen: dict[str, Any]) -> int:
+    layers = len(hidden_sizes(chosen.get("hidden", 8))) + 1
+    lags = (chosen.get("stimulus_lags", 1), chosen.get("history_lags", 0))
+    whole = all(isinstance(n, int) for n in lags)  # else AgentConfig says so
+    return least_window(layers, *lags) if whole else 1
 
 
 def default_cells(space: gym.Space[Any]) -> Features:

@@ -14,6 +14,7 @@ from neurorl.cli import main
 from neurorl.envgroup import SeparateEnvs, VectorEnvs, env_group
 from neurorl.envs import make_env
 from neurorl.errors import ArgumentError
+from neurorl.features import GaussianCells
 from neurorl.groups import ReplicaGroups, group_sizes, side_by_side
 from neurorl.presets import make_config
 from neurorl.replicas import Replicas
@@ -81,6 +82,32 @@ def test_each_is_as_it_is_alone(backend: str, arithmetic: str, options: Any, loo
     assert len(lengths) == len(SEEDS)  # so each went its own way
     for k, seed in enumerate(SEEDS):
         same(together, k, alone(seed, backend, arithmetic, options=options))
+
+
+@pytest.mark.parametrize(("backend", "arithmetic", "options"), BACKENDS)
+def test_agents_with_filters(backend: str, arithmetic: str, options: Any) -> None:
+    filters = {"actors": 2, "hidden": 2, "stimulus_lags": 2, "history_lags": 2}
+    cells = GaussianCells((-2.4, -3.0, -0.21, -3.0), (2.4, 3.0, 0.21, 3.0), 6)
+    taps = {**filters, "history": (-0.5, 0.25), "cells": cells}
+    config = make_config(make_env("CartPole-v1"), "glm", taps)
+    envs = env_group([make_env("CartPole-v1") for _ in SEEDS])
+    together = Replicas(
+        envs, config, 2, SEEDS, backend=backend, arithmetic=arithmetic, options=options
+    )
+    together.learn(3)
+    for k, seed in enumerate(SEEDS):
+        agent = SpikingActorCritic(
+            "CartPole-v1",
+            backend=backend,
+            arithmetic=arithmetic,
+            seed=seed,
+            config=config,
+            backend_options=options,
+        )
+        agent.learn(3)
+        same(together, k, agent)
+        start = agent.network.projection("hidden_history_1").weights
+        assert (agent.memory.weights["hidden_history_1"] != start).any()
 
 
 def test_large_networks_go_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:

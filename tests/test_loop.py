@@ -102,6 +102,24 @@ def loose() -> Network:
     )
 
 
+def fixed_filters() -> Network:
+    """24 -> 8 -> 4 in modules, with refractory taps and shortcuts that don't learn."""
+    plastic, cell = Plasticity(trace_tau=5e-3), LIF(tau_mem=5e-3, threshold=0.5, noise=0.4)
+    mask = np.random.default_rng(3).random((24, 4)) < 0.7
+    return Network(
+        (Source("input", 24), Population("hidden", 8, cell), Population("output", 4, cell)),
+        (
+            Projection("late", "hidden", "output", 0.1, blocks=4, delay=3e-3, signed=True),
+            Projection("a", "input", "hidden", Uniform(-0.2, 0.4), plasticity=plastic),
+            Projection("own", "hidden", "hidden", -0.7, blocks=8),
+            Projection("own_2", "hidden", "hidden", -0.3, blocks=8, delay=2e-3),
+            Projection("b", "hidden", "output", Uniform(-0.5, 0.5), blocks=4, plasticity=plastic),
+            Projection("short", "input", "output", Uniform(-0.1, 0.1), mask=mask, delay=2e-3),
+            Projection("across", "output", "output", Uniform(-0.3, 0.0)),
+        ),
+    )
+
+
 def own_config(network: Network, **options: Any) -> AgentConfig:
     chosen = {"model": "own", "neuron": LIF(), "cells": CELLS, "features": CELLS, "window": 8}
     return AgentConfig(**{**chosen, "description": network, **options})
@@ -373,6 +391,75 @@ for _writes in ("stochastic", "accumulate", "register"):
             "config": stdp(own_network(masked=True), writes=_writes, write_every=5),
         },
     }
+
+
+FILTERS: dict[str, Any] = {"stimulus_lags": 2, "history_lags": 2}
+CASES |= {
+    "glm with filters": {"env": "CartPole-v1", "model": "glm", **FILTERS},
+    "glm with hidden units and filters": {
+        "env": "CartPole-v1",
+        "model": "glm",
+        "hidden": 4,
+        **FILTERS,
+        "history": (-1.0, 0.5),
+    },
+    "glm with filters in chip arithmetic": {
+        "env": "CartPole-v1",
+        "model": "glm",
+        "hidden": 4,
+        "arithmetic": "loihi",
+        **FILTERS,
+    },
+    "lif with filters": {"env": "CartPole-v1", **FILTERS},
+    "td-stdp with filters": {
+        "env": "CartPole-v1",
+        "rule": "td-stdp",
+        "normalises": False,
+        "alpha_output": 1e-3,
+        "alpha_hidden": 1e-3,
+        "carries": True,
+        **FILTERS,
+    },
+    "currents with filters": {
+        "env": "CartPole-v1",
+        "model": "glm",
+        "hidden": 2,
+        "encoder": "current",
+        "cells": CELLS,
+        "arithmetic": "loihi",
+        **FILTERS,
+    },
+    "two hidden layers with filters": {
+        "env": "CartPole-v1",
+        "model": "glm",
+        "hidden": (3, 2),
+        "actors": 4,
+        "cells": CELLS,
+        **FILTERS,
+    },
+    "filters on the emulator": {
+        "env": "CartPole-v1",
+        "model": "glm",
+        "hidden": 2,
+        "backend": "loihi",
+        "cells": CELLS,
+        **FILTERS,
+    },
+}
+for _rule in ("coagent", "agreement", "centred-feedback", "surrogate"):
+    CASES[f"{_rule} with filters"] = {
+        "env": "CartPole-v1",
+        "model": "glm",
+        "hidden": 2,
+        "rule": _rule,
+        **FILTERS,
+    }
+    for _arithmetic in ("float", "loihi"):
+        CASES[f"{_rule} with fixed filters, {_arithmetic}"] = {
+            "env": "CartPole-v1",
+            "config": own_config(fixed_filters(), rule=_rule),
+            "arithmetic": _arithmetic,
+        }
 
 
 def learned(loop: str, env: str, episodes: int = 4, **options: Any) -> Any:

@@ -68,7 +68,9 @@ def test_episodes_to_threshold_by_hand() -> None:
 
 
 def test_summary_counts_failures() -> None:
-    found = summary(BY_NAME["cartpole-lif"], [row(0, 500.0), row(1, 498.0), row(2, 500.0), row(5, 9.0)])
+    found = summary(
+        BY_NAME["cartpole-lif"], [row(0, 500.0), row(1, 498.0), row(2, 500.0), row(5, 9.0)]
+    )
     assert (found.failures, found.failed_seeds) == (2, "1 5")
     assert (found.mean, found.min, found.max) == (376.75, 9.0, 500.0)
     assert found.iqm == 499.0

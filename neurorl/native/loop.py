@@ -13,7 +13,7 @@ from neurorl.config import MODULATORS, WRITES, AgentConfig
 from neurorl.encoder import ENCODERS
 from neurorl.errors import ArgumentError, say
 from neurorl.factors import NEEDS_PROBABILITY
-from neurorl.learner import NORM_RATE, Layer, Plastic, layers
+from neurorl.learner import NORM_RATE, Incoming, Layer, Plastic, layers
 from neurorl.loop import Loop
 from neurorl.native import structures as c
 from neurorl.native.build import library
@@ -203,7 +203,9 @@ class NativeLoop(Loop):
         )
 
     def _layer(self, layer: Layer) -> c.Layer:
-        into = (c.Projection * len(layer.into))(*(self._projection(p, layer) for p in layer.into))
+        learning = [self._projection(p, layer) for p in layer.into]
+        fixed = [self._fixed(p) for p in layer.fixed]
+        into = (c.Projection * (len(learning) + len(fixed)))(*learning, *fixed)
         self._kept.append(into)
         d = layer.dynamics
         signs = self.memory.signs.get(layer.name)
@@ -212,7 +214,8 @@ class NativeLoop(Loop):
             role=_role(layer),
             first=layer.first,
             lag=layer.lag,
-            n_projections=len(into),
+            n_projections=len(learning),
+            n_fixed=len(fixed),
             projections=ctypes.addressof(into),
             alpha=layer.alpha,
             keep=layer.keep,
@@ -227,6 +230,18 @@ class NativeLoop(Loop):
             bias=self._keep(d.bias),
             noise_width=self._keep(d.noise_width),
             refractory_steps=self._keep(d.refractory_steps, np.int64),
+        )
+
+    def _fixed(self, p: Incoming) -> c.Projection:
+        shape = self._shapes[p.name]
+        return c.Projection(
+            pre=self.backend.network.index(p.pre),
+            n_pre=shape[-2],
+            n_post=shape[-1],
+            blocks=p.blocks,
+            delay=p.delay,
+            is_signed=p.signed,
+            in_force=self._keep(self.memory.in_force[p.name]),
         )
 
     def _projection(self, p: Plastic, layer: Layer) -> c.Projection:

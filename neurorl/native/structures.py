@@ -84,7 +84,7 @@ class Projection(ctypes.Structure):
 
 class Layer(ctypes.Structure):
     _fields_: ClassVar[Fields] = _fields(
-        int_1="node role first lag n_projections",
+        int_1="node role first lag n_projections n_fixed",
         pointer_2="projections",
         number_3="alpha keep post_decay",
         pointer_4="powers norm post_trace signs",

@@ -57,8 +57,8 @@ struct Projection {
 
 // A population with plastic projections: the output first, then the hidden layers from it down.
 struct Layer {
-    int64_t node, role, first, lag, n_projections;
-    const Projection *projections;
+    int64_t node, role, first, lag, n_projections, n_fixed;
+    const Projection *projections;  // that learn, then n_fixed that don't, of which p depends
     double alpha, keep, post_decay;
     const double *powers;  // decay of the eligibility from each step to the window's end
     double *norm, *post_trace;

@@ -67,21 +67,22 @@ inline void spike_probability(const Window &window, const Layer &layer, double *
     static thread_local std::vector<int64_t> dead;
     const Agent &agent = window.agent;
     const int64_t n = agent.nodes[layer.node].size;
+    const int64_t n_into = layer.n_projections + layer.n_fixed;
     int64_t widest = 0;
-    for (int64_t l = 0; l < layer.n_projections; l++) {
+    for (int64_t l = 0; l < n_into; l++) {
         const int64_t size = layer.projections[l].n_pre * layer.projections[l].blocks;
         widest = size > widest ? size : widest;
     }
     buffer.assign(4 * n + widest, 0.0);
     dead.assign(n, 0);
     double *u = buffer.data(), *v = u + n, *q = v + n, *bias = q + n, *x = bias + n;
-    for (int64_t l = 0; l < layer.n_projections; l++)
+    for (int64_t l = 0; l < n_into; l++)
         if (const double *current = current_of(window, layer.projections[l]))
             add_products(window, layer.projections[l], current, bias);
     for (int64_t j = 0; j < n; j++) bias[j] = layer.bias[j] + bias[j];
     for (int64_t t = 0; t < agent.window; t++) {
         for (int64_t j = 0; j < n; j++) q[j] = 0.0;
-        for (int64_t l = 0; l < layer.n_projections; l++) {
+        for (int64_t l = 0; l < n_into; l++) {
             const Projection &into = layer.projections[l];
             if (current_of(window, into)) continue;
             transmitted(window, into, t, x);
