@@ -30,8 +30,7 @@ _CURRENT_STATE_BITS = 23
 class FastSynapses:
     """`inject_current` and `update_input` of one emulator, for discrete synapses that don't learn.
 
-    tables: those whose synapses the emulator's model has. In C++ are those with a weight for every
-    target: one call adds all of a step's.
+    tables: those whose synapses the emulator's model has. In C++ one call adds all of a step's.
     """
 
     def __init__(self, emulator: Any, tables: Iterable[WeightTable]) -> None:
@@ -69,11 +68,13 @@ class FastSynapses:
         targets: slice,
     ) -> bool:
         """Let C++ add a table's rows, if it can; all of these arrays stay in their place."""
-        if problem() is not None or table.layout.index is not None:
-            return False
         rows, width = table.data.shape
+        if problem() is not None or not width:
+            return False
         places = {"spiked": spiked, "table": table.data, "q": compartment.input[0, targets]}
         addresses = {name: pointer(place) for name, place in places.items()}
+        if table.layout.index is not None:
+            addresses["index"] = pointer(table.layout.index)
         self._in_c.append(BlockRows(rows=rows, width=width, **addresses))
         return True
 

@@ -57,7 +57,7 @@ class Features(ctypes.Structure):
 
 class BlockRows(ctypes.Structure):
     _fields_: ClassVar[Fields] = _fields(
-        pointer_1="spiked", int_2="rows", pointer_3="table", int_4="width", pointer_5="q"
+        pointer_1="spiked", int_2="rows", pointer_3="table index", int_4="width", pointer_5="q"
     )
 
 

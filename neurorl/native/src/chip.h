@@ -63,19 +63,37 @@ inline void update(const Compartments &c)
         update_all<false>(c);
 }
 
+// index: of each target; padding has weight 0.
+inline void add_to(const int32_t *row, const int32_t *index, int64_t width, int32_t *q)
+{
+    for (int64_t j = 0; j < width; j++) {
+        int32_t &to = q[index[j]];
+        to = (int32_t)((uint32_t)to + (uint32_t)row[j]);
+    }
+}
+
 inline void add_row(const int32_t *row, int64_t width, int32_t *q)
 {
     for (int64_t j = 0; j < width; j++) q[j] = (int32_t)((uint32_t)q[j] + (uint32_t)row[j]);
 }
 
-// A projection: what spiked in the step before adds its rows of the table.
+// A projection: what spiked in the step before adds its rows of the table, to all targets in order
+// or, with an index of the table's shape, to those it names.
 struct BlockRows {
     const uint8_t *spiked;
     int64_t rows;
-    const int32_t *table;
+    const int32_t *table, *index;
     int64_t width;
     int32_t *q;
 };
+
+inline void add_one(const BlockRows &b, int64_t i)
+{
+    if (b.index)
+        add_to(b.table + i * b.width, b.index + i * b.width, b.width, b.q);
+    else
+        add_row(b.table + i * b.width, b.width, b.q);
+}
 
 inline void add_spiking(const BlockRows &b)
 {
@@ -84,10 +102,10 @@ inline void add_spiking(const BlockRows &b)
         uint64_t eight;
         memcpy(&eight, b.spiked + i, 8);
         for (int64_t l = i; eight && l < i + 8; l++)
-            if (b.spiked[l]) add_row(b.table + l * b.width, b.width, b.q);
+            if (b.spiked[l]) add_one(b, l);
     }
     for (; i < b.rows; i++)
-        if (b.spiked[i]) add_row(b.table + i * b.width, b.width, b.q);
+        if (b.spiked[i]) add_one(b, i);
 }
 
 }  // namespace neurorl
