@@ -377,7 +377,6 @@ for _writes in ("stochastic", "accumulate", "register"):
         f"{_writes}, spiking critic, brian2": {**_chip, **CRITIC, "backend": "brian2"},
         f"{_writes}, currents": {**_chip, "encoder": "current"},
         f"{_writes}, brian2": {**_chip, "backend": "brian2"},
-        f"{_writes}, currents": {**_chip, "encoder": "current"},
         f"{_writes}, emulator": {**_chip, "backend": "loihi"},
         f"{_writes}, masked, delayed": {
             "env": "CartPole-v1",
