@@ -9,7 +9,7 @@ import argparse
 import json
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -187,18 +187,21 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 def _show(arguments: argparse.Namespace) -> int:
     from neurorl.backend import load
+    from neurorl.cost import static_cost
     from neurorl.envs import discrete_actions, make_env
     from neurorl.errors import unknown
-    from neurorl.evaluation import load_to_play
+    from neurorl.evaluation import load_to_play, read_cost
     from neurorl.presets import MODELS, make_config
 
     if arguments.what in MODELS:
         env = make_env(arguments.env)
-        network = make_config(env, arguments.what).network(int(discrete_actions(env).n))
+        config = make_config(env, arguments.what)
+        network = config.network(int(discrete_actions(env).n))
         with load(
             arguments.backend or "reference", network, arithmetic=arguments.arithmetic
         ) as compiled:
             print(compiled.source())
+        _print_cost(static_cost(network, config.window))
         return 0
     path = Path(arguments.what)
     if not path.exists():
@@ -206,6 +209,10 @@ def _show(arguments: argparse.Namespace) -> int:
     agent, backend, arithmetic = load_to_play(path, arguments.backend, arguments.arithmetic)
     with agent.player(agent.seed, backend, arithmetic).backend as compiled:
         print(compiled.source())
+    counted = read_cost(path)
+    _print_cost({**static_cost(agent.network, agent.config.window), **counted})
+    if not counted:
+        print("(what depends on spikes is counted by neurorl evaluate)")
     if agent.episodes:
         _print_diagnostics(agent.diagnostics)
     return 0
@@ -219,6 +226,11 @@ def _print_diagnostics(found: dict[str, Any]) -> None:
     _print_table(titles, [[_cell(row[name]) for name in columns] for row in rows])
     for warning in found["warnings"]:
         print(warning["message"])
+
+
+def _print_cost(cost: Mapping[str, float]) -> None:
+    print("\nCost of a decision:")
+    _report(cost, as_json=False)
 
 
 def _plot(arguments: argparse.Namespace) -> int:
@@ -259,9 +271,9 @@ def _bench(arguments: argparse.Namespace) -> int:
     )
 
 
-def _report(result: dict[str, Any], as_json: bool) -> None:
+def _report(result: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
-        print(json.dumps(result))
+        print(json.dumps(dict(result)))
         return
     width = max(len(key) for key in result)
     for key, value in result.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from neurorl.agent import SpikingActorCritic, read_agent
-from neurorl.description import Network
-from neurorl.player import Move
+from neurorl.cost import FIGURES, Tally
+from neurorl.errors import RunError, say
 from neurorl.random import derive
 
-__all__ = ["evaluate", "load_to_play"]
+__all__ = ["evaluate", "load_to_play", "read_cost"]
 
 _PLAY, _RESET = 3, 4  # purposes of derived seeds
 
@@ -33,14 +34,12 @@ def evaluate(
     The neurons stay stochastic; the action is the one with the most votes, or drawn from the
     policy if *explore*. seed: of noise and environment, apart from the training's.
     Returns env, backend, arithmetic, seed, episodes, mean_return, std_return,
-    mean_discounted_return, spikes_per_decision (of neurons), synops_per_decision (spikes, of
-    sources too, times the synapses they reach). A source of currents counts once a decision: a
-    multiplication and an addition of the host for each synapse of a cell whose activation isn't 0.
+    mean_discounted_return, and what a decision costs: see `neurorl.cost.Tally.per_decision`.
     """
     player = agent.player(derive(seed, _PLAY, agent.seed), backend, arithmetic, explore)
-    fan_out = _fan_out(player.backend.network)
+    network = player.backend.network
+    tally = Tally(network, {p.name: player.backend.weights(p.name) for p in network.projections})
     returns, discounted = [], []
-    spikes = synops = 0.0
     with player.backend:
         for k in range(episodes):
             reset_seed = derive(seed, _RESET, k) & 0x7FFFFFFF
@@ -56,9 +55,7 @@ def evaluate(
                 total += float(reward)
                 total_discounted += factor * float(reward)
                 factor *= agent.config.gamma
-                fired, operations = _cost(move, fan_out)
-                spikes += fired
-                synops += operations
+                tally.add({**move.inputs, **move.rasters}, agent.config.window)
             returns.append(total)
             discounted.append(total_discounted)
             if callback is not None:
@@ -72,8 +69,7 @@ def evaluate(
         "mean_return": float(np.mean(returns)),
         "std_return": float(np.std(returns)),
         "mean_discounted_return": float(np.mean(discounted)),
-        "spikes_per_decision": spikes / player.decisions,
-        "synops_per_decision": synops / player.decisions,
+        **tally.per_decision(),
     }
 
 
@@ -97,20 +93,16 @@ def load_to_play(
     )
 
 
-def _fan_out(network: Network) -> dict[str, float]:
-    """Synapses that one spike of each node reaches, on average over its neurons."""
-    out = {node.name: 0.0 for node in network.nodes}
-    for p in network.projections:
-        shape = network.weight_shape(p.name)
-        synapses = float(np.prod(shape)) if p.mask is None else float(p.mask.sum())
-        out[p.pre] += synapses / network.node(p.pre).size
-    return out
+def read_cost(run: Path) -> dict[str, float]:
+    """What a decision cost in a run's ``evaluation.json``; empty if it has none.
 
-
-def _cost(move: Move, fan_out: dict[str, float]) -> tuple[float, float]:
-    fired = {
-        name: int(np.count_nonzero(raster))
-        for name, raster in {**move.inputs, **move.rasters}.items()
-    }
-    neurons = float(sum(fired[name] for name in move.rasters))
-    return neurons, sum(n * fan_out[name] for name, n in fired.items())
+    Raises RunError if that file is damaged.
+    """
+    file = run / "evaluation.json"
+    if not file.is_file():
+        return {}
+    try:
+        found = json.loads(file.read_text())
+        return {key: float(found[key]) for key in FIGURES if key in found}
+    except (OSError, TypeError, ValueError) as exc:
+        raise RunError(say(f"file {file}", "is damaged", got=exc, remedy="remove it")) from exc

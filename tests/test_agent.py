@@ -127,6 +127,12 @@ def test_evaluation_is_repeatable_and_counts_operations(tmp_path: Path) -> None:
         "mean_discounted_return",
         "spikes_per_decision",
         "synops_per_decision",
+        "effective_acs_per_decision",
+        "effective_macs_per_decision",
+        "dense_synops_per_decision",
+        "neuron_updates_per_decision",
+        "activation_sparsity",
+        "energy_per_decision_j",
     }
     # Each bias spike reaches 16 hidden and 8 output neurons, 12 times a decision.
     assert first["synops_per_decision"] > 12 * 24
