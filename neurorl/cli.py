@@ -76,9 +76,10 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.set_defaults(command=_evaluate)
 
     show = commands.add_parser("show", help="print a network as a backend runs it")
-    show.add_argument("what", metavar="RUN_OR_MODEL")
+    show.add_argument("what", metavar="RUN_OR_MODEL", help="a run, lif, glm or a .nir file")
     _add_backend(show)
     show.add_argument("--env", default="CartPole-v1", metavar="ENV_ID", help="task of a MODEL")
+    show.add_argument("--dt", type=float, metavar="S", help="step of a .nir file, seconds")
     show.set_defaults(command=_show)
 
     plot = commands.add_parser("plot", help="draw the learning curves of runs")
@@ -204,6 +205,8 @@ def _show(arguments: argparse.Namespace) -> int:
         _print_cost(static_cost(network, config.window))
         return 0
     path = Path(arguments.what)
+    if path.suffix == ".nir":
+        return _show_nir(path, arguments)
     if not path.exists():
         raise unknown("run directory or model", arguments.what, MODELS)
     agent, backend, arithmetic = load_to_play(path, arguments.backend, arguments.arithmetic)
@@ -226,6 +229,18 @@ def _print_diagnostics(found: dict[str, Any]) -> None:
     _print_table(titles, [[_cell(row[name]) for name in columns] for row in rows])
     for warning in found["warnings"]:
         print(warning["message"])
+
+
+def _show_nir(path: Path, arguments: argparse.Namespace) -> int:
+    from neurorl.backend import load
+    from neurorl.nir import from_nir
+
+    network = from_nir(path, arguments.dt)
+    with load(
+        arguments.backend or "reference", network, arithmetic=arguments.arithmetic
+    ) as backend:
+        print(backend.source())
+    return 0
 
 
 def _print_cost(cost: Mapping[str, float]) -> None:

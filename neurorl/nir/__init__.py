@@ -1,0 +1,25 @@
+"""Networks from and to NIR, the Neuromorphic Intermediate Representation, for inference.
+
+Source: Pedersen et al. 2024, doi:10.1038/s41467-024-52259-9. Needs ``pip install 'neurorl[nir]'``.
+
+**Time.** NIR's equations are continuous and its files know no step. With a step *dt*, an equation
+``tau x' = -x + r i`` becomes ``x <- keep x + gain i``:
+
+- ``'euler'`` (what snnTorch, Norse and Lava mean by their files):
+  ``keep = 1 - dt/tau``, ``gain = r dt/tau``;
+- ``'exponential'`` (the exact solution for an input held through the step):
+  ``keep = exp(-dt/tau)``, ``gain = r (1 - exp(-dt/tau))``.
+
+Our neurons have ``keep = exp(-dt/tau_mem)`` and gain 1. So a file is read as
+``tau_mem = -dt/log(keep)`` with the gain in the weights, and is written, in Euler's convention, as
+``tau = dt/(1 - keep)``, ``r = 1/(1 - keep)``. Both ways the factor ``keep`` comes out in every bit.
+
+**Steps.** In snnTorch and Norse a layer answers in the step of its input; here every projection
+takes one. See `from_nir` for what makes them equal.
+"""
+
+from neurorl.nir.load import from_nir
+from neurorl.nir.package import DroppedWarning
+from neurorl.nir.write import Written, to_nir
+
+__all__ = ["DroppedWarning", "Written", "from_nir", "to_nir"]

@@ -1,0 +1,82 @@
+"""Between NIR's time constants and our factors a step; see `neurorl.nir` for the formulas."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.described import FloatArray
+from neurorl.errors import unknown
+from neurorl.models import LIF
+
+__all__ = [
+    "Discretisation",
+    "check_discretisation",
+    "keep_and_fraction",
+    "near_one",
+    "tau_of",
+    "tidy",
+]
+
+Discretisation = Literal["euler", "exponential"]
+
+_FORGETS_NOTHING = 2.0**60  # steps; exp(-1 / it) is 1
+_SINGLE = 1e-6  # files mostly hold float32, whose rounding this covers
+
+
+def check_discretisation(name: str) -> None:
+    """Raises UnknownNameError for another name."""
+    if name not in get_args(Discretisation):
+        raise unknown("discretisation", name, get_args(Discretisation))
+
+
+def keep_and_fraction(
+    tau: npt.ArrayLike, dt: float, discretisation: str
+) -> tuple[FloatArray, FloatArray]:
+    """``(keep, 1 - keep)`` of a time constant in seconds; any shape.
+
+    keep is below 0 where Euler's step is longer than the time constant.
+    """
+    steps = dt / np.asarray(tau, dtype=np.float64)
+    if discretisation == "exponential":
+        return np.exp(-steps), -np.expm1(-steps)
+    keep = 1.0 - steps
+    return np.where(np.abs(keep) < _SINGLE, 0.0, keep), steps
+
+
+def near_one(gain: FloatArray) -> FloatArray:
+    """*gain*, made 1 where it is so but for rounding to float32."""
+    return np.where(np.abs(gain - 1.0) < _SINGLE, 1.0, gain)
+
+
+def tau_of(keep: FloatArray, dt: float) -> FloatArray:
+    """The time constants (s) of our neurons whose factor is *keep*, 0 to 1; ``(n,)``.
+
+    Of all that give the same bits of the factor, the one of fewest decimals.
+    """
+    with np.errstate(divide="ignore"):
+        tau = np.where(keep < 1.0, -dt / np.log(keep), dt * _FORGETS_NOTHING)
+    tau = np.where(keep > 0.0, tau, 0.0)
+    wanted, open_ = _factor(tau, dt), np.ones(tau.shape, dtype=bool)
+    for digits in range(1, 16):
+        short = _rounded(tau, digits)
+        found = open_ & (_factor(short, dt) == wanted)
+        tau = np.where(found, short, tau)
+        open_ &= ~found
+    return tau
+
+
+def tidy(values: FloatArray) -> FloatArray:
+    """*values*, as decimals of 15 digits where these are within 4 units in the last place."""
+    short = _rounded(values, 15)
+    return np.where(np.abs(short - values) <= 4 * np.spacing(np.abs(values)), short, values)
+
+
+def _rounded(values: FloatArray, digits: int) -> FloatArray:
+    return np.array([float(f"{value:.{digits}g}") for value in values])
+
+
+def _factor(tau: FloatArray, dt: float) -> FloatArray:
+    return LIF(tau_mem=tau).dynamics(len(tau), dt).membrane_decay

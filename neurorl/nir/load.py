@@ -1,0 +1,233 @@
+"""From a NIR graph to a network."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neurorl.described import FloatArray, number
+from neurorl.description import Network, Neuron, Node, Population, Projection, Source
+from neurorl.errors import ArgumentError, UnsupportedError, say
+from neurorl.models import LIF, CubaLIF
+from neurorl.nir.discretise import (
+    check_discretisation,
+    keep_and_fraction,
+    near_one,
+    tau_of,
+    tidy,
+)
+from neurorl.nir.graph import Drive, SpikingGraph, Term
+from neurorl.nir.package import DroppedWarning, read_graph
+from neurorl.nir.timing import cycles, levels
+
+__all__ = ["from_nir"]
+
+
+def from_nir(
+    graph: Any,
+    dt: float | None = None,
+    *,
+    discretisation: str | None = None,
+    align: bool | None = None,
+) -> Network:
+    """The network of a NIR graph or file, for inference: Input nodes become sources of spikes.
+
+    dt: seconds a step; a file that `to_nir` wrote knows its own, any other needs it (snnTorch's
+    exporter takes 1e-4). discretisation: ``'euler'`` (default) or ``'exponential'``.
+    LIF, CubaLIF, IF and Threshold become populations; Linear, Affine, Scale, Flatten and Delay
+    become projections. The voltage here is NIR's less v_reset, and starts there.
+
+    align: True (the default for files of others) gives the spikes of a simulator whose layers
+    answer within a step: those of a layer k projections from the input come k steps later here.
+    For that, a projection that skips layers gets a longer delay, and the bias of an Affine node
+    comes from a neuron ``clock`` that begins as late as the layer does. False (the default for our
+    own files): one step for each projection, the bias is the neuron's.
+    Exact but for: a cycle of several populations, which takes one step here for each of them (a
+    DroppedWarning says so); a CubaLIF whose v_leak isn't v_reset, which drifts from step 0 on.
+
+    Raises UnsupportedError naming what has no counterpart, DescriptionError for a graph that
+    contradicts itself, ArgumentError for a file that can't be read or a *dt* that is missing.
+    """
+    if isinstance(graph, (str, Path)):
+        graph = read_graph(Path(graph))
+    metadata = getattr(graph, "metadata", None) or {}
+    own = metadata.get("writer") == "neurorl"
+    if dt is None:
+        if not own:
+            remedy = "give dt, the step that the network was trained with"
+            raise ArgumentError(say("NIR", "the graph has no time step", remedy=remedy))
+        dt = float(metadata["dt"])
+    chosen = discretisation or "euler"
+    check_discretisation(chosen)
+    reader = _Reader(SpikingGraph(graph), number("NIR dt", dt, 1e-12), chosen)
+    return reader.network(not own if align is None else align, str(metadata.get("order", "")))
+
+
+class _Reader:
+    """Reads one graph; see `from_nir`."""
+
+    def __init__(self, graph: SpikingGraph, dt: float, discretisation: str) -> None:
+        self._graph = graph
+        self._dt = dt
+        self._discretisation = discretisation
+        self._names: dict[str, str] = {}
+        self._taken: set[str] = set()
+        for name in (*graph.sources, *graph.neurons):
+            self._names[name] = self._fresh(name)
+
+    def network(self, align: bool, order: str) -> Network:
+        graph = self._graph
+        drives = {name: graph.drive(name) for name in graph.neurons}
+        late = self._levels(drives) if align else {}
+        nodes: list[Node] = [Source(self._names[n], graph.width(n)) for n in graph.sources]
+        projections: list[Projection] = []
+        clocked: dict[str, FloatArray] = {}
+        for name, drive in drives.items():
+            gain, neuron, leak = self._neuron(name)
+            bias = self._spread(name, gain * drive.constant)
+            if align and isinstance(neuron, LIF):
+                bias, leak = bias + leak, np.zeros_like(leak)
+            if align and bias.any():
+                clocked[name] = bias
+                bias = np.zeros_like(bias)
+            if bias.any() and isinstance(neuron, CubaLIF):
+                what = "a bias that goes through the synapse's time constant"
+                raise UnsupportedError(say(f"NIR node {name!r}", what, remedy="use align=True"))
+            nodes.append(self._population(name, neuron, bias + leak))
+            projections += [self._projection(t, name, gain, late) for t in drive.terms]
+        clocks, ticks = self._clocks({name: (late[name], c) for name, c in clocked.items()})
+        rank = {name: k for k, name in enumerate(order.split())}
+        return Network(
+            tuple(sorted([*nodes, *clocks], key=lambda n: rank.get(n.name, len(rank)))),
+            tuple(sorted([*projections, *ticks], key=lambda p: rank.get(p.name, len(rank)))),
+            self._dt,
+        )
+
+    def _neuron(self, name: str) -> tuple[FloatArray, Neuron, FloatArray]:
+        """Gain of the input, the neuron without bias, and the bias of its leak."""
+        node, dt = self._graph.nodes[name], self._dt
+        kind, n = type(node).__name__, self._graph.width(name)
+        if kind == "Threshold":
+            threshold = self._spread(name, node.threshold)
+            return np.ones(n), LIF(0.0, _plain(threshold)), np.zeros(n)
+        reset = self._spread(name, 0.0 if node.v_reset is None else node.v_reset)
+        threshold = self._spread(name, node.v_threshold) - reset
+        if kind == "IF":
+            gain = near_one(self._spread(name, node.r) * dt)
+            return gain, LIF(_plain(tau_of(np.ones(n), dt)), _plain(threshold)), np.zeros(n)
+        keep, fraction = self._keep(name, node.tau if kind == "LIF" else node.tau_mem)
+        gain = near_one(self._spread(name, node.r) * fraction)
+        leak = tidy(fraction * (self._spread(name, node.v_leak) - reset))
+        tau_mem = _plain(tau_of(keep, dt))
+        if kind == "LIF":
+            return gain, LIF(tau_mem, _plain(threshold)), leak
+        keep, fraction = self._keep(name, node.tau_syn)
+        gain = gain * near_one(self._spread(name, node.w_in) * fraction)
+        return gain, CubaLIF(_plain(tau_of(keep, dt)), tau_mem, _plain(threshold)), leak
+
+    def _keep(self, name: str, tau: Any) -> tuple[FloatArray, FloatArray]:
+        keep, fraction = keep_and_fraction(self._spread(name, tau), self._dt, self._discretisation)
+        if not (np.isfinite(keep).all() and keep.min() >= 0.0):
+            raise UnsupportedError(
+                say(
+                    f"NIR node {name!r}",
+                    "a time constant shorter than the step",
+                    got=f"{np.min(tau):g} s",
+                    limit=f"{self._dt:g} s",
+                    remedy="take the dt of its training, or discretisation='exponential'",
+                )
+            )
+        return keep, fraction
+
+    def _spread(self, name: str, value: Any) -> FloatArray:
+        n = self._graph.width(name)
+        array = np.asarray(value, dtype=np.float64).ravel()
+        if array.size not in (1, n):
+            what = "inputs or parameters of another size"
+            raise UnsupportedError(say(f"NIR node {name!r}", what, got=array.size, limit=n))
+        return np.broadcast_to(array, (n,)).copy()
+
+    def _population(self, name: str, neuron: Neuron, bias: FloatArray) -> Population:
+        parameters = {**vars(neuron), "bias": _plain(bias)}
+        return Population(self._names[name], self._graph.width(name), type(neuron)(**parameters))
+
+    def _projection(
+        self, term: Term, post: str, gain: FloatArray, late: dict[str, int]
+    ) -> Projection:
+        pre, n = self._names[term.pre], self._graph.width(post)
+        name = self._fresh(term.path[0] if len(term.path) == 1 else f"{pre}_{self._names[post]}")
+        steps = max(1, late.get(post, 1) - late.get(term.pre, 0)) + self._whole_steps(term, post)
+        delay = None if steps == 1 else steps * self._dt
+        if len(term.weights) != n:
+            what = "inputs of another size"
+            raise UnsupportedError(say(f"NIR node {post!r}", what, got=len(term.weights), limit=n))
+        if term.weights.ndim == 1:  # neuron to neuron
+            weights = (gain * term.weights).reshape(n, 1, 1)
+            single = weights.reshape(1, 1) if n == 1 else weights
+            return Projection(name, pre, self._names[post], single, blocks=n, delay=delay)
+        weights = (gain[:, None] * term.weights).T
+        mask = None if weights.all() else weights != 0
+        return Projection(name, pre, self._names[post], weights, mask=mask, delay=delay)
+
+    def _whole_steps(self, term: Term, post: str) -> int:
+        steps = term.delay / self._dt
+        if term.delay < 0 or abs(steps - round(steps)) > 1e-3:
+            what = "a delay that is no whole number of steps"
+            raise UnsupportedError(say(f"NIR node {post!r}, input", what, got=f"{term.delay:g} s"))
+        return round(steps)
+
+    def _levels(self, drives: dict[str, Drive]) -> dict[str, int]:
+        edges = [(t.pre, post) for post, drive in drives.items() for t in drive.terms]
+        names = [*self._graph.sources, *self._graph.neurons]
+        for cycle in cycles(names, edges):
+            if len(cycle) > 1:
+                warnings.warn(
+                    f"NIR: the cycle of {', '.join(map(repr, sorted(cycle)))} takes a step for each"
+                    " of its populations; a simulator whose layers answer within a step takes one",
+                    DroppedWarning,
+                    stacklevel=4,
+                )
+        return levels(names, edges, self._graph.sources)
+
+    def _clocks(
+        self, wanted: dict[str, tuple[int, FloatArray]]
+    ) -> tuple[list[Population], list[Projection]]:
+        """Neurons that spike in every step, each beginning a step after the one before."""
+        clocks: list[Population] = []
+        ticks: list[Projection] = []
+        for k in range(max((level for level, _ in wanted.values()), default=0)):
+            neuron = LIF(0.0, 0.5, bias=0.0 if clocks else 1.0)
+            clocks.append(Population(self._fresh("clock"), 1, neuron))
+            if k:
+                pre, post = clocks[-2].name, clocks[-1].name
+                ticks.append(Projection(self._fresh(f"{pre}_{post}"), pre, post, 1.0))
+        for name, (level, constant) in wanted.items():
+            pre, post = clocks[level - 1].name, self._names[name]
+            ticks.append(Projection(self._fresh(f"{pre}_{post}"), pre, post, constant[None, :]))
+        return clocks, ticks
+
+    def _fresh(self, name: str) -> str:
+        """A name of our kind that isn't taken: the same one if it can be."""
+        base = re.sub(r"[^A-Za-z0-9_]", "_", name)
+        base = base if re.match(r"[A-Za-z]", base) else f"n{base}"
+        for tail in _tails():
+            if base + tail not in self._taken:
+                self._taken.add(base + tail)
+                return base + tail
+        raise AssertionError
+
+
+def _tails() -> Iterable[str]:
+    yield ""
+    for k in range(2, 10**9):
+        yield f"_{k}"
+
+
+def _plain(values: FloatArray) -> Any:
+    """A number if all are equal."""
+    return float(values[0]) if (values == values[0]).all() else values
