@@ -429,6 +429,8 @@ def test_files_that_can_not_be_read(tmp_path: Path) -> None:
     (tmp_path / "bad.nir").write_text("nothing")
     with pytest.raises(ArgumentError, match="can't be read"):
         from_nir(tmp_path / "bad.nir")
+    with pytest.raises(ArgumentError, match="not a graph or file"):
+        from_nir(nir.Linear(np.eye(2)), DT)
     with pytest.raises(ArgumentError, match="can't be written"):
         to_nir(mixed(), path=tmp_path / "none" / "a.nir")
 

@@ -55,6 +55,8 @@ def from_nir(
     """
     if isinstance(graph, (str, Path)):
         graph = read_graph(Path(graph))
+    if not (hasattr(graph, "nodes") and hasattr(graph, "edges")):
+        raise ArgumentError(say("NIR", "not a graph or file", got=type(graph).__name__))
     metadata = getattr(graph, "metadata", None) or {}
     own = metadata.get("writer") == "neurorl"
     if dt is None:
