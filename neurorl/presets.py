@@ -114,12 +114,17 @@ _GLM_BASE: dict[str, Any] = {
 }
 _GLM_TASKS: dict[str, dict[str, Any]] = {
     GRID_ID: {
-        "cells": OneHot(100, start=1),
+        # The limit of the modulator (above) keeps the first goal from deciding for all places.
+        "cells": PlaceCells(10, 10, start=1),
+        "window": 8,
+        "beta": 0.2,
         "alpha_output": 0.4,
         "alpha_hidden": 0.4,
+        "initial_output": 0.1,
         "lambda_actor": 0.8,
         "lambda_critic": 0.8,
-        "modulator_limit": None,
+        "rate_end": 0.1,
+        "rate_episodes": 400,
     },
     "CartPole-v1": {
         "cells": Tiles(_CART_LOW, _CART_HIGH, 8, 3),
