@@ -86,13 +86,21 @@ _LIF_TASKS: dict[str, dict[str, Any]] = {
     },
 }
 
-# The noise of a population adds to delta, so the actor's rates are half of the above.
-_CRITIC_BASE: dict[str, Any] = {**_LIF_BASE, "critic": "spiking", "alpha_critic": 0.1}
+# The noise of a population adds to delta, so the actor's rates are half of the above; and by chance
+# the policy may become deterministic too early, which a few even actions bring it back from.
+_CRITIC_BASE: dict[str, Any] = {
+    **_LIF_BASE,
+    "critic": "spiking",
+    "alpha_critic": 0.2,
+    "exploration": 0.02,
+}
 _CRITIC_TASKS: dict[str, dict[str, Any]] = {
     GRID_ID: {**_LIF_TASKS[GRID_ID], "features": PlaceCells(10, 10, start=1)},
     "CartPole-v1": {
         **_LIF_TASKS["CartPole-v1"],
         "features": RBF(_CART_LOW, _CART_HIGH),
+        "alpha_critic": 0.2,
+        "beta": 0.3,
         "alpha_output": 0.18,
         "alpha_hidden": 1.2,
     },
