@@ -9,6 +9,7 @@ import pytest
 
 from neurorl.envs import make_env
 from neurorl.errors import RunError, UnknownNameError
+from neurorl.features import Tiles
 from neurorl.presets import make_config
 from neurorl.reproduce.experiments import EXPERIMENTS, SEEDS, TASKS
 from neurorl.reproduce.grids import GRIDS, PRESET_GRIDS, RULE_GRIDS, Grid, rule_grid, words
@@ -24,7 +25,7 @@ def test_no_grid_sees_a_reported_seed() -> None:
     assert max(Counter(grid.name for grid in GRIDS).values()) == 1
 
 
-@pytest.mark.parametrize("grid", PRESET_GRIDS, ids=lambda grid: grid.name)
+@pytest.mark.parametrize("grid", [g for g in PRESET_GRIDS if g.chosen], ids=lambda grid: grid.name)
 def test_a_preset_is_the_chosen_setting(grid: Grid) -> None:
     env = make_env(ENV[grid.task])
     chosen = make_config(env, grid.model, dict(grid.settings[grid.chosen]))
@@ -57,6 +58,8 @@ def test_rates_are_named_after_their_numbers() -> None:
     assert (grid.name, grid.chosen) == ("cartpole-glm-coagent", "0.3")
     assert (grid.episodes, grid.reported_episodes, grid.seeds) == (60, 250, tuple(range(100, 105)))
     assert words(grid.settings["0.1-0.03"]) == "alpha_output=0.1 alpha_hidden=0.03"
+    assert words({"cells": Tiles((0.0,), (1.0,), 4, 6)}) == "cells=Tiles(tilings=4, bins=6)"
+    assert words({}) == "as it is"
 
 
 def test_grids_are_chosen_by_name_or_task() -> None:
@@ -84,6 +87,14 @@ def test_a_grid_in_small(tmp_path: Path) -> None:
     path.write_text("setting,mean\nx,1\n")
     with pytest.raises(RunError, match="gridworld-glm-coagent"):
         read_tuning(path)
+
+
+def test_a_grid_of_which_nothing_was_taken(tmp_path: Path) -> None:
+    grid = next(grid for grid in GRIDS if not grid.chosen)
+    rows = [TuningRow("a", "beta=1", "100..104", 60, -120.25, -130.0, 5, None, 5, "")]
+    write_table(tmp_path / f"{grid.name}.csv", rows)
+    (line,) = (x for x in tuning_section(tmp_path) if x.startswith(f"| {grid.name} |"))
+    assert line.endswith("| 1 | 100..104 | 60 | none |  |  |  |  | -120.2 |")
 
 
 def test_the_page_has_a_row_for_each_grid(tmp_path: Path) -> None:

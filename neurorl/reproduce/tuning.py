@@ -81,7 +81,9 @@ def tune(
 
     begin, say_line: as in `neurorl.reproduce.command.reproduce`. quick: 2 seeds, 2 episodes.
     """
-    plan = Plan(out, grid.seeds[:2], 2, "reference", 1) if quick else Plan(out, grid.seeds)
+    plan = Plan(out, grid.seeds, evaluation_episodes=grid.evaluation_episodes or None)
+    if quick:
+        plan = Plan(out, grid.seeds[:2], 2, "reference", 1)
     table = []
     for setting, experiment in experiments_of(grid):
         total = plan.episodes_of(experiment) * len(plan.seeds)

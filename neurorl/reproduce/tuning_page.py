@@ -36,8 +36,11 @@ def tuning_section(results: Path) -> list[str]:
 
 def _row(grid: Grid, table: list[TuningRow]) -> str:
     (digits,) = (task.digits for task in TASKS if task.name == grid.task)
-    taken = next((row for row in table if row.chosen), table[0])
-    others = [f"{row.mean:.{digits}f}" for row in table if row is not taken]
+    taken = next((row for row in table if row.chosen), None)
+    others = ", ".join(f"{row.mean:.{digits}f}" for row in table if row is not taken)
+    if taken is None:
+        first = (grid.name, grid.rule, ARITHMETIC[grid.arithmetic], str(len(table)))
+        return table_row(*first, table[0].seeds, str(table[0].episodes), "none", *[""] * 4, others)
     return table_row(
         grid.name,
         grid.rule,
@@ -50,5 +53,5 @@ def _row(grid: Grid, table: list[TuningRow]) -> str:
         f"{taken.min:.{digits}f}",
         str(taken.failures),
         "never" if taken.learned is None else f"{taken.learned:g}",
-        ", ".join(others),
+        others,
     )
