@@ -178,7 +178,7 @@ _DEFAULT_RULES = {
 }
 _LABELS = {"lif": "LIF", "lif-spiking-critic": "LIF, spiking critic", "glm": "GLM"}
 _CRITIC_EPISODES = {"cartpole": 250}
-_EPISODES = {"gridworld": (600, 600), "cartpole": (250, 250), "mountaincar": (1000, 600)}
+_EPISODES = {"gridworld": (600, 600), "cartpole": (250, 250), "mountaincar": (1000, 1200)}
 
 
 def _defaults(task: Task) -> tuple[Experiment, ...]:

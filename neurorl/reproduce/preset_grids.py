@@ -91,10 +91,15 @@ PRESET_GRIDS = (
             "b03a6d": _car(0.3, 6.0),
             "t88b05a4d": _car(0.5, 4.0, cells=Tiles(_CAR_LOW, _CAR_HIGH, 8, 8)),
         },
-        "b05a4d",
+        "",
     ),
+    preset_grid("mountaincar-glm-34-seeds", 600, seeds(34, 106), {"b05a4d": _car(0.5, 4.0)}, ""),
     preset_grid(
-        "mountaincar-glm-confirmed", 600, seeds(34, 106), {"b05a4d": _car(0.5, 4.0)}, "b05a4d"
+        "mountaincar-glm-1200-episodes",
+        1200,
+        seeds(30),
+        {"b05a1d": _car(0.5, 1.0, rate_episodes=1200)},
+        "b05a1d",
     ),
     preset_grid(
         "mountaincar-glm-more",
