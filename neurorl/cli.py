@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     train = commands.add_parser("train", help="train an agent on a Gymnasium environment")
     train.add_argument("env", metavar="ENV_ID")
     _add_backend(train)
-    train.add_argument("--model", metavar="M", help="lif (default) or glm")
+    train.add_argument("--model", metavar="M", help="lif (default), glm or lif-spiking-critic")
     train.add_argument("--seed", type=int, metavar="N", help="decides everything (default 0)")
     train.add_argument(
         "--seeds", metavar="N..M", help="several at once, such as 0..19 or 1,4,7; runs in DIR/seedN"
