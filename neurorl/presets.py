@@ -86,8 +86,9 @@ _LIF_TASKS: dict[str, dict[str, Any]] = {
     },
 }
 
-# The noise of a population adds to delta, so the actor's rates are half of the above; and by chance
-# the policy may become deterministic too early, which a few even actions bring it back from.
+# The noise of a population adds to delta, so the actor's rates are half of the above, and fall, as
+# delta is noise in the end; and by chance the policy may become deterministic too early, which a few
+# even actions bring it back from.
 _CRITIC_BASE: dict[str, Any] = {
     **_LIF_BASE,
     "critic": "spiking",
@@ -103,6 +104,8 @@ _CRITIC_TASKS: dict[str, dict[str, Any]] = {
         "beta": 0.3,
         "alpha_output": 0.18,
         "alpha_hidden": 1.2,
+        "rate_end": 0.05,
+        "rate_episodes": 220,
     },
     "MountainCar-v0": {**_LIF_TASKS["MountainCar-v0"]},
 }
