@@ -67,7 +67,7 @@ class Task:
 class Experiment:
     """One network, rule and arithmetic on one task; overrides: fields of `AgentConfig`.
 
-    is_default: it is the preset, with nothing overridden.
+    is_default: it is the preset, with nothing overridden. evaluation_episodes: if not the task's.
     """
 
     name: str
@@ -79,6 +79,7 @@ class Experiment:
     episodes: int
     backend: str = "brian2"
     overrides: dict[str, Any] = field(default_factory=dict)
+    evaluation_episodes: int | None = None
 
     @property
     def variant(self) -> str:
@@ -218,6 +219,7 @@ def _other_rules(task: Task) -> tuple[Experiment, ...]:
             arithmetic=grid.arithmetic,
             episodes=grid.reported_episodes,
             overrides={"rule": grid.rule, **grid.settings[grid.chosen]},
+            evaluation_episodes=100,
         )
         for grid in RULE_GRIDS
         if grid.task == task.name

@@ -15,6 +15,7 @@ Rates = tuple[float, ...]
 
 FIRST_SEED = 100
 EVALUATION = {"gridworld": 300, "cartpole": 20, "mountaincar": 100}
+RULE_EVALUATION = {"gridworld": 100, "cartpole": 20, "mountaincar": 50}
 """Episodes of greedy play: fewer than are reported where that tells settings apart."""
 
 
@@ -87,7 +88,7 @@ def rule_grid(
         settings=rates(*each),
         chosen=setting,
         reported_episodes=episodes[1],
-        evaluation_episodes=EVALUATION[task],
+        evaluation_episodes=RULE_EVALUATION[task],
     )
 
 

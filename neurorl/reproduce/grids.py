@@ -10,7 +10,7 @@ from neurorl.reproduce.preset_grids import PRESET_GRIDS
 __all__ = ["GRIDS", "PRESET_GRIDS", "RULE_GRIDS", "Grid", "Rates", "rule_grid", "words"]
 
 # Per task: episodes that rates are tried for, and that are reported.
-_EPISODES = {"gridworld": (300, 400), "cartpole": (150, 200), "mountaincar": (300, 400)}
+_EPISODES = {"cartpole": (150, 200), "mountaincar": (300, 400), "gridworld": (300, 400)}
 # Rates of layers that learn with a hidden layer, and of the output alone without one.
 _RATES: dict[str, dict[str, tuple[Rates, ...]]] = {
     "glm": {

@@ -40,7 +40,8 @@ class Plan:
         return self.episodes or experiment.episodes
 
     def evaluation_episodes_of(self, experiment: Experiment) -> int:
-        return self.evaluation_episodes or experiment.task.evaluation_episodes
+        usual = experiment.evaluation_episodes or experiment.task.evaluation_episodes
+        return self.evaluation_episodes or usual
 
     def backend_of(self, experiment: Experiment) -> str:
         return self.backend or experiment.backend
