@@ -87,8 +87,8 @@ _LIF_TASKS: dict[str, dict[str, Any]] = {
 }
 
 # The noise of a population adds to delta, so the actor's rates are half of the above, and fall, as
-# delta is noise in the end; and by chance the policy may become deterministic too early, which a few
-# even actions bring it back from.
+# delta is noise in the end; and by chance the policy may become deterministic too early, from which
+# a few even actions bring it back.
 _CRITIC_BASE: dict[str, Any] = {
     **_LIF_BASE,
     "critic": "spiking",
