@@ -301,6 +301,10 @@ class Backend(abc.ABC):
     @abc.abstractmethod
     def _restore_dynamic(self, state: State, replica: int) -> None: ...
 
+    def _problems(self) -> list[str]:
+        """`problems` with what this backend was made with."""
+        return self.problems(self.network, self.arithmetic_name)
+
     def _transmitted_memory(self, name: str) -> npt.NDArray[Any] | None:
         """See `transmitted`; None for a signed projection, whose weights change a bias too."""
         return None
@@ -361,7 +365,7 @@ class Backend(abc.ABC):
         return self._rounded[name]
 
     def _check_capabilities(self) -> None:
-        found = self.problems(self.network, self.arithmetic_name)
+        found = self._problems()
         if found:
             raise UnsupportedError(say(f"backend {self.name}", f"can't run {'; '.join(found)}"))
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from neurorl import SpikingActorCritic
+from neurorl.backends.loihi.placement import CoreLimits
 from neurorl.errors import (
     ArgumentError,
     DescriptionError,
@@ -242,9 +243,9 @@ def test_other_gymnasium_tasks_run() -> None:
         (lambda: small(windw=12), UnknownNameError, "did you mean 'window'"),
         (lambda: small(gamma=1.5), DescriptionError, "gamma: out of range"),
         (
-            lambda: small(backend="loihi", actors=100, hidden=8),
+            lambda: small(backend="loihi", backend_options={"core": CoreLimits(axons_in=3)}),
             UnsupportedError,
-            "1600.*limit 1024",
+            r"'hidden', neuron 0 with \d+ axons into it \(limit 3 of a core",
         ),
         (lambda: small(seed=-1), ArgumentError, "seed"),
         (lambda: small().learn(2.5), ArgumentError, "not a whole number"),  # type: ignore[arg-type]

@@ -17,10 +17,12 @@ from neurorl.backends.loihi import LoihiBackend
 from neurorl.backends.loihi import backend as backend_module
 from neurorl.backends.loihi import model as model_module
 from neurorl.backends.loihi.limits import usage
+from neurorl.backends.loihi.placement import place
 from neurorl.backends.loihi.vendor import BuildError
 from neurorl.description import Network, Population, Projection, Source, Uniform
 from neurorl.errors import BackendError, BackendUnavailableError, UnknownNameError, UnsupportedError
 from neurorl.models import LIF, CubaLIF, actor_network
+from neurorl.quantiser import quantise
 from neurorl.testing import FEATURES, rasters
 
 
@@ -32,18 +34,18 @@ def two_layers(n_inputs: int, n_cells: int, **projection: Any) -> Network:
 
 
 def test_everything_that_does_not_fit_is_named_at_once() -> None:
-    k = np.arange(40)
+    loop = [Projection(f"loop{k}", "hub", "hub", 0.1) for k in range(5)]
     network = Network(
         (
             Source("wide", 4097),
-            Population("crowd", 1025, LIF()),
-            Population("motley", 40, CubaLIF(tau_syn=1e-3 * k, threshold=0.5 + 0.1 * (k % 8))),
+            Population("crowd", 3, LIF()),
             Population("hub", 1000, LIF()),
+            Population("hub_2", 8, LIF(threshold=-1.0)),
         ),
         (
             Projection("many", "wide", "crowd", 0.5),
-            *(Projection(f"out{i}", "hub", "motley", 0.5) for i in range(5)),
-            *(Projection(f"slow{i}", "hub", "motley", 0.5, delay=2e-3) for i in range(5)),
+            Projection("slow", "hub", "hub_2", 0.5, delay=2e-3),
+            *loop,
         ),
     )
     with pytest.raises(UnsupportedError) as caught:
@@ -51,14 +53,10 @@ def test_everything_that_does_not_fit_is_named_at_once() -> None:
     message = str(caught.value)
     for words in (
         "arithmetic 'float' (has loihi)",
-        "population 'crowd' of 1025 neurons (limit 1024; split it into several populations)",
-        "population 'crowd' with 4097 axons into its core (limit 4096; split it",
-        "population 'motley' with 10000 axons into its core (limit 4096; split it",
-        "population 'hub' with 6000 axons out of its core (limit 4096; split it",
-        "relays 'hub_after_1' with 5000 axons out of its core (limit 4096; split it",
-        "population 'crowd' with 38020160 bits of synapses (limit 1048576; split it",
-        "population 'motley' with 40 different sets of decays and refractory period (limit 31;",
-        "population 'motley' with 8 different thresholds (limit 7;",
+        "population 'hub_2'",
+        "negative threshold",
+        "population 'crowd', neuron 0 with 4097 axons into it (limit 4096 of a core; leave out",
+        "population 'hub', neuron 0 with 5000 axons into it (limit 4096 of a core; leave out",
     ):
         assert words in message, (words, message)
 
@@ -78,16 +76,17 @@ def test_limits_are_inclusive() -> None:
         ),
     )
     assert LoihiBackend.problems(fits, "loihi") == []
-    rows = {row["population"]: row for row in usage(fits)}
+    rows = {row["population"]: row for row in usage(place(fits, quantise(fits)))}
+    assert [row["cores"] for row in rows.values()] == [1, 1, 1]
     assert rows["few"]["axons_in"] == 4096
     assert rows["full"]["compartments"] == 1024
     assert rows["full"]["axons_out"] == 4096
 
 
 def test_the_synapse_memory_is_the_measured_one() -> None:
-    assert LoihiBackend.problems(two_layers(116, 1000), "loihi") == []
-    (problem,) = LoihiBackend.problems(two_layers(117, 1000), "loihi")
-    assert "population 'cells' with 1055808 bits of synapses (limit 1048576" in problem
+    for inputs, cores, bits in ((116, 1, 1046784), (117, 2, 1048320)):
+        (row,) = usage(place(two_layers(inputs, 1000)))
+        assert (row["cores"], row["synapse_bits"]) == (cores, bits)
 
 
 RUN = [name for name, make in FEATURES.items() if not LoihiBackend.problems(make(), "loihi")]
@@ -100,8 +99,10 @@ def test_bits_are_nengo_loihis(feature: str) -> None:
         compiled: Any = backend._engines[0]
         rows = backend.chip_table()
         for row in rows:
-            block = compiled._compiled.blocks[row["population"]]
-            used = {key: now for key, (now, _) in block.utilization().items()}
+            blocks = compiled._compiled.blocks[row["population"]]
+            parts = [block.utilization() for block in blocks]
+            assert row["cores"] == len(parts)
+            used = {key: sum(part[key][0] for part in parts) for key in parts[0]}
             assert row["compartments"] == used["compartments"]
             assert row["axons_in"] == used["in-axons"]
             assert row["axons_out"] == used["out-axons"]
@@ -112,7 +113,7 @@ def test_a_thin_mask_and_blocks_save_memory() -> None:
     thin = np.zeros((50, 200), dtype=bool)
     thin[:, :20] = True
     bits = {
-        name: usage(network)[0]["synapse_bits"]
+        name: usage(place(network))[0]["synapse_bits"]
         for name, network in (
             ("full", two_layers(50, 200)),
             ("thin", two_layers(50, 200, mask=thin)),

@@ -241,8 +241,13 @@ def test_the_order_within_a_step_is_what_the_hooks_rely_on() -> None:
 def test_weights_are_shared_with_the_emulator() -> None:
     with LoihiBackend(tangle()) as backend:
         for table in engine(backend)._compiled.tables.values():
-            assert all(np.shares_memory(table.data, w) for w in table.synapse.weights if w.size)
             assert table.data.dtype == np.int32
+        for name, (_, post) in engine(backend)._compiled.ends.items():
+            (block,) = engine(backend)._compiled.blocks[post]
+            data = engine(backend)._compiled.tables[name].data
+            own = [synapse for synapse in block.synapses if synapse.label == name]
+            assert len(own) == (name != "nothing")  # a mask without a synapse takes no axon
+            assert all(np.shares_memory(data, w) for synapse in own for w in synapse.weights)
 
 
 def test_without_an_attribute_it_falls_back_and_says_so_once(

@@ -252,3 +252,52 @@ print(json.dumps({"shapes": shapes, "sent": sent, "cores": len(board.n2Chips[0].
     assert found["shapes"] == [[4, 2], [4, 2]]
     assert found["sent"] == [[3, 1], [6, 0], [7, 1]]
     assert found["cores"] == 2
+
+
+def test_a_population_on_several_cores_reaches_the_chip(stand_in: Path) -> None:
+    """5 cells on cores of 2: weights, input spikes, axons between cores, and probes in order."""
+    script = """
+import json
+import numpy as np
+from nxsdk.arch.n2a.n2board import N2Board
+def run(self, steps, aSync=False):
+    for k, probe in enumerate(self.monitor.probes):
+        probe.timeSeries.data.extend([int(k == 3)] * steps)
+N2Board.run = run
+from neurorl.backends.loihi import LoihiBackend
+from neurorl.backends.loihi.placement import CoreLimits
+from neurorl.description import Network, Population, Projection, Source
+from neurorl.models import LIF
+network = Network(
+    (Source("input", 2), Population("cells", 5, LIF(threshold=0.5))),
+    (
+        Projection("drive", "input", "cells", np.arange(10).reshape(2, 5) / 16),
+        Projection("ring", "cells", "cells", -0.5, mask=np.roll(np.eye(5, dtype=bool), 1, axis=1)),
+    ),
+)
+backend = LoihiBackend(network, core=CoreLimits(compartments=2))
+spikes = np.zeros((2, 2), bool)
+spikes[0, 1] = True
+raster = backend.step({"input": spikes}, 2)["cells"]
+board = N2Board.last
+cores = list(board.n2Chips[0].n2Cores)
+def weights(core, n):
+    return [int(core.synapses[k].seen["Wgt"]) for k in range(n)]
+print(json.dumps({
+    "parts": [[part.start, part.stop] for part in backend._placement.cores["cells"]],
+    "raster": raster.astype(int).tolist(),
+    "targets": sorted(s[1] for s in board.global_spike_generator.spikes),
+    "drive": sorted(weights(core, 2 * len(core.cxCfg.parts)) for core in cores),
+    "mantissas": backend.arithmetic.mantissa("drive", backend.weights("drive")).tolist(),
+    "axons": sorted([a["srcCxId"] for a in core.seen["axons"]] for core in cores),
+    "inward": sorted(a["dstCoreId"] for core in cores for a in core.seen["axons"]),
+}))
+"""
+    found = run(stand_in, script)
+    assert found["parts"] == [[0, 1], [1, 3], [3, 5]]
+    assert found["raster"] == [[0, 0, 0, 1, 0]] * 2
+    assert found["targets"] == [0, 1, 2]
+    low, high = found["mantissas"]
+    assert found["drive"] == sorted(low[a:b] + high[a:b] for a, b in found["parts"])
+    assert found["axons"] == [[0], [0, 1], [0, 1]]
+    assert sorted(map(found["inward"].count, range(3))) == [1, 2, 2]

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from neurorl.backends.loihi.model import Compiled
 from neurorl.backends.loihi.synapses import WeightTable
 from neurorl.backends.loihi.vendor import SpikeInput
 from neurorl.backends.window import Raster
@@ -30,27 +31,30 @@ _CURRENT_STATE_BITS = 23
 class FastSynapses:
     """`inject_current` and `update_input` of one emulator, for discrete synapses that don't learn.
 
-    tables: those whose synapses the emulator's model has. In C++ one call adds all of a step's.
+    compiled: what the emulator runs. Whole tables are added, however their synapses are split over
+    cores: their sums are those of the parts. In C++ one call adds all of a step's.
     """
 
-    def __init__(self, emulator: Any, tables: Iterable[WeightTable]) -> None:
+    def __init__(self, emulator: Any, compiled: Compiled) -> None:
         synapses, compartment = emulator.synapses, emulator.compartment
-        reach = {t.synapse: (t, synapses.slices[t.synapse]) for t in tables}
         self._in_c: list[BlockRows] = []
         self._from_inputs: dict[SpikeInput, list[tuple[WeightTable, slice]]] = {}
         self._arrived: dict[SpikeInput, npt.NDArray[np.bool_]] = {}
         for spike_input in emulator.inputs:
             self._arrived[spike_input] = np.zeros(spike_input.n_neurons, dtype=bool)
-            self._from_inputs[spike_input] = [
-                reach[axon.target]
-                for axon in spike_input.axons
-                if not self._add(compartment, self._arrived[spike_input], *reach[axon.target])
-            ]
+            self._from_inputs[spike_input] = []
         self._from_blocks: dict[tuple[int, int], list[tuple[WeightTable, slice]]] = {}
-        for axon, sl in emulator.axons.slices.items():
-            if not self._add(compartment, compartment.spiked[sl], *reach[axon.target]):
-                targets = self._from_blocks.setdefault((sl.start, sl.stop), [])
-                targets.append(reach[axon.target])
+        for name, table in compiled.tables.items():
+            pre, post = compiled.ends[name]
+            to = (table, compiled.slices[post])
+            if pre in compiled.inputs:
+                spike_input = compiled.inputs[pre]
+                if not self._add(compartment, self._arrived[spike_input], *to):
+                    self._from_inputs[spike_input].append(to)
+                continue
+            sl = compiled.slices[pre]
+            if not self._add(compartment, compartment.spiked[sl], *to):
+                self._from_blocks.setdefault((sl.start, sl.stop), []).append(to)
         self._arriving: list[tuple[WeightTable, slice, npt.NDArray[np.intp]]] = []
         if self._in_c:
             self._blocks = (BlockRows * len(self._in_c))(*self._in_c)

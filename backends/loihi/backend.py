@@ -14,13 +14,14 @@ from neurorl.backends.checks import Inputs
 from neurorl.backends.loihi.delays import relayed
 from neurorl.backends.loihi.emulator import EmulatorEngine
 from neurorl.backends.loihi.engine import Engine
-from neurorl.backends.loihi.limits import chip_problems, usage
+from neurorl.backends.loihi.limits import CHIPS, chip_problems, usage
 from neurorl.backends.loihi.model import compile_network
+from neurorl.backends.loihi.placement import CoreLimits, place
 from neurorl.backends.loihi.report import source_text
-from neurorl.backends.loihi.vendor import MAX_COMPARTMENTS, has_nxsdk, version
+from neurorl.backends.loihi.vendor import has_nxsdk, version
 from neurorl.described import FloatArray
 from neurorl.description import Network
-from neurorl.errors import BackendUnavailableError, say, unknown
+from neurorl.errors import ArgumentError, BackendUnavailableError, say, unknown
 from neurorl.random import NoiseRows
 
 __all__ = ["LoihiBackend", "Target"]
@@ -29,10 +30,11 @@ Target = Literal["auto", "emulator", "loihi"]
 
 
 class LoihiBackend(Backend):
-    """The chip's integers, one population to a core.
+    """The chip's integers; a population takes as many cores as it needs, and shares none.
 
     target: ``'emulator'``, ``'loihi'`` (a chip, through NxSDK) or ``'auto'``: a chip if NxSDK is
     installed, else the emulator. accelerate: vectorised loops in the emulator, equal in every bit.
+    chips: how many there are, of 128 cores each. core: what a core has room for, Loihi's or less.
     Other arguments as in `neurorl.backends.base.Backend`.
 
     Delays of several steps are relays (`neurorl.backends.loihi.delays`), which take cores of their
@@ -44,7 +46,6 @@ class LoihiBackend(Backend):
     capabilities: ClassVar[Capabilities] = Capabilities(
         arithmetics=("loihi",),
         exact_arithmetics=("loihi",),
-        max_population=MAX_COMPARTMENTS,
         engines=("emulator",),
     )
 
@@ -57,14 +58,28 @@ class LoihiBackend(Backend):
         record: Sequence[str] | None = None,
         target: Target = "auto",
         accelerate: bool = True,
+        chips: int = CHIPS,
+        core: CoreLimits | None = None,
     ) -> None:
         self.target = self._choose_target(target)
+        if not isinstance(chips, int) or chips < 1:
+            raise ArgumentError(say("chips", "not a number of chips", got=chips, limit=">= 1"))
+        self.chips, self.core = chips, core or CoreLimits()
         self.accelerate = accelerate
         super().__init__(network, seed=seed, arithmetic=arithmetic, record=record)
 
     @classmethod
-    def problems(cls, network: Network, arithmetic: str) -> list[str]:
-        return super().problems(network, arithmetic) + chip_problems(network)
+    def problems(
+        cls,
+        network: Network,
+        arithmetic: str,
+        core: CoreLimits | None = None,
+        chips: int = CHIPS,
+    ) -> list[str]:
+        return super().problems(network, arithmetic) + chip_problems(network, core, chips)
+
+    def _problems(self) -> list[str]:
+        return self.problems(self.network, self.arithmetic_name, self.core, self.chips)
 
     @classmethod
     def default_target(cls) -> str:
@@ -86,13 +101,13 @@ class LoihiBackend(Backend):
         super().close()
 
     def chip_table(self) -> list[dict[str, Any]]:
-        """A row for each population: what it takes of its core, and in percent of the limits.
+        """A row for each population: what it takes of its cores, and of the fullest in percent.
 
         Relays, which stand for delays of several steps, have rows and cores of their own.
         Keys: population, cores, compartments, axons_in, axons_out, synapse_bits, and
         compartments_percent, ...
         """
-        return usage(self._delays.network)
+        return usage(self._placement)
 
     def source(self) -> str:
         """`chip_table`, and the integers of all populations and projections, as text."""
@@ -102,7 +117,7 @@ class LoihiBackend(Backend):
         head = f"nengo-loihi {version()}, target {self.target}, steps of {self.network.dt:g} s"
         if self.n_replicas > 1:
             head += f"\n{self.n_replicas} networks side by side; this is the first"
-        return source_text(chip, biases, head, self._delays.later)
+        return source_text(chip, self._placement, biases, head, self._delays.later, self.chips)
 
     @classmethod
     def _choose_target(cls, target: str) -> str:
@@ -123,6 +138,7 @@ class LoihiBackend(Backend):
         self._delays = relayed(self.network)
         network = self._delays.network
         self._run_chip = self._chip if network is self.network else ChipArithmetic(network)
+        self._placement = place(network, self._run_chip.chip, self.core)
         # A chip has no room to spare for one large network, so each replica is one of its own.
         self._engines = [self._make_engine(k) for k in range(self.n_replicas)]
 
@@ -144,11 +160,11 @@ class LoihiBackend(Backend):
         return mine | {name: initial_weights(network, name, 0) for name in links}
 
     def _make_engine(self, replica: int) -> Engine:
-        compiled = compile_network(self._run_chip, self._of(replica))
+        compiled = compile_network(self._run_chip, self._of(replica), self._placement)
         if self.target == "loihi":
             from neurorl.backends.loihi.hardware import HardwareEngine
 
-            return HardwareEngine(compiled, self._delays, self.record)
+            return HardwareEngine(compiled, self._delays, self.record, self.chips)
         noise = {
             p.name: NoiseRows(self.seeds[replica], self.network.index(p.name), p.size)
             for p in self.network.populations

@@ -51,8 +51,6 @@ NEEDED = (
 
 FAST = (
     "inputs",
-    "axons.slices",
-    "synapses.slices",
     "synapses.inject_current",
     "synapses.update_input",
     "compartment.input",
@@ -124,7 +122,7 @@ class EmulatorEngine(Engine):
         compartment._overflow = _wrap
         self.accelerated = accelerate and _can_accelerate(emulator)
         if self.accelerated:
-            synapses = FastSynapses(emulator, compiled.tables.values())
+            synapses = FastSynapses(emulator, compiled)
             FastCompartments(compartment)
         self._emulator, self._compartment = emulator, compartment
         self._update = compartment.update

@@ -37,11 +37,13 @@ def hardware_problems(compiled: Compiled) -> list[str]:
 
 
 class HardwareEngine(Engine):
-    """One board, from start to `close`; whole windows, no embedded code ("snips")."""
+    """One board of *chips*, from start to `close`; whole windows, no embedded code ("snips")."""
 
     target: ClassVar[str] = "loihi"
 
-    def __init__(self, compiled: Compiled, delays: Relayed, record: tuple[str, ...]) -> None:
+    def __init__(
+        self, compiled: Compiled, delays: Relayed, record: tuple[str, ...], chips: int
+    ) -> None:
         found = hardware_problems(compiled)
         if found:
             raise UnsupportedError(
@@ -53,10 +55,12 @@ class HardwareEngine(Engine):
         self._inputs = {k: i for k, i in compiled.inputs.items() if i.axons}
         for name in set(compiled.inputs) - set(self._inputs):
             del compiled.model.inputs[compiled.inputs[name]]
-        self._probes = {k: LoihiProbe(target=compiled.blocks[k], key="spiked") for k in record}
+        self._probes = {
+            k: LoihiProbe(target=list(compiled.blocks[k]), key="spiked") for k in record
+        }
         for probe in self._probes.values():
             compiled.model.add_probe(probe)
-        self._interface = _connect(compiled)
+        self._interface = _connect(compiled, chips)
 
     @property
     def steps(self) -> int:
@@ -110,11 +114,11 @@ class HardwareEngine(Engine):
         self._interface.close()
 
 
-def _connect(compiled: Compiled) -> Any:
+def _connect(compiled: Compiled, chips: int) -> Any:
     try:
         from nengo_loihi.hardware import HardwareInterface
 
-        interface = HardwareInterface(compiled.model, use_snips=False, seed=0)
+        interface = HardwareInterface(compiled.model, use_snips=False, seed=0, n_chips=chips)
         return interface.__enter__()
     except Exception as exc:  # of NxSDK, or of the board it looks for
         raise BackendUnavailableError(

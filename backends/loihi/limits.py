@@ -1,112 +1,147 @@
-"""What fits a core of Loihi, one population to a core, and what of a network doesn't."""
+"""What of a network doesn't fit the chip, in words, before anything is built.
+
+nengo-loihi 1.1 leaves most of this to bare asserts, many of them on hardware only. Checked here:
+
+- `builder.validate.validate_block`: compartments, axons in and out, synapse bits (named there, but
+  by block). Too many are split over cores; what one neuron alone exceeds is refused.
+- `hardware.builder.build_core`: ``len(compartment_cfgs) < 32``, ``len(vth_cfgs) < 8``: 31 sets of
+  decays and refractory period, 7 thresholds a core; split too.
+- `hardware.validate.validate_core`: ``len(synapse_cfgs) <= 16``, the first kept unused: 15 formats.
+- `hardware.allocators`: "needs more chips than requested", 128 cores on each.
+- `hardware.validate`: ``0 <= decay <= 4095``, ``1 <= refract_delay <= 63``, ``0 < vth <= 131071``
+  (in units of 64); `discretize.bias_to_manexp`: ``|man| <= 4095``, ``0 <= exp <= 7``;
+  `builder.validate.validate_synapse_cfg`: ``-7 <= weight_exp <= 7``. The quantiser keeps to all of
+  these, or refuses by name; `register_problems` says so should it ever not.
+
+Not met by construction: ``-256 <= weight <= 255`` (mantissas are clipped), indices below ``2 **
+idxbits`` and ``idx_bits >= 0`` (a core has at most 1024 compartments), one vmin, vmax and noise for
+all blocks of a core (it has one block), an axon of every input (`hardware` drops those without),
+and all of learning on chip and of snips, which aren't used.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from neurorl.backends.loihi.delays import relayed
-from neurorl.backends.loihi.synapses import Layout
-from neurorl.backends.loihi.vendor import (
-    MAX_COMPARTMENTS,
-    MAX_IN_AXONS,
-    MAX_OUT_AXONS,
-    MAX_SYNAPSE_BITS,
-)
+from neurorl.backends.loihi.placement import CoreLimits, Overfull, Placement, place
 from neurorl.description import Network
 from neurorl.errors import UnsupportedError
-from neurorl.quantiser import ChipNetwork, quantise
+from neurorl.quantiser import (
+    REFRACTORY_MAX,
+    THRESHOLD_MAX,
+    THRESHOLD_UNIT,
+    ChipNetwork,
+    bias_integers,
+    quantise,
+)
 
-__all__ = [
-    "LIMITS",
-    "MAX_DYNAMICS",
-    "MAX_THRESHOLDS",
-    "chip_problems",
-    "usage",
-]
+__all__ = ["CHIPS", "CORES", "RESOURCES", "chip_problems", "register_problems", "usage"]
 
-LIMITS = {
-    "compartments": MAX_COMPARTMENTS,
-    "axons_in": MAX_IN_AXONS,
-    "axons_out": MAX_OUT_AXONS,
-    "synapse_bits": MAX_SYNAPSE_BITS,
-}
-"""Resource of a core -> how much there is of it."""
+CORES = 128
+"""Of one chip."""
 
-MAX_DYNAMICS = 31
-"""Different triples of current decay, voltage decay and refractory period on one core."""
+CHIPS = 2
+"""Of the smallest board, which nengo-loihi supposes too."""
 
-MAX_THRESHOLDS = 7
-"""Different thresholds on one core."""
+DECAY_MAX = 4095
+EXPONENTS = (-7, 7)
+
+RESOURCES = ("compartments", "axons_in", "axons_out", "synapse_bits")
+"""Those of a core that the report counts."""
 
 _WORDS = {
-    "axons_in": (
-        "axons into its core",
-        "split it, or what projects to it, into several populations",
-    ),
-    "axons_out": ("axons out of its core", "split it, or leave projections out"),
-    "synapse_bits": (
-        "bits of synapses",
-        "split it into several populations, or use blocks or a mask",
-    ),
+    "axons_in": ("axons into it", "leave out synapses by blocks or a mask"),
+    "axons_out": ("axons out of it", "project to fewer neurons, or leave out synapses"),
+    "synapse_bits": ("bits of synapses", "leave out synapses by blocks or a mask"),
+    "formats": ("formats of synapses", "give its projections more similar ranges of weights"),
 }
 
 
-def usage(network: Network) -> list[dict[str, Any]]:
-    """What each population takes of its core; a row has the keys of `LIMITS`, and percentages.
+def usage(placement: Placement) -> list[dict[str, Any]]:
+    """What each population takes: a row has the keys of `RESOURCES`, and percentages.
 
-    network: of one-step delays, with relays for longer ones as populations.
+    Numbers are of all its cores, percentages of the fullest core.
     """
     rows = []
-    for population in network.populations:
-        into = [p for p in network.spiking.projections if p.post == population.name]
-        out_of = [p for p in network.projections if p.pre == population.name]
-        used = {
-            "compartments": population.size,
-            "axons_in": sum(network.node(p.pre).size for p in into),
-            "axons_out": population.size * len(out_of),
-            "synapse_bits": sum(Layout.of(network, p).bits() for p in into),
-        }
-        percent = {f"{key}_percent": 100 * used[key] / LIMITS[key] for key in used}
-        rows.append({"population": population.name, "cores": 1, **used, **percent})
+    for name, cores in placement.used.items():
+        total = {key: sum(used[key] for used in cores) for key in RESOURCES}
+        most = {key: max(used[key] for used in cores) for key in RESOURCES}
+        limits = vars(placement.limits)
+        percent = {f"{key}_percent": 100 * most[key] / limits[key] for key in RESOURCES}
+        rows.append({"population": name, "cores": len(cores), **total, **percent})
     return rows
 
 
-def chip_problems(network: Network) -> list[str]:
-    """What of *network* doesn't fit, a line each, besides populations of too many neurons."""
+def chip_problems(
+    network: Network, limits: CoreLimits | None = None, chips: int | None = None
+) -> list[str]:
+    """What of *network* doesn't fit, a line each. chips: how many there are, None for any number.
+
+    limits: of a core; None for Loihi's.
+    """
     if not network.populations:
         return ["a network without a population (add one)"]
-    found = []
     own = {p.name for p in network.populations}
     network = relayed(network).network
-    for row in usage(network):
-        kind = "population" if row["population"] in own else "relays"
-        for key, (words, remedy) in _WORDS.items():
-            if row[key] > LIMITS[key]:
-                found.append(
-                    f"{kind} {row['population']!r} with {row[key]} {words}"
-                    f" (limit {LIMITS[key]}; {remedy})"
-                )
+    chip, found = None, []
     try:
-        return found + _profile_problems(quantise(network))
+        chip = quantise(network)
+        found += register_problems(chip)
     except UnsupportedError as exc:
-        return [*found, str(exc)]
-
-
-def _profile_problems(chip: ChipNetwork) -> list[str]:
-    found = []
-    for population in chip.populations.values():
-        decays = (population.current_decay, population.voltage_decay, population.refractory)
-        dynamics = np.unique(np.stack(decays), axis=1).shape[1]
-        thresholds = len(np.unique(population.threshold))
-        for number, words, limit in (
-            (dynamics, "sets of decays and refractory period", MAX_DYNAMICS),
-            (thresholds, "thresholds", MAX_THRESHOLDS),
-        ):
-            if number > limit:
-                found.append(
-                    f"population {population.name!r} with {number} different {words}"
-                    f" (limit {limit}; split it, or let neurons share them)"
-                )
+        found.append(str(exc))
+    placement = place(network, chip, limits)
+    for overfull in placement.overfull:
+        found += _overfull_problems(overfull, placement.limits, overfull.population in own)
+    if chips is not None and placement.n_cores > CORES * chips:
+        found.append(
+            f"a network of {placement.n_cores} cores (limit {CORES * chips} on {chips} chips;"
+            f" take chips={-(-placement.n_cores // CORES)}, or a smaller network)"
+        )
     return found
+
+
+def _overfull_problems(overfull: Overfull, limits: CoreLimits, own: bool) -> list[str]:
+    kind = "population" if own else "relays"
+    return [
+        f"{kind} {overfull.population!r}, neuron {overfull.neuron} with"
+        f" {overfull.used[key]} {_WORDS[key][0]}"
+        f" (limit {getattr(limits, key)} of a core; {_WORDS[key][1]})"
+        for key in limits.exceeded(overfull.used)
+    ]
+
+
+def register_problems(chip: ChipNetwork) -> list[str]:
+    """Integers that the chip's registers don't hold, a line each; `quantise` makes none."""
+    found = []
+    for name, p in chip.populations.items():
+        where = f"population {name!r}"
+        found += _outside(where, "current decay", p.current_decay, 0, DECAY_MAX)
+        found += _outside(where, "voltage decay", p.voltage_decay, 0, DECAY_MAX)
+        found += _outside(where, "refractory delay", p.refractory, 1, REFRACTORY_MAX)
+        found += _outside(where, "threshold", p.threshold, THRESHOLD_UNIT, THRESHOLD_MAX)
+        found += _inexact(
+            where, "threshold", p.threshold, p.threshold // THRESHOLD_UNIT * THRESHOLD_UNIT
+        )
+        found += _inexact(where, "bias", p.bias, bias_integers(p.bias))
+    for name, projection in chip.projections.items():
+        exponent = np.array([projection.exponent])
+        found += _outside(f"projection {name!r}", "weight exponent", exponent, *EXPONENTS)
+    return found
+
+
+def _outside(
+    where: str, what: str, values: npt.NDArray[np.int64], low: int, high: int
+) -> list[str]:
+    wrong = values[(values < low) | (values > high)]
+    return [f"{where} with a {what} of {n} (limit {low} to {high})" for n in wrong[:1]]
+
+
+def _inexact(
+    where: str, what: str, values: npt.NDArray[np.int64], held: npt.NDArray[np.int64]
+) -> list[str]:
+    wrong = np.flatnonzero(values != held)[:1]
+    return [f"{where} with a {what} of {values[k]} (the nearest held is {held[k]})" for k in wrong]

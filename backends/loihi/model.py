@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.arithmetic import ChipArithmetic
-from neurorl.backends.loihi.synapses import Layout, WeightTable
+from neurorl.backends.loihi.placement import Placement
+from neurorl.backends.loihi.synapses import Share, WeightTable
 from neurorl.backends.loihi.vendor import (
     Axon,
     BuildError,
@@ -34,70 +35,107 @@ _NO_NOISE_EXPONENT = 7  # the chip's own uniform noise is off; 7 keeps its regis
 class Compiled:
     """A `Model` and, by name, the parts of it that are used again.
 
-    chip: the integers of each population. slices: where its compartments are among all. currents:
-    names of the sources of currents, which are no part of the model.
+    blocks: of each population, one for each of its cores. ends: nodes of each table's projection.
+    chip: the integers of each population. slices: where its compartments are among all, those of
+    all its cores. currents: names of the sources of currents, which are no part of the model.
     """
 
     model: Model
     inputs: dict[str, SpikeInput]
-    blocks: dict[str, LoihiBlock]
+    blocks: dict[str, tuple[LoihiBlock, ...]]
     tables: dict[str, WeightTable]
+    ends: dict[str, tuple[str, str]]
     chip: dict[str, ChipPopulation]
     slices: dict[str, slice]
     currents: frozenset[str] = frozenset()
 
 
-def compile_network(arithmetic: ChipArithmetic, rounded: dict[str, FloatArray]) -> Compiled:
+def compile_network(
+    arithmetic: ChipArithmetic, rounded: dict[str, FloatArray], placement: Placement
+) -> Compiled:
     """The model of ``arithmetic.network`` with the weights in force.
 
     Raises UnsupportedError for what nengo-loihi's own check refuses.
     """
     network = arithmetic.network
     chip = arithmetic.chip
-    inputs = {s.name: SpikeInput(s.size, label=s.name) for s in network.spiking.sources}
-    blocks = {
-        p.name: _block(chip.populations[p.name], arithmetic.bias(p.name, rounded))
-        for p in network.populations
-    }
-    tables: dict[str, WeightTable] = {}
-    for p in network.spiking.projections:
-        table = WeightTable(p.name, Layout.of(network, p), chip.projections[p.name].exponent)
-        table.write(arithmetic.mantissa(p.name, rounded[p.name]))
-        blocks[p.post].add_synapse(table.synapse)
-        (inputs.get(p.pre) or blocks[p.pre]).add_axon(_axon(p.name, table))
-        tables[p.name] = table
     model = Model(dt=network.dt)
+    inputs = {s.name: SpikeInput(s.size, label=s.name) for s in network.spiking.sources}
     for spike_input in inputs.values():
         model.add_input(spike_input)
-    for block in blocks.values():
-        model.add_block(block)
+    blocks = {}
+    for population in network.populations:
+        integers = chip.populations[population.name]
+        bias = arithmetic.bias(population.name, rounded)
+        parts = placement.cores[population.name]
+        blocks[population.name] = tuple(_block(integers, bias, part) for part in parts)
+        for block in blocks[population.name]:
+            model.add_block(block)
+    tables: dict[str, WeightTable] = {}
+    for p in network.spiking.projections:
+        table = WeightTable(p.name, placement.layouts[p.name], chip.projections[p.name].exponent)
+        table.write(arithmetic.mantissa(p.name, rounded[p.name]))
+        tables[p.name] = table
+        whole = slice(0, network.node(p.pre).size)
+        senders: list[tuple[slice, SpikeInput | LoihiBlock]] = (
+            [(whole, inputs[p.pre])]
+            if p.pre in inputs
+            else list(zip(placement.cores[p.pre], blocks[p.pre], strict=True))
+        )
+        for share, block in zip(placement.shares(p.name, p.post), blocks[p.post], strict=True):
+            _connect(table, share, senders, block)
     _validate(model)
     ends = np.cumsum([p.size for p in network.populations]).tolist()
-    slices = {
-        p.name: slice(end - p.size, end) for p, end in zip(network.populations, ends, strict=True)
-    }
-    return Compiled(model, inputs, blocks, tables, dict(chip.populations), slices, network.currents)
+    return Compiled(
+        model=model,
+        inputs=inputs,
+        blocks=blocks,
+        tables=tables,
+        ends={p.name: (p.pre, p.post) for p in network.spiking.projections},
+        chip=dict(chip.populations),
+        slices={
+            p.name: slice(end - p.size, end)
+            for p, end in zip(network.populations, ends, strict=True)
+        },
+        currents=network.currents,
+    )
 
 
-def _block(chip: ChipPopulation, bias: npt.NDArray[np.generic]) -> LoihiBlock:
-    block = LoihiBlock(len(chip.threshold), label=chip.name)
+def _block(chip: ChipPopulation, bias: npt.NDArray[np.generic], part: slice) -> LoihiBlock:
+    block = LoihiBlock(part.stop - part.start, label=f"{chip.name}[{part.start}:{part.stop}]")
     compartment = block.compartment
-    compartment.decay_u = chip.current_decay.astype(np.int32)
-    compartment.decay_v = chip.voltage_decay.astype(np.int32)
-    compartment.vth = chip.threshold.astype(np.int32)
-    compartment.bias = bias.astype(np.int32)
-    compartment.refract_delay = chip.refractory.astype(np.int32)
+    compartment.decay_u = chip.current_decay[part].astype(np.int32)
+    compartment.decay_v = chip.voltage_decay[part].astype(np.int32)
+    compartment.vth = chip.threshold[part].astype(np.int32)
+    compartment.bias = bias[part].astype(np.int32)
+    compartment.refract_delay = chip.refractory[part].astype(np.int32)
     compartment.vmin, compartment.vmax = -VOLTAGE_MAX, VOLTAGE_MAX
     compartment.scale_u = compartment.scale_v = False
     compartment.noise_exp = _NO_NOISE_EXPONENT
     return block
 
 
-def _axon(name: str, table: WeightTable) -> Axon:
-    axon = Axon(table.layout.rows, label=name)
-    axon.target = table.synapse
-    axon.set_compartment_axon_map(np.arange(table.layout.rows))
-    return axon
+def _connect(
+    table: WeightTable,
+    share: Share,
+    senders: list[tuple[slice, SpikeInput | LoihiBlock]],
+    block: LoihiBlock,
+) -> None:
+    """Synapses onto a core, and an axon for each row of them from the core that has its neuron."""
+    if not len(share.rows):
+        return
+    synapse = table.synapse(share)
+    block.add_synapse(synapse)
+    axons = np.full(table.layout.rows, -1)
+    axons[share.rows] = np.arange(len(share.rows))
+    for part, sender in senders:
+        mine = axons[part]
+        count = int((mine >= 0).sum())
+        if count:
+            axon = Axon(count, label=table.name)
+            axon.target = synapse
+            axon.set_compartment_axon_map(mine)
+            sender.add_axon(axon)
 
 
 def _validate(model: Model) -> None:

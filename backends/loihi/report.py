@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.arithmetic import ChipArithmetic
-from neurorl.backends.loihi.limits import LIMITS, usage
+from neurorl.backends.loihi.limits import CORES, RESOURCES, usage
+from neurorl.backends.loihi.placement import Placement
 from neurorl.quantiser import MANTISSA_MAX, ChipPopulation
 
 __all__ = ["source_text"]
@@ -14,16 +15,18 @@ __all__ = ["source_text"]
 
 def source_text(
     arithmetic: ChipArithmetic,
+    placement: Placement,
     biases: dict[str, npt.NDArray[np.generic]],
     head: str,
     later: dict[str, dict[int, str]],
+    chips: int,
 ) -> str:
     """*head*, a table of cores, then a paragraph for each population and projection.
 
     later: relays of each node, by how many steps later they spike.
     """
     network = arithmetic.network
-    lines = [head, "", *_core_table(arithmetic), ""]
+    lines = [head, "", *_core_table(placement, chips), ""]
     for node, relays in later.items():
         lines += [f"{name}: spikes of {node}, {k} steps later" for k, name in relays.items()]
     for population in arithmetic.chip.populations.values():
@@ -40,11 +43,31 @@ def source_text(
     return "\n".join(lines) + "\n"
 
 
-def _core_table(arithmetic: ChipArithmetic) -> list[str]:
-    rows = [["population", "cores", *(f"{key} (limit {most})" for key, most in LIMITS.items())]]
-    for row in usage(arithmetic.network):
-        used = [f"{row[key]} ({row[f'{key}_percent']:.3g} %)" for key in LIMITS]
+def _core_table(placement: Placement, chips: int) -> list[str]:
+    limits = vars(placement.limits)
+    rows = [["population", "cores", *(f"{key} (limit {limits[key]})" for key in RESOURCES)]]
+    for row in usage(placement):
+        used = [f"{row[key]} ({row[f'{key}_percent']:.3g} %)" for key in RESOURCES]
         rows.append([row["population"], str(row["cores"]), *used])
+    return [*_aligned(rows), *_core_notes(placement, chips)]
+
+
+def _core_notes(placement: Placement, chips: int) -> list[str]:
+    """How many cores there are, and the neurons on each of a population that is split."""
+    room = CORES * chips
+    percent = 100 * placement.n_cores / room
+    notes = [
+        f"{placement.n_cores} of {room} cores ({percent:.3g} %), {CORES} on each of {chips} chips;"
+        " a limit is of one core, a percentage of the fullest"
+    ]
+    for name, parts in placement.cores.items():
+        if len(parts) > 1:
+            neurons = ", ".join(f"{part.start}..{part.stop - 1}" for part in parts)
+            notes.append(f"{name}: neurons {neurons}")
+    return notes
+
+
+def _aligned(rows: list[list[str]]) -> list[str]:
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -1,8 +1,13 @@
-"""The weights of one projection as the chip stores them: a row of synapses for each axon."""
+"""The weights of one projection as the chip stores them: a row of synapses for each axon.
+
+A core gets the columns of its own neurons (`Share`).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +15,7 @@ import numpy.typing as npt
 from neurorl.backends.loihi.vendor import Synapse, SynapseConfig
 from neurorl.description import Network, Projection
 
-__all__ = ["Layout", "WeightTable"]
+__all__ = ["Layout", "Share", "WeightTable"]
 
 WEIGHT_BITS = 7  # index into SynapseConfig.WEIGHT_BITS_MAP: 8 bits
 SYNAPSES_PER_ENTRY = 63  # the chip's field is one less than the number, 64
@@ -22,10 +27,10 @@ EXPLICIT, DENSE = 0, 3  # compression: with an index for each synapse, or all ta
 class Layout:
     """Which synapses a projection has, independent of their weights.
 
-    rows: axons. targets: neurons of the postsynaptic population. index: target of each stored
-    synapse, shape ``(rows, longest)``; None for all-to-all in order. lengths: stored synapses of
-    each row; what is beyond is padding that keeps weight 0. mask: those stored, of the weights as
-    ``(rows, neurons of a block)``; None for all.
+    rows: presynaptic neurons. targets: postsynaptic ones. index: target of each stored synapse,
+    ascending, shape ``(rows, longest)``; None for all-to-all in order. lengths: stored synapses of
+    each row; what is beyond is padding that keeps weight 0. mask: synapses that exist, of the
+    weights as ``(rows, neurons of a block)``; None for all.
     """
 
     rows: int
@@ -40,13 +45,15 @@ class Layout:
         rows, targets = network.node(projection.pre).size, network.node(projection.post).size
         width = targets // projection.blocks
         mask = None if projection.mask is None else projection.mask.reshape(rows, width)
-        dense = cls(rows, targets, None, np.full(rows, targets), None)
-        if projection.blocks == 1 and (mask is None or not mask.any()):
+        if projection.blocks > 1:
+            first = np.arange(rows) // (rows // projection.blocks) * width
+            return cls._sparse(rows, targets, first, width, mask)
+        dense = cls(rows, targets, None, np.full(rows, targets), mask)
+        if mask is None or not mask.any():
             return dense
-        first = np.arange(rows) // (rows // projection.blocks) * width
-        sparse = cls._sparse(rows, targets, first, width, mask)
+        sparse = cls._sparse(rows, targets, np.zeros(rows, dtype=np.int64), width, mask)
         # A thick mask: absent synapses are stored as weight 0, which is shorter and quicker.
-        thick = projection.blocks == 1 and dense.bits() <= sparse.bits()
+        thick = dense.share(0, targets).bits() <= sparse.share(0, targets).bits()
         return dense if thick else sparse
 
     @classmethod
@@ -73,16 +80,65 @@ class Layout:
         return DENSE if self.index is None else EXPLICIT
 
     @property
+    def stored(self) -> npt.NDArray[np.bool_]:
+        """What of a table with an index is no padding, shape ``(rows, longest)``."""
+        width = self.targets if self.index is None else self.index.shape[1]
+        return np.arange(width) < self.lengths[:, None]
+
+    def share(self, first: int, last: int) -> Share:
+        """The synapses onto the postsynaptic neurons ``first <= j < last``."""
+        if self.index is None:
+            starts, stops = np.full(self.rows, first), np.full(self.rows, last)
+            mask = self.mask
+            used = stops > starts if mask is None else np.asarray(mask[:, first:last].any(axis=1))
+        else:
+            starts, stops = self._stored_before(first), self._stored_before(last)
+            used = stops > starts
+        rows = np.flatnonzero(used)
+        return Share(self, first, last, rows, starts[rows], stops[rows])
+
+    def _stored_before(self, target: int) -> npt.NDArray[np.int64]:
+        """Synapses of each row onto neurons before *target*; of a layout with an index."""
+        row_starts = np.cumsum(self.lengths) - self.lengths
+        wanted = np.arange(self.rows, dtype=np.int64) * self.targets + target
+        return np.searchsorted(self._places, wanted) - row_starts
+
+    @cached_property
+    def _places(self) -> npt.NDArray[np.int64]:
+        """``row * targets + target`` of every stored synapse, ascending."""
+        assert self.index is not None
+        rows = np.arange(self.rows, dtype=np.int64)[:, None] * self.targets
+        return (rows + self.index)[self.stored]
+
+
+@dataclass(frozen=True)
+class Share:
+    """What of a projection's synapses goes to some postsynaptic neurons, those of one core.
+
+    rows: presynaptic neurons with a synapse there, ascending; an axon each. starts, stops: of each
+    of them, the columns of the layout's table.
+    """
+
+    layout: Layout
+    first: int
+    last: int
+    rows: npt.NDArray[np.int64]
+    starts: npt.NDArray[np.int64]
+    stops: npt.NDArray[np.int64]
+
+    @property
     def index_bits(self) -> int:
         """The chip's code for the bits of an index."""
-        last = self.targets - 1 if self.index is None else int(self.index.max())
+        last = self.last - self.first - 1
+        if self.layout.index is not None and len(self.rows):
+            last = int(self.layout.index[self.rows, self.stops - 1].max()) - self.first
         sizes = SynapseConfig.INDEX_BITS_MAP
         return next((k for k, bits in enumerate(sizes) if 2**bits > last), len(sizes) - 1)
 
     def bits(self) -> int:
-        """Synapse memory on the postsynaptic core, headers included."""
+        """Synapse memory on the core, headers included."""
         config = SynapseConfig(**self.format())
-        lengths, counts = np.unique(self.lengths, return_counts=True)
+        lengths, counts = np.unique(self.stops - self.starts, return_counts=True)
         return sum(
             int(count) * int(config.bits_per_axon(int(length)))
             for length, count in zip(lengths, counts, strict=True)
@@ -91,54 +147,63 @@ class Layout:
     def format(self) -> dict[str, int]:
         """The chip's synapse format, without the exponent."""
         return {
-            "compression": self.compression,
+            "compression": self.layout.compression,
             "idx_bits": self.index_bits,
             "fanout_type": MIXED,
             "n_synapses": SYNAPSES_PER_ENTRY,
             "weight_bits": WEIGHT_BITS,
         }
 
+    def indices(self) -> list[npt.NDArray[np.int32]]:
+        """Of each row, its targets counted from `first`, shape ``(1, synapses)``."""
+        index = self.layout.index
+        if index is None:
+            return [np.arange(self.last - self.first, dtype=np.int32)[None, :]] * len(self.rows)
+        return [index[None, k, a:b] - np.int32(self.first) for k, a, b in self._cuts()]
+
+    def views(self, table: npt.NDArray[np.int32]) -> list[npt.NDArray[np.int32]]:
+        """Of each row, its part of a table of the layout, shape ``(1, synapses)``."""
+        return [table[k : k + 1, a:b] for k, a, b in self._cuts()]
+
+    def _cuts(self) -> Iterator[tuple[int, int, int]]:
+        cuts = (self.rows.tolist(), self.starts.tolist(), self.stops.tolist())
+        return zip(*cuts, strict=True)
+
 
 class WeightTable:
-    """One int32 array of which every row of a nengo-loihi synapse is a view.
+    """One int32 array; every row of a nengo-loihi synapse is a view of a part of it.
 
-    So a write acts on the emulator at once, whether it reads row by row or the whole array.
+    So a write acts on the emulator at once, whether it reads row by row or the whole array, and
+    however the postsynaptic neurons are split over cores.
 
     exponent: of the projection; a weight is ``mantissa * 2**(6 + exponent)``.
     """
 
     def __init__(self, name: str, layout: Layout, exponent: int) -> None:
+        self.name = name
         self.layout = layout
-        self._shift = 6 + exponent
-        width = layout.targets if layout.index is None else layout.index.shape[1]
-        self.data = np.zeros((layout.rows, width), dtype=np.int32)
-        self._stored = np.arange(width) < layout.lengths[:, None]
-        self.synapse = self._make_synapse(name, exponent)
+        self._exponent = exponent
+        self._stored = layout.stored
+        self.data = np.zeros((layout.rows, self._stored.shape[1]), dtype=np.int32)
 
-    def _make_synapse(self, name: str, exponent: int) -> Synapse:
-        layout = self.layout
-        synapse = Synapse(layout.rows, label=name)
-        lengths = layout.lengths.tolist()
-        synapse.weights = [self.data[k : k + 1, :n] for k, n in enumerate(lengths)]
-        if layout.index is None:
-            order = np.arange(layout.targets, dtype=np.int32)[None, :]
-            synapse.indices = [order] * layout.rows
-        else:
-            synapse.indices = [layout.index[k : k + 1, :n] for k, n in enumerate(lengths)]
-        synapse.format(**layout.format(), weight_exp=exponent)
+    def synapse(self, share: Share) -> Synapse:
+        """The synapses of one core."""
+        synapse = Synapse(len(share.rows), label=self.name)
+        synapse.weights, synapse.indices = share.views(self.data), share.indices()
+        synapse.format(**share.format(), weight_exp=self._exponent)
         return synapse
 
     def write(self, mantissa: npt.NDArray[np.int32]) -> None:
         """Put mantissas, in the shape of the projection's weights, in force."""
         rows = mantissa.reshape(self.layout.rows, -1)
-        if self.layout.mask is not None:
+        if self.layout.mask is not None and self.layout.index is not None:
             self.data[self._stored] = self._scaled(rows[self.layout.mask])
         else:
             self.data[...] = self._scaled(rows)
 
     def _scaled(self, mantissa: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
         # The lowest exponent halves the mantissa; it is even, so nothing is lost.
-        shift = self._shift
+        shift = 6 + self._exponent
         return mantissa << shift if shift >= 0 else mantissa >> -shift
 
     def add(self, axons: npt.NDArray[np.intp], q: npt.NDArray[np.int32]) -> None:

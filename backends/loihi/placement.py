@@ -1,0 +1,211 @@
+"""Which neurons go to which core: a pure plan, the same for the model, its report and a chip.
+
+A core holds consecutive neurons of one population with all synapses onto them, so a split moves
+none of what a neuron computes. Each neuron that has a synapse there is one axon into that core.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.backends.loihi.synapses import Layout, Share
+from neurorl.backends.loihi.vendor import (
+    MAX_COMPARTMENTS,
+    MAX_IN_AXONS,
+    MAX_OUT_AXONS,
+    MAX_SYNAPSE_BITS,
+)
+from neurorl.description import Network, Population
+from neurorl.errors import ArgumentError, say
+from neurorl.quantiser import ChipNetwork
+
+__all__ = ["CoreLimits", "Overfull", "Placement", "place"]
+
+Fits = Callable[[int, int], bool]
+
+
+@dataclass(frozen=True)
+class CoreLimits:
+    """What one core has room for; Loihi's, or less to try splits on small networks.
+
+    dynamics: different sets of current decay, voltage decay and refractory period. formats: of
+    synapses, different in exponent or in how targets are stored. Raises ArgumentError below 1.
+    """
+
+    compartments: int = MAX_COMPARTMENTS
+    axons_in: int = MAX_IN_AXONS
+    axons_out: int = MAX_OUT_AXONS
+    synapse_bits: int = MAX_SYNAPSE_BITS
+    dynamics: int = 31
+    thresholds: int = 7
+    formats: int = 15
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            if getattr(self, field.name) < 1:
+                got = getattr(self, field.name)
+                raise ArgumentError(say(f"core's {field.name}", "no room", got=got, limit=">= 1"))
+
+    def exceeded(self, used: dict[str, int]) -> list[str]:
+        """Names of the resources of which *used* takes more than there is."""
+        return [key for key, most in vars(self).items() if used.get(key, 0) > most]
+
+
+@dataclass(frozen=True)
+class Overfull:
+    """A neuron that no core has room for, with what it alone would take of one."""
+
+    population: str
+    neuron: int
+    used: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a network's neurons are.
+
+    cores: of each population, the neurons on each of its cores. layouts: of each projection of
+    spikes. used: of each population, what each of its cores takes of `limits`, in the same keys.
+    """
+
+    limits: CoreLimits
+    cores: dict[str, tuple[slice, ...]]
+    layouts: dict[str, Layout]
+    used: dict[str, tuple[dict[str, int], ...]]
+    overfull: tuple[Overfull, ...]
+
+    @property
+    def n_cores(self) -> int:
+        """Cores of all populations."""
+        return sum(len(parts) for parts in self.cores.values())
+
+    def shares(self, name: str, post: str) -> list[Share]:
+        """Of the projection *name* onto *post*, the synapses on each of the population's cores."""
+        return [self.layouts[name].share(part.start, part.stop) for part in self.cores[post]]
+
+
+def place(
+    network: Network, chip: ChipNetwork | None = None, limits: CoreLimits | None = None
+) -> Placement:
+    """As few cores for each population as its neurons need, filled evenly where that fits.
+
+    network: of one-step delays. chip: its integers; without, only sizes count. A neuron that fits
+    no core is in `Placement.overfull`.
+    """
+    planner = _Planner(network, chip, limits or CoreLimits())
+    for population in network.populations:
+        planner.split_by_neurons(population)
+    while any(planner.split_by_axons_out(population.name) for population in network.populations):
+        pass  # a core more of one population is an axon more of those that project to it
+    used = {
+        name: tuple(planner.used(name, part.start, part.stop) for part in parts)
+        for name, parts in planner.cores.items()
+    }
+    cores = {name: tuple(parts) for name, parts in planner.cores.items()}
+    overfull = tuple(planner.overfull.values())
+    return Placement(planner.limits, cores, planner.layouts, used, overfull)
+
+
+class _Planner:
+    """A plan while it grows; cores are only ever split further, so it comes to an end."""
+
+    def __init__(self, network: Network, chip: ChipNetwork | None, limits: CoreLimits) -> None:
+        self.limits = limits
+        self._network, self._chip = network, chip
+        self.layouts = {p.name: Layout.of(network, p) for p in network.spiking.projections}
+        self.cores: dict[str, list[slice]] = {}
+        self.overfull: dict[str, Overfull] = {}
+
+    def split_by_neurons(self, population: Population) -> None:
+        """Split for all but the axons out, which depend on the other populations."""
+        name = population.name
+        whole = slice(0, population.size)
+        parts = _cut(whole, lambda a, b: not self.limits.exceeded(self._inside(name, a, b)))
+        if isinstance(parts, int):
+            self.overfull[name] = Overfull(name, parts, self._inside(name, parts, parts + 1))
+        self.cores[name] = [whole] if isinstance(parts, int) else parts
+
+    def split_by_axons_out(self, name: str) -> bool:
+        """Whether a core was split because of the axons that leave it."""
+        if name in self.overfull:
+            return False
+        leaving = self._leaving(name)
+        finer: list[slice] = []
+        for part in self.cores[name]:
+            cut = _cut(part, lambda a, b: int(leaving[a:b].sum()) <= self.limits.axons_out)
+            if isinstance(cut, int):
+                self.overfull[name] = Overfull(name, cut, {"axons_out": int(leaving[cut])})
+                return False
+            finer += cut
+        changed = len(finer) > len(self.cores[name])
+        self.cores[name] = finer
+        return changed
+
+    def used(self, name: str, first: int, last: int) -> dict[str, int]:
+        """What a core with these neurons takes."""
+        leaving = int(self._leaving(name)[first:last].sum())
+        return {**self._inside(name, first, last), "axons_out": leaving}
+
+    def _inside(self, name: str, first: int, last: int) -> dict[str, int]:
+        into = [p for p in self._network.spiking.projections if p.post == name]
+        shares = {p.name: self.layouts[p.name].share(first, last) for p in into}
+        shares = {k: share for k, share in shares.items() if len(share.rows)}
+        used = {
+            "compartments": last - first,
+            "axons_in": sum(len(share.rows) for share in shares.values()),
+            "synapse_bits": sum(share.bits() for share in shares.values()),
+        }
+        if self._chip is None:
+            return used
+        own = self._chip.populations[name]
+        decays = np.stack([own.current_decay, own.voltage_decay, own.refractory])
+        formats = {
+            (self._chip.projections[k].exponent, *share.format().values())
+            for k, share in shares.items()
+        }
+        return {
+            **used,
+            "dynamics": np.unique(decays[:, first:last], axis=1).shape[1],
+            "thresholds": len(np.unique(own.threshold[first:last])),
+            "formats": len(formats),
+        }
+
+    def _leaving(self, name: str) -> npt.NDArray[np.int64]:
+        """Axons out of each neuron of a population: one to each core where it has a synapse."""
+        count = np.zeros(self._network.node(name).size, dtype=np.int64)
+        for p in self._network.projections:
+            for part in self.cores[p.post] if p.pre == name else ():
+                count[self.layouts[p.name].share(part.start, part.stop).rows] += 1
+        return count
+
+
+def _cut(whole: slice, fits: Fits) -> list[slice] | int:
+    """The fewest parts of *whole* that fit, of even size if such do; or a neuron that doesn't."""
+    parts: list[slice] = []
+    first, last = whole.start, whole.stop
+    while first < last:
+        if not fits(first, first + 1):
+            return int(first)
+        stop = _furthest(first, last, fits)
+        parts.append(slice(first, stop))
+        first = stop
+    size, n = last - whole.start, len(parts)
+    ends = [whole.start + size * k // n for k in range(n + 1)]
+    even = [slice(a, b) for a, b in itertools.pairwise(ends)]
+    return even if n > 1 and all(fits(part.start, part.stop) for part in even) else parts
+
+
+def _furthest(first: int, last: int, fits: Fits) -> int:
+    """The largest stop found by halving for which the neurons from *first* on fit."""
+    low, high = first + 1, last
+    if fits(first, last):
+        return last
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(first, middle) else (low, middle)
+    return low

@@ -1,0 +1,251 @@
+"""Networks split over many small cores, or over Loihi's own, against the unsplit reference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from neurorl import SpikingActorCritic
+from neurorl.backend import load
+from neurorl.backends.loihi import LoihiBackend
+from neurorl.backends.loihi.delays import relayed
+from neurorl.backends.loihi.placement import CoreLimits, place
+from neurorl.cli import main
+from neurorl.description import Network, Plasticity, Population, Projection, Source, Uniform
+from neurorl.envgroup import SeparateEnvs
+from neurorl.envs import make_env
+from neurorl.models import LIF, CubaLIF
+from neurorl.presets import make_config
+from neurorl.quantiser import quantise
+from neurorl.replicas import Replicas
+from neurorl.testing import FEATURES, random_network, rasters, same_state
+
+WAYS = ["C++", "NumPy", "stock"]
+SMALL = CoreLimits(compartments=3)
+
+
+@pytest.fixture(params=WAYS)
+def accelerate(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Each way to run the emulator."""
+    if request.param == "NumPy":
+        monkeypatch.setattr("neurorl.backends.loihi.accelerate.problem", lambda: "no compiler")
+    return bool(request.param != "stock")
+
+
+def tight(network: Network, rng: np.random.Generator) -> CoreLimits:
+    """Limits in which every neuron fits, and few neurons together."""
+    run = relayed(network).network
+    alone = place(run, quantise(run), CoreLimits(compartments=1)).used.values()
+    most = {k: max(used[k] for cores in alone for used in cores) for k in vars(CoreLimits())}
+    some = {k: max(1, n) + int(rng.integers(0, 4) * n / 2) for k, n in most.items()}
+    return CoreLimits(**{**some, "compartments": int(rng.integers(1, 8))})
+
+
+def compare(
+    network: Network, seed: Any, core: CoreLimits | None, accelerate: bool, **activity: Any
+) -> None:
+    """Spikes, currents, voltages and weights of windows with writes, resets and a restore."""
+    windows, probability = activity.get("windows", 8), activity.get("probability", 0.4)
+    options: dict[str, Any] = {"core": core, "accelerate": accelerate, "chips": 4}
+    rng = np.random.default_rng(3)
+    with (
+        load("reference", network, arithmetic="loihi", seed=seed) as reference,
+        LoihiBackend(network, seed=seed, **options) as backend,
+        LoihiBackend(network, seed=seed, **options) as other,
+    ):
+        n, spikes = backend.n_replicas, 0
+        assert backend._placement.n_cores > len(backend._delays.network.populations)
+        for window in range(windows):
+            n_steps = int(rng.integers(1, 14))
+            inputs = {
+                s.name: rng.random(n * s.size)
+                if s.kind == "current"
+                else rng.random((n_steps, n * s.size)) < probability
+                for s in network.sources
+            }
+            expected, seen = reference.step(inputs, n_steps), backend.step(inputs, n_steps)
+            spikes += sum(int(raster.sum()) for raster in expected.values())
+            for name, raster in expected.items():
+                assert np.array_equal(seen[name], raster), (window, name)
+            for k in range(n):
+                assert same_state(backend.state(k), reference.state(k)) == [], window
+            for p in network.projections if window % 2 else ():
+                weights = reference.weights(p.name) * rng.uniform(-1.5, 1.5)
+                for one in (reference, backend):
+                    one.set_weights(p.name, weights)
+            if window == windows // 2:
+                backend.reset([n - 1])
+                reference.reset([n - 1])
+        for k in range(n):
+            other.restore(reference.state(k), k)
+        expected, seen = reference.step(inputs, n_steps), other.step(inputs, n_steps)
+        assert all(np.array_equal(seen[name], expected[name]) for name in expected)
+        assert all(same_state(other.state(k), reference.state(k)) == [] for k in range(n))
+        assert spikes or not activity.get("must_spike", True)
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_features_on_cores_of_three_neurons(feature: str, accelerate: bool) -> None:
+    compare(FEATURES[feature](), 7, SMALL, accelerate)
+
+
+SPLIT = [
+    seed
+    for seed in range(40)
+    if any(p.size > 7 for p in random_network(seed, True, seed % 3 == 0).populations)
+]
+
+
+@pytest.mark.parametrize("seed", SPLIT[:16])
+def test_random_networks_on_random_cores(seed: int, accelerate: bool) -> None:
+    network = random_network(seed, True, seed % 3 == 0)
+    core = tight(network, np.random.default_rng(seed))
+    compare(network, seed, core, accelerate, must_spike=False)
+
+
+def test_replicas_on_small_cores(accelerate: bool) -> None:
+    for feature in ("modules (blocks)", "escape noise", "currents"):
+        compare(FEATURES[feature](), (4, 0, 9), SMALL, accelerate, windows=4)
+
+
+@pytest.mark.parametrize("feature", ["weights written between windows", "modules (blocks)"])
+def test_lent_memory_reaches_every_core(feature: str, accelerate: bool) -> None:
+    """As the learning loop writes: whole multiples of a unit, flat, unsplit."""
+    network = FEATURES[feature]()
+    name = network.projections[-1].name
+    with (
+        load("reference", network, arithmetic="loihi", seed=1) as reference,
+        LoihiBackend(network, seed=1, core=SMALL, accelerate=accelerate) as backend,
+    ):
+        memory = backend.transmitted(name)
+        assert memory is not None
+        for window in range(5):
+            by = reference.arithmetic.rounding(name)
+            n = np.random.default_rng(window).integers(-127, 128, memory.size)
+            memory[:] = n * by.transmitted_unit
+            reference.set_weights(name, (n * by.unit).reshape(reference.weights(name).shape))
+            assert np.array_equal(backend.weights(name), reference.weights(name))
+            inputs = rasters(network, 9, window, 0.5)
+            expected, seen = reference.step(inputs, 9), backend.step(inputs, 9)
+            assert all(np.array_equal(seen[k], expected[k]) for k in expected)
+            assert same_state(backend.state(), reference.state()) == []
+
+
+LEARN: dict[str, dict[str, Any]] = {
+    "actors": {"actors": 2, "hidden": 3},
+    "spiking critic": {"model": "lif-spiking-critic", "actors": 2, "hidden": 3},
+    "8-bit writes": {"actors": 2, "hidden": 3, "writes": "stochastic"},
+    "signed units": {"model": "glm", "actors": 2, "hidden": 3},
+    "taps": {"actors": 2, "hidden": 3, "stimulus_lags": 2, "history_lags": 2},
+}
+
+
+def learned(**options: Any) -> tuple[Any, Any]:
+    agent = SpikingActorCritic("CartPole-v1", seed=3, **options)
+    agent.learn(3)
+    state = {k: v for k, v in agent.state().items() if "wall" not in k}
+    played = [(e.ret, e.length, e.discounted) for e in agent.episodes]
+    agent.close()
+    return played, state
+
+
+@pytest.mark.parametrize("stock", [False, True])
+@pytest.mark.parametrize("kind", LEARN)
+def test_agents_learn_the_same_on_small_cores(kind: str, stock: bool) -> None:
+    core = CoreLimits(compartments=8)
+    ways = [("reference", {}), ("loihi", {"core": core, "accelerate": not stock})]
+    (expected, theirs), (played, ours) = (
+        learned(backend=name, arithmetic="loihi", backend_options=options, **LEARN[kind])
+        for name, options in ways
+    )
+    assert played == expected
+    assert ours.keys() == theirs.keys()
+    assert [key for key, value in theirs.items() if not np.array_equal(ours[key], value)] == []
+
+
+def test_agents_side_by_side_learn_the_same_on_small_cores() -> None:
+    config = make_config(make_env("CartPole-v1"), "lif", {"actors": 2, "hidden": 3})
+    together = Replicas(
+        SeparateEnvs([make_env("CartPole-v1") for _ in range(2)]),
+        config,
+        2,
+        (5, 6),
+        backend="loihi",
+        options={"core": CoreLimits(compartments=5)},
+    )
+    together.learn(3)
+    for k, seed in enumerate((5, 6)):
+        agent = SpikingActorCritic("CartPole-v1", seed=seed, arithmetic="loihi", actors=2, hidden=3)
+        agent.learn(3)
+        theirs, ours = agent.state(), together.state(k)
+        assert [
+            k for k, v in theirs.items() if "wall" not in k and not np.array_equal(ours[k], v)
+        ] == []
+
+
+def large(size: int = 1500, inputs: int = 40) -> Network:
+    """Beyond one core in neurons and in synapses; learning, loops and late spikes."""
+    plastic = Plasticity(trace_tau=5e-3, low=-1.0, high=1.0)
+    cell = CubaLIF(2e-3, 8e-3, 1.5, 0.0, 0.1, refractory=2e-3)
+    return Network(
+        (Source("input", inputs), Population("cells", size, cell), Population("out", 4, LIF())),
+        (
+            Projection("drive", "input", "cells", Uniform(-0.2, 0.5), plasticity=plastic),
+            Projection("own", "cells", "cells", -0.3, blocks=size, delay=2e-3),
+            Projection("votes", "cells", "out", Uniform(-0.05, 0.1), plasticity=plastic),
+        ),
+    )
+
+
+def test_1500_neurons_on_loihis_own_cores(accelerate: bool) -> None:
+    network = large()
+    with LoihiBackend(network) as backend:
+        rows = {row["population"]: row for row in backend.chip_table()}
+    assert [row["cores"] for row in rows.values()] == [2, 1, 2]
+    assert rows["cells"]["compartments_percent"] == 100 * 750 / 1024
+    assert rows["cells_after_1"]["axons_in"] == 1500
+    compare(network, 3, None, accelerate, windows=2, probability=0.1)
+
+
+def test_200_inputs_to_1000_neurons_take_two_cores() -> None:
+    """1.8 million bits of synapses; the limit is 1,048,576."""
+    network = Network(
+        (Source("input", 200), Population("cells", 1000, LIF())),
+        (Projection("drive", "input", "cells", Uniform(-0.1, 0.2)),),
+    )
+    compare(network, 3, None, True, windows=2)
+    (row,) = (backend := LoihiBackend(network)).chip_table()
+    backend.close()
+    assert row["cores"] == 2
+    assert row["synapse_bits_percent"] <= 100
+
+
+def test_5000_inputs_by_a_mask_that_leaves_4096_of_them_to_a_neuron() -> None:
+    mask = np.zeros((5000, 3), dtype=bool)
+    mask[:4096, 0] = mask[904:, 1] = mask[::2, 2] = True
+    network = Network(
+        (Source("input", 5000), Population("cells", 3, LIF(threshold=60.0))),
+        (Projection("drive", "input", "cells", Uniform(0.0, 0.1), mask=mask),),
+    )
+    compare(network, 3, None, True, windows=2)
+
+
+def test_the_spiking_critic_of_256_cells_and_200_neurons() -> None:
+    options: dict[str, Any] = {"model": "lif-spiking-critic", "critic_neurons": 200}
+    agent = SpikingActorCritic("CartPole-v1", backend="loihi", **options)
+    rows = {row["population"]: row for row in agent._replicas.backend.chip_table()}  # type: ignore[attr-defined]
+    agent.close()
+    critic = rows["critic"]
+    assert (critic["cores"], critic["compartments"], critic["axons_in"]) == (1, 200, 256)
+    assert critic["synapse_bits"] == 256 * (3 * 576 + 128)  # 64, 64, 64 and 8 weights, and headers
+
+
+def test_show_prints_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", "lif", "--backend", "loihi"]) == 0
+    out = capsys.readouterr().out
+    header = next(line for line in out.splitlines() if line.startswith("population"))
+    for words in ("compartments (limit 1024)", "axons_in (limit 4096)", "synapse_bits (limit"):
+        assert words in header
+    assert "of 256 cores" in out
