@@ -121,6 +121,19 @@ def _currents() -> Network:
     )
 
 
+def _crowd() -> Network:
+    cell = CubaLIF(2e-3, 8e-3, 1.2, 0.0, 0.1, refractory=2e-3)
+    return Network(
+        (Source("input", 4), Population("cells", 1100, cell), Population("last", 2, LIF())),
+        (
+            Projection("drive", "input", "cells", Uniform(-0.2, 0.8), blocks=2),
+            Projection("own", "cells", "cells", -0.3, blocks=1100),
+            Projection("votes", "cells", "last", Uniform(-0.02, 0.04), blocks=2),
+        ),
+        _DT,
+    )
+
+
 FEATURES: dict[str, Callable[[], Network]] = {
     "LIF": lambda: _chain(LIF(10e-3, 0.8)),
     "CUBA-LIF": lambda: _chain(CubaLIF(3e-3, 12e-3, 0.9, 0.02)),
@@ -140,6 +153,7 @@ FEATURES: dict[str, Callable[[], Network]] = {
     "weights written between windows": _plastic,
     "delays of several steps": _mixed_delays,
     "currents": _currents,
+    "more neurons than a core": _crowd,
 }
 """Feature of a description -> the network that shows it."""
 

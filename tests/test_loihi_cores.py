@@ -6,20 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from neurorl import SpikingActorCritic
 from neurorl.backend import load
 from neurorl.backends.loihi import LoihiBackend
 from neurorl.backends.loihi.delays import relayed
 from neurorl.backends.loihi.placement import CoreLimits, place
-from neurorl.cli import main
 from neurorl.description import Network, Plasticity, Population, Projection, Source, Uniform
-from neurorl.envgroup import SeparateEnvs
-from neurorl.envs import make_env
 from neurorl.models import LIF, CubaLIF
-from neurorl.presets import make_config
 from neurorl.quantiser import quantise
-from neurorl.replicas import Replicas
 from neurorl.testing import FEATURES, random_network, rasters, same_state
 
 WAYS = ["C++", "NumPy", "stock"]
@@ -86,9 +82,42 @@ def compare(
         assert spikes or not activity.get("must_spike", True)
 
 
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6))
+def test_every_core_keeps_to_its_limits(seed: int) -> None:
+    network = relayed(random_network(seed, delays=True)).network
+    limits = tight(network, np.random.default_rng(seed))
+    placement = place(network, quantise(network), limits)
+    assert placement.overfull == ()
+    for population in network.populations:
+        name, found = population.name, placement.cores[population.name]
+        neurons = [k for part in found for k in range(part.start, part.stop)]
+        assert neurons == list(range(population.size))
+        assert all(limits.exceeded(used) == [] for used in placement.used[name])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_blocks_of_nengo_loihi_take_what_the_plan_says(seed: int) -> None:
+    network = random_network(seed, delays=True)
+    run = relayed(network).network
+    with LoihiBackend(network, core=tight(run, np.random.default_rng(seed)), chips=9) as backend:
+        engine: Any = backend._engines[0]
+        for name, cores in backend._placement.used.items():
+            for used, block in zip(cores, engine._compiled.blocks[name], strict=True):
+                theirs = {key: now for key, (now, _) in block.utilization().items()}
+                assert used["compartments"] == theirs["compartments"]
+                assert used["axons_in"] == theirs["in-axons"]
+                assert used["axons_out"] == theirs["out-axons"]
+                assert used["synapse_bits"] == theirs["synapses"]
+                formats = [synapse.synapse_cfg for synapse in block.synapses]
+                assert used["formats"] == sum(f not in formats[:k] for k, f in enumerate(formats))
+
+
 @pytest.mark.parametrize("feature", FEATURES)
-def test_features_on_cores_of_three_neurons(feature: str, accelerate: bool) -> None:
-    compare(FEATURES[feature](), 7, SMALL, accelerate)
+def test_features_on_small_cores(feature: str, accelerate: bool) -> None:
+    network = FEATURES[feature]()
+    core = SMALL if network.populations[0].size < 1000 else CoreLimits(compartments=200)
+    compare(network, 7, core, accelerate, windows=8 if core is SMALL else 2)
 
 
 SPLIT = [
@@ -131,58 +160,6 @@ def test_lent_memory_reaches_every_core(feature: str, accelerate: bool) -> None:
             expected, seen = reference.step(inputs, 9), backend.step(inputs, 9)
             assert all(np.array_equal(seen[k], expected[k]) for k in expected)
             assert same_state(backend.state(), reference.state()) == []
-
-
-LEARN: dict[str, dict[str, Any]] = {
-    "actors": {"actors": 2, "hidden": 3},
-    "spiking critic": {"model": "lif-spiking-critic", "actors": 2, "hidden": 3},
-    "8-bit writes": {"actors": 2, "hidden": 3, "writes": "stochastic"},
-    "signed units": {"model": "glm", "actors": 2, "hidden": 3},
-    "taps": {"actors": 2, "hidden": 3, "stimulus_lags": 2, "history_lags": 2},
-}
-
-
-def learned(**options: Any) -> tuple[Any, Any]:
-    agent = SpikingActorCritic("CartPole-v1", seed=3, **options)
-    agent.learn(3)
-    state = {k: v for k, v in agent.state().items() if "wall" not in k}
-    played = [(e.ret, e.length, e.discounted) for e in agent.episodes]
-    agent.close()
-    return played, state
-
-
-@pytest.mark.parametrize("stock", [False, True])
-@pytest.mark.parametrize("kind", LEARN)
-def test_agents_learn_the_same_on_small_cores(kind: str, stock: bool) -> None:
-    core = CoreLimits(compartments=8)
-    ways = [("reference", {}), ("loihi", {"core": core, "accelerate": not stock})]
-    (expected, theirs), (played, ours) = (
-        learned(backend=name, arithmetic="loihi", backend_options=options, **LEARN[kind])
-        for name, options in ways
-    )
-    assert played == expected
-    assert ours.keys() == theirs.keys()
-    assert [key for key, value in theirs.items() if not np.array_equal(ours[key], value)] == []
-
-
-def test_agents_side_by_side_learn_the_same_on_small_cores() -> None:
-    config = make_config(make_env("CartPole-v1"), "lif", {"actors": 2, "hidden": 3})
-    together = Replicas(
-        SeparateEnvs([make_env("CartPole-v1") for _ in range(2)]),
-        config,
-        2,
-        (5, 6),
-        backend="loihi",
-        options={"core": CoreLimits(compartments=5)},
-    )
-    together.learn(3)
-    for k, seed in enumerate((5, 6)):
-        agent = SpikingActorCritic("CartPole-v1", seed=seed, arithmetic="loihi", actors=2, hidden=3)
-        agent.learn(3)
-        theirs, ours = agent.state(), together.state(k)
-        assert [
-            k for k, v in theirs.items() if "wall" not in k and not np.array_equal(ours[k], v)
-        ] == []
 
 
 def large(size: int = 1500, inputs: int = 40) -> Network:
@@ -230,22 +207,3 @@ def test_5000_inputs_by_a_mask_that_leaves_4096_of_them_to_a_neuron() -> None:
         (Projection("drive", "input", "cells", Uniform(0.0, 0.1), mask=mask),),
     )
     compare(network, 3, None, True, windows=2)
-
-
-def test_the_spiking_critic_of_256_cells_and_200_neurons() -> None:
-    options: dict[str, Any] = {"model": "lif-spiking-critic", "critic_neurons": 200}
-    agent = SpikingActorCritic("CartPole-v1", backend="loihi", **options)
-    rows = {row["population"]: row for row in agent._replicas.backend.chip_table()}  # type: ignore[attr-defined]
-    agent.close()
-    critic = rows["critic"]
-    assert (critic["cores"], critic["compartments"], critic["axons_in"]) == (1, 200, 256)
-    assert critic["synapse_bits"] == 256 * (3 * 576 + 128)  # 64, 64, 64 and 8 weights, and headers
-
-
-def test_show_prints_the_table(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["show", "lif", "--backend", "loihi"]) == 0
-    out = capsys.readouterr().out
-    header = next(line for line in out.splitlines() if line.startswith("population"))
-    for words in ("compartments (limit 1024)", "axons_in (limit 4096)", "synapse_bits (limit"):
-        assert words in header
-    assert "of 256 cores" in out

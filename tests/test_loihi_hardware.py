@@ -286,11 +286,11 @@ def weights(core, n):
 print(json.dumps({
     "parts": [[part.start, part.stop] for part in backend._placement.cores["cells"]],
     "raster": raster.astype(int).tolist(),
-    "targets": sorted(s[1] for s in board.global_spike_generator.spikes),
+    "targets": sorted(int(s[1]) for s in board.global_spike_generator.spikes),
     "drive": sorted(weights(core, 2 * len(core.cxCfg.parts)) for core in cores),
     "mantissas": backend.arithmetic.mantissa("drive", backend.weights("drive")).tolist(),
-    "axons": sorted([a["srcCxId"] for a in core.seen["axons"]] for core in cores),
-    "inward": sorted(a["dstCoreId"] for core in cores for a in core.seen["axons"]),
+    "axons": sorted(sorted(int(a["srcCxId"]) for a in core.seen["axons"]) for core in cores),
+    "inward": sorted(int(a["dstCoreId"]) for core in cores for a in core.seen["axons"]),
 }))
 """
     found = run(stand_in, script)

@@ -128,14 +128,16 @@ def _connect(
     block.add_synapse(synapse)
     axons = np.full(table.layout.rows, -1)
     axons[share.rows] = np.arange(len(share.rows))
-    for part, sender in senders:
-        mine = axons[part]
-        count = int((mine >= 0).sum())
-        if count:
-            axon = Axon(count, label=table.name)
-            axon.target = synapse
-            axon.set_compartment_axon_map(mine)
-            sender.add_axon(axon)
+    starts = [part.start for part, _ in senders]
+    owners, counts = np.unique(
+        np.searchsorted(starts, share.rows, side="right") - 1, return_counts=True
+    )
+    for k, count in zip(owners.tolist(), counts.tolist(), strict=True):
+        part, sender = senders[k]
+        axon = Axon(count, label=table.name)
+        axon.target = synapse
+        axon.set_compartment_axon_map(axons[part])
+        sender.add_axon(axon)
 
 
 def _validate(model: Model) -> None:

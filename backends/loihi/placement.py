@@ -7,7 +7,7 @@ none of what a neuron computes. Each neuron that has a synapse there is one axon
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -102,10 +102,7 @@ def place(
         planner.split_by_neurons(population)
     while any(planner.split_by_axons_out(population.name) for population in network.populations):
         pass  # a core more of one population is an axon more of those that project to it
-    used = {
-        name: tuple(planner.used(name, part.start, part.stop) for part in parts)
-        for name, parts in planner.cores.items()
-    }
+    used = {name: tuple(planner.used(name)) for name in planner.cores}
     cores = {name: tuple(parts) for name, parts in planner.cores.items()}
     overfull = tuple(planner.overfull.values())
     return Placement(planner.limits, cores, planner.layouts, used, overfull)
@@ -146,10 +143,12 @@ class _Planner:
         self.cores[name] = finer
         return changed
 
-    def used(self, name: str, first: int, last: int) -> dict[str, int]:
-        """What a core with these neurons takes."""
-        leaving = int(self._leaving(name)[first:last].sum())
-        return {**self._inside(name, first, last), "axons_out": leaving}
+    def used(self, name: str) -> Iterator[dict[str, int]]:
+        """What each core of a population takes."""
+        leaving = self._leaving(name)
+        for part in self.cores[name]:
+            inside = self._inside(name, part.start, part.stop)
+            yield {**inside, "axons_out": int(leaving[part].sum())}
 
     def _inside(self, name: str, first: int, last: int) -> dict[str, int]:
         into = [p for p in self._network.spiking.projections if p.post == name]
@@ -186,6 +185,8 @@ class _Planner:
 
 def _cut(whole: slice, fits: Fits) -> list[slice] | int:
     """The fewest parts of *whole* that fit, of even size if such do; or a neuron that doesn't."""
+    if fits(whole.start, whole.stop):
+        return [whole]
     parts: list[slice] = []
     first, last = whole.start, whole.stop
     while first < last:
@@ -197,14 +198,15 @@ def _cut(whole: slice, fits: Fits) -> list[slice] | int:
     size, n = last - whole.start, len(parts)
     ends = [whole.start + size * k // n for k in range(n + 1)]
     even = [slice(a, b) for a, b in itertools.pairwise(ends)]
-    return even if n > 1 and all(fits(part.start, part.stop) for part in even) else parts
+    return even if all(fits(part.start, part.stop) for part in even) else parts
 
 
 def _furthest(first: int, last: int, fits: Fits) -> int:
-    """The largest stop found by halving for which the neurons from *first* on fit."""
-    low, high = first + 1, last
-    if fits(first, last):
-        return last
+    """A stop for which the neurons from *first* on fit, and those up to the next one don't."""
+    low, step = first + 1, 1
+    while low + step <= last and fits(first, low + step):
+        low, step = low + step, 2 * step
+    high = min(low + step, last + 1)
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if fits(first, middle) else (low, middle)

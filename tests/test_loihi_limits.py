@@ -1,0 +1,154 @@
+"""Every limit of the chip, refused by name; what is taken of them, in the report."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from neurorl.backend import load
+from neurorl.backends.loihi import LoihiBackend
+from neurorl.backends.loihi.limits import CORES, chip_problems, register_problems, usage
+from neurorl.backends.loihi.placement import CoreLimits
+from neurorl.cli import main
+from neurorl.description import Network, Population, Projection, Source
+from neurorl.errors import ArgumentError, UnsupportedError
+from neurorl.models import LIF
+from neurorl.quantiser import quantise
+
+
+def cells(size: int, *projections: Projection, neuron: Any = None, inputs: int = 6) -> Network:
+    nodes = (Source("input", inputs), Population("cells", size, neuron or LIF()))
+    return Network(nodes, projections or (Projection("drive", "input", "cells", 0.5),))
+
+
+def many_formats() -> Network:
+    """Weights from 1 to 2**-7, each by all-to-all and by blocks: 16 formats."""
+    weights = [(f"{kind}_{k}", 2.0**-k, kind) for k in range(8) for kind in ("all", "own")]
+    return cells(
+        6,
+        *(
+            Projection(name, "input", "cells", w, blocks=6 if kind == "own" else 1)
+            for name, w, kind in weights
+        ),
+    )
+
+
+DRIVE = Projection("drive", "input", "cells", 0.5)
+LOOP = Projection("loop", "cells", "cells", 0.1)
+
+
+@pytest.mark.parametrize(
+    ("network", "limits", "words"),
+    [
+        (
+            cells(3, inputs=5000),
+            {},
+            "population 'cells', neuron 0 with 5000 axons into it (limit 4096 of a core; leave out",
+        ),
+        (
+            cells(9, LOOP),
+            {"compartments": 3, "axons_out": 2},
+            "population 'cells', neuron 0 with 3 axons out of it (limit 2 of a core; project to",
+        ),
+        (
+            cells(9),
+            {"synapse_bits": 300},
+            "population 'cells', neuron 0 with 384 bits of synapses (limit 300 of a core; leave",
+        ),
+        (
+            many_formats(),
+            {},
+            "population 'cells', neuron 0 with 16 formats of synapses (limit 15 of a core; give",
+        ),
+        (
+            cells(4, dataclasses.replace(LOOP, delay=3e-3), DRIVE),
+            {"compartments": 1, "axons_out": 3},
+            "relays 'cells_after_2', neuron 0 with 4 axons out of it (limit 3 of a core; project",
+        ),
+        (
+            cells(2 * CORES + 1),
+            {"compartments": 1},
+            "a network of 257 cores (limit 256 on 2 chips; take chips=3, or a smaller network)",
+        ),
+    ],
+)
+def test_limits_are_refused_by_name(network: Network, limits: dict[str, int], words: str) -> None:
+    core = CoreLimits(**limits)
+    with pytest.raises(UnsupportedError) as caught:
+        LoihiBackend(network, core=core)
+    assert f"backend loihi: can't run {words}" in str(caught.value)
+    assert len(chip_problems(network, core, 2)) == 1
+
+
+def test_more_chips_have_room_for_more() -> None:
+    network = cells(2 * CORES + 1)
+    with LoihiBackend(network, core=CoreLimits(compartments=1), chips=3) as backend:
+        assert usage(backend._placement)[0]["cores"] == 257
+    for chips in (0, -1, 1.5, "2"):
+        with pytest.raises(ArgumentError, match="chips: not a number of chips"):
+            load("loihi", network, chips=chips)
+    with pytest.raises(ArgumentError, match=r"core's axons_in: no room \(got 0, limit >= 1"):
+        CoreLimits(axons_in=0)
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        (
+            {"current_decay": 4096},
+            "'cells' with a current decay of 4096 (limit 0 to 4095)",
+        ),
+        ({"current_decay": -1}, "population 'cells' with a current decay of -1"),
+        ({"voltage_decay": 4096}, "population 'cells' with a voltage decay of 4096"),
+        ({"refractory": 0}, "population 'cells' with a refractory delay of 0 (limit 1 to 63)"),
+        ({"refractory": 64}, "population 'cells' with a refractory delay of 64"),
+        ({"threshold": 0}, "population 'cells' with a threshold of 0 (limit 64 to 8388544)"),
+        ({"threshold": 131072 * 64}, "population 'cells' with a threshold of 8388608"),
+        ({"threshold": 100}, "population 'cells' with a threshold of 100 (the nearest held is 64)"),
+        ({"bias": 4097}, "population 'cells' with a bias of 4097 (the nearest held is 4096)"),
+        ({"bias": 4096 * 2**7}, "with a bias of 524288 (the nearest held is 524160)"),
+        ({"exponent": 8}, "projection 'drive' with a weight exponent of 8 (limit -7 to 7)"),
+        ({"exponent": -8}, "projection 'drive' with a weight exponent of -8"),
+    ],
+)
+def test_registers_are_checked_in_words(
+    changed: dict[str, int], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No description leads here: the quantiser clips or refuses, see its own tests."""
+    network = cells(3)
+    chip = quantise(network)
+    assert register_problems(chip) == []
+    ((key, value),) = changed.items()
+    if key == "exponent":
+        chip.projections["drive"] = dataclasses.replace(chip.projections["drive"], exponent=value)
+    else:
+        integers = getattr(chip.populations["cells"], key).copy()
+        integers[1] = value
+        chip.populations["cells"] = dataclasses.replace(
+            chip.populations["cells"], **{key: integers}
+        )
+    (problem,) = [text for text in register_problems(chip) if words in text]
+    monkeypatch.setattr("neurorl.backends.loihi.limits.quantise", lambda network: chip)
+    assert problem in LoihiBackend.problems(network, "loihi")
+
+
+def test_the_report_names_cores_and_the_fullest() -> None:
+    with LoihiBackend(cells(20), core=CoreLimits(compartments=8)) as backend:
+        (row,) = backend.chip_table()
+        text = backend.source()
+    assert (row["cores"], row["compartments"], row["axons_in"]) == (3, 20, 18)
+    assert row["compartments_percent"] == 100 * 7 / 8
+    assert "20 (87.5 %)" in text
+    assert "3 of 256 cores (1.17 %), 128 on each of 2 chips" in text
+    assert "cells: neurons 0..5, 6..12, 13..19" in text
+
+
+def test_show_prints_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", "lif", "--backend", "loihi"]) == 0
+    out = capsys.readouterr().out
+    header = next(line for line in out.splitlines() if line.startswith("population"))
+    for words in ("compartments (limit 1024)", "axons_in (limit 4096)", "synapse_bits (limit"):
+        assert words in header
+    assert "of 256 cores" in out
