@@ -31,7 +31,14 @@ _RATES: dict[str, dict[str, tuple[Rates, ...]]] = {
         "td-stdp": ((0.01, 0.05), (0.05, 0.25), (0.2, 1.0)),
     },
 }
-_CHOSEN: dict[str, int] = {}
+# Which of them is taken, where it isn't the second.
+_CHOSEN: dict[str, int] = {
+    "cartpole-glm-coagent": 2,
+    "cartpole-lif-coagent": 2,
+    "cartpole-lif-reward-stdp": 2,
+    "cartpole-lif-td-stdp": 0,
+    "gridworld-glm-agreement": 2,
+}
 
 
 def _rule_grids() -> Iterator[Grid]:
