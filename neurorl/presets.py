@@ -101,7 +101,6 @@ _CRITIC_TASKS: dict[str, dict[str, Any]] = {
         **_LIF_TASKS["CartPole-v1"],
         "features": RBF(_CART_LOW, _CART_HIGH),
         "alpha_critic": 0.2,
-        "beta": 0.3,
         "alpha_output": 0.18,
         "alpha_hidden": 1.2,
         "rate_end": 0.05,
