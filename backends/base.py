@@ -15,6 +15,7 @@ from neurorl.arithmetic import initial_weights, make_arithmetic
 from neurorl.backends.checks import Inputs, check_inputs, check_seeds, check_state, check_steps
 from neurorl.backends.currents import Currents
 from neurorl.backends.window import CopiedWindow, Raster, Window
+from neurorl.chip_noise import NOISE_MODES, coined
 from neurorl.described import FloatArray
 from neurorl.description import Network, Population
 from neurorl.errors import ArgumentError, BackendError, UnsupportedError, say, unknown
@@ -34,6 +35,8 @@ class Capabilities:
     max_population: neurons of one population, None for no limit.
     exact_arithmetics: those in which it equals the reference in every spike.
     engines: ways to run the same network, the preferred first.
+    noises: what stands for escape noise, see `neurorl.chip_noise`; all but the first in chip
+    arithmetic only.
     """
 
     arithmetics: tuple[str, ...]
@@ -43,6 +46,7 @@ class Capabilities:
     currents: bool = True
     max_population: int | None = None
     engines: tuple[str, ...] = ()
+    noises: tuple[str, ...] = ("exact",)
 
 
 class Backend(abc.ABC):
@@ -55,6 +59,8 @@ class Backend(abc.ABC):
     first.
     arithmetic: ``'float'`` or ``'loihi'``; None takes the backend's default.
     record: populations whose rasters `step` returns; None for all.
+    noise: ``'exact'`` is the described escape noise; ``'chip'`` and ``'chip+coins'`` are what Loihi
+    has in its place, see `neurorl.chip_noise`.
 
     Order inside a step: spikes of earlier steps arrive -> current -> membrane -> refractory ->
     spike -> reset. What flows from sources of currents joins the bias.
@@ -66,6 +72,7 @@ class Backend(abc.ABC):
 
     name: ClassVar[str]
     capabilities: ClassVar[Capabilities]
+    learning: str = "host"  # who changes the weights: the caller, or the simulator by itself
 
     def __init__(
         self,
@@ -74,6 +81,7 @@ class Backend(abc.ABC):
         seed: int | Sequence[int] = 0,
         arithmetic: str | None = None,
         record: Sequence[str] | None = None,
+        noise: str = "exact",
     ) -> None:
         self.network = network
         self.seeds = check_seeds(seed)
@@ -82,8 +90,11 @@ class Backend(abc.ABC):
         self._replicas = () if isinstance(seed, (int, np.integer)) else (self.n_replicas,)
         self.arithmetic_name = arithmetic or self.capabilities.arithmetics[0]
         self._closed = False
+        self.noise = self._check_noise(noise)
+        # With the sources of coins, by population; else the network itself.
+        self._coined, self._coins = coined(network, noise)
         self._check_capabilities()
-        self.arithmetic = make_arithmetic(self.arithmetic_name, network)
+        self.arithmetic = make_arithmetic(self.arithmetic_name, self._coined, noise)
         # All replicas as one network, which is what a simulator runs.
         self._whole = replicate(network, self.n_replicas)
         self._sources = {source.name: source.size for source in self._whole.sources}
@@ -303,7 +314,7 @@ class Backend(abc.ABC):
 
     def _problems(self) -> list[str]:
         """`problems` with what this backend was made with."""
-        return self.problems(self.network, self.arithmetic_name)
+        return self.problems(self._coined, self.arithmetic_name)
 
     def _transmitted_memory(self, name: str) -> npt.NDArray[Any] | None:
         """See `transmitted`; None for a signed projection, whose weights change a bias too."""
@@ -368,6 +379,18 @@ class Backend(abc.ABC):
         found = self._problems()
         if found:
             raise UnsupportedError(say(f"backend {self.name}", f"can't run {'; '.join(found)}"))
+
+    def _check_noise(self, noise: str) -> str:
+        if noise not in NOISE_MODES:
+            raise unknown("noise", noise, NOISE_MODES)
+        where = f"backend {self.name}"
+        if noise not in self.capabilities.noises:
+            what, has = f"can't run noise {noise!r}", ", ".join(self.capabilities.noises)
+            raise UnsupportedError(say(where, what, limit=has))
+        if noise != "exact" and self.arithmetic_name != "loihi":
+            what = f"can't run noise {noise!r} in arithmetic {self.arithmetic_name!r}"
+            raise UnsupportedError(say(where, what, remedy="arithmetic='loihi'"))
+        return noise
 
     def _check_record(self, record: Sequence[str] | None) -> tuple[str, ...]:
         names = [p.name for p in self.network.populations]

@@ -198,13 +198,14 @@ class FloatArithmetic(Arithmetic):
 
 
 class ChipArithmetic(Arithmetic):
-    """Loihi's integers; `chip` holds those of the neurons."""
+    """Loihi's integers; `chip` holds those of the neurons. noise: as in `quantiser.quantise`."""
 
     is_fine = False
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, noise: str = "exact") -> None:
         super().__init__(network)
-        self.chip = quantiser.quantise(network)
+        self.noise = noise
+        self.chip = quantiser.quantise(network, noise)
 
     def mantissa(self, name: str, weights: FloatArray) -> npt.NDArray[np.int32]:
         """The mantissas that the chip stores."""
@@ -239,12 +240,15 @@ class ChipArithmetic(Arithmetic):
         return quantiser.bias_integers(bias if current is None else bias + current)
 
 
-def make_arithmetic(name: str, network: Network) -> Arithmetic:
-    """The arithmetic of this name. Raises UnknownNameError or UnsupportedError."""
+def make_arithmetic(name: str, network: Network, noise: str = "exact") -> Arithmetic:
+    """The arithmetic of this name. Raises UnknownNameError or UnsupportedError.
+
+    noise: as in `quantiser.quantise`; only chip arithmetic has others than ``'exact'``.
+    """
     if name == "float":
         return FloatArithmetic(network)
     if name == "loihi":
-        return ChipArithmetic(network)
+        return ChipArithmetic(network, noise)
     raise unknown("arithmetic", name, get_args(ArithmeticName))
 
 

@@ -26,7 +26,8 @@ from neurorl.config import AgentConfig
 from neurorl.critic import LinearCritic, RewardMean
 from neurorl.described import FloatArray
 from neurorl.encoder import bernoulli_spikes, constant_currents, quiet_spikes
-from neurorl.errors import say, unknown
+from neurorl.errors import UnsupportedError, say, unknown
+from neurorl.factors import NEEDS_PROBABILITY
 from neurorl.features import FromNumbers
 from neurorl.learner import Learner, spiking_critic
 from neurorl.memory import memory_for
@@ -73,6 +74,8 @@ class Loop(abc.ABC):
         weights = {name: w.reshape(self.n, *self._shapes[name]) for name, w in weights.items()}
         if learns:
             check_writes(config, backend.arithmetic, backend.arithmetic_name)
+            check_probability(config, backend)
+            check_host(backend)
         # Without a shadow, the weights that learn are those in force.
         self._shadow = config.writes == "shadow" and not backend.arithmetic.is_fine
         accumulates = config.writes in ("accumulate", "register")
@@ -278,6 +281,22 @@ class NumpyLoop(Loop):
     def _of(self, k: int, raster: npt.NDArray[Any]) -> npt.NDArray[Any]:
         size = raster.shape[-1] // self.n
         return raster[..., k * size : (k + 1) * size]
+
+
+def check_probability(config: AgentConfig, backend: Backend) -> None:
+    """Raises UnsupportedError for a rule that needs spike probabilities if p is no sigmoid."""
+    if config.rule in NEEDS_PROBABILITY and backend.noise != "exact":
+        what = f"rule {config.rule!r} needs spike probabilities, which are those of escape noise"
+        remedy = "noise='exact', or the rule spikes-only"
+        raise UnsupportedError(say(f"noise {backend.noise!r}", what, remedy=remedy))
+
+
+def check_host(backend: Backend) -> None:
+    """Raises UnsupportedError for a backend whose weights learn by themselves."""
+    if backend.learning != "host":
+        what = f"agents can't drive learning {backend.learning!r} yet"
+        remedy = "call the backend's own learn, or use learning='host'"
+        raise UnsupportedError(say(f"backend {backend.name}", what, remedy=remedy))
 
 
 def make_loop(

@@ -8,6 +8,9 @@ The chip's neuron, per step, all integers (``>>`` of a magnitude, so towards zer
     v = clip(v, -(2**23 - 1), 2**23 - 1);  v = 0 in a dead step
     spike if v + noise > threshold;  then v = 0
 
+This is escape noise, which the chip doesn't have; with its own noise (`neurorl.chip_noise`) it is
+``wrap23(u + bias + x 2**(noise_exponent - 7))`` instead, x of -127..127.
+
 Weights are ``mantissa * 2**(6 + exponent)``, mantissa even in -254..254 (8 bits with sign).
 Thresholds are multiples of 64, biases ``m * 2**e`` with |m| <= 4095 and e in 0..7.
 Source: nengo-loihi 1.1 (emulator and hardware builder), Davies et al. 2018.
@@ -15,13 +18,15 @@ Source: nengo-loihi 1.1 (emulator and hardware builder), Davies et al. 2018.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from neurorl.chip_noise import NOISE_MAX, half_width
 from neurorl.described import FloatArray
-from neurorl.description import Network, Population, Projection, Uniform
+from neurorl.description import Dynamics, Network, Population, Projection, Uniform
 from neurorl.errors import UnsupportedError, say
 
 __all__ = [
@@ -42,6 +47,8 @@ MANTISSA_MAX = 254
 CURRENT_BITS = 21
 VOLTAGE_MAX = 2**23 - 1
 THRESHOLD_UNIT = 64
+NOISE_BITS = 7
+NOISE_EXPONENT_MAX = 23
 THRESHOLD_MAX = 131071 * THRESHOLD_UNIT
 BIAS_MAX = 4095 * 2**7
 REFRACTORY_MAX = 63
@@ -54,6 +61,8 @@ class ChipPopulation:
 
     unit: chip integers to one unit of the description's membrane variable.
     refractory: the chip's register, dead steps + 1. noise_width: chip units, a float.
+    noise_exponent: of the chip's own noise, which neurons of a noise_width then have; 0 for escape
+    noise.
     """
 
     name: str
@@ -64,6 +73,18 @@ class ChipPopulation:
     bias: IntArray
     refractory: IntArray
     noise_width: FloatArray
+    noise_exponent: int = 0
+
+    @property
+    def escapes(self) -> bool:
+        """Whether it has escape noise."""
+        return self.noise_exponent == 0 and bool(self.noise_width.any())
+
+    @property
+    def noise_step(self) -> IntArray:
+        """What x of the chip's own noise is multiplied by, ``(size,)``; 0 without."""
+        step = 2 ** (self.noise_exponent - NOISE_BITS) if self.noise_exponent else 0
+        return np.where(self.noise_width > 0, step, 0)
 
 
 @dataclass(frozen=True)
@@ -86,10 +107,22 @@ class ChipNetwork:
     projections: dict[str, ChipProjection]
 
 
-def quantise(network: Network) -> ChipNetwork:
-    """The chip integers of *network*. Raises UnsupportedError naming what has no integer."""
+def quantise(network: Network, noise: str = "exact") -> ChipNetwork:
+    """The chip integers of *network*. Raises UnsupportedError naming what has no integer.
+
+    noise: ``'exact'`` for escape noise, or one of the chip's own, see `neurorl.chip_noise`; for
+    ``'chip+coins'`` *network* has the coins.
+    """
+    exponents = {p.name: 0 for p in network.populations}
     units = {p.name: _membrane_unit(network, p) for p in network.populations}
-    populations = {p.name: _population(network, p, units[p.name]) for p in network.populations}
+    for p in network.populations if noise != "exact" else ():
+        units[p.name], exponents[p.name] = _fit_noise(network, p, units[p.name], noise)
+    populations = {
+        p.name: dataclasses.replace(
+            _population(network, p, units[p.name]), noise_exponent=exponents[p.name]
+        )
+        for p in network.populations
+    }
     projections = {p.name: _projection(network, p, units[p.post]) for p in network.projections}
     return ChipNetwork(populations, projections)
 
@@ -161,6 +194,35 @@ def _membrane_unit(network: Network, population: Population) -> float:
     )
 
 
+def _fit_noise(
+    network: Network, population: Population, unit: float, mode: str
+) -> tuple[float, int]:
+    """A unit at most half as large at which the noise has the right width, and its exponent."""
+    dynamics = population.neuron.dynamics(population.size, network.dt)
+    leak = (4096 - _voltage_decay(dynamics)) / 4096
+    if not (dynamics.membrane_decay[dynamics.noise_width > 0]).any():
+        leak = np.zeros(len(leak))  # what the register leaves, 1/4096, is no memory
+    reach = half_width(population.name, dynamics, leak, mode)
+    if not reach:
+        return unit, 0
+    exponent = NOISE_BITS + int(np.floor(np.log2(reach * unit / NOISE_MAX)))
+    if not NOISE_BITS <= exponent <= NOISE_EXPONENT_MAX:
+        raise UnsupportedError(
+            say(
+                f"noise {mode!r}, population {population.name!r}",
+                "noise too narrow against the weights",
+                got=f"{reach * unit:.3g} chip units",
+                limit=NOISE_MAX,
+                remedy="scale the weights down, or the noise up",
+            )
+        )
+    return NOISE_MAX * 2.0 ** (exponent - NOISE_BITS) / reach, exponent
+
+
+def _voltage_decay(dynamics: Dynamics) -> IntArray:
+    return _integers(4096 - np.rint(4096 * dynamics.membrane_decay), 0, 4095)
+
+
 def _population(network: Network, population: Population, unit: float) -> ChipPopulation:
     d = population.neuron.dynamics(population.size, network.dt)
     where = f"chip arithmetic, population {population.name!r}"
@@ -184,7 +246,7 @@ def _population(network: Network, population: Population, unit: float) -> ChipPo
         name=population.name,
         unit=unit,
         current_decay=_integers(4095 - np.rint(4096 * d.current_decay), 0, 4095),
-        voltage_decay=_integers(4096 - np.rint(4096 * d.membrane_decay), 0, 4095),
+        voltage_decay=_voltage_decay(d),
         threshold=_integers(lifted, THRESHOLD_UNIT, THRESHOLD_MAX),
         bias=bias_integers(d.bias * unit + (lifted - threshold)),
         refractory=d.refractory_steps + 1,

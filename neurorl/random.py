@@ -48,6 +48,7 @@ class Stream(enum.IntEnum):
     WEIGHTS = 0x80000100
     WRITES = 0x81000000
     WRITES_AT_ENDS = 0x82000000
+    COINS = 0x84000000
 
 
 def philox4x32(

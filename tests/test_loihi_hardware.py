@@ -301,3 +301,36 @@ print(json.dumps({
     assert found["drive"] == sorted(low[a:b] + high[a:b] for a, b in found["parts"])
     assert found["axons"] == [[0], [0, 1], [0, 1]]
     assert sorted(map(found["inward"].count, range(3))) == [1, 2, 2]
+
+
+def test_the_chips_own_noise_and_coins_reach_it(stand_in: Path) -> None:
+    script = """
+import json
+from neurorl.backends.loihi import LoihiBackend
+from neurorl.chip_noise import CoinRows
+from neurorl.description import Network, Population, Projection, Source
+from neurorl.models import GLM
+network = Network(
+    (Source("input", 2), Population("cells", 2, GLM())),
+    (Projection("drive", "input", "cells", 0.5),),
+)
+backend = LoihiBackend(network, seed=4, noise="chip+coins")
+backend.step({}, 3)
+from nxsdk.arch.n2a.n2board import N2Board
+board = N2Board.last
+core = board.n2Chips[0].n2Cores[0]
+rows = CoinRows(4, 1, 2)
+print(json.dumps({
+    "noise": core.dendriteSharedCfg.seen,
+    "enabled": core.cxProfileCfg[0].seen["enableNoise"],
+    "sent": [(s[0], s[2]) for s in board.global_spike_generator.spikes],
+    "tossed": [(k, int(2 + i)) for k in (1, 2, 3) for i in rows(k).nonzero()[0]],
+    "exponent": backend.arithmetic.chip.populations["cells"].noise_exponent,
+}, default=lambda x: x.item() if hasattr(x, "item") else str(x)))
+"""
+    found = run(stand_in, script)
+    assert found["enabled"] == 1
+    assert found["noise"]["noiseExp0"] == found["exponent"] >= 7
+    assert found["noise"]["noiseAtDendOrVm"] == 1
+    assert found["noise"]["noiseMantOffset0"] == 0
+    assert found["sent"] == found["tossed"]

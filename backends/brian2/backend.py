@@ -56,10 +56,11 @@ class Brian2Backend(Backend):
         seed: int | Sequence[int] = 0,
         arithmetic: str | None = None,
         record: Sequence[str] | None = None,
+        noise: str = "exact",
         engine: str | None = None,
     ) -> None:
         self.engine = check_engine(engine)
-        super().__init__(network, seed=seed, arithmetic=arithmetic, record=record)
+        super().__init__(network, seed=seed, arithmetic=arithmetic, record=record, noise=noise)
 
     @property
     def brian2_network(self) -> Any:

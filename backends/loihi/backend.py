@@ -3,30 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from neurorl.arithmetic import ChipArithmetic, initial_weights
 from neurorl.backends.base import Backend, Capabilities, Raster, State
-from neurorl.backends.checks import Inputs
+from neurorl.backends.checks import Inputs, check_steps
 from neurorl.backends.loihi.delays import relayed
 from neurorl.backends.loihi.emulator import EmulatorEngine
 from neurorl.backends.loihi.engine import Engine
 from neurorl.backends.loihi.limits import CHIPS, chip_problems, usage
 from neurorl.backends.loihi.model import compile_network
+from neurorl.backends.loihi.pes import (
+    check_errors,
+    doubled_usage,
+    learned_populations,
+    pes_problems,
+)
 from neurorl.backends.loihi.placement import CoreLimits, place
 from neurorl.backends.loihi.report import source_text
 from neurorl.backends.loihi.vendor import has_nxsdk, version
-from neurorl.described import FloatArray
+from neurorl.chip_noise import NOISE_MODES, UniformRows, coin_rows
+from neurorl.described import FloatArray, number
 from neurorl.description import Network
-from neurorl.errors import ArgumentError, BackendUnavailableError, say, unknown
-from neurorl.random import NoiseRows
+from neurorl.errors import ArgumentError, BackendUnavailableError, UnsupportedError, say, unknown
+from neurorl.random import NoiseRows, derive
 
-__all__ = ["LoihiBackend", "Target"]
+__all__ = ["Learning", "LoihiBackend", "Target"]
 
 Target = Literal["auto", "emulator", "loihi"]
+Learning = Literal["host", "pes"]
+
+_ROUNDINGS = 0x504553  # purpose of a seed
 
 
 class LoihiBackend(Backend):
@@ -35,10 +45,14 @@ class LoihiBackend(Backend):
     target: ``'emulator'``, ``'loihi'`` (a chip, through NxSDK) or ``'auto'``: a chip if NxSDK is
     installed, else the emulator. accelerate: vectorised loops in the emulator, equal in every bit.
     chips: how many there are, of 128 cores each. core: what a core has room for, Loihi's or less.
+    learning: ``'host'`` writes weights that it learned; with ``'pes'`` plastic projections learn on
+    the chip, by `learn`, see `neurorl.backends.loihi.pes`. pes_magnitude: what a spike then adds to
+    its trace, 0 to 127; learning is as fast.
     Other arguments as in `neurorl.backends.base.Backend`.
 
     Delays of several steps are relays (`neurorl.backends.loihi.delays`), which take cores of their
-    own. Escape noise works on the emulator only, and there through the threshold.
+    own. Escape noise, ``noise='exact'``, works on the emulator only, and there through the
+    threshold; a chip takes ``'chip'`` or ``'chip+coins'``.
     Raises UnsupportedError naming all that doesn't fit, or BackendUnavailableError (no chip).
     """
 
@@ -47,6 +61,7 @@ class LoihiBackend(Backend):
         arithmetics=("loihi",),
         exact_arithmetics=("loihi",),
         engines=("emulator",),
+        noises=NOISE_MODES,
     )
 
     def __init__(
@@ -56,17 +71,23 @@ class LoihiBackend(Backend):
         seed: int | Sequence[int] = 0,
         arithmetic: str | None = None,
         record: Sequence[str] | None = None,
+        noise: str = "exact",
         target: Target = "auto",
         accelerate: bool = True,
         chips: int = CHIPS,
         core: CoreLimits | None = None,
+        learning: Learning = "host",
+        pes_magnitude: float = 20.0,
     ) -> None:
         self.target = self._choose_target(target)
         if not isinstance(chips, int) or chips < 1:
             raise ArgumentError(say("chips", "not a number of chips", got=chips, limit=">= 1"))
         self.chips, self.core = chips, core or CoreLimits()
         self.accelerate = accelerate
-        super().__init__(network, seed=seed, arithmetic=arithmetic, record=record)
+        self.learning = self._check_learning(learning)
+        self._errors: dict[str, FloatArray] = {}  # of the steps that are being made
+        self.pes_magnitude = number("pes_magnitude", pes_magnitude, low=0.0, high=127.0)
+        super().__init__(network, seed=seed, arithmetic=arithmetic, record=record, noise=noise)
 
     @classmethod
     def problems(
@@ -79,7 +100,51 @@ class LoihiBackend(Backend):
         return super().problems(network, arithmetic) + chip_problems(network, core, chips)
 
     def _problems(self) -> list[str]:
-        return self.problems(self.network, self.arithmetic_name, self.core, self.chips)
+        return self.problems(self._coined, self.arithmetic_name, self.core, self.chips)
+
+    def _check_capabilities(self) -> None:
+        super()._check_capabilities()
+        if self.learning == "pes":
+            run = relayed(self._coined).network
+            found = pes_problems(run, place(run, limits=self.core))
+            if found:
+                what = f"can't learn {'; '.join(found)}"
+                raise UnsupportedError(say("learning 'pes'", what, remedy="use learning='host'"))
+
+    def _check_learning(self, learning: str) -> Learning:
+        if learning not in get_args(Learning):
+            raise unknown("learning", learning, get_args(Learning))
+        if learning == "pes" and self.target == "loihi":
+            what = "learning 'pes' needs code on the chip (snips), which isn't started yet"
+            remedy = "use target='emulator'"
+            raise UnsupportedError(say("target loihi", what, remedy=remedy))
+        return cast("Learning", learning)
+
+    def learn(
+        self,
+        inputs: Mapping[str, npt.ArrayLike],
+        errors: Mapping[str, npt.ArrayLike],
+        n_steps: int,
+    ) -> dict[str, Raster]:
+        """As `step`, while weights change by ``-error x`` in every 4th step; of ``'pes'`` only.
+
+        errors: by population that plastic projections enter, ``(n_steps, size)``, or ``(size,)``
+        for all these steps; with replicas ``n_replicas * size``. Clipped to -1..1, rounded to
+        1/127; 0 where left out. Only those of steps t with ``t % 4 == 2`` act, t as in `t`.
+        Raises ArgumentError for a wrong shape or a number that isn't finite.
+        """
+        self.check_open()
+        if self.learning != "pes":
+            raise UnsupportedError(
+                say("learn", "learns on the host", remedy="load(learning='pes')")
+            )
+        check_steps("learn", n_steps)
+        sizes = {k: self._whole.node(k).size for k in learned_populations(self.network)}
+        self._errors = check_errors(errors, sizes, n_steps)
+        try:
+            return self.step(inputs, n_steps)
+        finally:
+            self._errors = {}
 
     @classmethod
     def default_target(cls) -> str:
@@ -107,7 +172,10 @@ class LoihiBackend(Backend):
         Keys: population, cores, compartments, axons_in, axons_out, synapse_bits, and
         compartments_percent, ...
         """
-        return usage(self._placement)
+        rows = usage(self._placement)
+        if self.learning == "host":
+            return rows
+        return doubled_usage(self._delays.network, rows, self.core)
 
     def source(self) -> str:
         """`chip_table`, and the integers of all populations and projections, as text."""
@@ -135,18 +203,36 @@ class LoihiBackend(Backend):
         return self.arithmetic
 
     def _build(self) -> None:
-        self._delays = relayed(self.network)
+        self._delays = relayed(self._coined)
         network = self._delays.network
-        self._run_chip = self._chip if network is self.network else ChipArithmetic(network)
+        is_plain = network is self._coined
+        self._run_chip = self._chip if is_plain else ChipArithmetic(network, self.noise)
         self._placement = place(network, self._run_chip.chip, self.core)
         # A chip has no room to spare for one large network, so each replica is one of its own.
         self._engines = [self._make_engine(k) for k in range(self.n_replicas)]
 
     def _transmitted_memory(self, name: str) -> npt.NDArray[np.int32] | None:
         p = self.network.projection(name)
-        if self.n_replicas > 1 or p.signed or p.mask is not None or "_engines" not in self.__dict__:
+        if (
+            self._learns(name)
+            or self.n_replicas > 1
+            or p.signed
+            or p.mask is not None
+            or "_engines" not in self.__dict__
+        ):
             return None
         return self._engines[0].weight_memory(name)
+
+    def _learns(self, name: str) -> bool:
+        """Whether a projection learns on the chip, which then knows its weights."""
+        return self.learning == "pes" and self.network.projection(name).plasticity is not None
+
+    def _in_force(self, name: str) -> FloatArray:
+        if not self._learns(name) or "_engines" not in self.__dict__:
+            return super()._in_force(name)
+        held = np.concatenate([engine.learned_weights(name).ravel() for engine in self._engines])
+        weights = self.arithmetic.rounding(name).in_force(held.astype(np.float64))
+        return weights.reshape(self._rounded[name].shape) + 0.0  # as an integer has no -0
 
     def _of(self, replica: int) -> dict[str, FloatArray]:
         """The weights of one replica that are to be in force, those of relays too."""
@@ -160,17 +246,26 @@ class LoihiBackend(Backend):
         return mine | {name: initial_weights(network, name, 0) for name in links}
 
     def _make_engine(self, replica: int) -> Engine:
-        compiled = compile_network(self._run_chip, self._of(replica), self._placement)
+        seed = self.seeds[replica]
+        coins = coin_rows(self.network, self._coins, seed)
+        pes = self.pes_magnitude if self.learning == "pes" else None
+        compiled = compile_network(self._run_chip, self._of(replica), self._placement, pes)
         if self.target == "loihi":
             from neurorl.backends.loihi.hardware import HardwareEngine
 
-            return HardwareEngine(compiled, self._delays, self.record, self.chips)
+            return HardwareEngine(compiled, self._delays, coins, self.record, self.chips)
+        rows = NoiseRows if self.noise == "exact" else UniformRows
         noise = {
-            p.name: NoiseRows(self.seeds[replica], self.network.index(p.name), p.size)
-            for p in self.network.populations
+            p.name: rows(seed, self.network.index(p.name), p.size) for p in self.network.populations
         }
         return EmulatorEngine(
-            compiled, self._delays, noise, self.record, accelerate=self.accelerate
+            compiled,
+            self._delays,
+            noise,
+            coins,
+            self.record,
+            accelerate=self.accelerate,
+            seed=derive(seed, _ROUNDINGS),
         )
 
     def _allow(self, verb: str) -> None:
@@ -179,13 +274,19 @@ class LoihiBackend(Backend):
 
     def _step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
         if self.n_replicas == 1:
-            return self._engines[0].run(inputs, n_steps)
+            return self._run(0, inputs, n_steps)
         rasters = {s.name: inputs[s.name] for s in self.network.spiking.sources}
         parts = [
-            engine.run({k: v[:, self._columns(k, replica)] for k, v in rasters.items()}, n_steps)
-            for replica, engine in enumerate(self._engines)
+            self._run(k, {n: v[:, self._columns(n, k)] for n, v in rasters.items()}, n_steps)
+            for k in range(self.n_replicas)
         ]
         return {name: np.hstack([part[name] for part in parts]) for name in self.record}
+
+    def _run(self, k: int, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
+        if not self._errors:
+            return self._engines[k].run(inputs, n_steps)
+        errors = {name: rows[:, self._columns(name, k)] for name, rows in self._errors.items()}
+        return self._engines[k].learn(inputs, errors, n_steps)
 
     def _reset(self, replicas: Sequence[int]) -> None:
         for k in replicas:

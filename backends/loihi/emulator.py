@@ -12,7 +12,7 @@ number of that step, and arrives in the next; the label of a window's last row s
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, ClassVar
 
@@ -25,9 +25,12 @@ from neurorl.backends.loihi.accelerate import FastCompartments, FastSynapses
 from neurorl.backends.loihi.delays import InputHistory, Relayed
 from neurorl.backends.loihi.engine import Engine
 from neurorl.backends.loihi.model import Compiled
+from neurorl.backends.loihi.noise import NEEDED_FOR_NOISE, OwnNoise
+from neurorl.backends.loihi.pes import NEEDED_FOR_PES, LearningTable, OnChipLearning
 from neurorl.backends.loihi.vendor import EmulatorInterface, overflow_signed, version
+from neurorl.chip_noise import CoinRows, tossed
 from neurorl.errors import BackendUnavailableError, say
-from neurorl.random import NoiseRows
+from neurorl.random import DrawRows
 
 __all__ = ["EmulatorEngine", "missing"]
 
@@ -83,9 +86,10 @@ def missing(emulator: Any, names: Iterable[str]) -> tuple[str, ...]:
 class EmulatorEngine(Engine):
     """The emulator, its compartment update wrapped on the instance.
 
-    delays: what was compiled, and for whom its relays are. noise: draws of each population; used
-    where the width is not 0. record: populations of which `run` returns rasters. accelerate:
-    vectorised updates instead of nengo-loihi's own loops, equal in every bit.
+    delays: what was compiled, and for whom its relays are. noise: draws of each population, as its
+    noise needs them. coins: those of sources of coins. record: populations of which `run` returns
+    rasters. accelerate: vectorised updates instead of nengo-loihi's own loops, equal in every bit;
+    not of what learns on the chip. seed: of its roundings.
     """
 
     target: ClassVar[str] = "emulator"
@@ -94,10 +98,12 @@ class EmulatorEngine(Engine):
         self,
         compiled: Compiled,
         delays: Relayed,
-        noise: dict[str, NoiseRows],
+        noise: Mapping[str, DrawRows],
+        coins: Mapping[str, CoinRows],
         record: tuple[str, ...],
         *,
         accelerate: bool,
+        seed: int = 0,
     ) -> None:
         self._compiled = compiled
         self._record = record
@@ -107,8 +113,10 @@ class EmulatorEngine(Engine):
         with np.errstate(
             invalid="ignore"
         ):  # it fills integer arrays with nan, then overwrites them
-            emulator = EmulatorInterface(compiled.model, seed=0)
-        lacks = missing(emulator, NEEDED)
+            emulator = EmulatorInterface(compiled.model, seed=seed & 0x7FFFFFFF)
+        learning = {k: t for k, t in compiled.tables.items() if isinstance(t, LearningTable)}
+        needed = NEEDED + NEEDED_FOR_NOISE + (NEEDED_FOR_PES if learning else ())
+        lacks = missing(emulator, needed)
         if lacks:
             raise BackendUnavailableError(
                 say(
@@ -120,7 +128,9 @@ class EmulatorEngine(Engine):
         emulator.t = _FIRST
         compartment = emulator.compartment
         compartment._overflow = _wrap
-        self.accelerated = accelerate and _can_accelerate(emulator)
+        into = {name: network.projection(name).post for name in learning}
+        self._learning = OnChipLearning(emulator, learning, into) if learning else None
+        self.accelerated = accelerate and not learning and _can_accelerate(emulator)
         if self.accelerated:
             synapses = FastSynapses(emulator, compiled)
             FastCompartments(compartment)
@@ -130,7 +140,13 @@ class EmulatorEngine(Engine):
         self._step: Callable[[dict[Any, Raster], int], None] | None = None
         if self.accelerated and len(compartment.input) == 1:
             self._step = partial(synapses.step, emulator, self._noisy_update)
-        self._noise = {k: draw for k, draw in noise.items() if compiled.chip[k].noise_width.any()}
+        self._noise = {k: draw for k, draw in noise.items() if compiled.chip[k].escapes}
+        self._own_noise = OwnNoise(
+            compartment, noise, compiled.chip, compiled.slices, joins_bias=self.accelerated
+        )
+        self._coins = coins
+        self._toss()
+        self._errors: Mapping[str, npt.NDArray[np.float64]] = {}
         self._has_refractory = any((c.refractory > 1).any() for c in compiled.chip.values())
         # What the wrapped update reads and writes, a row a step.
         self._row = 0
@@ -141,6 +157,7 @@ class EmulatorEngine(Engine):
     def _noisy_update(self, rng: Any) -> None:
         """The compartments' update with this step's noise, and its spikes noted."""
         compartment, row = self._compartment, self._row
+        self._own_noise.take(row)
         if self._thresholds is not None:
             compartment.vth[:] = self._thresholds[row]
             if self._has_refractory:  # noise must not lift the voltage 0 of a dead step
@@ -154,7 +171,7 @@ class EmulatorEngine(Engine):
         if not self._noise:
             return None
         chip = self._compiled.chip
-        rows = np.empty((n_steps, self._size), dtype=np.int32)
+        rows = np.full((n_steps, self._size), _NEVER, dtype=np.int32)
         for name, sl in self._compiled.slices.items():
             rows[:, sl] = chip[name].threshold
             if name in self._noise:
@@ -167,9 +184,29 @@ class EmulatorEngine(Engine):
     def steps(self) -> int:
         return int(self._emulator.t) - _FIRST
 
+    def learn(
+        self, inputs: Inputs, errors: Mapping[str, npt.NDArray[np.float64]], n_steps: int
+    ) -> dict[str, Raster]:
+        self._errors = errors
+        try:
+            return self.run(inputs, n_steps)
+        finally:
+            self._errors = {}
+
+    def _run_stock(self, start: int, count: int) -> None:
+        if self._learning is None:
+            self._emulator.run_steps(count)
+            return
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it warns of every weight and trace at its bound
+            for k in range(start, start + count):
+                self._learning.present({name: rows[k] for name, rows in self._errors.items()})
+                self._emulator.step()
+
     def run(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
         label = self._emulator.t + 1
-        inputs = self._history.extend(inputs, n_steps)
+        coins = tossed(self._coins, self.steps + 1, n_steps)
+        inputs = self._history.extend({**inputs, **coins}, n_steps)
         rasters = {i: inputs[name] for name, i in self._compiled.inputs.items()}
         for spike_input, raster in rasters.items():
             # Without the emulator's own step, only the last row is needed: in the next window.
@@ -180,9 +217,10 @@ class EmulatorEngine(Engine):
         for start in range(0, n_steps, _CHUNK):
             count = min(_CHUNK, n_steps - start)
             self._row, self._thresholds = 0, self._noisy_thresholds(count)
+            self._own_noise.prepare(self.steps, count)
             self._spikes = spikes[start : start + count]
             if self._step is None:
-                self._emulator.run_steps(count)
+                self._run_stock(start, count)
             else:
                 for row in range(start, start + count):
                     self._step(rasters, row)
@@ -199,6 +237,22 @@ class EmulatorEngine(Engine):
             spike_input.spikes.clear()
         for past in self._history.past.values():
             past[:] = False
+        self._toss()
+        if self._learning is not None:
+            self._learning.reset()
+
+    def _toss(self) -> None:
+        """Put the coins that arrive in the next step on their way."""
+        for name, rows in tossed(self._coins, self.steps, 1).items():
+            self._history.past[name][-1] = rows[0]
+            spike_input = self._compiled.inputs[name]
+            spike_input.spikes.clear()
+            spike_input.add_spikes(self._emulator.t, rows[0].nonzero()[0])
+
+    def learned_weights(self, name: str) -> npt.NDArray[np.int32]:
+        table = self._compiled.tables[name]
+        assert isinstance(table, LearningTable)
+        return table.transmitted()
 
     def write_weights(self, name: str, mantissa: npt.NDArray[np.int32]) -> None:
         self._compiled.tables[name].write(mantissa)
@@ -207,30 +261,33 @@ class EmulatorEngine(Engine):
         return self._compiled.tables[name].data.reshape(-1)
 
     def write_bias(self, population: str, bias: npt.NDArray[np.generic]) -> None:
-        self._compartment.bias[self._compiled.slices[population]] = bias
+        self._own_noise.bias[self._compiled.slices[population]] = bias
 
     def state(self) -> State:
         compartment = self._compartment
         state: State = {}
         for name, past in self._history.past.items():
-            state[f"{name}.spikes"] = past.copy()
+            if name not in self._coins:
+                state[f"{name}.spikes"] = past.copy()
         for name in self._populations:
             sl = self._compiled.slices[name]
             state[f"{name}.spikes"] = np.stack([compartment.spiked[s] for s in self._chain(name)])
             state[f"{name}.current"] = compartment.current[sl].astype(np.int64)
             state[f"{name}.voltage"] = compartment.voltage[sl].astype(np.int64)
             state[f"{name}.refractory"] = compartment.ref_count[sl].astype(np.int64)
-        return state
+        return state if self._learning is None else state | self._learning.state()
 
     def restore(self, state: State) -> None:
         compartment = self._compartment
         self._emulator.t = int(state["t"]) + _FIRST
         for name, past in self._history.past.items():
-            past[:] = state[f"{name}.spikes"]
+            if name not in self._coins:
+                past[:] = state[f"{name}.spikes"]
         for name, row in self._history.pending().items():
             spike_input = self._compiled.inputs[name]
             spike_input.spikes.clear()
             spike_input.add_spikes(self._emulator.t, row.nonzero()[0])
+        self._toss()
         for name in self._populations:
             sl = self._compiled.slices[name]
             for part, row in zip(self._chain(name), state[f"{name}.spikes"], strict=True):
@@ -238,6 +295,8 @@ class EmulatorEngine(Engine):
             compartment.current[sl] = state[f"{name}.current"]
             compartment.voltage[sl] = state[f"{name}.voltage"]
             compartment.ref_count[sl] = state[f"{name}.refractory"]
+        if self._learning is not None:
+            self._learning.restore(state)
 
     def _chain(self, population: str) -> list[slice]:
         """Compartments that hold a population's spikes, the oldest first, itself last.
@@ -252,6 +311,7 @@ class EmulatorEngine(Engine):
         # The wrapped update refers to this object and back; cut the circle.
         self._compartment.update = None
         del self._step, self._emulator, self._compartment, self._update, self._compiled, self._noise
+        del self._own_noise, self._learning
 
 
 def _wrap(x: npt.NDArray[np.int32], bits: int, name: str | None = None) -> None:

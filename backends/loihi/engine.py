@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
@@ -39,6 +40,16 @@ class Engine(abc.ABC):
     def weight_memory(self, name: str) -> npt.NDArray[np.int32] | None:
         """The memory of a projection's transmitted weights, flat; None if none can be lent."""
         return None
+
+    def learn(
+        self, inputs: Inputs, errors: Mapping[str, npt.NDArray[np.float64]], n_steps: int
+    ) -> dict[str, Raster]:
+        """`run` while the chip learns; errors ``(n_steps, size)`` by population, -1 to 1."""
+        raise NotImplementedError
+
+    def learned_weights(self, name: str) -> npt.NDArray[np.int32]:
+        """What a spike transmits now over a projection that learns on the chip."""
+        raise NotImplementedError
 
     @abc.abstractmethod
     def write_bias(self, population: str, bias: npt.NDArray[np.generic]) -> None:

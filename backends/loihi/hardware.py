@@ -2,11 +2,12 @@
 
 Not yet run on a chip: only NxSDK's calls have been checked, against a stand-in for it. What
 nengo-loihi can't do there once a network has started (write weights or biases, read or clear
-state) is refused, as is escape noise, which the chip doesn't have.
+state) is refused, as is escape noise, which the chip doesn't have. Its own can't be seeded.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,6 +19,7 @@ from neurorl.backends.loihi.delays import InputHistory, Relayed
 from neurorl.backends.loihi.engine import Engine
 from neurorl.backends.loihi.model import Compiled
 from neurorl.backends.loihi.vendor import LoihiProbe
+from neurorl.chip_noise import CoinRows, tossed
 from neurorl.errors import BackendError, BackendUnavailableError, UnsupportedError, say
 
 __all__ = ["HardwareEngine", "hardware_problems"]
@@ -26,9 +28,10 @@ __all__ = ["HardwareEngine", "hardware_problems"]
 def hardware_problems(compiled: Compiled) -> list[str]:
     """What of a network the chip can't run though the emulator can, a line each."""
     noisy = [
-        f"population {name!r} with escape noise (leave it out)"
+        f"population {name!r} with escape noise, noise='exact'"
+        " (take the chip's own: noise='chip' or 'chip+coins')"
         for name, chip in compiled.chip.items()
-        if chip.noise_width.any()
+        if chip.escapes
     ]
     return noisy + [
         f"source {name!r} of currents, as biases can't be rewritten (take the encoder 'quiet')"
@@ -42,7 +45,12 @@ class HardwareEngine(Engine):
     target: ClassVar[str] = "loihi"
 
     def __init__(
-        self, compiled: Compiled, delays: Relayed, record: tuple[str, ...], chips: int
+        self,
+        compiled: Compiled,
+        delays: Relayed,
+        coins: Mapping[str, CoinRows],
+        record: tuple[str, ...],
+        chips: int,
     ) -> None:
         found = hardware_problems(compiled)
         if found:
@@ -50,6 +58,7 @@ class HardwareEngine(Engine):
                 say("target loihi", f"can't run {'; '.join(found)}", remedy="use target='emulator'")
             )
         self._steps = 0
+        self._coins = coins
         self._history = InputHistory(delays)
         # NxSDK wants an axon of every input.
         self._inputs = {k: i for k, i in compiled.inputs.items() if i.axons}
@@ -67,7 +76,8 @@ class HardwareEngine(Engine):
         return self._steps
 
     def run(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
-        inputs = self._history.extend(inputs, n_steps)
+        coins = tossed(self._coins, self._steps + 1, n_steps)
+        inputs = self._history.extend({**inputs, **coins}, n_steps)
         labelled = [
             (spike_input, self._steps + 1 + k, inputs[name][k].nonzero()[0])
             for k in range(n_steps)

@@ -7,11 +7,13 @@ There is no `nengo.Network` and nothing is discretized here: every integer comes
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from neurorl.arithmetic import ChipArithmetic
+from neurorl.backends.loihi.pes import ERROR_SCALE, LearningTable, learned_populations
 from neurorl.backends.loihi.placement import Placement
 from neurorl.backends.loihi.synapses import Share, WeightTable
 from neurorl.backends.loihi.vendor import (
@@ -24,11 +26,12 @@ from neurorl.backends.loihi.vendor import (
 )
 from neurorl.described import FloatArray
 from neurorl.errors import UnsupportedError, say
-from neurorl.quantiser import VOLTAGE_MAX, ChipPopulation
+from neurorl.quantiser import THRESHOLD_MAX, VOLTAGE_MAX, ChipPopulation
 
 __all__ = ["Compiled", "compile_network"]
 
-_NO_NOISE_EXPONENT = 7  # the chip's own uniform noise is off; 7 keeps its register in range
+_NO_NOISE_EXPONENT = 7  # without the chip's own noise; keeps its register in range
+_NO_AXON = -1
 
 
 @dataclass(frozen=True)
@@ -51,15 +54,21 @@ class Compiled:
 
 
 def compile_network(
-    arithmetic: ChipArithmetic, rounded: dict[str, FloatArray], placement: Placement
+    arithmetic: ChipArithmetic,
+    rounded: dict[str, FloatArray],
+    placement: Placement,
+    pes: float | None = None,
 ) -> Compiled:
     """The model of ``arithmetic.network`` with the weights in force.
 
+    pes: what a spike adds to its trace where plastic projections learn on the chip; None if not.
     Raises UnsupportedError for what nengo-loihi's own check refuses.
     """
     network = arithmetic.network
     chip = arithmetic.chip
+    learned = frozenset() if pes is None else learned_populations(network)
     model = Model(dt=network.dt)
+    model.pes_error_scale = ERROR_SCALE
     inputs = {s.name: SpikeInput(s.size, label=s.name) for s in network.spiking.sources}
     for spike_input in inputs.values():
         model.add_input(spike_input)
@@ -68,12 +77,18 @@ def compile_network(
         integers = chip.populations[population.name]
         bias = arithmetic.bias(population.name, rounded)
         parts = placement.cores[population.name]
-        blocks[population.name] = tuple(_block(integers, bias, part) for part in parts)
+        is_learned = population.name in learned
+        blocks[population.name] = tuple(_block(integers, bias, part, is_learned) for part in parts)
         for block in blocks[population.name]:
             model.add_block(block)
     tables: dict[str, WeightTable] = {}
+    table: WeightTable
     for p in network.spiking.projections:
-        table = WeightTable(p.name, placement.layouts[p.name], chip.projections[p.name].exponent)
+        exponent = chip.projections[p.name].exponent
+        if pes is None or p.plasticity is None:
+            table = WeightTable(p.name, placement.layouts[p.name], exponent)
+        else:
+            table = LearningTable(network, p, exponent, pes)
         table.write(arithmetic.mantissa(p.name, rounded[p.name]))
         tables[p.name] = table
         whole = slice(0, network.node(p.pre).size)
@@ -85,7 +100,8 @@ def compile_network(
         for share, block in zip(placement.shares(p.name, p.post), blocks[p.post], strict=True):
             _connect(table, share, senders, block)
     _validate(model)
-    ends = np.cumsum([p.size for p in network.populations]).tolist()
+    sizes = [sum(block.n_neurons for block in blocks[p.name]) for p in network.populations]
+    starts = (np.cumsum(sizes) - sizes).tolist()
     return Compiled(
         model=model,
         inputs=inputs,
@@ -94,24 +110,36 @@ def compile_network(
         ends={p.name: (p.pre, p.post) for p in network.spiking.projections},
         chip=dict(chip.populations),
         slices={
-            p.name: slice(end - p.size, end)
-            for p, end in zip(network.populations, ends, strict=True)
+            p.name: slice(start, start + p.size)
+            for p, start in zip(network.populations, starts, strict=True)
         },
         currents=network.currents,
     )
 
 
-def _block(chip: ChipPopulation, bias: npt.NDArray[np.generic], part: slice) -> LoihiBlock:
-    block = LoihiBlock(part.stop - part.start, label=f"{chip.name}[{part.start}:{part.stop}]")
+def _block(
+    chip: ChipPopulation, bias: npt.NDArray[np.generic], part: slice, is_learned: bool
+) -> LoihiBlock:
+    """The neurons of one core, and their silent twins if the core learns."""
+    size = part.stop - part.start
+    block = LoihiBlock((1 + is_learned) * size, label=f"{chip.name}[{part.start}:{part.stop}]")
+
+    def all_of(values: npt.NDArray[Any], twins: int | None = None) -> npt.NDArray[np.int32]:
+        mine = values[part]
+        others = mine if twins is None else np.full(size, twins)
+        return np.asarray(np.concatenate([mine, others][: 1 + is_learned]), dtype=np.int32)
+
     compartment = block.compartment
-    compartment.decay_u = chip.current_decay[part].astype(np.int32)
-    compartment.decay_v = chip.voltage_decay[part].astype(np.int32)
-    compartment.vth = chip.threshold[part].astype(np.int32)
-    compartment.bias = bias[part].astype(np.int32)
-    compartment.refract_delay = chip.refractory[part].astype(np.int32)
+    compartment.decay_u = all_of(chip.current_decay)
+    compartment.decay_v = all_of(chip.voltage_decay)
+    compartment.vth = all_of(chip.threshold, THRESHOLD_MAX)
+    compartment.bias = all_of(bias, 0)
+    compartment.refract_delay = all_of(chip.refractory)
     compartment.vmin, compartment.vmax = -VOLTAGE_MAX, VOLTAGE_MAX
     compartment.scale_u = compartment.scale_v = False
-    compartment.noise_exp = _NO_NOISE_EXPONENT
+    compartment.noise_exp = chip.noise_exponent or _NO_NOISE_EXPONENT
+    compartment.enable_noise = all_of(chip.noise_step > 0, 0).astype(bool)
+    compartment.noise_at_membrane = int(chip.noise_exponent > 0)
     return block
 
 
@@ -126,7 +154,7 @@ def _connect(
         return
     synapse = table.synapse(share)
     block.add_synapse(synapse)
-    axons = np.full(table.layout.rows, -1)
+    axons = np.full(table.layout.rows, _NO_AXON)
     axons[share.rows] = np.arange(len(share.rows))
     starts = [part.start for part, _ in senders]
     owners, counts = np.unique(
@@ -136,7 +164,9 @@ def _connect(
         part, sender = senders[k]
         axon = Axon(count, label=table.name)
         axon.target = synapse
-        axon.set_compartment_axon_map(axons[part])
+        mine = np.full(sender.n_neurons, _NO_AXON)  # none of silent twins
+        mine[: part.stop - part.start] = axons[part]
+        axon.set_compartment_axon_map(mine)
         sender.add_axon(axon)
 
 

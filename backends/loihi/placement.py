@@ -33,8 +33,9 @@ Fits = Callable[[int, int], bool]
 class CoreLimits:
     """What one core has room for; Loihi's, or less to try splits on small networks.
 
-    dynamics: different sets of current decay, voltage decay and refractory period. formats: of
-    synapses, different in exponent or in how targets are stored. Raises ArgumentError below 1.
+    dynamics: different sets of decays, refractory period, and whether there is the chip's noise.
+    formats: of synapses, different in exponent or in how targets are stored. Raises ArgumentError
+    below 1.
     """
 
     compartments: int = MAX_COMPARTMENTS
@@ -162,7 +163,8 @@ class _Planner:
         if self._chip is None:
             return used
         own = self._chip.populations[name]
-        decays = np.stack([own.current_decay, own.voltage_decay, own.refractory])
+        is_noisy = own.noise_step > 0
+        decays = np.stack([own.current_decay, own.voltage_decay, own.refractory, is_noisy])
         formats = {
             (self._chip.projections[k].exponent, *share.format().values())
             for k, share in shares.items()

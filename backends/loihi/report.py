@@ -81,7 +81,8 @@ def _population(chip: ChipPopulation, bias: npt.NDArray[np.generic]) -> list[str
         f"  current_decay {_range(chip.current_decay)}, voltage_decay {_range(chip.voltage_decay)},"
         f" refractory {_range(chip.refractory)}",
         f"  threshold {_range(chip.threshold)}, bias {_range(bias)},"
-        f" noise width {_range(chip.noise_width)}",
+        f" noise width {_range(chip.noise_width)}"
+        + (f", of the chip's own: x * {_range(chip.noise_step)}" if chip.noise_exponent else ""),
     ]
 
 

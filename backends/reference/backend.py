@@ -8,14 +8,16 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic import ChipArithmetic, make_arithmetic
+from neurorl.arithmetic import ChipArithmetic, initial_weights, make_arithmetic
 from neurorl.backends.base import Backend, Capabilities, Raster, State
 from neurorl.backends.checks import Inputs
 from neurorl.backends.reference.neurons import ChipNeurons, FloatNeurons, Neurons
 from neurorl.backends.reference.noise import ReplicaNoise
+from neurorl.chip_noise import NOISE_MODES, UniformRows, coin_rows
 from neurorl.described import FloatArray
-from neurorl.description import Population
+from neurorl.description import Network, Population
 from neurorl.random import NoiseRows
+from neurorl.replicate import replicate
 
 __all__ = ["ReferenceBackend"]
 
@@ -25,22 +27,26 @@ class ReferenceBackend(Backend):
 
     name: ClassVar[str] = "reference"
     capabilities: ClassVar[Capabilities] = Capabilities(
-        arithmetics=("float", "loihi"), exact_arithmetics=("float", "loihi"), engines=("numpy",)
+        arithmetics=("float", "loihi"),
+        exact_arithmetics=("float", "loihi"),
+        engines=("numpy",),
+        noises=NOISE_MODES,
     )
 
     def _build(self) -> None:
         self._t = [0] * self.n_replicas
-        self._arithmetic = make_arithmetic(self.arithmetic_name, self._whole)
-        self._neurons = {p.name: self._make_neurons(p) for p in self._whole.populations}
+        run = replicate(self._coined, self.n_replicas)
+        self._arithmetic = make_arithmetic(self.arithmetic_name, run, self.noise)
+        self._neurons = {p.name: self._make_neurons(p) for p in run.populations}
         # The last spikes of every node, newest last: as many steps as its longest delay.
         self._spikes = {
-            node.name: np.zeros((self._max_delay[node.name], node.size), dtype=bool)
-            for node in self._whole.spiking.nodes
+            node.name: np.zeros((self._max_delay.get(node.name, 1), node.size), dtype=bool)
+            for node in run.spiking.nodes
         }
         self._incoming = {
             name: [
-                (p.name, p.pre, self.network.delay_steps(p.name), p.blocks)
-                for p in self._whole.spiking.projections
+                (p.name, p.pre, self._coined.delay_steps(p.name), p.blocks)
+                for p in run.spiking.projections
                 if p.post == name
             ]
             for name in self._neurons
@@ -50,13 +56,31 @@ class ReferenceBackend(Backend):
         self._transmitted = {
             p.name: np.zeros(self._rounded[p.name].shape) for p in self._whole.spiking.projections
         }
-        for name in self._transmitted:
-            self._write_weights(name)
+        self._build_coins(run)
+        for name in self._rounded:
+            if name in self._transmitted:
+                self._write_weights(name)
+
+    def _build_coins(self, run: Network) -> None:
+        """Coins that arrive in a step are put where spikes of the step before would be."""
+        rows = [coin_rows(self.network, self._coins, seed) for seed in self.seeds]
+        self._tossed = {
+            name: ReplicaNoise([row[name] for row in rows]) for name in self._coins.values()
+        }
+        self._coin_weights = {
+            p.name: self._arithmetic.round(p.name, initial_weights(run, p.name, 0))
+            for p in run.projections
+            if p.pre in self._tossed
+        }
+        for name, weights in self._coin_weights.items():
+            self._transmitted[name] = self._arithmetic.transmitted(name, weights).astype(np.float64)
+            self._write_bias(run.projection(name).post)
 
     def _make_neurons(self, population: Population) -> FloatNeurons | ChipNeurons:
         one = self.network.node(population.name).size
         stream = self.network.index(population.name)
-        noise = ReplicaNoise([NoiseRows(seed, stream, one) for seed in self.seeds])
+        rows = NoiseRows if self.noise == "exact" else UniformRows
+        noise = ReplicaNoise([rows(seed, stream, one) for seed in self.seeds])
         if isinstance(self._arithmetic, ChipArithmetic):
             return ChipNeurons(self._arithmetic.chip.populations[population.name], noise)
         return FloatNeurons(population.neuron.dynamics(population.size, self._whole.dt), noise)
@@ -68,7 +92,8 @@ class ReferenceBackend(Backend):
             self._write_bias(projection.post)
 
     def _write_bias(self, population: str, current: FloatArray | None = None) -> None:
-        bias = self._arithmetic.bias(population, self._rounded, current)
+        weights = self._rounded | self._coin_weights
+        bias = self._arithmetic.bias(population, weights, current)
         self._neurons[population].bias = bias
 
     def _transmitted_memory(self, name: str) -> npt.NDArray[np.float64] | None:
@@ -79,6 +104,8 @@ class ReferenceBackend(Backend):
         out = {name: np.empty((n_steps, self._whole.node(name).size), bool) for name in self.record}
         for k in range(n_steps):
             now = {s.name: inputs[s.name][k] for s in self._whole.spiking.sources}
+            for name, toss in self._tossed.items():
+                self._spikes[name][-1] = toss(self._t)
             for name, neurons in self._neurons.items():
                 now[name] = neurons.update(self._drive(name, neurons), self._t)
             for name, spikes in now.items():
@@ -103,7 +130,7 @@ class ReferenceBackend(Backend):
         return q.astype(neurons.u.dtype, copy=False)
 
     def _reset(self, replicas: Sequence[int]) -> None:
-        for name, spikes in self._spikes.items():
+        for name, spikes in self._own_spikes():
             for k in replicas:
                 spikes[:, self._columns(name, k)] = False
         for name, neurons in self._neurons.items():
@@ -111,12 +138,16 @@ class ReferenceBackend(Backend):
                 for variable in (neurons.u, neurons.v, neurons.dead):
                     variable[self._columns(name, k)] = 0
 
+    def _own_spikes(self) -> list[tuple[str, Raster]]:
+        """Spikes of the network's nodes; coins are a function of the step, which nobody keeps."""
+        return [(k, spikes) for k, spikes in self._spikes.items() if k not in self._tossed]
+
     def _time(self, replica: int) -> int:
         return self._t[replica]
 
     def _dynamic_state(self, replica: int) -> State:
         state: State = {}
-        for name, spikes in self._spikes.items():
+        for name, spikes in self._own_spikes():
             state[f"{name}.spikes"] = spikes[:, self._columns(name, replica)].copy()
         for name, neurons in self._neurons.items():
             mine = self._columns(name, replica)
@@ -127,7 +158,7 @@ class ReferenceBackend(Backend):
 
     def _restore_dynamic(self, state: State, replica: int) -> None:
         self._t[replica] = int(state["t"])
-        for name, spikes in self._spikes.items():
+        for name, spikes in self._own_spikes():
             spikes[:, self._columns(name, replica)] = state[f"{name}.spikes"]
         for name, neurons in self._neurons.items():
             mine = self._columns(name, replica)

@@ -75,12 +75,16 @@ class ChipNeurons(Neurons):
         super().__init__(len(chip.bias), np.int64, chip.refractory - 1)
         self._chip = chip
         self.bias: npt.NDArray[Any] = chip.bias
-        self._noise = noise if chip.noise_width.any() else None
+        self._noise = noise if chip.escapes else None
+        self._own_noise = noise if chip.noise_exponent else None
 
     def update(self, q: npt.NDArray[Any], steps: Sequence[int]) -> npt.NDArray[np.bool_]:
         chip = self._chip
         self.u = _wrap(_decay(self.u, 4095 - chip.current_decay) + _wrap(q, CURRENT_BITS), 23)
-        self.v = _decay(self.v, 4096 - chip.voltage_decay) + _wrap(self.u + self.bias, 23)
+        change = self.u + self.bias
+        if self._own_noise is not None:
+            change = change + self._own_noise(steps).astype(np.int64) * chip.noise_step
+        self.v = _decay(self.v, 4096 - chip.voltage_decay) + _wrap(change, 23)
         np.clip(self.v, -VOLTAGE_MAX, VOLTAGE_MAX, out=self.v)
         if self._has_refractory:
             self.v[self.dead > 0] = 0

@@ -1,4 +1,4 @@
-"""Escape noise of replicas side by side."""
+"""Draws of replicas side by side."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from neurorl.described import FloatArray
-from neurorl.random import NoiseRows
+from neurorl.random import DrawRows
 
 __all__ = ["ReplicaNoise"]
 
@@ -15,7 +15,7 @@ __all__ = ["ReplicaNoise"]
 class ReplicaNoise:
     """The draws of one population in all replicas; rows: of each replica, by its own seed."""
 
-    def __init__(self, rows: Sequence[NoiseRows]) -> None:
+    def __init__(self, rows: Sequence[DrawRows]) -> None:
         self._rows = rows
 
     def __call__(self, steps: Sequence[int]) -> FloatArray:
