@@ -37,6 +37,10 @@ _CHOSEN: dict[str, int] = {
     "cartpole-lif-coagent": 2,
     "cartpole-lif-reward-stdp": 2,
     "cartpole-lif-td-stdp": 0,
+    "mountaincar-glm-coagent": 2,
+    "mountaincar-glm-agreement": 2,
+    "mountaincar-lif-spikes-only-hebbian": 2,
+    "mountaincar-lif-surrogate": 2,
     "gridworld-glm-agreement": 2,
 }
 
