@@ -89,9 +89,9 @@ def test_each_decision_is_learned_from_when_the_next_state_is_valued(
     deltas, values = [], []
     learn, value = Learner.learn, SpikingCritic.value
 
-    def learned(self: Learner, modulator: float, rate: float) -> None:
+    def learned(self: Learner, modulator: float, rate: float, ends: bool = False) -> None:
         deltas.append(modulator)
-        learn(self, modulator, rate)
+        learn(self, modulator, rate, ends)
 
     def valued(self: SpikingCritic, raster: Any) -> float:
         values.append(value(self, raster))

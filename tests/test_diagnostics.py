@@ -30,7 +30,13 @@ from neurorl.verdicts import Seen, better, verdicts
 
 SILENT: dict[str, Any] = {"neuron": CubaLIF(1.44e-3, 4.48e-3, threshold=50.0, noise=0.5)}
 SATURATED: dict[str, Any] = {"neuron": CubaLIF(1.44e-3, 4.48e-3, 0.5, bias=5.0, noise=0.5)}
-TOO_FAST: dict[str, Any] = {"alpha_output": 3.6, "alpha_hidden": 24.0}
+# At twice the preset's beta, so that the agent soon takes but one action.
+TOO_FAST: dict[str, Any] = {
+    "alpha_output": 3.6,
+    "alpha_hidden": 24.0,
+    "beta": 0.3,
+    "alpha_critic": 0.05,
+}
 DRIFTING: dict[str, Any] = {"rule": "agreement", "modulator": "reward", "alpha_critic": 0.0}
 GRID, CART, CAR = "neurorl/GridWorld-v0", "CartPole-v1", "MountainCar-v0"
 
