@@ -11,6 +11,9 @@ __all__ = ["GRIDS", "PRESET_GRIDS", "RULE_GRIDS", "Grid", "Rates", "rule_grid", 
 
 # Per task: episodes that rates are tried for, and that are reported.
 _EPISODES = {"cartpole": (150, 200), "mountaincar": (300, 400), "gridworld": (300, 400)}
+# Of rules that don't get off the ground with LIF neurons; more episodes are more of the same.
+_FEW_EPISODES = {"cartpole": (150, 200), "mountaincar": (100, 200), "gridworld": (100, 150)}
+_FEW = ("coagent", "reward-stdp", "td-stdp")
 # Rates of layers that learn with a hidden layer, and of the output alone without one.
 _RATES: dict[str, dict[str, tuple[Rates, ...]]] = {
     "glm": {
@@ -51,7 +54,9 @@ def _rule_grids() -> Iterator[Grid]:
             alone = model == "glm" and task != "gridworld"
             for rule, each in _RATES["glm-alone" if alone else model].items():
                 chosen = each[_CHOSEN.get(f"{task}-{model}-{rule}", 1)]
-                yield rule_grid(task, model, rule, each, chosen, episodes)
+                few = model == "lif" and rule in _FEW
+                many = _FEW_EPISODES[task] if few else episodes
+                yield rule_grid(task, model, rule, each, chosen, many)
 
 
 RULE_GRIDS = tuple(_rule_grids())
