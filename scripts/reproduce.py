@@ -30,6 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         experiments = chosen(options.only.split(",") if options.only else None)
+        experiments = () if options.page else experiments
         with progress() as begin:
             for path in reproduce(experiments, plan(options), places(options), begin, show):
                 show(str(path))
@@ -47,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     found.add_argument("--only", metavar="NAMES", help="experiments or tasks, with commas")
+    found.add_argument("--page", action="store_true", help="the page of what is in --results")
     found.add_argument("--seeds", metavar="N..M", help="default 0..19")
     found.add_argument("--episodes", type=int, metavar="N", help="instead of each one's own number")
     found.add_argument("--out", type=Path, metavar="DIR", help="runs (default runs/reproduce)")

@@ -172,6 +172,14 @@ def test_quick_makes_all_tables(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert (tmp_path / "docs" / "learning.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_the_page_is_made_of_what_is_there(tmp_path: Path) -> None:
+    write_table(tmp_path / "results" / "cartpole-lif.csv", [row(0, 500.0)])
+    arguments = ["--page", "--results", str(tmp_path / "results"), "--docs", str(tmp_path / "docs")]
+    assert script().main(arguments) == 0
+    assert "| LIF | spikes-only | float | 1 |" in (tmp_path / "docs" / "learning.md").read_text()
+    assert (tmp_path / "results" / "summary.csv").exists()
+
+
 def test_a_bad_option_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert script().main(["--only", "pong"]) == 2
     assert "reproduce: experiment: unknown name" in capsys.readouterr().err
