@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from neurorl.backends.base import Raster, State
 from neurorl.backends.checks import Inputs
+from neurorl.errors import UnsupportedError, say
 
 __all__ = ["Engine"]
 
@@ -45,11 +46,15 @@ class Engine(abc.ABC):
         self, inputs: Inputs, errors: Mapping[str, npt.NDArray[np.float64]], n_steps: int
     ) -> dict[str, Raster]:
         """`run` while the chip learns; errors ``(n_steps, size)`` by population, -1 to 1."""
-        raise NotImplementedError
+        raise self._doesnt_learn()
 
     def learned_weights(self, name: str) -> npt.NDArray[np.int32]:
         """What a spike transmits now over a projection that learns on the chip."""
-        raise NotImplementedError
+        raise self._doesnt_learn()
+
+    def _doesnt_learn(self) -> UnsupportedError:
+        what, remedy = "doesn't learn on the chip", "learning='host'"
+        return UnsupportedError(say(f"backend loihi, target {self.target}", what, remedy=remedy))
 
     @abc.abstractmethod
     def write_bias(self, population: str, bias: npt.NDArray[np.generic]) -> None:
