@@ -1,0 +1,28 @@
+"""``neurorl backends``: what is there and what it needs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from neurorl.cli.output import cell, print_table
+
+__all__ = ["HELP", "add_arguments", "run"]
+
+HELP = "list the backends and what they need"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from neurorl.backend import available_backends
+
+    rows = available_backends()
+    if arguments.json:
+        print(json.dumps({"rows": rows}))
+        return 0
+    columns = ("name", "available", "version", "target", "engines", "arithmetics", "remedy")
+    print_table(columns, [[cell(row[name]) for name in columns] for row in rows])
+    return 0

@@ -1,0 +1,45 @@
+"""``neurorl bench``: what an environment step costs."""
+
+from __future__ import annotations
+
+import argparse
+
+__all__ = ["HELP", "add_arguments", "run"]
+
+HELP = "measure what an environment step costs"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--size", metavar="S", help="small or large (default: both)")
+    parser.add_argument(
+        "--backends", metavar="A,B", help="such as reference,brian2:cython,loihi:stock"
+    )
+    parser.add_argument("--replicas", type=int, default=1, metavar="N", help="agents (default 1)")
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="default 3")
+    parser.add_argument(
+        "--seconds", type=float, default=0.8, metavar="S", help="CPU seconds each (default 0.8)"
+    )
+    parser.add_argument("--arithmetic", metavar="A", help="float or loihi (default: the backend's)")
+    parser.add_argument(
+        "--peers", nargs="?", const="", metavar="A,B", help="also other libraries, if installed"
+    )
+    parser.add_argument("--cold", action="store_true", help="also starts without compiled code")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from neurorl.bench.command import Options, bench
+
+    return bench(
+        Options(
+            size=arguments.size,
+            backends=arguments.backends,
+            replicas=arguments.replicas,
+            rounds=arguments.rounds,
+            seconds=arguments.seconds,
+            arithmetic=arguments.arithmetic,
+            peers=arguments.peers,
+            cold=arguments.cold,
+            as_json=arguments.json,
+        )
+    )

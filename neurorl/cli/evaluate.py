@@ -1,0 +1,47 @@
+"""``neurorl evaluate``: a trained agent plays without learning."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from neurorl.cli.options import add_backend
+from neurorl.cli.output import progress, report
+
+__all__ = ["HELP", "add_arguments", "run"]
+
+HELP = "play a trained agent without learning"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, metavar="RUN")
+    add_backend(parser)
+    parser.add_argument("--episodes", type=int, default=100, metavar="N")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of noise and tasks")
+    parser.add_argument(
+        "--sample", action="store_true", help="draw actions from the policy instead of most votes"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from neurorl.errors import ArgumentError, say
+    from neurorl.evaluation import evaluate, load_to_play
+
+    if arguments.episodes < 1:
+        raise ArgumentError(say("evaluate", "episodes out of range", got=arguments.episodes))
+    agent, backend, arithmetic = load_to_play(
+        arguments.run, arguments.backend, arguments.arithmetic
+    )
+    with progress("evaluating", arguments.episodes) as (advance, _):
+        result = evaluate(
+            agent,
+            arguments.episodes,
+            seed=arguments.seed,
+            backend=backend,
+            arithmetic=arithmetic,
+            explore=arguments.sample,
+            callback=lambda _, total: advance(total, 1),
+        )
+    report(result, arguments.json)
+    return 0

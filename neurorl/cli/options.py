@@ -1,0 +1,13 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+
+__all__ = ["add_backend"]
+
+
+def add_backend(parser: argparse.ArgumentParser) -> None:
+    """``--backend`` and ``--arithmetic``."""
+    parser.add_argument("--backend", metavar="B", help="reference (default), brian2 or loihi")
+    parser.add_argument("--arithmetic", metavar="A", help="float or loihi (default: the backend's)")

@@ -1,0 +1,25 @@
+"""``neurorl plot``: the learning curves of runs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+__all__ = ["HELP", "add_arguments", "run"]
+
+HELP = "draw the learning curves of runs"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="default: learning_curve.png in RUN"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from neurorl.plot import plot_runs
+
+    out = arguments.out or arguments.runs[0] / "learning_curve.png"
+    print(plot_runs(arguments.runs, out))
+    return 0

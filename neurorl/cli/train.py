@@ -1,0 +1,75 @@
+"""``neurorl train``: an agent on a Gymnasium environment, in a run directory."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from neurorl.cli.options import add_backend
+from neurorl.cli.output import cell, print_table, progress, report
+
+__all__ = ["HELP", "add_arguments", "run"]
+
+HELP = "train an agent on a Gymnasium environment"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("env", metavar="ENV_ID")
+    add_backend(parser)
+    parser.add_argument("--model", metavar="M", help="lif (default), glm or lif-spiking-critic")
+    parser.add_argument("--seed", type=int, metavar="N", help="decides everything (default 0)")
+    parser.add_argument(
+        "--seeds", metavar="N..M", help="several at once, such as 0..19 or 1,4,7; runs in DIR/seedN"
+    )
+    parser.add_argument("--episodes", type=int, metavar="N", help="in all (default 400)")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="the run directory (default: in runs/)"
+    )
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from neurorl.errors import ArgumentError, say
+    from neurorl.training import read_seeds, train_seeds
+
+    out = arguments.out or _default_out(arguments)
+    runs: list[tuple[int | None, Path]] = [(arguments.seed, out)]
+    if arguments.seeds is not None:
+        if arguments.seed is not None:
+            raise ArgumentError(say("train", "takes --seed or --seeds, not both"))
+        runs = [(seed, out / f"seed{seed}") for seed in read_seeds(arguments.seeds)]
+    with progress("training") as (advance, started):
+        summaries = train_seeds(
+            arguments.env,
+            runs,
+            backend=arguments.backend,
+            arithmetic=arguments.arithmetic,
+            model=arguments.model,
+            episodes=arguments.episodes,
+            resume=arguments.resume,
+            callback=lambda e: advance(e.ret, e.length),
+            started=started,
+        )
+    if arguments.json:
+        print(json.dumps(summaries[0] if arguments.seeds is None else {"rows": summaries}))
+        return 0
+    rows = [{**row, "warnings": len(row["warnings"])} for row in summaries]
+    if arguments.seeds is None:
+        report(rows[0], as_json=False)
+    else:
+        columns = (
+            *("seed", "env_steps", "mean_return_last_100", "solved_at_episode"),
+            *("warnings", "run"),
+        )
+        print_table(columns, [[cell(row[name]) for name in columns] for row in rows])
+    return 0
+
+
+def _default_out(arguments: argparse.Namespace) -> Path:
+    name = arguments.env.replace("/", "-")
+    parts = [name, arguments.backend or "reference", arguments.model or "lif"]
+    parts += [arguments.arithmetic] if arguments.arithmetic else []
+    parts += [] if arguments.seeds else [f"seed{arguments.seed or 0}"]
+    return Path("runs") / "-".join(parts)
