@@ -1,14 +1,12 @@
-"""A run that is killed and resumed ends as one that was not: SIGKILL, all backends."""
+"""A run that is killed and resumed ends as one that was not: at random moments, all backends."""
 
 from __future__ import annotations
 
 import csv
 import json
-import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -16,34 +14,47 @@ import pytest
 
 from neurorl.checkpoint import read_checkpoint
 
-# A process of its own, checkpointing after every episode so that kills fall between and inside.
+# A process of its own, checkpointing after every episode so that kills fall between and inside. A
+# timer whose signal nobody handles ends it as SIGKILL would. The process sets it itself: one that
+# watched from outside would come too late where episodes take a millisecond.
 PROGRAM = """
-import sys
+import signal, sys
 from pathlib import Path
 from neurorl import training
 training.CHECKPOINT_SECONDS = 0.0
-backend, out, episodes, resume, env, overrides = sys.argv[1:]
-out, episodes, resume = Path(out), int(episodes), resume == "1"
+backend, out, episodes, resume, kill_after, delay, env, overrides = sys.argv[1:]
+out, episodes, resume, left = Path(out), int(episodes), resume == "1", int(kill_after)
+def count(_):
+    global left
+    left -= 1
+    if left == 0:
+        signal.setitimer(signal.ITIMER_REAL, float(delay))
 training.train(env, out, backend=backend, seed=4, episodes=episodes, resume=resume,
-               arithmetic="loihi" if "writes" in overrides else None,
+               arithmetic="loihi" if "writes" in overrides else None, callback=count,
                overrides=None if resume else eval(overrides))
 """
-EPISODES = 12
+EPISODES = 48
+LONGEST_DELAY = 0.003  # seconds
 GRID = ("neurorl/GridWorld-v0", repr({"actors": 2, "hidden": 2}))
 # Its policy is soon always one action, which is warned of.
 UNCENTRED = {"rule": "agreement", "modulator": "reward", "alpha_critic": 0.0}
 STUCK = ("CartPole-v1", repr({"actors": 5, "hidden": 2, "beta": 1.0, **UNCENTRED}))
 
 
-def start(
+def run(
     backend: str,
     out: Path,
-    resume: bool,
+    *,
     episodes: int = EPISODES,
     what: tuple[str, str] = GRID,
-) -> subprocess.Popen[bytes]:
-    arguments = [backend, str(out), str(episodes), "1" if resume else "0", *what]
-    return subprocess.Popen([sys.executable, "-c", PROGRAM, *arguments])
+    kill_after: int = 0,
+    delay: float = 0.0,
+) -> int:
+    """Start or go on, until it ends or some time after *kill_after* more episodes; exit status."""
+    resume = (out / "config.json").exists()
+    options = [str(episodes), "1" if resume else "0", str(kill_after), str(delay)]
+    arguments = [sys.executable, "-c", PROGRAM, backend, str(out), *options, *what]
+    return subprocess.run(arguments, check=False).returncode
 
 
 def rows(out: Path) -> list[dict[str, str]]:
@@ -59,28 +70,19 @@ def summary(out: Path) -> dict[str, object]:
 def kill_now_and_then(
     backend: str,
     out: Path,
-    kills: int = 40,
+    *,
+    kills: int = 6,
     episodes: int = EPISODES,
     what: tuple[str, str] = GRID,
     apart: int = 1,
-) -> int:
-    """Start and kill the run, each time after *apart* more episodes; how often it was killed."""
+) -> None:
+    """Start and kill the run again and again, each time after at least *apart* more episodes."""
     rng = np.random.default_rng(0)
-    for killed in range(kills):
-        process = start(backend, out, (out / "config.json").exists(), episodes, what)
-        seen = len(rows(out)) if (out / "episodes.csv").exists() else 0
-        deadline = time.monotonic() + 60
-        # Wait for more episodes than before, then a moment that falls anywhere in the next.
-        while process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.002)
-            if (out / "episodes.csv").exists() and len(rows(out)) >= seen + apart:
-                time.sleep(float(rng.uniform(0, 0.03)))
-                break
-        if process.poll() is None:
-            os.kill(process.pid, signal.SIGKILL)
-        if process.wait() == 0:
-            return killed
-    return kills
+    for _ in range(kills):
+        delay = float(rng.uniform(1e-6, LONGEST_DELAY))
+        found = run(backend, out, episodes=episodes, what=what, kill_after=apart, delay=delay)
+        assert found == -signal.SIGALRM
+        assert not (out / "summary.json").exists()
 
 
 def same_files(out: Path, whole: Path) -> None:
@@ -104,11 +106,10 @@ def test_killed_and_resumed_it_ends_the_same(
     backend: str, writes: str | None, tmp_path: Path
 ) -> None:
     what = GRID if writes is None else (GRID[0], repr({"actors": 2, "hidden": 2, "writes": writes}))
-    assert start(backend, tmp_path / "whole", resume=False, what=what).wait() == 0
+    assert run(backend, tmp_path / "whole", what=what) == 0
     out = tmp_path / "killed"
-    kills = kill_now_and_then(backend, out, what=what)
-    assert start(backend, out, resume=True, what=what).wait() == 0
-    assert kills >= 3
+    kill_now_and_then(backend, out, what=what)
+    assert run(backend, out, what=what) == 0
     assert rows(out) == rows(tmp_path / "whole")
     assert len(rows(out)) == EPISODES
     same_files(out, tmp_path / "whole")
@@ -117,11 +118,11 @@ def test_killed_and_resumed_it_ends_the_same(
 
 def test_killed_and_resumed_it_ends_with_the_same_warnings(tmp_path: Path) -> None:
     """Killed before the window of the means is full, within it, and after the warning."""
-    episodes = 60
-    assert start("reference", tmp_path / "whole", False, episodes, STUCK).wait() == 0
+    episodes = 80
+    assert run("reference", tmp_path / "whole", episodes=episodes, what=STUCK) == 0
     out = tmp_path / "killed"
-    assert kill_now_and_then("reference", out, 5, episodes, STUCK, apart=11) >= 3
-    assert start("reference", out, True, episodes, STUCK).wait() == 0
+    kill_now_and_then("reference", out, kills=4, episodes=episodes, what=STUCK, apart=11)
+    assert run("reference", out, episodes=episodes, what=STUCK) == 0
     assert rows(out) == rows(tmp_path / "whole")
     same_files(out, tmp_path / "whole")
     warnings = summary(out)["warnings"]
