@@ -1,8 +1,8 @@
 """The second factor: what a postsynaptic neuron adds to the eligibility of its synapses.
 
 The members of the family differ only here. For one decision, m the module of a neuron, a the
-action taken, pi the policy: ``phi = 1[m = a] - pi_m``, ``t = +1 if m = a else -1`` and
-``g = 1[m = a]`` are broadcast to the modules.
+action taken, pi the policy: ``phi = 1[m = a] - pi_m`` and ``t = +1 if m = a else -1`` are
+broadcast to the modules.
 
 =======================  ============================  ============================  =============
 rule                     output neuron, step t         hidden neuron, step t         needs
@@ -14,7 +14,7 @@ rule                     output neuron, step t         hidden neuron, step t    
 `spikes_only`            phi (1 - n/W) spike           phi b (1 - n/W) spike         modules
 `spikes_only_hebbian`    phi spike                     phi b spike                   modules
 `reward_stdp`            spike                         spike
-`td_stdp`                g spike                       g spike
+`td_stdp`                phi spike                     phi b spike
 =======================  ============================  ============================  =============
 
 y, s in {-1, +1} are output and hidden units of the papers' kind and ``tanh z = 2p - 1`` their
@@ -24,7 +24,7 @@ layer next to it, 2 from the one below and so on. V is the path weight of a hidd
 over all ways to its module's output of the products of their weights (next to the output: its
 weight), and b = +-1 the sign of that before learning. Several hidden layers are ours. The modulator
 is the TD error, or the reward less its mean. E[phi | votes] = 0, so an error of the critic causes
-no drift of the rules with phi; those of `agreement` and STDP drift.
+no drift of the rules with phi; those of `agreement` and `reward_stdp` drift.
 
 The two STDP rules also have a term for spikes that arrive after the neuron's own, and learn in any
 population, see `neurorl.learner`.
@@ -216,16 +216,16 @@ def reward_stdp(d: Decision) -> Factors:
 
 
 def td_stdp(d: Decision) -> Factors:
-    """`reward_stdp` of the units that contributed to the action only: ``f = g s``, g = 1[m = a].
+    """`reward_stdp` with feedback of the action: ``f_out = phi s``, ``f_hid = phi b s``.
 
-    Source: feedback-modulated TD-STDP, Chung & Kozma 2020 (arXiv:2008.13044). Theirs, from its
-    abstract: STDP, a TD error, and a feedback by which only units that contribute to the action
-    executed learn. Its equations were not at hand. Ours: pairs by exponential traces as in
-    `reward_stdp`, "contributes" read as "belongs to a module of the action" (units of no module are
-    not gated), the gate on both signs of STDP, and a critic that doesn't spike.
+    Source: feedback-modulated TD-STDP, Chung & Kozma 2020 (arXiv:2008.13044), by its public code
+    (github.com/stephen-chung-mh/td_stdp): eligibilities of pre trace x post spike, without
+    depression, times 1[m = a] - pi_m. Ours: a gate once for each window, where theirs is filtered
+    with 40 ms, hidden units, depression if you want it, which the gate then covers too. Units of
+    no module are not gated.
     """
-    gate = spread(chosen(d.action, len(d.phi)), d.output.shape[1])
-    return Factors(d.output * gate, tuple(h.spikes * _to_layer(gate, h) for h in d.hidden))
+    gains = tuple(h.spikes.astype(np.float64) for h in d.hidden)
+    return _gated(d, d.output.astype(np.float64), gains)
 
 
 RULES: dict[str, Callable[[Decision], Factors]] = {

@@ -8,8 +8,8 @@ For one window of W steps, with presynaptic traces x and post factors f::
 for a spiking critic with gamma lambda_critic and M not clipped, and W and N its own
 (in float arithmetic then rounded to the grid of `neurorl.arithmetic`, by which weights that learn
 are those in force), and for the STDP rules, whose eligibility decays in every step, with the
-neuron's own trace y, the spikes a that arrive, and g = 1 (td-stdp: 0 in other modules than those
-of the action)::
+neuron's own trace y, the spikes a that arrive, and g = 1 (td-stdp: phi b in modules, with b = 1
+for the output)::
 
     e <- d**W e + sum_t d**(W-1-t) g (x(t) s(t)^T - A a(t) y(t)^T)     d = exp(-dt/eligibility_tau)
 
@@ -38,7 +38,6 @@ from neurorl.factors import (
     STDP,
     Decision,
     Hidden,
-    chosen,
     feedback,
     rule,
     spread,
@@ -218,11 +217,12 @@ class Learner:
             for layer in self._layers
             for p in (*layer.into, *layer.fixed)
         }
-        gates = {x.name: self._gate(x.name, spikes, action, len(policy)) for x in self._layers}
+        phi = feedback(action, policy)
+        gates = {x.name: self._gate(x.name, spikes, phi) for x in self._layers}
         if self._stdp:
             factors = {name: spikes[name] * gate for name, gate in gates.items()}
         else:
-            factors = self._factors(spikes, arrived, action, feedback(action, policy))
+            factors = self._factors(spikes, arrived, action, phi)
         if self._critic is not None:
             factors["critic"] = self._critic.factors(spikes["critic"])
         return _Observed(spikes, arrived, factors, gates)
@@ -251,7 +251,7 @@ class Learner:
     ) -> None:
         m = self.memory
         stdp = self._stdp and not layer.is_critic
-        depressing = gate * self._depressing(layer, spikes) if stdp else None
+        depressing = on_grid(gate * self._depressing(layer, spikes)) if stdp else None
         power = 0.0
         for p in layer.into:
             a = p.transmitted(arrived[p.name])
@@ -279,13 +279,14 @@ class Learner:
         before[:] = y[-1]
         return on_grid((self._config.depression * layer.powers)[:, None] * y)
 
-    def _gate(self, name: str, spikes: Inputs, action: int, n_actions: int) -> FloatArray:
-        """1 for neurons of the action's modules and for those of no module, 0 for others."""
+    def _gate(self, name: str, spikes: Inputs, phi: FloatArray) -> FloatArray:
+        """``phi b`` for neurons of modules, b = 1 for the output; 1 for others."""
         n = spikes[name].shape[1]
         if not self._gates or name not in self._in_modules:
             return np.ones(n)
         n_output = spikes["output"].shape[1]
-        return spread(chosen(action, n_actions), n_output).repeat(n // n_output)
+        signs = self.memory.signs.get(name, np.ones(n))
+        return on_grid(spread(phi, n_output).repeat(n // n_output) * signs)
 
     def _factors(
         self,

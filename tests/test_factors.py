@@ -147,10 +147,16 @@ def test_spikes_only_hebbian_by_hand() -> None:
 
 
 def test_td_stdp_by_hand() -> None:
-    """Every spike of the module of the action taken, none of the other's."""
-    factors = td_stdp(replace(DECISION, action=1))
-    assert factors.output.tolist() == [[0, 1], [0, 1], [0, 0], [0, 1]]
-    assert factors.hidden[0].tolist() == [[0, 0, 1, 1], [0, 0, 1, 0], [0, 0, 1, 1], [0, 0, 1, 0]]
+    """phi for every spike, those of the first steps too; times b = +, -, +, - of hidden units."""
+    factors = td_stdp(DECISION)
+    assert factors.output.tolist() == [[0.75, -0.75], [0, -0.75], [0.75, 0], [0.75, -0.75]]
+    expected = [
+        [0.75, -0.75, -0.75, 0.75],
+        [0.75, 0, -0.75, 0],
+        [0, 0, -0.75, 0.75],
+        [0.75, 0, -0.75, 0],
+    ]
+    assert factors.hidden[0].tolist() == expected
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -195,9 +201,9 @@ DEEP_FACTORS: dict[str, tuple[list[list[float]], list[list[float]]]] = {
         [[1, 1], [1, 0], [1, 0], [0, 1], [1, 1]],
         [[1, 1], [1, 0], ZERO, [1, 1], [1, 0]],
     ),
-    "td-stdp": (  # of module 0
-        [[1, 0], [1, 0], [1, 0], ZERO, [1, 0]],
-        [[1, 0], [1, 0], ZERO, [1, 0], [1, 0]],
+    "td-stdp": (  # phi b
+        [[0.75, 0.75], [0.75, 0], [0.75, 0], [0, 0.75], [0.75, 0.75]],
+        [[-0.75, -0.75], [-0.75, 0], ZERO, [-0.75, -0.75], [-0.75, 0]],
     ),
 }
 

@@ -179,8 +179,9 @@ def test_replicas_are_as_each_is_alone(backend: str, loop: str) -> None:
 
 
 def test_the_stdp_gate_covers_every_hidden_layer() -> None:
-    """td-stdp: what belongs to modules of the other action has no eligibility."""
-    agent = deep(rule="td-stdp", actors=1, neuron=LIF(threshold=0.2, noise=0.5), hidden=(3, 2))
+    """td-stdp without depression: phi b x s, so its sign is that of phi b."""
+    neuron = LIF(threshold=0.2, noise=0.5)
+    agent = deep(rule="td-stdp", actors=1, neuron=neuron, hidden=(3, 2), depression=0.0)
     loop = agent._replicas.loop
     loop.see(0, np.zeros(4))
     loop.begin(0)
@@ -188,8 +189,14 @@ def test_the_stdp_gate_covers_every_hidden_layer() -> None:
     loop.see(0, np.zeros(4))
     loop.learn()
     action = int(loop.actions[0])
-    for name, per_module in (("input_hidden_2", 3), ("bias_hidden", 2), ("bias_output", 1)):
+    for name, layer, per_module in (
+        ("input_hidden_2", "hidden_2", 3),
+        ("bias_hidden", "hidden", 2),
+        ("bias_output", "output", 1),
+    ):
         e = agent.memory.eligibility[name]
-        mine = slice(action * per_module, (action + 1) * per_module)
-        assert e[:, mine].any()
-        assert not np.delete(e, mine, axis=1).any()
+        expected = -np.ones(e.shape[1])
+        expected[action * per_module : (action + 1) * per_module] = 1.0
+        expected *= agent.memory.signs.get(layer, 1.0)
+        assert e.any()
+        assert np.array_equal(np.sign(e), np.where(e == 0.0, 0.0, expected))

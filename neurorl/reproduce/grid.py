@@ -74,8 +74,12 @@ def rule_grid(
     each: tuple[Rates, ...],
     chosen: Rates,
     episodes: tuple[int, int],
+    always: Overrides | None = None,
 ) -> Grid:
-    """Rates of a rule that is not the model's own, on 5 seeds; episodes: tuning's, reported."""
+    """Rates of a rule that is not the model's own, on 5 seeds; episodes: tuning's, reported.
+
+    always: what all settings have besides.
+    """
     (setting,) = rates(chosen)
     return Grid(
         name=f"{task}-{model}-{rule}",
@@ -85,7 +89,7 @@ def rule_grid(
         rule=rule,
         episodes=episodes[0],
         seeds=seeds(5),
-        settings=rates(*each),
+        settings={name: {**(always or {}), **setting} for name, setting in rates(*each).items()},
         chosen=setting,
         reported_episodes=episodes[1],
         evaluation_episodes=RULE_EVALUATION[task],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from neurorl.reproduce.grid import Grid, Rates, rule_grid, words
+from neurorl.reproduce.grid import Grid, Overrides, Rates, rule_grid, words
 from neurorl.reproduce.preset_grids import PRESET_GRIDS
 
 __all__ = ["GRIDS", "PRESET_GRIDS", "RULE_GRIDS", "Grid", "Rates", "rule_grid", "words"]
@@ -13,7 +13,9 @@ __all__ = ["GRIDS", "PRESET_GRIDS", "RULE_GRIDS", "Grid", "Rates", "rule_grid", 
 _EPISODES = {"cartpole": (150, 200), "mountaincar": (300, 400), "gridworld": (300, 400)}
 # Of rules that don't get off the ground with LIF neurons; more episodes are more of the same.
 _FEW_EPISODES = {"cartpole": (150, 200), "mountaincar": (100, 200), "gridworld": (100, 150)}
-_FEW = ("coagent", "reward-stdp", "td-stdp")
+_FEW = ("coagent", "reward-stdp")
+# As published: potentiation alone.
+_ALWAYS: dict[str, Overrides] = {"td-stdp": {"depression": 0.0}}
 # Rates of layers that learn with a hidden layer, and of the output alone without one.
 _RATES: dict[str, dict[str, tuple[Rates, ...]]] = {
     "glm": {
@@ -31,7 +33,7 @@ _RATES: dict[str, dict[str, tuple[Rates, ...]]] = {
         "surrogate": ((0.1, 3.0), (0.3, 6.0), (0.6, 12.0)),
         "coagent": ((0.01, 0.05), (0.03, 0.15), (0.1, 0.5)),
         "reward-stdp": ((0.01, 0.05), (0.05, 0.25), (0.2, 1.0)),
-        "td-stdp": ((0.01, 0.05), (0.05, 0.25), (0.2, 1.0)),
+        "td-stdp": ((0.03, 0.3), (0.1, 0.6), (0.2, 1.2)),
     },
 }
 # Which of them is taken, where it isn't the second.
@@ -39,7 +41,6 @@ _CHOSEN: dict[str, int] = {
     "cartpole-glm-coagent": 2,
     "cartpole-lif-coagent": 2,
     "cartpole-lif-reward-stdp": 2,
-    "cartpole-lif-td-stdp": 0,
     "mountaincar-glm-coagent": 2,
     "mountaincar-glm-agreement": 2,
     "mountaincar-lif-spikes-only-hebbian": 2,
@@ -56,7 +57,8 @@ def _rule_grids() -> Iterator[Grid]:
                 chosen = each[_CHOSEN.get(f"{task}-{model}-{rule}", 1)]
                 few = model == "lif" and rule in _FEW
                 many = _FEW_EPISODES[task] if few else episodes
-                yield rule_grid(task, model, rule, each, chosen, many)
+                always = _ALWAYS.get(rule, {})
+                yield rule_grid(task, model, rule, each, chosen, many, always)
 
 
 RULE_GRIDS = tuple(_rule_grids())

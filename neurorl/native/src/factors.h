@@ -153,14 +153,16 @@ inline void spikes_only(const Window &window, const Layer &layer, double *gain)
     }
 }
 
-// td-stdp: 1 for neurons of the action's modules and for those of no module, 0 for others.
+// td-stdp: phi b for neurons of modules, b = 1 for the output; 1 for others.
 inline void stdp_gate(const Window &window, const Layer &layer, double *gate)
 {
     const Agent &agent = window.agent;
     const int64_t n = agent.nodes[layer.node].size, size = per_module(agent, layer);
     const bool in_modules = layer.role == OUTPUT || (layer.role == HIDDEN && layer.signs);
-    for (int64_t j = 0; j < n; j++)
-        gate[j] = !in_modules || is_taken(agent, window.k, j / size) ? 1.0 : 0.0;
+    for (int64_t j = 0; j < n; j++) {
+        const double sign = layer.role == HIDDEN && in_modules ? layer.signs[window.k * n + j] : 1.0;
+        gate[j] = in_modules ? on_grid(feedback(agent, window.k, j / size) * sign) : 1.0;
+    }
 }
 
 // agreement and centred-feedback, of which c is the broadcast; answers: outputs when the spike has

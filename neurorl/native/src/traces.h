@@ -24,7 +24,7 @@ inline void post_trace(
             row[j] = on_grid(scale * y[j]);
         }
         if (gate)
-            for (int64_t j = 0; j < n; j++) row[j] *= gate[j];
+            for (int64_t j = 0; j < n; j++) row[j] = on_grid(row[j] * gate[j]);
     }
 }
 
