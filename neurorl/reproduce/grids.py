@@ -41,10 +41,12 @@ _CHOSEN: dict[str, int] = {
     "cartpole-glm-coagent": 2,
     "cartpole-lif-coagent": 2,
     "cartpole-lif-reward-stdp": 2,
+    "cartpole-lif-td-stdp": 2,
     "mountaincar-glm-coagent": 2,
     "mountaincar-glm-agreement": 2,
     "mountaincar-lif-spikes-only-hebbian": 2,
     "mountaincar-lif-surrogate": 2,
+    "mountaincar-lif-td-stdp": 2,
     "gridworld-glm-agreement": 2,
 }
 
