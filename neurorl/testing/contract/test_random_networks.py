@@ -1,4 +1,4 @@
-"""Networks that nobody thought of, on every backend, against the reference."""
+"""Networks that nobody thought of, against the reference."""
 
 from __future__ import annotations
 
@@ -7,28 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neurorl.backend import backend_class, load
-from neurorl.testing import random_network, rasters, same_state
-
-FEW, MANY = range(40), range(40, 540)
-WAYS: list[tuple[str, str, dict[str, Any]]] = [
-    ("brian2", "float", {"engine": "numpy"}),
-    ("brian2", "loihi", {"engine": "numpy"}),
-    ("loihi", "loihi", {}),
-    ("loihi", "loihi", {"accelerate": False}),
-]
+from neurorl.testing import rasters, same_state
 
 
-def compare(
-    seed: int, name: str, arithmetic: str, options: dict[str, Any], currents: bool = False
-) -> None:
-    cls = backend_class(name)
-    network = random_network(seed, True, currents)
-    assert cls.problems(network, arithmetic) == []
+def compare(seed: int, case: Any, currents: bool = False) -> None:
+    """Windows, resets and weights of the network of a seed, on a backend and the reference."""
+    network = case.random_network(seed, currents)
     rng = np.random.default_rng(seed)
     with (
-        load("reference", network, arithmetic=arithmetic, seed=seed) as reference,
-        load(name, network, arithmetic=arithmetic, seed=seed, **options) as backend,
+        case.reference(network, seed=seed) as reference,
+        case.make(network, seed=seed) as backend,
     ):
         for window in range(6):
             n_steps = int(rng.integers(1, 25))
@@ -47,24 +35,11 @@ def compare(
                     backend.set_weights(p.name, weights)
 
 
-@pytest.mark.parametrize("seed", FEW)
-@pytest.mark.parametrize(("name", "arithmetic", "options"), WAYS)
-def test_random_networks(seed: int, name: str, arithmetic: str, options: dict[str, Any]) -> None:
-    compare(seed, name, arithmetic, options)
+@pytest.mark.parametrize("seed", range(40))
+def test_random_networks(seed: int, quick_case: Any) -> None:
+    compare(seed, quick_case)
 
 
 @pytest.mark.parametrize("seed", range(600, 612))
-@pytest.mark.parametrize(("name", "arithmetic", "options"), WAYS)
-def test_random_networks_with_currents(
-    seed: int, name: str, arithmetic: str, options: dict[str, Any]
-) -> None:
-    compare(seed, name, arithmetic, options, currents=True)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", MANY)
-@pytest.mark.parametrize(("name", "arithmetic", "options"), WAYS)
-def test_many_random_networks(
-    seed: int, name: str, arithmetic: str, options: dict[str, Any]
-) -> None:
-    compare(seed, name, arithmetic, options)
+def test_random_networks_with_currents(seed: int, quick_case: Any) -> None:
+    compare(seed, quick_case, currents=True)
