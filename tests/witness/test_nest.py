@@ -23,13 +23,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from witnesses import WINDOW, learner_of, observe, relative, rounding_bound
 
-from neurorl.config import AgentConfig
-from neurorl.description import Network, Plasticity, Population, Projection, Source
-from neurorl.features import RBF
-from neurorl.learner import Learner
-from neurorl.memory import memory_for
-from neurorl.models import LIF
 from neurorl.rule import apply_modulator, arrivals, eligibility, trace
 
 Array = npt.NDArray[Any]
@@ -154,12 +149,6 @@ def by_the_rule(trial: Trial) -> dict[str, Array]:
     return {name: np.stack(values) for name, values in seen.items()}
 
 
-def relative(ours: Array, theirs: Array) -> float:
-    """The largest difference of a synapse, relative to its own largest value."""
-    largest = np.abs(theirs).max(axis=0)
-    return float((np.abs(ours - theirs).max(axis=0) / np.where(largest > 0, largest, 1.0)).max())
-
-
 def test_the_rule_equals_nest(tmp_path: Path, measured: Measured) -> None:
     """12 trials of 12 x 10 synapses, so 264 random trains and 1440 synapses, for 300 ms."""
     trials = [random_trial(seed) for seed in range(12)]
@@ -175,47 +164,6 @@ def test_the_rule_equals_nest(tmp_path: Path, measured: Measured) -> None:
         t["weight"] for t, trial in zip(theirs, trials, strict=True) if trial.synapse["b"] == 0
     ]
     assert all((w == 2.5).any() and (w == 1.5).any() for w in bounded)
-
-
-WINDOW = 10
-
-
-def agent_of(trial: Trial) -> tuple[Learner, Any]:
-    """The learner of an agent whose one projection has the rule reward-stdp, and its memory."""
-    s = trial.synapse
-    learned = Plasticity(trace_tau=1e-3 * s["tau_plus"], low=s["Wmin"], high=s["Wmax"])
-    network = Network(
-        (Source("input", N_PRE), Population("output", N_POST, LIF())),
-        (
-            Projection(
-                "learned",
-                "input",
-                "output",
-                trial.weight,
-                delay=1e-3 * trial.delay,
-                plasticity=learned,
-            ),
-        ),
-    )
-    cells = RBF(low=(0.0,), high=(1.0,), cells=N_PRE)
-    config = AgentConfig(
-        model="own",
-        neuron=LIF(),
-        rule="reward-stdp",
-        cells=cells,
-        features=cells,
-        description=network,
-        window=WINDOW,
-        carries=True,
-        normalises=False,
-        alpha_output=1.0,
-        depression=s["A_minus"],
-        post_tau=1e-3 * trial.tau_minus,
-        eligibility_tau=1e-3 * s["tau_c"],
-    )
-    weights = {"learned": np.full((1, N_PRE, N_POST), trial.weight)}
-    memory = memory_for(network, weights, cells.size, carries=True).of(0)
-    return Learner(network, config, memory), memory
 
 
 def phasic_trial(seed: int) -> Trial:
@@ -238,14 +186,25 @@ def phasic_trial(seed: int) -> Trial:
 
 def by_an_agent(trial: Trial) -> dict[str, Array]:
     """Eligibility at each window's end, and the weights that come of it."""
-    learner, memory = agent_of(trial)
-    rate = 1 / trial.synapse["tau_c"] + 1 / trial.synapse["tau_n"]
-    of_dose = -np.expm1(-rate) / rate / trial.synapse["tau_n"]
+    s = trial.synapse
+    learner, memory = learner_of(
+        N_PRE,
+        N_POST,
+        tau_plus=s["tau_plus"],
+        tau_minus=trial.tau_minus,
+        tau_c=s["tau_c"],
+        depression=s["A_minus"],
+        delay=trial.delay,
+        weight=trial.weight,
+        low=s["Wmin"],
+        high=s["Wmax"],
+    )
+    rate = 1 / s["tau_c"] + 1 / s["tau_n"]
+    of_dose = -np.expm1(-rate) / rate / s["tau_n"]
     seen: dict[str, list[Array]] = {"c": [], "weight": []}
     for start in range(0, STEPS, WINDOW):
         window = slice(start, start + WINDOW)
-        spikes = {"output": trial.post[window]}
-        learner.remember({"input": trial.pre[window]}, spikes, 0, np.full(N_POST, 1 / N_POST))
+        observe(learner, trial.pre[window], trial.post[window])
         learner.learn(of_dose * trial.dopamine[window][-1], 1.0)
         seen["c"].append(memory.eligibility["learned"].copy())
         seen["weight"].append(memory.weights["learned"].copy())
@@ -263,17 +222,18 @@ def phasic(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Trial], list[
 
 
 def rounding_bounds(trial: Trial, grid: float) -> dict[str, Array]:
-    """How far `by_an_agent` may be from exact: traces are rounded to 1/grid in every step.
-
-    A trace is off by half a grid for each step that it remembers, and once more in its product.
-    """
-    half, s = 0.5 / grid, trial.synapse
-    of_x, of_y = (half / -np.expm1(-1 / tau) for tau in (s["tau_plus"], trial.tau_minus))
-    came, post = arrivals(trial.pre, trial.delay), trial.post.astype(float)
-    added = (of_x + half) * post[:, None, :] + (s["A_minus"] * of_y + half) * came[:, :, None]
-    ends = np.arange(WINDOW - 1, STEPS, WINDOW)
-    c = np.cumsum(added, axis=0)[ends]
-    doses = trial.dopamine[ends][:, None, None]
+    """How far `by_an_agent` may be from exact."""
+    s = trial.synapse
+    c = rounding_bound(
+        trial.pre,
+        trial.post,
+        delay=trial.delay,
+        tau_plus=s["tau_plus"],
+        tau_minus=trial.tau_minus,
+        depression=s["A_minus"],
+        grid=grid,
+    )
+    doses = trial.dopamine[WINDOW - 1 :: WINDOW][:, None, None]
     return {"c": c, "weight": np.cumsum(doses * c, axis=0)}  # a dose changes w by less than c
 
 
