@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import inspect
 import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from neurorl.backends.base import Backend
     from neurorl.description import Network
 
-__all__ = ["BACKENDS", "BackendInfo", "available_backends", "backend_class", "load"]
+__all__ = ["BACKENDS", "BackendInfo", "available_backends", "backend_class", "load", "ways"]
 
 
 BACKENDS: dict[str, BackendInfo] = {
@@ -80,6 +81,14 @@ def load(name: str, network: Network, **options: Any) -> Backend:
     0
     """
     return backend_class(name)(network, **options)
+
+
+def ways(cls: type[Backend]) -> list[dict[str, Any]]:
+    """Options of `load` for every way to run networks on a backend: each engine and arithmetic."""
+    can = cls.capabilities
+    chosen = "engine" in inspect.signature(cls.__init__).parameters
+    engines = [{"engine": engine} for engine in can.engines] if chosen else [{}]
+    return [{**e, "arithmetic": arithmetic} for e in engines for arithmetic in can.arithmetics]
 
 
 def available_backends() -> list[dict[str, Any]]:

@@ -8,7 +8,6 @@ the library's own backends.
 
 from __future__ import annotations
 
-import inspect
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from neurorl.backend import BACKENDS, backend_class, load
+from neurorl.backend import BACKENDS, backend_class, load, ways
 from neurorl.backends.base import Backend
 from neurorl.description import Network
 from neurorl.errors import BackendUnavailableError, NeurorlError
@@ -78,11 +77,10 @@ class Case:
 
 def cases(name: str) -> list[Case]:
     """Every way to run networks on a backend. Raises BackendUnavailableError."""
-    cls = backend_class(name)
-    can = cls.capabilities
-    chosen = "engine" in inspect.signature(cls.__init__).parameters
-    engines = [{"engine": engine} for engine in can.engines] if chosen else [{}]
-    return [Case(name, arithmetic, e) for e in engines for arithmetic in can.arithmetics]
+    found = []
+    for options in ways(backend_class(name)):
+        found.append(Case(name, options.pop("arithmetic"), options))
+    return found
 
 
 _features: dict[str, dict[str, str]] = {}
