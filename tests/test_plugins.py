@@ -63,6 +63,22 @@ def test_the_example_is_found_and_passes_the_suite(site: Path, tmp_path: Path) -
     assert "failed" not in done.stdout
 
 
+def test_an_agent_learns_on_the_example_as_on_the_reference(site: Path, tmp_path: Path) -> None:
+    train = ["neurorl", "train", "neurorl/GridWorld-v0", "--episodes", "3", "--seed", "5"]
+    for name in ("events", "reference"):
+        done = run(site, tmp_path, *train, "--backend", name, "--out", name)
+        assert done.returncode == 0, done.stderr
+    columns = [
+        [
+            line.split(",")[:4]
+            for line in (tmp_path / name / "episodes.csv").read_text().splitlines()
+        ]
+        for name in ("events", "reference")
+    ]
+    assert columns[0] == columns[1]  # all but the time it took
+    assert len(columns[0]) == 4
+
+
 @pytest.mark.parametrize(
     ("old", "new", "test"),
     [
