@@ -19,7 +19,7 @@ lint: $(VENV)/.developed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy tests scripts
+	$(BIN)/mypy tests scripts examples
 
 # The table of features in README.md, from a run of the contract suite.
 table: $(VENV)/.developed

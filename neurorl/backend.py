@@ -1,29 +1,25 @@
-"""The one door from the library to the simulators: a backend is known here by name only."""
+"""The one door from the library to the simulators: a backend is known here by name only.
+
+Those of other distributions are found by their entry points (`neurorl.plugins`).
+"""
 
 from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import inspect
 import warnings
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from neurorl.errors import BackendUnavailableError, say, unknown
+from neurorl.plugins import BackendInfo, check_class, plugins
 
 if TYPE_CHECKING:
     from neurorl.backends.base import Backend
     from neurorl.description import Network
 
-__all__ = ["BACKENDS", "BackendInfo", "available_backends", "backend_class", "load"]
-
-
-@dataclass(frozen=True)
-class BackendInfo:
-    """Where a backend lives and which distribution it needs (None: only NumPy)."""
-
-    target: str
-    distribution: str
-    remedy: str
+__all__ = ["BACKENDS", "BackendInfo", "available_backends", "backend_class", "load", "ways"]
 
 
 BACKENDS: dict[str, BackendInfo] = {
@@ -42,9 +38,15 @@ def backend_class(name: str) -> type[Backend]:
 
     Raises UnknownNameError, or BackendUnavailableError with the remedy.
     """
-    if name not in BACKENDS:
-        raise unknown("backend", name, BACKENDS)
-    info = BACKENDS[name]
+    if name in BACKENDS:
+        return _import(name, BACKENDS[name])
+    offered = dict(plugins(BACKENDS))
+    if name not in offered:
+        raise unknown("backend", name, [*BACKENDS, *offered])
+    return _import_plugin(name, offered[name])
+
+
+def _import(name: str, info: BackendInfo) -> type[Backend]:
     module, _, attribute = info.target.partition(":")
     try:
         with warnings.catch_warnings():
@@ -62,6 +64,14 @@ def backend_class(name: str) -> type[Backend]:
     return found
 
 
+def _import_plugin(name: str, info: BackendInfo) -> type[Backend]:
+    if info.problem is not None:
+        raise BackendUnavailableError(say(f"backend {name}", info.problem, remedy=info.remedy))
+    found = _import(name, info)
+    check_class(name, found, info.remedy)
+    return found
+
+
 def load(name: str, network: Network, **options: Any) -> Backend:
     """Compile *network* for the backend *name*; options as in `neurorl.backends.base.Backend`.
 
@@ -73,19 +83,39 @@ def load(name: str, network: Network, **options: Any) -> Backend:
     return backend_class(name)(network, **options)
 
 
+def ways(cls: type[Backend]) -> list[dict[str, Any]]:
+    """Options of `load` for every way to run networks on a backend: each engine and arithmetic."""
+    can = cls.capabilities
+    chosen = "engine" in inspect.signature(cls.__init__).parameters
+    engines = [{"engine": engine} for engine in can.engines] if chosen else [{}]
+    return [{**e, "arithmetic": arithmetic} for e in engines for arithmetic in can.arithmetics]
+
+
 def available_backends() -> list[dict[str, Any]]:
-    """A row for each backend: name, available, version, target, engines, arithmetics, remedy."""
-    return [_row(name, info) for name, info in BACKENDS.items()]
+    """A row for each backend, the library's own first.
+
+    Keys: name, distribution, available, version, target, engines, arithmetics, remedy.
+    """
+    own = [_row(name, info, _import) for name, info in BACKENDS.items()]
+    return own + [_row(name, info, _import_plugin) for name, info in plugins(BACKENDS)]
 
 
-def _row(name: str, info: BackendInfo) -> dict[str, Any]:
-    row: dict[str, Any] = {"name": name, "available": False, "version": None}
-    row |= {"target": None, "engines": [], "arithmetics": [], "remedy": None}
+def _row(
+    name: str, info: BackendInfo, import_: Callable[[str, BackendInfo], type[Backend]]
+) -> dict[str, Any]:
+    row: dict[str, Any] = {"name": name, "distribution": info.distribution, "available": False}
+    row |= {"version": None, "target": None, "engines": [], "arithmetics": [], "remedy": None}
     try:
-        cls = backend_class(name)
+        cls = import_(name, info)
         row["version"] = importlib.metadata.version(info.distribution)
         row |= {"target": cls.default_target(), "engines": list(cls.capabilities.engines)}
         row |= {"arithmetics": list(cls.capabilities.arithmetics), "available": True}
-    except (BackendUnavailableError, importlib.metadata.PackageNotFoundError) as exc:
-        row["remedy"] = f"{info.remedy} ({exc})"
+    except BackendUnavailableError as exc:
+        row["remedy"] = _one_line(exc)
+    except Exception as exc:  # a plug-in's own methods may raise anything
+        row["remedy"] = f"{info.remedy} ({_one_line(exc)})"
     return row
+
+
+def _one_line(exc: Exception) -> str:
+    return " ".join(str(exc).split())

@@ -39,7 +39,7 @@ def run_suite() -> dict[str, dict[str, str]]:
     """What each case of the suite made of each feature: ``{feature: {case: verdict}}``."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "features.json"
-        suite = ["-m", "pytest", "-q", "tests/contract", f"--feature-table={out}"]
+        suite = ["-m", "pytest", "-q", "neurorl/testing/contract", f"--feature-table={out}"]
         subprocess.run([sys.executable, *suite], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
         table: dict[str, dict[str, str]] = json.loads(out.read_text())
         return table

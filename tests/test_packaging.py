@@ -47,7 +47,7 @@ LAYERS = [
     ("neurorl.groups",),
     ("neurorl.agent",),
     ("neurorl.training", "neurorl.evaluation", "neurorl.plot"),
-    ("neurorl.bench", "neurorl.reproduce"),
+    ("neurorl.bench", "neurorl.doctor", "neurorl.reproduce"),
     ("neurorl.cli",),
 ]
 SIMULATORS = {"brian2", "nengo", "nengo_loihi", "nxsdk"}

@@ -1,6 +1,6 @@
 """The command line, one file for each command.
 
-Exit status: 0 done, 2 bad usage or bad input (one line says what).
+Exit status: 0 done, 1 a check failed, 2 bad usage or bad input (one line says what).
 Imports stay inside the commands, so that ``neurorl --help`` is quick.
 """
 
@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 
 from neurorl import __version__
-from neurorl.cli import backends, bench, evaluate, plot, show, train
+from neurorl.cli import backends, bench, doctor, evaluate, plot, show, train
 from neurorl.errors import NeurorlError
 
 __all__ = ["main"]
@@ -23,6 +23,7 @@ _COMMANDS = {
     "plot": plot,
     "backends": backends,
     "bench": bench,
+    "doctor": doctor,
 }
 
 

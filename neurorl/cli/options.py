@@ -9,5 +9,5 @@ __all__ = ["add_backend"]
 
 def add_backend(parser: argparse.ArgumentParser) -> None:
     """``--backend`` and ``--arithmetic``."""
-    parser.add_argument("--backend", metavar="B", help="reference (default), brian2 or loihi")
+    parser.add_argument("--backend", metavar="B", help="reference (default), brian2, loihi, ...")
     parser.add_argument("--arithmetic", metavar="A", help="float or loihi (default: the backend's)")

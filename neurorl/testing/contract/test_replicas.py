@@ -9,11 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from neurorl.backend import load
 from neurorl.backends.base import Backend, Raster
 from neurorl.description import Network
 from neurorl.errors import ArgumentError, BackendError
-from neurorl.testing import FEATURES, random_network, rasters, same_state
+from neurorl.testing import FEATURES, rasters, same_state
 
 SEEDS = (3, 2**62 + 5, 3)  # equal seeds are replicas of one another until their inputs differ
 N = len(SEEDS)
@@ -58,11 +57,6 @@ class Pair:
             backend.close()
 
 
-def can_run(case: Any, network: Network) -> bool:
-    with case.make(FEATURES["LIF"]()) as backend:
-        return not backend.problems(network, case.arithmetic)
-
-
 def exercise(pair: Pair) -> None:
     """Steps, weights, a reset of some, states that move in every direction."""
     many, ones = pair.many, pair.ones
@@ -92,25 +86,18 @@ def exercise(pair: Pair) -> None:
 @pytest.mark.parametrize("feature", FEATURES)
 def test_replicas_equal_single_backends(feature: str, case: Any) -> None:
     network = FEATURES[feature]()
-    if can_run(case, network):
-        pair = Pair(case, network)
-        exercise(pair)
-        pair.close()
+    pair = Pair(case, network)
+    exercise(pair)
+    pair.close()
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_replicas_of_random_networks(seed: int, case: Any) -> None:
-    if case.options.get("engine") in ("compiled", "cython") and seed > 0:
-        return  # they compile for seconds each; the slow test has more
-    pair = Pair(case, random_network(seed, delays=True))
-    exercise_quietly(pair)
+def test_replicas_of_a_random_network(case: Any) -> None:
+    exercise_quietly(Pair(case, case.random_network(0)))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(100, 112))
-def test_replicas_of_many_random_networks(seed: int, case: Any) -> None:
-    pair = Pair(case, random_network(seed, delays=True))
-    exercise_quietly(pair)
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_replicas_of_random_networks(seed: int, quick_case: Any) -> None:
+    exercise_quietly(Pair(quick_case, quick_case.random_network(seed)))
 
 
 def exercise_quietly(pair: Pair) -> None:
@@ -143,7 +130,7 @@ def test_a_sequence_of_one_has_the_axis(case: Any) -> None:
 def test_a_state_moves_to_a_replica_of_another_backend(case: Any) -> None:
     network = FEATURES["recurrent projection"]()
     with (
-        load("reference", network, arithmetic=case.arithmetic, seed=SEEDS[1]) as reference,
+        case.reference(network, seed=SEEDS[1]) as reference,
         case.make(network, seed=SEEDS) as backend,
     ):
         reference.step(rasters(network, 11, 0, 0.5), 11)
@@ -161,8 +148,6 @@ def test_a_state_moves_to_a_replica_of_another_backend(case: Any) -> None:
 @pytest.mark.parametrize("seed", [5, SEEDS])
 def test_windows_equal_steps(feature: str, seed: Any, case: Any) -> None:
     network = FEATURES[feature]()
-    if not can_run(case, network):
-        return
     record = [p.name for p in network.populations][-1:]
     with (
         case.make(network, seed=seed, record=record) as stepped,
@@ -207,9 +192,6 @@ def test_a_window_of_a_closed_backend_says_so(case: Any) -> None:
         backend.window(3)
 
 
-HAS_MEMORY = {("reference", None), ("brian2", "compiled"), ("loihi", None)}
-
-
 @pytest.mark.parametrize("feature", ["LIF", "modules (blocks)", "signed units (+-1)"])
 @pytest.mark.parametrize("seed", [5, SEEDS])
 def test_weights_written_directly(feature: str, seed: Any, case: Any) -> None:
@@ -217,14 +199,11 @@ def test_weights_written_directly(feature: str, seed: Any, case: Any) -> None:
     network = FEATURES[feature]()
     odd = [p.name for p in network.projections if p.signed or p.blocks > 1]
     name = (odd or [network.projections[0].name])[-1]
-    has = not network.projection(name).signed
     with case.make(network, seed=seed) as backend, case.make(network, seed=seed) as other:
         memory = backend.transmitted(name)
-        has = has and not (case.backend == "loihi" and isinstance(seed, tuple))  # several networks
-        if not (has and (case.backend, case.options.get("engine")) in HAS_MEMORY):
-            assert memory is None
-            return
-        assert memory is not None
+        if memory is None:
+            pytest.skip("the weights are in no memory that may be written to")
+        assert not network.projection(name).signed
         values = np.random.default_rng(0).uniform(-1, 1, other.weights(name).shape)
         in_force = other.set_weights(name, values)
         write_directly(backend, name, values, memory)
@@ -253,21 +232,6 @@ def write_directly(
     n = np.clip(np.rint(values * by.inverse), -by.limit, by.limit)
     mask = backend.network.projection(name).mask
     memory[:] = ((n if mask is None else n * mask) * by.transmitted_unit).ravel()
-
-
-@pytest.mark.parametrize(
-    ("seed", "words"),
-    [
-        ((), "a sequence of seeds is empty"),
-        ((1, -1), "must be a whole number"),
-        ((1, True), "must be a whole number"),
-        ("7", "must be a whole number"),
-        (0.5, "must be a whole number"),
-    ],
-)
-def test_bad_seeds(seed: Any, words: str) -> None:
-    with pytest.raises(ArgumentError, match=words):
-        load("reference", FEATURES["LIF"](), seed=seed)
 
 
 def test_bad_replicas_and_shapes(case: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neurorl.backend import load
+from neurorl.backend import backend_class
 from neurorl.description import Network, Population, Projection, Source
 from neurorl.errors import ArgumentError, BackendError, UnknownNameError, UnsupportedError
 from neurorl.models import LIF
@@ -38,32 +38,45 @@ def assert_same(a: list[Any], b: list[Any]) -> None:
         assert same_state(state_a, state_b) == [], f"window {k}"
 
 
+def test_it_runs_the_plainest_network_and_says_in_which_arithmetics(case: Any) -> None:
+    assert case.problems(FEATURES["LIF"]()) == []
+    with case.build(FEATURES["LIF"]()) as backend:
+        can = backend.capabilities
+        assert isinstance(backend, backend_class(case.backend))
+        assert backend.name == case.backend
+        assert backend.arithmetic_name == case.arithmetic
+        assert set(can.exact_arithmetics) <= set(can.arithmetics)
+        assert can.noises[0] == "exact"
+        assert "input" in backend.source()
+
+
 @pytest.mark.parametrize("feature", FEATURES)
 def test_equals_the_reference(
     feature: str, case: Any, record_feature: Callable[[str, str], None]
 ) -> None:
     network = FEATURES[feature]()
-    if not load_or_refuse(case, network, record_feature, feature):
+    if refuses(case, network):
+        record_feature(feature, "refused")
         return
+    record_feature(feature, "exact" if case.is_exact else "runs")
     rewrite = feature == "weights written between windows"
     for seed in (0, 2**40 + 1):
         with case.make(network, seed=seed) as backend:
-            with load("reference", network, arithmetic=case.arithmetic, seed=seed) as reference:
+            with case.reference(network, seed=seed) as reference:
                 expected = run(reference, network, rewrite=rewrite)
             seen = run(backend, network, rewrite=rewrite)
         assert any(raster.any() for window, _ in expected for raster in window.values())
         assert_same(seen, expected)
-    record_feature(feature, "exact")
 
 
-def load_or_refuse(case: Any, network: Network, record: Any, feature: str) -> bool:
-    """Whether the backend runs this network; if not, that its error names the projection."""
-    if not case.make(FEATURES["LIF"]()).problems(network, case.arithmetic):
-        return True
-    with pytest.raises(UnsupportedError, match=r"'\w+'"):
-        case.make(network)
-    record(feature, "refused")
-    return False
+def refuses(case: Any, network: Network) -> bool:
+    """Whether the backend can't run this network; if so, its error must name what."""
+    problems = case.problems(network)
+    if problems:
+        with pytest.raises(UnsupportedError) as error:
+            case.build(network)
+        assert all(problem in str(error.value) for problem in problems)
+    return bool(problems)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +108,7 @@ def test_reset_silences_but_keeps_weights_and_time(case: Any) -> None:
         for key, value in state.items():
             if not key.endswith("weights") and key != "t":
                 assert not value.any(), key
-        with load("reference", network, arithmetic=case.arithmetic) as reference:
+        with case.reference(network) as reference:
             reference.restore(state)
             inputs = rasters(network, 10, 1)
             assert_same(
@@ -143,7 +156,7 @@ def test_a_reference_state_moves_to_it(feature: str, case: Any) -> None:
     network = FEATURES[feature]()
     inputs = rasters(network, 12, 1)
     with (
-        load("reference", network, arithmetic=case.arithmetic, seed=3) as reference,
+        case.reference(network, seed=3) as reference,
         case.make(network, seed=3) as backend,
     ):
         reference.step(rasters(network, 11, 0), 11)

@@ -1,0 +1,42 @@
+"""``neurorl doctor``: what of this installation works, and what to install."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from neurorl.cli.output import cell, print_table
+
+__all__ = ["HELP", "add_arguments", "run"]
+
+HELP = "check versions, compiler and every backend"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Exit status 1 if something that is installed doesn't work."""
+    from rich.console import Console
+
+    from neurorl.doctor import examine, verdict
+
+    console = Console(stderr=True)
+    if console.is_terminal:
+        with console.status("looking") as status:
+            rows = examine(lambda what: status.update(f"looking at {what}"))
+    else:
+        rows = examine()
+    found = verdict(rows)
+    if arguments.json:
+        print(json.dumps({"verdict": found, "rows": rows}))
+        return int(found != "ok")
+    columns = ("check", "name", "found", "status")
+    print_table(columns, [[cell(row[name]) for name in columns] for row in rows])
+    for row in rows:
+        if row["status"] != "ok":
+            remedy = f"; {row['remedy']}" if row["remedy"] else ""
+            print(f"{row['status']}: {row['check']} {row['name']}: {row['problem']}{remedy}")
+    print("all that is installed works" if found == "ok" else "something that is installed fails")
+    return int(found != "ok")

@@ -1,0 +1,5 @@
+"""What of an installation works: versions, compiler, cache, every backend on a small network."""
+
+from neurorl.doctor.examination import examine, verdict
+
+__all__ = ["examine", "verdict"]

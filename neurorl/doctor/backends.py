@@ -1,0 +1,60 @@
+"""Every way to run networks on a backend, tried for five steps in a process of its own.
+
+A simulator may end the whole process, as a library compiled for another processor does.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from neurorl.backend import backend_class, ways
+from neurorl.doctor.rows import Row, row
+from neurorl.doctor.versions import version
+from neurorl.native import toolchain
+
+__all__ = ["backend"]
+
+PATIENCE = 600
+"""Seconds that a backend may take for all of its ways."""
+
+_TRIAL = "neurorl.doctor.trial"
+_NEED_A_COMPILER = ("compiled", "cython")
+
+
+def backend(listed: Row) -> Iterator[Row]:
+    """Rows of a backend, given its row of `neurorl.backend.available_backends`."""
+    name, found = listed["name"], version(listed["distribution"])
+    if not listed["available"]:
+        status = "missing" if found is None else "broken"
+        yield row("backend", name, found, status, "can't be loaded", listed["remedy"])
+        return
+    tried = _try_all(name)
+    for options in ways(backend_class(name)):
+        shown = ", ".join([name, *options.values()])
+        problem = next(tried, "not tried, as the one before ended the process")
+        if problem is None:
+            yield row("backend", shown, found)
+            continue
+        without = options.get("engine") in _NEED_A_COMPILER and toolchain.problem() is not None
+        yield row("backend", shown, found, "missing" if without else "broken", problem)
+
+
+def _try_all(name: str) -> Iterator[str | None]:
+    """The problem of each way, None if it works; ends early if the process does."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "problems"
+        out.touch()
+        command = [sys.executable, "-m", _TRIAL, name, str(out)]
+        try:
+            done = subprocess.run(command, capture_output=True, timeout=PATIENCE, check=False)
+            end = f"its process ended with status {done.returncode}"
+        except subprocess.TimeoutExpired:
+            end = f"not done after {PATIENCE} s"
+        problems = [json.loads(line) for line in out.read_text().splitlines()]
+    yield from problems
+    yield end

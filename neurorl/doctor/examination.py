@@ -1,0 +1,35 @@
+"""Asks after everything, one thing after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from neurorl.backend import available_backends
+from neurorl.doctor.backends import backend
+from neurorl.doctor.rows import Row
+from neurorl.doctor.tools import cache, compiler, learning_loop
+from neurorl.doctor.versions import versions
+
+__all__ = ["examine", "verdict"]
+
+
+def examine(watch: Callable[[str], None] = lambda what: None) -> list[Row]:
+    """All rows; *watch* is told what comes next, as an engine may compile for seconds."""
+    rows: list[Row] = []
+    for what, check in (
+        ("versions", versions),
+        ("compiler", compiler),
+        ("learning loop", learning_loop),
+        ("cache", cache),
+    ):
+        watch(what)
+        rows += check()
+    for listed in available_backends():
+        watch(f"backend {listed['name']}")
+        rows += backend(listed)
+    return rows
+
+
+def verdict(rows: list[Row]) -> str:
+    """``'broken'`` if something that is there doesn't work, else ``'ok'``."""
+    return "broken" if any(row["status"] == "broken" for row in rows) else "ok"

@@ -1,0 +1,31 @@
+"""What the doctor finds, a row for each thing.
+
+A row's *status*: ``ok``; ``missing``, not installed, which nothing else needs; ``broken``, there
+and not working; ``note``, worth knowing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["Row", "one_line", "row"]
+
+Row = dict[str, Any]
+
+
+def row(
+    check: str,
+    name: str,
+    found: str | None,
+    status: str = "ok",
+    problem: str | None = None,
+    remedy: str | None = None,
+) -> Row:
+    """What was *found* of something, what is wrong with it and what helps."""
+    made: Row = {"check": check, "name": name, "found": found, "status": status}
+    return made | {"problem": problem, "remedy": remedy}
+
+
+def one_line(what: object) -> str:
+    """A message without its line breaks."""
+    return " ".join(str(what).split())

@@ -1,0 +1,73 @@
+"""The compiler, what it has compiled, and where that is kept."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+from neurorl.doctor.rows import Row, one_line, row
+from neurorl.native import toolchain
+from neurorl.native.build import library
+
+__all__ = ["cache", "compiler", "learning_loop"]
+
+SMALL = '#include <cmath>\nextern "C" double small(double x) { return std::exp(x); }\n'
+
+
+def compiler() -> list[Row]:
+    """The C++ compiler, tried on a small library."""
+    command = " ".join(toolchain.compiler())
+    problem = toolchain.problem()
+    remedy = "install a C++ compiler (g++ or clang++); till then engines are slower"
+    if problem is not None:
+        return [row("compiler", command, None, "missing", problem, remedy)]
+    version = _run([*toolchain.compiler(), "--version"])[1].partition("\n")[0]
+    failed, said = _compile_something()
+    if failed:
+        why = f"can't compile: {one_line(said)}"
+        remedy = "install the compiler's standard library (Debian: g++), or set CXX to another"
+        return [row("compiler", command, version, "broken", why, remedy)]
+    return [row("compiler", command, version)]
+
+
+def _compile_something() -> tuple[bool, str]:
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "small.cpp"
+        source.write_text(SMALL)
+        options = [*toolchain.LIBRARY_FLAGS, str(source), "-o", str(source.with_suffix(".so"))]
+        return _run([*toolchain.compiler(), *options])
+
+
+def _run(command: list[str]) -> tuple[bool, str]:
+    """Whether it failed, and what it said."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.returncode != 0, done.stdout or done.stderr
+
+
+def learning_loop() -> list[Row]:
+    """The learning loop in C++, compiled now if it isn't in the cache."""
+    if toolchain.problem() is not None:
+        return [row("learning loop", "in C++", None, "missing", "needs a C++ compiler")]
+    try:
+        library()
+    except Exception as exc:  # of the compiler, the loader or the file system
+        remedy = "set CXX to another compiler, or take it away to learn in Python"
+        return [row("learning loop", "in C++", None, "broken", one_line(exc), remedy)]
+    return [row("learning loop", "in C++", "compiled")]
+
+
+def cache() -> list[Row]:
+    """Where compiled libraries are kept, and how much is there."""
+    folder = user_cache_path("neurorl")
+    files = [path for path in folder.rglob("*") if path.is_file()] if folder.is_dir() else []
+    size = f"{sum(path.stat().st_size for path in files) / 1e6:.1f} MB in {len(files)} files"
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if not os.access(there, os.W_OK):
+        remedy = "set XDG_CACHE_HOME to a folder that can be written"
+        what = "can't be written: what isn't in it yet can't be compiled"
+        return [row("cache", str(folder), size, "note", what, remedy)]
+    return [row("cache", str(folder), size)]

@@ -1,0 +1,92 @@
+"""Versions of what neurorl needs, and those that are known not to work together."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from collections.abc import Iterator
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+from neurorl import __version__
+from neurorl.doctor.rows import Row, row
+
+__all__ = ["COMBINATIONS", "version", "versions"]
+
+PYTHONS = SpecifierSet(">=3.11,<3.14")
+
+COMBINATIONS: list[tuple[dict[str, str], str, str]] = [
+    (
+        {"brian2": "<2.10", "numpy": ">=2.4"},
+        "brian2 2.9 uses what NumPy 2.4 took away",
+        "pip install 'numpy<2.4', or Python 3.12 and brian2 2.10",
+    ),
+    (
+        {"brian2": ">=2.10", "numpy": "<2.2"},
+        "brian2 2.10 needs NumPy 2.2",
+        "pip install 'numpy>=2.2'",
+    ),
+]
+"""Versions that are known not to work together, why, and what helps."""
+
+_DEVELOPERS = ("all", "dev", "docs")
+
+
+def versions() -> list[Row]:
+    """Rows of Python, neurorl, what it needs, what its extras do, and combinations that fail."""
+    python = platform.python_version()
+    rows = [row("version", "neurorl", __version__), row("version", "python", python)]
+    if ".".join(platform.python_version_tuple()[:2]) not in PYTHONS:
+        rows[1] |= {"status": "broken", "problem": f"neurorl needs Python {PYTHONS}"}
+        rows[1]["remedy"] = "make an environment with Python 3.13"
+    return [*rows, *_requirements(), *_combinations()]
+
+
+def _requirements() -> list[Row]:
+    """What neurorl needs, and what its extras do."""
+    metadata = importlib.metadata.metadata("neurorl")
+    extras = [e for e in metadata.get_all("Provides-Extra") or [] if e not in _DEVELOPERS]
+    rows: dict[str, Row] = {}
+    for line in importlib.metadata.requires("neurorl") or []:
+        needed = Requirement(line)
+        for extra in ("", *extras):
+            if needed.marker is None or needed.marker.evaluate({"extra": extra}):
+                rows.setdefault(needed.name, _requirement(needed, extra))
+                break
+    return list(rows.values())
+
+
+def _requirement(needed: Requirement, extra: str) -> Row:
+    of = f"pip install 'neurorl[{extra}]'" if extra else f"pip install '{_plain(needed)}'"
+    found = version(needed.name)
+    if found is None:
+        return row("version", needed.name, None, "missing", "isn't installed", of)
+    if not needed.specifier.contains(found, prereleases=True):
+        what = f"neurorl needs {needed.specifier}"
+        return row("version", needed.name, found, "broken", what, f"pip install '{_plain(needed)}'")
+    return row("version", needed.name, found)
+
+
+def _plain(needed: Requirement) -> str:
+    return f"{needed.name}{needed.specifier}"
+
+
+def version(distribution: str) -> str | None:
+    """The installed version; None if there is none."""
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _combinations() -> Iterator[Row]:
+    for ranges, why, remedy in COMBINATIONS:
+        found = {name: version(name) for name in ranges}
+        if all(v is not None and _is_in(v, ranges[name]) for name, v in found.items()):
+            shown = " with ".join(f"{name} {of}" for name, of in found.items())
+            yield row("combination", shown, None, "broken", why, remedy)
+
+
+def _is_in(version: str, wanted: str) -> bool:
+    return SpecifierSet(wanted).contains(version, prereleases=True)

@@ -1,0 +1,84 @@
+"""Backends of other distributions, found by their entry points; see docs/backends.md.
+
+A distribution offers a backend by an entry point of the group ``neurorl.backends``: its name is
+that of the backend, its value ``module:Class``. None of it is imported here.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import inspect
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from neurorl.errors import BackendUnavailableError, say
+
+__all__ = ["GROUP", "BackendInfo", "check_class", "plugins"]
+
+GROUP = "neurorl.backends"
+
+_TARGET = re.compile(r"\w+(\.\w+)*:\w+(\.\w+)*")
+
+
+@dataclass(frozen=True)
+class BackendInfo:
+    """Where a backend lives, which distribution it needs, and how to get that.
+
+    problem: why it can't be loaded, known without importing it; None if nothing is.
+    """
+
+    target: str
+    distribution: str
+    remedy: str
+    problem: str | None = None
+
+
+def plugins(taken: Collection[str]) -> list[tuple[str, BackendInfo]]:
+    """Name and place of every backend that other distributions offer, sorted.
+
+    taken: names that are the library's own; who offers one of them, or the same as another
+    distribution, has a `problem`.
+    """
+    points: dict[str, dict[str, str]] = {}
+    for point in importlib.metadata.entry_points(group=GROUP):
+        of = point.dist.name if point.dist is not None else "an unnamed distribution"
+        points.setdefault(point.name, {}).setdefault(of, point.value)
+    return [
+        (name, _info(name, values, of, name in taken))
+        for name, values in sorted(points.items())
+        for of in sorted(values)
+    ]
+
+
+def _info(name: str, values: dict[str, str], of: str, is_taken: bool) -> BackendInfo:
+    problem, remedy = None, f"pip install --upgrade {of}"
+    if is_taken:
+        problem = f"{of} offers a backend of a name that is neurorl's own"
+    elif len(values) > 1:
+        problem = f"offered by {' and '.join(sorted(values))}"
+    if problem is not None:
+        remedy = f"uninstall {of if is_taken else 'all but one'}, or ask its authors for another"
+        remedy += " name"
+    elif not _TARGET.fullmatch(values[of]):
+        problem = f"{of} has a malformed entry point {values[of]!r}, not module:Class"
+    return BackendInfo(values[of], of, remedy, problem)
+
+
+def check_class(name: str, found: Any, remedy: str) -> None:
+    """Raises BackendUnavailableError if what a plug-in offers can't be a backend of this *name*."""
+    from neurorl.backends.base import Backend, Capabilities
+
+    shown = getattr(found, "__qualname__", found)
+    problem = None
+    if not (inspect.isclass(found) and issubclass(found, Backend)):
+        problem = "is no subclass of neurorl.backends.base.Backend"
+    elif inspect.isabstract(found):
+        problem = f"lacks {', '.join(sorted(found.__abstractmethods__))}"
+    elif not isinstance(getattr(found, "capabilities", None), Capabilities):
+        problem = "has no capabilities"
+    elif getattr(found, "name", None) != name:
+        problem = f"calls itself {getattr(found, 'name', None)!r}"
+    if problem is not None:
+        raise BackendUnavailableError(say(f"backend {name}", f"{shown} {problem}", remedy=remedy))

@@ -1,0 +1,45 @@
+"""Networks that nobody thought of, against the reference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from neurorl.testing import rasters, same_state
+
+
+def compare(seed: int, case: Any, currents: bool = False) -> None:
+    """Windows, resets and weights of the network of a seed, on a backend and the reference."""
+    network = case.random_network(seed, currents)
+    rng = np.random.default_rng(seed)
+    with (
+        case.reference(network, seed=seed) as reference,
+        case.make(network, seed=seed) as backend,
+    ):
+        for window in range(6):
+            n_steps = int(rng.integers(1, 25))
+            inputs = rasters(network, n_steps, seed + window, rng.uniform(0, 0.9))
+            expected, seen = reference.step(inputs, n_steps), backend.step(inputs, n_steps)
+            for population in expected:
+                assert np.array_equal(seen[population], expected[population]), population
+            assert same_state(backend.state(), reference.state()) == []
+            if rng.random() < 0.3:
+                reference.reset()
+                backend.reset()
+            for p in network.projections:
+                if rng.random() < 0.5:
+                    weights = reference.weights(p.name) * rng.uniform(-1.5, 1.5)
+                    reference.set_weights(p.name, weights)
+                    backend.set_weights(p.name, weights)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_networks(seed: int, quick_case: Any) -> None:
+    compare(seed, quick_case)
+
+
+@pytest.mark.parametrize("seed", range(600, 612))
+def test_random_networks_with_currents(seed: int, quick_case: Any) -> None:
+    compare(seed, quick_case, currents=True)

@@ -1,0 +1,147 @@
+"""The plug-in of pytest that runs `neurorl.testing.contract` on any backend.
+
+    pytest -p neurorl.testing.plugin --pyargs neurorl.testing.contract --neurorl-backend NAME
+
+runs the suite in every arithmetic and on every engine of that backend. Without a name it runs on
+the library's own backends.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from neurorl.backend import BACKENDS, backend_class, load, ways
+from neurorl.backends.base import Backend
+from neurorl.description import Network
+from neurorl.errors import BackendUnavailableError, NeurorlError
+from neurorl.testing.networks import random_network
+
+__all__ = ["Case", "cases"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One way to run a network: a backend, one of its arithmetics, maybe one of its engines."""
+
+    backend: str
+    arithmetic: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        engine = self.options.get("engine")
+        return "-".join([self.backend, *([engine] if engine else []), self.arithmetic])
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether every spike must be the reference's."""
+        return self.arithmetic in backend_class(self.backend).capabilities.exact_arithmetics
+
+    @property
+    def compiles(self) -> bool:
+        """Whether a network takes seconds to compile, so that a few must do."""
+        return self.options.get("engine") in ("compiled", "cython")
+
+    def problems(self, network: Network) -> list[str]:
+        """What of *network* the backend says that it can't run."""
+        return backend_class(self.backend).problems(network, self.arithmetic)
+
+    def random_network(self, seed: int, currents: bool = False) -> Network:
+        """A random network, of delays only if the backend has them."""
+        delays = backend_class(self.backend).capabilities.delays
+        return random_network(seed, delays, currents)
+
+    def make(self, network: Network, **options: Any) -> Backend:
+        """The backend of a network; skips the test if the backend refuses the network."""
+        problems = self.problems(network)
+        if problems:
+            pytest.skip(f"{self.backend} refuses {'; '.join(problems)}")
+        return self.build(network, **options)
+
+    def build(self, network: Network, **options: Any) -> Backend:
+        """The backend of a network."""
+        return load(self.backend, network, arithmetic=self.arithmetic, **self.options, **options)
+
+    def reference(self, network: Network, **options: Any) -> Backend:
+        """The reference that the backend must equal; skips the test if it promises no such."""
+        if not self.is_exact:
+            pytest.skip(f"{self.backend} promises no equal spikes in {self.arithmetic} arithmetic")
+        return load("reference", network, arithmetic=self.arithmetic, **options)
+
+
+def cases(name: str) -> list[Case]:
+    """Every way to run networks on a backend. Raises BackendUnavailableError."""
+    found = []
+    for options in ways(backend_class(name)):
+        found.append(Case(name, options.pop("arithmetic"), options))
+    return found
+
+
+_features: dict[str, dict[str, str]] = {}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("neurorl")
+    group.addoption(
+        "--neurorl-backend", metavar="NAME", action="append", help="run the contract suite on it"
+    )
+    group.addoption("--feature-table", metavar="FILE", help="write what each backend ran, as JSON")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    target = session.config.getoption("--feature-table")
+    if target:
+        Path(target).write_text(json.dumps(_features, indent=1) + "\n")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    for fixture in {"case", "quick_case"} & set(metafunc.fixturenames):
+        params = _params(metafunc.config)
+        if fixture == "quick_case":
+            params = [p for p in params if not (p.values[0] and p.values[0].compiles)]
+        metafunc.parametrize(fixture, params, indirect=True)
+
+
+def _params(config: pytest.Config) -> list[Any]:
+    named = config.getoption("--neurorl-backend")
+    found: list[Any] = []
+    for name in named or BACKENDS:
+        try:
+            found += [pytest.param(case, id=case.name) for case in cases(name)]
+        except BackendUnavailableError as exc:
+            if named:
+                raise pytest.UsageError(str(exc)) from exc
+            found.append(pytest.param(None, id=name, marks=pytest.mark.skip(reason=str(exc))))
+        except NeurorlError as exc:
+            raise pytest.UsageError(str(exc)) from exc
+    return found
+
+
+@pytest.fixture
+def case(request: pytest.FixtureRequest) -> Case:
+    """The way to run a network that a test is about."""
+    param: Case = request.param
+    return param
+
+
+@pytest.fixture
+def quick_case(request: pytest.FixtureRequest) -> Case:
+    """The same, of those that don't compile for seconds."""
+    param: Case = request.param
+    return param
+
+
+@pytest.fixture
+def record_feature(case: Case) -> Callable[[str, str], None]:
+    """Note what the suite saw: ``record_feature('LIF', 'exact')``."""
+
+    def record(feature: str, verdict: str) -> None:
+        _features.setdefault(feature, {})[case.name] = verdict
+
+    return record

@@ -1,0 +1,29 @@
+"""Limits of sources of currents; what every backend promises of them is in the contract suite."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from neurorl.backend import load
+from neurorl.backends.reference import ReferenceBackend
+from neurorl.errors import ArgumentError, UnsupportedError
+from neurorl.testing.contract.test_currents import two_cells
+
+
+def test_too_large_weights_of_a_current() -> None:
+    """2**11 of the membrane's scale for all that a neuron takes, as products have 8 bits more."""
+    with load("reference", two_cells(), arithmetic="float") as backend:
+        backend.set_weights("flow", np.full((2, 2), 1024.0))
+        with pytest.raises(ArgumentError, match=r"too large \(got 1025, limit 1024"):
+            backend.set_weights("flow", np.full((2, 2), 1025.0))
+
+
+def test_a_backend_without_currents_says_what_to_take() -> None:
+    class Plain(ReferenceBackend):
+        capabilities = dataclasses.replace(ReferenceBackend.capabilities, currents=False)
+
+    with pytest.raises(UnsupportedError, match=r"source 'level' of currents .*'quiet'"):
+        Plain(two_cells())
