@@ -30,6 +30,9 @@ BACKENDS: dict[str, BackendInfo] = {
     "loihi": BackendInfo(
         "neurorl.backends.loihi:LoihiBackend", "nengo-loihi", "pip install nengo nengo-loihi"
     ),
+    "torch": BackendInfo(
+        "neurorl.backends.torch:TorchBackend", "torch", "pip install 'neurorl[torch]'"
+    ),
 }
 
 

@@ -1,0 +1,17 @@
+"""PyTorch: a network as a differentiable module, and the backend that steps it."""
+
+from neurorl.backends.torch.backend import TorchBackend
+from neurorl.backends.torch.estimators import Concrete, Estimator, Score, Slope, estimator
+from neurorl.backends.torch.module import SpikingModule
+from neurorl.backends.torch.state import ModuleState
+
+__all__ = [
+    "Concrete",
+    "Estimator",
+    "ModuleState",
+    "Score",
+    "Slope",
+    "SpikingModule",
+    "TorchBackend",
+    "estimator",
+]

@@ -1,0 +1,117 @@
+"""`TorchBackend`: a `SpikingModule` of hard spikes and the shared draws, without gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+
+from neurorl.arithmetic import make_arithmetic
+from neurorl.backends.base import Backend, Capabilities, Raster, State
+from neurorl.backends.checks import Inputs
+from neurorl.backends.torch.estimators import Score
+from neurorl.backends.torch.inputs import Batch
+from neurorl.backends.torch.module import SpikingModule
+from neurorl.backends.torch.noise import SharedNoise
+from neurorl.described import FloatArray
+
+__all__ = ["TorchBackend"]
+
+
+class TorchBackend(Backend):
+    """PyTorch on the CPU, in float64; `module` is the same network for training."""
+
+    name: ClassVar[str] = "torch"
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        arithmetics=("float",), exact_arithmetics=("float",), engines=("eager",)
+    )
+
+    def module(self, **options: Any) -> SpikingModule:
+        """A new module of this network with the weights in force; options as in `SpikingModule`.
+
+        After training, `put` the weights in force.
+        """
+        seed = self.seeds if self._replicas else self.seed
+        made = SpikingModule(self.network, seed=seed, **options)
+        for name in self._rounded:
+            made.set_weights(name, self.weights(name))
+        return made
+
+    def put(self, module: SpikingModule) -> None:
+        """Set all weights to those of *module*, rounded."""
+        for name in self._rounded:
+            self.set_weights(name, module.weights(name))
+
+    def _build(self) -> None:
+        self._t = [0] * self.n_replicas
+        self._module = SpikingModule(
+            self.network, seed=self.seeds, dtype=torch.float64, estimator=Score()
+        ).requires_grad_(False)
+        self._state = self._module.rest(1)
+        self._noise = {
+            p.name: SharedNoise(self.seeds, self.network.index(p.name), p.size)
+            for p in self.network.populations
+            if p.neuron.dynamics(p.size, self.network.dt).noise_width.any()
+        }
+        self._arithmetic = make_arithmetic(self.arithmetic_name, self._whole)
+        self._bias: dict[str, torch.Tensor] = {}
+        for p in self.network.populations:
+            self._write_bias(p.name)
+
+    def _write_weights(self, name: str) -> None:
+        self._module.set_weights(name, self._stacked(name))
+        projection = self.network.projection(name)
+        if projection.signed:
+            self._write_bias(projection.post)
+
+    def _write_bias(self, population: str, current: FloatArray | None = None) -> None:
+        bias = self._arithmetic.bias(population, self._rounded, current).astype(np.float64)
+        self._bias[population] = torch.from_numpy(bias).view(self.n_replicas, 1, -1)
+
+    @torch.no_grad()
+    def _step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
+        given = {
+            name: torch.from_numpy(np.asarray(inputs[name], dtype=np.float64))
+            for name in inputs
+            if name not in self.network.currents
+        }
+        spikes = {k: x.view(n_steps, self.n_replicas, 1, -1) for k, x in given.items()}
+        noise = {name: draw(self._t, n_steps) for name, draw in self._noise.items()}
+        batch = Batch(n_steps, 1, spikes, {})
+        rasters, self._state = self._module.advance(batch, self._state, noise, bias=self._bias)
+        self._t = [t + n_steps for t in self._t]
+        return {k: rasters[k].reshape(n_steps, -1).numpy().astype(np.bool_) for k in self.record}
+
+    def _reset(self, replicas: Sequence[int]) -> None:
+        which = torch.zeros(self.n_replicas, 1, dtype=torch.bool)
+        which[list(replicas)] = True
+        self._state = self._state.silenced(which)
+
+    def _time(self, replica: int) -> int:
+        return self._t[replica]
+
+    def _dynamic_state(self, replica: int) -> State:
+        state: State = {}
+        for name, spikes in self._state.spikes.items():
+            state[f"{name}.spikes"] = spikes[:, replica, 0].numpy().astype(np.bool_)
+        for name, cells in self._state.cells.items():
+            state[f"{name}.current"] = cells.u[replica, 0].numpy().copy()
+            state[f"{name}.voltage"] = cells.v[replica, 0].numpy().copy()
+            state[f"{name}.refractory"] = cells.dead[replica, 0].numpy().astype(np.int64)
+        return state
+
+    def _restore_dynamic(self, state: State, replica: int) -> None:
+        self._t[replica] = int(state["t"])
+        mine = self._state.map(torch.clone)
+        for name, spikes in mine.spikes.items():
+            spikes[:, replica, 0] = torch.from_numpy(np.asarray(state[f"{name}.spikes"], float))
+        for name, cells in mine.cells.items():
+            for key, value in (
+                ("current", cells.u),
+                ("voltage", cells.v),
+                ("refractory", cells.dead),
+            ):
+                value[replica, 0] = torch.from_numpy(np.asarray(state[f"{name}.{key}"], float))
+        self._state = mine

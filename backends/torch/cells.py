@@ -1,0 +1,137 @@
+"""Populations: `neurorl.description.Dynamics` over a window, differentiable."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from neurorl.backends.torch.estimators import Estimator
+from neurorl.backends.torch.state import Carried
+from neurorl.description import Dynamics
+
+__all__ = ["Cells"]
+
+
+class Cells(nn.Module):
+    """One population in all replicas. Tensors are ``(n_replicas, batch, size)``, those of a window
+    have an axis of steps in front.
+
+    surrogate_width: of the sigmoid that stands for a hard threshold on the way back, membrane
+    units. detach_reset: whether the reset after a spike is a constant on the way back.
+    The order of operations is that of the reference, so in float64 every bit is.
+    """
+
+    current_decay: Tensor
+    membrane_decay: Tensor
+    threshold: Tensor
+    bias: Tensor
+    noise_width: Tensor
+    width: Tensor
+    refractory: Tensor
+
+    def __init__(
+        self, dynamics: Dynamics, dtype: torch.dtype, surrogate_width: float, detach_reset: bool
+    ) -> None:
+        super().__init__()
+        d = dynamics
+        self._constant("current_decay", d.current_decay, dtype)
+        self._constant("membrane_decay", d.membrane_decay, dtype)
+        self._constant("threshold", d.threshold, dtype)
+        self._constant("bias", d.bias, dtype)
+        self._constant("noise_width", d.noise_width, dtype)
+        width = np.where(d.noise_width > 0, d.noise_width, surrogate_width)
+        self._constant("width", width, dtype)
+        self._constant("refractory", d.refractory_steps, dtype)
+        self.size = len(d.bias)
+        self.is_noisy = bool(d.noise_width.any())
+        self.is_stochastic = bool((d.noise_width > 0).all())
+        self._detach_reset = detach_reset
+        self._has_current = bool(d.current_decay.any())
+        self._has_membrane = bool(d.membrane_decay.any())
+        self._has_refractory = bool(d.refractory_steps.any())
+
+    @property
+    def is_memoryless(self) -> bool:
+        """Whether a step depends on no other, as in a `GLM`."""
+        return not (self._has_current or self._has_membrane or self._has_refractory)
+
+    def rest(self, n_replicas: int, batch: int) -> Carried:
+        """Silence."""
+        zero = torch.zeros(
+            n_replicas, batch, self.size, dtype=self.bias.dtype, device=self.bias.device
+        )
+        return Carried(zero, zero, zero)
+
+    def run(
+        self, q: Tensor, bias: Tensor, carried: Carried, noise: Tensor | None, estimator: Estimator
+    ) -> tuple[Tensor, Carried]:
+        """Spikes of a window, ``(n_steps, n_replicas, batch, size)``, and what it leaves.
+
+        q: input in every step. bias: broadcasts with a step. noise: L in every step.
+        """
+        jitter = None if noise is None else self.noise_width * noise
+        if self.is_memoryless:
+            v = q + bias
+            s = estimator(v, self.threshold, self.width, jitter)
+            return s, Carried(q[-1], self._reset(v[-1], s[-1]), carried.dead)
+        spikes = []
+        for t, q_t in enumerate(q.unbind(0)):
+            now = None if jitter is None else jitter[t]
+            s, carried = self.step(q_t, bias, carried, now, estimator)
+            spikes.append(s)
+        return torch.stack(spikes), carried
+
+    def step(
+        self, q: Tensor, bias: Tensor, carried: Carried, jitter: Tensor | None, estimator: Estimator
+    ) -> tuple[Tensor, Carried]:
+        """As `run`, of one step. jitter: ``w L``."""
+        u, v, alive = self._integrate(q, bias, carried)
+        s = estimator(v, self.threshold, self.width, jitter)
+        if alive is not None:
+            s = s * alive
+        return s, self._after(u, v, s, carried)
+
+    def replay(
+        self, q: Tensor, bias: Tensor, carried: Carried, spikes: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
+        """Of a window in which *spikes* were emitted: logits ``(v - threshold) / w`` and alive.
+
+        alive: 1, or 0 in dead steps; None for neurons that have none.
+        """
+        if self.is_memoryless:
+            return (q + bias - self.threshold) / self.width, None
+        membranes, awake = [], []
+        for q_t, s in zip(q.unbind(0), spikes.unbind(0), strict=True):
+            u, v, alive = self._integrate(q_t, bias, carried)
+            carried = self._after(u, v, s, carried)
+            membranes.append(v)
+            if alive is not None:
+                awake.append(alive)
+        logits = (torch.stack(membranes) - self.threshold) / self.width
+        return logits, torch.stack(awake) if awake else None
+
+    def _integrate(
+        self, q: Tensor, bias: Tensor, carried: Carried
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Current, membrane, and 0 where a neuron is in a dead step."""
+        u = self.current_decay * carried.u + q if self._has_current else q
+        v = self.membrane_decay * carried.v + u + bias if self._has_membrane else u + bias
+        if not self._has_refractory:
+            return u, v, None
+        alive = (carried.dead == 0).to(v.dtype)
+        return u, v * alive, alive
+
+    def _after(self, u: Tensor, v: Tensor, s: Tensor, carried: Carried) -> Carried:
+        dead = carried.dead
+        if self._has_refractory:
+            dead = torch.where(s > 0.5, self.refractory, torch.clamp(dead - 1.0, min=0.0))
+        return Carried(u, self._reset(v, s), dead)
+
+    def _reset(self, v: Tensor, s: Tensor) -> Tensor:
+        return v * (1.0 - (s.detach() if self._detach_reset else s))
+
+    def _constant(self, name: str, value: Any, dtype: torch.dtype) -> None:
+        self.register_buffer(name, torch.tensor(value, dtype=dtype), persistent=False)

@@ -1,0 +1,167 @@
+"""What stands for the derivative of a spike.
+
+A spike is ``s = 1[m > 0]`` with the margin ``m = v + w L - threshold``, L standard logistic, so
+that ``P(s = 1) = p = sigmoid((v - threshold) / w)``. Its derivative by v is 0 wherever there is
+one, so backpropagation needs something in its place. The spikes are the same with each estimator:
+
+=============  ========================  =========================  ===============================
+estimator      value on the way forward  ``ds/dv`` on the way back  mean of the gradient
+=============  ========================  =========================  ===============================
+`Concrete`     s (or r if not hard)      ``r (1 - r) / (tau w)``    biased; without bias for the
+                                                                    relaxed network if not hard
+`Slope`        s                         ``p (1 - p) / w``          biased
+`Score`        s                         0                          0: learn by ``log P(raster)``,
+                                                                    which is without bias
+=============  ========================  =========================  ===============================
+
+with the relaxed spike ``r = sigmoid(m / (tau w))``. docs/reparameterization.md says more.
+"""
+
+from __future__ import annotations
+
+import abc
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from neurorl.described import number
+from neurorl.errors import ArgumentError, say, unknown
+
+__all__ = ["ESTIMATORS", "Concrete", "Estimator", "Score", "Slope", "estimator"]
+
+
+class Estimator(abc.ABC):
+    """How gradients pass through stochastic spikes; frozen, so that it can be shared."""
+
+    name: ClassVar[str]
+
+    def __call__(self, v: Tensor, threshold: Tensor, width: Tensor, noise: Tensor | None) -> Tensor:
+        """Spikes, 0 or 1, in the dtype and shape of the membranes *v*.
+
+        threshold, width: of each neuron, membrane units; the width of neurons without noise is
+        that of the sigmoid which stands for their step. noise: ``w L``, None for none.
+        """
+        margin = (v if noise is None else v + noise) - threshold
+        if not (torch.is_grad_enabled() and v.requires_grad):
+            return self._value(margin, width)
+        return self._differentiable(v, margin, threshold, width)
+
+    def _value(self, margin: Tensor, width: Tensor) -> Tensor:
+        return (margin > 0).to(margin.dtype)
+
+    @abc.abstractmethod
+    def _differentiable(
+        self, v: Tensor, margin: Tensor, threshold: Tensor, width: Tensor
+    ) -> Tensor:
+        """The same value, with a derivative by *v*."""
+
+
+@dataclass(frozen=True)
+class Concrete(Estimator):
+    """The reparameterization trick: binary concrete spikes, by default with straight-through.
+
+    A logistic draw L makes the spike a function of v and of noise that no weight moves,
+    ``s = 1[m > 0]``; its relaxation ``r = sigmoid(m / (tau w))`` tends to s as tau goes to 0.
+    temperature: tau, > 0; 1 is the scale of the noise itself. Low ones have less bias and more
+    variance. hard: forward s and backward dr/dv (straight-through); else r both ways, and spikes
+    are no longer 0 or 1.
+    Source: the binary concrete distribution, Maddison, Mnih & Teh 2017 (arXiv:1611.00712, appendix
+    B); straight-through Gumbel-softmax, Jang, Gu & Poole 2017 (arXiv:1611.01144, section 2.2).
+    """
+
+    temperature: float = 1.0
+    hard: bool = True
+    name: ClassVar[str] = "concrete"
+
+    def __post_init__(self) -> None:
+        if number("Concrete.temperature", self.temperature, 0.0) == 0:
+            raise ArgumentError(say("Concrete.temperature", "must not be 0", got=0, limit="> 0"))
+
+    def _value(self, margin: Tensor, width: Tensor) -> Tensor:
+        return super()._value(margin, width) if self.hard else self._relaxed(margin, width)
+
+    def _relaxed(self, margin: Tensor, width: Tensor) -> Tensor:
+        return torch.sigmoid(margin / (self.temperature * width))
+
+    def _differentiable(
+        self, v: Tensor, margin: Tensor, threshold: Tensor, width: Tensor
+    ) -> Tensor:
+        if not self.hard:
+            return self._relaxed(margin, width)
+        with torch.no_grad():
+            r = self._relaxed(margin, width)
+            slope = r * (1.0 - r) / (self.temperature * width)
+        return _straight_through(v, margin, slope)
+
+
+@dataclass(frozen=True)
+class Slope(Estimator):
+    """Straight-through by the slope of the escape probability, ``dp/dv = p (1 - p) / w``.
+
+    The noise decides the spike but isn't in its derivative: the mean of a unit's derivative over
+    its noise is exactly that of p, and the variance is less than that of `Concrete`.
+    Source: Bengio, Leonard & Courville 2013 (arXiv:1308.3432, section 4, the straight-through
+    estimator times the derivative of the sigmoid); as a surrogate gradient of deterministic neurons
+    Neftci, Mostafa & Zenke 2019 (arXiv:1901.09948).
+    """
+
+    name: ClassVar[str] = "slope"
+
+    def _differentiable(
+        self, v: Tensor, margin: Tensor, threshold: Tensor, width: Tensor
+    ) -> Tensor:
+        with torch.no_grad():
+            p = torch.sigmoid((v - threshold) / width)
+            slope = p * (1.0 - p) / width
+        return _straight_through(v, margin, slope)
+
+
+@dataclass(frozen=True)
+class Score(Estimator):
+    """No derivative of spikes: the score function, ``E[R grad log P(raster)]``, without any bias.
+
+    The log-probability is that of `neurorl.backends.torch.SpikingModule.log_prob`.
+    Source: REINFORCE, Williams 1992 (doi 10.1007/BF00992696).
+    """
+
+    name: ClassVar[str] = "score"
+
+    def _differentiable(
+        self, v: Tensor, margin: Tensor, threshold: Tensor, width: Tensor
+    ) -> Tensor:
+        return self._value(margin.detach(), width)
+
+
+ESTIMATORS: dict[str, type[Estimator]] = {e.name: e for e in (Concrete, Score, Slope)}
+
+
+def estimator(name: str, **options: Any) -> Estimator:
+    """The estimator of this name; options are its fields. Raises UnknownNameError.
+
+    >>> estimator("concrete", temperature=0.5)
+    Concrete(temperature=0.5, hard=True)
+    """
+    if name not in ESTIMATORS:
+        raise unknown("estimator", name, ESTIMATORS)
+    return ESTIMATORS[name](**options)
+
+
+def _straight_through(v: Tensor, margin: Tensor, slope: Tensor) -> Tensor:
+    spikes: Tensor = _StraightThrough.apply(v, margin, slope)  # type: ignore[no-untyped-call]
+    return spikes
+
+
+class _StraightThrough(torch.autograd.Function):
+    """``1[margin > 0]``, whose derivative by *v* is said to be *slope*."""
+
+    @staticmethod
+    def forward(ctx: Any, v: Tensor, margin: Tensor, slope: Tensor) -> Tensor:
+        ctx.save_for_backward(slope)
+        return (margin > 0).to(v.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *gradient: Tensor) -> tuple[Tensor, None, None]:
+        (slope,) = ctx.saved_tensors
+        return gradient[0] * slope, None, None

@@ -1,0 +1,131 @@
+"""What a caller passes to a module, in one shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from neurorl.description import CURRENT_GRID, Network
+from neurorl.errors import ArgumentError, say, unknown
+
+__all__ = ["Batch", "Shape", "check_batch", "check_series"]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How a module's tensors look: replicas or none, and of which kind their numbers are."""
+
+    n_replicas: int
+    has_replicas: bool
+    dtype: torch.dtype
+    device: torch.device
+
+    def inner(self, x: Tensor) -> Tensor:
+        """With an axis of replicas, third from the end."""
+        return x if self.has_replicas else x.unsqueeze(-3)
+
+    def outer(self, x: Tensor) -> Tensor:
+        """As the caller has it."""
+        return x if self.has_replicas else x.squeeze(-3)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A window for a batch of environments.
+
+    spikes: by source, ``(n_steps, n_replicas, batch, size)``. currents: ``(n_replicas, batch,
+    size)``, on the grid.
+    """
+
+    n_steps: int
+    size: int
+    spikes: dict[str, Tensor]
+    currents: dict[str, Tensor]
+
+
+def check_batch(
+    network: Network,
+    inputs: Mapping[str, Any],
+    shape: Shape,
+    n_steps: int | None,
+    batch: int | None,
+) -> Batch:
+    """*inputs* of a module; a source left out is silent.
+
+    n_steps, batch: None takes those of the inputs (a batch of 1 if there are none). Raises
+    ArgumentError for a wrong shape, UnknownNameError for the name of no source.
+    """
+    sources = {source.name: source for source in network.sources}
+    spikes, currents = {}, {}
+    for name, value in inputs.items():
+        if name not in sources:
+            raise unknown("source", name, sources)
+        given = torch.as_tensor(value, dtype=shape.dtype, device=shape.device)
+        is_current = name in network.currents
+        axes = (["batch"] if is_current else ["n_steps", "batch"]) + [str(sources[name].size)]
+        _check_axes(name, given, axes, shape)
+        given = shape.inner(given)
+        batch = given.shape[-2] if batch is None else batch
+        if is_current:
+            currents[name] = _on_grid(given)
+        else:
+            n_steps = len(given) if n_steps is None else n_steps
+            spikes[name] = given
+        step = (shape.n_replicas, batch, sources[name].size)
+        expected = step if is_current else (n_steps, *step)
+        if tuple(given.shape) != expected:
+            raise ArgumentError(
+                say(f"input {name!r}", "wrong shape", got=tuple(given.shape), limit=expected)
+            )
+    if n_steps is None or n_steps < 1:
+        raise ArgumentError(say("module", "n_steps must be given or come of inputs", got=n_steps))
+    size = 1 if batch is None else batch
+    for name, source in sources.items():
+        if name not in spikes and name not in network.currents:
+            spikes[name] = _silence((n_steps, shape.n_replicas, size, source.size), shape)
+        if name not in currents and name in network.currents:
+            currents[name] = _silence((shape.n_replicas, size, source.size), shape)
+    return Batch(n_steps, size, spikes, currents)
+
+
+def check_series(
+    what: str, given: Mapping[str, Any], sizes: Mapping[str, int], batch: Batch, shape: Shape
+) -> dict[str, Tensor]:
+    """A tensor ``(n_steps, [n_replicas,] batch, size)`` for each of *sizes*, as a module has it."""
+    found = {}
+    for name, size in sizes.items():
+        if name not in given:
+            raise ArgumentError(say(what, f"that of {name!r} is missing", limit=sorted(sizes)))
+        value = torch.as_tensor(given[name], dtype=shape.dtype, device=shape.device)
+        _check_axes(f"{what} of {name}", value, ["n_steps", "batch", str(size)], shape)
+        value = shape.inner(value)
+        expected = (batch.n_steps, shape.n_replicas, batch.size, size)
+        if tuple(value.shape) != expected:
+            where = f"{what} of {name!r}"
+            raise ArgumentError(say(where, "wrong shape", got=tuple(value.shape), limit=expected))
+        found[name] = value
+    return found
+
+
+def _check_axes(name: str, given: Tensor, axes: list[str], shape: Shape) -> None:
+    if shape.has_replicas:
+        axes = [*axes[:-2], str(shape.n_replicas), *axes[-2:]]
+    if given.dim() != len(axes):
+        limit = f"({', '.join(axes)})"
+        raise ArgumentError(
+            say(f"input {name!r}", "wrong shape", got=tuple(given.shape), limit=limit)
+        )
+
+
+def _on_grid(x: Tensor) -> Tensor:
+    """As a backend rounds activations; straight-through if they are learned."""
+    rounded = torch.round(x.detach() * (1.0 / CURRENT_GRID)) * CURRENT_GRID
+    return x + (rounded - x.detach()) if x.requires_grad else rounded
+
+
+def _silence(size: tuple[int, ...], shape: Shape) -> Tensor:
+    return torch.zeros(size, dtype=shape.dtype, device=shape.device)

@@ -1,0 +1,259 @@
+"""`SpikingModule`: a description as a `torch.nn.Module`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from neurorl.arithmetic import FloatArithmetic, initial_weights
+from neurorl.backends.checks import check_seeds
+from neurorl.backends.torch.cells import Cells
+from neurorl.backends.torch.estimators import Concrete, Estimator
+from neurorl.backends.torch.inputs import Batch, Shape, check_batch, check_series
+from neurorl.backends.torch.noise import LogisticNoise
+from neurorl.backends.torch.schedule import groups
+from neurorl.backends.torch.state import ModuleState
+from neurorl.backends.torch.synapses import Synapses
+from neurorl.backends.torch.unroll import Unroll
+from neurorl.described import FloatArray
+from neurorl.description import Network
+from neurorl.errors import ArgumentError, UnsupportedError, say, unknown
+
+__all__ = ["SpikingModule"]
+
+
+Rasters = dict[str, Tensor]
+
+
+class SpikingModule(nn.Module):
+    """A network whose stochastic spikes let gradients through, for batches and for replicas.
+
+    network: the description. seed: of the initial weights, or a sequence of seeds, each for a
+    replica with weights of its own: all tensors then have an axis of replicas before that of the
+    batch. dtype: float32 is quick; in float64 every spike is the reference's, for the same noise.
+    estimator: how gradients pass through spikes, `Concrete` unless said otherwise.
+    surrogate_width, detach_reset: see `neurorl.backends.torch.cells.Cells`.
+
+    Parameters: ``synapses.NAME.weight`` of every plastic projection, in the description's units,
+    ``(n_replicas, *shape)``; those of fixed ones are buffers.
+    The dynamics and their order are those of `neurorl.description`; a population is run for the
+    whole window at once, its inputs in one product, unless its spikes come back to it.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        *,
+        seed: int | Sequence[int] = 0,
+        dtype: torch.dtype = torch.float32,
+        estimator: Estimator | None = None,
+        surrogate_width: float = 0.25,
+        detach_reset: bool = False,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.seeds = check_seeds(seed)
+        self.n_replicas = len(self.seeds)
+        self.has_replicas = not isinstance(seed, (int, np.integer))
+        self.dtype = dtype
+        self.estimator = estimator or Concrete()
+        arithmetic = FloatArithmetic(network)
+        self.synapses = nn.ModuleDict()
+        for p in network.projections:
+            drawn = np.stack([initial_weights(network, p.name, seed) for seed in self.seeds])
+            self.synapses[p.name] = Synapses(
+                network, p.name, arithmetic.round(p.name, drawn), dtype
+            )
+        self.cells = nn.ModuleDict()
+        for population in network.populations:
+            dynamics = population.neuron.dynamics(population.size, network.dt)
+            cells = Cells(dynamics, dtype, surrogate_width, detach_reset)
+            self.cells[population.name] = cells
+        self._noise = LogisticNoise(dtype)
+        self._groups = groups(network)
+        self._kept = {node.name: 1 for node in network.spiking.nodes}
+        for p in network.spiking.projections:
+            self._kept[p.pre] = max(self._kept[p.pre], network.delay_steps(p.name))
+
+    def forward(
+        self,
+        inputs: Mapping[str, Any],
+        state: ModuleState | None = None,
+        *,
+        n_steps: int | None = None,
+        noise: Mapping[str, Any] | None = None,
+        generator: torch.Generator | None = None,
+        estimator: Estimator | None = None,
+    ) -> tuple[Rasters, ModuleState]:
+        """Advance a window: spikes of each population, and the state for the next.
+
+        inputs: rasters ``(n_steps, [n_replicas,] batch, size)`` of sources, ``([n_replicas,]
+        batch, size)`` of those of currents; anything that becomes a tensor. A source left out is
+        silent. state: None starts from silence. n_steps: needed only where no raster tells it.
+        noise: standard logistic draws, shaped like the rasters, of each population that has
+        noise; None draws them by *generator*.
+        Returns rasters ``(n_steps, [n_replicas,] batch, size)`` of 0 and 1 in the module's dtype.
+        Raises ArgumentError for a wrong name or shape.
+        """
+        batch = self._check(inputs, state, n_steps)
+        draws = self._draws(batch, noise, generator)
+        before = self.rest(batch.size) if state is None else state
+        rasters, after = self.advance(batch, before, draws, estimator)
+        return {name: self._shape.outer(raster) for name, raster in rasters.items()}, after
+
+    def advance(
+        self,
+        batch: Batch,
+        state: ModuleState,
+        noise: Rasters,
+        estimator: Estimator | None = None,
+        bias: Mapping[str, Tensor] | None = None,
+    ) -> tuple[Rasters, ModuleState]:
+        """As `forward`, with tensors as they are inside, all with an axis of replicas.
+
+        bias: of each population, with what flows from currents; None makes it of the weights.
+        """
+        unroll = Unroll(self._all_cells(), self._all_synapses(), batch, state, bias)
+        for group in self._groups:
+            unroll.run(group, noise, estimator or self.estimator)
+        return {name: unroll.spikes[name] for name in self.cells}, unroll.after()
+
+    def log_prob(
+        self,
+        inputs: Mapping[str, Any],
+        rasters: Mapping[str, Any],
+        state: ModuleState | None = None,
+        *,
+        n_steps: int | None = None,
+    ) -> Rasters:
+        """``log P(s_t | spikes before t)`` of each neuron in each step, shaped like the rasters.
+
+        With x the logit of p: ``s x - log(1 + exp(x))``, 0 in dead steps. Its sum over neurons and
+        steps is the log-probability of the whole raster, whose derivative by the weights is the
+        score; rasters are constants of it. Arguments as in `forward`, and the rasters it returned.
+        Raises UnsupportedError if a population has neurons without noise, whose spikes have no
+        probability.
+        """
+        found = {}
+        for name, s, x, alive in self._replayed(inputs, rasters, state, n_steps):
+            log_p = s * x - nn.functional.softplus(x)
+            found[name] = self._shape.outer(log_p if alive is None else log_p * alive)
+        return found
+
+    def probabilities(
+        self,
+        inputs: Mapping[str, Any],
+        rasters: Mapping[str, Any],
+        state: ModuleState | None = None,
+        *,
+        n_steps: int | None = None,
+    ) -> Rasters:
+        """``P(s_t = 1 | spikes before t)``; arguments, shapes and errors as in `log_prob`."""
+        found = {}
+        for name, _, x, alive in self._replayed(inputs, rasters, state, n_steps):
+            p = torch.sigmoid(x)
+            found[name] = self._shape.outer(p if alive is None else p * alive)
+        return found
+
+    def weights(self, name: str) -> FloatArray:
+        """A copy of a projection's weights, 0 where masked, ``([n_replicas,] *shape)``."""
+        with torch.no_grad():
+            weights = self._known(name).in_force().detach().cpu().double().numpy().copy()
+        return weights if self.has_replicas else weights[0]
+
+    def set_weights(self, name: str, weights: npt.ArrayLike) -> None:
+        """Overwrite a projection's weights. Raises ArgumentError for a wrong shape."""
+        mine = self._known(name).weight
+        given = np.asarray(weights, dtype=np.float64)
+        shape = tuple(mine.shape if self.has_replicas else mine.shape[1:])
+        if given.shape != shape:
+            where = f"weights of {name!r}"
+            raise ArgumentError(say(where, "wrong shape", got=given.shape, limit=shape))
+        with torch.no_grad():
+            mine.copy_(torch.from_numpy(given.reshape(mine.shape)))
+
+    @torch.no_grad()
+    def clip(self) -> None:
+        """Bring plastic weights into the bounds of their `neurorl.description.Plasticity`."""
+        for synapses in self._all_synapses():
+            if synapses.bounds is not None:
+                synapses.weight.clamp_(*synapses.bounds)
+
+    def rest(self, batch: int) -> ModuleState:
+        """Silence."""
+        cells = {name: c.rest(self.n_replicas, batch) for name, c in self._all_cells().items()}
+        example = self._noise.table
+        spikes = {
+            name: example.new_zeros(kept, self.n_replicas, batch, self.network.node(name).size)
+            for name, kept in self._kept.items()
+        }
+        return ModuleState(cells, spikes)
+
+    @property
+    def _shape(self) -> Shape:
+        return Shape(self.n_replicas, self.has_replicas, self.dtype, self._noise.table.device)
+
+    def _check(
+        self, inputs: Mapping[str, Any], state: ModuleState | None, n_steps: int | None
+    ) -> Batch:
+        batch = None
+        if state is not None:
+            batch = next(iter((*state.spikes.values(), *_voltages(state)))).shape[-2]
+        return check_batch(self.network, inputs, self._shape, n_steps, batch)
+
+    def _draws(
+        self,
+        batch: Batch,
+        noise: Mapping[str, Any] | None,
+        generator: torch.Generator | None,
+    ) -> Rasters:
+        noisy = {name: cells for name, cells in self._all_cells().items() if cells.is_noisy}
+        if noise is not None:
+            sizes = {name: cells.size for name, cells in noisy.items()}
+            return check_series("noise", noise, sizes, batch, self._shape)
+        lead = (batch.n_steps, self.n_replicas, batch.size)
+        return {name: self._noise((*lead, cells.size), generator) for name, cells in noisy.items()}
+
+    def _replayed(
+        self,
+        inputs: Mapping[str, Any],
+        rasters: Mapping[str, Any],
+        state: ModuleState | None,
+        n_steps: int | None,
+    ) -> Iterator[tuple[str, Tensor, Tensor, Tensor | None]]:
+        """Of each population: its name, spikes, logits, and where it is alive."""
+        cells = self._all_cells()
+        silent = sorted(name for name, c in cells.items() if not c.is_stochastic)
+        if silent:
+            what = f"no probability of spikes without noise, in {', '.join(silent)}"
+            raise UnsupportedError(say("score", what, remedy="give its neurons noise"))
+        batch = self._check(inputs, state, n_steps)
+        before = self.rest(batch.size) if state is None else state
+        unroll = Unroll(self._all_cells(), self._all_synapses(), batch, before)
+        sizes = {name: c.size for name, c in cells.items()}
+        given = check_series("raster", rasters, sizes, batch, self._shape)
+        unroll.spikes |= {name: raster.detach() for name, raster in given.items()}
+        for name in cells:
+            yield name, unroll.spikes[name], *unroll.replay(name)
+
+    def _known(self, name: str) -> Synapses:
+        if name not in self.synapses:
+            raise unknown("projection", name, self.synapses)
+        found = self.synapses[name]
+        assert isinstance(found, Synapses)
+        return found
+
+    def _all_synapses(self) -> list[Synapses]:
+        return [self._known(name) for name in self.synapses]
+
+    def _all_cells(self) -> dict[str, Cells]:
+        return {name: cells for name, cells in self.cells.items() if isinstance(cells, Cells)}
+
+
+def _voltages(state: ModuleState) -> Iterator[Tensor]:
+    return (cells.v for cells in state.cells.values())

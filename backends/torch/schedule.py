@@ -1,0 +1,32 @@
+"""The order of populations: whole windows where no spike comes back, else step by step."""
+
+from __future__ import annotations
+
+from neurorl.description import Network
+
+__all__ = ["groups"]
+
+
+def groups(network: Network) -> list[tuple[str, ...]]:
+    """Populations in groups, each after all that lead to it.
+
+    Populations of a group lead to one another, so they advance together, step by step; one that
+    leads nowhere back is a group of its own.
+    """
+    names = [p.name for p in network.populations]
+    reaches = {name: _reached(network, name) for name in names}
+    before = {name: {other for other in names if name in reaches[other]} for name in names}
+    found: list[tuple[str, ...]] = []
+    for name in sorted(names, key=lambda name: len(before[name] | {name})):
+        mutual = tuple(k for k in names if k == name or (k in before[name] and k in reaches[name]))
+        if mutual not in found:
+            found.append(mutual)
+    return found
+
+
+def _reached(network: Network, name: str) -> set[str]:
+    """Populations that spikes of *name* can reach, over any projections."""
+    reached = {p.post for p in network.projections if p.pre == name}
+    for _ in network.nodes:
+        reached |= {p.post for p in network.projections if p.pre in reached}
+    return reached

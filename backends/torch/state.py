@@ -1,0 +1,46 @@
+"""What a module carries from one window to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+__all__ = ["Carried", "ModuleState"]
+
+
+@dataclass(frozen=True)
+class Carried:
+    """Of a population, ``(n_replicas, batch, size)`` each: current, voltage, dead steps left."""
+
+    u: Tensor
+    v: Tensor
+    dead: Tensor
+
+
+@dataclass(frozen=True)
+class ModuleState:
+    """All that a network remembers between windows.
+
+    cells: by population. spikes: by node that spikes, of its last steps, newest last,
+    ``(steps, n_replicas, batch, size)``.
+    """
+
+    cells: dict[str, Carried]
+    spikes: dict[str, Tensor]
+
+    def map(self, f: Callable[[Tensor], Tensor]) -> ModuleState:
+        """The state of which every tensor is *f* of mine."""
+        cells = {k: Carried(f(c.u), f(c.v), f(c.dead)) for k, c in self.cells.items()}
+        return ModuleState(cells, {k: f(s) for k, s in self.spikes.items()})
+
+    def detach(self) -> ModuleState:
+        """The same without its past, for backpropagation that is cut off here."""
+        return self.map(torch.Tensor.detach)
+
+    def silenced(self, which: Tensor) -> ModuleState:
+        """Silence where *which* is True: booleans ``(batch,)`` or ``(n_replicas, batch)``."""
+        kept = ~which[..., None]
+        return self.map(lambda x: x * kept)

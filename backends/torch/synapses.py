@@ -1,0 +1,87 @@
+"""A projection: its weights, and what arrives through them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from neurorl.description import Network
+
+__all__ = ["Synapses"]
+
+
+class Synapses(nn.Module):
+    """The weights of one projection in all replicas, ``(n_replicas, *shape)``.
+
+    weight: a parameter if the projection is plastic, else a buffer; in the description's units.
+    """
+
+    weight: Tensor
+    mask: Tensor | None
+
+    def __init__(self, network: Network, name: str, weights: npt.NDArray[Any], dtype: Any) -> None:
+        super().__init__()
+        projection = network.projection(name)
+        self.name, self.pre, self.post = name, projection.pre, projection.post
+        self.delay = network.delay_steps(name)
+        self.signed = projection.signed
+        self.is_current = projection.pre in network.currents
+        self._blocks = projection.blocks
+        self.bounds = None
+        if projection.plasticity is not None:
+            self.bounds = (projection.plasticity.low, projection.plasticity.high)
+        weight = torch.tensor(np.asarray(weights), dtype=dtype)
+        if projection.plasticity is None:
+            self.register_buffer("weight", weight)
+        else:
+            self.weight = nn.Parameter(weight)
+        mask = projection.mask
+        kept = None if mask is None else torch.tensor(np.asarray(mask), dtype=dtype)
+        self.register_buffer("mask", kept, persistent=False)
+
+    def in_force(self) -> Tensor:
+        """The weights, 0 where there is no synapse."""
+        return self.weight if self.mask is None else self.weight * self.mask
+
+    def offset(self, weight: Tensor) -> Tensor:
+        """What silence transmits, to be added to the bias: ``-sum_i w_ij``, (n_replicas, 1, n)."""
+        return -weight.sum(dim=-2).flatten(1).unsqueeze(1)
+
+    def transmit(self, weight: Tensor, x: Tensor) -> Tensor:
+        """``q_j = sum_i x_i w_ij``, twice that if signed.
+
+        weight: of `in_force`. x: spikes or activations ``(..., n_replicas, batch, n_pre)``.
+        """
+        if self.signed:
+            weight = 2.0 * weight
+        if self._blocks == 1:
+            return _product(x, weight)
+        return self._in_blocks(x, weight)
+
+    def _in_blocks(self, x: Tensor, weight: Tensor) -> Tensor:
+        n_pre, n_post = weight.shape[-2:]
+        if n_pre == 1 and n_post == 1:
+            return x * weight.flatten(1).unsqueeze(1)
+        split = x.reshape(*x.shape[:-1], self._blocks, n_pre)
+        if n_post == 1:
+            return (split * weight.flatten(2).unsqueeze(1)).sum(dim=-1)
+        # Blocks beside replicas: (..., n_replicas * blocks, batch, n_pre)
+        beside = split.transpose(-2, -3).flatten(-4, -3)
+        q = _product(beside, weight.flatten(0, 1))
+        apart = q.reshape(*q.shape[:-3], -1, self._blocks, *q.shape[-2:])
+        return apart.transpose(-2, -3).flatten(-2)
+
+
+def _product(x: Tensor, weight: Tensor) -> Tensor:
+    """``x @ weight`` for each first axis k of *weight*: ``(..., k, batch, n)``, in one product."""
+    if len(weight) == 1:
+        return torch.matmul(x, weight[0])
+    if x.dim() == 3:
+        return torch.bmm(x, weight)
+    steps, replicas, batch, n = x.shape
+    whole = x.transpose(0, 1).reshape(replicas, steps * batch, n)
+    return torch.bmm(whole, weight).view(replicas, steps, batch, -1).transpose(0, 1)

@@ -1,0 +1,132 @@
+"""One pass of a network over a window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor
+
+from neurorl.backends.torch.cells import Cells
+from neurorl.backends.torch.estimators import Estimator
+from neurorl.backends.torch.inputs import Batch
+from neurorl.backends.torch.state import ModuleState
+from neurorl.backends.torch.synapses import Synapses
+
+__all__ = ["Unroll"]
+
+
+class Unroll:
+    """Spikes of all nodes of a window, as far as they are known yet.
+
+    bias: of each population, given to its cells; made of the weights unless the caller has it.
+    """
+
+    def __init__(
+        self,
+        cells: Mapping[str, Cells],
+        synapses: Iterable[Synapses],
+        batch: Batch,
+        state: ModuleState,
+        bias: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        self._cells = cells
+        self._synapses = [s for s in synapses if not s.is_current]
+        self._weights = {s.name: s.in_force() for s in synapses if bias is None or not s.is_current}
+        self._batch = batch
+        self._before = state
+        self._carried = dict(state.cells)
+        self.spikes: dict[str, Tensor] = dict(batch.spikes)
+        self._series: dict[str, Tensor] = {}
+        self._bias = bias or {name: self._bias_of(name, list(synapses)) for name in cells}
+
+    def run(
+        self, group: tuple[str, ...], noise: Mapping[str, Tensor], estimator: Estimator
+    ) -> None:
+        """Emit the spikes of a group whose inputs from outside are known."""
+        inner = [s for s in self._synapses if s.post in group and s.pre in group]
+        if inner:
+            self._run_together(group, inner, noise, estimator)
+            return
+        (name,) = group
+        self.spikes[name], self._carried[name] = self._cells[name].run(
+            self._drive(name), self._bias[name], self._carried[name], noise.get(name), estimator
+        )
+
+    def replay(self, name: str) -> tuple[Tensor, Tensor | None]:
+        """As `Cells.replay` of a population; all spikes must be known."""
+        return self._cells[name].replay(
+            self._drive(name), self._bias[name], self._carried[name], self.spikes[name]
+        )
+
+    def after(self) -> ModuleState:
+        """What the window leaves."""
+        kept = {}
+        for name, past in self._before.spikes.items():
+            spikes = self.spikes[name]
+            recent = spikes if len(spikes) >= len(past) else torch.cat([past, spikes])
+            kept[name] = recent[-len(past) :]
+        return ModuleState(self._carried, kept)
+
+    def _run_together(
+        self,
+        group: tuple[str, ...],
+        inner: list[Synapses],
+        noise: Mapping[str, Tensor],
+        estimator: Estimator,
+    ) -> None:
+        """Step by step, each population from the spikes of steps before."""
+        outer = {name: self._drive(name, without=inner).unbind(0) for name in group}
+        series = {name: list(self._before.spikes[name].unbind(0)) for name in group}
+        first = {name: len(spikes) for name, spikes in series.items()}
+        jitter = {k: self._cells[k].noise_width * noise[k] for k in group if k in noise}
+        for t in range(self._batch.n_steps):
+            for name in group:
+                q = outer[name][t]
+                for s in inner:
+                    if s.post == name:
+                        x = series[s.pre][first[s.pre] + t - s.delay]
+                        q = q + s.transmit(self._weights[s.name], x)
+                now = jitter[name][t] if name in jitter else None
+                spikes, self._carried[name] = self._cells[name].step(
+                    q, self._bias[name], self._carried[name], now, estimator
+                )
+                series[name].append(spikes)
+        for name in group:
+            self.spikes[name] = torch.stack(series[name][first[name] :])
+
+    def _drive(self, post: str, without: Iterable[Synapses] = ()) -> Tensor:
+        """q of a population in all steps, of all spikes that are known."""
+        left_out = {s.name for s in without}
+        total = None
+        for s in self._synapses:
+            if s.post == post and s.name not in left_out:
+                q = s.transmit(self._weights[s.name], self._arrived(s))
+                total = q if total is None else total + q
+        if total is None:
+            rest = self._before.cells[post].u
+            total = rest.new_zeros(self._batch.n_steps, *rest.shape)
+        return total
+
+    def _arrived(self, synapses: Synapses) -> Tensor:
+        """Spikes of the presynaptic node *delay* steps before each step."""
+        pre = synapses.pre
+        past = self._before.spikes[pre]
+        if pre not in self._series:
+            self._series[pre] = torch.cat([past, self.spikes[pre]])
+        first = len(past) - synapses.delay
+        return self._series[pre][first : first + self._batch.n_steps]
+
+    def _bias_of(self, name: str, synapses: list[Synapses]) -> Tensor:
+        """The bias less what silent signed units transmit, and what flows from currents."""
+        bias = self._cells[name].bias
+        into = [s for s in synapses if s.post == name]
+        for s in into:
+            if s.signed:
+                bias = bias + s.offset(self._weights[s.name])
+        flow = [
+            s.transmit(self._weights[s.name], self._batch.currents[s.pre])
+            for s in into
+            if s.is_current
+        ]
+        return bias + sum(flow[1:], flow[0]) if flow else bias
