@@ -1,0 +1,393 @@
+"""The network as a PyTorch module: spikes, gradients through time, batches and replicas."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from neurorl.backend import load
+from neurorl.description import Network, Plasticity, Population, Projection, Source, Uniform
+from neurorl.errors import ArgumentError, UnknownNameError, UnsupportedError
+from neurorl.models import GLM, LIF, CubaLIF, actor_network
+from neurorl.random import LOGISTIC_TABLE
+from neurorl.testing import FEATURES, random_network
+
+torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
+
+from neurorl.backends.torch import (  # noqa: E402
+    Concrete,
+    Estimator,
+    Score,
+    Slope,
+    SpikingModule,
+    estimator,
+)
+from neurorl.backends.torch.noise import LogisticNoise  # noqa: E402
+from neurorl.backends.torch.schedule import groups  # noqa: E402
+
+SEEDS = (3, 2**62 + 5, 3)
+BATCH = 4
+DOUBLE: dict[str, Any] = {"dtype": torch.float64}
+
+
+def inputs(network: Network, n_steps: int, seed: int, *lead: int) -> dict[str, Any]:
+    """Rasters ``(n_steps, *lead, size)`` and activations ``(*lead, size)``."""
+    rng = np.random.default_rng(seed)
+    return {
+        s.name: rng.integers(0, 257, (*lead, s.size)) / 256
+        if s.kind == "current"
+        else rng.random((n_steps, *lead, s.size)) < 0.4
+        for s in network.sources
+    }
+
+
+def noise(network: Network, n_steps: int, seed: int, *lead: int) -> dict[str, Any]:
+    """Logistic draws for every population."""
+    rng = np.random.default_rng(seed)
+    return {
+        p.name: rng.choice(LOGISTIC_TABLE, (n_steps, *lead, p.size)) for p in network.populations
+    }
+
+
+def same(a: dict[str, Any], b: dict[str, Any]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
+
+
+def all_plastic(network: Network) -> Network:
+    """The same with parameters only."""
+    projections = tuple(
+        dataclasses.replace(p, plasticity=p.plasticity or Plasticity()) for p in network.projections
+    )
+    return dataclasses.replace(network, projections=projections)
+
+
+def networks() -> list[Any]:
+    made = [pytest.param(make, id=name) for name, make in FEATURES.items() if "core" not in name]
+    made += [
+        pytest.param(lambda s=s: random_network(s, delays=True, currents=s % 2 == 1), id=f"{s}")
+        for s in range(8)
+    ]
+    return made
+
+
+@pytest.mark.parametrize("make", networks())
+def test_every_part_of_a_batch_is_one_alone(make: Callable[[], Network]) -> None:
+    """Replica and environment, in the spikes and in the state that they leave."""
+    network = make()
+    x, draws = inputs(network, 9, 0, 3, BATCH), noise(network, 9, 1, 3, BATCH)
+    whole = SpikingModule(network, seed=SEEDS, **DOUBLE)
+    rasters, state = whole(x, noise=draws, n_steps=9)
+    assert all(r.shape == (9, 3, BATCH, network.node(k).size) for k, r in rasters.items())
+    for k, seed in enumerate(SEEDS):
+        alone = SpikingModule(network, seed=seed, **DOUBLE)
+        mine = {name: value[..., k, :, :] for name, value in x.items()}
+        draw = {name: value[:, k] for name, value in draws.items()}
+        parts, left = alone(mine, noise=draw, n_steps=9)
+        assert same(parts, {name: raster[:, k] for name, raster in rasters.items()})
+        for name, cells in left.cells.items():
+            assert torch.equal(cells.v[0], state.cells[name].v[k])
+        one = {name: value[..., 2:3, :] for name, value in mine.items()}
+        draw = {name: value[:, 2:3] for name, value in draw.items()}
+        parts, _ = alone(one, noise=draw, n_steps=9)
+        assert same(parts, {name: raster[:, k, 2:3] for name, raster in rasters.items()})
+
+
+@pytest.mark.parametrize("make", networks())
+def test_whole_windows_are_steps_in_order(make: Callable[[], Network]) -> None:
+    """Layer by layer for the whole window, or all populations together step by step."""
+    network = all_plastic(make())
+    x, draws = inputs(network, 8, 0, BATCH), noise(network, 8, 1, BATCH)
+    found = []
+    for order in (groups(network), [tuple(p.name for p in network.populations)]):
+        module = SpikingModule(network, seed=1, estimator=Concrete(hard=False), **DOUBLE)
+        module._groups = order
+        rasters, state = module(x, noise=draws, n_steps=8)
+        loss = sum((r**2).sum() for r in rasters.values())
+        loss = loss + sum((c.v**2).sum() for c in state.cells.values())
+        loss.backward()
+        found.append((rasters, {k: p.grad for k, p in module.named_parameters()}))
+    for k, raster in found[0][0].items():
+        torch.testing.assert_close(raster, found[1][0][k])
+    for k, gradient in found[0][1].items():
+        torch.testing.assert_close(gradient, found[1][1][k])
+
+
+@pytest.mark.parametrize("make", networks())
+def test_gradients_through_time_are_those_of_the_relaxed_network(
+    make: Callable[[], Network],
+) -> None:
+    """Central differences in a random direction of the weights; two windows, one state."""
+    network = all_plastic(make())
+    x, draws = inputs(network, 10, 0, BATCH), noise(network, 10, 1, BATCH)
+    module = SpikingModule(
+        network, seed=1, estimator=Concrete(2.0, hard=False), surrogate_width=0.6, **DOUBLE
+    )
+
+    def loss() -> Any:
+        def part(d: dict[str, Any], steps: slice) -> dict[str, Any]:
+            return {k: v if k in network.currents else v[steps] for k, v in d.items()}
+
+        first, state = module(part(x, slice(6)), n_steps=6, noise=part(draws, slice(6)))
+        second, _ = module(part(x, slice(6, 10)), state, noise=part(draws, slice(6, 10)), n_steps=4)
+        rng = torch.Generator().manual_seed(2)
+        return sum(
+            (torch.randn(r.shape, generator=rng, dtype=r.dtype) * r).sum()
+            for r in (*first.values(), *second.values())
+        )
+
+    loss().backward()
+    rng = torch.Generator().manual_seed(3)
+    steps = {
+        k: torch.randn(p.shape, generator=rng, dtype=p.dtype) for k, p in module.named_parameters()
+    }
+    expected = float(sum((p.grad * steps[k]).sum() for k, p in module.named_parameters()))
+    values = []
+    for sign in (1.0, -1.0):
+        with torch.no_grad():
+            for k, p in module.named_parameters():
+                p += sign * 1e-6 * steps[k]
+            values.append(float(loss()))
+            for k, p in module.named_parameters():
+                p -= sign * 1e-6 * steps[k]
+    assert (values[0] - values[1]) / 2e-6 == pytest.approx(expected, rel=1e-5, abs=1e-6)
+
+
+@pytest.mark.parametrize("feature", ["LIF", "refractory period", "recurrent projection"])
+def test_two_windows_are_one_of_both_lengths(feature: str) -> None:
+    network = FEATURES[feature]()
+    module = SpikingModule(network, seed=2, **DOUBLE)
+    x, draws = inputs(network, 20, 0, BATCH), noise(network, 20, 1, BATCH)
+    whole, end = module(x, noise=draws)
+    state = None
+    parts = []
+    for steps in (slice(0, 1), slice(1, 13), slice(13, 20)):
+        rasters, state = module(
+            {k: v[steps] for k, v in x.items()},
+            state,
+            noise={k: v[steps] for k, v in draws.items()},
+        )
+        parts.append(rasters)
+    assert same(whole, {k: torch.cat([part[k] for part in parts]) for k in whole})
+    assert state is not None
+    assert all(torch.equal(state.cells[k].v, end.cells[k].v) for k in end.cells)
+    assert all(torch.equal(state.spikes[k], end.spikes[k]) for k in end.spikes)
+
+
+def test_a_module_goes_to_a_backend_and_back() -> None:
+    network = FEATURES["currents"]()
+    with load("torch", network, seed=SEEDS) as backend, load("reference", network, seed=1) as plain:
+        module = backend.module(dtype=torch.float64)
+        assert np.array_equal(module.weights("flow"), backend.weights("flow"))
+        with torch.no_grad():
+            for synapses in module.synapses.values():
+                synapses.weight *= -2.0  # still on the grid
+        backend.put(module)
+        for p in network.projections:
+            assert np.array_equal(backend.weights(p.name), module.weights(p.name)), p.name
+            plain.set_weights(p.name, module.weights(p.name)[1])
+        alone = plain.weights("first")
+        assert np.array_equal(alone, module.weights("first")[1])
+
+
+def cell(neuron: Any, weight: float = 0.7, **options: Any) -> Network:
+    """One input of the weight onto one neuron."""
+    return Network(
+        (Source("input", 1), Population("cell", 1, neuron)),
+        (Projection("drive", "input", "cell", weight, plasticity=Plasticity(), **options),),
+    )
+
+
+def derivative(
+    network: Network, how: Estimator, draw: float, **options: Any
+) -> tuple[float, float]:
+    """The spike of step 1 after an input spike in step 0, and its derivative by the weight."""
+    module = SpikingModule(network, estimator=how, **DOUBLE, **options)
+    spike = torch.tensor([1.0, 0.0]).reshape(2, 1, 1)
+    rasters, _ = module({"input": spike}, noise={"cell": torch.tensor([[[-9.0]], [[draw]]])})
+    s = rasters["cell"][1].sum()
+    if not s.requires_grad:
+        return float(s), 0.0
+    s.backward()
+    return float(s.detach()), float(module.synapses["drive"].weight.grad)
+
+
+def sigmoid(x: float) -> float:
+    return float(1.0 / (1.0 + np.exp(-x)))
+
+
+@pytest.mark.parametrize("draw", [-3.0, 0.4])
+def test_derivatives_by_hand(draw: float) -> None:
+    """Of the papers' unit: width 1/2, threshold 0, membrane 0.7 - 0.2."""
+    network = cell(GLM(bias=-0.2))
+    spike = float(0.5 + 0.5 * draw > 0)
+    for tau in (1.0, 0.3):
+        r = sigmoid((0.5 + 0.5 * draw) / (0.5 * tau))
+        expected = r * (1 - r) / (0.5 * tau)
+        assert derivative(network, Concrete(tau), draw) == pytest.approx((spike, expected))
+        assert derivative(network, Concrete(tau, hard=False), draw) == pytest.approx((r, expected))
+    p = sigmoid(0.5 / 0.5)
+    assert derivative(network, Slope(), draw) == pytest.approx((spike, p * (1 - p) / 0.5))
+    assert derivative(network, Score(), draw) == (spike, 0.0)
+
+
+def test_a_signed_weight_counts_twice_where_there_is_a_spike() -> None:
+    """q = 2 w s - w: with a spike in step 0 its derivative by w is 1, in silence -1."""
+    p = sigmoid((0.7 - 0.2) / 0.5)
+    slope = p * (1 - p) / 0.5
+    network = cell(GLM(bias=-0.2), signed=True)
+    assert derivative(network, Slope(), 0.4)[1] == pytest.approx(slope)
+
+
+def test_a_neuron_without_noise_has_a_sigmoid_of_the_width_asked_for() -> None:
+    network = cell(LIF(tau_mem=0.0, threshold=0.6))
+    r = sigmoid(0.1 / 0.3)
+    for how in (Concrete(), Slope()):
+        found = derivative(network, how, 5.0, surrogate_width=0.3)
+        assert found == pytest.approx((1.0, r * (1 - r) / 0.3))
+
+
+def test_the_reset_is_a_constant_if_asked() -> None:
+    """v_2 = d v_1 (1 - s_1): with a reset of its own derivative the weight counts twice less."""
+    network = cell(CubaLIF(0.0, 1e-3 / np.log(2), 0.5, 0.0, 0.2))
+    found = []
+    for detach_reset in (False, True):
+        module = SpikingModule(network, estimator=Slope(), detach_reset=detach_reset, **DOUBLE)
+        x = torch.tensor([1.0, 0.0, 0.0]).reshape(3, 1, 1)
+        draws = {"cell": torch.tensor([0.0, -9.0, 0.0]).reshape(3, 1, 1)}
+        rasters, _ = module({"input": x}, noise=draws)
+        rasters["cell"][2].sum().backward()
+        found.append(float(module.synapses["drive"].weight.grad))
+    v = 0.7  # of step 1: no spike, as the draw is low; 0.35 is left for step 2
+    slopes = [sigmoid(y / 0.2) * sigmoid(-y / 0.2) / 0.2 for y in (v - 0.5, v / 2 - 0.5)]
+    assert found[1] == pytest.approx(0.5 * slopes[1])
+    assert found[0] == pytest.approx(0.5 * slopes[1] * (1 - v * slopes[0]))
+
+
+def test_fixed_projections_are_no_parameters() -> None:
+    module = SpikingModule(FEATURES["weights written between windows"]())
+    assert [k for k, _ in module.named_parameters()] == ["synapses.drive.weight"]
+    assert [k for k, _ in SpikingModule(FEATURES["LIF"]()).named_parameters()] == []
+    saved = SpikingModule(FEATURES["LIF"](), seed=1).state_dict()
+    assert sorted(saved) == ["synapses.first.weight", "synapses.second.weight"]
+
+
+def test_masked_synapses_learn_nothing() -> None:
+    network = all_plastic(FEATURES["sparse projection (mask)"]())
+    module = SpikingModule(network, seed=0)
+    rasters, _ = module(inputs(network, 12, 0, 8))
+    rasters["cells"].sum().backward()
+    mask = network.projection("drive").mask
+    weight = module.synapses["drive"].weight
+    assert not weight.grad[0][torch.tensor(~mask)].any()
+    assert weight.grad.any()
+    with torch.no_grad():
+        weight += 1.0
+    assert not module.weights("drive")[~mask].any()
+
+
+def test_clip_keeps_the_bounds() -> None:
+    module = SpikingModule(FEATURES["weights written between windows"]())
+    with torch.no_grad():
+        module.synapses["drive"].weight.fill_(3.0)
+    module.clip()
+    assert (module.weights("drive") == 1.0).all()
+
+
+def test_silenced_environments_start_anew() -> None:
+    network = FEATURES["refractory period"]()
+    module = SpikingModule(network, seed=0, **DOUBLE)
+    x, draws = inputs(network, 10, 0, BATCH), noise(network, 10, 1, BATCH)
+    _, state = module(x, noise=draws)
+    done = torch.tensor([True, False, True, False])
+    fresh, _ = module(x, noise=draws)
+    mixed, _ = module(x, state.silenced(done), noise=draws)
+    going, _ = module(x, state, noise=draws)
+    for k in mixed:
+        assert torch.equal(mixed[k][:, done], fresh[k][:, done])
+        assert torch.equal(mixed[k][:, ~done], going[k][:, ~done])
+    assert not same(mixed, going)
+
+
+def test_populations_in_order() -> None:
+    def net(*edges: str) -> Network:
+        names = sorted({name for edge in edges for name in edge})
+        nodes = tuple(Population(name, 1, LIF()) for name in names)
+        return Network(nodes, tuple(Projection(f"p{k}", *e) for k, e in enumerate(edges)))
+
+    assert groups(net("ca", "ab")) == [("c",), ("a",), ("b",)]
+    assert groups(net("ab", "bc", "cb", "cd", "dd")) == [("a",), ("b", "c"), ("d",)]
+
+
+def test_draws_are_logistic() -> None:
+    """Every entry of the table about as often: chi-squared of 16383 degrees, its s.d. 181."""
+    made = LogisticNoise(torch.float32)((5, 401, 999), torch.Generator().manual_seed(0))
+    assert made.shape == (5, 401, 999)
+    index = np.searchsorted(LOGISTIC_TABLE.astype(np.float32), made.numpy().ravel())
+    counts = np.bincount(index, minlength=len(LOGISTIC_TABLE))
+    mean = made.numel() / len(LOGISTIC_TABLE)
+    assert abs(((counts - mean) ** 2).sum() / mean - len(LOGISTIC_TABLE)) < 5 * 181
+    again = LogisticNoise(torch.float32)((5, 401, 999), torch.Generator().manual_seed(0))
+    assert torch.equal(made, again)
+
+
+def test_a_generator_decides_the_spikes() -> None:
+    network = actor_network(6, 2, neuron=CubaLIF(1.5e-3, 4.5e-3, 0.5, 0.0, 0.5), actors=2)
+    module = SpikingModule(network, seed=SEEDS)
+    x = inputs(network, 10, 0, 3, BATCH)
+    a, b, c = (module(x, generator=torch.Generator().manual_seed(k))[0] for k in (1, 1, 2))
+    assert a["output"].dtype == torch.float32
+    assert same(a, b)
+    assert not same(a, c)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"inptu": np.zeros((5, 2, 6))}, UnknownNameError, "did you mean 'input'"),
+        ({"input": np.zeros((5, 6))}, ArgumentError, r"wrong shape .*\(n_steps, batch, 6\)"),
+        ({"input": np.zeros((5, 2, 7))}, ArgumentError, "wrong shape"),
+        ({}, ArgumentError, "n_steps"),
+    ],
+)
+def test_bad_inputs(change: dict[str, Any], error: type[Exception], words: str) -> None:
+    module = SpikingModule(FEATURES["escape noise"]())
+    with pytest.raises(error, match=words):
+        module(change)
+
+
+def test_other_bad_arguments() -> None:
+    network = FEATURES["escape noise"]()
+    module = SpikingModule(network, seed=SEEDS)
+    x = inputs(network, 5, 0, 3, 2)
+    with pytest.raises(ArgumentError, match="noise: that of 'last' is missing"):
+        module(x, noise={"middle": np.zeros((5, 3, 2, 12))})
+    with pytest.raises(ArgumentError, match=r"noise of .*wrong shape"):
+        module(x, noise=noise(network, 4, 0, 3, 2))
+    with pytest.raises(ArgumentError, match=r"wrong shape \(got \(6, 12\), limit \(3, 6, 12\)"):
+        module.set_weights("first", np.zeros((6, 12)))
+    with pytest.raises(UnknownNameError, match="did you mean 'first'"):
+        module.weights("frist")
+    with pytest.raises(UnknownNameError, match="did you mean 'slope'"):
+        estimator("slop")
+    with pytest.raises(ArgumentError, match="temperature"):
+        Concrete(0.0)
+    plain = SpikingModule(FEATURES["LIF"]())
+    x = inputs(plain.network, 5, 0, 2)
+    rasters, _ = plain(x)
+    with pytest.raises(UnsupportedError, match=r"no probability .* last, middle"):
+        plain.log_prob(x, rasters)
+
+
+def test_uniform_weights_are_those_of_the_backends() -> None:
+    network = Network(
+        (Source("input", 3), Population("cells", 4, LIF())),
+        (Projection("drive", "input", "cells", Uniform(-1.0, 1.0), plasticity=Plasticity()),),
+    )
+    with load("reference", network, seed=SEEDS) as backend:
+        expected = backend.weights("drive")
+    found = SpikingModule(network, seed=SEEDS, **DOUBLE).weights("drive")
+    assert np.array_equal(found, expected)
