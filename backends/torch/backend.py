@@ -99,7 +99,8 @@ class TorchBackend(Backend):
         for name, cells in self._state.cells.items():
             state[f"{name}.current"] = cells.u[replica, 0].numpy().copy()
             state[f"{name}.voltage"] = cells.v[replica, 0].numpy().copy()
-            state[f"{name}.refractory"] = cells.dead[replica, 0].numpy().astype(np.int64)
+            dead = cells.blocked[:, replica, 0].sum(dim=0)
+            state[f"{name}.refractory"] = dead.numpy().astype(np.int64)
         return state
 
     def _restore_dynamic(self, state: State, replica: int) -> None:
@@ -108,10 +109,9 @@ class TorchBackend(Backend):
         for name, spikes in mine.spikes.items():
             spikes[:, replica, 0] = torch.from_numpy(np.asarray(state[f"{name}.spikes"], float))
         for name, cells in mine.cells.items():
-            for key, value in (
-                ("current", cells.u),
-                ("voltage", cells.v),
-                ("refractory", cells.dead),
-            ):
-                value[replica, 0] = torch.from_numpy(np.asarray(state[f"{name}.{key}"], float))
+            cells.u[replica, 0] = torch.from_numpy(np.asarray(state[f"{name}.current"], float))
+            cells.v[replica, 0] = torch.from_numpy(np.asarray(state[f"{name}.voltage"], float))
+            left = torch.from_numpy(np.asarray(state[f"{name}.refractory"]))
+            steps = torch.arange(len(cells.blocked))
+            cells.blocked[:, replica, 0] = (left > steps[:, None]).to(torch.float64)
         self._state = mine

@@ -20,7 +20,8 @@ class Cells(nn.Module):
     have an axis of steps in front.
 
     surrogate_width: of the sigmoid that stands for a hard threshold on the way back, membrane
-    units. detach_reset: whether the reset after a spike is a constant on the way back.
+    units. detach_reset: whether the reset and the dead steps after a spike are constants on the way
+    back.
     The order of operations is that of the reference, so in float64 every bit is.
     """
 
@@ -30,7 +31,7 @@ class Cells(nn.Module):
     bias: Tensor
     noise_width: Tensor
     width: Tensor
-    refractory: Tensor
+    dead: Tensor
 
     def __init__(
         self, dynamics: Dynamics, dtype: torch.dtype, surrogate_width: float, detach_reset: bool
@@ -44,14 +45,16 @@ class Cells(nn.Module):
         self._constant("noise_width", d.noise_width, dtype)
         width = np.where(d.noise_width > 0, d.noise_width, surrogate_width)
         self._constant("width", width, dtype)
-        self._constant("refractory", d.refractory_steps, dtype)
+        longest = int(d.refractory_steps.max())
+        dead = d.refractory_steps > np.arange(longest)[:, None]
+        self._constant("dead", dead[:, None, None], dtype)  # which steps after a spike are
         self.size = len(d.bias)
         self.is_noisy = bool(d.noise_width.any())
         self.is_stochastic = bool((d.noise_width > 0).all())
         self._detach_reset = detach_reset
         self._has_current = bool(d.current_decay.any())
         self._has_membrane = bool(d.membrane_decay.any())
-        self._has_refractory = bool(d.refractory_steps.any())
+        self._has_refractory = longest > 0
 
     @property
     def is_memoryless(self) -> bool:
@@ -60,10 +63,8 @@ class Cells(nn.Module):
 
     def rest(self, n_replicas: int, batch: int) -> Carried:
         """Silence."""
-        zero = torch.zeros(
-            n_replicas, batch, self.size, dtype=self.bias.dtype, device=self.bias.device
-        )
-        return Carried(zero, zero, zero)
+        zero = self.bias.new_zeros(n_replicas, batch, self.size)
+        return Carried(zero, zero, zero.expand(len(self.dead), -1, -1, -1))
 
     def run(
         self, q: Tensor, bias: Tensor, carried: Carried, noise: Tensor | None, estimator: Estimator
@@ -76,7 +77,7 @@ class Cells(nn.Module):
         if self.is_memoryless:
             v = q + bias
             s = estimator(v, self.threshold, self.width, jitter)
-            return s, Carried(q[-1], self._reset(v[-1], s[-1]), carried.dead)
+            return s, self._after(q[-1], v[-1], s[-1], carried)
         spikes = []
         for t, q_t in enumerate(q.unbind(0)):
             now = None if jitter is None else jitter[t]
@@ -121,17 +122,17 @@ class Cells(nn.Module):
         v = self.membrane_decay * carried.v + u + bias if self._has_membrane else u + bias
         if not self._has_refractory:
             return u, v, None
-        alive = (carried.dead == 0).to(v.dtype)
+        alive = 1.0 - carried.blocked[0]
         return u, v * alive, alive
 
     def _after(self, u: Tensor, v: Tensor, s: Tensor, carried: Carried) -> Carried:
-        dead = carried.dead
+        if self._detach_reset:
+            s = s.detach()
+        blocked = carried.blocked
         if self._has_refractory:
-            dead = torch.where(s > 0.5, self.refractory, torch.clamp(dead - 1.0, min=0.0))
-        return Carried(u, self._reset(v, s), dead)
-
-    def _reset(self, v: Tensor, s: Tensor) -> Tensor:
-        return v * (1.0 - (s.detach() if self._detach_reset else s))
+            begun = torch.cat([blocked[1:], torch.zeros_like(blocked[:1])])
+            blocked = begun + s * self.dead
+        return Carried(u, v * (1.0 - s), blocked)
 
     def _constant(self, name: str, value: Any, dtype: torch.dtype) -> None:
         self.register_buffer(name, torch.tensor(value, dtype=dtype), persistent=False)

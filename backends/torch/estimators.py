@@ -100,8 +100,8 @@ class Concrete(Estimator):
 class Slope(Estimator):
     """Straight-through by the slope of the escape probability, ``dp/dv = p (1 - p) / w``.
 
-    The noise decides the spike but isn't in its derivative: the mean of a unit's derivative over
-    its noise is exactly that of p, and the variance is less than that of `Concrete`.
+    The noise decides the spike but isn't in its derivative, which has less noise than that of a
+    `Concrete` spike of about the same bias.
     Source: Bengio, Leonard & Courville 2013 (arXiv:1308.3432, section 4, the straight-through
     estimator times the derivative of the sigmoid); as a surrogate gradient of deterministic neurons
     Neftci, Mostafa & Zenke 2019 (arXiv:1901.09948).

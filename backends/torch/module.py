@@ -133,16 +133,19 @@ class SpikingModule(nn.Module):
     ) -> Rasters:
         """``log P(s_t | spikes before t)`` of each neuron in each step, shaped like the rasters.
 
-        With x the logit of p: ``s x - log(1 + exp(x))``, 0 in dead steps. Its sum over neurons and
-        steps is the log-probability of the whole raster, whose derivative by the weights is the
-        score; rasters are constants of it. Arguments as in `forward`, and the rasters it returned.
+        With x the logit of p: ``s x - log(1 + exp(x))``; in dead steps 0, or -inf for a spike. Its
+        sum over neurons and steps is the log-probability of the whole raster, whose derivative by
+        the weights is the score; rasters are constants of it. Arguments as in `forward`, and the
+        rasters it returned.
         Raises UnsupportedError if a population has neurons without noise, whose spikes have no
         probability.
         """
         found = {}
         for name, s, x, alive in self._replayed(inputs, rasters, state, n_steps):
             log_p = s * x - nn.functional.softplus(x)
-            found[name] = self._shape.outer(log_p if alive is None else log_p * alive)
+            if alive is not None:
+                log_p = torch.where(alive > 0, log_p, torch.log1p(-s))
+            found[name] = self._shape.outer(log_p)
         return found
 
     def probabilities(
@@ -159,6 +162,10 @@ class SpikingModule(nn.Module):
             p = torch.sigmoid(x)
             found[name] = self._shape.outer(p if alive is None else p * alive)
         return found
+
+    def weight(self, name: str) -> Tensor:
+        """The weights of a projection, ``(n_replicas, *shape)``: a parameter if they are plastic."""
+        return self._known(name).weight
 
     def weights(self, name: str) -> FloatArray:
         """A copy of a projection's weights, 0 where masked, ``([n_replicas,] *shape)``."""

@@ -13,11 +13,19 @@ __all__ = ["Carried", "ModuleState"]
 
 @dataclass(frozen=True)
 class Carried:
-    """Of a population, ``(n_replicas, batch, size)`` each: current, voltage, dead steps left."""
+    """Of a population, ``(n_replicas, batch, size)`` each.
+
+    u: current. v: voltage. blocked: ``(longest, ...)``, 1 where the next step, the one after it,
+    ... is dead; longest is the longest refractory period, 0 if there is none.
+    """
 
     u: Tensor
     v: Tensor
-    dead: Tensor
+    blocked: Tensor
+
+    def map(self, f: Callable[[Tensor], Tensor]) -> Carried:
+        """The same of *f* of every tensor."""
+        return Carried(f(self.u), f(self.v), f(self.blocked))
 
 
 @dataclass(frozen=True)
@@ -33,7 +41,7 @@ class ModuleState:
 
     def map(self, f: Callable[[Tensor], Tensor]) -> ModuleState:
         """The state of which every tensor is *f* of mine."""
-        cells = {k: Carried(f(c.u), f(c.v), f(c.dead)) for k, c in self.cells.items()}
+        cells = {k: c.map(f) for k, c in self.cells.items()}
         return ModuleState(cells, {k: f(s) for k, s in self.spikes.items()})
 
     def detach(self) -> ModuleState:
