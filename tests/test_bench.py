@@ -65,8 +65,12 @@ def test_names_are_those_of_the_backends() -> None:
     assert set(c.ENGINES) == set(BACKENDS)
     found = c.backends(["brian2:cython", "loihi:stock"], "loihi")
     assert [x.label for x in found] == ["brian2:cython:loihi", "loihi:stock:loihi"]
-    assert [x.label for x in c.backends(None, "float")] == ["reference:float", "brian2:float"]
-    assert len(set(c.everything())) == len(c.everything()) == 7
+    assert [x.label for x in c.backends(None, "float")] == [
+        "reference:float",
+        "brian2:float",
+        "torch:float",
+    ]
+    assert len(set(c.everything())) == len(c.everything()) == 8
 
 
 def test_what_fails_becomes_a_note() -> None:

@@ -86,7 +86,7 @@ def test_show_and_plot_and_backends(trained: Path, capsys: pytest.CaptureFixture
     capsys.readouterr()
     assert main(["backends", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)["rows"]
-    assert [row["name"] for row in rows] == ["reference", "brian2", "loihi"]
+    assert [row["name"] for row in rows] == ["reference", "brian2", "loihi", "torch"]
     for row in rows:
         assert {"name", "available", "version", "target", "engines", "remedy"} <= set(row)
     assert main(["backends"]) == 0

@@ -41,7 +41,7 @@ has all of it. Small: {small}, on CartPole-v1. Large: {large}, on an environment
   compiled code in the cache; *cold start* the same with an empty cache.
 - On loihi the hidden neurons of the large network are two populations of 500, as one core has no
   room for their synapses; *stock* is nengo-loihi's own emulator on the same network.
-- *netrun* is Brian2 as documented, `Network.run` for every environment step. *numpy*, *torch* and
+- *netrun* is Brian2 as documented, `Network.run` for every environment step. *numpy*, *pytorch* and
   *jax* are written by hand (`neurorl/bench/peers/`). *spikingjelly* and *bindsnet* use their own
   learning rules, which are not quite the workload's; their files say where they differ.
 

@@ -28,7 +28,7 @@ class Peer:
 PEERS: dict[str, Peer] = {
     "numpy": Peer("neurorl.bench.numpy_agent", "numpy", ("numpy",)),
     "jax": Peer("neurorl.bench.peers.jax", "jax", ("jax",)),
-    "torch": Peer("neurorl.bench.peers.torch", "torch", ("torch",)),
+    "pytorch": Peer("neurorl.bench.peers.torch", "torch", ("torch",)),
     "netrun": Peer("neurorl.bench.peers.netrun", "brian2", ("brian2",)),
     "spikingjelly": Peer(
         "neurorl.bench.peers.spikingjelly", "spikingjelly", ("spikingjelly", "torch")
