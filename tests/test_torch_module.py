@@ -14,6 +14,7 @@ from neurorl.backend import load
 from neurorl.description import Network, Plasticity, Population, Projection, Source, Uniform
 from neurorl.errors import ArgumentError, UnknownNameError, UnsupportedError
 from neurorl.models import GLM, LIF, CubaLIF, actor_network
+from neurorl.native import toolchain
 from neurorl.random import LOGISTIC_TABLE
 from neurorl.testing import FEATURES, random_network
 
@@ -28,7 +29,7 @@ from neurorl.backends.torch import (  # noqa: E402
     TorchBackend,
     estimator,
 )
-from neurorl.backends.torch.noise import LogisticNoise  # noqa: E402
+from neurorl.backends.torch.noise import draw_words, logistic  # noqa: E402
 from neurorl.backends.torch.schedule import groups  # noqa: E402
 
 torch.set_num_threads(1)  # others test beside us
@@ -100,6 +101,48 @@ def test_every_part_of_a_batch_is_one_alone(make: Callable[[], Network]) -> None
         assert same(parts, {name: raster[:, k, 2:3] for name, raster in rasters.items()})
 
 
+compiled = pytest.mark.skipif(
+    toolchain.problem() is not None, reason="no C++ compiler: there is only the engine 'eager'"
+)
+ENGINES = [pytest.param("compiled", marks=compiled), "eager"]
+
+
+@compiled
+@pytest.mark.parametrize("how", [Concrete(0.7), Concrete(0.7, hard=False), Slope(), Score()])
+@pytest.mark.parametrize("make", networks())
+def test_engines_agree(make: Callable[[], Network], how: Estimator) -> None:
+    """Every spike and membrane in float64; gradients to the last bits, also of float32."""
+    network = all_plastic(make())
+    x, draws = inputs(network, 9, 0, 3, BATCH), noise(network, 9, 1, 3, BATCH)
+
+    def run(engine: str, dtype: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        module = SpikingModule(network, seed=SEEDS, estimator=how, engine=engine, dtype=dtype)
+        first, state = module(x, noise=draws, n_steps=9)
+        second, state = module(x, state, noise=draws, n_steps=9)
+        made = {f"{k}.{n}": r for n, rs in enumerate((first, second)) for k, r in rs.items()}
+        made |= {f"{k}.v": c.v for k, c in state.cells.items()}
+        made |= {f"{k}.u": c.u for k, c in state.cells.items()}
+        weighing = torch.Generator().manual_seed(0)
+        loss = sum(
+            (torch.rand(m.shape, generator=weighing, dtype=torch.float64) * m).sum()
+            for m in made.values()
+        )
+        loss.backward()
+        zero = {k: torch.zeros_like(p) for k, p in module.named_parameters()}
+        found = {k: p.grad for k, p in module.named_parameters() if p.grad is not None}
+        return made, zero | found
+
+    (made, gradients), (expected, exact) = (run(e, torch.float64) for e in ("compiled", "eager"))
+    if not (isinstance(how, Concrete) and not how.hard):
+        assert same(made, expected)
+    for k, gradient in exact.items():
+        torch.testing.assert_close(gradients[k], gradient, rtol=1e-10, atol=1e-10)
+    _, single = run("compiled", torch.float32)
+    _, expected_single = run("eager", torch.float32)
+    for k, gradient in expected_single.items():
+        torch.testing.assert_close(single[k], gradient, rtol=1e-3, atol=1e-4)
+
+
 @pytest.mark.parametrize("make", networks())
 def test_whole_windows_are_steps_in_order(make: Callable[[], Network]) -> None:
     """Layer by layer for the whole window, or all populations together step by step."""
@@ -120,15 +163,17 @@ def test_whole_windows_are_steps_in_order(make: Callable[[], Network]) -> None:
         torch.testing.assert_close(gradient, found[1][1][k])
 
 
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("make", networks())
 def test_gradients_through_time_are_those_of_the_relaxed_network(
-    make: Callable[[], Network],
+    make: Callable[[], Network], engine: str
 ) -> None:
     """Central differences in a random direction of the weights; two windows, one state."""
     network = all_plastic(make())
     x, draws = inputs(network, 10, 0, BATCH), noise(network, 10, 1, BATCH)
+    relaxed = Concrete(2.0, hard=False)
     module = SpikingModule(
-        network, seed=1, estimator=Concrete(2.0, hard=False), surrogate_width=0.6, **DOUBLE
+        network, seed=1, estimator=relaxed, surrogate_width=0.6, engine=engine, **DOUBLE
     )
 
     def loss() -> Any:
@@ -337,14 +382,18 @@ def test_populations_in_order() -> None:
 
 def test_draws_are_logistic() -> None:
     """Every entry of the table about as often: chi-squared of 16383 degrees, its s.d. 181."""
-    made = LogisticNoise(torch.float32)((5, 401, 999), torch.Generator().manual_seed(0))
+    made, again = (draws((5, 401, 999)) for _ in range(2))
     assert made.shape == (5, 401, 999)
     index = np.searchsorted(LOGISTIC_TABLE.astype(np.float32), made.numpy().ravel())
     counts = np.bincount(index, minlength=len(LOGISTIC_TABLE))
     mean = made.numel() / len(LOGISTIC_TABLE)
     assert abs(((counts - mean) ** 2).sum() / mean - len(LOGISTIC_TABLE)) < 5 * 181
-    again = LogisticNoise(torch.float32)((5, 401, 999), torch.Generator().manual_seed(0))
     assert torch.equal(made, again)
+
+
+def draws(shape: tuple[int, ...]) -> Any:
+    words = draw_words(shape, torch.Generator().manual_seed(0), torch.device("cpu"))
+    return logistic(words, torch.float32)
 
 
 def test_a_generator_decides_the_spikes() -> None:
@@ -386,6 +435,8 @@ def test_other_bad_arguments() -> None:
         module.weights("frist")
     with pytest.raises(UnknownNameError, match="did you mean 'slope'"):
         estimator("slop")
+    with pytest.raises(UnknownNameError, match="did you mean 'eager'"):
+        SpikingModule(network, engine="eagre")
     with pytest.raises(ArgumentError, match="temperature"):
         Concrete(0.0)
     plain = SpikingModule(FEATURES["LIF"]())

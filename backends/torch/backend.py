@@ -13,9 +13,10 @@ from neurorl.backends.base import Backend, Capabilities, Raster, State
 from neurorl.backends.checks import Inputs
 from neurorl.backends.torch.estimators import Score
 from neurorl.backends.torch.inputs import Batch
-from neurorl.backends.torch.module import SpikingModule
+from neurorl.backends.torch.module import ENGINES, SpikingModule, check_engine
 from neurorl.backends.torch.noise import SharedNoise
 from neurorl.described import FloatArray
+from neurorl.description import Network
 
 __all__ = ["TorchBackend"]
 
@@ -25,8 +26,12 @@ class TorchBackend(Backend):
 
     name: ClassVar[str] = "torch"
     capabilities: ClassVar[Capabilities] = Capabilities(
-        arithmetics=("float",), exact_arithmetics=("float",), engines=("eager",)
+        arithmetics=("float",), exact_arithmetics=("float",), engines=ENGINES
     )
+
+    def __init__(self, network: Network, *, engine: str | None = None, **options: Any) -> None:
+        self.engine = check_engine(engine)
+        super().__init__(network, **options)
 
     def module(self, **options: Any) -> SpikingModule:
         """A new module of this network with the weights in force; options as in `SpikingModule`.
@@ -47,7 +52,11 @@ class TorchBackend(Backend):
     def _build(self) -> None:
         self._t = [0] * self.n_replicas
         self._module = SpikingModule(
-            self.network, seed=self.seeds, dtype=torch.float64, estimator=Score()
+            self.network,
+            seed=self.seeds,
+            dtype=torch.float64,
+            estimator=Score(),
+            engine=self.engine,
         ).requires_grad_(False)
         self._state = self._module.rest(1)
         self._noise = {
@@ -77,12 +86,15 @@ class TorchBackend(Backend):
             for name in inputs
             if name not in self.network.currents
         }
-        spikes = {k: x.view(n_steps, self.n_replicas, 1, -1) for k, x in given.items()}
+        spikes = {
+            k: x.view(n_steps, self.n_replicas, 1, -1).transpose(0, 1) for k, x in given.items()
+        }
         noise = {name: draw(self._t, n_steps) for name, draw in self._noise.items()}
         batch = Batch(n_steps, 1, spikes, {})
         rasters, self._state = self._module.advance(batch, self._state, noise, bias=self._bias)
         self._t = [t + n_steps for t in self._t]
-        return {k: rasters[k].reshape(n_steps, -1).numpy().astype(np.bool_) for k in self.record}
+        shown = {k: rasters[k].transpose(0, 1).reshape(n_steps, -1) for k in self.record}
+        return {k: raster.numpy().astype(np.bool_) for k, raster in shown.items()}
 
     def _reset(self, replicas: Sequence[int]) -> None:
         which = torch.zeros(self.n_replicas, 1, dtype=torch.bool)
@@ -95,7 +107,7 @@ class TorchBackend(Backend):
     def _dynamic_state(self, replica: int) -> State:
         state: State = {}
         for name, spikes in self._state.spikes.items():
-            state[f"{name}.spikes"] = spikes[:, replica, 0].numpy().astype(np.bool_)
+            state[f"{name}.spikes"] = spikes[replica, :, 0].numpy().astype(np.bool_)
         for name, cells in self._state.cells.items():
             state[f"{name}.current"] = cells.u[replica, 0].numpy().copy()
             state[f"{name}.voltage"] = cells.v[replica, 0].numpy().copy()
@@ -107,7 +119,7 @@ class TorchBackend(Backend):
         self._t[replica] = int(state["t"])
         mine = self._state.map(torch.clone)
         for name, spikes in mine.spikes.items():
-            spikes[:, replica, 0] = torch.from_numpy(np.asarray(state[f"{name}.spikes"], float))
+            spikes[replica, :, 0] = torch.from_numpy(np.asarray(state[f"{name}.spikes"], float))
         for name, cells in mine.cells.items():
             cells.u[replica, 0] = torch.from_numpy(np.asarray(state[f"{name}.current"], float))
             cells.v[replica, 0] = torch.from_numpy(np.asarray(state[f"{name}.voltage"], float))

@@ -8,7 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from neurorl.backends.torch.compiled import Constants, fire, kind_of, replay
 from neurorl.backends.torch.estimators import Estimator
+from neurorl.backends.torch.noise import logistic
 from neurorl.backends.torch.state import Carried
 from neurorl.description import Dynamics
 
@@ -16,12 +18,13 @@ __all__ = ["Cells"]
 
 
 class Cells(nn.Module):
-    """One population in all replicas. Tensors are ``(n_replicas, batch, size)``, those of a window
-    have an axis of steps in front.
+    """One population in all replicas.
 
-    surrogate_width: of the sigmoid that stands for a hard threshold on the way back, membrane
-    units. detach_reset: whether the reset and the dead steps after a spike are constants on the way
-    back.
+    Tensors are ``(n_replicas, batch, size)``, those of a window ``(n_replicas, n_steps, batch,
+    size)``. surrogate_width: of the sigmoid that stands for a hard threshold on the way back,
+    membrane units. detach_reset: whether the reset and the dead steps after a spike are constants
+    on the way back. compiles: whether windows are run in C++ (`neurorl.backends.torch.compiled`),
+    of neurons that have no dead steps.
     The order of operations is that of the reference, so in float64 every bit is.
     """
 
@@ -34,7 +37,12 @@ class Cells(nn.Module):
     dead: Tensor
 
     def __init__(
-        self, dynamics: Dynamics, dtype: torch.dtype, surrogate_width: float, detach_reset: bool
+        self,
+        dynamics: Dynamics,
+        dtype: torch.dtype,
+        surrogate_width: float,
+        detach_reset: bool,
+        compiles: bool,
     ) -> None:
         super().__init__()
         d = dynamics
@@ -55,6 +63,7 @@ class Cells(nn.Module):
         self._has_current = bool(d.current_decay.any())
         self._has_membrane = bool(d.membrane_decay.any())
         self._has_refractory = longest > 0
+        self._compiles = compiles and not self._has_refractory
 
     @property
     def is_memoryless(self) -> bool:
@@ -69,26 +78,38 @@ class Cells(nn.Module):
     def run(
         self, q: Tensor, bias: Tensor, carried: Carried, noise: Tensor | None, estimator: Estimator
     ) -> tuple[Tensor, Carried]:
-        """Spikes of a window, ``(n_steps, n_replicas, batch, size)``, and what it leaves.
+        """Spikes of a window, and what it leaves.
 
-        q: input in every step. bias: broadcasts with a step. noise: L in every step.
+        q: input in every step. bias: broadcasts with a step, of all rows, of each replica or of
+        each row. noise: L in every step, or the words that stand for it (`draw_words`).
         """
-        jitter = None if noise is None else self.noise_width * noise
+        if self._compiles and kind_of(estimator) is not None:
+            s, u, v = fire(self._constants, estimator, q, bias, carried.u, carried.v, noise)
+            return s, Carried(u, v, carried.blocked)
+        jitter = self.jitter(noise)
         if self.is_memoryless:
-            v = q + bias
+            v = q + _in_window(bias)
             s = estimator(v, self.threshold, self.width, jitter)
-            return s, self._after(q[-1], v[-1], s[-1], carried)
+            return s, self._after(q[:, -1], v[:, -1], s[:, -1], carried)
         spikes = []
-        for t, q_t in enumerate(q.unbind(0)):
-            now = None if jitter is None else jitter[t]
+        for t, q_t in enumerate(q.unbind(1)):
+            now = None if jitter is None else jitter[:, t]
             s, carried = self.step(q_t, bias, carried, now, estimator)
             spikes.append(s)
-        return torch.stack(spikes), carried
+        return torch.stack(spikes, dim=1), carried
+
+    def jitter(self, noise: Tensor | None) -> Tensor | None:
+        """``w L``."""
+        if noise is None:
+            return None
+        if noise.dtype == torch.int16:
+            noise = logistic(noise, self.bias.dtype)
+        return self.noise_width * noise
 
     def step(
         self, q: Tensor, bias: Tensor, carried: Carried, jitter: Tensor | None, estimator: Estimator
     ) -> tuple[Tensor, Carried]:
-        """As `run`, of one step. jitter: ``w L``."""
+        """As `run`, of one step."""
         u, v, alive = self._integrate(q, bias, carried)
         s = estimator(v, self.threshold, self.width, jitter)
         if alive is not None:
@@ -102,17 +123,38 @@ class Cells(nn.Module):
 
         alive: 1, or 0 in dead steps; None for neurons that have none.
         """
+        alive = None
         if self.is_memoryless:
-            return (q + bias - self.threshold) / self.width, None
+            v = q + _in_window(bias)
+        elif self._compiles:
+            v = replay(self._constants, q, bias, carried.u, carried.v, spikes)
+        else:
+            v, alive = self._replay(q, bias, carried, spikes)
+        return (v - self.threshold) / self.width, alive
+
+    def _replay(
+        self, q: Tensor, bias: Tensor, carried: Carried, spikes: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
         membranes, awake = [], []
-        for q_t, s in zip(q.unbind(0), spikes.unbind(0), strict=True):
+        for q_t, s in zip(q.unbind(1), spikes.unbind(1), strict=True):
             u, v, alive = self._integrate(q_t, bias, carried)
             carried = self._after(u, v, s, carried)
             membranes.append(v)
             if alive is not None:
                 awake.append(alive)
-        logits = (torch.stack(membranes) - self.threshold) / self.width
-        return logits, torch.stack(awake) if awake else None
+        return torch.stack(membranes, dim=1), torch.stack(awake, dim=1) if awake else None
+
+    @property
+    def _constants(self) -> Constants:
+        return Constants(
+            self.current_decay,
+            self.membrane_decay,
+            self.threshold,
+            self.noise_width,
+            self.width,
+            has_membrane=self._has_membrane,
+            through_reset=self._has_membrane and not self._detach_reset,
+        )
 
     def _integrate(
         self, q: Tensor, bias: Tensor, carried: Carried
@@ -132,7 +174,13 @@ class Cells(nn.Module):
         if self._has_refractory:
             begun = torch.cat([blocked[1:], torch.zeros_like(blocked[:1])])
             blocked = begun + s * self.dead
-        return Carried(u, v * (1.0 - s), blocked)
+        left = v * (1.0 - s)
+        return Carried(u, left if self._has_membrane else left.detach(), blocked)
 
     def _constant(self, name: str, value: Any, dtype: torch.dtype) -> None:
         self.register_buffer(name, torch.tensor(value, dtype=dtype), persistent=False)
+
+
+def _in_window(bias: Tensor) -> Tensor:
+    """With an axis of steps, if it has one of replicas."""
+    return bias if bias.dim() == 1 else bias.unsqueeze(1)

@@ -25,19 +25,21 @@ class Shape:
     device: torch.device
 
     def inner(self, x: Tensor) -> Tensor:
-        """With an axis of replicas, third from the end."""
-        return x if self.has_replicas else x.unsqueeze(-3)
+        """With an axis of replicas, and that first."""
+        if not self.has_replicas:
+            return x.unsqueeze(0)
+        return x.transpose(0, 1) if x.dim() == 4 else x
 
     def outer(self, x: Tensor) -> Tensor:
-        """As the caller has it."""
-        return x if self.has_replicas else x.squeeze(-3)
+        """``(n_replicas, n_steps, ...)`` as the caller has it."""
+        return x.transpose(0, 1) if self.has_replicas else x.squeeze(0)
 
 
 @dataclass(frozen=True)
 class Batch:
     """A window for a batch of environments.
 
-    spikes: by source, ``(n_steps, n_replicas, batch, size)``. currents: ``(n_replicas, batch,
+    spikes: by source, ``(n_replicas, n_steps, batch, size)``. currents: ``(n_replicas, batch,
     size)``, on the grid.
     """
 
@@ -73,20 +75,16 @@ def check_batch(
         if is_current:
             currents[name] = _on_grid(given)
         else:
-            n_steps = len(given) if n_steps is None else n_steps
+            n_steps = given.shape[1] if n_steps is None else n_steps
             spikes[name] = given
-        step = (shape.n_replicas, batch, sources[name].size)
-        expected = step if is_current else (n_steps, *step)
-        if tuple(given.shape) != expected:
-            raise ArgumentError(
-                say(f"input {name!r}", "wrong shape", got=tuple(given.shape), limit=expected)
-            )
+        steps = () if is_current else (n_steps,)
+        _check_shape(f"input {name!r}", given, (*steps, batch, sources[name].size), shape)
     if n_steps is None or n_steps < 1:
         raise ArgumentError(say("module", "n_steps must be given or come of inputs", got=n_steps))
     size = 1 if batch is None else batch
     for name, source in sources.items():
         if name not in spikes and name not in network.currents:
-            spikes[name] = _silence((n_steps, shape.n_replicas, size, source.size), shape)
+            spikes[name] = _silence((shape.n_replicas, n_steps, size, source.size), shape)
         if name not in currents and name in network.currents:
             currents[name] = _silence((shape.n_replicas, size, source.size), shape)
     return Batch(n_steps, size, spikes, currents)
@@ -103,12 +101,16 @@ def check_series(
         value = torch.as_tensor(given[name], dtype=shape.dtype, device=shape.device)
         _check_axes(f"{what} of {name}", value, ["n_steps", "batch", str(size)], shape)
         value = shape.inner(value)
-        expected = (batch.n_steps, shape.n_replicas, batch.size, size)
-        if tuple(value.shape) != expected:
-            where = f"{what} of {name!r}"
-            raise ArgumentError(say(where, "wrong shape", got=tuple(value.shape), limit=expected))
+        _check_shape(f"{what} of {name!r}", value, (batch.n_steps, batch.size, size), shape)
         found[name] = value
     return found
+
+
+def _check_shape(where: str, given: Tensor, expected: tuple[int | None, ...], shape: Shape) -> None:
+    """given: as it is inside."""
+    if tuple(given.shape) != (shape.n_replicas, *expected):
+        got = tuple(given.shape[1:])
+        raise ArgumentError(say(where, "wrong shape", got=got, limit=expected))
 
 
 def _check_axes(name: str, given: Tensor, axes: list[str], shape: Shape) -> None:

@@ -15,16 +15,19 @@ from neurorl.backends.checks import check_seeds
 from neurorl.backends.torch.cells import Cells
 from neurorl.backends.torch.estimators import Concrete, Estimator
 from neurorl.backends.torch.inputs import Batch, Shape, check_batch, check_series
-from neurorl.backends.torch.noise import LogisticNoise
+from neurorl.backends.torch.noise import draw_words
 from neurorl.backends.torch.schedule import groups
 from neurorl.backends.torch.state import ModuleState
 from neurorl.backends.torch.synapses import Synapses
 from neurorl.backends.torch.unroll import Unroll
 from neurorl.described import FloatArray
 from neurorl.description import Network
-from neurorl.errors import ArgumentError, UnsupportedError, say, unknown
+from neurorl.errors import ArgumentError, BackendUnavailableError, UnsupportedError, say, unknown
+from neurorl.native import toolchain
 
-__all__ = ["SpikingModule"]
+__all__ = ["ENGINES", "SpikingModule", "check_engine"]
+
+ENGINES = ("compiled", "eager")
 
 
 Rasters = dict[str, Tensor]
@@ -37,7 +40,9 @@ class SpikingModule(nn.Module):
     replica with weights of its own: all tensors then have an axis of replicas before that of the
     batch. dtype: float32 is quick; in float64 every spike is the reference's, for the same noise.
     estimator: how gradients pass through spikes, `Concrete` unless said otherwise.
-    surrogate_width, detach_reset: see `neurorl.backends.torch.cells.Cells`.
+    surrogate_width, detach_reset: see `neurorl.backends.torch.cells.Cells`. engine: ``'compiled'``
+    runs windows of populations in C++, where torch's own operations, ``'eager'``, would do step by
+    step; None takes it where there is a compiler.
 
     Parameters: ``synapses.NAME.weight`` of every plastic projection, in the description's units,
     ``(n_replicas, *shape)``; those of fixed ones are buffers.
@@ -54,6 +59,7 @@ class SpikingModule(nn.Module):
         estimator: Estimator | None = None,
         surrogate_width: float = 0.25,
         detach_reset: bool = False,
+        engine: str | None = None,
     ) -> None:
         super().__init__()
         self.network = network
@@ -62,6 +68,7 @@ class SpikingModule(nn.Module):
         self.has_replicas = not isinstance(seed, (int, np.integer))
         self.dtype = dtype
         self.estimator = estimator or Concrete()
+        engine = check_engine(engine)
         arithmetic = FloatArithmetic(network)
         self.synapses = nn.ModuleDict()
         for p in network.projections:
@@ -72,9 +79,8 @@ class SpikingModule(nn.Module):
         self.cells = nn.ModuleDict()
         for population in network.populations:
             dynamics = population.neuron.dynamics(population.size, network.dt)
-            cells = Cells(dynamics, dtype, surrogate_width, detach_reset)
+            cells = Cells(dynamics, dtype, surrogate_width, detach_reset, engine == "compiled")
             self.cells[population.name] = cells
-        self._noise = LogisticNoise(dtype)
         self._groups = groups(network)
         self._kept = {node.name: 1 for node in network.spiking.nodes}
         for p in network.spiking.projections:
@@ -164,7 +170,7 @@ class SpikingModule(nn.Module):
         return found
 
     def weight(self, name: str) -> Tensor:
-        """The weights of a projection, ``(n_replicas, *shape)``: a parameter if they are plastic."""
+        """The weights of a projection, ``(n_replicas, *shape)``: a parameter if it is plastic."""
         return self._known(name).weight
 
     def weights(self, name: str) -> FloatArray:
@@ -194,16 +200,23 @@ class SpikingModule(nn.Module):
     def rest(self, batch: int) -> ModuleState:
         """Silence."""
         cells = {name: c.rest(self.n_replicas, batch) for name, c in self._all_cells().items()}
-        example = self._noise.table
         spikes = {
-            name: example.new_zeros(kept, self.n_replicas, batch, self.network.node(name).size)
+            name: torch.zeros(
+                (self.n_replicas, kept, batch, self.network.node(name).size),
+                dtype=self.dtype,
+                device=self._device,
+            )
             for name, kept in self._kept.items()
         }
         return ModuleState(cells, spikes)
 
     @property
     def _shape(self) -> Shape:
-        return Shape(self.n_replicas, self.has_replicas, self.dtype, self._noise.table.device)
+        return Shape(self.n_replicas, self.has_replicas, self.dtype, self._device)
+
+    @property
+    def _device(self) -> torch.device:
+        return next(iter((*self.buffers(), *self.parameters())), torch.empty(0)).device
 
     def _check(
         self, inputs: Mapping[str, Any], state: ModuleState | None, n_steps: int | None
@@ -223,8 +236,9 @@ class SpikingModule(nn.Module):
         if noise is not None:
             sizes = {name: cells.size for name, cells in noisy.items()}
             return check_series("noise", noise, sizes, batch, self._shape)
-        lead = (batch.n_steps, self.n_replicas, batch.size)
-        return {name: self._noise((*lead, cells.size), generator) for name, cells in noisy.items()}
+        lead = (self.n_replicas, batch.n_steps, batch.size)
+        device = self._device
+        return {k: draw_words((*lead, c.size), generator, device) for k, c in noisy.items()}
 
     def _replayed(
         self,
@@ -260,6 +274,19 @@ class SpikingModule(nn.Module):
 
     def _all_cells(self) -> dict[str, Cells]:
         return {name: cells for name, cells in self.cells.items() if isinstance(cells, Cells)}
+
+
+def check_engine(engine: str | None) -> str:
+    """The engine of this name; None for the first that works here.
+
+    Raises UnknownNameError, or BackendUnavailableError without a compiler.
+    """
+    if engine is not None and engine not in ENGINES:
+        raise unknown("engine of torch", engine, ENGINES)
+    why = toolchain.problem()
+    if engine == "compiled" and why is not None:
+        raise BackendUnavailableError(say("engine 'compiled'", why, remedy="take engine='eager'"))
+    return engine or ("eager" if why else "compiled")
 
 
 def _voltages(state: ModuleState) -> Iterator[Tensor]:

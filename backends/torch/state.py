@@ -30,10 +30,10 @@ class Carried:
 
 @dataclass(frozen=True)
 class ModuleState:
-    """All that a network remembers between windows.
+    """All that a network remembers between windows; gradients pass as far as it acts on later ones.
 
     cells: by population. spikes: by node that spikes, of its last steps, newest last,
-    ``(steps, n_replicas, batch, size)``.
+    ``(n_replicas, steps, batch, size)``.
     """
 
     cells: dict[str, Carried]
@@ -51,4 +51,6 @@ class ModuleState:
     def silenced(self, which: Tensor) -> ModuleState:
         """Silence where *which* is True: booleans ``(batch,)`` or ``(n_replicas, batch)``."""
         kept = ~which[..., None]
-        return self.map(lambda x: x * kept)
+        cells = {k: c.map(lambda x: x * kept) for k, c in self.cells.items()}
+        in_window = kept.unsqueeze(-3)
+        return ModuleState(cells, {k: s * in_window for k, s in self.spikes.items()})

@@ -54,34 +54,20 @@ class Synapses(nn.Module):
     def transmit(self, weight: Tensor, x: Tensor) -> Tensor:
         """``q_j = sum_i x_i w_ij``, twice that if signed.
 
-        weight: of `in_force`. x: spikes or activations ``(..., n_replicas, batch, n_pre)``.
+        weight: of `in_force`. x: spikes or activations ``(n_replicas, [n_steps,] batch, n_pre)``.
         """
+        rows = x.reshape(len(x), -1, x.shape[-1])
         if self.signed:
             weight = 2.0 * weight
-        if self._blocks == 1:
-            return _product(x, weight)
-        return self._in_blocks(x, weight)
+        q = torch.bmm(rows, weight) if self._blocks == 1 else self._in_blocks(rows, weight)
+        return q.view(*x.shape[:-1], q.shape[-1])
 
-    def _in_blocks(self, x: Tensor, weight: Tensor) -> Tensor:
+    def _in_blocks(self, rows: Tensor, weight: Tensor) -> Tensor:
         n_pre, n_post = weight.shape[-2:]
         if n_pre == 1 and n_post == 1:
-            return x * weight.flatten(1).unsqueeze(1)
-        split = x.reshape(*x.shape[:-1], self._blocks, n_pre)
+            return rows * weight.flatten(1).unsqueeze(1)
+        split = rows.view(*rows.shape[:2], self._blocks, n_pre)
         if n_post == 1:
             return (split * weight.flatten(2).unsqueeze(1)).sum(dim=-1)
-        # Blocks beside replicas: (..., n_replicas * blocks, batch, n_pre)
-        beside = split.transpose(-2, -3).flatten(-4, -3)
-        q = _product(beside, weight.flatten(0, 1))
-        apart = q.reshape(*q.shape[:-3], -1, self._blocks, *q.shape[-2:])
-        return apart.transpose(-2, -3).flatten(-2)
-
-
-def _product(x: Tensor, weight: Tensor) -> Tensor:
-    """``x @ weight`` for each first axis k of *weight*: ``(..., k, batch, n)``, in one product."""
-    if len(weight) == 1:
-        return torch.matmul(x, weight[0])
-    if x.dim() == 3:
-        return torch.bmm(x, weight)
-    steps, replicas, batch, n = x.shape
-    whole = x.transpose(0, 1).reshape(replicas, steps * batch, n)
-    return torch.bmm(whole, weight).view(replicas, steps, batch, -1).transpose(0, 1)
+        q = torch.matmul(split.transpose(1, 2), weight)  # (n_replicas, blocks, rows, n_post)
+        return q.transpose(1, 2).flatten(2)

@@ -64,8 +64,9 @@ class Unroll:
         kept = {}
         for name, past in self._before.spikes.items():
             spikes = self.spikes[name]
-            recent = spikes if len(spikes) >= len(past) else torch.cat([past, spikes])
-            kept[name] = recent[-len(past) :]
+            n = past.shape[1]
+            recent = spikes if spikes.shape[1] >= n else torch.cat([past, spikes], dim=1)
+            kept[name] = recent[:, -n:]
         return ModuleState(self._carried, kept)
 
     def _run_together(
@@ -76,10 +77,10 @@ class Unroll:
         estimator: Estimator,
     ) -> None:
         """Step by step, each population from the spikes of steps before."""
-        outer = {name: self._drive(name, without=inner).unbind(0) for name in group}
-        series = {name: list(self._before.spikes[name].unbind(0)) for name in group}
+        outer = {name: self._drive(name, without=inner).unbind(1) for name in group}
+        series = {name: list(self._before.spikes[name].unbind(1)) for name in group}
         first = {name: len(spikes) for name, spikes in series.items()}
-        jitter = {k: self._cells[k].noise_width * noise[k] for k in group if k in noise}
+        jitter = {k: self._cells[k].jitter(noise.get(k)) for k in group}
         for t in range(self._batch.n_steps):
             for name in group:
                 q = outer[name][t]
@@ -87,13 +88,14 @@ class Unroll:
                     if s.post == name:
                         x = series[s.pre][first[s.pre] + t - s.delay]
                         q = q + s.transmit(self._weights[s.name], x)
-                now = jitter[name][t] if name in jitter else None
+                draw = jitter[name]
+                now = None if draw is None else draw[:, t]
                 spikes, self._carried[name] = self._cells[name].step(
                     q, self._bias[name], self._carried[name], now, estimator
                 )
                 series[name].append(spikes)
         for name in group:
-            self.spikes[name] = torch.stack(series[name][first[name] :])
+            self.spikes[name] = torch.stack(series[name][first[name] :], dim=1)
 
     def _drive(self, post: str, without: Iterable[Synapses] = ()) -> Tensor:
         """q of a population in all steps, of all spikes that are known."""
@@ -105,7 +107,7 @@ class Unroll:
                 total = q if total is None else total + q
         if total is None:
             rest = self._before.cells[post].u
-            total = rest.new_zeros(self._batch.n_steps, *rest.shape)
+            total = rest.new_zeros(len(rest), self._batch.n_steps, *rest.shape[1:])
         return total
 
     def _arrived(self, synapses: Synapses) -> Tensor:
@@ -113,9 +115,9 @@ class Unroll:
         pre = synapses.pre
         past = self._before.spikes[pre]
         if pre not in self._series:
-            self._series[pre] = torch.cat([past, self.spikes[pre]])
-        first = len(past) - synapses.delay
-        return self._series[pre][first : first + self._batch.n_steps]
+            self._series[pre] = torch.cat([past, self.spikes[pre]], dim=1)
+        first = past.shape[1] - synapses.delay
+        return self._series[pre][:, first : first + self._batch.n_steps]
 
     def _bias_of(self, name: str, synapses: list[Synapses]) -> Tensor:
         """The bias less what silent signed units transmit, and what flows from currents."""

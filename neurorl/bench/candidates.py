@@ -17,7 +17,7 @@ ENGINES: dict[str, tuple[str, ...]] = {
     "reference": (),
     "brian2": ("compiled", "cython", "numpy"),
     "loihi": ("accelerated", "stock"),
-    "torch": (),
+    "torch": ("compiled", "eager"),
 }
 """Of each backend, the preferred first; ``stock`` is nengo-loihi's emulator without our loops."""
 

@@ -1,4 +1,4 @@
-"""The library of ``src/``: compiled into the user's cache folder, loaded by ctypes."""
+"""Libraries of C++: compiled into the user's cache folder, loaded by ctypes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from neurorl.errors import BackendError, say
 from neurorl.native import SOURCES, toolchain
 from neurorl.native.structures import Terms
 
-__all__ = ["cache_folder", "library"]
+__all__ = ["cache_folder", "compiled", "library"]
 
 
 def cache_folder() -> Path:
@@ -27,16 +27,30 @@ def cache_folder() -> Path:
 
 @functools.cache
 def library() -> ctypes.CDLL:
-    """The library, compiled now if it isn't there. Raises BackendError if it doesn't compile."""
-    loaded = _load(cache_folder() / f"{_key()}.so") or _load(_build())
-    if loaded is None:
-        raise BackendError(say("learning loop", "its library can't be loaded"))
+    """That of ``src/``, see `compiled`."""
+    loaded = compiled(SOURCES / "kernels.cpp", "learning loop", "take loop='numpy'")
     loaded.neurorl_set_terms(ctypes.byref(_terms()))
     loaded.neurorl_dot.restype = ctypes.c_double
     for name in ("features", "begin", "encode", "decide", "learn"):
         getattr(loaded, f"neurorl_{name}").restype = ctypes.c_int64
     for name in ("choose", "learn_late", "chip_update", "chip_add_spiking"):
         getattr(loaded, f"neurorl_{name}").restype = None
+    return loaded
+
+
+def compiled(source: Path, where: str, remedy: str) -> ctypes.CDLL:
+    """The library of a file of C++, compiled now if it isn't there.
+
+    It is compiled again when any file of its folder changes. where, remedy: for the error.
+    Raises BackendError if it doesn't compile.
+    """
+    path = cache_folder() / f"{_key(source)}.so"
+    loaded = _load(path)
+    if loaded is None:
+        _build(source, path, where, remedy)
+        loaded = _load(path)
+    if loaded is None:
+        raise BackendError(say(where, "its library can't be loaded", remedy=remedy))
     return loaded
 
 
@@ -47,25 +61,25 @@ def _load(path: Path) -> ctypes.CDLL | None:
         return None
 
 
-def _key() -> str:
-    depends = [*toolchain.LIBRARY_FLAGS, toolchain.identity() or ""]
+def _key(source: Path) -> str:
+    depends = [source.name, *toolchain.LIBRARY_FLAGS, toolchain.identity() or ""]
     found = hashlib.sha256("\0".join(depends).encode())
-    for path in sorted(SOURCES.iterdir()):
+    for path in sorted(source.parent.iterdir()):
         if path.is_file():
             found.update(path.name.encode() + path.read_bytes())
     return found.hexdigest()[:32]
 
 
-def _build() -> Path:
+def _build(source: Path, path: Path, where: str, remedy: str) -> None:
     """Compile under another name and rename, so that no other process sees half a file."""
-    folder = cache_folder()
+    folder = path.parent
     folder.mkdir(parents=True, exist_ok=True)
     descriptor, made = tempfile.mkstemp(suffix=".so", dir=folder)
     os.close(descriptor)
     command = [*toolchain.compiler(), *toolchain.LIBRARY_FLAGS]
     try:
         done = subprocess.run(
-            [*command, str(SOURCES / "kernels.cpp"), "-o", made],
+            [*command, str(source), "-o", made],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -74,15 +88,14 @@ def _build() -> Path:
         if done.returncode:
             log = folder / "build.log"
             log.write_text(done.stdout)
-            remedy = f"all of it is in {log}; or take loop='numpy'"
+            remedy = f"all of it is in {log}; or {remedy}"
             lines = [line for line in done.stdout.splitlines() if "error" in line] or [""]
             raise BackendError(
-                say("learning loop", "its library doesn't compile", got=lines[0], remedy=remedy)
+                say(where, "its library doesn't compile", got=lines[0], remedy=remedy)
             )
-        os.replace(made, folder / f"{_key()}.so")
+        os.replace(made, path)
     finally:
         Path(made).unlink(missing_ok=True)
-    return folder / f"{_key()}.so"
 
 
 def _terms() -> Terms:
