@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from neurorl.backends.torch.cells import Cells
 from neurorl.backends.torch.estimators import Estimator
 from neurorl.backends.torch.inputs import Batch
 from neurorl.backends.torch.state import ModuleState
-from neurorl.backends.torch.synapses import Synapses
+from neurorl.backends.torch.synapses import Synapses, transmit
 
 __all__ = ["Unroll"]
 
@@ -25,20 +25,20 @@ class Unroll:
     def __init__(
         self,
         cells: Mapping[str, Cells],
-        synapses: Iterable[Synapses],
+        synapses: Sequence[Synapses],
         batch: Batch,
         state: ModuleState,
         bias: Mapping[str, Tensor] | None = None,
     ) -> None:
         self._cells = cells
-        self._synapses = [s for s in synapses if not s.is_current]
-        self._weights = {s.name: s.in_force() for s in synapses if bias is None or not s.is_current}
         self._batch = batch
         self._before = state
         self._carried = dict(state.cells)
         self.spikes: dict[str, Tensor] = dict(batch.spikes)
-        self._series: dict[str, Tensor] = {}
-        self._bias = bias or {name: self._bias_of(name, list(synapses)) for name in cells}
+        in_force = {s.name: s.in_force() for s in synapses if bias is None or not s.is_current}
+        self._synapses = [s for s in synapses if not s.is_current]
+        self._sent = {s.name: s.transmitted(in_force[s.name]) for s in self._synapses}
+        self._bias = bias or {name: self._bias_of(name, synapses, in_force) for name in cells}
 
     def run(
         self, group: tuple[str, ...], noise: Mapping[str, Tensor], estimator: Estimator
@@ -87,7 +87,7 @@ class Unroll:
                 for s in inner:
                     if s.post == name:
                         x = series[s.pre][first[s.pre] + t - s.delay]
-                        q = q + s.transmit(self._weights[s.name], x)
+                        q = q + transmit(x, self._sent[s.name])
                 draw = jitter[name]
                 now = None if draw is None else draw[:, t]
                 spikes, self._carried[name] = self._cells[name].step(
@@ -100,35 +100,50 @@ class Unroll:
     def _drive(self, post: str, without: Iterable[Synapses] = ()) -> Tensor:
         """q of a population in all steps, of all spikes that are known."""
         left_out = {s.name for s in without}
-        total = None
-        for s in self._synapses:
-            if s.post == post and s.name not in left_out:
-                q = s.transmit(self._weights[s.name], self._arrived(s))
-                total = q if total is None else total + q
-        if total is None:
+        into = [s for s in self._synapses if s.post == post and s.name not in left_out]
+        joined = [s for s in into if s.pre in self._batch.spikes and self._sent[s.name].dim() == 3]
+        parts = [self._delayed(s) for s in into if s not in joined]
+        if joined:
+            x = torch.cat([self._arrived(s) for s in joined], dim=-1)
+            parts.append(transmit(x, torch.cat([self._sent[s.name] for s in joined], dim=1)))
+        if not parts:
             rest = self._before.cells[post].u
-            total = rest.new_zeros(len(rest), self._batch.n_steps, *rest.shape[1:])
-        return total
+            return rest.new_zeros(len(rest), self._batch.n_steps, *rest.shape[1:])
+        return sum(parts[1:], parts[0])
 
-    def _arrived(self, synapses: Synapses) -> Tensor:
+    def _arrived(self, s: Synapses) -> Tensor:
         """Spikes of the presynaptic node *delay* steps before each step."""
-        pre = synapses.pre
-        past = self._before.spikes[pre]
-        if pre not in self._series:
-            self._series[pre] = torch.cat([past, self.spikes[pre]], dim=1)
-        first = past.shape[1] - synapses.delay
-        return self._series[pre][:, first : first + self._batch.n_steps]
+        return _shifted(self._before.spikes[s.pre], self.spikes[s.pre], s.delay)
 
-    def _bias_of(self, name: str, synapses: list[Synapses]) -> Tensor:
+    def _delayed(self, s: Synapses) -> Tensor:
+        """What arrives by one projection: of its delay and its product, the shorter rows wait."""
+        weight = self._sent[s.name]
+        past, spikes = self._before.spikes[s.pre], self.spikes[s.pre]
+        if self._cells[s.post].size >= past.shape[-1]:
+            return transmit(self._arrived(s), weight)
+        return _shifted(transmit(past, weight), transmit(spikes, weight), s.delay)
+
+    def _bias_of(
+        self, name: str, synapses: Sequence[Synapses], in_force: Mapping[str, Tensor]
+    ) -> Tensor:
         """The bias less what silent signed units transmit, and what flows from currents."""
         bias = self._cells[name].bias
         into = [s for s in synapses if s.post == name]
         for s in into:
             if s.signed:
-                bias = bias + s.offset(self._weights[s.name])
+                bias = bias + s.offset(in_force[s.name])
         flow = [
-            s.transmit(self._weights[s.name], self._batch.currents[s.pre])
+            transmit(self._batch.currents[s.pre], s.transmitted(in_force[s.name]))
             for s in into
             if s.is_current
         ]
         return bias + sum(flow[1:], flow[0]) if flow else bias
+
+
+def _shifted(past: Tensor, now: Tensor, delay: int) -> Tensor:
+    """A window of what was *delay* steps before each of its steps; the axis of steps is 1."""
+    n_steps, kept = now.shape[1], past.shape[1]
+    first = kept - delay
+    if delay >= n_steps:
+        return past[:, first : first + n_steps]
+    return torch.cat([past[:, first:], now[:, : n_steps - delay]], dim=1)
