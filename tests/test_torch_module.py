@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import platform
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -455,3 +458,17 @@ def test_uniform_weights_are_those_of_the_backends() -> None:
         expected = backend.weights("drive")
     found = SpikingModule(network, seed=SEEDS, **DOUBLE).weights("drive")
     assert np.array_equal(found, expected)
+
+
+def test_memory_is_kept_where_there_is_a_setting() -> None:
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from neurorl.backends.torch import keep_freed_memory; print(keep_freed_memory())",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == str(platform.libc_ver()[0] == "glibc")

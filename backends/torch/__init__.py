@@ -2,6 +2,7 @@
 
 from neurorl.backends.torch.backend import TorchBackend
 from neurorl.backends.torch.estimators import Concrete, Estimator, Score, Slope, estimator
+from neurorl.backends.torch.memory import keep_freed_memory
 from neurorl.backends.torch.module import SpikingModule
 from neurorl.backends.torch.state import ModuleState
 
@@ -14,4 +15,5 @@ __all__ = [
     "SpikingModule",
     "TorchBackend",
     "estimator",
+    "keep_freed_memory",
 ]

@@ -65,7 +65,12 @@ def fire(
     noise: Tensor | None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Spikes of a window, current and voltage after it; see `Cells.run`."""
-    found: Any = _Fire.apply(q, bias, u, v, noise, constants, estimator)  # type: ignore[no-untyped-call]
+    kind = kind_of(estimator)
+    learns = torch.is_grad_enabled() and any(x.requires_grad for x in (q, bias, u, v))
+    if kind in (SLOPE, CONCRETE) and not learns:
+        kind = HARD
+    how = kind, getattr(estimator, "temperature", 1.0)
+    found: Any = _Fire.apply(q, bias, u, v, noise, constants, how)  # type: ignore[no-untyped-call]
     spikes, u, v = found
     return spikes, u, v
 
@@ -81,11 +86,7 @@ def replay(
 class _Fire(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, q: Tensor, bias: Tensor, u: Tensor, v: Tensor, *rest: Any) -> Any:
-        noise, constants, estimator = rest
-        kind = kind_of(estimator)
-        learns = any(ctx.needs_input_grad[:4])
-        if kind in (SLOPE, CONCRETE) and not learns:
-            kind = HARD
+        noise, constants, (kind, temperature) = rest
         into = _inputs(q, bias, u, v)
         if noise is not None and noise.dtype == torch.int16:
             into |= {"words": noise.contiguous(), "table": logistic_table(q.dtype, q.device)}
@@ -98,7 +99,7 @@ class _Fire(torch.autograd.Function):
                 made["membrane"] = torch.empty_like(made["spikes"])
         after = {"u_after": torch.empty_like(into["u"]), "v_after": torch.empty_like(into["v"])}
         given = constants.tensors() | into | made | after
-        _forward(given, kind, getattr(estimator, "temperature", 1.0))
+        _forward(given, kind, temperature)
         ctx.constants = constants
         ctx.set_materialize_grads(False)
         constant = [made["spikes"]] if kind == HARD else []
@@ -143,7 +144,7 @@ def _inputs(q: Tensor, bias: Tensor, u: Tensor, v: Tensor) -> dict[str, Tensor]:
     return {"q": _in_rows(q), **{k: x.contiguous() for k, x in whole.items()}}
 
 
-def _forward(given: dict[str, Tensor], kind: int | None, temperature: float) -> None:
+def _forward(given: dict[str, Tensor], kind: int, temperature: float) -> None:
     """Fill what is to be found of the tensors, which are called as in the structure."""
     q = given["q"]
     structure = _Cells(kind=kind, temperature=temperature)

@@ -50,6 +50,8 @@ class SpikingModule(nn.Module):
     whole window at once, its inputs in one product, unless its spikes come back to it.
     """
 
+    _example: Tensor
+
     def __init__(
         self,
         network: Network,
@@ -81,6 +83,7 @@ class SpikingModule(nn.Module):
             dynamics = population.neuron.dynamics(population.size, network.dt)
             cells = Cells(dynamics, dtype, surrogate_width, detach_reset, engine == "compiled")
             self.cells[population.name] = cells
+        self.register_buffer("_example", torch.empty(0), persistent=False)  # knows the device
         self._groups = groups(network)
         self._kept = {node.name: 1 for node in network.spiking.nodes}
         for p in network.spiking.projections:
@@ -216,7 +219,7 @@ class SpikingModule(nn.Module):
 
     @property
     def _device(self) -> torch.device:
-        return next(iter((*self.buffers(), *self.parameters())), torch.empty(0)).device
+        return self._example.device
 
     def _check(
         self, inputs: Mapping[str, Any], state: ModuleState | None, n_steps: int | None
