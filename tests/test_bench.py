@@ -70,7 +70,7 @@ def test_names_are_those_of_the_backends() -> None:
         "brian2:float",
         "torch:float",
     ]
-    assert len(set(c.everything())) == len(c.everything()) == 8
+    assert len(set(c.everything())) == len(c.everything()) == 9
 
 
 def test_what_fails_becomes_a_note() -> None:

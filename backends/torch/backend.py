@@ -26,7 +26,7 @@ class TorchBackend(Backend):
 
     name: ClassVar[str] = "torch"
     capabilities: ClassVar[Capabilities] = Capabilities(
-        arithmetics=("float",), exact_arithmetics=("float",), engines=ENGINES
+        arithmetics=("float", "loihi"), exact_arithmetics=("float", "loihi"), engines=ENGINES
     )
 
     def __init__(self, network: Network, *, engine: str | None = None, **options: Any) -> None:
@@ -54,6 +54,7 @@ class TorchBackend(Backend):
         self._module = SpikingModule(
             self.network,
             seed=self.seeds,
+            arithmetic=self.arithmetic_name,
             dtype=torch.float64,
             estimator=Score(),
             engine=self.engine,
@@ -106,11 +107,12 @@ class TorchBackend(Backend):
 
     def _dynamic_state(self, replica: int) -> State:
         state: State = {}
+        number = np.float64 if self.arithmetic_name == "float" else np.int64
         for name, spikes in self._state.spikes.items():
             state[f"{name}.spikes"] = spikes[replica, :, 0].numpy().astype(np.bool_)
         for name, cells in self._state.cells.items():
-            state[f"{name}.current"] = cells.u[replica, 0].numpy().copy()
-            state[f"{name}.voltage"] = cells.v[replica, 0].numpy().copy()
+            state[f"{name}.current"] = cells.u[replica, 0].numpy().astype(number)
+            state[f"{name}.voltage"] = cells.v[replica, 0].numpy().astype(number)
             dead = cells.blocked[:, replica, 0].sum(dim=0)
             state[f"{name}.refractory"] = dead.numpy().astype(np.int64)
         return state

@@ -70,6 +70,10 @@ class Cells(nn.Module):
         """Whether a step depends on no other, as in a `GLM`."""
         return not (self._has_current or self._has_membrane or self._has_refractory)
 
+    def rounded_bias(self, bias: Tensor) -> Tensor:
+        """A bias as it is in force, with what flows into it."""
+        return bias
+
     def rest(self, n_replicas: int, batch: int) -> Carried:
         """Silence."""
         zero = self.bias.new_zeros(n_replicas, batch, self.size)
@@ -130,7 +134,10 @@ class Cells(nn.Module):
             v = replay(self._constants, q, bias, carried.u, carried.v, spikes)
         else:
             v, alive = self._replay(q, bias, carried, spikes)
-        return (v - self.threshold) / self.width, alive
+        return self._logits(v), alive
+
+    def _logits(self, v: Tensor) -> Tensor:
+        return (v - self.threshold) / self.width
 
     def _replay(
         self, q: Tensor, bias: Tensor, carried: Carried, spikes: Tensor
@@ -162,6 +169,11 @@ class Cells(nn.Module):
         """Current, membrane, and 0 where a neuron is in a dead step."""
         u = self.current_decay * carried.u + q if self._has_current else q
         v = self.membrane_decay * carried.v + u + bias if self._has_membrane else u + bias
+        return self._alive(u, v, carried)
+
+    def _alive(
+        self, u: Tensor, v: Tensor, carried: Carried
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
         if not self._has_refractory:
             return u, v, None
         alive = 1.0 - carried.blocked[0]

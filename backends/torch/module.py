@@ -10,9 +10,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from neurorl.arithmetic import FloatArithmetic, initial_weights
+from neurorl.arithmetic import ChipArithmetic, initial_weights, make_arithmetic
 from neurorl.backends.checks import check_seeds
 from neurorl.backends.torch.cells import Cells
+from neurorl.backends.torch.chip import ChipCells
 from neurorl.backends.torch.estimators import Concrete, Estimator
 from neurorl.backends.torch.inputs import Batch, Shape, check_batch, check_series
 from neurorl.backends.torch.noise import draw_words
@@ -21,9 +22,10 @@ from neurorl.backends.torch.state import ModuleState
 from neurorl.backends.torch.synapses import Synapses
 from neurorl.backends.torch.unroll import Unroll
 from neurorl.described import FloatArray
-from neurorl.description import Network
+from neurorl.description import Network, Population
 from neurorl.errors import ArgumentError, BackendUnavailableError, UnsupportedError, say, unknown
 from neurorl.native import toolchain
+from neurorl.quantiser import ChipNetwork
 
 __all__ = ["ENGINES", "SpikingModule", "check_engine"]
 
@@ -38,7 +40,10 @@ class SpikingModule(nn.Module):
 
     network: the description. seed: of the initial weights, or a sequence of seeds, each for a
     replica with weights of its own: all tensors then have an axis of replicas before that of the
-    batch. dtype: float32 is quick; in float64 every spike is the reference's, for the same noise.
+    batch. arithmetic: ``'float'``, in which weights are not rounded, or ``'loihi'``, all in the
+    chip's integers (`neurorl.backends.torch.chip`), which trains weights for the chip.
+    dtype: float32 is quick, and the default of float arithmetic; in float64, which is that of the
+    chip's integers, every spike is the reference's, for the same noise.
     estimator: how gradients pass through spikes, `Concrete` unless said otherwise.
     surrogate_width, detach_reset: see `neurorl.backends.torch.cells.Cells`. engine: ``'compiled'``
     runs windows of populations in C++, where torch's own operations, ``'eager'``, would do step by
@@ -57,7 +62,8 @@ class SpikingModule(nn.Module):
         network: Network,
         *,
         seed: int | Sequence[int] = 0,
-        dtype: torch.dtype = torch.float32,
+        arithmetic: str = "float",
+        dtype: torch.dtype | None = None,
         estimator: Estimator | None = None,
         surrogate_width: float = 0.25,
         detach_reset: bool = False,
@@ -68,21 +74,21 @@ class SpikingModule(nn.Module):
         self.seeds = check_seeds(seed)
         self.n_replicas = len(self.seeds)
         self.has_replicas = not isinstance(seed, (int, np.integer))
-        self.dtype = dtype
+        self.arithmetic = make_arithmetic(arithmetic, network)
+        self.dtype = self._check_dtype(dtype)
         self.estimator = estimator or Concrete()
-        engine = check_engine(engine)
-        arithmetic = FloatArithmetic(network)
+        compiles = check_engine(engine) == "compiled"
         self.synapses = nn.ModuleDict()
         for p in network.projections:
             drawn = np.stack([initial_weights(network, p.name, seed) for seed in self.seeds])
-            self.synapses[p.name] = Synapses(
-                network, p.name, arithmetic.round(p.name, drawn), dtype
-            )
+            weights = self.arithmetic.round(p.name, drawn)
+            rounding = self.arithmetic.rounding(p.name) if self._chip else None
+            self.synapses[p.name] = Synapses(network, p.name, weights, self.dtype, rounding)
         self.cells = nn.ModuleDict()
         for population in network.populations:
-            dynamics = population.neuron.dynamics(population.size, network.dt)
-            cells = Cells(dynamics, dtype, surrogate_width, detach_reset, engine == "compiled")
-            self.cells[population.name] = cells
+            self.cells[population.name] = self._make_cells(
+                population, surrogate_width, detach_reset, compiles
+            )
         self.register_buffer("_example", torch.empty(0), persistent=False)  # knows the device
         self._groups = groups(network)
         self._kept = {node.name: 1 for node in network.spiking.nodes}
@@ -177,7 +183,7 @@ class SpikingModule(nn.Module):
         return self._known(name).weight
 
     def weights(self, name: str) -> FloatArray:
-        """A copy of a projection's weights, 0 where masked, ``([n_replicas,] *shape)``."""
+        """A copy of a projection's weights in force, ``([n_replicas,] *shape)``, 0 where masked."""
         with torch.no_grad():
             weights = self._known(name).in_force().detach().cpu().double().numpy().copy()
         return weights if self.has_replicas else weights[0]
@@ -212,6 +218,28 @@ class SpikingModule(nn.Module):
             for name, kept in self._kept.items()
         }
         return ModuleState(cells, spikes)
+
+    @property
+    def _chip(self) -> ChipNetwork | None:
+        """The chip's integers, in its arithmetic."""
+        return self.arithmetic.chip if isinstance(self.arithmetic, ChipArithmetic) else None
+
+    def _check_dtype(self, dtype: torch.dtype | None) -> torch.dtype:
+        if self._chip is None:
+            return dtype or torch.float32
+        if dtype not in (None, torch.float64):
+            what = "the chip's integers are kept in float64"
+            raise ArgumentError(say("module", what, got=dtype, limit=torch.float64))
+        return torch.float64
+
+    def _make_cells(
+        self, population: Population, surrogate_width: float, detach_reset: bool, compiles: bool
+    ) -> Cells:
+        if self._chip is not None:
+            mine = self._chip.populations[population.name]
+            return ChipCells(mine, surrogate_width, detach_reset=detach_reset)
+        dynamics = population.neuron.dynamics(population.size, self.network.dt)
+        return Cells(dynamics, self.dtype, surrogate_width, detach_reset, compiles)
 
     @property
     def _shape(self) -> Shape:

@@ -9,6 +9,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from neurorl.arithmetic import Rounding
+from neurorl.backends.torch import chip
 from neurorl.description import Network
 
 __all__ = ["Synapses", "transmit"]
@@ -20,12 +22,20 @@ class Synapses(nn.Module):
     """The weights of one projection in all replicas, ``(n_replicas, *shape)``.
 
     weight: a parameter if the projection is plastic, else a buffer; in the description's units.
+    rounding: to the weights in force, straight-through on the way back; None for none.
     """
 
     weight: Tensor
     mask: Tensor | None
 
-    def __init__(self, network: Network, name: str, weights: npt.NDArray[Any], dtype: Any) -> None:
+    def __init__(
+        self,
+        network: Network,
+        name: str,
+        weights: npt.NDArray[Any],
+        dtype: torch.dtype,
+        rounding: Rounding | None = None,
+    ) -> None:
         super().__init__()
         projection = network.projection(name)
         self.name, self.pre, self.post = name, projection.pre, projection.post
@@ -33,6 +43,11 @@ class Synapses(nn.Module):
         self.signed = projection.signed
         self.is_current = projection.pre in network.currents
         self._blocks = projection.blocks
+        self._rounding = rounding
+        # What a spike transmits of a quantum.
+        self._gain = 2.0 if self.signed else 1.0
+        if rounding is not None:
+            self._gain = rounding.transmitted_unit
         self.bounds = None
         if projection.plasticity is not None:
             self.bounds = (projection.plasticity.low, projection.plasticity.high)
@@ -46,26 +61,32 @@ class Synapses(nn.Module):
         self.register_buffer("mask", kept, persistent=False)
 
     def in_force(self) -> Tensor:
-        """The weights, 0 where there is no synapse."""
-        return self.weight if self.mask is None else self.weight * self.mask
+        """The weights in force, 0 where there is no synapse."""
+        quanta = self.quanta()
+        return quanta if self._rounding is None else quanta * self._rounding.unit
 
-    def transmitted(self, weight: Tensor) -> Tensor:
-        """What spikes transmit of weights in force: twice them if signed.
+    def quanta(self) -> Tensor:
+        """The weights in force in units of their grid; as they are if they aren't rounded."""
+        weight = self.weight if self.mask is None else self.weight * self.mask
+        return weight if self._rounding is None else chip.quanta(weight, self._rounding)
+
+    def transmitted(self, quanta: Tensor) -> Tensor:
+        """What spikes transmit: twice the weights in force if signed, in the membranes' unit.
 
         In the shape in which `transmit` takes them: few blocks as one matrix, 0 between blocks,
         whose product is quicker than one for each block.
         """
-        if self.signed:
-            weight = 2.0 * weight
+        weight = quanta if self._gain == 1.0 else self._gain * quanta
         if not 1 < self._blocks <= _FEW_BLOCKS:
             return weight
         apart = torch.eye(self._blocks, dtype=weight.dtype, device=weight.device)
         spread = weight.unsqueeze(3) * apart[:, None, :, None]
         return spread.flatten(3, 4).flatten(1, 2)
 
-    def offset(self, weight: Tensor) -> Tensor:
+    def offset(self, quanta: Tensor) -> Tensor:
         """What silence transmits, to be added to the bias: ``-sum_i w_ij``, (n_replicas, 1, n)."""
-        return -weight.sum(dim=-2).flatten(1).unsqueeze(1)
+        offset = (-0.5 * self._gain) * quanta.sum(dim=-2).flatten(1).unsqueeze(1)
+        return offset if self._rounding is None else chip.truncated(offset)
 
 
 def transmit(x: Tensor, weight: Tensor) -> Tensor:

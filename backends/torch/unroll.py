@@ -35,10 +35,10 @@ class Unroll:
         self._before = state
         self._carried = dict(state.cells)
         self.spikes: dict[str, Tensor] = dict(batch.spikes)
-        in_force = {s.name: s.in_force() for s in synapses if bias is None or not s.is_current}
+        quanta = {s.name: s.quanta() for s in synapses if bias is None or not s.is_current}
         self._synapses = [s for s in synapses if not s.is_current]
-        self._sent = {s.name: s.transmitted(in_force[s.name]) for s in self._synapses}
-        self._bias = bias or {name: self._bias_of(name, synapses, in_force) for name in cells}
+        self._sent = {s.name: s.transmitted(quanta[s.name]) for s in self._synapses}
+        self._bias = bias or {name: self._bias_of(name, synapses, quanta) for name in cells}
 
     def run(
         self, group: tuple[str, ...], noise: Mapping[str, Tensor], estimator: Estimator
@@ -124,20 +124,22 @@ class Unroll:
         return _shifted(transmit(past, weight), transmit(spikes, weight), s.delay)
 
     def _bias_of(
-        self, name: str, synapses: Sequence[Synapses], in_force: Mapping[str, Tensor]
+        self, name: str, synapses: Sequence[Synapses], quanta: Mapping[str, Tensor]
     ) -> Tensor:
         """The bias less what silent signed units transmit, and what flows from currents."""
         bias = self._cells[name].bias
         into = [s for s in synapses if s.post == name]
         for s in into:
             if s.signed:
-                bias = bias + s.offset(in_force[s.name])
+                bias = bias + s.offset(quanta[s.name])
         flow = [
-            transmit(self._batch.currents[s.pre], s.transmitted(in_force[s.name]))
+            transmit(self._batch.currents[s.pre], s.transmitted(quanta[s.name]))
             for s in into
             if s.is_current
         ]
-        return bias + sum(flow[1:], flow[0]) if flow else bias
+        if flow:
+            bias = bias + sum(flow[1:], flow[0])
+        return self._cells[name].rounded_bias(bias)
 
 
 def _shifted(past: Tensor, now: Tensor, delay: int) -> Tensor:

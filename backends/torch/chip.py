@@ -1,0 +1,113 @@
+"""Loihi's integers, in float64, which holds them: the spikes of `neurorl.quantiser`'s chip.
+
+On the way back, rounding and overflow are said to be the identity, and what is beyond a range has
+no gradient (straight-through: Bengio et al. 2013, arXiv:1308.3432): quantisation-aware training.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from neurorl.arithmetic import Rounding
+from neurorl.backends.torch.cells import Cells
+from neurorl.backends.torch.noise import logistic
+from neurorl.backends.torch.state import Carried
+from neurorl.description import Dynamics
+from neurorl.quantiser import CURRENT_BITS, VOLTAGE_MAX, ChipPopulation
+
+__all__ = ["ChipCells", "bias_integers", "quanta", "truncated"]
+
+_STATE_BITS = 23
+_BIAS_MANTISSA, _BIAS_EXPONENTS = 4095, 7
+
+
+class ChipCells(Cells):
+    """A population in the chip's integers; arguments as in `Cells`."""
+
+    def __init__(self, chip: ChipPopulation, surrogate_width: float, **options: Any) -> None:
+        """surrogate_width: in the description's units."""
+        factors = Dynamics(
+            current_decay=np.asarray((4095 - chip.current_decay) / 4096, dtype=np.float64),
+            membrane_decay=np.asarray((4096 - chip.voltage_decay) / 4096, dtype=np.float64),
+            threshold=chip.threshold.astype(np.float64),
+            bias=chip.bias.astype(np.float64),
+            noise_width=chip.noise_width,
+            refractory_steps=chip.refractory - 1,
+        )
+        width = surrogate_width * chip.unit
+        super().__init__(factors, torch.float64, width, compiles=False, **options)
+
+    def rounded_bias(self, bias: Tensor) -> Tensor:
+        return bias_integers(bias)
+
+    def jitter(self, noise: Tensor | None) -> Tensor | None:
+        """``w L``, rounded."""
+        if noise is None:
+            return None
+        if noise.dtype == torch.int16:
+            noise = logistic(noise, self.bias.dtype)
+        return torch.floor(self.noise_width * noise + 0.5)
+
+    def _logits(self, v: Tensor) -> Tensor:
+        """An integer above the threshold is half of one more than the draw that was rounded."""
+        return (v - self.threshold - 0.5) / self.width
+
+    def _integrate(
+        self, q: Tensor, bias: Tensor, carried: Carried
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        left = truncated(self.current_decay * carried.u)
+        u = _wrapped(left + _wrapped(q, CURRENT_BITS), _STATE_BITS)
+        left = truncated(self.membrane_decay * carried.v)
+        v = left + _wrapped(u + bias, _STATE_BITS)
+        return self._alive(u, torch.clamp(v, -VOLTAGE_MAX, VOLTAGE_MAX), carried)
+
+
+def quanta(weight: Tensor, rounding: Rounding) -> Tensor:
+    """Whole numbers of ``rounding.unit``, as `Rounding.round` has them."""
+    scaled = weight * rounding.inverse
+    return torch.clamp(_through(scaled, torch.round(scaled)), -rounding.limit, rounding.limit)
+
+
+def bias_integers(bias: Tensor) -> Tensor:
+    """As `neurorl.quantiser.bias_integers`."""
+    with torch.no_grad():
+        size = bias.abs()
+        exponent = torch.zeros_like(bias)
+        for e in range(_BIAS_EXPONENTS):
+            exponent += torch.round(size / 2**e) > _BIAS_MANTISSA
+        step = 2.0**exponent
+    mantissa = _through(bias / step, torch.round(bias / step))
+    return torch.clamp(mantissa, -_BIAS_MANTISSA, _BIAS_MANTISSA) * step
+
+
+def truncated(x: Tensor) -> Tensor:
+    """Rounded towards zero."""
+    return _through(x, torch.trunc(x))
+
+
+def _wrapped(x: Tensor, bits: int) -> Tensor:
+    """*x* as it overflows in a register of *bits* and a sign."""
+    half = float(1 << bits)
+    return _through(x, torch.remainder(x + half, 2.0 * half) - half)
+
+
+def _through(x: Tensor, value: Tensor) -> Tensor:
+    """*value*, with the gradient of *x*."""
+    if not (torch.is_grad_enabled() and x.requires_grad):
+        return value
+    passed: Tensor = _Through.apply(x, value)  # type: ignore[no-untyped-call]
+    return passed
+
+
+class _Through(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, value: Tensor) -> Tensor:
+        return value.detach().clone()
+
+    @staticmethod
+    def backward(ctx: Any, *gradient: Tensor) -> tuple[Tensor, None]:
+        return gradient[0], None
