@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -458,6 +460,19 @@ def test_uniform_weights_are_those_of_the_backends() -> None:
         expected = backend.weights("drive")
     found = SpikingModule(network, seed=SEEDS, **DOUBLE).weights("drive")
     assert np.array_equal(found, expected)
+
+
+PAGE = Path(__file__).parents[1] / "docs" / "reparameterization.md"
+
+
+@pytest.mark.parametrize("example", re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL))
+def test_the_example_of_the_page(example: str) -> None:
+    made: dict[str, Any] = {}
+    exec(example, made)
+    assert made["rasters"]["hidden"].shape == (10, 64, 160)
+    assert made["rasters"]["output"].shape == (10, 64, 20)
+    assert made["module"].weight("hidden_output").grad.any()
+    assert made["weights"].shape == (40, 160)
 
 
 def test_memory_is_kept_where_there_is_a_setting() -> None:
