@@ -19,7 +19,7 @@ from neurorl.described import FloatArray
 from neurorl.description import Network, Plasticity, Population, Projection, Source, Uniform
 from neurorl.models import GLM, CubaLIF
 
-__all__ = ["FEATURES", "ChipCase", "Moment", "chip_cases", "tau_mem", "tau_syn"]
+__all__ = ["FEATURES", "PLAIN", "ChipCase", "Moment", "chip_cases", "tau_mem", "tau_syn"]
 
 DT = 1e-3
 Rng = np.random.Generator
@@ -70,9 +70,12 @@ class _Plan:
     threshold: tuple[float, float] = (0.2, 3.0)
     glm: bool = True
     loops: bool = False
-    blocks: bool = False
-    masks: bool = False
-    signed: bool = False
+    blocks_share: float = 0.1
+    masks_share: float = 0.15
+    signed_share: float = 0.08
+    plastic_share: float = 0.2
+    scales: tuple[float, float] = (0.3, 3.0)  # of the largest weights
+    alike: bool = False  # all neurons of a population
     delays: tuple[int, int] = (1, 3)
     delay_share: float = 0.2
     currents: bool = False
@@ -108,9 +111,9 @@ _CHANGES: dict[str, dict[str, Any]] = {
         "glm": False,
     },
     "recurrent projections": {"loops": True, "threshold": (0.1, 1.0)},
-    "sparse projections": {"masks": True},
-    "blocks": {"blocks": True},
-    "signed projections": {"signed": True},
+    "sparse projections": {"masks_share": 0.8},
+    "blocks": {"blocks_share": 0.8},
+    "signed projections": {"signed_share": 0.6},
     "overflow of q": {
         "inputs": 170,
         "most_inputs": 260,
@@ -141,7 +144,7 @@ _CHANGES: dict[str, dict[str, Any]] = {
     "escape noise": {"noise_share": 1.0},
     "noise of the chip": {"noise": "chip", "noise_share": 1.0},
     "noise of the chip and coins": {"noise": "chip+coins", "noise_share": 1.0},
-    "populations on several cores": {"split": True, "sizes": (8, 24), "masks": True},
+    "populations on several cores": {"split": True, "sizes": (8, 24), "masks_share": 0.8},
     "delays": {"delays": (2, 9), "delay_share": 0.8},
     "currents": {"currents": True},
     "rewritten weights": {"often": ("write",)},
@@ -152,6 +155,25 @@ _CHANGES: dict[str, dict[str, Any]] = {
 }
 FEATURES = tuple(_CHANGES)
 """Each of which `chip_cases` makes cases of."""
+
+# Of Brian2Loihi: no bias, noise or signs, one set of parameters for a population.
+PLAIN = "plain"
+_CHANGES[PLAIN] = {
+    "alike": True,
+    "bias_share": 0.0,
+    "noise_share": 0.0,
+    "glm": False,
+    "signed_share": 0.0,
+    "plastic_share": 0.0,
+    "scales": (0.6, 1.0),
+    "blocks_share": 0.2,
+    "masks_share": 0.3,
+    "delays": (1, 9),
+    "delay_share": 0.4,
+    "refractory": (1, 63),
+    "low": (-1.0, -0.3),
+    "threshold": (0.2, 1.5),
+}
 
 
 def tau_syn(register: Any) -> FloatArray:
@@ -173,7 +195,7 @@ def _tau(kept: FloatArray) -> FloatArray:
 
 @st.composite
 def chip_cases(draw: Draw, feature: str) -> ChipCase:
-    """Cases of one of `FEATURES`."""
+    """Cases of one of `FEATURES`, or `PLAIN`."""
     plan = _Plan(**_CHANGES[feature])
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     nodes: list[Source | Population] = []
@@ -218,7 +240,7 @@ def _population(draw: Draw, rng: Rng, plan: _Plan, name: str) -> Population:
     steps = np.zeros(size)
     if rng.random() < plan.refractory_share:
         steps = _registers(draw, rng, plan, plan.refractory, size) - 1.0
-    levels = np.asarray(rng.uniform(*plan.threshold, draw(st.integers(1, 7))))
+    levels = np.asarray(rng.uniform(*plan.threshold, draw(st.integers(1, 1 if plan.alike else 7))))
     levels = rng.integers(1, 4, 3) / 4 if plan.grid else levels
     neuron = CubaLIF(
         tau_syn=tau_syn(_registers(draw, rng, plan, plan.current_decays, size)),
@@ -245,18 +267,19 @@ def _registers(draw: Draw, rng: Rng, plan: _Plan, ends: tuple[int, int], size: i
         step = max(1, (high - low) // size)
         even[1:-1] += rng.integers(-step // 2, step // 2 + 1, size - 2)
         return rng.permutation(np.clip(even, low, high).astype(np.int64))
-    values = draw(st.lists(st.integers(low, high), min_size=1, max_size=5))
+    several = 1 if plan.alike else 5
+    values = draw(st.lists(st.integers(low, high), min_size=1, max_size=several))
     return rng.choice(np.array(values), size)
 
 
 def _projection(
     draw: Draw, rng: Rng, plan: _Plan, name: str, pre: Source | Population, post: Population
 ) -> Projection:
-    blocks = 2 if rng.random() < (0.8 if plan.blocks else 0.1) else 1
+    blocks = 2 if rng.random() < plan.blocks_share else 1
     shape = (pre.size, post.size)
     if blocks == 2:
         shape = (2, pre.size // 2, post.size // 2)  # type: ignore[assignment]
-    scale = 10.0 ** rng.uniform(-0.5, 0.5)
+    scale = float(np.exp(rng.uniform(*np.log(plan.scales))))
     low = scale * rng.uniform(*plan.low)
     weights: Any = Uniform(low, scale)
     if plan.low == (-1.0, -1.0):
@@ -266,7 +289,7 @@ def _projection(
     if plan.grid:
         scale = 1.0
         weights = rng.choice([-0.25, 0.25, 0.5, 1.0], shape)
-    thin = rng.random() < (0.8 if plan.masks else 0.15)
+    thin = rng.random() < plan.masks_share
     delayed = rng.random() < plan.delay_share
     reach = 3 * scale
     return Projection(
@@ -277,8 +300,10 @@ def _projection(
         blocks=blocks,
         mask=rng.random(shape) < rng.uniform(0.1, 0.8) if thin else None,
         delay=DT * draw(st.integers(*plan.delays)) if delayed else None,
-        signed=bool(rng.random() < (0.6 if plan.signed else 0.08)) and pre.size < 60,
-        plasticity=Plasticity(low=-reach, high=reach) if rng.random() < 0.2 else None,
+        signed=bool(rng.random() < plan.signed_share) and pre.size < 60,
+        plasticity=Plasticity(low=-reach, high=reach)
+        if rng.random() < plan.plastic_share
+        else None,
     )
 
 
