@@ -194,9 +194,11 @@ def _tau(kept: FloatArray) -> FloatArray:
 
 
 @st.composite
-def chip_cases(draw: Draw, feature: str) -> ChipCase:
-    """Cases of one of `FEATURES`, or `PLAIN`."""
+def chip_cases(draw: Draw, feature: str, quiet: bool = False) -> ChipCase:
+    """Cases of one of `FEATURES`, or `PLAIN`. quiet: without noise."""
     plan = _Plan(**_CHANGES[feature])
+    if quiet:
+        plan.noise_share, plan.glm = 0.0, False
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     nodes: list[Source | Population] = []
     for k in range(draw(st.integers(1, 2))):
