@@ -72,6 +72,7 @@ class Backend(abc.ABC):
 
     name: ClassVar[str]
     capabilities: ClassVar[Capabilities]
+    unverified: ClassVar[str | None] = None  # what of it nobody could try yet
     learning: str = "host"  # who changes the weights: the caller, or the simulator by itself
 
     def __init__(

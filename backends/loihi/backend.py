@@ -73,6 +73,10 @@ class LoihiBackend(Backend):
         noises=NOISE_MODES,
     )
 
+    unverified: ClassVar[str | None] = (
+        "target 'loihi' has not run on a chip: its calls of NxSDK are checked with a stand-in"
+    )
+
     def __init__(
         self,
         network: Network,

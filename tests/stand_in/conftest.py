@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from nengo_loihi.hardware.interface import HostSnip
+
+from neurorl.backend import backend_class
+
+backend_class("loihi")  # imports nengo-loihi without its warnings
+from nengo_loihi.hardware.interface import HostSnip  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

@@ -66,7 +66,7 @@ def test_a_chip_that_fails_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("no_board")
 def test_a_board_that_does_not_answer_is_an_error_if_a_chip_was_asked_for() -> None:
-    with pytest.raises(BackendUnavailableError, match="no chip answers.*target='emulator'"):
+    with pytest.raises(BackendUnavailableError, match=r"no chip answers.*target='emulator'"):
         LoihiBackend(FEATURES["LIF"](), target="loihi")
 
 
@@ -90,4 +90,4 @@ def test_the_list_of_backends_says_what_has_not_met_a_chip() -> None:
         warnings.simplefilter("error")
         (row,) = (row for row in available_backends() if row["name"] == "loihi")
     assert row["target"] == "loihi"
-    assert row["unverified"] == "not run on a chip: NxSDK's calls were checked with a stand-in"
+    assert "'loihi' has not run on a chip" in row["unverified"]

@@ -30,27 +30,14 @@ class EmbeddedCode:
     """The snips of one chip. sources: their text, by phase."""
 
     def __init__(self, snips: list[Any]) -> None:
-        files = {snip.phase: Path(snip.cFilePath) for snip in snips}
-        include = Path(snips[0].includeDir)
-        parts = [files[phase] for phase in (Phase.EMBEDDED_MGMT, Phase.EMBEDDED_PRELEARN_MGMT)]
-        self.sources = {phase: path.read_text() for phase, path in files.items()}
+        by_phase = {snip.phase: snip for snip in snips}
+        self.sources = {k: Path(snip.cFilePath).read_text() for k, snip in by_phase.items()}
+        order = (Phase.EMBEDDED_MGMT, Phase.EMBEDDED_PRELEARN_MGMT)
+        folders = tuple(str(by_phase[phase].includeDir) for phase in order)
         with tempfile.TemporaryDirectory() as folder:
-            whole = Path(folder) / "snips.c"
-            whole.write_text("".join(f'#include "{part}"\n' for part in parts) + ENTRY)
-            built = Path(folder) / "snips.so"
-            here = Path(__file__).parent
-            folders = [f"-I{here}", f"-I{include}", *(f"-I{learn.parent}" for learn in parts)]
-            folders += [f"-I{Path(snip.includeDir)}" for snip in snips]
-            command = [
-                os.environ.get("CC", "cc"),
-                "-w",
-                "-O1",
-                "-fgnu89-inline",
-                "-shared",
-                "-fPIC",
-            ]
-            subprocess.run([*command, *folders, str(whole), "-o", str(built)], check=True)
-            self._library = ctypes.CDLL(str(built))
+            file = Path(folder) / "snips.so"  # a new one each time, for memory of its own
+            file.write_bytes(_built("".join(self.sources[phase] for phase in order), folders))
+            self._library = ctypes.CDLL(str(file))
         self._library.stand_in_sent.restype = ctypes.POINTER(ctypes.c_int32)
         self._library.stand_in_cores.restype = ctypes.POINTER(ctypes.c_int32)
         # (128 cores, 1024 states of U and V, then 1024 entries of 9)
@@ -72,3 +59,19 @@ class EmbeddedCode:
     def learn(self) -> None:
         """Errors of this step go to the learning engine."""
         self._library.stand_in_learn()
+
+
+_made: dict[str, bytes] = {}
+
+
+def _built(text: str, folders: tuple[str, ...]) -> bytes:
+    """The shared library of a text, which is compiled once."""
+    if text not in _made:
+        with tempfile.TemporaryDirectory() as folder:
+            source, library = Path(folder) / "snips.c", Path(folder) / "snips.so"
+            source.write_text(text + ENTRY)
+            command = [os.environ.get("CC", "cc"), "-w", "-fgnu89-inline", "-shared", "-fPIC"]
+            command += [f"-I{place}" for place in (Path(__file__).parent, *folders)]
+            subprocess.run([*command, str(source), "-o", str(library)], check=True)
+            _made[text] = library.read_bytes()
+    return _made[text]
