@@ -24,7 +24,7 @@ def test_with_the_stand_in(name: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, str(STAND_IN / name)],
         cwd=STAND_IN.parents[1],
-        env={**os.environ, "PYTHONPATH": path, "NEURORL_STAND_IN": "1"},
+        env={**os.environ, "PYTHONPATH": path},
         capture_output=True,
         text=True,
         check=False,

@@ -27,6 +27,7 @@ class N2Board:
     """
 
     last: N2Board
+    started: bool
     answers = True
 
     def __init__(self, board_id: int, n_chips: int, n_cores: list[int], n_synapses: Any) -> None:
