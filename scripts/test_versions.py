@@ -31,8 +31,8 @@ class Version:
 
     @property
     def is_this(self) -> bool:
-        """Whether the environment of this script, that of `make test`, is one: pip takes the newest."""
-        running = "%d.%d" % sys.version_info[:2]
+        """Whether it is the environment of this script, for which pip took the newest."""
+        running = f"{sys.version_info.major}.{sys.version_info.minor}"
         return running in self.pythons and "==" not in self.numpy
 
 
@@ -118,7 +118,7 @@ def run(version: Version, python: Path) -> bool:
         " 'NumPy', numpy.__version__, 'Brian2', brian2.__version__, 'nengo', nengo.__version__)"
     )
     subprocess.run([own, "-W", "ignore", "-c", shown], cwd=ROOT, check=True)
-    command = [own, "-m", "pytest", "-q", "-n", "auto", *SHORT, "-p", "no:cacheprovider"]
+    command = [str(own), "-m", "pytest", "-q", "-n", "auto", *SHORT, "-p", "no:cacheprovider"]
     return subprocess.run([*command, *SUITE], cwd=ROOT, check=False).returncode != 0
 
 
@@ -129,7 +129,7 @@ def environment(version: Version, python: Path) -> Path:
     own = folder / "bin" / "python"
     if not (folder / "complete").exists():
         subprocess.run([python, "-m", "venv", "--clear", folder], check=True)
-        pip = [own, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        pip = [str(own), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, "--editable", f"{ROOT}[test]", version.numpy], check=True)
         (folder / "complete").touch()
     return own
