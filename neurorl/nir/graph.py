@@ -14,8 +14,20 @@ __all__ = ["Drive", "SpikingGraph", "Term"]
 
 NEURONS = ("LIF", "CubaLIF", "IF", "Threshold")
 _PARAMETERS = frozenset(
-    "tau tau_syn tau_mem r w_in v_leak v_threshold v_reset threshold"
-    " metadata input_type output_type".split()
+    [
+        "tau",
+        "tau_syn",
+        "tau_mem",
+        "r",
+        "w_in",
+        "v_leak",
+        "v_threshold",
+        "v_reset",
+        "threshold",
+        "metadata",
+        "input_type",
+        "output_type",
+    ]
 )
 _LINEAR = ("Linear", "Affine", "Scale", "Delay", "Flatten")
 
