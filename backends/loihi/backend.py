@@ -25,6 +25,7 @@ from neurorl.backends.loihi.pes import (
 )
 from neurorl.backends.loihi.placement import CoreLimits, place
 from neurorl.backends.loihi.report import source_text
+from neurorl.backends.loihi.silence import silence
 from neurorl.backends.loihi.vendor import has_nxsdk, version
 from neurorl.chip_noise import NOISE_MODES, UniformRows, coin_rows
 from neurorl.described import FloatArray, number
@@ -85,6 +86,7 @@ class LoihiBackend(Backend):
         arithmetic: str | None = None,
         record: Sequence[str] | None = None,
         noise: str = "exact",
+        weights: Mapping[str, npt.ArrayLike] | None = None,
         target: Target = "auto",
         accelerate: bool = True,
         chips: int = CHIPS,
@@ -101,7 +103,9 @@ class LoihiBackend(Backend):
         self.learning = self._check_learning(learning)
         self._errors: dict[str, FloatArray] = {}  # of the steps that are being made
         self.pes_magnitude = number("pes_magnitude", pes_magnitude, low=0.0, high=127.0)
-        super().__init__(network, seed=seed, arithmetic=arithmetic, record=record, noise=noise)
+        super().__init__(
+            network, seed=seed, arithmetic=arithmetic, record=record, noise=noise, weights=weights
+        )
 
     @classmethod
     def problems(
@@ -159,6 +163,11 @@ class LoihiBackend(Backend):
     @classmethod
     def default_target(cls) -> str:
         return "loihi" if has_nxsdk() else "emulator"
+
+    def check_can(self, *verbs: str) -> None:
+        super().check_can(*verbs)
+        for verb in verbs:
+            self._allow(verb)
 
     def set_weights(self, name: str, weights: npt.ArrayLike) -> FloatArray:
         self._allow("set_weights")
@@ -277,7 +286,8 @@ class LoihiBackend(Backend):
             from neurorl.backends.loihi.hardware_learning import LearningHardwareEngine
 
             on_chip = HardwareEngine if pes is None else LearningHardwareEngine
-            return on_chip(compiled, self._delays, coins, self.record, self.chips)
+            quiet = silence(self._run_chip, self._of(replica))
+            return on_chip(compiled, self._delays, coins, self.record, self.chips, quiet)
         rows = NoiseRows if self.noise == "exact" else UniformRows
         noise = {
             p.name: rows(seed, self.network.index(p.name), p.size) for p in self.network.populations

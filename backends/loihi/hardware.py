@@ -1,8 +1,9 @@
 """The same model on a chip, through nengo-loihi and NxSDK.
 
 Not yet run on a chip: only NxSDK's calls have been checked, against a stand-in for it. What
-nengo-loihi can't do there once a network has started (write weights or biases, read or clear
-state) is refused, as is escape noise, which the chip doesn't have. Its own can't be seeded.
+nengo-loihi can't do there once a network has started (write weights or biases, read state) is
+refused, as is escape noise, which the chip doesn't have. Its own can't be seeded. State can't be
+cleared either; a reset waits until it has decayed, see `neurorl.backends.loihi.silence`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from neurorl.backends.checks import Inputs
 from neurorl.backends.loihi.delays import InputHistory, Relayed
 from neurorl.backends.loihi.engine import Engine
 from neurorl.backends.loihi.model import Compiled
+from neurorl.backends.loihi.silence import Silence
 from neurorl.backends.loihi.vendor import LoihiProbe
 from neurorl.chip_noise import CoinRows, tossed
 from neurorl.errors import BackendError, BackendUnavailableError, UnsupportedError, say
@@ -53,6 +55,7 @@ class HardwareEngine(Engine):
         coins: Mapping[str, CoinRows],
         record: tuple[str, ...],
         chips: int,
+        silence: Silence,
     ) -> None:
         found = self.problems(compiled, record)
         if found:
@@ -60,6 +63,8 @@ class HardwareEngine(Engine):
                 say("target loihi", f"can't run {'; '.join(found)}", remedy="use target='emulator'")
             )
         self._steps = 0
+        self._waited = 0  # steps of the chip that are none of the network's
+        self._silence, self._rests = silence, True
         self._coins = coins
         self._history = InputHistory(delays)
         # NxSDK wants an axon of every input.
@@ -87,15 +92,17 @@ class HardwareEngine(Engine):
             self._interface.run_steps(n_steps)
             out = self._collect()
         self._steps += n_steps
+        self._rests = False
         return out
 
     def _labelled(self, inputs: Inputs, n_steps: int) -> list[list[_Spikes]]:
         """Of each step, the spikes of every input as nengo-loihi takes them."""
         coins = tossed(self._coins, self._steps + 1, n_steps)
         inputs = self._history.extend({**inputs, **coins}, n_steps)
+        first = self._waited + self._steps + 1
         return [
             [
-                (spike_input, self._steps + 1 + k, inputs[name][k].nonzero()[0])
+                (spike_input, first + k, inputs[name][k].nonzero()[0])
                 for name, spike_input in self._inputs.items()
             ]
             for k in range(n_steps)
@@ -108,16 +115,34 @@ class HardwareEngine(Engine):
         }
 
     def refuse(self, verb: str) -> None:
+        what = f"{verb} can't work on a running chip"
+        if verb == "reset":
+            if self._silence.problem is None:
+                return
+            what += f", which can only wait for silence: {self._silence.problem}"
         raise UnsupportedError(
             say(
                 "target loihi",
-                f"{verb} can't work on a running chip",
+                what,
                 remedy=_REMEDIES.get(verb, "make a new backend, or use target='emulator'"),
             )
         )
 
     def reset(self) -> None:
+        """Waits until it is silent."""
         self.refuse("reset")
+        if self._rests:
+            return
+        for past in self._history.past.values():
+            past[:] = False
+        with translated():
+            self._wait(self._silence.steps)
+            self._collect()
+        self._waited += self._silence.steps
+        self._rests = True
+
+    def _wait(self, n_steps: int) -> None:
+        self._interface.run_steps(n_steps)
 
     def write_weights(self, name: str, mantissa: npt.NDArray[np.int32]) -> None:
         self.refuse("set_weights")

@@ -64,7 +64,11 @@ class LearningHardwareEngine(HardwareEngine):
             self._run(labelled, errors)
             out = self._collect()
         self._steps += n_steps
+        self._rests = False
         return out
+
+    def _wait(self, n_steps: int) -> None:
+        self._run([[]] * n_steps, {})
 
     def learned_weights(self, name: str) -> npt.NDArray[np.int32]:
         self.refuse("weights of a projection that learns there")

@@ -13,22 +13,8 @@ from neurorl.errors import DescriptionError, UnsupportedError, say
 __all__ = ["Drive", "SpikingGraph", "Term"]
 
 NEURONS = ("LIF", "CubaLIF", "IF", "Threshold")
-_PARAMETERS = frozenset(
-    [
-        "tau",
-        "tau_syn",
-        "tau_mem",
-        "r",
-        "w_in",
-        "v_leak",
-        "v_threshold",
-        "v_reset",
-        "threshold",
-        "metadata",
-        "input_type",
-        "output_type",
-    ]
-)
+_OF_NEURONS = ("tau", "tau_syn", "tau_mem", "r", "w_in", "v_leak", "v_threshold", "v_reset")
+_PARAMETERS = frozenset((*_OF_NEURONS, "threshold", "metadata", "input_type", "output_type"))
 _LINEAR = ("Linear", "Affine", "Scale", "Delay", "Flatten")
 
 
