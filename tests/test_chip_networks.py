@@ -27,6 +27,7 @@ NEEDED: dict[str, tuple[str, ...]] = {
     "biases": ("bias", "negative bias"),
     "negative weights": ("no positive weight", "u rounded from below"),
     "threshold met exactly": ("threshold met", "noise"),
+    "weights of every exponent": ("exponent 0", "exponent -4", "exponent -6", "exponent -7"),
     "recurrent projections": ("loop",),
     "sparse projections": ("mask",),
     "blocks": ("blocks",),
@@ -43,7 +44,7 @@ NEEDED: dict[str, tuple[str, ...]] = {
     "currents": ("current",),
     "rewritten weights": ("write",),
     "resets": ("reset",),
-    "states taken and restored": ("save", "restore"),
+    "states taken and restored": ("save", "restore", "dead steps"),
     "replicas": ("replicas", "write", "reset", "save", "restore"),
     "replicas on several cores": ("replicas", "split population"),
 }

@@ -26,7 +26,6 @@ def test_what_works_on_no_running_chip() -> None:
     with LoihiBackend(FEATURES["LIF"](), seed=1) as backend:
         weights = backend.weights("first")
         calls: list[tuple[str, Any]] = [
-            ("reset", backend.reset),
             ("state", backend.state),
             ("restore", lambda: backend.restore({})),
             ("set_weights", lambda: backend.set_weights("first", np.ones((6, 12)))),

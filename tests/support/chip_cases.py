@@ -55,6 +55,7 @@ class _Plan:
     most_inputs: int = 16
     sizes: tuple[int, int] = (2, 14)
     most_populations: int = 3
+    more_projections: tuple[int, int] = (0, 2)
     current_decays: tuple[int, int] = (0, 4095)
     voltage_decays: tuple[int, int] = (0, 4095)
     spread: bool = False  # registers evenly over their range, both ends among them
@@ -110,6 +111,7 @@ _CHANGES: dict[str, dict[str, Any]] = {
         "density": (0.05, 0.4),
         "glm": False,
     },
+    "weights of every exponent": {"scales": (0.004, 3.0), "more_projections": (3, 5)},
     "recurrent projections": {"loops": True, "threshold": (0.1, 1.0)},
     "sparse projections": {"masks_share": 0.8},
     "blocks": {"blocks_share": 0.8},
@@ -149,7 +151,14 @@ _CHANGES: dict[str, dict[str, Any]] = {
     "currents": {"currents": True},
     "rewritten weights": {"often": ("write",)},
     "resets": {"often": ("reset",)},
-    "states taken and restored": {"often": ("save", "restore"), "delay_share": 0.5},
+    "states taken and restored": {
+        "often": ("save", "restore"),
+        "delay_share": 0.5,
+        "refractory": (1, 63),
+        "refractory_share": 0.8,
+        "threshold": (0.1, 0.6),
+        "low": (-0.3, 0.3),
+    },
     "replicas": {"seeds": 3, "often": ("write", "reset", "save", "restore")},
     "replicas on several cores": {"seeds": 2, "split": True, "sizes": (8, 16)},
 }
@@ -211,7 +220,10 @@ def chip_cases(draw: Draw, feature: str, quiet: bool = False) -> ChipCase:
         first = rng.integers(len(nodes) - count)
         pres = [nodes[first]]  # every population hears of a source
         pres += [post] if plan.loops else []
-        pres += [nodes[rng.integers(len(nodes))] for _ in range(draw(st.integers(0, 2)))]
+        pres += [
+            nodes[rng.integers(len(nodes))]
+            for _ in range(draw(st.integers(*plan.more_projections)))
+        ]
         projections += [
             _projection(draw, rng, plan, f"to_{post.name}_{k}", pre, post)
             for k, pre in enumerate(pres)

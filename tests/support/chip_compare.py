@@ -131,7 +131,10 @@ def _facts(case: ChipCase, loihi: Any) -> Counter[str]:
         found["delay of 2 or 3"] += 2 <= steps <= 3
         found["delay of 4 or more"] += steps >= 4
         found["no positive weight"] += bool((weights <= 0).all() and (weights < 0).any())
-    for chip in quantise(case.network).populations.values():
+    quantised = quantise(case.network)
+    for projection in quantised.projections.values():
+        found[f"exponent {projection.exponent}"] += 1
+    for chip in quantised.populations.values():
         found["negative bias"] += int((chip.bias < 0).sum())
         for register in chip.refractory:
             found[f"refractory {register}"] += 1
