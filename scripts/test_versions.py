@@ -42,14 +42,14 @@ VERSIONS = (
     Version("Brian2 2.10 or later, the newest NumPy", ("3.13", "3.12"), "numpy"),
 )
 SUITE = (
-    "tests/contract/test_contract.py",
-    "tests/contract/test_chip_networks.py",
-    "tests/contract/test_second_witness.py",
+    "neurorl/testing/contract/test_contract.py",
+    "tests/test_chip_networks.py",
     "tests/test_cli.py",
     "tests/test_loihi_emulator.py",
     "tests/test_loihi_hardware.py",
     "tests/test_quiet.py",
     "tests/test_readme.py",
+    "tests/witness/test_brian2_loihi.py",
 )
 SHORT = ("-m", "not slow", "-k", "not cython")  # whose compilation takes as long as all others
 

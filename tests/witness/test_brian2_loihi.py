@@ -12,10 +12,11 @@ the same population has weights more than four times as large.
 
 from __future__ import annotations
 
+import importlib
 import warnings
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -34,9 +35,12 @@ from neurorl.quantiser import THRESHOLD_UNIT
 from neurorl.testing import rasters
 
 backend_class("brian2")  # imports Brian2 without its warnings
-with warnings.catch_warnings():
+witness: Any = None
+with warnings.catch_warnings(), suppress(ImportError):
     warnings.simplefilter("ignore")
-    witness = pytest.importorskip("brian2_loihi", reason="needs the package brian2-loihi")
+    witness = importlib.import_module("brian2_loihi")
+
+pytestmark = pytest.mark.witness("brian2_loihi")
 
 FEW, MANY = 8, 60
 Steps = dict[str, np.ndarray[Any, Any]]
