@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +11,7 @@ from nxsdk.arch.n2a.n2board import N2Board
 from nxsdk.graph.processes.phase_enums import Phase
 
 from neurorl.arithmetic import ChipArithmetic
-from neurorl.backend import backend_class, load
+from neurorl.backend import load
 from neurorl.backends.loihi import LoihiBackend
 from neurorl.description import Network, Plasticity, Population, Projection, Source
 from neurorl.errors import UnsupportedError
@@ -42,14 +41,6 @@ def network(**last: Any) -> Network:
             Projection("second", "middle", "last", 0.3, plasticity=learned),
         ),
     )
-
-
-@pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """nengo-loihi gives a chip 0.1 s for a step, in which this one may have to be compiled."""
-    backend_class("loihi")  # imports nengo-loihi without its warnings
-    snip = importlib.import_module("nengo_loihi.hardware.interface").HostSnip
-    monkeypatch.setattr(snip, "recv_retries", 60_000)
 
 
 @pytest.fixture

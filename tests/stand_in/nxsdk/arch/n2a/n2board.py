@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import socket
 import struct
@@ -115,6 +116,9 @@ class N2Board:
         return made
 
     def _start_snips(self) -> None:
+        # nengo-loihi gives a chip 0.1 s for a step; this one may wait for a busy machine.
+        host_snip = importlib.import_module("nengo_loihi.hardware.interface").HostSnip
+        host_snip.recv_retries = 60_000
         self._code = [
             EmbeddedCode([s for s in self.snips if getattr(s, "chipId", None) == chip.id])
             for chip in self.n2Chips
