@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-slow lint table reproduce clean
+.PHONY: demo test test-slow test-versions lint table reproduce clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python scripts/demo.py
@@ -14,6 +14,10 @@ test: $(VENV)/.developed
 
 test-slow: $(VENV)/.developed
 	$(BIN)/python -m pytest -n auto
+
+# A short suite on the other versions of Python and NumPy that are promised, where they are installed.
+test-versions: $(VENV)/.developed
+	$(BIN)/python scripts/test_versions.py
 
 lint: $(VENV)/.developed
 	$(BIN)/ruff check .
@@ -41,4 +45,4 @@ $(VENV)/.developed: $(VENV)/.installed
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venvs build dist *.egg-info demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -59,6 +59,7 @@ class Backend(abc.ABC):
     first.
     arithmetic: ``'float'`` or ``'loihi'``; None takes the backend's default.
     record: populations whose rasters `step` returns; None for all.
+    weights: by projection, in place of the initial ones; shapes as in `set_weights`.
     noise: ``'exact'`` is the described escape noise; ``'chip'`` and ``'chip+coins'`` are what Loihi
     has in its place, see `neurorl.chip_noise`.
 
@@ -72,6 +73,7 @@ class Backend(abc.ABC):
 
     name: ClassVar[str]
     capabilities: ClassVar[Capabilities]
+    unverified: ClassVar[str | None] = None  # what of it nobody could try yet
     learning: str = "host"  # who changes the weights: the caller, or the simulator by itself
 
     def __init__(
@@ -82,6 +84,7 @@ class Backend(abc.ABC):
         arithmetic: str | None = None,
         record: Sequence[str] | None = None,
         noise: str = "exact",
+        weights: Mapping[str, npt.ArrayLike] | None = None,
     ) -> None:
         self.network = network
         self.seeds = check_seeds(seed)
@@ -101,12 +104,13 @@ class Backend(abc.ABC):
         self.record = self._check_record(record)
         # In the shape of `_whole`; not of a projection that has `transmitted`, which is the truth.
         self._rounded: dict[str, FloatArray] = {}
+        for name in weights or {}:
+            network.projection(name)
         self._max_delay = {node.name: 1 for node in network.nodes}
         for p in network.projections:
             steps = network.delay_steps(p.name)
             self._max_delay[p.pre] = max(self._max_delay[p.pre], steps)
-            drawn = np.stack([initial_weights(network, p.name, seed) for seed in self.seeds])
-            self._round(p.name, self.arithmetic.check(p.name, drawn, (self.n_replicas,)))
+            self._round(p.name, self._initial(p.name, weights or {}))
         self._currents = Currents(self._whole, self.arithmetic)
         for name in self._currents.weights:
             self._currents.write(name, self._rounded[name])
@@ -241,6 +245,13 @@ class Backend(abc.ABC):
             lines.append(f"Projection {p.name}: {p.pre} -> {p.post}, {shape}, {', '.join(marks)}")
         return "\n".join(lines)
 
+    def check_can(self, *verbs: str) -> None:
+        """Raises UnsupportedError for a method that can't work here, with what would; see Loihi.
+
+        So whoever will need it can say so before the run. verbs: names of methods.
+        """
+        self.check_open()
+
     def check_open(self) -> None:
         """Raises BackendError if it has been closed."""
         if self._closed:
@@ -354,6 +365,12 @@ class Backend(abc.ABC):
         """Make *weights*, of one or all replicas, those of `_rounded`."""
         rounded = self.arithmetic.round(name, self.arithmetic.masked(name, weights))
         self._rounded[name] = rounded.reshape(self._whole.weight_shape(name))
+
+    def _initial(self, name: str, weights: Mapping[str, npt.ArrayLike]) -> FloatArray:
+        if name in weights:
+            return self.arithmetic.check(name, weights[name], self._replicas)
+        drawn = np.stack([initial_weights(self.network, name, seed) for seed in self.seeds])
+        return self.arithmetic.check(name, drawn, (self.n_replicas,))
 
     def _stacked(self, name: str) -> FloatArray:
         """A projection's weights in force, shape ``(n_replicas, *shape)``."""

@@ -14,6 +14,9 @@ from neurorl.errors import DescriptionError, say
 __all__ = ["GLM", "LIF", "CubaLIF"]
 
 
+_PARAMETERS = frozenset({"tau_syn", "tau_mem", "threshold", "bias", "noise", "refractory"})
+
+
 @dataclass(frozen=True, eq=False)
 class _Integrator(Neuron):
     """Base of the models whose fields are parameters of `_dynamics`."""
@@ -22,7 +25,14 @@ class _Integrator(Neuron):
         _check_parameters(self)
 
     def dynamics(self, size: int, dt: float) -> Dynamics:
-        return _dynamics(self, size, dt, **{f.name: getattr(self, f.name) for f in fields(self)})
+        parameters = {f.name: getattr(self, f.name) for f in fields(self)}
+        odd = sorted(set(parameters) - _PARAMETERS)
+        if odd:
+            where, what = f"{type(self).__name__}.{odd[0]}", "a parameter that no backend knows"
+            remedy = "override dynamics() if it has one that is `Dynamics` all the same"
+            limit = ", ".join(sorted(_PARAMETERS))
+            raise DescriptionError(say(where, what, limit=limit, remedy=remedy))
+        return _dynamics(self, size, dt, **parameters)
 
 
 @dataclass(frozen=True, eq=False)

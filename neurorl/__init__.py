@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from neurorl.description import Projection as Projection
     from neurorl.description import Source as Source
     from neurorl.description import Uniform as Uniform
+    from neurorl.errors import FallbackWarning as FallbackWarning
     from neurorl.errors import NeurorlError as NeurorlError
     from neurorl.errors import PopulationWarning as PopulationWarning
 
 _HOME = {
+    "FallbackWarning": "neurorl.errors",
     "Network": "neurorl.description",
     "NeurorlError": "neurorl.errors",
     "Plasticity": "neurorl.description",

@@ -138,10 +138,19 @@ class SpikingActorCritic:
             arithmetic = arithmetic or self.arithmetic
         else:
             options = {}
-        compiled = load_backend(backend, self.network, seed=seed, arithmetic=arithmetic, **options)
-        for name, weights in self._replicas.weights(0).items():
-            compiled.set_weights(name, weights)
-        return Player(self.config, compiled, self._n_actions, explore)
+        compiled = load_backend(
+            backend,
+            self.network,
+            seed=seed,
+            arithmetic=arithmetic,
+            weights=self._replicas.weights(0),
+            **options,
+        )
+        try:
+            return Player(self.config, compiled, self._n_actions, explore)
+        except BaseException:
+            compiled.close()
+            raise
 
     def save(self, path: str | Path) -> None:
         """Write the agent to one file (npz, no pickle), atomically."""

@@ -97,7 +97,8 @@ def ways(cls: type[Backend]) -> list[dict[str, Any]]:
 def available_backends() -> list[dict[str, Any]]:
     """A row for each backend, the library's own first.
 
-    Keys: name, distribution, available, version, target, engines, arithmetics, remedy.
+    Keys: name, distribution, available, version, target, engines, arithmetics, unverified (what of
+    it nobody could try yet, None if nothing), remedy.
     """
     own = [_row(name, info, _import) for name, info in BACKENDS.items()]
     return own + [_row(name, info, _import_plugin) for name, info in plugins(BACKENDS)]
@@ -107,12 +108,14 @@ def _row(
     name: str, info: BackendInfo, import_: Callable[[str, BackendInfo], type[Backend]]
 ) -> dict[str, Any]:
     row: dict[str, Any] = {"name": name, "distribution": info.distribution, "available": False}
-    row |= {"version": None, "target": None, "engines": [], "arithmetics": [], "remedy": None}
+    row |= {"version": None, "target": None, "engines": [], "arithmetics": [], "unverified": None}
+    row["remedy"] = None
     try:
         cls = import_(name, info)
         row["version"] = importlib.metadata.version(info.distribution)
         row |= {"target": cls.default_target(), "engines": list(cls.capabilities.engines)}
         row |= {"arithmetics": list(cls.capabilities.arithmetics), "available": True}
+        row["unverified"] = cls.unverified
     except BackendUnavailableError as exc:
         row["remedy"] = _one_line(exc)
     except Exception as exc:  # a plug-in's own methods may raise anything

@@ -121,9 +121,13 @@ class Population(Described):
         if not isinstance(self.neuron, Neuron):
             raise DescriptionError(say(f"{where}.neuron", "not a neuron model", got=self.neuron))
         try:
-            self.neuron.dynamics(self.size, 1e-3)
+            dynamics = self.neuron.dynamics(self.size, 1e-3)
         except DescriptionError as exc:
             raise DescriptionError(f"{where}: {exc}") from exc
+        if type(dynamics) is not Dynamics:
+            # More state, such as an adapting threshold, would be dropped without a word.
+            what, got = "dynamics that no backend knows", type(dynamics).__name__
+            raise DescriptionError(say(f"{where}.neuron", what, got=got, limit="Dynamics"))
 
 
 Node = Source | Population

@@ -9,7 +9,8 @@
     ├── BackendError            (RuntimeError)         the simulator failed while it ran
     └── RunError                (ValueError)           a run directory that cannot be used
 
-and its one warning, `PopulationWarning` (UserWarning): a population that learning has lost.
+and its warnings (UserWarning): `PopulationWarning`, of a population that learning has lost, and
+`FallbackWarning`, of something else that runs in place of what isn't there.
 
 Messages read *where: what, got, limit, remedy*; see `say`.
 """
@@ -24,6 +25,7 @@ __all__ = [
     "BackendError",
     "BackendUnavailableError",
     "DescriptionError",
+    "FallbackWarning",
     "NeurorlError",
     "PopulationWarning",
     "RunError",
@@ -68,6 +70,10 @@ class RunError(NeurorlError, ValueError):
 
 class PopulationWarning(UserWarning):
     """A population of an agent that trains is silent, saturated, clipped, drifting or stuck."""
+
+
+class FallbackWarning(UserWarning):
+    """The emulator runs, as no chip answers."""
 
 
 def say(

@@ -72,6 +72,8 @@ class Loop(abc.ABC):
         weights = {name: backend.weights(name) for name in self._shapes}
         self._is_single = any(weights[name].shape == s for name, s in self._shapes.items())
         weights = {name: w.reshape(self.n, *self._shapes[name]) for name, w in weights.items()}
+        writes = learns and backend.learning == "host"
+        backend.check_can("reset", *(["set_weights"] if writes else []))
         if learns:
             check_writes(config, backend.arithmetic, backend.arithmetic_name)
             check_probability(config, backend)

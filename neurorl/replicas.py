@@ -77,7 +77,11 @@ class Replicas:
             arithmetic=arithmetic,
             **(options or {}),
         )
-        self.loop = make_loop(config, self.backend, n_actions, loop=loop)
+        try:
+            self.loop = make_loop(config, self.backend, n_actions, loop=loop)
+        except BaseException:
+            self.backend.close()
+            raise
         self.episodes: list[list[Episode]] = [[] for _ in seeds]
         self._monitors = [
             Monitor(self.network, config, seed, k, partial(self.weights, k), envs.first_action)

@@ -89,8 +89,13 @@ def test_show_and_plot_and_backends(trained: Path, capsys: pytest.CaptureFixture
     assert [row["name"] for row in rows] == ["reference", "brian2", "loihi", "torch"]
     for row in rows:
         assert {"name", "available", "version", "target", "engines", "remedy"} <= set(row)
+    unverified = {row["name"]: row["unverified"] for row in rows}
+    assert unverified["reference"] is unverified["brian2"] is None
+    assert "has not run on a chip" in unverified["loihi"]
     assert main(["backends"]) == 0
-    assert "reference" in capsys.readouterr().out
+    listed = capsys.readouterr().out
+    assert "reference" in listed
+    assert "has not run on a chip" in listed
 
 
 def damaged(trained: Path, tmp_path: Path, how: str) -> Path:

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from neurorl.arithmetic import ChipArithmetic
 from neurorl.description import Network, Neuron, Plasticity, Population, Projection, Source
+from neurorl.envs import discrete_actions, make_env
 from neurorl.errors import UnsupportedError
 from neurorl.models import GLM, LIF, CubaLIF
+from neurorl.presets import MODELS, make_config
 from neurorl.quantiser import ChipProjection, bias_integers, quantise, weight_integers
 
 
@@ -110,6 +112,15 @@ def test_rounding_is_nearest_and_stays(weight: float, exponent: int) -> None:
 def test_what_has_no_integer_is_named(neuron: Neuron, high: float, words: str) -> None:
     with pytest.raises(UnsupportedError, match=words):
         quantise(network(neuron, high))
+
+
+@pytest.mark.parametrize("env_id", ["CartPole-v1", "MountainCar-v0", "neurorl/GridWorld-v0"])
+@pytest.mark.parametrize("model", MODELS)
+def test_weights_of_presets_are_multiples_of_64(env_id: str, model: str) -> None:
+    """So that it doesn't matter whether six bits of a weight are cleared, see docs/chip.md."""
+    env = make_env(env_id)
+    chip = quantise(make_config(env, model).network(int(discrete_actions(env).n)))
+    assert min(p.exponent for p in chip.projections.values()) >= -1
 
 
 def test_a_wide_signed_projection_is_refused() -> None:

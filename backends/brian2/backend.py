@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -57,10 +57,13 @@ class Brian2Backend(Backend):
         arithmetic: str | None = None,
         record: Sequence[str] | None = None,
         noise: str = "exact",
+        weights: Mapping[str, npt.ArrayLike] | None = None,
         engine: str | None = None,
     ) -> None:
         self.engine = check_engine(engine)
-        super().__init__(network, seed=seed, arithmetic=arithmetic, record=record, noise=noise)
+        super().__init__(
+            network, seed=seed, arithmetic=arithmetic, record=record, noise=noise, weights=weights
+        )
 
     @property
     def brian2_network(self) -> Any:

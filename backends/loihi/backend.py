@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, cast, get_args
 
@@ -24,11 +25,19 @@ from neurorl.backends.loihi.pes import (
 )
 from neurorl.backends.loihi.placement import CoreLimits, place
 from neurorl.backends.loihi.report import source_text
+from neurorl.backends.loihi.silence import silence
 from neurorl.backends.loihi.vendor import has_nxsdk, version
 from neurorl.chip_noise import NOISE_MODES, UniformRows, coin_rows
 from neurorl.described import FloatArray, number
 from neurorl.description import Network
-from neurorl.errors import ArgumentError, BackendUnavailableError, UnsupportedError, say, unknown
+from neurorl.errors import (
+    ArgumentError,
+    BackendUnavailableError,
+    FallbackWarning,
+    UnsupportedError,
+    say,
+    unknown,
+)
 from neurorl.random import NoiseRows, derive
 
 __all__ = ["Learning", "LoihiBackend", "Target"]
@@ -43,7 +52,8 @@ class LoihiBackend(Backend):
     """The chip's integers; a population takes as many cores as it needs, and shares none.
 
     target: ``'emulator'``, ``'loihi'`` (a chip, through NxSDK) or ``'auto'``: a chip if NxSDK is
-    installed, else the emulator. accelerate: vectorised loops in the emulator, equal in every bit.
+    installed and a board answers, else the emulator, with a FallbackWarning if NxSDK is there.
+    accelerate: vectorised loops in the emulator, equal in every bit.
     chips: how many there are, of 128 cores each. core: what a core has room for, Loihi's or less.
     learning: ``'host'`` writes weights that it learned; with ``'pes'`` plastic projections learn on
     the chip, by `learn`, see `neurorl.backends.loihi.pes`. pes_magnitude: what a spike then adds to
@@ -64,6 +74,10 @@ class LoihiBackend(Backend):
         noises=NOISE_MODES,
     )
 
+    unverified: ClassVar[str | None] = (
+        "target 'loihi' has not run on a chip: its calls of NxSDK are checked with a stand-in"
+    )
+
     def __init__(
         self,
         network: Network,
@@ -72,6 +86,7 @@ class LoihiBackend(Backend):
         arithmetic: str | None = None,
         record: Sequence[str] | None = None,
         noise: str = "exact",
+        weights: Mapping[str, npt.ArrayLike] | None = None,
         target: Target = "auto",
         accelerate: bool = True,
         chips: int = CHIPS,
@@ -80,6 +95,7 @@ class LoihiBackend(Backend):
         pes_magnitude: float = 20.0,
     ) -> None:
         self.target = self._choose_target(target)
+        self._may_fall_back = target == "auto"
         if not isinstance(chips, int) or chips < 1:
             raise ArgumentError(say("chips", "not a number of chips", got=chips, limit=">= 1"))
         self.chips, self.core = chips, core or CoreLimits()
@@ -87,7 +103,9 @@ class LoihiBackend(Backend):
         self.learning = self._check_learning(learning)
         self._errors: dict[str, FloatArray] = {}  # of the steps that are being made
         self.pes_magnitude = number("pes_magnitude", pes_magnitude, low=0.0, high=127.0)
-        super().__init__(network, seed=seed, arithmetic=arithmetic, record=record, noise=noise)
+        super().__init__(
+            network, seed=seed, arithmetic=arithmetic, record=record, noise=noise, weights=weights
+        )
 
     @classmethod
     def problems(
@@ -114,10 +132,6 @@ class LoihiBackend(Backend):
     def _check_learning(self, learning: str) -> Learning:
         if learning not in get_args(Learning):
             raise unknown("learning", learning, get_args(Learning))
-        if learning == "pes" and self.target == "loihi":
-            what = "learning 'pes' needs code on the chip (snips), which isn't started yet"
-            remedy = "use target='emulator'"
-            raise UnsupportedError(say("target loihi", what, remedy=remedy))
         return cast("Learning", learning)
 
     def learn(
@@ -149,6 +163,11 @@ class LoihiBackend(Backend):
     @classmethod
     def default_target(cls) -> str:
         return "loihi" if has_nxsdk() else "emulator"
+
+    def check_can(self, *verbs: str) -> None:
+        super().check_can(*verbs)
+        for verb in verbs:
+            self._allow(verb)
 
     def set_weights(self, name: str, weights: npt.ArrayLike) -> FloatArray:
         self._allow("set_weights")
@@ -209,7 +228,19 @@ class LoihiBackend(Backend):
         self._run_chip = self._chip if is_plain else ChipArithmetic(network, self.noise)
         self._placement = place(network, self._run_chip.chip, self.core)
         # A chip has no room to spare for one large network, so each replica is one of its own.
-        self._engines = [self._make_engine(k) for k in range(self.n_replicas)]
+        engines: list[Engine] = []
+        try:
+            engines += (self._make_engine(k) for k in range(self.n_replicas))
+        except BackendUnavailableError as exc:
+            for engine in engines:
+                engine.close()
+            if self.target != "loihi" or not self._may_fall_back:
+                raise
+            said = say("target auto", "no chip answers, so the emulator runs", got=exc.__cause__)
+            warnings.warn(said, FallbackWarning, stacklevel=4)
+            self.target = "emulator"
+            engines = [self._make_engine(k) for k in range(self.n_replicas)]
+        self._engines = engines
 
     def _transmitted_memory(self, name: str) -> npt.NDArray[np.int32] | None:
         p = self.network.projection(name)
@@ -252,8 +283,11 @@ class LoihiBackend(Backend):
         compiled = compile_network(self._run_chip, self._of(replica), self._placement, pes)
         if self.target == "loihi":
             from neurorl.backends.loihi.hardware import HardwareEngine
+            from neurorl.backends.loihi.hardware_learning import LearningHardwareEngine
 
-            return HardwareEngine(compiled, self._delays, coins, self.record, self.chips)
+            on_chip = HardwareEngine if pes is None else LearningHardwareEngine
+            quiet = silence(self._run_chip, self._of(replica))
+            return on_chip(compiled, self._delays, coins, self.record, self.chips, quiet)
         rows = NoiseRows if self.noise == "exact" else UniformRows
         noise = {
             p.name: rows(seed, self.network.index(p.name), p.size) for p in self.network.populations

@@ -1,13 +1,15 @@
 """The same model on a chip, through nengo-loihi and NxSDK.
 
 Not yet run on a chip: only NxSDK's calls have been checked, against a stand-in for it. What
-nengo-loihi can't do there once a network has started (write weights or biases, read or clear
-state) is refused, as is escape noise, which the chip doesn't have. Its own can't be seeded.
+nengo-loihi can't do there once a network has started (write weights or biases, read state) is
+refused, as is escape noise, which the chip doesn't have. Its own can't be seeded. State can't be
+cleared either; a reset waits until it has decayed, see `neurorl.backends.loihi.silence`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,11 +20,12 @@ from neurorl.backends.checks import Inputs
 from neurorl.backends.loihi.delays import InputHistory, Relayed
 from neurorl.backends.loihi.engine import Engine
 from neurorl.backends.loihi.model import Compiled
+from neurorl.backends.loihi.silence import Silence
 from neurorl.backends.loihi.vendor import LoihiProbe
 from neurorl.chip_noise import CoinRows, tossed
 from neurorl.errors import BackendError, BackendUnavailableError, UnsupportedError, say
 
-__all__ = ["HardwareEngine", "hardware_problems"]
+__all__ = ["HardwareEngine", "hardware_problems", "learns", "translated"]
 
 
 def hardware_problems(compiled: Compiled) -> list[str]:
@@ -43,6 +46,7 @@ class HardwareEngine(Engine):
     """One board of *chips*, from start to `close`; whole windows, no embedded code ("snips")."""
 
     target: ClassVar[str] = "loihi"
+    uses_snips: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -51,61 +55,94 @@ class HardwareEngine(Engine):
         coins: Mapping[str, CoinRows],
         record: tuple[str, ...],
         chips: int,
+        silence: Silence,
     ) -> None:
-        found = hardware_problems(compiled)
+        found = self.problems(compiled, record)
         if found:
             raise UnsupportedError(
                 say("target loihi", f"can't run {'; '.join(found)}", remedy="use target='emulator'")
             )
         self._steps = 0
+        self._waited = 0  # steps of the chip that are none of the network's
+        self._silence, self._rests = silence, True
         self._coins = coins
         self._history = InputHistory(delays)
         # NxSDK wants an axon of every input.
         self._inputs = {k: i for k, i in compiled.inputs.items() if i.axons}
         for name in set(compiled.inputs) - set(self._inputs):
             del compiled.model.inputs[compiled.inputs[name]]
-        self._probes = {
-            k: LoihiProbe(target=list(compiled.blocks[k]), key="spiked") for k in record
-        }
+        self._probes = {k: _probe(compiled.blocks[k]) for k in record}
         for probe in self._probes.values():
             compiled.model.add_probe(probe)
-        self._interface = _connect(compiled, chips)
+        self._interface = self._connect(compiled, chips)
+
+    @classmethod
+    def problems(cls, compiled: Compiled, record: tuple[str, ...]) -> list[str]:
+        """What of a network the chip can't run though the emulator can, a line each."""
+        return hardware_problems(compiled)
 
     @property
     def steps(self) -> int:
         return self._steps
 
     def run(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
-        coins = tossed(self._coins, self._steps + 1, n_steps)
-        inputs = self._history.extend({**inputs, **coins}, n_steps)
-        labelled = [
-            (spike_input, self._steps + 1 + k, inputs[name][k].nonzero()[0])
-            for k in range(n_steps)
-            for name, spike_input in self._inputs.items()
-        ]
-        try:
-            self._interface.host2chip(labelled, [])
+        labelled = self._labelled(inputs, n_steps)
+        with translated():
+            self._interface.host2chip([spikes for row in labelled for spikes in row], [])
             self._interface.run_steps(n_steps)
-            out = {
-                name: np.asarray(self._interface.collect_probe_output(probe)) > 0
-                for name, probe in self._probes.items()
-            }
-        except Exception as exc:  # NxSDK may raise anything
-            raise BackendError(say("target loihi", f"the chip failed: {exc}")) from exc
+            out = self._collect()
         self._steps += n_steps
+        self._rests = False
         return out
 
+    def _labelled(self, inputs: Inputs, n_steps: int) -> list[list[_Spikes]]:
+        """Of each step, the spikes of every input as nengo-loihi takes them."""
+        coins = tossed(self._coins, self._steps + 1, n_steps)
+        inputs = self._history.extend({**inputs, **coins}, n_steps)
+        first = self._waited + self._steps + 1
+        return [
+            [
+                (spike_input, first + k, inputs[name][k].nonzero()[0])
+                for name, spike_input in self._inputs.items()
+            ]
+            for k in range(n_steps)
+        ]
+
+    def _collect(self) -> dict[str, Raster]:
+        return {
+            name: np.asarray(self._interface.collect_probe_output(probe)) > 0
+            for name, probe in self._probes.items()
+        }
+
     def refuse(self, verb: str) -> None:
+        what = f"{verb} can't work on a running chip"
+        if verb == "reset":
+            if self._silence.problem is None:
+                return
+            what += f", which can only wait for silence: {self._silence.problem}"
         raise UnsupportedError(
             say(
                 "target loihi",
-                f"{verb} can't work on a running chip",
-                remedy="make a new backend, or use target='emulator'",
+                what,
+                remedy=_REMEDIES.get(verb, "make a new backend, or use target='emulator'"),
             )
         )
 
     def reset(self) -> None:
+        """Waits until it is silent."""
         self.refuse("reset")
+        if self._rests:
+            return
+        for past in self._history.past.values():
+            past[:] = False
+        with translated():
+            self._wait(self._silence.steps)
+            self._collect()
+        self._waited += self._silence.steps
+        self._rests = True
+
+    def _wait(self, n_steps: int) -> None:
+        self._interface.run_steps(n_steps)
 
     def write_weights(self, name: str, mantissa: npt.NDArray[np.int32]) -> None:
         self.refuse("set_weights")
@@ -123,14 +160,51 @@ class HardwareEngine(Engine):
     def close(self) -> None:
         self._interface.close()
 
+    def _connect(self, compiled: Compiled, chips: int) -> Any:
+        try:
+            from nengo_loihi.hardware import HardwareInterface
 
-def _connect(compiled: Compiled, chips: int) -> Any:
+            interface = HardwareInterface(
+                compiled.model,
+                use_snips=self.uses_snips,
+                seed=0,
+                n_chips=chips,
+                # As many as can come; nengo-loihi drops what is more.
+                snip_max_spikes_per_step=max(1, _axons_of_inputs(compiled)),
+            )
+            return interface.__enter__()
+        except Exception as exc:  # of NxSDK, or of the board it looks for
+            raise BackendUnavailableError(
+                say("target loihi", "no chip answers", got=exc, remedy="use target='emulator'")
+            ) from exc
+
+
+_Spikes = tuple[Any, int, npt.NDArray[np.intp]]
+
+_REMEDIES = {
+    "set_weights": "give them to a new backend (weights=...), learn on the chip (learning='pes'),"
+    " or use target='emulator'",
+}
+
+
+def _probe(blocks: tuple[Any, ...]) -> Any:
+    """Spikes of a population on its cores, without the silent twins of those that learn."""
+    own = [slice(0, block.n_neurons // (1 + learns(block))) for block in blocks]
+    return LoihiProbe(target=list(blocks), key="spiked", slice=own)
+
+
+def learns(block: Any) -> bool:
+    """Whether a core's synapses learn."""
+    return any(synapse.learning for synapse in block.synapses)
+
+
+def _axons_of_inputs(compiled: Compiled) -> int:
+    return sum(int(axon.n_axons) for i in compiled.model.inputs for axon in i.axons)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
     try:
-        from nengo_loihi.hardware import HardwareInterface
-
-        interface = HardwareInterface(compiled.model, use_snips=False, seed=0, n_chips=chips)
-        return interface.__enter__()
-    except Exception as exc:  # of NxSDK, or of the board it looks for
-        raise BackendUnavailableError(
-            say("target loihi", "no chip answers", got=exc, remedy="use target='emulator'")
-        ) from exc
+        yield
+    except Exception as exc:  # NxSDK may raise anything
+        raise BackendError(say("target loihi", f"the chip failed: {exc}")) from exc

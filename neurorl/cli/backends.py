@@ -25,4 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     columns = ("name", "available", "version", "target", "engines", "arithmetics", "remedy")
     print_table(columns, [[cell(row[name]) for name in columns] for row in rows])
+    for row in rows:
+        if row["unverified"]:
+            print(f"{row['name']}: {row['unverified']}")
     return 0

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from neurorl.errors import PopulationWarning
+from neurorl.errors import FallbackWarning, PopulationWarning
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,20 +50,24 @@ def print_table(columns: tuple[str, ...], rows: list[list[str]]) -> None:
     Console().print(table)
 
 
+_OWN = (PopulationWarning, FallbackWarning)
+
+
 @contextmanager
 def _warnings_on(console: Console) -> Iterator[None]:
-    """Warnings of populations as lines of their own, above a bar that is shown there."""
+    """Our own warnings as lines of their own, above a bar that is shown there."""
     others = warnings.showwarning
 
     def show(message: Any, category: type[Warning], *where: Any, **options: Any) -> None:
-        if not issubclass(category, PopulationWarning):
+        if not issubclass(category, _OWN):
             others(message, category, *where, **options)
             return
         line = f"neurorl: warning: {message}"
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     with warnings.catch_warnings():
-        warnings.simplefilter("always", PopulationWarning)
+        for own in _OWN:
+            warnings.simplefilter("always", own)
         warnings.showwarning = show
         yield
 

@@ -13,6 +13,8 @@ from neurorl.errors import DescriptionError, UnsupportedError, say
 __all__ = ["Drive", "SpikingGraph", "Term"]
 
 NEURONS = ("LIF", "CubaLIF", "IF", "Threshold")
+_OF_NEURONS = ("tau", "tau_syn", "tau_mem", "r", "w_in", "v_leak", "v_threshold", "v_reset")
+_PARAMETERS = frozenset((*_OF_NEURONS, "threshold", "metadata", "input_type", "output_type"))
 _LINEAR = ("Linear", "Affine", "Scale", "Delay", "Flatten")
 
 
@@ -57,6 +59,7 @@ class SpikingGraph:
         self._refuse_unknown()
         self.sources = [n for n in self.nodes if self._is(n, "Input") and not self._into[n]]
         self.neurons = [n for n in self.nodes if self._is(n, *NEURONS)]
+        self._refuse_more_state()
         self._refuse_readouts()
         self._widths: dict[str, int] = {}
 
@@ -95,6 +98,18 @@ class SpikingGraph:
         if found:
             limit = ", ".join(known)
             raise UnsupportedError(say("NIR", f"can't run {', '.join(found)}", limit=limit))
+
+    def _refuse_more_state(self) -> None:
+        """A neuron of a known name with parameters of its own would run as if it had none."""
+        found = [
+            f"{name!r} ({_kind(self.nodes[name])}) with {odd!r}"
+            for name in self.neurons
+            for odd, value in vars(self.nodes[name]).items()
+            if odd not in _PARAMETERS and value is not None
+        ]
+        if found:
+            what = f"can't run {', '.join(found)}, which has no counterpart"
+            raise UnsupportedError(say("NIR", what, remedy="leave it out"))
 
     def _refuse_readouts(self) -> None:
         """A linear node that leads to no neuron would be lost."""

@@ -16,6 +16,7 @@ import pytest
 REMEDIES = {
     "nest": "pip install 'neurorl[nest]'",
     "brian2": "pip install brian2",
+    "brian2_loihi": "pip install brian2-loihi==0.5.2",
     "neurobench": "pip install neurobench",
 }
 

@@ -180,6 +180,23 @@ def test_weights_read_back_as_rounded(case: Any) -> None:
         assert np.array_equal(backend.set_weights("drive", in_force), in_force)
 
 
+def test_weights_given_at_the_start_are_in_force(case: Any) -> None:
+    network = FEATURES["LIF"]()
+    value = np.linspace(-0.5, 1.0, 72).reshape(6, 12)
+    inputs = rasters(network, 20, 0, 0.5)
+    with case.make(network, weights={"first": value}) as given, case.make(network) as written:
+        expected = written.set_weights("first", value)
+        assert np.array_equal(given.weights("first"), expected)
+        assert same_state(given.state(), written.state()) == []
+        assert_same(
+            [(given.step(inputs, 20), given.state())], [(written.step(inputs, 20), written.state())]
+        )
+    with pytest.raises(UnknownNameError, match="did you mean 'first'"):
+        case.make(network, weights={"frist": value})
+    with pytest.raises(ArgumentError, match="wrong shape"):
+        case.make(network, weights={"first": value.T})
+
+
 def test_weights_are_copies(case: Any) -> None:
     with case.make(FEATURES["LIF"]()) as backend:
         backend.weights("first")[:] = 0

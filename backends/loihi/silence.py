@@ -1,0 +1,75 @@
+"""How long a chip must wait until nothing of the past is left, as its state can't be cleared.
+
+Currents and membranes decay towards 0 in integers, and reach it: so much is known of any register.
+A population falls silent after those that project to it. That never happens in a loop, where a
+membrane doesn't leak, and where a bias drives neurons without noise; noise itself goes on, and so a
+noisy population is as if it had rested, not silent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.arithmetic import ChipArithmetic
+from neurorl.described import FloatArray
+from neurorl.quantiser import VOLTAGE_MAX
+
+__all__ = ["Silence", "silence"]
+
+LONGEST = 4096
+"""Steps; who needs more should make a new backend."""
+
+_WHOLE_EPOCHS = 4  # a chip learns in every fourth step, which waiting must not shift
+
+
+@dataclass(frozen=True)
+class Silence:
+    """steps: to wait. problem: why no waiting is enough, None if it is."""
+
+    steps: int
+    problem: str | None = None
+
+
+def silence(arithmetic: ChipArithmetic, weights: dict[str, FloatArray]) -> Silence:
+    """Of the network of *arithmetic* with these weights in force, after any input.
+
+    Source: Davies et al. 2018; the order of decays as in `neurorl.quantiser`.
+    """
+    network, chip = arithmetic.network, arithmetic.chip
+    before = {
+        p.name: {q.pre for q in network.spiking.projections if q.post == p.name}
+        for p in network.populations
+    }
+    try:
+        order = list(TopologicalSorter(before).static_order())
+    except CycleError as exc:
+        return Silence(0, f"spikes go round in a loop of {', '.join(map(repr, exc.args[1][1:]))}")
+    ends = dict.fromkeys((s.name for s in network.sources), 0)
+    for name in (name for name in order if name in chip.populations):
+        p = chip.populations[name]
+        if not p.voltage_decay.all():
+            return Silence(0, f"the membrane of {name!r} doesn't leak")
+        if (np.asarray(arithmetic.bias(name, weights))[p.noise_width == 0] != 0).any():
+            return Silence(0, f"a bias drives {name!r}")
+        arrives = 1 + max((ends[pre] for pre in before[name]), default=0)
+        fades = _fades(4095 - p.current_decay) + _fades(4096 - p.voltage_decay)
+        ends[name] = arrives + int(fades.max()) + int(p.refractory.max())
+    steps = -(-max(ends.values()) // _WHOLE_EPOCHS) * _WHOLE_EPOCHS
+    if steps > LONGEST:
+        return Silence(0, f"it would take {steps} steps to fall silent")
+    return Silence(steps)
+
+
+def _fades(kept: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Steps until ``x * kept >> 12`` has brought the largest x to 0."""
+    unique, places = np.unique(kept, return_inverse=True)
+    x = np.full(len(unique), VOLTAGE_MAX + 1, dtype=np.int64)
+    steps = np.zeros(len(unique), dtype=np.int64)
+    while x.any() and steps.max() <= LONGEST:
+        steps += x > 0
+        x = (x * unique) >> 12
+    return steps[places]

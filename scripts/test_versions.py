@@ -1,0 +1,140 @@
+"""The other versions that are promised: for each an environment of its own, and a short suite.
+
+python scripts/test_versions.py              all of VERSIONS that this machine has a Python for
+python scripts/test_versions.py --list       only say which
+Environments are kept in .venvs/ and made again when setup.cfg changes. What is missing here is
+named, and fails with --strict. Exit status 1 if a suite failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+KEPT = ROOT / ".venvs"
+
+
+@dataclass(frozen=True)
+class Version:
+    """pythons: the first of these that is there. numpy: what pip is asked for."""
+
+    name: str
+    pythons: tuple[str, ...]
+    numpy: str
+
+    @property
+    def is_this(self) -> bool:
+        """Whether it is the environment of this script, for which pip took the newest."""
+        running = f"{sys.version_info.major}.{sys.version_info.minor}"
+        return running in self.pythons and "==" not in self.numpy
+
+
+VERSIONS = (
+    Version("the oldest NumPy", ("3.11",), "numpy==1.26.*"),
+    Version("the newest NumPy that Brian2 2.9 takes", ("3.11",), "numpy<2.4"),
+    Version("Brian2 2.10 or later, the newest NumPy", ("3.13", "3.12"), "numpy"),
+)
+SUITE = (
+    "neurorl/testing/contract/test_contract.py",
+    "tests/test_chip_networks.py",
+    "tests/test_cli.py",
+    "tests/test_loihi_emulator.py",
+    "tests/test_loihi_hardware.py",
+    "tests/test_quiet.py",
+    "tests/test_readme.py",
+    "tests/witness/test_brian2_loihi.py",
+)
+# Compiling takes as long as all others; tests/test_quiet.py trains on the compiled engine.
+SHORT = ("-m", "not slow", "-k", "not cython and not compiled")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument(
+        "--strict", action="store_true", help="a Python that is missing is a failure"
+    )
+    arguments = parser.parse_args()
+    failed = 0
+    for version in VERSIONS:
+        found = find_python(version.pythons)
+        if found is None:
+            wanted = " or ".join(version.pythons)
+            print(f"SKIPPED {version.name}: this machine has no Python {wanted}", flush=True)
+            failed += arguments.strict
+            continue
+        if version.is_this:
+            print(f"NOT AGAIN {version.name}: that is what `make test` ran", flush=True)
+            continue
+        print(f"{version.name}: {found}, {version.numpy}", flush=True)
+        if not arguments.list:
+            failed += run(version, found)
+    return int(failed > 0)
+
+
+def find_python(versions: tuple[str, ...]) -> Path | None:
+    """An interpreter of the first of these versions that runs: on PATH, or one of pyenv's."""
+    for version in versions:
+        for candidate in candidates(version):
+            if candidate.is_file() and version_of(candidate) == version:
+                return candidate
+    return None
+
+
+def candidates(version: str) -> Iterator[Path]:
+    yield Path(sys.executable)
+    for folder in os.environ.get("PATH", "").split(os.pathsep):
+        yield Path(folder) / f"python{version}"
+        yield Path(folder) / "python3"
+    root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    yield from sorted(root.glob(f"versions/{version}.*/bin/python{version}"), reverse=True)
+
+
+def version_of(python: Path) -> str | None:
+    """As ``3.11``; None if it doesn't run."""
+    code = "import sys; print('%d.%d' % sys.version_info[:2])"
+    try:
+        done = subprocess.run(
+            [python, "-c", code], capture_output=True, text=True, timeout=60, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def run(version: Version, python: Path) -> bool:
+    """Whether its suite failed."""
+    own = environment(version, python)
+    shown = "import brian2, nengo, numpy, sys; print('Python', sys.version.split()[0],"
+    shown += (
+        " 'NumPy', numpy.__version__, 'Brian2', brian2.__version__, 'nengo', nengo.__version__)"
+    )
+    subprocess.run([own, "-W", "ignore", "-c", shown], cwd=ROOT, check=True)
+    command = [str(own), "-m", "pytest", "-q", "-n", "auto", *SHORT, "-p", "no:cacheprovider"]
+    return subprocess.run([*command, *SUITE], cwd=ROOT, check=False).returncode != 0
+
+
+def environment(version: Version, python: Path) -> Path:
+    """The interpreter of an environment with the package and what its tests need."""
+    text = (ROOT / "setup.cfg").read_text() + version.numpy + str(python)
+    folder = KEPT / hashlib.sha256(text.encode()).hexdigest()[:12]
+    own = folder / "bin" / "python"
+    if not (folder / "complete").exists():
+        subprocess.run([python, "-m", "venv", "--clear", folder], check=True)
+        pip = [str(own), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, "--editable", f"{ROOT}[test]", version.numpy], check=True)
+        (folder / "complete").touch()
+    return own
+
+
+if __name__ == "__main__":
+    sys.exit(main())

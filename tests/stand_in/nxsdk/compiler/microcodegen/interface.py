@@ -1,0 +1,9 @@
+"""Microcode of learning rules."""
+
+from types import SimpleNamespace
+from typing import Any
+
+
+def ruleToUCode(rules: list[str], doOptimize: bool) -> Any:
+    """Its one word is the rule itself."""
+    return SimpleNamespace(numUCodes=1, uCodes=list(rules))

@@ -1,0 +1,7 @@
+"""Probes."""
+
+from typing import Any
+
+
+class N2SpikeProbe:
+    probeDict: dict[Any, Any] = {}

@@ -1,0 +1,92 @@
+"""What a chip can't do is refused before it runs; without a board, 'auto' takes the emulator."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+from nxsdk.arch.n2a.n2board import N2Board
+
+from neurorl.backend import available_backends, load
+from neurorl.backends.loihi import LoihiBackend
+from neurorl.errors import BackendError, BackendUnavailableError, FallbackWarning, UnsupportedError
+from neurorl.testing import FEATURES, rasters
+
+
+@pytest.fixture
+def no_board(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(N2Board, "answers", False)
+    monkeypatch.setattr(time, "sleep", lambda s: None)  # it tries three times, a second apart
+
+
+def test_what_works_on_no_running_chip() -> None:
+    with LoihiBackend(FEATURES["LIF"](), seed=1) as backend:
+        weights = backend.weights("first")
+        calls: list[tuple[str, Any]] = [
+            ("state", backend.state),
+            ("restore", lambda: backend.restore({})),
+            ("set_weights", lambda: backend.set_weights("first", np.ones((6, 12)))),
+        ]
+        for verb, call in calls:
+            with pytest.raises(UnsupportedError, match=f"^target loihi: {verb} can't work on a"):
+                call()
+            with pytest.raises(UnsupportedError, match="target='emulator'"):
+                call()
+        with pytest.raises(UnsupportedError, match=r"weights=.*learning='pes'"):
+            backend.set_weights("first", weights)
+        assert np.array_equal(backend.weights("first"), weights)
+        assert not N2Board.last.runs
+
+
+@pytest.mark.parametrize(
+    ("feature", "words"),
+    [
+        ("escape noise", "population 'middle' with escape noise.*noise='chip' or 'chip\\+coins'"),
+        ("currents", "source 'level' of currents, as biases can't be rewritten.*encoder 'quiet'"),
+    ],
+)
+def test_what_no_chip_has(feature: str, words: str) -> None:
+    with pytest.raises(UnsupportedError, match=words):
+        LoihiBackend(FEATURES[feature]())
+
+
+def test_a_chip_that_fails_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: Any, **options: Any) -> None:
+        raise OSError("power")
+
+    with LoihiBackend(FEATURES["LIF"]()) as backend:
+        monkeypatch.setattr(N2Board, "run", fail)
+        with pytest.raises(BackendError, match="target loihi: the chip failed: power"):
+            backend.step({}, 3)
+
+
+@pytest.mark.usefixtures("no_board")
+def test_a_board_that_does_not_answer_is_an_error_if_a_chip_was_asked_for() -> None:
+    with pytest.raises(BackendUnavailableError, match=r"no chip answers.*target='emulator'"):
+        LoihiBackend(FEATURES["LIF"](), target="loihi")
+
+
+@pytest.mark.usefixtures("no_board")
+@pytest.mark.parametrize("seed", [3, (3, 4)])
+def test_auto_falls_back_to_the_emulator_with_a_warning(seed: Any) -> None:
+    network = FEATURES["recurrent projection"]()
+    options: dict[str, Any] = {"seed": seed, "noise": "chip"}
+    with pytest.warns(FallbackWarning, match="target auto: no chip answers, so the emulator runs"):
+        backend = LoihiBackend(network, **options)
+    with backend, load("reference", network, arithmetic="loihi", **options) as reference:
+        assert backend.target == "emulator"
+        inputs = rasters(reference._whole, 20, 0)
+        expected, seen = reference.step(inputs, 20), backend.step(inputs, 20)
+        assert all(np.array_equal(seen[name], expected[name]) for name in expected)
+        backend.reset()
+
+
+def test_the_list_of_backends_says_what_has_not_met_a_chip() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        (row,) = (row for row in available_backends() if row["name"] == "loihi")
+    assert row["target"] == "loihi"
+    assert "'loihi' has not run on a chip" in row["unverified"]

@@ -1,0 +1,96 @@
+"""Nothing runs as something simpler than it is, as nengo-loihi's LIF for an AdaptiveLIF."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from neurorl import SpikingActorCritic
+from neurorl.backend import backend_class
+from neurorl.described import FloatArray
+from neurorl.description import Dynamics, Network, Population
+from neurorl.errors import DescriptionError, UnknownNameError, UnsupportedError
+from neurorl.models import LIF
+from neurorl.nir import from_nir
+
+backend_class("loihi")
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import nengo
+
+
+@dataclass(frozen=True, eq=False)
+class AdaptiveLIF(LIF):
+    """With the parameters that nengo's has more."""
+
+    tau_n: float = 0.1
+    inc_n: float = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class SlowerLIF(LIF):
+    """A parameter of its own that `Dynamics` can express: that is a model like any other."""
+
+    factor: float = 2.0
+
+    def dynamics(self, size: int, dt: float) -> Dynamics:
+        return LIF(self.factor * self.tau_mem, self.threshold).dynamics(size, dt)
+
+
+@dataclass(frozen=True, eq=False)
+class AdaptiveDynamics(Dynamics):
+    """One more variable than any backend steps."""
+
+    adaptation: FloatArray
+
+
+class Adapting(LIF):
+    def dynamics(self, size: int, dt: float) -> Dynamics:
+        plain = super().dynamics(size, dt)
+        return AdaptiveDynamics(**vars(plain), adaptation=np.ones(size))
+
+
+@pytest.mark.parametrize("neuron", [nengo.AdaptiveLIF(), nengo.LIF(), nengo.Izhikevich()])
+def test_neurons_of_nengo_are_refused_by_name(neuron: Any) -> None:
+    name = type(neuron).__name__
+    with pytest.raises(DescriptionError, match=f"'cells'.neuron: not a neuron model .got {name}"):
+        Population("cells", 3, neuron)
+    with pytest.raises(DescriptionError, match=f"not a neuron model .got {name}"):
+        SpikingActorCritic("CartPole-v1", neuron=neuron)
+
+
+def test_a_parameter_that_nobody_simulates_is_refused_by_name() -> None:
+    with pytest.raises(DescriptionError, match=r"'cells': AdaptiveLIF.inc_n: a parameter that no"):
+        Population("cells", 3, AdaptiveLIF())
+    with pytest.raises(UnknownNameError, match="AdaptiveLF"):
+        Network.from_dict({"type": "AdaptiveLF"})
+
+
+def test_one_that_its_dynamics_express_is_not() -> None:
+    slow = Population("cells", 3, SlowerLIF(tau_mem=5e-3))
+    expected = LIF(10e-3).dynamics(3, 1e-3).membrane_decay
+    assert np.array_equal(slow.neuron.dynamics(3, 1e-3).membrane_decay, expected)
+
+
+def test_more_state_than_a_backend_steps_is_refused_by_name() -> None:
+    with pytest.raises(DescriptionError, match=r"dynamics that no backend knows .got AdaptiveDyn"):
+        Population("cells", 3, Adapting())
+
+
+@pytest.mark.parametrize("named", ["AdaptiveLIF", "LIF"])
+def test_a_neuron_of_nir_that_adapts_is_refused_by_name(named: str) -> None:
+    nir = pytest.importorskip("nir", reason="needs the package nir")
+    one = np.ones(2)
+    kind = type(named, (nir.LIF,), {})
+    node = kind(tau=one, r=one, v_leak=0 * one, v_threshold=one)
+    if named == "LIF":
+        object.__setattr__(node, "tau_n", one)
+    nodes = {"in": nir.Input(np.array([2])), "w": nir.Linear(np.eye(2)), "cells": node}
+    graph = nir.NIRGraph(nodes, [("in", "w"), ("w", "cells")], type_check=False)
+    words = r"'cells' \(LIF\) with 'tau_n'" if named == "LIF" else r"'cells' \(AdaptiveLIF\)"
+    with pytest.raises(UnsupportedError, match=words):
+        from_nir(graph, dt=1e-2)
