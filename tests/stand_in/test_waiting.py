@@ -83,20 +83,33 @@ def without_noise(network: Network) -> Network:
     return Network(nodes, network.projections, network.dt)
 
 
-def test_the_wait_is_long_enough_for_any_state() -> None:
-    """From the largest current and membrane that registers hold, of either sign."""
-    network = without_noise(FEATURES["refractory period"]())
-    for sign in (1, -1):
-        with LoihiBackend(network) as chip:
-            chip.step({}, 1)
-            for core in N2Board.last._cores.values():
-                core.u[:] = core.v[:] = sign * (2**23 - 1)
-                core.dead[:] = core.refractory
-            chip.reset()
-            for core in N2Board.last._cores.values():
-                assert not core.u.any()
-                assert not core.v.any()
-                assert not core.dead.any()
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("which", ["several layers", "one that leaks only"])
+def test_the_wait_is_long_enough_for_any_state(which: str, sign: int) -> None:
+    """From the largest current and membrane that registers hold; half of it isn't enough."""
+    network = cells(LIF(20e-3, 0.4))
+    if which == "several layers":
+        network = without_noise(FEATURES["refractory period"]())
+    with LoihiBackend(network) as chip:
+        chip.step({}, 1)
+        running = N2Board.last._cores.values()
+        for core in running:
+            core.u[:] = core.v[:] = sign * (2**23 - 1)
+            # A dead step would clear the membrane that is to be waited for.
+            core.dead[:] = core.refractory if which == "several layers" else 0
+        waits: list[bool] = []
+        board_run = N2Board.last.run
+
+        def half_and_half(steps: int, aSync: bool = False) -> None:
+            for part in (steps // 2, steps - steps // 2):
+                board_run(part)
+                waits.append(any(core.v.any() for core in running))
+
+        N2Board.last.run = half_and_half  # type: ignore[method-assign]
+        chip.reset()
+        assert not any(core.u.any() or core.v.any() or core.dead.any() for core in running)
+        if (which, sign) == ("one that leaks only", -1):  # a positive membrane spikes
+            assert waits == [True, False]
 
 
 def cells(neuron: Any, *more: Projection) -> Network:
