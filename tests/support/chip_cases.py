@@ -174,7 +174,7 @@ _CHANGES[PLAIN] = {
     "glm": False,
     "signed_share": 0.0,
     "plastic_share": 0.0,
-    "scales": (0.6, 1.0),
+    "scales": (0.3, 1.0),
     "blocks_share": 0.2,
     "masks_share": 0.3,
     "delays": (1, 9),
