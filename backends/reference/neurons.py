@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.backends.reference.noise import ReplicaNoise
+from neurorl.described import FloatArray
 from neurorl.description import Dynamics
 from neurorl.quantiser import CURRENT_BITS, VOLTAGE_MAX, ChipPopulation
 
 __all__ = ["ChipNeurons", "FloatNeurons", "Neurons"]
 
 Array = npt.NDArray[Any]
+DrawAll = Callable[[Sequence[int]], FloatArray]
+"""Draws of all neurons, given the number of the step in each replica."""
 
 
 class Neurons(abc.ABC):
@@ -31,12 +33,28 @@ class Neurons(abc.ABC):
         self._refractory_steps = refractory_steps
         self._has_refractory = bool(refractory_steps.any())
 
-    @abc.abstractmethod
     def update(self, q: npt.NDArray[Any], steps: Sequence[int]) -> npt.NDArray[np.bool_]:
         """One step with input *q*; returns which neurons spike, shape ``(size,)``.
 
         steps: the number of the step in each replica, for its noise.
         """
+        self.u = self._current(q)
+        self.v = self._membrane(steps)
+        if self._has_refractory:
+            self.v[self.dead > 0] = 0
+        return self._spike(self._is_over(steps))
+
+    @abc.abstractmethod
+    def _current(self, q: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """What becomes of ``u``."""
+
+    @abc.abstractmethod
+    def _membrane(self, steps: Sequence[int]) -> npt.NDArray[Any]:
+        """What becomes of ``v``, refractory or not."""
+
+    @abc.abstractmethod
+    def _is_over(self, steps: Sequence[int]) -> npt.NDArray[np.bool_]:
+        """Which neurons are over threshold, with their noise."""
 
     def _spike(self, over: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         """Refractory times and the reset, given which neurons are over threshold."""
@@ -51,55 +69,56 @@ class Neurons(abc.ABC):
 class FloatNeurons(Neurons):
     """`neurorl.description.Dynamics` in float64."""
 
-    def __init__(self, dynamics: Dynamics, noise: ReplicaNoise) -> None:
+    def __init__(self, dynamics: Dynamics, noise: DrawAll) -> None:
         super().__init__(len(dynamics.bias), np.float64, dynamics.refractory_steps)
         self._d = dynamics
         self.bias: npt.NDArray[Any] = dynamics.bias
         self._noise = noise if dynamics.noise_width.any() else None
 
-    def update(self, q: npt.NDArray[Any], steps: Sequence[int]) -> npt.NDArray[np.bool_]:
-        d = self._d
-        self.u = d.current_decay * self.u + q
-        self.v = d.membrane_decay * self.v + self.u + self.bias
-        if self._has_refractory:
-            self.v[self.dead > 0] = 0
+    def _current(self, q: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return np.asarray(self._d.current_decay * self.u + q)
+
+    def _membrane(self, steps: Sequence[int]) -> npt.NDArray[Any]:
+        return np.asarray(self._d.membrane_decay * self.v + self.u + self.bias)
+
+    def _is_over(self, steps: Sequence[int]) -> npt.NDArray[np.bool_]:
         if self._noise is None:
-            return self._spike(self.v > d.threshold)
-        return self._spike(self.v + d.noise_width * self._noise(steps) > d.threshold)
+            return np.asarray(self.v > self._d.threshold)
+        return np.asarray(self.v + self._d.noise_width * self._noise(steps) > self._d.threshold)
 
 
 class ChipNeurons(Neurons):
     """The chip's integers, bit for bit; see `neurorl.quantiser`."""
 
-    def __init__(self, chip: ChipPopulation, noise: ReplicaNoise) -> None:
+    def __init__(self, chip: ChipPopulation, noise: DrawAll) -> None:
         super().__init__(len(chip.bias), np.int64, chip.refractory - 1)
         self._chip = chip
         self.bias: npt.NDArray[Any] = chip.bias
         self._noise = noise if chip.escapes else None
         self._own_noise = noise if chip.noise_exponent else None
 
-    def update(self, q: npt.NDArray[Any], steps: Sequence[int]) -> npt.NDArray[np.bool_]:
-        chip = self._chip
-        self.u = _wrap(_decay(self.u, 4095 - chip.current_decay) + _wrap(q, CURRENT_BITS), 23)
+    def _current(self, q: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        left = self._left(self.u, 4095 - self._chip.current_decay)
+        return self._held(left + self._held(q, CURRENT_BITS), 23)
+
+    def _membrane(self, steps: Sequence[int]) -> npt.NDArray[Any]:
         change = self.u + self.bias
         if self._own_noise is not None:
-            change = change + self._own_noise(steps).astype(np.int64) * chip.noise_step
-        self.v = _decay(self.v, 4096 - chip.voltage_decay) + _wrap(change, 23)
-        np.clip(self.v, -VOLTAGE_MAX, VOLTAGE_MAX, out=self.v)
-        if self._has_refractory:
-            self.v[self.dead > 0] = 0
+            change = change + self._own_noise(steps).astype(np.int64) * self._chip.noise_step
+        v = self._left(self.v, 4096 - self._chip.voltage_decay) + self._held(change, 23)
+        return np.clip(v, -VOLTAGE_MAX, VOLTAGE_MAX)
+
+    def _is_over(self, steps: Sequence[int]) -> npt.NDArray[np.bool_]:
         if self._noise is None:
-            return self._spike(self.v > chip.threshold)
-        noise = np.floor(chip.noise_width * self._noise(steps) + 0.5).astype(np.int64)
-        return self._spike(self.v + noise > chip.threshold)
+            return np.asarray(self.v > self._chip.threshold)
+        noise = np.floor(self._chip.noise_width * self._noise(steps) + 0.5).astype(np.int64)
+        return np.asarray(self.v + noise > self._chip.threshold)
 
+    def _held(self, x: Array, bits: int) -> npt.NDArray[np.int64]:
+        """*x* as it overflows in a register of *bits* and a sign."""
+        half = 1 << bits
+        return np.asarray(((x + half) & (2 * half - 1)) - half)
 
-def _wrap(x: Array, bits: int) -> npt.NDArray[np.int64]:
-    """*x* as it overflows in a register of *bits* and a sign."""
-    half = 1 << bits
-    return np.asarray(((x + half) & (2 * half - 1)) - half)
-
-
-def _decay(x: Array, factor: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """``x * factor / 4096``, rounded towards zero."""
-    return np.asarray(np.sign(x) * ((np.abs(x) * factor) >> 12))
+    def _left(self, x: Array, factor: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """``x * factor / 4096``, rounded towards zero."""
+        return np.asarray(np.sign(x) * ((np.abs(x) * factor) >> 12))
