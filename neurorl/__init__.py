@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from neurorl.errors import FallbackWarning as FallbackWarning
     from neurorl.errors import NeurorlError as NeurorlError
     from neurorl.errors import PopulationWarning as PopulationWarning
+    from neurorl.validation import validate as validate
 
 _HOME = {
     "FallbackWarning": "neurorl.errors",
@@ -40,6 +41,7 @@ _HOME = {
     "Uniform": "neurorl.description",
     "available_backends": "neurorl.backend",
     "load": "neurorl.backend",
+    "validate": "neurorl.validation",
 }
 
 __all__ = [*_HOME, "__version__"]

@@ -49,7 +49,7 @@ LAYERS = [
     ("neurorl.groups",),
     ("neurorl.agent",),
     ("neurorl.training", "neurorl.evaluation", "neurorl.plot"),
-    ("neurorl.bench", "neurorl.doctor", "neurorl.reproduce"),
+    ("neurorl.bench", "neurorl.doctor", "neurorl.reproduce", "neurorl.validation"),
     ("neurorl.cli",),
 ]
 OPTIONAL = {"neurorl.backends.torch": "torch"}

@@ -25,6 +25,8 @@ class Neurons(abc.ABC):
 
     u: npt.NDArray[Any]
     v: npt.NDArray[Any]
+    bias: npt.NDArray[Any]
+    threshold: npt.NDArray[Any]
 
     def __init__(self, size: int, dtype: type, refractory_steps: npt.NDArray[np.int64]) -> None:
         self.u = np.zeros(size, dtype=dtype)
@@ -42,7 +44,7 @@ class Neurons(abc.ABC):
         self.v = self._membrane(steps)
         if self._has_refractory:
             self.v[self.dead > 0] = 0
-        return self._spike(self._is_over(steps))
+        return self._spike(self._noisy(steps) > self.threshold)
 
     @abc.abstractmethod
     def _current(self, q: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -53,8 +55,8 @@ class Neurons(abc.ABC):
         """What becomes of ``v``, refractory or not."""
 
     @abc.abstractmethod
-    def _is_over(self, steps: Sequence[int]) -> npt.NDArray[np.bool_]:
-        """Which neurons are over threshold, with their noise."""
+    def _noisy(self, steps: Sequence[int]) -> npt.NDArray[Any]:
+        """The membranes with what noise a threshold sees."""
 
     def _spike(self, over: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         """Refractory times and the reset, given which neurons are over threshold."""
@@ -72,7 +74,7 @@ class FloatNeurons(Neurons):
     def __init__(self, dynamics: Dynamics, noise: DrawAll) -> None:
         super().__init__(len(dynamics.bias), np.float64, dynamics.refractory_steps)
         self._d = dynamics
-        self.bias: npt.NDArray[Any] = dynamics.bias
+        self.bias, self.threshold = dynamics.bias, dynamics.threshold
         self._noise = noise if dynamics.noise_width.any() else None
 
     def _current(self, q: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -81,10 +83,10 @@ class FloatNeurons(Neurons):
     def _membrane(self, steps: Sequence[int]) -> npt.NDArray[Any]:
         return np.asarray(self._d.membrane_decay * self.v + self.u + self.bias)
 
-    def _is_over(self, steps: Sequence[int]) -> npt.NDArray[np.bool_]:
+    def _noisy(self, steps: Sequence[int]) -> npt.NDArray[Any]:
         if self._noise is None:
-            return np.asarray(self.v > self._d.threshold)
-        return np.asarray(self.v + self._d.noise_width * self._noise(steps) > self._d.threshold)
+            return self.v
+        return np.asarray(self.v + self._d.noise_width * self._noise(steps))
 
 
 class ChipNeurons(Neurons):
@@ -93,7 +95,7 @@ class ChipNeurons(Neurons):
     def __init__(self, chip: ChipPopulation, noise: DrawAll) -> None:
         super().__init__(len(chip.bias), np.int64, chip.refractory - 1)
         self._chip = chip
-        self.bias: npt.NDArray[Any] = chip.bias
+        self.bias, self.threshold = chip.bias, chip.threshold
         self._noise = noise if chip.escapes else None
         self._own_noise = noise if chip.noise_exponent else None
 
@@ -108,11 +110,11 @@ class ChipNeurons(Neurons):
         v = self._left(self.v, 4096 - self._chip.voltage_decay) + self._held(change, 23)
         return np.clip(v, -VOLTAGE_MAX, VOLTAGE_MAX)
 
-    def _is_over(self, steps: Sequence[int]) -> npt.NDArray[np.bool_]:
+    def _noisy(self, steps: Sequence[int]) -> npt.NDArray[Any]:
         if self._noise is None:
-            return np.asarray(self.v > self._chip.threshold)
+            return self.v
         noise = np.floor(self._chip.noise_width * self._noise(steps) + 0.5).astype(np.int64)
-        return np.asarray(self.v + noise > self._chip.threshold)
+        return np.asarray(self.v + noise)
 
     def _held(self, x: Array, bits: int) -> npt.NDArray[np.int64]:
         """*x* as it overflows in a register of *bits* and a sign."""

@@ -1,0 +1,10 @@
+"""How far simulators agree, and why they don't: the same inputs and noise into each.
+
+The first of several lanes (a backend in an arithmetic) is what the others are held against.
+"""
+
+from neurorl.validation.lanes import Lane, read_lanes
+from neurorl.validation.tolerance import Tolerance
+from neurorl.validation.report import validate
+
+__all__ = ["Lane", "Tolerance", "read_lanes", "validate"]

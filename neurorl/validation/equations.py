@@ -1,0 +1,180 @@
+"""One step of one population as the description has it, or with one thing changed.
+
+Every step starts from the state and the spikes that were seen in the lane itself, so nothing adds
+up: what is predicted wrongly is wrong in this step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.arithmetic import Arithmetic, ChipArithmetic
+from neurorl.backends.currents import Currents
+from neurorl.backends.reference.neurons import ChipNeurons, FloatNeurons, Neurons
+from neurorl.described import FloatArray
+from neurorl.description import Dynamics, Network, Population
+from neurorl.quantiser import ChipPopulation
+from neurorl.random import NoiseRows
+from neurorl.validation.replay import Replay
+
+__all__ = ["Change", "Predicted", "Trial"]
+
+Parameters = Any  # of `FloatNeurons` or `ChipNeurons`: Dynamics or ChipPopulation
+
+
+def _same(x: Any) -> Any:
+    return x
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is other than described; by default nothing.
+
+    cause: a word for it. detail: a sentence about it. weights: in place of those expected.
+    transmit: from what a spike of a projection transmits to what it does here. later: steps by
+    which spikes of a projection arrive later. parameters: of the neurons. mixins: classes before
+    theirs. noise: from the step to that of its draw, or None for no noise. stream, seed: added to
+    those of the draws. carries: silence between windows is forgotten. bias: what becomes of it.
+    """
+
+    cause: str
+    detail: str
+    weights: dict[str, FloatArray] | None = None
+    transmit: Callable[[str, npt.NDArray[Any]], npt.NDArray[Any]] | None = None
+    later: dict[str, int] = field(default_factory=dict)
+    parameters: Callable[[Parameters], Parameters] = _same
+    mixins: tuple[type, ...] = ()
+    noise: Callable[[int], int | None] = _same
+    stream: int = 0
+    seed: int = 0
+    carries: bool = False
+    bias: Callable[[npt.NDArray[Any]], npt.NDArray[Any]] = _same
+
+
+@dataclass
+class Predicted:
+    """After each step, ``(steps, size)``; level: v with noise, as it meets the threshold."""
+
+    current: npt.NDArray[Any]
+    voltage: npt.NDArray[Any]
+    refractory: npt.NDArray[Any]
+    spikes: npt.NDArray[np.bool_]
+    q: npt.NDArray[Any]
+    level: npt.NDArray[Any]
+    threshold: npt.NDArray[Any]
+
+
+class Trial:
+    """Predictions of one population in one lane's replay.
+
+    expected: weights that should be in force, rounded by the lane's arithmetic.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        replay: Replay,
+        population: Population,
+        expected: dict[str, FloatArray],
+    ) -> None:
+        self.network, self.replay, self.population = network, replay, population
+        self.expected = expected
+        self.arithmetic = replay.arithmetic
+        self.into = [p for p in network.spiking.projections if p.post == population.name]
+
+    def predict(self, change: Change, seed: int) -> Predicted:
+        """Every step of the replay, each from what was seen before it."""
+        return self._steps(change, seed, range(self.replay.n_steps), free=False)
+
+    def run(self, change: Change, seed: int, first: int, last: int) -> Predicted:
+        """Steps *first* to *last*, from what was seen before the first, with the spikes seen."""
+        return self._steps(change, seed, range(first, last + 1), free=True)
+
+    def _steps(self, change: Change, seed: int, steps: range, free: bool) -> Predicted:
+        replay, name = self.replay, self.population.name
+        weights = self.expected if change.weights is None else change.weights
+        transmitted = {p.name: self._transmitted(p.name, weights, change) for p in self.into}
+        neurons = self._neurons(change, seed)
+        flowing = Currents(self.network, self.arithmetic)
+        for projection in flowing.weights:
+            flowing.write(projection, weights[projection])
+        rows: dict[str, list[Any]] = {k: [] for k in Predicted.__dataclass_fields__}
+        for k in steps:
+            if not free or k == steps[0]:
+                before = replay.state(name, k, change.carries)
+                neurons.u, neurons.v = before["current"].copy(), before["voltage"].copy()
+                neurons.dead = before["refractory"].copy()
+            current = dict(flowing.into(replay.currents[k])).get(name)
+            neurons.bias = change.bias(self.arithmetic.bias(name, weights, current))
+            q = self._drive(k, transmitted, change).astype(neurons.u.dtype)
+            spikes = neurons.update(q, [replay.t + k])
+            seen = (neurons.u, neurons.v, neurons.dead, spikes, q, neurons.level, neurons.threshold)
+            for row, value in zip(rows.values(), seen, strict=True):
+                row.append(np.array(value))
+        return Predicted(**{key: np.array(values) for key, values in rows.items()})
+
+    def _transmitted(
+        self, name: str, weights: dict[str, FloatArray], change: Change
+    ) -> npt.NDArray[np.float64]:
+        found = self.arithmetic.transmitted(name, weights[name])
+        if change.transmit is not None:
+            found = change.transmit(name, found)
+        return np.asarray(found, dtype=np.float64)
+
+    def _drive(
+        self, step: int, transmitted: dict[str, npt.NDArray[np.float64]], change: Change
+    ) -> FloatArray:
+        q = np.zeros(self.population.size)
+        for p in self.into:
+            delay = self.network.delay_steps(p.name) + change.later.get(p.name, 0)
+            spikes = self.replay.arrived(p.pre, step, delay, change.carries).astype(np.float64)
+            q += (spikes.reshape(p.blocks, 1, -1) @ _blocks(transmitted[p.name])).ravel()
+        return q
+
+    def _neurons(self, change: Change, seed: int) -> _Watched:
+        stream = self.network.index(self.population.name) + change.stream
+        rows = NoiseRows(max(seed + change.seed, 0), stream, self.population.size)
+
+        def draw(steps: Sequence[int]) -> FloatArray:
+            step = change.noise(steps[0])
+            if step is None or step < 0:
+                return np.zeros(self.population.size)
+            return rows(step)
+
+        return _neurons_of(self.arithmetic, self.population, self.network.dt, draw, change)
+
+
+def _blocks(weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return weights.reshape(-1, *weights.shape[-2:])
+
+
+class _Watched(Neurons):
+    """Notes the membranes that are held against thresholds; a mixin of the reference's neurons."""
+
+    level: Any = None
+
+    def _noisy(self, steps: Sequence[int]) -> npt.NDArray[Any]:
+        self.level = super()._noisy(steps)  # type: ignore[safe-super]
+        return np.asarray(self.level)
+
+
+def _neurons_of(
+    arithmetic: Arithmetic,
+    population: Population,
+    dt: float,
+    draw: Callable[[Sequence[int]], FloatArray],
+    change: Change,
+) -> _Watched:
+    """The reference's neurons of a population, changed."""
+    if isinstance(arithmetic, ChipArithmetic):
+        chip: ChipPopulation = change.parameters(arithmetic.chip.populations[population.name])
+        of_chip = type("Chip", (*change.mixins, _Watched, ChipNeurons), {})
+        return of_chip(chip, draw)  # type: ignore[no-any-return]
+    dynamics: Dynamics = change.parameters(population.neuron.dynamics(population.size, dt))
+    of_float = type("Float", (*change.mixins, _Watched, FloatNeurons), {})
+    return of_float(dynamics, draw)  # type: ignore[no-any-return]

@@ -1,0 +1,99 @@
+"""What one lane did with a stimulus: spikes, states between windows, decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.arithmetic import Arithmetic, make_arithmetic
+from neurorl.backends.base import Raster, State
+from neurorl.described import FloatArray
+from neurorl.policy import choose, greedy, softmax, votes
+from neurorl.random import DrawRows, Stream
+from neurorl.validation.lanes import Lane
+from neurorl.validation.stimulus import InputWindow
+from neurorl.validation.subject import Subject
+
+__all__ = ["Recording", "decide", "record"]
+
+
+@dataclass
+class Recording:
+    """Of one lane.
+
+    starts: number of the first step of each window. rasters: ``(steps, size)`` by population.
+    states: dynamic variables after each window, see `neurorl.backends.base.Backend.state`.
+    weights: those in force, as the backend says. arithmetic: that it should have.
+    decisions: of an agent, one for each window; else none.
+    """
+
+    lane: Lane
+    starts: list[int]
+    rasters: dict[str, Raster]
+    states: list[State]
+    weights: dict[str, FloatArray]
+    arithmetic: Arithmetic
+    decisions: npt.NDArray[np.int64]
+
+    def before(self, window: int) -> State:
+        """The state before a window, from which `Backend.restore` goes on; weights and all.
+
+        Raises IndexError for the first window: that starts as a new backend does.
+        """
+        if window == 0:
+            raise IndexError("no state before the first window")
+        weights = {f"{name}.weights": w for name, w in self.weights.items()}
+        return {**self.states[window - 1], **weights}
+
+
+def record(
+    subject: Subject,
+    lane: Lane,
+    stimulus: Sequence[InputWindow],
+    seed: int,
+    advance: Callable[[int], None] | None = None,
+) -> Recording:
+    """Run a lane; *advance* is called with the number of steps of each window."""
+    seen: dict[str, list[Raster]] = {p.name: [] for p in subject.network.populations}
+    starts, states = [], []
+    with lane.load(subject.network, seed, subject.weights) as backend:
+        for window in stimulus:
+            starts.append(backend.t)
+            if window.fresh:
+                backend.reset()
+            for name, raster in backend.step(window.inputs, window.n_steps).items():
+                seen[name].append(raster)
+            states.append(dynamic(backend.state()))
+            if advance is not None:
+                advance(window.n_steps)
+        weights = {p.name: backend.weights(p.name) for p in subject.network.projections}
+    arithmetic = make_arithmetic(lane.arithmetic, subject.network)
+    rasters = {name: np.concatenate(windows) for name, windows in seen.items()}
+    decisions = decide(subject, rasters.get("output"), seed)
+    return Recording(lane, starts, rasters, states, weights, arithmetic, decisions)
+
+
+def dynamic(state: State) -> State:
+    """A state without its weights."""
+    return {key: value for key, value in state.items() if not key.endswith(".weights")}
+
+
+def decide(subject: Subject, output: Raster | None, seed: int) -> npt.NDArray[np.int64]:
+    """The agent's action of each window, by its policy and with its draws."""
+    config = subject.config
+    if config is None or output is None:
+        return np.zeros(0, dtype=np.int64)
+    first = 0 if config.carries else subject.network.depth("output")
+    draws = DrawRows(seed, Stream.ACTION, 1)
+    chosen = []
+    for k, window in enumerate(output.reshape(-1, config.window, output.shape[1])):
+        n = votes(window, subject.n_actions, first)
+        if config.policy == "greedy":
+            policy = greedy(n)
+        else:
+            policy = softmax(n, config.beta, config.exploration)
+        chosen.append(choose(policy, float(draws(k)[0])))
+    return np.array(chosen, dtype=np.int64)

@@ -1,0 +1,142 @@
+"""`validate`: a subject in several lanes, as one report."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from neurorl import __version__
+from neurorl.agent import SpikingActorCritic
+from neurorl.backends.base import Backend
+from neurorl.backends.checks import check_seeds
+from neurorl.description import Network
+from neurorl.errors import ArgumentError, say
+from neurorl.validation.compare import Row, compare
+from neurorl.validation.explain import Explanation, explain
+from neurorl.validation.lanes import Lane, read_lanes
+from neurorl.validation.recording import record
+from neurorl.validation.stimulus import make_stimulus
+from neurorl.validation.subject import DEFAULT_ENV, Subject, make_subject
+from neurorl.validation.tolerance import Tolerance, worst
+
+__all__ = ["Report", "validate"]
+
+Report = dict[str, Any]
+
+
+def validate(
+    what: str | Path | Network | SpikingActorCritic,
+    backends: str | Sequence[str | Lane | type[Backend]] | None = None,
+    *,
+    arithmetic: str | None = None,
+    steps: int = 1000,
+    seed: int = 0,
+    learn: bool = False,
+    updates: int = 100,
+    env: str = DEFAULT_ENV,
+    overrides: dict[str, Any] | None = None,
+    dt: float | None = None,
+    tolerance: Tolerance | None = None,
+    advance: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Run a network with the same inputs and noise on several backends; say how far they agree.
+
+    what: a network, an agent, a run directory, the name of a model or a ``.nir`` file. backends:
+    two or more, such as ``'reference:float,loihi'``, or your own classes; the others are held
+    against the first. steps: at least so many. learn: also train, with *updates* of the weights.
+    advance: called with what is done and how much there is.
+
+    Returns plain data: verdict (``'exact'``, ``'within'`` or ``'different'``), rows,
+    explanations, and what it takes to repeat it. Raises NeurorlError for bad arguments.
+
+    >>> from neurorl.validation import validate
+    >>> validate("lif", "reference,brian2:numpy", steps=24)["verdict"]
+    'exact'
+    """
+    check_seeds(seed)
+    for name, value in (("steps", steps), ("updates", updates)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ArgumentError(
+                say(f"validate.{name}", "not a whole number", got=value, limit=">= 1")
+            )
+    lanes = read_lanes(backends, arithmetic)
+    subject = make_subject(what, env, overrides, dt)
+    if learn and subject.config is None:
+        raise ArgumentError(say("validate", "a network without an agent can't learn"))
+    limits = tolerance or Tolerance()
+    stimulus = make_stimulus(subject, steps, seed, lanes[0].arithmetic)
+    total, done = len(lanes) * sum(w.n_steps for w in stimulus), 0
+
+    def stepped(n: int) -> None:
+        nonlocal done
+        done += n
+        if advance is not None:
+            advance(done, total)
+
+    recordings = [record(subject, lane, stimulus, seed, stepped) for lane in lanes]
+    rows: list[Row] = []
+    explanations: list[Explanation] = []
+    for other in recordings[1:]:
+        compared = compare(subject, stimulus, recordings[0], other, limits)
+        found = explain(subject, stimulus, recordings[0], other, seed)
+        rows += [_with_cause(subject, row, found) for row in compared]
+        explanations += found
+    report = {
+        "verdict": worst(row["verdict"] for row in rows),
+        "subject": subject.name,
+        "backends": [lane.label for lane in lanes],
+        "seed": seed,
+        "steps": sum(w.n_steps for w in stimulus),
+        "windows": len(stimulus),
+        "command": _command(subject, lanes, seed, steps, learn, updates),
+        "versions": _versions(),
+        "rows": rows,
+        "explanations": [e.to_dict() for e in explanations],
+    }
+    return report
+
+
+def _with_cause(subject: Subject, row: Row, found: Sequence[Explanation]) -> Row:
+    """A row that isn't exact, with the cause of its own population or of one that leads to it."""
+    if row["verdict"] == "exact":
+        return {**row, "cause": None, "detail": None}
+    if row["quantity"] == "weights":
+        chip = row["verdict"] == "within"
+        detail = "the chip's mantissas of 8 bits" if chip else "the backend holds others"
+        return {**row, "cause": "quantisation" if chip else "weights", "detail": detail}
+    network, name = subject.network, row["population"]
+    for e in found:
+        if e.population == name:
+            return {**row, "cause": e.cause, "detail": e.detail}
+    for e in found:
+        if network.steps(e.population, name) is not None:
+            detail = f"{e.cause} in {e.population} from step {e.step} on"
+            return {**row, "cause": "follows", "detail": detail}
+    return {**row, "cause": None, "detail": None}
+
+
+def _command(
+    subject: Subject, lanes: Sequence[Lane], seed: int, steps: int, learn: bool, updates: int
+) -> str | None:
+    """The command line that repeats it; None if only Python can."""
+    if subject.argument is None or any(lane.cls is not None for lane in lanes):
+        return None
+    parts = ["neurorl validate", subject.argument]
+    parts += [f"--backends {','.join(lane.label for lane in lanes)}", f"--steps {steps}"]
+    parts += [f"--seed {seed}"]
+    parts += [f"--learn --updates {updates}"] if learn else []
+    return " ".join(parts)
+
+
+def _versions() -> dict[str, str]:
+    names = ("brian2", "elephant", "gymnasium", "nengo", "nengo-loihi", "numpy", "pyspike", "torch")
+    found = {"neurorl": __version__, "python": platform.python_version()}
+    for name in names:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found

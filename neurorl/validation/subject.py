@@ -1,0 +1,88 @@
+"""What is validated: a network, the weights in it and, of an agent, how it is driven."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+
+from neurorl.agent import SpikingActorCritic
+from neurorl.config import AgentConfig
+from neurorl.described import FloatArray
+from neurorl.description import Network
+from neurorl.envs import discrete_actions, make_env
+from neurorl.errors import unknown
+from neurorl.evaluation import load_to_play
+from neurorl.nir import from_nir
+from neurorl.presets import MODELS, make_config
+from neurorl.testing import FEATURES
+
+__all__ = ["DEFAULT_ENV", "Subject", "make_subject"]
+
+DEFAULT_ENV = "CartPole-v1"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network, or an agent with one.
+
+    name: for a reader. weights: of plastic projections; those left out are drawn by the seed.
+    config, env: None for a network without an agent. argument: as on the command line; None if
+    that can't name it.
+    """
+
+    name: str
+    network: Network
+    weights: dict[str, FloatArray] = field(default_factory=dict)
+    config: AgentConfig | None = None
+    env: gym.Env[Any, Any] | None = None
+    n_actions: int = 0
+    argument: str | None = None
+
+
+def make_subject(
+    what: str | Path | Network | SpikingActorCritic,
+    env: str = DEFAULT_ENV,
+    overrides: dict[str, Any] | None = None,
+    dt: float | None = None,
+) -> Subject:
+    """The subject that *what* means: a network, an agent, a run, or the name of a model.
+
+    Also the name of a feature of `neurorl.testing.FEATURES`, such as ``'currents'``.
+    env: task of a model. overrides: fields of a model's `AgentConfig`. dt: seconds a step of a
+    ``.nir`` file, see `neurorl.nir.from_nir`.
+    Raises UnknownNameError for a name of nothing, RunError for a damaged run.
+    """
+    if isinstance(what, Network):
+        return Subject("a network", what)
+    if isinstance(what, SpikingActorCritic):
+        return _of_agent(f"an agent on {what.env_id}", what, None)
+    if str(what) in MODELS:
+        return _of_model(str(what), env, overrides or {})
+    if str(what) in FEATURES:
+        return Subject(f"feature {what!r}", FEATURES[str(what)](), argument=repr(str(what)))
+    path = Path(what)
+    if not path.exists():
+        raise unknown("run directory or model", str(what), MODELS)
+    if path.suffix == ".nir":
+        step = "" if dt is None else f" --dt {dt!r}"
+        return Subject(path.name, from_nir(path, dt), argument=f"{path.name}{step}")
+    agent, _, _ = load_to_play(path)
+    return _of_agent(f"run {path.name}", agent, path.name)
+
+
+def _of_model(model: str, env_id: str, overrides: dict[str, Any]) -> Subject:
+    env = make_env(env_id)
+    config = make_config(env, model, overrides)
+    n_actions = int(discrete_actions(env, env_id).n)
+    argument = model if env_id == DEFAULT_ENV else f"{model} --env {env_id}"
+    name = f"{model} on {env_id}"
+    return Subject(name, config.network(n_actions), {}, config, env, n_actions, argument)
+
+
+def _of_agent(name: str, agent: SpikingActorCritic, argument: str | None) -> Subject:
+    weights = {key: w.copy() for key, w in agent.memory.weights.items()}
+    n_actions = int(discrete_actions(agent.env).n)
+    return Subject(name, agent.network, weights, agent.config, agent.env, n_actions, argument)
