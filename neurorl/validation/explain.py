@@ -96,33 +96,44 @@ def explain(
 
     Populations are taken in the order in which spikes reach them.
     """
-    same = a.lane.arithmetic == b.lane.arithmetic
     network = subject.network
     case = _Case(subject, stimulus, {r.lane.label: r for r in (a, b)}, seed)
     found: list[Explanation] = []
     for population in sorted(network.populations, key=lambda p: network.depth(p.name)):
-        window = _first_window(stimulus, a, b, population.name, same)
-        if window is None or _follows(subject, found, population.name, window):
-            continue
-        pair = [replay(subject, recording, stimulus, window, seed) for recording in (a, b)]
-        event = _event(pair[0], pair[1], population.name, same)
-        if event is not None:
-            found.append(_explain(case, pair, population, event))
+        for limit in _limits(population, network.dt, a, b):
+            window = _first_window(stimulus, a, b, population.name, limit)
+            if window is None:
+                continue
+            if not _follows(subject, found, population.name, window):
+                pair = [replay(subject, r, stimulus, window, seed) for r in (a, b)]
+                event = _event(pair[0], pair[1], population.name, limit)
+                if event is not None:
+                    found.append(_explain(case, pair, population, event))
+            break
     return found
 
 
+def _limits(population: Population, dt: float, a: Recording, b: Recording) -> list[float | None]:
+    """From which difference of a variable on it is told; smaller ones if there are no others."""
+    if a.lane.arithmetic != b.lane.arithmetic:
+        return [None]
+    if a.lane.arithmetic == "float":
+        return [FLOAT_ERROR * membrane_scale(population, dt), 0.0]
+    return [0.0]
+
+
 def _first_window(
-    stimulus: Sequence[InputWindow], a: Recording, b: Recording, name: str, same: bool
+    stimulus: Sequence[InputWindow], a: Recording, b: Recording, name: str, limit: float | None
 ) -> int | None:
-    """The first in which spikes differ or, in the same arithmetic, states at its end."""
+    """The first in which spikes differ or states at its end, by more than *limit* (None: any)."""
     start = 0
     for k, window in enumerate(stimulus):
         steps = slice(start, start + window.n_steps)
         start += window.n_steps
         if not np.array_equal(a.rasters[name][steps], b.rasters[name][steps]):
             return k
-        if same and any(
-            not np.array_equal(a.states[k][f"{name}.{v}"], b.states[k][f"{name}.{v}"])
+        if limit is not None and any(
+            (np.abs(a.states[k][f"{name}.{v}"] - b.states[k][f"{name}.{v}"]) > limit).any()
             for v in VARIABLES
         ):
             return k
@@ -136,13 +147,12 @@ def _follows(subject: Subject, found: list[Explanation], name: str, window: int)
     return any(reaches)
 
 
-def _event(a: Replay, b: Replay, name: str, same: bool) -> _Event | None:
-    """The first step in which anything (of the same arithmetic) or a spike differs."""
+def _event(a: Replay, b: Replay, name: str, limit: float | None) -> _Event | None:
+    """The first step in which a spike differs, or a variable by more than *limit* (None: any)."""
     kinds: list[tuple[str, npt.NDArray[np.bool_]]] = []
-    if same:
-        for v in VARIABLES:
-            one, other = (r.states[name][v][1:] for r in (a, b))
-            kinds.append((v, one != other))
+    for v in VARIABLES if limit is not None else ():
+        one, other = (r.states[name][v][1:] for r in (a, b))
+        kinds.append((v, np.abs(one - other) > limit))
     kinds.append(("spikes", a.raster(name) != b.raster(name)))
     steps = [int(odd.any(axis=1).argmax()) if odd.any() else a.n_steps for _, odd in kinds]
     first = min(steps)

@@ -62,13 +62,15 @@ def at(threshold: float) -> Network:
 
 
 def membrane_of(cls: type[ReferenceBackend], stimulus: Any) -> list[float]:
+    """Of each step before the first spike."""
     with cls(at(1.0)) as backend:
         found = []
         for window in stimulus:
             for row in window.inputs["input"]:
-                assert not backend.step({"input": row[None]}, 1)["cells"].any()
+                if backend.step({"input": row[None]}, 1)["cells"].any():
+                    return found
                 found.append(float(backend.state()["cells.voltage"][0]))
-        return found
+    raise AssertionError("no spike")
 
 
 def threshold_between() -> float:
