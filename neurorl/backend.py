@@ -75,15 +75,18 @@ def _import_plugin(name: str, info: BackendInfo) -> type[Backend]:
     return found
 
 
-def load(name: str, network: Network, **options: Any) -> Backend:
+def load(name: str | type[Backend], network: Network, **options: Any) -> Backend:
     """Compile *network* for the backend *name*; options as in `neurorl.backends.base.Backend`.
+
+    name: also a class of your own.
 
     >>> from neurorl import Network, Source, load
     >>> with load("reference", Network((Source("input", 3),))) as backend:
     ...     backend.t
     0
     """
-    return backend_class(name)(network, **options)
+    cls = backend_class(name) if isinstance(name, str) else name
+    return cls(network, **options)
 
 
 def ways(cls: type[Backend]) -> list[dict[str, Any]]:

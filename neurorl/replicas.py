@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.backend import load as load_backend
+from neurorl.backends.base import Backend
 from neurorl.config import AgentConfig
 from neurorl.described import FloatArray
 from neurorl.diagnostics import Monitor
@@ -56,7 +57,7 @@ class Replicas:
         n_actions: int,
         seeds: Sequence[int],
         *,
-        backend: str,
+        backend: str | type[Backend],
         arithmetic: str | None = None,
         loop: str | None = None,
         options: dict[str, Any] | None = None,
@@ -67,7 +68,7 @@ class Replicas:
             )
         self.envs = envs
         self.config = config
-        self.backend_name = backend
+        self.backend_name = backend if isinstance(backend, str) else backend.name
         self.seeds = tuple(seeds)
         self.network = config.network(n_actions)
         self.backend = load_backend(

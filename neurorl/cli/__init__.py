@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 
 from neurorl import __version__
-from neurorl.cli import backends, bench, doctor, evaluate, plot, show, train
+from neurorl.cli import backends, bench, doctor, evaluate, plot, show, train, validate
 from neurorl.errors import NeurorlError
 
 __all__ = ["main"]
@@ -19,6 +19,7 @@ __all__ = ["main"]
 _COMMANDS = {
     "train": train,
     "evaluate": evaluate,
+    "validate": validate,
     "show": show,
     "plot": plot,
     "backends": backends,

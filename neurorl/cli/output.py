@@ -13,7 +13,7 @@ from neurorl.errors import FallbackWarning, PopulationWarning
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["cell", "print_table", "progress", "report"]
+__all__ = ["cell", "print_table", "progress", "report", "steps_progress"]
 
 
 def report(result: Mapping[str, Any], as_json: bool) -> None:
@@ -116,3 +116,19 @@ def progress(
             bar.update(task, completed=done, total=total)
 
         yield advance, started
+
+
+@contextmanager
+def steps_progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal's stderr, of work whose parts are alike: ``advance(done, total)``."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn(what), BarColumn(), TimeRemainingColumn())
+    with (
+        Progress(*columns, console=console, disable=not console.is_terminal) as bar,
+        _warnings_on(console),
+    ):
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

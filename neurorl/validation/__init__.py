@@ -4,7 +4,7 @@ The first of several lanes (a backend in an arithmetic) is what the others are h
 """
 
 from neurorl.validation.lanes import Lane, read_lanes
-from neurorl.validation.report import validate
+from neurorl.validation.report import Validation, validate
 from neurorl.validation.tolerance import Tolerance
 
-__all__ = ["Lane", "Tolerance", "read_lanes", "validate"]
+__all__ = ["Lane", "Tolerance", "Validation", "read_lanes", "validate"]

@@ -72,7 +72,7 @@ class Predicted:
 class Trial:
     """Predictions of one population in one lane's replay.
 
-    expected: weights that should be in force, rounded by the lane's arithmetic.
+    expected: weights that should be in force, rounded by the lane's arithmetic. seed: of the draws.
     """
 
     def __init__(
@@ -81,25 +81,27 @@ class Trial:
         replay: Replay,
         population: Population,
         expected: dict[str, FloatArray],
+        seed: int,
     ) -> None:
+        self.seed = seed
         self.network, self.replay, self.population = network, replay, population
         self.expected = expected
         self.arithmetic = replay.arithmetic
         self.into = [p for p in network.spiking.projections if p.post == population.name]
 
-    def predict(self, change: Change, seed: int) -> Predicted:
+    def predict(self, change: Change) -> Predicted:
         """Every step of the replay, each from what was seen before it."""
-        return self._steps(change, seed, range(self.replay.n_steps), free=False)
+        return self._steps(change, range(self.replay.n_steps), free=False)
 
-    def run(self, change: Change, seed: int, first: int, last: int) -> Predicted:
+    def run(self, change: Change, first: int, last: int) -> Predicted:
         """Steps *first* to *last*, from what was seen before the first, with the spikes seen."""
-        return self._steps(change, seed, range(first, last + 1), free=True)
+        return self._steps(change, range(first, last + 1), free=True)
 
-    def _steps(self, change: Change, seed: int, steps: range, free: bool) -> Predicted:
+    def _steps(self, change: Change, steps: range, free: bool) -> Predicted:
         replay, name = self.replay, self.population.name
         weights = self.expected if change.weights is None else change.weights
         transmitted = {p.name: self._transmitted(p.name, weights, change) for p in self.into}
-        neurons = self._neurons(change, seed)
+        neurons = self._neurons(change)
         flowing = Currents(self.network, self.arithmetic)
         for projection in flowing.weights:
             flowing.write(projection, weights[projection])
@@ -136,9 +138,9 @@ class Trial:
             q += (spikes.reshape(p.blocks, 1, -1) @ _blocks(transmitted[p.name])).ravel()
         return q
 
-    def _neurons(self, change: Change, seed: int) -> _Watched:
+    def _neurons(self, change: Change) -> _Watched:
         stream = self.network.index(self.population.name) + change.stream
-        rows = NoiseRows(max(seed + change.seed, 0), stream, self.population.size)
+        rows = NoiseRows(max(self.seed + change.seed, 0), stream, self.population.size)
 
         def draw(steps: Sequence[int]) -> FloatArray:
             step = change.noise(steps[0])

@@ -164,7 +164,7 @@ def _event(a: Replay, b: Replay, name: str, limit: float | None) -> _Event | Non
 
 def _explain(case: _Case, pair: list[Replay], population: Population, event: _Event) -> Explanation:
     trials = [_trial(case, seen, population) for seen in pair]
-    plain = [trial.predict(Change("", ""), case.seed) for trial in trials]
+    plain = [trial.predict(Change("", "")) for trial in trials]
     cause, detail, lane = _cause(case, trials, plain, event)
     return Explanation(
         cause=cause,
@@ -189,7 +189,7 @@ def _trial(case: _Case, seen: Replay, population: Population) -> Trial:
         given = case.subject.weights.get(p.name)
         weights = initial_weights(network, p.name, case.seed) if given is None else given
         expected[p.name] = arithmetic.round(p.name, arithmetic.masked(p.name, weights))
-    return Trial(network, seen, population, expected)
+    return Trial(network, seen, population, expected, case.seed)
 
 
 def _cause(
@@ -207,7 +207,7 @@ def _cause(
             if found is not None:
                 return *found, trial.replay.lane.label
     if trials[0].replay.lane.arithmetic != trials[1].replay.lane.arithmetic:
-        return *quantised(trials, plain, event.step, event.neuron, case.seed), None
+        return *quantised(trials, plain, event.step, event.neuron), None
     near = max(_error(t, p) for t, p in zip(trials, plain, strict=True))
     detail = (
         f"both follow the equations within float error ({near:.1g} of the membrane's scale), "
@@ -219,12 +219,12 @@ def _cause(
 def _departure(case: _Case, trial: Trial, plain: Predicted) -> tuple[str, str] | None:
     """What is other in a lane that isn't as predicted; None if it is so within float error."""
     label = trial.replay.lane.label
-    if _fits(trial, trial.predict(AT_THRESHOLD, case.seed), exact=True):
+    if _fits(trial, trial.predict(AT_THRESHOLD), exact=True):
         return AT_THRESHOLD.cause, f"{label}: {AT_THRESHOLD.detail}"
     if _fits(trial, plain, exact=False):
         return None
     for change in hypotheses(trial):
-        if _fits(trial, trial.predict(change, case.seed), exact=False):
+        if _fits(trial, trial.predict(change), exact=False):
             return change.cause, f"{label}: {change.detail}"
     if _spikes_alone(trial, plain):
         detail = "currents and membranes are as described, but the draws of noise aren't"

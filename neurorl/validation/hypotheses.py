@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic import ChipArithmetic
+from neurorl.arithmetic import ChipArithmetic, initial_weights
 from neurorl.backends.reference.neurons import Neurons
 from neurorl.description import Dynamics
 from neurorl.validation.equations import Change, Trial
@@ -55,6 +55,7 @@ def _weights(trial: Trial) -> Iterator[Change]:
         if p.post == trial.population.name
         and not np.array_equal(trial.replay.weights[p.name], trial.expected[p.name])
     ]
+    yield from _unwritten(trial)
     if not odd:
         return
     apart = max(
@@ -68,6 +69,23 @@ def _weights(trial: Trial) -> Iterator[Change]:
         f"up to {apart:.3g} away from those described",
         weights=trial.replay.weights,
     )
+
+
+def _unwritten(trial: Trial) -> Iterator[Change]:
+    """Weights that were written, if they never came into force."""
+    drawn = {
+        p.name: trial.arithmetic.round(p.name, initial_weights(trial.network, p.name, trial.seed))
+        for p in trial.network.projections
+    }
+    into = [p.name for p in trial.network.projections if p.post == trial.population.name]
+    written = [name for name in into if not np.array_equal(drawn[name], trial.expected[name])]
+    for name in written:
+        detail = f"weights written to {name} never came into force: those before did not go"
+        yield Change("weights", detail, weights={**trial.expected, name: drawn[name]})
+    if len(written) > 1:
+        detail = "weights that were written never came into force: those before did not go"
+        before = {name: drawn[name] for name in written}
+        yield Change("weights", detail, weights={**trial.expected, **before})
 
 
 def _delays(trial: Trial) -> Iterator[Change]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, get_args
 
 from neurorl.arithmetic import ArithmeticName
-from neurorl.backend import BACKENDS, backend_class
+from neurorl.backend import available_backends, backend_class
 from neurorl.backends.base import Backend
 from neurorl.described import FloatArray
 from neurorl.description import Network
@@ -63,7 +63,7 @@ def read_lanes(
     backends: str | Sequence[str | Lane | type[Backend]] | None = None,
     arithmetic: str | None = None,
 ) -> list[Lane]:
-    """Lanes of names such as ``reference:float,brian2:cython,loihi``; None takes every backend.
+    """Lanes of names such as ``reference:float,brian2:cython,loihi``; None takes all installed.
 
     arithmetic: of those that have it and name none themselves; else a backend's own.
     Raises ArgumentError for fewer than two or one twice, UnknownNameError, or
@@ -71,7 +71,7 @@ def read_lanes(
     """
     if arithmetic is not None and arithmetic not in _ARITHMETICS:
         raise unknown("arithmetic", arithmetic, _ARITHMETICS)
-    given = list(BACKENDS) if backends is None else backends
+    given = _installed() if backends is None else backends
     names = given.split(",") if isinstance(given, str) else given
     lanes = [name if isinstance(name, Lane) else _lane(name, arithmetic) for name in names]
     labels = [lane.label for lane in lanes]
@@ -84,6 +84,10 @@ def read_lanes(
         if labels.count(label) > 1:
             raise ArgumentError(say("backends", "one is named twice", got=label))
     return lanes
+
+
+def _installed() -> list[str]:
+    return [row["name"] for row in available_backends() if row["available"]]
 
 
 def _lane(given: str | type[Backend], arithmetic: str | None) -> Lane:

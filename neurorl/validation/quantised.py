@@ -17,7 +17,7 @@ __all__ = ["quantised"]
 
 
 def quantised(
-    trials: list[Trial], plain: list[Predicted], step: int, neuron: int, seed: int
+    trials: list[Trial], plain: list[Predicted], step: int, neuron: int
 ) -> tuple[str, str]:
     """Cause and detail, of two lanes that each follow the equations of their own arithmetic.
 
@@ -28,7 +28,7 @@ def quantised(
     chip, fine = trials[on_chip.index(True)], trials[on_chip.index(False)]
     lane = chip.replay.lane.label
     first = max([k for k in fine.replay.fresh if k <= step] or [0])
-    if _overflows(chip, plain[on_chip.index(True)], first, step, neuron, seed):
+    if _overflows(chip, plain[on_chip.index(True)], first, step, neuron):
         return "overflow", f"{lane}: a register of this neuron overflowed in or before this step"
     wanted = bool(chip.replay.raster(chip.population.name)[step, neuron])
     clipped = _clipped(chip, fine, neuron)
@@ -36,7 +36,7 @@ def quantised(
     alone = [
         name
         for name, change in changes.items()
-        if bool(fine.run(change, seed, first, step).spikes[-1, neuron]) == wanted
+        if bool(fine.run(change, first, step).spikes[-1, neuron]) == wanted
     ]
     if clipped and "weights" in alone:
         detail = f"{lane}: {clipped} weights into this neuron are beyond what the chip can hold"
@@ -49,10 +49,8 @@ def quantised(
     return "quantisation", f"{detail}: it is their sum, with that of the state in every step"
 
 
-def _overflows(
-    chip: Trial, plain: Predicted, first: int, step: int, neuron: int, seed: int
-) -> bool:
-    free = chip.predict(Change("", "", mixins=(UNBOUNDED,)), seed)
+def _overflows(chip: Trial, plain: Predicted, first: int, step: int, neuron: int) -> bool:
+    free = chip.predict(Change("", "", mixins=(UNBOUNDED,)))
     steps = slice(first, step + 1)
     return any(
         not np.array_equal(one[steps, neuron], other[steps, neuron])

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.arithmetic import Arithmetic, make_arithmetic
-from neurorl.backends.base import Raster, State
+from neurorl.backends.base import Backend, Raster, State
 from neurorl.described import FloatArray
 from neurorl.policy import choose, greedy, softmax, votes
 from neurorl.random import DrawRows, Stream
@@ -17,7 +17,7 @@ from neurorl.validation.lanes import Lane
 from neurorl.validation.stimulus import InputWindow
 from neurorl.validation.subject import Subject
 
-__all__ = ["Recording", "decide", "record"]
+__all__ = ["Recording", "begin", "decide", "record"]
 
 
 @dataclass
@@ -60,6 +60,7 @@ def record(
     seen: dict[str, list[Raster]] = {p.name: [] for p in subject.network.populations}
     starts, states = [], []
     with lane.load(subject.network, seed, subject.weights) as backend:
+        begin(backend, subject)
         for window in stimulus:
             starts.append(backend.t)
             if window.fresh:
@@ -74,6 +75,12 @@ def record(
     rasters = {name: np.concatenate(windows) for name, windows in seen.items()}
     decisions = decide(subject, rasters.get("output"), seed)
     return Recording(lane, starts, rasters, states, weights, arithmetic, decisions)
+
+
+def begin(backend: Backend, subject: Subject) -> None:
+    """Let a new backend's steps count from the subject's first one."""
+    if subject.t:
+        backend.restore({**backend.state(), "t": np.array(subject.t, dtype=np.int64)})
 
 
 def dynamic(state: State) -> State:

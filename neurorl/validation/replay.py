@@ -14,7 +14,7 @@ from neurorl.backends.base import Raster, State
 from neurorl.backends.checks import Inputs
 from neurorl.described import FloatArray
 from neurorl.validation.lanes import Lane
-from neurorl.validation.recording import Recording
+from neurorl.validation.recording import Recording, begin
 from neurorl.validation.stimulus import InputWindow
 from neurorl.validation.subject import Subject
 
@@ -87,6 +87,8 @@ def replay(
     with recording.lane.load(network, seed, subject.weights) as backend:
         if window:
             backend.restore(recording.before(window))
+        else:
+            begin(backend, subject)
         t, fresh, currents, k = backend.t, set(), [], 0
         _note(states, backend.state())
         for one in windows:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,63 @@ from neurorl.backends.checks import check_seeds
 from neurorl.description import Network
 from neurorl.errors import ArgumentError, say
 from neurorl.validation.compare import Row, compare
+from neurorl.validation.distances import missing
 from neurorl.validation.explain import Explanation, explain
 from neurorl.validation.lanes import Lane, read_lanes
-from neurorl.validation.recording import record
-from neurorl.validation.stimulus import make_stimulus
+from neurorl.validation.learning import Training, train
+from neurorl.validation.page import page, write_page
+from neurorl.validation.recording import Recording, record
+from neurorl.validation.stimulus import InputWindow, make_stimulus
 from neurorl.validation.subject import DEFAULT_ENV, Subject, make_subject
+from neurorl.validation.taught import explain_training
 from neurorl.validation.tolerance import Tolerance, worst
 
-__all__ = ["Report", "validate"]
+__all__ = ["Validation", "validate"]
 
-Report = dict[str, Any]
+
+@dataclass(frozen=True)
+class Validation:
+    """What `validate` found; the others of the lanes were held against the first.
+
+    recordings, trainings: of each lane, in order. rows: plain data, one for each quantity of each
+    population or projection. explanations: one for each first divergence. command: the command
+    line that repeats it; None if only Python can.
+    """
+
+    subject: Subject
+    stimulus: list[InputWindow]
+    recordings: list[Recording]
+    trainings: list[Training]
+    rows: list[Row]
+    explanations: list[Explanation]
+    seed: int
+    command: str | None
+
+    @property
+    def verdict(self) -> str:
+        """``'exact'``, ``'within'`` or ``'different'``: the worst of the rows'."""
+        return worst(row["verdict"] for row in self.rows)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON: the same for the same inputs, without dates and paths."""
+        return {
+            "verdict": self.verdict,
+            "subject": self.subject.name,
+            "backends": [recording.lane.label for recording in self.recordings],
+            "seed": self.seed,
+            "steps": sum(window.n_steps for window in self.stimulus),
+            "windows": len(self.stimulus),
+            "updates": len(self.trainings[0].snapshots) if self.trainings else 0,
+            "command": self.command,
+            "versions": _versions(),
+            "missing": missing(),
+            "rows": self.rows,
+            "explanations": [found.to_dict() for found in self.explanations],
+        }
+
+    def write(self, path: str | Path) -> Path:
+        """Write one self-contained HTML page; returns *path*. Raises ArgumentError if it can't."""
+        return write_page(Path(path), page(self))
 
 
 def validate(
@@ -41,7 +89,7 @@ def validate(
     dt: float | None = None,
     tolerance: Tolerance | None = None,
     advance: Callable[[int, int], None] | None = None,
-) -> Report:
+) -> Validation:
     """Run a network with the same inputs and noise on several backends; say how far they agree.
 
     what: a network, an agent, a run directory, the name of a model or a ``.nir`` file. backends:
@@ -49,11 +97,10 @@ def validate(
     against the first. steps: at least so many. learn: also train, with *updates* of the weights.
     advance: called with what is done and how much there is.
 
-    Returns plain data: verdict (``'exact'``, ``'within'`` or ``'different'``), rows,
-    explanations, and what it takes to repeat it. Raises NeurorlError for bad arguments.
+    Raises NeurorlError for bad arguments.
 
     >>> from neurorl.validation import validate
-    >>> validate("lif", "reference,brian2:numpy", steps=24)["verdict"]
+    >>> validate("lif", "reference,brian2:numpy", steps=24).verdict
     'exact'
     """
     check_seeds(seed)
@@ -68,7 +115,8 @@ def validate(
         raise ArgumentError(say("validate", "a network without an agent can't learn"))
     limits = tolerance or Tolerance()
     stimulus = make_stimulus(subject, steps, seed, lanes[0].arithmetic)
-    total, done = len(lanes) * sum(w.n_steps for w in stimulus), 0
+    total = len(lanes) * (sum(w.n_steps for w in stimulus) + learn * updates)
+    done = 0
 
     def stepped(n: int) -> None:
         nonlocal done
@@ -84,19 +132,13 @@ def validate(
         found = explain(subject, stimulus, recordings[0], other, seed)
         rows += [_with_cause(subject, row, found) for row in compared]
         explanations += found
-    report = {
-        "verdict": worst(row["verdict"] for row in rows),
-        "subject": subject.name,
-        "backends": [lane.label for lane in lanes],
-        "seed": seed,
-        "steps": sum(w.n_steps for w in stimulus),
-        "windows": len(stimulus),
-        "command": _command(subject, lanes, seed, steps, learn, updates),
-        "versions": _versions(),
-        "rows": rows,
-        "explanations": [e.to_dict() for e in explanations],
-    }
-    return report
+    trainings = [train(subject, lane, seed, updates, stepped) for lane in lanes] if learn else []
+    for training in trainings[1:]:
+        learned, explained = explain_training(subject, trainings[0], training, limits, seed)
+        rows += learned
+        explanations += explained
+    command = _command(subject, lanes, seed, steps, learn, updates)
+    return Validation(subject, stimulus, recordings, trainings, rows, explanations, seed, command)
 
 
 def _with_cause(subject: Subject, row: Row, found: Sequence[Explanation]) -> Row:
@@ -115,6 +157,8 @@ def _with_cause(subject: Subject, row: Row, found: Sequence[Explanation]) -> Row
         if network.steps(e.population, name) is not None:
             detail = f"{e.cause} in {e.population} from step {e.step} on"
             return {**row, "cause": "follows", "detail": detail}
+    if row["verdict"] == "within":
+        return {**row, "cause": "quantisation", "detail": "no spike moved"}
     return {**row, "cause": None, "detail": None}
 
 

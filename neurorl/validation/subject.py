@@ -30,7 +30,7 @@ class Subject:
 
     name: for a reader. weights: of plastic projections; those left out are drawn by the seed.
     config, env: None for a network without an agent. argument: as on the command line; None if
-    that can't name it.
+    that can't name it. t: number of the first step, by which noise is drawn.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Subject:
     env: gym.Env[Any, Any] | None = None
     n_actions: int = 0
     argument: str | None = None
+    t: int = 0
 
 
 def make_subject(

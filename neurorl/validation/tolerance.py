@@ -17,14 +17,17 @@ class Tolerance:
     rate: of the mean rate of a population, relative to the larger one.
     decisions: share of decisions that may differ.
     membrane: median difference of a membrane, in thresholds (or noise widths, if larger).
-    learned: distance of learned numbers, ``|a - b| / |a|`` of the whole array.
-    returns: difference of mean returns, in standard errors of that difference.
+    weights: largest distance of weights in force before learning, in the coarser lane's quanta.
+    learned: root mean square difference of learned numbers while both agents decide alike, in full
+    scales: a weight's bound, or the largest trace or eligibility so far.
+    returns: difference of mean returns, in standard errors of that difference; needs 5 episodes.
     """
 
     rate: float = 0.05
-    decisions: float = 0.1
+    decisions: float = 0.2
     membrane: float = 0.1
-    learned: float = 0.25
+    weights: float = 0.5
+    learned: float = 0.5
     returns: float = 3.0
 
     def verdict(self, equal: bool, exact: bool, difference: float, limit: str) -> str:

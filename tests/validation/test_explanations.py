@@ -38,8 +38,8 @@ faults = _faults()
 def test_an_injected_fault_is_named(fault: Any) -> None:
     lanes = [Lane("reference", fault.arithmetic), Lane("faulty", fault.arithmetic, {}, fault.cls)]
     report = validate(fault.network(), lanes, steps=240, seed=3)
-    assert report["verdict"] == "different"
-    found = report["explanations"][0]
+    assert report.verdict == "different"
+    found = report.explanations[0].to_dict()
     assert (found["cause"], found["lane"]) == (fault.cause, f"faulty:{fault.arithmetic}")
     assert fault.detail in found["detail"]
     assert found["cause"] in CAUSES
@@ -48,7 +48,7 @@ def test_an_injected_fault_is_named(fault: Any) -> None:
 @pytest.mark.parametrize("fault", faults.FAULTS[:6], ids=lambda f: f.name)
 def test_the_lane_at_fault_is_named_wherever_it_stands(fault: Any) -> None:
     lanes = [Lane("faulty", fault.arithmetic, {}, fault.cls), Lane("reference", fault.arithmetic)]
-    found = validate(fault.network(), lanes, steps=120, seed=3)["explanations"][0]
+    found = validate(fault.network(), lanes, steps=120, seed=3).explanations[0].to_dict()
     assert (found["cause"], found["lane"]) == (fault.cause, f"faulty:{fault.arithmetic}")
 
 
@@ -64,7 +64,7 @@ def at(threshold: float) -> Network:
 def membrane_of(cls: type[ReferenceBackend], stimulus: Any) -> list[float]:
     """Of each step before the first spike."""
     with cls(at(1.0)) as backend:
-        found = []
+        found: list[float] = []
         for window in stimulus:
             for row in window.inputs["input"]:
                 if backend.step({"input": row[None]}, 1)["cells"].any():
@@ -91,9 +91,9 @@ def threshold_between() -> float:
 def test_a_membrane_at_the_threshold_within_float_error_is_told_from_a_fault() -> None:
     lanes = [Lane("reference", "float"), Lane("faulty", "float", {}, faults.OtherSums)]
     report = validate(at(threshold_between()), lanes, steps=240, seed=3)
-    spikes = next(row for row in report["rows"] if row["quantity"] == "spikes")
+    spikes = next(row for row in report.rows if row["quantity"] == "spikes")
     assert (spikes["verdict"], spikes["cause"]) == ("different", "float error")
-    found = report["explanations"][0]
+    found = report.explanations[0].to_dict()
     assert (found["cause"], found["lane"]) == ("float error", None)
     margins = [row[lane]["margin"] for row in found["numbers"] for lane in "ab"]
     assert min(abs(margin) for margin in margins) < 1e-12

@@ -1,0 +1,99 @@
+"""``neurorl validate``: how far simulators agree, and why they don't."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from neurorl.cli.output import cell, print_table, steps_progress
+
+__all__ = ["HELP", "add_arguments", "run"]
+
+HELP = "run a network on several backends and say how far they agree"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "what",
+        metavar="RUN_OR_MODEL",
+        help="a run, lif, glm, lif-spiking-critic, a feature such as 'currents', or a .nir file",
+    )
+    parser.add_argument(
+        "--backends",
+        metavar="A,B",
+        help="the others are held against the first; such as reference,brian2:cython or"
+        " reference:float,loihi (default: all that are installed)",
+    )
+    parser.add_argument(
+        "--arithmetic", metavar="A", help="float or loihi, of those that have it (default: own)"
+    )
+    parser.add_argument("--steps", type=int, default=1000, metavar="N", help="default 1000")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="decides everything")
+    parser.add_argument("--learn", action="store_true", help="also train, and compare that")
+    parser.add_argument(
+        "--updates", type=int, default=100, metavar="N", help="of the weights, with --learn"
+    )
+    parser.add_argument("--env", default="CartPole-v1", metavar="ENV_ID", help="task of a MODEL")
+    parser.add_argument("--dt", type=float, metavar="S", help="step of a .nir file, seconds")
+    parser.add_argument("--report", type=Path, metavar="FILE.html", help="one page to read")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from neurorl.validation import validate
+
+    with steps_progress("validating") as advance:
+        found = validate(
+            arguments.what,
+            arguments.backends,
+            arithmetic=arguments.arithmetic,
+            steps=arguments.steps,
+            seed=arguments.seed,
+            learn=arguments.learn,
+            updates=arguments.updates,
+            env=arguments.env,
+            dt=arguments.dt,
+            advance=advance,
+        )
+    report = found.to_dict()
+    if arguments.report is not None:
+        found.write(arguments.report)
+    if arguments.json:
+        print(json.dumps(report))
+    else:
+        _print(report)
+    return 1 if report["verdict"] == "different" else 0
+
+
+def _print(report: dict[str, Any]) -> None:
+    first, *others = report["backends"]
+    for other in others:
+        print(f"{first} and {other}")
+        rows = [row for row in report["rows"] if row["backend_b"] == other]
+        columns = ("what", "verdict", "difference", "first", "cause")
+        print_table(columns, [_cells(row) for row in rows])
+        print()
+    for found in report["explanations"]:
+        where = f"{found['population']}, neuron {found['neuron']}, step {found['step']}"
+        print(f"{found['backend_a']} and {found['backend_b']}, {where}: {found['cause']}")
+        print(f"  {found['detail']}\n")
+    how = f"{report['steps']} steps, seed {report['seed']}"
+    print(f"{report['verdict']}: {report['subject']}, {how}")
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    what = f"{row['quantity']} of {row['projection'] or row['population']}"
+    difference = "-" if row["verdict"] == "exact" else cell(row["difference"])
+    first = row["first_divergence"]
+    return [what, row["verdict"], difference, _where(first) if first else "-", cell(row["cause"])]
+
+
+def _where(first: dict[str, Any]) -> str:
+    if "step" in first:
+        neuron = "" if first["neuron"] is None else f", neuron {first['neuron']}"
+        return f"step {first['step']}{neuron}"
+    if first["update"] is None:
+        return f"episode {first['episode']}"
+    return f"update {first['update']}"

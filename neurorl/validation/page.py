@@ -1,0 +1,304 @@
+"""A validation as one HTML file that needs nothing else: for a browser, a phone, a reviewer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from neurorl.errors import ArgumentError, say
+from neurorl.files import write_bytes
+from neurorl.validation import svg
+from neurorl.validation.explain import Explanation
+from neurorl.validation.recording import Recording
+from neurorl.validation.tolerance import worst
+
+if TYPE_CHECKING:
+    from neurorl.validation.report import Validation
+
+__all__ = ["page", "write_page"]
+
+_STEPS, _NEURONS = 60, 48  # of a raster
+_NUMBERS = (
+    ("input", "input"),
+    ("current", "current"),
+    ("level", "membrane and noise"),
+    ("threshold", "threshold"),
+    ("voltage", "membrane after"),
+    ("refractory", "dead steps"),
+)
+
+_STYLE = """
+:root{color-scheme:light;--line:#d8dde3;--soft:#f5f7f9}
+*{box-sizing:border-box}
+body{margin:0 auto;max-width:960px;padding:16px;font:16px/1.5 system-ui,sans-serif;color:#1c2128;
+background:#fff;overflow-wrap:anywhere}
+h1{font-size:1.5rem;margin:.2em 0}h2{font-size:1.2rem;margin:1.6em 0 .4em}
+h3{font-size:1rem;margin:1.2em 0 .3em}
+code,pre{font:13px/1.45 ui-monospace,monospace;background:var(--soft)}
+pre{padding:10px;white-space:pre-wrap;border-radius:6px}
+svg{display:block;width:100%;height:auto;margin:.4em 0}
+svg text{font:13px system-ui,sans-serif;fill:#444}
+.verdict{display:inline-block;padding:.1em .6em;border-radius:1em;font-weight:600;font-size:.9rem;
+white-space:nowrap}
+.exact{background:#d7f3e3;color:#0a5c36}.within{background:#fff1c9;color:#6a4b00}
+.different{background:#fbd9dc;color:#8c1022}
+.scroll{overflow-x:auto}
+table{border-collapse:collapse;width:100%;font-size:14px}
+th,td{text-align:left;padding:5px 8px;border-bottom:1px solid var(--line);vertical-align:top}
+td.number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+table.numbers{white-space:nowrap;overflow-wrap:normal}
+tr.here td{background:#fff1c9}
+.key span{display:inline-block;width:.9em;height:.9em;margin:0 .35em 0 .9em;vertical-align:-1px}
+.cause{border-left:4px solid #d1495b;padding:.2em 0 .2em 12px;margin:.6em 0}
+@media(max-width:640px){
+table.cards thead{display:none}
+table.cards tr{display:grid;grid-template-columns:1fr auto;gap:0 12px;padding:6px 2px;
+border-bottom:1px solid var(--line)}
+table.cards td{border:0;padding:1px 0}
+table.cards td:empty{display:none}
+table.cards td:nth-child(1){font-weight:600}
+table.cards td:nth-child(n+3){grid-column:1/-1;text-align:left;color:#444}
+table.cards td:nth-child(n+3):before{content:attr(data-name) " "}
+}
+"""
+
+
+def write_page(path: Path, text: str) -> Path:
+    """Write a page; returns *path*. Raises ArgumentError if it can't be written."""
+    try:
+        write_bytes(path, text.encode())
+    except OSError as exc:
+        raise ArgumentError(say(f"report {path}", "can't be written", got=exc.strerror)) from exc
+    return path
+
+
+def page(found: Validation) -> str:
+    """The page; the same text for the same inputs."""
+    report = found.to_dict()
+    body = [
+        f"<h1>{escape(report['subject'])} {_verdict(report['verdict'])}</h1>",
+        f"<p>{escape(_summary(report))}</p>",
+        *([f"<pre>{escape(report['command'])}</pre>"] if report["command"] else []),
+        *_missing(report["missing"]),
+        "<h2>Verdicts</h2>",
+        _verdicts(found),
+        *(["<h2>Why they differ</h2>"] if found.explanations else []),
+        *(_explained(e) for e in found.explanations),
+        "<h2>Spikes</h2>",
+        _key(found),
+        *(_spikes(found, other) for other in found.recordings[1:]),
+        "<h2>Rates and weights</h2>",
+        *(_rates_and_weights(found, other) for other in found.recordings[1:]),
+        *_training(found),
+        "<h2>Versions</h2>",
+        _table(
+            ("package", "version"), [list(item) for item in report["versions"].items()], "cards"
+        ),
+    ]
+    title = escape(f"{report['subject']}: {report['verdict']}")
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        '<link rel="icon" href="data:,">'
+        f"<title>{title}</title><style>{_STYLE}</style></head>\n<body>\n"
+        + "\n".join(body)
+        + "\n</body></html>\n"
+    )
+
+
+def _summary(report: dict[str, Any]) -> str:
+    first, *others = report["backends"]
+    learned = f" and {report['updates']} updates of the weights" if report["updates"] else ""
+    return (
+        f"{', '.join(others)} against {first}: the same inputs and noise, seed {report['seed']}, "
+        f"{report['steps']} steps in {report['windows']} windows{learned}."
+    )
+
+
+def _missing(names: Sequence[str]) -> list[str]:
+    if not names:
+        return []
+    remedy = "pip install 'neurorl[validate]'"
+    return [f"<p>Without {', '.join(names)} some distances are missing: {escape(remedy)}</p>"]
+
+
+def _verdict(verdict: str) -> str:
+    return f'<span class="verdict {verdict}">{verdict}</span>'
+
+
+def _verdicts(found: Validation) -> str:
+    """A table for each pair of lanes."""
+    parts = []
+    for other in found.recordings[1:]:
+        rows = [row for row in found.rows if row["backend_b"] == other.lane.label]
+        heading = f"{found.recordings[0].lane.label} and {other.lane.label}"
+        parts.append(f"<h3>{escape(heading)} {_verdict(worst(r['verdict'] for r in rows))}</h3>")
+        names = ("what", "verdict", "difference", "tolerance", "first", "cause")
+        parts.append(_table(names, [_verdict_cells(row) for row in rows], "cards"))
+    return "".join(parts)
+
+
+def _verdict_cells(row: dict[str, Any]) -> list[Any]:
+    what = f"{row['quantity']} of {row['projection'] or row['population']}"
+    badge = _Markup(_verdict(row["verdict"]))
+    if row["verdict"] == "exact":
+        return [what, badge, "", "", "", ""]
+    numbers = ["" if row[key] is None else row[key] for key in ("difference", "tolerance")]
+    return [what, badge, *numbers, _first(row["first_divergence"]), row["cause"] or ""]
+
+
+def _first(first: dict[str, Any] | None) -> str:
+    if first is None:
+        return ""
+    if "step" not in first:
+        found = ((name, first[name]) for name in ("update", "episode"))
+        return ", ".join(f"{name} {value}" for name, value in found if value is not None)
+    neuron = "" if first["neuron"] is None else f", neuron {first['neuron']}"
+    return f"step {first['step']}{neuron}"
+
+
+def _explained(e: Explanation) -> str:
+    steps = [row["step"] for row in e.numbers]
+    margins = [(lane, [row[lane]["margin"] for row in e.numbers]) for lane in ("a", "b")]
+    label = f"membrane with noise less threshold, {e.population} {e.neuron}"
+    cells, here = [], []
+    for row in e.numbers:
+        for key, lane in (("a", e.backend_a), ("b", e.backend_b)):
+            values = [row[key][name] for name, _ in _NUMBERS]
+            cells.append([row["step"], lane, *values, _spiked(row[key])])
+            here.append(row["diverges"])
+    head = f"{e.population}, neuron {e.neuron}, step {e.step}: {e.cause}"
+    what = (
+        f"{e.backend_a} (blue) and {e.backend_b} (red, dashed); first in its {e.variable}, in step "
+        f"{e.step_in_window} of window {e.window}; {e.checked} steps were replayed and predicted. "
+        "Drawn is what a threshold sees: the membrane with its noise, less the threshold."
+    )
+    names = ("step", "lane", *(name for _, name in _NUMBERS), "spike")
+    return (
+        f'<h3>{escape(head)}</h3><div class="cause">{escape(e.detail)}</div><p>{escape(what)}</p>'
+        + svg.lines(steps, margins, e.step, label, "step")
+        + _table(names, cells, "numbers", here)
+    )
+
+
+def _spiked(numbers: dict[str, Any]) -> str:
+    shown, expected = ("yes" if numbers[k] else "no" for k in ("spike", "expected_spike"))
+    return shown if shown == expected else f"{shown} (expected {expected})"
+
+
+def _key(found: Validation) -> str:
+    first = escape(found.recordings[0].lane.label)
+    return (
+        '<p class="key">Spikes of <span style="background:#7d8590"></span>both'
+        f'<span style="background:#0b62c4"></span>{first} only'
+        '<span style="background:#d1495b"></span>the other only.</p>'
+    )
+
+
+def _spikes(found: Validation, other: Recording) -> str:
+    base = found.recordings[0]
+    parts = []
+    for row in found.rows:
+        if row["quantity"] != "spikes" or row["backend_b"] != other.lane.label:
+            continue
+        name, odd = row["population"], row["first_divergence"]
+        n_steps = len(base.rasters[name])
+        first = 0 if odd is None else max(0, min(odd["step"] - _STEPS // 3, n_steps - _STEPS))
+        low = 0 if odd is None else odd["neuron"] // _NEURONS * _NEURONS
+        part = (slice(first, first + _STEPS), slice(low, low + _NEURONS))
+        marked = None if odd is None else (odd["step"], odd["neuron"] - low)
+        label = f"{name}: {base.lane.label} and {other.lane.label}"
+        shown = svg.rasters(
+            base.rasters[name][part], other.rasters[name][part], first, marked, label
+        )
+        some = f", {_STEPS} steps from {first}, neurons from {low}"
+        parts.append(f"<h3>{escape(label)}{some}</h3>{shown}{_counted(row)}")
+    return "".join(parts)
+
+
+def _counted(row: dict[str, Any]) -> str:
+    names = ("van Rossum", "SPIKE", "differing spikes", "spikes", "rate")
+    values = [
+        row["van_rossum"],
+        row["spike_distance"],
+        row["differing_spikes"],
+        f"{row['spikes_a']} | {row['spikes_b']}",
+        f"{row['rate_a_hz']:.4g} | {row['rate_b_hz']:.4g} Hz",
+    ]
+    shown = (f"{name} {_text(value)}" for name, value in zip(names, values, strict=True))
+    return f"<p>{escape('; '.join(shown))}</p>"
+
+
+def _rates_and_weights(found: Validation, other: Recording) -> str:
+    base, dt = found.recordings[0], found.subject.network.dt
+    parts = []
+    for name in base.rasters:
+        rates = [r.rasters[name].mean(axis=0) / dt for r in (base, other)]
+        label = f"rates of {name}, Hz: {base.lane.label} across, {other.lane.label} up"
+        parts.append(_scatter(rates[0], rates[1], label))
+    for name, weights in base.weights.items():
+        label = f"weights of {name}: {base.lane.label} across, {other.lane.label} up"
+        parts.append(_scatter(weights, other.weights[name], label))
+    return "".join(parts)
+
+
+def _scatter(a: Any, b: Any, label: str) -> str:
+    if np.array_equal(a, b):
+        return f"<p>{escape(label)}: all {a.size} equal.</p>"
+    return f"<h3>{escape(label)}</h3>{svg.scatter(a, b, label)}"
+
+
+def _training(found: Validation) -> list[str]:
+    if not found.trainings:
+        return []
+    parts, base = ["<h2>Learning</h2>"], found.trainings[0]
+    series = [(t.lane.label, t.returns) for t in found.trainings]
+    longest = max(len(t.returns) for t in found.trainings)
+    if longest:
+        label = "returns of episodes: " + ", ".join(name for name, _ in series)
+        drawn = svg.lines(range(longest), [s for s in series if s[1]], None, label, "episode")
+        parts.append(f"<h3>{escape(label)}</h3>{drawn}")
+    for other in found.trainings[1:]:
+        for key, last in base.snapshots[-1].items():
+            if key[0] == "weights":
+                label = (
+                    f"learned weights of {key[1]}: {base.lane.label} across, {other.lane.label} up"
+                )
+                parts.append(_scatter(last, other.snapshots[-1][key], label))
+    return parts
+
+
+class _Markup(str):
+    """Text that is HTML already."""
+
+
+def _table(
+    names: Sequence[str], rows: Sequence[Sequence[Any]], kind: str, here: Sequence[bool] = ()
+) -> str:
+    head = "".join(f"<th>{escape(name)}</th>" for name in names)
+    body = []
+    for k, row in enumerate(rows):
+        cells = "".join(_cell(name, value) for name, value in zip(names, row, strict=True))
+        mark = ' class="here"' if k < len(here) and here[k] else ""
+        body.append(f"<tr{mark}>{cells}</tr>")
+    return (
+        f'<div class="scroll"><table class="{kind}"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(body)}</tbody></table></div>"
+    )
+
+
+def _cell(name: str, value: Any) -> str:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    text = value if isinstance(value, _Markup) else escape(_text(value))
+    kind = ' class="number"' if number else ""
+    return f'<td data-name="{escape(name)}"{kind}>{text}</td>'
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,188 @@
+"""`neurorl.validate` and the command: verdicts, rows, tolerances, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import neurorl
+from neurorl import SpikingActorCritic
+from neurorl.cli import main
+from neurorl.errors import ArgumentError, NeurorlError, UnknownNameError
+from neurorl.testing import FEATURES
+from neurorl.validation import Lane, Tolerance, read_lanes
+from neurorl.validation.distances import TAU_STEPS, distances
+from neurorl.validation.tolerance import worst
+
+KEYS = {"quantity", "population", "backend_a", "backend_b", "verdict", "first_divergence", "cause"}
+
+
+def command(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
+    status = main(["validate", *arguments, "--json"])
+    return status, json.loads(capsys.readouterr().out)
+
+
+def test_one_arithmetic_is_exact(capsys: pytest.CaptureFixture[str]) -> None:
+    status, report = command(
+        capsys, "lif", "--backends", "reference,brian2:numpy,loihi", "--arithmetic", "loihi",
+        "--steps", "60", "--learn", "--updates", "6",
+    )  # fmt: skip
+    assert (status, report["verdict"]) == (0, "exact")
+    assert all(row.keys() >= KEYS for row in report["rows"])
+    assert {row["verdict"] for row in report["rows"]} == {"exact"}
+    assert report["backends"] == ["reference:loihi", "brian2:numpy:loihi", "loihi:loihi"]
+    quantities = {row["quantity"] for row in report["rows"]}
+    assert quantities >= {"spikes", "membrane", "weights", "decisions", "learning: returns"}
+    assert quantities >= {"learning: trace", "learning: eligibility", "learning: weights"}
+    assert sum(row["spikes_a"] for row in report["rows"] if row["quantity"] == "spikes") > 0
+
+
+def test_float_and_chip_agree_within_a_tolerance(capsys: pytest.CaptureFixture[str]) -> None:
+    status, report = command(capsys, "lif", "--backends", "reference:float,loihi", "--steps", "360")
+    assert (status, report["verdict"]) == (0, "within")
+    spikes = [row for row in report["rows"] if row["quantity"] == "spikes"]
+    assert all(row["cause"] in ("quantisation", "follows") for row in spikes)
+    assert all(row["van_rossum"] > 0 and 0 < row["spike_distance"] < 1 for row in spikes)
+    decisions = report["rows"][-1]
+    assert decisions["agreement"] == pytest.approx(1 - decisions["difference"])
+    assert report["explanations"][0]["lane"] is None
+    assert report["command"].startswith("neurorl validate lif --backends reference:float,loihi")
+
+
+def test_a_difference_beyond_the_tolerance_is_different() -> None:
+    strict = Tolerance(rate=0.0, membrane=0.0)
+    report = neurorl.validate("lif", "reference:float,loihi", steps=120, tolerance=strict)
+    verdicts = {row["quantity"]: row["verdict"] for row in report.rows}
+    assert (verdicts["spikes"], verdicts["membrane"], report.verdict) == ("different",) * 3
+
+
+def test_a_run_is_validated_with_what_it_learned(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "cart"
+    assert main(["train", "CartPole-v1", "--episodes", "3", "--out", str(run), "--json"]) == 0
+    capsys.readouterr()
+    status, report = command(
+        capsys, str(run), "--backends", "reference,brian2:numpy", "--steps", "48"
+    )
+    assert (status, report["verdict"], report["subject"]) == (0, "exact", "run cart")
+    assert str(tmp_path) not in json.dumps(report)
+    agent = SpikingActorCritic.load(run)
+    found = neurorl.validate(agent, "reference,brian2:numpy", steps=24)
+    for name, weights in agent.memory.weights.items():
+        assert np.array_equal(found.recordings[0].weights[name], weights)
+
+
+@pytest.mark.parametrize("feature", ["currents", "delays of several steps", "signed units (+-1)"])
+def test_features_are_networks_too(feature: str) -> None:
+    report = neurorl.validate(feature, "reference,brian2:numpy,loihi", arithmetic="loihi", steps=60)
+    assert report.verdict == "exact"
+    assert any(row["spikes_a"] for row in report.rows if row["quantity"] == "spikes")
+
+
+def test_the_same_call_gives_the_same_report() -> None:
+    first, second = (
+        neurorl.validate("glm", "reference:float,loihi", steps=40, learn=True, updates=5)
+        for _ in range(2)
+    )
+    assert first.to_dict() == second.to_dict()
+
+
+def test_a_difference_is_exit_status_1(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("neurorl.validation.lanes.Lane.must_equal", lambda *_: True)
+    status, report = command(capsys, "lif", "--backends", "reference:float,loihi", "--steps", "48")
+    assert (status, report["verdict"]) == (1, "different")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["lif", "--backends", "reference"], "nothing to compare"),
+        (["lif", "--backends", "reference,brain2"], "did you mean 'brian2'"),
+        (["lif", "--backends", "reference,reference"], "named twice"),
+        (["lif", "--backends", "reference,loihi:float"], "another arithmetic"),
+        (["lif", "--backends", "reference,brian2:numpi"], "did you mean 'numpy'"),
+        (["lif", "--arithmetic", "fixed"], "arithmetic: unknown name"),
+        (["lfi"], "did you mean 'lif'"),
+        (["lif", "--steps", "0"], "steps"),
+        (["lif", "--seed", "-1"], "seed"),
+        (["currents", "--learn", "--backends", "reference,loihi"], "can't learn"),
+    ],
+)
+def test_bad_usage_is_one_line_and_status_2(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["validate", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
+
+
+def test_a_report_that_cannot_be_written_is_bad_usage(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = str(tmp_path / "none" / "page.html")
+    lanes = ["--backends", "reference:float,reference:loihi", "--steps", "12"]
+    assert main(["validate", "lif", *lanes, "--report", target]) == 2
+    assert "can't be written" in capsys.readouterr().err
+
+
+def test_lanes_of_names() -> None:
+    lanes = read_lanes("reference:float, brian2:cython,loihi", "loihi")
+    assert [(lane.backend, lane.arithmetic, lane.options) for lane in lanes] == [
+        ("reference", "float", {}),
+        ("brian2", "loihi", {"engine": "cython"}),
+        ("loihi", "loihi", {}),
+    ]
+    assert not lanes[0].must_equal(lanes[1])
+    assert lanes[1].must_equal(lanes[2])
+    assert {lane.backend for lane in read_lanes(None)} >= {"reference", "brian2", "loihi"}
+
+
+def test_only_known_names_and_numbers() -> None:
+    with pytest.raises(UnknownNameError):
+        neurorl.validate("nothing", "reference,loihi")
+    with pytest.raises(ArgumentError):
+        neurorl.validate("lif", "reference,loihi", steps=True)
+    with pytest.raises(NeurorlError):
+        neurorl.validate("lif", [Lane("reference", "float")])
+
+
+def test_verdicts_are_ordered() -> None:
+    assert worst([]) == "exact"
+    assert worst(["exact", "within"]) == "within"
+    assert worst(["different", "exact", "within"]) == "different"
+    assert Tolerance(rate=0.1).verdict(False, False, 0.1, "rate") == "within"
+    assert Tolerance(rate=0.1).verdict(False, True, 0.0, "rate") == "different"
+
+
+def test_distances_of_known_trains() -> None:
+    """One spike more: van Rossum's distance is 1, as its exponential is normalised."""
+    one, two = np.zeros((400, 2), bool), np.zeros((400, 2), bool)
+    one[[50, 60], 0] = two[50, 0] = True
+    found = distances(one, two)
+    assert found.van_rossum == pytest.approx(1 / 2, rel=1e-3)  # of the two neurons, one differs
+    shifted = np.roll(two, 3, axis=0)
+    expected = np.sqrt(2 * (1 - np.exp(-3 / TAU_STEPS))) / 2
+    assert distances(two, shifted).van_rossum == pytest.approx(expected, rel=1e-3)
+    nearer, farther = (distances(one, np.roll(one, k, axis=0)).spike for k in (1, 4))
+    assert nearer is not None
+    assert farther is not None
+    assert 0 < nearer < farther < 1
+    assert distances(one, one) == distances(two, two)
+    assert distances(one, one).spike == 0
+
+
+def test_without_the_libraries_only_distances_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("neurorl.validation.distances._library", lambda name: None)
+    report = neurorl.validate(FEATURES["LIF"](), "reference:float,loihi", steps=60)
+    row = report.rows[0]
+    assert row["verdict"] in ("within", "different")
+    assert (row["van_rossum"], row["spike_distance"]) == (None, None)
+    assert report.to_dict()["missing"] == ["elephant", "pyspike"]
