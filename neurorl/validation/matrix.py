@@ -1,0 +1,115 @@
+"""All shipped models on all backends: the matrix that must stay green."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, get_args
+
+from neurorl.arithmetic import ArithmeticName
+from neurorl.presets import MODELS
+from neurorl.registration import GRID_ID
+from neurorl.validation.lanes import Lane, read_lanes
+from neurorl.validation.report import Validation, validate
+from neurorl.validation.tolerance import worst
+
+__all__ = ["TASKS", "Cell", "cells", "run_matrix"]
+
+TASKS = (GRID_ID, "CartPole-v1", "MountainCar-v0")
+"""Those that models have presets for."""
+
+MIXED = "float | loihi"
+
+
+class Cell(NamedTuple):
+    """One validation of the matrix. group: an arithmetic that all lanes share, or `MIXED`."""
+
+    model: str
+    env: str
+    group: str
+    lanes: tuple[Lane, ...]
+    seed: int
+
+
+def cells(
+    backends: str | Sequence[str] | None = None,
+    models: Sequence[str] = MODELS,
+    tasks: Sequence[str] = TASKS,
+    seeds: Sequence[int] = (0,),
+) -> list[Cell]:
+    """Every model on every task, in each arithmetic on all backends that have it, and across.
+
+    backends: names with engines, without arithmetics; None takes all that are installed. Across
+    arithmetics the reference in float is held against the last backend of the chip's. Exactness is
+    shown with the first seed, agreement with all.
+    """
+    groups = _groups(backends)
+    return [
+        Cell(model, task, group, lanes, seed)
+        for group, lanes in groups.items()
+        for model in models
+        for task in tasks
+        for seed in (seeds if group == MIXED else seeds[:1])
+    ]
+
+
+def _groups(backends: str | Sequence[str] | None) -> dict[str, tuple[Lane, ...]]:
+    groups: dict[str, tuple[Lane, ...]] = {}
+    for arithmetic in get_args(ArithmeticName):
+        lanes = read_lanes(backends, arithmetic)
+        groups[arithmetic] = tuple(x for x in lanes if x.arithmetic == arithmetic)
+    mixed = (groups["float"][0], groups["loihi"][-1])
+    found = {name: lanes for name, lanes in groups.items() if len(lanes) > 1}
+    return {**found, MIXED: mixed}
+
+
+def run_matrix(
+    plan: Sequence[Cell],
+    steps: int,
+    updates: int,
+    advance: Callable[[int, int], None] | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Rows of plain data, one for each cell and lane but the first, as they are found."""
+    for done, cell in enumerate(plan):
+        found = validate(
+            cell.model,
+            cell.lanes,
+            steps=steps,
+            seed=cell.seed,
+            learn=True,
+            updates=updates,
+            env=cell.env,
+        )
+        for lane in cell.lanes[1:]:
+            yield _row(cell, lane, found)
+        if advance is not None:
+            advance(done + 1, len(plan))
+
+
+def _row(cell: Cell, lane: Lane, found: Validation) -> dict[str, Any]:
+    rows = [row for row in found.rows if row["backend_b"] == lane.label]
+    spikes = [row for row in rows if row["quantity"] == "spikes"]
+    names = ("decisions", "learning: decisions", "learning: returns")
+    decisions, training, returns = (
+        next(row for row in rows if row["quantity"] == name) for name in names
+    )
+    return {
+        "model": cell.model,
+        "env": cell.env,
+        "group": cell.group,
+        "backend_a": cell.lanes[0].label,
+        "backend_b": lane.label,
+        "seed": cell.seed,
+        "verdict": worst(row["verdict"] for row in rows),
+        "causes": sorted({str(r["cause"]) for r in rows if r["verdict"] != "exact"} - {"follows"}),
+        "steps": sum(window.n_steps for window in found.stimulus),
+        "updates": training["compared"],
+        "spikes": sum(row["spikes_a"] for row in spikes),
+        "differing_spikes": sum(row["differing_spikes"] for row in spikes),
+        "rate_difference": max(row["difference"] for row in spikes),
+        "spike_distance": max((r["spike_distance"] or 0.0 for r in spikes), default=0.0),
+        "decisions": decisions["decisions"],
+        "decision_agreement": decisions["agreement"],
+        "equal_until": training["equal_until"],
+        "mean_return_a": returns["mean_return_a"],
+        "mean_return_b": returns["mean_return_b"],
+    }

@@ -1,0 +1,71 @@
+"""All shipped models on all backends, in each arithmetic and across, learning included.
+
+    python scripts/validate_backends.py [--steps 10000] [--updates 100] [--seeds 0..4]
+    python scripts/validate_backends.py --short       what CI runs
+    python scripts/validate_backends.py --page docs/validation.md
+
+Exit status 1 if any verdict is "different".
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from neurorl.cli.output import print_table, steps_progress
+from neurorl.presets import MODELS
+from neurorl.training import read_seeds
+from neurorl.validation.matrix import TASKS, cells, run_matrix
+from neurorl.validation.matrix_page import insert, tables
+
+SHORT = {"backends": "reference,brian2:numpy,loihi", "steps": 48, "updates": 4}
+COLUMNS = ("model", "env", "backend_a", "backend_b", "seed", "verdict")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the matrix; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--backends", metavar="A,B", help="default: all that are installed")
+    parser.add_argument("--models", default=",".join(MODELS), metavar="A,B")
+    parser.add_argument("--tasks", default=",".join(TASKS), metavar="A,B")
+    parser.add_argument("--steps", type=int, default=10_000)
+    parser.add_argument("--updates", type=int, default=100)
+    parser.add_argument("--seeds", default="0", help="all of them across arithmetics")
+    parser.add_argument("--short", action="store_true", help=f"{SHORT}")
+    parser.add_argument("--page", type=Path, metavar="FILE.md", help="put the tables there")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    options = parser.parse_args(arguments)
+    if options.short:
+        parser.set_defaults(**SHORT)
+        options = parser.parse_args(arguments)
+    plan = cells(
+        options.backends,
+        options.models.split(","),
+        options.tasks.split(","),
+        read_seeds(options.seeds),
+    )
+    with steps_progress("validating") as advance:
+        rows = list(run_matrix(plan, options.steps, options.updates, advance))
+    if options.page is not None:
+        insert(options.page, tables(rows, command(options)))
+    if options.json:
+        print(json.dumps({"rows": rows}))
+    else:
+        print_table(COLUMNS, [[str(row[name]) for name in COLUMNS] for row in rows])
+    return int(any(row["verdict"] == "different" for row in rows))
+
+
+def command(options: Any) -> str:
+    """What repeats it."""
+    parts = ["python scripts/validate_backends.py", f"--steps {options.steps}"]
+    parts += [f"--updates {options.updates}", f"--seeds {options.seeds}"]
+    parts += [f"--backends {options.backends}"] if options.backends else []
+    return " ".join(parts)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
