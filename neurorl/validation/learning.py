@@ -1,240 +1,204 @@
-"""Training in several lanes, update by update: traces, eligibilities, weights, returns.
+"""Training in several lanes, compared after every update.
 
-Each lane has an agent and an environment of its own, with the same seeds. As long as all decide
+Each lane has an agent and an environment of its own, with the same seeds. As long as two decide
 alike they see the same, so what they learn can be compared number by number.
 """
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.checks import Inputs
 from neurorl.described import FloatArray
 from neurorl.description import Network
-from neurorl.envgroup import SeparateEnvs
-from neurorl.envs import make_env
-from neurorl.replicas import Replicas
 from neurorl.validation.compare import Row
 from neurorl.validation.lanes import Lane
+from neurorl.validation.students import QUANTITIES, Snapshot, Student
 from neurorl.validation.subject import Subject
 from neurorl.validation.tolerance import Tolerance
 
-__all__ = ["QUANTITIES", "Training", "compare_training", "first_odd", "train"]
+__all__ = ["Contrast", "Moment", "Training", "train", "training_rows"]
 
-QUANTITIES = ("spikes", "trace", "eligibility", "weights", "in force", "critic")
-"""What an update goes through, in this order."""
+Key = tuple[str, str]
 
-Snapshot = dict[tuple[str, str], npt.NDArray[Any]]
+
+@dataclass(frozen=True)
+class Training:
+    """What came of one lane's training; last: its snapshot after the last update."""
+
+    lane: Lane
+    updates: int
+    returns: list[float]
+    last: Snapshot
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The first update in which two lanes differ, and first in what.
+
+    before: the first lane's snapshot before it. inputs, t: of its window. apart: the largest
+    difference.
+    """
+
+    update: int
+    quantity: str
+    name: str
+    before: Snapshot
+    inputs: Inputs
+    t: int
+    apart: float
 
 
 @dataclass
-class Training:
-    """Of one lane, an entry for each update.
+class Contrast:
+    """Two lanes, update by update.
 
-    snapshots: by quantity and population or projection; before: the one before the first update.
-    actions, rewards: of the environment.
-    inputs, steps: the window's input and the number of its first step. returns: of finished
-    episodes. episodes: that each update is of.
+    odd: update and episode in which each quantity first differs. agree: updates for which both
+    decide alike; None while they still do. apart, peak: root mean square difference at the last of
+    these, and the first lane's largest value until then.
     """
 
-    lane: Lane
-    before: Snapshot
-    snapshots: list[Snapshot] = field(default_factory=list)
-    actions: list[int] = field(default_factory=list)
-    inputs: list[Inputs] = field(default_factory=list)
-    steps: list[int] = field(default_factory=list)
-    lengths: list[int] = field(default_factory=list)
-    returns: list[float] = field(default_factory=list)
-    episodes: list[int] = field(default_factory=list)
+    a: Student
+    b: Student
+    updates: int = 0
+    odd: dict[Key, dict[str, int]] = field(default_factory=dict)
+    moment: Moment | None = None
+    agree: int | None = None
+    odd_while_agreeing: set[Key] = field(default_factory=set)
+    apart: dict[Key, float] = field(default_factory=dict)
+    peak: dict[Key, float] = field(default_factory=dict)
+
+    def start(self) -> None:
+        """Before the first update."""
+        self._see(self.a.snapshot, 0)
+
+    def update(self, before: Snapshot) -> None:
+        """After an update of both; before: the first lane's snapshot before it."""
+        if self.agree is None and self.a.action != self.b.action:
+            self.agree = self.updates
+        self._see(before, self.updates)
+        self.updates += 1
+
+    def _see(self, before: Snapshot, update: int) -> None:
+        one, other = self.a.snapshot, self.b.snapshot
+        odd = [key for key in one if not _equal(one[key], other[key])]
+        for key in odd:
+            self.odd.setdefault(key, {"update": update, "episode": self.a.episode})
+        if odd and self.moment is None:
+            key = min(odd, key=lambda key: QUANTITIES.index(key[0]))
+            apart = float(np.nan_to_num(np.abs(_number(one[key]) - _number(other[key]))).max())
+            self.moment = Moment(update, *key, before, self.a.inputs, self.a.t, apart)
+        if self.agree is None:
+            self.odd_while_agreeing |= set(odd)
+            for key in one:
+                self._measure(key, one[key], other[key])
+
+    def _measure(self, key: Key, one: npt.NDArray[Any], other: npt.NDArray[Any]) -> None:
+        difference = np.nan_to_num(_number(one) - _number(other))
+        self.apart[key] = float(np.sqrt(np.mean(difference**2))) if difference.size else 0.0
+        largest = float(np.nan_to_num(np.abs(_number(one))).max(initial=0.0))
+        self.peak[key] = max(self.peak.get(key, 0.0), largest)
 
 
 def train(
     subject: Subject,
-    lane: Lane,
+    lanes: Sequence[Lane],
     seed: int,
     updates: int,
     advance: Callable[[int], None] | None = None,
-) -> Training:
-    """Train an agent from the subject's weights; the environment is a fresh one."""
-    assert subject.config is not None
-    assert subject.env is not None
-    replicas = Replicas(
-        SeparateEnvs([_another(subject.env)]),
-        subject.config,
-        subject.n_actions,
-        (seed,),
-        backend=lane.cls or lane.backend,
-        arithmetic=lane.arithmetic,
-        options=lane.options,
-    )
-    try:
-        for name, weights in replicas.loop.memory.of(0).weights.items() if subject.weights else ():
-            weights[...] = subject.weights.get(name, weights)
-        if subject.weights:
-            replicas.loop.write(0)
-        return _trained(subject.network, lane, replicas, updates, advance)
-    finally:
-        replicas.close()
+) -> tuple[list[Training], list[Contrast]]:
+    """Train in every lane from the subject's weights; contrasts of the others with the first."""
+    with ExitStack() as stack:
+        students = [stack.enter_context(Student(subject, x, seed, updates)) for x in lanes]
+        contrasts = [Contrast(students[0], other) for other in students[1:]]
+        for contrast in contrasts:
+            contrast.start()
+        for _ in range(updates):
+            before = students[0].snapshot
+            for student in students:
+                student.update()
+            for contrast in contrasts:
+                contrast.update(before)
+            if advance is not None:
+                advance(len(lanes))
+        trainings = [Training(s.lane, updates, s.returns, s.snapshot) for s in students]
+    return trainings, contrasts
 
 
-def _trained(
-    network: Network,
-    lane: Lane,
-    replicas: Replicas,
-    updates: int,
-    advance: Callable[[int], None] | None,
-) -> Training:
-    first = _snapshot(network, replicas)
-    found, window = Training(lane, first), replicas.loop.window
-    for _ in _steps(replicas, updates):
-        found.snapshots.append(_snapshot(network, replicas))
-        found.actions.append(int(replicas.loop.actions[0]))
-        found.inputs.append({name: np.array(x) for name, x in window.inputs.items()})
-        found.steps.append(replicas.backend.t - replicas.config.window)
-        found.episodes.append(len(replicas.episodes[0]))
-        if advance is not None:
-            advance(1)
-    found.returns = [episode.ret for episode in replicas.episodes[0]]
-    found.lengths = [episode.length for episode in replicas.episodes[0]]
-    return found
-
-
-def _steps(replicas: Replicas, updates: int) -> Iterator[int]:
-    """So many environment steps, each with its update."""
-    playing = replicas.play(updates)  # more episodes than can end
-    for k, _ in enumerate(playing):
-        yield k
-        if k == updates - 1:
-            playing.close()  # type: ignore[attr-defined]
-            return
-
-
-def _snapshot(network: Network, replicas: Replicas) -> Snapshot:
-    memory = replicas.loop.memory.of(0)
-    found: Snapshot = {}
-    for name, raster in replicas.loop.window.rasters.items():
-        found["spikes", name] = raster.copy()
-    for name, trace in memory.trace.items():
-        post = network.projection(name).post
-        found["trace", name] = np.concatenate([trace, memory.norm[post]])
-        found["eligibility", name] = memory.eligibility[name].copy()
-        found["weights", name] = memory.weights[name].copy()
-        found["in force", name] = replicas.backend.weights(name)
-    found["critic", "critic"] = np.concatenate([memory.value, memory.mean_reward, memory.expected])
-    return found
-
-
-def compare_training(subject: Subject, a: Training, b: Training, tolerance: Tolerance) -> list[Row]:
+def training_rows(network: Network, seen: Contrast, tolerance: Tolerance) -> list[Row]:
     """A row for each quantity of each projection, the decisions and the returns."""
-    exact = a.lane.must_equal(b.lane)
-    agree = _agreeing(a, b)
-    keys = [key for key in a.snapshots[0] if key[0] not in ("spikes", "critic")]
-    rows = [_learned(subject, key, a, b, exact, agree, tolerance) for key in keys]
+    exact = seen.a.lane.must_equal(seen.b.lane)
+    keys = [key for key in seen.a.snapshot if key[0] not in ("spikes", "critic")]
     return [
-        *(row for row in rows if row is not None),
-        _decisions(a, b, exact, tolerance),
-        _returns(a, b, exact, tolerance),
+        *(_learned(network, key, seen, exact, tolerance) for key in keys),
+        _decisions(seen, exact),
+        _returns(seen, exact, tolerance),
     ]
 
 
-def first_odd(a: Training, b: Training) -> tuple[int, str, str] | None:
-    """Update, quantity and name of what differs first; None if nothing does."""
-    pairs = zip([a.before, *a.snapshots], [b.before, *b.snapshots], strict=True)
-    for k, (one, other) in enumerate(pairs):
-        odd = [key for key in one if not _equal(one[key], other[key])]
-        if odd:
-            return (max(k - 1, 0), *min(odd, key=lambda key: QUANTITIES.index(key[0])))
-    return None
-
-
-def _agreeing(a: Training, b: Training) -> int:
-    """Updates for which both saw and did the same."""
-    odd = [k for k, (i, j) in enumerate(zip(a.actions, b.actions, strict=True)) if i != j]
-    return odd[0] if odd else len(a.actions)
-
-
-def _equal(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
-    return np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
-
-
-def _learned(
-    subject: Subject,
-    key: tuple[str, str],
-    a: Training,
-    b: Training,
-    exact: bool,
-    agree: int,
-    tolerance: Tolerance,
-) -> Row | None:
-    """None if the agents never decided alike, so that there is nothing to compare."""
-    n = len(a.snapshots) if exact else agree
-    if not n:
-        return None
+def _learned(network: Network, key: Key, seen: Contrast, exact: bool, tolerance: Tolerance) -> Row:
     quantity, name = key
-    odd = [k for k in range(n) if not _equal(a.snapshots[k][key], b.snapshots[k][key])]
-    one, other = (np.nan_to_num(t.snapshots[n - 1][key]) for t in (a, b))
-    apart = float(np.sqrt(np.mean((one - other) ** 2)))
-    difference = apart / _full_scale(subject.network, key, a.snapshots[:n])
+    agree = seen.updates if seen.agree is None else seen.agree
+    odd = key in (seen.odd if exact else seen.odd_while_agreeing)
+    difference = seen.apart[key] / _full_scale(network, key, seen)
     return {
-        **_row(f"learning: {quantity}", subject.network.projection(name).post, a, b),
+        **_row(f"learning: {quantity}", network.projection(name).post, seen),
         "projection": name,
         "verdict": tolerance.verdict(not odd, exact, difference, "learned"),
         "tolerance": 0.0 if exact else tolerance.learned,
         "difference": difference,
-        "compared": n,
-        "first_divergence": {"update": odd[0], "episode": a.episodes[odd[0]]} if odd else None,
+        "compared": seen.updates if exact else agree,
+        "first_divergence": seen.odd.get(key) if odd else None,
     }
 
 
-def _full_scale(network: Network, key: tuple[str, str], snapshots: list[Snapshot]) -> float:
+def _full_scale(network: Network, key: Key, seen: Contrast) -> float:
     """A weight's bound; of what has none, the largest value so far, or 1 if all were 0."""
     plasticity = network.projection(key[1]).plasticity
     if key[0] in ("weights", "in force") and plasticity is not None:
         return max(abs(plasticity.low), abs(plasticity.high))
-    return max(float(np.nan_to_num(np.abs(s[key])).max(initial=0.0)) for s in snapshots) or 1.0
+    return seen.peak[key] or 1.0
 
 
-def _row(quantity: str, population: str, a: Training, b: Training) -> Row:
+def _row(quantity: str, population: str, seen: Contrast) -> Row:
     return {
         "quantity": quantity,
         "population": population,
         "projection": None,
-        "backend_a": a.lane.label,
-        "backend_b": b.lane.label,
+        "backend_a": seen.a.lane.label,
+        "backend_b": seen.b.lane.label,
     }
 
 
-def _decisions(a: Training, b: Training, exact: bool, tolerance: Tolerance) -> Row:
+def _decisions(seen: Contrast, exact: bool) -> Row:
     """While both see the same, so up to the first that differs: a count, not a share."""
-    agree, n = _agreeing(a, b), len(a.actions)
-    verdict = "exact" if agree == n else "different" if exact else "within"
+    equal = seen.agree is None
+    first = None if seen.agree is None else {"update": seen.agree, "episode": None}
     return {
-        **_row("learning: decisions", "output", a, b),
-        "verdict": verdict,
+        **_row("learning: decisions", "output", seen),
+        "verdict": "exact" if equal else "different" if exact else "within",
         "tolerance": 0.0 if exact else None,
         "difference": None,
-        "compared": n,
-        "equal_until": agree,
-        "first_divergence": {"update": agree, "episode": a.episodes[agree]} if agree < n else None,
+        "compared": seen.updates,
+        "equal_until": seen.updates if seen.agree is None else seen.agree,
+        "first_divergence": first,
     }
 
 
-def _returns(a: Training, b: Training, exact: bool, tolerance: Tolerance) -> Row:
-    one, other = np.array(a.returns), np.array(b.returns)
+def _returns(seen: Contrast, exact: bool, tolerance: Tolerance) -> Row:
+    one, other = np.array(seen.a.returns), np.array(seen.b.returns)
     odd = next((k for k, (x, y) in enumerate(zip(one, other, strict=False)) if x != y), None)
     equal = odd is None and len(one) == len(other)
     difference = _standard_errors(one, other)
-    verdict = tolerance.verdict(equal, exact, difference or 0.0, "returns")
     return {
-        **_row("learning: returns", "output", a, b),
-        "verdict": verdict,
+        **_row("learning: returns", "output", seen),
+        "verdict": tolerance.verdict(equal, exact, difference or 0.0, "returns"),
         "tolerance": 0.0 if exact else tolerance.returns,
         "difference": difference,
         "episodes_a": len(one),
@@ -251,9 +215,12 @@ def _standard_errors(one: FloatArray, other: FloatArray) -> float | None:
         return None
     error = np.sqrt(one.var(ddof=1) / len(one) + other.var(ddof=1) / len(other))
     apart = abs(float(one.mean() - other.mean()))
-    return apart / float(error) if error > 0 else (0.0 if apart == 0 else float("inf"))
+    return apart / float(error) if error > 0 else None
 
 
-def _another(env: gym.Env[Any, Any]) -> gym.Env[Any, Any]:
-    """A second environment of the same kind."""
-    return make_env(env.spec.id) if env.spec is not None else copy.deepcopy(env)
+def _equal(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
+    return np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
+
+
+def _number(x: npt.NDArray[Any]) -> FloatArray:
+    return np.asarray(x, dtype=np.float64)

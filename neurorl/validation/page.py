@@ -263,12 +263,12 @@ def _training(found: Validation) -> list[str]:
         drawn = svg.lines(range(longest), [s for s in series if s[1]], None, label, "episode")
         parts.append(f"<h3>{escape(label)}</h3>{drawn}")
     for other in found.trainings[1:]:
-        for key, last in base.snapshots[-1].items():
+        for key, last in base.last.items():
             if key[0] == "weights":
                 label = (
                     f"learned weights of {key[1]}: {base.lane.label} across, {other.lane.label} up"
                 )
-                parts.append(_scatter(last, other.snapshots[-1][key], label))
+                parts.append(_scatter(last, other.last[key], label))
     return parts
 
 

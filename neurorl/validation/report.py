@@ -62,7 +62,7 @@ class Validation:
             "seed": self.seed,
             "steps": sum(window.n_steps for window in self.stimulus),
             "windows": len(self.stimulus),
-            "updates": len(self.trainings[0].snapshots) if self.trainings else 0,
+            "updates": self.trainings[0].updates if self.trainings else 0,
             "command": self.command,
             "versions": _versions(),
             "missing": missing(),
@@ -132,11 +132,13 @@ def validate(
         found = explain(subject, stimulus, recordings[0], other, seed)
         rows += [_with_cause(subject, row, found) for row in compared]
         explanations += found
-    trainings = [train(subject, lane, seed, updates, stepped) for lane in lanes] if learn else []
-    for training in trainings[1:]:
-        learned, explained = explain_training(subject, trainings[0], training, limits, seed)
-        rows += learned
-        explanations += explained
+    trainings: list[Training] = []
+    if learn:
+        trainings, contrasts = train(subject, lanes, seed, updates, stepped)
+        for contrast in contrasts:
+            learned, explained = explain_training(subject, contrast, limits, seed)
+            rows += learned
+            explanations += explained
     command = _command(subject, lanes, seed, steps, learn, updates)
     return Validation(subject, stimulus, recordings, trainings, rows, explanations, seed, command)
 

@@ -1,14 +1,13 @@
-"""Why training differs: in its spikes, its rule, or the weights that it writes."""
+"""Why training differs: in its spikes, its rule, or the weights that a backend holds."""
 
 from __future__ import annotations
 
 import dataclasses
 
-import numpy as np
-
+from neurorl.description import Network
 from neurorl.validation.compare import Row
 from neurorl.validation.explain import Explanation, explain
-from neurorl.validation.learning import Training, compare_training, first_odd
+from neurorl.validation.learning import Contrast, Moment, training_rows
 from neurorl.validation.recording import record
 from neurorl.validation.stimulus import InputWindow
 from neurorl.validation.subject import Subject
@@ -24,44 +23,33 @@ _CAUSES = {
 
 
 def explain_training(
-    subject: Subject, a: Training, b: Training, tolerance: Tolerance, seed: int
+    subject: Subject, seen: Contrast, tolerance: Tolerance, seed: int
 ) -> tuple[list[Row], list[Explanation]]:
     """Rows with their causes, and explanations of spikes that differed first."""
-    rows = compare_training(subject, a, b, tolerance)
-    odd = first_odd(a, b)
-    if odd is None:
-        return [{**row, "cause": None, "detail": None} for row in rows], []
-    update, quantity, name = odd
-    if a.lane.arithmetic != b.lane.arithmetic:
-        detail = (
-            f"the arithmetics differ; seen from update {update} on, first in {quantity} of {name}"
-        )
-        return [_with(row, "quantisation", detail) for row in rows], []
-    found: list[Explanation] = []
-    if quantity == "spikes":
-        found = _explain_window(subject, a, b, update, seed)
-        cause = "follows" if found else "unknown"
-        why = [f"{e.cause}: {e.detail}" for e in found[:1]]
-        detail = "; ".join([f"spikes of {name} differ from update {update} on", *why])
-    else:
-        cause, what = _CAUSES.get(quantity) or _written(subject, a, b, update, quantity, name)
-        detail = f"from update {update} on, first in {name}: {what}"
-    return [_with(row, cause, detail) for row in rows], found
+    rows, moment = training_rows(subject.network, seen, tolerance), seen.moment
+    if moment is None:
+        return [_with(row, "", "") for row in rows], []
+    where = f"from update {moment.update} on, first in {moment.quantity} of {moment.name}"
+    if seen.a.lane.arithmetic != seen.b.lane.arithmetic:
+        return [_with(row, "quantisation", f"the arithmetics differ; {where}") for row in rows], []
+    if moment.quantity != "spikes":
+        cause, what = _CAUSES.get(moment.quantity) or _held(subject.network, moment)
+        return [_with(row, cause, f"{where}: {what}") for row in rows], []
+    found = _explain_window(subject, seen, moment, seed)
+    why = [f"{e.cause}: {e.detail}" for e in found[:1]]
+    detail = "; ".join([where, *why])
+    return [_with(row, "follows" if found else "unknown", detail) for row in rows], found
 
 
-def _written(
-    subject: Subject, a: Training, b: Training, update: int, quantity: str, name: str
-) -> tuple[str, str]:
-    """Of weights that differ though the eligibilities that changed them don't: they were rounded.
+def _held(network: Network, moment: Moment) -> tuple[str, str]:
+    """Of weights that differ though the eligibilities that changed them don't.
 
     The rule is the same code for all lanes, so it is the backend that holds others.
     """
-    one, other = (t.snapshots[update][quantity, name] for t in (a, b))
-    apart = float(np.abs(one - other).max())
-    plasticity = subject.network.projection(name).plasticity
+    plasticity = network.projection(moment.name).plasticity
     bound = max(abs(plasticity.low), abs(plasticity.high)) if plasticity else 1.0
-    cause = "rounding of weights" if apart <= bound / 100 else "weights"
-    return cause, f"weights held are others than the rule's, up to {apart:.3g} away"
+    cause = "rounding of weights" if moment.apart <= bound / 100 else "weights"
+    return cause, f"weights held are others than the rule's, up to {moment.apart:.3g} away"
 
 
 def _with(row: Row, cause: str, detail: str) -> Row:
@@ -70,15 +58,14 @@ def _with(row: Row, cause: str, detail: str) -> Row:
 
 
 def _explain_window(
-    subject: Subject, a: Training, b: Training, update: int, seed: int
+    subject: Subject, seen: Contrast, moment: Moment, seed: int
 ) -> list[Explanation]:
     """The window of an update once more in both lanes, with the weights that it was run with."""
     assert subject.config is not None
     if subject.config.carries:
         return []  # what it started from is not kept
-    last = a.snapshots[update - 1] if update else a.before
-    weights = {name: values for (quantity, name), values in last.items() if quantity == "weights"}
-    then = dataclasses.replace(subject, weights=weights, t=a.steps[update])
-    stimulus = [InputWindow(a.inputs[update], subject.config.window, True)]
-    one, other = (record(then, training.lane, stimulus, seed) for training in (a, b))
+    weights = {name: w for (quantity, name), w in moment.before.items() if quantity == "weights"}
+    then = dataclasses.replace(subject, weights=weights, t=moment.t)
+    stimulus = [InputWindow(moment.inputs, subject.config.window, True)]
+    one, other = (record(then, student.lane, stimulus, seed) for student in (seen.a, seen.b))
     return explain(then, stimulus, one, other, seed)

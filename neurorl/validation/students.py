@@ -1,0 +1,104 @@
+"""Agents that train in several lanes, an update of every one at a time."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.backends.checks import Inputs
+from neurorl.envgroup import SeparateEnvs
+from neurorl.envs import make_env
+from neurorl.replicas import Replicas
+from neurorl.validation.lanes import Lane
+from neurorl.validation.subject import Subject
+
+__all__ = ["QUANTITIES", "Snapshot", "Student"]
+
+QUANTITIES = ("spikes", "trace", "eligibility", "weights", "in force", "critic")
+"""What an update goes through, in this order."""
+
+Snapshot = Mapping[tuple[str, str], npt.NDArray[Any]]
+"""Copies, by quantity and the name of a population or projection."""
+
+
+class Student:
+    """One lane's agent, with an environment of its own; a context manager.
+
+    snapshot: after the last update, or before the first. inputs: of its last window. t: number of
+    that window's first step. action, episode: of the last update. updates: an upper limit.
+    """
+
+    def __init__(self, subject: Subject, lane: Lane, seed: int, updates: int) -> None:
+        assert subject.config is not None
+        assert subject.env is not None
+        self.lane = lane
+        self._network = subject.network
+        self._replicas = Replicas(
+            SeparateEnvs([_another(subject.env)]),
+            subject.config,
+            subject.n_actions,
+            (seed,),
+            backend=lane.cls or lane.backend,
+            arithmetic=lane.arithmetic,
+            options=lane.options,
+        )
+        self._take(subject)
+        self._playing = self._replicas.play(updates + 1)  # more episodes than can end
+        self.inputs: Inputs = {}
+        self.action = self.episode = self.t = 0
+        self.snapshot: Snapshot = self._snapshot()
+
+    def __enter__(self) -> Student:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._replicas.close()
+
+    @property
+    def returns(self) -> list[float]:
+        """Of the episodes that have ended."""
+        return [episode.ret for episode in self._replicas.episodes[0]]
+
+    def update(self) -> None:
+        """One environment step, and what is learned from it."""
+        next(self._playing)
+        replicas = self._replicas
+        window = replicas.loop.window
+        self.inputs = {name: np.array(values) for name, values in window.inputs.items()}
+        self.action, self.episode = int(replicas.loop.actions[0]), len(replicas.episodes[0])
+        self.t = replicas.backend.t - replicas.config.window
+        self.snapshot = self._snapshot()
+
+    def _take(self, subject: Subject) -> None:
+        """Start from the subject's weights, if it has some."""
+        memory = self._replicas.loop.memory.of(0)
+        for name, weights in subject.weights.items():
+            memory.weights[name][...] = weights
+        if subject.weights:
+            self._replicas.loop.write(0)
+
+    def _snapshot(self) -> Snapshot:
+        replicas, network = self._replicas, self._network
+        memory = replicas.loop.memory.of(0)
+        found: dict[tuple[str, str], npt.NDArray[Any]] = {}
+        for name, raster in replicas.loop.window.rasters.items():
+            found["spikes", name] = raster.copy()
+        for name, trace in memory.trace.items():
+            norm = memory.norm[network.projection(name).post]
+            found["trace", name] = np.concatenate([trace, norm])
+            found["eligibility", name] = memory.eligibility[name].copy()
+            found["weights", name] = memory.weights[name].copy()
+            found["in force", name] = replicas.backend.weights(name)
+        values = [memory.value, memory.mean_reward, memory.expected]
+        found["critic", "critic"] = np.concatenate(values)
+        return found
+
+
+def _another(env: gym.Env[Any, Any]) -> gym.Env[Any, Any]:
+    """A second environment of the same kind."""
+    return make_env(env.spec.id) if env.spec is not None else copy.deepcopy(env)

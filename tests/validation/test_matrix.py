@@ -1,0 +1,78 @@
+"""The matrix that CI keeps green, and its page."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from neurorl.errors import ArgumentError
+from neurorl.presets import MODELS
+from neurorl.validation.matrix import TASKS, cells
+from neurorl.validation.matrix_page import END, START, insert
+
+ROOT = Path(__file__).parents[2]
+
+
+def script() -> ModuleType:
+    path = ROOT / "scripts" / "validate_backends.py"
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_model_is_exact_on_every_backend(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{START}\nold\n{END}\nafter\n")
+    assert script().main(["--short", "--json", "--page", str(page)]) == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    of = {(row["model"], row["env"], row["backend_a"], row["backend_b"]): row for row in rows}
+    assert len(of) == len(rows) == 4 * len(MODELS) * len(TASKS)
+    for (_, _, a, b), row in of.items():
+        mixed = a.split(":")[-1] != b.split(":")[-1]
+        assert row["verdict"] == "exact" or mixed, row
+        assert row["spikes"] > 0
+        assert row["steps"] >= 48
+        assert row["updates"] == 4
+    text = page.read_text()
+    assert text.startswith(f"before\n{START}\n`python scripts/validate_backends.py --steps 48")
+    assert text.endswith(f"{END}\nafter\n")
+    assert "old" not in text
+    assert text.count("| exact |") >= 2 * len(MODELS) * len(TASKS)
+
+
+def test_a_difference_is_exit_status_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("neurorl.validation.lanes.Lane.must_equal", lambda *_: True)
+    few = ["--models", "glm", "--tasks", "CartPole-v1", "--steps", "40", "--updates", "2"]
+    assert script().main([*few, "--backends", "reference,loihi"]) == 1
+    assert "different" in capsys.readouterr().out
+
+
+def test_groups_have_the_backends_of_their_arithmetic() -> None:
+    plan = cells("reference,brian2:numpy,loihi", ["lif"], ["CartPole-v1"], [3, 4])
+    assert [(c.group, [lane.label for lane in c.lanes], c.seed) for c in plan] == [
+        ("float", ["reference:float", "brian2:numpy:float"], 3),
+        ("loihi", ["reference:loihi", "brian2:numpy:loihi", "loihi:loihi"], 3),
+        ("float | loihi", ["reference:float", "loihi:loihi"], 3),
+        ("float | loihi", ["reference:float", "loihi:loihi"], 4),
+    ]
+
+
+def test_a_page_without_marks_is_refused(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    with pytest.raises(ArgumentError, match="can't be read"):
+        insert(page, "text")
+    page.write_text("nothing\n")
+    with pytest.raises(ArgumentError, match="has no marks"):
+        insert(page, "text")
+    assert page.read_text() == "nothing\n"
