@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic import initial_weights
+from neurorl.arithmetic import Arithmetic, initial_weights
 from neurorl.described import FloatArray
 from neurorl.description import Population
 from neurorl.validation.compare import membrane_scale, place, unit
@@ -28,7 +28,7 @@ from neurorl.validation.replay import VARIABLES, Replay, replay
 from neurorl.validation.stimulus import InputWindow
 from neurorl.validation.subject import Subject
 
-__all__ = ["CAUSES", "Explanation", "explain"]
+__all__ = ["CAUSES", "Explanation", "expected_weights", "explain"]
 
 CAUSES = (
     *("delay", "step order", "quantisation", "overflow", "clipping of weights", "refractory"),
@@ -182,14 +182,18 @@ def _explain(case: _Case, pair: list[Replay], population: Population, event: _Ev
 
 
 def _trial(case: _Case, seen: Replay, population: Population) -> Trial:
-    """With the weights that should be in force: those given, or drawn, as they are rounded."""
-    network, arithmetic = case.subject.network, seen.arithmetic
-    expected: dict[str, FloatArray] = {}
-    for p in network.projections:
-        given = case.subject.weights.get(p.name)
-        weights = initial_weights(network, p.name, case.seed) if given is None else given
-        expected[p.name] = arithmetic.round(p.name, arithmetic.masked(p.name, weights))
-    return Trial(network, seen, population, expected, case.seed)
+    expected = expected_weights(case.subject, seen.arithmetic, case.seed)
+    return Trial(case.subject.network, seen, population, expected, case.seed)
+
+
+def expected_weights(subject: Subject, arithmetic: Arithmetic, seed: int) -> dict[str, FloatArray]:
+    """Those that should be in force: given, or drawn, as an arithmetic rounds them."""
+    found = {}
+    for p in subject.network.projections:
+        given = subject.weights.get(p.name)
+        weights = initial_weights(subject.network, p.name, seed) if given is None else given
+        found[p.name] = arithmetic.round(p.name, arithmetic.masked(p.name, weights))
+    return found
 
 
 def _cause(
