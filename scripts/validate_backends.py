@@ -2,7 +2,8 @@
 
     python scripts/validate_backends.py [--steps 10000] [--updates 100] [--seeds 0..4]
     python scripts/validate_backends.py --short       what CI runs
-    python scripts/validate_backends.py --page docs/validation.md
+    python scripts/validate_backends.py --seeds 0..4 --episodes 200 --page docs/validation.md
+    python scripts/validate_backends.py --models lif --rows results/validation.json     a part
 
 Exit status 1 if any verdict is "different".
 """
@@ -15,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from neurorl.cli.output import print_table, steps_progress
+from neurorl.files import write_json
 from neurorl.presets import MODELS
 from neurorl.training import read_seeds
-from neurorl.validation.matrix import TASKS, cells, run_matrix
+from neurorl.validation.matrix import TASKS, cells, merge, run_matrix
 from neurorl.validation.matrix_page import insert, tables
 
 SHORT = {"backends": "reference,brian2:numpy,loihi", "steps": 48, "updates": 4}
@@ -35,7 +37,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, default=10_000)
     parser.add_argument("--updates", type=int, default=100)
     parser.add_argument("--seeds", default="0", help="all of them across arithmetics")
+    parser.add_argument("--episodes", type=int, default=0, help="also across them after training")
     parser.add_argument("--short", action="store_true", help=f"{SHORT}")
+    parser.add_argument(
+        "--rows", type=Path, metavar="FILE.json", help="add to those that are there, or were"
+    )
     parser.add_argument("--page", type=Path, metavar="FILE.md", help="put the tables there")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(arguments)
@@ -47,9 +53,14 @@ def main(arguments: list[str] | None = None) -> int:
         options.models.split(","),
         options.tasks.split(","),
         read_seeds(options.seeds),
+        options.episodes,
     )
     with steps_progress("validating") as advance:
         rows = list(run_matrix(plan, options.steps, options.updates, advance))
+    if options.rows is not None:
+        old = json.loads(options.rows.read_text()) if options.rows.exists() else []
+        rows = merge(old, rows)
+        write_json(options.rows, rows)
     if options.page is not None:
         insert(options.page, tables(rows, command(options)))
     if options.json:
@@ -63,6 +74,9 @@ def command(options: Any) -> str:
     """What repeats it."""
     parts = ["python scripts/validate_backends.py", f"--steps {options.steps}"]
     parts += [f"--updates {options.updates}", f"--seeds {options.seeds}"]
+    parts += [f"--episodes {options.episodes}"] if options.episodes else []
+    parts += [f"--models {options.models}"] if options.models != ",".join(MODELS) else []
+    parts += [f"--tasks {options.tasks}"] if options.tasks != ",".join(TASKS) else []
     parts += [f"--backends {options.backends}"] if options.backends else []
     return " ".join(parts)
 

@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, get_args
 
+from neurorl.agent import SpikingActorCritic
 from neurorl.arithmetic import ArithmeticName
+from neurorl.backend import available_backends
+from neurorl.errors import PopulationWarning
 from neurorl.presets import MODELS
 from neurorl.registration import GRID_ID
 from neurorl.validation.lanes import Lane, read_lanes
 from neurorl.validation.report import Validation, validate
 from neurorl.validation.tolerance import worst
 
-__all__ = ["TASKS", "Cell", "cells", "run_matrix"]
+__all__ = ["MIXED", "TASKS", "TRAINED", "Cell", "cells", "merge", "run_matrix"]
 
 TASKS = (GRID_ID, "CartPole-v1", "MountainCar-v0")
 """Those that models have presets for."""
 
 MIXED = "float | loihi"
+TRAINED = "float | loihi, trained"
 
 
 class Cell(NamedTuple):
-    """One validation of the matrix. group: an arithmetic that all lanes share, or `MIXED`."""
+    """One validation of the matrix.
+
+    group: an arithmetic that all lanes share, `MIXED`, or `TRAINED` for *episodes* before that.
+    """
 
     model: str
     env: str
     group: str
     lanes: tuple[Lane, ...]
     seed: int
+    episodes: int = 0
 
 
 def cells(
@@ -35,20 +44,24 @@ def cells(
     models: Sequence[str] = MODELS,
     tasks: Sequence[str] = TASKS,
     seeds: Sequence[int] = (0,),
+    episodes: int = 0,
 ) -> list[Cell]:
     """Every model on every task, in each arithmetic on all backends that have it, and across.
 
     backends: names with engines, without arithmetics; None takes all that are installed. Across
     arithmetics the reference in float is held against the last backend of the chip's. Exactness is
-    shown with the first seed, agreement with all.
+    shown with the first seed, agreement with all. episodes: of training, in float arithmetic,
+    before another comparison across arithmetics; 0 leaves it out.
     """
     groups = _groups(backends)
+    if episodes:
+        groups[TRAINED] = groups[MIXED]
     return [
-        Cell(model, task, group, lanes, seed)
+        Cell(model, task, group, lanes, seed, episodes if group == TRAINED else 0)
         for group, lanes in groups.items()
         for model in models
         for task in tasks
-        for seed in (seeds if group == MIXED else seeds[:1])
+        for seed in (seeds if group in (MIXED, TRAINED) else seeds[:1])
     ]
 
 
@@ -71,7 +84,7 @@ def run_matrix(
     """Rows of plain data, one for each cell and lane but the first, as they are found."""
     for done, cell in enumerate(plan):
         found = validate(
-            cell.model,
+            _trained(cell) if cell.episodes else cell.model,
             cell.lanes,
             steps=steps,
             seed=cell.seed,
@@ -83,6 +96,17 @@ def run_matrix(
             yield _row(cell, lane, found)
         if advance is not None:
             advance(done + 1, len(plan))
+
+
+def _trained(cell: Cell) -> SpikingActorCritic:
+    """An agent of the cell, on the quickest of the backends, which all give the same."""
+    installed = {row["name"] for row in available_backends() if row["available"]}
+    backend = "brian2" if "brian2" in installed else "reference"
+    agent = SpikingActorCritic(cell.env, cell.model, backend, "float", cell.seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PopulationWarning)
+        agent.learn(cell.episodes)
+    return agent
 
 
 def _row(cell: Cell, lane: Lane, found: Validation) -> dict[str, Any]:
@@ -99,6 +123,7 @@ def _row(cell: Cell, lane: Lane, found: Validation) -> dict[str, Any]:
         "backend_a": cell.lanes[0].label,
         "backend_b": lane.label,
         "seed": cell.seed,
+        "episodes": cell.episodes,
         "verdict": worst(row["verdict"] for row in rows),
         "causes": sorted({str(r["cause"]) for r in rows if r["verdict"] != "exact"} - {"follows"}),
         "steps": sum(window.n_steps for window in found.stimulus),
@@ -113,3 +138,20 @@ def _row(cell: Cell, lane: Lane, found: Validation) -> dict[str, Any]:
         "mean_return_a": returns["mean_return_a"],
         "mean_return_b": returns["mean_return_b"],
     }
+
+
+def merge(old: Sequence[dict[str, Any]], new: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """*old* with *new* rows in the places of the same cells, in the order of the whole matrix."""
+    found = {_key(row): row for row in [*old, *new]}
+    models, tasks = list(MODELS), list(TASKS)
+
+    def order(row: dict[str, Any]) -> tuple[Any, ...]:
+        known = (models.index(row["model"]), tasks.index(row["env"]))
+        groups = ("float", "loihi", MIXED, TRAINED)
+        return (groups.index(row["group"]), *known, row["seed"], row["backend_b"])
+
+    return sorted(found.values(), key=order)
+
+
+def _key(row: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[k] for k in ("model", "env", "group", "backend_a", "backend_b", "seed"))

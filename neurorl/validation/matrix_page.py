@@ -9,7 +9,7 @@ from typing import Any
 from neurorl.errors import ArgumentError, say
 from neurorl.files import write_bytes
 from neurorl.reproduce.markup import span, table_head, table_row
-from neurorl.validation.matrix import MIXED
+from neurorl.validation.matrix import MIXED, TRAINED
 
 __all__ = ["END", "START", "insert", "tables"]
 
@@ -36,7 +36,7 @@ def tables(rows: Rows, command: str) -> str:
     groups = dict.fromkeys(row["group"] for row in rows)
     for group in groups:
         mine = [row for row in rows if row["group"] == group]
-        parts += ["", *(_across(mine) if group == MIXED else _exact(group, mine))]
+        parts += ["", *(_across(mine) if group in (MIXED, TRAINED) else _exact(group, mine))]
     return "\n".join(parts)
 
 
@@ -63,11 +63,12 @@ def _exact(group: str, rows: Rows) -> list[str]:
 def _across(rows: Rows) -> list[str]:
     first = rows[0]
     seeds = sorted({row["seed"] for row in rows})
+    learned = f", after {first['episodes']} episodes" if first["group"] == TRAINED else ""
     shown = f"seeds {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}"
     columns = ["model", "task", "verdict", "spikes that differ", "rates differ by"]
     columns += ["SPIKE distance", "decisions that agree", "training decides alike for", "causes"]
     lines = [
-        "### Across arithmetics",
+        f"### Across arithmetics{learned}",
         "",
         f"`{first['backend_a']}` against `{first['backend_b']}`, {shown}, least to most of the "
         "seeds; rates and distances are of the population that differs most.",

@@ -11,7 +11,7 @@ import pytest
 
 from neurorl.errors import ArgumentError
 from neurorl.presets import MODELS
-from neurorl.validation.matrix import TASKS, cells
+from neurorl.validation.matrix import TASKS, cells, merge
 from neurorl.validation.matrix_page import END, START, insert
 
 ROOT = Path(__file__).parents[2]
@@ -32,8 +32,11 @@ def test_every_model_is_exact_on_every_backend(
 ) -> None:
     page = tmp_path / "page.md"
     page.write_text(f"before\n{START}\nold\n{END}\nafter\n")
-    assert script().main(["--short", "--json", "--page", str(page)]) == 0
+    kept = tmp_path / "rows.json"
+    assert script().main(["--short", "--json", "--page", str(page), "--rows", str(kept)]) == 0
     rows = json.loads(capsys.readouterr().out)["rows"]
+    assert json.loads(kept.read_text()) == rows
+    assert merge(rows[::-1], rows[3:5]) == rows
     of = {(row["model"], row["env"], row["backend_a"], row["backend_b"]): row for row in rows}
     assert len(of) == len(rows) == 4 * len(MODELS) * len(TASKS)
     for (_, _, a, b), row in of.items():
