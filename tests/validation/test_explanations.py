@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
 from typing import Any
 
+import injected_faults as faults
 import pytest
 
 from neurorl.backends.reference import ReferenceBackend
@@ -18,38 +16,45 @@ from neurorl.validation.stimulus import make_stimulus
 from neurorl.validation.subject import make_subject
 
 
-def _faults() -> Any:
-    """The module beside this one; tests are no package."""
-    name = "neurorl_test_faults"
-    if name not in sys.modules:
-        path = Path(__file__).with_name("faults.py")
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
-
-
-faults = _faults()
-
-
 @pytest.mark.parametrize("fault", faults.FAULTS, ids=lambda f: f"{f.name}-{f.arithmetic}")
-def test_an_injected_fault_is_named(fault: Any) -> None:
+def test_an_injected_fault_is_named(fault: faults.Fault) -> None:
     lanes = [Lane("reference", fault.arithmetic), Lane("faulty", fault.arithmetic, {}, fault.cls)]
     report = validate(fault.network(), lanes, steps=240, seed=3)
     assert report.verdict == "different"
-    found = report.explanations[0].to_dict()
-    assert (found["cause"], found["lane"]) == (fault.cause, f"faulty:{fault.arithmetic}")
-    assert fault.detail in found["detail"]
-    assert found["cause"] in CAUSES
+    found = report.explanations[0]
+    assert (found.cause, found.lane) == (fault.cause, f"faulty:{fault.arithmetic}")
+    assert fault.detail in found.detail
+    assert found.cause in CAUSES
+    assert [row["diverges"] for row in found.numbers].count(True) == 1
 
 
-@pytest.mark.parametrize("fault", faults.FAULTS[:6], ids=lambda f: f.name)
-def test_the_lane_at_fault_is_named_wherever_it_stands(fault: Any) -> None:
-    lanes = [Lane("faulty", fault.arithmetic, {}, fault.cls), Lane("reference", fault.arithmetic)]
-    found = validate(fault.network(), lanes, steps=120, seed=3).explanations[0].to_dict()
-    assert (found["cause"], found["lane"]) == (fault.cause, f"faulty:{fault.arithmetic}")
+@pytest.mark.parametrize("name", ["LateProjection", "MembraneFirst", "OtherSeed", "Euler"])
+def test_the_lane_at_fault_is_named_wherever_it_stands(name: str) -> None:
+    fault = next(f for f in faults.FAULTS if f.name == name)
+    lanes = [Lane("faulty", "float", {}, fault.cls), Lane("reference", "float")]
+    found = validate(fault.network(), lanes, steps=120, seed=3).explanations[0]
+    assert (found.cause, found.lane) == (fault.cause, "faulty:float")
+
+
+def test_what_a_difference_brings_about_follows_from_it() -> None:
+    lanes = [Lane("reference", "float"), Lane("faulty", "float", {}, faults.Euler)]
+    report = validate(faults.plain(), lanes, steps=240, seed=3)
+    rows = {row["population"]: row for row in report.rows if row["quantity"] == "spikes"}
+    assert rows["cells"]["cause"] == "decay"
+    assert rows["last"]["cause"] == "follows"
+    assert "decay in cells from step" in rows["last"]["detail"]
+
+
+def test_the_numbers_of_the_neuron_stand_side_by_side() -> None:
+    """By hand: a spike in step t; with one dead step more, the membrane stays 0 a step longer."""
+    lanes = [Lane("reference", "float"), Lane("faulty", "float", {}, faults.LongRefractory)]
+    found = validate(faults.plain(), lanes, steps=240, seed=3).explanations[0]
+    now = next(row for row in found.numbers if row["diverges"])
+    assert found.variable == "refractory"
+    assert (now["a"]["refractory"], now["b"]["refractory"]) == (3, 4)
+    assert now["a"]["spike"]
+    assert now["b"]["spike"]
+    assert now["a"]["margin"] == pytest.approx(now["a"]["level"] - 0.6)
 
 
 def at(threshold: float) -> Network:
@@ -73,15 +78,12 @@ def membrane_of(cls: type[ReferenceBackend], stimulus: Any) -> list[float]:
     raise AssertionError("no spike")
 
 
-def threshold_between() -> float:
+def threshold_between(other: type[ReferenceBackend]) -> Any:
     """One that a membrane passes or just meets, depending on the order of a sum."""
     stimulus = make_stimulus(make_subject(at(1.0)), 240, 3, "float")
     highest = 0.0
-    for one, two in zip(
-        membrane_of(ReferenceBackend, stimulus),
-        membrane_of(faults.OtherSums, stimulus),
-        strict=True,
-    ):
+    lanes = (membrane_of(cls, stimulus) for cls in (ReferenceBackend, other))
+    for one, two in zip(*lanes, strict=True):
         if one != two and min(one, two) > max(highest, 0.5):  # the same grid of weights as for 1.0
             return min(one, two)
         highest = max(highest, one, two)
@@ -90,10 +92,10 @@ def threshold_between() -> float:
 
 def test_a_membrane_at_the_threshold_within_float_error_is_told_from_a_fault() -> None:
     lanes = [Lane("reference", "float"), Lane("faulty", "float", {}, faults.OtherSums)]
-    report = validate(at(threshold_between()), lanes, steps=240, seed=3)
+    report = validate(at(threshold_between(faults.OtherSums)), lanes, steps=240, seed=3)
     spikes = next(row for row in report.rows if row["quantity"] == "spikes")
     assert (spikes["verdict"], spikes["cause"]) == ("different", "float error")
-    found = report.explanations[0].to_dict()
-    assert (found["cause"], found["lane"]) == ("float error", None)
-    margins = [row[lane]["margin"] for row in found["numbers"] for lane in "ab"]
+    found = report.explanations[0]
+    assert (found.cause, found.lane) == ("float error", None)
+    margins = [row[lane]["margin"] for row in found.numbers for lane in "ab"]
     assert min(abs(margin) for margin in margins) < 1e-12

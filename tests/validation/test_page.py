@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import html
-import importlib.util
 import json
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
+import injected_faults as faults
 import pytest
 
+from neurorl.models import CubaLIF
 from neurorl.validation import Lane, Validation, validate
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
@@ -45,25 +45,12 @@ addEventListener('load', () => {{
 @pytest.fixture(scope="module")
 def found() -> Validation:
     """A fault, an exact lane, and training: everything that a page can show."""
-    name = "neurorl_test_faults"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name("faults.py"))
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    faulty = sys.modules[name].LongRefractory
-    lanes = [
-        Lane("reference", "float"),
-        Lane("loihi", "loihi"),
-        Lane("faulty", "float", {}, faulty),
-    ]
+    lanes = [Lane("reference", "float"), Lane("loihi", "loihi")]
+    lanes.append(Lane("faulty", "float", {}, faults.LongRefractory))
     return validate("lif", lanes, steps=120, learn=True, updates=40, overrides={"neuron": slow()})
 
 
-def slow() -> Any:
-    from neurorl.models import CubaLIF
-
+def slow() -> CubaLIF:
     return CubaLIF(1.44e-3, 4.48e-3, 0.5, 0.0, 0.5, refractory=2e-3)
 
 
