@@ -13,6 +13,7 @@ from neurorl.errors import ArgumentError, say
 from neurorl.files import write_bytes
 from neurorl.validation import svg
 from neurorl.validation.explain import Explanation
+from neurorl.validation.markup import STYLE, Markup, badge, table, text
 from neurorl.validation.recording import Recording
 from neurorl.validation.tolerance import worst
 
@@ -31,46 +32,11 @@ _NUMBERS = (
     ("refractory", "dead steps"),
 )
 
-_STYLE = """
-:root{color-scheme:light;--line:#d8dde3;--soft:#f5f7f9}
-*{box-sizing:border-box}
-body{margin:0 auto;max-width:960px;padding:16px;font:16px/1.5 system-ui,sans-serif;color:#1c2128;
-background:#fff;overflow-wrap:anywhere}
-h1{font-size:1.5rem;margin:.2em 0}h2{font-size:1.2rem;margin:1.6em 0 .4em}
-h3{font-size:1rem;margin:1.2em 0 .3em}
-code,pre{font:13px/1.45 ui-monospace,monospace;background:var(--soft)}
-pre{padding:10px;white-space:pre-wrap;border-radius:6px}
-svg{display:block;width:100%;height:auto;margin:.4em 0}
-svg text{font:13px system-ui,sans-serif;fill:#444}
-.verdict{display:inline-block;padding:.1em .6em;border-radius:1em;font-weight:600;font-size:.9rem;
-white-space:nowrap}
-.exact{background:#d7f3e3;color:#0a5c36}.within{background:#fff1c9;color:#6a4b00}
-.different{background:#fbd9dc;color:#8c1022}
-.scroll{overflow-x:auto}
-table{border-collapse:collapse;width:100%;font-size:14px}
-th,td{text-align:left;padding:5px 8px;border-bottom:1px solid var(--line);vertical-align:top}
-td.number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-table.numbers{white-space:nowrap;overflow-wrap:normal}
-tr.here td{background:#fff1c9}
-.key span{display:inline-block;width:.9em;height:.9em;margin:0 .35em 0 .9em;vertical-align:-1px}
-.cause{border-left:4px solid #d1495b;padding:.2em 0 .2em 12px;margin:.6em 0}
-@media(max-width:640px){
-table.cards thead{display:none}
-table.cards tr{display:grid;grid-template-columns:1fr auto;gap:0 12px;padding:6px 2px;
-border-bottom:1px solid var(--line)}
-table.cards td{border:0;padding:1px 0}
-table.cards td:empty{display:none}
-table.cards td:nth-child(1){font-weight:600}
-table.cards td:nth-child(n+3){grid-column:1/-1;text-align:left;color:#444}
-table.cards td:nth-child(n+3):before{content:attr(data-name) " "}
-}
-"""
 
-
-def write_page(path: Path, text: str) -> Path:
+def write_page(path: Path, content: str) -> Path:
     """Write a page; returns *path*. Raises ArgumentError if it can't be written."""
     try:
-        write_bytes(path, text.encode())
+        write_bytes(path, content.encode())
     except OSError as exc:
         raise ArgumentError(say(f"report {path}", "can't be written", got=exc.strerror)) from exc
     return path
@@ -80,7 +46,7 @@ def page(found: Validation) -> str:
     """The page; the same text for the same inputs."""
     report = found.to_dict()
     body = [
-        f"<h1>{escape(report['subject'])} {_verdict(report['verdict'])}</h1>",
+        f"<h1>{escape(report['subject'])} {badge(report['verdict'])}</h1>",
         f"<p>{escape(_summary(report))}</p>",
         *([f"<pre>{escape(report['command'])}</pre>"] if report["command"] else []),
         *_missing(report["missing"]),
@@ -95,16 +61,14 @@ def page(found: Validation) -> str:
         *(_rates_and_weights(found, other) for other in found.recordings[1:]),
         *_training(found),
         "<h2>Versions</h2>",
-        _table(
-            ("package", "version"), [list(item) for item in report["versions"].items()], "cards"
-        ),
+        table(("package", "version"), [list(item) for item in report["versions"].items()], "cards"),
     ]
     title = escape(f"{report['subject']}: {report['verdict']}")
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         '<link rel="icon" href="data:,">'
-        f"<title>{title}</title><style>{_STYLE}</style></head>\n<body>\n"
+        f"<title>{title}</title><style>{STYLE}</style></head>\n<body>\n"
         + "\n".join(body)
         + "\n</body></html>\n"
     )
@@ -126,29 +90,25 @@ def _missing(names: Sequence[str]) -> list[str]:
     return [f"<p>Without {', '.join(names)} some distances are missing: {escape(remedy)}</p>"]
 
 
-def _verdict(verdict: str) -> str:
-    return f'<span class="verdict {verdict}">{verdict}</span>'
-
-
 def _verdicts(found: Validation) -> str:
     """A table for each pair of lanes."""
     parts = []
     for other in found.recordings[1:]:
         rows = [row for row in found.rows if row["backend_b"] == other.lane.label]
         heading = f"{found.recordings[0].lane.label} and {other.lane.label}"
-        parts.append(f"<h3>{escape(heading)} {_verdict(worst(r['verdict'] for r in rows))}</h3>")
+        parts.append(f"<h3>{escape(heading)} {badge(worst(r['verdict'] for r in rows))}</h3>")
         names = ("what", "verdict", "difference", "tolerance", "first", "cause")
-        parts.append(_table(names, [_verdict_cells(row) for row in rows], "cards"))
+        parts.append(table(names, [_verdict_cells(row) for row in rows], "cards"))
     return "".join(parts)
 
 
 def _verdict_cells(row: dict[str, Any]) -> list[Any]:
     what = f"{row['quantity']} of {row['projection'] or row['population']}"
-    badge = _Markup(_verdict(row["verdict"]))
+    shown = Markup(badge(row["verdict"]))
     if row["verdict"] == "exact":
-        return [what, badge, "", "", "", ""]
+        return [what, shown, "", "", "", ""]
     numbers = ["" if row[key] is None else row[key] for key in ("difference", "tolerance")]
-    return [what, badge, *numbers, _first(row["first_divergence"]), row["cause"] or ""]
+    return [what, shown, *numbers, _first(row["first_divergence"]), row["cause"] or ""]
 
 
 def _first(first: dict[str, Any] | None) -> str:
@@ -181,7 +141,7 @@ def _explained(e: Explanation) -> str:
     return (
         f'<h3>{escape(head)}</h3><div class="cause">{escape(e.detail)}</div><p>{escape(what)}</p>'
         + svg.lines(steps, margins, e.step, label, "step")
-        + _table(names, cells, "numbers", here)
+        + table(names, cells, "numbers", here)
     )
 
 
@@ -229,7 +189,7 @@ def _counted(row: dict[str, Any]) -> str:
         f"{row['spikes_a']} | {row['spikes_b']}",
         f"{row['rate_a_hz']:.4g} | {row['rate_b_hz']:.4g} Hz",
     ]
-    shown = (f"{name} {_text(value)}" for name, value in zip(names, values, strict=True))
+    shown = (f"{name} {text(value)}" for name, value in zip(names, values, strict=True))
     return f"<p>{escape('; '.join(shown))}</p>"
 
 
@@ -270,35 +230,3 @@ def _training(found: Validation) -> list[str]:
                 )
                 parts.append(_scatter(last, other.last[key], label))
     return parts
-
-
-class _Markup(str):
-    """Text that is HTML already."""
-
-
-def _table(
-    names: Sequence[str], rows: Sequence[Sequence[Any]], kind: str, here: Sequence[bool] = ()
-) -> str:
-    head = "".join(f"<th>{escape(name)}</th>" for name in names)
-    body = []
-    for k, row in enumerate(rows):
-        cells = "".join(_cell(name, value) for name, value in zip(names, row, strict=True))
-        mark = ' class="here"' if k < len(here) and here[k] else ""
-        body.append(f"<tr{mark}>{cells}</tr>")
-    return (
-        f'<div class="scroll"><table class="{kind}"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{''.join(body)}</tbody></table></div>"
-    )
-
-
-def _cell(name: str, value: Any) -> str:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    text = value if isinstance(value, _Markup) else escape(_text(value))
-    kind = ' class="number"' if number else ""
-    return f'<td data-name="{escape(name)}"{kind}>{text}</td>'
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

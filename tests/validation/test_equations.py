@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from neurorl.testing import FEATURES, random_network
+from neurorl.validation.cause import expected_weights
 from neurorl.validation.equations import Change, Trial
-from neurorl.validation.explain import expected_weights
 from neurorl.validation.lanes import Lane
 from neurorl.validation.recording import record
 from neurorl.validation.replay import VARIABLES, replay

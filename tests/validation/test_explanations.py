@@ -11,7 +11,7 @@ from neurorl.backends.reference import ReferenceBackend
 from neurorl.description import Network, Population, Projection, Source
 from neurorl.models import CubaLIF
 from neurorl.validation import Lane, validate
-from neurorl.validation.explain import CAUSES
+from neurorl.validation.cause import CAUSES
 from neurorl.validation.stimulus import make_stimulus
 from neurorl.validation.subject import make_subject
 
