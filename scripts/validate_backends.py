@@ -43,6 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--rows", type=Path, metavar="FILE.json", help="add to those that are there, or were"
     )
     parser.add_argument("--page", type=Path, metavar="FILE.md", help="put the tables there")
+    parser.add_argument("--no-run", action="store_true", help="only the page, of those --rows")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(arguments)
     if options.short:
@@ -56,7 +57,8 @@ def main(arguments: list[str] | None = None) -> int:
         options.episodes,
     )
     with steps_progress("validating") as advance:
-        rows = list(run_matrix(plan, options.steps, options.updates, advance))
+        cells_to_run = [] if options.no_run else plan
+        rows = list(run_matrix(cells_to_run, options.steps, options.updates, advance))
     if options.rows is not None:
         old = json.loads(options.rows.read_text()) if options.rows.exists() else []
         rows = merge(old, rows)

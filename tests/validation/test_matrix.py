@@ -12,7 +12,7 @@ import pytest
 from neurorl.errors import ArgumentError
 from neurorl.presets import MODELS
 from neurorl.validation.matrix import TASKS, cells, merge
-from neurorl.validation.matrix_page import END, START, insert
+from neurorl.validation.matrix_page import END, START, insert, tables
 
 ROOT = Path(__file__).parents[2]
 
@@ -69,6 +69,16 @@ def test_groups_have_the_backends_of_their_arithmetic() -> None:
         ("float | loihi", ["reference:float", "loihi:loihi"], 3),
         ("float | loihi", ["reference:float", "loihi:loihi"], 4),
     ]
+
+
+def test_the_page_of_the_docs_has_the_rows_of_the_results() -> None:
+    rows = json.loads((ROOT / "results" / "validation.json").read_text())
+    page = (ROOT / "docs" / "validation.md").read_text()
+    text = page.partition(START)[2].partition(END)[0].strip()
+    command = text.partition("`:")[0].removeprefix("`")
+    assert text == tables(rows, command)
+    assert {row["verdict"] for row in rows} == {"exact", "within"}
+    assert all(row["steps"] >= 10_000 and row["updates"] == 100 for row in rows)
 
 
 def test_a_page_without_marks_is_refused(tmp_path: Path) -> None:
