@@ -226,6 +226,17 @@ class OtherSums(_With):
             return self._d.membrane_decay * self.v + (self.u + self.bias)
 
 
+class SinglePrecision(_With):
+    """Currents and membranes of 32 bits."""
+
+    class float_mixin(FloatNeurons):  # noqa: N801
+        def _current(self, q: Any) -> Any:
+            return super()._current(q).astype(np.float32).astype(np.float64)
+
+        def _membrane(self, steps: Sequence[int]) -> Any:
+            return super()._membrane(steps).astype(np.float32).astype(np.float64)
+
+
 class Subtracts(_With):
     """Reset by subtraction."""
 
@@ -353,6 +364,7 @@ FAULTS = [
     Fault(LateNoise, noisy, "noise source", "the step after"),
     Fault(Unsteady, noisy, "not repeatable", "the second time"),
     Fault(AtThreshold, at_threshold, "threshold", "exactly at the threshold"),
+    Fault(SinglePrecision, plain, "float error", "to single precision only"),
     Fault(Subtracts, plain, "reset", "subtracts the threshold"),
     Fault(Euler, plain, "decay", "the membrane decays by Euler's"),
     Fault(FloorDecay, plain, "decay", "rounded down", "loihi"),

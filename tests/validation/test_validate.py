@@ -12,7 +12,10 @@ import pytest
 import neurorl
 from neurorl import SpikingActorCritic
 from neurorl.cli import main
+from neurorl.description import Network, Population, Projection, Source
 from neurorl.errors import ArgumentError, NeurorlError, UnknownNameError
+from neurorl.models import LIF
+from neurorl.nir import to_nir
 from neurorl.testing import FEATURES
 from neurorl.validation import Lane, Tolerance, read_lanes
 from neurorl.validation.distances import TAU_STEPS, distances
@@ -75,6 +78,20 @@ def test_a_run_is_validated_with_what_it_learned(
     found = neurorl.validate(agent, "reference,brian2:numpy", steps=24)
     for name, weights in agent.memory.weights.items():
         assert np.array_equal(found.recordings[0].weights[name], weights)
+
+
+def test_a_graph_of_another_tool_is_a_network_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network = Network(
+        (Source("input", 5), Population("cells", 4, LIF(10e-3, 0.8))),
+        (Projection("drive", "input", "cells", 0.4),),
+    )
+    to_nir(network, {}, tmp_path / "graph.nir")
+    lanes = ["--backends", "reference,loihi,brian2:numpy", "--arithmetic", "loihi"]
+    status, report = command(capsys, str(tmp_path / "graph.nir"), *lanes, "--steps", "60")
+    assert (status, report["verdict"], report["subject"]) == (0, "exact", "graph.nir")
+    assert sum(row["spikes_a"] for row in report["rows"] if row["quantity"] == "spikes") > 0
 
 
 @pytest.mark.parametrize("feature", ["currents", "delays of several steps", "signed units (+-1)"])
