@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--backends",
         metavar="A,B",
         help="the others are held against the first; such as reference,brian2:cython or"
-        " reference:float,loihi (default: all that are installed)",
+        " reference:float,loihi (default: all that are installed and can run it)",
     )
     parser.add_argument(
         "--arithmetic", metavar="A", help="float or loihi, of those that have it (default: own)"
@@ -68,6 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _print(report: dict[str, Any]) -> None:
+    for skipped in report["skipped"]:
+        print(f"left out: {skipped['backend']}: {skipped['why']}")
     first, *others = report["backends"]
     for other in others:
         print(f"{first} and {other}")

@@ -10,10 +10,10 @@ import numpy as np
 from neurorl.arithmetic import Arithmetic, initial_weights
 from neurorl.described import FloatArray
 from neurorl.description import Population
-from neurorl.validation.compare import membrane_scale
 from neurorl.validation.equations import Predicted, Trial
 from neurorl.validation.hypotheses import AT_THRESHOLD, hypotheses
 from neurorl.validation.lanes import Lane
+from neurorl.validation.membranes import membrane_scale
 from neurorl.validation.quantised import quantised
 from neurorl.validation.recording import Recording, record
 from neurorl.validation.replay import VARIABLES, Replay

@@ -7,15 +7,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic import Arithmetic, ChipArithmetic
 from neurorl.description import Network, Population
 from neurorl.validation.distances import distances
+from neurorl.validation.membranes import compare_membranes
 from neurorl.validation.recording import Recording
-from neurorl.validation.stimulus import InputWindow
+from neurorl.validation.replay import Replay
+from neurorl.validation.stimulus import InputWindow, place
 from neurorl.validation.subject import Subject
 from neurorl.validation.tolerance import Tolerance
 
-__all__ = ["Row", "compare", "membrane_scale", "place", "unit"]
+__all__ = ["Row", "compare"]
 
 Row = dict[str, Any]
 
@@ -25,16 +26,25 @@ def compare(
     stimulus: list[InputWindow],
     a: Recording,
     b: Recording,
+    traces: tuple[Replay, Replay],
     tolerance: Tolerance,
 ) -> list[Row]:
-    """Spikes and membranes of every population, decisions and weights in force."""
+    """Spikes and membranes of every population, decisions and weights in force.
+
+    traces: replays from the first window on.
+    """
     exact = a.lane.must_equal(b.lane)
     rows = [
         row
         for population in subject.network.populations
         for row in (
             _spikes(subject.network, population, stimulus, a, b, exact, tolerance),
-            _membrane(subject.network, population, stimulus, a, b, exact, tolerance),
+            {
+                **_row("membrane", population.name, a, b),
+                **compare_membranes(
+                    subject.network, population, stimulus, (a, b), traces, tolerance
+                ),
+            },
         )
     ]
     rows += [_weights(p.name, p.post, a, b, exact, tolerance) for p in subject.network.projections]
@@ -102,77 +112,6 @@ def _first(
         "population": population,
         "neuron": int(differs[step].argmax()),
     }
-
-
-def place(stimulus: list[InputWindow], step: int) -> dict[str, Any]:
-    """A step, counted from 0, and where it is among the windows."""
-    start = 0
-    for k, window in enumerate(stimulus):
-        if step < start + window.n_steps:
-            return {"step": step, "window": k, "step_in_window": step - start}
-        start += window.n_steps
-    raise IndexError(step)
-
-
-def _membrane(
-    network: Network,
-    population: Population,
-    stimulus: list[InputWindow],
-    a: Recording,
-    b: Recording,
-    exact: bool,
-    tolerance: Tolerance,
-) -> Row:
-    name = population.name
-    one, other = (_traces(name, recording, exact) for recording in (a, b))
-    ends = np.cumsum([window.n_steps for window in stimulus]) - 1
-    row = _row("membrane", name, a, b)
-    if one is None or other is None:
-        return {**row, "verdict": "exact", "tolerance": None, "difference": None, "compared": 0}
-    apart = np.abs(one - other)
-    chip = exact and a.lane.arithmetic == "loihi"
-    scale = 1.0 if chip else membrane_scale(population, network.dt)
-    differs: npt.NDArray[np.bool_] = np.any(apart > 0, axis=1)
-    found = None
-    if differs.any():
-        k = int(differs.any(axis=1).argmax())
-        neuron = int(differs[k].argmax())
-        found = {**place(stimulus, int(ends[k])), "population": name, "neuron": neuron}
-    difference = float(np.median(apart)) / scale
-    return {
-        **row,
-        "verdict": tolerance.verdict(not differs.any(), exact, difference, "membrane"),
-        "tolerance": 0.0 if exact else tolerance.membrane,
-        "difference": difference,
-        "largest_difference": float(apart.max()) / scale,
-        "compared": int(apart.size),
-        "first_divergence": found,
-    }
-
-
-def _traces(name: str, recording: Recording, same: bool) -> npt.NDArray[np.float64] | None:
-    """Of each window's end ``(windows, variables, n)``; None of a backend that has no such state.
-
-    same: current and voltage as they are; else the voltage in the description's units.
-    """
-    keys = (f"{name}.current", f"{name}.voltage") if same else (f"{name}.voltage",)
-    if not all(key in state for key in keys for state in recording.states):
-        return None
-    found = np.array([[s[key] for key in keys] for s in recording.states], dtype=np.float64)
-    return found / (1.0 if same else unit(recording.arithmetic, name))
-
-
-def unit(arithmetic: Arithmetic, population: str) -> float:
-    """Integers of a membrane to one unit of the description; 1 in float arithmetic."""
-    if isinstance(arithmetic, ChipArithmetic):
-        return arithmetic.chip.populations[population].unit
-    return 1.0
-
-
-def membrane_scale(population: Population, dt: float) -> float:
-    """The largest threshold or noise width, or 1 if all are 0; in the description's units."""
-    d = population.neuron.dynamics(population.size, dt)
-    return max(float(np.abs(d.threshold).max()), float(d.noise_width.max())) or 1.0
 
 
 def _weights(

@@ -17,11 +17,11 @@ import numpy.typing as npt
 
 from neurorl.description import Population
 from neurorl.validation.cause import FLOAT_ERROR, Case, Event, find_cause, make_trial
-from neurorl.validation.compare import membrane_scale, place, unit
 from neurorl.validation.equations import Change, Predicted, Trial
+from neurorl.validation.membranes import membrane_scale, unit
 from neurorl.validation.recording import Recording
 from neurorl.validation.replay import VARIABLES, Replay, replay
-from neurorl.validation.stimulus import InputWindow
+from neurorl.validation.stimulus import InputWindow, place
 from neurorl.validation.subject import Subject
 
 __all__ = ["Explanation", "explain"]
@@ -142,7 +142,7 @@ def _explain(case: Case, pair: list[Replay], population: Population, event: Even
         detail=detail,
         population=population.name,
         neuron=event.neuron,
-        **place(list(case.stimulus), pair[0].first + event.step),
+        **place(case.stimulus, pair[0].first + event.step),
         variable=event.variable,
         backend_a=pair[0].lane.label,
         backend_b=pair[1].lane.label,

@@ -14,6 +14,7 @@ from neurorl.files import write_bytes
 from neurorl.validation import svg
 from neurorl.validation.explain import Explanation
 from neurorl.validation.markup import STYLE, Markup, badge, table, text
+from neurorl.validation.membranes import voltages
 from neurorl.validation.recording import Recording
 from neurorl.validation.tolerance import worst
 
@@ -50,6 +51,7 @@ def page(found: Validation) -> str:
         f"<p>{escape(_summary(report))}</p>",
         *([f"<pre>{escape(report['command'])}</pre>"] if report["command"] else []),
         *_missing(report["missing"]),
+        *(f"<p>Left out: {escape(s['backend'])}: {escape(s['why'])}</p>" for s in found.skipped),
         "<h2>Verdicts</h2>",
         _verdicts(found),
         *(["<h2>Why they differ</h2>"] if found.explanations else []),
@@ -57,6 +59,7 @@ def page(found: Validation) -> str:
         "<h2>Spikes</h2>",
         _key(found),
         *(_spikes(found, other) for other in found.recordings[1:]),
+        *_membranes(found),
         "<h2>Rates and weights</h2>",
         *(_rates_and_weights(found, other) for other in found.recordings[1:]),
         *_training(found),
@@ -180,6 +183,29 @@ def _spikes(found: Validation, other: Recording) -> str:
     return "".join(parts)
 
 
+def _membranes(found: Validation) -> list[str]:
+    """Of the neuron that diverges first, or of the first, in all lanes."""
+    parts, traces = ["<h2>Membranes</h2>"], found.traces
+    steps = range(min(_STEPS, traces[0].n_steps))
+    for population in found.subject.network.populations:
+        name = population.name
+        rows = (r for r in found.rows if (r["quantity"], r["population"]) == ("membrane", name))
+        odd = next((r["first_divergence"] for r in rows if r["first_divergence"]), None)
+        neuron = 0 if odd is None else odd["neuron"]
+        series = [(t.lane.label, voltages(t, name)[: len(steps), neuron].tolist()) for t in traces]
+        label = f"membrane of {name}, neuron {neuron}, after each step"
+        parts.append(f"<h3>{escape(label)}</h3>{_lanes(found)}")
+        parts.append(svg.lines(steps, series, None, label, "step"))
+    return parts
+
+
+def _lanes(found: Validation) -> str:
+    names = (r.lane.label for r in found.recordings)
+    pairs = zip(names, svg.COLOURS, strict=False)
+    keys = (f'<span style="background:{c}"></span>{escape(name)}' for name, c in pairs)
+    return f'<p class="key">{"".join(keys)}</p>'
+
+
 def _counted(row: dict[str, Any]) -> str:
     names = ("van Rossum", "SPIKE", "differing spikes", "spikes", "rate")
     values = [
@@ -219,9 +245,9 @@ def _training(found: Validation) -> list[str]:
     series = [(t.lane.label, t.returns) for t in found.trainings]
     longest = max(len(t.returns) for t in found.trainings)
     if longest:
-        label = "returns of episodes: " + ", ".join(name for name, _ in series)
+        label = "returns of episodes"
         drawn = svg.lines(range(longest), [s for s in series if s[1]], None, label, "episode")
-        parts.append(f"<h3>{escape(label)}</h3>{drawn}")
+        parts.append(f"<h3>{escape(label)}</h3>{_lanes(found)}{drawn}")
     for other in found.trainings[1:]:
         for key, last in base.last.items():
             if key[0] == "weights":

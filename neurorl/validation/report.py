@@ -22,6 +22,7 @@ from neurorl.validation.lanes import Lane, read_lanes
 from neurorl.validation.learning import Training, train
 from neurorl.validation.page import page, write_page
 from neurorl.validation.recording import Recording, record
+from neurorl.validation.replay import Replay, replay
 from neurorl.validation.stimulus import InputWindow, make_stimulus
 from neurorl.validation.subject import DEFAULT_ENV, Subject, make_subject
 from neurorl.validation.taught import explain_training
@@ -34,19 +35,22 @@ __all__ = ["Validation", "validate"]
 class Validation:
     """What `validate` found; the others of the lanes were held against the first.
 
-    recordings, trainings: of each lane, in order. rows: plain data, one for each quantity of each
-    population or projection. explanations: one for each first divergence. command: the command
-    line that repeats it; None if only Python can.
+    recordings, traces, trainings: of each lane, in order; traces are replays of the first windows,
+    step by step. rows: plain data, one for each quantity of each population or projection.
+    explanations: one for each first divergence. command: the command line that repeats it; None if
+    only Python can. skipped: backends that can't run the network, and why.
     """
 
     subject: Subject
     stimulus: list[InputWindow]
     recordings: list[Recording]
+    traces: list[Replay]
     trainings: list[Training]
     rows: list[Row]
     explanations: list[Explanation]
     seed: int
     command: str | None
+    skipped: list[dict[str, str]]
 
     @property
     def verdict(self) -> str:
@@ -66,6 +70,7 @@ class Validation:
             "command": self.command,
             "versions": _versions(),
             "missing": missing(),
+            "skipped": self.skipped,
             "rows": self.rows,
             "explanations": [found.to_dict() for found in self.explanations],
         }
@@ -92,9 +97,11 @@ def validate(
 ) -> Validation:
     """Run a network with the same inputs and noise on several backends; say how far they agree.
 
-    what: a network, an agent, a run directory, the name of a model or a ``.nir`` file. backends:
-    two or more, such as ``'reference:float,loihi'``, or your own classes; the others are held
-    against the first. steps: at least so many. learn: also train, with *updates* of the weights.
+    what: a network, an agent, a run directory, the name of a model or a ``.nir`` file.
+    backends: two or more, such as ``'reference:float,loihi'``, or your own classes; the others are
+    held against the first. None takes all that are installed and can run it.
+    steps: at least so many. learn: also train, with *updates* of the weights. env, overrides: task
+    and fields of a model. dt: step of a ``.nir`` file, s.
     advance: called with what is done and how much there is.
 
     Raises NeurorlError for bad arguments.
@@ -109,8 +116,11 @@ def validate(
             raise ArgumentError(
                 say(f"validate.{name}", "not a whole number", got=value, limit=">= 1")
             )
-    lanes = read_lanes(backends, arithmetic)
     subject = make_subject(what, env, overrides, dt)
+    lanes = read_lanes(backends, arithmetic)
+    skipped: list[dict[str, str]] = []
+    if backends is None:
+        lanes, skipped = _runnable(lanes, subject.network)
     if learn and subject.config is None:
         raise ArgumentError(say("validate", "a network without an agent can't learn"))
     limits = tolerance or Tolerance()
@@ -127,8 +137,10 @@ def validate(
     recordings = [record(subject, lane, stimulus, seed, stepped) for lane in lanes]
     rows: list[Row] = []
     explanations: list[Explanation] = []
-    for other in recordings[1:]:
-        compared = compare(subject, stimulus, recordings[0], other, limits)
+    traces = [replay(subject, recording, stimulus, 0, seed) for recording in recordings]
+    for other, trace in zip(recordings[1:], traces[1:], strict=True):
+        pair = (traces[0], trace)
+        compared = compare(subject, stimulus, recordings[0], other, pair, limits)
         found = explain(subject, stimulus, recordings[0], other, seed)
         rows += [_with_cause(subject, row, found) for row in compared]
         explanations += found
@@ -139,8 +151,36 @@ def validate(
             learned, explained = explain_training(subject, contrast, limits, seed)
             rows += learned
             explanations += explained
-    command = _command(subject, lanes, seed, steps, learn, updates)
-    return Validation(subject, stimulus, recordings, trainings, rows, explanations, seed, command)
+    command = None
+    if tolerance is None and not overrides:
+        command = _command(subject, lanes, seed, steps, learn, updates)
+    return Validation(
+        subject=subject,
+        stimulus=stimulus,
+        recordings=recordings,
+        traces=traces,
+        trainings=trainings,
+        rows=rows,
+        explanations=explanations,
+        seed=seed,
+        command=command,
+        skipped=skipped,
+    )
+
+
+def _runnable(lanes: list[Lane], network: Network) -> tuple[list[Lane], list[dict[str, str]]]:
+    """Those that can run a network, and what the others lack. Raises ArgumentError for one only."""
+    can, skipped = [], []
+    for lane in lanes:
+        problems = lane.backend_class.problems(network, lane.arithmetic)
+        if problems:
+            skipped.append({"backend": lane.label, "why": "; ".join(problems)})
+        else:
+            can.append(lane)
+    if len(can) < 2:
+        got = "; ".join(f"{s['backend']}: {s['why']}" for s in skipped)
+        raise ArgumentError(say("validate", "fewer than two backends can run it", got=got))
+    return can, skipped
 
 
 def _with_cause(subject: Subject, row: Row, found: Sequence[Explanation]) -> Row:

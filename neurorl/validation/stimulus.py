@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from neurorl.random import derive
 from neurorl.testing import rasters
 from neurorl.validation.subject import Subject
 
-__all__ = ["InputWindow", "make_stimulus"]
+__all__ = ["InputWindow", "make_stimulus", "place"]
 
 _RESET = 5  # purpose of derived seeds
 _PLAIN_WINDOW = 20  # steps, of a network without an agent
@@ -73,3 +74,13 @@ def _played(subject: Subject, n_steps: int, seed: int, arithmetic: str) -> list[
             observation, _, terminated, truncated, _ = env.step(move.action + first_action)
             done = terminated or truncated
     return windows
+
+
+def place(stimulus: Sequence[InputWindow], step: int) -> dict[str, Any]:
+    """A step, counted from 0, and where it is among the windows."""
+    start = 0
+    for k, window in enumerate(stimulus):
+        if step < start + window.n_steps:
+            return {"step": step, "window": k, "step_in_window": step - start}
+        start += window.n_steps
+    raise IndexError(step)

@@ -11,10 +11,10 @@ import numpy.typing as npt
 from neurorl.backends.base import Raster
 from neurorl.described import FloatArray
 
-__all__ = ["lines", "rasters", "scatter"]
+__all__ = ["COLOURS", "lines", "rasters", "scatter"]
 
 _WIDTH, _LEFT, _BOTTOM, _TOP = 640, 44, 30, 8
-_COLOURS = ("#0b62c4", "#d1495b", "#2a9d6f", "#8a5cd1")
+COLOURS = ("#0b62c4", "#d1495b", "#2a9d6f", "#8a5cd1")
 
 
 def rasters(a: Raster, b: Raster, first: int, marked: tuple[int, int] | None, label: str) -> str:
@@ -26,7 +26,7 @@ def rasters(a: Raster, b: Raster, first: int, marked: tuple[int, int] | None, la
     row = max(3.0, min(9.0, 240 / n))
     height, column = row * n, (_WIDTH - _LEFT - 8) / n_steps
     parts = [_axes(height, _ticks(first, first + n_steps), "step", f"0 to {n - 1}")]
-    for spikes, colour in ((a & b, "#7d8590"), (a & ~b, _COLOURS[0]), (b & ~a, _COLOURS[1])):
+    for spikes, colour in ((a & b, "#7d8590"), (a & ~b, COLOURS[0]), (b & ~a, COLOURS[1])):
         dots = "".join(
             f"M{_LEFT + k * column:.1f} {_TOP + (i + 0.5) * row:.1f}h{max(column - 0.6, 1):.1f}"
             for k, i in zip(*np.nonzero(spikes), strict=True)
@@ -67,7 +67,7 @@ def lines(
             f'<path d="M{at(marked, low)}L{at(marked, high)}" stroke="#111" '
             'stroke-dasharray="3 3" fill="none"/>'
         )
-    for (_, ys), colour, dash in zip(series, _COLOURS, ("", "6 3", "2 2", "8 2"), strict=False):
+    for (_, ys), colour, dash in zip(series, COLOURS, ("", "6 3", "2 2", "8 2"), strict=False):
         points = "L".join(at(k, y) for k, y in zip(x, ys, strict=False) if np.isfinite(y))
         parts.append(
             f'<path d="M{points}" stroke="{colour}" stroke-width="2" fill="none" '
@@ -99,7 +99,7 @@ def scatter(a: FloatArray, b: FloatArray, label: str) -> str:
     )
     for x, y in zip(one.tolist(), other.tolist(), strict=True):
         across, up = at(x, y)
-        parts.append(f'<circle cx="{across:.1f}" cy="{up:.1f}" r="2.2" fill="{_COLOURS[0]}"/>')
+        parts.append(f'<circle cx="{across:.1f}" cy="{up:.1f}" r="2.2" fill="{COLOURS[0]}"/>')
     return _svg(height, parts, label, width)
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
 import neurorl
 from neurorl import SpikingActorCritic
+from neurorl.backends.base import Capabilities
+from neurorl.backends.reference import ReferenceBackend
 from neurorl.cli import main
 from neurorl.description import Network, Population, Projection, Source
 from neurorl.errors import ArgumentError, NeurorlError, UnknownNameError
@@ -19,6 +22,7 @@ from neurorl.nir import to_nir
 from neurorl.testing import FEATURES
 from neurorl.validation import Lane, Tolerance, read_lanes
 from neurorl.validation.distances import TAU_STEPS, distances
+from neurorl.validation.page import page
 from neurorl.validation.tolerance import worst
 
 KEYS = {"quantity", "population", "backend_a", "backend_b", "verdict", "first_divergence", "cause"}
@@ -148,6 +152,46 @@ def test_a_report_that_cannot_be_written_is_bad_usage(
     lanes = ["--backends", "reference:float,reference:loihi", "--steps", "12"]
     assert main(["validate", "lif", *lanes, "--report", target]) == 2
     assert "can't be written" in capsys.readouterr().err
+
+
+class Picky(ReferenceBackend):
+    """A backend without delays."""
+
+    name: ClassVar[str] = "picky"
+    capabilities: ClassVar[Capabilities] = dataclasses.replace(
+        ReferenceBackend.capabilities, delays=False
+    )
+
+
+def test_backends_that_cannot_run_it_are_left_out_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    lanes = [Lane(x, "loihi") for x in ("reference", "loihi")]
+    picky = Lane("picky", "loihi", {}, Picky)
+    monkeypatch.setattr("neurorl.validation.report.read_lanes", lambda *_: [*lanes, picky])
+    found = neurorl.validate("delays of several steps", steps=20)
+    assert (found.verdict, len(found.recordings)) == ("exact", 2)
+    (skipped,) = found.to_dict()["skipped"]
+    assert skipped["backend"] == "picky:loihi"
+    assert "'far' with a delay" in skipped["why"]
+    assert "Left out: picky:loihi" in page(found)
+    monkeypatch.setattr("neurorl.validation.report.read_lanes", lambda *_: [lanes[0], picky])
+    with pytest.raises(ArgumentError, match=r"fewer than two .*picky:loihi: projection 'far'"):
+        neurorl.validate("delays of several steps", steps=20)
+
+
+def test_membranes_are_compared_in_every_step_of_the_first_windows() -> None:
+    found = neurorl.validate("lif", "reference,brian2:numpy", steps=300)
+    membranes = [row for row in found.rows if row["quantity"] == "membrane"]
+    for row in membranes:
+        size = found.subject.network.node(row["population"]).size
+        assert row["traced_steps"] == 144
+        assert row["compared"] == (144 + 25) * 2 * size
+
+
+def test_a_command_that_would_not_repeat_it_is_not_shown() -> None:
+    lanes = "reference:float,loihi"
+    assert neurorl.validate("glm", lanes, steps=4).command is not None
+    assert neurorl.validate("glm", lanes, steps=4, overrides={"beta": 0.5}).command is None
+    assert neurorl.validate("glm", lanes, steps=4, tolerance=Tolerance()).command is None
 
 
 def test_lanes_of_names() -> None:
