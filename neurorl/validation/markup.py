@@ -18,7 +18,7 @@ h3{font-size:1rem;margin:1.2em 0 .3em}
 code,pre{font:13px/1.45 ui-monospace,monospace;background:var(--soft)}
 pre{padding:10px;white-space:pre-wrap;border-radius:6px}
 svg{display:block;width:100%;height:auto;margin:.4em 0}
-svg text{font:13px system-ui,sans-serif;fill:#444}
+svg text{font:15px system-ui,sans-serif;fill:#444}
 .verdict{display:inline-block;padding:.1em .6em;border-radius:1em;font-weight:600;font-size:.9rem;
 white-space:nowrap}
 .exact{background:#d7f3e3;color:#0a5c36}.within{background:#fff1c9;color:#6a4b00}

@@ -138,7 +138,8 @@ def _explained(e: Explanation) -> str:
     what = (
         f"{e.backend_a} (blue) and {e.backend_b} (red, dashed); first in its {e.variable}, in step "
         f"{e.step_in_window} of window {e.window}; {e.checked} steps were replayed and predicted. "
-        "Drawn is what a threshold sees: the membrane with its noise, less the threshold."
+        "Drawn is what a threshold sees: the membrane with its noise, less the threshold. This and "
+        "the input are what the description makes of the spikes and the state that the lane had."
     )
     names = ("step", "lane", *(name for _, name in _NUMBERS), "spike")
     return (
@@ -173,10 +174,10 @@ def _spikes(found: Validation, other: Recording) -> str:
         first = 0 if odd is None else max(0, min(odd["step"] - _STEPS // 3, n_steps - _STEPS))
         low = 0 if odd is None else odd["neuron"] // _NEURONS * _NEURONS
         part = (slice(first, first + _STEPS), slice(low, low + _NEURONS))
-        marked = None if odd is None else (odd["step"], odd["neuron"] - low)
+        marked = None if odd is None else (odd["step"], odd["neuron"])
         label = f"{name}: {base.lane.label} and {other.lane.label}"
         shown = svg.rasters(
-            base.rasters[name][part], other.rasters[name][part], first, marked, label
+            base.rasters[name][part], other.rasters[name][part], (first, low), marked, label
         )
         some = f", {_STEPS} steps from {first}, neurons from {low}"
         parts.append(f"<h3>{escape(label)}{some}</h3>{shown}{_counted(row)}")

@@ -17,15 +17,18 @@ _WIDTH, _LEFT, _BOTTOM, _TOP = 640, 44, 30, 8
 COLOURS = ("#0b62c4", "#d1495b", "#2a9d6f", "#8a5cd1")
 
 
-def rasters(a: Raster, b: Raster, first: int, marked: tuple[int, int] | None, label: str) -> str:
+def rasters(
+    a: Raster, b: Raster, first: tuple[int, int], marked: tuple[int, int] | None, label: str
+) -> str:
     """Spikes ``(steps, neurons)`` of both: grey in both, else in the colour of the one.
 
-    first: number of the first step. marked: step and neuron of a ring.
+    first: numbers of the first step and neuron. marked: those of a ring.
     """
     n_steps, n = a.shape
     row = max(3.0, min(9.0, 240 / n))
     height, column = row * n, (_WIDTH - _LEFT - 8) / n_steps
-    parts = [_axes(height, _ticks(first, first + n_steps), "step", f"0 to {n - 1}")]
+    ticks = _ticks(first[0], first[0] + n_steps)
+    parts = [_axes(height, ticks, "step", f"{first[1]} to {first[1] + n - 1}")]
     for spikes, colour in ((a & b, "#7d8590"), (a & ~b, COLOURS[0]), (b & ~a, COLOURS[1])):
         dots = "".join(
             f"M{_LEFT + k * column:.1f} {_TOP + (i + 0.5) * row:.1f}h{max(column - 0.6, 1):.1f}"
@@ -35,8 +38,8 @@ def rasters(a: Raster, b: Raster, first: int, marked: tuple[int, int] | None, la
             width = max(row - 0.8, 1.5)
             parts.append(f'<path d="{dots}" stroke="{colour}" stroke-width="{width:.1f}"/>')
     if marked is not None:
-        x = _LEFT + (marked[0] - first + 0.5) * column
-        y = _TOP + (marked[1] + 0.5) * row
+        x = _LEFT + (marked[0] - first[0] + 0.5) * column
+        y = _TOP + (marked[1] - first[1] + 0.5) * row
         parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="7" fill="none" stroke="#111"/>')
     return _svg(height, parts, label)
 
