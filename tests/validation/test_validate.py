@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import json
 from pathlib import Path
 from typing import Any, ClassVar
@@ -247,3 +248,16 @@ def test_without_the_libraries_only_distances_are_missing(monkeypatch: pytest.Mo
     assert row["verdict"] in ("within", "different")
     assert (row["van_rossum"], row["spike_distance"]) == (None, None)
     assert report.to_dict()["missing"] == ["elephant", "pyspike"]
+
+
+def test_a_backend_that_nobody_registered() -> None:
+    path = Path(__file__).parents[2] / "examples" / "backend" / "neurorl_events.py"
+    spec = importlib.util.spec_from_file_location("neurorl_events_to_validate", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    lanes = ["reference", module.EventsBackend]
+    found = neurorl.validate("glm", lanes, steps=60, learn=True, updates=5)
+    assert (found.verdict, found.command) == ("exact", None)
+    assert found.recordings[1].lane.label == "events:float"
