@@ -12,6 +12,7 @@ import numpy as np
 from neurorl.errors import ArgumentError, say
 from neurorl.files import write_bytes
 from neurorl.validation import svg
+from neurorl.validation.distances import REMEDY
 from neurorl.validation.explain import Explanation
 from neurorl.validation.markup import STYLE, Markup, badge, table, text
 from neurorl.validation.membranes import voltages
@@ -90,7 +91,7 @@ def _missing(names: Sequence[str]) -> list[str]:
     if not names:
         return []
     remedy = "pip install 'neurorl[validate]'"
-    return [f"<p>Without {', '.join(names)} some distances are missing: {escape(remedy)}</p>"]
+    return [f"<p>Without {', '.join(names)} some distances are missing: {escape(REMEDY)}</p>"]
 
 
 def _verdicts(found: Validation) -> str:

@@ -36,7 +36,7 @@ def counting() -> Iterator[Counter[str]]:
         events["noise"] += int((self._noise or self._own_noise) is not None)
         return spikes
 
-    ChipNeurons.update = watched  # type: ignore[method-assign]
+    ChipNeurons.update = watched  # type: ignore[method-assign,assignment]
     try:
         yield events
     finally:

@@ -22,10 +22,13 @@ from neurorl.models import LIF
 from neurorl.nir import to_nir
 from neurorl.testing import FEATURES
 from neurorl.validation import Lane, Tolerance, read_lanes
-from neurorl.validation.distances import TAU_STEPS, distances
+from neurorl.validation.distances import REMEDY, TAU_STEPS, distances, missing
 from neurorl.validation.page import page
 from neurorl.validation.tolerance import worst
 
+needs_distances = pytest.mark.skipif(
+    bool(missing()), reason=f"needs {' and '.join(missing())}: {REMEDY}"
+)
 KEYS = {"quantity", "population", "backend_a", "backend_b", "verdict", "first_divergence", "cause"}
 
 
@@ -49,6 +52,7 @@ def test_one_arithmetic_is_exact(capsys: pytest.CaptureFixture[str]) -> None:
     assert sum(row["spikes_a"] for row in report["rows"] if row["quantity"] == "spikes") > 0
 
 
+@needs_distances
 def test_float_and_chip_agree_within_a_tolerance(capsys: pytest.CaptureFixture[str]) -> None:
     status, report = command(capsys, "lif", "--backends", "reference:float,loihi", "--steps", "360")
     assert (status, report["verdict"]) == (0, "within")
@@ -224,6 +228,7 @@ def test_verdicts_are_ordered() -> None:
     assert Tolerance(rate=0.1).verdict(False, True, 0.0, "rate") == "different"
 
 
+@needs_distances
 def test_distances_of_known_trains() -> None:
     """One spike more: van Rossum's distance is 1, as its exponential is normalised."""
     one, two = np.zeros((400, 2), bool), np.zeros((400, 2), bool)
