@@ -90,7 +90,6 @@ def _summary(report: dict[str, Any]) -> str:
 def _missing(names: Sequence[str]) -> list[str]:
     if not names:
         return []
-    remedy = "pip install 'neurorl[validate]'"
     return [f"<p>Without {', '.join(names)} some distances are missing: {escape(REMEDY)}</p>"]
 
 
