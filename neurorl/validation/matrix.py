@@ -49,7 +49,7 @@ def cells(
     """Every model on every task, in each arithmetic on all backends that have it, and across.
 
     backends: names with engines, without arithmetics; None takes all that are installed. Across
-    arithmetics the reference in float is held against the last backend of the chip's. Exactness is
+    arithmetics the reference in float is held against a backend of the chip's alone. Exactness is
     shown with the first seed, agreement with all. episodes: of training, in float arithmetic,
     before another comparison across arithmetics; 0 leaves it out.
     """
@@ -70,7 +70,9 @@ def _groups(backends: str | Sequence[str] | None) -> dict[str, tuple[Lane, ...]]
     for arithmetic in get_args(ArithmeticName):
         lanes = read_lanes(backends, arithmetic)
         groups[arithmetic] = tuple(x for x in lanes if x.arithmetic == arithmetic)
-    mixed = (groups["float"][0], groups["loihi"][-1])
+    fine = {lane.backend for lane in groups["float"]}
+    only_chips = [lane for lane in groups["loihi"] if lane.backend not in fine]
+    mixed = (groups["float"][0], (only_chips or groups["loihi"])[-1])
     found = {name: lanes for name, lanes in groups.items() if len(lanes) > 1}
     return {**found, MIXED: mixed}
 
