@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic import initial_weights, make_arithmetic
+from neurorl.arithmetic import Arithmetic, initial_weights, make_arithmetic
 from neurorl.backends.checks import Inputs, check_inputs, check_seeds, check_state, check_steps
 from neurorl.backends.currents import Currents
 from neurorl.backends.window import CopiedWindow, Raster, Window
@@ -371,6 +371,15 @@ class Backend(abc.ABC):
             return self.arithmetic.check(name, weights[name], self._replicas)
         drawn = np.stack([initial_weights(self.network, name, seed) for seed in self.seeds])
         return self.arithmetic.check(name, drawn, (self.n_replicas,))
+
+    def _rounded_coins(self, arithmetic: Arithmetic) -> dict[str, FloatArray]:
+        """The weights of coins by projection, in the shape of *arithmetic*'s network."""
+        coins, network = set(self._coins.values()), arithmetic.network
+        return {
+            p.name: arithmetic.round(p.name, initial_weights(network, p.name, 0))
+            for p in network.projections
+            if p.pre in coins
+        }
 
     def _stacked(self, name: str) -> FloatArray:
         """A projection's weights in force, shape ``(n_replicas, *shape)``."""

@@ -125,10 +125,29 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("way", ["C++", "NumPy", "stock"])
-@pytest.mark.parametrize(
-    ("mode", "make"), [c[::2] for c in CASES], ids=[f"{c[0]}, {c[1]}" for c in CASES]
-)
+WAYS: dict[str, dict[str, Any]] = {
+    "C++": {"name": "loihi"},
+    "NumPy": {"name": "loihi"},
+    "stock": {"name": "loihi", "accelerate": False},
+    "brian2 numpy": {"name": "brian2", "engine": "numpy"},
+    "brian2 compiled": {"name": "brian2", "engine": "compiled"},
+    "brian2 cython": {"name": "brian2", "engine": "cython"},
+}
+# Engines that compile take long for each network: one case, with all there is.
+EVERY = [
+    pytest.param(
+        *(mode, make, way),
+        id=f"{mode}, {what}, {way}",
+        marks=[pytest.mark.slow] if way == "brian2 cython" else [],
+    )
+    for mode, what, make in CASES
+    for way in WAYS
+    if way not in ("brian2 compiled", "brian2 cython")
+    or (mode, what) == ("chip+coins", "some without noise")
+]
+
+
+@pytest.mark.parametrize(("mode", "make", "way"), EVERY)
 def test_every_bit_is_the_references(
     mode: str, make: Any, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,9 +155,10 @@ def test_every_bit_is_the_references(
         monkeypatch.setattr("neurorl.backends.loihi.accelerate.problem", lambda: "no compiler")
     network = make()
     rng = np.random.default_rng(1)
+    options: dict[str, Any] = {"seed": 2**62 + 7, "arithmetic": "loihi", "noise": mode}
     with (
-        LoihiBackend(network, seed=7, noise=mode, accelerate=way != "stock") as backend,
-        load("reference", network, seed=7, arithmetic="loihi", noise=mode) as reference,
+        load(**WAYS[way], network=network, **options) as backend,
+        load("reference", network, **options) as reference,
     ):
         spikes = 0
         for window in range(12):
@@ -166,29 +186,39 @@ def test_a_state_goes_on_and_moves_between_backends(mode: str) -> None:
     with (
         LoihiBackend(network, seed=2, noise=mode) as backend,
         load("reference", network, seed=2, arithmetic="loihi", noise=mode) as reference,
+        load("brian2", network, seed=2, arithmetic="loihi", noise=mode, engine="numpy") as brian2,
     ):
         backend.step(inputs, 8)
         state = backend.state()
         assert not any("coin" in key for key in state)
         expected = backend.step(inputs, 8)
         few = {"input": inputs["input"][:3]}
-        for other in (backend, reference):
+        for other in (backend, reference, brian2):
             other.step(few, 3)
             other.restore(state)
             seen = other.step(inputs, 8)
             assert all(np.array_equal(seen[k], expected[k]) for k in expected), other.name
 
 
-@pytest.mark.parametrize("mode", OWN)
-@pytest.mark.parametrize("name", ["loihi", "reference"])
-def test_a_replica_is_its_seed_alone(mode: str, name: str) -> None:
+@pytest.mark.parametrize(
+    ("mode", "way"),
+    [
+        *((mode, way) for mode in OWN for way in ("C++", "reference", "brian2 numpy")),
+        ("chip+coins", "brian2 compiled"),
+    ],
+)
+def test_a_replica_is_its_seed_alone(mode: str, way: str) -> None:
     network = layers(GLM(bias=0.1))
     options: dict[str, Any] = {"noise": mode, "arithmetic": "loihi"}
+    options |= WAYS.get(way, {"name": way})
     inputs = rasters(network, 30, 0)
     with (
-        load(name, network, seed=(5, 9), **options) as both,
-        load(name, network, seed=9, **options) as alone,
+        load(network=network, seed=(5, 9), **options) as both,
+        load(network=network, seed=9, **options) as alone,
     ):
+        state = {**alone.state(), "t": np.array(2**33 + 1)}
+        both.restore(state, 1)  # the other one starts at 0
+        alone.restore(state)
         seen = both.step({"input": np.tile(inputs["input"], 2)}, 30)
         expected = alone.step(inputs, 30)
     for node, raster in expected.items():
@@ -220,6 +250,22 @@ def test_the_leaky_get_the_scale_of_escape_noise() -> None:
     assert abs(voltage.std() / wanted - 1) < 4.5 / np.sqrt(2 * 400)
 
 
+def test_the_equations_of_brian2_show_it() -> None:
+    options: dict[str, Any] = {"engine": "numpy", "arithmetic": "loihi", "noise": "chip+coins"}
+    with load("brian2", layers(GLM()), **options) as backend:
+        text = backend.source()
+    for part in (
+        "noise = noise_step*(floor(draw(i, t_in_timesteps, stream, seed)*255/4294967296) - 127)",
+        "toss = draw(i, t_in_timesteps, coin_stream, seed) % 8",
+        "q = q + coin_0*(floor(toss/1) - 2*floor(toss/2)) + coin_1*",
+        "q = u + bias + noise",
+        "threshold='v > threshold'",
+        "# draw(i, step, stream, seed): 32 bits of neurorl.random, 0 to 2**32 - 1",
+    ):
+        assert part in text
+    assert "logistic" not in text
+
+
 def test_draws_are_even() -> None:
     x = np.concatenate([UniformRows(3, 1, 500)(k) for k in range(510)])
     assert x.dtype == np.int32
@@ -238,8 +284,6 @@ def test_what_a_mode_cannot_do_is_refused() -> None:
         LoihiBackend(network, noise="logistic")
     with pytest.raises(UnsupportedError, match="noise 'chip' in arithmetic 'float'"):
         load("reference", network, noise="chip")
-    with pytest.raises(UnsupportedError, match="brian2: can't run noise 'chip'"):
-        load("brian2", network, arithmetic="loihi", noise="chip")
     with pytest.raises(UnsupportedError, match=r"'a': units with a memory.*; noise='chip'"):
         LoihiBackend(layers(LEAKY), noise="chip+coins")
     motley = Network((Population("a", 2, LIF(0.0, 0.5, noise=np.array([0.1, 0.2]))),))

@@ -16,9 +16,11 @@ from neurorl.backends.brian2.engines import DYNAMIC, ENGINES, Engine, check_engi
 from neurorl.backends.brian2.plan import texts
 from neurorl.backends.brian2.window import CompiledWindow
 from neurorl.backends.checks import Inputs
+from neurorl.chip_noise import NOISE_MODES
 from neurorl.described import FloatArray
 from neurorl.description import Network
 from neurorl.errors import BackendUnavailableError, UnsupportedError, say
+from neurorl.replicate import replicate
 
 __all__ = ["Brian2Backend"]
 
@@ -46,7 +48,10 @@ class Brian2Backend(Backend):
 
     name: ClassVar[str] = "brian2"
     capabilities: ClassVar[Capabilities] = Capabilities(
-        arithmetics=("float", "loihi"), exact_arithmetics=("float", "loihi"), engines=ENGINES
+        arithmetics=("float", "loihi"),
+        exact_arithmetics=("float", "loihi"),
+        engines=ENGINES,
+        noises=NOISE_MODES,
     )
 
     def __init__(
@@ -94,6 +99,8 @@ class Brian2Backend(Backend):
             head.append(
                 "# logistic(i, step, stream, seed): a draw of neurorl.random, -10.4 to 10.4"
             )
+        if any("draw(" in text for text in parts):
+            head.append("# draw(i, step, stream, seed): 32 bits of neurorl.random, 0 to 2**32 - 1")
         return "\n\n".join(["\n".join(head), *parts]) + "\n"
 
     def close(self) -> None:
@@ -103,7 +110,9 @@ class Brian2Backend(Backend):
             del self._engine
 
     def _build(self) -> None:
-        self._arithmetic = make_arithmetic(self.arithmetic_name, self._whole)
+        run = replicate(self._coined, self.n_replicas)
+        self._arithmetic = make_arithmetic(self.arithmetic_name, run, self.noise)
+        self._coin_weights = self._rounded_coins(self._arithmetic)
         self._ahead = [0] * self.n_replicas  # steps of each replica less those of the engine
         arguments = (self._whole, self._arithmetic, self.seeds, self.record, self._max_delay)
         self._engine: Engine
@@ -131,7 +140,7 @@ class Brian2Backend(Backend):
 
     def _write_bias(self, population: str, current: FloatArray | None = None) -> None:
         bias = self._engine.variables[population]["bias"]
-        bias[:] = self._arithmetic.bias(population, self._rounded, current)
+        bias[:] = self._arithmetic.bias(population, self._rounded | self._coin_weights, current)
 
     def _transmitted_memory(self, name: str) -> npt.NDArray[np.float64] | None:
         return None if self.network.projection(name).signed else self._engine.memory(name)

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from textwrap import indent
 
+from neurorl.chip_noise import COINS, NOISE_MAX
 from neurorl.description import Network, Population, Projection
 from neurorl.quantiser import CURRENT_BITS, VOLTAGE_MAX
 
@@ -91,25 +92,29 @@ def population_text(
     population: Population,
     *,
     chip: bool,
-    noisy: bool,
+    noise: str,
     refractory: bool,
     replicas: bool = False,
     shared: Collection[str] = (),
 ) -> NodeText:
     """A population; what it doesn't need (noise, refractory times) is left out of its code.
 
-    chip: in the integers of `neurorl.quantiser`, which float64 holds exactly. replicas: of several,
-    whose neurons count from 0 in each, and each of which has a seed and a time of its own.
+    chip: in the integers of `neurorl.quantiser`, which float64 holds exactly. noise: as in
+    `neurorl.chip_noise`, or ``''`` for none. replicas: of several, whose neurons count from 0 in
+    each, and each of which has a seed and a time of its own.
     shared: names of constants that have one value for all neurons.
     """
-    draw = _DRAWS if replicas else _DRAW
-    over = "v + noise > threshold" if noisy else "v > threshold"
-    update = [*(_CHIP_UPDATE if chip else _FLOAT_UPDATE), "q = 0"]
+    escapes = noise == "exact"
+    over = "v + noise > threshold" if escapes else "v > threshold"
+    own = noise if noise in _OWN_NOISE else ""
+    update = [*(_chip_update(own, replicas) if chip else _FLOAT_UPDATE), "q = 0"]
     model = [*_STATE, *(_CHIP_DECAYS if chip else _FLOAT_DECAYS), *_LEVELS]
     reset = ["v = 0"]
-    if noisy:
-        model += [*_NOISE, *(_SEEDS if replicas else _SEED)]
-        scaled = f"noise_width*{draw}"
+    if noise:
+        model += [*_NOISE, *_OWN_NOISE.get(noise, _ESCAPE_NOISE)]
+        model += _SEEDS if replicas else _SEED
+    if escapes:
+        scaled = f"noise_width*{_draw('logistic', replicas)}"
         update += [f"noise = {f'floor({scaled} + 0.5)' if chip else scaled}"]
     if refractory:
         model += _REFRACTORY
@@ -150,16 +155,15 @@ _STATE = ["u : 1", "v : 1", "q : 1"]
 _FLOAT_DECAYS = ["current_decay : 1 (constant)", "membrane_decay : 1 (constant)"]
 _CHIP_DECAYS = ["current_kept : 1 (constant)", "membrane_kept : 1 (constant)"]  # of 4096
 _LEVELS = ["threshold : 1 (constant)", "bias : 1"]
-_NOISE = [
-    "noise : 1",
-    "noise_width : 1 (constant)",
-    "stream : integer (constant, shared)",
-]
+_NOISE = ["noise : 1", "stream : integer (constant, shared)"]
+_ESCAPE_NOISE = ["noise_width : 1 (constant)"]
+_UNIFORM = ["noise_step : 1 (constant)"]  # of 127 steps in both directions
+_COINS = [f"coin_{j} : 1 (constant)" for j in range(len(COINS))]  # what each transmits
+_TOSS = ["toss : 1", "coin_stream : integer (constant, shared)"]
+_OWN_NOISE = {"chip": _UNIFORM, "chip+coins": [*_UNIFORM, *_COINS, *_TOSS]}
 _SEED = ["seed : integer (constant, shared)"]
 # Of a neuron's replica: number of the neuron in it, its steps less the network's, its seed.
 _SEEDS = ["neuron : integer (constant)", "ahead : integer", "seed : integer (constant)"]
-_DRAW = "logistic(i, t_in_timesteps, stream, seed)"
-_DRAWS = "logistic(neuron, t_in_timesteps + ahead, stream, seed)"
 _REFRACTORY = [
     "dead : integer",
     "live : boolean",
@@ -169,17 +173,37 @@ _REFRACTORY = [
 _FLOAT_UPDATE = ["u = current_decay*u + q", "v = membrane_decay*v + u + bias"]
 
 
+def _draw(function: str, replicas: bool, stream: str = "stream") -> str:
+    if replicas:
+        return f"{function}(neuron, t_in_timesteps + ahead, {stream}, seed)"
+    return f"{function}(i, t_in_timesteps, {stream}, seed)"
+
+
 def _wrap(x: str, bits: int) -> str:
     """*x* as it overflows in a register of *bits* and a sign."""
     span = 2 << bits
     return f"{x} - {span}*floor({x}/{span} + 0.5)"
 
 
-_CHIP_UPDATE = [
-    f"q = {_wrap('q', CURRENT_BITS)}",
-    "u = sign(u)*floor(abs(u)*current_kept/4096) + q",
-    f"u = {_wrap('u', 23)}",
-    "q = u + bias",
-    f"v = sign(v)*floor(abs(v)*membrane_kept/4096) + {_wrap('q', 23)}",
-    f"v = clip(v, {-VOLTAGE_MAX}, {VOLTAGE_MAX})",
-]
+def _chip_update(own: str, replicas: bool) -> list[str]:
+    """The chip's step, with noise of its *own* or none: `neurorl.chip_noise` of a draw's bits."""
+    coins, drawn = [], []
+    if own == "chip+coins":
+        bits = [f"(floor(toss/{2**j}) - 2*floor(toss/{2 ** (j + 1)}))" for j in range(len(COINS))]
+        landed = " + ".join(f"coin_{j}*{bit}" for j, bit in enumerate(bits))
+        toss = _draw("draw", replicas, "coin_stream")
+        coins = [f"toss = {toss} % {2 ** len(COINS)}", f"q = q + {landed}"]
+    if own:
+        span = 2 * NOISE_MAX + 1
+        evenly = f"floor({_draw('draw', replicas)}*{span}/{2**32}) - {NOISE_MAX}"
+        drawn = [f"noise = noise_step*({evenly})"]
+    return [
+        *coins,
+        f"q = {_wrap('q', CURRENT_BITS)}",
+        "u = sign(u)*floor(abs(u)*current_kept/4096) + q",
+        f"u = {_wrap('u', 23)}",
+        *drawn,
+        "q = u + bias" + " + noise" * bool(own),
+        f"v = sign(v)*floor(abs(v)*membrane_kept/4096) + {_wrap('q', 23)}",
+        f"v = clip(v, {-VOLTAGE_MAX}, {VOLTAGE_MAX})",
+    ]

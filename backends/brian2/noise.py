@@ -1,21 +1,22 @@
-"""Escape noise as a Brian2 function: the draws of `neurorl.random`, on every engine.
+"""Noise as Brian2 functions: the draws of `neurorl.random`, on every engine.
 
 Counter-based, so there is no generator to seed, to save or to share between networks.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from textwrap import indent
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.backends.brian2.vendor import brian2
+from neurorl.described import FloatArray
 from neurorl.native import SOURCES
-from neurorl.random import LOGISTIC_BITS, LOGISTIC_TABLE, NoiseRows
+from neurorl.random import LOGISTIC_BITS, LOGISTIC_TABLE, U32, DrawRows, logistic
 
-__all__ = ["logistic_function"]
+__all__ = ["noise_functions"]
 
 # The draws as C. The table is the function's own array, so it is no part of what is compiled.
 _C = (SOURCES / "philox.h").read_text()
@@ -26,19 +27,34 @@ cdef extern from *:
     '''
     unsigned int neurorl_word(int64_t i, int64_t step, int64_t stream, int64_t seed) noexcept nogil
 
-cdef inline double logistic(int64_t i, int64_t step, int64_t stream, int64_t seed) noexcept nogil:
-    return _namespace_logistic_table[neurorl_word(i, step, stream, seed) >> {32 - LOGISTIC_BITS}]
+cdef inline double NAME(int64_t i, int64_t step, int64_t stream, int64_t seed) noexcept nogil:
+    return VALUE
 """
+_WORD = "neurorl_word(i, step, stream, seed)"
 
 
-def logistic_function() -> Any:
-    """A new Brian2 function ``logistic(i, step, stream, seed)``, a standard logistic draw.
+def noise_functions() -> dict[str, Any]:
+    """New Brian2 functions of ``(i, step, stream, seed)``, by their names in the equations.
+
+    ``logistic`` is a standard logistic draw; ``draw`` the 32 bits of any, 0 to 2**32 - 1.
 
     i: every neuron of a population in order, from 0 again in each replica. step: since the start.
     stream, seed: as in `neurorl.random.words`. step and seed are of each neuron if of replicas.
     """
+    looked_up = f"_namespace_logistic_table[{_WORD} >> {32 - LOGISTIC_BITS}]"
+    table = {"_logistic_table": LOGISTIC_TABLE.copy()}
+    return {
+        "logistic": _function("logistic", logistic, looked_up, table),
+        "draw": _function("draw", _as_floats, _WORD, {}),
+    }
+
+
+def _function(
+    name: str, convert: Callable[[U32], FloatArray], value: str, namespace: dict[str, Any]
+) -> Any:
+    """convert, value: what becomes of the words, in NumPy and in Cython."""
     function = brian2.Function(
-        _Rows(),
+        _Rows(convert),
         arg_units=[1, 1, 1, 1],
         return_unit=1,
         arg_names=["i", "step", "stream", "seed"],
@@ -46,22 +62,26 @@ def logistic_function() -> Any:
         return_type="float",
     )
     # Not add_numpy_implementation, whose wrapper formats an error message on every call.
-    function.implementations.add_implementation("numpy", _Rows())
-    function.implementations.add_implementation(
-        "cython", _CYTHON, name="logistic", namespace={"_logistic_table": LOGISTIC_TABLE.copy()}
-    )
+    function.implementations.add_implementation("numpy", _Rows(convert))
+    code = _CYTHON.replace("NAME", name).replace("VALUE", value)
+    function.implementations.add_implementation("cython", code, name=name, namespace=namespace)
     # In ``templates/neurorl.h``, with one table for all.
-    function.implementations.add_implementation("cpp", "using neurorl::logistic;")
+    function.implementations.add_implementation("cpp", f"using neurorl::{name};")
     return function
 
 
+def _as_floats(drawn: U32) -> FloatArray:
+    return drawn.astype(np.float64)
+
+
 class _Rows:
-    """`logistic_function` in NumPy: it keeps rows of draws made ahead, for each replica."""
+    """`noise_functions` in NumPy: it keeps rows of draws made ahead, for each replica."""
 
-    def __init__(self) -> None:
-        self._rows: dict[tuple[int, int], NoiseRows] = {}
+    def __init__(self, convert: Callable[[U32], FloatArray]) -> None:
+        self._convert = convert
+        self._rows: dict[tuple[int, int], DrawRows] = {}
 
-    def __call__(self, i: Any, step: Any, stream: Any, seed: Any) -> npt.NDArray[np.float64]:
+    def __call__(self, i: Any, step: Any, stream: Any, seed: Any) -> FloatArray:
         stream = int(np.ravel(stream)[0])
         steps, seeds = np.ravel(step), np.ravel(seed)
         if len(seeds) == 1:
@@ -72,10 +92,8 @@ class _Rows:
             [self._draw(k, int(seeds[k]), stream, size, int(steps[k])) for k in first.tolist()]
         )
 
-    def _draw(
-        self, first: int, seed: int, stream: int, size: int, step: int
-    ) -> npt.NDArray[np.float64]:
+    def _draw(self, first: int, seed: int, stream: int, size: int, step: int) -> FloatArray:
         """Rows of one replica, by its first neuron; equal seeds may be at different steps."""
         if (first, stream) not in self._rows:
-            self._rows[first, stream] = NoiseRows(seed, stream, size)
+            self._rows[first, stream] = DrawRows(seed, stream, size, self._convert)
         return self._rows[first, stream](step)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic import Arithmetic, ChipArithmetic
+from neurorl.arithmetic import Arithmetic, ChipArithmetic, initial_weights
 from neurorl.backends.brian2.equations import (
     NodeText,
     ProjectionText,
@@ -17,6 +17,8 @@ from neurorl.backends.brian2.equations import (
     source_text,
 )
 from neurorl.description import Network, Population, Projection
+from neurorl.quantiser import ChipPopulation
+from neurorl.random import Stream
 
 __all__ = ["constants", "library_plan", "node_text", "synapses", "texts"]
 
@@ -35,7 +37,7 @@ def node_text(network: Network, name: str, arithmetic: Arithmetic, n_replicas: i
         network,
         node,
         chip=isinstance(arithmetic, ChipArithmetic),
-        noisy=bool(values["noise_width"].any()),
+        noise=_noise(values),
         refractory=bool(values["refractory_steps"].any()),
         replicas=n_replicas > 1,
         shared=[key for key, value in values.items() if value.ndim == 0],
@@ -69,6 +71,7 @@ def constants(
         values["seed"] = np.repeat(np.array(seeds), size)
         values["neuron"] = np.tile(np.arange(size), len(seeds))
     values["stream"] = np.array(network.index(population.name))
+    values["coin_stream"] = values["stream"] + Stream.COINS
     return values
 
 
@@ -82,8 +85,8 @@ def _parameters(
             "current_kept": 4095 - chip.current_decay,
             "membrane_kept": 4096 - chip.voltage_decay,
             "threshold": chip.threshold,
-            "noise_width": chip.noise_width,
             "refractory_steps": chip.refractory - 1,
+            **_chip_noise(network, chip, arithmetic),
         }
     d = population.neuron.dynamics(population.size, network.dt)
     return {
@@ -93,6 +96,35 @@ def _parameters(
         "noise_width": d.noise_width,
         "refractory_steps": d.refractory_steps,
     }
+
+
+def _chip_noise(
+    network: Network, chip: ChipPopulation, arithmetic: ChipArithmetic
+) -> dict[str, Array]:
+    """Of escape noise, or of the chip's own with what each coin of a neuron transmits."""
+    if not chip.noise_exponent:
+        return {"noise_width": chip.noise_width}
+    sources = {node.name for node in network.nodes}
+    coins = {
+        f"coin_{j}": transmitted
+        for p in arithmetic.network.projections
+        if p.post == chip.name and p.pre not in sources
+        for j, transmitted in enumerate(_coins(arithmetic, p.name))
+    }
+    return {"noise_step": chip.noise_step, **coins}
+
+
+def _coins(arithmetic: ChipArithmetic, name: str) -> Array:
+    """What the coins of a projection transmit, ``(coins, neurons)``."""
+    weights = initial_weights(arithmetic.network, name, 0)
+    return arithmetic.transmitted(name, weights)[..., 0].T
+
+
+def _noise(values: dict[str, Array]) -> str:
+    """Which noise the values are of."""
+    if "noise_step" in values:
+        return "chip+coins" if "coin_0" in values else "chip"
+    return "exact" if values["noise_width"].any() else ""
 
 
 def synapses(

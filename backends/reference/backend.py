@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic import ChipArithmetic, initial_weights, make_arithmetic
+from neurorl.arithmetic import ChipArithmetic, make_arithmetic
 from neurorl.backends.base import Backend, Capabilities, Raster, State
 from neurorl.backends.checks import Inputs
 from neurorl.backends.reference.neurons import ChipNeurons, FloatNeurons, Neurons
@@ -67,11 +67,7 @@ class ReferenceBackend(Backend):
         self._tossed = {
             name: ReplicaNoise([row[name] for row in rows]) for name in self._coins.values()
         }
-        self._coin_weights = {
-            p.name: self._arithmetic.round(p.name, initial_weights(run, p.name, 0))
-            for p in run.projections
-            if p.pre in self._tossed
-        }
+        self._coin_weights = self._rounded_coins(self._arithmetic)
         for name, weights in self._coin_weights.items():
             self._transmitted[name] = self._arithmetic.transmitted(name, weights).astype(np.float64)
             self._write_bias(run.projection(name).post)

@@ -20,6 +20,11 @@ inline double logistic(int64_t i, int64_t step, int64_t stream, int64_t seed)
     return logistic_table[neurorl_word(i, step, stream, seed) >> (32 - NEURORL_LOGISTIC_BITS)];
 }
 
+inline double draw(int64_t i, int64_t step, int64_t stream, int64_t seed)
+{
+    return neurorl_word(i, step, stream, seed);
+}
+
 // A ring of the rows of DEPTH steps, so that step t is in row t % DEPTH.
 inline int64_t ring_row(int64_t step, int64_t depth) { return (step % depth + depth) % depth; }
 
