@@ -10,6 +10,7 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
+from neurorl.backend import backend_class
 from neurorl.backend import load as load_backend
 from neurorl.checkpoint import read_checkpoint, write_checkpoint
 from neurorl.config import AgentConfig
@@ -22,7 +23,7 @@ from neurorl.presets import make_config
 from neurorl.random import derive
 from neurorl.replicas import Episode, Replicas, describe
 
-__all__ = ["Episode", "SpikingActorCritic", "read_agent"]
+__all__ = ["Episode", "SpikingActorCritic", "played_on", "read_agent"]
 
 _PREDICT = 2  # purpose of derived seeds
 
@@ -34,7 +35,9 @@ class SpikingActorCritic:
     backend: ``'reference'``, ``'brian2'`` or ``'loihi'``. arithmetic: ``'float'`` or ``'loihi'``;
     None is the backend's own. seed: decides everything. config: replaces model and overrides.
     backend_options: go to the backend's class. loop: ``'native'`` or ``'numpy'``, the same bits;
-    None takes the native one where a C++ compiler is found. overrides: fields of `AgentConfig`.
+    None takes the native one where a C++ compiler is found. noise: ``'exact'`` (the default), or in
+    chip arithmetic one of Loihi's own, ``'chip'`` or ``'chip+coins'`` (`neurorl.chip_noise`).
+    overrides: fields of `AgentConfig`.
 
     The same seed gives the same episodes, bit for bit, whatever else was done in between.
 
@@ -54,6 +57,7 @@ class SpikingActorCritic:
         config: AgentConfig | None = None,
         backend_options: dict[str, Any] | None = None,
         loop: str | None = None,
+        noise: str | None = None,
         **overrides: Any,
     ) -> None:
         self.env = make_env(env) if isinstance(env, str) else env
@@ -62,7 +66,7 @@ class SpikingActorCritic:
         self.config = config or make_config(self.env, model, overrides)
         self.seed = seed
         self.backend_name = backend
-        self._backend_options = backend_options or {}
+        self._backend_options = {**(backend_options or {}), **({"noise": noise} if noise else {})}
         self.first_action = int(space.start)
         self._n_actions = int(space.n)
         self._replicas = Replicas(
@@ -73,11 +77,12 @@ class SpikingActorCritic:
             backend=backend,
             arithmetic=arithmetic,
             loop=loop,
-            options=backend_options,
+            options=self._backend_options,
         )
         self.network = self._replicas.network
         self.backend = self._replicas.backend
         self.arithmetic = self.backend.arithmetic_name
+        self.noise = self.backend.noise
         self.episodes = self._replicas.episodes[0]
         self._predictor: Player | None = None
 
@@ -128,18 +133,22 @@ class SpikingActorCritic:
         backend: str | None = None,
         arithmetic: str | None = None,
         explore: bool = False,
+        noise: str | None = None,
     ) -> Player:
         """The network as it is now, to be played without learning; on another backend if asked.
 
-        explore: actions are drawn by the policy; else they have the most votes.
+        explore: actions are drawn by the policy; else they have the most votes. noise: None takes
+        that of training, or in float arithmetic ``'exact'``.
         """
-        if backend is None or backend == self.backend_name:
-            backend, options = self.backend_name, self._backend_options
+        name = backend or self.backend_name
+        same = name == self.backend_name
+        if same:
             arithmetic = arithmetic or self.arithmetic
-        else:
-            options = {}
+        arithmetic = arithmetic or backend_class(name).capabilities.arithmetics[0]
+        noise = noise or (self.noise if arithmetic == "loihi" else "exact")
+        options = {**(self._backend_options if same else {}), "noise": noise}
         compiled = load_backend(
-            backend,
+            name,
             self.network,
             seed=seed,
             arithmetic=arithmetic,
@@ -164,24 +173,26 @@ class SpikingActorCritic:
         arithmetic: str | None = None,
         env: str | gym.Env[Any, Any] | None = None,
         backend_options: dict[str, Any] | None = None,
+        noise: str | None = None,
     ) -> Self:
         """The agent of a file written by `save`, or of a run directory.
 
-        backend, arithmetic: None takes those it was trained on; with another backend and no
-        arithmetic named, that backend's own. env: needed if it had no id.
+        backend, arithmetic, noise: None takes those it was trained on; with another backend and no
+        arithmetic named, that backend's own; in float arithmetic the noise ``'exact'``.
+        env: needed if it had no id.
         Raises RunError for a file that is missing, damaged or of something else.
         """
         described, arrays = read_agent(Path(path))
-        same = backend is None or backend == described["backend"]
+        chosen = played_on(described, backend, arithmetic, noise)
         agent = cls(
             env or described["env"],
-            backend=backend or described["backend"],
-            arithmetic=arithmetic or (described["arithmetic"] if same else None),
+            **chosen,
             seed=described["seed"],
             config=AgentConfig.from_dict(described["config"]),
             backend_options=backend_options,
         )
-        agent.restore(arrays, moved=not same or agent.arithmetic != described["arithmetic"])
+        moved = any(chosen[name] != described[name] for name in ("backend", "arithmetic"))
+        agent.restore(arrays, moved)
         return agent
 
     def describe(self) -> dict[str, Any]:
@@ -201,6 +212,22 @@ class SpikingActorCritic:
     def close(self) -> None:
         """Free the backend and the environment."""
         self._replicas.close()
+
+
+def played_on(
+    described: dict[str, Any], backend: str | None, arithmetic: str | None, noise: str | None
+) -> dict[str, Any]:
+    """Backend, arithmetic and noise for a saved agent, by name.
+
+    None takes those it was trained on; on another backend, that backend's own arithmetic; in float
+    arithmetic the noise ``'exact'``. described: as `read_agent` gives it.
+    """
+    same = backend is None or backend == described["backend"]
+    name = backend or described["backend"]
+    own = described["arithmetic"] if same else backend_class(name).capabilities.arithmetics[0]
+    arithmetic = arithmetic or own
+    trained = described.get("noise", "exact") if arithmetic == "loihi" else "exact"
+    return {"backend": name, "arithmetic": arithmetic, "noise": noise or trained}
 
 
 def read_agent(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.agent import SpikingActorCritic, read_agent
+from neurorl.agent import SpikingActorCritic, played_on, read_agent
 from neurorl.cost import FIGURES, Tally
 from neurorl.errors import RunError, say
 from neurorl.random import derive
@@ -27,16 +27,18 @@ def evaluate(
     backend: str | None = None,
     arithmetic: str | None = None,
     explore: bool = False,
+    noise: str | None = None,
     callback: Callable[[int, float], None] | None = None,
 ) -> dict[str, Any]:
     """Mean return over *episodes* with the weights as they are.
 
     The neurons stay stochastic; the action is the one with the most votes, or drawn from the
-    policy if *explore*. seed: of noise and environment, apart from the training's.
-    Returns env, backend, arithmetic, seed, episodes, mean_return, std_return,
+    policy if *explore*. seed: of noise and environment, apart from the training's. backend,
+    arithmetic, noise: as in `SpikingActorCritic.player`.
+    Returns env, backend, arithmetic, noise, seed, episodes, mean_return, std_return,
     mean_discounted_return, and what a decision costs: see `neurorl.cost.Tally.per_decision`.
     """
-    player = agent.player(derive(seed, _PLAY, agent.seed), backend, arithmetic, explore)
+    player = agent.player(derive(seed, _PLAY, agent.seed), backend, arithmetic, explore, noise)
     network = player.backend.network
     tally = Tally(network, {p.name: player.backend.weights(p.name) for p in network.projections})
     returns, discounted = [], []
@@ -64,6 +66,7 @@ def evaluate(
         "env": agent.env_id,
         "backend": player.backend.name,
         "arithmetic": player.backend.arithmetic_name,
+        "noise": player.backend.noise,
         "seed": seed,
         "episodes": episodes,
         "mean_return": float(np.mean(returns)),
@@ -74,23 +77,21 @@ def evaluate(
 
 
 def load_to_play(
-    path: Path, backend: str | None = None, arithmetic: str | None = None
-) -> tuple[SpikingActorCritic, str, str | None]:
-    """A saved agent that won't learn on, and the backend and arithmetic to play it in.
+    path: Path,
+    backend: str | None = None,
+    arithmetic: str | None = None,
+    noise: str | None = None,
+) -> tuple[SpikingActorCritic, dict[str, Any]]:
+    """A saved agent that won't learn on, and what to play it in: backend, arithmetic and noise.
 
-    None takes those it was trained on; on another backend, that backend's own arithmetic.
+    These are options of `evaluate` and `SpikingActorCritic.player`, see `neurorl.agent.played_on`.
     Only what plays is compiled: the reference holds the weights until then.
     """
     described, _ = read_agent(path)
-    same = backend is None or backend == described["backend"]
     shadow = described["config"].get("writes", "shadow") == "shadow"
     kept_in = "float" if shadow else described["arithmetic"]
     agent = SpikingActorCritic.load(path, backend="reference", arithmetic=kept_in)
-    return (
-        agent,
-        backend or described["backend"],
-        arithmetic or (described["arithmetic"] if same else None),
-    )
+    return agent, played_on(described, backend, arithmetic, noise)
 
 
 def read_cost(run: Path) -> dict[str, float]:

@@ -258,6 +258,7 @@ def describe(env_id: str, replicas: Any, k: int) -> dict[str, Any]:
         "env": env_id,
         "backend": replicas.backend_name,
         "arithmetic": replicas.backend.arithmetic_name,
+        "noise": replicas.backend.noise,
         "seed": replicas.seeds[k],
         "config": replicas.config.to_dict(),
     }

@@ -27,7 +27,13 @@ __all__ = ["DEFAULTS", "read_seeds", "solved_at", "train", "train_seeds"]
 
 CHECKPOINT_SECONDS = 5.0
 
-DEFAULTS: dict[str, Any] = {"backend": "reference", "model": "lif", "seed": 0, "episodes": 400}
+DEFAULTS: dict[str, Any] = {
+    "backend": "reference",
+    "noise": "exact",
+    "model": "lif",
+    "seed": 0,
+    "episodes": 400,
+}
 
 
 def train(env_id: str, out: Path, *, seed: int | None = None, **options: Any) -> dict[str, Any]:
@@ -44,6 +50,7 @@ def train_seeds(
     *,
     backend: str | None = None,
     arithmetic: str | None = None,
+    noise: str | None = None,
     model: str | None = None,
     episodes: int | None = None,
     resume: bool = False,
@@ -55,7 +62,7 @@ def train_seeds(
     """Train agents side by side, one for each (seed, run directory); returns their summaries.
 
     Each run is, file by file, that of its seed trained alone. A summary has env, backend, model,
-    seed, episodes, env_steps, mean_return_last_100, solved_at_episode, run, arithmetic,
+    seed, episodes, env_steps, mean_return_last_100, solved_at_episode, run, arithmetic, noise,
     mean_discounted_return_last_100 and warnings (`neurorl.diagnostics.Monitor.warnings`), each of
     which is also given as a `PopulationWarning` when it is found.
 
@@ -73,6 +80,7 @@ def train_seeds(
         "env": env_id,
         "backend": backend,
         "arithmetic": arithmetic,
+        "noise": noise,
         "model": model,
         "episodes": episodes,
     }
@@ -158,6 +166,7 @@ class _Session:
                 run.create(self._config(k))
             elif run.checkpoint.exists():
                 described, arrays = read_checkpoint(run.checkpoint)
+                described = {"noise": "exact", **described}  # those before there was another
                 if {key: described.get(key) for key in self._describe(k)} != self._describe(k):
                     raise RunError(say(f"run {run.path}", "checkpoint.npz is of another run"))
                 self.replicas.restore(k, arrays)
@@ -212,7 +221,7 @@ class _Session:
             self.seeds,
             backend=options["backend"],
             arithmetic=options["arithmetic"],
-            options=backend_options,
+            options={**backend_options, "noise": options["noise"]},
         )
 
     def _save(self, k: int) -> None:
@@ -241,6 +250,7 @@ class _Session:
             "env": self.options["env"],
             "backend": self.options["backend"],
             "arithmetic": self.replicas.backend.arithmetic_name,
+            "noise": self.replicas.backend.noise,
             "model": self.replicas.config.model,
             "seed": self.seeds[k],
             "episodes": len(played),
@@ -259,7 +269,7 @@ def _any_exists(runs: Sequence[RunDirectory]) -> bool:
 
 def _check_alike(found: Sequence[dict[str, Any]]) -> None:
     for options in found[1:]:
-        for key in ("env", "backend", "arithmetic", "model", "agent"):
+        for key in ("env", "backend", "arithmetic", "noise", "model", "agent"):
             if options[key] != found[0][key]:
                 remedy = "resume each run alone"
                 raise RunError(say("runs", f"were started with different {key}", remedy=remedy))
@@ -281,13 +291,14 @@ def _resumed_options(run: RunDirectory, given: dict[str, Any]) -> dict[str, Any]
     """What the run was started with; anything given must be the same, but for more episodes."""
     config = run.read_config()
     for name, value in given.items():
-        if name != "episodes" and value not in (None, config.get(name)):
+        was = config.get(name, DEFAULTS["noise"] if name == "noise" else None)
+        if name != "episodes" and value not in (None, was):
             raise RunError(
                 say(
                     f"run {run.path}",
                     f"was started with another {name}",
                     got=value,
-                    limit=config.get(name),
+                    limit=was,
                     remedy="resume with the same options, or use another --out",
                 )
             )

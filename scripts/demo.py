@@ -58,20 +58,19 @@ def main() -> None:
             table.add_row(row["name"], "-", "missing", "-", "-")
             continue
         began = time.perf_counter()
-        agent, backend, arithmetic = load_to_play(run, row["name"])
+        agent, chosen = load_to_play(run, row["name"])
         with progress(console) as bar:
             # Brian2 compiles before the first episode, once for each kind of network.
-            task = bar.add_task(f"playing on {backend}", total=arguments.evaluation_episodes)
+            task = bar.add_task(f"playing on {row['name']}", total=arguments.evaluation_episodes)
             result = evaluate(
                 agent,
                 arguments.evaluation_episodes,
-                backend=backend,
-                arithmetic=arithmetic,
+                **chosen,
                 callback=lambda *_, bar=bar, task=task: bar.advance(task),
             )
         mean = result["mean_discounted_return"]
         table.add_row(
-            backend,
+            row["name"],
             result["arithmetic"],
             f"{mean:.3f}",
             f"{100 * mean / optimum:.1f} %",

@@ -121,6 +121,7 @@ def test_evaluation_is_repeatable_and_counts_operations(tmp_path: Path) -> None:
         "env",
         "backend",
         "arithmetic",
+        "noise",
         "seed",
         "episodes",
         "mean_return",
@@ -138,8 +139,8 @@ def test_evaluation_is_repeatable_and_counts_operations(tmp_path: Path) -> None:
     # Each bias spike reaches 16 hidden and 8 output neurons, 12 times a decision.
     assert first["synops_per_decision"] > 12 * 24
     agent.save(tmp_path / "agent.npz")
-    loaded, backend, arithmetic = load_to_play(tmp_path / "agent.npz")
-    assert evaluate(loaded, 3, seed=1, backend=backend, arithmetic=arithmetic) == first
+    loaded, chosen = load_to_play(tmp_path / "agent.npz")
+    assert evaluate(loaded, 3, seed=1, **chosen) == first
     on_chip = evaluate(agent, 3, seed=1, backend="reference", arithmetic="loihi")
     on_emulator = evaluate(agent, 3, seed=1, backend="loihi")
     assert {**on_emulator, "backend": "reference"} == on_chip

@@ -126,16 +126,16 @@ def test_an_agent_goes_on_elsewhere(writes: str, tmp_path: Path) -> None:
     same(later[1], later[2])
     with pytest.raises(UnsupportedError, match="coarse"):
         SpikingActorCritic.load(tmp_path / "agent.npz", "reference", "float")
-    loaded, backend, arithmetic = load_to_play(tmp_path / "agent.npz", "reference", "float")
-    played = evaluate(loaded, 2, backend=backend, arithmetic=arithmetic)
+    loaded, chosen = load_to_play(tmp_path / "agent.npz", "reference", "float")
+    played = evaluate(loaded, 2, **chosen)
     assert played["arithmetic"] == "float"
-    loaded, _, arithmetic = load_to_play(tmp_path / "agent.npz")
+    loaded, chosen = load_to_play(tmp_path / "agent.npz")
     again = SpikingActorCritic.load(tmp_path / "agent.npz")
     same_returns = [
         evaluate(a, 2, backend="reference", arithmetic="loihi")["mean_return"]
         for a in (loaded, again)
     ]
-    assert arithmetic == "loihi"
+    assert chosen["arithmetic"] == "loihi"
     assert same_returns[0] == same_returns[1]
     agent.close()
 

@@ -30,16 +30,15 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.episodes < 1:
         raise ArgumentError(say("evaluate", "episodes out of range", got=arguments.episodes))
-    agent, backend, arithmetic = load_to_play(
-        arguments.run, arguments.backend, arguments.arithmetic
+    agent, chosen = load_to_play(
+        arguments.run, arguments.backend, arguments.arithmetic, arguments.noise
     )
     with progress("evaluating", arguments.episodes) as (advance, _):
         result = evaluate(
             agent,
             arguments.episodes,
             seed=arguments.seed,
-            backend=backend,
-            arithmetic=arithmetic,
+            **chosen,
             explore=arguments.sample,
             callback=lambda _, total: advance(total, 1),
         )

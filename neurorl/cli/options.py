@@ -8,6 +8,11 @@ __all__ = ["add_backend"]
 
 
 def add_backend(parser: argparse.ArgumentParser) -> None:
-    """``--backend`` and ``--arithmetic``."""
+    """``--backend``, ``--arithmetic`` and ``--noise``."""
     parser.add_argument("--backend", metavar="B", help="reference (default), brian2, loihi, ...")
     parser.add_argument("--arithmetic", metavar="A", help="float or loihi (default: the backend's)")
+    parser.add_argument(
+        "--noise",
+        metavar="N",
+        help="exact (default), or in arithmetic loihi the chip's own: chip or chip+coins",
+    )

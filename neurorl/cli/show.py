@@ -34,9 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
         env = make_env(arguments.env)
         config = make_config(env, arguments.what)
         network = config.network(int(discrete_actions(env).n))
-        with load(
-            arguments.backend or "reference", network, arithmetic=arguments.arithmetic
-        ) as compiled:
+        with load(**_asked(arguments), network=network) as compiled:
             print(compiled.source())
         _print_cost(static_cost(network, config.window))
         return 0
@@ -45,8 +43,8 @@ def run(arguments: argparse.Namespace) -> int:
         return _show_nir(path, arguments)
     if not path.exists():
         raise unknown("run directory or model", arguments.what, MODELS)
-    agent, backend, arithmetic = load_to_play(path, arguments.backend, arguments.arithmetic)
-    with agent.player(agent.seed, backend, arithmetic).backend as compiled:
+    agent, chosen = load_to_play(path, arguments.backend, arguments.arithmetic, arguments.noise)
+    with agent.player(agent.seed, **chosen).backend as compiled:
         print(compiled.source())
     counted = read_cost(path)
     _print_cost({**static_cost(agent.network, agent.config.window), **counted})
@@ -72,11 +70,18 @@ def _show_nir(path: Path, arguments: argparse.Namespace) -> int:
     from neurorl.nir import from_nir
 
     network = from_nir(path, arguments.dt)
-    with load(
-        arguments.backend or "reference", network, arithmetic=arguments.arithmetic
-    ) as backend:
+    with load(**_asked(arguments), network=network) as backend:
         print(backend.source())
     return 0
+
+
+def _asked(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Options of `neurorl.load`."""
+    return {
+        "name": arguments.backend or "reference",
+        "arithmetic": arguments.arithmetic,
+        "noise": arguments.noise or "exact",
+    }
 
 
 def _print_cost(cost: Mapping[str, float]) -> None:

@@ -46,6 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
             runs,
             backend=arguments.backend,
             arithmetic=arguments.arithmetic,
+            noise=arguments.noise,
             model=arguments.model,
             episodes=arguments.episodes,
             resume=arguments.resume,
@@ -70,6 +71,6 @@ def run(arguments: argparse.Namespace) -> int:
 def _default_out(arguments: argparse.Namespace) -> Path:
     name = arguments.env.replace("/", "-")
     parts = [name, arguments.backend or "reference", arguments.model or "lif"]
-    parts += [arguments.arithmetic] if arguments.arithmetic else []
+    parts += [given for given in (arguments.arithmetic, arguments.noise) if given]
     parts += [] if arguments.seeds else [f"seed{arguments.seed or 0}"]
     return Path("runs") / "-".join(parts)

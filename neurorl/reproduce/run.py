@@ -148,10 +148,8 @@ def _evaluated(experiment: Experiment, plan: Plan, seed: int) -> dict[str, Any]:
         found = _read(file)
         if {key: found.get(key) for key in same} == same:
             return found
-    agent, backend, arithmetic = load_to_play(path)
-    played = evaluate(
-        agent, same["episodes"], seed=same["seed"], backend=backend, arithmetic=arithmetic
-    )
+    agent, chosen = load_to_play(path)
+    played = evaluate(agent, same["episodes"], seed=same["seed"], **chosen)
     agent.close()
     write_json(file, {**played, **same})
     return {**played, **same}
