@@ -75,7 +75,7 @@ def half_width(population: str, dynamics: Dynamics, leak: FloatArray, mode: str)
     if np.ptp(wanted) > 1e-6 * wanted.max():
         where = f"noise {mode!r}, population {population!r}"
         what, got = "neurons of several noise widths", f"{wanted.min():g} to {wanted.max():g}"
-        remedy = "split it into several populations"
+        remedy = "take one for all, or split it into several populations"
         raise UnsupportedError(say(where, what, got=got, limit="one", remedy=remedy))
     return float(wanted[0])
 

@@ -48,10 +48,10 @@ CURRENT_BITS = 21
 VOLTAGE_MAX = 2**23 - 1
 THRESHOLD_UNIT = 64
 NOISE_BITS = 7
-NOISE_EXPONENT_MAX = 23
 THRESHOLD_MAX = 131071 * THRESHOLD_UNIT
 BIAS_MAX = 4095 * 2**7
 REFRACTORY_MAX = 63
+_ROUNDING = 1e-9
 _LOGISTIC_REACH = 10.4  # the largest entry of neurorl.random.LOGISTIC_TABLE
 
 
@@ -183,13 +183,18 @@ def _membrane_unit(network: Network, population: Population) -> float:
         if level.max() * unit <= VOLTAGE_MAX / 2 and offset * unit <= BIAS_MAX:
             return unit
         unit /= 2
+    unit *= 2  # the coarsest that was tried
+    is_offset = offset / BIAS_MAX > level.max() / (VOLTAGE_MAX / 2)
+    largest = (BIAS_MAX if is_offset else VOLTAGE_MAX / 2) / unit
+    over = (offset if is_offset else level.max()) / largest
     raise UnsupportedError(
         say(
             f"chip arithmetic, population {population.name!r}",
-            "threshold, noise or bias too large against the weights",
-            got=f"{max(level.max(), offset):g}",
-            limit=f"about {VOLTAGE_MAX / 2 / unit:g} for weights up to {widest:g}",
-            remedy="scale the weights up, or the threshold down",
+            f"{'bias' if is_offset else 'threshold and noise'} too large against the weights",
+            got=f"{offset if is_offset else level.max():g}",
+            limit=f"{_below(largest):g} for weights up to {widest:g}",
+            remedy=f"scale it down to that, or the range of the weights up to "
+            f"{_above(widest * over):g}",
         )
     )
 
@@ -205,15 +210,20 @@ def _fit_noise(
     reach = half_width(population.name, dynamics, leak, mode)
     if not reach:
         return unit, 0
+    # Far below the register's 23, as a unit in which the noise is too wide has been refused.
     exponent = NOISE_BITS + int(np.floor(np.log2(reach * unit / NOISE_MAX)))
-    if not NOISE_BITS <= exponent <= NOISE_EXPONENT_MAX:
+    if exponent < NOISE_BITS:
+        # Half-widths are in proportion to widths; the least is NOISE_MAX chip units.
+        width = float(dynamics.noise_width.max())
+        nearest = width * NOISE_MAX / (reach * unit)
         raise UnsupportedError(
             say(
                 f"noise {mode!r}, population {population.name!r}",
                 "noise too narrow against the weights",
-                got=f"{reach * unit:.3g} chip units",
-                limit=NOISE_MAX,
-                remedy="scale the weights down, or the noise up",
+                got=f"{width:g}",
+                limit=f">= {_above(nearest):g}",
+                remedy=f"take {_above(nearest):g}, or a range of weights "
+                f"{_below(width / nearest):g} times as wide",
             )
         )
     return NOISE_MAX * 2.0 ** (exponent - NOISE_BITS) / reach, exponent
@@ -227,8 +237,10 @@ def _population(network: Network, population: Population, unit: float) -> ChipPo
     d = population.neuron.dynamics(population.size, network.dt)
     where = f"chip arithmetic, population {population.name!r}"
     if (d.threshold < 0).any():
+        lowest = d.threshold.min()
+        remedy = f"take 0, and {-lowest:g} more bias, which is the same for units without memory"
         raise UnsupportedError(
-            say(where, "negative threshold", got=f"{d.threshold.min():g}", limit=">= 0")
+            say(where, "negative threshold", got=f"{lowest:g}", limit=">= 0", remedy=remedy)
         )
     if d.refractory_steps.max() >= REFRACTORY_MAX:
         raise UnsupportedError(
@@ -237,6 +249,7 @@ def _population(network: Network, population: Population, unit: float) -> ChipPo
                 "refractory period too long",
                 got=f"{d.refractory_steps.max()} steps",
                 limit=f"{REFRACTORY_MAX - 1} steps",
+                remedy=f"take {(REFRACTORY_MAX - 1) * network.dt:g} s, or a longer dt",
             )
         )
     threshold = THRESHOLD_UNIT * np.rint(d.threshold * unit / THRESHOLD_UNIT)
@@ -275,9 +288,21 @@ def _check_signed(network: Network, projection: Projection, exponent: int) -> No
                 "a signed projection of this fan-in overflows the bias",
                 got=n_pre,
                 limit=int(BIAS_MAX / worst * n_pre),
-                remedy="use blocks, or an unsigned projection",
+                remedy="use blocks, an unsigned projection, or split the presynaptic population",
             )
         )
+
+
+def _below(x: float) -> float:
+    """The largest number of 4 digits below x > 0, for a message that can be relied on."""
+    step = 10.0 ** (np.floor(np.log10(x)) - 3)
+    return float(step * np.floor((1 - _ROUNDING) * x / step))
+
+
+def _above(x: float) -> float:
+    """The least number of 4 digits above x > 0."""
+    step = 10.0 ** (np.floor(np.log10(x)) - 3)
+    return float(step * np.ceil((1 + _ROUNDING) * x / step))
 
 
 def _integers(value: FloatArray, low: int, high: int) -> IntArray:

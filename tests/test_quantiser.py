@@ -104,14 +104,66 @@ def test_rounding_is_nearest_and_stays(weight: float, exponent: int) -> None:
 @pytest.mark.parametrize(
     ("neuron", "high", "words"),
     [
-        (LIF(threshold=-0.5), 1.0, "'cells': negative threshold"),
-        (LIF(refractory=0.1), 1.0, "refractory period too long .got 100 steps, limit 62 steps"),
-        (LIF(threshold=1e9), 1e-9, "too large against the weights"),
+        (
+            LIF(threshold=np.array([0.3, -0.5, -0.1])),
+            1.0,
+            "'cells': negative threshold (got -0.5, limit >= 0); take 0, and 0.5 more bias",
+        ),
+        (
+            LIF(refractory=0.1),
+            1.0,
+            "refractory period too long (got 100 steps, limit 62 steps); take 0.062 s, or a longer",
+        ),
+        # 254 * 64 / 2**12 chip units to a weight of 1, and half of 2**23 - 1 is the most of them.
+        (
+            LIF(threshold=2e6),
+            1.0,
+            "'cells': threshold and noise too large against the weights (got 2e+06, "
+            "limit 1.056e+06 for weights up to 1); scale it down to that, or the range of the "
+            "weights up to 1.893",
+        ),
+        (
+            LIF(bias=-5e5),
+            1.0,
+            "'cells': bias too large against the weights (got 500000, limit 132000 for weights "
+            "up to 1); scale it down to that, or the range of the weights up to 3.786",
+        ),
     ],
 )
-def test_what_has_no_integer_is_named(neuron: Neuron, high: float, words: str) -> None:
-    with pytest.raises(UnsupportedError, match=words):
+def test_what_has_no_integer_is_named_with_the_nearest_that_has(
+    neuron: Neuron, high: float, words: str
+) -> None:
+    with pytest.raises(UnsupportedError) as raised:
         quantise(network(neuron, high))
+    assert words in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "neuron",
+    [LIF(threshold=0.0), LIF(refractory=0.062), LIF(threshold=1.056e6), LIF(bias=-132000.0)],
+    ids=str,
+)
+def test_the_nearest_is_accepted(neuron: Neuron) -> None:
+    quantise(network(neuron))
+
+
+@pytest.mark.parametrize(
+    ("neuron", "high"), [(LIF(threshold=2e6), 1.893), (LIF(bias=-5e5), 3.786)], ids=str
+)
+def test_so_is_the_range_of_weights_that_is_named(neuron: Neuron, high: float) -> None:
+    quantise(network(neuron, high))
+
+
+def test_the_narrowest_noise_of_the_chip_is_named_and_accepted() -> None:
+    """127 chip units are 127 / (254 * 64) = 1/128 of the largest weight: 2.8 widths at least."""
+    with pytest.raises(UnsupportedError) as raised:
+        quantise(network(LIF(0.0, 0.5, noise=1e-3)), "chip")
+    words = "(got 0.001, limit >= 0.002791); take 0.002791, or a range of weights 0.3583 times as"
+    assert words in str(raised.value)
+    assert quantise(network(LIF(0.0, 0.5, noise=0.002791)), "chip").populations["cells"].unit > 0
+    assert (
+        quantise(network(LIF(0.0, 0.5, noise=1e-3), 0.3583), "chip").populations["cells"].unit > 0
+    )
 
 
 @pytest.mark.parametrize("env_id", ["CartPole-v1", "MountainCar-v0", "neurorl/GridWorld-v0"])
@@ -128,5 +180,6 @@ def test_a_wide_signed_projection_is_refused() -> None:
         (Source("input", 200), Population("cells", 3, GLM())),
         (Projection("drive", "input", "cells", 1.0, signed=True),),
     )
-    with pytest.raises(UnsupportedError, match=r"overflows the bias .got 200, limit 64"):
+    words = r"overflows the bias .got 200, limit 64.; use blocks, an unsigned projection, or split"
+    with pytest.raises(UnsupportedError, match=words):
         quantise(wide)
