@@ -17,6 +17,7 @@ from neurorl.config import AgentConfig
 from neurorl.envgroup import env_group
 from neurorl.envs import discrete_actions, make_env
 from neurorl.errors import ArgumentError, RunError, say
+from neurorl.fitting import fitted
 from neurorl.memory import Memory
 from neurorl.player import Player
 from neurorl.presets import make_config
@@ -83,6 +84,7 @@ class SpikingActorCritic:
         self.backend = self._replicas.backend
         self.arithmetic = self.backend.arithmetic_name
         self.noise = self.backend.noise
+        self._learned_in = self.arithmetic
         self.episodes = self._replicas.episodes[0]
         self._predictor: Player | None = None
 
@@ -118,6 +120,7 @@ class SpikingActorCritic:
             if callback is not None:
                 callback(episode)
 
+        self._learned_in = self.arithmetic
         self._replicas.learn(int(total_episodes), after)
         return self.episodes[before:]
 
@@ -134,11 +137,15 @@ class SpikingActorCritic:
         arithmetic: str | None = None,
         explore: bool = False,
         noise: str | None = None,
+        fit: bool | None = None,
     ) -> Player:
         """The network as it is now, to be played without learning; on another backend if asked.
 
         explore: actions are drawn by the policy; else they have the most votes. noise: None takes
-        that of training, or in float arithmetic ``'exact'``.
+        that of training, or in float arithmetic ``'exact'``. fit: in chip arithmetic, integers are
+        chosen for the weights as they are (`neurorl.fitting`) instead of for all that learning may
+        make of them; None does so for weights that were learned in float arithmetic, and keeps to
+        those that were learned with otherwise.
         """
         name = backend or self.backend_name
         same = name == self.backend_name
@@ -147,13 +154,11 @@ class SpikingActorCritic:
         arithmetic = arithmetic or backend_class(name).capabilities.arithmetics[0]
         noise = noise or (self.noise if arithmetic == "loihi" else "exact")
         options = {**(self._backend_options if same else {}), "noise": noise}
+        network, weights = self.network, self._replicas.weights(0)
+        if arithmetic == "loihi" and (self._learned_in == "float" if fit is None else fit):
+            network = fitted(network, {**self.memory.in_force, **weights})
         compiled = load_backend(
-            name,
-            self.network,
-            seed=seed,
-            arithmetic=arithmetic,
-            weights=self._replicas.weights(0),
-            **options,
+            name, network, seed=seed, arithmetic=arithmetic, weights=weights, **options
         )
         try:
             return Player(self.config, compiled, self._n_actions, explore)
@@ -193,6 +198,7 @@ class SpikingActorCritic:
         )
         moved = any(chosen[name] != described[name] for name in ("backend", "arithmetic"))
         agent.restore(arrays, moved)
+        agent._learned_in = described["arithmetic"]
         return agent
 
     def describe(self) -> dict[str, Any]:

@@ -44,7 +44,8 @@ __all__ = [
 IntArray = npt.NDArray[np.int64]
 
 MANTISSA_MAX = 254
-CURRENT_BITS = 21
+CURRENT_BITS = 21  # of q, and a sign
+CURRENT_SUM_BITS = 23  # of u
 VOLTAGE_MAX = 2**23 - 1
 THRESHOLD_UNIT = 64
 NOISE_BITS = 7
