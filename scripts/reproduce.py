@@ -13,13 +13,15 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from neurorl.errors import ArgumentError, NeurorlError, say
-from neurorl.replicas import Episode
 from neurorl.reproduce.command import Places, reproduce
 from neurorl.reproduce.experiments import SEEDS, chosen
 from neurorl.reproduce.run import Plan
 from neurorl.training import read_seeds
+
+Begin = Callable[[str, int], Callable[[Any], None]]
 
 QUICK_EPISODES = 3
 QUICK_EVALUATION = 2
@@ -43,9 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(description: str | None = __doc__) -> argparse.ArgumentParser:
     found = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     found.add_argument("--only", metavar="NAMES", help="experiments or tasks, with commas")
     found.add_argument("--page", action="store_true", help="the page of what is in --results")
@@ -93,7 +95,7 @@ def show(line: str) -> None:
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[str, int], Callable[[Episode], None]]]:
+def progress() -> Iterator[Begin]:
     """A bar on a terminal's stderr: ``begin(name, episodes)`` gives what to call after each."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -103,7 +105,7 @@ def progress() -> Iterator[Callable[[str, int], Callable[[Episode], None]]]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Elapsed())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
 
-        def begin(name: str, episodes: int) -> Callable[[Episode], None]:
+        def begin(name: str, episodes: int) -> Callable[[Any], None]:
             task = bar.add_task(name, total=episodes)
             return lambda _: bar.update(task, advance=1)
 

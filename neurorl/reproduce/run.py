@@ -18,7 +18,7 @@ from neurorl.reproduce.experiments import Check, Experiment
 from neurorl.rundir import RunDirectory
 from neurorl.training import train_seeds
 
-__all__ = ["Plan", "check", "evaluation_seed", "run", "run_path", "train"]
+__all__ = ["Plan", "check", "evaluation_seed", "read_json", "run", "run_path", "train"]
 
 _FIRST_EVALUATION_SEED = 1_000_000
 
@@ -126,7 +126,7 @@ def _complete(path: Path, wanted: dict[str, Any], episodes: int) -> bool:
             raise RunError(say(f"run {path}", f"was made with another {key}", remedy=remedy))
     if not run.summary.exists():
         return False
-    done = int(_read(run.summary)["episodes"])
+    done = int(read_json(run.summary)["episodes"])
     if done > episodes:
         remedy = "use another --out"
         raise RunError(
@@ -145,7 +145,7 @@ def _evaluated(experiment: Experiment, plan: Plan, seed: int) -> dict[str, Any]:
         "seed": evaluation_seed(seed),
     }
     if file.exists():
-        found = _read(file)
+        found = read_json(file)
         if {key: found.get(key) for key in same} == same:
             return found
     agent, chosen = load_to_play(path)
@@ -155,7 +155,8 @@ def _evaluated(experiment: Experiment, plan: Plan, seed: int) -> dict[str, Any]:
     return {**played, **same}
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """An object that `neurorl.files.write_json` wrote. Raises RunError if it is damaged."""
     try:
         found = json.loads(path.read_text())
     except (OSError, ValueError) as exc:
