@@ -14,6 +14,7 @@ from neurorl.backend import backend_class
 from neurorl.backend import load as load_backend
 from neurorl.checkpoint import read_checkpoint, write_checkpoint
 from neurorl.config import AgentConfig
+from neurorl.described import FloatArray
 from neurorl.envgroup import env_group
 from neurorl.envs import discrete_actions, make_env
 from neurorl.errors import ArgumentError, RunError, say
@@ -94,6 +95,11 @@ class SpikingActorCritic:
         return self._replicas.loop.memory.of(0)
 
     @property
+    def weights(self) -> dict[str, FloatArray]:
+        """Of every projection, in the description's units, before any rounding of a shadow."""
+        return {**self.memory.in_force, **self.memory.weights}
+
+    @property
     def env_steps(self) -> int:
         """Environment steps learned from so far."""
         return self.episodes[-1].env_steps if self.episodes else 0
@@ -154,9 +160,9 @@ class SpikingActorCritic:
         arithmetic = arithmetic or backend_class(name).capabilities.arithmetics[0]
         noise = noise or (self.noise if arithmetic == "loihi" else "exact")
         options = {**(self._backend_options if same else {}), "noise": noise}
-        network, weights = self.network, self._replicas.weights(0)
+        network, weights = self.network, self.weights
         if arithmetic == "loihi" and (self._learned_in == "float" if fit is None else fit):
-            network = fitted(network, {**self.memory.in_force, **weights})
+            network = fitted(network, weights)
         compiled = load_backend(
             name, network, seed=seed, arithmetic=arithmetic, weights=weights, **options
         )

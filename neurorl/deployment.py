@@ -59,9 +59,9 @@ def compare(
     other_seed: of the second one's noise and ties, if they shall be other draws: what two runs of
     one setting differ by is what no setting can be blamed for.
     Returns agreement (the share of decisions with the same action), decisions, and for each
-    population a row of ``populations``: rate and other_rate (spikes of a neuron per step, first and
-    second), error_percent (of the mean rate) and rms (of the neurons' own differences, spikes per
-    step).
+    population a row of ``populations``: rate and other_rate (spikes of a neuron per step, first
+    and second), error_percent (of the mean rate; None if that is 0) and rms (of the neurons' own
+    differences, spikes per step). Raises ArgumentError for decisions out of range.
     """
     if decisions < 1:
         raise ArgumentError(say("compare", "decisions out of range", got=decisions, limit=">= 1"))
@@ -107,6 +107,6 @@ def _row(population: str, first: Rates, second: Rates) -> dict[str, Any]:
         "population": population,
         "rate": rate,
         "other_rate": other,
-        "error_percent": 100 * (other - rate) / rate if rate else float("nan") if other else 0.0,
+        "error_percent": 100 * (other - rate) / rate if rate else None,
         "rms": float(np.sqrt(np.mean((a - b) ** 2))),
     }

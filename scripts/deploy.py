@@ -39,6 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
         page = where.docs / "deployment.md"
         command = where.command.replace("reproduce.py", "deploy.py")
         backend = "the reference" if options.quick else "Brian2"
+        page.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(page, deployment_page(where.results, command, backend).encode())
         show(str(page))
     except NeurorlError as exc:

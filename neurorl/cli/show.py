@@ -1,18 +1,61 @@
-"""``neurorl show``: a network as a backend runs it, and what a decision costs."""
+"""``neurorl show``: a network as a backend runs it, and what becomes of its numbers."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from neurorl.cli.options import add_backend
 from neurorl.cli.output import cell, print_table, report
 
+if TYPE_CHECKING:
+    from neurorl.backends.base import Backend
+    from neurorl.described import FloatArray
+
 __all__ = ["HELP", "add_arguments", "run"]
 
 HELP = "print a network as a backend runs it"
+
+# What is printed of a `neurorl.quantisation_report`: title, rows, and keys with their column.
+_TABLES: tuple[tuple[str, str, dict[str, str]], ...] = (
+    (
+        "Errors of chip arithmetic, of the threshold (or noise); of decays, of what is left:",
+        "population",
+        {
+            "threshold_error": "threshold",
+            "bias_error": "bias",
+            "current_decay_error": "current decay",
+            "membrane_decay_error": "membrane decay",
+            "noise_error": "noise",
+        },
+    ),
+    (
+        "Of the registers, if all inputs spike at once (above 100 % they overflow):",
+        "population",
+        {
+            "arriving_percent": "arriving %",
+            "current_percent": "current %",
+            "bias_percent": "bias %",
+        },
+    ),
+    (
+        "Weights; errors of the threshold (or noise) they lead to:",
+        "projection",
+        {
+            "resolution": "resolution",
+            "largest": "largest",
+            "worst_error": "worst error",
+            "rms_error": "rms",
+            "clipped_percent": "clipped %",
+            "zeroed_percent": "to 0 %",
+        },
+    ),
+)
+
+COMPARED = 200
+"""Decisions of a run over which chip arithmetic is compared with float."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,39 +63,119 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_backend(parser)
     parser.add_argument("--env", default="CartPole-v1", metavar="ENV_ID", help="task of a MODEL")
     parser.add_argument("--dt", type=float, metavar="S", help="step of a .nir file, seconds")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from neurorl.backend import load
-    from neurorl.cost import static_cost
+    found = _found(arguments)
+    if arguments.json:
+        print(json.dumps(found))
+    else:
+        _print(found)
+    return 0
+
+
+def _found(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What there is to say, as plain data."""
     from neurorl.envs import discrete_actions, make_env
     from neurorl.errors import unknown
-    from neurorl.evaluation import load_to_play, read_cost
     from neurorl.presets import MODELS, make_config
 
+    path = Path(arguments.what)
     if arguments.what in MODELS:
         env = make_env(arguments.env)
         config = make_config(env, arguments.what)
-        network = config.network(int(discrete_actions(env).n))
-        with load(**_asked(arguments), network=network) as compiled:
-            print(compiled.source())
-        _print_cost(static_cost(network, config.window))
-        return 0
-    path = Path(arguments.what)
+        return _of_network(config.network(int(discrete_actions(env).n)), config.window, arguments)
     if path.suffix == ".nir":
-        return _show_nir(path, arguments)
+        from neurorl.nir import from_nir
+
+        return _of_network(from_nir(path, arguments.dt), None, arguments)
     if not path.exists():
         raise unknown("run directory or model", arguments.what, MODELS)
+    return _of_run(path, arguments)
+
+
+def _of_network(network: Any, window: int | None, arguments: argparse.Namespace) -> dict[str, Any]:
+    from neurorl.backend import load
+    from neurorl.cost import static_cost
+
+    name, noise = arguments.backend or "reference", arguments.noise or "exact"
+    with load(name, network, arithmetic=arguments.arithmetic, noise=noise) as backend:
+        found = _of_backend(backend)
+    return {**found, "cost": None if window is None else static_cost(network, window)}
+
+
+def _of_run(path: Path, arguments: argparse.Namespace) -> dict[str, Any]:
+    from neurorl.cost import static_cost
+    from neurorl.deployment import compare
+    from neurorl.evaluation import load_to_play, read_cost
+
     agent, chosen = load_to_play(path, arguments.backend, arguments.arithmetic, arguments.noise)
-    with agent.player(agent.seed, **chosen).backend as compiled:
-        print(compiled.source())
+    with agent.player(agent.seed, **chosen).backend as backend:
+        found = _of_backend(backend, agent.weights)
     counted = read_cost(path)
-    _print_cost({**static_cost(agent.network, agent.config.window), **counted})
-    if not counted:
+    found["cost"] = {**static_cost(agent.network, agent.config.window), **counted}
+    found["is_counted"] = bool(counted)
+    if found["quantisation"]:
+        described, deployed = {"arithmetic": "float"}, {**chosen, "backend": "reference"}
+        found["quantisation"]["compared"] = compare(
+            agent, COMPARED, first=described, second=deployed
+        )
+    found["diagnostics"] = agent.diagnostics if agent.episodes else None
+    return found
+
+
+def _of_backend(backend: Backend, weights: dict[str, FloatArray] | None = None) -> dict[str, Any]:
+    """weights: before rounding; None for the initial ones."""
+    from neurorl.quantisation_report import quantisation_report
+
+    is_chip = backend.arithmetic_name == "loihi"
+    found: dict[str, Any] = {
+        "backend": backend.name,
+        "arithmetic": backend.arithmetic_name,
+        "noise": backend.noise,
+        "source": backend.source(),
+    }
+    found["quantisation"] = (
+        quantisation_report(backend.network, weights, noise=backend.noise, seed=backend.seed)
+        if is_chip
+        else None
+    )
+    table = getattr(backend, "chip_table", None)
+    return {**found, "cores": None if table is None else table()}
+
+
+def _print(found: dict[str, Any]) -> None:
+    print(found["source"].rstrip())
+    if found["quantisation"]:
+        _print_quantisation(found["quantisation"])
+    if found["cost"]:
+        print("\nCost of a decision:")
+        report(found["cost"], as_json=False)
+    if not found.get("is_counted", True):
         print("(what depends on spikes is counted by neurorl evaluate)")
-    if agent.episodes:
-        _print_diagnostics(agent.diagnostics)
-    return 0
+    if found.get("diagnostics"):
+        _print_diagnostics(found["diagnostics"])
+
+
+def _print_quantisation(found: dict[str, Any]) -> None:
+    for title, kind, keys in _TABLES:
+        print(f"\n{title}")
+        rows = [[row[kind], *(_short(row[key]) for key in keys)] for row in found[f"{kind}s"]]
+        print_table((kind, *keys.values()), rows)
+    compared = found.get("compared")
+    if compared is None:
+        return
+    percent = f"{100 * compared['agreement']:.1f} %"
+    print(f"\nOf {compared['decisions']} decisions, {percent} are those of float arithmetic:")
+    columns = ("population", "rate", "other_rate", "error_percent", "rms")
+    titles = ("population", "rate in float", "rate", "error %", "rms of neurons")
+    rows = [[cell(row[name]) for name in columns] for row in compared["populations"]]
+    print_table(titles, rows)
+
+
+def _short(value: object) -> str:
+    return f"{value:.2g}" if isinstance(value, float) else cell(value)
 
 
 def _print_diagnostics(found: dict[str, Any]) -> None:
@@ -63,27 +186,3 @@ def _print_diagnostics(found: dict[str, Any]) -> None:
     print_table(titles, [[cell(row[name]) for name in columns] for row in rows])
     for warning in found["warnings"]:
         print(warning["message"])
-
-
-def _show_nir(path: Path, arguments: argparse.Namespace) -> int:
-    from neurorl.backend import load
-    from neurorl.nir import from_nir
-
-    network = from_nir(path, arguments.dt)
-    with load(**_asked(arguments), network=network) as backend:
-        print(backend.source())
-    return 0
-
-
-def _asked(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Options of `neurorl.load`."""
-    return {
-        "name": arguments.backend or "reference",
-        "arithmetic": arguments.arithmetic,
-        "noise": arguments.noise or "exact",
-    }
-
-
-def _print_cost(cost: Mapping[str, float]) -> None:
-    print("\nCost of a decision:")
-    report(cost, as_json=False)
