@@ -30,7 +30,7 @@ SCRIPT = Path(__file__).parents[1] / "scripts" / "deploy.py"
 def row(
     seed: int, described: float, deployed: float, name: str = "mountaincar-glm"
 ) -> DeploymentRow:
-    return DeploymentRow(name, "chip", seed, 100, described, deployed, 0.99, 0.9)
+    return DeploymentRow(name, "chip", seed, 100, described, deployed, 0.99, 0.95, 0.9)
 
 
 def test_the_presets_of_all_tasks_are_deployed() -> None:
@@ -75,7 +75,7 @@ def test_the_page_says_what_is_lost(tmp_path: Path) -> None:
     page = deployment_page(tmp_path, "python scripts/deploy.py", "Brian2")
     for line in (
         "| mountaincar | GLM | `chip` | 3 | -100.0 | -101.7 | **1.67 %** | 5.00 % (seed 7) |"
-        " 99.0 % (90.0 %) |",
+        " 99.0 % | 95.0 % | 90.0 % |",
         "| mountaincar | GLM | `chip` | output | 0.5000 | 0.4833 | -3.33 % | -10.00 % |"
         " 0.0020 (0.0100) |",
         "| mountaincar-glm, chip | 0 | 10 | yes |",

@@ -48,7 +48,8 @@ class DeploymentRow:
     """One seed in one noise; agreement: of actions on the same observations, 0 to 1.
 
     described, deployed: the task's figure in float arithmetic with escape noise, and on the chip.
-    described_again: agreement of float arithmetic with itself, with other draws.
+    unfitted: agreement with integers for all that learning could have made of the weights.
+    described_again: that of float arithmetic with itself, with other draws.
     """
 
     experiment: str
@@ -58,6 +59,7 @@ class DeploymentRow:
     described: float
     deployed: float
     agreement: float
+    unfitted: float
     described_again: float
 
 
@@ -175,6 +177,7 @@ def _played(experiment: Experiment, plan: Plan, seed: int, noise: str) -> dict[s
         )
         for name, second, others in (
             ("deployed", on_chip, {}),
+            ("unfitted", {**on_chip, "fit": False}, {}),
             ("again", described, {"other_seed": OTHER_DRAWS + seed}),
         )
     }
@@ -196,6 +199,7 @@ def _row(
         described=described[figure],
         deployed=found[figure],
         agreement=found["deployed"]["agreement"],
+        unfitted=found["unfitted"]["agreement"],
         described_again=found["again"]["agreement"],
     )
 

@@ -26,8 +26,9 @@ last table says what the emulator itself has played.
 
 *Return*: mean over seeds of the task's figure (gridworld: discounted). *Lost*: of the float return,
 negative if the chip did better; *worst seed*: the most that one seed lost. *Agreement*: how often
-both take the same action, on the observations of float play; in brackets how often float arithmetic
-agrees with itself when only the draws are others, which no arithmetic can be blamed for.
+both take the same action, on the observations of float play; *unfitted*: the same with integers
+for all that learning could have made of the weights; *other draws*: of float arithmetic with itself
+when only the draws are others, which no arithmetic can be blamed for.
 
 ## Return and decisions
 """
@@ -54,7 +55,10 @@ def deployment_page(results: Path, command: str, backend: str) -> str:
     rates = read_table(results / "deployment-rates.csv", RateRow)
     lines = _HEAD.format(command=command, backend=backend).split("\n")
     lines += table_head(
-        ["task", "network", "noise", "seeds", "float", "chip", "lost", "worst seed", "agreement"]
+        [
+            *("task", "network", "noise", "seeds", "float", "chip", "lost", "worst seed"),
+            *("agreement", "unfitted", "other draws"),
+        ]
     )
     lines += [_return_line(e, noise, mine) for e, noise, mine in _grouped(rows)]
     lines += _RATES.split("\n")
@@ -92,9 +96,9 @@ def _grouped(
 def _return_line(e: Experiment, noise: str, rows: Sequence[DeploymentRow]) -> str:
     digits = e.task.digits
     worst = max(rows, key=lambda row: lost_percent([row]))
-    agreement, again = (
-        100 * float(np.mean([getattr(row, name) for row in rows]))
-        for name in ("agreement", "described_again")
+    percents = (
+        f"{100 * np.mean([getattr(row, name) for row in rows]):.1f} %"
+        for name in ("agreement", "unfitted", "described_again")
     )
     return table_row(
         *(e.task.name, e.label, f"`{noise}`", str(len(rows))),
@@ -104,7 +108,7 @@ def _return_line(e: Experiment, noise: str, rows: Sequence[DeploymentRow]) -> st
         ),
         f"**{lost_percent(rows):.2f} %**",
         f"{lost_percent([worst]):.2f} % (seed {worst.seed})",
-        f"{agreement:.1f} % ({again:.1f} %)",
+        *percents,
     )
 
 
