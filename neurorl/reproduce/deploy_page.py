@@ -28,7 +28,8 @@ last table says what the emulator itself has played.
 negative if the chip did better; *worst seed*: the most that one seed lost. *Agreement*: how often
 both take the same action, on the observations of float play; *unfitted*: the same with integers
 for all that learning could have made of the weights; *other draws*: of float arithmetic with itself
-when only the draws are others, which no arithmetic can be blamed for.
+when only the draws are others, which no arithmetic can be blamed for. `exact` and `chip` turn the
+same random bits into noise; `chip+coins` has more of them, which is part of what it does otherwise.
 
 ## Return and decisions
 """
