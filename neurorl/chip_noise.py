@@ -12,9 +12,12 @@ spike in every other step on the average and transmit +-m/508 of the noise's rea
 `COINS` were found by search over even mantissas; the distance is then 0.018. So a population is
 scaled in such a way that h is met exactly, which costs its weights up to one bit.
 
-What the chip adds stays in a membrane that leaks, until a spike or the leak ends it. There the
-spread of the sum, ``1 / sqrt(1 - r**2)`` of one step's for a leak by r, is given the scale of
-escape noise, but no probability is promised.
+What the chip adds stays in a membrane that leaks, until a spike or the leak ends it: the spread of
+the sum is ``1 / sqrt(1 - r**2)`` of one step's for a leak by r, and two steps in a row say much the
+same, so that a neuron has fewer chances to spike. There the firing rate is kept instead: h is
+``(1 - r**2)**(1/4)`` of the above, and the threshold is lowered by ``min(r**2, 0.65)`` noise
+widths. Both were found by search, over constant drives of neurons with r from 0.2 to 0.98; no
+probability is promised.
 Source: nengo-loihi 1.1 (emulator, `NoiseState`), Davies et al. 2018.
 """
 
@@ -43,6 +46,7 @@ __all__ = [
     "coin_rows",
     "coined",
     "half_width",
+    "lowered",
     "tossed",
 ]
 
@@ -60,6 +64,7 @@ COINS = (222, 178, 170)
 """Mantissas of the coins if 254 is the largest noise, ``NOISE_MAX`` steps of 2 mantissas."""
 
 _FULL = 254.0
+_LOWERED = 0.65
 
 
 def half_width(population: str, dynamics: Dynamics, leak: FloatArray, mode: str) -> float:
@@ -71,13 +76,20 @@ def half_width(population: str, dynamics: Dynamics, leak: FloatArray, mode: str)
     noisy = dynamics.noise_width > 0
     if not noisy.any():
         return 0.0
-    wanted = HALF_WIDTH[mode] * (dynamics.noise_width * np.sqrt(1 - leak**2))[noisy]
+    # The root of a root has the same bits everywhere.
+    wanted = HALF_WIDTH[mode] * (dynamics.noise_width * np.sqrt(np.sqrt(1 - leak**2)))[noisy]
     if np.ptp(wanted) > 1e-6 * wanted.max():
         where = f"noise {mode!r}, population {population!r}"
         what, got = "neurons of several noise widths", f"{wanted.min():g} to {wanted.max():g}"
         remedy = "take one for all, or split it into several populations"
         raise UnsupportedError(say(where, what, got=got, limit="one", remedy=remedy))
     return float(wanted[0])
+
+
+def lowered(dynamics: Dynamics, leak: FloatArray) -> FloatArray:
+    """By how much the threshold is lowered, membrane units, ``(size,)``; leak: as `half_width`."""
+    wanted = np.minimum(leak**2, _LOWERED) * dynamics.noise_width
+    return np.asarray(np.minimum(wanted, np.maximum(dynamics.threshold, 0)))
 
 
 def coined(network: Network, mode: str) -> tuple[Network, dict[str, str]]:

@@ -14,11 +14,11 @@ import numpy.typing as npt
 
 from neurorl.arithmetic import ChipArithmetic, initial_weights
 from neurorl.backend import load
-from neurorl.chip_noise import LARGEST_ERROR, coined
+from neurorl.chip_noise import LARGEST_ERROR, coined, lowered
 from neurorl.described import FloatArray
 from neurorl.description import Dynamics, Network, Population, Projection
 from neurorl.fitting import largest_sums
-from neurorl.quantiser import MANTISSA_MAX, ChipPopulation
+from neurorl.quantiser import MANTISSA_MAX, ChipPopulation, kept
 
 __all__ = ["quantisation_report", "rate_errors"]
 
@@ -39,11 +39,12 @@ def quantisation_report(
     described; for a network that won't learn take `neurorl.fitting.fitted` of it.
 
     Population: scale; unit (chip integers to one unit of the membrane); threshold_error and
-    bias_error (of the scale); current_decay_error and membrane_decay_error (of what is left after a
-    step, chip less description); noise_error (``'exact'``: of the scale, from rounding draws; of
-    the chip's own the largest ``|p - sigmoid|``, None for units with a memory, of which none is
-    promised); arriving_percent, current_percent and bias_percent, see `neurorl.fitting.Sums`: above
-    100, all inputs at once overflow.
+    bias_error (of the scale); threshold_lowered (of the scale), on purpose, see
+    `neurorl.chip_noise.lowered`; current_decay_error and membrane_decay_error (of what is left
+    after a step, chip less description); noise_error (``'exact'``: of the scale, from rounding
+    draws; of the chip's own the largest ``|p - sigmoid|``, None for units with a memory, of which
+    none is promised); arriving_percent, current_percent and bias_percent, see
+    `neurorl.fitting.Sums`: above 100, all inputs at once overflow.
 
     Projection: exponent; resolution and largest (of weights); worst_error and rms_error (of the
     scale; without those clipped); clipped_percent of weights beyond the largest, and zeroed_percent
@@ -106,15 +107,18 @@ def _population(
     chip = arithmetic.chip.populations[population.name]
     d = population.neuron.dynamics(population.size, arithmetic.network.dt)
     scale = _scale(d)
+    # For noise of the chip's own it may be lower, for the rate.
+    wanted = d.threshold - (lowered(d, kept(d)) if arithmetic.noise != "exact" else 0)
     # The chip's lowest threshold is made up for by the bias, of which it is then a part.
-    threshold = np.where(d.threshold * chip.unit < chip.threshold / 2, 0, chip.threshold)
+    threshold = np.where(wanted * chip.unit < chip.threshold / 2, 0, chip.threshold)
     bias = chip.bias - (chip.threshold - threshold)
     sums = largest_sums(arithmetic.network, arithmetic.chip, population.name, weights)
     return {
         "population": population.name,
         "scale": scale,
         "unit": chip.unit,
-        "threshold_error": _worst(threshold / chip.unit - d.threshold) / scale,
+        "threshold_error": _worst(threshold / chip.unit - wanted) / scale,
+        "threshold_lowered": _worst(d.threshold - wanted) / scale,
         "bias_error": _worst(bias / chip.unit - d.bias) / scale,
         "current_decay_error": _signed((4095 - chip.current_decay) / 4096 - d.current_decay),
         "membrane_decay_error": _signed((4096 - chip.voltage_decay) / 4096 - d.membrane_decay),

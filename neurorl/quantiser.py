@@ -18,13 +18,12 @@ Source: nengo-loihi 1.1 (emulator and hardware builder), Davies et al. 2018.
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.chip_noise import NOISE_MAX, half_width
+from neurorl.chip_noise import NOISE_MAX, half_width, lowered
 from neurorl.described import FloatArray
 from neurorl.description import Dynamics, Network, Population, Projection, Uniform
 from neurorl.errors import UnsupportedError, say
@@ -36,6 +35,7 @@ __all__ = [
     "ChipPopulation",
     "ChipProjection",
     "bias_integers",
+    "kept",
     "quantise",
     "signed_offset",
     "weight_integers",
@@ -114,17 +114,10 @@ def quantise(network: Network, noise: str = "exact") -> ChipNetwork:
     noise: ``'exact'`` for escape noise, or one of the chip's own, see `neurorl.chip_noise`; for
     ``'chip+coins'`` *network* has the coins.
     """
-    exponents = {p.name: 0 for p in network.populations}
-    units = {p.name: _membrane_unit(network, p) for p in network.populations}
-    for p in network.populations if noise != "exact" else ():
-        units[p.name], exponents[p.name] = _fit_noise(network, p, units[p.name], noise)
-    populations = {
-        p.name: dataclasses.replace(
-            _population(network, p, units[p.name]), noise_exponent=exponents[p.name]
-        )
-        for p in network.populations
+    populations = {p.name: _population(network, p, noise) for p in network.populations}
+    projections = {
+        p.name: _projection(network, p, populations[p.post].unit) for p in network.projections
     }
-    projections = {p.name: _projection(network, p, units[p.post]) for p in network.projections}
     return ChipNetwork(populations, projections)
 
 
@@ -205,10 +198,7 @@ def _fit_noise(
 ) -> tuple[float, int]:
     """A unit at most half as large at which the noise has the right width, and its exponent."""
     dynamics = population.neuron.dynamics(population.size, network.dt)
-    leak = (4096 - _voltage_decay(dynamics)) / 4096
-    if not (dynamics.membrane_decay[dynamics.noise_width > 0]).any():
-        leak = np.zeros(len(leak))  # what the register leaves, 1/4096, is no memory
-    reach = half_width(population.name, dynamics, leak, mode)
+    reach = half_width(population.name, dynamics, kept(dynamics), mode)
     if not reach:
         return unit, 0
     # Far below the register's 23, as a unit in which the noise is too wide has been refused.
@@ -230,12 +220,24 @@ def _fit_noise(
     return NOISE_MAX * 2.0 ** (exponent - NOISE_BITS) / reach, exponent
 
 
+def kept(dynamics: Dynamics) -> FloatArray:
+    """What is left of a membrane after a step, as the chip has it, ``(size,)``."""
+    if not dynamics.membrane_decay[dynamics.noise_width > 0].any():
+        return np.zeros(len(dynamics.bias))  # what the register leaves, 1/4096, is no memory
+    return np.asarray((4096 - _voltage_decay(dynamics)) / 4096)
+
+
 def _voltage_decay(dynamics: Dynamics) -> IntArray:
     return _integers(4096 - np.rint(4096 * dynamics.membrane_decay), 0, 4095)
 
 
-def _population(network: Network, population: Population, unit: float) -> ChipPopulation:
+def _population(network: Network, population: Population, noise: str) -> ChipPopulation:
     d = population.neuron.dynamics(population.size, network.dt)
+    unit, noise_exponent = _membrane_unit(network, population), 0
+    wanted = d.threshold
+    if noise != "exact":
+        unit, noise_exponent = _fit_noise(network, population, unit, noise)
+        wanted = wanted - lowered(d, kept(d))
     where = f"chip arithmetic, population {population.name!r}"
     if (d.threshold < 0).any():
         lowest = d.threshold.min()
@@ -253,7 +255,7 @@ def _population(network: Network, population: Population, unit: float) -> ChipPo
                 remedy=f"take {(REFRACTORY_MAX - 1) * network.dt:g} s, or a longer dt",
             )
         )
-    threshold = THRESHOLD_UNIT * np.rint(d.threshold * unit / THRESHOLD_UNIT)
+    threshold = THRESHOLD_UNIT * np.rint(wanted * unit / THRESHOLD_UNIT)
     # The chip's lowest threshold is one unit; a bias of the same size makes it 0 in effect.
     lifted = np.maximum(threshold, THRESHOLD_UNIT)
     return ChipPopulation(
@@ -265,6 +267,7 @@ def _population(network: Network, population: Population, unit: float) -> ChipPo
         bias=bias_integers(d.bias * unit + (lifted - threshold)),
         refractory=d.refractory_steps + 1,
         noise_width=d.noise_width * unit,
+        noise_exponent=noise_exponent,
     )
 
 

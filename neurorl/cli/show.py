@@ -25,6 +25,7 @@ _TABLES: tuple[tuple[str, str, dict[str, str]], ...] = (
         "population",
         {
             "threshold_error": "threshold",
+            "threshold_lowered": "lowered",
             "bias_error": "bias",
             "current_decay_error": "current decay",
             "membrane_decay_error": "membrane decay",
