@@ -80,7 +80,7 @@ def train_seeds(
         "env": env_id,
         "backend": backend,
         "arithmetic": arithmetic,
-        "noise": noise,
+        "noise": noise or (backend_options or {}).get("noise"),
         "model": model,
         "episodes": episodes,
     }
