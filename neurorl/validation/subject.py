@@ -70,7 +70,7 @@ def make_subject(
     if path.suffix == ".nir":
         step = "" if dt is None else f" --dt {dt!r}"
         return Subject(path.name, from_nir(path, dt), argument=f"{path.name}{step}")
-    agent, _, _ = load_to_play(path)
+    agent, _ = load_to_play(path)
     return _of_agent(f"run {path.name}", agent, path.name)
 
 
