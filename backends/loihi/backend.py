@@ -15,14 +15,9 @@ from neurorl.backends.checks import Inputs, check_steps
 from neurorl.backends.loihi.delays import relayed
 from neurorl.backends.loihi.emulator import EmulatorEngine
 from neurorl.backends.loihi.engine import Engine
-from neurorl.backends.loihi.limits import CHIPS, chip_problems, usage
+from neurorl.backends.loihi.limits import CHIPS, CORES, chip_problems, usage
 from neurorl.backends.loihi.model import compile_network
-from neurorl.backends.loihi.pes import (
-    check_errors,
-    doubled_usage,
-    learned_populations,
-    pes_problems,
-)
+from neurorl.backends.loihi.pes import check_errors, learned_populations, pes_problems
 from neurorl.backends.loihi.placement import CoreLimits, place
 from neurorl.backends.loihi.report import source_text
 from neurorl.backends.loihi.silence import silence
@@ -124,7 +119,7 @@ class LoihiBackend(Backend):
         super()._check_capabilities()
         if self.learning == "pes":
             run = relayed(self._coined).network
-            found = pes_problems(run, place(run, limits=self.core))
+            found = pes_problems(run, self.core, CORES * self.chips)
             if found:
                 what = f"can't learn {'; '.join(found)}"
                 raise UnsupportedError(say("learning 'pes'", what, remedy="use learning='host'"))
@@ -191,10 +186,7 @@ class LoihiBackend(Backend):
         Keys: population, cores, compartments, axons_in, axons_out, synapse_bits, and
         compartments_percent, ...
         """
-        rows = usage(self._placement)
-        if self.learning == "host":
-            return rows
-        return doubled_usage(self._delays.network, rows, self.core)
+        return usage(self._placement)
 
     def source(self) -> str:
         """`chip_table`, and the integers of all populations and projections, as text."""
@@ -226,7 +218,8 @@ class LoihiBackend(Backend):
         network = self._delays.network
         is_plain = network is self._coined
         self._run_chip = self._chip if is_plain else ChipArithmetic(network, self.noise)
-        self._placement = place(network, self._run_chip.chip, self.core)
+        learned = learned_populations(network) if self.learning == "pes" else frozenset()
+        self._placement = place(network, self._run_chip.chip, self.core, learned)
         # A chip has no room to spare for one large network, so each replica is one of its own.
         engines: list[Engine] = []
         try:

@@ -24,9 +24,11 @@ from neurorl.backends.checks import Inputs
 from neurorl.backends.loihi.accelerate import FastCompartments, FastSynapses
 from neurorl.backends.loihi.delays import InputHistory, Relayed
 from neurorl.backends.loihi.engine import Engine
-from neurorl.backends.loihi.model import Compiled
+from neurorl.backends.loihi.fast_pes import FastLearning
+from neurorl.backends.loihi.learning_tables import LearningTable
+from neurorl.backends.loihi.model import Compiled, Places
 from neurorl.backends.loihi.noise import NEEDED_FOR_NOISE, OwnNoise
-from neurorl.backends.loihi.pes import NEEDED_FOR_PES, LearningTable, OnChipLearning
+from neurorl.backends.loihi.pes import NEEDED_FOR_PES, OnChipLearning
 from neurorl.backends.loihi.vendor import EmulatorInterface, overflow_signed, version
 from neurorl.chip_noise import CoinRows, tossed
 from neurorl.errors import BackendUnavailableError, say
@@ -88,8 +90,8 @@ class EmulatorEngine(Engine):
 
     delays: what was compiled, and for whom its relays are. noise: draws of each population, as its
     noise needs them. coins: those of sources of coins. record: populations of which `run` returns
-    rasters. accelerate: vectorised updates instead of nengo-loihi's own loops, equal in every bit;
-    not of what learns on the chip. seed: of its roundings.
+    rasters. accelerate: vectorised updates instead of nengo-loihi's own loops, equal in every bit.
+    seed: of its roundings.
     """
 
     target: ClassVar[str] = "emulator"
@@ -128,22 +130,27 @@ class EmulatorEngine(Engine):
         emulator.t = _FIRST
         compartment = emulator.compartment
         compartment._overflow = _wrap
-        into = {name: network.projection(name).post for name in learning}
-        self._learning = OnChipLearning(emulator, learning, into) if learning else None
-        self.accelerated = accelerate and not learning and _can_accelerate(emulator)
+        self.accelerated = accelerate and _can_accelerate(emulator)
         if self.accelerated:
             synapses = FastSynapses(emulator, compiled)
             FastCompartments(compartment)
         self._emulator, self._compartment = emulator, compartment
         self._update = compartment.update
         compartment.update = self._noisy_update
-        self._step: Callable[[dict[Any, Raster], int], None] | None = None
-        if self.accelerated and len(compartment.input) == 1:
-            self._step = partial(synapses.step, emulator, self._noisy_update)
         self._noise = {k: draw for k, draw in noise.items() if compiled.chip[k].escapes}
         self._own_noise = OwnNoise(
             compartment, noise, compiled.chip, compiled.slices, joins_bias=self.accelerated
         )
+        self._learning = OnChipLearning(emulator, learning) if learning else None
+        self._step: Callable[[dict[Any, Raster], int], None] | None = None
+        if self.accelerated and len(compartment.input) == 1:
+            learn = None
+            if learning:
+                pre = {name: ends[0] for name, ends in compiled.ends.items()}
+                noisy = not self._own_noise.draws
+                fast = FastLearning(emulator, learning, synapses, pre, draws_noise=noisy)
+                self._learning, learn = fast, fast.step
+            self._step = partial(synapses.step, emulator, learn, self._noisy_update)
         self._coins = coins
         self._toss()
         self._errors: Mapping[str, npt.NDArray[np.float64]] = {}
@@ -200,8 +207,13 @@ class EmulatorEngine(Engine):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it warns of every weight and trace at its bound
             for k in range(start, start + count):
-                self._learning.present({name: rows[k] for name, rows in self._errors.items()})
+                self._present(k)
                 self._emulator.step()
+
+    def _present(self, k: int) -> None:
+        """Let the errors of the window's step k be those of the emulator's next step."""
+        if self._learning is not None:
+            self._learning.present({name: rows[k] for name, rows in self._errors.items()})
 
     def run(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
         label = self._emulator.t + 1
@@ -223,6 +235,7 @@ class EmulatorEngine(Engine):
                 self._run_stock(start, count)
             else:
                 for row in range(start, start + count):
+                    self._present(row)
                     self._step(rasters, row)
         self._spikes = np.empty((0, self._size), dtype=bool)
         return {name: spikes[:, self._compiled.slices[name]].copy() for name in self._record}
@@ -298,7 +311,7 @@ class EmulatorEngine(Engine):
         if self._learning is not None:
             self._learning.restore(state)
 
-    def _chain(self, population: str) -> list[slice]:
+    def _chain(self, population: str) -> list[Places]:
         """Compartments that hold a population's spikes, the oldest first, itself last.
 
         What else a relay has is forgotten within the step.

@@ -12,10 +12,12 @@ __all__ = [
     "Compartments",
     "Features",
     "Layer",
+    "Learning",
     "Node",
     "Part",
     "Projection",
     "Terms",
+    "Twister",
     "pointer",
 ]
 
@@ -66,6 +68,18 @@ class Compartments(ctypes.Structure):
         int_1="n has_refractory",
         pointer_2="q current voltage ref_count spike_count spiked",
         pointer_3="bias vmin vmax vth ref current_factor voltage_factor",
+    )
+
+
+class Twister(ctypes.Structure):
+    _fields_: ClassVar[Fields] = _fields(pointer_1="words used")
+
+
+class Learning(ctypes.Structure):
+    _fields_: ClassVar[Fields] = _fields(
+        pointer_1="arrived came trace table error",
+        int_2="axons neurons exponent",
+        number_3="decay magnitude",
     )
 
 

@@ -3,6 +3,7 @@
 #include "chip.h"
 #include "critic.h"
 #include "decision.h"
+#include "pes.h"
 #include "rule.h"
 
 namespace neurorl {
@@ -232,4 +233,18 @@ extern "C" void neurorl_chip_update(const Compartments *compartments) { update(*
 extern "C" void neurorl_chip_add_spiking(const BlockRows *blocks, int64_t count)
 {
     for (int64_t k = 0; k < count; k++) add_spiking(blocks[k]);
+}
+
+extern "C" void neurorl_chip_learn(
+    const Learning *parts,
+    int64_t count,
+    const Twister *generator,
+    int64_t n_noise,
+    int traces,
+    int weights)
+{
+    for (int64_t k = 0; k < count; k++) note_spikes(parts[k]);
+    for (int64_t k = 0; traces && k < count; k++) update_traces(parts[k], *generator);
+    for (int64_t k = 0; weights && k < count; k++) update_weights(parts[k], *generator);
+    skip_noise(*generator, n_noise);
 }
