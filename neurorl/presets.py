@@ -157,6 +157,10 @@ _GLM_TASKS: dict[str, dict[str, Any]] = {
 }
 
 
+# For learning='pes': in a window of 14 steps the chip learns in the step after it.
+_PES: dict[str, Any] = {"lambda_actor": 0.0, "window": 14, "trace_tau": 10e-3}
+_PES_TASKS: dict[str, dict[str, Any]] = {}
+
 _MODELS = {
     "lif": (_LIF_BASE, _LIF_TASKS),
     "glm": (_GLM_BASE, _GLM_TASKS),
@@ -178,6 +182,8 @@ def make_config(
     base, tasks = _MODELS[model]
     name = env.spec.id if env.spec is not None else ""
     given: dict[str, Any] = {"model": model, **base, **_TASKS.get(name, {}), **tasks.get(name, {})}
+    if (overrides or {}).get("learning") == "pes":
+        given |= {**_PES, **_PES_TASKS.get(name, {})}
     space = env.observation_space
     if "cells" not in given:
         given["cells"] = default_cells(space)

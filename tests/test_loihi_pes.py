@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from neurorl import SpikingActorCritic
 from neurorl.backend import load
 from neurorl.backends.loihi import LoihiBackend
 from neurorl.backends.loihi.vendor import (
@@ -299,10 +298,3 @@ def test_bad_arguments() -> None:
         with pytest.raises(ArgumentError, match="errors of 'cells': not an array of finite"):
             backend.learn({}, {"cells": np.full(3, np.nan)}, 4)
         assert backend.t == 0
-
-
-def test_agents_do_not_drive_it_yet() -> None:
-    with pytest.raises(UnsupportedError, match="learning 'pes'"):
-        SpikingActorCritic(
-            "neurorl/GridWorld-v0", "lif", "loihi", backend_options={"learning": "pes"}
-        )

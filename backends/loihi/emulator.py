@@ -37,7 +37,7 @@ from neurorl.random import DrawRows
 __all__ = ["EmulatorEngine", "missing"]
 
 _FIRST = 1
-_CHUNK = 256  # steps whose thresholds are made at once, so that a long window takes no more memory
+_CHUNK = 64  # steps whose thresholds are made at once; some of them may be of the next window
 _NEVER = np.iinfo(np.int32).max
 
 NEEDED = (
@@ -157,6 +157,7 @@ class EmulatorEngine(Engine):
         self._has_refractory = any((c.refractory > 1).any() for c in compiled.chip.values())
         # What the wrapped update reads and writes, a row a step.
         self._row = 0
+        self._chunk_number, self._chunk = -1, np.empty((0, 0), dtype=np.int32)
         self._thresholds: npt.NDArray[np.int32] | None = None
         self._size = len(compartment.vth)
         self._spikes: Raster = np.empty((0, self._size), dtype=bool)
@@ -173,17 +174,23 @@ class EmulatorEngine(Engine):
         self._spikes[row] = compartment.spiked
         self._row = row + 1
 
-    def _noisy_thresholds(self, n_steps: int) -> npt.NDArray[np.int32] | None:
-        """``threshold - noise`` of the next steps: v + noise > threshold, and v stays clean."""
+    def _noisy_thresholds(self) -> npt.NDArray[np.int32] | None:
+        """``threshold - noise`` of some next steps: v + noise > threshold, and v stays clean."""
         if not self._noise:
             return None
+        number, row = divmod(self.steps, _CHUNK)
+        if number != self._chunk_number:
+            self._chunk_number, self._chunk = number, self._make_chunk(number * _CHUNK)
+        return self._chunk[row:]
+
+    def _make_chunk(self, first: int) -> npt.NDArray[np.int32]:
         chip = self._compiled.chip
-        rows = np.full((n_steps, self._size), _NEVER, dtype=np.int32)
+        rows = np.full((_CHUNK, self._size), _NEVER, dtype=np.int32)
         for name, sl in self._compiled.slices.items():
             rows[:, sl] = chip[name].threshold
             if name in self._noise:
                 draw = self._noise[name]
-                drawn = np.stack([draw(self.steps + k) for k in range(n_steps)])
+                drawn = np.stack([draw(first + k) for k in range(_CHUNK)])
                 rows[:, sl] -= np.floor(chip[name].noise_width * drawn + 0.5).astype(np.int32)
         return rows
 
@@ -226,9 +233,10 @@ class EmulatorEngine(Engine):
             for k in (first + np.flatnonzero(raster[first:].any(axis=1))).tolist():
                 spike_input.add_spikes(label + k, raster[k].nonzero()[0])
         spikes = np.empty((n_steps, self._size), dtype=bool)
-        for start in range(0, n_steps, _CHUNK):
-            count = min(_CHUNK, n_steps - start)
-            self._row, self._thresholds = 0, self._noisy_thresholds(count)
+        start = 0
+        while start < n_steps:
+            count = min(_CHUNK - self.steps % _CHUNK, n_steps - start)
+            self._row, self._thresholds = 0, self._noisy_thresholds()
             self._own_noise.prepare(self.steps, count)
             self._spikes = spikes[start : start + count]
             if self._step is None:
@@ -237,6 +245,7 @@ class EmulatorEngine(Engine):
                 for row in range(start, start + count):
                     self._present(row)
                     self._step(rasters, row)
+            start += count
         self._spikes = np.empty((0, self._size), dtype=bool)
         return {name: spikes[:, self._compiled.slices[name]].copy() for name in self._record}
 

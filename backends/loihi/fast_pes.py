@@ -58,10 +58,16 @@ class FastLearning(OnChipLearning):
             sizes[part.post] = max(sizes[part.post], part.last)
         self._errors = {name: np.zeros(size, dtype=np.int32) for name, size in sizes.items()}
         # In the emulator's order, which is that of its draws.
-        self._learning = [
-            _Part(*arrived[id(synapse)], trace, self._errors)
-            for synapse, trace in emulator.synapses.traces.items()
-        ]
+        synapses_in_order = list(emulator.synapses.traces)
+        ends = np.cumsum([synapse.n_axons for synapse in synapses_in_order]).tolist()
+        self._traces = np.zeros(ends[-1], dtype=np.int32)
+        self._all_came = np.zeros(ends[-1], dtype=bool)
+        self._learning = []
+        for synapse, end in zip(synapses_in_order, ends, strict=True):
+            mine = slice(end - synapse.n_axons, end)
+            emulator.synapses.traces[synapse] = self._traces[mine]
+            memory = (self._traces[mine], self._all_came[mine])
+            self._learning.append(_Part(*arrived[id(synapse)], *memory, self._errors))
         self._by_part = {id(found.part): found for found in self._learning}
         self._function: Any = None
         if problem() is None:
@@ -80,6 +86,10 @@ class FastLearning(OnChipLearning):
             ctypes.c_void_p(ctypes.addressof(self._twister)),
             ctypes.c_int64(self._n_noise),
         )
+
+    def reset(self) -> None:
+        self._traces[:] = 0
+        self._all_came[:] = False
 
     def present(self, errors: Mapping[str, npt.NDArray[np.float64]]) -> None:
         for name, held in self._errors.items():
@@ -124,10 +134,10 @@ class _Part:
         part: LearningPart,
         arrived: Bools,
         trace: npt.NDArray[np.int32],
+        came: Bools,
         errors: Mapping[str, npt.NDArray[np.int32]],
     ) -> None:
-        self.part, self._arrived, self._trace = part, arrived, trace
-        self.came = np.zeros(len(part.data), dtype=bool)
+        self.part, self._arrived, self._trace, self.came = part, arrived, trace, came
         self._error = errors[part.post][part.first : part.last]
         self._exponent = int(part.synapse.synapse_cfg.weight_exp)
         self._decay = float(np.exp(-_TRACE_STEPS / part.synapse.tracing_tau))

@@ -37,6 +37,7 @@ __all__ = [
     "OnChipLearning",
     "check_errors",
     "learned_populations",
+    "mantissas_learned",
     "pes_problems",
 ]
 
@@ -56,6 +57,11 @@ _WORDS = 624  # of the state of a Mersenne Twister
 def learned_populations(network: Network) -> frozenset[str]:
     """Populations whose cores learn."""
     return frozenset(p.post for p in network.projections if p.plasticity is not None)
+
+
+def mantissas_learned(magnitude: float) -> float:
+    """By how much a mantissa grows in one learning step, for error -1 and the trace *magnitude*."""
+    return magnitude * ERROR_SCALE / 512
 
 
 def pes_problems(network: Network, limits: CoreLimits, cores: int) -> list[str]:
