@@ -22,7 +22,7 @@ from neurorl.features import (
 )
 from neurorl.models import GLM, CubaLIF
 from neurorl.models.actor import hidden_sizes, least_window
-from neurorl.registration import GRID_ID
+from neurorl.registration import BANDIT_ID, GRID_ID
 
 __all__ = ["MODELS", "default_cells", "default_features", "default_joint_cells", "make_config"]
 
@@ -37,6 +37,7 @@ _MAX_CELLS = 400
 _MAX_FEATURES = 1024
 
 _TASKS: dict[str, dict[str, Any]] = {
+    BANDIT_ID: {"reward_scale": 1.0, "alpha_critic": 0.1, "solved_at": 0.8},
     GRID_ID: {
         "features": OneHot(100, start=1),
         "gamma": 0.9,
@@ -60,6 +61,8 @@ _LIF_BASE: dict[str, Any] = {
     "beta": 0.25,
 }
 _LIF_TASKS: dict[str, dict[str, Any]] = {
+    BANDIT_ID: {"hidden": 0, "beta": 0.1, "alpha_output": 1.2, "initial_output": 0.02},
+    BANDIT_ID: {"reward_scale": 1.0, "alpha_critic": 0.1, "solved_at": 0.8},
     GRID_ID: {
         "cells": PlaceCells(10, 10, start=1),
         "beta": 0.15,
@@ -96,6 +99,7 @@ _CRITIC_BASE: dict[str, Any] = {
     "exploration": 0.02,
 }
 _CRITIC_TASKS: dict[str, dict[str, Any]] = {
+    BANDIT_ID: {"reward_scale": 1.0, "alpha_critic": 0.1, "solved_at": 0.8},
     GRID_ID: {**_LIF_TASKS[GRID_ID], "features": PlaceCells(10, 10, start=1)},
     "CartPole-v1": {
         **_LIF_TASKS["CartPole-v1"],
@@ -123,6 +127,7 @@ _GLM_BASE: dict[str, Any] = {
     "alpha_hidden": 1.0,
 }
 _GLM_TASKS: dict[str, dict[str, Any]] = {
+    BANDIT_ID: {"reward_scale": 1.0, "alpha_critic": 0.1, "solved_at": 0.8},
     GRID_ID: {
         # The limit of the modulator (above) keeps the first goal from deciding for all places.
         "cells": PlaceCells(10, 10, start=1),
