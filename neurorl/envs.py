@@ -81,14 +81,14 @@ class BanditEnv(gym.Env[Any, Any]):
     ) -> None:
         self.observation_space = gym.spaces.Discrete(contexts)
         self.action_space = gym.spaces.Discrete(arms)
-        self._arms, self._good, self._bad = arms, good, bad
+        self._contexts, self._arms, self._good, self._bad = contexts, arms, good, bad
         self._context = 0
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[int, dict[str, Any]]:
         super().reset(seed=seed, options=options)
-        self._context = int(self.np_random.integers(self.observation_space.n))
+        self._context = int(self.np_random.integers(self._contexts))
         return self._context, {}
 
     def step(self, action: Any) -> tuple[int, float, bool, bool, dict[str, Any]]:

@@ -62,7 +62,6 @@ _LIF_BASE: dict[str, Any] = {
 }
 _LIF_TASKS: dict[str, dict[str, Any]] = {
     BANDIT_ID: {"hidden": 0, "beta": 0.1, "alpha_output": 1.2, "initial_output": 0.02},
-    BANDIT_ID: {"reward_scale": 1.0, "alpha_critic": 0.1, "solved_at": 0.8},
     GRID_ID: {
         "cells": PlaceCells(10, 10, start=1),
         "beta": 0.15,
@@ -99,7 +98,6 @@ _CRITIC_BASE: dict[str, Any] = {
     "exploration": 0.02,
 }
 _CRITIC_TASKS: dict[str, dict[str, Any]] = {
-    BANDIT_ID: {"reward_scale": 1.0, "alpha_critic": 0.1, "solved_at": 0.8},
     GRID_ID: {**_LIF_TASKS[GRID_ID], "features": PlaceCells(10, 10, start=1)},
     "CartPole-v1": {
         **_LIF_TASKS["CartPole-v1"],
@@ -127,7 +125,6 @@ _GLM_BASE: dict[str, Any] = {
     "alpha_hidden": 1.0,
 }
 _GLM_TASKS: dict[str, dict[str, Any]] = {
-    BANDIT_ID: {"reward_scale": 1.0, "alpha_critic": 0.1, "solved_at": 0.8},
     GRID_ID: {
         # The limit of the modulator (above) keeps the first goal from deciding for all places.
         "cells": PlaceCells(10, 10, start=1),

@@ -20,9 +20,11 @@ NEURON = CubaLIF(2e-3, 5e-3, 0.5, noise=0.3)
 SMALL = CoreLimits(compartments=12)
 
 
-@pytest.fixture(params=["native", "numpy"])
+@pytest.fixture(params=["native", "stepwise", "numpy"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The quick loops in C++, and those for machines without a compiler."""
+    """The quick loops in C++, those for noise that is drawn step by step, and for no compiler."""
+    if request.param == "stepwise":
+        monkeypatch.setattr("neurorl.backends.loihi.emulator.FastWindow", lambda *_: None)
     if request.param == "numpy":
         for module in ("accelerate", "fast_pes"):
             monkeypatch.setattr(f"neurorl.backends.loihi.{module}.problem", lambda: "no compiler")

@@ -59,30 +59,37 @@ class FastSynapses:
 
     compiled: what the emulator runs. Whole tables are added, however their synapses are split over
     cores: their sums are those of the parts. In C++ one call adds all of a step's.
+
+    inputs, gathered: where the spikes of sources, and those of populations with silent twins
+    between their neurons, arrive.
     """
 
     def __init__(self, emulator: Any, compiled: Compiled) -> None:
         synapses, compartment = emulator.synapses, emulator.compartment
         self._compartment, self._compiled = compartment, compiled
-        self._inputs = {
+        self.inputs = {
             spike_input: np.zeros(spike_input.n_neurons, dtype=bool)
             for spike_input in emulator.inputs
         }
-        # Spikes of populations with silent twins between their neurons, which are gathered.
-        self._gathered: list[tuple[npt.NDArray[np.intp], Bools]] = []
+        self.gathered: list[tuple[npt.NDArray[np.intp], Bools]] = []
         self._from: dict[str, Bools] = {}
         links = [link for name in compiled.tables for link in self._links(name)]
         links = [link for link in links if link.data.shape[1]]
         self._links_in_numpy = links if problem() is not None else []
         self._in_c = [] if problem() is not None else [link.structure() for link in links]
+        self._blocks = (BlockRows * max(1, len(self._in_c)))(*self._in_c)
         if self._in_c:
             self._kept = links
-            self._blocks = (BlockRows * len(self._in_c))(*self._in_c)
             self._function = library().neurorl_chip_add_spiking
-            address = ctypes.c_void_p(ctypes.addressof(self._blocks))
-            self._arguments = (address, ctypes.c_int64(len(self._in_c)))
+            address, count = self.structures
+            self._arguments = (ctypes.c_void_p(address), ctypes.c_int64(count))
         synapses.inject_current = self.inject_current
         synapses.update_input = self.update_input
+
+    @property
+    def structures(self) -> tuple[int, int]:
+        """For C++: what adds to the compartments' input, and how many such there are."""
+        return ctypes.addressof(self._blocks), len(self._in_c)
 
     def arrived(self, node: str) -> Bools:
         """Which neurons of a node spiked in the step before, an array that stays in its place."""
@@ -92,12 +99,12 @@ class FastSynapses:
 
     def _find(self, node: str) -> Bools:
         if node in self._compiled.inputs:
-            return self._inputs[self._compiled.inputs[node]]
+            return self.inputs[self._compiled.inputs[node]]
         places = self._compiled.slices[node]
         if isinstance(places, slice):
             return np.asarray(self._compartment.spiked[places])
-        self._gathered.append((places, np.zeros(len(places), dtype=bool)))
-        return self._gathered[-1][1]
+        self.gathered.append((places, np.zeros(len(places), dtype=bool)))
+        return self.gathered[-1][1]
 
     def _links(self, name: str) -> list[_Link]:
         table, (pre, post) = self._compiled.tables[name], self._compiled.ends[name]
@@ -116,10 +123,10 @@ class FastSynapses:
         return slice(start, start + part.data.shape[1])
 
     def inject_current(
-        self, t: int, spike_inputs: Iterable[SpikeInput], all_axons: object, spiked: Bools
+        self, t: int, spike_inputs: Iterable[SpikeInput], all_axons: object, spiked: object
     ) -> None:
         """Note which neurons' spikes arrive in step *t*."""
-        for spike_input, arrived in self._inputs.items():
+        for spike_input, arrived in self.inputs.items():
             arrived[:] = False
             rows: Any = spike_input.spike_idxs(t - 1) if t >= 2 else []
             if len(rows):
@@ -127,7 +134,7 @@ class FastSynapses:
         self._gather()
 
     def _gather(self) -> None:
-        for places, arrived in self._gathered:
+        for places, arrived in self.gathered:
             self._compartment.spiked.take(places, out=arrived)
 
     def step(
@@ -151,7 +158,7 @@ class FastSynapses:
             self.inject_current(emulator.t, emulator.inputs, None, compartment.spiked)
         else:
             for spike_input, raster in rasters.items():
-                self._inputs[spike_input][:] = raster[row - 1]
+                self.inputs[spike_input][:] = raster[row - 1]
             self._gather()
         self.update_input(compartment.input)
         if learn is not None:
@@ -167,7 +174,10 @@ class FastSynapses:
 
 
 class FastCompartments:
-    """`update` of one emulator's compartments, for those without the chip's own noise."""
+    """`update` of one emulator's compartments, for those without the chip's own noise.
+
+    is_native: whether it is in C++.
+    """
 
     def __init__(self, compartment: Any) -> None:
         self._c = compartment
@@ -175,7 +185,8 @@ class FastCompartments:
         self._current_factor = (4095 - compartment.decay_u) / 4096.0
         self._voltage_factor = (4096 - compartment.decay_v) / 4096.0
         self._has_refractory = bool((compartment.ref > 1).any())
-        if problem() is None:
+        self.is_native = problem() is None
+        if self.is_native:
             self._structure = self._make_structure()
             self._function = library().neurorl_chip_update
             self._address = ctypes.c_void_p(ctypes.addressof(self._structure))
@@ -207,6 +218,11 @@ class FastCompartments:
             voltage_factor=pointer(self._voltage_factor),
             **{name: pointer(getattr(c, name)) for name in names},
         )
+
+    @property
+    def structure(self) -> int:
+        """For C++: the compartments."""
+        return ctypes.addressof(self._structure)
 
     def update_natively(self, rng: object) -> None:
         """`update` in C++."""

@@ -25,11 +25,17 @@ from neurorl.backends.loihi.accelerate import FastCompartments, FastSynapses
 from neurorl.backends.loihi.delays import InputHistory, Relayed
 from neurorl.backends.loihi.engine import Engine
 from neurorl.backends.loihi.fast_pes import FastLearning
+from neurorl.backends.loihi.fast_window import FastWindow
 from neurorl.backends.loihi.learning_tables import LearningTable
 from neurorl.backends.loihi.model import Compiled, Places
 from neurorl.backends.loihi.noise import NEEDED_FOR_NOISE, OwnNoise
 from neurorl.backends.loihi.pes import NEEDED_FOR_PES, OnChipLearning
-from neurorl.backends.loihi.vendor import EmulatorInterface, overflow_signed, version
+from neurorl.backends.loihi.vendor import (
+    EmulatorInterface,
+    SpikeInput,
+    overflow_signed,
+    version,
+)
 from neurorl.chip_noise import CoinRows, tossed
 from neurorl.errors import BackendUnavailableError, say
 from neurorl.random import DrawRows
@@ -132,8 +138,7 @@ class EmulatorEngine(Engine):
         compartment._overflow = _wrap
         self.accelerated = accelerate and _can_accelerate(emulator)
         if self.accelerated:
-            synapses = FastSynapses(emulator, compiled)
-            FastCompartments(compartment)
+            synapses, compartments = FastSynapses(emulator, compiled), FastCompartments(compartment)
         self._emulator, self._compartment = emulator, compartment
         self._update = compartment.update
         compartment.update = self._noisy_update
@@ -143,14 +148,18 @@ class EmulatorEngine(Engine):
         )
         self._learning = OnChipLearning(emulator, learning) if learning else None
         self._step: Callable[[dict[Any, Raster], int], None] | None = None
+        self._window: FastWindow | None = None
         if self.accelerated and len(compartment.input) == 1:
-            learn = None
+            fast = None
             if learning:
                 pre = {name: ends[0] for name, ends in compiled.ends.items()}
                 noisy = not self._own_noise.draws
                 fast = FastLearning(emulator, learning, synapses, pre, draws_noise=noisy)
-                self._learning, learn = fast, fast.step
+                self._learning = fast
+            learn = None if fast is None else fast.step
             self._step = partial(synapses.step, emulator, learn, self._noisy_update)
+            if compartments.is_native and not self._own_noise.draws:
+                self._window = FastWindow(emulator, synapses, compartments, fast)
         self._coins = coins
         self._toss()
         self._errors: Mapping[str, npt.NDArray[np.float64]] = {}
@@ -217,6 +226,22 @@ class EmulatorEngine(Engine):
                 self._present(k)
                 self._emulator.step()
 
+    def _run_window(
+        self, window: FastWindow, rasters: dict[SpikeInput, Raster], start: int
+    ) -> None:
+        """Fill `_spikes` in as few calls as there are changes of errors."""
+        done, thresholds = 0, self._thresholds
+        while done < len(self._spikes):
+            count = len(self._spikes) - done
+            if self._learning is not None:
+                until = FastLearning.until(self._emulator.t + 1)
+                # Only the errors of the step in which weights learn act.
+                count = min(count, until) if self._errors else count
+                self._present(start + done + count - 1)
+            rows = None if thresholds is None else thresholds[done:]
+            window.run(rasters, start + done, self._spikes[done : done + count], rows)
+            done += count
+
     def _present(self, k: int) -> None:
         """Let the errors of the window's step k be those of the emulator's next step."""
         if self._learning is not None:
@@ -226,7 +251,9 @@ class EmulatorEngine(Engine):
         label = self._emulator.t + 1
         coins = tossed(self._coins, self.steps + 1, n_steps)
         inputs = self._history.extend({**inputs, **coins}, n_steps)
-        rasters = {i: inputs[name] for name, i in self._compiled.inputs.items()}
+        rasters = {
+            i: np.ascontiguousarray(inputs[name]) for name, i in self._compiled.inputs.items()
+        }
         for spike_input, raster in rasters.items():
             # Without the emulator's own step, only the last row is needed: in the next window.
             first = n_steps - 1 if self._step else 0
@@ -239,7 +266,9 @@ class EmulatorEngine(Engine):
             self._row, self._thresholds = 0, self._noisy_thresholds()
             self._own_noise.prepare(self.steps, count)
             self._spikes = spikes[start : start + count]
-            if self._step is None:
+            if self._window is not None:
+                self._run_window(self._window, rasters, start)
+            elif self._step is None:
                 self._run_stock(start, count)
             else:
                 for row in range(start, start + count):
@@ -332,7 +361,15 @@ class EmulatorEngine(Engine):
         self._emulator.close()
         # The wrapped update refers to this object and back; cut the circle.
         self._compartment.update = None
-        del self._step, self._emulator, self._compartment, self._update, self._compiled, self._noise
+        del (
+            self._step,
+            self._window,
+            self._emulator,
+            self._compartment,
+            self._update,
+            self._compiled,
+            self._noise,
+        )
         del self._own_noise, self._learning
 
 

@@ -87,6 +87,17 @@ class FastLearning(OnChipLearning):
             ctypes.c_int64(self._n_noise),
         )
 
+    @property
+    def structures(self) -> tuple[int, int, int, int]:
+        """For C++: the parts and how many, the generator, and the draws of noise in each step."""
+        places = (ctypes.addressof(self._structures), ctypes.addressof(self._twister))
+        return places[0], len(self._structures), places[1], self._n_noise
+
+    @staticmethod
+    def until(t: int) -> int:
+        """Steps from *t* on to the next in which weights learn, that one included."""
+        return -t % _WEIGHT_STEPS + 1
+
     def reset(self) -> None:
         self._traces[:] = 0
         self._all_came[:] = False
@@ -98,7 +109,7 @@ class FastLearning(OnChipLearning):
     def step(self, t: int) -> None:
         """What is done of learning in the emulator's step *t*, and the noise that it draws."""
         if self._function is not None:
-            self._function(*self._arguments, t % _TRACE_STEPS == 0, t % _WEIGHT_STEPS == 0)
+            self._function(*self._arguments, ctypes.c_int64(t))
             return
         rng = self._emulator.rng
         for part in self._learning:

@@ -3,7 +3,7 @@
 #include "chip.h"
 #include "critic.h"
 #include "decision.h"
-#include "pes.h"
+#include "emulator.h"
 #include "rule.h"
 
 namespace neurorl {
@@ -236,15 +236,17 @@ extern "C" void neurorl_chip_add_spiking(const BlockRows *blocks, int64_t count)
 }
 
 extern "C" void neurorl_chip_learn(
-    const Learning *parts,
-    int64_t count,
-    const Twister *generator,
-    int64_t n_noise,
-    int traces,
-    int weights)
+    const Learning *parts, int64_t count, const Twister *generator, int64_t n_noise, int64_t t)
 {
-    for (int64_t k = 0; k < count; k++) note_spikes(parts[k]);
-    for (int64_t k = 0; traces && k < count; k++) update_traces(parts[k], *generator);
-    for (int64_t k = 0; weights && k < count; k++) update_weights(parts[k], *generator);
-    skip_noise(*generator, n_noise);
+    learn(parts, count, *generator, n_noise, t);
+}
+
+extern "C" void neurorl_chip_run(
+    const Emulator *emulator,
+    int64_t t,
+    int64_t n_steps,
+    const int32_t *thresholds,
+    uint8_t *spikes)
+{
+    run(*emulator, t, n_steps, thresholds, spikes);
 }

@@ -137,6 +137,16 @@ inline void update_weights(const Learning &s, const Twister &g)
     }
 }
 
+// n_noise: compartments for which the emulator draws noise from the same generator.
+inline void learn(
+    const Learning *parts, int64_t count, const Twister &generator, int64_t n_noise, int64_t t)
+{
+    for (int64_t k = 0; k < count; k++) note_spikes(parts[k]);
+    for (int64_t k = 0; t % 2 == 0 && k < count; k++) update_traces(parts[k], generator);
+    for (int64_t k = 0; t % 4 == 0 && k < count; k++) update_weights(parts[k], generator);
+    skip_noise(generator, n_noise);
+}
+
 }  // namespace neurorl
 
 #endif
