@@ -198,8 +198,7 @@ class EmulatorEngine(Engine):
         for name, sl in self._compiled.slices.items():
             rows[:, sl] = chip[name].threshold
             if name in self._noise:
-                draw = self._noise[name]
-                drawn = np.stack([draw(first + k) for k in range(_CHUNK)])
+                drawn = self._noise[name].rows(first, _CHUNK)
                 rows[:, sl] -= np.floor(chip[name].noise_width * drawn + 0.5).astype(np.int32)
         return rows
 
