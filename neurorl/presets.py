@@ -24,7 +24,14 @@ from neurorl.models import GLM, CubaLIF
 from neurorl.models.actor import hidden_sizes, least_window
 from neurorl.registration import BANDIT_ID, GRID_ID
 
-__all__ = ["MODELS", "default_cells", "default_features", "default_joint_cells", "make_config"]
+__all__ = [
+    "MODELS",
+    "default_cells",
+    "default_features",
+    "default_joint_cells",
+    "make_config",
+    "on_chip",
+]
 
 MODELS = ("lif", "glm", "lif-spiking-critic")
 
@@ -185,7 +192,7 @@ def make_config(
     name = env.spec.id if env.spec is not None else ""
     given: dict[str, Any] = {"model": model, **base, **_TASKS.get(name, {}), **tasks.get(name, {})}
     if (overrides or {}).get("learning") == "pes":
-        given |= {**_PES, **_PES_TASKS.get(name, {})}
+        given |= on_chip(name)
     space = env.observation_space
     if "cells" not in given:
         given["cells"] = default_cells(space)
@@ -206,6 +213,11 @@ def make_config(
         # For hidden layers or filters that the preset is without.
         chosen["window"] = max(chosen["window"], _least_window(chosen))
     return AgentConfig(**chosen)
+
+
+def on_chip(env_id: str) -> dict[str, Any]:
+    """What a preset has instead for ``learning='pes'``, by field name."""
+    return {**_PES, **_PES_TASKS.get(env_id, {})}
 
 
 def _least_window(chosen: dict[str, Any]) -> int:

@@ -1,0 +1,153 @@
+"""Learning on the chip against the host's rule: experiments, tuning, and docs/pes.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from neurorl.files import write_bytes
+from neurorl.presets import on_chip
+from neurorl.reproduce.experiments import BANDIT, CARTPOLE, GRIDWORLD, Experiment, Task
+from neurorl.reproduce.grid import Grid, seeds
+from neurorl.reproduce.markup import span, table_head, table_row
+from neurorl.reproduce.tables import Row, read_rows, summary
+from neurorl.reproduce.tuning import read_tuning
+
+__all__ = ["COMPARED", "GRIDS", "write_pes_page"]
+
+_EPISODES = {BANDIT: 800, GRIDWORLD: 600, CARTPOLE: 250}
+_TUNING = {BANDIT: (800, 8), GRIDWORLD: (300, 5), CARTPOLE: (130, 5)}  # episodes, seeds
+_LABELS = {"lif-pes": "PES, on the chip", "lif-pes-host": "host, same network", "lif-chip": "host"}
+_RULE = "spikes-only"
+
+
+def _experiments(task: Task) -> tuple[Experiment, ...]:
+    """PES, the host's rule on its network, and the preset of the host's rule; in chip integers."""
+    host = {key: value for key, value in on_chip(task.env).items() if key != "pes_magnitude"}
+    ways = {
+        "lif-pes": ("loihi", {"learning": "pes"}),
+        "lif-pes-host": ("brian2", host),
+        "lif-chip": ("brian2", {}),
+    }
+    return tuple(
+        Experiment(
+            name=f"{task.name}-{variant}",
+            label=_LABELS[variant],
+            rule=_RULE,
+            task=task,
+            model="lif",
+            arithmetic="loihi",
+            episodes=_EPISODES[task],
+            backend=backend,
+            overrides=overrides,
+        )
+        for variant, (backend, overrides) in ways.items()
+    )
+
+
+COMPARED = tuple(experiment for task in _EPISODES for experiment in _experiments(task))
+
+
+def _grid(task: Task) -> Grid:
+    episodes, n = _TUNING[task]
+    return Grid(
+        name=f"{task.name}-lif-pes",
+        task=task.name,
+        model="lif",
+        arithmetic="loihi",
+        rule=_RULE,
+        episodes=episodes,
+        seeds=seeds(n),
+        settings={
+            f"tau{round(tau * 1e3)}": {"learning": "pes", "trace_tau": tau}
+            for tau in (5e-3, 10e-3, 20e-3)
+        },
+        chosen="tau10",
+        reported_episodes=_EPISODES[task],
+        evaluation_episodes=20 if task is CARTPOLE else 300,
+    )
+
+
+GRIDS = tuple(_grid(task) for task in _EPISODES)
+
+_HEAD = """# Learning on the chip, against the host's rule
+
+Made by `python scripts/pes.py`; `results/` has a row for each seed in `TASK-lif-pes.csv`,
+`TASK-lif-pes-host.csv` and `TASK-lif-chip.csv`.
+
+Three agents of LIF neurons in the chip's integers, with the rule spikes-only and a linear critic on
+the host:
+
+- **PES, on the chip** (`--backend loihi --learning pes`): the emulated chip learns, by errors that
+  the host tells it once a decision ([loihi.md](loihi.md#learning-on-the-chip)).
+- **host, same network**: network and settings are the same, but the host learns, with float shadows
+  of the weights, from the traces of the whole window. It remembers no earlier decision either
+  (`lambda_actor = 0`).
+- **host**: the preset `lif`, whose eligibilities outlive decisions (`lambda_actor = 0.9`).
+
+The return is that of greedy play after training, its mean over seeds first; IQM is the
+interquartile mean with its 95 % bootstrap interval; *learned* the median number of episodes until
+the mean of 100 in a row reached the threshold.
+"""
+
+
+def write_pes_page(results: Path, docs: Path) -> Path:
+    """The page, from those CSV that are in *results*; returns its path."""
+    lines = [*_HEAD.split("\n")]
+    for task in _EPISODES:
+        found = [e for e in COMPARED if e.task is task and (results / f"{e.name}.csv").exists()]
+        if found:
+            lines += _section(task, [(e, read_rows(results / f"{e.name}.csv")) for e in found])
+    lines += _tuning(results / "tuning")
+    page = docs / "pes.md"
+    docs.mkdir(parents=True, exist_ok=True)
+    write_bytes(page, ("\n".join(lines).rstrip() + "\n").encode())
+    return page
+
+
+def _section(task: Task, found: list[tuple[Experiment, list[Row]]]) -> list[str]:
+    columns = ["who learns", f"{task.figure}", "min", "max", "IQM", f"below {task.floor:g}"]
+    columns += ["learned", "seeds", "episodes"]
+    title = f"## {task.env}"
+    scale = f"Scale: {task.scale}. Learned: {task.threshold:g}."
+    rows = [_row(experiment, rows) for experiment, rows in found]
+    return [title, "", scale, "", *table_head(columns), *rows, ""]
+
+
+def _row(experiment: Experiment, rows: list[Row]) -> str:
+    of, digits = summary(experiment, rows), experiment.task.digits
+    learned = float(np.median([row.episodes_to_threshold or np.inf for row in rows]))
+    failed = f"{of.failures} (seeds {of.failed_seeds})" if of.failures else "0"
+    mean, low, high, iqm, iqm_low, iqm_high = (
+        f"{x:.{digits}f}" for x in (of.mean, of.min, of.max, of.iqm, of.iqm_low, of.iqm_high)
+    )
+    return table_row(
+        experiment.label,
+        f"**{mean}**",
+        low,
+        high,
+        f"{iqm} [{iqm_low}, {iqm_high}]",
+        failed,
+        f"{learned:g}" if np.isfinite(learned) else "never",
+        f"{rows[0].seed}..{rows[-1].seed}",
+        span([row.episodes for row in rows]),
+    )
+
+
+def _tuning(results: Path) -> list[str]:
+    grids = [grid for grid in GRIDS if (results / f"{grid.name}.csv").exists()]
+    if not grids:
+        return []
+    head = "`python scripts/pes.py --tune`: what was tried for PES, on seeds that aren't reported."
+    columns = ["task", "setting", "seeds", "episodes", "mean", "min", "learned", "taken"]
+    lines = ["## Tuning", "", head, "", *table_head(columns)]
+    for grid in grids:
+        for row in read_tuning(results / f"{grid.name}.csv"):
+            learned = "never" if row.learned is None else f"{row.learned:g}"
+            setting = row.overrides.removeprefix("learning=pes ")
+            figures = (f"{row.mean:.4g}", f"{row.min:.4g}", learned, row.chosen)
+            lines.append(
+                table_row(grid.task, f"`{setting}`", row.seeds, str(row.episodes), *figures)
+            )
+    return lines
