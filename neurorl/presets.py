@@ -166,9 +166,10 @@ _GLM_TASKS: dict[str, dict[str, Any]] = {
 }
 
 
-# For learning='pes': in a window of 14 steps the chip learns in the step after it.
+# For learning='pes': after a window of 14 steps the chip learns in the very next one, and its trace
+# should still know the whole window. With no eligibility from earlier decisions, rates are higher.
 _PES: dict[str, Any] = {"lambda_actor": 0.0, "window": 14, "trace_tau": 10e-3}
-_PES_TASKS: dict[str, dict[str, Any]] = {}
+_PES_TASKS: dict[str, dict[str, Any]] = {GRID_ID: {"alpha_output": 0.2, "alpha_hidden": 2.0}}
 
 _MODELS = {
     "lif": (_LIF_BASE, _LIF_TASKS),

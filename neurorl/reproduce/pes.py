@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from neurorl.envs import make_env
 from neurorl.files import write_bytes
-from neurorl.presets import on_chip
+from neurorl.presets import make_config, on_chip
 from neurorl.reproduce.experiments import BANDIT, CARTPOLE, GRIDWORLD, Experiment, Task
-from neurorl.reproduce.grid import Grid, seeds
+from neurorl.reproduce.grid import Grid, Overrides, seeds
 from neurorl.reproduce.markup import span, table_head, table_row
 from neurorl.reproduce.tables import Row, read_rows, summary
 from neurorl.reproduce.tuning import read_tuning
@@ -17,7 +18,7 @@ from neurorl.reproduce.tuning import read_tuning
 __all__ = ["COMPARED", "GRIDS", "write_pes_page"]
 
 _EPISODES = {BANDIT: 800, GRIDWORLD: 600, CARTPOLE: 250}
-_TUNING = {BANDIT: (800, 8), GRIDWORLD: (300, 5), CARTPOLE: (130, 5)}  # episodes, seeds
+_TUNING = {BANDIT: (800, 8), GRIDWORLD: (240, 4), CARTPOLE: (130, 4)}  # episodes, seeds
 _LABELS = {"lif-pes": "PES, on the chip", "lif-pes-host": "host, same network", "lif-chip": "host"}
 _RULE = "spikes-only"
 
@@ -49,6 +50,23 @@ def _experiments(task: Task) -> tuple[Experiment, ...]:
 COMPARED = tuple(experiment for task in _EPISODES for experiment in _experiments(task))
 
 
+_OTHERS = {
+    "tau5": {"trace_tau": 5e-3},
+    "tau20": {"trace_tau": 20e-3},
+    "weak": {"pes_magnitude": 5.0},
+    "strong": {"pes_magnitude": 60.0},
+}
+
+
+def _other_rates(task: Task) -> dict[str, Overrides]:
+    """Half and twice those of the preset."""
+    config = make_config(make_env(task.env), "lif", {"learning": "pes"})
+    return {
+        name: {key: factor * getattr(config, key) for key in ("alpha_output", "alpha_hidden")}
+        for name, factor in (("half", 0.5), ("twice", 2.0))
+    }
+
+
 def _grid(task: Task) -> Grid:
     episodes, n = _TUNING[task]
     return Grid(
@@ -60,10 +78,10 @@ def _grid(task: Task) -> Grid:
         episodes=episodes,
         seeds=seeds(n),
         settings={
-            f"tau{round(tau * 1e3)}": {"learning": "pes", "trace_tau": tau}
-            for tau in (5e-3, 10e-3, 20e-3)
+            name: {"learning": "pes", **other}
+            for name, other in {"preset": {}, **_other_rates(task), **_OTHERS}.items()
         },
-        chosen="tau10",
+        chosen="preset",
         reported_episodes=_EPISODES[task],
         evaluation_episodes=20 if task is CARTPOLE else 300,
     )
@@ -145,7 +163,7 @@ def _tuning(results: Path) -> list[str]:
     for grid in grids:
         for row in read_tuning(results / f"{grid.name}.csv"):
             learned = "never" if row.learned is None else f"{row.learned:g}"
-            setting = row.overrides.removeprefix("learning=pes ")
+            setting = row.overrides.split("learning=pes", 1)[-1].strip() or "the preset"
             figures = (f"{row.mean:.4g}", f"{row.min:.4g}", learned, row.chosen)
             lines.append(
                 table_row(grid.task, f"`{setting}`", row.seeds, str(row.episodes), *figures)
