@@ -24,7 +24,7 @@ from neurorl.errors import ArgumentError, PopulationWarning, RunError, Unsupport
 from neurorl.loop import make_loop
 from neurorl.random import derive
 
-__all__ = ["Episode", "Replicas", "State", "describe"]
+__all__ = ["Episode", "Replicas", "State", "describe", "learning_options"]
 
 _RESET = 1  # purpose of derived seeds
 State = dict[str, npt.NDArray[Any]]
@@ -77,7 +77,7 @@ class Replicas:
             self.network,
             seed=self.seeds if len(seeds) > 1 else seeds[0],
             arithmetic=arithmetic,
-            **_learning_options(config, backend),
+            **learning_options(config, backend),
             **(options or {}),
         )
         try:
@@ -268,7 +268,7 @@ def describe(env_id: str, replicas: Any, k: int) -> dict[str, Any]:
     }
 
 
-def _learning_options(config: AgentConfig, backend: str) -> dict[str, Any]:
+def learning_options(config: AgentConfig, backend: str) -> dict[str, Any]:
     """What a backend must be told if weights learn in it. Raises UnsupportedError if they can't."""
     if config.learning == "host":
         return {}

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
 
@@ -96,9 +97,11 @@ def test_it_learns_what_the_chip_has() -> None:
 
 
 def test_nengo_loihis_own_loops_play_the_same_episodes() -> None:
-    with agent() as quick, agent(backend_options={"accelerate": False}) as own:
-        for one in (quick, own):
-            one.env.unwrapped.spec.max_episode_steps = 30  # type: ignore[union-attr]
+    def short(**options: Any) -> closing[SpikingActorCritic]:
+        env = gym.make(GRID, max_episode_steps=25)
+        return closing(SpikingActorCritic(env, backend="loihi", seed=3, **SMALL, **options))
+
+    with short() as quick, short(backend_options={"accelerate": False}) as own:
         same = [(e.ret, e.length) for e in quick.learn(1)]
         assert same == [(e.ret, e.length) for e in own.learn(1)]
         for name, weights in quick.memory.weights.items():
@@ -117,7 +120,7 @@ def test_a_replica_learns_as_if_alone(tmp_path: Path) -> None:
     def runs(seeds: list[int], name: str) -> list[tuple[int | None, Path]]:
         return [(seed, tmp_path / name / str(seed)) for seed in seeds]
 
-    options: dict[str, Any] = {"backend": "loihi", "episodes": 3}
+    options: dict[str, Any] = {"backend": "loihi", "episodes": 2}
     options |= {"learning": "pes", "overrides": {"actors": 2, "hidden": 2}}
     train_seeds(GRID, runs([5, 9], "both"), **options)
     train_seeds(GRID, runs([9], "alone"), **options)
@@ -172,6 +175,11 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "started with another learning" in capsys.readouterr().err
     assert main(["evaluate", out, "--episodes", "1", "--backend", "reference", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["backend"] == "reference"
+    assert main(["show", out, "--backend", "loihi"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    # 320 hidden neurons and as many twins; a core for each of 40 modules' outputs.
+    assert ["hidden", "1", "640"] in [row[:3] for row in rows]
+    assert ["output", "40", "80"] in [row[:3] for row in rows]
     assert main(["train", GRID, "--learning", "pes", "--out", str(tmp_path / "no")]) == 2
     message = "backend reference: can't learn 'pes' by itself; backend 'loihi', or learning 'host'"
     assert message in capsys.readouterr().err

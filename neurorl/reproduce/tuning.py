@@ -84,7 +84,8 @@ def tune(
     """
     plan = Plan(out, grid.seeds, evaluation_episodes=grid.evaluation_episodes or None)
     if quick:
-        plan = Plan(out, grid.seeds[:2], 2, "reference", 1)
+        on_chip = any(setting.get("learning") == "pes" for setting in grid.settings.values())
+        plan = Plan(out, grid.seeds[:2], 2, None if on_chip else "reference", 1)
     table = []
     for setting, experiment in experiments_of(grid):
         total = plan.episodes_of(experiment) * len(plan.seeds)
