@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from neurorl.presets import make_config
 from neurorl.reproduce.experiments import EXPERIMENTS, SEEDS
 from neurorl.reproduce.pes import COMPARED, GRIDS
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))
+SCRIPTS = Path(__file__).parents[1] / "scripts"
 
 
 def test_the_host_learns_in_the_same_network() -> None:
@@ -44,8 +43,9 @@ def test_settings_are_tried_on_other_seeds() -> None:
 
 
 def test_the_script_writes_tables_and_a_page(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.syspath_prepend(SCRIPTS)
     import pes
 
     out = str(tmp_path / "out")
@@ -60,3 +60,16 @@ def test_the_script_writes_tables_and_a_page(
     assert [row.split(",")[0] for row in rows] == ["seed", "0", "1"]
     assert pes.main(["--only", "mountaincar"]) == 2
     assert "experiment: unknown name (got 'mountaincar')" in capsys.readouterr().err
+
+
+def test_the_cost_of_a_decision_is_measured(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(SCRIPTS)
+    import bench_pes
+
+    monkeypatch.setattr(bench_pes, "ENVS", ("neurorl/Bandit-v0",))
+    assert bench_pes.main(["--rounds", "1"]) == 0
+    row = capsys.readouterr().out.splitlines()[-1].split("|")
+    assert row[1:3] == [" neurorl/Bandit-v0 ", " 280 "]
+    assert all(float(cell) > 0 for cell in row[3:6])
