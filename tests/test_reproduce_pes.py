@@ -32,7 +32,7 @@ def test_the_presets_are_those_of_the_other_page() -> None:
         if e.name.endswith("lif-chip") and e.task.name != "bandit":
             theirs = known[e.name]
             assert (e.overrides, e.arithmetic, e.model) == ({}, theirs.arithmetic, theirs.model)
-            assert e.episodes == theirs.episodes
+            assert (e.episodes, e.evaluation_episodes) == (theirs.episodes, None)
 
 
 def test_settings_are_tried_on_other_seeds() -> None:
