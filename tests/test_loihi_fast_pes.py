@@ -91,9 +91,9 @@ CASES: dict[str, tuple[Any, dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_quick_and_own_loops_are_equal(case: str, way: str) -> None:
-    network, options = CASES[case]
+@pytest.mark.parametrize("setup", CASES)
+def test_quick_and_own_loops_are_equal(setup: str, way: str) -> None:
+    network, options = CASES[setup]
     options = {"seed": 3, "learning": "pes", **options}
     with (
         LoihiBackend(network(), accelerate=True, **options) as quick,

@@ -121,7 +121,7 @@ def _last_100(experiment: Experiment, rows: list[Row], results: Path) -> str:
     """Mean training return of 100 episodes, after as many as those that learn on the chip had."""
     episodes = _EPISODES[experiment.task]
     mean = float(np.mean([row.last_100 for row in rows]))
-    if rows[0].episodes != episodes:
+    if experiment.episodes != episodes:
         points = read_curve(results / "curves" / f"{experiment.name}.csv")
         (mean,) = (point.mean for point in points if point.episode == episodes)
     return f"{mean:.{experiment.task.digits}f}"
