@@ -46,6 +46,7 @@ class OnChipLoop(NumpyLoop):
         learns: bool = True,
     ) -> None:
         super().__init__(config, backend, n_actions, greedy, learns)
+        backend.check_can("weights", "state")  # for what is saved and watched after an episode
         self._steps = steps_to_learn(config.window, *backend.learning_steps)
         self._rates = {
             layer.name: layer.alpha / backend.learning_gain(layer.name)
