@@ -98,8 +98,8 @@ GRIDS = tuple(_grid(task) for task in _TUNING)
 
 _HEAD = """# Learning on the chip, against the host's rule
 
-Made by `python scripts/pes.py`; `results/` has a row for each seed in `TASK-lif-pes.csv`,
-`TASK-lif-pes-host.csv` and `TASK-lif-chip.csv`.
+Made by `python scripts/pes.py`, with `--seeds 0..9` where a table has those; `results/` has a row
+for each seed in `TASK-lif-pes.csv`, `TASK-lif-pes-host.csv` and `TASK-lif-chip.csv`.
 
 Three agents of LIF neurons in the chip's integers, with the rule spikes-only and a linear critic on
 the host:
