@@ -268,14 +268,15 @@ def describe(env_id: str, replicas: Any, k: int) -> dict[str, Any]:
     }
 
 
-def learning_options(config: AgentConfig, backend: str) -> dict[str, Any]:
+def learning_options(config: AgentConfig, backend: str | type[Backend]) -> dict[str, Any]:
     """What a backend must be told if weights learn in it. Raises UnsupportedError if they can't."""
     if config.learning == "host":
         return {}
-    if config.learning not in backend_class(backend).capabilities.learnings:
+    cls = backend_class(backend) if isinstance(backend, str) else backend
+    if config.learning not in cls.capabilities.learnings:
         what = f"can't learn {config.learning!r} by itself"
         remedy = "backend 'loihi', or learning 'host'"
-        raise UnsupportedError(say(f"backend {backend}", what, remedy=remedy))
+        raise UnsupportedError(say(f"backend {cls.name}", what, remedy=remedy))
     return {"learning": config.learning, "pes_magnitude": config.pes_magnitude}
 
 
