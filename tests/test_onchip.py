@@ -149,9 +149,9 @@ def test_a_saved_agent_goes_on_and_plays_on_every_backend(tmp_path: Path) -> Non
         SpikingActorCritic.load(tmp_path / "agent.npz", backend="reference")
     played = []
     for backend in ("reference", "brian2", "loihi"):
-        loaded, name, _ = load_to_play(tmp_path / "agent.npz", backend)
+        loaded, chosen = load_to_play(tmp_path / "agent.npz", backend)
         with closing(loaded):
-            played.append(evaluate(loaded, 2, backend=name, arithmetic="loihi", seed=1))
+            played.append(evaluate(loaded, 2, seed=1, **{**chosen, "arithmetic": "loihi"}))
     assert [p["backend"] for p in played] == ["reference", "brian2", "loihi"]
     assert len({p["mean_return"] for p in played}) == 1
     assert len({p["spikes_per_decision"] for p in played}) == 1
