@@ -36,7 +36,7 @@ class Capabilities:
     exact_arithmetics: those in which it equals the reference in every spike.
     engines: ways to run the same network, the preferred first.
     noises: what stands for escape noise, see `neurorl.chip_noise`; all but the first in chip
-    arithmetic only.
+    arithmetic only. learnings: who can change the weights, ``'host'`` or a rule of the simulator.
     """
 
     arithmetics: tuple[str, ...]
@@ -47,6 +47,7 @@ class Capabilities:
     max_population: int | None = None
     engines: tuple[str, ...] = ()
     noises: tuple[str, ...] = ("exact",)
+    learnings: tuple[str, ...] = ("host",)
 
 
 class Backend(abc.ABC):
@@ -75,6 +76,8 @@ class Backend(abc.ABC):
     capabilities: ClassVar[Capabilities]
     unverified: ClassVar[str | None] = None  # what of it nobody could try yet
     learning: str = "host"  # who changes the weights: the caller, or the simulator by itself
+    learning_steps: ClassVar[tuple[int, int]] = (1, 0)
+    """Period and phase of the steps t in which it learns by itself: ``t % period == phase``."""
 
     def __init__(
         self,
@@ -155,6 +158,32 @@ class Backend(abc.ABC):
         check_steps("step", n_steps)
         given = check_inputs(inputs, self._sources, n_steps, self.network.currents)
         return self._flow_and_step(given, n_steps)
+
+    def learn(
+        self,
+        inputs: Mapping[str, npt.ArrayLike],
+        errors: Mapping[str, npt.ArrayLike],
+        n_steps: int,
+    ) -> dict[str, Raster]:
+        """As `step`, while weights change by ``-gain error x`` in its `learning_steps`.
+
+        x: what is left of a presynaptic neuron's spikes, 1 for one of just now. gain: see
+        `learning_gain`. errors: by population that plastic projections enter, -1 to 1,
+        ``(n_steps, size)``, or ``(size,)`` for all these steps; with a sequence of seeds
+        ``n_replicas * size``; 0 where left out.
+        Raises UnsupportedError if the weights are the caller's to change, ArgumentError for a wrong
+        shape or a number that isn't finite.
+        """
+        raise self._learns_on_host()
+
+    def learning_gain(self, population: str) -> float:
+        """The largest change of a weight into a population by `learn`, for error -1 and x = 1."""
+        raise self._learns_on_host()
+
+    def _learns_on_host(self) -> UnsupportedError:
+        self.check_open()
+        remedy = "load('loihi', ..., learning='pes')"
+        return UnsupportedError(say(f"backend {self.name}", "learns on the host", remedy=remedy))
 
     def window(self, n_steps: int) -> Window:
         """A window of *n_steps* with rasters in a fixed place; `step` may be used beside it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
@@ -39,7 +40,8 @@ class SpikingActorCritic:
     backend_options: go to the backend's class. loop: ``'native'`` or ``'numpy'``, the same bits;
     None takes the native one where a C++ compiler is found. noise: ``'exact'`` (the default), or in
     chip arithmetic one of Loihi's own, ``'chip'`` or ``'chip+coins'`` (`neurorl.chip_noise`).
-    overrides: fields of `AgentConfig`.
+    overrides: fields of `AgentConfig`, as ``learning='pes'``, with which weights learn on the
+    (emulated) chip.
 
     The same seed gives the same episodes, bit for bit, whatever else was done in between.
 
@@ -92,6 +94,7 @@ class SpikingActorCritic:
     @property
     def memory(self) -> Memory:
         """What it has learned and remembers, as views: writing there changes the agent."""
+        self._replicas.loop.settle()
         return self._replicas.loop.memory.of(0)
 
     @property
@@ -185,25 +188,29 @@ class SpikingActorCritic:
         env: str | gym.Env[Any, Any] | None = None,
         backend_options: dict[str, Any] | None = None,
         noise: str | None = None,
+        learning: str | None = None,
     ) -> Self:
         """The agent of a file written by `save`, or of a run directory.
 
         backend, arithmetic, noise: None takes those it was trained on; with another backend and no
         arithmetic named, that backend's own; in float arithmetic the noise ``'exact'``.
-        env: needed if it had no id.
+        env: needed if it had no id. learning: None takes that of its configuration; with
+        ``'host'``, one that learned on the chip goes on anywhere.
         Raises RunError for a file that is missing, damaged or of something else.
         """
         described, arrays = read_agent(Path(path))
         chosen = played_on(described, backend, arithmetic, noise)
+        config = AgentConfig.from_dict(described["config"])
+        by = learning or config.learning
         agent = cls(
             env or described["env"],
             **chosen,
             seed=described["seed"],
-            config=AgentConfig.from_dict(described["config"]),
+            config=dataclasses.replace(config, learning=by),
             backend_options=backend_options,
         )
         moved = any(chosen[name] != described[name] for name in ("backend", "arithmetic"))
-        agent.restore(arrays, moved)
+        agent.restore(arrays, moved or by != config.learning)
         agent._learned_in = described["arithmetic"]
         return agent
 

@@ -19,11 +19,13 @@ from neurorl.hierarchy import hidden_layers, module_projections
 from neurorl.models.actor import actor_network, hidden_sizes, history_taps, least_window
 from neurorl.policy import POLICIES
 
-__all__ = ["MODULATORS", "WRITES", "AgentConfig"]
+__all__ = ["LEARNINGS", "MODULATORS", "WRITES", "AgentConfig"]
 
+LEARNINGS = ("host", "pes")
 MODULATORS = ("td-error", "reward")
 WRITES = ("shadow", "stochastic", "accumulate", "register")
 _CHOICES = {
+    "learning": LEARNINGS,
     "critic": CRITICS,
     "encoder": ENCODERS,
     "policy": POLICIES,
@@ -73,6 +75,12 @@ class AgentConfig(Described):
     write. So keep the bound near the largest weight that is learned: 1 in the LIF presets, where
     these end at 0.3 to 1.2.
 
+    ``learning``: weights learn on the ``'host'``, or with ``'pes'`` on the chip by its own rule,
+    which is told modulator times post factor and knows of inputs only the trace that the last
+    window has left (`neurorl.onchip`): so ``lambda_actor`` must be 0. ``pes_magnitude``, at most
+    127, is what a spike adds to that trace on the chip: with more of it, errors are smaller numbers
+    and rounded more coarsely; with less, larger ones, which are sooner clipped.
+
     ``modulator``: delta is the ``'td-error'``, or the ``'reward'`` less its running mean; for the
     actor it is clipped to +-``modulator_limit`` if there is one: a rare reward far above the usual
     error would else decide the policy by itself.
@@ -99,6 +107,8 @@ class AgentConfig(Described):
     signed: bool = False
     trace_tau: float = 0.0
     weight_bound: float = 1.0
+    learning: str = "host"
+    pes_magnitude: float = 20.0
     writes: str = "shadow"
     write_every: int = 16
     initial_hidden: float = 0.2
@@ -153,6 +163,9 @@ class AgentConfig(Described):
         number("agent.reward_scale", self.reward_scale)
         if self.modulator_limit is not None:
             number("agent.modulator_limit", self.modulator_limit, 0.0)
+        number("agent.pes_magnitude", self.pes_magnitude, 0.0, 127.0)
+        if self.learning == "pes":
+            self._check_pes()
         if self.critic == "spiking":
             self._check_critic()
         if self.description is None:
@@ -213,6 +226,21 @@ class AgentConfig(Described):
         """What is left at the window's end of what was added in each step, ``(window,)``."""
         kept = decay(dt, self.eligibility_tau) if self.rule in STDP else 1.0
         return np.array([kept ** (self.window - 1 - t) for t in range(self.window)])
+
+    def _check_pes(self) -> None:
+        for odd, what, remedy in (
+            (self.pes_magnitude == 0, "pes_magnitude 0", "pes_magnitude 20"),
+            (self.rule in STDP, f"rule {self.rule!r}", "rule 'spikes-only'"),
+            (self.critic != "linear", f"critic {self.critic!r}", "critic 'linear'"),
+            (self.carries, "carries", "carries=False"),
+            (self.signed, "signed units", "signed=False, or model 'lif'"),
+            (self.encoder == "current", "encoder 'current'", "encoder 'quiet'"),
+            (self.writes != "shadow", f"writes {self.writes!r}", "leave writes out"),
+            (self.lambda_actor > 0, f"lambda_actor {self.lambda_actor:g}", "lambda_actor=0"),
+        ):
+            if odd:
+                where = "agent.learning 'pes'"
+                raise DescriptionError(say(where, f"can't be with {what}", remedy=remedy))
 
     def _check_critic(self) -> None:
         if self.window < 3:

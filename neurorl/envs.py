@@ -1,4 +1,7 @@
-"""The environments of this package: the papers' gridworld, registered as neurorl/GridWorld-v0."""
+"""The environments of this package: the papers' gridworld, and a small contextual bandit.
+
+Registered as neurorl/GridWorld-v0 and neurorl/Bandit-v0.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import numpy.typing as npt
 
 from neurorl.errors import UnsupportedError, say, unknown
 
-__all__ = ["GridWorldEnv", "discrete_actions", "make_env", "optimal_return"]
+__all__ = ["BanditEnv", "GridWorldEnv", "discrete_actions", "make_env", "optimal_return"]
 
 _SIDE = 10
 _GOAL = 100
@@ -61,6 +64,37 @@ class GridWorldEnv(gym.Env[Any, Any]):
         cells[_GOAL - 1] = "G"
         cells[self._state - 1] = "@"
         return "\n".join("".join(cells[k : k + _SIDE]) for k in range(0, len(cells), _SIDE))
+
+
+class BanditEnv(gym.Env[Any, Any]):
+    """A contextual bandit: one choice an episode, of the arm that is good in the context shown.
+
+    contexts: 0 to *contexts* - 1, one drawn evenly for each episode. arms: 0 to *arms* - 1; in
+    context c arm ``c mod arms`` is good. The reward is 1 with probability *good*, of other arms
+    with probability *bad*, else 0; then the episode is over.
+    """
+
+    metadata = {"render_modes": []}  # noqa: RUF012
+
+    def __init__(
+        self, contexts: int = 6, arms: int = 4, good: float = 0.9, bad: float = 0.1
+    ) -> None:
+        self.observation_space = gym.spaces.Discrete(contexts)
+        self.action_space = gym.spaces.Discrete(arms)
+        self._contexts, self._arms, self._good, self._bad = contexts, arms, good, bad
+        self._context = 0
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[int, dict[str, Any]]:
+        super().reset(seed=seed, options=options)
+        self._context = int(self.np_random.integers(self._contexts))
+        return self._context, {}
+
+    def step(self, action: Any) -> tuple[int, float, bool, bool, dict[str, Any]]:
+        is_good = int(action) == self._context % self._arms
+        reward = float(self.np_random.random() < (self._good if is_good else self._bad))
+        return self._context, reward, True, False, {"good": is_good}
 
 
 def move(state: int, direction: int) -> int:

@@ -90,7 +90,7 @@ def load_to_play(
     described, _ = read_agent(path)
     shadow = described["config"].get("writes", "shadow") == "shadow"
     kept_in = "float" if shadow else described["arithmetic"]
-    agent = SpikingActorCritic.load(path, backend="reference", arithmetic=kept_in)
+    agent = SpikingActorCritic.load(path, backend="reference", arithmetic=kept_in, learning="host")
     return agent, played_on(described, backend, arithmetic, noise)
 
 

@@ -180,10 +180,7 @@ class Learner:
         clipped = modulator if limit is None else max(-limit, min(limit, modulator))
         m = self.memory
         for layer in self._layers:
-            eta = layer.alpha * rate
-            if self._config.normalises:
-                norm = float(m.norm[layer.name][0])
-                eta /= norm if norm > 1.0 else 1.0
+            eta = layer.alpha * rate / self._norm(layer)
             third = modulator if layer.is_critic else clipped
             for p in layer.into:
                 if self._writer is not None:
@@ -207,6 +204,21 @@ class Learner:
         seen = self._observe(inputs, rasters, action, policy)  # with the weights it was run with
         self.learn(modulator, rate)
         self._add(seen)
+
+    def told(
+        self, inputs: Inputs, rasters: dict[str, Raster], action: int, policy: FloatArray
+    ) -> dict[str, FloatArray]:
+        """Of each layer, ``sum_t f(t) / N``: the post factors for a chip that knows the traces.
+
+        With traces that hardly change within a window, ``x sum_t f(t)`` is its eligibility.
+        """
+        seen = self._observe(inputs, rasters, action, policy)
+        found = {}
+        for layer in self._layers:
+            if self._config.normalises:
+                self._note_power(layer, [_summed(p, layer.first, seen.arrived) for p in layer.into])
+            found[layer.name] = seen.factors[layer.name].sum(axis=0) / self._norm(layer)
+        return found
 
     def _observe(
         self, inputs: Inputs, rasters: dict[str, Raster], action: int, policy: FloatArray
@@ -252,14 +264,13 @@ class Learner:
         m = self.memory
         stdp = self._stdp and not layer.is_critic
         depressing = on_grid(gate * self._depressing(layer, spikes)) if stdp else None
-        power = 0.0
+        totals = []
         for p in layer.into:
             a = p.transmitted(arrived[p.name])
             x = window_traces(a, p.trace_decay, m.trace[p.name])
             if self._config.carries:
                 m.trace[p.name][:] = x[-1]
-            total = x[layer.first :].sum(axis=0)
-            power += dot(total, total) / p.blocks / (len(x) - layer.first)
+            totals.append(x[layer.first :].sum(axis=0))
             e = m.eligibility[p.name]
             if depressing is None:
                 tag = outer_sum(x, post, e.shape)
@@ -269,8 +280,20 @@ class Learner:
             e *= layer.keep
             e += tag
         if self._config.normalises:
-            norm = m.norm[layer.name]
-            norm[0] = power if np.isnan(norm[0]) else norm[0] + NORM_RATE * (power - norm[0])
+            self._note_power(layer, totals)
+
+    def _note_power(self, layer: Layer, totals: list[FloatArray]) -> None:
+        """Let N learn from the sums over a window of the traces of projections into a layer."""
+        power = 0.0
+        for p, total in zip(layer.into, totals, strict=True):
+            power += dot(total, total) / p.blocks / (self._config.window - layer.first)
+        norm = self.memory.norm[layer.name]
+        norm[0] = power if np.isnan(norm[0]) else norm[0] + NORM_RATE * (power - norm[0])
+
+    def _norm(self, layer: Layer) -> float:
+        """What a layer's steps are divided by: N, at least 1, or 1."""
+        norm = float(self.memory.norm[layer.name][0]) if self._config.normalises else 1.0
+        return norm if norm > 1.0 else 1.0
 
     def _depressing(self, layer: Layer, spikes: Raster) -> FloatArray:
         """What a spike that arrives at t takes off the eligibility at the window's end."""
@@ -341,6 +364,17 @@ class Learner:
             else:
                 drive += (x.reshape(len(x), len(w), 1, -1) @ w).reshape(drive.shape)
         return spike_probability(layer.dynamics, drive, spikes[layer.name], current)
+
+
+def _summed(p: Plastic, first: int, arrived: dict[str, FloatArray]) -> FloatArray:
+    """``sum_t x(t)`` from the step *first* on, from silence, but for the rounding of traces."""
+    a = p.transmitted(arrived[p.name])
+    steps = np.arange(len(a))
+    since = np.maximum(first - steps, 0)  # steps until the trace begins to count
+    left = len(a) - np.maximum(first, steps)  # and that it does
+    kept = p.trace_decay**since
+    kept *= (1 - p.trace_decay**left) / (1 - p.trace_decay) if p.trace_decay < 1 else left
+    return np.asarray((kept[:, None] * a).sum(axis=0))
 
 
 def _flow(x: FloatArray, w: FloatArray, current: FloatArray) -> None:

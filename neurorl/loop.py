@@ -7,7 +7,8 @@ the next decision's: learning from a decision then waits for the next one, and o
 state, which is worth 0, is learned from at once. What a truncated episode's last decision was worth
 is never heard, so nothing is learned from it.
 
-`NumpyLoop` is the definition; `neurorl.native.loop` does the same in C, bit for bit.
+`NumpyLoop` is the definition; `neurorl.native.loop` does the same in C, bit for bit. Where weights
+learn on a chip, `neurorl.onchip` tells it the modulator.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ class Loop(abc.ABC):
         if learns:
             check_writes(config, backend.arithmetic, backend.arithmetic_name)
             check_probability(config, backend)
-            check_host(backend)
+            check_learning(config, backend)
         # Without a shadow, the weights that learn are those in force.
         self._shadow = config.writes == "shadow" and not backend.arithmetic.is_fine
         accumulates = config.writes in ("accumulate", "register")
@@ -127,6 +128,9 @@ class Loop(abc.ABC):
     @abc.abstractmethod
     def learn(self) -> None:
         """Every active agent learns from what came of its action, or notes it for `decide`."""
+
+    def settle(self) -> None:  # noqa: B027  (only a chip has to be asked)
+        """Bring the weights of `memory` up to date."""
 
     def write(self, k: int) -> None:
         """Put agent k's float weights in force, after they were changed in `memory`."""
@@ -293,12 +297,14 @@ def check_probability(config: AgentConfig, backend: Backend) -> None:
         raise UnsupportedError(say(f"noise {backend.noise!r}", what, remedy=remedy))
 
 
-def check_host(backend: Backend) -> None:
-    """Raises UnsupportedError for a backend whose weights learn by themselves."""
-    if backend.learning != "host":
-        what = f"agents can't drive learning {backend.learning!r} yet"
-        remedy = "call the backend's own learn, or use learning='host'"
-        raise UnsupportedError(say(f"backend {backend.name}", what, remedy=remedy))
+def check_learning(config: AgentConfig, backend: Backend) -> None:
+    """Raises UnsupportedError for a backend whose weights learn otherwise than the agent's."""
+    if backend.learning != config.learning:
+        what = f"the agent learns by {config.learning!r}"
+        remedy = f"SpikingActorCritic(..., learning={backend.learning!r})"
+        raise UnsupportedError(
+            say(f"backend {backend.name}, learning {backend.learning!r}", what, remedy=remedy)
+        )
 
 
 def make_loop(
@@ -312,13 +318,17 @@ def make_loop(
 ) -> Loop:
     """A loop; *loop* None takes the native one where a C++ compiler is found, and warns if not.
 
+    An agent that learns on a chip has the one in NumPy whatever *loop* is.
     Raises UnknownNameError, or BackendError if the native one was asked for and doesn't compile.
     """
     from neurorl.native.loop import NativeLoop
     from neurorl.native.toolchain import problem
+    from neurorl.onchip import OnChipLoop
 
     if loop is not None and loop not in LOOPS:
         raise unknown("loop", loop, LOOPS)
+    if learns and config.learning == "pes":
+        return OnChipLoop(config, backend, n_actions, greedy, learns)
     if loop == "numpy" or (loop is None and _warned(problem())):
         return NumpyLoop(config, backend, n_actions, greedy, learns)
     return NativeLoop(config, backend, n_actions, greedy, learns)

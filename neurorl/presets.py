@@ -22,9 +22,16 @@ from neurorl.features import (
 )
 from neurorl.models import GLM, CubaLIF
 from neurorl.models.actor import hidden_sizes, least_window
-from neurorl.registration import GRID_ID
+from neurorl.registration import BANDIT_ID, GRID_ID
 
-__all__ = ["MODELS", "default_cells", "default_features", "default_joint_cells", "make_config"]
+__all__ = [
+    "MODELS",
+    "default_cells",
+    "default_features",
+    "default_joint_cells",
+    "make_config",
+    "on_chip",
+]
 
 MODELS = ("lif", "glm", "lif-spiking-critic")
 
@@ -37,6 +44,7 @@ _MAX_CELLS = 400
 _MAX_FEATURES = 1024
 
 _TASKS: dict[str, dict[str, Any]] = {
+    BANDIT_ID: {"reward_scale": 1.0, "alpha_critic": 0.1, "solved_at": 0.8},
     GRID_ID: {
         "features": OneHot(100, start=1),
         "gamma": 0.9,
@@ -60,6 +68,7 @@ _LIF_BASE: dict[str, Any] = {
     "beta": 0.25,
 }
 _LIF_TASKS: dict[str, dict[str, Any]] = {
+    BANDIT_ID: {"hidden": 0, "beta": 0.1, "alpha_output": 1.2, "initial_output": 0.02},
     GRID_ID: {
         "cells": PlaceCells(10, 10, start=1),
         "beta": 0.15,
@@ -157,6 +166,11 @@ _GLM_TASKS: dict[str, dict[str, Any]] = {
 }
 
 
+# For learning='pes': after a window of 14 steps the chip learns in the very next one, and its trace
+# should still know the whole window. With no eligibility from earlier decisions, rates are higher.
+_PES: dict[str, Any] = {"lambda_actor": 0.0, "window": 14, "trace_tau": 10e-3}
+_PES_TASKS: dict[str, dict[str, Any]] = {GRID_ID: {"alpha_output": 0.2, "alpha_hidden": 2.0}}
+
 _MODELS = {
     "lif": (_LIF_BASE, _LIF_TASKS),
     "glm": (_GLM_BASE, _GLM_TASKS),
@@ -178,6 +192,8 @@ def make_config(
     base, tasks = _MODELS[model]
     name = env.spec.id if env.spec is not None else ""
     given: dict[str, Any] = {"model": model, **base, **_TASKS.get(name, {}), **tasks.get(name, {})}
+    if (overrides or {}).get("learning") == "pes":
+        given |= on_chip(name)
     space = env.observation_space
     if "cells" not in given:
         given["cells"] = default_cells(space)
@@ -198,6 +214,11 @@ def make_config(
         # For hidden layers or filters that the preset is without.
         chosen["window"] = max(chosen["window"], _least_window(chosen))
     return AgentConfig(**chosen)
+
+
+def on_chip(env_id: str) -> dict[str, Any]:
+    """What a preset has instead for ``learning='pes'``, by field name."""
+    return {**_PES, **_PES_TASKS.get(env_id, {})}
 
 
 def _least_window(chosen: dict[str, Any]) -> int:

@@ -152,6 +152,10 @@ class DrawRows:
             self._number = number
         return np.asarray(self._rows[row])
 
+    def rows(self, step: int, n_steps: int) -> F64:
+        """The draws of *n_steps* from *step* on, shape ``(n_steps, n)``, kept for nobody."""
+        return self._convert(words(*self._args, step, n_steps))
+
 
 class NoiseRows(DrawRows):
     """Standard logistic draws, for escape noise."""

@@ -13,17 +13,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from neurorl.backend import backend_class
 from neurorl.backend import load as load_backend
 from neurorl.backends.base import Backend
 from neurorl.config import AgentConfig
 from neurorl.described import FloatArray
 from neurorl.diagnostics import Monitor
 from neurorl.envgroup import EnvGroup
-from neurorl.errors import ArgumentError, PopulationWarning, RunError, say
+from neurorl.errors import ArgumentError, PopulationWarning, RunError, UnsupportedError, say
 from neurorl.loop import make_loop
 from neurorl.random import derive
 
-__all__ = ["Episode", "Replicas", "State", "describe"]
+__all__ = ["Episode", "Replicas", "State", "describe", "learning_options"]
 
 _RESET = 1  # purpose of derived seeds
 State = dict[str, npt.NDArray[Any]]
@@ -76,6 +77,7 @@ class Replicas:
             self.network,
             seed=self.seeds if len(seeds) > 1 else seeds[0],
             arithmetic=arithmetic,
+            **learning_options(config, backend),
             **(options or {}),
         )
         try:
@@ -151,6 +153,7 @@ class Replicas:
             "wall_s": [e.wall_s for e in played],
         }
         simulated = self._resting.get(k) or self.backend.state(k)
+        self.loop.settle()
         return {
             **{f"backend.{key}": value for key, value in simulated.items()},
             **self.loop.memory.of(k).state(),
@@ -183,6 +186,7 @@ class Replicas:
 
     def weights(self, k: int) -> dict[str, FloatArray]:
         """Agent k's float weights."""
+        self.loop.settle()
         return {name: weights[k] for name, weights in self.loop.memory.weights.items()}
 
     def diagnostics(self, k: int) -> dict[str, Any]:
@@ -262,6 +266,18 @@ def describe(env_id: str, replicas: Any, k: int) -> dict[str, Any]:
         "seed": replicas.seeds[k],
         "config": replicas.config.to_dict(),
     }
+
+
+def learning_options(config: AgentConfig, backend: str | type[Backend]) -> dict[str, Any]:
+    """What a backend must be told if weights learn in it. Raises UnsupportedError if they can't."""
+    if config.learning == "host":
+        return {}
+    cls = backend_class(backend) if isinstance(backend, str) else backend
+    if config.learning not in cls.capabilities.learnings:
+        what = f"can't learn {config.learning!r} by itself"
+        remedy = "backend 'loihi', or learning 'host'"
+        raise UnsupportedError(say(f"backend {cls.name}", what, remedy=remedy))
+    return {"learning": config.learning, "pes_magnitude": config.pes_magnitude}
 
 
 def _warn(message: str) -> None:

@@ -31,6 +31,7 @@ DEFAULTS: dict[str, Any] = {
     "backend": "reference",
     "noise": "exact",
     "model": "lif",
+    "learning": "host",
     "seed": 0,
     "episodes": 400,
 }
@@ -52,6 +53,7 @@ def train_seeds(
     arithmetic: str | None = None,
     noise: str | None = None,
     model: str | None = None,
+    learning: str | None = None,
     episodes: int | None = None,
     resume: bool = False,
     overrides: dict[str, Any] | None = None,
@@ -67,6 +69,7 @@ def train_seeds(
     which is also given as a `PopulationWarning` when it is found.
 
     None takes what a resumed run was started with, else `DEFAULTS` (arithmetic: the backend's own).
+    learning: ``'host'``, or ``'pes'`` for weights that learn on the chip (backend loihi).
     overrides: fields of a new run's `AgentConfig`. backend_options: of the backend's class, such as
     its engine; they change no result and are not kept with the run.
 
@@ -82,6 +85,7 @@ def train_seeds(
         "arithmetic": arithmetic,
         "noise": noise or (backend_options or {}).get("noise"),
         "model": model,
+        "learning": learning,
         "episodes": episodes,
     }
     if episodes is not None:
@@ -212,7 +216,9 @@ class _Session:
         config = (
             AgentConfig.from_dict(options["agent"])
             if options["agent"]
-            else make_config(envs[0], options["model"], overrides)
+            else make_config(
+                envs[0], options["model"], {"learning": options["learning"], **overrides}
+            )
         )
         return side_by_side(
             SeparateEnvs(envs),
@@ -239,6 +245,7 @@ class _Session:
             **self.options,
             "seed": self.seeds[k],
             "arithmetic": self.replicas.backend.arithmetic_name,
+            "learning": self.replicas.config.learning,
             "agent": self.replicas.config.to_dict(),
             "versions": versions,
         }
@@ -269,7 +276,7 @@ def _any_exists(runs: Sequence[RunDirectory]) -> bool:
 
 def _check_alike(found: Sequence[dict[str, Any]]) -> None:
     for options in found[1:]:
-        for key in ("env", "backend", "arithmetic", "noise", "model", "agent"):
+        for key in ("env", "backend", "arithmetic", "noise", "model", "learning", "agent"):
             if options[key] != found[0][key]:
                 remedy = "resume each run alone"
                 raise RunError(say("runs", f"were started with different {key}", remedy=remedy))
@@ -290,6 +297,7 @@ def _check_episodes(episodes: int) -> None:
 def _resumed_options(run: RunDirectory, given: dict[str, Any]) -> dict[str, Any]:
     """What the run was started with; anything given must be the same, but for more episodes."""
     config = run.read_config()
+    config.setdefault("learning", "host")  # of a run before there was a choice
     for name, value in given.items():
         was = config.get(name, DEFAULTS["noise"] if name == "noise" else None)
         if name != "episodes" and value not in (None, was):

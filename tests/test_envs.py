@@ -9,14 +9,30 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from neurorl.envs import GridWorldEnv, make_env, move, optimal_return, transitions
+from neurorl.envs import BanditEnv, GridWorldEnv, make_env, move, optimal_return, transitions
 from neurorl.errors import NeurorlError, UnknownNameError, UnsupportedError
 
 UP, DOWN, LEFT, RIGHT = range(4)
 
 
-def test_gymnasium_accepts_it() -> None:
-    check_env(GridWorldEnv(), skip_render_check=True)
+@pytest.mark.parametrize("env", [GridWorldEnv, BanditEnv])
+def test_gymnasium_accepts_it(env: type[gym.Env[Any, Any]]) -> None:
+    check_env(env(), skip_render_check=True)
+
+
+def test_the_bandit_pays_in_the_good_arm() -> None:
+    env = make_env("neurorl/Bandit-v0")
+    paid: dict[tuple[int, int], list[float]] = {}
+    for k in range(4800):
+        context, _ = env.reset(seed=k)
+        seen, reward, terminated, truncated, info = env.step(k % 4)
+        assert (seen, terminated, truncated) == (context, True, False)
+        assert info["good"] == (k % 4 == context % 4)
+        paid.setdefault((context, k % 4), []).append(float(reward))
+    assert len(paid) == 6 * 4
+    for (context, arm), rewards in paid.items():
+        p = 0.9 if arm == context % 4 else 0.1
+        assert abs(np.mean(rewards) - p) < 5 * np.sqrt(0.09 / len(rewards))
 
 
 def test_walls_hold_and_states_go_row_by_row() -> None:

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from neurorl import SpikingActorCritic
 from neurorl.backend import load
 from neurorl.backends.loihi import LoihiBackend
 from neurorl.backends.loihi.vendor import (
@@ -256,7 +255,9 @@ def test_what_pes_cannot_learn_is_named() -> None:
         (
             Projection("fixed", "input", "cells", 0.1),
             Projection("signed", "input", "cells", 0.1, signed=True, plasticity=plastic),
-            Projection("blocks", "input", "cells", 0.1, blocks=2, plasticity=plastic),
+            Projection(
+                "masked", "input", "cells", 0.1, mask=np.eye(4, dtype=bool), plasticity=plastic
+            ),
             Projection("uneven", "input", "cells", 0.1, plasticity=uneven),
             Projection("currents", "flow", "cells", 0.1, plasticity=plastic),
         ),
@@ -266,7 +267,7 @@ def test_what_pes_cannot_learn_is_named() -> None:
     for words in (
         "'fixed', which doesn't learn, into the core of 'cells'",
         "projection 'signed' that is signed",
-        "projection 'blocks' of blocks",
+        "projection 'masked' with a mask",
         "projection 'uneven' of low != -high",
         "projection 'currents' from a source of currents",
         "use learning='host'",
@@ -274,8 +275,8 @@ def test_what_pes_cannot_learn_is_named() -> None:
         assert words in str(caught.value), words
     with pytest.raises(UnsupportedError, match="without a projection that learns"):
         LoihiBackend(FEATURES["LIF"](), learning="pes")
-    with pytest.raises(UnsupportedError, match=r"'cells' with 1200 compartments.*twice"):
-        LoihiBackend(one_layer(1, 600), learning="pes")
+    with pytest.raises(UnsupportedError, match=r"'cells', neuron 0 with 6000 axons_in.*twice"):
+        LoihiBackend(one_layer(3000, 1), learning="pes")
     with pytest.raises(UnsupportedError, match="'cells_coin_weights', which doesn't learn"):
         LoihiBackend(
             Network(nodes[::2], (Projection("p", "input", "cells", plasticity=plastic),)),
@@ -297,10 +298,3 @@ def test_bad_arguments() -> None:
         with pytest.raises(ArgumentError, match="errors of 'cells': not an array of finite"):
             backend.learn({}, {"cells": np.full(3, np.nan)}, 4)
         assert backend.t == 0
-
-
-def test_agents_do_not_drive_it_yet() -> None:
-    with pytest.raises(UnsupportedError, match="learning 'pes'"):
-        SpikingActorCritic(
-            "neurorl/GridWorld-v0", "lif", "loihi", backend_options={"learning": "pes"}
-        )

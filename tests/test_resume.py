@@ -100,12 +100,14 @@ def same_files(out: Path, whole: Path) -> None:
     [
         *[(backend, None) for backend in ("reference", "brian2", "loihi")],
         *[("reference", "accumulate"), ("brian2", "register"), ("loihi", "stochastic")],
+        ("loihi", "pes"),
     ],
 )
 def test_killed_and_resumed_it_ends_the_same(
     backend: str, writes: str | None, tmp_path: Path
 ) -> None:
-    what = GRID if writes is None else (GRID[0], repr({"actors": 2, "hidden": 2, "writes": writes}))
+    field = "learning" if writes == "pes" else "writes"
+    what = GRID if writes is None else (GRID[0], repr({"actors": 2, "hidden": 2, field: writes}))
     assert run(backend, tmp_path / "whole", what=what) == 0
     out = tmp_path / "killed"
     kill_now_and_then(backend, out, what=what)

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from neurorl.backends.loihi.learning_tables import LearningPart, LearningTable
 from neurorl.backends.loihi.model import Compiled
-from neurorl.backends.loihi.synapses import WeightTable
+from neurorl.backends.loihi.synapses import add_rows
 from neurorl.backends.loihi.vendor import SpikeInput
 from neurorl.backends.window import Raster
 from neurorl.native.build import library
@@ -27,95 +29,127 @@ __all__ = ["FastCompartments", "FastSynapses"]
 
 _CURRENT_STATE_BITS = 23
 
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class _Link:
+    """A table whose rows of the neurons in *arrived* are added to *q*; all stay in their place."""
+
+    arrived: Bools
+    data: npt.NDArray[np.int32]
+    index: npt.NDArray[np.int32] | None
+    q: npt.NDArray[np.int32]
+
+    def add(self) -> None:
+        rows = self.arrived.nonzero()[0]
+        if len(rows):
+            add_rows(self.data, self.index, rows, self.q)
+
+    def structure(self) -> BlockRows:
+        rows, width = self.data.shape
+        places = {"spiked": self.arrived, "table": self.data, "q": self.q}
+        addresses = {name: pointer(place) for name, place in places.items()}
+        index = {} if self.index is None else {"index": pointer(self.index)}
+        return BlockRows(rows=rows, width=width, **addresses, **index)
+
 
 class FastSynapses:
-    """`inject_current` and `update_input` of one emulator, for discrete synapses that don't learn.
+    """`inject_current` and `update_input` of one emulator, for discrete synapses.
 
     compiled: what the emulator runs. Whole tables are added, however their synapses are split over
     cores: their sums are those of the parts. In C++ one call adds all of a step's.
+
+    inputs, gathered: where the spikes of sources, and those of populations with silent twins
+    between their neurons, arrive.
     """
 
     def __init__(self, emulator: Any, compiled: Compiled) -> None:
         synapses, compartment = emulator.synapses, emulator.compartment
-        self._in_c: list[BlockRows] = []
-        self._from_inputs: dict[SpikeInput, list[tuple[WeightTable, slice]]] = {}
-        self._arrived: dict[SpikeInput, npt.NDArray[np.bool_]] = {}
-        for spike_input in emulator.inputs:
-            self._arrived[spike_input] = np.zeros(spike_input.n_neurons, dtype=bool)
-            self._from_inputs[spike_input] = []
-        self._from_blocks: dict[tuple[int, int], list[tuple[WeightTable, slice]]] = {}
-        for name, table in compiled.tables.items():
-            pre, post = compiled.ends[name]
-            to = (table, compiled.slices[post])
-            if pre in compiled.inputs:
-                spike_input = compiled.inputs[pre]
-                if not self._add(compartment, self._arrived[spike_input], *to):
-                    self._from_inputs[spike_input].append(to)
-                continue
-            sl = compiled.slices[pre]
-            if not self._add(compartment, compartment.spiked[sl], *to):
-                self._from_blocks.setdefault((sl.start, sl.stop), []).append(to)
-        self._arriving: list[tuple[WeightTable, slice, npt.NDArray[np.intp]]] = []
+        self._compartment, self._compiled = compartment, compiled
+        self.inputs = {
+            spike_input: np.zeros(spike_input.n_neurons, dtype=bool)
+            for spike_input in emulator.inputs
+        }
+        self.gathered: list[tuple[npt.NDArray[np.intp], Bools]] = []
+        self._from: dict[str, Bools] = {}
+        links = [link for name in compiled.tables for link in self._links(name)]
+        links = [link for link in links if link.data.shape[1]]
+        self._links_in_numpy = links if problem() is not None else []
+        self._in_c = [] if problem() is not None else [link.structure() for link in links]
+        self._blocks = (BlockRows * max(1, len(self._in_c)))(*self._in_c)
         if self._in_c:
-            self._blocks = (BlockRows * len(self._in_c))(*self._in_c)
+            self._kept = links
             self._function = library().neurorl_chip_add_spiking
-            address = ctypes.c_void_p(ctypes.addressof(self._blocks))
-            self._arguments = (address, ctypes.c_int64(len(self._in_c)))
+            address, count = self.structures
+            self._arguments = (ctypes.c_void_p(address), ctypes.c_int64(count))
         synapses.inject_current = self.inject_current
         synapses.update_input = self.update_input
 
-    def _add(
-        self,
-        compartment: Any,
-        spiked: npt.NDArray[np.bool_],
-        table: WeightTable,
-        targets: slice,
-    ) -> bool:
-        """Let C++ add a table's rows, if it can; all of these arrays stay in their place."""
-        rows, width = table.data.shape
-        if problem() is not None or not width:
-            return False
-        places = {"spiked": spiked, "table": table.data, "q": compartment.input[0, targets]}
-        addresses = {name: pointer(place) for name, place in places.items()}
-        if table.layout.index is not None:
-            addresses["index"] = pointer(table.layout.index)
-        self._in_c.append(BlockRows(rows=rows, width=width, **addresses))
-        return True
+    @property
+    def structures(self) -> tuple[int, int]:
+        """For C++: what adds to the compartments' input, and how many such there are."""
+        return ctypes.addressof(self._blocks), len(self._in_c)
+
+    def arrived(self, node: str) -> Bools:
+        """Which neurons of a node spiked in the step before, an array that stays in its place."""
+        if node not in self._from:
+            self._from[node] = self._find(node)
+        return self._from[node]
+
+    def _find(self, node: str) -> Bools:
+        if node in self._compiled.inputs:
+            return self.inputs[self._compiled.inputs[node]]
+        places = self._compiled.slices[node]
+        if isinstance(places, slice):
+            return np.asarray(self._compartment.spiked[places])
+        self.gathered.append((places, np.zeros(len(places), dtype=bool)))
+        return self.gathered[-1][1]
+
+    def _links(self, name: str) -> list[_Link]:
+        table, (pre, post) = self._compiled.tables[name], self._compiled.ends[name]
+        arrived, q = self.arrived(pre), self._compartment.input[0]
+        if not isinstance(table, LearningTable):
+            # Silent twins are in populations into which all learns.
+            places = self._compiled.slices[post]
+            assert isinstance(places, slice)
+            return [_Link(arrived, table.data, table.layout.index, q[places])]
+        return [_Link(arrived[p.rows], p.data, None, q[self._core(p)]) for p in table.parts]
+
+    def _core(self, part: LearningPart) -> slice:
+        """The compartments of a core that learns."""
+        at = [0, *np.cumsum([b.n_neurons // 2 for b in self._compiled.blocks[part.post]]).tolist()]
+        start = self._compiled.starts[part.post][at.index(part.first)]
+        return slice(start, start + part.data.shape[1])
 
     def inject_current(
-        self,
-        t: int,
-        spike_inputs: Iterable[SpikeInput],
-        all_axons: object,
-        spiked: npt.NDArray[np.bool_],
+        self, t: int, spike_inputs: Iterable[SpikeInput], all_axons: object, spiked: object
     ) -> None:
-        """Note which rows of which tables arrive in step *t*."""
-        self._arriving.clear()
-        for spike_input, arrived in self._arrived.items():
+        """Note which neurons' spikes arrive in step *t*."""
+        for spike_input, arrived in self.inputs.items():
             arrived[:] = False
             rows: Any = spike_input.spike_idxs(t - 1) if t >= 2 else []
             if len(rows):
                 arrived[rows] = True
-                self._arriving += [(*to, rows) for to in self._from_inputs[spike_input]]
-        self._note_blocks(spiked)
+        self._gather()
 
-    def _note_blocks(self, spiked: npt.NDArray[np.bool_]) -> None:
-        for (start, stop), targets in self._from_blocks.items():
-            rows = spiked[start:stop].nonzero()[0]
-            if len(rows):
-                self._arriving += [(*to, rows) for to in targets]
+    def _gather(self) -> None:
+        for places, arrived in self.gathered:
+            self._compartment.spiked.take(places, out=arrived)
 
     def step(
         self,
         emulator: Any,
+        learn: Callable[[int], None] | None,
         update: Callable[[object], None],
         rasters: dict[SpikeInput, Raster],
         row: int,
     ) -> None:
-        """A step of *emulator* without its calls for learning, delays and probes, which it hasn't.
+        """A step of *emulator* without its calls for delays and probes, which it hasn't.
 
-        update: of its compartments. rasters: of a window's inputs, of which this is step *row*;
-        what arrives in step 0 is still in the inputs themselves.
+        learn: what is done of learning in its step t. update: of its compartments. rasters: of a
+        window's inputs, of which this is step *row*; what arrives in step 0 is still in the inputs
+        themselves.
         """
         emulator.t += 1
         compartment = emulator.compartment
@@ -123,26 +157,27 @@ class FastSynapses:
         if row == 0:
             self.inject_current(emulator.t, emulator.inputs, None, compartment.spiked)
         else:
-            self._arriving.clear()
             for spike_input, raster in rasters.items():
-                self._arrived[spike_input][:] = raster[row - 1]
-                if self._from_inputs[spike_input]:
-                    rows = raster[row - 1].nonzero()[0]
-                    self._arriving += [(*to, rows) for to in self._from_inputs[spike_input]]
-            self._note_blocks(compartment.spiked)
+                self.inputs[spike_input][:] = raster[row - 1]
+            self._gather()
         self.update_input(compartment.input)
+        if learn is not None:
+            learn(emulator.t)
         update(None)
 
     def update_input(self, input: npt.NDArray[np.int32]) -> None:
         """Add them to the compartments' input."""
-        for table, sl, rows in self._arriving:
-            table.add(rows, input[0, sl])
+        for link in self._links_in_numpy:
+            link.add()
         if self._in_c:
             self._function(*self._arguments)
 
 
 class FastCompartments:
-    """`update` of one emulator's compartments, for those without the chip's own noise."""
+    """`update` of one emulator's compartments, for those without the chip's own noise.
+
+    is_native: whether it is in C++.
+    """
 
     def __init__(self, compartment: Any) -> None:
         self._c = compartment
@@ -150,7 +185,8 @@ class FastCompartments:
         self._current_factor = (4095 - compartment.decay_u) / 4096.0
         self._voltage_factor = (4096 - compartment.decay_v) / 4096.0
         self._has_refractory = bool((compartment.ref > 1).any())
-        if problem() is None:
+        self.is_native = problem() is None
+        if self.is_native:
             self._structure = self._make_structure()
             self._function = library().neurorl_chip_update
             self._address = ctypes.c_void_p(ctypes.addressof(self._structure))
@@ -182,6 +218,11 @@ class FastCompartments:
             voltage_factor=pointer(self._voltage_factor),
             **{name: pointer(getattr(c, name)) for name in names},
         )
+
+    @property
+    def structure(self) -> int:
+        """For C++: the compartments."""
+        return ctypes.addressof(self._structure)
 
     def update_natively(self, rng: object) -> None:
         """`update` in C++."""

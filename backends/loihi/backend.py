@@ -15,12 +15,12 @@ from neurorl.backends.checks import Inputs, check_steps
 from neurorl.backends.loihi.delays import relayed
 from neurorl.backends.loihi.emulator import EmulatorEngine
 from neurorl.backends.loihi.engine import Engine
-from neurorl.backends.loihi.limits import CHIPS, chip_problems, usage
+from neurorl.backends.loihi.limits import CHIPS, CORES, chip_problems, usage
 from neurorl.backends.loihi.model import compile_network
 from neurorl.backends.loihi.pes import (
     check_errors,
-    doubled_usage,
     learned_populations,
+    mantissas_learned,
     pes_problems,
 )
 from neurorl.backends.loihi.placement import CoreLimits, place
@@ -72,7 +72,9 @@ class LoihiBackend(Backend):
         exact_arithmetics=("loihi",),
         engines=("emulator",),
         noises=NOISE_MODES,
+        learnings=("host", "pes"),
     )
+    learning_steps: ClassVar[tuple[int, int]] = (4, 2)
 
     unverified: ClassVar[str | None] = (
         "target 'loihi' has not run on a chip: its calls of NxSDK are checked with a stand-in"
@@ -124,7 +126,7 @@ class LoihiBackend(Backend):
         super()._check_capabilities()
         if self.learning == "pes":
             run = relayed(self._coined).network
-            found = pes_problems(run, place(run, limits=self.core))
+            found = pes_problems(run, self.core, CORES * self.chips)
             if found:
                 what = f"can't learn {'; '.join(found)}"
                 raise UnsupportedError(say("learning 'pes'", what, remedy="use learning='host'"))
@@ -140,18 +142,10 @@ class LoihiBackend(Backend):
         errors: Mapping[str, npt.ArrayLike],
         n_steps: int,
     ) -> dict[str, Raster]:
-        """As `step`, while weights change by ``-error x`` in every 4th step; of ``'pes'`` only.
-
-        errors: by population that plastic projections enter, ``(n_steps, size)``, or ``(size,)``
-        for all these steps; with replicas ``n_replicas * size``. Clipped to -1..1, rounded to
-        1/127; 0 where left out. Only those of steps t with ``t % 4 == 2`` act, t as in `t`.
-        Raises ArgumentError for a wrong shape or a number that isn't finite.
-        """
+        """See `Backend.learn`; errors are clipped to -1..1, and rounded to 1/127."""
+        if self.learning == "host":
+            raise self._learns_on_host()
         self.check_open()
-        if self.learning != "pes":
-            raise UnsupportedError(
-                say("learn", "learns on the host", remedy="load(learning='pes')")
-            )
         check_steps("learn", n_steps)
         sizes = {k: self._whole.node(k).size for k in learned_populations(self.network)}
         self._errors = check_errors(errors, sizes, n_steps)
@@ -159,6 +153,13 @@ class LoihiBackend(Backend):
             return self.step(inputs, n_steps)
         finally:
             self._errors = {}
+
+    def learning_gain(self, population: str) -> float:
+        if self.learning == "host":
+            raise self._learns_on_host()
+        into = [p.name for p in self.network.projections if p.post == population]
+        unit = max(self._chip.chip.projections[name].unit for name in into)
+        return unit * mantissas_learned(self.pes_magnitude)
 
     @classmethod
     def default_target(cls) -> str:
@@ -191,10 +192,7 @@ class LoihiBackend(Backend):
         Keys: population, cores, compartments, axons_in, axons_out, synapse_bits, and
         compartments_percent, ...
         """
-        rows = usage(self._placement)
-        if self.learning == "host":
-            return rows
-        return doubled_usage(self._delays.network, rows, self.core)
+        return usage(self._placement)
 
     def source(self) -> str:
         """`chip_table`, and the integers of all populations and projections, as text."""
@@ -226,7 +224,8 @@ class LoihiBackend(Backend):
         network = self._delays.network
         is_plain = network is self._coined
         self._run_chip = self._chip if is_plain else ChipArithmetic(network, self.noise)
-        self._placement = place(network, self._run_chip.chip, self.core)
+        learned = learned_populations(network) if self.learning == "pes" else frozenset()
+        self._placement = place(network, self._run_chip.chip, self.core, learned)
         # A chip has no room to spare for one large network, so each replica is one of its own.
         engines: list[Engine] = []
         try:

@@ -24,10 +24,18 @@ from neurorl.backends.checks import Inputs
 from neurorl.backends.loihi.accelerate import FastCompartments, FastSynapses
 from neurorl.backends.loihi.delays import InputHistory, Relayed
 from neurorl.backends.loihi.engine import Engine
-from neurorl.backends.loihi.model import Compiled
+from neurorl.backends.loihi.fast_pes import FastLearning
+from neurorl.backends.loihi.fast_window import FastWindow
+from neurorl.backends.loihi.learning_tables import LearningTable
+from neurorl.backends.loihi.model import Compiled, Places
 from neurorl.backends.loihi.noise import NEEDED_FOR_NOISE, OwnNoise
-from neurorl.backends.loihi.pes import NEEDED_FOR_PES, LearningTable, OnChipLearning
-from neurorl.backends.loihi.vendor import EmulatorInterface, overflow_signed, version
+from neurorl.backends.loihi.pes import NEEDED_FOR_PES, OnChipLearning
+from neurorl.backends.loihi.vendor import (
+    EmulatorInterface,
+    SpikeInput,
+    overflow_signed,
+    version,
+)
 from neurorl.chip_noise import CoinRows, tossed
 from neurorl.errors import BackendUnavailableError, say
 from neurorl.random import DrawRows
@@ -35,7 +43,7 @@ from neurorl.random import DrawRows
 __all__ = ["EmulatorEngine", "missing"]
 
 _FIRST = 1
-_CHUNK = 256  # steps whose thresholds are made at once, so that a long window takes no more memory
+_CHUNK = 64  # steps whose thresholds are made at once; some of them may be of the next window
 _NEVER = np.iinfo(np.int32).max
 
 NEEDED = (
@@ -88,8 +96,8 @@ class EmulatorEngine(Engine):
 
     delays: what was compiled, and for whom its relays are. noise: draws of each population, as its
     noise needs them. coins: those of sources of coins. record: populations of which `run` returns
-    rasters. accelerate: vectorised updates instead of nengo-loihi's own loops, equal in every bit;
-    not of what learns on the chip. seed: of its roundings.
+    rasters. accelerate: vectorised updates instead of nengo-loihi's own loops, equal in every bit.
+    seed: of its roundings.
     """
 
     target: ClassVar[str] = "emulator"
@@ -128,28 +136,37 @@ class EmulatorEngine(Engine):
         emulator.t = _FIRST
         compartment = emulator.compartment
         compartment._overflow = _wrap
-        into = {name: network.projection(name).post for name in learning}
-        self._learning = OnChipLearning(emulator, learning, into) if learning else None
-        self.accelerated = accelerate and not learning and _can_accelerate(emulator)
+        self.accelerated = accelerate and _can_accelerate(emulator)
         if self.accelerated:
-            synapses = FastSynapses(emulator, compiled)
-            FastCompartments(compartment)
+            synapses, compartments = FastSynapses(emulator, compiled), FastCompartments(compartment)
         self._emulator, self._compartment = emulator, compartment
         self._update = compartment.update
         compartment.update = self._noisy_update
-        self._step: Callable[[dict[Any, Raster], int], None] | None = None
-        if self.accelerated and len(compartment.input) == 1:
-            self._step = partial(synapses.step, emulator, self._noisy_update)
         self._noise = {k: draw for k, draw in noise.items() if compiled.chip[k].escapes}
         self._own_noise = OwnNoise(
             compartment, noise, compiled.chip, compiled.slices, joins_bias=self.accelerated
         )
+        self._learning = OnChipLearning(emulator, learning) if learning else None
+        self._step: Callable[[dict[Any, Raster], int], None] | None = None
+        self._window: FastWindow | None = None
+        if self.accelerated and len(compartment.input) == 1:
+            fast = None
+            if learning:
+                pre = {name: ends[0] for name, ends in compiled.ends.items()}
+                noisy = not self._own_noise.draws
+                fast = FastLearning(emulator, learning, synapses, pre, draws_noise=noisy)
+                self._learning = fast
+            learn = None if fast is None else fast.step
+            self._step = partial(synapses.step, emulator, learn, self._noisy_update)
+            if compartments.is_native and not self._own_noise.draws:
+                self._window = FastWindow(emulator, synapses, compartments, fast)
         self._coins = coins
         self._toss()
         self._errors: Mapping[str, npt.NDArray[np.float64]] = {}
         self._has_refractory = any((c.refractory > 1).any() for c in compiled.chip.values())
         # What the wrapped update reads and writes, a row a step.
         self._row = 0
+        self._chunk_number, self._chunk = -1, np.empty((0, 0), dtype=np.int32)
         self._thresholds: npt.NDArray[np.int32] | None = None
         self._size = len(compartment.vth)
         self._spikes: Raster = np.empty((0, self._size), dtype=bool)
@@ -166,17 +183,22 @@ class EmulatorEngine(Engine):
         self._spikes[row] = compartment.spiked
         self._row = row + 1
 
-    def _noisy_thresholds(self, n_steps: int) -> npt.NDArray[np.int32] | None:
-        """``threshold - noise`` of the next steps: v + noise > threshold, and v stays clean."""
+    def _noisy_thresholds(self) -> npt.NDArray[np.int32] | None:
+        """``threshold - noise`` of some next steps: v + noise > threshold, and v stays clean."""
         if not self._noise:
             return None
+        number, row = divmod(self.steps, _CHUNK)
+        if number != self._chunk_number:
+            self._chunk_number, self._chunk = number, self._make_chunk(number * _CHUNK)
+        return self._chunk[row:]
+
+    def _make_chunk(self, first: int) -> npt.NDArray[np.int32]:
         chip = self._compiled.chip
-        rows = np.full((n_steps, self._size), _NEVER, dtype=np.int32)
+        rows = np.full((_CHUNK, self._size), _NEVER, dtype=np.int32)
         for name, sl in self._compiled.slices.items():
             rows[:, sl] = chip[name].threshold
             if name in self._noise:
-                draw = self._noise[name]
-                drawn = np.stack([draw(self.steps + k) for k in range(n_steps)])
+                drawn = self._noise[name].rows(first, _CHUNK)
                 rows[:, sl] -= np.floor(chip[name].noise_width * drawn + 0.5).astype(np.int32)
         return rows
 
@@ -200,30 +222,58 @@ class EmulatorEngine(Engine):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it warns of every weight and trace at its bound
             for k in range(start, start + count):
-                self._learning.present({name: rows[k] for name, rows in self._errors.items()})
+                self._present(k)
                 self._emulator.step()
+
+    def _run_window(
+        self, window: FastWindow, rasters: dict[SpikeInput, Raster], start: int
+    ) -> None:
+        """Fill `_spikes` in as few calls as there are changes of errors."""
+        done, thresholds = 0, self._thresholds
+        while done < len(self._spikes):
+            count = len(self._spikes) - done
+            if self._learning is not None:
+                until = FastLearning.until(self._emulator.t + 1)
+                # Only the errors of the step in which weights learn act.
+                count = min(count, until) if self._errors else count
+                self._present(start + done + count - 1)
+            rows = None if thresholds is None else thresholds[done:]
+            window.run(rasters, start + done, self._spikes[done : done + count], rows)
+            done += count
+
+    def _present(self, k: int) -> None:
+        """Let the errors of the window's step k be those of the emulator's next step."""
+        if self._learning is not None:
+            self._learning.present({name: rows[k] for name, rows in self._errors.items()})
 
     def run(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
         label = self._emulator.t + 1
         coins = tossed(self._coins, self.steps + 1, n_steps)
         inputs = self._history.extend({**inputs, **coins}, n_steps)
-        rasters = {i: inputs[name] for name, i in self._compiled.inputs.items()}
+        rasters = {
+            i: np.ascontiguousarray(inputs[name]) for name, i in self._compiled.inputs.items()
+        }
         for spike_input, raster in rasters.items():
             # Without the emulator's own step, only the last row is needed: in the next window.
             first = n_steps - 1 if self._step else 0
             for k in (first + np.flatnonzero(raster[first:].any(axis=1))).tolist():
                 spike_input.add_spikes(label + k, raster[k].nonzero()[0])
         spikes = np.empty((n_steps, self._size), dtype=bool)
-        for start in range(0, n_steps, _CHUNK):
-            count = min(_CHUNK, n_steps - start)
-            self._row, self._thresholds = 0, self._noisy_thresholds(count)
+        start = 0
+        while start < n_steps:
+            count = min(_CHUNK - self.steps % _CHUNK, n_steps - start)
+            self._row, self._thresholds = 0, self._noisy_thresholds()
             self._own_noise.prepare(self.steps, count)
             self._spikes = spikes[start : start + count]
-            if self._step is None:
+            if self._window is not None:
+                self._run_window(self._window, rasters, start)
+            elif self._step is None:
                 self._run_stock(start, count)
             else:
                 for row in range(start, start + count):
+                    self._present(row)
                     self._step(rasters, row)
+            start += count
         self._spikes = np.empty((0, self._size), dtype=bool)
         return {name: spikes[:, self._compiled.slices[name]].copy() for name in self._record}
 
@@ -298,7 +348,7 @@ class EmulatorEngine(Engine):
         if self._learning is not None:
             self._learning.restore(state)
 
-    def _chain(self, population: str) -> list[slice]:
+    def _chain(self, population: str) -> list[Places]:
         """Compartments that hold a population's spikes, the oldest first, itself last.
 
         What else a relay has is forgotten within the step.
@@ -310,7 +360,15 @@ class EmulatorEngine(Engine):
         self._emulator.close()
         # The wrapped update refers to this object and back; cut the circle.
         self._compartment.update = None
-        del self._step, self._emulator, self._compartment, self._update, self._compiled, self._noise
+        del (
+            self._step,
+            self._window,
+            self._emulator,
+            self._compartment,
+            self._update,
+            self._compiled,
+            self._noise,
+        )
         del self._own_noise, self._learning
 
 

@@ -16,7 +16,7 @@ nengo-loihi 1.1 leaves most of this to bare asserts, many of them on hardware on
 Not met by construction: ``-256 <= weight <= 255`` (mantissas are clipped), indices below ``2 **
 idxbits`` and ``idx_bits >= 0`` (a core has at most 1024 compartments), one vmin, vmax and noise for
 all blocks of a core (it has one block), an axon of every input (`hardware` drops those without),
-and all of learning on chip and of snips, which aren't used.
+and all of snips, which aren't used. What a core that learns can't hold, `pes` says.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ There is no `nengo.Network` and nothing is discretized here: every integer comes
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.arithmetic import ChipArithmetic
-from neurorl.backends.loihi.pes import ERROR_SCALE, LearningTable, learned_populations
+from neurorl.backends.loihi.learning_tables import LearningTable
+from neurorl.backends.loihi.pes import ERROR_SCALE, learned_populations
 from neurorl.backends.loihi.placement import Placement
 from neurorl.backends.loihi.synapses import Share, WeightTable
 from neurorl.backends.loihi.vendor import (
@@ -28,7 +30,9 @@ from neurorl.described import FloatArray
 from neurorl.errors import UnsupportedError, say
 from neurorl.quantiser import THRESHOLD_MAX, VOLTAGE_MAX, ChipPopulation
 
-__all__ = ["Compiled", "compile_network"]
+__all__ = ["Compiled", "Places", "compile_network"]
+
+Places = slice | npt.NDArray[np.intp]
 
 _NO_NOISE_EXPONENT = 7  # without the chip's own noise; keeps its register in range
 _NO_AXON = -1
@@ -40,7 +44,8 @@ class Compiled:
 
     blocks: of each population, one for each of its cores. ends: nodes of each table's projection.
     chip: the integers of each population. slices: where its compartments are among all, those of
-    all its cores. currents: names of the sources of currents, which are no part of the model.
+    all its cores; numbers if silent twins lie between. starts: where the compartments of each of
+    its cores begin. currents: names of the sources of currents, which are no part of the model.
     """
 
     model: Model
@@ -49,7 +54,8 @@ class Compiled:
     tables: dict[str, WeightTable]
     ends: dict[str, tuple[str, str]]
     chip: dict[str, ChipPopulation]
-    slices: dict[str, slice]
+    slices: dict[str, Places]
+    starts: dict[str, tuple[int, ...]]
     currents: frozenset[str] = frozenset()
 
 
@@ -88,8 +94,7 @@ def compile_network(
         if pes is None or p.plasticity is None:
             table = WeightTable(p.name, placement.layouts[p.name], exponent)
         else:
-            table = LearningTable(network, p, exponent, pes)
-        table.write(arithmetic.mantissa(p.name, rounded[p.name]))
+            table = LearningTable(network, p, placement.layouts[p.name], exponent, pes)
         tables[p.name] = table
         whole = slice(0, network.node(p.pre).size)
         senders: list[tuple[slice, SpikeInput | LoihiBlock]] = (
@@ -99,9 +104,9 @@ def compile_network(
         )
         for share, block in zip(placement.shares(p.name, p.post), blocks[p.post], strict=True):
             _connect(table, share, senders, block)
+        table.write(arithmetic.mantissa(p.name, rounded[p.name]))
     _validate(model)
-    sizes = [sum(block.n_neurons for block in blocks[p.name]) for p in network.populations]
-    starts = (np.cumsum(sizes) - sizes).tolist()
+    starts = _starts(blocks)
     return Compiled(
         model=model,
         inputs=inputs,
@@ -109,12 +114,27 @@ def compile_network(
         tables=tables,
         ends={p.name: (p.pre, p.post) for p in network.spiking.projections},
         chip=dict(chip.populations),
-        slices={
-            p.name: slice(start, start + p.size)
-            for p, start in zip(network.populations, starts, strict=True)
-        },
+        slices={name: _places(starts[name], parts) for name, parts in placement.cores.items()},
+        starts=starts,
         currents=network.currents,
     )
+
+
+def _starts(blocks: dict[str, tuple[LoihiBlock, ...]]) -> dict[str, tuple[int, ...]]:
+    starts, end = {}, 0
+    for name, cores in blocks.items():
+        sizes = [block.n_neurons for block in cores]
+        starts[name] = tuple(itertools.accumulate(sizes[:-1], initial=end))
+        end += sum(sizes)
+    return starts
+
+
+def _places(starts: tuple[int, ...], parts: tuple[slice, ...]) -> Places:
+    """Where the compartments of *parts* of a population are, which begin at *starts*."""
+    found = [np.arange(a, a + p.stop - p.start) for a, p in zip(starts, parts, strict=True)]
+    places = np.concatenate(found)
+    first, last = int(places[0]), int(places[-1]) + 1
+    return slice(first, last) if last - first == len(places) else places
 
 
 def _block(

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from neurorl.backends.loihi.model import Places
 from neurorl.chip_noise import UniformRows
 from neurorl.quantiser import ChipPopulation
 from neurorl.random import DrawRows
@@ -35,7 +36,7 @@ class OwnNoise:
         compartment: Any,
         draws: Mapping[str, DrawRows],
         chip: Mapping[str, ChipPopulation],
-        slices: Mapping[str, slice],
+        slices: Mapping[str, Places],
         *,
         joins_bias: bool,
     ) -> None:
@@ -54,6 +55,11 @@ class OwnNoise:
         self._row = 0
         if self._draws:
             compartment.noise._uniform = self._uniform
+
+    @property
+    def draws(self) -> bool:
+        """Whether it draws, in place of the emulator."""
+        return bool(self._draws)
 
     def prepare(self, first_step: int, n_steps: int) -> None:
         """Draw for the next steps."""

@@ -2,6 +2,10 @@
 
 A core holds consecutive neurons of one population with all synapses onto them, so a split moves
 none of what a neuron computes. Each neuron that has a synapse there is one axon into that core.
+
+A core that learns (`neurorl.backends.loihi.pes`) has all its synapses from all its axons, so it
+holds neurons of one block of every projection; each counts twice, for its silent twin, and each
+axon takes two slots.
 """
 
 from __future__ import annotations
@@ -91,14 +95,17 @@ class Placement:
 
 
 def place(
-    network: Network, chip: ChipNetwork | None = None, limits: CoreLimits | None = None
+    network: Network,
+    chip: ChipNetwork | None = None,
+    limits: CoreLimits | None = None,
+    learned: frozenset[str] = frozenset(),
 ) -> Placement:
     """As few cores for each population as its neurons need, filled evenly where that fits.
 
-    network: of one-step delays. chip: its integers; without, only sizes count. A neuron that fits
-    no core is in `Placement.overfull`.
+    network: of one-step delays. chip: its integers; without, only sizes count. learned: populations
+    whose cores learn. A neuron that fits no core is in `Placement.overfull`.
     """
-    planner = _Planner(network, chip, limits or CoreLimits())
+    planner = _Planner(network, chip, limits or CoreLimits(), learned)
     for population in network.populations:
         planner.split_by_neurons(population)
     while any(planner.split_by_axons_out(population.name) for population in network.populations):
@@ -112,9 +119,15 @@ def place(
 class _Planner:
     """A plan while it grows; cores are only ever split further, so it comes to an end."""
 
-    def __init__(self, network: Network, chip: ChipNetwork | None, limits: CoreLimits) -> None:
+    def __init__(
+        self,
+        network: Network,
+        chip: ChipNetwork | None,
+        limits: CoreLimits,
+        learned: frozenset[str],
+    ) -> None:
         self.limits = limits
-        self._network, self._chip = network, chip
+        self._network, self._chip, self._learned = network, chip, learned
         self.layouts = {p.name: Layout.of(network, p) for p in network.spiking.projections}
         self.cores: dict[str, list[slice]] = {}
         self.overfull: dict[str, Overfull] = {}
@@ -122,11 +135,23 @@ class _Planner:
     def split_by_neurons(self, population: Population) -> None:
         """Split for all but the axons out, which depend on the other populations."""
         name = population.name
-        whole = slice(0, population.size)
-        parts = _cut(whole, lambda a, b: not self.limits.exceeded(self._inside(name, a, b)))
-        if isinstance(parts, int):
-            self.overfull[name] = Overfull(name, parts, self._inside(name, parts, parts + 1))
-        self.cores[name] = [whole] if isinstance(parts, int) else parts
+        self.cores[name] = []
+        for whole in self._wholes(population):
+            parts = _cut(whole, lambda a, b: not self.limits.exceeded(self._inside(name, a, b)))
+            if isinstance(parts, int):
+                self.overfull[name] = Overfull(name, parts, self._inside(name, parts, parts + 1))
+                self.cores[name] = [slice(0, population.size)]
+                return
+            self.cores[name] += parts
+
+    def _wholes(self, population: Population) -> list[slice]:
+        """What may share a core: all, or of a core that learns what shares all blocks."""
+        size, ends = population.size, {0, population.size}
+        if population.name in self._learned:
+            for p in self._network.spiking.projections:
+                if p.post == population.name:
+                    ends |= {size * k // p.blocks for k in range(p.blocks)}
+        return [slice(a, b) for a, b in itertools.pairwise(sorted(ends))]
 
     def split_by_axons_out(self, name: str) -> bool:
         """Whether a core was split because of the axons that leave it."""
@@ -155,9 +180,12 @@ class _Planner:
         into = [p for p in self._network.spiking.projections if p.post == name]
         shares = {p.name: self.layouts[p.name].share(first, last) for p in into}
         shares = {k: share for k, share in shares.items() if len(share.rows)}
+        twice = 2 if name in self._learned else 1
+        if name in self._learned:
+            shares = {k: share.twinned() for k, share in shares.items()}
         used = {
-            "compartments": last - first,
-            "axons_in": sum(len(share.rows) for share in shares.values()),
+            "compartments": twice * (last - first),
+            "axons_in": twice * sum(len(share.rows) for share in shares.values()),
             "synapse_bits": sum(share.bits() for share in shares.values()),
         }
         if self._chip is None:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from neurorl.backends.loihi.vendor import Synapse, SynapseConfig
 from neurorl.description import Network, Projection
 
-__all__ = ["Layout", "Share", "WeightTable"]
+__all__ = ["Layout", "Share", "WeightTable", "add_rows"]
 
 WEIGHT_BITS = 7  # index into SynapseConfig.WEIGHT_BITS_MAP: 8 bits
 SYNAPSES_PER_ENTRY = 63  # the chip's field is one less than the number, 64
@@ -135,6 +135,11 @@ class Share:
         sizes = SynapseConfig.INDEX_BITS_MAP
         return next((k for k, bits in enumerate(sizes) if 2**bits > last), len(sizes) - 1)
 
+    def twinned(self) -> Share:
+        """As a core that learns stores it, all-to-all, with as many silent twins after them."""
+        rows, width = len(self.rows), 2 * (self.last - self.first)
+        return Layout(rows, width, None, np.full(rows, width), None).share(0, width)
+
     def bits(self) -> int:
         """Synapse memory on the core, headers included."""
         config = SynapseConfig(**self.format())
@@ -206,12 +211,18 @@ class WeightTable:
         shift = 6 + self._exponent
         return mantissa << shift if shift >= 0 else mantissa >> -shift
 
-    def add(self, axons: npt.NDArray[np.intp], q: npt.NDArray[np.int32]) -> None:
-        """Add the rows of the spiking *axons* to the inputs *q* of the postsynaptic neurons."""
-        rows = self.data.take(axons, axis=0)
-        if self.layout.index is None:
-            q += np.add.reduce(rows, axis=0, dtype=np.int32)
-        else:
-            targets = self.layout.index.take(axons, axis=0).ravel()
-            # bincount sums in float64, exactly: |sum| < 2**53
-            q += np.bincount(targets, rows.ravel(), len(q)).astype(np.int32)
+
+def add_rows(
+    data: npt.NDArray[np.int32],
+    index: npt.NDArray[np.int32] | None,
+    rows: npt.NDArray[np.intp],
+    q: npt.NDArray[np.int32],
+) -> None:
+    """Add *rows* of a table to the inputs *q* of its targets, in order if there is no index."""
+    added = data.take(rows, axis=0)
+    if index is None:
+        q += np.add.reduce(added, axis=0, dtype=np.int32)
+    else:
+        targets = index.take(rows, axis=0).ravel()
+        # bincount sums in float64, exactly: |sum| < 2**53
+        q += np.bincount(targets, added.ravel(), len(q)).astype(np.int32)

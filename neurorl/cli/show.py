@@ -11,6 +11,7 @@ from neurorl.cli.options import add_backend
 from neurorl.cli.output import cell, print_table, report
 
 if TYPE_CHECKING:
+    from neurorl.agent import SpikingActorCritic
     from neurorl.backends.base import Backend
     from neurorl.described import FloatArray
 
@@ -112,7 +113,7 @@ def _of_run(path: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     from neurorl.evaluation import load_to_play, read_cost
 
     agent, chosen = load_to_play(path, arguments.backend, arguments.arithmetic, arguments.noise)
-    with agent.player(agent.seed, **chosen).backend as backend:
+    with _as_run(path, agent, chosen) as backend:
         found = _of_backend(backend, agent.weights)
     counted = read_cost(path)
     found["cost"] = {**static_cost(agent.network, agent.config.window), **counted}
@@ -177,6 +178,22 @@ def _print_quantisation(found: dict[str, Any]) -> None:
 
 def _short(value: object) -> str:
     return f"{value:.2g}" if isinstance(value, float) else cell(value)
+
+
+def _as_run(path: Path, agent: SpikingActorCritic, chosen: dict[str, Any]) -> Backend:
+    """The backend that plays a saved agent, or of one that learns on the chip that which learns."""
+    from neurorl.agent import read_agent
+    from neurorl.backend import load
+    from neurorl.config import AgentConfig
+    from neurorl.replicas import learning_options
+
+    described, _ = read_agent(path)
+    config = AgentConfig.from_dict(described["config"])
+    name = chosen["backend"]
+    if config.learning == "host" or name != described["backend"]:
+        return agent.player(agent.seed, **chosen).backend
+    options = {**learning_options(config, name), "noise": chosen["noise"]}
+    return load(name, agent.network, **options)
 
 
 def _print_diagnostics(found: dict[str, Any]) -> None:

@@ -18,6 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("env", metavar="ENV_ID")
     add_backend(parser)
     parser.add_argument("--model", metavar="M", help="lif (default), glm or lif-spiking-critic")
+    parser.add_argument(
+        "--learning", metavar="L", help="host (default), or pes: by the chip's own engine (loihi)"
+    )
     parser.add_argument("--seed", type=int, metavar="N", help="decides everything (default 0)")
     parser.add_argument(
         "--seeds", metavar="N..M", help="several at once, such as 0..19 or 1,4,7; runs in DIR/seedN"
@@ -48,6 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
             arithmetic=arguments.arithmetic,
             noise=arguments.noise,
             model=arguments.model,
+            learning=arguments.learning,
             episodes=arguments.episodes,
             resume=arguments.resume,
             callback=lambda e: advance(e.ret, e.length),
@@ -71,6 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _default_out(arguments: argparse.Namespace) -> Path:
     name = arguments.env.replace("/", "-")
     parts = [name, arguments.backend or "reference", arguments.model or "lif"]
-    parts += [given for given in (arguments.arithmetic, arguments.noise) if given]
+    given = (arguments.arithmetic, arguments.noise, arguments.learning)
+    parts += [part for part in given if part]
     parts += [] if arguments.seeds else [f"seed{arguments.seed or 0}"]
     return Path("runs") / "-".join(parts)

@@ -33,7 +33,8 @@ def library() -> ctypes.CDLL:
     loaded.neurorl_dot.restype = ctypes.c_double
     for name in ("features", "begin", "encode", "decide", "learn"):
         getattr(loaded, f"neurorl_{name}").restype = ctypes.c_int64
-    for name in ("choose", "learn_late", "chip_update", "chip_add_spiking"):
+    nothing = ("choose", "learn_late", "chip_update", "chip_add_spiking", "chip_learn", "chip_run")
+    for name in nothing:
         getattr(loaded, f"neurorl_{name}").restype = None
     return loaded
 

@@ -9,13 +9,18 @@ import numpy.typing as npt
 
 __all__ = [
     "Agent",
+    "Arrivals",
     "Compartments",
+    "Emulator",
     "Features",
+    "Gathered",
     "Layer",
+    "Learning",
     "Node",
     "Part",
     "Projection",
     "Terms",
+    "Twister",
     "pointer",
 ]
 
@@ -65,7 +70,34 @@ class Compartments(ctypes.Structure):
     _fields_: ClassVar[Fields] = _fields(
         int_1="n has_refractory",
         pointer_2="q current voltage ref_count spike_count spiked",
-        pointer_3="bias vmin vmax vth ref current_factor voltage_factor",
+        pointer_3="bias vmin vmax ref vth current_factor voltage_factor",
+    )
+
+
+class Twister(ctypes.Structure):
+    _fields_: ClassVar[Fields] = _fields(pointer_1="words used")
+
+
+class Learning(ctypes.Structure):
+    _fields_: ClassVar[Fields] = _fields(
+        pointer_1="arrived came trace table error",
+        int_2="axons neurons exponent",
+        number_3="decay magnitude",
+    )
+
+
+class Arrivals(ctypes.Structure):
+    _fields_: ClassVar[Fields] = _fields(pointer_1="raster arrived", int_2="n")
+
+
+class Gathered(ctypes.Structure):
+    _fields_: ClassVar[Fields] = _fields(pointer_1="places arrived", int_2="n")
+
+
+class Emulator(ctypes.Structure):
+    _fields_: ClassVar[Fields] = _fields(
+        pointer_1="arrivals gathered blocks compartments parts generator",
+        int_2="n_inputs n_gathered n_blocks n_parts n_noise",
     )
 
 

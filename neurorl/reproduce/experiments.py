@@ -11,8 +11,11 @@ from neurorl.reproduce.grids import RULE_GRIDS
 
 __all__ = [
     "ARITHMETIC",
+    "BANDIT",
+    "CARTPOLE",
     "CHECKS",
     "EXPERIMENTS",
+    "GRIDWORLD",
     "SEEDS",
     "TASKS",
     "Check",
@@ -172,6 +175,20 @@ MOUNTAINCAR = Task(
 )
 
 TASKS = (GRIDWORLD, CARTPOLE, MOUNTAINCAR)
+BANDIT = Task(
+    name="bandit",
+    env="neurorl/Bandit-v0",
+    discounted=False,
+    digits=3,
+    threshold=0.8,
+    floor=0.85,
+    zero=0.3,
+    one=0.9,
+    scale="0 is 0.3, of even choices, 1 the optimum, 0.9",
+    evaluation_episodes=1000,
+)
+"""Not one of `TASKS`: only rules on the chip are compared by it."""
+
 _DEFAULT_RULES = {
     "lif": "spikes-only",
     "lif-spiking-critic": "spikes-only",

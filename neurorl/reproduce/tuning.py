@@ -12,7 +12,7 @@ import numpy as np
 
 from neurorl.errors import RunError, say, unknown
 from neurorl.replicas import Episode
-from neurorl.reproduce.experiments import TASKS, Experiment
+from neurorl.reproduce.experiments import BANDIT, TASKS, Experiment
 from neurorl.reproduce.grids import GRIDS, Grid, words
 from neurorl.reproduce.run import Plan, run
 from neurorl.reproduce.tables import Row, rows_of, write_table
@@ -52,7 +52,7 @@ def chosen_grids(names: Sequence[str] | None) -> tuple[Grid, ...]:
 
 def experiments_of(grid: Grid) -> Iterator[tuple[str, Experiment]]:
     """An experiment for each setting, its runs in ``OUT/grid/setting``."""
-    (task,) = (task for task in TASKS if task.name == grid.task)
+    (task,) = (task for task in (*TASKS, BANDIT) if task.name == grid.task)
     for setting, overrides in grid.settings.items():
         yield (
             setting,
@@ -64,6 +64,7 @@ def experiments_of(grid: Grid) -> Iterator[tuple[str, Experiment]]:
                 model=grid.model,
                 arithmetic=grid.arithmetic,
                 episodes=grid.episodes,
+                backend="loihi" if overrides.get("learning") == "pes" else "brian2",
                 overrides={"rule": grid.rule, **overrides},
             ),
         )
@@ -83,7 +84,8 @@ def tune(
     """
     plan = Plan(out, grid.seeds, evaluation_episodes=grid.evaluation_episodes or None)
     if quick:
-        plan = Plan(out, grid.seeds[:2], 2, "reference", 1)
+        on_chip = any(setting.get("learning") == "pes" for setting in grid.settings.values())
+        plan = Plan(out, grid.seeds[:2], 2, None if on_chip else "reference", 1)
     table = []
     for setting, experiment in experiments_of(grid):
         total = plan.episodes_of(experiment) * len(plan.seeds)

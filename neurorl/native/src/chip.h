@@ -10,7 +10,8 @@ struct Compartments {
     int64_t n, has_refractory;
     int32_t *q, *current, *voltage, *ref_count, *spike_count;
     uint8_t *spiked;
-    const int32_t *bias, *vmin, *vmax, *vth, *ref;
+    const int32_t *bias, *vmin, *vmax, *ref;
+    int32_t *vth;
     const double *current_factor, *voltage_factor;
 };
 

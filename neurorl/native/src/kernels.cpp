@@ -3,6 +3,7 @@
 #include "chip.h"
 #include "critic.h"
 #include "decision.h"
+#include "emulator.h"
 #include "rule.h"
 
 namespace neurorl {
@@ -232,4 +233,20 @@ extern "C" void neurorl_chip_update(const Compartments *compartments) { update(*
 extern "C" void neurorl_chip_add_spiking(const BlockRows *blocks, int64_t count)
 {
     for (int64_t k = 0; k < count; k++) add_spiking(blocks[k]);
+}
+
+extern "C" void neurorl_chip_learn(
+    const Learning *parts, int64_t count, const Twister *generator, int64_t n_noise, int64_t t)
+{
+    learn(parts, count, *generator, n_noise, t);
+}
+
+extern "C" void neurorl_chip_run(
+    const Emulator *emulator,
+    int64_t t,
+    int64_t n_steps,
+    const int32_t *thresholds,
+    uint8_t *spikes)
+{
+    run(*emulator, t, n_steps, thresholds, spikes);
 }

@@ -1,0 +1,92 @@
+"""Many steps of the emulator in one call of C++, equal in every bit: all of `accelerate` together.
+
+``neurorl_chip_run`` of ``neurorl/native/src/emulator.h``. Not for the chip's own noise, whose draws
+are made step by step.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.backends.loihi.accelerate import FastCompartments, FastSynapses
+from neurorl.backends.loihi.fast_pes import FastLearning
+from neurorl.backends.loihi.vendor import SpikeInput
+from neurorl.backends.window import Raster
+from neurorl.native.build import library
+from neurorl.native.structures import Arrivals, Emulator, Gathered, pointer
+
+__all__ = ["FastWindow"]
+
+
+class FastWindow:
+    """Steps of one emulator whose loops have been replaced by those in C++."""
+
+    def __init__(
+        self,
+        emulator: Any,
+        synapses: FastSynapses,
+        compartments: FastCompartments,
+        learning: FastLearning | None,
+    ) -> None:
+        self._emulator, self._synapses = emulator, synapses
+        self._kept = (compartments, learning)  # their memory is in use as long as this is
+        self._inputs = list(synapses.inputs.items())
+        self._arrivals = (Arrivals * max(1, len(self._inputs)))()
+        for place, (_, arrived) in zip(self._arrivals, self._inputs, strict=False):
+            place.arrived, place.n = pointer(arrived), len(arrived)
+        found = [
+            Gathered(places=pointer(places), arrived=pointer(arrived), n=len(places))
+            for places, arrived in synapses.gathered
+        ]
+        self._gathered = (Gathered * max(1, len(found)))(*found)
+        blocks, n_blocks = synapses.structures
+        self._structure = Emulator(
+            arrivals=ctypes.addressof(self._arrivals),
+            gathered=ctypes.addressof(self._gathered),
+            blocks=blocks,
+            compartments=compartments.structure,
+            n_inputs=len(self._inputs),
+            n_gathered=len(found),
+            n_blocks=n_blocks,
+        )
+        if learning is not None:
+            parts, n_parts, generator, n_noise = learning.structures
+            self._structure.parts, self._structure.n_parts = parts, n_parts
+            self._structure.generator, self._structure.n_noise = generator, n_noise
+        self._size = len(emulator.compartment.vth)
+        self._address = ctypes.c_void_p(ctypes.addressof(self._structure))
+        self._function = library().neurorl_chip_run
+
+    def run(
+        self,
+        rasters: Mapping[SpikeInput, Raster],
+        first: int,
+        spikes: Raster,
+        thresholds: npt.NDArray[np.int32] | None,
+    ) -> None:
+        """As many steps as *spikes* has rows, which are filled.
+
+        rasters: of a window's inputs, contiguous, of which these are the steps from *first* on.
+        thresholds: of each step ``(steps or more, compartments)``; None for those there are.
+        """
+        emulator, n_steps = self._emulator, len(spikes)
+        if first == 0:
+            self._synapses.inject_current(emulator.t + 1, emulator.inputs, None, None)
+        for place, (spike_input, arrived) in zip(self._arrivals, self._inputs, strict=False):
+            raster = rasters[spike_input]
+            if first:
+                arrived[:] = raster[first - 1]
+            place.raster = raster.ctypes.data + first * raster.shape[1]
+        self._function(
+            self._address,
+            ctypes.c_int64(emulator.t),
+            ctypes.c_int64(n_steps),
+            ctypes.c_void_p(None if thresholds is None else thresholds.ctypes.data),
+            ctypes.c_void_p(spikes.ctypes.data),
+        )
+        emulator.t += n_steps

@@ -1,0 +1,79 @@
+"""What a decision costs in which the emulated chip learns: our loops and nengo-loihi's own.
+
+    python scripts/bench_pes.py [--rounds 5]
+
+A window of 14 steps and 2 of learning, for the networks of the presets; milliseconds of CPU time,
+the median of rounds in which the ways take turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Iterator
+
+import numpy as np
+
+from neurorl.backends.loihi import LoihiBackend
+from neurorl.description import Network
+from neurorl.envs import discrete_actions, make_env
+from neurorl.presets import make_config
+from neurorl.testing import rasters
+
+ENVS = ("neurorl/GridWorld-v0", "CartPole-v1", "neurorl/Bandit-v0")
+WINDOW, LEARNING, RATE = 14, 2, 0.05
+DECISIONS = {True: 40, False: 2}  # of a round, by whether they are quick
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure and print a row for each network."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=5)
+    rounds = parser.parse_args(arguments).rounds
+    print("| network of | synapses | ours, ms | nengo-loihi's, ms | ratio |")
+    print("|---|---|---|---|---|")
+    for env_id in ENVS:
+        network = preset(env_id)
+        quick, own = measured(network, rounds)
+        synapses = sum(int(np.prod(network.weight_shape(p.name))) for p in network.projections)
+        print(f"| {env_id} | {synapses} | {quick:.2f} | {own:.1f} | {own / quick:.0f} |")
+    return 0
+
+
+def preset(env_id: str) -> Network:
+    env = make_env(env_id)
+    config = make_config(env, "lif", {"learning": "pes"})
+    return config.network(int(discrete_actions(env, env_id).n))
+
+
+def measured(network: Network, rounds: int) -> tuple[float, float]:
+    """Milliseconds a decision, of our loops and of nengo-loihi's."""
+    found: dict[bool, list[float]] = {True: [], False: []}
+    with (
+        LoihiBackend(network, learning="pes", accelerate=True) as quick,
+        LoihiBackend(network, learning="pes", accelerate=False) as own,
+    ):
+        for _ in range(rounds):
+            for is_quick, backend in ((True, quick), (False, own)):
+                times = list(decisions(backend, DECISIONS[is_quick]))
+                found[is_quick].append(statistics.median(times))
+    return statistics.median(found[True]), statistics.median(found[False])
+
+
+def decisions(backend: LoihiBackend, n: int) -> Iterator[float]:
+    inputs = rasters(backend.network, WINDOW, 0, RATE)
+    learned = {p.post: backend.network.node(p.post).size for p in backend.network.projections}
+    errors = {name: np.full(size, 0.2) for name, size in learned.items()}
+    for _ in range(n):
+        began = time.process_time()
+        backend.reset()
+        backend.step(inputs, WINDOW)
+        backend.learn({}, errors, LEARNING)
+        yield 1e3 * (time.process_time() - began)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
