@@ -190,7 +190,8 @@ class SpikingActorCritic:
 
         backend, arithmetic, noise: None takes those it was trained on; with another backend and no
         arithmetic named, that backend's own; in float arithmetic the noise ``'exact'``.
-        env: needed if it had no id.
+        env: needed if it had no id. One that was trained by gradients begins with its weights and
+        critic: no episodes, and learning is by the rule.
         Raises RunError for a file that is missing, damaged or of something else.
         """
         described, arrays = read_agent(Path(path))
@@ -202,9 +203,12 @@ class SpikingActorCritic:
             config=AgentConfig.from_dict(described["config"]),
             backend_options=backend_options,
         )
-        moved = any(chosen[name] != described[name] for name in ("backend", "arithmetic"))
-        agent.restore(arrays, moved)
-        agent._learned_in = described["arithmetic"]
+        if described["approach"] == "local":
+            moved = any(chosen[name] != described[name] for name in ("backend", "arithmetic"))
+            agent.restore(arrays, moved)
+            agent._learned_in = described["arithmetic"]
+        else:
+            agent.adopt(arrays)
         return agent
 
     def describe(self) -> dict[str, Any]:
@@ -221,6 +225,14 @@ class SpikingActorCritic:
         self.episodes = self._replicas.episodes[0]
         self._predictor = None
 
+    def adopt(self, state: dict[str, npt.NDArray[Any]]) -> None:
+        """Begin, before any learning, with the weights and the critic of another agent's `state`.
+
+        Raises RunError if its network is another.
+        """
+        self._replicas.adopt(0, state)
+        self._predictor = None
+
     def close(self) -> None:
         """Free the backend and the environment."""
         self._replicas.close()
@@ -232,10 +244,12 @@ def played_on(
     """Backend, arithmetic and noise for a saved agent, by name.
 
     None takes those it was trained on; on another backend, that backend's own arithmetic; in float
-    arithmetic the noise ``'exact'``. described: as `read_agent` gives it.
+    arithmetic the noise ``'exact'``. One trained by gradients is played on the reference if nobody
+    says. described: as `read_agent` gives it.
     """
-    same = backend is None or backend == described["backend"]
-    name = backend or described["backend"]
+    trained_on = described["backend"] if described["approach"] == "local" else "reference"
+    same = backend is None or backend == trained_on
+    name = backend or trained_on
     own = described["arithmetic"] if same else backend_class(name).capabilities.arithmetics[0]
     arithmetic = arithmetic or own
     trained = described.get("noise", "exact") if arithmetic == "loihi" else "exact"

@@ -89,7 +89,8 @@ def load_to_play(
     """
     described, _ = read_agent(path)
     shadow = described["config"].get("writes", "shadow") == "shadow"
-    kept_in = "float" if shadow else described["arithmetic"]
+    floats = shadow or described["approach"] != "local"
+    kept_in = "float" if floats else described["arithmetic"]
     agent = SpikingActorCritic.load(path, backend="reference", arithmetic=kept_in)
     return agent, played_on(described, backend, arithmetic, noise)
 

@@ -18,6 +18,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("env", metavar="ENV_ID")
     add_backend(parser)
     parser.add_argument("--model", metavar="M", help="lif (default), glm or lif-spiking-critic")
+    parser.add_argument(
+        "--approach",
+        metavar="A",
+        help="local (default): a three-factor rule; reparameterization: gradients, by PyTorch",
+    )
+    parser.add_argument(
+        "--from",
+        dest="start",
+        type=Path,
+        metavar="RUN",
+        help="begin with the weights and critic of another run",
+    )
     parser.add_argument("--seed", type=int, metavar="N", help="decides everything (default 0)")
     parser.add_argument(
         "--seeds", metavar="N..M", help="several at once, such as 0..19 or 1,4,7; runs in DIR/seedN"
@@ -49,6 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
             noise=arguments.noise,
             model=arguments.model,
             episodes=arguments.episodes,
+            approach=arguments.approach,
+            start=arguments.start,
             resume=arguments.resume,
             callback=lambda e: advance(e.ret, e.length),
             started=started,
@@ -70,7 +84,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _default_out(arguments: argparse.Namespace) -> Path:
     name = arguments.env.replace("/", "-")
-    parts = [name, arguments.backend or "reference", arguments.model or "lif"]
+    where = arguments.backend or "reference"
+    if arguments.approach not in (None, "local"):
+        where = arguments.approach
+    parts = [name, where, arguments.model or "lif"]
     parts += [given for given in (arguments.arithmetic, arguments.noise) if given]
     parts += [] if arguments.seeds else [f"seed{arguments.seed or 0}"]
     return Path("runs") / "-".join(parts)
