@@ -40,9 +40,10 @@ APPROACHES = ("local", "reparameterization")
 class Agents(Protocol):
     """What replicas of each approach have in common; see `neurorl.replicas.Replicas`."""
 
-    approach: str
-    backend_name: str
-
+    @property
+    def approach(self) -> str: ...
+    @property
+    def backend_name(self) -> str: ...
     @property
     def arithmetic_name(self) -> str: ...
     @property

@@ -108,8 +108,9 @@ class Memory:
         """
         for name, w in self.weights.items():
             w[...] = _fitting(name, state[f"learner.weights.{name}"], w)
-        if np.shape(state.get("critic")) == self.value.shape:
-            self.value[...] = state["critic"]
+        critic = state.get("critic")
+        if critic is not None and critic.shape == self.value.shape:
+            self.value[...] = critic
         one = {name: w[None] for name, w in self.weights.items()}
         for layer, signs in _feedback_signs(network, one, 1).items():
             self.signs[layer][...] = signs[0]

@@ -73,8 +73,8 @@ def train_seeds(
     gradients, which PyTorch computes whatever the backend that plays the agent later. start: a run
     with whose configuration, weights and critic new runs begin; for several, the run ``seedN`` in
     it if there is one. overrides: fields of a new run's `AgentConfig`; gradient: of its
-    `neurorl.reparameterization.config.GradientConfig`. backend_options: of the backend's class, such as
-    its engine; they change no result and are not kept with the run.
+    `neurorl.reparameterization.config.GradientConfig`. backend_options: of the backend's class,
+    such as its engine; they change no result and are not kept with the run.
 
     Runs that were killed go on with ``resume=True`` from their last checkpoints and end with the
     same episodes and weights, bit for bit, as if they had not been. With more *episodes* than
@@ -229,8 +229,8 @@ class _Session:
         return describe(self.options["env"], self.replicas, k)
 
     def _config(self, k: int) -> dict[str, Any]:
-        names = ("brian2", "gymnasium", "nengo", "nengo-loihi", "numpy")
-        names += ("torch",) if self.replicas.approach == "reparameterization" else ()
+        names = ["brian2", "gymnasium", "nengo", "nengo-loihi", "numpy"]
+        names += ["torch"] if self.replicas.approach == "reparameterization" else []
         versions = {name: _version(name) for name in names}
         versions |= {"neurorl": __version__, "python": platform.python_version()}
         return {

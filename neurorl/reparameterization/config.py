@@ -68,7 +68,15 @@ class GradientConfig(Described):
         return 1.0 - (1.0 - self.rate_end) * min(1.0, episode / self.rate_episodes)
 
 
-_TASKS: dict[tuple[str, str], dict[str, Any]] = {}
+_TASKS: dict[tuple[str, str], dict[str, Any]] = {
+    # Of a reward that is always the same, only entropy keeps the policy from an early certainty.
+    ("MountainCar-v0", "lif"): {
+        "learning_rate": 1e-3,
+        "entropy": 1e-3,
+        "rate_end": 0.1,
+        "rate_episodes": 900,
+    },
+}
 
 
 def make_gradient(

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from neurorl.arithmetic import Arithmetic
 from neurorl.backends.torch import SpikingModule, estimator
+from neurorl.backends.torch.synapses import Synapses
 from neurorl.config import AgentConfig
 from neurorl.described import FloatArray
 from neurorl.description import Network
@@ -111,7 +112,11 @@ class GradientLearner:
     def in_force(self) -> dict[str, Tensor]:
         """Of every projection, as the module computes with them, ``(1, *shape)``."""
         with torch.no_grad():
-            return {name: s.weight.detach() for name, s in self.module.synapses.items()}
+            return {
+                name: s.weight.detach()
+                for name, s in self.module.synapses.items()
+                if isinstance(s, Synapses)
+            }
 
     def set_weights(self, weights: dict[str, FloatArray]) -> None:
         """Overwrite weights. Raises KeyError or ValueError for one that is missing or misshapen."""

@@ -11,7 +11,7 @@ __all__ = ["log_policy", "policy_loss", "votes"]
 def votes(output: Tensor, n_actions: int, first_step: int) -> Tensor:
     """As `neurorl.policy.votes`: ``(steps, ..., actors * n_actions) -> (..., n_actions)``."""
     counts = output[first_step:].sum(dim=0)
-    return counts.unflatten(-1, (-1, n_actions)).sum(dim=-2)
+    return counts.view(*counts.shape[:-1], -1, n_actions).sum(dim=-2)
 
 
 def log_policy(n: Tensor, beta: float, exploration: float = 0.0) -> Tensor:

@@ -17,6 +17,7 @@ import torch
 from neurorl.arithmetic import make_arithmetic
 from neurorl.backends.torch import SpikingModule
 from neurorl.backends.torch.noise import LogisticNoise
+from neurorl.backends.torch.synapses import Synapses
 from neurorl.config import AgentConfig
 from neurorl.described import FloatArray
 from neurorl.diagnostics import Monitor
@@ -205,7 +206,7 @@ class GradientReplicas:
                     callback(k, self.episodes[k][-1])
 
     def _open(self, active: Sequence[int]) -> None:
-        """Begin the first episodes of agents, or play those that were running up to where they were."""
+        """Begin agents' first episodes, or play those that were running up to where they were."""
         size = self.gradient.environments
         cut_off = {}
         for k in active:
@@ -268,7 +269,7 @@ class GradientReplicas:
         spikes = encode(config, self._cells_flat[rows], rollout.draws.cells[t].flatten(0, 1)[rows])
         inputs = spikes.new_zeros(*spikes.shape[:-2], self.envs.n, spikes.shape[-1])
         inputs[..., rows, :] = spikes
-        inputs = inputs.unflatten(-2, lead)
+        inputs = inputs.view(*inputs.shape[:-2], *lead, -1)
         rollout.inputs[..., t, :, :] = inputs
         rasters, after = self._module(
             {"input": inputs, **self._bias},
@@ -334,7 +335,9 @@ class GradientReplicas:
     def _put(self, k: int) -> None:
         """Let agent k play with what it has learned."""
         for name, weights in self._learners[k].in_force().items():
-            self._module.synapses[name].weight[k] = weights[0]
+            synapses = self._module.synapses[name]
+            assert isinstance(synapses, Synapses)
+            synapses.weight[k] = weights[0]
 
     def _network_state(self, k: int) -> State:
         if self._state is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,7 +72,7 @@ def running_from(state: State) -> list[Running]:
     ]
 
 
-def take_up(envs: EnvGroup, episodes: dict[int, tuple[int, Sequence[int]]]) -> dict[int, Any]:
+def take_up(envs: EnvGroup, episodes: Mapping[int, tuple[int, Sequence[int]]]) -> dict[int, Any]:
     """Play episodes up to where they were; the last observation of each.
 
     episodes: by environment, the seed and the actions. All end in the same step, as a vector
