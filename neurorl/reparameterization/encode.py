@@ -7,6 +7,7 @@ from torch import Tensor
 
 from neurorl.config import AgentConfig
 from neurorl.described import FloatArray
+from neurorl.encoder import constant_currents
 
 __all__ = ["draws_shape", "encode"]
 
@@ -25,9 +26,10 @@ def encode(config: AgentConfig, flat: FloatArray, u: Tensor) -> Tensor:
     flat: ``(n, n_inputs)``. u: ``(n, *draws_shape)``, in (0, 1). Returns spikes ``(window, n,
     cells)``, or the currents ``(n, cells)``; float32.
     """
-    activation = torch.from_numpy(config.peak * config.cells.of_all(flat)).float()
+    x = config.peak * config.cells.of_all(flat)
     if config.encoder == "current":
-        return activation
+        return torch.from_numpy(constant_currents(x)).float()
+    activation = torch.from_numpy(x).float()
     if config.encoder == "quiet":
         steps = torch.arange(config.window + 1, dtype=torch.float32)[:, None, None]
         level = torch.floor(u + steps * activation)

@@ -17,9 +17,10 @@ from neurorl.described import FloatArray
 from neurorl.description import Network
 from neurorl.random import derive
 from neurorl.reparameterization.advantage import LinearValues, advantages
+from neurorl.reparameterization.carried import part_of
 from neurorl.reparameterization.config import GradientConfig
 from neurorl.reparameterization.loss import log_policy, policy_loss, votes
-from neurorl.reparameterization.rollout import Rollout, bias_inputs
+from neurorl.reparameterization.rollout import Inputs, Rollout
 from neurorl.reparameterization.rounded import round_weights
 
 __all__ = ["GradientLearner"]
@@ -71,9 +72,8 @@ class GradientLearner:
         self.values = LinearValues(config.features.size, gradient.alpha_critic)
         self.generator = torch.Generator().manual_seed(derive(seed, _NOISE))
         self._first_vote = 0 if config.carries else network.depth("output")
-        self._bias = bias_inputs(network, config, (1, gradient.environments))
-        whole = gradient.steps * gradient.environments
-        self._bias_of_all = bias_inputs(network, config, (1, whole))
+        self._one_step = Inputs(network, config, (1, gradient.environments))
+        self._all_steps = Inputs(network, config, (1, gradient.steps * gradient.environments))
 
     def learn(self, rollout: Rollout, k: int, rate: float) -> None:
         """Learn from replica *k* of a rollout. rate: scales the learning rate."""
@@ -161,26 +161,19 @@ class GradientLearner:
     def _log_policy(self, rollout: Rollout, k: int) -> Tensor:
         """``log pi`` of all steps and environments, ``(T * E, n_actions)``."""
         if rollout.state is None:
-            inputs, noise = rollout.all_steps(k)
-            output, _ = self._output(inputs, noise, None)
-            return self._log_pi(output)
-        state = rollout.state.map(lambda x: x[..., k : k + 1, :, :]).detach()
+            given, noise = rollout.all_steps(k)
+            batch = self._all_steps.batch(given)
+            rasters, _ = self.module.advance(batch, self.module.rest(batch.size), noise)
+            return self._log_pi(rasters["output"])
+        state = part_of(rollout.state, k)
         found = []
         for t in range(len(rollout.actions)):
-            inputs, noise = rollout.step(k, t)
-            output, state = self._output(inputs, noise, state)
+            given, noise = rollout.step(k, t)
+            rasters, state = self.module.advance(self._one_step.batch(given), state, noise)
             state = state.silenced(torch.from_numpy(rollout.over[t, k : k + 1]))
-            found.append(self._log_pi(output))
+            found.append(self._log_pi(rasters["output"]))
         return torch.cat(found)
 
-    def _output(self, inputs: Tensor, noise: dict[str, Tensor], state: Any) -> tuple[Tensor, Any]:
-        bias = self._bias_of_all if state is None else self._bias
-        given = {"input": inputs.unsqueeze(-3), **bias}
-        noise = {name: x.unsqueeze(-3) for name, x in noise.items()}
-        n_steps = self._config.window
-        rasters, after = self.module(given, state, n_steps=n_steps, noise=noise)
-        return rasters["output"], after
-
     def _log_pi(self, output: Tensor) -> Tensor:
-        n = votes(output, self._n_actions, self._first_vote)
-        return log_policy(n, self._config.beta, self._config.exploration).flatten(0, -2)
+        n = votes(output[0], self._n_actions, self._first_vote)
+        return log_policy(n, self._config.beta, self._config.exploration)

@@ -16,7 +16,6 @@ import torch
 
 from neurorl.arithmetic import make_arithmetic
 from neurorl.backends.torch import SpikingModule
-from neurorl.backends.torch.noise import LogisticNoise
 from neurorl.backends.torch.synapses import Synapses
 from neurorl.config import AgentConfig
 from neurorl.described import FloatArray
@@ -24,11 +23,12 @@ from neurorl.diagnostics import Monitor
 from neurorl.envgroup import EnvGroup
 from neurorl.errors import ArgumentError, RunError, say
 from neurorl.random import derive
+from neurorl.reparameterization.carried import part_arrays, with_part
 from neurorl.reparameterization.config import GradientConfig, check_agent
 from neurorl.reparameterization.encode import encode
 from neurorl.reparameterization.learner import GradientLearner
 from neurorl.reparameterization.loss import log_policy, votes
-from neurorl.reparameterization.rollout import Rollout, bias_inputs
+from neurorl.reparameterization.rollout import Inputs, Rollout
 from neurorl.reparameterization.running import Running, running_from, running_state, take_up
 from neurorl.replicas import Episode, State, episode_columns, episodes_from, under, warn
 
@@ -74,10 +74,9 @@ class GradientReplicas:
             GradientLearner(network, config, gradient, rounding, n_actions, seed) for seed in seeds
         ]
         self._module = SpikingModule(network, seed=self.seeds).requires_grad_(False)
-        self._logistic = LogisticNoise(torch.float32)
         lead = (gradient.steps, len(seeds), gradient.environments)
         self._rollout = Rollout.empty(network, config, lead)
-        self._bias = bias_inputs(network, config, lead[1:])
+        self._inputs = Inputs(network, config, lead[1:])
         self._first_vote = 0 if config.carries else network.depth("output")
         self._n_actions = n_actions
         self._state = self._module.rest(gradient.environments) if config.carries else None
@@ -134,7 +133,7 @@ class GradientReplicas:
             "diagnostics": self._monitors[k].state(),
             "learner": {key: value for key, value in learner.items() if key != "critic"},
             "running": running_state(self._running[k]) if self._running[k] else {},
-            "network": self._network_state(k),
+            "network": {} if self._state is None else part_arrays(self._state, k),
         }
         return {
             **{f"{part}.{key}": v for part, of in parts.items() for key, v in of.items()},
@@ -156,7 +155,8 @@ class GradientReplicas:
             self._running[k] = running_from(running) if running else []
             first = k * self.gradient.environments
             self._cells_flat[first : first + self.gradient.environments] = state["observations"]
-            self._restore_network(k, under(state, "network."))
+            if self._state is not None:
+                self._state = with_part(self._state, k, under(state, "network."))
         except (KeyError, ValueError, RuntimeError) as exc:
             raise RunError(say("checkpoint", "doesn't fit this agent", got=exc)) from exc
         self._to_take_up.add(k)
@@ -250,15 +250,16 @@ class GradientReplicas:
         """A rollout of these agents; what was found wrong with their populations."""
         found: list[str] = []
         for k in active:
-            self._rollout.draws.draw(k, self._learners[k].generator, self._logistic)
+            self._rollout.draws.draw(k, self._learners[k].generator)
         self._rollout.state = self._state
-        resting = {k: self._network_state(k) for k in range(len(self.seeds)) if k not in active}
+        before = self._state
         rows = self._rows(active)
         for t in range(self.gradient.steps):
             rasters, policies = self._decide(t, rows)
             found += self._step(t, rows, rasters, policies)
-        for k, state in resting.items():
-            self._restore_network(k, state)
+        if self._state is not None and before is not None:
+            for k in set(range(len(self.seeds))) - set(active):  # they rest
+                self._state = with_part(self._state, k, part_arrays(before, k))
         return found
 
     @torch.no_grad()
@@ -270,16 +271,14 @@ class GradientReplicas:
         inputs = spikes.new_zeros(*spikes.shape[:-2], self.envs.n, spikes.shape[-1])
         inputs[..., rows, :] = spikes
         inputs = inputs.view(*inputs.shape[:-2], *lead, -1)
-        rollout.inputs[..., t, :, :] = inputs
-        rasters, after = self._module(
-            {"input": inputs, **self._bias},
-            self._state,
-            n_steps=config.window,
-            noise=rollout.draws.noise_at(t),
-        )
+        given = inputs if config.encoder == "current" else inputs.transpose(0, 1)
+        rollout.inputs[..., t, :, :] = given
+        before = self._module.rest(lead[1]) if self._state is None else self._state
+        noise = rollout.draws.noise_at(t)
+        rasters, after = self._module.advance(self._inputs.batch(given), before, noise)
         if config.carries:
             self._state = after
-        n = votes(rasters["output"], self._n_actions, self._first_vote)
+        n = votes(rasters["output"].transpose(0, 1), self._n_actions, self._first_vote)
         policies = log_policy(n, config.beta, config.exploration).exp().double()
         below = (policies.cumsum(-1) < rollout.draws.actions[t][..., None]).sum(-1)
         rollout.actions[t] = below.clamp(max=self._n_actions - 1).numpy()
@@ -326,7 +325,7 @@ class GradientReplicas:
         """The episode in environment *e* of agent k is over; the next one begins."""
         number = len(self.episodes[k]) + len(self._ended[k])
         self._ended[k].append(self._running[k][e].episode(number, self._steps[k]))
-        spikes = {name: raster[:, k, e].numpy() > 0 for name, raster in rasters.items()}
+        spikes = {name: raster[k, :, e].numpy() > 0 for name, raster in rasters.items()}
         played = [*self.episodes[k], *self._ended[k]]
         found = self._monitors[k].look(spikes, policies[k, e], played)
         self._running[k][e] = self._begin(k, e)
@@ -338,26 +337,3 @@ class GradientReplicas:
             synapses = self._module.synapses[name]
             assert isinstance(synapses, Synapses)
             synapses.weight[k] = weights[0]
-
-    def _network_state(self, k: int) -> State:
-        if self._state is None:
-            return {}
-        mine = self._state.map(lambda x: x[..., k, :, :])
-        spikes = {f"{name}.spikes": x.numpy().copy() for name, x in mine.spikes.items()}
-        cells = {
-            f"{name}.{key}": getattr(c, key).numpy().copy()
-            for name, c in mine.cells.items()
-            for key in ("u", "v", "dead")
-        }
-        return {**spikes, **cells}
-
-    def _restore_network(self, k: int, state: State) -> None:
-        if self._state is None:
-            return
-        whole = self._state.map(torch.clone)
-        for name, x in whole.spikes.items():
-            x[..., k, :, :] = torch.from_numpy(state[f"{name}.spikes"])
-        for name, c in whole.cells.items():
-            for key in ("u", "v", "dead"):
-                getattr(c, key)[..., k, :, :] = torch.from_numpy(state[f"{name}.{key}"])
-        self._state = whole
