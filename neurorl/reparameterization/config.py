@@ -9,6 +9,7 @@ from typing import Any
 from neurorl.config import AgentConfig
 from neurorl.described import Described, number, positive
 from neurorl.errors import UnsupportedError, say, unknown
+from neurorl.registration import GRID_ID
 
 __all__ = ["ESTIMATORS", "GradientConfig", "check_agent", "make_gradient"]
 
@@ -69,7 +70,9 @@ class GradientConfig(Described):
 
 
 _TASKS: dict[tuple[str, str], dict[str, Any]] = {
-    # Of a reward that is always the same, only entropy keeps the policy from an early certainty.
+    # Where rewards are rare or always the same, Adam makes much of little: entropy keeps the policy
+    # from an early certainty.
+    (GRID_ID, "lif"): {"entropy": 1e-2},
     ("MountainCar-v0", "lif"): {
         "learning_rate": 1e-3,
         "entropy": 1e-3,

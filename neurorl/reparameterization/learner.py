@@ -73,7 +73,8 @@ class GradientLearner:
         self.generator = torch.Generator().manual_seed(derive(seed, _NOISE))
         self._first_vote = 0 if config.carries else network.depth("output")
         self._one_step = Inputs(network, config, (1, gradient.environments))
-        self._all_steps = Inputs(network, config, (1, gradient.steps * gradient.environments))
+        rows = gradient.steps * gradient.environments
+        self._all_steps, self._silence = Inputs(network, config, (1, rows)), self.module.rest(rows)
 
     def learn(self, rollout: Rollout, k: int, rate: float) -> None:
         """Learn from replica *k* of a rollout. rate: scales the learning rate."""
@@ -163,7 +164,7 @@ class GradientLearner:
         if rollout.state is None:
             given, noise = rollout.all_steps(k)
             batch = self._all_steps.batch(given)
-            rasters, _ = self.module.advance(batch, self.module.rest(batch.size), noise)
+            rasters, _ = self.module.advance(batch, self._silence, noise)
             return self._log_pi(rasters["output"])
         state = part_of(rollout.state, k)
         found = []

@@ -79,7 +79,8 @@ class GradientReplicas:
         self._inputs = Inputs(network, config, lead[1:])
         self._first_vote = 0 if config.carries else network.depth("output")
         self._n_actions = n_actions
-        self._state = self._module.rest(gradient.environments) if config.carries else None
+        self._silence = self._module.rest(gradient.environments)
+        self._state = self._silence if config.carries else None
         self.episodes: list[list[Episode]] = [[] for _ in seeds]
         # Episodes that ended in a rollout, after which nobody asked for so many yet.
         self._ended: list[list[Episode]] = [[] for _ in seeds]
@@ -91,7 +92,15 @@ class GradientReplicas:
         self._features_flat = np.zeros((envs.n, config.features.n_inputs))
         self._x = np.zeros((envs.n, config.features.size))
         self._monitors = [
-            Monitor(network, config, seed, 0, partial(self.weights, k), envs.first_action)
+            Monitor(
+                network,
+                config,
+                seed,
+                0,
+                partial(self.weights, k),
+                envs.first_action,
+                gradient.learning_rate,
+            )
             for k, seed in enumerate(seeds)
         ]
         for k in range(len(seeds)):
@@ -273,7 +282,7 @@ class GradientReplicas:
         inputs = inputs.view(*inputs.shape[:-2], *lead, -1)
         given = inputs if config.encoder == "current" else inputs.transpose(0, 1)
         rollout.inputs[..., t, :, :] = given
-        before = self._module.rest(lead[1]) if self._state is None else self._state
+        before = self._silence if self._state is None else self._state
         noise = rollout.draws.noise_at(t)
         rasters, after = self._module.advance(self._inputs.batch(given), before, noise)
         if config.carries:
