@@ -7,7 +7,8 @@ updates, and episodes that were running then.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -122,11 +123,12 @@ class GradientReplicas:
         active = self._active(total_episodes)
         self._open(active)
         while active:
-            found = self._play(active)
-            for k in active:
-                done = len(self.episodes[k]) + len(self._ended[k])
-                self._learners[k].learn(self._rollout, k, self.gradient.rate(done))
-                self._put(k)
+            with _one_thread():
+                found = self._play(active)
+                for k in active:
+                    done = len(self.episodes[k]) + len(self._ended[k])
+                    self._learners[k].learn(self._rollout, k, self.gradient.rate(done))
+                    self._put(k)
             self._release(total_episodes, callback)
             for message in found:
                 warn(message)
@@ -346,3 +348,14 @@ class GradientReplicas:
             synapses = self._module.synapses[name]
             assert isinstance(synapses, Synapses)
             synapses.weight[k] = weights[0]
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """One thread for torch: quickest for windows as small as these, and the same bits anywhere."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,15 +1,15 @@
 """The second approach on the tasks of the first: training, play on the chip, tables.
 
-Each experiment is the preset of a task, trained by gradients in float or in chip arithmetic; its
-runs are played greedily in both arithmetics. What is done stays in ``OUT/NAME/seedN``.
+The preset of a task is trained by gradients in float arithmetic and played in both. From each of
+these runs, others go on in chip arithmetic: by gradients that know of it, or by the local rule.
+What is done stays in ``OUT/NAME/seedN``.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +29,10 @@ __all__ = ["GRADIENTS", "GradientExperiment", "GradientRow", "find", "reproduce"
 
 @dataclass(frozen=True)
 class GradientExperiment:
-    """The preset *model* of a task by gradients; arithmetic: in which its weights act.
+    """The preset *model* of a task; arithmetic: in which its weights act while they learn.
 
-    local: the experiment of the same network and arithmetic by the local rule.
+    start: the experiment whose runs of the same seeds it begins with; None for none. gradient:
+    fields of `GradientConfig` that aren't the preset's.
     """
 
     name: str
@@ -39,23 +40,21 @@ class GradientExperiment:
     model: str
     arithmetic: str
     episodes: int
-
-    @property
-    def local(self) -> str:
-        chip = "-chip" if self.arithmetic == "loihi" else ""
-        return f"{self.task.name}-{self.model}{chip}"
+    approach: str = "reparameterization"
+    start: str | None = None
+    gradient: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class GradientRow:
     """Figures of one seed. greedy and on_chip are of the task's kind: discounted or not.
 
-    greedy: played in float arithmetic, on_chip in the chip's. last_100, episodes_to_threshold: of
-    training; steps_to_threshold: environment steps until then.
+    greedy: played in float arithmetic, if it was trained in it; on_chip: in the chip's. last_100,
+    episodes_to_threshold: of training; steps_to_threshold: environment steps until then.
     """
 
     seed: int
-    greedy: float
+    greedy: float | None
     on_chip: float
     last_100: float
     episodes_to_threshold: int | None
@@ -67,19 +66,19 @@ class GradientRow:
     synops_per_decision: float
 
 
-_EPISODES = ((GRIDWORLD, 500), (CARTPOLE, 200), (MOUNTAINCAR, 900))
+# Episodes from the beginning, and of those that go on from there.
+_EPISODES = ((GRIDWORLD, 500, 100), (CARTPOLE, 200, 20), (MOUNTAINCAR, 900, 100))
 
-GRADIENTS = tuple(
-    GradientExperiment(
-        name=f"{task.name}-lif-gradients" + ("-chip" if arithmetic == "loihi" else ""),
-        task=task,
-        model="lif",
-        arithmetic=arithmetic,
-        episodes=episodes,
-    )
-    for task, episodes in _EPISODES
-    for arithmetic in ("float", "loihi")
-)
+
+def _experiments(task: Task, episodes: int, more: int) -> tuple[GradientExperiment, ...]:
+    name = f"{task.name}-lif-gradients"
+    fine = {"learning_rate": 3e-4, "rate_end": 0.1, "rate_episodes": more}
+    on = GradientExperiment(f"{name}-chip", task, "lif", "loihi", more, start=name, gradient=fine)
+    local = GradientExperiment(f"{name}-then-local-chip", task, "lif", "loihi", more, "local", name)
+    return GradientExperiment(name, task, "lif", "float", episodes), on, local
+
+
+GRADIENTS = tuple(e for each in _EPISODES for e in _experiments(*each))
 
 
 def find(
@@ -93,11 +92,14 @@ def find(
         train_seeds(
             experiment.task.env,
             todo,
-            approach="reparameterization",
+            approach=experiment.approach,
+            backend="brian2" if experiment.approach == "local" else None,
             arithmetic=experiment.arithmetic,
             model=experiment.model,
             episodes=episodes,
             resume=any(path.exists() for _, path in todo),
+            start=plan.out / experiment.start if experiment.start else None,
+            gradient=experiment.gradient,
             callback=callback,
         )
     return [_row(experiment, plan, seed, path) for seed, path in paths.items()]
@@ -110,7 +112,8 @@ def _done(path: Path) -> int:
 
 def _row(experiment: GradientExperiment, plan: Plan, seed: int, path: Path) -> GradientRow:
     task = experiment.task
-    played = {a: _played(task, plan, seed, path, a) for a in ("float", "loihi")}
+    arithmetics = ("float", "loihi") if experiment.arithmetic == "float" else ("loihi",)
+    played = {a: _played(task, plan, seed, path, a) for a in arithmetics}
     figure = "mean_discounted_return" if task.discounted else "mean_return"
     columns = RunDirectory(path).read_episodes()
     returns = columns["discounted_return" if task.discounted else "return"]
@@ -118,7 +121,7 @@ def _row(experiment: GradientExperiment, plan: Plan, seed: int, path: Path) -> G
     shown = played[experiment.arithmetic]
     return GradientRow(
         seed=seed,
-        greedy=played["float"][figure],
+        greedy=played["float"][figure] if "float" in played else None,
         on_chip=played["loihi"][figure],
         last_100=float(np.mean(returns[-WINDOW:])),
         episodes_to_threshold=reached,
@@ -167,22 +170,17 @@ def reproduce(
 
 
 def summary(experiment: GradientExperiment, rows: Sequence[GradientRow]) -> str:
-    """The means, in a line."""
-    digits, worst = experiment.task.digits, {}
-    mine = "on_chip" if experiment.arithmetic == "loihi" else "greedy"
-    for name in ("greedy", "on_chip"):
-        values = [getattr(row, name) for row in rows]
-        worst[name] = f"{np.mean(values):.{digits}f} ({min(values):.{digits}f})"
-    failures = [row.seed for row in rows if getattr(row, mine) < experiment.task.floor]
+    """The means and the worst seeds, in a line."""
+    digits, shown = experiment.task.digits, []
+    for name, arithmetic in (("greedy", "float"), ("on_chip", "chip")):
+        values = [getattr(row, name) for row in rows if getattr(row, name) is not None]
+        if values:
+            shown.append(f"{arithmetic} {np.mean(values):.{digits}f} ({min(values):.{digits}f})")
+    floor = experiment.task.floor
+    failures = [r.seed for r in rows if (r.on_chip if r.greedy is None else r.greedy) < floor]
     reached = [r.steps_to_threshold for r in rows if r.steps_to_threshold is not None]
     steps = f"{np.median(reached):,.0f}" if reached else "never"
     return (
-        f"greedy {worst['greedy']}, on the chip {worst['on_chip']}; env steps to the threshold "
-        f"{steps} ({len(reached)} of {len(rows)}), in all "
-        f"{np.mean([r.env_steps for r in rows]):,.0f}; failures {failures}"
+        f"greedy in {', '.join(shown)}; env steps to the threshold {steps} ({len(reached)} of "
+        f"{len(rows)}), in all {np.mean([r.env_steps for r in rows]):,.0f}; failures {failures}"
     )
-
-
-def fields() -> tuple[str, ...]:
-    """Columns of the CSV."""
-    return tuple(f.name for f in dataclasses.fields(GradientRow))
