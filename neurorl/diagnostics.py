@@ -52,11 +52,15 @@ class Monitor:
         self._learning_rate = learning_rate
         self._weights = weights
         self._sites = [Site(network, p, config, replica) for p in network.populations]
-        self._start = [site.mean_abs(weights()) or 0.0 for site in self._sites]
+        self.begin()
         self._spikes: list[deque[int]] = [deque(maxlen=WINDOW) for _ in self._sites]
         self._policies: deque[list[float]] = deque(maxlen=WINDOW)
         self._since = np.full((len(self._sites), len(KINDS)), -1, dtype=np.int64)
         self._value = np.zeros((len(self._sites), len(KINDS), 3))  # value, limit, top action
+
+    def begin(self) -> None:
+        """The weights are now those before learning, from which drift is measured."""
+        self._start = [site.mean_abs(self._weights()) or 0.0 for site in self._sites]
 
     def look(
         self,

@@ -190,6 +190,7 @@ class Replicas:
         except (KeyError, ValueError) as exc:
             raise RunError(say("checkpoint", "is of another network", got=exc)) from exc
         self.loop.write(k)
+        self._monitors[k].begin()
 
     def weights(self, k: int) -> dict[str, FloatArray]:
         """Agent k's float weights."""

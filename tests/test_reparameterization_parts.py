@@ -174,22 +174,3 @@ def test_the_loss_has_the_policy_gradient() -> None:
     assert torch.autograd.gradcheck(lambda n: policy_loss(log_policy(n, 0.5), a, adv, 0.7), (n,))
     entropy = -(pi * pi.log()).sum(-1).mean()
     assert loss(0.7).item() == pytest.approx(loss(0.0).item() - 0.7 * entropy.item())
-
-
-def test_rounded_weights_are_the_chips_and_floats_learn() -> None:
-    from neurorl.arithmetic import make_arithmetic
-    from neurorl.backends.torch import SpikingModule
-    from neurorl.reparameterization.rounded import round_weights
-
-    network = small().network(2)
-    chip = make_arithmetic("loihi", network)
-    module = SpikingModule(network, seed=(3,))
-    floats = {name: module.weights(name)[0] for name in module.synapses}
-    round_weights(module, chip)
-    for name, w in floats.items():
-        held = module.weights(name)[0]
-        assert np.allclose(held, chip.round(name, w), rtol=1e-6)
-        assert name == "bias_output" or not np.allclose(held, w, rtol=1e-6)
-    synapses: Any = module.synapses["input_hidden"]
-    (gradient,) = torch.autograd.grad(synapses.weight.sum(), list(synapses.parameters()))
-    assert gradient.eq(1.0).all()

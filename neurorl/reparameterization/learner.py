@@ -9,9 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from neurorl.arithmetic import Arithmetic
 from neurorl.backends.torch import SpikingModule, estimator
-from neurorl.backends.torch.synapses import Synapses
 from neurorl.config import AgentConfig
 from neurorl.described import FloatArray
 from neurorl.description import Network
@@ -21,7 +19,6 @@ from neurorl.reparameterization.carried import part_of
 from neurorl.reparameterization.config import GradientConfig
 from neurorl.reparameterization.loss import log_policy, policy_loss, votes
 from neurorl.reparameterization.rollout import Inputs, Rollout
-from neurorl.reparameterization.rounded import round_weights
 
 __all__ = ["GradientLearner"]
 
@@ -33,7 +30,8 @@ class GradientLearner:
     """Learns from rollouts of `neurorl.reparameterization.replicas.GradientReplicas`.
 
     It computes by itself, not in a batch with others: so what it learns doesn't depend, in any
-    bit, on who learns beside it. weights are float32 inside.
+    bit, on who learns beside it. arithmetic: as in `neurorl.backends.torch.SpikingModule`; in the
+    chip's, float weights learn what their rounded copies do.
     """
 
     def __init__(
@@ -41,7 +39,7 @@ class GradientLearner:
         network: Network,
         config: AgentConfig,
         gradient: GradientConfig,
-        arithmetic: Arithmetic,
+        arithmetic: str,
         n_actions: int,
         seed: int,
     ) -> None:
@@ -50,10 +48,10 @@ class GradientLearner:
         self.module = SpikingModule(
             network,
             seed=(seed,),
+            arithmetic=arithmetic,
             estimator=estimator(gradient.estimator, **options),
             detach_reset=gradient.detach_reset,
         )
-        round_weights(self.module, arithmetic)
         self._latent = {
             name: parameter
             for name in self.module.synapses
@@ -72,9 +70,12 @@ class GradientLearner:
         self.values = LinearValues(config.features.size, gradient.alpha_critic)
         self.generator = torch.Generator().manual_seed(derive(seed, _NOISE))
         self._first_vote = 0 if config.carries else network.depth("output")
-        self._one_step = Inputs(network, config, (1, gradient.environments))
+        self._one_step = Inputs(network, config, (1, gradient.environments), self.module.dtype)
         rows = gradient.steps * gradient.environments
-        self._all_steps, self._silence = Inputs(network, config, (1, rows)), self.module.rest(rows)
+        self._all_steps, self._silence = (
+            Inputs(network, config, (1, rows), self.module.dtype),
+            self.module.rest(rows),
+        )
 
     def learn(self, rollout: Rollout, k: int, rate: float) -> None:
         """Learn from replica *k* of a rollout. rate: scales the learning rate."""
@@ -94,7 +95,7 @@ class GradientLearner:
         loss = policy_loss(
             self._log_policy(rollout, k),
             torch.from_numpy(rollout.actions[:, k].ravel()),
-            torch.from_numpy(found.ravel()).float(),
+            torch.from_numpy(found.ravel()).to(self.module.dtype),
             gradient.entropy,
         )
         self._optimiser.zero_grad()
@@ -108,16 +109,7 @@ class GradientLearner:
 
     def weights(self) -> dict[str, FloatArray]:
         """Of every plastic projection, unrounded, in the shape of the description's."""
-        return {name: w.detach().double().numpy()[0] for name, w in self._latent.items()}
-
-    def in_force(self) -> dict[str, Tensor]:
-        """Of every projection, as the module computes with them, ``(1, *shape)``."""
-        with torch.no_grad():
-            return {
-                name: s.weight.detach()
-                for name, s in self.module.synapses.items()
-                if isinstance(s, Synapses)
-            }
+        return {name: w.detach().double().numpy()[0].copy() for name, w in self._latent.items()}
 
     def set_weights(self, weights: dict[str, FloatArray]) -> None:
         """Overwrite weights. Raises KeyError or ValueError for one that is missing or misshapen."""

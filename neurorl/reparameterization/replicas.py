@@ -15,9 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from neurorl.arithmetic import make_arithmetic
 from neurorl.backends.torch import SpikingModule
-from neurorl.backends.torch.synapses import Synapses
 from neurorl.config import AgentConfig
 from neurorl.described import FloatArray
 from neurorl.diagnostics import Monitor
@@ -70,14 +68,16 @@ class GradientReplicas:
         self.seeds = tuple(seeds)
         self.arithmetic_name = arithmetic or "float"
         self.network = network = config.network(n_actions)
-        rounding = make_arithmetic(self.arithmetic_name, network)
         self._learners = [
-            GradientLearner(network, config, gradient, rounding, n_actions, seed) for seed in seeds
+            GradientLearner(network, config, gradient, self.arithmetic_name, n_actions, seed)
+            for seed in seeds
         ]
-        self._module = SpikingModule(network, seed=self.seeds).requires_grad_(False)
+        self._module = SpikingModule(
+            network, seed=self.seeds, arithmetic=self.arithmetic_name
+        ).requires_grad_(False)
         lead = (gradient.steps, len(seeds), gradient.environments)
         self._rollout = Rollout.empty(network, config, lead)
-        self._inputs = Inputs(network, config, lead[1:])
+        self._inputs = Inputs(network, config, lead[1:], self._module.dtype)
         self._first_vote = 0 if config.carries else network.depth("output")
         self._n_actions = n_actions
         self._silence = self._module.rest(gradient.environments)
@@ -185,6 +185,7 @@ class GradientReplicas:
                 learner.values.weights[:] = state["critic"]
         except (KeyError, ValueError) as exc:
             raise RunError(say("checkpoint", "is of another network", got=exc)) from exc
+        self._monitors[k].begin()
         self._put(k)
 
     def weights(self, k: int) -> dict[str, FloatArray]:
@@ -344,10 +345,8 @@ class GradientReplicas:
 
     def _put(self, k: int) -> None:
         """Let agent k play with what it has learned."""
-        for name, weights in self._learners[k].in_force().items():
-            synapses = self._module.synapses[name]
-            assert isinstance(synapses, Synapses)
-            synapses.weight[k] = weights[0]
+        for name, weights in self._learners[k].module.named_parameters():
+            self._module.get_parameter(name)[k] = weights.detach()[0]
 
 
 @contextmanager

@@ -55,12 +55,15 @@ class Draws:
 class Inputs:
     """What the sources of a network get, as a module has it.
 
-    lead: replicas and rows of a batch. The source ``bias`` spikes in every step, or is a current of
-    1; any other but ``input`` is silent.
+    lead: replicas and rows of a batch. dtype: of the module. The source ``bias`` spikes in every
+    step, or is a current of 1; any other but ``input`` is silent.
     """
 
-    def __init__(self, network: Network, config: AgentConfig, lead: tuple[int, int]) -> None:
+    def __init__(
+        self, network: Network, config: AgentConfig, lead: tuple[int, int], dtype: torch.dtype
+    ) -> None:
         replicas, rows = lead
+        self._dtype = dtype
         self._lead, self._steps = lead, config.window
         self._flows = config.encoder == "current"
         self._rest = {
@@ -69,6 +72,7 @@ class Inputs:
                 if self._flows
                 else (replicas, config.window, rows, s.size),
                 float(s.name == "bias"),
+                dtype=dtype,
             )
             for s in network.sources
             if s.name != "input"
@@ -76,7 +80,7 @@ class Inputs:
 
     def batch(self, given: Tensor) -> Batch:
         """given: of ``input``, ``(R, W, rows, size)``, or ``(R, rows, size)`` of currents."""
-        whole = {"input": given, **self._rest}
+        whole = {"input": given.to(self._dtype), **self._rest}
         spikes, currents = ({}, whole) if self._flows else (whole, {})
         return Batch(self._steps, self._lead[1], spikes, currents)
 
