@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,13 +14,16 @@ from neurorl.cost import FIGURES, Tally
 from neurorl.errors import RunError, say
 from neurorl.random import derive
 
+if TYPE_CHECKING:
+    from neurorl.reparameterization.agent import ReparameterizedActorCritic
+
 __all__ = ["evaluate", "load_to_play", "read_cost"]
 
 _PLAY, _RESET = 3, 4  # purposes of derived seeds
 
 
 def evaluate(
-    agent: SpikingActorCritic,
+    agent: SpikingActorCritic | ReparameterizedActorCritic,
     episodes: int = 100,
     *,
     seed: int = 0,

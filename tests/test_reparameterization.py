@@ -23,7 +23,7 @@ from neurorl.reparameterization.replicas import GradientReplicas  # noqa: E402
 from neurorl.reparameterization.running import take_up  # noqa: E402
 
 CARTPOLE = "CartPole-v1"
-SMALL = {"actors": 2, "hidden": 2}
+SMALL: dict[str, Any] = {"actors": 2, "hidden": 2}
 FEW = {"environments": 2, "steps": 8}
 SEEDS = (3, 11, 4)
 
@@ -132,7 +132,7 @@ class Drifting(gym.Env[Any, Any]):
         return self._rng.uniform(-1, 1, 4).astype(np.float32), 1.0, False, False, {}
 
 
-gym.register("neurorl-tests/Drifting-v0", Drifting, max_episode_steps=6)
+gym.register("neurorl-tests/Drifting-v0", lambda **_: Drifting(), max_episode_steps=6)
 
 
 def test_an_environment_that_does_not_repeat_itself_is_told_of() -> None:
@@ -187,7 +187,7 @@ class Mirror(gym.Env[Any, Any]):
         return self._state, reward, False, False, {}
 
 
-gym.register("neurorl-tests/Mirror-v0", Mirror, max_episode_steps=4)
+gym.register("neurorl-tests/Mirror-v0", lambda **_: Mirror(), max_episode_steps=4)
 MIRROR: dict[str, Any] = {
     "cells": OneHot(3),
     "features": OneHot(3),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import runpy
 import signal
 import subprocess
 import sys
@@ -19,9 +20,10 @@ from neurorl.cli import main
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
 
 from neurorl import training  # noqa: E402
+from neurorl.reproduce.gradients import GRADIENTS  # noqa: E402
 
 GRID = "neurorl/GridWorld-v0"
-SMALL = {"actors": 2, "hidden": 2}
+SMALL: dict[str, Any] = {"actors": 2, "hidden": 2}
 FEW = {"environments": 2, "steps": 8}
 APPROACH: dict[str, Any] = {"approach": "reparameterization", "gradient": FEW, "overrides": SMALL}
 
@@ -212,3 +214,23 @@ def test_runs_of_before_there_were_approaches_are_local(tmp_path: Path) -> None:
         del config[key]
     (out / "config.json").write_text(json.dumps(config))
     assert training.train(GRID, out, episodes=3, resume=True)["approach"] == "local"
+
+
+def test_the_script_of_the_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In small: from scratch, then on in chip arithmetic by gradients and by the local rule."""
+    path = Path(__file__).parents[1] / "scripts" / "reparameterization.py"
+    script = runpy.run_path(str(path))["main"]
+    names = [e.name for e in GRADIENTS if e.task.name == "cartpole"]
+    arguments = ["--quick", "--only", ",".join(names), "--out", str(tmp_path / "runs")]
+    for _ in range(2):  # the second time from what is there
+        assert script(arguments) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert len(lines) == len(names) == 3
+        for name in names:
+            with (tmp_path / "runs" / "results" / f"{name}.csv").open(newline="") as file:
+                found = list(csv.DictReader(file))
+            assert [row["seed"] for row in found] == ["0", "1"]
+            assert all(float(row["on_chip"]) > 0 and row["episodes"] == "3" for row in found)
+            assert all((row["greedy"] == "") == name.endswith("chip") for row in found)
+    assert script(["--only", "cartpole"]) == 2
+    assert "cartpole-lif-gradients" in capsys.readouterr().err

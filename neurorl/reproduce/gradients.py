@@ -93,7 +93,7 @@ def find(
             experiment.task.env,
             todo,
             approach=experiment.approach,
-            backend="brian2" if experiment.approach == "local" else None,
+            backend=(plan.backend or "brian2") if experiment.approach == "local" else None,
             arithmetic=experiment.arithmetic,
             model=experiment.model,
             episodes=episodes,
