@@ -1,9 +1,10 @@
-"""The presets trained by gradients through stochastic spikes: results/*-gradients*.csv.
+"""The presets by gradients through stochastic spikes: results/*-gradients*.csv, and their table.
 
     python scripts/reparameterization.py [--only gridworld-lif-gradients,...] [--seeds 0..19]
 
 Every run is played greedily in float and in chip arithmetic. Runs stay in --out: what is complete
-there isn't run again, what was killed goes on. Needs ``pip install 'neurorl[torch]'``.
+there isn't run again, what was killed goes on. ``--page`` only makes the table of
+docs/reparameterization.md, of what is in --results. Needs ``pip install 'neurorl[torch]'``.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from neurorl.errors import NeurorlError, unknown
 from neurorl.replicas import Episode
 from neurorl.reproduce.experiments import SEEDS
 from neurorl.reproduce.gradients import GRADIENTS, reproduce
+from neurorl.reproduce.gradients_page import put_table
 from neurorl.reproduce.run import Plan
 from neurorl.training import read_seeds
 
@@ -47,9 +49,11 @@ def main(arguments: list[str] | None = None) -> int:
             evaluation_episodes=2 if quick else None,
         )
         results = options.results or (out / "results" if quick else Path("results"))
-        chosen = [e for e in GRADIENTS if e.name in only]
+        chosen = [e for e in GRADIENTS if e.name in only and not options.page]
         with _progress() as begin:
             reproduce(chosen, plan, results, begin, lambda line: print(line, flush=True))
+        if not quick:
+            put_table(options.docs / "reparameterization.md", results)
     except NeurorlError as exc:
         print(f"reparameterization: {' '.join(str(exc).split())}", file=sys.stderr)
         return 2
@@ -65,6 +69,8 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--episodes", type=int, metavar="N", help="instead of each one's own number")
     found.add_argument("--out", type=Path, metavar="DIR", help="runs (default runs/gradients)")
     found.add_argument("--results", type=Path, metavar="DIR", help="CSV (default results)")
+    found.add_argument("--docs", type=Path, default=Path("docs"), metavar="DIR", help="of the page")
+    found.add_argument("--page", action="store_true", help="the table of what is in --results")
     found.add_argument("--quick", action="store_true", help="2 seeds, 3 episodes, under runs/")
     return found
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from neurorl.described import FloatArray
 from neurorl.features import (
     RBF,
     BinnedCombinations,
@@ -34,7 +35,7 @@ OF_STATES = [OneHot(20, 1), PlaceCells(5, 4, 1), Combinations(20, 3, 6, 1)]
 
 @pytest.mark.parametrize("features", OF_NUMBERS, ids=lambda f: type(f).__name__)
 def test_of_numbers(features: Features) -> None:
-    flat = np.random.default_rng(1).normal(0.0, 1.5, (50, 3))
+    flat = np.asarray(np.random.default_rng(1).normal(0.0, 1.5, (50, 3)))
     _same(features, flat)
 
 
@@ -43,7 +44,7 @@ def test_of_states(features: Features) -> None:
     _same(features, np.arange(1.0, 21.0)[:, None])
 
 
-def _same(features: Features, flat: FloatArray) -> None:
+def _same(features: Features, flat: Any) -> None:
     found = features.of_all(flat)
     assert found.shape == (len(flat), features.size)
     assert np.array_equal(found, np.stack([features.values(row) for row in flat]))
