@@ -252,5 +252,5 @@ def test_bad_arguments() -> None:
     env = make_env(CARTPOLE)
     with pytest.raises(ArgumentError, match="number of environments"):
         GradientReplicas(
-            agent._replicas.envs, make_config(env, "lif", SMALL), agent.gradient, 2, (1, 2)
+            agent._replicas._stage.envs, make_config(env, "lif", SMALL), agent.gradient, 2, (1, 2)
         )

@@ -32,17 +32,17 @@ PROGRAM = """
 import os, signal, sys
 from pathlib import Path
 from neurorl import training
-from neurorl.reparameterization.replicas import GradientReplicas
+from neurorl.reparameterization.stage import Stage
 training.CHECKPOINT_SECONDS = 0.0
 out, resume, left = Path(sys.argv[1]), sys.argv[2] == "1", int(sys.argv[3])
-step = GradientReplicas._step
+step = Stage.step
 def count(self, *arguments):
     global left
     left -= 1
     if left == 0:
         os.kill(os.getpid(), signal.SIGKILL)
     return step(self, *arguments)
-GradientReplicas._step = count
+Stage.step = count
 new = {} if resume else {
     "overrides": {"actors": 2, "hidden": 2}, "gradient": {"environments": 2, "steps": 8}
 }
@@ -159,7 +159,8 @@ def test_without_torch_it_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
-    monkeypatch.delitem(sys.modules, "neurorl.reparameterization.replicas")
+    for name in ("actors", "learner", "replicas", "rollout"):
+        monkeypatch.delitem(sys.modules, f"neurorl.reparameterization.{name}")
     out = ["--out", str(tmp_path / "run"), "--approach", "reparameterization"]
     assert "pip install 'neurorl[torch]'" in error(capsys, ["train", "CartPole-v1", *out])
     assert not (tmp_path / "run").exists()
