@@ -123,11 +123,17 @@ class ReparameterizedActorCritic:
         """
         arithmetic = arithmetic or (self.arithmetic if backend is None else None)
         compiled = load_backend(
-            backend or "reference", self.network, seed=seed, arithmetic=arithmetic
+            backend or "reference",
+            self.network,
+            seed=seed,
+            arithmetic=arithmetic,
+            weights=self.weights,
         )
-        for name, weights in self.weights.items():
-            compiled.set_weights(name, weights)
-        return Player(self.config, compiled, self._n_actions, explore)
+        try:
+            return Player(self.config, compiled, self._n_actions, explore)
+        except BaseException:
+            compiled.close()
+            raise
 
     def save(self, path: str | Path) -> None:
         """Write the agent to one file (npz, no pickle), atomically."""
