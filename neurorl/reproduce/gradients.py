@@ -67,7 +67,7 @@ class GradientRow:
 
 
 # Episodes from the beginning, and of those that go on from there.
-_EPISODES = ((GRIDWORLD, 500, 100), (CARTPOLE, 200, 20), (MOUNTAINCAR, 900, 100))
+_EPISODES = ((GRIDWORLD, 500, 100), (CARTPOLE, 200, 20), (MOUNTAINCAR, 900, 30))
 
 
 def _experiments(task: Task, episodes: int, more: int) -> tuple[GradientExperiment, ...]:

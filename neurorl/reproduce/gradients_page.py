@@ -46,7 +46,10 @@ def table(results: Path) -> list[str]:
             if e.task == task and rows:
                 played = tuple(_score(task.digits, rows, key) for key in ("greedy", "on_chip"))
                 kind = "float" if e.arithmetic == "float" else "chip"
-                lines.append(table_row(task.env, _how(e), kind, *_cells(rows, played)))
+                cells = _cells(rows, played)
+                if e.start:  # it had learned before
+                    cells[3:5] = "", ""
+                lines.append(table_row(task.env, _how(e), kind, *cells))
     return lines
 
 
