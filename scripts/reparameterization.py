@@ -50,10 +50,13 @@ def main(arguments: list[str] | None = None) -> int:
         )
         results = options.results or (out / "results" if quick else Path("results"))
         chosen = [e for e in GRADIENTS if e.name in only and not options.page]
+        page = options.docs / "reparameterization.md"
+        if not quick:
+            put_table(page, results)  # what is there; and says at once if there is no page
         with _progress() as begin:
             reproduce(chosen, plan, results, begin, lambda line: print(line, flush=True))
         if not quick:
-            put_table(options.docs / "reparameterization.md", results)
+            put_table(page, results)
     except NeurorlError as exc:
         print(f"reparameterization: {' '.join(str(exc).split())}", file=sys.stderr)
         return 2

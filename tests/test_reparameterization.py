@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -254,3 +255,15 @@ def test_bad_arguments() -> None:
         GradientReplicas(
             agent._replicas._stage.envs, make_config(env, "lif", SMALL), agent.gradient, 2, (1, 2)
         )
+
+
+def test_the_example_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In fewer episodes."""
+    monkeypatch.chdir(tmp_path)
+    page = Path(__file__).parents[1] / "docs" / "reparameterization.md"
+    _, example = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    assert "learn(200)" in example
+    made: dict[str, Any] = {}
+    exec(example.replace("200", "2"), made)
+    assert len(made["agent"].episodes) == 2
+    assert made["on_chip"].arithmetic == "loihi"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,13 @@ from neurorl.config import AgentConfig
 from neurorl.described import Described
 from neurorl.encoder import bernoulli_spikes, constant_currents, quiet_spikes
 from neurorl.envs import make_env
-from neurorl.errors import DescriptionError, UnknownNameError, UnsupportedError
+from neurorl.errors import DescriptionError, RunError, UnknownNameError, UnsupportedError
 from neurorl.features import OneHot
 from neurorl.presets import make_config
 from neurorl.reparameterization import GradientConfig, make_gradient
 from neurorl.reparameterization.advantage import LinearValues, advantages
 from neurorl.reparameterization.config import check_agent
+from neurorl.reproduce.gradients_page import BEGIN, END, put_table
 
 NO = np.zeros((3, 1), dtype=bool)
 REWARDS = np.array([[1.0], [0.0], [2.0]])
@@ -114,6 +116,28 @@ def test_unknown_names_have_a_remedy() -> None:
 def test_agents_that_have_no_such_gradient_are_refused(fields: Any, remedy: str) -> None:
     with pytest.raises(UnsupportedError, match=remedy):
         check_agent(make_config(make_env("CartPole-v1"), "lif", fields))
+
+
+def test_the_table_of_the_page(tmp_path: Path) -> None:
+    columns = "seed,greedy,on_chip,episodes_to_threshold,steps_to_threshold,env_steps"
+    rows = ["0,500.0,490.0,120,3000,5000,10.0", "1,400.0,500.0,,,7000,20.0"]
+    text = "\n".join([f"{columns},spikes_per_decision", *rows])
+    (tmp_path / "cartpole-lif-gradients.csv").write_text(text)
+    page = tmp_path / "page.md"
+    with pytest.raises(RunError, match="can't be read"):
+        put_table(page, tmp_path)
+    page.write_text("before\n")
+    with pytest.raises(RunError, match="no marks"):
+        put_table(page, tmp_path)
+    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    for _ in range(2):
+        put_table(page, tmp_path)
+        before, begin, _, _, row, end, after = page.read_text().splitlines()
+        assert (before, begin, end, after) == ("before", BEGIN, END, "after")
+        cells = [cell.strip() for cell in row.strip("|").split("|")]
+        assert cells[:4] == ["CartPole-v1", "gradients", "float", "2"]
+        assert cells[4:6] == ["**450.0** (400.0)", "**495.0** (490.0)"]
+        assert cells[6:] == ["-", "-", "6,000", "15"]  # half of the seeds never got there
 
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")

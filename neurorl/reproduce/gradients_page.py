@@ -21,7 +21,10 @@ Line = Mapping[str, str]
 
 def put_table(page: Path, results: Path) -> None:
     """Write the table of what is in *results* between the marks of *page*. Raises RunError."""
-    text = page.read_text()
+    try:
+        text = page.read_text()
+    except OSError as exc:
+        raise RunError(say(f"page {page}", "can't be read", got=exc.strerror)) from exc
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
