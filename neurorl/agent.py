@@ -206,9 +206,9 @@ class SpikingActorCritic:
         if described["approach"] == "local":
             moved = any(chosen[name] != described[name] for name in ("backend", "arithmetic"))
             agent.restore(arrays, moved)
-            agent._learned_in = described["arithmetic"]
         else:
             agent.adopt(arrays)
+        agent._learned_in = described["arithmetic"]
         return agent
 
     def describe(self) -> dict[str, Any]:

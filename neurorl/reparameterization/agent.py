@@ -12,12 +12,14 @@ import numpy.typing as npt
 
 from neurorl.agent import read_agent
 from neurorl.approaches import gradient_replicas
+from neurorl.backend import backend_class
 from neurorl.backend import load as load_backend
 from neurorl.checkpoint import write_checkpoint
 from neurorl.config import AgentConfig
 from neurorl.described import FloatArray
 from neurorl.envs import discrete_actions, make_env
 from neurorl.errors import ArgumentError, RunError, say
+from neurorl.fitting import fitted
 from neurorl.player import Player
 from neurorl.presets import make_config
 from neurorl.random import derive
@@ -115,19 +117,28 @@ class ReparameterizedActorCritic:
         backend: str | None = None,
         arithmetic: str | None = None,
         explore: bool = False,
+        noise: str | None = None,
+        fit: bool | None = None,
     ) -> Player:
         """The network as it is now, to be played without learning, on the reference if not named.
 
         arithmetic: None takes that in which it learns, on another backend that backend's own.
-        explore: actions are drawn by the policy; else they have the most votes.
+        explore, noise, fit: as in `neurorl.SpikingActorCritic.player`.
         """
-        arithmetic = arithmetic or (self.arithmetic if backend is None else None)
+        name = backend or "reference"
+        if backend is None:
+            arithmetic = arithmetic or self.arithmetic
+        arithmetic = arithmetic or backend_class(name).capabilities.arithmetics[0]
+        network, weights = self.network, self.weights
+        if arithmetic == "loihi" and (self.arithmetic == "float" if fit is None else fit):
+            network = fitted(network, weights)
         compiled = load_backend(
-            backend or "reference",
-            self.network,
+            name,
+            network,
             seed=seed,
             arithmetic=arithmetic,
-            weights=self.weights,
+            weights=weights,
+            noise=noise or "exact",
         )
         try:
             return Player(self.config, compiled, self._n_actions, explore)

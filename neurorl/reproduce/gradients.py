@@ -143,8 +143,8 @@ def _played(task: Task, plan: Plan, seed: int, path: Path, arithmetic: str) -> d
         found: dict[str, Any] = json.loads(file.read_text())
         if {key: found.get(key) for key in same} == same:
             return found
-    agent, backend, _ = load_to_play(path, plan.backend or "brian2", arithmetic)
-    result = evaluate(agent, episodes, seed=same["seed"], backend=backend, arithmetic=arithmetic)
+    agent, chosen = load_to_play(path, plan.backend or "brian2", arithmetic)
+    result = evaluate(agent, episodes, seed=same["seed"], **chosen)
     agent.close()
     write_json(file, {**result, **same})
     return {**result, **same}
