@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from neurorl.errors import FallbackWarning as FallbackWarning
     from neurorl.errors import NeurorlError as NeurorlError
     from neurorl.errors import PopulationWarning as PopulationWarning
+    from neurorl.reparameterization.agent import (
+        ReparameterizedActorCritic as ReparameterizedActorCritic,
+    )
     from neurorl.validation import validate as validate
 
 _HOME = {
@@ -37,6 +40,7 @@ _HOME = {
     "PopulationWarning": "neurorl.errors",
     "Projection": "neurorl.description",
     "Source": "neurorl.description",
+    "ReparameterizedActorCritic": "neurorl.reparameterization.agent",
     "SpikingActorCritic": "neurorl.agent",
     "Uniform": "neurorl.description",
     "available_backends": "neurorl.backend",

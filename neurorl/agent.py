@@ -195,7 +195,8 @@ class SpikingActorCritic:
         backend, arithmetic, noise: None takes those it was trained on; with another backend and no
         arithmetic named, that backend's own; in float arithmetic the noise ``'exact'``.
         env: needed if it had no id. learning: None takes that of its configuration; with
-        ``'host'``, one that learned on the chip goes on anywhere.
+        ``'host'``, one that learned on the chip goes on anywhere. One that was trained by gradients
+        begins with its weights and critic: no episodes, and learning is by the rule.
         Raises RunError for a file that is missing, damaged or of something else.
         """
         described, arrays = read_agent(Path(path))
@@ -209,8 +210,11 @@ class SpikingActorCritic:
             config=dataclasses.replace(config, learning=by),
             backend_options=backend_options,
         )
-        moved = any(chosen[name] != described[name] for name in ("backend", "arithmetic"))
-        agent.restore(arrays, moved or by != config.learning)
+        if described["approach"] == "local":
+            moved = any(chosen[name] != described[name] for name in ("backend", "arithmetic"))
+            agent.restore(arrays, moved or by != config.learning)
+        else:
+            agent.adopt(arrays)
         agent._learned_in = described["arithmetic"]
         return agent
 
@@ -228,6 +232,14 @@ class SpikingActorCritic:
         self.episodes = self._replicas.episodes[0]
         self._predictor = None
 
+    def adopt(self, state: dict[str, npt.NDArray[Any]]) -> None:
+        """Begin, before any learning, with the weights and the critic of another agent's `state`.
+
+        Raises RunError if its network is another.
+        """
+        self._replicas.adopt(0, state)
+        self._predictor = None
+
     def close(self) -> None:
         """Free the backend and the environment."""
         self._replicas.close()
@@ -239,10 +251,12 @@ def played_on(
     """Backend, arithmetic and noise for a saved agent, by name.
 
     None takes those it was trained on; on another backend, that backend's own arithmetic; in float
-    arithmetic the noise ``'exact'``. described: as `read_agent` gives it.
+    arithmetic the noise ``'exact'``. One trained by gradients is played on the reference if nobody
+    says. described: as `read_agent` gives it.
     """
-    same = backend is None or backend == described["backend"]
-    name = backend or described["backend"]
+    trained_on = described["backend"] if described["approach"] == "local" else "reference"
+    same = backend is None or backend == trained_on
+    name = backend or trained_on
     own = described["arithmetic"] if same else backend_class(name).capabilities.arithmetics[0]
     arithmetic = arithmetic or own
     trained = described.get("noise", "exact") if arithmetic == "loihi" else "exact"

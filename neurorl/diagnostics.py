@@ -35,7 +35,7 @@ class Monitor:
 
     replica: its number, which says where its neurons are in rasters of several. weights: gives its
     own float weights; called now, before learning, and then by need. first_action: what the
-    environment calls its action 0.
+    environment calls its action 0. learning_rate: of an agent that learns by gradients.
     """
 
     def __init__(
@@ -46,15 +46,21 @@ class Monitor:
         replica: int,
         weights: Callable[[], Mapping[str, FloatArray]],
         first_action: int = 0,
+        learning_rate: float | None = None,
     ) -> None:
         self._config, self._seed, self._first_action = config, seed, first_action
+        self._learning_rate = learning_rate
         self._weights = weights
         self._sites = [Site(network, p, config, replica) for p in network.populations]
-        self._start = [site.mean_abs(weights()) or 0.0 for site in self._sites]
+        self.begin()
         self._spikes: list[deque[int]] = [deque(maxlen=WINDOW) for _ in self._sites]
         self._policies: deque[list[float]] = deque(maxlen=WINDOW)
         self._since = np.full((len(self._sites), len(KINDS)), -1, dtype=np.int64)
         self._value = np.zeros((len(self._sites), len(KINDS), 3))  # value, limit, top action
+
+    def begin(self) -> None:
+        """The weights are now those before learning, from which drift is measured."""
+        self._start = [site.mean_abs(self._weights()) or 0.0 for site in self._sites]
 
     def look(
         self,
@@ -195,6 +201,7 @@ class Monitor:
             found,
             from_start=since < WINDOW,
             action=int(action) + self._first_action,
+            learning_rate=self._learning_rate,
         )
         return {**found, "message": text}
 

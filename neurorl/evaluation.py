@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,13 +14,16 @@ from neurorl.cost import FIGURES, Tally
 from neurorl.errors import RunError, say
 from neurorl.random import derive
 
+if TYPE_CHECKING:
+    from neurorl.reparameterization.agent import ReparameterizedActorCritic
+
 __all__ = ["evaluate", "load_to_play", "read_cost"]
 
 _PLAY, _RESET = 3, 4  # purposes of derived seeds
 
 
 def evaluate(
-    agent: SpikingActorCritic,
+    agent: SpikingActorCritic | ReparameterizedActorCritic,
     episodes: int = 100,
     *,
     seed: int = 0,
@@ -89,7 +92,8 @@ def load_to_play(
     """
     described, _ = read_agent(path)
     shadow = described["config"].get("writes", "shadow") == "shadow"
-    kept_in = "float" if shadow else described["arithmetic"]
+    floats = shadow or described["approach"] != "local"
+    kept_in = "float" if floats else described["arithmetic"]
     agent = SpikingActorCritic.load(path, backend="reference", arithmetic=kept_in, learning="host")
     return agent, played_on(described, backend, arithmetic, noise)
 

@@ -65,6 +65,10 @@ class Features(Described, abc.ABC):
         """The features of what `flat` gave."""
         return flat
 
+    def of_all(self, flat: FloatArray) -> FloatArray:
+        """The `values` of each row, ``(n, n_inputs) -> (n, size)``, the same bits."""
+        return np.stack([self.values(row) for row in flat])
+
     @abc.abstractmethod
     def __call__(self, observation: Any) -> FloatArray:
         """The numbers of one observation; the array may be reused by the next call."""
@@ -249,11 +253,11 @@ class Ranged(FromNumbers):
         return len(self.low)
 
     def unit(self, flat: FloatArray) -> FloatArray:
-        """The observation in [0, 1], shape ``(d,)``."""
+        """The observation in [0, 1]; shape of *flat*, ``(..., d)``."""
         scaled = (flat - self.low) * self.gain
         if self.squashed.any():
-            x = flat[self.squashed]
-            scaled[self.squashed] = 0.5 + 0.5 * x / (1.0 + np.abs(x))
+            x = flat[..., self.squashed]
+            scaled[..., self.squashed] = 0.5 + 0.5 * x / (1.0 + np.abs(x))
         return np.asarray(np.minimum(np.maximum(scaled, 0.0), 1.0))
 
     @functools.cached_property
@@ -286,10 +290,13 @@ class GaussianCells(Ranged):
         unit = self.unit(flat)
         if self.cells == 1:
             return unit
-        z = (unit[:, None] * (self.cells - 1) - np.arange(self.cells)) / self.width
-        x = exp(-0.5 * (z * z)).ravel()
+        z = (unit[..., None] * (self.cells - 1) - np.arange(self.cells)) / self.width
+        x = exp(-0.5 * (z * z)).reshape(*flat.shape[:-1], -1)
         x[x < self.floor] = 0.0
         return np.asarray(x)
+
+    def of_all(self, flat: FloatArray) -> FloatArray:
+        return self.values(flat)
 
 
 @dataclass(frozen=True, eq=False)
@@ -314,12 +321,15 @@ class RBF(Ranged):
         return int(self.cells ** len(self.low))
 
     def values(self, flat: FloatArray) -> FloatArray:
-        z = (self.unit(flat)[:, None] * (self.cells - 1) - np.arange(self.cells)) / self.width
+        z = (self.unit(flat)[..., None] * (self.cells - 1) - np.arange(self.cells)) / self.width
         bumps = exp(-0.5 * (z * z))
-        x = bumps[0]
-        for bump in bumps[1:]:  # in this order, as products are rounded
-            x = (x[:, None] * bump).ravel()
+        x = bumps[..., 0, :]
+        for j in range(1, bumps.shape[-2]):  # in this order, as products are rounded
+            x = (x[..., :, None] * bumps[..., j, None, :]).reshape(*flat.shape[:-1], -1)
         return np.asarray(np.where(x < self.floor, 0.0, x))
+
+    def of_all(self, flat: FloatArray) -> FloatArray:
+        return self.values(flat)
 
 
 @dataclass(frozen=True, eq=False)
@@ -337,11 +347,15 @@ class Tiles(Ranged):
         return int(self.tilings * (self.bins + 1) ** len(self.low))
 
     def values(self, flat: FloatArray) -> FloatArray:
-        tile = np.floor(self.unit(flat) * self.bins + self.offsets).astype(np.int64)
+        unit = self.unit(flat)[..., None, :]
+        tile = np.floor(unit * self.bins + self.offsets).astype(np.int64)
         index = np.minimum(tile, self.bins) @ self.strides + self._bases
-        x = np.zeros(self.size)
-        x[index] = 1.0
+        x = np.zeros((*flat.shape[:-1], self.size))
+        np.put_along_axis(x, index, 1.0, axis=-1)
         return x
+
+    def of_all(self, flat: FloatArray) -> FloatArray:
+        return self.values(flat)
 
     @functools.cached_property
     def offsets(self) -> FloatArray:
@@ -387,7 +401,11 @@ class BinnedCombinations(Ranged):
 
     def values(self, flat: FloatArray) -> FloatArray:
         index = np.floor(self.unit(flat) * self.bins).astype(np.int64)
-        return np.asarray(self.table[np.minimum(index, self.bins - 1)].ravel())
+        codes = self.table[np.minimum(index, self.bins - 1)]
+        return np.asarray(codes.reshape(*flat.shape[:-1], self.size))
+
+    def of_all(self, flat: FloatArray) -> FloatArray:
+        return self.values(flat)
 
     @functools.cached_property
     def table(self) -> FloatArray:
@@ -415,10 +433,13 @@ class Fourier(Ranged):
 
     def values(self, flat: FloatArray) -> FloatArray:
         unit = self.unit(flat)
-        y = self.c[:, 0] * unit[0]
-        for j in range(1, len(unit)):  # in this order, and not in BLAS's
-            y = y + self.c[:, j] * unit[j]
+        y = self.c[:, 0] * unit[..., :1]
+        for j in range(1, unit.shape[-1]):  # in this order, and not in BLAS's
+            y = y + self.c[:, j] * unit[..., j : j + 1]
         return cospi(y)
+
+    def of_all(self, flat: FloatArray) -> FloatArray:
+        return self.values(flat)
 
     @functools.cached_property
     def c(self) -> FloatArray:

@@ -30,6 +30,16 @@ class ReplicaGroups:
         self._groups = groups
         self._places = [(group, k) for group in groups for k in range(len(group.seeds))]
 
+    approach = "local"
+
+    @property
+    def arithmetic_name(self) -> str:
+        return self._groups[0].arithmetic_name
+
+    @property
+    def noise(self) -> str:
+        return self._groups[0].noise
+
     @property
     def seeds(self) -> tuple[int, ...]:
         return tuple(seed for group in self._groups for seed in group.seeds)
@@ -84,6 +94,10 @@ class ReplicaGroups:
     def restore(self, k: int, state: State, moved: bool = False) -> None:
         group, own = self._places[k]
         group.restore(own, state, moved)
+
+    def adopt(self, k: int, state: State) -> None:
+        group, own = self._places[k]
+        group.adopt(own, state)
 
     def weights(self, k: int) -> dict[str, FloatArray]:
         group, own = self._places[k]

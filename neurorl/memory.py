@@ -100,6 +100,22 @@ class Memory:
         self.decisions[0] = int(state["decisions"])
         self.forget()
 
+    def adopt(self, state: dict[str, npt.NDArray[np.float64]], network: Network) -> None:
+        """Begin with the weights of another agent's `state`, and its linear critic if it fits.
+
+        All else is as before learning; signs are those of the adopted weights. Raises KeyError or
+        ValueError if the weights don't fit.
+        """
+        for name, w in self.weights.items():
+            w[...] = _fitting(name, state[f"learner.weights.{name}"], w)
+        critic = state.get("critic")
+        if critic is not None and critic.shape == self.value.shape:
+            self.value[...] = critic
+        one = {name: w[None] for name, w in self.weights.items()}
+        for layer, signs in _feedback_signs(network, one, 1).items():
+            self.signs[layer][...] = signs[0]
+        self.forget()
+
 
 def _signs_key(layer: str) -> str:
     return "learner.signs" if layer == "hidden" else f"learner.signs.{layer}"

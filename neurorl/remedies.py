@@ -25,9 +25,11 @@ def message(
     *,
     from_start: bool,
     action: int,
+    learning_rate: float | None = None,
 ) -> str:
     """One line. found: kind, since_episode, value and limit. action: the one of a stuck policy.
 
+    learning_rate: of an agent that learns by it, and not by the rates of its configuration.
     from_start: whether it was so before the agent can have learned much.
     """
     kind, value, limit = found["kind"], found["value"], found["limit"]
@@ -50,13 +52,21 @@ def message(
         f"{kind} since episode {found['since_episode']}{what}",
         got=got,
         limit=f"{limit:.3g}" if kind == "drifting" else _percent(limit),
-        remedy=_remedy(population, config, kind, from_start),
+        remedy=_remedy(population, config, kind, from_start, learning_rate),
     )
 
 
-def _remedy(population: Population, config: AgentConfig, kind: str, from_start: bool) -> str:
+def _remedy(
+    population: Population,
+    config: AgentConfig,
+    kind: str,
+    from_start: bool,
+    learning_rate: float | None,
+) -> str:
     name = _ALPHAS.get(population.name, "alpha_hidden")
     alpha = f"{name} (now {getattr(config, name):g})"
+    if learning_rate is not None:
+        alpha = f"learning_rate (now {learning_rate:g})"
     bound = f"weight_bound (now {config.weight_bound:g})"
     own = config.description is not None
     if kind == "silent":
@@ -72,7 +82,7 @@ def _remedy(population: Population, config: AgentConfig, kind: str, from_start: 
     if kind == "clipped":
         return f"lower {alpha}, or widen " + ("the bounds of the weights" if own else bound)
     if kind == "drifting":
-        if config.rule in _CENTRED:
+        if config.rule in _CENTRED or learning_rate is not None:
             return f"lower {alpha}"
         return (
             f"lower {alpha}, or take a centred rule such as {_CENTRED[0]!r} (now {config.rule!r})"

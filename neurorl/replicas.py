@@ -24,7 +24,17 @@ from neurorl.errors import ArgumentError, PopulationWarning, RunError, Unsupport
 from neurorl.loop import make_loop
 from neurorl.random import derive
 
-__all__ = ["Episode", "Replicas", "State", "describe", "learning_options"]
+__all__ = [
+    "Episode",
+    "Replicas",
+    "State",
+    "describe",
+    "episode_columns",
+    "episodes_from",
+    "learning_options",
+    "under",
+    "warn",
+]
 
 _RESET = 1  # purpose of derived seeds
 State = dict[str, npt.NDArray[Any]]
@@ -50,6 +60,8 @@ class Replicas:
 
     envs: as many as *seeds*. backend, arithmetic, loop, options: as in `SpikingActorCritic`.
     """
+
+    approach = "local"
 
     def __init__(
         self,
@@ -80,6 +92,8 @@ class Replicas:
             **learning_options(config, backend),
             **(options or {}),
         )
+        self.arithmetic_name = self.backend.arithmetic_name
+        self.noise = self.backend.noise
         try:
             self.loop = make_loop(config, self.backend, n_actions, loop=loop)
         except BaseException:
@@ -144,20 +158,13 @@ class Replicas:
 
     def state(self, k: int) -> State:
         """What agent k has learned, as arrays, between two of its episodes."""
-        played = self.episodes[k]
-        columns = {
-            "return": [e.ret for e in played],
-            "length": [e.length for e in played],
-            "env_steps": [e.env_steps for e in played],
-            "discounted": [e.discounted for e in played],
-            "wall_s": [e.wall_s for e in played],
-        }
+        columns = episode_columns(self.episodes[k])
         simulated = self._resting.get(k) or self.backend.state(k)
         self.loop.settle()
         return {
             **{f"backend.{key}": value for key, value in simulated.items()},
             **self.loop.memory.of(k).state(),
-            **{f"episodes.{key}": np.array(value, dtype=float) for key, value in columns.items()},
+            **{f"episodes.{key}": value for key, value in columns.items()},
             **{f"diagnostics.{key}": value for key, value in self._monitors[k].state().items()},
         }
 
@@ -169,20 +176,25 @@ class Replicas:
         self._resting.pop(k, None)
         try:
             if not moved:
-                self.backend.restore(_under(state, "backend."), k)
+                self.backend.restore(under(state, "backend."), k)
             self.loop.memory.of(k).restore(state)
             self.loop.write(k)
-            rows = _under(state, "episodes.")
-            names = ("return", "length", "env_steps", "discounted", "wall_s")
-            self.episodes[k] = [
-                Episode(n, float(ret), int(length), int(steps), float(discounted), float(wall))
-                for n, (ret, length, steps, discounted, wall) in enumerate(
-                    zip(*(rows[name] for name in names), strict=True)
-                )
-            ]
-            self._monitors[k].restore(_under(state, "diagnostics."))
+            self.episodes[k] = episodes_from(under(state, "episodes."))
+            self._monitors[k].restore(under(state, "diagnostics."))
         except (KeyError, ValueError) as exc:
             raise RunError(say("checkpoint", "doesn't fit this agent", got=exc)) from exc
+
+    def adopt(self, k: int, state: State) -> None:
+        """Agent k, who has learned nothing yet, starts with the weights and the critic of another.
+
+        state: of any agent with this network, whatever approach it learned by. Raises RunError.
+        """
+        try:
+            self.loop.memory.of(k).adopt(state, self.network)
+        except (KeyError, ValueError) as exc:
+            raise RunError(say("checkpoint", "is of another network", got=exc)) from exc
+        self.loop.write(k)
+        self._monitors[k].begin()
 
     def weights(self, k: int) -> dict[str, FloatArray]:
         """Agent k's float weights."""
@@ -216,7 +228,7 @@ class Replicas:
         if callback is not None:
             callback(k, self.episodes[k][-1])
         for message in found:
-            _warn(message)
+            warn(message)
         if len(self.episodes[k]) < total_episodes:
             return self._begin(k)
         self._rest(k)
@@ -257,14 +269,17 @@ class _Score:
 
 
 def describe(env_id: str, replicas: Any, k: int) -> dict[str, Any]:
-    """What agent k of `Replicas` or `ReplicaGroups` is, as plain data, for its checkpoints."""
+    """What agent k of replicas of any kind is, as plain data, for its checkpoints."""
+    gradient = getattr(replicas, "gradient", None)
     return {
         "env": env_id,
+        "approach": replicas.approach,
         "backend": replicas.backend_name,
-        "arithmetic": replicas.backend.arithmetic_name,
-        "noise": replicas.backend.noise,
+        "arithmetic": replicas.arithmetic_name,
+        "noise": replicas.noise,
         "seed": replicas.seeds[k],
         "config": replicas.config.to_dict(),
+        **({} if gradient is None else {"gradient": gradient.to_dict()}),
     }
 
 
@@ -280,13 +295,40 @@ def learning_options(config: AgentConfig, backend: str | type[Backend]) -> dict[
     return {"learning": config.learning, "pes_magnitude": config.pes_magnitude}
 
 
-def _warn(message: str) -> None:
-    """As if from the line outside of this package that has the agents learn."""
+def warn(message: str) -> None:
+    """`PopulationWarning`, as if from the line outside of this package that has agents learn."""
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and frame.f_globals["__name__"].startswith("neurorl."):
         level, frame = level + 1, frame.f_back
     warnings.warn(message, PopulationWarning, stacklevel=level)
 
 
-def _under(state: State, prefix: str) -> State:
+def under(state: State, prefix: str) -> State:
+    """The arrays whose names begin with *prefix*, without it."""
     return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+
+
+_COLUMNS = {
+    "return": "ret",
+    "length": "length",
+    "env_steps": "env_steps",
+    "discounted": "discounted",
+    "wall_s": "wall_s",
+}
+
+
+def episode_columns(played: Sequence[Episode]) -> State:
+    """Episodes as arrays."""
+    return {
+        key: np.array([getattr(e, name) for e in played], dtype=float)
+        for key, name in _COLUMNS.items()
+    }
+
+
+def episodes_from(columns: State, first: int = 0) -> list[Episode]:
+    """What `episode_columns` described, numbered from *first*. Raises KeyError or ValueError."""
+    rows = zip(*(columns[key] for key in _COLUMNS), strict=True)
+    return [
+        Episode(n, float(ret), int(length), int(steps), float(discounted), float(wall))
+        for n, (ret, length, steps, discounted, wall) in enumerate(rows, first)
+    ]

@@ -71,7 +71,7 @@ class RunDirectory:
             raise RunError(say(f"run {self.path}", "config.json is damaged", got=exc)) from exc
         if not isinstance(config, dict) or not {"env", "backend", "seed", "agent"} <= set(config):
             raise RunError(say(f"run {self.path}", "config.json is of something else"))
-        return config
+        return {"approach": "local", **config}  # the only one there was at first
 
     def rewind(self, episodes: Sequence[Episode]) -> None:
         """Make ``episodes.csv`` hold exactly *episodes*, and open it for more."""

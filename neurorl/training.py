@@ -12,15 +12,13 @@ from typing import Any
 import numpy as np
 
 from neurorl import __version__
+from neurorl.agent import read_agent
+from neurorl.approaches import Changes, default_backend, make_agents, start_of
 from neurorl.checkpoint import read_checkpoint, write_checkpoint
 from neurorl.config import AgentConfig
-from neurorl.envgroup import SeparateEnvs
-from neurorl.envs import discrete_actions, make_env
 from neurorl.errors import ArgumentError, RunError, say
 from neurorl.files import write_json
-from neurorl.groups import ReplicaGroups, side_by_side
-from neurorl.presets import make_config
-from neurorl.replicas import Episode, Replicas, describe
+from neurorl.replicas import Episode, describe
 from neurorl.rundir import RunDirectory
 
 __all__ = ["DEFAULTS", "read_seeds", "solved_at", "train", "train_seeds"]
@@ -34,6 +32,7 @@ DEFAULTS: dict[str, Any] = {
     "learning": "host",
     "seed": 0,
     "episodes": 400,
+    "approach": "local",
 }
 
 
@@ -56,7 +55,10 @@ def train_seeds(
     learning: str | None = None,
     episodes: int | None = None,
     resume: bool = False,
+    approach: str | None = None,
+    start: Path | None = None,
     overrides: dict[str, Any] | None = None,
+    gradient: dict[str, Any] | None = None,
     backend_options: dict[str, Any] | None = None,
     callback: Callable[[Episode], None] | None = None,
     started: Callable[[int, int], None] | None = None,
@@ -70,8 +72,12 @@ def train_seeds(
 
     None takes what a resumed run was started with, else `DEFAULTS` (arithmetic: the backend's own).
     learning: ``'host'``, or ``'pes'`` for weights that learn on the chip (backend loihi).
-    overrides: fields of a new run's `AgentConfig`. backend_options: of the backend's class, such as
-    its engine; they change no result and are not kept with the run.
+    approach: ``'local'`` for the rule of the `AgentConfig`, or ``'reparameterization'`` for
+    gradients, which PyTorch computes whatever the backend that plays the agent later. start: a run
+    with whose configuration, weights and critic new runs begin; for several, the run ``seedN`` in
+    it if there is one. overrides: fields of a new run's `AgentConfig`; gradient: of its
+    `neurorl.reparameterization.config.GradientConfig`. backend_options: of the backend's class,
+    such as its engine; they change no result and are not kept with the run.
 
     Runs that were killed go on with ``resume=True`` from their last checkpoints and end with the
     same episodes and weights, bit for bit, as if they had not been. With more *episodes* than
@@ -87,10 +93,13 @@ def train_seeds(
         "model": model,
         "learning": learning,
         "episodes": episodes,
+        "approach": approach,
+        "start": None if start is None else str(start),
     }
     if episodes is not None:
         _check_episodes(episodes)
-    session = _Session(asked, runs, resume, overrides or {}, backend_options or {})
+    changes = Changes(overrides or {}, gradient or {}, backend_options or {})
+    session = _Session(asked, runs, resume, changes)
     try:
         session.open()
         if started is not None:
@@ -135,8 +144,7 @@ class _Session:
         asked: dict[str, Any],
         runs: Sequence[tuple[int | None, Path]],
         resume: bool,
-        overrides: dict[str, Any],
-        backend_options: dict[str, Any],
+        changes: Changes,
     ) -> None:
         self.runs = [RunDirectory(path) for _, path in runs]
         # Of several runs, some may not have begun when all were killed.
@@ -150,9 +158,13 @@ class _Session:
             if old
         ]
         _check_alike(found)
-        first = found[0] if found else {**asked, "agent": None}
+        first = found[0] if found else {**asked, "agent": None, "gradient": None}
         self.options: dict[str, Any] = {
-            k: DEFAULTS.get(k) if v is None else v for k, v in first.items()
+            k: DEFAULTS.get(k) if v is None else v
+            for k, v in {
+                **first,
+                "backend": default_backend(first["approach"], first["backend"]),
+            }.items()
         }
         self.options["episodes"] = max(o["episodes"] for o in [*found, self.options])
         seeds = iter([o["seed"] for o in found])
@@ -161,19 +173,24 @@ class _Session:
             for old, (seed, _) in zip(self._old, runs, strict=True)
         ]
         self._saved = [time.monotonic()] * len(runs)
-        self.replicas = self._make_replicas(overrides, backend_options)
+        self.replicas = make_agents(self.options, self.seeds, changes)
+        self.options["model"] = self.replicas.config.model
 
     def open(self) -> None:
         """Create the directories of new runs, and bring old ones back to their checkpoints."""
         for k, (run, old) in enumerate(zip(self.runs, self._old, strict=True)):
             if not old:
                 run.create(self._config(k))
-            elif run.checkpoint.exists():
+            if old and run.checkpoint.exists():
                 described, arrays = read_checkpoint(run.checkpoint)
                 described = {"noise": "exact", **described}  # those before there was another
                 if {key: described.get(key) for key in self._describe(k)} != self._describe(k):
                     raise RunError(say(f"run {run.path}", "checkpoint.npz is of another run"))
                 self.replicas.restore(k, arrays)
+            elif self.options["start"]:
+                _, arrays = read_agent(start_of(self.options["start"], self.seeds[k]))
+                self.replicas.adopt(k, arrays)
+                self._save(k)  # from here on, the run to start from isn't needed
             run.rewind(self.replicas.episodes[k])
 
     def progress(self) -> tuple[int, int]:
@@ -208,28 +225,6 @@ class _Session:
         for run in self.runs:
             run.close()
 
-    def _make_replicas(
-        self, overrides: dict[str, Any], backend_options: dict[str, Any]
-    ) -> Replicas | ReplicaGroups:
-        options = self.options
-        envs = [make_env(options["env"]) for _ in self.runs]
-        config = (
-            AgentConfig.from_dict(options["agent"])
-            if options["agent"]
-            else make_config(
-                envs[0], options["model"], {"learning": options["learning"], **overrides}
-            )
-        )
-        return side_by_side(
-            SeparateEnvs(envs),
-            config,
-            int(discrete_actions(envs[0], options["env"]).n),
-            self.seeds,
-            backend=options["backend"],
-            arithmetic=options["arithmetic"],
-            options={**backend_options, "noise": options["noise"]},
-        )
-
     def _save(self, k: int) -> None:
         write_checkpoint(self.runs[k].checkpoint, self._describe(k), self.replicas.state(k))
         self._saved[k] = time.monotonic()
@@ -238,15 +233,17 @@ class _Session:
         return describe(self.options["env"], self.replicas, k)
 
     def _config(self, k: int) -> dict[str, Any]:
-        names = ("brian2", "gymnasium", "nengo", "nengo-loihi", "numpy")
+        names = ["brian2", "gymnasium", "nengo", "nengo-loihi", "numpy"]
+        names += ["torch"] if self.replicas.approach == "reparameterization" else []
         versions = {name: _version(name) for name in names}
         versions |= {"neurorl": __version__, "python": platform.python_version()}
         return {
             **self.options,
             "seed": self.seeds[k],
-            "arithmetic": self.replicas.backend.arithmetic_name,
+            "arithmetic": self.replicas.arithmetic_name,
             "learning": self.replicas.config.learning,
             "agent": self.replicas.config.to_dict(),
+            "gradient": self._describe(k).get("gradient"),
             "versions": versions,
         }
 
@@ -256,9 +253,10 @@ class _Session:
         return {
             "env": self.options["env"],
             "backend": self.options["backend"],
-            "arithmetic": self.replicas.backend.arithmetic_name,
-            "noise": self.replicas.backend.noise,
+            "arithmetic": self.replicas.arithmetic_name,
+            "noise": self.replicas.noise,
             "model": self.replicas.config.model,
+            "approach": self.replicas.approach,
             "seed": self.seeds[k],
             "episodes": len(played),
             "env_steps": self.replicas.env_steps(k),
@@ -276,7 +274,10 @@ def _any_exists(runs: Sequence[RunDirectory]) -> bool:
 
 def _check_alike(found: Sequence[dict[str, Any]]) -> None:
     for options in found[1:]:
-        for key in ("env", "backend", "arithmetic", "noise", "model", "learning", "agent"):
+        for key in (
+            *("env", "backend", "arithmetic", "noise", "model", "learning", "agent"),
+            *("approach", "gradient"),
+        ):
             if options[key] != found[0][key]:
                 remedy = "resume each run alone"
                 raise RunError(say("runs", f"were started with different {key}", remedy=remedy))
@@ -314,4 +315,4 @@ def _resumed_options(run: RunDirectory, given: dict[str, Any]) -> dict[str, Any]
     if given["episodes"] is not None:
         _check_episodes(given["episodes"])
         options["episodes"] = given["episodes"]
-    return {**options, "agent": config["agent"]}
+    return {**options, "agent": config["agent"], "gradient": config.get("gradient")}

@@ -59,6 +59,8 @@ class TorchBackend(Backend):
             estimator=Score(),
             engine=self.engine,
         ).requires_grad_(False)
+        for name in self._rounded:
+            self._module.set_weights(name, self._stacked(name))
         self._state = self._module.rest(1)
         self._noise = {
             p.name: SharedNoise(self.seeds, self.network.index(p.name), p.size)

@@ -21,6 +21,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--learning", metavar="L", help="host (default), or pes: by the chip's own engine (loihi)"
     )
+    parser.add_argument(
+        "--approach",
+        metavar="A",
+        help="local (default): a three-factor rule; reparameterization: gradients, by PyTorch",
+    )
+    parser.add_argument(
+        "--from",
+        dest="start",
+        type=Path,
+        metavar="RUN",
+        help="begin with the weights and critic of another run",
+    )
     parser.add_argument("--seed", type=int, metavar="N", help="decides everything (default 0)")
     parser.add_argument(
         "--seeds", metavar="N..M", help="several at once, such as 0..19 or 1,4,7; runs in DIR/seedN"
@@ -53,6 +65,8 @@ def run(arguments: argparse.Namespace) -> int:
             model=arguments.model,
             learning=arguments.learning,
             episodes=arguments.episodes,
+            approach=arguments.approach,
+            start=arguments.start,
             resume=arguments.resume,
             callback=lambda e: advance(e.ret, e.length),
             started=started,
@@ -74,7 +88,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _default_out(arguments: argparse.Namespace) -> Path:
     name = arguments.env.replace("/", "-")
-    parts = [name, arguments.backend or "reference", arguments.model or "lif"]
+    where = arguments.backend or "reference"
+    if arguments.approach not in (None, "local"):
+        where = arguments.approach
+    parts = [name, where, arguments.model or "lif"]
     given = (arguments.arithmetic, arguments.noise, arguments.learning)
     parts += [part for part in given if part]
     parts += [] if arguments.seeds else [f"seed{arguments.seed or 0}"]

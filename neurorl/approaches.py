@@ -1,0 +1,179 @@
+"""The approaches to learning, and agents that learn by each, side by side."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import gymnasium as gym
+
+from neurorl.agent import read_agent
+from neurorl.config import AgentConfig
+from neurorl.described import FloatArray
+from neurorl.envgroup import SeparateEnvs
+from neurorl.envs import discrete_actions, make_env
+from neurorl.errors import ArgumentError, BackendUnavailableError, say, unknown
+from neurorl.groups import side_by_side
+from neurorl.presets import make_config
+from neurorl.replicas import Episode, State
+
+if TYPE_CHECKING:
+    from neurorl.reparameterization.replicas import GradientReplicas
+
+__all__ = [
+    "APPROACHES",
+    "Agents",
+    "Changes",
+    "default_backend",
+    "gradient_replicas",
+    "make_agents",
+    "start_of",
+]
+
+APPROACHES = ("local", "reparameterization")
+"""By a local three-factor rule on any backend, or by gradients through stochastic spikes."""
+
+
+class Agents(Protocol):
+    """What replicas of each approach have in common; see `neurorl.replicas.Replicas`."""
+
+    @property
+    def approach(self) -> str: ...
+    @property
+    def backend_name(self) -> str: ...
+    @property
+    def arithmetic_name(self) -> str: ...
+    @property
+    def noise(self) -> str: ...
+    @property
+    def seeds(self) -> tuple[int, ...]: ...
+    @property
+    def config(self) -> AgentConfig: ...
+    @property
+    def episodes(self) -> list[list[Episode]]: ...
+    def env_steps(self, k: int) -> int: ...
+    def learn(
+        self, total_episodes: int, callback: Callable[[int, Episode], None] | None = None
+    ) -> None: ...
+    def state(self, k: int) -> State: ...
+    def restore(self, k: int, state: State) -> None: ...
+    def adopt(self, k: int, state: State) -> None: ...
+    def weights(self, k: int) -> dict[str, FloatArray]: ...
+    def warnings(self, k: int) -> list[dict[str, Any]]: ...
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What a caller wants otherwise than the presets; see `neurorl.training.train_seeds`."""
+
+    overrides: dict[str, Any] = field(default_factory=dict)
+    gradient: dict[str, Any] = field(default_factory=dict)
+    backend_options: dict[str, Any] = field(default_factory=dict)
+
+
+def default_backend(approach: str | None, backend: str | None) -> str:
+    """Where agents learn if nobody says. Raises UnknownNameError or ArgumentError."""
+    if approach is not None and approach not in APPROACHES:
+        raise unknown("approach", approach, APPROACHES)
+    if approach != "reparameterization":
+        return backend or "reference"
+    if backend not in (None, "torch"):
+        what = "trains in PyTorch, and the agent runs on any backend afterwards"
+        remedy = f"leave --backend out, then neurorl evaluate RUN --backend {backend}"
+        raise ArgumentError(say(f"approach {approach!r}", what, got=backend, remedy=remedy))
+    return "torch"
+
+
+def make_agents(options: dict[str, Any], seeds: Sequence[int], changes: Changes) -> Agents:
+    """Agents as a run's *options* describe them (those of ``config.json``), one for each seed."""
+    env = make_env(options["env"])
+    config = _agent_config(env, options, changes.overrides)
+    if options["approach"] == "reparameterization":
+        if config.learning != "host":
+            what, remedy = "learns in PyTorch", "approach 'local', or leave --learning out"
+            where = "approach 'reparameterization'"
+            raise ArgumentError(say(where, what, got=config.learning, remedy=remedy))
+        if options["noise"] != "exact":
+            what, remedy = "learns with escape noise only", "name a noise in neurorl evaluate"
+            where = "approach 'reparameterization'"
+            raise ArgumentError(say(where, what, got=options["noise"], remedy=remedy))
+        return gradient_replicas(
+            env,
+            options["env"],
+            config,
+            seeds,
+            options["gradient"] or changes.gradient,
+            arithmetic=options["arithmetic"],
+        )
+    if changes.gradient:
+        what = "has no gradient options"
+        raise ArgumentError(say("approach 'local'", what, got=sorted(changes.gradient)))
+    return side_by_side(
+        SeparateEnvs([env, *(make_env(options["env"]) for _ in seeds[1:])]),
+        config,
+        int(discrete_actions(env, options["env"]).n),
+        seeds,
+        backend=options["backend"],
+        arithmetic=options["arithmetic"],
+        options={**changes.backend_options, "noise": options["noise"]},
+    )
+
+
+def gradient_replicas(
+    env: gym.Env[Any, Any],
+    env_id: str,
+    config: AgentConfig,
+    seeds: Sequence[int],
+    gradient: dict[str, Any],
+    arithmetic: str | None = None,
+) -> GradientReplicas:
+    """Agents that learn by gradients in copies of *env*, itself the first of them.
+
+    gradient: overrides, or a whole configuration as plain data. Raises BackendUnavailableError
+    without PyTorch.
+    """
+    from neurorl.reparameterization.config import GradientConfig, make_gradient
+
+    found = (
+        GradientConfig.from_dict(gradient)
+        if "type" in gradient
+        else make_gradient(config, env_id, gradient)
+    )
+    try:
+        from neurorl.reparameterization.replicas import GradientReplicas
+    except ImportError as exc:
+        if exc.name is None or exc.name.partition(".")[0] != "torch":
+            raise
+        remedy = "pip install 'neurorl[torch]'"
+        raise BackendUnavailableError(
+            say("approach 'reparameterization'", "torch doesn't import", got=exc, remedy=remedy)
+        ) from exc
+    copies = (make_env(env_id) for _ in range(len(seeds) * found.environments - 1))
+    envs, n_actions = SeparateEnvs([env, *copies]), int(discrete_actions(env, env_id).n)
+    return GradientReplicas(envs, config, found, n_actions, seeds, arithmetic=arithmetic)
+
+
+def _agent_config(
+    env: gym.Env[Any, Any], options: dict[str, Any], overrides: dict[str, Any]
+) -> AgentConfig:
+    """That of a run already begun, or of the run to start from, or a preset."""
+    if options["agent"]:
+        return AgentConfig.from_dict(options["agent"])
+    changed = {"learning": options["learning"], **overrides}
+    if not options["start"]:
+        return make_config(env, options["model"], changed)
+    started = AgentConfig.from_dict(read_agent(start_of(options["start"], None))[0]["config"])
+    return dataclasses.replace(started, **changed)
+
+
+def start_of(start: str, seed: int | None) -> Path:
+    """The run to start from: *start*, or its run of this seed (None: any) if it holds several."""
+    path = Path(start)
+    if (path / "config.json").exists() or not path.is_dir():
+        return path
+    several = sorted(path.glob("seed*/config.json")) if seed is None else []
+    return several[0].parent if several else path / f"seed{seed}"

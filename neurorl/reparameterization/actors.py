@@ -1,0 +1,98 @@
+"""The networks of all replicas, which decide in one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from neurorl.backends.torch import ModuleState, SpikingModule
+from neurorl.config import AgentConfig
+from neurorl.described import FloatArray
+from neurorl.description import Network
+from neurorl.reparameterization.carried import part_arrays, with_part
+from neurorl.reparameterization.encode import encode
+from neurorl.reparameterization.loss import log_policy, votes
+from neurorl.reparameterization.rollout import Inputs, Rollout
+from neurorl.replicas import State
+
+__all__ = ["Actors"]
+
+
+class Actors:
+    """One network for each of *seeds*, for *size* environments each; they don't learn.
+
+    state: what they carry from decision to decision, None if nothing.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        config: AgentConfig,
+        n_actions: int,
+        seeds: Sequence[int],
+        size: int,
+        arithmetic: str,
+    ) -> None:
+        self._config, self._n_actions = config, n_actions
+        self._lead = (len(seeds), size)
+        self._module = SpikingModule(
+            network, seed=tuple(seeds), arithmetic=arithmetic
+        ).requires_grad_(False)
+        self._inputs = Inputs(network, config, self._lead, self._module.dtype)
+        self._first_vote = 0 if config.carries else network.depth("output")
+        self._silence = self._module.rest(size)
+        self.state: ModuleState | None = self._silence if config.carries else None
+
+    def put(self, k: int, parameters: Mapping[str, Tensor]) -> None:
+        """Let replica *k* play with these, of a module of one replica."""
+        for name, weights in parameters.items():
+            self._module.get_parameter(name)[k] = weights.detach()[0]
+
+    @torch.no_grad()
+    def decide(
+        self, rollout: Rollout, t: int, flat: FloatArray, rows: list[int]
+    ) -> tuple[dict[str, Tensor], FloatArray]:
+        """Choose the actions of step *t*; rasters and policies ``(R, E, n_actions)``.
+
+        flat: what the cells see, of all rows. rows: of those that play; others see nothing.
+        """
+        config = self._config
+        spikes = encode(config, flat[rows], rollout.draws.cells[t].flatten(0, 1)[rows])
+        inputs = spikes.new_zeros(*spikes.shape[:-2], len(flat), spikes.shape[-1])
+        inputs[..., rows, :] = spikes
+        inputs = inputs.view(*inputs.shape[:-2], *self._lead, -1)
+        given = inputs if config.encoder == "current" else inputs.transpose(0, 1)
+        rollout.inputs[..., t, :, :] = given
+        before = self._silence if self.state is None else self.state
+        noise = rollout.draws.noise_at(t)
+        rasters, after = self._module.advance(self._inputs.batch(given), before, noise)
+        if self.state is not None:
+            self.state = after
+        n = votes(rasters["output"].transpose(0, 1), self._n_actions, self._first_vote)
+        policies = log_policy(n, config.beta, config.exploration).exp().double()
+        below = (policies.cumsum(-1) < rollout.draws.actions[t][..., None]).sum(-1)
+        rollout.actions[t] = below.clamp(max=self._n_actions - 1).numpy()
+        return rasters, policies.numpy()
+
+    def silence(self, over: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) -> None:
+        """Where an episode is over, ``(R, E)``, the next one begins from silence."""
+        if self.state is not None and over.any():
+            self.state = self.state.silenced(torch.from_numpy(over))
+
+    def rest(self, before: ModuleState | None, active: Sequence[int]) -> None:
+        """Those that aren't *active* are as they were *before*."""
+        if self.state is not None and before is not None:
+            for k in set(range(self._lead[0])) - set(active):
+                self.state = with_part(self.state, k, part_arrays(before, k))
+
+    def part(self, k: int) -> State:
+        """What replica *k* carries, as arrays."""
+        return {} if self.state is None else part_arrays(self.state, k)
+
+    def restore(self, k: int, part: State) -> None:
+        """Go on from `part`. Raises KeyError or RuntimeError."""
+        if self.state is not None:
+            self.state = with_part(self.state, k, part)

@@ -1,0 +1,113 @@
+"""What decides how the second approach learns, beside an `AgentConfig`."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from neurorl.config import AgentConfig
+from neurorl.described import Described, number, positive
+from neurorl.errors import UnsupportedError, say, unknown
+from neurorl.registration import GRID_ID
+
+__all__ = ["ESTIMATORS", "GradientConfig", "check_agent", "make_gradient"]
+
+ESTIMATORS = ("concrete", "slope")
+
+
+@dataclass(frozen=True, eq=False)
+class GradientConfig(Described):
+    """Actor-critic by gradients through stochastic spikes.
+
+    A rollout is *steps* environment steps of each of *environments*. After it, with advantages A of
+    `neurorl.reparameterization.advantage`, the weights take a step of Adam down the gradient of::
+
+        - mean(A log pi(a | votes)) - entropy mean(H(pi))
+
+    which passes from the votes through the spikes by *estimator*, ``'concrete'`` (of *temperature*)
+    or ``'slope'``, see `neurorl.backends.torch.estimators`.
+
+    learning_rate: Adam's, in units of weights; falls linearly to ``rate_end`` times itself over the
+    first ``rate_episodes`` episodes. beta1, beta2: Adam's. lambda_advantage: of the mean of n-step
+    advantages, 0 for one step only. alpha_critic: step of the linear critic, a fraction of the
+    error removed at once; 1 / environments at the most. detach_reset: whether the reset after a
+    spike is a constant to the gradient. The gradient of a network that carries its state on is
+    followed back to the beginning of the rollout.
+
+    Of the `AgentConfig`, the network, cells, features, window, encoder, beta, gamma, reward_scale
+    and exploration count; its rule and the rates of that don't.
+    """
+
+    environments: int = 4
+    steps: int = 16
+    learning_rate: float = 3e-3
+    beta1: float = 0.9
+    beta2: float = 0.999
+    estimator: str = "concrete"
+    temperature: float = 1.0
+    detach_reset: bool = True
+    lambda_advantage: float = 0.9
+    entropy: float = 0.0
+    alpha_critic: float = 0.1
+    rate_end: float = 1.0
+    rate_episodes: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("environments", "steps", "rate_episodes"):
+            positive(f"gradient.{name}", getattr(self, name))
+        for name in ("lambda_advantage", "rate_end", "beta1", "beta2"):
+            number(f"gradient.{name}", getattr(self, name), 0.0, 1.0)
+        for name in ("learning_rate", "entropy", "temperature"):
+            number(f"gradient.{name}", getattr(self, name), 0.0)
+        number("gradient.alpha_critic", self.alpha_critic, 0.0, 1.0 / self.environments)
+        if self.estimator not in ESTIMATORS:
+            raise unknown("estimator", self.estimator, ESTIMATORS)
+
+    def rate(self, episode: int) -> float:
+        """Factor of the learning rate after so many episodes."""
+        return 1.0 - (1.0 - self.rate_end) * min(1.0, episode / self.rate_episodes)
+
+
+_TASKS: dict[tuple[str, str], dict[str, Any]] = {
+    # Where rewards are rare or always the same, Adam makes much of little: entropy keeps the policy
+    # from an early certainty.
+    (GRID_ID, "lif"): {"entropy": 1e-2},
+    ("MountainCar-v0", "lif"): {
+        "learning_rate": 1e-3,
+        "entropy": 1e-3,
+        "rate_end": 0.1,
+        "rate_episodes": 900,
+    },
+}
+
+
+def make_gradient(
+    config: AgentConfig, env_id: str, overrides: dict[str, Any] | None = None
+) -> GradientConfig:
+    """The configuration for an agent on an environment: preset or default, then *overrides*.
+
+    Raises UnknownNameError for another field.
+    """
+    known = {field.name for field in dataclasses.fields(GradientConfig)}
+    for key in overrides or {}:
+        if key not in known:
+            raise unknown("gradient option", key, known)
+    return GradientConfig(**{**_TASKS.get((env_id, config.model), {}), **(overrides or {})})
+
+
+def check_agent(config: AgentConfig) -> None:
+    """Raises UnsupportedError for an agent that can't be trained by gradients."""
+    where = "approach 'reparameterization'"
+    if config.critic != "linear":
+        raise UnsupportedError(
+            say(where, "has a linear critic only", got=config.critic, remedy="critic='linear'")
+        )
+    if config.policy != "softmax":
+        what = "needs a policy with a derivative"
+        raise UnsupportedError(say(where, what, got=config.policy, remedy="policy='softmax'"))
+    if config.modulator != "td-error":
+        what = "learns from advantages"
+        raise UnsupportedError(
+            say(where, what, got=config.modulator, remedy="modulator='td-error'")
+        )

@@ -1,0 +1,172 @@
+"""One agent that learns by gradients: its weights, their optimiser, its critic, its draws."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from neurorl.backends.torch import SpikingModule, estimator
+from neurorl.config import AgentConfig
+from neurorl.described import FloatArray
+from neurorl.description import Network
+from neurorl.random import derive
+from neurorl.reparameterization.advantage import LinearValues, advantages
+from neurorl.reparameterization.carried import part_of
+from neurorl.reparameterization.config import GradientConfig
+from neurorl.reparameterization.loss import log_policy, policy_loss, votes
+from neurorl.reparameterization.rollout import Inputs, Rollout
+
+__all__ = ["GradientLearner"]
+
+_NOISE = 5  # purpose of derived seeds
+State = dict[str, npt.NDArray[Any]]
+
+
+class GradientLearner:
+    """Learns from rollouts of `neurorl.reparameterization.replicas.GradientReplicas`.
+
+    It computes by itself, not in a batch with others: so what it learns doesn't depend, in any
+    bit, on who learns beside it. arithmetic: as in `neurorl.backends.torch.SpikingModule`; in the
+    chip's, float weights learn what their rounded copies do.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        config: AgentConfig,
+        gradient: GradientConfig,
+        arithmetic: str,
+        n_actions: int,
+        seed: int,
+    ) -> None:
+        self._config, self._gradient, self._n_actions = config, gradient, n_actions
+        options = {"temperature": gradient.temperature} if gradient.estimator == "concrete" else {}
+        self.module = SpikingModule(
+            network,
+            seed=(seed,),
+            arithmetic=arithmetic,
+            estimator=estimator(gradient.estimator, **options),
+            detach_reset=gradient.detach_reset,
+        )
+        self._latent = {
+            name: parameter
+            for name in self.module.synapses
+            for parameter in self.module.synapses[name].parameters()
+        }
+        self._bounds = {
+            p.name: (p.plasticity.low, p.plasticity.high)
+            for p in network.projections
+            if p.plasticity is not None
+        }
+        self._optimiser = torch.optim.Adam(
+            self._latent.values(),
+            lr=gradient.learning_rate,
+            betas=(gradient.beta1, gradient.beta2),
+        )
+        self.values = LinearValues(config.features.size, gradient.alpha_critic)
+        self.generator = torch.Generator().manual_seed(derive(seed, _NOISE))
+        self._first_vote = 0 if config.carries else network.depth("output")
+        self._one_step = Inputs(network, config, (1, gradient.environments), self.module.dtype)
+        rows = gradient.steps * gradient.environments
+        self._all_steps, self._silence = (
+            Inputs(network, config, (1, rows), self.module.dtype),
+            self.module.rest(rows),
+        )
+
+    def learn(self, rollout: Rollout, k: int, rate: float) -> None:
+        """Learn from replica *k* of a rollout. rate: scales the learning rate."""
+        config, gradient = self._config, self._gradient
+        x, next_x = rollout.x[:, k], rollout.next_x[:, k]
+        values = self.values(x)
+        found = advantages(
+            rollout.rewards[:, k],
+            values,
+            self.values(next_x),
+            rollout.terminated[:, k],
+            rollout.over[:, k],
+            config.gamma,
+            gradient.lambda_advantage,
+        )
+        self.values.learn(x, values + found)
+        loss = policy_loss(
+            self._log_policy(rollout, k),
+            torch.from_numpy(rollout.actions[:, k].ravel()),
+            torch.from_numpy(found.ravel()).to(self.module.dtype),
+            gradient.entropy,
+        )
+        self._optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        for group in self._optimiser.param_groups:
+            group["lr"] = rate * gradient.learning_rate
+        self._optimiser.step()
+        with torch.no_grad():
+            for name, weights in self._latent.items():
+                weights.clamp_(*self._bounds[name])
+
+    def weights(self) -> dict[str, FloatArray]:
+        """Of every plastic projection, unrounded, in the shape of the description's."""
+        return {name: w.detach().double().numpy()[0].copy() for name, w in self._latent.items()}
+
+    def set_weights(self, weights: dict[str, FloatArray]) -> None:
+        """Overwrite weights. Raises KeyError or ValueError for one that is missing or misshapen."""
+        with torch.no_grad():
+            for name, mine in self._latent.items():
+                given = np.asarray(weights[name])
+                if given.shape != tuple(mine.shape[1:]):
+                    raise ValueError(f"weights of {name!r} of shape {given.shape}")
+                mine.copy_(torch.from_numpy(given))
+
+    def state(self) -> State:
+        """Everything that the next update depends on, as arrays."""
+        held = self._optimiser.state_dict()["state"]
+        moments = {
+            f"adam.{name}.{key}": value.numpy().copy()
+            for name, of_one in zip(self._latent, held.values(), strict=False)
+            for key, value in of_one.items()
+        }
+        return {
+            **{f"weights.{name}": w for name, w in self.weights().items()},
+            **moments,
+            "critic": self.values.weights.copy(),
+            "generator": self.generator.get_state().numpy().copy(),
+        }
+
+    def restore(self, state: State) -> None:
+        """Go on from `state`. Raises KeyError or ValueError if it doesn't fit."""
+        self.set_weights({name: state[f"weights.{name}"] for name in self._latent})
+        fresh = self._optimiser.state_dict()
+        fresh["state"] = {
+            k: {
+                key: torch.from_numpy(state[f"adam.{name}.{key}"].copy())
+                for key in ("step", "exp_avg", "exp_avg_sq")
+            }
+            for k, name in enumerate(self._latent)
+            if f"adam.{name}.step" in state
+        }
+        self._optimiser.load_state_dict(fresh)
+        self.values.weights[:] = state["critic"]
+        self.generator.set_state(torch.from_numpy(state["generator"].copy()))
+
+    def _log_policy(self, rollout: Rollout, k: int) -> Tensor:
+        """``log pi`` of all steps and environments, ``(T * E, n_actions)``."""
+        if rollout.state is None:
+            given, noise = rollout.all_steps(k)
+            batch = self._all_steps.batch(given)
+            rasters, _ = self.module.advance(batch, self._silence, noise)
+            return self._log_pi(rasters["output"])
+        state = part_of(rollout.state, k)
+        found = []
+        for t in range(len(rollout.actions)):
+            given, noise = rollout.step(k, t)
+            rasters, state = self.module.advance(self._one_step.batch(given), state, noise)
+            state = state.silenced(torch.from_numpy(rollout.over[t, k : k + 1]))
+            found.append(self._log_pi(rasters["output"]))
+        return torch.cat(found)
+
+    def _log_pi(self, output: Tensor) -> Tensor:
+        n = votes(output[0], self._n_actions, self._first_vote)
+        return log_policy(n, self._config.beta, self._config.exploration)

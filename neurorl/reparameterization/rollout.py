@@ -1,0 +1,135 @@
+"""What happened in some environment steps of all replicas, as an update needs it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from neurorl.backends.torch import ModuleState
+from neurorl.backends.torch.inputs import Batch
+from neurorl.backends.torch.noise import draw_words
+from neurorl.config import AgentConfig
+from neurorl.described import FloatArray
+from neurorl.description import Network
+from neurorl.reparameterization.encode import draws_shape
+
+__all__ = ["Draws", "Inputs", "Rollout"]
+
+
+class Draws:
+    """All randomness of a rollout: of replica k from its own generator, whoever else there is.
+
+    noise: by population, ``(R, W, T, E, size)``, see `neurorl.backends.torch.noise.draw_words`.
+    cells: ``(T, R, E, *draws_shape)``. actions: ``(T, R, E)``, float64.
+    """
+
+    def __init__(self, network: Network, config: AgentConfig, lead: tuple[int, int, int]) -> None:
+        steps, replicas, environments = lead
+        self.noise = {
+            p.name: torch.zeros(
+                replicas, config.window, steps, environments, p.size, dtype=torch.int16
+            )
+            for p in network.populations
+            if p.neuron.dynamics(p.size, network.dt).noise_width.any()
+        }
+        self.cells = torch.zeros(steps, replicas, environments, *draws_shape(config))
+        self.actions = torch.zeros(steps, replicas, environments, dtype=torch.float64)
+
+    def draw(self, k: int, generator: torch.Generator) -> None:
+        """Those of replica *k* anew."""
+        for noise in self.noise.values():
+            noise[k] = draw_words(noise[k].shape, generator, noise.device)
+        for uniform in (self.cells, self.actions):
+            mine = uniform[:, k]
+            mine.copy_(torch.rand(mine.shape, generator=generator, dtype=mine.dtype))
+
+    def noise_at(self, t: int) -> dict[str, Tensor]:
+        """Of step *t*, ``(R, W, E, size)``."""
+        return {name: noise[:, :, t] for name, noise in self.noise.items()}
+
+
+class Inputs:
+    """What the sources of a network get, as a module has it.
+
+    lead: replicas and rows of a batch. dtype: of the module. The source ``bias`` spikes in every
+    step, or is a current of 1; any other but ``input`` is silent.
+    """
+
+    def __init__(
+        self, network: Network, config: AgentConfig, lead: tuple[int, int], dtype: torch.dtype
+    ) -> None:
+        replicas, rows = lead
+        self._dtype = dtype
+        self._lead, self._steps = lead, config.window
+        self._flows = config.encoder == "current"
+        self._rest = {
+            s.name: torch.full(
+                (replicas, rows, s.size)
+                if self._flows
+                else (replicas, config.window, rows, s.size),
+                float(s.name == "bias"),
+                dtype=dtype,
+            )
+            for s in network.sources
+            if s.name != "input"
+        }
+
+    def batch(self, given: Tensor) -> Batch:
+        """given: of ``input``, ``(R, W, rows, size)``, or ``(R, rows, size)`` of currents."""
+        whole = {"input": given.to(self._dtype), **self._rest}
+        spikes, currents = ({}, whole) if self._flows else (whole, {})
+        return Batch(self._steps, self._lead[1], spikes, currents)
+
+
+@dataclass
+class Rollout:
+    """T steps of E environments in each of R replicas.
+
+    inputs: of source ``input``, ``(R, W, T, E, size)``, or ``(R, T, E, size)`` of currents. x,
+    next_x: the critic's features of the state and of that which followed, ``(T, R, E, size)``.
+    actions, rewards (scaled), terminated, over: ``(T, R, E)``. state: of the network before it,
+    None for one that begins every decision from silence.
+    """
+
+    inputs: Tensor
+    x: FloatArray
+    next_x: FloatArray
+    actions: npt.NDArray[np.int64]
+    rewards: FloatArray
+    terminated: npt.NDArray[np.bool_]
+    over: npt.NDArray[np.bool_]
+    draws: Draws
+    state: ModuleState | None = None
+
+    @classmethod
+    def empty(cls, network: Network, config: AgentConfig, lead: tuple[int, int, int]) -> Rollout:
+        """lead: ``(T, R, E)``."""
+        steps, replicas, environments = lead
+        size = (steps, environments, config.cells.size)
+        flows = config.encoder == "current"
+        inputs = torch.zeros(replicas, *(size if flows else (config.window, *size)))
+        features = (*lead, config.features.size)
+        return cls(
+            inputs=inputs,
+            x=np.zeros(features),
+            next_x=np.zeros(features),
+            actions=np.zeros(lead, dtype=np.int64),
+            rewards=np.zeros(lead),
+            terminated=np.zeros(lead, dtype=np.bool_),
+            over=np.zeros(lead, dtype=np.bool_),
+            draws=Draws(network, config, lead),
+        )
+
+    def all_steps(self, k: int) -> tuple[Tensor, dict[str, Tensor]]:
+        """Inputs and noise of replica *k*, its steps and environments as one batch."""
+        noise = {name: x[k : k + 1].flatten(2, 3) for name, x in self.draws.noise.items()}
+        return self.inputs[k : k + 1].flatten(-3, -2), noise
+
+    def step(self, k: int, t: int) -> tuple[Tensor, dict[str, Tensor]]:
+        """Inputs and noise of replica *k* in step *t*."""
+        noise = {name: x[k : k + 1, :, t] for name, x in self.draws.noise.items()}
+        return self.inputs[k : k + 1, ..., t, :, :], noise

@@ -1,0 +1,140 @@
+"""The environments of all replicas, what they show, and the episodes that run in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from neurorl.config import AgentConfig
+from neurorl.described import FloatArray
+from neurorl.envgroup import EnvGroup
+from neurorl.errors import RunError, say
+from neurorl.random import derive
+from neurorl.reparameterization.rollout import Rollout
+from neurorl.reparameterization.running import Running, running_from, running_state, take_up
+from neurorl.replicas import State, under
+
+__all__ = ["Stage"]
+
+_RESET = 1  # purpose of derived seeds
+
+
+class Stage:
+    """*size* environments for each of *seeds*, one replica's together; row i is the i-th of all.
+
+    cells_flat: what the cells see in each, ``(n, n_inputs)``. steps: of each replica, in all of its
+    environments.
+    """
+
+    def __init__(
+        self, envs: EnvGroup, config: AgentConfig, seeds: Sequence[int], size: int
+    ) -> None:
+        self.envs = envs
+        self._config, self._seeds, self._size = config, seeds, size
+        self.steps = [0 for _ in seeds]
+        self._begun = [0 for _ in seeds]
+        self._running: list[list[Running]] = [[] for _ in seeds]
+        self._to_take_up: set[int] = set()
+        self.cells_flat = np.zeros((envs.n, config.cells.n_inputs))
+        self._features_flat = np.zeros((envs.n, config.features.n_inputs))
+        self._x = np.zeros((envs.n, config.features.size))
+
+    def rows(self, active: Sequence[int]) -> list[int]:
+        """Of these replicas' environments."""
+        return [k * self._size + e for k in active for e in range(self._size)]
+
+    def open(self, active: Sequence[int]) -> None:
+        """Begin first episodes, or play those that were running up to where they were.
+
+        Raises RunError if an environment doesn't repeat itself.
+        """
+        cut_off = {}
+        for k in active:
+            if not self._running[k]:
+                for e in range(self._size):
+                    self._running[k].append(self._begin(k, e))
+            elif k in self._to_take_up:
+                for e, running in enumerate(self._running[k]):
+                    seed = self._reset_seed(k, running.number)
+                    cut_off[k * self._size + e] = (seed, running.actions)
+        self._to_take_up -= set(active)
+        for i, observation in take_up(self.envs, cut_off).items():
+            before = self.cells_flat[i].copy()
+            self._see(i, observation)
+            if not np.array_equal(before, self.cells_flat[i]):
+                what = "doesn't repeat itself for the same seed and actions"
+                raise RunError(say("environment", what, remedy="a run of it can't be resumed"))
+        rows = self.rows(active)
+        self._x[rows] = self._features(rows)
+
+    def step(self, rollout: Rollout, t: int, rows: list[int]) -> list[tuple[int, int]]:
+        """Take the actions of step *t* and note what comes of them.
+
+        Returns the replica and the number of each environment whose episode is over; see `end`.
+        """
+        config = self._config
+        rollout.x[t] = self._x.reshape(rollout.x[t].shape)
+        ended = []
+        actions = rollout.actions[t].ravel()
+        for i, observation, given, terminated, truncated, _ in self.envs.step(actions, rows):
+            k, e = divmod(i, self._size)
+            reward = float(given)
+            self._running[k][e].add(int(actions[i]), reward, config.gamma)
+            self._see(i, observation)
+            rollout.rewards[t, k, e] = config.reward_scale * reward
+            rollout.terminated[t, k, e] = terminated
+            rollout.over[t, k, e] = terminated or truncated
+            if terminated or truncated:
+                ended.append((k, e))
+        for k in {i // self._size for i in rows}:
+            self.steps[k] += self._size
+        self._x[rows] = self._features(rows)
+        rollout.next_x[t] = self._x.reshape(rollout.next_x[t].shape)
+        return ended
+
+    def end(self, k: int, e: int) -> Running:
+        """The episode that is over; the next one begins."""
+        over = self._running[k][e]
+        self._running[k][e] = self._begin(k, e)
+        row = [k * self._size + e]
+        self._x[row] = self._features(row)
+        return over
+
+    def state(self, k: int) -> State:
+        """What replica *k* is doing, as arrays."""
+        mine = self.rows([k])
+        running = running_state(self._running[k]) if self._running[k] else {}
+        return {
+            **{f"running.{key}": value for key, value in running.items()},
+            "steps": np.array(self.steps[k]),
+            "begun": np.array(self._begun[k]),
+            "observations": self.cells_flat[mine],
+        }
+
+    def restore(self, k: int, state: State) -> None:
+        """Go on from `state` when `open` is called. Raises KeyError or ValueError."""
+        self.steps[k], self._begun[k] = int(state["steps"]), int(state["begun"])
+        running = under(state, "running.")
+        self._running[k] = running_from(running) if running else []
+        self.cells_flat[self.rows([k])] = state["observations"]
+        self._to_take_up.add(k)
+
+    def _begin(self, k: int, e: int) -> Running:
+        """A new episode in environment *e* of replica *k*."""
+        running = Running(self._begun[k])
+        self._begun[k] += 1
+        i = k * self._size + e
+        self._see(i, self.envs.reset(i, self._reset_seed(k, running.number)))
+        return running
+
+    def _reset_seed(self, k: int, number: int) -> int:
+        return derive(self._seeds[k], _RESET, number) & 0x7FFFFFFF
+
+    def _see(self, i: int, observation: Any) -> None:
+        self.cells_flat[i] = self._config.cells.flat(observation)
+        self._features_flat[i] = self._config.features.flat(observation)
+
+    def _features(self, rows: list[int]) -> FloatArray:
+        return self._config.features.of_all(self._features_flat[rows])

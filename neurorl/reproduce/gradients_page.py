@@ -1,0 +1,90 @@
+"""The table of docs/reparameterization.md, from the CSV of `neurorl.reproduce.gradients`."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from neurorl.errors import RunError, say
+from neurorl.files import write_bytes
+from neurorl.reproduce.gradients import GRADIENTS, GradientExperiment
+from neurorl.reproduce.markup import table_head, table_row
+
+__all__ = ["put_table", "table"]
+
+BEGIN, END = "<!-- gradients: begin -->", "<!-- gradients: end -->"
+Line = Mapping[str, str]
+
+
+def put_table(page: Path, results: Path) -> None:
+    """Write the table of what is in *results* between the marks of *page*. Raises RunError."""
+    try:
+        text = page.read_text()
+    except OSError as exc:
+        raise RunError(say(f"page {page}", "can't be read", got=exc.strerror)) from exc
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise RunError(say(f"page {page}", "has no marks for the table", limit=f"{BEGIN}, {END}"))
+    lines = [BEGIN, *table(results), END]
+    write_bytes(page, (before + "\n".join(lines) + after).encode())
+
+
+def table(results: Path) -> list[str]:
+    """A row for each experiment that has its CSV, local ones of the same network beside them."""
+    head = ["task", "learned by", "arithmetic", "seeds", "greedy", "on the chip"]
+    lines = table_head([*head, "episodes to threshold", "env steps to it", "env steps", "spikes"])
+    for task in dict.fromkeys(e.task for e in GRADIENTS):
+        for name, arithmetic in ((f"{task.name}-lif", "float"), (f"{task.name}-lif-chip", "chip")):
+            rows = _read(results / f"{name}.csv")
+            if rows:
+                shown = _score(task.digits, rows, "greedy")
+                played: tuple[str, ...] = ("", shown) if arithmetic == "chip" else (shown, "")
+                lines.append(table_row(task.env, "local rule", arithmetic, *_cells(rows, played)))
+        for e in GRADIENTS:
+            rows = _read(results / f"{e.name}.csv")
+            if e.task == task and rows:
+                played = tuple(_score(task.digits, rows, key) for key in ("greedy", "on_chip"))
+                kind = "float" if e.arithmetic == "float" else "chip"
+                cells = _cells(rows, played)
+                if e.start:  # it had learned before
+                    cells[3:5] = "", ""
+                lines.append(table_row(task.env, _how(e), kind, *cells))
+    return lines
+
+
+def _how(experiment: GradientExperiment) -> str:
+    if experiment.start is None:
+        return "gradients"
+    on = "gradients" if experiment.approach == "reparameterization" else "local rule"
+    return f"gradients in float, then {on}"
+
+
+def _cells(rows: Sequence[Line], played: Sequence[str]) -> list[str]:
+    spikes = float(np.mean([float(row["spikes_per_decision"]) for row in rows]))
+    steps = float(np.mean([int(row["env_steps"]) for row in rows]))
+    reached = [_median(rows, key) for key in ("episodes_to_threshold", "steps_to_threshold")]
+    return [str(len(rows)), *played, *reached, f"{steps:,.0f}", f"{spikes:,.0f}"]
+
+
+def _score(digits: int, rows: Sequence[Line], key: str) -> str:
+    values = [float(row[key]) for row in rows if row[key]]
+    return f"**{np.mean(values):.{digits}f}** ({min(values):.{digits}f})" if values else ""
+
+
+def _median(rows: Sequence[Line], key: str) -> str:
+    """Of all seeds, those that never reached it as the last; empty if the column isn't there."""
+    if key not in rows[0]:
+        return ""
+    median = float(np.median([float(row[key] or np.inf) for row in rows]))
+    return f"{median:,.0f}" if np.isfinite(median) else "-"
+
+
+def _read(path: Path) -> list[dict[str, str]]:
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))

@@ -1,0 +1,269 @@
+"""Agents that learn by gradients: what they learn, and that no bit of it is ever lost."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
+
+from neurorl import ReparameterizedActorCritic, SpikingActorCritic  # noqa: E402
+from neurorl.approaches import gradient_replicas  # noqa: E402
+from neurorl.envgroup import VectorEnvs  # noqa: E402
+from neurorl.envs import make_env  # noqa: E402
+from neurorl.errors import ArgumentError, RunError  # noqa: E402
+from neurorl.evaluation import evaluate  # noqa: E402
+from neurorl.features import OneHot  # noqa: E402
+from neurorl.presets import make_config  # noqa: E402
+from neurorl.reparameterization.replicas import GradientReplicas  # noqa: E402
+from neurorl.reparameterization.running import take_up  # noqa: E402
+
+CARTPOLE = "CartPole-v1"
+SMALL: dict[str, Any] = {"actors": 2, "hidden": 2}
+FEW = {"environments": 2, "steps": 8}
+SEEDS = (3, 11, 4)
+
+
+def replicas(seeds: tuple[int, ...], arithmetic: str = "float", **fields: Any) -> GradientReplicas:
+    env = make_env(CARTPOLE)
+    config = make_config(env, "lif", {**SMALL, **fields})
+    return gradient_replicas(env, CARTPOLE, config, seeds, FEW, arithmetic)
+
+
+def played(agents: GradientReplicas, k: int) -> list[Any]:
+    return [(e.episode, e.ret, e.length, e.env_steps, e.discounted) for e in agents.episodes[k]]
+
+
+def same(a: dict[str, Any], b: dict[str, Any]) -> bool:
+    clock = {key for key in a if key.endswith("wall_s")}
+    return a.keys() == b.keys() and all(np.array_equal(a[k], b[k]) for k in a.keys() - clock)
+
+
+KINDS = [
+    pytest.param({}, id="float"),
+    pytest.param({"arithmetic": "loihi"}, id="chip"),
+    pytest.param({"carries": True, "window": 4}, id="carries"),
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_seed_learns_the_same_whoever_learns_beside_it(kind: dict[str, Any]) -> None:
+    together = replicas(SEEDS, **kind)
+    together.learn(6)
+    for k, seed in enumerate(SEEDS):
+        alone = replicas((seed,), **kind)
+        alone.learn(6)
+        assert played(together, k) == played(alone, 0)
+        assert same(together.state(k), alone.state(0))
+    assert played(together, 0) != played(together, 1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_restored_between_any_two_updates_it_goes_on_the_same(kind: dict[str, Any]) -> None:
+    """Also in the midst of episodes, which are played again up to where they were."""
+    whole = replicas((5,), **kind)
+    kept = []
+    whole.learn(7, lambda k, e: kept.append((e.episode, whole.state(k))))
+    assert [episode for episode, _ in kept] == list(range(7))
+    assert any(state["running.length"].max() > 0 for _, state in kept)
+    for _, state in kept[::3]:
+        resumed = replicas((5,), **kind)
+        resumed.restore(0, state)
+        resumed.learn(7)
+        assert played(resumed, 0) == played(whole, 0)
+        assert same(resumed.state(0), whole.state(0))
+
+
+def test_more_episodes_later_are_those_of_a_longer_run() -> None:
+    whole, extended = replicas((8,)), replicas((8,))
+    whole.learn(6)
+    for total in (1, 2, 4, 6):
+        extended.learn(total)
+        assert len(extended.episodes[0]) == total
+    assert played(extended, 0) == played(whole, 0)
+    assert same(extended.state(0), whole.state(0))
+
+
+def test_env_steps_are_those_of_all_environments() -> None:
+    agents = replicas((5,))
+    agents.learn(9)
+    steps = [e.env_steps for e in agents.episodes[0]]
+    assert steps == sorted(steps)
+    assert all(n % FEW["environments"] == 0 for n in steps)
+    running = agents.state(0)["running.length"].sum() + sum(e.length for e in agents._ended[0])
+    assert sum(e.length for e in agents.episodes[0]) + running == int(agents.state(0)["steps"])
+
+
+def test_weights_stay_in_their_bounds() -> None:
+    env = make_env(CARTPOLE)
+    config = make_config(env, "lif", {**SMALL, "weight_bound": 0.25})
+    agents = gradient_replicas(env, CARTPOLE, config, (1,), {**FEW, "learning_rate": 0.2})
+    agents.learn(4)
+    largest = max(np.abs(w).max() for w in agents.weights(0).values())
+    assert largest == 0.25
+
+
+def test_a_checkpoint_of_another_network_is_refused() -> None:
+    agents = replicas((1,))
+    agents.learn(1)
+    other = replicas((1,), hidden=3)
+    with pytest.raises(RunError, match="checkpoint"):
+        other.restore(0, agents.state(0))
+    with pytest.raises(RunError, match="another network"):
+        other.adopt(0, agents.state(0))
+
+
+class Drifting(gym.Env[Any, Any]):
+    """Forgets its seed."""
+
+    def __init__(self) -> None:
+        self.observation_space = gym.spaces.Box(-1.0, 1.0, (4,))
+        self.action_space = gym.spaces.Discrete(2)
+        self._rng = np.random.default_rng()
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        return self._rng.uniform(-1, 1, 4).astype(np.float32), {}
+
+    def step(self, action: Any) -> Any:
+        return self._rng.uniform(-1, 1, 4).astype(np.float32), 1.0, False, False, {}
+
+
+gym.register("neurorl-tests/Drifting-v0", lambda **_: Drifting(), max_episode_steps=6)
+
+
+def test_an_environment_that_does_not_repeat_itself_is_told_of() -> None:
+    env_id = "neurorl-tests/Drifting-v0"
+    agent = ReparameterizedActorCritic(env_id, gradient=FEW, **SMALL)
+    agent.learn(1)
+    resumed = ReparameterizedActorCritic(env_id, gradient=FEW, **SMALL)
+    resumed.restore(agent.state())
+    with pytest.raises(RunError, match="doesn't repeat itself"):
+        resumed.learn(5)
+
+
+@pytest.mark.parametrize("vector", [False, True])
+def test_episodes_are_taken_up_where_they_were(vector: bool) -> None:
+    """In separate environments, and in a vector environment that steps all together."""
+    actions = {0: [1, 0, 1, 1], 1: [], 2: [0, 1]}
+    seeds = {0: 5, 1: 6, 2: 7}
+    expected = {}
+    for i, taken in actions.items():
+        env = make_env(CARTPOLE)
+        expected[i], _ = env.reset(seed=seeds[i])
+        for action in taken:
+            expected[i] = env.step(action)[0]
+    if vector:
+        disabled = gym.vector.AutoresetMode.DISABLED
+        made = [lambda: gym.make(CARTPOLE)] * 3
+        envs: Any = VectorEnvs(gym.vector.SyncVectorEnv(made, autoreset_mode=disabled))
+    else:
+        from neurorl.envgroup import SeparateEnvs
+
+        envs = SeparateEnvs([make_env(CARTPOLE) for _ in range(3)])
+    seen = take_up(envs, {i: (seeds[i], actions[i]) for i in actions})
+    for i in actions:
+        assert np.array_equal(seen[i], expected[i])
+
+
+class Mirror(gym.Env[Any, Any]):
+    """Reward 1 for the action that is the observation, for 4 steps."""
+
+    def __init__(self) -> None:
+        self.observation_space = gym.spaces.Discrete(3)
+        self.action_space = gym.spaces.Discrete(3, start=5)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        super().reset(seed=seed)
+        self._state = int(self.np_random.integers(3))
+        return self._state, {}
+
+    def step(self, action: Any) -> Any:
+        reward = float(action == self._state + 5)
+        self._state = int(self.np_random.integers(3))
+        return self._state, reward, False, False, {}
+
+
+gym.register("neurorl-tests/Mirror-v0", lambda **_: Mirror(), max_episode_steps=4)
+MIRROR: dict[str, Any] = {
+    "cells": OneHot(3),
+    "features": OneHot(3),
+    "reward_scale": 1.0,
+    "gamma": 0.5,
+}
+
+
+@pytest.mark.parametrize("estimator", ["concrete", "slope"])
+@pytest.mark.parametrize(("model", "rate", "beta"), [("lif", 0.01, 0.5), ("glm", 0.02, 1.0)])
+@pytest.mark.filterwarnings("ignore::neurorl.PopulationWarning")  # slow at first, as it may be
+def test_it_learns(estimator: str, model: str, rate: float, beta: float) -> None:
+    """From a mean return of 4/3 to nearly 4, with a layer of hidden neurons; on every backend."""
+    agent = ReparameterizedActorCritic(
+        "neurorl-tests/Mirror-v0",
+        model=model,
+        seed=1,
+        gradient={"estimator": estimator, "learning_rate": rate, "steps": 4},
+        **{**MIRROR, "actors": 4, "hidden": 4, "beta": beta},
+    )
+    agent.learn(700)
+    assert np.mean([e.ret for e in agent.episodes[:40]]) < 2.2
+    assert np.mean([e.ret for e in agent.episodes[-100:]]) > 3.3
+    assert evaluate(agent, 20, backend="reference")["mean_return"] > 3.3
+
+
+def test_saved_and_loaded_it_plays_the_same_everywhere(tmp_path: Path) -> None:
+    agent = ReparameterizedActorCritic(CARTPOLE, seed=2, gradient=FEW, **SMALL)
+    agent.learn(3)
+    agent.save(tmp_path / "agent.npz")
+    again = ReparameterizedActorCritic.load(tmp_path / "agent.npz")
+    assert again.episodes == agent.episodes
+    assert [e.ret for e in agent.learn(6)] == [e.ret for e in again.learn(6)]
+    assert same(agent.state(), again.state())
+    local = SpikingActorCritic.load(tmp_path / "agent.npz", backend="brian2")
+    assert not local.episodes
+    loaded = ReparameterizedActorCritic.load(tmp_path / "agent.npz")
+    for name, weights in loaded.weights.items():
+        assert np.allclose(local.backend.weights(name), weights, atol=1e-9)
+    assert evaluate(local, 3) == {**evaluate(loaded, 3), "backend": "brian2"}
+    local.learn(2)  # by its own rule
+    assert any((local.backend.weights(k) != w).any() for k, w in loaded.weights.items())
+
+
+def test_a_local_agent_is_no_gradient_agent_but_its_weights_are_a_start(tmp_path: Path) -> None:
+    local = SpikingActorCritic(CARTPOLE, seed=2, **SMALL)
+    local.learn(2)
+    local.save(tmp_path / "agent.npz")
+    with pytest.raises(RunError, match="learned by a local rule"):
+        ReparameterizedActorCritic.load(tmp_path / "agent.npz")
+    agent = ReparameterizedActorCritic(CARTPOLE, seed=2, gradient=FEW, **SMALL)
+    agent.adopt(local.state())
+    for name, weights in agent.weights.items():
+        assert np.allclose(local.backend.weights(name), weights, atol=1e-6)
+    assert len(agent.learn(2)) == 2
+
+
+def test_bad_arguments() -> None:
+    agent = ReparameterizedActorCritic(CARTPOLE, gradient=FEW, **SMALL)
+    with pytest.raises(ArgumentError, match="whole number"):
+        agent.learn(1.5)  # type: ignore[arg-type]
+    env = make_env(CARTPOLE)
+    with pytest.raises(ArgumentError, match="number of environments"):
+        GradientReplicas(
+            agent._replicas._stage.envs, make_config(env, "lif", SMALL), agent.gradient, 2, (1, 2)
+        )
+
+
+def test_the_example_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In fewer episodes."""
+    monkeypatch.chdir(tmp_path)
+    page = Path(__file__).parents[1] / "docs" / "reparameterization.md"
+    _, example = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    assert "learn(200)" in example
+    made: dict[str, Any] = {}
+    exec(example.replace("200", "2"), made)
+    assert len(made["agent"].episodes) == 2
+    assert made["on_chip"].arithmetic == "loihi"
