@@ -3,35 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
 import gymnasium as gym
-import numpy as np
 import numpy.typing as npt
 
 from neurorl.backend import backend_class
 from neurorl.backend import load as load_backend
-from neurorl.checkpoint import read_checkpoint, write_checkpoint
+from neurorl.checkpoint import read_checkpoint
 from neurorl.config import AgentConfig
 from neurorl.described import FloatArray
 from neurorl.envgroup import env_group
 from neurorl.envs import discrete_actions, make_env
-from neurorl.errors import ArgumentError, RunError, say
+from neurorl.errors import RunError, say
 from neurorl.fitting import fitted
 from neurorl.memory import Memory
 from neurorl.player import Player
 from neurorl.presets import make_config
-from neurorl.random import derive
-from neurorl.replicas import Episode, Replicas, describe
+from neurorl.replicas import Episode, Replicas
+from neurorl.verbs import LearningAgent
 
 __all__ = ["Episode", "SpikingActorCritic", "played_on", "read_agent"]
 
-_PREDICT = 2  # purpose of derived seeds
 
-
-class SpikingActorCritic:
+class SpikingActorCritic(LearningAgent):
     """An actor of spiking neurons that learns by a local three-factor rule and a TD critic.
 
     env: a Gymnasium id, or an environment with discrete actions. model: ``'lif'`` or ``'glm'``.
@@ -50,6 +46,8 @@ class SpikingActorCritic:
     >>> len(agent.learn(2))
     2
     """
+
+    _replicas: Replicas
 
     def __init__(
         self,
@@ -89,7 +87,6 @@ class SpikingActorCritic:
         self.noise = self.backend.noise
         self._learned_in = self.arithmetic
         self.episodes = self._replicas.episodes[0]
-        self._predictor: Player | None = None
 
     @property
     def memory(self) -> Memory:
@@ -101,43 +98,6 @@ class SpikingActorCritic:
     def weights(self) -> dict[str, FloatArray]:
         """Of every projection, in the description's units, before any rounding of a shadow."""
         return {**self.memory.in_force, **self.memory.weights}
-
-    @property
-    def env_steps(self) -> int:
-        """Environment steps learned from so far."""
-        return self.episodes[-1].env_steps if self.episodes else 0
-
-    @property
-    def diagnostics(self) -> dict[str, Any]:
-        """Its populations now, as plain data; see `neurorl.diagnostics.Monitor.table`."""
-        return self._replicas.diagnostics(0)
-
-    def learn(
-        self, total_episodes: int, callback: Callable[[Episode], None] | None = None
-    ) -> list[Episode]:
-        """Train until *total_episodes* have been played in all; returns the new ones.
-
-        callback: called after each episode. Warns with `PopulationWarning` of a population that is
-        silent, saturated or otherwise lost; see `neurorl.diagnostics`.
-        """
-        if isinstance(total_episodes, bool) or not isinstance(total_episodes, (int, np.integer)):
-            raise ArgumentError(say("learn", "total_episodes is not a whole number"))
-        before = len(self.episodes)
-
-        def after(_: int, episode: Episode) -> None:
-            self._predictor = None
-            if callback is not None:
-                callback(episode)
-
-        self._learned_in = self.arithmetic
-        self._replicas.learn(int(total_episodes), after)
-        return self.episodes[before:]
-
-    def predict(self, observation: Any) -> int:
-        """The action with the most votes; ties are drawn. Leaves training as it is."""
-        if self._predictor is None:
-            self._predictor = self.player(derive(self.seed, _PREDICT, len(self.episodes)))
-        return self._predictor.move(observation).action + self.first_action
 
     def player(
         self,
@@ -174,10 +134,6 @@ class SpikingActorCritic:
         except BaseException:
             compiled.close()
             raise
-
-    def save(self, path: str | Path) -> None:
-        """Write the agent to one file (npz, no pickle), atomically."""
-        write_checkpoint(Path(path), self.describe(), self.state())
 
     @classmethod
     def load(
@@ -218,31 +174,11 @@ class SpikingActorCritic:
         agent._learned_in = described["arithmetic"]
         return agent
 
-    def describe(self) -> dict[str, Any]:
-        """What the agent is, as plain data."""
-        return describe(self.env_id, self._replicas, 0)
-
-    def state(self) -> dict[str, npt.NDArray[Any]]:
-        """What it has learned, as arrays, between two episodes."""
-        return self._replicas.state(0)
-
     def restore(self, state: dict[str, npt.NDArray[Any]], moved: bool = False) -> None:
         """Go on from `state`; *moved* if it comes from another backend or arithmetic."""
         self._replicas.restore(0, state, moved)
         self.episodes = self._replicas.episodes[0]
         self._predictor = None
-
-    def adopt(self, state: dict[str, npt.NDArray[Any]]) -> None:
-        """Begin, before any learning, with the weights and the critic of another agent's `state`.
-
-        Raises RunError if its network is another.
-        """
-        self._replicas.adopt(0, state)
-        self._predictor = None
-
-    def close(self) -> None:
-        """Free the backend and the environment."""
-        self._replicas.close()
 
 
 def played_on(

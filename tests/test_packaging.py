@@ -46,7 +46,7 @@ LAYERS = [
     ("neurorl.verdicts", "neurorl.sites", "neurorl.remedies"),
     ("neurorl.loop", "neurorl.diagnostics"),
     ("neurorl.player", "neurorl.replicas"),
-    ("neurorl.groups",),
+    ("neurorl.groups", "neurorl.verbs"),
     ("neurorl.agent",),
     ("neurorl.training", "neurorl.evaluation", "neurorl.plot"),
     ("neurorl.bench", "neurorl.doctor", "neurorl.reproduce", "neurorl.validation"),
