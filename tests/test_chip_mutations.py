@@ -14,18 +14,22 @@ from chip_compare import run
 from neurorl.backends.reference import neurons
 
 MUTATIONS = [
-    ("overflow of q", "_wrap(q, CURRENT_BITS)", "q"),
-    ("overflow of q", "_wrap(q, CURRENT_BITS)", "_wrap(q, CURRENT_BITS - 1)"),
-    ("overflow of q", "_wrap(q, CURRENT_BITS), 23)", "_wrap(q, CURRENT_BITS), 22)"),
-    ("overflow of u", "_wrap(q, CURRENT_BITS), 23)", "_wrap(q, CURRENT_BITS), 24)"),
-    ("overflow of u", "_wrap(change, 23)", "change"),
+    ("overflow of q", "self._held(q, CURRENT_BITS)", "q"),
+    ("overflow of q", "self._held(q, CURRENT_BITS)", "self._held(q, CURRENT_BITS - 1)"),
+    ("overflow of q", "self._held(q, CURRENT_BITS), 23)", "self._held(q, CURRENT_BITS), 22)"),
+    ("overflow of u", "self._held(q, CURRENT_BITS), 23)", "self._held(q, CURRENT_BITS), 24)"),
+    ("overflow of u", "self._held(change, 23)", "change"),
     ("lowest membrane", "-VOLTAGE_MAX, VOLTAGE_MAX", "-VOLTAGE_MAX - 1, VOLTAGE_MAX"),
     ("lowest membrane", "-VOLTAGE_MAX, VOLTAGE_MAX", "-VOLTAGE_MAX // 2, VOLTAGE_MAX"),
-    ("decays", "4095 - chip.current_decay", "4096 - chip.current_decay"),
-    ("decays", "4096 - chip.voltage_decay", "4095 - chip.voltage_decay"),
+    ("decays", "4095 - self._chip.current_decay", "4096 - self._chip.current_decay"),
+    ("decays", "4096 - self._chip.voltage_decay", "4095 - self._chip.voltage_decay"),
     ("decays", "np.sign(x) * ((np.abs(x) * factor) >> 12)", "(x * factor) >> 12"),
     ("decays", ">> 12))", ">> 12) + (x > 4e6))"),
-    ("threshold met exactly", "self.v > chip.threshold", "self.v >= chip.threshold"),
+    (
+        "threshold met exactly",
+        "self._noisy(steps) > self.threshold",
+        "self._noisy(steps) >= self.threshold",
+    ),
     ("biases", "change = self.u + self.bias", "change = self.u"),
     ("refractory periods", "chip.refractory - 1", "chip.refractory"),
     ("refractory periods", "self.v[self.dead > 0] = 0", "pass"),
@@ -36,7 +40,7 @@ MUTATIONS = [
         "= np.minimum(61, self._refractory_steps)[over]",
     ),
     ("threshold met exactly", "self._noise(steps) + 0.5)", "self._noise(steps))"),
-    ("noise of the chip", "* chip.noise_step", "* (chip.noise_step // 2)"),
+    ("noise of the chip", "* self._chip.noise_step", "* (self._chip.noise_step // 2)"),
     ("negative weights", "self.v[over] = 0", "self.v[over] = 1"),
 ]
 """Feature whose networks find it, what is in the source, what is put there instead."""
@@ -55,7 +59,7 @@ def test_an_error_in_the_neurons_is_found(
 
 
 def test_a_change_that_means_nothing_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    changed = mutant("+ _wrap(change, 23)", "+ 1 * _wrap(change, 23)").ChipNeurons
+    changed = mutant("+ self._held(change, 23)", "+ 1 * self._held(change, 23)").ChipNeurons
     monkeypatch.setattr("neurorl.backends.reference.backend.ChipNeurons", changed)
     assert run("decays", EXAMPLES, engines=(), shrink=False)["examples"] >= EXAMPLES
 

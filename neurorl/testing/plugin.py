@@ -101,11 +101,21 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    for fixture in {"case", "quick_case"} & set(metafunc.fixturenames):
+    # A test that has cases of its own by that name keeps them.
+    own = {
+        name for mark in metafunc.definition.iter_markers("parametrize") for name in _names(mark)
+    }
+    for fixture in ({"case", "quick_case"} & set(metafunc.fixturenames)) - own:
         params = _params(metafunc.config)
         if fixture == "quick_case":
             params = [p for p in params if not (p.values[0] and p.values[0].compiles)]
         metafunc.parametrize(fixture, params, indirect=True)
+
+
+def _names(mark: pytest.Mark) -> list[str]:
+    """The arguments that ``pytest.mark.parametrize`` gives."""
+    names = mark.args[0] if mark.args else mark.kwargs["argnames"]
+    return [n.strip() for n in names.split(",")] if isinstance(names, str) else list(names)
 
 
 def _params(config: pytest.Config) -> list[Any]:
