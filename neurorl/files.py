@@ -12,7 +12,9 @@ from typing import Any
 
 from platformdirs import user_cache_path, user_config_path
 
-__all__ = ["keep_matplotlib_in_our_cache", "write_bytes", "write_json"]
+from neurorl.errors import BackendError, say
+
+__all__ = ["keep_matplotlib_in_our_cache", "make_cache_folder", "write_bytes", "write_json"]
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -34,6 +36,18 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_json(path: Path, data: Any) -> None:
     """Replace *path* by *data* as JSON."""
     write_bytes(path, (json.dumps(data, indent=1, allow_nan=False) + "\n").encode())
+
+
+def make_cache_folder(path: Path) -> None:
+    """Make a folder for compiled code. Raises BackendError if nothing can be written there."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        problem = None if os.access(path, os.W_OK | os.X_OK) else "no permission"
+    except OSError as exc:
+        problem = exc.strerror
+    if problem is not None:
+        remedy = "set XDG_CACHE_HOME to a folder that can"
+        raise BackendError(say(f"cache {path}", "can't be written", got=problem, remedy=remedy))
 
 
 def keep_matplotlib_in_our_cache() -> None:

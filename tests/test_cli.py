@@ -14,6 +14,8 @@ import pytest
 
 from neurorl import SpikingActorCritic
 from neurorl.cli import main
+from neurorl.native import toolchain
+from neurorl.native.build import library
 
 GRID = "neurorl/GridWorld-v0"
 
@@ -231,6 +233,28 @@ def test_another_runs_checkpoint_is_refused(trained: Path, tmp_path: Path) -> No
     done = run("train", "CartPole-v1", "--out", str(other), "--resume")
     assert done.returncode == 2
     assert "is of another run" in done.stderr
+
+
+@pytest.mark.skipif(toolchain.identity() is None, reason="no C++ compiler")
+@pytest.mark.parametrize("backend", ["reference", "brian2"])
+def test_a_cache_that_cannot_be_written_is_named(
+    backend: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    library.cache_clear()  # which this process may have loaded from another folder
+    out = ["--episodes", "1", "--out", str(tmp_path / "run")]
+    try:
+        assert main(["train", "CartPole-v1", "--backend", backend, *out]) == 2
+    finally:
+        library.cache_clear()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "can't be written" in line
+    assert "set XDG_CACHE_HOME" in line
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(

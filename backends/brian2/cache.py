@@ -20,6 +20,7 @@ from platformdirs import user_cache_path
 
 from neurorl.backends.brian2 import fingerprint
 from neurorl.errors import BackendError, say
+from neurorl.files import make_cache_folder
 from neurorl.native import SOURCES, toolchain
 
 __all__ = ["Entry", "cache_folder", "find_or_build", "key"]
@@ -63,7 +64,7 @@ def find_or_build(plan: dict[str, Any]) -> Entry:
     root, name = cache_folder(), key(plan)
     entry = _read(root / name)
     if entry is None:
-        root.mkdir(parents=True, exist_ok=True)
+        make_cache_folder(root)
         with _locked(root / f"{name}.lock"):
             entry = _read(root / name) or _build(root, name, plan)
     return entry

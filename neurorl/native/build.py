@@ -14,6 +14,7 @@ from platformdirs import user_cache_path
 
 from neurorl import elementary
 from neurorl.errors import BackendError, say
+from neurorl.files import make_cache_folder
 from neurorl.native import SOURCES, toolchain
 from neurorl.native.structures import Terms
 
@@ -74,7 +75,7 @@ def _key(source: Path) -> str:
 def _build(source: Path, path: Path, where: str, remedy: str) -> None:
     """Compile under another name and rename, so that no other process sees half a file."""
     folder = path.parent
-    folder.mkdir(parents=True, exist_ok=True)
+    make_cache_folder(folder)
     descriptor, made = tempfile.mkstemp(suffix=".so", dir=folder)
     os.close(descriptor)
     command = [*toolchain.compiler(), *toolchain.LIBRARY_FLAGS]
