@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from gymnasium.envs import registration
 
-__all__ = ["BANDIT_ID", "GRID_ID", "register"]
+__all__ = ["BANDIT_ID", "GRID_ID", "POSITION_ONLY_ID", "VARIANT_ID", "register"]
 
 BANDIT_ID = "neurorl/Bandit-v0"
 GRID_ID = "neurorl/GridWorld-v0"
+VARIANT_ID = "neurorl/CartPole-v0"
+POSITION_ONLY_ID = "neurorl/PositionOnlyCartPole-v0"
+_CART = {"max_episode_steps": 500, "reward_threshold": 475.0}
+_ENVS: dict[str, tuple[str, dict[str, Any]]] = {
+    GRID_ID: ("neurorl.envs:GridWorldEnv", {"max_episode_steps": 300}),
+    BANDIT_ID: ("neurorl.envs:BanditEnv", {}),
+    VARIANT_ID: ("neurorl.cartpole:CartPoleVariantEnv", _CART),
+    POSITION_ONLY_ID: (
+        "neurorl.cartpole:CartPoleVariantEnv",
+        {**_CART, "kwargs": {"velocities": False}},
+    ),
+}
 
 
 def register() -> None:
     """Make ``gymnasium.make('neurorl/GridWorld-v0')`` and the like work; may be called again."""
-    if GRID_ID not in registration.registry:
-        registration.register(GRID_ID, "neurorl.envs:GridWorldEnv", max_episode_steps=300)
-    if BANDIT_ID not in registration.registry:
-        registration.register(BANDIT_ID, "neurorl.envs:BanditEnv")
+    for env_id, (entry_point, options) in _ENVS.items():
+        if env_id not in registration.registry:
+            registration.register(env_id, entry_point, **options)

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
+from neurorl.cartpole import CartPoleVariantEnv
 from neurorl.envs import BanditEnv, GridWorldEnv, make_env, move, optimal_return, transitions
-from neurorl.errors import NeurorlError, UnknownNameError, UnsupportedError
+from neurorl.errors import ArgumentError, NeurorlError, UnknownNameError, UnsupportedError
 
 UP, DOWN, LEFT, RIGHT = range(4)
 
@@ -18,6 +19,13 @@ UP, DOWN, LEFT, RIGHT = range(4)
 @pytest.mark.parametrize("env", [GridWorldEnv, BanditEnv])
 def test_gymnasium_accepts_it(env: type[gym.Env[Any, Any]]) -> None:
     check_env(env(), skip_render_check=True)
+
+
+# Velocities are without bounds, as Gymnasium has them.
+@pytest.mark.filterwarnings("ignore:.*A Box observation space m.*value is:UserWarning")
+@pytest.mark.parametrize("velocities", [True, False])
+def test_gymnasium_accepts_a_variant_of_cartpole(velocities: bool) -> None:
+    check_env(CartPoleVariantEnv(1.5, velocities), skip_render_check=True)
 
 
 def test_the_bandit_pays_in_the_good_arm() -> None:
@@ -33,6 +41,28 @@ def test_the_bandit_pays_in_the_good_arm() -> None:
     for (context, arm), rewards in paid.items():
         p = 0.9 if arm == context % 4 else 0.1
         assert abs(np.mean(rewards) - p) < 5 * np.sqrt(0.09 / len(rewards))
+
+
+def test_a_variant_of_cartpole_is_cartpole_but_for_what_was_asked() -> None:
+    ids = ("CartPole-v1", "neurorl/CartPole-v0", "neurorl/PositionOnlyCartPole-v0")
+    whole, same, blind = (gym.make(env_id) for env_id in ids)
+    longer = gym.make("neurorl/CartPole-v0", length=1.0)
+    seen = [env.reset(seed=3)[0] for env in (whole, same, blind, longer)]
+    for k in range(8):
+        np.testing.assert_array_equal(seen[1], seen[0])
+        np.testing.assert_array_equal(seen[2], seen[0][[0, 2]])
+        assert k < 2 or not np.array_equal(seen[3], seen[0])
+        seen = [env.step(k % 2)[0] for env in (whole, same, blind, longer)]
+    assert whole.spec is not None
+    assert same.spec is not None
+    assert same.spec.max_episode_steps == whole.spec.max_episode_steps == 500
+    assert blind.observation_space.shape == (2,)
+
+
+@pytest.mark.parametrize("length", [0.0, -1.0, float("nan")])
+def test_a_pole_has_a_length(length: float) -> None:
+    with pytest.raises(ArgumentError, match="length"):
+        CartPoleVariantEnv(length=length)
 
 
 def test_walls_hold_and_states_go_row_by_row() -> None:

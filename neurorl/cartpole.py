@@ -1,0 +1,53 @@
+"""Gymnasium's CartPole with another pole, or without velocities.
+
+Registered as neurorl/CartPole-v0, and with ``velocities=False`` as neurorl/PositionOnlyCartPole-v0.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+from gymnasium.envs.classic_control import CartPoleEnv
+
+from neurorl.errors import ArgumentError, say
+
+__all__ = ["CartPoleVariantEnv"]
+
+Observation = npt.NDArray[np.float32]
+_POSITIONS = [0, 2]
+
+
+class CartPoleVariantEnv(CartPoleEnv):
+    """CartPole-v1's cart and pole.
+
+    length: half the pole's, m, above 0; Gymnasium's is 0.5. velocities: whether the observation is
+    (position, velocity, angle, angular velocity), or (position, angle) only: a policy of that alone
+    can't hold the pole, as it can't tell a pole that falls from one that rises.
+    Raises ArgumentError for a length that isn't above 0.
+    """
+
+    def __init__(
+        self, length: float = 0.5, velocities: bool = True, render_mode: str | None = None
+    ) -> None:
+        super().__init__(render_mode=render_mode)
+        if not 0 < length < np.inf:
+            raise ArgumentError(say("length", "out of range", got=length, limit="above 0 m"))
+        self.length = length
+        self.polemass_length = self.masspole * self.length
+        self._seen = slice(None) if velocities else _POSITIONS
+        if not velocities:
+            high = np.array([2 * self.x_threshold, 2 * self.theta_threshold_radians], np.float32)
+            self.observation_space = gym.spaces.Box(-high, high)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        observation, info = super().reset(seed=seed, options=options)
+        return observation[self._seen], info
+
+    def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        observation, reward, terminated, truncated, info = super().step(action)  # type: ignore[no-untyped-call]
+        return observation[self._seen], float(reward), terminated, truncated, info
