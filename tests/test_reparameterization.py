@@ -215,6 +215,17 @@ def test_it_learns(estimator: str, model: str, rate: float, beta: float) -> None
     assert evaluate(agent, 20, backend="reference")["mean_return"] > 3.3
 
 
+def test_the_units_of_the_papers_learn_with_their_preset() -> None:
+    """CartPole, from some 15 steps to hundreds; and what is learned in float, the chip plays."""
+    agent = ReparameterizedActorCritic(CARTPOLE, model="glm", seed=101)
+    agent.learn(60)
+    assert np.mean([e.ret for e in agent.episodes[:20]]) < 40.0
+    assert np.mean([e.ret for e in agent.episodes[-20:]]) > 200.0
+    for arithmetic in ("float", "loihi"):
+        found = evaluate(agent, 1, backend="reference", arithmetic=arithmetic)
+        assert found["mean_return"] > 400.0
+
+
 def test_saved_and_loaded_it_plays_the_same_everywhere(tmp_path: Path) -> None:
     agent = ReparameterizedActorCritic(CARTPOLE, seed=2, gradient=FEW, **SMALL)
     agent.learn(3)

@@ -97,6 +97,23 @@ def test_the_learning_rate_falls_over_the_first_episodes() -> None:
     assert [config.rate(n) for n in (0, 50, 100, 1000)] == pytest.approx([1.0, 0.6, 0.2, 0.2])
 
 
+def test_a_preset_is_that_of_the_model_and_the_task() -> None:
+    def found(task: str, model: str, **options: Any) -> GradientConfig:
+        return make_gradient(make_config(make_env(task), model), task, options)
+
+    grid, cart, car = "neurorl/GridWorld-v0", "CartPole-v1", "MountainCar-v0"
+    assert found(cart, "lif").to_dict() == GradientConfig().to_dict()
+    glm: dict[str, Any] = {"estimator": "slope", "learning_rate": 1e-2}
+    assert found(cart, "glm").to_dict() == GradientConfig(**glm).to_dict()
+    entropic = GradientConfig(**glm, entropy=1e-2)
+    assert found(grid, "glm").to_dict() == entropic.to_dict()
+    assert found(grid, "lif").to_dict() == GradientConfig(entropy=1e-2).to_dict()
+    for model in ("lif", "glm"):  # over all episodes of the experiment
+        assert found(car, model).rate(450) == pytest.approx(0.55)
+    assert found(car, "glm", estimator="concrete", rate_end=0.5).rate(900) == 0.5
+    assert found(car, "glm", estimator="concrete").estimator == "concrete"
+
+
 def test_unknown_names_have_a_remedy() -> None:
     config = make_config(make_env("CartPole-v1"))
     with pytest.raises(UnknownNameError, match="learning_rate"):
@@ -135,9 +152,9 @@ def test_the_table_of_the_page(tmp_path: Path) -> None:
         before, begin, _, _, row, end, after = page.read_text().splitlines()
         assert (before, begin, end, after) == ("before", BEGIN, END, "after")
         cells = [cell.strip() for cell in row.strip("|").split("|")]
-        assert cells[:4] == ["CartPole-v1", "gradients", "float", "2"]
-        assert cells[4:6] == ["**450.0** (400.0)", "**495.0** (490.0)"]
-        assert cells[6:] == ["-", "-", "6,000", "15"]  # half of the seeds never got there
+        assert cells[:5] == ["CartPole-v1", "LIF", "gradients", "float", "2"]
+        assert cells[5:7] == ["**450.0** (400.0)", "**495.0** (490.0)"]
+        assert cells[7:] == ["-", "-", "6,000", "15"]  # half of the seeds never got there
 
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")

@@ -227,7 +227,7 @@ def test_the_script_of_the_figures(tmp_path: Path, capsys: pytest.CaptureFixture
     for _ in range(2):  # the second time from what is there
         assert script(arguments) == 0
         lines = capsys.readouterr().out.splitlines()
-        assert len(lines) == len(names) == 3
+        assert len(lines) == len(names) == 4
         for name in names:
             with (tmp_path / "runs" / "results" / f"{name}.csv").open(newline="") as file:
                 found = list(csv.DictReader(file))

@@ -69,6 +69,10 @@ class GradientConfig(Described):
         return 1.0 - (1.0 - self.rate_end) * min(1.0, episode / self.rate_episodes)
 
 
+# Memoryless units without filters: spikes of one step only, for which the slope has the least noise
+# and hardly any bias, and which bear larger steps.
+_MODELS: dict[str, dict[str, Any]] = {"glm": {"estimator": "slope", "learning_rate": 1e-2}}
+
 _TASKS: dict[tuple[str, str], dict[str, Any]] = {
     # Where rewards are rare or always the same, Adam makes much of little: entropy keeps the policy
     # from an early certainty.
@@ -79,6 +83,8 @@ _TASKS: dict[tuple[str, str], dict[str, Any]] = {
         "rate_end": 0.1,
         "rate_episodes": 900,
     },
+    (GRID_ID, "glm"): {"entropy": 1e-2},
+    ("MountainCar-v0", "glm"): {"rate_end": 0.1, "rate_episodes": 900},
 }
 
 
@@ -93,7 +99,8 @@ def make_gradient(
     for key in overrides or {}:
         if key not in known:
             raise unknown("gradient option", key, known)
-    return GradientConfig(**{**_TASKS.get((env_id, config.model), {}), **(overrides or {})})
+    model, task = _MODELS.get(config.model, {}), _TASKS.get((env_id, config.model), {})
+    return GradientConfig(**{**model, **task, **(overrides or {})})
 
 
 def check_agent(config: AgentConfig) -> None:

@@ -66,7 +66,7 @@ class GradientRow:
     synops_per_decision: float
 
 
-# Episodes from the beginning, and of those that go on from there.
+# Episodes from the beginning, and of those that go on from there in chip arithmetic.
 _EPISODES = ((GRIDWORLD, 500, 100), (CARTPOLE, 200, 20), (MOUNTAINCAR, 900, 30))
 
 
@@ -75,7 +75,8 @@ def _experiments(task: Task, episodes: int, more: int) -> tuple[GradientExperime
     fine = {"learning_rate": 3e-4, "rate_end": 0.1, "rate_episodes": more}
     on = GradientExperiment(f"{name}-chip", task, "lif", "loihi", more, start=name, gradient=fine)
     local = GradientExperiment(f"{name}-then-local-chip", task, "lif", "loihi", more, "local", name)
-    return GradientExperiment(name, task, "lif", "float", episodes), on, local
+    glm = GradientExperiment(f"{task.name}-glm-gradients", task, "glm", "float", episodes)
+    return GradientExperiment(name, task, "lif", "float", episodes), on, local, glm
 
 
 GRADIENTS = tuple(e for each in _EPISODES for e in _experiments(*each))

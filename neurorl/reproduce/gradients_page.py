@@ -35,24 +35,26 @@ def put_table(page: Path, results: Path) -> None:
 
 def table(results: Path) -> list[str]:
     """A row for each experiment that has its CSV, local ones of the same network beside them."""
-    head = ["task", "learned by", "arithmetic", "seeds", "greedy", "on the chip"]
+    head = ["task", "network", "learned by", "arithmetic", "seeds", "greedy", "on the chip"]
     lines = table_head([*head, "episodes to threshold", "env steps to it", "env steps", "spikes"])
-    for task in dict.fromkeys(e.task for e in GRADIENTS):
-        for name, arithmetic in ((f"{task.name}-lif", "float"), (f"{task.name}-lif-chip", "chip")):
+    for task, model in dict.fromkeys((e.task, e.model) for e in GRADIENTS):
+        first = (task.env, model.upper())
+        local = f"{task.name}-{model}"
+        for name, arithmetic in ((local, "float"), (f"{local}-chip", "chip")):
             rows = _read(results / f"{name}.csv")
             if rows:
                 shown = _score(task.digits, rows, "greedy")
                 played: tuple[str, ...] = ("", shown) if arithmetic == "chip" else (shown, "")
-                lines.append(table_row(task.env, "local rule", arithmetic, *_cells(rows, played)))
+                lines.append(table_row(*first, "local rule", arithmetic, *_cells(rows, played)))
         for e in GRADIENTS:
             rows = _read(results / f"{e.name}.csv")
-            if e.task == task and rows:
+            if (e.task, e.model) == (task, model) and rows:
                 played = tuple(_score(task.digits, rows, key) for key in ("greedy", "on_chip"))
                 kind = "float" if e.arithmetic == "float" else "chip"
                 cells = _cells(rows, played)
                 if e.start:  # it had learned before
                     cells[3:5] = "", ""
-                lines.append(table_row(task.env, _how(e), kind, *cells))
+                lines.append(table_row(*first, _how(e), kind, *cells))
     return lines
 
 
