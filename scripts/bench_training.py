@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from rich.progress import Progress
 
+from neurorl.backends.torch import keep_freed_memory
 from neurorl.bench.report import machine
 from neurorl.bench.training.cases import CASES, Case
 from neurorl.bench.training.contenders import BASELINE, ways
@@ -34,6 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
+    keep_freed_memory()
     peers = None if options.peers is None else options.peers.split(",")
     found: list[dict[str, Any]] = []
     notes: list[str] = []
