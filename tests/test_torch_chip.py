@@ -118,9 +118,7 @@ def test_engines_agree(name: str | int, how: Estimator) -> None:
     given = {k: v[None] if v.ndim == 1 else v[:, None] for k, v in x.items()}
 
     def run(engine: str) -> tuple[list[Any], dict[str, Any]]:
-        module = SpikingModule(
-            network, seed=SEED, arithmetic="loihi", engine=engine, estimator=how
-        )
+        module = SpikingModule(network, seed=SEED, arithmetic="loihi", engine=engine, estimator=how)
         generator = torch.Generator().manual_seed(1)
         seen, state = module(given, n_steps=steps, generator=generator)
         sums = [raster.sum() * (k + 1) for k, raster in enumerate(seen.values())]

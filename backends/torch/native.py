@@ -168,9 +168,7 @@ class WindowGradient:
         """Steps *end* to *first*, all if None."""
         self._structure.first_step = first
         self._structure.end_step = self._steps if end is None else end
-        self._call(
-            ctypes.byref(self._structure), ctypes.byref(self._gradients), self._is_double
-        )
+        self._call(ctypes.byref(self._structure), ctypes.byref(self._gradients), self._is_double)
 
 
 def _kept(constants: Constants, how: How) -> list[str]:

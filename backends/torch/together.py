@@ -22,6 +22,7 @@ from neurorl.backends.torch.synapses import back_to_spikes, back_to_weight, shif
 
 __all__ = ["Inner", "Member", "fire_together"]
 
+
 @dataclass(frozen=True)
 class Member:
     """A population of the group. q: what comes from outside. past: its spikes before the window."""
@@ -45,14 +46,16 @@ class Inner:
     pre: int
     post: int
     delay: int
-    weight: Tensor
 
 
 def fire_together(
-    members: Sequence[Member], inner: Sequence[Inner], estimator: Estimator
+    members: Sequence[Member],
+    inner: Sequence[Inner],
+    weights: Sequence[Tensor],
+    estimator: Estimator,
 ) -> list[tuple[Tensor, Carried]]:
-    """Spikes of a window, and what it leaves, of each member."""
-    tensors = [x for m in members for x in m.tensors()] + [s.weight for s in inner]
+    """Spikes of a window, and what it leaves, of each member. weights: of each of *inner*."""
+    tensors = [x for m in members for x in m.tensors()] + [*weights]
     how = how_of(estimator, *tensors)
     found: Any = _Together.apply(members, inner, how, *tensors)  # type: ignore[no-untyped-call]
     each = [found[k : k + 4] for k in range(0, len(found), 4)]
@@ -61,16 +64,17 @@ def fire_together(
 
 class _Together(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, members: list[Member], inner: list[Inner], how: How, *_: Any) -> Any:
+    def forward(
+        ctx: Any, members: list[Member], inner: list[Inner], how: How, *tensors: Tensor
+    ) -> Any:
+        saved = list(tensors[len(tensors) - len(inner) :])  # weights
         windows = [
             Window(m.constants, how, m.q.clone(), m.bias, m.carried, m.noise) for m in members
         ]
-        _advance(windows, members, inner)
+        _advance(windows, members, inner, saved)
         ctx.set_materialize_grads(False)
         ctx.mark_non_differentiable(*(x for w in windows for x in constant_outputs(w, how)))
-        ctx.how, ctx.constants = how, [m.constants for m in members]
-        ctx.inner = [(s.pre, s.post, s.delay) for s in inner]
-        saved = [s.weight for s in inner]
+        ctx.how, ctx.constants, ctx.inner = how, [m.constants for m in members], inner
         ctx.parts = []
         for window, member in zip(windows, members, strict=True):
             ctx.parts.append((len(saved), list(window.kept)))
@@ -81,20 +85,17 @@ class _Together(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *g: Any) -> Any:
         saved = ctx.saved_tensors
-        inner = [
-            Inner(*ends, weight) for ends, weight in zip(ctx.inner, saved, strict=False)
-        ]
+        weights = saved[: len(ctx.inner)]
         backs = []
-        for k, (constants, (first, names)) in enumerate(
-            zip(ctx.constants, ctx.parts, strict=True)
-        ):
+        for k, (constants, (first, names)) in enumerate(zip(ctx.constants, ctx.parts, strict=True)):
             bias, spikes, past = saved[first : first + 3]
             kept = dict(zip(names, saved[first + 3 : first + 3 + len(names)], strict=True))
             come = g[4 * k : 4 * k + 4]
             backs.append(_Back(constants, bias, spikes, past, kept, come))
-        _return(backs, inner, ctx.how)
+        _return(backs, ctx.inner, weights, ctx.how)
         of_members = [x for back in backs for x in back.found()]
-        return None, None, None, *of_members, *(_to_weight(backs, s) for s in inner)
+        of_weights = [_to_weight(backs, *x) for x in zip(ctx.inner, weights, strict=True)]
+        return None, None, None, *of_members, *of_weights
 
 
 class _Back:
@@ -125,34 +126,44 @@ class _Back:
         return [*self.window.found.values(), self.to_past]
 
 
-def _advance(windows: list[Window], members: Sequence[Member], inner: Sequence[Inner]) -> None:
+def _advance(
+    windows: list[Window],
+    members: Sequence[Member],
+    inner: Sequence[Inner],
+    weights: Sequence[Tensor],
+) -> None:
     drives = [w.q.unbind(1) for w in windows]
-    series = [[*m.past.unbind(1), *w.spikes.unbind(1)] for w, m in zip(windows, members, strict=True)]
+    series = [
+        [*m.past.unbind(1), *w.spikes.unbind(1)] for w, m in zip(windows, members, strict=True)
+    ]
     kept = [m.past.shape[1] for m in members]
     for t in range(len(drives[0])):
-        for s in inner:
+        for s, weight in zip(inner, weights, strict=True):
             arrived = series[s.pre][kept[s.pre] + t - s.delay]
-            drives[s.post][t].add_(transmit(arrived, s.weight))
+            drives[s.post][t].add_(transmit(arrived, weight))
         for window in windows:
             window.run(t, t + 1)
 
 
-def _return(backs: list[_Back], inner: Sequence[Inner], how: How) -> None:
+def _return(
+    backs: list[_Back], inner: Sequence[Inner], weights: Sequence[Tensor], how: How
+) -> None:
     """Gradients by all but the weights."""
     drives = [back.window.found["q"].unbind(1) for back in backs]
     series = [[*back.to_past.unbind(1), *back.to_spikes.unbind(1)] for back in backs]
     kept = [back.past.shape[1] for back in backs]
+    last_first = list(zip(inner, weights, strict=True))[::-1]
     for t in reversed(range(len(drives[0]))):
         for back in backs:
             back.window.run(t, t + 1)
-        for s in reversed(inner):
+        for s, weight in last_first:
             if how.kind == HARD and t >= s.delay:
                 continue  # no gradient passes through a spike
-            to_x = back_to_spikes(s.weight, drives[s.post][t])
+            to_x = back_to_spikes(weight, drives[s.post][t])
             series[s.pre][kept[s.pre] + t - s.delay].add_(to_x)
 
 
-def _to_weight(backs: list[_Back], s: Inner) -> Tensor:
+def _to_weight(backs: list[_Back], s: Inner, weight: Tensor) -> Tensor:
     pre, post = backs[s.pre], backs[s.post]
     arrived = shifted(pre.past, pre.spikes, s.delay)
-    return back_to_weight(arrived, s.weight, post.window.found["q"])
+    return back_to_weight(arrived, weight, post.window.found["q"])

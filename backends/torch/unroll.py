@@ -92,13 +92,10 @@ class Unroll:
             )
             for name in group
         ]
-        among = [
-            Inner(group.index(s.pre), group.index(s.post), s.delay, self._sent[s.name])
-            for s in inner
-        ]
-        for name, (spikes, carried) in zip(
-            group, fire_together(members, among, estimator), strict=True
-        ):
+        among = [Inner(group.index(s.pre), group.index(s.post), s.delay) for s in inner]
+        sent = [self._sent[s.name] for s in inner]
+        found = fire_together(members, among, sent, estimator)
+        for name, (spikes, carried) in zip(group, found, strict=True):
             self.spikes[name], self._carried[name] = spikes, carried
 
     def _run_together(
@@ -172,4 +169,3 @@ class Unroll:
         if flow:
             bias = bias + sum(flow[1:], flow[0])
         return self._cells[name].rounded_bias(bias)
-

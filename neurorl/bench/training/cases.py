@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -51,19 +50,17 @@ class Case:
         return f"{self.n_inputs} -> {self.modules * self.hidden} -> {self.modules}"
 
 
-_WIDE = {"n_inputs": 128, "actors": 32, "hidden": 16}
+_CARTPOLE, _WIDE = Case("cartpole"), Case("wide", n_inputs=128, actors=32, hidden=16)
+_RECURRENT = Case("recurrent", recurrent=True)
 CASES = {
     case.name: case
     for case in (
-        Case("cartpole, batch 1", batch=1),
-        Case("cartpole, batch 64"),
-        Case("cartpole, batch 512", batch=512),
+        *(
+            replace(case, name=f"{case.name}, batch {batch}", batch=batch)
+            for case in (_CARTPOLE, _WIDE, _RECURRENT)
+            for batch in (1, 64, 512)
+        ),
         Case("lif, batch 64", currents=False),
-        Case("wide, batch 1", batch=1, **_WIDE),
-        Case("wide, batch 64", **_WIDE),
-        Case("wide, batch 512", batch=512, **_WIDE),
-        Case("recurrent, batch 1", batch=1, recurrent=True),
-        Case("recurrent, batch 64", recurrent=True),
         Case("20 seeds, batch 64", replicas=20),
     )
 }
@@ -96,7 +93,7 @@ def make_network(case: Case) -> Network:
         return network
     plastic = Plasticity(0.0, -1.0, 1.0)
     among = Projection("hidden_hidden", "hidden", "hidden", Uniform(-0.1, 0.1), plasticity=plastic)
-    return dataclasses.replace(network, projections=(*network.projections, among))
+    return replace(network, projections=(*network.projections, among))
 
 
 def make_data(case: Case) -> Data:

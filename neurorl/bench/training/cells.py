@@ -1,13 +1,12 @@
 """Cells of other libraries, each imported only where it is made.
 
-All spike where the voltage is above the threshold, then it is 0, and a sigmoid of the width
-`WIDTH` stands for the step on the way back (SuperSpike of that width in norse, which has no sigmoid). snnTorch,
-SpikingJelly and norse draw no noise.
+All spike where the voltage is above the threshold, then it is 0, and a sigmoid of the width `WIDTH`
+stands for the step on the way back (in norse, which has none, SuperSpike). None of the libraries
+draws the escape noise of ours.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -154,7 +153,7 @@ class _Jelly(_Stepped):
 
 
 def make_spikingjelly(case: Case) -> Cells:
-    """`LIFNode` in multi-step mode; it has no currents: they are one product over time before it."""
+    """`LIFNode` in multi-step mode; currents, which it has not, are one product over time."""
     return _Jelly(case)
 
 

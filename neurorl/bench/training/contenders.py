@@ -65,7 +65,9 @@ def ways(
             continue
         found |= _forms(name, silent)
         if name == "pytorch":
-            found |= {(f"{name}, noise", form): way for (_, form), way in _forms(name, case).items()}
+            found |= {
+                (f"{name}, noise", form): way for (_, form), way in _forms(name, case).items()
+            }
     return found, notes
 
 

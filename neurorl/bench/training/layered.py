@@ -81,23 +81,22 @@ class Layered(nn.Module):
         return torch.stack(spikes)
 
     def _product(self, x: Tensor, weight: Tensor) -> Tensor:
-        """``x @ weight`` of rows, of each replica."""
-        if weight.dim() == 2 or x.dim() == 3:
+        """``x @ weight`` of all rows, of each replica."""
+        if weight.dim() == 2:
             return torch.matmul(x, weight)
-        rows = x.transpose(0, 1).flatten(1, 2)
-        return torch.bmm(rows, weight).view(len(weight), -1, *x.shape[2:3], weight.shape[-1]).transpose(0, 1)
+        if x.dim() == 3:  # a step
+            return torch.bmm(x, weight)
+        rows = x.transpose(0, 1)
+        q = torch.bmm(rows.flatten(1, 2), weight)
+        return q.view(*rows.shape[:-1], -1).transpose(0, 1)
 
     def _blocks(self, x: Tensor) -> Tensor:
-        modules = self._case.modules
-        bias = self.bias if self.bias.dim() == 2 else self.bias
         if self._in_blocks:
-            split = x.unflatten(-1, (modules, -1))
+            split = x.view(*x.shape[:-1], self._case.modules, -1)
             weight = self.output if self.output.dim() == 2 else self.output.unsqueeze(1)
-            return (split * weight).sum(-1) + bias
+            return (split * weight).sum(-1) + self.bias
         dense = (self.output.unsqueeze(-1) * self._mask).flatten(-3, -2)
-        if dense.dim() == 2:
-            return torch.addmm(bias, x.flatten(0, -2), dense).view(*x.shape[:-1], modules)
-        return self._product(x, dense) + bias
+        return self._product(x, dense) + self.bias
 
     def _delayed_inputs(self, seeds: tuple[int, ...]) -> Tensor:
         """Inputs and the bias that spikes in every step, a step later."""
