@@ -12,7 +12,10 @@ __all__ = ["Ours"]
 
 
 class Ours:
-    """arithmetic, engine: as in `SpikingModule`. loop: replicas one after the other."""
+    """arithmetic, engine, detach_reset: as in `SpikingModule`; resets are constants in training.
+
+    loop: replicas one after the other.
+    """
 
     def __init__(
         self,
@@ -20,6 +23,7 @@ class Ours:
         *,
         arithmetic: str = "float",
         engine: str | None = None,
+        detach_reset: bool = True,
         loop: bool = False,
     ) -> None:
         network, seeds = make_network(case), tuple(range(case.replicas))
@@ -30,7 +34,7 @@ class Ours:
                 seed=group[0] if case.replicas == 1 else group,
                 arithmetic=arithmetic,
                 engine=engine,
-                detach_reset=True,
+                detach_reset=detach_reset,
             )
             for group in groups
         ]
