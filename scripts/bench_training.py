@@ -1,10 +1,11 @@
 """What an update by gradients costs: ours, and the same network in snnTorch, SpikingJelly, norse.
 
-    python scripts/bench_training.py [--rounds 7] [--cases cartpole] [--json]
+    python scripts/bench_training.py [--rounds 7] [--cases cartpole] [--loop] [--json]
 
 Forward, backward and a step of `torch.optim.Adam`, float32, one thread, CPU time; rounds over all
-are interleaved. Ratios are to ours with its noise, in the same round: above 1 ours is quicker. Of
-each peer the quickest of its forms is shown. neurorl/bench/training/ has the networks.
+are interleaved. Times of others are multiples of ours with its noise, of the same round: above 1
+ours is quicker; least and most in brackets. Of each the quickest of its forms is shown. neurorl/bench/training/ has the networks. --loop also
+trains the CartPole preset, and says which part of that the updates are.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from neurorl.backends.torch import keep_freed_memory
 from neurorl.bench.report import machine
 from neurorl.bench.training.cases import CASES, Case
 from neurorl.bench.training.contenders import BASELINE, ways
+from neurorl.bench.training.loop import whole_loop
 from neurorl.bench.training.measure import measure
 
 
@@ -32,6 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=0.2, help="of a measurement, about")
     parser.add_argument("--cases", default="", help="those whose name begins so (default all)")
     parser.add_argument("--peers", help="comma-separated names (default all)")
+    parser.add_argument("--loop", action="store_true", help="also the whole of training")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
@@ -45,10 +48,15 @@ def main(arguments: list[str] | None = None) -> int:
         rows, missing = measured(case, peers, options.rounds, options.seconds)
         notes = missing
         found += [{"case": case.name, "shape": case.shape, **row} for row in rows]
+    loop = whole_loop(options.rounds) if options.loop else None
     if options.json:
-        print(json.dumps({"machine": machine(), "rows": found, "notes": notes}))
+        result = {"machine": machine(), "rows": found, "notes": notes, "loop": loop}
+        print(json.dumps(result))
     else:
         show(found, notes)
+    if loop is not None and not options.json:
+        rate, share = loop["env_steps_per_s"], loop["update_share"]
+        print(f"\nWhole training: {rate:.0f} environment steps/s, {share:.0%} of it updates")
     return 0
 
 
@@ -63,14 +71,21 @@ def measured(
 
 
 def show(rows: list[dict[str, Any]], notes: list[str]) -> None:
-    print("| case | network | library | form | ms an update | times ours (least-most) |")
-    print("|---|---|---|---|---|---|")
-    for r in rows:
-        ratio = f"{r['ratio']:.2f} ({r['ratio_min']:.2f}-{r['ratio_max']:.2f})"
-        start = f"| {r['case']} | {r['shape']} | {r['name']} | {r['form']} "
-        print(f"{start}| {r['ms']:.3g} | {ratio} |")
+    """A line for each case."""
+    others = [name for name in dict.fromkeys(r["name"] for r in rows) if name != BASELINE]
+    print("| network | ms an update | " + " | ".join(others) + " |")
+    print("|---" * (2 + len(others)) + "|")
+    for name in dict.fromkeys(r["case"] for r in rows):
+        mine = {r["name"]: r for r in rows if r["case"] == name}
+        ours = mine[BASELINE]
+        cells = [f"{name}: {ours['shape']}", f"{ours['ms']:.3g}"]
+        print("| " + " | ".join([*cells, *(times(mine[k]) for k in others)]) + " |")
     for note in notes:
         print(f"\nNot measured: {note}")
+
+
+def times(row: dict[str, Any]) -> str:
+    return f"{row['ratio']:.2f} ({row['ratio_min']:.2f}-{row['ratio_max']:.2f})"
 
 
 if __name__ == "__main__":

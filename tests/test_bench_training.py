@@ -122,4 +122,4 @@ def test_the_script(capsys: pytest.CaptureFixture[str]) -> None:
     assert {row["name"] for row in seen["rows"]} >= {"neurorl", "pytorch"}
     assert all(row["ms"] > 0 for row in seen["rows"])
     assert script().main([*quick, "--cases", "recurrent, batch 1"]) == 0
-    assert "| recurrent, batch 1 | 40 -> 160 -> 20 | neurorl |" in capsys.readouterr().out
+    assert "| recurrent, batch 1: 40 -> 160 -> 20 |" in capsys.readouterr().out
