@@ -4,8 +4,9 @@
 
 Forward, backward and a step of `torch.optim.Adam`, float32, one thread, CPU time; rounds over all
 are interleaved. Times of others are multiples of ours with its noise, of the same round: above 1
-ours is quicker; least and most in brackets. Of each the quickest of its forms is shown. neurorl/bench/training/ has the networks. --loop also
-trains the CartPole preset, and says which part of that the updates are.
+ours is quicker; least and most in brackets. Of each the quickest of its forms is shown.
+neurorl/bench/training/ has the networks. --loop also trains the CartPole preset, and says which
+part of that the updates are.
 """
 
 from __future__ import annotations
