@@ -144,8 +144,9 @@ def test_engines_agree(make: Callable[[], Network], how: Estimator) -> None:
         torch.testing.assert_close(gradients[k], gradient, rtol=1e-10, atol=1e-10)
     _, single = run("compiled", torch.float32)
     _, expected_single = run("eager", torch.float32)
-    for k, gradient in expected_single.items():
-        torch.testing.assert_close(single[k], gradient, rtol=1e-3, atol=1e-4)
+    for k, gradient in expected_single.items():  # as near to the exact one as eager's
+        error, unavoidable = (float((x[k] - exact[k]).norm()) for x in (single, expected_single))
+        assert error <= 2.0 * unavoidable + 1e-5 * float(gradient.norm())
 
 
 @pytest.mark.parametrize("make", networks())

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from neurorl.backends.torch.compiled import Constants, fire, kind_of, replay
+from neurorl.backends.torch.compiled import fire, kind_of, replay
 from neurorl.backends.torch.estimators import Estimator
+from neurorl.backends.torch.native import Constants
 from neurorl.backends.torch.noise import logistic
 from neurorl.backends.torch.state import Carried
 from neurorl.description import Dynamics
@@ -23,8 +24,7 @@ class Cells(nn.Module):
     Tensors are ``(n_replicas, batch, size)``, those of a window ``(n_replicas, n_steps, batch,
     size)``. surrogate_width: of the sigmoid that stands for a hard threshold on the way back,
     membrane units. detach_reset: whether the reset and the dead steps after a spike are constants
-    on the way back. compiles: whether windows are run in C++ (`neurorl.backends.torch.compiled`),
-    of neurons that have no dead steps.
+    on the way back. compiles: whether windows are run in C++ (`neurorl.backends.torch.compiled`).
     The order of operations is that of the reference, so in float64 every bit is.
     """
 
@@ -35,6 +35,7 @@ class Cells(nn.Module):
     noise_width: Tensor
     width: Tensor
     dead: Tensor
+    registers: tuple[float, float, float] | None = None  # of the chip
 
     def __init__(
         self,
@@ -55,7 +56,7 @@ class Cells(nn.Module):
         self._constant("width", width, dtype)
         longest = int(d.refractory_steps.max())
         dead = d.refractory_steps > np.arange(longest)[:, None]
-        self._constant("dead", dead[:, None, None], dtype)  # which steps after a spike are
+        self._constant("dead", dead, dtype)  # which steps after a spike are
         self.size = len(d.bias)
         self.is_noisy = bool(d.noise_width.any())
         self.is_stochastic = bool((d.noise_width > 0).all())
@@ -63,7 +64,7 @@ class Cells(nn.Module):
         self._has_current = bool(d.current_decay.any())
         self._has_membrane = bool(d.membrane_decay.any())
         self._has_refractory = longest > 0
-        self._compiles = compiles and not self._has_refractory
+        self._compiles = compiles
 
     @property
     def is_memoryless(self) -> bool:
@@ -87,9 +88,8 @@ class Cells(nn.Module):
         q: input in every step. bias: broadcasts with a step, of all rows, of each replica or of
         each row. noise: L in every step, or the words that stand for it (`draw_words`).
         """
-        if self._compiles and kind_of(estimator) is not None:
-            s, u, v = fire(self._constants, estimator, q, bias, carried.u, carried.v, noise)
-            return s, Carried(u, v, carried.blocked)
+        if self.compiles(estimator):
+            return fire(self.constants, estimator, q, bias, carried, noise)
         jitter = self.jitter(noise)
         if self.is_memoryless:
             v = q + _in_window(bias)
@@ -101,6 +101,25 @@ class Cells(nn.Module):
             s, carried = self.step(q_t, bias, carried, now, estimator)
             spikes.append(s)
         return torch.stack(spikes, dim=1), carried
+
+    def compiles(self, estimator: Estimator) -> bool:
+        """Whether windows are run in C++."""
+        return self._compiles and kind_of(estimator) is not None
+
+    @property
+    def constants(self) -> Constants:
+        """What the C++ is told of these neurons."""
+        return Constants(
+            self.current_decay,
+            self.membrane_decay,
+            self.threshold,
+            self.noise_width,
+            self.width,
+            dead=self.dead if self._has_refractory else None,
+            has_membrane=self._has_membrane,
+            detach_reset=self._detach_reset,
+            registers=self.registers,
+        )
 
     def jitter(self, noise: Tensor | None) -> Tensor | None:
         """``w L``."""
@@ -131,7 +150,7 @@ class Cells(nn.Module):
         if self.is_memoryless:
             v = q + _in_window(bias)
         elif self._compiles:
-            v = replay(self._constants, q, bias, carried.u, carried.v, spikes)
+            v, alive = replay(self.constants, q, bias, carried, spikes)
         else:
             v, alive = self._replay(q, bias, carried, spikes)
         return self._logits(v), alive
@@ -150,18 +169,6 @@ class Cells(nn.Module):
             if alive is not None:
                 awake.append(alive)
         return torch.stack(membranes, dim=1), torch.stack(awake, dim=1) if awake else None
-
-    @property
-    def _constants(self) -> Constants:
-        return Constants(
-            self.current_decay,
-            self.membrane_decay,
-            self.threshold,
-            self.noise_width,
-            self.width,
-            has_membrane=self._has_membrane,
-            through_reset=self._has_membrane and not self._detach_reset,
-        )
 
     def _integrate(
         self, q: Tensor, bias: Tensor, carried: Carried
@@ -185,7 +192,7 @@ class Cells(nn.Module):
         blocked = carried.blocked
         if self._has_refractory:
             begun = torch.cat([blocked[1:], torch.zeros_like(blocked[:1])])
-            blocked = begun + s * self.dead
+            blocked = begun + s * self.dead[:, None, None]
         left = v * (1.0 - s)
         return Carried(u, left if self._has_membrane else left.detach(), blocked)
 

@@ -28,6 +28,8 @@ _BIAS_MANTISSA, _BIAS_EXPONENTS = 4095, 7
 class ChipCells(Cells):
     """A population in the chip's integers; arguments as in `Cells`."""
 
+    registers = (float(1 << CURRENT_BITS), float(1 << _STATE_BITS), float(VOLTAGE_MAX))
+
     def __init__(self, chip: ChipPopulation, surrogate_width: float, **options: Any) -> None:
         """surrogate_width: in the description's units."""
         factors = Dynamics(
@@ -39,7 +41,7 @@ class ChipCells(Cells):
             refractory_steps=chip.refractory - 1,
         )
         width = surrogate_width * chip.unit
-        super().__init__(factors, torch.float64, width, compiles=False, **options)
+        super().__init__(factors, torch.float64, width, **options)
 
     def rounded_bias(self, bias: Tensor) -> Tensor:
         return bias_integers(bias)

@@ -237,7 +237,7 @@ class SpikingModule(nn.Module):
     ) -> Cells:
         if self._chip is not None:
             mine = self._chip.populations[population.name]
-            return ChipCells(mine, surrogate_width, detach_reset=detach_reset)
+            return ChipCells(mine, surrogate_width, detach_reset=detach_reset, compiles=compiles)
         dynamics = population.neuron.dynamics(population.size, self.network.dt)
         return Cells(dynamics, self.dtype, surrogate_width, detach_reset, compiles)
 

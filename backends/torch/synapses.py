@@ -13,9 +13,10 @@ from neurorl.arithmetic import Rounding
 from neurorl.backends.torch import chip
 from neurorl.description import Network
 
-__all__ = ["Synapses", "transmit"]
+__all__ = ["Synapses", "back_to_spikes", "back_to_weight", "shifted", "transmit"]
 
 _FEW_BLOCKS = 64
+_SMALL = 2**15  # entries of a matrix that is mostly 0
 
 
 class Synapses(nn.Module):
@@ -74,10 +75,13 @@ class Synapses(nn.Module):
         """What spikes transmit: twice the weights in force if signed, in the membranes' unit.
 
         In the shape in which `transmit` takes them: few blocks as one matrix, 0 between blocks,
-        whose product is quicker than one for each block.
+        whose product is quicker than one for each block; large ones that lead to one neuron each
+        are quicker as sums.
         """
         weight = quanta if self._gain == 1.0 else self._gain * quanta
-        if not 1 < self._blocks <= _FEW_BLOCKS:
+        n_pre, n_post = weight.shape[-2:]
+        is_large = n_post == 1 and self._blocks**2 * n_pre > _SMALL
+        if not 1 < self._blocks <= _FEW_BLOCKS or is_large:
             return weight
         apart = torch.eye(self._blocks, dtype=weight.dtype, device=weight.device)
         spread = weight.unsqueeze(3) * apart[:, None, :, None]
@@ -98,6 +102,35 @@ def transmit(x: Tensor, weight: Tensor) -> Tensor:
     rows = x.reshape(len(x), -1, x.shape[-1])
     q = _in_blocks(rows, weight) if weight.dim() == 4 else _product(rows, weight)
     return q.view(*x.shape[:-1], q.shape[-1])
+
+
+def back_to_spikes(weight: Tensor, to_q: Tensor) -> Tensor:
+    """Gradient of `transmit` by x, of that by q."""
+    if weight.dim() == 3:
+        rows = to_q.reshape(len(weight), -1, to_q.shape[-1])
+        return _product(rows, weight.transpose(1, 2)).view(*to_q.shape[:-1], weight.shape[1])
+    x = to_q.new_zeros(*to_q.shape[:-1], weight.shape[1] * weight.shape[2], requires_grad=True)
+    with torch.enable_grad():
+        return torch.autograd.grad(transmit(x, weight.detach()), x, to_q)[0]
+
+
+def back_to_weight(x: Tensor, weight: Tensor, to_q: Tensor) -> Tensor:
+    """Gradient of `transmit` by *weight*, of that by q."""
+    if weight.dim() == 3:
+        rows = x.reshape(len(weight), -1, x.shape[-1])
+        return _product(rows.transpose(1, 2), to_q.reshape(*rows.shape[:2], -1))
+    mine = weight.detach().requires_grad_()
+    with torch.enable_grad():
+        return torch.autograd.grad(transmit(x.detach(), mine), mine, to_q)[0]
+
+
+def shifted(past: Tensor, now: Tensor, delay: int) -> Tensor:
+    """A window of what was *delay* steps before each of its steps; the axis of steps is 1."""
+    n_steps, kept = now.shape[1], past.shape[1]
+    first = kept - delay
+    if delay >= n_steps:
+        return past[:, first : first + n_steps]
+    return torch.cat([past[:, first:], now[:, : n_steps - delay]], dim=1)
 
 
 def _product(rows: Tensor, weight: Tensor) -> Tensor:

@@ -11,7 +11,8 @@ from neurorl.backends.torch.cells import Cells
 from neurorl.backends.torch.estimators import Estimator
 from neurorl.backends.torch.inputs import Batch
 from neurorl.backends.torch.state import ModuleState
-from neurorl.backends.torch.synapses import Synapses, transmit
+from neurorl.backends.torch.synapses import Synapses, shifted, transmit
+from neurorl.backends.torch.together import Inner, Member, fire_together
 
 __all__ = ["Unroll"]
 
@@ -45,6 +46,9 @@ class Unroll:
     ) -> None:
         """Emit the spikes of a group whose inputs from outside are known."""
         inner = [s for s in self._synapses if s.post in group and s.pre in group]
+        if inner and all(self._cells[name].compiles(estimator) for name in group):
+            self._run_compiled(group, inner, noise, estimator)
+            return
         if inner:
             self._run_together(group, inner, noise, estimator)
             return
@@ -68,6 +72,31 @@ class Unroll:
             recent = spikes if spikes.shape[1] >= n else torch.cat([past, spikes], dim=1)
             kept[name] = recent[:, -n:]
         return ModuleState(self._carried, kept)
+
+    def _run_compiled(
+        self,
+        group: tuple[str, ...],
+        inner: list[Synapses],
+        noise: Mapping[str, Tensor],
+        estimator: Estimator,
+    ) -> None:
+        """As `_run_together`, in C++."""
+        members = [
+            Member(
+                self._cells[name].constants,
+                self._drive(name, without=inner),
+                self._bias[name],
+                self._carried[name],
+                self._before.spikes[name],
+                noise.get(name),
+            )
+            for name in group
+        ]
+        among = [Inner(group.index(s.pre), group.index(s.post), s.delay) for s in inner]
+        sent = [self._sent[s.name] for s in inner]
+        found = fire_together(members, among, sent, estimator)
+        for name, (spikes, carried) in zip(group, found, strict=True):
+            self.spikes[name], self._carried[name] = spikes, carried
 
     def _run_together(
         self,
@@ -113,7 +142,7 @@ class Unroll:
 
     def _arrived(self, s: Synapses) -> Tensor:
         """Spikes of the presynaptic node *delay* steps before each step."""
-        return _shifted(self._before.spikes[s.pre], self.spikes[s.pre], s.delay)
+        return shifted(self._before.spikes[s.pre], self.spikes[s.pre], s.delay)
 
     def _delayed(self, s: Synapses) -> Tensor:
         """What arrives by one projection: of its delay and its product, the shorter rows wait."""
@@ -121,7 +150,7 @@ class Unroll:
         past, spikes = self._before.spikes[s.pre], self.spikes[s.pre]
         if self._cells[s.post].size >= past.shape[-1]:
             return transmit(self._arrived(s), weight)
-        return _shifted(transmit(past, weight), transmit(spikes, weight), s.delay)
+        return shifted(transmit(past, weight), transmit(spikes, weight), s.delay)
 
     def _bias_of(
         self, name: str, synapses: Sequence[Synapses], quanta: Mapping[str, Tensor]
@@ -140,12 +169,3 @@ class Unroll:
         if flow:
             bias = bias + sum(flow[1:], flow[0])
         return self._cells[name].rounded_bias(bias)
-
-
-def _shifted(past: Tensor, now: Tensor, delay: int) -> Tensor:
-    """A window of what was *delay* steps before each of its steps; the axis of steps is 1."""
-    n_steps, kept = now.shape[1], past.shape[1]
-    first = kept - delay
-    if delay >= n_steps:
-        return past[:, first : first + n_steps]
-    return torch.cat([past[:, first:], now[:, : n_steps - delay]], dim=1)

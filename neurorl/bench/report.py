@@ -67,7 +67,7 @@ def full_plan(quick: bool, rounds: int, seconds: float) -> tuple[Plan, list[str]
 def machine() -> dict[str, Any]:
     """What figures depend on: date, processor, compiler, Python and packages with versions."""
     names = {"neurorl", "numpy", "brian2", "nengo", "nengo-loihi", "gymnasium"}
-    names |= {d for peer in PEERS.values() for d in peer.distributions}
+    names |= {d for peer in PEERS.values() for d in peer.distributions} | {"snntorch", "norse"}
     return {
         "date": datetime.date.today().isoformat(),
         "cpu": _cpu(),

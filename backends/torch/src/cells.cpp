@@ -24,31 +24,64 @@ extern "C" {
 
 // Null where there is none. Rows without a step are (replica, environment).
 struct Cells {
-    int64_t n_replicas, n_steps, batch, size;
+    int64_t n_replicas, first_step, end_step, batch, size;
     int64_t bias_rows;  // 1, or of each replica, or of each row
-    int64_t kind, through_reset;
+    int64_t kind, through_reset, is_chip;
+    int64_t longest;  // dead steps, of `dead` (longest, size) and `blocked` (longest, rows, size)
     double temperature;
-    const void *current_decay, *membrane_decay, *threshold, *noise_width, *width, *table;
-    const void *bias, *u, *v;
+    double current_half, state_half, voltage_max;  // of the chip's registers
+    const void *current_decay, *membrane_decay, *threshold, *noise_width, *width, *table, *dead;
+    const void *bias, *u, *v, *blocked;
     const int16_t *words;
     const void *noise;
     const void *q;
     Strides q_strides, strides;  // the latter of all that follows with steps, and of noise
     void *spikes, *slope, *membrane;
-    void *u_after, *v_after;
+    void *alive, *wish, *drive;  // of neurons with dead steps: spikes and membrane but for those
+    void *inside;  // whether a voltage of the chip was within its range
+    void *u_after, *v_after, *blocked_after;
 };
 
 struct Gradients {
     const void *spikes, *membrane;
     Strides spikes_strides, membrane_strides;
-    const void *u_after, *v_after;
-    void *q, *bias, *u, *v;
+    const void *u_after, *v_after, *blocked_after;
+    void *q, *bias, *u, *v, *blocked;
 };
 }
 
 namespace {
 
-inline double exponential(double x) { return std::exp(x); }
+// To an ulp or two, for a compiler to vectorise: exp(r) 2^k, of Taylor's series where |r| < ln 2 / 2.
+inline double exponential(double x)
+{
+    x = x > -700.0 ? x : -700.0;
+    x = x < 700.0 ? x : 700.0;
+    const double shift = 6755399441055744.0;  // 1.5 2^52: the last bits of a sum are an integer
+    const double shifted = x * 1.4426950408889634 + shift;
+    const double k = shifted - shift;
+    const double r = (x - k * 6.93147180369123816490e-01) - k * 1.90821492927058770002e-10;
+    double y = 1.0 / 6227020800.0;
+    y = y * r + 1.0 / 479001600.0;
+    y = y * r + 1.0 / 39916800.0;
+    y = y * r + 1.0 / 3628800.0;
+    y = y * r + 1.0 / 362880.0;
+    y = y * r + 1.0 / 40320.0;
+    y = y * r + 1.0 / 5040.0;
+    y = y * r + 1.0 / 720.0;
+    y = y * r + 1.0 / 120.0;
+    y = y * r + 1.0 / 24.0;
+    y = y * r + 1.0 / 6.0;
+    y = y * r + 0.5;
+    y = y * r + 1.0;
+    y = y * r + 1.0;
+    uint64_t bits;
+    memcpy(&bits, &shifted, sizeof bits);
+    bits = (bits + 1023) << 52;
+    double power;
+    memcpy(&power, &bits, sizeof power);
+    return y * power;
+}
 
 // Cephes' polynomial: a relative error below 2e-7, for a compiler to vectorise.
 inline float exponential(float x)
@@ -80,7 +113,7 @@ template <class R> const R *bias_of(const Cells &c, int64_t r, int64_t b)
     return of<R>(c.bias) + row * c.size;
 }
 
-template <class R> void draw(const Cells &c, int64_t at, R *jitter)
+template <class R, bool CHIP> void draw(const Cells &c, int64_t at, R *jitter)
 {
     const R *w = of<R>(c.noise_width);
     if (c.words) {
@@ -91,18 +124,56 @@ template <class R> void draw(const Cells &c, int64_t at, R *jitter)
         const R *noise = of<R>(c.noise) + at;
         for (int64_t i = 0; i < c.size; i++) jitter[i] = w[i] * noise[i];
     }
+    if (CHIP)
+        for (int64_t i = 0; i < c.size; i++) jitter[i] = std::floor(jitter[i] + R(0.5));
 }
 
-template <class R, int K> void forward(const Cells &c)
+// An integer as it overflows in a register from -half to half - 1, half a power of two.
+template <class R> inline R wrapped(R x, R half)
+{
+    x += half;
+    return (x - std::floor(x / (R(2) * half)) * (R(2) * half)) - half;
+}
+
+template <class R> void copy_blocked(const Cells &c, int64_t row, const void *from, R *to)
+{
+    const int64_t rows = c.n_replicas * c.batch * c.size;
+    for (int64_t k = 0; k < c.longest; k++)
+        memcpy(to + k * c.size, of<R>(from) + k * rows + row, c.size * sizeof(R));
+}
+
+template <class R> void keep_blocked(const Cells &c, int64_t row, const R *from, void *to)
+{
+    const int64_t rows = c.n_replicas * c.batch * c.size;
+    for (int64_t k = 0; k < c.longest; k++)
+        memcpy(of<R>(to) + k * rows + row, from + k * c.size, c.size * sizeof(R));
+}
+
+// A spike blocks the steps that are dead after it.
+template <class R> void block(const Cells &c, const R *s, R *blocked)
+{
+    const int64_t n = c.size;
+    const R *dead = of<R>(c.dead);
+    memmove(blocked, blocked + n, (c.longest - 1) * n * sizeof(R));
+    memset(blocked + (c.longest - 1) * n, 0, n * sizeof(R));
+    for (int64_t k = 0; k < c.longest; k++)
+        for (int64_t i = 0; i < n; i++) blocked[k * n + i] += s[i] * dead[k * n + i];
+}
+
+template <class R, int K, bool CHIP, bool DEAD> void forward(const Cells &c)
 {
     const int64_t n = c.size;
     const R *cd = of<R>(c.current_decay), *md = of<R>(c.membrane_decay);
     const R *threshold = of<R>(c.threshold), *width = of<R>(c.width);
     const R cooler = R(1.0 / c.temperature);
+    const R current_half = R(c.current_half), state_half = R(c.state_half);
+    const R voltage_max = R(c.voltage_max);
     const bool is_noisy = K != FORCED && (c.words || c.noise);
     const bool has_slope = K > HARD;
-    std::vector<R> buffer(5 * n);
+    std::vector<R> buffer((9 + c.longest) * n);
     R *u = buffer.data(), *v = u + n, *jitter = v + n, *sharp = jitter + n, *kept = sharp + n;
+    R *awake = kept + n, *wishes = awake + n, *driven = wishes + n, *within = driven + n;
+    R *blocked = within + n;
     for (int64_t i = 0; i < n; i++) sharp[i] = (K == SLOPE ? R(1) : cooler) / width[i];
     for (int64_t r = 0; r < c.n_replicas; r++)
         for (int64_t b = 0; b < c.batch; b++) {
@@ -110,16 +181,36 @@ template <class R, int K> void forward(const Cells &c)
             const R *bias = bias_of<R>(c, r, b);
             memcpy(u, of<R>(c.u) + row, n * sizeof(R));
             memcpy(v, of<R>(c.v) + row, n * sizeof(R));
-            for (int64_t t = 0; t < c.n_steps; t++) {
+            if (DEAD) copy_blocked(c, row, c.blocked, blocked);
+            for (int64_t t = c.first_step; t < c.end_step; t++) {
                 const int64_t at = c.strides.at(r, t, b);
                 const R *q = of<R>(c.q) + c.q_strides.at(r, t, b);
                 R *s = of<R>(c.spikes) + at, *slope = has_slope ? of<R>(c.slope) + at : kept;
                 R *membrane = c.membrane ? of<R>(c.membrane) + at : kept;
-                if (is_noisy) draw<R>(c, at, jitter);
+                R *alive = c.alive ? of<R>(c.alive) + at : awake;
+                R *wish = c.wish ? of<R>(c.wish) + at : wishes;
+                R *drive = c.drive ? of<R>(c.drive) + at : driven;
+                R *inside = c.inside ? of<R>(c.inside) + at : within;
+                if (is_noisy) draw<R, CHIP>(c, at, jitter);
 #pragma GCC ivdep
                 for (int64_t i = 0; i < n; i++) {
-                    u[i] = cd[i] * u[i] + q[i];
-                    const R now = md[i] * v[i] + u[i] + bias[i];
+                    R now;
+                    if (CHIP) {
+                        u[i] = std::trunc(cd[i] * u[i]) + wrapped(q[i], current_half);
+                        u[i] = wrapped(u[i], state_half);
+                        now = std::trunc(md[i] * v[i]) + wrapped(u[i] + bias[i], state_half);
+                        inside[i] = std::fabs(now) <= voltage_max ? R(1) : R(0);
+                        now = now > voltage_max ? voltage_max : now;
+                        now = now < -voltage_max ? -voltage_max : now;
+                    } else {
+                        u[i] = cd[i] * u[i] + q[i];
+                        now = md[i] * v[i] + u[i] + bias[i];
+                    }
+                    if (DEAD) {
+                        alive[i] = R(1) - blocked[i];
+                        drive[i] = now;
+                        now *= alive[i];
+                    }
                     membrane[i] = now;
                     if (K != FORCED) {
                         const R margin = (now + jitter[i]) - threshold[i];
@@ -130,23 +221,32 @@ template <class R, int K> void forward(const Cells &c)
                             slope[i] = p * (R(1) - p) * sharp[i];
                             if (K == RELAXED) s[i] = p;
                         }
+                        if (DEAD) {
+                            wish[i] = s[i];
+                            s[i] *= alive[i];
+                        }
                     }
                     v[i] = now * (R(1) - s[i]);
                 }
+                if (DEAD) block(c, s, blocked);
             }
             memcpy(of<R>(c.u_after) + row, u, n * sizeof(R));
             memcpy(of<R>(c.v_after) + row, v, n * sizeof(R));
+            if (DEAD) keep_blocked(c, row, blocked, c.blocked_after);
         }
 }
 
 // ``v' = v (1 - s)``, ``s = S(v)``: what comes to v', s and v of a step goes to q, bias and the step
-// before. through_reset: also by s to v'.
-template <class R> void backward(const Cells &c, const Gradients &g)
+// before. through_reset: also by s to v'. LIMITED: dead steps, or the chip's range of voltages.
+template <class R, bool LIMITED> void backward(const Cells &c, const Gradients &g)
 {
     const int64_t n = c.size;
-    const R *cd = of<R>(c.current_decay), *md = of<R>(c.membrane_decay);
-    std::vector<R> buffer(4 * n);
+    const R *cd = of<R>(c.current_decay), *md = of<R>(c.membrane_decay), *dead = of<R>(c.dead);
+    const bool through_dead = LIMITED && c.drive;
+    std::vector<R> buffer((7 + c.longest) * n);
     R *gu = buffer.data(), *gv = gu + n, *zero = gv + n, *nowhere = zero + n;
+    R *one = nowhere + n, *to_spike = one + n, *to_alive = to_spike + n, *blocked = to_alive + n;
+    for (int64_t i = 0; i < n; i++) one[i] = R(1);
     for (int64_t r = 0; r < c.n_replicas; r++)
         for (int64_t b = 0; b < c.batch; b++) {
             const int64_t row = (r * c.batch + b) * n;
@@ -154,9 +254,13 @@ template <class R> void backward(const Cells &c, const Gradients &g)
             const R *ends_v = g.v_after ? of<R>(g.v_after) + row : zero;
             memcpy(gu, ends_u, n * sizeof(R));
             memcpy(gv, ends_v, n * sizeof(R));
+            if (through_dead) {
+                memset(blocked, 0, c.longest * n * sizeof(R));
+                if (g.blocked_after) copy_blocked(c, row, g.blocked_after, blocked);
+            }
             R *to_bias = nowhere;
             if (g.bias) to_bias = of<R>(g.bias) + (bias_of<R>(c, r, b) - of<R>(c.bias));
-            for (int64_t t = c.n_steps - 1; t >= 0; t--) {
+            for (int64_t t = c.end_step - 1; t >= c.first_step; t--) {
                 const int64_t at = c.strides.at(r, t, b);
                 const R *s = of<R>(c.spikes) + at;
                 const R *slope = c.slope ? of<R>(c.slope) + at : zero;
@@ -165,38 +269,70 @@ template <class R> void backward(const Cells &c, const Gradients &g)
                 const R *gm = zero;
                 if (g.membrane) gm = of<R>(g.membrane) + g.membrane_strides.at(r, t, b);
                 R *gq = of<R>(g.q) + c.q_strides.at(r, t, b);
+                const R *alive = c.alive ? of<R>(c.alive) + at : one;
+                const R *inside = c.inside ? of<R>(c.inside) + at : one;
+                const R *wish = through_dead ? of<R>(c.wish) + at : zero;
+                const R *drive = through_dead ? of<R>(c.drive) + at : zero;
+                if (through_dead) {
+                    memcpy(to_spike, gs, n * sizeof(R));
+                    for (int64_t k = 0; k < c.longest; k++)
+                        for (int64_t i = 0; i < n; i++)
+                            to_spike[i] += blocked[k * n + i] * dead[k * n + i];
+                    gs = to_spike;
+                }
 #pragma GCC ivdep
                 for (int64_t i = 0; i < n; i++) {
-                    const R by_spike = (gs[i] - gv[i] * membrane[i]) * slope[i];
-                    const R now = gv[i] * (R(1) - s[i]) + by_spike + gm[i];
+                    const R spike = gs[i] - gv[i] * membrane[i];
+                    const R by_spike = (LIMITED ? spike * alive[i] : spike) * slope[i];
+                    R now = gv[i] * (R(1) - s[i]) + by_spike + gm[i];
+                    if (LIMITED) {
+                        to_alive[i] = spike * wish[i] + now * drive[i];
+                        now *= alive[i] * inside[i];
+                    }
                     gu[i] += now;
                     gq[i] = gu[i];
                     gv[i] = md[i] * now;
                     to_bias[i] += now;
                     gu[i] *= cd[i];
                 }
+                if (through_dead) {
+                    memmove(blocked + n, blocked, (c.longest - 1) * n * sizeof(R));
+                    for (int64_t i = 0; i < n; i++) blocked[i] = -to_alive[i];
+                }
             }
             memcpy(of<R>(g.u) + row, gu, n * sizeof(R));
             memcpy(of<R>(g.v) + row, gv, n * sizeof(R));
+            if (through_dead) keep_blocked(c, row, blocked, g.blocked);
         }
 }
 
-template <class R> void forward(const Cells &c)
+template <class R, bool CHIP, bool DEAD> void forward(const Cells &c)
 {
     switch (c.kind) {
-    case FORCED: return forward<R, FORCED>(c);
-    case HARD: return forward<R, HARD>(c);
-    case SLOPE: return forward<R, SLOPE>(c);
-    case CONCRETE: return forward<R, CONCRETE>(c);
-    case RELAXED: return forward<R, RELAXED>(c);
+    case FORCED: return forward<R, FORCED, CHIP, DEAD>(c);
+    case HARD: return forward<R, HARD, CHIP, DEAD>(c);
+    case SLOPE: return forward<R, SLOPE, CHIP, DEAD>(c);
+    case CONCRETE: return forward<R, CONCRETE, CHIP, DEAD>(c);
+    case RELAXED: return forward<R, RELAXED, CHIP, DEAD>(c);
     }
+}
+
+template <class R, bool CHIP> void forward(const Cells &c)
+{
+    c.longest ? forward<R, CHIP, true>(c) : forward<R, CHIP, false>(c);
+}
+
+template <class R> void backward(const Cells &c, const Gradients &g)
+{
+    c.longest || c.inside ? backward<R, true>(c, g) : backward<R, false>(c, g);
 }
 
 }  // namespace
 
 extern "C" void neurorl_cells_forward(const Cells *c, int is_double)
 {
-    is_double ? forward<double>(*c) : forward<float>(*c);
+    if (c->is_chip) return forward<double, true>(*c);
+    is_double ? forward<double, false>(*c) : forward<float, false>(*c);
 }
 
 extern "C" void neurorl_cells_backward(const Cells *c, const Gradients *g, int is_double)

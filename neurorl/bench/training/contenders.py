@@ -1,0 +1,92 @@
+"""Who updates a case, and how: each way is a callable that makes one update."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+from neurorl.bench.training import cells
+from neurorl.bench.training.cases import Case
+from neurorl.bench.training.layered import Cells, Layered
+from neurorl.bench.training.ours import Ours
+from neurorl.errors import unknown
+
+__all__ = ["BASELINE", "LIBRARIES", "Library", "layered", "ways"]
+
+Update = Callable[[], None]
+BASELINE = "neurorl"
+
+
+@dataclass(frozen=True)
+class Library:
+    """package: that it imports. cells: of a case."""
+
+    package: str
+    cells: Callable[[Case], Cells]
+
+
+LIBRARIES = {
+    "pytorch": Library("torch", cells.make_pytorch),
+    "snntorch": Library("snntorch", cells.make_snntorch),
+    "spikingjelly": Library("spikingjelly", cells.make_spikingjelly),
+    "norse": Library("norse", cells.make_norse),
+}
+
+
+def layered(name: str, case: Case, in_blocks: bool = False) -> Layered:
+    """A peer's network of a case, its replicas as one batch of matrices."""
+    seeds = tuple(range(case.replicas))
+    return Layered(case, LIBRARIES[name].cells(case), in_blocks, seeds)
+
+
+def ways(
+    case: Case, peers: Sequence[str] | None = None
+) -> tuple[dict[tuple[str, str], Update], list[str]]:
+    """By name and form, ours first; notes on what isn't installed.
+
+    peers: None takes all. Raises UnknownNameError.
+    """
+    silent = dataclasses.replace(case, noise=0.0)
+    found: dict[tuple[str, str], Update] = {}
+    notes = []
+    for loop in (False, True) if case.replicas > 1 else (False,):
+        form = "loop" if loop else "one batch"
+        found[BASELINE, form] = Ours(case, loop=loop)
+        found[f"{BASELINE}, no noise", form] = Ours(silent, loop=loop)
+    found[f"{BASELINE}, eager", "one batch"] = Ours(case, engine="eager")
+    found[f"{BASELINE}, chip's integers", "one batch"] = Ours(case, arithmetic="loihi")
+    for name in LIBRARIES if peers is None else peers:
+        if name not in LIBRARIES:
+            raise unknown("peer", name, LIBRARIES)
+        if find_spec(LIBRARIES[name].package) is None:
+            notes.append(f"{name}: not installed (pip install {name})")
+            continue
+        found |= _forms(name, silent)
+        if name == "pytorch":
+            found |= {
+                (f"{name}, noise", form): way for (_, form), way in _forms(name, case).items()
+            }
+    return found, notes
+
+
+def _forms(name: str, case: Case) -> dict[tuple[str, str], Update]:
+    """All of a peer's: the quickest counts."""
+    found: dict[tuple[str, str], Update] = {}
+    for form, in_blocks in (("dense", False), ("blocks", True)):
+        found[name, form] = layered(name, case, in_blocks).update
+        if case.replicas > 1:
+            one = dataclasses.replace(case, replicas=1)
+            make = LIBRARIES[name].cells
+            each = [Layered(one, make(one), in_blocks, (k,)) for k in range(case.replicas)]
+            found[name, f"{form}, loop"] = _all_of(each)
+    return found
+
+
+def _all_of(networks: Sequence[Layered]) -> Update:
+    def update() -> None:
+        for network in networks:
+            network.update()
+
+    return update

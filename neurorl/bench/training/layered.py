@@ -1,0 +1,112 @@
+"""The same network from tensors, with the cells of any library: what all peers have in common.
+
+Each layer's input is one matrix product for the whole window wherever that is possible, and the
+second layer, which is block-diagonal, takes the form that is quicker: so a peer is measured by its
+cells, in the best form that we know of.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from neurorl.backends.torch import SpikingModule
+from neurorl.bench.training.cases import Case, get_loss, make_data, make_network
+
+__all__ = ["Cells", "Layered", "State"]
+
+State = tuple[Tensor, ...]
+
+
+class Cells(Protocol):
+    """Neurons of a layer, from silence. q: their input ``(window, ..., n)``; spikes as it is."""
+
+    def window(self, q: Tensor) -> Tensor:
+        """Spikes of a window whose input is known."""
+
+    def rest(self, like: Tensor) -> State:
+        """Silence, for `step`."""
+
+    def step(self, q: Tensor, state: State) -> tuple[Tensor, State]:
+        """Spikes of a step, and the state after it."""
+
+
+class Layered(nn.Module):
+    """A case's network and its update.
+
+    in_blocks: the second layer as sums within modules, else as a dense masked matrix. seeds: of the
+    initial weights, which are those of `SpikingModule`.
+    """
+
+    def __init__(self, case: Case, cells: Cells, in_blocks: bool, seeds: tuple[int, ...]) -> None:
+        super().__init__()
+        self._case, self._cells, self._in_blocks = case, cells, in_blocks
+        drawn = SpikingModule(make_network(case), seed=seeds, engine="eager")
+        hidden = torch.cat([drawn.weight("input_hidden"), drawn.weight("bias_hidden")], dim=1)
+        self.hidden = nn.Parameter(self._without_replicas(hidden))
+        self.output = nn.Parameter(self._without_replicas(drawn.weight("hidden_output").squeeze(3)))
+        self.bias = nn.Parameter(self._without_replicas(drawn.weight("bias_output")))
+        self.among: Tensor | None = None
+        if case.recurrent:
+            self.among = nn.Parameter(self._without_replicas(drawn.weight("hidden_hidden")))
+        self._data = make_data(case)
+        self._arrived = self._delayed_inputs(seeds)
+        self._mask = torch.eye(case.modules)[:, None, :]
+        self._optimiser = torch.optim.Adam(self.parameters(), lr=1e-3)
+
+    def update(self) -> None:
+        """One, of all weights."""
+        self._optimiser.zero_grad()
+        loss = get_loss(self.rasters()["output"], self._data)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self._optimiser.step()
+
+    def rasters(self) -> dict[str, Tensor]:
+        """Of both layers, ``(window, [replicas,] batch, n)``."""
+        q = self._product(self._arrived, self.hidden)
+        hidden = self._cells.window(q) if self.among is None else self._recurrent(q, self.among)
+        q = self._blocks(hidden[:-1])
+        silence = torch.zeros_like(q[:1])  # in the first step nothing has arrived
+        return {"hidden": hidden, "output": self._cells.window(torch.cat([silence, q]))}
+
+    def _recurrent(self, q: Tensor, among: Tensor) -> Tensor:
+        state = self._cells.rest(q[0])
+        spikes: list[Tensor] = []
+        for q_t in q.unbind(0):
+            now = q_t + self._product(spikes[-1], among) if spikes else q_t
+            s, state = self._cells.step(now, state)
+            spikes.append(s)
+        return torch.stack(spikes)
+
+    def _product(self, x: Tensor, weight: Tensor) -> Tensor:
+        """``x @ weight`` of all rows, of each replica."""
+        if weight.dim() == 2:
+            return torch.matmul(x, weight)
+        if x.dim() == 3:  # a step
+            return torch.bmm(x, weight)
+        rows = x.transpose(0, 1)
+        q = torch.bmm(rows.flatten(1, 2), weight)
+        return q.view(*rows.shape[:-1], -1).transpose(0, 1)
+
+    def _blocks(self, x: Tensor) -> Tensor:
+        if self._in_blocks:
+            split = x.view(*x.shape[:-1], self._case.modules, -1)
+            weight = self.output if self.output.dim() == 2 else self.output.unsqueeze(1)
+            return (split * weight).sum(-1) + self.bias
+        dense = (self.output.unsqueeze(-1) * self._mask).flatten(-3, -2)
+        return self._product(x, dense) + self.bias
+
+    def _delayed_inputs(self, seeds: tuple[int, ...]) -> Tensor:
+        """Inputs and the bias that spikes in every step, a step later."""
+        inputs = self._data.inputs
+        given = torch.cat([inputs, torch.ones(*inputs.shape[:2], 1)], dim=-1)
+        arrived = torch.cat([torch.zeros_like(given[:1]), given[:-1]])
+        if len(seeds) == 1:
+            return arrived
+        return arrived[:, None].expand(-1, len(seeds), -1, -1).contiguous()
+
+    def _without_replicas(self, weight: Tensor) -> Tensor:
+        given = weight.detach().clone()
+        return given[0] if len(given) == 1 else given

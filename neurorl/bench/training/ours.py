@@ -1,0 +1,65 @@
+"""`SpikingModule` and Adam: our update of a case."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from neurorl.backends.torch import SpikingModule
+from neurorl.bench.training.cases import Case, get_loss, make_data, make_network
+
+__all__ = ["Ours"]
+
+
+class Ours:
+    """arithmetic, engine, detach_reset: as in `SpikingModule`; resets are constants in training.
+
+    loop: replicas one after the other.
+    """
+
+    def __init__(
+        self,
+        case: Case,
+        *,
+        arithmetic: str = "float",
+        engine: str | None = None,
+        detach_reset: bool = True,
+        loop: bool = False,
+    ) -> None:
+        network, seeds = make_network(case), tuple(range(case.replicas))
+        groups = [(seed,) for seed in seeds] if loop else [seeds]
+        self.modules = [
+            SpikingModule(
+                network,
+                seed=group[0] if case.replicas == 1 else group,
+                arithmetic=arithmetic,
+                engine=engine,
+                detach_reset=detach_reset,
+            )
+            for group in groups
+        ]
+        self._optimisers = [torch.optim.Adam(m.parameters(), lr=1e-3) for m in self.modules]
+        self._data = make_data(case)
+        self._inputs = [self._given(m) for m in self.modules]
+
+    def __call__(self) -> None:
+        """One update of all weights."""
+        for k, optimiser in enumerate(self._optimisers):
+            optimiser.zero_grad()
+            loss = get_loss(self.rasters(k)["output"], self._data)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+
+    def rasters(self, k: int = 0) -> dict[str, Tensor]:
+        """Of the window, of module *k*; noise is drawn anew."""
+        found, _ = self.modules[k](self._inputs[k])
+        return dict(found)
+
+    def _given(self, module: SpikingModule) -> dict[str, Tensor]:
+        inputs = self._data.inputs.to(module.dtype)
+        bias = torch.ones(*inputs.shape[:2], 1, dtype=module.dtype)
+        given = {"input": inputs, "bias": bias}
+        if not module.has_replicas:
+            return given
+        lead = module.n_replicas
+        return {k: x[:, None].expand(-1, lead, -1, -1).contiguous() for k, x in given.items()}

@@ -1,0 +1,93 @@
+"""What an update by gradients costs: ours, and the same network in snnTorch, SpikingJelly, norse.
+
+    python scripts/bench_training.py [--rounds 7] [--cases cartpole] [--loop] [--json]
+
+Forward, backward and a step of `torch.optim.Adam`, float32, one thread, CPU time; rounds over all
+are interleaved. Times of others are multiples of ours with its noise, of the same round: above 1
+ours is quicker; least and most in brackets. Of each the quickest of its forms is shown.
+neurorl/bench/training/ has the networks. --loop also trains the CartPole preset, and says which
+part of that the updates are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+import torch
+from rich.progress import Progress
+
+from neurorl.backends.torch import keep_freed_memory
+from neurorl.bench.report import machine
+from neurorl.bench.training.cases import CASES, Case
+from neurorl.bench.training.contenders import BASELINE, ways
+from neurorl.bench.training.loop import whole_loop
+from neurorl.bench.training.measure import measure
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=7, help="interleaved rounds (default 7)")
+    parser.add_argument("--seconds", type=float, default=0.2, help="of a measurement, about")
+    parser.add_argument("--cases", default="", help="those whose name begins so (default all)")
+    parser.add_argument("--peers", help="comma-separated names (default all)")
+    parser.add_argument("--loop", action="store_true", help="also the whole of training")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    keep_freed_memory()
+    peers = None if options.peers is None else options.peers.split(",")
+    found: list[dict[str, Any]] = []
+    notes: list[str] = []
+    for case in CASES.values():
+        if not case.name.startswith(options.cases):
+            continue
+        rows, missing = measured(case, peers, options.rounds, options.seconds)
+        notes = missing
+        found += [{"case": case.name, "shape": case.shape, **row} for row in rows]
+    loop = whole_loop(options.rounds) if options.loop else None
+    if options.json:
+        result = {"machine": machine(), "rows": found, "notes": notes, "loop": loop}
+        print(json.dumps(result))
+    else:
+        show(found, notes)
+    if loop is not None and not options.json:
+        rate, share = loop["env_steps_per_s"], loop["update_share"]
+        print(f"\nWhole training: {rate:.0f} environment steps/s, {share:.0%} of it updates")
+    return 0
+
+
+def measured(
+    case: Case, peers: list[str] | None, rounds: int, seconds: float
+) -> tuple[list[dict[str, Any]], list[str]]:
+    found, notes = ways(case, peers)
+    with Progress(transient=True) as progress:
+        task = progress.add_task(case.name, total=rounds * len(found))
+        rows = measure(found, BASELINE, rounds, seconds, lambda: progress.advance(task))
+    return rows, notes
+
+
+def show(rows: list[dict[str, Any]], notes: list[str]) -> None:
+    """A line for each case."""
+    others = [name for name in dict.fromkeys(r["name"] for r in rows) if name != BASELINE]
+    print("| network | ms an update | " + " | ".join(others) + " |")
+    print("|---" * (2 + len(others)) + "|")
+    for name in dict.fromkeys(r["case"] for r in rows):
+        mine = {r["name"]: r for r in rows if r["case"] == name}
+        ours = mine[BASELINE]
+        cells = [f"{name}: {ours['shape']}", f"{ours['ms']:.3g}"]
+        print("| " + " | ".join([*cells, *(times(mine[k]) for k in others)]) + " |")
+    for note in notes:
+        print(f"\nNot measured: {note}")
+
+
+def times(row: dict[str, Any]) -> str:
+    return f"{row['ratio']:.2f} ({row['ratio_min']:.2f}-{row['ratio_max']:.2f})"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

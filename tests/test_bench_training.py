@@ -1,0 +1,125 @@
+"""scripts/bench_training.py: the networks that are compared are the same, and its table."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from neurorl.errors import UnknownNameError
+
+torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
+
+from neurorl.bench.training import contenders  # noqa: E402
+from neurorl.bench.training.cases import CASES, Case, get_loss, make_data  # noqa: E402
+from neurorl.bench.training.contenders import LIBRARIES, Library, layered, ways  # noqa: E402
+from neurorl.bench.training.measure import measure  # noqa: E402
+from neurorl.bench.training.ours import Ours  # noqa: E402
+
+torch.set_num_threads(1)  # others test beside us
+
+NAMES = ["cartpole, batch 64", "lif, batch 64", "recurrent, batch 64", "20 seeds, batch 64"]
+SURROGATES = {"pytorch": True, "spikingjelly": True, "snntorch": False}
+"""Libraries with our sigmoid on the way back, and whether their resets are constants there."""
+
+
+def silent(name: str) -> Case:
+    """Small, and of neurons without noise, as all libraries have."""
+    case = CASES[name]
+    return dataclasses.replace(case, noise=0.0, batch=5, replicas=min(case.replicas, 3))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the libraries themselves
+@pytest.mark.parametrize("in_blocks", [False, True])
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("library", list(LIBRARIES))
+def test_a_peers_network_is_ours(library: str, name: str, in_blocks: bool) -> None:
+    """Every spike; and the gradients, where the library has our surrogate."""
+    pytest.importorskip(LIBRARIES[library].package, reason=f"{library} is not installed")
+    case = silent(name)
+    ours = Ours(case, detach_reset=SURROGATES.get(library, True))
+    theirs = layered(library, case, in_blocks)
+    expected, found = ours.rasters(), theirs.rasters()
+    for population, raster in found.items():
+        assert torch.equal(raster, expected[population])
+        assert 0.005 < float(raster.detach().mean()) < 0.5
+    if library in SURROGATES:
+        for rasters in (expected, found):
+            torch.autograd.backward(get_loss(rasters["output"], make_data(case)))
+        gradient: Any = ours.modules[0].weight("input_hidden").grad
+        mine: Any = theirs.hidden.grad
+        torch.testing.assert_close(
+            mine[..., :-1, :], gradient.view_as(mine[..., :-1, :]), rtol=1e-4, atol=1e-6
+        )
+
+
+def test_an_update_learns() -> None:
+    """Ours and a peer's take the same steps."""
+    case = silent("cartpole, batch 64")
+    ours, theirs = Ours(case), layered("pytorch", case)
+    before = ours.modules[0].weights("input_hidden")
+    for _ in range(3):
+        ours()
+        theirs.update()
+    after = ours.modules[0].weights("input_hidden")
+    moved = abs(after - before).max()
+    assert moved > 1e-3
+    assert abs(theirs.hidden.detach()[:-1].numpy() - after).max() < 1e-2 * moved
+
+
+def test_who_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = silent("20 seeds, batch 64")
+    missing = Library("no_such_package", LIBRARIES["norse"].cells)
+    monkeypatch.setitem(contenders.LIBRARIES, "norse", missing)
+    found, notes = ways(case, ["pytorch", "norse"])
+    assert notes == ["norse: not installed (pip install norse)"]
+    assert next(iter(found)) == ("neurorl", "one batch")
+    forms = {form for name, form in found if name == "pytorch"}
+    assert forms == {"dense", "blocks", "dense, loop", "blocks, loop"}
+    with pytest.raises(UnknownNameError, match="did you mean 'norse'"):
+        ways(case, ["nors"])
+
+
+def test_rows_are_of_the_quickest_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = 0.0
+    monkeypatch.setattr("time.process_time", lambda: clock)
+
+    def way(seconds: float) -> Callable[[], None]:
+        def call() -> None:
+            nonlocal clock
+            clock += seconds
+
+        return call
+
+    taken = {("ours", "slow"): 3e-3, ("ours", "quick"): 1e-3, ("other", "one"): 2e-3}
+    rows = measure({key: way(s) for key, s in taken.items()}, "ours", 3, 0.01)
+    assert [(r["name"], r["form"]) for r in rows] == [("ours", "quick"), ("other", "one")]
+    assert [r["ms"] for r in rows] == pytest.approx([1.0, 2.0])
+    for key in ("ratio", "ratio_min", "ratio_max"):
+        assert [r[key] for r in rows] == pytest.approx([1.0, 2.0])
+
+
+def script() -> ModuleType:
+    path = Path(__file__).parents[1] / "scripts" / "bench_training.py"
+    spec = spec_from_file_location("bench_training", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_script(capsys: pytest.CaptureFixture[str]) -> None:
+    quick = ["--rounds", "1", "--seconds", "0.001", "--peers", "pytorch"]
+    assert script().main([*quick, "--cases", "cartpole, batch 1", "--json"]) == 0
+    seen = json.loads(capsys.readouterr().out)
+    assert {row["name"] for row in seen["rows"]} >= {"neurorl", "pytorch"}
+    assert all(row["ms"] > 0 for row in seen["rows"])
+    assert script().main([*quick, "--cases", "recurrent, batch 1"]) == 0
+    assert "| recurrent, batch 1: 40 -> 160 -> 20 |" in capsys.readouterr().out
