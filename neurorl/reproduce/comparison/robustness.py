@@ -1,0 +1,151 @@
+"""Agents that have learned, perturbed: what is left, and what going on learning brings back.
+
+The weights of either approach are taken as they are (frozen), or learn on under the perturbation,
+by the local rule or by gradients. What is done stays in ``OUT/NAME/seedN``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from neurorl.replicas import Episode
+from neurorl.reproduce.comparison.perturbations import Perturbation, perturbed
+from neurorl.reproduce.comparison.sources import APPROACHES
+from neurorl.reproduce.experiments import Task
+from neurorl.reproduce.gradients import done, played
+from neurorl.reproduce.run import Plan, run_path
+from neurorl.reproduce.statistics import episodes_to_threshold
+from neurorl.rundir import RunDirectory
+from neurorl.training import train_seeds
+
+__all__ = ["EPISODES", "EVALUATION_EPISODES", "FIRST", "Case", "RecoveryRow", "cases", "recover"]
+
+FIRST = 10
+"""Episodes that a mean is taken over, at the beginning and until the threshold."""
+
+EPISODES = {"cartpole": 50, "gridworld": 100, "mountaincar": 50}
+"""Of learning on."""
+
+EVALUATION_EPISODES = {"cartpole": 20, "gridworld": 200, "mountaincar": 50}
+_APPROACH = {"local": "local", "gradients": "reparameterization"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """start: the approach that the weights are of; learner: that they go on by, or ``none``."""
+
+    perturbation: Perturbation
+    start: str
+    learner: str
+    arithmetic: str = "float"
+
+    @property
+    def task(self) -> Task:
+        return self.perturbation.task
+
+    @property
+    def name(self) -> str:
+        chip = "-chip" * (self.arithmetic == "loihi")
+        return f"{self.start_name}-then-{self.learner}{chip}"
+
+    @property
+    def start_name(self) -> str:
+        return f"{self.task.name}-{self.perturbation.name}-{self.start}"
+
+
+@dataclass(frozen=True)
+class RecoveryRow:
+    """One seed of a case. Figures are of the task's kind: discounted or not.
+
+    greedy: played after learning on, or at once if nobody does. first, last: means of so many
+    episodes of learning on. recovered: episodes until the mean of so many reached the task's
+    threshold; None if it never did.
+    """
+
+    task: str
+    perturbation: str
+    arithmetic: str
+    start: str
+    learner: str
+    seed: int
+    greedy: float
+    first: float | None
+    last: float | None
+    recovered: int | None
+    episodes: int
+    env_steps: int
+    evaluation_episodes: int
+
+
+def cases(perturbations: Sequence[Perturbation], arithmetic: str = "float") -> list[Case]:
+    """All starts, frozen and by every learner."""
+    return [
+        Case(p, start, learner, arithmetic)
+        for p in perturbations
+        for start in APPROACHES
+        for learner in ("none", *APPROACHES)
+    ]
+
+
+def recover(
+    case: Case,
+    plan: Plan,
+    runs: Sequence[Path],
+    callback: Callable[[Episode], None] | None = None,
+) -> list[RecoveryRow]:
+    """A row for each seed of *plan*. runs: what they begin with, before the perturbation."""
+    starts = run_path(plan, f"{case.start_name}/start", plan.seeds[0]).parent
+    begun = [
+        perturbed(run, case.perturbation, starts / f"seed{seed}")
+        for seed, run in zip(plan.seeds, runs, strict=True)
+    ]
+    if case.learner == "none":
+        return [_row(case, plan, s, path) for s, path in zip(plan.seeds, begun, strict=True)]
+    episodes = plan.episodes or EPISODES[case.task.name]
+    paths = {seed: run_path(plan, case.name, seed) for seed in plan.seeds}
+    todo = [(seed, path) for seed, path in paths.items() if done(path) < episodes]
+    if todo:
+        train_seeds(
+            case.perturbation.env or case.task.env,
+            todo,
+            approach=_APPROACH[case.learner],
+            backend=(plan.backend or "brian2") if case.learner == "local" else None,
+            arithmetic=case.arithmetic,
+            episodes=episodes,
+            resume=any(path.exists() for _, path in todo),
+            start=starts,
+            callback=callback,
+        )
+    return [_row(case, plan, seed, path) for seed, path in paths.items()]
+
+
+def _row(case: Case, plan: Plan, seed: int, path: Path) -> RecoveryRow:
+    task = case.task
+    episodes = plan.evaluation_episodes or EVALUATION_EPISODES[task.name]
+    found = played(task, replace(plan, evaluation_episodes=episodes), seed, path, case.arithmetic)
+    returns, steps = _learned(task, path) if case.learner != "none" else ([], 0)
+    return RecoveryRow(
+        task=task.name,
+        perturbation=case.perturbation.name,
+        arithmetic=case.arithmetic,
+        start=case.start,
+        learner=case.learner,
+        seed=seed,
+        greedy=found["mean_discounted_return" if task.discounted else "mean_return"],
+        first=float(np.mean(returns[:FIRST])) if returns else None,
+        last=float(np.mean(returns[-FIRST:])) if returns else None,
+        recovered=episodes_to_threshold(returns, task.threshold, FIRST) if returns else None,
+        episodes=len(returns),
+        env_steps=steps,
+        evaluation_episodes=episodes,
+    )
+
+
+def _learned(task: Task, path: Path) -> tuple[list[float], int]:
+    columns = RunDirectory(path).read_episodes()
+    returns = columns["discounted_return" if task.discounted else "return"]
+    return returns, int(columns["env_steps"][-1])
