@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,6 @@ from neurorl.agent import read_agent
 from neurorl.approaches import Agents, Changes, make_agents
 from neurorl.config import AgentConfig
 from neurorl.envs import discrete_actions, make_env
-from neurorl.groups import ReplicaGroups
 from neurorl.memory import memory_for
 from neurorl.reparameterization.config import GradientConfig
 from neurorl.reproduce.experiments import Task
@@ -62,7 +61,7 @@ class MemoryRow:
 def times(
     task: Task,
     model: str,
-    runs: dict[str, Sequence[Path]],
+    runs: Mapping[str, Sequence[Path]],
     replicas: Sequence[int] = REPLICAS,
     rounds: int = ROUNDS,
     backend: str = "brian2",
@@ -73,7 +72,8 @@ def times(
         for turn in range(-1, rounds):  # the first one warms up
             for name, one in agents.items():
                 before, started = _env_steps(one), time.process_time()
-                one.learn(len(one.episodes[0]) + 1)
+                while _env_steps(one) == before:  # episodes may have ended in an earlier turn
+                    one.learn(len(one.episodes[0]) + 1)
                 seconds = time.process_time() - started
                 steps = _env_steps(one) - before
                 if turn >= 0:
@@ -82,7 +82,7 @@ def times(
             one.close()
 
 
-def memory_held(task: Task, model: str, runs: dict[str, Sequence[Path]]) -> list[MemoryRow]:
+def memory_held(task: Task, model: str, runs: Mapping[str, Sequence[Path]]) -> list[MemoryRow]:
     """Rows of all parts, for one agent of each approach."""
     found = []
     for name, mine in runs.items():
@@ -173,8 +173,3 @@ def _gradient_bytes(
 
 def _nbytes(x: Any) -> int:
     return int(getattr(x, "nbytes", 0))
-
-
-def is_one_network(agents: Agents) -> bool:
-    """Whether all replicas are stepped as one compiled network."""
-    return not isinstance(agents, ReplicaGroups)

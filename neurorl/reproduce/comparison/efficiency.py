@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from neurorl.described import FloatArray
-from neurorl.reproduce.comparison.sources import Source
+from neurorl.reproduce.comparison.sources import Agent, Source
 from neurorl.reproduce.experiments import Experiment, Task
 from neurorl.reproduce.gradients import done, played
 from neurorl.reproduce.run import Plan
@@ -35,6 +35,7 @@ SHORT = 20
 """Episodes that curves and areas are means of; `WINDOW` ones would come long after the fact."""
 
 POINTS = 200
+_COSTS = ("spikes_per_decision", "synops_per_decision", "energy_per_decision_j")
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,9 @@ class EfficiencyRow:
     greedy: float
     at_steps: int | None
     greedy_at: float | None
+    spikes_per_decision: float
+    synops_per_decision: float
+    energy_per_decision_j: float
 
 
 @dataclass(frozen=True)
@@ -123,14 +127,14 @@ def step_curve(runs: Sequence[Trained]) -> list[StepPoint]:
 def efficiency(
     source: Source,
     plan: Plan,
-    trained: Sequence[Trained],
-    greedy: Sequence[float],
+    agents: Sequence[Agent],
     budget: int,
     at: Sequence[tuple[int, float] | None],
 ) -> list[EfficiencyRow]:
-    """A row for each seed. greedy, at: of each, at the end and after so many steps."""
+    """A row for each seed. at: of each, greedy play after so many steps."""
     rows = []
-    for seed, mine, shown, then in zip(plan.seeds, trained, greedy, at, strict=True):
+    for seed, agent, then in zip(plan.seeds, agents, at, strict=True):
+        mine = read_trained(source.task, agent.path)
         reached = episodes_to_threshold(mine.returns, source.task.threshold, WINDOW)
         rows.append(
             EfficiencyRow(
@@ -142,9 +146,10 @@ def efficiency(
                 steps_to_threshold=None if reached is None else int(mine.steps[reached - 1]),
                 budget=budget,
                 area=area(mine, budget),
-                greedy=shown,
+                greedy=agent.figure(source.task),
                 at_steps=then[0] if then else None,
                 greedy_at=then[1] if then else None,
+                **{key: float(agent.evaluation[key]) for key in _COSTS},
             )
         )
     return rows
@@ -179,11 +184,7 @@ def greedy_at(
                 overrides=e.overrides,
                 resume=path.exists(),
             )
-        result = played(e_task(source), replace(plan, backend=plan.backend), seed, path, "float")
+        result = played(source.task, plan, seed, path, "float")
         figure = "mean_discounted_return" if source.task.discounted else "mean_return"
         found.append((int(mine.steps[episodes - 1]), float(result[figure])))
     return found
-
-
-def e_task(source: Source) -> Task:
-    return source.task

@@ -6,6 +6,7 @@ by the local rule or by gradients. What is done stays in ``OUT/NAME/seedN``.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +23,19 @@ from neurorl.reproduce.statistics import episodes_to_threshold
 from neurorl.rundir import RunDirectory
 from neurorl.training import train_seeds
 
-__all__ = ["EPISODES", "EVALUATION_EPISODES", "FIRST", "Case", "RecoveryRow", "cases", "recover"]
+__all__ = [
+    "EPISODES",
+    "EVALUATION_EPISODES",
+    "FIRST",
+    "ON_CHIP",
+    "RECOVERED",
+    "Case",
+    "RecoveryPoint",
+    "RecoveryRow",
+    "cases",
+    "recover",
+    "recovery_curve",
+]
 
 FIRST = 10
 """Episodes that a mean is taken over, at the beginning and until the threshold."""
@@ -31,6 +44,14 @@ EPISODES = {"cartpole": 50, "gridworld": 100, "mountaincar": 50}
 """Of learning on."""
 
 EVALUATION_EPISODES = {"cartpole": 20, "gridworld": 200, "mountaincar": 50}
+RECOVERED = {
+    "cartpole": ("none", "lesion-75", "lesion-90", "length-0.1", "escape-4", "weights-200")
+}
+"""Perturbations under which agents learn on; of others only what is left is found."""
+
+ON_CHIP = {"cartpole": ("lesion-75",)}
+"""Those that are also tried in chip arithmetic."""
+
 _APPROACH = {"local": "local", "gradients": "reparameterization"}
 
 
@@ -58,6 +79,21 @@ class Case:
 
 
 @dataclass(frozen=True)
+class RecoveryPoint:
+    """Over seeds, in the *episode*-th of learning on, counted from 1."""
+
+    perturbation: str
+    task: str
+    arithmetic: str
+    start: str
+    learner: str
+    episode: int
+    mean: float
+    lower_quartile: float
+    upper_quartile: float
+
+
+@dataclass(frozen=True)
 class RecoveryRow:
     """One seed of a case. Figures are of the task's kind: discounted or not.
 
@@ -81,14 +117,15 @@ class RecoveryRow:
     evaluation_episodes: int
 
 
-def cases(perturbations: Sequence[Perturbation], arithmetic: str = "float") -> list[Case]:
-    """All starts, frozen and by every learner."""
-    return [
-        Case(p, start, learner, arithmetic)
-        for p in perturbations
-        for start in APPROACHES
-        for learner in ("none", *APPROACHES)
-    ]
+def cases(perturbations: Sequence[Perturbation]) -> list[Case]:
+    """Of all starts; by every learner where agents learn on, and in chip arithmetic too."""
+    found = []
+    for p in perturbations:
+        learns = p.name in RECOVERED.get(p.task.name, ())
+        arithmetics = ("float", *["loihi"] * (p.name in ON_CHIP.get(p.task.name, ())))
+        learners = ("none", *(APPROACHES if learns else ()))
+        found += [Case(p, *of) for of in itertools.product(APPROACHES, learners, arithmetics)]
+    return found
 
 
 def recover(
@@ -121,6 +158,19 @@ def recover(
             callback=callback,
         )
     return [_row(case, plan, seed, path) for seed, path in paths.items()]
+
+
+def recovery_curve(case: Case, plan: Plan) -> list[RecoveryPoint]:
+    """Returns by episode of learning on; each is that of one seed's one episode."""
+    paths = [run_path(plan, case.name, seed) for seed in plan.seeds]
+    returns = np.array([_learned(case.task, path)[0] for path in paths])
+    lower, upper = np.quantile(returns, [0.25, 0.75], axis=0)
+    who = (case.perturbation.name, case.task.name, case.arithmetic, case.start, case.learner)
+    columns = (returns.mean(axis=0), lower, upper)
+    return [
+        RecoveryPoint(*who, k, *map(float, of))
+        for k, of in enumerate(zip(*columns, strict=True), 1)
+    ]
 
 
 def _row(case: Case, plan: Plan, seed: int, path: Path) -> RecoveryRow:

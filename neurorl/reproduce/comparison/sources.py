@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from neurorl.errors import unknown
 from neurorl.replicas import Episode
 from neurorl.reproduce import gradients, run
 from neurorl.reproduce.experiments import EXPERIMENTS, Experiment, Task
 from neurorl.reproduce.gradients import GRADIENTS, GradientExperiment
 from neurorl.reproduce.run import Plan
 
-__all__ = ["APPROACHES", "Source", "Sources", "by_name", "sources_of"]
+__all__ = ["APPROACHES", "Agent", "Begin", "Source", "Sources", "sources_of"]
 
 APPROACHES = ("local", "gradients")
 
@@ -49,6 +49,19 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Agent:
+    """A run directory, and what its greedy play came to (`neurorl.evaluation.evaluate`)."""
+
+    path: Path
+    evaluation: dict[str, Any]
+
+    def figure(self, task: Task) -> float:
+        """Of the task's kind: discounted or not."""
+        key = "mean_discounted_return" if task.discounted else "mean_return"
+        return float(self.evaluation[key])
+
+
+@dataclass(frozen=True)
 class Sources:
     """plan: seeds, episodes and backend. local, gradients: where the runs of each approach are."""
 
@@ -56,17 +69,22 @@ class Sources:
     local: Path
     gradients: Path
 
-    def train(self, source: Source, begin: Begin) -> list[Path]:
-        """The run directories of a source, by seed; trained if they aren't there."""
+    def train(self, source: Source, begin: Begin) -> list[Agent]:
+        """The agents of a source, by seed; trained and played greedily if they aren't yet."""
         e = source.experiment
         plan = replace(self.plan, out=self.local if source.approach == "local" else self.gradients)
+        paths = [run.run_path(plan, e.name, seed) for seed in plan.seeds]
         if isinstance(e, Experiment):
             total = plan.episodes_of(e) * len(plan.seeds)
-            run.run(e, plan, begin(e.name, total))
+            evaluations = run.run(e, plan, begin(e.name, total))
         else:
             total = (plan.episodes or e.episodes) * len(plan.seeds)
             gradients.find(e, plan, begin(e.name, total))
-        return [run.run_path(plan, e.name, seed) for seed in plan.seeds]
+            evaluations = [
+                gradients.played(e.task, plan, seed, path, e.arithmetic)
+                for seed, path in zip(plan.seeds, paths, strict=True)
+            ]
+        return [Agent(*both) for both in zip(paths, evaluations, strict=True)]
 
 
 def sources_of(task: Task, model: str) -> list[Source]:
@@ -82,11 +100,3 @@ def sources_of(task: Task, model: str) -> list[Source]:
         if e.task == task and e.model == model and e.arithmetic == "float" and e.start is None
     ]
     return [*local, *learned]
-
-
-def by_name(name: str) -> Source:
-    """The source of this name. Raises UnknownNameError."""
-    found = {e.name: Source(e) for e in (*EXPERIMENTS, *GRADIENTS)}
-    if name not in found:
-        raise unknown("experiment", name, found)
-    return found[name]

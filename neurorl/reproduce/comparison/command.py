@@ -1,0 +1,154 @@
+"""The comparison, part by part: runs, tables under ``results/comparison``, figures, the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from neurorl.reproduce.comparison.cost import REPLICAS, ROUNDS, memory_held, times
+from neurorl.reproduce.comparison.efficiency import (
+    EfficiencyRow,
+    efficiency,
+    greedy_at,
+    read_trained,
+    step_curve,
+)
+from neurorl.reproduce.comparison.figures import draw_efficiency, draw_robustness
+from neurorl.reproduce.comparison.page import put_tables
+from neurorl.reproduce.comparison.perturbations import PERTURBATIONS
+from neurorl.reproduce.comparison.robustness import Case, cases, recover, recovery_curve
+from neurorl.reproduce.comparison.sources import APPROACHES, Begin, Source, Sources, sources_of
+from neurorl.reproduce.experiments import TASKS, Task
+from neurorl.reproduce.tables import write_table
+
+__all__ = ["PARTS", "Comparison", "run_parts", "write_page"]
+
+PARTS = ("efficiency", "cost", "robustness", "gradients")
+MODELS = ("lif", "glm")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What is run and where it goes.
+
+    rules: whether other rules than the preset's own take part. replicas, rounds: of the cost.
+    perturbations: by name; None takes all. out: of runs that no other script makes.
+    """
+
+    sources: Sources
+    out: Path
+    results: Path
+    docs: Path
+    begin: Begin
+    say_line: Callable[[str], None]
+    rules: bool = True
+    replicas: Sequence[int] = REPLICAS
+    rounds: int = ROUNDS
+    perturbations: Sequence[str] | None = None
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        return self.sources.plan.seeds
+
+    def pairs(self) -> Iterator[tuple[Task, str, list[Source]]]:
+        """Every task and network that both approaches have learned, and its sources."""
+        for task in TASKS:
+            for model in MODELS:
+                found = sources_of(task, model)
+                if {source.approach for source in found} == set(APPROACHES):
+                    yield task, model, found if self.rules else [found[0], found[-1]]
+
+
+def run_parts(the: Comparison, parts: Sequence[str]) -> None:
+    """Run what isn't run yet of *parts*, and write their tables."""
+    if "efficiency" in parts:
+        _efficiency(the)
+    if "cost" in parts:
+        _cost(the)
+    if "robustness" in parts:
+        _robustness(the)
+
+
+def write_page(results: Path, docs: Path) -> list[Path]:
+    """Figures and tables from the CSV that is there; returns what was written."""
+    folder = results / "comparison"
+    docs.mkdir(parents=True, exist_ok=True)
+    written = []
+    if (folder / "efficiency.csv").exists():
+        written.append(draw_efficiency(folder, docs / "comparison-efficiency.png"))
+    if (folder / "recovery.csv").exists():
+        written.append(draw_robustness(folder, docs / "comparison-robustness.png"))
+    put_tables(docs / "comparison.md", results)
+    return [*written, docs / "comparison.md"]
+
+
+def _efficiency(the: Comparison) -> None:
+    rows: list[EfficiencyRow] = []
+    plan = replace(the.sources.plan, out=the.out)
+    for task, _, sources in the.pairs():
+        agents = {source.name: the.sources.train(source, the.begin) for source in sources}
+        trained = {
+            name: [read_trained(task, a.path) for a in mine] for name, mine in agents.items()
+        }
+        own, gradients = sources[0].name, sources[-1].name
+        budget = min(t.total for t in (*trained[own], *trained[gradients]))
+        for source in sources:
+            curve = step_curve(trained[source.name])
+            write_table(the.results / "comparison" / "curves" / f"{source.name}.csv", curve)
+            nothing: list[tuple[int, float] | None] = [None] * len(plan.seeds)
+            at = nothing
+            if source is sources[0]:
+                at = greedy_at(source, plan, trained[own], trained[gradients])
+            found = efficiency(source, plan, agents[source.name], budget, at)
+            rows += found
+            the.say_line(_efficiency_line(source, found))
+    write_table(the.results / "comparison" / "efficiency.csv", rows)
+
+
+def _efficiency_line(source: Source, rows: Sequence[EfficiencyRow]) -> str:
+    reached = sorted(r.steps_to_threshold for r in rows if r.steps_to_threshold is not None)
+    middle = f"{reached[len(reached) // 2]:,}" if reached else "never"
+    mean = sum(row.greedy for row in rows) / len(rows)
+    return f"{source.name}: greedy {mean:.{source.task.digits}f}, steps to threshold {middle}"
+
+
+def _cost(the: Comparison) -> None:
+    rows, memory = [], []
+    backend = the.sources.plan.backend or "brian2"
+    for task, model, sources in the.pairs():
+        runs = {
+            source.approach: [a.path for a in the.sources.train(source, the.begin)]
+            for source in (sources[0], sources[-1])
+        }
+        for row in times(task, model, runs, the.replicas, the.rounds, backend):
+            rows.append(row)
+            the.say_line(
+                f"{task.name}-{model}, {row.approach}, {row.replicas} replicas: "
+                f"{row.us_per_step:.1f} us an environment step"
+            )
+        memory += memory_held(task, model, runs)
+    write_table(the.results / "comparison" / "cost.csv", rows)
+    write_table(the.results / "comparison" / "memory.csv", memory)
+
+
+def _robustness(the: Comparison) -> None:
+    rows, points = [], []
+    plan = replace(the.sources.plan, out=the.out)
+    for case in _cases(the):
+        source = sources_of(case.task, "lif")[0 if case.start == "local" else -1]
+        runs = [agent.path for agent in the.sources.train(source, the.begin)]
+        found = recover(case, plan, runs, the.begin(case.name, 0))
+        rows += found
+        if case.learner != "none":
+            points += recovery_curve(case, plan)
+        mean = sum(row.greedy for row in found) / len(found)
+        the.say_line(f"{case.name}: greedy {mean:.{case.task.digits}f}")
+        write_table(the.results / "comparison" / "robustness.csv", rows)
+        if points:
+            write_table(the.results / "comparison" / "recovery.csv", points)
+
+
+def _cases(the: Comparison) -> list[Case]:
+    named = the.perturbations
+    return cases([p for p in PERTURBATIONS if named is None or p.name in named])
