@@ -35,7 +35,7 @@ SHORT = 20
 """Episodes that curves and areas are means of; `WINDOW` ones would come long after the fact."""
 
 POINTS = 200
-_COSTS = ("spikes_per_decision", "synops_per_decision", "energy_per_decision_j")
+_COSTS = ("spikes_per_decision", "synops_per_decision")
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class EfficiencyRow:
     greedy_at: float | None
     spikes_per_decision: float
     synops_per_decision: float
-    energy_per_decision_j: float
+    energy_per_decision_nj: float
 
 
 @dataclass(frozen=True)
@@ -149,6 +149,7 @@ def efficiency(
                 greedy=agent.figure(source.task),
                 at_steps=then[0] if then else None,
                 greedy_at=then[1] if then else None,
+                energy_per_decision_nj=1e9 * float(agent.evaluation["energy_per_decision_j"]),
                 **{key: float(agent.evaluation[key]) for key in _COSTS},
             )
         )

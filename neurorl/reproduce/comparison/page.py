@@ -68,11 +68,10 @@ def _spikes(rows: Sequence[EfficiencyRow]) -> list[str]:
         ):
             continue
         network = name.removeprefix(f"{task.name}-").split("-")[0].upper()
-        spikes, synops, joules = (
-            float(np.mean([getattr(row, f"{key}_per_decision{unit}") for row in mine]))
-            for key, unit in (("spikes", ""), ("synops", ""), ("energy", "_j"))
+        figures = (
+            f"{np.mean([getattr(row, f'{name}_per_decision{unit}') for row in mine]):,.0f}"
+            for name, unit in (("spikes", ""), ("synops", ""), ("energy", "_nj"))
         )
-        figures = (f"{spikes:,.0f}", f"{synops:,.0f}", f"{1e9 * joules:,.0f}")
         lines.append(table_row(task.env, network, mine[0].rule, *figures))
     return lines
 
@@ -171,7 +170,9 @@ def _robustness(rows: Sequence[RecoveryRow]) -> list[str]:
 def _recovery(rows: Sequence[RecoveryRow]) -> list[str]:
     """What learning on brings back."""
     head = ["task", "perturbation", "arithmetic", "weights by", "frozen", "learns on by"]
-    lines = table_head([*head, "first 10", "last 10", "episodes to threshold", "greedy after"])
+    lines = table_head(
+        [*head, "first 10", "last 10", "episodes (env steps) to threshold", "greedy after"]
+    )
     for key in dict.fromkeys((r.task, r.perturbation, r.arithmetic, r.start) for r in rows):
         mine = [r for r in rows if (r.task, r.perturbation, r.arithmetic, r.start) == key]
         digits = _task(key[0]).digits
@@ -188,7 +189,7 @@ def _recovery(rows: Sequence[RecoveryRow]) -> list[str]:
                 table_row(
                     *(_env(key[0]), _label(key), ARITHMETIC[key[2]], _HOW[key[3]]),
                     *(before, _HOW[how], *means),
-                    _steps([row.recovered for row in on]),
+                    _recovered(on),
                     _score(digits, [row.greedy for row in on]),
                 )
             )
@@ -241,6 +242,17 @@ def _steps(values: Sequence[int | None]) -> str:
     if never == len(values):
         return _NEVER
     shown = f"{median:,.0f}" if np.isfinite(median) else "-"
+    return f"{shown}, never in {never}" if never else shown
+
+
+def _recovered(rows: Sequence[RecoveryRow]) -> str:
+    """Median of the episodes, and of the environment steps."""
+    never = sum(row.recovered is None for row in rows)
+    episodes, steps = (
+        float(np.median([getattr(row, name) or np.inf for row in rows]))
+        for name in ("recovered", "steps")
+    )
+    shown = f"{episodes:,.0f} ({steps:,.0f})" if np.isfinite(episodes) else "-"
     return f"{shown}, never in {never}" if never else shown
 
 

@@ -140,6 +140,6 @@ def _of_cartpole() -> list[Perturbation]:
     return [*poles, *seen]
 
 
-PERTURBATIONS = tuple(
+PERTURBATIONS: tuple[Perturbation, ...] = tuple(
     p for task in TASKS for p in (*_of(task), *(_of_cartpole() if task is CARTPOLE else ()))
 )

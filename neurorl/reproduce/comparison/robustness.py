@@ -10,17 +10,18 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from neurorl.replicas import Episode
+from neurorl.reproduce.comparison.efficiency import read_trained
 from neurorl.reproduce.comparison.perturbations import Perturbation, perturbed
 from neurorl.reproduce.comparison.sources import APPROACHES
 from neurorl.reproduce.experiments import Task
 from neurorl.reproduce.gradients import done, played
 from neurorl.reproduce.run import Plan, run_path
 from neurorl.reproduce.statistics import episodes_to_threshold
-from neurorl.rundir import RunDirectory
 from neurorl.training import train_seeds
 
 __all__ = [
@@ -99,7 +100,7 @@ class RecoveryRow:
 
     greedy: played after learning on, or at once if nobody does. first, last: means of so many
     episodes of learning on. recovered: episodes until the mean of so many reached the task's
-    threshold; None if it never did.
+    threshold, and environment steps; None if it never did.
     """
 
     task: str
@@ -112,6 +113,7 @@ class RecoveryRow:
     first: float | None
     last: float | None
     recovered: int | None
+    steps: int | None
     episodes: int
     env_steps: int
     evaluation_episodes: int
@@ -163,7 +165,7 @@ def recover(
 def recovery_curve(case: Case, plan: Plan) -> list[RecoveryPoint]:
     """Returns by episode of learning on; each is that of one seed's one episode."""
     paths = [run_path(plan, case.name, seed) for seed in plan.seeds]
-    returns = np.array([_learned(case.task, path)[0] for path in paths])
+    returns = np.array([read_trained(case.task, path).returns for path in paths])
     lower, upper = np.quantile(returns, [0.25, 0.75], axis=0)
     who = (case.perturbation.name, case.task.name, case.arithmetic, case.start, case.learner)
     columns = (returns.mean(axis=0), lower, upper)
@@ -177,7 +179,9 @@ def _row(case: Case, plan: Plan, seed: int, path: Path) -> RecoveryRow:
     task = case.task
     episodes = plan.evaluation_episodes or EVALUATION_EPISODES[task.name]
     found = played(task, replace(plan, evaluation_episodes=episodes), seed, path, case.arithmetic)
-    returns, steps = _learned(task, path) if case.learner != "none" else ([], 0)
+    learned = read_trained(task, path) if case.learner != "none" else None
+    returns: Any = learned.returns if learned else []
+    recovered = episodes_to_threshold(returns, task.threshold, FIRST) if learned else None
     return RecoveryRow(
         task=task.name,
         perturbation=case.perturbation.name,
@@ -186,16 +190,11 @@ def _row(case: Case, plan: Plan, seed: int, path: Path) -> RecoveryRow:
         learner=case.learner,
         seed=seed,
         greedy=found["mean_discounted_return" if task.discounted else "mean_return"],
-        first=float(np.mean(returns[:FIRST])) if returns else None,
-        last=float(np.mean(returns[-FIRST:])) if returns else None,
-        recovered=episodes_to_threshold(returns, task.threshold, FIRST) if returns else None,
+        first=float(np.mean(returns[:FIRST])) if learned else None,
+        last=float(np.mean(returns[-FIRST:])) if learned else None,
+        recovered=recovered,
+        steps=int(learned.steps[recovered - 1]) if learned and recovered else None,
         episodes=len(returns),
-        env_steps=steps,
+        env_steps=learned.total if learned else 0,
         evaluation_episodes=episodes,
     )
-
-
-def _learned(task: Task, path: Path) -> tuple[list[float], int]:
-    columns = RunDirectory(path).read_episodes()
-    returns = columns["discounted_return" if task.discounted else "return"]
-    return returns, int(columns["env_steps"][-1])
