@@ -41,16 +41,19 @@ __all__ = [
 FIRST = 10
 """Episodes that a mean is taken over, at the beginning and until the threshold."""
 
-EPISODES = {"cartpole": 50, "gridworld": 100, "mountaincar": 50}
+EPISODES = {"cartpole": 100, "gridworld": 100, "mountaincar": 100}
 """Of learning on."""
 
 EVALUATION_EPISODES = {"cartpole": 20, "gridworld": 200, "mountaincar": 50}
 RECOVERED = {
-    "cartpole": ("none", "lesion-75", "lesion-90", "length-0.1", "escape-4", "weights-200")
+    "cartpole": (
+        *("none", "lesion-75", "lesion-90", "length-0.1"),
+        *("escape-4", "weights-200", "seen-0.2"),
+    )
 }
 """Perturbations under which agents learn on; of others only what is left is found."""
 
-ON_CHIP = {"cartpole": ("lesion-75",)}
+ON_CHIP = {"cartpole": ("lesion-90",)}
 """Those that are also tried in chip arithmetic."""
 
 _APPROACH = {"local": "local", "gradients": "reparameterization"}
