@@ -232,7 +232,7 @@ def _label(key: tuple[str, ...]) -> str:
 
 
 def _score(digits: int, values: Sequence[float]) -> str:
-    return f"**{np.mean(values):.{digits}f}** ({min(values):.{digits}f})"
+    return f"**{np.mean(values):.{digits}f}** ({min(values):.{digits}f})" if values else ""
 
 
 def _steps(values: Sequence[int | None]) -> str:
