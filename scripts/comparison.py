@@ -13,6 +13,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from neurorl.cli.output import progress
@@ -66,24 +67,17 @@ def comparison(
     )
     local = options.local or (out / "local" if quick else Path("runs/reproduce"))
     gradients = options.gradients or (out / "gradients" if quick else Path("runs/gradients"))
-    return Comparison(
+    found = Comparison(
         sources=Sources(plan, local, gradients),
         out=out,
         results=options.results or (out / "results" if quick else Path("results")),
         docs=options.docs,
         begin=begin,
         say_line=lambda line: print(line, flush=True),
-        **(
-            {
-                "rules": False,
-                "replicas": (1, 2),
-                "rounds": 1,
-                "perturbations": QUICK_PERTURBATIONS,
-            }
-            if quick
-            else {}
-        ),
     )
+    if not quick:
+        return found
+    return replace(found, rules=False, replicas=(1, 2), rounds=1, perturbations=QUICK_PERTURBATIONS)
 
 
 def parser() -> argparse.ArgumentParser:
