@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from neurorl.reproduce.comparison.cost import REPLICAS, ROUNDS, memory_held, times
+from neurorl.reproduce.comparison.cost import REPLICAS, ROUNDS, STEPS, memory_held, times
 from neurorl.reproduce.comparison.efficiency import (
     EfficiencyRow,
     efficiency,
@@ -32,8 +32,9 @@ MODELS = ("lif", "glm")
 class Comparison:
     """What is run and where it goes.
 
-    rules: whether other rules than the preset's own take part. replicas, rounds: of the cost.
-    perturbations: by name; None takes all. out: of runs that no other script makes.
+    rules: whether other rules than the preset's own take part. replicas, rounds, steps: of
+    `neurorl.reproduce.comparison.cost`. perturbations: by name; None takes all. out: of runs that
+    no other script makes.
     """
 
     sources: Sources
@@ -45,6 +46,7 @@ class Comparison:
     rules: bool = True
     replicas: Sequence[int] = REPLICAS
     rounds: int = ROUNDS
+    steps: int = STEPS
     perturbations: Sequence[str] | None = None
 
     @property
@@ -121,7 +123,7 @@ def _cost(the: Comparison) -> None:
             source.approach: [a.path for a in the.sources.train(source, the.begin)]
             for source in (sources[0], sources[-1])
         }
-        for row in times(task, model, runs, the.replicas, the.rounds, backend):
+        for row in times(task, model, runs, the.replicas, the.rounds, backend, the.steps):
             rows.append(row)
             the.say_line(
                 f"{task.name}-{model}, {row.approach}, {row.replicas} replicas: "

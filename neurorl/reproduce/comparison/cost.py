@@ -1,7 +1,7 @@
 """What an environment step with learning costs by each approach: processor time, and memory.
 
-Agents that have learned go on, in one process, in turns of one episode each; times are of the
-processor, in one thread, and compared as ratios within a turn.
+Agents that have learned go on, in one process, in turns; times are of the processor, in one
+thread, and compared as ratios within a turn.
 """
 
 from __future__ import annotations
@@ -23,9 +23,12 @@ from neurorl.memory import memory_for
 from neurorl.reparameterization.config import GradientConfig
 from neurorl.reproduce.experiments import Task
 
-__all__ = ["REPLICAS", "ROUNDS", "CostRow", "MemoryRow", "memory_held", "times"]
+__all__ = ["REPLICAS", "ROUNDS", "STEPS", "CostRow", "MemoryRow", "memory_held", "times"]
 
 ROUNDS = 5
+STEPS = 2000
+"""Environment steps of a turn, at least."""
+
 REPLICAS = (1, 20)
 _APPROACH = {"local": "local", "gradients": "reparameterization"}
 
@@ -65,6 +68,7 @@ def times(
     replicas: Sequence[int] = REPLICAS,
     rounds: int = ROUNDS,
     backend: str = "brian2",
+    steps: int = STEPS,
 ) -> Iterator[CostRow]:
     """Rows of all turns. runs: of each approach, as many as the most replicas."""
     for n in replicas:
@@ -72,12 +76,11 @@ def times(
         for turn in range(-1, rounds):  # the first one warms up
             for name, one in agents.items():
                 before, started = _env_steps(one), time.process_time()
-                while _env_steps(one) == before:  # episodes may have ended in an earlier turn
+                while (taken := _env_steps(one) - before) < steps:
                     one.learn(len(one.episodes[0]) + 1)
                 seconds = time.process_time() - started
-                steps = _env_steps(one) - before
                 if turn >= 0:
-                    yield CostRow(task.name, model, n, turn, name, steps, 1e6 * seconds / steps)
+                    yield CostRow(task.name, model, n, turn, name, taken, 1e6 * seconds / taken)
         for one in agents.values():
             one.close()
 
