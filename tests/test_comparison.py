@@ -126,7 +126,7 @@ def test_noise_on_weights_has_their_size_and_the_seeds_own_draws(run: Path, tmp_
 def test_cases_learn_on_where_it_is_said() -> None:
     found = cases([CARTPOLE[name] for name in ("length-2", "lesion-90")])
     names = [case.name for case in found]
-    assert len(set(names)) == len(names) == 2 + 12
+    assert len(set(names)) == len(names) == 2 + 10
     assert "cartpole-length-2-local-then-none" in names
     assert "cartpole-lesion-90-gradients-then-local-chip" in names
     known = {(p.task.name, p.name) for p in PERTURBATIONS}
