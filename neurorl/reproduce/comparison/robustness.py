@@ -43,8 +43,13 @@ EVALUATION_EPISODES = {"cartpole": 20, "gridworld": 200, "mountaincar": 20}
 
 RECOVERED = {
     "cartpole": {
-        **{"none": 30, "lesion-75": 30, "lesion-90": 100, "length-0.1": 100},
-        **{"escape-4": 100, "weights-200": 30, "seen-0.2": 50},
+        "none": 30,
+        "lesion-75": 30,
+        "lesion-90": 100,
+        "length-0.1": 100,
+        "escape-4": 100,
+        "weights-200": 30,
+        "seen-0.2": 50,
     },
     "gridworld": {"lesion-90": 100},
     "mountaincar": {"lesion-90": 100},
