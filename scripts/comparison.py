@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from neurorl.errors import NeurorlError, unknown
 from neurorl.replicas import Episode
 from neurorl.reproduce.comparison.command import PARTS, Comparison, run_parts, write_page
 from neurorl.reproduce.comparison.sources import Sources
-from neurorl.reproduce.experiments import SEEDS
+from neurorl.reproduce.experiments import SEEDS, TASKS, Task
 from neurorl.reproduce.run import Plan
 from neurorl.training import read_seeds
 
@@ -74,6 +74,8 @@ def comparison(
         docs=options.docs,
         begin=begin,
         say_line=lambda line: print(line, flush=True),
+        rules=not options.presets,
+        tasks=_tasks(options.tasks),
     )
     if not quick:
         return found
@@ -85,6 +87,8 @@ def parser() -> argparse.ArgumentParser:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     found.add_argument("--only", metavar="PARTS", help=f"of {', '.join(PARTS)}; with commas")
+    found.add_argument("--tasks", metavar="NAMES", help="gridworld, cartpole, mountaincar")
+    found.add_argument("--presets", action="store_true", help="leave the other rules out")
     found.add_argument("--seeds", metavar="N..M", help="default 0..19")
     found.add_argument("--page", action="store_true", help="the page of what is in --results")
     found.add_argument("--out", type=Path, metavar="DIR", help="runs (default runs/comparison)")
@@ -104,6 +108,15 @@ def parser() -> argparse.ArgumentParser:
         help="2 seeds, 3 episodes, reference backend; runs and CSV in runs/comparison-quick",
     )
     return found
+
+
+def _tasks(names: str | None) -> Sequence[Task]:
+    by_name = {task.name: task for task in TASKS}
+    chosen = names.split(",") if names else list(by_name)
+    for name in chosen:
+        if name not in by_name:
+            raise unknown("task", name, by_name)
+    return [by_name[name] for name in chosen]
 
 
 @contextmanager

@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from neurorl.reproduce.comparison.cost import REPLICAS, ROUNDS, STEPS, memory_held, times
+from neurorl.reproduce.comparison.cost import (
+    REPLICAS,
+    ROUNDS,
+    STEPS,
+    CostRow,
+    MemoryRow,
+    memory_held,
+    times,
+)
 from neurorl.reproduce.comparison.efficiency import (
     EfficiencyRow,
     efficiency,
@@ -17,10 +26,17 @@ from neurorl.reproduce.comparison.efficiency import (
 from neurorl.reproduce.comparison.figures import draw_efficiency, draw_robustness
 from neurorl.reproduce.comparison.page import put_tables
 from neurorl.reproduce.comparison.perturbations import PERTURBATIONS
-from neurorl.reproduce.comparison.robustness import Case, cases, recover, recovery_curve
+from neurorl.reproduce.comparison.robustness import (
+    Case,
+    RecoveryPoint,
+    RecoveryRow,
+    cases,
+    recover,
+    recovery_curve,
+)
 from neurorl.reproduce.comparison.sources import APPROACHES, Begin, Source, Sources, sources_of
-from neurorl.reproduce.experiments import TASKS, Task
-from neurorl.reproduce.tables import write_table
+from neurorl.reproduce.experiments import ARITHMETIC, TASKS, Task
+from neurorl.reproduce.tables import read_table, write_table
 
 __all__ = ["PARTS", "Comparison", "run_parts", "write_page"]
 
@@ -33,8 +49,8 @@ class Comparison:
     """What is run and where it goes.
 
     rules: whether other rules than the preset's own take part. replicas, rounds, steps: of
-    `neurorl.reproduce.comparison.cost`. perturbations: by name; None takes all. out: of runs that
-    no other script makes.
+    `neurorl.reproduce.comparison.cost`. perturbations: by name; None takes all. tasks: those that
+    are looked at. out: of runs that no other script makes.
     """
 
     sources: Sources
@@ -48,6 +64,12 @@ class Comparison:
     rounds: int = ROUNDS
     steps: int = STEPS
     perturbations: Sequence[str] | None = None
+    tasks: Sequence[Task] = TASKS
+
+    @property
+    def folder(self) -> Path:
+        """Of the tables."""
+        return self.results / "comparison"
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -55,7 +77,7 @@ class Comparison:
 
     def pairs(self) -> Iterator[tuple[Task, str, list[Source]]]:
         """Every task and network that both approaches have learned, and its sources."""
-        for task in TASKS:
+        for task in self.tasks:
             for model in MODELS:
                 found = sources_of(task, model)
                 if {source.approach for source in found} == set(APPROACHES):
@@ -86,7 +108,6 @@ def write_page(results: Path, docs: Path) -> list[Path]:
 
 
 def _efficiency(the: Comparison) -> None:
-    rows: list[EfficiencyRow] = []
     plan = replace(the.sources.plan, out=the.out)
     for task, _, sources in the.pairs():
         agents = {source.name: the.sources.train(source, the.begin) for source in sources}
@@ -97,15 +118,13 @@ def _efficiency(the: Comparison) -> None:
         budget = min(t.total for t in (*trained[own], *trained[gradients]))
         for source in sources:
             curve = step_curve(trained[source.name])
-            write_table(the.results / "comparison" / "curves" / f"{source.name}.csv", curve)
-            nothing: list[tuple[int, float] | None] = [None] * len(plan.seeds)
-            at = nothing
+            write_table(the.folder / "curves" / f"{source.name}.csv", curve)
+            at: list[tuple[int, float] | None] = [None] * len(plan.seeds)
             if source is sources[0]:
                 at = greedy_at(source, plan, trained[own], trained[gradients])
-            found = efficiency(source, plan, agents[source.name], budget, at)
-            rows += found
-            the.say_line(_efficiency_line(source, found))
-    write_table(the.results / "comparison" / "efficiency.csv", rows)
+            rows = efficiency(source, plan, agents[source.name], budget, at)
+            _put(the.folder / "efficiency.csv", rows, _experiment)
+            the.say_line(_efficiency_line(source, rows))
 
 
 def _efficiency_line(source: Source, rows: Sequence[EfficiencyRow]) -> str:
@@ -116,41 +135,69 @@ def _efficiency_line(source: Source, rows: Sequence[EfficiencyRow]) -> str:
 
 
 def _cost(the: Comparison) -> None:
-    rows, memory = [], []
     backend = the.sources.plan.backend or "brian2"
     for task, model, sources in the.pairs():
         runs = {
             source.approach: [a.path for a in the.sources.train(source, the.begin)]
             for source in (sources[0], sources[-1])
         }
+        rows = []
         for row in times(task, model, runs, the.replicas, the.rounds, backend, the.steps):
             rows.append(row)
             the.say_line(
                 f"{task.name}-{model}, {row.approach}, {row.replicas} replicas: "
                 f"{row.us_per_step:.1f} us an environment step"
             )
-        memory += memory_held(task, model, runs)
-    write_table(the.results / "comparison" / "cost.csv", rows)
-    write_table(the.results / "comparison" / "memory.csv", memory)
+        _put(the.folder / "cost.csv", rows, _network)
+        _put(the.folder / "memory.csv", memory_held(task, model, runs), _network)
 
 
 def _robustness(the: Comparison) -> None:
-    rows, points = [], []
     plan = replace(the.sources.plan, out=the.out)
     for case in _cases(the):
         source = sources_of(case.task, "lif")[0 if case.start == "local" else -1]
         runs = [agent.path for agent in the.sources.train(source, the.begin)]
-        found = recover(case, plan, runs, the.begin(case.name, 0))
-        rows += found
+        rows = recover(case, plan, runs, the.begin(case.name, 0))
+        _put(the.folder / "robustness.csv", rows, _case)
         if case.learner != "none":
-            points += recovery_curve(case, plan)
-        mean = sum(row.greedy for row in found) / len(found)
+            _put(the.folder / "recovery.csv", recovery_curve(case, plan), _case)
+        mean = sum(row.greedy for row in rows) / len(rows)
         the.say_line(f"{case.name}: greedy {mean:.{case.task.digits}f}")
-        write_table(the.results / "comparison" / "robustness.csv", rows)
-        if points:
-            write_table(the.results / "comparison" / "recovery.csv", points)
+
+
+def _put(path: Path, rows: Sequence[Any], place: Callable[[Any], tuple[int, ...]]) -> None:
+    """Write *rows* instead of those of the same places; others' stay, all in their order."""
+    old = read_table(path, type(rows[0])) if path.exists() else []
+    mine = {place(row) for row in rows}
+    kept = [row for row in old if place(row) not in mine]
+    write_table(path, sorted([*kept, *rows], key=place))
+
+
+def _experiment(row: EfficiencyRow) -> tuple[int, ...]:
+    names = [s.name for task in TASKS for model in MODELS for s in sources_of(task, model)]
+    return (names.index(row.experiment),)
+
+
+def _network(row: CostRow | MemoryRow) -> tuple[int, ...]:
+    return _task(row.task), MODELS.index(row.model)
+
+
+def _case(row: RecoveryRow | RecoveryPoint) -> tuple[int, ...]:
+    names = [(p.task.name, p.name) for p in PERTURBATIONS]
+    return (
+        names.index((row.task, row.perturbation)),
+        list(ARITHMETIC).index(row.arithmetic),
+        APPROACHES.index(row.start),
+        ("none", *APPROACHES).index(row.learner),
+    )
+
+
+def _task(name: str) -> int:
+    return [task.name for task in TASKS].index(name)
 
 
 def _cases(the: Comparison) -> list[Case]:
     named = the.perturbations
-    return cases([p for p in PERTURBATIONS if named is None or p.name in named])
+    return cases(
+        [p for p in PERTURBATIONS if p.task in the.tasks and (named is None or p.name in named)]
+    )
