@@ -27,11 +27,15 @@ def draw_efficiency(folder: Path, path: Path) -> Path:
     rows = read_table(folder / "efficiency.csv", EfficiencyRow)
     names = list(dict.fromkeys(row.experiment for row in rows))
     models = [m for m in ("lif", "glm") if any(f"-{m}" in name for name in names)]
+    tasks = [t for t in TASKS if any(name.startswith(f"{t.name}-") for name in names)]
     figure = _figure(4.0 * len(models))
-    panels = figure.subplots(len(models), len(TASKS), squeeze=False)
+    panels = figure.subplots(len(models), len(tasks), squeeze=False)
     for model, line in zip(models, panels, strict=True):
-        for task, panel in zip(TASKS, line, strict=True):
+        for task, panel in zip(tasks, line, strict=True):
             mine = [n for n in names if n.startswith(f"{task.name}-{model}")]
+            if not mine:
+                panel.set_axis_off()
+                continue
             _efficiency_panel(panel, task, model, mine, folder)
     return _saved(figure, path)
 
