@@ -25,7 +25,7 @@ from neurorl.reproduce.experiments import SEEDS, TASKS, Task
 from neurorl.reproduce.run import Plan
 from neurorl.training import read_seeds
 
-QUICK_PERTURBATIONS = ("none", "lesion-75")
+QUICK_PERTURBATIONS = ("none", "lesion-90")
 
 
 def main(arguments: list[str] | None = None) -> int:

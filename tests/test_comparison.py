@@ -26,7 +26,13 @@ from neurorl.reproduce.comparison.efficiency import (
 )
 from neurorl.reproduce.comparison.page import put_tables
 from neurorl.reproduce.comparison.perturbations import PERTURBATIONS, noisier, perturbed
-from neurorl.reproduce.comparison.robustness import ON_CHIP, RECOVERED, RecoveryRow, cases
+from neurorl.reproduce.comparison.robustness import (
+    BOTH,
+    ON_CHIP,
+    RECOVERED,
+    RecoveryRow,
+    cases,
+)
 from neurorl.reproduce.comparison.tasks import long_pole, noisy_cart
 from neurorl.reproduce.tables import read_table, write_table
 from neurorl.training import train
@@ -130,7 +136,7 @@ def test_cases_learn_on_where_it_is_said() -> None:
     assert "cartpole-length-2-local-then-none" in names
     assert "cartpole-lesion-90-gradients-then-local-chip" in names
     known = {(p.task.name, p.name) for p in PERTURBATIONS}
-    for table in (RECOVERED, ON_CHIP):
+    for table in (RECOVERED, BOTH, ON_CHIP):
         assert {(task, name) for task, of in table.items() for name in of} <= known
 
 

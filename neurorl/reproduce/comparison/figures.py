@@ -130,6 +130,7 @@ def _figure(height: float) -> Any:
 
 def _finish(panel: Any) -> None:
     panel.legend(fontsize="x-small", frameon=False, loc="best")
+    panel.locator_params(axis="x", nbins=5)
     panel.spines[["top", "right"]].set_visible(False)
 
 

@@ -24,6 +24,7 @@ from neurorl.reproduce.statistics import episodes_to_threshold
 from neurorl.training import train_seeds
 
 __all__ = [
+    "BOTH",
     "EVALUATION_EPISODES",
     "FIRST",
     "ON_CHIP",
@@ -52,9 +53,11 @@ RECOVERED = {
         "seen-0.2": 50,
     },
     "gridworld": {"lesion-90": 100},
-    "mountaincar": {"lesion-90": 100},
 }
 """Perturbations under which agents learn on, and episodes; of others only what is left is found."""
+
+BOTH = {"cartpole": ("lesion-90", "length-0.1")}
+"""Those under which gradients learn on too, which takes some ten times as long."""
 
 ON_CHIP = {"cartpole": ("lesion-90",)}
 """Those that are also tried in chip arithmetic, in which only the local rule learns."""
@@ -129,7 +132,8 @@ def cases(perturbations: Sequence[Perturbation]) -> list[Case]:
     """Of all starts; by every learner where agents learn on, and in chip arithmetic too."""
     found = []
     for p in perturbations:
-        learners = APPROACHES if p.name in RECOVERED.get(p.task.name, {}) else ()
+        learners = ["local"] if p.name in RECOVERED.get(p.task.name, {}) else []
+        learners += ["gradients"] if p.name in BOTH.get(p.task.name, ()) else []
         for start in APPROACHES:
             found += [Case(p, start, learner) for learner in ("none", *learners)]
             if p.name in ON_CHIP.get(p.task.name, ()):
