@@ -143,7 +143,7 @@ def test_cases_learn_on_where_it_is_said() -> None:
 def efficiency_row(seed: int, steps: int | None, greedy: float, at: float | None) -> EfficiencyRow:
     reached = None if at is None else 900
     return EfficiencyRow(
-        *("cartpole-lif", "local", "spikes-only", seed, 1000, steps, 500, 40.0, greedy),
+        *("cartpole-lif", "local", "spikes-only", seed, 1000, steps, 200, 500, 40.0, greedy),
         *(reached, at, 600.0, 9000.0, 700.0),
     )
 
@@ -177,7 +177,7 @@ def test_tables_of_the_page_by_hand(tmp_path: Path) -> None:
     put_tables(page, tmp_path)
     text = page.read_text()
     assert (
-        "| CartPole-v1 | LIF | spikes-only | 2 | -, never in 1 | 40.0 (500) | 1,000 "
+        "| CartPole-v1 | LIF | spikes-only | 2 | -, never in 1 | 200 | 40.0 (500) | 1,000 "
         "| **450.0** (400.0) | 1 (1) | **490.0** (490.0), 1 seeds |"
     ) in text
     assert "| CartPole-v1 | LIF | spikes-only | 600 | 9,000 | 700 |" in text

@@ -55,7 +55,7 @@ class EfficiencyRow:
     """One seed of one source; figures are of the task's kind: discounted or not.
 
     steps_to_threshold: environment steps until the mean of 100 episodes in a row reached the
-    task's threshold; None if never. area: mean over environment steps of the running mean of 20,
+    task's threshold, short_steps: until that of 20 did; None if never. area: mean over environment steps of the running mean of 20,
     up to *budget* steps, in which all seeds of the task's network took part; None for a source with
     fewer. greedy: played at the end; greedy_at: of those that were trained on for longer than the
     gradients of their seed, as they were after *at_steps* steps, when these had as many.
@@ -67,6 +67,7 @@ class EfficiencyRow:
     seed: int
     env_steps: int
     steps_to_threshold: int | None
+    short_steps: int | None
     budget: int
     area: float | None
     greedy: float
@@ -135,7 +136,10 @@ def efficiency(
     rows = []
     for seed, agent, then in zip(plan.seeds, agents, at, strict=True):
         mine = read_trained(source.task, agent.path)
-        reached = episodes_to_threshold(mine.returns, source.task.threshold, WINDOW)
+        reached, soon = (
+            episodes_to_threshold(mine.returns, source.task.threshold, window)
+            for window in (WINDOW, SHORT)
+        )
         rows.append(
             EfficiencyRow(
                 experiment=source.name,
@@ -144,6 +148,7 @@ def efficiency(
                 seed=seed,
                 env_steps=mine.total,
                 steps_to_threshold=None if reached is None else int(mine.steps[reached - 1]),
+                short_steps=None if soon is None else int(mine.steps[soon - 1]),
                 budget=budget,
                 area=area(mine, budget),
                 greedy=agent.figure(source.task),

@@ -36,8 +36,10 @@ def put_tables(page: Path, results: Path) -> None:
 
 
 def _efficiency(rows: Sequence[EfficiencyRow]) -> list[str]:
-    head = ["task", "network", "learned by", "seeds", "env steps to threshold", "mean return up to"]
-    lines = table_head([*head, "env steps in all", "greedy", "failures", "greedy at equal steps"])
+    head = ["task", "network", "learned by", "seeds", "env steps to threshold", "of 20 episodes"]
+    lines = table_head(
+        [*head, "mean return up to", "env steps", "greedy", "failures", "greedy at equal steps"]
+    )
     for task, name, mine in _experiments(rows):
         digits, first = task.digits, mine[0]
         network = name.removeprefix(f"{task.name}-").split("-")[0].upper()
@@ -49,6 +51,7 @@ def _efficiency(rows: Sequence[EfficiencyRow]) -> list[str]:
             table_row(
                 *(task.env, network, first.rule, str(len(mine))),
                 _steps([row.steps_to_threshold for row in mine]),
+                _steps([row.short_steps for row in mine]),
                 area,
                 f"{np.mean([row.env_steps for row in mine]):,.0f}",
                 _score(digits, [row.greedy for row in mine]),
