@@ -55,10 +55,11 @@ class EfficiencyRow:
     """One seed of one source; figures are of the task's kind: discounted or not.
 
     steps_to_threshold: environment steps until the mean of 100 episodes in a row reached the
-    task's threshold, short_steps: until that of 20 did; None if never. area: mean over environment steps of the running mean of 20,
-    up to *budget* steps, in which all seeds of the task's network took part; None for a source with
-    fewer. greedy: played at the end; greedy_at: of those that were trained on for longer than the
-    gradients of their seed, as they were after *at_steps* steps, when these had as many.
+    task's threshold, short_steps: until that of 20 did; None if never. area: mean over environment
+    steps of the running mean of 20, up to *budget* steps, the fewest of any seed of the preset's
+    rule and of gradients; None for a source with fewer. greedy: played at the end; greedy_at: of
+    seeds that were trained on for longer than the gradients of the same seed, as they were after
+    *at_steps* steps, when these had as many.
     """
 
     experiment: str
