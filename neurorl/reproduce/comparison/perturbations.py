@@ -21,7 +21,7 @@ from neurorl.files import write_json
 from neurorl.lesions import lesioned
 from neurorl.random import derive
 from neurorl.reproduce.comparison.tasks import LENGTHS, NOISES, long_pole, noisy_cart
-from neurorl.reproduce.experiments import CARTPOLE, TASKS, Task
+from neurorl.reproduce.experiments import CARTPOLE, GRIDWORLD, Task
 
 __all__ = ["PERTURBATIONS", "Perturbation", "noisier", "perturbed"]
 
@@ -141,5 +141,7 @@ def _of_cartpole() -> list[Perturbation]:
 
 
 PERTURBATIONS: tuple[Perturbation, ...] = tuple(
-    p for task in TASKS for p in (*_of(task), *(_of_cartpole() if task is CARTPOLE else ()))
+    p
+    for task in (GRIDWORLD, CARTPOLE)
+    for p in (*_of(task), *(_of_cartpole() if task is CARTPOLE else ()))
 )
