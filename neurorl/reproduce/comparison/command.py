@@ -154,10 +154,12 @@ def _cost(the: Comparison) -> None:
 
 def _robustness(the: Comparison) -> None:
     plan = replace(the.sources.plan, out=the.out)
+    runs: dict[str, list[Path]] = {}
     for case in _cases(the):
         source = sources_of(case.task, "lif")[0 if case.start == "local" else -1]
-        runs = [agent.path for agent in the.sources.train(source, the.begin)]
-        rows = recover(case, plan, runs, the.begin(case.name, 0))
+        if source.name not in runs:
+            runs[source.name] = [a.path for a in the.sources.train(source, the.begin)]
+        rows = recover(case, plan, runs[source.name], the.begin(case.name, 0))
         _put(the.folder / "robustness.csv", rows, _case)
         if case.learner != "none":
             _put(the.folder / "recovery.csv", recovery_curve(case, plan), _case)
