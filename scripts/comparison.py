@@ -20,11 +20,13 @@ from neurorl.cli.output import progress
 from neurorl.errors import NeurorlError, unknown
 from neurorl.replicas import Episode
 from neurorl.reproduce.comparison.command import PARTS, Comparison, run_parts, write_page
+from neurorl.reproduce.comparison.quality import Amount
 from neurorl.reproduce.comparison.sources import Sources
 from neurorl.reproduce.experiments import SEEDS, TASKS, Task
 from neurorl.reproduce.run import Plan
 from neurorl.training import read_seeds
 
+QUICK_AMOUNT = Amount(states=4, played=20, size=8, parts=3)
 QUICK_PERTURBATIONS = ("none", "lesion-90")
 
 
@@ -79,7 +81,14 @@ def comparison(
     )
     if not quick:
         return found
-    return replace(found, rules=False, replicas=(1, 2), rounds=1, perturbations=QUICK_PERTURBATIONS)
+    return replace(
+        found,
+        rules=False,
+        replicas=(1, 2),
+        rounds=1,
+        perturbations=QUICK_PERTURBATIONS,
+        amount=QUICK_AMOUNT,
+    )
 
 
 def parser() -> argparse.ArgumentParser:

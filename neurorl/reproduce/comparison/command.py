@@ -24,8 +24,10 @@ from neurorl.reproduce.comparison.efficiency import (
     step_curve,
 )
 from neurorl.reproduce.comparison.figures import draw_efficiency, draw_robustness
+from neurorl.reproduce.comparison.gradients_page import draw_gradients
 from neurorl.reproduce.comparison.page import put_tables
 from neurorl.reproduce.comparison.perturbations import PERTURBATIONS
+from neurorl.reproduce.comparison.quality import FULL, Amount, QualityRow
 from neurorl.reproduce.comparison.robustness import (
     Case,
     RecoveryPoint,
@@ -64,6 +66,7 @@ class Comparison:
     rounds: int = ROUNDS
     steps: int = STEPS
     perturbations: Sequence[str] | None = None
+    amount: Amount = FULL
     tasks: Sequence[Task] = TASKS
 
     @property
@@ -92,6 +95,8 @@ def run_parts(the: Comparison, parts: Sequence[str]) -> None:
         _cost(the)
     if "robustness" in parts:
         _robustness(the)
+    if "gradients" in parts:
+        _gradients(the)
 
 
 def write_page(results: Path, docs: Path) -> list[Path]:
@@ -103,6 +108,8 @@ def write_page(results: Path, docs: Path) -> list[Path]:
         written.append(draw_efficiency(folder, docs / "comparison-efficiency.png"))
     if (folder / "recovery.csv").exists():
         written.append(draw_robustness(folder, docs / "comparison-robustness.png"))
+    if (folder / "gradients.csv").exists():
+        written.append(draw_gradients(folder / "gradients.csv", docs / "comparison-gradients.png"))
     put_tables(docs / "comparison.md", results)
     return [*written, docs / "comparison.md"]
 
@@ -167,6 +174,26 @@ def _robustness(the: Comparison) -> None:
         the.say_line(f"{case.name}: greedy {mean:.{case.task.digits}f}")
 
 
+def _gradients(the: Comparison) -> None:
+    # Needs PyTorch, which tables and figures don't.
+    from neurorl.reproduce.comparison.gradients import SEEDS, measure, stopped
+
+    plan = replace(
+        the.sources.plan,
+        out=the.out / "points",
+        seeds=tuple(seed for seed in the.seeds if seed in SEEDS) or the.seeds,
+    )
+    rows: list[QualityRow] = []
+    for source in stopped():
+        if source.task in the.tasks:
+            total = (plan.episodes or source.experiment.episodes) * len(plan.seeds)
+            for found in measure(source, plan, the.amount, the.begin(source.name, total)):
+                rows += found
+                where = f"seed {found[0].seed}, {found[0].point} % of its training"
+                the.say_line(f"{source.name}: {where}")
+    _put(the.folder / "gradients.csv", rows, _point)
+
+
 def _put(path: Path, rows: Sequence[Any], place: Callable[[Any], tuple[int, ...]]) -> None:
     """Write *rows* instead of those of the same places; others' stay, all in their order."""
     old = read_table(path, type(rows[0])) if path.exists() else []
@@ -192,6 +219,11 @@ def _case(row: RecoveryRow | RecoveryPoint) -> tuple[int, ...]:
         APPROACHES.index(row.start),
         ("none", *APPROACHES).index(row.learner),
     )
+
+
+def _point(row: QualityRow) -> tuple[int, ...]:
+    approach = APPROACHES.index(row.approach)
+    return _task(row.task), MODELS.index(row.model), approach, row.seed, row.point
 
 
 def _task(name: str) -> int:

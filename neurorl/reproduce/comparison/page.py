@@ -10,7 +10,9 @@ import numpy as np
 
 from neurorl.reproduce.comparison.cost import CostRow, MemoryRow
 from neurorl.reproduce.comparison.efficiency import EfficiencyRow
+from neurorl.reproduce.comparison.gradients_page import gradient_table
 from neurorl.reproduce.comparison.perturbations import PERTURBATIONS
+from neurorl.reproduce.comparison.quality import QualityRow
 from neurorl.reproduce.comparison.robustness import RecoveryRow
 from neurorl.reproduce.deploy import DeploymentRow
 from neurorl.reproduce.experiments import ARITHMETIC, EXPERIMENTS, TASKS, Task
@@ -206,6 +208,7 @@ _TABLES: tuple[tuple[str, str, type[Any], Callable[[Any], list[str]]], ...] = (
     ("memory", "memory.csv", MemoryRow, _memory),
     ("robustness", "robustness.csv", RecoveryRow, _robustness),
     ("recovery", "robustness.csv", RecoveryRow, _recovery),
+    ("gradients", "gradients.csv", QualityRow, gradient_table),
 )
 
 
