@@ -35,6 +35,9 @@ _PANELS = (
     ("hidden", "noise"),
     ("output", "noise"),
 )
+_SURE = 0.2
+"""Standard error above which a cosine counts as unknown."""
+
 _LABELS = {"cosine": "cosine with the exact gradient", "noise": "noise of one decision"}
 
 
@@ -72,9 +75,11 @@ def draw_gradients(table: Path, path: Path) -> Path:
     for (layer, name), line in zip(_PANELS, panels, strict=True):
         for task, panel in zip(TASKS, line, strict=True):
             mine = [row for row in rows if (row.task, row.layer) == (task.name, layer)]
-            _panel(panel, mine, name)
+            if mine:
+                _panel(panel, mine, name)
             panel.set(title=f"{task.env}, {layer} layer", xlabel="per cent of the run's episodes")
             panel.set(ylabel=_LABELS[name])
+            panel.spines[["top", "right"]].set_visible(False)
     handles, labels = panels[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -87,9 +92,7 @@ def _panel(panel: Any, rows: Sequence[QualityRow], name: str) -> None:
         for approach, (line, marker, label) in _STYLES.items():
             mine = [row for row in rows if (row.estimator, row.approach) == (estimator, approach)]
             points = sorted({row.point for row in mine})
-            values = [
-                _median([getattr(r, name) for r in mine if r.point == point]) for point in points
-            ]
+            values = [_middle([r for r in mine if r.point == point], name) for point in points]
             y = [np.nan if value is None else value for value in values]
             style = {"color": colour, "marker": marker, "markersize": 3, "linewidth": 1.3}
             panel.plot(points, y, line, label=f"{estimator}; runs by {label}", **style)
@@ -98,7 +101,6 @@ def _panel(panel: Any, rows: Sequence[QualityRow], name: str) -> None:
     else:
         panel.set_yscale("log")
     panel.set_xticks(sorted({row.point for row in rows}))
-    panel.spines[["top", "right"]].set_visible(False)
 
 
 def _networks(rows: Sequence[QualityRow]) -> Iterator[tuple[str, str, list[QualityRow]]]:
@@ -119,18 +121,22 @@ def _of(rows: Sequence[QualityRow], estimator: str, layer: str, key: Key) -> lis
 
 
 def _cell(rows: Sequence[QualityRow], figure: str) -> str:
-    if figure == "to_half":
-        known = [row for row in rows if row.cosine is not None]
-        middle = _median([np.inf if row.to_half is None else row.to_half for row in known])
-    else:
-        middle = _median([getattr(row, figure) for row in rows])
+    middle = _middle(rows, figure)
     return "-" if middle is None else _CELLS[figure][1](middle)
 
 
-def _median(values: Sequence[float | None]) -> float | None:
-    """Of those that are known, if most are."""
-    known = [value for value in values if value is not None]
-    return float(np.median(known)) if 2 * len(known) > len(values) else None
+def _middle(rows: Sequence[QualityRow], figure: str) -> float | None:
+    """The median of a figure of those seeds in which it is known, if these are most."""
+    known = [row for row in rows if _is_sure(row)] if figure != "noise" else rows
+    if figure == "to_half":
+        values = [np.inf if row.to_half is None else row.to_half for row in known]
+    else:
+        values = [x for row in known if (x := getattr(row, figure)) is not None]
+    return float(np.median(values)) if 2 * len(values) > len(rows) else None
+
+
+def _is_sure(row: QualityRow) -> bool:
+    return row.cosine is not None and row.error is not None and row.error <= _SURE
 
 
 def _rounded(x: float) -> str:

@@ -32,9 +32,9 @@ class QualityRow:
 
     approach: by which it was trained, for *point* per cent of the run. returns: mean figure of its
     last training episodes, None before the first. certainty: mean over states of the largest
-    probability. layer: the weights into it but for biases; or `ALL`, with biases, and with the
-    preset's rates for local rules. exact: norm of the exact gradient. cosine: of the mean with it,
-    error: standard error of that. length: of the mean over that of the exact gradient. noise: trace
+    probability. layer: the weights into it but for biases; or `ALL`, with biases. Changes of local
+    rules are multiplied by the preset's rates. exact: norm of the exact gradient. cosine: of the
+    mean with it, error: standard error of that. length: of the mean over that one's. noise: trace
     of the covariance of one decision's change over the squared norm of the mean. All of them are
     None where noise is too large to tell. to_half: decisions whose mean has a cosine of `COSINE`
     with the exact gradient, None if none has.
