@@ -195,7 +195,10 @@ def test_quick_makes_all_tables_and_figures(tmp_path: Path) -> None:
     assert script().main(arguments) == 0
     folder = tmp_path / "runs" / "results" / "comparison"
     found = {path.name for path in folder.glob("*.csv")}
-    assert found >= {"efficiency.csv", "cost.csv", "memory.csv", "robustness.csv", "recovery.csv"}
+    assert found >= {
+        *("efficiency.csv", "cost.csv", "memory.csv"),
+        *("robustness.csv", "recovery.csv", "gradients.csv"),
+    }
     rows = read_table(folder / "robustness.csv", RecoveryRow)
     assert {(row.start, row.learner) for row in rows} == {
         (start, learner)
