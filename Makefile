@@ -29,15 +29,21 @@ lint: $(VENV)/.developed
 table: $(VENV)/.developed
 	$(BIN)/python scripts/feature_table.py
 
-# results/*.csv, docs/learning.md and its figure; see REPRODUCING.md.
-reproduce: $(VENV)/.installed
+# results/, docs/learning.md, docs/comparison.md and their figures; see REPRODUCING.md.
+reproduce: $(VENV)/.learning
 	$(BIN)/python scripts/reproduce.py
+	$(BIN)/python scripts/reparameterization.py
+	$(BIN)/python scripts/comparison.py
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: setup.cfg pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.learning: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --editable '.[torch]'
 	touch $@
 
 $(VENV)/.developed: $(VENV)/.installed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -11,7 +12,9 @@ from neurorl.described import FloatArray, frozen_array
 from neurorl.description import Dynamics, Neuron
 from neurorl.errors import DescriptionError, say
 
-__all__ = ["GLM", "LIF", "CubaLIF"]
+__all__ = ["GLM", "LIF", "CubaLIF", "Silenced"]
+
+_NEVER = 12.0  # times the width: more than any draw of escape noise, whose largest is 10.4
 
 
 _PARAMETERS = frozenset({"tau_syn", "tau_mem", "threshold", "bias", "noise", "refractory"})
@@ -92,6 +95,34 @@ class GLM(_Integrator):
 
     def dynamics(self, size: int, dt: float) -> Dynamics:
         return _dynamics(self, size, dt, bias=self.bias, noise=0.5)
+
+
+@dataclass(frozen=True, eq=False)
+class Silenced(Neuron):
+    """Neurons of another model, of which some never spike unless input drives them.
+
+    neuron: the model. silent: their numbers, whole ones from 0; bias 0, and a threshold that their
+    noise alone can't reach: 12 times its width, or their own if that is higher, or 1 without any.
+    To keep input away too: `neurorl.lesions.lesioned`.
+    """
+
+    neuron: Neuron
+    silent: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "silent", tuple(int(i) for i in self.silent))
+
+    def dynamics(self, size: int, dt: float) -> Dynamics:
+        found = self.neuron.dynamics(size, dt)
+        if self.silent and not 0 <= min(self.silent) <= max(self.silent) < size:
+            got, limit = self.silent, f"0 to {size - 1}"
+            raise DescriptionError(say("Silenced.silent", "no such neuron", got=got, limit=limit))
+        silent = list(self.silent)
+        threshold, bias = found.threshold.copy(), found.bias.copy()
+        high = np.maximum(threshold, _NEVER * found.noise_width)
+        threshold[silent] = np.where(high > 0, high, 1.0)[silent]
+        bias[silent] = 0.0
+        return dataclasses.replace(found, threshold=threshold, bias=bias)
 
 
 def _check_parameters(neuron: Neuron) -> None:

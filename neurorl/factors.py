@@ -89,12 +89,13 @@ class Hidden:
 class Decision:
     """One window, and the action that came of it; W steps.
 
-    action: the one taken. phi: ``(n_actions,)``. output: raster ``(W, n)``.
+    action: the one taken; of decisions side by side, as of one with an action for each of their
+    modules, those taken. phi: ``(n_actions,)``. output: raster ``(W, n)``.
     output_from: first step that input can have reached. hidden: layers from the output down.
     output_p: spike probabilities ``(W, n)`` given the input, None if the rule needs none.
     """
 
-    action: int
+    action: int | npt.NDArray[np.int64]
     phi: Array
     output: Raster
     output_from: int
@@ -117,8 +118,8 @@ def feedback(action: int, policy: Array) -> Array:
     return phi
 
 
-def chosen(action: int, n_actions: int) -> Array:
-    """``g_m = 1[m = action]``, shape ``(n_actions,)``."""
+def chosen(action: int | npt.NDArray[np.int64], n_actions: int) -> Array:
+    """``g_m = 1[m = action]``, or one of several actions; shape ``(n_actions,)``."""
     gate = np.zeros(n_actions)
     gate[action] = 1.0
     return gate

@@ -18,11 +18,11 @@ from neurorl.reproduce.deploy import (
     RateRow,
     chosen_deployments,
     deploy,
-    read_table,
     write_deployment,
 )
 from neurorl.reproduce.deploy_page import deployment_page, lost_percent
 from neurorl.reproduce.run import Plan
+from neurorl.reproduce.tables import read_table
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "deploy.py"
 

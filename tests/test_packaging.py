@@ -33,6 +33,7 @@ LAYERS = [
         "neurorl.membrane",
         "neurorl.encoder",
         "neurorl.cost",
+        "neurorl.lesions",
     ),
     (
         "neurorl.nir",

@@ -99,6 +99,14 @@ def test_env_steps_are_those_of_all_environments() -> None:
     assert sum(e.length for e in agents.episodes[0]) + running == int(agents.state(0)["steps"])
 
 
+def test_episodes_of_a_rollout_are_counted_one_call_after_the_other() -> None:
+    """Episodes of one step: a rollout of 16 of them is more than is asked for."""
+    agent = ReparameterizedActorCritic("neurorl/Bandit-v0", gradient=FEW, **SMALL)
+    for n in range(1, 4):
+        assert [e.episode for e in agent.learn(n)] == [n - 1]
+    agent.close()
+
+
 def test_weights_stay_in_their_bounds() -> None:
     env = make_env(CARTPOLE)
     config = make_config(env, "lif", {**SMALL, "weight_bound": 0.25})

@@ -19,7 +19,7 @@ from neurorl.presets import make_config
 from neurorl.reparameterization import GradientConfig, make_gradient
 from neurorl.reparameterization.advantage import LinearValues, advantages
 from neurorl.reparameterization.config import check_agent
-from neurorl.reproduce.gradients_page import BEGIN, END, put_table
+from neurorl.reproduce.gradients_page import put_table
 
 NO = np.zeros((3, 1), dtype=bool)
 REWARDS = np.array([[1.0], [0.0], [2.0]])
@@ -146,11 +146,13 @@ def test_the_table_of_the_page(tmp_path: Path) -> None:
     page.write_text("before\n")
     with pytest.raises(RunError, match="no marks"):
         put_table(page, tmp_path)
-    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    page.write_text("before\n<!-- gradients: begin -->\nold\n<!-- gradients: end -->\nafter\n")
     for _ in range(2):
         put_table(page, tmp_path)
         before, begin, _, _, row, end, after = page.read_text().splitlines()
-        assert (before, begin, end, after) == ("before", BEGIN, END, "after")
+        assert (before, after) == ("before", "after")
+        marks = ["<!-- gradients: begin -->", "<!-- gradients: end -->"]
+        assert [begin, end] == marks
         cells = [cell.strip() for cell in row.strip("|").split("|")]
         assert cells[:5] == ["CartPole-v1", "LIF", "gradients", "float", "2"]
         assert cells[5:7] == ["**450.0** (400.0)", "**495.0** (490.0)"]

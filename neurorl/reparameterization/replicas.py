@@ -102,7 +102,8 @@ class GradientReplicas:
         """
         self._release(total_episodes, callback)
         active = self._active(total_episodes)
-        self._stage.open(active)
+        if active:
+            self._stage.open(active)
         while active:
             with _one_thread():
                 found = self._play(active)

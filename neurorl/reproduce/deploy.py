@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from neurorl.deployment import compare
-from neurorl.errors import RunError, say, unknown
+from neurorl.errors import unknown
 from neurorl.evaluation import evaluate, load_to_play
 from neurorl.files import write_json
 from neurorl.reproduce.checks import CheckRow
 from neurorl.reproduce.experiments import EXPERIMENTS, Experiment
 from neurorl.reproduce.run import Plan, evaluation_seed, read_json, run, run_path
-from neurorl.reproduce.tables import write_table
+from neurorl.reproduce.tables import read_table, write_table
 
 __all__ = [
     "DEPLOYED",
@@ -26,7 +24,6 @@ __all__ = [
     "chosen_deployments",
     "deploy",
     "emulated",
-    "read_table",
     "write_deployment",
 ]
 
@@ -133,20 +130,6 @@ def write_deployment(path: Path, rows: Sequence[DeploymentRow] | Sequence[RateRo
     order = [e.name for e in DEPLOYED]
     every = sorted([*kept, *rows], key=lambda row: order.index(row.experiment))
     return write_table(path, every)
-
-
-def read_table(path: Path, kind: type[Any]) -> list[Any]:
-    """The rows of *kind* that `write_deployment` wrote. Raises RunError if the file is damaged."""
-    convert: dict[str, Callable[[str], Any]] = {"str": str, "int": int, "float": float}
-    fields = [(f.name, convert[str(f.type)]) for f in dataclasses.fields(kind)]
-    try:
-        with path.open(newline="") as file:
-            return [
-                kind(**{name: make(line[name]) for name, make in fields})
-                for line in csv.DictReader(file)
-            ]
-    except (OSError, KeyError, TypeError, ValueError) as exc:
-        raise RunError(say(f"table {path}", "is damaged or missing", got=exc)) from exc
 
 
 def _on_chip(backend: str, noise: str) -> dict[str, Any]:

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from neurorl.reproduce.checks import CheckRow, read_checks
-from neurorl.reproduce.deploy import DEPLOYED, NOISES, DeploymentRow, RateRow, read_table
+from neurorl.reproduce.deploy import DEPLOYED, NOISES, DeploymentRow, RateRow
 from neurorl.reproduce.experiments import Experiment
 from neurorl.reproduce.markup import table_head, table_row
+from neurorl.reproduce.tables import read_table
 
 __all__ = ["deployment_page"]
 

@@ -24,7 +24,15 @@ from neurorl.reproduce.statistics import WINDOW, episodes_to_threshold
 from neurorl.rundir import RunDirectory
 from neurorl.training import train_seeds
 
-__all__ = ["GRADIENTS", "GradientExperiment", "GradientRow", "find", "reproduce"]
+__all__ = [
+    "GRADIENTS",
+    "GradientExperiment",
+    "GradientRow",
+    "done",
+    "find",
+    "played",
+    "reproduce",
+]
 
 
 @dataclass(frozen=True)
@@ -88,7 +96,7 @@ def find(
     """Train what isn't trained yet, play what wasn't played yet; a row for each seed."""
     episodes = plan.episodes or experiment.episodes
     paths = {seed: run_path(plan, experiment.name, seed) for seed in plan.seeds}
-    todo = [(seed, path) for seed, path in paths.items() if _done(path) < episodes]
+    todo = [(seed, path) for seed, path in paths.items() if done(path) < episodes]
     if todo:
         train_seeds(
             experiment.task.env,
@@ -106,7 +114,8 @@ def find(
     return [_row(experiment, plan, seed, path) for seed, path in paths.items()]
 
 
-def _done(path: Path) -> int:
+def done(path: Path) -> int:
+    """Episodes of a run that is complete, else 0."""
     file = RunDirectory(path).summary
     return int(json.loads(file.read_text())["episodes"]) if file.exists() else 0
 
@@ -114,16 +123,16 @@ def _done(path: Path) -> int:
 def _row(experiment: GradientExperiment, plan: Plan, seed: int, path: Path) -> GradientRow:
     task = experiment.task
     arithmetics = ("float", "loihi") if experiment.arithmetic == "float" else ("loihi",)
-    played = {a: _played(task, plan, seed, path, a) for a in arithmetics}
+    found = {a: played(task, plan, seed, path, a) for a in arithmetics}
     figure = "mean_discounted_return" if task.discounted else "mean_return"
     columns = RunDirectory(path).read_episodes()
     returns = columns["discounted_return" if task.discounted else "return"]
     reached = episodes_to_threshold(returns, task.threshold)
-    shown = played[experiment.arithmetic]
+    shown = found[experiment.arithmetic]
     return GradientRow(
         seed=seed,
-        greedy=played["float"][figure] if "float" in played else None,
-        on_chip=played["loihi"][figure],
+        greedy=found["float"][figure] if "float" in found else None,
+        on_chip=found["loihi"][figure],
         last_100=float(np.mean(returns[-WINDOW:])),
         episodes_to_threshold=reached,
         steps_to_threshold=None if reached is None else int(columns["env_steps"][reached - 1]),
@@ -135,10 +144,10 @@ def _row(experiment: GradientExperiment, plan: Plan, seed: int, path: Path) -> G
     )
 
 
-def _played(task: Task, plan: Plan, seed: int, path: Path, arithmetic: str) -> dict[str, Any]:
+def played(task: Task, plan: Plan, seed: int, path: Path, arithmetic: str) -> dict[str, Any]:
     """Greedy play in an arithmetic, from the run's directory if it is there already."""
     episodes = plan.evaluation_episodes or task.evaluation_episodes
-    same = {"trained_episodes": _done(path), "episodes": episodes, "seed": evaluation_seed(seed)}
+    same = {"trained_episodes": done(path), "episodes": episodes, "seed": evaluation_seed(seed)}
     file = path / f"evaluation-{arithmetic}.json"
     if file.exists():
         found: dict[str, Any] = json.loads(file.read_text())

@@ -8,29 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
-from neurorl.errors import RunError, say
-from neurorl.files import write_bytes
 from neurorl.reproduce.gradients import GRADIENTS, GradientExperiment
-from neurorl.reproduce.markup import table_head, table_row
+from neurorl.reproduce.markup import put_between, table_head, table_row
 
 __all__ = ["put_table", "table"]
 
-BEGIN, END = "<!-- gradients: begin -->", "<!-- gradients: end -->"
 Line = Mapping[str, str]
 
 
 def put_table(page: Path, results: Path) -> None:
     """Write the table of what is in *results* between the marks of *page*. Raises RunError."""
-    try:
-        text = page.read_text()
-    except OSError as exc:
-        raise RunError(say(f"page {page}", "can't be read", got=exc.strerror)) from exc
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise RunError(say(f"page {page}", "has no marks for the table", limit=f"{BEGIN}, {END}"))
-    lines = [BEGIN, *table(results), END]
-    write_bytes(page, (before + "\n".join(lines) + after).encode())
+    put_between(page, "gradients", table(results))
 
 
 def table(results: Path) -> list[str]:

@@ -3,8 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
-__all__ = ["span", "table_head", "table_row"]
+from neurorl.errors import RunError, say
+from neurorl.files import write_bytes
+
+__all__ = ["put_between", "span", "table_head", "table_row"]
+
+
+def put_between(page: Path, name: str, lines: Sequence[str]) -> None:
+    """Write *lines* between ``<!-- NAME: begin -->`` and its end in *page*. Raises RunError."""
+    first, last = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    try:
+        text = page.read_text()
+    except OSError as exc:
+        raise RunError(say(f"page {page}", "can't be read", got=exc.strerror)) from exc
+    before, begin, rest = text.partition(first)
+    _, end, after = rest.partition(last)
+    if not (begin and end):
+        what, limit = f"has no marks for {name}", f"{first}, {last}"
+        raise RunError(say(f"page {page}", what, limit=limit))
+    write_bytes(page, (before + "\n".join([first, *lines, last]) + after).encode())
 
 
 def table_row(*cells: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,7 @@ __all__ = [
     "curve",
     "read_curve",
     "read_rows",
+    "read_table",
     "rows_of",
     "summary",
     "write_table",
@@ -186,6 +187,31 @@ def read_curve(path: Path) -> list[CurvePoint]:
         )
         for line in _lines(path, CurvePoint)
     ]
+
+
+def read_table(path: Path, kind: type[Any]) -> list[Any]:
+    """The rows of a dataclass of str, int and float, or None, that `write_table` wrote.
+
+    Raises RunError if the file is damaged.
+    """
+    convert: dict[str, Callable[[str], Any]] = {"str": str, "int": int, "float": float}
+    fields = []
+    for field in dataclasses.fields(kind):
+        name, may_be_none, _ = str(field.type).partition(" | ")
+        make = convert[name]
+        fields.append((field.name, _or_none(make) if may_be_none else make))
+    try:
+        with path.open(newline="") as file:
+            return [
+                kind(**{name: make(line[name]) for name, make in fields})
+                for line in csv.DictReader(file)
+            ]
+    except (OSError, KeyError, TypeError, ValueError) as exc:
+        raise RunError(say(f"table {path}", "is damaged or missing", got=exc)) from exc
+
+
+def _or_none(make: Callable[[str], Any]) -> Callable[[str], Any]:
+    return lambda text: make(text) if text else None
 
 
 def _lines(path: Path, kind: type[Row | CurvePoint]) -> list[dict[str, str]]:
