@@ -147,7 +147,9 @@ def actor_network(
     def recall(name: str, pre: str, post: str, delay: int) -> None:
         weights, plastic = Uniform(-initial_hidden, initial_hidden), Plasticity(0.0, -bound, bound)
         later.append(
-            Projection(f"{name}_delay{delay}", pre, post, weights, 1, None, delay * dt, False, plastic)
+            Projection(
+                f"{name}_delay{delay}", pre, post, weights, 1, None, delay * dt, False, plastic
+            )
         )
 
     sizes = (*hidden_sizes(hidden), 1)

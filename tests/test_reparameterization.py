@@ -55,8 +55,12 @@ KINDS = [
     pytest.param({"carries": True, "window": 4}, id="carries"),
     pytest.param(
         {
-            **{"carries": True, "window": 4, "input_recalls": (1, 3), "hidden_recalls": (2,)},
-            **{"critic_changes": 2, "features": Fourier([-1.0] * 12, [1.0] * 12, 1, 1)},
+            "carries": True,
+            "window": 4,
+            "input_recalls": (1, 3),
+            "hidden_recalls": (2,),
+            "critic_changes": 2,
+            "features": Fourier([-1.0] * 12, [1.0] * 12, 1, 1),
             "gradient": {"horizon": 2},
         },
         id="recalls",

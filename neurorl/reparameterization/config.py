@@ -9,7 +9,7 @@ from typing import Any
 from neurorl.config import AgentConfig
 from neurorl.described import Described, number, positive
 from neurorl.errors import DescriptionError, UnsupportedError, say, unknown
-from neurorl.registration import GRID_ID
+from neurorl.registration import GRID_ID, POSITION_ONLY_ID
 
 __all__ = ["ESTIMATORS", "GradientConfig", "check_agent", "make_gradient"]
 
@@ -90,6 +90,14 @@ _TASKS: dict[tuple[str, str], dict[str, Any]] = {
         "entropy": 1e-3,
         "rate_end": 0.1,
         "rate_episodes": 900,
+    },
+    (POSITION_ONLY_ID, "lif"): {
+        "environments": 8,
+        "alpha_critic": 0.125,
+        "entropy": 1e-3,
+        "horizon": 1,
+        "rate_end": 0.1,
+        "rate_episodes": 1400,
     },
     (GRID_ID, "glm"): {"entropy": 1e-2},
     ("MountainCar-v0", "glm"): {"rate_end": 0.1, "rate_episodes": 900},

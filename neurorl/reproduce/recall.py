@@ -1,0 +1,123 @@
+"""When memory pays: CartPole without velocities, by networks that remember and some that don't.
+
+All are trained by gradients, with the same cells, neurons and critic, for as many environment
+steps or more: those that remember nothing have shorter episodes, and so more of them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neurorl.files import keep_matplotlib_in_our_cache
+from neurorl.reproduce.experiments import POSITION_ONLY
+from neurorl.reproduce.gradients import GradientExperiment
+from neurorl.reproduce.run import Plan, run_path
+from neurorl.reproduce.statistics import WINDOW, running_mean
+from neurorl.reproduce.tables import StepPoint, read_table, write_table
+from neurorl.rundir import RunDirectory
+
+__all__ = ["LABELS", "RECALLS", "curve", "draw", "write_curves"]
+
+EVERY = 5_000
+"""Environment steps between the points of a curve."""
+
+_NAME = f"{POSITION_ONLY.name}-lif-gradients"
+_SILENT = {"carries": False}
+
+
+def _experiment(name: str, episodes: int, overrides: dict[str, Any]) -> GradientExperiment:
+    return GradientExperiment(
+        name,
+        POSITION_ONLY,
+        "lif",
+        "float",
+        episodes,
+        overrides=overrides,
+        gradient={"rate_episodes": episodes},
+    )
+
+
+RECALLS = (
+    _experiment(_NAME, 1400, {}),
+    _experiment(f"{_NAME}-recurrent", 2000, {"input_recalls": (), "hidden_recalls": (2,)}),
+    _experiment(f"{_NAME}-silenced", 9000, _SILENT),
+    _experiment(f"{_NAME}-memoryless", 9000, {**_SILENT, "input_recalls": ()}),
+)
+LABELS = dict(
+    zip(
+        (e.name for e in RECALLS),
+        (
+            "delays: the input of 2 decisions ago",
+            "recurrence: the hidden units' spikes of 2 decisions ago",
+            "the first, silenced before every decision",
+            "the same without delays",
+        ),
+        strict=True,
+    )
+)
+
+
+def curve(experiment: GradientExperiment, plan: Plan) -> list[StepPoint]:
+    """Mean and quartiles over seeds of the running mean of 100 episodes, by environment steps.
+
+    As far as all seeds came.
+    """
+    found = []
+    for seed in plan.seeds:
+        columns = RunDirectory(run_path(plan, experiment.name, seed)).read_episodes()
+        found.append((np.array(columns["env_steps"]), running_mean(columns["return"])))
+    first = max(int(steps[0]) for steps, _ in found)
+    last = min(int(steps[-1]) for steps, _ in found)
+    points = [s for s in range(EVERY, last + 1, EVERY) if s >= first]
+    means = np.array(
+        [[m[np.searchsorted(steps, s, "right") - 1] for s in points] for steps, m in found]
+    )
+    lower, upper = np.quantile(means, [0.25, 0.75], axis=0)
+    return [
+        StepPoint(s, float(means[:, k].mean()), float(lower[k]), float(upper[k]))
+        for k, s in enumerate(points)
+    ]
+
+
+def write_curves(
+    experiments: Sequence[GradientExperiment], plan: Plan, results: Path
+) -> list[Path]:
+    """Write ``results/curves/NAME.csv`` of those of `RECALLS`, which are trained; their paths."""
+    mine = [e for e in experiments if e in RECALLS]
+    return [write_table(results / "curves" / f"{e.name}.csv", curve(e, plan)) for e in mine]
+
+
+def draw(results: Path, path: Path) -> Path:
+    """Draw the curves that are in ``results/curves`` as *path*; returns it.
+
+    Line: mean over seeds of the running mean of 100 episodes; band: its interquartile range.
+    """
+    keep_matplotlib_in_our_cache()
+    from matplotlib.figure import Figure  # needs no display
+
+    figure = Figure(figsize=(7.0, 4.2), layout="constrained")
+    panel = figure.subplots()
+    for k, experiment in enumerate(RECALLS):
+        file = results / "curves" / f"{experiment.name}.csv"
+        if file.exists():
+            _line(panel, read_table(file, StepPoint), f"C{k}", LABELS[experiment.name])
+    threshold = POSITION_ONLY.threshold
+    panel.axhline(threshold, linestyle="--", linewidth=1, color="0.4", label="threshold")
+    ylabel = f"return, mean of {WINDOW} episodes"
+    panel.set(title=POSITION_ONLY.env, xlabel="environment steps", ylabel=ylabel)
+    panel.legend(fontsize="small", frameon=False, loc="center right")
+    panel.spines[["top", "right"]].set_visible(False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120, metadata={"Software": None})
+    return path
+
+
+def _line(panel: Any, points: Sequence[StepPoint], color: str, label: str) -> None:
+    steps, mean, low, high = zip(*(dataclasses.astuple(p) for p in points), strict=True)
+    panel.plot(steps, mean, color=color, label=label, linewidth=1.6)
+    panel.fill_between(steps, low, high, color=color, alpha=0.2, linewidth=0)
