@@ -89,10 +89,10 @@ def actor_network(
     ..., at first *history* (h_1, ..., h_L; 0 if not given). With `GLM` this is the unit of
     arXiv:1910.06489. See `least_window`.
 
-    input_delays, hidden_delays: delays in steps of more projections into the first layer, each with
-    weights of its own: from the input, as ``input_hidden_delay13``, drawn as the first; and from all
-    hidden units of that layer to all of them, as ``hidden_delay13``, drawn from +-initial_hidden. With
-    more steps than a window has they are a memory of decisions before, where these are carried on.
+    input_delays, hidden_delays: delays in steps of more projections into the first layer: from the
+    input, as ``input_hidden_delay13``, and from all its own units to all, as ``hidden_delay13``,
+    both drawn from +-initial_hidden. With more steps than a window has, these are a memory of
+    decisions before, if they are carried on.
 
     currents: all sources are of currents (let the bias be 1), which are the same in every step, so
     their filters have one tap.
@@ -145,12 +145,10 @@ def actor_network(
         )
 
     def recall(name: str, pre: str, post: str, delay: int) -> None:
-        weights, plastic = Uniform(-initial_hidden, initial_hidden), Plasticity(0.0, -bound, bound)
-        later.append(
-            Projection(
-                f"{name}_delay{delay}", pre, post, weights, 1, None, delay * dt, False, plastic
-            )
-        )
+        weights = Uniform(-initial_hidden, initial_hidden)
+        plastic = Plasticity(trace_tau, -bound, bound)
+        name = f"{name}_delay{delay}"
+        later.append(Projection(name, pre, post, weights, delay=delay * dt, plasticity=plastic))
 
     sizes = (*hidden_sizes(hidden), 1)
     names = [hidden_name(below) for below in range(len(sizes) - 1, 0, -1)] + ["output"]

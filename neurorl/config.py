@@ -89,11 +89,12 @@ class AgentConfig(Described):
     error would else decide the policy by itself.
 
     Critic: ``critic`` is ``'linear'``, TD(lambda_critic) on ``features``, step ``alpha_critic``
-    (also that of the running mean), to which ``critic_changes`` also tells the last changes of the
-    observation (`neurorl.history.History`), which the network isn't told; or ``'spiking'``, a population ``critic`` of
+    (also that of the running mean); or ``'spiking'``, a population ``critic`` of
     ``critic_neurons``, whose rate times ``critic_scale`` is the value (`neurorl.critic`): its
     inputs are the ``features``, as spikes, and it learns by the same rule as the rest. Rewards are
-    multiplied by ``reward_scale`` so that values stay near 1.
+    multiplied by ``reward_scale`` so that values stay near 1. A linear critic's ``features`` can be
+    of more than the network is shown: with ``critic_changes``, also of how the observation came
+    about, by so many last changes of it (`neurorl.history.History`).
 
     rate: falls linearly from 1 to ``rate_end`` over the first ``rate_episodes`` episodes.
     solved_at: mean return of 100 episodes (discounted if ``solved_discounted``) that counts as

@@ -3,8 +3,8 @@
     python scripts/reparameterization.py [--only gridworld-lif-gradients,...] [--seeds 0..19]
 
 Every run is played greedily in float and in chip arithmetic. Runs stay in --out: what is complete
-there isn't run again, what was killed goes on. ``--page`` only makes the tables
-and the figure of docs/reparameterization.md, of what is in --results. Needs ``pip install 'neurorl[torch]'``.
+there isn't run again, what was killed goes on. ``--page`` only makes the tables and the figure of
+docs/reparameterization.md, of what is in --results. Needs ``pip install 'neurorl[torch]'``.
 """
 
 from __future__ import annotations

@@ -70,8 +70,8 @@ def test_filters_are_projections_of_their_own_and_last() -> None:
 def test_recalls_are_delays_of_whole_decisions() -> None:
     fields: dict[str, Any] = {"actors": 2, "hidden": (3, 2), "carries": True}
     config = AgentConfig("lif", LIF(), "spikes-only", OneHot(5), OneHot(5), 4, **fields)
-    recalling = dataclasses.replace(config, input_recalls=[1, 3], hidden_recalls=(2,))
-    assert recalling.input_recalls == (1, 3)
+    recalling = dataclasses.replace(config, input_recalls=(1, 3), hidden_recalls=(2,))
+    assert AgentConfig.from_dict(recalling.to_dict()) == recalling
     plain, network = config.network(2), recalling.network(2)
     own = {p.name: p for p in network.projections}
     names = ["input_hidden_2_delay5", "input_hidden_2_delay13", "hidden_2_delay9"]

@@ -150,19 +150,20 @@ def test_a_horizon_cuts_gradients_and_nothing_else(arithmetic: str) -> None:
     Back to the beginning of all, a gradient comes over the recalled spikes of hidden units; back to
     the last decision only, none.
     """
-    kind = {"carries": True, "window": 4, "hidden_recalls": (1,), "arithmetic": arithmetic}
+    kind: dict[str, Any] = {"carries": True, "window": 4, "hidden_recalls": (1,)}
     found = {}
     for horizon in (None, 8, 4, 1):
-        agents = replicas((5,), gradient={"horizon": horizon}, **kind)
+        agents = replicas((5,), arithmetic, {"horizon": horizon}, **kind)
         learner, rollout = agents._learners[0], agents._rollout
         agents._stage.open([0])
         agents._play([0])
         log_pi = learner._log_policy(rollout, 0)
-        log_pi[:2].sum().backward(retain_graph=True)  # of the first step, whose past is silence
+        log_pi[:2].sum().backward(retain_graph=True)  # type: ignore[no-untyped-call]
+        # Of the first step, whose past is silence.
         first = learner.module.weight("hidden_delay5").grad
         assert first is None or not first.any()
         learner.module.zero_grad()
-        log_pi.sum().backward()
+        log_pi.sum().backward()  # type: ignore[no-untyped-call]
         weights = {n: learner.module.weight(n).grad for n in learner.weights()}
         found[horizon] = (log_pi.detach(), weights)
     for log_pi, weights in found.values():
