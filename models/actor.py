@@ -90,9 +90,9 @@ def actor_network(
     arXiv:1910.06489. See `least_window`.
 
     input_delays, hidden_delays: delays in steps of more projections into the first layer: from the
-    input, as ``input_hidden_delay13``, and from all its own units to all, as ``hidden_delay13``,
-    both drawn from +-initial_hidden. With more steps than a window has, these are a memory of
-    decisions before, if they are carried on.
+    input, as ``input_hidden_delay13``, drawn as its first, and from all the layer's N units to all,
+    as ``hidden_delay13``, drawn from +-initial_hidden sqrt(n_inputs / N) if these are more. With
+    more steps than a window has, they are a memory of decisions before, if these are carried on.
 
     currents: all sources are of currents (let the bias be 1), which are the same in every step, so
     their filters have one tap.
@@ -144,9 +144,8 @@ def actor_network(
             for lag, tap in enumerate(taps, 1)
         )
 
-    def recall(name: str, pre: str, post: str, delay: int) -> None:
-        weights = Uniform(-initial_hidden, initial_hidden)
-        plastic = Plasticity(trace_tau, -bound, bound)
+    def recall(name: str, pre: str, post: str, spread: float, delay: int) -> None:
+        weights, plastic = Uniform(-spread, spread), Plasticity(trace_tau, -bound, bound)
         name = f"{name}_delay{delay}"
         later.append(Projection(name, pre, post, weights, delay=delay * dt, plasticity=plastic))
 
@@ -164,9 +163,10 @@ def actor_network(
         connect("bias", name, 0.0 if name == "output" else initial_hidden, tau=tau)
         remember(name, modules * size)
     for delay in input_delays:
-        recall(f"input_{names[0]}", "input", names[0], delay)
+        recall(f"input_{names[0]}", "input", names[0], initial_hidden, delay)
     for delay in hidden_delays:
-        recall(names[0], names[0], names[0], delay)
+        spread = initial_hidden * min(1.0, n_inputs / (modules * sizes[0])) ** 0.5
+        recall(names[0], names[0], names[0], spread, delay)
     if critic:
         nodes += [Source("critic_input", critic_inputs, kind), Population("critic", critic, neuron)]
         connect("critic_input", "critic", 0.0)

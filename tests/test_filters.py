@@ -82,9 +82,9 @@ def test_recalls_are_delays_of_whole_decisions() -> None:
         assert own[p.name] == p
         drawn, again = (initial_weights(n, p.name, 7) for n in (plain, network))
         assert np.array_equal(drawn, again)
-    for name in names:
-        assert own[name].plasticity is not None
-        assert 0.15 < initial_weights(network, name, 7).max() <= 0.2
+    for name, spread in zip(names, (0.2, 0.2, 0.2 * (5 / 12) ** 0.5), strict=True):
+        assert own[name].plasticity == own["input_hidden_2"].plasticity
+        assert 0.8 * spread < initial_weights(network, name, 7).max() <= spread
 
 
 @pytest.mark.parametrize(

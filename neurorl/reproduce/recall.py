@@ -72,8 +72,8 @@ def curve(experiment: GradientExperiment, plan: Plan) -> list[StepPoint]:
         columns = RunDirectory(run_path(plan, experiment.name, seed)).read_episodes()
         found.append((np.array(columns["env_steps"]), running_mean(columns["return"])))
     first = max(int(steps[0]) for steps, _ in found)
-    last = min(int(steps[-1]) for steps, _ in found)
-    points = [s for s in range(EVERY, last + 1, EVERY) if s >= first]
+    last = max(first, min(int(steps[-1]) for steps, _ in found))
+    points = [*(s for s in range(EVERY, last, EVERY) if s >= first), last]
     means = np.array(
         [[m[np.searchsorted(steps, s, "right") - 1] for s in points] for steps, m in found]
     )
