@@ -280,8 +280,6 @@ def test_a_curve_by_steps(tmp_path: Path) -> None:
         ]
         head = "episode,return,length,env_steps,wall_s,discounted_return"
         (run / "episodes.csv").write_text("\n".join([head, *lines]) + "\n")
-            "\n".join(["episode,return,length,env_steps,wall_s,discounted_return", *lines]) + "\n"
-        )
     points = curve(experiment, Plan(tmp_path, (0, 1)))
     assert [(p.env_steps, p.mean) for p in points] == [(5000, 5.5), (10000, 8.5), (11000, 16.0)]
     assert (points[1].lower_quartile, points[1].upper_quartile) == (5.25, 11.75)
