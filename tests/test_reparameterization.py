@@ -143,6 +143,22 @@ def test_a_checkpoint_of_another_network_is_refused() -> None:
         other.adopt(0, agents.state(0))
 
 
+def test_silenced_it_learns_as_one_that_has_no_delays() -> None:
+    """Weights that nothing arrives by stay as they are, and change nothing."""
+    silenced, plain = (
+        replicas((5,), carries=False, window=4, input_recalls=agos) for agos in ((1, 2), ())
+    )
+    silenced.learn(8)
+    plain.learn(8)
+    assert played(silenced, 0) == played(plain, 0)
+    weights, expected = silenced.weights(0), plain.weights(0)
+    assert all(np.array_equal(weights[name], w) for name, w in expected.items())
+    fresh = replicas((5,), carries=False, window=4, input_recalls=(1, 2)).weights(0)
+    others = weights.keys() - expected.keys()
+    assert others == {"input_hidden_delay5", "input_hidden_delay9"}
+    assert all(np.array_equal(weights[name], fresh[name]) for name in others)
+
+
 @pytest.mark.parametrize("arithmetic", ["float", "loihi"])
 def test_a_horizon_cuts_gradients_and_nothing_else(arithmetic: str) -> None:
     """One update by the same rollout: spikes are the same, of every stretch of decisions.

@@ -1,7 +1,7 @@
 """When memory pays: CartPole without velocities, by networks that remember and some that don't.
 
-All are trained by gradients, with the same cells, neurons and critic, for as many environment
-steps or more: those that remember nothing have shorter episodes, and so more of them.
+All are trained by gradients, with the same cells, neurons and critic. Those that remember nothing
+have shorter episodes, and get so many more of them that they take as many environment steps.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ EVERY = 5_000
 """Environment steps between the points of a curve."""
 
 _NAME = f"{POSITION_ONLY.name}-lif-gradients"
-_SILENT = {"carries": False}
 
 
 def _experiment(name: str, episodes: int, overrides: dict[str, Any]) -> GradientExperiment:
@@ -44,18 +43,16 @@ def _experiment(name: str, episodes: int, overrides: dict[str, Any]) -> Gradient
 
 RECALLS = (
     _experiment(_NAME, 1400, {}),
-    _experiment(f"{_NAME}-recurrent", 2000, {"input_recalls": (), "hidden_recalls": (2,)}),
-    _experiment(f"{_NAME}-silenced", 9000, _SILENT),
-    _experiment(f"{_NAME}-memoryless", 9000, {**_SILENT, "input_recalls": ()}),
+    _experiment(f"{_NAME}-recurrent", 2500, {"input_recalls": (), "hidden_recalls": (2,)}),
+    _experiment(f"{_NAME}-memoryless", 11000, {"carries": False}),
 )
 LABELS = dict(
     zip(
         (e.name for e in RECALLS),
         (
-            "delays: the input of 2 decisions ago",
-            "recurrence: the hidden units' spikes of 2 decisions ago",
-            "the first, silenced before every decision",
-            "the same without delays",
+            "input of 2 decisions ago",
+            "their own spikes of 2 decisions ago",
+            "nothing: the first, silenced before every decision",
         ),
         strict=True,
     )
