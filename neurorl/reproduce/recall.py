@@ -44,7 +44,7 @@ def _experiment(name: str, episodes: int, overrides: dict[str, Any]) -> Gradient
 RECALLS = (
     _experiment(_NAME, 1400, {}),
     _experiment(f"{_NAME}-recurrent", 2500, {"input_recalls": (), "hidden_recalls": (2,)}),
-    _experiment(f"{_NAME}-memoryless", 11000, {"carries": False}),
+    _experiment(f"{_NAME}-memoryless", 8500, {"carries": False}),
 )
 LABELS = dict(
     zip(
