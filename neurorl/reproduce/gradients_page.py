@@ -10,7 +10,7 @@ import numpy as np
 
 from neurorl.reproduce.gradients import GRADIENTS, GradientExperiment
 from neurorl.reproduce.markup import put_between, table_head, table_row
-from neurorl.reproduce.recall import LABELS, RECALLS
+from neurorl.reproduce.recall import LEARNED_BY, RECALLS, REMEMBERED
 
 __all__ = ["put_recalls", "put_table", "recalls", "table"]
 
@@ -54,7 +54,7 @@ def table(results: Path) -> list[str]:
 
 def recalls(results: Path) -> list[str]:
     """A row for each experiment with or without a memory that has its CSV."""
-    head = ["what the hidden units recall", "seeds", "greedy", "on the chip", "failures"]
+    head = ["learned by", "told of the past", "seeds", "greedy", "on the chip", "failures"]
     lines = table_head([*head, "env steps to threshold", "env steps", "episodes", "spikes"])
     for e in RECALLS:
         rows = _read(results / f"{e.name}.csv")
@@ -67,7 +67,7 @@ def recalls(results: Path) -> list[str]:
                 (_mean(rows, key) for key in ("env_steps", "episodes", "spikes_per_decision")),
             )
             cells = (str(len(rows)), *played, failures, reached, steps, episodes, spikes)
-            lines.append(table_row(LABELS[e.name], *cells))
+            lines.append(table_row(LEARNED_BY[e.approach], REMEMBERED[e.name], *cells))
     return lines
 
 

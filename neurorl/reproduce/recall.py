@@ -1,7 +1,7 @@
 """When memory pays: CartPole without velocities, by networks that remember and some that don't.
 
-All are trained by gradients, with the same cells, neurons and critic. Those that remember nothing
-have shorter episodes, and get so many more of them that they take as many environment steps.
+By gradients and by the local rule, with the same cells, neurons and critic. Those that remember
+nothing have shorter episodes, and get so many of them that they take as many environment steps.
 """
 
 from __future__ import annotations
@@ -21,15 +21,19 @@ from neurorl.reproduce.statistics import WINDOW, running_mean
 from neurorl.reproduce.tables import StepPoint, read_table, write_table
 from neurorl.rundir import RunDirectory
 
-__all__ = ["LABELS", "RECALLS", "curve", "draw", "write_curves"]
+__all__ = ["LEARNED_BY", "RECALLS", "REMEMBERED", "curve", "draw", "write_curves"]
 
 EVERY = 5_000
 """Environment steps between the points of a curve."""
 
 _NAME = f"{POSITION_ONLY.name}-lif-gradients"
+_LOCAL = f"{POSITION_ONLY.name}-lif-local"
 
 
-def _experiment(name: str, episodes: int, overrides: dict[str, Any]) -> GradientExperiment:
+_SILENCED = {"carries": False}
+
+
+def _by_gradients(name: str, episodes: int, overrides: dict[str, Any]) -> GradientExperiment:
     return GradientExperiment(
         name,
         POSITION_ONLY,
@@ -41,22 +45,24 @@ def _experiment(name: str, episodes: int, overrides: dict[str, Any]) -> Gradient
     )
 
 
-RECALLS = (
-    _experiment(_NAME, 1400, {}),
-    _experiment(f"{_NAME}-recurrent", 2500, {"input_recalls": (), "hidden_recalls": (2,)}),
-    _experiment(f"{_NAME}-memoryless", 8500, {"carries": False}),
-)
-LABELS = dict(
-    zip(
-        (e.name for e in RECALLS),
-        (
-            "input of 2 decisions ago",
-            "their own spikes of 2 decisions ago",
-            "nothing: the first, silenced before every decision",
-        ),
-        strict=True,
+def _by_local_rule(name: str, episodes: int, overrides: dict[str, Any]) -> GradientExperiment:
+    return GradientExperiment(
+        name, POSITION_ONLY, "lif", "float", episodes, "local", overrides=overrides
     )
+
+
+RECALLS = (
+    _by_gradients(_NAME, 1400, {}),
+    _by_gradients(f"{_NAME}-recurrent", 2500, {"input_recalls": (), "hidden_recalls": (2,)}),
+    _by_gradients(f"{_NAME}-memoryless", 8500, _SILENCED),
+    _by_local_rule(_LOCAL, 1600, {}),
+    _by_local_rule(f"{_LOCAL}-memoryless", 8500, _SILENCED),
 )
+_INPUT, _SPIKES, _NOTHING = "input, 2 decisions ago", "own spikes, 2 decisions ago", "nothing"
+_REMEMBERED = (_INPUT, _SPIKES, _NOTHING, _INPUT, _NOTHING)
+REMEMBERED = {e.name: what for e, what in zip(RECALLS, _REMEMBERED, strict=True)}
+"""What the hidden units of each are told of what was before."""
+LEARNED_BY = {"reparameterization": "gradients", "local": "local rule"}
 
 
 def curve(experiment: GradientExperiment, plan: Plan) -> list[StepPoint]:
@@ -102,7 +108,8 @@ def draw(results: Path, path: Path) -> Path:
     for k, experiment in enumerate(RECALLS):
         file = results / "curves" / f"{experiment.name}.csv"
         if file.exists():
-            _line(panel, read_table(file, StepPoint), f"C{k}", LABELS[experiment.name])
+            label = f"{LEARNED_BY[experiment.approach]}: {REMEMBERED[experiment.name]}"
+            _line(panel, read_table(file, StepPoint), f"C{k}", label)
     threshold = POSITION_ONLY.threshold
     panel.axhline(threshold, linestyle="--", linewidth=1, color="0.4", label="threshold")
     ylabel = f"return, mean of {WINDOW} episodes"
