@@ -27,10 +27,6 @@ EVERY = 5_000
 """Environment steps between the points of a curve."""
 
 _NAME = f"{POSITION_ONLY.name}-lif-gradients"
-_LOCAL = f"{POSITION_ONLY.name}-lif-local"
-
-
-_SILENCED = {"carries": False}
 
 
 def _by_gradients(name: str, episodes: int, overrides: dict[str, Any]) -> GradientExperiment:
@@ -45,21 +41,16 @@ def _by_gradients(name: str, episodes: int, overrides: dict[str, Any]) -> Gradie
     )
 
 
-def _by_local_rule(name: str, episodes: int, overrides: dict[str, Any]) -> GradientExperiment:
-    return GradientExperiment(
-        name, POSITION_ONLY, "lif", "float", episodes, "local", overrides=overrides
-    )
-
-
 RECALLS = (
     _by_gradients(_NAME, 1400, {}),
     _by_gradients(f"{_NAME}-recurrent", 2500, {"input_recalls": (), "hidden_recalls": (2,)}),
-    _by_gradients(f"{_NAME}-memoryless", 8500, _SILENCED),
-    _by_local_rule(_LOCAL, 1600, {}),
-    _by_local_rule(f"{_LOCAL}-memoryless", 8500, _SILENCED),
+    _by_gradients(f"{_NAME}-memoryless", 8500, {"carries": False}),
+    GradientExperiment(
+        f"{POSITION_ONLY.name}-lif-local", POSITION_ONLY, "lif", "float", 1600, "local"
+    ),
 )
 _INPUT, _SPIKES, _NOTHING = "input, 2 decisions ago", "own spikes, 2 decisions ago", "nothing"
-_REMEMBERED = (_INPUT, _SPIKES, _NOTHING, _INPUT, _NOTHING)
+_REMEMBERED = (_INPUT, _SPIKES, _NOTHING, _INPUT)
 REMEMBERED = {e.name: what for e, what in zip(RECALLS, _REMEMBERED, strict=True)}
 """What the hidden units of each are told of what was before."""
 LEARNED_BY = {"reparameterization": "gradients", "local": "local rule"}
