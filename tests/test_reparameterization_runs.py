@@ -20,10 +20,10 @@ from neurorl.cli import main
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
 
 from neurorl import training  # noqa: E402
+from neurorl.reproduce.comparison.efficiency import StepPoint  # noqa: E402
 from neurorl.reproduce.gradients import GRADIENTS  # noqa: E402
-from neurorl.reproduce.recall import RECALLS, curve, draw  # noqa: E402
-from neurorl.reproduce.run import Plan  # noqa: E402
-from neurorl.reproduce.tables import read_step_curve  # noqa: E402
+from neurorl.reproduce.recall import RECALLS, draw  # noqa: E402
+from neurorl.reproduce.tables import read_table  # noqa: E402
 
 GRID = "neurorl/GridWorld-v0"
 SMALL: dict[str, Any] = {"actors": 2, "hidden": 2}
@@ -257,7 +257,7 @@ def test_the_script_of_networks_with_and_without_memory(
         agents.append(config["agent"])
         with (results / f"{name}.csv").open(newline="") as file:
             assert all(float(row["greedy"]) > 0 for row in csv.DictReader(file))
-        points = read_step_curve(results / "curves" / f"{name}.csv")
+        points = read_table(results / "curves" / f"{name}.csv", StepPoint)
         assert all(p.lower_quartile <= p.mean <= p.upper_quartile for p in points)
     assert [agent["carries"] for agent in agents] == [True, True, False, True]
     recalls = [(agent["input_recalls"], agent["hidden_recalls"]) for agent in agents]
@@ -265,21 +265,3 @@ def test_the_script_of_networks_with_and_without_memory(
     for name in ("cells", "features", "critic_changes", "neuron", "actors", "hidden", "window"):
         assert all(agent[name] == agents[0][name] for agent in agents)
     assert draw(results, tmp_path / "recall.png").stat().st_size > 5000
-
-
-def test_a_curve_by_steps(tmp_path: Path) -> None:
-    """By hand: the running mean at the last episode that had ended by then."""
-    experiment = RECALLS[0]
-    for seed, (steps, returns) in enumerate(
-        [((4000, 9000, 11000), (10, 20, 60)), ((2000, 6000, 20000), (1, 3, 5))]
-    ):
-        run = tmp_path / experiment.name / f"seed{seed}"
-        run.mkdir(parents=True)
-        lines = [
-            f"{k},{r},1,{n},0.1,{r}" for k, (n, r) in enumerate(zip(steps, returns, strict=True))
-        ]
-        head = "episode,return,length,env_steps,wall_s,discounted_return"
-        (run / "episodes.csv").write_text("\n".join([head, *lines]) + "\n")
-    points = curve(experiment, Plan(tmp_path, (0, 1)))
-    assert [(p.env_steps, p.mean) for p in points] == [(5000, 5.5), (10000, 8.5), (11000, 16.0)]
-    assert (points[1].lower_quartile, points[1].upper_quartile) == (5.25, 11.75)

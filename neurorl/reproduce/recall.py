@@ -11,20 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from neurorl.files import keep_matplotlib_in_our_cache
+from neurorl.reproduce.comparison.efficiency import SHORT, StepPoint, read_trained, step_curve
 from neurorl.reproduce.experiments import POSITION_ONLY
 from neurorl.reproduce.gradients import GradientExperiment
 from neurorl.reproduce.run import Plan, run_path
-from neurorl.reproduce.statistics import WINDOW, running_mean
-from neurorl.reproduce.tables import StepPoint, read_table, write_table
-from neurorl.rundir import RunDirectory
+from neurorl.reproduce.tables import read_table, write_table
 
-__all__ = ["LEARNED_BY", "RECALLS", "REMEMBERED", "curve", "draw", "write_curves"]
-
-EVERY = 5_000
-"""Environment steps between the points of a curve."""
+__all__ = ["LEARNED_BY", "RECALLS", "REMEMBERED", "draw", "write_curves"]
 
 _NAME = f"{POSITION_ONLY.name}-lif-gradients"
 
@@ -56,40 +50,23 @@ REMEMBERED = {e.name: what for e, what in zip(RECALLS, _REMEMBERED, strict=True)
 LEARNED_BY = {"reparameterization": "gradients", "local": "local rule"}
 
 
-def curve(experiment: GradientExperiment, plan: Plan) -> list[StepPoint]:
-    """Mean and quartiles over seeds of the running mean of 100 episodes, by environment steps.
-
-    As far as all seeds came.
-    """
-    found = []
-    for seed in plan.seeds:
-        columns = RunDirectory(run_path(plan, experiment.name, seed)).read_episodes()
-        found.append((np.array(columns["env_steps"]), running_mean(columns["return"])))
-    first = max(int(steps[0]) for steps, _ in found)
-    last = max(first, min(int(steps[-1]) for steps, _ in found))
-    points = [*(s for s in range(EVERY, last, EVERY) if s >= first), last]
-    means = np.array(
-        [[m[np.searchsorted(steps, s, "right") - 1] for s in points] for steps, m in found]
-    )
-    lower, upper = np.quantile(means, [0.25, 0.75], axis=0)
-    return [
-        StepPoint(s, float(means[:, k].mean()), float(lower[k]), float(upper[k]))
-        for k, s in enumerate(points)
-    ]
-
-
 def write_curves(
     experiments: Sequence[GradientExperiment], plan: Plan, results: Path
 ) -> list[Path]:
     """Write ``results/curves/NAME.csv`` of those of `RECALLS`, which are trained; their paths."""
-    mine = [e for e in experiments if e in RECALLS]
-    return [write_table(results / "curves" / f"{e.name}.csv", curve(e, plan)) for e in mine]
+    written = []
+    for e in experiments:
+        if e in RECALLS:
+            paths = [run_path(plan, e.name, seed) for seed in plan.seeds]
+            points = step_curve([read_trained(e.task, path) for path in paths])
+            written.append(write_table(results / "curves" / f"{e.name}.csv", points))
+    return written
 
 
 def draw(results: Path, path: Path) -> Path:
     """Draw the curves that are in ``results/curves`` as *path*; returns it.
 
-    Line: mean over seeds of the running mean of 100 episodes; band: its interquartile range.
+    Line: mean over seeds of the running mean of 20 episodes; band: its interquartile range.
     """
     keep_matplotlib_in_our_cache()
     from matplotlib.figure import Figure  # needs no display
@@ -103,7 +80,7 @@ def draw(results: Path, path: Path) -> Path:
             _line(panel, read_table(file, StepPoint), f"C{k}", label)
     threshold = POSITION_ONLY.threshold
     panel.axhline(threshold, linestyle="--", linewidth=1, color="0.4", label="threshold")
-    ylabel = f"return, mean of {WINDOW} episodes"
+    ylabel = f"return, mean of {SHORT} episodes"
     panel.set(title=POSITION_ONLY.env, xlabel="environment steps", ylabel=ylabel)
     panel.legend(fontsize="small", frameon=False, loc="center right")
     panel.spines[["top", "right"]].set_visible(False)

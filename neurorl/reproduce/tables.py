@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 __all__ = [
     "CurvePoint",
     "Row",
-    "StepPoint",
     "Summary",
     "curve",
     "read_curve",
@@ -82,16 +81,6 @@ class CurvePoint:
     """Over seeds, after *episode* episodes: of the running mean of 100 episodes."""
 
     episode: int
-    mean: float
-    lower_quartile: float
-    upper_quartile: float
-
-
-@dataclass(frozen=True)
-class StepPoint:
-    """As `CurvePoint`, after *env_steps* environment steps."""
-
-    env_steps: int
     mean: float
     lower_quartile: float
     upper_quartile: float
