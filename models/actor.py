@@ -57,6 +57,8 @@ def actor_network(
     critic: int = 0,
     critic_inputs: int = 0,
     currents: bool = False,
+    input_delays: Sequence[int] = (),
+    hidden_delays: Sequence[int] = (),
     dt: float = 1e-3,
 ) -> Network:
     """``actors x n_actions`` modules, each ``n_inputs -> hidden -> 1``, every synapse plastic.
@@ -86,6 +88,11 @@ def actor_network(
     the others are ``input_hidden_lag2``, ..., drawn as it is; those of h are ``hidden_history_1``,
     ..., at first *history* (h_1, ..., h_L; 0 if not given). With `GLM` this is the unit of
     arXiv:1910.06489. See `least_window`.
+
+    input_delays, hidden_delays: delays in steps of more projections into the first layer: from the
+    input, as ``input_hidden_delay13``, drawn as its first, and from all the layer's N units to all,
+    as ``hidden_delay13``, drawn from +-initial_hidden sqrt(n_inputs / N) if these are more. With
+    more steps than a window has, they are a memory of decisions before, if these are carried on.
 
     currents: all sources are of currents (let the bias be 1), which are the same in every step, so
     their filters have one tap.
@@ -137,6 +144,11 @@ def actor_network(
             for lag, tap in enumerate(taps, 1)
         )
 
+    def recall(name: str, pre: str, post: str, spread: float, delay: int) -> None:
+        weights, plastic = Uniform(-spread, spread), Plasticity(trace_tau, -bound, bound)
+        name = f"{name}_delay{delay}"
+        later.append(Projection(name, pre, post, weights, delay=delay * dt, plasticity=plastic))
+
     sizes = (*hidden_sizes(hidden), 1)
     names = [hidden_name(below) for below in range(len(sizes) - 1, 0, -1)] + ["output"]
     for k, (name, size) in enumerate(zip(names, sizes, strict=True)):
@@ -150,6 +162,11 @@ def actor_network(
         tau = 0.0 if k else trace_tau
         connect("bias", name, 0.0 if name == "output" else initial_hidden, tau=tau)
         remember(name, modules * size)
+    for delay in input_delays:
+        recall(f"input_{names[0]}", "input", names[0], initial_hidden, delay)
+    for delay in hidden_delays:
+        spread = initial_hidden * min(1.0, n_inputs / (modules * sizes[0])) ** 0.5
+        recall(names[0], names[0], names[0], spread, delay)
     if critic:
         nodes += [Source("critic_input", critic_inputs, kind), Population("critic", critic, neuron)]
         connect("critic_input", "critic", 0.0)

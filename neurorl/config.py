@@ -16,6 +16,7 @@ from neurorl.factors import NEEDS_MODULES, NEEDS_PROBABILITY, STDP
 from neurorl.factors import rule as find_rule
 from neurorl.features import Features
 from neurorl.hierarchy import hidden_layers, module_projections
+from neurorl.history import check_changes
 from neurorl.models.actor import actor_network, hidden_sizes, history_taps, least_window
 from neurorl.policy import POLICIES
 
@@ -52,7 +53,9 @@ class AgentConfig(Described):
     (maybe also a source ``bias`` of one channel that spikes in every step, and ``hidden``, below
     it ``hidden_2`` and so on); the fields before then only say how its rule learns. With
     ``carries``, membranes, traces and eligibilities go on from one decision to the next; else each
-    decision starts from silence.
+    decision starts from silence. ``input_recalls`` and ``hidden_recalls`` are the memory that this
+    makes possible: what the input, or the first hidden layer, did so many decisions ago comes to
+    that layer by projections with delays of as many windows. From silence they bring nothing.
 
     Input: activations of ``cells``, times ``peak``, become spikes by ``encoder``, ``'quiet'`` or
     ``'bernoulli'``, or with ``'current'`` flow into neurons as a part of their bias, for the whole
@@ -89,7 +92,9 @@ class AgentConfig(Described):
     (also that of the running mean); or ``'spiking'``, a population ``critic`` of
     ``critic_neurons``, whose rate times ``critic_scale`` is the value (`neurorl.critic`): its
     inputs are the ``features``, as spikes, and it learns by the same rule as the rest. Rewards are
-    multiplied by ``reward_scale`` so that values stay near 1.
+    multiplied by ``reward_scale`` so that values stay near 1. A linear critic's ``features`` can be
+    of more than the network is shown: with ``critic_changes``, also of how the observation came
+    about, by so many last changes of it (`neurorl.history.History`).
 
     rate: falls linearly from 1 to ``rate_end`` over the first ``rate_episodes`` episodes.
     solved_at: mean return of 100 episodes (discounted if ``solved_discounted``) that counts as
@@ -116,6 +121,8 @@ class AgentConfig(Described):
     stimulus_lags: int = 1
     history_lags: int = 0
     history: tuple[float, ...] = ()
+    input_recalls: tuple[int, ...] = ()
+    hidden_recalls: tuple[int, ...] = ()
     beta: float = 0.3
     alpha_output: float = 0.1
     alpha_hidden: float = 0.5
@@ -127,6 +134,7 @@ class AgentConfig(Described):
     critic: str = "linear"
     critic_neurons: int = 200
     critic_scale: float = 6.0
+    critic_changes: int = 0
     modulator: str = "td-error"
     modulator_limit: float | None = None
     normalises: bool = True
@@ -164,6 +172,9 @@ class AgentConfig(Described):
         if self.modulator_limit is not None:
             number("agent.modulator_limit", self.modulator_limit, 0.0)
         number("agent.pes_magnitude", self.pes_magnitude, 0.0, 127.0)
+        if self.critic_changes != 0:
+            positive("agent.critic_changes", self.critic_changes)
+            check_changes(self.features, self.cells, self.critic_changes)
         if self.learning == "pes":
             self._check_pes()
         if self.critic == "spiking":
@@ -205,6 +216,8 @@ class AgentConfig(Described):
             stimulus_lags=self.stimulus_lags,
             history_lags=self.history_lags,
             history=self.history,
+            input_delays=tuple(1 + ago * self.window for ago in self.input_recalls),
+            hidden_delays=tuple(1 + ago * self.window for ago in self.hidden_recalls),
             critic=self.critic_neurons if self.critic == "spiking" else 0,
             critic_inputs=self.features.size,
             currents=self.encoder == "current",
@@ -243,6 +256,9 @@ class AgentConfig(Described):
                 raise DescriptionError(say(where, f"can't be with {what}", remedy=remedy))
 
     def _check_critic(self) -> None:
+        if self.critic_changes:
+            what = "are for a linear critic"
+            raise DescriptionError(say("agent.critic_changes", what, remedy="critic 'linear'"))
         if self.window < 3:
             what = "too short to count a critic's spikes"
             raise DescriptionError(say("agent.window", what, got=self.window, limit=">= 3"))
@@ -274,6 +290,7 @@ class AgentConfig(Described):
     def _check_taps(self, layers: int) -> None:
         object.__setattr__(self, "history", tuple(self.history))
         positive("agent.stimulus_lags", self.stimulus_lags)
+        self._check_recalls(layers)
         if self.stimulus_lags > 1 and not layers:
             what = "a current is the same in every step, so its filter has one tap"
             raise DescriptionError(say("agent.stimulus_lags", what, got=self.stimulus_lags))
@@ -283,6 +300,18 @@ class AgentConfig(Described):
             taps = f"{self.stimulus_lags} stimulus and {self.history_lags} history lags"
             what = f"too short for {taps}: the last taps would see no spike"
             raise DescriptionError(say("agent.window", what, got=self.window, limit=f">= {least}"))
+
+    def _check_recalls(self, layers: int) -> None:
+        for name in ("input_recalls", "hidden_recalls"):
+            agos = tuple(positive(f"agent.{name}", ago) for ago in getattr(self, name))
+            object.__setattr__(self, name, agos)
+            if len(set(agos)) < len(agos):
+                raise DescriptionError(say(f"agent.{name}", "the same decision twice", got=agos))
+        if self.input_recalls and self.encoder == "current":
+            what = "a current has no delay"
+            raise DescriptionError(say("agent.input_recalls", what, remedy="encoder 'quiet'"))
+        if self.hidden_recalls and not hidden_sizes(self.hidden):
+            raise DescriptionError(say("agent.hidden_recalls", "there are no hidden units"))
 
     def _check_description(self, network: Network) -> None:
         where = "agent.description"

@@ -30,6 +30,7 @@ from neurorl.encoder import bernoulli_spikes, constant_currents, quiet_spikes
 from neurorl.errors import UnsupportedError, say, unknown
 from neurorl.factors import NEEDS_PROBABILITY
 from neurorl.features import FromNumbers
+from neurorl.history import History
 from neurorl.learner import Learner, spiking_critic
 from neurorl.memory import memory_for
 from neurorl.policy import choose, greedy, softmax, votes
@@ -95,7 +96,8 @@ class Loop(abc.ABC):
             raster[:] = name == "bias"
         self.first_vote = 0 if config.carries else network.depth("output")
         self._cells_flat = np.zeros((self.n, config.cells.n_inputs))
-        self._features_flat = np.zeros((self.n, config.features.n_inputs))
+        self._history = History(config.features, config.critic_changes, self.n)
+        self._features_flat = self._history.flat
         self._alike = _flat_alike(config)
         if self._alike:
             self._features_flat = self._cells_flat
@@ -107,11 +109,12 @@ class Loop(abc.ABC):
             return
         self._cells_flat[k] = self.config.cells.flat(observation)
         if not self._alike:
-            self._features_flat[k] = self.config.features.flat(observation)
+            self._history.see(k, observation)
 
     def begin(self, k: int) -> None:
         """An episode of agent k begins with what it sees now."""
         self._parts[k].forget()
+        self._history.begin(k)
         if self.config.carries:
             self.backend.reset([k])
         self._begin(k)

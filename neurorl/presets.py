@@ -22,7 +22,7 @@ from neurorl.features import (
 )
 from neurorl.models import GLM, CubaLIF
 from neurorl.models.actor import hidden_sizes, least_window
-from neurorl.registration import BANDIT_ID, GRID_ID
+from neurorl.registration import BANDIT_ID, GRID_ID, POSITION_ONLY_ID
 
 __all__ = [
     "MODELS",
@@ -38,6 +38,8 @@ MODELS = ("lif", "glm", "lif-spiking-critic")
 _LIF = CubaLIF(tau_syn=1.44e-3, tau_mem=4.48e-3, threshold=0.5, noise=0.5)
 _CART_LOW = (-2.4, -3.0, -0.21, -3.0)
 _CART_HIGH = (2.4, 3.0, 0.21, 3.0)
+_POSITION_LOW, _POSITION_HIGH = (-2.4, -0.21), (2.4, 0.21)
+_STEP_LOW, _STEP_HIGH = (-0.06, -0.06), (0.06, 0.06)  # how far they come in a step of 20 ms
 _CAR_LOW = (-1.2, -0.07)
 _CAR_HIGH = (0.6, 0.07)
 _MAX_CELLS = 400
@@ -82,6 +84,19 @@ _LIF_TASKS: dict[str, dict[str, Any]] = {
         "cells": GaussianCells(_CART_LOW, _CART_HIGH),
         # Initial votes differ by some 6, and 20 now and then. With twice this beta such an agent
         # is all but deterministic before it has learned anything, so phi is 0 and it never will.
+        "beta": 0.15,
+        "alpha_critic": 0.1,
+        "alpha_output": 0.36,
+        "alpha_hidden": 2.4,
+    },
+    POSITION_ONLY_ID: {
+        "cells": GaussianCells(_POSITION_LOW, _POSITION_HIGH, 12),
+        "window": 6,
+        # How fast the pole falls is the difference of two observations, 40 ms apart.
+        "carries": True,
+        "input_recalls": (2,),
+        "features": Fourier((*_POSITION_LOW, *_STEP_LOW), (*_POSITION_HIGH, *_STEP_HIGH)),
+        "critic_changes": 1,
         "beta": 0.15,
         "alpha_critic": 0.1,
         "alpha_output": 0.36,

@@ -1,9 +1,9 @@
-"""The presets by gradients through stochastic spikes: results/*-gradients*.csv, and their table.
+"""The presets by gradients through stochastic spikes: results/*-gradients*.csv, and their tables.
 
     python scripts/reparameterization.py [--only gridworld-lif-gradients,...] [--seeds 0..19]
 
 Every run is played greedily in float and in chip arithmetic. Runs stay in --out: what is complete
-there isn't run again, what was killed goes on. ``--page`` only makes the table of
+there isn't run again, what was killed goes on. ``--page`` only makes the tables and the figure of
 docs/reparameterization.md, of what is in --results. Needs ``pip install 'neurorl[torch]'``.
 """
 
@@ -20,7 +20,8 @@ from neurorl.errors import NeurorlError, unknown
 from neurorl.replicas import Episode
 from neurorl.reproduce.experiments import SEEDS
 from neurorl.reproduce.gradients import GRADIENTS, reproduce
-from neurorl.reproduce.gradients_page import put_table
+from neurorl.reproduce.gradients_page import put_recalls, put_table
+from neurorl.reproduce.recall import RECALLS, draw, write_curves
 from neurorl.reproduce.run import Plan
 from neurorl.training import read_seeds
 
@@ -31,7 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run, write, and print a line for each experiment."""
     options = parser().parse_args(arguments)
     try:
-        names = [e.name for e in GRADIENTS]
+        known = (*GRADIENTS, *RECALLS)
+        names = [e.name for e in known]
         only = options.only.split(",") if options.only else names
         for name in only:
             if name not in names:
@@ -49,18 +51,25 @@ def main(arguments: list[str] | None = None) -> int:
             evaluation_episodes=2 if quick else None,
         )
         results = options.results or (out / "results" if quick else Path("results"))
-        chosen = [e for e in GRADIENTS if e.name in only and not options.page]
+        chosen = [e for e in known if e.name in only and not options.page]
         page = options.docs / "reparameterization.md"
         if not quick:
-            put_table(page, results)  # what is there; and says at once if there is no page
+            _page(page, results)  # what is there; and says at once if there is no page
         with _progress() as begin:
             reproduce(chosen, plan, results, begin, lambda line: print(line, flush=True))
+        write_curves(chosen, plan, results)
         if not quick:
-            put_table(page, results)
+            _page(page, results)
     except NeurorlError as exc:
         print(f"reparameterization: {' '.join(str(exc).split())}", file=sys.stderr)
         return 2
     return 0
+
+
+def _page(page: Path, results: Path) -> None:
+    put_table(page, results)
+    put_recalls(page, results)
+    draw(results, page.with_name("recall.png"))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -73,7 +82,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--out", type=Path, metavar="DIR", help="runs (default runs/gradients)")
     found.add_argument("--results", type=Path, metavar="DIR", help="CSV (default results)")
     found.add_argument("--docs", type=Path, default=Path("docs"), metavar="DIR", help="of the page")
-    found.add_argument("--page", action="store_true", help="the table of what is in --results")
+    found.add_argument("--page", action="store_true", help="the tables of what is in --results")
     found.add_argument("--quick", action="store_true", help="2 seeds, 3 episodes, under runs/")
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,58 @@ def test_filters_are_projections_of_their_own_and_last() -> None:
     assert initial_weights(network, "hidden_history_2", 0).ravel().tolist() == [0.5, 0.5]
     assert own["hidden_output_lag2"].signed == own["hidden_output"].signed
     assert all(p.plasticity == own["input_hidden"].plasticity for p in own.values())
+
+
+def test_recalls_are_delays_of_whole_decisions() -> None:
+    fields: dict[str, Any] = {"actors": 2, "hidden": (3, 2), "carries": True}
+    config = AgentConfig("lif", LIF(), "spikes-only", OneHot(5), OneHot(5), 4, **fields)
+    recalling = dataclasses.replace(config, input_recalls=(1, 3), hidden_recalls=(2,))
+    assert AgentConfig.from_dict(recalling.to_dict()) == recalling
+    plain, network = config.network(2), recalling.network(2)
+    own = {p.name: p for p in network.projections}
+    names = ["input_hidden_2_delay5", "input_hidden_2_delay13", "hidden_2_delay9"]
+    assert list(own)[len(plain.projections) :] == names
+    assert [network.delay_steps(name) for name in names] == [5, 13, 9]
+    assert [network.weight_shape(name) for name in names] == [(5, 12), (5, 12), (12, 12)]
+    for p in plain.projections:
+        assert own[p.name] == p
+        drawn, again = (initial_weights(n, p.name, 7) for n in (plain, network))
+        assert np.array_equal(drawn, again)
+    for name, spread in zip(names, (0.2, 0.2, 0.2 * (5 / 12) ** 0.5), strict=True):
+        assert own[name].plasticity == own["input_hidden_2"].plasticity
+        assert 0.8 * spread < initial_weights(network, name, 7).max() <= spread
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"input_recalls": (0,)}, "input_recalls.*>= 1"),
+        ({"hidden_recalls": (1, 1)}, "hidden_recalls.*twice"),
+        ({"input_recalls": (1,), "encoder": "current"}, "no delay.*'quiet'"),
+        ({"hidden_recalls": (1,), "hidden": 0}, "no hidden units"),
+    ],
+)
+def test_recalls_that_make_no_sense(fields: dict[str, Any], words: str) -> None:
+    with pytest.raises(DescriptionError, match=words):
+        AgentConfig("lif", LIF(), "spikes-only", OneHot(5), OneHot(5), 4, carries=True, **fields)
+
+
+def test_a_network_answers_to_what_it_saw_decisions_ago() -> None:
+    """And from silence at every decision it doesn't."""
+    for carries in (True, False):
+        fields: dict[str, Any] = {"actors": 2, "carries": carries, "input_recalls": (2,)}
+        config = AgentConfig("lif", LIF(), "spikes-only", OneHot(5), OneHot(5), 4, **fields)
+        with load("reference", config.network(2), seed=3) as backend:
+            backend.set_weights("input_hidden", np.zeros((5, 32)))
+            backend.set_weights("bias_hidden", np.zeros((1, 32)))
+            backend.set_weights("input_hidden_delay9", np.ones((5, 32)))
+            spikes = []
+            for decision in range(4):
+                if not carries:
+                    backend.reset()
+                shown = np.full((4, 5), decision == 0)
+                spikes.append(bool(backend.step({"input": shown}, 4)["hidden"].any()))
+        assert spikes == [False, False, carries, carries]
 
 
 def test_loops_do_not_change_the_depth() -> None:

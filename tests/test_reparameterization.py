@@ -18,7 +18,7 @@ from neurorl.envgroup import VectorEnvs  # noqa: E402
 from neurorl.envs import make_env  # noqa: E402
 from neurorl.errors import ArgumentError, RunError  # noqa: E402
 from neurorl.evaluation import evaluate  # noqa: E402
-from neurorl.features import OneHot  # noqa: E402
+from neurorl.features import Fourier, OneHot  # noqa: E402
 from neurorl.presets import make_config  # noqa: E402
 from neurorl.reparameterization.replicas import GradientReplicas  # noqa: E402
 from neurorl.reparameterization.running import take_up  # noqa: E402
@@ -29,10 +29,15 @@ FEW = {"environments": 2, "steps": 8}
 SEEDS = (3, 11, 4)
 
 
-def replicas(seeds: tuple[int, ...], arithmetic: str = "float", **fields: Any) -> GradientReplicas:
+def replicas(
+    seeds: tuple[int, ...],
+    arithmetic: str = "float",
+    gradient: dict[str, Any] | None = None,
+    **fields: Any,
+) -> GradientReplicas:
     env = make_env(CARTPOLE)
     config = make_config(env, "lif", {**SMALL, **fields})
-    return gradient_replicas(env, CARTPOLE, config, seeds, FEW, arithmetic)
+    return gradient_replicas(env, CARTPOLE, config, seeds, {**FEW, **(gradient or {})}, arithmetic)
 
 
 def played(agents: GradientReplicas, k: int) -> list[Any]:
@@ -48,6 +53,18 @@ KINDS = [
     pytest.param({}, id="float"),
     pytest.param({"arithmetic": "loihi"}, id="chip"),
     pytest.param({"carries": True, "window": 4}, id="carries"),
+    pytest.param(
+        {
+            "carries": True,
+            "window": 4,
+            "input_recalls": (1, 3),
+            "hidden_recalls": (2,),
+            "critic_changes": 2,
+            "features": Fourier([-1.0] * 12, [1.0] * 12, 1, 1),
+            "gradient": {"horizon": 2},
+        },
+        id="recalls",
+    ),
 ]
 
 
@@ -124,6 +141,54 @@ def test_a_checkpoint_of_another_network_is_refused() -> None:
         other.restore(0, agents.state(0))
     with pytest.raises(RunError, match="another network"):
         other.adopt(0, agents.state(0))
+
+
+def test_silenced_it_learns_as_one_that_has_no_delays() -> None:
+    """Weights that nothing arrives by stay as they are, and change nothing."""
+    silenced, plain = (
+        replicas((5,), carries=False, window=4, input_recalls=agos) for agos in ((1, 2), ())
+    )
+    silenced.learn(8)
+    plain.learn(8)
+    assert played(silenced, 0) == played(plain, 0)
+    weights, expected = silenced.weights(0), plain.weights(0)
+    assert all(np.array_equal(weights[name], w) for name, w in expected.items())
+    fresh = replicas((5,), carries=False, window=4, input_recalls=(1, 2)).weights(0)
+    others = weights.keys() - expected.keys()
+    assert others == {"input_hidden_delay5", "input_hidden_delay9"}
+    assert all(np.array_equal(weights[name], fresh[name]) for name in others)
+
+
+@pytest.mark.parametrize("arithmetic", ["float", "loihi"])
+def test_a_horizon_cuts_gradients_and_nothing_else(arithmetic: str) -> None:
+    """One update by the same rollout: spikes are the same, of every stretch of decisions.
+
+    Back to the beginning of all, a gradient comes over the recalled spikes of hidden units; back to
+    the last decision only, none.
+    """
+    kind: dict[str, Any] = {"carries": True, "window": 4, "hidden_recalls": (1,)}
+    found = {}
+    for horizon in (None, 8, 4, 1):
+        agents = replicas((5,), arithmetic, {"horizon": horizon}, **kind)
+        learner, rollout = agents._learners[0], agents._rollout
+        agents._stage.open([0])
+        agents._play([0])
+        log_pi = learner._log_policy(rollout, 0)
+        log_pi[:2].sum().backward(retain_graph=True)  # type: ignore[no-untyped-call]
+        # Of the first step, whose past is silence.
+        first = learner.module.weight("hidden_delay5").grad
+        assert first is None or not first.any()
+        learner.module.zero_grad()
+        log_pi.sum().backward()  # type: ignore[no-untyped-call]
+        weights = {n: learner.module.weight(n).grad for n in learner.weights()}
+        found[horizon] = (log_pi.detach(), weights)
+    for log_pi, weights in found.values():
+        assert torch.allclose(log_pi, found[None][0], rtol=1e-5, atol=1e-6)
+        assert all(w is not None and w.any() for w in weights.values())
+    grad = {horizon: weights["input_hidden"] for horizon, (_, weights) in found.items()}
+    assert torch.equal(grad[None], grad[8])
+    assert not torch.allclose(grad[8], grad[4])
+    assert not torch.allclose(grad[4], grad[1])
 
 
 class Drifting(gym.Env[Any, Any]):

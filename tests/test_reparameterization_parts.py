@@ -85,6 +85,8 @@ def test_a_configuration_is_its_own_data() -> None:
         {"learning_rate": -1.0},
         {"lambda_advantage": 1.1},
         {"alpha_critic": 0.3},  # more than 1 / environments
+        {"horizon": 0},
+        {"horizon": 3},  # of 16 steps
     ],
 )
 def test_what_makes_no_sense_is_refused(fields: dict[str, Any]) -> None:

@@ -20,7 +20,10 @@ from neurorl.cli import main
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
 
 from neurorl import training  # noqa: E402
+from neurorl.reproduce.comparison.efficiency import StepPoint  # noqa: E402
 from neurorl.reproduce.gradients import GRADIENTS  # noqa: E402
+from neurorl.reproduce.recall import RECALLS, draw  # noqa: E402
+from neurorl.reproduce.tables import read_table  # noqa: E402
 
 GRID = "neurorl/GridWorld-v0"
 SMALL: dict[str, Any] = {"actors": 2, "hidden": 2}
@@ -236,3 +239,29 @@ def test_the_script_of_the_figures(tmp_path: Path, capsys: pytest.CaptureFixture
             assert all((row["greedy"] == "") == name.endswith("chip") for row in found)
     assert script(["--only", "cartpole"]) == 2
     assert "cartpole-lif-gradients" in capsys.readouterr().err
+
+
+def test_the_script_of_networks_with_and_without_memory(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In small. All have the critic of the preset; one of them carries nothing on."""
+    path = Path(__file__).parents[1] / "scripts" / "reparameterization.py"
+    script = runpy.run_path(str(path))["main"]
+    names = [e.name for e in RECALLS]
+    out, results = tmp_path / "runs", tmp_path / "runs" / "results"
+    assert script(["--quick", "--only", ",".join(names), "--out", str(out)]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == len(names) == 4
+    agents = []
+    for name in names:
+        config = json.loads((out / name / "seed0" / "config.json").read_text())
+        agents.append(config["agent"])
+        with (results / f"{name}.csv").open(newline="") as file:
+            assert all(float(row["greedy"]) > 0 for row in csv.DictReader(file))
+        points = read_table(results / "curves" / f"{name}.csv", StepPoint)
+        assert all(p.lower_quartile <= p.mean <= p.upper_quartile for p in points)
+    assert [agent["carries"] for agent in agents] == [True, True, False, True]
+    recalls = [(agent["input_recalls"], agent["hidden_recalls"]) for agent in agents]
+    assert recalls == [([2], []), ([], [2]), ([2], []), ([2], [])]
+    for name in ("cells", "features", "critic_changes", "neuron", "actors", "hidden", "window"):
+        assert all(agent[name] == agents[0][name] for agent in agents)
+    assert draw(results, tmp_path / "recall.png").stat().st_size > 5000

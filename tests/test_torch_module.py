@@ -211,9 +211,33 @@ def test_gradients_through_time_are_those_of_the_relaxed_network(
     assert (values[0] - values[1]) / 2e-6 == pytest.approx(expected, rel=1e-5, abs=1e-6)
 
 
-@pytest.mark.parametrize("feature", ["LIF", "refractory period", "recurrent projection"])
-def test_two_windows_are_one_of_both_lengths(feature: str) -> None:
-    network = FEATURES[feature]()
+def late(delay: float) -> Callable[[], Network]:
+    """A recurrent network whose spikes take longer to come back."""
+
+    def make() -> Network:
+        network = FEATURES["recurrent projection"]()
+        projections = tuple(
+            dataclasses.replace(p, delay=delay) if p.pre == p.post else p
+            for p in network.projections
+        )
+        assert projections != network.projections
+        return dataclasses.replace(network, projections=projections)
+
+    return make
+
+
+TAKEN_APART = [
+    *(
+        pytest.param(FEATURES[name], id=name)
+        for name in ("LIF", "refractory period", "recurrent projection")
+    ),
+    *(pytest.param(late(d * 1e-3), id=f"coming back after {d} steps") for d in (7, 9, 12)),
+]
+
+
+@pytest.mark.parametrize("make", TAKEN_APART)
+def test_two_windows_are_one_of_both_lengths(make: Callable[[], Network]) -> None:
+    network = make()
     module = SpikingModule(network, seed=2, **DOUBLE)
     x, draws = inputs(network, 20, 0, BATCH), noise(network, 20, 1, BATCH)
     whole, end = module(x, noise=draws)

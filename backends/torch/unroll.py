@@ -44,12 +44,16 @@ class Unroll:
     def run(
         self, group: tuple[str, ...], noise: Mapping[str, Tensor], estimator: Estimator
     ) -> None:
-        """Emit the spikes of a group whose inputs from outside are known."""
-        inner = [s for s in self._synapses if s.post in group and s.pre in group]
+        """Emit the spikes of a group whose inputs from outside are known.
+
+        So are those that come back only after the window.
+        """
+        soon = [s for s in self._synapses if s.delay < self._batch.n_steps]
+        inner = [s for s in soon if s.post in group and s.pre in group]
         if inner and all(self._cells[name].compiles(estimator) for name in group):
             self._run_compiled(group, inner, noise, estimator)
             return
-        if inner:
+        if inner or len(group) > 1:
             self._run_together(group, inner, noise, estimator)
             return
         (name,) = group
@@ -142,15 +146,20 @@ class Unroll:
 
     def _arrived(self, s: Synapses) -> Tensor:
         """Spikes of the presynaptic node *delay* steps before each step."""
-        return shifted(self._before.spikes[s.pre], self.spikes[s.pre], s.delay)
+        past = self._before.spikes[s.pre]
+        if s.delay >= self._batch.n_steps:  # those of this window may not be known yet
+            first = past.shape[1] - s.delay
+            return past[:, first : first + self._batch.n_steps]
+        return shifted(past, self.spikes[s.pre], s.delay)
 
     def _delayed(self, s: Synapses) -> Tensor:
         """What arrives by one projection: of its delay and its product, the shorter rows wait."""
         weight = self._sent[s.name]
-        past, spikes = self._before.spikes[s.pre], self.spikes[s.pre]
-        if self._cells[s.post].size >= past.shape[-1]:
+        past = self._before.spikes[s.pre]
+        late = s.delay >= self._batch.n_steps
+        if late or self._cells[s.post].size >= past.shape[-1]:
             return transmit(self._arrived(s), weight)
-        return shifted(transmit(past, weight), transmit(spikes, weight), s.delay)
+        return shifted(transmit(past, weight), transmit(self.spikes[s.pre], weight), s.delay)
 
     def _bias_of(
         self, name: str, synapses: Sequence[Synapses], quanta: Mapping[str, Tensor]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy.typing as npt
@@ -12,7 +12,7 @@ from torch import Tensor
 from neurorl.backends.torch import ModuleState
 from neurorl.backends.torch.state import Carried
 
-__all__ = ["part_arrays", "part_of", "with_part"]
+__all__ = ["joined", "part_arrays", "part_of", "with_part"]
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -25,6 +25,20 @@ def part_of(state: ModuleState, k: int) -> ModuleState:
     }
     spikes = {name: s[k : k + 1] for name, s in state.spikes.items()}
     return ModuleState(cells, spikes).detach()
+
+
+def joined(states: Sequence[ModuleState]) -> ModuleState:
+    """States as that of one batch, theirs one after the other."""
+    if len(states) == 1:
+        return states[0]
+    cells = {
+        name: Carried(
+            *(torch.cat([getattr(s.cells[name], key) for s in states], dim=-2) for key in vars(c))
+        )
+        for name, c in states[0].cells.items()
+    }
+    spikes = {n: torch.cat([s.spikes[n] for s in states], dim=-2) for n in states[0].spikes}
+    return ModuleState(cells, spikes)
 
 
 def part_arrays(state: ModuleState, k: int) -> Arrays:

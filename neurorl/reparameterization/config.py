@@ -8,8 +8,8 @@ from typing import Any
 
 from neurorl.config import AgentConfig
 from neurorl.described import Described, number, positive
-from neurorl.errors import UnsupportedError, say, unknown
-from neurorl.registration import GRID_ID
+from neurorl.errors import DescriptionError, UnsupportedError, say, unknown
+from neurorl.registration import GRID_ID, POSITION_ONLY_ID
 
 __all__ = ["ESTIMATORS", "GradientConfig", "check_agent", "make_gradient"]
 
@@ -32,8 +32,10 @@ class GradientConfig(Described):
     first ``rate_episodes`` episodes. beta1, beta2: Adam's. lambda_advantage: of the mean of n-step
     advantages, 0 for one step only. alpha_critic: step of the linear critic, a fraction of the
     error removed at once; 1 / environments at the most. detach_reset: whether the reset after a
-    spike is a constant to the gradient. The gradient of a network that carries its state on is
-    followed back to the beginning of the rollout.
+    spike is a constant to the gradient. horizon: decisions through which the gradient of a network
+    that carries its state on is followed back, a divisor of *steps*; None for all of the rollout.
+    With 1, what a decision was left by those before it is a constant: enough to learn from past
+    inputs that arrive late, and as quick as without a state, for all decisions are one batch.
 
     Of the `AgentConfig`, the network, cells, features, window, encoder, beta, gamma, reward_scale
     and exploration count; its rule and the rates of that don't.
@@ -47,6 +49,7 @@ class GradientConfig(Described):
     estimator: str = "concrete"
     temperature: float = 1.0
     detach_reset: bool = True
+    horizon: int | None = None
     lambda_advantage: float = 0.9
     entropy: float = 0.0
     alpha_critic: float = 0.1
@@ -61,6 +64,11 @@ class GradientConfig(Described):
         for name in ("learning_rate", "entropy", "temperature"):
             number(f"gradient.{name}", getattr(self, name), 0.0)
         number("gradient.alpha_critic", self.alpha_critic, 0.0, 1.0 / self.environments)
+        if self.horizon is not None and self.steps % positive("gradient.horizon", self.horizon):
+            what = "must divide the steps of a rollout"
+            raise DescriptionError(
+                say("gradient.horizon", what, got=self.horizon, limit=f"a divisor of {self.steps}")
+            )
         if self.estimator not in ESTIMATORS:
             raise unknown("estimator", self.estimator, ESTIMATORS)
 
@@ -82,6 +90,14 @@ _TASKS: dict[tuple[str, str], dict[str, Any]] = {
         "entropy": 1e-3,
         "rate_end": 0.1,
         "rate_episodes": 900,
+    },
+    (POSITION_ONLY_ID, "lif"): {
+        "environments": 8,
+        "alpha_critic": 0.125,
+        "entropy": 1e-3,
+        "horizon": 1,
+        "rate_end": 0.1,
+        "rate_episodes": 1400,
     },
     (GRID_ID, "glm"): {"entropy": 1e-2},
     ("MountainCar-v0", "glm"): {"rate_end": 0.1, "rate_episodes": 900},

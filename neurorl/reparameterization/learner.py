@@ -15,7 +15,6 @@ from neurorl.described import FloatArray
 from neurorl.description import Network
 from neurorl.random import derive
 from neurorl.reparameterization.advantage import LinearValues, advantages
-from neurorl.reparameterization.carried import part_of
 from neurorl.reparameterization.config import GradientConfig
 from neurorl.reparameterization.loss import log_policy, policy_loss, votes
 from neurorl.reparameterization.rollout import Inputs, Rollout
@@ -70,12 +69,11 @@ class GradientLearner:
         self.values = LinearValues(config.features.size, gradient.alpha_critic)
         self.generator = torch.Generator().manual_seed(derive(seed, _NOISE))
         self._first_vote = 0 if config.carries else network.depth("output")
-        self._one_step = Inputs(network, config, (1, gradient.environments), self.module.dtype)
-        rows = gradient.steps * gradient.environments
-        self._all_steps, self._silence = (
-            Inputs(network, config, (1, rows), self.module.dtype),
-            self.module.rest(rows),
-        )
+        # Decisions through which gradients go back; all stretches of so many are one batch.
+        self._horizon = (gradient.horizon or gradient.steps) if config.carries else 1
+        rows = gradient.steps // self._horizon * gradient.environments
+        self._inputs = Inputs(network, config, (1, rows), self.module.dtype)
+        self._silence = self.module.rest(rows)
 
     def learn(self, rollout: Rollout, k: int, rate: float) -> None:
         """Learn from replica *k* of a rollout. rate: scales the learning rate."""
@@ -153,19 +151,18 @@ class GradientLearner:
 
     def _log_policy(self, rollout: Rollout, k: int) -> Tensor:
         """``log pi`` of all steps and environments, ``(T * E, n_actions)``."""
-        if rollout.state is None:
-            given, noise = rollout.all_steps(k)
-            batch = self._all_steps.batch(given)
-            rasters, _ = self.module.advance(batch, self._silence, noise)
-            return self._log_pi(rasters["output"])
-        state = part_of(rollout.state, k)
+        horizon = self._horizon
+        state = rollout.states_of(k, slice(0, None, horizon)) if rollout.states else self._silence
         found = []
-        for t in range(len(rollout.actions)):
-            given, noise = rollout.step(k, t)
-            rasters, state = self.module.advance(self._one_step.batch(given), state, noise)
-            state = state.silenced(torch.from_numpy(rollout.over[t, k : k + 1]))
-            found.append(self._log_pi(rasters["output"]))
-        return torch.cat(found)
+        for t in range(horizon):
+            steps = slice(t, None, horizon)
+            given, noise = rollout.rows(k, steps)
+            rasters, state = self.module.advance(self._inputs.batch(given), state, noise)
+            log_pi = self._log_pi(rasters["output"])
+            found.append(log_pi.view(-1, self._gradient.environments, self._n_actions))
+            if t + 1 < horizon:
+                state = state.silenced(torch.from_numpy(rollout.over[steps, k].reshape(1, -1)))
+        return torch.stack(found, dim=1).flatten(0, 2)
 
     def _log_pi(self, output: Tensor) -> Tensor:
         n = votes(output[0], self._n_actions, self._first_vote)

@@ -195,9 +195,12 @@ class GradientReplicas:
         rollout, stage, actors = self._rollout, self._stage, self._actors
         for k in active:
             rollout.draws.draw(k, self._learners[k].generator)
-        rollout.state = before = actors.state
+        before = actors.state
+        rollout.states.clear()
         rows = stage.rows(active)
         for t in range(self.gradient.steps):
+            if actors.state is not None:
+                rollout.states.append(actors.state)
             rasters, policies = actors.decide(rollout, t, stage.cells_flat, rows)
             for k, e in stage.step(rollout, t, rows):
                 spikes = {name: raster[k, :, e].numpy() > 0 for name, raster in rasters.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from neurorl.backends.torch.noise import draw_words
 from neurorl.config import AgentConfig
 from neurorl.described import FloatArray
 from neurorl.description import Network
+from neurorl.reparameterization.carried import joined, part_of
 from neurorl.reparameterization.encode import draws_shape
 
 __all__ = ["Draws", "Inputs", "Rollout"]
@@ -91,8 +92,8 @@ class Rollout:
 
     inputs: of source ``input``, ``(R, W, T, E, size)``, or ``(R, T, E, size)`` of currents. x,
     next_x: the critic's features of the state and of that which followed, ``(T, R, E, size)``.
-    actions, rewards (scaled), terminated, over: ``(T, R, E)``. state: of the network before it,
-    None for one that begins every decision from silence.
+    actions, rewards (scaled), terminated, over: ``(T, R, E)``. states: of the networks before each
+    step; none for one that begins every decision from silence.
     """
 
     inputs: Tensor
@@ -103,7 +104,7 @@ class Rollout:
     terminated: npt.NDArray[np.bool_]
     over: npt.NDArray[np.bool_]
     draws: Draws
-    state: ModuleState | None = None
+    states: list[ModuleState] = field(default_factory=list)
 
     @classmethod
     def empty(cls, network: Network, config: AgentConfig, lead: tuple[int, int, int]) -> Rollout:
@@ -124,12 +125,11 @@ class Rollout:
             draws=Draws(network, config, lead),
         )
 
-    def all_steps(self, k: int) -> tuple[Tensor, dict[str, Tensor]]:
-        """Inputs and noise of replica *k*, its steps and environments as one batch."""
-        noise = {name: x[k : k + 1].flatten(2, 3) for name, x in self.draws.noise.items()}
-        return self.inputs[k : k + 1].flatten(-3, -2), noise
+    def rows(self, k: int, steps: slice) -> tuple[Tensor, dict[str, Tensor]]:
+        """Inputs and noise of replica *k*, these steps and all environments as one batch."""
+        noise = {n: x[k : k + 1, :, steps].flatten(2, 3) for n, x in self.draws.noise.items()}
+        return self.inputs[k : k + 1, ..., steps, :, :].flatten(-3, -2), noise
 
-    def step(self, k: int, t: int) -> tuple[Tensor, dict[str, Tensor]]:
-        """Inputs and noise of replica *k* in step *t*."""
-        noise = {name: x[k : k + 1, :, t] for name, x in self.draws.noise.items()}
-        return self.inputs[k : k + 1, ..., t, :, :], noise
+    def states_of(self, k: int, steps: slice) -> ModuleState:
+        """What the networks of replica *k* carried into these steps, in the same batch."""
+        return joined([part_of(state, k) for state in self.states[steps]])

@@ -11,6 +11,7 @@ from neurorl.config import AgentConfig
 from neurorl.described import FloatArray
 from neurorl.envgroup import EnvGroup
 from neurorl.errors import RunError, say
+from neurorl.history import History
 from neurorl.random import derive
 from neurorl.reparameterization.rollout import Rollout
 from neurorl.reparameterization.running import Running, running_from, running_state, take_up
@@ -38,7 +39,7 @@ class Stage:
         self._running: list[list[Running]] = [[] for _ in seeds]
         self._to_take_up: set[int] = set()
         self.cells_flat = np.zeros((envs.n, config.cells.n_inputs))
-        self._features_flat = np.zeros((envs.n, config.features.n_inputs))
+        self._history = History(config.features, config.critic_changes, envs.n)
         self._x = np.zeros((envs.n, config.features.size))
 
     def rows(self, active: Sequence[int]) -> list[int]:
@@ -61,9 +62,8 @@ class Stage:
                     cut_off[k * self._size + e] = (seed, running.actions)
         self._to_take_up -= set(active)
         for i, observation in take_up(self.envs, cut_off).items():
-            before = self.cells_flat[i].copy()
-            self._see(i, observation)
-            if not np.array_equal(before, self.cells_flat[i]):
+            self._history.see_again(i, observation)
+            if not np.array_equal(self._config.cells.flat(observation), self.cells_flat[i]):
                 what = "doesn't repeat itself for the same seed and actions"
                 raise RunError(say("environment", what, remedy="a run of it can't be resumed"))
         rows = self.rows(active)
@@ -111,6 +111,7 @@ class Stage:
             "steps": np.array(self.steps[k]),
             "begun": np.array(self._begun[k]),
             "observations": self.cells_flat[mine],
+            "changes": self._history.changes[mine],
         }
 
     def restore(self, k: int, state: State) -> None:
@@ -118,7 +119,9 @@ class Stage:
         self.steps[k], self._begun[k] = int(state["steps"]), int(state["begun"])
         running = under(state, "running.")
         self._running[k] = running_from(running) if running else []
-        self.cells_flat[self.rows([k])] = state["observations"]
+        mine = self.rows([k])
+        self.cells_flat[mine] = state["observations"]
+        self._history.changes[mine] = state.get("changes", 0.0)  # older runs had none
         self._to_take_up.add(k)
 
     def _begin(self, k: int, e: int) -> Running:
@@ -127,6 +130,7 @@ class Stage:
         self._begun[k] += 1
         i = k * self._size + e
         self._see(i, self.envs.reset(i, self._reset_seed(k, running.number)))
+        self._history.begin(i)
         return running
 
     def _reset_seed(self, k: int, number: int) -> int:
@@ -134,7 +138,7 @@ class Stage:
 
     def _see(self, i: int, observation: Any) -> None:
         self.cells_flat[i] = self._config.cells.flat(observation)
-        self._features_flat[i] = self._config.features.flat(observation)
+        self._history.see(i, observation)
 
     def _features(self, rows: list[int]) -> FloatArray:
-        return self._config.features.of_all(self._features_flat[rows])
+        return self._config.features.of_all(self._history.flat[rows])

@@ -16,6 +16,7 @@ __all__ = [
     "CHECKS",
     "EXPERIMENTS",
     "GRIDWORLD",
+    "POSITION_ONLY",
     "SEEDS",
     "TASKS",
     "Check",
@@ -174,6 +175,18 @@ MOUNTAINCAR = Task(
     ),
 )
 
+POSITION_ONLY = Task(
+    name="positioncart",
+    env="neurorl/PositionOnlyCartPole-v0",
+    discounted=False,
+    digits=1,
+    threshold=475.0,
+    floor=450.0,
+    zero=0.0,
+    one=500.0,
+    scale=CARTPOLE.scale,
+)
+"""Not one of `TASKS`: networks with a memory are compared by it with some that have none."""
 TASKS = (GRIDWORLD, CARTPOLE, MOUNTAINCAR)
 BANDIT = Task(
     name="bandit",

@@ -39,8 +39,8 @@ __all__ = [
 class GradientExperiment:
     """The preset *model* of a task; arithmetic: in which its weights act while they learn.
 
-    start: the experiment whose runs of the same seeds it begins with; None for none. gradient:
-    fields of `GradientConfig` that aren't the preset's.
+    start: the experiment whose runs of the same seeds it begins with; None for none. gradient,
+    overrides: fields of `GradientConfig` and of `AgentConfig` that aren't the preset's.
     """
 
     name: str
@@ -51,6 +51,7 @@ class GradientExperiment:
     approach: str = "reparameterization"
     start: str | None = None
     gradient: dict[str, Any] = field(default_factory=dict)
+    overrides: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,7 @@ def find(
             resume=any(path.exists() for _, path in todo),
             start=plan.out / experiment.start if experiment.start else None,
             gradient=experiment.gradient,
+            overrides=experiment.overrides,
             callback=callback,
         )
     return [_row(experiment, plan, seed, path) for seed, path in paths.items()]

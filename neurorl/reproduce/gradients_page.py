@@ -1,4 +1,4 @@
-"""The table of docs/reparameterization.md, from the CSV of `neurorl.reproduce.gradients`."""
+"""The tables of docs/reparameterization.md, from the CSV of `neurorl.reproduce.gradients`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import numpy as np
 
 from neurorl.reproduce.gradients import GRADIENTS, GradientExperiment
 from neurorl.reproduce.markup import put_between, table_head, table_row
+from neurorl.reproduce.recall import LEARNED_BY, RECALLS, REMEMBERED
 
-__all__ = ["put_table", "table"]
+__all__ = ["put_recalls", "put_table", "recalls", "table"]
 
 Line = Mapping[str, str]
 
@@ -19,6 +20,11 @@ Line = Mapping[str, str]
 def put_table(page: Path, results: Path) -> None:
     """Write the table of what is in *results* between the marks of *page*. Raises RunError."""
     put_between(page, "gradients", table(results))
+
+
+def put_recalls(page: Path, results: Path) -> None:
+    """The same of the table of networks with and without a memory."""
+    put_between(page, "recalls", recalls(results))
 
 
 def table(results: Path) -> list[str]:
@@ -44,6 +50,29 @@ def table(results: Path) -> list[str]:
                     cells[3:5] = "", ""
                 lines.append(table_row(*first, _how(e), kind, *cells))
     return lines
+
+
+def recalls(results: Path) -> list[str]:
+    """A row for each experiment with or without a memory that has its CSV."""
+    head = ["learned by", "told of the past", "seeds", "greedy", "on the chip", "failures"]
+    lines = table_head([*head, "env steps to threshold", "env steps", "episodes", "spikes"])
+    for e in RECALLS:
+        rows = _read(results / f"{e.name}.csv")
+        if rows:
+            played = [_score(e.task.digits, rows, key) for key in ("greedy", "on_chip")]
+            failed = [row["seed"] for row in rows if float(row["greedy"]) < e.task.floor]
+            failures = "all" if len(failed) == len(rows) else ", ".join(failed) or "none"
+            reached, (steps, episodes, spikes) = (
+                _median(rows, "steps_to_threshold"),
+                (_mean(rows, key) for key in ("env_steps", "episodes", "spikes_per_decision")),
+            )
+            cells = (str(len(rows)), *played, failures, reached, steps, episodes, spikes)
+            lines.append(table_row(LEARNED_BY[e.approach], REMEMBERED[e.name], *cells))
+    return lines
+
+
+def _mean(rows: Sequence[Line], key: str) -> str:
+    return f"{np.mean([float(row[key]) for row in rows]):,.0f}"
 
 
 def _how(experiment: GradientExperiment) -> str:

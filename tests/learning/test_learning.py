@@ -61,3 +61,15 @@ def test_cartpole_above_400(backend: str, seed: int) -> None:
     agent = SpikingActorCritic("CartPole-v1", backend=backend, seed=seed)
     agent.learn(160)
     assert evaluate(agent, 100, seed=seed)["mean_return"] > 400
+
+
+def test_memory_pays_where_velocities_are_not_shown() -> None:
+    """The preset of CartPole without them, and the same silenced before every decision."""
+    last = {}
+    for carries in (True, False):
+        agent = SpikingActorCritic(
+            "neurorl/PositionOnlyCartPole-v0", backend="brian2", seed=100, carries=carries
+        )
+        last[carries] = float(np.mean([e.ret for e in agent.learn(1000)][-100:]))
+    assert last[True] > 200
+    assert last[False] < 100
