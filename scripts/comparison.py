@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from neurorl.cli.output import progress
+from neurorl.cli.output import training_progress
 from neurorl.errors import NeurorlError, unknown
 from neurorl.replicas import Episode
 from neurorl.reproduce.comparison.command import PARTS, Comparison, run_parts, write_page
@@ -38,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
         for part in parts:
             if part not in PARTS:
                 raise unknown("part", part, PARTS)
-        with _progress() as begin:
+        with training_progress() as begin:
             the = comparison(options, begin)
             if not options.page:
                 run_parts(the, parts)
@@ -126,17 +125,6 @@ def _tasks(names: str | None) -> Sequence[Task]:
         if name not in by_name:
             raise unknown("task", name, by_name)
     return [by_name[name] for name in chosen]
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int], Callable[[Episode], None]]]:
-    with progress("training") as (advance, started):
-
-        def begin(name: str, episodes: int) -> Callable[[Episode], None]:
-            started(0, episodes)
-            return lambda e: advance(e.ret, e.length)
-
-        yield begin
 
 
 if __name__ == "__main__":

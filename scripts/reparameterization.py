@@ -11,13 +11,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from neurorl.cli.output import progress
+from neurorl.cli.output import training_progress
 from neurorl.errors import NeurorlError, unknown
-from neurorl.replicas import Episode
 from neurorl.reproduce.experiments import SEEDS
 from neurorl.reproduce.gradients import GRADIENTS, reproduce
 from neurorl.reproduce.gradients_page import put_recalls, put_table
@@ -55,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
         page = options.docs / "reparameterization.md"
         if not quick:
             _page(page, results)  # what is there; and says at once if there is no page
-        with _progress() as begin:
+        with training_progress() as begin:
             reproduce(chosen, plan, results, begin, lambda line: print(line, flush=True))
         write_curves(chosen, plan, results)
         if not quick:
@@ -85,17 +82,6 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--page", action="store_true", help="the tables of what is in --results")
     found.add_argument("--quick", action="store_true", help="2 seeds, 3 episodes, under runs/")
     return found
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int], Callable[[Episode], None]]]:
-    with progress("training") as (advance, started):
-
-        def begin(name: str, episodes: int) -> Callable[[Episode], None]:
-            started(0, episodes)
-            return lambda e: advance(e.ret, e.length)
-
-        yield begin
 
 
 if __name__ == "__main__":

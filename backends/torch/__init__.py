@@ -5,6 +5,7 @@ from neurorl.backends.torch.estimators import Concrete, Estimator, Score, Slope,
 from neurorl.backends.torch.memory import keep_freed_memory
 from neurorl.backends.torch.module import SpikingModule
 from neurorl.backends.torch.state import ModuleState
+from neurorl.backends.torch.threads import one_thread
 
 __all__ = [
     "Concrete",
@@ -16,4 +17,5 @@ __all__ = [
     "TorchBackend",
     "estimator",
     "keep_freed_memory",
+    "one_thread",
 ]

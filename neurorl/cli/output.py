@@ -13,7 +13,9 @@ from neurorl.errors import FallbackWarning, PopulationWarning
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["cell", "print_table", "progress", "report", "steps_progress"]
+    from neurorl.replicas import Episode
+
+__all__ = ["cell", "print_table", "progress", "report", "steps_progress", "training_progress"]
 
 
 def report(result: Mapping[str, Any], as_json: bool) -> None:
@@ -116,6 +118,18 @@ def progress(
             bar.update(task, completed=done, total=total)
 
         yield advance, started
+
+
+@contextmanager
+def training_progress() -> Iterator[Callable[[str, int], Callable[[Episode], None]]]:
+    """The same for one experiment after the other: ``begin(name, episodes)`` gives its callback."""
+    with progress("training") as (advance, started):
+
+        def begin(_name: str, episodes: int) -> Callable[[Episode], None]:
+            started(0, episodes)
+            return lambda e: advance(e.ret, e.length)
+
+        yield begin
 
 
 @contextmanager

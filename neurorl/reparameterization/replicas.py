@@ -7,13 +7,11 @@ updates, and episodes that were running then.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-import torch
-
+from neurorl.backends.torch import one_thread
 from neurorl.backends.window import Raster
 from neurorl.config import AgentConfig
 from neurorl.described import FloatArray
@@ -105,7 +103,7 @@ class GradientReplicas:
         if active:
             self._stage.open(active)
         while active:
-            with _one_thread():
+            with one_thread():
                 found = self._play(active)
                 for k in active:
                     done = len(self.episodes[k]) + len(self._ended[k])
@@ -218,14 +216,3 @@ class GradientReplicas:
     def _put(self, k: int) -> None:
         """Let agent k play with what it has learned."""
         self._actors.put(k, dict(self._learners[k].module.named_parameters()))
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """One thread for torch: quickest for windows as small as these, and the same bits anywhere."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -13,12 +13,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict
 
 import torch
 
-from neurorl.backends.torch import keep_freed_memory
+from neurorl.backends.torch import keep_freed_memory, one_thread
 from neurorl.description import Network
 from neurorl.files import write_json
 from neurorl.random import derive
@@ -57,7 +56,7 @@ def measure(
     for point in points_of(source, plan, callback):
         file = point.run / f"quality-{point.share}.json"
         if not file.exists():
-            with _one_thread():
+            with one_thread():
                 agent = freeze(point, plan.backend or "brian2", amount)
                 sampler = sampler or Sampler(agent.network, amount.size)
                 write_json(file, [asdict(r) for r in _rows(source, point, agent, sampler, amount)])
@@ -107,14 +106,3 @@ def _figures(found: Measured, name: str, into: Sequence[str]) -> dict[str, float
 def _short(x: float | None) -> float | None:
     """With the digits that mean something; None if there is no such number."""
     return float(f"{x:.4g}") if x is not None and math.isfinite(x) else None
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Arrays are small: more threads would only cost."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
