@@ -82,7 +82,7 @@ def run(
     network: Network, backend: str, arithmetic: str, weights: dict[str, FloatArray] | None = None
 ) -> dict[str, Any]:
     if backend == "torch":
-        pytest.importorskip("torch")
+        pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
     spikes = np.random.default_rng(0).random((40, 5)) < 0.5
     inputs = {"input": spikes, "bias": np.ones((40, 1), dtype=bool)}
     with load(backend, network, seed=5, arithmetic=arithmetic) as compiled:

@@ -7,6 +7,7 @@ draws the escape noise of ours.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
@@ -20,7 +21,7 @@ __all__ = ["WIDTH", "make_norse", "make_pytorch", "make_snntorch", "make_spiking
 WIDTH = 0.25
 
 
-class _Stepped:
+class _Stepped(ABC):
     """Cells that know a step only."""
 
     def window(self, q: Tensor) -> Tensor:
@@ -35,8 +36,9 @@ class _Stepped:
         zero = torch.zeros_like(like, requires_grad=False)
         return zero, zero
 
+    @abstractmethod
     def step(self, q: Tensor, state: State) -> tuple[Tensor, State]:
-        raise NotImplementedError
+        """Spikes, and the state after them."""
 
 
 def _decays(case: Case) -> tuple[float, float, float]:
