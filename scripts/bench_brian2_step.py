@@ -23,6 +23,8 @@ from neurorl.backends.brian2.engines import ENGINES
 from neurorl.backends.brian2.preferences import exact_preferences
 from neurorl.backends.brian2.vendor import brian2
 from neurorl.backends.reference import ReferenceBackend
+from neurorl.cli.status import exit_status
+from neurorl.described import positive
 from neurorl.models import CubaLIF, actor_network
 from neurorl.testing import rasters
 
@@ -64,12 +66,14 @@ def measure(rounds: int, windows: int = 100, naive_windows: int = 3) -> dict[str
     return {**result, "ratio": result["naive"] / result["compiled"]}
 
 
+@exit_status("bench_brian2_step")
 def main(arguments: list[str] | None = None) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=7, help="interleaved rounds (default 7)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(arguments)
+    positive("--rounds", options.rounds)
     result = measure(options.rounds)
     if options.json:
         print(json.dumps({k: float(np.round(v, 1)) for k, v in result.items()}))

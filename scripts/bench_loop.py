@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 
 from neurorl import SpikingActorCritic
+from neurorl.cli.status import exit_status
+from neurorl.described import positive
 from neurorl.envs import make_env
 from neurorl.native.loop import NativeLoop
 
@@ -95,12 +97,14 @@ def _per_call(way: Callable[[], object], calls: int) -> float:
     return (time.process_time() - start) / calls * 1e6
 
 
+@exit_status("bench_loop")
 def main(arguments: list[str] | None = None) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=7, help="interleaved rounds (default 7)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(arguments)
+    positive("--rounds", options.rounds)
     result = measure(options.rounds)
     if options.json:
         print(json.dumps({name: round(value, 2) for name, value in result.items()}))

@@ -16,6 +16,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from neurorl.backends.loihi import LoihiBackend
+from neurorl.cli.status import exit_status
+from neurorl.described import positive
 from neurorl.description import Network
 from neurorl.envs import discrete_actions, make_env
 from neurorl.presets import make_config
@@ -26,13 +28,14 @@ WINDOW, LEARNING, RATE = 14, 2, 0.05
 DECISIONS = {True: 40, False: 2}  # of a round, by whether they are quick
 
 
+@exit_status("bench_pes")
 def main(arguments: list[str] | None = None) -> int:
     """Measure and print a row for each network."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=5)
-    rounds = parser.parse_args(arguments).rounds
+    rounds = positive("--rounds", parser.parse_args(arguments).rounds)
     print("| network of | synapses | ours, ms | nengo-loihi's, ms | ratio |")
     print("|---|---|---|---|---|")
     for env_id in ENVS:

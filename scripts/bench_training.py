@@ -24,8 +24,11 @@ from neurorl.bench.training.cases import CASES, Case
 from neurorl.bench.training.contenders import BASELINE, ways
 from neurorl.bench.training.loop import whole_loop
 from neurorl.bench.training.measure import measure
+from neurorl.cli.status import exit_status
+from neurorl.described import positive
 
 
+@exit_status("bench_training")
 def main(arguments: list[str] | None = None) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(
@@ -38,6 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--loop", action="store_true", help="also the whole of training")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(arguments)
+    positive("--rounds", options.rounds)
     torch.set_num_threads(1)
     keep_freed_memory()
     peers = None if options.peers is None else options.peers.split(",")

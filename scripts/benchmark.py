@@ -13,8 +13,11 @@ from pathlib import Path
 from neurorl.bench.command import progress
 from neurorl.bench.measure import measure
 from neurorl.bench.report import full_plan, write
+from neurorl.cli.status import exit_status
+from neurorl.described import positive
 
 
+@exit_status("benchmark")
 def main(arguments: list[str] | None = None) -> int:
     """Measure and write."""
     parser = argparse.ArgumentParser(
@@ -22,15 +25,19 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=0.8, help="CPU seconds each")
-    parser.add_argument("--out", type=Path, default=Path("docs"), metavar="DIR")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="default docs; of --quick runs/benchmark-quick"
+    )
     parser.add_argument("--quick", action="store_true", help="a small part of it, one round")
     options = parser.parse_args(arguments)
+    out = options.out or Path("runs/benchmark-quick" if options.quick else "docs")
+    positive("--rounds", options.rounds)
     command = f"python scripts/benchmark.py --rounds {options.rounds} --seconds {options.seconds:g}"
     plan, notes = full_plan(options.quick, options.rounds, options.seconds)
     with progress(plan.children) as advance:
         report = measure(plan, advance)
     report.notes[:0] = notes
-    for path in write(report, plan, options.out, command + " --quick" * options.quick):
+    for path in write(report, plan, out, command + " --quick" * options.quick):
         print(path)
     return 0
 

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from typing import Any
 
 import numpy as np
 
 from neurorl.backend import load
+from neurorl.cli.status import exit_status
 from neurorl.envs import discrete_actions, make_env
 from neurorl.presets import make_config
 from neurorl.testing import rasters, same_state
 
 
-def main() -> int:
+@exit_status("chip_parity")
+def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--windows", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
@@ -28,20 +29,20 @@ def main() -> int:
     parser.add_argument("--env", default="CartPole-v1")
     parser.add_argument("--backends", default="brian2,loihi")
     parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
-    env = make_env(arguments.env)
-    config = make_config(env, arguments.model)
+    options = parser.parse_args(arguments)
+    env = make_env(options.env)
+    config = make_config(env, options.model)
     network = config.network(int(discrete_actions(env).n))
-    reference = load("reference", network, arithmetic="loihi", seed=arguments.seed)
+    reference = load("reference", network, arithmetic="loihi", seed=options.seed)
     others = {
-        name: load(name, network, arithmetic="loihi", seed=arguments.seed)
-        for name in arguments.backends.split(",")
+        name: load(name, network, arithmetic="loihi", seed=options.seed)
+        for name in options.backends.split(",")
     }
-    rng = np.random.default_rng(arguments.seed)
+    rng = np.random.default_rng(options.seed)
     equal = dict.fromkeys(others, 0)
     first: dict[str, Any] = {}
     spikes = 0
-    for window in range(arguments.windows):
+    for window in range(options.windows):
         inputs = rasters(network, config.window, int(rng.integers(2**31)), rng.uniform(0.05, 0.8))
         expected, state = reference.step(inputs, config.window), reference.state()
         spikes += sum(int(raster.sum()) for raster in expected.values())
@@ -57,17 +58,17 @@ def main() -> int:
             for backend in (reference, *others.values()):
                 backend.set_weights(projection.name, weights)
     report = {
-        "env": arguments.env,
-        "model": arguments.model,
-        "windows": arguments.windows,
-        "steps": config.window * arguments.windows,
+        "env": options.env,
+        "model": options.model,
+        "windows": options.windows,
+        "steps": config.window * options.windows,
         "spikes": spikes,
         "equal_windows": equal,
         "first_difference": first,
     }
-    print(json.dumps(report) if arguments.json else json.dumps(report, indent=1))
+    print(json.dumps(report) if options.json else json.dumps(report, indent=1))
     return 1 if first else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -16,6 +16,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from neurorl.backend import available_backends
+from neurorl.cli.status import exit_status
 from neurorl.envs import optimal_return
 from neurorl.evaluation import evaluate, load_to_play
 from neurorl.plot import plot_runs
@@ -24,30 +25,31 @@ from neurorl.training import train
 ENV = "neurorl/GridWorld-v0"
 
 
-def main() -> None:
+@exit_status("demo")
+def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("demo"), help="folder for the results")
     parser.add_argument("--episodes", type=int, default=400)
     parser.add_argument("--evaluation-episodes", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
+    options = parser.parse_args(arguments)
     console = Console()
-    run = arguments.out / "gridworld"
+    run = options.out / "gridworld"
     if run.exists():
         shutil.rmtree(run)
 
     started = time.perf_counter()
     with progress(console) as bar:
-        task = bar.add_task("learning the gridworld", total=arguments.episodes)
+        task = bar.add_task("learning the gridworld", total=options.episodes)
         train(
             ENV,
             run,
             backend="reference",
-            seed=arguments.seed,
-            episodes=arguments.episodes,
+            seed=options.seed,
+            episodes=options.episodes,
             callback=lambda _: bar.advance(task),
         )
-    console.print(f"learned {arguments.episodes} episodes in {time.perf_counter() - started:.0f} s")
+    console.print(f"learned {options.episodes} episodes in {time.perf_counter() - started:.0f} s")
 
     optimum = optimal_return()
     table = Table(title="The same agent on every backend", title_justify="left", box=None)
@@ -61,10 +63,10 @@ def main() -> None:
         agent, chosen = load_to_play(run, row["name"])
         with progress(console) as bar:
             # Brian2 compiles before the first episode, once for each kind of network.
-            task = bar.add_task(f"playing on {row['name']}", total=arguments.evaluation_episodes)
+            task = bar.add_task(f"playing on {row['name']}", total=options.evaluation_episodes)
             result = evaluate(
                 agent,
-                arguments.evaluation_episodes,
+                options.evaluation_episodes,
                 **chosen,
                 callback=lambda *_, bar=bar, task=task: bar.advance(task),
             )
@@ -79,8 +81,9 @@ def main() -> None:
     table.add_row("optimum", "", f"{optimum:.3f}", "100.0 %", "")
     console.print(table)
     console.print("seconds: with what a backend compiles the first time; then it is cached")
-    picture = plot_runs([run], arguments.out / "learning_curve.png", optimum)
+    picture = plot_runs([run], options.out / "learning_curve.png", optimum)
     console.print(f"learning curve: {picture}", highlight=False)
+    return 0
 
 
 def progress(console: Console) -> Progress:
@@ -89,4 +92,4 @@ def progress(console: Console) -> Progress:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

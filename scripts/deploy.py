@@ -8,13 +8,13 @@ what was killed goes on. Then plays it in chip arithmetic, with each noise that 
 
 from __future__ import annotations
 
-import argparse
-import sys
+from collections.abc import Callable
+from pathlib import Path
 
-from reproduce import Begin, parser, places, plan, progress, show
-
-from neurorl.errors import NeurorlError
+from neurorl.cli.output import show, training_progress
+from neurorl.cli.status import GOES_ON, exit_status
 from neurorl.files import write_bytes
+from neurorl.replicas import Episode
 from neurorl.reproduce.checks import merge, read_checks, write_checks
 from neurorl.reproduce.deploy import (
     NOISES,
@@ -25,45 +25,39 @@ from neurorl.reproduce.deploy import (
 )
 from neurorl.reproduce.deploy_page import deployment_page, lost_percent
 from neurorl.reproduce.experiments import Experiment
+from neurorl.reproduce.options import experiment_parser, names_of, places_of, plan_of
+from neurorl.reproduce.run import Plan
+
+Begin = Callable[[str, int], Callable[[Episode], None]]
 
 
+@exit_status("deploy", GOES_ON)
 def main(arguments: list[str] | None = None) -> int:
     """Run, write, and print a line for each experiment."""
-    options = parser(__doc__).parse_args(arguments)
-    try:
-        experiments = chosen_deployments(options.only.split(",") if options.only else None)
-        with progress() as begin:
-            for experiment in () if options.page else experiments:
-                run_one(experiment, options, begin)
-        where = places(options)
-        page = where.docs / "deployment.md"
-        command = where.command.replace("reproduce.py", "deploy.py")
-        backend = "the reference" if options.quick else "Brian2"
-        page.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(page, deployment_page(where.results, command, backend).encode())
-        show(str(page))
-    except NeurorlError as exc:
-        print(f"deploy: {' '.join(str(exc).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("deploy: stopped; goes on from here when it is started again", file=sys.stderr)
-        return 130
+    options = experiment_parser(__doc__, "reproduce").parse_args(arguments)
+    experiments = chosen_deployments(names_of(options))
+    places = places_of(options, "python scripts/deploy.py")
+    with training_progress() as begin:
+        for experiment in () if options.page else experiments:
+            run_one(experiment, plan_of(options), places.results, begin)
+    page = places.docs / "deployment.md"
+    backend = "the reference" if options.quick else "Brian2"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(page, deployment_page(places.results, places.command, backend).encode())
+    show(str(page))
     return 0
 
 
-def run_one(experiment: Experiment, options: argparse.Namespace, begin: Begin) -> None:
+def run_one(experiment: Experiment, plan: Plan, results: Path, begin: Begin) -> None:
     """One experiment: its rows in the tables, and a line for each noise."""
-    the = plan(options)
-    noises = NOISES[experiment.model]
-    total = (the.episodes_of(experiment) + len(noises)) * len(the.seeds)
-    rows, rates = deploy(experiment, the, begin(experiment.name, total))
-    results = places(options).results
+    total = plan.episodes_of(experiment) * len(plan.seeds)
+    rows, rates = deploy(experiment, plan, begin(experiment.name, total))
     write_deployment(results / "deployment.csv", rows)
     write_deployment(results / "deployment-rates.csv", rates)
     checks = results / "deployment-checks.csv"
-    for row in emulated(experiment, the):
+    for row in emulated(experiment, plan):
         write_checks(checks, merge(read_checks(checks), row))
-    for noise in noises:
+    for noise in NOISES[experiment.model]:
         mine = [row for row in rows if row.noise == noise]
         show(f"{experiment.name}, {noise}: {lost_percent(mine):.2f} % lost, {len(mine)} seeds")
 

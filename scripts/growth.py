@@ -15,9 +15,11 @@ from neurorl.bench.figure import draw
 from neurorl.bench.growth import grow, points
 from neurorl.bench.growth_page import markdown
 from neurorl.bench.report import machine
+from neurorl.cli.status import exit_status
 from neurorl.files import write_bytes, write_json
 
 
+@exit_status("growth")
 def main(arguments: list[str] | None = None) -> int:
     """Measure, write and draw."""
     parser = argparse.ArgumentParser(
@@ -27,21 +29,24 @@ def main(arguments: list[str] | None = None) -> int:
         "--backends",
         default="reference,brian2:compiled,brian2:cython,brian2:numpy,loihi,loihi:stock",
     )
-    parser.add_argument("--out", type=Path, default=Path("docs"), metavar="DIR")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="default docs; of --quick runs/growth-quick"
+    )
     parser.add_argument("--quick", action="store_true", help="few and small points")
     options = parser.parse_args(arguments)
+    out = options.out or Path("runs/growth-quick" if options.quick else "docs")
     todo = points(options.backends.split(","), options.quick)
     with progress(len(todo)) as advance:
         data = grow(todo, advance)
-    options.out.mkdir(parents=True, exist_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
     where = machine()
-    write_json(options.out / "growth.json", {"machine": where, **data})
+    write_json(out / "growth.json", {"machine": where, **data})
     command = "python scripts/growth.py" + " --quick" * options.quick
     page = markdown(data, where, command)
-    write_bytes(options.out / "growth.md", page.encode())
-    print(options.out / "growth.json")
-    print(options.out / "growth.md")
-    print(draw(data, options.out / "growth.png"))
+    write_bytes(out / "growth.md", page.encode())
+    print(out / "growth.json")
+    print(out / "growth.md")
+    print(draw(data, out / "growth.png"))
     return 0
 
 

@@ -10,32 +10,24 @@ reported. Runs stay in --out: what is complete there isn't run again, what was k
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
-from reproduce import progress, show
-
-from neurorl.errors import NeurorlError
+from neurorl.cli.output import show, training_progress
+from neurorl.cli.status import GOES_ON, exit_status
+from neurorl.reproduce.options import names_of
 from neurorl.reproduce.tuning import chosen_grids, tune
 
 
+@exit_status("tune", GOES_ON)
 def main(arguments: list[str] | None = None) -> int:
     """Run, write, and print a line for each setting."""
     options = parser().parse_args(arguments)
     name = "tune-quick" if options.quick else "tune"
     out = Path(options.out or Path("runs") / name)
     results = options.results or (out / "results" if options.quick else Path("results") / "tuning")
-    try:
-        grids = chosen_grids(options.only.split(",") if options.only else None)
-        with progress() as begin:
-            for grid in grids:
-                show(str(tune(grid, out, results, begin, show, options.quick)))
-    except NeurorlError as exc:
-        print(f"tune: {' '.join(str(exc).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("tune: stopped; goes on from here when it is started again", file=sys.stderr)
-        return 130
+    with training_progress() as begin:
+        for grid in chosen_grids(names_of(options)):
+            show(str(tune(grid, out, results, begin, show, options.quick)))
     return 0
 
 

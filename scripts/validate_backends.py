@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from neurorl.cli.output import print_table, steps_progress
+from neurorl.cli.status import exit_status
 from neurorl.files import write_json
 from neurorl.presets import MODELS
 from neurorl.training import read_seeds
@@ -26,6 +27,7 @@ SHORT = {"backends": "reference,brian2:numpy,loihi", "steps": 48, "updates": 4}
 COLUMNS = ("model", "env", "backend_a", "backend_b", "seed", "verdict")
 
 
+@exit_status("validate_backends")
 def main(arguments: list[str] | None = None) -> int:
     """Run the matrix; returns the exit status."""
     parser = argparse.ArgumentParser(

@@ -7,12 +7,11 @@ Imports stay inside the commands, so that ``neurorl --help`` is quick.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable
 
 from neurorl import __version__
 from neurorl.cli import backends, bench, doctor, evaluate, plot, show, train, validate
-from neurorl.errors import NeurorlError
+from neurorl.cli.status import exit_status
 
 __all__ = ["main"]
 
@@ -28,21 +27,12 @@ _COMMANDS = {
 }
 
 
-def main(argv: list[str] | None = None) -> int:
+@exit_status("neurorl", "a run goes on with --resume")
+def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    arguments = _parser().parse_args(argv)
-    try:
-        command: Callable[[argparse.Namespace], int] = arguments.command
-        return command(arguments)
-    except NeurorlError as exc:
-        print(f"neurorl: {' '.join(str(exc).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("neurorl: stopped; a run goes on with --resume", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 141
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = options.command
+    return command(options)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -15,7 +15,15 @@ if TYPE_CHECKING:
 
     from neurorl.replicas import Episode
 
-__all__ = ["cell", "print_table", "progress", "report", "steps_progress", "training_progress"]
+__all__ = [
+    "cell",
+    "print_table",
+    "progress",
+    "report",
+    "show",
+    "steps_progress",
+    "training_progress",
+]
 
 
 def report(result: Mapping[str, Any], as_json: bool) -> None:
@@ -37,6 +45,11 @@ def cell(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(str(v) for v in value)
     return "-" if value is None else str(value)
+
+
+def show(line: str) -> None:
+    """A result, at once: long work is followed through pipes and files too."""
+    print(line, flush=True)
 
 
 def print_table(columns: tuple[str, ...], rows: list[list[str]]) -> None:

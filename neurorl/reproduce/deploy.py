@@ -11,6 +11,7 @@ from neurorl.deployment import compare
 from neurorl.errors import unknown
 from neurorl.evaluation import evaluate, load_to_play
 from neurorl.files import write_json
+from neurorl.replicas import Episode
 from neurorl.reproduce.checks import CheckRow
 from neurorl.reproduce.experiments import EXPERIMENTS, Experiment
 from neurorl.reproduce.run import Plan, evaluation_seed, read_json, run, run_path
@@ -87,11 +88,11 @@ def chosen_deployments(names: Sequence[str] | None) -> tuple[Experiment, ...]:
 
 
 def deploy(
-    experiment: Experiment, plan: Plan, callback: Callable[[Any], None] | None = None
+    experiment: Experiment, plan: Plan, callback: Callable[[Episode], None] | None = None
 ) -> tuple[list[DeploymentRow], list[RateRow]]:
     """Train and evaluate what isn't yet, then play every seed in every noise.
 
-    callback: called after each training episode, and after each seed's play in one noise.
+    callback: called after each training episode.
     """
     rows, rates = [], []
     for seed, described in zip(plan.seeds, run(experiment, plan, callback), strict=True):
@@ -99,8 +100,6 @@ def deploy(
             found = _played(experiment, plan, seed, noise)
             rows.append(_row(experiment, noise, seed, described, found))
             rates += _rate_rows(experiment, noise, seed, found)
-            if callback is not None:
-                callback(found)
     return rows, rates
 
 
