@@ -33,7 +33,7 @@ from neurorl.reproduce.comparison.robustness import (
     RecoveryRow,
     cases,
 )
-from neurorl.reproduce.comparison.tasks import long_pole, noisy_cart
+from neurorl.reproduce.comparison.tasks import engine_car, long_pole, noisy_cart
 from neurorl.reproduce.tables import read_table, write_table
 from neurorl.training import train
 
@@ -69,6 +69,20 @@ def test_returns_by_environment_steps_by_hand() -> None:
 
 def test_a_long_pole_is_that_of_the_task() -> None:
     assert make_env(long_pole(2.0)).unwrapped.length == 2.0  # type: ignore[attr-defined]
+
+
+def test_an_engine_pushes_with_its_share_of_the_force() -> None:
+    """By hand: a step's velocity is (action - 1) force - 0.0025 cos(3 position)."""
+    env = make_env(engine_car(0.8))
+    start, _ = env.reset(seed=3)
+    for action in (0, 1, 2):
+        env.reset(seed=3)
+        seen, reward, *_ = env.step(action)
+        speed = (action - 1) * 0.0008 - 0.0025 * np.cos(3 * float(start[0]))
+        assert float(seen[1]) == pytest.approx(speed, abs=1e-8)
+        assert reward == -1.0
+    assert env.spec is not None
+    assert env.spec.max_episode_steps == 200
 
 
 def test_noise_on_observations_is_seeded_and_of_the_size_said() -> None:

@@ -20,8 +20,15 @@ from neurorl.errors import DescriptionError, say
 from neurorl.files import write_json
 from neurorl.lesions import lesioned
 from neurorl.random import derive
-from neurorl.reproduce.comparison.tasks import LENGTHS, NOISES, long_pole, noisy_cart
-from neurorl.reproduce.experiments import CARTPOLE, GRIDWORLD, Task
+from neurorl.reproduce.comparison.tasks import (
+    ENGINES,
+    LENGTHS,
+    NOISES,
+    engine_car,
+    long_pole,
+    noisy_cart,
+)
+from neurorl.reproduce.experiments import CARTPOLE, GRIDWORLD, MOUNTAINCAR, Task
 
 __all__ = ["PERTURBATIONS", "Perturbation", "noisier", "perturbed"]
 
@@ -140,8 +147,22 @@ def _of_cartpole() -> list[Perturbation]:
     return [*poles, *seen]
 
 
-PERTURBATIONS: tuple[Perturbation, ...] = tuple(
-    p
-    for task in (GRIDWORLD, CARTPOLE)
-    for p in (*_of(task), *(_of_cartpole() if task is CARTPOLE else ()))
+def _of_mountaincar() -> list[Perturbation]:
+    return [
+        Perturbation(
+            f"engine-{engine:g}",
+            f"engine of {100 * engine:.0f} % of the force",
+            MOUNTAINCAR,
+            engine_car(engine),
+        )
+        for engine in ENGINES
+    ]
+
+
+PERTURBATIONS: tuple[Perturbation, ...] = (
+    *_of(GRIDWORLD),
+    *_of(CARTPOLE),
+    *_of_cartpole(),
+    *_of(MOUNTAINCAR),
+    *_of_mountaincar(),
 )

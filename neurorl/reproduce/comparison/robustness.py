@@ -53,13 +53,20 @@ RECOVERED = {
         "seen-0.2": 50,
     },
     "gridworld": {"lesion-90": 100},
+    "mountaincar": {
+        "lesion-75": 100,
+        "lesion-90": 100,
+        "escape-4": 100,
+        "weights-200": 100,
+        "engine-0.8": 100,
+    },
 }
 """Perturbations under which agents learn on, and episodes; of others only what is left is found."""
 
-BOTH = {"cartpole": ("lesion-90", "length-0.1")}
+BOTH = {"cartpole": ("lesion-90", "length-0.1"), "mountaincar": ("lesion-90", "engine-0.8")}
 """Those under which gradients learn on too, which takes some ten times as long."""
 
-ON_CHIP = {"cartpole": ("lesion-90",)}
+ON_CHIP = {"cartpole": ("lesion-90",), "mountaincar": ("lesion-90",)}
 """Those that are also tried in chip arithmetic, in which only the local rule learns."""
 
 _APPROACH = {"local": "local", "gradients": "reparameterization"}

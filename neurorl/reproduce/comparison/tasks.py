@@ -1,4 +1,4 @@
-"""CartPole with another pole, or seen through noise, as Gymnasium ids.
+"""CartPole with another pole or seen through noise, MountainCar with another engine: Gymnasium ids.
 
 They are registered when this module is imported, which Gymnasium does for ``"module:id"``.
 """
@@ -10,11 +10,24 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 from gymnasium.envs import registration
+from gymnasium.envs.classic_control import MountainCarEnv
 
 from neurorl.cartpole import CartPoleVariantEnv
 from neurorl.random import derive
 
-__all__ = ["LENGTHS", "NOISES", "NoisyCartPole", "long_pole", "noisy_cart"]
+__all__ = [
+    "ENGINES",
+    "LENGTHS",
+    "NOISES",
+    "EngineMountainCar",
+    "NoisyCartPole",
+    "engine_car",
+    "long_pole",
+    "noisy_cart",
+]
+
+ENGINES = (0.6, 0.8, 1.2)
+"""Force of MountainCar's engine, in units of Gymnasium's."""
 
 LENGTHS = (0.1, 0.15, 0.25, 1.0, 2.0)
 """Half a pole's, m; Gymnasium's is 0.5."""
@@ -24,7 +37,16 @@ NOISES = (0.05, 0.1, 0.2)
 
 _SCALE = (2.4, 3.0, 0.21, 3.0)
 _NOISE = 7  # purpose of derived seeds
-_LIMITS: dict[str, Any] = {"max_episode_steps": 500, "reward_threshold": 475.0}
+_CARTPOLE: dict[str, Any] = {"max_episode_steps": 500, "reward_threshold": 475.0}
+_MOUNTAINCAR: dict[str, Any] = {"max_episode_steps": 200, "reward_threshold": -110.0}
+
+
+class EngineMountainCar(MountainCarEnv):
+    """Gymnasium's, the engine's force *engine* times its own."""
+
+    def __init__(self, engine: float, **options: Any) -> None:
+        super().__init__(**options)
+        self.force = engine * self.force
 
 
 class NoisyCartPole(gym.Wrapper[Any, Any, Any, Any]):
@@ -62,17 +84,24 @@ def noisy_cart(sd: float) -> str:
     return f"{__name__}:neurorl/CartPole-noise-{sd:g}-v0"
 
 
+def engine_car(engine: float) -> str:
+    """The id of MountainCar with an engine so many times as strong."""
+    return f"{__name__}:neurorl/MountainCar-engine-{engine:g}-v0"
+
+
 def _noisy(sd: float, **options: Any) -> NoisyCartPole:
     return NoisyCartPole(CartPoleVariantEnv(**options), sd)
 
 
-def _register(env_id: str, entry_point: Any, **options: Any) -> None:
+def _register(env_id: str, entry_point: Any, limits: dict[str, Any], **options: Any) -> None:
     name = env_id.partition(":")[2]
     if name not in registration.registry:
-        registration.register(name, entry_point, kwargs=options, **_LIMITS)
+        registration.register(name, entry_point, kwargs=options, **limits)
 
 
 for _length in LENGTHS:
-    _register(long_pole(_length), CartPoleVariantEnv, length=_length)
+    _register(long_pole(_length), CartPoleVariantEnv, _CARTPOLE, length=_length)
 for _sd in NOISES:
-    _register(noisy_cart(_sd), _noisy, sd=_sd)
+    _register(noisy_cart(_sd), _noisy, _CARTPOLE, sd=_sd)
+for _engine in ENGINES:
+    _register(engine_car(_engine), EngineMountainCar, _MOUNTAINCAR, engine=_engine)
