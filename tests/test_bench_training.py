@@ -17,7 +17,7 @@ from neurorl.errors import UnknownNameError
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
 
 from neurorl.bench.training import contenders  # noqa: E402
-from neurorl.bench.training.cases import CASES, Case, get_loss, make_data  # noqa: E402
+from neurorl.bench.training.cases import CASES, Case, choose, get_loss, make_data  # noqa: E402
 from neurorl.bench.training.contenders import LIBRARIES, Library, layered, ways  # noqa: E402
 from neurorl.bench.training.measure import measure  # noqa: E402
 from neurorl.bench.training.ours import Ours  # noqa: E402
@@ -57,6 +57,30 @@ def test_a_peers_network_is_ours(library: str, name: str, in_blocks: bool) -> No
         torch.testing.assert_close(
             mine[..., :-1, :], gradient.view_as(mine[..., :-1, :]), rtol=1e-4, atol=1e-6
         )
+
+
+@pytest.mark.parametrize("name", ["rollout, cartpole", "rollout, 20 seeds"])
+def test_decisions_of_a_rollout_are_of_its_rows(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ours and a peer's: all spikes of all rows, four at a time, before the update."""
+    case = dataclasses.replace(CASES[name], noise=0.0, replicas=min(CASES[name].replicas, 3))
+    ours, theirs = Ours(case), layered("pytorch", case)
+    seen: list[Any] = []
+
+    def heard(output: Any) -> Any:
+        seen.append(output)
+        return choose(output)
+
+    for module in ("ours", "layered"):
+        monkeypatch.setattr(f"neurorl.bench.training.{module}.choose", heard)
+    whole = ours.rasters()["output"].detach()
+    ours()
+    theirs.update()
+    assert len(seen) == 2 * 16
+    for half in (seen[:16], seen[16:]):
+        assert torch.equal(torch.cat(half, dim=-2), whole)
+    actions = choose(whole)
+    assert actions.shape == whole.shape[1:-1]
+    assert set(actions.flatten().tolist()) == {0, 1}
 
 
 def test_an_update_learns() -> None:

@@ -11,7 +11,7 @@ from neurorl.description import Network, Plasticity, Projection, Uniform
 from neurorl.models import LIF, CubaLIF, actor_network
 from neurorl.reparameterization.loss import log_policy, policy_loss, votes
 
-__all__ = ["CASES", "Case", "Data", "get_loss", "make_data", "make_network"]
+__all__ = ["CASES", "Case", "Data", "choose", "get_loss", "make_data", "make_network"]
 
 _TAU_SYN, _TAU_MEM, _THRESHOLD = 1.44e-3, 4.48e-3, 0.5
 _BETA = 0.15
@@ -26,7 +26,8 @@ class Case:
     batch: rows, environments times steps of a rollout. recurrent: whether all hidden units lead to
     each other, a step later. replicas: networks with weights of their own, trained side by side.
     currents: whether inputs decay (`CubaLIF`, else `LIF`). noise: width of the escape noise of our
-    neurons; 0, and for all others, a hard threshold.
+    neurons; 0, and for all others, a hard threshold. decisions: how many are made before each
+    update, of so many equal parts of its rows, as in a rollout; 0 measures the update alone.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Case:
     replicas: int = 1
     currents: bool = True
     noise: float = 0.5
+    decisions: int = 0
 
     @property
     def modules(self) -> int:
@@ -62,9 +64,13 @@ CASES = {
         ),
         Case("lif, batch 64", currents=False),
         Case("20 seeds, batch 64", replicas=20),
+        Case("rollout, cartpole", decisions=16),
+        Case("rollout, lif", currents=False, decisions=16),
+        Case("rollout, recurrent", recurrent=True, decisions=16),
+        Case("rollout, 20 seeds", replicas=20, decisions=16),
     )
 }
-"""``cartpole`` is the network of that preset, and 64 rows are its rollout."""
+"""``cartpole`` is the network of that preset, and 64 rows are its rollout: 16 steps of 4."""
 
 
 @dataclass(frozen=True)
@@ -116,3 +122,9 @@ def get_loss(output: Tensor, data: Data) -> Tensor:
     n = len(log_pi)
     actions, advantages = data.actions.repeat(n), data.advantages.repeat(n)
     return n * policy_loss(log_pi.flatten(0, 1), actions, advantages, 0.0)
+
+
+def choose(output: Tensor) -> Tensor:
+    """Actions drawn by the policy, of spikes of the output; ``([replicas,] batch)``."""
+    policies = log_policy(votes(output, N_ACTIONS, 2), _BETA).exp().cumsum(-1)
+    return (policies < torch.rand_like(policies[..., :1])).sum(-1)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from neurorl.backends.torch import SpikingModule
-from neurorl.bench.training.cases import Case, get_loss, make_data, make_network
+from neurorl.bench.training.cases import Case, choose, get_loss, make_data, make_network
 
 __all__ = ["Cells", "Layered", "State"]
 
@@ -53,19 +53,27 @@ class Layered(nn.Module):
             self.among = nn.Parameter(self._without_replicas(drawn.weight("hidden_hidden")))
         self._data = make_data(case)
         self._arrived = self._delayed_inputs(seeds)
+        parts = self._arrived.chunk(case.decisions, dim=-2) if case.decisions else ()
+        self._parts = [part.contiguous() for part in parts]
         self._mask = torch.eye(case.modules)[:, None, :]
         self._optimiser = torch.optim.Adam(self.parameters(), lr=1e-3)
 
     def update(self) -> None:
-        """One, of all weights."""
+        """The decisions of a rollout, and one update of all weights."""
+        self._decide()
         self._optimiser.zero_grad()
         loss = get_loss(self.rasters()["output"], self._data)
         loss.backward()  # type: ignore[no-untyped-call]
         self._optimiser.step()
 
-    def rasters(self) -> dict[str, Tensor]:
-        """Of both layers, ``(window, [replicas,] batch, n)``."""
-        q = self._product(self._arrived, self.hidden)
+    @torch.no_grad()
+    def _decide(self) -> None:
+        for part in self._parts:
+            choose(self.rasters(part)["output"])
+
+    def rasters(self, arrived: Tensor | None = None) -> dict[str, Tensor]:
+        """Of both layers, ``(window, [replicas,] batch, n)``; arrived: None takes all rows."""
+        q = self._product(self._arrived if arrived is None else arrived, self.hidden)
         hidden = self._cells.window(q) if self.among is None else self._recurrent(q, self.among)
         q = self._blocks(hidden[:-1])
         silence = torch.zeros_like(q[:1])  # in the first step nothing has arrived

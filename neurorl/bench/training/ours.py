@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from neurorl.backends.torch import SpikingModule
-from neurorl.bench.training.cases import Case, get_loss, make_data, make_network
+from neurorl.bench.training.cases import Case, choose, get_loss, make_data, make_network
 
 __all__ = ["Ours"]
 
@@ -41,14 +41,22 @@ class Ours:
         self._optimisers = [torch.optim.Adam(m.parameters(), lr=1e-3) for m in self.modules]
         self._data = make_data(case)
         self._inputs = [self._given(m) for m in self.modules]
+        self._parts = [self._split(given, case) for given in self._inputs]
 
     def __call__(self) -> None:
-        """One update of all weights."""
+        """The decisions of a rollout, and one update of all weights."""
         for k, optimiser in enumerate(self._optimisers):
+            self._decide(k)
             optimiser.zero_grad()
             loss = get_loss(self.rasters(k)["output"], self._data)
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
+
+    @torch.no_grad()
+    def _decide(self, k: int) -> None:
+        for part in self._parts[k]:
+            found, _ = self.modules[k](part)
+            choose(found["output"])
 
     def rasters(self, k: int = 0) -> dict[str, Tensor]:
         """Of the window, of module *k*; noise is drawn anew."""
@@ -63,3 +71,13 @@ class Ours:
             return given
         lead = module.n_replicas
         return {k: x[:, None].expand(-1, lead, -1, -1).contiguous() for k, x in given.items()}
+
+    def _split(self, given: dict[str, Tensor], case: Case) -> list[dict[str, Tensor]]:
+        """By rows, for each decision."""
+        if not case.decisions:
+            return []
+        parts = {name: x.chunk(case.decisions, dim=-2) for name, x in given.items()}
+        return [
+            {name: part[k].contiguous() for name, part in parts.items()}
+            for k in range(case.decisions)
+        ]
