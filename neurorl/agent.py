@@ -107,6 +107,7 @@ class SpikingActorCritic(LearningAgent):
         explore: bool = False,
         noise: str | None = None,
         fit: bool | None = None,
+        backend_options: dict[str, Any] | None = None,
     ) -> Player:
         """The network as it is now, to be played without learning; on another backend if asked.
 
@@ -114,7 +115,8 @@ class SpikingActorCritic(LearningAgent):
         that of training, or in float arithmetic ``'exact'``. fit: in chip arithmetic, integers are
         chosen for the weights as they are (`neurorl.fitting`) instead of for all that learning may
         make of them; None does so for weights that were learned in float arithmetic, and keeps to
-        those that were learned with otherwise.
+        those that were learned with otherwise. backend_options: of the backend's class, as its
+        engine or target; those of training where it plays on that backend and they aren't named.
         """
         name = backend or self.backend_name
         same = name == self.backend_name
@@ -122,12 +124,17 @@ class SpikingActorCritic(LearningAgent):
             arithmetic = arithmetic or self.arithmetic
         arithmetic = arithmetic or backend_class(name).capabilities.arithmetics[0]
         noise = noise or (self.noise if arithmetic == "loihi" else "exact")
-        options = {**(self._backend_options if same else {}), "noise": noise}
+        options = {**(self._backend_options if same else {}), **(backend_options or {})}
         network, weights = self.network, self.weights
         if arithmetic == "loihi" and (self._learned_in == "float" if fit is None else fit):
             network = fitted(network, weights)
         compiled = load_backend(
-            name, network, seed=seed, arithmetic=arithmetic, weights=weights, **options
+            name,
+            network,
+            seed=seed,
+            arithmetic=arithmetic,
+            weights=weights,
+            **{**options, "noise": noise},
         )
         try:
             return Player(self.config, compiled, self._n_actions, explore)

@@ -101,6 +101,11 @@ def make_agents(options: dict[str, Any], seeds: Sequence[int], changes: Changes)
             what, remedy = "learns with escape noise only", "name a noise in neurorl evaluate"
             where = "approach 'reparameterization'"
             raise ArgumentError(say(where, what, got=options["noise"], remedy=remedy))
+        if changes.backend_options:
+            what, remedy = "learns in PyTorch", "name them in neurorl evaluate"
+            where = "approach 'reparameterization'"
+            got = sorted(changes.backend_options)
+            raise ArgumentError(say(where, what, got=got, remedy=remedy))
         return gradient_replicas(
             env,
             options["env"],

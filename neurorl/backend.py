@@ -9,10 +9,10 @@ import importlib
 import importlib.metadata
 import inspect
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from neurorl.errors import BackendUnavailableError, say, unknown
+from neurorl.errors import ArgumentError, BackendUnavailableError, say, unknown
 from neurorl.plugins import BackendInfo, check_class, plugins
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _import_plugin(name: str, info: BackendInfo) -> type[Backend]:
 def load(name: str | type[Backend], network: Network, **options: Any) -> Backend:
     """Compile *network* for the backend *name*; options as in `neurorl.backends.base.Backend`.
 
-    name: also a class of your own.
+    name: also a class of your own. Raises ArgumentError for an option that the backend hasn't.
 
     >>> from neurorl import Network, Source, load
     >>> with load("reference", Network((Source("input", 3),))) as backend:
@@ -86,7 +86,18 @@ def load(name: str | type[Backend], network: Network, **options: Any) -> Backend
     0
     """
     cls = backend_class(name) if isinstance(name, str) else name
+    _check_options(cls, options)
     return cls(network, **options)
+
+
+def _check_options(cls: type[Backend], options: Mapping[str, Any]) -> None:
+    known = inspect.signature(cls).parameters
+    if any(p.kind is p.VAR_KEYWORD for p in known.values()):
+        return
+    for option in options:
+        if option not in known:
+            what, limit = "has no such option", ", ".join(list(known)[1:])
+            raise ArgumentError(say(f"backend {cls.name}", what, got=option, limit=limit))
 
 
 def ways(cls: type[Backend]) -> list[dict[str, Any]]:

@@ -31,17 +31,25 @@ def evaluate(
     arithmetic: str | None = None,
     explore: bool = False,
     noise: str | None = None,
+    backend_options: dict[str, Any] | None = None,
     callback: Callable[[int, float], None] | None = None,
 ) -> dict[str, Any]:
     """Mean return over *episodes* with the weights as they are.
 
     The neurons stay stochastic; the action is the one with the most votes, or drawn from the
     policy if *explore*. seed: of noise and environment, apart from the training's. backend,
-    arithmetic, noise: as in `SpikingActorCritic.player`.
+    arithmetic, noise, backend_options: as in `SpikingActorCritic.player`.
     Returns env, backend, arithmetic, noise, seed, episodes, mean_return, std_return,
     mean_discounted_return, and what a decision costs: see `neurorl.cost.Tally.per_decision`.
     """
-    player = agent.player(derive(seed, _PLAY, agent.seed), backend, arithmetic, explore, noise)
+    player = agent.player(
+        derive(seed, _PLAY, agent.seed),
+        backend,
+        arithmetic,
+        explore,
+        noise,
+        backend_options=backend_options,
+    )
     network = player.backend.network
     tally = Tally(network, {p.name: player.backend.weights(p.name) for p in network.projections})
     returns, discounted = [], []

@@ -211,6 +211,26 @@ def test_several_runs_start_from_those_of_their_seeds(tmp_path: Path) -> None:
             assert np.array_equal(w[key], v[key])
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--backend", "brian2"], "then neurorl evaluate RUN --backend brian2"),
+        (["--learning", "pes"], "learns in PyTorch (got pes)"),
+        (["--noise", "chip", "--arithmetic", "loihi"], "learns with escape noise only"),
+        (["--target", "emulator"], "learns in PyTorch (got ['target']); name them in neurorl eva"),
+    ],
+)
+def test_what_other_approaches_have_is_refused_by_name(
+    options: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "run")
+    assert main(["train", GRID, "--approach", "reparameterization", "--out", out, *options]) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
+    assert not Path(out).exists()
+
+
 def test_runs_of_before_there_were_approaches_are_local(tmp_path: Path) -> None:
     out = tmp_path / "run"
     training.train(GRID, out, episodes=2, overrides=SMALL)

@@ -14,7 +14,7 @@ from neurorl.backends.base import Backend, Capabilities, Raster, State
 from neurorl.backends.checks import Inputs, check_steps
 from neurorl.backends.loihi.delays import relayed
 from neurorl.backends.loihi.emulator import EmulatorEngine
-from neurorl.backends.loihi.engine import Engine
+from neurorl.backends.loihi.engine import EMULATE, Engine
 from neurorl.backends.loihi.limits import CHIPS, CORES, chip_problems, usage
 from neurorl.backends.loihi.model import compile_network
 from neurorl.backends.loihi.pes import (
@@ -210,7 +210,7 @@ class LoihiBackend(Backend):
             raise unknown("target", target, get_args(Target))
         if target == "loihi" and not has_nxsdk():
             raise BackendUnavailableError(
-                say("target loihi", "NxSDK is not installed", remedy="use target='emulator'")
+                say("target loihi", "NxSDK is not installed", remedy=EMULATE)
             )
         return cls.default_target() if target == "auto" else target
 

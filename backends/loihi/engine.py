@@ -13,7 +13,10 @@ from neurorl.backends.base import Raster, State
 from neurorl.backends.checks import Inputs
 from neurorl.errors import UnsupportedError, say
 
-__all__ = ["Engine"]
+__all__ = ["EMULATE", "Engine"]
+
+EMULATE = "use target='emulator' (--target emulator)"
+"""What helps where a chip can't."""
 
 
 class Engine(abc.ABC):

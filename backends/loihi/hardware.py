@@ -18,7 +18,7 @@ import numpy.typing as npt
 from neurorl.backends.base import Raster, State
 from neurorl.backends.checks import Inputs
 from neurorl.backends.loihi.delays import InputHistory, Relayed
-from neurorl.backends.loihi.engine import Engine
+from neurorl.backends.loihi.engine import EMULATE, Engine
 from neurorl.backends.loihi.model import Compiled
 from neurorl.backends.loihi.silence import Silence
 from neurorl.backends.loihi.vendor import LoihiProbe
@@ -60,7 +60,7 @@ class HardwareEngine(Engine):
         found = self.problems(compiled, record)
         if found:
             raise UnsupportedError(
-                say("target loihi", f"can't run {'; '.join(found)}", remedy="use target='emulator'")
+                say("target loihi", f"can't run {'; '.join(found)}", remedy=EMULATE)
             )
         self._steps = 0
         self._waited = 0  # steps of the chip that are none of the network's
@@ -124,7 +124,7 @@ class HardwareEngine(Engine):
             say(
                 "target loihi",
                 what,
-                remedy=_REMEDIES.get(verb, "make a new backend, or use target='emulator'"),
+                remedy=_REMEDIES.get(verb, f"make a new backend, or {EMULATE}"),
             )
         )
 
@@ -175,7 +175,7 @@ class HardwareEngine(Engine):
             return interface.__enter__()
         except Exception as exc:  # of NxSDK, or of the board it looks for
             raise BackendUnavailableError(
-                say("target loihi", "no chip answers", got=exc, remedy="use target='emulator'")
+                say("target loihi", "no chip answers", got=exc, remedy=EMULATE)
             ) from exc
 
 
@@ -183,7 +183,7 @@ _Spikes = tuple[Any, int, npt.NDArray[np.intp]]
 
 _REMEDIES = {
     "set_weights": "give them to a new backend (weights=...), learn on the chip (learning='pes'),"
-    " or use target='emulator'",
+    f" or {EMULATE}",
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from neurorl.cli.options import add_backend
+from neurorl.cli.options import add_backend, backend_options
 from neurorl.cli.output import progress, report
 
 __all__ = ["HELP", "add_arguments", "run"]
@@ -40,6 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
             seed=arguments.seed,
             **chosen,
             explore=arguments.sample,
+            backend_options=backend_options(arguments),
             callback=lambda _, total: advance(total, 1),
         )
     report(result, arguments.json)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
-__all__ = ["add_backend"]
+__all__ = ["add_backend", "backend_options"]
 
 
 def add_backend(parser: argparse.ArgumentParser) -> None:
-    """``--backend``, ``--arithmetic`` and ``--noise``."""
+    """``--backend``, ``--arithmetic``, ``--noise`` and ``--target``."""
     parser.add_argument("--backend", metavar="B", help="reference (default), brian2, loihi, ...")
     parser.add_argument("--arithmetic", metavar="A", help="float or loihi (default: the backend's)")
     parser.add_argument(
@@ -16,3 +17,13 @@ def add_backend(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="exact (default), or in arithmetic loihi the chip's own: chip or chip+coins",
     )
+    parser.add_argument(
+        "--target",
+        metavar="T",
+        help="of backend loihi: auto (default; a chip if NxSDK is installed), emulator or loihi",
+    )
+
+
+def backend_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What goes to the backend's class and to no other."""
+    return {} if arguments.target is None else {"target": arguments.target}

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neurorl.cli.options import add_backend
+from neurorl.cli.options import add_backend, backend_options
 from neurorl.cli.output import cell, print_table, report
 
 if TYPE_CHECKING:
@@ -102,7 +102,8 @@ def _of_network(network: Any, window: int | None, arguments: argparse.Namespace)
     from neurorl.cost import static_cost
 
     name, noise = arguments.backend or "reference", arguments.noise or "exact"
-    with load(name, network, arithmetic=arguments.arithmetic, noise=noise) as backend:
+    options = {**backend_options(arguments), "noise": noise}
+    with load(name, network, arithmetic=arguments.arithmetic, **options) as backend:
         found = _of_backend(backend)
     return {**found, "cost": None if window is None else static_cost(network, window)}
 
@@ -113,7 +114,7 @@ def _of_run(path: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     from neurorl.evaluation import load_to_play, read_cost
 
     agent, chosen = load_to_play(path, arguments.backend, arguments.arithmetic, arguments.noise)
-    with _as_run(path, agent, chosen) as backend:
+    with _as_run(path, agent, chosen, backend_options(arguments)) as backend:
         found = _of_backend(backend, agent.weights)
     counted = read_cost(path)
     found["cost"] = {**static_cost(agent.network, agent.config.window), **counted}
@@ -180,7 +181,9 @@ def _short(value: object) -> str:
     return f"{value:.2g}" if isinstance(value, float) else cell(value)
 
 
-def _as_run(path: Path, agent: SpikingActorCritic, chosen: dict[str, Any]) -> Backend:
+def _as_run(
+    path: Path, agent: SpikingActorCritic, chosen: dict[str, Any], own: dict[str, Any]
+) -> Backend:
     """The backend that plays a saved agent, or of one that learns on the chip that which learns."""
     from neurorl.agent import read_agent
     from neurorl.backend import load
@@ -191,8 +194,8 @@ def _as_run(path: Path, agent: SpikingActorCritic, chosen: dict[str, Any]) -> Ba
     config = AgentConfig.from_dict(described["config"])
     name = chosen["backend"]
     if config.learning == "host" or name != described["backend"]:
-        return agent.player(agent.seed, **chosen).backend
-    options = {**learning_options(config, name), "noise": chosen["noise"]}
+        return agent.player(agent.seed, **chosen, backend_options=own).backend
+    options = {**learning_options(config, name), **own, "noise": chosen["noise"]}
     return load(name, agent.network, **options)
 
 

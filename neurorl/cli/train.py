@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from neurorl.cli.options import add_backend
+from neurorl.cli.options import add_backend, backend_options
 from neurorl.cli.output import cell, print_table, progress, report
 
 __all__ = ["HELP", "add_arguments", "run"]
@@ -68,6 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
             approach=arguments.approach,
             start=arguments.start,
             resume=arguments.resume,
+            backend_options=backend_options(arguments),
             callback=lambda e: advance(e.ret, e.length),
             started=started,
         )

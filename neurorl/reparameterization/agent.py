@@ -83,11 +83,12 @@ class ReparameterizedActorCritic(LearningAgent):
         explore: bool = False,
         noise: str | None = None,
         fit: bool | None = None,
+        backend_options: dict[str, Any] | None = None,
     ) -> Player:
         """The network as it is now, to be played without learning, on the reference if not named.
 
         arithmetic: None takes that in which it learns, on another backend that backend's own.
-        explore, noise, fit: as in `neurorl.SpikingActorCritic.player`.
+        Others are as in `neurorl.SpikingActorCritic.player`.
         """
         name = backend or "reference"
         if backend is None:
@@ -102,7 +103,7 @@ class ReparameterizedActorCritic(LearningAgent):
             seed=seed,
             arithmetic=arithmetic,
             weights=weights,
-            noise=noise or "exact",
+            **{**(backend_options or {}), "noise": noise or "exact"},
         )
         try:
             return Player(self.config, compiled, self._n_actions, explore)

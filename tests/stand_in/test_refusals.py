@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from nxsdk.arch.n2a.n2board import N2Board
 
 from neurorl.backend import available_backends, load
 from neurorl.backends.loihi import LoihiBackend
+from neurorl.cli import main
 from neurorl.errors import BackendError, BackendUnavailableError, FallbackWarning, UnsupportedError
 from neurorl.testing import FEATURES, rasters
 
@@ -90,3 +92,19 @@ def test_the_list_of_backends_says_what_has_not_met_a_chip() -> None:
         (row,) = (row for row in available_backends() if row["name"] == "loihi")
     assert row["target"] == "loihi"
     assert "'loihi' has not run on a chip" in row["unverified"]
+
+
+def test_the_command_line_can_ask_for_the_emulator(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = str(tmp_path / "run")
+    train = ["train", "neurorl/Bandit-v0", "--backend", "loihi", "--episodes", "2", "--out", run]
+    assert main(train) == 2
+    assert "use target='emulator' (--target emulator)" in capsys.readouterr().err
+    assert not Path(run).exists()
+    assert main([*train, "--target", "emulator"]) == 0
+    assert main([*train[:-2], "--out", run, "--resume", "--target", "emulator"]) == 0
+    assert main(["evaluate", run, "--episodes", "2", "--target", "emulator"]) == 0
+    assert main(["show", run, "--target", "emulator"]) == 0
+    assert "target emulator" in capsys.readouterr().out
+    assert not N2Board.last.runs
