@@ -17,6 +17,11 @@ __all__ = ["draw_efficiency", "draw_robustness"]
 
 _COLOURS = {"local": "C0", "gradients": "C3"}
 _LABELS = {"local": "local rule", "gradients": "gradients"}
+_PRESET = "local rule (preset)"
+_MAIN = {_PRESET: "C0", "gradients": "C3"}
+# Of other rules, alike in all panels.
+_RULES = ("spikes-only-hebbian", "surrogate", "coagent", "agreement", "td-stdp", "reward-stdp")
+_OTHERS = dict(zip(_RULES, ("C1", "C2", "C4", "C5", "C6", "C7"), strict=True))
 
 
 def draw_efficiency(folder: Path, path: Path) -> Path:
@@ -43,19 +48,20 @@ def draw_efficiency(folder: Path, path: Path) -> Path:
 def _efficiency_panel(
     panel: Any, task: Task, model: str, names: Sequence[str], folder: Path
 ) -> None:
-    others = 0
+    last = 0
     for name in names:
         points = read_table(folder / "curves" / f"{name}.csv", StepPoint)
-        what = name.removeprefix(f"{task.name}-{model}").strip("-") or "local rule (preset)"
-        main = {"local rule (preset)": "C0", "gradients": "C3"}.get(what)
-        others += main is None
-        style = {"color": main or f"C{(1, 2, 4, 5, 6, 7, 8)[others % 7]}"}
-        style |= {"linewidth": 1.8} if main else {"linewidth": 0.9, "linestyle": "-."}  # type: ignore[dict-item]
+        what = name.removeprefix(f"{task.name}-{model}").strip("-") or _PRESET
+        is_main = what in _MAIN
+        style: dict[str, Any] = {"color": _MAIN[what], "linewidth": 1.8} if is_main else {}
+        style = style or {"color": _OTHERS.get(what, "C8"), "linewidth": 0.9, "linestyle": "-."}
         steps = [p.env_steps for p in points]
         panel.plot(steps, [p.mean for p in points], label=what, **style)
-        if main:
+        if is_main:
+            last = max(last, *steps)
             low, high = [p.lower_quartile for p in points], [p.upper_quartile for p in points]
-            panel.fill_between(steps, low, high, color=main, alpha=0.2, linewidth=0)
+            panel.fill_between(steps, low, high, color=_MAIN[what], alpha=0.2, linewidth=0)
+    panel.set_xlim(-0.03 * last, 1.03 * last)
     panel.axhline(task.threshold, linestyle="--", linewidth=1, color="0.4")
     title = f"{task.env}, {model.upper()}"
     panel.set(title=title, xlabel="environment steps", ylabel=f"{task.figure}, mean of 20 episodes")
