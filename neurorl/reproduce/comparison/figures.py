@@ -113,7 +113,7 @@ def _recovery_panel(
     (label,) = (
         p.label for p in PERTURBATIONS if (p.task.name, p.name) == (first.task, first.perturbation)
     )
-    chip = ", chip arithmetic" * (first.arithmetic == "loihi")
+    chip = ", chip" * (first.arithmetic == "loihi")
     panel.set(title=f"{first.task}: {label}{chip}", xlabel="episode of learning on")
     panel.set_ylabel("return")
     panel.title.set_fontsize("medium")
