@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+from load_script import load_script
 
 from neurorl.bench.growth import points
-
-SCRIPTS = Path(__file__).parents[1] / "scripts"
-
-
-def script(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_benchmark_writes_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--quick", "--seconds", "0.05", "--out", str(tmp_path / "docs")]
-    assert script("benchmark").main(arguments) == 0
+    assert load_script("benchmark").main(arguments) == 0
     assert "benchmarks.md" in capsys.readouterr().out
     data = json.loads((tmp_path / "docs" / "benchmarks.json").read_text())
     backends = {row["backend"] for row in data["rows"]}
@@ -40,7 +28,7 @@ def test_benchmark_writes_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 def test_growth_writes_rows_and_a_figure(tmp_path: Path) -> None:
     arguments = ["--quick", "--backends", "reference", "--out", str(tmp_path)]
-    assert script("growth").main(arguments) == 0
+    assert load_script("growth").main(arguments) == 0
     assert (tmp_path / "growth.png").read_bytes().startswith(b"\x89PNG")
     data = json.loads((tmp_path / "growth.json").read_text())
     assert data["notes"] == []

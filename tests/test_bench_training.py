@@ -5,12 +5,10 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+from load_script import load_script
 
 from neurorl.errors import UnknownNameError
 
@@ -129,21 +127,14 @@ def test_rows_are_of_the_quickest_form(monkeypatch: pytest.MonkeyPatch) -> None:
         assert [r[key] for r in rows] == pytest.approx([1.0, 2.0])
 
 
-def script() -> ModuleType:
-    path = Path(__file__).parents[1] / "scripts" / "bench_training.py"
-    spec = spec_from_file_location("bench_training", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_the_script(capsys: pytest.CaptureFixture[str]) -> None:
+    main = load_script("bench_training").main
     quick = ["--rounds", "1", "--seconds", "0.001", "--peers", "pytorch"]
-    assert script().main([*quick, "--cases", "cartpole, batch 1", "--json"]) == 0
+    assert (
+        load_script("bench_training").main([*quick, "--cases", "cartpole, batch 1", "--json"]) == 0
+    )
     seen = json.loads(capsys.readouterr().out)
     assert {row["name"] for row in seen["rows"]} >= {"neurorl", "pytorch"}
     assert all(row["ms"] > 0 for row in seen["rows"])
-    assert script().main([*quick, "--cases", "recurrent, batch 1"]) == 0
+    assert main([*quick, "--cases", "recurrent, batch 1"]) == 0
     assert "| recurrent, batch 1: 40 -> 160 -> 20 |" in capsys.readouterr().out

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 
 import gymnasium as gym
 import numpy as np
 import pytest
+from load_script import load_script
 
 from neurorl import SpikingActorCritic
 from neurorl.agent import read_agent
@@ -39,16 +38,6 @@ from neurorl.training import train
 
 ROOT = Path(__file__).parents[1]
 CARTPOLE = {p.name: p for p in PERTURBATIONS if p.task.name == "cartpole"}
-
-
-def script() -> ModuleType:
-    path = ROOT / "scripts" / "comparison.py"
-    spec = importlib.util.spec_from_file_location("comparison", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def trained(*episodes: tuple[float, float]) -> Trained:
@@ -206,7 +195,8 @@ def test_quick_makes_all_tables_and_figures(tmp_path: Path) -> None:
     (tmp_path / "comparison.md").write_text((ROOT / "docs" / "comparison.md").read_text())
     arguments = ["--quick", "--tasks", "cartpole", "--out", str(tmp_path / "runs")]
     arguments += ["--docs", str(tmp_path)]
-    assert script().main(arguments) == 0
+    main = load_script("comparison").main
+    assert main(arguments) == 0
     folder = tmp_path / "runs" / "results" / "comparison"
     found = {path.name for path in folder.glob("*.csv")}
     assert found >= {
@@ -221,10 +211,12 @@ def test_quick_makes_all_tables_and_figures(tmp_path: Path) -> None:
     }
     assert (tmp_path / "comparison-robustness.png").read_bytes().startswith(b"\x89PNG")
     before = (folder / "robustness.csv").read_bytes()
-    assert script().main([*arguments, "--only", "robustness"]) == 0  # all of it is there
+    assert (
+        load_script("comparison").main([*arguments, "--only", "robustness"]) == 0
+    )  # all of it is there
     assert (folder / "robustness.csv").read_bytes() == before
 
 
 def test_a_part_that_isnt_there_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert script().main(["--only", "speed"]) == 2
+    assert load_script("comparison").main(["--only", "speed"]) == 2
     assert "comparison: part: unknown name" in capsys.readouterr().err

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from load_script import SCRIPTS
 
 from neurorl.errors import RunError, UnknownNameError
 from neurorl.reproduce.checks import CheckRow, read_checks, write_checks
@@ -24,7 +25,7 @@ from neurorl.reproduce.deploy_page import deployment_page, lost_percent
 from neurorl.reproduce.run import Plan
 from neurorl.reproduce.tables import read_table
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "deploy.py"
+SCRIPT = SCRIPTS / "deploy.py"
 
 
 def row(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import runpy
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from load_script import load_script
 
 from neurorl.checkpoint import read_checkpoint
 from neurorl.cli import main
@@ -243,8 +243,7 @@ def test_runs_of_before_there_were_approaches_are_local(tmp_path: Path) -> None:
 
 def test_the_script_of_the_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """In small: from scratch, then on in chip arithmetic by gradients and by the local rule."""
-    path = Path(__file__).parents[1] / "scripts" / "reparameterization.py"
-    script = runpy.run_path(str(path))["main"]
+    script = load_script("reparameterization").main
     names = [e.name for e in GRADIENTS if e.task.name == "cartpole"]
     arguments = ["--quick", "--only", ",".join(names), "--out", str(tmp_path / "runs")]
     for _ in range(2):  # the second time from what is there
@@ -265,8 +264,7 @@ def test_the_script_of_networks_with_and_without_memory(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """In small. All have the critic of the preset; one of them carries nothing on."""
-    path = Path(__file__).parents[1] / "scripts" / "reparameterization.py"
-    script = runpy.run_path(str(path))["main"]
+    script = load_script("reparameterization").main
     names = [e.name for e in RECALLS]
     out, results = tmp_path / "runs", tmp_path / "runs" / "results"
     assert script(["--quick", "--only", ",".join(names), "--out", str(out)]) == 0

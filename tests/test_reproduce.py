@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
+from load_script import load_script
 
 from neurorl.errors import RunError, UnknownNameError
 from neurorl.reproduce import run as run_module
@@ -27,15 +26,6 @@ from neurorl.reproduce.tables import Row, read_curve, read_rows, summary, write_
 BY_NAME = {e.name: e for e in EXPERIMENTS}
 GRID, GRID_CHIP = BY_NAME["gridworld-lif"], BY_NAME["gridworld-lif-chip"]
 SCRIPT = Path(__file__).parents[1] / "scripts" / "reproduce.py"
-
-
-def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("reproduce", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def row(seed: int, greedy: float, learned: int | None = 130) -> Row:
@@ -151,7 +141,7 @@ def test_what_is_complete_is_not_run_again(tmp_path: Path, monkeypatch: pytest.M
 
 def test_quick_makes_all_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--quick", "--out", str(tmp_path)]
-    assert script().main(arguments) == 0
+    assert load_script("reproduce").main(arguments) == 0
     printed = capsys.readouterr().out
     results = tmp_path / "results"
     for experiment in EXPERIMENTS:
@@ -175,11 +165,11 @@ def test_quick_makes_all_tables(tmp_path: Path, capsys: pytest.CaptureFixture[st
 def test_the_page_is_made_of_what_is_there(tmp_path: Path) -> None:
     write_table(tmp_path / "results" / "cartpole-lif.csv", [row(0, 500.0)])
     arguments = ["--page", "--results", str(tmp_path / "results"), "--docs", str(tmp_path / "docs")]
-    assert script().main(arguments) == 0
+    assert load_script("reproduce").main(arguments) == 0
     assert "| LIF | spikes-only | float | 1 |" in (tmp_path / "docs" / "learning.md").read_text()
     assert (tmp_path / "results" / "summary.csv").exists()
 
 
 def test_a_bad_option_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert script().main(["--only", "pong"]) == 2
+    assert load_script("reproduce").main(["--only", "pong"]) == 2
     assert "reproduce: experiment: unknown name" in capsys.readouterr().err

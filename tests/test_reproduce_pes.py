@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from load_script import load_script
 
 from neurorl.envs import make_env
 from neurorl.presets import make_config
 from neurorl.reproduce.experiments import EXPERIMENTS, SEEDS
 from neurorl.reproduce.pes import COMPARED, GRIDS
-
-SCRIPTS = Path(__file__).parents[1] / "scripts"
 
 
 def test_the_host_learns_in_the_same_network() -> None:
@@ -45,9 +44,7 @@ def test_settings_are_tried_on_other_seeds() -> None:
 def test_the_script_writes_tables_and_a_page(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.syspath_prepend(SCRIPTS)
-    import pes
-
+    pes = load_script("pes")
     out = str(tmp_path / "out")
     assert pes.main(["--quick", "--only", "bandit", "--out", out]) == 0
     assert "bandit-lif-pes-host: mean" in capsys.readouterr().out
@@ -65,9 +62,7 @@ def test_the_script_writes_tables_and_a_page(
 def test_the_cost_of_a_decision_is_measured(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.syspath_prepend(SCRIPTS)
-    import bench_pes
-
+    bench_pes = load_script("bench_pes")
     monkeypatch.setattr(bench_pes, "ENVS", ("neurorl/Bandit-v0",))
     assert bench_pes.main(["--rounds", "1"]) == 0
     row = capsys.readouterr().out.splitlines()[-1].split("|")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from load_script import load_script
 
 from neurorl.cli.status import exit_status
 from neurorl.errors import ArgumentError
@@ -19,8 +18,6 @@ from neurorl.reproduce.options import (
     plan_of,
     results_of,
 )
-
-SCRIPTS = Path(__file__).parents[1] / "scripts"
 
 BAD = {
     "bench_brian2_step": ["--rounds", "0"],
@@ -39,22 +36,12 @@ BAD = {
 }
 
 
-def main_of(name: str) -> Callable[[list[str]], int]:
-    spec = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    found: Callable[[list[str]], int] = module.main
-    return found
-
-
 @pytest.mark.parametrize("name", BAD)
 def test_bad_input_is_one_line_and_status_2(
     name: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert main_of(name)(BAD[name]) == 2
+    assert load_script(name).main(BAD[name]) == 2
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
     assert lines[0].startswith(f"{name}: ")

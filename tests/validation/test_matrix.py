@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+from load_script import load_script
 
 from neurorl.errors import ArgumentError
 from neurorl.presets import MODELS
@@ -17,23 +16,14 @@ from neurorl.validation.matrix_page import END, START, insert, tables
 ROOT = Path(__file__).parents[2]
 
 
-def script() -> ModuleType:
-    path = ROOT / "scripts" / "validate_backends.py"
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_every_model_is_exact_on_every_backend(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page = tmp_path / "page.md"
     page.write_text(f"before\n{START}\nold\n{END}\nafter\n")
     kept = tmp_path / "rows.json"
-    assert script().main(["--short", "--json", "--page", str(page), "--rows", str(kept)]) == 0
+    arguments = ["--short", "--json", "--page", str(page), "--rows", str(kept)]
+    assert load_script("validate_backends").main(arguments) == 0
     rows = json.loads(capsys.readouterr().out)["rows"]
     assert json.loads(kept.read_text()) == rows
     assert merge(rows[::-1], rows[3:5]) == rows
@@ -57,7 +47,7 @@ def test_a_difference_is_exit_status_1(
 ) -> None:
     monkeypatch.setattr("neurorl.validation.lanes.Lane.must_equal", lambda *_: True)
     few = ["--models", "glm", "--tasks", "CartPole-v1", "--steps", "40", "--updates", "2"]
-    assert script().main([*few, "--backends", "reference,loihi"]) == 1
+    assert load_script("validate_backends").main([*few, "--backends", "reference,loihi"]) == 1
     assert "different" in capsys.readouterr().out
 
 
