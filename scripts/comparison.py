@@ -25,6 +25,9 @@ from neurorl.reproduce.comparison.sources import Sources
 from neurorl.reproduce.experiments import TASKS, Task
 from neurorl.reproduce.options import docs_of, experiment_parser, names_of, plan_of, results_of
 
+KEPT = Path(__file__).parents[1] / "docs" / "comparison.md"
+"""The page that is kept; --quick puts its tables into a copy."""
+
 QUICK_AMOUNT = Amount(states=4, played=20, size=8, parts=3)
 QUICK_PERTURBATIONS = ("none", "lesion-90")
 
@@ -39,12 +42,12 @@ def main(arguments: list[str] | None = None) -> int:
             raise unknown("part", part, PARTS)
     with training_progress() as begin:
         the = comparison(options, begin)
+        page = the.docs / KEPT.name
+        if options.quick and not page.exists():
+            page.parent.mkdir(parents=True, exist_ok=True)
+            write_bytes(page, KEPT.read_bytes())
         if not options.page:
             run_parts(the, parts)
-    page = the.docs / "comparison.md"
-    if options.quick and not page.exists():  # its tables, not those of the page that is kept
-        page.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(page, (Path("docs") / page.name).read_bytes())
     for path in write_page(the.results, the.docs):
         show(str(path))
     return 0

@@ -74,6 +74,22 @@ def test_an_engine_pushes_with_its_share_of_the_force() -> None:
     assert env.spec.max_episode_steps == 200
 
 
+@pytest.mark.parametrize(("engine", "steps"), [(0.8, 157), (1.2, 85)])
+def test_pushing_as_the_car_moves_takes_so_long(engine: float, steps: int) -> None:
+    """What docs/comparison.md holds returns against; mean of 100 starts."""
+    env = make_env(engine_car(engine))
+    taken = []
+    for seed in range(100):
+        observation, _ = env.reset(seed=seed)
+        done, n = False, 0
+        while not done:
+            action = 2 if observation[1] > 0 else 0
+            observation, _, terminated, truncated, _ = env.step(action)
+            done, n = terminated or truncated, n + 1
+        taken.append(n)
+    assert np.mean(taken) == pytest.approx(steps, abs=0.5)
+
+
 def test_noise_on_observations_is_seeded_and_of_the_size_said() -> None:
     plain, noisy = gym.make("CartPole-v1"), make_env(noisy_cart(0.2))
     first = [noisy.reset(seed=5)[0], *(noisy.step(0)[0] for _ in range(5))]
@@ -190,14 +206,20 @@ def test_tables_of_the_page_by_hand(tmp_path: Path) -> None:
     ) in text
 
 
-def test_quick_makes_all_tables_and_figures(tmp_path: Path) -> None:
+def test_quick_makes_all_tables_and_figures_in_one_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
-    (tmp_path / "comparison.md").write_text((ROOT / "docs" / "comparison.md").read_text())
-    arguments = ["--quick", "--tasks", "cartpole", "--out", str(tmp_path / "runs")]
-    arguments += ["--docs", str(tmp_path)]
+    monkeypatch.chdir(tmp_path)
+    kept = ROOT / "docs" / "comparison.md"
+    page = kept.read_bytes()
+    arguments = ["--quick", "--tasks", "cartpole"]
     main = load_script("comparison").main
     assert main(arguments) == 0
-    folder = tmp_path / "runs" / "results" / "comparison"
+    out = tmp_path / "runs" / "comparison-quick"
+    assert [list(tmp_path.iterdir()), list(out.parent.iterdir())] == [[out.parent], [out]]
+    assert kept.read_bytes() == page != (out / "docs" / "comparison.md").read_bytes()
+    folder = out / "results" / "comparison"
     found = {path.name for path in folder.glob("*.csv")}
     assert found >= {
         *("efficiency.csv", "cost.csv", "memory.csv"),
@@ -209,11 +231,9 @@ def test_quick_makes_all_tables_and_figures(tmp_path: Path) -> None:
         for start in ("local", "gradients")
         for learner in ("none", "local", "gradients")
     }
-    assert (tmp_path / "comparison-robustness.png").read_bytes().startswith(b"\x89PNG")
+    assert (out / "docs" / "comparison-robustness.png").read_bytes().startswith(b"\x89PNG")
     before = (folder / "robustness.csv").read_bytes()
-    assert (
-        load_script("comparison").main([*arguments, "--only", "robustness"]) == 0
-    )  # all of it is there
+    assert main([*arguments, "--only", "robustness"]) == 0  # all of it is there
     assert (folder / "robustness.csv").read_bytes() == before
 
 
