@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import abc
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
-
-if TYPE_CHECKING:
-    from neurorl.backends.base import Backend
 
 __all__ = ["CopiedWindow", "NativeRun", "Raster", "Window"]
 
@@ -52,12 +50,24 @@ class Window(abc.ABC):
         """
 
 
+class _Steps(Protocol):
+    """What a copied window asks of its backend."""
+
+    @property
+    def n_replicas(self) -> int: ...
+    def check_open(self) -> None: ...
+    def _reset(self, replicas: Sequence[int]) -> None: ...
+    def _flow_and_step(
+        self, inputs: dict[str, npt.NDArray[Any]], n_steps: int
+    ) -> dict[str, Raster]: ...
+
+
 class CopiedWindow(Window):
     """A window of any backend, by a reset, a step and copies of what it returns."""
 
     def __init__(
         self,
-        backend: Backend,
+        backend: _Steps,
         inputs: dict[str, npt.NDArray[Any]],
         rasters: dict[str, Raster],
         n_steps: int,

@@ -18,8 +18,9 @@ from neurorl.description import (
     Uniform,
 )
 from neurorl.errors import DescriptionError, say
+from neurorl.hierarchy import hidden_name
 
-__all__ = ["actor_network", "hidden_name", "hidden_sizes", "history_taps", "least_window"]
+__all__ = ["actor_network", "hidden_sizes", "history_taps", "least_window"]
 
 
 def hidden_sizes(hidden: int | Sequence[int]) -> tuple[int, ...]:
@@ -32,11 +33,6 @@ def hidden_sizes(hidden: int | Sequence[int]) -> tuple[int, ...]:
     if isinstance(hidden, (int, np.integer)) and hidden == 0:
         return ()
     return (positive("hidden", hidden),)
-
-
-def hidden_name(below: int) -> str:
-    """Name of the hidden layer so many layers below the output, at least 1."""
-    return "hidden" if below == 1 else f"hidden_{below}"
 
 
 def actor_network(

@@ -9,9 +9,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from neurorl._version import __version__
 from neurorl.registration import register
-
-__version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from neurorl.agent import SpikingActorCritic as SpikingActorCritic

@@ -12,9 +12,13 @@ import numpy as np
 
 from neurorl.described import FloatArray
 from neurorl.description import Network
-from neurorl.models.actor import hidden_name
 
-__all__ = ["hidden_layers", "lag", "module_projections", "path_weights"]
+__all__ = ["hidden_layers", "hidden_name", "lag", "module_projections", "path_weights"]
+
+
+def hidden_name(below: int) -> str:
+    """Return the name of the hidden layer *below* layers under the output, at least 1."""
+    return "hidden" if below == 1 else f"hidden_{below}"
 
 
 def hidden_layers(network: Network) -> tuple[str, ...]:

@@ -18,8 +18,8 @@ from neurorl.backends.base import Backend
 from neurorl.config import AgentConfig
 from neurorl.described import FloatArray
 from neurorl.factors import NEEDS_PROBABILITY
-from neurorl.learner import layers
 from neurorl.loop import NumpyLoop
+from neurorl.plan import layers
 
 __all__ = ["OnChipLoop", "steps_to_learn"]
 

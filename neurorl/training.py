@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from neurorl import __version__
+from neurorl._version import __version__
 from neurorl.agent import read_agent
 from neurorl.approaches import Changes, default_backend, make_agents, start_of
 from neurorl.checkpoint import read_checkpoint, write_checkpoint

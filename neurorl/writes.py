@@ -16,8 +16,6 @@ docs/theory.md says what they cost. ``native/src/writes.h`` is the same in C.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from neurorl.arithmetic import Arithmetic, Rounding
@@ -26,10 +24,8 @@ from neurorl.described import FloatArray
 from neurorl.description import Network
 from neurorl.errors import UnsupportedError, say
 from neurorl.memory import Memory
+from neurorl.plan import Plastic
 from neurorl.random import Stream, uniforms
-
-if TYPE_CHECKING:
-    from neurorl.learner import Plastic
 
 __all__ = [
     "STEPS_OF_REGISTER",

@@ -9,9 +9,10 @@ import pytest
 
 from neurorl import SpikingActorCritic
 from neurorl.factors import feedback
-from neurorl.learner import Learner, layers
+from neurorl.learner import Learner
 from neurorl.membrane import spike_probability
 from neurorl.models import GLM, LIF
+from neurorl.plan import layers
 from neurorl.rule import eligibility, trace
 
 

@@ -14,9 +14,9 @@ from neurorl.arithmetic import Rounding, make_arithmetic
 from neurorl.config import AgentConfig
 from neurorl.description import Source
 from neurorl.features import OneHot
-from neurorl.learner import Plastic, layers
 from neurorl.memory import Memory, memory_for
 from neurorl.models import LIF
+from neurorl.plan import Plastic, layers
 from neurorl.random import Stream, uniforms
 from neurorl.writes import Writer, levels, overflow, stochastic_round
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from neurorl import __version__
+from neurorl._version import __version__
 from neurorl.doctor.rows import Row, row
 
 __all__ = ["COMBINATIONS", "version", "versions"]

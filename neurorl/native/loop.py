@@ -13,11 +13,12 @@ from neurorl.config import MODULATORS, WRITES, AgentConfig
 from neurorl.encoder import ENCODERS
 from neurorl.errors import ArgumentError, say
 from neurorl.factors import NEEDS_PROBABILITY
-from neurorl.learner import NORM_RATE, Incoming, Layer, Plastic, layers
+from neurorl.learner import NORM_RATE
 from neurorl.loop import Loop
 from neurorl.native import structures as c
 from neurorl.native.build import library
 from neurorl.native.features import Map
+from neurorl.plan import Incoming, Layer, Plastic, layers
 from neurorl.policy import POLICIES
 from neurorl.writes import levels, stream
 

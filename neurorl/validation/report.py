@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from neurorl import __version__
+from neurorl._version import __version__
 from neurorl.agent import SpikingActorCritic
 from neurorl.backends.base import Backend
 from neurorl.backends.checks import check_seeds

@@ -14,7 +14,7 @@ from neurorl.described import FloatArray
 from neurorl.elementary import on_grid
 from neurorl.factors import Decision, Hidden, rule
 from neurorl.hierarchy import hidden_layers, module_projections, path_weights
-from neurorl.learner import Layer, Plastic, layers
+from neurorl.plan import Layer, Plastic, layers
 from neurorl.reparameterization.loss import log_policy, votes
 from neurorl.reproduce.comparison.decisions import Decisions, Frozen, Sampler
 from neurorl.reproduce.comparison.exact_gradient import Pair
