@@ -15,7 +15,8 @@ from platformdirs import user_cache_path
 from neurorl import elementary
 from neurorl.errors import BackendError, say
 from neurorl.files import make_cache_folder
-from neurorl.native import SOURCES, toolchain
+from neurorl.native import SOURCES, structures, toolchain
+from neurorl.native.layout import check_structures
 from neurorl.native.structures import Terms
 
 __all__ = ["cache_folder", "compiled", "library"]
@@ -30,6 +31,7 @@ def cache_folder() -> Path:
 def library() -> ctypes.CDLL:
     """That of ``src/``, see `compiled`."""
     loaded = compiled(SOURCES / "kernels.cpp", "learning loop", "take loop='numpy'")
+    check_structures(loaded, structures.ALL, "learning loop")
     loaded.neurorl_set_terms(ctypes.byref(_terms()))
     loaded.neurorl_dot.restype = ctypes.c_double
     for name in ("features", "begin", "encode", "decide", "learn"):

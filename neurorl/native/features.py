@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from neurorl import features as maps
+from neurorl.native.build import library
+from neurorl.native.layout import codes
 from neurorl.native.structures import Features, Part, pointer
 
 __all__ = ["Map"]
-
-GIVEN, ONE_HOT, TABLE, GAUSSIAN, TILES, FOURIER, JOINT, BINS = range(8)
 
 
 class Map:
@@ -33,7 +33,8 @@ class Map:
 
     def _part(self, features: maps.Features) -> Part:
         describe = _KINDS.get(type(features))
-        values: dict[str, Any] = describe(features) if describe else {"kind": GIVEN}
+        values: dict[str, Any] = describe(features) if describe else {"kind": "given"}
+        values["kind"] = codes(library(), "kind")[values["kind"]]
         if isinstance(features, maps.Ranged):
             values |= {"low": features.low, "gain": features.gain, "squashed": features.squashed}
         for name, value in values.items():
@@ -51,32 +52,32 @@ def _leaves(features: maps.Features) -> list[maps.Features]:
 
 
 def _one_hot(f: maps.OneHot) -> dict[str, Any]:
-    return {"kind": ONE_HOT, "a": f.start, "b": f.n_states}
+    return {"kind": "one-hot", "a": f.start, "b": f.n_states}
 
 
 def _table(f: maps.PlaceCells | maps.Combinations) -> dict[str, Any]:
-    return {"kind": TABLE, "a": f.start, "b": f.n_states, "table": f.table}
+    return {"kind": "table", "a": f.start, "b": f.n_states, "table": f.table}
 
 
 def _gaussian(f: maps.GaussianCells) -> dict[str, Any]:
-    return {"kind": GAUSSIAN, "a": f.cells, "width": f.width, "floor": f.floor}
+    return {"kind": "gaussian", "a": f.cells, "width": f.width, "floor": f.floor}
 
 
 def _rbf(f: maps.RBF) -> dict[str, Any]:
-    return {"kind": JOINT, "a": f.cells, "width": f.width, "floor": f.floor}
+    return {"kind": "joint", "a": f.cells, "width": f.width, "floor": f.floor}
 
 
 def _tiles(f: maps.Tiles) -> dict[str, Any]:
     whole = f.strides.astype(np.int64)
-    return {"kind": TILES, "a": f.tilings, "b": f.bins, "table": f.offsets, "whole": whole}
+    return {"kind": "tiles", "a": f.tilings, "b": f.bins, "table": f.offsets, "whole": whole}
 
 
 def _bins(f: maps.BinnedCombinations) -> dict[str, Any]:
-    return {"kind": BINS, "a": f.bins, "b": f.channels, "table": f.table}
+    return {"kind": "bins", "a": f.bins, "b": f.channels, "table": f.table}
 
 
 def _fourier(f: maps.Fourier) -> dict[str, Any]:
-    return {"kind": FOURIER, "table": f.c.T}
+    return {"kind": "fourier", "table": f.c.T}
 
 
 _KINDS: dict[type, Callable[[Any], dict[str, Any]]] = {

@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.base import Backend
-from neurorl.config import MODULATORS, WRITES, AgentConfig
-from neurorl.encoder import ENCODERS
+from neurorl.config import AgentConfig
 from neurorl.errors import ArgumentError, say
 from neurorl.factors import NEEDS_PROBABILITY
 from neurorl.learner import NORM_RATE
@@ -18,23 +17,17 @@ from neurorl.loop import Loop
 from neurorl.native import structures as c
 from neurorl.native.build import library
 from neurorl.native.features import Map
+from neurorl.native.layout import codes
 from neurorl.plan import Incoming, Layer, Plastic, layers
-from neurorl.policy import POLICIES
 from neurorl.writes import levels, stream
 
 __all__ = ["NativeLoop"]
 
-_RULES = (
-    *("spikes-only", "spikes-only-hebbian", "reward-stdp", "td-stdp"),
-    *("coagent", "agreement", "centred-feedback", "surrogate"),
-)
-_OUTPUT, _HIDDEN, _OTHER, _CRITIC = range(4)
 
-
-def _role(layer: Layer) -> int:
+def _role(layer: Layer) -> str:
     if layer.is_critic:
-        return _CRITIC
-    return _HIDDEN if layer.lag else _OUTPUT if layer.name == "output" else _OTHER
+        return "critic"
+    return "hidden" if layer.lag else "output" if layer.name == "output" else "other"
 
 
 class NativeLoop(Loop):
@@ -142,14 +135,14 @@ class NativeLoop(Loop):
             n_actions=self.n_actions,
             n_output=network.node("output").size,
             first_vote=self.first_vote,
-            rule=_RULES.index(config.rule),
-            encoder=ENCODERS.index(config.encoder),
-            policy=POLICIES.index(self.policy),
-            modulator=MODULATORS.index(config.modulator),
+            rule=self._code("rule", config.rule),
+            encoder=self._code("encoder", config.encoder),
+            policy=self._code("policy", self.policy),
+            modulator=self._code("modulator", config.modulator),
             carries=config.carries,
             normalises=config.normalises,
             has_spiking_critic=self.critic is not None,
-            writes=WRITES.index(config.writes),
+            writes=self._code("writes", config.writes),
             write_every=config.write_every,
             peak=config.peak,
             beta=config.beta,
@@ -191,6 +184,10 @@ class NativeLoop(Loop):
             layers=ctypes.addressof(self._layers),
         )
 
+    def _code(self, choice: str, name: str) -> int:
+        """Return the number that C++ has for a choice's name."""
+        return codes(library(), choice)[name]
+
     def _node(self, name: str) -> c.Node:
         seen = {**self.window.inputs, **self.window.rasters}[name]
         is_current = name in self.backend.network.currents
@@ -212,7 +209,7 @@ class NativeLoop(Loop):
         signs = self.memory.signs.get(layer.name)
         return c.Layer(
             node=self.backend.network.index(layer.name),
-            role=_role(layer),
+            role=self._code("role", _role(layer)),
             first=layer.first,
             lag=layer.lag,
             n_projections=len(learning),

@@ -1,4 +1,4 @@
-"""The structures of ``src/agent.h`` for ctypes, field by field."""
+"""The structures of ``src/`` for ctypes, field by field; `neurorl.native.layout` checks them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy.typing as npt
 
 __all__ = [
+    "ALL",
     "Agent",
     "Arrivals",
     "Compartments",
@@ -145,6 +146,13 @@ class Agent(ctypes.Structure):
             pointer_7="nodes layers",
         ),
     ]
+
+
+ALL = (
+    *(Terms, Part, Features, BlockRows, Compartments, Twister, Learning, Arrivals, Gathered),
+    *(Emulator, Node, Projection, Layer, Agent),
+)
+"""Every structure, to be compared with C++ when its library is loaded."""
 
 
 def pointer(array: npt.NDArray[Any] | None) -> int | None:

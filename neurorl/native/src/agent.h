@@ -4,25 +4,35 @@
 #define NEURORL_AGENT_H
 #include <stdint.h>
 
+#include "describe.h"
+
 namespace neurorl {
 
-enum Kind { GIVEN, ONE_HOT, TABLE, GAUSSIAN, TILES, FOURIER, JOINT, BINS };
-// From COAGENT on, rules have a factor in steps without a spike too.
-enum Rule {
-    SPIKES_ONLY,
-    SPIKES_ONLY_HEBBIAN,
-    REWARD_STDP,
-    TD_STDP,
-    COAGENT,
-    AGREEMENT,
-    CENTRED_FEEDBACK,
-    SURROGATE
-};
-enum Encoder { QUIET, BERNOULLI, CURRENT };
-enum Policy { SOFTMAX, GREEDY };
-enum Modulator { TD_ERROR, REWARD };
-enum Writes { SHADOW, STOCHASTIC, ACCUMULATE, REGISTER };
-enum Role { OUTPUT, HIDDEN, OTHER, CRITIC };
+// Every choice as a list, from which come the enumeration and the names that layout.h tells.
+#define NEURORL_KINDS(X) \
+    X(GIVEN) X(ONE_HOT) X(TABLE) X(GAUSSIAN) X(TILES) X(FOURIER) X(JOINT) X(BINS)
+#define NEURORL_RULES(X) \
+    X(SPIKES_ONLY) X(SPIKES_ONLY_HEBBIAN) X(REWARD_STDP) X(TD_STDP) \
+    X(COAGENT) X(AGREEMENT) X(CENTRED_FEEDBACK) X(SURROGATE)
+#define NEURORL_ENCODERS(X) X(QUIET) X(BERNOULLI) X(CURRENT)
+#define NEURORL_POLICIES(X) X(SOFTMAX) X(GREEDY)
+#define NEURORL_MODULATORS(X) X(TD_ERROR) X(REWARD)
+#define NEURORL_WRITES(X) X(SHADOW) X(STOCHASTIC) X(ACCUMULATE) X(REGISTER)
+#define NEURORL_ROLES(X) X(OUTPUT) X(HIDDEN) X(OTHER) X(CRITIC)
+
+enum Kind { NEURORL_KINDS(NEURORL_ENUMERATOR) };
+enum Rule { NEURORL_RULES(NEURORL_ENUMERATOR) };
+enum Encoder { NEURORL_ENCODERS(NEURORL_ENUMERATOR) };
+enum Policy { NEURORL_POLICIES(NEURORL_ENUMERATOR) };
+enum Modulator { NEURORL_MODULATORS(NEURORL_ENUMERATOR) };
+enum Writes { NEURORL_WRITES(NEURORL_ENUMERATOR) };
+enum Role { NEURORL_ROLES(NEURORL_ENUMERATOR) };
+
+// Whether a rule has a factor in steps without a spike too.
+inline bool is_dense(int64_t rule)
+{
+    return rule == COAGENT || rule == AGREEMENT || rule == CENTRED_FEEDBACK || rule == SURROGATE;
+}
 
 // One map of a part of an observation, see neurorl/features.py for the meaning of each kind.
 struct Part {

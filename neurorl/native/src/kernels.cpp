@@ -4,6 +4,7 @@
 #include "critic.h"
 #include "decision.h"
 #include "emulator.h"
+#include "layout.h"
 #include "rule.h"
 
 namespace neurorl {
@@ -156,6 +157,12 @@ static bool learn(const Agent &agent, int64_t k)
 }  // namespace neurorl
 
 using namespace neurorl;
+
+extern "C" const char *neurorl_layout()
+{
+    static const std::string text = layout();
+    return text.c_str();
+}
 
 extern "C" void neurorl_set_terms(const Terms *given) { terms = *given; }
 

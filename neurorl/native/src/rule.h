@@ -220,7 +220,7 @@ inline void find_factors(
     const bool is_critic = layer.role == CRITIC;
     const bool is_stdp = !is_critic && (agent.rule == REWARD_STDP || agent.rule == TD_STDP);
     post.powers = layer.powers;
-    post.dense = !is_critic && agent.rule >= COAGENT;
+    post.dense = !is_critic && is_dense(agent.rule);
     post.depressing = nullptr;
     if (post.dense) {
         buffers.factors.resize(cells);

@@ -1,0 +1,68 @@
+"""Comparison of the structures and choices of ``src/`` with what Python takes them for.
+
+A library tells both in the text of its function ``neurorl_layout``, a line for each: structures
+with the offset and size of every field, choices with their names in the order of their numbers.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterable, Mapping
+
+from neurorl.errors import BackendError, say
+
+__all__ = ["Codes", "check_structures", "codes", "describe"]
+
+Codes = Mapping[str, int]
+"""The number that C++ has for each name of a choice, such as ``{"spikes-only": 0, ...}``."""
+
+
+def describe(structure: type[ctypes.Structure]) -> str:
+    """Return the line by which C++ describes a structure, as ctypes lays it out."""
+    fields = [getattr(structure, str(field[0])) for field in structure._fields_]
+    names = [str(field[0]) for field in structure._fields_]
+    parts = [f"{name}:{f.offset}:{f.size}" for name, f in zip(names, fields, strict=True)]
+    name = structure.__name__.lstrip("_")
+    return " ".join(["structure", name, str(ctypes.sizeof(structure)), *parts])
+
+
+def check_structures(
+    library: ctypes.CDLL, structures: Iterable[type[ctypes.Structure]], where: str
+) -> None:
+    """Compare *structures* with those that *library* was compiled from.
+
+    where: names the library in the error.
+    Raises BackendError, with the first field that differs, or the structure that is missing.
+    """
+    lines = _lines(library)
+    told = {line[1]: line for line in lines if line[0] == "structure"}
+    for structure in structures:
+        expected = describe(structure).split()
+        name = expected[1]
+        if told.get(name) != expected:
+            pairs = zip(told.get(name, ["nothing"]), expected, strict=False)
+            differing = next((pair for pair in pairs if pair[0] != pair[1]), ("fewer", "more"))
+            raise BackendError(
+                say(
+                    f"{where}, structure {name}",
+                    "C++ and Python lay it out differently",
+                    got=f"{differing[0]} in C++",
+                    limit=f"{differing[1]} in Python",
+                    remedy="install neurorl again",
+                )
+            )
+
+
+def codes(library: ctypes.CDLL, choice: str) -> Codes:
+    """Return the numbers of a choice, such as ``"rule"``, by the names that users write.
+
+    Raises KeyError for a choice that C++ doesn't have.
+    """
+    told = {line[1]: line[2:] for line in _lines(library) if line[0] == "choice"}
+    return {name.lower().replace("_", "-"): number for number, name in enumerate(told[choice])}
+
+
+def _lines(library: ctypes.CDLL) -> list[list[str]]:
+    function = library.neurorl_layout
+    function.restype = ctypes.c_char_p
+    return [line.split() for line in function().decode().splitlines()]
