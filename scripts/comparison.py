@@ -14,16 +14,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from experiments.catalogue import TASKS, Task
+from experiments.comparison.command import PARTS, Comparison, run_parts, write_page
+from experiments.comparison.quality import Amount
+from experiments.comparison.sources import Sources
+from experiments.options import docs_of, experiment_parser, names_of, plan_of, results_of
 from neurorl.cli.output import show, training_progress
 from neurorl.cli.status import GOES_ON, exit_status
 from neurorl.errors import unknown
 from neurorl.files import write_bytes
 from neurorl.replicas import Episode
-from neurorl.reproduce.comparison.command import PARTS, Comparison, run_parts, write_page
-from neurorl.reproduce.comparison.quality import Amount
-from neurorl.reproduce.comparison.sources import Sources
-from neurorl.reproduce.experiments import TASKS, Task
-from neurorl.reproduce.options import docs_of, experiment_parser, names_of, plan_of, results_of
 
 KEPT = Path(__file__).parents[1] / "docs" / "comparison.md"
 """The page that is kept; --quick puts its tables into a copy."""

@@ -11,22 +11,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from neurorl.cli.output import show, training_progress
-from neurorl.cli.status import GOES_ON, exit_status
-from neurorl.files import write_bytes
-from neurorl.replicas import Episode
-from neurorl.reproduce.checks import merge, read_checks, write_checks
-from neurorl.reproduce.deploy import (
+from experiments.catalogue import Experiment
+from experiments.checks import merge, read_checks, write_checks
+from experiments.deploy import (
     NOISES,
     chosen_deployments,
     deploy,
     emulated,
     write_deployment,
 )
-from neurorl.reproduce.deploy_page import deployment_page, lost_percent
-from neurorl.reproduce.experiments import Experiment
-from neurorl.reproduce.options import experiment_parser, names_of, places_of, plan_of
-from neurorl.reproduce.run import Plan
+from experiments.deploy_page import deployment_page, lost_percent
+from experiments.options import experiment_parser, names_of, places_of, plan_of
+from experiments.run import Plan
+from neurorl.cli.output import show, training_progress
+from neurorl.cli.status import GOES_ON, exit_status
+from neurorl.files import write_bytes
+from neurorl.replicas import Episode
 
 Begin = Callable[[str, int], Callable[[Episode], None]]
 

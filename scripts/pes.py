@@ -13,17 +13,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from experiments.catalogue import Experiment
+from experiments.command import summary_line
+from experiments.options import docs_of, experiment_parser, names_of, plan_of, results_of
+from experiments.pes import COMPARED, GRIDS, write_pes_page
+from experiments.run import Plan, run
+from experiments.tables import rows_of, summary, write_table
+from experiments.tuning import tune
 from neurorl.cli.output import show, training_progress
 from neurorl.cli.status import GOES_ON, exit_status
 from neurorl.errors import unknown
 from neurorl.replicas import Episode
-from neurorl.reproduce.command import summary_line
-from neurorl.reproduce.experiments import Experiment
-from neurorl.reproduce.options import docs_of, experiment_parser, names_of, plan_of, results_of
-from neurorl.reproduce.pes import COMPARED, GRIDS, write_pes_page
-from neurorl.reproduce.run import Plan, run
-from neurorl.reproduce.tables import rows_of, summary, write_table
-from neurorl.reproduce.tuning import tune
 
 Begin = Callable[[str, int], Callable[[Episode], None]]
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from experiments.gradients import GRADIENTS, reproduce
+from experiments.gradients_page import put_recalls, put_table
+from experiments.options import docs_of, experiment_parser, names_of, plan_of, results_of
+from experiments.recall import RECALLS, draw, write_curves
 from neurorl.cli.output import show, training_progress
 from neurorl.cli.status import GOES_ON, exit_status
 from neurorl.errors import unknown
-from neurorl.reproduce.gradients import GRADIENTS, reproduce
-from neurorl.reproduce.gradients_page import put_recalls, put_table
-from neurorl.reproduce.options import docs_of, experiment_parser, names_of, plan_of, results_of
-from neurorl.reproduce.recall import RECALLS, draw, write_curves
 
 
 @exit_status("reparameterization", GOES_ON)

@@ -8,11 +8,11 @@ maps each table to its command.
 
 from __future__ import annotations
 
+from experiments.catalogue import chosen
+from experiments.command import reproduce
+from experiments.options import experiment_parser, names_of, places_of, plan_of
 from neurorl.cli.output import show, training_progress
 from neurorl.cli.status import GOES_ON, exit_status
-from neurorl.reproduce.command import reproduce
-from neurorl.reproduce.experiments import chosen
-from neurorl.reproduce.options import experiment_parser, names_of, places_of, plan_of
 
 
 @exit_status("reproduce", GOES_ON)

@@ -2,7 +2,7 @@
 
     python scripts/tune.py [--only mountaincar,cartpole-glm-coagent] [--quick]
 
-Each grid of settings of `neurorl.reproduce.grids` is run on its tuning seeds, none of which is
+Each grid of settings of `experiments.grids` is run on its tuning seeds, none of which is
 reported. Runs stay in --out: what is complete there isn't run again, what was killed goes on.
 `scripts/reproduce.py` makes a table of them in docs/learning.md.
 """
@@ -12,10 +12,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from experiments.options import names_of
+from experiments.tuning import chosen_grids, tune
 from neurorl.cli.output import show, training_progress
 from neurorl.cli.status import GOES_ON, exit_status
-from neurorl.reproduce.options import names_of
-from neurorl.reproduce.tuning import chosen_grids, tune
 
 
 @exit_status("tune", GOES_ON)

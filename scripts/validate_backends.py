@@ -15,13 +15,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+from experiments.validation_matrix import TASKS, cells, merge, run_matrix
+from experiments.validation_page import insert, tables
 from neurorl.cli.output import print_table, steps_progress
 from neurorl.cli.status import exit_status
 from neurorl.files import write_json
 from neurorl.presets import MODELS
 from neurorl.training import read_seeds
-from neurorl.validation.matrix import TASKS, cells, merge, run_matrix
-from neurorl.validation.matrix_page import insert, tables
 
 SHORT = {"backends": "reference,brian2:numpy,loihi", "steps": 48, "updates": 4}
 COLUMNS = ("model", "env", "backend_a", "backend_b", "seed", "verdict")

@@ -9,13 +9,7 @@ import numpy as np
 import pytest
 from load_script import load_script
 
-from neurorl import SpikingActorCritic
-from neurorl.agent import read_agent
-from neurorl.envs import make_env
-from neurorl.errors import DescriptionError, RunError
-from neurorl.evaluation import evaluate, load_to_play
-from neurorl.models import GLM, LIF, CubaLIF, Silenced, actor_network
-from neurorl.reproduce.comparison.efficiency import (
+from experiments.comparison.efficiency import (
     EfficiencyRow,
     StepPoint,
     Trained,
@@ -23,17 +17,23 @@ from neurorl.reproduce.comparison.efficiency import (
     cut,
     step_curve,
 )
-from neurorl.reproduce.comparison.page import put_tables
-from neurorl.reproduce.comparison.perturbations import PERTURBATIONS, noisier, perturbed
-from neurorl.reproduce.comparison.robustness import (
+from experiments.comparison.page import put_tables
+from experiments.comparison.perturbations import PERTURBATIONS, noisier, perturbed
+from experiments.comparison.robustness import (
     BOTH,
     ON_CHIP,
     RECOVERED,
     RecoveryRow,
     cases,
 )
-from neurorl.reproduce.comparison.tasks import engine_car, long_pole, noisy_cart
-from neurorl.reproduce.tables import read_table, write_table
+from experiments.comparison.tasks import engine_car, long_pole, noisy_cart
+from experiments.tables import read_table, write_table
+from neurorl import SpikingActorCritic
+from neurorl.agent import read_agent
+from neurorl.envs import make_env
+from neurorl.errors import DescriptionError, RunError
+from neurorl.evaluation import evaluate, load_to_play
+from neurorl.models import GLM, LIF, CubaLIF, Silenced, actor_network
 from neurorl.training import train
 
 ROOT = Path(__file__).parents[1]

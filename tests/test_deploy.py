@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 from load_script import SCRIPTS
 
-from neurorl.errors import RunError, UnknownNameError
-from neurorl.reproduce.checks import CheckRow, read_checks, write_checks
-from neurorl.reproduce.deploy import (
+from experiments.checks import CheckRow, read_checks, write_checks
+from experiments.deploy import (
     DEPLOYED,
     NOISES,
     DeploymentRow,
@@ -21,9 +20,10 @@ from neurorl.reproduce.deploy import (
     deploy,
     write_deployment,
 )
-from neurorl.reproduce.deploy_page import deployment_page, lost_percent
-from neurorl.reproduce.run import Plan
-from neurorl.reproduce.tables import read_table
+from experiments.deploy_page import deployment_page, lost_percent
+from experiments.run import Plan
+from experiments.tables import read_table
+from neurorl.errors import RunError, UnknownNameError
 
 SCRIPT = SCRIPTS / "deploy.py"
 

@@ -23,23 +23,23 @@ from neurorl.models import GLM, CubaLIF
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
 
-from neurorl.backends.torch import Concrete, SpikingModule  # noqa: E402
-from neurorl.errors import UnsupportedError  # noqa: E402
-from neurorl.reparameterization.loss import log_policy, policy_loss, votes  # noqa: E402
-from neurorl.reproduce.comparison import gradients, measured, points  # noqa: E402
-from neurorl.reproduce.comparison.decisions import Decisions, Frozen, Sampler  # noqa: E402
-from neurorl.reproduce.comparison.estimators import (  # noqa: E402
+from experiments.comparison import gradients, measured, points  # noqa: E402
+from experiments.comparison.decisions import Decisions, Frozen, Sampler  # noqa: E402
+from experiments.comparison.estimators import (  # noqa: E402
     LOCAL,
     Rules,
     backpropagated,
     coagent_by_pairs,
 )
-from neurorl.reproduce.comparison.exact_gradient import PairedRedraws  # noqa: E402
-from neurorl.reproduce.comparison.gradients_page import draw_gradients, gradient_table  # noqa: E402
-from neurorl.reproduce.comparison.moments import Moments, Quality, inner, quality  # noqa: E402
-from neurorl.reproduce.comparison.quality import Amount, QualityRow  # noqa: E402
-from neurorl.reproduce.run import Plan  # noqa: E402
-from neurorl.reproduce.tables import write_table  # noqa: E402
+from experiments.comparison.exact_gradient import PairedRedraws  # noqa: E402
+from experiments.comparison.gradients_page import draw_gradients, gradient_table  # noqa: E402
+from experiments.comparison.moments import Moments, Quality, inner, quality  # noqa: E402
+from experiments.comparison.quality import Amount, QualityRow  # noqa: E402
+from experiments.run import Plan  # noqa: E402
+from experiments.tables import write_table  # noqa: E402
+from neurorl.backends.torch import Concrete, SpikingModule  # noqa: E402
+from neurorl.errors import UnsupportedError  # noqa: E402
+from neurorl.reparameterization.loss import log_policy, policy_loss, votes  # noqa: E402
 
 torch.set_num_threads(1)  # others test beside us
 

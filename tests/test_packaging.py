@@ -50,7 +50,7 @@ LAYERS = [
     ("neurorl.groups", "neurorl.verbs"),
     ("neurorl.agent",),
     ("neurorl.training", "neurorl.evaluation", "neurorl.plot"),
-    ("neurorl.bench", "neurorl.doctor", "neurorl.reproduce", "neurorl.validation"),
+    ("neurorl.bench", "neurorl.doctor", "neurorl.validation"),
     ("neurorl.cli",),
 ]
 OPTIONAL = {"neurorl.backends.torch": "torch"}

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from experiments.gradients_page import put_table
 from neurorl.config import AgentConfig
 from neurorl.described import Described
 from neurorl.encoder import bernoulli_spikes, constant_currents, quiet_spikes
@@ -19,7 +20,6 @@ from neurorl.presets import make_config
 from neurorl.reparameterization import GradientConfig, make_gradient
 from neurorl.reparameterization.advantage import LinearValues, advantages
 from neurorl.reparameterization.config import check_agent
-from neurorl.reproduce.gradients_page import put_table
 
 NO = np.zeros((3, 1), dtype=bool)
 REWARDS = np.array([[1.0], [0.0], [2.0]])

@@ -19,11 +19,11 @@ from neurorl.cli import main
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
 
+from experiments.comparison.efficiency import StepPoint  # noqa: E402
+from experiments.gradients import GRADIENTS  # noqa: E402
+from experiments.recall import RECALLS, draw  # noqa: E402
+from experiments.tables import read_table  # noqa: E402
 from neurorl import training  # noqa: E402
-from neurorl.reproduce.comparison.efficiency import StepPoint  # noqa: E402
-from neurorl.reproduce.gradients import GRADIENTS  # noqa: E402
-from neurorl.reproduce.recall import RECALLS, draw  # noqa: E402
-from neurorl.reproduce.tables import read_table  # noqa: E402
 
 GRID = "neurorl/GridWorld-v0"
 SMALL: dict[str, Any] = {"actors": 2, "hidden": 2}

@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 from load_script import load_script
 
-from neurorl.errors import RunError, UnknownNameError
-from neurorl.reproduce import run as run_module
-from neurorl.reproduce.checks import CheckRow, merge, read_checks, write_checks
-from neurorl.reproduce.experiments import CARTPOLE, EXPERIMENTS, GRIDWORLD, chosen
-from neurorl.reproduce.page import markdown
-from neurorl.reproduce.run import Plan, evaluation_seed, run
-from neurorl.reproduce.statistics import (
+from experiments import run as run_module
+from experiments.catalogue import CARTPOLE, EXPERIMENTS, GRIDWORLD, chosen
+from experiments.checks import CheckRow, merge, read_checks, write_checks
+from experiments.page import markdown
+from experiments.run import Plan, evaluation_seed, run
+from experiments.statistics import (
     bootstrap_interval,
     episodes_to_threshold,
     interquartile_mean,
     running_mean,
 )
-from neurorl.reproduce.tables import Row, read_curve, read_rows, summary, write_table
+from experiments.tables import Row, read_curve, read_rows, summary, write_table
+from neurorl.errors import RunError, UnknownNameError
 
 BY_NAME = {e.name: e for e in EXPERIMENTS}
 GRID, GRID_CHIP = BY_NAME["gridworld-lif"], BY_NAME["gridworld-lif-chip"]

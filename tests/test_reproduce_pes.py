@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from load_script import load_script
 
+from experiments.catalogue import EXPERIMENTS, SEEDS
+from experiments.pes import COMPARED, GRIDS
 from neurorl.envs import make_env
 from neurorl.presets import make_config
-from neurorl.reproduce.experiments import EXPERIMENTS, SEEDS
-from neurorl.reproduce.pes import COMPARED, GRIDS
 
 
 def test_the_host_learns_in_the_same_network() -> None:

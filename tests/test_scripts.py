@@ -8,9 +8,7 @@ from typing import Any
 import pytest
 from load_script import load_script
 
-from neurorl.cli.status import exit_status
-from neurorl.errors import ArgumentError
-from neurorl.reproduce.options import (
+from experiments.options import (
     docs_of,
     experiment_parser,
     names_of,
@@ -18,6 +16,8 @@ from neurorl.reproduce.options import (
     plan_of,
     results_of,
 )
+from neurorl.cli.status import exit_status
+from neurorl.errors import ArgumentError
 
 BAD = {
     "bench_brian2_step": ["--rounds", "0"],

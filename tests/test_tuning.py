@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from experiments.catalogue import EXPERIMENTS, SEEDS, TASKS
+from experiments.grids import GRIDS, PRESET_GRIDS, RULE_GRIDS, Grid, rule_grid, words
+from experiments.tables import write_table
+from experiments.tuning import TuningRow, chosen_grids, experiments_of, read_tuning, tune
+from experiments.tuning_page import tuning_section
 from neurorl.envs import make_env
 from neurorl.errors import RunError, UnknownNameError
 from neurorl.features import Tiles
 from neurorl.presets import make_config
-from neurorl.reproduce.experiments import EXPERIMENTS, SEEDS, TASKS
-from neurorl.reproduce.grids import GRIDS, PRESET_GRIDS, RULE_GRIDS, Grid, rule_grid, words
-from neurorl.reproduce.tables import write_table
-from neurorl.reproduce.tuning import TuningRow, chosen_grids, experiments_of, read_tuning, tune
-from neurorl.reproduce.tuning_page import tuning_section
 
 ENV = {task.name: task.env for task in TASKS}
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from load_script import load_script
 
+from experiments.validation_matrix import TASKS, cells, merge
+from experiments.validation_page import END, START, insert, tables
 from neurorl.errors import ArgumentError
 from neurorl.presets import MODELS
-from neurorl.validation.matrix import TASKS, cells, merge
-from neurorl.validation.matrix_page import END, START, insert, tables
 
 ROOT = Path(__file__).parents[2]
 

@@ -1,0 +1,277 @@
+"""What is run: tasks, experiments and the figures of others beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from experiments.grids import RULE_GRIDS
+from neurorl.errors import unknown
+
+__all__ = [
+    "ARITHMETIC",
+    "BANDIT",
+    "CARTPOLE",
+    "CHECKS",
+    "EXPERIMENTS",
+    "GRIDWORLD",
+    "POSITION_ONLY",
+    "SEEDS",
+    "TASKS",
+    "Check",
+    "Experiment",
+    "Published",
+    "Task",
+    "chosen",
+]
+
+SEEDS = tuple(range(20))
+ARITHMETIC = {"float": "float", "loihi": "chip"}
+"""What the pages call them."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """A figure of somebody else; source: where it stands, or who measured it."""
+
+    what: str
+    figure: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task and how its figures are read.
+
+    discounted: the figure is the mean discounted return, else the mean return. threshold: mean of
+    100 training episodes that counts as learned. floor: a seed whose greedy figure is below is a
+    failure. zero, one: figures that get the normalised scores 0 and 1, as *scale* says in words.
+    evaluation_episodes: so many that chance is small beside the difference of floor and mean.
+    """
+
+    name: str
+    env: str
+    discounted: bool
+    digits: int
+    threshold: float
+    floor: float
+    zero: float
+    one: float
+    scale: str
+    evaluation_episodes: int = 100
+    published: tuple[Published, ...] = ()
+
+    @property
+    def figure(self) -> str:
+        return "discounted return" if self.discounted else "return"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One network, rule and arithmetic on one task; overrides: fields of `AgentConfig`.
+
+    is_default: it is the preset, with nothing overridden. evaluation_episodes: if not the task's.
+    """
+
+    name: str
+    label: str
+    rule: str
+    task: Task
+    model: str
+    arithmetic: str
+    episodes: int
+    backend: str = "brian2"
+    overrides: dict[str, Any] = field(default_factory=dict)
+    evaluation_episodes: int | None = None
+
+    @property
+    def variant(self) -> str:
+        """What it shares with the experiments on other tasks."""
+        return self.name.removeprefix(f"{self.task.name}-")
+
+    @property
+    def is_default(self) -> bool:
+        return not self.overrides
+
+
+@dataclass(frozen=True)
+class Check:
+    """That another backend, on an experiment's first seed, plays the same episodes."""
+
+    experiment: Experiment
+    backend: str = "loihi"
+
+    @property
+    def name(self) -> str:
+        return f"{self.experiment.name}-on-{self.backend}"
+
+
+_OURS = "measured by us, not part of this repository"
+_ZOO = (
+    "[rl-baselines3-zoo, benchmark.md]"
+    "(https://github.com/DLR-RM/rl-baselines3-zoo/blob/master/benchmark.md), one run"
+)
+
+GRIDWORLD = Task(
+    name="gridworld",
+    env="neurorl/GridWorld-v0",
+    discounted=True,
+    digits=3,
+    threshold=1.0,
+    floor=1.05,
+    zero=0.0,
+    one=1.1207,
+    scale="0 is 0, 1 the optimum, 1.1207",
+    evaluation_episodes=1000,
+    published=(
+        Published("optimum", "1.1207", "exact, value iteration: `neurorl.envs.optimal_return`"),
+        Published("tabular Q-learning, 1,000 episodes", "1.08", _OURS),
+        Published(
+            "the papers' own code (github.com/asneha213/spiking-agent-RL) after its training",
+            "0.65",
+            f"{_OURS}; one seed, last 100 of 400 episodes",
+        ),
+    ),
+)
+CARTPOLE = Task(
+    name="cartpole",
+    env="CartPole-v1",
+    discounted=False,
+    digits=1,
+    threshold=475.0,
+    floor=499.0,
+    zero=0.0,
+    one=500.0,
+    scale="0 is 0, 1 the most there is, 500",
+    published=(
+        Published(
+            "Chung & Kozma 2020, LIF with TD error and feedback; episodes until 100 in a row "
+            "return 500, mean of 10 runs",
+            "169.5 episodes",
+            "[arXiv:2008.13044](https://arxiv.org/abs/2008.13044)",
+        ),
+        Published(
+            "the papers' own code (github.com/asneha213/spiking-agent-RL), on CartPole-v0, "
+            "where 200 is the most",
+            "about 120",
+            f"{_OURS}; one seed",
+        ),
+    ),
+)
+MOUNTAINCAR = Task(
+    name="mountaincar",
+    env="MountainCar-v0",
+    discounted=False,
+    digits=1,
+    threshold=-110.0,
+    floor=-103.0,
+    zero=-200.0,
+    one=-100.8,
+    scale="0 is the limit of 200 steps, 1 DQN's -100.8",
+    published=(
+        Published("DQN (Stable-Baselines3), 120,000 steps", "-100.8", _ZOO),
+        Published("PPO (Stable-Baselines3), 1,000,000 steps", "-110.4", _ZOO),
+    ),
+)
+
+POSITION_ONLY = Task(
+    name="positioncart",
+    env="neurorl/PositionOnlyCartPole-v0",
+    discounted=False,
+    digits=1,
+    threshold=475.0,
+    floor=450.0,
+    zero=0.0,
+    one=500.0,
+    scale=CARTPOLE.scale,
+)
+"""Not one of `TASKS`: networks with a memory are compared by it with some that have none."""
+TASKS = (GRIDWORLD, CARTPOLE, MOUNTAINCAR)
+BANDIT = Task(
+    name="bandit",
+    env="neurorl/Bandit-v0",
+    discounted=False,
+    digits=3,
+    threshold=0.8,
+    floor=0.85,
+    zero=0.3,
+    one=0.9,
+    scale="0 is 0.3, of even choices, 1 the optimum, 0.9",
+    evaluation_episodes=1000,
+)
+"""Not one of `TASKS`: only rules on the chip are compared by it."""
+
+_DEFAULT_RULES = {
+    "lif": "spikes-only",
+    "lif-spiking-critic": "spikes-only",
+    "glm": "centred-feedback",
+}
+_LABELS = {"lif": "LIF", "lif-spiking-critic": "LIF, spiking critic", "glm": "GLM"}
+_CRITIC_EPISODES = {"cartpole": 250}
+_EPISODES = {"gridworld": (600, 600), "cartpole": (250, 250), "mountaincar": (1000, 1200)}
+
+
+def _defaults(task: Task) -> tuple[Experiment, ...]:
+    """The presets of a task."""
+    lif, glm = _EPISODES[task.name]
+    networks: tuple[tuple[str, str, str, int], ...] = (
+        ("lif", "lif", "float", lif),
+        ("lif-chip", "lif", "loihi", lif),
+        ("glm", "glm", "float", glm),
+    )
+    if task.name in _CRITIC_EPISODES:
+        model, episodes = "lif-spiking-critic", _CRITIC_EPISODES[task.name]
+        networks += ((model, model, "float", episodes), (f"{model}-chip", model, "loihi", episodes))
+    return tuple(
+        Experiment(
+            name=f"{task.name}-{variant}",
+            label=_LABELS[model],
+            rule=_DEFAULT_RULES[model],
+            task=task,
+            model=model,
+            arithmetic=arithmetic,
+            episodes=episodes,
+        )
+        for variant, model, arithmetic, episodes in networks
+    )
+
+
+def _other_rules(task: Task) -> tuple[Experiment, ...]:
+    """The presets with another rule, at the rates that its grid found."""
+    return tuple(
+        Experiment(
+            name=grid.name,
+            label=grid.model.upper(),
+            rule=grid.rule,
+            task=task,
+            model=grid.model,
+            arithmetic=grid.arithmetic,
+            episodes=grid.reported_episodes,
+            overrides={"rule": grid.rule, **grid.settings[grid.chosen]},
+            evaluation_episodes=100,
+        )
+        for grid in RULE_GRIDS
+        if grid.task == task.name
+    )
+
+
+EXPERIMENTS = tuple(
+    experiment for task in TASKS for experiment in (*_defaults(task), *_other_rules(task))
+)
+CHECKS = tuple(Check(e) for e in EXPERIMENTS if e.arithmetic == "loihi")
+
+
+def chosen(names: Sequence[str] | None) -> tuple[Experiment, ...]:
+    """The experiments of these names, of tasks or of variants of these names; None: all."""
+    if names is None:
+        return EXPERIMENTS
+    known = {key for e in EXPERIMENTS for key in _keys(e)}
+    for name in names:
+        if name not in known:
+            raise unknown("experiment", name, known)
+    return tuple(e for e in EXPERIMENTS if _keys(e) & set(names))
+
+
+def _keys(experiment: Experiment) -> set[str]:
+    return {experiment.name, experiment.task.name, experiment.variant}

@@ -1,0 +1,178 @@
+"""What an environment step with learning costs by each approach: processor time, and memory.
+
+Agents that have learned go on, in one process, in turns; times are of the processor, in one
+thread, and compared as ratios within a turn.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments.catalogue import Task
+from neurorl.agent import read_agent
+from neurorl.approaches import Agents, Changes, make_agents
+from neurorl.config import AgentConfig
+from neurorl.envs import discrete_actions, make_env
+from neurorl.memory import memory_for
+from neurorl.reparameterization.config import GradientConfig
+
+__all__ = ["REPLICAS", "ROUNDS", "STEPS", "CostRow", "MemoryRow", "memory_held", "times"]
+
+ROUNDS = 5
+STEPS = 2000
+"""Environment steps of a turn, at least."""
+
+REPLICAS = (1, 20)
+_APPROACH = {"local": "local", "gradients": "reparameterization"}
+
+
+@dataclass(frozen=True)
+class CostRow:
+    """One turn of one approach; us_per_step: of one environment step of one replica."""
+
+    task: str
+    model: str
+    replicas: int
+    turn: int
+    approach: str
+    env_steps: int
+    us_per_step: float
+
+
+@dataclass(frozen=True)
+class MemoryRow:
+    """What one agent holds only to learn, beside its weights and its critic, bytes.
+
+    local: eligibilities, traces, running norms. gradients: a stored rollout with its noise; what is
+    kept for the way back through a window of each of its decisions; gradient and moments of Adam.
+    """
+
+    task: str
+    model: str
+    approach: str
+    part: str
+    bytes: int
+
+
+def times(
+    task: Task,
+    model: str,
+    runs: Mapping[str, Sequence[Path]],
+    replicas: Sequence[int] = REPLICAS,
+    rounds: int = ROUNDS,
+    backend: str = "brian2",
+    steps: int = STEPS,
+) -> Iterator[CostRow]:
+    """Rows of all turns. runs: of each approach, as many as the most replicas."""
+    for n in replicas:
+        agents = {name: _agents(task, name, mine[:n], backend) for name, mine in runs.items()}
+        for turn in range(-1, rounds):  # the first one warms up
+            for name, one in agents.items():
+                before, started = _env_steps(one), time.process_time()
+                while (taken := _env_steps(one) - before) < steps:
+                    one.learn(len(one.episodes[0]) + 1)
+                seconds = time.process_time() - started
+                if turn >= 0:
+                    yield CostRow(task.name, model, n, turn, name, taken, 1e6 * seconds / taken)
+        for one in agents.values():
+            one.close()
+
+
+def memory_held(task: Task, model: str, runs: Mapping[str, Sequence[Path]]) -> list[MemoryRow]:
+    """Rows of all parts, for one agent of each approach."""
+    found = []
+    for name, mine in runs.items():
+        described, _ = read_agent(mine[0])
+        config = AgentConfig.from_dict(described["config"])
+        n_actions = int(discrete_actions(make_env(task.env), task.env).n)
+        if name == "local":
+            parts = _local_bytes(config, n_actions)
+        else:
+            gradient = GradientConfig.from_dict(described["gradient"])
+            parts = _gradient_bytes(config, gradient, n_actions)
+        found += [MemoryRow(task.name, model, name, part, n) for part, n in parts.items()]
+    return found
+
+
+def _agents(task: Task, approach: str, runs: Sequence[Path], backend: str) -> Agents:
+    """Agents that begin as *runs* ended."""
+    read = [read_agent(path) for path in runs]
+    described = read[0][0]
+    agents = make_agents(
+        {
+            "env": task.env,
+            "approach": _APPROACH[approach],
+            "backend": backend if approach == "local" else "torch",
+            "arithmetic": "float",
+            "noise": "exact",
+            "agent": described["config"],
+            "gradient": described.get("gradient"),
+        },
+        [described["seed"] for described, _ in read],
+        Changes(),
+    )
+    for k, (_, arrays) in enumerate(read):
+        agents.adopt(k, arrays)
+    return agents
+
+
+def _env_steps(agents: Agents) -> int:
+    """Taken by all replicas, in episodes that are still running too."""
+    n = len(agents.seeds)
+    if agents.approach == "local":
+        return sum(agents.env_steps(k) for k in range(n))
+    return sum(int(agents.state(k)["steps"]) for k in range(n))
+
+
+def _local_bytes(config: AgentConfig, n_actions: int) -> dict[str, int]:
+    network = config.network(n_actions)
+    weights = {p.name: np.zeros((1, *network.weight_shape(p.name))) for p in network.projections}
+    memory = memory_for(network, weights, config.features.size, config.carries)
+    parts = {
+        "eligibilities": memory.eligibility,
+        "traces": {**memory.trace, **memory.post_trace, "critic": memory.value_trace},
+        "norms and feedback signs": {**memory.norm, **memory.signs},
+    }
+    return {part: sum(a.nbytes for a in arrays.values()) for part, arrays in parts.items()}
+
+
+def _gradient_bytes(
+    config: AgentConfig, gradient: GradientConfig, n_actions: int
+) -> dict[str, int]:
+    import torch
+
+    from neurorl.reparameterization.learner import GradientLearner
+    from neurorl.reparameterization.rollout import Rollout
+
+    network = config.network(n_actions)
+    rollout = Rollout.empty(network, config, (gradient.steps, 1, gradient.environments))
+    learner = GradientLearner(network, config, gradient, "float", n_actions, 0)
+    kept: dict[int, int] = {}
+
+    def note(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        learner.learn(rollout, 0, 1.0)
+    held = learner.module.parameters()
+    weights = sum(w.numel() * w.element_size() for w in held if w.requires_grad)
+    draws = [rollout.draws.cells, rollout.draws.actions, *rollout.draws.noise.values()]
+    stored = [getattr(rollout, f.name) for f in dataclasses.fields(rollout)]
+    return {
+        "rollout": sum(_nbytes(x) for x in (*stored, *draws)),
+        "for the way back": sum(kept.values()),
+        "gradient and moments": 3 * weights,
+    }
+
+
+def _nbytes(x: Any) -> int:
+    return int(getattr(x, "nbytes", 0))

@@ -1,0 +1,168 @@
+"""What is done to agents that have learned: another task, dead neurons, noise."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments.catalogue import CARTPOLE, GRIDWORLD, MOUNTAINCAR, Task
+from experiments.comparison.tasks import (
+    ENGINES,
+    LENGTHS,
+    NOISES,
+    engine_car,
+    long_pole,
+    noisy_cart,
+)
+from neurorl.agent import read_agent
+from neurorl.checkpoint import write_checkpoint
+from neurorl.config import AgentConfig
+from neurorl.description import Network, Population
+from neurorl.envs import discrete_actions, make_env
+from neurorl.errors import DescriptionError, say
+from neurorl.files import write_json
+from neurorl.lesions import lesioned
+from neurorl.random import derive
+
+__all__ = ["PERTURBATIONS", "Perturbation", "noisier", "perturbed"]
+
+_WEIGHTS = 11  # purpose of derived seeds
+
+
+def _same(network: Network) -> Network:
+    return network
+
+
+@dataclass(frozen=True)
+class Perturbation:
+    """One change of a task, of networks or of weights.
+
+    name: of files. label: what the page calls it. env: another task's id. change: of the
+    description. weights: standard deviation of what is added to each weight, in units of the root
+    mean square of its projection's.
+    """
+
+    name: str
+    label: str
+    task: Task
+    env: str | None = None
+    change: Callable[[Network], Network] = _same
+    weights: float = 0.0
+
+
+def noisier(network: Network, factor: float) -> Network:
+    """*network* with escape noise *factor* times as wide. Raises DescriptionError."""
+
+    def node(population: Population) -> Population:
+        neuron: Any = population.neuron
+        if not hasattr(neuron, "noise"):
+            what, got = "has no width of its noise", type(neuron).__name__
+            raise DescriptionError(say(f"Population {population.name!r}", what, got=got))
+        return dataclasses.replace(
+            population, neuron=dataclasses.replace(neuron, noise=factor * np.asarray(neuron.noise))
+        )
+
+    nodes = (node(n) if isinstance(n, Population) else n for n in network.nodes)
+    return dataclasses.replace(network, nodes=tuple(nodes))
+
+
+def perturbed(run: Path, perturbation: Perturbation, out: Path) -> Path:
+    """A copy of a run directory with everything changed that *perturbation* changes; *out*.
+
+    It can be played and started from as any run can.
+    """
+    if (out / "checkpoint.npz").exists():
+        return out
+    described, arrays = read_agent(run)
+    config = AgentConfig.from_dict(described["config"])
+    env_id = perturbation.env or described["env"]
+    network = config.network(int(discrete_actions(make_env(env_id), env_id).n))
+    changed = perturbation.change(network)
+    if changed != network:
+        config = dataclasses.replace(config, description=changed)
+    if perturbation.weights:
+        rng = np.random.default_rng(derive(described["seed"], _WEIGHTS))
+        for p in network.projections:
+            w = arrays[f"learner.weights.{p.name}"]
+            sd = perturbation.weights * float(np.sqrt((w**2).mean()))
+            arrays[f"learner.weights.{p.name}"] = w + sd * rng.standard_normal(w.shape)
+    out.mkdir(parents=True, exist_ok=True)
+    options = json.loads((run / "config.json").read_text())
+    write_json(out / "config.json", {**options, "env": env_id, "agent": config.to_dict()})
+    described |= {"env": env_id, "config": config.to_dict()}
+    write_checkpoint(out / "checkpoint.npz", described, arrays)
+    return out
+
+
+def _of(task: Task) -> list[Perturbation]:
+    """Of the networks of any task."""
+    found = [Perturbation("none", "nothing", task)]
+    for percent in (25, 50, 75, 90):
+        found.append(
+            Perturbation(
+                f"lesion-{percent}",
+                f"{percent} % of the hidden neurons dead",
+                task,
+                change=lambda network, share=percent / 100: lesioned(network, share),  # type: ignore[misc]
+            )
+        )
+    for factor in (2, 4, 8):
+        found.append(
+            Perturbation(
+                f"escape-{factor}",
+                f"escape noise {factor} times as wide",
+                task,
+                change=lambda network, factor=factor: noisier(network, factor),  # type: ignore[misc]
+            )
+        )
+    for percent in (50, 100, 200):
+        found.append(
+            Perturbation(
+                f"weights-{percent}",
+                f"noise on weights, {percent} % of their rms",
+                task,
+                weights=percent / 100,
+            )
+        )
+    return found
+
+
+def _of_cartpole() -> list[Perturbation]:
+    poles = [
+        Perturbation(
+            f"length-{length:g}", f"pole of half-length {length:g} m", CARTPOLE, long_pole(length)
+        )
+        for length in LENGTHS
+    ]
+    seen = [
+        Perturbation(f"seen-{sd:g}", f"observations with noise {sd:g}", CARTPOLE, noisy_cart(sd))
+        for sd in NOISES
+    ]
+    return [*poles, *seen]
+
+
+def _of_mountaincar() -> list[Perturbation]:
+    return [
+        Perturbation(
+            f"engine-{engine:g}",
+            f"engine of {100 * engine:.0f} % of the force",
+            MOUNTAINCAR,
+            engine_car(engine),
+        )
+        for engine in ENGINES
+    ]
+
+
+PERTURBATIONS: tuple[Perturbation, ...] = (
+    *_of(GRIDWORLD),
+    *_of(CARTPOLE),
+    *_of_cartpole(),
+    *_of(MOUNTAINCAR),
+    *_of_mountaincar(),
+)

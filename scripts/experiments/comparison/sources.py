@@ -1,0 +1,102 @@
+"""Where trained agents come from: the runs of both approaches, made if they aren't there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from experiments import gradients, run
+from experiments.catalogue import EXPERIMENTS, Experiment, Task
+from experiments.gradients import GRADIENTS, GradientExperiment
+from experiments.run import Plan
+from neurorl.replicas import Episode
+
+__all__ = ["APPROACHES", "Agent", "Begin", "Source", "Sources", "sources_of"]
+
+APPROACHES = ("local", "gradients")
+
+Begin = Callable[[str, int], Callable[[Episode], None]]
+
+
+@dataclass(frozen=True)
+class Source:
+    """An experiment of either approach."""
+
+    experiment: Experiment | GradientExperiment
+
+    @property
+    def name(self) -> str:
+        return self.experiment.name
+
+    @property
+    def task(self) -> Task:
+        return self.experiment.task
+
+    @property
+    def model(self) -> str:
+        return self.experiment.model
+
+    @property
+    def approach(self) -> str:
+        return "local" if isinstance(self.experiment, Experiment) else "gradients"
+
+    @property
+    def how(self) -> str:
+        """What the weights learn by."""
+        return self.experiment.rule if isinstance(self.experiment, Experiment) else "gradients"
+
+
+@dataclass(frozen=True)
+class Agent:
+    """A run directory, and what its greedy play came to (`neurorl.evaluation.evaluate`)."""
+
+    path: Path
+    evaluation: dict[str, Any]
+
+    def figure(self, task: Task) -> float:
+        """Of the task's kind: discounted or not."""
+        key = "mean_discounted_return" if task.discounted else "mean_return"
+        return float(self.evaluation[key])
+
+
+@dataclass(frozen=True)
+class Sources:
+    """plan: seeds, episodes and backend. local, gradients: where the runs of each approach are."""
+
+    plan: Plan
+    local: Path
+    gradients: Path
+
+    def train(self, source: Source, begin: Begin) -> list[Agent]:
+        """The agents of a source, by seed; trained and played greedily if they aren't yet."""
+        e = source.experiment
+        plan = replace(self.plan, out=self.local if source.approach == "local" else self.gradients)
+        paths = [run.run_path(plan, e.name, seed) for seed in plan.seeds]
+        if isinstance(e, Experiment):
+            total = plan.episodes_of(e) * len(plan.seeds)
+            evaluations = run.run(e, plan, begin(e.name, total))
+        else:
+            total = (plan.episodes or e.episodes) * len(plan.seeds)
+            gradients.find(e, plan, begin(e.name, total))
+            evaluations = [
+                gradients.played(e.task, plan, seed, path, e.arithmetic)
+                for seed, path in zip(plan.seeds, paths, strict=True)
+            ]
+        return [Agent(*both) for both in zip(paths, evaluations, strict=True)]
+
+
+def sources_of(task: Task, model: str) -> list[Source]:
+    """The preset's own rule first, then other rules, then gradients; all in float arithmetic."""
+    local = [
+        Source(e)
+        for e in EXPERIMENTS
+        if e.task == task and e.model == model and e.arithmetic == "float"
+    ]
+    learned = [
+        Source(e)
+        for e in GRADIENTS
+        if e.task == task and e.model == model and e.arithmetic == "float" and e.start is None
+    ]
+    return [*local, *learned]

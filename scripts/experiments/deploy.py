@@ -1,0 +1,205 @@
+"""Agents that learned in float arithmetic, played in the chip's: what they lose, seed by seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from experiments.catalogue import EXPERIMENTS, Experiment
+from experiments.checks import CheckRow
+from experiments.run import Plan, evaluation_seed, read_json, run, run_path
+from experiments.tables import read_table, write_table
+from neurorl.deployment import compare
+from neurorl.errors import unknown
+from neurorl.evaluation import evaluate, load_to_play
+from neurorl.files import write_json
+from neurorl.replicas import Episode
+
+__all__ = [
+    "DEPLOYED",
+    "NOISES",
+    "DeploymentRow",
+    "RateRow",
+    "chosen_deployments",
+    "deploy",
+    "emulated",
+    "write_deployment",
+]
+
+DECISIONS = 2000
+"""Of one seed, over which actions and rates are compared."""
+
+EMULATED_EPISODES = 10
+OTHER_DRAWS = 2_000_000
+"""Added to a seed for draws that are none of its own."""
+
+NOISES = {"lif": ("exact", "chip"), "glm": ("exact", "chip", "chip+coins")}
+DEPLOYED = tuple(
+    e for e in EXPERIMENTS if e.is_default and e.arithmetic == "float" and e.model in NOISES
+)
+
+
+@dataclass(frozen=True)
+class DeploymentRow:
+    """One seed in one noise; agreement: of actions on the same observations, 0 to 1.
+
+    described, deployed: the task's figure in float arithmetic with escape noise, and on the chip.
+    unfitted: agreement with integers for all that learning could have made of the weights.
+    described_again: that of float arithmetic with itself, with other draws.
+    """
+
+    experiment: str
+    noise: str
+    seed: int
+    episodes: int
+    described: float
+    deployed: float
+    agreement: float
+    unfitted: float
+    described_again: float
+
+
+@dataclass(frozen=True)
+class RateRow:
+    """Spikes of a neuron per step, described and deployed; rms of the neurons' own differences.
+
+    rms_again: that of float arithmetic and itself, with other draws.
+    """
+
+    experiment: str
+    noise: str
+    seed: int
+    population: str
+    described: float
+    deployed: float
+    rms: float
+    rms_again: float
+
+
+def chosen_deployments(names: Sequence[str] | None) -> tuple[Experiment, ...]:
+    """The experiments of these names or tasks; None: all that are deployed."""
+    known = {key for e in DEPLOYED for key in (e.name, e.task.name)}
+    for name in names or ():
+        if name not in known:
+            raise unknown("experiment", name, known)
+    return tuple(e for e in DEPLOYED if names is None or e.name in names or e.task.name in names)
+
+
+def deploy(
+    experiment: Experiment, plan: Plan, callback: Callable[[Episode], None] | None = None
+) -> tuple[list[DeploymentRow], list[RateRow]]:
+    """Train and evaluate what isn't yet, then play every seed in every noise.
+
+    callback: called after each training episode.
+    """
+    rows, rates = [], []
+    for seed, described in zip(plan.seeds, run(experiment, plan, callback), strict=True):
+        for noise in NOISES[experiment.model]:
+            found = _played(experiment, plan, seed, noise)
+            rows.append(_row(experiment, noise, seed, described, found))
+            rates += _rate_rows(experiment, noise, seed, found)
+    return rows, rates
+
+
+def emulated(experiment: Experiment, plan: Plan) -> list[CheckRow]:
+    """Whether the emulator plays the first seed's first episodes as the plan's backend does."""
+    rows, seed = [], plan.seeds[0]
+    episodes = min(EMULATED_EPISODES, plan.evaluation_episodes_of(experiment))
+    agent, _ = load_to_play(run_path(plan, experiment.name, seed))
+    for noise in NOISES[experiment.model]:
+        results = []
+        for backend in (plan.backend_of(experiment), "loihi"):
+            found = evaluate(
+                agent, episodes, seed=evaluation_seed(seed), **_on_chip(backend, noise)
+            )
+            results.append({key: found[key] for key in found if key != "backend"})
+        same = "yes" if results[0] == results[1] else "no"
+        rows.append(CheckRow(f"{experiment.name}, {noise}", "loihi", seed, episodes, same))
+    agent.close()
+    return rows
+
+
+def write_deployment(path: Path, rows: Sequence[DeploymentRow] | Sequence[RateRow]) -> Path:
+    """Write *rows* in the place of those of the same experiments; others' stay."""
+    old = read_table(path, type(rows[0])) if path.exists() else []
+    names = {row.experiment for row in rows}
+    kept = [row for row in old if row.experiment not in names]
+    order = [e.name for e in DEPLOYED]
+    every = sorted([*kept, *rows], key=lambda row: order.index(row.experiment))
+    return write_table(path, every)
+
+
+def _on_chip(backend: str, noise: str) -> dict[str, Any]:
+    return {"backend": backend, "arithmetic": "loihi", "noise": noise}
+
+
+def _played(experiment: Experiment, plan: Plan, seed: int, noise: str) -> dict[str, Any]:
+    """Evaluation and comparison of one seed, from its directory if they are there already."""
+    path = run_path(plan, experiment.name, seed)
+    file = path / f"deployed-{noise}.json"
+    backend = plan.backend_of(experiment)
+    same = {
+        "trained_episodes": plan.episodes_of(experiment),
+        "episodes": plan.evaluation_episodes_of(experiment),
+        "seed": evaluation_seed(seed),
+        "compared": min(DECISIONS, 10 * plan.evaluation_episodes_of(experiment)),
+    }
+    if file.exists():
+        found = read_json(file)
+        if {key: found.get(key) for key in same} == same:
+            return found
+    agent, _ = load_to_play(path)
+    described = {"backend": backend, "arithmetic": "float"}
+    on_chip = _on_chip(backend, noise)
+    alike = {
+        name: compare(
+            agent, same["compared"], first=described, second=second, seed=same["seed"], **others
+        )
+        for name, second, others in (
+            ("deployed", on_chip, {}),
+            ("unfitted", {**on_chip, "fit": False}, {}),
+            ("again", described, {"other_seed": OTHER_DRAWS + seed}),
+        )
+    }
+    played = evaluate(agent, same["episodes"], seed=same["seed"], **on_chip)
+    agent.close()
+    write_json(file, {**played, **alike, **same})
+    return {**played, **alike, **same}
+
+
+def _row(
+    experiment: Experiment, noise: str, seed: int, described: dict[str, Any], found: dict[str, Any]
+) -> DeploymentRow:
+    figure = "mean_discounted_return" if experiment.task.discounted else "mean_return"
+    return DeploymentRow(
+        experiment=experiment.name,
+        noise=noise,
+        seed=seed,
+        episodes=found["episodes"],
+        described=described[figure],
+        deployed=found[figure],
+        agreement=found["deployed"]["agreement"],
+        unfitted=found["unfitted"]["agreement"],
+        described_again=found["again"]["agreement"],
+    )
+
+
+def _rate_rows(
+    experiment: Experiment, noise: str, seed: int, found: dict[str, Any]
+) -> list[RateRow]:
+    pairs = zip(found["deployed"]["populations"], found["again"]["populations"], strict=True)
+    return [
+        RateRow(
+            experiment=experiment.name,
+            noise=noise,
+            seed=seed,
+            population=deployed["population"],
+            described=deployed["rate"],
+            deployed=deployed["other_rate"],
+            rms=deployed["rms"],
+            rms_again=again["rms"],
+        )
+        for deployed, again in pairs
+    ]

@@ -1,0 +1,133 @@
+"""docs/deployment.md, from results/deployment*.csv alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from experiments.catalogue import Experiment
+from experiments.checks import CheckRow, read_checks
+from experiments.deploy import DEPLOYED, NOISES, DeploymentRow, RateRow
+from experiments.markup import table_head, table_row
+from experiments.tables import read_table
+
+__all__ = ["deployment_page"]
+
+_HEAD = """# Deployment: what float-trained agents lose on Loihi
+
+`{command}`
+
+Made by this command from `results/deployment*.csv`. The presets were trained in float arithmetic;
+every seed is then played greedily in the chip's arithmetic, with integers fitted to its weights
+(`neurorl.fitting`), the tasks and draws the same as in float. [loihi.md](loihi.md) says what the
+noises are. All is run on {backend}, which in chip arithmetic is Loihi's emulator in every bit; the
+last table says what the emulator itself has played.
+
+*Return*: mean over seeds of the task's figure (gridworld: discounted). *Lost*: of the float return,
+negative if the chip did better; *worst seed*: the most that one seed lost. *Agreement*: how often
+both take the same action, on the observations of float play; *unfitted*: the same with integers
+for all that learning could have made of the weights; *other draws*: of float arithmetic with itself
+when only the draws are others, which no arithmetic can be blamed for. `exact` and `chip` turn the
+same random bits into noise; `chip+coins` has more of them, which is part of what it does otherwise.
+
+## Return and decisions
+"""
+
+_RATES = """
+## Firing rates
+
+Spikes of a neuron per step, over the same observations. *Error*: of the population's mean rate,
+mean over seeds, and of the worst seed; *rms*: of the single neurons' rates, in brackets that of
+float arithmetic with other draws.
+"""
+
+_CHECKS = """
+## On the emulator
+
+Greedy play of one seed, on nengo-loihi's emulator and on the backend above: returns, discounted
+returns, spikes and synaptic operations.
+"""
+
+
+def deployment_page(results: Path, command: str, backend: str) -> str:
+    """The page as Markdown."""
+    rows = read_table(results / "deployment.csv", DeploymentRow)
+    rates = read_table(results / "deployment-rates.csv", RateRow)
+    lines = _HEAD.format(command=command, backend=backend).split("\n")
+    lines += table_head(
+        [
+            *("task", "network", "noise", "seeds", "float", "chip", "lost", "worst seed"),
+            *("agreement", "unfitted", "other draws"),
+        ]
+    )
+    lines += [_return_line(e, noise, mine) for e, noise, mine in _grouped(rows)]
+    lines += _RATES.split("\n")
+    lines += table_head(
+        ["task", "network", "noise", "population", "float", "chip", "error", "worst seed", "rms"]
+    )
+    for e, noise, mine in _grouped(rates):
+        for population in dict.fromkeys(row.population for row in mine):
+            of = [row for row in mine if row.population == population]
+            lines.append(_rate_line(e, noise, population, of))
+    lines += _CHECKS.split("\n")
+    lines += table_head(["experiment, noise", "seed", "episodes", "the same"])
+    lines += [_check_line(row) for row in read_checks(results / "deployment-checks.csv")]
+    return "\n".join(lines) + "\n"
+
+
+def lost_percent(rows: Sequence[DeploymentRow]) -> float:
+    """Of the mean float return."""
+    described = float(np.mean([row.described for row in rows]))
+    lost = described - float(np.mean([row.deployed for row in rows]))
+    return 100 * lost / (abs(described) or 1.0)
+
+
+def _grouped(
+    rows: Sequence[DeploymentRow] | Sequence[RateRow],
+) -> list[tuple[Experiment, str, list]]:  # type: ignore[type-arg]
+    return [
+        (e, noise, mine)
+        for e in DEPLOYED
+        for noise in NOISES[e.model]
+        if (mine := [row for row in rows if (row.experiment, row.noise) == (e.name, noise)])
+    ]
+
+
+def _return_line(e: Experiment, noise: str, rows: Sequence[DeploymentRow]) -> str:
+    digits = e.task.digits
+    worst = max(rows, key=lambda row: lost_percent([row]))
+    percents = (
+        f"{100 * np.mean([getattr(row, name) for row in rows]):.1f} %"
+        for name in ("agreement", "unfitted", "described_again")
+    )
+    return table_row(
+        *(e.task.name, e.label, f"`{noise}`", str(len(rows))),
+        *(
+            f"{np.mean([getattr(row, name) for row in rows]):.{digits}f}"
+            for name in ("described", "deployed")
+        ),
+        f"**{lost_percent(rows):.2f} %**",
+        f"{lost_percent([worst]):.2f} % (seed {worst.seed})",
+        *percents,
+    )
+
+
+def _rate_line(e: Experiment, noise: str, population: str, rows: Sequence[RateRow]) -> str:
+    described, deployed = (
+        float(np.mean([getattr(row, name) for row in rows])) for name in ("described", "deployed")
+    )
+    errors = [100 * (row.deployed - row.described) / row.described for row in rows]
+    worst = max(errors, key=abs)
+    rms, again = (
+        float(np.mean([getattr(row, name) for row in rows])) for name in ("rms", "rms_again")
+    )
+    return table_row(
+        *(e.task.name, e.label, f"`{noise}`", population, f"{described:.4f}", f"{deployed:.4f}"),
+        *(f"{np.mean(errors):+.2f} %", f"{worst:+.2f} %", f"{rms:.4f} ({again:.4f})"),
+    )
+
+
+def _check_line(row: CheckRow) -> str:
+    return table_row(row.experiment, str(row.seed), str(row.episodes), row.same)

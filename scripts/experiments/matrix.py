@@ -1,0 +1,63 @@
+"""Rules by tasks: one row for each network, rule and arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from experiments.catalogue import ARITHMETIC, EXPERIMENTS, TASKS, Experiment
+from experiments.markup import span, table_head, table_row
+from experiments.tables import Row, summary
+
+__all__ = ["learned", "matrix"]
+
+_HEAD = """## Rules and tasks
+
+Each cell: **mean** of the greedy figure over seeds (of the worst seed); failures; *learned*, the
+median episode; spikes of neurons in one decision. The preset of a task differs from row to row in
+nothing but the rule, its rates and the number of episodes; rates of each rule were found by the
+same small search, see below. [theory.md](theory.md) has the rules.
+"""
+
+
+def matrix(found: Mapping[str, Sequence[Row]]) -> list[str]:
+    """The table of everything in *found*, rows by experiment."""
+    lines = [*_HEAD.split("\n")]
+    lines += table_head(["network", "rule", "arithmetic", *(task.env for task in TASKS)])
+    for variant in dict.fromkeys(e.variant for e in EXPERIMENTS):
+        mine = {e.task.name: e for e in EXPERIMENTS if e.variant == variant and e.name in found}
+        if mine:
+            first = next(iter(mine.values()))
+            cells = [
+                _cell(mine[task.name], found[mine[task.name].name]) if task.name in mine else ""
+                for task in TASKS
+            ]
+            name = f"**{first.rule}**" if first.is_default else first.rule
+            lines.append(table_row(first.label, name, ARITHMETIC[first.arithmetic], *cells))
+    return lines
+
+
+def learned(rows: Sequence[Row]) -> str:
+    """``median (least to most), never in n`` of the episodes to the threshold."""
+    reached = [row.episodes_to_threshold for row in rows if row.episodes_to_threshold is not None]
+    never = len(rows) - len(reached)
+    if not reached:
+        return f"never in {len(rows)} runs"
+    text = f"{np.median(reached):g} ({span(reached)})"
+    return text + f", never in {never}" * bool(never)
+
+
+def _cell(experiment: Experiment, rows: Sequence[Row]) -> str:
+    of = summary(experiment, rows)
+    digits = experiment.task.digits
+    spikes = float(np.mean([row.spikes_per_decision for row in rows]))
+    median = float(np.median([row.episodes_to_threshold or np.inf for row in rows]))
+    return "; ".join(
+        (
+            f"**{of.mean:.{digits}f}** ({of.min:.{digits}f})",
+            f"{of.failures} of {of.seeds}",
+            f"{median:g}" if np.isfinite(median) else "never",
+            f"{spikes:,.0f}",
+        )
+    )

@@ -1,0 +1,106 @@
+"""The options that the scripts of experiments share, and what they come to."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from experiments.catalogue import SEEDS
+from experiments.command import Places
+from experiments.run import Plan
+from neurorl.errors import ArgumentError, say
+from neurorl.training import read_seeds
+
+__all__ = [
+    "docs_of",
+    "experiment_parser",
+    "names_of",
+    "out_of",
+    "places_of",
+    "plan_of",
+    "results_of",
+]
+
+QUICK_SEEDS = SEEDS[:2]
+QUICK_EPISODES = 3
+QUICK_EVALUATION = 2
+
+
+def experiment_parser(
+    description: str | None, runs: str, only: str = "experiments or tasks"
+) -> argparse.ArgumentParser:
+    """A parser with the options of all of them.
+
+    runs: where runs are by default, ``runs/RUNS``. only: what ``--only`` names.
+    """
+    found = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    found.set_defaults(runs=runs)
+    found.add_argument("--only", metavar="NAMES", help=f"{only}, with commas")
+    found.add_argument("--page", action="store_true", help="the page of what is in --results")
+    found.add_argument("--seeds", metavar="N..M", help="default 0..19")
+    found.add_argument("--episodes", type=int, metavar="N", help="instead of each one's own number")
+    found.add_argument(
+        "--evaluation-episodes", type=int, metavar="N", help="instead of each task's own number"
+    )
+    found.add_argument("--out", type=Path, metavar="DIR", help=f"runs (default runs/{runs})")
+    found.add_argument("--results", type=Path, metavar="DIR", help="CSV (default results)")
+    found.add_argument("--docs", type=Path, metavar="DIR", help="page, figures (default docs)")
+    found.add_argument(
+        "--quick",
+        action="store_true",
+        help=f"2 seeds, 3 episodes, reference backend; all files in runs/{runs}-quick",
+    )
+    return found
+
+
+def names_of(options: argparse.Namespace) -> list[str] | None:
+    """What ``--only`` names; None for all."""
+    return options.only.split(",") if options.only else None
+
+
+def plan_of(options: argparse.Namespace) -> Plan:
+    """Seeds, episodes and folder. Raises ArgumentError."""
+    for name in ("episodes", "evaluation_episodes"):
+        got = getattr(options, name)
+        if got is not None and got < 1:
+            option = f"--{name.replace('_', '-')}"
+            raise ArgumentError(say(option, "out of range", got=got, limit=">= 1"))
+    quick = options.quick
+    default = QUICK_SEEDS if quick else SEEDS
+    return Plan(
+        out=out_of(options),
+        seeds=tuple(read_seeds(options.seeds)) if options.seeds else default,
+        episodes=options.episodes or (QUICK_EPISODES if quick else None),
+        backend="reference" if quick else None,
+        evaluation_episodes=options.evaluation_episodes or (QUICK_EVALUATION if quick else None),
+    )
+
+
+def out_of(options: argparse.Namespace) -> Path:
+    """Where runs are."""
+    return Path(options.out or Path("runs") / f"{options.runs}{'-quick' * options.quick}")
+
+
+def results_of(options: argparse.Namespace) -> Path:
+    """Where tables are; those of ``--quick`` are kept with its runs."""
+    return Path(options.results or _base(options) / "results")
+
+
+def docs_of(options: argparse.Namespace) -> Path:
+    """Where pages are; those of ``--quick`` are kept with its runs."""
+    return Path(options.docs or _base(options) / "docs")
+
+
+def places_of(options: argparse.Namespace, command: str) -> Places:
+    """Of tables and of a page that says what made it: *command* and what was asked of it."""
+    command += " --quick" * options.quick
+    for name in ("seeds", "episodes"):
+        if getattr(options, name):
+            command += f" --{name} {getattr(options, name)}"
+    return Places(results_of(options), docs_of(options), command)
+
+
+def _base(options: argparse.Namespace) -> Path:
+    return out_of(options) if options.quick else Path()

@@ -1,0 +1,218 @@
+"""The page of learning: every table of it is made from the CSV under ``results/``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from experiments.catalogue import ARITHMETIC, EXPERIMENTS, TASKS, Experiment, Task
+from experiments.checks import CheckRow, read_checks
+from experiments.markup import span, table_head, table_row
+from experiments.matrix import learned, matrix
+from experiments.statistics import WINDOW, bootstrap_interval, interquartile_mean
+from experiments.tables import Row, Summary, read_rows, summary
+from experiments.tuning_page import tuning_section
+
+__all__ = ["markdown"]
+
+Rows = dict[str, list[Row]]
+
+_HEAD = """# Learning
+
+`{command}`
+
+Made by this command from the CSV in `results/`; [REPRODUCING.md](../REPRODUCING.md) has the
+command of each table and on which seeds the presets were tuned. Every seed that was run is listed
+and counted.
+
+![learning curves](learning.png)
+
+Line: mean over seeds of the running mean of {window} training episodes; band: interquartile range
+over seeds.
+
+*Greedy*: mean over the evaluation's episodes, without learning, of the action with the most votes,
+with noise and tasks that are none of the training's. *IQM*: interquartile mean over seeds with its
+95 % bootstrap interval, after Agarwal et al. 2021
+([arXiv:2108.13264](https://arxiv.org/abs/2108.13264)). *Learned*: the episode at which the mean of
+{window} training episodes first reached the threshold; {window} is the least there can be.
+*Spikes* are of neurons, *synops* the synapses that spikes of neurons and inputs reach; both of one
+decision. *Chip* is the arithmetic of `--arithmetic loihi`. All is run on Brian2, with `--quick` on
+the reference, which gives the same bits.
+"""
+
+
+def markdown(results: Path, command: str) -> str:
+    """The page, from ``results/NAME.csv`` and ``results/checks.csv``; what is missing is named."""
+    found: Rows = {}
+    for experiment in EXPERIMENTS:
+        file = results / f"{experiment.name}.csv"
+        if file.exists():
+            found[experiment.name] = read_rows(file)
+    lines = [_HEAD.format(command=command, window=WINDOW)]
+    lines += [*_aggregate(found), "", *matrix(found), "", *tuning_section(results / "tuning"), ""]
+    checks = read_checks(results / "checks.csv")
+    for task in TASKS:
+        lines += [*_task(task, found, checks), ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _aggregate(found: Rows) -> list[str]:
+    """Interquartile means of normalised scores over all tasks, for networks that did them all."""
+    lines = [
+        "## All tasks together",
+        "",
+        "Interquartile mean of the normalised greedy scores of all seeds of all tasks, with its",
+        "95 % interval by stratified bootstrap (seeds are drawn again within their task). Scores: "
+        + "; ".join(f"{task.env}: {task.scale}" for task in TASKS)
+        + ".",
+        "",
+        *table_head(("network", "rule", "arithmetic", "IQM", "95 % interval", "runs", "failures")),
+    ]
+    for variant in dict.fromkeys(e.variant for e in EXPERIMENTS):
+        mine = [e for e in EXPERIMENTS if e.variant == variant]
+        if all(e.name in found for e in mine):
+            lines.append(_aggregate_row(mine, found))
+    return lines
+
+
+def _aggregate_row(mine: Sequence[Experiment], found: Rows) -> str:
+    strata = [
+        (np.array([row.greedy for row in found[e.name]]) - e.task.zero) / (e.task.one - e.task.zero)
+        for e in mine
+    ]
+    low, high = bootstrap_interval(strata)
+    failures = sum(summary(e, found[e.name]).failures for e in mine)
+    iqm = float(interquartile_mean(np.concatenate(strata)))
+    runs = sum(len(stratum) for stratum in strata)
+    first = (mine[0].label, mine[0].rule, ARITHMETIC[mine[0].arithmetic])
+    return table_row(*first, f"{iqm:.3f}", f"{low:.3f} to {high:.3f}", str(runs), str(failures))
+
+
+def _task(task: Task, found: Rows, checks: Sequence[CheckRow]) -> list[str]:
+    mine = [e for e in EXPERIMENTS if e.task is task]
+    done = [(e, found[e.name]) for e in mine if e.name in found]
+    lines = [f"## {task.env}", ""]
+    lines += [
+        f"Figure: {task.figure}. Threshold: {task.threshold:g} over {WINDOW} training episodes.",
+        f"A seed below {task.floor:g} in greedy play is a failure.",
+        "",
+    ]
+    missing = [e.name for e in mine if e.name not in found]
+    lines += [f"Not run: {', '.join(missing)}.", ""] if missing else []
+    if done:
+        lines += [*_summaries(task, done), ""]
+        lines += _seeds(task, [(e, rows) for e, rows in done if e.is_default])
+        lines += _seeds_of_rules(task, [(e, rows) for e, rows in done if not e.is_default])
+    lines += _checks([row for row in checks if row.experiment in {e.name for e in mine}])
+    lines += _published(task)
+    return lines
+
+
+def _summaries(task: Task, done: Sequence[tuple[Experiment, list[Row]]]) -> list[str]:
+    columns = [
+        "network",
+        "rule",
+        "arithmetic",
+        "seeds",
+        "episodes",
+        "mean",
+        "min",
+        "max",
+        "IQM [95 %]",
+    ]
+    columns += ["last 100 in training", "learned: median (range)", "env steps", "spikes", "synops"]
+    return [
+        *table_head([*columns, "failures"]),
+        *(_summary_row(task, e, rows, summary(e, rows)) for e, rows in done),
+    ]
+
+
+def _summary_row(task: Task, experiment: Experiment, rows: Sequence[Row], of: Summary) -> str:
+    n = _number(task)
+
+    def mean(value: Callable[[Row], float]) -> float:
+        return float(np.mean([value(row) for row in rows]))
+
+    return table_row(
+        experiment.label,
+        experiment.rule,
+        ARITHMETIC[experiment.arithmetic],
+        str(of.seeds),
+        span([row.episodes for row in rows]),
+        f"**{n(of.mean)}**",
+        n(of.min),
+        n(of.max),
+        f"{n(of.iqm)} [{n(of.iqm_low)}, {n(of.iqm_high)}]",
+        n(mean(lambda row: row.last_100)),
+        learned(rows),
+        f"{mean(lambda row: row.env_steps):,.0f}",
+        f"{mean(lambda row: row.spikes_per_decision):,.0f}",
+        f"{mean(lambda row: row.synops_per_decision):,.0f}",
+        f"{of.failures}" + f" (seeds {of.failed_seeds})" * bool(of.failures),
+    )
+
+
+def _seeds(task: Task, done: Sequence[tuple[Experiment, list[Row]]]) -> list[str]:
+    """Every seed's greedy figure and episode of learning: the presets."""
+    n = _number(task)
+    columns = []
+    for experiment, _ in done:
+        columns += [f"{experiment.label}, {ARITHMETIC[experiment.arithmetic]}", "learned"]
+
+    def cells(row: Row | None) -> list[str]:
+        return ["", ""] if row is None else [n(row.greedy), _episode(row)]
+
+    return _by_seed("Every seed, greedy over {evaluated} episodes:", columns, done, cells)
+
+
+def _seeds_of_rules(task: Task, done: Sequence[tuple[Experiment, list[Row]]]) -> list[str]:
+    """Every seed's greedy figure with the other rules."""
+    n = _number(task)
+    columns = [f"{experiment.label}, {experiment.rule}" for experiment, _ in done]
+
+    def cells(row: Row | None) -> list[str]:
+        return ["" if row is None else n(row.greedy)]
+
+    return _by_seed("The other rules, greedy over {evaluated} episodes:", columns, done, cells)
+
+
+def _by_seed(
+    head: str,
+    columns: Sequence[str],
+    done: Sequence[tuple[Experiment, list[Row]]],
+    cells: Callable[[Row | None], list[str]],
+) -> list[str]:
+    if not done:
+        return []
+    evaluated = span([row.evaluation_episodes for _, rows in done for row in rows])
+    lines = [head.format(evaluated=evaluated), "", *table_head(["seed", *columns])]
+    tables = [{row.seed: row for row in rows} for _, rows in done]
+    for seed in sorted({seed for table in tables for seed in table}):
+        lines.append(table_row(str(seed), *(c for table in tables for c in cells(table.get(seed)))))
+    return [*lines, ""]
+
+
+def _episode(row: Row) -> str:
+    return str(row.episodes_to_threshold) if row.episodes_to_threshold else "never"
+
+
+def _checks(rows: Sequence[CheckRow]) -> list[str]:
+    if not rows:
+        return []
+    lines = table_head(("trained again on another backend", "seed", "episodes", "same episodes"))
+    for row in rows:
+        what = f"{row.experiment} on {row.backend}"
+        lines.append(table_row(what, str(row.seed), str(row.episodes), row.same))
+    return [*lines, ""]
+
+
+def _published(task: Task) -> list[str]:
+    lines = ["Figures of others; tasks, budgets and seeds differ as said:", ""]
+    lines += table_head(("what", "figure", "source"))
+    return [*lines, *(table_row(p.what, p.figure, p.source) for p in task.published)]
+
+
+def _number(task: Task) -> Callable[[float], str]:
+    return lambda x: f"{x:.{task.digits}f}"

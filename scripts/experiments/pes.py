@@ -1,0 +1,194 @@
+"""Learning on the chip against the host's rule: experiments, tuning, and docs/pes.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from experiments.catalogue import BANDIT, CARTPOLE, GRIDWORLD, Experiment, Task
+from experiments.grid import Grid, Overrides, seeds
+from experiments.markup import span, table_head, table_row
+from experiments.tables import Row, read_curve, read_rows, summary
+from experiments.tuning import read_tuning
+from neurorl.envs import make_env
+from neurorl.files import write_bytes
+from neurorl.presets import make_config, on_chip
+
+__all__ = ["COMPARED", "GRIDS", "write_pes_page"]
+
+_EPISODES = {BANDIT: 800, GRIDWORLD: 300, CARTPOLE: 150}
+_PRESET_EPISODES = {GRIDWORLD: 600, CARTPOLE: 250}  # as `experiments.catalogue` has them
+_EVALUATION = {BANDIT: 1000, GRIDWORLD: 300, CARTPOLE: 30}
+_TUNING = {BANDIT: (800, 8), GRIDWORLD: (240, 4)}  # episodes, seeds
+_LABELS = {"lif-pes": "PES, on the chip", "lif-pes-host": "host, same network", "lif-chip": "host"}
+_RULE = "spikes-only"
+
+
+def _experiments(task: Task) -> tuple[Experiment, ...]:
+    """PES, the host's rule on its network, and the preset of the host's rule; in chip integers."""
+    host = {key: value for key, value in on_chip(task.env).items() if key != "pes_magnitude"}
+    ways = {
+        "lif-pes": ("loihi", {"learning": "pes"}),
+        "lif-pes-host": ("brian2", host),
+        "lif-chip": ("brian2", {}),
+    }
+    found = []
+    for variant, (backend, overrides) in ways.items():
+        is_theirs = variant == "lif-chip" and task in _PRESET_EPISODES
+        found.append(
+            Experiment(
+                name=f"{task.name}-{variant}",
+                label=_LABELS[variant],
+                rule=_RULE,
+                task=task,
+                model="lif",
+                arithmetic="loihi",
+                episodes=_PRESET_EPISODES[task] if is_theirs else _EPISODES[task],
+                backend=backend,
+                overrides=overrides,
+                evaluation_episodes=None if is_theirs else _EVALUATION[task],
+            )
+        )
+    return tuple(found)
+
+
+COMPARED = tuple(experiment for task in _EPISODES for experiment in _experiments(task))
+
+
+_OTHERS = {
+    "tau5": {"trace_tau": 5e-3},
+    "tau20": {"trace_tau": 20e-3},
+    "weak": {"pes_magnitude": 5.0},
+    "strong": {"pes_magnitude": 60.0},
+}
+
+
+def _other_rates(task: Task) -> dict[str, Overrides]:
+    """Half and twice those of the preset."""
+    config = make_config(make_env(task.env), "lif", {"learning": "pes"})
+    return {
+        name: {key: factor * getattr(config, key) for key in ("alpha_output", "alpha_hidden")}
+        for name, factor in (("half", 0.5), ("twice", 2.0))
+    }
+
+
+def _grid(task: Task) -> Grid:
+    episodes, n = _TUNING[task]
+    others = _OTHERS if task is BANDIT else {}
+    return Grid(
+        name=f"{task.name}-lif-pes",
+        task=task.name,
+        model="lif",
+        arithmetic="loihi",
+        rule=_RULE,
+        episodes=episodes,
+        seeds=seeds(n),
+        settings={
+            name: {"learning": "pes", **other}
+            for name, other in {"preset": {}, **_other_rates(task), **others}.items()
+        },
+        chosen="preset",
+        reported_episodes=_EPISODES[task],
+        evaluation_episodes=300,
+    )
+
+
+GRIDS = tuple(_grid(task) for task in _TUNING)
+
+_HEAD = """# Learning on the chip, against the host's rule
+
+Made by `python scripts/pes.py`, with `--seeds 0..9` where a table has those; `results/` has a row
+for each seed in `TASK-lif-pes.csv`, `TASK-lif-pes-host.csv` and `TASK-lif-chip.csv`.
+
+Three agents of LIF neurons in the chip's integers, with the rule spikes-only and a linear critic on
+the host:
+
+- **PES, on the chip** (`--backend loihi --learning pes`): the emulated chip learns, by errors that
+  the host tells it once a decision ([loihi.md](loihi.md#learning-on-the-chip)).
+- **host, same network**: network and settings are the same, but the host learns, with float shadows
+  of the weights, from the traces of the whole window. It remembers no earlier decision either
+  (`lambda_actor = 0`).
+- **host**: the preset `lif`, whose eligibilities outlive decisions (`lambda_actor = 0.9`).
+
+The return is that of greedy play after training, its mean over seeds first; IQM is the
+interquartile mean with its 95 % bootstrap interval; *learned* the median number of episodes until
+the mean of 100 in a row reached the threshold; *training* the mean return of those episodes. Where
+the third agent was trained for longer, its rows are those of [learning.md](learning.md).
+"""
+
+
+def _last_100(experiment: Experiment, rows: list[Row], results: Path) -> str:
+    """Mean training return of 100 episodes, after as many as those that learn on the chip had."""
+    episodes = _EPISODES[experiment.task]
+    mean = float(np.mean([row.last_100 for row in rows]))
+    if experiment.episodes != episodes:
+        points = read_curve(results / "curves" / f"{experiment.name}.csv")
+        (mean,) = (point.mean for point in points if point.episode == episodes)
+    return f"{mean:.{experiment.task.digits}f}"
+
+
+def write_pes_page(results: Path, docs: Path) -> Path:
+    """The page, from those CSV that are in *results*; returns its path."""
+    lines = [*_HEAD.split("\n")]
+    for task in _EPISODES:
+        found = [e for e in COMPARED if e.task is task and (results / f"{e.name}.csv").exists()]
+        if found:
+            lines += _section(task, found, results)
+    lines += _tuning(results / "tuning")
+    page = docs / "pes.md"
+    docs.mkdir(parents=True, exist_ok=True)
+    write_bytes(page, ("\n".join(lines).rstrip() + "\n").encode())
+    return page
+
+
+def _section(task: Task, found: list[Experiment], results: Path) -> list[str]:
+    columns = ["who learns", task.figure, "min", "max", "IQM", f"below {task.floor:g}", "learned"]
+    columns += [f"training, episodes {_EPISODES[task] - 99} to {_EPISODES[task]}"]
+    columns += ["seeds", "episodes", "of evaluation"]
+    scale = f"{task.scale[0].upper()}{task.scale[1:]}. Learned: {task.threshold:g}."
+    rows = [_row(e, read_rows(results / f"{e.name}.csv"), results) for e in found]
+    return [f"## {task.env}", "", scale, "", *table_head(columns), *rows, ""]
+
+
+def _row(experiment: Experiment, rows: list[Row], results: Path) -> str:
+    of, digits = summary(experiment, rows), experiment.task.digits
+    learned = float(np.median([row.episodes_to_threshold or np.inf for row in rows]))
+    failed = f"{of.failures} (seeds {of.failed_seeds})" if of.failures else "0"
+    mean, low, high, iqm, iqm_low, iqm_high = (
+        f"{x:.{digits}f}" for x in (of.mean, of.min, of.max, of.iqm, of.iqm_low, of.iqm_high)
+    )
+    return table_row(
+        experiment.label,
+        f"**{mean}**",
+        low,
+        high,
+        f"{iqm} [{iqm_low}, {iqm_high}]",
+        failed,
+        f"{learned:g}" if np.isfinite(learned) else "never",
+        _last_100(experiment, rows, results),
+        f"{rows[0].seed}..{rows[-1].seed}",
+        span([row.episodes for row in rows]),
+        span([row.evaluation_episodes for row in rows]),
+    )
+
+
+def _tuning(results: Path) -> list[str]:
+    grids = [grid for grid in GRIDS if (results / f"{grid.name}.csv").exists()]
+    if not grids:
+        return []
+    head = (
+        "`python scripts/pes.py --tune`: what was tried for PES, on seeds that aren't reported."
+        " CartPole has the rates of the host's preset; nothing else was tried there."
+    )
+    columns = ["task", "setting", "seeds", "episodes", "mean", "min", "learned", "taken"]
+    lines = ["## Tuning", "", head, "", *table_head(columns)]
+    for grid in grids:
+        for row in read_tuning(results / f"{grid.name}.csv"):
+            learned = "never" if row.learned is None else f"{row.learned:g}"
+            setting = row.overrides.split("learning=pes", 1)[-1].strip() or "the preset"
+            figures = (f"{row.mean:.4g}", f"{row.min:.4g}", learned, row.chosen)
+            lines.append(
+                table_row(grid.task, f"`{setting}`", row.seeds, str(row.episodes), *figures)
+            )
+    return lines

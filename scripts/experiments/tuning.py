@@ -1,0 +1,147 @@
+"""Runs declared grids of settings on tuning seeds: ``results/tuning/NAME.csv``, a row a setting."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments.catalogue import BANDIT, TASKS, Experiment
+from experiments.grids import GRIDS, Grid, words
+from experiments.run import Plan, run
+from experiments.tables import Row, rows_of, write_table
+from neurorl.errors import RunError, say, unknown
+from neurorl.replicas import Episode
+
+__all__ = ["TuningRow", "chosen_grids", "experiments_of", "read_tuning", "tune"]
+
+
+@dataclass(frozen=True)
+class TuningRow:
+    """One setting over all its seeds; learned: median episode, seeds that never did counted last.
+
+    learned is None if that is "never". chosen: ``yes`` for the setting that is in use.
+    """
+
+    setting: str
+    overrides: str
+    seeds: str
+    episodes: int
+    mean: float
+    min: float
+    failures: int
+    learned: float | None
+    never: int
+    chosen: str
+
+
+def chosen_grids(names: Sequence[str] | None) -> tuple[Grid, ...]:
+    """The grids of these names, or of tasks of these names; None: all."""
+    if names is None:
+        return GRIDS
+    known = {grid.name for grid in GRIDS} | {task.name for task in TASKS}
+    for name in names:
+        if name not in known:
+            raise unknown("grid", name, known)
+    return tuple(grid for grid in GRIDS if {grid.name, grid.task} & set(names))
+
+
+def experiments_of(grid: Grid) -> Iterator[tuple[str, Experiment]]:
+    """An experiment for each setting, its runs in ``OUT/grid/setting``."""
+    (task,) = (task for task in (*TASKS, BANDIT) if task.name == grid.task)
+    for setting, overrides in grid.settings.items():
+        yield (
+            setting,
+            Experiment(
+                name=f"{grid.name}/{setting}",
+                label=grid.model.upper(),
+                rule=grid.rule,
+                task=task,
+                model=grid.model,
+                arithmetic=grid.arithmetic,
+                episodes=grid.episodes,
+                backend="loihi" if overrides.get("learning") == "pes" else "brian2",
+                overrides={"rule": grid.rule, **overrides},
+            ),
+        )
+
+
+def tune(
+    grid: Grid,
+    out: Path,
+    results: Path,
+    begin: Callable[[str, int], Callable[[Episode], None]],
+    say_line: Callable[[str], None],
+    quick: bool = False,
+) -> Path:
+    """Run what isn't run yet of *grid*, and write its table; returns the table's path.
+
+    begin, say_line: as in `experiments.command.reproduce`. quick: 2 seeds, 2 episodes.
+    """
+    plan = Plan(out, grid.seeds, evaluation_episodes=grid.evaluation_episodes or None)
+    if quick:
+        on_chip = any(setting.get("learning") == "pes" for setting in grid.settings.values())
+        plan = Plan(out, grid.seeds[:2], 2, None if on_chip else "reference", 1)
+    table = []
+    for setting, experiment in experiments_of(grid):
+        total = plan.episodes_of(experiment) * len(plan.seeds)
+        played = run(experiment, plan, begin(experiment.name, total))
+        row = _row(grid, setting, experiment, rows_of(experiment, plan, played))
+        table.append(row)
+        say_line(_line(experiment, row))
+    return write_table(results / f"{grid.name}.csv", table)
+
+
+def read_tuning(path: Path) -> list[TuningRow]:
+    """The rows that `tune` wrote. Raises RunError if the file is damaged."""
+    try:
+        with path.open(newline="") as file:
+            return [_read(line) for line in csv.DictReader(file)]
+    except (OSError, KeyError, TypeError, ValueError) as exc:
+        raise RunError(say(f"table {path}", "is damaged", got=exc)) from exc
+
+
+def _row(grid: Grid, setting: str, experiment: Experiment, rows: Sequence[Row]) -> TuningRow:
+    greedy = [row.greedy for row in rows]
+    learned = [row.episodes_to_threshold or np.inf for row in rows]
+    median = float(np.median(learned))
+    return TuningRow(
+        setting=setting,
+        overrides=words(grid.settings[setting]),
+        seeds=f"{rows[0].seed}..{rows[-1].seed}",
+        episodes=rows[0].episodes,
+        mean=float(np.mean(greedy)),
+        min=min(greedy),
+        failures=sum(figure < experiment.task.floor for figure in greedy),
+        learned=median if np.isfinite(median) else None,
+        never=int(np.isinf(learned).sum()),
+        chosen="yes" if setting == grid.chosen else "",
+    )
+
+
+def _line(experiment: Experiment, row: TuningRow) -> str:
+    digits = experiment.task.digits
+    learned = "never" if row.learned is None else f"{row.learned:g}"
+    return (
+        f"{experiment.name}: mean {row.mean:.{digits}f}, min {row.min:.{digits}f}, "
+        f"{row.failures} below {experiment.task.floor:g}, learned {learned}"
+    )
+
+
+def _read(line: dict[str, Any]) -> TuningRow:
+    return TuningRow(
+        setting=line["setting"],
+        overrides=line["overrides"],
+        seeds=line["seeds"],
+        episodes=int(line["episodes"]),
+        mean=float(line["mean"]),
+        min=float(line["min"]),
+        failures=int(line["failures"]),
+        learned=float(line["learned"]) if line["learned"] else None,
+        never=int(line["never"]),
+        chosen=line["chosen"],
+    )
