@@ -1,7 +1,7 @@
 """All that is used of nengo-loihi, imported in one place; only `hardware` imports its own.
 
 It warns of every nengo newer than 3.2; what this backend touches of it is compared with the
-reference by the tests, so the warning is silenced.
+reference by the tests, so the warning is silenced. On NumPy 2 it is mended here (`numpy2`).
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import warnings
+
+from neurorl.backends.loihi.numpy2 import mend
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -29,6 +31,8 @@ with warnings.catch_warnings():
     from nengo_loihi.emulator.interface import EmulatorInterface
     from nengo_loihi.inputs import SpikeInput
     from nengo_loihi.probe import LoihiProbe
+
+mend()
 
 __all__ = [
     "MAX_COMPARTMENTS",
