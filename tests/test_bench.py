@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from neurorl.backend import BACKENDS, backend_class
 from neurorl.bench import candidates as c
+from neurorl.bench import measure as measure_module
 from neurorl.bench import peers
 from neurorl.bench.child import rate
 from neurorl.bench.command import cells
@@ -144,3 +146,66 @@ def test_bad_input_is_one_line_and_status_2(
     assert seen.out == ""
     assert words in seen.err
     assert seen.err.count("\n") == 1
+
+
+QUICK = ["bench", "--size", "small", "--seconds", "0.05", "--rounds", "1"]
+
+
+def break_children(monkeypatch: pytest.MonkeyPatch, *broken: str) -> None:
+    """No process is started: these backends are broken, others have a figure."""
+
+    def run_child(module: str, job: Any, environment: Any = None) -> dict[str, Any]:
+        if job["backend"] in broken:
+            return {"error": "ImportError: broken"}
+        figure = {"env_steps_per_s": 1e3, "start_s": 1.0, "peak_mb": 1.0}
+        return {"engine": job["engine"], "arithmetic": job["arithmetic"], **figure}
+
+    monkeypatch.setattr(measure_module, "run_child", run_child)
+
+
+def test_a_backend_that_was_asked_for_and_is_not_measured_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    break_children(monkeypatch, "brian2", "c-floor")
+    assert main([*QUICK, "--backends", "reference,brian2:numpy"]) == 2
+    seen = capsys.readouterr()
+    assert "reference" in seen.out  # what could be measured isn't lost
+    assert seen.err.count("\n") == 1
+    assert "brian2:numpy:float: ImportError: broken" in seen.err
+    assert "c-floor" not in seen.err
+    assert main([*QUICK, "--backends", "reference"]) == 0
+    assert main(QUICK) == 2  # all that is installed
+    assert "brian2:float: ImportError: broken" in capsys.readouterr().err
+
+
+def test_a_backend_that_nobody_asked_for_may_be_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    break_children(monkeypatch, "torch")
+    monkeypatch.setattr("neurorl.bench.command._is_installed", lambda name: name != "torch")
+    assert main(QUICK) == 0
+    assert "note: torch:float: ImportError: broken" in capsys.readouterr().out
+    assert main([*QUICK, "--backends", "torch"]) == 2
+
+
+def test_a_peer_that_was_named_and_is_missing_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    break_children(monkeypatch)
+    monkeypatch.setattr(peers, "missing", lambda name: f"{name}: not installed (pip install it)")
+    assert main([*QUICK, "--backends", "reference", "--peers", "jax"]) == 2
+    assert "jax: not installed" in capsys.readouterr().err
+    assert main([*QUICK, "--backends", "reference", "--peers"]) == 0
+
+
+def test_another_neurorl_in_the_current_folder_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As in a checkout, whose folder ``neurorl`` alone isn't the package."""
+    (tmp_path / "neurorl").mkdir()
+    (tmp_path / "neurorl" / "__init__.py").write_text("raise ImportError('another one')")
+    monkeypatch.chdir(tmp_path)
+    assert main([*QUICK, "--backends", "reference", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert [row["backend"] for row in result["rows"]] == ["c-floor", "reference"]
+    assert result["notes"] == []

@@ -36,6 +36,16 @@ def test_all_that_is_installed_here_works(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_another_neurorl_in_the_current_folder_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "neurorl").mkdir()
+    (tmp_path / "neurorl" / "__init__.py").write_text("raise ImportError('another one')")
+    monkeypatch.chdir(tmp_path)
+    (listed,) = [r for r in available_backends() if r["name"] == "reference"]
+    assert {r["status"] for r in backends.backend(listed)} == {"ok"}
+
+
 def pretend(monkeypatch: pytest.MonkeyPatch, **installed: str | None) -> None:
     """These distributions have other versions (None: are missing) than they have here."""
     real = versions.version

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from neurorl.backend import BACKENDS
 from neurorl.bench.candidates import backends, others
 from neurorl.bench.measure import Plan, Report, measure
 from neurorl.bench.workload import SIZES, get_size
-from neurorl.errors import ArgumentError, say
+from neurorl.errors import ArgumentError, BackendError, say
 
 __all__ = ["COLUMNS", "Options", "bench", "cells", "make_plan", "progress"]
 
@@ -45,7 +47,11 @@ class Options:
 
 
 def bench(options: Options) -> int:
-    """Measure and print; returns the exit status 0. Raises NeurorlError for bad options."""
+    """Measure and print; return the exit status 0.
+
+    Raises NeurorlError for bad options, and BackendError, when all else has been printed, if
+    something that was asked for couldn't be measured.
+    """
     plan, notes = make_plan(options)
     with progress(plan.children) as advance:
         report = measure(plan, advance)
@@ -54,7 +60,30 @@ def bench(options: Options) -> int:
         print(json.dumps({"rows": report.rows, "notes": report.notes}))
     else:
         _show(report)
+    wanted = _wanted(options)
+    lacking = [f"{c.label}: {why}" for c, why in report.failed.items() if c.backend in wanted]
+    if options.peers:
+        lacking += notes  # named, and not installed
+    if lacking:
+        what, remedy = "couldn't be measured", "see neurorl doctor, or leave it out"
+        raise BackendError(say("bench", what, got="; ".join(lacking), remedy=remedy))
     return 0
+
+
+def _wanted(options: Options) -> set[str]:
+    """Backends and peers that must be measured: named by the user, or ours and installed."""
+    named = {*(_names(options.backends) or ()), *(_names(options.peers or None) or ())}
+    if options.backends is None:
+        named |= {name for name, info in BACKENDS.items() if _is_installed(info.distribution)}
+    return {name.partition(":")[0] for name in named}
+
+
+def _is_installed(distribution: str) -> bool:
+    try:
+        importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def make_plan(options: Options) -> tuple[Plan, list[str]]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +13,7 @@ from typing import Any
 
 from neurorl.bench.candidates import FLOOR, Candidate
 from neurorl.bench.child import Job
+from neurorl.children import child_environment, module_command
 
 __all__ = ["Plan", "Report", "measure", "rows", "run_child"]
 
@@ -64,10 +63,14 @@ class Plan:
 
 @dataclass
 class Report:
-    """rows: as in `rows`. notes: a line for everything that couldn't be measured."""
+    """rows: as in `rows`. notes: a line for everything that couldn't be measured.
+
+    failed: which candidates couldn't, at least once, and why at first.
+    """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    failed: dict[Candidate, str] = field(default_factory=dict)
 
 
 def measure(plan: Plan, advance: Callable[[str], None] = lambda label: None) -> Report:
@@ -83,6 +86,7 @@ def measure(plan: Plan, advance: Callable[[str], None] = lambda label: None) -> 
                 sample = _sample(case, 0.0 if cold else plan.seconds, cold)
                 if "error" in sample:
                     failed.add(case)
+                    report.failed.setdefault(case[2], sample["error"])
                     note = f"{case[2].label}: {sample['error']}"
                     report.notes += [] if note in report.notes else [note]
                 else:
@@ -161,11 +165,10 @@ def run_child(
     """
     threads = {f"{name}_NUM_THREADS": "1" for name in _THREADS}
     threads["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-    command = [sys.executable, "-m", module, json.dumps(job)]
     try:
         done = subprocess.run(
-            command,
-            env={**os.environ, **threads, **(environment or {})},
+            module_command(module, json.dumps(job)),
+            env={**child_environment(), **threads, **(environment or {})},
             capture_output=True,
             text=True,
             timeout=_TIME_LIMIT,

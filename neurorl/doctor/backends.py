@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from neurorl.backend import backend_class, ways
+from neurorl.children import child_environment, module_command
 from neurorl.doctor.rows import Row, row
 from neurorl.doctor.versions import version
 from neurorl.native import toolchain
@@ -49,9 +49,14 @@ def _try_all(name: str) -> Iterator[str | None]:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "problems"
         out.touch()
-        command = [sys.executable, "-m", _TRIAL, name, str(out)]
         try:
-            done = subprocess.run(command, capture_output=True, timeout=PATIENCE, check=False)
+            done = subprocess.run(
+                module_command(_TRIAL, name, str(out)),
+                env=child_environment(),
+                capture_output=True,
+                timeout=PATIENCE,
+                check=False,
+            )
             end = f"its process ended with status {done.returncode}"
         except subprocess.TimeoutExpired:
             end = f"not done after {PATIENCE} s"
