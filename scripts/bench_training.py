@@ -6,8 +6,8 @@ Forward, backward and a step of `torch.optim.Adam`, float32, one thread, CPU tim
 cases named rollout, the 16 decisions of 4 environments that it learns from. Rounds over all are
 interleaved. Times of others are multiples of ours with its noise, of the same round: above 1
 ours is quicker; least and most in brackets. Of each the quickest of its forms is shown.
-neurorl/bench/training/ has the networks. --loop also trains the CartPole preset, and says which
-part of that the updates are.
+scripts/benchmarks/training/ has the networks. --loop also trains the CartPole preset, and says
+which part of that the updates are.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from typing import Any
 import torch
 from rich.progress import Progress
 
+from benchmarks.report import machine
+from benchmarks.training.cases import CASES, Case
+from benchmarks.training.contenders import BASELINE, ways
+from benchmarks.training.loop import whole_loop
+from benchmarks.training.measure import measure
 from neurorl.backends.torch import keep_freed_memory
-from neurorl.bench.report import machine
-from neurorl.bench.training.cases import CASES, Case
-from neurorl.bench.training.contenders import BASELINE, ways
-from neurorl.bench.training.loop import whole_loop
-from neurorl.bench.training.measure import measure
 from neurorl.cli.status import exit_status
 from neurorl.described import positive
 

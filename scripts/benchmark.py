@@ -1,8 +1,8 @@
 """The whole matrix of `neurorl bench`, written to docs/benchmarks.json and docs/benchmarks.md.
 
-    python scripts/benchmark.py [--rounds 3] [--seconds 0.8] [--out docs] [--quick]
+    python scripts/benchmark.py [--rounds 3] [--seconds 0.8] [--peers A,B] [--out docs] [--quick]
 
-Peers (jax, torch, spikingjelly, bindsnet) are measured if they are installed.
+Peers (jax, pytorch, spikingjelly, bindsnet, ...) are measured if they are installed.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from benchmarks.report import full_plan, write
 from neurorl.bench.command import progress
 from neurorl.bench.measure import measure
-from neurorl.bench.report import full_plan, write
 from neurorl.cli.status import exit_status
 from neurorl.described import positive
+from neurorl.errors import BackendUnavailableError
 
 
 @exit_status("benchmark")
@@ -25,6 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=0.8, help="CPU seconds each")
+    parser.add_argument("--peers", metavar="A,B", help="other libraries (default all installed)")
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="default docs; of --quick runs/benchmark-quick"
     )
@@ -33,7 +35,10 @@ def main(arguments: list[str] | None = None) -> int:
     out = options.out or Path("runs/benchmark-quick" if options.quick else "docs")
     positive("--rounds", options.rounds)
     command = f"python scripts/benchmark.py --rounds {options.rounds} --seconds {options.seconds:g}"
-    plan, notes = full_plan(options.quick, options.rounds, options.seconds)
+    names = None if options.peers is None else options.peers.split(",")
+    plan, notes = full_plan(options.quick, options.rounds, options.seconds, names)
+    if names is not None and notes:
+        raise BackendUnavailableError("; ".join(notes))
     with progress(plan.children) as advance:
         report = measure(plan, advance)
     report.notes[:0] = notes

@@ -10,11 +10,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from benchmarks.figure import draw
+from benchmarks.growth import grow, points
+from benchmarks.growth_page import markdown
+from benchmarks.report import machine
 from neurorl.bench.command import progress
-from neurorl.bench.figure import draw
-from neurorl.bench.growth import grow, points
-from neurorl.bench.growth_page import markdown
-from neurorl.bench.report import machine
 from neurorl.cli.status import exit_status
 from neurorl.files import write_bytes, write_json
 

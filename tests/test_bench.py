@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from benchmarks import peers
 from neurorl.backend import BACKENDS, backend_class
 from neurorl.bench import candidates as c
 from neurorl.bench import measure as measure_module
-from neurorl.bench import peers
 from neurorl.bench.child import rate
 from neurorl.bench.command import cells
 from neurorl.bench.measure import Plan, measure, rows
@@ -86,7 +86,7 @@ def test_what_fails_becomes_a_note() -> None:
 @pytest.mark.parametrize("name", list(peers.PEERS))
 def test_a_peer_that_is_missing_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    found, notes = c.others([name])
+    found, notes = peers.candidates([name])
     assert [x.label for x in found] == ["c-floor:block"]
     assert notes == [f"{name}: not installed (pip install {peers.PEERS[name].distributions[0]})"]
 
@@ -96,11 +96,12 @@ def test_a_peer_that_is_missing_is_named(name: str, monkeypatch: pytest.MonkeyPa
 def test_peers_step(name: str, replicas: int) -> None:
     if peers.missing(name):
         pytest.skip(f"{name} is not installed")
+    (_, candidate), _ = peers.candidates([name])
     if name == "spikingjelly" and replicas > 1:
         with pytest.raises(UnsupportedError, match="one replica only"):
-            peers.make(name, SIZES["small"], replicas)
+            c.make_loop(candidate, SIZES["small"], replicas)
         return
-    loop = peers.make(name, SIZES["small"], replicas)
+    loop = c.make_loop(candidate, SIZES["small"], replicas)
     assert [loop.step() for _ in range(30)] == [replicas] * 30
     loop.close()
 
@@ -117,10 +118,10 @@ def test_the_command_prints_rows(capsys: pytest.CaptureFixture[str]) -> None:
         assert set(row) >= KEYS
         assert row["us_per_step"] > 0
     assert result["notes"] == []
-    assert main([*command, "--peers", "numpy"]) == 0
+    assert main(command) == 0
     shown = capsys.readouterr().out
     assert "env steps/s" in shown
-    assert "block" in shown
+    assert "dense" in shown
 
 
 BAD = [
@@ -130,7 +131,6 @@ BAD = [
     (["--backends", "reference:numpy"], "engine of reference"),
     (["--backends", "loihi", "--arithmetic", "float"], "another arithmetic"),
     (["--arithmetic", "chip"], "arithmetic: unknown name"),
-    (["--peers", "jaxx"], "did you mean 'jax'"),
     (["--replicas", "0"], "--replicas: out of range"),
     (["--rounds", "0"], "--rounds: out of range"),
     (["--seconds", "nan"], "--seconds: out of range"),
@@ -186,16 +186,6 @@ def test_a_backend_that_nobody_asked_for_may_be_missing(
     assert main(QUICK) == 0
     assert "note: torch:float: ImportError: broken" in capsys.readouterr().out
     assert main([*QUICK, "--backends", "torch"]) == 2
-
-
-def test_a_peer_that_was_named_and_is_missing_is_an_error(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    break_children(monkeypatch)
-    monkeypatch.setattr(peers, "missing", lambda name: f"{name}: not installed (pip install it)")
-    assert main([*QUICK, "--backends", "reference", "--peers", "jax"]) == 2
-    assert "jax: not installed" in capsys.readouterr().err
-    assert main([*QUICK, "--backends", "reference", "--peers"]) == 0
 
 
 def test_another_neurorl_in_the_current_folder_is_not_taken(

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.peers.numpy import NumpyAgent
 from neurorl.bench import workload as w
 from neurorl.bench.floor import VARIANTS, FloorAgent
-from neurorl.bench.numpy_agent import NumpyAgent
 from neurorl.bench.workload import SIZES, Encoder, Size, make_env
 
 TINY = Size("tiny", 2, 1, 1)

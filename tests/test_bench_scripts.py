@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from load_script import load_script
 
-from neurorl.bench.growth import points
+from benchmarks import peers
+from benchmarks.growth import points
 
 
 def test_benchmark_writes_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -26,6 +27,18 @@ def test_benchmark_writes_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "{" not in page
 
 
+def test_a_peer_that_is_named_must_be_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(peers, "missing", lambda name: f"{name}: not installed (pip install it)")
+    out = ["--out", str(tmp_path)]
+    assert load_script("benchmark").main(["--quick", "--peers", "jax", *out]) == 2
+    assert "jax: not installed" in capsys.readouterr().err
+    assert load_script("benchmark").main(["--quick", "--peers", "jaxx", *out]) == 2
+    assert "did you mean 'jax'" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_growth_writes_rows_and_a_figure(tmp_path: Path) -> None:
     arguments = ["--quick", "--backends", "reference", "--out", str(tmp_path)]
     assert load_script("growth").main(arguments) == 0
@@ -39,7 +52,7 @@ def test_growth_writes_rows_and_a_figure(tmp_path: Path) -> None:
 
 
 def test_what_a_backend_refuses_is_left_out() -> None:
-    from neurorl.bench.growth import Point, grow
+    from benchmarks.growth import Point, grow
 
     data = grow([Point("neurons", "loihi", None, "float", (16,), 0.01)])
     assert data["rows"] == []

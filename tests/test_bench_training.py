@@ -14,11 +14,11 @@ from neurorl.errors import UnknownNameError
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
 
-from neurorl.bench.training import contenders  # noqa: E402
-from neurorl.bench.training.cases import CASES, Case, choose, get_loss, make_data  # noqa: E402
-from neurorl.bench.training.contenders import LIBRARIES, Library, layered, ways  # noqa: E402
-from neurorl.bench.training.measure import measure  # noqa: E402
-from neurorl.bench.training.ours import Ours  # noqa: E402
+from benchmarks.training import contenders  # noqa: E402
+from benchmarks.training.cases import CASES, Case, choose, get_loss, make_data  # noqa: E402
+from benchmarks.training.contenders import LIBRARIES, Library, layered, ways  # noqa: E402
+from benchmarks.training.measure import measure  # noqa: E402
+from benchmarks.training.ours import Ours  # noqa: E402
 
 torch.set_num_threads(1)  # others test beside us
 
@@ -69,7 +69,7 @@ def test_decisions_of_a_rollout_are_of_its_rows(name: str, monkeypatch: pytest.M
         return choose(output)
 
     for module in ("ours", "layered"):
-        monkeypatch.setattr(f"neurorl.bench.training.{module}.choose", heard)
+        monkeypatch.setattr(f"benchmarks.training.{module}.choose", heard)
     whole = ours.rasters()["output"].detach()
     ours()
     theirs.update()

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from neurorl.backend import BACKENDS
-from neurorl.bench import peers
 from neurorl.bench.loops import Loop
 from neurorl.bench.workload import Size
 from neurorl.errors import ArgumentError, say, unknown
 
-__all__ = ["ENGINES", "FLOOR", "Candidate", "backends", "everything", "make_loop", "others"]
+__all__ = ["ENGINES", "FLOOR", "Candidate", "backends", "everything", "make_loop"]
 
 ENGINES: dict[str, tuple[str, ...]] = {
     "reference": (),
@@ -26,11 +27,19 @@ _ARITHMETICS = dict.fromkeys(BACKENDS, ("float", "loihi")) | {"loihi": ("loihi",
 
 @dataclass(frozen=True)
 class Candidate:
-    """One way to run the workload. engine, arithmetic: None takes its own default."""
+    """One way to run the workload.
+
+    engine, arithmetic: None takes its own default. module: of a library that is no backend, the
+    module with ``make(size, replicas) -> Loop``. builds: whether that library compiles when it
+    starts. drags: whether a step of it takes tens of milliseconds for each replica.
+    """
 
     backend: str
     engine: str | None = None
     arithmetic: str | None = None
+    module: str | None = None
+    builds: bool = False
+    drags: bool = False
 
     @property
     def label(self) -> str:
@@ -41,12 +50,12 @@ class Candidate:
     def compiles(self) -> bool:
         """Whether a first start, with an empty cache, takes longer than the next."""
         compiled = self.backend == "brian2" and self.engine != "numpy"
-        return compiled or self.backend in ("c-floor", "netrun")
+        return compiled or self.backend == FLOOR.backend or self.builds
 
     @property
     def is_slow(self) -> bool:
         """Whether a step takes tens of milliseconds for each replica."""
-        return self.engine == "stock" or self.backend == "netrun"
+        return self.engine == "stock" or self.drags
 
 
 FLOOR = Candidate("c-floor", "dense")
@@ -83,32 +92,17 @@ def everything() -> list[Candidate]:
     return [*backends(found), Candidate("brian2", "compiled", "loihi")]
 
 
-def others(names: Sequence[str] | None) -> tuple[list[Candidate], list[str]]:
-    """Peers that are installed, with the block form of the floor, and notes on the rest.
-
-    names: None takes all. Raises UnknownNameError.
-    """
-    found, notes = [Candidate("c-floor", "block")], []
-    for name in peers.PEERS if names is None else names:
-        if name not in peers.PEERS:
-            raise unknown("peer", name, peers.PEERS)
-        note = peers.missing(name)
-        if note is None:
-            found.append(Candidate(name))
-        else:
-            notes.append(note)
-    return found, notes
-
-
 def make_loop(candidate: Candidate, size: Size, replicas: int) -> Loop:
     """Build it, ready for the first step. Raises NeurorlError, or what its library raises."""
+    if candidate.module is not None:
+        module: Any = importlib.import_module(candidate.module)
+        loop: Loop = module.make(size, replicas)
+        return loop
     if candidate.backend in BACKENDS:
         from neurorl.bench import ours
 
         engine = None if candidate.engine == "accelerated" else candidate.engine
         return ours.make(size, replicas, candidate.backend, engine, candidate.arithmetic)
-    if candidate.backend == FLOOR.backend:
-        from neurorl.bench import floor
+    from neurorl.bench import floor
 
-        return floor.make(size, replicas, candidate.engine or "dense")
-    return peers.make(candidate.backend, size, replicas)
+    return floor.make(size, replicas, candidate.engine or "dense")

@@ -22,14 +22,16 @@ _SLOW = 0.05  # seconds an environment step, from which a short warm-up must do
 
 @dataclass(frozen=True)
 class Job:
-    """What to measure. seconds: CPU seconds. steps: loop steps at most; 0 only starts.
+    """One measurement.
 
-    spawned: `time.time` at which the process was started.
+    module: as in `neurorl.bench.candidates.Candidate`. seconds: CPU seconds. steps: loop steps at
+    most; 0 only starts. spawned: `time.time` at which the process was started.
     """
 
     backend: str
     engine: str | None
     arithmetic: str | None
+    module: str | None
     size: str
     replicas: int
     seconds: float
@@ -64,7 +66,7 @@ def _measure(job: Job) -> dict[str, Any]:
     from neurorl.bench.candidates import Candidate, make_loop
     from neurorl.bench.workload import get_size
 
-    candidate = Candidate(job.backend, job.engine, job.arithmetic)
+    candidate = Candidate(job.backend, job.engine, job.arithmetic, job.module)
     loop = make_loop(candidate, get_size(job.size), job.replicas)
     loop.step()
     result: dict[str, Any] = {"engine": loop.engine, "arithmetic": loop.arithmetic}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from neurorl.backend import BACKENDS
-from neurorl.bench.candidates import backends, others
+from neurorl.bench.candidates import backends
 from neurorl.bench.measure import Plan, Report, measure
 from neurorl.bench.workload import SIZES, get_size
 from neurorl.errors import ArgumentError, BackendError, say
@@ -33,7 +33,7 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class Options:
-    """As the command line has them. size: None for both. peers: None for none, '' for all."""
+    """As the command line has them. size: None for both."""
 
     size: str | None = None
     backends: str | None = None
@@ -41,7 +41,6 @@ class Options:
     rounds: int = 3
     seconds: float = 0.8
     arithmetic: str | None = None
-    peers: str | None = None
     cold: bool = False
     as_json: bool = False
 
@@ -52,18 +51,15 @@ def bench(options: Options) -> int:
     Raises NeurorlError for bad options, and BackendError, when all else has been printed, if
     something that was asked for couldn't be measured.
     """
-    plan, notes = make_plan(options)
+    plan = make_plan(options)
     with progress(plan.children) as advance:
         report = measure(plan, advance)
-    report.notes[:0] = notes
     if options.as_json:
         print(json.dumps({"rows": report.rows, "notes": report.notes}))
     else:
         _show(report)
     wanted = _wanted(options)
     lacking = [f"{c.label}: {why}" for c, why in report.failed.items() if c.backend in wanted]
-    if options.peers:
-        lacking += notes  # named, and not installed
     if lacking:
         what, remedy = "couldn't be measured", "see neurorl doctor, or leave it out"
         raise BackendError(say("bench", what, got="; ".join(lacking), remedy=remedy))
@@ -71,8 +67,8 @@ def bench(options: Options) -> int:
 
 
 def _wanted(options: Options) -> set[str]:
-    """Backends and peers that must be measured: named by the user, or ours and installed."""
-    named = {*(_names(options.backends) or ()), *(_names(options.peers or None) or ())}
+    """Return the backends that must be measured: named by the user, or else all installed."""
+    named = set(_names(options.backends) or ())
     if options.backends is None:
         named |= {name for name, info in BACKENDS.items() if _is_installed(info.distribution)}
     return {name.partition(":")[0] for name in named}
@@ -86,19 +82,15 @@ def _is_installed(distribution: str) -> bool:
     return True
 
 
-def make_plan(options: Options) -> tuple[Plan, list[str]]:
-    """The plan, and notes on peers that are missing."""
+def make_plan(options: Options) -> Plan:
+    """Return the plan for checked options; raises NeurorlError for bad ones."""
     sizes = tuple(SIZES) if options.size is None else (get_size(options.size).name,)
     _check("--replicas", options.replicas, 1)
     _check("--rounds", options.rounds, 1)
     _check("--seconds", options.seconds, 0.01)
     found = backends(_names(options.backends), options.arithmetic)
-    notes: list[str] = []
-    if options.peers is not None:
-        more, notes = others(_names(options.peers or None))
-        found += more
     replicas, rounds = (options.replicas,), options.rounds
-    return Plan(found, sizes, replicas, rounds, options.seconds, options.cold), notes
+    return Plan(found, sizes, replicas, rounds, options.seconds, options.cold)
 
 
 def cells(row: dict[str, Any]) -> list[str]:

@@ -141,7 +141,10 @@ def _is_floor(sample: Sample) -> bool:
 def _sample(case: tuple[str, int, Candidate], seconds: float, cold: bool) -> Sample:
     size, replicas, candidate = case
     job = Job(
-        **asdict(candidate),
+        backend=candidate.backend,
+        engine=candidate.engine,
+        arithmetic=candidate.arithmetic,
+        module=candidate.module,
         size=size,
         replicas=replicas,
         seconds=seconds,

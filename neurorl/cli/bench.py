@@ -20,9 +20,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seconds", type=float, default=0.8, metavar="S", help="CPU seconds each (default 0.8)"
     )
     parser.add_argument("--arithmetic", metavar="A", help="float or loihi (default: the backend's)")
-    parser.add_argument(
-        "--peers", nargs="?", const="", metavar="A,B", help="also other libraries, if installed"
-    )
     parser.add_argument("--cold", action="store_true", help="also starts without compiled code")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -38,7 +35,6 @@ def run(arguments: argparse.Namespace) -> int:
             rounds=arguments.rounds,
             seconds=arguments.seconds,
             arithmetic=arguments.arithmetic,
-            peers=arguments.peers,
             cold=arguments.cold,
             as_json=arguments.json,
         )

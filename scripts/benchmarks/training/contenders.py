@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-from neurorl.bench.training import cells
-from neurorl.bench.training.cases import Case
-from neurorl.bench.training.layered import Cells, Layered
-from neurorl.bench.training.ours import Ours
+from benchmarks.training import cells
+from benchmarks.training.cases import Case
+from benchmarks.training.layered import Cells, Layered
+from benchmarks.training.ours import Ours
 from neurorl.errors import unknown
 
 __all__ = ["BASELINE", "LIBRARIES", "Library", "layered", "ways"]

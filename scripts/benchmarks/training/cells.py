@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from neurorl.bench.training.cases import Case, make_network
-from neurorl.bench.training.layered import Cells, State
+from benchmarks.training.cases import Case, make_network
+from benchmarks.training.layered import Cells, State
 
 __all__ = ["WIDTH", "make_norse", "make_pytorch", "make_snntorch", "make_spikingjelly"]
 

@@ -32,7 +32,7 @@ Every point is a process of its own on one core; 3 % of the inputs spike in a st
 
 
 def markdown(data: dict[str, Any], machine: dict[str, Any], command: str) -> str:
-    """The page of what `neurorl.bench.growth.grow` returned. machine: of `report.machine`."""
+    """The page of what `benchmarks.growth.grow` returned. machine: of `report.machine`."""
     lines = [_HEAD.format(command=command, **machine)]
     for axis, title in _TITLES.items():
         key = "peak_mb" if axis == "env_steps" else "us_per_step"

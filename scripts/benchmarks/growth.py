@@ -1,6 +1,6 @@
 """How time and memory grow, on each backend; every point is a process of its own.
 
-``python -m neurorl.bench.growth JSON`` measures one `Point`.
+``python -m benchmarks.growth JSON`` measures one `Point`.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def points(names: Sequence[str] | None, quick: bool) -> list[Point]:
             most = _MOST_STEPS.get(Candidate(c.backend, c.engine).label, values[-1])
             long_run = tuple(v for v in values if v <= most)
             groups = [long_run] if axis == "env_steps" else [(v,) for v in values]
-            found += [Point(axis, **asdict(c), values=g, seconds=seconds) for g in groups]
+            found += [Point(axis, c.backend, c.engine, c.arithmetic, g, seconds) for g in groups]
     return found
 
 
@@ -85,7 +85,7 @@ def grow(
     rows: list[dict[str, Any]] = []
     notes: list[str] = []
     for point in found:
-        result = run_child("neurorl.bench.growth", asdict(point))
+        result = run_child("benchmarks.growth", asdict(point))
         label = Candidate(point.backend, point.engine).label
         if "error" in result:
             notes.append(f"{label}, {point.axis} {point.values[-1]}: {result['error']}")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from benchmarks.training.cases import Case, choose, get_loss, make_data, make_network
 from neurorl.backends.torch import SpikingModule
-from neurorl.bench.training.cases import Case, choose, get_loss, make_data, make_network
 
 __all__ = ["Ours"]
 

@@ -20,7 +20,7 @@ _PANELS = (
 
 
 def draw(data: dict[str, Any], path: Path) -> Path:
-    """Draw what `neurorl.bench.growth.grow` returned as a PNG; returns its path."""
+    """Draw what `benchmarks.growth.grow` returned as a PNG; returns its path."""
     keep_matplotlib_in_our_cache()
     from matplotlib.figure import Figure
 

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.peers.hostrule import HostRule
 from neurorl.backend import load
 from neurorl.bench.loops import AgentLoop, Loop
 from neurorl.bench.ours import network
-from neurorl.bench.peers.hostrule import HostRule
 from neurorl.bench.workload import STEPS, Size
 from neurorl.errors import UnsupportedError, say
 

@@ -12,8 +12,8 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from benchmarks.training.cases import Case, choose, get_loss, make_data, make_network
 from neurorl.backends.torch import SpikingModule
-from neurorl.bench.training.cases import Case, choose, get_loss, make_data, make_network
 
 __all__ = ["Cells", "Layered", "State"]
 

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from neurorl.bench.candidates import Candidate, everything, others
+from benchmarks.peers import PEERS, candidates
+from neurorl.bench.candidates import Candidate, everything
 from neurorl.bench.command import COLUMNS, cells
 from neurorl.bench.floor import FLAGS, compiler
 from neurorl.bench.measure import Plan, Report
-from neurorl.bench.peers import PEERS
 from neurorl.bench.workload import SIZES
 from neurorl.files import write_bytes, write_json
 
@@ -42,8 +42,8 @@ has all of it. Small: {small}, on CartPole-v1. Large: {large}, on an environment
 - On loihi the hidden neurons of the large network are two populations of 500, as one core has no
   room for their synapses; *stock* is nengo-loihi's own emulator on the same network.
 - *netrun* is Brian2 as documented, `Network.run` for every environment step. *numpy*, *pytorch* and
-  *jax* are written by hand (`neurorl/bench/peers/`). *spikingjelly* and *bindsnet* use their own
-  learning rules, which are not quite the workload's; their files say where they differ.
+  *jax* are written by hand (`scripts/benchmarks/peers/`). *spikingjelly* and *bindsnet* use their
+  own learning rules, which are not quite the workload's; their files say where they differ.
 
 ## Again, on another machine
 
@@ -51,17 +51,20 @@ has all of it. Small: {small}, on CartPole-v1. Large: {large}, on an environment
 """
 
 
-def full_plan(quick: bool, rounds: int, seconds: float) -> tuple[Plan, list[str]]:
+def full_plan(
+    quick: bool, rounds: int, seconds: float, peers: Sequence[str] | None = None
+) -> tuple[Plan, list[str]]:
     """Every backend, engine, size and 1, 16, 64 replicas, and peers; notes on missing peers.
 
-    quick: instead a few that start at once.
+    quick: instead a few that start at once. peers: by name; None takes all, or numpy if *quick*.
     """
     if quick:
-        found, notes = others(["numpy"])
+        found, notes = candidates(["numpy"] if peers is None else peers)
         return Plan([Candidate("reference"), *found], ("small",), (1,), 1, seconds), notes
-    found, notes = others(None)
-    candidates = [*everything(), *found]
-    return Plan(candidates, tuple(SIZES), (1, 16, 64), rounds, seconds, cold=True), notes
+    found, notes = candidates(peers)
+    return Plan(
+        [*everything(), *found], tuple(SIZES), (1, 16, 64), rounds, seconds, cold=True
+    ), notes
 
 
 def machine() -> dict[str, Any]:

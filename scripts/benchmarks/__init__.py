@@ -1,0 +1,1 @@
+"""Measurements beside other libraries, their growth, and the pages and figures of both."""
