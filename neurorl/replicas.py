@@ -130,9 +130,7 @@ class Replicas:
         decide, see, learn, step = loop.decide, loop.see, loop.learn, self.envs.step
         reward_of, discount_of = loop.reward, loop.discount
         loop.active[:] = False
-        for k in playing:
-            if k in self._resting:
-                self.backend.restore(self._resting.pop(k), k)
+        self._wake(playing)
         scores = {k: self._begin(k) for k in playing}
         over: list[int] = []
         while playing:
@@ -174,6 +172,7 @@ class Replicas:
         Raises RunError if it doesn't fit.
         """
         self._resting.pop(k, None)
+        self.loop.settle()  # weights of all are written below, and those on a chip are the truth
         try:
             if not moved:
                 self.backend.restore(under(state, "backend."), k)
@@ -189,6 +188,7 @@ class Replicas:
 
         state: of any agent with this network, whatever approach it learned by. Raises RunError.
         """
+        self.loop.settle()
         try:
             self.loop.memory.of(k).adopt(state, self.network)
         except (KeyError, ValueError) as exc:
@@ -234,8 +234,17 @@ class Replicas:
         self._rest(k)
         return score
 
+    def _wake(self, playing: Sequence[int]) -> None:
+        """Those that play go on from where they were; the others rest, whatever was done before."""
+        for k in range(len(self.seeds)):
+            if k not in playing:
+                if playing and k not in self._resting:
+                    self._rest(k)
+            elif k in self._resting:
+                self.backend.restore(self._resting.pop(k), k)
+
     def _rest(self, k: int) -> None:
-        """Agent k has played enough. Its network steps on as long as others play."""
+        """Agent k has played enough: its state is kept, as its network steps on with the others."""
         self.loop.active[k] = False
         if len(self.seeds) > 1:
             self._resting[k] = self.backend.state(k)
