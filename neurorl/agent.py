@@ -15,6 +15,7 @@ from neurorl.checkpoint import read_checkpoint
 from neurorl.config import AgentConfig
 from neurorl.described import FloatArray
 from neurorl.envgroup import env_group
+from neurorl.envload import saved_env
 from neurorl.envs import discrete_actions, make_env
 from neurorl.errors import RunError, say
 from neurorl.fitting import fitted
@@ -152,27 +153,32 @@ class SpikingActorCritic(LearningAgent):
         backend_options: dict[str, Any] | None = None,
         noise: str | None = None,
         learning: str | None = None,
+        trust_env: bool = False,
     ) -> Self:
         """The agent of a file written by `save`, or of a run directory.
 
         backend, arithmetic, noise: None takes those it was trained on; with another backend and no
         arithmetic named, that backend's own; in float arithmetic the noise ``'exact'``.
-        env: needed if it had no id. learning: None takes that of its configuration; with
+        env: None makes it as it was saved, with its arguments and wrappers; needed where that can't
+        be. trust_env: import what the file says the environment is from; else only what is
+        registered or imported already is made. learning: None takes that of its configuration; with
         ``'host'``, one that learned on the chip goes on anywhere. One that was trained by gradients
         begins with its weights and critic: no episodes, and learning is by the rule.
-        Raises RunError for a file that is missing, damaged or of something else.
+        Raises RunError for a file that is missing, damaged or of something else, or whose
+        environment can't be made.
         """
         described, arrays = read_agent(Path(path))
         chosen = played_on(described, backend, arithmetic, noise)
         config = AgentConfig.from_dict(described["config"])
         by = learning or config.learning
         agent = cls(
-            env or described["env"],
+            saved_env(described, f"agent {path}", trust_env) if env is None else env,
             **chosen,
             seed=described["seed"],
             config=dataclasses.replace(config, learning=by),
             backend_options=backend_options,
         )
+        agent.env_id = described["env"] if env is None else agent.env_id
         if described["approach"] == "local":
             moved = any(chosen[name] != described[name] for name in ("backend", "arithmetic"))
             agent.restore(arrays, moved or by != config.learning)

@@ -15,7 +15,8 @@ from neurorl.config import AgentConfig
 from neurorl.described import FloatArray
 from neurorl.envgroup import SeparateEnvs
 from neurorl.envs import discrete_actions, make_env
-from neurorl.errors import ArgumentError, BackendUnavailableError, say, unknown
+from neurorl.envspec import PROBLEM, copy_env, describe_env, is_same_env
+from neurorl.errors import ArgumentError, BackendUnavailableError, RunError, say, unknown
 from neurorl.groups import side_by_side
 from neurorl.presets import make_config
 from neurorl.replicas import Episode, State
@@ -30,6 +31,7 @@ __all__ = [
     "default_backend",
     "gradient_replicas",
     "make_agents",
+    "open_env",
     "start_of",
 ]
 
@@ -88,9 +90,17 @@ def default_backend(approach: str | None, backend: str | None) -> str:
     return "torch"
 
 
-def make_agents(options: dict[str, Any], seeds: Sequence[int], changes: Changes) -> Agents:
-    """Agents as a run's *options* describe them (those of ``config.json``), one for each seed."""
-    env = make_env(options["env"])
+def make_agents(
+    options: dict[str, Any],
+    seeds: Sequence[int],
+    changes: Changes,
+    env: gym.Env[Any, Any] | None = None,
+) -> Agents:
+    """Agents as a run's *options* describe them (those of ``config.json``), one for each seed.
+
+    env: the first one's environment, others have copies; None makes it.
+    """
+    env = env or make_env(options["env"])
     config = _agent_config(env, options, changes.overrides)
     if options["approach"] == "reparameterization":
         if config.learning != "host":
@@ -118,7 +128,7 @@ def make_agents(options: dict[str, Any], seeds: Sequence[int], changes: Changes)
         what = "has no gradient options"
         raise ArgumentError(say("approach 'local'", what, got=sorted(changes.gradient)))
     return side_by_side(
-        SeparateEnvs([env, *(make_env(options["env"]) for _ in seeds[1:])]),
+        SeparateEnvs([env, *(copy_env(env) for _ in seeds[1:])]),
         config,
         int(discrete_actions(env, options["env"]).n),
         seeds,
@@ -126,6 +136,22 @@ def make_agents(options: dict[str, Any], seeds: Sequence[int], changes: Changes)
         arithmetic=options["arithmetic"],
         options={**changes.backend_options, "noise": options["noise"]},
     )
+
+
+def open_env(options: dict[str, Any]) -> gym.Env[Any, Any]:
+    """Make the environment of a run by its id and arguments, and note it in *options*.
+
+    Raises RunError if it isn't the one that the run was begun with.
+    """
+    env = make_env(options["env"], options["env_args"])
+    made, before = describe_env(env), options.get("env_spec")
+    if before is not None and PROBLEM not in before and not is_same_env(made, before):
+        env.close()
+        what = "is made otherwise here than when the run was begun"
+        remedy = "register it as it was, or begin another run"
+        raise RunError(say(f"environment {options['env']}", what, remedy=remedy))
+    options["env_spec"] = before or made
+    return env
 
 
 def gradient_replicas(
@@ -157,7 +183,7 @@ def gradient_replicas(
         raise BackendUnavailableError(
             say("approach 'reparameterization'", "torch doesn't import", got=exc, remedy=remedy)
         ) from exc
-    copies = (make_env(env_id) for _ in range(len(seeds) * found.environments - 1))
+    copies = (copy_env(env) for _ in range(len(seeds) * found.environments - 1))
     envs, n_actions = SeparateEnvs([env, *copies]), int(discrete_actions(env, env_id).n)
     return GradientReplicas(envs, config, found, n_actions, seeds, arithmetic=arithmetic)
 

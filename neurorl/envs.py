@@ -5,15 +5,33 @@ Registered as neurorl/GridWorld-v0 and neurorl/Bandit-v0.
 
 from __future__ import annotations
 
+import difflib
+import importlib
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.errors import UnsupportedError, say, unknown
+from neurorl.errors import (
+    ArgumentError,
+    NeurorlError,
+    UnknownNameError,
+    UnsupportedError,
+    say,
+)
 
-__all__ = ["BanditEnv", "GridWorldEnv", "discrete_actions", "make_env", "optimal_return"]
+__all__ = [
+    "BanditEnv",
+    "GridWorldEnv",
+    "discrete_actions",
+    "first_line",
+    "is_registered",
+    "make_env",
+    "optimal_return",
+    "unknown_env",
+]
 
 _SIDE = 10
 _GOAL = 100
@@ -21,6 +39,16 @@ _UP, _DOWN, _LEFT, _RIGHT = range(4)
 _LEFT_OF = (_LEFT, _RIGHT, _DOWN, _UP)
 _RIGHT_OF = (_RIGHT, _LEFT, _UP, _DOWN)
 _P_INTENDED, _P_VEER = 0.8, 0.05
+
+# Beginnings of ids that a package registers when it is imported.
+_PACKAGES = {
+    "ALE/": "ale-py",
+    "MiniGrid-": "minigrid",
+    "BabyAI-": "minigrid",
+    "highway-": "highway-env",
+    "procgen": "procgen",
+    "PerceptualDecisionMaking": "neurogym",
+}
 
 
 class GridWorldEnv(gym.Env[Any, Any]):
@@ -130,23 +158,61 @@ def optimal_return(gamma: float = 0.9) -> float:
     return float(v[0])
 
 
-def make_env(env_id: str) -> gym.Env[Any, Any]:
-    """The environment of this id.
+def make_env(env_id: str, arguments: Mapping[str, Any] | None = None) -> gym.Env[Any, Any]:
+    """Make the environment of this id, which the user has named: ``module:id`` imports the module.
 
-    Raises UnknownNameError with the nearest id, UnsupportedError if its actions are not discrete
-    or it can't be made here.
+    arguments: go to `gymnasium.make`.
+    Raises UnknownNameError with what would work, UnsupportedError if it can't be made here or its
+    actions are not discrete.
     """
-    imported = ":" in env_id  # Gymnasium's "module:id" imports the module first
-    if not imported and env_id not in gym.registry:
-        raise unknown("environment", env_id, gym.registry)
+    if not isinstance(env_id, str):
+        raise ArgumentError(say("environment", "is not an id", got=repr(env_id)[:60]))
+    module, _, name = env_id.rpartition(":")
+    if not name or ":" in module or (":" in env_id and not module):
+        raise unknown_env(env_id)
+    where = f"environment {env_id}"
     try:
-        env = gym.make(env_id)
-    except (gym.error.Error, ImportError) as exc:
-        raise UnsupportedError(
-            say(f"environment {env_id}", "can't be made here", got=str(exc).splitlines()[0])
-        ) from exc
+        if module:
+            importlib.import_module(module)
+        if not is_registered(name):
+            raise unknown_env(env_id)
+        env = gym.make(name, **(arguments or {}))
+    except NeurorlError:
+        raise
+    except Exception as exc:  # of code that isn't ours, which may raise anything
+        raise UnsupportedError(say(where, "can't be made here", got=first_line(exc))) from exc
     discrete_actions(env, env_id)
     return env
+
+
+def is_registered(env_id: str) -> bool:
+    """Whether Gymnasium knows this id, without a module before it."""
+    return env_id in gym.registry
+
+
+def first_line(exc: BaseException) -> str:
+    """Return what an exception of code that isn't ours says, in a line."""
+    lines = str(exc).strip().splitlines()
+    return f"{type(exc).__name__}: {lines[0]}" if lines else type(exc).__name__
+
+
+def unknown_env(env_id: str) -> UnknownNameError:
+    """Return the error for an id that isn't registered: a near one of its kind, or its package."""
+    name = env_id.rpartition(":")[2]
+    space = name.rpartition("/")[0]
+    alike = [known for known in gym.registry if known.rpartition("/")[0] == space]
+    near = difflib.get_close_matches(name, alike, n=1, cutoff=0.75)
+    package = next((p for start, p in _PACKAGES.items() if name.startswith(start)), None)
+    if package is not None and ":" not in env_id:
+        module = package.replace("-", "_")
+        remedy = f"pip install {package}, then name it {module}:{name}"
+    elif near:
+        remedy = f"did you mean {near[0]!r}?"
+    elif ":" in env_id:
+        remedy = "name it MODULE:ID, of a module that registers this id"
+    else:
+        remedy = f"a package's own ids are named MODULE:ID, such as my_envs:{name or 'My-v0'}"
+    return UnknownNameError(say("environment", "unknown name", got=repr(env_id), remedy=remedy))
 
 
 def discrete_actions(env: gym.Env[Any, Any], name: str = "") -> gym.spaces.Discrete[Any]:

@@ -9,8 +9,9 @@
     ├── BackendError            (RuntimeError)         the simulator failed while it ran
     └── RunError                (ValueError)           a run directory that cannot be used
 
-and its warnings (UserWarning): `PopulationWarning`, of a population that learning has lost, and
-`FallbackWarning`, of something else that runs in place of what isn't there.
+and its warnings (UserWarning): `PopulationWarning`, of a population that learning has lost,
+`FallbackWarning`, of something else that runs in place of what isn't there, and
+`EnvironmentWarning`, of an environment that can't be saved as it is, or is no known task.
 
 Messages read *where: what, got, limit, remedy*; see `say`.
 """
@@ -18,6 +19,8 @@ Messages read *where: what, got, limit, remedy*; see `say`.
 from __future__ import annotations
 
 import difflib
+import sys
+import warnings
 from collections.abc import Iterable
 
 __all__ = [
@@ -25,6 +28,7 @@ __all__ = [
     "BackendError",
     "BackendUnavailableError",
     "DescriptionError",
+    "EnvironmentWarning",
     "FallbackWarning",
     "NeurorlError",
     "PopulationWarning",
@@ -33,6 +37,7 @@ __all__ = [
     "UnsupportedError",
     "say",
     "unknown",
+    "warn_outside",
 ]
 
 
@@ -74,6 +79,18 @@ class PopulationWarning(UserWarning):
 
 class FallbackWarning(UserWarning):
     """The emulator runs, as no chip answers."""
+
+
+class EnvironmentWarning(UserWarning):
+    """An environment that a file can't hold as it is, or that a preset isn't for."""
+
+
+def warn_outside(message: str, category: type[Warning]) -> None:
+    """Warn as if from the first line outside of this package that led here."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_globals["__name__"].startswith("neurorl."):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)
 
 
 def say(

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import gymnasium as gym
 import numpy as np
 
 from neurorl.agent import SpikingActorCritic, played_on, read_agent
 from neurorl.cost import FIGURES, Tally
+from neurorl.envs import make_env
 from neurorl.errors import RunError, say
 from neurorl.random import derive
 
@@ -32,16 +34,19 @@ def evaluate(
     explore: bool = False,
     noise: str | None = None,
     backend_options: dict[str, Any] | None = None,
+    env: str | gym.Env[Any, Any] | None = None,
     callback: Callable[[int, float], None] | None = None,
 ) -> dict[str, Any]:
     """Mean return over *episodes* with the weights as they are.
 
     The neurons stay stochastic; the action is the one with the most votes, or drawn from the
     policy if *explore*. seed: of noise and environment, apart from the training's. backend,
-    arithmetic, noise, backend_options: as in `SpikingActorCritic.player`.
+    arithmetic, noise, backend_options: as in `SpikingActorCritic.player`. env: an id or an
+    environment to play instead of the agent's own.
     Returns env, backend, arithmetic, noise, seed, episodes, mean_return, std_return,
     mean_discounted_return, and what a decision costs: see `neurorl.cost.Tally.per_decision`.
     """
+    played, env_id = _to_play(agent, env)
     player = agent.player(
         derive(seed, _PLAY, agent.seed),
         backend,
@@ -56,12 +61,12 @@ def evaluate(
     with player.backend:
         for k in range(episodes):
             reset_seed = derive(seed, _RESET, k) & 0x7FFFFFFF
-            observation, _ = agent.env.reset(seed=reset_seed)
+            observation, _ = played.reset(seed=reset_seed)
             player.begin()
             done, total, total_discounted, factor = False, 0.0, 0.0, 1.0
             while not done:
                 move = player.move(observation)
-                observation, reward, terminated, truncated, _ = agent.env.step(
+                observation, reward, terminated, truncated, _ = played.step(
                     move.action + agent.first_action
                 )
                 done = terminated or truncated
@@ -74,7 +79,7 @@ def evaluate(
             if callback is not None:
                 callback(k, total)
     return {
-        "env": agent.env_id,
+        "env": env_id,
         "backend": player.backend.name,
         "arithmetic": player.backend.arithmetic_name,
         "noise": player.backend.noise,
@@ -87,22 +92,43 @@ def evaluate(
     }
 
 
+def _to_play(
+    agent: SpikingActorCritic | ReparameterizedActorCritic, env: str | gym.Env[Any, Any] | None
+) -> tuple[gym.Env[Any, Any], str]:
+    """The environment to play, and its id."""
+    if env is None:
+        return agent.env, agent.env_id
+    if isinstance(env, str):
+        return make_env(env), env
+    return env, env.spec.id if env.spec is not None else ""
+
+
 def load_to_play(
     path: Path,
     backend: str | None = None,
     arithmetic: str | None = None,
     noise: str | None = None,
+    env: str | gym.Env[Any, Any] | None = None,
+    trust_env: bool = False,
 ) -> tuple[SpikingActorCritic, dict[str, Any]]:
     """A saved agent that won't learn on, and what to play it in: backend, arithmetic and noise.
 
-    These are options of `evaluate` and `SpikingActorCritic.player`, see `neurorl.agent.played_on`.
+    env, trust_env: as in `SpikingActorCritic.load`. The others are options of `evaluate` and
+    `SpikingActorCritic.player`, see `neurorl.agent.played_on`.
     Only what plays is compiled: the reference holds the weights until then.
     """
     described, _ = read_agent(path)
     shadow = described["config"].get("writes", "shadow") == "shadow"
     floats = shadow or described["approach"] != "local"
     kept_in = "float" if floats else described["arithmetic"]
-    agent = SpikingActorCritic.load(path, backend="reference", arithmetic=kept_in, learning="host")
+    agent = SpikingActorCritic.load(
+        path,
+        backend="reference",
+        arithmetic=kept_in,
+        env=env,
+        learning="host",
+        trust_env=trust_env,
+    )
     return agent, played_on(described, backend, arithmetic, noise)
 
 

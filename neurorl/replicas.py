@@ -277,11 +277,15 @@ class _Score:
         return Episode(self.number, self.total, self.length, steps, self.discounted, wall)
 
 
-def describe(env_id: str, replicas: Any, k: int) -> dict[str, Any]:
-    """What agent k of replicas of any kind is, as plain data, for its checkpoints."""
+def describe(env_id: str, replicas: Any, k: int, env_spec: dict[str, Any]) -> dict[str, Any]:
+    """What agent k of replicas of any kind is, as plain data, for its checkpoints.
+
+    env_spec: as `neurorl.envspec.describe_env` gives it.
+    """
     gradient = getattr(replicas, "gradient", None)
     return {
         "env": env_id,
+        "env_spec": env_spec,
         "approach": replicas.approach,
         "backend": replicas.backend_name,
         "arithmetic": replicas.arithmetic_name,

@@ -13,9 +13,10 @@ import numpy as np
 
 from neurorl._version import __version__
 from neurorl.agent import read_agent
-from neurorl.approaches import Changes, default_backend, make_agents, start_of
+from neurorl.approaches import Changes, default_backend, make_agents, open_env, start_of
 from neurorl.checkpoint import read_checkpoint, write_checkpoint
 from neurorl.config import AgentConfig
+from neurorl.envargs import check_env_args
 from neurorl.errors import ArgumentError, RunError, say
 from neurorl.files import write_json
 from neurorl.replicas import Episode, describe
@@ -33,6 +34,7 @@ DEFAULTS: dict[str, Any] = {
     "seed": 0,
     "episodes": 400,
     "approach": "local",
+    "env_args": {},
 }
 
 
@@ -57,6 +59,7 @@ def train_seeds(
     resume: bool = False,
     approach: str | None = None,
     start: Path | None = None,
+    env_args: dict[str, Any] | None = None,
     overrides: dict[str, Any] | None = None,
     gradient: dict[str, Any] | None = None,
     backend_options: dict[str, Any] | None = None,
@@ -75,7 +78,8 @@ def train_seeds(
     approach: ``'local'`` for the rule of the `AgentConfig`, or ``'reparameterization'`` for
     gradients, which PyTorch computes whatever the backend that plays the agent later. start: a run
     with whose configuration, weights and critic new runs begin; for several, the run ``seedN`` in
-    it if there is one. overrides: fields of a new run's `AgentConfig`; gradient: of its
+    it if there is one. env_args: arguments of the environment, kept with the run. overrides: fields
+    of a new run's `AgentConfig`; gradient: of its
     `neurorl.reparameterization.config.GradientConfig`. backend_options: of the backend's class,
     such as its engine; they change no result and are not kept with the run.
 
@@ -95,9 +99,11 @@ def train_seeds(
         "episodes": episodes,
         "approach": approach,
         "start": None if start is None else str(start),
+        "env_args": env_args,
     }
     if episodes is not None:
         _check_episodes(episodes)
+    check_env_args(env_args or {})
     changes = Changes(overrides or {}, gradient or {}, backend_options or {})
     session = _Session(asked, runs, resume, changes)
     try:
@@ -173,7 +179,8 @@ class _Session:
             for old, (seed, _) in zip(self._old, runs, strict=True)
         ]
         self._saved = [time.monotonic()] * len(runs)
-        self.replicas = make_agents(self.options, self.seeds, changes)
+        env = open_env(self.options)
+        self.replicas = make_agents(self.options, self.seeds, changes, env)
         self.options["model"] = self.replicas.config.model
 
     def open(self) -> None:
@@ -183,7 +190,9 @@ class _Session:
                 run.create(self._config(k))
             if old and run.checkpoint.exists():
                 described, arrays = read_checkpoint(run.checkpoint)
-                described = {"noise": "exact", **described}  # those before there was another
+                # Older ones had one noise, and noted no more than the environment's id.
+                older = {"noise": "exact", "env_spec": self.options["env_spec"]}
+                described = {**older, **described}
                 if {key: described.get(key) for key in self._describe(k)} != self._describe(k):
                     raise RunError(say(f"run {run.path}", "checkpoint.npz is of another run"))
                 self.replicas.restore(k, arrays)
@@ -230,7 +239,7 @@ class _Session:
         self._saved[k] = time.monotonic()
 
     def _describe(self, k: int) -> dict[str, Any]:
-        return describe(self.options["env"], self.replicas, k)
+        return describe(self.options["env"], self.replicas, k, self.options["env_spec"])
 
     def _config(self, k: int) -> dict[str, Any]:
         names = ["brian2", "gymnasium", "nengo", "nengo-loihi", "numpy"]
@@ -276,7 +285,7 @@ def _check_alike(found: Sequence[dict[str, Any]]) -> None:
     for options in found[1:]:
         for key in (
             *("env", "backend", "arithmetic", "noise", "model", "learning", "agent"),
-            *("approach", "gradient"),
+            *("approach", "gradient", "env_args"),
         ):
             if options[key] != found[0][key]:
                 remedy = "resume each run alone"
@@ -300,7 +309,7 @@ def _resumed_options(run: RunDirectory, given: dict[str, Any]) -> dict[str, Any]
     config = run.read_config()
     config.setdefault("learning", "host")  # of a run before there was a choice
     for name, value in given.items():
-        was = config.get(name, DEFAULTS["noise"] if name == "noise" else None)
+        was = config.get(name, DEFAULTS[name] if name in ("noise", "env_args") else None)
         if name != "episodes" and value not in (None, was):
             raise RunError(
                 say(
@@ -315,4 +324,5 @@ def _resumed_options(run: RunDirectory, given: dict[str, Any]) -> dict[str, Any]
     if given["episodes"] is not None:
         _check_episodes(given["episodes"])
         options["episodes"] = given["episodes"]
-    return {**options, "agent": config["agent"], "gradient": config.get("gradient")}
+    kept = {key: config.get(key) for key in ("gradient", "env_spec")}
+    return {**options, "agent": config["agent"], **kept}

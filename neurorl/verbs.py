@@ -7,10 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
 from neurorl.checkpoint import write_checkpoint
+from neurorl.envspec import describe_env, warn_unsaved
 from neurorl.errors import ArgumentError, say
 from neurorl.player import Player
 from neurorl.random import derive
@@ -28,6 +30,7 @@ class LearningAgent(abc.ABC):
     episodes: all that it has played.
     """
 
+    env: gym.Env[Any, Any]
     env_id: str
     seed: int
     arithmetic: str
@@ -82,12 +85,17 @@ class LearningAgent(abc.ABC):
         """The network as it is now, to be played without learning."""
 
     def save(self, path: str | Path) -> None:
-        """Write the agent to one file (npz, no pickle), atomically."""
-        write_checkpoint(Path(path), self.describe(), self.state())
+        """Write the agent to one file (npz, no pickle), atomically.
+
+        Warns with `EnvironmentWarning` of what its environment has that a file can't hold.
+        """
+        described = self.describe()
+        warn_unsaved(self.env, described["env_spec"])
+        write_checkpoint(Path(path), described, self.state())
 
     def describe(self) -> dict[str, Any]:
         """What the agent is, as plain data."""
-        return describe(self.env_id, self._replicas, 0)
+        return describe(self.env_id, self._replicas, 0, describe_env(self.env))
 
     def state(self) -> dict[str, npt.NDArray[Any]]:
         """What it has learned, as arrays, between two episodes (by gradients: two updates)."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
-from neurorl.cli.options import add_backend, backend_options
+from neurorl.cli.options import add_backend, add_trust, backend_options, look_here
 from neurorl.cli.output import progress, report
 
 __all__ = ["HELP", "add_arguments", "run"]
@@ -16,6 +17,13 @@ HELP = "play a trained agent without learning"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, metavar="RUN")
     add_backend(parser)
+    parser.add_argument(
+        "--env", metavar="ENV_ID", help="play this one instead of the environment of the run"
+    )
+    parser.add_argument(
+        "--env-arg", action="append", default=[], metavar="K=V", help="an argument of --env"
+    )
+    add_trust(parser)
     parser.add_argument("--episodes", type=int, default=100, metavar="N")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of noise and tasks")
     parser.add_argument(
@@ -31,8 +39,14 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.episodes < 1:
         raise ArgumentError(say("evaluate", "episodes out of range", got=arguments.episodes))
     agent, chosen = load_to_play(
-        arguments.run, arguments.backend, arguments.arithmetic, arguments.noise
+        arguments.run,
+        arguments.backend,
+        arguments.arithmetic,
+        arguments.noise,
+        env=_env(arguments),
+        trust_env=arguments.trust_env,
     )
+    agent.env_id = arguments.env or agent.env_id
     with progress("evaluating", arguments.episodes) as (advance, _):
         result = evaluate(
             agent,
@@ -45,3 +59,19 @@ def run(arguments: argparse.Namespace) -> int:
         )
     report(result, arguments.json)
     return 0
+
+
+def _env(arguments: argparse.Namespace) -> Any:
+    """The environment that was named, or None."""
+    from neurorl.envargs import read_env_args
+    from neurorl.envs import make_env
+    from neurorl.errors import ArgumentError, say
+
+    if arguments.trust_env or ":" in (arguments.env or ""):
+        look_here()
+    env_args = read_env_args(arguments.env_arg)
+    if arguments.env is None:
+        if env_args:
+            raise ArgumentError(say("--env-arg", "is of --env, which isn't given"))
+        return None
+    return make_env(arguments.env, env_args)

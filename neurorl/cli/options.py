@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from typing import Any
 
-__all__ = ["add_backend", "backend_options"]
+__all__ = ["add_backend", "add_trust", "backend_options", "look_here"]
 
 
 def add_backend(parser: argparse.ArgumentParser) -> None:
@@ -27,3 +29,19 @@ def add_backend(parser: argparse.ArgumentParser) -> None:
 def backend_options(arguments: argparse.Namespace) -> dict[str, Any]:
     """What goes to the backend's class and to no other."""
     return {} if arguments.target is None else {"target": arguments.target}
+
+
+def add_trust(parser: argparse.ArgumentParser) -> None:
+    """``--trust-env``."""
+    parser.add_argument(
+        "--trust-env",
+        action="store_true",
+        help="import what the run says that its environment is from; only for files you know",
+    )
+
+
+def look_here() -> None:
+    """Find modules in the current folder too: the user has named one, or trusts who has."""
+    here = os.getcwd()
+    if here not in sys.path:
+        sys.path.insert(0, here)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from neurorl.errors import FallbackWarning, PopulationWarning
+from neurorl.errors import EnvironmentWarning, FallbackWarning, PopulationWarning
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -65,7 +65,7 @@ def print_table(columns: tuple[str, ...], rows: list[list[str]]) -> None:
     Console().print(table)
 
 
-_OWN = (PopulationWarning, FallbackWarning)
+_OWN = (PopulationWarning, FallbackWarning, EnvironmentWarning)
 
 
 @contextmanager

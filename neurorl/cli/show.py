@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neurorl.cli.options import add_backend, backend_options
+from neurorl.cli.options import add_backend, add_trust, backend_options, look_here
 from neurorl.cli.output import cell, print_table, report
 
 if TYPE_CHECKING:
@@ -64,11 +64,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", metavar="RUN_OR_MODEL", help="a run, lif, glm or a .nir file")
     add_backend(parser)
     parser.add_argument("--env", default="CartPole-v1", metavar="ENV_ID", help="task of a MODEL")
+    add_trust(parser)
     parser.add_argument("--dt", type=float, metavar="S", help="step of a .nir file, seconds")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def run(arguments: argparse.Namespace) -> int:
+    if arguments.trust_env:
+        look_here()
     found = _found(arguments)
     if arguments.json:
         print(json.dumps(found))
@@ -113,7 +116,13 @@ def _of_run(path: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     from neurorl.deployment import compare
     from neurorl.evaluation import load_to_play, read_cost
 
-    agent, chosen = load_to_play(path, arguments.backend, arguments.arithmetic, arguments.noise)
+    agent, chosen = load_to_play(
+        path,
+        arguments.backend,
+        arguments.arithmetic,
+        arguments.noise,
+        trust_env=arguments.trust_env,
+    )
     with _as_run(path, agent, chosen, backend_options(arguments)) as backend:
         found = _of_backend(backend, agent.weights)
     counted = read_cost(path)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from pathlib import Path
 
-from neurorl.cli.options import add_backend, backend_options
+from neurorl.cli.options import add_backend, backend_options, look_here
 from neurorl.cli.output import cell, print_table, progress, report
 
 __all__ = ["HELP", "add_arguments", "run"]
@@ -15,7 +16,16 @@ HELP = "train an agent on a Gymnasium environment"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("env", metavar="ENV_ID")
+    parser.add_argument(
+        "env", metavar="ENV_ID", help="of Gymnasium, or MODULE:ID, which imports MODULE first"
+    )
+    parser.add_argument(
+        "--env-arg",
+        action="append",
+        default=[],
+        metavar="K=V",
+        help="an argument of the environment, such as is_slippery=false; may be repeated",
+    )
     add_backend(parser)
     parser.add_argument("--model", metavar="M", help="lif (default), glm or lif-spiking-critic")
     parser.add_argument(
@@ -46,9 +56,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from neurorl.envargs import read_env_args
     from neurorl.errors import ArgumentError, say
     from neurorl.training import read_seeds, train_seeds
 
+    if ":" in arguments.env:
+        look_here()
     out = arguments.out or _default_out(arguments)
     runs: list[tuple[int | None, Path]] = [(arguments.seed, out)]
     if arguments.seeds is not None:
@@ -67,6 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
             episodes=arguments.episodes,
             approach=arguments.approach,
             start=arguments.start,
+            env_args=read_env_args(arguments.env_arg) or None,
             resume=arguments.resume,
             backend_options=backend_options(arguments),
             callback=lambda e: advance(e.ret, e.length),
@@ -93,7 +107,8 @@ def _default_out(arguments: argparse.Namespace) -> Path:
     if arguments.approach not in (None, "local"):
         where = arguments.approach
     parts = [name, where, arguments.model or "lif"]
-    given = (arguments.arithmetic, arguments.noise, arguments.learning)
+    arguments_of_env = [re.sub(r"[^\w.+=-]", "_", text)[:40] for text in arguments.env_arg]
+    given = (*arguments_of_env, arguments.arithmetic, arguments.noise, arguments.learning)
     parts += [part for part in given if part]
     parts += [] if arguments.seeds else [f"seed{arguments.seed or 0}"]
     return Path("runs") / "-".join(parts)

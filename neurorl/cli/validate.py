@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from neurorl.cli.options import add_trust, look_here
 from neurorl.cli.output import cell, print_table, steps_progress
 
 __all__ = ["HELP", "add_arguments", "run"]
@@ -36,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--updates", type=int, default=100, metavar="N", help="of the weights, with --learn"
     )
     parser.add_argument("--env", default="CartPole-v1", metavar="ENV_ID", help="task of a MODEL")
+    add_trust(parser)
     parser.add_argument("--dt", type=float, metavar="S", help="step of a .nir file, seconds")
     parser.add_argument("--report", type=Path, metavar="FILE.html", help="one page to read")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -44,6 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from neurorl.validation import validate
 
+    if arguments.trust_env:
+        look_here()
     with steps_progress("validating") as advance:
         found = validate(
             arguments.what,
@@ -55,6 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
             updates=arguments.updates,
             env=arguments.env,
             dt=arguments.dt,
+            trust_env=arguments.trust_env,
             advance=advance,
         )
     report = found.to_dict()

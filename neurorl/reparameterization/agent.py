@@ -14,7 +14,9 @@ from neurorl.backend import backend_class
 from neurorl.backend import load as load_backend
 from neurorl.config import AgentConfig
 from neurorl.described import FloatArray
+from neurorl.envload import saved_env
 from neurorl.envs import discrete_actions, make_env
+from neurorl.envspec import copy_env
 from neurorl.errors import RunError, say
 from neurorl.fitting import fitted
 from neurorl.player import Player
@@ -31,7 +33,8 @@ __all__ = ["ReparameterizedActorCritic"]
 class ReparameterizedActorCritic(LearningAgent):
     """An actor of spiking neurons that learns by gradients through its stochastic spikes.
 
-    env: a Gymnasium id; agents learn in several copies of it. model, seed, config, overrides: as in
+    env: a Gymnasium id, or an environment that `gymnasium.make` made; agents learn in several
+    copies of it. model, seed, config, overrides: as in
     `neurorl.SpikingActorCritic`, whose networks, cells and critics these are. arithmetic: in which
     the weights act while they learn: ``'float'``, or ``'loihi'`` for an agent that is to run on
     the chip. gradient: fields of `GradientConfig` that aren't the preset's, or a whole one.
@@ -49,7 +52,7 @@ class ReparameterizedActorCritic(LearningAgent):
 
     def __init__(
         self,
-        env: str,
+        env: str | gym.Env[Any, Any],
         model: str = "lif",
         arithmetic: str = "float",
         seed: int = 0,
@@ -57,14 +60,16 @@ class ReparameterizedActorCritic(LearningAgent):
         gradient: GradientConfig | dict[str, Any] | None = None,
         **overrides: Any,
     ) -> None:
-        self.env: gym.Env[Any, Any] = make_env(env)
-        self.env_id, self.seed, self.arithmetic = env, seed, arithmetic
-        space = discrete_actions(self.env, env)
+        self.env = make_env(env) if isinstance(env, str) else env
+        self.env_id = env if isinstance(env, str) else (env.spec.id if env.spec else "")
+        self.seed, self.arithmetic = seed, arithmetic
+        space = discrete_actions(self.env, self.env_id)
         self.first_action, self._n_actions = int(space.start), int(space.n)
         self.config = config or make_config(self.env, model, overrides)
         chosen = gradient.to_dict() if isinstance(gradient, GradientConfig) else gradient or {}
+        own = copy_env(self.env)
         self._replicas = gradient_replicas(
-            make_env(env), env, self.config, (seed,), chosen, arithmetic
+            own, self.env_id, self.config, (seed,), chosen, arithmetic
         )
         self.network, self.gradient = self._replicas.network, self._replicas.gradient
         self.episodes = self._replicas.episodes[0]
@@ -112,22 +117,30 @@ class ReparameterizedActorCritic(LearningAgent):
             raise
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
+    def load(
+        cls,
+        path: str | Path,
+        env: str | gym.Env[Any, Any] | None = None,
+        trust_env: bool = False,
+    ) -> Self:
         """The agent of a file written by `save`, or of a run directory.
 
-        Raises RunError for a file that is missing, damaged or of something else.
+        env, trust_env: as in `neurorl.SpikingActorCritic.load`.
+        Raises RunError for a file that is missing, damaged or of something else, or whose
+        environment can't be made.
         """
         described, arrays = read_agent(Path(path))
         if described["approach"] != "reparameterization":
             remedy = "SpikingActorCritic.load"
             raise RunError(say(f"agent {path}", "learned by a local rule", remedy=remedy))
         agent = cls(
-            described["env"],
+            saved_env(described, f"agent {path}", trust_env) if env is None else env,
             arithmetic=described["arithmetic"],
             seed=described["seed"],
             config=AgentConfig.from_dict(described["config"]),
             gradient=GradientConfig.from_dict(described["gradient"]),
         )
+        agent.env_id = described["env"] if env is None else agent.env_id
         agent.restore(arrays)
         return agent
 

@@ -92,6 +92,7 @@ def validate(
     env: str = DEFAULT_ENV,
     overrides: dict[str, Any] | None = None,
     dt: float | None = None,
+    trust_env: bool = False,
     tolerance: Tolerance | None = None,
     advance: Callable[[int, int], None] | None = None,
 ) -> Validation:
@@ -101,7 +102,8 @@ def validate(
     backends: two or more, such as ``'reference:float,loihi'``, or your own classes; the others are
     held against the first. None takes all that are installed and can run it.
     steps: at least so many. learn: also train, with *updates* of the weights. env, overrides: task
-    and fields of a model. dt: step of a ``.nir`` file, s.
+    and fields of a model. dt: step of a ``.nir`` file, s. trust_env: of a run, as in
+    `SpikingActorCritic.load`.
     advance: called with what is done and how much there is.
 
     Raises NeurorlError for bad arguments.
@@ -116,7 +118,7 @@ def validate(
             raise ArgumentError(
                 say(f"validate.{name}", "not a whole number", got=value, limit=">= 1")
             )
-    subject = make_subject(what, env, overrides, dt)
+    subject = make_subject(what, env, overrides, dt, trust_env)
     lanes = read_lanes(backends, arithmetic)
     skipped: list[dict[str, str]] = []
     if backends is None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from neurorl.backends.checks import Inputs
 from neurorl.envgroup import SeparateEnvs
-from neurorl.envs import make_env
+from neurorl.envspec import copy_env
 from neurorl.replicas import Replicas
 from neurorl.validation.lanes import Lane
 from neurorl.validation.subject import Subject
@@ -101,4 +101,4 @@ class Student:
 
 def _another(env: gym.Env[Any, Any]) -> gym.Env[Any, Any]:
     """A second environment of the same kind."""
-    return make_env(env.spec.id) if env.spec is not None else copy.deepcopy(env)
+    return copy_env(env) if env.spec is not None else copy.deepcopy(env)

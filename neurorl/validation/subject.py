@@ -48,12 +48,13 @@ def make_subject(
     env: str = DEFAULT_ENV,
     overrides: dict[str, Any] | None = None,
     dt: float | None = None,
+    trust_env: bool = False,
 ) -> Subject:
     """The subject that *what* means: a network, an agent, a run, or the name of a model.
 
     Also the name of a feature of `neurorl.testing.FEATURES`, such as ``'currents'``.
     env: task of a model. overrides: fields of a model's `AgentConfig`. dt: seconds a step of a
-    ``.nir`` file, see `neurorl.nir.from_nir`.
+    ``.nir`` file, see `neurorl.nir.from_nir`. trust_env: as in `SpikingActorCritic.load`.
     Raises UnknownNameError for a name of nothing, RunError for a damaged run.
     """
     if isinstance(what, Network):
@@ -70,7 +71,7 @@ def make_subject(
     if path.suffix == ".nir":
         step = "" if dt is None else f" --dt {dt!r}"
         return Subject(path.name, from_nir(path, dt), argument=f"{path.name}{step}")
-    agent, _ = load_to_play(path)
+    agent, _ = load_to_play(path, trust_env=trust_env)
     return _of_agent(f"run {path.name}", agent, path.name)
 
 

@@ -25,6 +25,7 @@ from neurorl.checkpoint import write_checkpoint
 from neurorl.config import AgentConfig
 from neurorl.description import Network, Population
 from neurorl.envs import discrete_actions, make_env
+from neurorl.envspec import describe_env
 from neurorl.errors import DescriptionError, say
 from neurorl.files import write_json
 from neurorl.lesions import lesioned
@@ -82,7 +83,8 @@ def perturbed(run: Path, perturbation: Perturbation, out: Path) -> Path:
     described, arrays = read_agent(run)
     config = AgentConfig.from_dict(described["config"])
     env_id = perturbation.env or described["env"]
-    network = config.network(int(discrete_actions(make_env(env_id), env_id).n))
+    env = make_env(env_id)
+    network = config.network(int(discrete_actions(env, env_id).n))
     changed = perturbation.change(network)
     if changed != network:
         config = dataclasses.replace(config, description=changed)
@@ -94,8 +96,9 @@ def perturbed(run: Path, perturbation: Perturbation, out: Path) -> Path:
             arrays[f"learner.weights.{p.name}"] = w + sd * rng.standard_normal(w.shape)
     out.mkdir(parents=True, exist_ok=True)
     options = json.loads((run / "config.json").read_text())
-    write_json(out / "config.json", {**options, "env": env_id, "agent": config.to_dict()})
-    described |= {"env": env_id, "config": config.to_dict()}
+    task = {"env": env_id, "env_spec": describe_env(env)}
+    write_json(out / "config.json", {**options, **task, "agent": config.to_dict()})
+    described |= {**task, "config": config.to_dict()}
     write_checkpoint(out / "checkpoint.npz", described, arrays)
     return out
 
