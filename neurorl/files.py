@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import io
 import json
 import os
 import sys
@@ -12,13 +14,35 @@ from typing import Any
 
 from platformdirs import user_cache_path, user_config_path
 
-from neurorl.errors import BackendError, say
+from neurorl.errors import NeurorlError, RunError, say
 
-__all__ = ["keep_matplotlib_in_our_cache", "make_cache_folder", "write_bytes", "write_json"]
+__all__ = [
+    "as_json",
+    "keep_matplotlib_in_our_cache",
+    "make_folder",
+    "replace",
+    "save_figure",
+    "temporary_files",
+    "unwritable",
+    "write_bytes",
+    "write_json",
+]
+
+_REMEDIES = {
+    errno.ENOSPC: "make room on its disk",
+    errno.EDQUOT: "make room on its disk",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f)",
+    errno.EROFS: "let its folder be written, or name another",
+    errno.EACCES: "let its folder be written, or name another",
+    errno.EPERM: "let its folder be written, or name another",
+    errno.ENOENT: "make its folder first",
+    errno.ENOTDIR: "name another folder",
+    errno.ENAMETOOLONG: "take a shorter name",
+}
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Replace *path* by *data*, atomically and durably."""
+def replace(path: Path, data: bytes) -> None:
+    """Replace *path* by *data*, atomically and durably. Raises OSError, and leaves it as it was."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -28,26 +52,64 @@ def write_bytes(path: Path, data: bytes) -> None:
         os.chmod(name, 0o666 & ~_umask())
         os.replace(name, path)
     except BaseException:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             os.unlink(name)
         raise
 
 
+def temporary_files(path: Path) -> list[Path]:
+    """What a `replace` of *path* that was killed may have left."""
+    return sorted(path.parent.glob(f".{path.name}.*.tmp"))
+
+
+def write_bytes(
+    path: Path, data: bytes, what: str = "file", error: type[NeurorlError] = RunError
+) -> None:
+    """Replace *path* by *data*, atomically and durably.
+
+    Raises *error*, which calls it *what*, if the system won't: a full disk, no permission.
+    """
+    try:
+        replace(path, data)
+    except OSError as exc:
+        raise error(unwritable(f"{what} {path}", exc)) from exc
+
+
 def write_json(path: Path, data: Any) -> None:
-    """Replace *path* by *data* as JSON."""
-    write_bytes(path, (json.dumps(data, indent=1, allow_nan=False) + "\n").encode())
+    """Replace *path* by *data* as JSON. Raises RunError if the system won't."""
+    write_bytes(path, as_json(data))
 
 
-def make_cache_folder(path: Path) -> None:
-    """Make a folder for compiled code. Raises BackendError if nothing can be written there."""
+def as_json(data: Any) -> bytes:
+    """Return *data* as our files of JSON have it."""
+    return (json.dumps(data, indent=1, allow_nan=False) + "\n").encode()
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it. Raises RunError if the system won't."""
     try:
         path.mkdir(parents=True, exist_ok=True)
-        problem = None if os.access(path, os.W_OK | os.X_OK) else "no permission"
     except OSError as exc:
-        problem = exc.strerror
-    if problem is not None:
-        remedy = "set XDG_CACHE_HOME to a folder that can"
-        raise BackendError(say(f"cache {path}", "can't be written", got=problem, remedy=remedy))
+        raise RunError(unwritable(f"folder {path}", exc, "can't be made")) from exc
+
+
+def save_figure(figure: Any, path: Path, **options: Any) -> None:
+    """Write a Matplotlib figure in the format that its name ends with, as `write_bytes` does.
+
+    Raises ValueError for an ending that Matplotlib doesn't know.
+    """
+    picture = io.BytesIO()
+    figure.savefig(picture, format=path.suffix.removeprefix(".") or None, **options)
+    write_bytes(path, picture.getvalue(), "plot")
+
+
+def unwritable(
+    where: str, exc: OSError, what: str = "can't be written", then: str | None = None
+) -> str:
+    """Return the one line for what the system refused; *then*: what to do after the remedy."""
+    remedy = _REMEDIES.get(exc.errno or 0)
+    steps = ", then ".join(step for step in (remedy, then) if step)
+    return say(where, what, got=exc.strerror or exc, remedy=steps or None)
 
 
 def keep_matplotlib_in_our_cache() -> None:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +15,8 @@ from typing import Any
 from platformdirs import user_cache_path
 
 from neurorl.backends.brian2 import fingerprint
+from neurorl.cache import CompileCache
 from neurorl.errors import BackendError, say
-from neurorl.files import make_cache_folder
 from neurorl.native import SOURCES, toolchain
 
 __all__ = ["Entry", "cache_folder", "find_or_build", "key"]
@@ -57,64 +53,64 @@ def key(plan: dict[str, Any]) -> str:
 
 
 def find_or_build(plan: dict[str, Any]) -> Entry:
-    """The entry for a plan (`neurorl.backends.brian2.plan`), compiled now if it isn't there.
+    """Return the entry for a plan (`neurorl.backends.brian2.plan`), compiled now if it isn't there.
 
-    Raises BackendError with the compiler's first error, and the path of all that it said.
+    Raises BackendError with the compiler's first error, and the path of all that it said; or if
+    others can write to the cache.
     """
-    root, name = cache_folder(), key(plan)
-    entry = _read(root / name)
+    cache, name = CompileCache(cache_folder()), key(plan)
+    entry = _read(cache, name)
     if entry is None:
-        make_cache_folder(root)
-        with _locked(root / f"{name}.lock"):
-            entry = _read(root / name) or _build(root, name, plan)
+        with cache.building(name) as scratch:
+            entry = _read(cache, name) or _build(cache, name, scratch, plan)
     return entry
 
 
-def _read(folder: Path) -> Entry | None:
+def _read(cache: CompileCache, name: str) -> Entry | None:
     """An entry, None if it is missing or not as it was built."""
-    try:
-        code = (folder / "library.so").read_bytes()
-        arrays = json.loads((folder / "arrays.json").read_text())
-        built = (folder / "sha256").read_text()
-    except (OSError, ValueError):
+    files = ("library.so", "arrays.json", "sha256")
+    code, text, built = (cache.read(name, file) for file in files)
+    if code is None or text is None or built is None:
         return None
-    return Entry(folder, code, arrays) if built == _hash(code, arrays) else None
+    try:
+        arrays = json.loads(text)
+    except ValueError:
+        return None
+    whole = built == _hash(code, arrays).encode()
+    return Entry(cache.folder / name, code, arrays) if whole else None
 
 
 def _hash(code: bytes, arrays: list[list[Any]]) -> str:
     return hashlib.sha256(code + json.dumps(arrays).encode()).hexdigest()
 
 
-def _build(root: Path, name: str, plan: dict[str, Any]) -> Entry:
-    folder, log = Path(tempfile.mkdtemp(prefix=f"{name}.", dir=root)), root / f"{name}.log"
-    try:
-        # The builder sees the same modules as this process.
-        path = os.pathsep.join(filter(None, sys.path))
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", _BUILDER, str(folder)],
-            input=json.dumps(plan),
-            env={**os.environ, "PYTHONPATH": path},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
+def _build(cache: CompileCache, name: str, scratch: Path, plan: dict[str, Any]) -> Entry:
+    """Compile in the empty folder *scratch*, which becomes the entry."""
+    log = cache.folder / f"{name}.log"
+    # The builder sees the same modules as this process.
+    path = os.pathsep.join(filter(None, sys.path))
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", _BUILDER, str(scratch)],
+        input=json.dumps(plan),
+        env={**os.environ, "PYTHONPATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        log.write_text(done.stdout)
+        remedy = f"all of it is in {log}; or take engine='cython'"
+        reason = _first_error(done.stdout)
+        raise BackendError(
+            say("backend brian2", "can't build the network", got=reason, remedy=remedy)
         )
-        if done.returncode:
-            log.write_text(done.stdout)
-            remedy = f"all of it is in {log}; or take engine='cython'"
-            reason = _first_error(done.stdout)
-            raise BackendError(
-                say("backend brian2", "can't build the network", got=reason, remedy=remedy)
-            )
-        code = (folder / "library.so").read_bytes()
-        arrays = json.loads((folder / "arrays.json").read_text())
-        (folder / "sha256").write_text(_hash(code, arrays))
-        shutil.rmtree(root / name, ignore_errors=True)  # if there was a broken one
-        folder.rename(root / name)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    code = (scratch / "library.so").read_bytes()
+    arrays = json.loads((scratch / "arrays.json").read_text())
+    (scratch / "sha256").write_text(_hash(code, arrays))
+    cache.publish(scratch, name)
     log.unlink(missing_ok=True)
-    return Entry(root / name, code, arrays)
+    return Entry(cache.folder / name, code, arrays)
 
 
 def _first_error(printed: str) -> str:
@@ -123,13 +119,3 @@ def _first_error(printed: str) -> str:
     found = [line for line in lines if " error: " in line]
     found += [line for line in lines if re.match(r"[\w.]+(Error|Exception): ", line)]
     return [*found, lines[-1]][0]
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Only one process at a time is inside; the system frees the lock if it dies."""
-    import fcntl  # not on Windows, where this engine isn't either
-
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import _ctypes
-import contextlib
 import ctypes
-import os
-import tempfile
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.base import Raster
+from neurorl.cache import load_copy
 from neurorl.errors import BackendError, say
 from neurorl.random import LOGISTIC_TABLE
 
@@ -31,7 +29,7 @@ class Library:
     """
 
     def __init__(self, folder: Path, code: bytes, arrays: list[list[Any]]) -> None:
-        self._library = _load_copy(folder, code)
+        self._library = _load(folder, code)
         self.advance = self._library.neurorl_advance
         self.advance.argtypes = [ctypes.c_int, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p]
         self.advance.restype = None
@@ -60,20 +58,11 @@ class Library:
         return self._library.neurorl_array(k), dtype, size
 
 
-def _load_copy(folder: Path, code: bytes) -> ctypes.CDLL:
-    """Load a file of a new name, as one that was loaded before would give that library again."""
-    place = folder if os.access(folder, os.W_OK) else None  # None: the folder of temporary files
-    path = ""
+def _load(folder: Path, code: bytes) -> ctypes.CDLL:
     try:
-        descriptor, path = tempfile.mkstemp(suffix=".so", dir=place)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(code)
-        return ctypes.CDLL(path)
+        return load_copy(code, folder)
     except OSError as exc:
         raise BackendError(say("engine 'compiled'", "can't load", got=exc)) from exc
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
 
 
 def _unload(library: ctypes.CDLL) -> None:

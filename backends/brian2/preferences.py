@@ -6,11 +6,13 @@ import contextlib
 import functools
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 from platformdirs import user_cache_path
 
 from neurorl.backends.brian2.vendor import CythonCodeObject, brian2, catch_logs
+from neurorl.cache import CompileCache
 from neurorl.native.toolchain import EXACT_FLAGS
 
 __all__ = ["cython_problem", "exact_preferences"]
@@ -31,7 +33,10 @@ def exact_preferences(engine: str) -> Iterator[None]:
         "core.default_float_dtype": np.float64,
     }
     # Brian2's name of a cached module doesn't tell its flags, so exact ones need their own folder.
-    wanted["codegen.runtime.cython.cache_dir"] = str(user_cache_path("neurorl") / "brian2")
+    folder = user_cache_path("neurorl") / "brian2"
+    wanted["codegen.runtime.cython.cache_dir"] = str(folder)
+    if engine == "cython":
+        _prepare(folder)
     before = {name: brian2.prefs[name] for name in wanted}
     try:
         for name, value in wanted.items():
@@ -43,6 +48,14 @@ def exact_preferences(engine: str) -> Iterator[None]:
     finally:
         for name, value in before.items():
             brian2.prefs[name] = value
+
+
+def _prepare(folder: Path) -> None:
+    """Have Brian2 load modules only from a folder that the user alone can write."""
+    CompileCache(folder).check()
+    with contextlib.suppress(OSError):  # Brian2 says what is wrong
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
 
 
 @functools.cache

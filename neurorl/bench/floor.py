@@ -8,8 +8,8 @@ import os
 import platform
 import shlex
 import subprocess
-import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from platformdirs import user_cache_path
 from neurorl.bench import workload
 from neurorl.bench.loops import AgentLoop
 from neurorl.bench.workload import BOUND, RATE, STEPS, Size, initial_weights
+from neurorl.cache import CompileCache, load_copy
 from neurorl.errors import BackendError, BackendUnavailableError, say
 
 __all__ = ["VARIANTS", "FloorAgent", "compiler", "make"]
@@ -44,7 +45,7 @@ class FloorAgent:
     """
 
     def __init__(self, size: Size, replicas: int = 1, variant: str = "dense") -> None:
-        self._library = library = ctypes.CDLL(str(_build(size)))
+        self._library = library = _load(size)
         self._replicas = replicas
         for name in ("replica_bytes", "offset_w1", "offset_w2", "offset_key"):
             getattr(library, name).restype = ctypes.c_size_t
@@ -115,23 +116,21 @@ def compiler() -> list[str]:
     return shlex.split(os.environ.get("CC", "")) or ["cc"]
 
 
-def _build(size: Size) -> Path:
+def _load(size: Size) -> ctypes.CDLL:
     """The library of a size, from the cache or compiled now."""
     sizes = [f"-DNI={size.inputs}", f"-DNH={size.hidden}", f"-DNO={size.outputs}"]
     command = [*compiler(), *FLAGS, *sizes, f"-DSTEPS={STEPS}"]
     depends = [*command, _SOURCE.read_text(), _run([*compiler(), "-v"]), _processor()]
     name = hashlib.sha256("\0".join(depends).encode()).hexdigest()[:24]
-    path = user_cache_path("neurorl") / "bench-floor" / f"{name}.so"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            made = Path(folder) / path.name
-            code = made.with_suffix(".o")
-            _run([*command, "-c", str(_SOURCE), "-o", str(code)])
-            # Linked apart: with -ffast-math, gcc would change the whole process's arithmetic.
-            _run([*compiler(), "-shared", str(code), "-o", str(made)])
-            os.replace(made, path)  # another process may have been quicker; theirs is the same
-    return path
+    cache = CompileCache(user_cache_path("neurorl") / "bench-floor")
+    return load_copy(cache.library(name, partial(_build, command)), cache.folder)
+
+
+def _build(command: list[str], made: Path) -> None:
+    code = made.with_suffix(".o")
+    _run([*command, "-c", str(_SOURCE), "-o", str(code)])
+    # Linked apart: with -ffast-math, gcc would change the whole process's arithmetic.
+    _run([*compiler(), "-shared", str(code), "-o", str(made)])
 
 
 def _run(command: list[str]) -> str:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import ctypes
 import functools
 import hashlib
-import os
 import subprocess
-import tempfile
 from pathlib import Path
 
 from platformdirs import user_cache_path
 
 from neurorl import elementary
+from neurorl.cache import CompileCache, load_copy
 from neurorl.errors import BackendError, say
-from neurorl.files import make_cache_folder
 from neurorl.native import SOURCES, structures, toolchain
 from neurorl.native.layout import check_structures
 from neurorl.native.structures import Terms
@@ -43,26 +41,19 @@ def library() -> ctypes.CDLL:
 
 
 def compiled(source: Path, where: str, remedy: str) -> ctypes.CDLL:
-    """The library of a file of C++, compiled now if it isn't there.
+    """Return the library of a file of C++, compiled now if it isn't there or is damaged.
 
     It is compiled again when any file of its folder changes. where, remedy: for the error.
-    Raises BackendError if it doesn't compile.
+    Raises BackendError if it doesn't compile, or if others can write to the cache.
     """
-    path = cache_folder() / f"{_key(source)}.so"
-    loaded = _load(path)
-    if loaded is None:
-        _build(source, path, where, remedy)
-        loaded = _load(path)
-    if loaded is None:
-        raise BackendError(say(where, "its library can't be loaded", remedy=remedy))
-    return loaded
-
-
-def _load(path: Path) -> ctypes.CDLL | None:
+    cache = CompileCache(cache_folder())
+    code = cache.library(_key(source), lambda made: _build(source, made, where, remedy))
     try:
-        return ctypes.CDLL(str(path))
-    except OSError:  # missing, or not whole
-        return None
+        return load_copy(code, cache.folder)
+    except OSError as exc:
+        raise BackendError(
+            say(where, "its library can't be loaded", got=exc, remedy=remedy)
+        ) from exc
 
 
 def _key(source: Path) -> str:
@@ -74,32 +65,22 @@ def _key(source: Path) -> str:
     return found.hexdigest()[:32]
 
 
-def _build(source: Path, path: Path, where: str, remedy: str) -> None:
-    """Compile under another name and rename, so that no other process sees half a file."""
-    folder = path.parent
-    make_cache_folder(folder)
-    descriptor, made = tempfile.mkstemp(suffix=".so", dir=folder)
-    os.close(descriptor)
-    command = [*toolchain.compiler(), *toolchain.LIBRARY_FLAGS]
+def _build(source: Path, made: Path, where: str, remedy: str) -> None:
+    """Compile to the path *made*. Raises BackendError with the compiler's first error."""
+    command = [*toolchain.compiler(), *toolchain.LIBRARY_FLAGS, str(source), "-o", str(made)]
     try:
         done = subprocess.run(
-            [*command, str(source), "-o", made],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
         )
-        if done.returncode:
-            log = folder / "build.log"
-            log.write_text(done.stdout)
-            remedy = f"all of it is in {log}; or {remedy}"
-            lines = [line for line in done.stdout.splitlines() if "error" in line] or [""]
-            raise BackendError(
-                say(where, "its library doesn't compile", got=lines[0], remedy=remedy)
-            )
-        os.replace(made, path)
-    finally:
-        Path(made).unlink(missing_ok=True)
+    except OSError as exc:
+        what = f"can't run the compiler {command[0]!r}"
+        raise BackendError(say(where, what, got=exc.strerror, remedy=remedy)) from exc
+    if done.returncode:
+        log = cache_folder() / "build.log"
+        log.write_text(done.stdout)
+        remedy = f"all of it is in {log}; or {remedy}"
+        lines = [line for line in done.stdout.splitlines() if "error" in line] or [""]
+        raise BackendError(say(where, "its library doesn't compile", got=lines[0], remedy=remedy))
 
 
 def _terms() -> Terms:

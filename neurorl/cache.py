@@ -1,0 +1,203 @@
+"""Compiled code on disk: whole or not there, built once, and nobody's but the user's.
+
+What is loaded from a cache runs with the user's rights. So a folder or file that others own or can
+write is refused, what differs from its digest is built again, and the bytes that were checked are
+those that are loaded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import hashlib
+import os
+import shutil
+import stat
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from neurorl.errors import BackendError, say
+from neurorl.files import unwritable
+
+__all__ = ["CompileCache", "load_copy"]
+
+_ANOTHER = "set XDG_CACHE_HOME to a folder of your own"
+_LOADING_S = 60.0
+"""A private copy of a library that is older was left by a process that was killed."""
+
+
+class CompileCache:
+    """A folder of compiled code, safe for many processes; it may be deleted at any time.
+
+    Raises BackendError, from each method, if the folder can't be written where it must be, or if
+    others could have written what would be loaded.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def library(self, name: str, build: Callable[[Path], None]) -> bytes:
+        """Return the code of library *name*, built now if it is missing or damaged.
+
+        build: compiles it to the path that it is called with; what it raises is raised here.
+        """
+        code = self._whole(name)
+        if code is None:
+            with self.building(name) as scratch:
+                code = self._whole(name) or self._build(name, scratch, build)
+        return code
+
+    def read(self, *parts: str) -> bytes | None:
+        """Return a file of the cache, None if it can't be read."""
+        self.check()
+        path = self.folder.joinpath(*parts)
+        try:
+            with path.open("rb") as file:
+                _check_private(path, os.fstat(file.fileno()))
+                return file.read()
+        except OSError:
+            return None
+
+    def check(self) -> None:
+        """Refuse the folder if it is there and others could have written to it."""
+        with contextlib.suppress(OSError):
+            _check_private(self.folder, self.folder.stat())
+
+    def make(self) -> None:
+        """Make the folder, for the user alone, unless it is there."""
+        self.check()
+        try:
+            self.folder.parent.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, exist_ok=True)
+            problem = None if os.access(self.folder, os.W_OK | os.X_OK) else "no permission"
+        except OSError as exc:
+            problem = exc.strerror
+        if problem is not None:
+            remedy = "set XDG_CACHE_HOME to a folder that can"
+            where = f"cache {self.folder}"
+            raise BackendError(say(where, "can't be written", got=problem, remedy=remedy))
+
+    @contextlib.contextmanager
+    def building(self, name: str) -> Iterator[Path]:
+        """Yield an empty folder to build *name* in, for one process at a time.
+
+        Look again whether *name* is there: another process may have built it meanwhile. What
+        processes that were killed have left in the cache is removed.
+        """
+        from filelock import FileLock  # 15 ms, and most starts build nothing
+
+        self.make()
+        try:
+            with FileLock(self._lock(name)):
+                self._remove_leftovers(name)
+                scratch = Path(tempfile.mkdtemp(prefix=f"{name}.", dir=self.folder))
+                try:
+                    yield scratch
+                finally:
+                    shutil.rmtree(scratch, ignore_errors=True)
+        except OSError as exc:
+            what = unwritable(f"cache {self.folder}", exc)
+            raise BackendError(f"{what}; or {_ANOTHER}") from exc
+
+    def publish(self, made: Path, name: str) -> None:
+        """Put a file or folder of `building` in place, durably, where it replaces what is there."""
+        files = [path for path in made.rglob("*") if path.is_file()] if made.is_dir() else [made]
+        for path in files:
+            _sync(path)
+        place = self.folder / name
+        if made.is_dir():
+            os.chmod(made, 0o700)
+            shutil.rmtree(place, ignore_errors=True)
+        os.replace(made, place)
+        _sync(self.folder)
+
+    def _whole(self, name: str) -> bytes | None:
+        """The code of a library, None if its digest is of another one."""
+        code, digest = self.read(f"{name}.so"), self.read(f"{name}.sha256")
+        return code if code is not None and digest == _digest(code) else None
+
+    def _build(self, name: str, scratch: Path, build: Callable[[Path], None]) -> bytes:
+        made, digest = scratch / "library.so", scratch / "sha256"
+        build(made)
+        code = made.read_bytes()
+        digest.write_bytes(_digest(code))
+        self.publish(made, f"{name}.so")
+        self.publish(digest, f"{name}.sha256")
+        return code
+
+    def _lock(self, name: str) -> Path:
+        return self.folder / f"{name}.lock"
+
+    def _remove_leftovers(self, name: str) -> None:
+        """Remove folders of builds that nobody is at, of *name*, whose lock is held, and others."""
+        from filelock import FileLock, Timeout
+
+        _remove_old_copies(self.folder)
+        for path in self.folder.iterdir():
+            owner, dot, _ = path.name.partition(".")
+            if not dot or path.is_symlink() or not path.is_dir():
+                continue
+            if owner == name:
+                shutil.rmtree(path, ignore_errors=True)
+                continue
+            with contextlib.suppress(Timeout), FileLock(self._lock(owner), timeout=0):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def load_copy(code: bytes, folder: Path) -> ctypes.CDLL:
+    """Load the library whose file has these bytes, from a file of its own in *folder*.
+
+    Two loaded from one file would share their memory, and what is in a cache may be replaced. The
+    file goes as soon as it is loaded. Raises OSError if it can't be written or loaded.
+    """
+    place = folder if os.access(folder, os.W_OK) else None  # None: the folder of temporary files
+    descriptor, path = tempfile.mkstemp(prefix="loading.", suffix=".so", dir=place)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(code)
+        return ctypes.CDLL(path)
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+        _remove_old_copies(folder)
+
+
+def _remove_old_copies(folder: Path) -> None:
+    """Remove copies that were never loaded, and files of compilers, of this version and earlier."""
+    for pattern in ("loading.*.so", "tmp*.so"):
+        for path in folder.glob(pattern):
+            with contextlib.suppress(OSError):
+                if time.time() - path.stat().st_mtime > _LOADING_S:
+                    path.unlink()
+
+
+def _check_private(path: Path, status: os.stat_result) -> None:
+    """Raise BackendError unless only this user, or the system's, can have written there."""
+    if not hasattr(os, "geteuid"):
+        return
+    where, limit = f"cache {path}", "yours alone"
+    if status.st_uid not in (os.geteuid(), 0):
+        got, remedy = f"user {status.st_uid}", f"remove it, or {_ANOTHER}"
+        raise BackendError(say(where, "is owned by another user", got=got, remedy=remedy))
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        got = f"mode {stat.S_IMODE(status.st_mode):04o}"
+        remedy = f"if you trust what is in it: chmod -R go-w {path}; else {_ANOTHER}"
+        what = "can be written by other users"
+        raise BackendError(say(where, what, got=got, limit=limit, remedy=remedy))
+
+
+def _digest(code: bytes) -> bytes:
+    return hashlib.sha256(code).hexdigest().encode()
+
+
+def _sync(path: Path) -> None:
+    """Bring a file or folder to the disk; what was compiled under any umask is the user's alone."""
+    if path.is_file():
+        os.chmod(path, 0o600)
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
