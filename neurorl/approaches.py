@@ -20,6 +20,7 @@ from neurorl.errors import ArgumentError, BackendUnavailableError, RunError, say
 from neurorl.groups import side_by_side
 from neurorl.presets import make_config
 from neurorl.replicas import Episode, State
+from neurorl.tasks import task_of
 
 if TYPE_CHECKING:
     from neurorl.reparameterization.replicas import GradientReplicas
@@ -172,7 +173,7 @@ def gradient_replicas(
     found = (
         GradientConfig.from_dict(gradient)
         if "type" in gradient
-        else make_gradient(config, env_id, gradient)
+        else make_gradient(config, task_of(env), gradient)
     )
     try:
         from neurorl.reparameterization.replicas import GradientReplicas

@@ -19,6 +19,7 @@ Messages read *where: what, got, limit, remedy*; see `say`.
 from __future__ import annotations
 
 import difflib
+import re
 import sys
 import warnings
 from collections.abc import Iterable
@@ -99,7 +100,8 @@ def say(
     """One line *where: what (got ..., limit ...); remedy*."""
     facts = [f"got {got}" if got is not None else "", f"limit {limit}" if limit is not None else ""]
     shown = ", ".join(fact for fact in facts if fact)
-    return f"{where}: {what}" + (f" ({shown})" if shown else "") + (f"; {remedy}" if remedy else "")
+    text = f"{where}: {what}" + (f" ({shown})" if shown else "") + (f"; {remedy}" if remedy else "")
+    return re.sub(r"\s*\n\s*", " ", text) if "\n" in text else text
 
 
 def unknown(kind: str, name: object, known: Iterable[str]) -> UnknownNameError:

@@ -9,7 +9,7 @@ import gymnasium as gym
 import numpy as np
 
 from neurorl.config import AgentConfig
-from neurorl.errors import UnsupportedError, say, unknown
+from neurorl.errors import EnvironmentWarning, UnsupportedError, say, unknown, warn_outside
 from neurorl.features import (
     RBF,
     Concat,
@@ -23,6 +23,7 @@ from neurorl.features import (
 from neurorl.models import GLM, CubaLIF
 from neurorl.models.actor import hidden_sizes, least_window
 from neurorl.registration import BANDIT_ID, GRID_ID, POSITION_ONLY_ID
+from neurorl.tasks import other_spaces, task_of
 
 __all__ = [
     "MODELS",
@@ -198,6 +199,9 @@ def make_config(
 ) -> AgentConfig:
     """The configuration for an environment: preset or default, then *overrides* by field name.
 
+    The preset of a task is for an environment with its id and its spaces (`neurorl.tasks`); with
+    others it is not used, and `EnvironmentWarning` says so.
+
     model: ``'lif'`` (CUBA-LIF, rule spikes-only), ``'glm'`` (the papers' units, rule
     centred-feedback) or ``'lif-spiking-critic'`` (as lif, with a population as its critic).
     Raises UnknownNameError for another model or field.
@@ -205,7 +209,8 @@ def make_config(
     if model not in MODELS:
         raise unknown("model", model, MODELS)
     base, tasks = _MODELS[model]
-    name = env.spec.id if env.spec is not None else ""
+    name = task_of(env)
+    _warn_of_other_spaces(env, tasks)
     given: dict[str, Any] = {"model": model, **base, **_TASKS.get(name, {}), **tasks.get(name, {})}
     if (overrides or {}).get("learning") == "pes":
         given |= on_chip(name)
@@ -229,6 +234,15 @@ def make_config(
         # For hidden layers or filters that the preset is without.
         chosen["window"] = max(chosen["window"], _least_window(chosen))
     return AgentConfig(**chosen)
+
+
+def _warn_of_other_spaces(env: gym.Env[Any, Any], tasks: dict[str, Any]) -> None:
+    other, name = other_spaces(env), env.spec.id if env.spec is not None else ""
+    if other and (name in _TASKS or name in tasks):
+        what = "has other spaces than the task of this id, so its preset is not used"
+        remedy = "say what is known of it, such as cells=, features=, reward_scale="
+        message = say(f"environment {name}", what, got=other, remedy=remedy)
+        warn_outside(message, EnvironmentWarning)
 
 
 def on_chip(env_id: str) -> dict[str, Any]:

@@ -109,6 +109,7 @@ def make_gradient(
 ) -> GradientConfig:
     """The configuration for an agent on an environment: preset or default, then *overrides*.
 
+    env_id: of a task with its own spaces, see `neurorl.tasks.task_of`.
     Raises UnknownNameError for another field.
     """
     known = {field.name for field in dataclasses.fields(GradientConfig)}
