@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from neurorl.description import Projection as Projection
     from neurorl.description import Source as Source
     from neurorl.description import Uniform as Uniform
+    from neurorl.errors import EnvironmentWarning as EnvironmentWarning
     from neurorl.errors import FallbackWarning as FallbackWarning
     from neurorl.errors import NeurorlError as NeurorlError
     from neurorl.errors import PopulationWarning as PopulationWarning
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from neurorl.validation import validate as validate
 
 _HOME = {
+    "EnvironmentWarning": "neurorl.errors",
     "FallbackWarning": "neurorl.errors",
     "Network": "neurorl.description",
     "NeurorlError": "neurorl.errors",

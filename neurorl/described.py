@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.errors import DescriptionError, NeurorlError, say, unknown
+from neurorl.errors import DescriptionError, NeurorlError, UnknownNameError, say
 
-__all__ = ["Described", "frozen_array", "number", "positive"]
+__all__ = ["Described", "frozen_array", "number", "positive", "type_name"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -19,20 +20,20 @@ FloatArray = npt.NDArray[np.float64]
 class Described:
     """Base of all description classes: equality, hashing off, `to_dict` and `from_dict`.
 
-    Subclasses are ``@dataclass(frozen=True, eq=False)``; each registers under its own name.
+    Subclasses are ``@dataclass(frozen=True, eq=False)``; each registers under its `type_name`.
     """
 
     _classes: ClassVar[dict[str, type[Described]]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        Described._classes[cls.__name__] = cls
+        Described._classes[type_name(cls)] = cls
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data (``json.dumps`` takes it) from which `from_dict` builds an equal object."""
         fields = dataclasses.fields(self)  # type: ignore[arg-type]
         return {
-            "type": type(self).__name__,
+            "type": type_name(type(self)),
             **{f.name: _encode(getattr(self, f.name)) for f in fields},
         }
 
@@ -52,9 +53,28 @@ class Described:
         return made
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.to_dict() == other.to_dict()
+        if type(self) is not type(other):
+            return False
+        names = (f.name for f in dataclasses.fields(self))  # type: ignore[arg-type]
+        return all(_same(getattr(self, name), getattr(other, name)) for name in names)
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def type_name(cls: type[Described]) -> str:
+    """Return the name of a class in files: its own for the library's, else ``module:Name``."""
+    if cls.__module__.startswith("neurorl."):
+        return cls.__name__
+    return f"{cls.__module__}:{cls.__qualname__}"
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two values are of equal classes and would be written alike."""
+    if isinstance(one, Described) or isinstance(other, Described):
+        return bool(one == other)
+    if isinstance(one, (tuple, list)) and isinstance(other, (tuple, list)):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return bool(_encode(one) == _encode(other))
 
 
 def _encode(value: Any) -> Any:
@@ -83,14 +103,36 @@ def _decode(value: Any) -> Any:
 
 def _construct(data: Mapping[str, Any]) -> Described:
     kind = data["type"]
-    cls = Described._classes.get(kind)
-    if cls is None:
-        raise unknown("description type", kind, Described._classes)
+    cls = _class_of(kind)
     fields = {k: _decode(v) for k, v in data.items() if k != "type"}
     try:
         return cls(**fields)
     except TypeError as exc:
         raise DescriptionError(say(kind, "wrong or missing fields", got=exc)) from exc
+
+
+def _class_of(kind: Any) -> type[Described]:
+    """The class of this name, if it has been imported: a file imports nothing."""
+    where = "description type"
+    if not isinstance(kind, str):
+        raise DescriptionError(say(where, "is not a name", got=repr(kind)[:60]))
+    if kind in Described._classes:
+        return Described._classes[kind]
+    module = kind.rpartition(":")[0]
+    users = [cls for name, cls in Described._classes.items() if ":" in name]
+    # Older files name a user's class without its module.
+    alike = [] if module else [cls for cls in users if cls.__name__ == kind]
+    if len(alike) == 1:
+        return alike[0]
+    if alike:
+        got, remedy = sorted(map(type_name, alike)), "import one of them only"
+        raise UnknownNameError(say(where, f"{kind} is several", got=got, remedy=remedy))
+    what, first = "is no class of this library or of what is imported", module
+    if module in ("", "__main__"):
+        first = "the module that defines it"
+    near = difflib.get_close_matches(kind, Described._classes, n=1, cutoff=0.8)
+    remedy = f"did you mean {near[0]!r}?" if near and not module else f"import {first} first"
+    raise UnknownNameError(say(where, what, got=repr(kind), remedy=remedy))
 
 
 def frozen_array(where: str, value: npt.ArrayLike, shape: tuple[int, ...] | None) -> FloatArray:

@@ -54,6 +54,7 @@ __all__ = [
     "chosen",
     "coagent",
     "feedback",
+    "is_own",
     "reward_stdp",
     "rule",
     "spikes_only",
@@ -244,6 +245,14 @@ STDP = frozenset({"reward-stdp", "td-stdp"})
 NEEDS_PROBABILITY = frozenset({"agreement", "centred-feedback", "coagent", "surrogate"})
 NEEDS_PATHS = frozenset({"surrogate"})
 NEEDS_MODULES = frozenset(RULES) - STDP - {"coagent"}
+
+
+_OWN = dict(RULES)
+
+
+def is_own(name: str) -> bool:
+    """Whether a rule is the library's, so that the compiled loop has it."""
+    return name in RULES and RULES[name] is _OWN.get(name)
 
 
 def rule(name: str) -> Callable[[Decision], Factors]:

@@ -27,8 +27,8 @@ from neurorl.config import AgentConfig
 from neurorl.critic import LinearCritic, RewardMean
 from neurorl.described import FloatArray
 from neurorl.encoder import bernoulli_spikes, constant_currents, quiet_spikes
-from neurorl.errors import UnsupportedError, say, unknown
-from neurorl.factors import NEEDS_PROBABILITY
+from neurorl.errors import FallbackWarning, UnsupportedError, say, unknown, warn_outside
+from neurorl.factors import NEEDS_PROBABILITY, is_own
 from neurorl.features import FromNumbers
 from neurorl.history import History
 from neurorl.learner import Learner, spiking_critic
@@ -319,10 +319,13 @@ def make_loop(
     learns: bool = True,
     loop: str | None = None,
 ) -> Loop:
-    """A loop; *loop* None takes the native one where a C++ compiler is found, and warns if not.
+    """A loop; *loop* None takes the native one where it can run, and warns if it can't.
 
-    An agent that learns on a chip has the one in NumPy whatever *loop* is.
-    Raises UnknownNameError, or BackendError if the native one was asked for and doesn't compile.
+    It needs a C++ compiler, and a rule of the library: one that a user has put into
+    `neurorl.factors.RULES` runs in NumPy. An agent that learns on a chip has the loop in NumPy
+    whatever *loop* is.
+    Raises UnknownNameError; if the native one was asked for, UnsupportedError for a user's rule
+    and BackendError if it doesn't compile.
     """
     from neurorl.native.loop import NativeLoop
     from neurorl.native.toolchain import problem
@@ -332,7 +335,10 @@ def make_loop(
         raise unknown("loop", loop, LOOPS)
     if learns and config.learning == "pes":
         return OnChipLoop(config, backend, n_actions, greedy, learns)
-    if loop == "numpy" or (loop is None and _warned(problem())):
+    if loop == "native" and not is_own(config.rule):
+        what, remedy = f"rule {config.rule!r} is not compiled", "loop='numpy', or leave it out"
+        raise UnsupportedError(say("loop 'native'", what, remedy=remedy))
+    if loop == "numpy" or (loop is None and (_is_users(config.rule) or _warned(problem()))):
         return NumpyLoop(config, backend, n_actions, greedy, learns)
     return NativeLoop(config, backend, n_actions, greedy, learns)
 
@@ -345,6 +351,20 @@ def _warned(problem: str | None) -> bool:
         message = say("learning loop", what, got=problem, remedy=remedy)
         warnings.warn(message, RuntimeWarning, stacklevel=2)
     return problem is not None
+
+
+def _is_users(rule: str) -> bool:
+    """Whether a rule isn't the library's; warns of each once."""
+    if is_own(rule):
+        return False
+    _warn_of_rule(rule)
+    return True
+
+
+@functools.cache
+def _warn_of_rule(rule: str) -> None:
+    what = "is not one of the library's, so it runs in NumPy, several times slower"
+    warn_outside(say(f"rule {rule!r}", what), FallbackWarning)
 
 
 def _flat_alike(config: AgentConfig) -> bool:
