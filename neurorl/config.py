@@ -12,13 +12,13 @@ from neurorl.description import Network, Neuron
 from neurorl.elementary import decay
 from neurorl.encoder import ENCODERS
 from neurorl.errors import DescriptionError, say, unknown
-from neurorl.factors import NEEDS_MODULES, NEEDS_PROBABILITY, STDP
-from neurorl.factors import rule as find_rule
 from neurorl.features import Features
 from neurorl.hierarchy import hidden_layers, module_projections
 from neurorl.history import check_changes
 from neurorl.models.actor import actor_network, hidden_sizes, history_taps, least_window
 from neurorl.policy import POLICIES
+from neurorl.rules import Rule, find_rule
+from neurorl.rules.registry import name_of
 
 __all__ = ["LEARNINGS", "MODULATORS", "WRITES", "AgentConfig"]
 
@@ -64,10 +64,10 @@ class AgentConfig(Described):
     Policy: ``policy`` is ``'softmax'`` of ``beta`` x votes, with a share ``exploration`` of all
     actions drawn evenly; or ``'greedy'``. The broadcast phi is of the whole, so its mean stays 0.
 
-    Rule: ``rule`` is a name of `neurorl.factors.RULES`. Per decision ``e <- gamma lambda_actor e +
-    tag`` and ``dw = alpha rate delta e / N``, alpha that of the layer, N the running mean of the
-    squared trace of the layer's inputs: alpha is the change of a neuron's drive for delta = 1.
-    Without ``normalises``, N is 1. The rules reward-stdp and td-stdp have instead
+    Rule: ``rule`` is a name of `neurorl.rules.RULES`, or a `Rule` of your own. Per decision ``e <-
+    gamma lambda_actor e + tag`` and ``dw = alpha rate delta e / N``, alpha that of the layer, N the
+    running mean of the squared trace of the layer's inputs: alpha is the change of a neuron's drive
+    for delta = 1. Without ``normalises``, N is 1. The rules reward-stdp and td-stdp have instead
     ``eligibility_tau`` and ``post_tau`` (s) and ``depression`` (`neurorl.learner`), and learn in
     every population.
 
@@ -153,9 +153,10 @@ class AgentConfig(Described):
     solved_discounted: bool = False
 
     def __post_init__(self) -> None:
-        find_rule(self.rule)
-        if self.rule == "td-stdp" and self.modulator != "td-error":
-            what = "rule 'td-stdp' is modulated by the TD error"
+        if isinstance(self.rule, Rule):
+            object.__setattr__(self, "rule", name_of(self.rule))
+        if self.learning_rule.needs_td_error and self.modulator != "td-error":
+            what = f"rule {self.rule!r} is modulated by the TD error"
             raise DescriptionError(
                 say("agent.modulator", what, got=self.modulator, remedy="or take 'reward-stdp'")
             )
@@ -189,10 +190,15 @@ class AgentConfig(Described):
             self._check_taps(layers)
             if self.encoder == "current":
                 self._check_pairs("agent.encoder")
-            if self.rule in STDP and self.signed:
+            if self.learning_rule.pairs_spikes and self.signed:
                 raise DescriptionError(say("agent.rule", f"{self.rule!r} has no signed units"))
         else:
             self._check_description(self.description)
+
+    @property
+    def learning_rule(self) -> Rule:
+        """The rule that *rule* names. Raises UnknownNameError."""
+        return find_rule(self.rule)
 
     def network(self, n_actions: int) -> Network:
         """The network of an agent with this many actions. Raises DescriptionError."""
@@ -231,19 +237,19 @@ class AgentConfig(Described):
 
     def keep(self, dt: float) -> float:
         """What is left of an eligibility after a window."""
-        if self.rule in STDP:
+        if self.learning_rule.pairs_spikes:
             return float(decay(dt, self.eligibility_tau) ** self.window)
         return self.gamma * self.lambda_actor
 
     def powers(self, dt: float) -> FloatArray:
         """What is left at the window's end of what was added in each step, ``(window,)``."""
-        kept = decay(dt, self.eligibility_tau) if self.rule in STDP else 1.0
+        kept = decay(dt, self.eligibility_tau) if self.learning_rule.pairs_spikes else 1.0
         return np.array([kept ** (self.window - 1 - t) for t in range(self.window)])
 
     def _check_pes(self) -> None:
         for odd, what, remedy in (
             (self.pes_magnitude == 0, "pes_magnitude 0", "pes_magnitude 20"),
-            (self.rule in STDP, f"rule {self.rule!r}", "rule 'spikes-only'"),
+            (self.learning_rule.pairs_spikes, f"rule {self.rule!r}", "rule 'spikes-only'"),
             (self.critic != "linear", f"critic {self.critic!r}", "critic 'linear'"),
             (self.carries, "carries", "carries=False"),
             (self.signed, "signed units", "signed=False, or model 'lif'"),
@@ -325,7 +331,7 @@ class AgentConfig(Described):
             )
         if "output" not in {p.name for p in network.populations}:
             raise DescriptionError(say(where, "has no population 'output'"))
-        if self.rule in STDP and any(p.signed for p in network.projections):
+        if self.learning_rule.pairs_spikes and any(p.signed for p in network.projections):
             raise DescriptionError(say(where, f"rule {self.rule!r} has no signed projections"))
         self._check_kinds(where, network)
         if self.critic == "spiking":
@@ -334,11 +340,11 @@ class AgentConfig(Described):
         hidden = hidden_layers(network)
         others = plastic - {"output", *hidden}
         others -= {"critic"} if self.critic == "spiking" else set()
-        if others and self.rule not in STDP:
+        if others and not self.learning_rule.pairs_spikes:
             what = f"rule {self.rule!r} learns only in 'output', 'hidden', below it 'hidden_2'..."
             raise DescriptionError(say(where, what, got=sorted(others), remedy="reward-stdp"))
         chain = module_projections(network)
-        if self.rule in NEEDS_MODULES and len(chain) < len(hidden):
+        if self.learning_rule.needs_modules and len(chain) < len(hidden):
             what = f"rule {self.rule!r} needs modules, of one 'output' neuron each"
             ends = f"{hidden[len(chain)]!r} to {('output', *hidden)[len(chain)]!r}"
             size = network.node("output").size
@@ -358,7 +364,7 @@ class AgentConfig(Described):
             self._check_pairs(where)
 
     def _check_pairs(self, where: str) -> None:
-        if self.rule in STDP:
+        if self.learning_rule.pairs_spikes:
             what = f"rule {self.rule!r} pairs spikes, of which a current has none"
             remedy = "encoder 'quiet', or another rule"
             raise DescriptionError(say(where, what, remedy=remedy))
@@ -379,7 +385,7 @@ class AgentConfig(Described):
 
     def _check_probability(self, where: str, network: Network) -> None:
         """Whether p can be recomputed from rasters and weights, if the rule needs it."""
-        if self.rule not in NEEDS_PROBABILITY:
+        if not self.learning_rule.needs_probability:
             return
         what = f"rule {self.rule!r} needs spike probabilities"
         if self.carries:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from neurorl.described import FloatArray
 from neurorl.elementary import dot
-from neurorl.rule import td_error
+from neurorl.rules.three_factor import td_error
 
 __all__ = ["CRITICS", "LinearCritic", "RewardMean", "SpikingCritic"]
 
@@ -55,7 +55,7 @@ class SpikingCritic:
 
     n_i counts the spikes of neuron i in the W steps from *first* on, b_i is +1 in the first half of
     the N neurons and -1 in the second. The slope of V, estimated from spikes alone as in
-    `neurorl.factors.spikes_only`, is the post factor ``f_i = b_i (1 - n_i/W) s_i``.
+    `neurorl.rules.spikes_only`, is the post factor ``f_i = b_i (1 - n_i/W) s_i``.
 
     size: N. first: the step that input can have reached. steps: of a window. Ours, with
     the idea of Fremaux, Sprekeler & Gerstner 2013 (doi 10.1371/journal.pcbi.1003024) that the rate

@@ -32,21 +32,13 @@ from neurorl.critic import SpikingCritic
 from neurorl.described import FloatArray
 from neurorl.description import Network
 from neurorl.elementary import dot, on_grid
-from neurorl.factors import (
-    NEEDS_PATHS,
-    NEEDS_PROBABILITY,
-    STDP,
-    Decision,
-    Hidden,
-    feedback,
-    rule,
-    spread,
-)
 from neurorl.hierarchy import hidden_layers, module_projections, path_weights
-from neurorl.membrane import spike_probability
 from neurorl.memory import Memory
 from neurorl.plan import Incoming, Layer, Plastic, layers
-from neurorl.rule import apply_modulator, arrivals, outer_sum, window_traces
+from neurorl.rules import Decision, Hidden, feedback
+from neurorl.rules.membrane import spike_probability
+from neurorl.rules.post_factors import per_module
+from neurorl.rules.three_factor import apply_modulator, arrivals, outer_sum, window_traces
 from neurorl.writes import Writer
 
 __all__ = ["NORM_RATE", "Learner", "spiking_critic"]
@@ -66,11 +58,11 @@ class Learner:
         self.memory = memory
         self._writer = writer
         self._config = config
-        self._rule = rule(config.rule)
-        self._needs_p = config.rule in NEEDS_PROBABILITY
-        self._stdp = config.rule in STDP
-        self._gates = config.rule == "td-stdp"
-        self._needs_paths = config.rule in NEEDS_PATHS
+        self._rule = config.learning_rule
+        self._needs_p = self._rule.needs_probability
+        self._stdp = self._rule.pairs_spikes
+        self._gates = self._rule.gates_depression
+        self._needs_paths = self._rule.needs_paths
         self._chain = module_projections(network)
         self._in_modules = ("output", *hidden_layers(network)[: len(self._chain)])
         self._critic = spiking_critic(network, config)
@@ -220,7 +212,7 @@ class Learner:
             return np.ones(n)
         n_output = spikes["output"].shape[1]
         signs = self.memory.signs.get(name, np.ones(n))
-        return on_grid(spread(phi, n_output).repeat(n // n_output) * signs)
+        return on_grid(per_module(phi, n_output).repeat(n // n_output) * signs)
 
     def _factors(
         self,

@@ -28,14 +28,14 @@ from neurorl.critic import LinearCritic, RewardMean
 from neurorl.described import FloatArray
 from neurorl.encoder import bernoulli_spikes, constant_currents, quiet_spikes
 from neurorl.errors import FallbackWarning, UnsupportedError, say, unknown, warn_outside
-from neurorl.factors import NEEDS_PROBABILITY, is_own
 from neurorl.features import FromNumbers
 from neurorl.history import History
 from neurorl.learner import Learner, spiking_critic
 from neurorl.memory import memory_for
 from neurorl.policy import choose, greedy, softmax, votes
 from neurorl.random import DrawRows, Stream
-from neurorl.rule import td_error
+from neurorl.rules.registry import is_shipped
+from neurorl.rules.three_factor import td_error
 from neurorl.writes import Writer, check_writes
 
 __all__ = ["LOOPS", "Loop", "NumpyLoop", "make_loop"]
@@ -294,7 +294,7 @@ class NumpyLoop(Loop):
 
 def check_probability(config: AgentConfig, backend: Backend) -> None:
     """Raises UnsupportedError for a rule that needs spike probabilities if p is no sigmoid."""
-    if config.rule in NEEDS_PROBABILITY and backend.noise != "exact":
+    if config.learning_rule.needs_probability and backend.noise != "exact":
         what = f"rule {config.rule!r} needs spike probabilities, which are those of escape noise"
         remedy = "noise='exact', or the rule spikes-only"
         raise UnsupportedError(say(f"noise {backend.noise!r}", what, remedy=remedy))
@@ -322,7 +322,7 @@ def make_loop(
     """A loop; *loop* None takes the native one where it can run, and warns if it can't.
 
     It needs a C++ compiler, and a rule of the library: one that a user has put into
-    `neurorl.factors.RULES` runs in NumPy. An agent that learns on a chip has the loop in NumPy
+    `neurorl.rules.RULES` runs in NumPy. An agent that learns on a chip has the loop in NumPy
     whatever *loop* is.
     Raises UnknownNameError; if the native one was asked for, UnsupportedError for a user's rule
     and BackendError if it doesn't compile.
@@ -335,7 +335,7 @@ def make_loop(
         raise unknown("loop", loop, LOOPS)
     if learns and config.learning == "pes":
         return OnChipLoop(config, backend, n_actions, greedy, learns)
-    if loop == "native" and not is_own(config.rule):
+    if loop == "native" and not is_shipped(config.rule):
         what, remedy = f"rule {config.rule!r} is not compiled", "loop='numpy', or leave it out"
         raise UnsupportedError(say("loop 'native'", what, remedy=remedy))
     if loop == "numpy" or (loop is None and (_is_users(config.rule) or _warned(problem()))):
@@ -355,7 +355,7 @@ def _warned(problem: str | None) -> bool:
 
 def _is_users(rule: str) -> bool:
     """Whether a rule isn't the library's; warns of each once."""
-    if is_own(rule):
+    if is_shipped(rule):
         return False
     _warn_of_rule(rule)
     return True

@@ -17,7 +17,6 @@ import numpy as np
 from neurorl.backends.base import Backend
 from neurorl.config import AgentConfig
 from neurorl.described import FloatArray
-from neurorl.factors import NEEDS_PROBABILITY
 from neurorl.loop import NumpyLoop
 from neurorl.plan import layers
 
@@ -53,7 +52,7 @@ class OnChipLoop(NumpyLoop):
             for layer in layers(backend.network, config)
         }
         self._limit = np.inf if config.modulator_limit is None else config.modulator_limit
-        self._reads = config.rule in NEEDS_PROBABILITY
+        self._reads = config.learning_rule.needs_probability
 
     def learn(self) -> None:
         sizes = {name: self.backend.network.node(name).size for name in self._rates}

@@ -14,7 +14,6 @@ from neurorl.config import AgentConfig
 from neurorl.described import FloatArray
 from neurorl.description import Dynamics, Network, Plasticity, Projection
 from neurorl.elementary import decay
-from neurorl.factors import NEEDS_PROBABILITY
 from neurorl.hierarchy import hidden_layers, lag
 
 __all__ = ["Incoming", "Layer", "Plastic", "layers"]
@@ -83,7 +82,7 @@ def layers(network: Network, config: AgentConfig) -> list[Layer]:
 
 def _layer(network: Network, config: AgentConfig, name: str) -> Layer:
     is_critic = config.critic == "spiking" and name == "critic"
-    needs_p = config.rule in NEEDS_PROBABILITY and not is_critic
+    needs_p = config.learning_rule.needs_probability and not is_critic
     alphas = {"output": config.alpha_output, "critic": config.alpha_critic}
     return Layer(
         name=name,
@@ -105,7 +104,7 @@ def _first(network: Network, config: AgentConfig, name: str) -> int:
 
     Its earlier spikes then bear on those that count: the gradient has a term of each.
     """
-    if config.carries or (config.rule == "coagent" and network.returns(name)):
+    if config.carries or (config.learning_rule.counts_returns and network.returns(name)):
         return 0
     return network.depth(name)
 

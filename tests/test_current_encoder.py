@@ -15,10 +15,10 @@ from neurorl.envgroup import env_group
 from neurorl.envs import make_env
 from neurorl.errors import DescriptionError
 from neurorl.evaluation import evaluate
-from neurorl.membrane import spike_probability
 from neurorl.models import GLM
 from neurorl.presets import make_config
 from neurorl.replicas import Replicas
+from neurorl.rules.membrane import spike_probability
 
 SMALL: dict[str, Any] = {"actors": 2, "hidden": 3, "encoder": "current"}
 WAYS: list[tuple[str, str, dict[str, Any]]] = [

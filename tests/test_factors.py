@@ -10,23 +10,17 @@ import pytest
 from neurorl.config import AgentConfig
 from neurorl.description import Network, Plasticity, Population, Projection, Source
 from neurorl.errors import DescriptionError, UnknownNameError
-from neurorl.factors import (
-    RULES,
-    Decision,
-    Hidden,
-    agreement,
-    centred_feedback,
-    coagent,
-    feedback,
-    rule,
-    spikes_only,
-    spikes_only_hebbian,
-    surrogate,
-    td_stdp,
-)
 from neurorl.features import OneHot
 from neurorl.models import GLM, LIF
 from neurorl.policy import softmax
+from neurorl.rules import RULES, Decision, Hidden, feedback, find_rule
+from neurorl.rules.agreement import agreement
+from neurorl.rules.centred_feedback import centred_feedback
+from neurorl.rules.coagent import coagent
+from neurorl.rules.spikes_only import spikes_only
+from neurorl.rules.spikes_only_hebbian import spikes_only_hebbian
+from neurorl.rules.surrogate import surrogate
+from neurorl.rules.td_stdp import td_stdp
 
 PHI = np.array([0.75, -0.75])  # action 0 taken with probability 1/4
 
@@ -161,9 +155,9 @@ def test_td_stdp_by_hand() -> None:
 
 @pytest.mark.parametrize("name", RULES)
 def test_rules_without_a_hidden_layer(name: str) -> None:
-    factors = rule(name)(replace(DECISION, hidden=()))
+    factors = find_rule(name)(replace(DECISION, hidden=()))
     assert factors.hidden == ()
-    assert np.array_equal(factors.output, rule(name)(DECISION).output)
+    assert np.array_equal(factors.output, find_rule(name)(DECISION).output)
 
 
 # Of DEEP, both hidden layers by hand. Steps that count: 2 to 4 of hidden, 1 to 4 of hidden_2.
@@ -210,18 +204,18 @@ DEEP_FACTORS: dict[str, tuple[list[list[float]], list[list[float]]]] = {
 
 @pytest.mark.parametrize("name", RULES)
 def test_two_hidden_layers_by_hand(name: str) -> None:
-    factors = rule(name)(DEEP)
+    factors = find_rule(name)(DEEP)
     assert len(factors.hidden) == 2
     for found, expected in zip(factors.hidden, DEEP_FACTORS[name], strict=True):
         assert np.allclose(found, expected, atol=1e-15)
     # The output hears nothing of what is below it.
-    assert np.array_equal(factors.output, rule(name)(replace(DEEP, hidden=())).output)
+    assert np.array_equal(factors.output, find_rule(name)(replace(DEEP, hidden=())).output)
 
 
 def test_a_lag_beyond_the_window_leaves_nothing() -> None:
     late = replace(DEEP, hidden=(replace(DEEP.hidden[1], lag=6),))
     for name in ("coagent", "agreement", "centred-feedback"):
-        assert not rule(name)(late).hidden[0].any()
+        assert not find_rule(name)(late).hidden[0].any()
 
 
 def deep(blocks: int = 2) -> Network:
@@ -297,4 +291,4 @@ def test_rules_and_networks_of_several_hidden_layers() -> None:
 
 def test_unknown_rule_names_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'spikes-only'"):
-        rule("spike-only")
+        find_rule("spike-only")

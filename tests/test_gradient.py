@@ -16,13 +16,13 @@ import numpy.typing as npt
 import pytest
 
 from neurorl.config import AgentConfig
-from neurorl.factors import Decision, Hidden, rule
 from neurorl.features import OneHot
 from neurorl.learner import Learner
-from neurorl.membrane import spike_probability
 from neurorl.memory import memory_for
 from neurorl.models import GLM
 from neurorl.policy import softmax, votes
+from neurorl.rules import Decision, Hidden, find_rule
+from neurorl.rules.membrane import spike_probability
 
 Array = npt.NDArray[np.float64]
 Weights = dict[str, Array]
@@ -248,7 +248,7 @@ def sampled(names: tuple[str, ...]) -> dict[str, dict[str, Moments]]:
         decision, delta = decisions(rng, p_hidden, v)
         arrived = (2.0 * decision.hidden[0].spikes[1] - 1.0).reshape(CHUNK, -1)
         for name in names:
-            f = rule(name)(decision)
+            f = find_rule(name)(decision)
             output = f.output[2].reshape(CHUNK, -1)
             per_weight = np.hstack([arrived * output.repeat(H, axis=1), output])
             found[name]["output"].add(delta[:, None] * per_weight)

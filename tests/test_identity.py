@@ -15,10 +15,12 @@ import pytest
 from neurorl import SpikingActorCritic
 from neurorl.described import Described, type_name
 from neurorl.errors import DescriptionError, FallbackWarning, UnknownNameError, UnsupportedError
-from neurorl.factors import RULES, Decision, Factors, reward_stdp, spikes_only
 from neurorl.features import Concat, Features, FromNumbers, GaussianCells
 from neurorl.loop import NumpyLoop, _warn_of_rule
 from neurorl.models import LIF
+from neurorl.rules import RULES, Decision, Factors, Rule
+from neurorl.rules.reward_stdp import REWARD_STDP
+from neurorl.rules.spikes_only import spikes_only
 
 SMALL: dict[str, Any] = {"hidden": 2, "actors": 1}
 
@@ -158,7 +160,7 @@ def test_a_users_rule_runs_in_numpy_and_says_so(monkeypatch: pytest.MonkeyPatch)
     def mine(decision: Decision) -> Factors:
         return spikes_only(decision)
 
-    monkeypatch.setitem(RULES, "mine", mine)
+    monkeypatch.setitem(RULES, "mine", Rule("mine", mine))
     _warn_of_rule.cache_clear()
 
     def agents() -> list[SpikingActorCritic]:
@@ -180,7 +182,7 @@ def test_a_users_rule_runs_in_numpy_and_says_so(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.filterwarnings("ignore::neurorl.errors.FallbackWarning")
 def test_a_rule_that_a_user_replaced_is_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
     theirs = SpikingActorCritic("CartPole-v1", rule="spikes-only", seed=2, **SMALL)
-    monkeypatch.setitem(RULES, "spikes-only", reward_stdp)
+    monkeypatch.setitem(RULES, "spikes-only", REWARD_STDP)
     mine = SpikingActorCritic("CartPole-v1", rule="spikes-only", seed=2, **SMALL)
     for agent in (theirs, mine):
         agent.learn(3)

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from neurorl import SpikingActorCritic
-from neurorl.factors import feedback
 from neurorl.learner import Learner
-from neurorl.membrane import spike_probability
 from neurorl.models import GLM, LIF
 from neurorl.plan import layers
-from neurorl.rule import eligibility, trace
+from neurorl.rules import feedback
+from neurorl.rules.membrane import spike_probability
+from neurorl.rules.three_factor import eligibility, trace
 
 
 def one_move(**options: Any) -> Any:

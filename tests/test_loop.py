@@ -12,7 +12,6 @@ from neurorl import Network, Plasticity, Population, Projection, SpikingActorCri
 from neurorl.config import AgentConfig
 from neurorl.description import Source
 from neurorl.errors import ArgumentError, UnknownNameError
-from neurorl.factors import RULES
 from neurorl.features import (
     RBF,
     BinnedCombinations,
@@ -28,6 +27,7 @@ from neurorl.loop import NumpyLoop
 from neurorl.models import LIF
 from neurorl.native import toolchain
 from neurorl.native.loop import NativeLoop
+from neurorl.rules import RULES
 
 compiled = pytest.mark.skipif(
     toolchain.problem() is not None, reason="no C++ compiler: there is only the loop in NumPy"

@@ -10,11 +10,11 @@ import pytest
 from neurorl.config import MODULATORS, WRITES
 from neurorl.encoder import ENCODERS
 from neurorl.errors import BackendError
-from neurorl.factors import RULES
 from neurorl.native import structures, toolchain
 from neurorl.native.build import library
 from neurorl.native.layout import check_structures, codes, describe
 from neurorl.policy import POLICIES
+from neurorl.rules import RULES
 
 pytestmark = pytest.mark.skipif(toolchain.problem() is not None, reason="no C++ compiler")
 

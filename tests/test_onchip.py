@@ -17,12 +17,12 @@ from neurorl.cli import main
 from neurorl.envs import make_env
 from neurorl.errors import ArgumentError, NeurorlError, RunError, UnsupportedError
 from neurorl.evaluation import evaluate, load_to_play
-from neurorl.factors import feedback
 from neurorl.features import OneHot
 from neurorl.learner import NORM_RATE
 from neurorl.onchip import steps_to_learn
 from neurorl.presets import make_config
-from neurorl.rule import arrivals, window_traces
+from neurorl.rules import feedback
+from neurorl.rules.three_factor import arrivals, window_traces
 from neurorl.rundir import RunDirectory
 from neurorl.training import train, train_seeds
 

@@ -26,11 +26,10 @@ LAYERS = [
     ("neurorl.errors",),
     ("neurorl.described", "neurorl.random", "neurorl.elementary"),
     ("neurorl.description",),
-    ("neurorl.models", "neurorl.quantiser", "neurorl.rule", "neurorl.factors", "neurorl.replicate"),
+    ("neurorl.models", "neurorl.quantiser", "neurorl.rules", "neurorl.replicate"),
     (
         "neurorl.arithmetic",
         "neurorl.features",
-        "neurorl.membrane",
         "neurorl.encoder",
         "neurorl.cost",
         "neurorl.lesions",

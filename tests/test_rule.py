@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from neurorl.errors import ArgumentError
-from neurorl.rule import (
+from neurorl.rules.three_factor import (
     apply_modulator,
     arrivals,
     eligibility,

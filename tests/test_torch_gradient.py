@@ -21,10 +21,10 @@ from neurorl.config import AgentConfig
 from neurorl.description import Network, Plasticity, Population, Projection, Source, Uniform
 from neurorl.features import OneHot
 from neurorl.learner import Learner
-from neurorl.membrane import spike_probability
 from neurorl.memory import memory_for
 from neurorl.models import GLM, CubaLIF, actor_network
 from neurorl.policy import softmax, votes
+from neurorl.rules.membrane import spike_probability
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
 

@@ -11,7 +11,6 @@ import numpy.typing as npt
 from neurorl.backends.base import Backend
 from neurorl.config import AgentConfig
 from neurorl.errors import ArgumentError, say
-from neurorl.factors import NEEDS_PROBABILITY
 from neurorl.learner import NORM_RATE
 from neurorl.loop import Loop
 from neurorl.native import structures as c
@@ -252,7 +251,7 @@ class NativeLoop(Loop):
         least, largest = levels(rounding, p.low, p.high)
         mask = network.projection(p.name).mask
         mask = None if mask is None else np.ascontiguousarray(mask)
-        needs_in_force = self.config.rule in NEEDS_PROBABILITY
+        needs_in_force = self.config.learning_rule.needs_probability
         return c.Projection(
             pre=network.index(p.pre),
             n_pre=shape[-2],

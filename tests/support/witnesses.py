@@ -13,7 +13,7 @@ from neurorl.features import RBF
 from neurorl.learner import Learner
 from neurorl.memory import Memory, memory_for
 from neurorl.models import LIF
-from neurorl.rule import arrivals
+from neurorl.rules.three_factor import arrivals
 
 __all__ = ["WINDOW", "learner_of", "observe", "relative", "rounding_bound"]
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pytest
 from witnesses import WINDOW, learner_of, observe, relative, rounding_bound
 
-from neurorl.rule import apply_modulator, arrivals, eligibility, trace
+from neurorl.rules.three_factor import apply_modulator, arrivals, eligibility, trace
 
 Array = npt.NDArray[Any]
 Measured = Callable[[str, str, float, float], None]
@@ -117,7 +117,7 @@ def by_brian2(trial: Trial, method: str, paths: list[tuple[str, str]]) -> dict[s
 
 
 def by_the_rule(trial: Trial, method: str) -> dict[str, Array]:
-    """The published order by the functions of `neurorl.rule`."""
+    """The published order by the functions of `neurorl.rules.three_factor`."""
 
     def keep(tau: float, is_euler: bool = method == "euler") -> float:
         return 1 - 1 / tau if is_euler else float(np.exp(-1 / tau))

@@ -1,4 +1,4 @@
-"""Values that other projects' tests state, from the functions of `neurorl.rule`.
+"""Values that other projects' tests state, from the functions of `neurorl.rules.three_factor`.
 
 Only numbers are taken from there: what goes in, and what their tests say comes out.
 """
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from neurorl.rule import apply_modulator, eligibility, trace
+from neurorl.rules.three_factor import apply_modulator, eligibility, trace
 
 Array = npt.NDArray[Any]
 Measured = Callable[[str, str, float, float], None]

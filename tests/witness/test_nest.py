@@ -25,7 +25,7 @@ import numpy.typing as npt
 import pytest
 from witnesses import WINDOW, learner_of, observe, relative, rounding_bound
 
-from neurorl.rule import apply_modulator, arrivals, eligibility, trace
+from neurorl.rules.three_factor import apply_modulator, arrivals, eligibility, trace
 
 Array = npt.NDArray[Any]
 Measured = Callable[[str, str, float, float], None]
@@ -126,7 +126,9 @@ def random_trial(seed: int) -> Trial:
 
 
 def by_the_rule(trial: Trial) -> dict[str, Array]:
-    """The same by the functions of `neurorl.rule`; pairs of the same step don't count."""
+    """The same by the functions of `neurorl.rules.three_factor`; pairs of the same step don't
+    count.
+    """
     s = trial.synapse
     keep_x, keep_y, keep_c, keep_n = (
         np.exp(-1 / tau) for tau in (s["tau_plus"], trial.tau_minus, s["tau_c"], s["tau_n"])

@@ -1,4 +1,4 @@
-// The second factor of the rules, neurorl/factors.py and neurorl/membrane.py in C.
+// The second factor of the rules, neurorl/rules/ and neurorl/rules/membrane.py in C.
 #ifndef NEURORL_FACTORS_H
 #define NEURORL_FACTORS_H
 #include "buffers.h"

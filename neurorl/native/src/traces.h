@@ -1,4 +1,4 @@
-// Traces of a window, neurorl/rule.py in C.
+// Traces of a window, neurorl/rules/three_factor.py in C.
 #ifndef NEURORL_TRACES_H
 #define NEURORL_TRACES_H
 #include "factors.h"

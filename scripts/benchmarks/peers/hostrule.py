@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.bench.workload import BOUND, ELIGIBILITY, MINUS, PLUS, RATE, TRACE, Size
-from neurorl.rule import window_traces
+from neurorl.rules.three_factor import window_traces
 
 __all__ = ["HostRule"]
 

@@ -14,11 +14,11 @@ from experiments.comparison.exact_gradient import Pair
 from neurorl.backends.torch import Concrete, Estimator, Slope
 from neurorl.described import FloatArray
 from neurorl.elementary import on_grid
-from neurorl.factors import Decision, Hidden, rule
 from neurorl.hierarchy import hidden_layers, module_projections, path_weights
 from neurorl.plan import Layer, Plastic, layers
 from neurorl.reparameterization.loss import log_policy, votes
-from neurorl.rule import arrivals, window_traces
+from neurorl.rules import Decision, Hidden, find_rule
+from neurorl.rules.three_factor import arrivals, window_traces
 
 __all__ = ["BACKPROPAGATED", "LOCAL", "SCORE", "Changes", "Rules", "backpropagated", "score"]
 
@@ -83,7 +83,7 @@ class Rules:
         by_name = {layer.name: layer for layer in self._layers}
         hidden, output = hidden_layers(self._agent.network), by_name["output"]
         taken, phi = self._told(action)
-        factors = rule(name)(
+        factors = find_rule(name)(
             Decision(
                 action=taken,
                 phi=phi,

@@ -1,0 +1,92 @@
+"""The rules by name: those of the library, and those that users add."""
+
+from __future__ import annotations
+
+import sys
+
+from neurorl.errors import ArgumentError, DescriptionError, UnknownNameError, say, unknown
+from neurorl.rules.agreement import AGREEMENT
+from neurorl.rules.base import Rule
+from neurorl.rules.centred_feedback import CENTRED_FEEDBACK
+from neurorl.rules.coagent import COAGENT
+from neurorl.rules.reward_stdp import REWARD_STDP
+from neurorl.rules.spikes_only import SPIKES_ONLY
+from neurorl.rules.spikes_only_hebbian import SPIKES_ONLY_HEBBIAN
+from neurorl.rules.surrogate import SURROGATE
+from neurorl.rules.td_stdp import TD_STDP
+
+__all__ = ["RULES", "find_rule", "is_shipped", "name_of", "register_rule"]
+
+_SHIPPED: dict[str, Rule] = {
+    rule.name: rule
+    for rule in (
+        AGREEMENT,
+        CENTRED_FEEDBACK,
+        COAGENT,
+        REWARD_STDP,
+        SPIKES_ONLY,
+        SPIKES_ONLY_HEBBIAN,
+        SURROGATE,
+        TD_STDP,
+    )
+}
+
+RULES: dict[str, Rule] = dict(_SHIPPED)
+"""Every rule that has a plain name."""
+
+
+def register_rule(rule: Rule) -> Rule:
+    """Make a rule known by its name, and return it.
+
+    Raises ArgumentError if another rule has the name, or if it has a colon, as names of rules that
+    stand in a module have.
+    """
+    if not isinstance(rule, Rule):
+        raise ArgumentError(say("register_rule", "not a Rule", got=type(rule).__name__))
+    if not rule.name or ":" in rule.name:
+        raise ArgumentError(say("register_rule", "not a name for a rule", got=repr(rule.name)))
+    if RULES.get(rule.name, rule) is not rule:
+        what, remedy = f"the name {rule.name!r} is taken", "choose another name"
+        raise ArgumentError(say("register_rule", what, remedy=remedy))
+    RULES[rule.name] = rule
+    return rule
+
+
+def find_rule(name: str) -> Rule:
+    """Return the rule of a plain name, or of ``module:attribute`` if that module is imported.
+
+    Raises UnknownNameError, which says what to import.
+    """
+    if name in RULES:
+        return RULES[name]
+    module, colon, attribute = name.partition(":")
+    if not colon:
+        raise unknown("rule", name, RULES)
+    if module not in sys.modules:
+        what = f"module {module!r} is not imported"
+        raise UnknownNameError(say(f"rule {name!r}", what, remedy=f"import {module} first"))
+    rule = getattr(sys.modules[module], attribute, None)
+    if not isinstance(rule, Rule):
+        raise UnknownNameError(say(f"rule {name!r}", f"{module!r} has no such Rule"))
+    return rule
+
+
+def name_of(rule: Rule) -> str:
+    """Return the name by which `find_rule` finds *rule*: plain, or ``module:attribute``.
+
+    Raises DescriptionError for a rule that is neither registered nor an attribute of a module.
+    """
+    if RULES.get(rule.name) is rule:
+        return rule.name
+    own = getattr(rule.post_factors, "__module__", "")
+    for module in (own, *sys.modules):
+        for attribute, value in list(vars(sys.modules.get(module, sys)).items()):
+            if value is rule:
+                return f"{module}:{attribute}"
+    what, remedy = "can't be found again by a name", "neurorl.rules.register_rule(rule) first"
+    raise DescriptionError(say(f"rule {rule.name!r}", what, remedy=remedy))
+
+
+def is_shipped(name: str) -> bool:
+    """Return whether *name* stands for a rule of the library, which the compiled loop has."""
+    return name in RULES and RULES[name] is _SHIPPED.get(name)
