@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from neurorl.described import FloatArray
-from neurorl.errors import ArgumentError, say
-from neurorl.files import keep_matplotlib_in_our_cache
+from neurorl.errors import ArgumentError, RunError, say
+from neurorl.files import keep_matplotlib_in_our_cache, save_figure
 from neurorl.rundir import RunDirectory
 
 __all__ = ["plot_runs"]
@@ -50,11 +50,11 @@ def plot_runs(runs: Sequence[Path], out: Path, optimum: float | None = None) -> 
     axes.legend(fontsize="small", frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     try:
-        figure.savefig(out, dpi=150)
+        save_figure(figure, out, dpi=150)
+    except RunError as exc:
+        raise ArgumentError(str(exc)) from exc
     except ValueError as exc:
         raise ArgumentError(say(f"plot {out}", "unknown kind of picture", got=exc)) from exc
-    except OSError as exc:
-        raise ArgumentError(say(f"plot {out}", "can't be written", got=exc.strerror)) from exc
     return out
 
 

@@ -6,7 +6,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -42,14 +42,18 @@ State = dict[str, npt.NDArray[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """What one episode came to; env_steps counts from the start of training, wall_s its seconds."""
+    """What one episode came to; env_steps counts from the start of training.
+
+    wall_s: its seconds, by which episodes are not compared; 0.0 where nobody measured them here:
+    of an agent that was loaded, as equal agents have equal files. ``episodes.csv`` keeps them.
+    """
 
     episode: int
     ret: float
     length: int
     env_steps: int
     discounted: float
-    wall_s: float
+    wall_s: float = field(compare=False)
 
 
 class Replicas:
@@ -326,12 +330,11 @@ _COLUMNS = {
     "length": "length",
     "env_steps": "env_steps",
     "discounted": "discounted",
-    "wall_s": "wall_s",
 }
 
 
 def episode_columns(played: Sequence[Episode]) -> State:
-    """Episodes as arrays."""
+    """Episodes as arrays, without the time that they took: equal agents have equal states."""
     return {
         key: np.array([getattr(e, name) for e in played], dtype=float)
         for key, name in _COLUMNS.items()
@@ -340,7 +343,9 @@ def episode_columns(played: Sequence[Episode]) -> State:
 
 def episodes_from(columns: State, first: int = 0) -> list[Episode]:
     """What `episode_columns` described, numbered from *first*. Raises KeyError or ValueError."""
-    rows = zip(*(columns[key] for key in _COLUMNS), strict=True)
+    # Files of before have the times.
+    times = columns.get("wall_s", np.zeros(len(columns["return"])))
+    rows = zip(*(columns[key] for key in _COLUMNS), times, strict=True)
     return [
         Episode(n, float(ret), int(length), int(steps), float(discounted), float(wall))
         for n, (ret, length, steps, discounted, wall) in enumerate(rows, first)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import dataclasses
 import io
 import json
-from collections.abc import Sequence
+import math
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO
 
 from neurorl.agent import Episode
 from neurorl.errors import RunError, say
-from neurorl.files import write_bytes, write_json
+from neurorl.files import as_json, replace, temporary_files, unwritable
+from neurorl.runlock import RunLock
 
 __all__ = ["COLUMNS", "RunDirectory"]
 
@@ -21,13 +26,18 @@ COLUMNS = ("episode", "return", "length", "env_steps", "wall_s", "discounted_ret
 class RunDirectory:
     """The files of one training run.
 
+    A run has begun when its ``config.json`` is there, which is written first and whole; till then,
+    a process that was killed may have left an empty directory or temporary files of ours, which
+    are in nobody's way.
+
     Rows of ``episodes.csv`` may run ahead of the checkpoint when a run is killed; `rewind` cuts
-    them back to it, and the episodes played again give the same rows.
+    them back to it, and the episodes played again give the same rows, except for ``wall_s``.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._rows: TextIO | None = None
+        self._rows: BinaryIO | None = None
+        self._lock = RunLock(path / ".lock")
 
     @property
     def config(self) -> Path:
@@ -45,24 +55,56 @@ class RunDirectory:
     def summary(self) -> Path:
         return self.path / "summary.json"
 
-    def create(self, config: dict[str, Any]) -> None:
-        """Start a new run. Raises RunError if something is there already."""
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
-            raise RunError(
-                say(f"run {self.path}", "already exists", remedy="use --resume, or another --out")
-            )
+    def has_begun(self) -> bool:
+        """Whether there is a run to go on with."""
+        return self.config.exists()
+
+    def is_free(self) -> bool:
+        """Whether a run can begin here: nothing is there but what a killed one may have left."""
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            write_json(self.config, config)
+            if not self.path.exists():
+                return not self.path.is_symlink()
+            if not self.path.is_dir():
+                return False
+            return set(self.path.iterdir()) <= {self._lock.path, *temporary_files(self.config)}
         except OSError as exc:
-            raise RunError(say(f"run {self.path}", "can't be written", got=exc.strerror)) from exc
+            raise RunError(unwritable(f"run {self.path}", exc, "can't be read")) from exc
+
+    def check_free(self) -> None:
+        """Raise RunError if something is there already."""
+        if not self.is_free():
+            remedy = "use --resume, or another --out"
+            raise RunError(say(f"run {self.path}", "already exists", remedy=remedy))
+
+    def create(self, config: dict[str, Any]) -> None:
+        """Start a new run and lock it. Raises RunError if something is there already."""
+        self.check_free()
+        with self._writing(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+        self.lock()
+        self.check_free()  # another process may have been quicker
+        self.keep(self.config, as_json(config))
+
+    def lock(self) -> None:
+        """Keep other processes from training the run until `close`; what killed ones left goes.
+
+        Raises RunError if another one is at it.
+        """
+        with self._writing(self.path):
+            is_ours = self._lock.acquire()
+            if is_ours:
+                for path in (self.config, self.episodes, self.checkpoint, self.summary):
+                    for left in temporary_files(path):
+                        left.unlink(missing_ok=True)
+        if not is_ours:
+            what, remedy = "is being trained by another process", "wait for it, or stop it"
+            raise RunError(say(f"run {self.path}", what, remedy=remedy))
 
     def read_config(self) -> dict[str, Any]:
         """What the run was started with. Raises RunError if it is missing or damaged."""
         if not self.path.is_dir():
-            raise RunError(
-                say(f"run {self.path}", "no such run directory", remedy="make it by neurorl train")
-            )
+            remedy = "make it by neurorl train, without --resume"
+            raise RunError(say(f"run {self.path}", "no such run directory", remedy=remedy))
         try:
             config = json.loads(self.config.read_text())
         except FileNotFoundError as exc:
@@ -73,21 +115,57 @@ class RunDirectory:
             raise RunError(say(f"run {self.path}", "config.json is of something else"))
         return {"approach": "local", **config}  # the only one there was at first
 
+    def change_config(self, **changes: Any) -> None:
+        """Put *changes* in ``config.json``, where they aren't yet; all else stays as it is."""
+        config = json.loads(self.config.read_text())
+        if any(config.get(name) != value for name, value in changes.items()):
+            self.keep(self.config, as_json({**config, **changes}))
+
     def rewind(self, episodes: Sequence[Episode]) -> None:
-        """Make ``episodes.csv`` hold exactly *episodes*, and open it for more."""
-        self.close()
+        """Make ``episodes.csv`` hold exactly *episodes*, and open it for more.
+
+        Their wall times are those in the file, as a checkpoint hasn't any.
+        """
+        self.close_rows()
+        times = self._wall_times()
+        timed = [
+            dataclasses.replace(e, wall_s=wall_s)
+            for e, wall_s in zip(episodes, times, strict=False)
+        ]
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(COLUMNS)
-        writer.writerows(_row(episode) for episode in episodes)
-        write_bytes(self.episodes, text.getvalue().encode())
-        self._rows = self.episodes.open("a", newline="")
+        writer.writerows(_row(episode) for episode in [*timed, *episodes[len(timed) :]])
+        self.keep(self.episodes, text.getvalue().encode())
+        with self._writing(self.episodes):
+            self._rows = self.episodes.open("ab", buffering=0)
 
     def append(self, episode: Episode) -> None:
-        """Add a row; it is in the file when this returns."""
+        """Add a row; it is in the file when this returns. The summary there was isn't true now."""
         assert self._rows is not None
-        csv.writer(self._rows, lineterminator="\n").writerow(_row(episode))
-        self._rows.flush()
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerow(_row(episode))
+        left = text.getvalue().encode()
+        with self._writing(self.episodes):
+            self.summary.unlink(missing_ok=True)
+            while left:
+                left = left[self._rows.write(left) :]
+
+    def keep(self, path: Path, data: bytes) -> None:
+        """Make a file of the run hold *data*; one that does already isn't touched.
+
+        Raises RunError, with the file as it was, if the system won't.
+        """
+        with self._writing(path):
+            if not _holds(path, data):
+                replace(path, data)
+
+    def keep_checkpoint(self, data: bytes) -> None:
+        """`keep` the checkpoint, after the rows of its episodes."""
+        with self._writing(self.episodes):
+            if self._rows is not None:
+                os.fsync(self._rows.fileno())
+        self.keep(self.checkpoint, data)
 
     def read_episodes(self) -> dict[str, list[float]]:
         """The columns of ``episodes.csv``. Raises RunError if it is missing or damaged."""
@@ -100,10 +178,50 @@ class RunDirectory:
         except (KeyError, TypeError, ValueError) as exc:
             raise RunError(say(f"run {self.path}", "episodes.csv is damaged", got=exc)) from exc
 
-    def close(self) -> None:
+    def close_rows(self) -> None:
+        """Add no more rows."""
         if self._rows is not None:
             self._rows.close()
             self._rows = None
+
+    def close(self) -> None:
+        """Add no more rows, and let other processes train the run."""
+        self.close_rows()
+        self._lock.release()
+
+    def _wall_times(self) -> list[float]:
+        """Of the first rows of ``episodes.csv``, as many as are whole; none if there is no file."""
+        times: list[float] = []
+        try:
+            text = self.episodes.read_text(errors="replace")
+        except OSError:
+            return times
+        for number, line in enumerate(text.split("\n")[1:-1]):
+            values = line.split(",")
+            if len(values) != len(COLUMNS) or values[0] != str(number):
+                break
+            with contextlib.suppress(ValueError):
+                times.append(float(values[COLUMNS.index("wall_s")]))
+            if len(times) <= number or not math.isfinite(times[number]):
+                return times[:number]
+        return times
+
+    @contextlib.contextmanager
+    def _writing(self, path: Path) -> Iterator[None]:
+        """Say in one line what the system refuses; what was written before is whole."""
+        try:
+            yield
+        except OSError as exc:
+            what = "can't be written" if path == self.path else f"{path.name} can't be written"
+            then = "go on with --resume" if self.has_begun() else None
+            raise RunError(unwritable(f"run {self.path}", exc, what, then)) from exc
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    try:
+        return path.stat().st_size == len(data) and path.read_bytes() == data
+    except FileNotFoundError:
+        return False
 
 
 def _row(e: Episode) -> tuple[str, ...]:

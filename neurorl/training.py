@@ -14,11 +14,11 @@ import numpy as np
 from neurorl._version import __version__
 from neurorl.agent import read_agent
 from neurorl.approaches import Changes, default_backend, make_agents, open_env, start_of
-from neurorl.checkpoint import read_checkpoint, write_checkpoint
+from neurorl.checkpoint import digest, packed, read_checkpoint
 from neurorl.config import AgentConfig
 from neurorl.envargs import check_env_args
 from neurorl.errors import ArgumentError, RunError, say
-from neurorl.files import write_json
+from neurorl.files import as_json
 from neurorl.replicas import Episode, describe
 from neurorl.rundir import RunDirectory
 
@@ -70,8 +70,9 @@ def train_seeds(
 
     Each run is, file by file, that of its seed trained alone. A summary has env, backend, model,
     seed, episodes, env_steps, mean_return_last_100, solved_at_episode, run, arithmetic, noise,
-    mean_discounted_return_last_100 and warnings (`neurorl.diagnostics.Monitor.warnings`), each of
-    which is also given as a `PopulationWarning` when it is found.
+    mean_discounted_return_last_100, digest (`neurorl.checkpoint.digest`) and warnings
+    (`neurorl.diagnostics.Monitor.warnings`), each of which is also given as a `PopulationWarning`
+    when it is found.
 
     None takes what a resumed run was started with, else `DEFAULTS` (arithmetic: the backend's own).
     learning: ``'host'``, or ``'pes'`` for weights that learn on the chip (backend loihi).
@@ -84,10 +85,12 @@ def train_seeds(
     such as its engine; they change no result and are not kept with the run.
 
     Runs that were killed go on with ``resume=True`` from their last checkpoints and end with the
-    same episodes and weights, bit for bit, as if they had not been. With more *episodes* than
-    before they are extended. started: called with the numbers of episodes done already and in all.
-    Raises RunError if a directory exists (or with *resume*: none does, or one is damaged or of
-    another run).
+    same files, byte for byte, as if they had not been, except for the wall times in
+    ``episodes.csv`` (`neurorl.checkpoint.digest` proves it). With more *episodes* than before they
+    are extended, and ``config.json`` says so. A run that was killed before it began, begins. One
+    that is finished is left as it is. started: called with the numbers of episodes done already
+    and in all. Raises RunError if a directory exists (or with *resume*: none does, or one is
+    damaged or of another run), if another process trains one, or if one can't be written.
     """
     asked = {
         "env": env_id,
@@ -111,9 +114,9 @@ def train_seeds(
         if started is not None:
             started(*session.progress())
         session.learn(callback)
+        return session.summaries()
     finally:
         session.close()
-    return session.summaries()
 
 
 def solved_at(played: list[Episode], config: AgentConfig) -> int | None:
@@ -153,18 +156,24 @@ class _Session:
         changes: Changes,
     ) -> None:
         self.runs = [RunDirectory(path) for _, path in runs]
-        # Of several runs, some may not have begun when all were killed.
-        self._old = [
-            resume and (len(runs) == 1 or run.path.exists() or not _any_exists(self.runs))
-            for run in self.runs
-        ]
+        self._old = _old(self.runs, resume)
+        self._saved = [time.monotonic()] * len(runs)
+        try:
+            self._prepare(asked, [seed for seed, _ in runs], changes)
+        except BaseException:
+            self._free()
+            raise
+
+    def _prepare(
+        self, asked: dict[str, Any], seeds: Sequence[int | None], changes: Changes
+    ) -> None:
         found = [
             _resumed_options(run, {**asked, "seed": seed})
-            for run, old, (seed, _) in zip(self.runs, self._old, runs, strict=True)
+            for run, old, seed in zip(self.runs, self._old, seeds, strict=True)
             if old
         ]
         _check_alike(found)
-        first = found[0] if found else {**asked, "agent": None, "gradient": None}
+        first = found[0] if found else {**asked, "seed": None, "agent": None, "gradient": None}
         self.options: dict[str, Any] = {
             k: DEFAULTS.get(k) if v is None else v
             for k, v in {
@@ -173,12 +182,11 @@ class _Session:
             }.items()
         }
         self.options["episodes"] = max(o["episodes"] for o in [*found, self.options])
-        seeds = iter([o["seed"] for o in found])
+        resumed = iter([o["seed"] for o in found])
         self.seeds = [
-            next(seeds) if old else DEFAULTS["seed"] if seed is None else seed
-            for old, (seed, _) in zip(self._old, runs, strict=True)
+            next(resumed) if old else DEFAULTS["seed"] if seed is None else seed
+            for old, seed in zip(self._old, seeds, strict=True)
         ]
-        self._saved = [time.monotonic()] * len(runs)
         env = open_env(self.options)
         self.replicas = make_agents(self.options, self.seeds, changes, env)
         self.options["model"] = self.replicas.config.model
@@ -201,6 +209,8 @@ class _Session:
                 self.replicas.adopt(k, arrays)
                 self._save(k)  # from here on, the run to start from isn't needed
             run.rewind(self.replicas.episodes[k])
+        for k, run in enumerate(self.runs):  # when all of them can go on
+            run.change_config(episodes=max(self.options["episodes"], self._played(k)))
 
     def progress(self) -> tuple[int, int]:
         """Episodes done, and in all."""
@@ -226,16 +236,25 @@ class _Session:
         found = []
         for k, run in enumerate(self.runs):
             found.append(self._summary(k))
-            write_json(run.summary, found[-1])
+            run.keep(run.summary, as_json(found[-1]))
         return found
 
     def close(self) -> None:
-        self.replicas.close()
+        try:
+            self.replicas.close()
+        finally:
+            self._free()
+
+    def _free(self) -> None:
+        """Let others have the directories."""
         for run in self.runs:
             run.close()
 
+    def _played(self, k: int) -> int:
+        return len(self.replicas.episodes[k])
+
     def _save(self, k: int) -> None:
-        write_checkpoint(self.runs[k].checkpoint, self._describe(k), self.replicas.state(k))
+        self.runs[k].keep_checkpoint(packed(self._describe(k), self.replicas.state(k)))
         self._saved[k] = time.monotonic()
 
     def _describe(self, k: int) -> dict[str, Any]:
@@ -273,12 +292,32 @@ class _Session:
             "mean_discounted_return_last_100": float(np.mean([e.discounted for e in last])),
             "solved_at_episode": solved_at(played, self.replicas.config),
             "run": str(self.runs[k].path),
+            "digest": digest(self.runs[k].checkpoint),
             "warnings": self.replicas.warnings(k),
         }
 
 
-def _any_exists(runs: Sequence[RunDirectory]) -> bool:
-    return any(run.path.exists() for run in runs)
+def _old(runs: Sequence[RunDirectory], resume: bool) -> list[bool]:
+    """Which runs go on, locked from here on; the others are to begin.
+
+    Raises RunError for one that can't begin as something is there, or that another process trains.
+    """
+    old = [resume and not run.is_free() for run in runs]
+    # Of several, some may not have begun when all were killed. What isn't there at all is
+    # resumed by mistake.
+    if resume and (len(runs) == 1 or not any(run.path.exists() for run in runs)):
+        old = [is_old or not run.path.exists() for is_old, run in zip(old, runs, strict=True)]
+    try:
+        for run, is_old in zip(runs, old, strict=True):
+            if not is_old:
+                run.check_free()
+            elif run.has_begun():
+                run.lock()
+    except BaseException:
+        for run in runs:
+            run.close()
+        raise
+    return old
 
 
 def _check_alike(found: Sequence[dict[str, Any]]) -> None:

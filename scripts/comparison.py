@@ -22,7 +22,7 @@ from experiments.options import docs_of, experiment_parser, names_of, plan_of, r
 from neurorl.cli.output import show, training_progress
 from neurorl.cli.status import GOES_ON, exit_status
 from neurorl.errors import unknown
-from neurorl.files import write_bytes
+from neurorl.files import make_folder, write_bytes
 from neurorl.replicas import Episode
 
 KEPT = Path(__file__).parents[1] / "docs" / "comparison.md"
@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
         the = comparison(options, begin)
         page = the.docs / KEPT.name
         if options.quick and not page.exists():
-            page.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(page.parent)
             write_bytes(page, KEPT.read_bytes())
         if not options.page:
             run_parts(the, parts)

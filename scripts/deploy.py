@@ -25,7 +25,7 @@ from experiments.options import experiment_parser, names_of, places_of, plan_of
 from experiments.run import Plan
 from neurorl.cli.output import show, training_progress
 from neurorl.cli.status import GOES_ON, exit_status
-from neurorl.files import write_bytes
+from neurorl.files import make_folder, write_bytes
 from neurorl.replicas import Episode
 
 Begin = Callable[[str, int], Callable[[Episode], None]]
@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
             run_one(experiment, plan_of(options), places.results, begin)
     page = places.docs / "deployment.md"
     backend = "the reference" if options.quick else "Brian2"
-    page.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(page.parent)
     write_bytes(page, deployment_page(places.results, places.command, backend).encode())
     show(str(page))
     return 0

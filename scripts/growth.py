@@ -16,7 +16,7 @@ from benchmarks.growth_page import markdown
 from benchmarks.report import machine
 from neurorl.bench.command import progress
 from neurorl.cli.status import exit_status
-from neurorl.files import write_bytes, write_json
+from neurorl.files import make_folder, write_bytes, write_json
 
 
 @exit_status("growth")
@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     todo = points(options.backends.split(","), options.quick)
     with progress(len(todo)) as advance:
         data = grow(todo, advance)
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     where = machine()
     write_json(out / "growth.json", {"machine": where, **data})
     command = "python scripts/growth.py" + " --quick" * options.quick

@@ -112,6 +112,7 @@ def _of_network(network: Any, window: int | None, arguments: argparse.Namespace)
 
 
 def _of_run(path: Path, arguments: argparse.Namespace) -> dict[str, Any]:
+    from neurorl.checkpoint import digest
     from neurorl.cost import static_cost
     from neurorl.deployment import compare
     from neurorl.evaluation import load_to_play, read_cost
@@ -134,6 +135,7 @@ def _of_run(path: Path, arguments: argparse.Namespace) -> dict[str, Any]:
             agent, COMPARED, first=described, second=deployed
         )
     found["diagnostics"] = agent.diagnostics if agent.episodes else None
+    found["digest"] = digest(path / "checkpoint.npz" if path.is_dir() else path)
     return found
 
 
@@ -168,6 +170,8 @@ def _print(found: dict[str, Any]) -> None:
         print("(what depends on spikes is counted by neurorl evaluate)")
     if found.get("diagnostics"):
         _print_diagnostics(found["diagnostics"])
+    if found.get("digest"):
+        print(f"\nDigest, the same for equal runs: {found['digest']}")
 
 
 def _print_quantisation(found: dict[str, Any]) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import io
 from pathlib import Path
 from typing import Any
 
 from neurorl.errors import ArgumentError, BackendUnavailableError, say
+from neurorl.files import write_bytes
 
 __all__ = ["DroppedWarning", "load_package", "read_graph", "write_graph"]
 
@@ -37,8 +39,7 @@ def read_graph(path: Path) -> Any:
 
 
 def write_graph(path: Path, graph: Any) -> None:
-    """Write a graph to a file. Raises ArgumentError if it can't be."""
-    try:
-        load_package().write(path, graph)
-    except OSError as exc:
-        raise ArgumentError(say(f"NIR file {path}", "can't be written", got=exc)) from exc
+    """Write a graph to a file, atomically. Raises ArgumentError if it can't be."""
+    file = io.BytesIO()
+    load_package().write(file, graph)
+    write_bytes(path, file.getvalue(), "NIR file", ArgumentError)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neurorl.errors import ArgumentError, say
+from neurorl.errors import ArgumentError
 from neurorl.files import write_bytes
 from neurorl.validation import svg
 from neurorl.validation.distances import REMEDY
@@ -37,10 +37,7 @@ _NUMBERS = (
 
 def write_page(path: Path, content: str) -> Path:
     """Write a page; returns *path*. Raises ArgumentError if it can't be written."""
-    try:
-        write_bytes(path, content.encode())
-    except OSError as exc:
-        raise ArgumentError(say(f"report {path}", "can't be written", got=exc.strerror)) from exc
+    write_bytes(path, content.encode(), "report", ArgumentError)
     return path
 
 

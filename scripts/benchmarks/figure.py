@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from neurorl.files import keep_matplotlib_in_our_cache
+from neurorl.files import keep_matplotlib_in_our_cache, make_folder, save_figure
 
 __all__ = ["draw"]
 
@@ -42,8 +42,8 @@ def draw(data: dict[str, Any], path: Path) -> Path:
         panel.grid(alpha=0.3)
     handles = {t: h for a in axes for h, t in zip(*a.get_legend_handles_labels(), strict=True)}
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=6)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
+    make_folder(path.parent)
+    save_figure(figure, path, dpi=110)
     return path
 
 

@@ -16,7 +16,7 @@ from neurorl.bench.command import COLUMNS, cells
 from neurorl.bench.floor import FLAGS, compiler
 from neurorl.bench.measure import Plan, Report
 from neurorl.bench.workload import SIZES
-from neurorl.files import write_bytes, write_json
+from neurorl.files import make_folder, write_bytes, write_json
 
 __all__ = ["full_plan", "machine", "markdown", "write"]
 
@@ -103,7 +103,7 @@ def markdown(report: Report, plan: Plan, where: dict[str, Any], command: str) ->
 
 def write(report: Report, plan: Plan, folder: Path, command: str) -> list[Path]:
     """Write benchmarks.json and benchmarks.md into *folder*; returns their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     where = machine()
     data = {"machine": where, "command": command, "rows": report.rows, "notes": report.notes}
     write_json(folder / "benchmarks.json", data)

@@ -9,7 +9,7 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 from neurorl.errors import RunError, say
-from neurorl.files import write_bytes
+from neurorl.files import make_folder, write_bytes
 
 __all__ = ["CheckRow", "merge", "read_checks", "write_checks"]
 
@@ -31,7 +31,7 @@ def write_checks(path: Path, rows: Sequence[CheckRow]) -> Path:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([field.name for field in fields(CheckRow)])
     writer.writerows(astuple(row) for row in rows)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     write_bytes(path, text.getvalue().encode())
     return path
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from experiments.catalogue import EXPERIMENTS, TASKS, Experiment, Task
 from experiments.tables import read_curve
-from neurorl.files import keep_matplotlib_in_our_cache
+from neurorl.files import keep_matplotlib_in_our_cache, make_folder, save_figure
 
 __all__ = ["draw"]
 
@@ -31,8 +31,8 @@ def draw(results: Path, path: Path) -> Path:
     for row, experiments in zip(panels, rows, strict=True):
         for panel, task in zip(row, TASKS, strict=True):
             _panel(panel, task, [e for e in experiments if e.task is task], results)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120, metadata={"Software": None})
+    make_folder(path.parent)
+    save_figure(figure, path, dpi=120, metadata={"Software": None})
     return path
 
 

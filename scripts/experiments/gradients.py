@@ -19,7 +19,7 @@ from experiments.catalogue import CARTPOLE, GRIDWORLD, MOUNTAINCAR, Task
 from experiments.run import Plan, evaluation_seed, run_path
 from experiments.statistics import WINDOW, episodes_to_threshold
 from neurorl.evaluation import evaluate, load_to_play
-from neurorl.files import write_json
+from neurorl.files import make_folder, write_json
 from neurorl.replicas import Episode
 from neurorl.rundir import RunDirectory
 from neurorl.training import train_seeds
@@ -176,7 +176,7 @@ def reproduce(
         episodes = (plan.episodes or experiment.episodes) * len(plan.seeds)
         rows = find(experiment, plan, begin(experiment.name, episodes))
         path = results / f"{experiment.name}.csv"
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         write_table(path, rows)
         show(f"{path}: {summary(experiment, rows)}")
 

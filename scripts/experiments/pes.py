@@ -12,7 +12,7 @@ from experiments.markup import span, table_head, table_row
 from experiments.tables import Row, read_curve, read_rows, summary
 from experiments.tuning import read_tuning
 from neurorl.envs import make_env
-from neurorl.files import write_bytes
+from neurorl.files import make_folder, write_bytes
 from neurorl.presets import make_config, on_chip
 
 __all__ = ["COMPARED", "GRIDS", "write_pes_page"]
@@ -137,7 +137,7 @@ def write_pes_page(results: Path, docs: Path) -> Path:
             lines += _section(task, found, results)
     lines += _tuning(results / "tuning")
     page = docs / "pes.md"
-    docs.mkdir(parents=True, exist_ok=True)
+    make_folder(docs)
     write_bytes(page, ("\n".join(lines).rstrip() + "\n").encode())
     return page
 

@@ -16,7 +16,7 @@ from experiments.comparison.efficiency import SHORT, StepPoint, read_trained, st
 from experiments.gradients import GradientExperiment
 from experiments.run import Plan, run_path
 from experiments.tables import read_table, write_table
-from neurorl.files import keep_matplotlib_in_our_cache
+from neurorl.files import keep_matplotlib_in_our_cache, make_folder, save_figure
 
 __all__ = ["LEARNED_BY", "RECALLS", "REMEMBERED", "draw", "write_curves"]
 
@@ -84,8 +84,8 @@ def draw(results: Path, path: Path) -> Path:
     panel.set(title=POSITION_ONLY.env, xlabel="environment steps", ylabel=ylabel)
     panel.legend(fontsize="small", frameon=False, loc="center right")
     panel.spines[["top", "right"]].set_visible(False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120, metadata={"Software": None})
+    make_folder(path.parent)
+    save_figure(figure, path, dpi=120, metadata={"Software": None})
     return path
 
 

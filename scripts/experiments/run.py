@@ -116,9 +116,9 @@ def _wanted(experiment: Experiment, backend: str) -> dict[str, Any]:
 
 def _complete(path: Path, wanted: dict[str, Any], episodes: int) -> bool:
     """Whether the run at *path* has all its episodes. Raises RunError if it is another run."""
-    if not path.exists():
-        return False
     run = RunDirectory(path)
+    if run.is_free():  # or killed before it began
+        return False
     config = run.read_config()
     for key, value in wanted.items():
         if config.get(key) != value:

@@ -22,7 +22,7 @@ from experiments.statistics import (
     running_mean,
 )
 from neurorl.errors import RunError, say
-from neurorl.files import write_bytes
+from neurorl.files import make_folder, write_bytes
 from neurorl.rundir import RunDirectory
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def write_table(path: Path, rows: Sequence[DataclassInstance]) -> Path:
     writer.writerow(names)
     for row in rows:
         writer.writerow([_cell(getattr(row, name)) for name in names])
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     write_bytes(path, text.getvalue().encode())
     return path
 

@@ -39,6 +39,7 @@ from experiments.comparison.robustness import (
 )
 from experiments.comparison.sources import APPROACHES, Begin, Source, Sources, sources_of
 from experiments.tables import read_table, write_table
+from neurorl.files import make_folder
 
 __all__ = ["PARTS", "Comparison", "run_parts", "write_page"]
 
@@ -102,7 +103,7 @@ def run_parts(the: Comparison, parts: Sequence[str]) -> None:
 def write_page(results: Path, docs: Path) -> list[Path]:
     """Figures and tables from the CSV that is there; returns what was written."""
     folder = results / "comparison"
-    docs.mkdir(parents=True, exist_ok=True)
+    make_folder(docs)
     written = []
     if (folder / "efficiency.csv").exists():
         written.append(draw_efficiency(folder, docs / "comparison-efficiency.png"))

@@ -11,7 +11,7 @@ from experiments.comparison.efficiency import EfficiencyRow, StepPoint
 from experiments.comparison.perturbations import PERTURBATIONS
 from experiments.comparison.robustness import RecoveryPoint, RecoveryRow
 from experiments.tables import read_table
-from neurorl.files import keep_matplotlib_in_our_cache
+from neurorl.files import keep_matplotlib_in_our_cache, make_folder, save_figure
 
 __all__ = ["draw_efficiency", "draw_robustness"]
 
@@ -141,6 +141,6 @@ def _finish(panel: Any) -> None:
 
 
 def _saved(figure: Any, path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110, metadata={"Software": None})
+    make_folder(path.parent)
+    save_figure(figure, path, dpi=110, metadata={"Software": None})
     return path

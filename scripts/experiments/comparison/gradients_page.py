@@ -12,7 +12,7 @@ from experiments.catalogue import TASKS
 from experiments.comparison.quality import ALL, QualityRow
 from experiments.markup import table_head, table_row
 from experiments.tables import read_table
-from neurorl.files import keep_matplotlib_in_our_cache
+from neurorl.files import keep_matplotlib_in_our_cache, make_folder, save_figure
 
 __all__ = ["draw_gradients", "gradient_table"]
 
@@ -82,8 +82,8 @@ def draw_gradients(table: Path, path: Path) -> Path:
             panel.spines[["top", "right"]].set_visible(False)
     handles, labels = panels[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=100, metadata={"Software": None})
+    make_folder(path.parent)
+    save_figure(figure, path, dpi=100, metadata={"Software": None})
     return path
 
 

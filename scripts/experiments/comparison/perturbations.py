@@ -27,7 +27,7 @@ from neurorl.description import Network, Population
 from neurorl.envs import discrete_actions, make_env
 from neurorl.envspec import describe_env
 from neurorl.errors import DescriptionError, say
-from neurorl.files import write_json
+from neurorl.files import make_folder, write_json
 from neurorl.lesions import lesioned
 from neurorl.random import derive
 
@@ -94,7 +94,7 @@ def perturbed(run: Path, perturbation: Perturbation, out: Path) -> Path:
             w = arrays[f"learner.weights.{p.name}"]
             sd = perturbation.weights * float(np.sqrt((w**2).mean()))
             arrays[f"learner.weights.{p.name}"] = w + sd * rng.standard_normal(w.shape)
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     options = json.loads((run / "config.json").read_text())
     task = {"env": env_id, "env_spec": describe_env(env)}
     write_json(out / "config.json", {**options, **task, "agent": config.to_dict()})

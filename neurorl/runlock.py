@@ -1,0 +1,58 @@
+"""One process at a time trains a run."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+__all__ = ["RunLock"]
+
+
+class RunLock:
+    """A lock on a run directory that dies with the process that holds it.
+
+    Its file is removed when it is released, which `filelock` leaves to its users: a directory of
+    a finished run has the files of the run and no others. Without ``fcntl`` nothing is locked.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor: int | None = None
+
+    def acquire(self) -> bool:
+        """Take the lock; False if another process, or this one, holds it. Raises OSError."""
+        try:
+            import fcntl
+        except ImportError:
+            return True
+        while True:
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if _is_at(descriptor, self.path):
+                    self._descriptor = descriptor
+                    return True
+            except BlockingIOError:
+                os.close(descriptor)
+                return False
+            except BaseException:
+                os.close(descriptor)
+                raise
+            os.close(descriptor)  # the holder before removed it while we waited to open it
+
+    def release(self) -> None:
+        """Let others take the lock, if it is held."""
+        if self._descriptor is not None:
+            with contextlib.suppress(OSError):
+                self.path.unlink()
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Whether an open file is the one that has this name."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
