@@ -10,27 +10,25 @@ import numpy as np
 from neurorl.arithmetic import Arithmetic, initial_weights
 from neurorl.described import FloatArray
 from neurorl.description import Population
+from neurorl.validation.diagnosis import Diagnosis, diagnose
 from neurorl.validation.equations import Predicted, Trial
-from neurorl.validation.hypotheses import AT_THRESHOLD, hypotheses
 from neurorl.validation.lanes import Lane
 from neurorl.validation.membranes import membrane_scale
 from neurorl.validation.quantised import quantised
 from neurorl.validation.recording import Recording, record
-from neurorl.validation.replay import VARIABLES, Replay
+from neurorl.validation.replay import VARIABLES, Replay, some
 from neurorl.validation.stimulus import InputWindow
 from neurorl.validation.subject import Subject
 
-__all__ = ["CAUSES", "FLOAT_ERROR", "Case", "Event", "expected_weights", "find_cause", "make_trial"]
+__all__ = ["CAUSES", "Case", "Event", "expected_weights", "find_cause", "follows", "make_trial"]
 
 CAUSES = (
     *("delay", "step order", "quantisation", "overflow", "clipping of weights", "refractory"),
     *("rounding of weights", "weights", "noise source", "threshold", "float error", "reset"),
-    *("decay", "bias", "reset between decisions", "not repeatable", "unknown"),
+    *("decay", "bias", "floor", "ceiling", "reset between decisions", "between calls", "writes"),
+    *("not repeatable", "unknown"),
 )
 """Words for causes; also ``follows``, of what another population's difference brings about."""
-
-FLOAT_ERROR = 1e-9  # of the membrane's scale
-SINGLE_ERROR = 1e-5
 
 
 @dataclass(frozen=True)
@@ -52,9 +50,12 @@ class Event:
     variable: str
 
 
-def make_trial(case: Case, seen: Replay, population: Population) -> Trial:
-    """A population of one lane's replay, and the weights that it should have."""
+def make_trial(case: Case, seen: Replay, population: Population, window: int) -> Trial:
+    """A population of one lane's replay from a window on, and the weights that it should have."""
     expected = expected_weights(case.subject, seen.arithmetic, case.seed)
+    for one in case.stimulus[: window + 1]:
+        for name, weights in one.writes.items():
+            expected[name] = seen.arithmetic.round(name, seen.arithmetic.masked(name, weights))
     return Trial(case.subject.network, seen, population, expected, case.seed)
 
 
@@ -69,19 +70,15 @@ def expected_weights(subject: Subject, arithmetic: Arithmetic, seed: int) -> dic
 
 
 def find_cause(
-    case: Case, trials: list[Trial], plain: list[Predicted], event: Event
+    case: Case, trials: list[Trial], plain: list[Predicted], event: Event, window: int
 ) -> tuple[str, str, str | None]:
     """Cause, detail and the label of the lane that departs; None if both follow the equations."""
-    for trial in trials:
-        if not trial.replay.repeats:
-            label = trial.replay.lane.label
-            detail = "from the same state and input it does something else the second time"
-            return "not repeatable", f"{label}: {detail}", label
     for trial, predicted in zip(trials, plain, strict=True):
-        if not _fits(trial, predicted, 0.0):
-            found = _departure(case, trial, predicted)
+        if not trial.replay.repeats or not follows(trial, predicted):
+            found = _departure(case, trial, window)
             if found is not None:
-                return *found, trial.replay.lane.label
+                label = trial.replay.lane.label
+                return found.cause, f"{label}: {found.detail}", label
     if trials[0].replay.lane.arithmetic != trials[1].replay.lane.arithmetic:
         return *quantised(trials, plain, event.step, event.neuron), None
     near = max(_error(t, p) for t, p in zip(trials, plain, strict=True))
@@ -91,45 +88,26 @@ def find_cause(
     return "float error", detail, None
 
 
-def _departure(case: Case, trial: Trial, plain: Predicted) -> tuple[str, str] | None:
+def _departure(case: Case, trial: Trial, window: int) -> Diagnosis | None:
     """What is other in a lane that isn't as predicted; None if it is so within float error."""
-    label = trial.replay.lane.label
-    if _fits(trial, trial.predict(AT_THRESHOLD), 0.0):
-        return AT_THRESHOLD.cause, f"{label}: {AT_THRESHOLD.detail}"
-    if _fits(trial, plain):
-        return None
-    for change in hypotheses(trial):
-        if _fits(trial, trial.predict(change)):
-            return change.cause, f"{label}: {change.detail}"
-    if _fits(trial, plain, SINGLE_ERROR):
-        near = _error(trial, plain)
-        detail = f"follows the equations to single precision only, {near:.1g} of the scale"
-        return "float error", f"{label}: {detail}"
-    if _spikes_alone(trial, plain):
-        detail = "currents and membranes are as described, but the draws of noise aren't"
-        return "noise source", f"{label}: {detail}"
-    other = _in_other_arithmetic(case, trial)
-    if other is not None:
-        return "quantisation", f"{label}: {other}"
-    where = _departs_in(trial, plain)
-    return "unknown", f"{label}: {where} isn't as described, and no change that was tried fits"
+    lane = trial.replay.lane
+    windows = [*case.stimulus[:window], *some(case.stimulus[window:])]
+    found = diagnose(
+        case.subject, windows, case.recordings[lane.label], trial.population, window, case.seed
+    )
+    if found is not None and found.is_open:
+        other = _in_other_arithmetic(case, trial)
+        if other is not None:
+            return Diagnosis("quantisation", other)
+    return found
 
 
-def _fits(trial: Trial, predicted: Predicted, error: float = FLOAT_ERROR) -> bool:
-    """Whether the lane did in every step what was predicted, within *error* of the scale.
-
-    Where a membrane is that near to its threshold, a spike more or less is as predicted too. Chip
-    integers have no error.
-    """
+def follows(trial: Trial, predicted: Predicted) -> bool:
+    """Whether the lane did in every step what was predicted, to the bit."""
     seen, name = trial.replay, trial.population.name
-    scale = membrane_scale(trial.population, trial.network.dt)
-    limit = error * scale if seen.lane.arithmetic == "float" else 0.0
-    odd = seen.raster(name) != predicted.spikes
-    unsure = (np.abs(predicted.level - predicted.threshold) <= limit) & (limit > 0)
-    if (odd & ~unsure).any():
-        return False
-    apart = (np.abs(seen.states[name][v][1:] - getattr(predicted, v)) for v in VARIABLES)
-    return not any((np.where(odd, 0.0, x) > limit).any() for x in apart)
+    return np.array_equal(seen.raster(name), predicted.spikes) and all(
+        np.array_equal(seen.states[name][v][1:], getattr(predicted, v)) for v in VARIABLES
+    )
 
 
 def _error(trial: Trial, predicted: Predicted) -> float:
@@ -139,18 +117,6 @@ def _error(trial: Trial, predicted: Predicted) -> float:
     apart = np.abs(trial.replay.states[name]["voltage"][1:] - predicted.voltage)
     largest = float(np.where(agrees, apart, 0.0).max())
     return largest / membrane_scale(trial.population, trial.network.dt)
-
-
-def _spikes_alone(trial: Trial, plain: Predicted) -> bool:
-    """Whether only spikes of neurons with noise are odd, and what a spike does to the state."""
-    name, seen = trial.population.name, trial.replay
-    d = trial.population.neuron.dynamics(trial.population.size, trial.network.dt)
-    odd = seen.raster(name) != plain.spikes
-    if not (odd.any() and d.noise_width.any()) or odd[:, d.noise_width == 0].any():
-        return False
-    return not any(
-        ((seen.states[name][v][1:] != getattr(plain, v)) & ~odd).any() for v in VARIABLES
-    )
 
 
 def _in_other_arithmetic(case: Case, trial: Trial) -> str | None:
@@ -167,11 +133,3 @@ def _in_other_arithmetic(case: Case, trial: Trial) -> str | None:
             return None
     kind = "chip" if other == "loihi" else other
     return f"all spikes are those of {kind} arithmetic"
-
-
-def _departs_in(trial: Trial, plain: Predicted) -> str:
-    name = trial.population.name
-    for v in VARIABLES:
-        if not np.array_equal(trial.replay.states[name][v][1:], getattr(plain, v)):
-            return f"its {v}"
-    return "its spikes"

@@ -7,7 +7,7 @@ up: what is predicted wrongly is wrong in this step.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from neurorl.quantiser import ChipPopulation
 from neurorl.random import NoiseRows
 from neurorl.validation.replay import Replay
 
-__all__ = ["Change", "Predicted", "Trial"]
+__all__ = ["Change", "Predicted", "Trial", "Watched", "blocks_of", "neurons_of"]
 
 Parameters = Any  # of `FloatNeurons` or `ChipNeurons`: Dynamics or ChipPopulation
 
@@ -36,23 +36,14 @@ class Change:
     """What is other than described; by default nothing.
 
     cause: a word for it. detail: a sentence about it. weights: in place of those expected.
-    transmit: from what a spike of a projection transmits to what it does here. later: steps by
-    which spikes of a projection arrive later. parameters: of the neurons. mixins: classes before
-    theirs. noise: from the step to that of its draw, or None for no noise. stream, seed: added to
-    those of the draws. carries: silence between windows is forgotten. bias: what becomes of it.
+    parameters: of the neurons. mixins: classes before theirs. bias: what becomes of it.
     """
 
     cause: str
     detail: str
     weights: dict[str, FloatArray] | None = None
-    transmit: Callable[[str, npt.NDArray[Any]], npt.NDArray[Any]] | None = None
-    later: dict[str, int] = field(default_factory=dict)
     parameters: Callable[[Parameters], Parameters] = _same
     mixins: tuple[type, ...] = ()
-    noise: Callable[[int], int | None] = _same
-    stream: int = 0
-    seed: int = 0
-    carries: bool = False
     bias: Callable[[npt.NDArray[Any]], npt.NDArray[Any]] = _same
 
 
@@ -100,7 +91,7 @@ class Trial:
     def _steps(self, change: Change, steps: range, free: bool) -> Predicted:
         replay, name = self.replay, self.population.name
         weights = self.expected if change.weights is None else change.weights
-        transmitted = {p.name: self._transmitted(p.name, weights, change) for p in self.into}
+        transmitted = {p.name: self._transmitted(p.name, weights) for p in self.into}
         neurons = self._neurons(change)
         flowing = Currents(self.network, self.arithmetic)
         for projection in flowing.weights:
@@ -108,75 +99,71 @@ class Trial:
         rows: dict[str, list[Any]] = {k: [] for k in Predicted.__dataclass_fields__}
         for k in steps:
             if not free or k == steps[0]:
-                before = replay.state(name, k, change.carries)
+                before = replay.state(name, k)
                 neurons.u, neurons.v = before["current"].copy(), before["voltage"].copy()
                 neurons.dead = before["refractory"].copy()
             current = dict(flowing.into(replay.currents[k])).get(name)
             neurons.bias = change.bias(self.arithmetic.bias(name, weights, current))
-            q = self._drive(k, transmitted, change).astype(neurons.u.dtype)
+            q = self._drive(k, transmitted).astype(neurons.u.dtype)
             spikes = neurons.update(q, [replay.t + k])
             seen = (neurons.u, neurons.v, neurons.dead, spikes, q, neurons.level, neurons.threshold)
             for row, value in zip(rows.values(), seen, strict=True):
                 row.append(np.array(value))
         return Predicted(**{key: np.array(values) for key, values in rows.items()})
 
-    def _transmitted(
-        self, name: str, weights: dict[str, FloatArray], change: Change
-    ) -> npt.NDArray[np.float64]:
-        found = self.arithmetic.transmitted(name, weights[name])
-        if change.transmit is not None:
-            found = change.transmit(name, found)
-        return np.asarray(found, dtype=np.float64)
+    def _transmitted(self, name: str, weights: dict[str, FloatArray]) -> npt.NDArray[np.float64]:
+        return np.asarray(self.arithmetic.transmitted(name, weights[name]), dtype=np.float64)
 
-    def _drive(
-        self, step: int, transmitted: dict[str, npt.NDArray[np.float64]], change: Change
-    ) -> FloatArray:
+    def _drive(self, step: int, transmitted: dict[str, npt.NDArray[np.float64]]) -> FloatArray:
         q = np.zeros(self.population.size)
         for p in self.into:
-            delay = self.network.delay_steps(p.name) + change.later.get(p.name, 0)
-            spikes = self.replay.arrived(p.pre, step, delay, change.carries).astype(np.float64)
-            q += (spikes.reshape(p.blocks, 1, -1) @ _blocks(transmitted[p.name])).ravel()
+            spikes = self.replay.arrived(p.pre, step, self.network.delay_steps(p.name))
+            q += (
+                spikes.astype(np.float64).reshape(p.blocks, 1, -1) @ blocks_of(transmitted[p.name])
+            ).ravel()
         return q
 
-    def _neurons(self, change: Change) -> _Watched:
-        stream = self.network.index(self.population.name) + change.stream
-        rows = NoiseRows(max(self.seed + change.seed, 0), stream, self.population.size)
+    def _neurons(self, change: Change) -> Watched:
+        stream = self.network.index(self.population.name)
+        rows = NoiseRows(self.seed, stream, self.population.size)
 
         def draw(steps: Sequence[int]) -> FloatArray:
-            step = change.noise(steps[0])
-            if step is None or step < 0:
-                return np.zeros(self.population.size)
-            return rows(step)
+            return rows(steps[0])
 
-        return _neurons_of(self.arithmetic, self.population, self.network.dt, draw, change)
+        return neurons_of(self.arithmetic, self.population, self.network.dt, draw, change)
 
 
-def _blocks(weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def blocks_of(weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return weights.reshape(-1, *weights.shape[-2:])
 
 
-class _Watched(Neurons):
-    """Notes the membranes that are held against thresholds; a mixin of the reference's neurons."""
+class Watched(Neurons):
+    """Notes membranes before thresholds and resets; a mixin of the reference's neurons.
+
+    level: with noise, as it meets the threshold. moved: without.
+    """
 
     level: Any = None
+    moved: Any = None
 
     def _noisy(self, steps: Sequence[int]) -> npt.NDArray[Any]:
-        self.level = super()._noisy(steps)  # type: ignore[safe-super]
+        self.moved = self.v.copy()
+        self.level = np.array(super()._noisy(steps))  # type: ignore[safe-super]
         return np.asarray(self.level)
 
 
-def _neurons_of(
+def neurons_of(
     arithmetic: Arithmetic,
     population: Population,
     dt: float,
     draw: Callable[[Sequence[int]], FloatArray],
     change: Change,
-) -> _Watched:
+) -> Watched:
     """The reference's neurons of a population, changed."""
     if isinstance(arithmetic, ChipArithmetic):
         chip: ChipPopulation = change.parameters(arithmetic.chip.populations[population.name])
-        of_chip = type("Chip", (*change.mixins, _Watched, ChipNeurons), {})
+        of_chip = type("Chip", (*change.mixins, Watched, ChipNeurons), {})
         return of_chip(chip, draw)  # type: ignore[no-any-return]
     dynamics: Dynamics = change.parameters(population.neuron.dynamics(population.size, dt))
-    of_float = type("Float", (*change.mixins, _Watched, FloatNeurons), {})
+    of_float = type("Float", (*change.mixins, Watched, FloatNeurons), {})
     return of_float(dynamics, draw)  # type: ignore[no-any-return]

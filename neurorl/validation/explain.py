@@ -2,8 +2,7 @@
 
 Each step of each lane is predicted from the state and spikes that the lane itself had before it
 (`neurorl.validation.equations`). A lane whose every step is as predicted follows the description;
-one that doesn't is predicted again with one thing changed, until a change fits
-(`neurorl.validation.hypotheses`).
+of one that doesn't, it is asked what would fit (`neurorl.validation.diagnosis`).
 """
 
 from __future__ import annotations
@@ -16,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.description import Population
-from neurorl.validation.cause import FLOAT_ERROR, Case, Event, find_cause, make_trial
+from neurorl.validation.cause import Case, Event, find_cause, make_trial
 from neurorl.validation.equations import Change, Predicted, Trial
+from neurorl.validation.evidence import FLOAT_ERROR
 from neurorl.validation.membranes import membrane_scale, unit
 from neurorl.validation.recording import Recording
 from neurorl.validation.replay import VARIABLES, Replay, replay
@@ -70,6 +70,7 @@ def explain(
     network = subject.network
     case = Case(subject, stimulus, {r.lane.label: r for r in (a, b)}, seed)
     found: list[Explanation] = []
+    later: list[Explanation] = []  # lanes differ by their input only, whose cause may yet be found
     for population in sorted(network.populations, key=lambda p: network.depth(p.name)):
         for limit in _limits(population, network.dt, a, b):
             window = _first_window(stimulus, a, b, population.name, limit)
@@ -77,11 +78,13 @@ def explain(
                 continue
             if not _follows(subject, found, population.name, window):
                 pair = [replay(subject, r, stimulus, window, seed) for r in (a, b)]
-                event = _event(pair[0], pair[1], population.name, limit)
-                if event is not None:
-                    found.append(_explain(case, pair, population, event))
+                event = _event(pair, stimulus, window, population.name, limit, a, b)
+                explained = _explain(case, pair, population, event, window)
+                by_input = explained.lane is None and a.lane.arithmetic == b.lane.arithmetic
+                (later if by_input else found).append(explained)
             break
-    return found
+    kept = [e for e in later if not _follows(subject, found, e.population, e.window)]
+    return sorted([*found, *kept], key=lambda e: network.depth(e.population))
 
 
 def _limits(population: Population, dt: float, a: Recording, b: Recording) -> list[float | None]:
@@ -118,25 +121,46 @@ def _follows(subject: Subject, found: list[Explanation], name: str, window: int)
     return any(reaches)
 
 
-def _event(a: Replay, b: Replay, name: str, limit: float | None) -> Event | None:
-    """The first step in which a spike differs, or a variable by more than *limit* (None: any)."""
+def _event(
+    pair: list[Replay],
+    stimulus: Sequence[InputWindow],
+    window: int,
+    name: str,
+    limit: float | None,
+    a: Recording,
+    b: Recording,
+) -> Event:
+    """The first step in which a spike differs, or a variable by more than *limit* (None: any).
+
+    Of the replays, if these did as was recorded, else of the recordings: the calls are others.
+    """
+    rasters = [r.raster(name) for r in pair]
+    apart = {
+        v: np.abs(pair[0].states[name][v][1:] - pair[1].states[name][v][1:]) for v in VARIABLES
+    }
+    if not all(r.repeats for r in pair):
+        steps = slice(pair[0].first, pair[0].first + pair[0].n_steps)
+        rasters = [r.rasters[name][steps] for r in (a, b)]
+        apart = {v: np.zeros(rasters[0].shape) for v in VARIABLES}
+        end = stimulus[window].n_steps - 1
+        for v in VARIABLES:
+            one, other = (r.states[window][f"{name}.{v}"] for r in (a, b))
+            apart[v][end] = np.abs(one - other)
     kinds: list[tuple[str, npt.NDArray[np.bool_]]] = []
-    for v in VARIABLES if limit is not None else ():
-        one, other = (r.states[name][v][1:] for r in (a, b))
-        kinds.append((v, np.abs(one - other) > limit))
-    kinds.append(("spikes", a.raster(name) != b.raster(name)))
-    steps = [int(odd.any(axis=1).argmax()) if odd.any() else a.n_steps for _, odd in kinds]
-    first = min(steps)
-    if first == a.n_steps:
-        return None
-    variable, odd = kinds[steps.index(first)]
-    return Event(first, int(odd[first].argmax()), variable)
+    if limit is not None:
+        kinds += [(v, x > limit) for v, x in apart.items()]
+    kinds.append(("spikes", rasters[0] != rasters[1]))
+    firsts = [int(odd.any(axis=1).argmax()) if odd.any() else len(odd) for _, odd in kinds]
+    variable, odd = kinds[firsts.index(min(firsts))]
+    return Event(min(firsts), int(odd[min(firsts)].argmax()), variable)
 
 
-def _explain(case: Case, pair: list[Replay], population: Population, event: Event) -> Explanation:
-    trials = [make_trial(case, seen, population) for seen in pair]
+def _explain(
+    case: Case, pair: list[Replay], population: Population, event: Event, window: int
+) -> Explanation:
+    trials = [make_trial(case, seen, population, window) for seen in pair]
     plain = [trial.predict(Change("", "")) for trial in trials]
-    cause, detail, lane = find_cause(case, trials, plain, event)
+    cause, detail, lane = find_cause(case, trials, plain, event, window)
     return Explanation(
         cause=cause,
         detail=detail,

@@ -19,6 +19,7 @@ from neurorl.described import FloatArray
 from neurorl.description import Network
 from neurorl.validation.compare import Row
 from neurorl.validation.lanes import Lane
+from neurorl.validation.stimulus import InputWindow
 from neurorl.validation.students import QUANTITIES, Snapshot, Student
 from neurorl.validation.subject import Subject
 from neurorl.validation.tolerance import Tolerance
@@ -42,17 +43,19 @@ class Training:
 class Moment:
     """The first update in which two lanes differ, and first in what.
 
-    before: the first lane's snapshot before it. inputs, t: of its window. apart: the largest
-    difference.
+    before, after: the first lane's snapshots. inputs, t: of its window. apart: the largest
+    difference. windows: all until then, see `Student.log`; None if they weren't kept.
     """
 
     update: int
     quantity: str
     name: str
     before: Snapshot
+    after: Snapshot
     inputs: Inputs
     t: int
     apart: float
+    windows: list[InputWindow] | None
 
 
 @dataclass
@@ -93,7 +96,8 @@ class Contrast:
         if odd and self.moment is None:
             key = min(odd, key=lambda key: QUANTITIES.index(key[0]))
             apart = float(np.nan_to_num(np.abs(_number(one[key]) - _number(other[key]))).max())
-            self.moment = Moment(update, *key, before, self.a.inputs, self.a.t, apart)
+            log = None if self.a.log is None else list(self.a.log)
+            self.moment = Moment(update, *key, before, one, self.a.inputs, self.a.t, apart, log)
         if self.agree is None:
             self.odd_while_agreeing |= set(odd)
             for key in one:

@@ -11,7 +11,7 @@ from neurorl.arithmetic import ChipArithmetic
 from neurorl.description import Dynamics
 from neurorl.quantiser import ChipPopulation
 from neurorl.validation.equations import Change, Predicted, Trial
-from neurorl.validation.hypotheses import UNBOUNDED
+from neurorl.validation.hypotheses.neurons import Unbounded
 
 __all__ = ["quantised"]
 
@@ -50,7 +50,7 @@ def quantised(
 
 
 def _overflows(chip: Trial, plain: Predicted, first: int, step: int, neuron: int) -> bool:
-    free = chip.predict(Change("", "", mixins=(UNBOUNDED,)))
+    free = chip.predict(Change("", "", mixins=(Unbounded,)))
     steps = slice(first, step + 1)
     return any(
         not np.array_equal(one[steps, neuron], other[steps, neuron])

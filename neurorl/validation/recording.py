@@ -38,16 +38,6 @@ class Recording:
     arithmetic: Arithmetic
     decisions: npt.NDArray[np.int64]
 
-    def before(self, window: int) -> State:
-        """The state before a window, from which `Backend.restore` goes on; weights and all.
-
-        Raises IndexError for the first window: that starts as a new backend does.
-        """
-        if window == 0:
-            raise IndexError("no state before the first window")
-        weights = {f"{name}.weights": w for name, w in self.weights.items()}
-        return {**self.states[window - 1], **weights}
-
 
 def record(
     subject: Subject,
@@ -62,6 +52,8 @@ def record(
     with lane.load(subject.network, seed, subject.weights) as backend:
         begin(backend, subject)
         for window in stimulus:
+            for name, written in window.writes.items():
+                backend.set_weights(name, written)
             starts.append(backend.t)
             if window.fresh:
                 backend.reset()

@@ -10,17 +10,16 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.arithmetic import Arithmetic
-from neurorl.backends.base import Raster, State
+from neurorl.backends.base import Raster
 from neurorl.backends.checks import Inputs
-from neurorl.described import FloatArray
+from neurorl.validation.history import VARIABLES, acts_of, enact
 from neurorl.validation.lanes import Lane
-from neurorl.validation.recording import Recording, begin
+from neurorl.validation.recording import Recording
 from neurorl.validation.stimulus import InputWindow
 from neurorl.validation.subject import Subject
 
-__all__ = ["VARIABLES", "Replay", "replay"]
+__all__ = ["VARIABLES", "Replay", "replay", "some"]
 
-VARIABLES = ("current", "voltage", "refractory")
 _STEPS, _WINDOWS = 60, 12  # at least as many steps, if there are so many
 
 
@@ -37,7 +36,6 @@ class Replay:
 
     lane: Lane
     arithmetic: Arithmetic
-    weights: dict[str, FloatArray]
     first: int
     t: int
     n_steps: int
@@ -52,17 +50,17 @@ class Replay:
         """Its spikes from the first step on, ``(steps, size)``."""
         return self.spikes[population][self.past :]
 
-    def state(self, population: str, step: int, carries: bool = False) -> dict[str, Any]:
-        """Variables before a step: 0 if it was silenced then, unless *carries*."""
+    def state(self, population: str, step: int) -> dict[str, Any]:
+        """Variables before a step: 0 if it was silenced then."""
         rows = self.states[population]
-        if step in self.fresh and not carries:
+        if step in self.fresh:
             return {key: np.zeros_like(values[step]) for key, values in rows.items()}
         return {key: values[step] for key, values in rows.items()}
 
-    def arrived(self, node: str, step: int, delay: int, carries: bool = False) -> Raster:
-        """Spikes of *delay* steps before a step; none from before a silence, unless *carries*."""
+    def arrived(self, node: str, step: int, delay: int) -> Raster:
+        """Spikes of *delay* steps before a step; none from before a silence."""
         silences = [k for k in self.fresh if k <= step]
-        oldest = max(silences) if silences and not carries else -self.past
+        oldest = max(silences) if silences else -self.past
         then = step - delay
         rows = self.spikes[node]
         if then < oldest or not 0 <= then + self.past < len(rows):
@@ -77,66 +75,49 @@ def replay(
     window: int,
     seed: int,
 ) -> Replay:
-    """Some windows from *window* on, by `Backend.restore` of the state before it."""
-    windows = list(_some(stimulus[window:]))
+    """Some windows from *window* on, step by step, after those before as they were recorded."""
+    windows = [*stimulus[:window], *some(stimulus[window:])]
+    network, lane = subject.network, recording.lane
+    history = enact(network, lane, seed, acts_of(subject, windows, window), subject.t)
     first = sum(w.n_steps for w in stimulus[:window])
-    network = subject.network
-    spiking = [source.name for source in network.spiking.sources]
-    states: dict[str, list[State]] = {p.name: [] for p in network.populations}
-    seen: dict[str, list[Raster]] = {p.name: [] for p in network.populations}
-    with recording.lane.load(network, seed, subject.weights) as backend:
-        if window:
-            backend.restore(recording.before(window))
-        else:
-            begin(backend, subject)
-        t, fresh, currents, k = backend.t, set(), [], 0
-        _note(states, backend.state())
-        for one in windows:
-            if one.fresh:
-                backend.reset()
-                fresh.add(k)
-            for row in range(one.n_steps):
-                inputs = {
-                    name: values if name in network.currents else values[row : row + 1]
-                    for name, values in one.inputs.items()
-                }
-                for name, raster in backend.step(inputs, 1).items():
-                    seen[name].append(raster)
-                _note(states, backend.state())
-                currents.append({name: one.inputs[name] for name in network.currents})
-            k += one.n_steps
+    calls = history.calls[window:]
+    n_steps = len(calls)
     past = min(max([1, *(network.delay_steps(p.name) for p in network.projections)]) + 1, first)
-    steps = slice(first - past, first + k)
-    spikes = {name: np.concatenate([w.inputs[name] for w in stimulus])[steps] for name in spiking}
-    repeats = True
-    for name, rows in seen.items():
-        again, before = np.concatenate(rows), recording.rasters[name]
-        repeats &= np.array_equal(again, before[first : first + k])
-        spikes[name] = np.concatenate([before[first - past : first], again])
+    spikes, repeats = {}, True
+    for source in network.spiking.sources:
+        given = np.concatenate([w.inputs[source.name] for w in stimulus])
+        spikes[source.name] = given[first - past : first + n_steps]
+    for p in network.populations:
+        again = np.concatenate([call.rasters[p.name] for call in history.calls])
+        repeats &= np.array_equal(again, recording.rasters[p.name][: first + n_steps])
+        spikes[p.name] = again[first - past :]
+    before = history.calls[window - 1 if window else 0].after
     return Replay(
-        recording.lane,
+        lane,
         recording.arithmetic,
-        recording.weights,
         first,
-        t,
-        k,
-        frozenset(fresh),
+        subject.t + first,
+        n_steps,
+        frozenset(k for k, call in enumerate(calls) if call.fresh),
         past,
         spikes,
         {
-            name: {v: np.array([row[v] for row in rows]) for v in VARIABLES}
-            for name, rows in states.items()
+            p.name: {
+                v: np.array(
+                    [before[p.name][v] * bool(window), *(c.after[p.name][v] for c in calls)]
+                )
+                for v in VARIABLES
+            }
+            for p in network.populations
         },
-        currents,
+        [{name: call.inputs[name] for name in network.currents} for call in calls],
         repeats,
     )
 
 
-def _some(windows: Sequence[InputWindow]) -> Sequence[InputWindow]:
+def some(windows: Sequence[InputWindow]) -> Sequence[InputWindow]:
+    """The first ones: enough steps and windows to judge by, up to the next that writes weights."""
     steps = np.cumsum([w.n_steps for w in windows])
-    return windows[: max(int(np.searchsorted(steps, _STEPS)) + 1, _WINDOWS)]
-
-
-def _note(states: dict[str, list[State]], state: State) -> None:
-    for name, rows in states.items():
-        rows.append({v: np.array(state[f"{name}.{v}"]) for v in VARIABLES})
+    most = max(int(np.searchsorted(steps, _STEPS)) + 1, _WINDOWS)
+    written = next((k for k, w in enumerate(windows) if k and w.writes), most)
+    return windows[: min(most, written)]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from neurorl.backend import load
 from neurorl.backends.checks import Inputs
+from neurorl.described import FloatArray
 from neurorl.player import Player
 from neurorl.random import derive
 from neurorl.testing import rasters
@@ -22,11 +24,15 @@ _PROBABILITIES = (0.05, 0.15, 0.3, 0.6)
 
 
 class InputWindow(NamedTuple):
-    """Inputs of *n_steps* steps; *fresh* windows start from silence."""
+    """Inputs of *n_steps* steps; *fresh* windows start from silence.
+
+    writes: weights that are written before it, by projection.
+    """
 
     inputs: Inputs
     n_steps: int
     fresh: bool
+    writes: Mapping[str, FloatArray] = MappingProxyType({})
 
 
 def make_stimulus(subject: Subject, n_steps: int, seed: int, arithmetic: str) -> list[InputWindow]:

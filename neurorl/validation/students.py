@@ -15,10 +15,12 @@ from neurorl.envgroup import SeparateEnvs
 from neurorl.envspec import copy_env
 from neurorl.replicas import Replicas
 from neurorl.validation.lanes import Lane
+from neurorl.validation.stimulus import InputWindow
 from neurorl.validation.subject import Subject
 
 __all__ = ["QUANTITIES", "Snapshot", "Student"]
 
+_MOST_LOGGED = 10_000_000  # numbers
 QUANTITIES = ("spikes", "trace", "eligibility", "weights", "in force", "critic")
 """What an update goes through, in this order."""
 
@@ -31,6 +33,8 @@ class Student:
 
     snapshot: after the last update, or before the first. inputs: of its last window. t: number of
     that window's first step. action, episode: of the last update. updates: an upper limit.
+    log: every window so far, with the weights that were written before it; None if that is more
+    than can be kept.
     """
 
     def __init__(self, subject: Subject, lane: Lane, seed: int, updates: int) -> None:
@@ -50,6 +54,9 @@ class Student:
         self._take(subject)
         self._playing = self._replicas.play(updates + 1)  # more episodes than can end
         self.inputs: Inputs = {}
+        self.log: list[InputWindow] | None = []
+        self._logged = 0
+        self._begins = True
         self.action = self.episode = self.t = 0
         self.snapshot: Snapshot = self._snapshot()
 
@@ -69,10 +76,26 @@ class Student:
         next(self._playing)
         replicas = self._replicas
         window = replicas.loop.window
+        before, episode = self.snapshot, self.episode
         self.inputs = {name: np.array(values) for name, values in window.inputs.items()}
         self.action, self.episode = int(replicas.loop.actions[0]), len(replicas.episodes[0])
         self.t = replicas.backend.t - replicas.config.window
         self.snapshot = self._snapshot()
+        self._note(before)
+        self._begins = self.episode != episode
+
+    def _note(self, before: Snapshot) -> None:
+        """Log a window; *before*: the snapshot before its update."""
+        if self.log is None:
+            return
+        config = self._replicas.config
+        weights = {name: w for (quantity, name), w in before.items() if quantity == "weights"}
+        writes = weights if self.log else {}
+        fresh = self._begins or not config.carries
+        self.log.append(InputWindow(self.inputs, config.window, fresh, writes))
+        self._logged += sum(x.size for x in (*self.inputs.values(), *writes.values()))
+        if self._logged > _MOST_LOGGED:
+            self.log = None
 
     def _take(self, subject: Subject) -> None:
         """Start from the subject's weights, if it has some."""

@@ -34,8 +34,11 @@ def explain_training(
         return [_with(row, "quantisation", f"the arithmetics differ; {where}") for row in rows], []
     if moment.quantity != "spikes":
         cause, what = _CAUSES.get(moment.quantity) or _held(subject.network, moment)
-        return [_with(row, cause, f"{where}: {what}") for row in rows], []
-    found = _explain_window(subject, seen, moment, seed)
+        late = _explain_writes(subject, seen, moment, seed) if cause == "weights" else []
+        if late:
+            cause, what = late[0].cause, late[0].detail
+        return [_with(row, cause, f"{where}: {what}") for row in rows], late
+    found = _explain_windows(subject, seen, moment, seed)
     why = [f"{e.cause}: {e.detail}" for e in found[:1]]
     detail = "; ".join([where, *why])
     return [_with(row, "follows" if found else "unknown", detail) for row in rows], found
@@ -57,6 +60,35 @@ def _with(row: Row, cause: str, detail: str) -> Row:
     return {**row, "cause": None if exact else cause, "detail": None if exact else detail}
 
 
+def _explain_windows(
+    subject: Subject, seen: Contrast, moment: Moment, seed: int
+) -> list[Explanation]:
+    """All windows until an update once more in both lanes, with what was written between them."""
+    if moment.windows is None:
+        return _explain_window(subject, seen, moment, seed)
+    return _explain_of(subject, seen, moment.windows, seed)
+
+
+def _explain_of(
+    subject: Subject, seen: Contrast, windows: list[InputWindow], seed: int
+) -> list[Explanation]:
+    one, other = (record(subject, student.lane, windows, seed) for student in (seen.a, seen.b))
+    return explain(subject, windows, one, other, seed)
+
+
+def _explain_writes(
+    subject: Subject, seen: Contrast, moment: Moment, seed: int
+) -> list[Explanation]:
+    """Of weights that aren't held as they were written: what the next window would show of it."""
+    if not moment.windows:
+        return []
+    last = moment.windows[-1]
+    writes = {name: w for (quantity, name), w in moment.after.items() if quantity == "weights"}
+    windows = [*moment.windows, last._replace(writes=writes)]
+    found = _explain_of(subject, seen, windows, seed)
+    return [e for e in found if e.cause == "writes"]
+
+
 def _explain_window(
     subject: Subject, seen: Contrast, moment: Moment, seed: int
 ) -> list[Explanation]:
@@ -67,5 +99,4 @@ def _explain_window(
     weights = {name: w for (quantity, name), w in moment.before.items() if quantity == "weights"}
     then = dataclasses.replace(subject, weights=weights, t=moment.t)
     stimulus = [InputWindow(moment.inputs, subject.config.window, True)]
-    one, other = (record(then, student.lane, stimulus, seed) for student in (seen.a, seen.b))
-    return explain(then, stimulus, one, other, seed)
+    return _explain_of(then, seen, stimulus, seed)

@@ -1,0 +1,268 @@
+"""Why a lane departs from the description: the variant that predicts all that it did and does.
+
+What was recorded is enacted again, by the same calls and by single steps, and so are probes of
+other seeds. A variant is named only if it predicts every spike and variable of all of these, and
+if a probe that it wasn't fitted to shows the fault too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from neurorl.description import Population
+from neurorl.random import derive
+from neurorl.validation.evidence import Evidence
+from neurorl.validation.gates import Gate, Labels, gates
+from neurorl.validation.history import VARIABLES, History, acts_of, enact
+from neurorl.validation.hypotheses import propose
+from neurorl.validation.hypotheses.noise import are_other_draws
+from neurorl.validation.hypotheses.steps import AT_THRESHOLD
+from neurorl.validation.lanes import Lane
+from neurorl.validation.probes import probe
+from neurorl.validation.recording import Recording
+from neurorl.validation.stimulus import InputWindow
+from neurorl.validation.subject import Subject
+from neurorl.validation.variants import Variant
+
+__all__ = ["Diagnosis", "diagnose"]
+
+_PROBE = 11  # purpose of derived seeds
+_STEPS, _MORE_STEPS, _MOST_STEPS = 300, 2000, 4000  # of a probe
+_SINGLE_ERROR = 1e4  # times float error
+_ALTERNATIVES = 3  # that are told, of one cause
+_ENOUGH = 8  # bits of a probe that only a variant explains
+_BITS = {"spikes": 1, "refractory": 2, "voltage": 10, "current": 10}
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """cause: a word. detail: a sentence. is_open: whether nothing that was tried fits."""
+
+    cause: str
+    detail: str
+    is_open: bool = False
+
+
+@dataclass
+class _Files:
+    """What is known of a lane: histories that must be explained, and those that must confirm it."""
+
+    fitted: Evidence
+    others: list[Evidence]
+    confirming: list[Evidence]
+
+    @property
+    def all(self) -> list[Evidence]:
+        return [self.fitted, *self.others, *self.confirming]
+
+
+def diagnose(
+    subject: Subject,
+    stimulus: Sequence[InputWindow],
+    recording: Recording,
+    population: Population,
+    window: int,
+    seed: int,
+) -> Diagnosis | None:
+    """The cause of a lane's departure in a population; None if it is as described but for float.
+
+    stimulus: up to and with the windows that differ. window: the first of them.
+    """
+    lane, network = recording.lane, subject.network
+    recorded, again = (
+        enact(network, lane, seed, acts_of(subject, stimulus), subject.t) for _ in range(2)
+    )
+    if not recorded.same(again) or not _as_recorded(recorded, recording):
+        detail = "from the same start and by the same calls it does something else the second time"
+        return Diagnosis("not repeatable", detail)
+    single = enact(network, lane, seed, acts_of(subject, stimulus, window), subject.t)
+    mine = [Evidence(network, population, h) for h in (single, recorded)]
+    first = min([_first(e) for e in mine if e.odd.any()], default=recorded.n_steps)
+    files = _examine(subject, stimulus, lane, population, seed, mine, first)
+    if not any(e.odd.any() for e in files.all):
+        return _at_threshold(files)
+    found = _search(files)
+    if found and not any(confirmed for _, _, confirmed in found):
+        more = _probe(subject, stimulus, lane, population, seed, 3, first + _MORE_STEPS)
+        files.confirming.append(more)
+        found = [x for x in _search(files) if x[2]]
+    found = [x for x in found if x[2]]
+    return _named(found) or _unnamed(files)
+
+
+def _as_recorded(history: History, recording: Recording) -> bool:
+    done = 0
+    for call in history.calls:
+        for name, raster in call.rasters.items():
+            if not np.array_equal(raster, recording.rasters[name][done : done + call.n_steps]):
+                return False
+        done += call.n_steps
+    return True
+
+
+def _examine(
+    subject: Subject,
+    stimulus: Sequence[InputWindow],
+    lane: Lane,
+    population: Population,
+    seed: int,
+    mine: list[Evidence],
+    first: int,
+) -> _Files:
+    length = min(first + _STEPS, _MOST_STEPS)
+    study, exam, last = (
+        _probe(subject, stimulus, lane, population, seed, k, length) for k in range(3)
+    )
+    if study.odd[study.lengths == 1].any():
+        return _Files(study, mine, [exam, last])
+    return _Files(mine[0], [mine[1], study], [exam, last])
+
+
+def _probe(
+    subject: Subject,
+    stimulus: Sequence[InputWindow],
+    lane: Lane,
+    population: Population,
+    seed: int,
+    number: int,
+    length: int,
+) -> Evidence:
+    other = derive(seed, _PROBE, number) & 0x7FFFFFFF
+    acts = probe(subject, stimulus, other, min(length, _MOST_STEPS))
+    return Evidence(
+        subject.network, population, enact(subject.network, lane, other, acts, subject.t)
+    )
+
+
+def _first(evidence: Evidence) -> int:
+    """The first step of the first call that isn't as described."""
+    return int(evidence.starts[int(evidence.odd.any(axis=1).argmax())])
+
+
+Found = tuple[Variant, Gate, bool]
+
+
+def _search(files: _Files) -> list[Found]:
+    """Variants that predict all, with where they hold; the last tells whether probes confirm it."""
+    found: list[Found] = []
+    for variant in propose(files.fitted):
+        gate = _gate(variant, files)
+        if gate is not None:
+            found.append((variant, gate, _bits(variant, gate, files) >= _ENOUGH))
+    return found
+
+
+def _gate(variant: Variant, files: _Files) -> Gate | None:
+    """The simplest gate with which a variant predicts everything; None if there is none."""
+    labels = []
+    for evidence in files.all:
+        odd = evidence.odd_calls(evidence.predict(variant))
+        neither = odd & evidence.odd
+        if neither[evidence.lengths == 1].any():
+            return None
+        labels.append(Labels(evidence, odd & ~evidence.odd, evidence.odd & ~odd))
+    for gate in gates(labels):
+        if all(_explained(variant, gate, evidence) for evidence in files.all):
+            return gate
+    return None
+
+
+def _explained(variant: Variant, gate: Gate, evidence: Evidence) -> bool:
+    holds = None if gate.holds is None else gate.holds(evidence)
+    return not evidence.odd_calls(evidence.predict(variant, holds)).any()
+
+
+def _bits(variant: Variant, gate: Gate, files: _Files) -> int:
+    """How much of the probes that confirm is as the variant says, and not as described."""
+    total = 0
+    for evidence in files.confirming:
+        odd = evidence.odd_states(evidence.plain)
+        for name, mask in odd.items():
+            alone = mask if name == "spikes" else mask & ~odd["spikes"]
+            total += _BITS[name] * int(alone.sum())
+    return total
+
+
+def _named(found: list[Found]) -> Diagnosis | None:
+    """The simplest; all causes, if several are as simple."""
+    if not found:
+        return None
+    least = min(gate.cost + variant.freedom for variant, gate, _ in found)
+    simplest = [(v, g) for v, g, _ in found if g.cost + v.freedom == least]
+    # A number of all neurons, of which some have it, says more than a number of each.
+    fewest = {v.cause: min(w.freedom for w, _ in simplest if w.cause == v.cause) for v, _ in simplest}
+    simplest = [(v, g) for v, g in simplest if v.freedom == fewest[v.cause]]
+    details: dict[str, list[str]] = {}
+    for variant, gate in simplest:
+        where = f" ({gate.words})" if gate.words else ""
+        known = details.setdefault(variant.cause, [])
+        if len(known) < _ALTERNATIVES and variant.detail + where not in known:
+            known.append(variant.detail + where)
+    if len(details) == 1:
+        cause, alike = next(iter(details.items()))
+        return Diagnosis(cause, "; or, which does the same here, ".join(alike))
+    told = "; or ".join(f"{cause}: {alike[0]}" for cause, alike in details.items())
+    return Diagnosis("unknown", f"one of several that nothing tried tells apart: {told}")
+
+
+def _at_threshold(files: _Files) -> Diagnosis | None:
+    """A comparison that includes the threshold is within float error of one that doesn't."""
+    if not any(e.odd_calls(e.plain, exact=True).any() for e in files.all):
+        return None
+    if any(e.odd_calls(e.predict(AT_THRESHOLD), exact=True).any() for e in files.all):
+        return None
+    return Diagnosis(AT_THRESHOLD.cause, AT_THRESHOLD.detail)
+
+
+def _unnamed(files: _Files) -> Diagnosis:
+    """What can be said without a variant that fits."""
+    if files.fitted.limit:
+        near = max(_error(e) for e in files.all)
+        if near <= _SINGLE_ERROR * files.fitted.limit:
+            scale = files.fitted.limit * 1e9
+            detail = (
+                f"follows the equations to single precision only, {near / scale:.1g} of the scale"
+            )
+            return Diagnosis("float error", detail)
+    if are_other_draws(files.all):
+        detail = "currents and membranes are as described, but the draws of noise aren't"
+        return Diagnosis("noise source", detail)
+    return Diagnosis("unknown", _where(files), is_open=True)
+
+
+def _error(evidence: Evidence) -> float:
+    """The largest distance of a variable from what was predicted, where spikes agree; or inf.
+
+    In calls of one step.
+    """
+    plain, single = evidence.plain, evidence.lengths == 1
+    rows = evidence.starts[single]
+    odd = (evidence.spikes != plain.spikes)[rows]
+    if (np.abs(plain.level - plain.threshold)[rows][odd] > _SINGLE_ERROR * evidence.limit).any():
+        return float("inf")
+    agrees = ~odd
+    apart = [np.abs(evidence.after[v][single] - getattr(plain, v)[rows]) for v in VARIABLES]
+    return max(float(np.where(agrees, x, 0.0).max(initial=0.0)) for x in apart)
+
+
+def _where(files: _Files) -> str:
+    """The variable that isn't as described, and where first, of the histories as recorded."""
+    for evidence in _mine(files):
+        if evidence.odd.any():
+            break
+    odd = evidence.odd_states(evidence.plain)
+    call = int(evidence.odd.any(axis=1).argmax())
+    name = next(v for v in (*VARIABLES, "spikes") if odd[v][call].any())
+    neuron = int(odd[name][call].argmax())
+    are = "aren't" if name == "spikes" else "isn't"
+    return (
+        f"its {name} {are} as described from step {evidence.starts[call]} on, first in neuron "
+        f"{neuron}, and no change that was tried fits"
+    )
+
+
+def _mine(files: _Files) -> Iterator[Evidence]:
+    yield from (e for e in (*files.others, files.fitted) if e not in files.confirming)

@@ -1,0 +1,135 @@
+"""Where a variant holds: in all neurons and steps, or in some only, or from some moment on.
+
+In each call the lane does as described, as the variant says, or neither; in most calls both say the
+same. A gate is the simplest rule that parts the calls of the first two kinds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.validation.evidence import Evidence, Mask
+from neurorl.validation.variants import Array
+
+__all__ = ["Gate", "Labels", "gates"]
+
+Feature = Callable[[Evidence], Array]
+
+_COUNTERS: tuple[tuple[str, Feature], ...] = (
+    ("from step {} on", lambda e: e.step),
+    ("from call {} of step on", lambda e: e.call),
+    ("from reset {} on", lambda e: e.resets[e.call]),
+    ("from write {} on", lambda e: e.writes[e.call]),
+    ("from step {} after a reset on", lambda e: e.since),
+    ("from step {} of a call on", lambda e: e.within),
+)
+_UNTIL: tuple[tuple[str, Feature], ...] = tuple(
+    (words.replace("from", "before").replace(" on", ""), feature) for words, feature in _COUNTERS
+)
+_FEATURES: tuple[tuple[str, Feature], ...] = (
+    ("in the first step of each call", lambda e: e.within == 0),
+    ("in the call after a reset", lambda e: e.fresh[e.call]),
+    ("in the call after a write", lambda e: wrote(e)[e.call]),
+    ("in every second step", lambda e: e.step % 2 == 1),
+    ("in every second step", lambda e: e.step % 2 == 0),
+    ("in every second call of step", lambda e: e.call % 2 == 1),
+    ("in every second call of step", lambda e: e.call % 2 == 0),
+)
+
+
+def wrote(evidence: Evidence) -> Mask:
+    """Calls just after a write."""
+    return np.asarray(evidence.writes > np.concatenate([[0], evidence.writes[:-1]]))
+
+
+@dataclass(frozen=True)
+class Gate:
+    """words: where it holds, for a reader; '' if everywhere. cost: how much it assumes."""
+
+    words: str
+    cost: int
+    holds: Callable[[Evidence], Mask] | None = None
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Of a history: calls and neurons in which the description or the variant alone is right."""
+
+    evidence: Evidence
+    described: Mask
+    other: Mask
+
+
+def gates(labels: Sequence[Labels]) -> Iterator[Gate]:
+    """Those that part the labels, simplest first."""
+    described = np.logical_or.reduce([x.described.any(axis=0) for x in labels])
+    other = np.logical_or.reduce([x.other.any(axis=0) for x in labels])
+    if not other.any():
+        return
+    if not described.any():
+        yield Gate("", 0)
+        return
+    size = len(other)
+    if not (described & other).any():
+        words = _neurons(other)
+        yield Gate(words, 1, lambda e: np.broadcast_to(other, (e.n_steps, size)))
+    everywhere = np.ones(size, dtype=bool)
+    yield from _timed(labels, everywhere, "", 2)
+    if not other.all():
+        yield from _timed(labels, other, f"{_neurons(other)}, ", 3)
+
+
+def _neurons(chosen: npt.NDArray[np.bool_]) -> str:
+    numbers = [str(j) for j in np.flatnonzero(chosen)]
+    if len(numbers) == 1:
+        return f"of neuron {numbers[0]} only"
+    shown = ", ".join(numbers[:8]) + (", ..." if len(numbers) > 8 else "")
+    return f"of neurons {shown} only"
+
+
+def _timed(labels: Sequence[Labels], chosen: Mask, prefix: str, cost: int) -> Iterator[Gate]:
+    for words, feature in _COUNTERS:
+        low, high = _range(labels, chosen, feature)
+        if low[1] < high[0]:
+            first = high[0]
+            yield _gate(
+                prefix + words.format(first), cost, chosen, lambda e, f=feature, k=first: f(e) >= k
+            )
+    for words, feature in _UNTIL:
+        low, high = _range(labels, chosen, feature)
+        if high[1] < low[0]:
+            end = high[1] + 1
+            yield _gate(
+                prefix + words.format(end), cost, chosen, lambda e, f=feature, k=end: f(e) < k
+            )
+    for words, feature in _FEATURES:
+        low, high = _range(labels, chosen, feature)
+        if low[1] < high[0]:
+            yield _gate(prefix + words, cost, chosen, lambda e, f=feature: f(e) > 0)
+
+
+def _gate(words: str, cost: int, chosen: Mask, when: Callable[[Evidence], Array]) -> Gate:
+    return Gate(words, cost, lambda e: np.asarray(when(e), bool)[:, None] & chosen)
+
+
+def _range(
+    labels: Sequence[Labels], chosen: Mask, feature: Feature
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Least and largest of a feature over calls of each label, of one step only."""
+    found: list[list[int]] = [[], []]
+    for x in labels:
+        values = np.asarray(feature(x.evidence)).astype(np.int64)[x.evidence.starts]
+        single = x.evidence.lengths == 1
+        for kind, mask in enumerate((x.described, x.other)):
+            found[kind] += values[single & (mask & chosen).any(axis=1)].tolist()
+    far = 2**62
+    low, high = ((min(f), max(f)) if f else (far, -far) for f in found)
+    if not found[1]:
+        return (0, far), (-far, 0)
+    if not found[0]:
+        return (far, -far), high
+    return low, high

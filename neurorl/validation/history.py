@@ -1,0 +1,174 @@
+"""Everything that was done to a lane, call by call, and what it showed after each call.
+
+A history is enacted on a new backend and never through `Backend.restore`, so that what hangs on the
+calls themselves (how many steps each has, resets, writes) happens again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.arithmetic import Arithmetic, initial_weights, make_arithmetic
+from neurorl.backends.base import Backend, Raster
+from neurorl.backends.checks import Inputs
+from neurorl.described import FloatArray
+from neurorl.description import Network
+from neurorl.validation.lanes import Lane
+from neurorl.validation.stimulus import InputWindow
+from neurorl.validation.subject import Subject
+
+__all__ = ["VARIABLES", "Act", "Call", "History", "Reset", "Run", "Write", "acts_of", "enact"]
+
+VARIABLES = ("current", "voltage", "refractory")
+
+
+@dataclass(frozen=True)
+class Reset:
+    """`Backend.reset` of everything."""
+
+
+@dataclass(frozen=True)
+class Write:
+    """`Backend.set_weights` of one projection."""
+
+    name: str
+    weights: FloatArray
+
+
+@dataclass(frozen=True)
+class Run:
+    """One call of `Backend.step`."""
+
+    inputs: Inputs
+    n_steps: int
+
+
+Act = Reset | Write | Run
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of `step`.
+
+    fresh: a reset came just before it. resets, writes: so many came before. after: variables of
+    each population when it had returned.
+    """
+
+    inputs: Inputs
+    n_steps: int
+    fresh: bool
+    resets: int
+    writes: int
+    rasters: dict[str, Raster]
+    after: dict[str, dict[str, npt.NDArray[Any]]]
+
+
+@dataclass
+class History:
+    """What one lane did.
+
+    t: number of its first step. order: the writes, each a projection and the number of its weights
+    among *versions* of it, of which 0 are the initial ones; as they should be in force. reported:
+    what the backend said was in force then.
+    """
+
+    lane: Lane
+    arithmetic: Arithmetic
+    seed: int
+    t: int
+    calls: list[Call] = field(default_factory=list)
+    order: list[tuple[str, int]] = field(default_factory=list)
+    versions: dict[str, list[FloatArray]] = field(default_factory=dict)
+    reported: dict[str, list[FloatArray]] = field(default_factory=dict)
+
+    @property
+    def n_steps(self) -> int:
+        return sum(call.n_steps for call in self.calls)
+
+    def version(self, name: str, writes: int) -> int:
+        """The number of a projection's weights after so many writes."""
+        return max((k for n, k in self.order[:writes] if n == name), default=0)
+
+    def same(self, other: History) -> bool:
+        """Whether another enactment of the same acts gave the same spikes and states."""
+        return all(
+            np.array_equal(one.rasters[name], two.rasters[name])
+            and all(np.array_equal(one.after[name][v], two.after[name][v]) for v in VARIABLES)
+            for one, two in zip(self.calls, other.calls, strict=True)
+            for name in one.rasters
+        )
+
+
+def acts_of(
+    subject: Subject, stimulus: Iterable[InputWindow], split: int | None = None
+) -> list[Act]:
+    """The acts of a recording; windows from number *split* on are stepped one step at a time."""
+    acts: list[Act] = [Write(name, weights) for name, weights in subject.weights.items()]
+    for k, window in enumerate(stimulus):
+        acts += [Write(name, weights) for name, weights in window.writes.items()]
+        acts += [Reset()] if window.fresh else []
+        if split is None or k < split:
+            acts.append(Run(window.inputs, window.n_steps))
+        else:
+            acts += single_steps(subject.network, window.inputs, window.n_steps)
+    return acts
+
+
+def single_steps(network: Network, inputs: Inputs, n_steps: int) -> list[Run]:
+    """The same steps by a call for each."""
+    return [
+        Run(
+            {n: x if n in network.currents else x[k : k + 1] for n, x in inputs.items()},
+            1,
+        )
+        for k in range(n_steps)
+    ]
+
+
+def enact(network: Network, lane: Lane, seed: int, acts: Sequence[Act], t: int = 0) -> History:
+    """Do it all on a new backend; t: number of the first step."""
+    arithmetic = make_arithmetic(lane.arithmetic, network)
+    history = History(lane, arithmetic, seed, t)
+    with lane.load(network, seed) as backend:
+        for p in network.projections:
+            drawn = arithmetic.masked(p.name, initial_weights(network, p.name, seed))
+            history.versions[p.name] = [arithmetic.round(p.name, drawn)]
+            history.reported[p.name] = [backend.weights(p.name)]
+        if t:
+            backend.restore({**backend.state(), "t": np.array(t, dtype=np.int64)})
+        fresh, resets = False, 0
+        for act in acts:
+            if isinstance(act, Reset):
+                backend.reset()
+                fresh, resets = True, resets + 1
+            elif isinstance(act, Write):
+                _write(backend, history, act)
+            else:
+                rasters = backend.step(act.inputs, act.n_steps)
+                writes = len(history.order)
+                after = _variables(network, backend)
+                call = Call(act.inputs, act.n_steps, fresh, resets, writes, rasters, after)
+                history.calls.append(call)
+                fresh = False
+    return history
+
+
+def _write(backend: Backend, history: History, act: Write) -> None:
+    backend.set_weights(act.name, act.weights)
+    arithmetic, known = history.arithmetic, history.versions[act.name]
+    history.order.append((act.name, len(known)))
+    known.append(arithmetic.round(act.name, arithmetic.masked(act.name, act.weights)))
+    history.reported[act.name].append(backend.weights(act.name))
+
+
+def _variables(network: Network, backend: Backend) -> dict[str, dict[str, npt.NDArray[Any]]]:
+    state = backend.state()
+    return {
+        p.name: {v: np.array(state[f"{p.name}.{v}"]) for v in VARIABLES}
+        for p in network.populations
+    }

@@ -1,0 +1,58 @@
+"""What simulators get wrong: families of variants that an explanation tries.
+
+Each variant is the description with one thing changed. A family proposes those that make sense for
+a population in a history, likelier ones first; numbers are fitted to it there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from neurorl.validation.evidence import Evidence
+from neurorl.validation.hypotheses import arrivals, calls, levels, noise, numbers, steps, weights
+from neurorl.validation.variants import Variant
+
+__all__ = ["FAMILIES", "Family", "propose"]
+
+
+@dataclass(frozen=True)
+class Family:
+    """Variants of one kind; about: what may be other, in the words of docs/validation.md."""
+
+    about: str
+    propose: Callable[[Evidence], Iterator[Variant]]
+
+
+FAMILIES = (
+    Family("weights that the backend itself reports", weights.reported),
+    Family("delays", arrivals.delays),
+    Family("writes late, lost, or without the bias of signed projections", calls.writes),
+    Family("spikes in flight lost by a call or a write", arrivals.lost),
+    Family("spikes in flight that survive a reset", arrivals.surviving),
+    Family("states that a reset keeps, or a call or a write clears", calls.states),
+    Family("order of a step", steps.orders),
+    Family("refractory period", steps.refractory),
+    Family("refractory period of each neuron", numbers.periods),
+    Family("reset", steps.resets),
+    Family("value of a reset", numbers.reset_values),
+    Family("rounding of decays, and overflow", steps.roundings),
+    Family("time constants", numbers.decays),
+    Family("biases", numbers.biases),
+    Family("draws of noise", noise.draws),
+    Family("comparison with the threshold", steps.thresholds),
+    Family("threshold", levels.fitted_thresholds),
+    Family("width of the noise", levels.widths),
+    Family("floor and ceiling", numbers.bounds),
+    Family("rounding of weights", weights.rounded),
+    Family("weights by a factor", weights.factors),
+    Family("any weights", weights.changed),
+    Family("share of the current", numbers.gains),
+)
+"""In the order in which they are tried."""
+
+
+def propose(evidence: Evidence) -> Iterator[Variant]:
+    """All variants of all families."""
+    for family in FAMILIES:
+        yield from family.propose(evidence)

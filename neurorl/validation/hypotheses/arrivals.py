@@ -1,0 +1,133 @@
+"""Spikes that arrive at other times than described, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+
+import numpy as np
+
+from neurorl.backends.base import Raster
+from neurorl.description import Projection
+from neurorl.validation.evidence import Evidence
+from neurorl.validation.variants import PLAIN, Array, Variant
+
+__all__ = ["delays", "lost", "surviving"]
+
+Arrivals = Callable[[Evidence, Projection], Raster]
+
+
+def delays(evidence: Evidence) -> Iterator[Variant]:
+    """One projection, or all, some steps later or earlier."""
+    names = [p.name for p in evidence.into]
+    for later in (1, -1, 2, -2, 3, -3):
+        way = "later" if later > 0 else "earlier"
+        size = "a step" if abs(later) == 1 else f"{abs(later)} steps"
+        for chosen, subject in _groups(names, "spikes of {}", "all spikes"):
+            detail = f"{subject} arrive {size} {way} than described"
+            yield Variant("delay", detail, arrivals=_shifted(chosen, later))
+    long = [p.name for p in evidence.into if evidence.network.delay_steps(p.name) > 1]
+    for chosen, subject in _groups(long, "spikes of {}", "all spikes of longer delays"):
+        detail = f"{subject} arrive after one step, whatever delay is described"
+        yield Variant("delay", detail, arrivals=_at(chosen, 1))
+
+
+def _groups(
+    names: Collection[str], one: str, everything: str
+) -> Iterator[tuple[frozenset[str], str]]:
+    """All names, and each if there are several."""
+    if len(names) > 1:
+        yield frozenset(names), everything
+    for name in names:
+        yield frozenset([name]), one.format(name)
+
+
+def _shifted(chosen: Collection[str], later: int) -> Arrivals:
+    def arrive(evidence: Evidence, p: Projection) -> Raster:
+        delay = evidence.network.delay_steps(p.name) + (later if p.name in chosen else 0)
+        return evidence.arrived(p.pre, delay)
+
+    return arrive
+
+
+def _at(chosen: Collection[str], delay: int) -> Arrivals:
+    def arrive(evidence: Evidence, p: Projection) -> Raster:
+        now = delay if p.name in chosen else evidence.network.delay_steps(p.name)
+        return evidence.arrived(p.pre, now)
+
+    return arrive
+
+
+def lost(evidence: Evidence) -> Iterator[Variant]:
+    """Spikes in flight that a call of `step`, or a write, loses."""
+    names = [p.name for p in evidence.into]
+    events = {
+        "a call of step": evidence.starts[evidence.call],
+        "a write": _since_write(evidence),
+    }
+    for event, cause in (("a call of step", "between calls"), ("a write", "writes")):
+        since = events[event]
+        if event == "a write" and not evidence.history.order:
+            continue
+        for chosen, subject in _groups(names, "spikes of {}", "spikes"):
+            detail = f"{subject} in flight are lost by {event}"
+            if event == "a call of step":
+                detail = f"{subject} in flight are lost between calls of step"
+            yield Variant(cause, detail, arrivals=_lost(chosen, event, 0))
+        long = [p.name for p in evidence.into if evidence.network.delay_steps(p.name) > 1]
+        for chosen, subject in _groups(long, "spikes of {}", "spikes of longer delays"):
+            detail = f"{subject} in flight, but for the newest, are lost between calls of step"
+            if event == "a write":
+                detail = f"{subject} in flight, but for the newest, are lost by a write"
+            yield Variant(cause, detail, arrivals=_lost(chosen, event, 1))
+        del since
+
+
+def _since_write(evidence: Evidence) -> Array:
+    """Of each step, the first step since the last write."""
+    before = np.concatenate([[0], evidence.writes[:-1]])
+    wrote = np.where(evidence.writes > before, evidence.starts, 0)
+    return np.asarray(np.maximum.accumulate(wrote)[evidence.call])
+
+
+def _lost(chosen: Collection[str], event: str, kept: int) -> Arrivals:
+    """Arrivals less those sent before an event; *kept*: of the last steps before it, none is lost."""
+
+    def arrive(evidence: Evidence, p: Projection) -> Raster:
+        if p.name not in chosen:
+            return PLAIN.arrivals(evidence, p)
+        since = (
+            evidence.starts[evidence.call] if event == "a call of step" else _since_write(evidence)
+        )
+        oldest = np.maximum(since - kept, evidence.silent_since)
+        return evidence.arrived(p.pre, evidence.network.delay_steps(p.name), oldest)
+
+    return arrive
+
+
+def surviving(evidence: Evidence) -> Iterator[Variant]:
+    """Spikes in flight that a reset doesn't silence, or of which it silences too many."""
+    if not evidence.fresh.any():
+        return
+
+    def of(chosen: Collection[str], newest: bool) -> Arrivals:
+        def arrive(evidence: Evidence, p: Projection) -> Raster:
+            delay = evidence.network.delay_steps(p.name)
+            if p.name not in chosen:
+                return evidence.arrived(p.pre, delay)
+            every = evidence.arrived(p.pre, delay, np.zeros_like(evidence.step))
+            if newest:  # those of the last step before the silence only go
+                gone = evidence.step - delay == evidence.silent_since - 1
+                return every & ~gone[:, None]
+            return every
+
+        return arrive
+
+    names = [p.name for p in evidence.into]
+    cause = "reset between decisions"
+    for chosen, subject in _groups(names, "spikes of {}", "spikes"):
+        detail = f"{subject} in flight survive a reset"
+        yield Variant(cause, detail, arrivals=of(chosen, False))
+    long = [p.name for p in evidence.into if evidence.network.delay_steps(p.name) > 1]
+    for chosen, subject in _groups(long, "spikes of {}", "spikes of longer delays"):
+        detail = f"{subject} in flight survive a reset, all but the newest"
+        yield Variant(cause, detail, arrivals=of(chosen, True))

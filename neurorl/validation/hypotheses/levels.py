@@ -1,0 +1,142 @@
+"""Thresholds and widths of noise that aren't the described ones: what spikes say of them.
+
+A spike says that the membrane with its noise was above the threshold, silence that it wasn't, so
+each step bounds the threshold of its neuron, and they all have to leave a number between them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from neurorl.arithmetic import ChipArithmetic
+from neurorl.description import Dynamics
+from neurorl.validation.evidence import Evidence
+from neurorl.validation.variants import Array, Variant
+
+__all__ = ["fitted_thresholds", "simplest", "widths"]
+
+
+def fitted_thresholds(evidence: Evidence) -> Iterator[Variant]:
+    """Another threshold: times a factor, further by a number, or of each neuron."""
+    arithmetic, p = evidence.history.arithmetic, evidence.population
+    if isinstance(arithmetic, ChipArithmetic):
+        described = arithmetic.chip.populations[p.name].threshold.astype(np.float64)
+    else:
+        described = p.neuron.dynamics(p.size, evidence.network.dt).threshold
+    for late in (False, True):
+        low, high = _between(evidence, late)
+        odd = (low > described) | (high <= described)
+        if not odd.any():
+            continue
+        for neurons in (np.ones_like(odd), odd):
+            with np.errstate(divide="ignore", invalid="ignore"):
+                factor = _common(
+                    low[neurons] / described[neurons], high[neurons] / described[neurons]
+                )
+            if factor is not None and (described[neurons] > 0).all():
+                detail = f"the threshold is about {factor:.6g} times that described"
+                yield _threshold(detail, np.where(neurons, described * factor, described), 1)
+            more = _common((low - described)[neurons], (high - described)[neurons])
+            if more is not None:
+                detail = f"the threshold is about {more:.6g} more than described"
+                yield _threshold(detail, np.where(neurons, described + more, described), 1)
+        if (low < high).all():
+            each = [
+                _common(low[[j]], high[[j]]) if odd[j] else described[j] for j in range(len(odd))
+            ]
+            values = np.array([d if x is None else x for x, d in zip(each, described, strict=True)])
+            j = int(np.flatnonzero(odd)[0])
+            detail = f"thresholds are others, of neuron {j} about {values[j]:.6g}, not {described[j]:.6g}"
+            yield _threshold(detail, values, 2)
+
+
+def _between(evidence: Evidence, late: bool) -> tuple[Array, Array]:
+    """Of each neuron, the highest level without a spike and the lowest with one.
+
+    late: only from the first step on that isn't as predicted.
+    """
+    plain = evidence.plain
+    known = np.repeat(evidence.lengths == 1, evidence.lengths)[:, None]
+    starts = np.where(evidence.fresh[:, None], 0, evidence.before["refractory"])
+    known = known & (starts[evidence.call] == 0)
+    if late:
+        odd = evidence.odd.any(axis=1)
+        known = known & (evidence.call >= int(odd.argmax()))[:, None]
+    level = plain.level.astype(np.float64)
+    low = np.where(known & ~evidence.spikes, level, -np.inf).max(axis=0)
+    high = np.where(known & evidence.spikes, level, np.inf).min(axis=0)
+    return low, high
+
+
+def _common(low: Array, high: Array) -> float | None:
+    """A number that is at least all of *low* and below all of *high*, the simplest; None if none."""
+    least, most = float(np.nanmax(low, initial=-np.inf)), float(np.nanmin(high, initial=np.inf))
+    if not least < most:
+        return None
+    return simplest(least, most)
+
+
+def simplest(least: float, most: float) -> float:
+    """The number of fewest digits in ``[least, most)``; of these the one in the middle."""
+    if not np.isfinite(least) or not np.isfinite(most):
+        return least if np.isfinite(least) else float(np.nextafter(most, -np.inf))
+    for digits in range(-3, 16):
+        unit = 10.0**-digits
+        first = np.ceil(least / unit)
+        count = np.ceil(most / unit) - first
+        if count >= 1:
+            middle = (least + most) / 2
+            value = float(np.clip(np.rint(middle / unit), first, first + count - 1) * unit)
+            value = round(value, max(digits, 0))
+            if least <= value < most:
+                return value
+    return least
+
+
+def _threshold(detail: str, values: Array, freedom: int) -> Variant:
+    def parameters(x: Any) -> Any:
+        whole = values if isinstance(x, Dynamics) else np.floor(values).astype(np.int64)
+        return dataclasses.replace(x, threshold=whole)
+
+    return Variant("threshold", detail, parameters=parameters, freedom=freedom)
+
+
+def widths(evidence: Evidence) -> Iterator[Variant]:
+    """Noise of another width, by a factor."""
+    arithmetic, p = evidence.history.arithmetic, evidence.population
+    if isinstance(arithmetic, ChipArithmetic):
+        width = arithmetic.chip.populations[p.name].noise_width
+    else:
+        width = p.neuron.dynamics(p.size, evidence.network.dt).noise_width
+    if not width.any():
+        return
+    plain = evidence.plain
+    added = width * evidence.draws(evidence.t)
+    known = np.repeat(evidence.lengths == 1, evidence.lengths)[:, None]
+    starts = np.where(evidence.fresh[:, None], 0, evidence.before["refractory"])
+    known = known & (starts[evidence.call] == 0) & (width > 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        needed = (plain.threshold - plain.moved) / added
+    more = known & (added > 0)
+    less = known & (added < 0)
+    low = np.where((more & evidence.spikes) | (less & ~evidence.spikes), needed, -np.inf).max(
+        axis=0
+    )
+    high = np.where((more & ~evidence.spikes) | (less & evidence.spikes), needed, np.inf).min(
+        axis=0
+    )
+    odd = (low >= 1) | (high < 1)
+    for neurons in (width > 0, odd):
+        factor = _common(low[neurons], high[neurons]) if neurons.any() else None
+        if factor is not None:
+            changed = np.where(neurons, width * factor, width)
+            yield Variant(
+                "noise source",
+                f"the noise is about {factor:.6g} times as wide as described",
+                parameters=lambda x, w=changed: dataclasses.replace(x, noise_width=w),
+                freedom=1,
+            )

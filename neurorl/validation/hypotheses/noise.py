@@ -1,0 +1,148 @@
+"""Draws of noise that aren't the described ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from neurorl.arithmetic import ChipArithmetic
+from neurorl.validation.evidence import Evidence, Mask
+from neurorl.validation.hypotheses.neurons import Other
+from neurorl.validation.variants import Array, Variant
+
+__all__ = ["are_other_draws", "draws"]
+
+_NUMBERS: tuple[tuple[str, Callable[[Evidence], Array]], ...] = (
+    ("the noise is that of the step after", lambda e: e.t + 1),
+    ("the noise is that of the step before", lambda e: e.t - 1),
+    ("the noise counts its steps from another start", lambda e: e.t - e.history.t),
+    ("the noise starts again in every call of step", lambda e: e.within),
+    ("the noise starts again in every window", lambda e: e.since),
+    (
+        "the noise doesn't advance in a call of step, but for one step a call",
+        lambda e: e.history.t + e.call,
+    ),
+    ("the noise of a call of step is that of its first step", lambda e: e.t - e.within),
+    ("the noise never advances: it is that of the first step", lambda e: 0 * e.t + e.history.t),
+    ("the noise advances by two in each step", lambda e: e.history.t + 2 * (e.t - e.history.t)),
+    (
+        "the noise advances in every second step only",
+        lambda e: e.history.t + (e.t - e.history.t) // 2,
+    ),
+    ("the noise loses a step in every call of step", lambda e: e.t - e.call),
+    ("the noise skips a step in every call of step", lambda e: e.t + e.call),
+    ("the noise skips a step before every call of step", lambda e: e.t + e.call + 1),
+    ("a reset turns the noise back by a step", lambda e: e.t - e.resets[e.call]),
+    ("a reset skips a step of noise", lambda e: e.t + e.resets[e.call]),
+    ("a write turns the noise back by a step", lambda e: e.t - e.writes[e.call]),
+    ("a write skips a step of noise", lambda e: e.t + e.writes[e.call]),
+    ("the noise of each call of step comes in reverse", lambda e: e.t + _rest(e) - e.within),
+    ("the noise is that of the call of step before", lambda e: _call_before(e)),
+)
+
+
+def _rest(e: Evidence) -> Array:
+    """Steps that are left of the call."""
+    return e.lengths[e.call] - 1 - e.within
+
+
+def _call_before(e: Evidence) -> Array:
+    before = np.concatenate([[0], e.starts[:-1]])
+    return e.history.t + before[e.call] + e.within
+
+
+def draws(evidence: Evidence) -> Iterator[Variant]:
+    """No noise, or that of another step, seed or population."""
+    p = evidence.population
+    if not p.neuron.dynamics(p.size, evidence.network.dt).noise_width.any():
+        return
+    cause = "noise source"
+    yield Variant(cause, "there is no noise", draws=lambda e: 0.0 * e.draws(e.t))
+    for detail, number in _NUMBERS:
+        yield Variant(cause, detail, draws=lambda e, number=number: e.draws(number(e)))
+    for more in (1, -1, -evidence.history.seed):
+        which = "0" if more == -evidence.history.seed else f"{more:+d}"
+        detail = f"the noise is that of seed {which}"
+        yield Variant(cause, detail, draws=lambda e, more=more: e.draws(e.t, seed=more))
+    index = evidence.network.index(p.name)
+    for stream, node in enumerate(evidence.network.nodes):
+        if stream != index:
+            by = stream - index
+            detail = f"the noise is that of {node.name}"
+            yield Variant(cause, detail, draws=lambda e, by=by: e.draws(e.t, stream=by))
+    for detail, become in (
+        ("the noise has the other sign", lambda x: -x),
+        ("all neurons have the noise of the first", lambda x: x[:, :1] + 0 * x),
+        ("the noise is that of the neuron before", lambda x: np.roll(x, 1, axis=1)),
+        ("the noise is that of the neuron after", lambda x: np.roll(x, -1, axis=1)),
+        ("the noise is that of the neurons in reverse", lambda x: x[:, ::-1]),
+        ("the noise is never negative: its size is taken", np.abs),
+    ):
+        yield Variant(cause, detail, draws=lambda e, become=become: become(e.draws(e.t)))
+
+
+class _AsSent(Other):
+    """Neurons that spike when the lane's did."""
+
+    sent: Mask
+
+    def _spike(self, over: Mask) -> Mask:
+        return super()._spike(self.sent.copy())  # type: ignore[misc,no-any-return]
+
+
+def are_other_draws(evidences: Sequence[Evidence]) -> bool:
+    """Whether spikes are as likely as described, but have nothing to do with the described draws.
+
+    Judged in the neurons of which spikes are odd. Everything but the spikes has to be as described,
+    given the spikes. A threshold, a width or a draw that is a little off fails: its spikes hang on
+    the described draws.
+    """
+    first = evidences[0]
+    p = first.population
+    width = p.neuron.dynamics(p.size, first.network.dt).noise_width
+    if not width.any():
+        return False
+    given = Variant("", "", mixins=(_AsSent,))
+    odd = np.zeros(p.size, dtype=bool)
+    for evidence in evidences:
+        if evidence.odd_calls(evidence.predict(given)).any():
+            return False
+        odd |= (evidence.spikes != evidence.plain.spikes).any(axis=0)
+    if not odd.any() or (width[odd] == 0).any():
+        return False
+    sums = np.sum([_scores(evidence, odd) for evidence in evidences], axis=0)
+    variance, (likely, steeper, dependent) = sums[0], sums[1::2]
+    sizes = np.sqrt(sums[2::2])
+    if variance < 30:
+        return False
+    return bool((np.abs([likely, steeper, dependent]) <= 4 * sizes).all())
+
+
+def _scores(evidence: Evidence, odd: Mask) -> Array:
+    """Sums over free steps: variance, then scores and their variances, all of mean 0 if so."""
+    plain = evidence.plain
+    known = np.repeat(evidence.lengths == 1, evidence.lengths)[:, None]
+    starts = np.where(evidence.fresh[:, None], 0, evidence.before["refractory"])
+    free = known & (starts[evidence.call] == 0) & odd
+    arithmetic, pop = evidence.history.arithmetic, evidence.population
+    if isinstance(arithmetic, ChipArithmetic):
+        width = arithmetic.chip.populations[pop.name].noise_width
+    else:
+        width = pop.neuron.dynamics(pop.size, evidence.network.dt).noise_width
+    above = ((plain.moved - plain.threshold) / np.where(width > 0, width, 1.0))[free]
+    p = 1 / (1 + np.exp(-np.clip(above, -30, 30)))
+    spiked, described = evidence.spikes[free], (plain.level > plain.threshold)[free]
+    over, variance = spiked - p, p * (1 - p)
+    bounded = np.clip(above, -4, 4)
+    return np.array(
+        [
+            variance.sum(),
+            over.sum(),
+            variance.sum(),
+            (over * bounded).sum(),
+            (variance * bounded**2).sum(),
+            (over * (described - p)).sum(),
+            (variance**2).sum(),
+        ]
+    )

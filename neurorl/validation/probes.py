@@ -1,0 +1,91 @@
+"""Histories that are made to tell hypotheses apart: other seeds, other calls, resets and writes.
+
+They do only what the recorded history did too: a lane's reset is not asked about if nobody called
+it. Windows of the stimulus are taken in another order, so that what drove the network drives it
+here, with random spikes between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from neurorl.arithmetic import initial_weights
+from neurorl.testing import rasters
+from neurorl.validation.history import Act, Reset, Run, Write, single_steps
+from neurorl.validation.stimulus import InputWindow
+from neurorl.validation.subject import Subject
+
+__all__ = ["probe"]
+
+_PROBABILITIES = (0.05, 0.15, 0.3, 0.6)
+_LENGTH = 12  # steps of a random window
+
+
+def probe(
+    subject: Subject, stimulus: Sequence[InputWindow], seed: int, n_steps: int, silent: bool = False
+) -> list[Act]:
+    """Acts of about *n_steps* steps, of calls of one step and of several.
+
+    silent: nothing but the weights that are written at the start and *n_steps* single steps.
+    """
+    rng = np.random.default_rng(seed)
+    network = subject.network
+    resets = any(w.fresh for w in stimulus)
+    writes = bool(subject.weights) or any(w.writes for w in stimulus)
+    acts: list[Act] = [Write(name, weights) for name, weights in subject.weights.items()]
+    done, k = 0, 0
+    while done < n_steps:
+        if rng.random() < 0.5:
+            window = stimulus[int(rng.integers(len(stimulus)))]
+            inputs, length = window.inputs, window.n_steps
+        else:
+            length = _LENGTH
+            probability = float(rng.choice(_PROBABILITIES))
+            inputs = rasters(network, length, int(rng.integers(2**31)), probability)
+        if writes and k and rng.random() < 0.4:
+            acts += _writes(subject, seed, rng)
+        if resets and rng.random() < 0.4:
+            acts.append(Reset())
+        acts += _calls(network, inputs, length, rng)
+        done, k = done + length, k + 1
+    return acts
+
+
+def _calls(network: Any, inputs: Any, length: int, rng: np.random.Generator) -> list[Run]:
+    """A window as calls of one step mostly, or of several, or as one."""
+    kind = rng.random()
+    if kind < 0.7:
+        return single_steps(network, inputs, length)
+    if kind < 0.85:
+        return [Run(inputs, length)]
+    calls, start = [], 0
+    while start < length:
+        n = min(int(rng.integers(1, 6)), length - start)
+        part = {
+            name: x if name in network.currents else x[start : start + n]
+            for name, x in inputs.items()
+        }
+        calls.append(Run(part, n))
+        start += n
+    return calls
+
+
+def _writes(subject: Subject, seed: int, rng: np.random.Generator) -> list[Write]:
+    """Some projections' weights, each up to 30 % other than the first ones."""
+    network = subject.network
+    plastic = [p for p in network.projections if p.plasticity is not None]
+    found = []
+    for p in plastic or network.projections:
+        if rng.random() < 0.7:
+            base = subject.weights.get(p.name)
+            first = initial_weights(network, p.name, seed) if base is None else base
+            scale = float(np.abs(first).max(initial=0.0)) or 0.1
+            other = first * rng.uniform(0.7, 1.3, first.shape)
+            other += rng.uniform(-0.1, 0.1, first.shape) * scale
+            if p.plasticity is not None:
+                other = np.clip(other, p.plasticity.low, p.plasticity.high)
+            found.append(Write(p.name, other))
+    return found

@@ -1,0 +1,91 @@
+"""A variant of the described step: what one population does, if something is other than described.
+
+Everything that a hypothesis may change is a field of `Variant`; the default of each is what the
+description says. `neurorl.validation.evidence` predicts a history with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.backends.base import Raster
+from neurorl.description import Projection
+from neurorl.validation.history import History
+
+if TYPE_CHECKING:
+    from neurorl.validation.evidence import Evidence
+
+__all__ = ["PLAIN", "Array", "Variant", "latest"]
+
+Array = npt.NDArray[Any]
+
+
+def _same(x: Any) -> Any:
+    return x
+
+
+def _unchanged(_: str, weights: Array) -> Array:
+    return weights
+
+
+def arrivals(evidence: Evidence, projection: Projection) -> Raster:
+    """Spikes that arrive in each step, as described."""
+    return evidence.arrived(projection.pre, evidence.network.delay_steps(projection.name))
+
+
+def latest(history: History, name: str, call: int) -> int:
+    """The number of the weights that the last write before a call brought."""
+    return history.version(name, history.calls[call].writes)
+
+
+def described_weights(history: History, name: str, version: int) -> Array:
+    """Those that should be in force."""
+    return history.versions[name][version]
+
+
+def described_draws(evidence: Evidence) -> Array:
+    """The noise of each step, ``(steps, size)``."""
+    return evidence.draws(evidence.t)
+
+
+def silence_after_reset(evidence: Evidence, variable: str, before: Array) -> Array:
+    """The state from which each call starts, ``(calls, size)``: 0 after a reset."""
+    return np.where(evidence.fresh[:, None], 0, before)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What is other than described; by default nothing.
+
+    cause: a word for it. detail: a sentence. freedom: how much of it was fitted to the lane: 0
+    nothing, 1 a number, 2 numbers of each neuron, 4 of each synapse.
+    parameters: of the neurons. mixins: classes before theirs. bias: what becomes of it.
+    arrivals: spikes of a projection that arrive in each step. version: number of the weights in
+    force, of those of the history; bias_version: of those in the bias of signed projections.
+    values: these weights. weights: what they become, for transmission and bias; transmit: what a
+    spike transmits. draws: noise of each step. start: of each variable before each call.
+    """
+
+    cause: str
+    detail: str
+    parameters: Callable[[Any], Any] = _same
+    mixins: tuple[type, ...] = ()
+    bias: Callable[[Array], Array] = _same
+    arrivals: Callable[[Evidence, Projection], Raster] = arrivals
+    version: Callable[[History, str, int], int] = latest
+    bias_version: Callable[[History, str, int], int] = latest
+    values: Callable[[History, str, int], Array] = described_weights
+    weights: Callable[[str, Array], Array] = _unchanged
+    transmit: Callable[[str, Array], Array] = _unchanged
+    draws: Callable[[Evidence], Array] = described_draws
+    start: Callable[[Evidence, str, Array], Array] = silence_after_reset
+    freedom: int = 0
+
+
+PLAIN = Variant("", "")
+"""The description itself."""

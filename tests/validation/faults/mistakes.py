@@ -1,0 +1,141 @@
+"""Mistakes, as classes made from `foreign`; each function returns a backend with one of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from faults.foreign import Array, Cells, Foreign
+from neurorl.backends.base import Raster
+from neurorl.description import Dynamics
+
+__all__ = [
+    "at_reset",
+    "between_calls",
+    "cells",
+    "draws",
+    "late",
+    "numbers",
+    "projections",
+    "writes",
+]
+
+Kind = type[Foreign]
+
+
+def _named(base: type, body: dict[str, Any]) -> Any:
+    return type("Mistaken", (base,), body)
+
+
+def numbers(
+    field: str,
+    change: Callable[[Array], Array],
+    population: str | None = None,
+    neuron: int | None = None,
+) -> Kind:
+    """Parameters of another value, of all neurons or one."""
+
+    def dynamics(self: Foreign, name: str, described: Dynamics) -> Dynamics:
+        if population not in (None, name):
+            return described
+        values = np.array(getattr(described, field))
+        changed = np.array(change(values))
+        if neuron is not None:
+            changed = np.where(np.arange(len(values)) == neuron, changed, values)
+        return dataclasses.replace(described, **{field: changed.astype(values.dtype)})
+
+    return _named(Foreign, {"dynamics": dynamics})  # type: ignore[no-any-return]
+
+
+def tau(factor: float) -> Callable[[Array], Array]:
+    """A decay whose time constant is so many times as long."""
+    return lambda decay: np.where(decay > 0, np.maximum(decay, 1e-300) ** (1 / factor), 0)
+
+
+def cells(**methods: Callable[..., Any]) -> Kind:
+    """Neurons with other methods."""
+    return _named(Foreign, {"cells": _named(Cells, methods)})  # type: ignore[no-any-return]
+
+
+def late(kind: Kind, when: Callable[[Foreign], bool]) -> Kind:
+    """Neurons as of *kind*, but only while *when* says so; else as they should be."""
+    other = kind.cells
+
+    class Late(other):  # type: ignore[valid-type,misc]
+        def update(self, q: Array) -> Raster:
+            if when(self.backend):
+                self.__class__, self.d = Late, self.wrong
+                return other.update(self, q)  # type: ignore[no-any-return]
+            self.d = self.described
+            return Sound.update(self, q)  # type: ignore[arg-type]
+
+        def __init__(self, backend: Foreign, population: Any) -> None:
+            super().__init__(backend, population)
+            self.wrong = self.d
+
+    class Sound(Cells):
+        def update(self, q: Array) -> Raster:
+            for name in ("current", "membrane", "hold", "level", "draw", "over", "reset"):
+                setattr(self, name, getattr(Cells, name).__get__(self))
+            found = Cells.update(self, q)
+            for name in ("current", "membrane", "hold", "level", "draw", "over", "reset"):
+                delattr(self, name)
+            return found
+
+    return _named(kind, {"cells": Late})  # type: ignore[no-any-return]
+
+
+def projections(
+    change: Callable[[Array], Array], only: str | None = None, bias_too: bool = False
+) -> Kind:
+    """Other weights than were taken."""
+
+    def transmits(self: Foreign, projection: str) -> Array:
+        found = Foreign.transmits(self, projection)
+        return change(found) if only in (None, projection) else found
+
+    return _named(Foreign, {"transmits": transmits})  # type: ignore[no-any-return]
+
+
+def delayed(by: int, only: str | None = None) -> Kind:
+    """Spikes that arrive later or earlier."""
+
+    def delay(self: Foreign, projection: str) -> int:
+        found = self.network.delay_steps(projection)
+        return max(found + by, 1) if only in (None, projection) else found
+
+    def _build(self: Foreign) -> None:
+        for name in self._max_delay:
+            self._max_delay[name] += max(by, 0)
+        Foreign._build(self)
+
+    def _dynamic_state(self: Foreign, replica: int) -> Any:
+        state = Foreign._dynamic_state(self, replica)
+        return {k: x[max(by, 0) :] if k.endswith(".spikes") else x for k, x in state.items()}
+
+    return _named(  # type: ignore[no-any-return]
+        Foreign, {"delay": delay, "_build": _build, "_dynamic_state": _dynamic_state}
+    )
+
+
+def between_calls(lose: Callable[[Foreign], None], first: bool = True) -> Kind:
+    """Something that happens as a call of `step` begins, or as it ends."""
+    return _named(Foreign, {"begin_call" if first else "end_call": lose})  # type: ignore[no-any-return]
+
+
+def at_reset(silence: Callable[[Foreign], None]) -> Kind:
+    """Another reset."""
+    return _named(Foreign, {"silence": silence})  # type: ignore[no-any-return]
+
+
+def draws(step: Callable[[Foreign, str], int]) -> Kind:
+    """Noise of another step."""
+    return _named(Foreign, {"noise_step": step})  # type: ignore[no-any-return]
+
+
+def writes(**methods: Callable[..., Any]) -> Kind:
+    """Other writes."""
+    return _named(Foreign, methods)  # type: ignore[no-any-return]

@@ -1,0 +1,87 @@
+"""Networks that the faults are put into."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neurorl.description import Network, Population, Projection, Source, Uniform
+from neurorl.models import GLM, LIF, CubaLIF, actor_network
+
+__all__ = ["cuba", "delayed", "glm", "lif", "loop", "noisy", "signed", "uneven"]
+
+
+def _two(neuron: object, n: int = 9, m: int = 4) -> Network:
+    return Network(
+        (Source("input", 7), Population("cells", n, neuron), Population("last", m, neuron)),  # type: ignore[arg-type]
+        (
+            Projection("drive", "input", "cells", Uniform(-0.3, 0.8)),
+            Projection("next", "cells", "last", Uniform(-0.2, 0.7)),
+        ),
+    )
+
+
+def lif() -> Network:
+    """Two layers, no current, refractory."""
+    return _two(LIF(12e-3, 0.9, bias=0.03, refractory=2e-3))
+
+
+def cuba() -> Network:
+    """Two layers with currents, biases and refractory periods."""
+    return _two(CubaLIF(3e-3, 11e-3, 0.8, 0.04, 0.0, refractory=3e-3))
+
+
+def noisy() -> Network:
+    """Two layers with escape noise."""
+    return _two(CubaLIF(2e-3, 9e-3, 0.7, 0.02, 0.15, refractory=2e-3))
+
+
+def glm() -> Network:
+    """Units that forget everything but their noise."""
+    return _two(GLM(bias=-0.4))
+
+
+def loop() -> Network:
+    """A recurrent population with noise, and a loop over a second one."""
+    cell = CubaLIF(2.5e-3, 14e-3, 0.6, 0.01, 0.08)
+    return Network(
+        (Source("input", 5), Population("cells", 8, cell), Population("more", 5, cell)),
+        (
+            Projection("drive", "input", "cells", Uniform(0.0, 0.8)),
+            Projection("own", "cells", "cells", Uniform(-0.4, 0.4)),
+            Projection("out", "cells", "more", Uniform(-0.1, 0.6)),
+            Projection("back", "more", "cells", Uniform(-0.4, 0.2), delay=2e-3),
+        ),
+    )
+
+
+def delayed() -> Network:
+    """Delays of several steps."""
+    return Network(
+        (
+            Source("input", 6),
+            Population("cells", 7, CubaLIF(2e-3, 8e-3, 0.7, refractory=1e-3)),
+            Population("last", 4, LIF(9e-3, 0.8)),
+        ),
+        (
+            Projection("near", "input", "cells", Uniform(0.0, 0.8)),
+            Projection("far", "input", "last", Uniform(0.0, 0.8), delay=4e-3),
+            Projection("next", "cells", "last", Uniform(-0.2, 0.8), delay=3e-3),
+        ),
+    )
+
+
+def signed() -> Network:
+    """Signed projections, written from time to time."""
+    return actor_network(5, 2, neuron=GLM(), actors=2, hidden=3, signed=True, initial_output=0.5)
+
+
+def uneven() -> Network:
+    """Parameters of each neuron."""
+    k = np.arange(8)
+    cell = CubaLIF(
+        1e-3 * (1 + k % 3), 3e-3 * (1 + k), 0.5 + 0.1 * (k % 4), 0.02 * (1 + k), 0.0, 1e-3 * (k % 3)
+    )
+    return Network(
+        (Source("input", 6), Population("cells", 8, cell)),
+        (Projection("drive", "input", "cells", Uniform(-0.4, 0.9)),),
+    )
