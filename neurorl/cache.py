@@ -47,6 +47,8 @@ class CompileCache:
         if code is None:
             with self.building(name) as scratch:
                 code = self._whole(name) or self._build(name, scratch, build)
+        else:
+            self.tidy()
         return code
 
     def read(self, *parts: str) -> bytes | None:
@@ -91,7 +93,7 @@ class CompileCache:
         self.make()
         try:
             with FileLock(self._lock(name)):
-                self._remove_leftovers(name)
+                self.tidy(name)
                 scratch = Path(tempfile.mkdtemp(prefix=f"{name}.", dir=self.folder))
                 try:
                     yield scratch
@@ -113,6 +115,27 @@ class CompileCache:
         os.replace(made, place)
         _sync(self.folder)
 
+    def tidy(self, locked: str | None = None) -> None:
+        """Remove folders that processes left which were killed while they built.
+
+        locked: the name whose lock is held; folders of others go if nobody holds theirs.
+        """
+        _remove_old_copies(self.folder)
+        with contextlib.suppress(OSError):
+            for entry in sorted(os.scandir(self.folder), key=lambda entry: entry.name):
+                owner, dot, _ = entry.name.partition(".")
+                if dot and entry.is_dir(follow_symlinks=False):
+                    self._remove_leftover(Path(entry.path), owner, owner == locked)
+
+    def _remove_leftover(self, path: Path, owner: str, is_locked: bool) -> None:
+        from filelock import FileLock, Timeout
+
+        if is_locked:
+            shutil.rmtree(path, ignore_errors=True)
+            return
+        with contextlib.suppress(Timeout), FileLock(self._lock(owner), timeout=0):
+            shutil.rmtree(path, ignore_errors=True)
+
     def _whole(self, name: str) -> bytes | None:
         """The code of a library, None if its digest is of another one."""
         code, digest = self.read(f"{name}.so"), self.read(f"{name}.sha256")
@@ -129,21 +152,6 @@ class CompileCache:
 
     def _lock(self, name: str) -> Path:
         return self.folder / f"{name}.lock"
-
-    def _remove_leftovers(self, name: str) -> None:
-        """Remove folders of builds that nobody is at, of *name*, whose lock is held, and others."""
-        from filelock import FileLock, Timeout
-
-        _remove_old_copies(self.folder)
-        for path in self.folder.iterdir():
-            owner, dot, _ = path.name.partition(".")
-            if not dot or path.is_symlink() or not path.is_dir():
-                continue
-            if owner == name:
-                shutil.rmtree(path, ignore_errors=True)
-                continue
-            with contextlib.suppress(Timeout), FileLock(self._lock(owner), timeout=0):
-                shutil.rmtree(path, ignore_errors=True)
 
 
 def load_copy(code: bytes, folder: Path) -> ctypes.CDLL:
@@ -166,11 +174,12 @@ def load_copy(code: bytes, folder: Path) -> ctypes.CDLL:
 
 def _remove_old_copies(folder: Path) -> None:
     """Remove copies that were never loaded, and files of compilers, of this version and earlier."""
-    for pattern in ("loading.*.so", "tmp*.so"):
-        for path in folder.glob(pattern):
-            with contextlib.suppress(OSError):
-                if time.time() - path.stat().st_mtime > _LOADING_S:
-                    path.unlink()
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(("loading.", "tmp")) and entry.name.endswith(".so"):
+                with contextlib.suppress(OSError):
+                    if time.time() - entry.stat().st_mtime > _LOADING_S:
+                        os.unlink(entry)
 
 
 def _check_private(path: Path, status: os.stat_result) -> None:

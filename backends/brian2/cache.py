@@ -63,6 +63,8 @@ def find_or_build(plan: dict[str, Any]) -> Entry:
     if entry is None:
         with cache.building(name) as scratch:
             entry = _read(cache, name) or _build(cache, name, scratch, plan)
+    else:
+        cache.tidy()
     return entry
 
 

@@ -1,0 +1,151 @@
+"""Killed at random moments, again and again: the files are those of a run that nobody killed."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from attacker import Attack, Attacker, hashes
+
+from neurorl.native import toolchain
+
+GRID = "neurorl/GridWorld-v0"
+CARTPOLE = "CartPole-v1"
+SEED = 13
+"""Of the moments."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """How agents train. new: options of a run that begins."""
+
+    env: str = GRID
+    seeds: tuple[int, ...] = (3,)
+    episodes: int = 12
+    options: dict[str, Any] = field(default_factory=dict)
+    new: dict[str, Any] = field(default_factory=lambda: {"overrides": SMALL})
+
+
+SMALL = {"actors": 2, "hidden": 2}
+
+
+def brian2(engine: str) -> dict[str, Any]:
+    return {"backend": "brian2", "backend_options": {"engine": engine}}
+
+
+CASES = {
+    "reference": Case(),
+    "reference, glm": Case(options={"model": "glm"}),
+    "reference, registers": Case(new={"overrides": {**SMALL, "writes": "accumulate"}}),
+    "seeds": Case(CARTPOLE, seeds=(3, 4, 5)),
+    "brian2 compiled": Case(options=brian2("compiled")),
+    "brian2 compiled, glm, seeds": Case(
+        seeds=(3, 4), options=brian2("compiled") | {"model": "glm"}
+    ),
+    "brian2 cython": Case(options=brian2("cython"), episodes=6),
+    "brian2 numpy": Case(options=brian2("numpy"), episodes=6),
+    "loihi": Case(options={"backend": "loihi"}),
+    "loihi, glm": Case(options={"backend": "loihi", "model": "glm"}),
+    "pes": Case(options={"backend": "loihi", "learning": "pes"}),
+    "torch": Case(options={"backend": "torch"}, episodes=6),
+    "gradients": Case(
+        CARTPOLE,
+        seeds=(3, 4),
+        options={"approach": "reparameterization"},
+        new={"overrides": SMALL, "gradient": {"environments": 2, "steps": 16}},
+    ),
+}
+SHORT = ("reference", "seeds", "loihi", "gradients")
+KILLS = 16
+"""Of each case: 208 in all."""
+
+
+def missing(name: str) -> str | None:
+    """Why a case can't be tried here."""
+    if name in ("torch", "gradients") and importlib.util.find_spec("torch") is None:
+        return "torch is not installed"
+    if ("cython" in name or "compiled" in name) and toolchain.problem() is not None:
+        return "no C++ compiler"
+    return None
+
+
+def training(case: Case, folder: Path, resume: bool) -> Attack:
+    runs = [[seed, str(folder / f"seed{seed}")] for seed in case.seeds]
+    options = {"env": case.env, "runs": runs, "episodes": case.episodes, **case.options}
+    return Attack("train", {**options, "resume": resume, **({} if resume else case.new)})
+
+
+def is_there(folder: Path, case: Case) -> bool:
+    """Whether a run is there to be resumed, as its owner sees it."""
+    return any((folder / f"seed{seed}" / "config.json").exists() for seed in case.seeds)
+
+
+def differences(folder: Path, whole: Path, seeds: Sequence[int]) -> int:
+    count = 0
+    for seed in seeds:
+        a, b = hashes(folder / f"seed{seed}"), hashes(whole / f"seed{seed}")
+        count += sum(a.get(name) != b.get(name) for name in a | b)
+    return count
+
+
+def kill(case: Case, attacker: Attacker, tmp_path: Path, kills: int) -> tuple[int, int]:
+    """Kill runs four times each, and finish them: how often it was, and how many files differ."""
+    rng = np.random.default_rng(SEED)
+    whole, other, different = 0, 0, 0
+    folder = tmp_path / "whole"
+    first = attacker.run(training(case, folder, False))
+    assert first.status == 0, first.said
+    longest = cpu_of(case, attacker, tmp_path)
+    while whole < kills:
+        run = tmp_path / f"{whole}-{other}"
+        for _ in range(4):
+            attack = training(case, run, is_there(run, case))
+            found = attacker.run(replace(attack, cpu=float(rng.uniform(1e-3, longest))))
+            assert found.was_killed or found.status == 0, found.said
+            whole += found.was_killed
+            other += not found.was_killed
+            if not found.was_killed:
+                break
+        last = attacker.run(training(case, run, is_there(run, case)))
+        assert last.status in (0, 2), last.said
+        different += differences(run, folder, case.seeds)
+        assert other < 20 * kills
+    return whole, different
+
+
+def cpu_of(case: Case, attacker: Attacker, tmp_path: Path) -> float:
+    """About how many CPU seconds a training takes, by being killed later and later."""
+    seconds = 0.02
+    while seconds < 60:
+        run = tmp_path / f"for-{seconds}"
+        if not attacker.run(replace(training(case, run, False), cpu=seconds)).was_killed:
+            return seconds
+        seconds *= 1.6
+    raise AssertionError("never ends")
+
+
+@pytest.mark.parametrize(
+    ("name", "kills"),
+    [
+        *((name, 4) for name in SHORT),
+        *(pytest.param(name, KILLS, marks=pytest.mark.slow) for name in CASES),
+    ],
+)
+def test_killed_at_random_moments(
+    name: str, kills: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    why = missing(name)
+    if why is not None:
+        pytest.skip(why)
+    modules = ["neurorl.backends.brian2", "neurorl.backends.loihi"] if name != "gradients" else []
+    with Attacker(modules) as attacker:
+        killed, different = kill(CASES[name], attacker, tmp_path, kills)
+    with capsys.disabled():
+        print(f"\n{name}: {killed} kills, moments of seed {SEED}: {different} differences")
+    assert killed >= kills
+    assert different == 0
