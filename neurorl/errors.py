@@ -7,6 +7,8 @@
     ├── UnsupportedError        (NotImplementedError)  right in itself, but not on this backend
     ├── BackendUnavailableError (ImportError)          the simulator is missing or broken
     ├── BackendError            (RuntimeError)         the simulator failed while it ran
+    ├── EnvError                (RuntimeError)         an environment that answers wrongly
+    ├── DivergenceError         (ArithmeticError)      what is learned has become infinite or NaN
     └── RunError                (ValueError)           a run directory that cannot be used
 
 and its warnings (UserWarning): `PopulationWarning`, of a population that learning has lost,
@@ -29,6 +31,8 @@ __all__ = [
     "BackendError",
     "BackendUnavailableError",
     "DescriptionError",
+    "DivergenceError",
+    "EnvError",
     "EnvironmentWarning",
     "FallbackWarning",
     "NeurorlError",
@@ -68,6 +72,14 @@ class BackendUnavailableError(NeurorlError, ImportError):
 
 class BackendError(NeurorlError, RuntimeError):
     """A simulator that failed while it compiled or ran."""
+
+
+class EnvError(NeurorlError, RuntimeError):
+    """An environment that answers what nothing can be learned from."""
+
+
+class DivergenceError(NeurorlError, ArithmeticError):
+    """Weights or values that have become infinite or NaN."""
 
 
 class RunError(NeurorlError, ValueError):

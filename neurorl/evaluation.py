@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,8 @@ from neurorl.agent import SpikingActorCritic, played_on, read_agent
 from neurorl.cost import FIGURES, Tally
 from neurorl.envs import make_env
 from neurorl.errors import RunError, say
+from neurorl.finite import NotFiniteError, bad_reward, explained
+from neurorl.player import Player
 from neurorl.random import derive
 
 if TYPE_CHECKING:
@@ -45,6 +48,7 @@ def evaluate(
     environment to play instead of the agent's own.
     Returns env, backend, arithmetic, noise, seed, episodes, mean_return, std_return,
     mean_discounted_return, and what a decision costs: see `neurorl.cost.Tally.per_decision`.
+    Raises EnvError for a reward or an observation that isn't finite.
     """
     played, env_id = _to_play(agent, env)
     player = agent.player(
@@ -60,20 +64,7 @@ def evaluate(
     returns, discounted = [], []
     with player.backend:
         for k in range(episodes):
-            reset_seed = derive(seed, _RESET, k) & 0x7FFFFFFF
-            observation, _ = played.reset(seed=reset_seed)
-            player.begin()
-            done, total, total_discounted, factor = False, 0.0, 0.0, 1.0
-            while not done:
-                move = player.move(observation)
-                observation, reward, terminated, truncated, _ = played.step(
-                    move.action + agent.first_action
-                )
-                done = terminated or truncated
-                total += float(reward)
-                total_discounted += factor * float(reward)
-                factor *= agent.config.gamma
-                tally.add({**move.inputs, **move.rasters}, agent.config.window)
+            total, total_discounted = _play(agent, played, player, tally, seed, k)
             returns.append(total)
             discounted.append(total_discounted)
             if callback is not None:
@@ -90,6 +81,42 @@ def evaluate(
         "mean_discounted_return": float(np.mean(discounted)),
         **tally.per_decision(),
     }
+
+
+def _play(
+    agent: SpikingActorCritic | ReparameterizedActorCritic,
+    played: gym.Env[Any, Any],
+    player: Player,
+    tally: Tally,
+    seed: int,
+    k: int,
+) -> tuple[float, float]:
+    """Play the k-th episode; its return, and discounted."""
+    observation, _ = played.reset(seed=derive(seed, _RESET, k) & 0x7FFFFFFF)
+    player.begin()
+    done, total, total_discounted, factor, step = False, 0.0, 0.0, 1.0, 0
+    while not done:
+        try:
+            move = player.move(observation)
+        except NotFiniteError as exc:
+            raise explained(_when(k, step), exc) from exc
+        step += 1
+        action = move.action + agent.first_action
+        observation, given, terminated, truncated, _ = played.step(action)
+        reward = float(given)
+        if not math.isfinite(reward):
+            raise bad_reward(_when(k, step), reward)
+        done = terminated or truncated
+        total += reward
+        total_discounted += factor * reward
+        factor *= agent.config.gamma
+        tally.add({**move.inputs, **move.rasters}, agent.config.window)
+    return total, total_discounted
+
+
+def _when(episode: int, step: int) -> str:
+    """For an error; step 0 is the reset."""
+    return f"evaluation, episode {episode}, step {step}"
 
 
 def _to_play(

@@ -19,6 +19,8 @@ All sums are over numbers on a grid, so they are exact. ``native/src/rule.h`` is
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,17 +76,18 @@ class Learner:
         """``e <- keep e + tag`` for the window that led to *action*."""
         self._add(self._observe(inputs, rasters, action, policy))
 
+    def is_finite(self, modulator: float, rate: float) -> bool:
+        """Whether *modulator* and the steps that it makes of each layer's weights are finite."""
+        steps = (eta * third for _, eta, third in self._steps(modulator, rate))
+        return math.isfinite(modulator) and all(math.isfinite(step) for step in steps)
+
     def learn(self, modulator: float, rate: float, ends: bool = False) -> None:
         """``w <- clip(w + alpha rate modulator e / N)``; N is 1 unless the agent normalises.
 
         ends: once more for the last decision, now that its episode is over.
         """
-        limit = self._config.modulator_limit
-        clipped = modulator if limit is None else max(-limit, min(limit, modulator))
         m = self.memory
-        for layer in self._layers:
-            eta = layer.alpha * rate / self._norm(layer)
-            third = modulator if layer.is_critic else clipped
+        for layer, eta, third in self._steps(modulator, rate):
             for p in layer.into:
                 if self._writer is not None:
                     change = (eta * third) * m.eligibility[p.name]
@@ -93,6 +96,14 @@ class Learner:
                 m.weights[p.name][...] = apply_modulator(
                     m.weights[p.name], m.eligibility[p.name], third, eta, p.low, p.high
                 )
+
+    def _steps(self, modulator: float, rate: float) -> Iterator[tuple[Layer, float, float]]:
+        """Each layer with its step size and the modulator that it hears."""
+        limit = self._config.modulator_limit
+        clipped = modulator if limit is None else max(-limit, min(limit, modulator))
+        for layer in self._layers:
+            eta = layer.alpha * rate / self._norm(layer)
+            yield layer, eta, modulator if layer.is_critic else clipped
 
     def learn_late(
         self,

@@ -29,6 +29,7 @@ from neurorl.described import FloatArray
 from neurorl.encoder import bernoulli_spikes, constant_currents, quiet_spikes
 from neurorl.errors import FallbackWarning, UnsupportedError, say, unknown, warn_outside
 from neurorl.features import FromNumbers
+from neurorl.finite import NotFiniteError, first_not_finite
 from neurorl.history import History
 from neurorl.learner import Learner, spiking_critic
 from neurorl.memory import memory_for
@@ -130,7 +131,11 @@ class Loop(abc.ABC):
 
     @abc.abstractmethod
     def learn(self) -> None:
-        """Every active agent learns from what came of its action, or notes it for `decide`."""
+        """Every active agent learns from what came of its action, or notes it for `decide`.
+
+        Raises NotFiniteError if anything that one of them sees or would learn isn't finite, as
+        `begin` and `decide` do. None has learned from an observation that isn't.
+        """
 
     def settle(self) -> None:  # noqa: B027  (only a chip has to be asked)
         """Bring the weights of `memory` up to date."""
@@ -152,6 +157,13 @@ class Loop(abc.ABC):
     @abc.abstractmethod
     def _learn_late(self) -> None:
         """Learn from the decision before, as the spiking critic has now valued what came of it."""
+
+    def _check_seen(self, k: int) -> None:
+        """Raises NotFiniteError unless all that agent k sees is finite."""
+        for flat in (self._cells_flat[k], self._features_flat[k]):
+            odd = first_not_finite(flat)
+            if odd is not None:
+                raise NotFiniteError(k, odd)
 
     def _write(self, name: str) -> None:
         """All replicas' float weights of a projection to the backend."""
@@ -189,12 +201,13 @@ class NumpyLoop(Loop):
         self._draws = [DrawRows(seed, Stream.ACTION, 1) for seed in backend.seeds]
 
     def learn(self) -> None:
+        self._check_all_seen()
         if self.critic is not None:
             self._learn_from_ends()
             return
         for k in np.flatnonzero(self.active):
             self._learners[k].remember(*self._seen(k))
-            self._learners[k].learn(self._modulator(k), float(self.rate[k]))
+            self._reinforce(k, self._modulator(k))
         for name in self.memory.weights:
             self._write(name)
 
@@ -202,7 +215,7 @@ class NumpyLoop(Loop):
         expected = self.memory.expected[:, 0]
         for k in np.flatnonzero(self.active & (self.discount == 0) & ~np.isnan(expected)):
             delta = td_error(float(self.reward[k]), 0.0, float(expected[k]), 0.0)
-            self._learners[k].learn(delta, float(self.rate[k]), ends=True)
+            self._reinforce(k, delta, ends=True)
             expected[k] = np.nan
         for name in self.memory.weights:
             self._write(name)
@@ -214,10 +227,24 @@ class NumpyLoop(Loop):
             value, before, delta = self._value(k), float(expected[k]), 0.0
             if not np.isnan(before):
                 delta = td_error(float(self.reward[k]), float(self.discount[k]), before, value)
+            self._check_step(k, delta)
             self._learners[k].learn_late(delta, float(self.rate[k]), *self._seen(k))
             expected[k] = value
         for name in self.memory.weights:
             self._write(name)
+
+    def _reinforce(self, k: int, delta: float, ends: bool = False) -> None:
+        self._check_step(k, delta)
+        self._learners[k].learn(delta, float(self.rate[k]), ends)
+
+    def _check_step(self, k: int, delta: float) -> None:
+        """Raises NotFiniteError unless the steps of agent k's weights are finite."""
+        if not self._learners[k].is_finite(delta, float(self.rate[k])):
+            raise NotFiniteError(int(k), None)
+
+    def _check_all_seen(self) -> None:
+        for k in np.flatnonzero(self.active):
+            self._check_seen(int(k))
 
     def _value(self, k: int) -> float:
         assert self.critic is not None
@@ -236,6 +263,7 @@ class NumpyLoop(Loop):
         seed = backend.seeds[k]
         return Writer(backend.network, backend.arithmetic, config, self._parts[k], seed)
 
+    @np.errstate(over="ignore", invalid="ignore")  # an error will say more
     def _modulator(self, k: int) -> float:
         if self.config.modulator == "reward":
             return self._means[k].modulator(float(self.reward[k]))
@@ -245,11 +273,13 @@ class NumpyLoop(Loop):
         )
 
     def _begin(self, k: int) -> None:
+        self._check_seen(k)
         if self.config.modulator != "reward" and self.critic is None:
             self.memory.x[k] = self.config.features.values(self._features_flat[k])
 
     def _encode(self) -> None:
         config = self.config
+        self._check_all_seen()
         for k in np.flatnonzero(self.active):
             activation = config.peak * self._activation(k)
             now = int(self.memory.decisions[k, 0])

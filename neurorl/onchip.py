@@ -55,11 +55,14 @@ class OnChipLoop(NumpyLoop):
         self._reads = config.learning_rule.needs_probability
 
     def learn(self) -> None:
+        self._check_all_seen()
         sizes = {name: self.backend.network.node(name).size for name in self._rates}
         errors = {name: np.zeros((self.n, size)) for name, size in sizes.items()}
         for k in np.flatnonzero(self.active):
             told = self._learners[k].told(*self._seen(k))
-            delta = float(np.clip(self._modulator(k), -self._limit, self._limit))
+            modulator = self._modulator(k)
+            self._check_step(k, modulator)
+            delta = float(np.clip(modulator, -self._limit, self._limit))
             for name, factors in told.items():
                 errors[name][k] = -(self._rates[name] * self.rate[k] * delta) * factors
         self.backend.learn({}, {name: e.ravel() for name, e in errors.items()}, self._steps)

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from neurorl.described import FloatArray
 from neurorl.diagnostics import Monitor
 from neurorl.envgroup import EnvGroup
 from neurorl.errors import ArgumentError, PopulationWarning, RunError, UnsupportedError, say
+from neurorl.finite import NotFiniteError, bad_reward, bad_sum, check_learned, explained
 from neurorl.loop import make_loop
 from neurorl.random import derive
 
@@ -120,7 +122,9 @@ class Replicas:
         """Train until each agent has played *total_episodes* in all.
 
         callback: called with the agent's number after each of its episodes. Warns with
-        `PopulationWarning` of what `neurorl.diagnostics` finds.
+        `PopulationWarning` of what `neurorl.diagnostics` finds. Raises EnvError for a reward or an
+        observation that isn't finite, before anything is learned from it, and DivergenceError when
+        what is learned isn't.
         """
         for _ in self.play(total_episodes, callback):
             pass
@@ -138,19 +142,25 @@ class Replicas:
         scores = {k: self._begin(k) for k in playing}
         over: list[int] = []
         while playing:
-            for k, observation, given, terminated, truncated, _ in step(decide(), playing):
-                see(k, observation)
-                reward = float(given)
-                reward_of[k] = scale * reward
-                discount_of[k] = 0.0 if terminated else gamma
-                score = scores[k]
-                score.total += reward
-                score.discounted += score.factor * reward
-                score.factor *= gamma
-                score.length += 1
-                if terminated or truncated:
-                    over.append(k)
-            learn()
+            try:
+                for k, observation, given, terminated, truncated, _ in step(decide(), playing):
+                    see(k, observation)
+                    reward = float(given)
+                    reward_of[k] = scaled = scale * reward
+                    score = scores[k]
+                    score.length += 1
+                    if not isfinite(scaled):
+                        raise bad_reward(self._where(k, score.length), reward, scale)
+                    discount_of[k] = 0.0 if terminated else gamma
+                    score.total += reward
+                    score.discounted += score.factor * reward
+                    score.factor *= gamma
+                    if terminated or truncated:
+                        over.append(k)
+                learn()
+            except NotFiniteError as exc:
+                where = self._where(exc.replica, scores[exc.replica].length)
+                raise explained(where, exc) from exc
             yield len(playing)
             if over:
                 for k in over:
@@ -159,13 +169,18 @@ class Replicas:
                 playing = [k for k in playing if loop.active[k]]
 
     def state(self, k: int) -> State:
-        """What agent k has learned, as arrays, between two of its episodes."""
+        """What agent k has learned, as arrays, between two of its episodes.
+
+        Raises DivergenceError if that isn't finite.
+        """
         columns = episode_columns(self.episodes[k])
-        simulated = self._resting.get(k) or self.backend.state(k)
         self.loop.settle()
+        learned = self.loop.memory.of(k).state()
+        check_learned(f"seed {self.seeds[k]}", learned)
+        simulated = self._resting.get(k) or self.backend.state(k)
         return {
             **{f"backend.{key}": value for key, value in simulated.items()},
-            **self.loop.memory.of(k).state(),
+            **learned,
             **{f"episodes.{key}": value for key, value in columns.items()},
             **{f"diagnostics.{key}": value for key, value in self._monitors[k].state().items()},
         }
@@ -226,6 +241,8 @@ class Replicas:
         callback: Callable[[int, Episode], None] | None,
     ) -> _Score:
         """An episode of agent k is over; the score of its next one."""
+        if not isfinite(score.total) or not isfinite(score.discounted):
+            raise bad_sum(self._where(k, score.length), score.total)
         self.episodes[k].append(score.episode(self.env_steps(k)))
         loop = self.loop
         found = self._monitors[k].look(loop.window.rasters, loop.probabilities[k], self.episodes[k])
@@ -247,6 +264,10 @@ class Replicas:
             elif k in self._resting:
                 self.backend.restore(self._resting.pop(k), k)
 
+    def _where(self, k: int, step: int) -> str:
+        """Which agent and when, for an error; step 0 is the reset."""
+        return f"seed {self.seeds[k]}, episode {len(self.episodes[k])}, step {step}"
+
     def _rest(self, k: int) -> None:
         """Agent k has played enough: its state is kept, as its network steps on with the others."""
         self.loop.active[k] = False
@@ -259,7 +280,10 @@ class Replicas:
         self.loop.rate[k] = self.config.rate(number)
         seed = derive(self.seeds[k], _RESET, number) & 0x7FFFFFFF
         self.loop.see(k, self.envs.reset(k, seed))
-        self.loop.begin(k)
+        try:
+            self.loop.begin(k)
+        except NotFiniteError as exc:
+            raise explained(self._where(k, 0), exc) from exc
         self.loop.active[k] = True
         return score
 

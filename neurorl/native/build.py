@@ -32,9 +32,9 @@ def library() -> ctypes.CDLL:
     check_structures(loaded, structures.ALL, "learning loop")
     loaded.neurorl_set_terms(ctypes.byref(_terms()))
     loaded.neurorl_dot.restype = ctypes.c_double
-    for name in ("features", "begin", "encode", "decide", "learn"):
+    for name in ("features", "begin", "encode", "decide", "learn", "learn_late"):
         getattr(loaded, f"neurorl_{name}").restype = ctypes.c_int64
-    nothing = ("choose", "learn_late", "chip_update", "chip_add_spiking", "chip_learn", "chip_run")
+    nothing = ("choose", "chip_update", "chip_add_spiking", "chip_learn", "chip_run")
     for name in nothing:
         getattr(loaded, f"neurorl_{name}").restype = None
     return loaded

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from neurorl.backends.base import Backend
 from neurorl.config import AgentConfig
 from neurorl.errors import ArgumentError, say
+from neurorl.finite import NotFiniteError
 from neurorl.learner import NORM_RATE
 from neurorl.loop import Loop
 from neurorl.native import structures as c
@@ -64,40 +65,46 @@ class NativeLoop(Loop):
         if self._c_decide is None:
             return super().decide()
         self.backend.check_open()
-        unknown = self._c_decide(self._address)
-        if unknown >= 0:
-            self._complain(unknown)
+        fault = self._c_decide(self._address)
+        if fault != -1:
+            self._complain(fault)
         if self._learns_late:
             self._learn_late()
         return self.actions
 
     def learn(self) -> None:
-        unknown = self._c_learn(self._address)
-        if unknown >= 0:
-            self._complain(unknown)
+        fault = self._c_learn(self._address)
+        if fault != -1:
+            self._complain(fault)
         for name in self._told:
             self._write(name)
 
     def _begin(self, k: int) -> None:
-        unknown = self._c_begin(self._address, ctypes.c_int64(k))
-        if unknown >= 0:
-            self._complain(unknown)
+        fault = self._c_begin(self._address, ctypes.c_int64(k))
+        if fault != -1:
+            self._complain(fault)
 
     def _encode(self) -> None:
-        unknown = self._c_encode(self._address)
-        if unknown >= 0:
-            self._complain(unknown)
+        fault = self._c_encode(self._address)
+        if fault != -1:
+            self._complain(fault)
 
     def _choose(self) -> None:
         self._c_choose(self._address)
 
     def _learn_late(self) -> None:
-        self._c_learn_late(self._address)
+        fault = self._c_learn_late(self._address)
+        if fault != -1:
+            self._complain(fault)
         for name in self._told:
             self._write(name)
 
-    def _complain(self, replica: int) -> NoReturn:
-        seen = self._cells_flat[replica].tolist()
+    def _complain(self, fault: int) -> NoReturn:
+        """Raise the error for what C returned: see ``src/kernels.cpp``."""
+        if fault < 0:
+            raise NotFiniteError(-2 - fault, None)
+        self._check_seen(fault)
+        seen = self._cells_flat[fault].tolist()
         raise ArgumentError(say("observation", "no cell or feature knows this state", got=seen[:4]))
 
     def _borrow(self, name: str) -> npt.NDArray[Any] | None:

@@ -109,6 +109,11 @@ class GradientLearner:
         """Of every plastic projection, unrounded, in the shape of the description's."""
         return {name: w.detach().double().numpy()[0].copy() for name, w in self._latent.items()}
 
+    def learned(self) -> State:
+        """What it has learned, as views by name: weights and critic."""
+        weights = {name: w.detach().numpy() for name, w in self._latent.items()}
+        return {**weights, "critic": self.values.weights}
+
     def set_weights(self, weights: dict[str, FloatArray]) -> None:
         """Overwrite weights. Raises KeyError or ValueError for one that is missing or misshapen."""
         with torch.no_grad():

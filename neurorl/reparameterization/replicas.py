@@ -18,6 +18,7 @@ from neurorl.described import FloatArray
 from neurorl.diagnostics import Monitor
 from neurorl.envgroup import EnvGroup
 from neurorl.errors import ArgumentError, RunError, say
+from neurorl.finite import check_learned
 from neurorl.reparameterization.actors import Actors
 from neurorl.reparameterization.config import GradientConfig, check_agent
 from neurorl.reparameterization.learner import GradientLearner
@@ -108,6 +109,7 @@ class GradientReplicas:
                 for k in active:
                     done = len(self.episodes[k]) + len(self._ended[k])
                     self._learners[k].learn(self._rollout, k, self.gradient.rate(done))
+                    check_learned(self._where(k), self._learners[k].learned())
                     self._put(k)
             self._release(total_episodes, callback)
             for message in found:
@@ -115,7 +117,11 @@ class GradientReplicas:
             active = self._active(total_episodes)
 
     def state(self, k: int) -> State:
-        """What agent k has learned and is doing, as arrays, between two updates."""
+        """What agent k has learned and is doing, as arrays, between two updates.
+
+        Raises DivergenceError if what it has learned isn't finite.
+        """
+        check_learned(self._where(k), self._learners[k].learned())
         learner = self._learners[k].state()
         parts: dict[str, State] = {
             "episodes": episode_columns(self.episodes[k]),
@@ -212,6 +218,9 @@ class GradientReplicas:
         number = len(self.episodes[k]) + len(self._ended[k])
         self._ended[k].append(self._stage.end(k, e).episode(number, self._stage.steps[k]))
         return self._monitors[k].look(spikes, policy, [*self.episodes[k], *self._ended[k]])
+
+    def _where(self, k: int) -> str:
+        return f"seed {self.seeds[k]}, environment step {self._stage.steps[k]}"
 
     def _put(self, k: int) -> None:
         """Let agent k play with what it has learned."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from neurorl.config import AgentConfig
 from neurorl.described import FloatArray
 from neurorl.envgroup import EnvGroup
 from neurorl.errors import RunError, say
+from neurorl.finite import NotFiniteError, bad_reward, bad_sum, explained, first_not_finite
 from neurorl.history import History
 from neurorl.random import derive
 from neurorl.reparameterization.rollout import Rollout
@@ -54,8 +56,7 @@ class Stage:
         cut_off = {}
         for k in active:
             if not self._running[k]:
-                for e in range(self._size):
-                    self._running[k].append(self._begin(k, e))
+                self._running[k] = [self._begin(k, e) for e in range(self._size)]
             elif k in self._to_take_up:
                 for e, running in enumerate(self._running[k]):
                     seed = self._reset_seed(k, running.number)
@@ -81,9 +82,12 @@ class Stage:
         for i, observation, given, terminated, truncated, _ in self.envs.step(actions, rows):
             k, e = divmod(i, self._size)
             reward = float(given)
-            self._running[k][e].add(int(actions[i]), reward, config.gamma)
-            self._see(i, observation)
-            rollout.rewards[t, k, e] = config.reward_scale * reward
+            running = self._running[k][e]
+            running.add(int(actions[i]), reward, config.gamma)
+            rollout.rewards[t, k, e] = scaled = config.reward_scale * reward
+            if not isfinite(scaled):
+                raise bad_reward(self._where(k, running), reward, config.reward_scale)
+            self._see(i, observation, running)
             rollout.terminated[t, k, e] = terminated
             rollout.over[t, k, e] = terminated or truncated
             if terminated or truncated:
@@ -97,6 +101,8 @@ class Stage:
     def end(self, k: int, e: int) -> Running:
         """The episode that is over; the next one begins."""
         over = self._running[k][e]
+        if not isfinite(over.total) or not isfinite(over.discounted):
+            raise bad_sum(self._where(k, over), over.total)
         self._running[k][e] = self._begin(k, e)
         row = [k * self._size + e]
         self._x[row] = self._features(row)
@@ -129,16 +135,25 @@ class Stage:
         running = Running(self._begun[k])
         self._begun[k] += 1
         i = k * self._size + e
-        self._see(i, self.envs.reset(i, self._reset_seed(k, running.number)))
+        self._see(i, self.envs.reset(i, self._reset_seed(k, running.number)), running)
         self._history.begin(i)
         return running
 
     def _reset_seed(self, k: int, number: int) -> int:
         return derive(self._seeds[k], _RESET, number) & 0x7FFFFFFF
 
-    def _see(self, i: int, observation: Any) -> None:
+    def _see(self, i: int, observation: Any, running: Running) -> None:
         self.cells_flat[i] = self._config.cells.flat(observation)
         self._history.see(i, observation)
+        for flat in (self.cells_flat[i], self._history.flat[i]):
+            odd = first_not_finite(flat)
+            if odd is not None:
+                where = self._where(i // self._size, running)
+                raise explained(where, NotFiniteError(i, odd))
+
+    def _where(self, k: int, running: Running) -> str:
+        """Which agent and when, for an error; step 0 is the reset."""
+        return f"seed {self._seeds[k]}, episode {running.number}, step {len(running.actions)}"
 
     def _features(self, rows: list[int]) -> FloatArray:
         return self._config.features.of_all(self._history.flat[rows])

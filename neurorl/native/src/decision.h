@@ -78,8 +78,19 @@ inline bool encode_map(
     return true;
 }
 
+// Whether what agent k sees is made of finite numbers.
+inline bool sees_numbers(const Agent &agent, int64_t k)
+{
+    const double *cells = agent.cells_input, *features = agent.features_input;
+    const int64_t n = agent.cells.n_inputs, m = agent.features.n_inputs;
+    return are_finite(cells + k * n, n)
+           && (features == cells || are_finite(features + k * m, m));
+}
+
+// False if it sees what no map knows, or what are no numbers.
 inline bool encode(const Agent &agent, int64_t k)
 {
+    if (!sees_numbers(agent, k)) return false;
     if (!encode_map(agent, k, agent.cells, agent.cells_input, 0, agent.input, agent.current))
         return false;
     if (!agent.has_spiking_critic) return true;

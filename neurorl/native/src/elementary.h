@@ -50,6 +50,16 @@ inline double dot(const double *a, const double *b, int64_t n)
     return sum;
 }
 
+// The library is compiled with IEEE semantics, so these see infinities and NaN.
+inline bool is_finite(double x) { return __builtin_fabs(x) <= __DBL_MAX__; }
+
+inline bool are_finite(const double *x, int64_t n)
+{
+    int beyond = 0;
+    for (int64_t i = 0; i < n; i++) beyond |= !is_finite(x[i]);
+    return !beyond;
+}
+
 inline double on_grid(double x) { return __builtin_rint(x * 0x1p20) * 0x1p-20; }
 
 }  // namespace neurorl

@@ -1,5 +1,6 @@
 // The learning loop of replicas of one agent, as neurorl/loop.py has it in NumPy.
-// What a function returns: -1, or the first replica whose observation no feature map knows.
+// What a function returns: -1, or the first replica k whose observation no feature map knows or has
+// numbers that aren't finite; diverged(k) if what it would learn isn't finite.
 #include "chip.h"
 #include "critic.h"
 #include "decision.h"
@@ -10,6 +11,8 @@
 namespace neurorl {
 
 Terms terms;
+
+inline int64_t diverged(int64_t k) { return -2 - k; }
 
 static void keep_last(const Window &window)
 {
@@ -35,7 +38,8 @@ static double step_of(const Agent &agent, const Layer &layer, int64_t k, double 
 }
 
 // is_late: delta is of the decision before, so that weights change before this one is remembered.
-static void learn_layer(
+// False if the step isn't finite; the weights are then as they were.
+static bool learn_layer(
     const Window &window, const Layer &layer, const Layer *output, double delta, bool is_late)
 {
     static thread_local Buffers buffers;
@@ -61,12 +65,14 @@ static void learn_layer(
         norm = norm != norm ? driven : norm + agent.norm_rate * (driven - norm);
     }
     if (!is_late) change.factor = step_of(agent, layer, window.k, delta);
+    if (!is_finite(change.factor)) return false;
     x = buffers.pre.data();
     for (int64_t l = 0; l < layer.n_projections; l++) {
         const Projection &p = layer.projections[l];
         learn_projection(window, p, post, x, change, buffers);
         x += p.n_pre * p.blocks * agent.window;
     }
+    return true;
 }
 
 // The plastic projection of modules from a hidden layer to the one above it.
@@ -105,53 +111,55 @@ static const Layer *layer_of(const Agent &agent, Role role)
     return nullptr;
 }
 
-static void learn_layers(const Agent &agent, int64_t k, double delta, bool is_late)
+// False if what was to be learned isn't finite, as delta may be.
+static bool learn_layers(const Agent &agent, int64_t k, double delta, bool is_late)
 {
+    if (!is_finite(delta)) return false;
     const Layer *output = layer_of(agent, OUTPUT);
     const Window window = {agent, k, path_weights(agent, k)};
     for (int64_t l = 0; l < agent.n_layers; l++)
-        learn_layer(window, agent.layers[l], output, delta, is_late);
+        if (!learn_layer(window, agent.layers[l], output, delta, is_late)) return false;
     if (agent.carries) keep_last(window);
+    return true;
 }
 
 // With a spiking critic: what its window tells of the decision before.
-static void learn_late(const Agent &agent, int64_t k)
+static int64_t learn_late(const Agent &agent, int64_t k)
 {
     const double value = spiking_value({agent, k, nullptr}, *layer_of(agent, CRITIC));
     double &expected = agent.expected[k], delta = 0.0;
     if (expected == expected) delta = agent.reward[k] + agent.discount[k] * value - expected;
-    learn_layers(agent, k, delta, true);
+    if (!learn_layers(agent, k, delta, true)) return diverged(k);
     expected = value;
+    return -1;
 }
 
 // With a spiking critic: a terminal state is worth 0, for which no window is needed.
-static void learn_end(const Agent &agent, int64_t k)
+static int64_t learn_end(const Agent &agent, int64_t k)
 {
     static thread_local Buffers buffers;
     double &expected = agent.expected[k];
-    if (agent.discount[k] != 0.0 || expected != expected) return;
+    if (agent.discount[k] != 0.0 || expected != expected) return -1;
     const double delta = agent.reward[k] + 0.0 - expected;
     for (int64_t l = 0; l < agent.n_layers; l++) {
         const Layer &layer = agent.layers[l];
         const double factor = step_of(agent, layer, k, delta);
+        if (!is_finite(factor)) return diverged(k);
         for (int64_t m = 0; m < layer.n_projections; m++)
             apply_remembered(agent, k, layer.projections[m], factor, buffers);
     }
     expected = __builtin_nan("");
+    return -1;
 }
 
-static bool learn(const Agent &agent, int64_t k)
+static int64_t learn(const Agent &agent, int64_t k)
 {
-    if (agent.has_spiking_critic) {
-        learn_end(agent, k);
-        return true;
-    }
+    if (agent.has_spiking_critic) return learn_end(agent, k);
     static thread_local Numbers next;
     next.resize(agent.features.size);
     const double *in = agent.features_input + k * agent.features.n_inputs;
-    if (agent.modulator == TD_ERROR && !features(agent.features, in, next.data())) return false;
-    learn_layers(agent, k, modulator(agent, k, next.data()), false);
-    return true;
+    if (agent.modulator == TD_ERROR && !features(agent.features, in, next.data())) return k;
+    return learn_layers(agent, k, modulator(agent, k, next.data()), false) ? -1 : diverged(k);
 }
 
 }  // namespace neurorl
@@ -186,6 +194,7 @@ extern "C" int64_t neurorl_features(const Features *map, const double *in, doubl
 extern "C" int64_t neurorl_begin(const Agent *agent, int64_t k)
 {
     const Features &map = agent->features;
+    if (!sees_numbers(*agent, k)) return k;
     if (agent->modulator != TD_ERROR || agent->has_spiking_critic) return -1;
     const bool known = features(map, agent->features_input + k * map.n_inputs, agent->x + k * map.size);
     return known ? -1 : k;
@@ -222,17 +231,23 @@ extern "C" int64_t neurorl_learn(const Agent *agent)
     static thread_local bool back = false;
     back = !back;
     const int64_t n = agent->n_replicas;
+    for (int64_t k = 0; k < n; k++)  // before any of them learns
+        if (agent->active[k] && !sees_numbers(*agent, k)) return k;
     for (int64_t m = 0; m < n; m++) {
         const int64_t k = back ? n - 1 - m : m;
-        if (agent->active[k] && !learn(*agent, k)) return k;
+        const int64_t fault = agent->active[k] ? learn(*agent, k) : -1;
+        if (fault != -1) return fault;
     }
     return -1;
 }
 
-extern "C" void neurorl_learn_late(const Agent *agent)
+extern "C" int64_t neurorl_learn_late(const Agent *agent)
 {
-    for (int64_t k = 0; k < agent->n_replicas; k++)
-        if (agent->active[k]) learn_late(*agent, k);
+    for (int64_t k = 0; k < agent->n_replicas; k++) {
+        const int64_t fault = agent->active[k] ? learn_late(*agent, k) : -1;
+        if (fault != -1) return fault;
+    }
+    return -1;
 }
 
 extern "C" void neurorl_chip_update(const Compartments *compartments) { update(*compartments); }
