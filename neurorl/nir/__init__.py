@@ -20,6 +20,15 @@ takes one. See `from_nir` for what makes them equal.
 
 from neurorl.nir.load import from_nir
 from neurorl.nir.package import DroppedWarning
-from neurorl.nir.write import Written, to_nir
+from neurorl.nir.readers import READERS, Reader
+from neurorl.nir.write import Written, reader_problems, to_nir
 
-__all__ = ["DroppedWarning", "Written", "from_nir", "to_nir"]
+__all__ = [
+    "READERS",
+    "DroppedWarning",
+    "Reader",
+    "Written",
+    "from_nir",
+    "reader_problems",
+    "to_nir",
+]

@@ -21,7 +21,9 @@ from neurorl.nir.discretise import (
     tau_of,
     tidy,
 )
+from neurorl.nir.exact import FORM
 from neurorl.nir.graph import Drive, SpikingGraph, Term
+from neurorl.nir.layout import Layout, restore, text_of
 from neurorl.nir.package import DroppedWarning, read_graph
 from neurorl.nir.timing import cycles, levels
 
@@ -57,17 +59,21 @@ def from_nir(
         graph = read_graph(Path(graph))
     if not (hasattr(graph, "nodes") and hasattr(graph, "edges")):
         raise ArgumentError(say("NIR", "not a graph or file", got=type(graph).__name__))
-    metadata = getattr(graph, "metadata", None) or {}
-    own = metadata.get("writer") == "neurorl"
+    metadata = dict(getattr(graph, "metadata", None) or {})
+    own = text_of(metadata.get("writer")) == "neurorl"
     if dt is None:
-        if not own:
+        if not (own and "dt" in metadata):
             remedy = "give dt, the step that the network was trained with"
             raise ArgumentError(say("NIR", "the graph has no time step", remedy=remedy))
-        dt = float(metadata["dt"])
+        dt = metadata["dt"]
     chosen = discretisation or "euler"
     check_discretisation(chosen)
-    reader = _Reader(SpikingGraph(graph), number("NIR dt", dt, 1e-12), chosen)
-    return reader.network(not own if align is None else align, str(metadata.get("order", "")))
+    layout = Layout.of(metadata) if own else None
+    restored = graph if layout is None else restore(graph, layout)
+    reader = _Reader(SpikingGraph(restored), number("NIR dt", dt, 1e-12), chosen)
+    if align is None:
+        align = not own or text_of(metadata.get("form")) == FORM
+    return reader.network(align, text_of(metadata.get("order", "")))
 
 
 class _Reader:

@@ -4,13 +4,32 @@ from __future__ import annotations
 
 import importlib
 import io
+import keyword
 from pathlib import Path
 from typing import Any
 
 from neurorl.errors import ArgumentError, BackendUnavailableError, say
 from neurorl.files import write_bytes
 
-__all__ = ["DroppedWarning", "load_package", "read_graph", "write_graph"]
+__all__ = ["RESERVED", "DroppedWarning", "load_package", "read_graph", "write_graph"]
+
+# Readers make each node a module of PyTorch, or an attribute of one that has these already.
+_OF_MODULES = """
+T_destination add_module add_submodule apply bfloat16 buffers call_super_init children clear code
+compile cpu cuda delete_all_unused_submodules delete_submodule double dump_patches eval
+execution_order extra_repr float forward get_buffer get_execution_order get_extra_state
+get_input_nodes get_parameter get_submodule graph half instantiate_modules ipu items keys
+load_state_dict meta modules mtia named_buffers named_children named_modules named_parameters
+parameters pop print_readable recompile register_backward_hook register_buffer
+register_forward_hook register_forward_pre_hook register_full_backward_hook
+register_full_backward_pre_hook register_load_state_dict_post_hook
+register_load_state_dict_pre_hook register_module register_parameter
+register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ return_state
+set_extra_state set_submodule shape_env share_memory state_dict stateful_modules to to_empty
+to_folder train training type update values xpu zero_grad
+"""
+RESERVED = frozenset({"input", "output", *_OF_MODULES.split(), *keyword.kwlist})
+"""Names that no node of ours has but the Input and the Output."""
 
 
 class DroppedWarning(UserWarning):

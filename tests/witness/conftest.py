@@ -18,6 +18,11 @@ REMEDIES = {
     "brian2": "pip install brian2",
     "brian2_loihi": "pip install brian2-loihi==0.5.2",
     "neurobench": "pip install neurobench",
+    "snntorch": "pip install snntorch nirtorch",
+    "nirtorch": "pip install snntorch nirtorch",
+    "spikingjelly": "pip install spikingjelly nirtorch",
+    "norse": "pip install norse",
+    "torch": "pip install 'neurorl[torch]'",
 }
 
 _rows: list[dict[str, object]] = []
@@ -25,6 +30,7 @@ _rows: list[dict[str, object]] = []
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--witness-table", metavar="FILE", help="write what was measured, as JSON")
+    parser.addoption("--nir-table", metavar="FILE", help="write the rows of docs/nir.md, as JSON")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

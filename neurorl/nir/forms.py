@@ -1,0 +1,167 @@
+"""The two forms in which a simulator whose layers answer within a step has our dynamics exactly.
+
+There a projection takes no step, but one from a population to itself takes one. So
+
+- **a chain**: input, layer, layer, ..., each with a loop or without: a layer that our spikes reach
+  in k steps answers k steps earlier;
+- **one population**: all neurons together, with one matrix from all to all: every projection inside
+  takes the one step that it takes here, whatever leads where, and all answer as many steps earlier
+  as the input takes. A last matrix of zeros and ones picks the neurons of the output.
+
+In both, a bias is there from a layer's first step on. Ours must be so too, or it isn't this form.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from neurorl.described import FloatArray
+from neurorl.description import Projection
+from neurorl.nir.parts import Parts
+
+__all__ = ["Form", "Layer", "UnfitError", "chain", "one_population"]
+
+
+class UnfitError(Exception):
+    """Why a network hasn't a form."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Neurons, ``(n,)`` each, what comes in, ``(n, n_in)``, and their loop, ``(n, n)``, if any.
+
+    name: the population's; None of all together.
+    """
+
+    name: str | None
+    current_decay: FloatArray
+    membrane_decay: FloatArray
+    threshold: FloatArray
+    weights: FloatArray
+    bias: FloatArray
+    loop: FloatArray | None
+
+
+@dataclass(frozen=True)
+class Form:
+    """layers: from the input on. pick: the last layer's neurons of the output, all if None.
+
+    lag: steps that a spike of the output comes earlier than here. lead: silent steps to be given
+    before the input, which make it later again.
+    """
+
+    layers: tuple[Layer, ...]
+    pick: tuple[int, ...] | None
+    lag: int
+    lead: int
+
+
+def chain(parts: Parts) -> Form:
+    """The network as a chain of layers. Raises UnfitError."""
+    lags = parts.lags()
+    order: list[str] = []
+    before = set(parts.columns)
+    while len(order) < len(parts.dynamics):
+        nexts = {
+            p.post
+            for name in parts.dynamics
+            for p in parts.into(name)
+            if p.pre in before and p.pre != p.post
+        }
+        if len(nexts) != 1 or (name := nexts.pop()) in order:
+            raise UnfitError("its populations are no chain")
+        if any(p.pre not in before and p.pre != name for p in parts.into(name)):
+            raise UnfitError("its populations are no chain")
+        order.append(name)
+        before = {name}
+    if lags is None:
+        raise UnfitError("delays of several lengths on ways to one population")
+    for p in parts.network.projections:
+        if p.pre == p.post and parts.network.delay_steps(p.name) > 1:
+            raise UnfitError(f"the loop {p.name!r} takes more than a step")
+    layers = tuple(_layer(parts, name) for name in order)
+    return Form(layers, None, lags[order[-1]], _lead(parts, lags))
+
+
+def one_population(parts: Parts) -> Form:
+    """The network as one population with a loop. Raises UnfitError."""
+    network = parts.network
+    inputs = [p for p in network.projections if p.pre in parts.columns]
+    inner = [p for p in network.projections if p.pre in parts.dynamics]
+    delays = {network.delay_steps(p.name) for p in inputs}
+    if len(delays) > 1:
+        raise UnfitError("delays of several lengths from the input")
+    late = [p.name for p in inner if network.delay_steps(p.name) > 1]
+    if late:
+        names = ", ".join(map(repr, late))
+        raise UnfitError(f"delays of more than a step between populations: {names}")
+    lag = delays.pop() if delays else 1
+    sizes = np.cumsum([0, *(p.size for p in network.populations)])
+    places = {
+        p.name: slice(int(low), int(high))
+        for p, low, high in zip(network.populations, sizes[:-1], sizes[1:], strict=True)
+    }
+    n = int(sizes[-1])
+    weights, loop = np.zeros((n, parts.width)), np.zeros((n, n))
+    for p in inputs:
+        weights[places[p.post]] += parts.matrix(p)
+    for p in inner:
+        loop[places[p.post], places[p.pre]] += parts.matrix(p)
+    together = {
+        field: np.concatenate([getattr(parts.dynamics[name], field) for name in places])
+        for field in ("current_decay", "membrane_decay", "threshold")
+    }
+    bias = np.concatenate([_bias(parts, name) for name in places])
+    layer = Layer(None, **together, weights=weights, bias=bias, loop=loop if inner else None)
+    pick = tuple(int(i) for name in parts.last() for i in np.arange(n)[places[name]])
+    lead = _lead(parts, dict.fromkeys(places, lag))
+    return Form((layer,), None if pick == tuple(range(n)) else pick, lag, lead)
+
+
+def _layer(parts: Parts, name: str) -> Layer:
+    d = parts.dynamics[name]
+    ahead = [p for p in parts.into(name) if p.pre != name]
+    loops = [p for p in parts.into(name) if p.pre == name]
+    return Layer(
+        name,
+        d.current_decay,
+        d.membrane_decay,
+        d.threshold,
+        _sum(parts, ahead),
+        _bias(parts, name),
+        _sum(parts, loops) if loops else None,
+    )
+
+
+def _sum(parts: Parts, projections: list[Projection]) -> FloatArray:
+    """One matrix for all; exact, as weights are on a grid."""
+    return np.asarray(sum(parts.matrix(p) for p in projections), dtype=np.float64)
+
+
+def _bias(parts: Parts, name: str) -> FloatArray:
+    bias = parts.bias[name].copy()
+    for p in parts.network.projections:
+        if p.name in parts.folded and p.post == name:
+            bias += parts.added(p.name)
+    return bias
+
+
+def _lead(parts: Parts, lags: dict[str, int]) -> int:
+    """The silent steps with which every bias begins where a layer does."""
+    wanted: dict[int, list[str]] = {}
+    for name, bias in parts.bias.items():
+        if not bias.any():
+            continue
+        if parts.dynamics[name].current_decay[bias != 0].any():
+            raise UnfitError(f"the bias of {name!r}, which doesn't go through its current")
+        wanted.setdefault(lags[name], []).append(f"that of {name!r}")
+    for p in parts.network.projections:
+        if p.name in parts.folded and parts.added(p.name).any():
+            lead = lags[p.post] - parts.network.delay_steps(p.name)
+            wanted.setdefault(lead, []).append(repr(p.name))
+    if len(wanted) > 1 or min(wanted, default=0) < 0:
+        names = ", ".join(name for _, names in sorted(wanted.items()) for name in names)
+        raise UnfitError(f"biases that begin in other steps than their layers: {names}")
+    return next(iter(wanted), 0)

@@ -1,0 +1,186 @@
+"""What a standard file doesn't say of our network: kept in its metadata, and undone on reading.
+
+A standard file has one Input ``input`` and one Output ``output``, and no source that is always on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from neurorl.errors import DescriptionError, say
+from neurorl.nir.package import RESERVED, load_package
+
+__all__ = ["Layout", "node_names", "restore", "text_of"]
+
+KEY = "layout"
+
+
+@dataclass
+class Layout:
+    """sources: names and sizes of what ``input`` is put together from, in order.
+
+    names: of nodes that are called otherwise here, by node. pre: source of each projection from
+    ``input``, where there are several. folded: of each projection from a source that is always on,
+    that source, the population, the node whose bias it is, and the delay in seconds. scaled: nodes
+    that were one synapse to each neuron. readouts: nodes that only pick neurons for ``output``.
+    lag, lead: see `neurorl.nir.write.Written`.
+    """
+
+    sources: list[tuple[str, int]] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
+    pre: dict[str, str] = field(default_factory=dict)
+    folded: dict[str, tuple[str, str, str, float]] = field(default_factory=dict)
+    scaled: list[str] = field(default_factory=list)
+    readouts: list[str] = field(default_factory=list)
+    lag: int | None = None
+    lead: int = 0
+
+    def metadata(self) -> dict[str, str]:
+        """It, for the metadata of a graph."""
+        return {KEY: json.dumps(asdict(self), sort_keys=True)}
+
+    @classmethod
+    def of(cls, metadata: Mapping[str, Any]) -> Layout | None:
+        """That of a graph's metadata; None if it has none. Raises DescriptionError for another."""
+        if KEY not in metadata:
+            return None
+        try:
+            return cls(**json.loads(text_of(metadata[KEY])))
+        except (TypeError, ValueError, RecursionError) as exc:
+            raise DescriptionError(say(f"NIR metadata {KEY!r}", "can't be read", got=exc)) from exc
+
+
+def text_of(value: Any) -> str:
+    """A string of a file's metadata, which h5py gives as bytes."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def node_names(populations: list[str], projections: list[str]) -> dict[str, str]:
+    """The node of each population and projection: its own name, if it is free in a standard file.
+
+    ``input`` and ``output`` aren't, nor is what PyTorch or Python calls something of its own.
+    """
+    names: dict[str, str] = {}
+    taken = {*populations, *projections, "input", "output"}
+    for ours, tail in [(n, "_neurons") for n in populations] + [
+        (n, "_weights") for n in projections
+    ]:
+        node = ours
+        if ours in RESERVED:
+            node += tail
+            while node in taken:
+                node += "_"
+        taken.add(node)
+        names[ours] = node
+    return names
+
+
+def restore(graph: Any, layout: Layout) -> Any:
+    """The graph with our own sources and names: `nodes` and `edges`, of which nothing is shared.
+
+    Raises DescriptionError if the layout isn't that of this graph.
+    """
+    try:
+        return _Restorer(graph, layout).graph()
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as exc:
+        what = "is that of another graph"
+        raise DescriptionError(say(f"NIR metadata {KEY!r}", what, got=repr(exc))) from exc
+
+
+class _Restorer:
+    """Undoes what the writer did to one graph; see `restore`."""
+
+    def __init__(self, graph: Any, layout: Layout) -> None:
+        self._nir = load_package()
+        self._layout = layout
+        gone = {"output", *layout.readouts}
+        self._nodes = {name: node for name, node in graph.nodes.items() if name not in gone}
+        self._edges = [(a, b) for a, b in graph.edges if a not in gone and b not in gone]
+
+    def graph(self) -> Any:
+        self._split_input()
+        self._unfold()
+        names = self._layout.names
+        nodes = {names.get(name, name): node for name, node in self._nodes.items()}
+        if len(nodes) < len(self._nodes) or not all(isinstance(name, str) for name in nodes):
+            raise ValueError("a name for two nodes, or none")
+        edges = [(names.get(a, a), names.get(b, b)) for a, b in self._edges]
+        return SimpleNamespace(nodes=nodes, edges=edges)
+
+    def _split_input(self) -> None:
+        """An Input for each source, and of each matrix behind it the columns that are its own."""
+        if "input" not in self._nodes:
+            return
+        width = int(np.prod(self._nodes.pop("input").input_type["input"]))
+        ends = np.cumsum([int(size) for _, size in self._layout.sources])
+        if not len(ends) or ends[-1] != width or min(np.diff([0, *ends])) < 1:
+            raise ValueError("sources of another size")
+        columns = {
+            name: slice(int(end) - int(size), int(end))
+            for (name, size), end in zip(self._layout.sources, ends, strict=True)
+        }
+        self._add_sources(columns)
+        only = next(iter(columns)) if len(columns) == 1 else None
+        for k, (pre, node) in enumerate(self._edges):
+            if pre == "input":
+                *delays, last = self._to_matrix(node)
+                source = only or self._layout.pre[last]
+                self._edges[k] = (_source(source), node)
+                for name in (*delays, last):
+                    self._narrow(name, columns[source])
+        for name in self._layout.scaled:
+            self._nodes[name] = self._nir.Scale(np.diag(self._nodes[name].weight).copy())
+
+    def _add_sources(self, columns: dict[str, slice]) -> None:
+        for name, part in columns.items():
+            self._nodes[_source(name)] = self._nir.Input(np.array([part.stop - part.start]))
+            self._layout.names[_source(name)] = name
+
+    def _to_matrix(self, name: str) -> list[str]:
+        """The nodes from here to the first that is no delay."""
+        after = dict(self._edges)
+        way = [name]
+        while type(self._nodes[way[-1]]).__name__ == "Delay":
+            way.append(after[way[-1]])
+            if len(way) > len(self._nodes):
+                raise ValueError("a cycle of delays")
+        return way
+
+    def _narrow(self, name: str, columns: slice) -> None:
+        node = self._nodes[name]
+        kind = type(node).__name__
+        if kind == "Delay":
+            self._nodes[name] = self._nir.Delay(node.delay[columns])
+        elif kind == "Affine":
+            self._nodes[name] = self._nir.Affine(node.weight[:, columns], node.bias)
+        elif kind == "Linear":
+            self._nodes[name] = self._nir.Linear(node.weight[:, columns])
+
+    def _unfold(self) -> None:
+        """The sources that are always on, and their projections."""
+        for name, (source, post, carrier, delay) in self._layout.folded.items():
+            node = self._nodes[carrier]
+            if carrier == name:
+                self._edges = [(a, b) for a, b in self._edges if name not in (a, b)]
+            else:
+                self._nodes[carrier] = self._nir.Linear(node.weight)
+            self._nodes[name] = self._nir.Linear(np.reshape(node.bias, (-1, 1)))
+            pre = _source(source)
+            if pre not in self._nodes:
+                self._add_sources({source: slice(0, 1)})
+            if delay > 0:
+                self._nodes[f"{name} delay"] = self._nir.Delay(np.array([float(delay)]))
+                self._edges.append((pre, f"{name} delay"))
+                pre = f"{name} delay"
+            self._edges += [(pre, name), (name, post)]
+
+
+def _source(name: str) -> str:
+    """A node that no file of ours has."""
+    return f"source {name}"

@@ -1,0 +1,163 @@
+"""A network as the matrices and constants that a file is written from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.arithmetic import FloatArithmetic, initial_weights
+from neurorl.described import FloatArray
+from neurorl.description import Network, Projection, Uniform
+from neurorl.errors import ArgumentError, UnsupportedError, say, unknown
+
+__all__ = ["Parts"]
+
+
+class Parts:
+    """What a network's nodes and projections come to in float arithmetic.
+
+    dynamics, bias: of each population, the bias with what its signed projections add.
+    sent: of each projection, what a spike adds, in the shape of its weights.
+    columns: of each ordinary source, its place in the one input, which is `width` wide.
+    folded: names of the projections from sources that are always on.
+
+    always_on: sources whose channels spike in every step; None means one named ``bias``. Without
+    any other source they are ordinary ones. in_force: weights are rounded to the grid of float
+    arithmetic, as they are when a backend runs them.
+    Raises ArgumentError for weights that are missing or don't fit, UnknownNameError, and
+    UnsupportedError for sources of currents.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        weights: Mapping[str, npt.ArrayLike],
+        always_on: Iterable[str] | None = None,
+        in_force: bool = False,
+    ) -> None:
+        for name in weights:
+            if name not in {p.name for p in network.projections}:
+                raise unknown("projection", name, [p.name for p in network.projections])
+        if network.currents:
+            what = f"sources of currents: {', '.join(map(repr, sorted(network.currents)))}"
+            raise UnsupportedError(say("NIR", what, remedy="take sources of spikes"))
+        self.network = network
+        arithmetic = FloatArithmetic(network)
+        held = {
+            p.name: _weights_of(network, arithmetic, p, weights, in_force)
+            for p in network.projections
+        }
+        self.sent = {
+            n: np.asarray(arithmetic.transmitted(n, w), dtype=np.float64) for n, w in held.items()
+        }
+        self.dynamics = {p.name: p.neuron.dynamics(p.size, network.dt) for p in network.populations}
+        self.bias = {
+            p.name: np.asarray(arithmetic.bias(p.name, held), dtype=np.float64)
+            for p in network.populations
+        }
+        constant = _always_on(network, always_on)
+        self.folded = [p.name for p in network.projections if p.pre in constant]
+        self.columns: dict[str, slice] = {}
+        self.width = 0
+        for source in network.sources:
+            if source.name not in constant:
+                self.columns[source.name] = slice(self.width, self.width + source.size)
+                self.width += source.size
+
+    def matrix(self, p: Projection) -> FloatArray:
+        """``(n_post, n_pre)``, zeros between the blocks; ``(n_post, width)`` from a source."""
+        matrix = _matrix(self.sent[p.name])
+        if p.pre not in self.columns:
+            return matrix
+        wide = np.zeros((len(matrix), self.width))
+        wide[:, self.columns[p.pre]] = matrix
+        return wide
+
+    def added(self, name: str) -> FloatArray:
+        """What a source that is always on adds to each neuron in a step, ``(n_post,)``."""
+        return np.asarray(_matrix(self.sent[name]).sum(axis=1))
+
+    def single(self, p: Projection) -> bool:
+        """Whether each neuron has one synapse, from the neuron of its own number."""
+        size = self.network.node(p.post).size
+        return p.blocks > 1 and p.blocks == self.network.node(p.pre).size == size
+
+    def into(self, population: str) -> list[Projection]:
+        """The projections into a population, but for those that are folded."""
+        return [
+            p
+            for p in self.network.projections
+            if p.post == population and p.name not in self.folded
+        ]
+
+    def last(self) -> list[str]:
+        """The populations that drive no other one, and one named ``output``; all if none is so."""
+        drives = {p.pre for p in self.network.projections if p.pre != p.post}
+        names = [p.name for p in self.network.populations]
+        return [name for name in names if name not in drives or name == "output"] or names
+
+    def lags(self) -> dict[str, int] | None:
+        """Steps from the input to each population, if they are the same on every way.
+
+        A loop of a population with itself isn't on the way. None if ways differ, or in a cycle.
+        """
+        ways = [
+            p for p in self.network.projections if p.name not in self.folded and p.pre != p.post
+        ]
+        lags: dict[str, int] = dict.fromkeys(self.columns, 0)
+        for _ in self.network.nodes:
+            for p in ways:
+                if p.pre in lags:
+                    lags.setdefault(p.post, lags[p.pre] + self.network.delay_steps(p.name))
+        even = all(
+            p.pre in lags and lags[p.post] == lags[p.pre] + self.network.delay_steps(p.name)
+            for p in ways
+        )
+        return lags if even else None
+
+
+def _always_on(network: Network, named: Iterable[str] | None) -> set[str]:
+    signed = {p.pre for p in network.projections if p.signed}
+    if named is None:
+        plain = [s for s in network.sources if s.size == 1 and s.name not in signed]
+        chosen = {s.name for s in plain if s.name == "bias"}
+    else:
+        chosen = set(named)
+    for name in sorted(chosen):
+        sizes = {s.name: s.size for s in network.sources}
+        if name not in sizes:
+            raise unknown("source", name, sizes)
+        if name in signed or sizes[name] > 1:
+            what = "only one channel of unsigned projections can become a bias"
+            raise UnsupportedError(say(f"NIR, source {name!r}", what, remedy="use always_on=()"))
+    return chosen if len(chosen) < len(network.sources) else set()
+
+
+def _weights_of(
+    network: Network,
+    arithmetic: FloatArithmetic,
+    p: Projection,
+    given: Mapping[str, npt.ArrayLike],
+    in_force: bool,
+) -> FloatArray:
+    if p.name in given:
+        weights = arithmetic.check(p.name, given[p.name])
+    elif isinstance(p.weights, Uniform):
+        remedy = f"give weights={{{p.name!r}: ...}}, such as those of a backend"
+        raise ArgumentError(say(f"weights of {p.name!r}", "drawn by a seed", remedy=remedy))
+    else:
+        weights = initial_weights(network, p.name, 0)
+    weights = arithmetic.masked(p.name, weights)
+    # 2w and sum(w) are exact only of weights on the grid.
+    return arithmetic.round(p.name, weights) if p.signed or in_force else weights
+
+
+def _matrix(weights: FloatArray) -> FloatArray:
+    if weights.ndim == 2:
+        return weights.T.copy()
+    blocks, n_pre, n_post = weights.shape
+    matrix = np.zeros((blocks, n_post, blocks, n_pre))
+    matrix[np.arange(blocks), :, np.arange(blocks), :] = weights.transpose(0, 2, 1)
+    return matrix.reshape(blocks * n_post, blocks * n_pre)

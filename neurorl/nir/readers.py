@@ -1,0 +1,184 @@
+"""Simulators that read NIR files: what each makes of a node, what it can't hold, and its own form.
+
+Each was read and tried; docs/nir.md says what was found, tests/witness/test_nir_readers.py plays
+our files in all of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from neurorl.described import FloatArray
+from neurorl.errors import ArgumentError, say, unknown
+from neurorl.nir.forms import Form, Layer, UnfitError, chain, one_population
+from neurorl.nir.parts import Parts
+
+__all__ = ["NORSE", "READERS", "SNNTORCH", "SPIKINGJELLY", "Reader", "find_reader"]
+
+_PARAMETERS = {
+    "current_decay": "synaptic time constants",
+    "membrane_decay": "membrane time constants",
+    "threshold": "thresholds",
+}
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How one library reads NIR.
+
+    name: of the library. dt: the step (s) that it takes if nobody says. dt_is_fixed: nobody can.
+    single: it computes in float32; False if you make it compute in float64.
+    spikes_at_threshold: it spikes where ``v >= threshold``, else where ``v > threshold``.
+    one_of_a_layer: what must be equal in all neurons of a layer. least_threshold: the lowest one.
+    has_r: it multiplies a LIF's input by r; else the weights must hold it.
+    has_lif: a LIF is as exact as a CubaLIF without memory in its current.
+    has_if: it has integrators without a leak.
+    has_loop: a matrix from neurons to themselves is read as what it is.
+    """
+
+    name: str
+    dt: float
+    dt_is_fixed: bool = False
+    single: bool = True
+    spikes_at_threshold: bool = False
+    one_of_a_layer: tuple[str, ...] = ()
+    least_threshold: float = -np.inf
+    has_r: bool = True
+    has_lif: bool = True
+    has_if: bool = True
+    has_loop: bool = True
+
+    def step(self, dt: float | None) -> float:
+        """Its step, if the user wants *dt*. Raises ArgumentError if it can't be had."""
+        if dt is None or dt == self.dt:
+            return self.dt
+        if self.dt_is_fixed:
+            raise ArgumentError(say(f"NIR for {self.name}, dt", "is fixed", got=dt, limit=self.dt))
+        return dt
+
+    def form(self, parts: Parts) -> tuple[Form | None, tuple[str, ...]]:
+        """The first form in which it has the network exactly, or why it has none."""
+        reasons: list[str] = []
+        if not parts.columns or not parts.dynamics:
+            return None, ("no source of spikes, or no population",)
+        for title, make in (("as a chain", chain), ("as one population", one_population)):
+            try:
+                form = make(parts)
+            except UnfitError as exc:
+                reasons.append(f"{title}: {exc}")
+                continue
+            against = [line for layer in form.layers for line in self._against(layer)]
+            if not against:
+                return form, ()
+            reasons.append(f"{title}: {', '.join(dict.fromkeys(against))}")
+        return None, tuple(reasons)
+
+    def problems(self, parts: Parts) -> tuple[str, ...]:
+        """Why it can't have the network; nothing if it can."""
+        return self.form(parts)[1]
+
+    def nodes(self, nir: Any, layer: Layer, dt: float) -> tuple[Any, FloatArray]:
+        """A layer's neurons, and the factor ``(n,)`` of all that goes into them."""
+        n = len(layer.threshold)
+        zeros, ones = np.zeros(n), np.ones(n)
+        fixed = {"v_threshold": self.threshold(layer.threshold), "v_reset": zeros}
+        if _keeps_all(layer):
+            return nir.IF(r=np.full(n, 1 / dt if self.has_r else 1.0), **fixed), ones
+        fixed["v_leak"] = zeros
+        fraction = 1.0 - layer.membrane_decay
+        tau = self.tau(fraction, dt)
+        if self.has_lif and not layer.current_decay.any():
+            r, gain = (1.0 / fraction, ones) if self.has_r else (ones, 1.0 / fraction)
+            return nir.LIF(tau=tau, r=r, **fixed), gain
+        of_current = 1.0 - layer.current_decay
+        tau_syn = self.tau(of_current, dt)
+        w_in, r = 1.0 / of_current, 1.0 / fraction
+        return nir.CubaLIF(tau_syn=tau_syn, tau_mem=tau, r=r, w_in=w_in, **fixed), ones
+
+    def tau(self, fraction: FloatArray, dt: float) -> FloatArray:
+        """The time constant (s) for which its step forgets *fraction*."""
+        return dt / fraction
+
+    def threshold(self, threshold: FloatArray) -> FloatArray:
+        """The number with which it spikes where ours does: strictly above *threshold*."""
+        if not self.single:
+            return np.nextafter(threshold, np.inf) if self.spikes_at_threshold else threshold
+        near = threshold.astype(np.float32)
+        below = np.where(near > threshold, np.nextafter(near, np.float32(-np.inf)), near)
+        if self.spikes_at_threshold:
+            below = np.nextafter(below, np.float32(np.inf))
+        return below.astype(np.float64)
+
+    def _against(self, layer: Layer) -> list[str]:
+        name = "the neurons" if layer.name is None else repr(layer.name)
+        found = [
+            f"{_PARAMETERS[field]} differ in {name}"
+            for field in self.one_of_a_layer
+            if np.ptp(getattr(layer, field)) > 0
+        ]
+        if layer.threshold.min() < self.least_threshold:
+            found.append(f"thresholds of {name} are below {self.least_threshold:g}")
+        if (layer.current_decay == 1.0).any():
+            found.append(f"a current of {name} never decays")
+        if (layer.membrane_decay == 1.0).any():
+            if not _keeps_all(layer):
+                found.append(
+                    f"some membranes of {name} keep everything, and have a current or a"
+                    " neighbour that doesn't"
+                )
+            elif not self.has_if:
+                found.append(f"membranes of {name} keep everything")
+        return found
+
+
+class _Norse(Reader):
+    """It computes ``dt * (1 / tau)`` in float32; see `tau`."""
+
+    def tau(self, fraction: FloatArray, dt: float) -> FloatArray:
+        """Of the float32 numbers around ``dt / fraction``, the one whose step comes nearest."""
+        step, one = np.float32(dt), np.float32(1.0)
+        first = (dt / fraction).astype(np.float32)
+        best, error = first, np.full(fraction.shape, np.inf)
+        for way in (np.float32(-np.inf), np.float32(np.inf)):
+            tau = first
+            for _ in range(4):
+                off = np.abs((step * (one / tau)).astype(np.float64) - fraction)
+                best, error = np.where(off < error, tau, best), np.minimum(off, error)
+                tau = np.nextafter(tau, way)
+        return best.astype(np.float64)
+
+
+def _keeps_all(layer: Layer) -> bool:
+    return bool((layer.membrane_decay == 1.0).all() and not layer.current_decay.any())
+
+
+SNNTORCH = Reader(
+    "snntorch",
+    dt=1e-4,
+    dt_is_fixed=True,
+    one_of_a_layer=("threshold",),
+    least_threshold=0.0,
+    has_if=False,
+    has_loop=False,
+)
+SPIKINGJELLY = Reader(
+    "spikingjelly",
+    dt=1e-4,
+    spikes_at_threshold=True,
+    one_of_a_layer=("current_decay", "membrane_decay", "threshold"),
+    has_lif=False,
+)
+NORSE = _Norse("norse", dt=1e-3, has_r=False)
+READERS = {reader.name: reader for reader in (SNNTORCH, SPIKINGJELLY, NORSE)}
+
+
+def find_reader(reader: str | Reader) -> Reader:
+    """The reader of this name. Raises UnknownNameError."""
+    if isinstance(reader, Reader):
+        return reader
+    if reader not in READERS:
+        raise unknown("NIR reader", reader, READERS)
+    return READERS[reader]

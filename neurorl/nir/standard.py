@@ -1,0 +1,178 @@
+"""Standard files: each population and projection a node, for any reader and for `from_nir`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from neurorl.described import FloatArray
+from neurorl.description import Dynamics, Population, Projection
+from neurorl.errors import UnsupportedError, say
+from neurorl.models import CubaLIF
+from neurorl.nir.discretise import keep_and_fraction, tidy
+from neurorl.nir.layout import Layout, node_names
+from neurorl.nir.parts import Parts
+
+__all__ = ["standard_graph"]
+
+
+def standard_graph(nir: Any, parts: Parts, dt: float) -> Any:
+    """The graph of a network for readers with this step. Raises UnsupportedError."""
+    return _Writer(nir, parts, dt).graph()
+
+
+class _Writer:
+    """Writes one network; see `standard_graph`."""
+
+    def __init__(self, nir: Any, parts: Parts, dt: float) -> None:
+        self._nir = nir
+        self._parts = parts
+        self._network = parts.network
+        self._dt = dt
+        self._names = node_names(
+            [p.name for p in self._network.populations],
+            [p.name for p in self._network.projections],
+        )
+        self._layout = Layout(
+            sources=[(s.name, s.size) for s in self._network.sources if s.name in parts.columns],
+            names={node: ours for ours, node in self._names.items() if node != ours},
+        )
+        self._nodes: dict[str, Any] = {}
+        self._edges: list[tuple[str, str]] = []
+
+    def graph(self) -> Any:
+        network, nir = self._network, self._nir
+        if self._parts.width:
+            self._nodes["input"] = nir.Input(np.array([self._parts.width]))
+        affine: dict[str, FloatArray] = {}
+        for population in network.populations:
+            affine.update(self._add_population(population))
+        for p in network.projections:
+            if p.name not in self._parts.folded:
+                self._add_projection(p, affine.get(p.name))
+        for p in network.projections:
+            if p.name in self._parts.folded:
+                self._fold(p)
+        self._add_output()
+        order = [n.name for n in network.nodes] + [p.name for p in network.projections]
+        lags = self._parts.lags() or {}
+        of_last = {lags.get(name) for name in self._parts.last()}
+        self._layout.lag = of_last.pop() if len(of_last) == 1 else None
+        # Nothing but our own reader depends on the metadata.
+        metadata = {
+            "writer": "neurorl",
+            "dt": self._dt,
+            "discretisation": "euler",
+            "order": " ".join(order),
+            **self._layout.metadata(),
+        }
+        # Its check of types refuses networks without a source; all types are given here.
+        return nir.NIRGraph(self._nodes, self._edges, metadata=metadata, type_check=False)
+
+    def _add_population(self, population: Population) -> dict[str, FloatArray]:
+        """Adds the neurons; returns the bias for a projection that is to carry it."""
+        d, bias = self._parts.dynamics[population.name], self._parts.bias[population.name]
+        cuba = isinstance(population.neuron, CubaLIF) or bool(d.current_decay.any())
+        into = [p for p in self._parts.into(population.name) if not self._parts.single(p)]
+        carried = bool(bias.any()) and not cuba and bool(into)
+        leak = np.zeros_like(bias) if carried else bias
+        self._nodes[self._names[population.name]] = self._neuron(population.name, d, leak, cuba)
+        return {into[0].name: bias} if carried else {}
+
+    def _neuron(self, name: str, d: Dynamics, bias: FloatArray, cuba: bool) -> Any:
+        nir, dt = self._nir, self._dt
+        forgets = d.membrane_decay < 1.0
+        if not forgets.all() and (cuba or forgets.any() or bias.any()):
+            what = "a membrane that keeps everything, with a synapse, a bias or others that forget"
+            raise UnsupportedError(say(f"NIR, population {name!r}", what))
+        zeros = np.zeros(len(bias))
+        if not forgets.all():
+            return nir.IF(r=np.full(len(bias), 1 / dt), v_threshold=d.threshold, v_reset=zeros)
+        tau, r = self._constants(d.membrane_decay)
+        fixed = {"v_leak": _leak(bias, tau, dt), "v_threshold": d.threshold, "v_reset": zeros}
+        if not cuba:
+            return nir.LIF(tau=tau, r=r, **fixed)
+        if (d.current_decay == 1.0).any():
+            raise UnsupportedError(say(f"NIR, population {name!r}", "a current that never decays"))
+        tau_syn, w_in = self._constants(d.current_decay)
+        return nir.CubaLIF(tau_syn=tau_syn, tau_mem=tau, r=r, w_in=w_in, **fixed)
+
+    def _constants(self, keep: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Time constant and resistance that make ``x <- keep x + i`` in Euler's step."""
+        return self._dt / (1.0 - keep), 1.0 / (1.0 - keep)
+
+    def _add_projection(self, p: Projection, bias: FloatArray | None) -> None:
+        nir, node = self._nir, self._names[p.name]
+        several = p.pre in self._parts.columns and len(self._parts.columns) > 1
+        if several:
+            self._layout.pre[node] = p.pre
+        if self._parts.single(p) and not several:
+            self._nodes[node] = nir.Scale(self._parts.sent[p.name].ravel())
+        else:
+            matrix = self._parts.matrix(p)
+            self._nodes[node] = nir.Linear(matrix) if bias is None else nir.Affine(matrix, bias)
+            if self._parts.single(p):
+                self._layout.scaled.append(node)
+        pre = "input" if p.pre in self._parts.columns else self._names[p.pre]
+        steps = self._network.delay_steps(p.name)
+        if steps > 1:
+            size = self._parts.width if pre == "input" else self._network.node(p.pre).size
+            late = self._fresh(f"{p.name}_delay")
+            self._nodes[late] = nir.Delay(np.full(size, (steps - 1) * self._dt))
+            self._edges.append((pre, late))
+            pre = late
+        self._edges += [(pre, node), (node, self._names[p.post])]
+
+    def _fold(self, p: Projection) -> None:
+        """The bias of a projection into the same population that has none; else one of its own."""
+        nir, added = self._nir, self._parts.added(p.name)
+        free = [
+            self._names[other.name]
+            for other in self._parts.into(p.post)
+            if type(self._nodes[self._names[other.name]]) is nir.Linear
+        ]
+        node = self._names[p.name]
+        if free:
+            carrier = free[0]
+            self._nodes[carrier] = nir.Affine(self._nodes[carrier].weight, added)
+        else:
+            carrier = node
+            zeros = np.zeros((len(added), self._parts.width))
+            self._nodes[node] = nir.Affine(zeros, added)
+            self._edges += [("input", node), (node, self._names[p.post])]
+        delay = (self._network.delay_steps(p.name) - 1) * self._dt
+        self._layout.folded[node] = (p.pre, self._names[p.post], carrier, delay)
+
+    def _add_output(self) -> None:
+        """All neurons of the last populations; by a matrix of zeros and ones if these are many."""
+        last = self._parts.last()
+        if not last:
+            return
+        sizes = [self._network.node(name).size for name in last]
+        self._nodes["output"] = self._nir.Output(np.array([sum(sizes)]))
+        if len(last) == 1:
+            self._edges.append((self._names[last[0]], "output"))
+            return
+        for k, name in enumerate(last):
+            node = self._fresh(f"output_{name}")
+            places = np.eye(sum(sizes))[:, sum(sizes[:k]) : sum(sizes[: k + 1])]
+            self._nodes[node] = self._nir.Linear(places)
+            self._edges += [(self._names[name], node), (node, "output")]
+            self._layout.readouts.append(node)
+
+    def _fresh(self, name: str) -> str:
+        while name in self._nodes or name in self._names or name in self._names.values():
+            name += "_"
+        return name
+
+
+def _leak(bias: FloatArray, tau: FloatArray, dt: float) -> FloatArray:
+    """The v_leak that comes back as *bias*: in every bit if a neighbouring float does so."""
+    _, fraction = keep_and_fraction(tau, dt, "euler")
+    best = bias / fraction
+    low, high = np.nextafter(best, -np.inf), np.nextafter(best, np.inf)
+    for other in (low, high):
+        right = (tidy(fraction * best) == bias) | (tidy(fraction * other) != bias)
+        best = np.where(right, best, other)
+    return best

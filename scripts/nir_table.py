@@ -1,0 +1,82 @@
+"""The table of docs/nir.md, from a run of the tests that play our files in other libraries.
+
+python scripts/nir_table.py            run them and rewrite the table
+python scripts/nir_table.py --check    run them; exit status 1 if the page says otherwise
+
+Rows of a library that isn't installed here stay as they are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "nir.md"
+START, END = "<!-- nir: start -->", "<!-- nir: end -->"
+COLUMNS = ("network", "readers", "form", "lag", "lead", "spikes", "differences", "nearest")
+
+Key = tuple[str, ...]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--check", action="store_true")
+    chosen = parser.parse_args(arguments)
+    before, _, rest = PAGE.read_text().partition(START)
+    old, _, after = rest.partition(END)
+    new = f"\n{markdown(run_tests(), old)}\n"
+    if chosen.check:
+        if old != new:
+            print(f"docs/nir.md has another table; run {Path(__file__).name}:{new}")
+        return int(old != new)
+    PAGE.write_text(f"{before}{START}{new}{END}{after}")
+    return 0
+
+
+def run_tests() -> list[dict[str, Any]]:
+    """What each test found, in their order."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "rows.json"
+        tests = ["-m", "pytest", "-q", "tests/witness/test_nir_readers.py", f"--nir-table={out}"]
+        subprocess.run([sys.executable, *tests], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+        return [json.loads(line) for line in out.read_text().splitlines()] if out.exists() else []
+
+
+def markdown(rows: list[dict[str, Any]], old: str) -> str:
+    """A row for each network, readers that agree taken together.
+
+    Readers that weren't heard keep what the *old* table says of them.
+    """
+    heard = {row["reader"] for row in rows}
+    found: dict[tuple[str, str], Key] = {
+        (row["network"], row["reader"]): tuple(
+            "" if row[name] is None else str(row[name]) for name in COLUMNS[2:]
+        )
+        for row in rows
+    }
+    for line in old.strip().splitlines()[2:]:
+        network, readers, *cells = (cell.strip() for cell in line.strip().strip("|").split("|"))
+        for reader in readers.split(", "):
+            if reader not in heard:
+                found[network, reader] = tuple(cells)
+    together: dict[str, dict[Key, list[str]]] = {}
+    for (network, reader), key in found.items():
+        together.setdefault(network, {}).setdefault(key, []).append(reader)
+    lines = [
+        f"| {' | '.join([network, ', '.join(sorted(readers)), *key])} |"
+        for network, keys in together.items()
+        for key, readers in keys.items()
+    ]
+    return "\n".join([f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|", *lines])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
