@@ -104,8 +104,8 @@ class _Restorer:
         self._edges = [(a, b) for a, b in graph.edges if a not in gone and b not in gone]
 
     def graph(self) -> Any:
-        self._split_input()
         self._unfold()
+        self._split_input()
         names = self._layout.names
         nodes = {names.get(name, name): node for name, node in self._nodes.items()}
         if len(nodes) < len(self._nodes) or not all(isinstance(name, str) for name in nodes):

@@ -164,6 +164,18 @@ def test_standard_files_of_an_agent_as_drawn(name: str, tmp_path: Path) -> None:
     assert np.array_equal(theirs, played.output[2:])
 
 
+@pytest.mark.parametrize("name", readers("snntorch", "norse"))
+def test_a_standard_file_of_a_trained_agent_is_not_exact(name: str, tmp_path: Path) -> None:
+    """The bias of its output begins a step earlier here, which is why there is ``reader=``."""
+    played = CASES["cartpole-trained"].play()
+    path, reader = tmp_path / "a.nir", READERS[name]
+    with pytest.warns(DroppedWarning, match="plasticity"):
+        to_nir(played.network, played.weights, path, dt=reader.dt)
+    theirs = play_in(name, path, played.inputs, reader.dt)[:-2]
+    differences = int((theirs != played.output[2:]).sum())
+    assert 0 < differences < 0.05 * played.output.sum()
+
+
 def test_the_step_of_snntorch_is_fixed() -> None:
     with pytest.raises(ArgumentError, match=r"NIR for snntorch, dt: is fixed \(got 0.001"):
         to_nir(at_the_threshold(), reader="snntorch", dt=1e-3)
