@@ -205,6 +205,23 @@ def of_each_its_own(bias: bool) -> Network:
     return Network(nodes, projections, DT)
 
 
+def of_two_kinds() -> Network:
+    """A cycle of CubaLIF and LIF, whose time constants differ from neuron to neuron."""
+    rng = np.random.default_rng(15)
+    uneven = tau_of(np.array([0.5, 0.75, 0.875, 0.0] * 2), DT)
+    nodes = (
+        Source("input", 6),
+        Population("a", 8, neuron("CubaLIF", tau_syn=uneven)),
+        Population("output", 8, neuron("LIF", tau_mem=uneven)),
+    )
+    projections = (
+        Projection("ia", "input", "a", drawn(rng, 6, 8, 6)),
+        Projection("ao", "a", "output", drawn(rng, 8, 8, 4)),
+        Projection("oa", "output", "a", drawn(rng, 8, 8, 60)),
+    )
+    return Network(nodes, projections, DT)
+
+
 def integrators() -> Network:
     """A layer that forgets nothing."""
     rng = np.random.default_rng(14)
@@ -246,6 +263,11 @@ CASES = {
             "snntorch": "thresholds differ in 'a'",
             "spikingjelly": "membrane time constants differ in 'a'",
         },
+    ),
+    "two-kinds": random_case(
+        "CubaLIF and LIF in a cycle, time constants that differ",
+        of_two_kinds(),
+        refused={"spikingjelly": "synaptic time constants differ in the neurons"},
     ),
     "if": random_case(
         "integrators",
