@@ -148,7 +148,7 @@ def test_another_step_of_the_reader(name: str, tmp_path: Path) -> None:
         assert not np.array_equal(wrong, played.output[2:])
 
 
-@pytest.mark.parametrize("name", readers("snntorch", "norse"))
+@pytest.mark.parametrize("name", readers(*READERS))
 def test_standard_files_of_an_agent_as_drawn(name: str, tmp_path: Path) -> None:
     """Without a word about the reader but its dt: bias in Affine, one Input, one Output."""
     played = CASES["cartpole"].play()
@@ -164,7 +164,7 @@ def test_standard_files_of_an_agent_as_drawn(name: str, tmp_path: Path) -> None:
     assert np.array_equal(theirs, played.output[2:])
 
 
-@pytest.mark.parametrize("name", readers("snntorch", "norse"))
+@pytest.mark.parametrize("name", readers(*READERS))
 def test_a_standard_file_of_a_trained_agent_is_not_exact(name: str, tmp_path: Path) -> None:
     """The bias of its output begins a step earlier here, which is why there is ``reader=``."""
     played = CASES["cartpole-trained"].play()
