@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import ArgumentError, say, unknown
+from neurorl.random import read_seed
 
 __all__ = ["Inputs", "check_inputs", "check_seeds", "check_state", "check_steps"]
 
@@ -20,22 +21,14 @@ Inputs = dict[str, npt.NDArray[Any]]
 def check_seeds(seed: int | Sequence[int]) -> tuple[int, ...]:
     """All seeds. Raises ArgumentError if one is no whole number of 63 bits, or if there is none."""
     if isinstance(seed, (int, np.integer)):
-        return (_check_seed(seed),)
+        return (read_seed(seed),)
     try:
         seeds = tuple(seed)
     except TypeError:
         seeds = (seed,)  # type: ignore[assignment]  # refused by its kind
     if not seeds:
         raise ArgumentError(say("seed", "a sequence of seeds is empty", limit="1 or more"))
-    return tuple(_check_seed(one) for one in seeds)
-
-
-def _check_seed(seed: int) -> int:
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
-        raise ArgumentError(
-            say("seed", "must be a whole number", got=repr(seed), limit="0 to 2**63-1")
-        )
-    return int(seed)
+    return tuple(read_seed(one) for one in seeds)
 
 
 def check_steps(where: str, n_steps: int) -> None:

@@ -22,6 +22,7 @@ from neurorl.fitting import fitted
 from neurorl.memory import Memory
 from neurorl.player import Player
 from neurorl.presets import make_config
+from neurorl.random import read_seed
 from neurorl.replicas import Episode, Replicas
 from neurorl.verbs import LearningAgent
 
@@ -63,6 +64,7 @@ class SpikingActorCritic(LearningAgent):
         noise: str | None = None,
         **overrides: Any,
     ) -> None:
+        seed = read_seed(seed)
         self.env = make_env(env) if isinstance(env, str) else env
         space = discrete_actions(self.env, env if isinstance(env, str) else "")
         self.env_id = env if isinstance(env, str) else (env.spec.id if env.spec else "")

@@ -16,7 +16,7 @@ from neurorl.agent import SpikingActorCritic
 from neurorl.described import FloatArray
 from neurorl.errors import ArgumentError, say
 from neurorl.player import Player
-from neurorl.random import derive
+from neurorl.random import derive, read_seed
 
 __all__ = ["Rates", "compare"]
 
@@ -65,6 +65,8 @@ def compare(
     """
     if decisions < 1:
         raise ArgumentError(say("compare", "decisions out of range", got=decisions, limit=">= 1"))
+    seed = read_seed(seed, "compare.seed")
+    other_seed = None if other_seed is None else read_seed(other_seed, "compare.other_seed")
     seeds = [
         derive(k, _PLAY, agent.seed) for k in (seed, seed if other_seed is None else other_seed)
     ]

@@ -17,7 +17,7 @@ from neurorl.envs import make_env
 from neurorl.errors import RunError, say
 from neurorl.finite import NotFiniteError, bad_reward, explained
 from neurorl.player import Player
-from neurorl.random import derive
+from neurorl.random import derive, read_seed
 
 if TYPE_CHECKING:
     from neurorl.reparameterization.agent import ReparameterizedActorCritic
@@ -50,6 +50,7 @@ def evaluate(
     mean_discounted_return, and what a decision costs: see `neurorl.cost.Tally.per_decision`.
     Raises EnvError for a reward or an observation that isn't finite.
     """
+    seed = read_seed(seed, "evaluate.seed")
     played, env_id = _to_play(agent, env)
     player = agent.player(
         derive(seed, _PLAY, agent.seed),

@@ -19,6 +19,7 @@ from neurorl.described import FloatArray
 from neurorl.description import Dynamics, Network, Population, Projection
 from neurorl.fitting import largest_sums
 from neurorl.quantiser import MANTISSA_MAX, ChipPopulation, kept
+from neurorl.random import read_seed
 
 __all__ = ["quantisation_report", "rate_errors"]
 
@@ -53,6 +54,7 @@ def quantisation_report(
     With *inputs* for *n_steps* steps, as `Backend.step` takes them, populations also have the rows
     of `rate_errors`. Raises UnsupportedError for what has no integers at all.
     """
+    seed = read_seed(seed)
     held = {
         p.name: np.asarray((weights or {}).get(p.name, initial_weights(network, p.name, seed)))
         for p in network.projections

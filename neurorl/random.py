@@ -9,10 +9,13 @@ the `Stream` numbers, from 2**31 up.
 from __future__ import annotations
 
 import enum
+import operator
 from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
+
+from neurorl.errors import ArgumentError, say
 
 __all__ = [
     "LOGISTIC_BITS",
@@ -23,6 +26,7 @@ __all__ = [
     "derive",
     "logistic",
     "philox4x32",
+    "read_seed",
     "to_unit",
     "uniforms",
     "words",
@@ -37,6 +41,28 @@ _HALF = np.uint64(32)
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _W0, _W1 = 0x9E3779B9, 0xBB67AE85
 _CHUNK = 256
+
+
+def read_seed(seed: object, where: str = "seed") -> int:
+    """Return *seed* as an int. Raises ArgumentError unless it is a whole number of 63 bits."""
+    whole = isinstance(seed, (int, np.integer)) and not isinstance(seed, bool)
+    if not whole or not 0 <= seed < 2**63:  # type: ignore[operator]
+        remedy = "such as seed=0"
+        raise ArgumentError(
+            say(
+                where,
+                "must be a whole number",
+                got=_short(seed),
+                limit="0 to 2**63-1",
+                remedy=remedy,
+            )
+        )
+    return int(seed)  # type: ignore[call-overload, no-any-return]
+
+
+def _short(value: object) -> str:
+    big = isinstance(value, int) and value.bit_length() > 256  # of which str() may refuse to speak
+    return "a number of more than 63 bits" if big else repr(value)[:60]
 
 
 class Stream(enum.IntEnum):
@@ -71,6 +97,7 @@ def philox4x32(
 
 def words(seed: int, stream: int, n: int, first_step: int, n_steps: int) -> U32:
     """The 32-bit draws of *n* neurons in steps *first_step*...: shape ``(n_steps, n)``."""
+    seed = operator.index(seed)
     low_block, high_block = first_step >> 2, (first_step + n_steps + 3) >> 2
     blocks = np.arange(low_block, high_block, dtype=np.uint64)[:, None]
     drawn = philox4x32(
@@ -94,7 +121,7 @@ def to_unit(drawn: U32) -> F64:
 
 def derive(seed: int, *purpose: int) -> int:
     """Another seed of 63 bits, from a seed and up to two numbers that say what it is for."""
-    a, b = (*purpose, 0, 0)[:2]
+    seed, a, b = map(operator.index, (seed, *(*purpose, 0, 0)[:2]))  # no NumPy's, which overflow
     c = (a & 0xFFFFFFFF, b & 0xFFFFFFFF, b >> 32, int(Stream.DERIVE))
     k0, k1 = seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF
     for _ in range(10):  # as `philox4x32`, which is made for arrays

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from neurorl.backend import backend_class
 from neurorl.backend import load as load_backend
 from neurorl.backends.base import Backend
+from neurorl.backends.checks import check_seeds
 from neurorl.config import AgentConfig
 from neurorl.described import FloatArray
 from neurorl.diagnostics import Monitor
@@ -81,6 +82,7 @@ class Replicas:
         loop: str | None = None,
         options: dict[str, Any] | None = None,
     ) -> None:
+        seeds = check_seeds(seeds)
         if envs.n != len(seeds):
             raise ArgumentError(
                 say("replicas", "as many environments as seeds", got=envs.n, limit=len(seeds))
@@ -88,7 +90,7 @@ class Replicas:
         self.envs = envs
         self.config = config
         self.backend_name = backend if isinstance(backend, str) else backend.name
-        self.seeds = tuple(seeds)
+        self.seeds = seeds
         self.network = config.network(n_actions)
         self.backend = load_backend(
             backend,

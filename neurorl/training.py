@@ -19,6 +19,7 @@ from neurorl.config import AgentConfig
 from neurorl.envargs import check_env_args
 from neurorl.errors import ArgumentError, RunError, say
 from neurorl.files import as_json
+from neurorl.random import read_seed
 from neurorl.replicas import Episode, describe
 from neurorl.rundir import RunDirectory
 
@@ -107,6 +108,7 @@ def train_seeds(
     if episodes is not None:
         _check_episodes(episodes)
     check_env_args(env_args or {})
+    runs = [(None if k is None else read_seed(k, "train.seed"), Path(path)) for k, path in runs]
     changes = Changes(overrides or {}, gradient or {}, backend_options or {})
     session = _Session(asked, runs, resume, changes)
     try:

@@ -21,6 +21,7 @@ from neurorl.errors import RunError, say
 from neurorl.fitting import fitted
 from neurorl.player import Player
 from neurorl.presets import make_config
+from neurorl.random import read_seed
 from neurorl.reparameterization.config import GradientConfig
 from neurorl.verbs import LearningAgent
 
@@ -60,6 +61,7 @@ class ReparameterizedActorCritic(LearningAgent):
         gradient: GradientConfig | dict[str, Any] | None = None,
         **overrides: Any,
     ) -> None:
+        seed = read_seed(seed)
         self.env = make_env(env) if isinstance(env, str) else env
         self.env_id = env if isinstance(env, str) else (env.spec.id if env.spec else "")
         self.seed, self.arithmetic = seed, arithmetic

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from neurorl.backends.checks import check_seeds
 from neurorl.backends.torch import one_thread
 from neurorl.backends.window import Raster
 from neurorl.config import AgentConfig
@@ -52,13 +53,14 @@ class GradientReplicas:
         arithmetic: str | None = None,
     ) -> None:
         check_agent(config)
+        seeds = check_seeds(seeds)
         if envs.n != len(seeds) * gradient.environments:
             limit = f"{gradient.environments} for each of {len(seeds)} seeds"
             raise ArgumentError(
                 say("replicas", "wrong number of environments", got=envs.n, limit=limit)
             )
         self.config, self.gradient = config, gradient
-        self.seeds = tuple(seeds)
+        self.seeds = seeds
         self.arithmetic_name = arithmetic or "float"
         self.network = network = config.network(n_actions)
         self._learners = [

@@ -12,9 +12,9 @@ from typing import Any
 from neurorl._version import __version__
 from neurorl.agent import SpikingActorCritic
 from neurorl.backends.base import Backend
-from neurorl.backends.checks import check_seeds
 from neurorl.description import Network
 from neurorl.errors import ArgumentError, say
+from neurorl.random import read_seed
 from neurorl.validation.compare import Row, compare
 from neurorl.validation.distances import missing
 from neurorl.validation.explain import Explanation, explain
@@ -112,7 +112,7 @@ def validate(
     >>> validate("lif", "reference,brian2:numpy", steps=24).verdict
     'exact'
     """
-    check_seeds(seed)
+    seed = read_seed(seed, "validate.seed")
     for name, value in (("steps", steps), ("updates", updates)):
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ArgumentError(
