@@ -11,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.vector.utils import iterate
 
-from neurorl.errors import ArgumentError, say
+from neurorl.answers import Answers, raised
+from neurorl.errors import ArgumentError, EnvError, say
+from neurorl.observations import UnfitError, observation_reader
 
 __all__ = ["EnvGroup", "SeparateEnvs", "VectorEnvs", "env_group"]
 
@@ -44,18 +46,19 @@ class SeparateEnvs(EnvGroup):
         self.envs = envs
         self.n = len(envs)
         self.first_action = int(envs[0].action_space.start)  # type: ignore[attr-defined]
-        self._steps = [env.step for env in envs]
+        self._answers = [Answers(env) for env in envs]
+        self._steps = [answers.step for answers in self._answers]
 
     def reset(self, k: int, seed: int) -> Any:
-        return self.envs[k].reset(seed=seed)[0]
+        return self._answers[k].reset(seed)
 
     def step(self, actions: npt.NDArray[np.int64], active: Sequence[int]) -> Iterable[Step]:
         chosen, first, steps = actions.tolist(), self.first_action, self._steps
         return [(k, *steps[k](chosen[k] + first)) for k in active]
 
     def close(self) -> None:
-        for env in self.envs:
-            env.close()
+        for answers in self._answers:
+            answers.close()
 
 
 class VectorEnvs(EnvGroup):
@@ -75,6 +78,8 @@ class VectorEnvs(EnvGroup):
         self.n = env.num_envs
         self.first_action = int(env.single_action_space.start)  # type: ignore[attr-defined]
         self._over = np.ones(self.n, dtype=bool)
+        self._read = observation_reader(env.single_observation_space)
+        self._where = f"environment {env.spec.id if env.spec else type(env.unwrapped).__name__}"
 
     def reset(self, k: int, seed: int) -> Any:
         mask = np.zeros(self.n, dtype=bool)
@@ -83,20 +88,38 @@ class VectorEnvs(EnvGroup):
             mask[:] = True  # the first reset of all can't leave any out
         seeds: Any = [None] * self.n
         seeds[k] = seed
-        observations, _ = self.env.reset(seed=seeds, options={"reset_mask": mask})
+        try:
+            observations, _ = self.env.reset(seed=seeds, options={"reset_mask": mask})
+            seen = self._read(self._each(observations)[k])
+        except Exception as exc:
+            raise self._failed("reset", exc) from exc
         self._over[k] = False
-        return list(iterate(self.env.observation_space, observations))[k]
+        return seen
 
     def step(self, actions: npt.NDArray[np.int64], active: Sequence[int]) -> Iterable[Step]:
+        try:
+            return self._step(actions, active)
+        except Exception as exc:
+            raise self._failed("step", exc) from exc
+
+    def _step(self, actions: npt.NDArray[np.int64], active: Sequence[int]) -> Iterable[Step]:
         if self._over.any():  # of agents that have finished; Gymnasium steps none that is over
             unseeded: Any = [None] * self.n
             self.env.reset(seed=unseeded, options={"reset_mask": self._over.copy()})
         answer = self.env.step(actions + self.first_action)
         observations, rewards, terminated, truncated, _ = answer
         self._over = terminated | truncated
-        seen = list(iterate(self.env.observation_space, observations))
-        columns = (seen, rewards.tolist(), terminated.tolist(), truncated.tolist())
-        return [(k, *(column[k] for column in columns), {}) for k in active]
+        seen = self._each(observations)
+        columns = (rewards.tolist(), terminated.tolist(), truncated.tolist())
+        return [(k, self._read(seen[k]), *(column[k] for column in columns), {}) for k in active]
+
+    def _each(self, observations: Any) -> list[Any]:
+        return list(iterate(self.env.observation_space, observations))
+
+    def _failed(self, call: str, exc: Exception) -> EnvError:
+        if isinstance(exc, UnfitError):
+            return EnvError(exc.say(f"{self._where}, {call}"))
+        return raised(self._where, call, exc)
 
     def close(self) -> None:
         self.env.close()

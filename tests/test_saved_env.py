@@ -39,6 +39,7 @@ from neurorl.evaluation import evaluate
 from neurorl.training import train
 
 SMALL: dict[str, Any] = {"hidden": 0, "actors": 1, "window": 4}
+pytestmark = pytest.mark.filterwarnings("ignore:.*its preset is not used")
 
 
 class Halved(gym.RewardWrapper[Any, Any], gym.utils.RecordConstructorArgs):

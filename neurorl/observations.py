@@ -1,0 +1,137 @@
+"""What an environment shows, checked against its observation space.
+
+What is of the space's own type and shape passes for a fraction of a microsecond; what means the
+same in another type (a list, a tensor, an array with dimensions of 1) is turned into it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+
+from neurorl.errors import say
+
+__all__ = ["Read", "UnfitError", "observation_reader"]
+
+Read = Callable[[Any], Any]
+
+
+class UnfitError(Exception):
+    """An observation that isn't of the space: *what* of it, what was seen, what there may be."""
+
+    def __init__(self, what: str, got: object, limit: object) -> None:
+        super().__init__(what, got, limit)
+        self.what, self.got, self.limit = what, got, limit
+
+    def say(self, where: str, remedy: str | None = None) -> str:
+        """Return the line for an error."""
+        return say(where, self.what, got=self.got, limit=self.limit, remedy=remedy)
+
+
+def observation_reader(space: gym.Space[Any]) -> Read:
+    """Return what checks an observation and returns it as *space* has it; it raises UnfitError.
+
+    Whether numbers are finite, or inside the bounds of a Box, isn't checked; a space of another
+    kind than Box, Discrete, MultiDiscrete, MultiBinary, Tuple and Dict isn't at all.
+    """
+    if isinstance(space, spaces.Discrete):
+        return _discrete(int(space.start), int(space.start + space.n))
+    if isinstance(space, spaces.Box):
+        return _box(space.shape, space.dtype)
+    if isinstance(space, (spaces.MultiDiscrete, spaces.MultiBinary)):
+        return _whole_numbers(space)
+    if isinstance(space, spaces.Tuple):
+        return _tuple([observation_reader(part) for part in space.spaces])
+    if isinstance(space, spaces.Dict):
+        return _dict({key: observation_reader(part) for key, part in space.spaces.items()})
+    return lambda observation: observation
+
+
+def _discrete(first: int, end: int) -> Read:
+    def read(observation: Any) -> Any:
+        if type(observation) is int and first <= observation < end:
+            return observation
+        number = _numbers(observation, ())[()]
+        if number != np.floor(number) or not first <= number < end:
+            limit = f"whole numbers from {first} to {end - 1}"
+            raise UnfitError("the observation is no state", _short(observation), limit)
+        return int(number)
+
+    return read
+
+
+def _box(shape: tuple[int, ...], dtype: Any) -> Read:
+    dtype, ndarray = np.dtype(dtype), np.ndarray
+
+    def read(observation: Any) -> Any:
+        # NumPy has one object of each plain dtype; if not, the longer way gives the same.
+        if (
+            type(observation) is ndarray
+            and observation.shape == shape
+            and observation.dtype is dtype
+        ):
+            return observation
+        return _numbers(observation, shape)
+
+    return read
+
+
+def _whole_numbers(space: spaces.MultiDiscrete | spaces.MultiBinary) -> Read:
+    def read(observation: Any) -> Any:
+        numbers = _numbers(observation, space.shape)
+        if not (numbers == np.floor(numbers)).all() or not space.contains(
+            numbers.astype(space.dtype)
+        ):
+            raise UnfitError("the observation is not of its space", _short(observation), space)
+        return numbers
+
+    return read
+
+
+def _tuple(parts: Sequence[Read]) -> Read:
+    def read(observation: Any) -> Any:
+        if not isinstance(observation, (tuple, list)) or len(observation) != len(parts):
+            raise UnfitError("the observation is another tuple", _short(observation), len(parts))
+        return tuple(part(value) for part, value in zip(parts, observation, strict=True))
+
+    return read
+
+
+def _dict(parts: Mapping[str, Read]) -> Read:
+    def read(observation: Any) -> Any:
+        if not isinstance(observation, Mapping) or not parts.keys() <= observation.keys():
+            raise UnfitError("the observation is another dict", _short(observation), list(parts))
+        return {key: part(observation[key]) for key, part in parts.items()}
+
+    return read
+
+
+def _numbers(observation: Any, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    """Real numbers of *shape*; dimensions of 1 don't matter."""
+    try:
+        numbers = np.asarray(observation)
+    except Exception as exc:  # a foreign array's own, such as a tensor's on a GPU
+        raise UnfitError("the observation is not numbers", _short(observation), shape) from exc
+    if numbers.dtype.kind not in "biuf":
+        raise UnfitError("the observation is not numbers", _short(observation), f"shape {shape}")
+    if numbers.shape == shape:
+        return numbers
+    if _squeezed(numbers.shape) != _squeezed(shape):
+        raise UnfitError("the observation has another shape", numbers.shape, shape)
+    return numbers.reshape(shape)
+
+
+def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(n for n in shape if n != 1)
+
+
+def _short(value: Any) -> str:
+    try:
+        return " ".join(repr(value).split())[:60]
+    except Exception:  # a foreign object's own
+        return type(value).__name__
