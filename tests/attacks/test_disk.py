@@ -21,7 +21,7 @@ NOBODY = 65534
 
 @pytest.fixture(scope="module")
 def attacker() -> Iterator[Attacker]:
-    with Attacker(["neurorl.plot", "neurorl.nir", "neurorl.validation"]) as started:
+    with Attacker(["neurorl.plot", "neurorl.nir", "neurorl.backends.loihi"]) as started:
         yield started
 
 
@@ -63,7 +63,7 @@ def same(folder: Path, whole: Path) -> bool:
 
 
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EROFS, errno.EACCES])
-@pytest.mark.parametrize("apart", [9, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("apart", [13, pytest.param(1, marks=pytest.mark.slow)])
 def test_refused_from_each_write_on(
     error: int,
     apart: int,
@@ -95,19 +95,19 @@ def test_refused_from_each_write_on_of_a_resume(
     begun = tmp_path / "begun"
     events = attacker.run(training(tmp_path / "counted")).events
     attacker.run(training(begun, kill_at=events // 2))
-    for event in (1, 2, 3, 4, 5, 8, 13, 21):
+    for event in (1, 2, 4, 8, 21):
         folder = tmp_path / f"{event}"
         shutil.copytree(begun, folder)
         before = {p: p.read_bytes() for p in folder.rglob("checkpoint.npz")}
         found = attacker.run(training(folder, resume=True, refuse_at=event, error=error))
         assert is_one_line(found, error), found
-        if event < 6:
+        if event < 5:
             assert {p: p.read_bytes() for p in folder.rglob("checkpoint.npz")} == before
         finish(attacker, folder)
         assert same(folder, whole)
 
 
-@pytest.mark.parametrize("size", [1, 100, 1000, 3000, 5000])
+@pytest.mark.parametrize("size", [1, 1000, 5000])
 def test_a_limit_on_the_size_of_files(
     size: int, attacker: Attacker, whole: Path, tmp_path: Path
 ) -> None:
@@ -121,10 +121,10 @@ def test_a_limit_on_the_size_of_files(
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 64 KiB."""
+    """A file system of 192 KiB."""
     place = tmp_path / "small"
     place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)]
+    command = ["mount", "-t", "tmpfs", "-o", "size=192k", "tmpfs", str(place)]
     if shutil.which("mount") is None or subprocess.run(command, capture_output=True).returncode:
         pytest.skip("a file system can't be mounted here: needs root")
     yield place
@@ -135,7 +135,7 @@ def test_a_disk_that_fills_up_and_is_emptied(
     small_disk: Path, attacker: Attacker, whole: Path
 ) -> None:
     run = small_disk / "run"
-    for room in (1, 5000, 12000, 20000, 40000):
+    for room in (1, 5000, 12000, 24000, 40000, 60000):
         ballast = small_disk / "ballast"
         free = os.statvfs(small_disk)
         ballast.write_bytes(bytes(max(0, free.f_bavail * free.f_frsize - room)))
@@ -166,13 +166,14 @@ def writers(folder: Path, run: Path) -> dict[str, Attack]:
     """Whatever else writes a file, each to ``folder/out``."""
     out = str(folder / "out")
 
+    few = ("--backends", "reference:loihi,loihi", "--steps", "20")
+
     def command(*arguments: str) -> Attack:
         return Attack("command", {"arguments": list(arguments)}, str(folder))
 
     return {
         "plot": command("plot", str(run), "--out", f"{out}.png"),
-        "plot svg": command("plot", str(run), "--out", f"{out}.svg"),
-        "report": command("validate", "lif", "--backends", "reference", "--report", f"{out}.html"),
+        "report": command("validate", "lif", *few, "--report", f"{out}.html"),
         "save": Attack("save", {"path": f"{out}.npz"}, str(folder)),
         "nir": Attack("write_nir", {"path": f"{out}.nir"}, str(folder)),
     }
@@ -189,13 +190,15 @@ def test_every_other_writer(name: str, attacker: Attacker, whole: Path, tmp_path
         for event in (1, 2, 3):
             refused = Attack(attack.call, attack.options, str(tmp_path), 0, event, error)
             assert is_one_line(attacker.run(refused), error)
-            assert [path.read_bytes() for path in tmp_path.iterdir()] in ([before], [before] * 1)
+            assert out.read_bytes() == before
+        if error == errno.ENOSPC:
+            assert [path.name for path in tmp_path.iterdir()] == [out.name]
     limited = Attack(attack.call, attack.options, file_size=64)
     assert is_one_line(attacker.run(limited), errno.EFBIG)
     assert out.read_bytes() == before
     gone = Attack(attack.call, {**attack.options, **elsewhere(attack, tmp_path)})
     assert is_one_line(attacker.run(gone), errno.ENOENT)
-    assert [path.name for path in tmp_path.iterdir()] == [out.name]
+    assert not (tmp_path / "nothing").exists()
 
 
 def elsewhere(attack: Attack, tmp_path: Path) -> dict[str, Any]:

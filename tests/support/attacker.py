@@ -7,7 +7,6 @@ or an audit hook that counts the events of files under a folder.
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import errno
 import hashlib
@@ -16,7 +15,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -30,6 +28,7 @@ EVENTS = {
     *("tempfile.mkstemp", "tempfile.mkdtemp"),
 }
 _READS = {"os.listdir", "os.scandir"}
+_REMOVALS = {"os.remove", "os.rmdir", "shutil.rmtree"}  # a full disk allows them
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 
@@ -56,11 +55,16 @@ class Attack:
 
 @dataclass(frozen=True)
 class Outcome:
-    """status: of the child, negative for a signal. said: stderr. events: how many it came to."""
+    """What became of a child.
+
+    status: of its exit, negative for a signal. said: on stderr. events: how many it came to. cpu:
+    seconds.
+    """
 
     status: int
     said: str
     events: int
+    cpu: float
 
     @property
     def was_killed(self) -> bool:
@@ -147,16 +151,19 @@ def _save(options: dict[str, Any]) -> int:
 
 
 def _write_nir(options: dict[str, Any]) -> int:
+    from neurorl import SpikingActorCritic
     from neurorl.nir import to_nir
-    from neurorl.testing import FEATURES
 
-    to_nir(FEATURES["LIF"](), path=options["path"])
+    agent = SpikingActorCritic("neurorl/GridWorld-v0", actors=2, hidden=2)
+    to_nir(agent.network, agent.weights, options["path"])
     return 0
 
 
 def _compile(options: dict[str, Any]) -> int:
     from neurorl.native import build
 
+    if "compiler" in options:
+        os.environ["CXX"] = options["compiler"]
     build.cache_folder = lambda: Path(options["folder"])
     library = build.compiled(Path(options["source"]), "small library", "give up")
     return 0 if library.answer() == 42 else 1
@@ -186,6 +193,8 @@ class _Hook:
         if self.count == attack.kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
         if attack.refuse_at and self.count >= attack.refuse_at and _writes(event, arguments):
+            if attack.error == errno.ENOSPC and event in _REMOVALS:
+                return
             raise OSError(attack.error, os.strerror(attack.error))
 
     def _is_watched(self, arguments: tuple[Any, ...]) -> bool:
@@ -226,19 +235,21 @@ def _child(attack: Attack, out: int) -> None:
     os._exit(status)
 
 
-def _fork(attack: Attack, said: int) -> tuple[int, int]:
-    """Process id, and where it says how many events it came to."""
-    reader, writer = os.pipe()
+def _fork(attack: Attack) -> tuple[int, int, int]:
+    """Process id, and where it says what it says and how many events it came to."""
+    (said, says), (counted, counts) = os.pipe(), os.pipe()
     process = os.fork()
     if process:
-        os.close(writer)
-        return process, reader
+        os.close(says)
+        os.close(counts)
+        return process, said, counted
     try:
-        os.close(reader)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        os.dup2(said, 1)
-        os.dup2(said, 2)
-        _child(attack, writer)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        os.dup2(says, 2)
+        for descriptor in (said, says, counted):
+            os.close(descriptor)
+        _child(attack, counts)
     except BaseException:
         import traceback
 
@@ -271,16 +282,12 @@ def _serve(modules: Sequence[str]) -> None:
 
 def _together(attacks: Sequence[Attack]) -> list[Outcome]:
     found = []
-    with contextlib.ExitStack() as stack:
-        files = [stack.enter_context(tempfile.TemporaryFile()) for _ in attacks]
-        forked = [_fork(a, file.fileno()) for a, file in zip(attacks, files, strict=True)]
-        for (process, reader), file in zip(forked, files, strict=True):
-            _, code = os.waitpid(process, 0)
-            with os.fdopen(reader) as counted:
-                events = int(counted.read() or 0)
-            file.seek(0)
-            said = file.read().decode(errors="replace")
-            found.append(Outcome(os.waitstatus_to_exitcode(code), said, events))
+    for process, said, counted in [_fork(attack) for attack in attacks]:
+        with os.fdopen(said, errors="replace") as stderr, os.fdopen(counted) as counts:
+            text, events = stderr.read(), int(counts.read() or 0)
+        _, code, used = os.wait4(process, 0)
+        cpu = used.ru_utime + used.ru_stime
+        found.append(Outcome(os.waitstatus_to_exitcode(code), text, events, cpu))
     return found
 
 
