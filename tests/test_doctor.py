@@ -119,6 +119,18 @@ def test_a_cache_that_can_not_be_written(tmp_path: Path, monkeypatch: pytest.Mon
     assert "XDG_CACHE_HOME" in found["remedy"]
 
 
+def test_a_cache_that_others_can_write_is_broken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (tmp_path / "neurorl" / "native").mkdir(parents=True)
+    (tmp_path / "neurorl" / "native").chmod(0o777)
+    (found,) = tools.cache()
+    assert found["status"] == "broken"
+    assert "native: can be written by other users" in found["problem"]
+    assert "chmod" in found["remedy"]
+
+
 MODULE = """
 import os
 import numpy as np

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
+from neurorl.cache import CompileCache
 from neurorl.doctor.rows import Row, one_line, row
+from neurorl.errors import BackendError
 from neurorl.native import toolchain
 from neurorl.native.build import library
 
@@ -65,6 +67,12 @@ def cache() -> list[Row]:
     folder = user_cache_path("neurorl")
     files = [path for path in folder.rglob("*") if path.is_file()] if folder.is_dir() else []
     size = f"{sum(path.stat().st_size for path in files) / 1e6:.1f} MB in {len(files)} files"
+    try:
+        for kept in (folder, *(path for path in folder.glob("*") if path.is_dir())):
+            CompileCache(kept).check()
+    except BackendError as exc:
+        what, _, remedy = str(exc).partition("; ")
+        return [row("cache", str(folder), size, "broken", what, remedy)]
     there = next(path for path in (folder, *folder.parents) if path.exists())
     if not os.access(there, os.W_OK):
         remedy = "set XDG_CACHE_HOME to a folder that can be written"
