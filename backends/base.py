@@ -18,7 +18,14 @@ from neurorl.backends.window import CopiedWindow, Raster, Window
 from neurorl.chip_noise import NOISE_MODES, coined
 from neurorl.described import FloatArray
 from neurorl.description import Network, Population
-from neurorl.errors import ArgumentError, BackendError, UnsupportedError, say, unknown
+from neurorl.errors import (
+    ArgumentError,
+    BackendError,
+    UnsupportedError,
+    check_name,
+    say,
+    unknown,
+)
 from neurorl.replicate import replicate
 
 __all__ = ["Backend", "Capabilities", "Raster", "State", "Window"]
@@ -94,6 +101,8 @@ class Backend(abc.ABC):
         self.n_replicas = len(self.seeds)
         # The axes that a caller sees in front of a network's own.
         self._replicas = () if isinstance(seed, (int, np.integer)) else (self.n_replicas,)
+        if arithmetic is not None:
+            check_name("arithmetic", arithmetic, ("float", "loihi"))
         self.arithmetic_name = arithmetic or self.capabilities.arithmetics[0]
         self._closed = False
         self.noise = self._check_noise(noise)
@@ -436,8 +445,7 @@ class Backend(abc.ABC):
             raise UnsupportedError(say(f"backend {self.name}", f"can't run {'; '.join(found)}"))
 
     def _check_noise(self, noise: str) -> str:
-        if noise not in NOISE_MODES:
-            raise unknown("noise", noise, NOISE_MODES)
+        check_name("noise", noise, NOISE_MODES)
         where = f"backend {self.name}"
         if noise not in self.capabilities.noises:
             what, has = f"can't run noise {noise!r}", ", ".join(self.capabilities.noises)
@@ -449,7 +457,9 @@ class Backend(abc.ABC):
 
     def _check_record(self, record: Sequence[str] | None) -> tuple[str, ...]:
         names = [p.name for p in self.network.populations]
+        if record is not None and not isinstance(record, (list, tuple)):
+            what = "is no list of populations"
+            raise ArgumentError(say("record", what, got=repr(record)[:60], limit=names))
         for name in record or ():
-            if name not in names:
-                raise unknown("population", name, names)
+            check_name("population", name, names)
         return tuple(names if record is None else record)

@@ -9,6 +9,7 @@ from typing import Any, Self
 import gymnasium as gym
 import numpy.typing as npt
 
+from neurorl.arguments import check_kind, check_names, check_options, own_env, path_of
 from neurorl.backend import backend_class
 from neurorl.backend import load as load_backend
 from neurorl.checkpoint import read_checkpoint
@@ -16,7 +17,7 @@ from neurorl.config import AgentConfig
 from neurorl.described import FloatArray
 from neurorl.envgroup import env_group
 from neurorl.envload import saved_env
-from neurorl.envs import discrete_actions, make_env
+from neurorl.envs import discrete_actions
 from neurorl.errors import RunError, say
 from neurorl.fitting import fitted
 from neurorl.memory import Memory
@@ -65,9 +66,11 @@ class SpikingActorCritic(LearningAgent):
         **overrides: Any,
     ) -> None:
         seed = read_seed(seed)
-        self.env = make_env(env) if isinstance(env, str) else env
-        space = discrete_actions(self.env, env if isinstance(env, str) else "")
-        self.env_id = env if isinstance(env, str) else (env.spec.id if env.spec else "")
+        check_kind("config", config, AgentConfig)
+        check_options("backend_options", backend_options)
+        check_names(arithmetic=arithmetic, noise=noise)
+        self.env, self.env_id = own_env(env)
+        space = discrete_actions(self.env)
         self.config = config or make_config(self.env, model, overrides)
         self.seed = seed
         self.backend_name = backend
@@ -121,6 +124,11 @@ class SpikingActorCritic(LearningAgent):
         those that were learned with otherwise. backend_options: of the backend's class, as its
         engine or target; those of training where it plays on that backend and they aren't named.
         """
+        seed = read_seed(seed)
+        check_options("backend_options", backend_options)
+        check_names(backend=backend, arithmetic=arithmetic, noise=noise)
+        check_kind("explore", explore, bool, optional=False)
+        check_kind("fit", fit, bool)
         name = backend or self.backend_name
         same = name == self.backend_name
         if same:
@@ -140,7 +148,9 @@ class SpikingActorCritic(LearningAgent):
             **{**options, "noise": noise},
         )
         try:
-            return Player(self.config, compiled, self._n_actions, explore)
+            return Player(
+                self.config, compiled, self._n_actions, explore, self.env.observation_space
+            )
         except BaseException:
             compiled.close()
             raise
@@ -169,7 +179,9 @@ class SpikingActorCritic(LearningAgent):
         Raises RunError for a file that is missing, damaged or of something else, or whose
         environment can't be made.
         """
-        described, arrays = read_agent(Path(path))
+        check_names(backend=backend, arithmetic=arithmetic, noise=noise, learning=learning)
+        check_kind("trust_env", trust_env, bool, optional=False)
+        described, arrays = read_agent(path_of(path))
         chosen = played_on(described, backend, arithmetic, noise)
         config = AgentConfig.from_dict(described["config"])
         by = learning or config.learning

@@ -11,10 +11,17 @@ import gymnasium as gym
 import numpy as np
 
 from neurorl.envs import first_line
-from neurorl.errors import EnvError, EnvironmentWarning, say, warn_outside
+from neurorl.errors import (
+    ArgumentError,
+    EnvError,
+    EnvironmentWarning,
+    NeurorlError,
+    say,
+    warn_outside,
+)
 from neurorl.observations import UnfitError, observation_reader
 
-__all__ = ["Answers", "raised"]
+__all__ = ["Answers", "raised", "unfit"]
 
 _STEP = "(observation, reward, terminated, truncated, info)"
 _RESET = "(observation, info)"
@@ -42,7 +49,10 @@ class Answers:
             raise raised(self.where, "reset", exc) from exc
         if not isinstance(answer, tuple) or len(answer) != 2:
             raise self._wrong("reset", "answers otherwise", _shown(answer), _RESET)
-        return self._observed("reset", answer[0])
+        try:
+            return self._read(answer[0])
+        except UnfitError as exc:
+            raise unfit(f"{self.where}, reset", exc) from exc
 
     def step(self, action: int) -> tuple[Any, float, bool, bool, Any]:
         """Take an action; returns observation, reward, terminated, truncated and info."""
@@ -56,7 +66,7 @@ class Answers:
         try:
             seen = self._read(seen)
         except UnfitError as exc:
-            raise EnvError(exc.say(f"{self.where}, step")) from exc
+            raise unfit(f"{self.where}, step", exc) from exc
         if type(reward) is not float:
             reward = self._reward(reward)
         if type(terminated) is not bool:
@@ -72,12 +82,6 @@ class Answers:
         except Exception as exc:
             message = say(self.where, "close raised", got=_raised_by(exc))
             warn_outside(message, EnvironmentWarning)
-
-    def _observed(self, call: str, observation: Any) -> Any:
-        try:
-            return self._read(observation)
-        except UnfitError as exc:
-            raise EnvError(exc.say(f"{self.where}, {call}")) from exc
 
     def _five(self, answer: Any) -> tuple[Any, ...]:
         if isinstance(answer, (tuple, list)) and len(answer) == 5:
@@ -103,6 +107,11 @@ class Answers:
 
     def _wrong(self, call: str, what: str, got: str, limit: str) -> EnvError:
         return EnvError(say(f"{self.where}, {call}", what, got=got, limit=limit))
+
+
+def unfit(where: str, exc: UnfitError) -> NeurorlError:
+    """Return the error for an observation that isn't of its space."""
+    return (ArgumentError if exc.is_state else EnvError)(exc.say(where))
 
 
 def raised(where: str, call: str, exc: Exception) -> EnvError:

@@ -12,14 +12,22 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from neurorl.errors import ArgumentError, BackendUnavailableError, say, unknown
+from neurorl.errors import ArgumentError, BackendUnavailableError, check_name, say
 from neurorl.plugins import BackendInfo, check_class, plugins
 
 if TYPE_CHECKING:
     from neurorl.backends.base import Backend
     from neurorl.description import Network
 
-__all__ = ["BACKENDS", "BackendInfo", "available_backends", "backend_class", "load", "ways"]
+__all__ = [
+    "BACKENDS",
+    "BackendInfo",
+    "available_backends",
+    "backend_class",
+    "backend_type",
+    "load",
+    "ways",
+]
 
 
 BACKENDS: dict[str, BackendInfo] = {
@@ -41,11 +49,10 @@ def backend_class(name: str) -> type[Backend]:
 
     Raises UnknownNameError, or BackendUnavailableError with the remedy.
     """
-    if name in BACKENDS:
+    if isinstance(name, str) and name in BACKENDS:
         return _import(name, BACKENDS[name])
     offered = dict(plugins(BACKENDS))
-    if name not in offered:
-        raise unknown("backend", name, [*BACKENDS, *offered])
+    check_name("backend", name, [*offered, *BACKENDS])
     return _import_plugin(name, offered[name])
 
 
@@ -85,9 +92,34 @@ def load(name: str | type[Backend], network: Network, **options: Any) -> Backend
     ...     backend.t
     0
     """
-    cls = backend_class(name) if isinstance(name, str) else name
+    cls = backend_type(name)
+    _check_network(cls, network)
     _check_options(cls, options)
     return cls(network, **options)
+
+
+def backend_type(backend: str | type[Backend]) -> type[Backend]:
+    """Return the class of a backend, given by name or itself. Raises ArgumentError."""
+    from neurorl.backends.base import Backend
+
+    if isinstance(backend, str):
+        return backend_class(backend)
+    if not (isinstance(backend, type) and issubclass(backend, Backend)):
+        got, limit = repr(backend)[:60], "a name, or a subclass of neurorl.backends.base.Backend"
+        raise ArgumentError(say("backend", "is none", got=got, limit=limit))
+    return backend
+
+
+def _check_network(cls: type[Backend], network: object) -> None:
+    from neurorl.description import Network
+
+    if not isinstance(network, Network):
+        kind = type(network)
+        remedy = "describe it as a neurorl.Network"
+        if kind.__module__.partition(".")[0] == "nengo":
+            remedy += ", or run it on nengo_loihi.Simulator"
+        got = f"{kind.__module__}.{kind.__qualname__}"
+        raise ArgumentError(say(f"backend {cls.name}", "not a network", got=got, remedy=remedy))
 
 
 def _check_options(cls: type[Backend], options: Mapping[str, Any]) -> None:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from neurorl.critic import CRITICS
-from neurorl.described import Described, FloatArray, number, positive
+from neurorl.described import Described, FloatArray, flag, number, positive, several
 from neurorl.description import Network, Neuron
 from neurorl.elementary import decay
 from neurorl.encoder import ENCODERS
-from neurorl.errors import DescriptionError, say, unknown
+from neurorl.errors import DescriptionError, check_name, say
 from neurorl.features import Features
 from neurorl.hierarchy import hidden_layers, module_projections
 from neurorl.history import check_changes
@@ -33,6 +33,7 @@ _CHOICES = {
     "modulator": MODULATORS,
     "writes": WRITES,
 }
+_FLAGS = ("signed", "normalises", "carries", "solved_discounted")
 _NOT_NEGATIVE = (
     *("alpha_output", "alpha_hidden", "alpha_critic", "beta", "trace_tau"),
     *("eligibility_tau", "post_tau", "depression", "critic_scale"),
@@ -161,8 +162,9 @@ class AgentConfig(Described):
                 say("agent.modulator", what, got=self.modulator, remedy="or take 'reward-stdp'")
             )
         for name, known in _CHOICES.items():
-            if getattr(self, name) not in known:
-                raise unknown(name, getattr(self, name), known)
+            check_name(name, getattr(self, name), known)
+        for name in _FLAGS:
+            flag(f"agent.{name}", getattr(self, name))
         for name in ("window", "actors", "rate_episodes", "write_every"):
             positive(f"agent.{name}", getattr(self, name))
         for name in ("gamma", "lambda_actor", "lambda_critic", "rate_end", "peak", "exploration"):
@@ -173,8 +175,7 @@ class AgentConfig(Described):
         if self.modulator_limit is not None:
             number("agent.modulator_limit", self.modulator_limit, 0.0)
         number("agent.pes_magnitude", self.pes_magnitude, 0.0, 127.0)
-        if self.critic_changes != 0:
-            positive("agent.critic_changes", self.critic_changes)
+        if positive("agent.critic_changes", self.critic_changes, least=0):
             check_changes(self.features, self.cells, self.critic_changes)
         if self.learning == "pes":
             self._check_pes()
@@ -294,7 +295,7 @@ class AgentConfig(Described):
             )
 
     def _check_taps(self, layers: int) -> None:
-        object.__setattr__(self, "history", tuple(self.history))
+        object.__setattr__(self, "history", several("agent.history", self.history))
         positive("agent.stimulus_lags", self.stimulus_lags)
         self._check_recalls(layers)
         if self.stimulus_lags > 1 and not layers:
@@ -309,7 +310,9 @@ class AgentConfig(Described):
 
     def _check_recalls(self, layers: int) -> None:
         for name in ("input_recalls", "hidden_recalls"):
-            agos = tuple(positive(f"agent.{name}", ago) for ago in getattr(self, name))
+            agos = tuple(
+                positive(f"agent.{name}", ago) for ago in several(name, getattr(self, name))
+            )
             object.__setattr__(self, name, agos)
             if len(set(agos)) < len(agos):
                 raise DescriptionError(say(f"agent.{name}", "the same decision twice", got=agos))

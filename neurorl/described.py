@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from neurorl.errors import DescriptionError, NeurorlError, UnknownNameError, say
 
-__all__ = ["Described", "frozen_array", "number", "positive", "type_name"]
+__all__ = ["Described", "flag", "frozen_array", "number", "positive", "several", "type_name"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -82,6 +82,8 @@ def _encode(value: Any) -> Any:
         return value.to_dict()
     if isinstance(value, np.ndarray):
         return {"array": value.tolist(), "dtype": str(value.dtype), "shape": list(value.shape)}
+    if isinstance(value, np.generic):
+        return value.item()
     if isinstance(value, tuple):
         return [_encode(v) for v in value]
     if isinstance(value, Mapping):
@@ -158,7 +160,7 @@ def frozen_array(where: str, value: npt.ArrayLike, shape: tuple[int, ...] | None
 def number(where: str, value: object, low: float = -np.inf, high: float = np.inf) -> float:
     """*value* as a float in [low, high]."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise DescriptionError(say(where, "not a number", got=repr(value)))
+        raise DescriptionError(say(where, "not a number", got=repr(value)[:60]))
     if not (np.isfinite(value) and low <= value <= high):
         raise DescriptionError(
             say(where, "out of range", got=f"{value:g}", limit=f"{low:g} to {high:g}")
@@ -166,8 +168,23 @@ def number(where: str, value: object, low: float = -np.inf, high: float = np.inf
     return float(value)
 
 
-def positive(where: str, value: object) -> int:
-    """*value* as an integer of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise DescriptionError(say(where, "must be a whole number", got=repr(value), limit=">= 1"))
+def positive(where: str, value: object, least: int = 1) -> int:
+    """*value* as an integer of at least *least*."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        got, limit = repr(value)[:60], f">= {least}"
+        raise DescriptionError(say(where, "must be a whole number", got=got, limit=limit))
     return int(value)
+
+
+def flag(where: str, value: object) -> bool:
+    """*value*, which must be True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise DescriptionError(say(where, "must be True or False", got=repr(value)[:60]))
+    return bool(value)
+
+
+def several(where: str, values: object) -> tuple[Any, ...]:
+    """The members of a list, tuple or array."""
+    if not isinstance(values, (list, tuple, np.ndarray)):
+        raise DescriptionError(say(where, "must be a tuple", got=repr(values)[:60]))
+    return tuple(values)

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.vector.utils import iterate
 
-from neurorl.answers import Answers, raised
-from neurorl.errors import ArgumentError, EnvError, say
+from neurorl.answers import Answers, raised, unfit
+from neurorl.errors import ArgumentError, NeurorlError, say
 from neurorl.observations import UnfitError, observation_reader
 
 __all__ = ["EnvGroup", "SeparateEnvs", "VectorEnvs", "env_group"]
@@ -116,9 +116,9 @@ class VectorEnvs(EnvGroup):
     def _each(self, observations: Any) -> list[Any]:
         return list(iterate(self.env.observation_space, observations))
 
-    def _failed(self, call: str, exc: Exception) -> EnvError:
+    def _failed(self, call: str, exc: Exception) -> NeurorlError:
         if isinstance(exc, UnfitError):
-            return EnvError(exc.say(f"{self._where}, {call}"))
+            return unfit(f"{self._where}, {call}", exc)
         return raised(self._where, call, exc)
 
     def close(self) -> None:

@@ -39,6 +39,7 @@ _UP, _DOWN, _LEFT, _RIGHT = range(4)
 _LEFT_OF = (_LEFT, _RIGHT, _DOWN, _UP)
 _RIGHT_OF = (_RIGHT, _LEFT, _UP, _DOWN)
 _P_INTENDED, _P_VEER = 0.8, 0.05
+_MOST_ACTIONS = 4096
 
 # Beginnings of ids that a package registers when it is imported.
 _PACKAGES = {
@@ -217,14 +218,23 @@ def unknown_env(env_id: str) -> UnknownNameError:
 
 def discrete_actions(env: gym.Env[Any, Any], name: str = "") -> gym.spaces.Discrete[Any]:
     """The action space of *env*. Raises UnsupportedError unless it is Discrete."""
-    if not isinstance(env.action_space, gym.spaces.Discrete):
+    where = f"environment {name}".rstrip()
+    space, seen = (getattr(env, key, None) for key in ("action_space", "observation_space"))
+    for kind, it in (("action", space), ("observation", seen)):
+        if not isinstance(it, gym.Space):
+            raise UnsupportedError(say(where, f"has no {kind}_space", got=repr(it)[:60]))
+    if not isinstance(space, gym.spaces.Discrete):
         raise UnsupportedError(
             say(
-                f"environment {name}".rstrip(),
+                where,
                 "actions are not discrete",
-                got=env.action_space,
+                got=space,
                 limit="Discrete(n)",
                 remedy="discretise its actions with a Gymnasium ActionWrapper",
             )
         )
-    return env.action_space
+    if space.n > _MOST_ACTIONS:
+        raise UnsupportedError(
+            say(where, "has too many actions", got=space.n, limit=f"<= {_MOST_ACTIONS}")
+        )
+    return space

@@ -40,6 +40,7 @@ __all__ = [
     "RunError",
     "UnknownNameError",
     "UnsupportedError",
+    "check_name",
     "say",
     "unknown",
     "warn_outside",
@@ -116,10 +117,16 @@ def say(
     return re.sub(r"\s*\n\s*", " ", text) if "\n" in text else text
 
 
+def check_name(kind: str, name: object, known: Iterable[str]) -> None:
+    """Raise UnknownNameError unless *name* is one of the *known* ones."""
+    if not isinstance(name, str) or name not in known:
+        raise unknown(kind, name, known)
+
+
 def unknown(kind: str, name: object, known: Iterable[str]) -> UnknownNameError:
     """The error for a *name* that is none of the *known* ones, with the nearest of them."""
     names = sorted(known)
     near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
     listed = ", ".join(names[:12]) + (f", ... ({len(names)} in all)" if len(names) > 12 else "")
     remedy = f"did you mean {near[0]!r}?" if near else f"known: {listed}"
-    return UnknownNameError(say(kind, "unknown name", got=repr(name), remedy=remedy))
+    return UnknownNameError(say(kind, "unknown name", got=repr(name)[:60], remedy=remedy))

@@ -12,12 +12,16 @@ import gymnasium as gym
 import numpy as np
 
 from neurorl.agent import SpikingActorCritic, played_on, read_agent
+from neurorl.answers import Answers
+from neurorl.arguments import check_callable, check_count, check_kind, own_env
+from neurorl.config import AgentConfig
 from neurorl.cost import FIGURES, Tally
-from neurorl.envs import make_env
-from neurorl.errors import RunError, say
+from neurorl.envs import discrete_actions
+from neurorl.errors import ArgumentError, RunError, say
 from neurorl.finite import NotFiniteError, bad_reward, explained
 from neurorl.player import Player
 from neurorl.random import derive, read_seed
+from neurorl.verbs import LearningAgent
 
 if TYPE_CHECKING:
     from neurorl.reparameterization.agent import ReparameterizedActorCritic
@@ -48,10 +52,16 @@ def evaluate(
     environment to play instead of the agent's own.
     Returns env, backend, arithmetic, noise, seed, episodes, mean_return, std_return,
     mean_discounted_return, and what a decision costs: see `neurorl.cost.Tally.per_decision`.
-    Raises EnvError for a reward or an observation that isn't finite.
+    Raises EnvError for a reward or an observation that isn't finite, and for whatever else an
+    environment can do wrong.
     """
+    check_kind("evaluate, agent", agent, LearningAgent, optional=False)
+    check_count("evaluate, episodes", episodes)
+    check_callable("evaluate, callback", callback)
     seed = read_seed(seed, "evaluate.seed")
     played, env_id = _to_play(agent, env)
+    first_action = int(discrete_actions(played).start)
+    answers = Answers(played)
     player = agent.player(
         derive(seed, _PLAY, agent.seed),
         backend,
@@ -65,7 +75,9 @@ def evaluate(
     returns, discounted = [], []
     with player.backend:
         for k in range(episodes):
-            total, total_discounted = _play(agent, played, player, tally, seed, k)
+            reset_seed = derive(seed, _RESET, k) & 0x7FFFFFFF
+            score = _play(agent.config, answers, first_action, player, tally, reset_seed, k)
+            total, total_discounted = score
             returns.append(total)
             discounted.append(total_discounted)
             if callback is not None:
@@ -85,15 +97,16 @@ def evaluate(
 
 
 def _play(
-    agent: SpikingActorCritic | ReparameterizedActorCritic,
-    played: gym.Env[Any, Any],
+    config: AgentConfig,
+    answers: Answers,
+    first_action: int,
     player: Player,
     tally: Tally,
     seed: int,
     k: int,
 ) -> tuple[float, float]:
     """Play the k-th episode; its return, and discounted."""
-    observation, _ = played.reset(seed=derive(seed, _RESET, k) & 0x7FFFFFFF)
+    observation = answers.reset(seed)
     player.begin()
     done, total, total_discounted, factor, step = False, 0.0, 0.0, 1.0, 0
     while not done:
@@ -102,16 +115,14 @@ def _play(
         except NotFiniteError as exc:
             raise explained(_when(k, step), exc) from exc
         step += 1
-        action = move.action + agent.first_action
-        observation, given, terminated, truncated, _ = played.step(action)
-        reward = float(given)
+        observation, reward, terminated, truncated, _ = answers.step(move.action + first_action)
         if not math.isfinite(reward):
             raise bad_reward(_when(k, step), reward)
         done = terminated or truncated
         total += reward
         total_discounted += factor * reward
-        factor *= agent.config.gamma
-        tally.add({**move.inputs, **move.rasters}, agent.config.window)
+        factor *= config.gamma
+        tally.add({**move.inputs, **move.rasters}, config.window)
     return total, total_discounted
 
 
@@ -123,12 +134,15 @@ def _when(episode: int, step: int) -> str:
 def _to_play(
     agent: SpikingActorCritic | ReparameterizedActorCritic, env: str | gym.Env[Any, Any] | None
 ) -> tuple[gym.Env[Any, Any], str]:
-    """The environment to play, and its id."""
+    """The environment to play, and its id. Raises ArgumentError if it is for other agents."""
     if env is None:
         return agent.env, agent.env_id
-    if isinstance(env, str):
-        return make_env(env), env
-    return env, env.spec.id if env.spec is not None else ""
+    other, name = own_env(env)
+    n, mine = int(discrete_actions(other).n), int(discrete_actions(agent.env).n)
+    if n != mine:
+        what = "has another number of actions than the agent"
+        raise ArgumentError(say(f"environment {name}", what, got=n, limit=mine))
+    return other, name
 
 
 def load_to_play(

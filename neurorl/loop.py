@@ -27,7 +27,7 @@ from neurorl.config import AgentConfig
 from neurorl.critic import LinearCritic, RewardMean
 from neurorl.described import FloatArray
 from neurorl.encoder import bernoulli_spikes, constant_currents, quiet_spikes
-from neurorl.errors import FallbackWarning, UnsupportedError, say, unknown, warn_outside
+from neurorl.errors import FallbackWarning, UnsupportedError, check_name, say, warn_outside
 from neurorl.features import FromNumbers
 from neurorl.finite import NotFiniteError, first_not_finite
 from neurorl.history import History
@@ -361,8 +361,8 @@ def make_loop(
     from neurorl.native.toolchain import problem
     from neurorl.onchip import OnChipLoop
 
-    if loop is not None and loop not in LOOPS:
-        raise unknown("loop", loop, LOOPS)
+    if loop is not None:
+        check_name("loop", loop, LOOPS)
     if learns and config.learning == "pes":
         return OnChipLoop(config, backend, n_actions, greedy, learns)
     if loop == "native" and not is_shipped(config.rule):

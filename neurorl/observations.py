@@ -22,11 +22,14 @@ Read = Callable[[Any], Any]
 
 
 class UnfitError(Exception):
-    """An observation that isn't of the space: *what* of it, what was seen, what there may be."""
+    """An observation that isn't of the space: *what* of it, what was seen, what there may be.
 
-    def __init__(self, what: str, got: object, limit: object) -> None:
+    is_state: whether it is the number of a state, but of none that there is.
+    """
+
+    def __init__(self, what: str, got: object, limit: object, is_state: bool = False) -> None:
         super().__init__(what, got, limit)
-        self.what, self.got, self.limit = what, got, limit
+        self.what, self.got, self.limit, self.is_state = what, got, limit, is_state
 
     def say(self, where: str, remedy: str | None = None) -> str:
         """Return the line for an error."""
@@ -59,7 +62,7 @@ def _discrete(first: int, end: int) -> Read:
         number = _numbers(observation, ())[()]
         if number != np.floor(number) or not first <= number < end:
             limit = f"whole numbers from {first} to {end - 1}"
-            raise UnfitError("the observation is no state", _short(observation), limit)
+            raise UnfitError("the observation is no state", _short(observation), limit, True)
         return int(number)
 
     return read

@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import gymnasium as gym
+
 from neurorl.backends.base import Backend, Raster
 from neurorl.backends.checks import Inputs
 from neurorl.config import AgentConfig
 from neurorl.described import FloatArray
+from neurorl.errors import ArgumentError
 from neurorl.loop import make_loop
+from neurorl.observations import UnfitError, observation_reader
 
 __all__ = ["Move", "Player"]
 
@@ -28,11 +32,18 @@ class Player:
     """One agent on a backend; every draw depends on the backend's seed and `decisions` only.
 
     explore: actions are drawn by the configuration's policy; else they have the most votes.
+    space: that observations must be of; None takes what the cells take.
     """
 
     def __init__(
-        self, config: AgentConfig, backend: Backend, n_actions: int, explore: bool = False
+        self,
+        config: AgentConfig,
+        backend: Backend,
+        n_actions: int,
+        explore: bool = False,
+        space: gym.Space[Any] | None = None,
     ) -> None:
+        self._read = None if space is None else observation_reader(space)
         self.backend = backend
         self._loop = make_loop(config, backend, n_actions, greedy=not explore, learns=False)
 
@@ -47,8 +58,13 @@ class Player:
             self.backend.reset()
 
     def move(self, observation: Any) -> Move:
-        """The action for an observation."""
+        """The action for an observation. Raises ArgumentError for one of another space."""
         loop = self._loop
+        if self._read is not None:
+            try:
+                observation = self._read(observation)
+            except UnfitError as exc:
+                raise ArgumentError(exc.say("observation", "give one, not a batch")) from exc
         loop.see(0, observation)
         action = int(loop.decide()[0])
         return Move(action, loop.probabilities[0], loop.window.inputs, loop.window.rasters)

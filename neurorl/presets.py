@@ -9,7 +9,14 @@ import gymnasium as gym
 import numpy as np
 
 from neurorl.config import AgentConfig
-from neurorl.errors import EnvironmentWarning, UnsupportedError, say, unknown, warn_outside
+from neurorl.errors import (
+    EnvironmentWarning,
+    UnsupportedError,
+    check_name,
+    say,
+    unknown,
+    warn_outside,
+)
 from neurorl.features import (
     RBF,
     Concat,
@@ -206,13 +213,15 @@ def make_config(
     centred-feedback) or ``'lif-spiking-critic'`` (as lif, with a population as its critic).
     Raises UnknownNameError for another model or field.
     """
-    if model not in MODELS:
-        raise unknown("model", model, MODELS)
+    check_name("model", model, MODELS)
     base, tasks = _MODELS[model]
     name = task_of(env)
     _warn_of_other_spaces(env, tasks)
     given: dict[str, Any] = {"model": model, **base, **_TASKS.get(name, {}), **tasks.get(name, {})}
-    if (overrides or {}).get("learning") == "pes":
+    learning, critic = (
+        (overrides or {}).get(key, given.get(key)) for key in ("learning", "critic")
+    )
+    if isinstance(learning, str) and learning == "pes":
         given |= on_chip(name)
     space = env.observation_space
     if "cells" not in given:
@@ -221,7 +230,7 @@ def make_config(
             # Graded cells spike in some steps only: let the memoryless units see several.
             given["window"] = 8
     if "features" not in given:
-        spiking = {**given, **(overrides or {})}.get("critic") == "spiking"
+        spiking = isinstance(critic, str) and critic == "spiking"
         given["features"] = default_joint_cells(space) if spiking else default_features(space)
     if "solved_at" not in given and env.spec is not None:
         given["solved_at"] = env.spec.reward_threshold
@@ -300,7 +309,17 @@ def _fourier_size(d: int, order: int, coupled: int) -> float:
     return total
 
 
+def _is_empty(space: gym.Space[Any]) -> bool:
+    """Whether there is nothing to see."""
+    if isinstance(space, (gym.spaces.Tuple, gym.spaces.Dict)):
+        return not len(space.spaces)
+    return space.shape is not None and 0 in space.shape
+
+
 def _for_space(space: gym.Space[Any], box: Any) -> Features:
+    if _is_empty(space):
+        remedy = "wrap the environment in a Gymnasium ObservationWrapper"
+        raise UnsupportedError(say("observation space", "is empty", got=space, remedy=remedy))
     if isinstance(space, gym.spaces.Discrete):
         return OneHot(int(space.n), int(space.start))
     if isinstance(space, gym.spaces.Box):

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.backend import backend_class
+from neurorl.arguments import check_count, check_kind, check_names, check_options
+from neurorl.backend import backend_class, backend_type
 from neurorl.backend import load as load_backend
 from neurorl.backends.base import Backend
 from neurorl.backends.checks import check_seeds
@@ -83,13 +84,18 @@ class Replicas:
         options: dict[str, Any] | None = None,
     ) -> None:
         seeds = check_seeds(seeds)
+        check_kind("replicas, envs", envs, EnvGroup, optional=False)
+        check_kind("replicas, config", config, AgentConfig, optional=False)
+        check_count("replicas, n_actions", n_actions)
+        check_options("replicas, options", options)
+        check_names(arithmetic=arithmetic, loop=loop)
         if envs.n != len(seeds):
             raise ArgumentError(
                 say("replicas", "as many environments as seeds", got=envs.n, limit=len(seeds))
             )
         self.envs = envs
         self.config = config
-        self.backend_name = backend if isinstance(backend, str) else backend.name
+        self.backend_name = backend if isinstance(backend, str) else str(backend_type(backend).name)
         self.seeds = seeds
         self.network = config.network(n_actions)
         self.backend = load_backend(

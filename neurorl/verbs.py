@@ -11,9 +11,10 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
+from neurorl.arguments import path_of
 from neurorl.checkpoint import write_checkpoint
 from neurorl.envspec import describe_env, warn_unsaved
-from neurorl.errors import ArgumentError, say
+from neurorl.errors import ArgumentError, UnsupportedError, say
 from neurorl.player import Player
 from neurorl.random import derive
 from neurorl.replicas import Episode, describe
@@ -39,6 +40,11 @@ class LearningAgent(abc.ABC):
     _replicas: Any
     _learned_in: str
     _predictor: Player | None = None
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """An agent is of compiled code and open environments: nothing can copy or pickle it."""
+        remedy = "agent.save(path), and SpikingActorCritic.load(path) for another one"
+        raise UnsupportedError(say("agent", "can't be copied or pickled", remedy=remedy))
 
     @property
     def env_steps(self) -> int:
@@ -89,9 +95,10 @@ class LearningAgent(abc.ABC):
 
         Warns with `EnvironmentWarning` of what its environment has that a file can't hold.
         """
+        where = path_of(path)
         described = self.describe()
         warn_unsaved(self.env, described["env_spec"])
-        write_checkpoint(Path(path), described, self.state())
+        write_checkpoint(where, described, self.state())
 
     def describe(self) -> dict[str, Any]:
         """What the agent is, as plain data."""

@@ -33,11 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from neurorl.errors import ArgumentError, say
+    from neurorl.arguments import check_count
     from neurorl.evaluation import evaluate, load_to_play
 
-    if arguments.episodes < 1:
-        raise ArgumentError(say("evaluate", "episodes out of range", got=arguments.episodes))
+    check_count("evaluate, episodes", arguments.episodes)
     agent, chosen = load_to_play(
         arguments.run,
         arguments.backend,

@@ -10,14 +10,15 @@ import numpy.typing as npt
 
 from neurorl.agent import read_agent
 from neurorl.approaches import gradient_replicas
+from neurorl.arguments import check_kind, check_names, check_options, own_env, path_of
 from neurorl.backend import backend_class
 from neurorl.backend import load as load_backend
 from neurorl.config import AgentConfig
 from neurorl.described import FloatArray
 from neurorl.envload import saved_env
-from neurorl.envs import discrete_actions, make_env
+from neurorl.envs import discrete_actions
 from neurorl.envspec import copy_env
-from neurorl.errors import RunError, say
+from neurorl.errors import RunError, check_name, say
 from neurorl.fitting import fitted
 from neurorl.player import Player
 from neurorl.presets import make_config
@@ -62,10 +63,13 @@ class ReparameterizedActorCritic(LearningAgent):
         **overrides: Any,
     ) -> None:
         seed = read_seed(seed)
-        self.env = make_env(env) if isinstance(env, str) else env
-        self.env_id = env if isinstance(env, str) else (env.spec.id if env.spec else "")
+        check_kind("config", config, AgentConfig)
+        check_name("arithmetic", arithmetic, ("float", "loihi"))
+        if not isinstance(gradient, GradientConfig):
+            check_options("gradient", gradient)
+        self.env, self.env_id = own_env(env)
         self.seed, self.arithmetic = seed, arithmetic
-        space = discrete_actions(self.env, self.env_id)
+        space = discrete_actions(self.env)
         self.first_action, self._n_actions = int(space.start), int(space.n)
         self.config = config or make_config(self.env, model, overrides)
         chosen = gradient.to_dict() if isinstance(gradient, GradientConfig) else gradient or {}
@@ -97,6 +101,11 @@ class ReparameterizedActorCritic(LearningAgent):
         arithmetic: None takes that in which it learns, on another backend that backend's own.
         Others are as in `neurorl.SpikingActorCritic.player`.
         """
+        seed = read_seed(seed)
+        check_options("backend_options", backend_options)
+        check_names(backend=backend, arithmetic=arithmetic, noise=noise)
+        check_kind("explore", explore, bool, optional=False)
+        check_kind("fit", fit, bool)
         name = backend or "reference"
         if backend is None:
             arithmetic = arithmetic or self.arithmetic
@@ -113,7 +122,9 @@ class ReparameterizedActorCritic(LearningAgent):
             **{**(backend_options or {}), "noise": noise or "exact"},
         )
         try:
-            return Player(self.config, compiled, self._n_actions, explore)
+            return Player(
+                self.config, compiled, self._n_actions, explore, self.env.observation_space
+            )
         except BaseException:
             compiled.close()
             raise
@@ -131,7 +142,8 @@ class ReparameterizedActorCritic(LearningAgent):
         Raises RunError for a file that is missing, damaged or of something else, or whose
         environment can't be made.
         """
-        described, arrays = read_agent(Path(path))
+        check_kind("trust_env", trust_env, bool, optional=False)
+        described, arrays = read_agent(path_of(path))
         if described["approach"] != "reparameterization":
             remedy = "SpikingActorCritic.load"
             raise RunError(say(f"agent {path}", "learned by a local rule", remedy=remedy))

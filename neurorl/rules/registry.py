@@ -57,6 +57,8 @@ def find_rule(name: str) -> Rule:
 
     Raises UnknownNameError, which says what to import.
     """
+    if not isinstance(name, str):
+        raise unknown("rule", name, RULES)
     if name in RULES:
         return RULES[name]
     module, colon, attribute = name.partition(":")
