@@ -7,6 +7,7 @@ if a probe that it wasn't fitted to shows the fault too.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -30,11 +31,12 @@ from neurorl.validation.variants import Variant
 __all__ = ["Diagnosis", "diagnose"]
 
 _PROBE = 11  # purpose of derived seeds
-_STEPS, _MORE_STEPS, _MOST_STEPS = 300, 2000, 4000  # of a probe
+_BEFORE = 250  # steps of a probe before the first that may be odd
+_STEPS, _MORE_STEPS = 300, 2000  # after it
 _SINGLE_ERROR = 1e4  # times float error
 _ALTERNATIVES = 3  # that are told, of one cause
 _ENOUGH = 8  # bits of a probe that only a variant explains
-_BITS = {"spikes": 1, "refractory": 2, "voltage": 10, "current": 10}
+_BITS = {"refractory": 2, "voltage": 10, "current": 10}
 
 
 @dataclass(frozen=True)
@@ -85,12 +87,11 @@ def diagnose(
     if not any(e.odd.any() for e in files.all):
         return _at_threshold(files)
     found = _search(files)
-    if found and not any(confirmed for _, _, confirmed in found):
-        more = _probe(subject, stimulus, lane, population, seed, 3, first + _MORE_STEPS)
+    if found and _bits(files.confirming) < _ENOUGH:
+        more = _probe(subject, stimulus, lane, population, seed, 3, first, _MORE_STEPS)
         files.confirming.append(more)
-        found = [x for x in _search(files) if x[2]]
-    found = [x for x in found if x[2]]
-    return _named(found) or _unnamed(files)
+        found = _search(files) if _bits(files.confirming) >= _ENOUGH else []
+    return _named(found, files) or _unnamed(files)
 
 
 def _as_recorded(history: History, recording: Recording) -> bool:
@@ -112,9 +113,8 @@ def _examine(
     mine: list[Evidence],
     first: int,
 ) -> _Files:
-    length = min(first + _STEPS, _MOST_STEPS)
     study, exam, last = (
-        _probe(subject, stimulus, lane, population, seed, k, length) for k in range(3)
+        _probe(subject, stimulus, lane, population, seed, k, first) for k in range(3)
     )
     if study.odd[study.lengths == 1].any():
         return _Files(study, mine, [exam, last])
@@ -128,13 +128,15 @@ def _probe(
     population: Population,
     seed: int,
     number: int,
-    length: int,
+    first: int,
+    length: int = _STEPS,
 ) -> Evidence:
+    """A probe of another seed, *length* steps beyond the first that isn't as described."""
     other = derive(seed, _PROBE, number) & 0x7FFFFFFF
-    acts = probe(subject, stimulus, other, min(length, _MOST_STEPS))
-    return Evidence(
-        subject.network, population, enact(subject.network, lane, other, acts, subject.t)
-    )
+    before = max(first - _BEFORE, 0)
+    acts = probe(subject, stimulus, other, before, length + first - before)
+    history = enact(subject.network, lane, other, acts, subject.t)
+    return Evidence(subject.network, population, history, length + _BEFORE)
 
 
 def _first(evidence: Evidence) -> int:
@@ -142,16 +144,18 @@ def _first(evidence: Evidence) -> int:
     return int(evidence.starts[int(evidence.odd.any(axis=1).argmax())])
 
 
-Found = tuple[Variant, Gate, bool]
+Found = tuple[Variant, Gate]
 
 
 def _search(files: _Files) -> list[Found]:
-    """Variants that predict all, with where they hold; the last tells whether probes confirm it."""
+    """Variants that predict all, with where they hold."""
+    for evidence in files.all:
+        evidence.siblings = files.all
     found: list[Found] = []
     for variant in propose(files.fitted):
         gate = _gate(variant, files)
         if gate is not None:
-            found.append((variant, gate, _bits(variant, gate, files) >= _ENOUGH))
+            found.append((variant, gate))
     return found
 
 
@@ -175,29 +179,41 @@ def _explained(variant: Variant, gate: Gate, evidence: Evidence) -> bool:
     return not evidence.odd_calls(evidence.predict(variant, holds)).any()
 
 
-def _bits(variant: Variant, gate: Gate, files: _Files) -> int:
-    """How much of the probes that confirm is as the variant says, and not as described."""
-    total = 0
-    for evidence in files.confirming:
+def _bits(evidences: Sequence[Evidence]) -> float:
+    """How surprising it is that a variant predicts all that isn't as described there.
+
+    Of a variable, some bits for each value that it gets right. Of spikes alone: that among so many
+    steps in which a spike was seen or described, just those are odd that the variant says.
+    """
+    total, odd_spikes, candidates = 0.0, 0, 0
+    for evidence in evidences:
         odd = evidence.odd_states(evidence.plain)
-        for name, mask in odd.items():
-            alone = mask if name == "spikes" else mask & ~odd["spikes"]
-            total += _BITS[name] * int(alone.sum())
-    return total
+        for name, bits in _BITS.items():
+            total += bits * int((odd[name] & ~odd["spikes"]).sum())
+        single = np.repeat((evidence.lengths == 1) & evidence.kept, evidence.lengths)
+        seen, described = evidence.spikes[single], evidence.plain.spikes[single]
+        neurons = (seen != described).any(axis=0)
+        odd_spikes += int((seen != described).sum())
+        candidates += int((seen | described)[:, neurons].sum())
+    chances = math.lgamma(candidates + 1) - math.lgamma(odd_spikes + 1)
+    return total + (chances - math.lgamma(candidates - odd_spikes + 1)) / math.log(2)
 
 
-def _named(found: list[Found]) -> Diagnosis | None:
+def _named(found: list[Found], files: _Files) -> Diagnosis | None:
     """The simplest; all causes, if several are as simple."""
     if not found:
         return None
-    least = min(gate.cost + variant.freedom for variant, gate, _ in found)
-    simplest = [(v, g) for v, g, _ in found if g.cost + v.freedom == least]
+    least = min(gate.cost + variant.freedom for variant, gate in found)
+    simplest = [(v, g) for v, g in found if g.cost + v.freedom == least]
     # A number of all neurons, of which some have it, says more than a number of each.
-    fewest = {v.cause: min(w.freedom for w, _ in simplest if w.cause == v.cause) for v, _ in simplest}
+    fewest = {
+        v.cause: min(w.freedom for w, _ in simplest if w.cause == v.cause) for v, _ in simplest
+    }
     simplest = [(v, g) for v, g in simplest if v.freedom == fewest[v.cause]]
+    seen = _seen_in(files)
     details: dict[str, list[str]] = {}
     for variant, gate in simplest:
-        where = f" ({gate.words})" if gate.words else ""
+        where = f" ({gate.words or seen})" if gate.words or seen else ""
         known = details.setdefault(variant.cause, [])
         if len(known) < _ALTERNATIVES and variant.detail + where not in known:
             known.append(variant.detail + where)
@@ -206,6 +222,16 @@ def _named(found: list[Found]) -> Diagnosis | None:
         return Diagnosis(cause, "; or, which does the same here, ".join(alike))
     told = "; or ".join(f"{cause}: {alike[0]}" for cause, alike in details.items())
     return Diagnosis("unknown", f"one of several that nothing tried tells apart: {told}")
+
+
+def _seen_in(files: _Files) -> str:
+    """In which neurons anything is odd, if not in all; of the others, nothing tells."""
+    odd = np.logical_or.reduce([e.odd.any(axis=0) for e in files.all])
+    if odd.all():
+        return ""
+    if odd.sum() == 1:
+        return f"seen in neuron {int(odd.argmax())} only"
+    return f"seen in {int(odd.sum())} of {len(odd)} neurons"
 
 
 def _at_threshold(files: _Files) -> Diagnosis | None:
@@ -238,7 +264,7 @@ def _error(evidence: Evidence) -> float:
 
     In calls of one step.
     """
-    plain, single = evidence.plain, evidence.lengths == 1
+    plain, single = evidence.plain, (evidence.lengths == 1) & evidence.kept
     rows = evidence.starts[single]
     odd = (evidence.spikes != plain.spikes)[rows]
     if (np.abs(plain.level - plain.threshold)[rows][odd] > _SINGLE_ERROR * evidence.limit).any():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -152,12 +152,22 @@ class Watched(Neurons):
         return np.asarray(self.level)
 
 
+class Changed(Protocol):
+    """What of a `Change` or a `neurorl.validation.variants.Variant` acts on neurons."""
+
+    @property
+    def parameters(self) -> Callable[[Parameters], Parameters]: ...
+
+    @property
+    def mixins(self) -> tuple[type, ...]: ...
+
+
 def neurons_of(
     arithmetic: Arithmetic,
     population: Population,
     dt: float,
     draw: Callable[[Sequence[int]], FloatArray],
-    change: Change,
+    change: Changed,
 ) -> Watched:
     """The reference's neurons of a population, changed."""
     if isinstance(arithmetic, ChipArithmetic):

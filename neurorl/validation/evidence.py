@@ -26,6 +26,7 @@ from neurorl.validation.variants import PLAIN, Array, Variant
 __all__ = ["FLOAT_ERROR", "Evidence", "Prediction"]
 
 FLOAT_ERROR = 1e-9  # of the membrane's scale
+_MOST = 900  # steps that are predicted of a history
 Mask = npt.NDArray[np.bool_]
 
 
@@ -58,20 +59,25 @@ class Evidence:
     t: number by which noise is drawn. step: since the start. call, within: of which call, and how
     far into it. since: steps since the last reset. starts: the first row of each call; lasts: the
     last. fresh: of calls. spikes: that the lane sent. before, after: its variables around each
-    call, ``(calls, size)``.
+    call, ``(calls, size)``. siblings: all evidence on the lane, this too. kept: calls that are
+    predicted, the last ones with up to *most* steps; the others are taken as they were.
     """
 
-    def __init__(self, network: Network, population: Population, history: History) -> None:
+    def __init__(
+        self, network: Network, population: Population, history: History, most: int = _MOST
+    ) -> None:
         self.network, self.population, self.history = network, population, history
         self.into = [p for p in network.spiking.projections if p.post == population.name]
         lengths = np.array([call.n_steps for call in history.calls])
         self.starts = np.cumsum(lengths) - lengths
         self.lasts = self.starts + lengths - 1
         self.lengths = lengths
+        self.kept = np.cumsum(lengths[::-1])[::-1] <= max(most, int(lengths[-1]))
         self.n_steps = int(lengths.sum())
         self.step = np.arange(self.n_steps)
         self.t = history.t + self.step
         self.call = np.repeat(np.arange(len(lengths)), lengths)
+        self.kept_rows = self.kept[self.call]
         self.within = self.step - self.starts[self.call]
         self.fresh = np.array([call.fresh for call in history.calls])
         self.resets = np.array([call.resets for call in history.calls])
@@ -85,18 +91,17 @@ class Evidence:
         self.before = {v: np.vstack([0 * x[:1], x[:-1]]) for v, x in self.after.items()}
         scale = membrane_scale(population, network.dt)
         self.limit = FLOAT_ERROR * scale if history.lane.arithmetic == "float" else 0.0
+        self.siblings: list[Evidence] = [self]
         self._cache: dict[Any, Any] = {}
         self.plain = self.predict(PLAIN)
         self.odd = self.odd_calls(self.plain)
 
     def sent(self, node: str) -> Raster:
         """Spikes of a node in every step."""
-        key = node if node in self.network.currents else None
         rows = [
             call.rasters[node] if node in call.rasters else call.inputs.get(node)
             for call in self.history.calls
         ]
-        assert key is None
         size = self.network.node(node).size
         return np.concatenate(
             [
@@ -116,13 +121,16 @@ class Evidence:
     def draws(self, steps: Array, stream: int = 0, seed: int = 0) -> FloatArray:
         """Noise of these steps, of another population or seed by so much."""
         size = self.population.size
+        steps = steps[self.kept_rows]
         first, last = int(steps.min()), int(steps.max())
         if first < 0:
             steps, last = steps - first, last - first
             first = 0
         number = self.network.index(self.population.name) + stream
         rows = NoiseRows(max(self.history.seed + seed, 0), number, size)
-        return np.asarray(rows.rows(first, last - first + 1)[steps - first])
+        found = np.zeros((self.n_steps, size))
+        found[self.kept_rows] = rows.rows(first, last - first + 1)[steps - first]
+        return found
 
     def predict(self, variant: Variant, gate: Mask | None = None) -> Prediction:
         """Every call from what was seen before it.
@@ -134,11 +142,12 @@ class Evidence:
         begun = [{v: x.start(self, v, b) for v, b in self.before.items()} for x in variants]
         rows: dict[str, Array] = {}
         state: dict[str, Array] = {}
-        for k in range(int(self.lengths.max())):
-            calls = np.flatnonzero(self.lengths > k)
+        lengths = np.where(self.kept, self.lengths, 0)
+        for k in range(int(lengths.max())):
+            calls = np.flatnonzero(lengths > k)
             here = self.starts[calls] + k
             if k:
-                kept = self.lengths[self.lengths > k - 1] > k
+                kept = lengths[lengths > k - 1] > k
                 state = {v: x[kept] for v, x in state.items()}
             results = []
             for drive, start in zip(drives, begun, strict=True):
@@ -152,6 +161,10 @@ class Evidence:
                     rows[key] = np.zeros((self.n_steps, self.population.size), values.dtype)
                 rows[key][here] = values
             state = {v: seen[v] for v in VARIABLES}
+        for v in VARIABLES:
+            last = rows[v][self.lasts]
+            ended = variant.finish(self, v, last)
+            rows[v][self.lasts] = ended if gate is None else np.where(gate[self.lasts], ended, last)
         return Prediction(**rows)
 
     def odd_states(self, predicted: Prediction, exact: bool = False) -> dict[str, Mask]:
@@ -161,7 +174,7 @@ class Evidence:
         predicted too, and so is what follows from it in the same call, unless *exact*.
         """
         limit = 0.0 if exact else self.limit
-        odd = self.spikes != predicted.spikes
+        odd = (self.spikes != predicted.spikes) & self.kept_rows[:, None]
         near = np.abs(predicted.level - predicted.threshold) <= limit
         unsure = odd & near & (limit > 0)
         last = np.maximum.accumulate(np.where(unsure, self.step[:, None], -1), axis=0)
@@ -170,15 +183,17 @@ class Evidence:
         found = {"spikes": self._by_call(odd & ~doubtful)}
         for v in VARIABLES:
             apart = np.abs(self.after[v] - getattr(predicted, v)[self.lasts])
-            found[v] = (apart > limit) & ~excused
+            found[v] = (apart > limit) & ~excused & self.kept[:, None]
         return found
 
     def odd_calls(self, predicted: Prediction, exact: bool = False) -> Mask:
         """Calls and neurons of which anything is not as predicted."""
-        return np.logical_or.reduce(list(self.odd_states(predicted, exact).values()))
+        odd: Mask = np.logical_or.reduce(list(self.odd_states(predicted, exact).values()))
+        return odd
 
     def _by_call(self, rows: Mask) -> Mask:
-        return np.logical_or.reduceat(rows, self.starts, axis=0)
+        found: Mask = np.logical_or.reduceat(rows, self.starts, axis=0)
+        return found
 
     def _advance(self, drive: _Drive, state: dict[str, Array], here: Array) -> dict[str, Array]:
         neurons: Any = drive.neurons
@@ -204,7 +219,8 @@ class Evidence:
     @property
     def own_last(self) -> Raster:
         """Its own spikes of the step before."""
-        return self._once("own", lambda: self.arrived(self.population.name, 1))
+        own: Raster = self._once("own", lambda: self.arrived(self.population.name, 1))
+        return own
 
     def _drive(self, variant: Variant) -> _Drive:
         q = sum(
@@ -231,15 +247,15 @@ class Evidence:
             found = np.zeros((self.n_steps, self.population.size))
             for version, rows in self._versions(p.name, variant.version):
                 weights = self.history_weights(p.name, version, variant)
-                sent = self.history.arithmetic.transmitted(p.name, weights)
-                sent = variant.transmit(p.name, np.asarray(sent, dtype=np.float64))
+                described = self.history.arithmetic.transmitted(p.name, weights)
+                sent = variant.transmit(p.name, np.asarray(described, dtype=np.float64))
                 blocked = arrivals[rows].reshape(-1, p.blocks, 1, arrivals.shape[1] // p.blocks)
                 found[rows] = (blocked @ blocks_of(sent)).reshape(-1, self.population.size)
             return found
 
-        if all(getattr(variant, name) is getattr(PLAIN, name) for name in names):
-            return self._once(("input", p.name), made)
-        return made()
+        as_described = all(getattr(variant, name) is getattr(PLAIN, name) for name in names)
+        found: FloatArray = self._once(("input", p.name), made) if as_described else made()
+        return found
 
     def history_weights(self, name: str, version: int, variant: Variant) -> Array:
         """Weights in force of a number, as a variant has them."""
@@ -248,14 +264,17 @@ class Evidence:
     def _versions(self, name: str, version: Any) -> list[tuple[int, Mask]]:
         """Numbers of weights, and the rows in which they are in force."""
         each = np.array([version(self.history, name, c) for c in range(len(self.starts))])
-        return [(int(k), (each == k)[self.call]) for k in np.unique(each)]
+        return [
+            (int(k), (each == k)[self.call] & self.kept_rows) for k in np.unique(each[self.kept])
+        ]
 
     def bias(self, variant: Variant = PLAIN) -> Array:
         """Of each step, with what signed projections and currents add."""
         names = ("bias_version", "values", "weights", "transmit")
-        if all(getattr(variant, name) is getattr(PLAIN, name) for name in names):
-            return self._once("bias", lambda: self._made_bias(PLAIN))
-        return self._made_bias(variant)
+        if any(getattr(variant, name) is not getattr(PLAIN, name) for name in names):
+            return self._made_bias(variant)
+        found: Array = self._once("bias", lambda: self._made_bias(PLAIN))
+        return found
 
     @property
     def described_bias(self) -> Array:
@@ -270,7 +289,7 @@ class Evidence:
         moving = [p for p in network.projections if p.post == name]
         moving = [p for p in moving if p.signed or p.pre in network.currents]
         flowing = Currents(network, arithmetic)
-        rows = []
+        rows: list[Array] = []
         last: dict[str, int] = {}
         for c, call in enumerate(self.history.calls):
             now = {p.name: variant.bias_version(self.history, p.name, c) for p in moving}

@@ -95,21 +95,30 @@ def _timed(labels: Sequence[Labels], chosen: Mask, prefix: str, cost: int) -> It
     for words, feature in _COUNTERS:
         low, high = _range(labels, chosen, feature)
         if low[1] < high[0]:
-            first = high[0]
-            yield _gate(
-                prefix + words.format(first), cost, chosen, lambda e, f=feature, k=first: f(e) >= k
-            )
+            first, at = high[0], _at(low[1] + 1, high[0])
+            yield _gate(prefix + words.format(at), cost, chosen, _from(feature, first))
     for words, feature in _UNTIL:
         low, high = _range(labels, chosen, feature)
         if high[1] < low[0]:
-            end = high[1] + 1
-            yield _gate(
-                prefix + words.format(end), cost, chosen, lambda e, f=feature, k=end: f(e) < k
-            )
+            end, at = high[1] + 1, _at(high[1] + 1, low[0])
+            yield _gate(prefix + words.format(at), cost, chosen, _before(feature, end))
     for words, feature in _FEATURES:
         low, high = _range(labels, chosen, feature)
         if low[1] < high[0]:
-            yield _gate(prefix + words, cost, chosen, lambda e, f=feature: f(e) > 0)
+            yield _gate(prefix + words, cost, chosen, _from(feature, 1))
+
+
+def _at(first: int, last: int) -> str:
+    """A moment that is known to lie between two."""
+    return str(last) if first >= last or first < 0 else f"{first} to {last}"
+
+
+def _from(feature: Feature, first: int) -> Feature:
+    return lambda e: np.asarray(feature(e)) >= first
+
+
+def _before(feature: Feature, end: int) -> Feature:
+    return lambda e: np.asarray(feature(e)) < end
 
 
 def _gate(words: str, cost: int, chosen: Mask, when: Callable[[Evidence], Array]) -> Gate:

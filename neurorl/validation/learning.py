@@ -43,8 +43,9 @@ class Training:
 class Moment:
     """The first update in which two lanes differ, and first in what.
 
-    before, after: the first lane's snapshots. inputs, t: of its window. apart: the largest
-    difference. windows: all until then, see `Student.log`; None if they weren't kept.
+    before, after: the first lane's snapshots. held: the other's quantity after it. inputs, t: of
+    its window. apart: the largest difference. windows: all until then, see `Student.log`; None if
+    they weren't kept.
     """
 
     update: int
@@ -52,6 +53,7 @@ class Moment:
     name: str
     before: Snapshot
     after: Snapshot
+    held: FloatArray
     inputs: Inputs
     t: int
     apart: float
@@ -97,7 +99,10 @@ class Contrast:
             key = min(odd, key=lambda key: QUANTITIES.index(key[0]))
             apart = float(np.nan_to_num(np.abs(_number(one[key]) - _number(other[key]))).max())
             log = None if self.a.log is None else list(self.a.log)
-            self.moment = Moment(update, *key, before, one, self.a.inputs, self.a.t, apart, log)
+            held = _number(other[key])
+            self.moment = Moment(
+                update, *key, before, one, held, self.a.inputs, self.a.t, apart, log
+            )
         if self.agree is None:
             self.odd_while_agreeing |= set(odd)
             for key in one:

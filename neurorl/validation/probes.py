@@ -25,19 +25,25 @@ _LENGTH = 12  # steps of a random window
 
 
 def probe(
-    subject: Subject, stimulus: Sequence[InputWindow], seed: int, n_steps: int, silent: bool = False
+    subject: Subject, stimulus: Sequence[InputWindow], seed: int, before: int, n_steps: int
 ) -> list[Act]:
     """Acts of about *n_steps* steps, of calls of one step and of several.
 
-    silent: nothing but the weights that are written at the start and *n_steps* single steps.
+    before: steps before these, by windows as in the stimulus, so that as much has happened.
     """
     rng = np.random.default_rng(seed)
     network = subject.network
     resets = any(w.fresh for w in stimulus)
     writes = bool(subject.weights) or any(w.writes for w in stimulus)
     acts: list[Act] = [Write(name, weights) for name, weights in subject.weights.items()]
-    done, k = 0, 0
-    while done < n_steps:
+    done = 0
+    while done < before:
+        window = stimulus[int(rng.integers(len(stimulus)))]
+        acts += _writes(subject, seed, rng) if window.writes else []
+        acts += [Reset()] if window.fresh else []
+        acts.append(Run(window.inputs, window.n_steps))
+        done += window.n_steps
+    while done < before + n_steps:
         if rng.random() < 0.5:
             window = stimulus[int(rng.integers(len(stimulus)))]
             inputs, length = window.inputs, window.n_steps
@@ -45,12 +51,12 @@ def probe(
             length = _LENGTH
             probability = float(rng.choice(_PROBABILITIES))
             inputs = rasters(network, length, int(rng.integers(2**31)), probability)
-        if writes and k and rng.random() < 0.4:
+        if writes and done and rng.random() < 0.4:
             acts += _writes(subject, seed, rng)
         if resets and rng.random() < 0.4:
             acts.append(Reset())
         acts += _calls(network, inputs, length, rng)
-        done, k = done + length, k + 1
+        done += length
     return acts
 
 

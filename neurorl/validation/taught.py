@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from neurorl.description import Network
+import numpy as np
+
 from neurorl.validation.compare import Row
 from neurorl.validation.explain import Explanation, explain
 from neurorl.validation.learning import Contrast, Moment, training_rows
@@ -33,10 +34,11 @@ def explain_training(
     if seen.a.lane.arithmetic != seen.b.lane.arithmetic:
         return [_with(row, "quantisation", f"the arithmetics differ; {where}") for row in rows], []
     if moment.quantity != "spikes":
-        cause, what = _CAUSES.get(moment.quantity) or _held(subject.network, moment)
-        late = _explain_writes(subject, seen, moment, seed) if cause == "weights" else []
-        if late:
-            cause, what = late[0].cause, late[0].detail
+        if moment.quantity in _CAUSES:
+            cause, what = _CAUSES[moment.quantity]
+            return [_with(row, cause, f"{where}: {what}") for row in rows], []
+        late = _explain_writes(subject, seen, moment, seed)
+        cause, what = (late[0].cause, late[0].detail) if late else _held(moment)
         return [_with(row, cause, f"{where}: {what}") for row in rows], late
     found = _explain_windows(subject, seen, moment, seed)
     why = [f"{e.cause}: {e.detail}" for e in found[:1]]
@@ -44,15 +46,20 @@ def explain_training(
     return [_with(row, "follows" if found else "unknown", detail) for row in rows], found
 
 
-def _held(network: Network, moment: Moment) -> tuple[str, str]:
+def _held(moment: Moment) -> tuple[str, str]:
     """Of weights that differ though the eligibilities that changed them don't.
 
     The rule is the same code for all lanes, so it is the backend that holds others.
     """
-    plasticity = network.projection(moment.name).plasticity
-    bound = max(abs(plasticity.low), abs(plasticity.high)) if plasticity else 1.0
-    cause = "rounding of weights" if moment.apart <= bound / 100 else "weights"
-    return cause, f"weights held are others than the rule's, up to {moment.apart:.3g} away"
+    held = moment.held
+    for bits in range(2, 31):
+        unit = 2.0**-bits
+        if not moment.apart <= unit:
+            break
+        if np.array_equal(np.rint(held / unit) * unit, held):
+            detail = f"weights held are multiples of 2^-{bits}, up to {moment.apart:.3g} away"
+            return "rounding of weights", f"{detail} from the rule's"
+    return "weights", f"weights held are others than the rule's, up to {moment.apart:.3g} away"
 
 
 def _with(row: Row, cause: str, detail: str) -> Row:
@@ -86,7 +93,7 @@ def _explain_writes(
     writes = {name: w for (quantity, name), w in moment.after.items() if quantity == "weights"}
     windows = [*moment.windows, last._replace(writes=writes)]
     found = _explain_of(subject, seen, windows, seed)
-    return [e for e in found if e.cause == "writes"]
+    return [e for e in found if e.cause in ("writes", "weights", "rounding of weights")]
 
 
 def _explain_window(

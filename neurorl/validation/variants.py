@@ -58,6 +58,11 @@ def silence_after_reset(evidence: Evidence, variable: str, before: Array) -> Arr
     return np.where(evidence.fresh[:, None], 0, before)
 
 
+def as_it_ends(evidence: Evidence, variable: str, after: Array) -> Array:
+    """The state that is seen after each call, ``(calls, size)``: that of its last step."""
+    return after
+
+
 @dataclass(frozen=True)
 class Variant:
     """What is other than described; by default nothing.
@@ -68,7 +73,8 @@ class Variant:
     arrivals: spikes of a projection that arrive in each step. version: number of the weights in
     force, of those of the history; bias_version: of those in the bias of signed projections.
     values: these weights. weights: what they become, for transmission and bias; transmit: what a
-    spike transmits. draws: noise of each step. start: of each variable before each call.
+    spike transmits. draws: noise of each step. start, finish: of each variable before each call
+    and after it.
     """
 
     cause: str
@@ -84,6 +90,7 @@ class Variant:
     transmit: Callable[[str, Array], Array] = _unchanged
     draws: Callable[[Evidence], Array] = described_draws
     start: Callable[[Evidence, str, Array], Array] = silence_after_reset
+    finish: Callable[[Evidence, str, Array], Array] = as_it_ends
     freedom: int = 0
 
 

@@ -10,7 +10,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from neurorl.validation.evidence import Evidence
-from neurorl.validation.hypotheses import arrivals, calls, levels, noise, numbers, steps, weights
+from neurorl.validation.hypotheses import (
+    arrivals,
+    calls,
+    levels,
+    noise,
+    numbers,
+    steps,
+    values,
+    weights,
+)
 from neurorl.validation.variants import Variant
 
 __all__ = ["FAMILIES", "Family", "propose"]
@@ -33,9 +42,9 @@ FAMILIES = (
     Family("states that a reset keeps, or a call or a write clears", calls.states),
     Family("order of a step", steps.orders),
     Family("refractory period", steps.refractory),
-    Family("refractory period of each neuron", numbers.periods),
+    Family("refractory period of each neuron", values.periods),
     Family("reset", steps.resets),
-    Family("value of a reset", numbers.reset_values),
+    Family("value of a reset", values.reset_values),
     Family("rounding of decays, and overflow", steps.roundings),
     Family("time constants", numbers.decays),
     Family("biases", numbers.biases),
@@ -43,7 +52,7 @@ FAMILIES = (
     Family("comparison with the threshold", steps.thresholds),
     Family("threshold", levels.fitted_thresholds),
     Family("width of the noise", levels.widths),
-    Family("floor and ceiling", numbers.bounds),
+    Family("floor and ceiling", values.bounds),
     Family("rounding of weights", weights.rounded),
     Family("weights by a factor", weights.factors),
     Family("any weights", weights.changed),

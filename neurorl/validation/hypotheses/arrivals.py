@@ -9,7 +9,7 @@ import numpy as np
 from neurorl.backends.base import Raster
 from neurorl.description import Projection
 from neurorl.validation.evidence import Evidence
-from neurorl.validation.variants import PLAIN, Array, Variant
+from neurorl.validation.variants import Array, Variant
 
 __all__ = ["delays", "lost", "surviving"]
 
@@ -58,28 +58,20 @@ def _at(chosen: Collection[str], delay: int) -> Arrivals:
 
 
 def lost(evidence: Evidence) -> Iterator[Variant]:
-    """Spikes in flight that a call of `step`, or a write, loses."""
+    """Spikes in flight that a call of `step`, or a write, loses: all, the newest, or the others."""
     names = [p.name for p in evidence.into]
-    events = {
-        "a call of step": evidence.starts[evidence.call],
-        "a write": _since_write(evidence),
-    }
-    for event, cause in (("a call of step", "between calls"), ("a write", "writes")):
-        since = events[event]
-        if event == "a write" and not evidence.history.order:
+    long = [p.name for p in evidence.into if evidence.network.delay_steps(p.name) > 1]
+    for event, cause in (("between calls of step", "between calls"), ("by a write", "writes")):
+        if cause == "writes" and not evidence.history.order:
             continue
-        for chosen, subject in _groups(names, "spikes of {}", "spikes"):
-            detail = f"{subject} in flight are lost by {event}"
-            if event == "a call of step":
-                detail = f"{subject} in flight are lost between calls of step"
-            yield Variant(cause, detail, arrivals=_lost(chosen, event, 0))
-        long = [p.name for p in evidence.into if evidence.network.delay_steps(p.name) > 1]
-        for chosen, subject in _groups(long, "spikes of {}", "spikes of longer delays"):
-            detail = f"{subject} in flight, but for the newest, are lost between calls of step"
-            if event == "a write":
-                detail = f"{subject} in flight, but for the newest, are lost by a write"
-            yield Variant(cause, detail, arrivals=_lost(chosen, event, 1))
-        del since
+        for which, some, told in (
+            ("all", names, ""),
+            ("newest", names, "of the last step before, "),
+            ("older", long, "but for those of the last step before, "),
+        ):
+            for chosen, subject in _groups(some, "spikes of {}", "spikes"):
+                detail = f"{subject} in flight, {told}are lost {event}".replace(", are", " are")
+                yield Variant(cause, detail, arrivals=_lost(chosen, cause, which))
 
 
 def _since_write(evidence: Evidence) -> Array:
@@ -89,17 +81,24 @@ def _since_write(evidence: Evidence) -> Array:
     return np.asarray(np.maximum.accumulate(wrote)[evidence.call])
 
 
-def _lost(chosen: Collection[str], event: str, kept: int) -> Arrivals:
-    """Arrivals less those sent before an event; *kept*: of the last steps before it, none is lost."""
+def _lost(chosen: Collection[str], event: str, which: str) -> Arrivals:
+    """Arrivals less those sent before an event; *which* of them: ``'all'``, ``'newest'``, ..."""
 
     def arrive(evidence: Evidence, p: Projection) -> Raster:
+        delay = evidence.network.delay_steps(p.name)
+        every = evidence.arrived(p.pre, delay)
         if p.name not in chosen:
-            return PLAIN.arrivals(evidence, p)
-        since = (
-            evidence.starts[evidence.call] if event == "a call of step" else _since_write(evidence)
-        )
-        oldest = np.maximum(since - kept, evidence.silent_since)
-        return evidence.arrived(p.pre, evidence.network.delay_steps(p.name), oldest)
+            return every
+        between = event == "between calls"
+        since = evidence.starts[evidence.call] if between else _since_write(evidence)
+        sent = evidence.step - delay
+        before = since - sent  # steps from a spike to the last event
+        gone = {"all": before > 0, "older": before > 1}.get(which)
+        if gone is None:  # of the events since, one came just after the spike
+            next_step = np.clip(sent + 1, 0, evidence.n_steps - 1)
+            starts = evidence.starts[evidence.call] if between else _since_write(evidence)
+            gone = (starts[next_step] == next_step) & (before > 0)
+        return np.asarray(every & ~gone[:, None])
 
     return arrive
 
@@ -117,7 +116,7 @@ def surviving(evidence: Evidence) -> Iterator[Variant]:
             every = evidence.arrived(p.pre, delay, np.zeros_like(evidence.step))
             if newest:  # those of the last step before the silence only go
                 gone = evidence.step - delay == evidence.silent_since - 1
-                return every & ~gone[:, None]
+                return np.asarray(every & ~gone[:, None])
             return every
 
         return arrive

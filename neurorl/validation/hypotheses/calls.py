@@ -46,15 +46,17 @@ def states(evidence: Evidence) -> Iterator[Variant]:
         whole = len(chosen) == len(VARIABLES)
         detail = f"{subject} is lost between calls of step"
         if whole:
-            gone = _lost(everything, "a call of step", 0)
+            gone = _lost(everything, "between calls", "all")
             every = "a call of step starts from silence, not from where the one before ended"
             yield Variant("between calls", every, start=partial(_cleared, chosen), arrivals=gone)
+            yield Variant("between calls", every, finish=partial(_ended, chosen), arrivals=gone)
         yield Variant("between calls", detail, start=partial(_cleared, chosen))
+        yield Variant("between calls", detail, finish=partial(_ended, chosen))
         if evidence.history.order:
             detail = f"a write clears {subject}"
             start = partial(_cleared_by_write, chosen)
             if whole:
-                gone = _lost(everything, "a write", 0)
+                gone = _lost(everything, "writes", "all")
                 yield Variant("writes", "a write silences the network", start=start, arrivals=gone)
             yield Variant("writes", detail, start=start)
 
@@ -65,6 +67,10 @@ def _kept(chosen: Collection[str], evidence: Evidence, variable: str, before: Ar
 
 def _cleared(chosen: Collection[str], evidence: Evidence, variable: str, before: Array) -> Array:
     return 0 * before if variable in chosen else silence_after_reset(evidence, variable, before)
+
+
+def _ended(chosen: Collection[str], evidence: Evidence, variable: str, after: Array) -> Array:
+    return 0 * after if variable in chosen else after
 
 
 def _cleared_by_write(
@@ -106,6 +112,10 @@ def _first(history: History, name: str, call: int) -> int:
     return min(latest(history, name, call), 1)
 
 
+def _first_of_all(history: History, name: str, call: int) -> int:
+    return history.version(name, min(history.calls[call].writes, 1))
+
+
 def _every_second(keep: int, history: History, name: str, call: int) -> int:
     """Of the writes of each projection, those of odd or even number are lost."""
     version = latest(history, name, call)
@@ -126,6 +136,7 @@ _LATE: tuple[tuple[str, Version], ...] = (
     ("weights written{} come into force at the next reset only", _reset_late),
     ("weights written{} never came into force: those before did not go", _initial),
     ("only the first weights written{} come into force: later ones are lost", _first),
+    ("only the very first write of all{} comes into force: later ones are lost", _first_of_all),
     ("every second write{} is lost, the first of each two is kept", partial(_every_second, 1)),
     ("every second write{} is lost, the second of each two is kept", partial(_every_second, 0)),
     (
@@ -150,10 +161,12 @@ def writes(evidence: Evidence) -> Iterator[Variant]:
             where = f" to {next(iter(chosen))}" if len(chosen) == 1 else ""
             some = partial(_of, chosen, version)
             told = detail.format(where)
-            yield Variant("writes", told, version=some, bias_version=some)
+            # Writes that never come leave other weights than described, whatever was written when.
+            cause = "weights" if version is _initial else "writes"
+            yield Variant(cause, told, version=some, bias_version=some)
             if chosen & set(signed):
                 beside = "; the bias of signed projections is up to date"
-                yield Variant("writes", told + beside, version=some)
+                yield Variant(cause, told + beside, version=some)
         for chosen, subject in _groups(signed, "{}", "signed projections"):
             why = detail.format("")
             told = (

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from neurorl.arithmetic import ChipArithmetic
 from neurorl.description import Dynamics
-from neurorl.validation.evidence import Evidence
+from neurorl.validation.evidence import Evidence, Mask
 from neurorl.validation.variants import Array, Variant
 
 __all__ = ["fitted_thresholds", "simplest", "widths"]
@@ -42,7 +43,8 @@ def fitted_thresholds(evidence: Evidence) -> Iterator[Variant]:
                 yield _threshold(detail, np.where(neurons, described * factor, described), 1)
             more = _common((low - described)[neurons], (high - described)[neurons])
             if more is not None:
-                detail = f"the threshold is about {more:.6g} more than described"
+                way = "more" if more > 0 else "less"
+                detail = f"the threshold is about {abs(more):.6g} {way} than described"
                 yield _threshold(detail, np.where(neurons, described + more, described), 1)
         if (low < high).all():
             each = [
@@ -50,7 +52,8 @@ def fitted_thresholds(evidence: Evidence) -> Iterator[Variant]:
             ]
             values = np.array([d if x is None else x for x, d in zip(each, described, strict=True)])
             j = int(np.flatnonzero(odd)[0])
-            detail = f"thresholds are others, of neuron {j} about {values[j]:.6g}, not {described[j]:.6g}"
+            now = f"about {values[j]:.6g}, not {described[j]:.6g}"
+            detail = f"thresholds are others, of neuron {j} {now}"
             yield _threshold(detail, values, 2)
 
 
@@ -59,21 +62,31 @@ def _between(evidence: Evidence, late: bool) -> tuple[Array, Array]:
 
     late: only from the first step on that isn't as predicted.
     """
-    plain = evidence.plain
-    known = np.repeat(evidence.lengths == 1, evidence.lengths)[:, None]
-    starts = np.where(evidence.fresh[:, None], 0, evidence.before["refractory"])
-    known = known & (starts[evidence.call] == 0)
-    if late:
-        odd = evidence.odd.any(axis=1)
-        known = known & (evidence.call >= int(odd.argmax()))[:, None]
-    level = plain.level.astype(np.float64)
+    lows, highs = zip(*(_bounds(e, late) for e in evidence.siblings), strict=True)
+    return np.max(lows, axis=0), np.min(highs, axis=0)
+
+
+def _bounds(evidence: Evidence, late: bool) -> tuple[Array, Array]:
+    known = _known(evidence, late)
+    level = evidence.plain.level.astype(np.float64)
     low = np.where(known & ~evidence.spikes, level, -np.inf).max(axis=0)
     high = np.where(known & evidence.spikes, level, np.inf).min(axis=0)
     return low, high
 
 
+def _known(evidence: Evidence, late: bool) -> Mask:
+    """Single steps of neurons that aren't refractory; *late*: see `_between`."""
+    single = np.repeat((evidence.lengths == 1) & evidence.kept, evidence.lengths)[:, None]
+    starts = np.where(evidence.fresh[:, None], 0, evidence.before["refractory"])
+    known = single & (starts[evidence.call] == 0)
+    if late and evidence.odd.any():
+        first = int(evidence.odd.any(axis=1).argmax())
+        known = known & (evidence.call >= first)[:, None]
+    return np.asarray(known & (evidence.odd.any() or not late))
+
+
 def _common(low: Array, high: Array) -> float | None:
-    """A number that is at least all of *low* and below all of *high*, the simplest; None if none."""
+    """The simplest number that is at least all of *low* and below all of *high*; None if none."""
     least, most = float(np.nanmax(low, initial=-np.inf)), float(np.nanmin(high, initial=np.inf))
     if not least < most:
         return None
@@ -114,21 +127,8 @@ def widths(evidence: Evidence) -> Iterator[Variant]:
         width = p.neuron.dynamics(p.size, evidence.network.dt).noise_width
     if not width.any():
         return
-    plain = evidence.plain
-    added = width * evidence.draws(evidence.t)
-    known = np.repeat(evidence.lengths == 1, evidence.lengths)[:, None]
-    starts = np.where(evidence.fresh[:, None], 0, evidence.before["refractory"])
-    known = known & (starts[evidence.call] == 0) & (width > 0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        needed = (plain.threshold - plain.moved) / added
-    more = known & (added > 0)
-    less = known & (added < 0)
-    low = np.where((more & evidence.spikes) | (less & ~evidence.spikes), needed, -np.inf).max(
-        axis=0
-    )
-    high = np.where((more & ~evidence.spikes) | (less & evidence.spikes), needed, np.inf).min(
-        axis=0
-    )
+    lows, highs = zip(*(_width_bounds(e, width) for e in evidence.siblings), strict=True)
+    low, high = np.max(lows, axis=0), np.min(highs, axis=0)
     odd = (low >= 1) | (high < 1)
     for neurons in (width > 0, odd):
         factor = _common(low[neurons], high[neurons]) if neurons.any() else None
@@ -137,6 +137,25 @@ def widths(evidence: Evidence) -> Iterator[Variant]:
             yield Variant(
                 "noise source",
                 f"the noise is about {factor:.6g} times as wide as described",
-                parameters=lambda x, w=changed: dataclasses.replace(x, noise_width=w),
+                parameters=partial(_widened, changed),
                 freedom=1,
             )
+
+
+def _widened(width: Array, x: Any) -> Any:
+    return dataclasses.replace(x, noise_width=width)
+
+
+def _width_bounds(evidence: Evidence, width: Array) -> tuple[Array, Array]:
+    """Of each neuron, the factors of its width between which all its spikes lie."""
+    plain = evidence.plain
+    added = width * evidence.draws(evidence.t)
+    known = _known(evidence, False) & (width > 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        needed = (plain.threshold - plain.moved) / added
+    more, less = known & (added > 0), known & (added < 0)
+    least = (more & evidence.spikes) | (less & ~evidence.spikes)
+    most = (more & ~evidence.spikes) | (less & evidence.spikes)
+    low = np.where(least, needed, -np.inf).max(axis=0)
+    high = np.where(most, needed, np.inf).min(axis=0)
+    return low, high

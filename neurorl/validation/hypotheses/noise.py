@@ -44,12 +44,12 @@ _NUMBERS: tuple[tuple[str, Callable[[Evidence], Array]], ...] = (
 
 def _rest(e: Evidence) -> Array:
     """Steps that are left of the call."""
-    return e.lengths[e.call] - 1 - e.within
+    return np.asarray(e.lengths[e.call] - 1 - e.within)
 
 
 def _call_before(e: Evidence) -> Array:
     before = np.concatenate([[0], e.starts[:-1]])
-    return e.history.t + before[e.call] + e.within
+    return np.asarray(e.history.t + before[e.call] + e.within)
 
 
 def draws(evidence: Evidence) -> Iterator[Variant]:
@@ -60,17 +60,17 @@ def draws(evidence: Evidence) -> Iterator[Variant]:
     cause = "noise source"
     yield Variant(cause, "there is no noise", draws=lambda e: 0.0 * e.draws(e.t))
     for detail, number in _NUMBERS:
-        yield Variant(cause, detail, draws=lambda e, number=number: e.draws(number(e)))
+        yield Variant(cause, detail, draws=_at(number))
     for more in (1, -1, -evidence.history.seed):
         which = "0" if more == -evidence.history.seed else f"{more:+d}"
         detail = f"the noise is that of seed {which}"
-        yield Variant(cause, detail, draws=lambda e, more=more: e.draws(e.t, seed=more))
+        yield Variant(cause, detail, draws=_of(seed=more))
     index = evidence.network.index(p.name)
     for stream, node in enumerate(evidence.network.nodes):
         if stream != index:
             by = stream - index
             detail = f"the noise is that of {node.name}"
-            yield Variant(cause, detail, draws=lambda e, by=by: e.draws(e.t, stream=by))
+            yield Variant(cause, detail, draws=_of(stream=by))
     for detail, become in (
         ("the noise has the other sign", lambda x: -x),
         ("all neurons have the noise of the first", lambda x: x[:, :1] + 0 * x),
@@ -79,7 +79,19 @@ def draws(evidence: Evidence) -> Iterator[Variant]:
         ("the noise is that of the neurons in reverse", lambda x: x[:, ::-1]),
         ("the noise is never negative: its size is taken", np.abs),
     ):
-        yield Variant(cause, detail, draws=lambda e, become=become: become(e.draws(e.t)))
+        yield Variant(cause, detail, draws=_become(become))
+
+
+def _at(number: Callable[[Evidence], Array]) -> Callable[[Evidence], Array]:
+    return lambda e: e.draws(number(e))
+
+
+def _of(stream: int = 0, seed: int = 0) -> Callable[[Evidence], Array]:
+    return lambda e: e.draws(e.t, stream, seed)
+
+
+def _become(become: Callable[[Array], Array]) -> Callable[[Evidence], Array]:
+    return lambda e: become(e.draws(e.t))
 
 
 class _AsSent(Other):
@@ -108,7 +120,7 @@ def are_other_draws(evidences: Sequence[Evidence]) -> bool:
     for evidence in evidences:
         if evidence.odd_calls(evidence.predict(given)).any():
             return False
-        odd |= (evidence.spikes != evidence.plain.spikes).any(axis=0)
+        odd |= (evidence.spikes != evidence.plain.spikes)[evidence.kept_rows].any(axis=0)
     if not odd.any() or (width[odd] == 0).any():
         return False
     sums = np.sum([_scores(evidence, odd) for evidence in evidences], axis=0)
@@ -122,7 +134,7 @@ def are_other_draws(evidences: Sequence[Evidence]) -> bool:
 def _scores(evidence: Evidence, odd: Mask) -> Array:
     """Sums over free steps: variance, then scores and their variances, all of mean 0 if so."""
     plain = evidence.plain
-    known = np.repeat(evidence.lengths == 1, evidence.lengths)[:, None]
+    known = np.repeat((evidence.lengths == 1) & evidence.kept, evidence.lengths)[:, None]
     starts = np.where(evidence.fresh[:, None], 0, evidence.before["refractory"])
     free = known & (starts[evidence.call] == 0) & odd
     arithmetic, pop = evidence.history.arithmetic, evidence.population

@@ -7,48 +7,19 @@ the fault is in some neurons only, or begins late), and then has to predict all 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.arithmetic import ChipArithmetic
 from neurorl.description import Dynamics
-from neurorl.validation.evidence import Evidence
+from neurorl.validation.evidence import Evidence, Mask
 from neurorl.validation.hypotheses.neurons import Other
+from neurorl.validation.hypotheses.single import Steps
 from neurorl.validation.variants import Array, Variant
 
-__all__ = ["biases", "bounds", "decays", "gains", "periods", "reset_values"]
-
-Mask = npt.NDArray[np.bool_]
-
-
-class Steps:
-    """Calls of one step each, of which the state before and after is known, ``(calls, size)``."""
-
-    def __init__(self, evidence: Evidence) -> None:
-        calls = np.flatnonzero(evidence.lengths == 1)
-        rows = evidence.starts[calls]
-        self.rows = rows
-        fresh = evidence.fresh[calls][:, None]
-        self.u, self.v, self.dead = (
-            np.where(fresh, 0, evidence.before[v][calls])
-            for v in ("current", "voltage", "refractory")
-        )
-        self.u_now, self.v_now, self.dead_now = (
-            evidence.after[v][calls] for v in ("current", "voltage", "refractory")
-        )
-        self.spikes = evidence.spikes[rows]
-        self.plain = {
-            name: getattr(evidence.plain, name)[rows]
-            for name in ("current", "voltage", "refractory", "spikes", "moved", "level")
-        }
-        odd = evidence.odd_states(evidence.plain)
-        self.odd = {name: mask[calls] for name, mask in odd.items()}
-        self.bias = evidence.bias()[rows]
-        self.q = sum((evidence.input_of(p)[rows] for p in evidence.into), np.zeros(self.u.shape))
-        self.free = (self.dead == 0) & ~self.spikes
+__all__ = ["biases", "decays", "gains"]
 
 
 def decays(evidence: Evidence) -> Iterator[Variant]:
@@ -86,7 +57,7 @@ def _common_tau(evidence: Evidence, variable: str, decay: Array | None) -> Array
 def _fitted_decay(
     evidence: Evidence, variable: str, chosen: Mask, before: Array, left: Array
 ) -> Array | None:
-    """Of each neuron, what a step leaves; the described where nothing is odd. None if nothing is."""
+    """What a step leaves, of each neuron; as described where nothing is odd. None if it all is."""
     described = _decay_of(evidence, variable)
     found = described.copy()
     weight = np.where(chosen, before.astype(np.float64), 0.0)
@@ -97,7 +68,7 @@ def _fitted_decay(
     found[here] = ((weight * left).sum(axis=0)[here]) / norm[here]
     if isinstance(evidence.history.arithmetic, ChipArithmetic):
         found = _whole_decay(found, described, chosen, before, left)
-    return found
+    return found if (np.abs(found - described) > 1e-12).any() else None
 
 
 def _decay_of(evidence: Evidence, variable: str) -> Array:
@@ -173,7 +144,8 @@ def _time_constants(evidence: Evidence, name: str, described: Array, now: Array)
     if np.ptp(ratio) > (0.05 if rough else 1e-6) * abs(ratio[0]):
         return f": time constants {name} are others; that of neuron {j} {step}"
     value = f"{float(np.median(ratio)):.2g}" if rough else f"{ratio[0]:.6g}"
-    return f": time constant {name} is {'about ' if rough else ''}{value} times that described ({step})"
+    about = "about " if rough else ""
+    return f": time constant {name} is {about}{value} times that described ({step})"
 
 
 def biases(evidence: Evidence) -> Iterator[Variant]:
@@ -265,115 +237,3 @@ def gains(evidence: Evidence) -> Iterator[Variant]:
 
     detail = f"the membrane takes {factor:.6g} of the current"
     yield Variant("weights", detail, mixins=(Gained,), freedom=1)
-
-
-def periods(evidence: Evidence) -> Iterator[Variant]:
-    """Another refractory period of each neuron."""
-    steps = Steps(evidence)
-    chosen = steps.odd["refractory"] & steps.spikes
-    arithmetic, p = evidence.history.arithmetic, evidence.population
-    if isinstance(arithmetic, ChipArithmetic):
-        described = arithmetic.chip.populations[p.name].refractory - 1
-    else:
-        described = p.neuron.dynamics(p.size, evidence.network.dt).refractory_steps
-    found = described.copy()
-    for j in np.flatnonzero(chosen.any(axis=0)):
-        found[j] = steps.dead_now[chosen[:, j], j][0]
-    if np.array_equal(found, described):
-        return
-    j = int(np.flatnonzero(found != described)[0])
-    apart = np.unique((found - described)[found != described])
-    more = int(apart[0])
-    if len(apart) == 1:
-        length = f"{abs(more)} steps {'longer' if more > 0 else 'shorter'}"
-        detail = f"the refractory period is {length}"
-    else:
-        detail = (
-            f"the refractory period is another: {found[j]} steps of neuron {j}, not {described[j]}"
-        )
-
-    def parameters(x: Any) -> Any:
-        if isinstance(x, Dynamics):
-            return dataclasses.replace(x, refractory_steps=found)
-        return dataclasses.replace(x, refractory=found + 1)
-
-    yield Variant("refractory", detail, parameters=parameters, freedom=2)
-
-
-def reset_values(evidence: Evidence) -> Iterator[Variant]:
-    """Another value to which a spike resets, or another that it subtracts or leaves a share of."""
-    steps = Steps(evidence)
-    chosen = steps.odd["voltage"] & steps.spikes & steps.plain["spikes"]
-    if not chosen.any():
-        return
-    to, moved = steps.v_now[chosen], steps.plain["moved"][chosen]
-    value = float(np.median(to))
-    yield _reset(f"a spike resets the membrane to {value:.6g}, not to 0", lambda v: 0 * v + value)
-    less = float(np.median(moved - to))
-    yield _reset(f"a spike subtracts {less:.6g} and doesn't reset to 0", lambda v: v - less)
-    norm = float((moved.astype(np.float64) ** 2).sum())
-    share = float((moved * to).sum()) / norm if norm else 0.0
-    detail = f"a spike leaves {share:.6g} of the membrane and doesn't reset to 0"
-    yield _reset(detail, lambda v: share * v)
-    each = np.zeros(chosen.shape[1])
-    for j in np.flatnonzero(chosen.any(axis=0)):
-        each[j] = steps.v_now[chosen[:, j], j][0]
-    yield _reset(
-        "a spike resets the membrane to another value in each neuron", lambda v: 0 * v + each
-    )
-
-
-def _reset(detail: str, becomes: Callable[[Array], Array]) -> Variant:
-    class Reset(Other):
-        def _spike(self, over: Mask) -> Mask:
-            before = self.v.copy()
-            over = super()._spike(over)  # type: ignore[misc]
-            self.v[over] = becomes(before)[over]
-            return over
-
-    return Variant("reset", detail, mixins=(Reset,), freedom=1)
-
-
-def bounds(evidence: Evidence) -> Iterator[Variant]:
-    """A floor or a ceiling of currents or membranes."""
-    steps = Steps(evidence)
-    for variable, now, plain, free in (
-        ("voltage", steps.v_now, steps.plain["moved"], steps.free),
-        ("current", steps.u_now, steps.plain["current"], np.ones_like(steps.free)),
-    ):
-        chosen = steps.odd[variable] & free
-        for side in ("floor", "ceiling"):
-            beyond = chosen & ((now > plain) if side == "floor" else (now < plain))
-            if beyond.any():
-                yield _bounded(variable, side, now, beyond)
-
-
-def _bounded(variable: str, side: str, now: Array, beyond: Mask) -> Variant:
-    low = side == "floor"
-    values = np.full(now.shape[1], -np.inf if low else np.inf)
-    for j in np.flatnonzero(beyond.any(axis=0)):
-        values[j] = np.median(now[beyond[:, j], j])
-    known = values[np.isfinite(values)]
-    if np.ptp(known) == 0:
-        values[:] = known[0]
-    clamp = np.maximum if low else np.minimum
-    subject = "the membrane" if variable == "voltage" else "the current"
-    way = "below" if low else "above"
-    where = (
-        f"{known[0]:.6g}" if np.ptp(known) == 0 else f"a value of each neuron, first {known[0]:.6g}"
-    )
-    detail = f"{subject} has a {side}: it never goes {way} {where}"
-
-    def held(x: Array) -> Array:
-        return clamp(x, values).astype(x.dtype)
-
-    class OfMembrane(Other):
-        def _membrane(self, steps: Any) -> Array:
-            return held(super()._membrane(steps))  # type: ignore[misc]
-
-    class OfCurrent(Other):
-        def _current(self, q: Array) -> Array:
-            return held(super()._current(q))  # type: ignore[misc]
-
-    mixin = OfMembrane if variable == "voltage" else OfCurrent
-    return Variant(side, detail, mixins=(mixin,), freedom=1)

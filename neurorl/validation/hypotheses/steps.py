@@ -1,4 +1,4 @@
-"""Steps in another order, resets, refractory periods and roundings that aren't the described ones."""
+"""Other orders of a step, resets, refractory periods and roundings than those described."""
 
 from __future__ import annotations
 
@@ -46,6 +46,15 @@ _SHARES: Sequence[tuple[type, str]] = (
     (neurons.InputShared, "the current takes 1 - d of its input: u <- d u + (1 - d) q"),
 )
 
+_OF_CURRENT = (neurons.InputDecays, neurons.InputShared)
+_OF_MEMBRANE = (
+    neurons.SumDecays,
+    neurons.CurrentDecaysToo,
+    neurons.BiasDecaysToo,
+    neurons.CurrentShared,
+    neurons.DriveShared,
+)
+
 _RESETS: Sequence[tuple[type, str]] = (
     (neurons.Subtracts, "a spike subtracts the threshold and doesn't reset to 0"),
     (neurons.Kept, "a spike doesn't reset the membrane"),
@@ -72,8 +81,13 @@ _REFRACTORY: Sequence[tuple[type, str]] = (
 
 def orders(evidence: Evidence) -> Iterator[Variant]:
     """What happens in a step, in another order."""
+    p = evidence.population
+    d = p.neuron.dynamics(p.size, evidence.network.dt)
     for mixin, detail in (*_ORDERS, *_SHARES):
-        yield Variant("step order", detail, mixins=(mixin,))
+        nothing = mixin in _OF_CURRENT and not d.current_decay.any()
+        nothing |= mixin in _OF_MEMBRANE and not d.membrane_decay.any()
+        # What decays to nothing may as well be missing, which is said in fewer words.
+        yield Variant("step order", detail, mixins=(mixin,), freedom=int(nothing))
 
 
 def resets(evidence: Evidence) -> Iterator[Variant]:

@@ -12,7 +12,7 @@ from neurorl.backends.base import Raster
 from neurorl.description import Projection
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.history import History
-from neurorl.validation.hypotheses.numbers import Steps
+from neurorl.validation.hypotheses.single import Steps
 from neurorl.validation.variants import PLAIN, Array, Variant
 
 __all__ = ["changed", "factors", "reported", "rounded"]
@@ -48,11 +48,12 @@ def reported(evidence: Evidence) -> Iterator[Variant]:
         f"the weights of {', '.join(odd)} are {'rounded' if close else 'others'}: "
         f"up to {apart:.3g} away from those described",
         values=values,
+        freedom=2,
     )
 
 
 def rounded(evidence: Evidence) -> Iterator[Variant]:
-    """Roundings of what a spike transmits, though the backend says that weights are as described."""
+    """Roundings of what a spike transmits, though the backend says that there are none."""
 
     def float32(_: str, w: Array) -> Array:
         return np.asarray(w, dtype=np.float32).astype(np.float64)
@@ -139,7 +140,7 @@ def _scaled(evidence: Evidence, factors: dict[str, Any]) -> Iterator[Variant]:
             factor = factor.reshape(w.shape[0], 1, w.shape[2])
         product = w * factor
         on_chip = isinstance(evidence.history.arithmetic, ChipArithmetic)
-        return np.rint(product) if on_chip and not signed else product
+        return np.asarray(np.rint(product) if on_chip and not signed else product)
 
     freedom = max(2 if isinstance(f, np.ndarray) else 1 for f in factors.values())
     yield Variant("weights", detail, transmit=of, freedom=freedom)
@@ -174,22 +175,22 @@ def _solved(evidence: Evidence, steps: Steps, missing: Array, rows: Array) -> It
         )
         for p in evidence.into
     }
-    arriving = {p.name: _arriving(evidence, p)[steps.rows[rows]] for p in evidence.into}
-    for j in np.flatnonzero(steps.odd["current"].any(axis=0)):
+    arriving = {
+        p.name: _arriving(evidence, p)[steps.rows[rows]].astype(np.float64) for p in evidence.into
+    }
+    for blocks, neurons in _blocks(evidence).items():
+        odd = [j for j in neurons if steps.odd["current"][:, j].any()]
+        if not odd:
+            continue
         parts = []
-        for p in evidence.into:
-            block, size = (
-                j // (evidence.population.size // p.blocks),
-                arriving[p.name].shape[1] // p.blocks,
-            )
+        for p, block in zip(evidence.into, blocks, strict=True):
+            size = arriving[p.name].shape[1] // p.blocks
             parts.append(arriving[p.name][:, block * size : (block + 1) * size])
-        solved = np.linalg.lstsq(
-            np.concatenate(parts, axis=1).astype(float), missing[rows, j], rcond=None
-        )[0]
+        solved = np.linalg.lstsq(np.hstack(parts), missing[rows][:, odd], rcond=None)[0]
         start = 0
-        for p, part in zip(evidence.into, parts, strict=True):
-            block, column = divmod(int(j), evidence.population.size // p.blocks)
-            delta[p.name][block, :, column] = solved[start : start + part.shape[1]]
+        for p, block, part in zip(evidence.into, blocks, parts, strict=True):
+            columns = np.array(odd) - block * (evidence.population.size // p.blocks)
+            delta[p.name][block][:, columns] = solved[start : start + part.shape[1]]
             start += part.shape[1]
     scale = max(float(np.abs(d).max(initial=0.0)) for d in delta.values())
     near = max(1e-6 * scale, evidence.limit)
@@ -197,7 +198,37 @@ def _solved(evidence: Evidence, steps: Steps, missing: Array, rows: Array) -> It
     kept = {n: d for n, d in kept.items() if d.any()}
     if not kept:
         return
-    yield Variant("weights", _entries(kept), transmit=_plus(evidence, kept), freedom=4)
+    yield Variant("weights", _entries(kept), transmit=_times(evidence, kept), freedom=4)
+    yield Variant("weights", _entries(kept), transmit=_plus(evidence, kept), freedom=5)
+
+
+def _blocks(evidence: Evidence) -> dict[tuple[int, ...], list[int]]:
+    """Neurons, by the blocks of all projections that they are in."""
+    found: dict[tuple[int, ...], list[int]] = {}
+    for j in range(evidence.population.size):
+        key = tuple(j // (evidence.population.size // p.blocks) for p in evidence.into)
+        found.setdefault(key, []).append(j)
+    return found
+
+
+def _times(evidence: Evidence, added: dict[str, Array]) -> Any:
+    """The same by factors, as initial weights of another seed are others."""
+    factors = {}
+    for name, d in added.items():
+        weights = evidence.history.versions[name][-1]
+        sent = np.asarray(evidence.history.arithmetic.transmitted(name, weights), dtype=float)
+        sent = sent.reshape(d.shape)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            factors[name] = np.where((d != 0) & (sent != 0), 1 + d / sent, 1.0)
+    on_chip = isinstance(evidence.history.arithmetic, ChipArithmetic)
+
+    def of(name: str, w: Array) -> Array:
+        if name not in factors:
+            return w
+        product = w * factors[name].reshape(w.shape)
+        return np.asarray(np.rint(product) if on_chip else product)
+
+    return of
 
 
 def _plus(evidence: Evidence, added: dict[str, Array]) -> Any:
@@ -223,6 +254,7 @@ def _entries(added: dict[str, Array]) -> str:
             parts.append(f"the weight of {name} from {pre} to {post} is {d[block, i, j]:.6g} more")
         else:
             parts.append(
-                f"{count} weights of {name} are others, that from {pre} to {post} by {d[block, i, j]:.6g}"
+                f"{count} weights of {name} are others, "
+                f"that from {pre} to {post} by {d[block, i, j]:.6g}"
             )
     return "; ".join(parts) + " (as a spike transmits them)"

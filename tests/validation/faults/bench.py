@@ -739,12 +739,12 @@ HELD_OUT = (
     Fault(
         "bias of signed projections a write late",
         m.writes(refresh=_stale),
-        n.signed,
-        ("writes", "bias"),
-        "",
+        lambda: "glm",
+        ("writes",),
+        "bias",
         55,
         24,
-        {},
+        {**LEARN, "updates": 40, "overrides": {"hidden": 4}},
     ),
     Fault(
         "a membrane that nobody has a name for",

@@ -1,0 +1,36 @@
+"""Calls of one step each, in which everything before and after the step is known."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neurorl.validation.evidence import Evidence
+
+__all__ = ["Steps"]
+
+
+class Steps:
+    """Calls of one step each, of which the state before and after is known, ``(calls, size)``."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        calls = np.flatnonzero((evidence.lengths == 1) & evidence.kept)
+        rows = evidence.starts[calls]
+        self.rows = rows
+        fresh = evidence.fresh[calls][:, None]
+        self.u, self.v, self.dead = (
+            np.where(fresh, 0, evidence.before[v][calls])
+            for v in ("current", "voltage", "refractory")
+        )
+        self.u_now, self.v_now, self.dead_now = (
+            evidence.after[v][calls] for v in ("current", "voltage", "refractory")
+        )
+        self.spikes = evidence.spikes[rows]
+        self.plain = {
+            name: getattr(evidence.plain, name)[rows]
+            for name in ("current", "voltage", "refractory", "spikes", "moved", "level")
+        }
+        odd = evidence.odd_states(evidence.plain)
+        self.odd = {name: mask[calls] for name, mask in odd.items()}
+        self.bias = evidence.bias()[rows]
+        self.q = sum((evidence.input_of(p)[rows] for p in evidence.into), np.zeros(self.u.shape))
+        self.free = (self.dead == 0) & ~self.spikes

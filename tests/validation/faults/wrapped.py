@@ -1,0 +1,128 @@
+"""Mistakes put into copies of the reference, in either arithmetic, in networks of all kinds."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from neurorl.backends.reference import ReferenceBackend
+
+__all__ = ["Wrapped", "of_neurons", "parameters"]
+
+
+class Wrapped(ReferenceBackend):
+    """A reference under another name, to which weights come by `set_weights`."""
+
+    name: ClassVar[str] = "wrapped"
+
+    def _transmitted_memory(self, name: str) -> None:
+        return None
+
+
+def of_neurons(
+    change: Callable[[Any], None] | None = None, only: str | None = None, **methods: Any
+) -> type[Wrapped]:
+    """Populations (one, or all) whose neurons have other methods or are changed once made.
+
+    A method gets the neurons, the method it takes the place of, and its arguments.
+    """
+
+    class Mistaken(Wrapped):
+        def _make_neurons(self, population: Any) -> Any:
+            made = super()._make_neurons(population)
+            if only not in (None, population.name):
+                return made
+            if change is not None:
+                change(made)
+            for name, method in methods.items():
+                setattr(made, name, _bound(made, getattr(made, name), method))
+            return made
+
+    return Mistaken
+
+
+def _bound(neurons: Any, was: Any, method: Any) -> Any:
+    return lambda *arguments: method(neurons, was, *arguments)
+
+
+def parameters(only: str | None = None, **changes: Callable[[Any], Any]) -> type[Wrapped]:
+    """Other parameters, of `Dynamics` or of the chip's population."""
+
+    def change(neurons: Any) -> None:
+        which = "_chip" if hasattr(neurons, "_chip") else "_d"
+        now = getattr(neurons, which)
+        new = {name: f(getattr(now, name)) for name, f in changes.items() if hasattr(now, name)}
+        setattr(neurons, which, dataclasses.replace(now, **new))
+        if "threshold" in new:
+            neurons.threshold = new["threshold"]
+        if "bias" in new:
+            neurons.bias = new["bias"]
+
+    return of_neurons(change, only)
+
+
+def transmitting(change: Callable[[Any], Any], only: str | None = None) -> type[Wrapped]:
+    """Spikes that transmit other weights than those in force."""
+
+    class Mistaken(Wrapped):
+        def _write_weights(self, name: str) -> None:
+            super()._write_weights(name)
+            if only in (None, name):
+                self._transmitted[name][:] = change(self._transmitted[name])
+
+    return Mistaken
+
+
+def stepping(before: Callable[[Any], None], after: Callable[[Any], None]) -> type[Wrapped]:
+    """Something that is done as a call of `step` begins and as it ends."""
+
+    class Mistaken(Wrapped):
+        def _step(self, inputs: Any, n_steps: int) -> Any:
+            before(self)
+            found = super()._step(inputs, n_steps)
+            after(self)
+            return found
+
+    return Mistaken
+
+
+def resetting(reset: Callable[[Any, Sequence[int]], None]) -> type[Wrapped]:
+    """Another reset."""
+    return type("Mistaken", (Wrapped,), {"_reset": reset})
+
+
+def writing(write: Callable[[Any, Any, str], None]) -> type[Wrapped]:
+    """Other writes: gets the backend, the method that writes, and the projection."""
+
+    class Mistaken(Wrapped):
+        built = False
+
+        def _build(self) -> None:
+            super()._build()
+            self.built = True
+            self.first = {name: w.copy() for name, w in self._rounded.items()}
+
+        def _write_weights(self, name: str) -> None:
+            if self.built:
+                write(self, super()._write_weights, name)
+            else:
+                super()._write_weights(name)
+
+    return Mistaken
+
+
+def nothing(_: Any) -> None:
+    """Do nothing."""
+
+
+def forget_spikes(backend: Any) -> None:
+    """Spikes in flight are gone."""
+    for spikes in backend._spikes.values():
+        spikes[:] = False
+
+
+def half(x: Any) -> Any:
+    return np.asarray(x / 2)
