@@ -1,4 +1,7 @@
-"""Loihi by nengo-loihi: its emulator, or a chip. Installs as ``neurorl.backends.loihi``."""
+"""Run networks on Loihi through nengo-loihi, on its emulator or on a chip.
+
+Installs as ``neurorl.backends.loihi``.
+"""
 
 from neurorl.backends.loihi.backend import LoihiBackend
 

@@ -1,8 +1,9 @@
-"""Quick replacements of two loops of nengo-loihi's emulator, equal in every bit.
+"""Replace two loops of nengo-loihi's emulator by quick ones, equal in every bit.
 
-Its own code makes an object for every spike; here a synapse's spiking rows are summed at once, in
-C++ (``neurorl/native/src/chip.h``) where there is a compiler, else in NumPy. They are put on one
-instance, never on a class. `neurorl.backends.loihi.emulator` decides.
+nengo-loihi makes an object for every spike. Here a synapse's spiking rows are summed at once, in
+C++ (``neurorl/native/src/chip.h``) where there is a compiler, else in NumPy. The replacements are
+put on one instance of the emulator, never on a class; `neurorl.backends.loihi.emulator` decides
+whether.
 """
 
 from __future__ import annotations
@@ -27,14 +28,19 @@ from neurorl.quantiser import CURRENT_BITS
 
 __all__ = ["FastCompartments", "FastSynapses"]
 
-_CURRENT_STATE_BITS = 23
+_CURRENT_STATE_BITS = 23  # of the current's register, and a sign
 
 Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
 class _Link:
-    """A table whose rows of the neurons in *arrived* are added to *q*; all stay in their place."""
+    """Connects the spikes of some neurons to the table whose rows they add; its arrays stay put.
+
+    arrived: which of the presynaptic neurons spiked.
+    data, index: the table, as in `add_rows`.
+    q: inputs of the postsynaptic compartments.
+    """
 
     arrived: Bools
     data: npt.NDArray[np.int32]
@@ -42,11 +48,13 @@ class _Link:
     q: npt.NDArray[np.int32]
 
     def add(self) -> None:
+        """Add the rows of the neurons that spiked."""
         rows = self.arrived.nonzero()[0]
         if len(rows):
             add_rows(self.data, self.index, rows, self.q)
 
     def structure(self) -> BlockRows:
+        """Return the same for C++."""
         rows, width = self.data.shape
         places = {"spiked": self.arrived, "table": self.data, "q": self.q}
         addresses = {name: pointer(place) for name, place in places.items()}
@@ -55,13 +63,17 @@ class _Link:
 
 
 class FastSynapses:
-    """`inject_current` and `update_input` of one emulator, for discrete synapses.
+    """Replaces `inject_current` and `update_input` of one emulator, for discrete synapses.
 
-    compiled: what the emulator runs. Whole tables are added, however their synapses are split over
-    cores: their sums are those of the parts. In C++ one call adds all of a step's.
+    Whole tables are added, however their synapses are split over cores; the sums are the same. In
+    C++ one call adds all that arrives in a step.
 
-    inputs, gathered: where the spikes of sources, and those of populations with silent twins
-    between their neurons, arrive.
+    emulator: the `EmulatorInterface`.
+    compiled: what the emulator runs.
+
+    inputs: by spike input, which of its spikes arrive.
+    gathered: compartments of a population with silent twins between its neurons, and which of its
+        spikes arrive.
     """
 
     def __init__(self, emulator: Any, compiled: Compiled) -> None:
@@ -88,16 +100,17 @@ class FastSynapses:
 
     @property
     def structures(self) -> tuple[int, int]:
-        """For C++: what adds to the compartments' input, and how many such there are."""
+        """Return for C++ the address of all tables to add, and their number."""
         return ctypes.addressof(self._blocks), len(self._in_c)
 
     def arrived(self, node: str) -> Bools:
-        """Which neurons of a node spiked in the step before, an array that stays in its place."""
+        """Return which neurons of a node spiked in the step before; always the same array."""
         if node not in self._from:
             self._from[node] = self._find(node)
         return self._from[node]
 
     def _find(self, node: str) -> Bools:
+        """Return the array in which a node's spikes arrive, one that later steps fill."""
         if node in self._compiled.inputs:
             return self.inputs[self._compiled.inputs[node]]
         places = self._compiled.slices[node]
@@ -107,17 +120,18 @@ class FastSynapses:
         return self.gathered[-1][1]
 
     def _links(self, name: str) -> list[_Link]:
+        """Return the links of a projection, one for each table."""
         table, (pre, post) = self._compiled.tables[name], self._compiled.ends[name]
         arrived, q = self.arrived(pre), self._compartment.input[0]
         if not isinstance(table, LearningTable):
-            # Silent twins are in populations into which all learns.
+            # Every projection into a population with silent twins learns, so here are none.
             places = self._compiled.slices[post]
             assert isinstance(places, slice)
             return [_Link(arrived, table.data, table.layout.index, q[places])]
         return [_Link(arrived[p.rows], p.data, None, q[self._core(p)]) for p in table.parts]
 
     def _core(self, part: LearningPart) -> slice:
-        """The compartments of a core that learns."""
+        """Return the compartments of the core to which *part* belongs."""
         at = [0, *np.cumsum([b.n_neurons // 2 for b in self._compiled.blocks[part.post]]).tolist()]
         start = self._compiled.starts[part.post][at.index(part.first)]
         return slice(start, start + part.data.shape[1])
@@ -134,6 +148,7 @@ class FastSynapses:
         self._gather()
 
     def _gather(self) -> None:
+        """Copy the spikes of populations that have silent twins between their neurons."""
         for places, arrived in self.gathered:
             self._compartment.spiked.take(places, out=arrived)
 
@@ -145,11 +160,13 @@ class FastSynapses:
         rasters: dict[SpikeInput, Raster],
         row: int,
     ) -> None:
-        """A step of *emulator* without its calls for delays and probes, which it hasn't.
+        """Make a step of *emulator* without its calls for delays and probes, of which it has none.
 
-        learn: what is done of learning in its step t. update: of its compartments. rasters: of a
-        window's inputs, of which this is step *row*; what arrives in step 0 is still in the inputs
-        themselves.
+        learn: called with t to do what learning does in that step; None if nothing learns.
+        update: called to update the compartments.
+        rasters: rasters of a whole window, by spike input.
+        row: the row of *rasters* that this step is. What arrives in row 0 is still in the spike
+            inputs.
         """
         emulator.t += 1
         compartment = emulator.compartment
@@ -166,7 +183,7 @@ class FastSynapses:
         update(None)
 
     def update_input(self, input: npt.NDArray[np.int32]) -> None:
-        """Add them to the compartments' input."""
+        """Add the weights of the spikes that arrived to the compartments' input."""
         for link in self._links_in_numpy:
             link.add()
         if self._in_c:
@@ -174,14 +191,15 @@ class FastSynapses:
 
 
 class FastCompartments:
-    """`update` of one emulator's compartments, for those without the chip's own noise.
+    """Replaces `update` of one emulator's compartments, for those without the chip's own noise.
 
-    is_native: whether it is in C++.
+    is_native: whether it runs in C++.
     """
 
     def __init__(self, compartment: Any) -> None:
         self._c = compartment
-        # |x| < 2**24 and a factor of 12 bits: the product is exact in float64, as is its 2**-12th.
+        # |x| < 2**24 and the factor has 12 bits, so their product is exact in float64; dividing by
+        # 2**12 is exact too. Truncation then gives the same bits as the emulator's integer shift.
         self._current_factor = (4095 - compartment.decay_u) / 4096.0
         self._voltage_factor = (4096 - compartment.decay_v) / 4096.0
         self._has_refractory = bool((compartment.ref > 1).any())
@@ -197,6 +215,7 @@ class FastCompartments:
         compartment.update = self.update
 
     def _make_structure(self) -> Compartments:
+        """Return the compartments' arrays for C++."""
         c = self._c
         names = [
             "current",
@@ -221,15 +240,15 @@ class FastCompartments:
 
     @property
     def structure(self) -> int:
-        """For C++: the compartments."""
+        """Return for C++ the address of the compartments."""
         return ctypes.addressof(self._structure)
 
     def update_natively(self, rng: object) -> None:
-        """`update` in C++."""
+        """Update in C++; see `update`."""
         self._function(self._address)
 
     def update(self, rng: object) -> None:
-        """One step; *rng* would be for the chip's own noise."""
+        """Update currents, voltages and spikes by one step; *rng*, for noise, is unused."""
         c, decayed, change = self._c, self._decayed, self._change
         q = c.input[0]
         _wrap(q, CURRENT_BITS)
@@ -256,7 +275,7 @@ class FastCompartments:
 
 
 def _wrap(x: npt.NDArray[np.int32], bits: int) -> None:
-    """Let *x* overflow in a register of *bits* and a sign, in place."""
+    """Let *x* overflow in place as in a register of *bits* bits and a sign."""
     half = 1 << bits
     x += half
     x &= 2 * half - 1

@@ -1,4 +1,4 @@
-"""`LoihiBackend`: a network on Loihi, emulated by nengo-loihi or on a chip."""
+"""Define `LoihiBackend`: a network on Loihi, emulated by nengo-loihi or on a chip."""
 
 from __future__ import annotations
 
@@ -45,25 +45,31 @@ __all__ = ["Learning", "LoihiBackend", "Target"]
 Target = Literal["auto", "emulator", "loihi"]
 Learning = Literal["host", "pes"]
 
-_ROUNDINGS = 0x504553  # purpose of a seed
+_ROUNDINGS = 0x504553  # purpose from which the seed of stochastic rounding is derived
 
 
 class LoihiBackend(Backend):
-    """The chip's integers; a population takes as many cores as it needs, and shares none.
+    """Runs a network in the chip's integers; a population takes as many cores as it needs.
+
+    No two populations share a core. Arguments not listed are those of
+    `neurorl.backends.base.Backend`.
 
     target: ``'emulator'``, ``'loihi'`` (a chip, through NxSDK) or ``'auto'``: a chip if NxSDK is
-    installed and a board answers, else the emulator, with a FallbackWarning if NxSDK is there.
-    accelerate: vectorised loops in the emulator, equal in every bit.
-    chips: how many there are, of 128 cores each. core: what a core has room for, Loihi's or less.
-    learning: ``'host'`` writes weights that it learned; with ``'pes'`` plastic projections learn on
-    the chip, by `learn`, see `neurorl.backends.loihi.pes`. pes_magnitude: what a spike then adds to
-    its trace, 0 to 127; learning is as fast.
-    Other arguments as in `neurorl.backends.base.Backend`.
+        installed and a board answers, else the emulator, with a FallbackWarning if NxSDK is there.
+    accelerate: whether to use vectorised loops in the emulator; equal in every bit.
+    chips: how many chips there are, of 128 cores each.
+    core: what a core has room for; None for Loihi's own limits.
+    learning: ``'host'``: the caller learns and writes weights. ``'pes'``: plastic projections learn
+        on the chip, by `learn`, see `neurorl.backends.loihi.pes`.
+    pes_magnitude: what a spike then adds to its trace, 0 to 127; the speed of learning is in
+        proportion.
 
     Delays of several steps are relays (`neurorl.backends.loihi.delays`), which take cores of their
     own. Escape noise, ``noise='exact'``, works on the emulator only, and there through the
     threshold; a chip takes ``'chip'`` or ``'chip+coins'``.
-    Raises UnsupportedError naming all that doesn't fit, or BackendUnavailableError (no chip).
+
+    Raises UnsupportedError naming all that doesn't fit, or BackendUnavailableError if there is no
+    chip.
     """
 
     name: ClassVar[str] = "loihi"
@@ -103,7 +109,7 @@ class LoihiBackend(Backend):
         self.chips, self.core = chips, core or CoreLimits()
         self.accelerate = accelerate
         self.learning = self._check_learning(learning)
-        self._errors: dict[str, FloatArray] = {}  # of the steps that are being made
+        self._errors: dict[str, FloatArray] = {}  # errors of the steps that are being made
         self.pes_magnitude = number("pes_magnitude", pes_magnitude, low=0.0, high=127.0)
         super().__init__(
             network, seed=seed, arithmetic=arithmetic, record=record, noise=noise, weights=weights
@@ -117,6 +123,11 @@ class LoihiBackend(Backend):
         core: CoreLimits | None = None,
         chips: int = CHIPS,
     ) -> list[str]:
+        """Return why the chip can't run *network*, one line for each reason; empty if it can.
+
+        core: what one core has room for; None for Loihi's own limits.
+        chips: how many chips there are.
+        """
         return super().problems(network, arithmetic) + chip_problems(network, core, chips)
 
     def _problems(self) -> list[str]:
@@ -132,6 +143,7 @@ class LoihiBackend(Backend):
                 raise UnsupportedError(say("learning 'pes'", what, remedy="use learning='host'"))
 
     def _check_learning(self, learning: str) -> Learning:
+        """Return *learning*; raise UnknownNameError if there is no such choice."""
         if learning not in get_args(Learning):
             raise unknown("learning", learning, get_args(Learning))
         return cast("Learning", learning)
@@ -142,7 +154,7 @@ class LoihiBackend(Backend):
         errors: Mapping[str, npt.ArrayLike],
         n_steps: int,
     ) -> dict[str, Raster]:
-        """See `Backend.learn`; errors are clipped to -1..1, and rounded to 1/127."""
+        """Learn as in `Backend.learn`; errors are clipped to -1..1, and rounded to 1/127."""
         if self.learning == "host":
             raise self._learns_on_host()
         self.check_open()
@@ -155,6 +167,10 @@ class LoihiBackend(Backend):
             self._errors = {}
 
     def learning_gain(self, population: str) -> float:
+        """Return the largest change of a weight, see `Backend.learning_gain`.
+
+        Each projection has a resolution of its own; this is for the coarsest into *population*.
+        """
         if self.learning == "host":
             raise self._learns_on_host()
         into = [p.name for p in self.network.projections if p.post == population]
@@ -163,6 +179,7 @@ class LoihiBackend(Backend):
 
     @classmethod
     def default_target(cls) -> str:
+        """Return ``'loihi'`` if NxSDK is installed, else ``'emulator'``."""
         return "loihi" if has_nxsdk() else "emulator"
 
     def check_can(self, *verbs: str) -> None:
@@ -171,10 +188,12 @@ class LoihiBackend(Backend):
             self._allow(verb)
 
     def set_weights(self, name: str, weights: npt.ArrayLike) -> FloatArray:
+        """Write a projection's weights, see `Backend.set_weights`; a running chip refuses."""
         self._allow("set_weights")
         return super().set_weights(name, weights)
 
     def restore(self, state: Mapping[str, npt.ArrayLike], replica: int = 0) -> None:
+        """Go on from *state*, see `Backend.restore`; a running chip refuses."""
         self._allow("restore")
         super().restore(state, replica)
 
@@ -186,16 +205,16 @@ class LoihiBackend(Backend):
         super().close()
 
     def chip_table(self) -> list[dict[str, Any]]:
-        """A row for each population: what it takes of its cores, and of the fullest in percent.
+        """Return what each population takes of the chip, one row a population.
 
         Relays, which stand for delays of several steps, have rows and cores of their own.
-        Keys: population, cores, compartments, axons_in, axons_out, synapse_bits, and
-        compartments_percent, ...
+        Keys: population, cores, compartments, axons_in, axons_out, synapse_bits (totals over its
+        cores), and compartments_percent, ... (of the limit, on its fullest core).
         """
         return usage(self._placement)
 
     def source(self) -> str:
-        """`chip_table`, and the integers of all populations and projections, as text."""
+        """Return `chip_table`, and the integers of all populations and projections, as text."""
         chip = self._run_chip
         weights = self._of(0)
         biases = {p.name: chip.bias(p.name, weights) for p in chip.network.populations}
@@ -206,6 +225,11 @@ class LoihiBackend(Backend):
 
     @classmethod
     def _choose_target(cls, target: str) -> str:
+        """Return the target to try first.
+
+        Raises UnknownNameError for an unknown one, BackendUnavailableError for a chip without
+        NxSDK.
+        """
         if target not in get_args(Target):
             raise unknown("target", target, get_args(Target))
         if target == "loihi" and not has_nxsdk():
@@ -216,17 +240,20 @@ class LoihiBackend(Backend):
 
     @property
     def _chip(self) -> ChipArithmetic:
+        """Return the arithmetic, which is always the chip's."""
         assert isinstance(self.arithmetic, ChipArithmetic)
         return self.arithmetic
 
     def _build(self) -> None:
+        """Compile an engine for each replica; without a chip, emulate it if allowed."""
         self._delays = relayed(self._coined)
         network = self._delays.network
         is_plain = network is self._coined
         self._run_chip = self._chip if is_plain else ChipArithmetic(network, self.noise)
         learned = learned_populations(network) if self.learning == "pes" else frozenset()
         self._placement = place(network, self._run_chip.chip, self.core, learned)
-        # A chip has no room to spare for one large network, so each replica is one of its own.
+        # A chip has no room to spare for one large network, so each replica is a network, with an
+        # engine, of its own.
         engines: list[Engine] = []
         try:
             engines += (self._make_engine(k) for k in range(self.n_replicas))
@@ -242,6 +269,7 @@ class LoihiBackend(Backend):
         self._engines = engines
 
     def _transmitted_memory(self, name: str) -> npt.NDArray[np.int32] | None:
+        """Lend the memory of an engine, or None where writing it would not be enough."""
         p = self.network.projection(name)
         if (
             self._learns(name)
@@ -254,18 +282,19 @@ class LoihiBackend(Backend):
         return self._engines[0].weight_memory(name)
 
     def _learns(self, name: str) -> bool:
-        """Whether a projection learns on the chip, which then knows its weights."""
+        """Return whether a projection learns on the chip, which then holds its true weights."""
         return self.learning == "pes" and self.network.projection(name).plasticity is not None
 
     def _in_force(self, name: str) -> FloatArray:
+        """Return effective weights; those that learn on the chip are read from the engines."""
         if not self._learns(name) or "_engines" not in self.__dict__:
             return super()._in_force(name)
         held = np.concatenate([engine.learned_weights(name).ravel() for engine in self._engines])
         weights = self.arithmetic.rounding(name).in_force(held.astype(np.float64))
-        return weights.reshape(self._rounded[name].shape) + 0.0  # as an integer has no -0
+        return weights.reshape(self._rounded[name].shape) + 0.0  # -0 becomes 0: integers have no -0
 
     def _of(self, replica: int) -> dict[str, FloatArray]:
-        """The weights of one replica that are to be in force, those of relays too."""
+        """Return the effective weights of one replica by projection, those of relays too."""
         shape = self.network.weight_shape
         mine = {
             name: w.reshape(self.n_replicas, *shape(name))[replica]
@@ -276,6 +305,7 @@ class LoihiBackend(Backend):
         return mine | {name: initial_weights(network, name, 0) for name in links}
 
     def _make_engine(self, replica: int) -> Engine:
+        """Return the engine that runs one replica."""
         seed = self.seeds[replica]
         coins = coin_rows(self.network, self._coins, seed)
         pes = self.pes_magnitude if self.learning == "pes" else None
@@ -302,10 +332,12 @@ class LoihiBackend(Backend):
         )
 
     def _allow(self, verb: str) -> None:
+        """Raise BackendError if closed, UnsupportedError if the engines can't do *verb*."""
         self.check_open()
         self._engines[0].refuse(verb)
 
     def _step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
+        """Advance replica after replica, and join their rasters."""
         if self.n_replicas == 1:
             return self._run(0, inputs, n_steps)
         rasters = {s.name: inputs[s.name] for s in self.network.spiking.sources}
@@ -316,6 +348,7 @@ class LoihiBackend(Backend):
         return {name: np.hstack([part[name] for part in parts]) for name in self.record}
 
     def _run(self, k: int, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
+        """Advance replica *k*, with learning if errors have been given."""
         if not self._errors:
             return self._engines[k].run(inputs, n_steps)
         errors = {name: rows[:, self._columns(name, k)] for name, rows in self._errors.items()}

@@ -1,9 +1,10 @@
-"""Delays of several steps, of which the chip has none here: sources shifted, relays for neurons.
+"""Replace delays of several steps, which the chip lacks here, by shifted sources and relay neurons.
 
-nengo-loihi writes no delays to the chip and its emulator delivers in the next step, so the network
-that runs is another one, of delays of one step only. A spike of a source is injected once more, d -
-1 steps later, by a source of its own. A population's spikes run through a chain of relays, neurons
-that forget within the step and spike once, a step later, for each spike that arrives.
+nengo-loihi writes no delays to the chip, and its emulator delivers a spike in the next step. So a
+different network runs, in which every delay is one step. A spike of a source is injected a second
+time, ``delay - 1`` steps later, by an extra source. A population's spikes run through a chain of
+relays: neurons that forget within the step and that spike once, a step later, for each spike that
+arrives.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ _RELAY = LIF(tau_mem=0.0, threshold=0.5)
 
 @dataclasses.dataclass(frozen=True)
 class Relayed:
-    """A network of one-step delays that gives the spikes of one with longer ones.
+    """Holds a network of one-step delays that gives the same spikes as one with longer delays.
 
-    network: nodes and projections of the original, under their names and first; then relays.
-    later: of each node, the nodes that repeat its spikes 1, 2, ... steps later, by that number.
-    depths: of each node, steps of its longest delay.
+    network: nodes and projections of the original first, under their own names; then the relays.
+    later: by node, the names of the nodes that repeat its spikes, keyed by how many steps later.
+    depths: by node, its longest delay in steps.
     """
 
     network: Network
@@ -37,7 +38,7 @@ class Relayed:
 
 
 def relayed(network: Network) -> Relayed:
-    """*network* with relays instead of delays; without such, *network* itself."""
+    """Return *network* with relays in place of delays; *network* itself if it has none."""
     delays = {p.name: network.delay_steps(p.name) for p in network.projections}
     depths = {
         node.name: max([1, *(delays[p.name] for p in network.projections if p.pre == node.name)])
@@ -66,7 +67,10 @@ def relayed(network: Network) -> Relayed:
 
 
 def _needed(node: Node, network: Network, delays: dict[str, int], depth: int) -> list[int]:
-    """Steps by which a node's spikes are repeated: a chain has no gaps, the host may leave some."""
+    """Return by how many steps a node's spikes must be repeated, ascending.
+
+    A population's chain of relays has no gaps; for a source the host injects only what is used.
+    """
     if isinstance(node, Population):
         return list(range(1, depth))
     steps = {delays[p.name] - 1 for p in network.projections if p.pre == node.name}
@@ -74,7 +78,7 @@ def _needed(node: Node, network: Network, delays: dict[str, int], depth: int) ->
 
 
 def _free(name: str, names: set[str]) -> str:
-    """*name*, or one like it that no one has; it is then had."""
+    """Return *name*, with underscores appended until it is unused, and add it to *names*."""
     while name in names:
         name += "_"
     names.add(name)
@@ -82,9 +86,9 @@ def _free(name: str, names: set[str]) -> str:
 
 
 class InputHistory:
-    """The last spikes of every source of spikes, and from them the rasters of the later ones.
+    """Keeps the last spikes of every source of spikes; makes the rasters of its repeats.
 
-    past: of each source, its last spikes ``(steps of its longest delay, size)``, newest last.
+    past: by source, its last spikes, booleans ``(steps of its longest delay, size)``, newest last.
     """
 
     def __init__(self, relayed: Relayed) -> None:
@@ -95,7 +99,10 @@ class InputHistory:
         }
 
     def extend(self, inputs: Inputs, n_steps: int) -> Inputs:
-        """*inputs* of the next steps, with those of the later sources; they become the past."""
+        """Return *inputs* with the rasters of the repeating sources; remember the last steps.
+
+        inputs: rasters of the next *n_steps* steps, by source.
+        """
         found = dict(inputs)
         for name, past in self.past.items():
             if len(past) == 1:
@@ -109,7 +116,7 @@ class InputHistory:
         return found
 
     def pending(self) -> dict[str, Raster]:
-        """Of every source and later one, the row that arrives in the next step, ``(size,)``."""
+        """Return the row of each source and repeating source that arrives in the next step."""
         rows = {}
         for name, past in self.past.items():
             rows[name] = past[-1]

@@ -1,11 +1,11 @@
-"""nengo-loihi's emulator, with escape noise, exact restoring and faster arithmetic.
+"""Run nengo-loihi's emulator with escape noise, exact restoring and faster arithmetic.
 
 `NEEDED` and `FAST` list every attribute of the emulator that this file and `accelerate` touch;
 ``tests/test_loihi_emulator.py`` fails if nengo-loihi changes what they do.
 
 Time: the emulator drops whatever would arrive in its first step, so it starts as if it had made
 one, ``emu.t = steps + 1``. A spike of a source in step s is labelled ``s + 2``, the emulator's
-number of that step, and arrives in the next; the label of a window's last row stays in
+number of that step, and arrives in the next. The label of a window's last row stays in
 `SpikeInput.spikes` until the next window.
 """
 
@@ -42,9 +42,9 @@ from neurorl.random import DrawRows
 
 __all__ = ["EmulatorEngine", "missing"]
 
-_FIRST = 1
+_FIRST = 1  # the emulator's t at the start
 _CHUNK = 64  # steps whose thresholds are made at once; some of them may be of the next window
-_NEVER = np.iinfo(np.int32).max
+_NEVER = np.iinfo(np.int32).max  # a threshold that no voltage exceeds
 
 NEEDED = (
     "t",
@@ -58,7 +58,7 @@ NEEDED = (
     "compartment.bias",
     "compartment._overflow",
 )
-"""Attributes of an `EmulatorInterface` without which the network can't be run as described."""
+"""Names of the attributes of an `EmulatorInterface` needed to run a network as described."""
 
 FAST = (
     "inputs",
@@ -72,15 +72,16 @@ FAST = (
     "compartment.ref",
     "compartment.spike_count",
 )
-"""Those that only the accelerators use."""
+"""Names of further attributes, which only the accelerators use."""
 
-_warned: set[tuple[str, ...]] = set()
+_warned: set[tuple[str, ...]] = set()  # missing names that have been warned of, once a process
 
 
 def missing(emulator: Any, names: Iterable[str]) -> tuple[str, ...]:
-    """The dotted *names* that *emulator* doesn't have."""
+    """Return those of the dotted *names* that *emulator* doesn't have."""
 
     def has(name: str) -> bool:
+        """Return whether *emulator* has the attribute, part by part."""
         found = emulator
         for part in name.split("."):
             if not hasattr(found, part):
@@ -92,12 +93,16 @@ def missing(emulator: Any, names: Iterable[str]) -> tuple[str, ...]:
 
 
 class EmulatorEngine(Engine):
-    """The emulator, its compartment update wrapped on the instance.
+    """Runs a network on the emulator, whose compartment update is wrapped on the instance.
 
-    delays: what was compiled, and for whom its relays are. noise: draws of each population, as its
-    noise needs them. coins: those of sources of coins. record: populations of which `run` returns
-    rasters. accelerate: vectorised updates instead of nengo-loihi's own loops, equal in every bit.
-    seed: of its roundings.
+    compiled, delays: the model, and the network with relays from which it was compiled.
+    noise: draws of each population, in the form that its kind of noise needs.
+    coins: draws of each source of coins.
+    record: populations of which `run` returns rasters.
+    accelerate: whether to replace nengo-loihi's loops by vectorised ones; equal in every bit.
+    seed: seed of the emulator's stochastic rounding.
+
+    Raises BackendUnavailableError if this version of nengo-loihi lacks an attribute that is needed.
     """
 
     target: ClassVar[str] = "emulator"
@@ -120,7 +125,7 @@ class EmulatorEngine(Engine):
         self._populations = [p.name for p in network.populations if p.name in self._later]
         with np.errstate(
             invalid="ignore"
-        ):  # it fills integer arrays with nan, then overwrites them
+        ):  # the emulator fills integer arrays with nan, then overwrites them
             emulator = EmulatorInterface(compiled.model, seed=seed & 0x7FFFFFFF)
         learning = {k: t for k, t in compiled.tables.items() if isinstance(t, LearningTable)}
         needed = NEEDED + NEEDED_FOR_NOISE + (NEEDED_FOR_PES if learning else ())
@@ -164,7 +169,7 @@ class EmulatorEngine(Engine):
         self._toss()
         self._errors: Mapping[str, npt.NDArray[np.float64]] = {}
         self._has_refractory = any((c.refractory > 1).any() for c in compiled.chip.values())
-        # What the wrapped update reads and writes, a row a step.
+        # The wrapped update reads and writes these, one row a step.
         self._row = 0
         self._chunk_number, self._chunk = -1, np.empty((0, 0), dtype=np.int32)
         self._thresholds: npt.NDArray[np.int32] | None = None
@@ -172,7 +177,7 @@ class EmulatorEngine(Engine):
         self._spikes: Raster = np.empty((0, self._size), dtype=bool)
 
     def _noisy_update(self, rng: Any) -> None:
-        """The compartments' update with this step's noise, and its spikes noted."""
+        """Update the compartments with this step's noise, and keep their spikes."""
         compartment, row = self._compartment, self._row
         self._own_noise.take(row)
         if self._thresholds is not None:
@@ -184,7 +189,11 @@ class EmulatorEngine(Engine):
         self._row = row + 1
 
     def _noisy_thresholds(self) -> npt.NDArray[np.int32] | None:
-        """``threshold - noise`` of some next steps: v + noise > threshold, and v stays clean."""
+        """Return ``threshold - noise`` of the next steps, a row a step; None without escape noise.
+
+        A neuron spikes if ``v + noise > threshold``, so lowering the threshold leaves v itself
+        clean.
+        """
         if not self._noise:
             return None
         number, row = divmod(self.steps, _CHUNK)
@@ -193,6 +202,7 @@ class EmulatorEngine(Engine):
         return self._chunk[row:]
 
     def _make_chunk(self, first: int) -> npt.NDArray[np.int32]:
+        """Return thresholds of `_CHUNK` steps from *first* on; silent twins get `_NEVER`."""
         chip = self._compiled.chip
         rows = np.full((_CHUNK, self._size), _NEVER, dtype=np.int32)
         for name, sl in self._compiled.slices.items():
@@ -216,6 +226,7 @@ class EmulatorEngine(Engine):
             self._errors = {}
 
     def _run_stock(self, start: int, count: int) -> None:
+        """Make *count* steps from row *start* on with the emulator's own loop."""
         if self._learning is None:
             self._emulator.run_steps(count)
             return
@@ -228,13 +239,13 @@ class EmulatorEngine(Engine):
     def _run_window(
         self, window: FastWindow, rasters: dict[SpikeInput, Raster], start: int
     ) -> None:
-        """Fill `_spikes` in as few calls as there are changes of errors."""
+        """Fill `_spikes` from row *start* of *rasters* on; one call per change of errors."""
         done, thresholds = 0, self._thresholds
         while done < len(self._spikes):
             count = len(self._spikes) - done
             if self._learning is not None:
                 until = FastLearning.until(self._emulator.t + 1)
-                # Only the errors of the step in which weights learn act.
+                # Errors act only in steps in which weights learn, so a call ends at the next one.
                 count = min(count, until) if self._errors else count
                 self._present(start + done + count - 1)
             rows = None if thresholds is None else thresholds[done:]
@@ -242,7 +253,7 @@ class EmulatorEngine(Engine):
             done += count
 
     def _present(self, k: int) -> None:
-        """Let the errors of the window's step k be those of the emulator's next step."""
+        """Set the errors of the emulator's next step to those of the window's step *k*."""
         if self._learning is not None:
             self._learning.present({name: rows[k] for name, rows in self._errors.items()})
 
@@ -292,7 +303,7 @@ class EmulatorEngine(Engine):
             self._learning.reset()
 
     def _toss(self) -> None:
-        """Put the coins that arrive in the next step on their way."""
+        """Schedule the coins that arrive in the next step."""
         for name, rows in tossed(self._coins, self.steps, 1).items():
             self._history.past[name][-1] = rows[0]
             spike_input = self._compiled.inputs[name]
@@ -349,16 +360,17 @@ class EmulatorEngine(Engine):
             self._learning.restore(state)
 
     def _chain(self, population: str) -> list[Places]:
-        """Compartments that hold a population's spikes, the oldest first, itself last.
+        """Return the compartments that hold a population's last spikes, oldest first, itself last.
 
-        What else a relay has is forgotten within the step.
+        The rest of a relay's state needs no saving, as it is forgotten within the step.
         """
         names = [*reversed(self._later[population].values()), population]
         return [self._compiled.slices[name] for name in names]
 
     def close(self) -> None:
+        """Close the emulator and drop what refers to it."""
         self._emulator.close()
-        # The wrapped update refers to this object and back; cut the circle.
+        # The wrapped update refers to this object and back; without the cycle both go at once.
         self._compartment.update = None
         del (
             self._step,
@@ -373,11 +385,12 @@ class EmulatorEngine(Engine):
 
 
 def _wrap(x: npt.NDArray[np.int32], bits: int, name: str | None = None) -> None:
-    """As the emulator's own overflow, in place, but silent: registers are meant to wrap."""
+    """Wrap *x* in place as the emulator does, without its warning: registers are meant to wrap."""
     overflow_signed(x, bits=bits, out=x)
 
 
 def _can_accelerate(emulator: Any) -> bool:
+    """Return whether *emulator* has what the accelerators need; warn once if it hasn't."""
     lacks = missing(emulator, FAST)
     if lacks and lacks not in _warned:
         _warned.add(lacks)

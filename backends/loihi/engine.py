@@ -1,4 +1,4 @@
-"""What runs a compiled network: the emulator, or a chip."""
+"""Define what runs a compiled network: the emulator or a chip."""
 
 from __future__ import annotations
 
@@ -16,46 +16,51 @@ from neurorl.errors import UnsupportedError, say
 __all__ = ["EMULATE", "Engine"]
 
 EMULATE = "use target='emulator' (--target emulator)"
-"""What helps where a chip can't."""
+"""The remedy in messages about what a chip can't do."""
 
 
 class Engine(abc.ABC):
-    """A compiled network in motion. Arguments have been checked."""
+    """Runs a compiled network. Arguments have been checked by the backend."""
 
     target: ClassVar[str]
 
     @property
     @abc.abstractmethod
     def steps(self) -> int:
-        """Steps made; `reset` does not turn it back."""
+        """Return how many steps were made; `reset` doesn't turn it back."""
 
     @abc.abstractmethod
     def run(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
-        """Advance; the raster ``(n_steps, size)`` of each recorded population."""
+        """Advance and return the raster ``(n_steps, size)`` of each recorded population."""
 
     @abc.abstractmethod
     def reset(self) -> None:
-        """Silence, weights and `steps` kept."""
+        """Silence the network; weights and `steps` stay."""
 
     @abc.abstractmethod
     def write_weights(self, name: str, mantissa: npt.NDArray[np.int32]) -> None:
-        """Put a projection's mantissas in force."""
+        """Put a projection's mantissas, in the shape of its weights, in force."""
 
     def weight_memory(self, name: str) -> npt.NDArray[np.int32] | None:
-        """The memory of a projection's transmitted weights, flat; None if none can be lent."""
+        """Return the flat memory of a projection's transmitted weights, or None."""
         return None
 
     def learn(
         self, inputs: Inputs, errors: Mapping[str, npt.NDArray[np.float64]], n_steps: int
     ) -> dict[str, Raster]:
-        """`run` while the chip learns; errors ``(n_steps, size)`` by population, -1 to 1."""
+        """Advance as `run` does, while the chip learns.
+
+        errors: by population ``(n_steps, size)``, -1 to 1.
+        Raises UnsupportedError if this engine doesn't learn.
+        """
         raise self._doesnt_learn()
 
     def learned_weights(self, name: str) -> npt.NDArray[np.int32]:
-        """What a spike transmits now over a projection that learns on the chip."""
+        """Return what a spike transmits now over a projection that learns on the chip."""
         raise self._doesnt_learn()
 
     def _doesnt_learn(self) -> UnsupportedError:
+        """Return the error for an engine that doesn't learn."""
         what, remedy = "doesn't learn on the chip", "learning='host'"
         return UnsupportedError(say(f"backend loihi, target {self.target}", what, remedy=remedy))
 
@@ -65,15 +70,15 @@ class Engine(abc.ABC):
 
     @abc.abstractmethod
     def state(self) -> State:
-        """Dynamic variables and spikes in flight, keys as in `Backend.state`."""
+        """Return dynamic variables and spikes in flight, keys as in `Backend.state`."""
 
     @abc.abstractmethod
     def restore(self, state: State) -> None:
-        """Go on from `state` and its ``t``."""
+        """Go on from *state* and its ``t``."""
 
     @abc.abstractmethod
     def close(self) -> None:
-        """Free what is held."""
+        """Free what the engine holds."""
 
     def refuse(self, verb: str) -> None:  # noqa: B027  (an engine may allow all)
         """Raise UnsupportedError if *verb*, a method of the backend, can't work here."""

@@ -1,6 +1,6 @@
-"""Quick learning on the emulated chip, equal in every bit, with the same numbers of its generator.
+"""Learn quickly on the emulated chip, equal in every bit, with the same draws of its generator.
 
-nengo-loihi's own loop rounds row by row; here whole tables are, in C++
+nengo-loihi's own loop rounds row by row. Here whole tables are rounded, in C++
 (``neurorl/native/src/pes.h``) where there is a compiler, else in NumPy. Where an error or a trace
 is 0 no weight changes, and C++ only counts the numbers that would have been drawn.
 """
@@ -25,16 +25,18 @@ __all__ = ["FastLearning"]
 
 _TRACE_STEPS, _WEIGHT_STEPS = 2, 4
 _TRACE_MAX, _MANTISSA_MAX = 127, 127
-_NOISE = 127
+_NOISE = 127  # the emulator draws noise from -127..127
 
 Bools = npt.NDArray[np.bool_]
 
 
 class FastLearning(OnChipLearning):
-    """`OnChipLearning` that updates traces and weights itself, by `step`.
+    """Updates traces and weights itself, by `step`; else as `OnChipLearning`.
 
-    synapses: the emulator's. pre: where each table comes from. draws_noise: whether the emulator
-    would draw noise for its compartments, from the same generator.
+    emulator, tables: as in `OnChipLearning`.
+    synapses: the emulator's replaced loops, which know what spikes arrive.
+    pre: by projection, its presynaptic node.
+    draws_noise: whether the emulator would draw noise for its compartments from the same generator.
     """
 
     def __init__(
@@ -57,7 +59,7 @@ class FastLearning(OnChipLearning):
         for part, _ in arrived.values():
             sizes[part.post] = max(sizes[part.post], part.last)
         self._errors = {name: np.zeros(size, dtype=np.int32) for name, size in sizes.items()}
-        # In the emulator's order, which is that of its draws.
+        # In the emulator's order, in which it draws numbers.
         synapses_in_order = list(emulator.synapses.traces)
         ends = np.cumsum([synapse.n_axons for synapse in synapses_in_order]).tolist()
         self._traces = np.zeros(ends[-1], dtype=np.int32)
@@ -74,6 +76,7 @@ class FastLearning(OnChipLearning):
             self._go_native()
 
     def _go_native(self) -> None:
+        """Copy the generator's state for C++, and prepare the arguments of its function."""
         _, words, position, *_ = self._emulator.rng.get_state()
         self._words, self._used = words.copy(), np.array([position], dtype=np.int64)
         self._twister = Twister(words=pointer(self._words), used=pointer(self._used))
@@ -89,13 +92,13 @@ class FastLearning(OnChipLearning):
 
     @property
     def structures(self) -> tuple[int, int, int, int]:
-        """For C++: the parts and how many, the generator, and the draws of noise in each step."""
+        """Return for C++ the parts, their number, the generator, and draws of noise a step."""
         places = (ctypes.addressof(self._structures), ctypes.addressof(self._twister))
         return places[0], len(self._structures), places[1], self._n_noise
 
     @staticmethod
     def until(t: int) -> int:
-        """Steps from *t* on to the next in which weights learn, that one included."""
+        """Return the steps from *t* on to the next in which weights learn, that one included."""
         return -t % _WEIGHT_STEPS + 1
 
     def reset(self) -> None:
@@ -107,11 +110,12 @@ class FastLearning(OnChipLearning):
             held[:] = np.round(ERROR_SCALE * errors[name]) if name in errors else 0
 
     def step(self, t: int) -> None:
-        """What is done of learning in the emulator's step *t*, and the noise that it draws."""
+        """Do the learning of the emulator's step *t*, and draw the noise that it would draw."""
         if self._function is not None:
             self._function(*self._arguments, ctypes.c_int64(t))
             return
         rng = self._emulator.rng
+        # All traces before any weights: this is the order in which the emulator draws.
         for part in self._learning:
             part.note_spikes()
         for part in self._learning if t % _TRACE_STEPS == 0 else ():
@@ -138,7 +142,14 @@ class FastLearning(OnChipLearning):
 
 
 class _Part:
-    """One core's synapses of a projection, and what it learns them by."""
+    """Updates the traces and weights of one core's synapses of a projection.
+
+    part: the synapses.
+    arrived: which of its axons get a spike in this step.
+    trace: the trace of each axon, 0..127.
+    came: which axons got a spike since the trace was last updated.
+    errors: by population, the errors of all its neurons, -127..127.
+    """
 
     def __init__(
         self,
@@ -155,6 +166,7 @@ class _Part:
         self._magnitude = float(part.synapse.tracing_mag)
 
     def structure(self) -> Learning:
+        """Return the same for C++."""
         return Learning(
             arrived=pointer(self._arrived),
             came=pointer(self.came),
@@ -169,17 +181,21 @@ class _Part:
         )
 
     def note_spikes(self) -> None:
+        """Note the axons that get a spike in this step."""
         self.came |= self._arrived
 
     def update_trace(self, rng: np.random.RandomState) -> None:
+        """Decay the traces and add the spikes that came since the last update."""
         x = self._decay * self._trace
         x[self.came] += self._magnitude
         np.minimum(_stochastic(x, rng), _TRACE_MAX, out=self._trace)
         self.came[:] = False
 
     def update_weights(self, rng: np.random.RandomState) -> None:
+        """Change weights by ``-x e``, those onto twins by ``+x e``, rounded stochastically."""
         data, exponent = self.part.data, self._exponent
         product = np.outer(self._trace, np.concatenate([-self._error, self._error]))
+        # In units of 2**-7 mantissas, as the chip computes; the lowest bit of a mantissa is 0.
         learned = _shifted(data, 1 - exponent) + (product >> 2)
         rounded = np.minimum(_stochastic(np.abs(learned) * (1 / 256), rng), _MANTISSA_MAX)
         data[...] = _shifted(np.sign(learned) * rounded, 7 + exponent)
@@ -188,9 +204,11 @@ class _Part:
 def _stochastic(
     x: npt.NDArray[np.floating[Any]], rng: np.random.RandomState
 ) -> npt.NDArray[np.int32]:
+    """Return *x* >= 0, rounded up with the probability of its fraction; one draw an element."""
     fraction, whole = np.modf(x)
     return np.asarray(whole.astype(np.int32) + (fraction > rng.rand(*x.shape)), dtype=np.int32)
 
 
 def _shifted(x: npt.NDArray[np.int32], bits: int) -> npt.NDArray[np.int32]:
+    """Return *x* shifted left by *bits*, or right if *bits* is negative."""
     return x << bits if bits >= 0 else x >> -bits

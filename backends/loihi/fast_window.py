@@ -1,7 +1,8 @@
-"""Many steps of the emulator in one call of C++, equal in every bit: all of `accelerate` together.
+"""Run many steps of the emulator in one call of C++, equal in every bit.
 
-``neurorl_chip_run`` of ``neurorl/native/src/emulator.h``. Not for the chip's own noise, whose draws
-are made step by step.
+It joins the loops of `accelerate` and `fast_pes` in ``neurorl_chip_run``, which is in
+``neurorl/native/src/emulator.h``. It can't run the chip's own noise, whose draws are made step by
+step.
 """
 
 from __future__ import annotations
@@ -24,7 +25,11 @@ __all__ = ["FastWindow"]
 
 
 class FastWindow:
-    """Steps of one emulator whose loops have been replaced by those in C++."""
+    """Runs steps of one emulator whose loops have been replaced by those in C++.
+
+    emulator: the `EmulatorInterface`.
+    synapses, compartments, learning: its replaced loops; *learning* is None if nothing learns.
+    """
 
     def __init__(
         self,
@@ -34,7 +39,7 @@ class FastWindow:
         learning: FastLearning | None,
     ) -> None:
         self._emulator, self._synapses = emulator, synapses
-        self._kept = (compartments, learning)  # their memory is in use as long as this is
+        self._kept = (compartments, learning)  # C++ uses their memory, so they must stay alive
         self._inputs = list(synapses.inputs.items())
         self._arrivals = (Arrivals * max(1, len(self._inputs)))()
         for place, (_, arrived) in zip(self._arrivals, self._inputs, strict=False):
@@ -69,13 +74,16 @@ class FastWindow:
         spikes: Raster,
         thresholds: npt.NDArray[np.int32] | None,
     ) -> None:
-        """As many steps as *spikes* has rows, which are filled.
+        """Make as many steps as *spikes* has rows, and fill it with the spikes of all compartments.
 
-        rasters: of a window's inputs, contiguous, of which these are the steps from *first* on.
-        thresholds: of each step ``(steps or more, compartments)``; None for those there are.
+        rasters: rasters of a whole window, contiguous, by spike input.
+        first: the row of *rasters* at which these steps begin.
+        spikes: booleans ``(steps, compartments)``; overwritten.
+        thresholds: thresholds of each step ``(steps or more, compartments)``; None leaves them as
+            they are.
         """
         emulator, n_steps = self._emulator, len(spikes)
-        if first == 0:
+        if first == 0:  # what arrives in the first step is the last row of the window before
             self._synapses.inject_current(emulator.t + 1, emulator.inputs, None, None)
         for place, (spike_input, arrived) in zip(self._arrivals, self._inputs, strict=False):
             raster = rasters[spike_input]

@@ -1,9 +1,9 @@
-"""The same model on a chip, through nengo-loihi and NxSDK.
+"""Run the same model on a chip, through nengo-loihi and NxSDK.
 
-Not yet run on a chip: only NxSDK's calls have been checked, against a stand-in for it. What
-nengo-loihi can't do there once a network has started (write weights or biases, read state) is
-refused, as is escape noise, which the chip doesn't have. Its own can't be seeded. State can't be
-cleared either; a reset waits until it has decayed, see `neurorl.backends.loihi.silence`.
+It hasn't run on a chip yet: only the calls of NxSDK have been checked, against a stand-in for it.
+Refused is what nengo-loihi can't do once a network has started (write weights or biases, read
+state), and escape noise, which the chip doesn't have. The chip's own noise can't be seeded. State
+can't be cleared either; a reset waits until it has decayed, see `neurorl.backends.loihi.silence`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = ["HardwareEngine", "hardware_problems", "learns", "translated"]
 
 
 def hardware_problems(compiled: Compiled) -> list[str]:
-    """What of a network the chip can't run though the emulator can, a line each."""
+    """Return why a chip can't run a network that the emulator can, one line for each reason."""
     noisy = [
         f"population {name!r} with escape noise, noise='exact'"
         " (take the chip's own: noise='chip' or 'chip+coins')"
@@ -43,7 +43,19 @@ def hardware_problems(compiled: Compiled) -> list[str]:
 
 
 class HardwareEngine(Engine):
-    """One board of *chips*, from start to `close`; whole windows, no embedded code ("snips")."""
+    """Runs a network on one board of *chips*, from start to `close`, in whole windows.
+
+    It needs no embedded code ("snips").
+
+    compiled: the model.
+    delays: the network that runs, with relays in place of delays.
+    coins: the draws of each source of coins.
+    record: populations of which `run` returns rasters.
+    chips: how many chips to ask for.
+    silence: how long a reset has to wait.
+
+    Raises UnsupportedError for what a chip can't run, BackendUnavailableError if no chip answers.
+    """
 
     target: ClassVar[str] = "loihi"
     uses_snips: ClassVar[bool] = False
@@ -63,11 +75,11 @@ class HardwareEngine(Engine):
                 say("target loihi", f"can't run {'; '.join(found)}", remedy=EMULATE)
             )
         self._steps = 0
-        self._waited = 0  # steps of the chip that are none of the network's
+        self._waited = 0  # steps that the chip made for resets; `steps` doesn't count them
         self._silence, self._rests = silence, True
         self._coins = coins
         self._history = InputHistory(delays)
-        # NxSDK wants an axon of every input.
+        # NxSDK demands an axon of every input, so inputs without one are left out.
         self._inputs = {k: i for k, i in compiled.inputs.items() if i.axons}
         for name in set(compiled.inputs) - set(self._inputs):
             del compiled.model.inputs[compiled.inputs[name]]
@@ -78,7 +90,7 @@ class HardwareEngine(Engine):
 
     @classmethod
     def problems(cls, compiled: Compiled, record: tuple[str, ...]) -> list[str]:
-        """What of a network the chip can't run though the emulator can, a line each."""
+        """Return why a chip can't run a network that the emulator can, one line for each reason."""
         return hardware_problems(compiled)
 
     @property
@@ -96,7 +108,7 @@ class HardwareEngine(Engine):
         return out
 
     def _labelled(self, inputs: Inputs, n_steps: int) -> list[list[_Spikes]]:
-        """Of each step, the spikes of every input as nengo-loihi takes them."""
+        """Return for each step the spikes of every input, in the form that nengo-loihi takes."""
         coins = tossed(self._coins, self._steps + 1, n_steps)
         inputs = self._history.extend({**inputs, **coins}, n_steps)
         first = self._waited + self._steps + 1
@@ -109,12 +121,14 @@ class HardwareEngine(Engine):
         ]
 
     def _collect(self) -> dict[str, Raster]:
+        """Return the recorded rasters of the steps since the last call."""
         return {
             name: np.asarray(self._interface.collect_probe_output(probe)) > 0
             for name, probe in self._probes.items()
         }
 
     def refuse(self, verb: str) -> None:
+        """Raise UnsupportedError for *verb*, unless it is a reset and waiting for silence works."""
         what = f"{verb} can't work on a running chip"
         if verb == "reset":
             if self._silence.problem is None:
@@ -129,7 +143,7 @@ class HardwareEngine(Engine):
         )
 
     def reset(self) -> None:
-        """Waits until it is silent."""
+        """Wait until the network is silent."""
         self.refuse("reset")
         if self._rests:
             return
@@ -142,6 +156,7 @@ class HardwareEngine(Engine):
         self._rests = True
 
     def _wait(self, n_steps: int) -> None:
+        """Let the chip make *n_steps* without input."""
         self._interface.run_steps(n_steps)
 
     def write_weights(self, name: str, mantissa: npt.NDArray[np.int32]) -> None:
@@ -161,6 +176,7 @@ class HardwareEngine(Engine):
         self._interface.close()
 
     def _connect(self, compiled: Compiled, chips: int) -> Any:
+        """Return nengo-loihi's open interface; raise BackendUnavailableError without a chip."""
         try:
             from nengo_loihi.hardware import HardwareInterface
 
@@ -169,11 +185,11 @@ class HardwareEngine(Engine):
                 use_snips=self.uses_snips,
                 seed=0,
                 n_chips=chips,
-                # As many as can come; nengo-loihi drops what is more.
+                # nengo-loihi drops spikes beyond this number, so it is as many as can come.
                 snip_max_spikes_per_step=max(1, _axons_of_inputs(compiled)),
             )
             return interface.__enter__()
-        except Exception as exc:  # of NxSDK, or of the board it looks for
+        except Exception as exc:  # NxSDK, or the board it looks for, may raise anything
             raise BackendUnavailableError(
                 say("target loihi", "no chip answers", got=exc, remedy=EMULATE)
             ) from exc
@@ -188,22 +204,24 @@ _REMEDIES = {
 
 
 def _probe(blocks: tuple[Any, ...]) -> Any:
-    """Spikes of a population on its cores, without the silent twins of those that learn."""
+    """Return a probe of a population's spikes on all its cores, without silent twins."""
     own = [slice(0, block.n_neurons // (1 + learns(block))) for block in blocks]
     return LoihiProbe(target=list(blocks), key="spiked", slice=own)
 
 
 def learns(block: Any) -> bool:
-    """Whether a core's synapses learn."""
+    """Return whether a core's synapses learn."""
     return any(synapse.learning for synapse in block.synapses)
 
 
 def _axons_of_inputs(compiled: Compiled) -> int:
+    """Return the number of axons of all spike inputs."""
     return sum(int(axon.n_axons) for i in compiled.model.inputs for axon in i.axons)
 
 
 @contextmanager
 def translated() -> Iterator[None]:
+    """Turn whatever NxSDK raises into a BackendError."""
     try:
         yield
     except Exception as exc:  # NxSDK may raise anything

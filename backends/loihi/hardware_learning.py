@@ -1,9 +1,9 @@
-"""A chip that learns: its spikes and errors go there and back in every step, by embedded code.
+"""Run a chip that learns: embedded code exchanges spikes and errors with the host in every step.
 
-nengo-loihi's snips take a packet a step: spikes, and for each core that learns the errors of its
-neurons. The emulator counts its steps from 1, so the chip makes a silent one first; then both learn
-in the same steps t, those with ``t % 4 == 2``. In that step a bias acts once more than in the
-emulator. Not yet run on a chip, see `neurorl.backends.loihi.hardware`.
+nengo-loihi's snips take a packet each step: spikes, and for each core that learns the errors of its
+neurons. The emulator counts its steps from 1, so the chip makes a silent step first; then both
+learn in the same steps t, those with ``t % 4 == 2``. In that first step a bias acts once more than
+in the emulator. It hasn't run on a chip yet, see `neurorl.backends.loihi.hardware`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Errors = Mapping[str, npt.NDArray[np.float64]]
 
 
 class LearningHardwareEngine(HardwareEngine):
-    """`HardwareEngine` with snips; its weights change, and can't be read before the end."""
+    """Runs a chip with snips; its weights change, and can't be read before the end."""
 
     uses_snips: ClassVar[bool] = True
 
@@ -75,12 +75,18 @@ class LearningHardwareEngine(HardwareEngine):
         raise AssertionError
 
     def close(self) -> None:
+        """Close the board, and delete the folder of the compiled snips."""
         snips = self._interface.snips
         super().close()
         snips.tmp_snip_dir.cleanup()
 
     def _run(self, labelled: list[list[Any]], errors: Errors) -> None:
-        """Steps of the chip, a packet for each; every core that learns gets an error, be it 0."""
+        """Make a step of the chip for each entry of *labelled*, and exchange a packet in each.
+
+        labelled: the spikes of each step, see `_labelled`.
+        errors: by population ``(steps, size)``; every core that learns gets an error, 0 where left
+            out.
+        """
         interface = self._interface
         interface.run_steps(len(labelled), blocking=False)
         for k, spikes in enumerate(labelled):
@@ -89,6 +95,7 @@ class LearningHardwareEngine(HardwareEngine):
         interface.wait_for_completion()
 
     def _errors(self, errors: Errors, k: int) -> list[tuple[Any, int, npt.NDArray[np.float64]]]:
+        """Return the errors of step *k* in nengo-loihi's form, one entry for each core."""
         found = []
         for name, cores in self._learning.items():
             size = sum(n for _, n in cores)

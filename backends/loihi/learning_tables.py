@@ -1,4 +1,4 @@
-"""The weights of a projection that learns on the chip: a table of its own for each core."""
+"""Store the weights of a projection that learns on the chip, in one table for each core."""
 
 from __future__ import annotations
 
@@ -13,16 +13,19 @@ from neurorl.description import Network, Projection
 
 __all__ = ["LearningPart", "LearningTable"]
 
-_RATE_EXPONENT = -7  # the chip's rate is 2**-7; nengo-loihi never takes another
+_RATE_EXPONENT = -7  # the chip's learning rate is 2**-7, the only one that nengo-loihi uses
 
 
 @dataclass(frozen=True, eq=False)
 class LearningPart:
-    """The synapses of one projection on one core that learns.
+    """Holds the synapses of one projection on one core that learns.
 
-    post: the population; first, last: its neurons there. rows: presynaptic neurons, consecutive, an
-    axon each. columns: of the projection's weights as ``(n_pre, neurons of a block)``. data: what
-    is transmitted, ``(rows, 2n)``: to the n neurons, then to their silent twins.
+    post: name of the postsynaptic population.
+    first, last: its neurons on this core, ``first <= j < last``.
+    rows: the presynaptic neurons, which are consecutive; one axon each.
+    columns: the columns of the projection's weights in the shape ``(n_pre, neurons of a block)``.
+    data: transmitted weights ``(rows, 2n)``: onto the n neurons, then onto their silent twins.
+    synapse: nengo-loihi's synapses, which are views of *data*.
     """
 
     post: str
@@ -35,12 +38,20 @@ class LearningPart:
 
     @property
     def own(self) -> npt.NDArray[np.int32]:
-        """A view of what the neurons themselves get."""
+        """Return a view of the weights onto the neurons themselves, without those onto twins."""
         return self.data[:, : self.last - self.first]
 
 
 class LearningTable(WeightTable):
-    """Weights that the emulator changes. magnitude: what a spike adds to its trace, at most 127."""
+    """Holds weights that the emulator changes.
+
+    network: the network that runs.
+    projection: the projection that learns.
+    layout, exponent: as in `WeightTable`.
+    magnitude: what a spike adds to its trace, at most 127.
+
+    parts: one for each core, in the order of the cores.
+    """
 
     def __init__(
         self,
@@ -59,7 +70,7 @@ class LearningTable(WeightTable):
         self.parts: list[LearningPart] = []
 
     def synapse(self, share: Share) -> Synapse:
-        """The synapses of one core, which become one of `parts`."""
+        """Return the synapses of one core, and add them to `parts`."""
         twinned = share.twinned()
         data = np.zeros((len(twinned.rows), twinned.last), dtype=np.int32)
         synapse = Synapse(len(data), label=self.name)
@@ -68,6 +79,7 @@ class LearningTable(WeightTable):
         synapse.set_learning(
             tracing_tau=self._tau, tracing_mag=self._magnitude, wgt_exp=self._exponent
         )
+        # nengo-loihi fills these in while it discretizes, which is skipped here.
         synapse.learning_rate = 2.0**_RATE_EXPONENT
         synapse._lr_int, synapse._lr_exp = 1, _RATE_EXPONENT
         rows = slice(int(share.rows[0]), int(share.rows[-1]) + 1)
@@ -85,7 +97,7 @@ class LearningTable(WeightTable):
             part.own[...] = scaled[part.rows, part.columns]
 
     def transmitted(self) -> npt.NDArray[np.int32]:
-        """A copy of what spikes transmit now, ``(n_pre, neurons of a block)``."""
+        """Return a copy of what spikes transmit now, ``(n_pre, neurons of a block)``."""
         weights = np.empty((self.layout.rows, self._width), dtype=np.int32)
         for part in self.parts:
             weights[part.rows, part.columns] = part.own

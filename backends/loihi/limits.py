@@ -1,4 +1,4 @@
-"""What of a network doesn't fit the chip, in words, before anything is built.
+"""Check in words, before anything is built, whether a network fits the chip.
 
 nengo-loihi 1.1 leaves most of this to bare asserts, many of them on hardware only. Checked here:
 
@@ -11,12 +11,13 @@ nengo-loihi 1.1 leaves most of this to bare asserts, many of them on hardware on
 - `hardware.validate`: ``0 <= decay <= 4095``, ``1 <= refract_delay <= 63``, ``0 < vth <= 131071``
   (in units of 64); `discretize.bias_to_manexp`: ``|man| <= 4095``, ``0 <= exp <= 7``;
   `builder.validate.validate_synapse_cfg`: ``-7 <= weight_exp <= 7``. The quantiser keeps to all of
-  these, or refuses by name; `register_problems` says so should it ever not.
+  these, or refuses by name; `register_problems` reports it should it ever fail to.
 
-Not met by construction: ``-256 <= weight <= 255`` (mantissas are clipped), indices below ``2 **
-idxbits`` and ``idx_bits >= 0`` (a core has at most 1024 compartments), one vmin, vmax and noise for
-all blocks of a core (it has one block), an axon of every input (`hardware` drops those without),
-and all of snips, which aren't used. What a core that learns can't hold, `pes` says.
+These hold by construction and aren't checked: ``-256 <= weight <= 255`` (mantissas are clipped),
+indices below ``2 ** idxbits`` and ``idx_bits >= 0`` (a core has at most 1024 compartments), one
+vmin, vmax and noise for all blocks of a core (it has one block), an axon for every input
+(`hardware` drops inputs without), and everything about snips, which this check doesn't cover. The
+limits of a core that learns are checked by `pes`.
 """
 
 from __future__ import annotations
@@ -42,16 +43,16 @@ from neurorl.quantiser import (
 __all__ = ["CHIPS", "CORES", "RESOURCES", "chip_problems", "register_problems", "usage"]
 
 CORES = 128
-"""Of one chip."""
+"""Cores on one chip."""
 
 CHIPS = 2
-"""Of the smallest board, which nengo-loihi supposes too."""
+"""Chips on the smallest board, which is nengo-loihi's default too."""
 
 DECAY_MAX = 4095
 EXPONENTS = (-7, 7)
 
 RESOURCES = ("compartments", "axons_in", "axons_out", "synapse_bits")
-"""Those of a core that the report counts."""
+"""Resources of a core that the report counts."""
 
 _WORDS = {
     "axons_in": ("axons into it", "leave out synapses by blocks or a mask"),
@@ -62,9 +63,10 @@ _WORDS = {
 
 
 def usage(placement: Placement) -> list[dict[str, Any]]:
-    """What each population takes: a row has the keys of `RESOURCES`, and percentages.
+    """Return what each population takes of the chip, one row a population.
 
-    Numbers are of all its cores, percentages of the fullest core.
+    Keys of a row: ``population``, ``cores``, those of `RESOURCES` (totals over its cores), and each
+    of them with ``_percent`` appended (of the limit, on the population's fullest core).
     """
     rows = []
     for name, cores in placement.used.items():
@@ -79,9 +81,10 @@ def usage(placement: Placement) -> list[dict[str, Any]]:
 def chip_problems(
     network: Network, limits: CoreLimits | None = None, chips: int | None = None
 ) -> list[str]:
-    """What of *network* doesn't fit, a line each. chips: how many there are, None for any number.
+    """Return why *network* doesn't fit, one line for each reason; empty if it fits.
 
-    limits: of a core; None for Loihi's.
+    limits: what one core has room for; None for Loihi's own limits.
+    chips: how many chips there are; None for any number.
     """
     if not network.populations:
         return ["a network without a population (add one)"]
@@ -105,6 +108,10 @@ def chip_problems(
 
 
 def _overfull_problems(overfull: Overfull, limits: CoreLimits, own: bool) -> list[str]:
+    """Return a line for each limit that one neuron alone exceeds.
+
+    own: whether the population is the caller's; else it stands for a delay, as relays.
+    """
     kind = "population" if own else "relays"
     return [
         f"{kind} {overfull.population!r}, neuron {overfull.neuron} with"
@@ -115,7 +122,10 @@ def _overfull_problems(overfull: Overfull, limits: CoreLimits, own: bool) -> lis
 
 
 def register_problems(chip: ChipNetwork) -> list[str]:
-    """Integers that the chip's registers don't hold, a line each; `quantise` makes none."""
+    """Return a line for each integer that the chip's registers can't hold.
+
+    A safety net: `quantise` is meant to produce no such integer.
+    """
     found = []
     for name, p in chip.populations.items():
         where = f"population {name!r}"
@@ -136,6 +146,7 @@ def register_problems(chip: ChipNetwork) -> list[str]:
 def _outside(
     where: str, what: str, values: npt.NDArray[np.int64], low: int, high: int
 ) -> list[str]:
+    """Return a line for the first of *values* outside *low* to *high*; empty if there is none."""
     wrong = values[(values < low) | (values > high)]
     return [f"{where} with a {what} of {n} (limit {low} to {high})" for n in wrong[:1]]
 
@@ -143,5 +154,9 @@ def _outside(
 def _inexact(
     where: str, what: str, values: npt.NDArray[np.int64], held: npt.NDArray[np.int64]
 ) -> list[str]:
+    """Return a line for the first of *values* that differs from what the register would hold.
+
+    held: the nearest values that the register holds, in the same order.
+    """
     wrong = np.flatnonzero(values != held)[:1]
     return [f"{where} with a {what} of {values[k]} (the nearest held is {held[k]})" for k in wrong]

@@ -1,7 +1,8 @@
-"""From a description and its integers to nengo-loihi's `Model`: blocks, synapses, axons, inputs.
+"""Translate a description and its chip integers into nengo-loihi's `Model`.
 
-There is no `nengo.Network` and nothing is discretized here: every integer comes from
-`neurorl.quantiser`, so that all simulators run the same ones.
+The model has blocks, synapses, axons and spike inputs. There is no `nengo.Network`, and nothing is
+discretized here: every integer comes from `neurorl.quantiser`, so that all simulators run the same
+ones.
 """
 
 from __future__ import annotations
@@ -34,18 +35,24 @@ __all__ = ["Compiled", "Places", "compile_network"]
 
 Places = slice | npt.NDArray[np.intp]
 
-_NO_NOISE_EXPONENT = 7  # without the chip's own noise; keeps its register in range
-_NO_AXON = -1
+_NO_NOISE_EXPONENT = 7  # for blocks without the chip's own noise; keeps its register in range
+_NO_AXON = -1  # nengo-loihi's entry for a compartment that sends no spike over an axon
 
 
 @dataclass(frozen=True)
 class Compiled:
-    """A `Model` and, by name, the parts of it that are used again.
+    """Holds a `Model` and, by name, the parts of it that are used again.
 
-    blocks: of each population, one for each of its cores. ends: nodes of each table's projection.
-    chip: the integers of each population. slices: where its compartments are among all, those of
-    all its cores; numbers if silent twins lie between. starts: where the compartments of each of
-    its cores begin. currents: names of the sources of currents, which are no part of the model.
+    model: what nengo-loihi runs.
+    inputs: the spike input of each source of spikes.
+    blocks: by population, one block for each of its cores.
+    tables: the weights of each projection of spikes.
+    ends: presynaptic and postsynaptic node of each table's projection.
+    chip: the integers of each population.
+    slices: by population, the indices of its compartments among all compartments, on all its cores;
+        an index array where silent twins lie between them, else a slice.
+    starts: by population, the index of the first compartment on each of its cores.
+    currents: names of the sources of currents, which are not part of the model.
     """
 
     model: Model
@@ -65,10 +72,15 @@ def compile_network(
     placement: Placement,
     pes: float | None = None,
 ) -> Compiled:
-    """The model of ``arithmetic.network`` with the weights in force.
+    """Return the model of ``arithmetic.network`` with the given weights in force.
 
-    pes: what a spike adds to its trace where plastic projections learn on the chip; None if not.
-    Raises UnsupportedError for what nengo-loihi's own check refuses.
+    arithmetic: the network and its chip integers.
+    rounded: effective weights of every projection, in the description's units.
+    placement: which neurons go to which core.
+    pes: what a spike adds to its trace, for plastic projections that learn on the chip; None if
+        nothing learns there.
+
+    Raises UnsupportedError if nengo-loihi's own check refuses the model.
     """
     network = arithmetic.network
     chip = arithmetic.chip
@@ -121,6 +133,7 @@ def compile_network(
 
 
 def _starts(blocks: dict[str, tuple[LoihiBlock, ...]]) -> dict[str, tuple[int, ...]]:
+    """Return the index of the first compartment on each core, by population."""
     starts, end = {}, 0
     for name, cores in blocks.items():
         sizes = [block.n_neurons for block in cores]
@@ -130,7 +143,11 @@ def _starts(blocks: dict[str, tuple[LoihiBlock, ...]]) -> dict[str, tuple[int, .
 
 
 def _places(starts: tuple[int, ...], parts: tuple[slice, ...]) -> Places:
-    """Where the compartments of *parts* of a population are, which begin at *starts*."""
+    """Return the indices of a population's compartments, as a slice if they are consecutive.
+
+    starts: index of the first compartment on each of its cores.
+    parts: the neurons on each of its cores.
+    """
     found = [np.arange(a, a + p.stop - p.start) for a, p in zip(starts, parts, strict=True)]
     places = np.concatenate(found)
     first, last = int(places[0]), int(places[-1]) + 1
@@ -140,11 +157,18 @@ def _places(starts: tuple[int, ...], parts: tuple[slice, ...]) -> Places:
 def _block(
     chip: ChipPopulation, bias: npt.NDArray[np.generic], part: slice, is_learned: bool
 ) -> LoihiBlock:
-    """The neurons of one core, and their silent twins if the core learns."""
+    """Return the block of one core: its neurons, followed by their silent twins if the core learns.
+
+    chip: the integers of the population.
+    bias: biases of all its neurons, chip integers.
+    part: the neurons on this core.
+    is_learned: whether the core learns (see `neurorl.backends.loihi.pes`).
+    """
     size = part.stop - part.start
     block = LoihiBlock((1 + is_learned) * size, label=f"{chip.name}[{part.start}:{part.stop}]")
 
     def all_of(values: npt.NDArray[Any], twins: int | None = None) -> npt.NDArray[np.int32]:
+        """Return the values of the core's neurons, then *twins* for each twin (None: the same)."""
         mine = values[part]
         others = mine if twins is None else np.full(size, twins)
         return np.asarray(np.concatenate([mine, others][: 1 + is_learned]), dtype=np.int32)
@@ -156,6 +180,7 @@ def _block(
     compartment.bias = all_of(bias, 0)
     compartment.refract_delay = all_of(chip.refractory)
     compartment.vmin, compartment.vmax = -VOLTAGE_MAX, VOLTAGE_MAX
+    # The emulator asserts that models of integers aren't scaled by their decays.
     compartment.scale_u = compartment.scale_v = False
     compartment.noise_exp = chip.noise_exponent or _NO_NOISE_EXPONENT
     compartment.enable_noise = all_of(chip.noise_step > 0, 0).astype(bool)
@@ -169,7 +194,14 @@ def _connect(
     senders: list[tuple[slice, SpikeInput | LoihiBlock]],
     block: LoihiBlock,
 ) -> None:
-    """Synapses onto a core, and an axon for each row of them from the core that has its neuron."""
+    """Add synapses to a core, and an axon for each row of them from the core that holds its neuron.
+
+    table: the projection's weights.
+    share: the part of the table for this core.
+    senders: the presynaptic neurons on each core, with that core's block, ascending; for a source,
+        all of its neurons with its spike input.
+    block: the postsynaptic core.
+    """
     if not len(share.rows):
         return
     synapse = table.synapse(share)
@@ -184,13 +216,14 @@ def _connect(
         part, sender = senders[k]
         axon = Axon(count, label=table.name)
         axon.target = synapse
-        mine = np.full(sender.n_neurons, _NO_AXON)  # none of silent twins
+        mine = np.full(sender.n_neurons, _NO_AXON)  # silent twins keep this
         mine[: part.stop - part.start] = axons[part]
         axon.set_compartment_axon_map(mine)
         sender.add_axon(axon)
 
 
 def _validate(model: Model) -> None:
+    """Raise UnsupportedError if nengo-loihi refuses the model."""
     try:
         validate_model(model)
     except (BuildError, AssertionError) as exc:

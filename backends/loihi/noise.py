@@ -1,8 +1,8 @@
-"""Loihi's own noise in the emulator: its formula, its draws replaced by ours.
+"""Give the emulator Loihi's own noise: its formula, with its draws replaced by ours.
 
-nengo-loihi draws from a generator with a state, in the order of compartments. Ours are a function
-of seed, neuron and step, so replicas are independent, a state goes on exactly, and the reference
-draws the same. A chip draws what it likes.
+nengo-loihi draws from a generator that has a state, in the order of compartments. Our draws are a
+function of seed, neuron and step, so replicas are independent, a restored state goes on exactly,
+and the reference draws the same numbers. A chip's own draws can't be chosen.
 """
 
 from __future__ import annotations
@@ -21,14 +21,20 @@ from neurorl.random import DrawRows
 __all__ = ["NEEDED_FOR_NOISE", "OwnNoise"]
 
 NEEDED_FOR_NOISE = ("compartment.noise.sample", "compartment.noise._uniform")
-"""Attributes of an `EmulatorInterface` without which it can't be given draws."""
+"""Names of the attributes of an `EmulatorInterface` through which it is given draws."""
 
 
 class OwnNoise:
-    """The noise of one emulator's compartments.
+    """Supplies the noise of one emulator's compartments.
 
-    draws, chip, slices: of each population. joins_bias: the emulator's update is one without noise,
-    which then gets it through the biases, where it is equal in every bit.
+    compartment: the emulator's compartments.
+    draws: rows of draws by population; only `UniformRows` are used.
+    chip: the integers of each population.
+    slices: the indices of each population's compartments.
+    joins_bias: whether the emulator's update leaves noise out; the noise is then added to the
+        biases, which gives the same bits.
+
+    bias: the array that biases are to be written to.
     """
 
     def __init__(
@@ -58,16 +64,16 @@ class OwnNoise:
 
     @property
     def draws(self) -> bool:
-        """Whether it draws, in place of the emulator."""
+        """Return whether draws are supplied in place of the emulator's."""
         return bool(self._draws)
 
     def prepare(self, first_step: int, n_steps: int) -> None:
-        """Draw for the next steps."""
+        """Draw for *n_steps* steps from *first_step* on."""
         if self._draws:
             self._rows = self._drawn(first_step, n_steps)
 
     def take(self, row: int) -> None:
-        """The next step is *row* of those prepared."""
+        """Use *row* of the prepared draws in the next step."""
         if not self._draws:
             return
         self._row = row
@@ -75,10 +81,12 @@ class OwnNoise:
             np.add(self.bias, self._compartment.noise.sample(None), out=self._compartment.bias)
 
     def _drawn(self, first_step: int, n_steps: int) -> npt.NDArray[np.int32]:
+        """Return draws for *n_steps*, int32 ``(n_steps, compartments)``; 0 without noise."""
         rows = np.zeros((n_steps, len(self.bias)), dtype=np.int32)
         for name, draw in self._draws.items():
             rows[:, self._slices[name]] = [draw(first_step + k) for k in range(n_steps)]
         return rows
 
     def _uniform(self, rng: object) -> npt.NDArray[np.int32]:
+        """Return the current row; stands in for the emulator's method that draws."""
         return np.asarray(self._rows[self._row])

@@ -1,4 +1,4 @@
-"""nengo-loihi 1.1 on NumPy 2, which it was never released for.
+"""Make nengo-loihi 1.1 work on NumPy 2, which it was never released for.
 
 It calls ``np.array(x, copy=False)`` where it means "copy if you must". NumPy 2 takes this for
 "never copy" and raises ValueError, so that ``nengo_loihi.Simulator`` builds no network. `mend`
@@ -24,13 +24,13 @@ from neurorl.errors import BackendUnavailableError, say
 __all__ = ["PLACES", "mend"]
 
 PLACES = {"nengo_loihi.block": 3, "nengo_loihi.neurons": 3}
-"""How often each module of nengo-loihi 1.1 has `_PHRASE`, the only ones that do."""
+"""How often `_PHRASE` stands in each module of nengo-loihi 1.1 that has it."""
 
 _PHRASE = "copy=False"
 
 
 class _EarlierNumPy(types.ModuleType):
-    """NumPy, but for the meaning of ``array(copy=False)``."""
+    """Stands in for NumPy, and differs only in the meaning of ``array(copy=False)``."""
 
     def __init__(self) -> None:
         super().__init__("numpy", "NumPy, whose array(copy=False) copies if it must.")
@@ -38,18 +38,20 @@ class _EarlierNumPy(types.ModuleType):
         self.__dict__["array"] = _array
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(np, name)  # what NumPy itself makes on demand
+        return getattr(np, name)  # submodules that NumPy itself loads on demand
 
 
 def _array(x: Any, *args: Any, copy: bool | None = True, **options: Any) -> Any:
+    """Return ``np.array(x, ...)``, where ``copy=False`` copies if it must, as in NumPy 1."""
     return np.array(x, *args, copy=copy or None, **options)
 
 
 def mend() -> tuple[str, ...]:
     """Make nengo-loihi work on NumPy 2, and return the names of the modules that were changed.
 
-    On NumPy 1, or where nengo-loihi has been mended before, none are. Raises
-    BackendUnavailableError, and changes nothing, if nengo-loihi isn't what this was written for.
+    Changes none on NumPy 1, or where nengo-loihi has been mended before.
+    Raises BackendUnavailableError, and changes nothing, if nengo-loihi isn't what this was written
+    for.
     """
     if np.lib.NumpyVersion(np.__version__) < "2.0.0":
         return ()

@@ -1,17 +1,18 @@
-"""Learning on the chip itself: PES, as nengo-loihi's emulator does it.
+"""Learn on the chip itself by PES, as nengo-loihi's emulator does it.
 
-``dw = -error x``, x the trace of a presynaptic neuron, the error one of each postsynaptic neuron; a
-third factor is part of it, ``error = -modulator f``. In the chip's integers::
+``dw = -error x``, where x is the trace of a presynaptic neuron and each postsynaptic neuron has an
+error of its own. A third factor is part of the error, ``error = -modulator f``. In the chip's
+integers::
 
     every 2nd step:  x = round(exp(-2 / tau) x + magnitude [a spike came]), 0..127
     every 4th step:  mantissa = 2 round((mantissa - x e / 512) / 2), -254..254
 
-``e = rint(127 error)``, -127..127, is the error of that very step; `round` is stochastic, by the
-emulator's own generator. Of several spikes of a neuron in 2 steps one is counted.
+``e = rint(127 error)``, -127..127, is the error of that very step. `round` is stochastic and draws
+from the emulator's own generator. Of several spikes of a neuron within 2 steps, one is counted.
 
 nengo-loihi learns in pairs of populations, of which the second gets ``-error``. So a core that
-learns holds as many silent neurons again, whose weights nobody reads; and as every axon into it
-learns onto all of its neurons, blocks have cores of their own.
+learns also holds a silent twin of each of its neurons, whose weights nobody reads. Every axon into
+such a core learns onto all of its neurons, so each block has cores of its own.
 Source: nengo-loihi 1.1 (emulator, `SynapseState`), after the PES rule of MacNeil & Eliasmith 2011
 (doi 10.1371/journal.pone.0022885).
 """
@@ -48,24 +49,29 @@ NEEDED_FOR_PES = (
     "synapses.traces",
     "synapses.update_pes_errors",
 )
-"""Attributes of an `EmulatorInterface` without which it can't learn."""
+"""Names of the attributes of an `EmulatorInterface` that learning needs."""
 
 ERROR_SCALE = 127.0
-_WORDS = 624  # of the state of a Mersenne Twister
+_WORDS = 624  # words in the state of a Mersenne Twister
 
 
 def learned_populations(network: Network) -> frozenset[str]:
-    """Populations whose cores learn."""
+    """Return the names of the populations whose cores learn."""
     return frozenset(p.post for p in network.projections if p.plasticity is not None)
 
 
 def mantissas_learned(magnitude: float) -> float:
-    """By how much a mantissa grows in one learning step, for error -1 and the trace *magnitude*."""
+    """Return how much a mantissa grows in a learning step, for error -1 and trace *magnitude*."""
     return magnitude * ERROR_SCALE / 512
 
 
 def pes_problems(network: Network, limits: CoreLimits, cores: int) -> list[str]:
-    """What of *network* PES can't learn, a line each. cores: how many there are."""
+    """Return why PES can't train *network*, one line for each reason; empty if it can.
+
+    network: the network as it runs, with relays in place of delays.
+    limits: what one core has room for.
+    cores: how many cores there are.
+    """
     learned = learned_populations(network)
     found = [] if learned else ["a network without a projection that learns (add plasticity)"]
     for p in network.projections:
@@ -105,9 +111,13 @@ def pes_problems(network: Network, limits: CoreLimits, cores: int) -> list[str]:
 def check_errors(
     errors: Mapping[str, npt.ArrayLike], sizes: Mapping[str, int], n_steps: int
 ) -> dict[str, FloatArray]:
-    """Errors of each step, clipped to -1..1. Raises ArgumentError, or UnknownNameError.
+    """Return the errors of each step as float64 ``(n_steps, size)``, clipped to -1..1.
 
-    sizes: of the populations that learn.
+    errors: by population, ``(n_steps, size)``, or ``(size,)`` for all steps.
+    sizes: neurons of each population that learns.
+
+    Raises ArgumentError for a wrong shape or a number that isn't finite, UnknownNameError for a
+    population that doesn't learn.
     """
     found = {}
     for name, given in errors.items():
@@ -125,9 +135,10 @@ def check_errors(
 
 
 class OnChipLearning:
-    """The learning engine of one emulator, nengo-loihi's own: its errors, traces and draws.
+    """Drives nengo-loihi's own learning on one emulator: its errors, traces and draws.
 
-    tables: those that learn.
+    emulator: the `EmulatorInterface`.
+    tables: the weights that learn, by projection.
     """
 
     def __init__(self, emulator: Any, tables: Mapping[str, LearningTable]) -> None:
@@ -137,10 +148,14 @@ class OnChipLearning:
 
     @property
     def _parts(self) -> list[LearningPart]:
+        """Return the synapses of every core that learns, projection by projection."""
         return [part for table in self._tables.values() for part in table.parts]
 
     def present(self, errors: Mapping[str, npt.NDArray[np.float64]]) -> None:
-        """The errors of the next step, by population ``(size,)``, -1 to 1; 0 if left out."""
+        """Set the errors of the next step.
+
+        errors: by population ``(size,)``, -1 to 1; 0 for a population left out.
+        """
         given = [
             (part.synapse, self._emulator.t, errors[part.post][part.first : part.last])
             for part in self._parts
@@ -149,13 +164,17 @@ class OnChipLearning:
         self._synapses.update_pes_errors(given)
 
     def reset(self) -> None:
-        """Forget all spikes."""
+        """Clear traces and the spikes that have yet to join them; weights stay."""
         for part in self._parts:
             self._synapses.traces[part.synapse][:] = 0
             self._set_came(part, np.zeros(len(part.data), dtype=bool))
 
     def state(self) -> State:
-        """Traces, the spikes that will join them, and the generator of the roundings."""
+        """Return the traces, the spikes that have yet to join them, and the state of the generator.
+
+        Keys: ``pes.draws`` (the generator's words, then its position), ``PROJECTION.trace`` and
+        ``PROJECTION.trace_spikes``, the axons of all its cores in one row.
+        """
         words, position = self._generator()
         state: State = {"pes.draws": np.append(words.astype(np.int64), position)}
         for name, table in self._tables.items():
@@ -166,7 +185,7 @@ class OnChipLearning:
         return state
 
     def restore(self, state: State) -> None:
-        """Go on from `state`."""
+        """Go on from what `state` returned."""
         words, position = state["pes.draws"][:_WORDS], int(state["pes.draws"][_WORDS])
         self._set_generator(words.astype(np.uint32), position)
         for name, table in self._tables.items():
@@ -177,22 +196,26 @@ class OnChipLearning:
                 self._set_came(part, state[f"{name}.trace_spikes"][first:last])
 
     def _came(self, part: LearningPart) -> npt.NDArray[np.bool_]:
+        """Return for each axon whether a spike came since the trace was last updated."""
         came = np.zeros(len(part.data), dtype=bool)
         came[list(self._synapses.trace_spikes[part.synapse])] = True
         return came
 
     def _set_came(self, part: LearningPart, came: npt.NDArray[np.bool_]) -> None:
+        """Set for each axon whether a spike came since the trace was last updated."""
         spikes = self._synapses.trace_spikes[part.synapse]
         spikes.clear()
         spikes.update(came.nonzero()[0].tolist())
 
     def _generator(self) -> tuple[npt.NDArray[np.uint32], int]:
+        """Return the words and the position of the generator that rounds stochastically."""
         _, words, position, *_ = self._emulator.rng.get_state()
         return words, position
 
     def _set_generator(self, words: npt.NDArray[np.uint32], position: int) -> None:
+        """Set the words and the position of the generator that rounds stochastically."""
         self._emulator.rng.set_state(("MT19937", words, position))
 
 
 def _accept(message: str) -> None:
-    """A chip says nothing either when spikes are lost to a trace."""
+    """Ignore the emulator's message that a trace lost spikes; a chip doesn't report that either."""

@@ -1,11 +1,13 @@
-"""Which neurons go to which core: a pure plan, the same for the model, its report and a chip.
+"""Plan which neurons go to which core.
 
-A core holds consecutive neurons of one population with all synapses onto them, so a split moves
-none of what a neuron computes. Each neuron that has a synapse there is one axon into that core.
+The plan is a pure function, and the same for the model, its report and a chip. A core holds
+consecutive neurons of one population with all synapses onto them, so splitting a population
+changes nothing of what its neurons compute. Each presynaptic neuron that has a synapse there takes
+one axon into that core.
 
-A core that learns (`neurorl.backends.loihi.pes`) has all its synapses from all its axons, so it
-holds neurons of one block of every projection; each counts twice, for its silent twin, and each
-axon takes two slots.
+In a core that learns (`neurorl.backends.loihi.pes`) every axon has a synapse onto every neuron, so
+it holds neurons of only one block of every projection. Each neuron counts twice, for its silent
+twin, and each axon takes two slots.
 """
 
 from __future__ import annotations
@@ -31,15 +33,21 @@ from neurorl.quantiser import ChipNetwork
 __all__ = ["CoreLimits", "Overfull", "Placement", "place"]
 
 Fits = Callable[[int, int], bool]
+"""Returns whether the neurons ``first <= i < last`` fit on one core."""
 
 
 @dataclass(frozen=True)
 class CoreLimits:
-    """What one core has room for; Loihi's, or less to try splits on small networks.
+    """Says what one core has room for: Loihi's limits, or lower ones to try splits on a network.
 
+    compartments: neurons, and silent twins where a core learns.
+    axons_in, axons_out: axons that arrive and leave.
+    synapse_bits: bits of synapse memory.
     dynamics: different sets of decays, refractory period, and whether there is the chip's noise.
-    formats: of synapses, different in exponent or in how targets are stored. Raises ArgumentError
-    below 1.
+    thresholds: different thresholds.
+    formats: synapse formats, which differ in exponent or in how targets are stored.
+
+    Raises ArgumentError for a limit below 1.
     """
 
     compartments: int = MAX_COMPARTMENTS
@@ -57,13 +65,13 @@ class CoreLimits:
                 raise ArgumentError(say(f"core's {field.name}", "no room", got=got, limit=">= 1"))
 
     def exceeded(self, used: dict[str, int]) -> list[str]:
-        """Names of the resources of which *used* takes more than there is."""
+        """Return the names of the resources of which *used* takes more than there is."""
         return [key for key, most in vars(self).items() if used.get(key, 0) > most]
 
 
 @dataclass(frozen=True)
 class Overfull:
-    """A neuron that no core has room for, with what it alone would take of one."""
+    """Names a neuron that no core has room for, with what it alone would take of one."""
 
     population: str
     neuron: int
@@ -72,10 +80,13 @@ class Overfull:
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a network's neurons are.
+    """Says where a network's neurons are.
 
-    cores: of each population, the neurons on each of its cores. layouts: of each projection of
-    spikes. used: of each population, what each of its cores takes of `limits`, in the same keys.
+    limits: what one core has room for.
+    cores: by population, the neurons on each of its cores.
+    layouts: by projection of spikes, its synapses.
+    used: by population, what each of its cores takes, in the keys of `limits`.
+    overfull: neurons that fit on no core.
     """
 
     limits: CoreLimits
@@ -86,11 +97,11 @@ class Placement:
 
     @property
     def n_cores(self) -> int:
-        """Cores of all populations."""
+        """Return the number of cores of all populations."""
         return sum(len(parts) for parts in self.cores.values())
 
     def shares(self, name: str, post: str) -> list[Share]:
-        """Of the projection *name* onto *post*, the synapses on each of the population's cores."""
+        """Return the synapses of projection *name* on each core of the population *post*."""
         return [self.layouts[name].share(part.start, part.stop) for part in self.cores[post]]
 
 
@@ -100,16 +111,20 @@ def place(
     limits: CoreLimits | None = None,
     learned: frozenset[str] = frozenset(),
 ) -> Placement:
-    """As few cores for each population as its neurons need, filled evenly where that fits.
+    """Return a plan with as few cores for each population as it needs, evenly filled if that fits.
 
-    network: of one-step delays. chip: its integers; without, only sizes count. learned: populations
-    whose cores learn. A neuron that fits no core is in `Placement.overfull`.
+    network: the network that runs; every delay is one step.
+    chip: its integers; None leaves dynamics, thresholds and formats out of account.
+    limits: what one core has room for; None for Loihi's own limits.
+    learned: populations whose cores learn.
+
+    A neuron that fits on no core is in `Placement.overfull`.
     """
     planner = _Planner(network, chip, limits or CoreLimits(), learned)
     for population in network.populations:
         planner.split_by_neurons(population)
     while any(planner.split_by_axons_out(population.name) for population in network.populations):
-        pass  # a core more of one population is an axon more of those that project to it
+        pass  # each core more of a population takes an axon more of those that project to it
     used = {name: tuple(planner.used(name)) for name in planner.cores}
     cores = {name: tuple(parts) for name, parts in planner.cores.items()}
     overfull = tuple(planner.overfull.values())
@@ -117,7 +132,7 @@ def place(
 
 
 class _Planner:
-    """A plan while it grows; cores are only ever split further, so it comes to an end."""
+    """Holds a plan while it grows; cores are only ever split further, so planning ends."""
 
     def __init__(
         self,
@@ -133,7 +148,7 @@ class _Planner:
         self.overfull: dict[str, Overfull] = {}
 
     def split_by_neurons(self, population: Population) -> None:
-        """Split for all but the axons out, which depend on the other populations."""
+        """Split by all limits but that of axons out, which depend on other populations."""
         name = population.name
         self.cores[name] = []
         for whole in self._wholes(population):
@@ -145,7 +160,10 @@ class _Planner:
             self.cores[name] += parts
 
     def _wholes(self, population: Population) -> list[slice]:
-        """What may share a core: all, or of a core that learns what shares all blocks."""
+        """Return the ranges of neurons that may share a core.
+
+        That is the whole population, or for a core that learns the neurons that share all blocks.
+        """
         size, ends = population.size, {0, population.size}
         if population.name in self._learned:
             for p in self._network.spiking.projections:
@@ -154,7 +172,7 @@ class _Planner:
         return [slice(a, b) for a, b in itertools.pairwise(sorted(ends))]
 
     def split_by_axons_out(self, name: str) -> bool:
-        """Whether a core was split because of the axons that leave it."""
+        """Split cores that too many axons leave, and return whether any was split."""
         if name in self.overfull:
             return False
         leaving = self._leaving(name)
@@ -170,13 +188,14 @@ class _Planner:
         return changed
 
     def used(self, name: str) -> Iterator[dict[str, int]]:
-        """What each core of a population takes."""
+        """Yield what each core of a population takes."""
         leaving = self._leaving(name)
         for part in self.cores[name]:
             inside = self._inside(name, part.start, part.stop)
             yield {**inside, "axons_out": int(leaving[part].sum())}
 
     def _inside(self, name: str, first: int, last: int) -> dict[str, int]:
+        """Return what a core with the neurons ``first <= i < last`` takes, but for axons out."""
         into = [p for p in self._network.spiking.projections if p.post == name]
         shares = {p.name: self.layouts[p.name].share(first, last) for p in into}
         shares = {k: share for k, share in shares.items() if len(share.rows)}
@@ -205,7 +224,7 @@ class _Planner:
         }
 
     def _leaving(self, name: str) -> npt.NDArray[np.int64]:
-        """Axons out of each neuron of a population: one to each core where it has a synapse."""
+        """Return the axons out of each neuron: one to each core where it has a synapse."""
         count = np.zeros(self._network.node(name).size, dtype=np.int64)
         for p in self._network.projections:
             for part in self.cores[p.post] if p.pre == name else ():
@@ -214,7 +233,10 @@ class _Planner:
 
 
 def _cut(whole: slice, fits: Fits) -> list[slice] | int:
-    """The fewest parts of *whole* that fit, of even size if such do; or a neuron that doesn't."""
+    """Return the fewest parts of *whole* that fit, of even size if such parts do.
+
+    Returns the number of a neuron instead if it doesn't fit even alone.
+    """
     if fits(whole.start, whole.stop):
         return [whole]
     parts: list[slice] = []
@@ -232,7 +254,10 @@ def _cut(whole: slice, fits: Fits) -> list[slice] | int:
 
 
 def _furthest(first: int, last: int, fits: Fits) -> int:
-    """A stop for which the neurons from *first* on fit, and those up to the next one don't."""
+    """Return a stop such that the neurons ``first <= i < stop`` fit, and one neuron more doesn't.
+
+    last: the end of the range; the stop isn't beyond it. Found by doubling steps, then bisection.
+    """
     low, step = first + 1, 1
     while low + step <= last and fits(first, low + step):
         low, step = low + step, 2 * step

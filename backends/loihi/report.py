@@ -1,4 +1,4 @@
-"""What a network takes of the chip, and its integers, as readable text."""
+"""Describe what a network takes of the chip, and its integers, as readable text."""
 
 from __future__ import annotations
 
@@ -21,9 +21,14 @@ def source_text(
     later: dict[str, dict[int, str]],
     chips: int,
 ) -> str:
-    """*head*, a table of cores, then a paragraph for each population and projection.
+    """Return *head*, a table of cores, then a paragraph for each population and projection.
 
-    later: relays of each node, by how many steps later they spike.
+    arithmetic: the network that runs and its chip integers.
+    placement: which neurons are on which core.
+    biases: by population, chip integers ``(size,)``.
+    head: the first lines.
+    later: by node, its relays, keyed by how many steps later they spike.
+    chips: how many chips there are.
     """
     network = arithmetic.network
     lines = [head, "", *_core_table(placement, chips), ""]
@@ -44,6 +49,7 @@ def source_text(
 
 
 def _core_table(placement: Placement, chips: int) -> list[str]:
+    """Return the lines of the table of cores, one row a population, and the notes below it."""
     limits = vars(placement.limits)
     rows = [["population", "cores", *(f"{key} (limit {limits[key]})" for key in RESOURCES)]]
     for row in usage(placement):
@@ -53,7 +59,7 @@ def _core_table(placement: Placement, chips: int) -> list[str]:
 
 
 def _core_notes(placement: Placement, chips: int) -> list[str]:
-    """How many cores there are, and the neurons on each of a population that is split."""
+    """Return how many cores are taken, and for each split population which neurons are on which."""
     room = CORES * chips
     percent = 100 * placement.n_cores / room
     notes = [
@@ -68,6 +74,7 @@ def _core_notes(placement: Placement, chips: int) -> list[str]:
 
 
 def _aligned(rows: list[list[str]]) -> list[str]:
+    """Return the rows as lines, columns padded to the same width."""
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -76,6 +83,7 @@ def _aligned(rows: list[list[str]]) -> list[str]:
 
 
 def _population(chip: ChipPopulation, bias: npt.NDArray[np.generic]) -> list[str]:
+    """Return the paragraph about one population's integers."""
     return [
         f"{chip.name}: {len(chip.threshold)} compartments, {chip.unit:.6g} to a membrane unit",
         f"  current_decay {_range(chip.current_decay)}, voltage_decay {_range(chip.voltage_decay)},"
@@ -87,5 +95,6 @@ def _population(chip: ChipPopulation, bias: npt.NDArray[np.generic]) -> list[str
 
 
 def _range(values: npt.NDArray[np.generic]) -> str:
+    """Return *values* as ``low..high``, or as one number if all are equal."""
     low, high = values.min(), values.max()
     return f"{low:g}" if low == high else f"{low:g}..{high:g}"

@@ -1,9 +1,9 @@
-"""How long a chip must wait until nothing of the past is left, as its state can't be cleared.
+"""Compute how long a chip must wait for silence, as its state can't be cleared.
 
-Currents and membranes decay towards 0 in integers, and reach it: so much is known of any register.
-A population falls silent after those that project to it. That never happens in a loop, where a
-membrane doesn't leak, and where a bias drives neurons without noise; noise itself goes on, and so a
-noisy population is as if it had rested, not silent.
+Currents and membranes decay towards 0 in integers and reach it, from any value that the registers
+can hold. A population falls silent after those that project to it. Silence never comes in a loop of
+projections, where a membrane doesn't leak, or where a bias drives neurons without noise. Noise
+itself goes on, so a noisy population ends up as if it had rested, but not silent.
 """
 
 from __future__ import annotations
@@ -21,23 +21,30 @@ from neurorl.quantiser import VOLTAGE_MAX
 __all__ = ["Silence", "silence"]
 
 LONGEST = 4096
-"""Steps; who needs more should make a new backend."""
+"""The longest wait in steps; beyond it, making a new backend is the better way."""
 
-_WHOLE_EPOCHS = 4  # a chip learns in every fourth step, which waiting must not shift
+_WHOLE_EPOCHS = 4  # waiting must not shift the steps in which a chip learns, every fourth
 
 
 @dataclass(frozen=True)
 class Silence:
-    """steps: to wait. problem: why no waiting is enough, None if it is."""
+    """Says how long to wait for silence.
+
+    steps: how many steps to wait.
+    problem: why no waiting is enough; None if it is.
+    """
 
     steps: int
     problem: str | None = None
 
 
 def silence(arithmetic: ChipArithmetic, weights: dict[str, FloatArray]) -> Silence:
-    """Of the network of *arithmetic* with these weights in force, after any input.
+    """Return how long a network takes to fall silent after any input.
 
-    Source: Davies et al. 2018; the order of decays as in `neurorl.quantiser`.
+    arithmetic: the network that runs and its chip integers.
+    weights: effective weights by projection.
+
+    Source: Davies et al. 2018; the order of decays is that of `neurorl.quantiser`.
     """
     network, chip = arithmetic.network, arithmetic.chip
     before = {
@@ -65,7 +72,7 @@ def silence(arithmetic: ChipArithmetic, weights: dict[str, FloatArray]) -> Silen
 
 
 def _fades(kept: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Steps until ``x * kept >> 12`` has brought the largest x to 0."""
+    """Return how many steps ``x * kept >> 12`` takes to bring the largest x to 0."""
     unique, places = np.unique(kept, return_inverse=True)
     x = np.full(len(unique), VOLTAGE_MAX + 1, dtype=np.int64)
     steps = np.zeros(len(unique), dtype=np.int64)

@@ -1,4 +1,4 @@
-"""The weights of one projection as the chip stores them: a row of synapses for each axon.
+"""Store the weights of one projection as the chip does: a row of synapses for each axon.
 
 A core gets the columns of its own neurons (`Share`).
 """
@@ -25,12 +25,14 @@ EXPLICIT, DENSE = 0, 3  # compression: with an index for each synapse, or all ta
 
 @dataclass(frozen=True)
 class Layout:
-    """Which synapses a projection has, independent of their weights.
+    """Says which synapses a projection has, independent of their weights.
 
-    rows: presynaptic neurons. targets: postsynaptic ones. index: target of each stored synapse,
-    ascending, shape ``(rows, longest)``; None for all-to-all in order. lengths: stored synapses of
-    each row; what is beyond is padding that keeps weight 0. mask: synapses that exist, of the
-    weights as ``(rows, neurons of a block)``; None for all.
+    rows: number of presynaptic neurons.
+    targets: number of postsynaptic neurons.
+    index: target of each stored synapse, ascending, shape ``(rows, longest)``; None for all-to-all
+        in order.
+    lengths: number of stored synapses of each row; entries beyond it are padding with weight 0.
+    mask: which synapses exist, in the shape ``(rows, neurons of a block)``; None for all.
     """
 
     rows: int
@@ -41,7 +43,11 @@ class Layout:
 
     @classmethod
     def of(cls, network: Network, projection: Projection) -> Layout:
-        """Index lists for blocks, and for masks if that takes fewer bits; else all-to-all."""
+        """Return the layout of *projection* in *network*.
+
+        It has index lists for blocks, and for masks if that takes fewer bits; else it is
+        all-to-all.
+        """
         rows, targets = network.node(projection.pre).size, network.node(projection.post).size
         width = targets // projection.blocks
         mask = None if projection.mask is None else projection.mask.reshape(rows, width)
@@ -65,6 +71,12 @@ class Layout:
         width: int,
         mask: npt.NDArray[np.bool_] | None,
     ) -> Layout:
+        """Return a layout with index lists.
+
+        first: the first postsynaptic neuron of each row's block.
+        width: neurons of a block.
+        mask: which synapses exist, as in `Layout`.
+        """
         if mask is None or not mask.any():
             index = first[:, None] + np.arange(width)
             return cls(rows, targets, index.astype(np.int32), np.full(rows, width), None)
@@ -76,17 +88,17 @@ class Layout:
 
     @property
     def compression(self) -> int:
-        """The chip's code for how targets are stored."""
+        """Return the chip's code for how targets are stored."""
         return DENSE if self.index is None else EXPLICIT
 
     @property
     def stored(self) -> npt.NDArray[np.bool_]:
-        """What of a table with an index is no padding, shape ``(rows, longest)``."""
+        """Return which entries of a table aren't padding, shape ``(rows, longest)``."""
         width = self.targets if self.index is None else self.index.shape[1]
         return np.arange(width) < self.lengths[:, None]
 
     def share(self, first: int, last: int) -> Share:
-        """The synapses onto the postsynaptic neurons ``first <= j < last``."""
+        """Return the synapses onto the postsynaptic neurons ``first <= j < last``."""
         if self.index is None:
             starts, stops = np.full(self.rows, first), np.full(self.rows, last)
             mask = self.mask
@@ -98,14 +110,14 @@ class Layout:
         return Share(self, first, last, rows, starts[rows], stops[rows])
 
     def _stored_before(self, target: int) -> npt.NDArray[np.int64]:
-        """Synapses of each row onto neurons before *target*; of a layout with an index."""
+        """Return how many synapses of each row go to neurons before *target*; needs an index."""
         row_starts = np.cumsum(self.lengths) - self.lengths
         wanted = np.arange(self.rows, dtype=np.int64) * self.targets + target
         return np.searchsorted(self._places, wanted) - row_starts
 
     @cached_property
     def _places(self) -> npt.NDArray[np.int64]:
-        """``row * targets + target`` of every stored synapse, ascending."""
+        """Return ``row * targets + target`` of every stored synapse, ascending."""
         assert self.index is not None
         rows = np.arange(self.rows, dtype=np.int64)[:, None] * self.targets
         return (rows + self.index)[self.stored]
@@ -113,10 +125,11 @@ class Layout:
 
 @dataclass(frozen=True)
 class Share:
-    """What of a projection's synapses goes to some postsynaptic neurons, those of one core.
+    """Holds the part of a projection's synapses that goes to the postsynaptic neurons of one core.
 
-    rows: presynaptic neurons with a synapse there, ascending; an axon each. starts, stops: of each
-    of them, the columns of the layout's table.
+    first, last: those neurons, ``first <= j < last``.
+    rows: presynaptic neurons with a synapse there, ascending; each takes one axon.
+    starts, stops: for each of these rows, its columns in the layout's table.
     """
 
     layout: Layout
@@ -128,7 +141,7 @@ class Share:
 
     @property
     def index_bits(self) -> int:
-        """The chip's code for the bits of an index."""
+        """Return the chip's code for the bits of an index."""
         last = self.last - self.first - 1
         if self.layout.index is not None and len(self.rows):
             last = int(self.layout.index[self.rows, self.stops - 1].max()) - self.first
@@ -136,12 +149,12 @@ class Share:
         return next((k for k, bits in enumerate(sizes) if 2**bits > last), len(sizes) - 1)
 
     def twinned(self) -> Share:
-        """As a core that learns stores it, all-to-all, with as many silent twins after them."""
+        """Return the share as a core that learns stores it: all-to-all, with silent twins."""
         rows, width = len(self.rows), 2 * (self.last - self.first)
         return Layout(rows, width, None, np.full(rows, width), None).share(0, width)
 
     def bits(self) -> int:
-        """Synapse memory on the core, headers included."""
+        """Return the bits of synapse memory that it takes on the core, headers included."""
         config = SynapseConfig(**self.format())
         lengths, counts = np.unique(self.stops - self.starts, return_counts=True)
         return sum(
@@ -150,7 +163,7 @@ class Share:
         )
 
     def format(self) -> dict[str, int]:
-        """The chip's synapse format, without the exponent."""
+        """Return the chip's synapse format, without the exponent."""
         return {
             "compression": self.layout.compression,
             "idx_bits": self.index_bits,
@@ -160,28 +173,33 @@ class Share:
         }
 
     def indices(self) -> list[npt.NDArray[np.int32]]:
-        """Of each row, its targets counted from `first`, shape ``(1, synapses)``."""
+        """Return the targets of each row counted from `first`, shape ``(1, synapses)`` each."""
         index = self.layout.index
         if index is None:
             return [np.arange(self.last - self.first, dtype=np.int32)[None, :]] * len(self.rows)
         return [index[None, k, a:b] - np.int32(self.first) for k, a, b in self._cuts()]
 
     def views(self, table: npt.NDArray[np.int32]) -> list[npt.NDArray[np.int32]]:
-        """Of each row, its part of a table of the layout, shape ``(1, synapses)``."""
+        """Return a view of each row's part of *table*, shape ``(1, synapses)`` each."""
         return [table[k : k + 1, a:b] for k, a, b in self._cuts()]
 
     def _cuts(self) -> Iterator[tuple[int, int, int]]:
+        """Return row, first column and end column in the layout's table, row by row."""
         cuts = (self.rows.tolist(), self.starts.tolist(), self.stops.tolist())
         return zip(*cuts, strict=True)
 
 
 class WeightTable:
-    """One int32 array; every row of a nengo-loihi synapse is a view of a part of it.
+    """Holds a projection's weights in one int32 array; the chip's synapses are views of its rows.
 
     So a write acts on the emulator at once, whether it reads row by row or the whole array, and
     however the postsynaptic neurons are split over cores.
 
-    exponent: of the projection; a weight is ``mantissa * 2**(6 + exponent)``.
+    name: the projection's name.
+    layout: which synapses it has.
+    exponent: a weight is ``mantissa * 2**(6 + exponent)``.
+
+    data: what a spike transmits over each stored synapse, ``(rows, longest)``.
     """
 
     def __init__(self, name: str, layout: Layout, exponent: int) -> None:
@@ -192,7 +210,7 @@ class WeightTable:
         self.data = np.zeros((layout.rows, self._stored.shape[1]), dtype=np.int32)
 
     def synapse(self, share: Share) -> Synapse:
-        """The synapses of one core."""
+        """Return the synapses of one core."""
         synapse = Synapse(len(share.rows), label=self.name)
         synapse.weights, synapse.indices = share.views(self.data), share.indices()
         synapse.format(**share.format(), weight_exp=self._exponent)
@@ -207,7 +225,8 @@ class WeightTable:
             self.data[...] = self._scaled(rows)
 
     def _scaled(self, mantissa: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
-        # The lowest exponent halves the mantissa; it is even, so nothing is lost.
+        """Return the transmitted weights ``mantissa * 2**(6 + exponent)``."""
+        # The lowest exponent halves the mantissa. Mantissas are even, so no bit is lost.
         shift = 6 + self._exponent
         return mantissa << shift if shift >= 0 else mantissa >> -shift
 
@@ -218,7 +237,13 @@ def add_rows(
     rows: npt.NDArray[np.intp],
     q: npt.NDArray[np.int32],
 ) -> None:
-    """Add *rows* of a table to the inputs *q* of its targets, in order if there is no index."""
+    """Add *rows* of a table to the inputs of its targets, in place.
+
+    data: transmitted weights, ``(rows, longest)``.
+    index: target of each entry, in the same shape; None if the targets are in order.
+    rows: the presynaptic neurons that spiked.
+    q: inputs of the postsynaptic neurons, int32; added to.
+    """
     added = data.take(rows, axis=0)
     if index is None:
         q += np.add.reduce(added, axis=0, dtype=np.int32)

@@ -1,7 +1,7 @@
-"""All that is used of nengo-loihi, imported in one place; only `hardware` imports its own.
+"""Import everything that is used of nengo-loihi in one place (`hardware` imports one more class).
 
-It warns of every nengo newer than 3.2; what this backend touches of it is compared with the
-reference by the tests, so the warning is silenced. On NumPy 2 it is mended here (`numpy2`).
+nengo-loihi warns of every nengo newer than 3.2. The tests compare what this backend uses of nengo
+with the reference, so the warning is silenced. On NumPy 2 nengo-loihi is mended here (`numpy2`).
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ __all__ = [
 
 
 def has_nxsdk() -> bool:
-    """Whether Intel's NxSDK, and so perhaps a chip, is there."""
+    """Return whether Intel's NxSDK is installed, and so perhaps a chip is there."""
     return importlib.util.find_spec("nxsdk") is not None
 
 
 def version() -> str:
-    """The version of nengo-loihi."""
+    """Return the version of nengo-loihi."""
     return importlib.metadata.version("nengo-loihi")
