@@ -1,4 +1,7 @@
-"""PyTorch: a network as a differentiable module, and the backend that steps it."""
+"""Run networks in PyTorch: as a differentiable module, and as a backend that steps it.
+
+Installs as ``neurorl.backends.torch``.
+"""
 
 from neurorl.backends.torch.backend import TorchBackend
 from neurorl.backends.torch.estimators import Concrete, Estimator, Score, Slope, estimator

@@ -1,4 +1,4 @@
-"""`TorchBackend`: a `SpikingModule` of hard spikes and the shared draws, without gradients."""
+"""Define `TorchBackend`: a `SpikingModule` with hard spikes and shared draws, no gradients."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ __all__ = ["TorchBackend"]
 
 
 class TorchBackend(Backend):
-    """PyTorch on the CPU, in float64; `module` is the same network for training."""
+    """Runs a network in PyTorch on the CPU, in float64; `module` is the same network for training.
+
+    engine: as in `SpikingModule`. Other arguments as in `neurorl.backends.base.Backend`.
+    """
 
     name: ClassVar[str] = "torch"
     capabilities: ClassVar[Capabilities] = Capabilities(
@@ -34,9 +37,11 @@ class TorchBackend(Backend):
         super().__init__(network, **options)
 
     def module(self, **options: Any) -> SpikingModule:
-        """A new module of this network with the weights in force; options as in `SpikingModule`.
+        """Return a new module of this network with the effective weights.
 
-        After training, `put` the weights in force.
+        options: as in `SpikingModule`.
+
+        After training, `put` brings its weights back.
         """
         seed = self.seeds if self._replicas else self.seed
         made = SpikingModule(self.network, seed=seed, **options)

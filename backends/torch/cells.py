@@ -1,4 +1,4 @@
-"""Populations: `neurorl.description.Dynamics` over a window, differentiable."""
+"""Run populations over a window by `neurorl.description.Dynamics`, differentiably."""
 
 from __future__ import annotations
 
@@ -19,13 +19,19 @@ __all__ = ["Cells"]
 
 
 class Cells(nn.Module):
-    """One population in all replicas.
+    """Runs the neurons of one population in all replicas.
 
     Tensors are ``(n_replicas, batch, size)``, those of a window ``(n_replicas, n_steps, batch,
-    size)``. surrogate_width: of the sigmoid that stands for a hard threshold on the way back,
-    membrane units. detach_reset: whether the reset and the dead steps after a spike are constants
-    on the way back. compiles: whether windows are run in C++ (`neurorl.backends.torch.compiled`).
-    The order of operations is that of the reference, so in float64 every bit is.
+    size)``.
+
+    dynamics: the neurons' parameters.
+    dtype: dtype of all tensors.
+    surrogate_width: width of the sigmoid that stands for a hard threshold on the way back, membrane
+        units.
+    detach_reset: whether the reset and the dead steps after a spike are constants on the way back.
+    compiles: whether windows run in C++ (`neurorl.backends.torch.compiled`).
+
+    The order of operations is that of the reference, so in float64 every bit is the same.
     """
 
     current_decay: Tensor
@@ -35,7 +41,7 @@ class Cells(nn.Module):
     noise_width: Tensor
     width: Tensor
     dead: Tensor
-    registers: tuple[float, float, float] | None = None  # of the chip
+    registers: tuple[float, float, float] | None = None  # see `native.Constants`; of the chip only
 
     def __init__(
         self,
@@ -56,7 +62,7 @@ class Cells(nn.Module):
         self._constant("width", width, dtype)
         longest = int(d.refractory_steps.max())
         dead = d.refractory_steps > np.arange(longest)[:, None]
-        self._constant("dead", dead, dtype)  # which steps after a spike are
+        self._constant("dead", dead, dtype)  # (longest, size): which steps after a spike are dead
         self.size = len(d.bias)
         self.is_noisy = bool(d.noise_width.any())
         self.is_stochastic = bool((d.noise_width > 0).all())
@@ -68,25 +74,28 @@ class Cells(nn.Module):
 
     @property
     def is_memoryless(self) -> bool:
-        """Whether a step depends on no other, as in a `GLM`."""
+        """Return whether each step is independent of the others, as in a `GLM`."""
         return not (self._has_current or self._has_membrane or self._has_refractory)
 
     def rounded_bias(self, bias: Tensor) -> Tensor:
-        """A bias as it is in force, with what flows into it."""
+        """Return the bias in force, for a bias that includes what flows into the neurons."""
         return bias
 
     def rest(self, n_replicas: int, batch: int) -> Carried:
-        """Silence."""
+        """Return the state of silence."""
         zero = self.bias.new_zeros(n_replicas, batch, self.size)
         return Carried(zero, zero, zero.expand(len(self.dead), -1, -1, -1))
 
     def run(
         self, q: Tensor, bias: Tensor, carried: Carried, noise: Tensor | None, estimator: Estimator
     ) -> tuple[Tensor, Carried]:
-        """Spikes of a window, and what it leaves.
+        """Return the spikes of a window, and the state after it.
 
-        q: input in every step. bias: broadcasts with a step, of all rows, of each replica or of
-        each row. noise: L in every step, or the words that stand for it (`draw_words`).
+        q: input in every step, ``(n_replicas, n_steps, batch, size)``.
+        bias: broadcasts with a step: one for all rows, for each replica, or for each row.
+        carried: the state before the window.
+        noise: L in every step, or the words that stand for it (`draw_words`); None for none.
+        estimator: how gradients pass through the spikes.
         """
         if self.compiles(estimator):
             return fire(self.constants, estimator, q, bias, carried, noise)
@@ -103,12 +112,12 @@ class Cells(nn.Module):
         return torch.stack(spikes, dim=1), carried
 
     def compiles(self, estimator: Estimator) -> bool:
-        """Whether windows are run in C++."""
+        """Return whether windows with this estimator run in C++."""
         return self._compiles and kind_of(estimator) is not None
 
     @property
     def constants(self) -> Constants:
-        """What the C++ is told of these neurons."""
+        """Return what the C++ needs to know of these neurons."""
         return Constants(
             self.current_decay,
             self.membrane_decay,
@@ -122,7 +131,7 @@ class Cells(nn.Module):
         )
 
     def jitter(self, noise: Tensor | None) -> Tensor | None:
-        """``w L``."""
+        """Return the noise ``w L`` on the membrane; None without noise."""
         if noise is None:
             return None
         if noise.dtype == torch.int16:
@@ -132,7 +141,10 @@ class Cells(nn.Module):
     def step(
         self, q: Tensor, bias: Tensor, carried: Carried, jitter: Tensor | None, estimator: Estimator
     ) -> tuple[Tensor, Carried]:
-        """As `run`, of one step."""
+        """Return the spikes of one step, and the state after it; arguments as in `run`.
+
+        jitter: what the method `jitter` returns, for this step.
+        """
         u, v, alive = self._integrate(q, bias, carried)
         s = estimator(v, self.threshold, self.width, jitter)
         if alive is not None:
@@ -142,9 +154,12 @@ class Cells(nn.Module):
     def replay(
         self, q: Tensor, bias: Tensor, carried: Carried, spikes: Tensor
     ) -> tuple[Tensor, Tensor | None]:
-        """Of a window in which *spikes* were emitted: logits ``(v - threshold) / w`` and alive.
+        """Return logits ``(v - threshold) / w`` for given spikes, and which are alive.
 
-        alive: 1, or 0 in dead steps; None for neurons that have none.
+        q, bias, carried: as in `run`.
+        spikes: what was emitted, in the shape of *q*.
+
+        The second tensor is 0 in dead steps, else 1; None if the neurons have no refractory period.
         """
         alive = None
         if self.is_memoryless:
@@ -156,11 +171,13 @@ class Cells(nn.Module):
         return self._logits(v), alive
 
     def _logits(self, v: Tensor) -> Tensor:
+        """Return the logits of spike probabilities for these membranes."""
         return (v - self.threshold) / self.width
 
     def _replay(
         self, q: Tensor, bias: Tensor, carried: Carried, spikes: Tensor
     ) -> tuple[Tensor, Tensor | None]:
+        """Return membranes before their reset, and which are alive, step by step in torch."""
         membranes, awake = [], []
         for q_t, s in zip(q.unbind(1), spikes.unbind(1), strict=True):
             u, v, alive = self._integrate(q_t, bias, carried)
@@ -173,7 +190,7 @@ class Cells(nn.Module):
     def _integrate(
         self, q: Tensor, bias: Tensor, carried: Carried
     ) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Current, membrane, and 0 where a neuron is in a dead step."""
+        """Return current, membrane, and 0 where a neuron is in a dead step (None: none)."""
         u = self.current_decay * carried.u + q if self._has_current else q
         v = self.membrane_decay * carried.v + u + bias if self._has_membrane else u + bias
         return self._alive(u, v, carried)
@@ -181,25 +198,29 @@ class Cells(nn.Module):
     def _alive(
         self, u: Tensor, v: Tensor, carried: Carried
     ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return *u*, *v* set to 0 in dead steps, and 0 in those steps (None if there are none)."""
         if not self._has_refractory:
             return u, v, None
         alive = 1.0 - carried.blocked[0]
         return u, v * alive, alive
 
     def _after(self, u: Tensor, v: Tensor, s: Tensor, carried: Carried) -> Carried:
+        """Return the state after a step: reset where *s* is 1, and dead steps that follow."""
         if self._detach_reset:
             s = s.detach()
         blocked = carried.blocked
         if self._has_refractory:
             begun = torch.cat([blocked[1:], torch.zeros_like(blocked[:1])])
             blocked = begun + s * self.dead[:, None, None]
+        # A membrane without memory has no way back through its reset, as the next step ignores it.
         left = v * (1.0 - s)
         return Carried(u, left if self._has_membrane else left.detach(), blocked)
 
     def _constant(self, name: str, value: Any, dtype: torch.dtype) -> None:
+        """Register a constant tensor that isn't saved with the weights."""
         self.register_buffer(name, torch.tensor(value, dtype=dtype), persistent=False)
 
 
 def _in_window(bias: Tensor) -> Tensor:
-    """With an axis of steps, if it has one of replicas."""
+    """Return *bias* with an axis of steps, if it has one of replicas."""
     return bias if bias.dim() == 1 else bias.unsqueeze(1)

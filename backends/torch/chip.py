@@ -1,7 +1,7 @@
-"""Loihi's integers, in float64, which holds them: the spikes of `neurorl.quantiser`'s chip.
+"""Run populations in Loihi's integers, which float64 holds exactly, see `neurorl.quantiser`.
 
-On the way back, rounding and overflow are said to be the identity, and what is beyond a range has
-no gradient (straight-through: Bengio et al. 2013, arXiv:1308.3432): quantisation-aware training.
+On the way back, rounding and overflow count as the identity, and what is beyond a range has no
+gradient (straight-through: Bengio et al. 2013, arXiv:1308.3432): quantisation-aware training.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _BIAS_MANTISSA, _BIAS_EXPONENTS = 4095, 7
 
 
 class ChipCells(Cells):
-    """A population in the chip's integers; arguments as in `Cells`."""
+    """Runs a population in the chip's integers; arguments as in `Cells`."""
 
     registers = (float(1 << CURRENT_BITS), float(1 << _STATE_BITS), float(VOLTAGE_MAX))
 
     def __init__(self, chip: ChipPopulation, surrogate_width: float, **options: Any) -> None:
-        """surrogate_width: in the description's units."""
+        """Take integers from *chip*; *surrogate_width* is in the description's units."""
         factors = Dynamics(
             current_decay=np.asarray((4095 - chip.current_decay) / 4096, dtype=np.float64),
             membrane_decay=np.asarray((4096 - chip.voltage_decay) / 4096, dtype=np.float64),
@@ -44,10 +44,11 @@ class ChipCells(Cells):
         super().__init__(factors, torch.float64, width, **options)
 
     def rounded_bias(self, bias: Tensor) -> Tensor:
+        """Return the nearest biases that the chip can hold."""
         return bias_integers(bias)
 
     def jitter(self, noise: Tensor | None) -> Tensor | None:
-        """``w L``, rounded."""
+        """Return the noise ``w L``, rounded to integers; None without noise."""
         if noise is None:
             return None
         if noise.dtype == torch.int16:
@@ -55,12 +56,13 @@ class ChipCells(Cells):
         return torch.floor(self.noise_width * noise + 0.5)
 
     def _logits(self, v: Tensor) -> Tensor:
-        """An integer above the threshold is half of one more than the draw that was rounded."""
+        """Return logits of ``w L + 1/2 >= threshold - v + 1``, as noise is rounded."""
         return (v - self.threshold - 0.5) / self.width
 
     def _integrate(
         self, q: Tensor, bias: Tensor, carried: Carried
     ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return current, membrane and which are alive, in the order of `neurorl.quantiser`."""
         left = truncated(self.current_decay * carried.u)
         u = _wrapped(left + _wrapped(q, CURRENT_BITS), _STATE_BITS)
         left = truncated(self.membrane_decay * carried.v)
@@ -69,13 +71,13 @@ class ChipCells(Cells):
 
 
 def quanta(weight: Tensor, rounding: Rounding) -> Tensor:
-    """Whole numbers of ``rounding.unit``, as `Rounding.round` has them."""
+    """Return *weight* in whole numbers of ``rounding.unit``, as `Rounding.round` rounds it."""
     scaled = weight * rounding.inverse
     return torch.clamp(_through(scaled, torch.round(scaled)), -rounding.limit, rounding.limit)
 
 
 def bias_integers(bias: Tensor) -> Tensor:
-    """As `neurorl.quantiser.bias_integers`."""
+    """Return biases as `neurorl.quantiser.bias_integers` does, straight-through on the way back."""
     with torch.no_grad():
         size = bias.abs()
         exponent = torch.zeros_like(bias)
@@ -87,18 +89,18 @@ def bias_integers(bias: Tensor) -> Tensor:
 
 
 def truncated(x: Tensor) -> Tensor:
-    """Rounded towards zero."""
+    """Return *x* rounded towards zero, straight-through on the way back."""
     return _through(x, torch.trunc(x))
 
 
 def _wrapped(x: Tensor, bits: int) -> Tensor:
-    """*x* as it overflows in a register of *bits* and a sign."""
+    """Return *x* as it overflows in a register of *bits* bits and a sign."""
     half = float(1 << bits)
     return _through(x, torch.remainder(x + half, 2.0 * half) - half)
 
 
 def _through(x: Tensor, value: Tensor) -> Tensor:
-    """*value*, with the gradient of *x*."""
+    """Return *value*, with the gradient of *x*."""
     if not (torch.is_grad_enabled() and x.requires_grad):
         return value
     passed: Tensor = _Through.apply(x, value)  # type: ignore[no-untyped-call]
@@ -106,6 +108,8 @@ def _through(x: Tensor, value: Tensor) -> Tensor:
 
 
 class _Through(torch.autograd.Function):
+    """Passes *value* forward and the gradient to *x* back."""
+
     @staticmethod
     def forward(ctx: Any, x: Tensor, value: Tensor) -> Tensor:
         return value.detach().clone()

@@ -1,4 +1,4 @@
-"""A population over a window by `neurorl.backends.torch.native`, as autograd calls it."""
+"""Join `neurorl.backends.torch.native` to autograd: one population over a window in C++."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["constant_outputs", "fire", "how_of", "kind_of", "replay"]
 
 
 def kind_of(estimator: Estimator) -> int | None:
-    """How the C++ has an estimator; None if it doesn't."""
+    """Return the C++ code of the spikes that *estimator* makes; None if the C++ lacks it."""
     if type(estimator) is Score:
         return HARD
     if type(estimator) is Slope:
@@ -36,7 +36,11 @@ def kind_of(estimator: Estimator) -> int | None:
 
 
 def how_of(estimator: Estimator, *inputs: Tensor) -> How:
-    """inputs: of what autograd may follow back."""
+    """Return how a window runs in C++.
+
+    estimator: one that the C++ has.
+    inputs: tensors that autograd may follow back.
+    """
     kind = kind_of(estimator)
     assert kind is not None
     learns = torch.is_grad_enabled() and any(x.requires_grad for x in inputs)
@@ -53,7 +57,7 @@ def fire(
     carried: Carried,
     noise: Tensor | None,
 ) -> tuple[Tensor, Carried]:
-    """Spikes of a window, and what it leaves; see `Cells.run`."""
+    """Return the spikes of a window and the state after it; arguments as in `Cells.run`."""
     given = (q, bias, carried.u, carried.v, carried.blocked)
     how = how_of(estimator, *given)
     found: Any = _Fire.apply(*given, noise, constants, how)  # type: ignore[no-untyped-call]
@@ -64,7 +68,11 @@ def fire(
 def replay(
     constants: Constants, q: Tensor, bias: Tensor, carried: Carried, spikes: Tensor
 ) -> tuple[Tensor, Tensor | None]:
-    """Membranes, before their reset, in a window of these spikes, and 0 in dead steps."""
+    """Return the membranes before their reset in a window of given *spikes*, and which are alive.
+
+    Arguments as in `Cells.replay`. The second tensor is 0 in dead steps, else 1; None if the
+    neurons have no refractory period.
+    """
     given = (q, bias, carried.u, carried.v, carried.blocked)
     found: Any = _Replay.apply(*given, spikes, constants)  # type: ignore[no-untyped-call]
     membrane, alive = found
@@ -72,15 +80,21 @@ def replay(
 
 
 def constant_outputs(window: Window, how: How) -> list[Tensor]:
-    """What has no gradient of a window's spikes and of what it leaves."""
+    """Return those of a window's outputs (spikes, and the state after it) that have no gradient."""
     found = [window.spikes] if how.kind == HARD else []
     found += [] if window.constants.has_membrane else [window.v]
     return found + ([] if window.constants.through_dead else [window.blocked])
 
 
 class _Fire(torch.autograd.Function):
+    """Runs a window forward, and its gradient back."""
+
     @staticmethod
     def forward(ctx: Any, *given: Any) -> Any:
+        """Return spikes, current, voltage and dead steps after the window.
+
+        given: q, bias, u, v, blocked, noise, constants and how, as in `Window`.
+        """
         q, bias, u, v, blocked, noise, constants, how = given
         window = Window(constants, how, q, bias, Carried(u, v, blocked), noise)
         window.run()
@@ -93,6 +107,7 @@ class _Fire(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *g: Any) -> Any:
+        """Return the gradients by q, bias, u, v and blocked; None for other arguments."""
         bias, spikes, *kept = ctx.saved_tensors
         known = dict(zip(ctx.names, kept, strict=True))
         back = WindowGradient(ctx.constants, bias, spikes, known, g[1:], to_spikes=g[0])
@@ -101,8 +116,14 @@ class _Fire(torch.autograd.Function):
 
 
 class _Replay(torch.autograd.Function):
+    """Runs a window whose spikes are given, and its gradient back."""
+
     @staticmethod
     def forward(ctx: Any, *given: Any) -> Any:
+        """Return membranes before their reset, and which neurons are alive (None: all).
+
+        given: q, bias, u, v, blocked, spikes and constants, as in `Window`.
+        """
         q, bias, u, v, blocked, spikes, constants = given
         carried = Carried(u, v, blocked)
         window = Window(constants, How(FORCED), q, bias, carried, spikes=spikes)
@@ -117,6 +138,7 @@ class _Replay(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *g: Any) -> Any:
+        """Return the gradients by q, bias, u, v and blocked; None for spikes and constants."""
         bias, spikes, *kept = ctx.saved_tensors
         known = dict(zip(ctx.names, kept, strict=True))
         back = WindowGradient(ctx.constants, bias, spikes, known, to_membrane=g[0])

@@ -1,4 +1,4 @@
-"""What stands for the derivative of a spike.
+"""Define estimators, each of which stands for the derivative of a spike.
 
 A spike is ``s = 1[m > 0]`` with the margin ``m = v + w L - threshold``, L standard logistic, so
 that ``P(s = 1) = p = sigmoid((v - threshold) / w)``. Its derivative by v is 0 wherever there is
@@ -33,15 +33,17 @@ __all__ = ["ESTIMATORS", "Concrete", "Estimator", "Score", "Slope", "estimator"]
 
 
 class Estimator(abc.ABC):
-    """How gradients pass through stochastic spikes; frozen, so that it can be shared."""
+    """Says how gradients pass through stochastic spikes; frozen, so that it can be shared."""
 
     name: ClassVar[str]
 
     def __call__(self, v: Tensor, threshold: Tensor, width: Tensor, noise: Tensor | None) -> Tensor:
-        """Spikes, 0 or 1, in the dtype and shape of the membranes *v*.
+        """Return spikes, 0 or 1, in the dtype and shape of the membranes *v*.
 
-        threshold, width: of each neuron, membrane units; the width of neurons without noise is
-        that of the sigmoid which stands for their step. noise: ``w L``, None for none.
+        threshold: of each neuron, membrane units.
+        width: width of the noise of each neuron; without noise, that of the sigmoid that stands for
+            its step.
+        noise: ``w L``; None for none.
         """
         margin = (v if noise is None else v + noise) - threshold
         if not (torch.is_grad_enabled() and v.requires_grad):
@@ -49,24 +51,28 @@ class Estimator(abc.ABC):
         return self._differentiable(v, margin, threshold, width)
 
     def _value(self, margin: Tensor, width: Tensor) -> Tensor:
+        """Return the spikes without a way back."""
         return (margin > 0).to(margin.dtype)
 
     @abc.abstractmethod
     def _differentiable(
         self, v: Tensor, margin: Tensor, threshold: Tensor, width: Tensor
     ) -> Tensor:
-        """The same value, with a derivative by *v*."""
+        """Return the same spikes, with a derivative by *v*."""
 
 
 @dataclass(frozen=True)
 class Concrete(Estimator):
-    """The reparameterization trick: binary concrete spikes, by default with straight-through.
+    """Reparameterizes spikes: binary concrete spikes, by default with straight-through.
 
     A logistic draw L makes the spike a function of v and of noise that no weight moves,
     ``s = 1[m > 0]``; its relaxation ``r = sigmoid(m / (tau w))`` tends to s as tau goes to 0.
+
     temperature: tau, > 0; 1 is the scale of the noise itself. Low ones have less bias and more
-    variance. hard: forward s and backward dr/dv (straight-through); else r both ways, and spikes
-    are no longer 0 or 1.
+        variance.
+    hard: whether to use s forward and dr/dv backward (straight-through); else r both ways, and
+        spikes are no longer 0 or 1.
+
     Source: the binary concrete distribution, Maddison, Mnih & Teh 2017 (arXiv:1611.00712, appendix
     B); straight-through Gumbel-softmax, Jang, Gu & Poole 2017 (arXiv:1611.01144, section 2.2).
     """
@@ -83,6 +89,7 @@ class Concrete(Estimator):
         return super()._value(margin, width) if self.hard else self._relaxed(margin, width)
 
     def _relaxed(self, margin: Tensor, width: Tensor) -> Tensor:
+        """Return the relaxed spike ``sigmoid(m / (tau w))``."""
         return torch.sigmoid(margin / (self.temperature * width))
 
     def _differentiable(
@@ -98,13 +105,13 @@ class Concrete(Estimator):
 
 @dataclass(frozen=True)
 class Slope(Estimator):
-    """Straight-through by the slope of the escape probability, ``dp/dv = p (1 - p) / w``.
+    """Passes gradients straight through by the slope of the escape probability, ``p (1 - p) / w``.
 
-    The noise decides the spike but isn't in its derivative, which has less noise than that of a
-    `Concrete` spike of about the same bias.
-    Source: Bengio, Leonard & Courville 2013 (arXiv:1308.3432, section 4, the straight-through
-    estimator times the derivative of the sigmoid); as a surrogate gradient of deterministic neurons
-    Neftci, Mostafa & Zenke 2019 (arXiv:1901.09948).
+    The noise decides the spike but isn't in its derivative ``dp/dv``, which has less noise than
+    that of a `Concrete` spike of about the same bias. Source: Bengio, Leonard & Courville 2013
+    (arXiv:1308.3432, section 4, the straight-through estimator times the derivative of the
+    sigmoid); as a surrogate gradient of deterministic neurons Neftci, Mostafa & Zenke 2019
+    (arXiv:1901.09948).
     """
 
     name: ClassVar[str] = "slope"
@@ -120,10 +127,11 @@ class Slope(Estimator):
 
 @dataclass(frozen=True)
 class Score(Estimator):
-    """No derivative of spikes: the score function, ``E[R grad log P(raster)]``, without any bias.
+    """Gives spikes no derivative: learn by the score function, ``E[R grad log P(raster)]``.
 
-    The log-probability is that of `neurorl.backends.torch.SpikingModule.log_prob`.
-    Source: REINFORCE, Williams 1992 (doi 10.1007/BF00992696).
+    That is without any bias. The log-probability is that of
+    `neurorl.backends.torch.SpikingModule.log_prob`. Source: REINFORCE, Williams 1992 (doi
+    10.1007/BF00992696).
     """
 
     name: ClassVar[str] = "score"
@@ -138,7 +146,7 @@ ESTIMATORS: dict[str, type[Estimator]] = {e.name: e for e in (Concrete, Score, S
 
 
 def estimator(name: str, **options: Any) -> Estimator:
-    """The estimator of this name; options are its fields. Raises UnknownNameError.
+    """Return the estimator of this name; options are its fields. Raises UnknownNameError.
 
     >>> estimator("concrete", temperature=0.5)
     Concrete(temperature=0.5, hard=True)
@@ -149,12 +157,13 @@ def estimator(name: str, **options: Any) -> Estimator:
 
 
 def _straight_through(v: Tensor, margin: Tensor, slope: Tensor) -> Tensor:
+    """Return ``1[margin > 0]`` with *slope* as its derivative by *v*."""
     spikes: Tensor = _StraightThrough.apply(v, margin, slope)  # type: ignore[no-untyped-call]
     return spikes
 
 
 class _StraightThrough(torch.autograd.Function):
-    """``1[margin > 0]``, whose derivative by *v* is said to be *slope*."""
+    """Passes ``1[margin > 0]`` forward, and the gradient times *slope* back to *v*."""
 
     @staticmethod
     def forward(ctx: Any, v: Tensor, margin: Tensor, slope: Tensor) -> Tensor:

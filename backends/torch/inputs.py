@@ -1,4 +1,4 @@
-"""What a caller passes to a module, in one shape."""
+"""Check what a caller passes to a module, and bring it into one shape."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Batch", "Shape", "check_batch", "check_series"]
 
 @dataclass(frozen=True)
 class Shape:
-    """How a module's tensors look: replicas or none, and of which kind their numbers are."""
+    """Says what a module's tensors have in common: replicas or none, dtype and device."""
 
     n_replicas: int
     has_replicas: bool
@@ -25,22 +25,24 @@ class Shape:
     device: torch.device
 
     def inner(self, x: Tensor) -> Tensor:
-        """With an axis of replicas, and that first."""
+        """Return the caller's *x* with an axis of replicas, and that first."""
         if not self.has_replicas:
             return x.unsqueeze(0)
         return x.transpose(0, 1) if x.dim() == 4 else x
 
     def outer(self, x: Tensor) -> Tensor:
-        """``(n_replicas, n_steps, ...)`` as the caller has it."""
+        """Return *x* of inner shape ``(n_replicas, n_steps, ...)`` in the caller's shape."""
         return x.transpose(0, 1) if self.has_replicas else x.squeeze(0)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """A window for a batch of environments.
+    """Holds the inputs of a window for a batch of environments.
 
-    spikes: by source, ``(n_replicas, n_steps, batch, size)``. currents: ``(n_replicas, batch,
-    size)``, on the grid.
+    n_steps: steps of the window.
+    size: environments of the batch.
+    spikes: by source of spikes, ``(n_replicas, n_steps, batch, size)``.
+    currents: by source of currents, ``(n_replicas, batch, size)``, on the grid.
     """
 
     n_steps: int
@@ -56,10 +58,11 @@ def check_batch(
     n_steps: int | None,
     batch: int | None,
 ) -> Batch:
-    """*inputs* of a module; a source left out is silent.
+    """Return the *inputs* of a module as a `Batch`; a source left out is silent.
 
-    n_steps, batch: None takes those of the inputs (a batch of 1 if there are none). Raises
-    ArgumentError for a wrong shape, UnknownNameError for the name of no source.
+    n_steps, batch: None takes those of the inputs (a batch of 1 if there are none).
+
+    Raises ArgumentError for a wrong shape, UnknownNameError for the name of no source.
     """
     sources = {source.name: source for source in network.sources}
     spikes, currents = {}, {}
@@ -93,7 +96,14 @@ def check_batch(
 def check_series(
     what: str, given: Mapping[str, Any], sizes: Mapping[str, int], batch: Batch, shape: Shape
 ) -> dict[str, Tensor]:
-    """A tensor ``(n_steps, [n_replicas,] batch, size)`` for each of *sizes*, as a module has it."""
+    """Return a tensor for each of *sizes* in the module's inner shape.
+
+    what: what *given* holds, for messages.
+    given: tensors ``(n_steps, [n_replicas,] batch, size)`` by population.
+    sizes: neurons of each population of which a tensor is needed.
+
+    Raises ArgumentError for a missing tensor or a wrong shape.
+    """
     found = {}
     for name, size in sizes.items():
         if name not in given:
@@ -107,13 +117,14 @@ def check_series(
 
 
 def _check_shape(where: str, given: Tensor, expected: tuple[int | None, ...], shape: Shape) -> None:
-    """given: as it is inside."""
+    """Raise ArgumentError unless *given* has the *expected* axes, after replicas."""
     if tuple(given.shape) != (shape.n_replicas, *expected):
         got = tuple(given.shape[1:])
         raise ArgumentError(say(where, "wrong shape", got=got, limit=expected))
 
 
 def _check_axes(name: str, given: Tensor, axes: list[str], shape: Shape) -> None:
+    """Raise ArgumentError unless *given*, from a caller, has the named *axes*."""
     if shape.has_replicas:
         axes = [*axes[:-2], str(shape.n_replicas), *axes[-2:]]
     if given.dim() != len(axes):
@@ -124,10 +135,11 @@ def _check_axes(name: str, given: Tensor, axes: list[str], shape: Shape) -> None
 
 
 def _on_grid(x: Tensor) -> Tensor:
-    """As a backend rounds activations; straight-through if they are learned."""
+    """Return activations rounded as a backend does; straight-through if they have gradients."""
     rounded = torch.round(x.detach() * (1.0 / CURRENT_GRID)) * CURRENT_GRID
     return x + (rounded - x.detach()) if x.requires_grad else rounded
 
 
 def _silence(size: tuple[int, ...], shape: Shape) -> Tensor:
+    """Return zeros of this size."""
     return torch.zeros(size, dtype=shape.dtype, device=shape.device)

@@ -1,4 +1,4 @@
-"""How the C library deals with the memory of large tensors."""
+"""Set how the C library deals with the memory of large tensors."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import sys
 
 __all__ = ["keep_freed_memory"]
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # parameters of mallopt, from glibc's malloc.h
 _LARGEST_MMAP = 2**25
 _NEVER = 2**31 - 1
 
 
 def keep_freed_memory() -> bool:
-    """Let this process keep the memory that its tensors free, for those that come next.
+    """Let this process keep the memory that its tensors free, for the tensors that come next.
 
     glibc gives blocks above some 100 kB back to the system and gets them again, page by page, in
-    every window. To be called once, by what trains for long; it is of the whole process. Returns
-    whether there is such a setting (glibc's only).
+    every window. To be called once by a program that trains for long; it acts on the whole process.
+    Returns whether the setting was made; only glibc has it.
     """
     if not sys.platform.startswith("linux"):
         return False

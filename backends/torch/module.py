@@ -1,4 +1,4 @@
-"""`SpikingModule`: a description as a `torch.nn.Module`."""
+"""Define `SpikingModule`: a description as a `torch.nn.Module`."""
 
 from __future__ import annotations
 
@@ -30,29 +30,30 @@ from neurorl.quantiser import ChipNetwork
 __all__ = ["ENGINES", "SpikingModule", "check_engine"]
 
 ENGINES = ("compiled", "eager")
-
+"""How populations run: in C++, or by torch's own operations step by step."""
 
 Rasters = dict[str, Tensor]
 
 
 class SpikingModule(nn.Module):
-    """A network whose stochastic spikes let gradients through, for batches and for replicas.
+    """Runs a network whose stochastic spikes let gradients through, for batches and for replicas.
 
-    network: the description. seed: of the initial weights, or a sequence of seeds, each for a
-    replica with weights of its own: all tensors then have an axis of replicas before that of the
-    batch. arithmetic: ``'float'``, in which weights are not rounded, or ``'loihi'``, all in the
-    chip's integers (`neurorl.backends.torch.chip`), which trains weights for the chip.
-    dtype: float32 is quick, and the default of float arithmetic; in float64, which is that of the
-    chip's integers, every spike is the reference's, for the same noise.
-    estimator: how gradients pass through spikes, `Concrete` unless said otherwise.
-    surrogate_width, detach_reset: see `neurorl.backends.torch.cells.Cells`. engine: ``'compiled'``
-    runs windows of populations in C++, where torch's own operations, ``'eager'``, would do step by
-    step; None takes it where there is a compiler.
+    network: the description.
+    seed: seed of the initial weights, or a sequence of seeds, one for each replica with weights of
+        its own; all tensors then have an axis of replicas in front of that of the batch.
+    arithmetic: ``'float'``, in which weights are not rounded, or ``'loihi'``, the chip's integers
+        (`neurorl.backends.torch.chip`), which trains weights for the chip.
+    dtype: float32 is quick, and the default of float arithmetic. float64 is that of the chip's
+        integers; in it every spike is the reference's, for the same noise.
+    estimator: how gradients pass through spikes; None for `Concrete`.
+    surrogate_width, detach_reset: see `neurorl.backends.torch.cells.Cells`.
+    engine: ``'compiled'`` runs windows of populations in C++, ``'eager'`` by torch's own operations
+        step by step; None takes ``'compiled'`` where there is a compiler.
 
-    Parameters: ``synapses.NAME.weight`` of every plastic projection, in the description's units,
-    ``(n_replicas, *shape)``; those of fixed ones are buffers.
-    The dynamics and their order are those of `neurorl.description`; a population is run for the
-    whole window at once, its inputs in one product, unless its spikes come back to it.
+    Parameters of the module are ``synapses.NAME.weight`` of every plastic projection, in the
+    description's units, ``(n_replicas, *shape)``; weights of fixed projections are buffers.
+    The dynamics and the order of operations are those of `neurorl.description`. A population runs
+    for a whole window at once, with its inputs in one product, unless its spikes come back to it.
     """
 
     _example: Tensor
@@ -105,15 +106,20 @@ class SpikingModule(nn.Module):
         generator: torch.Generator | None = None,
         estimator: Estimator | None = None,
     ) -> tuple[Rasters, ModuleState]:
-        """Advance a window: spikes of each population, and the state for the next.
+        """Advance a window; return the spikes of each population, and the state after it.
 
-        inputs: rasters ``(n_steps, [n_replicas,] batch, size)`` of sources, ``([n_replicas,]
-        batch, size)`` of those of currents; anything that becomes a tensor. A source left out is
-        silent. state: None starts from silence. n_steps: needed only where no raster tells it.
-        noise: standard logistic draws, shaped like the rasters, of each population that has
-        noise; None draws them by *generator*.
-        Returns rasters ``(n_steps, [n_replicas,] batch, size)`` of 0 and 1 in the module's dtype.
-        Raises ArgumentError for a wrong name or shape.
+        inputs: rasters ``(n_steps, [n_replicas,] batch, size)`` of sources of spikes, activations
+            ``([n_replicas,] batch, size)`` of sources of currents; anything that becomes a tensor.
+            A source left out is silent.
+        state: what the window before returned; None starts from silence.
+        n_steps: steps of the window; needed only if no raster tells it.
+        noise: standard logistic draws of each population that has noise, in the shape of the
+            rasters; None draws them from *generator*.
+        generator: None for torch's own.
+        estimator: in place of the module's.
+
+        The rasters returned are ``(n_steps, [n_replicas,] batch, size)``, 0 and 1 in the module's
+        dtype. Raises ArgumentError for a wrong name or shape.
         """
         batch = self._check(inputs, state, n_steps)
         draws = self._draws(batch, noise, generator)
@@ -129,9 +135,10 @@ class SpikingModule(nn.Module):
         estimator: Estimator | None = None,
         bias: Mapping[str, Tensor] | None = None,
     ) -> tuple[Rasters, ModuleState]:
-        """As `forward`, with tensors as they are inside, all with an axis of replicas.
+        """Advance as `forward` does, with tensors in their inner shape, replicas first.
 
-        bias: of each population, with what flows from currents; None makes it of the weights.
+        bias: by population, in force and with what flows from currents; None computes it from the
+            weights.
         """
         unroll = Unroll(self._all_cells(), self._all_synapses(), batch, state, bias)
         for group in self._groups:
@@ -146,14 +153,15 @@ class SpikingModule(nn.Module):
         *,
         n_steps: int | None = None,
     ) -> Rasters:
-        """``log P(s_t | spikes before t)`` of each neuron in each step, shaped like the rasters.
+        """Return ``log P(s_t | spikes before t)`` of each neuron and step, shaped like rasters.
 
-        With x the logit of p: ``s x - log(1 + exp(x))``; in dead steps 0, or -inf for a spike. Its
-        sum over neurons and steps is the log-probability of the whole raster, whose derivative by
-        the weights is the score; rasters are constants of it. Arguments as in `forward`, and the
-        rasters it returned.
-        Raises UnsupportedError if a population has neurons without noise, whose spikes have no
-        probability.
+        inputs, state, n_steps: as in `forward`.
+        rasters: what `forward` returned; constants on the way back.
+
+        With x the logit of p it is ``s x - log(1 + exp(x))``; in dead steps 0, or -inf for a spike.
+        Its sum over neurons and steps is the log-probability of the whole raster, whose derivative
+        by the weights is the score. Raises UnsupportedError if a population has neurons without
+        noise, whose spikes have no probability.
         """
         found = {}
         for name, s, x, alive in self._replayed(inputs, rasters, state, n_steps):
@@ -171,7 +179,7 @@ class SpikingModule(nn.Module):
         *,
         n_steps: int | None = None,
     ) -> Rasters:
-        """``P(s_t = 1 | spikes before t)``; arguments, shapes and errors as in `log_prob`."""
+        """Return ``P(s_t = 1 | spikes before t)``; otherwise as `log_prob`."""
         found = {}
         for name, _, x, alive in self._replayed(inputs, rasters, state, n_steps):
             p = torch.sigmoid(x)
@@ -179,17 +187,23 @@ class SpikingModule(nn.Module):
         return found
 
     def weight(self, name: str) -> Tensor:
-        """The weights of a projection, ``(n_replicas, *shape)``: a parameter if it is plastic."""
+        """Return a projection's weights, ``(n_replicas, *shape)``: a parameter if it is plastic."""
         return self._known(name).weight
 
     def weights(self, name: str) -> FloatArray:
-        """A copy of a projection's weights in force, ``([n_replicas,] *shape)``, 0 where masked."""
+        """Return a copy of a projection's effective weights, 0 where masked.
+
+        Shape ``([n_replicas,] *shape)``.
+        """
         with torch.no_grad():
             weights = self._known(name).in_force().detach().cpu().double().numpy().copy()
         return weights if self.has_replicas else weights[0]
 
     def set_weights(self, name: str, weights: npt.ArrayLike) -> None:
-        """Overwrite a projection's weights. Raises ArgumentError for a wrong shape."""
+        """Overwrite a projection's weights, ``([n_replicas,] *shape)``.
+
+        Raises ArgumentError for a wrong shape.
+        """
         mine = self._known(name).weight
         given = np.asarray(weights, dtype=np.float64)
         shape = tuple(mine.shape if self.has_replicas else mine.shape[1:])
@@ -201,13 +215,13 @@ class SpikingModule(nn.Module):
 
     @torch.no_grad()
     def clip(self) -> None:
-        """Bring plastic weights into the bounds of their `neurorl.description.Plasticity`."""
+        """Clip plastic weights to the bounds of their `Plasticity`, in place."""
         for synapses in self._all_synapses():
             if synapses.bounds is not None:
                 synapses.weight.clamp_(*synapses.bounds)
 
     def rest(self, batch: int) -> ModuleState:
-        """Silence."""
+        """Return the state of silence for a batch of this size."""
         cells = {name: c.rest(self.n_replicas, batch) for name, c in self._all_cells().items()}
         spikes = {
             name: torch.zeros(
@@ -221,10 +235,11 @@ class SpikingModule(nn.Module):
 
     @property
     def _chip(self) -> ChipNetwork | None:
-        """The chip's integers, in its arithmetic."""
+        """Return the chip's integers; None in float arithmetic."""
         return self.arithmetic.chip if isinstance(self.arithmetic, ChipArithmetic) else None
 
     def _check_dtype(self, dtype: torch.dtype | None) -> torch.dtype:
+        """Return the dtype; raise ArgumentError for one that can't hold chip integers."""
         if self._chip is None:
             return dtype or torch.float32
         if dtype not in (None, torch.float64):
@@ -235,6 +250,7 @@ class SpikingModule(nn.Module):
     def _make_cells(
         self, population: Population, surrogate_width: float, detach_reset: bool, compiles: bool
     ) -> Cells:
+        """Return the module of one population."""
         if self._chip is not None:
             mine = self._chip.populations[population.name]
             return ChipCells(mine, surrogate_width, detach_reset=detach_reset, compiles=compiles)
@@ -243,15 +259,18 @@ class SpikingModule(nn.Module):
 
     @property
     def _shape(self) -> Shape:
+        """Return what all tensors of this module have in common."""
         return Shape(self.n_replicas, self.has_replicas, self.dtype, self._device)
 
     @property
     def _device(self) -> torch.device:
+        """Return the device on which the module is."""
         return self._example.device
 
     def _check(
         self, inputs: Mapping[str, Any], state: ModuleState | None, n_steps: int | None
     ) -> Batch:
+        """Return *inputs* as a `Batch`, of the batch size of *state* if there is one."""
         batch = None
         if state is not None:
             batch = next(iter((*state.spikes.values(), *_voltages(state)))).shape[-2]
@@ -263,6 +282,7 @@ class SpikingModule(nn.Module):
         noise: Mapping[str, Any] | None,
         generator: torch.Generator | None,
     ) -> Rasters:
+        """Return the noise of each noisy population, checked if it is given, else drawn."""
         noisy = {name: cells for name, cells in self._all_cells().items() if cells.is_noisy}
         if noise is not None:
             sizes = {name: cells.size for name, cells in noisy.items()}
@@ -278,7 +298,7 @@ class SpikingModule(nn.Module):
         state: ModuleState | None,
         n_steps: int | None,
     ) -> Iterator[tuple[str, Tensor, Tensor, Tensor | None]]:
-        """Of each population: its name, spikes, logits, and where it is alive."""
+        """Yield for each population its name, its spikes, their logits, and where it is alive."""
         cells = self._all_cells()
         silent = sorted(name for name, c in cells.items() if not c.is_stochastic)
         if silent:
@@ -294,6 +314,7 @@ class SpikingModule(nn.Module):
             yield name, unroll.spikes[name], *unroll.replay(name)
 
     def _known(self, name: str) -> Synapses:
+        """Return a projection's synapses; raise UnknownNameError if there is no such projection."""
         if name not in self.synapses:
             raise unknown("projection", name, self.synapses)
         found = self.synapses[name]
@@ -301,16 +322,18 @@ class SpikingModule(nn.Module):
         return found
 
     def _all_synapses(self) -> list[Synapses]:
+        """Return the synapses of all projections."""
         return [self._known(name) for name in self.synapses]
 
     def _all_cells(self) -> dict[str, Cells]:
+        """Return the module of each population by name."""
         return {name: cells for name, cells in self.cells.items() if isinstance(cells, Cells)}
 
 
 def check_engine(engine: str | None) -> str:
-    """The engine of this name; None for the first that works here.
+    """Return the engine of this name; for None the first that works here.
 
-    Raises UnknownNameError, or BackendUnavailableError without a compiler.
+    Raises UnknownNameError for an unknown name, BackendUnavailableError without a compiler.
     """
     if engine is not None and engine not in ENGINES:
         raise unknown("engine of torch", engine, ENGINES)
@@ -321,4 +344,5 @@ def check_engine(engine: str | None) -> str:
 
 
 def _voltages(state: ModuleState) -> Iterator[Tensor]:
+    """Return the voltages of all populations."""
     return (cells.v for cells in state.cells.values())

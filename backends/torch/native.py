@@ -1,7 +1,7 @@
-"""``src/cells.cpp`` by ctypes: a population over a window in one pass, forward and back.
+"""Call ``src/cells.cpp`` by ctypes: a population over a window in one pass, forward and back.
 
-Tensors of a window are ``(n_replicas, n_steps, batch, size)``, those of a step without the axis of
-steps. Both ways may be run in parts, from step to step: what is carried stays in place.
+Tensors of a window are ``(n_replicas, n_steps, batch, size)``, those of a step lack the axis of
+steps. Both directions may be run in parts, from step to step: what is carried stays in place.
 """
 
 from __future__ import annotations
@@ -32,19 +32,22 @@ __all__ = [
     "WindowGradient",
 ]
 
-FORCED, HARD, SLOPE, CONCRETE, RELAXED = range(5)
+FORCED, HARD, SLOPE, CONCRETE, RELAXED = range(5)  # enum Kind of the C++
 
 _INT, _REAL, _POINTER = ctypes.c_int64, ctypes.c_double, ctypes.c_void_p
 
 
 @dataclass(frozen=True)
 class Constants:
-    """Of a population, ``(size,)`` each, as in `neurorl.backends.torch.cells.Cells`.
+    """Holds the constants of a population, ``(size,)`` each.
 
-    dead: ``(longest, size)``, 1 for steps after a spike that are; None for none. has_membrane:
-    whether a voltage lasts. detach_reset: whether resets and dead steps are constants on the way
-    back. registers: of the chip, half of what its current and its state hold, and the largest
-    voltage; None in float arithmetic.
+    Those not listed are as in `neurorl.backends.torch.cells.Cells`.
+
+    dead: ``(longest, size)``, 1 for steps after a spike that are dead; None if there are none.
+    has_membrane: whether a voltage lasts beyond its step.
+    detach_reset: whether resets and dead steps are constants on the way back.
+    registers: half the range of the chip's register of inputs, half that of its register of state,
+        and the largest voltage; None in float arithmetic.
     """
 
     current_decay: Tensor
@@ -59,19 +62,27 @@ class Constants:
 
     @property
     def through_reset(self) -> bool:
+        """Return whether gradients pass through resets."""
         return self.has_membrane and not self.detach_reset
 
     @property
     def through_dead(self) -> bool:
+        """Return whether gradients pass through dead steps."""
         return self.dead is not None and not self.detach_reset
 
     def tensors(self) -> dict[str, Tensor]:
+        """Return the constants that are tensors, by name."""
         return {k: v for k, v in vars(self).items() if isinstance(v, Tensor)}
 
 
 @dataclass(frozen=True)
 class How:
-    """kind: of spikes, as the C++ has them. learns: whether there is a way back."""
+    """Says how a window runs in C++.
+
+    kind: code of the spikes, an entry of the C++ enum Kind.
+    temperature: that of `Concrete` spikes.
+    learns: whether to keep what the way back needs.
+    """
 
     kind: int
     temperature: float = 1.0
@@ -79,7 +90,18 @@ class How:
 
 
 class Window:
-    """A population's way through a window. spikes: given, if they are forced."""
+    """Runs a population forward through a window.
+
+    constants, how: what the C++ needs to know.
+    q: input in every step.
+    bias: ``(size,)``, or a row for each replica, or one for each replica and environment.
+    carried: the state before the window; copied.
+    noise: standard logistic draws, or the words that stand for them; None for none.
+    spikes: those that are forced; None to emit them.
+
+    spikes, u, v, blocked: spikes of the window, and the state after it.
+    kept: what the way back needs, by name.
+    """
 
     def __init__(
         self,
@@ -96,6 +118,7 @@ class Window:
         self.spikes = q.new_empty(q.shape) if spikes is None else spikes.contiguous()
         self.u, self.v, self.blocked = (_copy(x) for x in vars(carried).values())
         self.kept = {k: torch.empty_like(self.spikes) for k in _kept(constants, how)}
+        # The structure has only addresses; the tensors must stay alive as long as it.
         self._held = constants.tensors() | _draws(noise, q)
         self._structure = _Cells(kind=how.kind, temperature=how.temperature)
         self._structure.describe(constants, self.spikes.shape, self.bias)
@@ -111,20 +134,24 @@ class Window:
         self._call = _library().neurorl_cells_forward
 
     def run(self, first: int = 0, end: int | None = None) -> None:
-        """Steps *first* to *end*, all if None."""
+        """Run the steps ``first <= t < end``; to the last step if *end* is None."""
         self._structure.first_step = first
         self._structure.end_step = self.spikes.shape[1] if end is None else end
         self._call(ctypes.byref(self._structure), self._is_double)
 
     def after(self) -> Carried:
+        """Return the state after the steps that were run."""
         return Carried(self.u, self.v, self.blocked)
 
 
 class WindowGradient:
-    """The way back through a `Window`, of which bias, spikes and what it kept are needed.
+    """Runs backwards through a `Window`, by its bias, spikes and what it kept.
 
-    to_spikes, to_membrane: gradients by those of the window. to_after: by what is carried, None
-    each if nothing has come back.
+    kept: what `Window.kept` had.
+    to_after: gradients by current, voltage and dead steps after the window; None for 0.
+    to_spikes, to_membrane: gradients by the window's spikes and membranes; None for 0.
+
+    found: gradients by q, bias, u, v and blocked, by name; complete once all steps were run.
     """
 
     def __init__(
@@ -165,14 +192,14 @@ class WindowGradient:
         self._call = _library().neurorl_cells_backward
 
     def run(self, first: int = 0, end: int | None = None) -> None:
-        """Steps *end* to *first*, all if None."""
+        """Run the steps ``first <= t < end`` backwards; from the last step if *end* is None."""
         self._structure.first_step = first
         self._structure.end_step = self._steps if end is None else end
         self._call(ctypes.byref(self._structure), ctypes.byref(self._gradients), self._is_double)
 
 
 def _kept(constants: Constants, how: How) -> list[str]:
-    """What the way back needs of each step, and what a replay is for."""
+    """Return the names of what a window keeps of each step, for the way back or for a replay."""
     if how.kind == FORCED:
         found = ["membrane"]
     elif how.kind == HARD:
@@ -187,6 +214,7 @@ def _kept(constants: Constants, how: How) -> list[str]:
 
 
 def _draws(noise: Tensor | None, q: Tensor) -> dict[str, Tensor]:
+    """Return the noise under the names of the C++ structure."""
     if noise is None:
         return {}
     if noise.dtype == torch.int16:
@@ -195,16 +223,19 @@ def _draws(noise: Tensor | None, q: Tensor) -> dict[str, Tensor]:
 
 
 class _Strides(ctypes.Structure):
-    """In elements; the last axis has a stride of 1."""
+    """Holds the strides of a window's tensor, in elements; that of its last axis must be 1."""
 
     _fields_: ClassVar[Any] = [("replica", _INT), ("step", _INT), ("environment", _INT)]
 
     @classmethod
     def of(cls, x: Tensor) -> _Strides:
+        """Return the strides of *x*."""
         return cls(x.stride(0), x.stride(1), x.stride(2))
 
 
 class _Cells(ctypes.Structure):
+    """Mirrors ``struct Cells`` of the C++, field by field."""
+
     _fields_: ClassVar[Any] = [
         *((name, _INT) for name in ("n_replicas", "first_step", "end_step", "batch", "size")),
         *((name, _INT) for name in ("bias_rows", "kind", "through_reset", "is_chip", "longest")),
@@ -219,7 +250,7 @@ class _Cells(ctypes.Structure):
     ]
 
     def describe(self, constants: Constants, shape: torch.Size, bias: Tensor) -> None:
-        """What is known without any tensor; shape: of windows."""
+        """Fill in everything but addresses; *shape* is that of a window."""
         self.n_replicas, _, self.batch, self.size = shape
         self.bias_rows = bias.numel() // self.size
         self.longest = 0 if constants.dead is None else len(constants.dead)
@@ -228,11 +259,14 @@ class _Cells(ctypes.Structure):
             self.current_half, self.state_half, self.voltage_max = constants.registers
 
     def point(self, tensors: Mapping[str, Tensor]) -> None:
+        """Fill in the addresses of tensors, by field."""
         for name, tensor in tensors.items():
             setattr(self, name, tensor.data_ptr())
 
 
 class _Gradients(ctypes.Structure):
+    """Mirrors ``struct Gradients`` of the C++, field by field."""
+
     _fields_: ClassVar[Any] = [
         ("spikes", _POINTER),
         ("membrane", _POINTER),
@@ -245,6 +279,7 @@ class _Gradients(ctypes.Structure):
 
 @functools.cache
 def _library() -> ctypes.CDLL:
+    """Return the compiled library; compiled on first use."""
     source = Path(__file__).parent / "src" / "cells.cpp"
     library = compiled(source, "backend torch", "take engine='eager'")
     for function in (library.neurorl_cells_forward, library.neurorl_cells_backward):
@@ -253,9 +288,10 @@ def _library() -> ctypes.CDLL:
 
 
 def _copy(x: Tensor) -> Tensor:
+    """Return a contiguous copy."""
     return x.clone(memory_format=torch.contiguous_format)
 
 
 def _in_rows(x: Tensor) -> Tensor:
-    """*x*, or a copy whose last axis is in order."""
+    """Return *x*, or a copy whose last axis has a stride of 1."""
     return x if x.stride(-1) == 1 else x.contiguous()

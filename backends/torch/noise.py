@@ -1,4 +1,4 @@
-"""Standard logistic draws as tensors."""
+"""Make standard logistic draws as tensors."""
 
 from __future__ import annotations
 
@@ -14,42 +14,44 @@ from neurorl.random import LOGISTIC_BITS, LOGISTIC_TABLE, NoiseRows
 
 __all__ = ["SharedNoise", "draw_words", "logistic", "logistic_table"]
 
-_WORDS = 4  # draws from 64 bits
+_WORDS = 4  # draws made from one number of 64 bits
 
 
 @functools.cache
 def logistic_table(dtype: torch.dtype, device: torch.device) -> Tensor:
-    """`neurorl.random.LOGISTIC_TABLE`."""
+    """Return `neurorl.random.LOGISTIC_TABLE` as a tensor."""
     return torch.tensor(LOGISTIC_TABLE, dtype=dtype, device=device)
 
 
 def draw_words(
     shape: Sequence[int], generator: torch.Generator | None, device: torch.device
 ) -> Tensor:
-    """Entries of the table, each as likely: int16. generator: None for torch's own.
+    """Return indices into the table, all equally likely: int16 of this shape.
 
-    14 of each 16 bits that are drawn: four draws cost what one costs by a logarithm.
+    generator: None for torch's own.
+
+    Of each 16 bits drawn 14 are used: four draws cost what one would cost by a logarithm.
     """
     n = math.prod(shape)
     drawn = torch.empty(-(-n // _WORDS), dtype=torch.int64, device=device)
-    drawn.random_(generator=generator)  # 63 bits: the last word lacks one, of those cut off
+    drawn.random_(generator=generator)  # 63 bits; the missing one is among those cut off
     return drawn.view(torch.int16)[:n].bitwise_and_(2**LOGISTIC_BITS - 1).view(*shape)
 
 
 def logistic(words: Tensor, dtype: torch.dtype) -> Tensor:
-    """The draws that *words* stand for, so of the distribution that every simulator has."""
+    """Return the draws that *words* stand for, of the distribution that every simulator has."""
     table = logistic_table(dtype, words.device)
     return table.index_select(0, words.flatten().int()).view(words.shape)
 
 
 class SharedNoise:
-    """The draws of `neurorl.random` for one population in replicas, as every backend has them."""
+    """Draws one population's noise in all replicas by `neurorl.random`, as every backend does."""
 
     def __init__(self, seeds: Sequence[int], stream: int, size: int) -> None:
         self._rows = [NoiseRows(seed, stream, size) for seed in seeds]
 
     def __call__(self, steps: Sequence[int], n_steps: int) -> Tensor:
-        """``(n_replicas, n_steps, 1, size)`` from step ``steps[k]`` of replica k on."""
+        """Return draws ``(n_replicas, n_steps, 1, size)``, replica k from ``steps[k]`` on."""
         drawn = [
             [rows(first + t) for t in range(n_steps)]
             for rows, first in zip(self._rows, steps, strict=True)

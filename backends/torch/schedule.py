@@ -1,4 +1,4 @@
-"""The order of populations: whole windows where no spike comes back, else step by step."""
+"""Order populations: a whole window at once where no spike comes back, else step by step."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ __all__ = ["groups"]
 
 
 def groups(network: Network) -> list[tuple[str, ...]]:
-    """Populations in groups, each after all that lead to it.
+    """Return the populations in groups, each group after all that lead to it.
 
-    Populations of a group lead to one another, so they advance together, step by step; one that
-    leads nowhere back is a group of its own.
+    Populations of one group lead to one another, so they advance together, step by step. A
+    population that doesn't lead back to itself is a group of its own.
     """
     names = [p.name for p in network.populations]
     reaches = {name: _reached(network, name) for name in names}
@@ -25,7 +25,7 @@ def groups(network: Network) -> list[tuple[str, ...]]:
 
 
 def _reached(network: Network, name: str) -> set[str]:
-    """Populations that spikes of *name* can reach, over any projections."""
+    """Return the populations that spikes of *name* can reach, over any number of projections."""
     reached = {p.post for p in network.projections if p.pre == name}
     for _ in network.nodes:
         reached |= {p.post for p in network.projections if p.pre in reached}

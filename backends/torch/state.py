@@ -1,4 +1,4 @@
-"""What a module carries from one window to the next."""
+"""Hold what a module carries from one window to the next."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ __all__ = ["Carried", "ModuleState"]
 
 @dataclass(frozen=True)
 class Carried:
-    """Of a population, ``(n_replicas, batch, size)`` each.
+    """Holds the state of a population, ``(n_replicas, batch, size)`` each.
 
-    u: current. v: voltage. blocked: ``(longest, ...)``, 1 where the next step, the one after it,
-    ... is dead; longest is the longest refractory period, 0 if there is none.
+    u: current.
+    v: voltage.
+    blocked: ``(longest, n_replicas, batch, size)``, 1 where the next step, the one after it, ... is
+        dead; longest is the longest refractory period in steps, 0 if there is none.
     """
 
     u: Tensor
@@ -24,32 +26,37 @@ class Carried:
     blocked: Tensor
 
     def map(self, f: Callable[[Tensor], Tensor]) -> Carried:
-        """The same of *f* of every tensor."""
+        """Return the state with *f* applied to every tensor."""
         return Carried(f(self.u), f(self.v), f(self.blocked))
 
 
 @dataclass(frozen=True)
 class ModuleState:
-    """All that a network remembers between windows; gradients pass as far as it acts on later ones.
+    """Holds all that a network remembers between windows.
 
-    cells: by population. spikes: by node that spikes, of its last steps, newest last,
-    ``(n_replicas, steps, batch, size)``.
+    Gradients pass through it, as far as it acts on later windows.
+
+    cells: state of each population.
+    spikes: by node that spikes, its last steps, newest last, ``(n_replicas, steps, batch, size)``.
     """
 
     cells: dict[str, Carried]
     spikes: dict[str, Tensor]
 
     def map(self, f: Callable[[Tensor], Tensor]) -> ModuleState:
-        """The state of which every tensor is *f* of mine."""
+        """Return the state with *f* applied to every tensor."""
         cells = {k: c.map(f) for k, c in self.cells.items()}
         return ModuleState(cells, {k: f(s) for k, s in self.spikes.items()})
 
     def detach(self) -> ModuleState:
-        """The same without its past, for backpropagation that is cut off here."""
+        """Return the same state without its past, which cuts backpropagation off here."""
         return self.map(torch.Tensor.detach)
 
     def silenced(self, which: Tensor) -> ModuleState:
-        """Silence where *which* is True: booleans ``(batch,)`` or ``(n_replicas, batch)``."""
+        """Return the state with silence where *which* is True.
+
+        which: booleans ``(batch,)`` or ``(n_replicas, batch)``.
+        """
         kept = ~which[..., None]
         cells = {k: c.map(lambda x: x * kept) for k, c in self.cells.items()}
         in_window = kept.unsqueeze(-3)

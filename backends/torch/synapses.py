@@ -1,4 +1,4 @@
-"""A projection: its weights, and what arrives through them."""
+"""Hold a projection's weights, and compute what arrives through them."""
 
 from __future__ import annotations
 
@@ -15,15 +15,18 @@ from neurorl.description import Network
 
 __all__ = ["Synapses", "back_to_spikes", "back_to_weight", "shifted", "transmit"]
 
-_FEW_BLOCKS = 64
-_SMALL = 2**15  # entries of a matrix that is mostly 0
+_FEW_BLOCKS = 64  # up to so many blocks, one matrix that is mostly 0 is quicker, and ...
+_SMALL = 2**15  # ... if blocks lead to one neuron each, only up to so many entries
 
 
 class Synapses(nn.Module):
-    """The weights of one projection in all replicas, ``(n_replicas, *shape)``.
+    """Holds the weights of one projection in all replicas, ``(n_replicas, *shape)``.
+
+    weights: initial ones, in the description's units.
+    rounding: how effective weights are rounded, straight-through on the way back; None for not at
+        all.
 
     weight: a parameter if the projection is plastic, else a buffer; in the description's units.
-    rounding: to the weights in force, straight-through on the way back; None for none.
     """
 
     weight: Tensor
@@ -45,7 +48,7 @@ class Synapses(nn.Module):
         self.is_current = projection.pre in network.currents
         self._blocks = projection.blocks
         self._rounding = rounding
-        # What a spike transmits of a quantum.
+        # What a spike transmits for each quantum of the weight.
         self._gain = 2.0 if self.signed else 1.0
         if rounding is not None:
             self._gain = rounding.transmitted_unit
@@ -62,21 +65,21 @@ class Synapses(nn.Module):
         self.register_buffer("mask", kept, persistent=False)
 
     def in_force(self) -> Tensor:
-        """The weights in force, 0 where there is no synapse."""
+        """Return the effective weights, 0 where there is no synapse."""
         quanta = self.quanta()
         return quanta if self._rounding is None else quanta * self._rounding.unit
 
     def quanta(self) -> Tensor:
-        """The weights in force in units of their grid; as they are if they aren't rounded."""
+        """Return the effective weights in units of their grid; unrounded ones as they are."""
         weight = self.weight if self.mask is None else self.weight * self.mask
         return weight if self._rounding is None else chip.quanta(weight, self._rounding)
 
     def transmitted(self, quanta: Tensor) -> Tensor:
-        """What spikes transmit: twice the weights in force if signed, in the membranes' unit.
+        """Return what spikes transmit, in the shape that `transmit` takes and in membrane units.
 
-        In the shape in which `transmit` takes them: few blocks as one matrix, 0 between blocks,
-        whose product is quicker than one for each block; large ones that lead to one neuron each
-        are quicker as sums.
+        That is twice the effective weights if the projection is signed, else the weights.
+        Few blocks become one matrix with 0 between blocks, as one product is quicker than one for
+        each block; large blocks that lead to one neuron each are quicker as sums.
         """
         weight = quanta if self._gain == 1.0 else self._gain * quanta
         n_pre, n_post = weight.shape[-2:]
@@ -88,16 +91,16 @@ class Synapses(nn.Module):
         return spread.flatten(3, 4).flatten(1, 2)
 
     def offset(self, quanta: Tensor) -> Tensor:
-        """What silence transmits, to be added to the bias: ``-sum_i w_ij``, (n_replicas, 1, n)."""
+        """Return what silence adds to the bias, ``-sum_i w_ij``, ``(n_replicas, 1, n)``."""
         offset = (-0.5 * self._gain) * quanta.sum(dim=-2).flatten(1).unsqueeze(1)
         return offset if self._rounding is None else chip.truncated(offset)
 
 
 def transmit(x: Tensor, weight: Tensor) -> Tensor:
-    """``q_j = sum_i x_i w_ij``.
+    """Return ``q_j = sum_i x_i w_ij``.
 
-    x: spikes or activations ``(n_replicas, [n_steps,] batch, n_pre)``. weight: of
-    `Synapses.transmitted`.
+    x: spikes or activations ``(n_replicas, [n_steps,] batch, n_pre)``.
+    weight: what `Synapses.transmitted` returns.
     """
     rows = x.reshape(len(x), -1, x.shape[-1])
     q = _in_blocks(rows, weight) if weight.dim() == 4 else _product(rows, weight)
@@ -105,7 +108,7 @@ def transmit(x: Tensor, weight: Tensor) -> Tensor:
 
 
 def back_to_spikes(weight: Tensor, to_q: Tensor) -> Tensor:
-    """Gradient of `transmit` by x, of that by q."""
+    """Return the gradient of `transmit` by x, for the gradient *to_q* by q."""
     if weight.dim() == 3:
         rows = to_q.reshape(len(weight), -1, to_q.shape[-1])
         return _product(rows, weight.transpose(1, 2)).view(*to_q.shape[:-1], weight.shape[1])
@@ -115,7 +118,7 @@ def back_to_spikes(weight: Tensor, to_q: Tensor) -> Tensor:
 
 
 def back_to_weight(x: Tensor, weight: Tensor, to_q: Tensor) -> Tensor:
-    """Gradient of `transmit` by *weight*, of that by q."""
+    """Return the gradient of `transmit` by *weight*, for the gradient *to_q* by q."""
     if weight.dim() == 3:
         rows = x.reshape(len(weight), -1, x.shape[-1])
         return _product(rows.transpose(1, 2), to_q.reshape(*rows.shape[:2], -1))
@@ -125,7 +128,11 @@ def back_to_weight(x: Tensor, weight: Tensor, to_q: Tensor) -> Tensor:
 
 
 def shifted(past: Tensor, now: Tensor, delay: int) -> Tensor:
-    """A window of what was *delay* steps before each of its steps; the axis of steps is 1."""
+    """Return what was *delay* steps before each step of a window; axis 1 is that of steps.
+
+    past: what was before the window, newest last, *delay* steps or more.
+    now: what is in the window.
+    """
     n_steps, kept = now.shape[1], past.shape[1]
     first = kept - delay
     if delay >= n_steps:
@@ -134,13 +141,14 @@ def shifted(past: Tensor, now: Tensor, delay: int) -> Tensor:
 
 
 def _product(rows: Tensor, weight: Tensor) -> Tensor:
-    """A matrix product for each replica; of one it is quicker as such."""
+    """Return a matrix product for each replica; for one replica, plain `mm` is quicker."""
     if len(weight) == 1:
         return torch.mm(rows[0], weight[0]).unsqueeze(0)
     return torch.bmm(rows, weight)
 
 
 def _in_blocks(rows: Tensor, weight: Tensor) -> Tensor:
+    """Return the products of blocks, ``(n_replicas, rows, n_post of all blocks)``."""
     n_pre, n_post = weight.shape[-2:]
     if n_pre == 1 and n_post == 1:
         return rows * weight.flatten(1).unsqueeze(1)

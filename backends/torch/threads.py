@@ -1,4 +1,4 @@
-"""How many threads PyTorch takes."""
+"""Choose how many threads PyTorch takes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["one_thread"]
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """One thread for torch: quickest for windows as small as these, and the same bits anywhere."""
+    """Let torch run on one thread: quickest for windows this small, and the same bits anywhere."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -1,8 +1,8 @@
-"""Populations that lead to one another, over a window in C++, as autograd calls it.
+"""Run populations that lead to one another over a window in C++, as autograd calls it.
 
-Step by step: what arrives of spikes of earlier steps is a product of torch, the rest of the step is
-`neurorl.backends.torch.native`. On the way back, the gradient by weights is one product of the
-whole window.
+In each step, torch multiplies the spikes of earlier steps by the weights, and
+`neurorl.backends.torch.native` does the rest. On the way back, the gradient by weights is one
+product over the whole window.
 """
 
 from __future__ import annotations
@@ -25,7 +25,12 @@ __all__ = ["Inner", "Member", "fire_together"]
 
 @dataclass(frozen=True)
 class Member:
-    """A population of the group. q: what comes from outside. past: its spikes before the window."""
+    """Holds what one population of the group needs for a window.
+
+    constants, bias, carried, noise: as in `native.Window`.
+    q: what arrives from outside the group, in every step.
+    past: its spikes before the window, newest last.
+    """
 
     constants: Constants
     q: Tensor
@@ -35,13 +40,18 @@ class Member:
     noise: Tensor | None
 
     def tensors(self) -> list[Tensor]:
+        """Return the tensors that may have a gradient."""
         c = self.carried
         return [self.q, self.bias, c.u, c.v, c.blocked, self.past]
 
 
 @dataclass(frozen=True)
 class Inner:
-    """A projection of the group; pre, post: numbers of members. delay: steps, 1 at least."""
+    """Names a projection within the group.
+
+    pre, post: indices of the members.
+    delay: in steps, 1 at least.
+    """
 
     pre: int
     post: int
@@ -54,7 +64,13 @@ def fire_together(
     weights: Sequence[Tensor],
     estimator: Estimator,
 ) -> list[tuple[Tensor, Carried]]:
-    """Spikes of a window, and what it leaves, of each member. weights: of each of *inner*."""
+    """Return the spikes of a window and the state after it, of each member.
+
+    members: the populations of the group.
+    inner: the projections among them.
+    weights: what each of *inner* transmits.
+    estimator: one that the C++ has.
+    """
     tensors = [x for m in members for x in m.tensors()] + [*weights]
     how = how_of(estimator, *tensors)
     found: Any = _Together.apply(members, inner, how, *tensors)  # type: ignore[no-untyped-call]
@@ -63,10 +79,13 @@ def fire_together(
 
 
 class _Together(torch.autograd.Function):
+    """Runs a group forward through a window, and its gradient back."""
+
     @staticmethod
     def forward(
         ctx: Any, members: list[Member], inner: list[Inner], how: How, *tensors: Tensor
     ) -> Any:
+        """Return spikes, current, voltage and dead steps after the window, member by member."""
         saved = list(tensors[len(tensors) - len(inner) :])  # weights
         windows = [
             Window(m.constants, how, m.q.clone(), m.bias, m.carried, m.noise) for m in members
@@ -84,6 +103,7 @@ class _Together(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *g: Any) -> Any:
+        """Return the gradients by each member's tensors, then by the weights."""
         saved = ctx.saved_tensors
         weights = saved[: len(ctx.inner)]
         backs = []
@@ -99,7 +119,10 @@ class _Together(torch.autograd.Function):
 
 
 class _Back:
-    """A member on the way back; to_spikes, to_past: what has come to its spikes so far."""
+    """Holds a member on the way back.
+
+    to_spikes, to_past: gradients that have reached its spikes so far, in and before the window.
+    """
 
     def __init__(
         self,
@@ -122,7 +145,7 @@ class _Back:
         )
 
     def found(self) -> list[Tensor]:
-        """In the order of `Member.tensors`."""
+        """Return the gradients in the order of `Member.tensors`."""
         return [*self.window.found.values(), self.to_past]
 
 
@@ -132,6 +155,7 @@ def _advance(
     inner: Sequence[Inner],
     weights: Sequence[Tensor],
 ) -> None:
+    """Run all members step by step; what arrives from within the group is added to their inputs."""
     drives = [w.q.unbind(1) for w in windows]
     series = [
         [*m.past.unbind(1), *w.spikes.unbind(1)] for w, m in zip(windows, members, strict=True)
@@ -148,7 +172,7 @@ def _advance(
 def _return(
     backs: list[_Back], inner: Sequence[Inner], weights: Sequence[Tensor], how: How
 ) -> None:
-    """Gradients by all but the weights."""
+    """Run all members backwards step by step, for all gradients but those by weights."""
     drives = [back.window.found["q"].unbind(1) for back in backs]
     series = [[*back.to_past.unbind(1), *back.to_spikes.unbind(1)] for back in backs]
     kept = [back.past.shape[1] for back in backs]
@@ -158,12 +182,13 @@ def _return(
             back.window.run(t, t + 1)
         for s, weight in last_first:
             if how.kind == HARD and t >= s.delay:
-                continue  # no gradient passes through a spike
+                continue  # no gradient passes through a hard spike; those before the window may
             to_x = back_to_spikes(weight, drives[s.post][t])
             series[s.pre][kept[s.pre] + t - s.delay].add_(to_x)
 
 
 def _to_weight(backs: list[_Back], s: Inner, weight: Tensor) -> Tensor:
+    """Return the gradient by the weights of one projection of the group."""
     pre, post = backs[s.pre], backs[s.post]
     arrived = shifted(pre.past, pre.spikes, s.delay)
     return back_to_weight(arrived, weight, post.window.found["q"])

@@ -1,4 +1,4 @@
-"""One pass of a network over a window."""
+"""Pass a network once over a window."""
 
 from __future__ import annotations
 
@@ -18,9 +18,15 @@ __all__ = ["Unroll"]
 
 
 class Unroll:
-    """Spikes of all nodes of a window, as far as they are known yet.
+    """Computes the spikes of all nodes in a window, group by group.
 
-    bias: of each population, given to its cells; made of the weights unless the caller has it.
+    cells: the populations.
+    synapses: all projections.
+    batch: inputs of the window.
+    state: state before the window.
+    bias: by population, in force; None computes it from weights and currents.
+
+    spikes: by node, the raster of the window, as far as it is known yet.
     """
 
     def __init__(
@@ -44,9 +50,9 @@ class Unroll:
     def run(
         self, group: tuple[str, ...], noise: Mapping[str, Tensor], estimator: Estimator
     ) -> None:
-        """Emit the spikes of a group whose inputs from outside are known.
+        """Emit the spikes of a group, all of whose inputs from outside are known.
 
-        So are those that come back only after the window.
+        Spikes that come back only after the window count as known: the window doesn't need them.
         """
         soon = [s for s in self._synapses if s.delay < self._batch.n_steps]
         inner = [s for s in soon if s.post in group and s.pre in group]
@@ -62,13 +68,13 @@ class Unroll:
         )
 
     def replay(self, name: str) -> tuple[Tensor, Tensor | None]:
-        """As `Cells.replay` of a population; all spikes must be known."""
+        """Replay a population, see `Cells.replay`; all spikes must be known."""
         return self._cells[name].replay(
             self._drive(name), self._bias[name], self._carried[name], self.spikes[name]
         )
 
     def after(self) -> ModuleState:
-        """What the window leaves."""
+        """Return the state after the window."""
         kept = {}
         for name, past in self._before.spikes.items():
             spikes = self.spikes[name]
@@ -84,7 +90,7 @@ class Unroll:
         noise: Mapping[str, Tensor],
         estimator: Estimator,
     ) -> None:
-        """As `_run_together`, in C++."""
+        """Run a group in C++, see `_run_together`."""
         members = [
             Member(
                 self._cells[name].constants,
@@ -109,7 +115,10 @@ class Unroll:
         noise: Mapping[str, Tensor],
         estimator: Estimator,
     ) -> None:
-        """Step by step, each population from the spikes of steps before."""
+        """Run a group step by step, each population from the spikes of the steps before.
+
+        inner: projections within the group whose spikes arrive in this window.
+        """
         outer = {name: self._drive(name, without=inner).unbind(1) for name in group}
         series = {name: list(self._before.spikes[name].unbind(1)) for name in group}
         first = {name: len(spikes) for name, spikes in series.items()}
@@ -131,9 +140,13 @@ class Unroll:
             self.spikes[name] = torch.stack(series[name][first[name] :], dim=1)
 
     def _drive(self, post: str, without: Iterable[Synapses] = ()) -> Tensor:
-        """q of a population in all steps, of all spikes that are known."""
+        """Return the input q of a population in all steps, from all spikes that are known.
+
+        without: projections to leave out.
+        """
         left_out = {s.name for s in without}
         into = [s for s in self._synapses if s.post == post and s.name not in left_out]
+        # One product over all sources is quicker than one for each.
         joined = [s for s in into if s.pre in self._batch.spikes and self._sent[s.name].dim() == 3]
         parts = [self._delayed(s) for s in into if s not in joined]
         if joined:
@@ -145,7 +158,7 @@ class Unroll:
         return sum(parts[1:], parts[0])
 
     def _arrived(self, s: Synapses) -> Tensor:
-        """Spikes of the presynaptic node *delay* steps before each step."""
+        """Return the presynaptic node's spikes *delay* steps before each step."""
         past = self._before.spikes[s.pre]
         if s.delay >= self._batch.n_steps:  # those of this window may not be known yet
             first = past.shape[1] - s.delay
@@ -153,7 +166,10 @@ class Unroll:
         return shifted(past, self.spikes[s.pre], s.delay)
 
     def _delayed(self, s: Synapses) -> Tensor:
-        """What arrives by one projection: of its delay and its product, the shorter rows wait."""
+        """Return what arrives by one projection in all steps.
+
+        Shifting by the delay comes before or after the product, wherever the rows are shorter.
+        """
         weight = self._sent[s.name]
         past = self._before.spikes[s.pre]
         late = s.delay >= self._batch.n_steps
@@ -164,7 +180,7 @@ class Unroll:
     def _bias_of(
         self, name: str, synapses: Sequence[Synapses], quanta: Mapping[str, Tensor]
     ) -> Tensor:
-        """The bias less what silent signed units transmit, and what flows from currents."""
+        """Return the bias in force, with what silence transmits and what currents add."""
         bias = self._cells[name].bias
         into = [s for s in synapses if s.post == name]
         for s in into:
