@@ -1,5 +1,6 @@
-// A population over a window in one pass, forward and back through time; cells.py is the definition.
-// In double every bit is the same: compiled without contraction into fused multiply-adds.
+// Runs a population over a window in one pass, forward and back through time. cells.py defines what
+// is computed. In double every bit is the same, as this is compiled without contraction into fused
+// multiply-adds.
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -7,9 +8,12 @@
 
 namespace {
 
+// Kinds of spikes: given by the caller; 0 or 1 without a gradient; with the gradient of `Slope`;
+// with that of `Concrete`; the relaxed spikes of `Concrete`. The order is that of native.py, and
+// kinds above HARD have a slope.
 enum Kind { FORCED, HARD, SLOPE, CONCRETE, RELAXED };
 
-// Elements of rows (replica, environment) of a window; the last axis has a stride of 1.
+// Strides of a window's tensor in elements; the last axis, of neurons, has a stride of 1.
 struct Strides {
     int64_t replica, step, environment;
     int64_t at(int64_t r, int64_t t, int64_t b) const
@@ -22,26 +26,28 @@ struct Strides {
 
 extern "C" {
 
-// Null where there is none. Rows without a step are (replica, environment).
+// One population over a window; native.py mirrors this field by field. Pointers are null where
+// there is nothing. Arrays without an axis of steps have a row for each (replica, environment).
 struct Cells {
     int64_t n_replicas, first_step, end_step, batch, size;
-    int64_t bias_rows;  // 1, or of each replica, or of each row
+    int64_t bias_rows;  // 1, or one for each replica, or one for each row
     int64_t kind, through_reset, is_chip;
-    int64_t longest;  // dead steps, of `dead` (longest, size) and `blocked` (longest, rows, size)
+    int64_t longest;  // most dead steps: `dead` is (longest, size), `blocked` (longest, rows, size)
     double temperature;
-    double current_half, state_half, voltage_max;  // of the chip's registers
+    double current_half, state_half, voltage_max;  // ranges of the chip's registers
     const void *current_decay, *membrane_decay, *threshold, *noise_width, *width, *table, *dead;
     const void *bias, *u, *v, *blocked;
     const int16_t *words;
     const void *noise;
     const void *q;
-    Strides q_strides, strides;  // the latter of all that follows with steps, and of noise
+    Strides q_strides, strides;  // `strides` is that of noise and of all arrays below with steps
     void *spikes, *slope, *membrane;
-    void *alive, *wish, *drive;  // of neurons with dead steps: spikes and membrane but for those
-    void *inside;  // whether a voltage of the chip was within its range
+    void *alive, *wish, *drive;  // 0 in dead steps; spikes and membrane as if there were none
+    void *inside;  // 1 where a voltage of the chip was within its range
     void *u_after, *v_after, *blocked_after;
 };
 
+// Gradients that come by a window's outputs, and those that leave by its inputs, in the last line.
 struct Gradients {
     const void *spikes, *membrane;
     Strides spikes_strides, membrane_strides;
@@ -52,7 +58,8 @@ struct Gradients {
 
 namespace {
 
-// To an ulp or two, for a compiler to vectorise: exp(r) 2^k, of Taylor's series where |r| < ln 2 / 2.
+// exp(x) to an ulp or two, written so that a compiler vectorises it: exp(r) 2^k with
+// |r| < ln 2 / 2, exp(r) by its Taylor series.
 inline double exponential(double x)
 {
     x = x > -700.0 ? x : -700.0;
@@ -83,7 +90,7 @@ inline double exponential(double x)
     return y * power;
 }
 
-// Cephes' polynomial: a relative error below 2e-7, for a compiler to vectorise.
+// exp(x) by Cephes' polynomial, with a relative error below 2e-7; vectorised too.
 inline float exponential(float x)
 {
     x = x > -87.0f ? x : -87.0f;
@@ -105,14 +112,17 @@ inline float exponential(float x)
 
 template <class R> inline R sigmoid(R x) { return R(1) / (R(1) + exponential(-x)); }
 
+// The pointer as one to numbers of type R.
 template <class R> inline R *of(const void *p) { return (R *)p; }
 
+// The row of biases for an environment of a replica.
 template <class R> const R *bias_of(const Cells &c, int64_t r, int64_t b)
 {
     const int64_t row = c.bias_rows == 1 ? 0 : c.bias_rows == c.n_replicas ? r : r * c.batch + b;
     return of<R>(c.bias) + row * c.size;
 }
 
+// Writes the noise on the membranes of a row; at: its place in the arrays of noise.
 template <class R, bool CHIP> void draw(const Cells &c, int64_t at, R *jitter)
 {
     const R *w = of<R>(c.noise_width);
@@ -128,13 +138,15 @@ template <class R, bool CHIP> void draw(const Cells &c, int64_t at, R *jitter)
         for (int64_t i = 0; i < c.size; i++) jitter[i] = std::floor(jitter[i] + R(0.5));
 }
 
-// An integer as it overflows in a register from -half to half - 1, half a power of two.
+// Returns an integer as it overflows in a register that holds -half to half - 1; half is a power of
+// two.
 template <class R> inline R wrapped(R x, R half)
 {
     x += half;
     return (x - std::floor(x / (R(2) * half)) * (R(2) * half)) - half;
 }
 
+// Copies the dead steps of a row from an array of all rows.
 template <class R> void copy_blocked(const Cells &c, int64_t row, const void *from, R *to)
 {
     const int64_t rows = c.n_replicas * c.batch * c.size;
@@ -142,6 +154,7 @@ template <class R> void copy_blocked(const Cells &c, int64_t row, const void *fr
         memcpy(to + k * c.size, of<R>(from) + k * rows + row, c.size * sizeof(R));
 }
 
+// Copies the dead steps of a row into an array of all rows.
 template <class R> void keep_blocked(const Cells &c, int64_t row, const R *from, void *to)
 {
     const int64_t rows = c.n_replicas * c.batch * c.size;
@@ -149,7 +162,7 @@ template <class R> void keep_blocked(const Cells &c, int64_t row, const R *from,
         memcpy(of<R>(to) + k * rows + row, from + k * c.size, c.size * sizeof(R));
 }
 
-// A spike blocks the steps that are dead after it.
+// Moves on by a step, and blocks the steps that are dead after a spike.
 template <class R> void block(const Cells &c, const R *s, R *blocked)
 {
     const int64_t n = c.size;
@@ -160,6 +173,7 @@ template <class R> void block(const Cells &c, const R *s, R *blocked)
         for (int64_t i = 0; i < n; i++) blocked[k * n + i] += s[i] * dead[k * n + i];
 }
 
+// Runs the steps first_step <= t < end_step. What nobody asked to keep goes to rows of `buffer`.
 template <class R, int K, bool CHIP, bool DEAD> void forward(const Cells &c)
 {
     const int64_t n = c.size;
@@ -236,8 +250,9 @@ template <class R, int K, bool CHIP, bool DEAD> void forward(const Cells &c)
         }
 }
 
-// ``v' = v (1 - s)``, ``s = S(v)``: what comes to v', s and v of a step goes to q, bias and the step
-// before. through_reset: also by s to v'. LIMITED: dead steps, or the chip's range of voltages.
+// Runs the steps end_step > t >= first_step backwards. With v' = v (1 - s) and s = S(v), gradients
+// by v', s and v of a step go to q, bias and the step before; with through_reset also from v' to s.
+// LIMITED: there are dead steps, or the chip's range of voltages.
 template <class R, bool LIMITED> void backward(const Cells &c, const Gradients &g)
 {
     const int64_t n = c.size;
