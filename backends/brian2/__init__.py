@@ -1,4 +1,7 @@
-"""Brian2: the description as readable Brian2 equations, stepped without `Network.run`."""
+"""Run networks on Brian2: readable equations, stepped without `Network.run`.
+
+Installs as ``neurorl.backends.brian2``.
+"""
 
 from neurorl.backends.brian2.backend import Brian2Backend
 

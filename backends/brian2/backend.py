@@ -1,4 +1,4 @@
-"""`Brian2Backend`: a network generated as Brian2 equations and stepped in place."""
+"""Define `Brian2Backend`: a network generated as Brian2 equations and stepped in place."""
 
 from __future__ import annotations
 
@@ -24,18 +24,22 @@ from neurorl.replicate import replicate
 
 __all__ = ["Brian2Backend"]
 
-fingerprint.version()  # without Brian2 no backend, though it is imported only where it is needed
+# Fails without Brian2, so that importing this module shows whether the backend is available. Brian2
+# itself is imported only where it is needed, as that takes a second.
+fingerprint.version()
 
 _KEYS = dict(zip(("current", "voltage", "refractory"), DYNAMIC, strict=True))
 
 
 class Brian2Backend(Backend):
-    """Brian2 in three ways, each equal to the reference in every bit.
+    """Runs a network on Brian2 by one of three engines, each equal to the reference in every bit.
+
+    Arguments not listed are those of `neurorl.backends.base.Backend`.
 
     engine: ``'compiled'`` (the whole network as one C++ library; compiles for seconds once for each
-    kind and size of network, then cached), ``'cython'`` (compiles for tens of seconds once for each
-    kind, not for each size; then cached) or ``'numpy'`` (starts at once). None takes the first that
-    works, and warns once if that isn't the first of all. The rest as in `Backend`.
+        kind and size of network, then cached), ``'cython'`` (compiles for tens of seconds once for
+        each kind, not for each size; then cached) or ``'numpy'`` (starts at once). None takes the
+        first that works, and warns once if that isn't the first of all.
 
     `source` shows the equations. `brian2_network`, not with the engine ``'compiled'``, is the real
     `brian2.Network`: add monitors to it at any time, with
@@ -43,7 +47,7 @@ class Brian2Backend(Backend):
     step with `brian2.Network.run` instead, make a backend only for that, and run inside
     `neurorl.backends.brian2.preferences.exact_preferences`.
 
-    Raises also BackendError if Brian2 can't generate or compile the network.
+    Also raises BackendError if Brian2 can't generate or compile the network.
     """
 
     name: ClassVar[str] = "brian2"
@@ -72,7 +76,7 @@ class Brian2Backend(Backend):
 
     @property
     def brian2_network(self) -> Any:
-        """The `brian2.Network` that is stepped. Raises UnsupportedError on 'compiled'."""
+        """Return the `brian2.Network` that is stepped; raise UnsupportedError on 'compiled'."""
         self.check_open()
         if isinstance(self._engine, Compiled):
             what, remedy = "has no brian2.Network", "load with engine='cython' for monitors"
@@ -80,7 +84,7 @@ class Brian2Backend(Backend):
         return self._engine.network  # type: ignore[attr-defined]
 
     def source(self) -> str:
-        """The generated model as readable text, in Brian2's own terms."""
+        """Return the generated model as readable text, in Brian2's own terms."""
         self.check_open()
         parts = [str(text) for text in texts(self._whole, self._arithmetic, self.n_replicas)]
         head = [
@@ -113,7 +117,7 @@ class Brian2Backend(Backend):
         run = replicate(self._coined, self.n_replicas)
         self._arithmetic = make_arithmetic(self.arithmetic_name, run, self.noise)
         self._coin_weights = self._rounded_coins(self._arithmetic)
-        self._ahead = [0] * self.n_replicas  # steps of each replica less those of the engine
+        self._ahead = [0] * self.n_replicas  # steps of each replica, less those of the engine
         arguments = (self._whole, self._arithmetic, self.seeds, self.record, self._max_delay)
         self._engine: Engine
         if self.engine == "compiled":
@@ -121,7 +125,7 @@ class Brian2Backend(Backend):
         else:
             try:
                 from neurorl.backends.brian2.runtime import Runtime  # imports Brian2, so late
-            except Exception as exc:  # a broken simulator may raise anything
+            except Exception as exc:  # a broken installation may raise anything
                 remedy = "pip install brian2"
                 raise BackendUnavailableError(
                     say("backend brian2", "brian2 doesn't import", got=exc, remedy=remedy)
@@ -199,7 +203,11 @@ class Brian2Backend(Backend):
         self._engine.put_in_flight(flight)
 
     def _set_time(self, t: int, replica: int) -> None:
-        """Of one replica; all share the engine's steps, by which spikes are under way."""
+        """Set a replica's step counter.
+
+        All replicas share the engine's steps, by which spikes are in flight; `_ahead` is the
+        difference.
+        """
         if self.n_replicas == 1:
             self._engine.t = t
             return

@@ -1,4 +1,4 @@
-"""Makes the Brian2 objects of a description, and finds their memory."""
+"""Make the Brian2 objects of a description, and find their memory."""
 
 from __future__ import annotations
 
@@ -23,23 +23,34 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Weights:
-    """A projection's synapses, and where each finds its weight in the flat array of all."""
+    """Holds a projection's synapses, and where each finds its weight in the flat array of all.
+
+    synapses: the `brian2.Synapses`.
+    memory: its weights.
+    flat: for each synapse, the index of its weight; None if every weight has its synapse, in order.
+    """
 
     synapses: Any
     memory: npt.NDArray[np.float64]
     flat: npt.NDArray[np.intp] | None
 
     def write(self, transmitted: Array) -> None:
-        """Put weights of the description's shape in force."""
+        """Put transmitted weights of the description's shape in force."""
         values = transmitted.ravel()
         self.memory[:] = values if self.flat is None else values[self.flat]
 
 
 class Simulation:
-    """The Brian2 objects of one network, compiled, at rest; their memory as plain arrays.
+    """Holds the Brian2 objects of one network, compiled and at rest; their memory as arrays.
 
-    network: the `brian2.Network`. spikes, inject, variables: memory of each node, see
-    `stepper.spike_space`. weights: of each projection that has a synapse.
+    network: all replicas as one network; as an attribute, the `brian2.Network`.
+    seeds: the seed of each replica.
+
+    spikes: by node, see `stepper.spike_space`.
+    inject: by source, which of its cells spike in the next step.
+    variables: by population, its arrays by their names in the equations.
+    weights: by projection that has a synapse.
+    stepper: steps the network.
     """
 
     def __init__(self, network: Network, arithmetic: Arithmetic, seeds: tuple[int, ...]) -> None:
@@ -60,6 +71,7 @@ class Simulation:
         self.stepper = Stepper(self.network, self._clock)
 
     def _add_group(self, text: NodeText, node: str) -> Any:
+        """Add a node's group to the network, and return it."""
         group = make_group(text, self._clock)
         self.network.add(group)
         self._groups[node] = group
@@ -73,6 +85,7 @@ class Simulation:
         arithmetic: Arithmetic,
         seeds: tuple[int, ...],
     ) -> None:
+        """Add a population, and write the constants of its neurons."""
         text = node_text(network, population.name, arithmetic, len(seeds))
         group = self._add_group(text, population.name)
         memory = {name: array(group, name) for name in group.equations.names}
@@ -82,6 +95,7 @@ class Simulation:
         self.variables[population.name] = memory
 
     def _add_projection(self, network: Network, projection: Projection) -> None:
+        """Add the synapses of a projection; none if it has no synapse."""
         text = projection_text(network, projection)
         if not text.synapses:
             return  # Brian2 refuses to run synapses that were never made
@@ -109,7 +123,7 @@ _DTYPES: dict[str, type] = {"1": np.float64, "integer": np.int64, "boolean": np.
 
 
 def make_group(text: NodeText, clock: Any) -> Any:
-    """The `brian2.NeuronGroup` of a node, on whatever device is set."""
+    """Return the `brian2.NeuronGroup` of a node, on whatever device is set."""
     variables = [line.split(":") for line in text.model.splitlines()]
     group = brian2.NeuronGroup(
         text.size,

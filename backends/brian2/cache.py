@@ -1,4 +1,4 @@
-"""Compiled networks on disk: one folder for each kind, built once, safe for many processes."""
+"""Keep compiled networks on disk: one folder for each kind, built once, safe for many processes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,12 @@ _BUILDER = "neurorl.backends.brian2.generate"
 
 @dataclass(frozen=True)
 class Entry:
-    """A network of some kind, compiled; arrays: [owner, variable, dtype, size] of each."""
+    """Holds a compiled network of some kind.
+
+    folder: where it is kept.
+    code: what the library's file contains.
+    arrays: [owner, variable, dtype, size] of each array.
+    """
 
     folder: Path
     code: bytes
@@ -35,12 +40,15 @@ class Entry:
 
 
 def cache_folder() -> Path:
-    """Where compiled networks are kept; it may be deleted at any time."""
+    """Return the folder of compiled networks; it may be deleted at any time."""
     return user_cache_path("neurorl") / "brian2-compiled"
 
 
 def key(plan: dict[str, Any]) -> str:
-    """Differs for all that the compiled code depends on; not for weights, seeds and parameters."""
+    """Return a name that differs for all that the compiled code depends on.
+
+    It doesn't depend on weights, seeds and parameters.
+    """
     depends = [plan, toolchain.LIBRARY_FLAGS, toolchain.identity()]
     depends += [fingerprint.version(), fingerprint.fingerprint()]
     found = hashlib.sha256(json.dumps(depends, sort_keys=True).encode())
@@ -53,7 +61,9 @@ def key(plan: dict[str, Any]) -> str:
 
 
 def find_or_build(plan: dict[str, Any]) -> Entry:
-    """Return the entry for a plan (`neurorl.backends.brian2.plan`), compiled now if it isn't there.
+    """Return the entry for a plan, compiled now if it isn't there.
+
+    plan: see `neurorl.backends.brian2.plan`.
 
     Raises BackendError with the compiler's first error, and the path of all that it said; or if
     others can write to the cache.
@@ -69,7 +79,7 @@ def find_or_build(plan: dict[str, Any]) -> Entry:
 
 
 def _read(cache: CompileCache, name: str) -> Entry | None:
-    """An entry, None if it is missing or not as it was built."""
+    """Return an entry; None if it is missing or not as it was built."""
     files = ("library.so", "arrays.json", "sha256")
     code, text, built = (cache.read(name, file) for file in files)
     if code is None or text is None or built is None:
@@ -83,6 +93,7 @@ def _read(cache: CompileCache, name: str) -> Entry | None:
 
 
 def _hash(code: bytes, arrays: list[list[Any]]) -> str:
+    """Return the hash that shows whether an entry is as it was built."""
     return hashlib.sha256(code + json.dumps(arrays).encode()).hexdigest()
 
 
@@ -116,7 +127,7 @@ def _build(cache: CompileCache, name: str, scratch: Path, plan: dict[str, Any]) 
 
 
 def _first_error(printed: str) -> str:
-    """The compiler's first error, or Python's innermost one, or else the last line."""
+    """Return the compiler's first error, or Python's innermost one, or else the last line."""
     lines = [line.rstrip() for line in printed.splitlines() if line.strip()] or ["no reason given"]
     found = [line for line in lines if " error: " in line]
     found += [line for line in lines if re.match(r"[\w.]+(Error|Exception): ", line)]

@@ -1,4 +1,4 @@
-"""The engine 'compiled': Brian2's C++ code of the whole network, one call for each window."""
+"""Run the engine 'compiled': Brian2's C++ code of the whole network, one call for each window."""
 
 from __future__ import annotations
 
@@ -21,14 +21,19 @@ __all__ = ["Compiled"]
 
 
 class Compiled(Engine):
-    """A network in a library of its own.
+    """Runs a network in a library of its own.
+
+    network, arithmetic: all replicas as one network, and its arithmetic.
+    seeds: the seed of each replica.
+    record: populations of which `step` returns rasters.
+    max_delay: the longest delay of each node, in steps.
 
     advance: as in `neurorl.backends.brian2.library.Library`, with rasters in the order of *sources*
-    and *populations*.
+        and *populations*.
 
     What arrives is added to ``q`` at the start of the step in which it acts, from the spikes of the
-    steps before: weights written between two steps act at once. A node with a delay of several
-    steps has a ring of its last spikes, ``t % depth`` being the row of step t.
+    steps before, so weights written between two steps act at once. A node with a delay of several
+    steps has a ring of its last spikes, in which ``t % depth`` is the row of step t.
     """
 
     def __init__(
@@ -71,12 +76,15 @@ class Compiled(Engine):
         self._out = Rasters([p.size if p.name in record else 0 for p in network.populations])
 
     def _find_weights(self, network: Network, library: Library, text: dict[str, Any]) -> None:
-        """A projection's memory, and which of the flat weights it holds (None: all)."""
+        """Find a projection's memory, and which of the flat weights it holds (None for all).
+
+        Writes the lists of synapses if the projection has such.
+        """
         projection = network.projections[int(text["name"].split("_")[1])]
         held = None
         if text["sparse"]:
             pre, post, held = synapses(network, projection)
-            # Of several blocks as of one: presynaptic neurons come in order.
+            # Presynaptic neurons come in order, whatever the number of blocks.
             start = library.array(text["name"], "start")
             start[:] = np.searchsorted(pre, np.arange(len(start)))
             library.array(text["name"], "target")[:] = post
@@ -92,7 +100,7 @@ class Compiled(Engine):
         self._time[0] = step * self._dt
 
     def write(self, name: str, transmitted: npt.NDArray[Any]) -> None:
-        if name in self._weights:  # else it has no synapse
+        if name in self._weights:  # else the projection has no synapse
             memory, held = self._weights[name]
             values = transmitted.ravel()
             memory[:] = values if held is None else values[held]
@@ -118,7 +126,7 @@ class Compiled(Engine):
 
     def spikes(self, name: str) -> Raster:
         rows = [self._rows[name]]
-        if name in self._rings:  # the newest row joins the ring in the next step only
+        if name in self._rings:  # the newest row joins the ring only in the next step
             ring = self._rings[name]
             depth = len(ring)
             rows = [ring[(self.t - age) % depth] for age in range(depth, 1, -1)] + rows

@@ -1,4 +1,4 @@
-"""Brian2's C++ standalone mode as a library: one device, made of Brian2's by three changes.
+"""Turn Brian2's C++ standalone mode into a library: Brian2's device with three changes.
 
 Brian2 generates everything as for its own executable. Instead of ``main()``, the template
 ``main.cpp`` gives a C interface that steps the network in place (`neurorl.backends.brian2.library`
@@ -33,27 +33,34 @@ _PACKAGE = "neurorl.backends.brian2"
 
 
 class _CodeObject(CPPStandaloneCodeObject):  # type: ignore[misc]
+    """Takes templates from this package before Brian2's own."""
+
     templater = CPPStandaloneCodeObject.templater.derive(
         _PACKAGE, env_globals={"library": lambda: all_devices[_NAME].library}
     )
 
 
 class Device(CPPStandaloneDevice):  # type: ignore[misc]
-    """Writes the sources of a library; `library` fills the template ``main.cpp``."""
+    """Writes the sources of a library; the attribute `library` fills the template ``main.cpp``."""
 
     library: dict[str, Any]
 
     def code_object_class(self, codeobj_class: Any = None, fallback_pref: Any = None) -> Any:
+        """Return the class with this package's templates, for every object."""
         return _CodeObject
 
     def generate_makefile(self, *args: Any, **options: Any) -> None:
-        """None is needed: there is one file to compile."""
+        """Write no makefile, as there is one file to compile."""
 
     def write(self, network: Any, folder: Path, nodes: list[dict[str, Any]]) -> list[list[Any]]:
-        """Write ``main.cpp`` and what it includes; returns [owner, variable, dtype, size] of all
-        arrays, in the order in which the library numbers them.
+        """Write ``main.cpp`` and what it includes.
 
+        network: the `brian2.Network`.
+        folder: where to write.
         nodes: name, size, depth and whether it is a source, in the order of rasters.
+
+        Returns [owner, variable, dtype, size] of all arrays, in the order in which the library
+        numbers them.
         """
         network.run(0 * brian2.second, namespace={})
         # The plan makes no synapse objects or monitors, so no array grows or is read from a file.
@@ -63,6 +70,7 @@ class Device(CPPStandaloneDevice):  # type: ignore[misc]
         symbols = {(_owner(var), var.name): f"brian::{self.arrays[var]}" for var in arrays}
 
         def listed(is_source: bool, variable: str, key: str) -> list[dict[str, Any]]:
+            """Return the size and an array of each source, or of each population."""
             return [
                 {"size": node["size"], key: symbols[node["name"], variable]}
                 for node in nodes
@@ -70,6 +78,7 @@ class Device(CPPStandaloneDevice):  # type: ignore[misc]
             ]
 
         def found(node: str, *variables: str) -> list[str]:
+            """Return the symbols of those of a node's variables that it has."""
             return [symbols[node, name] for name in variables if (node, name) in symbols]
 
         self.library = {
@@ -95,7 +104,7 @@ class Device(CPPStandaloneDevice):  # type: ignore[misc]
 
 
 def start() -> Device:
-    """Make it the device of this process, before any Brian2 object exists."""
+    """Make a new device that of this process, before any Brian2 object exists, and return it."""
     device = Device()
     all_devices[_NAME] = device
     brian2.set_device(_NAME, build_on_run=False)
@@ -103,7 +112,7 @@ def start() -> Device:
 
 
 def _owner(variable: Any) -> str:
-    """The name of the object that a variable belongs to, empty if that is gone."""
+    """Return the name of the object that a variable belongs to; empty if that is gone."""
     try:
         return str(variable.owner.name)
     except ReferenceError:
@@ -111,7 +120,7 @@ def _owner(variable: Any) -> str:
 
 
 class _Runner(CodeRunner):  # type: ignore[misc]
-    """Code from an own template; it refers to arrays by their names in the generated code."""
+    """Runs code from a template of this package; arrays go by their names in the code."""
 
     def __init__(self, group: Any, template: str, when: str, name: str, clock: Any) -> None:
         super().__init__(group, template, when=when, name=name, clock=clock)
@@ -119,13 +128,13 @@ class _Runner(CodeRunner):  # type: ignore[misc]
         self.template_kwds: dict[str, Any] = {"step": _symbol(clock, "timestep")}
 
     def add_array(self, name: str, size: int, dtype: type = np.float64) -> None:
-        """An array of its own, and its name for the template."""
+        """Add an array of its own, and tell the template its name."""
         self.variables.add_array(name, size=size, dtype=dtype)
         self.template_kwds[name] = _symbol(self, name)
 
 
 class Memory(_Runner):
-    """The spikes of a group's last *depth* steps."""
+    """Keeps the spikes of a group's last *depth* steps."""
 
     def __init__(self, group: Any, depth: int, name: str, clock: Any) -> None:
         super().__init__(group, "remember", "before_start", name, clock)
@@ -135,10 +144,10 @@ class Memory(_Runner):
 
 
 class Arrivals(_Runner):
-    """A projection: adds weights to ``q`` at the start of the step in which spikes arrive.
+    """Adds a projection's weights to ``q`` at the start of the step in which spikes arrive.
 
-    text: as in `neurorl.backends.brian2.equations.ProjectionText`, as a dict. memory: of a group
-    with a delay of several steps.
+    text: as in `neurorl.backends.brian2.equations.ProjectionText`, as a dict.
+    memory: that of the presynaptic group, if it has a delay of several steps.
     """
 
     def __init__(
@@ -158,5 +167,5 @@ class Arrivals(_Runner):
 
 
 def _symbol(owner: Any, variable: str) -> str:
-    """The name of a variable's memory in the generated code."""
+    """Return the name of a variable's memory in the generated code."""
     return str(brian2.get_device().get_array_name(owner.variables[variable], access_data=False))

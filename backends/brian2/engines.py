@@ -1,4 +1,4 @@
-"""The ways to run a network on Brian2, and which of them works here."""
+"""List the engines that run a network on Brian2, and choose one that works here."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["DYNAMIC", "ENGINES", "Engine", "check_engine"]
 ENGINES = ("compiled", "cython", "numpy")
 
 DYNAMIC = ("u", "v", "dead")
-"""Variables that one step leaves to the next: current, voltage, dead steps left."""
+"""Names of the variables that one step leaves to the next: current, voltage, dead steps left."""
 
 _REMEDIES = {
     "compiled": "install a C++ compiler, or take engine='numpy'",
@@ -30,10 +30,10 @@ _REMEDIES = {
 
 
 class Engine(abc.ABC):
-    """A network at work: its memory as arrays, and a way to step it.
+    """Runs a network; its memory is open as arrays.
 
-    nodes: names of all that spike. variables: of each population, by their names in the
-    equations; written to in place.
+    nodes: names of all nodes that spike.
+    variables: by population, its arrays by their names in the equations; written to in place.
     """
 
     nodes: tuple[str, ...]
@@ -42,7 +42,7 @@ class Engine(abc.ABC):
     @property
     @abc.abstractmethod
     def t(self) -> int:
-        """Steps since the start; may be set."""
+        """Return the steps since the start; may be set."""
 
     @t.setter
     @abc.abstractmethod
@@ -50,10 +50,10 @@ class Engine(abc.ABC):
 
     @abc.abstractmethod
     def write(self, name: str, transmitted: npt.NDArray[Any]) -> None:
-        """Put a projection's weights, of the description's shape, in force."""
+        """Put a projection's transmitted weights, of the description's shape, in force."""
 
     def reset(self) -> None:
-        """Silence."""
+        """Silence the network."""
         for variables in self.variables.values():
             for name in DYNAMIC:
                 if name in variables:
@@ -61,32 +61,35 @@ class Engine(abc.ABC):
         self.put_in_flight({name: np.zeros_like(self.spikes(name)) for name in self.nodes})
 
     def memory(self, name: str) -> npt.NDArray[np.float64] | None:
-        """A projection's `write` as memory, flat, in the description's order; None if it isn't."""
+        """Return the flat memory of a projection, in the description's order, or None."""
         return None
 
     @abc.abstractmethod
     def step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
-        """Advance; the rasters of the recorded populations. What isn't of a node is left out."""
+        """Advance and return the rasters of the recorded populations.
+
+        inputs: rasters by source; entries that belong to no spiking source are ignored.
+        """
 
     @abc.abstractmethod
     def spikes(self, name: str) -> Raster:
-        """The last spikes of a node, newest last, as many steps as its longest delay."""
+        """Return a node's last spikes, newest last, as many steps as its longest delay."""
 
     @abc.abstractmethod
     def put_in_flight(self, spikes: dict[str, npt.NDArray[np.bool_]]) -> None:
-        """Make these the last spikes of every node, newest last; they haven't arrived yet.
+        """Make these the last spikes of every node, newest last; they have yet to arrive.
 
-        `t` has been set.
+        Set `t` first.
         """
 
     def close(self) -> None:  # noqa: B027
-        """Free what doesn't go by itself."""
+        """Release resources that are not garbage-collected."""
 
 
 def check_engine(engine: str | None) -> str:
-    """*engine*, or the best one here for None.
+    """Return *engine*, or for None the best one here.
 
-    Raises UnknownNameError, or BackendError if what the engine needs is missing.
+    Raises UnknownNameError for an unknown one, BackendError if what the engine needs is missing.
     """
     if engine is None:
         return _best_engine(toolchain.problem())
@@ -105,7 +108,10 @@ def check_engine(engine: str | None) -> str:
 
 @functools.cache
 def _best_engine(problem: str | None) -> str:
-    """The fastest engine that works, given the compiler's problem; warns if it isn't the best."""
+    """Return the fastest engine that works; warn if it isn't the fastest of all.
+
+    problem: why the compiler doesn't work; None if it does.
+    """
     remedy = "install a C++ compiler"
     if problem is None:
         if fingerprint.is_known():
@@ -121,8 +127,9 @@ def _best_engine(problem: str | None) -> str:
 
 
 def _cython_problem() -> str | None:
+    """Return why Cython can't compile for Brian2; None if it can."""
     try:
         from neurorl.backends.brian2.preferences import cython_problem  # imports Brian2, so late
-    except Exception as exc:  # of a broken Brian2, or one that doesn't fit its NumPy
+    except Exception as exc:  # a broken Brian2, or one that doesn't fit its NumPy
         return f"brian2 doesn't import: {exc}"
     return cython_problem()

@@ -1,4 +1,4 @@
-"""From a description to the text of Brian2 equations; no Brian2 object is made here.
+"""Write a description as the text of Brian2 equations; no Brian2 object is made here.
 
 Names are by index (``node_0``, ``projection_1``), because they end up in the compiled code: two
 networks of the same kind then share what Brian2 has compiled and cached.
@@ -20,7 +20,11 @@ __all__ = ["NodeText", "ProjectionText", "population_text", "projection_text", "
 
 @dataclass(frozen=True)
 class NodeText:
-    """The arguments of a `brian2.NeuronGroup`; update: the code of its ``run_regularly``."""
+    """Holds the arguments of a `brian2.NeuronGroup`.
+
+    title: a comment for the reader.
+    update: the code of its ``run_regularly``.
+    """
 
     title: str
     name: str
@@ -48,9 +52,11 @@ class NodeText:
 
 @dataclass(frozen=True)
 class ProjectionText:
-    """The arguments of a `brian2.Synapses`.
+    """Holds the arguments of a `brian2.Synapses`.
 
+    title: a comment for the reader.
     delay_steps: one less than the projection's, as what arrives in ``q`` acts in the next step.
+    synapses: how many there are.
     """
 
     title: str
@@ -72,12 +78,12 @@ class ProjectionText:
 
 
 def node_name(network: Network, name: str) -> str:
-    """The Brian2 name of a node."""
+    """Return the Brian2 name of a node."""
     return f"node_{network.index(name)}"
 
 
 def source_text(network: Network, name: str) -> NodeText:
-    """A source: its row of the input raster is written into ``inject`` before each step."""
+    """Return the text of a source; ``inject`` gets a row of the input raster before each step."""
     return NodeText(
         title=f"source {name!r}",
         name=node_name(network, name),
@@ -97,11 +103,13 @@ def population_text(
     replicas: bool = False,
     shared: Collection[str] = (),
 ) -> NodeText:
-    """A population; what it doesn't need (noise, refractory times) is left out of its code.
+    """Return the text of a population, without the code that it doesn't need (noise, dead steps).
 
-    chip: in the integers of `neurorl.quantiser`, which float64 holds exactly. noise: as in
-    `neurorl.chip_noise`, or ``''`` for none. replicas: of several, whose neurons count from 0 in
-    each, and each of which has a seed and a time of its own.
+    chip: whether it is in the integers of `neurorl.quantiser`, which float64 holds exactly.
+    noise: as in `neurorl.chip_noise`, or ``''`` for none.
+    refractory: whether it has dead steps.
+    replicas: whether there are several; neurons then count from 0 in each, and each has a seed and
+        a time of its own.
     shared: names of constants that have one value for all neurons.
     """
     escapes = noise == "exact"
@@ -133,7 +141,7 @@ def population_text(
 
 
 def projection_text(network: Network, projection: Projection) -> ProjectionText:
-    """A projection: only synapses that its mask and blocks allow are made."""
+    """Return the text of a projection; only synapses that its mask and blocks allow are made."""
     mask, shape = projection.mask, network.weight_shape(projection.name)
     kind = ", signed: w is twice the weight" if projection.signed else ""
     return ProjectionText(
@@ -147,6 +155,7 @@ def projection_text(network: Network, projection: Projection) -> ProjectionText:
 
 
 def _share(line: str, shared: Collection[str]) -> str:
+    """Return a line of the model, marked as shared if it declares one of the *shared* constants."""
     name = line.split(" : ")[0]
     return line.replace("(constant)", "(constant, shared)") if name in shared else line
 
@@ -162,7 +171,8 @@ _COINS = [f"coin_{j} : 1 (constant)" for j in range(len(COINS))]  # what each tr
 _TOSS = ["toss : 1", "coin_stream : integer (constant, shared)"]
 _OWN_NOISE = {"chip": _UNIFORM, "chip+coins": [*_UNIFORM, *_COINS, *_TOSS]}
 _SEED = ["seed : integer (constant, shared)"]
-# Of a neuron's replica: number of the neuron in it, its steps less the network's, its seed.
+# With several replicas: a neuron's number in its replica, the replica's steps less those of the
+# network, and the replica's seed.
 _SEEDS = ["neuron : integer (constant)", "ahead : integer", "seed : integer (constant)"]
 _REFRACTORY = [
     "dead : integer",
@@ -174,19 +184,24 @@ _FLOAT_UPDATE = ["u = current_decay*u + q", "v = membrane_decay*v + u + bias"]
 
 
 def _draw(function: str, replicas: bool, stream: str = "stream") -> str:
+    """Return the call of a noise function for all neurons."""
     if replicas:
         return f"{function}(neuron, t_in_timesteps + ahead, {stream}, seed)"
     return f"{function}(i, t_in_timesteps, {stream}, seed)"
 
 
 def _wrap(x: str, bits: int) -> str:
-    """*x* as it overflows in a register of *bits* and a sign."""
+    """Return *x* as it overflows in a register of *bits* bits and a sign."""
     span = 2 << bits
     return f"{x} - {span}*floor({x}/{span} + 0.5)"
 
 
 def _chip_update(own: str, replicas: bool) -> list[str]:
-    """The chip's step, with noise of its *own* or none: `neurorl.chip_noise` of a draw's bits."""
+    """Return the code of the chip's step.
+
+    own: ``'chip'`` or ``'chip+coins'`` for noise of its own, made from the bits of draws as in
+        `neurorl.chip_noise`; ``''`` for none.
+    """
     coins, drawn = [], []
     if own == "chip+coins":
         bits = [f"(floor(toss/{2**j}) - 2*floor(toss/{2 ** (j + 1)}))" for j in range(len(COINS))]

@@ -1,4 +1,4 @@
-"""Notices a Brian2 whose code generation is not the one that the compiled engine was made for.
+"""Detect a Brian2 whose code generation is not the one that the compiled engine was made for.
 
 Nothing here imports Brian2, whose import takes a second.
 """
@@ -18,9 +18,9 @@ KNOWN = {
     "2.10.1": "b1dca57b3c9c2a9d",
     "2.11.0": "f4dbca45563f2f1a",
 }
-"""Releases on which the compiled engine was tried."""
+"""Releases on which the compiled engine was tried, with their fingerprints."""
 
-# What `neurorl.backends.brian2.device` derives from, fills or includes.
+# Files that `neurorl.backends.brian2.device` derives from, fills or includes.
 _STANDALONE = "devices/cpp_standalone"
 _FILES = (
     *(f"{_STANDALONE}/{name}" for name in ("device.py", "codeobject.py")),
@@ -44,19 +44,19 @@ _FILES = (
 
 
 def version() -> str:
-    """The installed release. Raises ImportError if Brian2 is missing or is no package."""
+    """Return the installed release; raise ImportError if Brian2 is missing or is no package."""
     _folder()
     return importlib.metadata.version("brian2")
 
 
 def is_known() -> bool:
-    """Whether the installed Brian2 is one of `KNOWN`."""
+    """Return whether the installed Brian2 is one of `KNOWN`."""
     return fingerprint() in KNOWN.values()
 
 
 @functools.cache
 def fingerprint() -> str:
-    """A hash of the files of Brian2 that matter; one that is missing counts as empty."""
+    """Return a hash of the files of Brian2 that matter; a missing file counts as empty."""
     found = hashlib.sha256()
     for name in _FILES:
         path = _folder() / name
@@ -66,6 +66,7 @@ def fingerprint() -> str:
 
 
 def _folder() -> Path:
+    """Return the folder of Brian2; raise ImportError if it is missing or is no package."""
     spec = importlib.util.find_spec("brian2")
     if spec is None:
         raise ImportError("Brian2 is not installed")

@@ -1,7 +1,7 @@
-"""Generates and compiles one network as a shared library, in a process of its own.
+"""Generate and compile one network as a shared library, in a process of its own.
 
-``python -m neurorl.backends.brian2.generate FOLDER < PLAN``: a plan as JSON
-(`neurorl.backends.brian2.plan`); leaves ``library.so`` and ``arrays.json`` in the folder.
+``python -m neurorl.backends.brian2.generate FOLDER < PLAN``: the plan is JSON
+(`neurorl.backends.brian2.plan`). Leaves ``library.so`` and ``arrays.json`` in the folder.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _HEADERS = (Path(__file__).parent / "templates" / "neurorl.h", SOURCES / "philox
 
 
 def main(folder: Path, plan: dict[str, Any]) -> int:
-    """Write the sources, compile them and describe the result; returns the exit status."""
+    """Write the sources, compile them and describe the result; return the exit status."""
     sources = folder / "source"
     with exact_preferences("numpy"):
         arrays = _write(sources, plan)
@@ -49,8 +49,8 @@ def main(folder: Path, plan: dict[str, Any]) -> int:
 
 
 def _write(folder: Path, plan: dict[str, Any]) -> list[list[Any]]:
-    """The sources; returns what `device.Device.write` does."""
-    brian2.prefs["codegen.cpp.extra_compile_args"] = []  # else it tries each of them
+    """Write the sources, and return what `device.Device.write` does."""
+    brian2.prefs["codegen.cpp.extra_compile_args"] = []  # else Brian2 tests each of the flags
     used = device.start()
     clock = brian2.Clock(plan["dt"] * brian2.second, name="ticks")
     groups: dict[str, Any] = {}
@@ -72,6 +72,7 @@ def _write(folder: Path, plan: dict[str, Any]) -> list[list[Any]]:
 
 
 def _text(planned: dict[str, Any]) -> NodeText:
+    """Return the text of a node in a plan."""
     extra = ("is_source", "depth")
     return NodeText(title="", **{k: v for k, v in planned.items() if k not in extra})
 

@@ -1,4 +1,4 @@
-"""A compiled network as a shared library: loaded, its arrays as NumPy views, stepped in place."""
+"""Load a compiled network as a shared library, with its arrays as NumPy views."""
 
 from __future__ import annotations
 
@@ -21,11 +21,15 @@ __all__ = ["Library", "Rasters", "places"]
 
 
 class Library:
-    """One instance with memory of its own: a private copy of the file is what is loaded.
+    """Holds one loaded instance of a library, a private copy of its file with its own memory.
 
-    folder: of `neurorl.backends.brian2.cache`. code: what the library's file contains. arrays: as
-    its ``arrays.json``. advance: ``neurorl_advance`` of ``templates/main.cpp``. The library is
-    unloaded when this object and all of its views are gone.
+    It is unloaded when this object and all of its views are gone.
+
+    folder: that of `neurorl.backends.brian2.cache`.
+    code: what the library's file contains.
+    arrays: what its ``arrays.json`` contains.
+
+    advance: ``neurorl_advance`` of ``templates/main.cpp``.
     """
 
     def __init__(self, folder: Path, code: bytes, arrays: list[list[Any]]) -> None:
@@ -43,7 +47,7 @@ class Library:
         }
 
     def array(self, owner: str, name: str) -> npt.NDArray[Any]:
-        """The memory of a variable, by the name of its Brian2 object; it keeps the library."""
+        """Return a variable's memory by its Brian2 object's name; it keeps the library loaded."""
         address, dtype, size = self._views[owner, name]
         memory = (ctypes.c_char * (size * dtype.itemsize)).from_address(address)
         memory._owner = self  # type: ignore[attr-defined]
@@ -51,14 +55,16 @@ class Library:
         return view
 
     def names(self, owner: str) -> list[str]:
-        """The variables of a Brian2 object."""
+        """Return the names of a Brian2 object's variables."""
         return [name for this, name in self._views if this == owner]
 
     def _view(self, k: int, dtype: np.dtype[Any], size: int) -> tuple[int, np.dtype[Any], int]:
+        """Return address, dtype and size of the array number *k*."""
         return self._library.neurorl_array(k), dtype, size
 
 
 def _load(folder: Path, code: bytes) -> ctypes.CDLL:
+    """Return the library, loaded from a private copy of its file."""
     try:
         return load_copy(code, folder)
     except OSError as exc:
@@ -66,14 +72,19 @@ def _load(folder: Path, code: bytes) -> ctypes.CDLL:
 
 
 def _unload(library: ctypes.CDLL) -> None:
+    """Free the library's arrays and unload it."""
     library.neurorl_free()
     _ctypes.dlclose(library._handle)
 
 
 class Rasters:
-    """Buffers in a fixed place for the rasters of some nodes, as long as the longest window yet.
+    """Holds buffers for the rasters of some nodes, as long as the longest window yet.
 
-    sizes: of the nodes, 0 for one that is left out. pointers: to all of them, for C.
+    They stay in place until a longer window is reserved.
+
+    sizes: sizes of the nodes, 0 for one that is left out.
+
+    pointers: addresses of all buffers, for C.
     """
 
     def __init__(self, sizes: Sequence[int]) -> None:
@@ -94,6 +105,6 @@ class Rasters:
 
 
 def places(buffers: Sequence[Raster]) -> ctypes.Array[ctypes.c_void_p]:
-    """Pointers to rasters for C, NULL for an empty one; neither must go while C uses them."""
+    """Return pointers to rasters for C, NULL for an empty one; keep both while C uses them."""
     found = [b.__array_interface__["data"][0] if b.size else None for b in buffers]
     return (ctypes.c_void_p * len(found))(*found)

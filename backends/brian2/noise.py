@@ -1,6 +1,6 @@
-"""Noise as Brian2 functions: the draws of `neurorl.random`, on every engine.
+"""Define noise as Brian2 functions: the draws of `neurorl.random`, on every engine.
 
-Counter-based, so there is no generator to seed, to save or to share between networks.
+Draws are counter-based, so there is no generator to seed, to save or to share between networks.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from neurorl.random import LOGISTIC_BITS, LOGISTIC_TABLE, U32, DrawRows, logisti
 
 __all__ = ["noise_functions"]
 
-# The draws as C. The table is the function's own array, so it is no part of what is compiled.
+# The draws in C. The table is the function's own array, so it isn't compiled into the code.
 _C = (SOURCES / "philox.h").read_text()
 _CYTHON = f"""
 cdef extern from *:
@@ -34,12 +34,15 @@ _WORD = "neurorl_word(i, step, stream, seed)"
 
 
 def noise_functions() -> dict[str, Any]:
-    """New Brian2 functions of ``(i, step, stream, seed)``, by their names in the equations.
+    """Return new Brian2 functions of ``(i, step, stream, seed)``, by their names in the equations.
 
     ``logistic`` is a standard logistic draw; ``draw`` the 32 bits of any, 0 to 2**32 - 1.
 
-    i: every neuron of a population in order, from 0 again in each replica. step: since the start.
-    stream, seed: as in `neurorl.random.words`. step and seed are of each neuron if of replicas.
+    i: every neuron of a population in order, from 0 again in each replica.
+    step: steps since the start.
+    stream, seed: as in `neurorl.random.words`.
+
+    With several replicas, step and seed have a value for each neuron.
     """
     looked_up = f"_namespace_logistic_table[{_WORD} >> {32 - LOGISTIC_BITS}]"
     table = {"_logistic_table": LOGISTIC_TABLE.copy()}
@@ -52,7 +55,12 @@ def noise_functions() -> dict[str, Any]:
 def _function(
     name: str, convert: Callable[[U32], FloatArray], value: str, namespace: dict[str, Any]
 ) -> Any:
-    """convert, value: what becomes of the words, in NumPy and in Cython."""
+    """Return one Brian2 function.
+
+    convert: what becomes of the words in NumPy.
+    value: the same as an expression of C.
+    namespace: arrays that *value* refers to.
+    """
     function = brian2.Function(
         _Rows(convert),
         arg_units=[1, 1, 1, 1],
@@ -65,23 +73,25 @@ def _function(
     function.implementations.add_implementation("numpy", _Rows(convert))
     code = _CYTHON.replace("NAME", name).replace("VALUE", value)
     function.implementations.add_implementation("cython", code, name=name, namespace=namespace)
-    # In ``templates/neurorl.h``, with one table for all.
+    # In C++ it is in ``templates/neurorl.h``, with one table for all.
     function.implementations.add_implementation("cpp", f"using neurorl::{name};")
     return function
 
 
 def _as_floats(drawn: U32) -> FloatArray:
+    """Return the words as float64."""
     return drawn.astype(np.float64)
 
 
 class _Rows:
-    """`noise_functions` in NumPy: it keeps rows of draws made ahead, for each replica."""
+    """Computes one of `noise_functions` in NumPy; keeps rows of draws made ahead."""
 
     def __init__(self, convert: Callable[[U32], FloatArray]) -> None:
         self._convert = convert
         self._rows: dict[tuple[int, int], DrawRows] = {}
 
     def __call__(self, i: Any, step: Any, stream: Any, seed: Any) -> FloatArray:
+        """Return the draws of one step for all replicas."""
         stream = int(np.ravel(stream)[0])
         steps, seeds = np.ravel(step), np.ravel(seed)
         if len(seeds) == 1:
@@ -93,7 +103,10 @@ class _Rows:
         )
 
     def _draw(self, first: int, seed: int, stream: int, size: int, step: int) -> FloatArray:
-        """Rows of one replica, by its first neuron; equal seeds may be at different steps."""
+        """Return the draws of one replica.
+
+        Rows are kept by its first neuron, as replicas of equal seeds may be at different steps.
+        """
         if (first, stream) not in self._rows:
             self._rows[first, stream] = DrawRows(seed, stream, size, self._convert)
         return self._rows[first, stream](step)

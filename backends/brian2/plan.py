@@ -1,4 +1,4 @@
-"""What both ways of running Brian2 make of a description; no Brian2 object is made here."""
+"""Plan what both ways of running Brian2 have in common; no Brian2 object is made here."""
 
 from __future__ import annotations
 
@@ -24,11 +24,14 @@ __all__ = ["constants", "library_plan", "node_text", "synapses", "texts"]
 
 Array = npt.NDArray[Any]
 
-_SPARSE = 0.25
+_SPARSE = 0.25  # if a mask leaves less of all weights, they are a list of synapses
 
 
 def node_text(network: Network, name: str, arithmetic: Arithmetic, n_replicas: int = 1) -> NodeText:
-    """The text of a node, with only what its parameters need; network: of all replicas."""
+    """Return the text of a node, with only what its parameters need.
+
+    network: all replicas as one network.
+    """
     node = network.node(name)
     if not isinstance(node, Population):
         return source_text(network, name)
@@ -47,7 +50,7 @@ def node_text(network: Network, name: str, arithmetic: Arithmetic, n_replicas: i
 def texts(
     network: Network, arithmetic: Arithmetic, n_replicas: int = 1
 ) -> list[NodeText | ProjectionText]:
-    """The whole model as text: sources, populations, projections."""
+    """Return the whole model as text: sources, populations, projections."""
     return [
         *(source_text(network, source.name) for source in network.spiking.sources),
         *(node_text(network, p.name, arithmetic, n_replicas) for p in network.populations),
@@ -58,9 +61,11 @@ def texts(
 def constants(
     network: Network, population: Population, arithmetic: Arithmetic, seeds: Sequence[int] = (0,)
 ) -> dict[str, Array]:
-    """The values of the variables that the equations only read; seeds: of each replica.
+    """Return the values of the variables that the equations only read, by name.
 
-    Of several replicas a value that all neurons share is one number, which saves them memory.
+    seeds: the seed of each replica.
+
+    With several replicas, a value that all neurons share is one number, which saves memory.
     """
     size = population.size // len(seeds)
     values = _parameters(network, population, arithmetic)
@@ -78,7 +83,7 @@ def constants(
 def _parameters(
     network: Network, population: Population, arithmetic: Arithmetic
 ) -> dict[str, Array]:
-    """What the equations read of the description, each of shape ``(size,)``."""
+    """Return what the equations read of the description, each of shape ``(size,)``."""
     if isinstance(arithmetic, ChipArithmetic):
         chip = arithmetic.chip.populations[population.name]
         return {
@@ -101,7 +106,10 @@ def _parameters(
 def _chip_noise(
     network: Network, chip: ChipPopulation, arithmetic: ChipArithmetic
 ) -> dict[str, Array]:
-    """Of escape noise, or of the chip's own with what each coin of a neuron transmits."""
+    """Return the parameters of escape noise, or of the chip's own noise and its coins.
+
+    For coins that is what each coin of a neuron transmits.
+    """
     if not chip.noise_exponent:
         return {"noise_width": chip.noise_width}
     sources = {node.name for node in network.nodes}
@@ -115,13 +123,13 @@ def _chip_noise(
 
 
 def _coins(arithmetic: ChipArithmetic, name: str) -> Array:
-    """What the coins of a projection transmit, ``(coins, neurons)``."""
+    """Return what the coins of a projection transmit, ``(coins, neurons)``."""
     weights = initial_weights(arithmetic.network, name, 0)
     return arithmetic.transmitted(name, weights)[..., 0].T
 
 
 def _noise(values: dict[str, Array]) -> str:
-    """Which noise the values are of."""
+    """Return the kind of noise to which the values belong; ``''`` for none."""
     if "noise_step" in values:
         return "chip+coins" if "coin_0" in values else "chip"
     return "exact" if values["noise_width"].any() else ""
@@ -130,9 +138,9 @@ def _noise(values: dict[str, Array]) -> str:
 def synapses(
     network: Network, projection: Projection
 ) -> tuple[Array, Array, npt.NDArray[np.intp] | None]:
-    """Pre- and postsynaptic neuron of every synapse, and its place in the flat weights.
+    """Return the pre- and postsynaptic neuron of every synapse, and its place in the flat weights.
 
-    In the order of presynaptic neurons. The last is None if every weight has its synapse.
+    They are in the order of presynaptic neurons. The place is None if every weight has its synapse.
     """
     shape = network.weight_shape(projection.name)
     every = projection.mask is None
@@ -145,11 +153,13 @@ def synapses(
 def library_plan(
     network: Network, arithmetic: Arithmetic, max_delay: dict[str, int], n_replicas: int = 1
 ) -> dict[str, Any]:
-    """All that the code of a compiled network depends on, as JSON: texts, sizes, delays.
+    """Return all that the code of a compiled network depends on, as JSON: texts, sizes, delays.
 
-    network: of all replicas. Names and values of the description are not in it. max_delay: of each
-    node, in steps. A projection is ``sparse`` (a list of synapses) if its mask leaves few of the
-    weights.
+    Names and values of the description are not in it. A projection is ``sparse`` (a list of
+    synapses) if its mask leaves few of the weights.
+
+    network: all replicas as one network.
+    max_delay: the longest delay of each node, in steps.
     """
     return {
         "dt": network.dt,
@@ -170,6 +180,7 @@ def library_plan(
 
 
 def _projection_plan(network: Network, projection: Projection) -> dict[str, Any]:
+    """Return the plan of one projection."""
     text = projection_text(network, projection)
     shape = network.weight_shape(projection.name)
     weights = int(np.prod(shape))
@@ -184,4 +195,5 @@ def _projection_plan(network: Network, projection: Projection) -> dict[str, Any]
 
 
 def _facts(text: NodeText | ProjectionText) -> dict[str, Any]:
+    """Return the fields of a text but for its title, which no code depends on."""
     return {key: value for key, value in vars(text).items() if key != "title"}

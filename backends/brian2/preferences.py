@@ -1,4 +1,4 @@
-"""Brian2's preferences while this package compiles, and whether Cython can."""
+"""Set Brian2's preferences while this package compiles, and test whether Cython can."""
 
 from __future__ import annotations
 
@@ -20,19 +20,20 @@ __all__ = ["cython_problem", "exact_preferences"]
 
 @contextlib.contextmanager
 def exact_preferences(engine: str) -> Iterator[None]:
-    """Brian2 preferences with which the engines give the reference's bits; restored at the end.
+    """Set preferences with which *engine* gives the reference's bits; restore them at the end.
 
     Run `brian2.Network.run` on a network of this backend inside it for the same exactness.
     """
     wanted = {
         "codegen.target": engine,
         "codegen.string_expression_target": "numpy",
-        # Terms are neither reordered nor taken out of loops.
+        # So that terms are neither reordered nor taken out of loops.
         "codegen.loop_invariant_optimisations": False,
         "codegen.cpp.extra_compile_args": EXACT_FLAGS,
         "core.default_float_dtype": np.float64,
     }
-    # Brian2's name of a cached module doesn't tell its flags, so exact ones need their own folder.
+    # Brian2 names a cached module without regard to its flags, so exact ones need a folder of their
+    # own.
     folder = user_cache_path("neurorl") / "brian2"
     wanted["codegen.runtime.cython.cache_dir"] = str(folder)
     if engine == "cython":
@@ -42,7 +43,7 @@ def exact_preferences(engine: str) -> Iterator[None]:
         for name, value in wanted.items():
             brian2.prefs[name] = value
         with warnings.catch_warnings():
-            # Brian2 calls old names of its own dependencies.
+            # Brian2 uses deprecated names of its own dependencies.
             warnings.simplefilter("ignore", DeprecationWarning)
             yield
     finally:
@@ -51,7 +52,7 @@ def exact_preferences(engine: str) -> Iterator[None]:
 
 
 def _prepare(folder: Path) -> None:
-    """Have Brian2 load modules only from a folder that the user alone can write."""
+    """Make a folder that only the user can write, for the modules that Brian2 will load."""
     CompileCache(folder).check()
     with contextlib.suppress(OSError):  # Brian2 says what is wrong
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -60,7 +61,7 @@ def _prepare(folder: Path) -> None:
 
 @functools.cache
 def cython_problem() -> str | None:
-    """What a test compilation says, None if it works (Brian2 logs it instead of raising)."""
+    """Return what a test compilation says; None if it works. Brian2 logs it instead of raising."""
     with exact_preferences("cython"), catch_logs() as logged:
         if CythonCodeObject.is_available():
             return None

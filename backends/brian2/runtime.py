@@ -1,4 +1,4 @@
-"""The engines 'cython' and 'numpy': the objects of a runtime `brian2.Network`, stepped in place."""
+"""Run the engines 'cython' and 'numpy': the objects of a `brian2.Network`, stepped in place."""
 
 from __future__ import annotations
 
@@ -26,7 +26,18 @@ __all__ = ["Runtime"]
 
 
 class Runtime(Engine):
-    """Prepared stepping of a network; target: of Brian2's code generation."""
+    """Prepares a network once and steps it.
+
+    network, arithmetic: all replicas as one network, and its arithmetic.
+    seeds: the seed of each replica.
+    record: populations of which `step` returns rasters.
+    max_delay: the longest delay of each node, in steps.
+    target: Brian2's target of code generation.
+
+    network: the `brian2.Network`.
+
+    Raises BackendError if another Brian2 device is set, or if the network can't be built.
+    """
 
     def __init__(
         self,
@@ -51,8 +62,8 @@ class Runtime(Engine):
             self._simulation = Simulation(network, arithmetic, seeds)
         self.network = self._simulation.network
         self.variables = self._simulation.variables
-        # The last spikes, newest last, of nodes with a delay of several steps; of the others Brian2
-        # itself holds the one row that is needed.
+        # The last spikes, newest last, of nodes with a delay of several steps. For other nodes one
+        # row is enough, and Brian2 itself holds it.
         self._past: dict[str, Raster] = {
             name: np.zeros((depth, self._sizes[name]), dtype=bool)
             for name, depth in max_delay.items()
@@ -116,12 +127,13 @@ class Runtime(Engine):
             refill_queue(weights.synapses, spikes[pre][:-1], delay_steps)
 
     def _silent(self, name: str, n_steps: int) -> Raster:
+        """Return a raster without spikes."""
         return np.zeros((n_steps, self._sizes[name]), dtype=bool)
 
 
 @contextlib.contextmanager
 def _building(engine: str) -> Iterator[None]:
-    """Brian2 generates and compiles inside this; what a failed compiler printed joins the error."""
+    """Let Brian2 generate and compile inside; a failed compiler's output joins the error."""
     printed = io.StringIO()
     with (
         exact_preferences(engine),
@@ -130,12 +142,16 @@ def _building(engine: str) -> Iterator[None]:
         _translated("can't build the network", printed),
     ):
         yield
-    sys.stderr.write(printed.getvalue())  # warnings, as it did work
+    sys.stderr.write(printed.getvalue())  # it worked, so these are warnings
 
 
 @contextlib.contextmanager
 def _translated(what: str, printed: io.StringIO | None = None) -> Iterator[None]:
-    """Brian2 raises many types; each becomes a BackendError with the innermost reason."""
+    """Turn whatever Brian2 raises into a BackendError with the innermost reason.
+
+    what: what failed, for the message.
+    printed: what a compiler has printed.
+    """
     try:
         yield
     except NeurorlError:
@@ -146,6 +162,7 @@ def _translated(what: str, printed: io.StringIO | None = None) -> Iterator[None]
 
 
 def _reason(exc: BaseException, printed: str) -> str:
+    """Return the innermost cause in a line, with the first error that was printed."""
     while exc.__cause__ is not None:
         exc = exc.__cause__
     lines = str(exc).strip().splitlines() or [""]

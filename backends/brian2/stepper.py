@@ -1,4 +1,4 @@
-"""Steps a Brian2 network without `Network.run`, which costs a tenth of a second a call.
+"""Step a Brian2 network without `Network.run`, which costs a tenth of a second a call.
 
 `brian2.Network.run` generates and looks up all code again and collects garbage on every call. Here
 that is done once; a step is then the calls that Brian2 would make, in Brian2's order.
@@ -25,7 +25,7 @@ _SYNAPSES_SLOTS = ("before_synapses", "synapses", "after_synapses")
 
 
 class Stepper:
-    """A `brian2.Network` of one clock, prepared once.
+    """Steps a `brian2.Network` of one clock, which is prepared once.
 
     A step begins with the 'synapses' slot of the step before, so that weights written between two
     steps act on every spike that arrives after. The result is that of `Network.run` as long as no
@@ -57,7 +57,7 @@ class Stepper:
         try:
             self.network.before_run({})
         except Exception:
-            for obj in objects:  # else Brian2 warns of each that it was never run
+            for obj in objects:  # else Brian2 warns for each that it was never run
                 obj._network = self.network.id
             raise
         self._objects = set(self.network.objects)
@@ -66,18 +66,18 @@ class Stepper:
         self._calls = [call for obj in late + rest if obj.active for call in _calls(obj)]
 
     def is_stale(self) -> bool:
-        """Whether objects (monitors, ...) were added to the network or removed since `prepare`."""
+        """Return whether objects were added to the network or removed since `prepare`."""
         return bool(self.network.objects != self._objects)
 
     def advance(self) -> None:
-        """One step."""
+        """Make one step."""
         for call in self._calls:
             call()
         self.t = int(self._timestep[0]) + 1
 
     @property
     def t(self) -> int:
-        """Steps since the start; ``t_in_timesteps`` in equations."""
+        """Return the steps since the start, which are ``t_in_timesteps`` in equations."""
         return int(self._timestep[0])
 
     @t.setter
@@ -86,12 +86,12 @@ class Stepper:
         self._time[0] = step * self._dt
 
     def show_time(self) -> None:
-        """Let ``network.t`` follow the clock, from which a later `Network.run` would go on."""
+        """Set ``network.t`` to the clock's time, from which a later `Network.run` would go on."""
         self.network.t_ = float(self._time[0])
 
 
 def _calls(obj: Any) -> list[Callable[[], object]]:
-    """What Brian2 calls for an object in a step, without the layers around it."""
+    """Return what Brian2 calls for an object in a step, without the layers around it."""
     if type(obj).run is not BrianObject.run:
         return [obj.run]  # NetworkOperation, SpikeGeneratorGroup, ...
     calls: list[Callable[[], object]] = []
@@ -99,7 +99,7 @@ def _calls(obj: Any) -> list[Callable[[], object]]:
         code = proxy.__repr__.__self__  # the object behind the weak proxy, to keep it alive
         block = code.compiled_code["run"]
         if code.nonconstant_values:
-            calls.append(code)  # arrays that grow, of monitors, are looked up on each call
+            calls.append(code)  # monitors have arrays that grow, so each call looks them up
         elif hasattr(block, "main"):
             calls.append(partial(block.main, code.namespace))
         elif block is not None:
@@ -108,13 +108,13 @@ def _calls(obj: Any) -> list[Callable[[], object]]:
 
 
 def array(owner: Any, variable: str) -> npt.NDArray[Any]:
-    """A variable's own memory: no units, no copies, valid as long as its size stays."""
+    """Return a variable's own memory: no units, no copies, valid as long as its size stays."""
     value: npt.NDArray[Any] = owner.variables[variable].get_value()
     return value
 
 
 def spike_space(group: Any) -> npt.NDArray[np.int32]:
-    """Where a group keeps the spikes of its last step: indices, and their number at the end."""
+    """Return a group's spikes of its last step: indices, and their number at the end."""
     return array(group, "_spikespace")
 
 
@@ -122,7 +122,8 @@ def refill_queue(synapses: Any, rows: Iterable[npt.NDArray[np.bool_]], delay_ste
     """Put the spikes of past steps in flight.
 
     rows: spikes of the presynaptic group in all steps but the last, oldest first, at least as many
-    as the delay (in steps, of the queue: one less than the projection's).
+        as the delay.
+    delay_steps: the delay of the queue, one less than the projection's.
     """
     queue = synapses.pre.queue
     for _ in range(delay_steps + 1):

@@ -1,4 +1,4 @@
-"""The one import of Brian2, without what that import does to the whole process.
+"""Import Brian2 in one place, without what that import does to the whole process.
 
 Importing Brian2 opens a log file and copies the main script into the temporary folder, takes over
 `sys.excepthook` and sends Python's warnings to a logger. A program that only asked for a backend
@@ -14,13 +14,13 @@ import warnings
 
 from neurorl.files import keep_matplotlib_in_our_cache
 
-keep_matplotlib_in_our_cache()  # which Brian2 imports
+keep_matplotlib_in_our_cache()  # Brian2 imports matplotlib
 _was_imported = "brian2" in sys.modules
 _excepthook = sys.excepthook
 _showwarning = warnings.showwarning
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # it calls old names of its own dependencies
+    warnings.simplefilter("ignore")  # it uses deprecated names of its own dependencies
     import brian2
     from brian2.codegen.runtime.cython_rt import CythonCodeObject
     from brian2.core.base import BrianObject
@@ -45,10 +45,11 @@ __all__ = [
 
 
 def _undo_global_changes() -> None:
+    """Undo what importing Brian2 has changed outside of it."""
     sys.excepthook = _excepthook
     logging.captureWarnings(False)
     if warnings.showwarning is not _showwarning:
-        logging.captureWarnings(True)  # so it was the program's own wish
+        logging.captureWarnings(True)  # the program itself had asked for that before
     logging.getLogger("py.warnings").removeHandler(BrianLogger.console_handler)
     if BrianLogger.file_handler is not None:
         logging.getLogger("brian2").removeHandler(BrianLogger.file_handler)

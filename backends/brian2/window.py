@@ -1,4 +1,4 @@
-"""A window of the engine 'compiled': C reads and writes its rasters, in one call."""
+"""Run a window of the engine 'compiled': C reads and writes its rasters, in one call."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["CompiledWindow"]
 
 
 class CompiledWindow(Window):
-    """Nothing is copied, checked or allocated but that the backend is open."""
+    """Runs a window without copies or allocations; checks only that the backend is open."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class CompiledWindow(Window):
         self._currents = {name: inputs[name] for name in backend.network.currents}
         self._advance = engine.advance
         none = np.zeros((0, 0), dtype=bool)
-        # Kept here, as whoever has the window may replace what is in its dicts.
+        # Kept alive here for C, as the caller may replace what is in the window's dicts.
         self._buffers = (
             [inputs[name] for name in engine.sources],
             [rasters.get(name, none) for name in engine.populations],

@@ -1,4 +1,4 @@
-{# The weights of the spikes that arrive in this step are added to q. #}
+{# Adds the weights of the spikes that arrive in this step to q. #}
 {% extends 'common_group.cpp' %}
 {% block maincode %}
     {% if depth > 1 %}

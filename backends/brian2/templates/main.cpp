@@ -1,7 +1,8 @@
-{# The whole library as one file: Brian2's generated sources, and a C interface to step them.
-   Names set here are private, as Brian2 calls every public one. #}
+{# Makes the whole library one file: Brian2's generated sources, and a C interface to step them.
+   Names set here begin with an underscore, as Brian2 calls every public one. #}
 {% set _L = library() %}
-// Every header of the generated files, once, outside the namespaces below.
+// All headers of the generated files, included here first, so that the include guards keep them out
+// of the namespaces below.
 #include <stdlib.h>
 #include <string.h>
 #include <stdint.h>
@@ -25,7 +26,8 @@
 #include <new>
 #include "neurorl.h"
 
-// Brian2's arrays begin at a line of the cache: vectors that straddle two lines cost twice as much.
+// Lets Brian2's arrays begin at a line of the cache: a vector that straddles two lines costs twice
+// as much.
 void *operator new[](std::size_t size)
 {
     void *memory = std::aligned_alloc(64, (size + 63) / 64 * 64);
@@ -69,7 +71,7 @@ void _{{block}}_{{code.name}}() { unit_{{block}}_{{code.name}}::_{{block}}_{{cod
 
 void set_from_command_line(const std::vector<std::string>) {}
 
-// Makes the arrays and the list of what a step calls; everything is 0. Once.
+// Makes the arrays, all 0, and the list of what a step calls. To be called once, after loading.
 extern "C" void neurorl_setup(const double *logistic_table)
 {
     neurorl::logistic_table = logistic_table;
@@ -83,6 +85,7 @@ extern "C" void neurorl_setup(const double *logistic_table)
     }
 }
 
+// Returns the address of the array number k of arrays.json.
 extern "C" void *neurorl_array(int k)
 {
     using namespace brian;
@@ -94,7 +97,7 @@ extern "C" void *neurorl_array(int k)
     return NULL;
 }
 
-// All that a step leaves to the next but time becomes 0; q is 0 between two steps.
+// Sets to 0 all that a step leaves to the next, but for time. q is 0 between two steps anyway.
 static void neurorl_reset()
 {
     {% for node in _L.nodes %}
@@ -108,8 +111,8 @@ static void neurorl_reset()
     {% endfor %}
 }
 
-// fresh: reset first. in: a raster of n_steps rows for each source. out: one for each population,
-// or NULL.
+// Advances n_steps. fresh: whether to reset first. in: for each source, a raster of n_steps rows.
+// out: for each population, a raster to fill, or NULL.
 extern "C" void neurorl_advance(
     int fresh, int64_t n_steps, const uint8_t *const *in, uint8_t *const *out)
 {
@@ -131,6 +134,7 @@ extern "C" void neurorl_advance(
     }
 }
 
+// Frees the arrays. To be called once, before unloading.
 extern "C" void neurorl_free()
 {
     using namespace brian;

@@ -1,4 +1,4 @@
-// What the generated code of a network calls: noise, and the sums of arriving weights.
+// Functions that the generated code of a network calls: noise, and the sums of arriving weights.
 #ifndef NEURORL_H
 #define NEURORL_H
 #include <stddef.h>
@@ -11,23 +11,27 @@
 
 namespace neurorl {
 
-// A row of spikes: indices in ascending order in the first N places, their number in the last.
+// "A row of spikes" of N neurons below: indices in ascending order in the first N places, and their
+// number in the last.
 
 const double *logistic_table = NULL;  // set once after loading
 
+// Returns a standard logistic draw.
 inline double logistic(int64_t i, int64_t step, int64_t stream, int64_t seed)
 {
     return logistic_table[neurorl_word(i, step, stream, seed) >> (32 - NEURORL_LOGISTIC_BITS)];
 }
 
+// Returns the 32 bits of a draw.
 inline double draw(int64_t i, int64_t step, int64_t stream, int64_t seed)
 {
     return neurorl_word(i, step, stream, seed);
 }
 
-// A ring of the rows of DEPTH steps, so that step t is in row t % DEPTH.
+// Returns the row of a ring that holds the spikes of a step; the ring has the last *depth* steps.
 inline int64_t ring_row(int64_t step, int64_t depth) { return (step % depth + depth) % depth; }
 
+// Copies a row of spikes into the ring.
 template <int N>
 inline void remember(const int32_t *row, int32_t *ring, int64_t step, int64_t depth)
 {
@@ -36,7 +40,7 @@ inline void remember(const int32_t *row, int32_t *ring, int64_t step, int64_t de
     to[N] = row[N];
 }
 
-// q[k] += w[s, k] over the spikes s, for few columns, which stay in registers meanwhile.
+// Adds w[s, k] to q[k] for all spikes s, for few columns k, whose sums stay in registers meanwhile.
 template <int POST>
 inline void add_columns(const int32_t *spike, const int32_t *end, const double *w, double *q)
 {
@@ -49,8 +53,8 @@ inline void add_columns(const int32_t *spike, const int32_t *end, const double *
     for (int k = 0; k < POST; k++) q[k] = sum[k];
 }
 
-// The same for ROWS spikes and many columns: as streams through memory, so that it is read ahead.
-// Sums of weights are exact, so their order is free.
+// Does the same for ROWS spikes and many columns, which it reads as streams, so that the processor
+// reads ahead. Sums of weights are exact, so their order is free.
 template <int ROWS, int POST>
 inline void add_rows(const int32_t *spike, const double *w, double *q)
 {
@@ -64,6 +68,7 @@ inline void add_rows(const int32_t *spike, const double *w, double *q)
     }
 }
 
+// Adds the rows of a block's spikes to its POST sums, in the way that is quicker.
 template <int POST>
 inline void add_block(const int32_t *spike, const int32_t *end, const double *w, double *q)
 {
@@ -79,7 +84,8 @@ inline void add_block(const int32_t *spike, const int32_t *end, const double *w,
     }
 }
 
-// All-to-all weights w[PRE * blocks, POST]: each block of PRE neurons to its own block of POST.
+// Adds all-to-all weights w[PRE * blocks, POST]: each block of PRE neurons projects to its own
+// block of POST neurons.
 template <int PRE, int POST>
 inline void add_dense(const int32_t *spikes, int count, const double *w, double *q)
 {
@@ -93,7 +99,8 @@ inline void add_dense(const int32_t *spikes, int count, const double *w, double 
     }
 }
 
-// Synapses of neuron s are numbers start[s] to start[s + 1], each with its target.
+// Adds the weights of listed synapses: those of neuron s have the numbers start[s] to start[s + 1]
+// less 1, each with its target.
 inline void add_sparse(
     const int32_t *spikes, int count, const double *w, const int64_t *start,
     const int32_t *target, double *q)
@@ -102,7 +109,7 @@ inline void add_sparse(
         for (int64_t s = start[spikes[k]]; s < start[spikes[k] + 1]; s++) q[target[s]] += w[s];
 }
 
-// The row of spikes of N neurons, given a byte of 0 or 1 for each.
+// Writes the row of spikes of N neurons, given a byte of 0 or 1 for each.
 template <int N>
 inline void list_spikes(const uint8_t *over, int32_t *row)
 {
@@ -110,7 +117,7 @@ inline void list_spikes(const uint8_t *over, int32_t *row)
     int k = 0;
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__)
     __m512i index = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    for (; k + 16 <= N; k += 16) {  // each writes 16 places, of which count <= k are taken
+    for (; k + 16 <= N; k += 16) {  // writes 16 places from count <= k on, so none beyond N
         const __m128i bytes = _mm_loadu_si128((const __m128i *)(over + k));
         const __mmask16 mask = _mm_test_epi8_mask(bytes, bytes);
         _mm512_storeu_si512(row + count, _mm512_maskz_compress_epi32(mask, index));
@@ -125,7 +132,7 @@ inline void list_spikes(const uint8_t *over, int32_t *row)
     row[N] = count;
 }
 
-// One step's row as a row of a raster.
+// Writes a row of spikes as a row of a raster, a byte of 0 or 1 for each neuron.
 template <int N>
 inline void scatter(const int32_t *row, uint8_t *raster)
 {

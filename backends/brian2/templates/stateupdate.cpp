@@ -1,4 +1,5 @@
-{# As Brian2's own, and the compiler may assume what is so: no neuron's update needs another's. #}
+{# Replaces Brian2's template, and differs by the pragma: no neuron's update depends on another's,
+   so the compiler may vectorise. #}
 {# USES_VARIABLES { N } #}
 {# ALLOWS_SCALAR_WRITE #}
 {% extends 'common_group.cpp' %}

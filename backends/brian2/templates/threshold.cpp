@@ -1,4 +1,5 @@
-{# As Brian2's own, but conditions first and then the list, so that neither waits for the other. #}
+{# Replaces Brian2's template, and differs in its order: all conditions first, then the list of
+   spikes, so that neither waits for the other. #}
 {# USES_VARIABLES { N } #}
 {% extends 'common_group.cpp' %}
 {% block maincode %}
