@@ -255,7 +255,8 @@ class Backend(abc.ABC):
         """
         self.check_open()
         k = self._check_replica(replica)
-        weights = {f"{name}.weights": self._stacked(name)[k].copy() for name in self._rounded}
+        # Zeros have a sign in some memories; in none do they mean anything by it.
+        weights = {f"{name}.weights": self._stacked(name)[k] + 0.0 for name in self._rounded}
         return {"t": np.array(self._time(k), dtype=np.int64), **self._dynamic_state(k), **weights}
 
     def restore(self, state: Mapping[str, npt.ArrayLike], replica: int = 0) -> None:

@@ -8,7 +8,6 @@ from typing import Any, SupportsFloat
 
 import gymnasium as gym
 import numpy as np
-import numpy.typing as npt
 from gymnasium.vector.utils import iterate
 
 from neurorl.answers import Answers, raised, unfit
@@ -21,18 +20,25 @@ Step = tuple[int, Any, SupportsFloat, bool, bool, dict[str, Any]]
 
 
 class EnvGroup(abc.ABC):
-    """One environment for each agent; first_action: the number of the first action."""
+    """One environment for each agent; first_action: the number of the first action.
+
+    together: whether a step is one of all of them, also of those whose agents don't play.
+    """
 
     first_action: int
     n: int
+    together = False
 
     @abc.abstractmethod
     def reset(self, k: int, seed: int) -> Any:
         """Start an episode of agent k; returns the observation."""
 
     @abc.abstractmethod
-    def step(self, actions: npt.NDArray[np.int64], active: Sequence[int]) -> Iterable[Step]:
-        """``(k, observation, reward, terminated, truncated, info)`` of every active agent."""
+    def step(self, actions: Sequence[int], active: Sequence[int]) -> Iterable[Step]:
+        """``(k, observation, reward, terminated, truncated, info)`` of every active agent.
+
+        actions: of all agents, counted from 0.
+        """
 
     @abc.abstractmethod
     def close(self) -> None:
@@ -52,9 +58,9 @@ class SeparateEnvs(EnvGroup):
     def reset(self, k: int, seed: int) -> Any:
         return self._answers[k].reset(seed)
 
-    def step(self, actions: npt.NDArray[np.int64], active: Sequence[int]) -> Iterable[Step]:
-        chosen, first, steps = actions.tolist(), self.first_action, self._steps
-        return [(k, *steps[k](chosen[k] + first)) for k in active]
+    def step(self, actions: Sequence[int], active: Sequence[int]) -> Iterable[Step]:
+        first, steps = self.first_action, self._steps
+        return [(k, *steps[k](actions[k] + first)) for k in active]
 
     def close(self) -> None:
         for answers in self._answers:
@@ -66,6 +72,8 @@ class VectorEnvs(EnvGroup):
 
     Raises ArgumentError if it starts them by itself (autoreset).
     """
+
+    together = True
 
     def __init__(self, env: gym.vector.VectorEnv[Any, Any, Any]) -> None:
         mode = env.metadata.get("autoreset_mode")
@@ -96,17 +104,17 @@ class VectorEnvs(EnvGroup):
         self._over[k] = False
         return seen
 
-    def step(self, actions: npt.NDArray[np.int64], active: Sequence[int]) -> Iterable[Step]:
+    def step(self, actions: Sequence[int], active: Sequence[int]) -> Iterable[Step]:
         try:
             return self._step(actions, active)
         except Exception as exc:
             raise self._failed("step", exc) from exc
 
-    def _step(self, actions: npt.NDArray[np.int64], active: Sequence[int]) -> Iterable[Step]:
+    def _step(self, actions: Sequence[int], active: Sequence[int]) -> Iterable[Step]:
         if self._over.any():  # of agents that have finished; Gymnasium steps none that is over
             unseeded: Any = [None] * self.n
             self.env.reset(seed=unseeded, options={"reset_mask": self._over.copy()})
-        answer = self.env.step(actions + self.first_action)
+        answer = self.env.step(np.array(actions, dtype=np.int64) + self.first_action)
         observations, rewards, terminated, truncated, _ = answer
         self._over = terminated | truncated
         seen = self._each(observations)

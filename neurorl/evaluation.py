@@ -136,7 +136,7 @@ def _to_play(
 ) -> tuple[gym.Env[Any, Any], str]:
     """The environment to play, and its id. Raises ArgumentError if it is for other agents."""
     if env is None:
-        return agent.env, agent.env_id
+        return agent.lend_env(), agent.env_id
     other, name = own_env(env)
     n, mine = int(discrete_actions(other).n), int(discrete_actions(agent.env).n)
     if n != mine:

@@ -9,6 +9,7 @@ from neurorl.backends.base import Backend
 from neurorl.config import AgentConfig
 from neurorl.described import FloatArray
 from neurorl.envgroup import EnvGroup, SeparateEnvs
+from neurorl.interrupts import held_interrupts
 from neurorl.replicas import Episode, Replicas, State
 
 __all__ = ["ReplicaGroups", "group_sizes", "side_by_side"]
@@ -65,19 +66,30 @@ class ReplicaGroups:
         group, own = self._places[k]
         return group.env_steps(own)
 
+    def steps_taken(self, k: int) -> int:
+        return self.env_steps(k)
+
     def learn(
-        self, total_episodes: int, callback: Callable[[int, Episode], None] | None = None
+        self,
+        total_episodes: int | None = None,
+        callback: Callable[[int, Episode], None] | None = None,
+        total_steps: int | None = None,
     ) -> None:
-        for _ in self.play(total_episodes, callback):
-            pass
+        with held_interrupts() as interrupt:
+            for _ in self.play(total_episodes, callback, total_steps):
+                if interrupt.requested:
+                    return
 
     def play(
-        self, total_episodes: int, callback: Callable[[int, Episode], None] | None = None
+        self,
+        total_episodes: int | None = None,
+        callback: Callable[[int, Episode], None] | None = None,
+        total_steps: int | None = None,
     ) -> Iterator[int]:
         """An environment step of every agent at a time; yields how many took it."""
         running, first = [], 0
         for group in self._groups:
-            running.append(group.play(total_episodes, _shifted(callback, first)))
+            running.append(group.play(total_episodes, _shifted(callback, first), total_steps))
             first += len(group.seeds)
         while running:
             taken = [next(steps, 0) for steps in running]

@@ -32,6 +32,7 @@ from neurorl.features import FromNumbers
 from neurorl.finite import NotFiniteError, first_not_finite
 from neurorl.history import History
 from neurorl.learner import Learner, spiking_critic
+from neurorl.loopchecks import check_learning, check_probability
 from neurorl.memory import memory_for
 from neurorl.policy import choose, greedy, softmax, votes
 from neurorl.random import DrawRows, Stream
@@ -112,6 +113,16 @@ class Loop(abc.ABC):
         if not self._alike:
             self._history.see(k, observation)
 
+    def see_first(self, k: int, observation: Any) -> None:
+        """Agent k's environment shows this at the beginning of an episode."""
+        self.see(k, observation)
+        self._history.begin(k)
+
+    def seen(self, k: int) -> tuple[FloatArray, ...]:
+        """All that agent k sees, as views of numbers."""
+        cells, features = self._cells_flat[k], self._features_flat[k]
+        return (cells,) if self._alike else (cells, features)
+
     def begin(self, k: int) -> None:
         """An episode of agent k begins with what it sees now."""
         self._parts[k].forget()
@@ -160,8 +171,8 @@ class Loop(abc.ABC):
 
     def _check_seen(self, k: int) -> None:
         """Raises NotFiniteError unless all that agent k sees is finite."""
-        for flat in (self._cells_flat[k], self._features_flat[k]):
-            odd = first_not_finite(flat)
+        for numbers in self.seen(k):
+            odd = first_not_finite(numbers)
             if odd is not None:
                 raise NotFiniteError(k, odd)
 
@@ -320,24 +331,6 @@ class NumpyLoop(Loop):
     def _of(self, k: int, raster: npt.NDArray[Any]) -> npt.NDArray[Any]:
         size = raster.shape[-1] // self.n
         return raster[..., k * size : (k + 1) * size]
-
-
-def check_probability(config: AgentConfig, backend: Backend) -> None:
-    """Raises UnsupportedError for a rule that needs spike probabilities if p is no sigmoid."""
-    if config.learning_rule.needs_probability and backend.noise != "exact":
-        what = f"rule {config.rule!r} needs spike probabilities, which are those of escape noise"
-        remedy = "noise='exact', or the rule spikes-only"
-        raise UnsupportedError(say(f"noise {backend.noise!r}", what, remedy=remedy))
-
-
-def check_learning(config: AgentConfig, backend: Backend) -> None:
-    """Raises UnsupportedError for a backend whose weights learn otherwise than the agent's."""
-    if backend.learning != config.learning:
-        what = f"the agent learns by {config.learning!r}"
-        remedy = f"SpikingActorCritic(..., learning={backend.learning!r})"
-        raise UnsupportedError(
-            say(f"backend {backend.name}, learning {backend.learning!r}", what, remedy=remedy)
-        )
 
 
 def make_loop(

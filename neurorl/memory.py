@@ -100,6 +100,19 @@ class Memory:
         self.decisions[0] = int(state["decisions"])
         self.forget()
 
+    def passing(self) -> dict[str, npt.NDArray[Any]]:
+        """Copies of what one agent forgets at the end of the episode that it is in."""
+        by_name = ("eligibility", "trace", "post_trace", "last")
+        arrays = {f"{of}.{n}": a.copy() for of in by_name for n, a in getattr(self, of).items()}
+        return {**arrays, **{name: getattr(self, name).copy() for name in _PASSING}}
+
+    def restore_passing(self, state: dict[str, npt.NDArray[Any]]) -> None:
+        """Go on from one agent's `passing`. Raises KeyError or ValueError if it doesn't fit."""
+        for key in self.passing():
+            of, _, name = key.partition(".")
+            mine = getattr(self, of)[name] if name else getattr(self, of)
+            mine[...] = _fitting(key, state[key], mine)
+
     def adopt(self, state: dict[str, npt.NDArray[np.float64]], network: Network) -> None:
         """Begin with the weights of another agent's `state`, and its linear critic if it fits.
 
@@ -115,6 +128,9 @@ class Memory:
         for layer, signs in _feedback_signs(network, one, 1).items():
             self.signs[layer][...] = signs[0]
         self.forget()
+
+
+_PASSING = ("x", "value_trace", "expected")
 
 
 def _signs_key(layer: str) -> str:

@@ -2,62 +2,42 @@
 
 from __future__ import annotations
 
-import sys
-import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from math import isfinite
 from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from zlib import crc32
 
 from neurorl.arguments import check_count, check_kind, check_names, check_options
-from neurorl.backend import backend_class, backend_type
+from neurorl.backend import backend_type
 from neurorl.backend import load as load_backend
 from neurorl.backends.base import Backend
 from neurorl.backends.checks import check_seeds
+from neurorl.budget import TIME_LIMIT, Budget
 from neurorl.config import AgentConfig
 from neurorl.described import FloatArray
 from neurorl.diagnostics import Monitor
 from neurorl.envgroup import EnvGroup
-from neurorl.errors import ArgumentError, PopulationWarning, RunError, UnsupportedError, say
+from neurorl.episodes import Episode, State, episode_columns, episodes_from, under
+from neurorl.errors import (
+    ArgumentError,
+    EnvironmentWarning,
+    PopulationWarning,
+    RunError,
+    say,
+    warn_outside,
+)
 from neurorl.finite import NotFiniteError, bad_reward, bad_sum, check_learned, explained
+from neurorl.interrupts import held_interrupts
 from neurorl.loop import make_loop
+from neurorl.loopchecks import learning_options
+from neurorl.midway import Unfinished
 from neurorl.random import derive
+from neurorl.running import Running, empty_actions
 
-__all__ = [
-    "Episode",
-    "Replicas",
-    "State",
-    "describe",
-    "episode_columns",
-    "episodes_from",
-    "learning_options",
-    "under",
-    "warn",
-]
+__all__ = ["Episode", "Replicas", "State", "describe"]
 
 _RESET = 1  # purpose of derived seeds
-State = dict[str, npt.NDArray[Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Episode:
-    """What one episode came to; env_steps counts from the start of training.
-
-    wall_s: its seconds, by which episodes are not compared; 0.0 where nobody measured them here:
-    of an agent that was loaded, as equal agents have equal files. ``episodes.csv`` keeps them.
-    """
-
-    episode: int
-    ret: float
-    length: int
-    env_steps: int
-    discounted: float
-    wall_s: float = field(compare=False)
 
 
 class Replicas:
@@ -119,67 +99,92 @@ class Replicas:
             for k, seed in enumerate(seeds)
         ]
         self._resting: dict[int, State] = {}
+        self._unfinished = Unfinished(envs, self.loop, config.gamma)
 
     def env_steps(self, k: int) -> int:
         """Environment steps that agent k has learned from."""
-        return self.episodes[k][-1].env_steps if self.episodes[k] else 0
+        before = self.episodes[k][-1].env_steps if self.episodes[k] else 0
+        return before + self._unfinished.length(k)
+
+    def steps_taken(self, k: int) -> int:
+        """`env_steps`; of agents that learn otherwise there may be more that haven't ended."""
+        return self.env_steps(k)
 
     def learn(
-        self, total_episodes: int, callback: Callable[[int, Episode], None] | None = None
+        self,
+        total_episodes: int | None = None,
+        callback: Callable[[int, Episode], None] | None = None,
+        total_steps: int | None = None,
     ) -> None:
-        """Train until each agent has played *total_episodes* in all.
+        """Train until each agent has played *total_episodes*, or taken *total_steps*, in all.
 
         callback: called with the agent's number after each of its episodes. Warns with
-        `PopulationWarning` of what `neurorl.diagnostics` finds. Raises EnvError for a reward or an
-        observation that isn't finite, before anything is learned from it, and DivergenceError when
-        what is learned isn't.
+        `PopulationWarning` of what `neurorl.diagnostics` finds, and with `EnvironmentWarning` of an
+        episode that doesn't end.
+
+        Where it stops within episodes, after so many steps or by Ctrl-C, which it heeds between two
+        steps, the next call goes on with them as if nothing had been; also after a callback that
+        raises. When an environment raises, in the midst of a step, the episodes of those that play
+        are begun again by the next call, and what was learned in them stays.
+        Raises EnvError for a reward or an observation that isn't finite, before anything is learned
+        from it, and DivergenceError when what is learned isn't; RunError for an environment that
+        doesn't repeat itself, where an episode must be played again up to where it was.
         """
-        for _ in self.play(total_episodes, callback):
-            pass
+        with held_interrupts() as interrupt:
+            for _ in self.play(total_episodes, callback, total_steps):
+                if interrupt.requested:
+                    return
 
     def play(
-        self, total_episodes: int, callback: Callable[[int, Episode], None] | None = None
+        self,
+        total_episodes: int | None = None,
+        callback: Callable[[int, Episode], None] | None = None,
+        total_steps: int | None = None,
     ) -> Iterator[int]:
         """`learn`, one environment step of every agent at a time; yields how many took it."""
-        playing = [k for k, done in enumerate(self.episodes) if len(done) < total_episodes]
+        budget = Budget(total_episodes, total_steps)
+        self._count(callback)  # those of a call that was cut short
+        playing = [k for k in range(len(self.seeds)) if not self._is_done(k, budget)]
         loop, gamma, scale = self.loop, self.config.gamma, self.config.reward_scale
         decide, see, learn, step = loop.decide, loop.see, loop.learn, self.envs.step
-        reward_of, discount_of = loop.reward, loop.discount
-        loop.active[:] = False
-        self._wake(playing)
-        scores = {k: self._begin(k) for k in playing}
-        over: list[int] = []
+        reward_of, discount_of, running = loop.reward, loop.discount, self._unfinished.running
+        shown: list[tuple[Any, ...]] = [loop.seen(k) for k in range(len(self.seeds))]
+        left = self._open(playing, budget)
         while playing:
+            ended = False
             try:
-                for k, observation, given, terminated, truncated, _ in step(decide(), playing):
+                chosen = decide().tolist()
+                for k, observation, given, terminated, truncated, _ in step(chosen, playing):
                     see(k, observation)
                     reward = float(given)
                     reward_of[k] = scaled = scale * reward
-                    score = scores[k]
-                    score.length += 1
+                    mine = running[k]
+                    mine.actions.append(chosen[k])
                     if not isfinite(scaled):
-                        raise bad_reward(self._where(k, score.length), reward, scale)
+                        raise bad_reward(self._where(k), reward, scale)
                     discount_of[k] = 0.0 if terminated else gamma
-                    score.total += reward
-                    score.discounted += score.factor * reward
-                    score.factor *= gamma
+                    mine.total += reward
+                    mine.discounted += mine.factor * reward
+                    mine.factor *= gamma
+                    for numbers in shown[k]:
+                        mine.digest = crc32(numbers, mine.digest)
                     if terminated or truncated:
-                        over.append(k)
+                        mine.is_over = ended = True
                 learn()
-            except NotFiniteError as exc:
-                where = self._where(exc.replica, scores[exc.replica].length)
-                raise explained(where, exc) from exc
+            except BaseException as exc:
+                self._break_off(playing, exc)
+                raise
+            left -= 1
+            if ended:
+                self._count(callback)
             yield len(playing)
-            if over:
-                for k in over:
-                    scores[k] = self._end(k, scores[k], total_episodes, callback)
-                over.clear()
-                playing = [k for k in playing if loop.active[k]]
+            if ended or not left:
+                playing, left = self._go_on(playing, budget, left)
 
     def state(self, k: int) -> State:
-        """What agent k has learned, as arrays, between two of its episodes.
+        """What agent k has learned, as arrays, and where it is in an episode that isn't over.
 
-        Raises DivergenceError if that isn't finite.
+        Raises DivergenceError if what it has learned isn't finite.
         """
         columns = episode_columns(self.episodes[k])
         self.loop.settle()
@@ -191,14 +196,17 @@ class Replicas:
             **learned,
             **{f"episodes.{key}": value for key, value in columns.items()},
             **{f"diagnostics.{key}": value for key, value in self._monitors[k].state().items()},
+            **{f"running.{key}": value for key, value in self._unfinished.arrays(k).items()},
         }
 
     def restore(self, k: int, state: State, moved: bool = False) -> None:
         """Agent k goes on from `state`; *moved* if it is of another backend or arithmetic.
 
+        An episode that wasn't over goes on as well; of one that has moved, it is begun again.
         Raises RunError if it doesn't fit.
         """
         self._resting.pop(k, None)
+        self._unfinished.forget(k)
         self.loop.settle()  # weights of all are written below, and those on a chip are the truth
         try:
             if not moved:
@@ -207,6 +215,9 @@ class Replicas:
             self.loop.write(k)
             self.episodes[k] = episodes_from(under(state, "episodes."))
             self._monitors[k].restore(under(state, "diagnostics."))
+            midway = {} if moved else under(state, "running.")
+            if midway:
+                self._unfinished.restore(k, len(self.episodes[k]), midway)
         except (KeyError, ValueError) as exc:
             raise RunError(say("checkpoint", "doesn't fit this agent", got=exc)) from exc
 
@@ -216,12 +227,17 @@ class Replicas:
         state: of any agent with this network, whatever approach it learned by. Raises RunError.
         """
         self.loop.settle()
+        self._unfinished.forget(k)
         try:
             self.loop.memory.of(k).adopt(state, self.network)
         except (KeyError, ValueError) as exc:
             raise RunError(say("checkpoint", "is of another network", got=exc)) from exc
         self.loop.write(k)
         self._monitors[k].begin()
+
+    def leave(self, k: int) -> None:
+        """Somebody else will use agent k's environment: it goes back to its episode afterwards."""
+        self._unfinished.leave(k)
 
     def weights(self, k: int) -> dict[str, FloatArray]:
         """Agent k's float weights."""
@@ -241,27 +257,68 @@ class Replicas:
         self.backend.close()
         self.envs.close()
 
-    def _end(
-        self,
-        k: int,
-        score: _Score,
-        total_episodes: int,
-        callback: Callable[[int, Episode], None] | None,
-    ) -> _Score:
-        """An episode of agent k is over; the score of its next one."""
-        if not isfinite(score.total) or not isfinite(score.discounted):
-            raise bad_sum(self._where(k, score.length), score.total)
-        self.episodes[k].append(score.episode(self.env_steps(k)))
-        loop = self.loop
-        found = self._monitors[k].look(loop.window.rasters, loop.probabilities[k], self.episodes[k])
-        if callback is not None:
-            callback(k, self.episodes[k][-1])
-        for message in found:
-            warn(message)
-        if len(self.episodes[k]) < total_episodes:
-            return self._begin(k)
-        self._rest(k)
-        return score
+    def _is_done(self, k: int, budget: Budget) -> bool:
+        return budget.is_spent(len(self.episodes[k]), self.env_steps(k))
+
+    def _open(self, playing: Sequence[int], budget: Budget) -> int:
+        """Begin, or go on with, an episode of each; after how many steps to look at the budget."""
+        self.loop.active[:] = False
+        self._wake(playing)
+        self._unfinished.take_up(playing, {k: self._reset_seed(k) for k in playing})
+        for k in playing:
+            if k not in self._unfinished.running:
+                self._begin(k)
+            self.loop.rate[k] = self.config.rate(len(self.episodes[k]))
+            self.loop.active[k] = True
+        return min((budget.steps_left(self.env_steps(k)) for k in playing), default=0)
+
+    def _go_on(self, playing: Sequence[int], budget: Budget, left: int) -> tuple[list[int], int]:
+        """Begin the next episodes; who plays on, and after how many steps to look again."""
+        still = []
+        for k in playing:
+            if self._is_done(k, budget):
+                self._rest(k)
+                continue
+            still.append(k)
+            if k not in self._unfinished.running:
+                self._begin(k)
+        if not left:
+            left = min((budget.steps_left(self.env_steps(k)) for k in still), default=0)
+            for k in filter(self._unfinished.too_long, still):
+                message = say(self._where(k), "hasn't ended yet", remedy=TIME_LIMIT)
+                warn_outside(message, EnvironmentWarning)
+        return still, left
+
+    def _count(self, callback: Callable[[int, Episode], None] | None) -> None:
+        """Episodes that are over become those played; the callback is told of each."""
+        counted: list[tuple[int, list[str]]] = []
+        loop, all_running = self.loop, self._unfinished.running
+        for k in [k for k, running in all_running.items() if running.is_over]:
+            where, steps, running = self._where(k), self.env_steps(k), all_running.pop(k)
+            if not isfinite(running.total) or not isfinite(running.discounted):
+                raise bad_sum(where, running.total)
+            played = self.episodes[k]
+            played.append(running.episode(len(played), steps))
+            found = self._monitors[k].look(loop.window.rasters, loop.probabilities[k], played)
+            counted.append((k, found))
+        for k, found in counted:
+            if callback is not None:
+                callback(k, self.episodes[k][-1])
+            for message in found:
+                warn_outside(message, PopulationWarning)
+
+    def _break_off(self, playing: Sequence[int], exc: BaseException) -> None:
+        """A step has failed in its midst: the episodes of those that play are to be begun again.
+
+        Raises the error to be told instead of *exc*, if there is one.
+        """
+        told = None
+        if isinstance(exc, NotFiniteError):
+            told = explained(self._where(exc.replica), exc)
+        for k in playing:
+            self._unfinished.forget(k)
+        if told is not None:
+            raise told from exc
 
     def _wake(self, playing: Sequence[int]) -> None:
         """Those that play go on from where they were; the others rest, whatever was done before."""
@@ -270,47 +327,37 @@ class Replicas:
                 if playing and k not in self._resting:
                     self._rest(k)
             elif k in self._resting:
-                self.backend.restore(self._resting.pop(k), k)
-
-    def _where(self, k: int, step: int) -> str:
-        """Which agent and when, for an error; step 0 is the reset."""
-        return f"seed {self.seeds[k]}, episode {len(self.episodes[k])}, step {step}"
+                self.backend.restore(self._resting[k], k)
+                del self._resting[k]
 
     def _rest(self, k: int) -> None:
         """Agent k has played enough: its state is kept, as its network steps on with the others."""
         self.loop.active[k] = False
+        if self.envs.together:
+            self._unfinished.leave(k)  # its environment steps on as well
         if len(self.seeds) > 1:
             self._resting[k] = self.backend.state(k)
 
-    def _begin(self, k: int) -> _Score:
-        number = len(self.episodes[k])
-        score = _Score(number, time.perf_counter())
-        self.loop.rate[k] = self.config.rate(number)
-        seed = derive(self.seeds[k], _RESET, number) & 0x7FFFFFFF
-        self.loop.see(k, self.envs.reset(k, seed))
+    def _begin(self, k: int) -> None:
+        """An episode of agent k begins."""
+        running = Running(len(self.episodes[k]), actions=empty_actions(self.loop.n_actions))
+        self.loop.rate[k] = self.config.rate(running.number)
+        self.loop.see_first(k, self.envs.reset(k, self._reset_seed(k)))
+        running.see(*self.loop.seen(k))
         try:
             self.loop.begin(k)
         except NotFiniteError as exc:
-            raise explained(self._where(k, 0), exc) from exc
-        self.loop.active[k] = True
-        return score
+            raise explained(self._where(k), exc) from exc
+        self._unfinished.running[k] = running
 
+    def _reset_seed(self, k: int) -> int:
+        """Of the episode that agent k is in, or begins."""
+        return derive(self.seeds[k], _RESET, len(self.episodes[k])) & 0x7FFFFFFF
 
-@dataclass(slots=True)
-class _Score:
-    """What an episode has come to so far."""
-
-    number: int
-    started: float
-    total: float = 0.0
-    discounted: float = 0.0
-    factor: float = 1.0
-    length: int = 0
-
-    def episode(self, steps_before: int) -> Episode:
-        wall = time.perf_counter() - self.started
-        steps = steps_before + self.length
-        return Episode(self.number, self.total, self.length, steps, self.discounted, wall)
+    def _where(self, k: int) -> str:
+        """Which agent and when, for an error; step 0 is the reset."""
+        step = self._unfinished.length(k)
+        return f"seed {self.seeds[k]}, episode {len(self.episodes[k])}, step {step}"
 
 
 def describe(env_id: str, replicas: Any, k: int, env_spec: dict[str, Any]) -> dict[str, Any]:
@@ -330,55 +377,3 @@ def describe(env_id: str, replicas: Any, k: int, env_spec: dict[str, Any]) -> di
         "config": replicas.config.to_dict(),
         **({} if gradient is None else {"gradient": gradient.to_dict()}),
     }
-
-
-def learning_options(config: AgentConfig, backend: str | type[Backend]) -> dict[str, Any]:
-    """What a backend must be told if weights learn in it. Raises UnsupportedError if they can't."""
-    if config.learning == "host":
-        return {}
-    cls = backend_class(backend) if isinstance(backend, str) else backend
-    if config.learning not in cls.capabilities.learnings:
-        what = f"can't learn {config.learning!r} by itself"
-        remedy = "backend 'loihi', or learning 'host'"
-        raise UnsupportedError(say(f"backend {cls.name}", what, remedy=remedy))
-    return {"learning": config.learning, "pes_magnitude": config.pes_magnitude}
-
-
-def warn(message: str) -> None:
-    """`PopulationWarning`, as if from the line outside of this package that has agents learn."""
-    level, frame = 1, sys._getframe()
-    while frame.f_back is not None and frame.f_globals["__name__"].startswith("neurorl."):
-        level, frame = level + 1, frame.f_back
-    warnings.warn(message, PopulationWarning, stacklevel=level)
-
-
-def under(state: State, prefix: str) -> State:
-    """The arrays whose names begin with *prefix*, without it."""
-    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-
-
-_COLUMNS = {
-    "return": "ret",
-    "length": "length",
-    "env_steps": "env_steps",
-    "discounted": "discounted",
-}
-
-
-def episode_columns(played: Sequence[Episode]) -> State:
-    """Episodes as arrays, without the time that they took: equal agents have equal states."""
-    return {
-        key: np.array([getattr(e, name) for e in played], dtype=float)
-        for key, name in _COLUMNS.items()
-    }
-
-
-def episodes_from(columns: State, first: int = 0) -> list[Episode]:
-    """What `episode_columns` described, numbered from *first*. Raises KeyError or ValueError."""
-    # Files of before have the times.
-    times = columns.get("wall_s", np.zeros(len(columns["return"])))
-    rows = zip(*(columns[key] for key in _COLUMNS), times, strict=True)
-    return [
-        Episode(n, float(ret), int(length), int(steps), float(discounted), float(wall))
-        for n, (ret, length, steps, discounted, wall) in enumerate(rows, first)
-    ]

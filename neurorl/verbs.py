@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
-import numpy as np
 import numpy.typing as npt
 
 from neurorl.arguments import path_of
+from neurorl.budget import check_budget
 from neurorl.checkpoint import write_checkpoint
 from neurorl.envspec import describe_env, warn_unsaved
-from neurorl.errors import ArgumentError, UnsupportedError, say
+from neurorl.errors import UnsupportedError, say
 from neurorl.player import Player
 from neurorl.random import derive
 from neurorl.replicas import Episode, describe
@@ -59,17 +59,29 @@ class LearningAgent(abc.ABC):
         return table
 
     def learn(
-        self, total_episodes: int, callback: Callable[[Episode], None] | None = None
+        self,
+        total_episodes: int | None = None,
+        callback: Callable[[Episode], None] | None = None,
+        *,
+        total_steps: int | None = None,
     ) -> list[Episode]:
         """Train until *total_episodes* have been played in all; returns the new ones.
 
+        total_steps: in place of these, environment steps in all, after which it stops wherever it
+        is in an episode (by gradients: after the update with the last of them).
         callback: called for each episode, by gradients after the update that it was a part of.
         Warns with `PopulationWarning` of a population that is silent, saturated or otherwise lost;
-        see `neurorl.diagnostics`.
+        see `neurorl.diagnostics`; and with `EnvironmentWarning` of an episode that doesn't end.
+
+        After Ctrl-C, or a callback that raised, the next call goes on where this one was, also
+        within an episode, as if nothing had been. Ctrl-C is heeded between two steps (by gradients:
+        two updates), and a second one at once. If the environment raises, its episode is begun
+        again by the next call, and what was learned in it stays; by gradients all goes on from the
+        last update. Raises EnvError for a reward or an observation that isn't finite, and
+        DivergenceError when what is learned isn't.
         """
-        if isinstance(total_episodes, bool) or not isinstance(total_episodes, (int, np.integer)):
-            raise ArgumentError(say("learn", "total_episodes is not a whole number"))
-        before = len(self.episodes)
+        budget = check_budget("learn", total_episodes, total_steps)
+        before, steps_before = len(self.episodes), self.env_steps
 
         def after(_: int, episode: Episode) -> None:
             self._predictor = None
@@ -77,8 +89,20 @@ class LearningAgent(abc.ABC):
                 callback(episode)
 
         self._learned_in = self.arithmetic
-        self._replicas.learn(int(total_episodes), after)
+        try:
+            self._replicas.learn(budget.episodes, after, budget.steps)
+        finally:
+            if self.env_steps != steps_before:
+                self._predictor = None
         return self.episodes[before:]
+
+    def lend_env(self) -> gym.Env[Any, Any]:
+        """Return the environment, for somebody else to play in.
+
+        Who was in an episode there goes on with it afterwards, by playing it again up to there.
+        """
+        self._replicas.leave(0)
+        return self.env
 
     def predict(self, observation: Any) -> int:
         """The action with the most votes; ties are drawn. Leaves training as it is."""
@@ -105,7 +129,7 @@ class LearningAgent(abc.ABC):
         return describe(self.env_id, self._replicas, 0, describe_env(self.env))
 
     def state(self) -> dict[str, npt.NDArray[Any]]:
-        """What it has learned, as arrays, between two episodes (by gradients: two updates)."""
+        """What it has learned and where it is in an episode, as arrays (by gradients: update)."""
         arrays: dict[str, npt.NDArray[Any]] = self._replicas.state(0)
         return arrays
 

@@ -21,7 +21,7 @@ from neurorl.evaluation import evaluate  # noqa: E402
 from neurorl.features import Fourier, OneHot  # noqa: E402
 from neurorl.presets import make_config  # noqa: E402
 from neurorl.reparameterization.replicas import GradientReplicas  # noqa: E402
-from neurorl.reparameterization.running import take_up  # noqa: E402
+from neurorl.running import take_up  # noqa: E402
 
 CARTPOLE = "CartPole-v1"
 SMALL: dict[str, Any] = {"actors": 2, "hidden": 2}
@@ -238,7 +238,8 @@ def test_episodes_are_taken_up_where_they_were(vector: bool) -> None:
         from neurorl.envgroup import SeparateEnvs
 
         envs = SeparateEnvs([make_env(CARTPOLE) for _ in range(3)])
-    seen = take_up(envs, {i: (seeds[i], actions[i]) for i in actions})
+    steps = take_up(envs, {i: (seeds[i], actions[i]) for i in actions})
+    seen = {i: observation for i, observation, _ in steps}
     for i in actions:
         assert np.array_equal(seen[i], expected[i])
 

@@ -201,7 +201,7 @@ def _as_run(
     from neurorl.agent import read_agent
     from neurorl.backend import load
     from neurorl.config import AgentConfig
-    from neurorl.replicas import learning_options
+    from neurorl.loopchecks import learning_options
 
     described, _ = read_agent(path)
     config = AgentConfig.from_dict(described["config"])

@@ -12,11 +12,11 @@ from neurorl.backends.torch import ModuleState, SpikingModule
 from neurorl.config import AgentConfig
 from neurorl.described import FloatArray
 from neurorl.description import Network
+from neurorl.episodes import State
 from neurorl.reparameterization.carried import part_arrays, with_part
 from neurorl.reparameterization.encode import encode
 from neurorl.reparameterization.loss import log_policy, votes
 from neurorl.reparameterization.rollout import Inputs, Rollout
-from neurorl.replicas import State
 
 __all__ = ["Actors"]
 

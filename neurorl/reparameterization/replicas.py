@@ -7,25 +7,34 @@ updates, and episodes that were running then.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 from neurorl.backends.checks import check_seeds
 from neurorl.backends.torch import one_thread
 from neurorl.backends.window import Raster
+from neurorl.budget import LONG_EPISODE, TIME_LIMIT, Budget
 from neurorl.config import AgentConfig
 from neurorl.described import FloatArray
 from neurorl.diagnostics import Monitor
 from neurorl.envgroup import EnvGroup
-from neurorl.errors import ArgumentError, RunError, say
+from neurorl.episodes import Episode, State, episode_columns, episodes_from, under
+from neurorl.errors import (
+    ArgumentError,
+    EnvironmentWarning,
+    PopulationWarning,
+    RunError,
+    say,
+    warn_outside,
+)
 from neurorl.finite import check_learned
+from neurorl.interrupts import held_interrupts
 from neurorl.reparameterization.actors import Actors
 from neurorl.reparameterization.config import GradientConfig, check_agent
 from neurorl.reparameterization.learner import GradientLearner
 from neurorl.reparameterization.rollout import Rollout
 from neurorl.reparameterization.stage import Stage
-from neurorl.replicas import Episode, State, episode_columns, episodes_from, under, warn
 
 __all__ = ["GradientReplicas"]
 
@@ -86,6 +95,8 @@ class GradientReplicas:
             )
             for k, seed in enumerate(seeds)
         ]
+        self._torn: set[int] = set()  # in the midst of an update
+        self._told_of_length: set[int] = set()
         for k in range(len(seeds)):
             self._put(k)
 
@@ -93,30 +104,54 @@ class GradientReplicas:
         """Environment steps that agent k has taken until its last episode ended."""
         return self.episodes[k][-1].env_steps if self.episodes[k] else 0
 
+    def steps_taken(self, k: int) -> int:
+        """Environment steps that agent k has learned from, in episodes that are over or not."""
+        return self._stage.steps[k]
+
     def learn(
-        self, total_episodes: int, callback: Callable[[int, Episode], None] | None = None
+        self,
+        total_episodes: int | None = None,
+        callback: Callable[[int, Episode], None] | None = None,
+        total_steps: int | None = None,
     ) -> None:
-        """Train until each agent has played *total_episodes* in all.
+        """Train until each agent has played *total_episodes*, or taken *total_steps*, in all.
 
         callback: called with the agent's number for each of its episodes, after the update by the
-        rollout in which it ended. Warns as `neurorl.replicas.Replicas.learn`.
+        rollout in which it ended. Warns and raises as `neurorl.replicas.Replicas.learn`.
+
+        An agent learns from whole rollouts: it stops after the update with the last of its steps,
+        by Ctrl-C after the one that is being made. When an environment raises, all go back to the
+        update before, from where the next call goes on.
         """
-        self._release(total_episodes, callback)
-        active = self._active(total_episodes)
+        with held_interrupts() as interrupt:
+            for _ in self.play(total_episodes, callback, total_steps):
+                if interrupt.requested:
+                    return
+
+    def play(
+        self,
+        total_episodes: int | None = None,
+        callback: Callable[[int, Episode], None] | None = None,
+        total_steps: int | None = None,
+    ) -> Iterator[int]:
+        """`learn`, one update of every agent at a time; yields how many made it."""
+        budget = Budget(total_episodes, total_steps)
+        self._release(budget, callback)
+        active = self._active(budget)
+        for k in active:
+            self._check_whole(k)
         if active:
             self._stage.open(active)
         while active:
             with one_thread():
-                found = self._play(active)
-                for k in active:
-                    done = len(self.episodes[k]) + len(self._ended[k])
-                    self._learners[k].learn(self._rollout, k, self.gradient.rate(done))
-                    check_learned(self._where(k), self._learners[k].learned())
-                    self._put(k)
-            self._release(total_episodes, callback)
+                found = self._try_to_play(active)
+                self._update(active)
+            self._release(budget, callback)
             for message in found:
-                warn(message)
-            active = self._active(total_episodes)
+                warn_outside(message, PopulationWarning)
+            self._warn_of_length(active)
+            yield len(active)
+            active = self._active(budget)
 
     def state(self, k: int) -> State:
         """What agent k has learned and is doing, as arrays, between two updates.
@@ -124,6 +159,7 @@ class GradientReplicas:
         Raises DivergenceError if what it has learned isn't finite.
         """
         check_learned(self._where(k), self._learners[k].learned())
+        self._check_whole(k)
         learner = self._learners[k].state()
         parts: dict[str, State] = {
             "episodes": episode_columns(self.episodes[k]),
@@ -140,6 +176,7 @@ class GradientReplicas:
 
     def restore(self, k: int, state: State) -> None:
         """Agent k goes on from `state`. Raises RunError if it doesn't fit."""
+        self._torn.discard(k)
         try:
             self._learners[k].restore({**under(state, "learner."), "critic": state["critic"]})
             self.episodes[k] = episodes_from(under(state, "episodes."))
@@ -182,18 +219,60 @@ class GradientReplicas:
         """Free the environments."""
         self._stage.envs.close()
 
-    def _active(self, total_episodes: int) -> list[int]:
-        return [k for k, played in enumerate(self.episodes) if len(played) < total_episodes]
+    def leave(self, k: int) -> None:
+        """Somebody else will use the environment of its agent, which is none of these."""
 
-    def _release(
-        self, total_episodes: int, callback: Callable[[int, Episode], None] | None
-    ) -> None:
+    def _active(self, budget: Budget) -> list[int]:
+        spent = [budget.is_spent(len(e), self.steps_taken(k)) for k, e in enumerate(self.episodes)]
+        return [k for k, is_spent in enumerate(spent) if not is_spent]
+
+    def _release(self, budget: Budget, callback: Callable[[int, Episode], None] | None) -> None:
         """Count episodes that have ended, as many as were asked for."""
         for k, ended in enumerate(self._ended):
-            while ended and len(self.episodes[k]) < total_episodes:
+            while ended and budget.takes(len(self.episodes[k])):
                 self.episodes[k].append(ended.pop(0))
                 if callback is not None:
                     callback(k, self.episodes[k][-1])
+
+    def _try_to_play(self, active: Sequence[int]) -> list[str]:
+        """A rollout, see `_play`; if it is cut short, all are where they were before it."""
+        marks, carried = self._stage.mark(active), self._actors.state
+        ended = [list(episodes) for episodes in self._ended]
+        monitors = {k: self._monitors[k].state() for k in active}
+        draws = {k: self._learners[k].generator.get_state() for k in active}
+        try:
+            return self._play(active)
+        except BaseException:
+            self._stage.back(marks)
+            self._actors.state = carried
+            for k in active:
+                self._ended[k][:] = ended[k]
+                self._monitors[k].restore(monitors[k])
+                self._learners[k].generator.set_state(draws[k])
+            raise
+
+    def _update(self, active: Sequence[int]) -> None:
+        """Learn from the rollout."""
+        self._torn |= set(active)
+        for k in active:
+            done = len(self.episodes[k]) + len(self._ended[k])
+            self._learners[k].learn(self._rollout, k, self.gradient.rate(done))
+            check_learned(self._where(k), self._learners[k].learned())
+            self._put(k)
+            self._torn.discard(k)
+
+    def _check_whole(self, k: int) -> None:
+        if k in self._torn:
+            what = "was interrupted in the midst of an update"
+            raise RunError(say(self._where(k), what, remedy="load what was saved last"))
+
+    def _warn_of_length(self, active: Sequence[int]) -> None:
+        for k in set(active) - self._told_of_length:
+            if self._stage.longest(k) >= LONG_EPISODE:
+                self._told_of_length.add(k)
+                what = f"an episode hasn't ended in {LONG_EPISODE} steps"
+                message = say(self._where(k), what, remedy=TIME_LIMIT)
+                warn_outside(message, EnvironmentWarning)
 
     def _play(self, active: Sequence[int]) -> list[str]:
         """A rollout of these agents; what was found wrong with their populations."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
@@ -11,17 +12,29 @@ import numpy as np
 from neurorl.config import AgentConfig
 from neurorl.described import FloatArray
 from neurorl.envgroup import EnvGroup
-from neurorl.errors import RunError, say
+from neurorl.episodes import State, under
 from neurorl.finite import NotFiniteError, bad_reward, bad_sum, explained, first_not_finite
 from neurorl.history import History
 from neurorl.random import derive
 from neurorl.reparameterization.rollout import Rollout
-from neurorl.reparameterization.running import Running, running_from, running_state, take_up
-from neurorl.replicas import State, under
+from neurorl.reparameterization.running import running_from, running_state
+from neurorl.running import SCORES, Running, not_repeatable, take_up
 
 __all__ = ["Stage"]
 
 _RESET = 1  # purpose of derived seeds
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """Where a replica is: running has each episode with its length and its scores now."""
+
+    replica: int
+    steps: int
+    begun: int
+    running: list[tuple[Running, int, list[float]]]
+    cells: FloatArray
+    features: FloatArray
 
 
 class Stage:
@@ -56,19 +69,67 @@ class Stage:
         cut_off = {}
         for k in active:
             if not self._running[k]:
+                self._begun[k] = 0
                 self._running[k] = [self._begin(k, e) for e in range(self._size)]
             elif k in self._to_take_up:
                 for e, running in enumerate(self._running[k]):
                     seed = self._reset_seed(k, running.number)
                     cut_off[k * self._size + e] = (seed, running.actions)
+        self._take_up(cut_off)
         self._to_take_up -= set(active)
-        for i, observation in take_up(self.envs, cut_off).items():
-            self._history.see_again(i, observation)
-            if not np.array_equal(self._config.cells.flat(observation), self.cells_flat[i]):
-                what = "doesn't repeat itself for the same seed and actions"
-                raise RunError(say("environment", what, remedy="a run of it can't be resumed"))
         rows = self.rows(active)
         self._x[rows] = self._features(rows)
+
+    def _take_up(self, episodes: Mapping[int, tuple[int, Sequence[int]]]) -> None:
+        """Play these environments' episodes up to where they were."""
+        again = {i: Running(0) for i in episodes}
+        last: dict[int, Any] = {}
+        for i, observation, reward in take_up(self.envs, episodes):
+            last[i] = observation
+            if reward is not None:
+                again[i].add(0, reward, self._config.gamma)
+        for i, observation in last.items():
+            k, e = divmod(i, self._size)
+            before = self._running[k][e]
+            same = all(getattr(again[i], name) == getattr(before, name) for name in SCORES)
+            flat = self._config.cells.flat(observation)
+            if not same or not np.array_equal(flat, self.cells_flat[i]):
+                raise not_repeatable(f"environment {e} of seed {self._seeds[k]}")
+            self._history.see_again(i, observation)
+
+    def mark(self, active: Sequence[int]) -> list[_Mark]:
+        """Where these replicas are, for `back`."""
+        return [
+            _Mark(
+                k,
+                self.steps[k],
+                self._begun[k],
+                [
+                    (r, len(r.actions), [getattr(r, name) for name in SCORES])
+                    for r in self._running[k]
+                ],
+                self.cells_flat[self.rows([k])],
+                self._history.flat[self.rows([k])],
+            )
+            for k in active
+        ]
+
+    def back(self, marks: Sequence[_Mark]) -> None:
+        """Go back to where replicas were; their environments follow when `open` is called."""
+        for mark in marks:
+            k, mine = mark.replica, self.rows([mark.replica])
+            self.steps[k], self._begun[k] = mark.steps, mark.begun
+            for running, length, scores in mark.running:
+                del running.actions[length:]
+                for name, score in zip(SCORES, scores, strict=True):
+                    setattr(running, name, score)
+            self._running[k] = [running for running, _, _ in mark.running]
+            self.cells_flat[mine], self._history.flat[mine] = mark.cells, mark.features
+            self._to_take_up.add(k)
+
+    def longest(self, k: int) -> int:
+        """Steps of the longest episode that replica *k* is in."""
+        return max((len(running.actions) for running in self._running[k]), default=0)
 
     def step(self, rollout: Rollout, t: int, rows: list[int]) -> list[tuple[int, int]]:
         """Take the actions of step *t* and note what comes of them.
@@ -78,12 +139,12 @@ class Stage:
         config = self._config
         rollout.x[t] = self._x.reshape(rollout.x[t].shape)
         ended = []
-        actions = rollout.actions[t].ravel()
+        actions = rollout.actions[t].ravel().tolist()
         for i, observation, given, terminated, truncated, _ in self.envs.step(actions, rows):
             k, e = divmod(i, self._size)
             reward = float(given)
             running = self._running[k][e]
-            running.add(int(actions[i]), reward, config.gamma)
+            running.add(actions[i], reward, config.gamma)
             rollout.rewards[t, k, e] = scaled = config.reward_scale * reward
             if not isfinite(scaled):
                 raise bad_reward(self._where(k, running), reward, config.reward_scale)

@@ -73,12 +73,13 @@ class Student:
 
     def update(self) -> None:
         """One environment step, and what is learned from it."""
-        next(self._playing)
         replicas = self._replicas
+        self.episode = len(replicas.episodes[0])
+        next(self._playing)
         window = replicas.loop.window
         before, episode = self.snapshot, self.episode
         self.inputs = {name: np.array(values) for name, values in window.inputs.items()}
-        self.action, self.episode = int(replicas.loop.actions[0]), len(replicas.episodes[0])
+        self.action = int(replicas.loop.actions[0])
         self.t = replicas.backend.t - replicas.config.window
         self.snapshot = self._snapshot()
         self._note(before)

@@ -1,0 +1,53 @@
+"""How long agents train: until so many episodes or so many environment steps in all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from neurorl.errors import ArgumentError, say
+
+__all__ = ["LONG_EPISODE", "TIME_LIMIT", "Budget", "check_budget"]
+
+LONG_EPISODE = 100_000
+"""Steps of an episode after which a user is told that it hasn't ended yet."""
+
+TIME_LIMIT = "give the task a time limit (gymnasium.wrappers.TimeLimit), or train by steps"
+
+
+@dataclass(frozen=True)
+class Budget:
+    """One of the two; the other is None."""
+
+    episodes: int | None = None
+    steps: int | None = None
+
+    def is_spent(self, episodes: int, steps: int) -> bool:
+        """Whether an agent that has played so much is to stop."""
+        if self.steps is not None:
+            return steps >= self.steps
+        assert self.episodes is not None
+        return episodes >= self.episodes
+
+    def takes(self, episodes: int) -> bool:
+        """Whether one more episode that has ended counts, after so many."""
+        return self.episodes is None or episodes < self.episodes
+
+    def steps_left(self, steps: int) -> int:
+        """After how many more steps this must be asked again, whatever the episodes do."""
+        return LONG_EPISODE if self.steps is None else min(LONG_EPISODE, self.steps - steps)
+
+
+def check_budget(where: str, episodes: Any, steps: Any, least: int = 0) -> Budget:
+    """The budget of these arguments. Raises ArgumentError unless one is a whole number."""
+    if (episodes is None) == (steps is None):
+        what = "takes a number of episodes or of environment steps"
+        raise ArgumentError(say(where, what, got="both" if steps is not None else "neither"))
+    name, number = ("episodes", episodes) if steps is None else ("steps", steps)
+    if isinstance(number, bool) or not isinstance(number, (int, np.integer)):
+        raise ArgumentError(say(where, f"total_{name} is not a whole number", got=repr(number)))
+    if number < least:
+        raise ArgumentError(say(where, f"{name} out of range", got=number, limit=f">= {least}"))
+    return Budget(int(number)) if steps is None else Budget(None, int(number))

@@ -1,0 +1,48 @@
+"""Ctrl-C at moments that can be gone on from."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+__all__ = ["Interrupt", "held_interrupts"]
+
+
+@dataclass(slots=True)
+class Interrupt:
+    """Whether the user has asked to stop."""
+
+    requested: bool = False
+
+
+@contextmanager
+def held_interrupts() -> Iterator[Interrupt]:
+    """Note a Ctrl-C instead of raising KeyboardInterrupt; a second one raises it at once.
+
+    Whoever runs inside looks at `Interrupt.requested` where it can stop, and at the end
+    KeyboardInterrupt is raised at the latest. Only in the main thread, and only if nobody else
+    handles Ctrl-C; otherwise nothing is noted.
+    """
+    interrupt = Interrupt()
+    usual = signal.getsignal(signal.SIGINT)
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or usual is not signal.default_int_handler:
+        yield interrupt
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if interrupt.requested:
+            signal.default_int_handler(number, frame)
+        interrupt.requested = True
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield interrupt
+    finally:
+        signal.signal(signal.SIGINT, usual)
+    if interrupt.requested:
+        raise KeyboardInterrupt
