@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -58,9 +58,19 @@ class Agents(Protocol):
     @property
     def episodes(self) -> list[list[Episode]]: ...
     def env_steps(self, k: int) -> int: ...
+    def steps_taken(self, k: int) -> int: ...
     def learn(
-        self, total_episodes: int, callback: Callable[[int, Episode], None] | None = None
+        self,
+        total_episodes: int | None = None,
+        callback: Callable[[int, Episode], None] | None = None,
+        total_steps: int | None = None,
     ) -> None: ...
+    def play(
+        self,
+        total_episodes: int | None = None,
+        callback: Callable[[int, Episode], None] | None = None,
+        total_steps: int | None = None,
+    ) -> Iterator[int]: ...
     def state(self, k: int) -> State: ...
     def restore(self, k: int, state: State) -> None: ...
     def adopt(self, k: int, state: State) -> None: ...

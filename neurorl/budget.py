@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from neurorl.errors import ArgumentError, say
+from neurorl.errors import ArgumentError, RunError, say
 
-__all__ = ["LONG_EPISODE", "TIME_LIMIT", "Budget", "check_budget"]
+__all__ = [
+    "LONG_EPISODE",
+    "TIME_LIMIT",
+    "Budget",
+    "check_budget",
+    "joint_budget",
+    "resumed_budget",
+]
 
 LONG_EPISODE = 100_000
 """Steps of an episode after which a user is told that it hasn't ended yet."""
@@ -38,6 +46,23 @@ class Budget:
     def steps_left(self, steps: int) -> int:
         """After how many more steps this must be asked again, whatever the episodes do."""
         return LONG_EPISODE if self.steps is None else min(LONG_EPISODE, self.steps - steps)
+
+
+def resumed_budget(was: dict[str, Any], given: dict[str, Any]) -> dict[str, int | None]:
+    """The options ``episodes`` and ``steps`` of a run that goes on: those given, else as it was."""
+    chosen = was if given["episodes"] is given["steps"] is None else given
+    return {"episodes": chosen.get("episodes"), "steps": chosen.get("steps")}
+
+
+def joint_budget(budgets: Sequence[dict[str, Any]]) -> dict[str, int | None]:
+    """The largest of the budgets of several runs. Raises RunError if they are of both kinds."""
+    found: dict[str, int | None] = {"episodes": None, "steps": None}
+    for kind in found:
+        found[kind] = max((b[kind] for b in budgets if b[kind] is not None), default=None)
+    if None not in found.values():
+        what = "train for numbers of episodes and of environment steps"
+        raise RunError(say("runs", what, remedy="name --episodes or --steps"))
+    return found
 
 
 def check_budget(where: str, episodes: Any, steps: Any, least: int = 0) -> Budget:

@@ -14,7 +14,7 @@ from neurorl.answers import Answers, raised, unfit
 from neurorl.errors import ArgumentError, NeurorlError, say
 from neurorl.observations import UnfitError, observation_reader
 
-__all__ = ["EnvGroup", "SeparateEnvs", "VectorEnvs", "env_group"]
+__all__ = ["EnvGroup", "SeparateEnvs", "VectorEnvs", "env_group", "has_time_limit"]
 
 Step = tuple[int, Any, SupportsFloat, bool, bool, dict[str, Any]]
 
@@ -131,6 +131,17 @@ class VectorEnvs(EnvGroup):
 
     def close(self) -> None:
         self.env.close()
+
+
+def has_time_limit(env: gym.Env[Any, Any]) -> bool:
+    """Whether every episode of *env* is cut off sooner or later."""
+    if env.spec is not None and env.spec.max_episode_steps is not None:
+        return True
+    while isinstance(env, gym.Wrapper):
+        if isinstance(env, gym.wrappers.TimeLimit):
+            return True
+        env = env.env
+    return False
 
 
 def env_group(

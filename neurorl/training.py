@@ -9,23 +9,28 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from neurorl._version import __version__
 from neurorl.agent import read_agent
 from neurorl.approaches import Changes, default_backend, make_agents, open_env, start_of
-from neurorl.checkpoint import digest, packed, read_checkpoint
-from neurorl.config import AgentConfig
+from neurorl.budget import check_budget, joint_budget, resumed_budget
+from neurorl.checkpoint import packed, read_checkpoint
 from neurorl.envargs import check_env_args
-from neurorl.errors import ArgumentError, RunError, say
+from neurorl.envgroup import has_time_limit
+from neurorl.errors import ArgumentError, EnvironmentWarning, RunError, say, warn_outside
 from neurorl.files import as_json
+from neurorl.interrupts import held_interrupts
 from neurorl.random import read_seed
 from neurorl.replicas import Episode, describe
 from neurorl.rundir import RunDirectory
+from neurorl.summary import solved_at, summary
 
 __all__ = ["DEFAULTS", "read_seeds", "solved_at", "train", "train_seeds"]
 
 CHECKPOINT_SECONDS = 5.0
+"""A checkpoint is written at the end of an episode if the last one is older."""
+EPISODE_SECONDS = 30.0
+"""And within an episode if it is older than this."""
+_SHOWN_SECONDS = 1.0
 
 DEFAULTS: dict[str, Any] = {
     "backend": "reference",
@@ -57,6 +62,7 @@ def train_seeds(
     model: str | None = None,
     learning: str | None = None,
     episodes: int | None = None,
+    steps: int | None = None,
     resume: bool = False,
     approach: str | None = None,
     start: Path | None = None,
@@ -76,6 +82,9 @@ def train_seeds(
     when it is found.
 
     None takes what a resumed run was started with, else `DEFAULTS` (arithmetic: the backend's own).
+    steps: in place of *episodes*, environment steps in all, after which training stops within an
+    episode (by gradients: after the update with the last of them). Means are None in the summary
+    of a run of which no episode has ended.
     learning: ``'host'``, or ``'pes'`` for weights that learn on the chip (backend loihi).
     approach: ``'local'`` for the rule of the `AgentConfig`, or ``'reparameterization'`` for
     gradients, which PyTorch computes whatever the backend that plays the agent later. start: a run
@@ -87,11 +96,17 @@ def train_seeds(
 
     Runs that were killed go on with ``resume=True`` from their last checkpoints and end with the
     same files, byte for byte, as if they had not been, except for the wall times in
-    ``episodes.csv`` (`neurorl.checkpoint.digest` proves it). With more *episodes* than before they
-    are extended, and ``config.json`` says so. A run that was killed before it began, begins. One
-    that is finished is left as it is. started: called with the numbers of episodes done already
-    and in all. Raises RunError if a directory exists (or with *resume*: none does, or one is
-    damaged or of another run), if another process trains one, or if one can't be written.
+    ``episodes.csv`` (`neurorl.checkpoint.digest` proves it). With more *episodes* or *steps* than
+    before they are extended, and ``config.json`` says so. A run that was killed before it began,
+    begins. One that is finished is left as it is. Ctrl-C ends training between two steps, with a
+    checkpoint; within an episode, a checkpoint has the actions that were taken in it, and they are
+    taken again when the run goes on. started: called with the numbers of episodes done already and
+    in all; with *steps*, of environment steps, again and again.
+
+    Warns with `EnvironmentWarning` of a task without a time limit, if *steps* isn't given. Raises
+    RunError if a directory exists (or with *resume*: none does, or one is damaged or of another
+    run), if another process trains one, if one can't be written, or if the environment answers
+    otherwise when actions are taken again.
     """
     asked = {
         "env": env_id,
@@ -101,12 +116,13 @@ def train_seeds(
         "model": model,
         "learning": learning,
         "episodes": episodes,
+        "steps": steps,
         "approach": approach,
         "start": None if start is None else str(start),
         "env_args": env_args,
     }
-    if episodes is not None:
-        _check_episodes(episodes)
+    if episodes is not None or steps is not None:
+        check_budget("train", episodes, steps, least=1)
     check_env_args(env_args or {})
     runs = [(None if k is None else read_seed(k, "train.seed"), Path(path)) for k, path in runs]
     changes = Changes(overrides or {}, gradient or {}, backend_options or {})
@@ -115,20 +131,10 @@ def train_seeds(
         session.open()
         if started is not None:
             started(*session.progress())
-        session.learn(callback)
+        session.learn(callback, started)
         return session.summaries()
     finally:
         session.close()
-
-
-def solved_at(played: list[Episode], config: AgentConfig) -> int | None:
-    """Episodes until the mean of 100 in a row first reached ``config.solved_at``; None if never."""
-    if config.solved_at is None or len(played) < 100:
-        return None
-    returns = [e.discounted if config.solved_discounted else e.ret for e in played]
-    means = np.convolve(returns, np.ones(100) / 100, "valid")
-    reached = np.flatnonzero(means >= config.solved_at)
-    return int(reached[0]) + 100 if len(reached) else None
 
 
 def read_seeds(text: str) -> list[int]:
@@ -160,6 +166,7 @@ class _Session:
         self.runs = [RunDirectory(path) for _, path in runs]
         self._old = _old(self.runs, resume)
         self._saved = [time.monotonic()] * len(runs)
+        self._saved_at = [-1] * len(runs)  # steps
         try:
             self._prepare(asked, [seed for seed, _ in runs], changes)
         except BaseException:
@@ -183,13 +190,19 @@ class _Session:
                 "backend": default_backend(first["approach"], first["backend"]),
             }.items()
         }
-        self.options["episodes"] = max(o["episodes"] for o in [*found, self.options])
+        self.options |= joint_budget(found or [first])
+        if self.options["steps"] is None and self.options["episodes"] is None:
+            self.options["episodes"] = DEFAULTS["episodes"]
         resumed = iter([o["seed"] for o in found])
         self.seeds = [
             next(resumed) if old else DEFAULTS["seed"] if seed is None else seed
             for old, seed in zip(self._old, seeds, strict=True)
         ]
         env = open_env(self.options)
+        if self.options["steps"] is None and not has_time_limit(env):
+            where, what = f"environment {self.options['env']}", "has no time limit"
+            remedy = "if an episode may never end, train by --steps"
+            warn_outside(say(where, what, remedy=remedy), EnvironmentWarning)
         self.replicas = make_agents(self.options, self.seeds, changes, env)
         self.options["model"] = self.replicas.config.model
 
@@ -212,15 +225,25 @@ class _Session:
                 self._save(k)  # from here on, the run to start from isn't needed
             run.rewind(self.replicas.episodes[k])
         for k, run in enumerate(self.runs):  # when all of them can go on
-            run.change_config(episodes=max(self.options["episodes"], self._played(k)))
+            run.change_config(**self._spent(k))
 
     def progress(self) -> tuple[int, int]:
-        """Episodes done, and in all."""
-        done = sum(len(episodes) for episodes in self.replicas.episodes)
-        return done, len(self.runs) * int(self.options["episodes"])
+        """Episodes done, and in all; or steps, if these are what is asked for."""
+        every = range(len(self.runs))
+        if self.options["steps"] is not None:
+            done = sum(min(self.replicas.steps_taken(k), self.options["steps"]) for k in every)
+            return done, len(self.runs) * int(self.options["steps"])
+        return sum(map(self._played, every)), len(self.runs) * int(self.options["episodes"])
 
-    def learn(self, callback: Callable[[Episode], None] | None) -> None:
-        """Train to the end, row by row and checkpoint by checkpoint."""
+    def learn(
+        self,
+        callback: Callable[[Episode], None] | None,
+        started: Callable[[int, int], None] | None,
+    ) -> None:
+        """Train to the end, row by row and checkpoint by checkpoint.
+
+        Ctrl-C ends it, with KeyboardInterrupt, when all are at a step from which they can go on.
+        """
 
         def after(k: int, episode: Episode) -> None:
             self.runs[k].append(episode)
@@ -229,15 +252,35 @@ class _Session:
             if callback is not None:
                 callback(episode)
 
-        self.replicas.learn(self.options["episodes"], after)
-        for k in range(len(self.runs)):
-            self._save(k)
+        def look() -> float:
+            """What is due within episodes; when to look again."""
+            self._save_long_ago()
+            if started is not None and self.options["steps"] is not None:
+                started(*self.progress())
+            return time.monotonic() + _SHOWN_SECONDS
+
+        now, next_look = time.monotonic, time.monotonic() + _SHOWN_SECONDS
+        with held_interrupts() as interrupt:
+            for _ in self.replicas.play(self.options["episodes"], after, self.options["steps"]):
+                if interrupt.requested:
+                    break
+                if now() >= next_look:
+                    next_look = look()
+            for k in range(len(self.runs)):
+                self._save(k)
+
+    def _save_long_ago(self) -> None:
+        """Those that have gone on within an episode for long."""
+        for k, saved in enumerate(self._saved):
+            moved = self.replicas.steps_taken(k) != self._saved_at[k]
+            if moved and time.monotonic() - saved >= EPISODE_SECONDS:
+                self._save(k)
 
     def summaries(self) -> list[dict[str, Any]]:
         """Of each run; they are also in its directory."""
         found = []
         for k, run in enumerate(self.runs):
-            found.append(self._summary(k))
+            found.append(summary(self.options, self.replicas, k, run))
             run.keep(run.summary, as_json(found[-1]))
         return found
 
@@ -255,9 +298,21 @@ class _Session:
     def _played(self, k: int) -> int:
         return len(self.replicas.episodes[k])
 
+    def _spent(self, k: int) -> dict[str, int | None]:
+        """The budget for ``config.json``: at least what run k has had."""
+        episodes, steps = self.options["episodes"], self.options["steps"]
+        if steps is None:
+            return {"episodes": max(episodes, self._played(k)), "steps": None}
+        is_exact = self.replicas.approach == "local"  # others stop after more than asked
+        return {
+            "episodes": None,
+            "steps": max(steps, self.replicas.steps_taken(k)) if is_exact else steps,
+        }
+
     def _save(self, k: int) -> None:
         self.runs[k].keep_checkpoint(packed(self._describe(k), self.replicas.state(k)))
         self._saved[k] = time.monotonic()
+        self._saved_at[k] = self.replicas.steps_taken(k)
 
     def _describe(self, k: int) -> dict[str, Any]:
         return describe(self.options["env"], self.replicas, k, self.options["env_spec"])
@@ -275,27 +330,6 @@ class _Session:
             "agent": self.replicas.config.to_dict(),
             "gradient": self._describe(k).get("gradient"),
             "versions": versions,
-        }
-
-    def _summary(self, k: int) -> dict[str, Any]:
-        played = self.replicas.episodes[k]
-        last = played[-100:]
-        return {
-            "env": self.options["env"],
-            "backend": self.options["backend"],
-            "arithmetic": self.replicas.arithmetic_name,
-            "noise": self.replicas.noise,
-            "model": self.replicas.config.model,
-            "approach": self.replicas.approach,
-            "seed": self.seeds[k],
-            "episodes": len(played),
-            "env_steps": self.replicas.env_steps(k),
-            "mean_return_last_100": float(np.mean([e.ret for e in last])),
-            "mean_discounted_return_last_100": float(np.mean([e.discounted for e in last])),
-            "solved_at_episode": solved_at(played, self.replicas.config),
-            "run": str(self.runs[k].path),
-            "digest": digest(self.runs[k].checkpoint),
-            "warnings": self.replicas.warnings(k),
         }
 
 
@@ -340,18 +374,13 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _check_episodes(episodes: int) -> None:
-    if episodes < 1:
-        raise ArgumentError(say("train", "episodes out of range", got=episodes, limit=">= 1"))
-
-
 def _resumed_options(run: RunDirectory, given: dict[str, Any]) -> dict[str, Any]:
-    """What the run was started with; anything given must be the same, but for more episodes."""
+    """What the run was started with; anything given must be the same, but for the budget."""
     config = run.read_config()
     config.setdefault("learning", "host")  # of a run before there was a choice
     for name, value in given.items():
         was = config.get(name, DEFAULTS[name] if name in ("noise", "env_args") else None)
-        if name != "episodes" and value not in (None, was):
+        if name not in ("episodes", "steps") and value not in (None, was):
             raise RunError(
                 say(
                     f"run {run.path}",
@@ -361,9 +390,6 @@ def _resumed_options(run: RunDirectory, given: dict[str, Any]) -> dict[str, Any]
                     remedy="resume with the same options, or use another --out",
                 )
             )
-    options = {name: config.get(name) for name in given}
-    if given["episodes"] is not None:
-        _check_episodes(given["episodes"])
-        options["episodes"] = given["episodes"]
+    options = {**{name: config.get(name) for name in given}, **resumed_budget(config, given)}
     kept = {key: config.get(key) for key in ("gradient", "env_spec")}
     return {**options, "agent": config["agent"], **kept}

@@ -49,6 +49,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--episodes", type=int, metavar="N", help="in all (default 400)")
     parser.add_argument(
+        "--steps",
+        type=int,
+        metavar="N",
+        help="in place of --episodes: environment steps in all, for tasks whose episodes don't end",
+    )
+    parser.add_argument(
         "--out", type=Path, metavar="DIR", help="the run directory (default: in runs/)"
     )
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
@@ -78,6 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
             model=arguments.model,
             learning=arguments.learning,
             episodes=arguments.episodes,
+            steps=arguments.steps,
             approach=arguments.approach,
             start=arguments.start,
             env_args=read_env_args(arguments.env_arg) or None,
