@@ -56,8 +56,11 @@ class RunDirectory:
         return self.path / "summary.json"
 
     def has_begun(self) -> bool:
-        """Whether there is a run to go on with."""
-        return self.config.exists()
+        """Whether there is a run to go on with, as far as this user can see."""
+        try:
+            return self.config.exists()
+        except OSError:
+            return False
 
     def is_free(self) -> bool:
         """Whether a run can begin here: nothing is there but what a killed one may have left."""

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from pathlib import Path
 
 __all__ = ["RunLock"]
+
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 class RunLock:
     """A lock on a run directory that dies with the process that holds it.
 
     Its file is removed when it is released, which `filelock` leaves to its users: a directory of
-    a finished run has the files of the run and no others. Without ``fcntl`` nothing is locked.
+    a finished run has the files of the run and no others. Without ``fcntl``, and on file systems
+    without locks (some of clusters), nothing is locked.
     """
 
     def __init__(self, path: Path) -> None:
@@ -36,7 +40,10 @@ class RunLock:
             except BlockingIOError:
                 os.close(descriptor)
                 return False
-            except BaseException:
+            except OSError as exc:
+                if exc.errno in _NO_LOCKS:
+                    self._descriptor = descriptor
+                    return True
                 os.close(descriptor)
                 raise
             os.close(descriptor)  # the holder before removed it while we waited to open it

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from neurorl.backends.brian2 import cache as of_brian2
+from neurorl.backends.brian2.preferences import exact_preferences
 from neurorl.cache import CompileCache, load_copy
 from neurorl.errors import BackendError
 from neurorl.native import build, toolchain
@@ -129,6 +130,21 @@ def test_a_file_that_others_can_write_or_own_is_refused(folder: Path) -> None:
         os.chown(folder / files(folder)[1], 12345, -1)
         with pytest.raises(BackendError, match="owned by another user"):
             answer(folder)
+
+
+def test_modules_of_cython_are_loaded_from_no_folder_that_others_can_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with exact_preferences("cython"):
+        pass
+    folder = tmp_path / "neurorl" / "brian2"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    folder.chmod(0o770)
+    with exact_preferences("numpy"):
+        pass
+    with pytest.raises(BackendError, match="brian2: can be written by other users"):
+        exact_preferences("cython").__enter__()
 
 
 def test_all_caches_are_one_kind() -> None:

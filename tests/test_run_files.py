@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import hashlib
 import json
 import os
@@ -290,6 +291,19 @@ def test_a_lock_file_that_was_removed_meanwhile_locks_nothing(
     assert len(calls) == 2
     assert (tmp_path / ".lock").exists()
     second.close()
+
+
+def test_a_file_system_without_locks_is_trained_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fcntl
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    train(GRID, tmp_path / "run", episodes=1, overrides=SMALL)
+    assert not (tmp_path / "run" / ".lock").exists()
 
 
 def test_equal_agents_have_equal_files_and_episodes(tmp_path: Path) -> None:
