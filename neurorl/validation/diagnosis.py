@@ -162,6 +162,8 @@ def _search(files: _Files) -> list[Found]:
 def _gate(variant: Variant, files: _Files) -> Gate | None:
     """The simplest gate with which a variant predicts everything; None if there is none."""
     labels = []
+    if any(evidence.contradicts(variant) for evidence in files.all):
+        return None
     for evidence in files.all:
         odd = evidence.odd_calls(evidence.predict(variant))
         neither = odd & evidence.odd

@@ -26,6 +26,7 @@ from neurorl.validation.variants import PLAIN, Array, Variant
 __all__ = ["FLOAT_ERROR", "Evidence", "Prediction"]
 
 FLOAT_ERROR = 1e-9  # of the membrane's scale
+_SAMPLE = 60  # steps by which most variants are ruled out
 _MOST = 900  # steps that are predicted of a history
 Mask = npt.NDArray[np.bool_]
 
@@ -166,6 +167,25 @@ class Evidence:
             ended = variant.finish(self, v, last)
             rows[v][self.lasts] = ended if gate is None else np.where(gate[self.lasts], ended, last)
         return Prediction(**rows)
+
+    def contradicts(self, variant: Variant) -> bool:
+        """Whether a variant is wrong too where the description is; of some steps only, quickly."""
+        calls = np.flatnonzero(self.odd.any(axis=1) & (self.lengths == 1))[:_SAMPLE]
+        if not len(calls):
+            return False
+        starts = {v: variant.start(self, v, b)[calls] for v, b in self.before.items()}
+        seen = self._advance(self._drive(variant), starts, self.starts[calls])
+        sent = self.spikes[self.starts[calls]]
+        near = np.abs(seen["level"] - seen["threshold"]) <= self.limit
+        odd = sent != seen["spikes"]
+        unsure = odd & near & (self.limit > 0)
+        wrong = odd & ~unsure
+        for v in VARIABLES:
+            after = self.after[v].copy()
+            after[calls] = seen[v]
+            apart = np.abs(variant.finish(self, v, after)[calls] - self.after[v][calls])
+            wrong |= (apart > self.limit) & ~unsure
+        return bool((wrong & self.odd[calls]).any())
 
     def odd_states(self, predicted: Prediction, exact: bool = False) -> dict[str, Mask]:
         """Calls and neurons in which a variable or a spike is not as predicted.

@@ -19,6 +19,8 @@ __all__ = ["Gate", "Labels", "gates"]
 
 Feature = Callable[[Evidence], Array]
 
+_MOMENTS = 40  # that are tried for when something begins
+
 _COUNTERS: tuple[tuple[str, Feature], ...] = (
     ("from step {} on", lambda e: e.step),
     ("from call {} of step on", lambda e: e.call),
@@ -95,17 +97,24 @@ def _timed(labels: Sequence[Labels], chosen: Mask, prefix: str, cost: int) -> It
     for words, feature in _COUNTERS:
         low, high = _range(labels, chosen, feature)
         if low[1] < high[0]:
-            first, at = high[0], _at(low[1] + 1, high[0])
-            yield _gate(prefix + words.format(at), cost, chosen, _from(feature, first))
+            at = _at(low[1] + 1, high[0])
+            for first in _moments(low[1] + 1, high[0]):
+                yield _gate(prefix + words.format(at), cost, chosen, _from(feature, first))
     for words, feature in _UNTIL:
         low, high = _range(labels, chosen, feature)
         if high[1] < low[0]:
-            end, at = high[1] + 1, _at(high[1] + 1, low[0])
-            yield _gate(prefix + words.format(at), cost, chosen, _before(feature, end))
+            at = _at(high[1] + 1, low[0])
+            for end in _moments(high[1] + 1, low[0]):
+                yield _gate(prefix + words.format(at), cost, chosen, _before(feature, end))
     for words, feature in _FEATURES:
         low, high = _range(labels, chosen, feature)
         if low[1] < high[0]:
             yield _gate(prefix + words, cost, chosen, _from(feature, 1))
+
+
+def _moments(first: int, last: int) -> Sequence[int]:
+    """Moments between two to be tried, as it may be within a call of several steps."""
+    return sorted({last, *range(max(first, last - _MOMENTS), last)}, reverse=True)
 
 
 def _at(first: int, last: int) -> str:

@@ -163,10 +163,11 @@ def writes(evidence: Evidence) -> Iterator[Variant]:
             told = detail.format(where)
             # Writes that never come leave other weights than described, whatever was written when.
             cause = "weights" if version is _initial else "writes"
-            yield Variant(cause, told, version=some, bias_version=some)
+            odd = int(version in (_first_of_all, _but_last))  # they hang on other populations
+            yield Variant(cause, told, version=some, bias_version=some, freedom=odd)
             if chosen & set(signed):
                 beside = "; the bias of signed projections is up to date"
-                yield Variant(cause, told + beside, version=some)
+                yield Variant(cause, told + beside, version=some, freedom=odd)
         for chosen, subject in _groups(signed, "{}", "signed projections"):
             why = detail.format("")
             told = (

@@ -24,6 +24,7 @@ __all__ = [
 ]
 
 Kind = type[Foreign]
+_PARTS = ("current", "membrane", "hold", "level", "draw", "over", "reset")
 
 
 def _named(base: type, body: dict[str, Any]) -> Any:
@@ -65,23 +66,19 @@ def late(kind: Kind, when: Callable[[Foreign], bool]) -> Kind:
     other = kind.cells
 
     class Late(other):  # type: ignore[valid-type,misc]
-        def update(self, q: Array) -> Raster:
-            if when(self.backend):
-                self.__class__, self.d = Late, self.wrong
-                return other.update(self, q)  # type: ignore[no-any-return]
-            self.d = self.described
-            return Sound.update(self, q)  # type: ignore[arg-type]
-
         def __init__(self, backend: Foreign, population: Any) -> None:
             super().__init__(backend, population)
-            self.wrong = self.d
+            self.wrong: Dynamics = self.d
 
-    class Sound(Cells):
         def update(self, q: Array) -> Raster:
-            for name in ("current", "membrane", "hold", "level", "draw", "over", "reset"):
+            if when(self.backend):
+                self.d = self.wrong
+                return np.asarray(other.update(self, q))
+            self.d = self.described
+            for name in _PARTS:
                 setattr(self, name, getattr(Cells, name).__get__(self))
             found = Cells.update(self, q)
-            for name in ("current", "membrane", "hold", "level", "draw", "over", "reset"):
+            for name in _PARTS:
                 delattr(self, name)
             return found
 
@@ -136,6 +133,6 @@ def draws(step: Callable[[Foreign, str], int]) -> Kind:
     return _named(Foreign, {"noise_step": step})  # type: ignore[no-any-return]
 
 
-def writes(**methods: Callable[..., Any]) -> Kind:
+def writes(**methods: Any) -> Kind:
     """Other writes."""
     return _named(Foreign, methods)  # type: ignore[no-any-return]

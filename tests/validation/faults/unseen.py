@@ -10,7 +10,8 @@ import numpy as np
 from faults import mistakes as m
 from faults import networks as n
 from faults import wrapped as w
-from faults.bench import LEARN, Fault
+from faults import wrapped_acts as wa
+from faults.case import LEARN, Fault
 from faults.foreign import Cells, Foreign
 from neurorl.testing import FEATURES, random_network
 
@@ -28,68 +29,6 @@ def drawn(seed: int) -> Callable[[], Any]:
 def whole(factor: float) -> Callable[[Any], Any]:
     """A chip's integers by a factor."""
     return lambda x: np.rint(x * factor).astype(np.int64)
-
-
-def _previous(backend: Any, write: Any, name: str) -> None:
-    """The weights of the write before."""
-    rounded = backend._rounded[name]
-    backend._rounded[name] = backend.__dict__.setdefault("kept", dict(backend.first))[name]
-    write(name)
-    backend._rounded[name] = rounded
-    backend.kept[name] = rounded.copy()
-
-
-def _third_lost(backend: Any, write: Any, name: str) -> None:
-    count = backend.__dict__["count"] = backend.__dict__.get("count", 0) + 1
-    if count % 2 == 0:
-        write(name)
-
-
-def _clear_u(backend: Any) -> None:
-    for neurons in backend._neurons.values():
-        neurons.u[:] = 0
-
-
-def _only_state(backend: Any, replicas: Any) -> None:
-    for neurons in backend._neurons.values():
-        for x in (neurons.u, neurons.v, neurons.dead):
-            x[:] = 0
-
-
-def _spike_and_current(neurons: Any, was: Any, over: Any) -> Any:
-    over = was(over)
-    neurons.u[over] = 0
-    return over
-
-
-def _soft(neurons: Any, was: Any, over: Any) -> Any:
-    before = neurons.v - neurons.threshold
-    over = was(over)
-    neurons.v[over] = before[over]
-    return over
-
-
-def _kept(neurons: Any, was: Any, over: Any) -> Any:
-    before = neurons.v.copy()
-    over = was(over)
-    neurons.v[over] = before[over]
-    return over
-
-
-def _rectified(neurons: Any, was: Any, *arguments: Any) -> Any:
-    return np.maximum(was(*arguments), 0)
-
-
-def _rewind(backend: Any) -> None:
-    backend._t = [t - 1 for t in backend._t]
-
-
-def _twice(backend: Any) -> None:
-    backend._t = [t + 1 for t in backend._t]
-
-
-def _double_fault(described: Any) -> Any:
-    return described
 
 
 class _Both(m.numbers("bias", lambda x: 1.5 * x)):  # type: ignore[misc]
@@ -156,7 +95,7 @@ UNSEEN = (
     ),
     Fault(
         "chip: reset by subtraction",
-        w.of_neurons(_spike=_soft),
+        w.of_neurons(_spike=wa.soft),
         n.noisy,
         ("reset",),
         "subtract",
@@ -174,7 +113,7 @@ UNSEEN = (
     ),
     Fault(
         "chip: floor at 0",
-        w.of_neurons(_membrane=_rectified),
+        w.of_neurons(_membrane=wa.rectified),
         n.cuba,
         ("floor",),
         "",
@@ -183,7 +122,7 @@ UNSEEN = (
     ),
     Fault(
         "chip: current cleared by a spike",
-        w.of_neurons(_spike=_spike_and_current),
+        w.of_neurons(_spike=wa.spike_and_current),
         n.uneven,
         ("reset",),
         "current",
@@ -201,7 +140,7 @@ UNSEEN = (
     ),
     Fault(
         "spikes in flight survive a reset",
-        w.resetting(_only_state),
+        w.resetting(wa.only_state),
         _lif,
         ("reset between decisions",),
         "",
@@ -210,7 +149,7 @@ UNSEEN = (
     ),
     Fault(
         "current lost between calls",
-        w.stepping(_clear_u, w.nothing),
+        w.stepping(wa.clear_u, w.nothing),
         feature("CUBA-LIF"),
         ("between calls",),
         "current",
@@ -218,7 +157,7 @@ UNSEEN = (
     ),
     Fault(
         "noise a step back in every call",
-        w.stepping(w.nothing, _rewind),
+        w.stepping(w.nothing, wa.rewind),
         feature("escape noise"),
         ("noise source",),
         "",
@@ -226,7 +165,7 @@ UNSEEN = (
     ),
     Fault(
         "noise a step on in every call",
-        w.stepping(_twice, w.nothing),
+        w.stepping(wa.twice, w.nothing),
         feature("stochastic GLM unit"),
         ("noise source",),
         "",
@@ -234,7 +173,7 @@ UNSEEN = (
     ),
     Fault(
         "no reset in one population",
-        w.of_neurons(None, "last", _spike=_kept),
+        w.of_neurons(None, "last", _spike=wa.kept),
         feature("LIF"),
         ("reset",),
         "",
@@ -242,7 +181,7 @@ UNSEEN = (
     ),
     Fault(
         "floor of currents",
-        w.of_neurons(_current=_rectified),
+        w.of_neurons(_current=wa.rectified),
         feature("recurrent projection"),
         ("floor",),
         "current",
@@ -352,7 +291,7 @@ UNSEEN = (
     ),
     Fault(
         "writes one late, chip",
-        w.writing(_previous),
+        w.writing(wa.previous),
         _lif,
         ("writes",),
         "late",
@@ -363,7 +302,7 @@ UNSEEN = (
     ),
     Fault(
         "the first of two writes lost",
-        w.writing(_third_lost),
+        w.writing(wa.third_lost),
         _glm,
         ("writes",),
         "second",

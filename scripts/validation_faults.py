@@ -1,0 +1,91 @@
+"""What `validate` says of backends with a known fault each: rightly, unknown or wrongly.
+
+    python scripts/validation_faults.py [--sets tuned,held_out,unseen] [--shift 0]
+    python scripts/validation_faults.py --only threshold --json
+
+The faults are those of ``tests/validation/faults``. Exit status 1 if one is named wrongly.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "validation"))
+
+from faults.case import Fault, judge
+from faults.held_out import HELD_OUT
+from faults.tuned import TUNED
+from faults.unseen import UNSEEN
+
+from neurorl.cli.output import print_table
+from neurorl.cli.status import exit_status
+
+SETS = {"tuned": TUNED, "held_out": HELD_OUT, "unseen": UNSEEN}
+VERDICTS = ("rightly", "unknown", "wrongly", "unseen")
+
+
+@exit_status("validation_faults")
+def main(arguments: list[str] | None = None) -> int:
+    """Judge every fault; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--sets", default=",".join(SETS), metavar="A,B")
+    parser.add_argument("--only", default="", help="faults with this in their name")
+    parser.add_argument("--shift", type=int, default=0, help="added to every seed")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    options = parser.parse_args(arguments)
+    rows = [
+        _row(name, dataclasses.replace(fault, seed=fault.seed + options.shift))
+        for name in options.sets.split(",")
+        for fault in SETS[name]
+        if options.only in fault.name
+    ]
+    if options.json:
+        print(json.dumps(rows))
+    else:
+        _print(rows)
+    return 1 if any(row["verdict"] == "wrongly" for row in rows) else 0
+
+
+def _row(name: str, fault: Fault) -> dict[str, Any]:
+    start = time.process_time()
+    verdict, told = judge(fault)
+    return {
+        "set": name,
+        "fault": fault.name,
+        "kind": " or ".join(fault.causes),
+        "seed": fault.seed,
+        "verdict": verdict,
+        "told": told,
+        "cpu_s": round(time.process_time() - start, 1),
+    }
+
+
+def _print(rows: list[dict[str, Any]]) -> None:
+    """Every fault, then how many of each kind are named how."""
+    print_table(
+        ("set", "fault", "verdict", "CPU s"),
+        [[row["set"], row["fault"], row["verdict"], str(row["cpu_s"])] for row in rows],
+    )
+    for row in rows:
+        if row["verdict"] != "rightly":
+            print(f"\n{row['fault']}: {row['verdict']}: {row['told']}")
+    print()
+    for key in ("kind", "set"):
+        kinds = sorted({row[key] for row in rows})
+        counts = {k: Counter(row["verdict"] for row in rows if row[key] == k) for k in kinds}
+        cells = [[k, *(str(counts[k][v]) for v in VERDICTS)] for k in kinds]
+        print_table((key, *VERDICTS), cells)
+        print()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

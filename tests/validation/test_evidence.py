@@ -1,0 +1,140 @@
+"""Histories: what is predicted of them, where a variant holds, and what a probe may do."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import injected_faults as injected
+import numpy as np
+import pytest
+
+from neurorl.testing import FEATURES, random_network
+from neurorl.validation.evidence import Evidence
+from neurorl.validation.gates import Labels, gates
+from neurorl.validation.history import Reset, Run, Write, acts_of, enact
+from neurorl.validation.hypotheses import FAMILIES, propose
+from neurorl.validation.hypotheses.levels import simplest
+from neurorl.validation.lanes import Lane
+from neurorl.validation.probes import probe
+from neurorl.validation.stimulus import make_stimulus
+from neurorl.validation.subject import Subject, make_subject
+from neurorl.validation.variants import Variant
+
+LANES = [Lane("reference", "float"), Lane("reference", "loihi"), Lane("loihi", "loihi")]
+
+
+def probed(subject: Subject, lane: Lane, seed: int = 4) -> list[Evidence]:
+    """Of every population, in a history with calls of all lengths, resets and writes."""
+    stimulus = make_stimulus(subject, 60, seed, lane.arithmetic)
+    weights = {p.name: np.array(0.1) for p in subject.network.projections}
+    written = {
+        n: np.broadcast_to(w, subject.network.weight_shape(n)).copy() for n, w in weights.items()
+    }
+    stimulus[0] = stimulus[0]._replace(fresh=True, writes=written)
+    acts = probe(subject, stimulus, seed, 40, 120)
+    assert {type(act) for act in acts} == {Reset, Run, Write}
+    history = enact(subject.network, lane, seed, acts)
+    assert len({call.n_steps for call in history.calls}) > 2
+    return [Evidence(subject.network, p, history) for p in subject.network.populations]
+
+
+@pytest.mark.parametrize("lane", LANES, ids=lambda lane: lane.label)
+@pytest.mark.parametrize("feature", sorted(set(FEATURES) - {"more neurons than a core"}))
+def test_a_sound_lane_is_predicted_whatever_the_calls(feature: str, lane: Lane) -> None:
+    for evidence in probed(make_subject(feature), lane):
+        assert not evidence.odd_calls(evidence.plain, exact=True).any(), evidence.population.name
+        assert evidence.n_steps >= 160
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_so_are_random_networks(seed: int) -> None:
+    subject = Subject("random", random_network(seed, delays=True, currents=seed % 2 == 0))
+    for evidence in probed(subject, LANES[seed % 2], seed):
+        assert not evidence.odd_calls(evidence.plain, exact=True).any()
+
+
+def of_fault(name: str) -> Evidence:
+    fault = next(f for f in injected.FAULTS if f.name == name and f.arithmetic == "float")
+    subject = make_subject(fault.network())
+    stimulus = make_stimulus(subject, 120, 3, "float")
+    lane = Lane("faulty", "float", {}, fault.cls)
+    history = enact(subject.network, lane, 3, acts_of(subject, stimulus, 0))
+    return Evidence(subject.network, subject.network.populations[0], history)
+
+
+def test_a_variant_is_the_description_with_one_thing_changed() -> None:
+    """Of the steps that are odd, the right variant leaves none, and the wrong ones leave some."""
+    evidence = of_fault("Subtracts")
+    assert evidence.odd.any()
+    right = [v for v in propose(evidence) if not evidence.odd_calls(evidence.predict(v)).any()]
+    assert {v.cause for v in right} == {"reset"}
+    assert any("subtracts the threshold" in v.detail for v in right)
+    assert not any(evidence.contradicts(v) for v in right)
+
+
+def test_every_family_proposes_something_or_nothing_but_never_fails() -> None:
+    evidence = of_fault("Leaks")
+    for family in FAMILIES:
+        for variant in family.propose(evidence):
+            assert variant.cause, family.about
+            assert variant.detail, family.about
+
+
+def test_a_gate_parts_steps_and_neurons() -> None:
+    evidence = of_fault("Subtracts")
+    calls, size = evidence.odd.shape
+    described, other = np.zeros((calls, size), bool), np.zeros((calls, size), bool)
+    described[:50, 2] = other[50:, 2] = True
+    described[:, 0] = True
+    (words, *_) = [g.words for g in gates([Labels(evidence, described, other)])]
+    assert words == "of neuron 2 only, from step 50 on"
+    only = np.zeros((calls, size), bool)
+    only[:, 2] = True
+    (first, *_) = gates([Labels(evidence, described & ~only, only)])
+    assert (first.words, first.cost) == ("of neuron 2 only", 1)
+    mixed = only & (np.arange(calls) % 3 == 0)[:, None]
+    assert not list(gates([Labels(evidence, only & ~mixed, mixed)]))
+
+
+def test_a_gated_variant_holds_where_the_gate_says() -> None:
+    evidence = of_fault("Subtracts")
+    other = Variant("bias", "", bias=lambda b: b + 1.0)
+    gate = np.zeros((evidence.n_steps, evidence.population.size), bool)
+    gate[30:, 1] = True
+    found = evidence.predict(other, gate)
+    plain, changed = evidence.plain, evidence.predict(other)
+    assert np.array_equal(found.moved[~gate], plain.moved[~gate])
+    assert np.array_equal(found.moved[gate], changed.moved[gate])
+    assert not np.array_equal(changed.moved[gate], plain.moved[gate])
+
+
+def test_long_histories_are_predicted_at_their_end_only() -> None:
+    evidence = of_fault("Subtracts")
+    short = Evidence(evidence.network, evidence.population, evidence.history, most=40)
+    assert (int(short.kept.sum()), short.n_steps) == (40, 120)
+    assert np.array_equal(short.odd[80:], evidence.odd[80:])
+    assert not short.odd[:80].any()
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "value"),
+    [(1.0034, 1.0171, 1.01), (0.96, 0.981, 0.97), (1.7, 2.6, 2.0), (-0.055, -0.049, -0.05)],
+)
+def test_the_simplest_number_of_a_range(least: float, most: float, value: float) -> None:
+    assert simplest(least, most) == pytest.approx(value, abs=1e-12)
+
+
+def test_a_probe_does_only_what_was_done() -> None:
+    """No resets and no writes, where none were; and other spikes with another seed."""
+    subject = make_subject(injected.plain())
+    stimulus = make_stimulus(subject, 60, 0, "float")
+    acts: list[Any] = probe(subject, stimulus, 1, 0, 100)
+    assert {type(act) for act in acts} == {Run}
+    others: list[Any] = probe(subject, stimulus, 2, 0, 100)
+    assert any(
+        one.n_steps != two.n_steps or not np.array_equal(one.inputs["input"], two.inputs["input"])
+        for one, two in zip(acts, others, strict=False)
+    )
+    fresh = [dataclasses.replace(subject), [w._replace(fresh=True) for w in stimulus]]
+    assert any(isinstance(act, Reset) for act in probe(fresh[0], fresh[1], 1, 0, 200))  # type: ignore[arg-type]

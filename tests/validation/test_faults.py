@@ -1,0 +1,80 @@
+"""Backends of a third party with one fault each: named rightly, or not at all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from faults.case import Fault, judge
+from faults.foreign import Foreign
+from faults.held_out import HELD_OUT
+from faults.tuned import TUNED
+from faults.unseen import UNSEEN
+
+from neurorl.testing import FEATURES
+from neurorl.validation import validate
+
+EVERY = (*TUNED, *HELD_OUT, *UNSEEN)
+QUICK = {
+    "threshold of one 1 % high",
+    "bias doubled",
+    "tau_mem 10 % long",
+    "current cleared by a spike",
+    "integrates while refractory",
+    "floor at 0",
+    "u <- d (u + q)",
+    "spikes lost between calls",
+    "writes one late",
+    "every second write lost",
+    "bias of signed projections stale",
+    "noise never advances",
+    "tau only after step 100",
+    "one weight x 1.5",
+    "chip: tau_mem + 10 %",
+    "a membrane that nobody has a name for",
+    "a bias and a time constant",
+    "noise that isn't the same twice",
+}
+AMBIGUOUS = {"u <- d (u + q), drawn"}  # of neurons that forget currents, all input is lost
+
+
+def test_the_foreign_backend_is_sound() -> None:
+    """Else a fault's explanation might be another's."""
+    for feature in sorted(set(FEATURES) - {"more neurons than a core"}):
+        lanes: list[Any] = ["reference:float", Foreign]
+        assert validate(feature, lanes, steps=60).verdict == "exact", feature
+    trained = validate("lif", ["reference:float", Foreign], steps=24, learn=True, updates=6)
+    assert trained.verdict == "exact"
+
+
+def assert_named(fault: Fault) -> None:
+    verdict, told = judge(fault)
+    assert verdict == ("unknown" if fault.name in AMBIGUOUS else "rightly"), told
+
+
+@pytest.mark.parametrize("fault", [f for f in EVERY if f.name in QUICK], ids=lambda f: f.name)
+def test_a_fault_is_named(fault: Fault) -> None:
+    assert_named(fault)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", [f for f in EVERY if f.name not in QUICK], ids=lambda f: f.name)
+def test_each_of_the_other_faults_is_named(fault: Fault) -> None:
+    assert_named(fault)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shift", [1000, 2000])
+def test_none_is_named_wrongly_with_other_seeds(shift: int) -> None:
+    import dataclasses
+
+    found = [judge(dataclasses.replace(f, seed=f.seed + shift)) for f in EVERY]
+    assert [told for verdict, told in found if verdict == "wrongly"] == []
+    named = sum(verdict == "rightly" for verdict, _ in found)
+    seen = sum(verdict != "unseen" for verdict, _ in found)
+    assert named >= 0.9 * seen
+
+
+def test_every_quick_fault_exists() -> None:
+    assert {f.name for f in EVERY} >= QUICK | AMBIGUOUS
+    assert len({f.name for f in EVERY}) == len(EVERY) >= 100
