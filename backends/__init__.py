@@ -1,5 +1,7 @@
-"""Simulators behind `neurorl.backends.base.Backend`, one package each. Installs as
-``neurorl.backends``."""
+"""Hold the simulators behind `neurorl.backends.base.Backend`, one package each.
+
+Installs as ``neurorl.backends``.
+"""
 
 if __name__ != "neurorl.backends":
     raise ImportError(f"import this folder as 'neurorl.backends', not {__name__!r}")

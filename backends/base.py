@@ -1,4 +1,4 @@
-"""The contract between neurorl and a simulator."""
+"""Define the contract between neurorl and a simulator."""
 
 from __future__ import annotations
 
@@ -35,15 +35,18 @@ State = dict[str, npt.NDArray[Any]]
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a backend can run; checked before anything is built.
+    """Says what a backend can run; checked before anything is built.
 
-    arithmetics: names of the arithmetics, the default one first. delays: more than one step.
-    signed: signed projections. currents: sources of currents.
-    max_population: neurons of one population, None for no limit.
+    arithmetics: names of the arithmetics, the default one first.
     exact_arithmetics: those in which it equals the reference in every spike.
-    engines: ways to run the same network, the preferred first.
-    noises: what stands for escape noise, see `neurorl.chip_noise`; all but the first in chip
-    arithmetic only. learnings: who can change the weights, ``'host'`` or a rule of the simulator.
+    delays: whether delays may be more than one step.
+    signed: whether projections may be signed.
+    currents: whether there may be sources of currents.
+    max_population: most neurons of one population; None for no limit.
+    engines: ways to run the same network, the preferred one first.
+    noises: what may stand for escape noise, see `neurorl.chip_noise`; all but the first in chip
+        arithmetic only.
+    learnings: who can change the weights, ``'host'`` or a rule of the simulator.
     """
 
     arithmetics: tuple[str, ...]
@@ -58,18 +61,19 @@ class Capabilities:
 
 
 class Backend(abc.ABC):
-    """One network compiled for one simulator; a context manager, of which several may coexist.
+    """Runs one network compiled for one simulator; a context manager, of which several may coexist.
 
-    network: the description. seed: key of every draw (initial weights, escape noise), or a sequence
-    of them, each for a replica of the network with weights, draws and a step counter of its own,
-    which gives every bit of a backend with that seed. A raster then has ``n_replicas * size``
-    columns, neuron i of replica k in column ``k * size + i``; weights have an axis of replicas
-    first.
+    network: the description.
+    seed: key of every draw (initial weights, escape noise), or a sequence of keys, one for each
+        replica of the network. A replica has weights, draws and a step counter of its own, and
+        equals in every bit a backend with that seed. Rasters then have ``n_replicas * size``
+        columns, neuron i of replica k in column ``k * size + i``, and weights have an axis of
+        replicas first.
     arithmetic: ``'float'`` or ``'loihi'``; None takes the backend's default.
     record: populations whose rasters `step` returns; None for all.
-    weights: by projection, in place of the initial ones; shapes as in `set_weights`.
     noise: ``'exact'`` is the described escape noise; ``'chip'`` and ``'chip+coins'`` are what Loihi
-    has in its place, see `neurorl.chip_noise`.
+        has in its place, see `neurorl.chip_noise`.
+    weights: by projection, in place of the initial ones; shapes as in `set_weights`.
 
     Order inside a step: spikes of earlier steps arrive -> current -> membrane -> refractory ->
     spike -> reset. What flows from sources of currents joins the bias.
@@ -81,10 +85,10 @@ class Backend(abc.ABC):
 
     name: ClassVar[str]
     capabilities: ClassVar[Capabilities]
-    unverified: ClassVar[str | None] = None  # what of it nobody could try yet
+    unverified: ClassVar[str | None] = None  # which part of it nobody could try yet
     learning: str = "host"  # who changes the weights: the caller, or the simulator by itself
     learning_steps: ClassVar[tuple[int, int]] = (1, 0)
-    """Period and phase of the steps t in which it learns by itself: ``t % period == phase``."""
+    """Period and phase of the steps t in which the simulator learns: ``t % period == phase``."""
 
     def __init__(
         self,
@@ -106,7 +110,8 @@ class Backend(abc.ABC):
         self.arithmetic_name = arithmetic or self.capabilities.arithmetics[0]
         self._closed = False
         self.noise = self._check_noise(noise)
-        # With the sources of coins, by population; else the network itself.
+        # The network with sources of coins, and their names by population; without coins *network*
+        # itself.
         self._coined, self._coins = coined(network, noise)
         self._check_capabilities()
         self.arithmetic = make_arithmetic(self.arithmetic_name, self._coined, noise)
@@ -114,7 +119,8 @@ class Backend(abc.ABC):
         self._whole = replicate(network, self.n_replicas)
         self._sources = {source.name: source.size for source in self._whole.sources}
         self.record = self._check_record(record)
-        # In the shape of `_whole`; not of a projection that has `transmitted`, which is the truth.
+        # Effective weights in the shape of `_whole`. For a projection with `transmitted` memory,
+        # the memory is the truth and these may be outdated.
         self._rounded: dict[str, FloatArray] = {}
         for name in weights or {}:
             network.projection(name)
@@ -141,26 +147,27 @@ class Backend(abc.ABC):
 
     @property
     def seed(self) -> int:
-        """The seed of the first replica."""
+        """Return the seed of the first replica."""
         return self.seeds[0]
 
     @property
     def t(self) -> int:
-        """Steps since the start; `reset` does not turn it back, so noise never repeats."""
+        """Return the steps since the start; `reset` keeps it, so noise never repeats."""
         return self.time()
 
     def time(self, replica: int = 0) -> int:
-        """`t` of a replica; `restore` sets it."""
+        """Return `t` of a replica; `restore` sets it."""
         self.check_open()
         return self._time(self._check_replica(replica))
 
     def step(self, inputs: Mapping[str, npt.ArrayLike], n_steps: int) -> dict[str, Raster]:
         """Advance *n_steps* and return the raster ``(n_steps, size)`` of each recorded population.
 
-        inputs: raster ``(n_steps, size)`` of booleans for each source; a source left out is silent.
-        Of a source of currents, activations ``(size,)`` in [0, 1] for all these steps, which are
-        rounded to multiples of `neurorl.description.CURRENT_GRID`.
-        With a sequence of seeds ``n_replicas * size`` in place of size.
+        inputs: for each source of spikes, a raster of booleans ``(n_steps, size)``; for each source
+            of currents, activations ``(size,)`` in [0, 1] for all these steps, which are rounded to
+            multiples of `neurorl.description.CURRENT_GRID`. A source left out is silent.
+
+        With a sequence of seeds, ``n_replicas * size`` takes the place of size.
         Raises ArgumentError for a wrong name, shape or kind.
         """
         self.check_open()
@@ -174,28 +181,35 @@ class Backend(abc.ABC):
         errors: Mapping[str, npt.ArrayLike],
         n_steps: int,
     ) -> dict[str, Raster]:
-        """As `step`, while weights change by ``-gain error x`` in its `learning_steps`.
+        """Advance as `step` does; weights change by ``-gain error x`` in the `learning_steps`.
 
-        x: what is left of a presynaptic neuron's spikes, 1 for one of just now. gain: see
-        `learning_gain`. errors: by population that plastic projections enter, -1 to 1,
-        ``(n_steps, size)``, or ``(size,)`` for all these steps; with a sequence of seeds
-        ``n_replicas * size``; 0 where left out.
+        x is what is left of a presynaptic neuron's spikes, 1 for one of just now; for gain see
+        `learning_gain`.
+
+        errors: by population that plastic projections enter, -1 to 1, ``(n_steps, size)``, or
+            ``(size,)`` for all these steps; 0 where left out. With a sequence of seeds,
+            ``n_replicas * size`` takes the place of size.
+
         Raises UnsupportedError if the weights are the caller's to change, ArgumentError for a wrong
         shape or a number that isn't finite.
         """
         raise self._learns_on_host()
 
     def learning_gain(self, population: str) -> float:
-        """The largest change of a weight into a population by `learn`, for error -1 and x = 1."""
+        """Return how much `learn` changes a weight into *population* at most.
+
+        That is the change for error -1 and x = 1.
+        """
         raise self._learns_on_host()
 
     def _learns_on_host(self) -> UnsupportedError:
+        """Return the error for a backend whose weights are the caller's to change."""
         self.check_open()
         remedy = "load('loihi', ..., learning='pes')"
         return UnsupportedError(say(f"backend {self.name}", "learns on the host", remedy=remedy))
 
     def window(self, n_steps: int) -> Window:
-        """A window of *n_steps* with rasters in a fixed place; `step` may be used beside it."""
+        """Return a window with rasters in a fixed place; `step` may be used beside it."""
         self.check_open()
         check_steps("window", n_steps)
         sizes = {name: self._whole.node(name).size for name in self.record}
@@ -204,24 +218,27 @@ class Backend(abc.ABC):
         return self._window(inputs, rasters, n_steps)
 
     def reset(self, replicas: Sequence[int] | None = None) -> None:
-        """Silence: currents, membranes, refractory times and spikes in flight become 0.
+        """Silence the network: currents, membranes, refractory times and spikes in flight become 0.
 
-        replicas: only of these; None for all. Weights and the step counter `t` stay.
+        Weights and the step counter `t` stay.
+
+        replicas: which replicas; None for all.
         """
         self.check_open()
         every = range(self.n_replicas)
         self._reset(every if replicas is None else [self._check_replica(k) for k in replicas])
 
     def weights(self, name: str) -> FloatArray:
-        """A copy of a projection's weights in force, after rounding, in the description's units.
+        """Return a copy of a projection's effective weights, in the description's units.
 
-        Shape ``(n_replicas, *shape)`` with a sequence of seeds, else ``shape``.
+        These are in force, after rounding. Shape ``(n_replicas, *shape)`` with a sequence of seeds,
+        else ``shape``.
         """
         self._known(name)
         return self._shown(name, self._in_force(name).copy())
 
     def set_weights(self, name: str, weights: npt.ArrayLike) -> FloatArray:
-        """Write a projection's weights; returns those in force (read-only use). See `weights`.
+        """Write a projection's weights; return those in force (read-only use). See `weights`.
 
         Raises ArgumentError for a wrong shape, a number that is not finite, or one too large.
         """
@@ -235,23 +252,24 @@ class Backend(abc.ABC):
         return self._shown(name, self._rounded[name])
 
     def transmitted(self, name: str) -> npt.NDArray[Any] | None:
-        """The memory in which the simulator keeps what one spike transmits; None if it has no such.
+        """Return the memory in which the simulator keeps what a spike transmits, or None.
 
-        Flat, of ``(n_replicas, *shape)`` in C order, float64 or int32. It may be written with whole
-        multiples of ``arithmetic.rounding(name).transmitted_unit`` (0 where a mask leaves no
-        synapse); nothing is checked, and `weights` and `state` follow. Valid until the backend is
-        closed.
+        None if it has no such memory. It is flat, of ``(n_replicas, *shape)`` in C order, float64
+        or int32. It may be written with whole multiples of
+        ``arithmetic.rounding(name).transmitted_unit`` (0 where a mask leaves no synapse); nothing
+        is checked, and `weights` and `state` follow. Valid until the backend is closed.
         """
         self.check_open()
         self._known(name)
         return self._memory(name)
 
     def state(self, replica: int = 0) -> State:
-        """Everything that `restore` needs, as arrays: dynamic variables, spikes in flight, weights.
+        """Return all that `restore` needs, as arrays: variables, spikes in flight, weights.
 
         Keys: ``t``; ``POPULATION.current``, ``.voltage``, ``.refractory`` (dead steps left);
-        ``NODE.spikes``, the last steps' spikes, newest last; ``PROJECTION.weights``. The same on
-        every backend of the same arithmetic and of any replica, so a state moves between them.
+        ``NODE.spikes``, the last steps' spikes, newest last; ``PROJECTION.weights``. They are the
+        same on every backend of the same arithmetic and of any replica, so a state moves between
+        them.
         """
         self.check_open()
         k = self._check_replica(replica)
@@ -260,7 +278,7 @@ class Backend(abc.ABC):
         return {"t": np.array(self._time(k), dtype=np.int64), **self._dynamic_state(k), **weights}
 
     def restore(self, state: Mapping[str, npt.ArrayLike], replica: int = 0) -> None:
-        """Go on from a state of this network, exactly. Raises ArgumentError if it doesn't fit."""
+        """Go on from a state of this network, exactly; raise ArgumentError if it doesn't fit."""
         given = check_state(state, self.state(replica))
         for name in self._rounded:
             weights = self._stacked(name).copy()
@@ -269,7 +287,7 @@ class Backend(abc.ABC):
         self._restore_dynamic(given, replica)
 
     def source(self) -> str:
-        """The network as this simulator runs it, as text for a reader."""
+        """Return the network as this simulator runs it, as text for a reader."""
         lines = [f"{self.network.dt:g} s a step, {self.arithmetic_name} arithmetic"]
         lines += [f"{self.n_replicas} replicas of:"] if self._replicas else []
         for node in self.network.nodes:
@@ -285,14 +303,16 @@ class Backend(abc.ABC):
         return "\n".join(lines)
 
     def check_can(self, *verbs: str) -> None:
-        """Raises UnsupportedError for a method that can't work here, with what would; see Loihi.
+        """Raise UnsupportedError for a method that can't work here, with what would; see Loihi.
 
-        So whoever will need it can say so before the run. verbs: names of methods.
+        So a caller that will need it can say so before the run.
+
+        verbs: names of methods.
         """
         self.check_open()
 
     def check_open(self) -> None:
-        """Raises BackendError if it has been closed."""
+        """Raise BackendError if the backend has been closed."""
         if self._closed:
             raise BackendError(say(f"backend {self.name}", "is closed", remedy="make a new one"))
 
@@ -302,7 +322,7 @@ class Backend(abc.ABC):
 
     @classmethod
     def problems(cls, network: Network, arithmetic: str) -> list[str]:
-        """What of *network* this backend can't run, a line each; empty if it can run all."""
+        """Return why this backend can't run *network*, one line for each part; empty if it can."""
         can = cls.capabilities
         found = []
         if arithmetic not in can.arithmetics:
@@ -326,10 +346,10 @@ class Backend(abc.ABC):
 
     @classmethod
     def default_target(cls) -> str:
-        """What it would run on here: ``'cpu'``, ``'emulator'``, ..."""
+        """Return what it would run on here: ``'cpu'``, ``'emulator'``, ..."""
         return "cpu"
 
-    # What a backend supplies; arguments have been checked.
+    # Each backend supplies the methods below; their arguments have been checked.
 
     @abc.abstractmethod
     def _build(self) -> None:
@@ -337,16 +357,17 @@ class Backend(abc.ABC):
 
     @abc.abstractmethod
     def _step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
-        """Advance; *inputs* of sources of currents are already in the biases."""
+        """Advance; return rasters. *inputs* of sources of currents are already in the biases."""
 
     @abc.abstractmethod
     def _reset(self, replicas: Sequence[int]) -> None: ...
 
     @abc.abstractmethod
     def _write_weights(self, name: str) -> None:
-        """Put `_rounded[name]` (and the bias it changes, if signed) in force.
+        """Put `_rounded[name]` (and the bias that it changes, if signed) in force.
 
-        Not of a projection from a source of currents, whose weights act through `_write_bias`.
+        Not called for a projection from a source of currents, whose weights act through
+        `_write_bias`.
         """
 
     @abc.abstractmethod
@@ -363,19 +384,21 @@ class Backend(abc.ABC):
     def _restore_dynamic(self, state: State, replica: int) -> None: ...
 
     def _problems(self) -> list[str]:
-        """`problems` with what this backend was made with."""
+        """Return `problems` for the network and arithmetic that this backend was made with."""
         return self.problems(self._coined, self.arithmetic_name)
 
     def _transmitted_memory(self, name: str) -> npt.NDArray[Any] | None:
-        """See `transmitted`; None for a signed projection, whose weights change a bias too."""
+        """Return what `transmitted` does; None if signed, as such weights change a bias."""
         return None
 
     def _memory(self, name: str) -> npt.NDArray[Any] | None:
+        """Return the memory of transmitted weights, or of weights from a source of currents."""
         if name in self._currents.weights:
             return self._currents.weights[name].reshape(-1)
         return self._transmitted_memory(name)
 
     def _window(self, inputs: Inputs, rasters: dict[str, Raster], n_steps: int) -> Window:
+        """Return a window on these rasters."""
         return CopiedWindow(self, inputs, rasters, n_steps)
 
     def _flow(self, inputs: Inputs) -> None:
@@ -384,16 +407,17 @@ class Backend(abc.ABC):
             self._write_bias(population, current)
 
     def _flow_and_step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
+        """Advance, with the activations of sources of currents among *inputs*."""
         self._flow(inputs)
         return self._step(inputs, n_steps)
 
     def _columns(self, node: str, replica: int) -> slice:
-        """Where a replica's neurons are among all of a node's."""
+        """Return where a replica's neurons are among all of a node's."""
         size = self.network.node(node).size
         return slice(replica * size, (replica + 1) * size)
 
     def _in_force(self, name: str) -> FloatArray:
-        """A projection's weights in force, in the shape of `_whole`."""
+        """Return a projection's effective weights, in the shape of `_whole`."""
         memory = self._memory(name)
         if memory is None:
             return self._rounded[name]
@@ -401,18 +425,19 @@ class Backend(abc.ABC):
         return weights.reshape(self._rounded[name].shape)
 
     def _round(self, name: str, weights: FloatArray) -> None:
-        """Make *weights*, of one or all replicas, those of `_rounded`."""
+        """Round *weights*, of one or all replicas, into `_rounded`."""
         rounded = self.arithmetic.round(name, self.arithmetic.masked(name, weights))
         self._rounded[name] = rounded.reshape(self._whole.weight_shape(name))
 
     def _initial(self, name: str, weights: Mapping[str, npt.ArrayLike]) -> FloatArray:
+        """Return a projection's weights before rounding: given, or drawn for each replica."""
         if name in weights:
             return self.arithmetic.check(name, weights[name], self._replicas)
         drawn = np.stack([initial_weights(self.network, name, seed) for seed in self.seeds])
         return self.arithmetic.check(name, drawn, (self.n_replicas,))
 
     def _rounded_coins(self, arithmetic: Arithmetic) -> dict[str, FloatArray]:
-        """The weights of coins by projection, in the shape of *arithmetic*'s network."""
+        """Return the weights of coins by projection, in the shape of *arithmetic*'s network."""
         coins, network = set(self._coins.values()), arithmetic.network
         return {
             p.name: arithmetic.round(p.name, initial_weights(network, p.name, 0))
@@ -421,14 +446,15 @@ class Backend(abc.ABC):
         }
 
     def _stacked(self, name: str) -> FloatArray:
-        """A projection's weights in force, shape ``(n_replicas, *shape)``."""
+        """Return a projection's effective weights, shape ``(n_replicas, *shape)``."""
         return self._in_force(name).reshape(self.n_replicas, *self.network.weight_shape(name))
 
     def _shown(self, name: str, weights: FloatArray) -> FloatArray:
-        """Weights in the shape that a caller sees."""
+        """Return weights in the shape that a caller sees."""
         return weights.reshape(*self._replicas, *self.network.weight_shape(name))
 
     def _check_replica(self, replica: int) -> int:
+        """Return *replica*; raise ArgumentError if there is none of this number."""
         if not 0 <= replica < self.n_replicas:
             raise ArgumentError(
                 say("replica", "there is no such", got=replica, limit=f"0 to {self.n_replicas - 1}")
@@ -436,16 +462,19 @@ class Backend(abc.ABC):
         return replica
 
     def _known(self, name: str) -> FloatArray:
+        """Return a projection's rounded weights; raise UnknownNameError without one."""
         if name not in self._rounded:
             raise unknown("projection", name, self._rounded)
         return self._rounded[name]
 
     def _check_capabilities(self) -> None:
+        """Raise UnsupportedError if there are problems."""
         found = self._problems()
         if found:
             raise UnsupportedError(say(f"backend {self.name}", f"can't run {'; '.join(found)}"))
 
     def _check_noise(self, noise: str) -> str:
+        """Return *noise*; raise UnknownNameError or UnsupportedError if it can't be had here."""
         check_name("noise", noise, NOISE_MODES)
         where = f"backend {self.name}"
         if noise not in self.capabilities.noises:
@@ -457,6 +486,7 @@ class Backend(abc.ABC):
         return noise
 
     def _check_record(self, record: Sequence[str] | None) -> tuple[str, ...]:
+        """Return the populations to record; raise UnknownNameError for an unknown one."""
         names = [p.name for p in self.network.populations]
         if record is not None and not isinstance(record, (list, tuple)):
             what = "is no list of populations"

@@ -1,4 +1,4 @@
-"""What a caller may pass to a backend; all of it is refused before anything changes."""
+"""Check what a caller passes to a backend; all of it is refused before anything changes."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ __all__ = ["Inputs", "check_inputs", "check_seeds", "check_state", "check_steps"
 
 
 Inputs = dict[str, npt.NDArray[Any]]
-"""By source: a raster, or the activations of one of currents."""
+"""By source: a raster for a source of spikes, activations for a source of currents."""
 
 
 def check_seeds(seed: int | Sequence[int]) -> tuple[int, ...]:
-    """All seeds. Raises ArgumentError if one is no whole number of 63 bits, or if there is none."""
+    """Return all seeds, one or more.
+
+    Raises ArgumentError if one is no whole number of 63 bits, or if there is none.
+    """
     if isinstance(seed, (int, np.integer)):
         return (read_seed(seed),)
     try:
@@ -32,7 +35,7 @@ def check_seeds(seed: int | Sequence[int]) -> tuple[int, ...]:
 
 
 def check_steps(where: str, n_steps: int) -> None:
-    """Raises ArgumentError for a number of steps that is none."""
+    """Raise ArgumentError unless *n_steps* is a whole number of steps, 1 or more."""
     if isinstance(n_steps, bool) or not isinstance(n_steps, int) or n_steps < 1:
         raise ArgumentError(say(where, "n_steps must be a whole number", got=n_steps, limit=">= 1"))
 
@@ -43,9 +46,12 @@ def check_inputs(
     n_steps: int,
     currents: Collection[str] = (),
 ) -> Inputs:
-    """A raster for each source, silent if not given, and activations of those of *currents*.
+    """Return the input of each source: a raster, or activations; silence if not given.
 
-    sources: size of each. Raises ArgumentError, or UnknownNameError for the name of no source.
+    sources: size of each source.
+    currents: names of the sources of currents.
+
+    Raises ArgumentError, or UnknownNameError for the name of no source.
     """
     rasters: Inputs = {}
     for name, value in inputs.items():
@@ -75,6 +81,7 @@ def check_inputs(
 
 
 def _check_activations(name: str, value: npt.ArrayLike, size: int) -> npt.NDArray[np.float64]:
+    """Return activations as float64; raise ArgumentError for a wrong kind, shape or range."""
     where = f"input {name!r}"
     given = np.asarray(value)
     if given.dtype.kind != "f":
@@ -91,7 +98,7 @@ def _check_activations(name: str, value: npt.ArrayLike, size: int) -> npt.NDArra
 def check_state(
     state: Mapping[str, npt.ArrayLike], mine: Mapping[str, npt.NDArray[Any]]
 ) -> dict[str, npt.NDArray[Any]]:
-    """*state* as arrays. Raises ArgumentError if its keys or shapes are not those of *mine*."""
+    """Return *state* as arrays; raise ArgumentError unless it has the keys and shapes of *mine*."""
     given = {key: np.asarray(value) for key, value in state.items()}
     if set(given) != set(mine):
         odd = sorted(set(given) ^ set(mine))

@@ -1,4 +1,4 @@
-"""What flows from sources of currents into populations: the same on every backend."""
+"""Compute what flows from sources of currents into populations: the same on every backend."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ["Currents"]
 
 
 class Currents:
-    """The projections from sources of currents of *network*, all replicas as one.
+    """Holds the projections from sources of currents of *network*, all replicas as one.
 
-    weights: by projection, what flows from a cell of activation 1; exact in float64 in both
-    arithmetics, and always the same arrays, as others may write to them.
+    weights: by projection, what flows from a cell of activation 1. Exact in float64 in both
+        arithmetics, and always the same arrays, as others may write to them.
     """
 
     def __init__(self, network: Network, arithmetic: Arithmetic) -> None:
@@ -32,11 +32,14 @@ class Currents:
         }
 
     def write(self, name: str, rounded: FloatArray) -> None:
-        """Put weights in force."""
+        """Put weights, rounded in the description's units, in force."""
         self.weights[name][...] = self._arithmetic.transmitted(name, rounded)
 
     def into(self, inputs: Inputs) -> Iterator[tuple[str, FloatArray]]:
-        """``c_j = sum_i x_i w_ij`` of each population: ``(size,)``, exact whatever the order."""
+        """Yield each population and its ``c_j = sum_i x_i w_ij``, ``(size,)``.
+
+        The sums are exact, whatever their order.
+        """
         for post, projections in self._into.items():
             total = np.zeros(self._size[post])
             for name, pre, blocks in projections:

@@ -1,4 +1,4 @@
-"""A window of fixed length whose rasters stay in one place, for whoever runs thousands a second."""
+"""Run windows of fixed length whose rasters stay in place, thousands of them a second."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ Raster = npt.NDArray[np.bool_]
 
 
 class NativeRun(NamedTuple):
-    """``void function(int fresh, int64_t n_steps, const uint8_t **inputs, uint8_t **rasters)``.
+    """Holds addresses of a window's `run` in C and of its arguments.
 
-    All are addresses; of use as long as the window and its backend, which must be open.
+    ``void function(int fresh, int64_t n_steps, const uint8_t **inputs, uint8_t **rasters)``.
+    The addresses are valid as long as the window and its backend, which must be open.
     """
 
     function: int
@@ -26,11 +27,13 @@ class NativeRun(NamedTuple):
 
 
 class Window(abc.ABC):
-    """Made by `neurorl.backends.base.Backend.window`; of use until its backend is closed.
+    """Runs steps of a backend on fixed arrays.
 
-    inputs: a raster ``(n_steps, n_replicas * size)`` for each source, or the activations
-        ``(n_replicas * size,)`` of one of currents, silent at first; write to it.
-    rasters: of each recorded population, overwritten by `run`.
+    Made by `neurorl.backends.base.Backend.window`; valid until its backend is closed.
+
+    inputs: a raster ``(n_steps, n_replicas * size)`` for each source of spikes, activations
+        ``(n_replicas * size,)`` for each source of currents; silent at first; write to them.
+    rasters: the raster of each recorded population, overwritten by `run`.
     """
 
     def __init__(self, inputs: dict[str, npt.NDArray[Any]], rasters: dict[str, Raster]) -> None:
@@ -39,7 +42,7 @@ class Window(abc.ABC):
 
     @property
     def native(self) -> NativeRun | None:
-        """`run` as a C function, for callers in C; None if it isn't one."""
+        """Return `run` as a C function, for callers in C; None if it isn't one."""
         return None
 
     @abc.abstractmethod
@@ -51,7 +54,7 @@ class Window(abc.ABC):
 
 
 class _Steps(Protocol):
-    """What a copied window asks of its backend."""
+    """Names what a copied window asks of its backend."""
 
     @property
     def n_replicas(self) -> int: ...
@@ -63,7 +66,7 @@ class _Steps(Protocol):
 
 
 class CopiedWindow(Window):
-    """A window of any backend, by a reset, a step and copies of what it returns."""
+    """Runs a window on any backend, by a reset, a step and copies of what it returns."""
 
     def __init__(
         self,
