@@ -1,4 +1,7 @@
-"""The NumPy backend: the living definition of what a network means."""
+"""Run networks in NumPy: the executable definition of what a network means.
+
+Installs as ``neurorl.backends.reference``.
+"""
 
 from neurorl.backends.reference.backend import ReferenceBackend
 

@@ -1,4 +1,4 @@
-"""`ReferenceBackend`: a network stepped by NumPy."""
+"""Define `ReferenceBackend`: a network stepped by NumPy."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["ReferenceBackend"]
 
 
 class ReferenceBackend(Backend):
-    """NumPy, both arithmetics; short enough to be the definition of the semantics."""
+    """Runs a network in NumPy, in both arithmetics; short enough to define the semantics."""
 
     name: ClassVar[str] = "reference"
     capabilities: ClassVar[Capabilities] = Capabilities(
@@ -38,7 +38,7 @@ class ReferenceBackend(Backend):
         run = replicate(self._coined, self.n_replicas)
         self._arithmetic = make_arithmetic(self.arithmetic_name, run, self.noise)
         self._neurons = {p.name: self._make_neurons(p) for p in run.populations}
-        # The last spikes of every node, newest last: as many steps as its longest delay.
+        # The last spikes of every node, newest last, for as many steps as its longest delay.
         self._spikes = {
             node.name: np.zeros((self._max_delay.get(node.name, 1), node.size), dtype=bool)
             for node in run.spiking.nodes
@@ -51,7 +51,7 @@ class ReferenceBackend(Backend):
             ]
             for name in self._neurons
         }
-        # float64 in both arithmetics: its sums of integers or of grid weights are exact, and BLAS
+        # float64 in both arithmetics: sums of integers or of grid weights are exact in it, and BLAS
         # has no integer product. Always the same arrays, as others may write to them.
         self._transmitted = {
             p.name: np.zeros(self._rounded[p.name].shape) for p in self._whole.spiking.projections
@@ -62,7 +62,7 @@ class ReferenceBackend(Backend):
                 self._write_weights(name)
 
     def _build_coins(self, run: Network) -> None:
-        """Coins that arrive in a step are put where spikes of the step before would be."""
+        """Prepare coins; they stand where spikes of the step before would."""
         rows = [coin_rows(self.network, self._coins, seed) for seed in self.seeds]
         self._tossed = {
             name: ReplicaNoise([row[name] for row in rows]) for name in self._coins.values()
@@ -73,6 +73,7 @@ class ReferenceBackend(Backend):
             self._write_bias(run.projection(name).post)
 
     def _make_neurons(self, population: Population) -> FloatNeurons | ChipNeurons:
+        """Return the state and noise of a population of all replicas."""
         one = self.network.node(population.name).size
         stream = self.network.index(population.name)
         rows = NoiseRows if self.noise == "exact" else UniformRows
@@ -114,7 +115,7 @@ class ReferenceBackend(Backend):
         return out
 
     def _drive(self, name: str, neurons: Neurons) -> npt.NDArray[np.generic]:
-        """The sum of the weights of the spikes that arrive at a population in this step."""
+        """Return the sum of the weights of the spikes that arrive at a population in this step."""
         q = np.zeros(neurons.u.shape)
         for projection, pre, delay, blocks in self._incoming[name]:
             spikes = self._spikes[pre][-delay].astype(np.float64)
@@ -135,7 +136,7 @@ class ReferenceBackend(Backend):
                     variable[self._columns(name, k)] = 0
 
     def _own_spikes(self) -> list[tuple[str, Raster]]:
-        """Spikes of the network's nodes; coins are a function of the step, which nobody keeps."""
+        """Return the nodes' spikes without coins, which are a function of the step."""
         return [(k, spikes) for k, spikes in self._spikes.items() if k not in self._tossed]
 
     def _time(self, replica: int) -> int:

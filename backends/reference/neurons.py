@@ -1,4 +1,4 @@
-"""The neuron's update in both arithmetics, in NumPy. Read this to learn the semantics."""
+"""Update neurons in both arithmetics, in NumPy. Read this to learn the semantics."""
 
 from __future__ import annotations
 
@@ -17,11 +17,15 @@ __all__ = ["ChipNeurons", "FloatNeurons", "Neurons"]
 
 Array = npt.NDArray[Any]
 DrawAll = Callable[[Sequence[int]], FloatArray]
-"""Draws of all neurons, given the number of the step in each replica."""
+"""Returns the draws of all neurons, given the number of the step in each replica."""
 
 
 class Neurons(abc.ABC):
-    """State and update of one population: current ``u``, voltage ``v``, dead steps left."""
+    """Holds one population's current ``u``, voltage ``v`` and dead steps left, and updates them.
+
+    size: neurons of all replicas.
+    refractory_steps: dead steps after a spike, ``(size,)``.
+    """
 
     u: npt.NDArray[Any]
     v: npt.NDArray[Any]
@@ -36,7 +40,7 @@ class Neurons(abc.ABC):
         self._has_refractory = bool(refractory_steps.any())
 
     def update(self, q: npt.NDArray[Any], steps: Sequence[int]) -> npt.NDArray[np.bool_]:
-        """One step with input *q*; returns which neurons spike, shape ``(size,)``.
+        """Make one step with input *q*; return which neurons spike, shape ``(size,)``.
 
         steps: the number of the step in each replica, for its noise.
         """
@@ -48,18 +52,21 @@ class Neurons(abc.ABC):
 
     @abc.abstractmethod
     def _current(self, q: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """What becomes of ``u``."""
+        """Return the new ``u``."""
 
     @abc.abstractmethod
     def _membrane(self, steps: Sequence[int]) -> npt.NDArray[Any]:
-        """What becomes of ``v``, refractory or not."""
+        """Return the new ``v``, as if no neuron were refractory."""
 
     @abc.abstractmethod
     def _noisy(self, steps: Sequence[int]) -> npt.NDArray[Any]:
-        """The membranes with what noise a threshold sees."""
+        """Return the membranes with the noise that the threshold sees."""
 
     def _spike(self, over: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-        """Refractory times and the reset, given which neurons are over threshold."""
+        """Reset the neurons that spike, count their dead steps, and return which do.
+
+        over: which neurons are over threshold; changed in place.
+        """
         if self._has_refractory:
             over &= self.dead == 0
             np.maximum(self.dead - 1, 0, out=self.dead)
@@ -69,7 +76,7 @@ class Neurons(abc.ABC):
 
 
 class FloatNeurons(Neurons):
-    """`neurorl.description.Dynamics` in float64."""
+    """Updates neurons by `neurorl.description.Dynamics` in float64."""
 
     def __init__(self, dynamics: Dynamics, noise: DrawAll) -> None:
         super().__init__(len(dynamics.bias), np.float64, dynamics.refractory_steps)
@@ -90,7 +97,7 @@ class FloatNeurons(Neurons):
 
 
 class ChipNeurons(Neurons):
-    """The chip's integers, bit for bit; see `neurorl.quantiser`."""
+    """Updates neurons in the chip's integers, bit for bit; see `neurorl.quantiser`."""
 
     def __init__(self, chip: ChipPopulation, noise: DrawAll) -> None:
         super().__init__(len(chip.bias), np.int64, chip.refractory - 1)
@@ -117,10 +124,10 @@ class ChipNeurons(Neurons):
         return np.asarray(self.v + noise)
 
     def _held(self, x: Array, bits: int) -> npt.NDArray[np.int64]:
-        """*x* as it overflows in a register of *bits* and a sign."""
+        """Return *x* as it overflows in a register of *bits* bits and a sign."""
         half = 1 << bits
         return np.asarray(((x + half) & (2 * half - 1)) - half)
 
     def _left(self, x: Array, factor: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """``x * factor / 4096``, rounded towards zero."""
+        """Return ``x * factor / 4096``, rounded towards zero."""
         return np.asarray(np.sign(x) * ((np.abs(x) * factor) >> 12))

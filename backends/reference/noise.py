@@ -1,4 +1,4 @@
-"""Draws of replicas side by side."""
+"""Draw the noise of replicas side by side."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ __all__ = ["ReplicaNoise"]
 
 
 class ReplicaNoise:
-    """The draws of one population in all replicas; rows: of each replica, by its own seed."""
+    """Draws the noise of one population in all replicas.
+
+    rows: the draws of each replica, by its own seed.
+    """
 
     def __init__(self, rows: Sequence[DrawRows]) -> None:
         self._rows = rows
 
     def __call__(self, steps: Sequence[int]) -> FloatArray:
-        """The draws of step ``steps[k]`` for replica k, shape ``(n_replicas * size,)``."""
+        """Return the draws of step ``steps[k]`` for replica k, shape ``(n_replicas * size,)``."""
         if len(steps) == 1:
             return self._rows[0](steps[0])
         return np.concatenate([draw(step) for draw, step in zip(self._rows, steps, strict=True)])
