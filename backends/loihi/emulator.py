@@ -123,9 +123,8 @@ class EmulatorEngine(Engine):
         network, self._later = delays.network, delays.later
         self._history = InputHistory(delays)
         self._populations = [p.name for p in network.populations if p.name in self._later]
-        with np.errstate(
-            invalid="ignore"
-        ):  # the emulator fills integer arrays with nan, then overwrites them
+        # The emulator fills integer arrays with nan, then overwrites them.
+        with np.errstate(invalid="ignore"):
             emulator = EmulatorInterface(compiled.model, seed=seed & 0x7FFFFFFF)
         learning = {k: t for k, t in compiled.tables.items() if isinstance(t, LearningTable)}
         needed = NEEDED + NEEDED_FOR_NOISE + (NEEDED_FOR_PES if learning else ())
