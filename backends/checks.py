@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from neurorl.errors import ArgumentError, say, unknown
 from neurorl.random import read_seed
+from neurorl.units import refuse_units
 
 __all__ = ["Inputs", "check_inputs", "check_seeds", "check_state", "check_steps"]
 
@@ -83,6 +84,7 @@ def check_inputs(
 def _check_activations(name: str, value: npt.ArrayLike, size: int) -> npt.NDArray[np.float64]:
     """Return activations as float64; raise ArgumentError for a wrong kind, shape or range."""
     where = f"input {name!r}"
+    refuse_units(where, value)
     given = np.asarray(value)
     if given.dtype.kind != "f":
         what = "a source of currents takes activations, floats"

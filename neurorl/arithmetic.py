@@ -23,6 +23,7 @@ from neurorl.described import FloatArray
 from neurorl.description import CURRENT_GRID, Network, Population, Uniform
 from neurorl.errors import ArgumentError, DescriptionError, say, unknown
 from neurorl.random import Stream, uniforms
+from neurorl.units import refuse_units
 
 __all__ = [
     "Arithmetic",
@@ -114,6 +115,8 @@ class Arithmetic(abc.ABC):
         replicas: the axes in front of a network's own, ``(n_replicas,)`` or none.
         """
         where = f"weights of {name!r}"
+        if type(weights) is not np.ndarray:
+            refuse_units(where, weights)
         try:
             array = np.asarray(weights, dtype=np.float64)
         except (TypeError, ValueError) as exc:

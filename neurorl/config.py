@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 
-from neurorl.critic import CRITICS
+from neurorl.critic import CRITICS, check_described_critic
 from neurorl.described import Described, FloatArray, flag, number, positive, several
 from neurorl.description import Network, Neuron
 from neurorl.elementary import decay
@@ -16,7 +18,7 @@ from neurorl.features import Features
 from neurorl.hierarchy import hidden_layers, module_projections
 from neurorl.history import check_changes
 from neurorl.models.actor import actor_network, hidden_sizes, history_taps, least_window
-from neurorl.policy import POLICIES
+from neurorl.policy import POLICIES, check_exploration
 from neurorl.rules import Rule, find_rule
 from neurorl.rules.registry import name_of
 
@@ -172,6 +174,7 @@ class AgentConfig(Described):
         for name in _NOT_NEGATIVE:
             number(f"agent.{name}", getattr(self, name), 0.0)
         number("agent.reward_scale", self.reward_scale)
+        check_exploration(self.policy, self.exploration)
         if self.modulator_limit is not None:
             number("agent.modulator_limit", self.modulator_limit, 0.0)
         number("agent.pes_magnitude", self.pes_magnitude, 0.0, 127.0)
@@ -195,6 +198,12 @@ class AgentConfig(Described):
                 raise DescriptionError(say("agent.rule", f"{self.rule!r} has no signed units"))
         else:
             self._check_description(self.description)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        if isinstance(data, Mapping) and data.get("policy") == "greedy":
+            data = {**data, "exploration": 0.0}  # older files may have another, without effect
+        return super().from_dict(data)
 
     @property
     def learning_rule(self) -> Rule:
@@ -338,7 +347,7 @@ class AgentConfig(Described):
             raise DescriptionError(say(where, f"rule {self.rule!r} has no signed projections"))
         self._check_kinds(where, network)
         if self.critic == "spiking":
-            self._check_described_critic(network)
+            check_described_critic(network, self.features)
         plastic = {p.post for p in network.projections if p.plasticity is not None}
         hidden = hidden_layers(network)
         others = plastic - {"output", *hidden}
@@ -371,20 +380,6 @@ class AgentConfig(Described):
             what = f"rule {self.rule!r} pairs spikes, of which a current has none"
             remedy = "encoder 'quiet', or another rule"
             raise DescriptionError(say(where, what, remedy=remedy))
-
-    def _check_described_critic(self, network: Network) -> None:
-        where = "agent.description"
-        sources = {source.name: source.size for source in network.sources}
-        if sources.get("critic_input") != self.features.size:
-            what = "needs a source 'critic_input' of a channel for each feature"
-            got = sources.get("critic_input")
-            raise DescriptionError(say(where, what, got=got, limit=self.features.size))
-        sizes = {p.name: p.size for p in network.populations}
-        if sizes.get("critic", 1) % 2:
-            what = "needs a population 'critic' of an even number of neurons"
-            raise DescriptionError(say(where, what, got=sizes.get("critic")))
-        if not any(p.post == "critic" and p.plasticity for p in network.projections):
-            raise DescriptionError(say(where, "has no projection into 'critic' that learns"))
 
     def _check_probability(self, where: str, network: Network) -> None:
         """Whether p can be recomputed from rasters and weights, if the rule needs it."""

@@ -8,12 +8,31 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.described import FloatArray
+from neurorl.description import Network
 from neurorl.elementary import dot
+from neurorl.errors import DescriptionError, say
+from neurorl.features import Features
 from neurorl.rules.three_factor import td_error
 
-__all__ = ["CRITICS", "LinearCritic", "RewardMean", "SpikingCritic"]
+__all__ = ["CRITICS", "LinearCritic", "RewardMean", "SpikingCritic", "check_described_critic"]
 
 CRITICS = ("linear", "spiking")
+
+
+def check_described_critic(network: Network, features: Features) -> None:
+    """Raise DescriptionError unless a user's network has a spiking critic of these features."""
+    where = "agent.description"
+    sources = {source.name: source.size for source in network.sources}
+    if sources.get("critic_input") != features.size:
+        what = "needs a source 'critic_input' of a channel for each feature"
+        got = sources.get("critic_input")
+        raise DescriptionError(say(where, what, got=got, limit=features.size))
+    sizes = {p.name: p.size for p in network.populations}
+    if sizes.get("critic", 1) % 2:
+        what = "needs a population 'critic' of an even number of neurons"
+        raise DescriptionError(say(where, what, got=sizes.get("critic")))
+    if not any(p.post == "critic" and p.plasticity for p in network.projections):
+        raise DescriptionError(say(where, "has no projection into 'critic' that learns"))
 
 
 @dataclass

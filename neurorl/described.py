@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import DescriptionError, NeurorlError, UnknownNameError, say
+from neurorl.units import refuse_units
 
 __all__ = ["Described", "flag", "frozen_array", "number", "positive", "several", "type_name"]
 
@@ -139,6 +140,7 @@ def _class_of(kind: Any) -> type[Described]:
 
 def frozen_array(where: str, value: npt.ArrayLike, shape: tuple[int, ...] | None) -> FloatArray:
     """A read-only float64 copy of *value*, all finite; *shape* None takes any shape."""
+    refuse_units(where, value)
     try:
         array = np.array(value, dtype=np.float64)
     except (TypeError, ValueError) as exc:
@@ -160,6 +162,7 @@ def frozen_array(where: str, value: npt.ArrayLike, shape: tuple[int, ...] | None
 def number(where: str, value: object, low: float = -np.inf, high: float = np.inf) -> float:
     """*value* as a float in [low, high]."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        refuse_units(where, value)
         raise DescriptionError(say(where, "not a number", got=repr(value)[:60]))
     if not (np.isfinite(value) and low <= value <= high):
         raise DescriptionError(
@@ -171,6 +174,7 @@ def number(where: str, value: object, low: float = -np.inf, high: float = np.inf
 def positive(where: str, value: object, least: int = 1) -> int:
     """*value* as an integer of at least *least*."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        refuse_units(where, value)
         got, limit = repr(value)[:60], f">= {least}"
         raise DescriptionError(say(where, "must be a whole number", got=got, limit=limit))
     return int(value)

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from neurorl.described import Described, FloatArray, frozen_array, positive
 from neurorl.elementary import cospi, exp
 from neurorl.errors import ArgumentError, DescriptionError, say
+from neurorl.units import refuse_units
 
 __all__ = [
     "RBF",
@@ -238,15 +239,27 @@ class Ranged(FromNumbers):
     high: Any
 
     def __post_init__(self) -> None:
-        low = np.asarray(self.low, dtype=np.float64).ravel()
-        high = np.asarray(self.high, dtype=np.float64).ravel()
+        low, high = (self._bound(name) for name in ("low", "high"))
+        if low.shape != high.shape:
+            what = "low and high are of different lengths"
+            got, limit = len(high), len(low)
+            raise DescriptionError(say(f"{type(self).__name__}.high", what, got=got, limit=limit))
         bounded = np.isfinite(low) & np.isfinite(high)
         # NaN is not JSON; 0 and 0 mark a dimension without a range.
         low, high = np.where(bounded, low, 0.0), np.where(bounded, high, 0.0)
-        if low.shape != high.shape or (low > high).any():
+        if (low > high).any():
             raise DescriptionError(say(f"{type(self).__name__}.high", "must not be below low"))
         object.__setattr__(self, "low", frozen_array("low", low, low.shape))
         object.__setattr__(self, "high", frozen_array("high", high, low.shape))
+
+    def _bound(self, name: str) -> FloatArray:
+        where, value = f"{type(self).__name__}.{name}", getattr(self, name)
+        refuse_units(where, value)
+        try:
+            return np.asarray(value, dtype=np.float64).ravel()
+        except (TypeError, ValueError) as exc:
+            got = repr(value)[:60]
+            raise DescriptionError(say(where, "not an array of numbers", got=got)) from exc
 
     @property
     def n_inputs(self) -> int:

@@ -14,8 +14,6 @@ learn on a chip, `neurorl.onchip` tells it the modulator.
 from __future__ import annotations
 
 import abc
-import functools
-import warnings
 from typing import Any
 
 import numpy as np
@@ -27,16 +25,15 @@ from neurorl.config import AgentConfig
 from neurorl.critic import LinearCritic, RewardMean
 from neurorl.described import FloatArray
 from neurorl.encoder import bernoulli_spikes, constant_currents, quiet_spikes
-from neurorl.errors import FallbackWarning, UnsupportedError, check_name, say, warn_outside
-from neurorl.features import FromNumbers
+from neurorl.errors import UnsupportedError, check_name, say
+from neurorl.features import Features, FromNumbers
 from neurorl.finite import NotFiniteError, first_not_finite
 from neurorl.history import History
 from neurorl.learner import Learner, spiking_critic
-from neurorl.loopchecks import check_learning, check_probability
+from neurorl.loopchecks import check_learning, check_probability, is_users, not_compiled, warned
 from neurorl.memory import memory_for
 from neurorl.policy import choose, greedy, softmax, votes
 from neurorl.random import DrawRows, Stream
-from neurorl.rules.registry import is_shipped
 from neurorl.rules.three_factor import td_error
 from neurorl.writes import Writer, check_writes
 
@@ -97,10 +94,11 @@ class Loop(abc.ABC):
         for name, raster in self.window.inputs.items():
             raster[:] = name == "bias"
         self.first_vote = 0 if config.carries else network.depth("output")
-        self._cells_flat = np.zeros((self.n, config.cells.n_inputs))
-        self._history = History(config.features, config.critic_changes, self.n)
+        self.cells, self.features = map(self._as_seen, (config.cells, config.features))
+        self._cells_flat = np.zeros((self.n, self.cells.n_inputs))
+        self._history = History(self.features, config.critic_changes, self.n)
         self._features_flat = self._history.flat
-        self._alike = _flat_alike(config)
+        self._alike = _flat_alike(self.cells, self.features)
         if self._alike:
             self._features_flat = self._cells_flat
 
@@ -109,7 +107,7 @@ class Loop(abc.ABC):
         if self._alike and getattr(observation, "ndim", 0) < 2:
             self._cells_flat[k] = observation
             return
-        self._cells_flat[k] = self.config.cells.flat(observation)
+        self._cells_flat[k] = self.cells.flat(observation)
         if not self._alike:
             self._history.see(k, observation)
 
@@ -155,6 +153,10 @@ class Loop(abc.ABC):
         """Put agent k's float weights in force, after they were changed in `memory`."""
         for name in self.memory.weights:
             self._write(name)
+
+    def _as_seen(self, features: Features) -> Any:
+        """What gives the numbers that this loop makes *features* of."""
+        return features
 
     @abc.abstractmethod
     def _begin(self, k: int) -> None: ...
@@ -358,40 +360,16 @@ def make_loop(
         check_name("loop", loop, LOOPS)
     if learns and config.learning == "pes":
         return OnChipLoop(config, backend, n_actions, greedy, learns)
-    if loop == "native" and not is_shipped(config.rule):
-        what, remedy = f"rule {config.rule!r} is not compiled", "loop='numpy', or leave it out"
+    own = not_compiled(config)
+    if loop == "native" and own is not None:
+        what, remedy = f"{own} is not compiled", "loop='numpy', or leave it out"
         raise UnsupportedError(say("loop 'native'", what, remedy=remedy))
-    if loop == "numpy" or (loop is None and (_is_users(config.rule) or _warned(problem()))):
+    if loop == "numpy" or (loop is None and (is_users(own) or warned(problem()))):
         return NumpyLoop(config, backend, n_actions, greedy, learns)
     return NativeLoop(config, backend, n_actions, greedy, learns)
 
 
-@functools.cache
-def _warned(problem: str | None) -> bool:
-    """Whether there is a problem; warns of each once."""
-    if problem is not None:
-        what, remedy = "runs in NumPy, several times slower", "install a C++ compiler"
-        message = say("learning loop", what, got=problem, remedy=remedy)
-        warnings.warn(message, RuntimeWarning, stacklevel=2)
-    return problem is not None
-
-
-def _is_users(rule: str) -> bool:
-    """Whether a rule isn't the library's; warns of each once."""
-    if is_shipped(rule):
-        return False
-    _warn_of_rule(rule)
-    return True
-
-
-@functools.cache
-def _warn_of_rule(rule: str) -> None:
-    what = "is not one of the library's, so it runs in NumPy, several times slower"
-    warn_outside(say(f"rule {rule!r}", what), FallbackWarning)
-
-
-def _flat_alike(config: AgentConfig) -> bool:
+def _flat_alike(cells: Any, features: Any) -> bool:
     """Whether cells and features see an observation as the same numbers."""
-    cells, features = config.cells, config.features
-    plain = all(type(f).flat is FromNumbers.flat for f in (cells, features))
+    plain = all(getattr(type(f), "flat", None) is FromNumbers.flat for f in (cells, features))
     return plain and cells.n_inputs == features.n_inputs

@@ -7,10 +7,18 @@ import numpy.typing as npt
 
 from neurorl.described import FloatArray
 from neurorl.elementary import exp
+from neurorl.errors import DescriptionError, say
 
-__all__ = ["POLICIES", "choose", "greedy", "softmax", "votes"]
+__all__ = ["POLICIES", "check_exploration", "choose", "greedy", "softmax", "votes"]
 
 POLICIES = ("softmax", "greedy")
+
+
+def check_exploration(policy: str, exploration: float) -> None:
+    """Raise DescriptionError for a share of even actions that a policy would not take."""
+    if policy == "greedy" and exploration > 0:
+        what, remedy = "is for policy 'softmax'", "exploration=0, or policy 'softmax'"
+        raise DescriptionError(say("agent.exploration", what, got=exploration, remedy=remedy))
 
 
 def votes(output: npt.NDArray[np.bool_], n_actions: int, first_step: int) -> FloatArray:

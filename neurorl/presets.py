@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import textwrap
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
+import numpy.typing as npt
 
 from neurorl.config import AgentConfig
 from neurorl.errors import (
@@ -29,6 +31,7 @@ from neurorl.features import (
 )
 from neurorl.models import GLM, CubaLIF
 from neurorl.models.actor import hidden_sizes, least_window
+from neurorl.pooled import Pooled, blocks_for, pooled
 from neurorl.registration import BANDIT_ID, GRID_ID, POSITION_ONLY_ID
 from neurorl.tasks import other_spaces, task_of
 
@@ -52,6 +55,9 @@ _CAR_LOW = (-1.2, -0.07)
 _CAR_HIGH = (0.6, 0.07)
 _MAX_CELLS = 400
 _MAX_FEATURES = 1024
+_MAX_SEEN = 1024
+"""More numbers than that are seen as the means of blocks of them."""
+_MAX_STATES = 2**16
 
 _TASKS: dict[str, dict[str, Any]] = {
     BANDIT_ID: {"reward_scale": 1.0, "alpha_critic": 0.1, "solved_at": 0.8},
@@ -232,6 +238,7 @@ def make_config(
     if "features" not in given:
         spiking = isinstance(critic, str) and critic == "spiking"
         given["features"] = default_joint_cells(space) if spiking else default_features(space)
+    _warn_of_means(space, {k: v for k, v in given.items() if k not in (overrides or {})})
     if "solved_at" not in given and env.spec is not None:
         given["solved_at"] = env.spec.reward_threshold
     known = {field.name for field in dataclasses.fields(AgentConfig)} - {"model"}
@@ -239,6 +246,9 @@ def make_config(
         if key not in known:
             raise unknown("agent option", key, known)
     chosen = {**given, **(overrides or {})}
+    policy = chosen.get("policy")
+    if isinstance(policy, str) and policy == "greedy" and "exploration" not in (overrides or {}):
+        chosen["exploration"] = 0.0  # which the preset's would be for another policy
     if "window" not in (overrides or {}):
         # For hidden layers or filters that the preset is without.
         chosen["window"] = max(chosen["window"], _least_window(chosen))
@@ -309,6 +319,39 @@ def _fourier_size(d: int, order: int, coupled: int) -> float:
     return total
 
 
+def _of_box(low: npt.NDArray[Any], high: npt.NDArray[Any], box: Any) -> Features:
+    """Of each number, or of the means of blocks of them if they are very many."""
+    features: Features
+    if low.size <= _MAX_SEEN:
+        features = box(low.ravel(), high.ravel())
+        return features
+    blocks = blocks_for(low.shape, _MAX_CELLS)
+    ends = (pooled(end.astype(np.float64), blocks).ravel() for end in (low, high))
+    return Pooled(box(*ends), low.shape, blocks)
+
+
+def _check_states(space: gym.Space[Any], n: int) -> None:
+    if n > _MAX_STATES:
+        what, remedy = "has too many states for a cell each", "choose cells= and features="
+        raise UnsupportedError(
+            say("observation space", what, got=space, limit=_MAX_STATES, remedy=remedy)
+        )
+
+
+def _warn_of_means(space: gym.Space[Any], chosen: dict[str, Any]) -> None:
+    for features in (chosen.get("cells"), chosen.get("features")):
+        parts = features.parts if isinstance(features, Concat) else (features,)
+        for part in parts:
+            if isinstance(part, Pooled):
+                blocks = " x ".join(map(str, part.blocks))
+                what = f"is large, so the agent sees the means of {blocks} blocks"
+                remedy = "choose cells= and features="
+                shown = textwrap.shorten(str(space), 80, placeholder="...")
+                message = say("observation space", what, got=shown, remedy=remedy)
+                warn_outside(message, EnvironmentWarning)
+                return
+
+
 def _is_empty(space: gym.Space[Any]) -> bool:
     """Whether there is nothing to see."""
     if isinstance(space, (gym.spaces.Tuple, gym.spaces.Dict)):
@@ -321,16 +364,17 @@ def _for_space(space: gym.Space[Any], box: Any) -> Features:
         remedy = "wrap the environment in a Gymnasium ObservationWrapper"
         raise UnsupportedError(say("observation space", "is empty", got=space, remedy=remedy))
     if isinstance(space, gym.spaces.Discrete):
+        _check_states(space, int(space.n))
         return OneHot(int(space.n), int(space.start))
     if isinstance(space, gym.spaces.Box):
-        features: Features = box(space.low.ravel(), space.high.ravel())
-        return features
+        return _of_box(space.low, space.high, box)
     if isinstance(space, gym.spaces.MultiDiscrete):
+        _check_states(space, int(space.nvec.sum(dtype=np.float64)))
         n, start = space.nvec.ravel(), np.asarray(space.start).ravel()
         return Concat(tuple(OneHot(int(k), int(s)) for k, s in zip(n, start, strict=True)))
     if isinstance(space, gym.spaces.MultiBinary):
-        n_bits = int(np.prod(space.shape))
-        return GaussianCells(np.zeros(n_bits), np.ones(n_bits), 1)
+        zeros = np.zeros(space.shape)
+        return _of_box(zeros, zeros + 1.0, lambda low, high: GaussianCells(low, high, 1))
     if isinstance(space, gym.spaces.Tuple):
         return Concat(tuple(_for_space(part, box) for part in space.spaces))
     if isinstance(space, gym.spaces.Dict):

@@ -16,7 +16,8 @@ from neurorl import SpikingActorCritic
 from neurorl.described import Described, type_name
 from neurorl.errors import DescriptionError, FallbackWarning, UnknownNameError, UnsupportedError
 from neurorl.features import Concat, Features, FromNumbers, GaussianCells
-from neurorl.loop import NumpyLoop, _warn_of_rule
+from neurorl.loop import NumpyLoop
+from neurorl.loopchecks import _warn_of
 from neurorl.models import LIF
 from neurorl.rules import RULES, Decision, Factors, Rule
 from neurorl.rules.reward_stdp import REWARD_STDP
@@ -161,7 +162,7 @@ def test_a_users_rule_runs_in_numpy_and_says_so(monkeypatch: pytest.MonkeyPatch)
         return spikes_only(decision)
 
     monkeypatch.setitem(RULES, "mine", Rule("mine", mine))
-    _warn_of_rule.cache_clear()
+    _warn_of.cache_clear()
 
     def agents() -> list[SpikingActorCritic]:
         return [SpikingActorCritic("CartPole-v1", rule="mine", seed=2, **SMALL) for _ in range(2)]
@@ -188,3 +189,48 @@ def test_a_rule_that_a_user_replaced_is_the_users(monkeypatch: pytest.MonkeyPatc
         agent.learn(3)
     assert isinstance(mine._replicas.loop, NumpyLoop)
     assert any((mine.weights[name] != w).any() for name, w in theirs.weights.items())
+
+
+@dataclass(frozen=True, eq=False)
+class Bent(FromNumbers):
+    """A user's cells: not the numbers that they are made of."""
+
+    gain: float = 0.5
+
+    @property
+    def size(self) -> int:
+        return 4
+
+    def values(self, flat: Any) -> Any:
+        return np.clip(0.5 + self.gain * flat, 0.0, 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Turned(GaussianCells):
+    """A user's kind of the library's cells."""
+
+    def values(self, flat: Any) -> Any:
+        return super().values(flat)[::-1].copy()
+
+
+LOW, HIGH = (-2.4, -3.0, -0.21, -3.0), (2.4, 3.0, 0.21, 3.0)
+OWN: dict[str, dict[str, Any]] = {
+    "cells": {"cells": Bent(0.3)},
+    "features": {"features": Bent(0.3)},
+    "both": {"cells": Bent(0.3), "features": Bent(0.2)},
+    "a kind of the library's": {"cells": Turned(LOW, HIGH, 3), "features": Turned(LOW, HIGH, 4)},
+}
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_the_compiled_loop_sees_what_a_users_features_say(name: str) -> None:
+    def trained(loop: str) -> SpikingActorCritic:
+        agent = SpikingActorCritic("CartPole-v1", seed=3, loop=loop, **SMALL, **OWN[name])
+        agent.learn(4)
+        return agent
+
+    native, numpy = trained("native"), trained("numpy")
+    assert [e.length for e in native.episodes] == [e.length for e in numpy.episodes]
+    for projection, weights in native.weights.items():
+        np.testing.assert_array_equal(weights, numpy.weights[projection])
+    np.testing.assert_array_equal(native.memory.value, numpy.memory.value)

@@ -12,16 +12,35 @@ from neurorl import features as maps
 from neurorl.native.build import library
 from neurorl.native.layout import codes
 from neurorl.native.structures import Features, Part, pointer
+from neurorl.pooled import Pooled
 
-__all__ = ["Map"]
+__all__ = ["Given", "Map", "is_compiled", "seen_by_c"]
+
+
+class Given:
+    """Features that C has no twin of, as what it is given in place of an observation."""
+
+    def __init__(self, features: maps.Features) -> None:
+        self.size = self.n_inputs = features.size
+        self.flat = features.__call__
+
+
+def seen_by_c(features: maps.Features) -> maps.Features | Given:
+    """Return *features*, or if C would take their inputs for their values, `Given` of them."""
+    return features if is_compiled(features) else Given(features)
+
+
+def is_compiled(features: maps.Features) -> bool:
+    """Whether C knows the values of these features, or there is nothing to know."""
+    leaves = _leaves(features)
+    return all(type(f) in _KINDS or type(f).values is maps.Features.values for f in leaves)
 
 
 class Map:
     """The structure of a feature map, and the arrays that it points to."""
 
-    def __init__(self, features: maps.Features) -> None:
-        pieces = features.parts if type(features) is maps.Concat else (features,)
-        flat = [leaf for piece in pieces for leaf in _leaves(piece)]
+    def __init__(self, features: maps.Features | Given) -> None:
+        flat = _leaves(features)
         self._kept: list[Any] = []
         self._parts = (Part * len(flat))(*(self._part(leaf) for leaf in flat))
         self.structure = Features(
@@ -31,7 +50,7 @@ class Map:
             parts=ctypes.addressof(self._parts),
         )
 
-    def _part(self, features: maps.Features) -> Part:
+    def _part(self, features: Any) -> Part:
         describe = _KINDS.get(type(features))
         values: dict[str, Any] = describe(features) if describe else {"kind": "given"}
         values["kind"] = codes(library(), "kind")[values["kind"]]
@@ -45,7 +64,9 @@ class Map:
         return Part(d=features.n_inputs, size=features.size, **values)
 
 
-def _leaves(features: maps.Features) -> list[maps.Features]:
+def _leaves(features: Any) -> list[Any]:
+    if type(features) is Pooled:
+        return [features.of]  # `flat` has taken the means
     if type(features) is maps.Concat:
         return [leaf for part in features.parts for leaf in _leaves(part)]
     return [features]

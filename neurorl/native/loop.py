@@ -11,12 +11,13 @@ import numpy.typing as npt
 from neurorl.backends.base import Backend
 from neurorl.config import AgentConfig
 from neurorl.errors import ArgumentError, say
+from neurorl.features import Features
 from neurorl.finite import NotFiniteError
 from neurorl.learner import NORM_RATE
 from neurorl.loop import Loop
 from neurorl.native import structures as c
 from neurorl.native.build import library
-from neurorl.native.features import Map
+from neurorl.native.features import Map, seen_by_c
 from neurorl.native.layout import codes
 from neurorl.plan import Incoming, Layer, Plastic, layers
 from neurorl.writes import levels, stream
@@ -60,6 +61,9 @@ class NativeLoop(Loop):
         self._c_choose, self._c_learn = found.neurorl_choose, found.neurorl_learn
         self._c_learn_late = found.neurorl_learn_late
         self._c_decide = found.neurorl_decide if self.window.native else None
+
+    def _as_seen(self, features: Features) -> Any:
+        return seen_by_c(features)
 
     def decide(self) -> npt.NDArray[np.int64]:
         if self._c_decide is None:
@@ -129,7 +133,7 @@ class NativeLoop(Loop):
     def _make_agent(self) -> c.Agent:
         config, memory, network = self.config, self.memory, self.backend.network
         made = layers(network, config)
-        self._cells, self._features = Map(config.cells), Map(config.features)
+        self._cells, self._features = Map(self.cells), Map(self.features)
         self._nodes = (c.Node * len(network.nodes))(*(self._node(n.name) for n in network.nodes))
         self._layers = (c.Layer * len(made))(*(self._layer(layer) for layer in made))
         seeds = np.array(self.backend.seeds, dtype=np.int64)

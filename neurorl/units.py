@@ -1,0 +1,49 @@
+"""Quantities with units, of Brian2 and others, which are never taken for plain numbers.
+
+All numbers here are SI or the network's own; how to convert, only the caller knows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from neurorl.errors import DescriptionError, say
+
+__all__ = ["refuse_units", "unit_of"]
+
+_MARKS = ("dim", "dimensions", "dimensionality", "unit", "units")
+_PLAIN = (bool, int, float, str, bytes, type(None))
+
+
+def refuse_units(where: str, value: object) -> None:
+    """Raise DescriptionError if *value*, or a member of it, is a quantity that has a unit."""
+    unit = unit_of(value)
+    if unit is not None:
+        what = f"has a unit, {unit}"
+        remedy = "give a plain number, in SI units for times, such as float(x / second)"
+        raise DescriptionError(say(where, what, got=_short(value), remedy=remedy))
+
+
+def unit_of(value: Any) -> str | None:
+    """Return the unit of a quantity, or of the first member that has one; None for plain numbers.
+
+    No package of units is imported: a quantity is what has a `dim`, `unit` or the like, and isn't
+    dimensionless.
+    """
+    if type(value) in _PLAIN or (type(value) is np.ndarray and value.dtype != object):
+        return None
+    if isinstance(value, (list, tuple)) or type(value) is np.ndarray:
+        return next((unit for unit in map(unit_of, value) if unit is not None), None)
+    if any(getattr(value, name, False) is True for name in ("is_dimensionless", "dimensionless")):
+        return None
+    for name in _MARKS:
+        unit = getattr(value, name, None)
+        if unit is not None and not callable(unit) and str(unit) not in ("", "1", "dimensionless"):
+            return str(unit)
+    return None
+
+
+def _short(value: object) -> str:
+    return " ".join(repr(value).split())[:60]
