@@ -193,8 +193,14 @@ def is_registered(env_id: str) -> bool:
 
 def first_line(exc: BaseException) -> str:
     """Return what an exception of code that isn't ours says, in a line."""
-    lines = str(exc).strip().splitlines()
-    return f"{type(exc).__name__}: {lines[0]}" if lines else type(exc).__name__
+    try:
+        lines = str(exc).strip().splitlines()
+    except Exception:  # of an exception that can't be shown
+        lines = []
+    if not lines:
+        return type(exc).__name__
+    line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in lines[0][:300])
+    return f"{type(exc).__name__}: {line}"
 
 
 def unknown_env(env_id: str) -> UnknownNameError:

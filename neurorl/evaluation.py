@@ -17,8 +17,14 @@ from neurorl.arguments import check_callable, check_count, check_kind, own_env
 from neurorl.config import AgentConfig
 from neurorl.cost import FIGURES, Tally
 from neurorl.envs import discrete_actions
-from neurorl.errors import ArgumentError, RunError, say
-from neurorl.finite import NotFiniteError, bad_reward, explained
+from neurorl.errors import (
+    ArgumentError,
+    EnvironmentWarning,
+    RunError,
+    say,
+    warn_outside,
+)
+from neurorl.finite import NotFiniteError, bad_reward, bad_sum, explained
 from neurorl.player import Player
 from neurorl.random import derive, read_seed
 from neurorl.verbs import LearningAgent
@@ -27,6 +33,9 @@ if TYPE_CHECKING:
     from neurorl.reparameterization.agent import ReparameterizedActorCritic
 
 __all__ = ["evaluate", "load_to_play", "read_cost"]
+
+LONG = 100_000
+"""After so many steps of an episode, the user is told that it may have no end."""
 
 _PLAY, _RESET = 3, 4  # purposes of derived seeds
 
@@ -116,6 +125,10 @@ def _play(
             raise explained(_when(k, step), exc) from exc
         step += 1
         observation, reward, terminated, truncated, _ = answers.step(move.action + first_action)
+        if step == LONG:
+            what, remedy = f"has lasted {step} steps", "wrap it in gymnasium.wrappers.TimeLimit"
+            message = say(f"{answers.where}, an episode", what, remedy=remedy)
+            warn_outside(message, EnvironmentWarning)
         if not math.isfinite(reward):
             raise bad_reward(_when(k, step), reward)
         done = terminated or truncated
@@ -123,6 +136,8 @@ def _play(
         total_discounted += factor * reward
         factor *= config.gamma
         tally.add({**move.inputs, **move.rasters}, config.window)
+    if not math.isfinite(total):
+        raise bad_sum(_when(k, step), total)
     return total, total_discounted
 
 
