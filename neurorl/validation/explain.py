@@ -62,10 +62,12 @@ def explain(
     a: Recording,
     b: Recording,
     seed: int,
+    traces: tuple[Replay, Replay] | None = None,
 ) -> list[Explanation]:
     """An explanation of each population that differs for reasons of its own; others follow.
 
-    Populations are taken in the order in which spikes reach them.
+    Populations are taken in the order in which spikes reach them. traces: replays from the first
+    window on, which show what windows hide that end alike.
     """
     network = subject.network
     case = Case(subject, stimulus, {r.lane.label: r for r in (a, b)}, seed)
@@ -74,6 +76,8 @@ def explain(
     for population in sorted(network.populations, key=lambda p: network.depth(p.name)):
         for limit in _limits(population, network.dt, a, b):
             window = _first_window(stimulus, a, b, population.name, limit)
+            within = _traced_window(stimulus, traces, population.name, limit)
+            window = min((w for w in (window, within) if w is not None), default=None)
             if window is None:
                 continue
             if not _follows(subject, found, population.name, window):
@@ -112,6 +116,22 @@ def _first_window(
         ):
             return k
     return None
+
+
+def _traced_window(
+    stimulus: Sequence[InputWindow],
+    traces: tuple[Replay, Replay] | None,
+    name: str,
+    limit: float | None,
+) -> int | None:
+    """The first window in a step of which a variable differs by more than *limit*."""
+    if traces is None or limit is None or not all(r.repeats for r in traces):
+        return None
+    one, other = (r.states[name] for r in traces)
+    odd = np.any([np.abs(one[v][1:] - other[v][1:]) > limit for v in VARIABLES], axis=(0, 2))
+    if not odd.any():
+        return None
+    return int(place(stimulus, int(odd.argmax()))["window"])
 
 
 def _follows(subject: Subject, found: list[Explanation], name: str, window: int) -> bool:

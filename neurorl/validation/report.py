@@ -143,7 +143,7 @@ def validate(
     for other, trace in zip(recordings[1:], traces[1:], strict=True):
         pair = (traces[0], trace)
         compared = compare(subject, stimulus, recordings[0], other, pair, limits)
-        found = explain(subject, stimulus, recordings[0], other, seed)
+        found = explain(subject, stimulus, recordings[0], other, seed, pair)
         rows += [_with_cause(subject, row, found) for row in compared]
         explanations += found
     trainings: list[Training] = []

@@ -150,6 +150,15 @@ _LATE: tuple[tuple[str, Version], ...] = (
 )
 
 
+_OF_BIAS = {
+    _initial: "that of the weights before any write",
+    _previous: "that of the weights of the write before",
+    _call_late: "that of the weights before, for a call of step",
+    _reset_late: "that of the weights before, until the next reset",
+    _first: "that of the first weights written",
+}
+
+
 def writes(evidence: Evidence) -> Iterator[Variant]:
     """Writes that come late, are lost, or of which the bias of signed projections knows nothing."""
     written = {name for name, _ in evidence.history.order}
@@ -169,7 +178,7 @@ def writes(evidence: Evidence) -> Iterator[Variant]:
                 beside = "; the bias of signed projections is up to date"
                 yield Variant(cause, told + beside, version=some, freedom=odd)
         for chosen, subject in _groups(signed, "{}", "signed projections"):
-            why = detail.format("")
+            why = _OF_BIAS.get(version, detail.format(""))
             told = (
                 f"the bias of {subject} is stale after a write, though what spikes transmit isn't"
             )
