@@ -55,6 +55,7 @@ class TorchBackend(Backend):
             self.set_weights(name, module.weights(name))
 
     def _build(self) -> None:
+        """Make the module, without gradients, and the noise of all replicas."""
         self._t = [0] * self.n_replicas
         self._module = SpikingModule(
             self.network,
@@ -89,13 +90,13 @@ class TorchBackend(Backend):
 
     @torch.no_grad()
     def _step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
-        given = {
+        tensors = {
             name: torch.from_numpy(np.asarray(inputs[name], dtype=np.float64))
             for name in inputs
             if name not in self.network.currents
         }
         spikes = {
-            k: x.view(n_steps, self.n_replicas, 1, -1).transpose(0, 1) for k, x in given.items()
+            k: x.view(n_steps, self.n_replicas, 1, -1).transpose(0, 1) for k, x in tensors.items()
         }
         noise = {name: draw(self._t, n_steps) for name, draw in self._noise.items()}
         batch = Batch(n_steps, 1, spikes, {})
@@ -126,13 +127,13 @@ class TorchBackend(Backend):
 
     def _restore_dynamic(self, state: State, replica: int) -> None:
         self._t[replica] = int(state["t"])
-        mine = self._state.map(torch.clone)
-        for name, spikes in mine.spikes.items():
+        restored = self._state.map(torch.clone)
+        for name, spikes in restored.spikes.items():
             spikes[replica, :, 0] = torch.from_numpy(np.asarray(state[f"{name}.spikes"], float))
-        for name, cells in mine.cells.items():
+        for name, cells in restored.cells.items():
             cells.u[replica, 0] = torch.from_numpy(np.asarray(state[f"{name}.current"], float))
             cells.v[replica, 0] = torch.from_numpy(np.asarray(state[f"{name}.voltage"], float))
             left = torch.from_numpy(np.asarray(state[f"{name}.refractory"]))
             steps = torch.arange(len(cells.blocked))
             cells.blocked[:, replica, 0] = (left > steps[:, None]).to(torch.float64)
-        self._state = mine
+        self._state = restored

@@ -112,8 +112,10 @@ class _Through(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, value: Tensor) -> Tensor:
+        """Return *value*."""
         return value.detach().clone()
 
     @staticmethod
     def backward(ctx: Any, *gradient: Tensor) -> tuple[Tensor, None]:
+        """Return the gradient by *x*; *value* gets none."""
         return gradient[0], None

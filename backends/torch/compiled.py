@@ -58,10 +58,10 @@ def fire(
     noise: Tensor | None,
 ) -> tuple[Tensor, Carried]:
     """Return the spikes of a window and the state after it; arguments as in `Cells.run`."""
-    given = (q, bias, carried.u, carried.v, carried.blocked)
-    how = how_of(estimator, *given)
-    found: Any = _Fire.apply(*given, noise, constants, how)  # type: ignore[no-untyped-call]
-    spikes, *after = found
+    inputs = (q, bias, carried.u, carried.v, carried.blocked)
+    how = how_of(estimator, *inputs)
+    outputs: Any = _Fire.apply(*inputs, noise, constants, how)  # type: ignore[no-untyped-call]
+    spikes, *after = outputs
     return spikes, Carried(*after)
 
 
@@ -73,17 +73,17 @@ def replay(
     Arguments as in `Cells.replay`. The second tensor is 0 in dead steps, else 1; None if the
     neurons have no refractory period.
     """
-    given = (q, bias, carried.u, carried.v, carried.blocked)
-    found: Any = _Replay.apply(*given, spikes, constants)  # type: ignore[no-untyped-call]
-    membrane, alive = found
+    inputs = (q, bias, carried.u, carried.v, carried.blocked)
+    outputs: Any = _Replay.apply(*inputs, spikes, constants)  # type: ignore[no-untyped-call]
+    membrane, alive = outputs
     return membrane, alive
 
 
 def constant_outputs(window: Window, how: How) -> list[Tensor]:
     """Return those of a window's outputs (spikes, and the state after it) that have no gradient."""
-    found = [window.spikes] if how.kind == HARD else []
-    found += [] if window.constants.has_membrane else [window.v]
-    return found + ([] if window.constants.through_dead else [window.blocked])
+    outputs = [window.spikes] if how.kind == HARD else []
+    outputs += [] if window.constants.has_membrane else [window.v]
+    return outputs + ([] if window.constants.through_dead else [window.blocked])
 
 
 class _Fire(torch.autograd.Function):

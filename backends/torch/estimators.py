@@ -167,10 +167,12 @@ class _StraightThrough(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, v: Tensor, margin: Tensor, slope: Tensor) -> Tensor:
+        """Return the spikes, and keep the slope."""
         ctx.save_for_backward(slope)
         return (margin > 0).to(v.dtype)
 
     @staticmethod
     def backward(ctx: Any, *gradient: Tensor) -> tuple[Tensor, None, None]:
+        """Return the gradient by *v*; the other arguments get none."""
         (slope,) = ctx.saved_tensors
         return gradient[0] * slope, None, None

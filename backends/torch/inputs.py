@@ -69,19 +69,19 @@ def check_batch(
     for name, value in inputs.items():
         if name not in sources:
             raise unknown("source", name, sources)
-        given = torch.as_tensor(value, dtype=shape.dtype, device=shape.device)
+        tensor = torch.as_tensor(value, dtype=shape.dtype, device=shape.device)
         is_current = name in network.currents
         axes = (["batch"] if is_current else ["n_steps", "batch"]) + [str(sources[name].size)]
-        _check_axes(name, given, axes, shape)
-        given = shape.inner(given)
-        batch = given.shape[-2] if batch is None else batch
+        _check_axes(name, tensor, axes, shape)
+        tensor = shape.inner(tensor)
+        batch = tensor.shape[-2] if batch is None else batch
         if is_current:
-            currents[name] = _on_grid(given)
+            currents[name] = _on_grid(tensor)
         else:
-            n_steps = given.shape[1] if n_steps is None else n_steps
-            spikes[name] = given
+            n_steps = tensor.shape[1] if n_steps is None else n_steps
+            spikes[name] = tensor
         steps = () if is_current else (n_steps,)
-        _check_shape(f"input {name!r}", given, (*steps, batch, sources[name].size), shape)
+        _check_shape(f"input {name!r}", tensor, (*steps, batch, sources[name].size), shape)
     if n_steps is None or n_steps < 1:
         raise ArgumentError(say("module", "n_steps must be given or come of inputs", got=n_steps))
     size = 1 if batch is None else batch
@@ -104,7 +104,7 @@ def check_series(
 
     Raises ArgumentError for a missing tensor or a wrong shape.
     """
-    found = {}
+    tensors = {}
     for name, size in sizes.items():
         if name not in given:
             raise ArgumentError(say(what, f"that of {name!r} is missing", limit=sorted(sizes)))
@@ -112,8 +112,8 @@ def check_series(
         _check_axes(f"{what} of {name}", value, ["n_steps", "batch", str(size)], shape)
         value = shape.inner(value)
         _check_shape(f"{what} of {name!r}", value, (batch.n_steps, batch.size, size), shape)
-        found[name] = value
-    return found
+        tensors[name] = value
+    return tensors
 
 
 def _check_shape(where: str, given: Tensor, expected: tuple[int | None, ...], shape: Shape) -> None:

@@ -163,13 +163,13 @@ class SpikingModule(nn.Module):
         by the weights is the score. Raises UnsupportedError if a population has neurons without
         noise, whose spikes have no probability.
         """
-        found = {}
+        log_probs = {}
         for name, s, x, alive in self._replayed(inputs, rasters, state, n_steps):
             log_p = s * x - nn.functional.softplus(x)
             if alive is not None:
                 log_p = torch.where(alive > 0, log_p, torch.log1p(-s))
-            found[name] = self._shape.outer(log_p)
-        return found
+            log_probs[name] = self._shape.outer(log_p)
+        return log_probs
 
     def probabilities(
         self,
@@ -180,11 +180,11 @@ class SpikingModule(nn.Module):
         n_steps: int | None = None,
     ) -> Rasters:
         """Return ``P(s_t = 1 | spikes before t)``; otherwise as `log_prob`."""
-        found = {}
+        probabilities = {}
         for name, _, x, alive in self._replayed(inputs, rasters, state, n_steps):
             p = torch.sigmoid(x)
-            found[name] = self._shape.outer(p if alive is None else p * alive)
-        return found
+            probabilities[name] = self._shape.outer(p if alive is None else p * alive)
+        return probabilities
 
     def weight(self, name: str) -> Tensor:
         """Return a projection's weights, ``(n_replicas, *shape)``: a parameter if it is plastic."""
@@ -204,14 +204,14 @@ class SpikingModule(nn.Module):
 
         Raises ArgumentError for a wrong shape.
         """
-        mine = self._known(name).weight
-        given = np.asarray(weights, dtype=np.float64)
-        shape = tuple(mine.shape if self.has_replicas else mine.shape[1:])
-        if given.shape != shape:
+        weight = self._known(name).weight
+        values = np.asarray(weights, dtype=np.float64)
+        shape = tuple(weight.shape if self.has_replicas else weight.shape[1:])
+        if values.shape != shape:
             where = f"weights of {name!r}"
-            raise ArgumentError(say(where, "wrong shape", got=given.shape, limit=shape))
+            raise ArgumentError(say(where, "wrong shape", got=values.shape, limit=shape))
         with torch.no_grad():
-            mine.copy_(torch.from_numpy(given.reshape(mine.shape)))
+            weight.copy_(torch.from_numpy(values.reshape(weight.shape)))
 
     @torch.no_grad()
     def clip(self) -> None:
@@ -243,8 +243,8 @@ class SpikingModule(nn.Module):
         if self._chip is None:
             return dtype or torch.float32
         if dtype not in (None, torch.float64):
-            what = "the chip's integers are kept in float64"
-            raise ArgumentError(say("module", what, got=dtype, limit=torch.float64))
+            problem = "the chip's integers are kept in float64"
+            raise ArgumentError(say("module", problem, got=dtype, limit=torch.float64))
         return torch.float64
 
     def _make_cells(
@@ -252,8 +252,10 @@ class SpikingModule(nn.Module):
     ) -> Cells:
         """Return the module of one population."""
         if self._chip is not None:
-            mine = self._chip.populations[population.name]
-            return ChipCells(mine, surrogate_width, detach_reset=detach_reset, compiles=compiles)
+            integers = self._chip.populations[population.name]
+            return ChipCells(
+                integers, surrogate_width, detach_reset=detach_reset, compiles=compiles
+            )
         dynamics = population.neuron.dynamics(population.size, self.network.dt)
         return Cells(dynamics, self.dtype, surrogate_width, detach_reset, compiles)
 
@@ -302,14 +304,14 @@ class SpikingModule(nn.Module):
         cells = self._all_cells()
         silent = sorted(name for name, c in cells.items() if not c.is_stochastic)
         if silent:
-            what = f"no probability of spikes without noise, in {', '.join(silent)}"
-            raise UnsupportedError(say("score", what, remedy="give its neurons noise"))
+            problem = f"no probability of spikes without noise, in {', '.join(silent)}"
+            raise UnsupportedError(say("score", problem, remedy="give its neurons noise"))
         batch = self._check(inputs, state, n_steps)
         before = self.rest(batch.size) if state is None else state
         unroll = Unroll(self._all_cells(), self._all_synapses(), batch, before)
         sizes = {name: c.size for name, c in cells.items()}
-        given = check_series("raster", rasters, sizes, batch, self._shape)
-        unroll.spikes |= {name: raster.detach() for name, raster in given.items()}
+        checked = check_series("raster", rasters, sizes, batch, self._shape)
+        unroll.spikes |= {name: raster.detach() for name, raster in checked.items()}
         for name in cells:
             yield name, unroll.spikes[name], *unroll.replay(name)
 
@@ -317,9 +319,9 @@ class SpikingModule(nn.Module):
         """Return a projection's synapses; raise UnknownNameError if there is no such projection."""
         if name not in self.synapses:
             raise unknown("projection", name, self.synapses)
-        found = self.synapses[name]
-        assert isinstance(found, Synapses)
-        return found
+        synapses = self.synapses[name]
+        assert isinstance(synapses, Synapses)
+        return synapses
 
     def _all_synapses(self) -> list[Synapses]:
         """Return the synapses of all projections."""

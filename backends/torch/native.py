@@ -201,16 +201,16 @@ class WindowGradient:
 def _kept(constants: Constants, how: How) -> list[str]:
     """Return the names of what a window keeps of each step, for the way back or for a replay."""
     if how.kind == FORCED:
-        found = ["membrane"]
+        names = ["membrane"]
     elif how.kind == HARD:
-        found = []
+        names = []
     else:
-        found = ["slope"] + (["membrane"] if constants.through_reset else [])
-        found += ["wish", "drive"] if constants.through_dead else []
+        names = ["slope"] + (["membrane"] if constants.through_reset else [])
+        names += ["wish", "drive"] if constants.through_dead else []
     if how.learns or how.kind == FORCED:
-        found += ["alive"] if constants.dead is not None else []
-        found += ["inside"] if constants.registers is not None else []
-    return found
+        names += ["alive"] if constants.dead is not None else []
+        names += ["inside"] if constants.registers is not None else []
+    return names
 
 
 def _draws(noise: Tensor | None, q: Tensor) -> dict[str, Tensor]:

@@ -16,12 +16,12 @@ def groups(network: Network) -> list[tuple[str, ...]]:
     names = [p.name for p in network.populations]
     reaches = {name: _reached(network, name) for name in names}
     before = {name: {other for other in names if name in reaches[other]} for name in names}
-    found: list[tuple[str, ...]] = []
+    ordered: list[tuple[str, ...]] = []
     for name in sorted(names, key=lambda name: len(before[name] | {name})):
         mutual = tuple(k for k in names if k == name or (k in before[name] and k in reaches[name]))
-        if mutual not in found:
-            found.append(mutual)
-    return found
+        if mutual not in ordered:
+            ordered.append(mutual)
+    return ordered
 
 
 def _reached(network: Network, name: str) -> set[str]:

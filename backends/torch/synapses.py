@@ -122,9 +122,9 @@ def back_to_weight(x: Tensor, weight: Tensor, to_q: Tensor) -> Tensor:
     if weight.dim() == 3:
         rows = x.reshape(len(weight), -1, x.shape[-1])
         return _product(rows.transpose(1, 2), to_q.reshape(*rows.shape[:2], -1))
-    mine = weight.detach().requires_grad_()
+    leaf = weight.detach().requires_grad_()
     with torch.enable_grad():
-        return torch.autograd.grad(transmit(x.detach(), mine), mine, to_q)[0]
+        return torch.autograd.grad(transmit(x.detach(), leaf), leaf, to_q)[0]
 
 
 def shifted(past: Tensor, now: Tensor, delay: int) -> Tensor:

@@ -73,8 +73,8 @@ def fire_together(
     """
     tensors = [x for m in members for x in m.tensors()] + [*weights]
     how = how_of(estimator, *tensors)
-    found: Any = _Together.apply(members, inner, how, *tensors)  # type: ignore[no-untyped-call]
-    each = [found[k : k + 4] for k in range(0, len(found), 4)]
+    outputs: Any = _Together.apply(members, inner, how, *tensors)  # type: ignore[no-untyped-call]
+    each = [outputs[k : k + 4] for k in range(0, len(outputs), 4)]
     return [(spikes, Carried(*after)) for spikes, *after in each]
 
 

@@ -104,8 +104,8 @@ class Unroll:
         ]
         among = [Inner(group.index(s.pre), group.index(s.post), s.delay) for s in inner]
         sent = [self._sent[s.name] for s in inner]
-        found = fire_together(members, among, sent, estimator)
-        for name, (spikes, carried) in zip(group, found, strict=True):
+        results = fire_together(members, among, sent, estimator)
+        for name, (spikes, carried) in zip(group, results, strict=True):
             self.spikes[name], self._carried[name] = spikes, carried
 
     def _run_together(
