@@ -8,7 +8,7 @@ if a probe that it wasn't fitted to shows the fault too.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ from neurorl.random import derive
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.gates import Gate, Labels, gates
 from neurorl.validation.history import VARIABLES, History, acts_of, enact
-from neurorl.validation.hypotheses import propose
+from neurorl.validation.hypotheses import FAMILIES, Family
 from neurorl.validation.hypotheses.noise import are_other_draws
 from neurorl.validation.hypotheses.steps import AT_THRESHOLD
 from neurorl.validation.lanes import Lane
@@ -32,7 +32,8 @@ __all__ = ["Diagnosis", "diagnose"]
 
 _PROBE = 11  # purpose of derived seeds
 _BEFORE = 250  # steps of a probe before the first that may be odd
-_STEPS, _MORE_STEPS = 300, 2000  # after it
+_STEPS = 300  # after it
+_MORE, _MORE_STEPS = 12, 2000  # probes of a fault that is rare, and their steps
 _SINGLE_ERROR = 1e4  # times float error
 _ALTERNATIVES = 3  # that are told, of one cause
 _ENOUGH = 8  # bits of a probe that only a variant explains
@@ -88,9 +89,14 @@ def diagnose(
         return _at_threshold(files)
     found = _search(files)
     if found and _bits(files.confirming) < _ENOUGH:
-        more = _probe(subject, stimulus, lane, population, seed, 3, first, _MORE_STEPS)
-        files.confirming.append(more)
-        found = _search(files) if _bits(files.confirming) >= _ENOUGH else []
+        for number in range(3, 3 + _MORE):
+            more = _probe(subject, stimulus, lane, population, seed, number, first, _MORE_STEPS)
+            if more.odd.any() or number == 3:
+                files.confirming.append(more)
+            if _bits(files.confirming) >= _ENOUGH:
+                break
+        families = {family.about for _, _, family in found}
+        found = _search(files, families) if _bits(files.confirming) >= _ENOUGH else []
     return _named(found, files) or _unnamed(files)
 
 
@@ -134,7 +140,8 @@ def _probe(
     """A probe of another seed, *length* steps beyond the first that isn't as described."""
     other = derive(seed, _PROBE, number) & 0x7FFFFFFF
     before = max(first - _BEFORE, 0)
-    acts = probe(subject, stimulus, other, before, length + first - before)
+    whole = length > _STEPS
+    acts = probe(subject, stimulus, other, before, length + first - before, whole)
     history = enact(subject.network, lane, other, acts, subject.t)
     return Evidence(subject.network, population, history, length + _BEFORE)
 
@@ -144,18 +151,20 @@ def _first(evidence: Evidence) -> int:
     return int(evidence.starts[int(evidence.odd.any(axis=1).argmax())])
 
 
-Found = tuple[Variant, Gate]
+Found = tuple[Variant, Gate, Family]
 
 
-def _search(files: _Files) -> list[Found]:
-    """Variants that predict all, with where they hold."""
+def _search(files: _Files, families: Collection[str] | None = None) -> list[Found]:
+    """Variants that predict all, with where they hold; of some families, or of all."""
     for evidence in files.all:
         evidence.siblings = files.all
     found: list[Found] = []
-    for variant in propose(files.fitted):
-        gate = _gate(variant, files)
-        if gate is not None:
-            found.append((variant, gate))
+    for family in FAMILIES:
+        if families is None or family.about in families:
+            for variant in family.propose(files.fitted):
+                gate = _gate(variant, files)
+                if gate is not None:
+                    found.append((variant, gate, family))
     return found
 
 
@@ -192,11 +201,10 @@ def _bits(evidences: Sequence[Evidence]) -> float:
         odd = evidence.odd_states(evidence.plain)
         for name, bits in _BITS.items():
             total += bits * int((odd[name] & ~odd["spikes"]).sum())
-        single = np.repeat((evidence.lengths == 1) & evidence.kept, evidence.lengths)
-        seen, described = evidence.spikes[single], evidence.plain.spikes[single]
-        neurons = (seen != described).any(axis=0)
-        odd_spikes += int((seen != described).sum())
-        candidates += int((seen | described)[:, neurons].sum())
+        neurons = odd["spikes"].any(axis=0)
+        either = (evidence.spikes | evidence.plain.spikes)[evidence.kept_rows]
+        odd_spikes += int(odd["spikes"].sum())  # in a call, the first brings about the others
+        candidates += int(either[:, neurons].sum())
     chances = math.lgamma(candidates + 1) - math.lgamma(odd_spikes + 1)
     return total + (chances - math.lgamma(candidates - odd_spikes + 1)) / math.log(2)
 
@@ -205,8 +213,8 @@ def _named(found: list[Found], files: _Files) -> Diagnosis | None:
     """The simplest; all causes, if several are as simple."""
     if not found:
         return None
-    least = min(gate.cost + variant.freedom for variant, gate in found)
-    simplest = [(v, g) for v, g in found if g.cost + v.freedom == least]
+    least = min(gate.cost + variant.freedom for variant, gate, _ in found)
+    simplest = [(v, g) for v, g, _ in found if g.cost + v.freedom == least]
     # A number of all neurons, of which some have it, says more than a number of each.
     fewest = {
         v.cause: min(w.freedom for w, _ in simplest if w.cause == v.cause) for v, _ in simplest

@@ -260,12 +260,12 @@ class Evidence:
 
     def input_of(self, p: Projection, variant: Variant = PLAIN) -> FloatArray:
         """What spikes of a projection add to the input of each step."""
-        names = ("arrivals", "version", "values", "weights", "transmit")
+        names = ("arrivals", "version", "values", "weights", "transmit", "late_by")
 
         def made() -> FloatArray:
             arrivals = variant.arrivals(self, p).astype(np.float64)
             found = np.zeros((self.n_steps, self.population.size))
-            for version, rows in self._versions(p.name, variant.version):
+            for version, rows in self._versions(p.name, variant):
                 weights = self.history_weights(p.name, version, variant)
                 described = self.history.arithmetic.transmitted(p.name, weights)
                 sent = variant.transmit(p.name, np.asarray(described, dtype=np.float64))
@@ -281,16 +281,19 @@ class Evidence:
         """Weights in force of a number, as a variant has them."""
         return variant.weights(name, variant.values(self.history, name, version))
 
-    def _versions(self, name: str, version: Any) -> list[tuple[int, Mask]]:
+    def _versions(self, name: str, variant: Variant) -> list[tuple[int, Mask]]:
         """Numbers of weights, and the rows in which they are in force."""
-        each = np.array([version(self.history, name, c) for c in range(len(self.starts))])
-        return [
-            (int(k), (each == k)[self.call] & self.kept_rows) for k in np.unique(each[self.kept])
-        ]
+        each = np.array([variant.version(self.history, name, c) for c in range(len(self.starts))])
+        rows = each[self._call_before(variant.late_by)]
+        return [(int(k), (rows == k) & self.kept_rows) for k in np.unique(rows[self.kept_rows])]
+
+    def _call_before(self, steps: int) -> Array:
+        """The call in which each row was so many steps before."""
+        return np.asarray(self.call[np.maximum(self.step - steps, 0)])
 
     def bias(self, variant: Variant = PLAIN) -> Array:
         """Of each step, with what signed projections and currents add."""
-        names = ("bias_version", "values", "weights", "transmit")
+        names = ("bias_version", "values", "weights", "transmit", "late_by")
         if any(getattr(variant, name) is not getattr(PLAIN, name) for name in names):
             return self._made_bias(variant)
         found: Array = self._once("bias", lambda: self._made_bias(PLAIN))
@@ -329,7 +332,7 @@ class Evidence:
             }
             current = dict(flowing.into(inputs)).get(name)
             rows.append(arithmetic.bias(name, weights, current))
-        return np.array(rows)[self.call]
+        return np.array(rows)[self._call_before(variant.late_by if not network.currents else 0)]
 
     def _of(self, variant: Variant, field_name: str, make: Any) -> Any:
         if getattr(variant, field_name) is getattr(PLAIN, field_name):

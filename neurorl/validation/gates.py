@@ -95,13 +95,13 @@ def _neurons(chosen: npt.NDArray[np.bool_]) -> str:
 
 def _timed(labels: Sequence[Labels], chosen: Mask, prefix: str, cost: int) -> Iterator[Gate]:
     for words, feature in _COUNTERS:
-        low, high = _range(labels, chosen, feature)
+        low, high = _range(labels, chosen, feature, "starts", "lasts")
         if low[1] < high[0]:
             at = _at(low[1] + 1, high[0])
             for first in _moments(low[1] + 1, high[0]):
                 yield _gate(prefix + words.format(at), cost, chosen, _from(feature, first))
     for words, feature in _UNTIL:
-        low, high = _range(labels, chosen, feature)
+        low, high = _range(labels, chosen, feature, "lasts", "starts")
         if high[1] < low[0]:
             at = _at(high[1] + 1, low[0])
             for end in _moments(high[1] + 1, low[0]):
@@ -135,15 +135,25 @@ def _gate(words: str, cost: int, chosen: Mask, when: Callable[[Evidence], Array]
 
 
 def _range(
-    labels: Sequence[Labels], chosen: Mask, feature: Feature
+    labels: Sequence[Labels],
+    chosen: Mask,
+    feature: Feature,
+    described_at: str = "",
+    other_at: str = "",
 ) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Least and largest of a feature over calls of each label, of one step only."""
+    """Least and largest of a feature over calls of each label.
+
+    described_at, other_at: the row of a call that counts, ``'starts'`` or ``'lasts'``: if a variant
+    is wrong for a call it doesn't hold in all of it, and if it is right it does in some of it.
+    Without them, only calls of one step count.
+    """
     found: list[list[int]] = [[], []]
     for x in labels:
-        values = np.asarray(feature(x.evidence)).astype(np.int64)[x.evidence.starts]
-        single = x.evidence.lengths == 1
-        for kind, mask in enumerate((x.described, x.other)):
-            found[kind] += values[single & (mask & chosen).any(axis=1)].tolist()
+        values = np.asarray(feature(x.evidence)).astype(np.int64)
+        every = bool(described_at) | (x.evidence.lengths == 1)
+        for kind, (mask, row) in enumerate(((x.described, described_at), (x.other, other_at))):
+            calls = every & (mask & chosen).any(axis=1)
+            found[kind] += values[getattr(x.evidence, row or "starts")][calls].tolist()
     far = 2**62
     low, high = ((min(f), max(f)) if f else (far, -far) for f in found)
     if not found[1]:

@@ -25,9 +25,14 @@ _LENGTH = 12  # steps of a random window
 
 
 def probe(
-    subject: Subject, stimulus: Sequence[InputWindow], seed: int, before: int, n_steps: int
+    subject: Subject,
+    stimulus: Sequence[InputWindow],
+    seed: int,
+    before: int,
+    n_steps: int,
+    whole: bool = False,
 ) -> list[Act]:
-    """Acts of about *n_steps* steps, of calls of one step and of several.
+    """Acts of about *n_steps* steps, of calls of one step and of several; *whole*: of a window.
 
     before: steps before these, by windows as in the stimulus, so that as much has happened.
     """
@@ -55,7 +60,7 @@ def probe(
             acts += _writes(subject, seed, rng)
         if resets and rng.random() < 0.4:
             acts.append(Reset())
-        acts += _calls(network, inputs, length, rng)
+        acts += [Run(inputs, length)] if whole else _calls(network, inputs, length, rng)
         done += length
     return acts
 

@@ -71,7 +71,8 @@ class Variant:
     nothing, 1 a number, 2 numbers of each neuron, 4 of each synapse.
     parameters: of the neurons. mixins: classes before theirs. bias: what becomes of it.
     arrivals: spikes of a projection that arrive in each step. version: number of the weights in
-    force, of those of the history; bias_version: of those in the bias of signed projections.
+    force, of those of the history; bias_version: of those in the bias of signed projections;
+    late_by: steps by which both come later.
     values: these weights. weights: what they become, for transmission and bias; transmit: what a
     spike transmits. draws: noise of each step. start, finish: of each variable before each call
     and after it.
@@ -91,6 +92,7 @@ class Variant:
     draws: Callable[[Evidence], Array] = described_draws
     start: Callable[[Evidence, str, Array], Array] = silence_after_reset
     finish: Callable[[Evidence, str, Array], Array] = as_it_ends
+    late_by: int = 0
     freedom: int = 0
 
 

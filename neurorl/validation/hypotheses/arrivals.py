@@ -22,7 +22,7 @@ def delays(evidence: Evidence) -> Iterator[Variant]:
     for later in (1, -1, 2, -2, 3, -3):
         way = "later" if later > 0 else "earlier"
         size = "a step" if abs(later) == 1 else f"{abs(later)} steps"
-        for chosen, subject in _groups(names, "spikes of {}", "all spikes"):
+        for chosen, subject in _by_node(evidence, names, "spikes of {}", "all spikes"):
             detail = f"{subject} arrive {size} {way} than described"
             yield Variant("delay", detail, arrivals=_shifted(chosen, later))
     long = [p.name for p in evidence.into if evidence.network.delay_steps(p.name) > 1]
@@ -39,6 +39,23 @@ def _groups(
         yield frozenset(names), everything
     for name in names:
         yield frozenset([name]), one.format(name)
+
+
+def _by_node(
+    evidence: Evidence, names: Collection[str], one: str, everything: str
+) -> Iterator[tuple[frozenset[str], str]]:
+    """The same, and the projections of each node, of all sources, and of all populations."""
+    yield from _groups(names, one, everything)
+    into = [p for p in evidence.into if p.name in names]
+    sources = {s.name for s in evidence.network.sources}
+    kinds = {f"from {pre}": [p.name for p in into if p.pre == pre] for pre in {p.pre for p in into}}
+    kinds["from all sources"] = [p.name for p in into if p.pre in sources]
+    kinds["from all populations"] = [p.name for p in into if p.pre not in sources]
+    known = {frozenset(names)}
+    for told, chosen in sorted(kinds.items()):
+        if 1 < len(chosen) < len(names) and frozenset(chosen) not in known:
+            known.add(frozenset(chosen))
+            yield frozenset(chosen), f"spikes {told}"
 
 
 def _shifted(chosen: Collection[str], later: int) -> Arrivals:
@@ -69,7 +86,7 @@ def lost(evidence: Evidence) -> Iterator[Variant]:
             ("newest", names, "of the last step before, "),
             ("older", long, "but for those of the last step before, "),
         ):
-            for chosen, subject in _groups(some, "spikes of {}", "spikes"):
+            for chosen, subject in _by_node(evidence, some, "spikes of {}", "spikes"):
                 detail = f"{subject} in flight, {told}are lost {event}".replace(", are", " are")
                 yield Variant(cause, detail, arrivals=_lost(chosen, cause, which))
 
@@ -123,7 +140,7 @@ def surviving(evidence: Evidence) -> Iterator[Variant]:
 
     names = [p.name for p in evidence.into]
     cause = "reset between decisions"
-    for chosen, subject in _groups(names, "spikes of {}", "spikes"):
+    for chosen, subject in _by_node(evidence, names, "spikes of {}", "spikes"):
         detail = f"{subject} in flight survive a reset"
         yield Variant(cause, detail, arrivals=of(chosen, False))
     long = [p.name for p in evidence.into if evidence.network.delay_steps(p.name) > 1]

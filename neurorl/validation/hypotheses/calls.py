@@ -150,7 +150,7 @@ _LATE: tuple[tuple[str, Version], ...] = (
 )
 
 
-_OF_BIAS = {
+_OF_BIAS: dict[Version, str] = {
     _initial: "that of the weights before any write",
     _previous: "that of the weights of the write before",
     _call_late: "that of the weights before, for a call of step",
@@ -162,6 +162,12 @@ _OF_BIAS = {
 def writes(evidence: Evidence) -> Iterator[Variant]:
     """Writes that come late, are lost, or of which the bias of signed projections knows nothing."""
     written = {name for name, _ in evidence.history.order}
+    if not written:
+        return
+    for steps in (1, 2):
+        size = "a step" if steps == 1 else f"{steps} steps"
+        detail = f"weights written come into force {size} late, in the course of a call"
+        yield Variant("writes", detail, late_by=steps)
     network, name = evidence.network, evidence.population.name
     into = [p.name for p in network.projections if p.post == name and p.name in written]
     signed = [n for n in into if network.projection(n).signed]

@@ -238,6 +238,36 @@ class FrozenWhileDead(IntegratesWhileDead):
         return np.where(self.dead > 0, self.v, super()._membrane(steps))  # type: ignore[misc]
 
 
+class NeverDead(Other):
+    """Dead steps are counted, and nothing comes of it."""
+
+    def update(self, q: Array, steps: Sequence[int]) -> Over:
+        neurons: Any = self
+        self.u = neurons._current(q)
+        self.v = neurons._membrane(steps)
+        dead, self.dead = self.dead, np.zeros_like(self.dead)
+        over: Over = neurons._spike(neurons._noisy(steps) > self.threshold)
+        self.dead = np.where(over, self.dead, np.maximum(dead - 1, 0))
+        return over
+
+
+class CurrentForgottenWhileDead(Other):
+    """Nothing is left of a current in dead steps but what arrives."""
+
+    def _current(self, q: Array) -> Array:
+        self.u = np.where(self.dead > 0, 0, self.u)
+        return super()._current(q)  # type: ignore[misc,no-any-return]
+
+
+class CurrentClearedUntilFree(Other):
+    """There is no current after a step as long as the neuron is dead in the next."""
+
+    def _spike(self, over: Over) -> Over:
+        over = super()._spike(over)  # type: ignore[misc]
+        self.u = np.where(self.dead > 0, 0, self.u)
+        return over
+
+
 class SpikesWhileDead(Other):
     """Neurons spike in dead steps."""
 

@@ -73,6 +73,15 @@ _REFRACTORY: Sequence[tuple[type, str]] = (
     (neurons.HeldAStepLess, "the membrane integrates in the last refractory step"),
     (neurons.FrozenWhileDead, "the membrane is frozen while refractory, and isn't held at 0"),
     (neurons.SpikesWhileDead, "neurons spike while refractory"),
+    (neurons.NeverDead, "the refractory time is counted, but nothing comes of it"),
+    (
+        neurons.CurrentForgottenWhileDead,
+        "the current is cleared while refractory, but for what arrives",
+    ),
+    (
+        neurons.CurrentClearedUntilFree,
+        "the current is cleared from a spike on while refractory",
+    ),
     (neurons.CurrentClearedWhileDead, "the current is cleared while refractory"),
     (neurons.CurrentFrozenWhileDead, "the current is frozen while refractory"),
     (neurons.InputLostWhileDead, "input that arrives while refractory is lost"),
