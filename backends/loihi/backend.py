@@ -137,10 +137,10 @@ class LoihiBackend(Backend):
         super()._check_capabilities()
         if self.learning == "pes":
             run = relayed(self._coined).network
-            found = pes_problems(run, self.core, CORES * self.chips)
-            if found:
-                what = f"can't learn {'; '.join(found)}"
-                raise UnsupportedError(say("learning 'pes'", what, remedy="use learning='host'"))
+            problems = pes_problems(run, self.core, CORES * self.chips)
+            if problems:
+                problem = f"can't learn {'; '.join(problems)}"
+                raise UnsupportedError(say("learning 'pes'", problem, remedy="use learning='host'"))
 
     def _check_learning(self, learning: str) -> Learning:
         """Return *learning*; raise UnknownNameError if there is no such choice."""
@@ -262,8 +262,8 @@ class LoihiBackend(Backend):
                 engine.close()
             if self.target != "loihi" or not self._may_fall_back:
                 raise
-            said = say("target auto", "no chip answers, so the emulator runs", got=exc.__cause__)
-            warnings.warn(said, FallbackWarning, stacklevel=4)
+            message = say("target auto", "no chip answers, so the emulator runs", got=exc.__cause__)
+            warnings.warn(message, FallbackWarning, stacklevel=4)
             self.target = "emulator"
             engines = [self._make_engine(k) for k in range(self.n_replicas)]
         self._engines = engines
@@ -296,13 +296,13 @@ class LoihiBackend(Backend):
     def _of(self, replica: int) -> dict[str, FloatArray]:
         """Return the effective weights of one replica by projection, those of relays too."""
         shape = self.network.weight_shape
-        mine = {
+        rounded = {
             name: w.reshape(self.n_replicas, *shape(name))[replica]
             for name, w in self._rounded.items()
         }
         network = self._delays.network
-        links = [p.name for p in network.projections if p.name not in mine]
-        return mine | {name: initial_weights(network, name, 0) for name in links}
+        links = [p.name for p in network.projections if p.name not in rounded]
+        return rounded | {name: initial_weights(network, name, 0) for name in links}
 
     def _make_engine(self, replica: int) -> Engine:
         """Return the engine that runs one replica."""
@@ -367,8 +367,8 @@ class LoihiBackend(Backend):
 
     def _write_bias(self, population: str, current: FloatArray | None = None) -> None:
         for k, engine in enumerate(self._engines):
-            mine = None if current is None else current[self._columns(population, k)]
-            engine.write_bias(population, self._chip.bias(population, self._of(k), mine))
+            inflow = None if current is None else current[self._columns(population, k)]
+            engine.write_bias(population, self._chip.bias(population, self._of(k), inflow))
 
     def _time(self, replica: int) -> int:
         return self._engines[replica].steps

@@ -103,7 +103,7 @@ class InputHistory:
 
         inputs: rasters of the next *n_steps* steps, by source.
         """
-        found = dict(inputs)
+        extended = dict(inputs)
         for name, past in self.past.items():
             if len(past) == 1:
                 past[0] = inputs[name][-1]
@@ -111,9 +111,9 @@ class InputHistory:
             known = np.concatenate([past, inputs[name]])
             for steps, later in self._later[name].items():
                 first = len(past) - steps
-                found[later] = known[first : first + n_steps]
+                extended[later] = known[first : first + n_steps]
             past[:] = known[n_steps:]
-        return found
+        return extended
 
     def pending(self) -> dict[str, Raster]:
         """Return the row of each source and repeating source that arrives in the next step."""

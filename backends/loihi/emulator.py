@@ -82,11 +82,11 @@ def missing(emulator: Any, names: Iterable[str]) -> tuple[str, ...]:
 
     def has(name: str) -> bool:
         """Return whether *emulator* has the attribute, part by part."""
-        found = emulator
+        value = emulator
         for part in name.split("."):
-            if not hasattr(found, part):
+            if not hasattr(value, part):
                 return False
-            found = getattr(found, part)
+            value = getattr(value, part)
         return True
 
     return tuple(name for name in names if not has(name))
@@ -188,11 +188,7 @@ class EmulatorEngine(Engine):
         self._row = row + 1
 
     def _noisy_thresholds(self) -> npt.NDArray[np.int32] | None:
-        """Return ``threshold - noise`` of the next steps, a row a step; None without escape noise.
-
-        A neuron spikes if ``v + noise > threshold``, so lowering the threshold leaves v itself
-        clean.
-        """
+        """Return ``threshold - noise`` of the next steps, so v stays clean; None: no noise."""
         if not self._noise:
             return None
         number, row = divmod(self.steps, _CHUNK)

@@ -61,8 +61,8 @@ class Engine(abc.ABC):
 
     def _doesnt_learn(self) -> UnsupportedError:
         """Return the error for an engine that doesn't learn."""
-        what, remedy = "doesn't learn on the chip", "learning='host'"
-        return UnsupportedError(say(f"backend loihi, target {self.target}", what, remedy=remedy))
+        problem, remedy = "doesn't learn on the chip", "learning='host'"
+        return UnsupportedError(say(f"backend loihi, target {self.target}", problem, remedy=remedy))
 
     @abc.abstractmethod
     def write_bias(self, population: str, bias: npt.NDArray[np.generic]) -> None:

@@ -66,11 +66,11 @@ class FastLearning(OnChipLearning):
         self._all_came = np.zeros(ends[-1], dtype=bool)
         self._learning = []
         for synapse, end in zip(synapses_in_order, ends, strict=True):
-            mine = slice(end - synapse.n_axons, end)
-            emulator.synapses.traces[synapse] = self._traces[mine]
-            memory = (self._traces[mine], self._all_came[mine])
+            axons = slice(end - synapse.n_axons, end)
+            emulator.synapses.traces[synapse] = self._traces[axons]
+            memory = (self._traces[axons], self._all_came[axons])
             self._learning.append(_Part(*arrived[id(synapse)], *memory, self._errors))
-        self._by_part = {id(found.part): found for found in self._learning}
+        self._by_part = {id(learning.part): learning for learning in self._learning}
         self._function: Any = None
         if problem() is None:
             self._go_native()
@@ -80,12 +80,12 @@ class FastLearning(OnChipLearning):
         _, words, position, *_ = self._emulator.rng.get_state()
         self._words, self._used = words.copy(), np.array([position], dtype=np.int64)
         self._twister = Twister(words=pointer(self._words), used=pointer(self._used))
-        found = [part.structure() for part in self._learning]
-        self._structures = (Learning * len(found))(*found)
+        structures = [part.structure() for part in self._learning]
+        self._structures = (Learning * len(structures))(*structures)
         self._function = library().neurorl_chip_learn
         self._arguments = (
             ctypes.c_void_p(ctypes.addressof(self._structures)),
-            ctypes.c_int64(len(found)),
+            ctypes.c_int64(len(structures)),
             ctypes.c_void_p(ctypes.addressof(self._twister)),
             ctypes.c_int64(self._n_noise),
         )

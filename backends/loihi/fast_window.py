@@ -44,11 +44,11 @@ class FastWindow:
         self._arrivals = (Arrivals * max(1, len(self._inputs)))()
         for place, (_, arrived) in zip(self._arrivals, self._inputs, strict=False):
             place.arrived, place.n = pointer(arrived), len(arrived)
-        found = [
+        gathered = [
             Gathered(places=pointer(places), arrived=pointer(arrived), n=len(places))
             for places, arrived in synapses.gathered
         ]
-        self._gathered = (Gathered * max(1, len(found)))(*found)
+        self._gathered = (Gathered * max(1, len(gathered)))(*gathered)
         blocks, n_blocks = synapses.structures
         self._structure = Emulator(
             arrivals=ctypes.addressof(self._arrivals),
@@ -56,7 +56,7 @@ class FastWindow:
             blocks=blocks,
             compartments=compartments.structure,
             n_inputs=len(self._inputs),
-            n_gathered=len(found),
+            n_gathered=len(gathered),
             n_blocks=n_blocks,
         )
         if learning is not None:

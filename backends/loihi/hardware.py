@@ -69,10 +69,10 @@ class HardwareEngine(Engine):
         chips: int,
         silence: Silence,
     ) -> None:
-        found = self.problems(compiled, record)
-        if found:
+        problems = self.problems(compiled, record)
+        if problems:
             raise UnsupportedError(
-                say("target loihi", f"can't run {'; '.join(found)}", remedy=EMULATE)
+                say("target loihi", f"can't run {'; '.join(problems)}", remedy=EMULATE)
             )
         self._steps = 0
         self._waited = 0  # steps that the chip made for resets; `steps` doesn't count them
@@ -129,15 +129,15 @@ class HardwareEngine(Engine):
 
     def refuse(self, verb: str) -> None:
         """Raise UnsupportedError for *verb*, unless it is a reset and waiting for silence works."""
-        what = f"{verb} can't work on a running chip"
+        problem = f"{verb} can't work on a running chip"
         if verb == "reset":
             if self._silence.problem is None:
                 return
-            what += f", which can only wait for silence: {self._silence.problem}"
+            problem += f", which can only wait for silence: {self._silence.problem}"
         raise UnsupportedError(
             say(
                 "target loihi",
-                what,
+                problem,
                 remedy=_REMEDIES.get(verb, f"make a new backend, or {EMULATE}"),
             )
         )

@@ -96,11 +96,11 @@ class LearningHardwareEngine(HardwareEngine):
 
     def _errors(self, errors: Errors, k: int) -> list[tuple[Any, int, npt.NDArray[np.float64]]]:
         """Return the errors of step *k* in nengo-loihi's form, one entry for each core."""
-        found = []
+        entries = []
         for name, cores in self._learning.items():
             size = sum(n for _, n in cores)
             row = errors[name][k] if name in errors else np.zeros(size)
             ends = accumulate((n for _, n in cores), initial=0)
             for (synapse, _), (first, last) in zip(cores, pairwise(ends), strict=True):
-                found.append((synapse, k, row[first:last]))
-        return found
+                entries.append((synapse, k, row[first:last]))
+        return entries

@@ -90,21 +90,21 @@ def chip_problems(
         return ["a network without a population (add one)"]
     own = {p.name for p in network.populations}
     network = relayed(network).network
-    chip, found = None, []
+    chip, problems = None, []
     try:
         chip = quantise(network)
-        found += register_problems(chip)
+        problems += register_problems(chip)
     except UnsupportedError as exc:
-        found.append(str(exc))
+        problems.append(str(exc))
     placement = place(network, chip, limits)
     for overfull in placement.overfull:
-        found += _overfull_problems(overfull, placement.limits, overfull.population in own)
+        problems += _overfull_problems(overfull, placement.limits, overfull.population in own)
     if chips is not None and placement.n_cores > CORES * chips:
-        found.append(
+        problems.append(
             f"a network of {placement.n_cores} cores (limit {CORES * chips} on {chips} chips;"
             f" take chips={-(-placement.n_cores // CORES)}, or a smaller network)"
         )
-    return found
+    return problems
 
 
 def _overfull_problems(overfull: Overfull, limits: CoreLimits, own: bool) -> list[str]:
@@ -126,21 +126,21 @@ def register_problems(chip: ChipNetwork) -> list[str]:
 
     A safety net: `quantise` is meant to produce no such integer.
     """
-    found = []
+    problems = []
     for name, p in chip.populations.items():
         where = f"population {name!r}"
-        found += _outside(where, "current decay", p.current_decay, 0, DECAY_MAX)
-        found += _outside(where, "voltage decay", p.voltage_decay, 0, DECAY_MAX)
-        found += _outside(where, "refractory delay", p.refractory, 1, REFRACTORY_MAX)
-        found += _outside(where, "threshold", p.threshold, THRESHOLD_UNIT, THRESHOLD_MAX)
-        found += _inexact(
+        problems += _outside(where, "current decay", p.current_decay, 0, DECAY_MAX)
+        problems += _outside(where, "voltage decay", p.voltage_decay, 0, DECAY_MAX)
+        problems += _outside(where, "refractory delay", p.refractory, 1, REFRACTORY_MAX)
+        problems += _outside(where, "threshold", p.threshold, THRESHOLD_UNIT, THRESHOLD_MAX)
+        problems += _inexact(
             where, "threshold", p.threshold, p.threshold // THRESHOLD_UNIT * THRESHOLD_UNIT
         )
-        found += _inexact(where, "bias", p.bias, bias_integers(p.bias))
+        problems += _inexact(where, "bias", p.bias, bias_integers(p.bias))
     for name, projection in chip.projections.items():
         exponent = np.array([projection.exponent])
-        found += _outside(f"projection {name!r}", "weight exponent", exponent, *EXPONENTS)
-    return found
+        problems += _outside(f"projection {name!r}", "weight exponent", exponent, *EXPONENTS)
+    return problems
 
 
 def _outside(

@@ -148,8 +148,8 @@ def _places(starts: tuple[int, ...], parts: tuple[slice, ...]) -> Places:
     starts: index of the first compartment on each of its cores.
     parts: the neurons on each of its cores.
     """
-    found = [np.arange(a, a + p.stop - p.start) for a, p in zip(starts, parts, strict=True)]
-    places = np.concatenate(found)
+    ranges = [np.arange(a, a + p.stop - p.start) for a, p in zip(starts, parts, strict=True)]
+    places = np.concatenate(ranges)
     first, last = int(places[0]), int(places[-1]) + 1
     return slice(first, last) if last - first == len(places) else places
 
@@ -169,9 +169,9 @@ def _block(
 
     def all_of(values: npt.NDArray[Any], twins: int | None = None) -> npt.NDArray[np.int32]:
         """Return the values of the core's neurons, then *twins* for each twin (None: the same)."""
-        mine = values[part]
-        others = mine if twins is None else np.full(size, twins)
-        return np.asarray(np.concatenate([mine, others][: 1 + is_learned]), dtype=np.int32)
+        own = values[part]
+        others = own if twins is None else np.full(size, twins)
+        return np.asarray(np.concatenate([own, others][: 1 + is_learned]), dtype=np.int32)
 
     compartment = block.compartment
     compartment.decay_u = all_of(chip.current_decay)
@@ -216,9 +216,9 @@ def _connect(
         part, sender = senders[k]
         axon = Axon(count, label=table.name)
         axon.target = synapse
-        mine = np.full(sender.n_neurons, _NO_AXON)  # silent twins keep this
-        mine[: part.stop - part.start] = axons[part]
-        axon.set_compartment_axon_map(mine)
+        axon_map = np.full(sender.n_neurons, _NO_AXON)  # silent twins keep this
+        axon_map[: part.stop - part.start] = axons[part]
+        axon.set_compartment_axon_map(axon_map)
         sender.add_axon(axon)
 
 

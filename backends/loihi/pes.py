@@ -73,39 +73,39 @@ def pes_problems(network: Network, limits: CoreLimits, cores: int) -> list[str]:
     cores: how many cores there are.
     """
     learned = learned_populations(network)
-    found = [] if learned else ["a network without a projection that learns (add plasticity)"]
+    problems = [] if learned else ["a network without a projection that learns (add plasticity)"]
     for p in network.projections:
         if p.plasticity is None:
             if p.post in learned and p.pre not in network.currents:
-                found.append(
+                problems.append(
                     f"projection {p.name!r}, which doesn't learn, into the core of {p.post!r},"
                     " which does (let it learn, or end in a population of its own)"
                 )
             continue
-        for odd, words in (
+        for is_unsupported, words in (
             (p.pre in network.currents, "from a source of currents (take spikes)"),
             (p.signed, "that is signed (take signed=False)"),
             (p.mask is not None, "with a mask (connect all to all, or use blocks)"),
             (p.plasticity.low != -p.plasticity.high, "of low != -high, the chip's only bounds"),
         ):
-            if odd:
-                found.append(f"projection {p.name!r} {words}")
-    if found:
-        return found
+            if is_unsupported:
+                problems.append(f"projection {p.name!r} {words}")
+    if problems:
+        return problems
     placement = place(network, limits=limits, learned=learned)
     for overfull in placement.overfull:
-        found += [
+        problems += [
             f"population {overfull.population!r}, neuron {overfull.neuron} with"
             f" {overfull.used[key]} {key}, all of a core that learns being counted twice"
             f" (limit {getattr(limits, key)})"
             for key in limits.exceeded(overfull.used)
         ]
     if placement.n_cores > cores:
-        found.append(
+        problems.append(
             f"a network of {placement.n_cores} cores, one for each block into a population that"
             f" learns (limit {cores}; take fewer blocks, such as fewer actors, or more chips)"
         )
-    return found
+    return problems
 
 
 def check_errors(
@@ -119,19 +119,19 @@ def check_errors(
     Raises ArgumentError for a wrong shape or a number that isn't finite, UnknownNameError for a
     population that doesn't learn.
     """
-    found = {}
-    for name, given in errors.items():
+    checked = {}
+    for name, values in errors.items():
         if name not in sizes:
             raise unknown("population that learns", name, sizes)
         shape, where = (n_steps, sizes[name]), f"errors of {name!r}"
-        rows = np.asarray(given)
+        rows = np.asarray(values)
         if rows.dtype.kind not in "fiu" or not np.isfinite(rows).all():
             raise ArgumentError(say(where, "not an array of finite numbers"))
         if rows.shape not in (shape, shape[1:]):
             raise ArgumentError(say(where, "wrong shape", got=rows.shape, limit=shape))
         clipped = np.clip(rows.astype(np.float64), -1.0, 1.0)
-        found[name] = np.broadcast_to(clipped, shape)
-    return found
+        checked[name] = np.broadcast_to(clipped, shape)
+    return checked
 
 
 class OnChipLearning:
@@ -156,12 +156,12 @@ class OnChipLearning:
 
         errors: by population ``(size,)``, -1 to 1; 0 for a population left out.
         """
-        given = [
+        entries = [
             (part.synapse, self._emulator.t, errors[part.post][part.first : part.last])
             for part in self._parts
             if part.post in errors
         ]
-        self._synapses.update_pes_errors(given)
+        self._synapses.update_pes_errors(entries)
 
     def reset(self) -> None:
         """Clear traces and the spikes that have yet to join them; weights stay."""
