@@ -172,8 +172,8 @@ class Backend(abc.ABC):
         """
         self.check_open()
         check_steps("step", n_steps)
-        given = check_inputs(inputs, self._sources, n_steps, self.network.currents)
-        return self._flow_and_step(given, n_steps)
+        checked = check_inputs(inputs, self._sources, n_steps, self.network.currents)
+        return self._flow_and_step(checked, n_steps)
 
     def learn(
         self,
@@ -279,12 +279,12 @@ class Backend(abc.ABC):
 
     def restore(self, state: Mapping[str, npt.ArrayLike], replica: int = 0) -> None:
         """Go on from a state of this network, exactly; raise ArgumentError if it doesn't fit."""
-        given = check_state(state, self.state(replica))
+        arrays = check_state(state, self.state(replica))
         for name in self._rounded:
             weights = self._stacked(name).copy()
-            weights[replica] = given[f"{name}.weights"]
+            weights[replica] = arrays[f"{name}.weights"]
             self.set_weights(name, weights if self._replicas else weights[0])
-        self._restore_dynamic(given, replica)
+        self._restore_dynamic(arrays, replica)
 
     def source(self) -> str:
         """Return the network as this simulator runs it, as text for a reader."""
@@ -324,25 +324,25 @@ class Backend(abc.ABC):
     def problems(cls, network: Network, arithmetic: str) -> list[str]:
         """Return why this backend can't run *network*, one line for each part; empty if it can."""
         can = cls.capabilities
-        found = []
+        problems = []
         if arithmetic not in can.arithmetics:
-            found.append(f"arithmetic {arithmetic!r} (has {', '.join(can.arithmetics)})")
+            problems.append(f"arithmetic {arithmetic!r} (has {', '.join(can.arithmetics)})")
         for population in network.populations:
             if can.max_population is not None and population.size > can.max_population:
-                found.append(
+                problems.append(
                     f"population {population.name!r} of {population.size} neurons"
                     f" (limit {can.max_population}; split it into several populations)"
                 )
         for name in sorted(network.currents if not can.currents else ()):
-            found.append(f"source {name!r} of currents (take the encoder 'quiet')")
+            problems.append(f"source {name!r} of currents (take the encoder 'quiet')")
         for p in network.projections:
             if network.delay_steps(p.name) > 1 and not can.delays:
-                found.append(
+                problems.append(
                     f"projection {p.name!r} with a delay of more than one step (leave it out)"
                 )
             if p.signed and not can.signed:
-                found.append(f"signed projection {p.name!r}")
-        return found
+                problems.append(f"signed projection {p.name!r}")
+        return problems
 
     @classmethod
     def default_target(cls) -> str:
@@ -360,7 +360,8 @@ class Backend(abc.ABC):
         """Advance; return rasters. *inputs* of sources of currents are already in the biases."""
 
     @abc.abstractmethod
-    def _reset(self, replicas: Sequence[int]) -> None: ...
+    def _reset(self, replicas: Sequence[int]) -> None:
+        """Silence these replicas."""
 
     @abc.abstractmethod
     def _write_weights(self, name: str) -> None:
@@ -375,13 +376,16 @@ class Backend(abc.ABC):
         """Put a population's biases in force, with the current into each neuron of `_whole`."""
 
     @abc.abstractmethod
-    def _time(self, replica: int) -> int: ...
+    def _time(self, replica: int) -> int:
+        """Return `t` of a replica."""
 
     @abc.abstractmethod
-    def _dynamic_state(self, replica: int) -> State: ...
+    def _dynamic_state(self, replica: int) -> State:
+        """Return `state` of a replica, without ``t`` and weights."""
 
     @abc.abstractmethod
-    def _restore_dynamic(self, state: State, replica: int) -> None: ...
+    def _restore_dynamic(self, state: State, replica: int) -> None:
+        """Go on from *state*, with its ``t``; weights have been restored."""
 
     def _problems(self) -> list[str]:
         """Return `problems` for the network and arithmetic that this backend was made with."""
@@ -469,20 +473,20 @@ class Backend(abc.ABC):
 
     def _check_capabilities(self) -> None:
         """Raise UnsupportedError if there are problems."""
-        found = self._problems()
-        if found:
-            raise UnsupportedError(say(f"backend {self.name}", f"can't run {'; '.join(found)}"))
+        problems = self._problems()
+        if problems:
+            raise UnsupportedError(say(f"backend {self.name}", f"can't run {'; '.join(problems)}"))
 
     def _check_noise(self, noise: str) -> str:
         """Return *noise*; raise UnknownNameError or UnsupportedError if it can't be had here."""
         check_name("noise", noise, NOISE_MODES)
         where = f"backend {self.name}"
         if noise not in self.capabilities.noises:
-            what, has = f"can't run noise {noise!r}", ", ".join(self.capabilities.noises)
-            raise UnsupportedError(say(where, what, limit=has))
+            problem, has = f"can't run noise {noise!r}", ", ".join(self.capabilities.noises)
+            raise UnsupportedError(say(where, problem, limit=has))
         if noise != "exact" and self.arithmetic_name != "loihi":
-            what = f"can't run noise {noise!r} in arithmetic {self.arithmetic_name!r}"
-            raise UnsupportedError(say(where, what, remedy="arithmetic='loihi'"))
+            problem = f"can't run noise {noise!r} in arithmetic {self.arithmetic_name!r}"
+            raise UnsupportedError(say(where, problem, remedy="arithmetic='loihi'"))
         return noise
 
     def _check_record(self, record: Sequence[str] | None) -> tuple[str, ...]:

@@ -85,28 +85,30 @@ def _check_activations(name: str, value: npt.ArrayLike, size: int) -> npt.NDArra
     """Return activations as float64; raise ArgumentError for a wrong kind, shape or range."""
     where = f"input {name!r}"
     refuse_units(where, value)
-    given = np.asarray(value)
-    if given.dtype.kind != "f":
-        what = "a source of currents takes activations, floats"
-        raise ArgumentError(say(where, what, got=str(given.dtype)))
-    if given.shape != (size,):
-        raise ArgumentError(say(where, "wrong shape", got=given.shape, limit=(size,)))
-    odd = given[~((given >= 0) & (given <= 1))]
-    if len(odd):
-        raise ArgumentError(say(where, "an activation out of range", got=odd[0], limit="0 to 1"))
-    return given.astype(np.float64)
+    activations = np.asarray(value)
+    if activations.dtype.kind != "f":
+        problem = "a source of currents takes activations, floats"
+        raise ArgumentError(say(where, problem, got=str(activations.dtype)))
+    if activations.shape != (size,):
+        raise ArgumentError(say(where, "wrong shape", got=activations.shape, limit=(size,)))
+    outside = activations[~((activations >= 0) & (activations <= 1))]
+    if len(outside):
+        raise ArgumentError(
+            say(where, "an activation out of range", got=outside[0], limit="0 to 1")
+        )
+    return activations.astype(np.float64)
 
 
 def check_state(
     state: Mapping[str, npt.ArrayLike], mine: Mapping[str, npt.NDArray[Any]]
 ) -> dict[str, npt.NDArray[Any]]:
     """Return *state* as arrays; raise ArgumentError unless it has the keys and shapes of *mine*."""
-    given = {key: np.asarray(value) for key, value in state.items()}
-    if set(given) != set(mine):
-        odd = sorted(set(given) ^ set(mine))
-        raise ArgumentError(say("restore", "the state of another network", got=odd[:3]))
+    arrays = {key: np.asarray(value) for key, value in state.items()}
+    if set(arrays) != set(mine):
+        unmatched = sorted(set(arrays) ^ set(mine))
+        raise ArgumentError(say("restore", "the state of another network", got=unmatched[:3]))
     for key, value in mine.items():
-        if given[key].shape != value.shape:
-            what = f"{key} of another shape"
-            raise ArgumentError(say("restore", what, got=given[key].shape, limit=value.shape))
-    return given
+        if arrays[key].shape != value.shape:
+            problem = f"{key} of another shape"
+            raise ArgumentError(say("restore", problem, got=arrays[key].shape, limit=value.shape))
+    return arrays

@@ -34,6 +34,7 @@ class ReferenceBackend(Backend):
     )
 
     def _build(self) -> None:
+        """Make all populations and projections, at rest."""
         self._t = [0] * self.n_replicas
         run = replicate(self._coined, self.n_replicas)
         self._arithmetic = make_arithmetic(self.arithmetic_name, run, self.noise)
@@ -98,6 +99,7 @@ class ReferenceBackend(Backend):
         return None if signed else self._transmitted[name].reshape(-1)
 
     def _step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
+        """Advance: all populations from spikes of earlier steps, then new spikes join."""
         out = {name: np.empty((n_steps, self._whole.node(name).size), bool) for name in self.record}
         for k in range(n_steps):
             now = {s.name: inputs[s.name][k] for s in self._whole.spiking.sources}
@@ -147,10 +149,10 @@ class ReferenceBackend(Backend):
         for name, spikes in self._own_spikes():
             state[f"{name}.spikes"] = spikes[:, self._columns(name, replica)].copy()
         for name, neurons in self._neurons.items():
-            mine = self._columns(name, replica)
-            state[f"{name}.current"] = neurons.u[mine].copy()
-            state[f"{name}.voltage"] = neurons.v[mine].copy()
-            state[f"{name}.refractory"] = neurons.dead[mine].copy()
+            columns = self._columns(name, replica)
+            state[f"{name}.current"] = neurons.u[columns].copy()
+            state[f"{name}.voltage"] = neurons.v[columns].copy()
+            state[f"{name}.refractory"] = neurons.dead[columns].copy()
         return state
 
     def _restore_dynamic(self, state: State, replica: int) -> None:
@@ -158,7 +160,7 @@ class ReferenceBackend(Backend):
         for name, spikes in self._own_spikes():
             spikes[:, self._columns(name, replica)] = state[f"{name}.spikes"]
         for name, neurons in self._neurons.items():
-            mine = self._columns(name, replica)
-            neurons.u[mine] = state[f"{name}.current"]
-            neurons.v[mine] = state[f"{name}.voltage"]
-            neurons.dead[mine] = state[f"{name}.refractory"]
+            columns = self._columns(name, replica)
+            neurons.u[columns] = state[f"{name}.current"]
+            neurons.v[columns] = state[f"{name}.voltage"]
+            neurons.dead[columns] = state[f"{name}.refractory"]
