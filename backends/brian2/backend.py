@@ -79,8 +79,8 @@ class Brian2Backend(Backend):
         """Return the `brian2.Network` that is stepped; raise UnsupportedError on 'compiled'."""
         self.check_open()
         if isinstance(self._engine, Compiled):
-            what, remedy = "has no brian2.Network", "load with engine='cython' for monitors"
-            raise UnsupportedError(say("engine 'compiled'", what, remedy=remedy))
+            problem, remedy = "has no brian2.Network", "load with engine='cython' for monitors"
+            raise UnsupportedError(say("engine 'compiled'", problem, remedy=remedy))
         return self._engine.network  # type: ignore[attr-defined]
 
     def source(self) -> str:
@@ -114,6 +114,7 @@ class Brian2Backend(Backend):
             del self._engine
 
     def _build(self) -> None:
+        """Make the engine, with all biases and weights in force."""
         run = replicate(self._coined, self.n_replicas)
         self._arithmetic = make_arithmetic(self.arithmetic_name, run, self.noise)
         self._coin_weights = self._rounded_coins(self._arithmetic)
@@ -158,6 +159,7 @@ class Brian2Backend(Backend):
         return super()._window(inputs, rasters, n_steps)
 
     def _reset(self, replicas: Sequence[int]) -> None:
+        """Silence the engine, or only some replicas, whose spikes in flight are then taken out."""
         if len(set(replicas)) == self.n_replicas:
             self._engine.reset()
             return
@@ -183,11 +185,11 @@ class Brian2Backend(Backend):
         }
         exact = np.float64 if self.arithmetic_name == "float" else np.int64
         for name, variables in self._engine.variables.items():
-            mine = self._columns(name, replica)
+            columns = self._columns(name, replica)
             none = np.zeros(self.network.node(name).size, dtype=np.int64)
-            state[f"{name}.current"] = variables["u"][mine].astype(exact)
-            state[f"{name}.voltage"] = variables["v"][mine].astype(exact)
-            dead = variables["dead"][mine] if "dead" in variables else none
+            state[f"{name}.current"] = variables["u"][columns].astype(exact)
+            state[f"{name}.voltage"] = variables["v"][columns].astype(exact)
+            dead = variables["dead"][columns] if "dead" in variables else none
             state[f"{name}.refractory"] = dead.copy()
         return state
 

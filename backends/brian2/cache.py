@@ -51,13 +51,13 @@ def key(plan: dict[str, Any]) -> str:
     """
     depends = [plan, toolchain.LIBRARY_FLAGS, toolchain.identity()]
     depends += [fingerprint.version(), fingerprint.fingerprint()]
-    found = hashlib.sha256(json.dumps(depends, sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps(depends, sort_keys=True).encode())
     for path in sorted(
         [*_HERE.glob("*.py"), *_HERE.glob("templates/*"), *SOURCES.glob("philox.h")]
     ):
         if path.is_file():
-            found.update(path.name.encode() + path.read_bytes())
-    return found.hexdigest()[:32]
+            digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:32]
 
 
 def find_or_build(plan: dict[str, Any]) -> Entry:
@@ -129,6 +129,6 @@ def _build(cache: CompileCache, name: str, scratch: Path, plan: dict[str, Any]) 
 def _first_error(printed: str) -> str:
     """Return the compiler's first error, or Python's innermost one, or else the last line."""
     lines = [line.rstrip() for line in printed.splitlines() if line.strip()] or ["no reason given"]
-    found = [line for line in lines if " error: " in line]
-    found += [line for line in lines if re.match(r"[\w.]+(Error|Exception): ", line)]
-    return [*found, lines[-1]][0]
+    errors = [line for line in lines if " error: " in line]
+    errors += [line for line in lines if re.match(r"[\w.]+(Error|Exception): ", line)]
+    return [*errors, lines[-1]][0]

@@ -92,6 +92,7 @@ class Compiled(Engine):
 
     @property
     def t(self) -> int:
+        """Return the steps since the start; may be set."""
         return int(self._timestep[0])
 
     @t.setter
@@ -125,6 +126,7 @@ class Compiled(Engine):
         }
 
     def spikes(self, name: str) -> Raster:
+        """Return a node's last spikes, from the ring and from Brian2's own row."""
         rows = [self._rows[name]]
         if name in self._rings:  # the newest row joins the ring only in the next step
             ring = self._rings[name]

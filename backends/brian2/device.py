@@ -77,7 +77,7 @@ class Device(CPPStandaloneDevice):  # type: ignore[misc]
                 if node["is_source"] == is_source
             ]
 
-        def found(node: str, *variables: str) -> list[str]:
+        def present(node: str, *variables: str) -> list[str]:
             """Return the symbols of those of a node's variables that it has."""
             return [symbols[node, name] for name in variables if (node, name) in symbols]
 
@@ -87,8 +87,8 @@ class Device(CPPStandaloneDevice):  # type: ignore[misc]
                     "size": node["size"],
                     "depth": node["depth"],
                     "row": symbols[node["name"], "_spikespace"],
-                    "ring": found(f"{node['name']}_memory", "ring"),
-                    "dynamic": found(node["name"], "u", "v", "dead"),
+                    "ring": present(f"{node['name']}_memory", "ring"),
+                    "dynamic": present(node["name"], "u", "v", "dead"),
                 }
                 for node in nodes
             ],

@@ -57,12 +57,12 @@ def is_known() -> bool:
 @functools.cache
 def fingerprint() -> str:
     """Return a hash of the files of Brian2 that matter; a missing file counts as empty."""
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for name in _FILES:
         path = _folder() / name
-        found.update(path.read_bytes() if path.is_file() else b"")
-        found.update(b"\0")
-    return found.hexdigest()[:16]
+        digest.update(path.read_bytes() if path.is_file() else b"")
+        digest.update(b"\0")
+    return digest.hexdigest()[:16]
 
 
 def _folder() -> Path:

@@ -106,5 +106,5 @@ class Rasters:
 
 def places(buffers: Sequence[Raster]) -> ctypes.Array[ctypes.c_void_p]:
     """Return pointers to rasters for C, NULL for an empty one; keep both while C uses them."""
-    found = [b.__array_interface__["data"][0] if b.size else None for b in buffers]
-    return (ctypes.c_void_p * len(found))(*found)
+    addresses = [b.__array_interface__["data"][0] if b.size else None for b in buffers]
+    return (ctypes.c_void_p * len(addresses))(*addresses)

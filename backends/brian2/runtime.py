@@ -84,6 +84,7 @@ class Runtime(Engine):
             self._simulation.weights[name].write(transmitted)
 
     def step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
+        """Advance step by step, with inputs written before and spikes read after each."""
         stepper = self._simulation.stepper
         if stepper.is_stale():
             with _building(self._target):
@@ -102,8 +103,8 @@ class Runtime(Engine):
                     raster[k, space[: space[-1]]] = True
             stepper.show_time()
         for name, past in self._past.items():
-            seen = inputs[name] if name in inputs else kept[name]
-            past[:] = np.concatenate([past, seen])[-len(past) :]
+            recent = inputs[name] if name in inputs else kept[name]
+            past[:] = np.concatenate([past, recent])[-len(past) :]
         return out
 
     def spikes(self, name: str) -> Raster:
@@ -157,8 +158,8 @@ def _translated(what: str, printed: io.StringIO | None = None) -> Iterator[None]
     except NeurorlError:
         raise
     except Exception as exc:
-        said = printed.getvalue() if printed else ""
-        raise BackendError(say("backend brian2", what, got=_reason(exc, said))) from exc
+        output = printed.getvalue() if printed else ""
+        raise BackendError(say("backend brian2", what, got=_reason(exc, output))) from exc
 
 
 def _reason(exc: BaseException, printed: str) -> str:

@@ -47,10 +47,13 @@ class Stepper:
         objects = self.network.sorted_objects
         clocks = {obj.clock for obj in objects}
         if clocks - {self._clock}:
-            odd = sorted(obj.name for obj in objects if obj.clock is not self._clock)
+            elsewhere = sorted(obj.name for obj in objects if obj.clock is not self._clock)
             raise BackendError(
                 say(
-                    "Brian2 network", "an object on another clock", got=odd, remedy="pass clock=..."
+                    "Brian2 network",
+                    "an object on another clock",
+                    got=elsewhere,
+                    remedy="pass clock=...",
                 )
             )
         self.network._clocks = clocks
