@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from neurorl.backend import available_backends
+from neurorl.backend import BACKENDS, available_backends
 from neurorl.cli.status import exit_status
 from neurorl.envs import optimal_return
 from neurorl.evaluation import evaluate, load_to_play
@@ -56,6 +56,8 @@ def main(arguments: list[str] | None = None) -> int:
     for column in ("backend", "arithmetic", "discounted return", "of the optimum", "seconds"):
         table.add_column(column, justify="left" if column in ("backend", "arithmetic") else "right")
     for row in available_backends():
+        if not row["available"] and is_optional(row["name"]):
+            continue
         if not row["available"]:
             table.add_row(row["name"], "-", "missing", "-", "-")
             continue
@@ -84,6 +86,11 @@ def main(arguments: list[str] | None = None) -> int:
     picture = plot_runs([run], options.out / "learning_curve.png", optimum)
     console.print(f"learning curve: {picture}", highlight=False)
     return 0
+
+
+def is_optional(backend: str) -> bool:
+    """Whether a backend comes with an extra only, which the demo doesn't ask for."""
+    return backend in BACKENDS and "neurorl[" in BACKENDS[backend].remedy
 
 
 def progress(console: Console) -> Progress:

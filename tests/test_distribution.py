@@ -1,0 +1,127 @@
+"""What is built: the sdist has what its pages name, the wheel all packages, and types are found.
+
+No build needs a network: setuptools is here, and what is built is unpacked beside the packages of
+this interpreter.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCES = ("neurorl", "backends", "models", "docs", "examples", "results", "scripts", "tests")
+LINKS = ("neurorl/backends", "neurorl/models")
+USER = """\
+from neurorl import Network, SpikingActorCritic, load
+from neurorl.backends.base import Backend
+from neurorl.models import CubaLIF
+
+def make(network: Network) -> Backend:
+    return load("reference", network)
+
+reveal_type(SpikingActorCritic("CartPole-v1", seed=1))
+reveal_type(CubaLIF())
+"""
+
+
+def copy_checkout(target: Path) -> Path:
+    """The checkout without what is ignored there; links stay links."""
+    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", ".*")
+    target.mkdir()
+    for name in SOURCES:
+        shutil.copytree(ROOT / name, target / name, symlinks=True, ignore=ignored)
+    for file in ROOT.iterdir():
+        if file.is_file():
+            shutil.copy(file, target)
+    return target
+
+
+def build(source: Path, kind: str, out: Path) -> Path:
+    """Build an ``sdist``, ``wheel`` or ``editable`` in a process of its own."""
+    program = f"from setuptools import build_meta as b; b.build_{kind}({str(out)!r})"
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=source, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (built,) = out.iterdir()
+    return built
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_checkout(tmp_path_factory.mktemp("checkout") / "neurorl")
+
+
+@pytest.fixture(scope="module")
+def unpacked(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sdist, unpacked."""
+    folder = tmp_path_factory.mktemp("sdist")
+    with tarfile.open(build(checkout, "sdist", folder / "dist")) as archive:
+        archive.extractall(folder, filter="data")
+    (top,) = folder.glob("neurorl-*")
+    return top
+
+
+def wheel_names(source: Path, out: Path) -> set[str]:
+    with zipfile.ZipFile(build(source, "wheel", out)) as wheel:
+        return set(wheel.namelist())
+
+
+def modules(folder: Path) -> set[str]:
+    return {str(p.relative_to(ROOT)) for p in (ROOT / folder).rglob("*.py")}
+
+
+def test_the_sdist_has_the_pages_and_what_they_are_made_of(unpacked: Path) -> None:
+    for name in ("README.md", "CHANGELOG.md", "LICENSE", "REPRODUCING.md", "setup.py"):
+        assert (unpacked / name).is_file(), name
+    for folder in ("docs", "results", "scripts", "tests", "examples"):
+        here = {str(p.relative_to(ROOT)) for p in (ROOT / folder).rglob("*") if p.is_file()}
+        kept = {name for name in here if "/__pycache__/" not in name and "/." not in name}
+        assert {name for name in kept if not (unpacked / name).is_file()} == set(), folder
+
+
+def test_the_wheel_of_the_sdist_is_that_of_the_checkout(
+    checkout: Path, unpacked: Path, tmp_path: Path
+) -> None:
+    names = wheel_names(unpacked, tmp_path / "second")
+    assert names == wheel_names(checkout, tmp_path / "first")
+    ours = {n for n in names if n.endswith(".py")}
+    linked = {f"neurorl/{n}" for n in modules(Path("backends")) | modules(Path("models"))}
+    direct = {n for n in modules(Path("neurorl")) if not n.startswith(LINKS)}
+    assert ours == direct | linked
+    for data in ("neurorl/py.typed", "neurorl/bench/floor.c", "neurorl/native/src/kernels.cpp"):
+        assert data in names
+    assert "neurorl/backends/brian2/templates/neurorl.h" in names
+
+
+@pytest.mark.parametrize("kind", [pytest.param("wheel", marks=pytest.mark.slow), "editable"])
+def test_another_project_sees_the_types(kind: str, checkout: Path, tmp_path: Path) -> None:
+    pytest.importorskip("mypy", reason="a type checker comes with the extra dev")
+    venv, other = tmp_path / "venv", tmp_path / "other"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
+    (site,) = venv.glob("lib/python*/site-packages")
+    with zipfile.ZipFile(build(checkout, kind, tmp_path / "dist")) as wheel:
+        wheel.extractall(site)
+    (site / "base.pth").write_text("\n".join(path for path in sys.path if "-packages" in path))
+    if kind == "editable":
+        assert (site / "__editable__.neurorl-0.1.0.pth").read_text().strip() == str(checkout)
+    other.mkdir()
+    (other / "user.py").write_text(USER)
+    options = ["--strict", "--cache-dir", str(tmp_path / "cache")]
+    options += ["--python-executable", str(venv / "bin" / "python")]
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", *options, "user.py"],
+        cwd=other,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert 'Revealed type is "neurorl.agent.SpikingActorCritic"' in done.stdout
+    assert 'Revealed type is "neurorl.models.neurons.CubaLIF"' in done.stdout
