@@ -1,9 +1,10 @@
 """What one environment step costs on Brian2: stepped in place, and by `brian2.Network.run`.
 
-    python scripts/bench_brian2_step.py [--rounds 7] [--json]
+    python scripts/bench_brian2_step.py [--rounds 7] [--json] [--out FILE]
 
 One environment step is one window of 10 simulation steps of a network of CartPole's size. Rounds
-are interleaved, so that a busy machine slows all ways alike; medians over rounds.
+are interleaved, and times are of the processor, so that other work on it counts little; medians
+over rounds.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ import statistics
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
+from benchmarks.report import write_measured
 from neurorl.backends.base import Backend
 from neurorl.backends.brian2 import Brian2Backend
 from neurorl.backends.brian2.engines import ENGINES
@@ -58,10 +61,10 @@ def measure(rounds: int, windows: int = 100, naive_windows: int = 3) -> dict[str
     seen: dict[str, list[float]] = {name: [] for name in ways}
     for k in range(rounds + 1):
         for name, (way, count) in ways.items():
-            start = time.perf_counter()
+            start = time.process_time()
             way()
             if k:  # the first round warms up
-                seen[name].append((time.perf_counter() - start) / count * 1e6)
+                seen[name].append((time.process_time() - start) / count * 1e6)
     result = {name: statistics.median(values) for name, values in seen.items()}
     return {**result, "ratio": result["naive"] / result["compiled"]}
 
@@ -72,9 +75,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=7, help="interleaved rounds (default 7)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="also write it as JSON")
     options = parser.parse_args(arguments)
     positive("--rounds", options.rounds)
     result = measure(options.rounds)
+    if options.out:
+        command = f"python scripts/bench_brian2_step.py --rounds {options.rounds}"
+        write_measured(options.out, command, result)
     if options.json:
         print(json.dumps({k: float(np.round(v, 1)) for k, v in result.items()}))
     else:

@@ -1,6 +1,6 @@
 """Where the time of an environment step goes, for the CartPole preset on Brian2's compiled engine.
 
-    python scripts/bench_loop.py [--rounds 7] [--json]
+    python scripts/bench_loop.py [--rounds 7] [--json] [--out FILE]
 
 Each part is called many times alone; rounds are interleaved, medians of CPU time. *python* is the
 loop with an environment and an agent that do nothing: its own bookkeeping. *loop* is real training;
@@ -14,10 +14,12 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.report import write_measured
 from neurorl import SpikingActorCritic
 from neurorl.cli.status import exit_status
 from neurorl.described import positive
@@ -103,9 +105,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=7, help="interleaved rounds (default 7)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="also write it as JSON")
     options = parser.parse_args(arguments)
     positive("--rounds", options.rounds)
     result = measure(options.rounds)
+    if options.out:
+        command = f"python scripts/bench_loop.py --rounds {options.rounds}"
+        write_measured(options.out, command, result)
     if options.json:
         print(json.dumps({name: round(value, 2) for name, value in result.items()}))
         return 0

@@ -1,6 +1,6 @@
 """What a decision costs in which the emulated chip learns: our loops and nengo-loihi's own.
 
-    python scripts/bench_pes.py [--rounds 5]
+    python scripts/bench_pes.py [--rounds 5] [--out FILE]
 
 A window of 14 steps and 2 of learning, for the networks of the presets; milliseconds of CPU time,
 the median of rounds in which the ways take turns.
@@ -12,9 +12,12 @@ import argparse
 import statistics
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
+from benchmarks.report import write_measured
+from benchmarks.tables import pes_table
 from neurorl.backends.loihi import LoihiBackend
 from neurorl.cli.status import exit_status
 from neurorl.described import positive
@@ -35,14 +38,18 @@ def main(arguments: list[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=5)
-    rounds = positive("--rounds", parser.parse_args(arguments).rounds)
-    print("| network of | synapses | ours, ms | nengo-loihi's, ms | ratio |")
-    print("|---|---|---|---|---|")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="also write it as JSON")
+    options = parser.parse_args(arguments)
+    rounds = positive("--rounds", options.rounds)
+    rows = []
     for env_id in ENVS:
         network = preset(env_id)
         quick, own = measured(network, rounds)
         synapses = sum(int(np.prod(network.weight_shape(p.name))) for p in network.projections)
-        print(f"| {env_id} | {synapses} | {quick:.2f} | {own:.1f} | {own / quick:.0f} |")
+        rows.append({"network": env_id, "synapses": synapses, "ours_ms": quick, "own_ms": own})
+    print("\n".join(pes_table(rows)))
+    if options.out:
+        write_measured(options.out, f"python scripts/bench_pes.py --rounds {rounds}", rows)
     return 0
 
 

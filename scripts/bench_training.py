@@ -1,6 +1,6 @@
 """What an update by gradients costs: ours, and the same network in snnTorch, SpikingJelly, norse.
 
-    python scripts/bench_training.py [--rounds 7] [--cases cartpole] [--loop] [--json]
+    python scripts/bench_training.py [--rounds 7] [--cases cartpole] [--loop] [--out FILE]
 
 Forward, backward and a step of `torch.optim.Adam`, float32, one thread, CPU time; before it, in
 cases named rollout, the 16 decisions of 4 environments that it learns from. Rounds over all are
@@ -14,12 +14,14 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any
 
 import torch
 from rich.progress import Progress
 
-from benchmarks.report import machine
+from benchmarks.report import machine, write_measured
+from benchmarks.tables import training_table
 from benchmarks.training.cases import CASES, Case
 from benchmarks.training.contenders import BASELINE, ways
 from benchmarks.training.loop import whole_loop
@@ -41,6 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--peers", help="comma-separated names (default all)")
     parser.add_argument("--loop", action="store_true", help="also the whole of training")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="also write it as JSON")
     options = parser.parse_args(arguments)
     positive("--rounds", options.rounds)
     torch.set_num_threads(1)
@@ -55,11 +58,17 @@ def main(arguments: list[str] | None = None) -> int:
         notes = missing
         found += [{"case": case.name, "shape": case.shape, **row} for row in rows]
     loop = whole_loop(options.rounds) if options.loop else None
+    result = {"rows": found, "notes": notes, "loop": loop}
+    if options.out:
+        command = f"python scripts/bench_training.py --rounds {options.rounds}"
+        command += f" --seconds {options.seconds:g}" + " --loop" * options.loop
+        write_measured(options.out, command, result)
     if options.json:
-        result = {"machine": machine(), "rows": found, "notes": notes, "loop": loop}
-        print(json.dumps(result))
+        print(json.dumps({"machine": machine(), **result}))
     else:
-        show(found, notes)
+        print("\n".join(training_table(found)))
+        for note in notes:
+            print(f"\nNot measured: {note}")
     if loop is not None and not options.json:
         rate, share = loop["env_steps_per_s"], loop["update_share"]
         print(f"\nWhole training: {rate:.0f} environment steps/s, {share:.0%} of it updates")
@@ -74,24 +83,6 @@ def measured(
         task = progress.add_task(case.name, total=rounds * len(found))
         rows = measure(found, BASELINE, rounds, seconds, lambda: progress.advance(task))
     return rows, notes
-
-
-def show(rows: list[dict[str, Any]], notes: list[str]) -> None:
-    """A line for each case."""
-    others = [name for name in dict.fromkeys(r["name"] for r in rows) if name != BASELINE]
-    print("| network | ms | " + " | ".join(others) + " |")
-    print("|---" * (2 + len(others)) + "|")
-    for name in dict.fromkeys(r["case"] for r in rows):
-        mine = {r["name"]: r for r in rows if r["case"] == name}
-        ours = mine[BASELINE]
-        cells = [f"{name}: {ours['shape']}", f"{ours['ms']:.3g}"]
-        print("| " + " | ".join([*cells, *(times(mine[k]) for k in others)]) + " |")
-    for note in notes:
-        print(f"\nNot measured: {note}")
-
-
-def times(row: dict[str, Any]) -> str:
-    return f"{row['ratio']:.2f} ({row['ratio_min']:.2f}-{row['ratio_max']:.2f})"
 
 
 if __name__ == "__main__":

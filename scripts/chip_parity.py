@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy as np
 from neurorl.backend import load
 from neurorl.cli.status import exit_status
 from neurorl.envs import discrete_actions, make_env
+from neurorl.files import write_json
 from neurorl.presets import make_config
 from neurorl.testing import rasters, same_state
 
@@ -29,6 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--env", default="CartPole-v1")
     parser.add_argument("--backends", default="brian2,loihi")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="also write it as JSON")
     options = parser.parse_args(arguments)
     env = make_env(options.env)
     config = make_config(env, options.model)
@@ -66,6 +69,9 @@ def main(arguments: list[str] | None = None) -> int:
         "equal_windows": equal,
         "first_difference": first,
     }
+    if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        write_json(options.out, report)
     print(json.dumps(report) if options.json else json.dumps(report, indent=1))
     return 1 if first else 0
 

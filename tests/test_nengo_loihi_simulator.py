@@ -9,6 +9,7 @@ import subprocess
 import sys
 import types
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,10 @@ import pytest
 
 from neurorl.backend import load
 from neurorl.backends.loihi import numpy2
+from neurorl.description import Network, Population, Projection, Source
 from neurorl.errors import BackendUnavailableError
+from neurorl.models import CubaLIF
+from neurorl.quantiser import VOLTAGE_MAX, quantise
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of every nengo newer than 3.2
@@ -131,6 +135,29 @@ def test_given_its_integers_ours_has_every_spike(stock: tuple[Any, Any, Played],
                 assert np.array_equal(state[f"{node}.voltage"], voltages[k + 49]), (node, k)
     assert all(raster.any() for raster in played.spikes.values())
     assert all(raster.any() for raster in played.inputs.values())
+
+
+def test_integers_of_one_description_differ_as_the_page_says() -> None:
+    neuron = CubaLIF(tau_syn=5e-3, tau_mem=20e-3, threshold=1.0, bias=0.02)
+    described = Network(
+        (Source("input", 1), Population("cells", 1, neuron)),
+        (Projection("drive", "input", "cells", 0.3496),),
+    )
+    ours = quantise(described).populations["cells"]
+    block = nengo_loihi.block.LoihiBlock(1)
+    block.compartment.configure_lif(tau_rc=20e-3)
+    block.compartment.scale_u = block.compartment.scale_v = False
+    block.compartment.bias[:] = 0.02
+    synapse = nengo_loihi.block.Synapse(1)
+    synapse.set_weights(np.array([[0.3496]]))
+    block.add_synapse(synapse)
+    nengo_loihi.builder.discretize.discretize_block(block)
+    theirs = block.compartment
+    assert (theirs.vth[0], ours.threshold[0]) == (46656, 46528)
+    assert (theirs.bias[0], ours.bias[0]) == (934, 930)
+    assert (theirs.vmin, VOLTAGE_MAX) == (0, 8388607)
+    page = (Path(__file__).parents[1] / "docs" / "loihi.md").read_text()
+    assert all(str(n) in page for n in (46656, 46528, 934, 930, -8388607))
 
 
 def test_only_the_places_that_are_mended_need_it() -> None:

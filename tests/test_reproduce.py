@@ -72,7 +72,7 @@ def test_page_has_every_seed(tmp_path: Path) -> None:
     assert read_rows(path) == rows
     write_checks(tmp_path / "checks.csv", [CheckRow("cartpole-lif-chip", "loihi", 0, 250, "yes")])
     page = markdown(tmp_path, "python scripts/reproduce.py")
-    assert "| LIF | spikes-only | float | 3 | 250 | **495.2** | 486.2 | 500.0 |" in page
+    assert "| LIF | spikes-only | float | 3 | 250 | 100 | **495.2** | 486.2 | 500.0 |" in page
     assert "125.5 (121 to 130), never in 1" in page
     assert "| 1 (seeds 1) |" in page
     assert "| 1 | 486.2 | never |" in page

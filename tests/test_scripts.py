@@ -31,6 +31,8 @@ BAD = {
     "pes": ["--episodes", "0"],
     "reparameterization": ["--only", "cartpole"],
     "reproduce": ["--seeds", "a..b"],
+    "soak": ["--backends", "neuron"],
+    "tables": ["--only", "pong"],
     "tune": ["--only", "pong"],
     "validate_backends": ["--models", "pong"],
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import importlib.metadata
+import os
 import platform
 import subprocess
 from collections.abc import Iterable, Sequence
@@ -18,7 +19,7 @@ from neurorl.bench.measure import Plan, Report
 from neurorl.bench.workload import SIZES
 from neurorl.files import make_folder, write_bytes, write_json
 
-__all__ = ["full_plan", "machine", "markdown", "write"]
+__all__ = ["full_plan", "machine", "markdown", "write", "write_measured"]
 
 _HOW = """\
 ## How it was measured
@@ -110,6 +111,15 @@ def write(report: Report, plan: Plan, folder: Path, command: str) -> list[Path]:
     page = folder / "benchmarks.md"
     write_bytes(page, markdown(report, plan, where, command).encode())
     return [folder / "benchmarks.json", page]
+
+
+def write_measured(path: Path, command: str, result: Any) -> Path:
+    """Write what a script measured as JSON, with the machine and how busy it was; return *path*."""
+    load = None if not hasattr(os, "getloadavg") else round(os.getloadavg()[0], 2)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    where = {"machine": machine(), "load_average": load, "command": command}
+    write_json(path, {**where, "result": result})
+    return path
 
 
 def _table(rows: Sequence[dict[str, Any]]) -> list[str]:

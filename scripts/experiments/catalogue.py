@@ -107,7 +107,6 @@ class Check:
         return f"{self.experiment.name}-on-{self.backend}"
 
 
-_OURS = "measured by us, not part of this repository"
 _ZOO = (
     "[rl-baselines3-zoo, benchmark.md]"
     "(https://github.com/DLR-RM/rl-baselines3-zoo/blob/master/benchmark.md), one run"
@@ -126,12 +125,6 @@ GRIDWORLD = Task(
     evaluation_episodes=1000,
     published=(
         Published("optimum", "1.1207", "exact, value iteration: `neurorl.envs.optimal_return`"),
-        Published("tabular Q-learning, 1,000 episodes", "1.08", _OURS),
-        Published(
-            "the papers' own code (github.com/asneha213/spiking-agent-RL) after its training",
-            "0.65",
-            f"{_OURS}; one seed, last 100 of 400 episodes",
-        ),
     ),
 )
 CARTPOLE = Task(
@@ -150,12 +143,6 @@ CARTPOLE = Task(
             "return 500, mean of 10 runs",
             "169.5 episodes",
             "[arXiv:2008.13044](https://arxiv.org/abs/2008.13044)",
-        ),
-        Published(
-            "the papers' own code (github.com/asneha213/spiking-agent-RL), on CartPole-v0, "
-            "where 200 is the most",
-            "about 120",
-            f"{_OURS}; one seed",
         ),
     ),
 )

@@ -1,0 +1,143 @@
+"""The tables of README.md, each made from the files that it names."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments.catalogue import TASKS, Task
+from experiments.markup import put_between, table_head, table_row
+from neurorl.errors import RunError, say
+
+__all__ = ["BLOCKS", "write_readme"]
+
+_NETWORKS = {
+    "LIF, `spikes-only` (ours), float": "lif",
+    "LIF, `spikes-only`, chip, 8-bit weights": "lif-chip",
+    "GLM, `centred-feedback` (ours), float": "glm",
+    "GLM, `agreement` (the papers'), float": "glm-agreement",
+    "GLM, `coagent` (the papers'), float": "glm-coagent",
+    "LIF, `coagent` (the papers'), float": "lif-coagent",
+    "LIF, by gradients, float": "lif-gradients",
+    "GLM, by gradients, float": "glm-gradients",
+    "LIF, spiking critic, `spikes-only`, float": "lif-spiking-critic",
+    "LIF, spiking critic, `spikes-only`, chip": "lif-spiking-critic-chip",
+}
+_TITLES = {
+    "gridworld": "gridworld, optimum 1.121",
+    "cartpole": "CartPole-v1, most 500",
+    "mountaincar": "MountainCar-v0",
+}
+_WAYS = ("compiled", "cython", "numpy", "reference", "naive")
+_CASES = (("small", 1), ("large", 1), ("small", 16), ("large", 16))
+
+
+def write_readme(root: Path) -> Path:
+    """Put every block into README.md of the checkout *root*. Raises RunError."""
+    page = root / "README.md"
+    for mark, lines in BLOCKS.items():
+        put_between(page, mark, lines(root))
+    return page
+
+
+def _figures(root: Path) -> list[str]:
+    lines = table_head(("network, rule, arithmetic", *(_TITLES[task.name] for task in TASKS)))
+    for label, variant in _NETWORKS.items():
+        cells = [_score(root / "results" / f"{task.name}-{variant}.csv", task) for task in TASKS]
+        lines.append(table_row(label, *cells))
+    return lines
+
+
+def _score(file: Path, task: Task) -> str:
+    """``mean (worst), median episode, failures``; empty without a file."""
+    if not file.exists():
+        return ""
+    with file.open(newline="") as opened:
+        rows = list(csv.DictReader(opened))
+    greedy = [float(row["greedy"]) for row in rows]
+    median = float(np.median([float(row["episodes_to_threshold"] or np.inf) for row in rows]))
+    learned = f"{median:g}" if np.isfinite(median) else "never"
+    failed = sum(value < task.floor for value in greedy)
+    worst = f"{min(greedy):.{task.digits}f}"
+    return f"{np.mean(greedy):.{task.digits}f} ({worst}), {learned}, {failed}"
+
+
+def _benchmarks(root: Path) -> list[str]:
+    rows = {
+        (r["size"], r["replicas"], r["backend"], r["engine"], r["arithmetic"]): r
+        for r in _json(root / "docs" / "benchmarks.json")["rows"]
+    }
+
+    def of_floor(backend: str, engine: str, arithmetic: str) -> list[str]:
+        found = [rows[(*case, backend, engine, arithmetic)] for case in _CASES]
+        return [
+            f"{r['ratio_to_floor']:.2f} ({r['ratio_min']:.2f}-{r['ratio_max']:.2f})" for r in found
+        ]
+
+    def of_stock(case: tuple[str, int]) -> str:
+        ours, stock = (rows.get((*case, "loihi", way, "loihi")) for way in ("accelerated", "stock"))
+        if ours is None or stock is None:
+            return "-"
+        return f"{ours['env_steps_per_s'] / stock['env_steps_per_s']:.1f}"
+
+    titles = [f"{size}, {n} agent{'s' * (n > 1)}" for size, n in _CASES]
+    return [
+        *table_head(("", *titles)),
+        table_row("brian2 compiled / C", *of_floor("brian2", "compiled", "float")),
+        table_row("brian2 compiled, chip arithmetic / C", *of_floor("brian2", "compiled", "loihi")),
+        table_row("loihi / C", *of_floor("loihi", "accelerated", "loihi")),
+        table_row("loihi / nengo-loihi's own loops", *(of_stock(case) for case in _CASES)),
+    ]
+
+
+def _step_cost(root: Path) -> list[str]:
+    data = _json(root / "results" / "tables" / "brian2-step.json")
+    result = data["result"]
+    head = ("", "compiled", "cython", "numpy", "reference", "`Network.run`")
+    ratios = [f"{result[way] / result['compiled']:.1f}" for way in _WAYS]
+    return [
+        *table_head(head),
+        table_row("us", *(f"{result[way]:,.0f}" for way in _WAYS)),
+        table_row("over compiled", *ratios),
+    ]
+
+
+def _loop_cost(root: Path) -> list[str]:
+    result = _json(root / "results" / "tables" / "loop.json")["result"]
+    parts = ("gymnasium", "encode", "window", "choose", "critic", "rule", "loop")
+    head = ("", "Gymnasium's step", "encoder", "window", "action", "critic", "rule", "all")
+    return [*table_head(head), table_row("us", *(f"{result[name]:.1f}" for name in parts))]
+
+
+def _parity(root: Path) -> list[str]:
+    data = _json(root / "results" / "chip-parity.json")
+    head = (
+        "windows",
+        "simulation steps",
+        "spikes",
+        *(f"equal on {n}" for n in data["equal_windows"]),
+    )
+    numbers = (data["windows"], data["steps"], data["spikes"], *data["equal_windows"].values())
+    return [*table_head(head), table_row(*(f"{n:,}" for n in numbers))]
+
+
+def _json(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text())
+    except (OSError, ValueError) as exc:
+        raise RunError(say(f"file {file}", "is damaged or missing", got=exc)) from exc
+
+
+BLOCKS: dict[str, Callable[[Path], list[str]]] = {
+    "figures": _figures,
+    "benchmarks": _benchmarks,
+    "step-cost": _step_cost,
+    "loop-cost": _loop_cost,
+    "parity": _parity,
+}
+"""What is between the marks of README.md, from the root of a checkout."""

@@ -1,0 +1,41 @@
+"""What `AgentConfig.reward_scale` decides on a task without a preset: FrozenLake, not slippery."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import gymnasium as gym
+import numpy as np
+
+from neurorl.agent import SpikingActorCritic
+from neurorl.evaluation import evaluate
+
+__all__ = ["SCALES", "Scaled", "measure"]
+
+SCALES = (0.02, 1.0)
+_SEEDS = tuple(range(100, 105))
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """One agent: mean return of its last 100 training episodes, and in greedy play."""
+
+    reward_scale: float
+    seed: int
+    episodes: int
+    last_100: float
+    greedy: float
+
+
+def measure(episodes: int = 500, backend: str = "brian2", played: int = 100) -> list[Scaled]:
+    """Return a row for each scale and seed, of the default LIF network."""
+    found = []
+    for scale in SCALES:
+        for seed in _SEEDS:
+            env = gym.make("FrozenLake-v1", is_slippery=False)
+            agent = SpikingActorCritic(env, backend=backend, seed=seed, reward_scale=scale)
+            agent.learn(episodes)
+            last = float(np.mean([e.ret for e in agent.episodes[-100:]]))
+            greedy = float(evaluate(agent, played)["mean_return"])
+            found.append(Scaled(scale, seed, episodes, last, greedy))
+    return found

@@ -1,0 +1,91 @@
+"""Every number of README's tables is that of the file that is named beside it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from experiments.readme import BLOCKS
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+FILE = re.compile(r"`((?:results|docs|neurorl)/[^`]+?\.(?:csv|json|py))`")
+
+
+def block(text: str, mark: str) -> list[str]:
+    """The lines between the marks of *mark*."""
+    inside = text.partition(f"<!-- {mark}: begin -->\n")[2].partition(f"\n<!-- {mark}: end -->")[0]
+    return inside.splitlines()
+
+
+def tables(text: str) -> list[tuple[list[str], str]]:
+    """Every table of a page, and the paragraph before it."""
+    found: list[tuple[list[str], str]] = []
+    paragraph = ""
+    for part in re.split(r"\n\s*\n", re.sub(r"```.*?```", "", text, flags=re.DOTALL)):
+        lines = [line for line in part.strip().splitlines() if not line.startswith("<!--")]
+        if lines and all(line.startswith("|") for line in lines):
+            found.append((lines, paragraph))
+        paragraph = part
+    return found
+
+
+def numbers(lines: list[str]) -> list[str]:
+    """Every number of a table's body."""
+    return [n for line in lines[2:] for n in re.findall(r"\d[\d,]*(?:\.\d+)?", line)]
+
+
+def check(text: str) -> None:
+    """Assert that all tables are made from their files, and that these are named."""
+    made = {tuple(BLOCKS[mark](ROOT)): mark for mark in BLOCKS}
+    seen = set()
+    for lines, paragraph in tables(text):
+        files = FILE.findall(paragraph)
+        assert files, f"no file is named before the table {lines[0]}"
+        for file in files:
+            assert list(ROOT.glob(file)), f"{file} is missing"
+        if "feature" in lines[0]:
+            body = [line.split("|", 2)[2] for line in lines]  # names of features may have any
+            assert numbers(body) == []
+            continue
+        assert tuple(lines) in made, f"the table {lines[0]} isn't that of {files}"
+        seen.add(made[tuple(lines)])
+    assert seen == set(BLOCKS)
+
+
+def test_every_table_is_that_of_its_files() -> None:
+    check(README)
+
+
+@pytest.mark.parametrize("mark", BLOCKS)
+def test_a_changed_digit_is_found_in_every_cell(mark: str) -> None:
+    lines = block(README, mark)
+    assert lines == BLOCKS[mark](ROOT)
+    text = "\n".join(lines)
+    head = len("\n".join(lines[:2]))
+    places = [m.start() for m in re.finditer(r"\d", text) if m.start() > head]
+    assert len(places) >= 5
+    for place in places:
+        wrong = text[:place] + str((int(text[place]) + 1) % 10) + text[place + 1 :]
+        changed = README.replace(text, wrong)
+        assert changed != README
+        with pytest.raises(AssertionError, match="isn't that of"):
+            check(changed)
+
+
+def test_a_table_without_a_file_is_found() -> None:
+    added = README.replace(
+        "## Licence", "Some figures:\n\n| a | b |\n|---|---|\n| x | 3 |\n\n## Licence"
+    )
+    with pytest.raises(AssertionError, match="no file is named"):
+        check(added)
+    named = added.replace("Some figures:", "From `results/summary.csv`:")
+    with pytest.raises(AssertionError, match="isn't that of"):
+        check(named)
+
+
+def test_a_file_that_is_missing_is_found() -> None:
+    with pytest.raises(AssertionError, match=r"results/no\.csv is missing"):
+        check(README.replace("`docs/benchmarks.json`", "`results/no.csv`"))
