@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from pathlib import Path
 
@@ -89,3 +90,10 @@ def test_a_table_without_a_file_is_found() -> None:
 def test_a_file_that_is_missing_is_found() -> None:
     with pytest.raises(AssertionError, match=r"results/no\.csv is missing"):
         check(README.replace("`docs/benchmarks.json`", "`results/no.csv`"))
+
+
+@pytest.mark.parametrize("variant", ["gradients", "gradients-memoryless"])
+def test_figures_without_velocities_are_those_of_the_file(variant: str) -> None:
+    with (ROOT / "results" / f"positioncart-lif-{variant}.csv").open(newline="") as file:
+        greedy = [float(row["greedy"]) for row in csv.DictReader(file)]
+    assert f"{sum(greedy) / len(greedy):.1f} ({min(greedy):.1f})" in " ".join(README.split())
