@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["pes_table", "training_table"]
+__all__ = ["OURS", "pes_table", "training_table"]
 
 OURS = "neurorl"
+"""As in `neurorl.bench.training.contenders`, which needs PyTorch."""
 
 
 def pes_table(rows: Sequence[dict[str, Any]]) -> list[str]:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.tables import pes_table, training_table
+from benchmarks.tables import OURS, pes_table, training_table
 from experiments.smaller import Smaller
 from neurorl.errors import RunError, say
 
@@ -40,20 +40,35 @@ def _measure_training(results: Path, is_quick: bool) -> list[Path]:
     if is_quick:
         options = ("--rounds", "1", "--seconds", "0.01", "--cases", "lif, batch 64")
         return _run("bench_training", out, *options, "--peers", "pytorch")
-    return _run("bench_training", out, "--rounds", "7", "--seconds", "0.2", "--loop")
+    return _run("bench_training", out, "--rounds", "3", "--seconds", "0.2", "--loop")
 
 
 def _training_lines(results: Path) -> dict[str, list[str]]:
     data = _read(results / "training-cost.json")
-    lines = [*training_table(data["result"]["rows"]), "", _where(data)]
+    rows = data["result"]["rows"]
+    lines = [*training_table(rows), "", _where(data), "", *_ranges(rows)]
     loop = data["result"]["loop"]
     if loop is not None:
         rate, share = loop["env_steps_per_s"], loop["update_share"]
-        lines.append(
-            f"The whole training of the CartPole preset: {rate:,.0f} environment steps per"
+        text = (
+            f"- The whole training of the CartPole preset: {rate:,.0f} environment steps a second"
         )
-        lines.append(f"second, of which updates take {100 * share:.0f} %.")
+        lines.append(f"{text}, of which updates take {100 * share:.0f} %.")
     return {"training": lines}
+
+
+def _ranges(rows: list[dict[str, Any]]) -> list[str]:
+    """A line for each library: least and most of the medians of its cases."""
+    lines = []
+    for name in dict.fromkeys(row["name"] for row in rows if row["name"] != OURS):
+        parts = []
+        for what, wanted in (("updates", False), ("rollouts", True)):
+            mine = [r for r in rows if r["name"] == name]
+            ratios = [r["ratio"] for r in mine if r["case"].startswith("rollout") == wanted]
+            if ratios:
+                parts.append(f"{what} {min(ratios):.2f} to {max(ratios):.2f}")
+        lines.append(f"- {name}: {', '.join(parts)}")
+    return lines
 
 
 def _measure_steps(results: Path, is_quick: bool) -> list[Path]:

@@ -98,7 +98,7 @@ def _benchmarks(root: Path) -> list[str]:
 def _step_cost(root: Path) -> list[str]:
     data = _json(root / "results" / "tables" / "brian2-step.json")
     result = data["result"]
-    head = ("", "compiled", "cython", "numpy", "reference", "`Network.run`")
+    head = (_busy(data), "compiled", "cython", "numpy", "reference", "`Network.run`")
     ratios = [f"{result[way] / result['compiled']:.1f}" for way in _WAYS]
     return [
         *table_head(head),
@@ -108,9 +108,10 @@ def _step_cost(root: Path) -> list[str]:
 
 
 def _loop_cost(root: Path) -> list[str]:
-    result = _json(root / "results" / "tables" / "loop.json")["result"]
+    data = _json(root / "results" / "tables" / "loop.json")
+    result = data["result"]
     parts = ("gymnasium", "encode", "window", "choose", "critic", "rule", "loop")
-    head = ("", "Gymnasium's step", "encoder", "window", "action", "critic", "rule", "all")
+    head = (_busy(data), "Gymnasium's step", "encoder", "window", "action", "critic", "rule", "all")
     return [*table_head(head), table_row("us", *(f"{result[name]:.1f}" for name in parts))]
 
 
@@ -124,6 +125,12 @@ def _parity(root: Path) -> list[str]:
     )
     numbers = (data["windows"], data["steps"], data["spikes"], *data["equal_windows"].values())
     return [*table_head(head), table_row(*(f"{n:,}" for n in numbers))]
+
+
+def _busy(data: Any) -> str:
+    """What a cell says of when it was measured: of a quiet machine nothing."""
+    load = data["load_average"]
+    return f"beside other work, load {load:.1f}" if load is not None and load > 1.5 else ""
 
 
 def _json(file: Path) -> Any:
