@@ -134,8 +134,13 @@ class VectorEnvs(EnvGroup):
 
 
 def has_time_limit(env: gym.Env[Any, Any]) -> bool:
-    """Whether every episode of *env* is cut off sooner or later."""
+    """Whether every episode of *env* is known to end: it is cut off, or its metadata say so.
+
+    These are ``metadata["max_episode_steps"]``, of a class whose episodes end by themselves.
+    """
     if env.spec is not None and env.spec.max_episode_steps is not None:
+        return True
+    if "max_episode_steps" in env.metadata:
         return True
     while isinstance(env, gym.Wrapper):
         if isinstance(env, gym.wrappers.TimeLimit):

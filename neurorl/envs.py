@@ -103,7 +103,7 @@ class BanditEnv(gym.Env[Any, Any]):
     with probability *bad*, else 0; then the episode is over.
     """
 
-    metadata = {"render_modes": []}  # noqa: RUF012
+    metadata = {"render_modes": [], "max_episode_steps": 1}  # noqa: RUF012
 
     def __init__(
         self, contexts: int = 6, arms: int = 4, good: float = 0.9, bad: float = 0.1

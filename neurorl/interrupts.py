@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
+from typing import Any
 
 __all__ = ["Interrupt", "held_interrupts"]
 
@@ -17,6 +18,13 @@ class Interrupt:
     """Whether the user has asked to stop."""
 
     requested: bool = False
+
+
+def _is_usual(handler: Any) -> bool:
+    """Whether Ctrl-C ends in KeyboardInterrupt; Brian2's handler passes on to the one before it."""
+    while handler is not None and handler is not signal.default_int_handler:
+        handler = getattr(handler, "previous_handler", None)
+    return handler is not None
 
 
 @contextmanager
@@ -30,7 +38,7 @@ def held_interrupts() -> Iterator[Interrupt]:
     interrupt = Interrupt()
     usual = signal.getsignal(signal.SIGINT)
     is_main = threading.current_thread() is threading.main_thread()
-    if not is_main or usual is not signal.default_int_handler:
+    if not is_main or not _is_usual(usual):
         yield interrupt
         return
 

@@ -178,11 +178,13 @@ def test_importing_leaves_no_files_and_no_hooks(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
         "import glob, logging, os, sys, warnings\n"
-        "hook, show = sys.excepthook, warnings.showwarning\n"
+        "from signal import SIGINT, getsignal\n"
+        "hook, show, key = sys.excepthook, warnings.showwarning, getsignal(SIGINT)\n"
         "from neurorl import load\n"
         "from neurorl.testing import FEATURES\n"
         "load('brian2', FEATURES['LIF'](), engine='numpy').step({}, 3)\n"
         "assert sys.excepthook is hook and warnings.showwarning is show\n"
+        "assert getsignal(SIGINT) is key\n"
         "assert glob.glob(os.environ['TMPDIR'] + '/brian*') == []\n"
     )
     (tmp_path / "tmp").mkdir()

@@ -183,6 +183,28 @@ def test_a_second_control_c_is_heeded_at_once() -> None:
     agent.close()
 
 
+def test_a_handler_that_passes_on_to_the_usual_one() -> None:
+    """As Brian2 has one, where a program imported it itself."""
+
+    class Passing:
+        previous_handler = signal.default_int_handler
+
+        def __call__(self, number: int, frame: Any) -> None:
+            self.previous_handler(number, frame)
+
+    handler = Passing()
+    signal.signal(signal.SIGINT, handler)
+    try:
+        agent = make("native", Interrupting({3: interrupt}))
+        with pytest.raises(KeyboardInterrupt):
+            agent.learn(2)
+        assert agent.env_steps == 3
+        assert signal.getsignal(signal.SIGINT) is handler
+        agent.close()
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def test_whoever_handles_control_c_keeps_it() -> None:
     heard: list[int] = []
     signal.signal(signal.SIGINT, lambda number, _: heard.append(number))

@@ -214,6 +214,7 @@ def test_a_task_without_a_limit_is_told_of(
         gym.registry.pop("Limited-v0")
     assert not has_time_limit(gym.make("Blackjack-v1"))
     assert has_time_limit(gym.make("CartPole-v1"))
+    assert has_time_limit(gym.make("neurorl/Bandit-v0"))
     assert has_time_limit(gym.make("CartPole-v1", max_episode_steps=7))
 
 

@@ -1,14 +1,15 @@
 """Import Brian2 in one place, without what that import does to the whole process.
 
 Importing Brian2 opens a log file and copies the main script into the temporary folder, takes over
-`sys.excepthook` and sends Python's warnings to a logger. A program that only asked for a backend
-wants none of it. If the program imported Brian2 itself before, all of it is left as it was.
+`sys.excepthook` and Ctrl-C, and sends Python's warnings to a logger. A program that only asked for
+a backend wants none of it. If the program imported Brian2 itself before, all of it is left as is.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import warnings
 
@@ -18,6 +19,7 @@ keep_matplotlib_in_our_cache()  # Brian2 imports matplotlib
 _was_imported = "brian2" in sys.modules
 _excepthook = sys.excepthook
 _showwarning = warnings.showwarning
+_on_interrupt = signal.getsignal(signal.SIGINT)
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it uses deprecated names of its own dependencies
@@ -47,6 +49,8 @@ __all__ = [
 def _undo_global_changes() -> None:
     """Undo what importing Brian2 has changed outside of it."""
     sys.excepthook = _excepthook
+    if signal.getsignal(signal.SIGINT) is not _on_interrupt:
+        signal.signal(signal.SIGINT, _on_interrupt)
     logging.captureWarnings(False)
     if warnings.showwarning is not _showwarning:
         logging.captureWarnings(True)  # the program itself had asked for that before
