@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import gymnasium as gym
 
@@ -16,21 +16,17 @@ from neurorl.described import FloatArray
 from neurorl.envgroup import SeparateEnvs
 from neurorl.envs import discrete_actions, make_env
 from neurorl.envspec import PROBLEM, copy_env, describe_env, is_same_env
-from neurorl.errors import ArgumentError, BackendUnavailableError, RunError, say, unknown
+from neurorl.errors import ArgumentError, RunError, say, unknown
 from neurorl.groups import side_by_side
 from neurorl.presets import make_config
+from neurorl.reparameterization.group import gradient_replicas
 from neurorl.replicas import Episode, State
-from neurorl.tasks import task_of
-
-if TYPE_CHECKING:
-    from neurorl.reparameterization.replicas import GradientReplicas
 
 __all__ = [
     "APPROACHES",
     "Agents",
     "Changes",
     "default_backend",
-    "gradient_replicas",
     "make_agents",
     "open_env",
     "start_of",
@@ -163,40 +159,6 @@ def open_env(options: dict[str, Any]) -> gym.Env[Any, Any]:
         raise RunError(say(f"environment {options['env']}", what, remedy=remedy))
     options["env_spec"] = before or made
     return env
-
-
-def gradient_replicas(
-    env: gym.Env[Any, Any],
-    env_id: str,
-    config: AgentConfig,
-    seeds: Sequence[int],
-    gradient: dict[str, Any],
-    arithmetic: str | None = None,
-) -> GradientReplicas:
-    """Agents that learn by gradients in copies of *env*, itself the first of them.
-
-    gradient: overrides, or a whole configuration as plain data. Raises BackendUnavailableError
-    without PyTorch.
-    """
-    from neurorl.reparameterization.config import GradientConfig, make_gradient
-
-    found = (
-        GradientConfig.from_dict(gradient)
-        if "type" in gradient
-        else make_gradient(config, task_of(env), gradient)
-    )
-    try:
-        from neurorl.reparameterization.replicas import GradientReplicas
-    except ImportError as exc:
-        if exc.name is None or exc.name.partition(".")[0] != "torch":
-            raise
-        remedy = "pip install 'neurorl[torch]'"
-        raise BackendUnavailableError(
-            say("approach 'reparameterization'", "torch doesn't import", got=exc, remedy=remedy)
-        ) from exc
-    copies = (copy_env(env) for _ in range(len(seeds) * found.environments - 1))
-    envs, n_actions = SeparateEnvs([env, *copies]), int(discrete_actions(env, env_id).n)
-    return GradientReplicas(envs, config, found, n_actions, seeds, arithmetic=arithmetic)
 
 
 def _agent_config(

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from neurorl.budget import LONG_EPISODE
 from neurorl.envgroup import EnvGroup
 from neurorl.errors import say
-from neurorl.loop import Loop
+from neurorl.loopbase import Loop
 from neurorl.running import Running, not_repeatable, read_running, take_up
 
 __all__ = ["Unfinished"]

@@ -12,7 +12,7 @@ from neurorl.backends.checks import Inputs
 from neurorl.config import AgentConfig
 from neurorl.described import FloatArray
 from neurorl.errors import ArgumentError
-from neurorl.loop import make_loop
+from neurorl.makeloop import make_loop
 from neurorl.observations import UnfitError, observation_reader
 
 __all__ = ["Move", "Player"]

@@ -29,8 +29,8 @@ from neurorl.errors import (
 )
 from neurorl.finite import NotFiniteError, bad_reward, bad_sum, check_learned, explained
 from neurorl.interrupts import held_interrupts
-from neurorl.loop import make_loop
 from neurorl.loopchecks import learning_options
+from neurorl.makeloop import make_loop
 from neurorl.midway import Unfinished
 from neurorl.random import derive
 from neurorl.running import Running, empty_actions

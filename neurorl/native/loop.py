@@ -14,7 +14,7 @@ from neurorl.errors import ArgumentError, say
 from neurorl.features import Features
 from neurorl.finite import NotFiniteError
 from neurorl.learner import NORM_RATE
-from neurorl.loop import Loop
+from neurorl.loopbase import Loop
 from neurorl.native import structures as c
 from neurorl.native.build import library
 from neurorl.native.features import Map, seen_by_c

@@ -9,7 +9,6 @@ import gymnasium as gym
 import numpy.typing as npt
 
 from neurorl.agent import read_agent
-from neurorl.approaches import gradient_replicas
 from neurorl.arguments import check_kind, check_names, check_options, own_env, path_of
 from neurorl.backend import backend_class
 from neurorl.backend import load as load_backend
@@ -24,6 +23,7 @@ from neurorl.player import Player
 from neurorl.presets import make_config
 from neurorl.random import read_seed
 from neurorl.reparameterization.config import GradientConfig
+from neurorl.reparameterization.group import gradient_replicas
 from neurorl.verbs import LearningAgent
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from neurorl.validation.recording import Recording
 from neurorl.validation.tolerance import worst
 
 if TYPE_CHECKING:
-    from neurorl.validation.report import Validation
+    from neurorl.validation.result import Result
 
 __all__ = ["page", "write_page"]
 
@@ -41,7 +41,7 @@ def write_page(path: Path, content: str) -> Path:
     return path
 
 
-def page(found: Validation) -> str:
+def page(found: Result) -> str:
     """The page; the same text for the same inputs."""
     report = found.to_dict()
     body = [
@@ -90,7 +90,7 @@ def _missing(names: Sequence[str]) -> list[str]:
     return [f"<p>Without {', '.join(names)} some distances are missing: {escape(REMEDY)}</p>"]
 
 
-def _verdicts(found: Validation) -> str:
+def _verdicts(found: Result) -> str:
     """A table for each pair of lanes."""
     parts = []
     for other in found.recordings[1:]:
@@ -151,7 +151,7 @@ def _spiked(numbers: dict[str, Any]) -> str:
     return shown if shown == expected else f"{shown} (expected {expected})"
 
 
-def _key(found: Validation) -> str:
+def _key(found: Result) -> str:
     first = escape(found.recordings[0].lane.label)
     return (
         '<p class="key">Spikes of <span style="background:#7d8590"></span>both'
@@ -160,7 +160,7 @@ def _key(found: Validation) -> str:
     )
 
 
-def _spikes(found: Validation, other: Recording) -> str:
+def _spikes(found: Result, other: Recording) -> str:
     base = found.recordings[0]
     parts = []
     for row in found.rows:
@@ -181,7 +181,7 @@ def _spikes(found: Validation, other: Recording) -> str:
     return "".join(parts)
 
 
-def _membranes(found: Validation) -> list[str]:
+def _membranes(found: Result) -> list[str]:
     """Of the neuron that diverges first, or of the first, in all lanes."""
     parts, traces = ["<h2>Membranes</h2>"], found.traces
     steps = range(min(_STEPS, traces[0].n_steps))
@@ -197,7 +197,7 @@ def _membranes(found: Validation) -> list[str]:
     return parts
 
 
-def _lanes(found: Validation) -> str:
+def _lanes(found: Result) -> str:
     names = (r.lane.label for r in found.recordings)
     pairs = zip(names, svg.COLOURS, strict=False)
     keys = (f'<span style="background:{c}"></span>{escape(name)}' for name, c in pairs)
@@ -217,7 +217,7 @@ def _counted(row: dict[str, Any]) -> str:
     return f"<p>{escape('; '.join(shown))}</p>"
 
 
-def _rates_and_weights(found: Validation, other: Recording) -> str:
+def _rates_and_weights(found: Result, other: Recording) -> str:
     base, dt = found.recordings[0], found.subject.network.dt
     parts = []
     for name in base.rasters:
@@ -236,7 +236,7 @@ def _scatter(a: Any, b: Any, label: str) -> str:
     return f"<h3>{escape(label)}</h3>{svg.scatter(a, b, label)}"
 
 
-def _training(found: Validation) -> list[str]:
+def _training(found: Result) -> list[str]:
     if not found.trainings:
         return []
     parts, base = ["<h2>Learning</h2>"], found.trainings[0]

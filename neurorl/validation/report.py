@@ -2,78 +2,33 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import platform
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from neurorl._version import __version__
 from neurorl.agent import SpikingActorCritic
 from neurorl.backends.base import Backend
 from neurorl.description import Network
 from neurorl.errors import ArgumentError, say
 from neurorl.random import read_seed
 from neurorl.validation.compare import Row, compare
-from neurorl.validation.distances import missing
 from neurorl.validation.explain import Explanation, explain
 from neurorl.validation.lanes import Lane, read_lanes
 from neurorl.validation.learning import Training, train
 from neurorl.validation.page import page, write_page
-from neurorl.validation.recording import Recording, record
-from neurorl.validation.replay import Replay, replay
-from neurorl.validation.stimulus import InputWindow, make_stimulus
+from neurorl.validation.recording import record
+from neurorl.validation.replay import replay
+from neurorl.validation.result import Result
+from neurorl.validation.stimulus import make_stimulus
 from neurorl.validation.subject import DEFAULT_ENV, Subject, make_subject
 from neurorl.validation.taught import explain_training
-from neurorl.validation.tolerance import Tolerance, worst
+from neurorl.validation.tolerance import Tolerance
 
 __all__ = ["Validation", "validate"]
 
 
-@dataclass(frozen=True)
-class Validation:
-    """What `validate` found; the others of the lanes were held against the first.
-
-    recordings, traces, trainings: of each lane, in order; traces are replays of the first windows,
-    step by step. rows: plain data, one for each quantity of each population or projection.
-    explanations: one for each first divergence. command: the command line that repeats it; None if
-    only Python can. skipped: backends that can't run the network, and why.
-    """
-
-    subject: Subject
-    stimulus: list[InputWindow]
-    recordings: list[Recording]
-    traces: list[Replay]
-    trainings: list[Training]
-    rows: list[Row]
-    explanations: list[Explanation]
-    seed: int
-    command: str | None
-    skipped: list[dict[str, str]]
-
-    @property
-    def verdict(self) -> str:
-        """``'exact'``, ``'within'`` or ``'different'``: the worst of the rows'."""
-        return worst(row["verdict"] for row in self.rows)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data, for JSON: the same for the same inputs, without dates and paths."""
-        return {
-            "verdict": self.verdict,
-            "subject": self.subject.name,
-            "backends": [recording.lane.label for recording in self.recordings],
-            "seed": self.seed,
-            "steps": sum(window.n_steps for window in self.stimulus),
-            "windows": len(self.stimulus),
-            "updates": self.trainings[0].updates if self.trainings else 0,
-            "command": self.command,
-            "versions": _versions(),
-            "missing": missing(),
-            "skipped": self.skipped,
-            "rows": self.rows,
-            "explanations": [found.to_dict() for found in self.explanations],
-        }
+class Validation(Result):
+    """Holds what `validate` found, and writes it as a page."""
 
     def write(self, path: str | Path) -> Path:
         """Write one self-contained HTML page; returns *path*. Raises ArgumentError if it can't."""
@@ -217,14 +172,3 @@ def _command(
     parts += [f"--seed {seed}"]
     parts += [f"--learn --updates {updates}"] if learn else []
     return " ".join(parts)
-
-
-def _versions() -> dict[str, str]:
-    names = ("brian2", "elephant", "gymnasium", "nengo", "nengo-loihi", "numpy", "pyspike", "torch")
-    found = {"neurorl": __version__, "python": platform.python_version()}
-    for name in names:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found

@@ -1,0 +1,77 @@
+"""What a validation found, as an object and as plain data."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from dataclasses import dataclass
+from typing import Any
+
+from neurorl._version import __version__
+from neurorl.validation.compare import Row
+from neurorl.validation.distances import missing
+from neurorl.validation.explain import Explanation
+from neurorl.validation.learning import Training
+from neurorl.validation.recording import Recording
+from neurorl.validation.replay import Replay
+from neurorl.validation.stimulus import InputWindow
+from neurorl.validation.subject import Subject
+from neurorl.validation.tolerance import worst
+
+__all__ = ["Result"]
+
+
+@dataclass(frozen=True)
+class Result:
+    """Holds what `neurorl.validate` found; the others of the lanes were held against the first.
+
+    recordings, traces, trainings: of each lane, in order; traces are replays of the first windows,
+    step by step. rows: plain data, one for each quantity of each population or projection.
+    explanations: one for each first divergence. command: the command line that repeats it; None if
+    only Python can. skipped: backends that can't run the network, and why.
+    """
+
+    subject: Subject
+    stimulus: list[InputWindow]
+    recordings: list[Recording]
+    traces: list[Replay]
+    trainings: list[Training]
+    rows: list[Row]
+    explanations: list[Explanation]
+    seed: int
+    command: str | None
+    skipped: list[dict[str, str]]
+
+    @property
+    def verdict(self) -> str:
+        """``'exact'``, ``'within'`` or ``'different'``: the worst of the rows'."""
+        return worst(row["verdict"] for row in self.rows)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON: the same for the same inputs, without dates and paths."""
+        return {
+            "verdict": self.verdict,
+            "subject": self.subject.name,
+            "backends": [recording.lane.label for recording in self.recordings],
+            "seed": self.seed,
+            "steps": sum(window.n_steps for window in self.stimulus),
+            "windows": len(self.stimulus),
+            "updates": self.trainings[0].updates if self.trainings else 0,
+            "command": self.command,
+            "versions": _versions(),
+            "missing": missing(),
+            "skipped": self.skipped,
+            "rows": self.rows,
+            "explanations": [found.to_dict() for found in self.explanations],
+        }
+
+
+def _versions() -> dict[str, str]:
+    names = ("brian2", "elephant", "gymnasium", "nengo", "nengo-loihi", "numpy", "pyspike", "torch")
+    found = {"neurorl": __version__, "python": platform.python_version()}
+    for name in names:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
