@@ -116,3 +116,20 @@ def test_what_a_page_says_made_it() -> None:
     assert places_of(options, "grow").command == "grow --quick --seeds 0..1 --episodes 2"
     assert names_of(options) == ["a", "b"]
     assert names_of(parsed()) is None
+
+
+def test_the_demo_leaves_out_what_nobody_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    demo = load_script("demo")
+    rows = [
+        {"name": "reference", "available": True},
+        {"name": "brian2", "available": False},
+        {"name": "torch", "available": False},
+    ]
+    monkeypatch.setattr(demo, "available_backends", lambda: rows)
+    arguments = ["--episodes", "2", "--evaluation-episodes", "1", "--out", str(tmp_path / "demo")]
+    assert demo.main(arguments) == 0
+    printed = capsys.readouterr().out
+    assert "torch" not in printed
+    assert [line.split()[2] for line in printed.splitlines() if "brian2" in line] == ["missing"]
