@@ -33,16 +33,6 @@ DEEP = (
         episodes=400,
         overrides={"hidden": (8, 4), "alpha_hidden": 0.8},
     ),
-    Experiment(
-        name="cartpole-glm-deep",
-        label="GLM",
-        rule="centred-feedback",
-        task=CARTPOLE,
-        model="glm",
-        arithmetic="float",
-        episodes=200,
-        overrides={"hidden": (8, 4), "alpha_output": 0.3, "initial_output": 0.5},
-    ),
 )
 """Two hidden layers."""
 _DEEP_SEEDS = tuple(range(100, 105))
