@@ -131,7 +131,9 @@ def hashes(run: Path) -> dict[str, str]:
 def _train(options: dict[str, Any]) -> int:
     from neurorl import training
 
-    training.CHECKPOINT_SECONDS = options.pop("every", 0.0)
+    training.CHECKPOINT_SECONDS = 0.0
+    if options.pop("within", False):  # checkpoints within episodes, too
+        training.EPISODE_SECONDS = training._SHOWN_SECONDS = 0.02
     runs = [(seed, Path(path)) for seed, path in options.pop("runs")]
     training.train_seeds(options.pop("env"), runs, **options)
     return 0
