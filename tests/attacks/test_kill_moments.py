@@ -41,7 +41,9 @@ CASES = {
     "within episodes": Case(seeds=(3, 4), options={"within": True}),
     "steps": Case(episodes=None, options={"within": True, "steps": 150}),
     "reference, glm": Case(options={"model": "glm"}),
-    "reference, registers": Case(new={"overrides": {**SMALL, "writes": "accumulate"}}),
+    "reference, registers": Case(
+        options={"arithmetic": "loihi"}, new={"overrides": {**SMALL, "writes": "accumulate"}}
+    ),
     "seeds": Case(CARTPOLE, seeds=(3, 4, 5)),
     "brian2 compiled": Case(options=brian2("compiled")),
     "brian2 compiled, glm, seeds": Case(
