@@ -493,8 +493,8 @@ class Backend(abc.ABC):
         """Return the populations to record; raise UnknownNameError for an unknown one."""
         names = [p.name for p in self.network.populations]
         if record is not None and not isinstance(record, (list, tuple)):
-            what = "is no list of populations"
-            raise ArgumentError(say("record", what, got=repr(record)[:60], limit=names))
+            problem = "is no list of populations"
+            raise ArgumentError(say("record", problem, got=repr(record)[:60], limit=names))
         for name in record or ():
             check_name("population", name, names)
         return tuple(names if record is None else record)
