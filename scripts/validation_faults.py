@@ -2,6 +2,7 @@
 
     python scripts/validation_faults.py [--sets tuned,held_out,unseen] [--shift 0]
     python scripts/validation_faults.py --only threshold --json
+    python scripts/validation_faults.py --page docs/validation.md
 
 The faults are those of ``tests/validation/faults``. Exit status 1 if one is named wrongly.
 """
@@ -26,9 +27,11 @@ from faults.unseen import UNSEEN
 
 from neurorl.cli.output import print_table
 from neurorl.cli.status import exit_status
+from neurorl.validation.matrix_page import insert
 
 SETS = {"tuned": TUNED, "held_out": HELD_OUT, "unseen": UNSEEN}
-VERDICTS = ("rightly", "unknown", "wrongly", "unseen")
+MARKS = ("<!-- faults: start -->", "<!-- faults: end -->")
+VERDICTS = ("rightly", "unknown", "wrongly", "not seen")
 
 
 @exit_status("validation_faults")
@@ -40,6 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--sets", default=",".join(SETS), metavar="A,B")
     parser.add_argument("--only", default="", help="faults with this in their name")
     parser.add_argument("--shift", type=int, default=0, help="added to every seed")
+    parser.add_argument("--page", type=Path, metavar="FILE.md", help="put the table there")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(arguments)
     rows = [
@@ -48,6 +52,10 @@ def main(arguments: list[str] | None = None) -> int:
         for fault in SETS[name]
         if options.only in fault.name
     ]
+    if options.page is not None:
+        shift = f" --shift {options.shift}" if options.shift else ""
+        command = f"python scripts/validation_faults.py{shift}"
+        insert(options.page, f"`{command}`:\n\n{_table(rows)}", MARKS)
     if options.json:
         print(json.dumps(rows))
     else:
@@ -85,6 +93,17 @@ def _print(rows: list[dict[str, Any]]) -> None:
         cells = [[k, *(str(counts[k][v]) for v in VERDICTS)] for k in kinds]
         print_table((key, *VERDICTS), cells)
         print()
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    """How many of each set and kind are named how, for a page."""
+    lines = ["| faults | " + " | ".join(VERDICTS) + " |", "|---" * (len(VERDICTS) + 1) + "|"]
+    for key in ("set", "kind"):
+        for value in dict.fromkeys(row[key] for row in rows):
+            count = Counter(row["verdict"] for row in rows if row[key] == value)
+            cells = [value.replace("_", " "), *(str(count[v]) for v in VERDICTS)]
+            lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from neurorl.description import Population
+from neurorl.errors import NeurorlError
 from neurorl.random import derive
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.gates import Gate, Labels, gates
@@ -84,7 +85,11 @@ def diagnose(
     single = enact(network, lane, seed, acts_of(subject, stimulus, window), subject.t)
     mine = [Evidence(network, population, h) for h in (single, recorded)]
     first = min([_first(e) for e in mine if e.odd.any()], default=recorded.n_steps)
-    files = _examine(subject, stimulus, lane, population, seed, mine, first)
+    try:
+        files = _examine(subject, stimulus, lane, population, seed, mine, first)
+    except NeurorlError as exc:  # of a backend that can't do what a probe asks
+        known = _unnamed(_Files(mine[0], mine[1:], []))
+        return Diagnosis("unknown", f"{known.detail}; a probe failed: {exc}", is_open=True)
     if not any(e.odd.any() for e in files.all):
         return _at_threshold(files)
     found = _search(files)

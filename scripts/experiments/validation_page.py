@@ -18,16 +18,16 @@ START, END = "<!-- matrix: start -->", "<!-- matrix: end -->"
 Rows = Sequence[dict[str, Any]]
 
 
-def insert(page: Path, text: str) -> None:
+def insert(page: Path, text: str, marks: tuple[str, str] = (START, END)) -> None:
     """Put *text* between the marks of *page*. Raises ArgumentError if it has none."""
     try:
-        before, start, rest = page.read_text().partition(START)
+        before, start, rest = page.read_text().partition(marks[0])
     except OSError as exc:
         raise ArgumentError(say(f"page {page}", "can't be read", got=exc.strerror)) from exc
-    _, end, after = rest.partition(END)
+    _, end, after = rest.partition(marks[1])
     if not start or not end:
-        raise ArgumentError(say(f"page {page}", "has no marks", limit=f"{START} and {END}"))
-    write_bytes(page, f"{before}{START}\n{text}\n{END}{after}".encode())
+        raise ArgumentError(say(f"page {page}", "has no marks", limit=" and ".join(marks)))
+    write_bytes(page, f"{before}{start}\n{text}\n{end}{after}".encode())
 
 
 def tables(rows: Rows, command: str) -> str:

@@ -5,15 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from faults import networks
 from faults.case import Fault, judge
 from faults.foreign import Foreign
 from faults.held_out import HELD_OUT
+from faults.mistakes import numbers
 from faults.tuned import TUNED
 from faults.unseen import UNSEEN
 
+from neurorl.errors import BackendError
 from neurorl.testing import FEATURES
 from neurorl.validation import validate
 
+Mistaken: Any = numbers("bias", lambda x: 1.5 * x)
 EVERY = (*TUNED, *HELD_OUT, *UNSEEN)
 QUICK = {
     "threshold of one 1 % high",
@@ -71,8 +75,23 @@ def test_none_is_named_wrongly_with_other_seeds(shift: int) -> None:
     found = [judge(dataclasses.replace(f, seed=f.seed + shift)) for f in EVERY]
     assert [told for verdict, told in found if verdict == "wrongly"] == []
     named = sum(verdict == "rightly" for verdict, _ in found)
-    seen = sum(verdict != "unseen" for verdict, _ in found)
+    seen = sum(verdict != "not seen" for verdict, _ in found)
     assert named >= 0.9 * seen
+
+
+class Stubborn(Mistaken):  # type: ignore[misc]
+    """Takes no more than a few calls of one step."""
+
+    def begin_call(self) -> None:
+        if self.seed != 3:
+            raise BackendError("stubborn: only with seed 3")
+
+
+def test_what_a_probe_cannot_try_is_unknown() -> None:
+    fault = Fault("stubborn", Stubborn, networks.cuba, ("unknown",), "a probe failed: stubborn")
+    verdict, told = judge(fault)
+    assert verdict == "rightly", told
+    assert "its voltage isn't as described from step 0 on" in told
 
 
 def test_every_quick_fault_exists() -> None:

@@ -44,6 +44,26 @@ class RoundsWrites(Faulty):
         super()._round(name, coarse)
 
 
+class TakesLate(Faulty):
+    """Takes what was written the time before, and says so."""
+
+    def set_weights(self, name: str, weights: Any) -> Any:
+        before = self.__dict__.setdefault("before", {})
+        late, before[name] = before.get(name), np.array(weights)
+        return self.weights(name) if late is None else super().set_weights(name, late)
+
+
+class LosesWrites(Faulty):
+    """Loses every second write of a projection, and says otherwise."""
+
+    def set_weights(self, name: str, weights: Any) -> Any:
+        count = self.__dict__.setdefault("count", {})
+        count[name] = count.get(name, 0) + 1
+        if count[name] % 2 == 0:
+            return self.arithmetic.round(name, np.array(weights))
+        return super().set_weights(name, weights)
+
+
 def trained(cls: type[ReferenceBackend]) -> Validation:
     lanes = [Lane("reference", "float"), Lane("faulty", "float", {}, cls)]
     return validate("lif", lanes, steps=24, learn=True, updates=40)
@@ -75,6 +95,20 @@ def test_weights_that_are_rounded_when_they_are_written() -> None:
     found = trained(RoundsWrites)
     weights = row(found, "in force", "input_hidden")
     assert (weights["verdict"], weights["cause"]) == ("different", "rounding of weights")
+
+
+@pytest.mark.parametrize(
+    ("cls", "words"), [(TakesLate, "a write late"), (LosesWrites, "every second write is lost")]
+)
+def test_writes_that_come_late_or_not_are_told_from_rounding(
+    cls: type[ReferenceBackend], words: str
+) -> None:
+    """What is held is near to what was written, as it would be if it were rounded."""
+    found = trained(cls)
+    (why, *_) = found.explanations
+    assert (why.cause, why.lane) == ("writes", "faulty:float")
+    assert words in why.detail
+    assert row(found, "in force", "input_hidden")["cause"] == "writes"
 
 
 @pytest.mark.parametrize("quantity", ["trace", "eligibility", "weights", "in force"])

@@ -75,10 +75,19 @@ def _bounds(evidence: Evidence, late: bool) -> tuple[Array, Array]:
 
 
 def _known(evidence: Evidence, late: bool) -> Mask:
-    """Single steps of neurons that aren't refractory; *late*: see `_between`."""
-    single = np.repeat((evidence.lengths == 1) & evidence.kept, evidence.lengths)[:, None]
+    """Steps of neurons that aren't refractory, of which the level is known; *late*: see `_between`.
+
+    In a call of several steps it is, up to the first spike that isn't as predicted.
+    """
+    odd = evidence.spikes != evidence.plain.spikes
+    before = np.vstack([np.zeros_like(odd[:1]), odd[:-1]])
+    rows = np.arange(evidence.n_steps)[:, None]
+    last = np.maximum.accumulate(np.where(before, rows, -1), axis=0)
+    strayed = last > evidence.starts[evidence.call][:, None]
     starts = np.where(evidence.fresh[:, None], 0, evidence.before["refractory"])
-    known = single & (starts[evidence.call] == 0)
+    dead = np.vstack([0 * starts[:1], evidence.plain.refractory[:-1]])
+    dead[evidence.starts] = starts
+    known = evidence.kept_rows[:, None] & ~strayed & (dead == 0)
     if late and evidence.odd.any():
         first = int(evidence.odd.any(axis=1).argmax())
         known = known & (evidence.call >= first)[:, None]

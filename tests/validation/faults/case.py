@@ -30,7 +30,7 @@ class Fault:
 
 
 def judge(fault: Fault) -> tuple[str, str]:
-    """Whether it is named 'rightly', 'unknown', 'wrongly' or not seen; and what was said."""
+    """Whether it is named 'rightly', 'unknown', 'wrongly' or 'not seen'; and what was said."""
     found: Validation = validate(
         fault.network(),
         [Lane("reference", fault.arithmetic), Lane("foreign", fault.arithmetic, {}, fault.cls)],
@@ -39,7 +39,7 @@ def judge(fault: Fault) -> tuple[str, str]:
         **fault.options,
     )
     if found.verdict == "exact":
-        return "unseen", ""
+        return "not seen", ""
     said = [(e.cause, e.detail) for e in found.explanations]
     said = said or [
         (r["cause"], r["detail"]) for r in found.rows if r["cause"] not in (None, "follows")
