@@ -20,7 +20,7 @@ from neurorl.validation.evidence import Evidence
 from neurorl.validation.gates import Gate, Labels, gates
 from neurorl.validation.history import VARIABLES, History, acts_of, enact
 from neurorl.validation.hypotheses import FAMILIES, Family
-from neurorl.validation.hypotheses.noise import are_other_draws
+from neurorl.validation.hypotheses.noise import other_draws
 from neurorl.validation.hypotheses.steps import AT_THRESHOLD
 from neurorl.validation.lanes import Lane
 from neurorl.validation.probes import probe
@@ -268,9 +268,9 @@ def _unnamed(files: _Files) -> Diagnosis:
                 f"follows the equations to single precision only, {near / scale:.1g} of the scale"
             )
             return Diagnosis("float error", detail)
-    if are_other_draws(files.all):
-        detail = "currents and membranes are as described, but the draws of noise aren't"
-        return Diagnosis("noise source", detail)
+    other = other_draws(files.all)
+    if other:
+        return Diagnosis("noise source", other)
     return Diagnosis("unknown", _where(files), is_open=True)
 
 

@@ -11,7 +11,7 @@ from neurorl.validation.evidence import Evidence, Mask
 from neurorl.validation.hypotheses.neurons import Other
 from neurorl.validation.variants import Array, Variant
 
-__all__ = ["are_other_draws", "draws"]
+__all__ = ["draws", "other_draws"]
 
 _NUMBERS: tuple[tuple[str, Callable[[Evidence], Array]], ...] = (
     ("the noise is that of the step after", lambda e: e.t + 1),
@@ -103,32 +103,34 @@ class _AsSent(Other):
         return super()._spike(self.sent.copy())  # type: ignore[misc,no-any-return]
 
 
-def are_other_draws(evidences: Sequence[Evidence]) -> bool:
-    """Whether spikes are as likely as described, but have nothing to do with the described draws.
+def other_draws(evidences: Sequence[Evidence]) -> str:
+    """Say so, if spikes have nothing to do with the described draws of noise; else return ''.
 
-    Judged in the neurons of which spikes are odd. Everything but the spikes has to be as described,
-    given the spikes. A threshold, a width or a draw that is a little off fails: its spikes hang on
-    the described draws.
+    Also whether they are as likely as described. Judged in the neurons of which spikes are odd.
+    Everything but the spikes has to be as described, given the spikes. A threshold, a width or a
+    draw that is a little off fails: its spikes hang on the described draws.
     """
     first = evidences[0]
     p = first.population
     width = p.neuron.dynamics(p.size, first.network.dt).noise_width
     if not width.any():
-        return False
+        return ""
     given = Variant("", "", mixins=(_AsSent,))
     odd = np.zeros(p.size, dtype=bool)
     for evidence in evidences:
         if evidence.odd_calls(evidence.predict(given)).any():
-            return False
+            return ""
         odd |= (evidence.spikes != evidence.plain.spikes)[evidence.kept_rows].any(axis=0)
     if not odd.any() or (width[odd] == 0).any():
-        return False
+        return ""
     sums = np.sum([_scores(evidence, odd) for evidence in evidences], axis=0)
     variance, (likely, steeper, dependent) = sums[0], sums[1::2]
     sizes = np.sqrt(sums[2::2])
-    if variance < 30:
-        return False
-    return bool((np.abs([likely, steeper, dependent]) <= 4 * sizes).all())
+    far = np.abs([likely, steeper, dependent]) > 4 * sizes
+    if variance < 30 or far[2]:
+        return ""
+    told = "currents and membranes are as described, but the draws of noise aren't"
+    return f"{told}, and neither is their distribution" if far[:2].any() else told
 
 
 def _scores(evidence: Evidence, odd: Mask) -> Array:
