@@ -25,9 +25,9 @@ from faults.held_out import HELD_OUT
 from faults.tuned import TUNED
 from faults.unseen import UNSEEN
 
+from experiments.validation_page import insert
 from neurorl.cli.output import print_table
 from neurorl.cli.status import exit_status
-from neurorl.validation.matrix_page import insert
 
 SETS = {"tuned": TUNED, "held_out": HELD_OUT, "unseen": UNSEEN}
 MARKS = ("<!-- faults: start -->", "<!-- faults: end -->")

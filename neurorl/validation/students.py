@@ -74,16 +74,18 @@ class Student:
     def update(self) -> None:
         """One environment step, and what is learned from it."""
         replicas = self._replicas
-        self.episode = len(replicas.episodes[0])
+        ended = len(replicas.episodes[0])
+        self._begins = self._begins or ended != self.episode
+        self.episode = ended
         next(self._playing)
         window = replicas.loop.window
-        before, episode = self.snapshot, self.episode
+        before = self.snapshot
         self.inputs = {name: np.array(values) for name, values in window.inputs.items()}
         self.action = int(replicas.loop.actions[0])
         self.t = replicas.backend.t - replicas.config.window
         self.snapshot = self._snapshot()
         self._note(before)
-        self._begins = self.episode != episode
+        self._begins = False
 
     def _note(self, before: Snapshot) -> None:
         """Log a window; *before*: the snapshot before its update."""
