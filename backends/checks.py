@@ -102,7 +102,10 @@ def _check_activations(name: str, value: npt.ArrayLike, size: int) -> npt.NDArra
 def check_state(
     state: Mapping[str, npt.ArrayLike], mine: Mapping[str, npt.NDArray[Any]]
 ) -> dict[str, npt.NDArray[Any]]:
-    """Return *state* as arrays; raise ArgumentError unless it has the keys and shapes of *mine*."""
+    """Return *state* as arrays of the kinds of *mine*, finite.
+
+    Raises ArgumentError unless it has the keys and shapes of *mine*, and numbers of a state.
+    """
     arrays = {key: np.asarray(value) for key, value in state.items()}
     if set(arrays) != set(mine):
         unmatched = sorted(set(arrays) ^ set(mine))
@@ -111,4 +114,19 @@ def check_state(
         if arrays[key].shape != value.shape:
             problem = f"{key} of another shape"
             raise ArgumentError(say("restore", problem, got=arrays[key].shape, limit=value.shape))
+        arrays[key] = _of_kind(key, arrays[key], value.dtype)
     return arrays
+
+
+def _of_kind(key: str, array: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    """*array* as *dtype*. Raises ArgumentError if it isn't that without loss."""
+    if not np.can_cast(array.dtype, dtype, "same_kind"):
+        raise ArgumentError(say("restore", f"{key} of another kind", got=array.dtype, limit=dtype))
+    with np.errstate(all="ignore"):
+        converted = array.astype(dtype)
+        # Steps, and those that a neuron is silent for.
+        low, high = (0, 2**48) if key == "t" or key.endswith(".refractory") else (-np.inf, np.inf)
+        is_exact = np.array_equal(converted, array) and np.isfinite(converted).all()
+    if not is_exact or (converted < low).any() or (converted > high).any():
+        raise ArgumentError(say("restore", f"{key} holds what is no state"))
+    return converted

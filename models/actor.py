@@ -19,6 +19,7 @@ from neurorl.description import (
 )
 from neurorl.errors import DescriptionError, say
 from neurorl.hierarchy import hidden_name
+from neurorl.limits import MAX_LAYERS, MAX_SIZE, MAX_TAPS, check_limit
 
 __all__ = ["actor_network", "hidden_sizes", "history_taps", "least_window"]
 
@@ -29,10 +30,11 @@ def hidden_sizes(hidden: int | Sequence[int]) -> tuple[int, ...]:
     Raises DescriptionError for what isn't a whole number of units.
     """
     if isinstance(hidden, (tuple, list)):
-        return tuple(positive("hidden", size) for size in hidden)
+        check_limit("hidden", "layers", len(hidden), MAX_LAYERS)
+        return tuple(positive("hidden", size, most=MAX_SIZE) for size in hidden)
     if isinstance(hidden, (int, np.integer)) and hidden == 0:
         return ()
-    return (positive("hidden", hidden),)
+    return (positive("hidden", hidden, most=MAX_SIZE),)
 
 
 def actor_network(
@@ -99,7 +101,7 @@ def actor_network(
     """
     modules = actors * n_actions
     taps = history_taps(history_lags, history, bound)
-    lags = range(2, positive("stimulus_lags", stimulus_lags) + 1)
+    lags = range(2, positive("stimulus_lags", stimulus_lags, most=MAX_TAPS) + 1)
     input_lags = range(0) if currents else lags
     kind = "current" if currents else "spikes"
     nodes: list[Node] = [Source("input", n_inputs, kind), Source("bias", 1, kind)]
@@ -178,6 +180,7 @@ def history_taps(lags: int, history: Sequence[float], bound: float) -> tuple[flo
         raise DescriptionError(
             say("history_lags", "must be a whole number", got=lags, limit=">= 0")
         )
+    check_limit("history_lags", "taps", lags, MAX_TAPS)
     if len(history) not in (0, lags):
         what = "must be one tap for each of history_lags"
         raise DescriptionError(say("history", what, got=len(history), limit=lags))

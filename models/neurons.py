@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.described import FloatArray, frozen_array
+from neurorl.described import LARGEST, FloatArray, frozen_array
 from neurorl.description import Dynamics, Neuron
 from neurorl.errors import DescriptionError, say
+from neurorl.limits import MAX_REFRACTORY
 
 __all__ = ["GLM", "LIF", "CubaLIF", "Silenced"]
 
@@ -110,7 +111,12 @@ class Silenced(Neuron):
     silent: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "silent", tuple(int(i) for i in self.silent))
+        if not isinstance(self.neuron, Neuron):
+            raise DescriptionError(say("Silenced.neuron", "not a neuron model", got=self.neuron))
+        silent = tuple(self.silent)
+        if not all(isinstance(i, (int, np.integer)) for i in silent):
+            raise DescriptionError(say("Silenced.silent", "not whole numbers", got=silent))
+        object.__setattr__(self, "silent", tuple(int(i) for i in silent))
 
     def dynamics(self, size: int, dt: float) -> Dynamics:
         found = self.neuron.dynamics(size, dt)
@@ -136,6 +142,8 @@ def _check_parameters(neuron: Neuron) -> None:
             raise DescriptionError(
                 say(where, "must not be negative", got=f"{value.min():g}", limit=">= 0")
             )
+        if np.abs(value).max() > LARGEST:
+            raise DescriptionError(say(where, "too large", limit=f"{LARGEST:g}"))
         object.__setattr__(neuron, field.name, value if value.ndim else float(value))
 
 
@@ -158,17 +166,22 @@ def _dynamics(
             raise DescriptionError(say(where, "wrong shape", got=array.shape, limit=(size,)))
         return np.broadcast_to(array, (size,)).copy()
 
+    steps = np.rint(spread("refractory", refractory) / dt)
+    if steps.max() > MAX_REFRACTORY:
+        where, got = f"{type(neuron).__name__}.refractory", f"{steps.max() * dt:g} s"
+        limit = f"{MAX_REFRACTORY} steps of {dt:g} s"
+        raise DescriptionError(say(where, "too long", got=got, limit=limit))
     return Dynamics(
         current_decay=_decay(spread("tau_syn", tau_syn), dt),
         membrane_decay=_decay(spread("tau_mem", tau_mem), dt),
         threshold=spread("threshold", threshold),
         bias=spread("bias", bias),
         noise_width=spread("noise", noise),
-        refractory_steps=np.rint(spread("refractory", refractory) / dt).astype(np.int64),
+        refractory_steps=steps.astype(np.int64),
     )
 
 
 def _decay(tau: FloatArray, dt: float) -> FloatArray:
     """exp(-dt/tau), and 0 for tau = 0, rounded so that every C library gives the same bits."""
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore", under="ignore"):
         return np.asarray(np.rint(np.exp(-dt / tau) * 2.0**48) * 2.0**-48, dtype=np.float64)

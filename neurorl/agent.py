@@ -25,6 +25,7 @@ from neurorl.player import Player
 from neurorl.presets import make_config
 from neurorl.random import read_seed
 from neurorl.replicas import Episode, Replicas
+from neurorl.restoring import check_fits
 from neurorl.verbs import LearningAgent
 
 __all__ = ["Episode", "SpikingActorCritic", "played_on", "read_agent"]
@@ -184,15 +185,21 @@ class SpikingActorCritic(LearningAgent):
         described, arrays = read_agent(path_of(path))
         chosen = played_on(described, backend, arithmetic, noise)
         config = AgentConfig.from_dict(described["config"])
-        by = learning or config.learning
+        by, where = learning or config.learning, f"agent {path}"
+        if env is None:
+            made, env_id = saved_env(described, where, trust_env), described["env"]
+        else:
+            made, env_id = own_env(env)
+        n_actions = int(discrete_actions(made, where).n)
+        check_fits(config.network(n_actions), config.features.size, arrays, where)
         agent = cls(
-            saved_env(described, f"agent {path}", trust_env) if env is None else env,
+            made,
             **chosen,
             seed=described["seed"],
             config=dataclasses.replace(config, learning=by),
             backend_options=backend_options,
         )
-        agent.env_id = described["env"] if env is None else agent.env_id
+        agent.env_id = env_id
         if described["approach"] == "local":
             moved = any(chosen[name] != described[name] for name in ("backend", "arithmetic"))
             agent.restore(arrays, moved or by != config.learning)

@@ -17,6 +17,7 @@ from neurorl.errors import DescriptionError, check_name, say
 from neurorl.features import Features
 from neurorl.hierarchy import hidden_layers, module_projections
 from neurorl.history import check_changes
+from neurorl.limits import MAX_AGENT_SYNAPSES, MAX_DELAY, MAX_SIZE, MAX_TAPS, check_limit
 from neurorl.models.actor import actor_network, hidden_sizes, history_taps, least_window
 from neurorl.policy import POLICIES, check_exploration
 from neurorl.rules import Rule, find_rule
@@ -36,6 +37,7 @@ _CHOICES = {
     "writes": WRITES,
 }
 _FLAGS = ("signed", "normalises", "carries", "solved_discounted")
+_COUNTS = {"window": MAX_DELAY, "actors": MAX_SIZE, "rate_episodes": 2**53, "write_every": 2**53}
 _NOT_NEGATIVE = (
     *("alpha_output", "alpha_hidden", "alpha_critic", "beta", "trace_tau"),
     *("eligibility_tau", "post_tau", "depression", "critic_scale"),
@@ -100,8 +102,7 @@ class AgentConfig(Described):
     about, by so many last changes of it (`neurorl.history.History`).
 
     rate: falls linearly from 1 to ``rate_end`` over the first ``rate_episodes`` episodes.
-    solved_at: mean return of 100 episodes (discounted if ``solved_discounted``) that counts as
-    solved; None if there is no such number.
+    solved_at: mean return of 100 episodes (discounted if ``solved_discounted``) of a solved task.
     """
 
     model: str
@@ -167,18 +168,19 @@ class AgentConfig(Described):
             check_name(name, getattr(self, name), known)
         for name in _FLAGS:
             flag(f"agent.{name}", getattr(self, name))
-        for name in ("window", "actors", "rate_episodes", "write_every"):
-            positive(f"agent.{name}", getattr(self, name))
+        for name, most in _COUNTS.items():
+            positive(f"agent.{name}", getattr(self, name), most=most)
         for name in ("gamma", "lambda_actor", "lambda_critic", "rate_end", "peak", "exploration"):
             number(f"agent.{name}", getattr(self, name), 0.0, 1.0)
         for name in _NOT_NEGATIVE:
             number(f"agent.{name}", getattr(self, name), 0.0)
-        number("agent.reward_scale", self.reward_scale)
+        for name in ("reward_scale", "initial_hidden", "initial_output", "weight_bound"):
+            number(f"agent.{name}", getattr(self, name))
         check_exploration(self.policy, self.exploration)
         if self.modulator_limit is not None:
             number("agent.modulator_limit", self.modulator_limit, 0.0)
         number("agent.pes_magnitude", self.pes_magnitude, 0.0, 127.0)
-        if positive("agent.critic_changes", self.critic_changes, least=0):
+        if positive("agent.critic_changes", self.critic_changes, least=0, most=MAX_TAPS):
             check_changes(self.features, self.cells, self.critic_changes)
         if self.learning == "pes":
             self._check_pes()
@@ -212,6 +214,11 @@ class AgentConfig(Described):
 
     def network(self, n_actions: int) -> Network:
         """The network of an agent with this many actions. Raises DescriptionError."""
+        network = self._network(n_actions)
+        check_limit("agent", "synapses", network.n_synapses, MAX_AGENT_SYNAPSES)
+        return network
+
+    def _network(self, n_actions: int) -> Network:
         if self.description is not None:
             size = self.description.node("output").size
             if size % n_actions:
@@ -305,7 +312,7 @@ class AgentConfig(Described):
 
     def _check_taps(self, layers: int) -> None:
         object.__setattr__(self, "history", several("agent.history", self.history))
-        positive("agent.stimulus_lags", self.stimulus_lags)
+        positive("agent.stimulus_lags", self.stimulus_lags, most=MAX_TAPS)
         self._check_recalls(layers)
         if self.stimulus_lags > 1 and not layers:
             what = "a current is the same in every step, so its filter has one tap"

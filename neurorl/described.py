@@ -11,9 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import DescriptionError, NeurorlError, UnknownNameError, say
+from neurorl.plain import array_from, declared_types, fits, kind_name
 from neurorl.units import refuse_units
 
 __all__ = ["Described", "flag", "frozen_array", "number", "positive", "several", "type_name"]
+
+_DEPTH = 32
+_MOST = 2**53  # as a float it is still exact
+LARGEST = 1e30
+"""Of numbers of a description: their products and sums are far from overflow."""
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -42,10 +48,10 @@ class Described:
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """The object that `to_dict` described. Raises DescriptionError for anything else."""
         try:
-            made = _decode(data)
+            made = _decode(data, _DEPTH)
         except NeurorlError:
             raise
-        except (AttributeError, KeyError, TypeError, ValueError) as exc:
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as exc:
             raise DescriptionError(say(cls.__name__, "not data of a description", got=exc)) from exc
         if not isinstance(made, cls):
             raise DescriptionError(
@@ -92,22 +98,24 @@ def _encode(value: Any) -> Any:
     return value
 
 
-def _decode(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        if "array" in value:
-            return np.array(value["array"], dtype=value["dtype"]).reshape(value["shape"])
-        if "type" in value:
-            return _construct(value)
-        return {k: _decode(v) for k, v in value.items()}
+def _decode(value: Any, depth: int) -> Any:
+    """The object of plain data, of which at most *depth* are one inside the other."""
+    if not isinstance(value, (Mapping, list)):
+        return value
+    if not depth:
+        raise DescriptionError(say("description", "nested too deeply", limit=_DEPTH))
     if isinstance(value, list):
-        return tuple(_decode(v) for v in value)
-    return value
+        return tuple(_decode(v, depth - 1) for v in value)
+    if "array" in value:
+        return array_from(value)
+    fields = {k: _decode(v, depth - 1) for k, v in value.items() if k != "type"}
+    return _construct(value["type"], fields) if "type" in value else fields
 
 
-def _construct(data: Mapping[str, Any]) -> Described:
-    kind = data["type"]
+def _construct(kind: Any, fields: Mapping[str, Any]) -> Described:
     cls = _class_of(kind)
-    fields = {k: _decode(v) for k, v in data.items() if k != "type"}
+    if cls.__module__.startswith("neurorl."):  # a user's own declarations may be loose
+        _check_types(cls, fields)
     try:
         return cls(**fields)
     except TypeError as exc:
@@ -138,6 +146,15 @@ def _class_of(kind: Any) -> type[Described]:
     raise UnknownNameError(say(where, what, got=repr(kind), remedy=remedy))
 
 
+def _check_types(cls: type[Described], fields: Mapping[str, Any]) -> None:
+    """Raise DescriptionError for a field that isn't of its declared type."""
+    types = declared_types(cls)
+    for name, value in fields.items():
+        if name in types and not fits(value, types[name]):
+            where, limit = f"{cls.__name__}.{name}", kind_name(types[name])
+            raise DescriptionError(say(where, "of another type", got=repr(value)[:60], limit=limit))
+
+
 def frozen_array(where: str, value: npt.ArrayLike, shape: tuple[int, ...] | None) -> FloatArray:
     """A read-only float64 copy of *value*, all finite; *shape* None takes any shape."""
     refuse_units(where, value)
@@ -159,36 +176,50 @@ def frozen_array(where: str, value: npt.ArrayLike, shape: tuple[int, ...] | None
     return array
 
 
-def number(where: str, value: object, low: float = -np.inf, high: float = np.inf) -> float:
+def number(where: str, value: object, low: float = -LARGEST, high: float = LARGEST) -> float:
     """*value* as a float in [low, high]."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         refuse_units(where, value)
-        raise DescriptionError(say(where, "not a number", got=repr(value)[:60]))
-    if not (np.isfinite(value) and low <= value <= high):
+        raise DescriptionError(say(where, "not a number", got=_quoted(value)))
+    try:
+        found = float(value)
+    except OverflowError:  # an integer of hundreds of digits
+        found = np.inf if value > 0 else -np.inf
+    low, high = max(low, -LARGEST), min(high, LARGEST)
+    if not low <= found <= high:
         raise DescriptionError(
-            say(where, "out of range", got=f"{value:g}", limit=f"{low:g} to {high:g}")
+            say(where, "out of range", got=f"{found:g}", limit=f"{low:g} to {high:g}")
         )
-    return float(value)
+    return found
 
 
-def positive(where: str, value: object, least: int = 1) -> int:
-    """*value* as an integer of at least *least*."""
+def positive(where: str, value: object, least: int = 1, most: int = _MOST) -> int:
+    """*value* as an integer of at least *least* and at most *most*."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
         refuse_units(where, value)
-        got, limit = repr(value)[:60], f">= {least}"
+        got, limit = _quoted(value), f">= {least}"
         raise DescriptionError(say(where, "must be a whole number", got=got, limit=limit))
+    if value > most:
+        raise DescriptionError(say(where, "too large", got=_quoted(value), limit=f"<= {most}"))
     return int(value)
 
 
 def flag(where: str, value: object) -> bool:
     """*value*, which must be True or False."""
     if not isinstance(value, (bool, np.bool_)):
-        raise DescriptionError(say(where, "must be True or False", got=repr(value)[:60]))
+        raise DescriptionError(say(where, "must be True or False", got=_quoted(value)))
     return bool(value)
 
 
 def several(where: str, values: object) -> tuple[Any, ...]:
     """The members of a list, tuple or array."""
     if not isinstance(values, (list, tuple, np.ndarray)):
-        raise DescriptionError(say(where, "must be a tuple", got=repr(values)[:60]))
+        raise DescriptionError(say(where, "must be a tuple", got=_quoted(values)))
     return tuple(values)
+
+
+def _quoted(value: object) -> str:
+    try:
+        return repr(value)[:60]
+    except (ValueError, RecursionError):  # an integer of thousands of digits
+        return type(value).__name__

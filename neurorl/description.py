@@ -14,15 +14,26 @@ from __future__ import annotations
 import abc
 import dataclasses
 import functools
-import re
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.described import Described, FloatArray, frozen_array, number, positive
+from neurorl.described import LARGEST, Described, FloatArray, frozen_array, number, positive
 from neurorl.errors import DescriptionError, say, unknown
+from neurorl.limits import (
+    MAX_PARTS,
+    MAX_REMEMBERED,
+    MAX_SIZE,
+    MAX_SYNAPSES,
+    check_delay,
+    check_identifier,
+    check_limit,
+    check_names,
+    truth_values,
+)
 
 __all__ = [
     "CURRENT_GRID",
@@ -42,7 +53,7 @@ SOURCE_KINDS = ("spikes", "current")
 CURRENT_GRID = 2.0**-8
 """Of activations of a source of currents: coarse enough that sums with weights stay exact."""
 
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
+_DT = (1e-12, 1e6)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,8 +101,9 @@ class Source(Described):
     kind: str = "spikes"
 
     def __post_init__(self) -> None:
-        _check_name(self)
-        object.__setattr__(self, "size", positive(f"Source {self.name!r}.size", self.size))
+        check_identifier(f"{type(self).__name__}.name", self.name)
+        size = positive(f"Source {self.name!r}.size", self.size, most=MAX_SIZE)
+        object.__setattr__(self, "size", size)
         if self.kind not in SOURCE_KINDS:
             raise unknown("kind of source", self.kind, SOURCE_KINDS)
 
@@ -115,9 +127,9 @@ class Population(Described):
     neuron: Neuron
 
     def __post_init__(self) -> None:
-        _check_name(self)
+        check_identifier(f"{type(self).__name__}.name", self.name)
         where = f"Population {self.name!r}"
-        object.__setattr__(self, "size", positive(f"{where}.size", self.size))
+        object.__setattr__(self, "size", positive(f"{where}.size", self.size, most=MAX_SIZE))
         if not isinstance(self.neuron, Neuron):
             raise DescriptionError(say(f"{where}.neuron", "not a neuron model", got=self.neuron))
         try:
@@ -193,7 +205,7 @@ class Projection(Described):
     plasticity: Plasticity | None = None
 
     def __post_init__(self) -> None:
-        _check_name(self)
+        check_identifier(f"{type(self).__name__}.name", self.name)
         where = f"Projection {self.name!r}"
         object.__setattr__(self, "blocks", positive(f"{where}.blocks", self.blocks))
         if self.delay is not None:
@@ -201,10 +213,10 @@ class Projection(Described):
         if not isinstance(self.weights, Uniform):
             weights = frozen_array(f"{where}.weights", self.weights, None)
             object.__setattr__(self, "weights", weights)
+            if np.abs(weights).max() > LARGEST:
+                raise DescriptionError(say(f"{where}.weights", "too large", limit=f"{LARGEST:g}"))
         if self.mask is not None:
-            mask = np.array(self.mask, dtype=bool)
-            mask.setflags(write=False)
-            object.__setattr__(self, "mask", mask)
+            object.__setattr__(self, "mask", truth_values(f"{where}.mask", self.mask))
 
     def shape(self, n_pre: int, n_post: int) -> tuple[int, ...]:
         """Shape of the weights between *n_pre* and *n_post* neurons."""
@@ -230,12 +242,13 @@ class Network(Described):
         object.__setattr__(self, "projections", tuple(self.projections))
         if number("Network.dt", self.dt) <= 0:
             raise DescriptionError(say("Network.dt", "must be positive", got=self.dt, limit="> 0"))
-        names = [node.name for node in self.nodes] + [p.name for p in self.projections]
-        for name in names:
-            if names.count(name) > 1:
-                raise DescriptionError(say("Network", f"the name {name!r} is used twice"))
+        number("Network.dt", self.dt, *_DT)
+        check_limit("Network", "nodes", len(self.nodes), MAX_PARTS)
+        check_limit("Network", "projections", len(self.projections), MAX_PARTS)
+        check_names("Network", [part.name for part in (*self.nodes, *self.projections)])
         for projection in self.projections:
             self._check_projection(projection)
+        self._check_sizes()
 
     @functools.cached_property
     def _index(self) -> dict[str, int]:
@@ -289,9 +302,18 @@ class Network(Described):
         projection = self.projection(name)
         return projection.shape(self.node(projection.pre).size, self.node(projection.post).size)
 
+    @property
+    def n_synapses(self) -> int:
+        """How many there would be without masks."""
+        sizes = {node.name: node.size for node in self.nodes}
+        shapes = (p.shape(sizes[p.pre], sizes[p.post]) for p in self.projections)
+        return sum(math.prod(shape) for shape in shapes)
+
     def delay_steps(self, name: str) -> int:
         """Steps from a spike to its arrival, at least 1; 0 for a current."""
-        projection = self.projection(name)
+        return self._steps_of(self.projection(name))
+
+    def _steps_of(self, projection: Projection) -> int:
         if projection.pre in self.currents:
             return 0
         delay = projection.delay
@@ -323,6 +345,15 @@ class Network(Described):
                     steps = reached[p.pre] + self.delay_steps(p.name)
                     reached[p.post] = min(steps, reached.get(p.post, steps))
         return reached
+
+    def _check_sizes(self) -> None:
+        """Raise DescriptionError for what no machine that simulates it would hold."""
+        longest = dict.fromkeys(self._index, 1)
+        for p in self.projections:
+            longest[p.pre] = max(longest[p.pre], self._steps_of(p))
+        remembered = sum(steps * self.node(name).size for name, steps in longest.items())
+        check_limit("Network", "spikes under way", remembered, MAX_REMEMBERED)
+        check_limit("Network", "synapses", self.n_synapses, MAX_SYNAPSES)
 
     def _check_projection(self, p: Projection) -> None:
         where = f"Projection {p.name!r}"
@@ -356,24 +387,4 @@ class Network(Described):
                 say(f"{where}.mask", "wrong shape", got=p.mask.shape, limit=shape)
             )
         if p.delay is not None:
-            steps = p.delay / self.dt
-            if round(steps) < 1 or abs(steps - round(steps)) > 1e-6:
-                raise DescriptionError(
-                    say(
-                        f"{where}.delay",
-                        "must be a whole number of steps",
-                        got=f"{p.delay:g} s",
-                        limit=f"{self.dt:g} s, {2 * self.dt:g} s, ...",
-                    )
-                )
-
-
-def _check_name(thing: Node | Projection) -> None:
-    if not isinstance(thing.name, str) or not _NAME.match(thing.name):
-        raise DescriptionError(
-            say(
-                f"{type(thing).__name__}.name",
-                "must be letters, digits and _, a letter first",
-                got=repr(thing.name),
-            )
-        )
+            check_delay(f"{where}.delay", p.delay, self.dt)

@@ -18,8 +18,8 @@ import numpy.typing as npt
 from neurorl.config import AgentConfig
 from neurorl.described import FloatArray
 from neurorl.description import Network
-from neurorl.errors import say
 from neurorl.remedies import message
+from neurorl.restoring import MOST_STEPS, take
 from neurorl.sites import Site
 from neurorl.verdicts import DRIFT_AFTER, KINDS, WINDOW, Played, Seen, better, verdicts
 
@@ -118,10 +118,10 @@ class Monitor:
             "value": self._value.copy(),
         }
 
-    def restore(self, state: State) -> None:
+    def restore(self, state: State, n_actions: int | None = None) -> None:
         """Go on from `state`; from none, as one that has seen nothing yet.
 
-        Raises KeyError or ValueError if it doesn't fit.
+        n_actions: of each policy, if that is known. Raises RunError if it doesn't fit.
         """
         for spikes in self._spikes:
             spikes.clear()
@@ -129,14 +129,19 @@ class Monitor:
         self._since[:], self._value[:] = -1, 0.0
         if not state:
             return
-        if state["since"].shape != self._since.shape:
-            given, limit = state["since"].shape, self._since.shape
-            raise ValueError(say("diagnostics", "another shape", got=given, limit=limit))
-        for spikes, counts in zip(self._spikes, state["spikes"].tolist(), strict=True):
-            spikes.extend(counts)
-        self._policies.extend(state["policies"].tolist())
-        self._start = state["start"].tolist()
-        self._since[:], self._value[:] = state["since"], state["value"]
+        sites = len(self._sites)
+        since = take(state, "since", self._since.shape, "whole", -1, MOST_STEPS)
+        value = take(state, "value", self._value.shape)
+        start = take(state, "start", (sites,), low=0.0)
+        counts = take(state, "spikes", (sites, None), "whole", 0, MOST_STEPS)
+        n = counts.shape[1]
+        shape = (n, n_actions) if n else (0,)
+        policies = take(state, "policies", shape, low=0.0, high=1.0)
+        for spikes, of_one in zip(self._spikes, counts.tolist(), strict=True):
+            spikes.extend(of_one)
+        self._policies.extend(policies.tolist())
+        self._start = start.tolist()
+        self._since[:], self._value[:] = since, value
 
     def _seen(self, played: Sequence[Played]) -> list[Seen]:
         """Every population over the last episodes, of which there must be some."""

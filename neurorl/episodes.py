@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from neurorl.restoring import take, take_counts
+
 __all__ = ["Episode", "State", "episode_columns", "episodes_from", "under"]
 
 State = dict[str, npt.NDArray[Any]]
@@ -52,10 +54,16 @@ def episode_columns(played: Sequence[Episode]) -> State:
 
 
 def episodes_from(columns: State, first: int = 0) -> list[Episode]:
-    """What `episode_columns` described, numbered from *first*. Raises KeyError or ValueError."""
-    # Files of before have the times.
-    times = columns.get("wall_s", np.zeros(len(columns["return"])))
-    rows = zip(*(columns[key] for key in _COLUMNS), times, strict=True)
+    """What `episode_columns` described, numbered from *first*. Raises RunError."""
+    n = len(take(columns, "return", (None,)))
+    if "wall_s" not in columns:  # files of before have the times
+        columns = {**columns, "wall_s": np.zeros(n)}
+    counts = {"length": 1, "env_steps": 0}
+    checked = (
+        take_counts(columns, key, n, counts[key]) if key in counts else take(columns, key, (n,))
+        for key in (*_COLUMNS, "wall_s")
+    )
+    rows = zip(*checked, strict=True)
     return [
         Episode(n, float(ret), int(length), int(steps), float(discounted), float(wall))
         for n, (ret, length, steps, discounted, wall) in enumerate(rows, first)

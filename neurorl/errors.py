@@ -46,6 +46,8 @@ __all__ = [
     "warn_outside",
 ]
 
+_LONGEST = 300  # letters of what an error quotes
+
 
 class NeurorlError(Exception):
     """Base of all errors of this package; the command line turns it into one line and status 2."""
@@ -111,9 +113,13 @@ def say(
     where: str, what: str, *, got: object = None, limit: object = None, remedy: str | None = None
 ) -> str:
     """One line *where: what (got ..., limit ...); remedy*."""
-    facts = [f"got {got}" if got is not None else "", f"limit {limit}" if limit is not None else ""]
+    facts = [
+        f"got {_short(got)}" if got is not None else "",
+        f"limit {_short(limit)}" if limit is not None else "",
+    ]
     shown = ", ".join(fact for fact in facts if fact)
-    text = f"{where}: {what}" + (f" ({shown})" if shown else "") + (f"; {remedy}" if remedy else "")
+    begun, then = _short(f"{where}: {what}", 3 * _LONGEST), _short(remedy or "", 3 * _LONGEST)
+    text = begun + (f" ({shown})" if shown else "") + (f"; {then}" if then else "")
     return re.sub(r"\s*\n\s*", " ", text) if "\n" in text else text
 
 
@@ -121,6 +127,15 @@ def check_name(kind: str, name: object, known: Iterable[str]) -> None:
     """Raise UnknownNameError unless *name* is one of the *known* ones."""
     if not isinstance(name, str) or name not in known:
         raise unknown(kind, name, known)
+
+
+def _short(value: object, longest: int = _LONGEST) -> str:
+    """Return *value* as text for a line: it may be what somebody else's file holds."""
+    try:
+        text = str(value)
+    except (ValueError, RecursionError):  # an integer of thousands of digits
+        text = type(value).__name__
+    return text if len(text) <= longest else f"{text[:longest]}..."
 
 
 def unknown(kind: str, name: object, known: Iterable[str]) -> UnknownNameError:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,16 +17,11 @@ from neurorl.arguments import check_callable, check_count, check_kind, own_env
 from neurorl.config import AgentConfig
 from neurorl.cost import FIGURES, Tally
 from neurorl.envs import discrete_actions
-from neurorl.errors import (
-    ArgumentError,
-    EnvironmentWarning,
-    RunError,
-    say,
-    warn_outside,
-)
+from neurorl.errors import ArgumentError, EnvironmentWarning, say, warn_outside
 from neurorl.finite import NotFiniteError, bad_reward, bad_sum, explained
 from neurorl.player import Player
 from neurorl.random import derive, read_seed
+from neurorl.reading import Place, check_fields, read_json
 from neurorl.verbs import LearningAgent
 
 if TYPE_CHECKING:
@@ -37,6 +32,7 @@ __all__ = ["evaluate", "load_to_play", "read_cost"]
 LONG = 100_000
 """After so many steps of an episode, the user is told that it may have no end."""
 
+_LARGEST = 2**20
 _PLAY, _RESET = 3, 4  # purposes of derived seeds
 
 
@@ -195,10 +191,9 @@ def read_cost(run: Path) -> dict[str, float]:
     Raises RunError if that file is damaged.
     """
     file = run / "evaluation.json"
-    if not file.is_file():
+    if not os.path.lexists(file):
         return {}
-    try:
-        found = json.loads(file.read_text())
-        return {key: float(found[key]) for key in FIGURES if key in found}
-    except (OSError, TypeError, ValueError) as exc:
-        raise RunError(say(f"file {file}", "is damaged", got=exc, remedy="remove it")) from exc
+    place = Place(f"file {file}", remedy="remove it")
+    found = read_json(file, place, _LARGEST)
+    check_fields(found, place, {}, dict.fromkeys(FIGURES, float))
+    return {key: float(found[key]) for key in FIGURES if key in found}

@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.described import Described, FloatArray, frozen_array, positive
+from neurorl.described import Described, FloatArray, frozen_array, number, positive
 from neurorl.elementary import cospi, exp
 from neurorl.errors import ArgumentError, DescriptionError, say
+from neurorl.limits import MAX_FEATURES, MAX_PARTS, MAX_TABLE, check_limit
 from neurorl.units import refuse_units
 
 __all__ = [
@@ -38,6 +39,11 @@ __all__ = [
     "Ranged",
     "Tiles",
 ]
+
+_STARTS = (-(2**53), 2**53)
+_NARROWEST = 1e-9
+_MAX_CHANNELS, _MAX_GROUPS = 4096, 64  # how many codes there are is still a number of some digits
+_MAX_FREQUENCIES = 2**18
 
 
 class Features(Described, abc.ABC):
@@ -127,6 +133,10 @@ class OneHot(_OfState):
     n: int
     start: int = 0
 
+    def __post_init__(self) -> None:
+        positive("OneHot.n", self.n, most=MAX_FEATURES)
+        number("OneHot.start", self.start, *_STARTS)
+
     @property
     def size(self) -> int:
         return self.n
@@ -154,6 +164,14 @@ class PlaceCells(_OfState):
     start: int = 0
     per_side: int = 7
     width: float = 0.7
+
+    def __post_init__(self) -> None:
+        for name in ("rows", "columns", "per_side"):
+            positive(f"PlaceCells.{name}", getattr(self, name), most=MAX_FEATURES)
+        check_limit("PlaceCells", "cells", self.size, MAX_FEATURES)
+        check_limit("PlaceCells", "activations", self.n_states * self.size, MAX_TABLE)
+        number("PlaceCells.start", self.start, *_STARTS)
+        number("PlaceCells.width", self.width, _NARROWEST)
 
     @property
     def size(self) -> int:
@@ -200,10 +218,12 @@ class Combinations(_OfState):
     groups: int = 1
 
     def __post_init__(self) -> None:
-        positive("Combinations.n", self.n)
-        positive("Combinations.groups", self.groups)
+        positive("Combinations.n", self.n, most=MAX_FEATURES)
+        positive("Combinations.groups", self.groups, most=_MAX_GROUPS)
+        number("Combinations.start", self.start, *_STARTS)
         codes = _n_codes("Combinations", self.active, self.channels)
         _enough("Combinations.n", self.n, math.comb(codes, self.groups))
+        check_limit("Combinations", "activations", self.n * self.size, MAX_TABLE)
 
     @property
     def size(self) -> int:
@@ -261,6 +281,16 @@ class Ranged(FromNumbers):
             got = repr(value)[:60]
             raise DescriptionError(say(where, "not an array of numbers", got=got)) from exc
 
+    def _check_cells(self, *counts: str) -> None:
+        """Raise DescriptionError for counts that are none, or too many features of them."""
+        where = type(self).__name__
+        for name in counts:
+            positive(f"{where}.{name}", getattr(self, name), most=MAX_FEATURES)
+        check_limit(where, "features", self.size, MAX_FEATURES)
+        for name, least in (("width", _NARROWEST), ("floor", 0.0)):
+            if hasattr(self, name):
+                number(f"{where}.{name}", getattr(self, name), least)
+
     @property
     def n_inputs(self) -> int:
         return len(self.low)
@@ -281,7 +311,8 @@ class Ranged(FromNumbers):
     @functools.cached_property
     def gain(self) -> FloatArray:
         """1 over the range of each dimension."""
-        return np.asarray(1.0 / np.where(self.squashed, 1.0, self.high - self.low))
+        with np.errstate(over="ignore"):
+            return np.asarray(1.0 / np.where(self.squashed, 1.0, self.high - self.low))
 
 
 @dataclass(frozen=True, eq=False)
@@ -294,6 +325,10 @@ class GaussianCells(Ranged):
     cells: int = 10
     width: float = 0.7
     floor: float = 1e-2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_cells("cells")
 
     @property
     def size(self) -> int:
@@ -328,6 +363,7 @@ class RBF(Ranged):
         super().__post_init__()
         if positive("RBF.cells", self.cells) < 2:
             raise DescriptionError(say("RBF.cells", "too few", got=self.cells, limit=">= 2"))
+        self._check_cells("cells")
 
     @property
     def size(self) -> int:
@@ -354,6 +390,10 @@ class Tiles(Ranged):
 
     tilings: int = 8
     bins: int = 6
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_cells("tilings", "bins")
 
     @property
     def size(self) -> int:
@@ -404,9 +444,10 @@ class BinnedCombinations(Ranged):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        positive("BinnedCombinations.bins", self.bins)
+        self._check_cells("bins")
         codes = _n_codes("BinnedCombinations", self.active, self.channels)
         _enough("BinnedCombinations.bins", self.bins, codes)
+        check_limit("BinnedCombinations", "codes", self.bins * self.channels, MAX_TABLE)
 
     @property
     def size(self) -> int:
@@ -435,6 +476,18 @@ class Fourier(Ranged):
 
     order: int = 3
     coupled: int = 4
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("order", "coupled"):
+            positive(f"Fourier.{name}", getattr(self, name), most=MAX_FEATURES)
+        d = len(self.low)
+        terms = range(min(self.coupled, d) + 1)
+        size = 0
+        for k in terms:
+            size += math.comb(d, k) * self.order**k
+            check_limit("Fourier", "features", size, _MAX_FREQUENCIES)
+        check_limit("Fourier", "frequencies", size * d, _MAX_FREQUENCIES * 2**12)
 
     @property
     def are_cells(self) -> bool:
@@ -481,7 +534,8 @@ class Concat(Features):
     def __post_init__(self) -> None:
         object.__setattr__(self, "parts", tuple(self.parts))
         object.__setattr__(self, "keys", tuple(self.keys))
-        positive("Concat.parts", len(self.parts))
+        positive("Concat.parts", len(self.parts), most=MAX_PARTS)
+        check_limit("Concat", "features", self.size, MAX_FEATURES)
 
     @property
     def are_cells(self) -> bool:
@@ -518,7 +572,7 @@ def _codes(n: int, active: int, channels: int) -> FloatArray:
 
 
 def _n_codes(where: str, active: int, channels: int) -> int:
-    positive(f"{where}.channels", channels)
+    positive(f"{where}.channels", channels, most=_MAX_CHANNELS)
     if positive(f"{where}.active", active) > channels:
         what = "more active channels than there are"
         raise DescriptionError(say(f"{where}.active", what, got=active, limit=channels))

@@ -10,13 +10,12 @@ import numpy.typing as npt
 
 from neurorl.described import FloatArray
 from neurorl.description import Network
-from neurorl.errors import say
 from neurorl.hierarchy import hidden_layers, module_projections, path_weights
+from neurorl.restoring import take, take_count
 
 __all__ = ["Memory", "memory_for"]
 
 IntArray = npt.NDArray[np.int64]
-Array = npt.NDArray[np.generic]
 
 
 @dataclass
@@ -86,18 +85,19 @@ class Memory:
         }
 
     def restore(self, state: dict[str, npt.NDArray[np.float64]]) -> None:
-        """Go on from one agent's `state`. Raises KeyError or ValueError if it doesn't fit."""
+        """Go on from one agent's `state`. Raises RunError if it doesn't fit."""
         for name, w in self.weights.items():
-            w[...] = _fitting(name, state[f"learner.weights.{name}"], w)
+            w[...] = take(state, f"learner.weights.{name}", w.shape)
         for name, a in self.accumulator.items():
-            a[...] = _fitting(name, state[f"learner.accumulator.{name}"], a)
+            a[...] = take(state, f"learner.accumulator.{name}", a.shape)
         for name, norm in self.norm.items():
-            norm[0] = state.get(f"learner.norm.{name}", np.nan)
+            key = f"learner.norm.{name}"
+            norm[0] = take(state, key, (), low=0.0) if key in state else np.nan
         for name, signs in self.signs.items():
-            signs[...] = _fitting("signs", state[_signs_key(name)], signs)
-        self.value[...] = _fitting("critic", state["critic"], self.value)
-        self.mean_reward[0] = state["mean_reward"]
-        self.decisions[0] = int(state["decisions"])
+            signs[...] = take(state, _signs_key(name), signs.shape, low=-1.0, high=1.0)
+        self.value[...] = take(state, "critic", self.value.shape)
+        self.mean_reward[0] = take(state, "mean_reward", ())
+        self.decisions[0] = take_count(state, "decisions")
         self.forget()
 
     def passing(self) -> dict[str, npt.NDArray[Any]]:
@@ -111,19 +111,19 @@ class Memory:
         for key in self.passing():
             of, _, name = key.partition(".")
             mine = getattr(self, of)[name] if name else getattr(self, of)
-            mine[...] = _fitting(key, state[key], mine)
+            kind = {"b": "bool", "i": "whole"}.get(mine.dtype.kind, "float")
+            mine[...] = take(state, key, mine.shape, kind, may_be_nan=of == "expected")
 
     def adopt(self, state: dict[str, npt.NDArray[np.float64]], network: Network) -> None:
         """Begin with the weights of another agent's `state`, and its linear critic if it fits.
 
-        All else is as before learning; signs are those of the adopted weights. Raises KeyError or
-        ValueError if the weights don't fit.
+        All else is as before learning; signs are those of the adopted weights. Raises RunError if
+        the weights don't fit.
         """
         for name, w in self.weights.items():
-            w[...] = _fitting(name, state[f"learner.weights.{name}"], w)
-        critic = state.get("critic")
-        if critic is not None and critic.shape == self.value.shape:
-            self.value[...] = critic
+            w[...] = take(state, f"learner.weights.{name}", w.shape)
+        if "critic" in state and state["critic"].shape == self.value.shape:
+            self.value[...] = take(state, "critic", self.value.shape)
         one = {name: w[None] for name, w in self.weights.items()}
         for layer, signs in _feedback_signs(network, one, 1).items():
             self.signs[layer][...] = signs[0]
@@ -135,12 +135,6 @@ _PASSING = ("x", "value_trace", "expected")
 
 def _signs_key(layer: str) -> str:
     return "learner.signs" if layer == "hidden" else f"learner.signs.{layer}"
-
-
-def _fitting(name: str, given: Array, mine: Array) -> Array:
-    if given.shape != mine.shape:
-        raise ValueError(say(name, "another shape", got=given.shape, limit=mine.shape))
-    return given
 
 
 def memory_for(

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from neurorl.budget import LONG_EPISODE
 from neurorl.envgroup import EnvGroup
-from neurorl.errors import say
 from neurorl.loopbase import Loop
+from neurorl.restoring import take
 from neurorl.running import Running, not_repeatable, read_running, take_up
 
 __all__ = ["Unfinished"]
@@ -65,17 +65,15 @@ class Unfinished:
     def restore(self, k: int, number: int, arrays: Arrays) -> None:
         """Bring agent k back to `arrays`, in the episode of this number.
 
-        Raises KeyError or ValueError if they don't fit.
+        Raises RunError if they don't fit.
         """
         loop = self._loop
         running = read_running(number, arrays, loop.n_actions)
         loop.memory.of(k).restore_passing(arrays)
         for n, numbers in enumerate(loop.seen(k)):
-            given = arrays[f"seen.{n}"]
-            if given.shape != numbers.shape:
-                raise ValueError(say("seen", "another shape", got=given.shape, limit=numbers.shape))
-            numbers[...] = given
-        loop.reward[k], loop.discount[k] = float(arrays["reward"]), float(arrays["discount"])
+            numbers[...] = take(arrays, f"seen.{n}", numbers.shape)
+        loop.reward[k] = float(take(arrays, "reward", ()))
+        loop.discount[k] = float(take(arrays, "discount", (), low=0.0, high=1.0))
         self.running[k] = running
         self._elsewhere.add(k)
 

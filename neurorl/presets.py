@@ -290,9 +290,8 @@ def default_features(space: gym.Space[Any]) -> Features:
 
     def box(low: Any, high: Any) -> Features:
         for order, coupled in ((3, 4), (2, 4), (3, 2), (2, 2), (1, 2)):
-            features = Fourier(low, high, order, coupled)
             if _fourier_size(len(low), order, coupled) <= _MAX_FEATURES:
-                return features
+                return Fourier(low, high, order, coupled)
         return Fourier(low, high, 1, 1)
 
     return _for_space(space, box)

@@ -214,7 +214,7 @@ class Replicas:
             self.loop.memory.of(k).restore(state)
             self.loop.write(k)
             self.episodes[k] = episodes_from(under(state, "episodes."))
-            self._monitors[k].restore(under(state, "diagnostics."))
+            self._monitors[k].restore(under(state, "diagnostics."), self.loop.n_actions)
             midway = {} if moved else under(state, "running.")
             if midway:
                 self._unfinished.restore(k, len(self.episodes[k]), midway)

@@ -6,19 +6,39 @@ import contextlib
 import csv
 import dataclasses
 import io
-import json
 import math
 import os
+from array import array
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
+
 from neurorl.agent import Episode
 from neurorl.errors import RunError, say
 from neurorl.files import as_json, replace, temporary_files, unwritable
+from neurorl.reading import Place, check_fields, read_bytes, read_json, read_lines
 from neurorl.runlock import RunLock
 
 __all__ = ["COLUMNS", "RunDirectory"]
+
+_REQUIRED = {"env": str, "backend": str, "seed": int, "agent": dict}
+_OPTIONAL = {
+    "arithmetic": str | None,
+    "noise": str | None,
+    "model": str | None,
+    "learning": str | None,
+    "approach": str,
+    "start": str | None,
+    "gradient": dict | None,
+    "episodes": int | None,
+    "steps": int | None,
+    "env_args": dict | None,
+    "env_spec": dict | None,
+}
+_LARGEST_TABLE = 2**28
+_LONGEST_ROW = 1000
 
 COLUMNS = ("episode", "return", "length", "env_steps", "wall_s", "discounted_return")
 
@@ -108,19 +128,18 @@ class RunDirectory:
         if not self.path.is_dir():
             remedy = "make it by neurorl train, without --resume"
             raise RunError(say(f"run {self.path}", "no such run directory", remedy=remedy))
-        try:
-            config = json.loads(self.config.read_text())
-        except FileNotFoundError as exc:
-            raise RunError(say(f"run {self.path}", "is not a run: config.json is missing")) from exc
-        except (OSError, ValueError) as exc:
-            raise RunError(say(f"run {self.path}", "config.json is damaged", got=exc)) from exc
-        if not isinstance(config, dict) or not {"env", "backend", "seed", "agent"} <= set(config):
-            raise RunError(say(f"run {self.path}", "config.json is of something else"))
+        if not os.path.lexists(self.config):
+            raise RunError(say(f"run {self.path}", "is not a run: config.json is missing"))
+        place = Place(f"run {self.path}", "config.json")
+        config = check_fields(read_json(self.config, place), place, _REQUIRED, _OPTIONAL)
+        budgets = [config[key] for key in ("episodes", "steps") if config.get(key) is not None]
+        if not budgets or min(budgets) < 1 or not 0 <= config["seed"] < 2**63:
+            raise place.wrong("is damaged: seed, episodes or steps out of range")
         return {"approach": "local", **config}  # the only one there was at first
 
     def change_config(self, **changes: Any) -> None:
         """Put *changes* in ``config.json``, where they aren't yet; all else stays as it is."""
-        config = json.loads(self.config.read_text())
+        config = read_json(self.config, Place(f"run {self.path}", "config.json"))
         if any(config.get(name) != value for name, value in changes.items()):
             self.keep(self.config, as_json({**config, **changes}))
 
@@ -172,14 +191,22 @@ class RunDirectory:
 
     def read_episodes(self) -> dict[str, list[float]]:
         """The columns of ``episodes.csv``. Raises RunError if it is missing or damaged."""
+        place = Place(f"run {self.path}", "episodes.csv")
+        rows = csv.reader(read_lines(self.episodes, _LARGEST_TABLE, _LONGEST_ROW, place))
         try:
-            with self.episodes.open(newline="") as file:
-                rows = list(csv.DictReader(file))
-            return {name: [float(row[name]) for row in rows] for name in COLUMNS}
-        except OSError as exc:
-            raise RunError(say(f"run {self.path}", "episodes.csv can't be read", got=exc)) from exc
-        except (KeyError, TypeError, ValueError) as exc:
-            raise RunError(say(f"run {self.path}", "episodes.csv is damaged", got=exc)) from exc
+            names = next(rows, [])
+            places = [names.index(name) for name in COLUMNS]
+            numbers = array("d")
+            for row in rows:
+                numbers.extend([float(row[place]) for place in places])
+        except RunError:
+            raise
+        except (csv.Error, LookupError, ValueError) as exc:
+            raise place.wrong("is damaged", exc) from exc
+        columns = np.array(numbers).reshape(-1, len(COLUMNS)).T
+        if not np.isfinite(columns).all():
+            raise place.wrong("is damaged: not all of it are finite numbers")
+        return dict(zip(COLUMNS, columns.tolist(), strict=True))
 
     def close_rows(self) -> None:
         """Add no more rows."""
@@ -196,9 +223,10 @@ class RunDirectory:
         """Of the first rows of ``episodes.csv``, as many as are whole; none if there is no file."""
         times: list[float] = []
         try:
-            text = self.episodes.read_text(errors="replace")
-        except OSError:
+            data = read_bytes(self.episodes, _LARGEST_TABLE, Place(f"run {self.path}"))
+        except RunError:
             return times
+        text = data.decode(errors="replace")
         for number, line in enumerate(text.split("\n")[1:-1]):
             values = line.split(",")
             if len(values) != len(COLUMNS) or values[0] != str(number):

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from neurorl.envgroup import EnvGroup
 from neurorl.episodes import Episode
 from neurorl.errors import RunError, say
+from neurorl.restoring import take, take_count
 
 __all__ = ["SCORES", "Running", "empty_actions", "not_repeatable", "read_running", "take_up"]
 
@@ -83,15 +84,12 @@ def empty_actions(n_actions: int) -> array[int]:
 
 
 def read_running(number: int, arrays: Mapping[str, npt.NDArray[Any]], n_actions: int) -> Running:
-    """What `Running.arrays` described. Raises KeyError or ValueError if it isn't that."""
-    taken = arrays["actions"]
-    if taken.ndim != 1 or taken.dtype.kind not in "iu" or not (taken < n_actions).all():
-        raise ValueError(say("running.actions", "not a list of actions", limit=f"0 to {n_actions}"))
+    """What `Running.arrays` described. Raises RunError if it isn't that."""
     actions = empty_actions(n_actions)
-    actions.extend(taken.tolist())
-    running = Running(number, actions=actions, digest=int(arrays["digest"]))
+    actions.extend(take(arrays, "actions", (None,), "whole", 0, n_actions - 1).tolist())
+    running = Running(number, actions=actions, digest=take_count(arrays, "digest", 2**32 - 1))
     for name in SCORES:
-        setattr(running, name, float(arrays[name]))
+        setattr(running, name, float(take(arrays, name, ())))
     return running
 
 

@@ -14,13 +14,16 @@ from neurorl.agent import read_agent
 from neurorl.approaches import Changes, default_backend, make_agents, open_env, start_of
 from neurorl.budget import check_budget, joint_budget, resumed_budget
 from neurorl.checkpoint import packed, read_checkpoint
+from neurorl.config import AgentConfig
 from neurorl.envargs import check_env_args
 from neurorl.envgroup import has_time_limit
+from neurorl.envs import discrete_actions
 from neurorl.errors import ArgumentError, EnvironmentWarning, RunError, say, warn_outside
 from neurorl.files import as_json
 from neurorl.interrupts import held_interrupts
 from neurorl.random import read_seed
 from neurorl.replicas import Episode, describe
+from neurorl.restoring import check_fits
 from neurorl.rundir import RunDirectory
 from neurorl.summary import solved_at, summary
 
@@ -31,6 +34,7 @@ CHECKPOINT_SECONDS = 5.0
 EPISODE_SECONDS = 30.0
 """And within an episode if it is older than this."""
 _SHOWN_SECONDS = 1.0
+MOST_SEEDS = 1000
 
 DEFAULTS: dict[str, Any] = {
     "backend": "reference",
@@ -142,15 +146,16 @@ def read_seeds(text: str) -> list[int]:
     try:
         if ".." in text:
             first, last = (int(end) for end in text.split(".."))
-            found = list(range(first, last + 1))
+            found: Sequence[int] = range(first, last + 1)
         else:
             found = [int(part) for part in text.split(",")]
-    except ValueError:
-        found = []
-    if not found or len(set(found)) < len(found) or min(found) < 0:
-        limit = "different numbers, such as 0..19 or 1,4,7"
+        wrong = not found or len(found) > MOST_SEEDS or min(found) < 0 or max(found) >= 2**63
+    except (OverflowError, ValueError):  # of a range, whose length may be no machine's number
+        wrong = True
+    if wrong or len(set(found)) < len(found):
+        limit = f"at most {MOST_SEEDS} different numbers, such as 0..19 or 1,4,7"
         raise ArgumentError(say("--seeds", "not seeds", got=repr(text), limit=limit))
-    return found
+    return list(found)
 
 
 class _Session:
@@ -203,8 +208,19 @@ class _Session:
             where, what = f"environment {self.options['env']}", "has no time limit"
             remedy = "if an episode may never end, train by --steps"
             warn_outside(say(where, what, remedy=remedy), EnvironmentWarning)
+        self._check_checkpoints(int(discrete_actions(env, self.options["env"]).n))
         self.replicas = make_agents(self.options, self.seeds, changes, env)
         self.options["model"] = self.replicas.config.model
+
+    def _check_checkpoints(self, n_actions: int) -> None:
+        """Raise RunError for checkpoints that don't fit config.json, before agents are made."""
+        if self.options["agent"]:
+            config = AgentConfig.from_dict(self.options["agent"])
+            for run, old in zip(self.runs, self._old, strict=True):
+                if old and run.checkpoint.exists():
+                    _, arrays = read_checkpoint(run.checkpoint)
+                    where = f"run {run.path}: checkpoint.npz"
+                    check_fits(config.network(n_actions), config.features.size, arrays, where)
 
     def open(self) -> None:
         """Create the directories of new runs, and bring old ones back to their checkpoints."""

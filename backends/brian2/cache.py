@@ -16,8 +16,9 @@ from platformdirs import user_cache_path
 
 from neurorl.backends.brian2 import fingerprint
 from neurorl.cache import CompileCache
-from neurorl.errors import BackendError, say
+from neurorl.errors import BackendError, RunError, say
 from neurorl.native import SOURCES, toolchain
+from neurorl.reading import Place, parse_json
 
 __all__ = ["Entry", "cache_folder", "find_or_build", "key"]
 
@@ -85,8 +86,8 @@ def _read(cache: CompileCache, name: str) -> Entry | None:
     if code is None or text is None or built is None:
         return None
     try:
-        arrays = json.loads(text)
-    except ValueError:
+        arrays = parse_json(text, Place("cache"))
+    except RunError:
         return None
     whole = built == _hash(code, arrays).encode()
     return Entry(cache.folder / name, code, arrays) if whole else None

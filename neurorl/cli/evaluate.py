@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
+from neurorl.cli.kinds import path
 from neurorl.cli.options import add_backend, add_trust, backend_options, look_here
 from neurorl.cli.output import progress, report
 
@@ -15,7 +15,7 @@ HELP = "play a trained agent without learning"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", type=Path, metavar="RUN")
+    parser.add_argument("run", type=path, metavar="RUN")
     add_backend(parser)
     parser.add_argument(
         "--env", metavar="ENV_ID", help="play this one instead of the environment of the run"

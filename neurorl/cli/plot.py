@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+
+from neurorl.cli.kinds import path
 
 __all__ = ["HELP", "add_arguments", "run"]
 
@@ -11,9 +12,9 @@ HELP = "draw the learning curves of runs"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
+    parser.add_argument("runs", nargs="+", type=path, metavar="RUN")
     parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="default: learning_curve.png in RUN"
+        "--out", type=path, metavar="FILE", help="default: learning_curve.png in RUN"
     )
 
 

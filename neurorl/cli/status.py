@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import os
 import sys
 from collections.abc import Callable
 from typing import Protocol
@@ -23,15 +25,19 @@ class Main(Protocol):
 def exit_status(command: str, stopped: str = "") -> Callable[[Main], Main]:
     """Let a *main* raise what it may: it returns a status instead, and says why it isn't its own.
 
-    2 for a NeurorlError, 130 if the user stops it, 141 if nobody reads what it prints. command:
-    what the line begins with. stopped: what a user who stopped it is told beside that it has.
+    2 for a NeurorlError, and for what the system refuses: a file, or memory. 130 if the user stops
+    it, 141 if nobody reads what it prints. command: what the line begins with. stopped: what a user
+    who stopped it is told beside that it has.
     """
 
     def wrap(main: Main) -> Main:
         @functools.wraps(main)
         def status(arguments: list[str] | None = None) -> int:
             try:
-                return main(arguments)
+                done = main(arguments)
+                if sys.stdout is not None:
+                    sys.stdout.flush()
+                return done
             except NeurorlError as exc:
                 print(f"{command}: {' '.join(str(exc).split())}", file=sys.stderr)
                 return 2
@@ -40,9 +46,29 @@ def exit_status(command: str, stopped: str = "") -> Callable[[Main], Main]:
                 print(f"{command}: {said}", file=sys.stderr)
                 return 130
             except BrokenPipeError:
-                sys.stderr.close()
+                _print_no_more()
                 return 141
+            except MemoryError:
+                print(f"{command}: not enough memory", file=sys.stderr)
+                return 2
+            except OSError as exc:
+                _print_no_more()
+                name = f"{exc.filename}: " if exc.filename else ""
+                print(f"{command}: {name}{exc.strerror or exc}", file=sys.stderr)
+                return 2
 
         return status
 
     return wrap
+
+
+def _print_no_more() -> None:
+    """If nobody takes what is printed, the interpreter shall not try again when it ends."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        with contextlib.suppress(OSError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, sys.stdout.fileno())
+            os.close(nowhere)

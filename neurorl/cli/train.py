@@ -7,6 +7,7 @@ import json
 import re
 from pathlib import Path
 
+from neurorl.cli.kinds import path
 from neurorl.cli.options import add_backend, backend_options, look_here
 from neurorl.cli.output import cell, print_table, progress, report
 
@@ -39,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--from",
         dest="start",
-        type=Path,
+        type=path,
         metavar="RUN",
         help="begin with the weights and critic of another run",
     )
@@ -55,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="in place of --episodes: environment steps in all, for tasks whose episodes don't end",
     )
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="the run directory (default: in runs/)"
+        "--out", type=path, metavar="DIR", help="the run directory (default: in runs/)"
     )
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
     parser.add_argument("--json", action="store_true", help="print one JSON object")

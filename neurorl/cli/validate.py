@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 from typing import Any
 
+from neurorl.cli.kinds import path
 from neurorl.cli.options import add_trust, look_here
 from neurorl.cli.output import cell, print_table, steps_progress
 
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--env", default="CartPole-v1", metavar="ENV_ID", help="task of a MODEL")
     add_trust(parser)
     parser.add_argument("--dt", type=float, metavar="S", help="step of a .nir file, seconds")
-    parser.add_argument("--report", type=Path, metavar="FILE.html", help="one page to read")
+    parser.add_argument("--report", type=path, metavar="FILE.html", help="one page to read")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 

@@ -9,12 +9,14 @@ import numpy as np
 
 from neurorl.described import FloatArray
 from neurorl.errors import DescriptionError, UnsupportedError, say
+from neurorl.limits import MAX_WEIGHTS, check_limit
 
 __all__ = ["Drive", "SpikingGraph", "Term"]
 
 NEURONS = ("LIF", "CubaLIF", "IF", "Threshold")
 _OF_NEURONS = ("tau", "tau_syn", "tau_mem", "r", "w_in", "v_leak", "v_threshold", "v_reset")
 _PARAMETERS = frozenset((*_OF_NEURONS, "threshold", "metadata", "input_type", "output_type"))
+_MOST_WAYS, _LONGEST_WAY = 20_000, 200
 _LINEAR = ("Linear", "Affine", "Scale", "Delay", "Flatten")
 
 
@@ -62,6 +64,7 @@ class SpikingGraph:
         self._refuse_more_state()
         self._refuse_readouts()
         self._widths: dict[str, int] = {}
+        self._ways = 0
 
     def drive(self, name: str) -> Drive:
         """What goes into a node."""
@@ -123,7 +126,15 @@ class SpikingGraph:
             what = f"{', '.join(map(repr, lost))}: a readout without neurons"
             raise UnsupportedError(say("NIR", what, remedy="end the graph with neurons that spike"))
 
+    def _count_way(self, nodes: int) -> None:
+        """Raise UnsupportedError for wirings whose ways between neurons nobody would follow."""
+        self._ways += 1
+        if self._ways > _MOST_WAYS or nodes > _LONGEST_WAY:
+            what = "too many ways, or too long ones, through nodes without neurons"
+            raise UnsupportedError(say("NIR", what))
+
     def _find_width(self, name: str, behind: tuple[str, ...]) -> int:
+        self._count_way(len(behind))
         node = self.nodes[name]
         if self._is(name, "Linear", "Affine"):
             return int(_matrix(name, node).shape[0])
@@ -149,10 +160,12 @@ class SpikingGraph:
                 raise UnsupportedError(say(f"NIR node {pre!r}", "in a cycle without neurons"))
             drive = self._output(pre, behind)
             terms += drive.terms
+            _check_size(name, len(drive.constant), len(constant))
             constant = constant + drive.constant
         return Drive(tuple(terms), constant)
 
     def _output(self, name: str, behind: tuple[str, ...]) -> Drive:
+        self._count_way(len(behind))
         if name in self.sources or name in self.neurons:
             return Drive((Term(name, np.ones(self.width(name))),), np.zeros(1))
         node, drive = self.nodes[name], self._input(name, (*behind, name))
@@ -160,6 +173,8 @@ class SpikingGraph:
             return _through_matrix(name, node, drive)
         if self._is(name, "Scale"):
             scale = np.asarray(node.scale, dtype=np.float64).ravel()
+            for size in (len(drive.constant), *(len(t.weights) for t in drive.terms)):
+                _check_size(name, size, len(scale))
             terms = tuple(
                 Term(t.pre, _scaled(scale, t.weights), t.delay, (*t.path, name))
                 for t in drive.terms
@@ -206,13 +221,23 @@ def _through_matrix(name: str, node: Any, drive: Drive) -> Drive:
             raise DescriptionError(
                 say(f"NIR node {name!r}", what, got=len(t.weights), limit=matrix.shape[1])
             )
+        check_limit(f"NIR node {name!r}", "weights", len(matrix) * t.weights.shape[-1], MAX_WEIGHTS)
         weights = matrix @ t.weights if t.weights.ndim == 2 else matrix * t.weights
         terms.append(Term(t.pre, weights, t.delay, (*t.path, name)))
-    bias = np.asarray(getattr(node, "bias", 0.0), dtype=np.float64)
+    bias = np.asarray(getattr(node, "bias", 0.0), dtype=np.float64).ravel()
+    _check_size(name, len(bias), len(matrix))
+    _check_size(name, len(drive.constant), matrix.shape[1])
     constant = np.broadcast_to(drive.constant, (matrix.shape[1],))
     # Without a constant there is nothing to round.
     through = matrix @ constant if constant.any() else np.zeros(len(matrix))
     return Drive(tuple(terms), through + bias)
+
+
+def _check_size(name: str, size: int, other: int) -> None:
+    """Raise DescriptionError unless one is 1 or both are equal."""
+    if size != other and 1 not in (size, other):
+        what = "takes inputs of another size"
+        raise DescriptionError(say(f"NIR node {name!r}", what, got=size, limit=other))
 
 
 def _scaled(scale: FloatArray, weights: FloatArray) -> FloatArray:

@@ -14,6 +14,7 @@ from neurorl.described import FloatArray, number
 from neurorl.description import Network, Neuron, Node, Population, Projection, Source
 from neurorl.errors import ArgumentError, UnsupportedError, say
 from neurorl.models import LIF, CubaLIF
+from neurorl.nir.checks import check_graph
 from neurorl.nir.discretise import (
     check_discretisation,
     keep_and_fraction,
@@ -59,7 +60,9 @@ def from_nir(
         graph = read_graph(Path(graph))
     if not (hasattr(graph, "nodes") and hasattr(graph, "edges")):
         raise ArgumentError(say("NIR", "not a graph or file", got=type(graph).__name__))
-    metadata = dict(getattr(graph, "metadata", None) or {})
+    check_graph(graph)
+    metadata = getattr(graph, "metadata", None)
+    metadata = dict(metadata) if isinstance(metadata, dict) else {}
     own = text_of(metadata.get("writer")) == "neurorl"
     if dt is None:
         if not (own and "dt" in metadata):

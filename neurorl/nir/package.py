@@ -10,6 +10,7 @@ from typing import Any
 
 from neurorl.errors import ArgumentError, BackendUnavailableError, say
 from neurorl.files import write_bytes
+from neurorl.nir.checks import check_file
 
 __all__ = ["RESERVED", "DroppedWarning", "load_package", "read_graph", "write_graph"]
 
@@ -52,6 +53,7 @@ def read_graph(path: Path) -> Any:
     if not path.is_file():
         raise ArgumentError(say(f"NIR file {path}", "there is no such file"))
     try:
+        check_file(path)
         return nir.read(path, type_check=False)
     except Exception as exc:  # h5py and nir raise whatever they meet
         raise ArgumentError(say(f"NIR file {path}", "can't be read", got=exc)) from exc

@@ -24,6 +24,7 @@ from neurorl.presets import make_config
 from neurorl.random import read_seed
 from neurorl.reparameterization.config import GradientConfig
 from neurorl.reparameterization.group import gradient_replicas
+from neurorl.restoring import check_fits
 from neurorl.verbs import LearningAgent
 
 if TYPE_CHECKING:
@@ -147,14 +148,21 @@ class ReparameterizedActorCritic(LearningAgent):
         if described["approach"] != "reparameterization":
             remedy = "SpikingActorCritic.load"
             raise RunError(say(f"agent {path}", "learned by a local rule", remedy=remedy))
+        where, config = f"agent {path}", AgentConfig.from_dict(described["config"])
+        if env is None:
+            made, env_id = saved_env(described, where, trust_env), described["env"]
+        else:
+            made, env_id = own_env(env)
+        n_actions = int(discrete_actions(made, where).n)
+        check_fits(config.network(n_actions), config.features.size, arrays, where)
         agent = cls(
-            saved_env(described, f"agent {path}", trust_env) if env is None else env,
+            made,
             arithmetic=described["arithmetic"],
             seed=described["seed"],
-            config=AgentConfig.from_dict(described["config"]),
+            config=config,
             gradient=GradientConfig.from_dict(described["gradient"]),
         )
-        agent.env_id = described["env"] if env is None else agent.env_id
+        agent.env_id = env_id
         agent.restore(arrays)
         return agent
 

@@ -11,9 +11,11 @@ from torch import Tensor
 
 from neurorl.backends.torch import ModuleState
 from neurorl.backends.torch.state import Carried
+from neurorl.restoring import take
 
 __all__ = ["joined", "part_arrays", "part_of", "with_part"]
 
+_KINDS = {"b": "bool", "i": "whole"}
 Arrays = dict[str, npt.NDArray[Any]]
 
 
@@ -47,10 +49,11 @@ def part_arrays(state: ModuleState, k: int) -> Arrays:
 
 
 def with_part(state: ModuleState, k: int, arrays: Mapping[str, npt.NDArray[Any]]) -> ModuleState:
-    """*state* with `part_arrays` in the place of replica *k*. Raises KeyError or RuntimeError."""
+    """*state* with `part_arrays` in the place of replica *k*. Raises RunError."""
     whole = state.map(torch.clone)
     for name, mine in _named(part_of(whole, k)).items():
-        mine.copy_(torch.from_numpy(arrays[name]))
+        kind = _KINDS.get(mine.numpy().dtype.kind, "float")
+        mine.copy_(torch.from_numpy(take(arrays, name, tuple(mine.shape), kind)))
     return whole
 
 

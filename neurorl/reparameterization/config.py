@@ -9,6 +9,7 @@ from typing import Any
 from neurorl.config import AgentConfig
 from neurorl.described import Described, number, positive
 from neurorl.errors import DescriptionError, UnsupportedError, say, unknown
+from neurorl.limits import MAX_ROLLOUT, check_limit
 from neurorl.registration import GRID_ID, POSITION_ONLY_ID
 
 __all__ = ["ESTIMATORS", "GradientConfig", "check_agent", "make_gradient"]
@@ -57,8 +58,10 @@ class GradientConfig(Described):
     rate_episodes: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("environments", "steps", "rate_episodes"):
-            positive(f"gradient.{name}", getattr(self, name))
+        positive("gradient.rate_episodes", self.rate_episodes)
+        for name in ("environments", "steps"):
+            positive(f"gradient.{name}", getattr(self, name), most=MAX_ROLLOUT)
+        check_limit("gradient", "steps of a rollout", self.steps * self.environments, MAX_ROLLOUT)
         for name in ("lambda_advantage", "rate_end", "beta1", "beta2"):
             number(f"gradient.{name}", getattr(self, name), 0.0, 1.0)
         for name in ("learning_rate", "entropy", "temperature"):

@@ -11,13 +11,15 @@ from torch import Tensor
 
 from neurorl.backends.torch import SpikingModule, estimator
 from neurorl.config import AgentConfig
-from neurorl.described import FloatArray
+from neurorl.described import LARGEST, FloatArray
 from neurorl.description import Network
+from neurorl.episodes import under
 from neurorl.random import derive
 from neurorl.reparameterization.advantage import LinearValues, advantages
 from neurorl.reparameterization.config import GradientConfig
 from neurorl.reparameterization.loss import log_policy, policy_loss, votes
 from neurorl.reparameterization.rollout import Inputs, Rollout
+from neurorl.restoring import take
 
 __all__ = ["GradientLearner"]
 
@@ -115,13 +117,10 @@ class GradientLearner:
         return {**weights, "critic": self.values.weights}
 
     def set_weights(self, weights: dict[str, FloatArray]) -> None:
-        """Overwrite weights. Raises KeyError or ValueError for one that is missing or misshapen."""
+        """Overwrite weights. Raises RunError for one that is missing or misshapen."""
         with torch.no_grad():
             for name, mine in self._latent.items():
-                given = np.asarray(weights[name])
-                if given.shape != tuple(mine.shape[1:]):
-                    raise ValueError(f"weights of {name!r} of shape {given.shape}")
-                mine.copy_(torch.from_numpy(given))
+                mine.copy_(torch.from_numpy(take(weights, name, tuple(mine.shape[1:]))))
 
     def state(self) -> State:
         """Everything that the next update depends on, as arrays."""
@@ -139,20 +138,26 @@ class GradientLearner:
         }
 
     def restore(self, state: State) -> None:
-        """Go on from `state`. Raises KeyError or ValueError if it doesn't fit."""
-        self.set_weights({name: state[f"weights.{name}"] for name in self._latent})
+        """Go on from `state`. Raises RunError or RuntimeError if it doesn't fit."""
+        self.set_weights(under(state, "weights."))
         fresh = self._optimiser.state_dict()
         fresh["state"] = {
             k: {
-                key: torch.from_numpy(state[f"adam.{name}.{key}"].copy())
-                for key in ("step", "exp_avg", "exp_avg_sq")
+                key: torch.from_numpy(take(state, f"adam.{name}.{key}", shape, low=low).copy())
+                for key, shape, low in (
+                    ("step", (), 1.0),
+                    ("exp_avg", tuple(mine.shape), -LARGEST),
+                    ("exp_avg_sq", tuple(mine.shape), 0.0),
+                )
             }
-            for k, name in enumerate(self._latent)
+            for k, (name, mine) in enumerate(self._latent.items())
             if f"adam.{name}.step" in state
         }
         self._optimiser.load_state_dict(fresh)
-        self.values.weights[:] = state["critic"]
-        self.generator.set_state(torch.from_numpy(state["generator"].copy()))
+        self.values.weights[:] = take(state, "critic", self.values.weights.shape)
+        size = len(self.generator.get_state())
+        generator = take(state, "generator", (size,), "whole", 0, 255).astype(np.uint8)
+        self.generator.set_state(torch.from_numpy(generator))
 
     def _log_policy(self, rollout: Rollout, k: int) -> Tensor:
         """``log pi`` of all steps and environments, ``(T * E, n_actions)``."""

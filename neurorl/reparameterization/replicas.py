@@ -35,6 +35,7 @@ from neurorl.reparameterization.config import GradientConfig, check_agent
 from neurorl.reparameterization.learner import GradientLearner
 from neurorl.reparameterization.rollout import Rollout
 from neurorl.reparameterization.stage import Stage
+from neurorl.restoring import take
 
 __all__ = ["GradientReplicas"]
 
@@ -69,7 +70,7 @@ class GradientReplicas:
                 say("replicas", "wrong number of environments", got=envs.n, limit=limit)
             )
         self.config, self.gradient = config, gradient
-        self.seeds = seeds
+        self.seeds, self._n_actions = seeds, n_actions
         self.arithmetic_name = arithmetic or "float"
         self.network = network = config.network(n_actions)
         self._learners = [
@@ -181,8 +182,8 @@ class GradientReplicas:
             self._learners[k].restore({**under(state, "learner."), "critic": state["critic"]})
             self.episodes[k] = episodes_from(under(state, "episodes."))
             self._ended[k] = episodes_from(under(state, "ended."), len(self.episodes[k]))
-            self._monitors[k].restore(under(state, "diagnostics."))
-            self._stage.restore(k, state)
+            self._monitors[k].restore(under(state, "diagnostics."), self._n_actions)
+            self._stage.restore(k, state, self._n_actions)
             self._actors.restore(k, under(state, "network."))
         except (KeyError, ValueError, RuntimeError) as exc:
             raise RunError(say("checkpoint", "doesn't fit this agent", got=exc)) from exc
@@ -196,8 +197,9 @@ class GradientReplicas:
         learner = self._learners[k]
         try:
             learner.set_weights(under(state, "learner.weights."))
-            if state["critic"].shape == learner.values.weights.shape:
-                learner.values.weights[:] = state["critic"]
+            shape = learner.values.weights.shape
+            if "critic" in state and state["critic"].shape == shape:
+                learner.values.weights[:] = take(state, "critic", shape)
         except (KeyError, ValueError) as exc:
             raise RunError(say("checkpoint", "is of another network", got=exc)) from exc
         self._monitors[k].begin()

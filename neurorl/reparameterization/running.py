@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from neurorl.restoring import take, take_counts
 from neurorl.running import SCORES, Running
 
 __all__ = ["running_from", "running_state"]
@@ -25,13 +26,19 @@ def running_state(running: Sequence[Running]) -> State:
     }
 
 
-def running_from(state: State) -> list[Running]:
-    """What `running_state` described. Raises KeyError or ValueError if it isn't that."""
-    parts = np.split(state["actions"], np.cumsum(state["length"])[:-1])
+def running_from(state: State, n: int, n_actions: int, begun: int) -> list[Running]:
+    """What `running_state` described, of *n* environments. Raises RunError if it isn't that.
+
+    n_actions: how many there are. begun: episodes, the last of which these are.
+    """
+    lengths = take_counts(state, "length", n)
+    numbers = take(state, "number", (n,), "whole", 0, begun - 1)
+    actions = take(state, "actions", (int(lengths.sum()),), "whole", 0, n_actions - 1)
+    scores = {name: take(state, name, (n,)) for name in SCORES}
     found = []
-    for e, (number, actions) in enumerate(zip(state["number"], parts, strict=True)):
-        running = Running(int(number), actions=actions.tolist())
-        for name in SCORES:
-            setattr(running, name, float(state[name][e]))
+    for e, taken in enumerate(np.split(actions, np.cumsum(lengths)[:-1])):
+        running = Running(int(numbers[e]), actions=taken.tolist())
+        for name, score in scores.items():
+            setattr(running, name, float(score[e]))
         found.append(running)
     return found

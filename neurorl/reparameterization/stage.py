@@ -18,6 +18,7 @@ from neurorl.history import History
 from neurorl.random import derive
 from neurorl.reparameterization.rollout import Rollout
 from neurorl.reparameterization.running import running_from, running_state
+from neurorl.restoring import take, take_count
 from neurorl.running import SCORES, Running, not_repeatable, take_up
 
 __all__ = ["Stage"]
@@ -181,14 +182,18 @@ class Stage:
             "changes": self._history.changes[mine],
         }
 
-    def restore(self, k: int, state: State) -> None:
-        """Go on from `state` when `open` is called. Raises KeyError or ValueError."""
-        self.steps[k], self._begun[k] = int(state["steps"]), int(state["begun"])
+    def restore(self, k: int, state: State, n_actions: int) -> None:
+        """Go on from `state` when `open` is called. Raises RunError."""
+        steps, begun = take_count(state, "steps"), take_count(state, "begun")
         running = under(state, "running.")
-        self._running[k] = running_from(running) if running else []
+        found = running_from(running, self._size, n_actions, begun) if running else []
         mine = self.rows([k])
-        self.cells_flat[mine] = state["observations"]
-        self._history.changes[mine] = state.get("changes", 0.0)  # older runs had none
+        seen = take(state, "observations", self.cells_flat[mine].shape)
+        changes = np.zeros_like(self._history.changes[mine])
+        if "changes" in state:  # older runs had none
+            changes = take(state, "changes", changes.shape)
+        self.steps[k], self._begun[k], self._running[k] = steps, begun, found
+        self.cells_flat[mine], self._history.changes[mine] = seen, changes
         self._to_take_up.add(k)
 
     def _begin(self, k: int, e: int) -> Running:

@@ -1,0 +1,117 @@
+"""How large a description may be: checked before any memory is taken for it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.errors import DescriptionError, say
+
+__all__ = [
+    "MAX_AGENT_SYNAPSES",
+    "MAX_DELAY",
+    "MAX_FEATURES",
+    "MAX_LAYERS",
+    "MAX_PARTS",
+    "MAX_REFRACTORY",
+    "MAX_REMEMBERED",
+    "MAX_ROLLOUT",
+    "MAX_SIZE",
+    "MAX_SYNAPSES",
+    "MAX_TABLE",
+    "MAX_TAPS",
+    "MAX_WEIGHTS",
+    "check_delay",
+    "check_identifier",
+    "check_limit",
+    "check_names",
+    "truth_values",
+]
+
+MAX_LAYERS = 64
+"""Hidden layers of an actor."""
+MAX_TAPS = 1024
+"""Lags of a filter, and decisions that an agent recalls."""
+MAX_PARTS = 4096
+"""Nodes, and projections, of one network."""
+MAX_SIZE = 2**22
+"""Neurons, or channels, of one node, all replicas together."""
+MAX_SYNAPSES = 2**31
+"""Of one network, all replicas together."""
+MAX_AGENT_SYNAPSES = 2**26
+"""Of one agent that learns; its weights alone take 512 MiB."""
+MAX_WEIGHTS = 2**26
+"""Of one projection that is the product of several."""
+MAX_DELAY = 2**16
+"""Steps from a spike to its arrival, or of a window."""
+MAX_REFRACTORY = 2**31 - 1
+"""Steps in which a neuron is silent after a spike."""
+MAX_REMEMBERED = 2**28
+"""Spikes under way in one network: delays times sizes."""
+MAX_ROLLOUT = 2**18
+"""Steps of a rollout in all environments of an agent."""
+MAX_FEATURES = 2**22
+"""Numbers that features make of one observation."""
+MAX_TABLE = 2**25
+"""Numbers of a table of features, for all states or frequencies."""
+
+_LONGEST_NAME = 200
+_NAME = re.compile(rf"[A-Za-z][A-Za-z0-9_]{{0,{_LONGEST_NAME - 1}}}\Z")
+
+
+def check_limit(where: str, what: str, count: int, limit: int) -> None:
+    """Raise DescriptionError for more than *limit*."""
+    if count > limit:
+        raise DescriptionError(say(where, f"too many {what}", got=count, limit=limit))
+
+
+def check_delay(where: str, delay: float, dt: float) -> None:
+    """Raise DescriptionError unless *delay* is 1 to `MAX_DELAY` steps of *dt*, all in seconds."""
+    steps = delay / dt
+    if steps > MAX_DELAY:
+        got, limit = f"{delay:g} s", f"{MAX_DELAY} steps of {dt:g} s"
+        raise DescriptionError(say(where, "too long", got=got, limit=limit))
+    if round(steps) < 1 or abs(steps - round(steps)) > 1e-6:
+        raise DescriptionError(
+            say(
+                where,
+                "must be a whole number of steps",
+                got=f"{delay:g} s",
+                limit=f"{dt:g} s, {2 * dt:g} s, ...",
+            )
+        )
+
+
+def check_identifier(where: str, name: object) -> None:
+    """Raise DescriptionError for what isn't a name of a node or projection."""
+    if not isinstance(name, str) or not _NAME.match(name):
+        limit = f"{_LONGEST_NAME} letters" if isinstance(name, str) else None
+        what = "must be letters, digits and _, a letter first"
+        raise DescriptionError(say(where, what, got=repr(name)[:60], limit=limit))
+
+
+def check_names(where: str, names: Iterable[str]) -> None:
+    """Raise DescriptionError for a name that is used twice."""
+    for name, times in Counter(names).items():
+        if times > 1:
+            raise DescriptionError(say(where, f"the name {name!r} is used twice"))
+
+
+def truth_values(where: str, value: npt.ArrayLike | Sequence[object]) -> npt.NDArray[np.bool_]:
+    """Return a read-only copy of *value*, truth values or numbers that stand for such.
+
+    Raises DescriptionError for anything else.
+    """
+    try:
+        found = np.array(value)
+    except ValueError as exc:
+        raise DescriptionError(say(where, "not an array", got=exc)) from exc
+    if found.dtype.kind not in "biuf":
+        raise DescriptionError(say(where, "not booleans", got=found.dtype))
+    found = found.astype(bool)
+    found.setflags(write=False)
+    return found

@@ -1,0 +1,109 @@
+"""Plain data, as JSON holds it: arrays made of it, and values held against declared types."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, Union
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.errors import DescriptionError, say
+
+__all__ = ["DTYPES", "array_from", "declared_types", "fits", "kind_name"]
+
+DTYPES = frozenset(
+    f"{kind}{bits}" for kind in ("int", "uint", "float") for bits in (8, 16, 32, 64)
+) - {"float8"} | {"bool"}
+
+_MADE_OF: dict[str, set[type]] = {
+    "bool": {bool},
+    "int": {int},
+    "uint": {int},
+    "float": {int, float},
+}
+_WHOLE = (int, np.integer)
+_REAL = (int, float, np.integer, np.floating)
+
+
+def array_from(data: Mapping[str, Any]) -> npt.NDArray[Any]:
+    """Return the array of ``{"array": nested lists, "dtype": one of DTYPES, "shape": [...]}``.
+
+    It takes no more memory than the lists. Raises DescriptionError for anything else.
+    """
+    dtype, shape = data.get("dtype"), data.get("shape")
+    if (
+        not isinstance(dtype, str)
+        or dtype not in DTYPES
+        or set(data) != {"array", "dtype", "shape"}
+    ):
+        raise DescriptionError(say("array", "not one of numbers", got=_quoted(dtype)))
+    # As objects, as lists of texts would take the longest one's memory for each.
+    given = np.array(data["array"], dtype=object)
+    kinds = set(map(type, given.ravel().tolist()))
+    if not isinstance(shape, (list, tuple)) or given.shape != tuple(shape):
+        got, limit = _quoted(shape), given.shape
+        raise DescriptionError(say("array", "isn't of its own shape", got=got, limit=limit))
+    if not kinds <= _MADE_OF[dtype.rstrip("0123456789")]:
+        got = ", ".join(sorted(kind.__name__ for kind in kinds))
+        raise DescriptionError(say("array", "of another type", got=got, limit=dtype))
+    try:
+        with np.errstate(over="ignore"):
+            array = given.astype(dtype)
+    except OverflowError as exc:
+        raise DescriptionError(say("array", "has too large a number", limit=dtype)) from exc
+    if not (array == given).all() if array.dtype.kind in "iu" else not np.isfinite(array).all():
+        raise DescriptionError(say("array", "has too large a number", limit=dtype))
+    return array
+
+
+def declared_types(cls: type) -> Mapping[str, Any]:
+    """Return the declared type of each field; none if one of them can't be looked up."""
+    try:
+        return typing.get_type_hints(cls)
+    except NameError:  # imported for type checkers only
+        return {}
+
+
+def fits(value: Any, kind: Any) -> bool:
+    """Return whether *value* is of a declared type; a kind that isn't known here takes anything.
+
+    A whole number is a real one, a truth value is neither.
+    """
+    origin, of = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (Union, types.UnionType):
+        return any(fits(value, one) for one in of)
+    if origin is tuple:
+        if not isinstance(value, tuple):
+            return False
+        if len(of) == 2 and of[1] is Ellipsis:
+            return all(fits(part, of[0]) for part in value)
+        return len(value) == len(of) and all(map(fits, value, of))
+    if kind is Any:
+        return True
+    if origin is dict:
+        return isinstance(value, dict)
+    if kind is int or kind is float:
+        numbers = _WHOLE if kind is int else _REAL
+        return isinstance(value, numbers) and not isinstance(value, bool)
+    if isinstance(kind, type) and origin is None:
+        return isinstance(value, kind)
+    return True
+
+
+def kind_name(kind: Any) -> str:
+    """Return a declared type as a reader would write it."""
+    if isinstance(kind, type) and typing.get_origin(kind) is None:
+        return "None" if kind is type(None) else kind.__name__
+    of = typing.get_args(kind)
+    if typing.get_origin(kind) in (Union, types.UnionType):
+        return " or ".join(kind_name(one) for one in of)
+    if typing.get_origin(kind) is tuple and of:
+        return f"list of {kind_name(of[0])}"
+    return str(kind)
+
+
+def _quoted(value: object) -> str:
+    return repr(value)[:60]
