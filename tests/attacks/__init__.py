@@ -9,6 +9,7 @@ and exit status 2, with what was there before unharmed. Nothing here measures wa
   seeds, learning on the chip, by gradients, of all models.
 - ``test_disk.py``: the disk is full, read-only or forbidden at each write, and for each writer.
 - ``test_two_processes.py``: two processes on one run, and on one entry of a cache.
+- ``test_fuzz.py``: every file, description and command line that somebody else may have written.
 
 A short version of each is a part of ``make test``; ``make test-slow``, or ``pytest tests/attacks``
 with ``-s`` to see the figures, runs all of it. `attacker` in ``tests/support`` has the means.

@@ -1,0 +1,108 @@
+"""Files of a run directory that anybody may have written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, ClassVar
+
+from hypothesis import strategies as st
+
+from fuzzing.targets import Target
+from fuzzing.values import HOSTILE, as_text, changed_bytes, changed_tree, paths_of
+from neurorl.config import AgentConfig
+from neurorl.evaluation import read_cost
+from neurorl.reparameterization.config import GradientConfig
+from neurorl.rundir import RunDirectory
+from neurorl.training import train
+
+__all__ = ["ENV", "TARGETS", "small_run"]
+
+ENV = "neurorl/Bandit-v0"
+SMALL = {"actors": 1, "hidden": 2, "window": 4}
+
+
+def small_run(path: Path) -> RunDirectory:
+    """A run that is finished, of a small agent."""
+    train(ENV, path, episodes=3, overrides=SMALL)
+    return RunDirectory(path)
+
+
+class ConfigTree(Target):
+    """``config.json``, valid but for some of its values."""
+
+    name: ClassVar[str] = "config.json, values"
+    weight: ClassVar[int] = 12
+
+    def prepare(self) -> None:
+        self.run = small_run(self.folder / "run")
+        tree = json.loads(self.run.config.read_text())
+        self.inputs = changed_tree(tree, paths_of(tree), raw=True).map(as_text)
+
+    def attempt(self, value: Any) -> None:
+        self.run.config.write_bytes(value)
+        config = self.run.read_config()
+        AgentConfig.from_dict(config["agent"])
+        if config.get("gradient"):
+            GradientConfig.from_dict(config["gradient"])
+
+
+class ConfigBytes(ConfigTree):
+    """``config.json``, valid but for some of its bytes."""
+
+    name = "config.json, bytes"
+    weight = 8
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.inputs = changed_bytes(self.run.config.read_bytes())
+
+
+class Resumed(ConfigTree):
+    """``train --resume`` of a finished run with such a ``config.json``."""
+
+    name = "config.json, resumed"
+    weight = 2
+
+    def attempt(self, value: Any) -> None:
+        self.run.config.write_bytes(value)
+        train(ENV, self.run.path, resume=True)
+
+
+class Episodes(Target):
+    """``episodes.csv``: bytes, and rows of anything."""
+
+    name = "episodes.csv"
+    weight = 16
+
+    def prepare(self) -> None:
+        self.run = small_run(self.folder / "run")
+        valid = self.run.episodes.read_bytes()
+        cells = HOSTILE.map(lambda v: repr(v)[:2000]) | st.text(max_size=3)
+        rows = st.lists(st.lists(cells, max_size=8).map(",".join), max_size=4).map("\n".join)
+        header = valid.split(b"\n")[0].decode() + "\n"
+        made = rows.map(lambda text: (header + text).encode(errors="surrogatepass"))
+        self.inputs = changed_bytes(valid) | made
+
+    def attempt(self, value: Any) -> None:
+        self.run.episodes.write_bytes(value)
+        self.run.read_episodes()
+
+
+class Evaluation(Target):
+    """``evaluation.json``."""
+
+    name = "evaluation.json"
+    weight = 6
+
+    def prepare(self) -> None:
+        tree = {"spikes": 3.0, "input_spikes": 2.0, "synaptic_events": 4.0, "env": "x", "rows": [1]}
+        made = changed_tree(tree, paths_of(tree), raw=True).map(as_text)
+        self.inputs = made | changed_bytes(json.dumps(tree).encode())
+
+    def attempt(self, value: Any) -> None:
+        (self.folder / "evaluation.json").write_bytes(value)
+        read_cost(self.folder)
+
+
+TARGETS: tuple[type[Target], ...] = (ConfigTree, ConfigBytes, Resumed, Episodes, Evaluation)
