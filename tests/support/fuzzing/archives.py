@@ -158,6 +158,27 @@ class Loaded(SignedArrays):
         agent.close()
 
 
+class Midway(SignedArrays):
+    """The arrays of an agent in the midst of an episode, which goes on for a step."""
+
+    name = "checkpoint, midway"
+    weight = 4
+
+    def prepare(self) -> None:
+        self.agent = SpikingActorCritic("neurorl/GridWorld-v0", actors=1, hidden=2)
+        self.agent.learn(total_steps=20)
+        self.path = self.folder / "agent.npz"
+        self.agent.save(self.path)
+        self.described, arrays = read_checkpoint(self.path)
+        self.inputs = changed_arrays(arrays)
+
+    def attempt(self, value: Any) -> None:
+        self.path.write_bytes(packed(self.described, value))
+        _, arrays = read_checkpoint(self.path)
+        self.agent.restore(arrays)
+        self.agent.learn(total_steps=self.agent.env_steps + 1)
+
+
 class ByGradients(Loaded):
     """The arrays of an agent that learns by gradients, resumed."""
 
@@ -276,5 +297,5 @@ _NAMES = ["", "x", "../x.npy", "/etc/passwd.npy", "a" * 3000 + ".npy", "ä.npy",
 _NAMES += ["\udcff.npy".encode("utf-8", "replace").decode(), "description.json.npy", "critic.npy"]
 
 TARGETS: tuple[type[Target], ...] = (
-    *(CheckpointBytes, SignedBytes, SignedArrays, Loaded, ByGradients, Structure),
+    *(CheckpointBytes, SignedBytes, SignedArrays, Loaded, Midway, ByGradients, Structure),
 )
