@@ -187,7 +187,7 @@ def test_a_handler_that_passes_on_to_the_usual_one() -> None:
     """As Brian2 has one, where a program imported it itself."""
 
     class Passing:
-        previous_handler = signal.default_int_handler
+        previous_handler = staticmethod(signal.default_int_handler)
 
         def __call__(self, number: int, frame: Any) -> None:
             self.previous_handler(number, frame)

@@ -13,13 +13,13 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
 
 from neurorl import ReparameterizedActorCritic, SpikingActorCritic  # noqa: E402
-from neurorl.approaches import gradient_replicas  # noqa: E402
 from neurorl.envgroup import VectorEnvs  # noqa: E402
 from neurorl.envs import make_env  # noqa: E402
 from neurorl.errors import ArgumentError, RunError  # noqa: E402
 from neurorl.evaluation import evaluate  # noqa: E402
 from neurorl.features import Fourier, OneHot  # noqa: E402
 from neurorl.presets import make_config  # noqa: E402
+from neurorl.reparameterization.group import gradient_replicas  # noqa: E402
 from neurorl.reparameterization.replicas import GradientReplicas  # noqa: E402
 from neurorl.running import take_up  # noqa: E402
 
