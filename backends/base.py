@@ -11,13 +11,11 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic import Arithmetic, initial_weights, make_arithmetic
+from neurorl.arithmetic.chip_noise import NOISE_MODES, coined
+from neurorl.arithmetic.rounding import Arithmetic, initial_weights, make_arithmetic
 from neurorl.backends.checks import Inputs, check_inputs, check_seeds, check_state, check_steps
 from neurorl.backends.currents import Currents
 from neurorl.backends.window import CopiedWindow, Raster, Window
-from neurorl.chip_noise import NOISE_MODES, coined
-from neurorl.described import FloatArray
-from neurorl.description import Network, Population
 from neurorl.errors import (
     ArgumentError,
     BackendError,
@@ -26,7 +24,9 @@ from neurorl.errors import (
     say,
     unknown,
 )
-from neurorl.replicate import replicate
+from neurorl.network.description import Network, Population
+from neurorl.network.replicate import replicate
+from neurorl.network.serialization import FloatArray
 
 __all__ = ["Backend", "Capabilities", "Raster", "State", "Window"]
 
@@ -37,14 +37,12 @@ State = dict[str, npt.NDArray[Any]]
 class Capabilities:
     """Says what a backend can run; checked before anything is built.
 
-    arithmetics: names of the arithmetics, the default one first.
-    exact_arithmetics: those in which it equals the reference in every spike.
-    delays: whether delays may be more than one step.
-    signed: whether projections may be signed.
-    currents: whether there may be sources of currents.
-    max_population: most neurons of one population; None for no limit.
-    engines: ways to run the same network, the preferred one first.
-    noises: what may stand for escape noise, see `neurorl.chip_noise`; all but the first in chip
+    arithmetics: names of the arithmetics, the default one first. exact_arithmetics: those in which
+    it equals the reference in every spike. delays: whether delays may be more than one step.
+    signed: whether projections may be signed. currents: whether there may be sources of currents.
+    max_population: most neurons of one population; None for no limit. engines: ways to run the same
+    network, the preferred one first. noises: what may stand for escape noise, see
+    `neurorl.arithmetic.chip_noise`; all but the first in chip
         arithmetic only.
     learnings: who can change the weights, ``'host'`` or a rule of the simulator.
     """
@@ -72,7 +70,7 @@ class Backend(abc.ABC):
     arithmetic: ``'float'`` or ``'loihi'``; None takes the backend's default.
     record: populations whose rasters `step` returns; None for all.
     noise: ``'exact'`` is the described escape noise; ``'chip'`` and ``'chip+coins'`` are what Loihi
-        has in its place, see `neurorl.chip_noise`.
+        has in its place, see `neurorl.arithmetic.chip_noise`.
     weights: by projection, in place of the initial ones; shapes as in `set_weights`.
 
     Order inside a step: spikes of earlier steps arrive -> current -> membrane -> refractory ->
@@ -165,7 +163,7 @@ class Backend(abc.ABC):
 
         inputs: for each source of spikes, a raster of booleans ``(n_steps, size)``; for each source
             of currents, activations ``(size,)`` in [0, 1] for all these steps, which are rounded to
-            multiples of `neurorl.description.CURRENT_GRID`. A source left out is silent.
+            multiples of `neurorl.network.description.CURRENT_GRID`. A source left out is silent.
 
         With a sequence of seeds, ``n_replicas * size`` takes the place of size.
         Raises ArgumentError for a wrong name, shape or kind.

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import ArgumentError, say, unknown
-from neurorl.random import read_seed
-from neurorl.units import refuse_units
+from neurorl.network.units import refuse_units
+from neurorl.numerics.random import read_seed
 
 __all__ = ["Inputs", "check_inputs", "check_seeds", "check_state", "check_steps"]
 

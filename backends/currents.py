@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from neurorl.arithmetic import Arithmetic
+from neurorl.arithmetic.rounding import Arithmetic
 from neurorl.backends.checks import Inputs
-from neurorl.described import FloatArray
-from neurorl.description import CURRENT_GRID, Network
+from neurorl.network.description import CURRENT_GRID, Network
+from neurorl.network.serialization import FloatArray
 
 __all__ = ["Currents"]
 

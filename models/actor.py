@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from neurorl.described import number, positive
-from neurorl.description import (
+from neurorl.errors import DescriptionError, say
+from neurorl.network.description import (
     Network,
     Neuron,
     Node,
@@ -17,9 +17,9 @@ from neurorl.description import (
     Source,
     Uniform,
 )
-from neurorl.errors import DescriptionError, say
-from neurorl.hierarchy import hidden_name
-from neurorl.limits import MAX_LAYERS, MAX_SIZE, MAX_TAPS, check_limit
+from neurorl.network.limits import MAX_LAYERS, MAX_SIZE, MAX_TAPS, check_limit
+from neurorl.network.modules import hidden_name
+from neurorl.network.serialization import number, positive
 
 __all__ = ["actor_network", "hidden_sizes", "history_taps", "least_window"]
 

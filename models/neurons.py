@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.described import LARGEST, FloatArray, frozen_array
-from neurorl.description import Dynamics, Neuron
 from neurorl.errors import DescriptionError, say
-from neurorl.limits import MAX_REFRACTORY
+from neurorl.network.description import Dynamics, Neuron
+from neurorl.network.limits import MAX_REFRACTORY
+from neurorl.network.serialization import LARGEST, FloatArray, frozen_array
 
 __all__ = ["GLM", "LIF", "CubaLIF", "Silenced"]
 
@@ -104,7 +104,7 @@ class Silenced(Neuron):
 
     neuron: the model. silent: their numbers, whole ones from 0; bias 0, and a threshold that their
     noise alone can't reach: 12 times its width, or their own if that is higher, or 1 without any.
-    To keep input away too: `neurorl.lesions.lesioned`.
+    To keep input away too: `neurorl.models.lesions.lesioned`.
     """
 
     neuron: Neuron

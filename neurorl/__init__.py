@@ -10,22 +10,22 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from neurorl._version import __version__
-from neurorl.registration import register
+from neurorl.tasks.registration import register
 
 if TYPE_CHECKING:
-    from neurorl.agent import SpikingActorCritic as SpikingActorCritic
-    from neurorl.backend import available_backends as available_backends
-    from neurorl.backend import load as load
-    from neurorl.description import Network as Network
-    from neurorl.description import Plasticity as Plasticity
-    from neurorl.description import Population as Population
-    from neurorl.description import Projection as Projection
-    from neurorl.description import Source as Source
-    from neurorl.description import Uniform as Uniform
+    from neurorl.agents.local import SpikingActorCritic as SpikingActorCritic
+    from neurorl.backends.registry import available_backends as available_backends
+    from neurorl.backends.registry import load as load
     from neurorl.errors import EnvironmentWarning as EnvironmentWarning
     from neurorl.errors import FallbackWarning as FallbackWarning
     from neurorl.errors import NeurorlError as NeurorlError
     from neurorl.errors import PopulationWarning as PopulationWarning
+    from neurorl.network.description import Network as Network
+    from neurorl.network.description import Plasticity as Plasticity
+    from neurorl.network.description import Population as Population
+    from neurorl.network.description import Projection as Projection
+    from neurorl.network.description import Source as Source
+    from neurorl.network.description import Uniform as Uniform
     from neurorl.reparameterization.agent import (
         ReparameterizedActorCritic as ReparameterizedActorCritic,
     )
@@ -34,18 +34,18 @@ if TYPE_CHECKING:
 _HOME = {
     "EnvironmentWarning": "neurorl.errors",
     "FallbackWarning": "neurorl.errors",
-    "Network": "neurorl.description",
+    "Network": "neurorl.network.description",
     "NeurorlError": "neurorl.errors",
-    "Plasticity": "neurorl.description",
-    "Population": "neurorl.description",
+    "Plasticity": "neurorl.network.description",
+    "Population": "neurorl.network.description",
     "PopulationWarning": "neurorl.errors",
-    "Projection": "neurorl.description",
-    "Source": "neurorl.description",
+    "Projection": "neurorl.network.description",
+    "Source": "neurorl.network.description",
     "ReparameterizedActorCritic": "neurorl.reparameterization.agent",
-    "SpikingActorCritic": "neurorl.agent",
-    "Uniform": "neurorl.description",
-    "available_backends": "neurorl.backend",
-    "load": "neurorl.backend",
+    "SpikingActorCritic": "neurorl.agents.local",
+    "Uniform": "neurorl.network.description",
+    "available_backends": "neurorl.backends.registry",
+    "load": "neurorl.backends.registry",
     "validate": "neurorl.validation",
 }
 

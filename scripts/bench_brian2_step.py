@@ -27,8 +27,8 @@ from neurorl.backends.brian2.preferences import exact_preferences
 from neurorl.backends.brian2.vendor import brian2
 from neurorl.backends.reference import ReferenceBackend
 from neurorl.cli.status import exit_status
-from neurorl.described import positive
 from neurorl.models import CubaLIF, actor_network
+from neurorl.network.serialization import positive
 from neurorl.testing import rasters
 
 STEPS = 10

@@ -22,9 +22,9 @@ import numpy as np
 from benchmarks.report import write_measured
 from neurorl import SpikingActorCritic
 from neurorl.cli.status import exit_status
-from neurorl.described import positive
-from neurorl.envs import make_env
-from neurorl.native.loop import NativeLoop
+from neurorl.learning.loops.native import NativeLoop
+from neurorl.network.serialization import positive
+from neurorl.tasks.environments import make_env
 
 PARTS = ("gymnasium", "see", "encode", "window", "choose", "critic", "rule", "python")
 LEAN = ("see", "encode", "choose", "critic", "python")

@@ -20,10 +20,10 @@ from benchmarks.report import write_measured
 from benchmarks.tables import pes_table
 from neurorl.backends.loihi import LoihiBackend
 from neurorl.cli.status import exit_status
-from neurorl.described import positive
-from neurorl.description import Network
-from neurorl.envs import discrete_actions, make_env
-from neurorl.presets import make_config
+from neurorl.models.presets import make_config
+from neurorl.network.description import Network
+from neurorl.network.serialization import positive
+from neurorl.tasks.environments import discrete_actions, make_env
 from neurorl.testing import rasters
 
 ENVS = ("neurorl/GridWorld-v0", "CartPole-v1", "neurorl/Bandit-v0")

@@ -28,7 +28,7 @@ from benchmarks.training.loop import whole_loop
 from benchmarks.training.measure import measure
 from neurorl.backends.torch import keep_freed_memory
 from neurorl.cli.status import exit_status
-from neurorl.described import positive
+from neurorl.network.serialization import positive
 
 
 @exit_status("bench_training")

@@ -14,8 +14,8 @@ from benchmarks.report import full_plan, write
 from neurorl.bench.command import progress
 from neurorl.bench.measure import measure
 from neurorl.cli.status import exit_status
-from neurorl.described import positive
 from neurorl.errors import BackendUnavailableError
+from neurorl.network.serialization import positive
 
 
 @exit_status("benchmark")

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.backend import load
+from neurorl.backends.registry import load
 from neurorl.cli.status import exit_status
-from neurorl.envs import discrete_actions, make_env
 from neurorl.files import write_json
-from neurorl.presets import make_config
+from neurorl.models.presets import make_config
+from neurorl.tasks.environments import discrete_actions, make_env
 from neurorl.testing import rasters, same_state
 
 

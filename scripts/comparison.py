@@ -19,11 +19,11 @@ from experiments.comparison.command import PARTS, Comparison, run_parts, write_p
 from experiments.comparison.quality import Amount
 from experiments.comparison.sources import Sources
 from experiments.options import docs_of, experiment_parser, names_of, plan_of, results_of
+from neurorl.agents.replicas import Episode
 from neurorl.cli.output import show, training_progress
 from neurorl.cli.status import GOES_ON, exit_status
 from neurorl.errors import unknown
 from neurorl.files import make_folder, write_bytes
-from neurorl.replicas import Episode
 
 KEPT = Path(__file__).parents[1] / "docs" / "comparison.md"
 """The page that is kept; --quick puts its tables into a copy."""

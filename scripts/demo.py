@@ -15,12 +15,12 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from neurorl.backend import BACKENDS, available_backends
+from neurorl.backends.registry import BACKENDS, available_backends
 from neurorl.cli.status import exit_status
-from neurorl.envs import optimal_return
-from neurorl.evaluation import evaluate, load_to_play
-from neurorl.plot import plot_runs
-from neurorl.training import train
+from neurorl.runs.evaluation import evaluate, load_to_play
+from neurorl.runs.plot import plot_runs
+from neurorl.runs.training import train
+from neurorl.tasks.environments import optimal_return
 
 ENV = "neurorl/GridWorld-v0"
 

@@ -23,10 +23,10 @@ from experiments.deploy import (
 from experiments.deploy_page import deployment_page, lost_percent
 from experiments.options import experiment_parser, names_of, places_of, plan_of
 from experiments.run import Plan
+from neurorl.agents.replicas import Episode
 from neurorl.cli.output import show, training_progress
 from neurorl.cli.status import GOES_ON, exit_status
 from neurorl.files import make_folder, write_bytes
-from neurorl.replicas import Episode
 
 Begin = Callable[[str, int], Callable[[Episode], None]]
 

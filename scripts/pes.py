@@ -20,10 +20,10 @@ from experiments.pes import COMPARED, GRIDS, write_pes_page
 from experiments.run import Plan, run
 from experiments.tables import rows_of, summary, write_table
 from experiments.tuning import tune
+from neurorl.agents.replicas import Episode
 from neurorl.cli.output import show, training_progress
 from neurorl.cli.status import GOES_ON, exit_status
 from neurorl.errors import unknown
-from neurorl.replicas import Episode
 
 Begin = Callable[[str, int], Callable[[Episode], None]]
 

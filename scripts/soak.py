@@ -21,8 +21,8 @@ from benchmarks.soak import BOUND_MIB, STEPS, Look, growth, problems, soak
 from experiments.markup import put_between, table_head, table_row
 from experiments.tables import read_table, write_table
 from neurorl.cli.status import exit_status
-from neurorl.described import positive
 from neurorl.errors import unknown
+from neurorl.network.serialization import positive
 
 COLUMNS = ["backend", "env steps", "episodes", "RSS, MiB", "records, MiB"]
 COLUMNS += ["file handles", "temporary files", "threads"]

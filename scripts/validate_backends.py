@@ -20,8 +20,8 @@ from experiments.validation_page import insert, tables
 from neurorl.cli.output import print_table, steps_progress
 from neurorl.cli.status import exit_status
 from neurorl.files import write_json
-from neurorl.presets import MODELS
-from neurorl.training import read_seeds
+from neurorl.models.presets import MODELS
+from neurorl.runs.training import read_seeds
 
 SHORT = {"backends": "reference,brian2:numpy,loihi", "steps": 48, "updates": 4}
 COLUMNS = ("model", "env", "backend_a", "backend_b", "seed", "verdict")

@@ -19,7 +19,7 @@ from neurorl.errors import (
     UnknownNameError,
     UnsupportedError,
 )
-from neurorl.evaluation import evaluate, load_to_play
+from neurorl.runs.evaluation import evaluate, load_to_play
 
 GRID = "neurorl/GridWorld-v0"
 SMALL: dict[str, Any] = {"actors": 2, "hidden": 2}

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 from neurorl import SpikingActorCritic
+from neurorl.agents.replicas import Replicas
+from neurorl.agents.sharding import ReplicaGroups, group_sizes, side_by_side
 from neurorl.cli import main
-from neurorl.envgroup import SeparateEnvs, VectorEnvs, env_group
-from neurorl.envs import make_env
 from neurorl.errors import ArgumentError
-from neurorl.features import GaussianCells
-from neurorl.groups import ReplicaGroups, group_sizes, side_by_side
-from neurorl.presets import make_config
-from neurorl.replicas import Replicas
-from neurorl.training import train, train_seeds
+from neurorl.models.features import GaussianCells
+from neurorl.models.presets import make_config
+from neurorl.runs.training import train, train_seeds
+from neurorl.tasks.environments import make_env
+from neurorl.tasks.groups import SeparateEnvs, VectorEnvs, env_group
 
 SEEDS = (4, 0, 2**62)
 BACKENDS = [
@@ -114,7 +114,7 @@ def test_large_networks_go_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each agent is as it is alone, whatever the groups; callbacks count all agents."""
     config = make_config(make_env("CartPole-v1"), "lif", {"actors": 2, "hidden": 3})
     assert group_sizes(config, 2, 3) == [3]
-    monkeypatch.setattr("neurorl.groups.CACHE_BYTES", 20_000)
+    monkeypatch.setattr("neurorl.agents.sharding.CACHE_BYTES", 20_000)
     assert group_sizes(config, 2, 5) == [2, 2, 1]
     envs = SeparateEnvs([make_env("CartPole-v1") for _ in SEEDS])
     together = side_by_side(envs, config, 2, SEEDS, backend="brian2")

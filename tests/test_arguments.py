@@ -17,11 +17,9 @@ import pytest
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Tuple
 
 from neurorl import SpikingActorCritic
-from neurorl.backend import load
+from neurorl.agents.replicas import Replicas
+from neurorl.backends.registry import load
 from neurorl.cli import main
-from neurorl.config import AgentConfig
-from neurorl.envgroup import SeparateEnvs, env_group
-from neurorl.envs import make_env
 from neurorl.errors import (
     ArgumentError,
     NeurorlError,
@@ -29,9 +27,11 @@ from neurorl.errors import (
     UnknownNameError,
     UnsupportedError,
 )
-from neurorl.evaluation import evaluate
-from neurorl.presets import default_cells, default_features, make_config
-from neurorl.replicas import Replicas
+from neurorl.models.config import AgentConfig
+from neurorl.models.presets import default_cells, default_features, make_config
+from neurorl.runs.evaluation import evaluate
+from neurorl.tasks.environments import make_env
+from neurorl.tasks.groups import SeparateEnvs, env_group
 from neurorl.testing import FEATURES
 
 SMALL: dict[str, Any] = {"hidden": 0, "actors": 1, "window": 4}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from benchmarks import peers
-from neurorl.backend import BACKENDS, backend_class
+from neurorl.backends.registry import BACKENDS, backend_class
 from neurorl.bench import candidates as c
 from neurorl.bench import measure as measure_module
 from neurorl.bench.child import rate

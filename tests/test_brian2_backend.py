@@ -18,9 +18,9 @@ from neurorl.backends.brian2.engines import ENGINES
 from neurorl.backends.brian2.preferences import exact_preferences
 from neurorl.backends.brian2.stepper import array
 from neurorl.backends.brian2.vendor import brian2
-from neurorl.description import Network, Population, Projection, Source, Uniform
 from neurorl.errors import BackendError, UnknownNameError
 from neurorl.models import LIF, CubaLIF
+from neurorl.network.description import Network, Population, Projection, Source, Uniform
 from neurorl.testing import FEATURES, rasters, same_state
 
 

@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 
 from neurorl import load
-from neurorl.arithmetic import make_arithmetic
+from neurorl.arithmetic.rounding import make_arithmetic
 from neurorl.backends.brian2 import Brian2Backend, cache, engines, fingerprint
 from neurorl.backends.brian2.compiled import Compiled
 from neurorl.backends.brian2.plan import library_plan
-from neurorl.description import Network, Population, Projection, Source, Uniform
 from neurorl.errors import BackendError, UnsupportedError
 from neurorl.models import LIF
 from neurorl.native import toolchain
+from neurorl.network.description import Network, Population, Projection, Source, Uniform
 from neurorl.testing import FEATURES, rasters, same_state
 
 

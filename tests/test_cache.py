@@ -13,9 +13,9 @@ import pytest
 
 from neurorl.backends.brian2 import cache as of_brian2
 from neurorl.backends.brian2.preferences import exact_preferences
-from neurorl.cache import CompileCache, load_copy
 from neurorl.errors import BackendError
 from neurorl.native import build, toolchain
+from neurorl.native.cache import CompileCache, load_copy
 
 pytestmark = pytest.mark.skipif(toolchain.problem() is not None, reason="no C++ compiler")
 
@@ -156,7 +156,7 @@ def test_all_caches_are_one_kind() -> None:
         for path in (root / folder).rglob("*.py")
         if "ctypes.CDLL(" in path.read_text().replace("CDLL(None)", "")
     ]
-    assert loads == ["neurorl/cache.py"]
+    assert loads == ["neurorl/native/cache.py"]
 
 
 def test_what_kills_left_is_removed(folder: Path) -> None:
@@ -178,7 +178,7 @@ def test_what_kills_left_is_removed(folder: Path) -> None:
 HOLD = """
 import sys, time
 from pathlib import Path
-from neurorl.cache import CompileCache
+from neurorl.native.cache import CompileCache
 with CompileCache(Path(sys.argv[1])).building(sys.argv[2]) as scratch:
     print(scratch, flush=True)
     time.sleep(60)

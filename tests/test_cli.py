@@ -158,7 +158,7 @@ def test_a_damaged_run_is_named(
 
 
 def test_every_altered_byte_of_a_checkpoint_is_seen(trained: Path, tmp_path: Path) -> None:
-    from neurorl.checkpoint import read_checkpoint
+    from neurorl.agents.checkpoint import read_checkpoint
     from neurorl.errors import RunError
 
     data = (trained / "checkpoint.npz").read_bytes()

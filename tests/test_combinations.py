@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neurorl.errors import ArgumentError, DescriptionError
-from neurorl.features import BinnedCombinations, Combinations, Features
+from neurorl.models.features import BinnedCombinations, Combinations, Features
 
 
 def test_the_two_of_four_in_lexicographic_order() -> None:

@@ -29,12 +29,12 @@ from experiments.comparison.robustness import (
 from experiments.comparison.tasks import engine_car, long_pole, noisy_cart
 from experiments.tables import read_table, write_table
 from neurorl import SpikingActorCritic
-from neurorl.agent import read_agent
-from neurorl.envs import make_env
+from neurorl.agents.local import read_agent
 from neurorl.errors import DescriptionError, RunError
-from neurorl.evaluation import evaluate, load_to_play
 from neurorl.models import GLM, LIF, CubaLIF, Silenced, actor_network
-from neurorl.training import train
+from neurorl.runs.evaluation import evaluate, load_to_play
+from neurorl.runs.training import train
+from neurorl.tasks.environments import make_env
 
 ROOT = Path(__file__).parents[1]
 CARTPOLE = {p.name: p for p in PERTURBATIONS if p.task.name == "cartpole"}

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from neurorl import Network, Population, Projection, Source, SpikingActorCritic
-from neurorl.backend import load
+from neurorl.backends.registry import load
 from neurorl.cli import main
-from neurorl.cost import (
+from neurorl.errors import ArgumentError
+from neurorl.inspection.cost import (
     FIGURES,
     Tally,
     dense_synops,
@@ -21,9 +22,8 @@ from neurorl.cost import (
     neuron_updates,
     static_cost,
 )
-from neurorl.errors import ArgumentError
-from neurorl.evaluation import evaluate
 from neurorl.models import LIF
+from neurorl.runs.evaluation import evaluate
 
 WEIGHTS = {
     "drive": np.array([[0.5, 0.0, 0.25, 1.0], [0.5, 0.5, 0.0, 0.0]]),

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neurorl import SpikingActorCritic
-from neurorl.config import AgentConfig
-from neurorl.critic import SpikingCritic
 from neurorl.errors import DescriptionError, NeurorlError
-from neurorl.features import RBF, Concat, Fourier, OneHot, Tiles
-from neurorl.learner import Learner
+from neurorl.learning.learner import Learner
 from neurorl.models import LIF
+from neurorl.models.config import AgentConfig
+from neurorl.models.critics import SpikingCritic
+from neurorl.models.features import RBF, Concat, Fourier, OneHot, Tiles
 
 LOW, HIGH = (-2.4, -3.0, -0.21, -3.0), (2.4, 3.0, 0.21, 3.0)
 SMALL: dict[str, Any] = {

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 
 from neurorl import Network, SpikingActorCritic
-from neurorl.description import Dynamics, Population, Projection, Source
-from neurorl.elementary import exp
-from neurorl.encoder import constant_currents
-from neurorl.envgroup import env_group
-from neurorl.envs import make_env
+from neurorl.agents.replicas import Replicas
 from neurorl.errors import DescriptionError
-from neurorl.evaluation import evaluate
 from neurorl.models import GLM
-from neurorl.presets import make_config
-from neurorl.replicas import Replicas
+from neurorl.models.encoders import constant_currents
+from neurorl.models.presets import make_config
+from neurorl.network.description import Dynamics, Population, Projection, Source
+from neurorl.numerics.elementary import exp
 from neurorl.rules.membrane import spike_probability
+from neurorl.runs.evaluation import evaluate
+from neurorl.tasks.environments import make_env
+from neurorl.tasks.groups import env_group
 
 SMALL: dict[str, Any] = {"actors": 2, "hidden": 3, "encoder": "current"}
 WAYS: list[tuple[str, str, dict[str, Any]]] = [

@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from neurorl.backend import load
 from neurorl.backends.reference import ReferenceBackend
+from neurorl.backends.registry import load
 from neurorl.errors import ArgumentError, UnsupportedError
 from neurorl.testing.contract.test_currents import two_cells
 

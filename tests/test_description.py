@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neurorl.described import Described
-from neurorl.description import (
+from neurorl.errors import DescriptionError, NeurorlError, UnknownNameError
+from neurorl.models import GLM, LIF, CubaLIF
+from neurorl.network.description import (
     Network,
     Plasticity,
     Population,
@@ -18,8 +19,7 @@ from neurorl.description import (
     Source,
     Uniform,
 )
-from neurorl.errors import DescriptionError, NeurorlError, UnknownNameError
-from neurorl.models import GLM, LIF, CubaLIF
+from neurorl.network.serialization import Described
 from neurorl.testing import FEATURES
 
 

@@ -16,17 +16,17 @@ import pytest
 
 from neurorl import Network, Plasticity, Population, Projection, Source, SpikingActorCritic
 from neurorl.cli import main
-from neurorl.config import AgentConfig
-from neurorl.diagnostics import Monitor
-from neurorl.envs import make_env
+from neurorl.diagnostics.messages import message
+from neurorl.diagnostics.monitor import Monitor
+from neurorl.diagnostics.probes import Site
+from neurorl.diagnostics.verdicts import Seen, better, verdicts
 from neurorl.errors import PopulationWarning
-from neurorl.features import OneHot
 from neurorl.models import LIF, CubaLIF
-from neurorl.presets import make_config
-from neurorl.remedies import message
-from neurorl.sites import Site
-from neurorl.training import train, train_seeds
-from neurorl.verdicts import Seen, better, verdicts
+from neurorl.models.config import AgentConfig
+from neurorl.models.features import OneHot
+from neurorl.models.presets import make_config
+from neurorl.runs.training import train, train_seeds
+from neurorl.tasks.environments import make_env
 
 SILENT: dict[str, Any] = {"neuron": CubaLIF(1.44e-3, 4.48e-3, threshold=50.0, noise=0.5)}
 SATURATED: dict[str, Any] = {"neuron": CubaLIF(1.44e-3, 4.48e-3, 0.5, bias=5.0, noise=0.5)}
@@ -389,7 +389,7 @@ def _read(terminal: int) -> bytes:
 
 
 def test_a_run_of_an_older_version_is_resumed_without_its_diagnostics(begun: Path) -> None:
-    from neurorl.checkpoint import read_checkpoint, write_checkpoint
+    from neurorl.agents.checkpoint import read_checkpoint, write_checkpoint
 
     described, arrays = read_checkpoint(begun / "checkpoint.npz")
     older = {key: value for key, value in arrays.items() if not key.startswith("diagnostics.")}

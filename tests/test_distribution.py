@@ -123,5 +123,5 @@ def test_another_project_sees_the_types(kind: str, checkout: Path, tmp_path: Pat
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert 'Revealed type is "neurorl.agent.SpikingActorCritic"' in done.stdout
+    assert 'Revealed type is "neurorl.agents.local.SpikingActorCritic"' in done.stdout
     assert 'Revealed type is "neurorl.models.neurons.CubaLIF"' in done.stdout

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from neurorl.backend import BACKENDS, available_backends, backend_class, ways
+from neurorl.backends.registry import BACKENDS, available_backends, backend_class, ways
 from neurorl.cli import main
 from neurorl.doctor import backends, examine, tools, verdict, versions
 from neurorl.doctor.rows import row

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from neurorl.elementary import cospi, decay, dot, exp, on_grid
 from neurorl.native import toolchain
 from neurorl.native.build import library
+from neurorl.numerics.elementary import cospi, decay, dot, exp, on_grid
 
 compiled = pytest.mark.skipif(toolchain.problem() is not None, reason="no C++ compiler")
 X = np.concatenate(

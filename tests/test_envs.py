@@ -9,9 +9,16 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from neurorl.cartpole import CartPoleVariantEnv
-from neurorl.envs import BanditEnv, GridWorldEnv, make_env, move, optimal_return, transitions
 from neurorl.errors import ArgumentError, NeurorlError, UnknownNameError, UnsupportedError
+from neurorl.tasks.cartpole import CartPoleVariantEnv
+from neurorl.tasks.environments import (
+    BanditEnv,
+    GridWorldEnv,
+    make_env,
+    move,
+    optimal_return,
+    transitions,
+)
 
 UP, DOWN, LEFT, RIGHT = range(4)
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from experiments.run import evaluation_seed
-from neurorl import evaluation, replicas
-from neurorl.random import derive
+from neurorl.agents import replicas
+from neurorl.numerics.random import derive
 from neurorl.reparameterization import stage
+from neurorl.runs import evaluation
 
 RESULTS = Path(__file__).parents[1] / "results"
 FILES = [f for f in sorted(RESULTS.glob("*-*.csv")) if not f.name.startswith("deployment")]

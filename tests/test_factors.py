@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from neurorl.config import AgentConfig
-from neurorl.description import Network, Plasticity, Population, Projection, Source
 from neurorl.errors import DescriptionError, UnknownNameError
-from neurorl.features import OneHot
 from neurorl.models import GLM, LIF
-from neurorl.policy import softmax
+from neurorl.models.config import AgentConfig
+from neurorl.models.features import OneHot
+from neurorl.models.policies import softmax
+from neurorl.network.description import Network, Plasticity, Population, Projection, Source
 from neurorl.rules import RULES, Decision, Hidden, feedback, find_rule
 from neurorl.rules.agreement import agreement
 from neurorl.rules.centred_feedback import centred_feedback

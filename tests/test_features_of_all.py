@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neurorl.features import (
+from neurorl.models.features import (
     RBF,
     BinnedCombinations,
     Combinations,

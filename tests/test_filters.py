@@ -10,16 +10,16 @@ import numpy.typing as npt
 import pytest
 
 from neurorl import SpikingActorCritic
-from neurorl.arithmetic import initial_weights
-from neurorl.backend import load
-from neurorl.config import AgentConfig
-from neurorl.description import Network, Population, Projection, Source
+from neurorl.arithmetic.rounding import initial_weights
+from neurorl.backends.registry import load
 from neurorl.errors import DescriptionError
-from neurorl.features import GaussianCells, OneHot
-from neurorl.learner import Learner
-from neurorl.memory import memory_for
+from neurorl.learning.learner import Learner
+from neurorl.learning.memory import memory_for
 from neurorl.models import GLM, LIF, actor_network
-from neurorl.policy import softmax, votes
+from neurorl.models.config import AgentConfig
+from neurorl.models.features import GaussianCells, OneHot
+from neurorl.models.policies import softmax, votes
+from neurorl.network.description import Network, Population, Projection, Source
 
 Array = npt.NDArray[np.float64]
 Spikes = dict[str, npt.NDArray[np.bool_]]

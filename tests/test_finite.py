@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 
 from neurorl import ReparameterizedActorCritic, SpikingActorCritic
-from neurorl.checkpoint import read_checkpoint
+from neurorl.agents.checkpoint import read_checkpoint
+from neurorl.agents.replicas import Replicas
 from neurorl.cli import main
-from neurorl.envgroup import SeparateEnvs
 from neurorl.errors import ArgumentError, DivergenceError, EnvError
-from neurorl.evaluation import evaluate
-from neurorl.presets import make_config
-from neurorl.replicas import Replicas
-from neurorl.training import train
+from neurorl.models.presets import make_config
+from neurorl.runs.evaluation import evaluate
+from neurorl.runs.training import train
+from neurorl.tasks.groups import SeparateEnvs
 
 SMALL: dict[str, Any] = {"actors": 2, "hidden": 3}
 FAULTS = [
@@ -235,7 +235,7 @@ def test_a_run_keeps_its_last_checkpoint(
     """It ends with one line and status 2; with the environment repaired, it goes on to the end."""
     if approach != "local":
         pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
-    monkeypatch.setattr("neurorl.training.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("neurorl.runs.training.CHECKPOINT_SECONDS", 0.0)
     options = {"overrides": SMALL, **APPROACHES[approach]}
     out = tmp_path / "run"
     monkeypatch.setattr(RepairedEnv, "fault", (kind, value))

@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neurorl import SpikingActorCritic
-from neurorl.arithmetic import ChipArithmetic, initial_weights
-from neurorl.backend import load
-from neurorl.description import Network, Plasticity, Population, Projection, Source
-from neurorl.evaluation import load_to_play
-from neurorl.fitting import fitted, largest_sums
+from neurorl.arithmetic.fitting import fitted, largest_sums
+from neurorl.arithmetic.quantiser import quantise
+from neurorl.arithmetic.rounding import ChipArithmetic, initial_weights
+from neurorl.backends.registry import load
 from neurorl.models import GLM, LIF, CubaLIF
-from neurorl.quantiser import quantise
+from neurorl.network.description import Network, Plasticity, Population, Projection, Source
+from neurorl.runs.evaluation import load_to_play
 from neurorl.testing import random_network
 
 GRID = "neurorl/GridWorld-v0"

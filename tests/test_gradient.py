@@ -15,12 +15,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from neurorl.config import AgentConfig
-from neurorl.features import OneHot
-from neurorl.learner import Learner
-from neurorl.memory import memory_for
+from neurorl.learning.learner import Learner
+from neurorl.learning.memory import memory_for
 from neurorl.models import GLM
-from neurorl.policy import softmax, votes
+from neurorl.models.config import AgentConfig
+from neurorl.models.features import OneHot
+from neurorl.models.policies import softmax, votes
 from neurorl.rules import Decision, Hidden, find_rule
 from neurorl.rules.membrane import spike_probability
 

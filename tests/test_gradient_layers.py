@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from neurorl.config import AgentConfig
-from neurorl.features import OneHot
-from neurorl.learner import Learner
-from neurorl.memory import memory_for
+from neurorl.learning.learner import Learner
+from neurorl.learning.memory import memory_for
 from neurorl.models import GLM
-from neurorl.policy import softmax, votes
+from neurorl.models.config import AgentConfig
+from neurorl.models.features import OneHot
+from neurorl.models.policies import softmax, votes
 
 Array = npt.NDArray[np.float64]
 Weights = dict[str, Array]

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neurorl.arithmetic import initial_weights
-from neurorl.config import AgentConfig
-from neurorl.features import OneHot
-from neurorl.learner import Learner
-from neurorl.memory import Memory, memory_for
+from neurorl.arithmetic.rounding import initial_weights
+from neurorl.learning.learner import Learner
+from neurorl.learning.memory import Memory, memory_for
 from neurorl.models import GLM, CubaLIF
+from neurorl.models.config import AgentConfig
+from neurorl.models.features import OneHot
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
 

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 from neurorl import Network, SpikingActorCritic
-from neurorl.config import AgentConfig
-from neurorl.description import Plasticity, Population, Projection, Source
-from neurorl.envgroup import env_group
-from neurorl.envs import make_env
+from neurorl.agents.replicas import Replicas, State
 from neurorl.errors import DescriptionError
-from neurorl.hierarchy import hidden_layers, lag, module_projections, path_weights
 from neurorl.models import GLM, LIF, actor_network
-from neurorl.presets import make_config
-from neurorl.replicas import Replicas, State
+from neurorl.models.config import AgentConfig
+from neurorl.models.presets import make_config
+from neurorl.network.description import Plasticity, Population, Projection, Source
+from neurorl.network.modules import hidden_layers, lag, module_projections, path_weights
+from neurorl.tasks.environments import make_env
+from neurorl.tasks.groups import env_group
 
 DEEP: dict[str, Any] = {"actors": 2, "hidden": (3, 2)}
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from neurorl import SpikingActorCritic
-from neurorl.config import AgentConfig
-from neurorl.envs import make_env
 from neurorl.errors import DescriptionError
-from neurorl.features import RBF, Concat, Fourier, GaussianCells, OneHot
-from neurorl.history import History
-from neurorl.presets import make_config
+from neurorl.models.config import AgentConfig
+from neurorl.models.features import RBF, Concat, Fourier, GaussianCells, OneHot
+from neurorl.models.history import History
+from neurorl.models.presets import make_config
+from neurorl.tasks.environments import make_env
 
 LOW, HIGH = (-2.4, -0.21), (2.4, 0.21)
 CELLS = GaussianCells(LOW, HIGH, 4)

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from neurorl import SpikingActorCritic
-from neurorl.described import Described, type_name
 from neurorl.errors import DescriptionError, FallbackWarning, UnknownNameError, UnsupportedError
-from neurorl.features import Concat, Features, FromNumbers, GaussianCells
-from neurorl.loop import NumpyLoop
-from neurorl.loopchecks import _warn_of
+from neurorl.learning.loops.checks import _warn_of
+from neurorl.learning.loops.numpy import NumpyLoop
 from neurorl.models import LIF
+from neurorl.models.features import Concat, Features, FromNumbers, GaussianCells
+from neurorl.network.serialization import Described, type_name
 from neurorl.rules import RULES, Decision, Factors, Rule
 from neurorl.rules.reward_stdp import REWARD_STDP
 from neurorl.rules.spikes_only import spikes_only
@@ -118,7 +118,7 @@ def test_every_class_of_the_library_has_a_bare_name_of_its_own() -> None:
 CELLS = '''
 from dataclasses import dataclass
 import numpy as np
-from neurorl.features import FromNumbers
+from neurorl.models.features import FromNumbers
 
 @dataclass(frozen=True, eq=False)
 class Mine(FromNumbers):

@@ -13,12 +13,12 @@ import pytest
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete
 
 from neurorl import SpikingActorCritic
-from neurorl.config import AgentConfig
 from neurorl.errors import ArgumentError, DescriptionError, EnvironmentWarning, UnsupportedError
-from neurorl.evaluation import evaluate
-from neurorl.features import Concat, Features, Fourier, GaussianCells, OneHot
-from neurorl.pooled import Pooled, blocks_for, pooled
-from neurorl.presets import MODELS, default_cells, default_features, make_config
+from neurorl.models.config import AgentConfig
+from neurorl.models.features import Concat, Features, Fourier, GaussianCells, OneHot
+from neurorl.models.pooled import Pooled, blocks_for, pooled
+from neurorl.models.presets import MODELS, default_cells, default_features, make_config
+from neurorl.runs.evaluation import evaluate
 
 SIZES = [(84, 84, 1), (84, 84, 3), (210, 160, 3), (96, 96), (5000,), (4, 84, 84)]
 

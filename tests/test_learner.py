@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from neurorl import SpikingActorCritic
-from neurorl.learner import Learner
+from neurorl.learning.learner import Learner
+from neurorl.learning.plan import layers
 from neurorl.models import GLM, LIF
-from neurorl.plan import layers
 from neurorl.rules import feedback
 from neurorl.rules.membrane import spike_probability
 from neurorl.rules.three_factor import eligibility, trace

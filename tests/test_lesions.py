@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from neurorl import SpikingActorCritic
-from neurorl.arithmetic import initial_weights
-from neurorl.backend import load
-from neurorl.described import FloatArray
-from neurorl.description import Network, Plasticity, Population, Projection, Source
+from neurorl.arithmetic.rounding import initial_weights
+from neurorl.backends.registry import load
 from neurorl.errors import DescriptionError
-from neurorl.lesions import lesioned
 from neurorl.models import GLM, LIF, CubaLIF, Silenced, actor_network
-from neurorl.presets import make_config
+from neurorl.models.lesions import lesioned
+from neurorl.models.presets import make_config
+from neurorl.network.description import Network, Plasticity, Population, Projection, Source
+from neurorl.network.serialization import FloatArray
 
 NOISY = CubaLIF(1.5e-3, 4.5e-3, 0.5, 0.2, 0.5)
 BACKENDS = [

@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from neurorl.arithmetic.quantiser import quantise
 from neurorl.backends.loihi import LoihiBackend
 from neurorl.backends.loihi import backend as backend_module
 from neurorl.backends.loihi import model as model_module
 from neurorl.backends.loihi.limits import usage
 from neurorl.backends.loihi.placement import place
 from neurorl.backends.loihi.vendor import BuildError
-from neurorl.description import Network, Population, Projection, Source, Uniform
 from neurorl.errors import BackendError, BackendUnavailableError, UnknownNameError, UnsupportedError
 from neurorl.models import LIF, CubaLIF, actor_network
-from neurorl.quantiser import quantise
+from neurorl.network.description import Network, Population, Projection, Source, Uniform
 from neurorl.testing import FEATURES, rasters
 
 

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neurorl.backend import load
+from neurorl.arithmetic.quantiser import quantise
 from neurorl.backends.loihi import LoihiBackend
 from neurorl.backends.loihi.delays import relayed
 from neurorl.backends.loihi.placement import CoreLimits, place
-from neurorl.description import Network, Plasticity, Population, Projection, Source, Uniform
+from neurorl.backends.registry import load
 from neurorl.models import LIF, CubaLIF
-from neurorl.quantiser import quantise
+from neurorl.network.description import Network, Plasticity, Population, Projection, Source, Uniform
 from neurorl.testing import FEATURES, random_network, rasters, same_state
 
 WAYS = ["C++", "NumPy", "stock"]

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from neurorl import SpikingActorCritic
+from neurorl.agents.replicas import Replicas
 from neurorl.backends.loihi.placement import CoreLimits
-from neurorl.envgroup import SeparateEnvs
-from neurorl.envs import make_env
-from neurorl.presets import make_config
-from neurorl.replicas import Replicas
+from neurorl.models.presets import make_config
+from neurorl.tasks.environments import make_env
+from neurorl.tasks.groups import SeparateEnvs
 
 LEARN: dict[str, dict[str, Any]] = {
     "actors": {"actors": 2, "hidden": 3},

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neurorl.backend import load
+from neurorl.arithmetic.quantiser import quantise
 from neurorl.backends.loihi import LoihiBackend
 from neurorl.backends.loihi.delays import InputHistory, relayed
-from neurorl.description import Network, Population, Projection, Source, Uniform
+from neurorl.backends.registry import load
 from neurorl.models import LIF, CubaLIF
-from neurorl.quantiser import quantise
+from neurorl.network.description import Network, Population, Projection, Source, Uniform
 from neurorl.testing import FEATURES, random_network, rasters, same_state
 
 DT = 1e-3

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neurorl.backend import load
 from neurorl.backends.loihi import LoihiBackend, emulator
 from neurorl.backends.loihi.accelerate import FastCompartments, FastSynapses
 from neurorl.backends.loihi.emulator import FAST, NEEDED, missing
 from neurorl.backends.loihi.vendor import EmulatorInterface, overflow_signed
-from neurorl.description import Network, Population, Projection, Source, Uniform
+from neurorl.backends.registry import load
 from neurorl.errors import BackendUnavailableError
 from neurorl.models import LIF, CubaLIF
+from neurorl.network.description import Network, Population, Projection, Source, Uniform
 from neurorl.testing import FEATURES, rasters, same_state
 
 DT = 1e-3

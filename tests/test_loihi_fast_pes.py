@@ -10,10 +10,10 @@ import pytest
 
 from neurorl.backends.loihi import LoihiBackend
 from neurorl.backends.loihi.placement import CoreLimits
-from neurorl.description import Network, Plasticity, Population, Projection, Source, Uniform
 from neurorl.errors import UnsupportedError
 from neurorl.models import CubaLIF
 from neurorl.models.actor import actor_network
+from neurorl.network.description import Network, Plasticity, Population, Projection, Source, Uniform
 from neurorl.testing import rasters, same_state
 
 NEURON = CubaLIF(2e-3, 5e-3, 0.5, noise=0.3)

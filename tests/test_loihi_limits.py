@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from neurorl.backend import load
+from neurorl.arithmetic.quantiser import quantise
 from neurorl.backends.loihi import LoihiBackend
 from neurorl.backends.loihi.limits import CORES, chip_problems, register_problems, usage
 from neurorl.backends.loihi.placement import CoreLimits
+from neurorl.backends.registry import load
 from neurorl.cli import main
-from neurorl.description import Network, Population, Projection, Source
 from neurorl.errors import ArgumentError, UnsupportedError
 from neurorl.models import LIF
-from neurorl.quantiser import quantise
+from neurorl.network.description import Network, Population, Projection, Source
 
 
 def cells(size: int, *projections: Projection, neuron: Any = None, inputs: int = 6) -> Network:

@@ -10,15 +10,15 @@ import numpy.typing as npt
 import pytest
 
 from neurorl import SpikingActorCritic
-from neurorl.backend import load
+from neurorl.arithmetic.chip_noise import COINS, LARGEST_ERROR, CoinRows, UniformRows
 from neurorl.backends.loihi import LoihiBackend
 from neurorl.backends.loihi.hardware import hardware_problems
 from neurorl.backends.loihi.placement import CoreLimits
 from neurorl.backends.loihi.vendor import EmulatorInterface
-from neurorl.chip_noise import COINS, LARGEST_ERROR, CoinRows, UniformRows
-from neurorl.description import Network, Population, Projection, Source, Uniform
+from neurorl.backends.registry import load
 from neurorl.errors import UnknownNameError, UnsupportedError
 from neurorl.models import GLM, LIF, CubaLIF
+from neurorl.network.description import Network, Population, Projection, Source, Uniform
 from neurorl.testing import FEATURES, rasters, same_state
 
 OWN = ("chip", "chip+coins")
@@ -290,7 +290,7 @@ def test_the_equations_of_brian2_show_it() -> None:
         "q = q + coin_0*(floor(toss/1) - 2*floor(toss/2)) + coin_1*",
         "q = u + bias + noise",
         "threshold='v > threshold'",
-        "# draw(i, step, stream, seed): 32 bits of neurorl.random, 0 to 2**32 - 1",
+        "# draw(i, step, stream, seed): 32 bits of neurorl.numerics.random, 0 to 2**32 - 1",
     ):
         assert part in text
     assert "logistic" not in text

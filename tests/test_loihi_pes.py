@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from neurorl.backend import load
 from neurorl.backends.loihi import LoihiBackend
 from neurorl.backends.loihi.vendor import (
     Axon,
@@ -19,9 +18,10 @@ from neurorl.backends.loihi.vendor import (
     SpikeInput,
     Synapse,
 )
-from neurorl.description import Network, Plasticity, Population, Projection, Source, Uniform
+from neurorl.backends.registry import load
 from neurorl.errors import ArgumentError, UnknownNameError, UnsupportedError
 from neurorl.models import GLM, LIF, CubaLIF
+from neurorl.network.description import Network, Plasticity, Population, Projection, Source, Uniform
 from neurorl.testing import FEATURES, rasters, same_state
 
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from neurorl.arithmetic.quantiser import quantise
 from neurorl.backends.loihi.placement import CoreLimits, Placement, place
 from neurorl.backends.loihi.synapses import Layout
-from neurorl.description import Network, Population, Projection, Source
 from neurorl.models import LIF, CubaLIF
-from neurorl.quantiser import quantise
+from neurorl.network.description import Network, Population, Projection, Source
 
 Parts = list[tuple[int, int]]
 

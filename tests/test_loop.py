@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from neurorl import Network, Plasticity, Population, Projection, SpikingActorCritic, Uniform
-from neurorl.config import AgentConfig
-from neurorl.description import Source
 from neurorl.errors import ArgumentError, UnknownNameError
-from neurorl.features import (
+from neurorl.learning.loops.native import NativeLoop
+from neurorl.learning.loops.numpy import NumpyLoop
+from neurorl.models import LIF
+from neurorl.models.config import AgentConfig
+from neurorl.models.features import (
     RBF,
     BinnedCombinations,
     Combinations,
@@ -23,10 +25,8 @@ from neurorl.features import (
     OneHot,
     Tiles,
 )
-from neurorl.loop import NumpyLoop
-from neurorl.models import LIF
 from neurorl.native import toolchain
-from neurorl.native.loop import NativeLoop
+from neurorl.network.description import Source
 from neurorl.rules import RULES
 
 compiled = pytest.mark.skipif(

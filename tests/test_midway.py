@@ -13,15 +13,15 @@ import numpy.typing as npt
 import pytest
 
 from neurorl import ReparameterizedActorCritic, SpikingActorCritic
-from neurorl.envgroup import SeparateEnvs, VectorEnvs
-from neurorl.envs import make_env
+from neurorl.agents.interrupts import held_interrupts
+from neurorl.agents.replicas import Replicas
+from neurorl.agents.sharding import ReplicaGroups, side_by_side
 from neurorl.errors import ArgumentError, EnvironmentWarning, RunError
-from neurorl.evaluation import evaluate
-from neurorl.features import Fourier
-from neurorl.groups import ReplicaGroups, side_by_side
-from neurorl.interrupts import held_interrupts
-from neurorl.presets import make_config
-from neurorl.replicas import Replicas
+from neurorl.models.features import Fourier
+from neurorl.models.presets import make_config
+from neurorl.runs.evaluation import evaluate
+from neurorl.tasks.environments import make_env
+from neurorl.tasks.groups import SeparateEnvs, VectorEnvs
 
 SMALL: dict[str, Any] = {"actors": 2, "hidden": 3}
 WAYS: dict[str, dict[str, Any]] = {
@@ -338,7 +338,7 @@ def test_agents_side_by_side(together: bool) -> None:
 
 
 def test_groups(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("neurorl.groups.CACHE_BYTES", 20_000)
+    monkeypatch.setattr("neurorl.agents.sharding.CACHE_BYTES", 20_000)
     config = make_config(make_env("CartPole-v1"), "lif", SMALL)
     envs = SeparateEnvs([make_env("CartPole-v1") for _ in range(3)])
     agents = side_by_side(envs, config, 2, (5, 6, 7), backend="brian2")

@@ -7,13 +7,13 @@ from collections.abc import Iterable
 
 import pytest
 
-from neurorl.config import MODULATORS, WRITES
-from neurorl.encoder import ENCODERS
 from neurorl.errors import BackendError
+from neurorl.models.config import MODULATORS, WRITES
+from neurorl.models.encoders import ENCODERS
+from neurorl.models.policies import POLICIES
 from neurorl.native import structures, toolchain
 from neurorl.native.build import library
 from neurorl.native.layout import check_structures, codes, describe
-from neurorl.policy import POLICIES
 from neurorl.rules import RULES
 
 pytestmark = pytest.mark.skipif(toolchain.problem() is not None, reason="no C++ compiler")

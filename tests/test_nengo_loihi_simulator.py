@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neurorl.backend import load
+from neurorl.arithmetic.quantiser import VOLTAGE_MAX, quantise
 from neurorl.backends.loihi import numpy2
-from neurorl.description import Network, Population, Projection, Source
+from neurorl.backends.registry import load
 from neurorl.errors import BackendUnavailableError
 from neurorl.models import CubaLIF
-from neurorl.quantiser import VOLTAGE_MAX, quantise
+from neurorl.network.description import Network, Population, Projection, Source
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of every nengo newer than 3.2

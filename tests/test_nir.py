@@ -13,9 +13,9 @@ import pytest
 
 from neurorl import Network, Plasticity, Population, Projection, Source, Uniform, load
 from neurorl.cli import main
-from neurorl.described import FloatArray
 from neurorl.errors import ArgumentError, DescriptionError, UnknownNameError, UnsupportedError
 from neurorl.models import GLM, LIF, CubaLIF, actor_network
+from neurorl.network.serialization import FloatArray
 from neurorl.nir import DroppedWarning, from_nir, to_nir
 from neurorl.nir.timing import cycles, levels
 from neurorl.testing import FEATURES, random_network

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from neurorl import SpikingActorCritic
-from neurorl.checkpoint import read_checkpoint, write_checkpoint
+from neurorl.agents.checkpoint import read_checkpoint, write_checkpoint
 from neurorl.cli import main
 from neurorl.errors import RunError, UnknownNameError, UnsupportedError
-from neurorl.evaluation import evaluate, load_to_play
-from neurorl.training import train
+from neurorl.runs.evaluation import evaluate, load_to_play
+from neurorl.runs.training import train
 
 GRID = "neurorl/GridWorld-v0"
 SMALL: dict[str, Any] = {"actors": 2, "hidden": 2}

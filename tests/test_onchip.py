@@ -14,17 +14,17 @@ import pytest
 from neurorl import SpikingActorCritic
 from neurorl.backends.loihi import LoihiBackend
 from neurorl.cli import main
-from neurorl.envs import make_env
 from neurorl.errors import ArgumentError, NeurorlError, RunError, UnsupportedError
-from neurorl.evaluation import evaluate, load_to_play
-from neurorl.features import OneHot
-from neurorl.learner import NORM_RATE
-from neurorl.onchip import steps_to_learn
-from neurorl.presets import make_config
+from neurorl.learning.learner import NORM_RATE
+from neurorl.learning.loops.onchip import steps_to_learn
+from neurorl.models.features import OneHot
+from neurorl.models.presets import make_config
 from neurorl.rules import feedback
 from neurorl.rules.three_factor import arrivals, window_traces
-from neurorl.rundir import RunDirectory
-from neurorl.training import train, train_seeds
+from neurorl.runs.directory import RunDirectory
+from neurorl.runs.evaluation import evaluate, load_to_play
+from neurorl.runs.training import train, train_seeds
+from neurorl.tasks.environments import make_env
 
 GRID = "neurorl/GridWorld-v0"
 SMALL: dict[str, Any] = {"actors": 2, "hidden": 2, "learning": "pes"}

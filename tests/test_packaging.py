@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import configparser
 import doctest
+import functools
 import importlib
 import importlib.util
 import pkgutil
@@ -21,41 +22,42 @@ ROOT = Path(__file__).parents[1]
 FOLDERS = {"neurorl": "neurorl", "backends": "neurorl.backends", "models": "neurorl.models"}
 PACKAGES = (neurorl, neurorl.backends, neurorl.models)
 
-# Lower may not import higher; a module that is not listed belongs to no layer.
-LAYERS = [
-    ("neurorl.errors",),
-    ("neurorl.described", "neurorl.random", "neurorl.elementary"),
-    ("neurorl.description",),
-    ("neurorl.models", "neurorl.quantiser", "neurorl.rules", "neurorl.replicate"),
-    (
-        "neurorl.arithmetic",
-        "neurorl.features",
-        "neurorl.encoder",
-        "neurorl.cost",
-        "neurorl.lesions",
-    ),
-    (
-        "neurorl.nir",
-        "neurorl.backends",
-        "neurorl.config",
-        "neurorl.critic",
-        "neurorl.policy",
-        "neurorl.memory",
-    ),
-    ("neurorl.learner", "neurorl.presets", "neurorl.envgroup"),
-    ("neurorl.verdicts", "neurorl.sites", "neurorl.remedies"),
-    ("neurorl.loop", "neurorl.diagnostics"),
-    ("neurorl.player", "neurorl.replicas"),
-    ("neurorl.groups", "neurorl.verbs"),
-    ("neurorl.agent",),
-    ("neurorl.training", "neurorl.evaluation", "neurorl.plot"),
-    ("neurorl.bench", "neurorl.doctor", "neurorl.validation"),
-    ("neurorl.cli",),
-]
+# From the bottom up: a package or module may import those above it in this list, and itself.
+LAYERS = (
+    "errors",
+    "_version",
+    "children",
+    "files",
+    "plain",
+    "reading",
+    "numerics",
+    "tasks",
+    "network",
+    "native",
+    "arithmetic",
+    "rules",
+    "models",
+    "diagnostics",
+    "backends",
+    "nir",
+    "testing",
+    "learning",
+    "agents",
+    "reparameterization",
+    "inspection",
+    "runs",
+    "validation",
+    "",  # neurorl itself, the public names
+    "bench",
+    "doctor",
+    "cli",
+    "__main__",
+)
 OPTIONAL = {"neurorl.backends.torch": "torch"}
 SIMULATORS = {"brian2", "nengo", "nengo_loihi", "nxsdk"}
 
 
+@functools.cache
 def modules() -> list[str]:
     found = {
         info.name
@@ -82,23 +84,45 @@ def path_of(module: str) -> Path:
     raise AssertionError(module)
 
 
-def imports(module: str, top_level_only: bool = False) -> set[str]:
-    tree = ast.parse(path_of(module).read_text())
-    nodes = tree.body if top_level_only else list(ast.walk(tree))
+def imports(module: str) -> set[str]:
+    """What a module imports, wherever in it: submodules by their own names."""
     found: set[str] = set()
-    for node in nodes:
+    for node in ast.walk(ast.parse(path_of(module).read_text())):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
+            full = {f"{node.module}.{alias.name}" for alias in node.names}
+            submodules = full & set(modules())
+            found |= submodules
+            if len(submodules) < len(full):
+                found.add(node.module)
     return found
 
 
-def layer(module: str) -> int | None:
-    for k, names in enumerate(LAYERS):
-        if any(module == name or module.startswith(name + ".") for name in names):
-            return k
-    return None
+def layer(module: str) -> str:
+    """The part of the package that a module belongs to, as `LAYERS` has it."""
+    return module.split(".")[1] if "." in module else ""
+
+
+def own_imports() -> dict[str, set[str]]:
+    """Every module, ``neurorl`` too, with those of this package that it imports."""
+    every = [*modules(), "neurorl", "neurorl.__main__"]
+    return {module: imports(module) & set(every) for module in every}
+
+
+def circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """Modules that import each other, by way of others or not."""
+    reached: dict[str, set[str]] = {}
+    for start in graph:
+        seen: set[str] = set()
+        stack = list(graph[start])
+        while stack:
+            module = stack.pop()
+            if module not in seen:
+                seen.add(module)
+                stack += graph[module]
+        reached[start] = seen
+    return [sorted(m for m in reached[x] if x in reached[m]) for x in graph if x in reached[x]]
 
 
 def test_every_package_is_listed() -> None:
@@ -112,13 +136,31 @@ def test_every_package_is_listed() -> None:
     assert set(config["options"]["packages"].split()) == found
 
 
+def test_every_part_has_a_layer() -> None:
+    assert {layer(module) for module in own_imports()} == set(LAYERS)
+    assert len(LAYERS) == len(set(LAYERS))
+
+
 def test_imports_point_one_way() -> None:
+    """Imports inside functions and for type checkers count too."""
+    upward = [
+        f"{module} imports {imported}"
+        for module, all_of_it in own_imports().items()
+        for imported in all_of_it
+        if LAYERS.index(layer(imported)) > LAYERS.index(layer(module))
+    ]
+    assert upward == []
+
+
+def test_no_modules_import_in_a_circle() -> None:
+    assert circles(own_imports()) == []
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == [["b", "c"], ["b", "c"]]
+
+
+def test_the_library_imports_no_program() -> None:
+    """Experiments and benchmarks stand in ``scripts/`` and import the library, not the reverse."""
     for module in modules():
-        mine = layer(module)
-        for imported in imports(module):
-            other = layer(imported)
-            if mine is not None and other is not None:
-                assert other <= mine, f"{module} imports {imported}"
+        assert not {name.split(".")[0] for name in imports(module)} & {"benchmarks", "experiments"}
 
 
 def test_the_library_and_the_models_import_no_simulator() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from neurorl import Network, Population, Projection, Source, load
-from neurorl.backend import available_backends
+from neurorl.backends.registry import available_backends
 from neurorl.cli import main
 from neurorl.errors import BackendUnavailableError, UnknownNameError, UnsupportedError
 from neurorl.models import LIF

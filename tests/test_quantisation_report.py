@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from neurorl.cli import main
-from neurorl.deployment import compare
-from neurorl.description import Network, Plasticity, Population, Projection, Source
 from neurorl.errors import ArgumentError
+from neurorl.inspection.deployment import compare
+from neurorl.inspection.quantisation import quantisation_report
 from neurorl.models import GLM, LIF, CubaLIF
-from neurorl.quantisation_report import quantisation_report
+from neurorl.network.description import Network, Plasticity, Population, Projection, Source
+from neurorl.runs.training import train
 from neurorl.testing import FEATURES, rasters
-from neurorl.training import train
 
 GRID = "neurorl/GridWorld-v0"
 
@@ -149,7 +149,7 @@ def test_show_has_it(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_setting_agrees_with_itself(trained: Path) -> None:
-    from neurorl.evaluation import load_to_play
+    from neurorl.runs.evaluation import load_to_play
 
     agent, _ = load_to_play(trained)
     described, chip = {"arithmetic": "float"}, {"arithmetic": "loihi"}

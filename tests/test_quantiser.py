@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neurorl.arithmetic import ChipArithmetic
-from neurorl.description import Network, Neuron, Plasticity, Population, Projection, Source
-from neurorl.envs import discrete_actions, make_env
+from neurorl.arithmetic.quantiser import ChipProjection, bias_integers, quantise, weight_integers
+from neurorl.arithmetic.rounding import ChipArithmetic
 from neurorl.errors import UnsupportedError
 from neurorl.models import GLM, LIF, CubaLIF
-from neurorl.presets import MODELS, make_config
-from neurorl.quantiser import ChipProjection, bias_integers, quantise, weight_integers
+from neurorl.models.presets import MODELS, make_config
+from neurorl.network.description import Network, Neuron, Plasticity, Population, Projection, Source
+from neurorl.tasks.environments import discrete_actions, make_env
 
 
 def network(neuron: Neuron, high: float = 1.0, **projection: object) -> Network:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neurorl.random import (
+from neurorl.numerics.random import (
     LOGISTIC_TABLE,
     DrawRows,
     NoiseRows,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from neurorl.backend import backend_class
+from neurorl.backends.registry import backend_class
 from neurorl.testing import FEATURES
 
 README = (Path(__file__).parents[1] / "README.md").read_text()

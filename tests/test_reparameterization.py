@@ -13,15 +13,15 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
 
 from neurorl import ReparameterizedActorCritic, SpikingActorCritic  # noqa: E402
-from neurorl.envgroup import VectorEnvs  # noqa: E402
-from neurorl.envs import make_env  # noqa: E402
+from neurorl.agents.running import take_up  # noqa: E402
 from neurorl.errors import ArgumentError, RunError  # noqa: E402
-from neurorl.evaluation import evaluate  # noqa: E402
-from neurorl.features import Fourier, OneHot  # noqa: E402
-from neurorl.presets import make_config  # noqa: E402
+from neurorl.models.features import Fourier, OneHot  # noqa: E402
+from neurorl.models.presets import make_config  # noqa: E402
 from neurorl.reparameterization.group import gradient_replicas  # noqa: E402
 from neurorl.reparameterization.replicas import GradientReplicas  # noqa: E402
-from neurorl.running import take_up  # noqa: E402
+from neurorl.runs.evaluation import evaluate  # noqa: E402
+from neurorl.tasks.environments import make_env  # noqa: E402
+from neurorl.tasks.groups import VectorEnvs  # noqa: E402
 
 CARTPOLE = "CartPole-v1"
 SMALL: dict[str, Any] = {"actors": 2, "hidden": 2}
@@ -235,7 +235,7 @@ def test_episodes_are_taken_up_where_they_were(vector: bool) -> None:
         made = [lambda: gym.make(CARTPOLE)] * 3
         envs: Any = VectorEnvs(gym.vector.SyncVectorEnv(made, autoreset_mode=disabled))
     else:
-        from neurorl.envgroup import SeparateEnvs
+        from neurorl.tasks.groups import SeparateEnvs
 
         envs = SeparateEnvs([make_env(CARTPOLE) for _ in range(3)])
     steps = take_up(envs, {i: (seeds[i], actions[i]) for i in actions})

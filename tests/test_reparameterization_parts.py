@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 from experiments.gradients_page import put_table
-from neurorl.config import AgentConfig
-from neurorl.described import Described
-from neurorl.encoder import bernoulli_spikes, constant_currents, quiet_spikes
-from neurorl.envs import make_env
 from neurorl.errors import DescriptionError, RunError, UnknownNameError, UnsupportedError
-from neurorl.features import OneHot
-from neurorl.presets import make_config
+from neurorl.models.config import AgentConfig
+from neurorl.models.encoders import bernoulli_spikes, constant_currents, quiet_spikes
+from neurorl.models.features import OneHot
+from neurorl.models.presets import make_config
+from neurorl.network.serialization import Described
 from neurorl.reparameterization import GradientConfig, make_gradient
 from neurorl.reparameterization.advantage import LinearValues, advantages
 from neurorl.reparameterization.config import check_agent
+from neurorl.tasks.environments import make_env
 
 NO = np.zeros((3, 1), dtype=bool)
 REWARDS = np.array([[1.0], [0.0], [2.0]])
@@ -188,7 +188,7 @@ def test_input_spikes_are_those_of_the_encoder() -> None:
 
 
 def test_votes_and_policy_are_those_of_the_local_agents() -> None:
-    from neurorl import policy
+    from neurorl.models import policies as policy
     from neurorl.reparameterization.loss import log_policy, votes
 
     raster = np.random.default_rng(0).random((7, 2, 12)) < 0.4

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from load_script import load_script
 
-from neurorl.checkpoint import read_checkpoint
+from neurorl.agents.checkpoint import read_checkpoint
 from neurorl.cli import main
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
@@ -23,7 +23,7 @@ from experiments.comparison.efficiency import StepPoint  # noqa: E402
 from experiments.gradients import GRADIENTS  # noqa: E402
 from experiments.recall import RECALLS, draw  # noqa: E402
 from experiments.tables import read_table  # noqa: E402
-from neurorl import training  # noqa: E402
+from neurorl.runs import training  # noqa: E402
 
 GRID = "neurorl/GridWorld-v0"
 SMALL: dict[str, Any] = {"actors": 2, "hidden": 2}

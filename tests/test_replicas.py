@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from neurorl.backend import load
+from neurorl.backends.registry import load
 from neurorl.errors import ArgumentError
 from neurorl.testing import FEATURES
 from neurorl.testing.contract.test_replicas import SEEDS, Pair, exercise_quietly

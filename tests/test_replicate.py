@@ -7,11 +7,16 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from neurorl.arithmetic import Arithmetic, FloatArithmetic, initial_weights, make_arithmetic
-from neurorl.description import Network, Population, Projection, Source
+from neurorl.arithmetic.quantiser import quantise
+from neurorl.arithmetic.rounding import (
+    Arithmetic,
+    FloatArithmetic,
+    initial_weights,
+    make_arithmetic,
+)
 from neurorl.models import LIF
-from neurorl.quantiser import quantise
-from neurorl.replicate import replicate
+from neurorl.network.description import Network, Population, Projection, Source
+from neurorl.network.replicate import replicate
 from neurorl.testing import FEATURES, random_network
 
 

@@ -9,8 +9,8 @@ from load_script import load_script
 
 from experiments.catalogue import EXPERIMENTS, SEEDS
 from experiments.pes import COMPARED, GRIDS
-from neurorl.envs import make_env
-from neurorl.presets import make_config
+from neurorl.models.presets import make_config
+from neurorl.tasks.environments import make_env
 
 
 def test_the_host_learns_in_the_same_network() -> None:

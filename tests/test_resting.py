@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from neurorl.checkpoint import read_checkpoint
-from neurorl.envgroup import SeparateEnvs
-from neurorl.envs import make_env
-from neurorl.groups import ReplicaGroups, side_by_side
-from neurorl.presets import make_config
-from neurorl.training import train, train_seeds
+from neurorl.agents.checkpoint import read_checkpoint
+from neurorl.agents.sharding import ReplicaGroups, side_by_side
+from neurorl.models.presets import make_config
+from neurorl.runs.training import train, train_seeds
+from neurorl.tasks.environments import make_env
+from neurorl.tasks.groups import SeparateEnvs
 
 SMALL: dict[str, Any] = {"overrides": {"actors": 2, "hidden": 3}}
 # The agent carries its state on, so that any step too many shows in its membranes too.
@@ -62,7 +62,9 @@ def test_one_is_done_and_another_is_not(
     if way in NEEDS_TORCH:
         pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
     if grouped:
-        monkeypatch.setattr("neurorl.groups.CACHE_BYTES", 20_000)  # of three, two side by side
+        monkeypatch.setattr(
+            "neurorl.agents.sharding.CACHE_BYTES", 20_000
+        )  # of three, two side by side
     options = WAYS[way]
     runs: list[tuple[int | None, Path]] = [(s, tmp_path / f"seed{s}") for s in (0, 1, 2)]
     for (seed, out), episodes in zip(runs, (4, 2, 4), strict=True):
@@ -86,7 +88,7 @@ def test_states_are_brought_back_in_any_order(
 ) -> None:
     """An agent is brought back while others rest, and rests again when they are."""
     if grouped:
-        monkeypatch.setattr("neurorl.groups.CACHE_BYTES", 20_000)
+        monkeypatch.setattr("neurorl.agents.sharding.CACHE_BYTES", 20_000)
     config = make_config(make_env("CartPole-v1"), "lif", SMALL["overrides"])
     seeds = (4, 0, 7)
     envs = SeparateEnvs([make_env("CartPole-v1") for _ in seeds])
@@ -113,8 +115,8 @@ def _copied(state: Arrays) -> Arrays:
 
 def test_weights_on_a_chip_outlive_another_agents_return(tmp_path: Path) -> None:
     """To bring one agent back, the weights of all are written: those that the chip has by now."""
-    from neurorl.approaches import Changes, make_agents
-    from neurorl.training import DEFAULTS
+    from neurorl.runs.algorithms import Changes, make_agents
+    from neurorl.runs.training import DEFAULTS
 
     options = {**DEFAULTS, **PES, "env": "CartPole-v1", "arithmetic": None, "start": None}
     options |= {"agent": None, "gradient": None}

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neurorl.checkpoint import read_checkpoint
+from neurorl.agents.checkpoint import read_checkpoint
 
 # A process of its own, checkpointing after every episode so that kills fall between and inside. A
 # timer whose signal nobody handles ends it as SIGKILL would. The process sets it itself: one that
@@ -133,7 +133,7 @@ def test_killed_and_resumed_it_ends_with_the_same_warnings(tmp_path: Path) -> No
 
 
 def test_a_finished_run_is_extended(tmp_path: Path) -> None:
-    from neurorl.training import train
+    from neurorl.runs.training import train
 
     small = {"actors": 2, "hidden": 2}
     train("neurorl/GridWorld-v0", tmp_path / "long", seed=4, episodes=5, overrides=small)

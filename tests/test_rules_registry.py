@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from neurorl import SpikingActorCritic
-from neurorl.config import AgentConfig
 from neurorl.errors import ArgumentError, DescriptionError, UnknownNameError
+from neurorl.models.config import AgentConfig
 from neurorl.rules import RULES, Decision, Factors, Rule, find_rule, register_rule
 from neurorl.rules.spikes_only_hebbian import spikes_only_hebbian
 

@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neurorl import SpikingActorCritic, training
-from neurorl.checkpoint import digest, packed, read_checkpoint, write_checkpoint
+from neurorl import SpikingActorCritic
+from neurorl.agents.checkpoint import digest, packed, read_checkpoint, write_checkpoint
 from neurorl.cli import main
 from neurorl.errors import RunError
-from neurorl.rundir import RunDirectory
-from neurorl.training import train, train_seeds
+from neurorl.runs import training
+from neurorl.runs.directory import RunDirectory
+from neurorl.runs.training import train, train_seeds
 
 GRID = "neurorl/GridWorld-v0"
 SMALL: dict[str, Any] = {"actors": 2, "hidden": 2}

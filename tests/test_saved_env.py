@@ -22,12 +22,8 @@ from gymnasium.wrappers import (
 )
 
 from neurorl import SpikingActorCritic
-from neurorl.checkpoint import read_checkpoint, write_checkpoint
+from neurorl.agents.checkpoint import read_checkpoint, write_checkpoint
 from neurorl.cli import main
-from neurorl.envargs import decode, encode, read_env_args
-from neurorl.envload import saved_env
-from neurorl.envs import BanditEnv, make_env
-from neurorl.envspec import PROBLEM, copy_env, describe_env
 from neurorl.errors import (
     ArgumentError,
     EnvironmentWarning,
@@ -35,8 +31,12 @@ from neurorl.errors import (
     RunError,
     UnknownNameError,
 )
-from neurorl.evaluation import evaluate
-from neurorl.training import train
+from neurorl.runs.evaluation import evaluate
+from neurorl.runs.training import train
+from neurorl.tasks.arguments import decode, encode, read_env_args
+from neurorl.tasks.environments import BanditEnv, make_env
+from neurorl.tasks.loading import saved_env
+from neurorl.tasks.specification import PROBLEM, copy_env, describe_env
 
 SMALL: dict[str, Any] = {"hidden": 0, "actors": 1, "window": 4}
 pytestmark = pytest.mark.filterwarnings("ignore:.*its preset is not used")
@@ -197,7 +197,7 @@ def test_an_id_that_means_something_else_here_is_refused(
     gym.registry.pop("Test/Mine-v0")
     with pytest.raises(RunError, match=r"Test/Mine-v0 is not registered.*import neurorl\.envs"):
         SpikingActorCritic.load(tmp_path / "agent.npz")
-    gym.register("Test/Mine-v0", entry_point="neurorl.envs:GridWorldEnv")
+    gym.register("Test/Mine-v0", entry_point="neurorl.tasks.environments:GridWorldEnv")
     with pytest.raises(RunError, match=r"another one here.*GridWorldEnv"):
         SpikingActorCritic.load(tmp_path / "agent.npz")
 
@@ -224,7 +224,7 @@ EVIL = """
 import pathlib
 pathlib.Path(__file__).with_name("ran").touch()
 import gymnasium
-from neurorl.envs import BanditEnv
+from neurorl.tasks.environments import BanditEnv
 class Wrapper(gymnasium.Wrapper): pass
 gymnasium.register("Evil/Env-v0", entry_point=BanditEnv)
 """
@@ -401,7 +401,7 @@ def test_several_agents_play_the_same_environment(tmp_path: Path) -> None:
 
 MINE = """
 import gymnasium
-from neurorl.envs import BanditEnv
+from neurorl.tasks.environments import BanditEnv
 class Env(BanditEnv):
     pass
 gymnasium.register("My/Env-v0", entry_point=Env)

@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 
 from neurorl import SpikingActorCritic
-from neurorl.backend import load
+from neurorl.agents.replicas import Replicas
+from neurorl.backends.registry import load
 from neurorl.cli import main
-from neurorl.envgroup import SeparateEnvs
-from neurorl.envs import make_env
 from neurorl.errors import ArgumentError
-from neurorl.evaluation import evaluate
-from neurorl.presets import make_config
-from neurorl.random import derive, read_seed, words
-from neurorl.replicas import Replicas
+from neurorl.models.presets import make_config
+from neurorl.numerics.random import derive, read_seed, words
+from neurorl.runs.evaluation import evaluate
+from neurorl.runs.training import train, train_seeds
+from neurorl.tasks.environments import make_env
+from neurorl.tasks.groups import SeparateEnvs
 from neurorl.testing import FEATURES
-from neurorl.training import train, train_seeds
 from neurorl.validation import validate
 
 SMALL: dict[str, Any] = {"hidden": 0, "actors": 1, "window": 4}

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from neurorl import SpikingActorCritic
-from neurorl.backend import backend_class
-from neurorl.described import FloatArray
-from neurorl.description import Dynamics, Network, Population
+from neurorl.backends.registry import backend_class
 from neurorl.errors import DescriptionError, UnknownNameError, UnsupportedError
 from neurorl.models import LIF
+from neurorl.network.description import Dynamics, Network, Population
+from neurorl.network.serialization import FloatArray
 from neurorl.nir import from_nir
 
 backend_class("loihi")

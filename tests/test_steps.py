@@ -12,12 +12,12 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
-from neurorl import training
-from neurorl.checkpoint import digest, read_checkpoint
+from neurorl.agents.checkpoint import digest, read_checkpoint
 from neurorl.cli import main
-from neurorl.envgroup import has_time_limit
 from neurorl.errors import ArgumentError, EnvironmentWarning, RunError
-from neurorl.training import train, train_seeds
+from neurorl.runs import training
+from neurorl.runs.training import train, train_seeds
+from neurorl.tasks.groups import has_time_limit
 
 SMALL: dict[str, Any] = {"actors": 2, "hidden": 3}
 WAYS: dict[str, dict[str, Any]] = {

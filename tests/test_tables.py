@@ -12,8 +12,8 @@ from load_script import load_script
 
 from experiments.smaller import SMALLER
 from experiments.time_step import Rates, converted, measure, network
-from neurorl.description import Network
 from neurorl.models import CubaLIF
+from neurorl.network.description import Network
 
 ROOT = Path(__file__).parents[1]
 

@@ -19,11 +19,11 @@ from gymnasium.wrappers import (
 
 from neurorl import SpikingActorCritic
 from neurorl.errors import EnvironmentWarning
-from neurorl.features import GaussianCells
-from neurorl.presets import MODELS, default_features, make_config
-from neurorl.registration import BANDIT_ID, GRID_ID, POSITION_ONLY_ID
+from neurorl.models.features import GaussianCells
+from neurorl.models.presets import MODELS, default_features, make_config
 from neurorl.reparameterization.group import gradient_replicas
-from neurorl.tasks import is_like, task_of
+from neurorl.tasks.known import is_like, task_of
+from neurorl.tasks.registration import BANDIT_ID, GRID_ID, POSITION_ONLY_ID
 
 TASKS = [BANDIT_ID, GRID_ID, "CartPole-v1", POSITION_ONLY_ID, "MountainCar-v0"]
 

@@ -7,21 +7,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neurorl.backend import load
-from neurorl.description import Network, Neuron, Plasticity, Population, Projection, Source
+from neurorl.backends.registry import load
 from neurorl.errors import ArgumentError
 from neurorl.models import GLM, LIF, CubaLIF, actor_network
 from neurorl.native import toolchain
-from neurorl.random import LOGISTIC_TABLE, logistic, words
+from neurorl.network.description import Network, Neuron, Plasticity, Population, Projection, Source
+from neurorl.numerics.random import LOGISTIC_TABLE, logistic, words
 from neurorl.testing import FEATURES, random_network, rasters
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
 
+from neurorl.arithmetic.quantiser import bias_integers as exact_bias_integers  # noqa: E402
 from neurorl.backends.torch import Concrete, Estimator, Score, Slope, SpikingModule  # noqa: E402
 from neurorl.backends.torch.cells import Cells  # noqa: E402
 from neurorl.backends.torch.chip import bias_integers, truncated  # noqa: E402
 from neurorl.backends.torch.noise import draw_words  # noqa: E402
-from neurorl.quantiser import bias_integers as exact_bias_integers  # noqa: E402
 
 torch.set_num_threads(1)  # others test beside us
 

@@ -16,14 +16,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from neurorl.arithmetic import initial_weights
-from neurorl.config import AgentConfig
-from neurorl.description import Network, Plasticity, Population, Projection, Source, Uniform
-from neurorl.features import OneHot
-from neurorl.learner import Learner
-from neurorl.memory import memory_for
+from neurorl.arithmetic.rounding import initial_weights
+from neurorl.learning.learner import Learner
+from neurorl.learning.memory import memory_for
 from neurorl.models import GLM, CubaLIF, actor_network
-from neurorl.policy import softmax, votes
+from neurorl.models.config import AgentConfig
+from neurorl.models.features import OneHot
+from neurorl.models.policies import softmax, votes
+from neurorl.network.description import Network, Plasticity, Population, Projection, Source, Uniform
 from neurorl.rules.membrane import spike_probability
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")

@@ -15,12 +15,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from neurorl.backend import load
-from neurorl.description import Network, Plasticity, Population, Projection, Source, Uniform
+from neurorl.backends.registry import load
 from neurorl.errors import ArgumentError, UnknownNameError, UnsupportedError
 from neurorl.models import GLM, LIF, CubaLIF, actor_network
 from neurorl.native import toolchain
-from neurorl.random import LOGISTIC_TABLE
+from neurorl.network.description import Network, Plasticity, Population, Projection, Source, Uniform
+from neurorl.numerics.random import LOGISTIC_TABLE
 from neurorl.testing import FEATURES, random_network
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")

@@ -12,10 +12,10 @@ from experiments.grids import GRIDS, PRESET_GRIDS, RULE_GRIDS, Grid, rule_grid, 
 from experiments.tables import write_table
 from experiments.tuning import TuningRow, chosen_grids, experiments_of, read_tuning, tune
 from experiments.tuning_page import tuning_section
-from neurorl.envs import make_env
 from neurorl.errors import RunError, UnknownNameError
-from neurorl.features import Tiles
-from neurorl.presets import make_config
+from neurorl.models.features import Tiles
+from neurorl.models.presets import make_config
+from neurorl.tasks.environments import make_env
 
 ENV = {task.name: task.env for task in TASKS}
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from neurorl import Network, Plasticity, Population, Projection, Source, SpikingActorCritic
-from neurorl.backend import load
+from neurorl.backends.registry import load
 from neurorl.errors import DescriptionError
-from neurorl.features import RBF, GaussianCells
 from neurorl.models import LIF, CubaLIF
+from neurorl.models.features import RBF, GaussianCells
+from neurorl.network.units import unit_of
 from neurorl.testing import FEATURES
-from neurorl.units import unit_of
 
 brian2 = pytest.importorskip("brian2", reason="its quantities are those that are refused")
 ms, mv = brian2.ms, brian2.mV

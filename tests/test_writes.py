@@ -10,15 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neurorl import Network, Plasticity, Population, Projection
-from neurorl.arithmetic import Rounding, make_arithmetic
-from neurorl.config import AgentConfig
-from neurorl.description import Source
-from neurorl.features import OneHot
-from neurorl.memory import Memory, memory_for
+from neurorl.arithmetic.rounding import Rounding, make_arithmetic
+from neurorl.learning.memory import Memory, memory_for
+from neurorl.learning.plan import Plastic, layers
+from neurorl.learning.writes import Writer, levels, overflow, stochastic_round
 from neurorl.models import LIF
-from neurorl.plan import Plastic, layers
-from neurorl.random import Stream, uniforms
-from neurorl.writes import Writer, levels, overflow, stochastic_round
+from neurorl.models.config import AgentConfig
+from neurorl.models.features import OneHot
+from neurorl.network.description import Source
+from neurorl.numerics.random import Stream, uniforms
 
 CHIP = ("stochastic", "accumulate", "register")
 SEED = 11

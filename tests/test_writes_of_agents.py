@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 
 from neurorl import SpikingActorCritic
-from neurorl import presets as preset_module
-from neurorl.agent import read_agent
-from neurorl.checkpoint import write_checkpoint
+from neurorl.agents.checkpoint import write_checkpoint
+from neurorl.agents.local import read_agent
+from neurorl.agents.replicas import Replicas
 from neurorl.cli import main
-from neurorl.config import WRITES
-from neurorl.envgroup import env_group
-from neurorl.envs import make_env
 from neurorl.errors import DescriptionError, RunError, UnknownNameError, UnsupportedError
-from neurorl.evaluation import evaluate, load_to_play
-from neurorl.presets import make_config
-from neurorl.replicas import Replicas
-from neurorl.training import train
+from neurorl.models import presets as preset_module
+from neurorl.models.config import WRITES
+from neurorl.models.presets import make_config
+from neurorl.runs.evaluation import evaluate, load_to_play
+from neurorl.runs.training import train
+from neurorl.tasks.environments import make_env
+from neurorl.tasks.groups import env_group
 
 CHIP = ("stochastic", "accumulate", "register")
 

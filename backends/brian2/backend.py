@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic import make_arithmetic
+from neurorl.arithmetic.chip_noise import NOISE_MODES
+from neurorl.arithmetic.rounding import make_arithmetic
 from neurorl.backends.base import Backend, Capabilities, Raster, State, Window
 from neurorl.backends.brian2 import fingerprint
 from neurorl.backends.brian2.compiled import Compiled
@@ -16,11 +17,10 @@ from neurorl.backends.brian2.engines import DYNAMIC, ENGINES, Engine, check_engi
 from neurorl.backends.brian2.plan import texts
 from neurorl.backends.brian2.window import CompiledWindow
 from neurorl.backends.checks import Inputs
-from neurorl.chip_noise import NOISE_MODES
-from neurorl.described import FloatArray
-from neurorl.description import Network
 from neurorl.errors import BackendUnavailableError, UnsupportedError, say
-from neurorl.replicate import replicate
+from neurorl.network.description import Network
+from neurorl.network.replicate import replicate
+from neurorl.network.serialization import FloatArray
 
 __all__ = ["Brian2Backend"]
 
@@ -101,10 +101,13 @@ class Brian2Backend(Backend):
             head.append(f"# currents of {name!r}: added to the bias of neurons, for a window")
         if any("logistic(" in text for text in parts):
             head.append(
-                "# logistic(i, step, stream, seed): a draw of neurorl.random, -10.4 to 10.4"
+                "# logistic(i, step, stream, seed): a draw of neurorl.numerics.random, "
+                "-10.4 to 10.4"
             )
         if any("draw(" in text for text in parts):
-            head.append("# draw(i, step, stream, seed): 32 bits of neurorl.random, 0 to 2**32 - 1")
+            head.append(
+                "# draw(i, step, stream, seed): 32 bits of neurorl.numerics.random, 0 to 2**32 - 1"
+            )
         return "\n\n".join(["\n".join(head), *parts]) + "\n"
 
     def close(self) -> None:

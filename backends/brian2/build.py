@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic import Arithmetic
+from neurorl.arithmetic.rounding import Arithmetic
 from neurorl.backends.brian2.equations import NodeText, projection_text, source_text
 from neurorl.backends.brian2.noise import noise_functions
 from neurorl.backends.brian2.plan import constants, node_text, synapses
 from neurorl.backends.brian2.stepper import Stepper, array, spike_space
 from neurorl.backends.brian2.vendor import brian2
-from neurorl.description import Network, Population, Projection
+from neurorl.network.description import Network, Population, Projection
 
 __all__ = ["Simulation", "make_group"]
 

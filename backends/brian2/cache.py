@@ -15,9 +15,9 @@ from typing import Any
 from platformdirs import user_cache_path
 
 from neurorl.backends.brian2 import fingerprint
-from neurorl.cache import CompileCache
 from neurorl.errors import BackendError, RunError, say
 from neurorl.native import SOURCES, toolchain
+from neurorl.native.cache import CompileCache
 from neurorl.reading import Place, parse_json
 
 __all__ = ["Entry", "cache_folder", "find_or_build", "key"]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic import Arithmetic
+from neurorl.arithmetic.rounding import Arithmetic
 from neurorl.backends.base import Raster
 from neurorl.backends.brian2.cache import find_or_build
 from neurorl.backends.brian2.engines import Engine
@@ -15,7 +15,7 @@ from neurorl.backends.brian2.equations import node_name
 from neurorl.backends.brian2.library import Library, Rasters
 from neurorl.backends.brian2.plan import constants, library_plan, synapses
 from neurorl.backends.checks import Inputs
-from neurorl.description import Network
+from neurorl.network.description import Network
 
 __all__ = ["Compiled"]
 

@@ -11,9 +11,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from textwrap import indent
 
-from neurorl.chip_noise import COINS, NOISE_MAX
-from neurorl.description import Network, Population, Projection
-from neurorl.quantiser import CURRENT_BITS, VOLTAGE_MAX
+from neurorl.arithmetic.chip_noise import COINS, NOISE_MAX
+from neurorl.arithmetic.quantiser import CURRENT_BITS, VOLTAGE_MAX
+from neurorl.network.description import Network, Population, Projection
 
 __all__ = ["NodeText", "ProjectionText", "population_text", "projection_text", "source_text"]
 
@@ -105,10 +105,10 @@ def population_text(
 ) -> NodeText:
     """Return the text of a population, without the code that it doesn't need (noise, dead steps).
 
-    chip: whether it is in the integers of `neurorl.quantiser`, which float64 holds exactly.
-    noise: as in `neurorl.chip_noise`, or ``''`` for none.
-    refractory: whether it has dead steps.
-    replicas: whether there are several; neurons then count from 0 in each, and each has a seed and
+    chip: whether it is in the integers of `neurorl.arithmetic.quantiser`, which float64 holds
+    exactly. noise: as in `neurorl.arithmetic.chip_noise`, or ``''`` for none. refractory: whether
+    it has dead steps. replicas: whether there are several; neurons then count from 0 in each, and
+    each has a seed and
         a time of its own.
     shared: names of constants that have one value for all neurons.
     """
@@ -200,7 +200,7 @@ def _chip_update(own: str, replicas: bool) -> list[str]:
     """Return the code of the chip's step.
 
     own: ``'chip'`` or ``'chip+coins'`` for noise of its own, made from the bits of draws as in
-        `neurorl.chip_noise`; ``''`` for none.
+        `neurorl.arithmetic.chip_noise`; ``''`` for none.
     """
     coins, drawn = [], []
     if own == "chip+coins":

@@ -20,7 +20,7 @@ from neurorl.backends.brian2.preferences import exact_preferences
 from neurorl.backends.brian2.vendor import brian2
 from neurorl.native import SOURCES
 from neurorl.native.toolchain import LIBRARY_FLAGS, compiler
-from neurorl.random import LOGISTIC_BITS
+from neurorl.numerics.random import LOGISTIC_BITS
 
 __all__ = ["main"]
 

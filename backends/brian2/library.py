@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.base import Raster
-from neurorl.cache import load_copy
 from neurorl.errors import BackendError, say
-from neurorl.random import LOGISTIC_TABLE
+from neurorl.native.cache import load_copy
+from neurorl.numerics.random import LOGISTIC_TABLE
 
 __all__ = ["Library", "Rasters", "places"]
 

@@ -1,4 +1,4 @@
-"""Define noise as Brian2 functions: the draws of `neurorl.random`, on every engine.
+"""Define noise as Brian2 functions: the draws of `neurorl.numerics.random`, on every engine.
 
 Draws are counter-based, so there is no generator to seed, to save or to share between networks.
 """
@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from neurorl.backends.brian2.vendor import brian2
-from neurorl.described import FloatArray
 from neurorl.native import SOURCES
-from neurorl.random import LOGISTIC_BITS, LOGISTIC_TABLE, U32, DrawRows, logistic
+from neurorl.network.serialization import FloatArray
+from neurorl.numerics.random import LOGISTIC_BITS, LOGISTIC_TABLE, U32, DrawRows, logistic
 
 __all__ = ["noise_functions"]
 
@@ -40,7 +40,7 @@ def noise_functions() -> dict[str, Any]:
 
     i: every neuron of a population in order, from 0 again in each replica.
     step: steps since the start.
-    stream, seed: as in `neurorl.random.words`.
+    stream, seed: as in `neurorl.numerics.random.words`.
 
     With several replicas, step and seed have a value for each neuron.
     """

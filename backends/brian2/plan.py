@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic import Arithmetic, ChipArithmetic, initial_weights
+from neurorl.arithmetic.quantiser import ChipPopulation
+from neurorl.arithmetic.rounding import Arithmetic, ChipArithmetic, initial_weights
 from neurorl.backends.brian2.equations import (
     NodeText,
     ProjectionText,
@@ -16,9 +17,8 @@ from neurorl.backends.brian2.equations import (
     projection_text,
     source_text,
 )
-from neurorl.description import Network, Population, Projection
-from neurorl.quantiser import ChipPopulation
-from neurorl.random import Stream
+from neurorl.network.description import Network, Population, Projection
+from neurorl.numerics.random import Stream
 
 __all__ = ["constants", "library_plan", "node_text", "synapses", "texts"]
 

@@ -12,7 +12,7 @@ import numpy as np
 from platformdirs import user_cache_path
 
 from neurorl.backends.brian2.vendor import CythonCodeObject, brian2, catch_logs
-from neurorl.cache import CompileCache
+from neurorl.native.cache import CompileCache
 from neurorl.native.toolchain import EXACT_FLAGS
 
 __all__ = ["cython_problem", "exact_preferences"]

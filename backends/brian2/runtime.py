@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic import Arithmetic
+from neurorl.arithmetic.rounding import Arithmetic
 from neurorl.backends.base import Raster
 from neurorl.backends.brian2.build import Simulation
 from neurorl.backends.brian2.engines import Engine
@@ -19,8 +19,8 @@ from neurorl.backends.brian2.preferences import exact_preferences
 from neurorl.backends.brian2.stepper import refill_queue
 from neurorl.backends.brian2.vendor import brian2
 from neurorl.backends.checks import Inputs
-from neurorl.description import Network
 from neurorl.errors import BackendError, NeurorlError, say
+from neurorl.network.description import Network
 
 __all__ = ["Runtime"]
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from neurorl.arithmetic.quantiser import CURRENT_BITS
 from neurorl.backends.loihi.learning_tables import LearningPart, LearningTable
 from neurorl.backends.loihi.model import Compiled
 from neurorl.backends.loihi.synapses import add_rows
@@ -24,7 +25,6 @@ from neurorl.backends.window import Raster
 from neurorl.native.build import library
 from neurorl.native.structures import BlockRows, Compartments, pointer
 from neurorl.native.toolchain import problem
-from neurorl.quantiser import CURRENT_BITS
 
 __all__ = ["FastCompartments", "FastSynapses"]
 

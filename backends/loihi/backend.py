@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Literal, cast, get_args
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic import ChipArithmetic, initial_weights
+from neurorl.arithmetic.chip_noise import NOISE_MODES, UniformRows, coin_rows
+from neurorl.arithmetic.rounding import ChipArithmetic, initial_weights
 from neurorl.backends.base import Backend, Capabilities, Raster, State
 from neurorl.backends.checks import Inputs, check_steps
 from neurorl.backends.loihi.delays import relayed
@@ -27,9 +28,6 @@ from neurorl.backends.loihi.placement import CoreLimits, place
 from neurorl.backends.loihi.report import source_text
 from neurorl.backends.loihi.silence import silence
 from neurorl.backends.loihi.vendor import has_nxsdk, version
-from neurorl.chip_noise import NOISE_MODES, UniformRows, coin_rows
-from neurorl.described import FloatArray, number
-from neurorl.description import Network
 from neurorl.errors import (
     ArgumentError,
     BackendUnavailableError,
@@ -38,7 +36,9 @@ from neurorl.errors import (
     say,
     unknown,
 )
-from neurorl.random import NoiseRows, derive
+from neurorl.network.description import Network
+from neurorl.network.serialization import FloatArray, number
+from neurorl.numerics.random import NoiseRows, derive
 
 __all__ = ["Learning", "LoihiBackend", "Target"]
 

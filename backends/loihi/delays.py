@@ -15,8 +15,8 @@ import numpy as np
 
 from neurorl.backends.checks import Inputs
 from neurorl.backends.window import Raster
-from neurorl.description import Network, Node, Population, Projection, Source
 from neurorl.models import LIF
+from neurorl.network.description import Network, Node, Population, Projection, Source
 
 __all__ = ["InputHistory", "Relayed", "relayed"]
 

@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from neurorl.arithmetic.chip_noise import CoinRows, tossed
 from neurorl.backends.base import Raster, State
 from neurorl.backends.checks import Inputs
 from neurorl.backends.loihi.accelerate import FastCompartments, FastSynapses
@@ -36,9 +37,8 @@ from neurorl.backends.loihi.vendor import (
     overflow_signed,
     version,
 )
-from neurorl.chip_noise import CoinRows, tossed
 from neurorl.errors import BackendUnavailableError, say
-from neurorl.random import DrawRows
+from neurorl.numerics.random import DrawRows
 
 __all__ = ["EmulatorEngine", "missing"]
 

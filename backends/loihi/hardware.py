@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from neurorl.arithmetic.chip_noise import CoinRows, tossed
 from neurorl.backends.base import Raster, State
 from neurorl.backends.checks import Inputs
 from neurorl.backends.loihi.delays import InputHistory, Relayed
@@ -22,7 +23,6 @@ from neurorl.backends.loihi.engine import EMULATE, Engine
 from neurorl.backends.loihi.model import Compiled
 from neurorl.backends.loihi.silence import Silence
 from neurorl.backends.loihi.vendor import LoihiProbe
-from neurorl.chip_noise import CoinRows, tossed
 from neurorl.errors import BackendError, BackendUnavailableError, UnsupportedError, say
 
 __all__ = ["HardwareEngine", "hardware_problems", "learns", "translated"]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from neurorl.backends.loihi.synapses import Layout, Share, WeightTable
 from neurorl.backends.loihi.vendor import Synapse
-from neurorl.description import Network, Projection
+from neurorl.network.description import Network, Projection
 
 __all__ = ["LearningPart", "LearningTable"]
 

@@ -27,11 +27,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.backends.loihi.delays import relayed
-from neurorl.backends.loihi.placement import CoreLimits, Overfull, Placement, place
-from neurorl.description import Network
-from neurorl.errors import UnsupportedError
-from neurorl.quantiser import (
+from neurorl.arithmetic.quantiser import (
     REFRACTORY_MAX,
     THRESHOLD_MAX,
     THRESHOLD_UNIT,
@@ -39,6 +35,10 @@ from neurorl.quantiser import (
     bias_integers,
     quantise,
 )
+from neurorl.backends.loihi.delays import relayed
+from neurorl.backends.loihi.placement import CoreLimits, Overfull, Placement, place
+from neurorl.errors import UnsupportedError
+from neurorl.network.description import Network
 
 __all__ = ["CHIPS", "CORES", "RESOURCES", "chip_problems", "register_problems", "usage"]
 

@@ -1,8 +1,8 @@
 """Translate a description and its chip integers into nengo-loihi's `Model`.
 
 The model has blocks, synapses, axons and spike inputs. There is no `nengo.Network`, and nothing is
-discretized here: every integer comes from `neurorl.quantiser`, so that all simulators run the same
-ones.
+discretized here: every integer comes from `neurorl.arithmetic.quantiser`, so that all simulators
+run the same ones.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic import ChipArithmetic
+from neurorl.arithmetic.quantiser import THRESHOLD_MAX, VOLTAGE_MAX, ChipPopulation
+from neurorl.arithmetic.rounding import ChipArithmetic
 from neurorl.backends.loihi.learning_tables import LearningTable
 from neurorl.backends.loihi.pes import ERROR_SCALE, learned_populations
 from neurorl.backends.loihi.placement import Placement
@@ -27,9 +28,8 @@ from neurorl.backends.loihi.vendor import (
     SpikeInput,
     validate_model,
 )
-from neurorl.described import FloatArray
 from neurorl.errors import UnsupportedError, say
-from neurorl.quantiser import THRESHOLD_MAX, VOLTAGE_MAX, ChipPopulation
+from neurorl.network.serialization import FloatArray
 
 __all__ = ["Compiled", "Places", "compile_network"]
 

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from neurorl.arithmetic.chip_noise import UniformRows
+from neurorl.arithmetic.quantiser import ChipPopulation
 from neurorl.backends.loihi.model import Places
-from neurorl.chip_noise import UniformRows
-from neurorl.quantiser import ChipPopulation
-from neurorl.random import DrawRows
+from neurorl.numerics.random import DrawRows
 
 __all__ = ["NEEDED_FOR_NOISE", "OwnNoise"]
 

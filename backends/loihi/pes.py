@@ -28,9 +28,9 @@ import numpy.typing as npt
 from neurorl.backends.base import State
 from neurorl.backends.loihi.learning_tables import LearningPart, LearningTable
 from neurorl.backends.loihi.placement import CoreLimits, place
-from neurorl.described import FloatArray
-from neurorl.description import Network
 from neurorl.errors import ArgumentError, say, unknown
+from neurorl.network.description import Network
+from neurorl.network.serialization import FloatArray
 
 __all__ = [
     "ERROR_SCALE",

@@ -19,6 +19,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
+from neurorl.arithmetic.quantiser import ChipNetwork
 from neurorl.backends.loihi.synapses import Layout, Share
 from neurorl.backends.loihi.vendor import (
     MAX_COMPARTMENTS,
@@ -26,9 +27,8 @@ from neurorl.backends.loihi.vendor import (
     MAX_OUT_AXONS,
     MAX_SYNAPSE_BITS,
 )
-from neurorl.description import Network, Population
 from neurorl.errors import ArgumentError, say
-from neurorl.quantiser import ChipNetwork
+from neurorl.network.description import Network, Population
 
 __all__ = ["CoreLimits", "Overfull", "Placement", "place"]
 

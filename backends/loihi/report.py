@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic import ChipArithmetic
+from neurorl.arithmetic.quantiser import MANTISSA_MAX, ChipPopulation
+from neurorl.arithmetic.rounding import ChipArithmetic
 from neurorl.backends.loihi.limits import CORES, RESOURCES, usage
 from neurorl.backends.loihi.placement import Placement
-from neurorl.quantiser import MANTISSA_MAX, ChipPopulation
 
 __all__ = ["source_text"]
 

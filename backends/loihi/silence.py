@@ -14,9 +14,9 @@ from graphlib import CycleError, TopologicalSorter
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic import ChipArithmetic
-from neurorl.described import FloatArray
-from neurorl.quantiser import VOLTAGE_MAX
+from neurorl.arithmetic.quantiser import VOLTAGE_MAX
+from neurorl.arithmetic.rounding import ChipArithmetic
+from neurorl.network.serialization import FloatArray
 
 __all__ = ["Silence", "silence"]
 
@@ -44,7 +44,7 @@ def silence(arithmetic: ChipArithmetic, weights: dict[str, FloatArray]) -> Silen
     arithmetic: the network that runs and its chip integers.
     weights: effective weights by projection.
 
-    Source: Davies et al. 2018; the order of decays is that of `neurorl.quantiser`.
+    Source: Davies et al. 2018; the order of decays is that of `neurorl.arithmetic.quantiser`.
     """
     network, chip = arithmetic.network, arithmetic.chip
     before = {

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.loihi.vendor import Synapse, SynapseConfig
-from neurorl.description import Network, Projection
+from neurorl.network.description import Network, Projection
 
 __all__ = ["Layout", "Share", "WeightTable", "add_rows"]
 

@@ -8,16 +8,16 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic import ChipArithmetic, make_arithmetic
+from neurorl.arithmetic.chip_noise import NOISE_MODES, UniformRows, coin_rows
+from neurorl.arithmetic.rounding import ChipArithmetic, make_arithmetic
 from neurorl.backends.base import Backend, Capabilities, Raster, State
 from neurorl.backends.checks import Inputs
 from neurorl.backends.reference.neurons import ChipNeurons, FloatNeurons, Neurons
 from neurorl.backends.reference.noise import ReplicaNoise
-from neurorl.chip_noise import NOISE_MODES, UniformRows, coin_rows
-from neurorl.described import FloatArray
-from neurorl.description import Network, Population
-from neurorl.random import NoiseRows
-from neurorl.replicate import replicate
+from neurorl.network.description import Network, Population
+from neurorl.network.replicate import replicate
+from neurorl.network.serialization import FloatArray
+from neurorl.numerics.random import NoiseRows
 
 __all__ = ["ReferenceBackend"]
 

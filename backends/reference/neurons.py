@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.described import FloatArray
-from neurorl.description import Dynamics
-from neurorl.quantiser import CURRENT_BITS, VOLTAGE_MAX, ChipPopulation
+from neurorl.arithmetic.quantiser import CURRENT_BITS, VOLTAGE_MAX, ChipPopulation
+from neurorl.network.description import Dynamics
+from neurorl.network.serialization import FloatArray
 
 __all__ = ["ChipNeurons", "FloatNeurons", "Neurons"]
 
@@ -76,7 +76,7 @@ class Neurons(abc.ABC):
 
 
 class FloatNeurons(Neurons):
-    """Updates neurons by `neurorl.description.Dynamics` in float64."""
+    """Updates neurons by `neurorl.network.description.Dynamics` in float64."""
 
     def __init__(self, dynamics: Dynamics, noise: DrawAll) -> None:
         super().__init__(len(dynamics.bias), np.float64, dynamics.refractory_steps)
@@ -97,7 +97,7 @@ class FloatNeurons(Neurons):
 
 
 class ChipNeurons(Neurons):
-    """Updates neurons in the chip's integers, bit for bit; see `neurorl.quantiser`."""
+    """Updates neurons in the chip's integers, bit for bit; see `neurorl.arithmetic.quantiser`."""
 
     def __init__(self, chip: ChipPopulation, noise: DrawAll) -> None:
         super().__init__(len(chip.bias), np.int64, chip.refractory - 1)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from neurorl.described import FloatArray
-from neurorl.random import DrawRows
+from neurorl.network.serialization import FloatArray
+from neurorl.numerics.random import DrawRows
 
 __all__ = ["ReplicaNoise"]
 

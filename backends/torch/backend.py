@@ -8,15 +8,15 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from neurorl.arithmetic import make_arithmetic
+from neurorl.arithmetic.rounding import make_arithmetic
 from neurorl.backends.base import Backend, Capabilities, Raster, State
 from neurorl.backends.checks import Inputs
 from neurorl.backends.torch.estimators import Score
 from neurorl.backends.torch.inputs import Batch
 from neurorl.backends.torch.module import ENGINES, SpikingModule, check_engine
 from neurorl.backends.torch.noise import SharedNoise
-from neurorl.described import FloatArray
-from neurorl.description import Network
+from neurorl.network.description import Network
+from neurorl.network.serialization import FloatArray
 
 __all__ = ["TorchBackend"]
 

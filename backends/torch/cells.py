@@ -1,4 +1,4 @@
-"""Run populations over a window by `neurorl.description.Dynamics`, differentiably."""
+"""Run populations over a window by `neurorl.network.description.Dynamics`, differentiably."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from neurorl.backends.torch.estimators import Estimator
 from neurorl.backends.torch.native import Constants
 from neurorl.backends.torch.noise import logistic
 from neurorl.backends.torch.state import Carried
-from neurorl.description import Dynamics
+from neurorl.network.description import Dynamics
 
 __all__ = ["Cells"]
 

@@ -1,4 +1,5 @@
-"""Run populations in Loihi's integers, which float64 holds exactly, see `neurorl.quantiser`.
+"""Run populations in Loihi's integers, which float64 holds exactly, see
+`neurorl.arithmetic.quantiser`.
 
 On the way back, rounding and overflow count as the identity, and what is beyond a range has no
 gradient (straight-through: Bengio et al. 2013, arXiv:1308.3432): quantisation-aware training.
@@ -12,12 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neurorl.arithmetic import Rounding
+from neurorl.arithmetic.quantiser import CURRENT_BITS, VOLTAGE_MAX, ChipPopulation
+from neurorl.arithmetic.rounding import Rounding
 from neurorl.backends.torch.cells import Cells
 from neurorl.backends.torch.noise import logistic
 from neurorl.backends.torch.state import Carried
-from neurorl.description import Dynamics
-from neurorl.quantiser import CURRENT_BITS, VOLTAGE_MAX, ChipPopulation
+from neurorl.network.description import Dynamics
 
 __all__ = ["ChipCells", "bias_integers", "quanta", "truncated"]
 
@@ -62,7 +63,9 @@ class ChipCells(Cells):
     def _integrate(
         self, q: Tensor, bias: Tensor, carried: Carried
     ) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Return current, membrane and which are alive, in the order of `neurorl.quantiser`."""
+        """Return current, membrane and which are alive, in the order of
+        `neurorl.arithmetic.quantiser`.
+        """
         left = truncated(self.current_decay * carried.u)
         u = _wrapped(left + _wrapped(q, CURRENT_BITS), _STATE_BITS)
         left = truncated(self.membrane_decay * carried.v)
@@ -77,7 +80,9 @@ def quanta(weight: Tensor, rounding: Rounding) -> Tensor:
 
 
 def bias_integers(bias: Tensor) -> Tensor:
-    """Return biases as `neurorl.quantiser.bias_integers` does, straight-through on the way back."""
+    """Return biases as `neurorl.arithmetic.quantiser.bias_integers` does, straight-through on the
+    way back.
+    """
     with torch.no_grad():
         size = bias.abs()
         exponent = torch.zeros_like(bias)

@@ -26,8 +26,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from neurorl.described import number
 from neurorl.errors import ArgumentError, say, unknown
+from neurorl.network.serialization import number
 
 __all__ = ["ESTIMATORS", "Concrete", "Estimator", "Score", "Slope", "estimator"]
 

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from neurorl.description import CURRENT_GRID, Network
 from neurorl.errors import ArgumentError, say, unknown
+from neurorl.network.description import CURRENT_GRID, Network
 
 __all__ = ["Batch", "Shape", "check_batch", "check_series"]
 

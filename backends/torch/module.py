@@ -10,7 +10,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from neurorl.arithmetic import ChipArithmetic, initial_weights, make_arithmetic
+from neurorl.arithmetic.quantiser import ChipNetwork
+from neurorl.arithmetic.rounding import ChipArithmetic, initial_weights, make_arithmetic
 from neurorl.backends.checks import check_seeds
 from neurorl.backends.torch.cells import Cells
 from neurorl.backends.torch.chip import ChipCells
@@ -21,11 +22,10 @@ from neurorl.backends.torch.schedule import groups
 from neurorl.backends.torch.state import ModuleState
 from neurorl.backends.torch.synapses import Synapses
 from neurorl.backends.torch.unroll import Unroll
-from neurorl.described import FloatArray
-from neurorl.description import Network, Population
 from neurorl.errors import ArgumentError, BackendUnavailableError, UnsupportedError, say, unknown
 from neurorl.native import toolchain
-from neurorl.quantiser import ChipNetwork
+from neurorl.network.description import Network, Population
+from neurorl.network.serialization import FloatArray
 
 __all__ = ["ENGINES", "SpikingModule", "check_engine"]
 
@@ -51,9 +51,10 @@ class SpikingModule(nn.Module):
         step by step; None takes ``'compiled'`` where there is a compiler.
 
     Parameters of the module are ``synapses.NAME.weight`` of every plastic projection, in the
-    description's units, ``(n_replicas, *shape)``; weights of fixed projections are buffers.
-    The dynamics and the order of operations are those of `neurorl.description`. A population runs
-    for a whole window at once, with its inputs in one product, unless its spikes come back to it.
+    description's units, ``(n_replicas, *shape)``; weights of fixed projections are buffers. The
+    dynamics and the order of operations are those of `neurorl.network.description`. A population
+    runs for a whole window at once, with its inputs in one product, unless its spikes come back to
+    it.
     """
 
     _example: Tensor

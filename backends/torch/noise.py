@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neurorl.random import LOGISTIC_BITS, LOGISTIC_TABLE, NoiseRows
+from neurorl.numerics.random import LOGISTIC_BITS, LOGISTIC_TABLE, NoiseRows
 
 __all__ = ["SharedNoise", "draw_words", "logistic", "logistic_table"]
 
@@ -19,7 +19,7 @@ _WORDS = 4  # draws made from one number of 64 bits
 
 @functools.cache
 def logistic_table(dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Return `neurorl.random.LOGISTIC_TABLE` as a tensor."""
+    """Return `neurorl.numerics.random.LOGISTIC_TABLE` as a tensor."""
     return torch.tensor(LOGISTIC_TABLE, dtype=dtype, device=device)
 
 
@@ -45,7 +45,9 @@ def logistic(words: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 class SharedNoise:
-    """Draws one population's noise in all replicas by `neurorl.random`, as every backend does."""
+    """Draws one population's noise in all replicas by `neurorl.numerics.random`, as every backend
+    does.
+    """
 
     def __init__(self, seeds: Sequence[int], stream: int, size: int) -> None:
         self._rows = [NoiseRows(seed, stream, size) for seed in seeds]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from neurorl.description import Network
+from neurorl.network.description import Network
 
 __all__ = ["groups"]
 

@@ -9,9 +9,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from neurorl.arithmetic import Rounding
+from neurorl.arithmetic.rounding import Rounding
 from neurorl.backends.torch import chip
-from neurorl.description import Network
+from neurorl.network.description import Network
 
 __all__ = ["Synapses", "back_to_spikes", "back_to_weight", "shifted", "transmit"]
 

@@ -13,9 +13,9 @@ import numpy as np
 
 from neurorl.backends.base import Backend, Capabilities, Raster, State
 from neurorl.backends.checks import Inputs
-from neurorl.described import FloatArray
-from neurorl.description import Population
-from neurorl.random import NoiseRows
+from neurorl.network.description import Population
+from neurorl.network.serialization import FloatArray
+from neurorl.numerics.random import NoiseRows
 
 __all__ = ["EventsBackend"]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from neurorl.backend import BACKENDS
+from neurorl.backends.registry import BACKENDS
 from neurorl.bench.loops import Loop
 from neurorl.bench.workload import Size
 from neurorl.errors import ArgumentError, say, unknown

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from neurorl.backend import BACKENDS
+from neurorl.backends.registry import BACKENDS
 from neurorl.bench.candidates import backends
 from neurorl.bench.measure import Plan, Report, measure
 from neurorl.bench.workload import SIZES, get_size

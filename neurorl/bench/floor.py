@@ -20,8 +20,8 @@ from platformdirs import user_cache_path
 from neurorl.bench import workload
 from neurorl.bench.loops import AgentLoop
 from neurorl.bench.workload import BOUND, RATE, STEPS, Size, initial_weights
-from neurorl.cache import CompileCache, load_copy
 from neurorl.errors import BackendError, BackendUnavailableError, say
+from neurorl.native.cache import CompileCache, load_copy
 
 __all__ = ["VARIANTS", "FloorAgent", "compiler", "make"]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from neurorl.agents.replicas import Replicas
+from neurorl.agents.sharding import ReplicaGroups, side_by_side
 from neurorl.bench.loops import Loop
 from neurorl.bench.workload import (
     BASELINE_RATE,
@@ -22,13 +24,11 @@ from neurorl.bench.workload import (
     Size,
     make_env,
 )
-from neurorl.config import AgentConfig
-from neurorl.description import Network, Plasticity, Population, Projection, Source, Uniform
-from neurorl.envgroup import SeparateEnvs
-from neurorl.features import GaussianCells
-from neurorl.groups import ReplicaGroups, side_by_side
 from neurorl.models import LIF
-from neurorl.replicas import Replicas
+from neurorl.models.config import AgentConfig
+from neurorl.models.features import GaussianCells
+from neurorl.network.description import Network, Plasticity, Population, Projection, Source, Uniform
+from neurorl.tasks.groups import SeparateEnvs
 
 __all__ = ["ReplicasLoop", "agent_config", "make", "network"]
 

@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from neurorl.backend import available_backends
+    from neurorl.backends.registry import available_backends
 
     rows = available_backends()
     if arguments.json:

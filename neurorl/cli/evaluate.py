@@ -33,8 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from neurorl.arguments import check_count
-    from neurorl.evaluation import evaluate, load_to_play
+    from neurorl.agents.arguments import check_count
+    from neurorl.runs.evaluation import evaluate, load_to_play
 
     check_count("evaluate, episodes", arguments.episodes)
     agent, chosen = load_to_play(
@@ -62,9 +62,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _env(arguments: argparse.Namespace) -> Any:
     """The environment that was named, or None."""
-    from neurorl.envargs import read_env_args
-    from neurorl.envs import make_env
     from neurorl.errors import ArgumentError, say
+    from neurorl.tasks.arguments import read_env_args
+    from neurorl.tasks.environments import make_env
 
     if arguments.trust_env or ":" in (arguments.env or ""):
         look_here()

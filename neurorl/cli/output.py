@@ -13,7 +13,7 @@ from neurorl.errors import EnvironmentWarning, FallbackWarning, PopulationWarnin
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from neurorl.replicas import Episode
+    from neurorl.agents.replicas import Episode
 
 __all__ = [
     "cell",

@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from neurorl.plot import plot_runs
+    from neurorl.runs.plot import plot_runs
 
     out = arguments.out or arguments.runs[0] / "learning_curve.png"
     print(plot_runs(arguments.runs, out))

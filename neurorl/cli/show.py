@@ -11,15 +11,15 @@ from neurorl.cli.options import add_backend, add_trust, backend_options, look_he
 from neurorl.cli.output import cell, print_table, report
 
 if TYPE_CHECKING:
-    from neurorl.agent import SpikingActorCritic
+    from neurorl.agents.local import SpikingActorCritic
     from neurorl.backends.base import Backend
-    from neurorl.described import FloatArray
+    from neurorl.network.serialization import FloatArray
 
 __all__ = ["HELP", "add_arguments", "run"]
 
 HELP = "print a network as a backend runs it"
 
-# What is printed of a `neurorl.quantisation_report`: title, rows, and keys with their column.
+# What is printed of a `neurorl.inspection.quantisation`: title, rows, and keys with their column.
 _TABLES: tuple[tuple[str, str, dict[str, str]], ...] = (
     (
         "Errors of chip arithmetic, of the threshold (or noise); of decays, of what is left:",
@@ -82,9 +82,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _found(arguments: argparse.Namespace) -> dict[str, Any]:
     """What there is to say, as plain data."""
-    from neurorl.envs import discrete_actions, make_env
     from neurorl.errors import unknown
-    from neurorl.presets import MODELS, make_config
+    from neurorl.models.presets import MODELS, make_config
+    from neurorl.tasks.environments import discrete_actions, make_env
 
     path = Path(arguments.what)
     if arguments.what in MODELS:
@@ -101,8 +101,8 @@ def _found(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _of_network(network: Any, window: int | None, arguments: argparse.Namespace) -> dict[str, Any]:
-    from neurorl.backend import load
-    from neurorl.cost import static_cost
+    from neurorl.backends.registry import load
+    from neurorl.inspection.cost import static_cost
 
     name, noise = arguments.backend or "reference", arguments.noise or "exact"
     options = {**backend_options(arguments), "noise": noise}
@@ -112,10 +112,10 @@ def _of_network(network: Any, window: int | None, arguments: argparse.Namespace)
 
 
 def _of_run(path: Path, arguments: argparse.Namespace) -> dict[str, Any]:
-    from neurorl.checkpoint import digest
-    from neurorl.cost import static_cost
-    from neurorl.deployment import compare
-    from neurorl.evaluation import load_to_play, read_cost
+    from neurorl.agents.checkpoint import digest
+    from neurorl.inspection.cost import static_cost
+    from neurorl.inspection.deployment import compare
+    from neurorl.runs.evaluation import load_to_play, read_cost
 
     agent, chosen = load_to_play(
         path,
@@ -141,7 +141,7 @@ def _of_run(path: Path, arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _of_backend(backend: Backend, weights: dict[str, FloatArray] | None = None) -> dict[str, Any]:
     """weights: before rounding; None for the initial ones."""
-    from neurorl.quantisation_report import quantisation_report
+    from neurorl.inspection.quantisation import quantisation_report
 
     is_chip = backend.arithmetic_name == "loihi"
     found: dict[str, Any] = {
@@ -198,10 +198,10 @@ def _as_run(
     path: Path, agent: SpikingActorCritic, chosen: dict[str, Any], own: dict[str, Any]
 ) -> Backend:
     """The backend that plays a saved agent, or of one that learns on the chip that which learns."""
-    from neurorl.agent import read_agent
-    from neurorl.backend import load
-    from neurorl.config import AgentConfig
-    from neurorl.loopchecks import learning_options
+    from neurorl.agents.local import read_agent
+    from neurorl.backends.registry import load
+    from neurorl.learning.loops.checks import learning_options
+    from neurorl.models.config import AgentConfig
 
     described, _ = read_agent(path)
     config = AgentConfig.from_dict(described["config"])

@@ -63,9 +63,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from neurorl.envargs import read_env_args
     from neurorl.errors import ArgumentError, say
-    from neurorl.training import read_seeds, train_seeds
+    from neurorl.runs.training import read_seeds, train_seeds
+    from neurorl.tasks.arguments import read_env_args
 
     if ":" in arguments.env:
         look_here()

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from neurorl.backend import backend_class, ways
+from neurorl.backends.registry import backend_class, ways
 from neurorl.children import child_environment, module_command
 from neurorl.doctor.rows import Row, row
 from neurorl.doctor.versions import version
@@ -27,7 +27,7 @@ _NEED_A_COMPILER = ("compiled", "cython")
 
 
 def backend(listed: Row) -> Iterator[Row]:
-    """Rows of a backend, given its row of `neurorl.backend.available_backends`."""
+    """Rows of a backend, given its row of `neurorl.backends.registry.available_backends`."""
     name, found = listed["name"], version(listed["distribution"])
     if not listed["available"]:
         status = "missing" if found is None else "broken"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from neurorl.backend import available_backends
+from neurorl.backends.registry import available_backends
 from neurorl.doctor.backends import backend
 from neurorl.doctor.rows import Row
 from neurorl.doctor.tools import cache, compiler, learning_loop

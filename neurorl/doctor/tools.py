@@ -9,11 +9,11 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from neurorl.cache import CompileCache
 from neurorl.doctor.rows import Row, one_line, row
 from neurorl.errors import BackendError
 from neurorl.native import toolchain
 from neurorl.native.build import library
+from neurorl.native.cache import CompileCache
 
 __all__ = ["cache", "compiler", "learning_loop"]
 

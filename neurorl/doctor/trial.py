@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.backend import backend_class, load, ways
+from neurorl.backends.registry import backend_class, load, ways
 from neurorl.doctor.rows import one_line
 from neurorl.testing.networks import FEATURES
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from neurorl import elementary
-from neurorl.cache import CompileCache, load_copy
 from neurorl.errors import BackendError, say
 from neurorl.native import SOURCES, structures, toolchain
+from neurorl.native.cache import CompileCache, load_copy
 from neurorl.native.layout import check_structures
 from neurorl.native.structures import Terms
+from neurorl.numerics import elementary
 
 __all__ = ["cache_folder", "compiled", "library"]
 

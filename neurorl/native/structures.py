@@ -40,7 +40,7 @@ def _fields(**groups: str) -> Fields:
 
 
 class Terms(ctypes.Structure):
-    """Coefficients of `neurorl.elementary`."""
+    """Coefficients of `neurorl.numerics.elementary`."""
 
     _fields_: ClassVar[Fields] = [
         ("exp", _NUMBER * 14),

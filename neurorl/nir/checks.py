@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.described import LARGEST
 from neurorl.errors import DescriptionError, say
-from neurorl.limits import MAX_SIZE, check_limit
+from neurorl.network.limits import MAX_SIZE, check_limit
+from neurorl.network.serialization import LARGEST
 
 __all__ = ["check_file", "check_graph"]
 

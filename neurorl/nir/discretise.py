@@ -7,9 +7,9 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.described import FloatArray
 from neurorl.errors import unknown
 from neurorl.models import LIF
+from neurorl.network.serialization import FloatArray
 
 __all__ = [
     "Discretisation",

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.described import FloatArray
+from neurorl.network.serialization import FloatArray
 from neurorl.nir.forms import Form
 from neurorl.nir.layout import Layout
 from neurorl.nir.readers import Reader

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neurorl.described import FloatArray
-from neurorl.description import Projection
+from neurorl.network.description import Projection
+from neurorl.network.serialization import FloatArray
 from neurorl.nir.parts import Parts
 
 __all__ = ["Form", "Layer", "UnfitError", "chain", "one_population"]

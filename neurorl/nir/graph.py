@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.described import FloatArray
 from neurorl.errors import DescriptionError, UnsupportedError, say
-from neurorl.limits import MAX_WEIGHTS, check_limit
+from neurorl.network.limits import MAX_WEIGHTS, check_limit
+from neurorl.network.serialization import FloatArray
 
 __all__ = ["Drive", "SpikingGraph", "Term"]
 

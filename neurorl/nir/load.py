@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.described import FloatArray, number
-from neurorl.description import Network, Neuron, Node, Population, Projection, Source
 from neurorl.errors import ArgumentError, UnsupportedError, say
 from neurorl.models import LIF, CubaLIF
+from neurorl.network.description import Network, Neuron, Node, Population, Projection, Source
+from neurorl.network.serialization import FloatArray, number
 from neurorl.nir.checks import check_graph
 from neurorl.nir.discretise import (
     check_discretisation,

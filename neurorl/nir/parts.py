@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic import FloatArithmetic, initial_weights
-from neurorl.described import FloatArray
-from neurorl.description import Network, Projection, Uniform
+from neurorl.arithmetic.rounding import FloatArithmetic, initial_weights
 from neurorl.errors import ArgumentError, UnsupportedError, say, unknown
+from neurorl.network.description import Network, Projection, Uniform
+from neurorl.network.serialization import FloatArray
 
 __all__ = ["Parts"]
 

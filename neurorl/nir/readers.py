@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.described import FloatArray
 from neurorl.errors import ArgumentError, say, unknown
+from neurorl.network.serialization import FloatArray
 from neurorl.nir.forms import Form, Layer, UnfitError, chain, one_population
 from neurorl.nir.parts import Parts
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.described import FloatArray
-from neurorl.description import Dynamics, Population, Projection
 from neurorl.errors import UnsupportedError, say
 from neurorl.models import CubaLIF
+from neurorl.network.description import Dynamics, Population, Projection
+from neurorl.network.serialization import FloatArray
 from neurorl.nir.discretise import keep_and_fraction, tidy
 from neurorl.nir.layout import Layout, node_names
 from neurorl.nir.parts import Parts

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
-from neurorl.described import number
-from neurorl.description import Network
 from neurorl.errors import UnsupportedError, say
 from neurorl.models import GLM
+from neurorl.network.description import Network
+from neurorl.network.serialization import number
 from neurorl.nir.exact import exact_graph
 from neurorl.nir.layout import Layout
 from neurorl.nir.package import DroppedWarning, load_package, write_graph

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from neurorl.agents.episodes import State
 from neurorl.backends.torch import ModuleState, SpikingModule
-from neurorl.config import AgentConfig
-from neurorl.described import FloatArray
-from neurorl.description import Network
-from neurorl.episodes import State
+from neurorl.models.config import AgentConfig
+from neurorl.network.description import Network
+from neurorl.network.serialization import FloatArray
 from neurorl.reparameterization.carried import part_arrays, with_part
 from neurorl.reparameterization.encode import encode
 from neurorl.reparameterization.loss import log_policy, votes

@@ -8,24 +8,24 @@ from typing import TYPE_CHECKING, Any, Self
 import gymnasium as gym
 import numpy.typing as npt
 
-from neurorl.agent import read_agent
-from neurorl.arguments import check_kind, check_names, check_options, own_env, path_of
-from neurorl.backend import backend_class
-from neurorl.backend import load as load_backend
-from neurorl.config import AgentConfig
-from neurorl.described import FloatArray
-from neurorl.envload import saved_env
-from neurorl.envs import discrete_actions
-from neurorl.envspec import copy_env
+from neurorl.agents.arguments import check_kind, check_names, check_options, own_env, path_of
+from neurorl.agents.base import LearningAgent
+from neurorl.agents.local import read_agent
+from neurorl.agents.player import Player
+from neurorl.arithmetic.fitting import fitted
+from neurorl.backends.registry import backend_class
+from neurorl.backends.registry import load as load_backend
 from neurorl.errors import RunError, check_name, say
-from neurorl.fitting import fitted
-from neurorl.player import Player
-from neurorl.presets import make_config
-from neurorl.random import read_seed
+from neurorl.models.config import AgentConfig
+from neurorl.models.presets import make_config
+from neurorl.network.restoring import check_fits
+from neurorl.network.serialization import FloatArray
+from neurorl.numerics.random import read_seed
 from neurorl.reparameterization.config import GradientConfig
 from neurorl.reparameterization.group import gradient_replicas
-from neurorl.restoring import check_fits
-from neurorl.verbs import LearningAgent
+from neurorl.tasks.environments import discrete_actions
+from neurorl.tasks.loading import saved_env
+from neurorl.tasks.specification import copy_env
 
 if TYPE_CHECKING:
     from neurorl.reparameterization.replicas import GradientReplicas

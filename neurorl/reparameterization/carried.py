@@ -11,7 +11,7 @@ from torch import Tensor
 
 from neurorl.backends.torch import ModuleState
 from neurorl.backends.torch.state import Carried
-from neurorl.restoring import take
+from neurorl.network.restoring import take
 
 __all__ = ["joined", "part_arrays", "part_of", "with_part"]
 

@@ -6,11 +6,11 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from neurorl.config import AgentConfig
-from neurorl.described import Described, number, positive
 from neurorl.errors import DescriptionError, UnsupportedError, say, unknown
-from neurorl.limits import MAX_ROLLOUT, check_limit
-from neurorl.registration import GRID_ID, POSITION_ONLY_ID
+from neurorl.models.config import AgentConfig
+from neurorl.network.limits import MAX_ROLLOUT, check_limit
+from neurorl.network.serialization import Described, number, positive
+from neurorl.tasks.registration import GRID_ID, POSITION_ONLY_ID
 
 __all__ = ["ESTIMATORS", "GradientConfig", "check_agent", "make_gradient"]
 
@@ -112,7 +112,7 @@ def make_gradient(
 ) -> GradientConfig:
     """The configuration for an agent on an environment: preset or default, then *overrides*.
 
-    env_id: of a task with its own spaces, see `neurorl.tasks.task_of`.
+    env_id: of a task with its own spaces, see `neurorl.tasks.known.task_of`.
     Raises UnknownNameError for another field.
     """
     known = {field.name for field in dataclasses.fields(GradientConfig)}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from neurorl.config import AgentConfig
-from neurorl.described import FloatArray
-from neurorl.encoder import constant_currents
+from neurorl.models.config import AgentConfig
+from neurorl.models.encoders import constant_currents
+from neurorl.network.serialization import FloatArray
 
 __all__ = ["draws_shape", "encode"]
 
@@ -21,7 +21,8 @@ def draws_shape(config: AgentConfig) -> tuple[int, ...]:
 
 
 def encode(config: AgentConfig, flat: FloatArray, u: Tensor) -> Tensor:
-    """What source ``input`` gets of observations: see `neurorl.encoder`, which is the definition.
+    """What source ``input`` gets of observations: see `neurorl.models.encoders`, which is the
+    definition.
 
     flat: ``(n, n_inputs)``. u: ``(n, *draws_shape)``, in (0, 1). Returns spikes ``(window, n,
     cells)``, or the currents ``(n, cells)``; float32.

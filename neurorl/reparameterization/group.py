@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 
-from neurorl.config import AgentConfig
-from neurorl.envgroup import SeparateEnvs
-from neurorl.envs import discrete_actions
-from neurorl.envspec import copy_env
 from neurorl.errors import BackendUnavailableError, say
+from neurorl.models.config import AgentConfig
 from neurorl.reparameterization.config import GradientConfig, make_gradient
-from neurorl.tasks import task_of
+from neurorl.tasks.environments import discrete_actions
+from neurorl.tasks.groups import SeparateEnvs
+from neurorl.tasks.known import task_of
+from neurorl.tasks.specification import copy_env
 
 if TYPE_CHECKING:
     from neurorl.reparameterization.replicas import GradientReplicas

@@ -9,17 +9,17 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from neurorl.agents.episodes import under
 from neurorl.backends.torch import SpikingModule, estimator
-from neurorl.config import AgentConfig
-from neurorl.described import LARGEST, FloatArray
-from neurorl.description import Network
-from neurorl.episodes import under
-from neurorl.random import derive
+from neurorl.models.config import AgentConfig
+from neurorl.network.description import Network
+from neurorl.network.restoring import take
+from neurorl.network.serialization import LARGEST, FloatArray
+from neurorl.numerics.random import derive
 from neurorl.reparameterization.advantage import LinearValues, advantages
 from neurorl.reparameterization.config import GradientConfig
 from neurorl.reparameterization.loss import log_policy, policy_loss, votes
 from neurorl.reparameterization.rollout import Inputs, Rollout
-from neurorl.restoring import take
 
 __all__ = ["GradientLearner"]
 

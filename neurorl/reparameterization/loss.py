@@ -9,13 +9,18 @@ __all__ = ["log_policy", "policy_loss", "votes"]
 
 
 def votes(output: Tensor, n_actions: int, first_step: int) -> Tensor:
-    """As `neurorl.policy.votes`: ``(steps, ..., actors * n_actions) -> (..., n_actions)``."""
+    """Count votes as `neurorl.models.policies.votes` does.
+
+    output: ``(steps, ..., actors * n_actions)``. Returns ``(..., n_actions)``.
+    """
     counts = output[first_step:].sum(dim=0)
     return counts.view(*counts.shape[:-1], -1, n_actions).sum(dim=-2)
 
 
 def log_policy(n: Tensor, beta: float, exploration: float = 0.0) -> Tensor:
-    """``log pi``, pi as in `neurorl.policy.softmax`; shape ``(..., n_actions)`` of the votes."""
+    """``log pi``, pi as in `neurorl.models.policies.softmax`; shape ``(..., n_actions)`` of the
+    votes.
+    """
     log_pi = torch.log_softmax(beta * n, dim=-1)
     if not exploration:
         return log_pi

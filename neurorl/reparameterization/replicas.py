@@ -1,8 +1,8 @@
 """Agents of one kind that learn by gradients, side by side in one batch.
 
-The counterpart of `neurorl.replicas`, with the same interface. All of an agent's environments take
-some steps (a rollout), then its weights take one; what is kept with a run is the state between two
-updates, and episodes that were running then.
+The counterpart of `neurorl.agents.replicas`, with the same interface. All of an agent's
+environments take some steps (a rollout), then its weights take one; what is kept with a run is the
+state between two updates, and episodes that were running then.
 """
 
 from __future__ import annotations
@@ -11,15 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
+from neurorl.agents.budget import LONG_EPISODE, TIME_LIMIT, Budget
+from neurorl.agents.episodes import Episode, State, episode_columns, episodes_from, under
+from neurorl.agents.interrupts import held_interrupts
 from neurorl.backends.checks import check_seeds
 from neurorl.backends.torch import one_thread
 from neurorl.backends.window import Raster
-from neurorl.budget import LONG_EPISODE, TIME_LIMIT, Budget
-from neurorl.config import AgentConfig
-from neurorl.described import FloatArray
-from neurorl.diagnostics import Monitor
-from neurorl.envgroup import EnvGroup
-from neurorl.episodes import Episode, State, episode_columns, episodes_from, under
+from neurorl.diagnostics.monitor import Monitor
 from neurorl.errors import (
     ArgumentError,
     EnvironmentWarning,
@@ -28,14 +26,16 @@ from neurorl.errors import (
     say,
     warn_outside,
 )
-from neurorl.finite import check_learned
-from neurorl.interrupts import held_interrupts
+from neurorl.learning.finite import check_learned
+from neurorl.models.config import AgentConfig
+from neurorl.network.restoring import take
+from neurorl.network.serialization import FloatArray
 from neurorl.reparameterization.actors import Actors
 from neurorl.reparameterization.config import GradientConfig, check_agent
 from neurorl.reparameterization.learner import GradientLearner
 from neurorl.reparameterization.rollout import Rollout
 from neurorl.reparameterization.stage import Stage
-from neurorl.restoring import take
+from neurorl.tasks.groups import EnvGroup
 
 __all__ = ["GradientReplicas"]
 
@@ -118,7 +118,7 @@ class GradientReplicas:
         """Train until each agent has played *total_episodes*, or taken *total_steps*, in all.
 
         callback: called with the agent's number for each of its episodes, after the update by the
-        rollout in which it ended. Warns and raises as `neurorl.replicas.Replicas.learn`.
+        rollout in which it ended. Warns and raises as `neurorl.agents.replicas.Replicas.learn`.
 
         An agent learns from whole rollouts: it stops after the update with the last of its steps,
         by Ctrl-C after the one that is being made. When an environment raises, all go back to the
@@ -210,7 +210,7 @@ class GradientReplicas:
         return self._learners[k].weights()
 
     def diagnostics(self, k: int) -> dict[str, Any]:
-        """Agent k's populations, see `neurorl.diagnostics.Monitor.table`."""
+        """Agent k's populations, see `neurorl.diagnostics.monitor.Monitor.table`."""
         return self._monitors[k].table(self.episodes[k])
 
     def warnings(self, k: int) -> list[dict[str, Any]]:

@@ -12,9 +12,9 @@ from torch import Tensor
 from neurorl.backends.torch import ModuleState
 from neurorl.backends.torch.inputs import Batch
 from neurorl.backends.torch.noise import draw_words
-from neurorl.config import AgentConfig
-from neurorl.described import FloatArray
-from neurorl.description import Network
+from neurorl.models.config import AgentConfig
+from neurorl.network.description import Network
+from neurorl.network.serialization import FloatArray
 from neurorl.reparameterization.carried import joined, part_of
 from neurorl.reparameterization.encode import draws_shape
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.restoring import take, take_counts
-from neurorl.running import SCORES, Running
+from neurorl.agents.running import SCORES, Running
+from neurorl.network.restoring import take, take_counts
 
 __all__ = ["running_from", "running_state"]
 

@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.config import AgentConfig
-from neurorl.described import FloatArray
-from neurorl.envgroup import EnvGroup
-from neurorl.episodes import State, under
-from neurorl.finite import NotFiniteError, bad_reward, bad_sum, explained, first_not_finite
-from neurorl.history import History
-from neurorl.random import derive
+from neurorl.agents.episodes import State, under
+from neurorl.agents.running import SCORES, Running, not_repeatable, take_up
+from neurorl.learning.finite import NotFiniteError, bad_reward, bad_sum, explained, first_not_finite
+from neurorl.models.config import AgentConfig
+from neurorl.models.history import History
+from neurorl.network.restoring import take, take_count
+from neurorl.network.serialization import FloatArray
+from neurorl.numerics.random import derive
 from neurorl.reparameterization.rollout import Rollout
 from neurorl.reparameterization.running import running_from, running_state
-from neurorl.restoring import take, take_count
-from neurorl.running import SCORES, Running, not_repeatable, take_up
+from neurorl.tasks.groups import EnvGroup
 
 __all__ = ["Stage"]
 

@@ -28,7 +28,7 @@ is the TD error, or the reward less its mean. E[phi | votes] = 0, so an error of
 no drift of the rules with phi; those of *agreement* and *reward-stdp* drift.
 
 The two STDP rules also have a term for spikes that arrive after the neuron's own, and learn in any
-population, see `neurorl.learner`.
+population, see `neurorl.learning.learner`.
 
 A rule of your own is a `Rule` object: pass it as ``rule=``, or `register_rule` it and use its name.
 """

@@ -72,7 +72,8 @@ class Rule:
     needs_paths: reads the path weights in force of hidden neurons.
     needs_modules: every hidden neuron must belong to the module of one output neuron.
     pairs_spikes: is spike-timing dependent: the eligibility decays in every step, and a spike that
-        arrives after the neuron's own depresses (`neurorl.learner`). Learns in any population.
+        arrives after the neuron's own depresses (`neurorl.learning.learner`). Learns in any
+        population.
     gates_depression: the broadcast to a module multiplies the depression too.
     needs_td_error: the modulator must be the TD error.
     counts_returns: where spikes come back to a population, its factors count from step 0, as its

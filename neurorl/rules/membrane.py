@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.described import FloatArray
-from neurorl.description import Dynamics
-from neurorl.elementary import exp
+from neurorl.network.description import Dynamics
+from neurorl.network.serialization import FloatArray
+from neurorl.numerics.elementary import exp
 
 __all__ = ["spike_probability"]
 

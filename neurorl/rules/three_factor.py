@@ -20,8 +20,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.elementary import on_grid
 from neurorl.errors import ArgumentError, say
+from neurorl.numerics.elementary import on_grid
 
 __all__ = [
     "apply_modulator",
@@ -64,7 +64,7 @@ def arrivals(
 def window_traces(arrived: Array, decay: float, x_0: Array | None = None) -> Array:
     """`trace` for all steps of a window, what is left of the step before rounded to a grid.
 
-    ``x(t) = grid(decay x(t-1)) + arrived(t)``, see `neurorl.elementary.on_grid`.
+    ``x(t) = grid(decay x(t-1)) + arrived(t)``, see `neurorl.numerics.elementary.on_grid`.
     arrived: ``(W, n)``. decay: in [0, 1]. x_0: trace before the window, ``(n,)``; None is 0.
     Returns ``(W, n)``; the last row is the next window's x_0.
     """

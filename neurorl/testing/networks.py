@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.description import Network, Plasticity, Population, Projection, Source, Uniform
 from neurorl.models import GLM, LIF, CubaLIF, actor_network
+from neurorl.network.description import Network, Plasticity, Population, Projection, Source, Uniform
 
 __all__ = ["FEATURES", "random_network", "rasters", "same_state"]
 

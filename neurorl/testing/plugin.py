@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from neurorl.backend import BACKENDS, backend_class, load, ways
 from neurorl.backends.base import Backend
-from neurorl.description import Network
+from neurorl.backends.registry import BACKENDS, backend_class, load, ways
 from neurorl.errors import BackendUnavailableError, NeurorlError
+from neurorl.network.description import Network
 from neurorl.testing.networks import random_network
 
 __all__ = ["Case", "cases"]

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neurorl.arithmetic import Arithmetic, initial_weights
-from neurorl.described import FloatArray
-from neurorl.description import Population
+from neurorl.arithmetic.rounding import Arithmetic, initial_weights
+from neurorl.network.description import Population
+from neurorl.network.serialization import FloatArray
 from neurorl.validation.diagnosis import Diagnosis, diagnose
 from neurorl.validation.equations import Predicted, Trial
 from neurorl.validation.lanes import Lane

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.description import Network, Population
+from neurorl.network.description import Network, Population
 from neurorl.validation.distances import distances
 from neurorl.validation.membranes import compare_membranes
 from neurorl.validation.recording import Recording

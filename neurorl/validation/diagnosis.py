@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neurorl.description import Population
 from neurorl.errors import NeurorlError
-from neurorl.random import derive
+from neurorl.network.description import Population
+from neurorl.numerics.random import derive
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.gates import Gate, Labels, gates
 from neurorl.validation.history import VARIABLES, History, acts_of, enact

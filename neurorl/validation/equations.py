@@ -13,13 +13,13 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic import Arithmetic, ChipArithmetic
+from neurorl.arithmetic.quantiser import ChipPopulation
+from neurorl.arithmetic.rounding import Arithmetic, ChipArithmetic
 from neurorl.backends.currents import Currents
 from neurorl.backends.reference.neurons import ChipNeurons, FloatNeurons, Neurons
-from neurorl.described import FloatArray
-from neurorl.description import Dynamics, Network, Population
-from neurorl.quantiser import ChipPopulation
-from neurorl.random import NoiseRows
+from neurorl.network.description import Dynamics, Network, Population
+from neurorl.network.serialization import FloatArray
+from neurorl.numerics.random import NoiseRows
 from neurorl.validation.replay import Replay
 
 __all__ = ["Change", "Predicted", "Trial", "Watched", "blocks_of", "neurons_of"]

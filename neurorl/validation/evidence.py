@@ -10,25 +10,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from neurorl.arithmetic import ChipArithmetic
+from neurorl.arithmetic.rounding import ChipArithmetic
 from neurorl.backends.base import Raster
 from neurorl.backends.currents import Currents
-from neurorl.described import FloatArray
-from neurorl.description import Network, Population, Projection
-from neurorl.random import NoiseRows
+from neurorl.network.description import Network, Population, Projection
+from neurorl.network.serialization import FloatArray
 from neurorl.validation.equations import Watched, blocks_of, neurons_of
 from neurorl.validation.history import VARIABLES, History
-from neurorl.validation.membranes import membrane_scale
-from neurorl.validation.variants import PLAIN, Array, Variant
+from neurorl.validation.observed import FLOAT_ERROR, MOST, Array, Mask, Observed
+from neurorl.validation.variants import PLAIN, Variant
 
-__all__ = ["FLOAT_ERROR", "Evidence", "Prediction"]
+__all__ = ["FLOAT_ERROR", "Evidence", "Mask", "Prediction"]
 
-FLOAT_ERROR = 1e-9  # of the membrane's scale
 _SAMPLE = 60  # steps by which most variants are ruled out
-_MOST = 900  # steps that are predicted of a history
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass
@@ -54,84 +49,20 @@ class _Drive:
     neurons: Watched = field(repr=False)
 
 
-class Evidence:
-    """Rows are steps of the history, in order.
+class Evidence(Observed):
+    """Holds what was recorded of a population, and predicts it by variants of its step.
 
-    t: number by which noise is drawn. step: since the start. call, within: of which call, and how
-    far into it. since: steps since the last reset. starts: the first row of each call; lasts: the
-    last. fresh: of calls. spikes: that the lane sent. before, after: its variables around each
-    call, ``(calls, size)``. siblings: all evidence on the lane, this too. kept: calls that are
-    predicted, the last ones with up to *most* steps; the others are taken as they were.
+    siblings: all evidence on the lane, this too. plain: what the description predicts. odd: calls
+    that it doesn't. Everything else is of `Observed`.
     """
 
     def __init__(
-        self, network: Network, population: Population, history: History, most: int = _MOST
+        self, network: Network, population: Population, history: History, most: int = MOST
     ) -> None:
-        self.network, self.population, self.history = network, population, history
-        self.into = [p for p in network.spiking.projections if p.post == population.name]
-        lengths = np.array([call.n_steps for call in history.calls])
-        self.starts = np.cumsum(lengths) - lengths
-        self.lasts = self.starts + lengths - 1
-        self.lengths = lengths
-        self.kept = np.cumsum(lengths[::-1])[::-1] <= max(most, int(lengths[-1]))
-        self.n_steps = int(lengths.sum())
-        self.step = np.arange(self.n_steps)
-        self.t = history.t + self.step
-        self.call = np.repeat(np.arange(len(lengths)), lengths)
-        self.kept_rows = self.kept[self.call]
-        self.within = self.step - self.starts[self.call]
-        self.fresh = np.array([call.fresh for call in history.calls])
-        self.resets = np.array([call.resets for call in history.calls])
-        self.writes = np.array([call.writes for call in history.calls])
-        silenced = np.where(self.fresh, self.starts, 0)
-        self.silent_since = np.maximum.accumulate(silenced)[self.call]
-        self.since = self.step - self.silent_since
-        name = population.name
-        self.spikes = self.sent(name)
-        self.after = {v: np.array([c.after[name][v] for c in history.calls]) for v in VARIABLES}
-        self.before = {v: np.vstack([0 * x[:1], x[:-1]]) for v, x in self.after.items()}
-        scale = membrane_scale(population, network.dt)
-        self.limit = FLOAT_ERROR * scale if history.lane.arithmetic == "float" else 0.0
+        super().__init__(network, population, history, most)
         self.siblings: list[Evidence] = [self]
-        self._cache: dict[Any, Any] = {}
         self.plain = self.predict(PLAIN)
         self.odd = self.odd_calls(self.plain)
-
-    def sent(self, node: str) -> Raster:
-        """Spikes of a node in every step."""
-        rows = [
-            call.rasters[node] if node in call.rasters else call.inputs.get(node)
-            for call in self.history.calls
-        ]
-        size = self.network.node(node).size
-        return np.concatenate(
-            [
-                np.zeros((c.n_steps, size), bool) if x is None else np.asarray(x, dtype=bool)
-                for x, c in zip(rows, self.history.calls, strict=True)
-            ]
-        )
-
-    def arrived(self, node: str, delay: int, oldest: Array | None = None) -> Raster:
-        """Spikes of *delay* steps before each; none from before row *oldest*, its last silence."""
-        sent = self._once(("sent", node), lambda: self.sent(node))
-        then = self.step - delay
-        kept = (then >= (self.silent_since if oldest is None else oldest)) & (then >= 0)
-        kept &= then < self.n_steps
-        return np.asarray(sent[np.clip(then, 0, self.n_steps - 1)] & kept[:, None])
-
-    def draws(self, steps: Array, stream: int = 0, seed: int = 0) -> FloatArray:
-        """Noise of these steps, of another population or seed by so much."""
-        size = self.population.size
-        steps = steps[self.kept_rows]
-        first, last = int(steps.min()), int(steps.max())
-        if first < 0:
-            steps, last = steps - first, last - first
-            first = 0
-        number = self.network.index(self.population.name) + stream
-        rows = NoiseRows(max(self.history.seed + seed, 0), number, size)
-        found = np.zeros((self.n_steps, size))
-        found[self.kept_rows] = rows.rows(first, last - first + 1)[steps - first]
-        return found
 
     def predict(self, variant: Variant, gate: Mask | None = None) -> Prediction:
         """Every call from what was seen before it.
@@ -236,12 +167,6 @@ class Evidence:
             "threshold": np.broadcast_to(neurons.threshold, shape),
         }
 
-    @property
-    def own_last(self) -> Raster:
-        """Its own spikes of the step before."""
-        own: Raster = self._once("own", lambda: self.arrived(self.population.name, 1))
-        return own
-
     def _drive(self, variant: Variant) -> _Drive:
         q = sum(
             (self.input_of(p, variant) for p in self.into),
@@ -338,8 +263,3 @@ class Evidence:
         if getattr(variant, field_name) is getattr(PLAIN, field_name):
             return self._once(field_name, make)
         return make()
-
-    def _once(self, key: Any, make: Any) -> Any:
-        if key not in self._cache:
-            self._cache[key] = make()
-        return self._cache[key]

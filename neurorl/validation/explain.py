@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.description import Population
+from neurorl.network.description import Population
 from neurorl.validation.cause import Case, Event, find_cause, make_trial
 from neurorl.validation.equations import Change, Predicted, Trial
 from neurorl.validation.evidence import FLOAT_ERROR

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic import Arithmetic, initial_weights, make_arithmetic
+from neurorl.arithmetic.rounding import Arithmetic, initial_weights, make_arithmetic
 from neurorl.backends.base import Backend, Raster
 from neurorl.backends.checks import Inputs
-from neurorl.described import FloatArray
-from neurorl.description import Network
+from neurorl.network.description import Network
+from neurorl.network.serialization import FloatArray
 from neurorl.validation.lanes import Lane
 from neurorl.validation.stimulus import InputWindow
 from neurorl.validation.subject import Subject

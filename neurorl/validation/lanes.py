@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
-from neurorl.arithmetic import ArithmeticName
-from neurorl.backend import available_backends, backend_class
+from neurorl.arithmetic.rounding import ArithmeticName
 from neurorl.backends.base import Backend
-from neurorl.described import FloatArray
-from neurorl.description import Network
+from neurorl.backends.registry import available_backends, backend_class
 from neurorl.errors import ArgumentError, say, unknown
+from neurorl.network.description import Network
+from neurorl.network.serialization import FloatArray
 
 __all__ = ["Lane", "read_lanes"]
 

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.checks import Inputs
-from neurorl.described import FloatArray
-from neurorl.description import Network
+from neurorl.network.description import Network
+from neurorl.network.serialization import FloatArray
 from neurorl.validation.compare import Row
 from neurorl.validation.lanes import Lane
 from neurorl.validation.stimulus import InputWindow

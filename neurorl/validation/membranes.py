@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic import Arithmetic, ChipArithmetic
-from neurorl.described import FloatArray
-from neurorl.description import Network, Population
+from neurorl.arithmetic.rounding import Arithmetic, ChipArithmetic
+from neurorl.network.description import Network, Population
+from neurorl.network.serialization import FloatArray
 from neurorl.validation.recording import Recording
 from neurorl.validation.replay import Replay
 from neurorl.validation.stimulus import InputWindow, place

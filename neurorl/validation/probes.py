@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.arithmetic import initial_weights
+from neurorl.arithmetic.rounding import initial_weights
 from neurorl.testing import rasters
 from neurorl.validation.history import Act, Reset, Run, Write, single_steps
 from neurorl.validation.stimulus import InputWindow

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.arithmetic import ChipArithmetic
-from neurorl.description import Dynamics
-from neurorl.quantiser import ChipPopulation
+from neurorl.arithmetic.quantiser import ChipPopulation
+from neurorl.arithmetic.rounding import ChipArithmetic
+from neurorl.network.description import Dynamics
 from neurorl.validation.equations import Change, Predicted, Trial
 from neurorl.validation.hypotheses.neurons import Unbounded
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic import Arithmetic, make_arithmetic
+from neurorl.arithmetic.rounding import Arithmetic, make_arithmetic
 from neurorl.backends.base import Backend, Raster, State
-from neurorl.described import FloatArray
-from neurorl.policy import choose, greedy, softmax, votes
-from neurorl.random import DrawRows, Stream
+from neurorl.models.policies import choose, greedy, softmax, votes
+from neurorl.network.serialization import FloatArray
+from neurorl.numerics.random import DrawRows, Stream
 from neurorl.validation.lanes import Lane
 from neurorl.validation.stimulus import InputWindow
 from neurorl.validation.subject import Subject

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic import Arithmetic
+from neurorl.arithmetic.rounding import Arithmetic
 from neurorl.backends.base import Raster
 from neurorl.backends.checks import Inputs
 from neurorl.validation.history import VARIABLES, acts_of, enact

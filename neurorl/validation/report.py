@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from neurorl.agent import SpikingActorCritic
+from neurorl.agents.local import SpikingActorCritic
 from neurorl.backends.base import Backend
-from neurorl.description import Network
 from neurorl.errors import ArgumentError, say
-from neurorl.random import read_seed
+from neurorl.network.description import Network
+from neurorl.numerics.random import read_seed
 from neurorl.validation.compare import Row, compare
 from neurorl.validation.explain import Explanation, explain
 from neurorl.validation.lanes import Lane, read_lanes

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from neurorl.backend import load
+from neurorl.agents.player import Player
 from neurorl.backends.checks import Inputs
-from neurorl.described import FloatArray
-from neurorl.player import Player
-from neurorl.random import derive
+from neurorl.backends.registry import load
+from neurorl.network.serialization import FloatArray
+from neurorl.numerics.random import derive
 from neurorl.testing import rasters
 from neurorl.validation.subject import Subject
 

@@ -10,10 +10,10 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
+from neurorl.agents.replicas import Replicas
 from neurorl.backends.checks import Inputs
-from neurorl.envgroup import SeparateEnvs
-from neurorl.envspec import copy_env
-from neurorl.replicas import Replicas
+from neurorl.tasks.groups import SeparateEnvs
+from neurorl.tasks.specification import copy_env
 from neurorl.validation.lanes import Lane
 from neurorl.validation.stimulus import InputWindow
 from neurorl.validation.subject import Subject

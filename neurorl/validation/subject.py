@@ -8,15 +8,15 @@ from typing import Any
 
 import gymnasium as gym
 
-from neurorl.agent import SpikingActorCritic
-from neurorl.config import AgentConfig
-from neurorl.described import FloatArray
-from neurorl.description import Network
-from neurorl.envs import discrete_actions, make_env
+from neurorl.agents.local import SpikingActorCritic
 from neurorl.errors import unknown
-from neurorl.evaluation import load_to_play
+from neurorl.models.config import AgentConfig
+from neurorl.models.presets import MODELS, make_config
+from neurorl.network.description import Network
+from neurorl.network.serialization import FloatArray
 from neurorl.nir import from_nir
-from neurorl.presets import MODELS, make_config
+from neurorl.runs.evaluation import load_to_play
+from neurorl.tasks.environments import discrete_actions, make_env
 from neurorl.testing import FEATURES
 
 __all__ = ["DEFAULT_ENV", "Subject", "make_subject"]

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.base import Raster
-from neurorl.described import FloatArray
+from neurorl.network.serialization import FloatArray
 
 __all__ = ["COLOURS", "lines", "rasters", "scatter"]
 

@@ -8,21 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.backends.base import Raster
-from neurorl.description import Projection
+from neurorl.network.description import Projection
 from neurorl.validation.history import History
-
-if TYPE_CHECKING:
-    from neurorl.validation.evidence import Evidence
+from neurorl.validation.observed import Array, Observed
 
 __all__ = ["PLAIN", "Array", "Variant", "latest"]
-
-Array = npt.NDArray[Any]
 
 
 def _same(x: Any) -> Any:
@@ -33,7 +28,7 @@ def _unchanged(_: str, weights: Array) -> Array:
     return weights
 
 
-def arrivals(evidence: Evidence, projection: Projection) -> Raster:
+def arrivals(evidence: Observed, projection: Projection) -> Raster:
     """Spikes that arrive in each step, as described."""
     return evidence.arrived(projection.pre, evidence.network.delay_steps(projection.name))
 
@@ -48,17 +43,17 @@ def described_weights(history: History, name: str, version: int) -> Array:
     return history.versions[name][version]
 
 
-def described_draws(evidence: Evidence) -> Array:
+def described_draws(evidence: Observed) -> Array:
     """The noise of each step, ``(steps, size)``."""
     return evidence.draws(evidence.t)
 
 
-def silence_after_reset(evidence: Evidence, variable: str, before: Array) -> Array:
+def silence_after_reset(evidence: Observed, variable: str, before: Array) -> Array:
     """The state from which each call starts, ``(calls, size)``: 0 after a reset."""
     return np.where(evidence.fresh[:, None], 0, before)
 
 
-def as_it_ends(evidence: Evidence, variable: str, after: Array) -> Array:
+def as_it_ends(evidence: Observed, variable: str, after: Array) -> Array:
     """The state that is seen after each call, ``(calls, size)``: that of its last step."""
     return after
 
@@ -83,15 +78,15 @@ class Variant:
     parameters: Callable[[Any], Any] = _same
     mixins: tuple[type, ...] = ()
     bias: Callable[[Array], Array] = _same
-    arrivals: Callable[[Evidence, Projection], Raster] = arrivals
+    arrivals: Callable[[Observed, Projection], Raster] = arrivals
     version: Callable[[History, str, int], int] = latest
     bias_version: Callable[[History, str, int], int] = latest
     values: Callable[[History, str, int], Array] = described_weights
     weights: Callable[[str, Array], Array] = _unchanged
     transmit: Callable[[str, Array], Array] = _unchanged
-    draws: Callable[[Evidence], Array] = described_draws
-    start: Callable[[Evidence, str, Array], Array] = silence_after_reset
-    finish: Callable[[Evidence, str, Array], Array] = as_it_ends
+    draws: Callable[[Observed], Array] = described_draws
+    start: Callable[[Observed, str, Array], Array] = silence_after_reset
+    finish: Callable[[Observed, str, Array], Array] = as_it_ends
     late_by: int = 0
     freedom: int = 0
 

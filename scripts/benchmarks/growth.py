@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.backend import load
+from neurorl.backends.registry import load
 from neurorl.bench.candidates import FLOOR, Candidate, backends, make_loop
 from neurorl.bench.child import peak_mb, rate, separate_stdout
 from neurorl.bench.measure import run_child
 from neurorl.bench.workload import SIZES
-from neurorl.description import Network, Population, Projection, Source
 from neurorl.models import LIF
+from neurorl.network.description import Network, Population, Projection, Source
 
 __all__ = ["AXES", "Point", "grow", "points"]
 

@@ -100,8 +100,8 @@ class _DoneError(Exception):
 
 def _train(backend: str, steps: int, folder: Path, report: Callable[[Look], None]) -> None:
     """Train in *folder* until *steps* are made, and report at each of `SHARES`."""
-    from neurorl.replicas import Episode
-    from neurorl.training import train
+    from neurorl.agents.replicas import Episode
+    from neurorl.runs.training import train
 
     left = [round(share * steps) for share in SHARES]
     kept: list[int] = []  # bytes of records

@@ -124,7 +124,11 @@ GRIDWORLD = Task(
     scale="0 is 0, 1 the optimum, 1.1207",
     evaluation_episodes=1000,
     published=(
-        Published("optimum", "1.1207", "exact, value iteration: `neurorl.envs.optimal_return`"),
+        Published(
+            "optimum",
+            "1.1207",
+            "exact, value iteration: `neurorl.tasks.environments.optimal_return`",
+        ),
     ),
 )
 CARTPOLE = Task(

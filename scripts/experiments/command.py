@@ -19,8 +19,8 @@ from experiments.tables import (
     summary,
     write_table,
 )
+from neurorl.agents.replicas import Episode
 from neurorl.files import write_bytes
-from neurorl.replicas import Episode
 
 __all__ = ["Places", "reproduce", "summary_line"]
 

@@ -11,11 +11,11 @@ from experiments.catalogue import EXPERIMENTS, Experiment
 from experiments.checks import CheckRow
 from experiments.run import Plan, evaluation_seed, read_json, run, run_path
 from experiments.tables import read_table, write_table
-from neurorl.deployment import compare
+from neurorl.agents.replicas import Episode
 from neurorl.errors import unknown
-from neurorl.evaluation import evaluate, load_to_play
 from neurorl.files import write_json
-from neurorl.replicas import Episode
+from neurorl.inspection.deployment import compare
+from neurorl.runs.evaluation import evaluate, load_to_play
 
 __all__ = [
     "DEPLOYED",

@@ -21,9 +21,9 @@ _HEAD = """# Deployment: what float-trained agents lose on Loihi
 
 Made by this command from `results/deployment*.csv`. The presets were trained in float arithmetic;
 every seed is then played greedily in the chip's arithmetic, with integers fitted to its weights
-(`neurorl.fitting`), the tasks and draws the same as in float. [loihi.md](loihi.md) says what the
-noises are. All is run on {backend}, which in chip arithmetic is Loihi's emulator in every bit; the
-last table says what the emulator itself has played.
+(`neurorl.arithmetic.fitting`), the tasks and draws the same as in float. [loihi.md](loihi.md) says
+what the noises are. All is run on {backend}, which in chip arithmetic is Loihi's emulator in every
+bit; the last table says what the emulator itself has played.
 
 *Return*: mean over seeds of the task's figure (gridworld: discounted). *Lost*: of the float return,
 negative if the chip did better; *worst seed*: the most that one seed lost. *Agreement*: how often

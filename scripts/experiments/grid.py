@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
-from neurorl.features import Features
+from neurorl.models.features import Features
 
 __all__ = ["Grid", "Overrides", "Rates", "preset_grid", "rule_grid", "seeds", "words"]
 

@@ -1,6 +1,7 @@
 """What populations do while agents learn, healthy ones and some that are made to fail.
 
-The limits of `neurorl.verdicts` were chosen by such ranges; docs/diagnostics.md has their tables.
+The limits of `neurorl.diagnostics.verdicts` were chosen by such ranges; docs/diagnostics.md has
+their tables.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.agent import SpikingActorCritic
+from neurorl.agents.local import SpikingActorCritic
+from neurorl.diagnostics.probes import Site
+from neurorl.diagnostics.verdicts import WINDOW, better
 from neurorl.errors import PopulationWarning
 from neurorl.models import CubaLIF
-from neurorl.sites import Site
-from neurorl.verdicts import WINDOW, better
 
 __all__ = ["CASES", "Case", "Seen", "measure"]
 

@@ -9,7 +9,7 @@ from experiments.catalogue import SEEDS
 from experiments.command import Places
 from experiments.run import Plan
 from neurorl.errors import ArgumentError, say
-from neurorl.training import read_seeds
+from neurorl.runs.training import read_seeds
 
 __all__ = [
     "docs_of",

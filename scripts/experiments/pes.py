@@ -11,9 +11,9 @@ from experiments.grid import Grid, Overrides, seeds
 from experiments.markup import span, table_head, table_row
 from experiments.tables import Row, read_curve, read_rows, summary
 from experiments.tuning import read_tuning
-from neurorl.envs import make_env
 from neurorl.files import make_folder, write_bytes
-from neurorl.presets import make_config, on_chip
+from neurorl.models.presets import make_config, on_chip
+from neurorl.tasks.environments import make_env
 
 __all__ = ["COMPARED", "GRIDS", "write_pes_page"]
 

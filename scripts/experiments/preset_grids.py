@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from experiments.grid import Overrides, preset_grid, seeds
-from neurorl.features import PlaceCells, Tiles
+from neurorl.models.features import PlaceCells, Tiles
 
 __all__ = ["PRESET_GRIDS"]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import gymnasium as gym
 import numpy as np
 
-from neurorl.agent import SpikingActorCritic
-from neurorl.evaluation import evaluate
+from neurorl.agents.local import SpikingActorCritic
+from neurorl.runs.evaluation import evaluate
 
 __all__ = ["SCALES", "Scaled", "measure"]
 

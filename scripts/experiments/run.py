@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from experiments.catalogue import Check, Experiment
-from neurorl.envs import make_env
+from neurorl.agents.replicas import Episode
 from neurorl.errors import RunError, say
-from neurorl.evaluation import evaluate, load_to_play
 from neurorl.files import write_json
-from neurorl.presets import make_config
-from neurorl.replicas import Episode
-from neurorl.rundir import RunDirectory
-from neurorl.training import train_seeds
+from neurorl.models.presets import make_config
+from neurorl.runs.directory import RunDirectory
+from neurorl.runs.evaluation import evaluate, load_to_play
+from neurorl.runs.training import train_seeds
+from neurorl.tasks.environments import make_env
 
 __all__ = ["Plan", "check", "evaluation_seed", "read_json", "run", "run_path", "train"]
 

@@ -23,7 +23,7 @@ from experiments.statistics import (
 )
 from neurorl.errors import RunError, say
 from neurorl.files import make_folder, write_bytes
-from neurorl.rundir import RunDirectory
+from neurorl.runs.directory import RunDirectory
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

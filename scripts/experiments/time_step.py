@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.backend import load
-from neurorl.description import Network, Population, Projection, Source, Uniform
+from neurorl.backends.registry import load
 from neurorl.models import CubaLIF
+from neurorl.network.description import Network, Population, Projection, Source, Uniform
 
 __all__ = ["STEPS_MS", "Rates", "converted", "measure", "network"]
 

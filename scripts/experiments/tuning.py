@@ -14,8 +14,8 @@ from experiments.catalogue import BANDIT, TASKS, Experiment
 from experiments.grids import GRIDS, Grid, words
 from experiments.run import Plan, run
 from experiments.tables import Row, rows_of, write_table
+from neurorl.agents.replicas import Episode
 from neurorl.errors import RunError, say, unknown
-from neurorl.replicas import Episode
 
 __all__ = ["TuningRow", "chosen_grids", "experiments_of", "read_tuning", "tune"]
 

@@ -6,12 +6,12 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, get_args
 
-from neurorl.agent import SpikingActorCritic
-from neurorl.arithmetic import ArithmeticName
-from neurorl.backend import available_backends
+from neurorl.agents.local import SpikingActorCritic
+from neurorl.arithmetic.rounding import ArithmeticName
+from neurorl.backends.registry import available_backends
 from neurorl.errors import PopulationWarning
-from neurorl.presets import MODELS
-from neurorl.registration import GRID_ID
+from neurorl.models.presets import MODELS
+from neurorl.tasks.registration import GRID_ID
 from neurorl.validation.lanes import Lane, read_lanes
 from neurorl.validation.report import Validation, validate
 from neurorl.validation.tolerance import worst

@@ -16,7 +16,7 @@ from misbehaving import CASES, Case, Hooked, make
 from neurorl import SpikingActorCritic
 from neurorl.cli import main
 from neurorl.errors import EnvironmentWarning, NeurorlError
-from neurorl.evaluation import evaluate
+from neurorl.runs.evaluation import evaluate
 
 SMALL: dict[str, Any] = {"actors": 1, "hidden": 0, "window": 4, "seed": 5}
 IDS = {"bare": "Attacks/Bare-v0", "checked": "Attacks/Checked-v0"}
@@ -187,7 +187,7 @@ class Endless(Hooked):
 
 
 def test_an_episode_without_end_is_said_to_be_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("neurorl.evaluation.LONG", 200)
+    monkeypatch.setattr("neurorl.runs.evaluation.LONG", 200)
     agent = SpikingActorCritic(make("right"), **SMALL)
     steps = 0
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from neurorl import SpikingActorCritic
-from neurorl.envs import optimal_return
-from neurorl.evaluation import evaluate
+from neurorl.runs.evaluation import evaluate
+from neurorl.tasks.environments import optimal_return
 
 GRID = "neurorl/GridWorld-v0"
 BACKENDS = ("reference", "brian2", "loihi")

@@ -10,12 +10,12 @@ import pytest
 from nxsdk.arch.n2a.n2board import N2Board
 from nxsdk.graph.processes.phase_enums import Phase
 
-from neurorl.arithmetic import ChipArithmetic
-from neurorl.backend import load
+from neurorl.arithmetic.rounding import ChipArithmetic
 from neurorl.backends.loihi import LoihiBackend
-from neurorl.description import Network, Plasticity, Population, Projection, Source
+from neurorl.backends.registry import load
 from neurorl.errors import UnsupportedError
 from neurorl.models import LIF, CubaLIF
+from neurorl.network.description import Network, Plasticity, Population, Projection, Source
 from neurorl.testing import rasters
 
 INPUT, MIDDLE, LAST = 70, 9, 3

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from nxsdk.arch.n2a.n2board import N2Board
 
-from neurorl.backend import available_backends, load
 from neurorl.backends.loihi import LoihiBackend
+from neurorl.backends.registry import available_backends, load
 from neurorl.cli import main
 from neurorl.errors import BackendError, BackendUnavailableError, FallbackWarning, UnsupportedError
 from neurorl.testing import FEATURES, rasters

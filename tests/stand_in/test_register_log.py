@@ -12,8 +12,8 @@ from nxsdk.arch.n2a.n2board import N2Board
 
 from neurorl.backends.loihi import LoihiBackend
 from neurorl.backends.loihi.placement import CoreLimits
-from neurorl.description import Network, Population, Projection, Source
 from neurorl.models import GLM, CubaLIF
+from neurorl.network.description import Network, Population, Projection, Source
 
 DT = 1e-3
 MASK = np.array([[1, 0, 0, 1, 0], [0, 1, 0, 0, 0], [0, 0, 0, 0, 0]], dtype=bool)

@@ -11,12 +11,12 @@ from chip_events import counting
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from nxsdk.arch.n2a.n2board import N2Board
 
-from neurorl.backend import load
+from neurorl.arithmetic.chip_noise import CoinRows
 from neurorl.backends.loihi import LoihiBackend
 from neurorl.backends.loihi.placement import CoreLimits
-from neurorl.chip_noise import CoinRows
-from neurorl.description import Network, Population, Projection, Source
+from neurorl.backends.registry import load
 from neurorl.models import GLM
+from neurorl.network.description import Network, Population, Projection, Source
 from neurorl.testing import rasters
 
 EXAMPLES = 2

@@ -10,11 +10,11 @@ import pytest
 from nxsdk.arch.n2a.n2board import N2Board
 
 from neurorl import SpikingActorCritic
-from neurorl.backend import load
 from neurorl.backends.loihi import LoihiBackend
-from neurorl.description import Network, Plasticity, Population, Projection, Source, Uniform
+from neurorl.backends.registry import load
 from neurorl.errors import UnsupportedError
 from neurorl.models import LIF, CubaLIF
+from neurorl.network.description import Network, Plasticity, Population, Projection, Source, Uniform
 from neurorl.testing import FEATURES, rasters
 
 GRID = "neurorl/GridWorld-v0"

@@ -129,7 +129,7 @@ def hashes(run: Path) -> dict[str, str]:
 
 
 def _train(options: dict[str, Any]) -> int:
-    from neurorl import training
+    from neurorl.runs import training
 
     training.CHECKPOINT_SECONDS = 0.0
     if options.pop("within", False):  # checkpoints within episodes, too
@@ -268,10 +268,10 @@ def _serve(modules: Sequence[str]) -> None:
     warnings.simplefilter("ignore")
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    for name in ("neurorl.training", "neurorl.testing", "neurorl.evaluation", *modules):
+    for name in ("neurorl.runs.training", "neurorl.testing", "neurorl.runs.evaluation", *modules):
         importlib.import_module(name)
-    from neurorl.envs import make_env
     from neurorl.native import build, toolchain
+    from neurorl.tasks.environments import make_env
 
     make_env("neurorl/GridWorld-v0").close()
     if toolchain.problem() is None:

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from neurorl.described import FloatArray
-from neurorl.description import Network, Plasticity, Population, Projection, Source, Uniform
 from neurorl.models import GLM, CubaLIF
+from neurorl.network.description import Network, Plasticity, Population, Projection, Source, Uniform
+from neurorl.network.serialization import FloatArray
 
 __all__ = ["FEATURES", "PLAIN", "ChipCase", "Moment", "chip_cases", "tau_mem", "tau_syn"]
 

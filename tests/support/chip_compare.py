@@ -11,10 +11,10 @@ from chip_cases import ChipCase, chip_cases
 from chip_events import counting
 from hypothesis import HealthCheck, Phase, assume, given, settings
 
-from neurorl.backend import backend_class, load
+from neurorl.arithmetic.quantiser import quantise
 from neurorl.backends.base import Backend
 from neurorl.backends.loihi.placement import CoreLimits
-from neurorl.quantiser import quantise
+from neurorl.backends.registry import backend_class, load
 from neurorl.testing import rasters, same_state
 
 __all__ = ["agree", "run"]

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from neurorl.arithmetic.quantiser import CURRENT_BITS, VOLTAGE_MAX
 from neurorl.backends.reference.neurons import ChipNeurons
-from neurorl.quantiser import CURRENT_BITS, VOLTAGE_MAX
 
 __all__ = ["counting"]
 

@@ -12,8 +12,8 @@ import numpy as np
 from neurorl.backends.base import Backend
 from neurorl.backends.reference import ReferenceBackend
 from neurorl.backends.reference.neurons import ChipNeurons, FloatNeurons
-from neurorl.description import Network, Population, Projection, Source
 from neurorl.models import LIF, CubaLIF
+from neurorl.network.description import Network, Population, Projection, Source
 from neurorl.testing import FEATURES
 
 SLOW = CubaLIF(2e-3, 10e-3, 0.6, 0.05, 0.0, refractory=3e-3)

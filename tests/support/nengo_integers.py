@@ -1,7 +1,8 @@
 """A network of nengo's public API as one of ours, with the integers that nengo-loihi gave it.
 
 nengo-loihi's builder makes its own integers. Divided by `UNIT` they are a description that
-`neurorl.quantiser` turns into the same integers again, so both simulators run one network.
+`neurorl.arithmetic.quantiser` turns into the same integers again, so both simulators run one
+network.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ import nengo_loihi
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.description import Network, Population, Projection, Source
+from neurorl.arithmetic.quantiser import VOLTAGE_MAX, quantise, weight_integers
 from neurorl.models import CubaLIF
-from neurorl.quantiser import VOLTAGE_MAX, quantise, weight_integers
+from neurorl.network.description import Network, Population, Projection, Source
 
 Raster = npt.NDArray[np.bool_]
 Integers = npt.NDArray[np.int64]

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl import Network, Population, Projection, Source, SpikingActorCritic, load
-from neurorl.described import FloatArray
 from neurorl.models import LIF, CubaLIF
+from neurorl.network.serialization import FloatArray
 from neurorl.nir.discretise import tau_of
 
 __all__ = ["CASES", "Case", "Played"]

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.config import AgentConfig
-from neurorl.description import Network, Plasticity, Population, Projection, Source
-from neurorl.features import RBF
-from neurorl.learner import Learner
-from neurorl.memory import Memory, memory_for
+from neurorl.learning.learner import Learner
+from neurorl.learning.memory import Memory, memory_for
 from neurorl.models import LIF
+from neurorl.models.config import AgentConfig
+from neurorl.models.features import RBF
+from neurorl.network.description import Network, Plasticity, Population, Projection, Source
 from neurorl.rules.three_factor import arrivals
 
 __all__ = ["WINDOW", "learner_of", "observe", "relative", "rounding_bound"]

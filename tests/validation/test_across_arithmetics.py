@@ -8,8 +8,8 @@ import injected_faults as faults
 import numpy as np
 import pytest
 
-from neurorl.description import Network, Plasticity, Population, Projection, Source
 from neurorl.models import LIF, CubaLIF
+from neurorl.network.description import Network, Plasticity, Population, Projection, Source
 from neurorl.validation import Lane, Validation, validate
 from neurorl.validation.explain import Explanation
 

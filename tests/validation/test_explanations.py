@@ -8,8 +8,8 @@ import injected_faults as faults
 import pytest
 
 from neurorl.backends.reference import ReferenceBackend
-from neurorl.description import Network, Population, Projection, Source
 from neurorl.models import CubaLIF
+from neurorl.network.description import Network, Population, Projection, Source
 from neurorl.validation import Lane, validate
 from neurorl.validation.cause import CAUSES
 from neurorl.validation.stimulus import make_stimulus

@@ -16,9 +16,9 @@ from neurorl import SpikingActorCritic
 from neurorl.backends.base import Capabilities
 from neurorl.backends.reference import ReferenceBackend
 from neurorl.cli import main
-from neurorl.description import Network, Population, Projection, Source
 from neurorl.errors import ArgumentError, NeurorlError, UnknownNameError
 from neurorl.models import LIF
+from neurorl.network.description import Network, Population, Projection, Source
 from neurorl.nir import to_nir
 from neurorl.testing import FEATURES
 from neurorl.validation import Lane, Tolerance, read_lanes

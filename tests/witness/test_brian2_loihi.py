@@ -25,13 +25,13 @@ from chip_cases import PLAIN, ChipCase, chip_cases
 from chip_events import counting
 from hypothesis import HealthCheck, Phase, assume, given, settings
 
-from neurorl.arithmetic import ChipArithmetic
-from neurorl.backend import backend_class, load
+from neurorl.arithmetic.quantiser import THRESHOLD_UNIT
+from neurorl.arithmetic.rounding import ChipArithmetic
 from neurorl.backends.brian2.vendor import brian2
-from neurorl.described import FloatArray
-from neurorl.description import Network, Population, Projection, Source
+from neurorl.backends.registry import backend_class, load
 from neurorl.models import CubaLIF
-from neurorl.quantiser import THRESHOLD_UNIT
+from neurorl.network.description import Network, Population, Projection, Source
+from neurorl.network.serialization import FloatArray
 from neurorl.testing import rasters
 
 backend_class("brian2")  # imports Brian2 without its warnings

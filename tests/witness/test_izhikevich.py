@@ -157,8 +157,8 @@ def test_the_rule_equals_native_equations(method: str, measured: Measured) -> No
 def test_an_agent_that_learns_equals_native_equations(
     grid: float, measured: Measured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At each window's end; what is left is the grid of `neurorl.elementary.on_grid`."""
-    monkeypatch.setattr("neurorl.elementary._GRID", grid)
+    """At each window's end; what is left is the grid of `neurorl.numerics.elementary.on_grid`."""
+    monkeypatch.setattr("neurorl.numerics.elementary._GRID", grid)
     times = {"tau_plus": TAU_PRE, "tau_minus": TAU_POST, "depression": RATIO}
     worst = limit = 0.0
     for seed in range(100, 103):

@@ -246,8 +246,8 @@ def test_an_agent_that_learns_equals_nest(
     measured: Measured,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What is left is the grid of `neurorl.elementary.on_grid`; on a finer one it is less."""
-    monkeypatch.setattr("neurorl.elementary._GRID", grid)
+    """What is left is the grid of `neurorl.numerics.elementary`; on a finer one it is less."""
+    monkeypatch.setattr("neurorl.numerics.elementary._GRID", grid)
     trials, theirs = phasic
     ours = [by_an_agent(trial) for trial in trials]
     bounds = [rounding_bounds(trial, grid) for trial in trials]

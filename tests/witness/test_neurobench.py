@@ -1,4 +1,4 @@
-"""NeuroBench's own counts of a torch network against `neurorl.cost`, on the same spikes.
+"""NeuroBench's own counts of a torch network against `neurorl.inspection.cost`, on the same spikes.
 
 NeuroBench needs PyTorch and much else (1.3 GB), so it isn't among what the tests install; the
 example of its documentation is counted in ``tests/test_cost.py`` without it.
@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neurorl.backend import load
-from neurorl.cost import Tally
-from neurorl.description import Network, Population, Projection, Source, Uniform
+from neurorl.backends.registry import load
+from neurorl.inspection.cost import Tally
 from neurorl.models import LIF
+from neurorl.network.description import Network, Population, Projection, Source, Uniform
 from neurorl.testing import rasters
 
 Measured = Callable[[str, str, float, float], None]

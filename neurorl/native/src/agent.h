@@ -34,7 +34,7 @@ inline bool is_dense(int64_t rule)
     return rule == COAGENT || rule == AGREEMENT || rule == CENTRED_FEEDBACK || rule == SURROGATE;
 }
 
-// One map of a part of an observation, see neurorl/features.py for the meaning of each kind.
+// One map of a part of an observation, see models/features.py for the meaning of each kind.
 struct Part {
     int64_t kind, d, size, a, b;
     double width, floor;

@@ -1,4 +1,4 @@
-// The third factor, neurorl/critic.py in C.
+// The third factor, models/critics.py in C.
 #ifndef NEURORL_CRITIC_H
 #define NEURORL_CRITIC_H
 #include "agent.h"

@@ -1,5 +1,5 @@
-// From observations to input spikes, and from output spikes to actions: neurorl/encoder.py and
-// neurorl/policy.py in C.
+// From observations to input spikes, and from output spikes to actions: models/encoders.py and
+// models/policies.py in C.
 #ifndef NEURORL_DECISION_H
 #define NEURORL_DECISION_H
 #include "buffers.h"

@@ -1,4 +1,4 @@
-// neurorl/elementary.py in C: the same operations in the same order, so the same bits.
+// neurorl/numerics/elementary.py in C: the same operations in the same order, so the same bits.
 // Compiled without contraction into fused multiply-adds and without reassociation.
 #ifndef NEURORL_ELEMENTARY_H
 #define NEURORL_ELEMENTARY_H

@@ -1,4 +1,4 @@
-// neurorl/features.py in C.
+// models/features.py in C.
 #ifndef NEURORL_FEATURES_H
 #define NEURORL_FEATURES_H
 #include "buffers.h"

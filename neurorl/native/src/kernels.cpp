@@ -1,4 +1,4 @@
-// The learning loop of replicas of one agent, as neurorl/loop.py has it in NumPy.
+// The learning loop of replicas of one agent, as neurorl/learning/loops/numpy.py has it in NumPy.
 // What a function returns: -1, or the first replica k whose observation no feature map knows or has
 // numbers that aren't finite; diverged(k) if what it would learn isn't finite.
 #include "chip.h"
@@ -84,7 +84,7 @@ static const Projection &onward(const Agent &agent, int64_t l)
     return *p;
 }
 
-// Of each hidden unit of each layer of modules, as path_weights of neurorl/hierarchy.py has it.
+// Of each hidden unit of each layer of modules, as path_weights of neurorl/network/modules.py has it.
 static const Numbers *path_weights(const Agent &agent, int64_t k)
 {
     static thread_local std::vector<Numbers> paths;

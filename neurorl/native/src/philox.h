@@ -1,4 +1,4 @@
-/* The draws of neurorl.random: Philox4x32-10, of which step % 4 picks one of four words. */
+/* The draws of neurorl.numerics.random: Philox4x32-10, of which step % 4 picks one of four words. */
 #ifndef NEURORL_PHILOX_H
 #define NEURORL_PHILOX_H
 #include <stdint.h>

@@ -1,4 +1,4 @@
-// Eligibilities and weights, neurorl/learner.py in C: one pass over the synapses for each window.
+// Eligibilities and weights, neurorl/learning/learner.py in C: one pass over the synapses for each window.
 //
 // All sums S_ij = sum_t x_i(t) f_j(t) are of numbers on a grid, so exact: their order is free, and
 // spikes are visited instead of steps wherever a factor is 0 without one.

@@ -1,4 +1,4 @@
-// How changes get into coarse weights without a shadow: neurorl/writes.py in C.
+// How changes get into coarse weights without a shadow: neurorl/learning/writes.py in C.
 #ifndef NEURORL_WRITES_H
 #define NEURORL_WRITES_H
 #include "agent.h"

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neurorl.backend import backend_class
-from neurorl.description import Network, Population, Projection, Source
+from neurorl.backends.registry import backend_class
 from neurorl.errors import ArgumentError, BackendError, UnknownNameError, UnsupportedError
 from neurorl.models import LIF
+from neurorl.network.description import Network, Population, Projection, Source
 from neurorl.testing import FEATURES, rasters, same_state
 
 WINDOWS = (7, 1, 12, 5)

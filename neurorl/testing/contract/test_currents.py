@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neurorl.description import Network, Population, Projection, Source
 from neurorl.errors import ArgumentError
 from neurorl.models import LIF
+from neurorl.network.description import Network, Population, Projection, Source
 from neurorl.testing import FEATURES, rasters, same_state
 
 HALF = 1e-3 / math.log(2)  # a membrane that keeps half of its voltage in a step

@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pytest
 
 from neurorl.backends.base import Backend, Raster
-from neurorl.description import Network
 from neurorl.errors import ArgumentError, BackendError
+from neurorl.network.description import Network
 from neurorl.testing import FEATURES, rasters, same_state
 
 SEEDS = (3, 2**62 + 5, 3)  # equal seeds are replicas of one another until their inputs differ

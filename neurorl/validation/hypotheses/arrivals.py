@@ -7,13 +7,14 @@ from collections.abc import Callable, Collection, Iterator
 import numpy as np
 
 from neurorl.backends.base import Raster
-from neurorl.description import Projection
+from neurorl.network.description import Projection
 from neurorl.validation.evidence import Evidence
+from neurorl.validation.observed import Observed
 from neurorl.validation.variants import Array, Variant
 
 __all__ = ["delays", "lost", "surviving"]
 
-Arrivals = Callable[[Evidence, Projection], Raster]
+Arrivals = Callable[[Observed, Projection], Raster]
 
 
 def delays(evidence: Evidence) -> Iterator[Variant]:
@@ -59,7 +60,7 @@ def _by_node(
 
 
 def _shifted(chosen: Collection[str], later: int) -> Arrivals:
-    def arrive(evidence: Evidence, p: Projection) -> Raster:
+    def arrive(evidence: Observed, p: Projection) -> Raster:
         delay = evidence.network.delay_steps(p.name) + (later if p.name in chosen else 0)
         return evidence.arrived(p.pre, delay)
 
@@ -67,7 +68,7 @@ def _shifted(chosen: Collection[str], later: int) -> Arrivals:
 
 
 def _at(chosen: Collection[str], delay: int) -> Arrivals:
-    def arrive(evidence: Evidence, p: Projection) -> Raster:
+    def arrive(evidence: Observed, p: Projection) -> Raster:
         now = delay if p.name in chosen else evidence.network.delay_steps(p.name)
         return evidence.arrived(p.pre, now)
 
@@ -91,7 +92,7 @@ def lost(evidence: Evidence) -> Iterator[Variant]:
                 yield Variant(cause, detail, arrivals=_lost(chosen, cause, which))
 
 
-def _since_write(evidence: Evidence) -> Array:
+def _since_write(evidence: Observed) -> Array:
     """Of each step, the first step since the last write."""
     before = np.concatenate([[0], evidence.writes[:-1]])
     wrote = np.where(evidence.writes > before, evidence.starts, 0)
@@ -101,7 +102,7 @@ def _since_write(evidence: Evidence) -> Array:
 def _lost(chosen: Collection[str], event: str, which: str) -> Arrivals:
     """Arrivals less those sent before an event; *which* of them: ``'all'``, ``'newest'``, ..."""
 
-    def arrive(evidence: Evidence, p: Projection) -> Raster:
+    def arrive(evidence: Observed, p: Projection) -> Raster:
         delay = evidence.network.delay_steps(p.name)
         every = evidence.arrived(p.pre, delay)
         if p.name not in chosen:
@@ -126,7 +127,7 @@ def surviving(evidence: Evidence) -> Iterator[Variant]:
         return
 
     def of(chosen: Collection[str], newest: bool) -> Arrivals:
-        def arrive(evidence: Evidence, p: Projection) -> Raster:
+        def arrive(evidence: Observed, p: Projection) -> Raster:
             delay = evidence.network.delay_steps(p.name)
             if p.name not in chosen:
                 return evidence.arrived(p.pre, delay)

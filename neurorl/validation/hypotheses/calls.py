@@ -10,6 +10,7 @@ import numpy as np
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.history import VARIABLES, History
 from neurorl.validation.hypotheses.arrivals import _groups, _lost, surviving
+from neurorl.validation.observed import Observed
 from neurorl.validation.variants import Array, Variant, latest, silence_after_reset
 
 __all__ = ["states", "writes"]
@@ -61,20 +62,20 @@ def states(evidence: Evidence) -> Iterator[Variant]:
             yield Variant("writes", detail, start=start)
 
 
-def _kept(chosen: Collection[str], evidence: Evidence, variable: str, before: Array) -> Array:
+def _kept(chosen: Collection[str], evidence: Observed, variable: str, before: Array) -> Array:
     return before if variable in chosen else silence_after_reset(evidence, variable, before)
 
 
-def _cleared(chosen: Collection[str], evidence: Evidence, variable: str, before: Array) -> Array:
+def _cleared(chosen: Collection[str], evidence: Observed, variable: str, before: Array) -> Array:
     return 0 * before if variable in chosen else silence_after_reset(evidence, variable, before)
 
 
-def _ended(chosen: Collection[str], evidence: Evidence, variable: str, after: Array) -> Array:
+def _ended(chosen: Collection[str], evidence: Observed, variable: str, after: Array) -> Array:
     return 0 * after if variable in chosen else after
 
 
 def _cleared_by_write(
-    chosen: Collection[str], evidence: Evidence, variable: str, before: Array
+    chosen: Collection[str], evidence: Observed, variable: str, before: Array
 ) -> Array:
     described = silence_after_reset(evidence, variable, before)
     if variable not in chosen:

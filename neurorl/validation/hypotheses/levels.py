@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.arithmetic import ChipArithmetic
-from neurorl.description import Dynamics
+from neurorl.arithmetic.rounding import ChipArithmetic
+from neurorl.network.description import Dynamics
 from neurorl.validation.evidence import Evidence, Mask
 from neurorl.validation.variants import Array, Variant
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.quantiser import VOLTAGE_MAX
+from neurorl.arithmetic.quantiser import VOLTAGE_MAX
 
 __all__ = ["Other", "current_left", "membrane_left"]
 

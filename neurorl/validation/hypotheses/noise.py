@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from neurorl.arithmetic import ChipArithmetic
+from neurorl.arithmetic.rounding import ChipArithmetic
 from neurorl.validation.evidence import Evidence, Mask
 from neurorl.validation.hypotheses.neurons import Other
+from neurorl.validation.observed import Observed
 from neurorl.validation.variants import Array, Variant
 
 __all__ = ["draws", "other_draws"]
 
-_NUMBERS: tuple[tuple[str, Callable[[Evidence], Array]], ...] = (
+_NUMBERS: tuple[tuple[str, Callable[[Observed], Array]], ...] = (
     ("the noise is that of the step after", lambda e: e.t + 1),
     ("the noise is that of the step before", lambda e: e.t - 1),
     ("the noise counts its steps from another start", lambda e: e.t - e.history.t),
@@ -42,12 +43,12 @@ _NUMBERS: tuple[tuple[str, Callable[[Evidence], Array]], ...] = (
 )
 
 
-def _rest(e: Evidence) -> Array:
+def _rest(e: Observed) -> Array:
     """Steps that are left of the call."""
     return np.asarray(e.lengths[e.call] - 1 - e.within)
 
 
-def _call_before(e: Evidence) -> Array:
+def _call_before(e: Observed) -> Array:
     before = np.concatenate([[0], e.starts[:-1]])
     return np.asarray(e.history.t + before[e.call] + e.within)
 
@@ -82,15 +83,15 @@ def draws(evidence: Evidence) -> Iterator[Variant]:
         yield Variant(cause, detail, draws=_become(become))
 
 
-def _at(number: Callable[[Evidence], Array]) -> Callable[[Evidence], Array]:
+def _at(number: Callable[[Observed], Array]) -> Callable[[Observed], Array]:
     return lambda e: e.draws(number(e))
 
 
-def _of(stream: int = 0, seed: int = 0) -> Callable[[Evidence], Array]:
+def _of(stream: int = 0, seed: int = 0) -> Callable[[Observed], Array]:
     return lambda e: e.draws(e.t, stream, seed)
 
 
-def _become(become: Callable[[Array], Array]) -> Callable[[Evidence], Array]:
+def _become(become: Callable[[Array], Array]) -> Callable[[Observed], Array]:
     return lambda e: become(e.draws(e.t))
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.arithmetic import ChipArithmetic
-from neurorl.description import Dynamics
+from neurorl.arithmetic.rounding import ChipArithmetic
+from neurorl.network.description import Dynamics
 from neurorl.validation.evidence import Evidence, Mask
 from neurorl.validation.hypotheses.neurons import Other
 from neurorl.validation.hypotheses.single import Steps

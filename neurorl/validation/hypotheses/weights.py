@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.arithmetic import ChipArithmetic
+from neurorl.arithmetic.rounding import ChipArithmetic
 from neurorl.backends.base import Raster
-from neurorl.description import Projection
+from neurorl.network.description import Projection
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.history import History
 from neurorl.validation.hypotheses.single import Steps

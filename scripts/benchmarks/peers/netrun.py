@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.peers.hostrule import HostRule
-from neurorl.backend import load
+from neurorl.backends.registry import load
 from neurorl.bench.loops import AgentLoop, Loop
 from neurorl.bench.ours import network
 from neurorl.bench.workload import STEPS, Size

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from neurorl.description import Network, Plasticity, Projection, Uniform
 from neurorl.models import LIF, CubaLIF, actor_network
+from neurorl.network.description import Network, Plasticity, Projection, Uniform
 from neurorl.reparameterization.loss import log_policy, policy_loss, votes
 
 __all__ = ["CASES", "Case", "Data", "choose", "get_loss", "make_data", "make_network"]

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 
 from experiments.catalogue import Task
-from neurorl.agent import read_agent
-from neurorl.approaches import Agents, Changes, make_agents
-from neurorl.config import AgentConfig
-from neurorl.envs import discrete_actions, make_env
-from neurorl.memory import memory_for
+from neurorl.agents.local import read_agent
+from neurorl.learning.memory import memory_for
+from neurorl.models.config import AgentConfig
 from neurorl.reparameterization.config import GradientConfig
+from neurorl.runs.algorithms import Agents, Changes, make_agents
+from neurorl.tasks.environments import discrete_actions, make_env
 
 __all__ = ["REPLICAS", "ROUNDS", "STEPS", "CostRow", "MemoryRow", "memory_held", "times"]
 

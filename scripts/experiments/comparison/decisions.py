@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from neurorl.backends.torch import Estimator, SpikingModule
-from neurorl.config import AgentConfig
-from neurorl.described import FloatArray
-from neurorl.description import Network
+from neurorl.models.config import AgentConfig
+from neurorl.network.description import Network
+from neurorl.network.serialization import FloatArray
 from neurorl.reparameterization.encode import draws_shape, encode
 from neurorl.reparameterization.loss import log_policy, votes
 

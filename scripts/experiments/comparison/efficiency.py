@@ -13,9 +13,9 @@ from experiments.comparison.sources import Agent, Source
 from experiments.gradients import done, played
 from experiments.run import Plan
 from experiments.statistics import WINDOW, episodes_to_threshold, running_mean
-from neurorl.described import FloatArray
-from neurorl.rundir import RunDirectory
-from neurorl.training import train_seeds
+from neurorl.network.serialization import FloatArray
+from neurorl.runs.directory import RunDirectory
+from neurorl.runs.training import train_seeds
 
 __all__ = [
     "POINTS",

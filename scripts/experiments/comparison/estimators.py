@@ -12,10 +12,10 @@ from torch import Tensor
 from experiments.comparison.decisions import Decisions, Frozen, Sampler
 from experiments.comparison.exact_gradient import Pair
 from neurorl.backends.torch import Concrete, Estimator, Slope
-from neurorl.described import FloatArray
-from neurorl.elementary import on_grid
-from neurorl.hierarchy import hidden_layers, module_projections, path_weights
-from neurorl.plan import Layer, Plastic, layers
+from neurorl.learning.plan import Layer, Plastic, layers
+from neurorl.network.modules import hidden_layers, module_projections, path_weights
+from neurorl.network.serialization import FloatArray
+from neurorl.numerics.elementary import on_grid
 from neurorl.reparameterization.loss import log_policy, votes
 from neurorl.rules import Decision, Hidden, find_rule
 from neurorl.rules.three_factor import arrivals, window_traces

@@ -27,9 +27,9 @@ from torch import Tensor
 
 from experiments.comparison.decisions import Decisions, Frozen, Rasters, Sampler
 from neurorl.backends.torch import SpikingModule
-from neurorl.description import Network, Source
 from neurorl.errors import UnsupportedError, say
-from neurorl.hierarchy import hidden_layers
+from neurorl.network.description import Network, Source
+from neurorl.network.modules import hidden_layers
 from neurorl.reparameterization.loss import votes
 
 __all__ = ["Pair", "PairedRedraws"]

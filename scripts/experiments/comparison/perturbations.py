@@ -20,16 +20,16 @@ from experiments.comparison.tasks import (
     long_pole,
     noisy_cart,
 )
-from neurorl.agent import read_agent
-from neurorl.checkpoint import write_checkpoint
-from neurorl.config import AgentConfig
-from neurorl.description import Network, Population
-from neurorl.envs import discrete_actions, make_env
-from neurorl.envspec import describe_env
+from neurorl.agents.checkpoint import write_checkpoint
+from neurorl.agents.local import read_agent
 from neurorl.errors import DescriptionError, say
 from neurorl.files import make_folder, write_json
-from neurorl.lesions import lesioned
-from neurorl.random import derive
+from neurorl.models.config import AgentConfig
+from neurorl.models.lesions import lesioned
+from neurorl.network.description import Network, Population
+from neurorl.numerics.random import derive
+from neurorl.tasks.environments import discrete_actions, make_env
+from neurorl.tasks.specification import describe_env
 
 __all__ = ["PERTURBATIONS", "Perturbation", "noisier", "perturbed"]
 

@@ -17,13 +17,13 @@ from experiments.comparison.decisions import Frozen
 from experiments.comparison.quality import Amount
 from experiments.comparison.sources import Source
 from experiments.run import Plan, run_path
-from neurorl.agent import SpikingActorCritic
-from neurorl.described import FloatArray
-from neurorl.envs import make_env
-from neurorl.random import derive
-from neurorl.replicas import Episode
-from neurorl.rundir import RunDirectory
-from neurorl.training import train_seeds
+from neurorl.agents.local import SpikingActorCritic
+from neurorl.agents.replicas import Episode
+from neurorl.network.serialization import FloatArray
+from neurorl.numerics.random import derive
+from neurorl.runs.directory import RunDirectory
+from neurorl.runs.training import train_seeds
+from neurorl.tasks.environments import make_env
 
 __all__ = ["POINTS", "Point", "freeze", "points_of"]
 

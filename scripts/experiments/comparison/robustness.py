@@ -20,8 +20,8 @@ from experiments.comparison.sources import APPROACHES
 from experiments.gradients import done, played
 from experiments.run import Plan, run_path
 from experiments.statistics import episodes_to_threshold
-from neurorl.replicas import Episode
-from neurorl.training import train_seeds
+from neurorl.agents.replicas import Episode
+from neurorl.runs.training import train_seeds
 
 __all__ = [
     "BOTH",

@@ -11,7 +11,7 @@ from experiments import gradients, run
 from experiments.catalogue import EXPERIMENTS, Experiment, Task
 from experiments.gradients import GRADIENTS, GradientExperiment
 from experiments.run import Plan
-from neurorl.replicas import Episode
+from neurorl.agents.replicas import Episode
 
 __all__ = ["APPROACHES", "Agent", "Begin", "Source", "Sources", "sources_of"]
 
@@ -50,7 +50,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Agent:
-    """A run directory, and what its greedy play came to (`neurorl.evaluation.evaluate`)."""
+    """A run directory, and what its greedy play came to (`neurorl.runs.evaluation.evaluate`)."""
 
     path: Path
     evaluation: dict[str, Any]

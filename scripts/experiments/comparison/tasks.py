@@ -12,8 +12,8 @@ import numpy as np
 from gymnasium.envs import registration
 from gymnasium.envs.classic_control import MountainCarEnv
 
-from neurorl.cartpole import CartPoleVariantEnv
-from neurorl.random import derive
+from neurorl.numerics.random import derive
+from neurorl.tasks.cartpole import CartPoleVariantEnv
 
 __all__ = [
     "ENGINES",

@@ -17,7 +17,7 @@ from fuzzing.runs import ENV, small_run
 from fuzzing.targets import Target
 from fuzzing.values import TRAP, changed_bytes, changed_tree, paths_of
 from neurorl import ReparameterizedActorCritic, SpikingActorCritic
-from neurorl.checkpoint import _sign, packed, read_checkpoint
+from neurorl.agents.checkpoint import _sign, packed, read_checkpoint
 
 __all__ = ["TARGETS"]
 

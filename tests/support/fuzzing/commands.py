@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 
 from fuzzing.runs import ENV, small_run
 from fuzzing.targets import Target
-from neurorl.backend import available_backends
+from neurorl.backends.registry import available_backends
 from neurorl.cli import main
 from neurorl.errors import NeurorlError
 
 __all__ = ["TARGETS"]
 
 _LONG = (
-    "neurorl.training._Session.learn",
+    "neurorl.runs.training._Session.learn",
     "neurorl.bench.command.measure",
     "neurorl.doctor.examine",
     "neurorl.validation.report.record",

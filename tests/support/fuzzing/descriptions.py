@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from fuzzing.targets import Target
 from fuzzing.values import HOSTILE, changed_tree, paths_of
-from neurorl.config import AgentConfig
-from neurorl.described import Described
-from neurorl.description import Network, Plasticity, Population, Projection, Source, Uniform
-from neurorl.features import BinnedCombinations, Combinations, Concat, OneHot, PlaceCells
 from neurorl.models import GLM, LIF, CubaLIF
+from neurorl.models.config import AgentConfig
+from neurorl.models.features import BinnedCombinations, Combinations, Concat, OneHot, PlaceCells
 from neurorl.models.neurons import Silenced
-from neurorl.presets import make_config
+from neurorl.models.presets import make_config
+from neurorl.network.description import Network, Plasticity, Population, Projection, Source, Uniform
+from neurorl.network.serialization import Described
 from neurorl.reparameterization.config import GradientConfig
 
 __all__ = ["TARGETS", "descriptions"]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from fuzzing.targets import Target
 from fuzzing.values import as_text, changed_bytes, changed_tree, paths_of
 from neurorl.backends.brian2 import cache
-from neurorl.cache import CompileCache
+from neurorl.native.cache import CompileCache
 
 __all__ = ["TARGETS"]
 

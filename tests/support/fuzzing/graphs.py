@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from fuzzing.targets import Target
 from fuzzing.values import HOSTILE, changed_bytes, changed_tree, paths_of
-from neurorl.description import Network, Population, Projection, Source
 from neurorl.models import LIF, CubaLIF
+from neurorl.network.description import Network, Population, Projection, Source
 
 __all__ = ["TARGETS"]
 

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from fuzzing.targets import Target
 from fuzzing.values import HOSTILE, as_text, changed_bytes, changed_tree, paths_of
-from neurorl.config import AgentConfig
-from neurorl.evaluation import read_cost
+from neurorl.models.config import AgentConfig
 from neurorl.reparameterization.config import GradientConfig
-from neurorl.rundir import RunDirectory
-from neurorl.training import train
+from neurorl.runs.directory import RunDirectory
+from neurorl.runs.evaluation import read_cost
+from neurorl.runs.training import train
 
 __all__ = ["ENV", "TARGETS", "small_run"]
 

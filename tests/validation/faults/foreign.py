@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from neurorl.backends.base import Backend, Capabilities, Raster, State
 from neurorl.backends.checks import Inputs
-from neurorl.description import Dynamics, Population
-from neurorl.random import NoiseRows
+from neurorl.network.description import Dynamics, Population
+from neurorl.numerics.random import NoiseRows
 
 __all__ = ["Array", "Cells", "Foreign"]
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from faults.foreign import Array, Cells, Foreign
 from neurorl.backends.base import Raster
-from neurorl.description import Dynamics
+from neurorl.network.description import Dynamics
 
 __all__ = [
     "at_reset",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurorl.description import Network, Population, Projection, Source, Uniform
 from neurorl.models import GLM, LIF, CubaLIF, actor_network
+from neurorl.network.description import Network, Population, Projection, Source, Uniform
 
 __all__ = ["cuba", "delayed", "glm", "lif", "loop", "noisy", "signed", "uneven"]
 

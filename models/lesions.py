@@ -1,0 +1,72 @@
+"""Networks of which a part is dead, as a description: no plasticity can revive it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.errors import DescriptionError, say
+from neurorl.models import Silenced
+from neurorl.network.description import Network, Node, Population, Projection
+from neurorl.network.modules import hidden_layers
+from neurorl.network.serialization import number
+
+__all__ = ["lesioned"]
+
+Alive = Mapping[str, npt.NDArray[np.bool_]]
+
+
+def lesioned(
+    network: Network, share: float, seed: int = 0, populations: Sequence[str] | None = None
+) -> Network:
+    """*network* with a share of the neurons of *populations* dead: without synapses, and silent.
+
+    share: 0 to 1, rounded to whole neurons of each population. seed: of which; those of a smaller
+    share are among those of a larger one. populations: None takes the hidden ones that learn.
+    Names, sizes and shapes stay, so that weights of *network* fit. Of what a dead neuron would have
+    been sent or have sent, nothing is left: not the -w of a signed unit either.
+    Raises DescriptionError for a share out of range, or if there are no hidden populations.
+    """
+    number("lesioned share", share, 0.0, 1.0)
+    names = hidden_layers(network) if populations is None else tuple(populations)
+    if not names:
+        remedy = "name the populations"
+        raise DescriptionError(say("lesioned", "has no hidden neurons that learn", remedy=remedy))
+    rng = np.random.default_rng(seed)
+    dead = {}
+    for name in names:
+        order = rng.permutation(network.node(name).size)
+        dead[name] = tuple(sorted(order[: round(share * len(order))].tolist()))
+    alive = {name: ~np.isin(np.arange(network.node(name).size), dead[name]) for name in names}
+    return dataclasses.replace(
+        network,
+        nodes=tuple(_node(node, dead.get(node.name, ())) for node in network.nodes),
+        projections=tuple(_projection(network, p, alive) for p in network.projections),
+    )
+
+
+def _node(node: Node, dead: tuple[int, ...]) -> Node:
+    if not dead or not isinstance(node, Population):
+        return node
+    return dataclasses.replace(node, neuron=Silenced(node.neuron, dead))
+
+
+def _projection(network: Network, p: Projection, alive: Alive) -> Projection:
+    """Without synapses of the dead, in the shape of the projection's weights."""
+    if {p.pre, p.post}.isdisjoint(alive):
+        return p
+    shape = network.weight_shape(p.name)
+    blocks = shape[0] if len(shape) == 3 else 1
+    there = np.ones((blocks, *shape[-2:]), dtype=bool)
+    if p.pre in alive:
+        there &= alive[p.pre].reshape(blocks, -1, 1)
+    if p.post in alive:
+        there &= alive[p.post].reshape(blocks, 1, -1)
+    if p.mask is not None:
+        there &= p.mask.reshape(there.shape)
+    if there.all() and p.mask is None:
+        return p
+    return dataclasses.replace(p, mask=there.reshape(shape))

@@ -1,0 +1,93 @@
+"""Means of blocks of a large observation, such as an image: few numbers, in time linear in it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.errors import ArgumentError, DescriptionError, say
+from neurorl.models.features import Features, Ranged
+from neurorl.network.serialization import FloatArray, positive, several
+
+__all__ = ["Pooled", "blocks_for", "pooled"]
+
+
+@dataclass(frozen=True, eq=False)
+class Pooled(Features):
+    """Features *of* the means of blocks, the parts into which each axis of an array is cut.
+
+    shape: of the observation. blocks: how many along each axis, as even as can be.
+    Raises DescriptionError unless *of* is of as many numbers as there are blocks.
+    """
+
+    of: Features
+    shape: tuple[int, ...]
+    blocks: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        for name in ("shape", "blocks"):
+            where = f"Pooled.{name}"
+            sizes = tuple(positive(where, n) for n in several(where, getattr(self, name)))
+            object.__setattr__(self, name, sizes)
+        pairs = zip(self.blocks, self.shape, strict=False)
+        if len(self.shape) != len(self.blocks) or any(n < b for b, n in pairs):
+            what = "must be at most the shape, axis by axis"
+            raise DescriptionError(say("Pooled.blocks", what, got=self.blocks, limit=self.shape))
+        if not isinstance(self.of, Ranged):
+            kind = type(self.of).__name__
+            raise DescriptionError(say("Pooled.of", "needs a range for each block", got=kind))
+        n, limit = self.of.n_inputs, math.prod(self.blocks)
+        if n != limit:
+            raise DescriptionError(say("Pooled.of", "is of other numbers", got=n, limit=limit))
+
+    @property
+    def are_cells(self) -> bool:
+        return self.of.are_cells
+
+    @property
+    def size(self) -> int:
+        return self.of.size
+
+    @property
+    def n_inputs(self) -> int:
+        return self.of.n_inputs
+
+    def flat(self, observation: Any) -> FloatArray:
+        numbers = np.asarray(observation, dtype=np.float64)
+        if numbers.size != math.prod(self.shape):
+            what, got = "the observation has another shape", numbers.shape
+            raise ArgumentError(say("Pooled", what, got=got, limit=self.shape))
+        return pooled(numbers.reshape(self.shape), self.blocks).ravel()
+
+    def values(self, flat: FloatArray) -> FloatArray:
+        return self.of.values(flat)
+
+    def of_all(self, flat: FloatArray) -> FloatArray:
+        return self.of.of_all(flat)
+
+    def __call__(self, observation: Any) -> FloatArray:
+        return self.values(self.flat(observation))
+
+
+def pooled(numbers: npt.NDArray[np.float64], blocks: tuple[int, ...]) -> FloatArray:
+    """Return the mean of each block of an array, ``blocks`` of them along each axis."""
+    for axis, n_blocks in enumerate(blocks):
+        n = numbers.shape[axis]
+        edges = np.arange(n_blocks + 1) * n // n_blocks
+        if n_blocks < n:
+            sizes = np.diff(edges).reshape(-1, *(1 for _ in numbers.shape[axis + 1 :]))
+            numbers = np.add.reduceat(numbers, edges[:-1], axis=axis) / sizes
+    return numbers
+
+
+def blocks_for(shape: tuple[int, ...], most: int) -> tuple[int, ...]:
+    """Return how many blocks along each axis give at most *most*: the longest axis halved first."""
+    blocks = list(shape)
+    while math.prod(blocks) > most:
+        longest = blocks.index(max(blocks))
+        blocks[longest] = -(-blocks[longest] // 2)
+    return tuple(blocks)

@@ -1,0 +1,390 @@
+"""What an agent is made of when nobody says: a preset for known tasks, a default for any other."""
+
+from __future__ import annotations
+
+import dataclasses
+import textwrap
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.errors import (
+    EnvironmentWarning,
+    UnsupportedError,
+    check_name,
+    say,
+    unknown,
+    warn_outside,
+)
+from neurorl.models import GLM, CubaLIF
+from neurorl.models.actor import hidden_sizes, least_window
+from neurorl.models.config import AgentConfig
+from neurorl.models.features import (
+    RBF,
+    Concat,
+    Features,
+    Fourier,
+    GaussianCells,
+    OneHot,
+    PlaceCells,
+    Tiles,
+)
+from neurorl.models.pooled import Pooled, blocks_for, pooled
+from neurorl.tasks.known import other_spaces, task_of
+from neurorl.tasks.registration import BANDIT_ID, GRID_ID, POSITION_ONLY_ID
+
+__all__ = [
+    "MODELS",
+    "default_cells",
+    "default_features",
+    "default_joint_cells",
+    "make_config",
+    "on_chip",
+]
+
+MODELS = ("lif", "glm", "lif-spiking-critic")
+
+_LIF = CubaLIF(tau_syn=1.44e-3, tau_mem=4.48e-3, threshold=0.5, noise=0.5)
+_CART_LOW = (-2.4, -3.0, -0.21, -3.0)
+_CART_HIGH = (2.4, 3.0, 0.21, 3.0)
+_POSITION_LOW, _POSITION_HIGH = (-2.4, -0.21), (2.4, 0.21)
+_STEP_LOW, _STEP_HIGH = (-0.06, -0.06), (0.06, 0.06)  # how far they come in a step of 20 ms
+_CAR_LOW = (-1.2, -0.07)
+_CAR_HIGH = (0.6, 0.07)
+_MAX_CELLS = 400
+_MAX_FEATURES = 1024
+_MAX_SEEN = 1024
+"""More numbers than that are seen as the means of blocks of them."""
+_MAX_STATES = 2**16
+
+_TASKS: dict[str, dict[str, Any]] = {
+    BANDIT_ID: {"reward_scale": 1.0, "alpha_critic": 0.1, "solved_at": 0.8},
+    GRID_ID: {
+        "features": OneHot(100, start=1),
+        "gamma": 0.9,
+        "reward_scale": 1.0,
+        "alpha_critic": 0.1,
+        "solved_at": 1.0,
+        "solved_discounted": True,
+    },
+    "CartPole-v1": {"features": Fourier(_CART_LOW, _CART_HIGH, order=3)},
+    "MountainCar-v0": {"features": Tiles(_CAR_LOW, _CAR_HIGH, 8, 8), "alpha_critic": 0.1},
+}
+
+_LIF_BASE: dict[str, Any] = {
+    "neuron": _LIF,
+    "rule": "spikes-only",
+    "modulator_limit": 2.0,
+    "window": 12,
+    "trace_tau": 4.48e-3,
+    "alpha_output": 0.12,
+    "alpha_hidden": 0.6,
+    "beta": 0.25,
+}
+_LIF_TASKS: dict[str, dict[str, Any]] = {
+    BANDIT_ID: {"hidden": 0, "beta": 0.1, "alpha_output": 1.2, "initial_output": 0.02},
+    GRID_ID: {
+        "cells": PlaceCells(10, 10, start=1),
+        "beta": 0.15,
+        "alpha_output": 0.1,
+        "alpha_hidden": 1.0,
+        "initial_output": 0.02,
+        "rate_end": 0.1,
+        "rate_episodes": 400,
+    },
+    "CartPole-v1": {
+        "cells": GaussianCells(_CART_LOW, _CART_HIGH),
+        # Initial votes differ by some 6, and 20 now and then. With twice this beta such an agent
+        # is all but deterministic before it has learned anything, so phi is 0 and it never will.
+        "beta": 0.15,
+        "alpha_critic": 0.1,
+        "alpha_output": 0.36,
+        "alpha_hidden": 2.4,
+    },
+    POSITION_ONLY_ID: {
+        "cells": GaussianCells(_POSITION_LOW, _POSITION_HIGH, 12),
+        "window": 6,
+        # How fast the pole falls is the difference of two observations, 40 ms apart.
+        "carries": True,
+        "input_recalls": (2,),
+        "features": Fourier((*_POSITION_LOW, *_STEP_LOW), (*_POSITION_HIGH, *_STEP_HIGH)),
+        "critic_changes": 1,
+        "beta": 0.15,
+        "alpha_critic": 0.1,
+        "alpha_output": 0.36,
+        "alpha_hidden": 2.4,
+    },
+    "MountainCar-v0": {
+        "cells": Tiles(_CAR_LOW, _CAR_HIGH, 4, 6),
+        "beta": 0.3,
+        "alpha_output": 0.36,
+        "alpha_hidden": 1.2,
+    },
+}
+
+# The noise of a population adds to delta, so the actor's rates are half of the above, and fall, as
+# delta is noise in the end; and by chance the policy may become deterministic too early, from which
+# a few even actions bring it back.
+_CRITIC_BASE: dict[str, Any] = {
+    **_LIF_BASE,
+    "critic": "spiking",
+    "alpha_critic": 0.2,
+    "exploration": 0.02,
+}
+_CRITIC_TASKS: dict[str, dict[str, Any]] = {
+    GRID_ID: {**_LIF_TASKS[GRID_ID], "features": PlaceCells(10, 10, start=1)},
+    "CartPole-v1": {
+        **_LIF_TASKS["CartPole-v1"],
+        "features": RBF(_CART_LOW, _CART_HIGH),
+        "alpha_critic": 0.2,
+        "alpha_output": 0.18,
+        "alpha_hidden": 1.2,
+        "rate_end": 0.05,
+        "rate_episodes": 220,
+    },
+    "MountainCar-v0": {**_LIF_TASKS["MountainCar-v0"]},
+}
+
+_GLM_BASE: dict[str, Any] = {
+    "neuron": GLM(),
+    "rule": "centred-feedback",
+    "modulator_limit": 2.0,
+    "window": 3,
+    "signed": True,
+    "initial_hidden": 0.1,
+    "initial_output": 0.5,
+    "weight_bound": 4.0,
+    "beta": 1.0,
+    "alpha_output": 0.3,
+    "alpha_hidden": 1.0,
+}
+_GLM_TASKS: dict[str, dict[str, Any]] = {
+    GRID_ID: {
+        # The limit of the modulator (above) keeps the first goal from deciding for all places.
+        "cells": PlaceCells(10, 10, start=1),
+        "window": 8,
+        "beta": 0.2,
+        "alpha_output": 0.4,
+        "alpha_hidden": 0.4,
+        "initial_output": 0.1,
+        "lambda_actor": 0.8,
+        "lambda_critic": 0.8,
+        "rate_end": 0.1,
+        "rate_episodes": 400,
+    },
+    "CartPole-v1": {
+        "cells": Tiles(_CART_LOW, _CART_HIGH, 8, 3),
+        "hidden": 0,
+        "window": 2,
+        "alpha_output": 1.0,
+        "initial_output": 0.1,
+    },
+    "MountainCar-v0": {
+        "cells": Tiles(_CAR_LOW, _CAR_HIGH, 4, 6),
+        "hidden": 0,
+        "window": 2,
+        # At higher rates one seed in 30 settles on going left first wherever it starts.
+        "beta": 0.5,
+        "alpha_output": 1.0,
+        "initial_output": 0.1,
+        "rate_end": 0.1,
+        "rate_episodes": 1200,
+    },
+}
+
+
+# For learning='pes': after a window of 14 steps the chip learns in the very next one, and its trace
+# should still know the whole window. With no eligibility from earlier decisions, rates are higher.
+_PES: dict[str, Any] = {"lambda_actor": 0.0, "window": 14, "trace_tau": 10e-3}
+_PES_TASKS: dict[str, dict[str, Any]] = {GRID_ID: {"alpha_output": 0.2, "alpha_hidden": 2.0}}
+
+_MODELS = {
+    "lif": (_LIF_BASE, _LIF_TASKS),
+    "glm": (_GLM_BASE, _GLM_TASKS),
+    "lif-spiking-critic": (_CRITIC_BASE, _CRITIC_TASKS),
+}
+
+
+def make_config(
+    env: gym.Env[Any, Any], model: str = "lif", overrides: dict[str, Any] | None = None
+) -> AgentConfig:
+    """The configuration for an environment: preset or default, then *overrides* by field name.
+
+    The preset of a task is for an environment with its id and its spaces (`neurorl.tasks.known`);
+    with others it is not used, and `EnvironmentWarning` says so.
+
+    model: ``'lif'`` (CUBA-LIF, rule spikes-only), ``'glm'`` (the papers' units, rule
+    centred-feedback) or ``'lif-spiking-critic'`` (as lif, with a population as its critic).
+    Raises UnknownNameError for another model or field.
+    """
+    check_name("model", model, MODELS)
+    base, tasks = _MODELS[model]
+    name = task_of(env)
+    _warn_of_other_spaces(env, tasks)
+    given: dict[str, Any] = {"model": model, **base, **_TASKS.get(name, {}), **tasks.get(name, {})}
+    learning, critic = (
+        (overrides or {}).get(key, given.get(key)) for key in ("learning", "critic")
+    )
+    if isinstance(learning, str) and learning == "pes":
+        given |= on_chip(name)
+    space = env.observation_space
+    if "cells" not in given:
+        given["cells"] = default_cells(space)
+        if model == "glm" and not isinstance(given["cells"], OneHot):
+            # Graded cells spike in some steps only: let the memoryless units see several.
+            given["window"] = 8
+    if "features" not in given:
+        spiking = isinstance(critic, str) and critic == "spiking"
+        given["features"] = default_joint_cells(space) if spiking else default_features(space)
+    _warn_of_means(space, {k: v for k, v in given.items() if k not in (overrides or {})})
+    if "solved_at" not in given and env.spec is not None:
+        given["solved_at"] = env.spec.reward_threshold
+    known = {field.name for field in dataclasses.fields(AgentConfig)} - {"model"}
+    for key in overrides or {}:
+        if key not in known:
+            raise unknown("agent option", key, known)
+    chosen = {**given, **(overrides or {})}
+    policy = chosen.get("policy")
+    if isinstance(policy, str) and policy == "greedy" and "exploration" not in (overrides or {}):
+        chosen["exploration"] = 0.0  # which the preset's would be for another policy
+    if "window" not in (overrides or {}):
+        # For hidden layers or filters that the preset is without.
+        chosen["window"] = max(chosen["window"], _least_window(chosen))
+    return AgentConfig(**chosen)
+
+
+def _warn_of_other_spaces(env: gym.Env[Any, Any], tasks: dict[str, Any]) -> None:
+    other, name = other_spaces(env), env.spec.id if env.spec is not None else ""
+    if other and (name in _TASKS or name in tasks):
+        what = "has other spaces than the task of this id, so its preset is not used"
+        remedy = "say what is known of it, such as cells=, features=, reward_scale="
+        message = say(f"environment {name}", what, got=other, remedy=remedy)
+        warn_outside(message, EnvironmentWarning)
+
+
+def on_chip(env_id: str) -> dict[str, Any]:
+    """What a preset has instead for ``learning='pes'``, by field name."""
+    return {**_PES, **_PES_TASKS.get(env_id, {})}
+
+
+def _least_window(chosen: dict[str, Any]) -> int:
+    layers = len(hidden_sizes(chosen.get("hidden", 8))) + 1
+    lags = (chosen.get("stimulus_lags", 1), chosen.get("history_lags", 0))
+    whole = all(isinstance(n, int) for n in lags)  # else AgentConfig says so
+    return least_window(layers, *lags) if whole else 1
+
+
+def default_cells(space: gym.Space[Any]) -> Features:
+    """Input cells for any Discrete, Box, MultiDiscrete, MultiBinary, Tuple or Dict space."""
+
+    def box(low: Any, high: Any) -> Features:
+        return GaussianCells(low, high, int(np.clip(_MAX_CELLS // len(low), 1, 10)))
+
+    return _for_space(space, box)
+
+
+def default_features(space: gym.Space[Any]) -> Features:
+    """Critic's features for the same spaces: one-hot, or Fourier of what order fits."""
+
+    def box(low: Any, high: Any) -> Features:
+        for order, coupled in ((3, 4), (2, 4), (3, 2), (2, 2), (1, 2)):
+            if _fourier_size(len(low), order, coupled) <= _MAX_FEATURES:
+                return Fourier(low, high, order, coupled)
+        return Fourier(low, high, 1, 1)
+
+    return _for_space(space, box)
+
+
+def default_joint_cells(space: gym.Space[Any]) -> Features:
+    """Cells for a spiking critic: joint ones of as many a dimension as fit, or `default_cells`."""
+
+    def box(low: Any, high: Any) -> Features:
+        for cells in (4, 3, 2):
+            if cells ** len(low) <= _MAX_CELLS:
+                return RBF(low, high, cells)
+        return GaussianCells(low, high, int(np.clip(_MAX_CELLS // len(low), 1, 10)))
+
+    return _for_space(space, box)
+
+
+def _fourier_size(d: int, order: int, coupled: int) -> float:
+    total = 1.0
+    ways = 1.0
+    for k in range(1, min(coupled, d) + 1):
+        ways *= (d - k + 1) / k
+        total += ways * order**k
+    return total
+
+
+def _of_box(low: npt.NDArray[Any], high: npt.NDArray[Any], box: Any) -> Features:
+    """Of each number, or of the means of blocks of them if they are very many."""
+    features: Features
+    if low.size <= _MAX_SEEN:
+        features = box(low.ravel(), high.ravel())
+        return features
+    blocks = blocks_for(low.shape, _MAX_CELLS)
+    ends = (pooled(end.astype(np.float64), blocks).ravel() for end in (low, high))
+    return Pooled(box(*ends), low.shape, blocks)
+
+
+def _check_states(space: gym.Space[Any], n: int) -> None:
+    if n > _MAX_STATES:
+        what, remedy = "has too many states for a cell each", "choose cells= and features="
+        raise UnsupportedError(
+            say("observation space", what, got=space, limit=_MAX_STATES, remedy=remedy)
+        )
+
+
+def _warn_of_means(space: gym.Space[Any], chosen: dict[str, Any]) -> None:
+    for features in (chosen.get("cells"), chosen.get("features")):
+        parts = features.parts if isinstance(features, Concat) else (features,)
+        for part in parts:
+            if isinstance(part, Pooled):
+                blocks = " x ".join(map(str, part.blocks))
+                what = f"is large, so the agent sees the means of {blocks} blocks"
+                remedy = "choose cells= and features="
+                shown = textwrap.shorten(str(space), 80, placeholder="...")
+                message = say("observation space", what, got=shown, remedy=remedy)
+                warn_outside(message, EnvironmentWarning)
+                return
+
+
+def _is_empty(space: gym.Space[Any]) -> bool:
+    """Whether there is nothing to see."""
+    if isinstance(space, (gym.spaces.Tuple, gym.spaces.Dict)):
+        return not len(space.spaces)
+    return space.shape is not None and 0 in space.shape
+
+
+def _for_space(space: gym.Space[Any], box: Any) -> Features:
+    if _is_empty(space):
+        remedy = "wrap the environment in a Gymnasium ObservationWrapper"
+        raise UnsupportedError(say("observation space", "is empty", got=space, remedy=remedy))
+    if isinstance(space, gym.spaces.Discrete):
+        _check_states(space, int(space.n))
+        return OneHot(int(space.n), int(space.start))
+    if isinstance(space, gym.spaces.Box):
+        return _of_box(space.low, space.high, box)
+    if isinstance(space, gym.spaces.MultiDiscrete):
+        _check_states(space, int(space.nvec.sum(dtype=np.float64)))
+        n, start = space.nvec.ravel(), np.asarray(space.start).ravel()
+        return Concat(tuple(OneHot(int(k), int(s)) for k, s in zip(n, start, strict=True)))
+    if isinstance(space, gym.spaces.MultiBinary):
+        zeros = np.zeros(space.shape)
+        return _of_box(zeros, zeros + 1.0, lambda low, high: GaussianCells(low, high, 1))
+    if isinstance(space, gym.spaces.Tuple):
+        return Concat(tuple(_for_space(part, box) for part in space.spaces))
+    if isinstance(space, gym.spaces.Dict):
+        parts = tuple(_for_space(part, box) for part in space.spaces.values())
+        return Concat(parts, tuple(space.spaces))
+    raise UnsupportedError(
+        say(
+            "observation space",
+            "no default cells for it",
+            got=type(space).__name__,
+            limit="Box, Discrete, MultiDiscrete, MultiBinary, Tuple, Dict",
+            remedy="wrap the environment in a Gymnasium ObservationWrapper",
+        )
+    )

@@ -1,0 +1,1 @@
+"""Agents that learn and play, alone or side by side, and the files that keep them."""

@@ -1,0 +1,86 @@
+"""Arguments of agents, checked at the door by kind, before anything is built or written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from neurorl.errors import ArgumentError, say
+from neurorl.tasks.environments import discrete_actions, make_env
+
+__all__ = [
+    "check_callable",
+    "check_count",
+    "check_kind",
+    "check_names",
+    "check_options",
+    "own_env",
+    "path_of",
+]
+
+
+def own_env(env: object) -> tuple[gym.Env[Any, Any], str]:
+    """Return the environment that an agent's *env* means, with discrete actions, and its id.
+
+    Raises ArgumentError for what is neither an id nor a Gymnasium environment, and as `make_env`.
+    """
+    if isinstance(env, str):
+        return make_env(env), env
+    if isinstance(env, gym.vector.VectorEnv):
+        what = "is a vector environment, and an agent plays one"
+        remedy = "one of its environments, or neurorl.agents.replicas.Replicas(env_group(env), ...)"
+        raise ArgumentError(say("env", what, got=type(env).__name__, remedy=remedy))
+    if not isinstance(env, gym.Env):
+        remedy = "a subclass of gymnasium.Env, or an id such as 'CartPole-v1'"
+        got = f"the class {env.__name__}" if isinstance(env, type) else type(env).__name__
+        raise ArgumentError(say("env", "is no Gymnasium environment", got=got, remedy=remedy))
+    name = env.spec.id if env.spec is not None else ""
+    discrete_actions(env, name or type(env.unwrapped).__name__)
+    return env, name
+
+
+def check_kind(where: str, value: object, kind: type, optional: bool = True) -> None:
+    """Raise ArgumentError unless *value* is of this *kind*, or None where that is *optional*."""
+    if not (isinstance(value, kind) or (optional and value is None)):
+        got, limit = type(value).__name__, f"a {kind.__name__}"
+        raise ArgumentError(say(where, "is of another kind", got=got, limit=limit))
+
+
+def check_names(**names: object) -> None:
+    """Raise ArgumentError unless each argument is a text or None."""
+    for where, name in names.items():
+        check_kind(where, name, str)
+
+
+def path_of(path: object, where: str = "path") -> Path:
+    """Return a path that was given as one, or as text. Raises ArgumentError."""
+    if not isinstance(path, (str, os.PathLike)) or not str(path):
+        raise ArgumentError(say(where, "is no path", got=repr(path)[:60]))
+    return Path(path)
+
+
+def check_options(where: str, value: object) -> None:
+    """Raise ArgumentError unless *value* is None or a mapping from names."""
+    check_kind(where, value, Mapping)
+    if isinstance(value, Mapping) and not all(isinstance(key, str) for key in value):
+        raise ArgumentError(say(where, "has a key that is no name", got=list(value)[:3]))
+
+
+def check_callable(where: str, value: object) -> None:
+    """Raise ArgumentError unless *value* can be called, or is None."""
+    if not (value is None or callable(value)):
+        raise ArgumentError(say(where, "is no function", got=type(value).__name__))
+
+
+def check_count(where: str, value: object, least: int = 1) -> int:
+    """Return *value* as an int of at least *least*. Raises ArgumentError."""
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not whole or value < least:  # type: ignore[operator]
+        what = "must be a whole number"
+        raise ArgumentError(say(where, what, got=repr(value)[:40], limit=f">= {least}"))
+    return int(value)  # type: ignore[call-overload, no-any-return]

@@ -1,0 +1,135 @@
+"""One file for an agent: arrays and a description, no pickle, every byte covered by a digest.
+
+The file is an ordinary npz; SHA-256 of all that comes before it stands in the archive's comment.
+It has no times of any clock in it, so that equal runs have equal files: the same command with the
+same seed gives the same `digest` at another time, in another folder, and after it was killed.
+
+The digest finds damage, not ill will: so whatever a file says is checked before it is believed, and
+takes no more memory than the file is long.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.agents.archive import LARGEST_FILE, read_arrays
+from neurorl.errors import RunError, say
+from neurorl.files import write_bytes
+from neurorl.reading import JSON_MEMORY, Place, check_fields, json_memory, parse_json, read_bytes
+
+__all__ = ["digest", "packed", "read_checkpoint", "write_checkpoint"]
+
+FORMAT = 1
+_DIGEST = 64
+_DESCRIPTION = "description.json"
+_NO_TIME = (1980, 1, 1, 0, 0, 0)  # the first that a zip has
+_REQUIRED = {
+    "backend": str,
+    "arithmetic": str,
+    "seed": int,
+    "config": dict,
+}
+_OPTIONAL = {"approach": str, "noise": str, "gradient": dict | None}  # its environment: `envload`
+_APPROACHES = ("local", "reparameterization")
+
+
+def write_checkpoint(
+    path: Path, description: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]
+) -> None:
+    """Write *description* (plain data) and *arrays* to *path*, atomically. Raises RunError."""
+    write_bytes(path, packed(description, arrays), "checkpoint")
+
+
+def packed(description: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> bytes:
+    """Return the file of *description* (plain data) and *arrays*, the same for the same.
+
+    Raises RunError for what is too large to be read again.
+    """
+    text = json.dumps({"format": FORMAT, **description}, allow_nan=False).encode()
+    _check_size(text, arrays)
+    all_arrays = {_DESCRIPTION: np.frombuffer(text, dtype=np.uint8), **arrays}
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, array in all_arrays.items():
+            entry = zipfile.ZipInfo(f"{name}.npy", date_time=_NO_TIME)
+            with archive.open(entry, "w", force_zip64=True) as file:
+                np.save(file, np.asarray(array, order="C"), allow_pickle=False)
+    return _sign(buffer.getvalue())
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 that a checkpoint, or an agent's file, is signed with, in hexadecimal.
+
+    Two runs have the same if and only if they are of one kind and have learned the same: every
+    weight, trace and episode, bit for bit. Raises RunError if the file is missing or not whole.
+    """
+    return _whole(path)[-_DIGEST:].decode()
+
+
+def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+    """The description and arrays of a file. Raises RunError if it is missing or not whole."""
+    place, data = Place(f"checkpoint {path}"), _whole(path)
+    try:
+        arrays = read_arrays(data)
+        text = arrays.pop(_DESCRIPTION)
+        if text.dtype != np.uint8 or text.ndim != 1:
+            raise ValueError("no text for a description")
+    except (KeyError, ValueError, zipfile.BadZipFile) as exc:
+        raise place.wrong("is not an agent's", exc) from exc
+    return _checked(place, parse_json(text.tobytes(), place)), arrays
+
+
+def _checked(place: Place, description: Any) -> dict[str, Any]:
+    """The description of an agent, complete. Raises RunError."""
+    if not isinstance(description, dict):
+        raise place.wrong("is not an agent's")
+    if description.get("format") != FORMAT:
+        got, limit = f"format {description.get('format')}", f"format {FORMAT}"
+        raise place.wrong("was written by another version", got, limit)
+    described = {"approach": "local", **description}  # the only one there was at first
+    check_fields(described, place, _REQUIRED, _OPTIONAL)
+    if described["approach"] not in _APPROACHES:
+        got = repr(described["approach"])[:60]
+        raise place.wrong("learned by an unknown approach", got)
+    if described["approach"] != "local" and not described.get("gradient"):
+        raise place.wrong("is not an agent's", "no 'gradient'")
+    if not 0 <= described["seed"] < 2**63:
+        raise place.wrong("'seed' is damaged", limit="0 to 2**63-1")
+    return described
+
+
+def _check_size(text: bytes, arrays: dict[str, npt.NDArray[Any]]) -> None:
+    size = len(text) + sum(array.nbytes for array in arrays.values())
+    for what, got, limit in (
+        ("too large", size, LARGEST_FILE - 2**20),
+        ("has too large a description", json_memory(text), JSON_MEMORY),
+    ):
+        if got > limit:
+            raise RunError(say("checkpoint", what, got=f"{got} bytes", limit=limit))
+
+
+def _whole(path: Path) -> bytes:
+    """The bytes of a file. Raises RunError if it is missing or not as it was signed."""
+    where = f"checkpoint {path}"
+    data = read_bytes(path, LARGEST_FILE, Place(where, remedy="train it first"))
+    size, signed = data[-_DIGEST - 2 : -_DIGEST], data[-_DIGEST:]
+    found = hashlib.sha256(memoryview(data)[: -_DIGEST - 2])
+    found.update(b"\0\0")
+    if size != _DIGEST.to_bytes(2, "little") or found.hexdigest().encode() != signed:
+        remedy = "restore it from a copy, or train again"
+        raise RunError(say(where, "is damaged: its digest doesn't match", remedy=remedy))
+    return data
+
+
+def _sign(content: bytes) -> bytes:
+    """*content*, a zip without a comment, with its digest as the comment."""
+    digest = hashlib.sha256(content).hexdigest().encode()
+    return content[:-2] + _DIGEST.to_bytes(2, "little") + digest

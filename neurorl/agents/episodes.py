@@ -1,0 +1,70 @@
+"""Episodes that have been played, and as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.network.restoring import take, take_counts
+
+__all__ = ["Episode", "State", "episode_columns", "episodes_from", "under"]
+
+State = dict[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """What one episode came to; env_steps counts from the start of training.
+
+    wall_s: its seconds, by which episodes are not compared; 0.0 where nobody measured them here:
+    of an agent that was loaded, as equal agents have equal files. ``episodes.csv`` keeps them.
+    """
+
+    episode: int
+    ret: float
+    length: int
+    env_steps: int
+    discounted: float
+    wall_s: float = field(compare=False)
+
+
+def under(state: State, prefix: str) -> State:
+    """The arrays whose names begin with *prefix*, without it."""
+    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+
+
+_COLUMNS = {
+    "return": "ret",
+    "length": "length",
+    "env_steps": "env_steps",
+    "discounted": "discounted",
+}
+
+
+def episode_columns(played: Sequence[Episode]) -> State:
+    """Episodes as arrays, without the time that they took: equal agents have equal states."""
+    return {
+        key: np.array([getattr(e, name) for e in played], dtype=float)
+        for key, name in _COLUMNS.items()
+    }
+
+
+def episodes_from(columns: State, first: int = 0) -> list[Episode]:
+    """What `episode_columns` described, numbered from *first*. Raises RunError."""
+    n = len(take(columns, "return", (None,)))
+    if "wall_s" not in columns:  # files of before have the times
+        columns = {**columns, "wall_s": np.zeros(n)}
+    counts = {"length": 1, "env_steps": 0}
+    checked = (
+        take_counts(columns, key, n, counts[key]) if key in counts else take(columns, key, (n,))
+        for key in (*_COLUMNS, "wall_s")
+    )
+    rows = zip(*checked, strict=True)
+    return [
+        Episode(n, float(ret), int(length), int(steps), float(discounted), float(wall))
+        for n, (ret, length, steps, discounted, wall) in enumerate(rows, first)
+    ]

@@ -1,0 +1,133 @@
+"""Episodes that are being played, and how they are taken up again.
+
+The state of an environment can't be saved, whatever kind of environment it is. So an episode that
+the end of a process cut off is played again up to where it was, by its seed and the actions taken
+in it; whether the environment then answered as it did before is told by a checksum.
+"""
+
+from __future__ import annotations
+
+import time
+from array import array
+from collections.abc import Iterator, Mapping, MutableSequence, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.agents.episodes import Episode
+from neurorl.errors import RunError, say
+from neurorl.network.restoring import take, take_count
+from neurorl.tasks.groups import EnvGroup
+
+__all__ = ["SCORES", "Running", "empty_actions", "not_repeatable", "read_running", "take_up"]
+
+Arrays = dict[str, npt.NDArray[Any]]
+SCORES = ("total", "discounted", "factor")
+"""Fields of `Running` that tell what its rewards were."""
+
+
+@dataclass(slots=True)
+class Running:
+    """An episode so far: its number, from which its seed is derived, and the actions taken in it.
+
+    digest: checksum of what the environment showed. is_over: it has ended, but isn't counted yet.
+    """
+
+    number: int
+    started: float = field(default_factory=time.perf_counter)
+    total: float = 0.0
+    discounted: float = 0.0
+    factor: float = 1.0
+    actions: MutableSequence[int] = field(default_factory=list)
+    digest: int = 0
+    is_over: bool = False
+
+    def add(self, action: int, reward: float, gamma: float) -> None:
+        """One step."""
+        self.actions.append(action)
+        self.total += reward
+        self.discounted += self.factor * reward
+        self.factor *= gamma
+
+    def see(self, *numbers: Any) -> None:
+        """The environment shows this."""
+        for row in numbers:
+            self.digest = crc32(row, self.digest)
+
+    def is_like(self, other: Running) -> bool:
+        """Whether the environment answered the same in both."""
+        return self._answers() == other._answers()
+
+    def _answers(self) -> tuple[float, ...]:
+        return self.digest, len(self.actions), *(getattr(self, name) for name in SCORES)
+
+    def episode(self, number: int, env_steps: int) -> Episode:
+        """It is over, as the *number*-th to end."""
+        wall = time.perf_counter() - self.started
+        return Episode(number, self.total, len(self.actions), env_steps, self.discounted, wall)
+
+    def arrays(self) -> Arrays:
+        """What `read_running` needs."""
+        return {
+            "actions": np.array(self.actions, dtype=_typecode(self.actions)),
+            "digest": np.array(self.digest, dtype=np.uint32),
+            **{name: np.array(getattr(self, name)) for name in SCORES},
+        }
+
+
+def empty_actions(n_actions: int) -> array[int]:
+    """A list of actions that takes no more memory than it must: endless episodes are kept whole."""
+    return array("B" if n_actions <= 1 << 8 else "H" if n_actions <= 1 << 16 else "L")
+
+
+def read_running(number: int, arrays: Mapping[str, npt.NDArray[Any]], n_actions: int) -> Running:
+    """What `Running.arrays` described. Raises RunError if it isn't that."""
+    actions = empty_actions(n_actions)
+    actions.extend(take(arrays, "actions", (None,), "whole", 0, n_actions - 1).tolist())
+    running = Running(number, actions=actions, digest=take_count(arrays, "digest", 2**32 - 1))
+    for name in SCORES:
+        setattr(running, name, float(take(arrays, name, ())))
+    return running
+
+
+def take_up(
+    envs: EnvGroup, episodes: Mapping[int, tuple[int, Sequence[int]]]
+) -> Iterator[tuple[int, Any, float | None]]:
+    """Play episodes up to where they were: ``(environment, observation, reward)`` of each step.
+
+    episodes: by environment, the seed and the actions. The reward is None after a reset. All end in
+    the same step, as a vector environment steps all together. Raises RunError if one ends before.
+    """
+    longest = max((len(actions) for _, actions in episodes.values()), default=0)
+    chosen, playing = [0] * envs.n, []
+    for step in range(longest + 1):
+        for i, (seed, actions) in episodes.items():
+            if longest - len(actions) == step:
+                playing.append(i)
+                yield i, envs.reset(i, seed), None
+        if step == longest:
+            break
+        for i in playing:
+            actions = episodes[i][1]
+            chosen[i] = actions[step - longest + len(actions)]
+        if playing:
+            for i, observation, reward, *over in envs.step(chosen, sorted(playing)):
+                if any(over[:2]):
+                    raise not_repeatable()
+                yield i, observation, float(reward)
+
+
+def not_repeatable(where: str = "environment") -> RunError:
+    """The error for an environment that answers otherwise when an episode is played again."""
+    what = "doesn't repeat itself for the same seed and actions, so its episode can't go on"
+    remedy = (
+        "a run of it can't be resumed within an episode; --from begins another with its weights"
+    )
+    return RunError(say(where, what, remedy=remedy))
+
+
+def _typecode(actions: MutableSequence[int]) -> str:
+    return actions.typecode if isinstance(actions, array) else "q"

@@ -1,0 +1,189 @@
+"""The noise that Loihi itself has, in place of escape noise: uniform, with or without fair coins.
+
+The chip adds ``x 2**(e - 7)`` to a membrane in every step, x drawn evenly from -127..127, e one
+number for a core. A unit without memory, whose membrane is z noise widths over its threshold, then
+spikes with probability ``clip((z + h) / (2 h), 0, 1)``, h the noise's half-width in noise widths.
+The distance to sigmoid(z) is largest at the corner, ``1 - sigmoid(h)``, or where the slopes agree,
+``sigmoid'(z) = 1 / (2 h)``; both are 0.056 for h = 2.82. Steps of 1/255 move the best h to 2.80 and
+the distance to 0.058.
+
+Coins bend the line towards the sigmoid: sources of the host, one for each neuron and coin, that
+spike in every other step on the average and transmit +-m/508 of the noise's reach. The values of
+`COINS` were found by search over even mantissas; the distance is then 0.018. So a population is
+scaled in such a way that h is met exactly, which costs its weights up to one bit.
+
+What the chip adds stays in a membrane that leaks, until a spike or the leak ends it: the spread of
+the sum is ``1 / sqrt(1 - r**2)`` of one step's for a leak by r, and two steps in a row say much the
+same, so that a neuron has fewer chances to spike. There the firing rate is kept instead: h is
+``(1 - r**2)**(1/4)`` of the above, and the threshold is lowered by ``min(r**2, 0.65)`` noise
+widths. Both were found by search, over constant drives of neurons with r from 0.2 to 0.98; no
+probability is promised.
+Source: nengo-loihi 1.1 (emulator, `NoiseState`), Davies et al. 2018.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.errors import UnsupportedError, say
+from neurorl.network.description import Dynamics, Network, Node, Population, Projection, Source
+from neurorl.network.serialization import FloatArray
+from neurorl.numerics.random import U32, DrawRows, Stream
+
+__all__ = [
+    "COINS",
+    "HALF_WIDTH",
+    "LARGEST_ERROR",
+    "NOISE_MODES",
+    "CoinRows",
+    "NoiseMode",
+    "UniformRows",
+    "coin_rows",
+    "coined",
+    "half_width",
+    "lowered",
+    "tossed",
+]
+
+NoiseMode = Literal["exact", "chip", "chip+coins"]
+NOISE_MODES: tuple[NoiseMode, ...] = get_args(NoiseMode)
+
+HALF_WIDTH = {"chip": 2.80, "chip+coins": 1.91}
+"""The largest noise of one step, in noise widths of the description."""
+
+LARGEST_ERROR = {"chip": 0.058, "chip+coins": 0.018}
+"""What ``|p - sigmoid|`` doesn't exceed for units without memory; found by enumeration."""
+
+NOISE_MAX = 127
+COINS = (222, 178, 170)
+"""Mantissas of the coins if 254 is the largest noise, ``NOISE_MAX`` steps of 2 mantissas."""
+
+_FULL = 254.0
+_LOWERED = 0.65
+
+
+def half_width(population: str, dynamics: Dynamics, leak: FloatArray, mode: str) -> float:
+    """The largest noise of one step, membrane units, 0 for a population without noise.
+
+    leak: what is left of the membrane after a step, as the chip has it, ``(size,)``.
+    Raises UnsupportedError if its neurons need several, of which a core has one only.
+    """
+    noisy = dynamics.noise_width > 0
+    if not noisy.any():
+        return 0.0
+    # The root of a root has the same bits everywhere.
+    wanted = HALF_WIDTH[mode] * (dynamics.noise_width * np.sqrt(np.sqrt(1 - leak**2)))[noisy]
+    if np.ptp(wanted) > 1e-6 * wanted.max():
+        where = f"noise {mode!r}, population {population!r}"
+        what, got = "neurons of several noise widths", f"{wanted.min():g} to {wanted.max():g}"
+        remedy = "take one for all, or split it into several populations"
+        raise UnsupportedError(say(where, what, got=got, limit="one", remedy=remedy))
+    return float(wanted[0])
+
+
+def lowered(dynamics: Dynamics, leak: FloatArray) -> FloatArray:
+    """By how much the threshold is lowered, membrane units, ``(size,)``; leak: as `half_width`."""
+    wanted = np.minimum(leak**2, _LOWERED) * dynamics.noise_width
+    return np.asarray(np.minimum(wanted, np.maximum(dynamics.threshold, 0)))
+
+
+def coined(network: Network, mode: str) -> tuple[Network, dict[str, str]]:
+    """*network* with the sources of coins, last; and of each noisy population, its source.
+
+    For other modes than ``'chip+coins'`` *network* itself. Coin j of neuron i is spike
+    ``len(COINS) * i + j``. Raises UnsupportedError for noisy units with a memory.
+    """
+    if mode != "chip+coins":
+        return network, {}
+    names = {n.name for n in network.nodes} | {p.name for p in network.projections}
+    nodes: list[Node] = list(network.nodes)
+    projections = list(network.projections)
+    sources: dict[str, str] = {}
+    for population in network.populations:
+        dynamics = population.neuron.dynamics(population.size, network.dt)
+        if not dynamics.noise_width.any():
+            continue
+        _check_memoryless(population.name, dynamics)
+        source, projection = _coins(population, dynamics, names)
+        nodes.append(source)
+        projections.append(projection)
+        sources[population.name] = source.name
+    return dataclasses.replace(network, nodes=tuple(nodes), projections=tuple(projections)), sources
+
+
+def _check_memoryless(population: str, dynamics: Dynamics) -> None:
+    noisy = dynamics.noise_width > 0
+    if dynamics.current_decay[noisy].any() or dynamics.membrane_decay[noisy].any():
+        where = f"noise 'chip+coins', population {population!r}"
+        what, remedy = "units with a memory, in which coins would stay", "noise='chip'"
+        raise UnsupportedError(say(where, what, limit="tau_syn = tau_mem = 0", remedy=remedy))
+
+
+def _coins(population: Population, dynamics: Dynamics, names: set[str]) -> tuple[Node, Projection]:
+    """A silent coin transmits -w and a spike +w: that is a signed projection."""
+    source, link = (_free(f"{population.name}_{end}", names) for end in ("coins", "coin_weights"))
+    reach = HALF_WIDTH["chip+coins"] * dynamics.noise_width
+    weights = reach[:, None] * (np.array(COINS) / (2 * _FULL))
+    size, n = population.size, len(COINS)
+    projection = Projection(link, source, population.name, blocks=size, signed=True)
+    shape = projection.shape(n * size, size)
+    projection = dataclasses.replace(projection, weights=weights.reshape(shape))
+    return Source(source, n * size), projection
+
+
+def _free(name: str, names: set[str]) -> str:
+    """*name*, or one like it that no one has; it is then had."""
+    while name in names:
+        name += "_"
+    names.add(name)
+    return name
+
+
+def _steps_of_noise(drawn: U32) -> npt.NDArray[Any]:
+    span = np.uint64(2 * NOISE_MAX + 1)
+    scaled = (drawn.astype(np.uint64) * span) >> np.uint64(32)
+    return scaled.astype(np.int32) - np.int32(NOISE_MAX)
+
+
+def _tossed(drawn: U32) -> npt.NDArray[Any]:
+    bits = (drawn[..., None] >> np.arange(len(COINS), dtype=np.uint32)) & np.uint32(1)
+    return bits.reshape(len(drawn), -1).astype(np.bool_)
+
+
+class UniformRows(DrawRows):
+    """x of -127..127, int32, for a population's noise; arguments as in
+    `neurorl.numerics.random.words`.
+    """
+
+    def __init__(self, seed: int, stream: int, n: int) -> None:
+        super().__init__(seed, stream, n, _steps_of_noise)
+
+
+class CoinRows(DrawRows):
+    """A population's coins, booleans of shape ``(len(COINS) * n,)``, that arrive in a step."""
+
+    def __init__(self, seed: int, stream: int, n: int) -> None:
+        super().__init__(seed, Stream.COINS + stream, n, _tossed)
+
+
+def coin_rows(network: Network, sources: Mapping[str, str], seed: int) -> dict[str, CoinRows]:
+    """The coins of each source of `coined`, for a replica of this seed."""
+    return {
+        source: CoinRows(seed, network.index(name), network.node(name).size)
+        for name, source in sources.items()
+    }
+
+
+def tossed(
+    coins: Mapping[str, CoinRows], first_step: int, n_steps: int
+) -> dict[str, npt.NDArray[np.bool_]]:
+    """The coins that arrive in *n_steps* steps, a row a step, of each source."""
+    return {
+        name: np.stack([np.asarray(rows(first_step + k), dtype=bool) for k in range(n_steps)])
+        for name, rows in coins.items()
+    }

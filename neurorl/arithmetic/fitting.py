@@ -1,0 +1,137 @@
+"""Chip integers for a network that won't learn: as fine as its weights allow.
+
+`neurorl.arithmetic.quantiser` takes the range of a projection from the bounds of its plasticity, as
+learning may use all of it. Weights that stay seldom do, and a narrower range gives all of a
+population's numbers (weights, threshold, bias) a finer unit. What it costs is room: the chip adds
+up what arrives in 21 bits, and wraps around beyond them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from neurorl.arithmetic.quantiser import (
+    BIAS_MAX,
+    CURRENT_BITS,
+    CURRENT_SUM_BITS,
+    ChipNetwork,
+    quantise,
+    signed_offset,
+    weight_integers,
+)
+from neurorl.errors import UnsupportedError
+from neurorl.network.description import Network, Projection
+from neurorl.network.serialization import FloatArray
+
+__all__ = ["Sums", "fitted", "largest_sums"]
+
+Weights = Mapping[str, FloatArray]
+
+
+def fitted(network: Network, weights: Weights) -> Network:
+    """*network* with bounds of plasticity no wider than *weights* need.
+
+    weights: of every projection, in the description's units and shapes. Where all inputs spiking at
+    once could overflow, the bounds into that population are widened again by powers of two, to at
+    most what is described. Projections without plasticity have the range of their description.
+    """
+    for population in network.populations:
+        network = _fit(network, population.name, weights)
+    return network
+
+
+@dataclass(frozen=True)
+class Sums:
+    """The most that can come together in one neuron of a population, as shares of the registers.
+
+    arriving: in one step, of 21 bits. current: what all steps leave of that, and the bias, of 23
+    bits. bias: with what signed projections and currents add, of the largest bias. Up to 1 nothing
+    wraps around or is cut.
+    """
+
+    arriving: float
+    current: float
+    bias: float
+
+    @property
+    def fit(self) -> bool:
+        return max(self.arriving, self.current, self.bias) <= 1
+
+
+def largest_sums(network: Network, chip: ChipNetwork, population: str, weights: Weights) -> Sums:
+    """If all presynaptic neurons with weights of one sign spike, in every step."""
+    own = chip.populations[population]
+    most, least, offset = (np.zeros(len(own.threshold)) for _ in range(3))
+    for p in network.projections:
+        if p.post != population:
+            continue
+        held = chip.projections[p.name]
+        mantissa = weight_integers(held, weights[p.name])
+        arriving = mantissa * 2.0 ** (6 + held.exponent)
+        top = np.maximum(arriving, 0).sum(axis=-2).ravel()
+        bottom = np.minimum(arriving, 0).sum(axis=-2).ravel()
+        if p.pre in network.currents:
+            offset += np.maximum(top, -bottom)
+            continue
+        most += top
+        least += bottom
+        offset += np.abs(signed_offset(held, mantissa)) if p.signed else 0
+    q, bias = np.maximum(most, -least), np.abs(own.bias) + offset
+    u = q / (1 - (4095 - own.current_decay) / 4096) + bias
+    return Sums(
+        arriving=float(q.max()) / (2**CURRENT_BITS - 1),
+        current=float(u.max()) / (2**CURRENT_SUM_BITS - 1),
+        bias=float(bias.max()) / BIAS_MAX,
+    )
+
+
+def _fit(network: Network, population: str, weights: Weights) -> Network:
+    """The bounds into one population."""
+    plastic = [p for p in network.projections if p.post == population and p.plasticity]
+    reach = {p.name: float(np.abs(weights[p.name]).max()) for p in plastic}
+    some = [r for r in reach.values() if r > 0]
+    described = {p.name: _bound(p) for p in plastic}
+    factor = 1.0
+    while some:
+        # Zeros fit any range.
+        wanted = {name: factor * (r or min(some)) for name, r in reach.items()}
+        if all(wanted[name] >= described[name] for name in reach):
+            break
+        # Weights beyond the bounds, as a user may write them, are not cut.
+        tried = _bounded(
+            network,
+            {n: max(reach[n], min(bound, described[n])) for n, bound in wanted.items()},
+        )
+        if _fits(tried, population, weights):
+            return tried
+        factor *= 2
+    return network
+
+
+def _fits(network: Network, population: str, weights: Weights) -> bool:
+    try:
+        chip = quantise(network)
+    except UnsupportedError:
+        return False
+    return largest_sums(network, chip, population, weights).fit
+
+
+def _bounded(network: Network, bounds: Mapping[str, float]) -> Network:
+    def bounded(p: Projection) -> Projection:
+        if p.name not in bounds or p.plasticity is None:
+            return p
+        bound = bounds[p.name]
+        return dataclasses.replace(
+            p, plasticity=dataclasses.replace(p.plasticity, low=-bound, high=bound)
+        )
+
+    return dataclasses.replace(network, projections=tuple(map(bounded, network.projections)))
+
+
+def _bound(p: Projection) -> float:
+    assert p.plasticity is not None
+    return max(abs(p.plasticity.low), abs(p.plasticity.high))

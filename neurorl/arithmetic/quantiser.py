@@ -1,0 +1,314 @@
+"""From a description to the integers of Loihi, as one pure function that every backend shares.
+
+The chip's neuron, per step, all integers (``>>`` of a magnitude, so towards zero)::
+
+    q = wrap21(sum of weights of arriving spikes)
+    u = wrap23(sign(u) (|u| (4095 - current_decay) >> 12) + q)
+    v = sign(v) (|v| (4096 - voltage_decay) >> 12) + wrap23(u + bias)
+    v = clip(v, -(2**23 - 1), 2**23 - 1);  v = 0 in a dead step
+    spike if v + noise > threshold;  then v = 0
+
+This is escape noise, which the chip doesn't have; with its own noise
+(`neurorl.arithmetic.chip_noise`) it is ``wrap23(u + bias + x 2**(noise_exponent - 7))`` instead, x
+of -127..127.
+
+Weights are ``mantissa * 2**(6 + exponent)``, mantissa even in -254..254 (8 bits with sign).
+Thresholds are multiples of 64, biases ``m * 2**e`` with |m| <= 4095 and e in 0..7.
+Source: nengo-loihi 1.1 (emulator and hardware builder), Davies et al. 2018.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.arithmetic.chip_noise import NOISE_MAX, half_width, lowered
+from neurorl.errors import UnsupportedError, say
+from neurorl.network.description import Dynamics, Network, Population, Projection, Uniform
+from neurorl.network.serialization import FloatArray
+
+__all__ = [
+    "BIAS_MAX",
+    "VOLTAGE_MAX",
+    "ChipNetwork",
+    "ChipPopulation",
+    "ChipProjection",
+    "bias_integers",
+    "kept",
+    "quantise",
+    "signed_offset",
+    "weight_integers",
+]
+
+IntArray = npt.NDArray[np.int64]
+
+MANTISSA_MAX = 254
+CURRENT_BITS = 21  # of q, and a sign
+CURRENT_SUM_BITS = 23  # of u
+VOLTAGE_MAX = 2**23 - 1
+THRESHOLD_UNIT = 64
+NOISE_BITS = 7
+THRESHOLD_MAX = 131071 * THRESHOLD_UNIT
+BIAS_MAX = 4095 * 2**7
+REFRACTORY_MAX = 63
+_ROUNDING = 1e-9
+_LOGISTIC_REACH = 10.4  # the largest entry of neurorl.numerics.random.LOGISTIC_TABLE
+
+
+@dataclass(frozen=True)
+class ChipPopulation:
+    """The integers of one population; arrays of shape ``(size,)``.
+
+    unit: chip integers to one unit of the description's membrane variable.
+    refractory: the chip's register, dead steps + 1. noise_width: chip units, a float.
+    noise_exponent: of the chip's own noise, which neurons of a noise_width then have; 0 for escape
+    noise.
+    """
+
+    name: str
+    unit: float
+    current_decay: IntArray
+    voltage_decay: IntArray
+    threshold: IntArray
+    bias: IntArray
+    refractory: IntArray
+    noise_width: FloatArray
+    noise_exponent: int = 0
+
+    @property
+    def escapes(self) -> bool:
+        """Whether it has escape noise."""
+        return self.noise_exponent == 0 and bool(self.noise_width.any())
+
+    @property
+    def noise_step(self) -> IntArray:
+        """What x of the chip's own noise is multiplied by, ``(size,)``; 0 without."""
+        step = 2 ** (self.noise_exponent - NOISE_BITS) if self.noise_exponent else 0
+        return np.where(self.noise_width > 0, step, 0)
+
+
+@dataclass(frozen=True)
+class ChipProjection:
+    """The resolution of one projection: the transmitted weight is ``mantissa * 2**(6+exponent)``.
+
+    unit: the weight (in the description's units) that one unit of mantissa stands for.
+    """
+
+    name: str
+    exponent: int
+    unit: float
+
+
+@dataclass(frozen=True)
+class ChipNetwork:
+    """All integers but the weights, which `weight_integers` makes whenever they change."""
+
+    populations: dict[str, ChipPopulation]
+    projections: dict[str, ChipProjection]
+
+
+def quantise(network: Network, noise: str = "exact") -> ChipNetwork:
+    """The chip integers of *network*. Raises UnsupportedError naming what has no integer.
+
+    noise: ``'exact'`` for escape noise, or one of the chip's own, see
+    `neurorl.arithmetic.chip_noise`; for ``'chip+coins'`` *network* has the coins.
+    """
+    populations = {p.name: _population(network, p, noise) for p in network.populations}
+    projections = {
+        p.name: _projection(network, p, populations[p.post].unit) for p in network.projections
+    }
+    return ChipNetwork(populations, projections)
+
+
+def weight_integers(projection: ChipProjection, weights: FloatArray) -> npt.NDArray[np.int32]:
+    """Mantissas, ``2 rint(w / (2 unit))`` clipped to -254..254: int32 of the shape of *weights*."""
+    half = np.rint(np.asarray(weights) * (0.5 / projection.unit))
+    return np.asarray(2 * np.clip(half, -127, 127), dtype=np.int32)
+
+
+def bias_integers(bias: npt.ArrayLike) -> IntArray:
+    """The nearest biases ``m * 2**e`` with |m| <= 4095, e in 0..7; beyond, the largest."""
+    value = np.asarray(bias, dtype=np.float64)
+    magnitude = np.abs(value)
+    exponent = np.zeros(value.shape, dtype=np.int64)
+    for e in range(7):
+        exponent += np.rint(magnitude / 2**e) > 4095
+    step = 2.0**exponent
+    return np.asarray(np.clip(np.rint(value / step), -4095, 4095) * step, dtype=np.int64)
+
+
+def signed_offset(projection: ChipProjection, mantissa: npt.NDArray[np.int32]) -> IntArray:
+    """``-sum(w)`` over the presynaptic axis, in chip units, for signed projections.
+
+    mantissa: those of the transmitted 2w, shape ``(n_pre, n_post)`` or with a block axis first.
+    """
+    total = mantissa.sum(axis=-2, dtype=np.int64).ravel()
+    return np.asarray(-(total * 2.0 ** (6 + projection.exponent)) / 2, dtype=np.int64)
+
+
+def weight_range(network: Network, projection: Projection) -> float:
+    """The largest weight that must be representable, as transmitted (2w if signed)."""
+    if projection.plasticity is not None:
+        reach = max(abs(projection.plasticity.low), abs(projection.plasticity.high))
+    elif isinstance(projection.weights, Uniform):
+        reach = max(abs(projection.weights.low), abs(projection.weights.high))
+    else:
+        reach = float(np.abs(projection.weights).max())
+    return (2 if projection.signed else 1) * reach
+
+
+def _incoming(network: Network, population: Population) -> list[Projection]:
+    return [p for p in network.projections if p.post == population.name]
+
+
+def _membrane_unit(network: Network, population: Population) -> float:
+    """Chip integers per membrane unit: the widest projection gets exponent 0, or less if v is full.
+
+    Lower exponents are taken while the threshold, the noise or the bias would not fit.
+    """
+    dynamics = population.neuron.dynamics(population.size, network.dt)
+    widest = max([weight_range(network, p) for p in _incoming(network, population)], default=0.0)
+    level = np.abs(dynamics.threshold) + _LOGISTIC_REACH * dynamics.noise_width
+    widest = widest or float(level.max()) or 1.0
+    unit = MANTISSA_MAX * 2.0**6 / widest
+    offset = float(np.abs(dynamics.bias).max())
+    for _ in range(13):
+        if level.max() * unit <= VOLTAGE_MAX / 2 and offset * unit <= BIAS_MAX:
+            return unit
+        unit /= 2
+    unit *= 2  # the coarsest that was tried
+    is_offset = offset / BIAS_MAX > level.max() / (VOLTAGE_MAX / 2)
+    largest = (BIAS_MAX if is_offset else VOLTAGE_MAX / 2) / unit
+    over = (offset if is_offset else level.max()) / largest
+    raise UnsupportedError(
+        say(
+            f"chip arithmetic, population {population.name!r}",
+            f"{'bias' if is_offset else 'threshold and noise'} too large against the weights",
+            got=f"{offset if is_offset else level.max():g}",
+            limit=f"{_below(largest):g} for weights up to {widest:g}",
+            remedy=f"scale it down to that, or the range of the weights up to "
+            f"{_above(widest * over):g}",
+        )
+    )
+
+
+def _fit_noise(
+    network: Network, population: Population, unit: float, mode: str
+) -> tuple[float, int]:
+    """A unit at most half as large at which the noise has the right width, and its exponent."""
+    dynamics = population.neuron.dynamics(population.size, network.dt)
+    reach = half_width(population.name, dynamics, kept(dynamics), mode)
+    if not reach:
+        return unit, 0
+    # Far below the register's 23, as a unit in which the noise is too wide has been refused.
+    exponent = NOISE_BITS + int(np.floor(np.log2(reach * unit / NOISE_MAX)))
+    if exponent < NOISE_BITS:
+        # Half-widths are in proportion to widths; the least is NOISE_MAX chip units.
+        width = float(dynamics.noise_width.max())
+        nearest = width * NOISE_MAX / (reach * unit)
+        raise UnsupportedError(
+            say(
+                f"noise {mode!r}, population {population.name!r}",
+                "noise too narrow against the weights",
+                got=f"{width:g}",
+                limit=f">= {_above(nearest):g}",
+                remedy=f"take {_above(nearest):g}, or a range of weights "
+                f"{_below(width / nearest):g} times as wide",
+            )
+        )
+    return NOISE_MAX * 2.0 ** (exponent - NOISE_BITS) / reach, exponent
+
+
+def kept(dynamics: Dynamics) -> FloatArray:
+    """What is left of a membrane after a step, as the chip has it, ``(size,)``."""
+    if not dynamics.membrane_decay[dynamics.noise_width > 0].any():
+        return np.zeros(len(dynamics.bias))  # what the register leaves, 1/4096, is no memory
+    return np.asarray((4096 - _voltage_decay(dynamics)) / 4096)
+
+
+def _voltage_decay(dynamics: Dynamics) -> IntArray:
+    return _integers(4096 - np.rint(4096 * dynamics.membrane_decay), 0, 4095)
+
+
+def _population(network: Network, population: Population, noise: str) -> ChipPopulation:
+    d = population.neuron.dynamics(population.size, network.dt)
+    unit, noise_exponent = _membrane_unit(network, population), 0
+    wanted = d.threshold
+    if noise != "exact":
+        unit, noise_exponent = _fit_noise(network, population, unit, noise)
+        wanted = wanted - lowered(d, kept(d))
+    where = f"chip arithmetic, population {population.name!r}"
+    if (d.threshold < 0).any():
+        lowest = d.threshold.min()
+        remedy = f"take 0, and {-lowest:g} more bias, which is the same for units without memory"
+        raise UnsupportedError(
+            say(where, "negative threshold", got=f"{lowest:g}", limit=">= 0", remedy=remedy)
+        )
+    if d.refractory_steps.max() >= REFRACTORY_MAX:
+        raise UnsupportedError(
+            say(
+                where,
+                "refractory period too long",
+                got=f"{d.refractory_steps.max()} steps",
+                limit=f"{REFRACTORY_MAX - 1} steps",
+                remedy=f"take {(REFRACTORY_MAX - 1) * network.dt:g} s, or a longer dt",
+            )
+        )
+    threshold = THRESHOLD_UNIT * np.rint(wanted * unit / THRESHOLD_UNIT)
+    # The chip's lowest threshold is one unit; a bias of the same size makes it 0 in effect.
+    lifted = np.maximum(threshold, THRESHOLD_UNIT)
+    return ChipPopulation(
+        name=population.name,
+        unit=unit,
+        current_decay=_integers(4095 - np.rint(4096 * d.current_decay), 0, 4095),
+        voltage_decay=_voltage_decay(d),
+        threshold=_integers(lifted, THRESHOLD_UNIT, THRESHOLD_MAX),
+        bias=bias_integers(d.bias * unit + (lifted - threshold)),
+        refractory=d.refractory_steps + 1,
+        noise_width=d.noise_width * unit,
+        noise_exponent=noise_exponent,
+    )
+
+
+def _projection(network: Network, projection: Projection, unit: float) -> ChipProjection:
+    reach = weight_range(network, projection) * unit
+    exponent = 0
+    while exponent > -7 and reach <= MANTISSA_MAX * 2.0 ** (6 + exponent - 1):
+        exponent -= 1
+    if projection.signed:
+        _check_signed(network, projection, exponent)
+    one = 2.0 ** (6 + exponent) / unit / (2 if projection.signed else 1)
+    return ChipProjection(projection.name, exponent, one)
+
+
+def _check_signed(network: Network, projection: Projection, exponent: int) -> None:
+    n_pre = network.node(projection.pre).size // projection.blocks
+    worst = n_pre * MANTISSA_MAX * 2.0 ** (6 + exponent) / 2
+    if worst > BIAS_MAX:
+        raise UnsupportedError(
+            say(
+                f"chip arithmetic, projection {projection.name!r}",
+                "a signed projection of this fan-in overflows the bias",
+                got=n_pre,
+                limit=int(BIAS_MAX / worst * n_pre),
+                remedy="use blocks, an unsigned projection, or split the presynaptic population",
+            )
+        )
+
+
+def _below(x: float) -> float:
+    """The largest number of 4 digits below x > 0, for a message that can be relied on."""
+    step = 10.0 ** (np.floor(np.log10(x)) - 3)
+    return float(step * np.floor((1 - _ROUNDING) * x / step))
+
+
+def _above(x: float) -> float:
+    """The least number of 4 digits above x > 0."""
+    step = 10.0 ** (np.floor(np.log10(x)) - 3)
+    return float(step * np.ceil((1 + _ROUNDING) * x / step))
+
+
+def _integers(value: FloatArray, low: int, high: int) -> IntArray:
+    return np.asarray(np.clip(value, low, high), dtype=np.int64)

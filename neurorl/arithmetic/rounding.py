@@ -1,0 +1,279 @@
+"""The two arithmetics that a network can run in, and the rounding of weights in each.
+
+``float``: float64 membranes. Weights are held on a grid of 2**-32 of the postsynaptic membrane's
+scale, so every sum of weights is exact in float64 and no order of summation (BLAS, a queue of
+spikes, a loop) can change a bit: simulators agree because there is nothing to disagree about.
+A current is a sum of weights times activations, multiples of 2**-8, and exact too: its weights may
+add up to 2**11 of the membrane's scale (2**19 for spikes), 8 + 32 + 11 bits in all.
+
+``loihi``: the chip's integers, from `neurorl.arithmetic.quantiser`.
+"""
+
+from __future__ import annotations
+
+import abc
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.arithmetic import quantiser
+from neurorl.errors import ArgumentError, DescriptionError, say, unknown
+from neurorl.network.description import CURRENT_GRID, Network, Population, Uniform
+from neurorl.network.serialization import FloatArray
+from neurorl.network.units import refuse_units
+from neurorl.numerics.random import Stream, uniforms
+
+__all__ = [
+    "Arithmetic",
+    "ArithmeticName",
+    "ChipArithmetic",
+    "FloatArithmetic",
+    "Rounding",
+    "initial_weights",
+    "make_arithmetic",
+]
+
+ArithmeticName = Literal["float", "loihi"]
+
+GRID_BITS = 32
+_SUM_BITS = 20  # 52 bits of mantissa less GRID_BITS
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """A projection's rounding as numbers, for whoever rounds without a call for each projection.
+
+    ``n = clip(rint(w * inverse), -limit, limit)``; the weight in force is ``n * unit``, and a spike
+    transmits ``n * transmitted_unit``. The latter is a power of two, so n is found again exactly.
+    """
+
+    inverse: float
+    limit: float
+    unit: float
+    transmitted_unit: float
+
+    def round(self, weights: FloatArray) -> FloatArray:
+        """The weights in force; any shape."""
+        rounded = np.multiply(weights, self.inverse)
+        np.rint(rounded, out=rounded)
+        if self.limit != np.inf:
+            np.clip(rounded, -self.limit, self.limit, out=rounded)
+        rounded *= self.unit
+        return rounded
+
+    def in_force(self, transmitted: FloatArray) -> FloatArray:
+        """The weights in force, of which a spike transmits *transmitted*; exact, any shape."""
+        return np.multiply(transmitted, 1.0 / self.transmitted_unit) * self.unit
+
+
+class Arithmetic(abc.ABC):
+    """How the weights of one network are rounded, and what a spike then transmits.
+
+    is_fine: the grid of weights is so fine that those in force can learn themselves; else float
+    weights learn, of which those in force are rounded copies.
+    """
+
+    is_fine: ClassVar[bool]
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+
+    @abc.abstractmethod
+    def rounding(self, name: str) -> Rounding:
+        """The numbers by which a projection's weights are rounded."""
+
+    def round(self, name: str, weights: FloatArray) -> FloatArray:
+        """The weights in force, in the description's units. Same shape."""
+        return self.rounding(name).round(weights)
+
+    @abc.abstractmethod
+    def transmitted(self, name: str, rounded: FloatArray) -> npt.NDArray[np.generic]:
+        """What one spike adds to ``q``: 2w for signed projections; chip integers in ``loihi``."""
+
+    @abc.abstractmethod
+    def bias(
+        self, population: str, rounded: dict[str, FloatArray], current: FloatArray | None = None
+    ) -> npt.NDArray[np.generic]:
+        """The bias of a population with the -sum(w) of its signed projections, shape ``(size,)``.
+
+        rounded: weights in force of every projection. current: what flows into each neuron, sums
+        of what `transmitted` gave; the result is rounded with it, in ``loihi`` to a bias of the
+        chip, the largest if it is beyond.
+        """
+
+    def _limit(self, name: str) -> float:
+        """The largest weight that this arithmetic takes; one that is beyond a range is clipped."""
+        return float(np.finfo(np.float64).max)
+
+    def check(
+        self, name: str, weights: npt.ArrayLike, replicas: tuple[int, ...] = ()
+    ) -> FloatArray:
+        """*weights* as float64; raises ArgumentError for a wrong shape or too large a number.
+
+        replicas: the axes in front of a network's own, ``(n_replicas,)`` or none.
+        """
+        where = f"weights of {name!r}"
+        if type(weights) is not np.ndarray:
+            refuse_units(where, weights)
+        try:
+            array = np.asarray(weights, dtype=np.float64)
+        except (TypeError, ValueError) as exc:
+            raise ArgumentError(say(where, "not an array of numbers")) from exc
+        shape = (*replicas, *self.network.weight_shape(name))
+        if array.shape != shape:
+            raise ArgumentError(say(where, "wrong shape", got=array.shape, limit=shape))
+        largest = float(np.abs(array).max(initial=0.0))
+        if not largest <= self._limit(name):
+            if not np.isfinite(array).all():
+                raise ArgumentError(say(where, "not finite", got=array[~np.isfinite(array)][0]))
+            raise ArgumentError(
+                say(where, "too large", got=f"{largest:g}", limit=f"{self._limit(name):g}")
+            )
+        return array
+
+    def masked(self, name: str, weights: FloatArray) -> FloatArray:
+        """*weights*, 0 where the projection has no synapse."""
+        mask = self.network.projection(name).mask
+        return weights if mask is None else np.where(mask, weights, 0.0)
+
+    def signed_into(self, population: str) -> list[str]:
+        """Names of the signed projections into a population."""
+        return [p.name for p in self.network.projections if p.signed and p.post == population]
+
+
+class FloatArithmetic(Arithmetic):
+    """float64, weights on a grid fine enough for learning and coarse enough for exact sums."""
+
+    is_fine = True
+
+    def __init__(self, network: Network) -> None:
+        super().__init__(network)
+        grid = {
+            p.name: 2.0**-GRID_BITS * _scale(network.node(p.post), network.dt)
+            for p in network.projections
+        }
+        self._rounding = {
+            p.name: Rounding(
+                inverse=1.0 / grid[p.name],
+                limit=np.inf,
+                unit=grid[p.name],
+                transmitted_unit=grid[p.name] * (2.0 if p.signed else 1.0),
+            )
+            for p in network.projections
+        }
+        fan_in = {
+            p.name: sum(
+                network.node(r.pre).size // r.blocks
+                for r in network.projections
+                if r.post == p.post
+            )
+            for p in network.projections
+        }
+        self._bias = {
+            p.name: p.neuron.dynamics(p.size, network.dt).bias for p in network.populations
+        }
+        self._limits = {
+            name: unit * 2.0 ** (GRID_BITS + _SUM_BITS - 1) / fan_in[name]
+            for name, unit in grid.items()
+        }
+        for p in network.projections:
+            if p.pre in network.currents:
+                self._limits[p.name] *= CURRENT_GRID
+
+    def _limit(self, name: str) -> float:
+        return self._limits[name]
+
+    def rounding(self, name: str) -> Rounding:
+        return self._rounding[name]
+
+    def transmitted(self, name: str, rounded: FloatArray) -> npt.NDArray[np.generic]:
+        return np.multiply(rounded, 2.0) if self.network.projection(name).signed else rounded
+
+    def bias(
+        self, population: str, rounded: dict[str, FloatArray], current: FloatArray | None = None
+    ) -> npt.NDArray[np.generic]:
+        bias = self._bias[population]
+        for name in self.signed_into(population):
+            bias = bias - rounded[name].sum(axis=-2).ravel()
+        return bias if current is None else bias + current
+
+
+class ChipArithmetic(Arithmetic):
+    """Loihi's integers; `chip` holds those of the neurons. noise: as in `quantiser.quantise`."""
+
+    is_fine = False
+
+    def __init__(self, network: Network, noise: str = "exact") -> None:
+        super().__init__(network)
+        self.noise = noise
+        self.chip = quantiser.quantise(network, noise)
+
+    def mantissa(self, name: str, weights: FloatArray) -> npt.NDArray[np.int32]:
+        """The mantissas that the chip stores."""
+        return quantiser.weight_integers(self.chip.projections[name], weights)
+
+    def rounding(self, name: str) -> Rounding:
+        projection = self.chip.projections[name]
+        return Rounding(
+            inverse=0.5 / projection.unit,
+            limit=quantiser.MANTISSA_MAX / 2,
+            unit=2 * projection.unit,
+            transmitted_unit=2 * 2.0 ** (6 + projection.exponent),
+        )
+
+    def round(self, name: str, weights: FloatArray) -> FloatArray:
+        return super().round(name, weights) + 0.0  # as an integer has no -0
+
+    def transmitted(self, name: str, rounded: FloatArray) -> npt.NDArray[np.generic]:
+        shift = 2.0 ** (6 + self.chip.projections[name].exponent)
+        return np.asarray(self.mantissa(name, rounded) * shift, dtype=np.int64)
+
+    def bias(
+        self, population: str, rounded: dict[str, FloatArray], current: FloatArray | None = None
+    ) -> npt.NDArray[np.generic]:
+        bias: npt.NDArray[Any] = self.chip.populations[population].bias
+        signed = self.signed_into(population)
+        if not signed and current is None:
+            return bias
+        for name in signed:
+            mantissa = self.mantissa(name, rounded[name])
+            bias = bias + quantiser.signed_offset(self.chip.projections[name], mantissa)
+        return quantiser.bias_integers(bias if current is None else bias + current)
+
+
+def make_arithmetic(name: str, network: Network, noise: str = "exact") -> Arithmetic:
+    """The arithmetic of this name. Raises UnknownNameError or UnsupportedError.
+
+    noise: as in `quantiser.quantise`; only chip arithmetic has others than ``'exact'``.
+    """
+    if name == "float":
+        return FloatArithmetic(network)
+    if name == "loihi":
+        return ChipArithmetic(network, noise)
+    raise unknown("arithmetic", name, get_args(ArithmeticName))
+
+
+def initial_weights(network: Network, name: str, seed: int) -> FloatArray:
+    """A projection's weights before learning: as given, or drawn by *seed* (0 where masked)."""
+    projection = network.projection(name)
+    shape = network.weight_shape(name)
+    if isinstance(projection.weights, Uniform):
+        k = network.projections.index(projection)
+        drawn = uniforms(seed, Stream.WEIGHTS + k, int(np.prod(shape)), 0).reshape(shape)
+        low, high = projection.weights.low, projection.weights.high
+        weights = low + (high - low) * drawn
+    else:
+        weights = np.broadcast_to(projection.weights, shape).copy()
+    kept = weights if projection.mask is None else np.where(projection.mask, weights, 0.0)
+    return np.asarray(kept, dtype=np.float64)
+
+
+def _scale(node: object, dt: float) -> float:
+    """A power of two near the membrane's scale (threshold or noise), 1 if both are 0."""
+    if not isinstance(node, Population):
+        raise DescriptionError(say("arithmetic", "a projection must end in a population"))
+    dynamics = node.neuron.dynamics(node.size, dt)
+    size = max(float(np.abs(dynamics.threshold).max()), float(dynamics.noise_width.max()))
+    return 2.0 ** np.ceil(np.log2(size)) if size > 0 else 1.0

@@ -1,0 +1,102 @@
+"""Warnings of `neurorl.diagnostics.monitor` in words: which population, what, since when, what may
+help.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from neurorl.errors import say
+from neurorl.models.config import AgentConfig
+from neurorl.network.description import Population
+
+__all__ = ["message"]
+
+_ALPHAS = {"output": "alpha_output", "critic": "alpha_critic"}
+_CENTRED = ("spikes-only", "coagent", "centred-feedback")
+
+
+def message(
+    population: Population,
+    config: AgentConfig,
+    seed: int,
+    found: Mapping[str, Any],
+    *,
+    from_start: bool,
+    action: int,
+    learning_rate: float | None = None,
+) -> str:
+    """One line. found: kind, since_episode, value and limit. action: the one of a stuck policy.
+
+    learning_rate: of an agent that learns by it, and not by the rates of its configuration.
+    from_start: whether it was so before the agent can have learned much.
+    """
+    kind, value, limit = found["kind"], found["value"], found["limit"]
+    what = {
+        "silent": "",
+        "saturated": "",
+        "clipped": "",
+        "drifting": ", its return no better than at the start",
+        "stuck": f", always action {action}, its return no better than at the start",
+    }[kind]
+    got = {
+        "silent": f"a spike in {_percent(value)} of the steps",
+        "saturated": f"a spike in {_percent(value)} of the steps",
+        "clipped": f"{_percent(value)} of the weights at their bounds",
+        "drifting": f"mean |w| {value:.3g}",
+        "stuck": f"a mean probability of {_percent(value)}",
+    }[kind]
+    return say(
+        f"population {population.name!r} of seed {seed}",
+        f"{kind} since episode {found['since_episode']}{what}",
+        got=got,
+        limit=f"{limit:.3g}" if kind == "drifting" else _percent(limit),
+        remedy=_remedy(population, config, kind, from_start, learning_rate),
+    )
+
+
+def _remedy(
+    population: Population,
+    config: AgentConfig,
+    kind: str,
+    from_start: bool,
+    learning_rate: float | None,
+) -> str:
+    name = _ALPHAS.get(population.name, "alpha_hidden")
+    alpha = f"{name} (now {getattr(config, name):g})"
+    if learning_rate is not None:
+        alpha = f"learning_rate (now {learning_rate:g})"
+    bound = f"weight_bound (now {config.weight_bound:g})"
+    own = config.description is not None
+    if kind == "silent":
+        if from_start:
+            return f"lower the neurons' {_now(population, 'threshold')}, or raise their bias"
+        return f"lower {alpha}"
+    if kind == "saturated":
+        if from_start:
+            return f"lower the neurons' {_now(population, 'bias')}, or raise their threshold"
+        return f"lower {alpha} or " + ("the bounds of the weights" if own else bound)
+    if kind == "clipped" and population.name == "critic" and config.critic == "spiking":
+        return f"raise critic_scale (now {config.critic_scale:g})"
+    if kind == "clipped":
+        return f"lower {alpha}, or widen " + ("the bounds of the weights" if own else bound)
+    if kind == "drifting":
+        if config.rule in _CENTRED or learning_rate is not None:
+            return f"lower {alpha}"
+        return (
+            f"lower {alpha}, or take a centred rule such as {_CENTRED[0]!r} (now {config.rule!r})"
+        )
+    return f"lower {alpha} or beta (now {config.beta:g})"
+
+
+def _now(population: Population, parameter: str) -> str:
+    """The parameter, and its value if all neurons have the same."""
+    values = np.unique(getattr(population.neuron.dynamics(population.size, 1e-3), parameter))
+    return f"{parameter} (now {values[0]:g})" if len(values) == 1 else parameter
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"

@@ -1,0 +1,219 @@
+"""What an agent's populations do while it trains, and warnings of those that learning has lost.
+
+`Monitor` looks at an agent once at the end of each of its episodes, at the spikes and the policy of
+the episode's last decision; and judges every `JUDGE_EVERY` episodes, by the weights too. It changes
+nothing. What counts as wrong is in `neurorl.diagnostics.verdicts`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.diagnostics.messages import message
+from neurorl.diagnostics.probes import Site
+from neurorl.diagnostics.verdicts import DRIFT_AFTER, KINDS, WINDOW, Played, Seen, better, verdicts
+from neurorl.models.config import AgentConfig
+from neurorl.network.description import Network
+from neurorl.network.restoring import MOST_STEPS, take
+from neurorl.network.serialization import FloatArray
+
+__all__ = ["Monitor"]
+
+JUDGE_EVERY = 20
+
+State = dict[str, npt.NDArray[Any]]
+
+
+class Monitor:
+    """Diagnostics of one agent.
+
+    replica: its number, which says where its neurons are in rasters of several. weights: gives its
+    own float weights; called now, before learning, and then by need. first_action: what the
+    environment calls its action 0. learning_rate: of an agent that learns by gradients.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        config: AgentConfig,
+        seed: int,
+        replica: int,
+        weights: Callable[[], Mapping[str, FloatArray]],
+        first_action: int = 0,
+        learning_rate: float | None = None,
+    ) -> None:
+        self._config, self._seed, self._first_action = config, seed, first_action
+        self._learning_rate = learning_rate
+        self._weights = weights
+        self._sites = [Site(network, p, config, replica) for p in network.populations]
+        self.begin()
+        self._spikes: list[deque[int]] = [deque(maxlen=WINDOW) for _ in self._sites]
+        self._policies: deque[list[float]] = deque(maxlen=WINDOW)
+        self._since = np.full((len(self._sites), len(KINDS)), -1, dtype=np.int64)
+        self._value = np.zeros((len(self._sites), len(KINDS), 3))  # value, limit, top action
+
+    def begin(self) -> None:
+        """The weights are now those before learning, from which drift is measured."""
+        self._start = [site.mean_abs(self._weights()) or 0.0 for site in self._sites]
+
+    def look(
+        self,
+        rasters: Mapping[str, npt.NDArray[np.bool_]],
+        policy: FloatArray,
+        played: Sequence[Played],
+    ) -> list[str]:
+        """Take in the last decision of the last of the episodes *played*; what is wrong anew.
+
+        rasters: of all replicas, ``(steps, replicas * size)``. policy: ``(n_actions,)``.
+        """
+        for site, spikes in zip(self._sites, self._spikes, strict=True):
+            spikes.append(site.count(rasters))
+        self._policies.append(policy.tolist())
+        if len(played) % JUDGE_EVERY or len(self._policies) < WINDOW:
+            return []
+        found = []
+        for k, seen in enumerate(self._seen(played)):
+            for kind, numbers in verdicts(seen).items():
+                column = KINDS.index(kind)
+                if self._since[k, column] < 0:
+                    self._since[k, column] = played[-1].episode
+                    self._value[k, column] = *numbers, int(np.argmax(self._mean_policy()))
+                    found.append(self._warning(k, column)["message"])
+        return found
+
+    def warnings(self) -> list[dict[str, Any]]:
+        """Every warning given: population, kind, since_episode, value, limit, message."""
+        given = [tuple(place) for place in np.argwhere(self._since >= 0).tolist()]
+        given.sort(key=lambda place: (self._since[place], place))
+        return [self._warning(k, column) for k, column in given]
+
+    def table(self, played: Sequence[Played]) -> dict[str, Any]:
+        """How the agent is now, as plain data.
+
+        episodes; populations: a row for each with population, rate, mean_abs_weight,
+        share_at_bounds (None for fixed weights) and verdict; policy: mean probabilities;
+        policy_entropy: mean, 1 if all actions are alike and 0 if one is certain; warnings.
+        """
+        return {
+            "episodes": len(played),
+            "populations": self._rows(played),
+            "policy": self._mean_policy(),
+            "policy_entropy": _mean_entropy(self._policies),
+            "warnings": self.warnings(),
+        }
+
+    def state(self) -> State:
+        """What the next looks depend on, as arrays."""
+        return {
+            "spikes": np.array([list(s) for s in self._spikes], dtype=np.int64),
+            "policies": np.array([list(p) for p in self._policies], dtype=np.float64),
+            "start": np.array(self._start, dtype=np.float64),
+            "since": self._since.copy(),
+            "value": self._value.copy(),
+        }
+
+    def restore(self, state: State, n_actions: int | None = None) -> None:
+        """Go on from `state`; from none, as one that has seen nothing yet.
+
+        n_actions: of each policy, if that is known. Raises RunError if it doesn't fit.
+        """
+        for spikes in self._spikes:
+            spikes.clear()
+        self._policies.clear()
+        self._since[:], self._value[:] = -1, 0.0
+        if not state:
+            return
+        sites = len(self._sites)
+        since = take(state, "since", self._since.shape, "whole", -1, MOST_STEPS)
+        value = take(state, "value", self._value.shape)
+        start = take(state, "start", (sites,), low=0.0)
+        counts = take(state, "spikes", (sites, None), "whole", 0, MOST_STEPS)
+        n = counts.shape[1]
+        shape = (n, n_actions) if n else (0,)
+        policies = take(state, "policies", shape, low=0.0, high=1.0)
+        for spikes, of_one in zip(self._spikes, counts.tolist(), strict=True):
+            spikes.extend(of_one)
+        self._policies.extend(policies.tolist())
+        self._start = start.tolist()
+        self._since[:], self._value[:] = since, value
+
+    def _seen(self, played: Sequence[Played]) -> list[Seen]:
+        """Every population over the last episodes, of which there must be some."""
+        weights, is_better = self._weights(), better(played)
+        may_drift = len(played) >= DRIFT_AFTER and not is_better
+        return [
+            Seen(
+                rate=sum(spikes) / (len(spikes) * site.chances),
+                ceiling=site.ceiling,
+                mean_abs=site.mean_abs(weights) if may_drift and site.acts else None,
+                at_bounds=site.at_bounds(weights),
+                start=start,
+                bound=site.bound,
+                top=self._top() if site.name == "output" else None,
+                episodes=len(played),
+                better=is_better,
+            )
+            for site, spikes, start in zip(self._sites, self._spikes, self._start, strict=True)
+        ]
+
+    def _rows(self, played: Sequence[Played]) -> list[dict[str, Any]]:
+        weights = self._weights()
+        seen = self._seen(played) if self._policies else [None] * len(self._sites)
+        judges = len(self._policies) == WINDOW
+        return [
+            {
+                "population": site.name,
+                "rate": now and now.rate,
+                "mean_abs_weight": site.mean_abs(weights),
+                "share_at_bounds": site.at_bounds(weights),
+                "verdict": (", ".join(verdicts(now)) or "healthy")
+                if now and judges
+                else "too early",
+            }
+            for site, now in zip(self._sites, seen, strict=True)
+        ]
+
+    def _top(self) -> float:
+        """The largest mean probability of an action, without what exploration adds to all."""
+        policy = self._mean_policy()
+        share = self._config.exploration if self._config.policy == "softmax" else 0.0
+        return (max(policy) - share / len(policy)) / (1.0 - share) if share < 1.0 else 0.0
+
+    def _mean_policy(self) -> list[float]:
+        n = len(self._policies)
+        return [sum(column) / n for column in zip(*self._policies, strict=True)]
+
+    def _warning(self, k: int, column: int) -> dict[str, Any]:
+        since = int(self._since[k, column])
+        value, limit, action = self._value[k, column].tolist()
+        found: dict[str, Any] = {
+            "population": self._sites[k].name,
+            "kind": KINDS[column],
+            "since_episode": since,
+            "value": value,
+            "limit": limit,
+        }
+        text = message(
+            self._sites[k].population,
+            self._config,
+            self._seed,
+            found,
+            from_start=since < WINDOW,
+            action=int(action) + self._first_action,
+            learning_rate=self._learning_rate,
+        )
+        return {**found, "message": text}
+
+
+def _mean_entropy(policies: Sequence[Sequence[float]]) -> float | None:
+    """Of each policy, over that of the even one; None without policies or choice."""
+    if not policies or len(policies[0]) < 2:
+        return None
+    entropies = [-sum(p * math.log(p) for p in policy if p > 0) for policy in policies]
+    return sum(entropies) / len(entropies) / math.log(len(policies[0]))

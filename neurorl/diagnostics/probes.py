@@ -1,0 +1,87 @@
+"""Where to look for what one population of one agent does: its spikes and the weights into it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.models.config import AgentConfig
+from neurorl.network.description import Network, Population, Projection
+from neurorl.network.serialization import FloatArray
+
+__all__ = ["Site"]
+
+_AT_BOUND = 0.01  # of the range: chip arithmetic may end a quantum before it
+
+
+class Site:
+    """Where to look for one population of one agent.
+
+    chances: neuron-steps of a window in which input can have arrived.
+    """
+
+    def __init__(
+        self, network: Network, population: Population, config: AgentConfig, replica: int
+    ) -> None:
+        name, size = population.name, population.size
+        self.name, self.population = name, population
+        first = 0 if config.carries else min(network.depth(name), config.window - 1)
+        self._neurons = slice(first, None), slice(replica * size, (replica + 1) * size)
+        self.chances = (config.window - first) * size
+        dynamics = population.neuron.dynamics(size, network.dt)
+        self.ceiling = float(np.mean(1.0 / (1.0 + dynamics.refractory_steps)))
+        self._into = [
+            _Synapses(p) for p in network.projections if p.post == name and p.plasticity is not None
+        ]
+        self.acts = name in _leading_to_output(network)
+        sizes = [np.prod(network.weight_shape(s.name)) for s in self._into]
+        self.bound = (
+            float(np.average([s.bound for s in self._into], weights=sizes)) if sizes else 0.0
+        )
+
+    def count(self, rasters: Mapping[str, npt.NDArray[np.bool_]]) -> int:
+        return int(np.count_nonzero(rasters[self.name][self._neurons]))
+
+    def mean_abs(self, weights: Mapping[str, FloatArray]) -> float | None:
+        """Mean |w| of the weights into it that learn; None if none does."""
+        found = [synapses.of(weights) for synapses in self._into]
+        n = sum(w.size for w in found)
+        return sum(float(np.abs(w).sum()) for w in found) / n if n else None
+
+    def at_bounds(self, weights: Mapping[str, FloatArray]) -> float | None:
+        """The share of them that is at the bounds."""
+        n = sum(synapses.of(weights).size for synapses in self._into)
+        return sum(synapses.at_bounds(weights) for synapses in self._into) / n if n else None
+
+
+class _Synapses:
+    """A plastic projection: from where on its weights are at their bounds."""
+
+    def __init__(self, p: Projection) -> None:
+        assert p.plasticity is not None
+        low, high = p.plasticity.low, p.plasticity.high
+        margin = _AT_BOUND * (high - low)
+        self.name, self.mask = p.name, p.mask
+        self.low = low + margin if low else -math.inf
+        self.high = high - margin if high else math.inf
+        self.bound = max(abs(low), abs(high))
+
+    def of(self, weights: Mapping[str, FloatArray]) -> FloatArray:
+        w = weights[self.name]
+        return w if self.mask is None else w[self.mask]
+
+    def at_bounds(self, weights: Mapping[str, FloatArray]) -> int:
+        w = self.of(weights)
+        if w.size == 0 or (w.min() > self.low and w.max() < self.high):
+            return 0
+        return int(np.count_nonzero((w <= self.low) | (w >= self.high)))
+
+
+def _leading_to_output(network: Network) -> set[str]:
+    found = {"output"}
+    for _ in network.nodes:
+        found |= {p.pre for p in network.projections if p.post in found}
+    return found

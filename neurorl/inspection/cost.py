@@ -1,0 +1,182 @@
+"""What a decision costs: operations as NeuroBench defines them, and an estimate of Loihi's energy.
+
+Everything is counted from the rasters and the weights in force, so backends that agree in every
+spike agree in every count. Definitions, for the window of one decision:
+
+- *spikes* of neurons, and *activation sparsity*, the share of neuron steps without one;
+- *synaptic operations*: spikes of neurons and sources, times the synapses that they reach. A
+  source of currents counts once a decision, for its activations that aren't 0. A synapse of
+  weight 0 takes the chip's time and is counted; NeuroBench's *effective* operations leave it out:
+  accumulates (ACs) where the activation is a spike, multiply-accumulates (MACs) where it is a
+  number, as of currents;
+- *dense synaptic operations*: what hardware does that makes no use of sparsity, every weight of
+  every matrix (its masked and zero ones too) in every step. Blocks are matrices of their own;
+- *neuron updates*: every neuron once a step, as the chip does. (NeuroBench's membrane updates
+  count changes of a voltage instead, which can't be seen from outside.)
+
+Counted is the network as described: a signed projection as weights 2w and a bias, so that only
+spikes cost; no relays, which the chip takes for delays of several steps.
+
+Source: NeuroBench (Yik et al. 2025, doi:10.1038/s41467-025-56739-4) and its 2.x code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.errors import ArgumentError, say
+from neurorl.network.description import Network
+from neurorl.network.serialization import FloatArray
+
+__all__ = [
+    "ACTIVE_UPDATE_J",
+    "FIGURES",
+    "INACTIVE_UPDATE_J",
+    "SYNOP_J",
+    "Tally",
+    "dense_synops",
+    "fan_out",
+    "loihi_energy",
+    "neuron_updates",
+    "static_cost",
+]
+
+IntArray = npt.NDArray[np.int64]
+
+# Joules on Loihi, Davies et al. 2018, IEEE Micro 38(1), doi:10.1109/MM.2018.112130359, table 2.
+SYNOP_J = 23.6e-12
+ACTIVE_UPDATE_J = 81e-12
+INACTIVE_UPDATE_J = 52e-12
+
+
+# What `Tally.per_decision` returns.
+FIGURES = (
+    "spikes_per_decision",
+    "synops_per_decision",
+    "effective_acs_per_decision",
+    "effective_macs_per_decision",
+    "dense_synops_per_decision",
+    "neuron_updates_per_decision",
+    "activation_sparsity",
+    "energy_per_decision_j",
+)
+
+
+def fan_out(
+    network: Network, weights: Mapping[str, FloatArray] | None = None
+) -> dict[str, IntArray]:
+    """Synapses that one spike of each neuron or channel reaches: ``(size,)`` for every node.
+
+    weights: those in force, of every projection; synapses of weight 0 then don't count.
+    """
+    reached = {node.name: np.zeros(node.size, dtype=np.int64) for node in network.nodes}
+    for p in network.projections:
+        there = np.ones(network.weight_shape(p.name), dtype=bool) if p.mask is None else p.mask
+        if weights is not None:
+            there = there & (weights[p.name] != 0)
+        reached[p.pre] += there.sum(axis=-1).ravel()
+    return reached
+
+
+def neuron_updates(network: Network, n_steps: int) -> int:
+    """Updates of a membrane in *n_steps* steps: ``n_steps * neurons``."""
+    return n_steps * sum(p.size for p in network.populations)
+
+
+def dense_synops(network: Network, n_steps: int, n_decisions: int = 1) -> int:
+    """Synaptic operations without any sparsity: ``n_steps * weights``, masked ones too.
+
+    n_decisions: of which these are the steps; weights of currents act once in each.
+    """
+    return sum(
+        int(np.prod(network.weight_shape(p.name)))
+        * (n_decisions if p.pre in network.currents else n_steps)
+        for p in network.projections
+    )
+
+
+def loihi_energy(synops: float, active_updates: float, inactive_updates: float = 0.0) -> float:
+    """Dynamic energy of Loihi's cores in joules; an estimate, from simulations before silicon.
+
+    ``23.6 pJ synops + 81 pJ active_updates + 52 pJ inactive_updates``. The paper doesn't say when
+    an update is inactive: with all of them active, the neurons' part is at most 1.56 times too
+    large. 23.6 pJ is the paper's least value for an operation.
+
+    Not in it: spikes' way through the mesh (1.7 pJ within a tile, 3 to 4 pJ a hop: it depends on
+    the placement), spikes in and out of the chip, the x86 cores, the barrier between steps,
+    leakage and idle power, learning, and what the host does (encoder, currents, votes, critic).
+    Source: Davies et al. 2018, IEEE Micro 38(1), doi:10.1109/MM.2018.112130359, table 2 (0.75 V).
+    """
+    joules = SYNOP_J * synops + ACTIVE_UPDATE_J * active_updates
+    return joules + INACTIVE_UPDATE_J * inactive_updates
+
+
+def static_cost(network: Network, n_steps: int) -> dict[str, int]:
+    """What is known before any spike, for a decision of *n_steps* steps.
+
+    neurons, synapses (where the masks leave some), neuron_updates_per_decision,
+    dense_synops_per_decision.
+    """
+    return {
+        "neurons": sum(p.size for p in network.populations),
+        "synapses": sum(int(reached.sum()) for reached in fan_out(network).values()),
+        "neuron_updates_per_decision": neuron_updates(network, n_steps),
+        "dense_synops_per_decision": dense_synops(network, n_steps),
+    }
+
+
+class Tally:
+    """Spikes of each neuron (and activations of currents) over many decisions, and their cost.
+
+    weights: those in force, of every projection; they must not change while it counts.
+    """
+
+    def __init__(self, network: Network, weights: Mapping[str, FloatArray]) -> None:
+        self._network = network
+        self._reached = fan_out(network)
+        self._effective = fan_out(network, weights)
+        self._spikes = {name: np.zeros_like(reached) for name, reached in self._reached.items()}
+        self._decisions = self._steps = 0
+
+    def add(self, rasters: Mapping[str, npt.NDArray[Any]], n_steps: int) -> None:
+        """One decision: the raster ``(n_steps, size)`` of every source and population.
+
+        Of a source of currents, the activations ``(size,)``.
+        """
+        for name, spikes in self._spikes.items():
+            spikes += np.count_nonzero(rasters[name].reshape(-1, len(spikes)), axis=0)
+        self._decisions += 1
+        self._steps += n_steps
+
+    def per_decision(self) -> dict[str, float]:
+        """Means over the decisions. Raises ArgumentError if there was none.
+
+        Keys: `FIGURES`. activation_sparsity is a share, 0 to 1; energy_per_decision_j is in
+        joules, see `loihi_energy`, with all updates taken as active.
+        """
+        network, decisions = self._network, self._decisions
+        if not decisions:
+            raise ArgumentError(say("cost", "no decision was counted"))
+        fired = sum(int(self._spikes[p.name].sum()) for p in network.populations)
+        updates = neuron_updates(network, self._steps)
+        spiking = [node.name for node in network.spiking.nodes]
+        synops = self._operations(self._reached, spiking)
+        host = self._operations(self._reached, network.currents)
+        return {
+            "spikes_per_decision": fired / decisions,
+            "synops_per_decision": (synops + host) / decisions,
+            "effective_acs_per_decision": self._operations(self._effective, spiking) / decisions,
+            "effective_macs_per_decision": self._operations(self._effective, network.currents)
+            / decisions,
+            "dense_synops_per_decision": dense_synops(network, self._steps, decisions) / decisions,
+            "neuron_updates_per_decision": updates / decisions,
+            "activation_sparsity": 1.0 - fired / updates,
+            "energy_per_decision_j": loihi_energy(synops / decisions, updates / decisions),
+        }
+
+    def _operations(self, reached: dict[str, IntArray], nodes: Iterable[str]) -> int:
+        return sum(int(self._spikes[name] @ reached[name]) for name in nodes)

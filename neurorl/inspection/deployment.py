@@ -1,0 +1,114 @@
+"""What an agent loses by being moved: the same network in two settings, on the same observations.
+
+A setting is a backend, an arithmetic and a noise, as `SpikingActorCritic.player` takes them. Both
+play with the same seed: the same input spikes, ties drawn alike, and (of noise ``'exact'``) the
+same draws, so that what differs is due to the setting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from neurorl.agents.local import SpikingActorCritic
+from neurorl.agents.player import Player
+from neurorl.errors import ArgumentError, say
+from neurorl.network.serialization import FloatArray
+from neurorl.numerics.random import derive, read_seed
+
+__all__ = ["Rates", "compare"]
+
+_PLAY, _RESET = 5, 6  # purposes of derived seeds
+
+
+class Rates:
+    """Spikes of each neuron per step, over the steps in which input can have reached it."""
+
+    def __init__(self, player: Player) -> None:
+        network = player.backend.network
+        self._from = {p.name: network.depth(p.name) - 1 for p in network.populations}
+        self._spikes = {p.name: np.zeros(p.size) for p in network.populations}
+        self._steps = dict.fromkeys(self._spikes, 0)
+
+    def add(self, rasters: Mapping[str, Any]) -> None:
+        """Those of one decision, ``(window, size)`` of each population."""
+        for name, spikes in self._spikes.items():
+            seen = rasters[name][self._from[name] :]
+            spikes += seen.sum(axis=0)
+            self._steps[name] += len(seen)
+
+    def of(self, population: str) -> FloatArray:
+        """Shape ``(size,)``, 0 to 1."""
+        return np.asarray(self._spikes[population] / max(1, self._steps[population]))
+
+
+def compare(
+    agent: SpikingActorCritic,
+    decisions: int = 2000,
+    *,
+    first: Mapping[str, Any],
+    second: Mapping[str, Any],
+    seed: int = 0,
+    other_seed: int | None = None,
+) -> dict[str, Any]:
+    """How alike two settings are, over so many decisions of greedy play in the *first* one.
+
+    The second is shown the observations of the first, and its actions are not taken.
+    other_seed: of the second one's noise and ties, if they shall be other draws: what two runs of
+    one setting differ by is what no setting can be blamed for.
+    Returns agreement (the share of decisions with the same action), decisions, and for each
+    population a row of ``populations``: rate and other_rate (spikes of a neuron per step, first
+    and second), error_percent (of the mean rate; None if that is 0) and rms (of the neurons' own
+    differences, spikes per step). Raises ArgumentError for decisions out of range.
+    """
+    if decisions < 1:
+        raise ArgumentError(say("compare", "decisions out of range", got=decisions, limit=">= 1"))
+    seed = read_seed(seed, "compare.seed")
+    other_seed = None if other_seed is None else read_seed(other_seed, "compare.other_seed")
+    seeds = [
+        derive(k, _PLAY, agent.seed) for k in (seed, seed if other_seed is None else other_seed)
+    ]
+    players = [
+        agent.player(key, **setting)
+        for key, setting in zip(seeds, (dict(first), dict(second)), strict=True)
+    ]
+    rates = [Rates(player) for player in players]
+    same = done = episode = 0
+    with players[0].backend, players[1].backend:
+        while done < decisions:
+            observation, _ = agent.env.reset(seed=derive(seed, _RESET, episode) & 0x7FFFFFFF)
+            episode += 1
+            over = False
+            for player in players:
+                player.begin()
+            while not over and done < decisions:
+                actions = []
+                for player, rate in zip(players, rates, strict=True):
+                    move = player.move(observation)
+                    rate.add(move.rasters)
+                    actions.append(move.action)
+                same += actions[0] == actions[1]
+                done += 1
+                observation, _, terminated, truncated, _ = agent.env.step(
+                    actions[0] + agent.first_action
+                )
+                over = terminated or truncated
+    return {
+        "decisions": decisions,
+        "agreement": same / decisions,
+        "populations": [_row(p.name, *rates) for p in agent.network.populations],
+    }
+
+
+def _row(population: str, first: Rates, second: Rates) -> dict[str, Any]:
+    a, b = first.of(population), second.of(population)
+    rate, other = float(a.mean()), float(b.mean())
+    return {
+        "population": population,
+        "rate": rate,
+        "other_rate": other,
+        "error_percent": 100 * (other - rate) / rate if rate else None,
+        "rms": float(np.sqrt(np.mean((a - b) ** 2))),
+    }

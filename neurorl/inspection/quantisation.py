@@ -1,0 +1,188 @@
+"""What becomes of a network's numbers in chip arithmetic: the error of each, by name.
+
+An error of a weight, threshold or bias is in units of the membrane's *scale*: its threshold, or of
+a population without one the width of its noise. So 0.01 is 1 % of what makes a neuron spike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.arithmetic.chip_noise import LARGEST_ERROR, coined, lowered
+from neurorl.arithmetic.fitting import largest_sums
+from neurorl.arithmetic.quantiser import MANTISSA_MAX, ChipPopulation, kept
+from neurorl.arithmetic.rounding import ChipArithmetic, initial_weights
+from neurorl.backends.registry import load
+from neurorl.network.description import Dynamics, Network, Population, Projection
+from neurorl.network.serialization import FloatArray
+from neurorl.numerics.random import read_seed
+
+__all__ = ["quantisation_report", "rate_errors"]
+
+
+def quantisation_report(
+    network: Network,
+    weights: Mapping[str, FloatArray] | None = None,
+    *,
+    noise: str = "exact",
+    inputs: Mapping[str, npt.ArrayLike] | None = None,
+    n_steps: int = 0,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Rows ``populations`` and ``projections``, each the worst of its neurons or weights.
+
+    weights: by projection, in the description's units; those left out are the initial ones of
+    *seed*. noise: as in `neurorl.arithmetic.quantiser.quantise`. Integers are those of *network* as
+    it is described; for a network that won't learn take `neurorl.arithmetic.fitting.fitted` of it.
+
+    Population: scale; unit (chip integers to one unit of the membrane); threshold_error and
+    bias_error (of the scale); threshold_lowered (of the scale), on purpose, see
+    `neurorl.arithmetic.chip_noise.lowered`; current_decay_error and membrane_decay_error (of what
+    is left after a step, chip less description); noise_error (``'exact'``: of the scale, from
+    rounding draws; of the chip's own the largest ``|p - sigmoid|``, None for units with a memory,
+    of which none is promised); arriving_percent, current_percent and bias_percent, see
+    `neurorl.arithmetic.fitting.Sums`: above 100, all inputs at once overflow.
+
+    Projection: exponent; resolution and largest (of weights); worst_error and rms_error (of the
+    scale; without those clipped); clipped_percent of weights beyond the largest, and zeroed_percent
+    of those that aren't 0 and become 0.
+
+    With *inputs* for *n_steps* steps, as `Backend.step` takes them, populations also have the rows
+    of `rate_errors`. Raises UnsupportedError for what has no integers at all.
+    """
+    seed = read_seed(seed)
+    held = {
+        p.name: np.asarray((weights or {}).get(p.name, initial_weights(network, p.name, seed)))
+        for p in network.projections
+    }
+    with_coins = coined(network, noise)[0]
+    arithmetic = ChipArithmetic(with_coins, noise)
+    every = {p.name: held.get(p.name, p.weights) for p in with_coins.projections}
+    report: dict[str, Any] = {
+        "noise": noise,
+        "populations": [_population(arithmetic, p, every) for p in network.populations],
+        "projections": [_projection(arithmetic, p, held[p.name]) for p in network.projections],
+    }
+    if inputs is not None:
+        measured = rate_errors(network, held, inputs, n_steps, noise=noise, seed=seed)
+        for row in report["populations"]:
+            row |= measured[row["population"]]
+    return report
+
+
+def rate_errors(
+    network: Network,
+    weights: Mapping[str, FloatArray],
+    inputs: Mapping[str, npt.ArrayLike],
+    n_steps: int,
+    *,
+    noise: str = "exact",
+    seed: int = 0,
+) -> dict[str, dict[str, float | None]]:
+    """By population: rate and chip_rate, spikes of a neuron per step, and rate_error_percent.
+
+    The last is None for a population that is silent in float arithmetic.
+    Measured on the reference, in float arithmetic and in the chip's, with the same draws.
+    """
+    rates = []
+    for options in ({"arithmetic": "float"}, {"arithmetic": "loihi", "noise": noise}):
+        with load("reference", network, seed=seed, **options) as backend:
+            for name, values in weights.items():
+                backend.set_weights(name, values)
+            rasters = backend.step(inputs, n_steps)
+        rates.append({name: float(raster.mean()) for name, raster in rasters.items()})
+    return {name: _rate_row(rates[0][name], rates[1][name]) for name in rates[0]}
+
+
+def _rate_row(rate: float, on_chip: float) -> dict[str, float | None]:
+    error = 100 * (on_chip - rate) / rate if rate else None
+    return {"rate": rate, "chip_rate": on_chip, "rate_error_percent": error}
+
+
+def _population(
+    arithmetic: ChipArithmetic, population: Population, weights: Mapping[str, FloatArray]
+) -> dict[str, Any]:
+    chip = arithmetic.chip.populations[population.name]
+    d = population.neuron.dynamics(population.size, arithmetic.network.dt)
+    scale = _scale(d)
+    # For noise of the chip's own it may be lower, for the rate.
+    wanted = d.threshold - (lowered(d, kept(d)) if arithmetic.noise != "exact" else 0)
+    # The chip's lowest threshold is made up for by the bias, of which it is then a part.
+    threshold = np.where(wanted * chip.unit < chip.threshold / 2, 0, chip.threshold)
+    bias = chip.bias - (chip.threshold - threshold)
+    sums = largest_sums(arithmetic.network, arithmetic.chip, population.name, weights)
+    return {
+        "population": population.name,
+        "scale": scale,
+        "unit": chip.unit,
+        "threshold_error": _worst(threshold / chip.unit - wanted) / scale,
+        "threshold_lowered": _worst(d.threshold - wanted) / scale,
+        "bias_error": _worst(bias / chip.unit - d.bias) / scale,
+        "current_decay_error": _signed((4095 - chip.current_decay) / 4096 - d.current_decay),
+        "membrane_decay_error": _signed((4096 - chip.voltage_decay) / 4096 - d.membrane_decay),
+        "noise_error": _noise_error(arithmetic, chip, d, scale),
+        "arriving_percent": 100 * sums.arriving,
+        "current_percent": 100 * sums.current,
+        "bias_percent": 100 * sums.bias,
+    }
+
+
+def _noise_error(
+    arithmetic: ChipArithmetic, chip: ChipPopulation, d: Dynamics, scale: float
+) -> float | None:
+    noisy = d.noise_width > 0
+    if not noisy.any():
+        return 0.0
+    if not chip.noise_exponent:
+        return 0.5 / chip.unit / scale
+    has_memory = d.current_decay[noisy].any() or d.membrane_decay[noisy].any()
+    return None if has_memory else LARGEST_ERROR[arithmetic.noise]
+
+
+def _projection(arithmetic: ChipArithmetic, p: Projection, weights: FloatArray) -> dict[str, Any]:
+    network = arithmetic.network
+    chip = arithmetic.chip.projections[p.name]
+    post = network.node(p.post)
+    assert isinstance(post, Population)
+    there = np.ones(network.weight_shape(p.name), dtype=bool) if p.mask is None else p.mask
+    given = np.broadcast_to(weights, there.shape)[there]
+    rounded = arithmetic.round(p.name, given)
+    largest = MANTISSA_MAX * chip.unit
+    clipped = np.abs(given) > largest + chip.unit
+    error = (rounded - given)[~clipped] / _scale(post.neuron.dynamics(post.size, network.dt))
+    zeroed = (given != 0) & (rounded == 0)
+    return {
+        "projection": p.name,
+        "exponent": chip.exponent,
+        "resolution": 2 * chip.unit,
+        "largest": largest,
+        "worst_error": _worst(error),
+        "rms_error": float(np.sqrt(np.mean(error**2))) if error.size else 0.0,
+        "clipped_percent": _percent(clipped),
+        "zeroed_percent": _percent(zeroed),
+    }
+
+
+def _scale(d: Dynamics) -> float:
+    """The threshold, or the noise's width where that is 0, or 1; of a population's mean neuron."""
+    for values in (d.threshold, d.noise_width):
+        if values.any():
+            return float(np.abs(values).mean())
+    return 1.0
+
+
+def _worst(values: FloatArray) -> float:
+    return float(np.abs(values).max(initial=0.0))
+
+
+def _signed(values: FloatArray) -> float:
+    """The value of largest magnitude."""
+    return float(values[np.argmax(np.abs(values))])
+
+
+def _percent(where: npt.NDArray[np.bool_]) -> float:
+    return 100 * float(where.mean()) if where.size else 0.0

@@ -1,0 +1,319 @@
+"""The rule applied to a network: eligibilities and float weights of every plastic projection.
+
+For one window of W steps, with presynaptic traces x and post factors f::
+
+    e <- keep e + sum_t x(t) f(t)^T            keep = gamma lambda_actor, for each decision
+    w <- clip(w + eta M e)
+
+for a spiking critic with gamma lambda_critic and M not clipped, and W and N its own (in float
+arithmetic then rounded to the grid of `neurorl.arithmetic.rounding`, by which weights that learn
+are those in force), and for the STDP rules, whose eligibility decays in every step, with the
+neuron's own trace y, the spikes a that arrive, and g = 1 (td-stdp: phi b in modules, with b = 1 for
+the output)::
+
+    e <- d**W e + sum_t d**(W-1-t) g (x(t) s(t)^T - A a(t) y(t)^T)     d = exp(-dt/eligibility_tau)
+
+A current of activation x_i arrives in every step of the window.
+All sums are over numbers on a grid, so they are exact. ``native/src/rule.h`` is the same in C.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.backends.base import Raster
+from neurorl.backends.checks import Inputs
+from neurorl.learning.memory import Memory
+from neurorl.learning.plan import Incoming, Layer, Plastic, layers
+from neurorl.learning.writes import Writer
+from neurorl.models.config import AgentConfig
+from neurorl.models.critics import SpikingCritic
+from neurorl.network.description import Network
+from neurorl.network.modules import hidden_layers, module_projections, path_weights
+from neurorl.network.serialization import FloatArray
+from neurorl.numerics.elementary import dot, on_grid
+from neurorl.rules import Decision, Hidden, feedback
+from neurorl.rules.membrane import spike_probability
+from neurorl.rules.post_factors import per_module
+from neurorl.rules.three_factor import apply_modulator, arrivals, outer_sum, window_traces
+
+__all__ = ["NORM_RATE", "Learner", "spiking_critic"]
+
+NORM_RATE = 0.01
+
+
+class Learner:
+    """Turns the windows of one agent into eligibilities, and modulators into weights.
+
+    writer: where changes of weights go; None adds them to the weights.
+    """
+
+    def __init__(
+        self, network: Network, config: AgentConfig, memory: Memory, writer: Writer | None = None
+    ) -> None:
+        self.memory = memory
+        self._writer = writer
+        self._config = config
+        self._rule = config.learning_rule
+        self._needs_p = self._rule.needs_probability
+        self._stdp = self._rule.pairs_spikes
+        self._gates = self._rule.gates_depression
+        self._needs_paths = self._rule.needs_paths
+        self._chain = module_projections(network)
+        self._in_modules = ("output", *hidden_layers(network)[: len(self._chain)])
+        self._critic = spiking_critic(network, config)
+        self._layers = layers(network, config)
+
+    def remember(
+        self, inputs: Inputs, rasters: dict[str, Raster], action: int, policy: FloatArray
+    ) -> None:
+        """``e <- keep e + tag`` for the window that led to *action*."""
+        self._add(self._observe(inputs, rasters, action, policy))
+
+    def is_finite(self, modulator: float, rate: float) -> bool:
+        """Whether *modulator* and the steps that it makes of each layer's weights are finite."""
+        steps = (eta * third for _, eta, third in self._steps(modulator, rate))
+        return math.isfinite(modulator) and all(math.isfinite(step) for step in steps)
+
+    def learn(self, modulator: float, rate: float, ends: bool = False) -> None:
+        """``w <- clip(w + alpha rate modulator e / N)``; N is 1 unless the agent normalises.
+
+        ends: once more for the last decision, now that its episode is over.
+        """
+        m = self.memory
+        for layer, eta, third in self._steps(modulator, rate):
+            for p in layer.into:
+                if self._writer is not None:
+                    change = (eta * third) * m.eligibility[p.name]
+                    self._writer.write(p, change, ends)
+                    continue
+                m.weights[p.name][...] = apply_modulator(
+                    m.weights[p.name], m.eligibility[p.name], third, eta, p.low, p.high
+                )
+
+    def _steps(self, modulator: float, rate: float) -> Iterator[tuple[Layer, float, float]]:
+        """Each layer with its step size and the modulator that it hears."""
+        limit = self._config.modulator_limit
+        clipped = modulator if limit is None else max(-limit, min(limit, modulator))
+        for layer in self._layers:
+            eta = layer.alpha * rate / self._norm(layer)
+            yield layer, eta, modulator if layer.is_critic else clipped
+
+    def learn_late(
+        self,
+        modulator: float,
+        rate: float,
+        inputs: Inputs,
+        rasters: dict[str, Raster],
+        action: int,
+        policy: FloatArray,
+    ) -> None:
+        """`learn` of the decision before, whose modulator this window told, then `remember`."""
+        seen = self._observe(inputs, rasters, action, policy)  # with the weights it was run with
+        self.learn(modulator, rate)
+        self._add(seen)
+
+    def told(
+        self, inputs: Inputs, rasters: dict[str, Raster], action: int, policy: FloatArray
+    ) -> dict[str, FloatArray]:
+        """Of each layer, ``sum_t f(t) / N``: the post factors for a chip that knows the traces.
+
+        With traces that hardly change within a window, ``x sum_t f(t)`` is its eligibility.
+        """
+        seen = self._observe(inputs, rasters, action, policy)
+        found = {}
+        for layer in self._layers:
+            if self._config.normalises:
+                self._note_power(layer, [_summed(p, layer.first, seen.arrived) for p in layer.into])
+            found[layer.name] = seen.factors[layer.name].sum(axis=0) / self._norm(layer)
+        return found
+
+    def _observe(
+        self, inputs: Inputs, rasters: dict[str, Raster], action: int, policy: FloatArray
+    ) -> _Observed:
+        spikes = {**inputs, **rasters}
+        arrived = {
+            p.name: self._arrived(p, spikes[p.pre])
+            for layer in self._layers
+            for p in (*layer.into, *layer.fixed)
+        }
+        phi = feedback(action, policy)
+        gates = {x.name: self._gate(x.name, spikes, phi) for x in self._layers}
+        if self._stdp:
+            factors = {name: spikes[name] * gate for name, gate in gates.items()}
+        else:
+            factors = self._factors(spikes, arrived, action, phi)
+        if self._critic is not None:
+            factors["critic"] = self._critic.factors(spikes["critic"])
+        return _Observed(spikes, arrived, factors, gates)
+
+    def _arrived(self, p: Incoming, spikes: npt.NDArray[Any]) -> FloatArray:
+        if p.current:
+            return np.tile(spikes, (self._config.window, 1))
+        last = self.memory.last[p.pre]
+        return arrivals(spikes, p.delay, last if len(last) else None)
+
+    def _add(self, seen: _Observed) -> None:
+        for layer in self._layers:
+            post, gate = on_grid(seen.factors[layer.name]), seen.gates[layer.name]
+            self._remember_layer(layer, seen.spikes[layer.name], seen.arrived, post, gate)
+        for name, last in self.memory.last.items():
+            if len(last):
+                last[:] = np.concatenate([last, seen.spikes[name]])[-len(last) :]
+
+    def _remember_layer(
+        self,
+        layer: Layer,
+        spikes: Raster,
+        arrived: dict[str, FloatArray],
+        post: FloatArray,
+        gate: FloatArray,
+    ) -> None:
+        m = self.memory
+        stdp = self._stdp and not layer.is_critic
+        depressing = on_grid(gate * self._depressing(layer, spikes)) if stdp else None
+        totals = []
+        for p in layer.into:
+            a = p.transmitted(arrived[p.name])
+            x = window_traces(a, p.trace_decay, m.trace[p.name])
+            if self._config.carries:
+                m.trace[p.name][:] = x[-1]
+            totals.append(x[layer.first :].sum(axis=0))
+            e = m.eligibility[p.name]
+            if depressing is None:
+                tag = outer_sum(x, post, e.shape)
+            else:
+                x = on_grid(layer.powers[:, None] * x)
+                tag = outer_sum(x, post, e.shape) - outer_sum(a, depressing, e.shape)
+            e *= layer.keep
+            e += tag
+        if self._config.normalises:
+            self._note_power(layer, totals)
+
+    def _note_power(self, layer: Layer, totals: list[FloatArray]) -> None:
+        """Let N learn from the sums over a window of the traces of projections into a layer."""
+        power = 0.0
+        for p, total in zip(layer.into, totals, strict=True):
+            power += dot(total, total) / p.blocks / (self._config.window - layer.first)
+        norm = self.memory.norm[layer.name]
+        norm[0] = power if np.isnan(norm[0]) else norm[0] + NORM_RATE * (power - norm[0])
+
+    def _norm(self, layer: Layer) -> float:
+        """What a layer's steps are divided by: N, at least 1, or 1."""
+        norm = float(self.memory.norm[layer.name][0]) if self._config.normalises else 1.0
+        return norm if norm > 1.0 else 1.0
+
+    def _depressing(self, layer: Layer, spikes: Raster) -> FloatArray:
+        """What a spike that arrives at t takes off the eligibility at the window's end."""
+        before = self.memory.post_trace[layer.name]
+        y = window_traces(spikes.astype(np.float64), layer.post_decay, before)
+        before[:] = y[-1]
+        return on_grid((self._config.depression * layer.powers)[:, None] * y)
+
+    def _gate(self, name: str, spikes: Inputs, phi: FloatArray) -> FloatArray:
+        """``phi b`` for neurons of modules, b = 1 for the output; 1 for others."""
+        n = spikes[name].shape[1]
+        if not self._gates or name not in self._in_modules:
+            return np.ones(n)
+        n_output = spikes["output"].shape[1]
+        signs = self.memory.signs.get(name, np.ones(n))
+        return on_grid(per_module(phi, n_output).repeat(n // n_output) * signs)
+
+    def _factors(
+        self,
+        spikes: Inputs,
+        arrived: dict[str, FloatArray],
+        action: int,
+        phi: FloatArray,
+    ) -> dict[str, FloatArray]:
+        by_name = {layer.name: layer for layer in self._layers if not layer.is_critic}
+        output = by_name.pop("output")
+        modules = spikes["output"].shape[1]
+        in_force = [self.memory.in_force[name] for name in self._chain]
+        paths = path_weights(in_force, modules) if self._needs_paths else [None] * len(by_name)
+        hidden = (
+            Hidden(
+                spikes=spikes[layer.name],
+                first=layer.first,
+                lag=layer.lag,
+                signs=self.memory.signs.get(layer.name, np.ones(0)),
+                p=self._probability(layer, spikes, arrived),
+                paths=of_layer,
+            )
+            for layer, of_layer in zip(by_name.values(), paths, strict=True)
+        )
+        found = self._rule(
+            Decision(
+                action=action,
+                phi=phi,
+                output=spikes["output"],
+                output_from=output.first,
+                hidden=tuple(hidden),
+                output_p=self._probability(output, spikes, arrived),
+            )
+        )
+        return {"output": found.output, **dict(zip(by_name, found.hidden, strict=True))}
+
+    def _probability(
+        self, layer: Layer, spikes: Inputs, arrived: dict[str, FloatArray]
+    ) -> FloatArray | None:
+        if not self._needs_p:
+            return None
+        drive = np.zeros(spikes[layer.name].shape)
+        current = np.zeros(spikes[layer.name].shape[-1])
+        for p in (*layer.into, *layer.fixed):
+            w = self.memory.in_force[p.name]
+            if p.current:
+                _flow(spikes[p.pre], w, current)
+                continue
+            x = p.transmitted(arrived[p.name])
+            if w.ndim == 2:
+                drive += x @ w
+            else:
+                drive += (x.reshape(len(x), len(w), 1, -1) @ w).reshape(drive.shape)
+        return spike_probability(layer.dynamics, drive, spikes[layer.name], current)
+
+
+def _summed(p: Plastic, first: int, arrived: dict[str, FloatArray]) -> FloatArray:
+    """``sum_t x(t)`` from the step *first* on, from silence, but for the rounding of traces."""
+    a = p.transmitted(arrived[p.name])
+    steps = np.arange(len(a))
+    since = np.maximum(first - steps, 0)  # steps until the trace begins to count
+    left = len(a) - np.maximum(first, steps)  # and that it does
+    kept = p.trace_decay**since
+    kept *= (1 - p.trace_decay**left) / (1 - p.trace_decay) if p.trace_decay < 1 else left
+    return np.asarray((kept[:, None] * a).sum(axis=0))
+
+
+def _flow(x: FloatArray, w: FloatArray, current: FloatArray) -> None:
+    """``c_j += x_i w_ij`` in the order of i, as weights of a chip are on no grid of float64."""
+    blocks = w.reshape(-1, *w.shape[-2:])
+    into = current.reshape(len(blocks), -1)
+    columns = x.reshape(len(blocks), -1)
+    for i in range(columns.shape[1]):
+        into += columns[:, i, None] * blocks[:, i]
+
+
+@dataclass(frozen=True)
+class _Observed:
+    """What one window came to: spikes, what arrived, post factors and gates, by name."""
+
+    spikes: Inputs
+    arrived: dict[str, FloatArray]
+    factors: dict[str, FloatArray]
+    gates: dict[str, FloatArray]
+
+
+def spiking_critic(network: Network, config: AgentConfig) -> SpikingCritic | None:
+    """The critic that is a population of the network; None without one."""
+    if config.critic != "spiking":
+        return None
+    first = 0 if config.carries else network.depth("critic")
+    size = network.node("critic").size
+    return SpikingCritic(size, first, config.window, config.critic_scale)

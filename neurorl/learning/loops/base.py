@@ -1,0 +1,185 @@
+"""The loop of one or many agents between their environments and one backend.
+
+A decision: `Loop.see` the observation, `Loop.decide` (input spikes -> window -> votes -> action);
+and when the environment has answered, `Loop.see` again and `Loop.learn` (modulator -> eligibilities
+-> weights). A spiking critic says what a state is worth in the window of that state, which is also
+the next decision's: learning from a decision then waits for the next one, and only a terminal
+state, which is worth 0, is learned from at once. What a truncated episode's last decision was worth
+is never heard, so nothing is learned from it.
+
+`neurorl.learning.loops.numpy.NumpyLoop` is the definition; `neurorl.learning.loops.native` does the
+same in C, bit for bit. Where weights learn on a chip, `neurorl.learning.loops.onchip` tells it the
+modulator.
+"""
+
+from __future__ import annotations
+
+import abc
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.backends.base import Backend
+from neurorl.learning.finite import NotFiniteError, first_not_finite
+from neurorl.learning.learner import spiking_critic
+from neurorl.learning.loops.checks import check_learning, check_probability
+from neurorl.learning.memory import memory_for
+from neurorl.learning.writes import check_writes
+from neurorl.models.config import AgentConfig
+from neurorl.models.features import Features, FromNumbers
+from neurorl.models.history import History
+from neurorl.network.serialization import FloatArray
+
+__all__ = ["Loop"]
+
+
+class Loop(abc.ABC):
+    """Replicas of one agent, which decide and learn side by side on one backend.
+
+    config, n_actions: of every agent. backend: with a seed for each replica. greedy: actions have
+    the most votes, whatever the configuration's policy. learns: False for agents that only play.
+
+    memory: see `neurorl.learning.memory`. actions, probabilities: what `decide` found, ``(N,)`` and
+    ``(N, n_actions)``. Set by the caller: reward (scaled), discount (gamma, or 0 after a terminal
+    state), rate (of all step sizes) and active (others are left as they are), ``(N,)`` each.
+    """
+
+    def __init__(
+        self,
+        config: AgentConfig,
+        backend: Backend,
+        n_actions: int,
+        greedy: bool = False,
+        learns: bool = True,
+    ) -> None:
+        self.backend = backend
+        self.config = config
+        self.critic = spiking_critic(backend.network, config)
+        self._learns_late = learns and self.critic is not None
+        self.n = backend.n_replicas
+        self.policy = "greedy" if greedy else config.policy
+        self.n_actions = n_actions
+        network = backend.network
+        self._shapes = {p.name: network.weight_shape(p.name) for p in network.projections}
+        weights = {name: backend.weights(name) for name in self._shapes}
+        self._is_single = any(weights[name].shape == s for name, s in self._shapes.items())
+        weights = {name: w.reshape(self.n, *self._shapes[name]) for name, w in weights.items()}
+        writes = learns and backend.learning == "host"
+        backend.check_can("reset", *(["set_weights"] if writes else []))
+        if learns:
+            check_writes(config, backend.arithmetic, backend.arithmetic_name)
+            check_probability(config, backend)
+            check_learning(config, backend)
+        # Without a shadow, the weights that learn are those in force.
+        self._shadow = config.writes == "shadow" and not backend.arithmetic.is_fine
+        accumulates = config.writes in ("accumulate", "register")
+        features = 0 if self.critic else config.features.size
+        self.memory = memory_for(network, weights, features, config.carries, accumulates)
+        self._parts = [self.memory.of(k) for k in range(self.n)]
+        self.actions = np.zeros(self.n, dtype=np.int64)
+        self.probabilities = np.zeros((self.n, n_actions))
+        self.reward, self.discount = np.zeros(self.n), np.zeros(self.n)
+        self.rate = np.ones(self.n)
+        self.active = np.ones(self.n, dtype=np.bool_)
+        self.window = backend.window(config.window)
+        for name, raster in self.window.inputs.items():
+            raster[:] = name == "bias"
+        self.first_vote = 0 if config.carries else network.depth("output")
+        self.cells, self.features = map(self._as_seen, (config.cells, config.features))
+        self._cells_flat = np.zeros((self.n, self.cells.n_inputs))
+        self._history = History(self.features, config.critic_changes, self.n)
+        self._features_flat = self._history.flat
+        self._alike = _flat_alike(self.cells, self.features)
+        if self._alike:
+            self._features_flat = self._cells_flat
+
+    def see(self, k: int, observation: Any) -> None:
+        """Agent k's environment shows this."""
+        if self._alike and getattr(observation, "ndim", 0) < 2:
+            self._cells_flat[k] = observation
+            return
+        self._cells_flat[k] = self.cells.flat(observation)
+        if not self._alike:
+            self._history.see(k, observation)
+
+    def see_first(self, k: int, observation: Any) -> None:
+        """Agent k's environment shows this at the beginning of an episode."""
+        self.see(k, observation)
+        self._history.begin(k)
+
+    def seen(self, k: int) -> tuple[FloatArray, ...]:
+        """All that agent k sees, as views of numbers."""
+        cells, features = self._cells_flat[k], self._features_flat[k]
+        return (cells,) if self._alike else (cells, features)
+
+    def begin(self, k: int) -> None:
+        """An episode of agent k begins with what it sees now."""
+        self._parts[k].forget()
+        self._history.begin(k)
+        if self.config.carries:
+            self.backend.reset([k])
+        self._begin(k)
+
+    def decide(self) -> npt.NDArray[np.int64]:
+        """Every active agent's action, ``(N,)``."""
+        self._encode()
+        self.window.run(not self.config.carries)
+        self._choose()
+        if self._learns_late:
+            self._learn_late()
+        return self.actions
+
+    @abc.abstractmethod
+    def learn(self) -> None:
+        """Every active agent learns from what came of its action, or notes it for `decide`.
+
+        Raises NotFiniteError if anything that one of them sees or would learn isn't finite, as
+        `begin` and `decide` do. None has learned from an observation that isn't.
+        """
+
+    def settle(self) -> None:  # noqa: B027  (only a chip has to be asked)
+        """Bring the weights of `memory` up to date."""
+
+    def write(self, k: int) -> None:
+        """Put agent k's float weights in force, after they were changed in `memory`."""
+        for name in self.memory.weights:
+            self._write(name)
+
+    def _as_seen(self, features: Features) -> Any:
+        """What gives the numbers that this loop makes *features* of."""
+        return features
+
+    @abc.abstractmethod
+    def _begin(self, k: int) -> None: ...
+
+    @abc.abstractmethod
+    def _encode(self) -> None: ...
+
+    @abc.abstractmethod
+    def _choose(self) -> None: ...
+
+    @abc.abstractmethod
+    def _learn_late(self) -> None:
+        """Learn from the decision before, as the spiking critic has now valued what came of it."""
+
+    def _check_seen(self, k: int) -> None:
+        """Raises NotFiniteError unless all that agent k sees is finite."""
+        for numbers in self.seen(k):
+            odd = first_not_finite(numbers)
+            if odd is not None:
+                raise NotFiniteError(k, odd)
+
+    def _write(self, name: str) -> None:
+        """All replicas' float weights of a projection to the backend."""
+        weights = self.memory.weights[name]
+        held = self.backend.set_weights(name, weights[0] if self._is_single else weights)
+        self.memory.in_force[name][...] = held
+        if not self._shadow:
+            weights[...] = held
+
+
+def _flat_alike(cells: Any, features: Any) -> bool:
+    """Whether cells and features see an observation as the same numbers."""
+    plain = all(getattr(type(f), "flat", None) is FromNumbers.flat for f in (cells, features))
+    return plain and cells.n_inputs == features.n_inputs

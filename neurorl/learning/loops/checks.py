@@ -1,0 +1,86 @@
+"""What must hold between an agent and its backend, and which loop can run it."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from typing import Any
+
+from neurorl.backends.base import Backend
+from neurorl.backends.registry import backend_class
+from neurorl.errors import FallbackWarning, UnsupportedError, say, warn_outside
+from neurorl.models.config import AgentConfig
+from neurorl.rules.registry import is_shipped
+
+__all__ = [
+    "check_learning",
+    "check_probability",
+    "is_users",
+    "learning_options",
+    "not_compiled",
+    "warned",
+]
+
+
+def check_probability(config: AgentConfig, backend: Backend) -> None:
+    """Raises UnsupportedError for a rule that needs spike probabilities if p is no sigmoid."""
+    if config.learning_rule.needs_probability and backend.noise != "exact":
+        what = f"rule {config.rule!r} needs spike probabilities, which are those of escape noise"
+        remedy = "noise='exact', or the rule spikes-only"
+        raise UnsupportedError(say(f"noise {backend.noise!r}", what, remedy=remedy))
+
+
+def check_learning(config: AgentConfig, backend: Backend) -> None:
+    """Raises UnsupportedError for a backend whose weights learn otherwise than the agent's."""
+    if backend.learning != config.learning:
+        what = f"the agent learns by {config.learning!r}"
+        remedy = f"SpikingActorCritic(..., learning={backend.learning!r})"
+        raise UnsupportedError(
+            say(f"backend {backend.name}, learning {backend.learning!r}", what, remedy=remedy)
+        )
+
+
+def learning_options(config: AgentConfig, backend: str | type[Backend]) -> dict[str, Any]:
+    """What a backend must be told if weights learn in it. Raises UnsupportedError if they can't."""
+    if config.learning == "host":
+        return {}
+    cls = backend_class(backend) if isinstance(backend, str) else backend
+    if config.learning not in cls.capabilities.learnings:
+        what = f"can't learn {config.learning!r} by itself"
+        remedy = "backend 'loihi', or learning 'host'"
+        raise UnsupportedError(say(f"backend {cls.name}", what, remedy=remedy))
+    return {"learning": config.learning, "pes_magnitude": config.pes_magnitude}
+
+
+def not_compiled(config: AgentConfig) -> str | None:
+    """What of an agent the compiled loop doesn't have: a user's rule, or features of changes."""
+    from neurorl.learning.loops.native_features import is_compiled
+
+    if not is_shipped(config.rule):
+        return f"rule {config.rule!r}"
+    if config.critic_changes and not is_compiled(config.features):
+        return f"{type(config.features).__name__} of changes"
+    return None
+
+
+def is_users(own: str | None) -> bool:
+    """Whether something isn't the library's; warns of each once."""
+    if own is not None:
+        _warn_of(own)
+    return own is not None
+
+
+@functools.cache
+def _warn_of(own: str) -> None:
+    what = "is not one of the library's, so it runs in NumPy, several times slower"
+    warn_outside(say(own, what), FallbackWarning)
+
+
+@functools.cache
+def warned(problem: str | None) -> bool:
+    """Whether there is a problem; warns of each once."""
+    if problem is not None:
+        what, remedy = "runs in NumPy, several times slower", "install a C++ compiler"
+        message = say("learning loop", what, got=problem, remedy=remedy)
+        warnings.warn(message, RuntimeWarning, stacklevel=2)
+    return problem is not None

@@ -1,0 +1,48 @@
+"""Which loop an agent gets: in C++, in NumPy, or on a chip."""
+
+from __future__ import annotations
+
+from neurorl.backends.base import Backend
+from neurorl.errors import UnsupportedError, check_name, say
+from neurorl.learning.loops.base import Loop
+from neurorl.learning.loops.checks import is_users, not_compiled, warned
+from neurorl.learning.loops.numpy import NumpyLoop
+from neurorl.learning.loops.onchip import OnChipLoop
+from neurorl.models.config import AgentConfig
+from neurorl.native.toolchain import problem
+
+__all__ = ["LOOPS", "make_loop"]
+
+LOOPS = ("native", "numpy")
+
+
+def make_loop(
+    config: AgentConfig,
+    backend: Backend,
+    n_actions: int,
+    *,
+    greedy: bool = False,
+    learns: bool = True,
+    loop: str | None = None,
+) -> Loop:
+    """Return a loop; *loop* None takes the native one where it can run, and warns if it can't.
+
+    It needs a C++ compiler, and a rule of the library: one that a user has put into
+    `neurorl.rules.RULES` runs in NumPy. An agent that learns on a chip has the loop in NumPy
+    whatever *loop* is.
+    Raises UnknownNameError; if the native one was asked for, UnsupportedError for a user's rule
+    and BackendError if it doesn't compile.
+    """
+    from neurorl.learning.loops.native import NativeLoop
+
+    if loop is not None:
+        check_name("loop", loop, LOOPS)
+    if learns and config.learning == "pes":
+        return OnChipLoop(config, backend, n_actions, greedy, learns)
+    own = not_compiled(config)
+    if loop == "native" and own is not None:
+        what, remedy = f"{own} is not compiled", "loop='numpy', or leave it out"
+        raise UnsupportedError(say("loop 'native'", what, remedy=remedy))
+    if loop == "numpy" or (loop is None and (is_users(own) or warned(problem()))):
+        return NumpyLoop(config, backend, n_actions, greedy, learns)
+    return NativeLoop(config, backend, n_actions, greedy, learns)

@@ -1,0 +1,306 @@
+"""`NativeLoop`: the learning loop in C, the same as `neurorl.learning.loops.numpy.NumpyLoop` in
+every bit.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.backends.base import Backend
+from neurorl.errors import ArgumentError, say
+from neurorl.learning.finite import NotFiniteError
+from neurorl.learning.learner import NORM_RATE
+from neurorl.learning.loops.base import Loop
+from neurorl.learning.loops.native_features import Map, seen_by_c
+from neurorl.learning.plan import Incoming, Layer, Plastic, layers
+from neurorl.learning.writes import levels, stream
+from neurorl.models.config import AgentConfig
+from neurorl.models.features import Features
+from neurorl.native import structures as c
+from neurorl.native.build import library
+from neurorl.native.layout import codes
+
+__all__ = ["NativeLoop"]
+
+
+def _role(layer: Layer) -> str:
+    if layer.is_critic:
+        return "critic"
+    return "hidden" if layer.lag else "output" if layer.name == "output" else "other"
+
+
+class NativeLoop(Loop):
+    """One call for the input spikes, one for the actions, one for learning, for all replicas.
+
+    Weights go straight into the simulator's memory where a backend lends it
+    (`neurorl.backends.base.Backend.transmitted`), else through `Backend.set_weights`.
+    """
+
+    def __init__(
+        self,
+        config: AgentConfig,
+        backend: Backend,
+        n_actions: int,
+        greedy: bool = False,
+        learns: bool = True,
+    ) -> None:
+        super().__init__(config, backend, n_actions, greedy, learns)
+        self._kept: list[Any] = []  # arrays that C has pointers to
+        self._lent = {name: self._borrow(name) for name in self.memory.weights}
+        self._told = [name for name, lent in self._lent.items() if lent is None]
+        if backend.arithmetic.is_fine:
+            for name, lent in self._lent.items():
+                if lent is not None:
+                    self.memory.weights[name] = lent.reshape(self.n, *self._shapes[name])
+        self._agent = self._make_agent()
+        found = library()
+        self._address = ctypes.c_void_p(ctypes.addressof(self._agent))
+        self._c_begin, self._c_encode = found.neurorl_begin, found.neurorl_encode
+        self._c_choose, self._c_learn = found.neurorl_choose, found.neurorl_learn
+        self._c_learn_late = found.neurorl_learn_late
+        self._c_decide = found.neurorl_decide if self.window.native else None
+
+    def _as_seen(self, features: Features) -> Any:
+        return seen_by_c(features)
+
+    def decide(self) -> npt.NDArray[np.int64]:
+        if self._c_decide is None:
+            return super().decide()
+        self.backend.check_open()
+        fault = self._c_decide(self._address)
+        if fault != -1:
+            self._complain(fault)
+        if self._learns_late:
+            self._learn_late()
+        return self.actions
+
+    def learn(self) -> None:
+        fault = self._c_learn(self._address)
+        if fault != -1:
+            self._complain(fault)
+        for name in self._told:
+            self._write(name)
+
+    def _begin(self, k: int) -> None:
+        fault = self._c_begin(self._address, ctypes.c_int64(k))
+        if fault != -1:
+            self._complain(fault)
+
+    def _encode(self) -> None:
+        fault = self._c_encode(self._address)
+        if fault != -1:
+            self._complain(fault)
+
+    def _choose(self) -> None:
+        self._c_choose(self._address)
+
+    def _learn_late(self) -> None:
+        fault = self._c_learn_late(self._address)
+        if fault != -1:
+            self._complain(fault)
+        for name in self._told:
+            self._write(name)
+
+    def _complain(self, fault: int) -> NoReturn:
+        """Raise the error for what C returned: see ``src/kernels.cpp``."""
+        if fault < 0:
+            raise NotFiniteError(-2 - fault, None)
+        self._check_seen(fault)
+        seen = self._cells_flat[fault].tolist()
+        raise ArgumentError(say("observation", "no cell or feature knows this state", got=seen[:4]))
+
+    def _borrow(self, name: str) -> npt.NDArray[Any] | None:
+        if self.backend.network.projection(name).mask is not None:
+            return None
+        return self.backend.transmitted(name)
+
+    def _keep(self, array: npt.NDArray[Any], dtype: type = np.float64) -> int | None:
+        """The address of an array that is kept as long as this loop."""
+        assert array.dtype == np.dtype(dtype)
+        self._kept.append(array)
+        return c.pointer(array)
+
+    def _address_of(self, array: npt.NDArray[Any] | None, dtype: type) -> int | None:
+        return None if array is None else self._keep(array, dtype)
+
+    def _input(self, source: str, dtype: type) -> int | None:
+        """A source's part of the window, if it is of this kind."""
+        given = self.window.inputs.get(source)
+        return self._keep(given, dtype) if given is not None and given.dtype == dtype else None
+
+    def _make_agent(self) -> c.Agent:
+        config, memory, network = self.config, self.memory, self.backend.network
+        made = layers(network, config)
+        self._cells, self._features = Map(self.cells), Map(self.features)
+        self._nodes = (c.Node * len(network.nodes))(*(self._node(n.name) for n in network.nodes))
+        self._layers = (c.Layer * len(made))(*(self._layer(layer) for layer in made))
+        seeds = np.array(self.backend.seeds, dtype=np.int64)
+        native = self.window.native
+        limit = np.inf if config.modulator_limit is None else config.modulator_limit
+        return c.Agent(
+            n_replicas=self.n,
+            window=config.window,
+            n_actions=self.n_actions,
+            n_output=network.node("output").size,
+            first_vote=self.first_vote,
+            rule=self._code("rule", config.rule),
+            encoder=self._code("encoder", config.encoder),
+            policy=self._code("policy", self.policy),
+            modulator=self._code("modulator", config.modulator),
+            carries=config.carries,
+            normalises=config.normalises,
+            has_spiking_critic=self.critic is not None,
+            writes=self._code("writes", config.writes),
+            write_every=config.write_every,
+            peak=config.peak,
+            beta=config.beta,
+            exploration=config.exploration if self.policy == "softmax" else 0.0,
+            alpha_critic=config.alpha_critic,
+            critic_decay=config.gamma * config.lambda_critic,
+            modulator_limit=limit,
+            depression=config.depression,
+            norm_rate=NORM_RATE,
+            cells=self._cells.structure,
+            features=self._features.structure,
+            cells_input=self._keep(self._cells_flat),
+            features_input=self._keep(self._features_flat),
+            input=self._input("input", np.bool_),
+            critic_input=self._input("critic_input", np.bool_),
+            current=self._input("input", np.float64),
+            critic_current=self._input("critic_input", np.float64),
+            output=self._keep(self.window.rasters["output"], np.bool_),
+            seeds=self._keep(seeds, np.int64),
+            decisions=self._keep(memory.decisions, np.int64),
+            actions=self._keep(self.actions, np.int64),
+            probabilities=self._keep(self.probabilities),
+            reward=self._keep(self.reward),
+            discount=self._keep(self.discount),
+            rate=self._keep(self.rate),
+            active=self._keep(self.active, np.bool_),
+            x=self._keep(memory.x),
+            value=self._keep(memory.value),
+            value_trace=self._keep(memory.value_trace),
+            mean_reward=self._keep(memory.mean_reward),
+            expected=self._keep(memory.expected),
+            critic_unit=self.critic.unit if self.critic else 0.0,
+            run=native.function if native else None,
+            run_inputs=native.inputs if native else None,
+            run_rasters=native.rasters if native else None,
+            n_nodes=len(self._nodes),
+            n_layers=len(self._layers),
+            nodes=ctypes.addressof(self._nodes),
+            layers=ctypes.addressof(self._layers),
+        )
+
+    def _code(self, choice: str, name: str) -> int:
+        """Return the number that C++ has for a choice's name."""
+        return codes(library(), choice)[name]
+
+    def _node(self, name: str) -> c.Node:
+        seen = {**self.window.inputs, **self.window.rasters}[name]
+        is_current = name in self.backend.network.currents
+        last = self.memory.last[name]
+        return c.Node(
+            size=self.backend.network.node(name).size,
+            depth=last.shape[1],
+            raster=None if is_current else self._keep(seen, np.bool_),
+            current=self._keep(seen) if is_current else None,
+            last=self._keep(last, np.bool_),
+        )
+
+    def _layer(self, layer: Layer) -> c.Layer:
+        learning = [self._projection(p, layer) for p in layer.into]
+        fixed = [self._fixed(p) for p in layer.fixed]
+        into = (c.Projection * (len(learning) + len(fixed)))(*learning, *fixed)
+        self._kept.append(into)
+        d = layer.dynamics
+        signs = self.memory.signs.get(layer.name)
+        return c.Layer(
+            node=self.backend.network.index(layer.name),
+            role=self._code("role", _role(layer)),
+            first=layer.first,
+            lag=layer.lag,
+            n_projections=len(learning),
+            n_fixed=len(fixed),
+            projections=ctypes.addressof(into),
+            alpha=layer.alpha,
+            keep=layer.keep,
+            post_decay=layer.post_decay,
+            powers=self._keep(layer.powers),
+            norm=self._keep(self.memory.norm[layer.name]),
+            post_trace=self._keep(self.memory.post_trace[layer.name]),
+            signs=self._address_of(signs, np.float64),
+            current_decay=self._keep(d.current_decay),
+            membrane_decay=self._keep(d.membrane_decay),
+            threshold=self._keep(d.threshold),
+            bias=self._keep(d.bias),
+            noise_width=self._keep(d.noise_width),
+            refractory_steps=self._keep(d.refractory_steps, np.int64),
+        )
+
+    def _fixed(self, p: Incoming) -> c.Projection:
+        shape = self._shapes[p.name]
+        return c.Projection(
+            pre=self.backend.network.index(p.pre),
+            n_pre=shape[-2],
+            n_post=shape[-1],
+            blocks=p.blocks,
+            delay=p.delay,
+            is_signed=p.signed,
+            in_force=self._keep(self.memory.in_force[p.name]),
+        )
+
+    def _projection(self, p: Plastic, layer: Layer) -> c.Projection:
+        memory, network = self.memory, self.backend.network
+        rounding = self.backend.arithmetic.rounding(p.name)
+        lent = self._lent[p.name]
+        shape = self._shapes[p.name]
+        is_fine = self.backend.arithmetic.is_fine
+        integers = lent is not None and lent.dtype == np.int32
+        least, largest = levels(rounding, p.low, p.high)
+        mask = network.projection(p.name).mask
+        mask = None if mask is None else np.ascontiguousarray(mask)
+        needs_in_force = self.config.learning_rule.needs_probability
+        return c.Projection(
+            pre=network.index(p.pre),
+            n_pre=shape[-2],
+            n_post=shape[-1],
+            blocks=p.blocks,
+            delay=p.delay,
+            is_signed=p.signed,
+            decay=p.trace_decay,
+            low=p.low,
+            high=p.high,
+            inverse=rounding.inverse,
+            limit=rounding.limit,
+            unit=rounding.unit,
+            transmitted_unit=rounding.transmitted_unit,
+            stream=stream(network, p.name),
+            least=least,
+            largest=largest,
+            is_fine=is_fine,
+            sums_fit=self._largest_sum(p, layer) < 2.0**11,  # of int32 in units of 2**-20
+            weights=self._keep(memory.weights[p.name]),
+            eligibility=self._keep(memory.eligibility[p.name]),
+            trace=self._keep(memory.trace[p.name]),
+            in_force=self._keep(memory.in_force[p.name]) if needs_in_force else None,
+            transmitted=None if is_fine or integers else self._address_of(lent, np.float64),
+            transmitted_integers=self._address_of(lent, np.int32) if integers else None,
+            accumulator=self._address_of(memory.accumulator.get(p.name), np.float64),
+            mask=self._address_of(mask, np.bool_),
+        )
+
+    def _largest_sum(self, p: Plastic, layer: Layer) -> float:
+        """A bound of what a window adds to an eligibility, or takes off it."""
+        steps = self.config.window
+
+        def largest_trace(decay: float) -> float:
+            longest = np.inf if self.config.carries else float(steps)
+            return longest if decay == 1.0 else min(longest, 1.0 / (1.0 - decay))
+
+        taken = self.config.depression * largest_trace(layer.post_decay)
+        return steps * (largest_trace(p.trace_decay) + taken)

@@ -1,0 +1,113 @@
+"""Feature maps as the parts that ``src/features.h`` computes."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from neurorl.models import features as maps
+from neurorl.models.pooled import Pooled
+from neurorl.native.build import library
+from neurorl.native.layout import codes
+from neurorl.native.structures import Features, Part, pointer
+
+__all__ = ["Given", "Map", "is_compiled", "seen_by_c"]
+
+
+class Given:
+    """Features that C has no twin of, as what it is given in place of an observation."""
+
+    def __init__(self, features: maps.Features) -> None:
+        self.size = self.n_inputs = features.size
+        self.flat = features.__call__
+
+
+def seen_by_c(features: maps.Features) -> maps.Features | Given:
+    """Return *features*, or if C would take their inputs for their values, `Given` of them."""
+    return features if is_compiled(features) else Given(features)
+
+
+def is_compiled(features: maps.Features) -> bool:
+    """Whether C knows the values of these features, or there is nothing to know."""
+    leaves = _leaves(features)
+    return all(type(f) in _KINDS or type(f).values is maps.Features.values for f in leaves)
+
+
+class Map:
+    """The structure of a feature map, and the arrays that it points to."""
+
+    def __init__(self, features: maps.Features | Given) -> None:
+        flat = _leaves(features)
+        self._kept: list[Any] = []
+        self._parts = (Part * len(flat))(*(self._part(leaf) for leaf in flat))
+        self.structure = Features(
+            n_parts=len(flat),
+            n_inputs=features.n_inputs,
+            size=features.size,
+            parts=ctypes.addressof(self._parts),
+        )
+
+    def _part(self, features: Any) -> Part:
+        describe = _KINDS.get(type(features))
+        values: dict[str, Any] = describe(features) if describe else {"kind": "given"}
+        values["kind"] = codes(library(), "kind")[values["kind"]]
+        if isinstance(features, maps.Ranged):
+            values |= {"low": features.low, "gain": features.gain, "squashed": features.squashed}
+        for name, value in values.items():
+            if isinstance(value, np.ndarray):
+                kept = np.ascontiguousarray(value)
+                self._kept.append(kept)
+                values[name] = pointer(kept)
+        return Part(d=features.n_inputs, size=features.size, **values)
+
+
+def _leaves(features: Any) -> list[Any]:
+    if type(features) is Pooled:
+        return [features.of]  # `flat` has taken the means
+    if type(features) is maps.Concat:
+        return [leaf for part in features.parts for leaf in _leaves(part)]
+    return [features]
+
+
+def _one_hot(f: maps.OneHot) -> dict[str, Any]:
+    return {"kind": "one-hot", "a": f.start, "b": f.n_states}
+
+
+def _table(f: maps.PlaceCells | maps.Combinations) -> dict[str, Any]:
+    return {"kind": "table", "a": f.start, "b": f.n_states, "table": f.table}
+
+
+def _gaussian(f: maps.GaussianCells) -> dict[str, Any]:
+    return {"kind": "gaussian", "a": f.cells, "width": f.width, "floor": f.floor}
+
+
+def _rbf(f: maps.RBF) -> dict[str, Any]:
+    return {"kind": "joint", "a": f.cells, "width": f.width, "floor": f.floor}
+
+
+def _tiles(f: maps.Tiles) -> dict[str, Any]:
+    whole = f.strides.astype(np.int64)
+    return {"kind": "tiles", "a": f.tilings, "b": f.bins, "table": f.offsets, "whole": whole}
+
+
+def _bins(f: maps.BinnedCombinations) -> dict[str, Any]:
+    return {"kind": "bins", "a": f.bins, "b": f.channels, "table": f.table}
+
+
+def _fourier(f: maps.Fourier) -> dict[str, Any]:
+    return {"kind": "fourier", "table": f.c.T}
+
+
+_KINDS: dict[type, Callable[[Any], dict[str, Any]]] = {
+    maps.OneHot: _one_hot,
+    maps.PlaceCells: _table,
+    maps.Combinations: _table,
+    maps.GaussianCells: _gaussian,
+    maps.RBF: _rbf,
+    maps.Tiles: _tiles,
+    maps.BinnedCombinations: _bins,
+    maps.Fourier: _fourier,
+}

@@ -1,0 +1,172 @@
+"""`NumpyLoop`: the definition of the loop, of pure functions, agent by agent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.backends.base import Backend, Raster
+from neurorl.backends.checks import Inputs
+from neurorl.learning.finite import NotFiniteError
+from neurorl.learning.learner import Learner
+from neurorl.learning.loops.base import Loop
+from neurorl.learning.writes import Writer
+from neurorl.models.config import AgentConfig
+from neurorl.models.critics import LinearCritic, RewardMean
+from neurorl.models.encoders import bernoulli_spikes, constant_currents, quiet_spikes
+from neurorl.models.policies import choose, greedy, softmax, votes
+from neurorl.network.serialization import FloatArray
+from neurorl.numerics.random import DrawRows, Stream
+from neurorl.rules.three_factor import td_error
+
+__all__ = ["NumpyLoop"]
+
+
+class NumpyLoop(Loop):
+    """Composed of the pure functions of this package, agent by agent."""
+
+    def __init__(
+        self,
+        config: AgentConfig,
+        backend: Backend,
+        n_actions: int,
+        greedy: bool = False,
+        learns: bool = True,
+    ) -> None:
+        super().__init__(config, backend, n_actions, greedy, learns)
+        parts = self._parts
+        decay = config.gamma * config.lambda_critic
+        n = config.cells.size + (self.critic is not None) * config.features.size
+        self._learners = [
+            Learner(backend.network, config, part, self._writer(k)) for k, part in enumerate(parts)
+        ]
+        self._critics = [
+            LinearCritic(part.value, part.value_trace, part.x, config.alpha_critic, decay)
+            for part in parts
+        ]
+        self._means = [RewardMean(part.mean_reward, config.alpha_critic) for part in parts]
+        self._phases = [DrawRows(seed, Stream.ENCODER, n) for seed in backend.seeds]
+        self._draws = [DrawRows(seed, Stream.ACTION, 1) for seed in backend.seeds]
+
+    def learn(self) -> None:
+        self._check_all_seen()
+        if self.critic is not None:
+            self._learn_from_ends()
+            return
+        for k in np.flatnonzero(self.active):
+            self._learners[k].remember(*self._seen(k))
+            self._reinforce(k, self._modulator(k))
+        for name in self.memory.weights:
+            self._write(name)
+
+    def _learn_from_ends(self) -> None:
+        expected = self.memory.expected[:, 0]
+        for k in np.flatnonzero(self.active & (self.discount == 0) & ~np.isnan(expected)):
+            delta = td_error(float(self.reward[k]), 0.0, float(expected[k]), 0.0)
+            self._reinforce(k, delta, ends=True)
+            expected[k] = np.nan
+        for name in self.memory.weights:
+            self._write(name)
+
+    def _learn_late(self) -> None:
+        assert self.critic is not None
+        expected = self.memory.expected[:, 0]
+        for k in np.flatnonzero(self.active):
+            value, before, delta = self._value(k), float(expected[k]), 0.0
+            if not np.isnan(before):
+                delta = td_error(float(self.reward[k]), float(self.discount[k]), before, value)
+            self._check_step(k, delta)
+            self._learners[k].learn_late(delta, float(self.rate[k]), *self._seen(k))
+            expected[k] = value
+        for name in self.memory.weights:
+            self._write(name)
+
+    def _reinforce(self, k: int, delta: float, ends: bool = False) -> None:
+        self._check_step(k, delta)
+        self._learners[k].learn(delta, float(self.rate[k]), ends)
+
+    def _check_step(self, k: int, delta: float) -> None:
+        """Raises NotFiniteError unless the steps of agent k's weights are finite."""
+        if not self._learners[k].is_finite(delta, float(self.rate[k])):
+            raise NotFiniteError(int(k), None)
+
+    def _check_all_seen(self) -> None:
+        for k in np.flatnonzero(self.active):
+            self._check_seen(int(k))
+
+    def _value(self, k: int) -> float:
+        assert self.critic is not None
+        return self.critic.value(self._of(k, self.window.rasters["critic"]))
+
+    def _seen(self, k: int) -> tuple[Inputs, dict[str, Raster], int, FloatArray]:
+        """Agent k's window, and the action and policy that came of it."""
+        inputs = {name: self._of(k, raster) for name, raster in self.window.inputs.items()}
+        rasters = {name: self._of(k, raster) for name, raster in self.window.rasters.items()}
+        return inputs, rasters, int(self.actions[k]), self.probabilities[k]
+
+    def _writer(self, k: int) -> Writer | None:
+        config, backend = self.config, self.backend
+        if config.writes == "shadow":
+            return None
+        seed = backend.seeds[k]
+        return Writer(backend.network, backend.arithmetic, config, self._parts[k], seed)
+
+    @np.errstate(over="ignore", invalid="ignore")  # an error will say more
+    def _modulator(self, k: int) -> float:
+        if self.config.modulator == "reward":
+            return self._means[k].modulator(float(self.reward[k]))
+        x_next = self.config.features.values(self._features_flat[k])
+        return self._critics[k].modulator(
+            float(self.reward[k]), float(self.discount[k]), x_next, float(self.rate[k])
+        )
+
+    def _begin(self, k: int) -> None:
+        self._check_seen(k)
+        if self.config.modulator != "reward" and self.critic is None:
+            self.memory.x[k] = self.config.features.values(self._features_flat[k])
+
+    def _encode(self) -> None:
+        config = self.config
+        self._check_all_seen()
+        for k in np.flatnonzero(self.active):
+            activation = config.peak * self._activation(k)
+            now = int(self.memory.decisions[k, 0])
+            spikes: npt.NDArray[Any]
+            if config.encoder == "current":
+                spikes = constant_currents(activation)
+            elif config.encoder == "quiet":
+                spikes = quiet_spikes(activation, self._phases[k](now), config.window)
+            else:
+                steps = range(now * config.window, (now + 1) * config.window)
+                draws = np.stack([self._phases[k](step) for step in steps])
+                spikes = bernoulli_spikes(activation, draws)
+            n = config.cells.size
+            self._of(k, self.window.inputs["input"])[:] = spikes[..., :n]
+            if self.critic is not None:
+                self._of(k, self.window.inputs["critic_input"])[:] = spikes[..., n:]
+
+    def _activation(self, k: int) -> FloatArray:
+        """Of the cells, and then of a spiking critic's."""
+        cells = self.config.cells.values(self._cells_flat[k])
+        if self.critic is None:
+            return cells
+        return np.concatenate([cells, self.config.features.values(self._features_flat[k])])
+
+    def _choose(self) -> None:
+        for k in np.flatnonzero(self.active):
+            output = self._of(k, self.window.rasters["output"])
+            n = votes(output, self.n_actions, self.first_vote)
+            policy = greedy(n) if self.policy == "greedy" else self._softmax(n)
+            u = float(self._draws[k](int(self.memory.decisions[k, 0]))[0])
+            self.probabilities[k] = policy
+            self.actions[k] = choose(policy, u)
+            self.memory.decisions[k, 0] += 1
+
+    def _softmax(self, n: FloatArray) -> FloatArray:
+        return softmax(n, self.config.beta, self.config.exploration)
+
+    def _of(self, k: int, raster: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        size = raster.shape[-1] // self.n
+        return raster[..., k * size : (k + 1) * size]

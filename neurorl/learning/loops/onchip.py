@@ -1,0 +1,77 @@
+"""Agents whose weights learn on a chip by its own rule: the host tells it errors, and no weights.
+
+After the window of a decision and the environment's answer, the chip makes a few more steps without
+input, in one of which it learns from what it is told::
+
+    error_j = -alpha rate delta F_j / (N g)      F_j = sum_t f_j(t), of the window
+    dw_ij = -g error_j x_i                        g = `Backend.learning_gain`, x_i the chip's trace
+
+so ``dw = alpha rate delta x F / N``, the rule of `neurorl.learning.learner` as far as a trace at
+the end of a window stands for the whole of it. Errors beyond -1..1 are clipped. The critic is on
+the host.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neurorl.backends.base import Backend
+from neurorl.learning.loops.numpy import NumpyLoop
+from neurorl.learning.plan import layers
+from neurorl.models.config import AgentConfig
+from neurorl.network.serialization import FloatArray
+
+__all__ = ["OnChipLoop", "steps_to_learn"]
+
+
+def steps_to_learn(window: int, period: int, phase: int) -> int:
+    """Steps after a window in which the chip learns once, and a decision comes to whole periods.
+
+    The chip learns in steps t with ``t % period == phase``, and a decision begins at ``t % period
+    == 0``: the least n with ``window <= phase + k period < window + n = m period``.
+    """
+    learning = window + (phase - window) % period
+    return (learning // period + 1) * period - window
+
+
+class OnChipLoop(NumpyLoop):
+    """`NumpyLoop` of agents with ``learning='pes'``."""
+
+    def __init__(
+        self,
+        config: AgentConfig,
+        backend: Backend,
+        n_actions: int,
+        greedy: bool = False,
+        learns: bool = True,
+    ) -> None:
+        super().__init__(config, backend, n_actions, greedy, learns)
+        backend.check_can("weights", "state")  # for what is saved and watched after an episode
+        self._steps = steps_to_learn(config.window, *backend.learning_steps)
+        self._rates = {
+            layer.name: layer.alpha / backend.learning_gain(layer.name)
+            for layer in layers(backend.network, config)
+        }
+        self._limit = np.inf if config.modulator_limit is None else config.modulator_limit
+        self._reads = config.learning_rule.needs_probability
+
+    def learn(self) -> None:
+        self._check_all_seen()
+        sizes = {name: self.backend.network.node(name).size for name in self._rates}
+        errors = {name: np.zeros((self.n, size)) for name, size in sizes.items()}
+        for k in np.flatnonzero(self.active):
+            told = self._learners[k].told(*self._seen(k))
+            modulator = self._modulator(k)
+            self._check_step(k, modulator)
+            delta = float(np.clip(modulator, -self._limit, self._limit))
+            for name, factors in told.items():
+                errors[name][k] = -(self._rates[name] * self.rate[k] * delta) * factors
+        self.backend.learn({}, {name: e.ravel() for name, e in errors.items()}, self._steps)
+        if self._reads:
+            self.settle()
+
+    def settle(self) -> None:
+        for name, mine in self.memory.weights.items():
+            held: FloatArray = self.backend.weights(name)
+            mine[...] = held.reshape(mine.shape)
+            self.memory.in_force[name][...] = mine

@@ -1,0 +1,201 @@
+"""What agents have learned and remember, as arrays: one row for each replica."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.network.description import Network
+from neurorl.network.modules import hidden_layers, module_projections, path_weights
+from neurorl.network.restoring import take, take_count
+from neurorl.network.serialization import FloatArray
+
+__all__ = ["Memory", "memory_for"]
+
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass
+class Memory:
+    """The arrays of N agents with one network; `of` gives those of one agent, as views.
+
+    By projection: ``weights`` that learn, and ``in_force``, as the backend holds them (in float
+    arithmetic these are the same numbers), both ``(N, *shape)``, the latter also of projections
+    that don't learn into populations that do; ``eligibility``, of the same
+    shape; ``trace`` ``(N, n_pre)``. By population: ``norm`` ``(N, 1)``, the running mean of
+    ``|sum_t x(t)|**2 / W`` over its inputs, NaN before the first; ``post_trace`` ``(N, n)``. By
+    node: ``last`` ``(N, steps, n)``, its last spikes, where a projection still has to deliver them
+    in the next window.
+    By hidden layer of modules: ``signs`` ``(N, n)``, of each unit's path weight to the output
+    (`neurorl.network.modules`) before learning, +1 for 0.
+    ``x``, ``value``, ``value_trace`` ``(N, n_features)`` and ``mean_reward`` ``(N, 1)``: a linear
+    critic's. ``expected`` ``(N, 1)``: what a spiking critic said of the state before, NaN if there
+    is none in this episode. ``decisions`` ``(N, 1)``: how many were made. ``accumulator``: by
+    projection, of the shape of its weights, what of dw isn't in them yet; empty for schemes of
+    writing without one (`neurorl.learning.writes`).
+    """
+
+    weights: dict[str, FloatArray]
+    in_force: dict[str, FloatArray]
+    eligibility: dict[str, FloatArray]
+    trace: dict[str, FloatArray]
+    norm: dict[str, FloatArray]
+    post_trace: dict[str, FloatArray]
+    last: dict[str, npt.NDArray[np.bool_]]
+    signs: dict[str, FloatArray]
+    x: FloatArray
+    value: FloatArray
+    value_trace: FloatArray
+    mean_reward: FloatArray
+    expected: FloatArray
+    decisions: IntArray
+    accumulator: dict[str, FloatArray]
+
+    def of(self, k: int) -> Memory:
+        """Agent k's part; writing to it writes here."""
+        parts: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            whole = isinstance(value, dict)
+            parts[field.name] = {n: a[k] for n, a in value.items()} if whole else value[k]
+        return Memory(**parts)
+
+    def forget(self) -> None:
+        """Forget all that doesn't outlive an episode."""
+        for arrays in (self.eligibility, self.trace, self.post_trace, self.last):
+            for array in arrays.values():
+                array[...] = 0
+        self.value_trace[...] = 0.0
+        self.expected[...] = np.nan
+
+    def state(self) -> dict[str, npt.NDArray[np.float64]]:
+        """Copies of what one agent keeps from episode to episode."""
+        weights = {f"weights.{name}": w.copy() for name, w in self.weights.items()}
+        sums = {f"accumulator.{name}": a.copy() for name, a in self.accumulator.items()}
+        norms = {f"norm.{name}": n[0].copy() for name, n in self.norm.items() if not np.isnan(n[0])}
+        return {
+            **{f"learner.{key}": value for key, value in {**weights, **norms, **sums}.items()},
+            **{_signs_key(name): signs.copy() for name, signs in self.signs.items()},
+            "critic": self.value.copy(),
+            "mean_reward": self.mean_reward[0].copy(),
+            "decisions": self.decisions[0].copy(),
+        }
+
+    def restore(self, state: dict[str, npt.NDArray[np.float64]]) -> None:
+        """Go on from one agent's `state`. Raises RunError if it doesn't fit."""
+        for name, w in self.weights.items():
+            w[...] = take(state, f"learner.weights.{name}", w.shape)
+        for name, a in self.accumulator.items():
+            a[...] = take(state, f"learner.accumulator.{name}", a.shape)
+        for name, norm in self.norm.items():
+            key = f"learner.norm.{name}"
+            norm[0] = take(state, key, (), low=0.0) if key in state else np.nan
+        for name, signs in self.signs.items():
+            signs[...] = take(state, _signs_key(name), signs.shape, low=-1.0, high=1.0)
+        self.value[...] = take(state, "critic", self.value.shape)
+        self.mean_reward[0] = take(state, "mean_reward", ())
+        self.decisions[0] = take_count(state, "decisions")
+        self.forget()
+
+    def passing(self) -> dict[str, npt.NDArray[Any]]:
+        """Copies of what one agent forgets at the end of the episode that it is in."""
+        by_name = ("eligibility", "trace", "post_trace", "last")
+        arrays = {f"{of}.{n}": a.copy() for of in by_name for n, a in getattr(self, of).items()}
+        return {**arrays, **{name: getattr(self, name).copy() for name in _PASSING}}
+
+    def restore_passing(self, state: dict[str, npt.NDArray[Any]]) -> None:
+        """Go on from one agent's `passing`. Raises KeyError or ValueError if it doesn't fit."""
+        for key in self.passing():
+            of, _, name = key.partition(".")
+            mine = getattr(self, of)[name] if name else getattr(self, of)
+            kind = {"b": "bool", "i": "whole"}.get(mine.dtype.kind, "float")
+            mine[...] = take(state, key, mine.shape, kind, may_be_nan=of == "expected")
+
+    def adopt(self, state: dict[str, npt.NDArray[np.float64]], network: Network) -> None:
+        """Begin with the weights of another agent's `state`, and its linear critic if it fits.
+
+        All else is as before learning; signs are those of the adopted weights. Raises RunError if
+        the weights don't fit.
+        """
+        for name, w in self.weights.items():
+            w[...] = take(state, f"learner.weights.{name}", w.shape)
+        if "critic" in state and state["critic"].shape == self.value.shape:
+            self.value[...] = take(state, "critic", self.value.shape)
+        one = {name: w[None] for name, w in self.weights.items()}
+        for layer, signs in _feedback_signs(network, one, 1).items():
+            self.signs[layer][...] = signs[0]
+        self.forget()
+
+
+_PASSING = ("x", "value_trace", "expected")
+
+
+def _signs_key(layer: str) -> str:
+    return "learner.signs" if layer == "hidden" else f"learner.signs.{layer}"
+
+
+def memory_for(
+    network: Network,
+    weights: dict[str, FloatArray],
+    n_features: int,
+    carries: bool,
+    accumulates: bool = False,
+) -> Memory:
+    """The memory of agents that have learned nothing.
+
+    weights: in force in each projection, ``(N, *shape)``. n_features: of a linear critic. carries:
+    whether spikes outlive a window. accumulates: whether changes of weights wait in an accumulator.
+    """
+    n = len(next(iter(weights.values())))
+    plastic = {p.name: p for p in network.projections if p.plasticity is not None}
+    posts = {p.post: network.node(p.post).size for p in plastic.values()}
+    depths = {node.name: 0 for node in network.nodes}
+    for name, p in plastic.items():
+        depths[p.pre] = max(depths[p.pre], network.delay_steps(name)) if carries else 0
+    learning = {name: weights[name].copy() for name in plastic}
+    return Memory(
+        weights=learning,
+        in_force={p.name: weights[p.name].copy() for p in network.projections if p.post in posts},
+        eligibility={name: _zeros_on_lines(w.shape) for name, w in learning.items()},
+        trace={name: np.zeros((n, network.node(p.pre).size)) for name, p in plastic.items()},
+        norm={name: np.full((n, 1), np.nan) for name in posts},
+        post_trace={name: np.zeros((n, size)) for name, size in posts.items()},
+        last={
+            node.name: np.zeros((n, depths[node.name], node.size), dtype=bool)
+            for node in network.nodes
+        },
+        signs=_feedback_signs(network, learning, n),
+        x=np.zeros((n, n_features)),
+        value=np.zeros((n, n_features)),
+        value_trace=np.zeros((n, n_features)),
+        mean_reward=np.zeros((n, 1)),
+        expected=np.full((n, 1), np.nan),
+        decisions=np.zeros((n, 1), dtype=np.int64),
+        accumulator={name: _zeros_on_lines(w.shape) for name, w in learning.items() if accumulates},
+    )
+
+
+def _zeros_on_lines(shape: tuple[int, ...]) -> FloatArray:
+    """Zeros that begin at a line of the cache, which C reads and writes at twice the speed."""
+    size = int(np.prod(shape))
+    memory = np.zeros(size + 8)
+    first = -memory.__array_interface__["data"][0] % 64 // 8
+    return memory[first : first + size].reshape(shape)
+
+
+def _feedback_signs(
+    network: Network, weights: dict[str, FloatArray], n: int
+) -> dict[str, FloatArray]:
+    """By hidden layer of modules; of ``hidden`` also if it has none, then of no units."""
+    chain = module_projections(network)
+    if not chain:
+        return {"hidden": np.ones((n, 0))}
+    modules = network.node("output").size
+    paths = [path_weights([weights[name][k] for name in chain], modules) for k in range(n)]
+    return {
+        layer: np.where(np.stack(of_layer) < 0, -1.0, 1.0)
+        for layer, of_layer in zip(hidden_layers(network), zip(*paths, strict=True), strict=False)
+    }

@@ -1,0 +1,397 @@
+"""What a spiking network is: sources, populations of neurons, and projections between them.
+
+Nothing here simulates. All numbers are in SI units (seconds) or in the units of the neuron's
+membrane variable, which is dimensionless.
+
+**Order inside a step of length** ``dt``, the same on every backend: spikes of earlier steps arrive
+-> current -> membrane -> refractory -> spike -> reset. A projection of spikes takes at least one
+step, so a network of L layers needs a window of at least L + 1 steps to answer; what flows from a
+source of currents acts in the step itself, which saves one.
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import functools
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.errors import DescriptionError, say, unknown
+from neurorl.network.limits import (
+    MAX_PARTS,
+    MAX_REMEMBERED,
+    MAX_SIZE,
+    MAX_SYNAPSES,
+    check_delay,
+    check_identifier,
+    check_limit,
+    check_names,
+    truth_values,
+)
+from neurorl.network.serialization import (
+    LARGEST,
+    Described,
+    FloatArray,
+    frozen_array,
+    number,
+    positive,
+)
+
+__all__ = [
+    "CURRENT_GRID",
+    "SOURCE_KINDS",
+    "Dynamics",
+    "Network",
+    "Neuron",
+    "Node",
+    "Plasticity",
+    "Population",
+    "Projection",
+    "Source",
+    "Uniform",
+]
+
+SOURCE_KINDS = ("spikes", "current")
+CURRENT_GRID = 2.0**-8
+"""Of activations of a source of currents: coarse enough that sums with weights stay exact."""
+
+_DT = (1e-12, 1e6)
+
+
+@dataclass(frozen=True, eq=False)
+class Dynamics:
+    """The one update that every neuron model reduces to; arrays of shape ``(size,)``.
+
+    With input ``q`` (the sum of weights of arriving spikes), per step::
+
+        u <- current_decay * u + q
+        v <- membrane_decay * v + u + bias          (v <- 0 in a dead step)
+        spike if v + noise_width * L > threshold    (L standard logistic; never in a dead step)
+        v <- 0 and refractory_steps dead steps after a spike
+
+    so that P(spike) = sigmoid((v - threshold) / noise_width), or a hard threshold for width 0.
+    """
+
+    current_decay: FloatArray
+    membrane_decay: FloatArray
+    threshold: FloatArray
+    bias: FloatArray
+    noise_width: FloatArray
+    refractory_steps: npt.NDArray[np.int64]
+
+
+class Neuron(Described, abc.ABC):
+    """A neuron model: parameters, and the `Dynamics` they mean. See `neurorl.models.neurons`."""
+
+    @abc.abstractmethod
+    def dynamics(self, size: int, dt: float) -> Dynamics:
+        """The update of *size* neurons for steps of *dt* seconds."""
+
+
+@dataclass(frozen=True, eq=False)
+class Source(Described):
+    """Input from outside: spikes, a raster ``(steps, size)``, or currents, constant for a window.
+
+    size: number of channels, at least 1. name: unique in the network.
+    kind: ``'spikes'`` or ``'current'``. Activations x in [0, 1], ``(size,)``, of a source of
+    currents add ``c_j = sum_i x_i w_ij`` to the bias of neuron j in every step. They are multiples
+    of `CURRENT_GRID`.
+    """
+
+    name: str
+    size: int
+    kind: str = "spikes"
+
+    def __post_init__(self) -> None:
+        check_identifier(f"{type(self).__name__}.name", self.name)
+        size = positive(f"Source {self.name!r}.size", self.size, most=MAX_SIZE)
+        object.__setattr__(self, "size", size)
+        if self.kind not in SOURCE_KINDS:
+            raise unknown("kind of source", self.kind, SOURCE_KINDS)
+
+    def to_dict(self) -> dict[str, Any]:
+        data = super().to_dict()
+        if self.kind == "spikes":
+            del data["kind"]  # as before there were others
+        return data
+
+
+@dataclass(frozen=True, eq=False)
+class Population(Described):
+    """*size* neurons of one model.
+
+    neuron: the model; its parameters are numbers, or arrays of shape ``(size,)``.
+    Raises DescriptionError if they are of another shape or out of range.
+    """
+
+    name: str
+    size: int
+    neuron: Neuron
+
+    def __post_init__(self) -> None:
+        check_identifier(f"{type(self).__name__}.name", self.name)
+        where = f"Population {self.name!r}"
+        object.__setattr__(self, "size", positive(f"{where}.size", self.size, most=MAX_SIZE))
+        if not isinstance(self.neuron, Neuron):
+            raise DescriptionError(say(f"{where}.neuron", "not a neuron model", got=self.neuron))
+        try:
+            dynamics = self.neuron.dynamics(self.size, 1e-3)
+        except DescriptionError as exc:
+            raise DescriptionError(f"{where}: {exc}") from exc
+        if type(dynamics) is not Dynamics:
+            # More state, such as an adapting threshold, would be dropped without a word.
+            what, got = "dynamics that no backend knows", type(dynamics).__name__
+            raise DescriptionError(say(f"{where}.neuron", what, got=got, limit="Dynamics"))
+
+
+Node = Source | Population
+
+
+@dataclass(frozen=True, eq=False)
+class Uniform(Described):
+    """Initial weights drawn evenly from [low, high), by the network's seed."""
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "low", number("Uniform.low", self.low))
+        object.__setattr__(self, "high", number("Uniform.high", self.high, low=self.low))
+
+
+@dataclass(frozen=True, eq=False)
+class Plasticity(Described):
+    """That a projection learns, and what its synapses remember.
+
+    trace_tau: time constant (s) of the presynaptic trace ``x <- exp(-dt/trace_tau) x + spike``,
+        fed by spikes as they arrive; 0 keeps only the spike of the step itself.
+    low, high: bounds of every weight; they also fix the resolution of chip arithmetic.
+    """
+
+    trace_tau: float = 0.0
+    low: float = -1.0
+    high: float = 1.0
+
+    def __post_init__(self) -> None:
+        number("Plasticity.trace_tau", self.trace_tau, low=0.0)
+        number("Plasticity.low", self.low)
+        if number("Plasticity.high", self.high) <= self.low:
+            raise DescriptionError(
+                say("Plasticity.high", "must exceed low", got=self.high, limit=f"> {self.low}")
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Projection(Described):
+    """Weighted connections from one node to a population.
+
+    weights: an array, a number for all, or `Uniform`. Shape ``(n_pre, n_post)``, or with
+        ``blocks`` > 1 ``(blocks, n_pre // blocks, n_post // blocks)``: equal blocks of consecutive
+        neurons, each all-to-all inside and unconnected to the others (the modules of an actor).
+    mask: booleans of the same shape; False where there is no synapse. None: all connected.
+    delay: seconds from a spike to its arrival, a whole number of steps; None is one step. From a
+        source of currents there is none.
+    signed: units of the papers' kind: a silent presynaptic neuron transmits -w, a spike +w, in
+        every step (so: weights 2w, and bias - sum(w) for the postsynaptic neuron).
+    plasticity: None for fixed weights.
+    """
+
+    name: str
+    pre: str
+    post: str
+    weights: Any = 0.0
+    blocks: int = 1
+    mask: Any = None
+    delay: float | None = None
+    signed: bool = False
+    plasticity: Plasticity | None = None
+
+    def __post_init__(self) -> None:
+        check_identifier(f"{type(self).__name__}.name", self.name)
+        where = f"Projection {self.name!r}"
+        object.__setattr__(self, "blocks", positive(f"{where}.blocks", self.blocks))
+        if self.delay is not None:
+            number(f"{where}.delay", self.delay, low=0.0)
+        if not isinstance(self.weights, Uniform):
+            weights = frozen_array(f"{where}.weights", self.weights, None)
+            object.__setattr__(self, "weights", weights)
+            if np.abs(weights).max() > LARGEST:
+                raise DescriptionError(say(f"{where}.weights", "too large", limit=f"{LARGEST:g}"))
+        if self.mask is not None:
+            object.__setattr__(self, "mask", truth_values(f"{where}.mask", self.mask))
+
+    def shape(self, n_pre: int, n_post: int) -> tuple[int, ...]:
+        """Shape of the weights between *n_pre* and *n_post* neurons."""
+        if self.blocks == 1:
+            return (n_pre, n_post)
+        return (self.blocks, n_pre // self.blocks, n_post // self.blocks)
+
+
+@dataclass(frozen=True, eq=False)
+class Network(Described):
+    """Nodes, the projections between them, and the length of a step.
+
+    dt: seconds. Raises DescriptionError for names used twice or missing, sizes that the blocks
+    don't divide, weights of the wrong shape, delays that are no whole number of steps.
+    """
+
+    nodes: tuple[Node, ...]
+    projections: tuple[Projection, ...] = ()
+    dt: float = 1e-3
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "nodes", tuple(self.nodes))
+        object.__setattr__(self, "projections", tuple(self.projections))
+        if number("Network.dt", self.dt) <= 0:
+            raise DescriptionError(say("Network.dt", "must be positive", got=self.dt, limit="> 0"))
+        number("Network.dt", self.dt, *_DT)
+        check_limit("Network", "nodes", len(self.nodes), MAX_PARTS)
+        check_limit("Network", "projections", len(self.projections), MAX_PARTS)
+        check_names("Network", [part.name for part in (*self.nodes, *self.projections)])
+        for projection in self.projections:
+            self._check_projection(projection)
+        self._check_sizes()
+
+    @functools.cached_property
+    def _index(self) -> dict[str, int]:
+        return {node.name: k for k, node in enumerate(self.nodes)}
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The sources, in order."""
+        return tuple(node for node in self.nodes if isinstance(node, Source))
+
+    @functools.cached_property
+    def currents(self) -> frozenset[str]:
+        """Names of the sources of currents."""
+        return frozenset(source.name for source in self.sources if source.kind == "current")
+
+    @functools.cached_property
+    def spiking(self) -> Network:
+        """The network without its currents; not for `index`, which counts all nodes."""
+        if not self.currents:
+            return self
+        return dataclasses.replace(
+            self,
+            nodes=tuple(node for node in self.nodes if node.name not in self.currents),
+            projections=tuple(p for p in self.projections if p.pre not in self.currents),
+        )
+
+    @property
+    def populations(self) -> tuple[Population, ...]:
+        """The populations, in order."""
+        return tuple(node for node in self.nodes if isinstance(node, Population))
+
+    def index(self, name: str) -> int:
+        """Position of a node; it is also the stream number of the node's random draws."""
+        if name not in self._index:
+            raise unknown("node", name, self._index)
+        return self._index[name]
+
+    def node(self, name: str) -> Node:
+        """The node of this name."""
+        return self.nodes[self.index(name)]
+
+    def projection(self, name: str) -> Projection:
+        """The projection of this name."""
+        for projection in self.projections:
+            if projection.name == name:
+                return projection
+        raise unknown("projection", name, [p.name for p in self.projections])
+
+    def weight_shape(self, name: str) -> tuple[int, ...]:
+        """Shape of a projection's weights."""
+        projection = self.projection(name)
+        return projection.shape(self.node(projection.pre).size, self.node(projection.post).size)
+
+    @property
+    def n_synapses(self) -> int:
+        """How many there would be without masks."""
+        sizes = {node.name: node.size for node in self.nodes}
+        shapes = (p.shape(sizes[p.pre], sizes[p.post]) for p in self.projections)
+        return sum(math.prod(shape) for shape in shapes)
+
+    def delay_steps(self, name: str) -> int:
+        """Steps from a spike to its arrival, at least 1; 0 for a current."""
+        return self._steps_of(self.projection(name))
+
+    def _steps_of(self, projection: Projection) -> int:
+        if projection.pre in self.currents:
+            return 0
+        delay = projection.delay
+        return 1 if delay is None else round(delay / self.dt)
+
+    def depth(self, name: str) -> int:
+        """Steps until every source that leads to this node can have reached it."""
+        self.index(name)
+        return max((self._hops(source.name).get(name, 0) for source in self.sources), default=0)
+
+    def steps(self, pre: str, post: str) -> int | None:
+        """Fewest steps from a spike of one node to its effect on another; None if it has none."""
+        self.index(pre)
+        return self._hops(pre).get(post)
+
+    def returns(self, name: str) -> bool:
+        """Whether spikes of this node come back to it, over any projections."""
+        reached = {p.post for p in self.projections if p.pre == name}
+        for _ in self.nodes:
+            reached |= {p.post for p in self.projections if p.pre in reached}
+        return name in reached
+
+    def _hops(self, source: str) -> dict[str, int]:
+        """Fewest steps from a node to each node that it reaches."""
+        reached = {source: 0}
+        for _ in self.nodes:
+            for p in self.projections:
+                if p.pre in reached:
+                    steps = reached[p.pre] + self.delay_steps(p.name)
+                    reached[p.post] = min(steps, reached.get(p.post, steps))
+        return reached
+
+    def _check_sizes(self) -> None:
+        """Raise DescriptionError for what no machine that simulates it would hold."""
+        longest = dict.fromkeys(self._index, 1)
+        for p in self.projections:
+            longest[p.pre] = max(longest[p.pre], self._steps_of(p))
+        remembered = sum(steps * self.node(name).size for name, steps in longest.items())
+        check_limit("Network", "spikes under way", remembered, MAX_REMEMBERED)
+        check_limit("Network", "synapses", self.n_synapses, MAX_SYNAPSES)
+
+    def _check_projection(self, p: Projection) -> None:
+        where = f"Projection {p.name!r}"
+        for end, name in (("pre", p.pre), ("post", p.post)):
+            if name not in self._index:
+                raise DescriptionError(
+                    say(f"{where}.{end}", "no such node", got=repr(name), limit=list(self._index))
+                )
+        pre, post = self.node(p.pre), self.node(p.post)
+        if not isinstance(post, Population):
+            raise DescriptionError(say(f"{where}.post", "a source takes no input", got=p.post))
+        if p.pre in self.currents and (p.signed or p.delay is not None):
+            what = "a current has no delay and no silence to be signed"
+            raise DescriptionError(say(where, what, remedy="leave both out"))
+        for node in (pre, post):
+            if node.size % p.blocks:
+                raise DescriptionError(
+                    say(
+                        f"{where}.blocks",
+                        f"must divide {node.name}'s size {node.size}",
+                        got=p.blocks,
+                    )
+                )
+        shape = p.shape(pre.size, post.size)
+        if not isinstance(p.weights, Uniform) and p.weights.shape not in ((), shape):
+            raise DescriptionError(
+                say(f"{where}.weights", "wrong shape", got=p.weights.shape, limit=shape)
+            )
+        if p.mask is not None and p.mask.shape != shape:
+            raise DescriptionError(
+                say(f"{where}.mask", "wrong shape", got=p.mask.shape, limit=shape)
+            )
+        if p.delay is not None:
+            check_delay(f"{where}.delay", p.delay, self.dt)

@@ -1,0 +1,84 @@
+"""The hidden layers of an agent's modules: their names, and the way from each to the output.
+
+The layer next to ``output`` is ``hidden``, the ones below it ``hidden_2``, ``hidden_3`` and so on,
+counted from the output. A module is a chain of blocks through all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from neurorl.network.description import Network
+from neurorl.network.serialization import FloatArray
+
+__all__ = ["hidden_layers", "hidden_name", "lag", "module_projections", "path_weights"]
+
+
+def hidden_name(below: int) -> str:
+    """Return the name of the hidden layer *below* layers under the output, at least 1."""
+    return "hidden" if below == 1 else f"hidden_{below}"
+
+
+def hidden_layers(network: Network) -> tuple[str, ...]:
+    """The hidden populations that learn, from the output down, as far as they go without a gap."""
+    plastic = {p.post for p in network.projections if p.plasticity is not None}
+    found: list[str] = []
+    while hidden_name(len(found) + 1) in plastic:
+        found.append(hidden_name(len(found) + 1))
+    return tuple(found)
+
+
+def module_projections(network: Network) -> tuple[str, ...]:
+    """The plastic projections of modules, from the output down: a block for each output neuron.
+
+    They are as many as `hidden_layers`, or fewer if a layer isn't divided into modules.
+    """
+    chain: list[str] = []
+    post = "output"
+    for pre in hidden_layers(network):
+        name = _projection(network, pre, post)
+        if name is None:
+            break
+        chain.append(name)
+        post = pre
+    return tuple(chain)
+
+
+def lag(network: Network, layer: str) -> int:
+    """Steps from a spike of a hidden layer to what it does to the output; at least 1.
+
+    One for each layer on the way, in modules: 1 for ``hidden``, 2 for ``hidden_2``. Less for a
+    layer with a shorter way to the output. Delays of more than a step are not counted.
+    """
+    below = hidden_layers(network).index(layer) + 1
+    return min(below, network.steps(layer, "output") or below)
+
+
+def path_weights(weights: Sequence[FloatArray], modules: int) -> list[FloatArray]:
+    """Of each hidden unit, the sum over all paths to its module's output of products of weights.
+
+    weights: of `module_projections`. Returns an array ``(n_hidden,)`` for each layer::
+
+        P_1 = w_1                             w_1: hidden to output
+        P_d[i] = sum_j w_d[i, j] P_{d-1}[j]   summed in the order of j
+    """
+    found: list[FloatArray] = []
+    ahead = np.ones((modules, 1))
+    for w in weights:
+        inside = w.reshape(modules, -1, ahead.shape[1])
+        total = np.zeros(inside.shape[:2])
+        for j in range(ahead.shape[1]):
+            total += inside[:, :, j] * ahead[:, j, None]
+        found.append(total.ravel())
+        ahead = total
+    return found
+
+
+def _projection(network: Network, pre: str, post: str) -> str | None:
+    for p in network.projections:
+        inside = (p.pre, p.post) == (pre, post) and p.plasticity is not None
+        if inside and p.blocks == network.node("output").size:
+            return p.name
+    return None

@@ -1,0 +1,63 @@
+"""Many copies of one network as one network, which a simulator then steps at once."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from neurorl.network.description import (
+    Dynamics,
+    Network,
+    Neuron,
+    Node,
+    Population,
+    Projection,
+    Source,
+    Uniform,
+)
+
+__all__ = ["Tiled", "replicate"]
+
+
+@dataclass(frozen=True, eq=False)
+class Tiled(Neuron):
+    """*copies* populations of one model side by side: what a neuron is, it is in every copy."""
+
+    neuron: Neuron
+    copies: int
+
+    def dynamics(self, size: int, dt: float) -> Dynamics:
+        one = self.neuron.dynamics(size // self.copies, dt)
+        return Dynamics(**{f.name: np.tile(getattr(one, f.name), self.copies) for f in fields(one)})
+
+
+def replicate(network: Network, n: int) -> Network:
+    """*n* replicas of *network*, unconnected, as one network; for ``n = 1`` *network* itself.
+
+    Neuron i of replica k is neuron ``k * size + i``. Weights of shape ``(pre, post)`` become ``(n,
+    pre, post)``, those of ``(blocks, pre, post)`` become ``(n * blocks, pre, post)``: in C order
+    those of one replica after those of another. `Uniform` weights stay a range, but their draws
+    belong to a replica's own seed, so `neurorl.arithmetic.rounding.initial_weights` is for one.
+    """
+    if n == 1:
+        return network
+    nodes = tuple(_node(node, n) for node in network.nodes)
+    projections = tuple(_projection(projection, n) for projection in network.projections)
+    return Network(nodes, projections, network.dt)
+
+
+def _node(node: Node, n: int) -> Node:
+    if isinstance(node, Source):
+        return dataclasses.replace(node, size=n * node.size)
+    return Population(node.name, n * node.size, Tiled(node.neuron, n))
+
+
+def _projection(p: Projection, n: int) -> Projection:
+    weights, mask = p.weights, p.mask
+    if not isinstance(weights, Uniform) and weights.ndim:
+        weights = np.tile(weights, (n, 1, 1))
+    if mask is not None:
+        mask = np.tile(mask, (n, 1, 1))
+    return dataclasses.replace(p, weights=weights, mask=mask, blocks=n * p.blocks)

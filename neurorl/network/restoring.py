@@ -1,0 +1,94 @@
+"""Arrays of a checkpoint, held against those that an agent expects: one place for whoever restores.
+
+A checkpoint that is whole by its digest may still be of another agent, or of somebody who wants it
+to do harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.errors import RunError, say
+from neurorl.network.description import Network
+from neurorl.network.serialization import LARGEST
+
+__all__ = ["MOST_STEPS", "check_fits", "take", "take_count", "take_counts"]
+
+MOST_STEPS = 2**48
+"""Of steps, decisions or episodes so far: thousands of years, and far from overflow."""
+
+_KINDS = {"float": "f", "whole": "iu", "bool": "b"}
+
+
+def take(
+    state: Mapping[str, npt.NDArray[Any]],
+    name: str,
+    shape: tuple[int | None, ...],
+    kind: str = "float",
+    low: float = -LARGEST,
+    high: float = LARGEST,
+    *,
+    may_be_nan: bool = False,
+) -> npt.NDArray[Any]:
+    """Return the array of this name.
+
+    shape: None where any length will do. kind: ``'float'``, ``'whole'`` or ``'bool'``. low, high:
+    of all its numbers, which are finite; may_be_nan: or not there.
+    Raises RunError if it is missing or isn't so.
+    """
+    if name not in state:
+        raise RunError(say(name, "is missing"))
+    array = state[name]
+    if array.dtype.kind not in _KINDS[kind]:
+        raise RunError(say(name, "of another kind", got=array.dtype, limit=kind))
+    if len(shape) != array.ndim or any(
+        n not in (None, mine) for n, mine in zip(shape, array.shape, strict=True)
+    ):
+        axes = tuple("any" if n is None else n for n in shape)
+        raise RunError(say(name, "another shape", got=array.shape, limit=axes))
+    numbers = array[~np.isnan(array)] if may_be_nan else array
+    if kind != "bool" and numbers.size and not (numbers.min() >= low and numbers.max() <= high):
+        limit = f"{low:g} to {high:g}"
+        raise RunError(say(name, "out of range, or not a number", limit=limit))
+    return array
+
+
+def take_count(state: Mapping[str, npt.NDArray[Any]], name: str, most: int = MOST_STEPS) -> int:
+    """Return the one whole number of this name, 0 to *most*. Raises RunError."""
+    return int(take(state, name, (), "whole", 0, most))
+
+
+def take_counts(
+    state: Mapping[str, npt.NDArray[Any]], name: str, n: int | None, least: int = 0
+) -> npt.NDArray[np.int64]:
+    """Return the *n* whole numbers of this name, maybe held as floats. Raises RunError."""
+    array = state.get(name, np.zeros(0))
+    kind = "float" if array.dtype.kind == "f" else "whole"
+    found = take(state, name, (n,), kind, least, MOST_STEPS)
+    if (found != np.floor(found)).any():
+        raise RunError(say(name, "not whole numbers"))
+    return found.astype(np.int64)
+
+
+def check_fits(
+    network: Network, n_features: int, state: Mapping[str, npt.NDArray[Any]], where: str
+) -> None:
+    """Raise RunError unless *state* is of an agent with this network.
+
+    n_features: of its critic. Before that agent is made: so that no description has it take more
+    memory than the file does.
+    """
+    try:
+        for p in network.projections:
+            shape = network.weight_shape(p.name)
+            if p.plasticity is not None:
+                take(state, f"learner.weights.{p.name}", shape)
+            if "backend.t" in state:
+                take(state, f"backend.{p.name}.weights", shape)
+        take(state, "critic", (n_features,))
+    except RunError as exc:
+        raise RunError(say(where, "doesn't fit the agent that it describes", got=exc)) from exc

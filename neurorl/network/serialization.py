@@ -1,0 +1,225 @@
+"""Frozen dataclasses that turn into plain data and back, exactly."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.errors import DescriptionError, NeurorlError, UnknownNameError, say
+from neurorl.network.units import refuse_units
+from neurorl.plain import array_from, declared_types, fits, kind_name
+
+__all__ = ["Described", "flag", "frozen_array", "number", "positive", "several", "type_name"]
+
+_DEPTH = 32
+_MOST = 2**53  # as a float it is still exact
+LARGEST = 1e30
+"""Of numbers of a description: their products and sums are far from overflow."""
+
+FloatArray = npt.NDArray[np.float64]
+
+
+class Described:
+    """Base of all description classes: equality, hashing off, `to_dict` and `from_dict`.
+
+    Subclasses are ``@dataclass(frozen=True, eq=False)``; each registers under its `type_name`.
+    """
+
+    _classes: ClassVar[dict[str, type[Described]]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        Described._classes[type_name(cls)] = cls
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data (``json.dumps`` takes it) from which `from_dict` builds an equal object."""
+        fields = dataclasses.fields(self)  # type: ignore[arg-type]
+        return {
+            "type": type_name(type(self)),
+            **{f.name: _encode(getattr(self, f.name)) for f in fields},
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """The object that `to_dict` described. Raises DescriptionError for anything else."""
+        try:
+            made = _decode(data, _DEPTH)
+        except NeurorlError:
+            raise
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as exc:
+            raise DescriptionError(say(cls.__name__, "not data of a description", got=exc)) from exc
+        if not isinstance(made, cls):
+            raise DescriptionError(
+                say(cls.__name__, "this is the data of another type", got=type(made).__name__)
+            )
+        return made
+
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other):
+            return False
+        names = (f.name for f in dataclasses.fields(self))  # type: ignore[arg-type]
+        return all(_same(getattr(self, name), getattr(other, name)) for name in names)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def type_name(cls: type[Described]) -> str:
+    """Return the name of a class in files: its own for the library's, else ``module:Name``."""
+    if cls.__module__.startswith("neurorl."):
+        return cls.__name__
+    return f"{cls.__module__}:{cls.__qualname__}"
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two values are of equal classes and would be written alike."""
+    if isinstance(one, Described) or isinstance(other, Described):
+        return bool(one == other)
+    if isinstance(one, (tuple, list)) and isinstance(other, (tuple, list)):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return bool(_encode(one) == _encode(other))
+
+
+def _encode(value: Any) -> Any:
+    if isinstance(value, Described):
+        return value.to_dict()
+    if isinstance(value, np.ndarray):
+        return {"array": value.tolist(), "dtype": str(value.dtype), "shape": list(value.shape)}
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, tuple):
+        return [_encode(v) for v in value]
+    if isinstance(value, Mapping):
+        return {str(k): _encode(v) for k, v in value.items()}
+    return value
+
+
+def _decode(value: Any, depth: int) -> Any:
+    """The object of plain data, of which at most *depth* are one inside the other."""
+    if not isinstance(value, (Mapping, list)):
+        return value
+    if not depth:
+        raise DescriptionError(say("description", "nested too deeply", limit=_DEPTH))
+    if isinstance(value, list):
+        return tuple(_decode(v, depth - 1) for v in value)
+    if "array" in value:
+        return array_from(value)
+    fields = {k: _decode(v, depth - 1) for k, v in value.items() if k != "type"}
+    return _construct(value["type"], fields) if "type" in value else fields
+
+
+def _construct(kind: Any, fields: Mapping[str, Any]) -> Described:
+    cls = _class_of(kind)
+    if cls.__module__.startswith("neurorl."):  # a user's own declarations may be loose
+        _check_types(cls, fields)
+    try:
+        return cls(**fields)
+    except TypeError as exc:
+        raise DescriptionError(say(kind, "wrong or missing fields", got=exc)) from exc
+
+
+def _class_of(kind: Any) -> type[Described]:
+    """The class of this name, if it has been imported: a file imports nothing."""
+    where = "description type"
+    if not isinstance(kind, str):
+        raise DescriptionError(say(where, "is not a name", got=repr(kind)[:60]))
+    if kind in Described._classes:
+        return Described._classes[kind]
+    module = kind.rpartition(":")[0]
+    users = [cls for name, cls in Described._classes.items() if ":" in name]
+    # Older files name a user's class without its module.
+    alike = [] if module else [cls for cls in users if cls.__name__ == kind]
+    if len(alike) == 1:
+        return alike[0]
+    if alike:
+        got, remedy = sorted(map(type_name, alike)), "import one of them only"
+        raise UnknownNameError(say(where, f"{kind} is several", got=got, remedy=remedy))
+    what, first = "is no class of this library or of what is imported", module
+    if module in ("", "__main__"):
+        first = "the module that defines it"
+    near = difflib.get_close_matches(kind, Described._classes, n=1, cutoff=0.8)
+    remedy = f"did you mean {near[0]!r}?" if near and not module else f"import {first} first"
+    raise UnknownNameError(say(where, what, got=repr(kind), remedy=remedy))
+
+
+def _check_types(cls: type[Described], fields: Mapping[str, Any]) -> None:
+    """Raise DescriptionError for a field that isn't of its declared type."""
+    types = declared_types(cls)
+    for name, value in fields.items():
+        if name in types and not fits(value, types[name]):
+            where, limit = f"{cls.__name__}.{name}", kind_name(types[name])
+            raise DescriptionError(say(where, "of another type", got=repr(value)[:60], limit=limit))
+
+
+def frozen_array(where: str, value: npt.ArrayLike, shape: tuple[int, ...] | None) -> FloatArray:
+    """A read-only float64 copy of *value*, all finite; *shape* None takes any shape."""
+    refuse_units(where, value)
+    try:
+        array = np.array(value, dtype=np.float64)
+    except (TypeError, ValueError) as exc:
+        raise DescriptionError(say(where, "not an array of numbers", got=repr(value)[:60])) from exc
+    if shape is not None and array.shape != shape:
+        raise DescriptionError(say(where, "wrong shape", got=array.shape, limit=shape))
+    if array.size == 0:
+        raise DescriptionError(say(where, "is empty", got=f"shape {array.shape}"))
+    bad = ~np.isfinite(array)
+    if bad.any():
+        first = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise DescriptionError(
+            say(where, f"not finite at index {first}", got=array[first], limit="finite numbers")
+        )
+    array.setflags(write=False)
+    return array
+
+
+def number(where: str, value: object, low: float = -LARGEST, high: float = LARGEST) -> float:
+    """*value* as a float in [low, high]."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        refuse_units(where, value)
+        raise DescriptionError(say(where, "not a number", got=_quoted(value)))
+    try:
+        found = float(value)
+    except OverflowError:  # an integer of hundreds of digits
+        found = np.inf if value > 0 else -np.inf
+    low, high = max(low, -LARGEST), min(high, LARGEST)
+    if not low <= found <= high:
+        raise DescriptionError(
+            say(where, "out of range", got=f"{found:g}", limit=f"{low:g} to {high:g}")
+        )
+    return found
+
+
+def positive(where: str, value: object, least: int = 1, most: int = _MOST) -> int:
+    """*value* as an integer of at least *least* and at most *most*."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        refuse_units(where, value)
+        got, limit = _quoted(value), f">= {least}"
+        raise DescriptionError(say(where, "must be a whole number", got=got, limit=limit))
+    if value > most:
+        raise DescriptionError(say(where, "too large", got=_quoted(value), limit=f"<= {most}"))
+    return int(value)
+
+
+def flag(where: str, value: object) -> bool:
+    """*value*, which must be True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise DescriptionError(say(where, "must be True or False", got=_quoted(value)))
+    return bool(value)
+
+
+def several(where: str, values: object) -> tuple[Any, ...]:
+    """The members of a list, tuple or array."""
+    if not isinstance(values, (list, tuple, np.ndarray)):
+        raise DescriptionError(say(where, "must be a tuple", got=_quoted(values)))
+    return tuple(values)
+
+
+def _quoted(value: object) -> str:
+    try:
+        return repr(value)[:60]
+    except (ValueError, RecursionError):  # an integer of thousands of digits
+        return type(value).__name__

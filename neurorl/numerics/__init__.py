@@ -1,0 +1,1 @@
+"""Random numbers and elementary functions that are defined to the last bit."""

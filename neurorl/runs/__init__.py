@@ -1,0 +1,1 @@
+"""Training and evaluation as commands do them, with run directories and plots."""

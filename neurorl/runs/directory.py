@@ -1,0 +1,260 @@
+"""A run directory: ``config.json``, ``episodes.csv``, ``checkpoint.npz``, ``summary.json``."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import dataclasses
+import io
+import math
+import os
+from array import array
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from neurorl.agents.local import Episode
+from neurorl.errors import RunError, say
+from neurorl.files import as_json, replace, temporary_files, unwritable
+from neurorl.reading import Place, check_fields, read_bytes, read_json, read_lines
+from neurorl.runs.lock import RunLock
+
+__all__ = ["COLUMNS", "RunDirectory"]
+
+_REQUIRED = {"env": str, "backend": str, "seed": int, "agent": dict}
+_OPTIONAL = {
+    "arithmetic": str | None,
+    "noise": str | None,
+    "model": str | None,
+    "learning": str | None,
+    "approach": str,
+    "start": str | None,
+    "gradient": dict | None,
+    "episodes": int | None,
+    "steps": int | None,
+    "env_args": dict | None,
+    "env_spec": dict | None,
+}
+_LARGEST_TABLE = 2**28
+_LONGEST_ROW = 1000
+
+COLUMNS = ("episode", "return", "length", "env_steps", "wall_s", "discounted_return")
+
+
+class RunDirectory:
+    """The files of one training run.
+
+    A run has begun when its ``config.json`` is there, which is written first and whole; till then,
+    a process that was killed may have left an empty directory or temporary files of ours, which
+    are in nobody's way.
+
+    Rows of ``episodes.csv`` may run ahead of the checkpoint when a run is killed; `rewind` cuts
+    them back to it, and the episodes played again give the same rows, except for ``wall_s``.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._rows: BinaryIO | None = None
+        self._lock = RunLock(path / ".lock")
+
+    @property
+    def config(self) -> Path:
+        return self.path / "config.json"
+
+    @property
+    def episodes(self) -> Path:
+        return self.path / "episodes.csv"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.path / "checkpoint.npz"
+
+    @property
+    def summary(self) -> Path:
+        return self.path / "summary.json"
+
+    def has_begun(self) -> bool:
+        """Whether there is a run to go on with, as far as this user can see."""
+        try:
+            return self.config.exists()
+        except OSError:
+            return False
+
+    def is_free(self) -> bool:
+        """Whether a run can begin here: nothing is there but what a killed one may have left."""
+        try:
+            if not self.path.exists():
+                return not self.path.is_symlink()
+            if not self.path.is_dir():
+                return False
+            return set(self.path.iterdir()) <= {self._lock.path, *temporary_files(self.config)}
+        except OSError as exc:
+            raise RunError(unwritable(f"run {self.path}", exc, "can't be read")) from exc
+
+    def check_free(self) -> None:
+        """Raise RunError if something is there already."""
+        if not self.is_free():
+            remedy = "use --resume, or another --out"
+            raise RunError(say(f"run {self.path}", "already exists", remedy=remedy))
+
+    def create(self, config: dict[str, Any]) -> None:
+        """Start a new run and lock it. Raises RunError if something is there already."""
+        self.check_free()
+        with self._writing(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+        self.lock()
+        self.check_free()  # another process may have been quicker
+        self.keep(self.config, as_json(config))
+
+    def lock(self) -> None:
+        """Keep other processes from training the run until `close`; what killed ones left goes.
+
+        Raises RunError if another one is at it.
+        """
+        with self._writing(self.path):
+            is_ours = self._lock.acquire()
+            if is_ours:
+                for path in (self.config, self.episodes, self.checkpoint, self.summary):
+                    for left in temporary_files(path):
+                        left.unlink(missing_ok=True)
+        if not is_ours:
+            what, remedy = "is being trained by another process", "wait for it, or stop it"
+            raise RunError(say(f"run {self.path}", what, remedy=remedy))
+
+    def read_config(self) -> dict[str, Any]:
+        """What the run was started with. Raises RunError if it is missing or damaged."""
+        if not self.path.is_dir():
+            remedy = "make it by neurorl train, without --resume"
+            raise RunError(say(f"run {self.path}", "no such run directory", remedy=remedy))
+        if not os.path.lexists(self.config):
+            raise RunError(say(f"run {self.path}", "is not a run: config.json is missing"))
+        place = Place(f"run {self.path}", "config.json")
+        config = check_fields(read_json(self.config, place), place, _REQUIRED, _OPTIONAL)
+        budgets = [config[key] for key in ("episodes", "steps") if config.get(key) is not None]
+        if not budgets or min(budgets) < 1 or not 0 <= config["seed"] < 2**63:
+            raise place.wrong("is damaged: seed, episodes or steps out of range")
+        return {"approach": "local", **config}  # the only one there was at first
+
+    def change_config(self, **changes: Any) -> None:
+        """Put *changes* in ``config.json``, where they aren't yet; all else stays as it is."""
+        config = read_json(self.config, Place(f"run {self.path}", "config.json"))
+        if any(config.get(name) != value for name, value in changes.items()):
+            self.keep(self.config, as_json({**config, **changes}))
+
+    def rewind(self, episodes: Sequence[Episode]) -> None:
+        """Make ``episodes.csv`` hold exactly *episodes*, and open it for more.
+
+        Their wall times are those in the file, as a checkpoint hasn't any.
+        """
+        self.close_rows()
+        times = self._wall_times()
+        timed = [
+            dataclasses.replace(e, wall_s=wall_s)
+            for e, wall_s in zip(episodes, times, strict=False)
+        ]
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(_row(episode) for episode in [*timed, *episodes[len(timed) :]])
+        self.keep(self.episodes, text.getvalue().encode())
+        with self._writing(self.episodes):
+            self._rows = self.episodes.open("ab", buffering=0)
+
+    def append(self, episode: Episode) -> None:
+        """Add a row; it is in the file when this returns. The summary there was isn't true now."""
+        assert self._rows is not None
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerow(_row(episode))
+        left = text.getvalue().encode()
+        with self._writing(self.episodes):
+            self.summary.unlink(missing_ok=True)
+            while left:
+                left = left[self._rows.write(left) :]
+
+    def keep(self, path: Path, data: bytes) -> None:
+        """Make a file of the run hold *data*; one that does already isn't touched.
+
+        Raises RunError, with the file as it was, if the system won't.
+        """
+        with self._writing(path):
+            if not _holds(path, data):
+                replace(path, data)
+
+    def keep_checkpoint(self, data: bytes) -> None:
+        """`keep` the checkpoint, after the rows of its episodes."""
+        with self._writing(self.episodes):
+            if self._rows is not None:
+                os.fsync(self._rows.fileno())
+        self.keep(self.checkpoint, data)
+
+    def read_episodes(self) -> dict[str, list[float]]:
+        """The columns of ``episodes.csv``. Raises RunError if it is missing or damaged."""
+        place = Place(f"run {self.path}", "episodes.csv")
+        rows = csv.reader(read_lines(self.episodes, _LARGEST_TABLE, _LONGEST_ROW, place))
+        try:
+            names = next(rows, [])
+            places = [names.index(name) for name in COLUMNS]
+            numbers = array("d")
+            for row in rows:
+                numbers.extend([float(row[place]) for place in places])
+        except RunError:
+            raise
+        except (csv.Error, LookupError, ValueError) as exc:
+            raise place.wrong("is damaged", exc) from exc
+        columns = np.array(numbers).reshape(-1, len(COLUMNS)).T
+        if not np.isfinite(columns).all():
+            raise place.wrong("is damaged: not all of it are finite numbers")
+        return dict(zip(COLUMNS, columns.tolist(), strict=True))
+
+    def close_rows(self) -> None:
+        """Add no more rows."""
+        if self._rows is not None:
+            self._rows.close()
+            self._rows = None
+
+    def close(self) -> None:
+        """Add no more rows, and let other processes train the run."""
+        self.close_rows()
+        self._lock.release()
+
+    def _wall_times(self) -> list[float]:
+        """Of the first rows of ``episodes.csv``, as many as are whole; none if there is no file."""
+        times: list[float] = []
+        try:
+            data = read_bytes(self.episodes, _LARGEST_TABLE, Place(f"run {self.path}"))
+        except RunError:
+            return times
+        text = data.decode(errors="replace")
+        for number, line in enumerate(text.split("\n")[1:-1]):
+            values = line.split(",")
+            if len(values) != len(COLUMNS) or values[0] != str(number):
+                break
+            with contextlib.suppress(ValueError):
+                times.append(float(values[COLUMNS.index("wall_s")]))
+            if len(times) <= number or not math.isfinite(times[number]):
+                return times[:number]
+        return times
+
+    @contextlib.contextmanager
+    def _writing(self, path: Path) -> Iterator[None]:
+        """Say in one line what the system refuses; what was written before is whole."""
+        try:
+            yield
+        except OSError as exc:
+            what = "can't be written" if path == self.path else f"{path.name} can't be written"
+            then = "go on with --resume" if self.has_begun() else None
+            raise RunError(unwritable(f"run {self.path}", exc, what, then)) from exc
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    try:
+        return path.stat().st_size == len(data) and path.read_bytes() == data
+    except FileNotFoundError:
+        return False
+
+
+def _row(e: Episode) -> tuple[str, ...]:
+    numbers = (e.episode, e.ret, e.length, e.env_steps, round(e.wall_s, 6), e.discounted)
+    return tuple(repr(n) for n in numbers)

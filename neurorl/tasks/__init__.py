@@ -1,0 +1,1 @@
+"""Environments: this package's own, their registration, and groups of several."""

@@ -1,0 +1,136 @@
+"""Calls of an environment: what it raises is told as its own, what it answers is checked."""
+
+from __future__ import annotations
+
+import numbers
+import traceback
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from neurorl.errors import (
+    ArgumentError,
+    EnvError,
+    EnvironmentWarning,
+    NeurorlError,
+    say,
+    warn_outside,
+)
+from neurorl.tasks.environments import first_line
+from neurorl.tasks.observations import UnfitError, observation_reader
+
+__all__ = ["Answers", "raised", "unfit"]
+
+_STEP = "(observation, reward, terminated, truncated, info)"
+_RESET = "(observation, info)"
+
+
+class Answers:
+    """An environment whose answers can be relied on; others end in `EnvError`.
+
+    Rewards are floats, flags are bools, observations of the environment's space. What means the
+    same in another type is turned into that. The environment is called as it is.
+    """
+
+    def __init__(self, env: gym.Env[Any, Any]) -> None:
+        self._env = env
+        self._step = env.step
+        self._read = observation_reader(env.observation_space)
+        name = env.spec.id if env.spec is not None else type(env.unwrapped).__name__
+        self.where = f"environment {name}"
+
+    def reset(self, seed: int) -> Any:
+        """Begin an episode; returns the observation."""
+        try:
+            answer = self._env.reset(seed=seed)
+        except Exception as exc:
+            raise raised(self.where, "reset", exc) from exc
+        if not isinstance(answer, tuple) or len(answer) != 2:
+            raise self._wrong("reset", "answers otherwise", _shown(answer), _RESET)
+        try:
+            return self._read(answer[0])
+        except UnfitError as exc:
+            raise unfit(f"{self.where}, reset", exc) from exc
+
+    def step(self, action: int) -> tuple[Any, float, bool, bool, Any]:
+        """Take an action; returns observation, reward, terminated, truncated and info."""
+        try:
+            answer = self._step(action)
+        except Exception as exc:
+            raise raised(self.where, "step", exc) from exc
+        if type(answer) is not tuple or len(answer) != 5:
+            answer = self._five(answer)
+        seen, reward, terminated, truncated, info = answer
+        try:
+            seen = self._read(seen)
+        except UnfitError as exc:
+            raise unfit(f"{self.where}, step", exc) from exc
+        if type(reward) is not float:
+            reward = self._reward(reward)
+        if type(terminated) is not bool:
+            terminated = self._flag("terminated", terminated)
+        if type(truncated) is not bool:
+            truncated = self._flag("truncated", truncated)
+        return seen, reward, terminated, truncated, info
+
+    def close(self) -> None:
+        """Close the environment; what it raises then spoils nothing, and is a warning."""
+        try:
+            self._env.close()
+        except Exception as exc:
+            message = say(self.where, "close raised", got=_raised_by(exc))
+            warn_outside(message, EnvironmentWarning)
+
+    def _five(self, answer: Any) -> tuple[Any, ...]:
+        if isinstance(answer, (tuple, list)) and len(answer) == 5:
+            return tuple(answer)
+        of_gym = isinstance(answer, tuple) and len(answer) == 4
+        what = "answers as the older gym's" if of_gym else "answers otherwise"
+        raise self._wrong("step", what, _shown(answer), _STEP)
+
+    def _reward(self, reward: Any) -> float:
+        if isinstance(reward, (np.ndarray, np.generic)):
+            if reward.size == 1 and reward.dtype.kind in "biuf":
+                return float(reward.item())
+        elif isinstance(reward, numbers.Real):
+            return float(reward)
+        raise self._wrong("step", "the reward is no number", _shown(reward), "a float")
+
+    def _flag(self, name: str, flag: Any) -> bool:
+        if isinstance(flag, (np.ndarray, np.generic)) and flag.size == 1:
+            flag = flag.item()
+        if isinstance(flag, int) and flag in (0, 1):
+            return bool(flag)
+        raise self._wrong("step", f"{name} is no bool", _shown(flag), "True or False")
+
+    def _wrong(self, call: str, what: str, got: str, limit: str) -> EnvError:
+        return EnvError(say(f"{self.where}, {call}", what, got=got, limit=limit))
+
+
+def unfit(where: str, exc: UnfitError) -> NeurorlError:
+    """Return the error for an observation that isn't of its space."""
+    return (ArgumentError if exc.is_state else EnvError)(exc.say(where))
+
+
+def raised(where: str, call: str, exc: Exception) -> EnvError:
+    """Return the error for what an environment's own code has raised."""
+    return EnvError(say(where, f"{call} raised", got=_raised_by(exc)))
+
+
+def _raised_by(exc: Exception) -> str:
+    """What was raised, and in which line."""
+    frames = traceback.extract_tb(exc.__traceback__)
+    last = f", {Path(frames[-1].filename).name}:{frames[-1].lineno}" if len(frames) > 1 else ""
+    return f"{first_line(exc)}{last}"
+
+
+def _shown(value: Any) -> str:
+    kind = type(value).__name__
+    if isinstance(value, (tuple, list)):
+        return f"a {kind} of {len(value)}"
+    try:
+        return f"{' '.join(repr(value).split())[:60]}, a {kind}"
+    except Exception:  # a foreign object's own
+        return f"a {kind}"

@@ -1,0 +1,75 @@
+"""Tasks that presets are for: an id together with the spaces that the preset was made for.
+
+An environment that is wrapped, or made with other arguments, keeps its id though it shows or takes
+something else; what was chosen for the task is then of no use to it.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+from gymnasium.spaces import Box, Discrete
+
+from neurorl.tasks.registration import BANDIT_ID, GRID_ID, POSITION_ONLY_ID
+
+__all__ = ["is_like", "other_spaces", "task_of"]
+
+_INF = np.inf
+_TILT = 24.0 / 180.0 * np.pi
+_HUGE = 1e37
+"""Bounds of this size are no bounds: Gymnasium had the largest float32 where it has infinity."""
+
+
+def _box(low: tuple[float, ...], high: tuple[float, ...]) -> Box:
+    return Box(np.array(low, np.float32), np.array(high, np.float32), dtype=np.float32)
+
+
+_SPACES: dict[str, tuple[gym.Space[Any], gym.Space[Any]]] = {
+    BANDIT_ID: (Discrete(6), Discrete(4)),
+    GRID_ID: (Discrete(100, start=1), Discrete(4)),
+    "CartPole-v1": (_box((-4.8, -_INF, -_TILT, -_INF), (4.8, _INF, _TILT, _INF)), Discrete(2)),
+    POSITION_ONLY_ID: (_box((-4.8, -_TILT), (4.8, _TILT)), Discrete(2)),
+    "MountainCar-v0": (_box((-1.2, -0.07), (0.6, 0.07)), Discrete(3)),
+}
+
+
+def task_of(env: gym.Env[Any, Any]) -> str:
+    """Return the id of *env* if its spaces are those of the task of this id, else ``''``."""
+    name = env.spec.id if env.spec is not None else ""
+    return "" if other_spaces(env) else name
+
+
+def other_spaces(env: gym.Env[Any, Any]) -> str:
+    """Return what *env* has other than the known task of its id: ``''`` if nothing, or no task."""
+    known = _SPACES.get(env.spec.id if env.spec is not None else "")
+    if known is None:
+        return ""
+    pairs = zip((env.observation_space, env.action_space), known, strict=True)
+    return next(
+        (f"{mine}, not {theirs}" for mine, theirs in pairs if not is_like(mine, theirs)), ""
+    )
+
+
+def is_like(space: gym.Space[Any], other: gym.Space[Any]) -> bool:
+    """Whether two spaces, Discrete or Box, have the same values; floats of any width are alike."""
+    if isinstance(space, Discrete) and isinstance(other, Discrete):
+        return (int(space.n), int(space.start)) == (int(other.n), int(other.start))
+    if not (isinstance(space, Box) and isinstance(other, Box) and space.shape == other.shape):
+        return False
+    if np.dtype(space.dtype).kind != np.dtype(other.dtype).kind:
+        return False
+    bounds = ((space.low, other.low), (space.high, other.high))
+    return all(np.allclose(_unbounded(a), _unbounded(b), rtol=1e-4) for a, b in bounds)
+
+
+def _short(space: gym.Space[Any]) -> str:
+    return textwrap.shorten(str(space), 100, placeholder="...")
+
+
+def _unbounded(bound: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    values = bound.astype(np.float64)
+    return np.where(np.abs(values) > _HUGE, np.sign(values) * np.inf, values)

@@ -1,0 +1,132 @@
+"""The environment of a saved agent, made again without running what the file names.
+
+A file names places of code (entry points). They are compared with what the running process has
+registered or imported; nothing is imported, or written to, only because a file says so.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium as gym
+from gymnasium.envs.registration import EnvSpec, WrapperSpec
+
+from neurorl.errors import RunError, say
+from neurorl.tasks.arguments import decode
+from neurorl.tasks.environments import first_line, is_registered, make_env
+from neurorl.tasks.specification import PROBLEM, describe_env, entry_point_name, is_same_env
+
+__all__ = ["saved_env"]
+
+_GIVE_IT = "pass env= (on the command line --env ENV_ID)"
+_TRUST_IT = "or trust_env=True (--trust-env) if you know the file"
+_IMPORTING = ("GymV21Environment-v0", "GymV26Environment-v0")  # import what an argument names
+
+
+def saved_env(described: Mapping[str, Any], where: str, trust: bool = False) -> gym.Env[Any, Any]:
+    """Make the environment of a saved agent.
+
+    described: with the id under ``env`` and what `describe_env` gave under ``env_spec``; agents
+    saved by older versions have the id only. where: what an error begins with. trust: the user says
+    that what the file names may be imported, and written to.
+    Raises RunError if the environment can't be made, or only on the word of the file alone.
+    """
+    name, spec = described.get("env"), described.get("env_spec")
+    if not isinstance(name, str) or not (spec is None or isinstance(spec, Mapping)):
+        raise RunError(say(where, "its environment is not described", remedy=_GIVE_IT))
+    if spec is not None and PROBLEM in spec:
+        what = "was saved without its environment"
+        raise RunError(say(where, what, got=spec[PROBLEM], remedy=_GIVE_IT))
+    if not name:
+        raise RunError(say(where, "was saved without an environment's id", remedy=_GIVE_IT))
+    module, _, env_id = name.rpartition(":")
+    if not is_registered(env_id):
+        if not trust:
+            what = f"its environment {env_id} is not registered here"
+            source = module or _module_of((spec or {}).get("entry_point"))
+            first = f"import {source}" if source not in ("", "__main__") else "register it"
+            remedy = f"{first} first, {_TRUST_IT}, or {_GIVE_IT}"
+            raise RunError(say(where, what, remedy=remedy))
+        if module:
+            _import(module, where)
+    return make_env(name) if spec is None else _rebuilt(spec, where, trust)
+
+
+def _rebuilt(spec: Mapping[str, Any], where: str, trust: bool) -> gym.Env[Any, Any]:
+    try:
+        env = gym.make(_checked(spec, where, trust))
+    except RunError:
+        raise
+    except Exception as exc:  # of the environment's own code, which may raise anything
+        what = "its environment can't be made here"
+        raise RunError(say(where, what, got=first_line(exc), remedy=_GIVE_IT)) from exc
+    if not is_same_env(spec, describe_env(env)):
+        env.close()
+        what = "its environment is made otherwise here than where it was saved"
+        raise RunError(say(where, what, got=spec.get("id"), remedy=_GIVE_IT))
+    return env
+
+
+def _checked(spec: Mapping[str, Any], where: str, trust: bool) -> EnvSpec:
+    """The `EnvSpec` of a description; raises RunError, or anything for what is none."""
+    env_id, place = spec["id"], spec["entry_point"]
+    if env_id in _IMPORTING and not trust:
+        what = f"its environment {env_id} imports what the file names"
+        raise RunError(say(where, what, remedy=f"{_GIVE_IT}, {_TRUST_IT}"))
+    registered = gym.registry.get(env_id)
+    if registered is not None and entry_point_name(registered.entry_point) != place:
+        what = f"its environment {env_id} is another one here"
+        got, limit = entry_point_name(registered.entry_point), place
+        raise RunError(say(where, what, got=got, limit=limit, remedy=_GIVE_IT))
+    if registered is None and not (trust and isinstance(place, str)):
+        what = f"its environment {env_id} is not registered here"
+        raise RunError(say(where, what, remedy=_GIVE_IT))
+    wrappers = tuple(_wrapper(w, where, trust) for w in spec["additional_wrappers"])
+    limit = spec["max_episode_steps"]
+    return EnvSpec(
+        env_id,
+        entry_point=registered.entry_point if registered is not None else place,
+        reward_threshold=decode(spec["reward_threshold"]),
+        nondeterministic=bool(spec["nondeterministic"]),
+        max_episode_steps=None if limit is None else int(limit),
+        order_enforce=bool(spec["order_enforce"]),
+        disable_env_checker=bool(spec["disable_env_checker"]),
+        kwargs=decode(spec["kwargs"]),
+        additional_wrappers=wrappers,
+        vector_entry_point=registered.vector_entry_point if registered is not None else None,
+    )
+
+
+def _wrapper(described: Mapping[str, Any], where: str, trust: bool) -> WrapperSpec:
+    place = described["entry_point"]
+    module, _, name = place.partition(":")
+    if not (_is_gymnasiums(module) or module in sys.modules or trust):
+        what = f"a wrapper of its environment, {place}, is not imported here"
+        remedy = f"import {module} first, {_TRUST_IT}, or {_GIVE_IT}"
+        raise RunError(say(where, what, remedy=remedy))
+    cls = getattr(_import(module, where), name, None)
+    if not (isinstance(cls, type) and issubclass(cls, gym.Wrapper)):
+        raise RunError(say(where, "names a wrapper that is none", got=place, remedy=_GIVE_IT))
+    if issubclass(cls, gym.wrappers.RecordVideo) and not trust:
+        what = f"a wrapper of its environment, {name}, writes files where the file says"
+        raise RunError(say(where, what, remedy=f"{_GIVE_IT}, {_TRUST_IT}"))
+    return WrapperSpec(str(described["name"]), place, decode(described["kwargs"]))
+
+
+def _import(module: str, where: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except Exception as exc:  # of the module's own code, which may raise anything
+        what = f"{module} can't be imported"
+        raise RunError(say(where, what, got=first_line(exc), remedy=_GIVE_IT)) from exc
+
+
+def _is_gymnasiums(module: str) -> bool:
+    return module == "gymnasium.wrappers" or module.startswith("gymnasium.wrappers.")
+
+
+def _module_of(place: Any) -> str:
+    return place.partition(":")[0] if isinstance(place, str) else ""

@@ -1,0 +1,31 @@
+"""Makes Gymnasium know this package's environments; runs when neurorl is imported."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gymnasium.envs import registration
+
+__all__ = ["BANDIT_ID", "GRID_ID", "POSITION_ONLY_ID", "VARIANT_ID", "register"]
+
+BANDIT_ID = "neurorl/Bandit-v0"
+GRID_ID = "neurorl/GridWorld-v0"
+VARIANT_ID = "neurorl/CartPole-v0"
+POSITION_ONLY_ID = "neurorl/PositionOnlyCartPole-v0"
+_CART = {"max_episode_steps": 500, "reward_threshold": 475.0}
+_ENVS: dict[str, tuple[str, dict[str, Any]]] = {
+    GRID_ID: ("neurorl.tasks.environments:GridWorldEnv", {"max_episode_steps": 300}),
+    BANDIT_ID: ("neurorl.tasks.environments:BanditEnv", {}),
+    VARIANT_ID: ("neurorl.tasks.cartpole:CartPoleVariantEnv", _CART),
+    POSITION_ONLY_ID: (
+        "neurorl.tasks.cartpole:CartPoleVariantEnv",
+        {**_CART, "kwargs": {"velocities": False}},
+    ),
+}
+
+
+def register() -> None:
+    """Make ``gymnasium.make('neurorl/GridWorld-v0')`` and the like work; may be called again."""
+    for env_id, (entry_point, options) in _ENVS.items():
+        if env_id not in registration.registry:
+            registration.register(env_id, entry_point, **options)

@@ -1,0 +1,174 @@
+"""An environment as plain data, and back: its id, its arguments and its wrappers.
+
+What is written is what a `gymnasium.envs.registration.EnvSpec` holds, read from the wrappers that
+are there, so that their number and order are kept. `neurorl.tasks.loading` makes it again.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium as gym
+from gymnasium.envs.registration import EnvSpec, WrapperSpec
+
+from neurorl.errors import EnvironmentWarning, RunError, say, warn_outside
+from neurorl.tasks.arguments import NotDataError, encode
+
+__all__ = ["PROBLEM", "copy_env", "describe_env", "entry_point_name", "is_same_env", "warn_unsaved"]
+
+PROBLEM = "problem"
+"""Key of a description that only says why there is none."""
+
+_WITH_STATE = (gym.wrappers.NormalizeObservation, gym.wrappers.NormalizeReward)
+_DECIDES = (
+    *("id", "entry_point", "kwargs", "additional_wrappers"),
+    *("max_episode_steps", "order_enforce", "disable_env_checker"),
+)
+
+
+def describe_env(env: gym.Env[Any, Any]) -> dict[str, Any]:
+    """Return *env* as plain data, or ``{"problem": why}`` if it can't be made again from data."""
+    try:
+        spec = _spec_of(env)
+        return {
+            "id": spec.id,
+            "entry_point": entry_point_name(spec.entry_point),
+            "reward_threshold": encode("reward_threshold", spec.reward_threshold),
+            "nondeterministic": bool(spec.nondeterministic),
+            "max_episode_steps": spec.max_episode_steps,
+            "order_enforce": spec.order_enforce,
+            "disable_env_checker": spec.disable_env_checker,
+            "kwargs": _arguments("the environment", spec.kwargs),
+            "additional_wrappers": [
+                {
+                    "name": wrapper.name,
+                    "entry_point": wrapper.entry_point,
+                    "kwargs": _arguments(f"wrapper {wrapper.name}", wrapper.kwargs or {}),
+                }
+                for wrapper in spec.additional_wrappers
+            ],
+            "vector_entry_point": None,
+        }
+    except NotDataError as exc:
+        return {PROBLEM: str(exc)}
+
+
+def is_same_env(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two descriptions are of the same environment, as far as its behaviour goes."""
+    return all(one.get(key) == other.get(key) for key in _DECIDES)
+
+
+def warn_unsaved(env: gym.Env[Any, Any], described: Mapping[str, Any]) -> None:
+    """Warn with `EnvironmentWarning` of what *described*, of *env*, doesn't hold of it."""
+    where = f"environment {_name(env)}"
+    if PROBLEM in described:
+        what, remedy = "isn't saved with the agent", "load it with env="
+        message = say(where, what, got=described[PROBLEM], remedy=remedy)
+        warn_outside(message, EnvironmentWarning)
+    for layer in _layers(env):
+        if isinstance(layer, _WITH_STATE):
+            what = f"the running statistics of {type(layer).__name__} aren't saved"
+            remedy = "load the agent with env= one that has them"
+            warn_outside(say(where, what, remedy=remedy), EnvironmentWarning)
+
+
+def copy_env(env: gym.Env[Any, Any]) -> gym.Env[Any, Any]:
+    """Make a second environment like *env*. Raises RunError if there is no telling how."""
+    try:
+        return gym.make(_spec_of(env))
+    except NotDataError as exc:
+        remedy = "give an id, or an environment made by gymnasium.make"
+        where = f"environment {_name(env)}"
+        raise RunError(say(where, "can't be made again", got=exc, remedy=remedy)) from exc
+
+
+def _spec_of(env: gym.Env[Any, Any]) -> EnvSpec:
+    """What `gymnasium.make` needs to make *env* again, from the inside out.
+
+    An `EnvSpec` knows one time limit, next to the environment; a second one, or one above other
+    wrappers, becomes a wrapper as any other. Raises NotDataError.
+    """
+    inner, *layers = reversed(_layers(env))
+    base = inner.spec
+    if base is None:
+        what = f"{type(inner).__name__} was made without gymnasium.make, so it has no id"
+        raise NotDataError(what)
+    checker, order, limit = False, False, None
+    wrappers: list[WrapperSpec] = []
+    own = 0  # which of those that gymnasium.make adds by itself have been met, in their order
+    for layer in layers:
+        kind = type(layer)
+        if kind is gym.wrappers.PassiveEnvChecker and own < 1:
+            own, checker = 1, True
+        elif kind is gym.wrappers.OrderEnforcing and own < 2:
+            own, order = 2, True
+        elif kind is gym.wrappers.TimeLimit and own < 3 and (own or not wrappers):
+            own, limit = 3, _time_limit(layer)
+        else:
+            own = 3 if own else 0  # below the checker are those of the entry point itself
+            wrappers.append(_wrapper_spec(layer))
+    return EnvSpec(
+        base.id,
+        entry_point=base.entry_point,
+        reward_threshold=base.reward_threshold,
+        nondeterministic=base.nondeterministic,
+        max_episode_steps=limit,
+        order_enforce=order,
+        disable_env_checker=not checker,
+        kwargs=base.kwargs,
+        additional_wrappers=tuple(wrappers),
+        vector_entry_point=base.vector_entry_point,
+    )
+
+
+def _name(env: gym.Env[Any, Any]) -> str:
+    return env.spec.id if env.spec is not None else type(env.unwrapped).__name__
+
+
+def _layers(env: gym.Env[Any, Any]) -> list[gym.Env[Any, Any]]:
+    """*env*, what it wraps, and so on to the innermost."""
+    layers = [env]
+    while isinstance(layers[-1], gym.Wrapper):
+        layers.append(layers[-1].env)
+    return layers
+
+
+def _time_limit(layer: gym.Env[Any, Any]) -> int | None:
+    return layer.spec.max_episode_steps if layer.spec is not None else None
+
+
+def _wrapper_spec(layer: gym.Env[Any, Any]) -> WrapperSpec:
+    kind = type(layer)
+    where = f"wrapper {kind.__name__}"
+    if getattr(sys.modules.get(kind.__module__), kind.__name__, None) is not kind:
+        raise NotDataError(f"{where} is defined inside of something else")
+    if kind is gym.wrappers.TimeLimit:
+        arguments: dict[str, Any] | None = {"max_episode_steps": _time_limit(layer)}
+    else:
+        last = layer.spec.additional_wrappers[-1:] if layer.spec is not None else ()
+        arguments = last[0].kwargs if last else None
+    if arguments is None:
+        remedy = "gymnasium.utils.RecordConstructorArgs"
+        raise NotDataError(f"{where} doesn't record its arguments, as with {remedy}")
+    try:
+        inspect.signature(kind).bind(None, **arguments)
+    except (TypeError, ValueError) as exc:
+        raise NotDataError(f"{where} records other arguments than it takes") from exc
+    return WrapperSpec(kind.__name__, f"{kind.__module__}:{kind.__name__}", arguments)
+
+
+def entry_point_name(entry_point: Any) -> str:
+    """``module:name`` of an entry point. Raises NotDataError for what has no name."""
+    if isinstance(entry_point, str):
+        return entry_point
+    name = getattr(entry_point, "__qualname__", "<lambda>")
+    if name.endswith("<lambda>"):
+        raise NotDataError("its entry point is a lambda or has no name")
+    return f"{entry_point.__module__}:{name}"
+
+
+def _arguments(where: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: encode(f"argument {key!r} of {where}", v) for key, v in arguments.items()}

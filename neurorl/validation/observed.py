@@ -1,0 +1,110 @@
+"""What was recorded of one population in one history, step by step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.backends.base import Raster
+from neurorl.network.description import Network, Population
+from neurorl.network.serialization import FloatArray
+from neurorl.numerics.random import NoiseRows
+from neurorl.validation.history import VARIABLES, History
+from neurorl.validation.membranes import membrane_scale
+
+__all__ = ["FLOAT_ERROR", "MOST", "Array", "Mask", "Observed"]
+
+FLOAT_ERROR = 1e-9  # of the membrane's scale
+MOST = 900  # steps that are predicted of a history
+Array = npt.NDArray[Any]
+Mask = npt.NDArray[np.bool_]
+
+
+class Observed:
+    """Holds what one population did in a history; rows are steps, in order.
+
+    t: number by which noise is drawn. step: since the start. call, within: of which call, and how
+    far into it. since: steps since the last reset. starts: the first row of each call; lasts: the
+    last. fresh: of calls. spikes: that the lane sent. before, after: its variables around each
+    call, ``(calls, size)``. kept: calls that are
+    predicted, the last ones with up to *most* steps; the others are taken as they were.
+    """
+
+    def __init__(
+        self, network: Network, population: Population, history: History, most: int = MOST
+    ) -> None:
+        self.network, self.population, self.history = network, population, history
+        self.into = [p for p in network.spiking.projections if p.post == population.name]
+        lengths = np.array([call.n_steps for call in history.calls])
+        self.starts = np.cumsum(lengths) - lengths
+        self.lasts = self.starts + lengths - 1
+        self.lengths = lengths
+        self.kept = np.cumsum(lengths[::-1])[::-1] <= max(most, int(lengths[-1]))
+        self.n_steps = int(lengths.sum())
+        self.step = np.arange(self.n_steps)
+        self.t = history.t + self.step
+        self.call = np.repeat(np.arange(len(lengths)), lengths)
+        self.kept_rows = self.kept[self.call]
+        self.within = self.step - self.starts[self.call]
+        self.fresh = np.array([call.fresh for call in history.calls])
+        self.resets = np.array([call.resets for call in history.calls])
+        self.writes = np.array([call.writes for call in history.calls])
+        silenced = np.where(self.fresh, self.starts, 0)
+        self.silent_since = np.maximum.accumulate(silenced)[self.call]
+        self.since = self.step - self.silent_since
+        name = population.name
+        self.spikes = self.sent(name)
+        self.after = {v: np.array([c.after[name][v] for c in history.calls]) for v in VARIABLES}
+        self.before = {v: np.vstack([0 * x[:1], x[:-1]]) for v, x in self.after.items()}
+        scale = membrane_scale(population, network.dt)
+        self.limit = FLOAT_ERROR * scale if history.lane.arithmetic == "float" else 0.0
+        self._cache: dict[Any, Any] = {}
+
+    def sent(self, node: str) -> Raster:
+        """Spikes of a node in every step."""
+        rows = [
+            call.rasters[node] if node in call.rasters else call.inputs.get(node)
+            for call in self.history.calls
+        ]
+        size = self.network.node(node).size
+        return np.concatenate(
+            [
+                np.zeros((c.n_steps, size), bool) if x is None else np.asarray(x, dtype=bool)
+                for x, c in zip(rows, self.history.calls, strict=True)
+            ]
+        )
+
+    def arrived(self, node: str, delay: int, oldest: Array | None = None) -> Raster:
+        """Spikes of *delay* steps before each; none from before row *oldest*, its last silence."""
+        sent = self._once(("sent", node), lambda: self.sent(node))
+        then = self.step - delay
+        kept = (then >= (self.silent_since if oldest is None else oldest)) & (then >= 0)
+        kept &= then < self.n_steps
+        return np.asarray(sent[np.clip(then, 0, self.n_steps - 1)] & kept[:, None])
+
+    def draws(self, steps: Array, stream: int = 0, seed: int = 0) -> FloatArray:
+        """Noise of these steps, of another population or seed by so much."""
+        size = self.population.size
+        steps = steps[self.kept_rows]
+        first, last = int(steps.min()), int(steps.max())
+        if first < 0:
+            steps, last = steps - first, last - first
+            first = 0
+        number = self.network.index(self.population.name) + stream
+        rows = NoiseRows(max(self.history.seed + seed, 0), number, size)
+        found = np.zeros((self.n_steps, size))
+        found[self.kept_rows] = rows.rows(first, last - first + 1)[steps - first]
+        return found
+
+    @property
+    def own_last(self) -> Raster:
+        """Its own spikes of the step before."""
+        own: Raster = self._once("own", lambda: self.arrived(self.population.name, 1))
+        return own
+
+    def _once(self, key: Any, make: Any) -> Any:
+        if key not in self._cache:
+            self._cache[key] = make()
+        return self._cache[key]
