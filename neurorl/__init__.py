@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from neurorl._moved import install
 from neurorl._version import __version__
 from neurorl.tasks.registration import register
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from neurorl.errors import FallbackWarning as FallbackWarning
     from neurorl.errors import NeurorlError as NeurorlError
     from neurorl.errors import PopulationWarning as PopulationWarning
+    from neurorl.models.config import AgentConfig as AgentConfig
     from neurorl.network.description import Network as Network
     from neurorl.network.description import Plasticity as Plasticity
     from neurorl.network.description import Population as Population
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from neurorl.reparameterization.agent import (
         ReparameterizedActorCritic as ReparameterizedActorCritic,
     )
+    from neurorl.runs.evaluation import evaluate as evaluate
     from neurorl.validation import validate as validate
 
 _HOME = {
@@ -42,7 +45,9 @@ _HOME = {
     "Projection": "neurorl.network.description",
     "Source": "neurorl.network.description",
     "ReparameterizedActorCritic": "neurorl.reparameterization.agent",
+    "AgentConfig": "neurorl.models.config",
     "SpikingActorCritic": "neurorl.agents.local",
+    "evaluate": "neurorl.runs.evaluation",
     "Uniform": "neurorl.network.description",
     "available_backends": "neurorl.backends.registry",
     "load": "neurorl.backends.registry",
@@ -63,3 +68,4 @@ def __dir__() -> list[str]:
 
 
 register()
+install()

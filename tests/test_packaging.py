@@ -26,6 +26,7 @@ PACKAGES = (neurorl, neurorl.backends, neurorl.models)
 LAYERS = (
     "errors",
     "_version",
+    "_moved",
     "children",
     "files",
     "plain",
