@@ -292,6 +292,13 @@ def test_a_small_file_takes_no_memory_for_a_large_agent(finished: Path, tmp_path
             SpikingActorCritic.load(path)
 
 
+@pytest.mark.parametrize("model", ["lif", "glm", "lif-spiking-critic"])
+def test_agents_of_every_model_fit_what_they_describe(model: str, tmp_path: Path) -> None:
+    agent = SpikingActorCritic("neurorl/GridWorld-v0", model, actors=1)
+    agent.save(tmp_path / "a.npz")
+    assert SpikingActorCritic.load(tmp_path / "a.npz").config == agent.config
+
+
 def test_a_state_of_another_kind_is_refused_by_a_backend() -> None:
     network = Network(
         (Source("input", 2), Population("output", 3, LIF())),

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from neurorl.agents.arguments import check_kind, check_names, check_options, own_env, path_of
 from neurorl.agents.base import LearningAgent
 from neurorl.agents.checkpoint import read_checkpoint
+from neurorl.agents.fits import check_fits
 from neurorl.agents.player import Player
 from neurorl.agents.replicas import Episode, Replicas
 from neurorl.arithmetic.fitting import fitted
@@ -21,7 +22,6 @@ from neurorl.errors import RunError, say
 from neurorl.learning.memory import Memory
 from neurorl.models.config import AgentConfig
 from neurorl.models.presets import make_config
-from neurorl.network.restoring import check_fits
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import read_seed
 from neurorl.tasks.environments import discrete_actions
@@ -192,7 +192,7 @@ class SpikingActorCritic(LearningAgent):
         else:
             made, env_id = own_env(env)
         n_actions = int(discrete_actions(made, where).n)
-        check_fits(config.network(n_actions), config.features.size, arrays, where)
+        check_fits(config, n_actions, arrays, where)
         agent = cls(
             made,
             **chosen,

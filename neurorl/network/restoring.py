@@ -13,10 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import RunError, say
-from neurorl.network.description import Network
 from neurorl.network.serialization import LARGEST
 
-__all__ = ["MOST_STEPS", "check_fits", "take", "take_count", "take_counts"]
+__all__ = ["MOST_STEPS", "take", "take_count", "take_counts"]
 
 MOST_STEPS = 2**48
 """Of steps, decisions or episodes so far: thousands of years, and far from overflow."""
@@ -72,23 +71,3 @@ def take_counts(
     if (found != np.floor(found)).any():
         raise RunError(say(name, "not whole numbers"))
     return found.astype(np.int64)
-
-
-def check_fits(
-    network: Network, n_features: int, state: Mapping[str, npt.NDArray[Any]], where: str
-) -> None:
-    """Raise RunError unless *state* is of an agent with this network.
-
-    n_features: of its critic. Before that agent is made: so that no description has it take more
-    memory than the file does.
-    """
-    try:
-        for p in network.projections:
-            shape = network.weight_shape(p.name)
-            if p.plasticity is not None:
-                take(state, f"learner.weights.{p.name}", shape)
-            if "backend.t" in state:
-                take(state, f"backend.{p.name}.weights", shape)
-        take(state, "critic", (n_features,))
-    except RunError as exc:
-        raise RunError(say(where, "doesn't fit the agent that it describes", got=exc)) from exc

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from neurorl.agents.arguments import check_kind, check_names, check_options, own_env, path_of
 from neurorl.agents.base import LearningAgent
+from neurorl.agents.fits import check_fits
 from neurorl.agents.local import read_agent
 from neurorl.agents.player import Player
 from neurorl.arithmetic.fitting import fitted
@@ -18,7 +19,6 @@ from neurorl.backends.registry import load as load_backend
 from neurorl.errors import RunError, check_name, say
 from neurorl.models.config import AgentConfig
 from neurorl.models.presets import make_config
-from neurorl.network.restoring import check_fits
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import read_seed
 from neurorl.reparameterization.config import GradientConfig
@@ -154,7 +154,7 @@ class ReparameterizedActorCritic(LearningAgent):
         else:
             made, env_id = own_env(env)
         n_actions = int(discrete_actions(made, where).n)
-        check_fits(config.network(n_actions), config.features.size, arrays, where)
+        check_fits(config, n_actions, arrays, where)
         agent = cls(
             made,
             arithmetic=described["arithmetic"],

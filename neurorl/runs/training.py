@@ -12,13 +12,13 @@ from typing import Any
 from neurorl._version import __version__
 from neurorl.agents.budget import check_budget, joint_budget, resumed_budget
 from neurorl.agents.checkpoint import packed, read_checkpoint
+from neurorl.agents.fits import check_fits
 from neurorl.agents.interrupts import held_interrupts
 from neurorl.agents.local import read_agent
 from neurorl.agents.replicas import Episode, describe
 from neurorl.errors import ArgumentError, EnvironmentWarning, RunError, say, warn_outside
 from neurorl.files import as_json
 from neurorl.models.config import AgentConfig
-from neurorl.network.restoring import check_fits
 from neurorl.numerics.random import read_seed
 from neurorl.runs.algorithms import Changes, default_backend, make_agents, open_env, start_of
 from neurorl.runs.directory import RunDirectory
@@ -220,7 +220,7 @@ class _Session:
                 if old and run.checkpoint.exists():
                     _, arrays = read_checkpoint(run.checkpoint)
                     where = f"run {run.path}: checkpoint.npz"
-                    check_fits(config.network(n_actions), config.features.size, arrays, where)
+                    check_fits(config, n_actions, arrays, where)
 
     def open(self) -> None:
         """Create the directories of new runs, and bring old ones back to their checkpoints."""

@@ -1,0 +1,34 @@
+"""Whether a saved agent's arrays are those that its description says, before it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy.typing as npt
+
+from neurorl.errors import RunError, say
+from neurorl.models.config import AgentConfig
+from neurorl.network.restoring import take
+
+__all__ = ["check_fits"]
+
+
+def check_fits(
+    config: AgentConfig, n_actions: int, state: Mapping[str, npt.NDArray[Any]], where: str
+) -> None:
+    """Raise RunError unless *state* is of an agent of this kind with so many actions.
+
+    Before that agent is made: so that no description has it take more memory than the file does.
+    """
+    network = config.network(n_actions)
+    try:
+        for p in network.projections:
+            shape = network.weight_shape(p.name)
+            if p.plasticity is not None:
+                take(state, f"learner.weights.{p.name}", shape)
+            if "backend.t" in state:
+                take(state, f"backend.{p.name}.weights", shape)
+        take(state, "critic", (0 if config.critic == "spiking" else config.features.size,))
+    except RunError as exc:
+        raise RunError(say(where, "doesn't fit the agent that it describes", got=exc)) from exc
