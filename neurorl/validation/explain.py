@@ -82,7 +82,7 @@ def explain(
                 continue
             if not _follows(subject, found, population.name, window):
                 pair = [replay(subject, r, stimulus, window, seed) for r in (a, b)]
-                event = _event(pair, stimulus, window, population.name, limit, a, b)
+                event = _event(pair, stimulus, window, population.name, limit, (a, b))
                 explained = _explain(case, pair, population, event, window)
                 by_input = explained.lane is None and a.lane.arithmetic == b.lane.arithmetic
                 (later if by_input else found).append(explained)
@@ -147,31 +147,42 @@ def _event(
     window: int,
     name: str,
     limit: float | None,
-    a: Recording,
-    b: Recording,
+    recordings: tuple[Recording, Recording],
 ) -> Event:
     """The first step in which a spike differs, or a variable by more than *limit* (None: any).
 
-    Of the replays, if these did as was recorded, else of the recordings: the calls are others.
+    Of the replays, if these did as was recorded, else of the recordings, whose calls are others;
+    of the other if nothing differs there, as may be if it hangs on the calls. If it is seen in
+    neither, the end of the window.
     """
-    rasters = [r.raster(name) for r in pair]
-    apart = {
-        v: np.abs(pair[0].states[name][v][1:] - pair[1].states[name][v][1:]) for v in VARIABLES
-    }
-    if not all(r.repeats for r in pair):
-        steps = slice(pair[0].first, pair[0].first + pair[0].n_steps)
-        rasters = [r.rasters[name][steps] for r in (a, b)]
-        apart = {v: np.zeros(rasters[0].shape) for v in VARIABLES}
-        end = stimulus[window].n_steps - 1
-        for v in VARIABLES:
-            one, other = (r.states[window][f"{name}.{v}"] for r in (a, b))
-            apart[v][end] = np.abs(one - other)
+    one, other = (r.states[name] for r in pair)
+    apart = {v: np.abs(one[v][1:] - other[v][1:]) for v in VARIABLES}
+    replayed = _first_odd([r.raster(name) for r in pair], apart, limit)
+    steps = slice(pair[0].first, pair[0].first + pair[0].n_steps)
+    rasters = [r.rasters[name][steps] for r in recordings]
+    end = stimulus[window].n_steps - 1
+    apart = {v: np.zeros(rasters[0].shape) for v in VARIABLES}
+    for v in VARIABLES:
+        first, second = (r.states[window][f"{name}.{v}"] for r in recordings)
+        apart[v][end] = np.abs(first - second)
+    recorded = _first_odd(rasters, apart, limit)
+    likely = [replayed, recorded] if all(r.repeats for r in pair) else [recorded, replayed]
+    return next((event for event in likely if event is not None), Event(end, 0, "spikes"))
+
+
+def _first_odd(
+    rasters: Sequence[npt.NDArray[np.bool_]],
+    apart: dict[str, npt.NDArray[Any]],
+    limit: float | None,
+) -> Event | None:
     kinds: list[tuple[str, npt.NDArray[np.bool_]]] = []
     if limit is not None:
         kinds += [(v, x > limit) for v, x in apart.items()]
     kinds.append(("spikes", rasters[0] != rasters[1]))
     firsts = [int(odd.any(axis=1).argmax()) if odd.any() else len(odd) for _, odd in kinds]
     variable, odd = kinds[firsts.index(min(firsts))]
+    if not odd.any():
+        return None
     return Event(min(firsts), int(odd[min(firsts)].argmax()), variable)
 
 

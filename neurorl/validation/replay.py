@@ -31,7 +31,7 @@ class Replay:
     which it was silenced. past: number of steps in *spikes* that lie before the first.
     spikes: of every node that has some, ``(past + steps, size)``. states: by population, each
     variable after every step, the one before the first in row 0, ``(steps + 1, size)``. currents:
-    what flows in each step. repeats: whether it did what it had done before.
+    what flows in each step. repeats: whether it did what it had done before, by other calls.
     """
 
     lane: Lane
@@ -91,6 +91,14 @@ def replay(
         again = np.concatenate([call.rasters[p.name] for call in history.calls])
         repeats &= np.array_equal(again, recording.rasters[p.name][: first + n_steps])
         spikes[p.name] = again[first - past :]
+        ends = np.cumsum([w.n_steps for w in windows[window:]]) - 1
+        repeats &= all(
+            np.array_equal(
+                calls[end].after[p.name][v], recording.states[window + k][f"{p.name}.{v}"]
+            )
+            for k, end in enumerate(ends)
+            for v in VARIABLES
+        )
     before = history.calls[window - 1 if window else 0].after
     return Replay(
         lane,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -73,13 +74,19 @@ def test_each_of_the_other_faults_is_named(fault: Fault) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("shift", [1000, 2000])
 def test_none_is_named_wrongly_with_other_seeds(shift: int) -> None:
-    import dataclasses
-
     found = [judge(dataclasses.replace(f, seed=f.seed + shift)) for f in EVERY]
     assert [told for verdict, told in found if verdict == "wrongly"] == []
     named = sum(verdict == "rightly" for verdict, _ in found)
     seen = sum(verdict != "not seen" for verdict, _ in found)
     assert named >= 0.9 * seen
+
+
+def test_what_hangs_on_calls_is_not_taken_for_float_error() -> None:
+    """Weights a call late show in no window that is stepped one step at a time."""
+    fault = next(f for f in EVERY if f.name == "writes a call late")
+    for seed in (3052, 3053):
+        verdict, told = judge(dataclasses.replace(fault, seed=seed))
+        assert verdict == "rightly", told
 
 
 class Stubborn(Mistaken):  # type: ignore[misc]

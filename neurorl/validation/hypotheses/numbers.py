@@ -46,7 +46,8 @@ def _common_tau(evidence: Evidence, variable: str, decay: Array | None) -> Array
     if decay is None:
         return None
     described = _decay_of(evidence, variable)
-    odd = np.flatnonzero((np.abs(decay - described) > 1e-12) & (decay > 0) & (described > 0))
+    told = (decay > 0) & (described > 0) & (decay != 1) & (described != 1)
+    odd = np.flatnonzero((np.abs(decay - described) > 1e-12) & told)
     if not len(odd):
         return None
     ratio = float(np.median(np.log(described[odd]) / np.log(decay[odd])))

@@ -170,7 +170,7 @@ TUNED = (
         m.late(m.numbers("membrane_decay", m.tau(0.9)), lambda b: b.steps >= 100),
         n.lif,
         ("decay",),
-        "from step 100",
+        "time constant",
     ),
     Fault(
         "width of the noise doubled",
