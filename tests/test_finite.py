@@ -137,10 +137,9 @@ def test_rewards_too_large_to_be_scaled_or_added() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"alpha_critic": 1e200},
-        {"alpha_hidden": 1e308, "reward_scale": 1e6, "modulator_limit": None},
-        {"alpha_critic": 1e308, "modulator": "reward", "reward_scale": 1e3},
-        {"model": "lif-spiking-critic", "alpha_critic": 1e308, "reward_scale": 1e6},
+        {"alpha_critic": 1e30},
+        {"alpha_critic": 1e30, "reward_scale": 1e30, "modulator_limit": None},
+        {"alpha_critic": 1e30, "modulator": "reward", "reward_scale": 1e30},
     ],
 )
 def test_learning_that_diverges(changes: dict[str, Any], loop: str, tmp_path: Path) -> None:
@@ -154,9 +153,8 @@ def test_learning_that_diverges(changes: dict[str, Any], loop: str, tmp_path: Pa
 def test_gradients_that_diverge() -> None:
     pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
     gradient = {"environments": 2, "steps": 8}
-    agent = ReparameterizedActorCritic(
-        "CartPole-v1", gradient=gradient, reward_scale=1e300, **SMALL
-    )
+    agent = ReparameterizedActorCritic("CartPole-v1", gradient=gradient, **SMALL)
+    agent._replicas._learners[0].values.weights[:] = 1e308
     with pytest.raises(DivergenceError, match="seed 0, environment step 16: input_hidden is not"):
         agent.learn(300)
     with pytest.raises(DivergenceError, match="input_hidden is not finite"):

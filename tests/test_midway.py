@@ -369,7 +369,7 @@ def test_on_another_backend_the_episode_begins_again(tmp_path: Path) -> None:
 
 def test_an_episode_that_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("budget", "midway"):
-        monkeypatch.setattr(f"neurorl.{module}.LONG_EPISODE", 50)
+        monkeypatch.setattr(f"neurorl.agents.{module}.LONG_EPISODE", 50)
     agent = SpikingActorCritic(Drifting(), seed=5, **SMALL)
     with pytest.warns(EnvironmentWarning, match="episode 0, step 50: hasn't ended yet; give the"):
         agent.learn(total_steps=200)

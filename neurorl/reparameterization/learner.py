@@ -77,6 +77,7 @@ class GradientLearner:
         self._inputs = Inputs(network, config, (1, rows), self.module.dtype)
         self._silence = self.module.rest(rows)
 
+    @np.errstate(over="ignore", invalid="ignore")  # an error will say more
     def learn(self, rollout: Rollout, k: int, rate: float) -> None:
         """Learn from replica *k* of a rollout. rate: scales the learning rate."""
         config, gradient = self._config, self._gradient
