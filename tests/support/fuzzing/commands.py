@@ -8,13 +8,12 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-from collections.abc import Iterator
 from typing import Any, ClassVar
-from unittest import mock
 
 from hypothesis import strategies as st
 
 from fuzzing.runs import ENV, small_run
+from fuzzing.shortcut import nothing_long
 from fuzzing.targets import Target
 from neurorl.backends.registry import available_backends
 from neurorl.cli import main
@@ -22,12 +21,6 @@ from neurorl.errors import NeurorlError
 
 __all__ = ["TARGETS"]
 
-_LONG = (
-    "neurorl.runs.training._Session.learn",
-    "neurorl.bench.command.measure",
-    "neurorl.doctor.examine",
-    "neurorl.validation.report.record",
-)
 _WORDS = [
     *("", " ", "-", "--", ":", "::", "x", "0", "-1", "1", "2", "1.5", "nan", "inf", "1e999"),
     *("9" * 30, "9" * 5000, "-" + "9" * 30, "0x10", "1_000", "１２", "²", "\0", "a\0b", "\n", "🦄"),
@@ -93,7 +86,11 @@ class Commands(Target):
         self._n += 1
         out = str(self.folder / f"out{self._n}")
         words = [self.places.get(word, word.replace("OUT", out)) for word in value]
-        with _quick(), contextlib.chdir(self.folder), contextlib.redirect_stdout(io.StringIO()):
+        with (
+            nothing_long(),
+            contextlib.chdir(self.folder),
+            contextlib.redirect_stdout(io.StringIO()),
+        ):
             said = io.StringIO()
             with contextlib.redirect_stderr(said):
                 status = main(words)
@@ -103,21 +100,6 @@ class Commands(Target):
             lines = [line for line in said_all if not line.startswith("neurorl: warning:")]
             assert len(lines) == 1, f"{len(lines)} lines: {lines[:3]}"
             raise NeurorlError(lines[0][:200])
-
-
-class _EnoughError(NeurorlError):
-    """What would now take long."""
-
-
-@contextlib.contextmanager
-def _quick() -> Iterator[None]:
-    def enough(*_: Any, **__: Any) -> Any:
-        raise _EnoughError("it would begin")
-
-    with contextlib.ExitStack() as stack:
-        for place in _LONG:
-            stack.enter_context(mock.patch(place, enough))
-        yield
 
 
 @st.composite

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 
+from fuzzing.shortcut import nothing_long
 from fuzzing.targets import Target
 from fuzzing.values import HOSTILE, as_text, changed_bytes, changed_tree, paths_of
 from neurorl.models.config import AgentConfig
@@ -66,7 +67,8 @@ class Resumed(ConfigTree):
 
     def attempt(self, value: Any) -> None:
         self.run.config.write_bytes(value)
-        train(ENV, self.run.path, resume=True)
+        with nothing_long():  # it may ask for more episodes
+            train(ENV, self.run.path, resume=True)
 
 
 class Episodes(Target):
