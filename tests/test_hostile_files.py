@@ -177,6 +177,16 @@ def test_a_damaged_table_of_episodes(rows: str, run: Path) -> None:
         RunDirectory(run).read_episodes()
 
 
+@pytest.mark.parametrize(
+    "changes", [{"model": None}, {"env": "$x_{"}, {"backend": "x" * 10**5}, {"env": "a\nb"}]
+)
+def test_odd_runs_are_drawn(changes: dict[str, Any], run: Path) -> None:
+    file = run / "config.json"
+    config = {**json.loads(file.read_text()), **changes}
+    file.write_text(json.dumps({k: v for k, v in config.items() if v is not None}))
+    assert main(["plot", str(run), "--out", str(run / "x.svg")]) == 0
+
+
 # Checkpoints.
 
 

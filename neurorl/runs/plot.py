@@ -38,9 +38,9 @@ def plot_runs(runs: Sequence[Path], out: Path, optimum: float | None = None) -> 
         returns = np.array(columns["discounted_return" if discounted else "return"])
         if len(returns) == 0:
             raise ArgumentError(say(f"run {path}", "has no episodes yet"))
-        named.add(("discounted return" if discounted else "return", config["env"]))
-        label = f"{config['model']}, {config['backend']}, seed {config['seed']}"
-        (line,) = axes.plot(_running_mean(returns), linewidth=1.8, label=label)
+        named.add(("discounted return" if discounted else "return", _plain(config["env"])))
+        label = f"{config.get('model') or 'lif'}, {config['backend']}, seed {config['seed']}"
+        (line,) = axes.plot(_running_mean(returns), linewidth=1.8, label=_plain(label))
         axes.plot(returns, ".", markersize=2.5, alpha=0.3, color=line.get_color())
     if optimum is not None:
         axes.axhline(optimum, linestyle="--", linewidth=1, color="0.4", label="optimum")
@@ -56,6 +56,11 @@ def plot_runs(runs: Sequence[Path], out: Path, optimum: float | None = None) -> 
     except ValueError as exc:
         raise ArgumentError(say(f"plot {out}", "unknown kind of picture", got=exc)) from exc
     return out
+
+
+def _plain(text: str) -> str:
+    """*text* as it is, and not as a formula; as much as there is room for."""
+    return text[:80].replace("$", r"\$")
 
 
 def _running_mean(x: FloatArray) -> FloatArray:
