@@ -195,7 +195,9 @@ def test_an_id_that_means_something_else_here_is_refused(
     saved("Test/Mine-v0", tmp_path / "agent.npz")
     SpikingActorCritic.load(tmp_path / "agent.npz")
     gym.registry.pop("Test/Mine-v0")
-    with pytest.raises(RunError, match=r"Test/Mine-v0 is not registered.*import neurorl\.envs"):
+    with pytest.raises(
+        RunError, match=r"Test/Mine-v0 is not registered.*import neurorl\.tasks\.environments"
+    ):
         SpikingActorCritic.load(tmp_path / "agent.npz")
     gym.register("Test/Mine-v0", entry_point="neurorl.tasks.environments:GridWorldEnv")
     with pytest.raises(RunError, match=r"another one here.*GridWorldEnv"):

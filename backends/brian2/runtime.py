@@ -163,9 +163,12 @@ def _translated(what: str, printed: io.StringIO | None = None) -> Iterator[None]
 
 
 def _reason(exc: BaseException, printed: str) -> str:
-    """Return the innermost cause in a line, with the first error that was printed."""
+    """Return the innermost cause in a line: the first error that was printed comes first.
+
+    What an exception says may be the compiler's whole command, of which an error keeps a part.
+    """
     while exc.__cause__ is not None:
         exc = exc.__cause__
     lines = str(exc).strip().splitlines() or [""]
     errors = [line.strip() for line in printed.splitlines() if "error" in line.lower()]
-    return ": ".join([type(exc).__name__, lines[0], *errors[:1]])
+    return ": ".join([type(exc).__name__, *errors[:1], lines[0]])

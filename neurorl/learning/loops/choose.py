@@ -9,7 +9,7 @@ from neurorl.learning.loops.checks import is_users, not_compiled, warned
 from neurorl.learning.loops.numpy import NumpyLoop
 from neurorl.learning.loops.onchip import OnChipLoop
 from neurorl.models.config import AgentConfig
-from neurorl.native.toolchain import problem
+from neurorl.native import toolchain
 
 __all__ = ["LOOPS", "make_loop"]
 
@@ -43,6 +43,6 @@ def make_loop(
     if loop == "native" and own is not None:
         what, remedy = f"{own} is not compiled", "loop='numpy', or leave it out"
         raise UnsupportedError(say("loop 'native'", what, remedy=remedy))
-    if loop == "numpy" or (loop is None and (is_users(own) or warned(problem()))):
+    if loop == "numpy" or (loop is None and (is_users(own) or warned(toolchain.problem()))):
         return NumpyLoop(config, backend, n_actions, greedy, learns)
     return NativeLoop(config, backend, n_actions, greedy, learns)
