@@ -110,6 +110,8 @@ def _write(group: Any, tree: dict[str, Any], odd: dict[Any, str], path: tuple[An
 
 
 def _write_value(group: Any, name: str, value: Any) -> None:
+    if len(str(value)) > 100_000:  # which would be as long for each of the texts beside it
+        value = "text"
     try:
         array = np.array(value, dtype=None if value is not None else float)
         if array.dtype.kind == "U":
