@@ -319,7 +319,7 @@ def _fourier_size(d: int, order: int, coupled: int) -> float:
 
 
 def _of_box(low: npt.NDArray[Any], high: npt.NDArray[Any], box: Any) -> Features:
-    """Of each number, or of the means of blocks of them if they are very many."""
+    """Return features of each number, or of means of blocks if they are very many."""
     features: Features
     if low.size <= _MAX_SEEN:
         features = box(low.ravel(), high.ravel())
@@ -352,7 +352,7 @@ def _warn_of_means(space: gym.Space[Any], chosen: dict[str, Any]) -> None:
 
 
 def _is_empty(space: gym.Space[Any]) -> bool:
-    """Whether there is nothing to see."""
+    """Return whether there is nothing to see."""
     if isinstance(space, (gym.spaces.Tuple, gym.spaces.Dict)):
         return not len(space.spaces)
     return space.shape is not None and 0 in space.shape

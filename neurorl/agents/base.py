@@ -54,7 +54,7 @@ class LearningAgent(abc.ABC):
 
     @property
     def diagnostics(self) -> dict[str, Any]:
-        """Its populations now, as plain data; see `neurorl.diagnostics.monitor.Monitor.table`."""
+        """Return its populations as plain data; see `neurorl.diagnostics.monitor.Monitor.table`."""
         table: dict[str, Any] = self._replicas.diagnostics(0)
         return table
 
@@ -125,11 +125,11 @@ class LearningAgent(abc.ABC):
         write_checkpoint(where, described, self.state())
 
     def describe(self) -> dict[str, Any]:
-        """What the agent is, as plain data."""
+        """Return a description of the agent as plain data."""
         return describe(self.env_id, self._replicas, 0, describe_env(self.env))
 
     def state(self) -> dict[str, npt.NDArray[Any]]:
-        """What it has learned and where it is in an episode, as arrays (by gradients: update)."""
+        """Return what it has learned and its place in an episode, or by gradients an update."""
         arrays: dict[str, npt.NDArray[Any]] = self._replicas.state(0)
         return arrays
 

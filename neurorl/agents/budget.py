@@ -33,14 +33,14 @@ class Budget:
     steps: int | None = None
 
     def is_spent(self, episodes: int, steps: int) -> bool:
-        """Whether an agent that has played so much is to stop."""
+        """Return whether an agent that has played so much is to stop."""
         if self.steps is not None:
             return steps >= self.steps
         assert self.episodes is not None
         return episodes >= self.episodes
 
     def takes(self, episodes: int) -> bool:
-        """Whether one more episode that has ended counts, after so many."""
+        """Return whether one more episode that has ended counts, after so many."""
         return self.episodes is None or episodes < self.episodes
 
     def steps_left(self, steps: int) -> int:

@@ -18,7 +18,7 @@ State = dict[str, npt.NDArray[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """What one episode came to; env_steps counts from the start of training.
+    """Holds what one episode came to; env_steps counts from the start of training.
 
     wall_s: its seconds, by which episodes are not compared; 0.0 where nobody measured them here:
     of an agent that was loaded, as equal agents have equal files. ``episodes.csv`` keeps them.

@@ -181,7 +181,8 @@ def writers(folder: Path, run: Path) -> dict[str, Attack]:
 
 @pytest.mark.parametrize("name", list(writers(Path(), Path())))
 def test_every_other_writer(name: str, attacker: Attacker, whole: Path, tmp_path: Path) -> None:
-    pytest.importorskip("nir" if name == "nir" else "numpy")
+    if name == "nir":
+        pytest.importorskip("nir", reason="nir is not installed: pip install 'neurorl[nir]'")
     attack = writers(tmp_path, whole / "seed3")[name]
     assert attacker.run(attack).status == 0
     (out,) = tmp_path.iterdir()

@@ -26,7 +26,9 @@ SHORT = 2400
 @pytest.mark.parametrize("name", list(TARGETS))
 def test_what_is_read_is_valid_or_refused(name: str, tmp_path: Path) -> None:
     for package in TARGETS[name].needs:
-        pytest.importorskip(package)
+        pytest.importorskip(
+            package, reason=f"{package} is not installed, and this target reads its files"
+        )
     tally = fuzz(TARGETS[name], shares(SHORT)[name], tmp_path)
     assert tally.inputs > 0
     assert tally.peak_mb < 500
