@@ -43,15 +43,15 @@ VERSIONS = (
 )
 SUITE = (
     "neurorl/testing/contract/test_contract.py",
-    "tests/test_chip_networks.py",
-    "tests/test_cli.py",
-    "tests/test_loihi_emulator.py",
-    "tests/test_loihi_hardware.py",
-    "tests/test_quiet.py",
-    "tests/test_readme.py",
+    "tests/backends/loihi/test_chip_networks.py",
+    "tests/cli/test_cli.py",
+    "tests/backends/loihi/test_loihi_emulator.py",
+    "tests/backends/loihi/test_loihi_hardware.py",
+    "tests/project/test_quiet.py",
+    "tests/project/test_readme.py",
     "tests/witness/test_brian2_loihi.py",
 )
-# Compiling takes as long as all others; tests/test_quiet.py trains on the compiled engine.
+# Compiling takes as long as all others; tests/project/test_quiet.py trains on the compiled engine.
 SHORT = ("-m", "not slow", "-k", "not cython and not compiled")
 
 

@@ -4,7 +4,7 @@
 that is done once; a step is then the calls that Brian2 would make, in Brian2's order.
 
 Every private name of Brian2 that stepping relies on is in this file. Tried on 2.9, 2.10 and 2.11;
-tests/test_brian2_stepper.py fails if a release changes what is assumed here.
+tests/backends/brian2/test_brian2_stepper.py fails if a release changes what is assumed here.
 """
 
 from __future__ import annotations

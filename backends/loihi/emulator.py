@@ -1,7 +1,7 @@
 """Run nengo-loihi's emulator with escape noise, exact restoring and faster arithmetic.
 
 `NEEDED` and `FAST` list every attribute of the emulator that this file and `accelerate` touch;
-``tests/test_loihi_emulator.py`` fails if nengo-loihi changes what they do.
+``tests/backends/loihi/test_loihi_emulator.py`` fails if nengo-loihi changes what they do.
 
 Time: the emulator drops whatever would arrive in its first step, so it starts as if it had made
 one, ``emu.t = steps + 1``. A spike of a source in step s is labelled ``s + 2``, the emulator's

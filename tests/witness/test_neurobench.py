@@ -1,7 +1,7 @@
 """NeuroBench's own counts of a torch network against `neurorl.inspection.cost`, on the same spikes.
 
 NeuroBench needs PyTorch and much else (1.3 GB), so it isn't among what the tests install; the
-example of its documentation is counted in ``tests/test_cost.py`` without it.
+example of its documentation is counted in ``tests/inspection/test_cost.py`` without it.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from neurorl.errors import RunError, UnknownNameError
 
 BY_NAME = {e.name: e for e in EXPERIMENTS}
 GRID, GRID_CHIP = BY_NAME["gridworld-lif"], BY_NAME["gridworld-lif-chip"]
-SCRIPT = Path(__file__).parents[1] / "scripts" / "reproduce.py"
+SCRIPT = Path(__file__).parents[2] / "scripts" / "reproduce.py"
 
 
 def row(seed: int, greedy: float, learned: int | None = 130) -> Row:

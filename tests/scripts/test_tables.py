@@ -15,7 +15,7 @@ from experiments.time_step import Rates, converted, measure, network
 from neurorl.models import CubaLIF
 from neurorl.network.description import Network
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def test_pages_are_those_of_the_files(tmp_path: Path) -> None:

@@ -345,7 +345,7 @@ def test_bad_arguments() -> None:
 def test_the_example_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In fewer episodes."""
     monkeypatch.chdir(tmp_path)
-    page = Path(__file__).parents[1] / "docs" / "reparameterization.md"
+    page = Path(__file__).parents[2] / "docs" / "reparameterization.md"
     _, example = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
     assert "learn(200)" in example
     made: dict[str, Any] = {}

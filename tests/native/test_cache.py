@@ -149,7 +149,7 @@ def test_modules_of_cython_are_loaded_from_no_folder_that_others_can_write(
 
 def test_all_caches_are_one_kind() -> None:
     """Torch's library and the benchmark's floor go through the same checks as the others."""
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     loads = [
         path.relative_to(root).as_posix()
         for folder in ("neurorl", "backends")

@@ -156,7 +156,7 @@ def test_integers_of_one_description_differ_as_the_page_says() -> None:
     assert (theirs.vth[0], ours.threshold[0]) == (46656, 46528)
     assert (theirs.bias[0], ours.bias[0]) == (934, 930)
     assert (theirs.vmin, VOLTAGE_MAX) == (0, 8388607)
-    page = (Path(__file__).parents[1] / "docs" / "loihi.md").read_text()
+    page = (Path(__file__).parents[3] / "docs" / "loihi.md").read_text()
     assert all(str(n) in page for n in (46656, 46528, 934, 930, -8388607))
 
 

@@ -13,7 +13,7 @@ import pytest
 from neurorl.backends.registry import backend_class
 from neurorl.testing import FEATURES
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
+README = (Path(__file__).parents[2] / "README.md").read_text()
 TABLE = README.partition("<!-- features: start -->")[2].partition("<!-- features: end -->")[0]
 EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 

@@ -10,7 +10,7 @@ import pytest
 
 from experiments.readme import BLOCKS
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 FILE = re.compile(r"`((?:results|docs|neurorl)/[^`]+?\.(?:csv|json|py))`")
 

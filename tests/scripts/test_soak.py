@@ -13,7 +13,7 @@ from load_script import load_script
 from benchmarks.soak import Look, growth, problems, soak
 from neurorl.errors import ArgumentError, BackendError
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 FIRST = Look("reference", 100_000, 300, 50.0, 0.1, 6, 0, 2)
 
 

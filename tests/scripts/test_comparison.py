@@ -36,7 +36,7 @@ from neurorl.runs.evaluation import evaluate, load_to_play
 from neurorl.runs.training import train
 from neurorl.tasks.environments import make_env
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CARTPOLE = {p.name: p for p in PERTURBATIONS if p.task.name == "cartpole"}
 
 

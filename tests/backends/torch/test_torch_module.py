@@ -487,7 +487,7 @@ def test_uniform_weights_are_those_of_the_backends() -> None:
     assert np.array_equal(found, expected)
 
 
-PAGE = Path(__file__).parents[1] / "docs" / "reparameterization.md"
+PAGE = Path(__file__).parents[3] / "docs" / "reparameterization.md"
 
 
 def test_the_example_of_the_page() -> None:

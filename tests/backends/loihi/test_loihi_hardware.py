@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-STAND_IN = Path(__file__).parent / "stand_in"
+STAND_IN = Path(__file__).parents[2] / "stand_in"
 FILES = sorted(path.name for path in STAND_IN.glob("test_*.py"))
 
 

@@ -13,7 +13,7 @@ from neurorl.numerics.random import derive
 from neurorl.reparameterization import stage
 from neurorl.runs import evaluation
 
-RESULTS = Path(__file__).parents[1] / "results"
+RESULTS = Path(__file__).parents[2] / "results"
 FILES = [f for f in sorted(RESULTS.glob("*-*.csv")) if not f.name.startswith("deployment")]
 
 

@@ -18,7 +18,7 @@ import neurorl
 import neurorl.backends
 import neurorl.models
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 FOLDERS = {"neurorl": "neurorl", "backends": "neurorl.backends", "models": "neurorl.models"}
 PACKAGES = (neurorl, neurorl.backends, neurorl.models)
 

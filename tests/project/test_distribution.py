@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SOURCES = ("neurorl", "backends", "models", "docs", "examples", "results", "scripts", "tests")
 LINKS = ("neurorl/backends", "neurorl/models")
 USER = """\

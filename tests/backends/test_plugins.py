@@ -18,7 +18,7 @@ from neurorl.cli import main
 from neurorl.errors import BackendUnavailableError, UnknownNameError, UnsupportedError
 from neurorl.models import LIF
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "backend"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "backend"
 SUITE = "pytest -p neurorl.testing.plugin --pyargs neurorl.testing.contract --neurorl-backend"
 
 
