@@ -36,8 +36,8 @@ over seeds.
 with noise of its own. Tasks are drawn by seeds of 31 bits; no agent of these tables was played on
 one that its training had (`tests/agents/test_evaluation_seeds.py`). *Played*: for how many
 episodes, 100, and on the gridworld 1,000 by the presets (rule in bold) and 100 by the other rules:
-the standard error of a seed's figure is about 0.01 in the former and 0.03 in the latter. *IQM*: interquartile
-mean over seeds with its 95 % bootstrap interval, after Agarwal et al. 2021
+the standard error of a seed's figure is about 0.01 in the former and 0.03 in the latter. *IQM*:
+interquartile mean over seeds with its 95 % bootstrap interval, after Agarwal et al. 2021
 ([arXiv:2108.13264](https://arxiv.org/abs/2108.13264)). *Learned*: the episode at which the mean of
 {window} training episodes first reached the threshold; {window} is the least there can be.
 *Spikes* are of neurons, *synops* the synapses that spikes of neurons and inputs reach; both of one
