@@ -25,7 +25,7 @@ lint: $(VENV)/.developed
 	$(BIN)/mypy
 	$(BIN)/mypy tests scripts examples
 
-# The table of features in README.md, from a run of the contract suite.
+# The table of features in docs/agreement.md, from a run of the contract suite.
 table: $(VENV)/.developed
 	$(BIN)/python scripts/feature_table.py
 

@@ -1,7 +1,7 @@
-"""The README's table of features, from a run of the contract suite.
+"""Make the table of features in docs/agreement.md from a run of the contract suite.
 
 python scripts/feature_table.py            run the suite and rewrite the table
-python scripts/feature_table.py --check    run it; exit status 1 if the README says otherwise
+python scripts/feature_table.py --check    run it; exit status 1 if the page says otherwise
 """
 
 from __future__ import annotations
@@ -18,25 +18,26 @@ START, END = "<!-- features: start -->", "<!-- features: end -->"
 
 
 def main() -> int:
+    """Run the suite, then rewrite the table or compare it; return the exit status."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--check", action="store_true")
     arguments = parser.parse_args()
-    readme = ROOT / "README.md"
-    before, _, rest = readme.read_text().partition(START)
+    page = ROOT / "docs" / "agreement.md"
+    before, _, rest = page.read_text().partition(START)
     old, _, after = rest.partition(END)
     new = f"\n{markdown(run_suite())}\n"
     if arguments.check:
         if old != new:
-            print(f"README.md has another table; run {Path(__file__).name}:{new}")
+            print(f"{page.name} has another table; run {Path(__file__).name}:{new}")
         return int(old != new)
-    readme.write_text(f"{before}{START}{new}{END}{after}")
+    page.write_text(f"{before}{START}{new}{END}{after}")
     return 0
 
 
 def run_suite() -> dict[str, dict[str, str]]:
-    """What each case of the suite made of each feature: ``{feature: {case: verdict}}``."""
+    """Run the suite and return ``{feature: {case: verdict}}``."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "features.json"
         suite = ["-m", "pytest", "-q", "neurorl/testing/contract", f"--feature-table={out}"]
@@ -46,7 +47,7 @@ def run_suite() -> dict[str, dict[str, str]]:
 
 
 def markdown(table: dict[str, dict[str, str]]) -> str:
-    """Rows of features; columns of backend and arithmetic, engines that agree taken together."""
+    """Format features as rows, backends and arithmetics as columns, engines that agree together."""
     columns: dict[str, list[str]] = {}
     for case in next(iter(table.values())):
         backend, *_, arithmetic = case.split("-")

@@ -4,8 +4,8 @@
 
 deep, lost-populations, estimators and training-cost take some minutes each, the others seconds.
 Those that end in cost are times: measure them with nothing else running. --page makes the pages
-anew from what is in results/tables. The tables of README.md are made anew each time, from the files
-that it names.
+anew from what is in results/tables. Those of README.md and docs/figures.md are made anew each time,
+from the files that these name.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import shutil
 from pathlib import Path
 
 from experiments.costs import COSTS
-from experiments.readme import write_readme
+from experiments.readme import write_pages
 from experiments.smaller import SMALLER
 from experiments.tested import TESTED
 from neurorl.cli.status import exit_status
@@ -43,13 +43,12 @@ def main(arguments: list[str] | None = None) -> int:
     results, docs = base / "results" / "tables", base / "docs"
     if options.quick:
         shutil.copytree(ROOT / "docs", docs, dirs_exist_ok=True)
-        shutil.copy(ROOT / "README.md", base)
     for name in names:
         written = [] if options.page else TABLES[name].measure(results, options.quick)
         for path in [*written, TABLES[name].write_page(results, docs)]:
             print(path)
     if not options.quick:
-        print(write_readme(base))
+        print(*write_pages(base), sep="\n")
     return 0
 
 

@@ -97,6 +97,6 @@ def _where(data: Any) -> str:
 
 COSTS: dict[str, Smaller] = {
     "pes-cost": Smaller("loihi.md", _measure_pes, _pes_lines),
-    "step-cost": Smaller("../README.md", _measure_steps, lambda results: {}),
+    "step-cost": Smaller("figures.md", _measure_steps, lambda results: {}),
     "training-cost": Smaller("reparameterization.md", _measure_training, _training_lines),
 }

@@ -1,4 +1,4 @@
-"""The tables of README.md, each made from the files that it names."""
+"""Make the tables of README.md and docs/figures.md from the files that they name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from experiments.catalogue import TASKS, Task
 from experiments.markup import put_between, table_head, table_row
 from neurorl.errors import RunError, say
 
-__all__ = ["BLOCKS", "write_readme"]
+__all__ = ["PAGES", "write_pages"]
 
 _NETWORKS = {
     "LIF, `spikes-only` (ours), float": "lif",
@@ -37,12 +37,50 @@ _WAYS = ("compiled", "cython", "numpy", "reference", "naive")
 _CASES = (("small", 1), ("large", 1), ("small", 16), ("large", 16))
 
 
-def write_readme(root: Path) -> Path:
-    """Put every block into README.md of the checkout *root*. Raises RunError."""
-    page = root / "README.md"
-    for mark, lines in BLOCKS.items():
-        put_between(page, mark, lines(root))
-    return page
+def write_pages(root: Path) -> list[Path]:
+    """Put every table into its page of the checkout *root*; return the pages. Raises RunError."""
+    for page, blocks in PAGES.items():
+        for mark, lines in blocks.items():
+            put_between(root / page, mark, lines(root))
+    return [root / page for page in PAGES]
+
+
+def _headline(root: Path) -> list[str]:
+    """Return README's table: what is learned, agrees, is lost on the chip, and costs."""
+    lines = table_head(("what", "measured", "page"))
+    learning, deployment = "[learning](docs/learning.md)", "[deployment](docs/deployment.md)"
+    for task in TASKS:
+        float_, chip = (
+            _returns(root / "results" / f"{task.name}-lif{kind}.csv", task)
+            for kind in ("", "-chip")
+        )
+        what = f"{_TITLES[task.name]}: return in float; in chip integers"
+        lines.append(table_row(what, f"{float_}; {chip}", learning))
+    parity = _json(root / "results" / "chip-parity.json")
+    equal = min(parity["equal_windows"].values())
+    measured = f"{equal:,} of {parity['windows']:,}, {parity['spikes']:,} spikes"
+    what = "windows equal in every bit on Brian2, Loihi's emulator and the reference"
+    lines.append(table_row(what, measured, "[agreement](docs/agreement.md)"))
+    with (root / "results" / "deployment.csv").open(newline="") as file:
+        rows = [r for r in csv.DictReader(file) if r["experiment"] == "mountaincar-lif"]
+    before = np.mean([float(r["described"]) for r in rows])
+    described, own = (
+        np.mean([float(r["deployed"]) for r in rows if r["noise"] == noise])
+        for noise in ("exact", "chip")
+    )
+    what = (
+        "MountainCar-v0, learned in float, played in chip integers: described noise; the chip's own"
+    )
+    lines.append(table_row(what, f"{before:.1f} to {described:.1f}; {own:.1f}", deployment))
+    ratios = _floor_ratios(root, "brian2", "compiled", "float")
+    what = "environment steps a second over those of hand-written C, network small; large"
+    lines.append(table_row(what, "; ".join(ratios[:2]), "[benchmarks](docs/benchmarks.md)"))
+    return lines
+
+
+def _returns(file: Path, task: Task) -> str:
+    """Return ``mean (worst)`` of the seeds' greedy returns."""
+    return _score(file, task).partition(", ")[0]
 
 
 def _figures(root: Path) -> list[str]:
@@ -54,7 +92,7 @@ def _figures(root: Path) -> list[str]:
 
 
 def _score(file: Path, task: Task) -> str:
-    """``mean (worst), median episode, failures``; empty without a file."""
+    """Return ``mean (worst), median episode, failures``; empty without a file."""
     if not file.exists():
         return ""
     with file.open(newline="") as opened:
@@ -67,17 +105,23 @@ def _score(file: Path, task: Task) -> str:
     return f"{np.mean(greedy):.{task.digits}f} ({worst}), {learned}, {failed}"
 
 
-def _benchmarks(root: Path) -> list[str]:
-    rows = {
+def _rates(root: Path) -> dict[tuple[str, int, str, str, str], Any]:
+    """Return the rows of the benchmarks by size, replicas, backend, engine and arithmetic."""
+    return {
         (r["size"], r["replicas"], r["backend"], r["engine"], r["arithmetic"]): r
         for r in _json(root / "docs" / "benchmarks.json")["rows"]
     }
 
-    def of_floor(backend: str, engine: str, arithmetic: str) -> list[str]:
-        found = [rows[(*case, backend, engine, arithmetic)] for case in _CASES]
-        return [
-            f"{r['ratio_to_floor']:.2f} ({r['ratio_min']:.2f}-{r['ratio_max']:.2f})" for r in found
-        ]
+
+def _floor_ratios(root: Path, backend: str, engine: str, arithmetic: str) -> list[str]:
+    """Return ``median (least-most)`` of the ratio to the C program in each of _CASES."""
+    rates = _rates(root)
+    rows = [rates[(*case, backend, engine, arithmetic)] for case in _CASES]
+    return [f"{r['ratio_to_floor']:.2f} ({r['ratio_min']:.2f}-{r['ratio_max']:.2f})" for r in rows]
+
+
+def _benchmarks(root: Path) -> list[str]:
+    rows = _rates(root)
 
     def of_stock(case: tuple[str, int]) -> str:
         ours, stock = (rows.get((*case, "loihi", way, "loihi")) for way in ("accelerated", "stock"))
@@ -88,9 +132,12 @@ def _benchmarks(root: Path) -> list[str]:
     titles = [f"{size}, {n} agent{'s' * (n > 1)}" for size, n in _CASES]
     return [
         *table_head(("", *titles)),
-        table_row("brian2 compiled / C", *of_floor("brian2", "compiled", "float")),
-        table_row("brian2 compiled, chip arithmetic / C", *of_floor("brian2", "compiled", "loihi")),
-        table_row("loihi / C", *of_floor("loihi", "accelerated", "loihi")),
+        table_row("brian2 compiled / C", *_floor_ratios(root, "brian2", "compiled", "float")),
+        table_row(
+            "brian2 compiled, chip arithmetic / C",
+            *_floor_ratios(root, "brian2", "compiled", "loihi"),
+        ),
+        table_row("loihi / C", *_floor_ratios(root, "loihi", "accelerated", "loihi")),
         table_row("loihi / nengo-loihi's own loops", *(of_stock(case) for case in _CASES)),
     ]
 
@@ -128,7 +175,7 @@ def _parity(root: Path) -> list[str]:
 
 
 def _busy(data: Any) -> str:
-    """What a cell says of when it was measured: of a quiet machine nothing."""
+    """Return a cell that names the machine's load, empty if it was quiet."""
     load = data["load_average"]
     return f"beside other work, load {load:.1f}" if load is not None and load > 1.5 else ""
 
@@ -140,11 +187,14 @@ def _json(file: Path) -> Any:
         raise RunError(say(f"file {file}", "is damaged or missing", got=exc)) from exc
 
 
-BLOCKS: dict[str, Callable[[Path], list[str]]] = {
-    "figures": _figures,
-    "benchmarks": _benchmarks,
-    "step-cost": _step_cost,
-    "loop-cost": _loop_cost,
-    "parity": _parity,
+PAGES: dict[str, dict[str, Callable[[Path], list[str]]]] = {
+    "README.md": {"headline": _headline},
+    "docs/figures.md": {
+        "figures": _figures,
+        "benchmarks": _benchmarks,
+        "step-cost": _step_cost,
+        "loop-cost": _loop_cost,
+        "parity": _parity,
+    },
 }
-"""What is between the marks of README.md, from the root of a checkout."""
+"""What is between the marks of each page, from the root of a checkout."""

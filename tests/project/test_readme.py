@@ -1,4 +1,4 @@
-"""The README's examples run, and its table speaks of the features that exist."""
+"""The examples of README and docs/python.md run; the table of features has those that exist."""
 
 from __future__ import annotations
 
@@ -13,12 +13,19 @@ import pytest
 from neurorl.backends.registry import backend_class
 from neurorl.testing import FEATURES
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
-TABLE = README.partition("<!-- features: start -->")[2].partition("<!-- features: end -->")[0]
-EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "agreement.md").read_text()
+TABLE = PAGE.partition("<!-- features: start -->")[2].partition("<!-- features: end -->")[0]
+EXAMPLES = [
+    pytest.param(example, id=f"{page}-{n}")
+    for page in ("README.md", "docs/python.md")
+    for n, example in enumerate(
+        re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+    )
+]
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=["agent", "network"])
+@pytest.mark.parametrize("example", EXAMPLES)
 def test_examples_work_when_pasted(example: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", example],
@@ -51,3 +58,7 @@ def test_the_table_has_every_feature_and_what_is_refused() -> None:
                 continue  # it is optional
             problems = backend_class(backend).problems(FEATURES[feature](), arithmetic)
             assert verdict == ("refused" if problems else "exact")
+
+
+def test_there_are_examples() -> None:
+    assert len(EXAMPLES) == 3

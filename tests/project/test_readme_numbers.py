@@ -1,4 +1,4 @@
-"""Every number of README's tables is that of the file that is named beside it."""
+"""Every number of the tables in README and docs/figures.md is that of the file named beside it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from experiments.readme import BLOCKS
+from experiments.readme import PAGES
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
-FILE = re.compile(r"`((?:results|docs|neurorl)/[^`]+?\.(?:csv|json|py))`")
+TEXTS = {page: (ROOT / page).read_text() for page in PAGES}
+FILE = re.compile(r"`((?:results|docs)/[^`]+?\.(?:csv|json|py))`")
 
 
 def block(text: str, mark: str) -> list[str]:
@@ -38,62 +38,64 @@ def numbers(lines: list[str]) -> list[str]:
     return [n for line in lines[2:] for n in re.findall(r"\d[\d,]*(?:\.\d+)?", line)]
 
 
-def check(text: str) -> None:
+def check(page: str, text: str) -> None:
     """Assert that all tables are made from their files, and that these are named."""
-    made = {tuple(BLOCKS[mark](ROOT)): mark for mark in BLOCKS}
-    seen = set()
+    made = {tuple(lines(ROOT)): mark for mark, lines in PAGES[page].items()}
+    checked = set()
     for lines, paragraph in tables(text):
+        if not numbers(lines):
+            continue
         files = FILE.findall(paragraph)
         assert files, f"no file is named before the table {lines[0]}"
         for file in files:
             assert list(ROOT.glob(file)), f"{file} is missing"
-        if "feature" in lines[0]:
-            body = [line.split("|", 2)[2] for line in lines]  # names of features may have any
-            assert numbers(body) == []
-            continue
         assert tuple(lines) in made, f"the table {lines[0]} isn't that of {files}"
-        seen.add(made[tuple(lines)])
-    assert seen == set(BLOCKS)
+        checked.add(made[tuple(lines)])
+    assert checked == set(PAGES[page])
 
 
-def test_every_table_is_that_of_its_files() -> None:
-    check(README)
+@pytest.mark.parametrize("page", PAGES)
+def test_every_table_is_that_of_its_files(page: str) -> None:
+    check(page, TEXTS[page])
 
 
-@pytest.mark.parametrize("mark", BLOCKS)
-def test_a_changed_digit_is_found_in_every_cell(mark: str) -> None:
-    lines = block(README, mark)
-    assert lines == BLOCKS[mark](ROOT)
+@pytest.mark.parametrize(("page", "mark"), [(page, mark) for page in PAGES for mark in PAGES[page]])
+def test_a_changed_digit_is_found_in_every_cell(page: str, mark: str) -> None:
+    lines = block(TEXTS[page], mark)
+    assert lines == PAGES[page][mark](ROOT)
     text = "\n".join(lines)
     head = len("\n".join(lines[:2]))
     places = [m.start() for m in re.finditer(r"\d", text) if m.start() > head]
     assert len(places) >= 5
     for place in places:
         wrong = text[:place] + str((int(text[place]) + 1) % 10) + text[place + 1 :]
-        changed = README.replace(text, wrong)
-        assert changed != README
+        changed = TEXTS[page].replace(text, wrong)
+        assert changed != TEXTS[page]
         with pytest.raises(AssertionError, match="isn't that of"):
-            check(changed)
+            check(page, changed)
 
 
 def test_a_table_without_a_file_is_found() -> None:
-    added = README.replace(
-        "## Licence", "Some figures:\n\n| a | b |\n|---|---|\n| x | 3 |\n\n## Licence"
+    page, heading = "docs/figures.md", "## How fast it is"
+    added = TEXTS[page].replace(
+        heading, f"Some figures:\n\n| a | b |\n|---|---|\n| x | 3 |\n\n{heading}"
     )
     with pytest.raises(AssertionError, match="no file is named"):
-        check(added)
+        check(page, added)
     named = added.replace("Some figures:", "From `results/summary.csv`:")
     with pytest.raises(AssertionError, match="isn't that of"):
-        check(named)
+        check(page, named)
 
 
-def test_a_file_that_is_missing_is_found() -> None:
+@pytest.mark.parametrize("page", PAGES)
+def test_a_file_that_is_missing_is_found(page: str) -> None:
     with pytest.raises(AssertionError, match=r"results/no\.csv is missing"):
-        check(README.replace("`docs/benchmarks.json`", "`results/no.csv`"))
+        check(page, TEXTS[page].replace("`docs/benchmarks.json`", "`results/no.csv`"))
 
 
 @pytest.mark.parametrize("variant", ["gradients", "gradients-memoryless"])
 def test_figures_without_velocities_are_those_of_the_file(variant: str) -> None:
     with (ROOT / "results" / f"positioncart-lif-{variant}.csv").open(newline="") as file:
         greedy = [float(row["greedy"]) for row in csv.DictReader(file)]
-    assert f"{sum(greedy) / len(greedy):.1f} ({min(greedy):.1f})" in " ".join(README.split())
+    figures = f"{sum(greedy) / len(greedy):.1f} ({min(greedy):.1f})"
+    assert figures in " ".join(TEXTS["docs/figures.md"].split())
