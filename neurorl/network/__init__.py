@@ -1,1 +1,1 @@
-"""The description of a network, and its translation to plain data and to replicas."""
+"""Describe networks, and translate descriptions to plain data and to replicas."""

@@ -1,4 +1,4 @@
-"""What a spiking network is: sources, populations of neurons, and projections between them.
+"""Describe a spiking network: sources, populations of neurons, and projections between them.
 
 Nothing here simulates. All numbers are in SI units (seconds) or in the units of the neuron's
 membrane variable, which is dimensionless.
@@ -65,7 +65,7 @@ _DT = (1e-12, 1e6)
 
 @dataclass(frozen=True, eq=False)
 class Dynamics:
-    """The one update that every neuron model reduces to; arrays of shape ``(size,)``.
+    """Hold the one update that every neuron model reduces to; arrays of shape ``(size,)``.
 
     With input ``q`` (the sum of weights of arriving spikes), per step::
 
@@ -86,21 +86,21 @@ class Dynamics:
 
 
 class Neuron(Described, abc.ABC):
-    """A neuron model: parameters, and the `Dynamics` they mean. See `neurorl.models.neurons`."""
+    """Describe a neuron model by its parameters; see `neurorl.models.neurons`."""
 
     @abc.abstractmethod
     def dynamics(self, size: int, dt: float) -> Dynamics:
-        """The update of *size* neurons for steps of *dt* seconds."""
+        """Return the update of *size* neurons for steps of *dt* seconds."""
 
 
 @dataclass(frozen=True, eq=False)
 class Source(Described):
-    """Input from outside: spikes, a raster ``(steps, size)``, or currents, constant for a window.
+    """Describe input from outside.
 
-    size: number of channels, at least 1. name: unique in the network.
-    kind: ``'spikes'`` or ``'current'``. Activations x in [0, 1], ``(size,)``, of a source of
-    currents add ``c_j = sum_i x_i w_ij`` to the bias of neuron j in every step. They are multiples
-    of `CURRENT_GRID`.
+    name: unique in the network. size: number of channels, at least 1.
+    kind: ``'spikes'``, a raster ``(steps, size)``, or ``'current'``, constant for a window:
+        activations x in [0, 1], ``(size,)``, add ``c_j = sum_i x_i w_ij`` to the bias of neuron j
+        in every step. They are multiples of `CURRENT_GRID`.
     """
 
     name: str
@@ -123,7 +123,7 @@ class Source(Described):
 
 @dataclass(frozen=True, eq=False)
 class Population(Described):
-    """*size* neurons of one model.
+    """Describe *size* neurons of one model.
 
     neuron: the model; its parameters are numbers, or arrays of shape ``(size,)``.
     Raises DescriptionError if they are of another shape or out of range.
@@ -154,7 +154,7 @@ Node = Source | Population
 
 @dataclass(frozen=True, eq=False)
 class Uniform(Described):
-    """Initial weights drawn evenly from [low, high), by the network's seed."""
+    """Describe initial weights drawn evenly from [low, high), by the network's seed."""
 
     low: float
     high: float
@@ -166,7 +166,7 @@ class Uniform(Described):
 
 @dataclass(frozen=True, eq=False)
 class Plasticity(Described):
-    """That a projection learns, and what its synapses remember.
+    """Declare that a projection learns, and what its synapses remember.
 
     trace_tau: time constant (s) of the presynaptic trace ``x <- exp(-dt/trace_tau) x + spike``,
         fed by spikes as they arrive; 0 keeps only the spike of the step itself.
@@ -188,7 +188,7 @@ class Plasticity(Described):
 
 @dataclass(frozen=True, eq=False)
 class Projection(Described):
-    """Weighted connections from one node to a population.
+    """Describe weighted connections from one node to a population.
 
     weights: an array, a number for all, or `Uniform`. Shape ``(n_pre, n_post)``, or with
         ``blocks`` > 1 ``(blocks, n_pre // blocks, n_post // blocks)``: equal blocks of consecutive
@@ -226,7 +226,7 @@ class Projection(Described):
             object.__setattr__(self, "mask", truth_values(f"{where}.mask", self.mask))
 
     def shape(self, n_pre: int, n_post: int) -> tuple[int, ...]:
-        """Shape of the weights between *n_pre* and *n_post* neurons."""
+        """Return the shape of the weights between *n_pre* and *n_post* neurons."""
         if self.blocks == 1:
             return (n_pre, n_post)
         return (self.blocks, n_pre // self.blocks, n_post // self.blocks)
@@ -234,7 +234,7 @@ class Projection(Described):
 
 @dataclass(frozen=True, eq=False)
 class Network(Described):
-    """Nodes, the projections between them, and the length of a step.
+    """Hold nodes, the projections between them, and the length of a step.
 
     dt: seconds. Raises DescriptionError for names used twice or missing, sizes that the blocks
     don't divide, weights of the wrong shape, delays that are no whole number of steps.
@@ -263,17 +263,17 @@ class Network(Described):
 
     @property
     def sources(self) -> tuple[Source, ...]:
-        """The sources, in order."""
+        """Return the sources, in order."""
         return tuple(node for node in self.nodes if isinstance(node, Source))
 
     @functools.cached_property
     def currents(self) -> frozenset[str]:
-        """Names of the sources of currents."""
+        """Return the names of the sources of currents."""
         return frozenset(source.name for source in self.sources if source.kind == "current")
 
     @functools.cached_property
     def spiking(self) -> Network:
-        """The network without its currents; not for `index`, which counts all nodes."""
+        """Return the network without its currents; not for `index`, which counts all nodes."""
         if not self.currents:
             return self
         return dataclasses.replace(
@@ -284,40 +284,40 @@ class Network(Described):
 
     @property
     def populations(self) -> tuple[Population, ...]:
-        """The populations, in order."""
+        """Return the populations, in order."""
         return tuple(node for node in self.nodes if isinstance(node, Population))
 
     def index(self, name: str) -> int:
-        """Position of a node; it is also the stream number of the node's random draws."""
+        """Return the position of a node, which is also the stream number of its random draws."""
         if name not in self._index:
             raise unknown("node", name, self._index)
         return self._index[name]
 
     def node(self, name: str) -> Node:
-        """The node of this name."""
+        """Return the node of this name."""
         return self.nodes[self.index(name)]
 
     def projection(self, name: str) -> Projection:
-        """The projection of this name."""
+        """Return the projection of this name."""
         for projection in self.projections:
             if projection.name == name:
                 return projection
         raise unknown("projection", name, [p.name for p in self.projections])
 
     def weight_shape(self, name: str) -> tuple[int, ...]:
-        """Shape of a projection's weights."""
+        """Return the shape of a projection's weights."""
         projection = self.projection(name)
         return projection.shape(self.node(projection.pre).size, self.node(projection.post).size)
 
     @property
     def n_synapses(self) -> int:
-        """How many there would be without masks."""
+        """Return the number of synapses that there would be without masks."""
         sizes = {node.name: node.size for node in self.nodes}
         shapes = (p.shape(sizes[p.pre], sizes[p.post]) for p in self.projections)
         return sum(math.prod(shape) for shape in shapes)
 
     def delay_steps(self, name: str) -> int:
-        """Steps from a spike to its arrival, at least 1; 0 for a current."""
+        """Return the steps from a spike to its arrival, at least 1; 0 for a current."""
         return self._steps_of(self.projection(name))
 
     def _steps_of(self, projection: Projection) -> int:
@@ -327,24 +327,24 @@ class Network(Described):
         return 1 if delay is None else round(delay / self.dt)
 
     def depth(self, name: str) -> int:
-        """Steps until every source that leads to this node can have reached it."""
+        """Return the steps until every source that leads to this node can have reached it."""
         self.index(name)
         return max((self._hops(source.name).get(name, 0) for source in self.sources), default=0)
 
     def steps(self, pre: str, post: str) -> int | None:
-        """Fewest steps from a spike of one node to its effect on another; None if it has none."""
+        """Return the fewest steps from a spike of *pre* to its effect on *post*; None if none."""
         self.index(pre)
         return self._hops(pre).get(post)
 
     def returns(self, name: str) -> bool:
-        """Whether spikes of this node come back to it, over any projections."""
+        """Return whether spikes of this node come back to it, over any projections."""
         reached = {p.post for p in self.projections if p.pre == name}
         for _ in self.nodes:
             reached |= {p.post for p in self.projections if p.pre in reached}
         return name in reached
 
     def _hops(self, source: str) -> dict[str, int]:
-        """Fewest steps from a node to each node that it reaches."""
+        """Return the fewest steps from a node to each node that it reaches."""
         reached = {source: 0}
         for _ in self.nodes:
             for p in self.projections:
@@ -354,7 +354,7 @@ class Network(Described):
         return reached
 
     def _check_sizes(self) -> None:
-        """Raise DescriptionError for what no machine that simulates it would hold."""
+        """Raise DescriptionError for a network that no machine could hold."""
         longest = dict.fromkeys(self._index, 1)
         for p in self.projections:
             longest[p.pre] = max(longest[p.pre], self._steps_of(p))

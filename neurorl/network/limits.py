@@ -1,4 +1,4 @@
-"""How large a description may be: checked before any memory is taken for it."""
+"""Limit how large a description may be, before any memory is taken for it."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ _NAME = re.compile(rf"[A-Za-z][A-Za-z0-9_]{{0,{_LONGEST_NAME - 1}}}\Z")
 
 
 def check_limit(where: str, what: str, count: int, limit: int) -> None:
-    """Raise DescriptionError for more than *limit*."""
+    """Raise DescriptionError if *count* is more than *limit*."""
     if count > limit:
         raise DescriptionError(say(where, f"too many {what}", got=count, limit=limit))
 
@@ -87,7 +87,7 @@ def check_delay(where: str, delay: float, dt: float) -> None:
 
 
 def check_identifier(where: str, name: object) -> None:
-    """Raise DescriptionError for what isn't a name of a node or projection."""
+    """Raise DescriptionError unless *name* can be the name of a node or projection."""
     if not isinstance(name, str) or not _NAME.match(name):
         limit = f"{_LONGEST_NAME} letters" if isinstance(name, str) else None
         what = "must be letters, digits and _, a letter first"
@@ -102,7 +102,7 @@ def check_names(where: str, names: Iterable[str]) -> None:
 
 
 def truth_values(where: str, value: npt.ArrayLike | Sequence[object]) -> npt.NDArray[np.bool_]:
-    """Return a read-only copy of *value*, truth values or numbers that stand for such.
+    """Return a read-only copy of *value*, truth values or numbers, as booleans.
 
     Raises DescriptionError for anything else.
     """

@@ -1,4 +1,4 @@
-"""The hidden layers of an agent's modules: their names, and the way from each to the output.
+"""Find the hidden layers of an agent's modules, and the way from each to the output.
 
 The layer next to ``output`` is ``hidden``, the ones below it ``hidden_2``, ``hidden_3`` and so on,
 counted from the output. A module is a chain of blocks through all of them.
@@ -22,7 +22,7 @@ def hidden_name(below: int) -> str:
 
 
 def hidden_layers(network: Network) -> tuple[str, ...]:
-    """The hidden populations that learn, from the output down, as far as they go without a gap."""
+    """Return the hidden populations that learn, from the output down, up to the first gap."""
     plastic = {p.post for p in network.projections if p.plasticity is not None}
     found: list[str] = []
     while hidden_name(len(found) + 1) in plastic:
@@ -31,7 +31,7 @@ def hidden_layers(network: Network) -> tuple[str, ...]:
 
 
 def module_projections(network: Network) -> tuple[str, ...]:
-    """The plastic projections of modules, from the output down: a block for each output neuron.
+    """Return the plastic projections of modules, from the output down, each in blocks.
 
     They are as many as `hidden_layers`, or fewer if a layer isn't divided into modules.
     """
@@ -47,7 +47,7 @@ def module_projections(network: Network) -> tuple[str, ...]:
 
 
 def lag(network: Network, layer: str) -> int:
-    """Steps from a spike of a hidden layer to what it does to the output; at least 1.
+    """Return the steps from a spike of a hidden layer to its effect on the output; at least 1.
 
     One for each layer on the way, in modules: 1 for ``hidden``, 2 for ``hidden_2``. Less for a
     layer with a shorter way to the output. Delays of more than a step are not counted.
@@ -57,7 +57,7 @@ def lag(network: Network, layer: str) -> int:
 
 
 def path_weights(weights: Sequence[FloatArray], modules: int) -> list[FloatArray]:
-    """Of each hidden unit, the sum over all paths to its module's output of products of weights.
+    """Return each hidden unit's sum, over all paths to its module's output, of weight products.
 
     weights: of `module_projections`. Returns an array ``(n_hidden,)`` for each layer::
 

@@ -1,4 +1,4 @@
-"""Many copies of one network as one network, which a simulator then steps at once."""
+"""Put many copies of a network into one network, which a simulator then steps at once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["Tiled", "replicate"]
 
 @dataclass(frozen=True, eq=False)
 class Tiled(Neuron):
-    """*copies* populations of one model side by side: what a neuron is, it is in every copy."""
+    """Describe *copies* equal populations side by side; neurons have their parameters in each."""
 
     neuron: Neuron
     copies: int
@@ -34,7 +34,7 @@ class Tiled(Neuron):
 
 
 def replicate(network: Network, n: int) -> Network:
-    """*n* replicas of *network*, unconnected, as one network; for ``n = 1`` *network* itself.
+    """Return *n* unconnected replicas of *network* as one network; *network* itself if n = 1.
 
     Neuron i of replica k is neuron ``k * size + i``. Weights of shape ``(pre, post)`` become ``(n,
     pre, post)``, those of ``(blocks, pre, post)`` become ``(n * blocks, pre, post)``: in C order

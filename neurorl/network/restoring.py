@@ -1,4 +1,4 @@
-"""Arrays of a checkpoint, held against those that an agent expects: one place for whoever restores.
+"""Check the arrays of a checkpoint against those that an agent expects.
 
 A checkpoint that is whole by its digest may still be of another agent, or of somebody who wants it
 to do harm.
@@ -35,9 +35,9 @@ def take(
 ) -> npt.NDArray[Any]:
     """Return the array of this name.
 
-    shape: None where any length will do. kind: ``'float'``, ``'whole'`` or ``'bool'``. low, high:
-    of all its numbers, which are finite; may_be_nan: or not there.
-    Raises RunError if it is missing or isn't so.
+    shape: the expected shape, None where any length will do. kind: ``'float'``, ``'whole'`` or
+    ``'bool'``. low, high: limits of all its numbers, which must be finite; may_be_nan: allows NaN.
+    Raises RunError if it is missing or differs.
     """
     if name not in state:
         raise RunError(say(name, "is missing"))
@@ -64,7 +64,7 @@ def take_count(state: Mapping[str, npt.NDArray[Any]], name: str, most: int = MOS
 def take_counts(
     state: Mapping[str, npt.NDArray[Any]], name: str, n: int | None, least: int = 0
 ) -> npt.NDArray[np.int64]:
-    """Return the *n* whole numbers of this name, maybe held as floats. Raises RunError."""
+    """Return the *n* whole numbers of this name, which may be held as floats. Raises RunError."""
     array = state.get(name, np.zeros(0))
     kind = "float" if array.dtype.kind == "f" else "whole"
     found = take(state, name, (n,), kind, least, MOST_STEPS)

@@ -1,4 +1,4 @@
-"""Frozen dataclasses that turn into plain data and back, exactly."""
+"""Turn frozen dataclasses into plain data and back, exactly."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FloatArray = npt.NDArray[np.float64]
 
 
 class Described:
-    """Base of all description classes: equality, hashing off, `to_dict` and `from_dict`.
+    """Give description classes equality, `to_dict` and `from_dict`; they have no hash.
 
     Subclasses are ``@dataclass(frozen=True, eq=False)``; each registers under its `type_name`.
     """
@@ -37,7 +37,7 @@ class Described:
         Described._classes[type_name(cls)] = cls
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data (``json.dumps`` takes it) from which `from_dict` builds an equal object."""
+        """Return plain data, as JSON has it, from which `from_dict` builds an equal object."""
         fields = dataclasses.fields(self)  # type: ignore[arg-type]
         return {
             "type": type_name(type(self)),
@@ -46,7 +46,7 @@ class Described:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """The object that `to_dict` described. Raises DescriptionError for anything else."""
+        """Return the object that `to_dict` described. Raises DescriptionError for anything else."""
         try:
             made = _decode(data, _DEPTH)
         except NeurorlError:
@@ -76,7 +76,7 @@ def type_name(cls: type[Described]) -> str:
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Whether two values are of equal classes and would be written alike."""
+    """Return whether two values are of equal classes and would be written alike."""
     if isinstance(one, Described) or isinstance(other, Described):
         return bool(one == other)
     if isinstance(one, (tuple, list)) and isinstance(other, (tuple, list)):
@@ -99,7 +99,7 @@ def _encode(value: Any) -> Any:
 
 
 def _decode(value: Any, depth: int) -> Any:
-    """The object of plain data, of which at most *depth* are one inside the other."""
+    """Return the object of plain data that is nested at most *depth* levels deep."""
     if not isinstance(value, (Mapping, list)):
         return value
     if not depth:
@@ -123,7 +123,7 @@ def _construct(kind: Any, fields: Mapping[str, Any]) -> Described:
 
 
 def _class_of(kind: Any) -> type[Described]:
-    """The class of this name, if it has been imported: a file imports nothing."""
+    """Return the class of this name if it has been imported: a file imports nothing."""
     where = "description type"
     if not isinstance(kind, str):
         raise DescriptionError(say(where, "is not a name", got=repr(kind)[:60]))
@@ -156,7 +156,7 @@ def _check_types(cls: type[Described], fields: Mapping[str, Any]) -> None:
 
 
 def frozen_array(where: str, value: npt.ArrayLike, shape: tuple[int, ...] | None) -> FloatArray:
-    """A read-only float64 copy of *value*, all finite; *shape* None takes any shape."""
+    """Return a read-only float64 copy of *value*, all finite; *shape* None takes any shape."""
     refuse_units(where, value)
     try:
         array = np.array(value, dtype=np.float64)
@@ -177,7 +177,7 @@ def frozen_array(where: str, value: npt.ArrayLike, shape: tuple[int, ...] | None
 
 
 def number(where: str, value: object, low: float = -LARGEST, high: float = LARGEST) -> float:
-    """*value* as a float in [low, high]."""
+    """Return *value* as a float. Raises DescriptionError unless it is a number in [low, high]."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         refuse_units(where, value)
         raise DescriptionError(say(where, "not a number", got=_quoted(value)))
@@ -194,7 +194,7 @@ def number(where: str, value: object, low: float = -LARGEST, high: float = LARGE
 
 
 def positive(where: str, value: object, least: int = 1, most: int = _MOST) -> int:
-    """*value* as an integer of at least *least* and at most *most*."""
+    """Return *value* as an int. Raises DescriptionError unless it is one in [least, most]."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
         refuse_units(where, value)
         got, limit = _quoted(value), f">= {least}"
@@ -205,14 +205,14 @@ def positive(where: str, value: object, least: int = 1, most: int = _MOST) -> in
 
 
 def flag(where: str, value: object) -> bool:
-    """*value*, which must be True or False."""
+    """Return *value* as a bool. Raises DescriptionError unless it is True or False."""
     if not isinstance(value, (bool, np.bool_)):
         raise DescriptionError(say(where, "must be True or False", got=_quoted(value)))
     return bool(value)
 
 
 def several(where: str, values: object) -> tuple[Any, ...]:
-    """The members of a list, tuple or array."""
+    """Return the members of a list, tuple or array. Raises DescriptionError for anything else."""
     if not isinstance(values, (list, tuple, np.ndarray)):
         raise DescriptionError(say(where, "must be a tuple", got=_quoted(values)))
     return tuple(values)

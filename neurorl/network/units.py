@@ -1,4 +1,4 @@
-"""Quantities with units, of Brian2 and others, which are never taken for plain numbers.
+"""Refuse quantities with units, of Brian2 and others: none is taken for a plain number.
 
 All numbers here are SI or the network's own; how to convert, only the caller knows.
 """
