@@ -1,1 +1,1 @@
-"""Random numbers and elementary functions that are defined to the last bit."""
+"""Define random numbers and elementary functions to the last bit."""

@@ -1,4 +1,4 @@
-"""exp, cos and sums of products whose every bit is defined, the same in NumPy and in C.
+"""Define exp, cos and sums of products to the last bit, the same in NumPy and in C.
 
 A library's own exp or BLAS's sums differ in their last bit from one processor to the next, and a
 spike that depends on that bit would differ too. Here is only what IEEE 754 fixes: +, -, *, /,
@@ -29,7 +29,7 @@ _GRID = 2.0**20
 
 
 def exp(x: npt.ArrayLike) -> Array:
-    """``e**x`` to within 2 units in the last place; |x| is clipped at 700."""
+    """Return ``e**x`` to within 2 units in the last place; |x| is clipped at 700."""
     clipped = np.minimum(np.maximum(np.asarray(x, dtype=np.float64), -EXP_LIMIT), EXP_LIMIT)
     k = np.rint(clipped * LOG2_E)
     r = (clipped - k * LN2_HIGH) - k * LN2_LOW
@@ -38,7 +38,7 @@ def exp(x: npt.ArrayLike) -> Array:
 
 
 def cospi(y: npt.ArrayLike) -> Array:
-    """``cos(pi y)``, absolute error below 2**-51; |y| < 2**51."""
+    """Return ``cos(pi y)`` with an absolute error below 2**-51; |y| < 2**51."""
     y = np.asarray(y, dtype=np.float64)
     whole = np.rint(y)
     r = y - whole
@@ -47,12 +47,12 @@ def cospi(y: npt.ArrayLike) -> Array:
 
 
 def decay(dt: float, tau: float) -> float:
-    """``exp(-dt / tau)``, 0 for tau = 0: what is left after a step."""
+    """Return ``exp(-dt / tau)``, 0 for tau = 0: the part that is left after a step."""
     return float(exp(-dt / tau)) if tau else 0.0
 
 
 def dot(a: Array, b: Array) -> float:
-    """``sum_i a_i b_i``: 8 sums of every eighth product in order, then these in order."""
+    """Return ``sum_i a_i b_i``: 8 sums of every eighth product in order, then these in order."""
     products = np.zeros(-(-len(a) // LANES) * LANES)
     np.multiply(a, b, out=products[: len(a)])
     lanes = np.add.accumulate(products.reshape(-1, LANES), axis=0)[-1]
@@ -60,7 +60,7 @@ def dot(a: Array, b: Array) -> float:
 
 
 def on_grid(x: npt.ArrayLike) -> Array:
-    """*x* rounded to multiples of 2**-20, so that sums of products of two such are exact.
+    """Round *x* to multiples of 2**-20, so that sums of products of two such are exact.
 
     Like the grid of the weights: no order of summation, library or processor changes a bit.
     """

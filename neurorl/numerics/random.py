@@ -1,4 +1,4 @@
-"""The one random generator: counter-based, so there is no state to save and every backend agrees.
+"""Draw random numbers by a counter, so that no state is saved and every backend agrees.
 
 Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"). The key is the
 seed; the counter is (neuron, step // 4, stream), and step % 4 picks one of the block's four words.
@@ -66,7 +66,7 @@ def _short(value: object) -> str:
 
 
 class Stream(enum.IntEnum):
-    """Streams of draws that belong to no population."""
+    """Number the streams of draws that belong to no population."""
 
     ACTION = 0x80000000
     ENCODER = 0x80000001
@@ -81,7 +81,7 @@ def philox4x32(
     counter: tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike, npt.ArrayLike],
     key: tuple[int, int],
 ) -> tuple[U64, U64, U64, U64]:
-    """Ten rounds of Philox 4x32: four words (uint64 arrays below 2**32) for each counter.
+    """Return four words (uint64 arrays below 2**32) for each counter: 10 rounds of Philox 4x32.
 
     counter: four words of 32 bits, broadcast together. key: two words of 32 bits.
     """
@@ -96,7 +96,7 @@ def philox4x32(
 
 
 def words(seed: int, stream: int, n: int, first_step: int, n_steps: int) -> U32:
-    """The 32-bit draws of *n* neurons in steps *first_step*...: shape ``(n_steps, n)``."""
+    """Return the 32-bit draws of *n* neurons in steps *first_step*...: shape ``(n_steps, n)``."""
     seed = operator.index(seed)
     low_block, high_block = first_step >> 2, (first_step + n_steps + 3) >> 2
     blocks = np.arange(low_block, high_block, dtype=np.uint64)[:, None]
@@ -110,17 +110,17 @@ def words(seed: int, stream: int, n: int, first_step: int, n_steps: int) -> U32:
 
 
 def uniforms(seed: int, stream: int, n: int, step: int) -> F64:
-    """*n* numbers in (0, 1): (word + 1/2) / 2**32 of one step."""
+    """Return *n* numbers in (0, 1), (word + 1/2) / 2**32, of one step."""
     return to_unit(words(seed, stream, n, step, 1)[0])
 
 
 def to_unit(drawn: U32) -> F64:
-    """(word + 1/2) / 2**32, in (0, 1)."""
+    """Convert words to numbers in (0, 1): (word + 1/2) / 2**32."""
     return np.asarray((drawn + 0.5) * 2.0**-32, dtype=np.float64)
 
 
 def derive(seed: int, *purpose: int) -> int:
-    """Another seed of 63 bits, from a seed and up to two numbers that say what it is for."""
+    """Return a new seed of 63 bits, from a seed and up to two numbers for its purpose."""
     seed, a, b = map(operator.index, (seed, *(*purpose, 0, 0)[:2]))  # no NumPy's, which overflow
     c = (a & 0xFFFFFFFF, b & 0xFFFFFFFF, b >> 32, int(Stream.DERIVE))
     k0, k1 = seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF
@@ -152,15 +152,15 @@ A draw is the entry at the word's upper 14 bits, so P(L > x) differs from sigmoi
 
 
 def logistic(drawn: U32) -> F64:
-    """Standard logistic draws, one for each word."""
+    """Convert words to standard logistic draws, one for each."""
     return np.asarray(LOGISTIC_TABLE[drawn >> np.uint32(32 - LOGISTIC_BITS)])
 
 
 class DrawRows:
-    """Draws of one stream, a row a step, made in chunks ahead of use.
+    """Draw a stream row by row, one row a step, in chunks ahead of use.
 
-    seed, stream, n: as in `words`. convert: what becomes of the words.
-    A pure function of the step, whatever was asked before.
+    seed, stream, n: as in `words`. convert: turns words into numbers.
+    The rows are a pure function of the step, whatever was asked before.
     """
 
     def __init__(
@@ -172,7 +172,7 @@ class DrawRows:
         self._rows = np.empty((0, n))
 
     def __call__(self, step: int) -> F64:
-        """The draws of one step, shape ``(n,)``."""
+        """Return the draws of one step, shape ``(n,)``."""
         number, row = divmod(step, _CHUNK)
         if number != self._number:
             self._rows = self._convert(words(*self._args, number * _CHUNK, _CHUNK))
@@ -180,12 +180,12 @@ class DrawRows:
         return np.asarray(self._rows[row])
 
     def rows(self, step: int, n_steps: int) -> F64:
-        """The draws of *n_steps* from *step* on, shape ``(n_steps, n)``, kept for nobody."""
+        """Return the draws of *n_steps* steps from *step*, shape ``(n_steps, n)``; not cached."""
         return self._convert(words(*self._args, step, n_steps))
 
 
 class NoiseRows(DrawRows):
-    """Standard logistic draws, for escape noise."""
+    """Draw standard logistic numbers, for escape noise."""
 
     def __init__(self, seed: int, stream: int, n: int) -> None:
         super().__init__(seed, stream, n, logistic)
