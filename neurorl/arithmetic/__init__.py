@@ -1,4 +1,4 @@
-"""How numbers are held: floating point on a grid, or the integers of Loihi."""
+"""Define how numbers are held: floating point on a grid, or the integers of Loihi."""
 
 from neurorl.arithmetic.rounding import (
     Arithmetic,

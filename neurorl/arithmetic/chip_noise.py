@@ -1,4 +1,4 @@
-"""The noise that Loihi itself has, in place of escape noise: uniform, with or without fair coins.
+"""Describe Loihi's own noise, in place of escape noise: uniform, with or without fair coins.
 
 The chip adds ``x 2**(e - 7)`` to a membrane in every step, x drawn evenly from -127..127, e one
 number for a core. A unit without memory, whose membrane is z noise widths over its threshold, then
@@ -68,10 +68,10 @@ _LOWERED = 0.65
 
 
 def half_width(population: str, dynamics: Dynamics, leak: FloatArray, mode: str) -> float:
-    """The largest noise of one step, membrane units, 0 for a population without noise.
+    """Return the largest noise of one step, in membrane units; 0 for populations without noise.
 
-    leak: what is left of the membrane after a step, as the chip has it, ``(size,)``.
-    Raises UnsupportedError if its neurons need several, of which a core has one only.
+    leak: the part of the membrane that is left after a step, as the chip has it, ``(size,)``.
+    Raises UnsupportedError if its neurons need several half-widths: a core has one.
     """
     noisy = dynamics.noise_width > 0
     if not noisy.any():
@@ -87,16 +87,16 @@ def half_width(population: str, dynamics: Dynamics, leak: FloatArray, mode: str)
 
 
 def lowered(dynamics: Dynamics, leak: FloatArray) -> FloatArray:
-    """By how much the threshold is lowered, membrane units, ``(size,)``; leak: as `half_width`."""
+    """Return by how much to lower the threshold, membrane units; leak as in `half_width`."""
     wanted = np.minimum(leak**2, _LOWERED) * dynamics.noise_width
     return np.asarray(np.minimum(wanted, np.maximum(dynamics.threshold, 0)))
 
 
 def coined(network: Network, mode: str) -> tuple[Network, dict[str, str]]:
-    """*network* with the sources of coins, last; and of each noisy population, its source.
+    """Return *network* with sources of coins added last, and the source of each noisy population.
 
-    For other modes than ``'chip+coins'`` *network* itself. Coin j of neuron i is spike
-    ``len(COINS) * i + j``. Raises UnsupportedError for noisy units with a memory.
+    For other modes than ``'chip+coins'`` the network is returned as it is. Coin j of neuron i is
+    spike ``len(COINS) * i + j``. Raises UnsupportedError for noisy units with a memory.
     """
     if mode != "chip+coins":
         return network, {}
@@ -125,7 +125,7 @@ def _check_memoryless(population: str, dynamics: Dynamics) -> None:
 
 
 def _coins(population: Population, dynamics: Dynamics, names: set[str]) -> tuple[Node, Projection]:
-    """A silent coin transmits -w and a spike +w: that is a signed projection."""
+    """Return a population's source of coins and its signed projection (silent -w, spike +w)."""
     source, link = (_free(f"{population.name}_{end}", names) for end in ("coins", "coin_weights"))
     reach = HALF_WIDTH["chip+coins"] * dynamics.noise_width
     weights = reach[:, None] * (np.array(COINS) / (2 * _FULL))
@@ -137,7 +137,7 @@ def _coins(population: Population, dynamics: Dynamics, names: set[str]) -> tuple
 
 
 def _free(name: str, names: set[str]) -> str:
-    """*name*, or one like it that no one has; it is then had."""
+    """Return *name*, with underscores appended until it is unused, and add it to *names*."""
     while name in names:
         name += "_"
     names.add(name)
@@ -156,23 +156,21 @@ def _tossed(drawn: U32) -> npt.NDArray[Any]:
 
 
 class UniformRows(DrawRows):
-    """x of -127..127, int32, for a population's noise; arguments as in
-    `neurorl.numerics.random.words`.
-    """
+    """Draw x of -127..127, int32, for a population's noise; arguments as in `DrawRows`."""
 
     def __init__(self, seed: int, stream: int, n: int) -> None:
         super().__init__(seed, stream, n, _steps_of_noise)
 
 
 class CoinRows(DrawRows):
-    """A population's coins, booleans of shape ``(len(COINS) * n,)``, that arrive in a step."""
+    """Draw the coins of a population that arrive in a step, booleans ``(len(COINS) * n,)``."""
 
     def __init__(self, seed: int, stream: int, n: int) -> None:
         super().__init__(seed, Stream.COINS + stream, n, _tossed)
 
 
 def coin_rows(network: Network, sources: Mapping[str, str], seed: int) -> dict[str, CoinRows]:
-    """The coins of each source of `coined`, for a replica of this seed."""
+    """Return the draws for each source of `coined`, for a replica of this seed."""
     return {
         source: CoinRows(seed, network.index(name), network.node(name).size)
         for name, source in sources.items()
@@ -182,7 +180,7 @@ def coin_rows(network: Network, sources: Mapping[str, str], seed: int) -> dict[s
 def tossed(
     coins: Mapping[str, CoinRows], first_step: int, n_steps: int
 ) -> dict[str, npt.NDArray[np.bool_]]:
-    """The coins that arrive in *n_steps* steps, a row a step, of each source."""
+    """Return the coins that arrive in *n_steps* steps, a row a step, for each source."""
     return {
         name: np.stack([np.asarray(rows(first_step + k), dtype=bool) for k in range(n_steps)])
         for name, rows in coins.items()

@@ -1,4 +1,4 @@
-"""Chip integers for a network that won't learn: as fine as its weights allow.
+"""Fit chip integers to a network that won't learn, as fine as its weights allow.
 
 `neurorl.arithmetic.quantiser` takes the range of a projection from the bounds of its plasticity, as
 learning may use all of it. Weights that stay seldom do, and a narrower range gives all of a
@@ -33,7 +33,7 @@ Weights = Mapping[str, FloatArray]
 
 
 def fitted(network: Network, weights: Weights) -> Network:
-    """*network* with bounds of plasticity no wider than *weights* need.
+    """Return *network* with bounds of plasticity no wider than *weights* need.
 
     weights: of every projection, in the description's units and shapes. Where all inputs spiking at
     once could overflow, the bounds into that population are widened again by powers of two, to at
@@ -46,7 +46,7 @@ def fitted(network: Network, weights: Weights) -> Network:
 
 @dataclass(frozen=True)
 class Sums:
-    """The most that can come together in one neuron of a population, as shares of the registers.
+    """Hold the largest sums in one neuron of a population, as shares of the registers.
 
     arriving: in one step, of 21 bits. current: what all steps leave of that, and the bias, of 23
     bits. bias: with what signed projections and currents add, of the largest bias. Up to 1 nothing
@@ -63,7 +63,7 @@ class Sums:
 
 
 def largest_sums(network: Network, chip: ChipNetwork, population: str, weights: Weights) -> Sums:
-    """If all presynaptic neurons with weights of one sign spike, in every step."""
+    """Return the sums if all presynaptic neurons of one sign spike in every step."""
     own = chip.populations[population]
     most, least, offset = (np.zeros(len(own.threshold)) for _ in range(3))
     for p in network.projections:
@@ -90,7 +90,7 @@ def largest_sums(network: Network, chip: ChipNetwork, population: str, weights: 
 
 
 def _fit(network: Network, population: str, weights: Weights) -> Network:
-    """The bounds into one population."""
+    """Narrow the bounds of plasticity into one population."""
     plastic = [p for p in network.projections if p.post == population and p.plasticity]
     reach = {p.name: float(np.abs(weights[p.name]).max()) for p in plastic}
     some = [r for r in reach.values() if r > 0]

@@ -1,4 +1,4 @@
-"""From a description to the integers of Loihi, as one pure function that every backend shares.
+"""Translate a description to the integers of Loihi, by one function that all backends share.
 
 The chip's neuron, per step, all integers (``>>`` of a magnitude, so towards zero)::
 
@@ -59,12 +59,11 @@ _LOGISTIC_REACH = 10.4  # the largest entry of neurorl.numerics.random.LOGISTIC_
 
 @dataclass(frozen=True)
 class ChipPopulation:
-    """The integers of one population; arrays of shape ``(size,)``.
+    """Hold the integers of one population; arrays of shape ``(size,)``.
 
     unit: chip integers to one unit of the description's membrane variable.
     refractory: the chip's register, dead steps + 1. noise_width: chip units, a float.
-    noise_exponent: of the chip's own noise, which neurons of a noise_width then have; 0 for escape
-    noise.
+    noise_exponent: of the chip's own noise, for neurons with a noise_width; 0 for escape noise.
     """
 
     name: str
@@ -79,19 +78,19 @@ class ChipPopulation:
 
     @property
     def escapes(self) -> bool:
-        """Whether it has escape noise."""
+        """Return whether the population has escape noise."""
         return self.noise_exponent == 0 and bool(self.noise_width.any())
 
     @property
     def noise_step(self) -> IntArray:
-        """What x of the chip's own noise is multiplied by, ``(size,)``; 0 without."""
+        """Return the factor of x in the chip's own noise, ``(size,)``; 0 without."""
         step = 2 ** (self.noise_exponent - NOISE_BITS) if self.noise_exponent else 0
         return np.where(self.noise_width > 0, step, 0)
 
 
 @dataclass(frozen=True)
 class ChipProjection:
-    """The resolution of one projection: the transmitted weight is ``mantissa * 2**(6+exponent)``.
+    """Hold the resolution of one projection: weights are ``mantissa * 2**(6+exponent)``.
 
     unit: the weight (in the description's units) that one unit of mantissa stands for.
     """
@@ -103,14 +102,14 @@ class ChipProjection:
 
 @dataclass(frozen=True)
 class ChipNetwork:
-    """All integers but the weights, which `weight_integers` makes whenever they change."""
+    """Hold all integers but the weights, which `weight_integers` makes when they change."""
 
     populations: dict[str, ChipPopulation]
     projections: dict[str, ChipProjection]
 
 
 def quantise(network: Network, noise: str = "exact") -> ChipNetwork:
-    """The chip integers of *network*. Raises UnsupportedError naming what has no integer.
+    """Return the chip integers of *network*. Raises UnsupportedError naming what has none.
 
     noise: ``'exact'`` for escape noise, or one of the chip's own, see
     `neurorl.arithmetic.chip_noise`; for ``'chip+coins'`` *network* has the coins.
@@ -123,13 +122,13 @@ def quantise(network: Network, noise: str = "exact") -> ChipNetwork:
 
 
 def weight_integers(projection: ChipProjection, weights: FloatArray) -> npt.NDArray[np.int32]:
-    """Mantissas, ``2 rint(w / (2 unit))`` clipped to -254..254: int32 of the shape of *weights*."""
+    """Return mantissas ``2 rint(w / (2 unit))``, clipped to -254..254; int32, same shape."""
     half = np.rint(np.asarray(weights) * (0.5 / projection.unit))
     return np.asarray(2 * np.clip(half, -127, 127), dtype=np.int32)
 
 
 def bias_integers(bias: npt.ArrayLike) -> IntArray:
-    """The nearest biases ``m * 2**e`` with |m| <= 4095, e in 0..7; beyond, the largest."""
+    """Return the nearest biases ``m * 2**e``, |m| <= 4095, e in 0..7; beyond, the largest."""
     value = np.asarray(bias, dtype=np.float64)
     magnitude = np.abs(value)
     exponent = np.zeros(value.shape, dtype=np.int64)
@@ -140,7 +139,7 @@ def bias_integers(bias: npt.ArrayLike) -> IntArray:
 
 
 def signed_offset(projection: ChipProjection, mantissa: npt.NDArray[np.int32]) -> IntArray:
-    """``-sum(w)`` over the presynaptic axis, in chip units, for signed projections.
+    """Return ``-sum(w)`` over the presynaptic axis, in chip units, for signed projections.
 
     mantissa: those of the transmitted 2w, shape ``(n_pre, n_post)`` or with a block axis first.
     """
@@ -149,7 +148,7 @@ def signed_offset(projection: ChipProjection, mantissa: npt.NDArray[np.int32]) -
 
 
 def weight_range(network: Network, projection: Projection) -> float:
-    """The largest weight that must be representable, as transmitted (2w if signed)."""
+    """Return the largest weight to be represented, as transmitted (2w if signed)."""
     if projection.plasticity is not None:
         reach = max(abs(projection.plasticity.low), abs(projection.plasticity.high))
     elif isinstance(projection.weights, Uniform):
@@ -164,7 +163,7 @@ def _incoming(network: Network, population: Population) -> list[Projection]:
 
 
 def _membrane_unit(network: Network, population: Population) -> float:
-    """Chip integers per membrane unit: the widest projection gets exponent 0, or less if v is full.
+    """Return the chip integers in a membrane unit, so that the widest projection has exponent 0.
 
     Lower exponents are taken while the threshold, the noise or the bias would not fit.
     """
@@ -197,7 +196,7 @@ def _membrane_unit(network: Network, population: Population) -> float:
 def _fit_noise(
     network: Network, population: Population, unit: float, mode: str
 ) -> tuple[float, int]:
-    """A unit at most half as large at which the noise has the right width, and its exponent."""
+    """Return a unit, at most half as large, at which the noise has its width, and its exponent."""
     dynamics = population.neuron.dynamics(population.size, network.dt)
     reach = half_width(population.name, dynamics, kept(dynamics), mode)
     if not reach:
@@ -222,7 +221,7 @@ def _fit_noise(
 
 
 def kept(dynamics: Dynamics) -> FloatArray:
-    """What is left of a membrane after a step, as the chip has it, ``(size,)``."""
+    """Return the part of a membrane that the chip leaves after a step, ``(size,)``."""
     if not dynamics.membrane_decay[dynamics.noise_width > 0].any():
         return np.zeros(len(dynamics.bias))  # what the register leaves, 1/4096, is no memory
     return np.asarray((4096 - _voltage_decay(dynamics)) / 4096)
@@ -299,13 +298,13 @@ def _check_signed(network: Network, projection: Projection, exponent: int) -> No
 
 
 def _below(x: float) -> float:
-    """The largest number of 4 digits below x > 0, for a message that can be relied on."""
+    """Return the largest number of 4 digits below x > 0, a limit that holds when repeated."""
     step = 10.0 ** (np.floor(np.log10(x)) - 3)
     return float(step * np.floor((1 - _ROUNDING) * x / step))
 
 
 def _above(x: float) -> float:
-    """The least number of 4 digits above x > 0."""
+    """Return the least number of 4 digits above x > 0."""
     step = 10.0 ** (np.floor(np.log10(x)) - 3)
     return float(step * np.ceil((1 + _ROUNDING) * x / step))
 

@@ -1,4 +1,4 @@
-"""The two arithmetics that a network can run in, and the rounding of weights in each.
+"""Round weights in the two arithmetics that a network can run in.
 
 ``float``: float64 membranes. Weights are held on a grid of 2**-32 of the postsynaptic membrane's
 scale, so every sum of weights is exact in float64 and no order of summation (BLAS, a queue of
@@ -43,7 +43,7 @@ _SUM_BITS = 20  # 52 bits of mantissa less GRID_BITS
 
 @dataclass(frozen=True)
 class Rounding:
-    """A projection's rounding as numbers, for whoever rounds without a call for each projection.
+    """Hold a projection's rounding as numbers, for C++ and for arrays of many projections.
 
     ``n = clip(rint(w * inverse), -limit, limit)``; the weight in force is ``n * unit``, and a spike
     transmits ``n * transmitted_unit``. The latter is a power of two, so n is found again exactly.
@@ -55,7 +55,7 @@ class Rounding:
     transmitted_unit: float
 
     def round(self, weights: FloatArray) -> FloatArray:
-        """The weights in force; any shape."""
+        """Return the weights in force; any shape."""
         rounded = np.multiply(weights, self.inverse)
         np.rint(rounded, out=rounded)
         if self.limit != np.inf:
@@ -64,12 +64,12 @@ class Rounding:
         return rounded
 
     def in_force(self, transmitted: FloatArray) -> FloatArray:
-        """The weights in force, of which a spike transmits *transmitted*; exact, any shape."""
+        """Return the weights in force from those that a spike transmits; exact, any shape."""
         return np.multiply(transmitted, 1.0 / self.transmitted_unit) * self.unit
 
 
 class Arithmetic(abc.ABC):
-    """How the weights of one network are rounded, and what a spike then transmits.
+    """Define how the weights of a network are rounded, and what a spike then transmits.
 
     is_fine: the grid of weights is so fine that those in force can learn themselves; else float
     weights learn, of which those in force are rounded copies.
@@ -82,37 +82,37 @@ class Arithmetic(abc.ABC):
 
     @abc.abstractmethod
     def rounding(self, name: str) -> Rounding:
-        """The numbers by which a projection's weights are rounded."""
+        """Return the numbers by which a projection's weights are rounded."""
 
     def round(self, name: str, weights: FloatArray) -> FloatArray:
-        """The weights in force, in the description's units. Same shape."""
+        """Return the weights in force, in the description's units. Same shape."""
         return self.rounding(name).round(weights)
 
     @abc.abstractmethod
     def transmitted(self, name: str, rounded: FloatArray) -> npt.NDArray[np.generic]:
-        """What one spike adds to ``q``: 2w for signed projections; chip integers in ``loihi``."""
+        """Return what a spike adds to ``q``: 2w if signed; chip integers in ``loihi``."""
 
     @abc.abstractmethod
     def bias(
         self, population: str, rounded: dict[str, FloatArray], current: FloatArray | None = None
     ) -> npt.NDArray[np.generic]:
-        """The bias of a population with the -sum(w) of its signed projections, shape ``(size,)``.
+        """Return a population's bias less the sum(w) of its signed projections, ``(size,)``.
 
-        rounded: weights in force of every projection. current: what flows into each neuron, sums
-        of what `transmitted` gave; the result is rounded with it, in ``loihi`` to a bias of the
-        chip, the largest if it is beyond.
+        rounded: weights in force of every projection. current: sums of what `transmitted` gave, for
+        each neuron; they join the bias before it is rounded, in ``loihi`` to one that the chip has.
         """
 
     def _limit(self, name: str) -> float:
-        """The largest weight that this arithmetic takes; one that is beyond a range is clipped."""
+        """Return the largest weight that is accepted; those beyond a range are clipped."""
         return float(np.finfo(np.float64).max)
 
     def check(
         self, name: str, weights: npt.ArrayLike, replicas: tuple[int, ...] = ()
     ) -> FloatArray:
-        """*weights* as float64; raises ArgumentError for a wrong shape or too large a number.
+        """Return *weights* as float64.
 
         replicas: the axes in front of a network's own, ``(n_replicas,)`` or none.
+        Raises ArgumentError for a wrong shape or numbers that are too large.
         """
         where = f"weights of {name!r}"
         if type(weights) is not np.ndarray:
@@ -134,17 +134,17 @@ class Arithmetic(abc.ABC):
         return array
 
     def masked(self, name: str, weights: FloatArray) -> FloatArray:
-        """*weights*, 0 where the projection has no synapse."""
+        """Return *weights* with 0 where the projection has no synapse."""
         mask = self.network.projection(name).mask
         return weights if mask is None else np.where(mask, weights, 0.0)
 
     def signed_into(self, population: str) -> list[str]:
-        """Names of the signed projections into a population."""
+        """Return the names of the signed projections into a population."""
         return [p.name for p in self.network.projections if p.signed and p.post == population]
 
 
 class FloatArithmetic(Arithmetic):
-    """float64, weights on a grid fine enough for learning and coarse enough for exact sums."""
+    """Round float64 weights to a grid fine enough to learn and coarse enough to sum exactly."""
 
     is_fine = True
 
@@ -201,7 +201,7 @@ class FloatArithmetic(Arithmetic):
 
 
 class ChipArithmetic(Arithmetic):
-    """Loihi's integers; `chip` holds those of the neurons. noise: as in `quantiser.quantise`."""
+    """Round weights to Loihi's integers; `chip` has those of neurons, noise as in `quantise`."""
 
     is_fine = False
 
@@ -211,7 +211,7 @@ class ChipArithmetic(Arithmetic):
         self.chip = quantiser.quantise(network, noise)
 
     def mantissa(self, name: str, weights: FloatArray) -> npt.NDArray[np.int32]:
-        """The mantissas that the chip stores."""
+        """Return the mantissas that the chip stores."""
         return quantiser.weight_integers(self.chip.projections[name], weights)
 
     def rounding(self, name: str) -> Rounding:
@@ -244,7 +244,7 @@ class ChipArithmetic(Arithmetic):
 
 
 def make_arithmetic(name: str, network: Network, noise: str = "exact") -> Arithmetic:
-    """The arithmetic of this name. Raises UnknownNameError or UnsupportedError.
+    """Return the arithmetic of this name. Raises UnknownNameError or UnsupportedError.
 
     noise: as in `quantiser.quantise`; only chip arithmetic has others than ``'exact'``.
     """
@@ -256,7 +256,7 @@ def make_arithmetic(name: str, network: Network, noise: str = "exact") -> Arithm
 
 
 def initial_weights(network: Network, name: str, seed: int) -> FloatArray:
-    """A projection's weights before learning: as given, or drawn by *seed* (0 where masked)."""
+    """Return a projection's weights before learning, 0 where masked; *seed* draws `Uniform`."""
     projection = network.projection(name)
     shape = network.weight_shape(name)
     if isinstance(projection.weights, Uniform):
@@ -271,7 +271,7 @@ def initial_weights(network: Network, name: str, seed: int) -> FloatArray:
 
 
 def _scale(node: object, dt: float) -> float:
-    """A power of two near the membrane's scale (threshold or noise), 1 if both are 0."""
+    """Return a power of two near the membrane's scale (threshold or noise), 1 if both are 0."""
     if not isinstance(node, Population):
         raise DescriptionError(say("arithmetic", "a projection must end in a population"))
     dynamics = node.neuron.dynamics(node.size, dt)
