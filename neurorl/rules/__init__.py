@@ -1,4 +1,4 @@
-"""Learning rules: a file for each, the registry that users add to, and the three-factor update.
+"""Define learning rules: a file for each, a registry that users add to, the three-factor update.
 
 A rule says what a postsynaptic neuron adds to the eligibility of its synapses; all else of
 learning is the same for every rule. For one decision, m the module of a neuron, a the action

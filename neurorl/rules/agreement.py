@@ -1,4 +1,4 @@
-"""The papers' rule: units that agree with the action taken are reinforced."""
+"""Reinforce units that agree with the action taken, by the papers' rule."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["AGREEMENT", "agreement"]
 
 
 def agreement(d: Decision) -> Factors:
-    """The papers' rule: ``f_out = sgn(t y) (y - tanh z)``, ``f_hid = sgn(t y') (s - tanh z)``.
+    """Compute ``f_out = sgn(t y) (y - tanh z)``, ``f_hid = sgn(t y') (s - tanh z)``.
 
     t is +1 for modules of the action taken, else -1; y' = y(t+d) is the output of the unit's own
     module when its spike has come so far, d steps later. Not centred: it drifts while the mean of

@@ -1,4 +1,4 @@
-"""What a rule is given, what it returns, and what it says of itself."""
+"""Define what a rule is given, what it returns, and what it says of itself."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Raster = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Hidden:
-    """A hidden layer of n neurons in a window of W steps.
+    """Hold a hidden layer of n neurons in a window of W steps.
 
     spikes: raster ``(W, n)``.
     first: the first step that input can have reached.
@@ -36,7 +36,7 @@ class Hidden:
 
 @dataclass(frozen=True)
 class Decision:
-    """One window of W steps, and the action that was chosen by its votes.
+    """Hold one window of W steps, and the action that was chosen by its votes.
 
     action: index of the action; for a batch of decisions, an index for each of them.
     phi: ``1[m = action] - policy_m`` of each module m, ``(n_actions,)``.
@@ -56,7 +56,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class Factors:
-    """Post factors ``(W, n)`` of the output, and of the hidden layers from the output down."""
+    """Hold post factors ``(W, n)`` of the output, and of the hidden layers from the output down."""
 
     output: Array
     hidden: tuple[Array, ...]
@@ -64,7 +64,7 @@ class Factors:
 
 @dataclass(frozen=True)
 class Rule:
-    """A learning rule: a pure function of a decision, and what that function needs.
+    """Describe a learning rule: a pure function of a decision, and what that function needs.
 
     name: as users write it in ``rule=``.
     post_factors: what each neuron adds to the eligibility of its synapses in each step.

@@ -1,4 +1,4 @@
-"""The agreement rule, centred by the feedback of the policy."""
+"""Centre the agreement rule by the feedback of the policy."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["CENTRED_FEEDBACK", "centred_feedback"]
 
 
 def centred_feedback(d: Decision) -> Factors:
-    """Agreement centred: ``f_out = phi |y - tanh z|``, ``f_hid = phi y' (s - tanh z)``.
+    """Compute ``f_out = phi |y - tanh z|``, ``f_hid = phi y' (s - tanh z)``.
 
     `agreement` with t replaced by phi, whose mean given the votes is 0.
     Source: the agreement rule of arXiv:1910.06489 (its code); ours is that phi centres it, as in

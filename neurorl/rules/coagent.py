@@ -1,4 +1,4 @@
-"""The coagent policy gradient: each neuron by the score of its own spikes."""
+"""Follow the coagent policy gradient: each neuron learns by the score of its own spikes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["COAGENT", "coagent"]
 
 
 def coagent(d: Decision) -> Factors:
-    """Score function: ``f_out = y - tanh z``, ``f_hid = s - tanh z``.
+    """Compute the score of each neuron: ``f_out = y - tanh z``, ``f_hid = s - tanh z``.
 
     ``d log P(spike) / d drive = (spike - p) / noise_width``: 2 (spike - p) for the papers' units,
     that times a constant for others. Given the votes, the action's probability holds no weight, so

@@ -1,4 +1,4 @@
-"""Spike probabilities, recomputed from rasters and weights: no backend needs to expose voltages."""
+"""Compute spike probabilities from rasters and weights: no backend needs to expose voltages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def spike_probability(
     spikes: npt.NDArray[np.bool_],
     current: FloatArray | None = None,
 ) -> FloatArray:
-    """``p(t) = sigmoid((v(t) - threshold) / noise_width)`` from rest, given what was spiked.
+    """Return ``p(t) = sigmoid((v(t) - threshold) / noise_width)`` from rest, given the spikes.
 
     drive: the input q plus any signed offset, ``(W, n)``. spikes: raster ``(W, n)``, for the
     resets. current: into each neuron in every step, ``(n,)``, joins the bias.

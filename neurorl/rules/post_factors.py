@@ -1,4 +1,4 @@
-"""Building blocks of post factors, shared by the rules."""
+"""Build post factors from parts that the rules share."""
 
 from __future__ import annotations
 

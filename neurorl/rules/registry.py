@@ -1,4 +1,4 @@
-"""The rules by name: those of the library, and those that users add."""
+"""Find rules by name: those of the library, and those that users add."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reward-modulated spike-timing dependent plasticity."""
+"""Modulate spike-timing dependent plasticity by reward."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["REWARD_STDP", "reward_stdp"]
 
 
 def reward_stdp(d: Decision) -> Factors:
-    """Pair-based STDP: ``f = s``, so that a neuron's spike adds the traces of its inputs.
+    """Compute ``f = s``: a neuron's spike adds the traces of its inputs (pair-based STDP).
 
     Source: reward-modulated STDP with eligibility, Izhikevich 2007 (doi 10.1093/cercor/bhl152),
     Florian 2007 (doi 10.1162/neco.2007.19.6.1468).

@@ -1,4 +1,4 @@
-"""Spikes and broadcasts only, less where a neuron saturates."""
+"""Learn from spikes and broadcasts only, less where a neuron saturates."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ __all__ = ["SPIKES_ONLY", "spikes_only"]
 
 
 def spikes_only(d: Decision) -> Factors:
-    """Spikes and broadcasts only; a neuron that saturates stops learning.
+    """Compute ``f_out = phi (1 - n/W) s``, ``f_hid = phi b (1 - n/W) s``.
 
-    ``f_out = phi (1 - n/W) s``, ``f_hid = phi b (1 - n/W) s``; n(1 - n/W) estimates W p (1 - p).
-    W counts the steps that input can have reached. Ours; grew out of the papers' agreement rule.
+    n (1 - n/W) estimates W p (1 - p), so a neuron that saturates stops learning. W counts the steps
+    that input can have reached. Ours; grew out of the papers' agreement rule.
     """
     hidden = tuple(unsaturated(h.spikes, h.first) for h in d.hidden)
     return gated(d, unsaturated(d.output, d.output_from), hidden)

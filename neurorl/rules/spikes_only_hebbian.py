@@ -1,4 +1,4 @@
-"""Spikes and broadcasts only."""
+"""Learn from spikes and broadcasts only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["SPIKES_ONLY_HEBBIAN", "spikes_only_hebbian"]
 
 
 def spikes_only_hebbian(d: Decision) -> Factors:
-    """`spikes_only` without the factor of saturation: ``f_out = phi s``, ``f_hid = phi b s``.
+    """Compute ``f_out = phi s``, ``f_hid = phi b s``: `spikes_only` without saturation.
 
     The plain product of presynaptic trace, postsynaptic spike and broadcast. Ours.
     """

@@ -1,4 +1,4 @@
-"""Backpropagation through the deterministic slope of spikes."""
+"""Backpropagate through the deterministic slope of spikes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["SURROGATE", "surrogate"]
 
 
 def surrogate(d: Decision) -> Factors:
-    """Deterministic slope of the spike: ``f_out = phi R``, ``f_hid = phi V R``, ``R = p (1 - p)``.
+    """Compute ``f_out = phi R``, ``f_hid = phi V R``, with the slope ``R = p (1 - p)``.
 
     R is the slope of p in units of the noise, (1 - tanh^2 z) / 4 for the papers' units (so rates
     are 4 times those of `centred_feedback` for the same mean in the output layer), and V the path

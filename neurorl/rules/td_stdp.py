@@ -1,4 +1,4 @@
-"""Spike-timing dependent plasticity with feedback of the action."""
+"""Give spike-timing dependent plasticity feedback of the action."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["TD_STDP", "td_stdp"]
 
 
 def td_stdp(d: Decision) -> Factors:
-    """`reward_stdp` with feedback of the action: ``f_out = phi s``, ``f_hid = phi b s``.
+    """Compute ``f_out = phi s``, ``f_hid = phi b s``: `reward_stdp` with feedback of the action.
 
     Source: feedback-modulated TD-STDP, Chung & Kozma 2020 (arXiv:2008.13044), by its public code
     (github.com/stephen-chung-mh/td_stdp): eligibilities of pre trace x post spike, without

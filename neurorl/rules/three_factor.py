@@ -1,4 +1,4 @@
-"""The three-factor rule: pure functions of arrays, no simulator in them.
+"""Compute the three-factor rule by pure functions of arrays, without a simulator.
 
 A synapse from *i* to *j* remembers ``e_ij``, how its activity led to the postsynaptic spikes; a
 modulator that arrives later turns the memory into a change of the weight::
@@ -37,19 +37,19 @@ Array = npt.NDArray[np.float64]
 
 
 def trace(x_tm1: Array, arrived_t: npt.ArrayLike, decay: float) -> Array:
-    """``x_t = decay x_tm1 + arrived_t``, shape ``(n,)``."""
+    """Return ``x_t = decay x_tm1 + arrived_t``, shape ``(n,)``."""
     return np.asarray(decay * x_tm1 + np.asarray(arrived_t, dtype=np.float64))
 
 
 def eligibility(e_tm1: Array, x_t: Array, f_t: Array, decay: float) -> Array:
-    """``e_t = decay e_tm1 + x_t f_t``: e ``(n_pre, n_post)``, x ``(n_pre,)``, f ``(n_post,)``."""
+    """Return ``e_t = decay e_tm1 + x_t f_t``; e: ``(n_pre, n_post)``, x, f: their own axis."""
     return np.asarray(decay * e_tm1 + np.outer(x_t, f_t))
 
 
 def arrivals(
     spikes: npt.NDArray[np.bool_], delay: int, last: npt.NDArray[np.bool_] | None = None
 ) -> Array:
-    """The raster of a window as it arrives *delay* steps later: ``(W, n)``.
+    """Return the raster of a window as it arrives *delay* steps later, ``(W, n)``.
 
     last: raster of the steps before, at least *delay* of them; None is silence.
     """
@@ -62,7 +62,7 @@ def arrivals(
 
 
 def window_traces(arrived: Array, decay: float, x_0: Array | None = None) -> Array:
-    """`trace` for all steps of a window, what is left of the step before rounded to a grid.
+    """Return `trace` for all steps of a window, what each step leaves rounded to a grid.
 
     ``x(t) = grid(decay x(t-1)) + arrived(t)``, see `neurorl.numerics.elementary.on_grid`.
     arrived: ``(W, n)``. decay: in [0, 1]. x_0: trace before the window, ``(n,)``; None is 0.
@@ -80,7 +80,7 @@ def window_traces(arrived: Array, decay: float, x_0: Array | None = None) -> Arr
 
 
 def window_eligibility(e_0: Array, x: Array, f: Array, decay: float) -> Array:
-    """`eligibility` for all steps of a window, as one matrix product.
+    """Return `eligibility` after all steps of a window, by one matrix product.
 
     e_0: ``(n_pre, n_post)``, or ``(blocks, n_pre // blocks, n_post // blocks)`` for a projection
     of blocks. x: traces ``(W, n_pre)``. f: post factors ``(W, n_post)``. decay: per step, [0, 1].
@@ -96,7 +96,7 @@ def window_eligibility(e_0: Array, x: Array, f: Array, decay: float) -> Array:
 
 
 def outer_sum(x: Array, f: Array, shape: tuple[int, ...]) -> Array:
-    """``sum_t x(t) f(t)^T`` in the shape of a projection's weights."""
+    """Return ``sum_t x(t) f(t)^T`` in the shape of a projection's weights."""
     n_steps = len(x)
     if len(f) != n_steps or (x.shape[1] * f.shape[1]) != np.prod(shape) * (
         shape[0] if len(shape) == 3 else 1
@@ -115,12 +115,12 @@ def outer_sum(x: Array, f: Array, shape: tuple[int, ...]) -> Array:
 def apply_modulator(
     weights: Array, e: Array, modulator: float, eta: float, low: float, high: float
 ) -> Array:
-    """``clip(w + eta M e, low, high)``, the new weights."""
+    """Return the new weights, ``clip(w + eta M e, low, high)``."""
     return np.asarray(np.clip(weights + (eta * modulator) * e, low, high))
 
 
 def td_error(r_t: float, discount_t: float, v_tm1: float, v_t: float) -> float:
-    """``r_t + discount_t v_t - v_tm1``; discount 0 after a terminal state, gamma otherwise.
+    """Return ``r_t + discount_t v_t - v_tm1``; the discount is gamma, 0 after a terminal state.
 
     A truncated episode is not terminal: its last state keeps its value (gamma).
     """
