@@ -1,4 +1,4 @@
-"""C++ for what the learning loop does in every environment step; compiled once for a machine.
+"""Run in C++ what the learning loop does in every environment step; compiled once for a machine.
 
 Each file in ``src/`` is the twin of a module of `neurorl` in NumPy, which is the definition.
 """

@@ -1,4 +1,4 @@
-"""Libraries of C++: compiled into the user's cache folder, loaded by ctypes."""
+"""Compile C++ libraries into the user's cache folder, and load them by ctypes."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ __all__ = ["cache_folder", "compiled", "library"]
 
 
 def cache_folder() -> Path:
-    """Where compiled libraries are kept; it may be deleted at any time."""
+    """Return the folder of compiled libraries; it may be deleted at any time."""
     return user_cache_path("neurorl") / "native"
 
 
 @functools.cache
 def library() -> ctypes.CDLL:
-    """That of ``src/``, see `compiled`."""
+    """Return the library of ``src/``, see `compiled`."""
     loaded = compiled(SOURCES / "kernels.cpp", "learning loop", "take loop='numpy'")
     check_structures(loaded, structures.ALL, "learning loop")
     loaded.neurorl_set_terms(ctypes.byref(_terms()))
@@ -41,7 +41,7 @@ def library() -> ctypes.CDLL:
 
 
 def compiled(source: Path, where: str, remedy: str) -> ctypes.CDLL:
-    """Return the library of a file of C++, compiled now if it isn't there or is damaged.
+    """Return the library of a C++ file, compiled now if it is missing or damaged.
 
     It is compiled again when any file of its folder changes. where, remedy: for the error.
     Raises BackendError if it doesn't compile, or if others can write to the cache.

@@ -1,8 +1,8 @@
-"""Compiled code on disk: whole or not there, built once, and nobody's but the user's.
+"""Keep compiled code on disk: whole or absent, built once, and written by the user alone.
 
-What is loaded from a cache runs with the user's rights. So a folder or file that others own or can
-write is refused, what differs from its digest is built again, and the bytes that were checked are
-those that are loaded.
+Code loaded from a cache runs with the user's rights. So a folder or file that others own or can
+write is refused, code that differs from its digest is built again, and the bytes that were
+checked are those that are loaded.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _LOADING_S = 60.0
 
 
 class CompileCache:
-    """A folder of compiled code, safe for many processes; it may be deleted at any time.
+    """Keep a folder of compiled code, safe for many processes; it may be deleted at any time.
 
     Raises BackendError, from each method, if the folder can't be written where it must be, or if
     others could have written what would be loaded.
@@ -116,7 +116,7 @@ class CompileCache:
         _sync(self.folder)
 
     def tidy(self, locked: str | None = None) -> None:
-        """Remove folders that processes left which were killed while they built.
+        """Remove folders left behind by processes that were killed while they built.
 
         locked: the name whose lock is held; folders of others go if nobody holds theirs.
         """
@@ -137,7 +137,7 @@ class CompileCache:
             shutil.rmtree(path, ignore_errors=True)
 
     def _whole(self, name: str) -> bytes | None:
-        """The code of a library, None if its digest is of another one."""
+        """Return the code of a library, None if it doesn't match its digest."""
         code, digest = self.read(f"{name}.so"), self.read(f"{name}.sha256")
         return code if code is not None and digest == _digest(code) else None
 
@@ -202,7 +202,7 @@ def _digest(code: bytes) -> bytes:
 
 
 def _sync(path: Path) -> None:
-    """Bring a file or folder to the disk; what was compiled under any umask is the user's alone."""
+    """Flush a file or folder to the disk; files become the user's alone, whatever the umask."""
     if path.is_file():
         os.chmod(path, 0o600)
     descriptor = os.open(path, os.O_RDONLY)

@@ -1,4 +1,4 @@
-"""Comparison of the structures and choices of ``src/`` with what Python takes them for.
+"""Compare the structures and choices of ``src/`` with what Python takes them for.
 
 A library tells both in the text of its function ``neurorl_layout``, a line for each: structures
 with the offset and size of every field, choices with their names in the order of their numbers.

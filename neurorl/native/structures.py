@@ -1,4 +1,4 @@
-"""The structures of ``src/`` for ctypes, field by field; `neurorl.native.layout` checks them."""
+"""Declare the structures of ``src/`` for ctypes; `neurorl.native.layout` checks them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Fields = list[tuple[str, Any]]
 
 
 def _fields(**groups: str) -> Fields:
-    """Fields in order: ``int_1="a b", number_1="c"`` -> a, b integers, c a number."""
+    """Return fields in order: ``int_1="a b", number_1="c"`` -> a, b integers, c a number."""
     kinds = {"int": _INT, "number": _NUMBER, "pointer": _POINTER}
     return [
         (name, kinds[group.split("_")[0]])
@@ -40,7 +40,7 @@ def _fields(**groups: str) -> Fields:
 
 
 class Terms(ctypes.Structure):
-    """Coefficients of `neurorl.numerics.elementary`."""
+    """Hold the coefficients of `neurorl.numerics.elementary`."""
 
     _fields_: ClassVar[Fields] = [
         ("exp", _NUMBER * 14),
@@ -156,7 +156,7 @@ ALL = (
 
 
 def pointer(array: npt.NDArray[Any] | None) -> int | None:
-    """Where an array's memory is; the array must outlive the use of it."""
+    """Return the address of an array's memory; the array must outlive the use of it."""
     if array is None or array.size == 0:
         return None
     if not array.flags.c_contiguous:

@@ -1,4 +1,4 @@
-"""The C++ compiler, and the flags with which it gives the reference's bits."""
+"""Find the C++ compiler, and the flags with which it gives the reference's bits."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ LIBRARY_FLAGS = [*EXACT_FLAGS, "-std=c++17", "-shared", "-fPIC", "-s", *_UNLOADA
 
 
 def compiler() -> list[str]:
-    """The command of the C++ compiler: ``$CXX``, or the first that there is."""
+    """Return the command of the C++ compiler: ``$CXX``, or the first that there is."""
     named = shlex.split(os.environ.get("CXX", ""))
     return named or [next(filter(shutil.which, ("c++", "g++", "clang++")), "c++")]
 
 
 def problem() -> str | None:
-    """Why no library can be compiled here; None if it can."""
+    """Explain why no library can be compiled here; None if one can."""
     if importlib.util.find_spec("fcntl") is None:
         return f"not on {platform.system()}"
     if identity() is None:
@@ -40,7 +40,7 @@ def problem() -> str | None:
 
 
 def identity() -> str | None:
-    """What compiled code depends on: the compiler's version and the processor; None without one."""
+    """Return the compiler's version and the processor, on which code depends; None without one."""
     return _identity(tuple(compiler()))
 
 
@@ -54,7 +54,7 @@ def _identity(command: tuple[str, ...]) -> str | None:
 
 
 def _processor() -> str:
-    """The model and its features, for which -march=native compiles."""
+    """Return the processor's model and features, for which -march=native compiles."""
     try:
         lines = Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines()
     except OSError:
