@@ -1,1 +1,1 @@
-"""Environments: this package's own, their registration, and groups of several."""
+"""Define this package's environments, register them, and group several."""

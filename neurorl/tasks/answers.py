@@ -1,4 +1,4 @@
-"""Calls of an environment: what it raises is told as its own, what it answers is checked."""
+"""Call environments: what one raises is reported as its own, what it answers is checked."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _RESET = "(observation, info)"
 
 
 class Answers:
-    """An environment whose answers can be relied on; others end in `EnvError`.
+    """Call an environment so that its answers can be relied on; others end in `EnvError`.
 
-    Rewards are floats, flags are bools, observations of the environment's space. What means the
-    same in another type is turned into that. The environment is called as it is.
+    Rewards are floats, flags are bools, observations those of the environment's space. Values that
+    mean the same in another type are converted. The environment itself isn't wrapped.
     """
 
     def __init__(self, env: gym.Env[Any, Any]) -> None:
@@ -42,7 +42,7 @@ class Answers:
         self.where = f"environment {name}"
 
     def reset(self, seed: int) -> Any:
-        """Begin an episode; returns the observation."""
+        """Begin an episode; return the observation."""
         try:
             answer = self._env.reset(seed=seed)
         except Exception as exc:
@@ -55,7 +55,7 @@ class Answers:
             raise unfit(f"{self.where}, reset", exc) from exc
 
     def step(self, action: int) -> tuple[Any, float, bool, bool, Any]:
-        """Take an action; returns observation, reward, terminated, truncated and info."""
+        """Take an action; return observation, reward, terminated, truncated and info."""
         try:
             answer = self._step(action)
         except Exception as exc:
@@ -76,7 +76,7 @@ class Answers:
         return seen, reward, terminated, truncated, info
 
     def close(self) -> None:
-        """Close the environment; what it raises then spoils nothing, and is a warning."""
+        """Close the environment; an exception of it becomes a warning, as nothing is lost."""
         try:
             self._env.close()
         except Exception as exc:
@@ -110,17 +110,17 @@ class Answers:
 
 
 def unfit(where: str, exc: UnfitError) -> NeurorlError:
-    """Return the error for an observation that isn't of its space."""
+    """Return the error for an observation that doesn't belong to its space."""
     return (ArgumentError if exc.is_state else EnvError)(exc.say(where))
 
 
 def raised(where: str, call: str, exc: Exception) -> EnvError:
-    """Return the error for what an environment's own code has raised."""
+    """Return the error for an exception of an environment's own code."""
     return EnvError(say(where, f"{call} raised", got=_raised_by(exc)))
 
 
 def _raised_by(exc: Exception) -> str:
-    """What was raised, and in which line."""
+    """Return the exception in a line, with the file and line that raised it."""
     frames = traceback.extract_tb(exc.__traceback__)
     last = f", {Path(frames[-1].filename).name}:{frames[-1].lineno}" if len(frames) > 1 else ""
     return f"{first_line(exc)}{last}"

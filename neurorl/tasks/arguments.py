@@ -1,4 +1,4 @@
-"""Arguments of environments and wrappers: as plain data, and as typed on a command line."""
+"""Write arguments of environments and wrappers as data, and read those of the command line."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _DTYPES = {
 
 
 class NotDataError(Exception):
-    """Says what can't be written as data."""
+    """Say what can't be written as data."""
 
 
 def encode(where: str, value: Any) -> Any:
-    """Return *value* as what JSON holds; tuples, arrays, infinities are marked, so that they stay.
+    """Return *value* as JSON holds it; tuples, arrays and infinities are marked, so that they stay.
 
     Raises NotDataError for anything that isn't made of numbers, texts, lists, dicts and arrays.
     """
@@ -70,7 +70,7 @@ def decode(data: Any) -> Any:
 
 
 def read_env_args(texts: Sequence[str]) -> dict[str, Any]:
-    """Return the arguments that ``--env-arg K=V`` named: V as JSON, else as text.
+    """Return the arguments that ``--env-arg K=V`` named, V as JSON or else as text.
 
     Raises ArgumentError.
     """
@@ -88,7 +88,7 @@ def read_env_args(texts: Sequence[str]) -> dict[str, Any]:
 
 
 def check_env_args(arguments: Mapping[str, Any]) -> None:
-    """Raise ArgumentError unless *arguments* are what a run can be stored with."""
+    """Raise ArgumentError unless *arguments* can be stored with a run."""
     for key, value in arguments.items():
         try:
             json.dumps(value, allow_nan=False)

@@ -1,4 +1,4 @@
-"""Gymnasium's CartPole with another pole, or without velocities.
+"""Vary Gymnasium's CartPole: another pole, or no velocities.
 
 Registered as neurorl/CartPole-v0, and with ``velocities=False`` as neurorl/PositionOnlyCartPole-v0.
 """
@@ -21,7 +21,7 @@ _POSITIONS = [0, 2]
 
 
 class CartPoleVariantEnv(CartPoleEnv):
-    """CartPole-v1's cart and pole.
+    """Balance the pole of CartPole-v1 with another length, or without velocities.
 
     length: half the pole's, m, above 0; Gymnasium's is 0.5. velocities: whether the observation is
     (position, velocity, angle, angular velocity), or (position, angle) only: a policy of that alone

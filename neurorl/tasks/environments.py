@@ -1,4 +1,4 @@
-"""The environments of this package: the papers' gridworld, and a small contextual bandit.
+"""Define the papers' gridworld and a contextual bandit, and make environments by id.
 
 Registered as neurorl/GridWorld-v0 and neurorl/Bandit-v0.
 """
@@ -53,11 +53,12 @@ _PACKAGES = {
 
 
 class GridWorldEnv(gym.Env[Any, Any]):
-    """A 10x10 grid: states 1 to 100 row by row from the top, start 1, goal 100 with reward 10.
+    """Find the goal of a 10x10 grid, states 1 to 100 row by row from the top.
 
+    The start is state 1, the goal state 100 with reward 10; every other reward is 0.
     Actions 0 to 3: up, down, left, right. The move is as intended with probability 0.8, veers to
     the left 0.05 or right 0.05 of the intended direction, or is a stay with 0.1; walls hold.
-    Every other reward is 0. Source: the task of arXiv:1910.06489 and 2005.05941.
+    Source: the task of arXiv:1910.06489 and 2005.05941.
     """
 
     metadata = {"render_modes": ["ansi"], "render_fps": 4}  # noqa: RUF012
@@ -88,7 +89,7 @@ class GridWorldEnv(gym.Env[Any, Any]):
         return self._state, 10.0 if goal else 0.0, goal, False, {}
 
     def render(self) -> Any:
-        """The grid as text: ``@`` the agent, ``G`` the goal."""
+        """Return the grid as text: ``@`` the agent, ``G`` the goal."""
         cells = ["."] * (_SIDE * _SIDE)
         cells[_GOAL - 1] = "G"
         cells[self._state - 1] = "@"
@@ -96,7 +97,7 @@ class GridWorldEnv(gym.Env[Any, Any]):
 
 
 class BanditEnv(gym.Env[Any, Any]):
-    """A contextual bandit: one choice an episode, of the arm that is good in the context shown.
+    """Choose once an episode, in the context shown, one arm of a contextual bandit.
 
     contexts: 0 to *contexts* - 1, one drawn evenly for each episode. arms: 0 to *arms* - 1; in
     context c arm ``c mod arms`` is good. The reward is 1 with probability *good*, of other arms
@@ -127,7 +128,7 @@ class BanditEnv(gym.Env[Any, Any]):
 
 
 def move(state: int, direction: int) -> int:
-    """The state (1 to 100) beside *state*; a wall leaves it where it is."""
+    """Return the state (1 to 100) beside *state*; a wall leaves it where it is."""
     row, column = divmod(state - 1, _SIDE)
     row += (direction == _DOWN) - (direction == _UP)
     column += (direction == _RIGHT) - (direction == _LEFT)
@@ -137,7 +138,7 @@ def move(state: int, direction: int) -> int:
 
 
 def transitions() -> npt.NDArray[np.float64]:
-    """P[state - 1, action, next - 1] of the gridworld, shape ``(100, 4, 100)``."""
+    """Return P[state - 1, action, next - 1] of the gridworld, shape ``(100, 4, 100)``."""
     p = np.zeros((_SIDE * _SIDE, 4, _SIDE * _SIDE))
     for state in range(1, _SIDE * _SIDE + 1):
         for a in range(4):
@@ -149,7 +150,7 @@ def transitions() -> npt.NDArray[np.float64]:
 
 
 def optimal_return(gamma: float = 0.9) -> float:
-    """Expected discounted return from the start under the best policy, by value iteration."""
+    """Return the gridworld's discounted return under the best policy, by value iteration."""
     p = transitions()
     goal = np.zeros(_SIDE * _SIDE)
     goal[_GOAL - 1] = 1.0
@@ -160,7 +161,7 @@ def optimal_return(gamma: float = 0.9) -> float:
 
 
 def make_env(env_id: str, arguments: Mapping[str, Any] | None = None) -> gym.Env[Any, Any]:
-    """Make the environment of this id, which the user has named: ``module:id`` imports the module.
+    """Make the environment of an id that the user has named; ``module:id`` imports the module.
 
     arguments: go to `gymnasium.make`.
     Raises UnknownNameError with what would work, UnsupportedError if it can't be made here or its
@@ -187,12 +188,12 @@ def make_env(env_id: str, arguments: Mapping[str, Any] | None = None) -> gym.Env
 
 
 def is_registered(env_id: str) -> bool:
-    """Whether Gymnasium knows this id, without a module before it."""
+    """Return whether Gymnasium knows this id, without a module before it."""
     return env_id in gym.registry
 
 
 def first_line(exc: BaseException) -> str:
-    """Return what an exception of code that isn't ours says, in a line."""
+    """Return the first line of an exception whose code isn't ours."""
     try:
         lines = str(exc).strip().splitlines()
     except Exception:  # of an exception that can't be shown
@@ -204,7 +205,7 @@ def first_line(exc: BaseException) -> str:
 
 
 def unknown_env(env_id: str) -> UnknownNameError:
-    """Return the error for an id that isn't registered: a near one of its kind, or its package."""
+    """Return the error for an id that isn't registered: a near one, or its package."""
     name = env_id.rpartition(":")[2]
     space = name.rpartition("/")[0]
     alike = [known for known in gym.registry if known.rpartition("/")[0] == space]
@@ -223,7 +224,7 @@ def unknown_env(env_id: str) -> UnknownNameError:
 
 
 def discrete_actions(env: gym.Env[Any, Any], name: str = "") -> gym.spaces.Discrete[Any]:
-    """The action space of *env*. Raises UnsupportedError unless it is Discrete."""
+    """Return the action space of *env*. Raises UnsupportedError unless it is Discrete."""
     where = f"environment {name}".rstrip()
     space, seen = (getattr(env, key, None) for key in ("action_space", "observation_space"))
     for kind, it in (("action", space), ("observation", seen)):

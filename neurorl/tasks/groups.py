@@ -1,4 +1,4 @@
-"""Environments of several agents behind one interface: separate ones, or a Gymnasium vector."""
+"""Step the environments of several agents: separate ones, or a Gymnasium vector."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ Step = tuple[int, Any, SupportsFloat, bool, bool, dict[str, Any]]
 
 
 class EnvGroup(abc.ABC):
-    """One environment for each agent; first_action: the number of the first action.
+    """Hold one environment for each agent.
 
-    together: whether a step is one of all of them, also of those whose agents don't play.
+    first_action: the number of the first action. together: whether a step is one of all of them,
+    also of those whose agents don't play.
     """
 
     first_action: int
@@ -31,13 +32,14 @@ class EnvGroup(abc.ABC):
 
     @abc.abstractmethod
     def reset(self, k: int, seed: int) -> Any:
-        """Start an episode of agent k; returns the observation."""
+        """Start an episode of agent k; return the observation."""
 
     @abc.abstractmethod
     def step(self, actions: Sequence[int], active: Sequence[int]) -> Iterable[Step]:
-        """``(k, observation, reward, terminated, truncated, info)`` of every active agent.
+        """Step all active agents.
 
         actions: of all agents, counted from 0.
+        Returns ``(k, observation, reward, terminated, truncated, info)`` of every active agent.
         """
 
     @abc.abstractmethod
@@ -46,7 +48,7 @@ class EnvGroup(abc.ABC):
 
 
 class SeparateEnvs(EnvGroup):
-    """A list of environments, stepped one after the other."""
+    """Step a list of environments one after the other."""
 
     def __init__(self, envs: Sequence[gym.Env[Any, Any]]) -> None:
         self.envs = envs
@@ -68,7 +70,7 @@ class SeparateEnvs(EnvGroup):
 
 
 class VectorEnvs(EnvGroup):
-    """A `gymnasium.vector.VectorEnv`, whose episodes the agents start themselves.
+    """Step a `gymnasium.vector.VectorEnv` whose episodes the agents start themselves.
 
     Raises ArgumentError if it starts them by itself (autoreset).
     """
@@ -134,9 +136,9 @@ class VectorEnvs(EnvGroup):
 
 
 def has_time_limit(env: gym.Env[Any, Any]) -> bool:
-    """Whether every episode of *env* is known to end: it is cut off, or its metadata say so.
+    """Return whether every episode of *env* is known to end.
 
-    These are ``metadata["max_episode_steps"]``, of a class whose episodes end by themselves.
+    It is cut off by a limit, or ``metadata["max_episode_steps"]`` says that it ends by itself.
     """
     if env.spec is not None and env.spec.max_episode_steps is not None:
         return True
@@ -152,7 +154,7 @@ def has_time_limit(env: gym.Env[Any, Any]) -> bool:
 def env_group(
     env: gym.Env[Any, Any] | gym.vector.VectorEnv[Any, Any, Any] | Sequence[gym.Env[Any, Any]],
 ) -> EnvGroup:
-    """The group that *env* is."""
+    """Return the group for an environment, a vector, or a list of environments."""
     if isinstance(env, gym.vector.VectorEnv):
         return VectorEnvs(env)
     return SeparateEnvs([env] if isinstance(env, gym.Env) else env)

@@ -1,7 +1,7 @@
-"""Tasks that presets are for: an id together with the spaces that the preset was made for.
+"""Know the tasks that presets are for: an id with the spaces that a preset was made for.
 
-An environment that is wrapped, or made with other arguments, keeps its id though it shows or takes
-something else; what was chosen for the task is then of no use to it.
+An environment that is wrapped, or made with other arguments, keeps its id though it shows or
+takes something else; settings chosen for the task are then of no use to it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def task_of(env: gym.Env[Any, Any]) -> str:
 
 
 def other_spaces(env: gym.Env[Any, Any]) -> str:
-    """Return what *env* has other than the known task of its id: ``''`` if nothing, or no task."""
+    """Return the space in which *env* differs from the known task of its id, else ``''``."""
     known = _SPACES.get(env.spec.id if env.spec is not None else "")
     if known is None:
         return ""
@@ -55,7 +55,7 @@ def other_spaces(env: gym.Env[Any, Any]) -> str:
 
 
 def is_like(space: gym.Space[Any], other: gym.Space[Any]) -> bool:
-    """Whether two spaces, Discrete or Box, have the same values; floats of any width are alike."""
+    """Return whether two spaces, Discrete or Box, have the same values; float widths may differ."""
     if isinstance(space, Discrete) and isinstance(other, Discrete):
         return (int(space.n), int(space.start)) == (int(other.n), int(other.start))
     if not (isinstance(space, Box) and isinstance(other, Box) and space.shape == other.shape):

@@ -1,4 +1,4 @@
-"""The environment of a saved agent, made again without running what the file names.
+"""Make the environment of a saved agent again, without running code that the file names.
 
 A file names places of code (entry points). They are compared with what the running process has
 registered or imported; nothing is imported, or written to, only because a file says so.
@@ -71,7 +71,7 @@ def _rebuilt(spec: Mapping[str, Any], where: str, trust: bool) -> gym.Env[Any, A
 
 
 def _checked(spec: Mapping[str, Any], where: str, trust: bool) -> EnvSpec:
-    """The `EnvSpec` of a description; raises RunError, or anything for what is none."""
+    """Return the `EnvSpec` of a description. Raises RunError, or anything if it is malformed."""
     env_id, place = spec["id"], spec["entry_point"]
     if env_id in _IMPORTING and not trust:
         what = f"its environment {env_id} imports what the file names"

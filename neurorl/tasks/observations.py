@@ -1,7 +1,7 @@
-"""What an environment shows, checked against its observation space.
+"""Check observations against their observation space.
 
-What is of the space's own type and shape passes for a fraction of a microsecond; what means the
-same in another type (a list, a tensor, an array with dimensions of 1) is turned into it.
+An observation of the space's own type and shape passes for a fraction of a microsecond; one that
+means the same in another type (a list, a tensor, an array with dimensions of 1) is converted.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ Read = Callable[[Any], Any]
 
 
 class UnfitError(Exception):
-    """An observation that isn't of the space: *what* of it, what was seen, what there may be.
+    """Report an observation that doesn't belong to its space.
 
-    is_state: whether it is the number of a state, but of none that there is.
+    what: is wrong. got: was observed. limit: would be allowed. is_state: whether it is a number,
+    but of no state that there is.
     """
 
     def __init__(self, what: str, got: object, limit: object, is_state: bool = False) -> None:
@@ -37,10 +38,11 @@ class UnfitError(Exception):
 
 
 def observation_reader(space: gym.Space[Any]) -> Read:
-    """Return what checks an observation and returns it as *space* has it; it raises UnfitError.
+    """Return a function that checks observations and returns them as *space* has them.
 
-    Whether numbers are finite, or inside the bounds of a Box, isn't checked; a space of another
-    kind than Box, Discrete, MultiDiscrete, MultiBinary, Tuple and Dict isn't at all.
+    It raises UnfitError. Whether numbers are finite, or inside the bounds of a Box, isn't checked;
+    a space of another kind than Box, Discrete, MultiDiscrete, MultiBinary, Tuple and Dict isn't at
+    all.
     """
     if isinstance(space, spaces.Discrete):
         return _discrete(int(space.start), int(space.start + space.n))
@@ -115,7 +117,7 @@ def _dict(parts: Mapping[str, Read]) -> Read:
 
 
 def _numbers(observation: Any, shape: tuple[int, ...]) -> npt.NDArray[Any]:
-    """Real numbers of *shape*; dimensions of 1 don't matter."""
+    """Return real numbers of *shape*; dimensions of 1 don't matter."""
     try:
         numbers = np.asarray(observation)
     except Exception as exc:  # a foreign array's own, such as a tensor's on a GPU

@@ -1,4 +1,4 @@
-"""Makes Gymnasium know this package's environments; runs when neurorl is imported."""
+"""Register this package's environments with Gymnasium, when neurorl is imported."""
 
 from __future__ import annotations
 

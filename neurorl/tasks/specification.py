@@ -1,7 +1,7 @@
-"""An environment as plain data, and back: its id, its arguments and its wrappers.
+"""Describe an environment as plain data: its id, its arguments and its wrappers.
 
-What is written is what a `gymnasium.envs.registration.EnvSpec` holds, read from the wrappers that
-are there, so that their number and order are kept. `neurorl.tasks.loading` makes it again.
+The description holds what a `gymnasium.envs.registration.EnvSpec` holds, read from the wrappers
+that are there, so that their number and order are kept. `neurorl.tasks.loading` reads it.
 """
 
 from __future__ import annotations
@@ -57,12 +57,12 @@ def describe_env(env: gym.Env[Any, Any]) -> dict[str, Any]:
 
 
 def is_same_env(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two descriptions are of the same environment, as far as its behaviour goes."""
+    """Return whether two descriptions are of the same environment, as far as it behaves."""
     return all(one.get(key) == other.get(key) for key in _DECIDES)
 
 
 def warn_unsaved(env: gym.Env[Any, Any], described: Mapping[str, Any]) -> None:
-    """Warn with `EnvironmentWarning` of what *described*, of *env*, doesn't hold of it."""
+    """Warn with `EnvironmentWarning` of what *described* doesn't hold of *env*."""
     where = f"environment {_name(env)}"
     if PROBLEM in described:
         what, remedy = "isn't saved with the agent", "load it with env="
@@ -86,7 +86,7 @@ def copy_env(env: gym.Env[Any, Any]) -> gym.Env[Any, Any]:
 
 
 def _spec_of(env: gym.Env[Any, Any]) -> EnvSpec:
-    """What `gymnasium.make` needs to make *env* again, from the inside out.
+    """Return the spec with which `gymnasium.make` makes *env* again, from the inside out.
 
     An `EnvSpec` knows one time limit, next to the environment; a second one, or one above other
     wrappers, becomes a wrapper as any other. Raises NotDataError.
@@ -129,7 +129,7 @@ def _name(env: gym.Env[Any, Any]) -> str:
 
 
 def _layers(env: gym.Env[Any, Any]) -> list[gym.Env[Any, Any]]:
-    """*env*, what it wraps, and so on to the innermost."""
+    """Return *env*, the environment that it wraps, and so on to the innermost."""
     layers = [env]
     while isinstance(layers[-1], gym.Wrapper):
         layers.append(layers[-1].env)
@@ -161,7 +161,7 @@ def _wrapper_spec(layer: gym.Env[Any, Any]) -> WrapperSpec:
 
 
 def entry_point_name(entry_point: Any) -> str:
-    """``module:name`` of an entry point. Raises NotDataError for what has no name."""
+    """Return ``module:name`` of an entry point. Raises NotDataError if it has no name."""
     if isinstance(entry_point, str):
         return entry_point
     name = getattr(entry_point, "__qualname__", "<lambda>")
