@@ -1,4 +1,4 @@
-"""Finds populations and policies that learning has lost, and says what to do."""
+"""Find populations and policies that learning has lost, and say what to do."""
 
 from neurorl.diagnostics.monitor import Monitor
 

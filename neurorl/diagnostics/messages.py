@@ -1,6 +1,4 @@
-"""Warnings of `neurorl.diagnostics.monitor` in words: which population, what, since when, what may
-help.
-"""
+"""Word the warnings of `neurorl.diagnostics.monitor`: which population, since when, what helps."""
 
 from __future__ import annotations
 
@@ -29,9 +27,10 @@ def message(
     action: int,
     learning_rate: float | None = None,
 ) -> str:
-    """One line. found: kind, since_episode, value and limit. action: the one of a stuck policy.
+    """Return a warning in one line.
 
-    learning_rate: of an agent that learns by it, and not by the rates of its configuration.
+    found: kind, since_episode, value and limit. action: the one of a stuck policy.
+    learning_rate: of agents that learn by gradients, in place of the configuration's rates.
     from_start: whether it was so before the agent can have learned much.
     """
     kind, value, limit = found["kind"], found["value"], found["limit"]
@@ -93,7 +92,7 @@ def _remedy(
 
 
 def _now(population: Population, parameter: str) -> str:
-    """The parameter, and its value if all neurons have the same."""
+    """Return the parameter's name, with its value if all neurons have the same."""
     values = np.unique(getattr(population.neuron.dynamics(population.size, 1e-3), parameter))
     return f"{parameter} (now {values[0]:g})" if len(values) == 1 else parameter
 

@@ -1,8 +1,8 @@
-"""What an agent's populations do while it trains, and warnings of those that learning has lost.
+"""Watch an agent's populations while it trains, and warn of those that learning has lost.
 
-`Monitor` looks at an agent once at the end of each of its episodes, at the spikes and the policy of
-the episode's last decision; and judges every `JUDGE_EVERY` episodes, by the weights too. It changes
-nothing. What counts as wrong is in `neurorl.diagnostics.verdicts`.
+`Monitor` looks at an agent once at the end of each of its episodes, at the spikes and the policy
+of the episode's last decision; and judges every `JUDGE_EVERY` episodes, by the weights too. It
+changes nothing. `neurorl.diagnostics.verdicts` defines what counts as wrong.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ State = dict[str, npt.NDArray[Any]]
 
 
 class Monitor:
-    """Diagnostics of one agent.
+    """Diagnose one agent.
 
-    replica: its number, which says where its neurons are in rasters of several. weights: gives its
-    own float weights; called now, before learning, and then by need. first_action: what the
-    environment calls its action 0. learning_rate: of an agent that learns by gradients.
+    replica: its number, which says where its neurons are in rasters of several. weights: returns
+    its float weights; called now, before learning, and then by need. first_action: what the task
+    calls action 0. learning_rate: of an agent that learns by gradients.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Monitor:
         self._value = np.zeros((len(self._sites), len(KINDS), 3))  # value, limit, top action
 
     def begin(self) -> None:
-        """The weights are now those before learning, from which drift is measured."""
+        """Take the current weights for those before learning, from which drift is measured."""
         self._start = [site.mean_abs(self._weights()) or 0.0 for site in self._sites]
 
     def look(
@@ -68,7 +68,7 @@ class Monitor:
         policy: FloatArray,
         played: Sequence[Played],
     ) -> list[str]:
-        """Take in the last decision of the last of the episodes *played*; what is wrong anew.
+        """Record the last decision of the last of the episodes *played*; return new warnings.
 
         rasters: of all replicas, ``(steps, replicas * size)``. policy: ``(n_actions,)``.
         """
@@ -88,13 +88,13 @@ class Monitor:
         return found
 
     def warnings(self) -> list[dict[str, Any]]:
-        """Every warning given: population, kind, since_episode, value, limit, message."""
+        """Return every warning: population, kind, since_episode, value, limit, message."""
         given = [tuple(place) for place in np.argwhere(self._since >= 0).tolist()]
         given.sort(key=lambda place: (self._since[place], place))
         return [self._warning(k, column) for k, column in given]
 
     def table(self, played: Sequence[Played]) -> dict[str, Any]:
-        """How the agent is now, as plain data.
+        """Return the agent's present condition as plain data.
 
         episodes; populations: a row for each with population, rate, mean_abs_weight,
         share_at_bounds (None for fixed weights) and verdict; policy: mean probabilities;
@@ -109,7 +109,7 @@ class Monitor:
         }
 
     def state(self) -> State:
-        """What the next looks depend on, as arrays."""
+        """Return the arrays on which later looks depend."""
         return {
             "spikes": np.array([list(s) for s in self._spikes], dtype=np.int64),
             "policies": np.array([list(p) for p in self._policies], dtype=np.float64),
@@ -119,7 +119,7 @@ class Monitor:
         }
 
     def restore(self, state: State, n_actions: int | None = None) -> None:
-        """Go on from `state`; from none, as one that has seen nothing yet.
+        """Continue from `state`; an empty one forgets everything.
 
         n_actions: of each policy, if that is known. Raises RunError if it doesn't fit.
         """
@@ -144,7 +144,7 @@ class Monitor:
         self._since[:], self._value[:] = since, value
 
     def _seen(self, played: Sequence[Played]) -> list[Seen]:
-        """Every population over the last episodes, of which there must be some."""
+        """Return every population's figures over the last episodes, of which there must be some."""
         weights, is_better = self._weights(), better(played)
         may_drift = len(played) >= DRIFT_AFTER and not is_better
         return [
@@ -180,7 +180,7 @@ class Monitor:
         ]
 
     def _top(self) -> float:
-        """The largest mean probability of an action, without what exploration adds to all."""
+        """Return the largest mean probability of an action, without what exploration adds."""
         policy = self._mean_policy()
         share = self._config.exploration if self._config.policy == "softmax" else 0.0
         return (max(policy) - share / len(policy)) / (1.0 - share) if share < 1.0 else 0.0
@@ -212,7 +212,7 @@ class Monitor:
 
 
 def _mean_entropy(policies: Sequence[Sequence[float]]) -> float | None:
-    """Of each policy, over that of the even one; None without policies or choice."""
+    """Return the mean entropy relative to the even policy; None without policies or choice."""
     if not policies or len(policies[0]) < 2:
         return None
     entropies = [-sum(p * math.log(p) for p in policy if p > 0) for policy in policies]

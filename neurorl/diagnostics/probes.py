@@ -1,4 +1,4 @@
-"""Where to look for what one population of one agent does: its spikes and the weights into it."""
+"""Measure what one population of one agent does: its spikes and the weights into it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _AT_BOUND = 0.01  # of the range: chip arithmetic may end a quantum before it
 
 
 class Site:
-    """Where to look for one population of one agent.
+    """Measure one population of one agent.
 
     chances: neuron-steps of a window in which input can have arrived.
     """
@@ -46,19 +46,19 @@ class Site:
         return int(np.count_nonzero(rasters[self.name][self._neurons]))
 
     def mean_abs(self, weights: Mapping[str, FloatArray]) -> float | None:
-        """Mean |w| of the weights into it that learn; None if none does."""
+        """Return the mean |w| of the plastic weights into it; None if none learns."""
         found = [synapses.of(weights) for synapses in self._into]
         n = sum(w.size for w in found)
         return sum(float(np.abs(w).sum()) for w in found) / n if n else None
 
     def at_bounds(self, weights: Mapping[str, FloatArray]) -> float | None:
-        """The share of them that is at the bounds."""
+        """Return the share of these weights at their bounds; None if none learns."""
         n = sum(synapses.of(weights).size for synapses in self._into)
         return sum(synapses.at_bounds(weights) for synapses in self._into) / n if n else None
 
 
 class _Synapses:
-    """A plastic projection: from where on its weights are at their bounds."""
+    """Hold a plastic projection, and from where on its weights are at their bounds."""
 
     def __init__(self, p: Projection) -> None:
         assert p.plasticity is not None

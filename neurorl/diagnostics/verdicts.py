@@ -1,4 +1,4 @@
-"""Verdicts on a population, by what it did in the last episodes.
+"""Judge a population by its activity in the last episodes.
 
 All are over the last `WINDOW` episodes, and so not before as many have been played:
 
@@ -51,7 +51,7 @@ Verdicts = dict[str, tuple[float, float]]
 
 
 class Played(Protocol):
-    """An episode that is over."""
+    """Describe an episode that is over."""
 
     @property
     def episode(self) -> int: ...
@@ -61,12 +61,12 @@ class Played(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A population over the last episodes: what its verdicts depend on.
+    """Hold a population's figures over the last episodes, on which its verdicts depend.
 
     rate: spikes per neuron-step. ceiling: the largest rate its refractory periods allow. at_bounds,
-    mean_abs: of the weights into it that learn, the share at their bounds and mean |w|; None if
-    there are none, or it can't drift. start, bound: mean |w| before learning, and mean of the
-    largest |w| allowed. top: largest mean probability of an action, None if it isn't the output.
+    mean_abs: of the plastic weights into it, the share at their bounds and mean |w|; None if there
+    are none, or it can't drift. start, bound: mean |w| before learning, and mean of the largest |w|
+    allowed. top: largest mean probability of an action, None if it isn't the output.
     episodes: how many were played. better: than at the start.
     """
 
@@ -82,7 +82,7 @@ class Seen:
 
 
 def verdicts(seen: Seen) -> Verdicts:
-    """``{kind: (value, limit)}`` of what is wrong with a population; empty if nothing is."""
+    """Return ``{kind: (value, limit)}`` of what is wrong with a population, if anything."""
     found: Verdicts = {}
     load = min(1.0, seen.rate / seen.ceiling)
     if seen.rate < SILENT:
@@ -102,7 +102,7 @@ def verdicts(seen: Seen) -> Verdicts:
 
 
 def better(played: Sequence[Played]) -> bool:
-    """Whether the last episodes' mean discounted return exceeds that of the first, beyond noise."""
+    """Return whether the mean discounted return has risen since the start, beyond noise."""
     first, first_variance = _moments([e.discounted for e in played[:WINDOW]])
     last, last_variance = _moments([e.discounted for e in played[-WINDOW:]])
     error = math.sqrt((first_variance + last_variance) / min(WINDOW, len(played)))
