@@ -1,4 +1,4 @@
-"""Modules under the names that they had in version 0.1.0, for programs written for it.
+"""Find modules under the names that they had in version 0.1.0, for programs written for it.
 
 ``import neurorl.evaluation`` gives `neurorl.runs.evaluation` itself, and so on. Nothing is imported
 before it is asked for under an old name, and no module of neurorl asks for one.
@@ -70,7 +70,7 @@ MOVED = {
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds a module under its old name, after every other way to find it has failed."""
+    """Find a module under its old name, after every other way to find it has failed."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None

@@ -1,4 +1,4 @@
-"""Processes that import the same modules as this one, whatever folder they are started in."""
+"""Start processes that import the same modules as this one, whatever folder they start in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every exception that neurorl raises on purpose.
+"""Define every exception that neurorl raises on purpose.
 
     NeurorlError
     ├── DescriptionError        (ValueError)           a network or agent described wrongly
@@ -50,55 +50,55 @@ _LONGEST = 300  # letters of what an error quotes
 
 
 class NeurorlError(Exception):
-    """Base of all errors of this package; the command line turns it into one line and status 2."""
+    """Stand for every error of neurorl; the command line prints one line and exits with 2."""
 
 
 class DescriptionError(NeurorlError, ValueError):
-    """A description that contradicts itself or leaves the allowed range."""
+    """Report a description that contradicts itself or leaves the allowed range."""
 
 
 class ArgumentError(NeurorlError, ValueError):
-    """An argument of the wrong kind, shape or range."""
+    """Report an argument of the wrong kind, shape or range."""
 
 
 class UnknownNameError(NeurorlError, LookupError):
-    """A name that nothing is registered under."""
+    """Report a name that nothing is registered under."""
 
 
 class UnsupportedError(NeurorlError, NotImplementedError):
-    """A valid request that this backend, or this version, can't serve."""
+    """Report a valid request that this backend, or this version, can't serve."""
 
 
 class BackendUnavailableError(NeurorlError, ImportError):
-    """A simulator that is not installed, or that doesn't import."""
+    """Report a simulator that is not installed, or that doesn't import."""
 
 
 class BackendError(NeurorlError, RuntimeError):
-    """A simulator that failed while it compiled or ran."""
+    """Report a simulator that failed while it compiled or ran."""
 
 
 class EnvError(NeurorlError, RuntimeError):
-    """An environment that answers what nothing can be learned from."""
+    """Report an environment with answers that nothing can be learned from."""
 
 
 class DivergenceError(NeurorlError, ArithmeticError):
-    """Weights or values that have become infinite or NaN."""
+    """Report weights or values that have become infinite or NaN."""
 
 
 class RunError(NeurorlError, ValueError):
-    """A run directory that is missing, damaged, in the way, or of another run."""
+    """Report a run directory that is missing, damaged, in the way, or of another run."""
 
 
 class PopulationWarning(UserWarning):
-    """A population of an agent that trains is silent, saturated, clipped, drifting or stuck."""
+    """Warn of a population that is silent, saturated, clipped, drifting or stuck."""
 
 
 class FallbackWarning(UserWarning):
-    """The emulator runs, as no chip answers."""
+    """Warn that the emulator runs, as no chip answers."""
 
 
 class EnvironmentWarning(UserWarning):
-    """An environment that a file can't hold as it is, or that a preset isn't for."""
+    """Warn of an environment that a file can't hold, or that a preset isn't for."""
 
 
 def warn_outside(message: str, category: type[Warning]) -> None:
@@ -112,7 +112,7 @@ def warn_outside(message: str, category: type[Warning]) -> None:
 def say(
     where: str, what: str, *, got: object = None, limit: object = None, remedy: str | None = None
 ) -> str:
-    """One line *where: what (got ..., limit ...); remedy*."""
+    """Return one line *where: what (got ..., limit ...); remedy*."""
     facts = [
         f"got {_short(got)}" if got is not None else "",
         f"limit {_short(limit)}" if limit is not None else "",
@@ -130,7 +130,7 @@ def check_name(kind: str, name: object, known: Iterable[str]) -> None:
 
 
 def _short(value: object, longest: int = _LONGEST) -> str:
-    """Return *value* as text for a line: it may be what somebody else's file holds."""
+    """Return *value*, which may come from somebody else's file, as short text."""
     try:
         text = str(value)
     except (ValueError, RecursionError):  # an integer of thousands of digits
@@ -139,7 +139,7 @@ def _short(value: object, longest: int = _LONGEST) -> str:
 
 
 def unknown(kind: str, name: object, known: Iterable[str]) -> UnknownNameError:
-    """The error for a *name* that is none of the *known* ones, with the nearest of them."""
+    """Return the error for a *name* that isn't *known*, with the nearest of the known ones."""
     names = sorted(known)
     near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
     listed = ", ".join(names[:12]) + (f", ... ({len(names)} in all)" if len(names) > 12 else "")

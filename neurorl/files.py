@@ -1,4 +1,4 @@
-"""Writing files so that a reader sees the old one or the new one, never a half."""
+"""Write files so that a reader sees the old one or the new one, never a half."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def replace(path: Path, data: bytes) -> None:
 
 
 def temporary_files(path: Path) -> list[Path]:
-    """What a `replace` of *path* that was killed may have left."""
+    """Return the files that a `replace` of *path* may have left when it was killed."""
     return sorted(path.parent.glob(f".{path.name}.*.tmp"))
 
 
@@ -67,7 +67,7 @@ def write_bytes(
 ) -> None:
     """Replace *path* by *data*, atomically and durably.
 
-    Raises *error*, which calls it *what*, if the system won't: a full disk, no permission.
+    Raises *error*, which calls the file *what*, if the system refuses: a full disk, no permission.
     """
     try:
         replace(path, data)
@@ -76,17 +76,17 @@ def write_bytes(
 
 
 def write_json(path: Path, data: Any) -> None:
-    """Replace *path* by *data* as JSON. Raises RunError if the system won't."""
+    """Replace *path* by *data* as JSON. Raises RunError if the system refuses."""
     write_bytes(path, as_json(data))
 
 
 def as_json(data: Any) -> bytes:
-    """Return *data* as our files of JSON have it."""
+    """Return *data* as the text of our JSON files."""
     return (json.dumps(data, indent=1, allow_nan=False) + "\n").encode()
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and those above it. Raises RunError if the system won't."""
+    """Make a folder and those above it. Raises RunError if the system refuses."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
@@ -106,16 +106,16 @@ def save_figure(figure: Any, path: Path, **options: Any) -> None:
 def unwritable(
     where: str, exc: OSError, what: str = "can't be written", then: str | None = None
 ) -> str:
-    """Return the one line for what the system refused; *then*: what to do after the remedy."""
+    """Return the line for an error of the system; *then*: what to do after the remedy."""
     remedy = _REMEDIES.get(exc.errno or 0)
     steps = ", then ".join(step for step in (remedy, then) if step)
     return say(where, what, got=exc.strerror or exc, remedy=steps or None)
 
 
 def keep_matplotlib_in_our_cache() -> None:
-    """Before Matplotlib is imported, by us or by a simulator: no new folders of it in the home.
+    """Keep Matplotlib, before its first import, from making folders in the home.
 
-    It makes some when first used. If the user has a configuration of it, all stays as it is.
+    Nothing changes if the user has a configuration of it.
     """
     if "matplotlib" not in sys.modules and not user_config_path("matplotlib").exists():
         os.environ.setdefault("MPLCONFIGDIR", str(user_cache_path("neurorl") / "matplotlib"))

@@ -1,4 +1,4 @@
-"""Plain data, as JSON holds it: arrays made of it, and values held against declared types."""
+"""Make arrays of plain data, as JSON holds it, and compare values with declared types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads files that anybody may have written: sizes are checked before memory is taken.
+"""Read files that anybody may have written: sizes are checked before memory is taken.
 
 Whatever is wrong with a file is a RunError of one line; nothing in it is run.
 """
@@ -41,20 +41,20 @@ _MEMORY_OF = {b"[": 72, b"{": 240, b",": 40, b'"': 32}  # of Python's objects, f
 
 @dataclass(frozen=True)
 class Place:
-    """What errors of a file begin with: *where*, such as a run, and the *part* that is wrong."""
+    """Name what an error of a file begins with: *where*, such as a run, and the *part* of it."""
 
     where: str
     part: str = ""
     remedy: str | None = None
 
     def wrong(self, what: str, got: object = None, limit: object = None) -> RunError:
-        """Return the error that says so."""
+        """Return the error for what is wrong there."""
         what = f"{self.part} {what}".lstrip()
         return RunError(say(self.where, what, got=got, limit=limit, remedy=self.remedy))
 
 
 def read_bytes(path: Path, limit: int, place: Place) -> bytes:
-    """Return all of a file of at most *limit* bytes.
+    """Return the content of a file of at most *limit* bytes.
 
     Raises RunError if it is missing, larger, or no ordinary file.
     """
@@ -69,7 +69,7 @@ def read_bytes(path: Path, limit: int, place: Place) -> bytes:
 
 
 def read_lines(path: Path, limit: int, longest: int, place: Place) -> Iterator[str]:
-    """Yield the lines of a text of at most *limit* bytes, none of them longer than *longest*.
+    """Yield the lines of a text of at most *limit* bytes, none longer than *longest*.
 
     Raises RunError as `read_bytes`, and for what isn't text.
     """
@@ -87,12 +87,12 @@ def read_lines(path: Path, limit: int, longest: int, place: Place) -> Iterator[s
 
 
 def read_json(path: Path, place: Place, limit: int = JSON_BYTES) -> Any:
-    """Return what a JSON file holds; see `read_bytes` and `parse_json`."""
+    """Return the content of a JSON file; see `read_bytes` and `parse_json`."""
     return parse_json(read_bytes(path, limit, place), place)
 
 
 def parse_json(data: bytes, place: Place) -> Any:
-    """Return what JSON says, in UTF-8, every key once and every number finite.
+    """Return the value of JSON in UTF-8, with every key once and every number finite.
 
     Raises RunError for anything else, and for what is nested too deeply or would take more memory
     than `JSON_MEMORY`.
@@ -125,12 +125,12 @@ def check_fields(data: Any, place: Place, required: Fields, optional: Fields) ->
 
 
 def json_memory(data: bytes) -> int:
-    """Return about how many bytes the objects of a JSON text take, and the text."""
+    """Return about how many bytes a JSON text and its objects take."""
     return 2 * len(data) + sum(data.count(mark) * each for mark, each in _MEMORY_OF.items())
 
 
 def _open(path: Path) -> BinaryIO:
-    """Open without waiting for whoever writes to a pipe."""
+    """Open a file without waiting for the writer of a pipe."""
 
     def opener(name: str, flags: int) -> int:
         return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
