@@ -1,4 +1,4 @@
-"""Networks from and to NIR, the Neuromorphic Intermediate Representation, for inference.
+"""Translate networks for inference from and to NIR, the Neuromorphic Intermediate Representation.
 
 Source: Pedersen et al. 2024, doi:10.1038/s41467-024-52259-9. Needs ``pip install 'neurorl[nir]'``.
 

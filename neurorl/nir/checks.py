@@ -1,4 +1,4 @@
-"""What a NIR file or graph may hold, checked before it is read: sizes, links, kinds of data."""
+"""Check what a NIR file or graph holds before it is read: sizes, links, kinds of data."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def check_file(path: Path) -> None:
 
 
 def _items(group: Any, depth: int) -> Iterator[Any]:
-    """All that is in a group, from the outside in."""
+    """Yield everything in a group, from the outside in."""
     import h5py
 
     if depth > _DEEPEST:
@@ -59,7 +59,7 @@ def _items(group: Any, depth: int) -> Iterator[Any]:
 
 
 def _bytes_of(dataset: Any, most: int) -> int:
-    """What an array takes in memory. Raises ValueError for data that NIR has none of."""
+    """Return the memory that an array takes. Raises ValueError for data that NIR doesn't have."""
     import h5py
 
     where = dataset.name[:60]

@@ -1,4 +1,4 @@
-"""Between NIR's time constants and our factors a step; see `neurorl.nir` for the formulas."""
+"""Convert NIR's time constants to our factors a step, and back; `neurorl.nir` has the formulas."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SINGLE = 1e-6  # files mostly hold float32, whose rounding this covers
 
 
 def check_discretisation(name: str) -> None:
-    """Raises UnknownNameError for another name."""
+    """Raise UnknownNameError for another name."""
     if name not in get_args(Discretisation):
         raise unknown("discretisation", name, get_args(Discretisation))
 
@@ -35,7 +35,7 @@ def check_discretisation(name: str) -> None:
 def keep_and_fraction(
     tau: npt.ArrayLike, dt: float, discretisation: str
 ) -> tuple[FloatArray, FloatArray]:
-    """``(keep, 1 - keep)`` of a time constant in seconds; any shape.
+    """Return ``(keep, 1 - keep)`` of a time constant in seconds; any shape.
 
     keep is below 0 where Euler's step is longer than the time constant.
     """
@@ -47,14 +47,14 @@ def keep_and_fraction(
 
 
 def near_one(gain: FloatArray) -> FloatArray:
-    """*gain*, made 1 where it is so but for rounding to float32."""
+    """Return *gain*, with 1 where it is 1 but for rounding to float32."""
     return np.where(np.abs(gain - 1.0) < _SINGLE, 1.0, gain)
 
 
 def tau_of(keep: FloatArray, dt: float) -> FloatArray:
-    """The time constants (s) of our neurons whose factor is *keep*, 0 to 1; ``(n,)``.
+    """Return the time constants (s) of our neurons whose factor is *keep*, 0 to 1; ``(n,)``.
 
-    Of all that give the same bits of the factor, the one of fewest decimals.
+    Of all that give the same bits of the factor, it is the one of fewest decimals.
     """
     with np.errstate(divide="ignore"):
         tau = np.where(keep < 1.0, -dt / np.log(keep), dt * _FORGETS_NOTHING)
@@ -69,7 +69,7 @@ def tau_of(keep: FloatArray, dt: float) -> FloatArray:
 
 
 def tidy(values: FloatArray) -> FloatArray:
-    """*values*, as decimals of 15 digits where these are within 4 units in the last place."""
+    """Return *values*, as decimals of 15 digits if those are within 4 units in the last place."""
     short = _rounded(values, 15)
     return np.where(np.abs(short - values) <= 4 * np.spacing(np.abs(values)), short, values)
 

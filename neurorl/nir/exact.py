@@ -1,4 +1,4 @@
-"""Files for one reader: nodes that it plays as our dynamics, spike by spike."""
+"""Write files for one reader: nodes that it plays as our dynamics, spike by spike."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FORM = "reader"
 
 
 def exact_graph(nir: Any, form: Form, reader: Reader, dt: float) -> Any:
-    """The graph of a form for a reader with this step."""
+    """Return the graph of a form for a reader with this step."""
     nodes: dict[str, Any] = {"input": nir.Input(np.array([form.layers[0].weights.shape[1]]))}
     edges: list[tuple[str, str]] = []
     layout = Layout(sources=[("input", form.layers[0].weights.shape[1])])
@@ -63,7 +63,7 @@ def _linear(nir: Any, weights: FloatArray, bias: FloatArray) -> Any:
 def _add_loop(
     nir: Any, nodes: dict[str, Any], neurons: str, tail: str, weights: FloatArray, reader: Reader
 ) -> list[tuple[str, str]]:
-    """The edges of a loop. snnTorch mistakes one matrix for a network of its own, but not two."""
+    """Add the edges of a loop: two matrices, as snnTorch mistakes one for a network of its own."""
     recurrent, feedback = f"recurrent{tail}", f"feedback{tail}"
     nodes[recurrent] = nir.Linear(weights)
     if reader.has_loop:

@@ -1,13 +1,11 @@
-"""The two forms in which a simulator whose layers answer within a step has our dynamics exactly.
+"""Bring networks into the two forms that simulators without a step a layer play exactly.
 
-There a projection takes no step, but one from a population to itself takes one. So
-
-- **a chain**: input, layer, layer, ..., each with a loop or without: a layer that our spikes reach
-  in k steps answers k steps earlier;
-- **one population**: all neurons together, with one matrix from all to all: every projection inside
-  takes the one step that it takes here, whatever leads where, and all answer as many steps earlier
-  as the input takes. A last matrix of zeros and ones picks the neurons of the output.
-
+In these simulators a projection takes no step, but one from a population to itself takes one. So
+- **a chain**: input, layer, layer, ..., each with a loop or without: a layer that our spikes
+  reach in k steps answers k steps earlier;
+- **one population**: all neurons together, with one matrix from all to all: every projection
+  inside takes the one step that it takes here, whatever leads where, and all answer as many steps
+  earlier as the input takes. A last matrix of zeros and ones picks the neurons of the output.
 In both, a bias is there from a layer's first step on. Ours must be so too, or it isn't this form.
 """
 
@@ -25,12 +23,12 @@ __all__ = ["Form", "Layer", "UnfitError", "chain", "one_population"]
 
 
 class UnfitError(Exception):
-    """Why a network hasn't a form."""
+    """Say why a network hasn't a form."""
 
 
 @dataclass(frozen=True)
 class Layer:
-    """Neurons, ``(n,)`` each, what comes in, ``(n, n_in)``, and their loop, ``(n, n)``, if any.
+    """Hold neurons, ``(n,)`` each, their input matrix, ``(n, n_in)``, and loop, ``(n, n)``, if any.
 
     name: the population's; None of all together.
     """
@@ -46,8 +44,9 @@ class Layer:
 
 @dataclass(frozen=True)
 class Form:
-    """layers: from the input on. pick: the last layer's neurons of the output, all if None.
+    """Hold a network in one of the two forms.
 
+    layers: from the input on. pick: the last layer's neurons of the output, all if None.
     lag: steps that a spike of the output comes earlier than here. lead: silent steps to be given
     before the input, which make it later again.
     """
@@ -59,7 +58,7 @@ class Form:
 
 
 def chain(parts: Parts) -> Form:
-    """The network as a chain of layers. Raises UnfitError."""
+    """Return the network as a chain of layers. Raises UnfitError."""
     lags = parts.lags()
     order: list[str] = []
     before = set(parts.columns)
@@ -86,7 +85,7 @@ def chain(parts: Parts) -> Form:
 
 
 def one_population(parts: Parts) -> Form:
-    """The network as one population with a loop. Raises UnfitError."""
+    """Return the network as one population with a loop. Raises UnfitError."""
     network = parts.network
     inputs = [p for p in network.projections if p.pre in parts.columns]
     inner = [p for p in network.projections if p.pre in parts.dynamics]
@@ -136,7 +135,7 @@ def _layer(parts: Parts, name: str) -> Layer:
 
 
 def _sum(parts: Parts, projections: list[Projection]) -> FloatArray:
-    """One matrix for all; exact, as weights are on a grid."""
+    """Add all matrices into one; exact, as weights are on a grid."""
     return np.asarray(sum(parts.matrix(p) for p in projections), dtype=np.float64)
 
 
@@ -149,7 +148,7 @@ def _bias(parts: Parts, name: str) -> FloatArray:
 
 
 def _lead(parts: Parts, lags: dict[str, int]) -> int:
-    """The silent steps with which every bias begins where a layer does."""
+    """Return the silent steps with which every bias begins where a layer does."""
     wanted: dict[int, list[str]] = {}
     for name, bias in parts.bias.items():
         if not bias.any():

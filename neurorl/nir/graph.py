@@ -1,4 +1,4 @@
-"""A NIR graph as spiking nodes and the linear maps between them."""
+"""Take a NIR graph apart into spiking nodes and the linear maps between them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LINEAR = ("Linear", "Affine", "Scale", "Delay", "Flatten")
 
 @dataclass(frozen=True)
 class Term:
-    """What one spiking node adds to an input.
+    """Hold what one spiking node adds to an input.
 
     weights: ``(n_post, n_pre)``, or ``(n,)`` for one synapse to each neuron.
     delay: seconds, of the Delay nodes on the way. path: names of the linear nodes on the way.
@@ -36,14 +36,14 @@ class Term:
 
 @dataclass(frozen=True)
 class Drive:
-    """An input: the terms, and a constant ``(n,)`` that is added in every step."""
+    """Hold an input: the terms, and a constant ``(n,)`` that is added in every step."""
 
     terms: tuple[Term, ...]
     constant: FloatArray
 
 
 class SpikingGraph:
-    """Sources and neurons of a graph, subgraphs taken apart, and the `Drive` of each neuron.
+    """Hold a graph's sources and neurons, with the `Drive` of each, subgraphs taken apart.
 
     Raises UnsupportedError naming every node that isn't a source, a neuron that spikes or linear.
     """
@@ -67,11 +67,11 @@ class SpikingGraph:
         self._ways = 0
 
     def drive(self, name: str) -> Drive:
-        """What goes into a node."""
+        """Return the input of a node."""
         return self._input(name, ())
 
     def width(self, name: str) -> int:
-        """Numbers that a node puts out."""
+        """Return how many numbers a node puts out."""
         if name not in self._widths:
             found = self._find_width(name, ())
             if not found:
@@ -103,7 +103,7 @@ class SpikingGraph:
             raise UnsupportedError(say("NIR", f"can't run {', '.join(found)}", limit=limit))
 
     def _refuse_more_state(self) -> None:
-        """A neuron of a known name with parameters of its own would run as if it had none."""
+        """Refuse parameters of a known neuron that isn't known to have them."""
         found = [
             f"{name!r} ({_kind(self.nodes[name])}) with {odd!r}"
             for name in self.neurons
@@ -115,7 +115,7 @@ class SpikingGraph:
             raise UnsupportedError(say("NIR", what, remedy="leave it out"))
 
     def _refuse_readouts(self) -> None:
-        """A linear node that leads to no neuron would be lost."""
+        """Refuse a linear node that leads to no neuron, as it would be lost."""
         leads = set(self.neurons)
         for _ in self.nodes:
             leads |= {pre for post in leads for pre in self._into[post]}
@@ -127,7 +127,7 @@ class SpikingGraph:
             raise UnsupportedError(say("NIR", what, remedy="end the graph with neurons that spike"))
 
     def _count_way(self, nodes: int) -> None:
-        """Raise UnsupportedError for wirings whose ways between neurons nobody would follow."""
+        """Raise UnsupportedError for wirings with too many ways between neurons to follow."""
         self._ways += 1
         if self._ways > _MOST_WAYS or nodes > _LONGEST_WAY:
             what = "too many ways, or too long ones, through nodes without neurons"
@@ -192,7 +192,7 @@ def _kind(node: Any) -> str:
 
 
 def _port(graph: Any, name: str, kind: str) -> str:
-    """A subgraph's own input or output node, for an edge that leads to or from it."""
+    """Return a subgraph's own input or output node, for an edge that leads to or from it."""
     node = graph.nodes.get(name)
     if node is None or _kind(node) != "NIRGraph":
         return name

@@ -1,4 +1,4 @@
-"""What a standard file doesn't say of our network: kept in its metadata, and undone on reading.
+"""Keep what a standard file doesn't say of our network in its metadata, and restore it.
 
 A standard file has one Input ``input`` and one Output ``output``, and no source that is always on.
 """
@@ -23,8 +23,9 @@ KEY = "layout"
 
 @dataclass
 class Layout:
-    """sources: names and sizes of what ``input`` is put together from, in order.
+    """Hold the metadata that a standard file needs to become our network again.
 
+    sources: names and sizes of what ``input`` is put together from, in order.
     names: of nodes that are called otherwise here, by node. pre: source of each projection from
     ``input``, where there are several. folded: of each projection from a source that is always on,
     that source, the population, the node whose bias it is, and the delay in seconds. scaled: nodes
@@ -42,12 +43,12 @@ class Layout:
     lead: int = 0
 
     def metadata(self) -> dict[str, str]:
-        """It, for the metadata of a graph."""
+        """Return the layout for the metadata of a graph."""
         return {KEY: json.dumps(asdict(self), sort_keys=True)}
 
     @classmethod
     def of(cls, metadata: Mapping[str, Any]) -> Layout | None:
-        """That of a graph's metadata; None if it has none. Raises DescriptionError for another."""
+        """Return the layout in a graph's metadata, if any. Raises DescriptionError if wrong."""
         if KEY not in metadata:
             return None
         try:
@@ -57,12 +58,12 @@ class Layout:
 
 
 def text_of(value: Any) -> str:
-    """A string of a file's metadata, which h5py gives as bytes."""
+    """Return a string of a file's metadata, which h5py gives as bytes."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def node_names(populations: list[str], projections: list[str]) -> dict[str, str]:
-    """The node of each population and projection: its own name, if it is free in a standard file.
+    """Return each population's and projection's node: its own name, if that is free.
 
     ``input`` and ``output`` aren't, nor is what PyTorch or Python calls something of its own.
     """
@@ -82,7 +83,7 @@ def node_names(populations: list[str], projections: list[str]) -> dict[str, str]
 
 
 def restore(graph: Any, layout: Layout) -> Any:
-    """The graph with our own sources and names: `nodes` and `edges`, of which nothing is shared.
+    """Return `nodes` and `edges` of the graph with our own sources and names; nothing is shared.
 
     Raises DescriptionError if the layout isn't that of this graph.
     """
@@ -94,7 +95,7 @@ def restore(graph: Any, layout: Layout) -> Any:
 
 
 class _Restorer:
-    """Undoes what the writer did to one graph; see `restore`."""
+    """Undo what the writer did to one graph; see `restore`."""
 
     def __init__(self, graph: Any, layout: Layout) -> None:
         self._nir = load_package()
@@ -114,7 +115,7 @@ class _Restorer:
         return SimpleNamespace(nodes=nodes, edges=edges)
 
     def _split_input(self) -> None:
-        """An Input for each source, and of each matrix behind it the columns that are its own."""
+        """Give each source an Input, and each matrix behind it the columns that are its own."""
         if "input" not in self._nodes:
             return
         width = int(np.prod(self._nodes.pop("input").input_type["input"]))
@@ -143,7 +144,7 @@ class _Restorer:
             self._layout.names[_source(name)] = name
 
     def _to_matrix(self, name: str) -> list[str]:
-        """The nodes from here to the first that is no delay."""
+        """Return the nodes from here to the first that is no delay."""
         after = dict(self._edges)
         way = [name]
         while type(self._nodes[way[-1]]).__name__ == "Delay":
@@ -163,7 +164,7 @@ class _Restorer:
             self._nodes[name] = self._nir.Linear(node.weight[:, columns])
 
     def _unfold(self) -> None:
-        """The sources that are always on, and their projections."""
+        """Restore the sources that are always on, and their projections."""
         for name, (source, post, carrier, delay) in self._layout.folded.items():
             node = self._nodes[carrier]
             if carrier == name:
@@ -182,5 +183,5 @@ class _Restorer:
 
 
 def _source(name: str) -> str:
-    """A node that no file of ours has."""
+    """Return the error for a node that no file of ours has."""
     return f"source {name}"

@@ -1,4 +1,4 @@
-"""From a NIR graph to a network."""
+"""Read a network from a NIR graph."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def from_nir(
     discretisation: str | None = None,
     align: bool | None = None,
 ) -> Network:
-    """The network of a NIR graph or file, for inference: Input nodes become sources of spikes.
+    """Return the network of a NIR graph or file, for inference: Inputs become sources of spikes.
 
     dt: seconds a step; a file that `to_nir` wrote knows its own, any other needs it (snnTorch's
     exporter takes 1e-4). discretisation: ``'euler'`` (default) or ``'exponential'``.
@@ -80,7 +80,7 @@ def from_nir(
 
 
 class _Reader:
-    """Reads one graph; see `from_nir`."""
+    """Read one graph; see `from_nir`."""
 
     def __init__(self, graph: SpikingGraph, dt: float, discretisation: str) -> None:
         self._graph = graph
@@ -120,7 +120,7 @@ class _Reader:
         )
 
     def _neuron(self, name: str) -> tuple[FloatArray, Neuron, FloatArray]:
-        """Gain of the input, the neuron without bias, and the bias of its leak."""
+        """Return the gain of the input, the neuron without bias, and the bias of its leak."""
         node, dt = self._graph.nodes[name], self._dt
         kind, n = type(node).__name__, self._graph.width(name)
         if kind == "Threshold":
@@ -208,7 +208,7 @@ class _Reader:
     def _clocks(
         self, wanted: dict[str, tuple[int, FloatArray]]
     ) -> tuple[list[Population], list[Projection]]:
-        """Neurons that spike in every step, each beginning a step after the one before."""
+        """Add neurons that spike in every step, each beginning a step after the one before."""
         clocks: list[Population] = []
         ticks: list[Projection] = []
         for k in range(max((level for level, _ in wanted.values()), default=0)):
@@ -223,7 +223,7 @@ class _Reader:
         return clocks, ticks
 
     def _fresh(self, name: str) -> str:
-        """A name of our kind that isn't taken: the same one if it can be."""
+        """Return a valid name that isn't taken: the same one if it can be."""
         base = re.sub(r"[^A-Za-z0-9_]", "_", name)
         base = base if re.match(r"[A-Za-z]", base) else f"n{base}"
         for tail in _tails():
@@ -240,5 +240,5 @@ def _tails() -> Iterable[str]:
 
 
 def _plain(values: FloatArray) -> Any:
-    """A number if all are equal."""
+    """Return one number if all are equal."""
     return float(values[0]) if (values == values[0]).all() else values

@@ -1,4 +1,4 @@
-"""The package ``nir``, imported when it is first needed, and reading and writing its files."""
+"""Import the package ``nir`` when it is first needed, and read and write its files."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ RESERVED = frozenset({"input", "output", *_OF_MODULES.split(), *keyword.kwlist})
 
 
 class DroppedWarning(UserWarning):
-    """Something has no counterpart on the other side, and was left out."""
+    """Warn that something has no counterpart on the other side, and was left out."""
 
 
 def load_package() -> Any:
-    """The module ``nir``. Raises BackendUnavailableError if it is missing."""
+    """Return the module ``nir``. Raises BackendUnavailableError if it is missing."""
     try:
         return importlib.import_module("nir")
     except ImportError as exc:
@@ -48,7 +48,7 @@ def load_package() -> Any:
 
 
 def read_graph(path: Path) -> Any:
-    """The graph of a file. Raises ArgumentError if it is missing or of something else."""
+    """Return the graph of a file. Raises ArgumentError if it is missing or no such file."""
     nir = load_package()
     if not path.is_file():
         raise ArgumentError(say(f"NIR file {path}", "there is no such file"))

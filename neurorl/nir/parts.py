@@ -1,4 +1,4 @@
-"""A network as the matrices and constants that a file is written from."""
+"""Turn a network into the matrices and constants that a file is written from."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ __all__ = ["Parts"]
 
 
 class Parts:
-    """What a network's nodes and projections come to in float arithmetic.
+    """Hold a network's nodes and projections as numbers of float arithmetic.
 
     dynamics, bias: of each population, the bias with what its signed projections add.
     sent: of each projection, what a spike adds, in the shape of its weights.
     columns: of each ordinary source, its place in the one input, which is `width` wide.
     folded: names of the projections from sources that are always on.
-
     always_on: sources whose channels spike in every step; None means one named ``bias``. Without
     any other source they are ordinary ones. in_force: weights are rounded to the grid of float
     arithmetic, as they are when a backend runs them.
@@ -67,7 +66,7 @@ class Parts:
                 self.width += source.size
 
     def matrix(self, p: Projection) -> FloatArray:
-        """``(n_post, n_pre)``, zeros between the blocks; ``(n_post, width)`` from a source."""
+        """Return ``(n_post, n_pre)``, zeros between blocks; ``(n_post, width)`` from a source."""
         matrix = _matrix(self.sent[p.name])
         if p.pre not in self.columns:
             return matrix
@@ -76,16 +75,16 @@ class Parts:
         return wide
 
     def added(self, name: str) -> FloatArray:
-        """What a source that is always on adds to each neuron in a step, ``(n_post,)``."""
+        """Return what a source that is always on adds to each neuron in a step, ``(n_post,)``."""
         return np.asarray(_matrix(self.sent[name]).sum(axis=1))
 
     def single(self, p: Projection) -> bool:
-        """Whether each neuron has one synapse, from the neuron of its own number."""
+        """Return whether each neuron has one synapse, from the neuron of its own number."""
         size = self.network.node(p.post).size
         return p.blocks > 1 and p.blocks == self.network.node(p.pre).size == size
 
     def into(self, population: str) -> list[Projection]:
-        """The projections into a population, but for those that are folded."""
+        """Return the projections into a population, but for those that are folded."""
         return [
             p
             for p in self.network.projections
@@ -93,13 +92,13 @@ class Parts:
         ]
 
     def last(self) -> list[str]:
-        """The populations that drive no other one, and one named ``output``; all if none is so."""
+        """Return the populations that drive no other, and one named ``output``; else all."""
         drives = {p.pre for p in self.network.projections if p.pre != p.post}
         names = [p.name for p in self.network.populations]
         return [name for name in names if name not in drives or name == "output"] or names
 
     def lags(self) -> dict[str, int] | None:
-        """Steps from the input to each population, if they are the same on every way.
+        """Return the steps from the input to each population, if they are the same on every way.
 
         A loop of a population with itself isn't on the way. None if ways differ, or in a cycle.
         """

@@ -1,6 +1,6 @@
-"""Simulators that read NIR files: what each makes of a node, what it can't hold, and its own form.
+"""Describe simulators that read NIR files: what each makes of a node, and what it can't hold.
 
-Each was read and tried; docs/nir.md says what was found, tests/witness/test_nir_readers.py plays
+Each was read and tried; docs/nir.md has the findings, tests/witness/test_nir_readers.py plays
 our files in all of them.
 """
 
@@ -27,7 +27,7 @@ _PARAMETERS = {
 
 @dataclass(frozen=True)
 class Reader:
-    """How one library reads NIR.
+    """Describe how one library reads NIR.
 
     name: of the library. dt: the step (s) that it takes if nobody says. dt_is_fixed: nobody can.
     single: it computes in float32; False if you make it compute in float64.
@@ -52,7 +52,7 @@ class Reader:
     has_loop: bool = True
 
     def step(self, dt: float | None) -> float:
-        """Its step, if the user wants *dt*. Raises ArgumentError if it can't be had."""
+        """Return its step, if the user wants *dt*. Raises ArgumentError if it can't be had."""
         if dt is None or dt == self.dt:
             return self.dt
         if self.dt_is_fixed:
@@ -60,7 +60,7 @@ class Reader:
         return dt
 
     def form(self, parts: Parts) -> tuple[Form | None, tuple[str, ...]]:
-        """The first form in which it has the network exactly, or why it has none."""
+        """Return the first form in which it has the network exactly, or why it has none."""
         reasons: list[str] = []
         if not parts.columns or not parts.dynamics:
             return None, ("no source of spikes, or no population",)
@@ -77,11 +77,11 @@ class Reader:
         return None, tuple(reasons)
 
     def problems(self, parts: Parts) -> tuple[str, ...]:
-        """Why it can't have the network; nothing if it can."""
+        """Explain why it can't have the network; nothing if it can."""
         return self.form(parts)[1]
 
     def nodes(self, nir: Any, layer: Layer, dt: float) -> tuple[Any, FloatArray]:
-        """A layer's neurons, and the factor ``(n,)`` of all that goes into them."""
+        """Return a layer's neurons, and the factor ``(n,)`` of everything that goes into them."""
         n = len(layer.threshold)
         zeros, ones = np.zeros(n), np.ones(n)
         fixed = {"v_threshold": self.threshold(layer.threshold), "v_reset": zeros}
@@ -99,11 +99,11 @@ class Reader:
         return nir.CubaLIF(tau_syn=tau_syn, tau_mem=tau, r=r, w_in=w_in, **fixed), ones
 
     def tau(self, fraction: FloatArray, dt: float) -> FloatArray:
-        """The time constant (s) for which its step forgets *fraction*."""
+        """Return the time constant (s) for which its step forgets *fraction*."""
         return dt / fraction
 
     def threshold(self, threshold: FloatArray) -> FloatArray:
-        """The number with which it spikes where ours does: strictly above *threshold*."""
+        """Return the threshold at which it spikes where ours does: strictly above *threshold*."""
         if not self.single:
             return np.nextafter(threshold, np.inf) if self.spikes_at_threshold else threshold
         near = threshold.astype(np.float32)
@@ -135,10 +135,10 @@ class Reader:
 
 
 class _Norse(Reader):
-    """It computes ``dt * (1 / tau)`` in float32; see `tau`."""
+    """Describe Norse, which computes ``dt * (1 / tau)`` in float32; see `tau`."""
 
     def tau(self, fraction: FloatArray, dt: float) -> FloatArray:
-        """Of the float32 numbers around ``dt / fraction``, the one whose step comes nearest."""
+        """Return the float32 number around ``dt / fraction`` whose step comes nearest."""
         step, one = np.float32(dt), np.float32(1.0)
         first = (dt / fraction).astype(np.float32)
         best, error = first, np.full(fraction.shape, np.inf)
@@ -176,7 +176,7 @@ READERS = {reader.name: reader for reader in (SNNTORCH, SPIKINGJELLY, NORSE)}
 
 
 def find_reader(reader: str | Reader) -> Reader:
-    """The reader of this name. Raises UnknownNameError."""
+    """Return the reader of this name. Raises UnknownNameError."""
     if isinstance(reader, Reader):
         return reader
     if reader not in READERS:

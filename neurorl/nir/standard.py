@@ -1,4 +1,4 @@
-"""Standard files: each population and projection a node, for any reader and for `from_nir`."""
+"""Write standard files: each population and projection a node, for any reader."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ __all__ = ["standard_graph"]
 
 
 def standard_graph(nir: Any, parts: Parts, dt: float) -> Any:
-    """The graph of a network for readers with this step. Raises UnsupportedError."""
+    """Return a network's graph for readers with this step. Raises UnsupportedError."""
     return _Writer(nir, parts, dt).graph()
 
 
 class _Writer:
-    """Writes one network; see `standard_graph`."""
+    """Write one network; see `standard_graph`."""
 
     def __init__(self, nir: Any, parts: Parts, dt: float) -> None:
         self._nir = nir
@@ -71,7 +71,7 @@ class _Writer:
         return nir.NIRGraph(self._nodes, self._edges, metadata=metadata, type_check=False)
 
     def _add_population(self, population: Population) -> dict[str, FloatArray]:
-        """Adds the neurons; returns the bias for a projection that is to carry it."""
+        """Add the neurons; return the bias for a projection that is to carry it."""
         d, bias = self._parts.dynamics[population.name], self._parts.bias[population.name]
         cuba = isinstance(population.neuron, CubaLIF) or bool(d.current_decay.any())
         into = [p for p in self._parts.into(population.name) if not self._parts.single(p)]
@@ -99,7 +99,7 @@ class _Writer:
         return nir.CubaLIF(tau_syn=tau_syn, tau_mem=tau, r=r, w_in=w_in, **fixed)
 
     def _constants(self, keep: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Time constant and resistance that make ``x <- keep x + i`` in Euler's step."""
+        """Return the time constant and resistance that make ``x <- keep x + i`` in Euler's step."""
         return self._dt / (1.0 - keep), 1.0 / (1.0 - keep)
 
     def _add_projection(self, p: Projection, bias: FloatArray | None) -> None:
@@ -125,7 +125,7 @@ class _Writer:
         self._edges += [(pre, node), (node, self._names[p.post])]
 
     def _fold(self, p: Projection) -> None:
-        """The bias of a projection into the same population that has none; else one of its own."""
+        """Put a bias on a projection into its population that has none, or on one of its own."""
         nir, added = self._nir, self._parts.added(p.name)
         free = [
             self._names[other.name]
@@ -145,7 +145,7 @@ class _Writer:
         self._layout.folded[node] = (p.pre, self._names[p.post], carrier, delay)
 
     def _add_output(self) -> None:
-        """All neurons of the last populations; by a matrix of zeros and ones if these are many."""
+        """Connect the neurons of the last populations, by a matrix of zeros and ones if many."""
         last = self._parts.last()
         if not last:
             return
@@ -168,7 +168,7 @@ class _Writer:
 
 
 def _leak(bias: FloatArray, tau: FloatArray, dt: float) -> FloatArray:
-    """The v_leak that comes back as *bias*: in every bit if a neighbouring float does so."""
+    """Return the v_leak that comes back as *bias*: in every bit if a neighbouring float does so."""
     _, fraction = keep_and_fraction(tau, dt, "euler")
     best = bias / fraction
     low, high = np.nextafter(best, -np.inf), np.nextafter(best, np.inf)

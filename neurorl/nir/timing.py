@@ -1,4 +1,4 @@
-"""How many projections lie between the inputs of a graph and each of its neurons."""
+"""Count the projections between the inputs of a graph and each of its neurons."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Edge = tuple[str, str]
 
 
 def cycles(names: Sequence[str], edges: Iterable[Edge]) -> list[frozenset[str]]:
-    """The largest sets of nodes that all reach each other, nodes with a loop of their own too."""
+    """Return the largest sets of nodes that all reach each other, loops of one node included."""
     reach = _reach(names, list(edges))
     found = {
         frozenset(b for b in names if b in reach[a] and a in reach[b])
@@ -21,7 +21,7 @@ def cycles(names: Sequence[str], edges: Iterable[Edge]) -> list[frozenset[str]]:
 
 
 def levels(names: Sequence[str], edges: Iterable[Edge], sources: Iterable[str]) -> dict[str, int]:
-    """Projections on the longest way to each node that goes through no cycle; 0 of sources.
+    """Return the projections on the longest way without a cycle to each node; 0 for sources.
 
     The nodes of a cycle have one level together. A neuron that nothing leads to has level 1.
     """
@@ -38,7 +38,7 @@ def levels(names: Sequence[str], edges: Iterable[Edge], sources: Iterable[str]) 
 
 
 def _reach(names: Sequence[str], edges: list[Edge]) -> dict[str, set[str]]:
-    """The nodes that each one leads to."""
+    """Return the nodes to which each one leads."""
     after: dict[str, set[str]] = {name: set() for name in names}
     for pre, post in edges:
         after[pre].add(post)

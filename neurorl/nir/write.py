@@ -1,4 +1,4 @@
-"""From a network to a NIR graph."""
+"""Write a network as a NIR graph."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ __all__ = ["Written", "reader_problems", "to_nir"]
 
 
 class Written(NamedTuple):
-    """graph: a ``nir.NIRGraph``. dropped: what of the network is not in it, a line a kind."""
+    """Hold a ``nir.NIRGraph``, and what of the network is not in it, a line a kind."""
 
     graph: Any
     dropped: tuple[str, ...]
 
     @property
     def lag(self) -> int | None:
-        """Steps that a spike of the output comes earlier, where layers answer within a step.
+        """Return the steps that output spikes come earlier, where layers answer within a step.
 
-        None if it depends on the way that it took.
+        None if it depends on the way that the spike took.
         """
         layout = Layout.of(self.graph.metadata)
         return None if layout is None else layout.lag
 
     @property
     def lead(self) -> int:
-        """Silent steps that a reader must be given before the input, in which its bias is on."""
+        """Return the silent steps that a reader needs before the input, while its bias is on."""
         layout = Layout.of(self.graph.metadata)
         return 0 if layout is None else layout.lead
 
@@ -54,7 +54,7 @@ def to_nir(
     dt: float | None = None,
     always_on: Iterable[str] | None = None,
 ) -> Written:
-    """The NIR graph of a network for inference, written to *path* if that is given.
+    """Return the NIR graph of a network for inference, written to *path* if that is given.
 
     weights: of projections by name, such as ``backend.weights(name)``, in place of the
     description's; needed for those that a seed draws. Sources become one Input ``input``, their
@@ -110,7 +110,7 @@ def reader_problems(
     reader: str | Reader,
     always_on: Iterable[str] | None = None,
 ) -> tuple[str, ...]:
-    """Why `to_nir` refuses this network for a reader: a line for each form; none if it doesn't."""
+    """Explain why `to_nir` refuses this network for a reader, a line a form; empty if not."""
     return find_reader(reader).problems(Parts(network, weights or {}, always_on, in_force=True))
 
 
