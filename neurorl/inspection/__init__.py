@@ -1,1 +1,1 @@
-"""What is known of a network or agent without training it: cost, quantisation, deployment."""
+"""Inspect a network or agent without training it: cost, quantisation, deployment."""

@@ -1,4 +1,4 @@
-"""What a decision costs: operations as NeuroBench defines them, and an estimate of Loihi's energy.
+"""Count what a decision costs, as NeuroBench defines it, and estimate the energy on Loihi.
 
 Everything is counted from the rasters and the weights in force, so backends that agree in every
 spike agree in every count. Definitions, for the window of one decision:
@@ -69,7 +69,7 @@ FIGURES = (
 def fan_out(
     network: Network, weights: Mapping[str, FloatArray] | None = None
 ) -> dict[str, IntArray]:
-    """Synapses that one spike of each neuron or channel reaches: ``(size,)`` for every node.
+    """Return the synapses that one spike of each neuron or channel reaches, ``(size,)`` a node.
 
     weights: those in force, of every projection; synapses of weight 0 then don't count.
     """
@@ -83,14 +83,14 @@ def fan_out(
 
 
 def neuron_updates(network: Network, n_steps: int) -> int:
-    """Updates of a membrane in *n_steps* steps: ``n_steps * neurons``."""
+    """Return the updates of a membrane in *n_steps* steps: ``n_steps * neurons``."""
     return n_steps * sum(p.size for p in network.populations)
 
 
 def dense_synops(network: Network, n_steps: int, n_decisions: int = 1) -> int:
-    """Synaptic operations without any sparsity: ``n_steps * weights``, masked ones too.
+    """Return the operations without sparsity: ``n_steps * weights``, masked ones too.
 
-    n_decisions: of which these are the steps; weights of currents act once in each.
+    n_decisions: in these steps; weights of currents act once in each.
     """
     return sum(
         int(np.prod(network.weight_shape(p.name)))
@@ -100,7 +100,7 @@ def dense_synops(network: Network, n_steps: int, n_decisions: int = 1) -> int:
 
 
 def loihi_energy(synops: float, active_updates: float, inactive_updates: float = 0.0) -> float:
-    """Dynamic energy of Loihi's cores in joules; an estimate, from simulations before silicon.
+    """Estimate the dynamic energy of Loihi's cores (J), from simulations before silicon.
 
     ``23.6 pJ synops + 81 pJ active_updates + 52 pJ inactive_updates``. The paper doesn't say when
     an update is inactive: with all of them active, the neurons' part is at most 1.56 times too
@@ -116,7 +116,7 @@ def loihi_energy(synops: float, active_updates: float, inactive_updates: float =
 
 
 def static_cost(network: Network, n_steps: int) -> dict[str, int]:
-    """What is known before any spike, for a decision of *n_steps* steps.
+    """Return what is known before any spike, for a decision of *n_steps* steps.
 
     neurons, synapses (where the masks leave some), neuron_updates_per_decision,
     dense_synops_per_decision.
@@ -130,7 +130,7 @@ def static_cost(network: Network, n_steps: int) -> dict[str, int]:
 
 
 class Tally:
-    """Spikes of each neuron (and activations of currents) over many decisions, and their cost.
+    """Count the spikes of each neuron (and activations of currents) over decisions, and their cost.
 
     weights: those in force, of every projection; they must not change while it counts.
     """
@@ -143,9 +143,10 @@ class Tally:
         self._decisions = self._steps = 0
 
     def add(self, rasters: Mapping[str, npt.NDArray[Any]], n_steps: int) -> None:
-        """One decision: the raster ``(n_steps, size)`` of every source and population.
+        """Count one decision.
 
-        Of a source of currents, the activations ``(size,)``.
+        rasters: ``(n_steps, size)`` of every source and population; of a source of currents, its
+        activations ``(size,)``.
         """
         for name, spikes in self._spikes.items():
             spikes += np.count_nonzero(rasters[name].reshape(-1, len(spikes)), axis=0)
@@ -153,7 +154,7 @@ class Tally:
         self._steps += n_steps
 
     def per_decision(self) -> dict[str, float]:
-        """Means over the decisions. Raises ArgumentError if there was none.
+        """Return means over the decisions. Raises ArgumentError if there was none.
 
         Keys: `FIGURES`. activation_sparsity is a share, 0 to 1; energy_per_decision_j is in
         joules, see `loihi_energy`, with all updates taken as active.

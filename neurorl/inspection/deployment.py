@@ -1,4 +1,4 @@
-"""What an agent loses by being moved: the same network in two settings, on the same observations.
+"""Compare an agent in two settings, on the same observations: what it loses by being moved.
 
 A setting is a backend, an arithmetic and a noise, as `SpikingActorCritic.player` takes them. Both
 play with the same seed: the same input spikes, ties drawn alike, and (of noise ``'exact'``) the
@@ -24,7 +24,7 @@ _PLAY, _RESET = 5, 6  # purposes of derived seeds
 
 
 class Rates:
-    """Spikes of each neuron per step, over the steps in which input can have reached it."""
+    """Average the spikes of each neuron over the steps in which input can have reached it."""
 
     def __init__(self, player: Player) -> None:
         network = player.backend.network
@@ -33,14 +33,14 @@ class Rates:
         self._steps = dict.fromkeys(self._spikes, 0)
 
     def add(self, rasters: Mapping[str, Any]) -> None:
-        """Those of one decision, ``(window, size)`` of each population."""
+        """Add one decision, ``(window, size)`` of each population."""
         for name, spikes in self._spikes.items():
             seen = rasters[name][self._from[name] :]
             spikes += seen.sum(axis=0)
             self._steps[name] += len(seen)
 
     def of(self, population: str) -> FloatArray:
-        """Shape ``(size,)``, 0 to 1."""
+        """Return spikes per step, ``(size,)``, 0 to 1."""
         return np.asarray(self._spikes[population] / max(1, self._steps[population]))
 
 
@@ -53,11 +53,11 @@ def compare(
     seed: int = 0,
     other_seed: int | None = None,
 ) -> dict[str, Any]:
-    """How alike two settings are, over so many decisions of greedy play in the *first* one.
+    """Return how alike two settings are, over decisions of greedy play in the *first* one.
 
     The second is shown the observations of the first, and its actions are not taken.
-    other_seed: of the second one's noise and ties, if they shall be other draws: what two runs of
-    one setting differ by is what no setting can be blamed for.
+    other_seed: gives the second one other noise and ties: how far two runs of one setting differ
+    by draws alone.
     Returns agreement (the share of decisions with the same action), decisions, and for each
     population a row of ``populations``: rate and other_rate (spikes of a neuron per step, first
     and second), error_percent (of the mean rate; None if that is 0) and rms (of the neurons' own

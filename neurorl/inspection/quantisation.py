@@ -1,4 +1,4 @@
-"""What becomes of a network's numbers in chip arithmetic: the error of each, by name.
+"""Report what becomes of a network's numbers in chip arithmetic: the error of each, by name.
 
 An error of a weight, threshold or bias is in units of the membrane's *scale*: its threshold, or of
 a population without one the width of its noise. So 0.01 is 1 % of what makes a neuron spike.
@@ -33,7 +33,7 @@ def quantisation_report(
     n_steps: int = 0,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Rows ``populations`` and ``projections``, each the worst of its neurons or weights.
+    """Return rows ``populations`` and ``projections``, with the worst neuron or weight.
 
     weights: by projection, in the description's units; those left out are the initial ones of
     *seed*. noise: as in `neurorl.arithmetic.quantiser.quantise`. Integers are those of *network* as
@@ -83,7 +83,7 @@ def rate_errors(
     noise: str = "exact",
     seed: int = 0,
 ) -> dict[str, dict[str, float | None]]:
-    """By population: rate and chip_rate, spikes of a neuron per step, and rate_error_percent.
+    """Return each population's rate and chip_rate (spikes a step), and rate_error_percent.
 
     The last is None for a population that is silent in float arithmetic.
     Measured on the reference, in float arithmetic and in the chip's, with the same draws.
@@ -168,7 +168,7 @@ def _projection(arithmetic: ChipArithmetic, p: Projection, weights: FloatArray) 
 
 
 def _scale(d: Dynamics) -> float:
-    """The threshold, or the noise's width where that is 0, or 1; of a population's mean neuron."""
+    """Return a population's mean threshold, or the noise's width where that is 0, or 1."""
     for values in (d.threshold, d.noise_width):
         if values.any():
             return float(np.abs(values).mean())
@@ -180,7 +180,7 @@ def _worst(values: FloatArray) -> float:
 
 
 def _signed(values: FloatArray) -> float:
-    """The value of largest magnitude."""
+    """Return the value of largest magnitude."""
     return float(values[np.argmax(np.abs(values))])
 
 
