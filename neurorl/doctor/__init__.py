@@ -1,4 +1,4 @@
-"""What of an installation works: versions, compiler, cache, every backend on a small network."""
+"""Examine an installation: versions, compiler, cache, every backend on a small network."""
 
 from neurorl.doctor.examination import examine, verdict
 

@@ -1,4 +1,4 @@
-"""Every way to run networks on a backend, tried for five steps in a process of its own.
+"""Try every way to run networks on a backend for five steps, in a process of its own.
 
 A simulator may end the whole process, as a library compiled for another processor does.
 """
@@ -27,7 +27,7 @@ _NEED_A_COMPILER = ("compiled", "cython")
 
 
 def backend(listed: Row) -> Iterator[Row]:
-    """Rows of a backend, given its row of `neurorl.backends.registry.available_backends`."""
+    """Return a backend's rows, given its row of `neurorl.backends.registry.available_backends`."""
     name, found = listed["name"], version(listed["distribution"])
     if not listed["available"]:
         status = "missing" if found is None else "broken"
@@ -45,7 +45,7 @@ def backend(listed: Row) -> Iterator[Row]:
 
 
 def _try_all(name: str) -> Iterator[str | None]:
-    """The problem of each way, None if it works; ends early if the process does."""
+    """Return the problem of each way, None if it works; stops if the process ends."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "problems"
         out.touch()

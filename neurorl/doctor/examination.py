@@ -1,4 +1,4 @@
-"""Asks after everything, one thing after the other."""
+"""Examine everything, one thing after the other."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["examine", "verdict"]
 
 
 def examine(watch: Callable[[str], None] = lambda what: None) -> list[Row]:
-    """All rows; *watch* is told what comes next, as an engine may compile for seconds."""
+    """Return all rows; *watch* is told what comes next, as an engine may compile for seconds."""
     rows: list[Row] = []
     for what, check in (
         ("versions", versions),
@@ -31,5 +31,5 @@ def examine(watch: Callable[[str], None] = lambda what: None) -> list[Row]:
 
 
 def verdict(rows: list[Row]) -> str:
-    """``'broken'`` if something that is there doesn't work, else ``'ok'``."""
+    """Return ``'broken'`` if something that is there doesn't work, else ``'ok'``."""
     return "broken" if any(row["status"] == "broken" for row in rows) else "ok"

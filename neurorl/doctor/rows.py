@@ -1,4 +1,4 @@
-"""What the doctor finds, a row for each thing.
+"""Report what the doctor finds, a row for each thing.
 
 A row's *status*: ``ok``; ``missing``, not installed, which nothing else needs; ``broken``, there
 and not working; ``note``, worth knowing.
@@ -21,11 +21,11 @@ def row(
     problem: str | None = None,
     remedy: str | None = None,
 ) -> Row:
-    """What was *found* of something, what is wrong with it and what helps."""
+    """Return the row of one check: its result, what is wrong with it and what helps."""
     made: Row = {"check": check, "name": name, "found": found, "status": status}
     return made | {"problem": problem, "remedy": remedy}
 
 
 def one_line(what: object) -> str:
-    """A message without its line breaks."""
+    """Return a message without its line breaks."""
     return " ".join(str(what).split())

@@ -1,4 +1,4 @@
-"""The compiler, what it has compiled, and where that is kept."""
+"""Examine the compiler, what it has compiled, and where that is kept."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SMALL = '#include <cmath>\nextern "C" double small(double x) { return std::exp(x
 
 
 def compiler() -> list[Row]:
-    """The C++ compiler, tried on a small library."""
+    """Try the C++ compiler on a small library."""
     command = " ".join(toolchain.compiler())
     problem = toolchain.problem()
     remedy = "install a C++ compiler (g++ or clang++); till then engines are slower"
@@ -45,13 +45,13 @@ def _compile_something() -> tuple[bool, str]:
 
 
 def _run(command: list[str]) -> tuple[bool, str]:
-    """Whether it failed, and what it said."""
+    """Return whether a command failed, and its output."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.returncode != 0, done.stdout or done.stderr
 
 
 def learning_loop() -> list[Row]:
-    """The learning loop in C++, compiled now if it isn't in the cache."""
+    """Load the learning loop in C++, compiled now if it isn't in the cache."""
     if toolchain.problem() is not None:
         return [row("learning loop", "in C++", None, "missing", "needs a C++ compiler")]
     try:
@@ -63,7 +63,7 @@ def learning_loop() -> list[Row]:
 
 
 def cache() -> list[Row]:
-    """Where compiled libraries are kept, and how much is there."""
+    """Examine where compiled libraries are kept, and how much is there."""
     folder = user_cache_path("neurorl")
     files = [path for path in folder.rglob("*") if path.is_file()] if folder.is_dir() else []
     size = f"{sum(path.stat().st_size for path in files) / 1e6:.1f} MB in {len(files)} files"

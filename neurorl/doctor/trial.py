@@ -1,4 +1,4 @@
-"""Five steps of a small network on a backend: ``python -m neurorl.doctor.trial NAME OUT``.
+"""Run five steps of a small network on a backend: ``python -m neurorl.doctor.trial NAME OUT``.
 
 Nothing of the package imports this, so that it can be run so.
 """

@@ -1,4 +1,4 @@
-"""Versions of what neurorl needs, and those that are known not to work together."""
+"""Check versions of what neurorl needs, and those that are known not to work together."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _DEVELOPERS = ("all", "dev", "docs")
 
 
 def versions() -> list[Row]:
-    """Rows of Python, neurorl, what it needs, what its extras do, and combinations that fail."""
+    """Return rows of Python, neurorl, its requirements, its extras, and combinations that fail."""
     python = platform.python_version()
     rows = [row("version", "neurorl", __version__), row("version", "python", python)]
     if ".".join(platform.python_version_tuple()[:2]) not in PYTHONS:
@@ -44,7 +44,7 @@ def versions() -> list[Row]:
 
 
 def _requirements() -> list[Row]:
-    """What neurorl needs, and what its extras do."""
+    """Return what neurorl needs, and what its extras do."""
     metadata = importlib.metadata.metadata("neurorl")
     extras = [e for e in metadata.get_all("Provides-Extra") or [] if e not in _DEVELOPERS]
     rows: dict[str, Row] = {}
@@ -73,7 +73,7 @@ def _plain(needed: Requirement) -> str:
 
 
 def version(distribution: str) -> str | None:
-    """The installed version; None if there is none."""
+    """Return the installed version; None if there is none."""
     try:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
