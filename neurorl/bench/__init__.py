@@ -1,1 +1,1 @@
-"""What a training loop costs: neurorl's backends, a floor in C, and what else one would take."""
+"""Measure what a training loop costs: neurorl's backends, a floor in C, and other libraries."""

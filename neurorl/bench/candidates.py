@@ -1,4 +1,4 @@
-"""What is measured: names as the command line has them, and the loop that each means."""
+"""Name what is measured, as the command line does, and the loop that each name means."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ARITHMETICS = dict.fromkeys(BACKENDS, ("float", "loihi")) | {"loihi": ("loihi",
 
 @dataclass(frozen=True)
 class Candidate:
-    """One way to run the workload.
+    """Describe one way to run the workload.
 
     engine, arithmetic: None takes its own default. module: of a library that is no backend, the
     module with ``make(size, replicas) -> Loop``. builds: whether that library compiles when it
@@ -48,13 +48,13 @@ class Candidate:
 
     @property
     def compiles(self) -> bool:
-        """Whether a first start, with an empty cache, takes longer than the next."""
+        """Return whether a first start, with an empty cache, takes longer than the next."""
         compiled = self.backend == "brian2" and self.engine != "numpy"
         return compiled or self.backend == FLOOR.backend or self.builds
 
     @property
     def is_slow(self) -> bool:
-        """Whether a step takes tens of milliseconds for each replica."""
+        """Return whether a step takes tens of milliseconds for each replica."""
         return self.engine == "stock" or self.drags
 
 
@@ -62,7 +62,7 @@ FLOOR = Candidate("c-floor", "dense")
 
 
 def backends(names: Sequence[str] | None, arithmetic: str | None = None) -> list[Candidate]:
-    """Candidates of names such as ``brian2:cython``; None takes every backend.
+    """Return candidates of names such as ``brian2:cython``; None takes every backend.
 
     arithmetic: of all; None takes each backend's own. Without *names*, backends that don't have
     it are left out. Raises UnknownNameError, or ArgumentError for one that doesn't have it.
@@ -87,13 +87,13 @@ def backends(names: Sequence[str] | None, arithmetic: str | None = None) -> list
 
 
 def everything() -> list[Candidate]:
-    """Every backend on every engine, the compiled one in both arithmetics."""
+    """Return every backend on every engine, the compiled one in both arithmetics."""
     found = [f"{b}:{e}" if e else b for b, engines in ENGINES.items() for e in engines or ("",)]
     return [*backends(found), Candidate("brian2", "compiled", "loihi")]
 
 
 def make_loop(candidate: Candidate, size: Size, replicas: int) -> Loop:
-    """Build it, ready for the first step. Raises NeurorlError, or what its library raises."""
+    """Build the loop, ready for its first step. Raises NeurorlError, or its library's error."""
     if candidate.module is not None:
         module: Any = importlib.import_module(candidate.module)
         loop: Loop = module.make(size, replicas)

@@ -1,4 +1,4 @@
-"""One measurement in a process of its own: ``python -m neurorl.bench.child JSON``.
+"""Run one measurement in a process of its own: ``python -m neurorl.bench.child JSON``.
 
 The argument is a `Job` as JSON. Prints one JSON line: the figures, or ``{"error": ...}``.
 """
@@ -22,7 +22,7 @@ _SLOW = 0.05  # seconds an environment step, from which a short warm-up must do
 
 @dataclass(frozen=True)
 class Job:
-    """One measurement.
+    """Describe one measurement.
 
     module: as in `neurorl.bench.candidates.Candidate`. seconds: CPU seconds. steps: loop steps at
     most; 0 only starts. spawned: `time.time` at which the process was started.
@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def separate_stdout() -> int:
-    """A descriptor of the real stdout; whatever else is printed goes to stderr from now on."""
+    """Return a descriptor of the real stdout; all other output goes to stderr from now on."""
     out = os.dup(1)
     os.dup2(2, 1)
     if hasattr(os, "sched_setaffinity"):  # one core, the last of those allowed
@@ -84,7 +84,7 @@ def _measure(job: Job) -> dict[str, Any]:
 
 
 def rate(step: Any, seconds: float, most: int | None) -> float:
-    """Environment steps a CPU second of this process, all threads, over *seconds* of them.
+    """Return environment steps a CPU second of this process, all threads, over *seconds*.
 
     step: returns how many it did. most: calls after which to stop all the same.
     The clock costs as much as a step of a quick loop takes, so it is asked seldom.
@@ -105,7 +105,7 @@ def rate(step: Any, seconds: float, most: int | None) -> float:
 
 
 def peak_mb() -> float:
-    """The most memory this process has had, MiB.
+    """Return the most memory that this process has had, MiB.
 
     Linux keeps the parent's maximum in ``ru_maxrss`` over a fork and exec, so VmHWM comes first.
     """

@@ -1,4 +1,4 @@
-"""``neurorl bench``: checks its arguments, shows progress, and prints a table or JSON."""
+"""Run ``neurorl bench``: check arguments, show progress, print a table or JSON."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class Options:
-    """As the command line has them. size: None for both."""
+    """Hold the options of the command line. size: None for both."""
 
     size: str | None = None
     backends: str | None = None
@@ -94,7 +94,7 @@ def make_plan(options: Options) -> Plan:
 
 
 def cells(row: dict[str, Any]) -> list[str]:
-    """A row as text, in the order of `COLUMNS`."""
+    """Format a row as text, in the order of `COLUMNS`."""
     found = []
     for key in COLUMNS:
         value = row[key]
@@ -113,7 +113,7 @@ def cells(row: dict[str, Any]) -> list[str]:
 
 @contextmanager
 def progress(total: int) -> Iterator[Callable[[str], None]]:
-    """A bar on a terminal's stderr; yields what to call after each measurement, with its name."""
+    """Show a bar on a terminal's stderr; yield a function to call with each measured name."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 

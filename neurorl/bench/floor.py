@@ -1,4 +1,4 @@
-"""The floor: the workload in C, compiled where it runs, called through ctypes."""
+"""Compile the workload in C, the floor of what a step costs, and call it through ctypes."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _Array = npt.NDArray[np.float32]
 
 
 def make(size: Size, replicas: int, variant: str = "dense") -> AgentLoop:
-    """The loop around a `FloorAgent`."""
+    """Return the loop around a `FloorAgent`."""
     return AgentLoop(FloorAgent(size, replicas, variant), size, replicas, engine=variant)
 
 
 class FloorAgent:
-    """An `Agent` of which a call does a whole window of all replicas.
+    """Run a whole window of all replicas in one call of C.
 
     variant: ``'dense'`` or ``'block'``. w1 ``(replicas, inputs, hidden)`` and w2
     ``(replicas, outputs, hidden)`` are the memory that the C code uses.
@@ -62,7 +62,7 @@ class FloorAgent:
         self._bind(variant, size)
 
     def step(self, p: _Array, raster: npt.NDArray[np.uint8] | None = None) -> _Array:
-        """See `Agent`; raster: ``(replicas, STEPS, inputs)`` to be played instead of draws."""
+        """Run a window; raster ``(replicas, STEPS, inputs)`` is played instead of draws."""
         if p is not self._p:  # an address costs half a microsecond to look up
             self._p, self._p_address = p, p.ctypes.data
         played = None if raster is None else raster.ctypes.data
@@ -78,7 +78,7 @@ class FloorAgent:
             self._reset(self._addresses[b])
 
     def _part(self, offset: int, shape: tuple[int, ...]) -> _Array:
-        """A view ``(replicas, *shape)`` of what lies at *offset* bytes of each replica."""
+        """Return a view ``(replicas, *shape)`` of the memory at *offset* bytes of each replica."""
         first, count = offset // 4, int(np.prod(shape))
         return self._memory[:, first : first + count].reshape(self._replicas, *shape)
 
@@ -104,7 +104,7 @@ class FloorAgent:
 
 
 def _aligned(rows: int, bytes_each: int) -> _Array:
-    """Zeros ``(rows, bytes_each / 4)`` that begin at a multiple of 64 bytes."""
+    """Return zeros ``(rows, bytes_each / 4)`` that begin at a multiple of 64 bytes."""
     count = rows * bytes_each // 4
     memory = np.zeros(count + 16, dtype=np.float32)
     skip = -memory.ctypes.data % 64 // 4
@@ -112,12 +112,12 @@ def _aligned(rows: int, bytes_each: int) -> _Array:
 
 
 def compiler() -> list[str]:
-    """The command of the C compiler: ``$CC``, or cc."""
+    """Return the command of the C compiler: ``$CC``, or cc."""
     return shlex.split(os.environ.get("CC", "")) or ["cc"]
 
 
 def _load(size: Size) -> ctypes.CDLL:
-    """The library of a size, from the cache or compiled now."""
+    """Return the library of a size, from the cache or compiled now."""
     sizes = [f"-DNI={size.inputs}", f"-DNH={size.hidden}", f"-DNO={size.outputs}"]
     command = [*compiler(), *FLAGS, *sizes, f"-DSTEPS={STEPS}"]
     depends = [*command, _SOURCE.read_text(), _run([*compiler(), "-v"]), _processor()]
@@ -145,7 +145,7 @@ def _run(command: list[str]) -> str:
 
 
 def _processor() -> str:
-    """The features that -march=native compiles for, as far as the system tells."""
+    """Return the features that -march=native compiles for, as far as the system tells."""
     try:
         lines = Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines()
     except OSError:

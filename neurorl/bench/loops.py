@@ -1,4 +1,4 @@
-"""The closed loop as what is measured: `Loop`, and the leanest one around any `Agent`.
+"""Define the closed loop that is measured, `Loop`, and the leanest one around any `Agent`.
 
 The loops are generators: their state is in local variables, so an environment step costs no
 attribute look-ups of the driver, which would count against the quickest candidates.
@@ -20,7 +20,7 @@ Array = npt.NDArray[np.float32]
 
 
 class Loop(Protocol):
-    """An agent in its environment, one of each for every replica.
+    """Run an agent in its environment, one of each for every replica.
 
     engine, arithmetic: what it really runs, for the row of the table.
     """
@@ -29,30 +29,30 @@ class Loop(Protocol):
     arithmetic: str
 
     def step(self) -> int:
-        """One environment step of every replica, learning included; their number."""
+        """Take one environment step in every replica, learning included; return how many."""
 
     def close(self) -> None:
         """Free everything."""
 
 
 class Agent(Protocol):
-    """A network with its rule, for one or many replicas."""
+    """Describe a network with its rule, for one or many replicas."""
 
     def step(self, p: Array) -> npt.NDArray[Any]:
-        """A window at spike probabilities ``(replicas, inputs)``: counts ``(replicas, outputs)``.
+        """Run a window at spike probabilities ``(replicas, inputs)``; return output counts.
 
         The counts may be overwritten by the next call.
         """
 
     def learn(self, m: Any) -> None:
-        """The weights' update for modulators, a float or ``(replicas,)``."""
+        """Update the weights for modulators, a float or ``(replicas,)``."""
 
     def reset(self, replicas: Sequence[int] | None = None) -> None:
-        """Zero all but the weights, of these replicas or of all."""
+        """Zero everything but the weights, of these replicas or of all."""
 
 
 class AgentLoop:
-    """An `Agent` in the workload's environments."""
+    """Run an `Agent` in the workload's environments."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Interleaved rounds of measurements in child processes, and the rows that they make."""
+"""Interleave rounds of measurements in child processes, and make rows of them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Sample = dict[str, Any]
 
 @dataclass(frozen=True)
 class Plan:
-    """What to measure and how long: rounds over all candidates x sizes x replicas.
+    """Say what to measure and how long: rounds over all candidates x sizes x replicas.
 
     seconds: CPU seconds of each measurement. cold: also a start with an empty cache folder, of
     the first number of replicas.
@@ -41,7 +41,7 @@ class Plan:
 
     @property
     def cases(self) -> list[tuple[str, int, Candidate]]:
-        """In the order of a round; the floor is always among them, and first.
+        """Return the cases in the order of a round; the floor is always among them, and first.
 
         Of many numbers of replicas, those that take seconds for a step are measured at the first.
         """
@@ -51,21 +51,21 @@ class Plan:
 
     @property
     def children(self) -> int:
-        """How many processes it takes."""
+        """Return how many processes it takes."""
         return len(self.cases) * self.rounds + len(self.cold_cases)
 
     @property
     def cold_cases(self) -> list[tuple[str, int, Candidate]]:
-        """Those whose first start is measured too."""
+        """Return the cases whose first start is measured too."""
         first = self.replicas[0]
         return [x for x in self.cases if self.cold and x[2].compiles and x[1] == first]
 
 
 @dataclass
 class Report:
-    """rows: as in `rows`. notes: a line for everything that couldn't be measured.
+    """Hold the rows, and a line for everything that couldn't be measured.
 
-    failed: which candidates couldn't, at least once, and why at first.
+    rows: as in `rows`. failed: which candidates couldn't, at least once, and why at first.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -97,7 +97,7 @@ def measure(plan: Plan, advance: Callable[[str], None] = lambda label: None) -> 
 
 
 def rows(samples: Sequence[Sample]) -> list[dict[str, Any]]:
-    """A row for each case: medians over rounds, and the ratio to the floor of the same case.
+    """Return a row for each case: medians over rounds, and the ratio to the floor of that case.
 
     ratio_to_floor is the row's rate over the floor's, of the same round, size and replicas (more
     is better): the median of rounds, with ratio_min and ratio_max; None without a floor. start_s is
@@ -162,7 +162,7 @@ def _sample(case: tuple[str, int, Candidate], seconds: float, cold: bool) -> Sam
 def run_child(
     module: str, job: Mapping[str, Any], environment: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """What ``python -m module JSON`` prints on its last line, or ``{"error": ...}``.
+    """Return the last line that ``python -m module JSON`` prints, or ``{"error": ...}``.
 
     One thread for every library that has a variable for it.
     """

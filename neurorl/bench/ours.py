@@ -1,4 +1,4 @@
-"""neurorl itself in the workload: the same agents that `neurorl train` trains."""
+"""Run neurorl itself in the workload: the same agents that `neurorl train` trains."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _WEIGHTS_OF_A_CORE = 100_000  # of 9 bits, and headers, in 2**20 bits
 
 
 def network(size: Size, parts: int = 1) -> Network:
-    """The workload's network: input -(drive)-> hidden -(readout)-> output.
+    """Return the workload's network: input -(drive)-> hidden -(readout)-> output.
 
     parts: populations that the hidden neurons are divided into.
     """
@@ -63,7 +63,7 @@ def network(size: Size, parts: int = 1) -> Network:
 
 
 def agent_config(size: Size, parts: int = 1) -> AgentConfig:
-    """Rule, encoder and reward of the workload as a configuration. parts: of `network`."""
+    """Return the workload's rule, encoder and reward as a configuration; parts as in `network`."""
     n = size.inputs // CHANNELS
     scale = CARTPOLE_SCALE if n == len(CARTPOLE_SCALE) else (1.0,) * n
     cells = GaussianCells([-s for s in scale], scale, CHANNELS, width=1.0, floor=0.0)
@@ -94,7 +94,7 @@ def agent_config(size: Size, parts: int = 1) -> AgentConfig:
 def make(
     size: Size, replicas: int, backend: str, engine: str | None, arithmetic: str | None
 ) -> Loop:
-    """The loop on a backend; engine: of brian2, or ``'stock'`` for loihi's own loops."""
+    """Return the loop on a backend; engine: of brian2, or ``'stock'`` for loihi's own loops."""
     options: dict[str, Any] = {}
     if backend == "loihi":
         options = {"accelerate": engine != "stock"}
@@ -114,13 +114,13 @@ def make(
 
 
 def _parts(size: Size, backend: str) -> int:
-    """Populations of hidden neurons; on Loihi the synapses of each must fit into a core."""
+    """Return how many hidden populations to make, so that each one's synapses fit into a core."""
     weights = size.inputs * size.hidden
     return -(-weights // _WEIGHTS_OF_A_CORE) if backend == "loihi" else 1
 
 
 class ReplicasLoop:
-    """Agents at work, an environment step at a time."""
+    """Run agents at work, an environment step at a time."""
 
     def __init__(self, agents: Replicas | ReplicaGroups, engine: str) -> None:
         self.engine, self.arithmetic = engine, agents.backend.arithmetic_name

@@ -1,4 +1,4 @@
-"""The one workload that everything is measured on: sizes, constants, encoder, environments.
+"""Define the one workload that everything is measured on: sizes, encoder, environments.
 
 A network of three layers, all-to-all, of leaky integrate-and-fire neurons; a window of `STEPS`
 steps of 1 ms for each environment step. Every projection takes one step. In step t, with the
@@ -58,7 +58,7 @@ CARTPOLE_SCALE = (2.4, 3.0, 0.21, 3.0)
 
 @dataclass(frozen=True)
 class Size:
-    """Neurons of the three layers.
+    """Hold the numbers of neurons in the three layers.
 
     hidden_mean, output_mean: mean initial weights, with which both layers fire at about 27 Hz.
     """
@@ -85,14 +85,14 @@ SIZES = {s.name: s for s in (Size("small", 32, 200, 2), Size("large", 128, 1000,
 
 
 def get_size(name: str) -> Size:
-    """The size of this name. Raises UnknownNameError."""
+    """Return the size of this name. Raises UnknownNameError."""
     if name not in SIZES:
         raise unknown("size", name, SIZES)
     return SIZES[name]
 
 
 def initial_weights(size: Size) -> tuple[Array, Array]:
-    """Uniform(0, 2 mean) with seed 0: ``(inputs, hidden)`` and ``(hidden, outputs)``."""
+    """Draw uniform(0, 2 mean) with seed 0: ``(inputs, hidden)`` and ``(hidden, outputs)``."""
     rng = np.random.default_rng(0)
     w1 = rng.uniform(0, 2 * size.hidden_mean, (size.inputs, size.hidden))
     w2 = rng.uniform(0, 2 * size.output_mean, (size.hidden, size.outputs))
@@ -100,7 +100,7 @@ def initial_weights(size: Size) -> tuple[Array, Array]:
 
 
 class Encoder:
-    """Observations to spike probabilities a step: 8 Gaussian channels for each observation.
+    """Encode observations as spike probabilities, by 8 Gaussian channels for each number.
 
     ``p = 0.1 exp(-(x - c)^2 / (2 sigma^2))``, x the observation over its scale, clipped to
     [-1, 1]; centres c evenly from -1 to 1, sigma their distance. Each step and channel is one
@@ -120,7 +120,7 @@ class Encoder:
         self._p = self._d.reshape(replicas, size.inputs)
 
     def __call__(self, observations: npt.ArrayLike) -> Array:
-        """``(n,)`` or ``(replicas, n)`` to ``(replicas, inputs)``: the same array at each call."""
+        """Encode ``(n,)`` or ``(replicas, n)`` to ``(replicas, inputs)``, always the same array."""
         x, d = self._x, self._d
         np.multiply(observations, self._per_scale, out=x, casting="same_kind")
         np.maximum(x, -1.0, out=x)
@@ -134,7 +134,7 @@ class Encoder:
 
 
 class Falls(gym.Wrapper[Any, Any, Any, Any]):
-    """CartPole with reward -1 for the step that ends in a fall."""
+    """Give CartPole a reward of -1 for the step that ends in a fall."""
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         observation, reward, terminated, truncated, info = self.env.step(action)
@@ -142,7 +142,7 @@ class Falls(gym.Wrapper[Any, Any, Any, Any]):
 
 
 class Sinusoids(gym.Env[Any, Any]):
-    """16 sinusoids of drawn phase and frequency; reward 1 for action ``(t // 20) % 10``.
+    """Show 16 sinusoids of drawn phase and frequency; reward action ``(t // 20) % 10`` by 1.
 
     Episodes of 200 steps, ended by truncation; 10 actions; t counts the steps, from 1.
     """
@@ -174,10 +174,10 @@ class Sinusoids(gym.Env[Any, Any]):
 
 
 def make_env(size: Size) -> gym.Env[Any, Any]:
-    """CartPole-v1 with a penalty for the small network, `Sinusoids` for any other."""
+    """Make CartPole-v1 with a penalty for the small network, `Sinusoids` for any other."""
     return Falls(gym.make("CartPole-v1")) if size.inputs == 32 else Sinusoids()
 
 
 def episode_seed(replica: int, episode: int) -> int:
-    """What `reset` is given: ``1000 (replica + 1) + episode``."""
+    """Return the seed for `reset`: ``1000 (replica + 1) + episode``."""
     return 1000 * (replica + 1) + episode
