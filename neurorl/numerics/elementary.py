@@ -1,8 +1,9 @@
-"""Define exp, cos and sums of products to the last bit, the same in NumPy and in C.
+"""Define exp, log, tanh, cos and sums of products to the last bit, the same in NumPy and in C.
 
 A library's own exp or BLAS's sums differ in their last bit from one processor to the next, and a
 spike that depends on that bit would differ too. Here is only what IEEE 754 fixes: +, -, *, /,
-rounding, and an order of summation. ``native/src/elementary.h`` is the same in C.
+rounding, and an order of summation. ``native/src/elementary.h`` and ``native/src/expressions.h``
+are the same in C.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["cospi", "decay", "dot", "exp", "on_grid"]
+__all__ = ["cospi", "decay", "dot", "exp", "log", "on_grid", "sigmoid", "tanh"]
 
 Array = npt.NDArray[np.float64]
 
@@ -23,6 +24,13 @@ LOG2_E = math.log2(math.e)
 LN2_HIGH = float.fromhex("0x1.62e42feep-1")
 LN2_LOW = float.fromhex("0x1.a39ef35793c76p-33")
 EXP_TERMS = [1.0 / math.factorial(n) for n in range(14)]
+# Of the series of log((1 + s) / (1 - s)) / s - 2 in powers of s**2.
+LOG_TERMS = [2.0 / n for n in range(3, 23, 2)]
+ROOT_HALF_BITS = 0x3FE6A09E << 32  # of a number just below sqrt(1/2)
+ONE_BITS = 0x3FF << 52
+FRACTION = (1 << 52) - 1
+TANH_LIMIT = 25.0
+"""tanh is 1 long before it."""
 COS_TERMS = [(-1.0) ** m * math.pi ** (2 * m) / math.factorial(2 * m) for m in range(13)]
 
 _GRID = 2.0**20
@@ -35,6 +43,44 @@ def exp(x: npt.ArrayLike) -> Array:
     r = (clipped - k * LN2_HIGH) - k * LN2_LOW
     power = ((k.astype(np.int64) + 1023) << 52).view(np.float64)
     return np.asarray(_horner(r, EXP_TERMS) * power)
+
+
+def log(x: npt.ArrayLike) -> Array:
+    """Return the natural logarithm to within 1 unit in the last place; -inf at 0, nan below.
+
+    ``x = m 2**k`` with m from sqrt(1/2) to sqrt(2), and log m by its series in
+    ``s = (m - 1) / (m + 1)``.
+    """
+    x = np.asarray(x, dtype=np.float64)
+    is_regular = (x > 0.0) & (x < np.inf)
+    is_small = is_regular & (x < 2.0**-1022)
+    scaled = np.where(is_regular, x, 1.0) * np.where(is_small, 2.0**54, 1.0)
+    bits = scaled.view(np.int64) + (ONE_BITS - ROOT_HALF_BITS)
+    k = ((bits >> 52) - 1023).astype(np.float64) - np.where(is_small, 54.0, 0.0)
+    f = ((bits & FRACTION) + ROOT_HALF_BITS).view(np.float64) - 1.0
+    half_square = 0.5 * f * f
+    s = f / (2.0 + f)
+    z = s * s
+    rest = s * (half_square + z * _horner(z, LOG_TERMS)) + k * LN2_LOW
+    value = rest - half_square + f + k * LN2_HIGH
+    outside = np.where(x == 0.0, -np.inf, np.where(x > 0.0, x, np.nan))
+    return np.where(is_regular, value, outside)
+
+
+def tanh(x: npt.ArrayLike) -> Array:
+    """Return the hyperbolic tangent to within 3 units in the last place, by ``e**(2 |x|) - 1``."""
+    x = np.asarray(x, dtype=np.float64)
+    y = 2.0 * np.minimum(np.abs(x), TANH_LIMIT)
+    k = np.rint(y * LOG2_E)
+    r = (y - k * LN2_HIGH) - k * LN2_LOW
+    power = ((k.astype(np.int64) + 1023) << 52).view(np.float64)
+    less_one = r * _horner(r, EXP_TERMS[1:]) * power + (power - 1.0)
+    return np.asarray(np.copysign(less_one / (less_one + 2.0), x))
+
+
+def sigmoid(x: npt.ArrayLike) -> Array:
+    """Return ``1 / (1 + exp(-x))`` to within 3 units in the last place."""
+    return np.asarray(1.0 / (1.0 + exp(np.negative(x))))
 
 
 def cospi(y: npt.ArrayLike) -> Array:

@@ -1,9 +1,10 @@
-"""exp, cos and sums against Python's own, and the C twin against them bit for bit."""
+"""exp, log, tanh, cos and sums against Python's own, and the C twin against them bit for bit."""
 
 from __future__ import annotations
 
 import ctypes
 import math
+from decimal import Decimal, localcontext
 from fractions import Fraction
 
 import numpy as np
@@ -14,7 +15,16 @@ from hypothesis.extra import numpy as hnp
 
 from neurorl.native import toolchain
 from neurorl.native.build import library
-from neurorl.numerics.elementary import cospi, decay, dot, exp, on_grid
+from neurorl.numerics.elementary import (
+    cospi,
+    decay,
+    dot,
+    exp,
+    log,
+    on_grid,
+    sigmoid,
+    tanh,
+)
 
 compiled = pytest.mark.skipif(toolchain.problem() is not None, reason="no C++ compiler")
 X = np.concatenate(
@@ -26,6 +36,50 @@ def test_exp_to_two_units_in_the_last_place() -> None:
     true = np.array([math.exp(max(-700.0, min(700.0, x))) for x in X])
     assert np.abs(exp(X) / true - 1).max() < 2 * 2.0**-52
     assert exp(0.0) == 1.0
+
+
+def units_off(value: np.ndarray, true: list[Decimal]) -> float:
+    """The largest distance, in units of the last place of the true number."""
+    pairs = zip(value.tolist(), true, strict=True)
+    return max(float(abs(Decimal(v) - t) / Decimal(math.ulp(float(t)))) for v, t in pairs)
+
+
+def test_log_to_one_unit_in_the_last_place() -> None:
+    rng = np.random.default_rng(0)
+    x = np.concatenate([10.0 ** rng.uniform(-320, 308, 1500), rng.uniform(0.6, 1.6, 1500)])
+    x = np.concatenate([x, 1.0 + rng.normal(0, 1e-6, 500), [5e-324, 2.0**-1022, 1.7e308]])
+    with localcontext(prec=40):
+        assert units_off(log(x), [Decimal(v).ln() for v in x.tolist()]) < 1.0
+    assert np.array_equal(log(2.0 ** np.arange(0, 1000, 8)) != 0, np.arange(125) > 0)
+    special = log([1.0, 0.0, -0.0, np.inf, -1.0, -np.inf, np.nan])
+    assert np.array_equal(special, [0, -np.inf, -np.inf, np.inf, *[np.nan] * 3], equal_nan=True)
+
+
+def test_tanh_and_sigmoid_to_three_units_in_the_last_place() -> None:
+    rng = np.random.default_rng(0)
+    x = np.concatenate([rng.normal(0, 0.5, 1500), rng.uniform(-30, 30, 500)])
+    small = 10.0 ** rng.uniform(-100, -1, 500)
+    with localcontext(prec=150):
+        e = [Decimal(v).exp() for v in [*x.tolist(), *small.tolist()]]
+        true_tanh = [(v - 1 / v) / (v + 1 / v) for v in e]
+        assert units_off(tanh(np.concatenate([x, small])), true_tanh) < 3.0
+        assert units_off(sigmoid(x), [1 / (1 + 1 / v) for v in e[: len(x)]]) < 3.0
+    x = np.array([0.0, -0.0, np.inf, -np.inf, 22.0, -22.0, 5e-324, 1e308])
+    assert [str(v) for v in tanh(x)] == [
+        "0.0",
+        "-0.0",
+        "1.0",
+        "-1.0",
+        "1.0",
+        "-1.0",
+        "5e-324",
+        "1.0",
+    ]
+    assert sigmoid(0.0) == 0.5
+    assert sigmoid([40.0, 800.0, np.inf]).tolist() == [1.0] * 3
+    assert sigmoid(-np.inf) == exp(-700.0)
+    with np.errstate(invalid="ignore"):
+        assert np.isnan([tanh(np.nan), sigmoid(np.nan), exp(np.nan)]).all()
 
 
 def test_cospi() -> None:
