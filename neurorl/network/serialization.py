@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import DescriptionError, NeurorlError, UnknownNameError, say
+from neurorl.expressions.expression import Expression
 from neurorl.network.units import refuse_units
 from neurorl.plain import array_from, declared_types, fits, kind_name
 
@@ -85,7 +86,7 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _encode(value: Any) -> Any:
-    if isinstance(value, Described):
+    if isinstance(value, (Described, Expression)):
         return value.to_dict()
     if isinstance(value, np.ndarray):
         return {"array": value.tolist(), "dtype": str(value.dtype), "shape": list(value.shape)}
@@ -112,8 +113,8 @@ def _decode(value: Any, depth: int) -> Any:
     return _construct(value["type"], fields) if "type" in value else fields
 
 
-def _construct(kind: Any, fields: Mapping[str, Any]) -> Described:
-    cls = _class_of(kind)
+def _construct(kind: Any, fields: Mapping[str, Any]) -> Described | Expression:
+    cls = Expression if kind == "Expression" else _class_of(kind)
     if cls.__module__.startswith("neurorl."):  # a user's own declarations may be loose
         _check_types(cls, fields)
     try:
@@ -146,7 +147,7 @@ def _class_of(kind: Any) -> type[Described]:
     raise UnknownNameError(say(where, what, got=repr(kind), remedy=remedy))
 
 
-def _check_types(cls: type[Described], fields: Mapping[str, Any]) -> None:
+def _check_types(cls: type[Described | Expression], fields: Mapping[str, Any]) -> None:
     """Raise DescriptionError for a field that isn't of its declared type."""
     types = declared_types(cls)
     for name, value in fields.items():

@@ -32,6 +32,7 @@ LAYERS = (
     "plain",
     "reading",
     "numerics",
+    "expressions",
     "tasks",
     "network",
     "native",

@@ -1,4 +1,4 @@
-"""The examples of README and docs/python.md run; the table of features has those that exist."""
+"""Examples of README and of pages that teach run; the table of features has those that exist."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PAGE = (ROOT / "docs" / "agreement.md").read_text()
 TABLE = PAGE.partition("<!-- features: start -->")[2].partition("<!-- features: end -->")[0]
 EXAMPLES = [
     pytest.param(example, id=f"{page}-{n}")
-    for page in ("README.md", "docs/python.md")
+    for page in ("README.md", "docs/python.md", "docs/expressions.md")
     for n, example in enumerate(
         re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
     )
@@ -61,4 +61,4 @@ def test_the_table_has_every_feature_and_what_is_refused() -> None:
 
 
 def test_there_are_examples() -> None:
-    assert len(EXAMPLES) == 3
+    assert len(EXAMPLES) == 7

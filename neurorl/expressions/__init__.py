@@ -1,0 +1,8 @@
+"""Define the language in which users write neurons, synapses and rules: see docs/expressions.md."""
+
+from neurorl.expressions.expression import Expression
+from neurorl.expressions.functions import FUNCTIONS
+from neurorl.expressions.problem import ExpressionError
+from neurorl.expressions.statements import Statement, read_statements
+
+__all__ = ["FUNCTIONS", "Expression", "ExpressionError", "Statement", "read_statements"]

@@ -1,0 +1,88 @@
+"""Hold one formula: its text, its checked tree, and what can be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy.typing as npt
+
+from neurorl.errors import DescriptionError, say, unknown
+from neurorl.expressions.evaluate import evaluate_arrays
+from neurorl.expressions.nodes import Kind, Name, Node, kind_of, names_in, nodes_of
+from neurorl.expressions.parse import check_kind, parse
+from neurorl.expressions.printing import CPP, render
+from neurorl.expressions.problem import Place
+
+__all__ = ["Expression"]
+
+
+@dataclass(frozen=True)
+class Expression:
+    """Hold a formula in the language of docs/expressions.md, for example ``"v > 30 and w < 0"``.
+
+    text: as written; two expressions are equal if their texts are.
+    place: names it in errors.
+
+    Raises DescriptionError, which has the character that is wrong. A description holds it as its
+    text; nothing of a file is ever run as Python.
+    """
+
+    text: str
+    place: Place | None = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.place, (Place, type(None))):
+            raise DescriptionError(say("Expression.place", "is no Place"))
+        self.tree  # noqa: B018 - raises for a text that is wrong
+
+    @cached_property
+    def tree(self) -> Node:
+        """Return the checked tree."""
+        return parse(self.text, self.place)
+
+    @property
+    def kind(self) -> Kind:
+        """Return whether the value is a number or a boolean."""
+        return kind_of(self.tree)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Return the names that it needs, in the order of their first use."""
+        return names_in(self.tree)
+
+    def check(self, names: Collection[str] | None = None, kind: Kind | None = None) -> Expression:
+        """Return this expression if it uses only these *names* and is of this *kind*.
+
+        Raises DescriptionError, with the character of the first name that isn't there.
+        """
+        place = self.place or Place("expression", self.text)
+        if names is not None:
+            for node in nodes_of(self.tree):
+                if isinstance(node, Name) and node.name not in names:
+                    near = str(unknown("", node.name, names)).rpartition("; ")[2]
+                    remedy = near if names else "no name can be used here"
+                    raise place.problem(node.at, f"unknown name {node.name!r}", remedy)
+        if kind is not None:
+            check_kind(self.tree, kind, place)
+        return self
+
+    def evaluate(self, names: Mapping[str, npt.ArrayLike]) -> npt.NDArray[Any]:
+        """Return the value for these arrays, float64 or bool, broadcast against each other.
+
+        Raises ArgumentError for a name without a value.
+        """
+        return evaluate_arrays(self.tree, self.names, names)
+
+    def cpp(self, names: Mapping[str, str]) -> str:
+        """Return it as C++ that includes ``native/src/expressions.h``.
+
+        names: the C++ of each name, such as ``{"v": "v[i]"}``.
+        """
+        return render(self.tree, CPP, names)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data, as descriptions hold it."""
+        return {"type": "Expression", "text": self.text}

@@ -1,0 +1,124 @@
+"""Hold the tree of an expression, of frozen dataclasses that know their place in the text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+__all__ = [
+    "COMPARISONS",
+    "LOGIC",
+    "Binary",
+    "Call",
+    "Flag",
+    "Kind",
+    "Name",
+    "Node",
+    "Number",
+    "Power",
+    "Unary",
+    "kind_of",
+    "names_in",
+    "nodes_of",
+]
+
+Kind = Literal["number", "boolean"]
+
+COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
+LOGIC = ("and", "or")
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """Base of all nodes. at: index of its first character in the text; no part of equality."""
+
+    at: int = field(default=0, compare=False, kw_only=True)
+
+
+@dataclass(frozen=True)
+class Number(_Placed):
+    """Hold a literal: finite, not negative."""
+
+    value: float
+
+
+@dataclass(frozen=True)
+class Flag(_Placed):
+    """Hold ``True`` or ``False``."""
+
+    value: bool
+
+
+@dataclass(frozen=True)
+class Name(_Placed):
+    """Refer to a number that the namespace has."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Unary(_Placed):
+    """Apply *op*: ``-`` to a number, ``not`` to a boolean."""
+
+    op: str
+    operand: Node
+
+
+@dataclass(frozen=True)
+class Binary(_Placed):
+    """Apply *op*: ``+ - * /`` or one of `COMPARISONS` to numbers, one of `LOGIC` to booleans."""
+
+    op: str
+    left: Node
+    right: Node
+
+
+@dataclass(frozen=True)
+class Power(_Placed):
+    """Compute ``base * base * ...`` from the left, *exponent* times."""
+
+    base: Node
+    exponent: int
+
+
+@dataclass(frozen=True)
+class Call(_Placed):
+    """Call one of `neurorl.expressions.functions.FUNCTIONS`."""
+
+    function: str
+    arguments: tuple[Node, ...]
+
+
+Node = Number | Flag | Name | Unary | Binary | Power | Call
+
+
+def kind_of(node: Node) -> Kind:
+    """Return what a node's value is; every function returns a number."""
+    match node:
+        case Flag() | Unary(op="not"):
+            return "boolean"
+        case Binary(op=op) if op in COMPARISONS or op in LOGIC:
+            return "boolean"
+    return "number"
+
+
+def nodes_of(node: Node) -> Iterator[Node]:
+    """Yield all nodes of a tree, from the left."""
+    match node:
+        case Unary(operand=operand):
+            yield from nodes_of(operand)
+        case Binary(left=left, right=right):
+            yield from nodes_of(left)
+            yield from nodes_of(right)
+        case Power(base=base):
+            yield from nodes_of(base)
+        case Call(arguments=arguments):
+            for argument in arguments:
+                yield from nodes_of(argument)
+    yield node
+
+
+def names_in(node: Node) -> tuple[str, ...]:
+    """Return the names that a tree uses, each once, in the order of their first use."""
+    return tuple(dict.fromkeys(n.name for n in nodes_of(node) if isinstance(n, Name)))

@@ -1,0 +1,53 @@
+"""Say what is wrong with a text, at which character of which line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from neurorl.errors import DescriptionError, say
+
+__all__ = ["ExpressionError", "Place"]
+
+_AROUND = 30  # characters that an error quotes to either side
+
+
+class ExpressionError(DescriptionError):
+    """Refuse a text that isn't in the language of expressions.
+
+    line: the line that it stands in. column: index of the character in it, from 0.
+    """
+
+    line: str = ""
+    column: int = 0
+
+    def caret(self) -> str:
+        """Return the line, and below it a caret that points at the character."""
+        return f"{self.line}\n{' ' * self.column}^"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Say where a text stands, for errors.
+
+    where: names it, such as ``"equations, line 2"``. line: the line that it is a part of.
+    begin: index of its first character in the line.
+    """
+
+    where: str
+    line: str
+    begin: int = 0
+
+    def problem(
+        self, at: int, what: str, remedy: str | None = None, limit: object = None
+    ) -> ExpressionError:
+        """Return the error of the text's character *at*; the message counts the line's, from 1."""
+        column = self.begin + at
+        first = max(0, column - _AROUND)
+        quoted = self.line[first : column + _AROUND].strip()
+        got = f"{'...' * (first > 0)}{quoted}{'...' * (column + _AROUND < len(self.line))}"
+        where = f"{self.where}, character {column + 1}"
+        error = ExpressionError(
+            say(where, what, got=repr(got) if got else None, limit=limit, remedy=remedy)
+        )
+        error.line, error.column = self.line, column
+        return error

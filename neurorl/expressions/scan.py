@@ -1,0 +1,94 @@
+"""Look at a text first, character by character, before Python's own parser sees it.
+
+It bounds length, tokens and brackets, and refuses by name what the language doesn't have, so that
+the parser can't run out of stack or memory, and never warns.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+
+from neurorl.expressions.problem import ExpressionError, Place
+
+__all__ = ["MAX_DEPTH", "MAX_NAME", "MAX_TEXT", "MAX_TOKENS", "scan"]
+
+MAX_TEXT = 4000  # characters of an expression
+MAX_TOKENS = 1500
+MAX_NAME = 60
+MAX_DEPTH = 100  # of brackets and of the tree; a sum of 100 terms is as deep
+
+_TOKEN = re.compile(
+    r"(?P<space>[ \t\r\n]+)"
+    r"|(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?P<tail>\w*)"
+    r"|(?P<name>[A-Za-z_]\w*)"
+    r"|(?P<op>\*\*|<=|>=|==|!=|[-+*/<>(),])",
+    re.ASCII,
+)
+_WORDS = {"and", "or", "not", "True", "False"}
+_REMEDIES = {
+    "//": "write floor(a/b)",
+    "%": "write x - y*floor(x/y)",
+    "^": "a power is x**2",
+    "&": "write `and` between comparisons",
+    "|": "write `or` between comparisons",
+    "~": "write `not` before a comparison",
+    "!": "write `not` before a comparison, or a != b",
+    "=": "two values are compared by ==",
+    ".": "attributes aren't in the language, only names, numbers, operators and functions",
+    "[": "nothing has an index; a name stands for each neuron's own number",
+    "{": "only round brackets group",
+    "'": "texts aren't in the language",
+    '"': "texts aren't in the language",
+    ":": "a unit or a type has no place here; leave it out",
+    "#": "leave the comment out",
+}
+_WORD_REMEDIES = {
+    "if": "write where(condition, value, otherwise)",
+    "else": "write where(condition, value, otherwise)",
+    "is": "two values are compared by ==",
+    "in": "compare with <, <=, ==, and `and`",
+}
+
+
+def scan(text: str, place: Place) -> None:
+    """Raise ExpressionError unless *text* is made of the language's tokens, within its bounds."""
+    if len(text) > MAX_TEXT:
+        raise place.problem(MAX_TEXT, "too long", "split it", f"{MAX_TEXT} characters")
+    at = tokens = depth = 0
+    while at < len(text):
+        match = _TOKEN.match(text, at)
+        if match is None or text.startswith("//", at):
+            raise _strange(text, at, place)
+        tokens += match["space"] is None
+        if tokens > MAX_TOKENS:
+            limit = f"{MAX_TOKENS} names, numbers and operators"
+            raise place.problem(at, "too large", "split it", limit)
+        _check_word(match, place)
+        depth += (match["op"] == "(") - (match["op"] == ")")
+        if depth > MAX_DEPTH:
+            raise place.problem(at, "too deep", "split it", f"{MAX_DEPTH} brackets")
+        at = match.end()
+
+
+def _check_word(match: re.Match[str], place: Place) -> None:
+    """Refuse numbers that run into letters, and words of Python that the language doesn't have."""
+    name = match["name"]
+    if match["tail"]:
+        what, remedy = f"a number runs into {match['tail'][:20]!r}", "write a product as 2*x"
+        raise place.problem(match.start("tail"), what, remedy)
+    if name is None or name in _WORDS:
+        return
+    if name.startswith("_"):
+        raise place.problem(match.start(), "a name begins with _", "begin names with a letter")
+    if len(name) > MAX_NAME:
+        raise place.problem(match.start(), "a name is too long", limit=f"{MAX_NAME} characters")
+    if keyword.iskeyword(name):
+        what = f"{name!r} isn't in the language"
+        raise place.problem(match.start(), what, _WORD_REMEDIES.get(name))
+
+
+def _strange(text: str, at: int, place: Place) -> ExpressionError:
+    """Return the error for a character that begins no token."""
+    sign = "//" if text.startswith("//", at) else text[at]
+    return place.problem(at, f"{sign!r} isn't in the language", _REMEDIES.get(sign))
