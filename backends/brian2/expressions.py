@@ -1,0 +1,74 @@
+"""Write expressions as Brian2's own statements, so that every engine has our bits.
+
+Only inside `neurorl.backends.brian2.preferences.exact_preferences`, where Brian2 neither reorders
+terms nor lets its compilers fuse them.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from textwrap import indent
+from typing import Any
+
+import numpy as np
+
+from neurorl.backends.brian2.vendor import brian2
+from neurorl.expressions.expression import Expression
+from neurorl.expressions.functions import FUNCTIONS, power
+from neurorl.expressions.nodes import Kind
+from neurorl.expressions.printing import Style, render
+from neurorl.native import SOURCES
+
+__all__ = ["expression_functions", "expression_text"]
+
+_C = (SOURCES / "expressions.h").read_text()
+_STYLE = Style(
+    call=lambda name, given: f"neurorl_{name}({', '.join(given)})",
+    power=lambda base, exponent: f"neurorl_power({base}, {exponent})",
+    # Both Brian2's Cython and Python, in its numpy target, raise an exception for x / 0.
+    divide=lambda a, b: f"neurorl_divide({a}, {b})",
+)
+_TYPES: Mapping[str, str] = {"number": "float", "boolean": "any", "whole": "integer"}
+_IN_C: Mapping[str, str] = {"number": "double", "boolean": "int", "whole": "int"}
+
+
+def expression_text(expression: Expression, names: Mapping[str, str] | None = None) -> str:
+    """Return an expression as Brian2 reads it, for statements, thresholds and resets.
+
+    names: the Brian2 variable of each name; None for the same ones.
+    """
+    return render(expression.tree, _STYLE, names)
+
+
+@functools.cache
+def expression_functions() -> dict[str, Any]:
+    """Return the Brian2 functions that `expression_text` calls, for a group's namespace."""
+    made = {
+        f"neurorl_{name}": _function(name, one.arguments, one.numpy)
+        for name, one in FUNCTIONS.items()
+    }
+    made["neurorl_power"] = _function("power", ("number", "whole"), _power)
+    made["neurorl_divide"] = _function("divide", ("number", "number"), np.divide)
+    return made
+
+
+def _power(x: Any, exponent: Any) -> Any:
+    return power(np.asarray(x, dtype=np.float64), int(exponent))
+
+
+def _function(name: str, kinds: tuple[Kind | str, ...], numpy: Callable[..., Any]) -> Any:
+    """Return one Brian2 function."""
+    function = brian2.Function(
+        numpy,
+        arg_units=[bool if kind == "boolean" else 1 for kind in kinds],
+        return_unit=1,
+        arg_types=[_TYPES[kind] for kind in kinds],
+        return_type="float",
+    )
+    function.implementations.add_implementation("numpy", numpy)
+    declared = f"double neurorl_{name}({', '.join(_IN_C[kind] for kind in kinds)}) noexcept nogil"
+    cython = f"cdef extern from *:\n    '''\n{indent(_C, '    ')}\n    '''\n    {declared}\n"
+    function.implementations.add_implementation("cython", cython, name=f"neurorl_{name}")
+    function.implementations.add_implementation("cpp", _C, name=f"neurorl_{name}")
+    return function

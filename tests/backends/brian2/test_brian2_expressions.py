@@ -1,0 +1,80 @@
+"""Expressions as Brian2's statements: NumPy's bits on its three engines."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import brian2_expressions
+import numpy as np
+import numpy.typing as npt
+import pytest
+from function_table import TABLE
+from random_expressions import random_expressions, same_bits, values
+
+from neurorl.backends.brian2.expressions import expression_functions, expression_text
+from neurorl.backends.brian2.preferences import cython_problem
+from neurorl.expressions import FUNCTIONS, Expression
+from neurorl.native import toolchain
+
+Arrays = dict[str, npt.NDArray[np.float64]]
+
+
+def run(
+    engine: str, expressions: Sequence[Expression], names: Arrays, folder: Path
+) -> npt.NDArray[np.float64]:
+    """The values of expressions on an engine; C++ standalone in a process of its own."""
+    if engine == "cython" and cython_problem() is not None:
+        pytest.skip("Cython can't compile")
+    if engine != "standalone":
+        return brian2_expressions.run(engine, expressions, names)
+    if toolchain.problem() is not None:
+        pytest.skip("no C++ compiler")
+    script = brian2_expressions.__file__
+    texts, numbers = [e.text for e in expressions], {k: v.tolist() for k, v in names.items()}
+    given = json.dumps({"texts": texts, "names": numbers})
+    command = [sys.executable, "-W", "ignore", str(script), str(folder)]
+    done = subprocess.run(command, input=given, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    results: npt.NDArray[np.float64] = np.load(folder / "results.npy")
+    return results
+
+
+def small(seed: int, count: int) -> tuple[list[Expression], Arrays]:
+    """Expressions of few operations, as compilers take a second for each, and the whole table."""
+    expressions = random_expressions(seed, count, 7)
+    expressions += [Expression(re.sub(r"\bv\b", f"v{k}", row[0])) for k, row in enumerate(TABLE)]
+    special = {f"v{k}": np.resize(np.array(row[1], float), 61) for k, row in enumerate(TABLE)}
+    return expressions, values(seed, 61) | special
+
+
+@pytest.mark.parametrize(
+    ("engine", "seed", "count"),
+    [
+        ("numpy", 1, 300),
+        ("cython", 2, 12),
+        ("standalone", 3, 12),
+        pytest.param("cython", 4, 150, marks=pytest.mark.slow),
+        pytest.param("standalone", 4, 300, marks=pytest.mark.slow),
+    ],
+)
+def test_random_expressions_and_special_values(
+    engine: str, seed: int, count: int, tmp_path: Path
+) -> None:
+    expressions, names = small(seed, count)
+    rows = run(engine, expressions, names, tmp_path)
+    for expression, row in zip(expressions, rows, strict=True):
+        assert same_bits(expression.evaluate(names), row), expression.text
+
+
+def test_texts_are_readable() -> None:
+    formula = Expression("(E - v)/tau + exp(v/2)*x**3")
+    text = expression_text(formula, {"E": "E", "v": "v", "x": "x", "tau": "t_m"})
+    assert text == "neurorl_divide(E - v, t_m) + neurorl_exp(v / 2.0) * neurorl_power(x, 3)"
+    assert expression_text(Expression("not a < 1 or b >= 0.1")) == "not a < 1.0 or b >= 0.1"
+    wanted = {f"neurorl_{name}" for name in (*FUNCTIONS, "power", "divide")}
+    assert set(expression_functions()) == wanted
