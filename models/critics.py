@@ -2,37 +2,174 @@
 
 from __future__ import annotations
 
+import abc
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import DescriptionError, say
 from neurorl.models.features import Features
+from neurorl.models.history import check_changes
+from neurorl.models.parts import Part, Registry
 from neurorl.network.description import Network
-from neurorl.network.serialization import FloatArray
+from neurorl.network.limits import MAX_TAPS
+from neurorl.network.serialization import FloatArray, number, positive
 from neurorl.numerics.elementary import dot
 from neurorl.rules.three_factor import td_error
 
-__all__ = ["CRITICS", "LinearCritic", "RewardMean", "SpikingCritic", "check_described_critic"]
-
-CRITICS = ("linear", "spiking")
+__all__ = ["CRITICS", "Critic", "Linear", "LinearCritic", "Spiking", "SpikingCritic"]
 
 
-def check_described_critic(network: Network, features: Features) -> None:
-    """Raise DescriptionError unless a user's network has a spiking critic of these features."""
-    where = "agent.description"
-    sources = {source.name: source.size for source in network.sources}
-    if sources.get("critic_input") != features.size:
-        what = "needs a source 'critic_input' of a channel for each feature"
-        got = sources.get("critic_input")
-        raise DescriptionError(say(where, what, got=got, limit=features.size))
-    sizes = {p.name: p.size for p in network.populations}
-    if sizes.get("critic", 1) % 2:
-        what = "needs a population 'critic' of an even number of neurons"
-        raise DescriptionError(say(where, what, got=sizes.get("critic")))
-    if not any(p.post == "critic" and p.plasticity for p in network.projections):
-        raise DescriptionError(say(where, "has no projection into 'critic' that learns"))
+@dataclass(frozen=True, eq=False)
+class Critic(Part, abc.ABC):
+    """Base of critics: what learns how much states are worth, of the agent's ``features``.
+
+    alpha: step size; of a linear critic the fraction of an error that is removed at once.
+    lambda_: how much of an eligibility is left after a decision, times gamma.
+    population: the name of the population that says the value; None if the host computes it.
+    """
+
+    population: ClassVar[str | None] = None
+
+    alpha: float = 0.05
+    lambda_: float = 0.9
+
+    def __post_init__(self) -> None:
+        number("agent.alpha_critic", self.alpha, 0.0)
+        number("agent.lambda_critic", self.lambda_, 0.0, 1.0)
+
+    @property
+    def changes(self) -> int:
+        """How many last changes of the observation the features are of, too."""
+        return 0
+
+    @property
+    def neurons(self) -> int:
+        """How many neurons its population has in an agent's own network."""
+        return 0
+
+    def check(self, features: Features, cells: Features, window: int) -> None:
+        """Raise DescriptionError for features or a window that it can't judge states by."""
+
+    def check_network(self, network: Network, features: Features) -> None:
+        """Raise DescriptionError unless a user's network has what this critic needs."""
+
+    @property
+    def widening(self) -> str:
+        """What lets larger values be said, in words for a warning."""
+        return "weight_bound"
+
+    def n_values(self, features: Features) -> int:
+        """Return how many weights the host keeps for it."""
+        return features.size
+
+    def values(
+        self, weights: FloatArray, trace: FloatArray, x: FloatArray, gamma: float
+    ) -> LinearCritic:
+        """Return what computes TD errors on the host, of arrays ``(n_values,)`` of an agent."""
+        return LinearCritic(weights, trace, x, self.alpha, gamma * self.lambda_)
+
+    def reader(self, network: Network, window: int, carries: bool) -> SpikingCritic | None:
+        """Return what reads the value from the population's spikes; None without one."""
+        return None
+
+
+@dataclass(frozen=True, eq=False)
+class Linear(Critic):
+    """Judge states by a weighted sum of features, learned by TD(lambda) on the host.
+
+    changes: the features are not only of the observation, but also of how it came about, by so
+        many last changes of it (`neurorl.models.history.History`).
+    """
+
+    name: ClassVar[str] = "linear"
+    kernel: ClassVar[str | None] = "linear"
+
+    changes: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        positive("agent.critic_changes", self.changes, least=0, most=MAX_TAPS)
+
+    def check(self, features: Features, cells: Features, window: int) -> None:
+        check_changes(features, cells, self.changes)
+
+
+@dataclass(frozen=True, eq=False)
+class Spiking(Critic):
+    """Judge states by the rate of a population ``critic`` that sees the features as spikes.
+
+    It learns by the same rule as the rest (`SpikingCritic`).
+    neurons: how many, even. scale: the value at which half of them spike in every step.
+    """
+
+    name: ClassVar[str] = "spiking"
+    kernel: ClassVar[str | None] = "spiking"
+    population: ClassVar[str | None] = "critic"
+    requires: ClassVar[Mapping[str, object]] = {"critic_changes": 0}
+
+    neurons: int = 200
+    scale: float = 6.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        number("agent.critic_scale", self.scale, 0.0)
+        if positive("agent.critic_neurons", self.neurons) % 2:
+            what = "must be even: half of them add to the value and half take from it"
+            raise DescriptionError(say("agent.critic_neurons", what, got=self.neurons))
+
+    @property
+    def widening(self) -> str:
+        return f"critic_scale (now {self.scale:g})"
+
+    def check(self, features: Features, cells: Features, window: int) -> None:
+        if window < 3:
+            what = "too short to count a critic's spikes"
+            raise DescriptionError(say("agent.window", what, got=window, limit=">= 3"))
+        if not features.are_cells:
+            what = "a spiking critic needs activations in [0, 1]"
+            got = type(features).__name__
+            raise DescriptionError(say("agent.features", what, got=got, remedy="RBF or Tiles"))
+
+    def check_network(self, network: Network, features: Features) -> None:
+        where = "agent.description"
+        sources = {source.name: source.size for source in network.sources}
+        if sources.get("critic_input") != features.size:
+            what = "needs a source 'critic_input' of a channel for each feature"
+            got = sources.get("critic_input")
+            raise DescriptionError(say(where, what, got=got, limit=features.size))
+        sizes = {p.name: p.size for p in network.populations}
+        if sizes.get("critic", 1) % 2:
+            what = "needs a population 'critic' of an even number of neurons"
+            raise DescriptionError(say(where, what, got=sizes.get("critic")))
+        if not any(p.post == "critic" and p.plasticity for p in network.projections):
+            raise DescriptionError(say(where, "has no projection into 'critic' that learns"))
+
+    def n_values(self, features: Features) -> int:
+        return 0
+
+    def reader(self, network: Network, window: int, carries: bool) -> SpikingCritic | None:
+        first = 0 if carries else network.depth("critic")
+        return SpikingCritic(network.node("critic").size, first, window, self.scale)
+
+
+CRITICS: Registry[Critic] = Registry(
+    "critic",
+    Critic,
+    Linear,
+    Spiking,
+    options={
+        "alpha_critic": "alpha",
+        "lambda_critic": "lambda_",
+        "critic_neurons": "neurons",
+        "critic_scale": "scale",
+        "critic_changes": "changes",
+    },
+)
+"""Every critic that has a plain name; ``CRITICS.register`` adds one."""
 
 
 @dataclass
@@ -51,11 +188,11 @@ class LinearCritic:
     trace_decay: float
 
     def value(self, x: FloatArray) -> float:
-        """V of features *x*."""
+        """Return V of features *x*."""
         return dot(self.weights, x)
 
     def modulator(self, reward: float, discount: float, x_next: FloatArray, rate: float) -> float:
-        """The TD error of the step to the state with features *x_next*, from which V then learns.
+        """Return the TD error of the step to the state of features *x_next*, and learn from it.
 
         discount: gamma, or 0 after a terminal state. rate: scales the step.
         """
@@ -70,7 +207,7 @@ class LinearCritic:
 
 @dataclass(frozen=True)
 class SpikingCritic:
-    """A population whose rate is the value: ``V = scale sum_i b_i n_i / (N W)``.
+    """Read the value from the rate of a population: ``V = scale sum_i b_i n_i / (N W)``.
 
     n_i counts the spikes of neuron i in the W steps from *first* on, b_i is +1 in the first half of
     the N neurons and -1 in the second. The slope of V, estimated from spikes alone as in
@@ -93,34 +230,17 @@ class SpikingCritic:
 
     @property
     def signs(self) -> FloatArray:
-        """b, shape ``(N,)``."""
+        """Return b, shape ``(N,)``."""
         return np.where(np.arange(self.size) < self.size // 2, 1.0, -1.0)
 
     def value(self, raster: npt.NDArray[np.bool_]) -> float:
-        """V from the population's raster ``(steps, N)``."""
+        """Return V from the population's raster ``(steps, N)``."""
         counts = raster[self.first :].sum(axis=0)
         return self.unit * float(counts @ self.signs)
 
     def factors(self, raster: npt.NDArray[np.bool_]) -> FloatArray:
-        """f, shape ``(steps, N)``."""
+        """Return f, shape ``(steps, N)``."""
         counted = raster[self.first :]
         f = np.zeros(raster.shape)
         f[self.first :] = self.signs * (1.0 - counted.sum(axis=0) / len(counted)) * counted
         return f
-
-
-@dataclass
-class RewardMean:
-    """``M = r - m``, ``m <- m + alpha M``: no states, only a running mean of the reward.
-
-    mean: m, an array of shape ``(1,)`` that is written in place.
-    """
-
-    mean: FloatArray
-    alpha: float
-
-    def modulator(self, reward: float) -> float:
-        """How much the reward exceeds its mean, which then learns from it."""
-        surprise = reward - float(self.mean[0])
-        self.mean[0] += self.alpha * surprise
-        return surprise

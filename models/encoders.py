@@ -2,19 +2,121 @@
 
 from __future__ import annotations
 
+import abc
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
 import numpy as np
 import numpy.typing as npt
 
+from neurorl.models.parts import Part, Registry
 from neurorl.network.description import CURRENT_GRID
-from neurorl.network.serialization import FloatArray
+from neurorl.network.serialization import FloatArray, number
 
-__all__ = ["ENCODERS", "bernoulli_spikes", "constant_currents", "quiet_spikes"]
+__all__ = [
+    "ENCODERS",
+    "Bernoulli",
+    "Current",
+    "Encoder",
+    "Quiet",
+    "bernoulli_spikes",
+    "constant_currents",
+    "quiet_spikes",
+]
 
-ENCODERS = ("quiet", "bernoulli", "current")
+
+@dataclass(frozen=True, eq=False)
+class Encoder(Part, abc.ABC):
+    """Base of encoders: what makes the input of a window of the activations of cells.
+
+    peak: what activations are multiplied by, in [0, 1].
+    flows: it gives currents, the same in every step, in place of spikes.
+    """
+
+    flows: ClassVar[bool] = False
+
+    peak: float = 1.0
+
+    def __post_init__(self) -> None:
+        number("agent.peak", self.peak, 0.0, 1.0)
+
+    @property
+    def source_kind(self) -> str:
+        """The kind of source that it feeds."""
+        return "current" if self.flows else "spikes"
+
+    @abc.abstractmethod
+    def draws(self, window: int) -> int:
+        """Return how many uniform numbers it needs for each cell in a window of so many steps."""
+
+    @abc.abstractmethod
+    def encode(self, activation: FloatArray, u: FloatArray, window: int) -> npt.NDArray[Any]:
+        """Return the spikes of a window, bool ``(window, n)``, or currents ``(n,)`` if it *flows*.
+
+        activation: ``(n,)`` in [0, peak]. u: ``(draws(window), n)`` in (0, 1), new ones for each
+        decision, which depend on nothing but the agent's seed and the number of the decision.
+        """
+
+
+@dataclass(frozen=True, eq=False)
+class Quiet(Encoder):
+    """Spike at regular intervals from a random phase: no sampling noise enters with the input."""
+
+    name: ClassVar[str] = "quiet"
+    kernel: ClassVar[str | None] = "quiet"
+
+    def draws(self, window: int) -> int:
+        return 1
+
+    def encode(self, activation: FloatArray, u: FloatArray, window: int) -> npt.NDArray[Any]:
+        return quiet_spikes(activation, u[0], window)
+
+
+@dataclass(frozen=True, eq=False)
+class Bernoulli(Encoder):
+    """Spike in every step with the activation as the probability."""
+
+    name: ClassVar[str] = "bernoulli"
+    kernel: ClassVar[str | None] = "bernoulli"
+
+    def draws(self, window: int) -> int:
+        return window
+
+    def encode(self, activation: FloatArray, u: FloatArray, window: int) -> npt.NDArray[Any]:
+        return bernoulli_spikes(activation, u)
+
+
+@dataclass(frozen=True, eq=False)
+class Current(Encoder):
+    """Let the activation flow into neurons as a part of their bias, for the whole window.
+
+    A `description`'s source ``input`` is then of the kind ``'current'``.
+    """
+
+    name: ClassVar[str] = "current"
+    kernel: ClassVar[str | None] = "current"
+    flows: ClassVar[bool] = True
+
+    def draws(self, window: int) -> int:
+        return 0
+
+    def encode(self, activation: FloatArray, u: FloatArray, window: int) -> npt.NDArray[Any]:
+        return constant_currents(activation)
+
+
+ENCODERS: Registry[Encoder] = Registry(
+    "encoder",
+    Encoder,  # type: ignore[type-abstract]
+    Quiet,
+    Bernoulli,
+    Current,
+    options={"peak": "peak"},
+)
+"""Every encoder that has a plain name; ``ENCODERS.register`` adds one."""
 
 
 def constant_currents(activation: FloatArray) -> FloatArray:
-    """``rint(256 x) / 256``: what flows from each cell in every step of a window.
+    """Return ``rint(256 x) / 256``: what flows from each cell in every step of a window.
 
     activation: ``(n,)`` in [0, 1]. The host computes what its product with the weights adds to the
     neurons' biases, once for a window; nothing is sampled, and no spike enters the network.
@@ -35,7 +137,7 @@ def quiet_spikes(activation: FloatArray, phase: FloatArray, n_steps: int) -> npt
 
 
 def bernoulli_spikes(activation: FloatArray, u: FloatArray) -> npt.NDArray[np.bool_]:
-    """A spike with probability x in every step: ``u < x``.
+    """Spike with probability x in every step: ``u < x``.
 
     activation: ``(n,)`` in [0, 1]. u: draws in (0, 1), ``(n_steps, n)``, the shape of the raster.
     """

@@ -1,48 +1,114 @@
-"""From votes to an action."""
+"""From votes to an action: how an agent chooses."""
 
 from __future__ import annotations
+
+import abc
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.errors import DescriptionError, say
-from neurorl.network.serialization import FloatArray
+from neurorl.models.parts import Part, Registry
+from neurorl.network.serialization import FloatArray, number
 from neurorl.numerics.elementary import exp
 
-__all__ = ["POLICIES", "check_exploration", "choose", "greedy", "softmax", "votes"]
-
-POLICIES = ("softmax", "greedy")
+__all__ = ["POLICIES", "Greedy", "Policy", "Softmax", "choose", "greedy", "softmax", "votes"]
 
 
-def check_exploration(policy: str, exploration: float) -> None:
-    """Raise DescriptionError for a share of even actions that a policy would not take."""
-    if policy == "greedy" and exploration > 0:
-        what, remedy = "is for policy 'softmax'", "exploration=0, or policy 'softmax'"
-        raise DescriptionError(say("agent.exploration", what, got=exploration, remedy=remedy))
+@dataclass(frozen=True, eq=False)
+class Policy(Part, abc.ABC):
+    """Base of policies: what makes probabilities of actions of their votes.
+
+    The broadcast phi of a rule is of these probabilities, whatever they are made by.
+    """
+
+    @property
+    def exploration(self) -> float:
+        """Share of all actions that is drawn evenly."""
+        return 0.0
+
+    @abc.abstractmethod
+    def distribution(self, votes: FloatArray) -> FloatArray:
+        """Return the probability of each action, ``(n_actions,)``, of its count of votes."""
+
+    @property
+    def remedy(self) -> str | None:
+        """What makes the policy less certain, in words for a warning; None if nothing does."""
+        return None
+
+
+@dataclass(frozen=True, eq=False)
+class Softmax(Policy):
+    """Draw actions by ``exp(beta votes)``, and a share of them evenly.
+
+    beta: inverse temperature, per vote. exploration: share of all actions drawn evenly, in [0, 1].
+    phi is of the whole, so its mean stays 0.
+    """
+
+    name: ClassVar[str] = "softmax"
+    kernel: ClassVar[str | None] = "softmax"
+
+    beta: float = 0.3
+    exploration: float = 0.0
+
+    def __post_init__(self) -> None:
+        number("agent.beta", self.beta, 0.0)
+        number("agent.exploration", self.exploration, 0.0, 1.0)
+
+    def distribution(self, votes: FloatArray) -> FloatArray:
+        return softmax(votes, self.beta, self.exploration)
+
+    @property
+    def remedy(self) -> str | None:
+        return f"beta (now {self.beta:g})"
+
+
+@dataclass(frozen=True, eq=False)
+class Greedy(Policy):
+    """Take the action with the most votes; ties are drawn evenly."""
+
+    name: ClassVar[str] = "greedy"
+    kernel: ClassVar[str | None] = "greedy"
+    requires: ClassVar[Mapping[str, object]] = {"exploration": 0.0}
+
+    def distribution(self, votes: FloatArray) -> FloatArray:
+        return greedy(votes)
+
+
+POLICIES: Registry[Policy] = Registry(
+    "policy",
+    Policy,  # type: ignore[type-abstract]
+    Softmax,
+    Greedy,
+    options={"beta": "beta", "exploration": "exploration"},
+)
+"""Every policy that has a plain name; ``POLICIES.register`` adds one."""
 
 
 def votes(output: npt.NDArray[np.bool_], n_actions: int, first_step: int) -> FloatArray:
-    """Spikes of each action's modules over all actors, from *first_step* on: ``(n_actions,)``.
+    """Count the spikes of each action's modules over all actors from *first_step* on.
 
-    output: raster ``(W, actors * n_actions)``, actors in the outer order.
+    output: raster ``(W, actors * n_actions)``, actors in the outer order. Returns ``(n_actions,)``.
     """
     counts = output[first_step:].sum(axis=0).reshape(-1, n_actions).sum(axis=0)
     return np.asarray(counts, dtype=np.float64)
 
 
 def softmax(n: FloatArray, beta: float, exploration: float = 0.0) -> FloatArray:
-    """``pi_m = (1 - exploration) exp(beta n_m) / sum + exploration / A``, shape ``(A,)`` of *n*."""
+    """Return ``(1 - exploration) exp(beta n_m) / sum + exploration / A``, of the shape of *n*."""
     z = exp(beta * (n - n.max()))
     share = exploration / len(n)
     return np.asarray((1.0 - exploration) * (z / np.add.accumulate(z)[-1]) + share)
 
 
 def greedy(n: FloatArray) -> FloatArray:
-    """All probability on the most votes, shared evenly by ties."""
+    """Put all probability on the most votes, shared evenly by ties."""
     best = n == n.max()
     return np.asarray(best / best.sum())
 
 
 def choose(policy: FloatArray, u: float) -> int:
-    """The action at *u* in (0, 1) of the cumulated policy."""
+    """Return the action at *u* in (0, 1) of the cumulated policy."""
     return min(int(np.searchsorted(np.add.accumulate(policy), u)), len(policy) - 1)

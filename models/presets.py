@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import textwrap
+from collections.abc import Iterable
 from typing import Any
 
 import gymnasium as gym
@@ -31,6 +31,8 @@ from neurorl.models.features import (
     PlaceCells,
     Tiles,
 )
+from neurorl.models.fields import KINDS, option_names
+from neurorl.models.parts import Part
 from neurorl.models.pooled import Pooled, blocks_for, pooled
 from neurorl.tasks.known import other_spaces, task_of
 from neurorl.tasks.registration import BANDIT_ID, GRID_ID, POSITION_ONLY_ID
@@ -223,11 +225,12 @@ def make_config(
     base, tasks = _MODELS[model]
     name = task_of(env)
     _warn_of_other_spaces(env, tasks)
-    given: dict[str, Any] = {"model": model, **base, **_TASKS.get(name, {}), **tasks.get(name, {})}
-    learning, critic = (
-        (overrides or {}).get(key, given.get(key)) for key in ("learning", "critic")
-    )
-    if isinstance(learning, str) and learning == "pes":
+    overrides = dict(overrides or {})
+    _check_options(overrides)
+    preset: dict[str, Any] = {"model": model, **base, **_TASKS.get(name, {}), **tasks.get(name, {})}
+    given = _without_fields_of(overrides, preset)
+    classes = _part_classes({**given, **overrides})
+    if classes["learning"].on_chip:
         given |= on_chip(name)
     space = env.observation_space
     if "cells" not in given:
@@ -236,23 +239,43 @@ def make_config(
             # Graded cells spike in some steps only: let the memoryless units see several.
             given["window"] = 8
     if "features" not in given:
-        spiking = isinstance(critic, str) and critic == "spiking"
-        given["features"] = default_joint_cells(space) if spiking else default_features(space)
-    _warn_of_means(space, {k: v for k, v in given.items() if k not in (overrides or {})})
+        joint = classes["critic"].population is not None
+        given["features"] = default_joint_cells(space) if joint else default_features(space)
+    _warn_of_means(space, {k: v for k, v in given.items() if k not in overrides})
     if "solved_at" not in given and env.spec is not None:
         given["solved_at"] = env.spec.reward_threshold
-    known = {field.name for field in dataclasses.fields(AgentConfig)} - {"model"}
-    for key in overrides or {}:
-        if key not in known:
-            raise unknown("agent option", key, known)
-    chosen = {**given, **(overrides or {})}
-    policy = chosen.get("policy")
-    if isinstance(policy, str) and policy == "greedy" and "exploration" not in (overrides or {}):
-        chosen["exploration"] = 0.0  # which the preset's would be for another policy
-    if "window" not in (overrides or {}):
+    for cls in classes.values():  # what the preset has may be for another part
+        given |= {option: value for option, value in cls.requires.items() if option in given}
+    chosen = {**given, **overrides}
+    if "window" not in overrides:
         # For hidden layers or filters that the preset is without.
         chosen["window"] = max(chosen["window"], _least_window(chosen))
     return AgentConfig(**chosen)
+
+
+def _check_options(overrides: Iterable[str]) -> None:
+    known = sorted({*option_names()} - {"model"})
+    for key in overrides:
+        if key not in known:
+            raise unknown("agent option", key, known)
+
+
+def _without_fields_of(overrides: dict[str, Any], preset: dict[str, Any]) -> dict[str, Any]:
+    """A preset without the fields of parts that come as objects, which have their own."""
+    objects = [
+        registry for kind, registry in KINDS.items() if isinstance(overrides.get(kind), Part)
+    ]
+    fields = {option for registry in objects for option in registry.options}
+    return {name: value for name, value in preset.items() if name not in fields}
+
+
+def _part_classes(options: dict[str, Any]) -> dict[str, Any]:
+    """The class of each part that is chosen, or the default. Raises UnknownNameError."""
+    choices = {kind: options.get(kind, registry.default) for kind, registry in KINDS.items()}
+    return {
+        kind: type(choice) if isinstance(choice, Part) else KINDS[kind].find(choice)
+        for kind, choice in choices.items()
+    }
 
 
 def _warn_of_other_spaces(env: gym.Env[Any, Any], tasks: dict[str, Any]) -> None:

@@ -29,6 +29,6 @@ def check_fits(
                 take(state, f"learner.weights.{p.name}", shape)
             if "backend.t" in state:
                 take(state, f"backend.{p.name}.weights", shape)
-        take(state, "critic", (0 if config.critic == "spiking" else config.features.size,))
+        take(state, "critic", (config.critic.n_values(config.features),))
     except RunError as exc:
         raise RunError(say(where, "doesn't fit the agent that it describes", got=exc)) from exc

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any, Self
 
@@ -186,7 +185,8 @@ class SpikingActorCritic(LearningAgent):
         described, arrays = read_agent(path_of(path))
         chosen = played_on(described, backend, arithmetic, noise)
         config = AgentConfig.from_dict(described["config"])
-        by, where = learning or config.learning, f"agent {path}"
+        where = f"agent {path}"
+        chosen_config = config if learning is None else config.changed(learning=learning)
         if env is None:
             made, env_id = saved_env(described, where, trust_env), described["env"]
         else:
@@ -197,13 +197,13 @@ class SpikingActorCritic(LearningAgent):
             made,
             **chosen,
             seed=described["seed"],
-            config=dataclasses.replace(config, learning=by),
+            config=chosen_config,
             backend_options=backend_options,
         )
         agent.env_id = env_id
         if described["approach"] == "local":
             moved = any(chosen[name] != described[name] for name in ("backend", "arithmetic"))
-            agent.restore(arrays, moved or by != config.learning)
+            agent.restore(arrays, moved or chosen_config.learning != config.learning)
         else:
             agent.adopt(arrays)
         agent._learned_in = described["arithmetic"]

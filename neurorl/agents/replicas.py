@@ -268,7 +268,7 @@ class Replicas:
         for k in playing:
             if k not in self._unfinished.running:
                 self._begin(k)
-            self.loop.rate[k] = self.config.rate(len(self.episodes[k]))
+            self.loop.rate[k] = self.config.schedule.rate(len(self.episodes[k]))
             self.loop.active[k] = True
         return min((budget.steps_left(self.env_steps(k)) for k in playing), default=0)
 
@@ -341,7 +341,7 @@ class Replicas:
     def _begin(self, k: int) -> None:
         """An episode of agent k begins."""
         running = Running(len(self.episodes[k]), actions=empty_actions(self.loop.n_actions))
-        self.loop.rate[k] = self.config.rate(running.number)
+        self.loop.rate[k] = self.config.schedule.rate(running.number)
         self.loop.see_first(k, self.envs.reset(k, self._reset_seed(k)))
         running.see(*self.loop.seen(k))
         try:

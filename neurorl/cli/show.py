@@ -206,7 +206,7 @@ def _as_run(
     described, _ = read_agent(path)
     config = AgentConfig.from_dict(described["config"])
     name = chosen["backend"]
-    if config.learning == "host" or name != described["backend"]:
+    if not config.learning.on_chip or name != described["backend"]:
         return agent.player(agent.seed, **chosen, backend_options=own).backend
     options = {**learning_options(config, name), **own, "noise": chosen["noise"]}
     return load(name, agent.network, **options)

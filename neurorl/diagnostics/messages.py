@@ -13,9 +13,6 @@ from neurorl.network.description import Population
 
 __all__ = ["message"]
 
-_ALPHAS = {"output": "alpha_output", "critic": "alpha_critic"}
-_CENTRED = ("spikes-only", "coagent", "centred-feedback")
-
 
 def message(
     population: Population,
@@ -64,8 +61,12 @@ def _remedy(
     from_start: bool,
     learning_rate: float | None,
 ) -> str:
-    name = _ALPHAS.get(population.name, "alpha_hidden")
-    alpha = f"{name} (now {getattr(config, name):g})"
+    alphas = {
+        "output": ("alpha_output", config.alpha_output),
+        config.critic.population: ("alpha_critic", config.critic.alpha),
+    }
+    name, now = alphas.get(population.name, ("alpha_hidden", config.alpha_hidden))
+    alpha = f"{name} (now {now:g})"
     if learning_rate is not None:
         alpha = f"learning_rate (now {learning_rate:g})"
     bound = f"weight_bound (now {config.weight_bound:g})"
@@ -78,17 +79,15 @@ def _remedy(
         if from_start:
             return f"lower the neurons' {_now(population, 'bias')}, or raise their threshold"
         return f"lower {alpha} or " + ("the bounds of the weights" if own else bound)
-    if kind == "clipped" and population.name == "critic" and config.critic == "spiking":
-        return f"raise critic_scale (now {config.critic_scale:g})"
+    if kind == "clipped" and population.name == config.critic.population:
+        return f"raise {config.critic.widening}"
     if kind == "clipped":
         return f"lower {alpha}, or widen " + ("the bounds of the weights" if own else bound)
     if kind == "drifting":
-        if config.rule in _CENTRED or learning_rate is not None:
+        if config.learning_rule.is_centred or learning_rate is not None:
             return f"lower {alpha}"
-        return (
-            f"lower {alpha}, or take a centred rule such as {_CENTRED[0]!r} (now {config.rule!r})"
-        )
-    return f"lower {alpha} or beta (now {config.beta:g})"
+        return f"lower {alpha}, or take a centred rule such as 'spikes-only' (now {config.rule!r})"
+    return f"lower {alpha}" + (f" or {config.policy.remedy}" if config.policy.remedy else "")
 
 
 def _now(population: Population, parameter: str) -> str:

@@ -182,7 +182,7 @@ class Monitor:
     def _top(self) -> float:
         """Return the largest mean probability of an action, without what exploration adds."""
         policy = self._mean_policy()
-        share = self._config.exploration if self._config.policy == "softmax" else 0.0
+        share = self._config.policy.exploration
         return (max(policy) - share / len(policy)) / (1.0 - share) if share < 1.0 else 0.0
 
     def _mean_policy(self) -> list[float]:

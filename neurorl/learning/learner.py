@@ -33,7 +33,6 @@ from neurorl.learning.memory import Memory
 from neurorl.learning.plan import Incoming, Layer, Plastic, layers
 from neurorl.learning.writes import Writer
 from neurorl.models.config import AgentConfig
-from neurorl.models.critics import SpikingCritic
 from neurorl.network.description import Network
 from neurorl.network.modules import hidden_layers, module_projections, path_weights
 from neurorl.network.serialization import FloatArray
@@ -43,7 +42,7 @@ from neurorl.rules.membrane import spike_probability
 from neurorl.rules.post_factors import per_module
 from neurorl.rules.three_factor import apply_modulator, arrivals, outer_sum, window_traces
 
-__all__ = ["NORM_RATE", "Learner", "spiking_critic"]
+__all__ = ["NORM_RATE", "Learner"]
 
 NORM_RATE = 0.01
 
@@ -67,7 +66,7 @@ class Learner:
         self._needs_paths = self._rule.needs_paths
         self._chain = module_projections(network)
         self._in_modules = ("output", *hidden_layers(network)[: len(self._chain)])
-        self._critic = spiking_critic(network, config)
+        self._critic = config.critic.reader(network, config.window, config.carries)
         self._layers = layers(network, config)
 
     def remember(
@@ -99,7 +98,7 @@ class Learner:
 
     def _steps(self, modulator: float, rate: float) -> Iterator[tuple[Layer, float, float]]:
         """Each layer with its step size and the modulator that it hears."""
-        limit = self._config.modulator_limit
+        limit = self._config.modulator.limit
         clipped = modulator if limit is None else max(-limit, min(limit, modulator))
         for layer in self._layers:
             eta = layer.alpha * rate / self._norm(layer)
@@ -308,12 +307,3 @@ class _Observed:
     arrived: dict[str, FloatArray]
     factors: dict[str, FloatArray]
     gates: dict[str, FloatArray]
-
-
-def spiking_critic(network: Network, config: AgentConfig) -> SpikingCritic | None:
-    """The critic that is a population of the network; None without one."""
-    if config.critic != "spiking":
-        return None
-    first = 0 if config.carries else network.depth("critic")
-    size = network.node("critic").size
-    return SpikingCritic(size, first, config.window, config.critic_scale)

@@ -81,15 +81,15 @@ def layers(network: Network, config: AgentConfig) -> list[Layer]:
 
 
 def _layer(network: Network, config: AgentConfig, name: str) -> Layer:
-    is_critic = config.critic == "spiking" and name == "critic"
+    is_critic = name == config.critic.population
     needs_p = config.learning_rule.needs_probability and not is_critic
-    alphas = {"output": config.alpha_output, "critic": config.alpha_critic}
+    alphas = {"output": config.alpha_output, "critic": config.critic.alpha}
     return Layer(
         name=name,
         first=_first(network, config, name),
         lag=lag(network, name) if name in hidden_layers(network) else 0,
         alpha=alphas[name] if is_critic or name == "output" else config.alpha_hidden,
-        keep=config.gamma * config.lambda_critic if is_critic else config.keep(network.dt),
+        keep=config.gamma * config.critic.lambda_ if is_critic else config.keep(network.dt),
         powers=np.ones(config.window) if is_critic else config.powers(network.dt),
         post_decay=decay(network.dt, config.post_tau),
         dynamics=_dynamics(network, name),

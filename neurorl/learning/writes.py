@@ -1,18 +1,4 @@
-"""How a change dw gets into weights that are whole numbers n of a coarse unit: four schemes.
-
-With u in (0, 1) drawn for the synapse and the decision, so that ``floor(x + u)`` has the mean x::
-
-    shadow       w <- clip(w + dw), a float; in force is round(w)
-    stochastic   n <- clip(n + floor(dw/unit + u))
-    accumulate   a <- a + dw, a float; every write_every decisions
-                 n <- clip(n + floor(a/unit + u)), a <- 0
-    register     r <- r + floor(64 dw/unit + u), whole; q = trunc(r/64)
-                 n <- clip(n + q), r <- r - 64 q
-
-Without a shadow, the weight is what is in force, ``w = n unit``. A register holds -63..63 between
-decisions, 7 bits with sign; the sum in which it overflows is wider, as nothing of dw may be lost.
-docs/theory.md says what they cost. ``native/src/writes.h`` is the same in C.
-"""
+"""Writing changes into weights of a coarse unit, by a scheme of `neurorl.models.writes`."""
 
 from __future__ import annotations
 
@@ -23,33 +9,25 @@ from neurorl.errors import UnsupportedError, say
 from neurorl.learning.memory import Memory
 from neurorl.learning.plan import Plastic
 from neurorl.models.config import AgentConfig
+from neurorl.models.writes import Writes
 from neurorl.network.description import Network
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import Stream, uniforms
 
 __all__ = [
-    "STEPS_OF_REGISTER",
     "Writer",
     "check_writes",
     "levels",
-    "overflow",
     "stochastic_round",
     "stream",
 ]
 
-STEPS_OF_REGISTER = 64
 END = Stream.WRITES_AT_ENDS - Stream.WRITES
 
 
 def stochastic_round(x: FloatArray, u: FloatArray) -> FloatArray:
     """``floor(x + u)``: of mean x for u uniform in (0, 1), and 0 for x = 0. Any shape."""
     return np.asarray(np.floor(x + u))
-
-
-def overflow(r: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The whole quanta in a register and what stays: ``q = trunc(r/64)``, ``r - 64 q``."""
-    quanta = np.trunc(r * (1.0 / STEPS_OF_REGISTER))
-    return quanta, r - STEPS_OF_REGISTER * quanta
 
 
 def levels(rounding: Rounding, low: float, high: float) -> tuple[float, float]:
@@ -64,13 +42,13 @@ def stream(network: Network, name: str) -> int:
     return Stream.WRITES + [p.name for p in network.projections].index(name)
 
 
-def check_writes(config: AgentConfig, arithmetic: Arithmetic, name: str) -> None:
+def check_writes(writes: Writes, arithmetic: Arithmetic, name: str) -> None:
     """Raises UnsupportedError for schemes without a shadow in fine arithmetic; *name* is its name.
 
     There, the weights in force learn themselves.
     """
-    if config.writes != "shadow" and arithmetic.is_fine:
-        what = f"writes={config.writes!r} needs coarse weights"
+    if arithmetic.is_fine and not writes.has_shadow:
+        what = f"writes={writes.name!r} needs coarse weights"
         remedy = "take arithmetic 'loihi', or writes='shadow'"
         raise UnsupportedError(say("agent.writes", what, got=f"arithmetic {name!r}", remedy=remedy))
 
@@ -90,7 +68,6 @@ class Writer:
         self._arithmetic = arithmetic
         self._seed = seed
         self._scheme = config.writes
-        self._every = config.write_every
         self._streams = {p.name: stream(network, p.name) for p in network.projections}
 
     def write(self, p: Plastic, change: FloatArray, ends: bool = False) -> None:
@@ -101,19 +78,15 @@ class Writer:
         """
         change = self._arithmetic.masked(p.name, change)
         rounding = self._arithmetic.rounding(p.name)
-        if self._scheme == "stochastic":
-            self._step(p, self._drawn(p.name, change * rounding.inverse, ends))
-        elif self._scheme == "accumulate":
-            a = self._memory.accumulator[p.name]
-            a += change
-            if not ends and self._memory.decisions[0] % self._every == 0:
-                self._step(p, self._drawn(p.name, a * rounding.inverse, ends))
-                a[...] = 0.0
-        else:
-            r = self._memory.accumulator[p.name]
-            added = self._drawn(p.name, change * rounding.inverse * STEPS_OF_REGISTER, ends)
-            quanta, r[...] = overflow(r + added)
-            self._step(p, quanta)
+        units = self._scheme.units(
+            change,
+            rounding.inverse,
+            self._memory.accumulator.get(p.name),
+            lambda x: self._drawn(p.name, x, ends),
+            not ends and self._memory.decisions[0] % self._scheme.every == 0,
+        )
+        if units is not None:
+            self._step(p, units)
 
     def _drawn(self, name: str, x: FloatArray, ends: bool) -> FloatArray:
         stream, now = self._streams[name] + ends * END, int(self._memory.decisions[0])

@@ -60,6 +60,11 @@ class Described:
             )
         return made
 
+    @classmethod
+    def field_types(cls) -> Mapping[str, Any]:
+        """Return the types that values in files must be of, by name."""
+        return declared_types(cls)
+
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
             return False
@@ -149,7 +154,7 @@ def _class_of(kind: Any) -> type[Described]:
 
 def _check_types(cls: type[Described | Expression], fields: Mapping[str, Any]) -> None:
     """Raise DescriptionError for a field that isn't of its declared type."""
-    types = declared_types(cls)
+    types = cls.field_types()
     for name, value in fields.items():
         if name in types and not fits(value, types[name]):
             where, limit = f"{cls.__name__}.{name}", kind_name(types[name])

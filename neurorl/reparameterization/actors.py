@@ -14,6 +14,7 @@ from neurorl.models.config import AgentConfig
 from neurorl.network.description import Network
 from neurorl.network.serialization import FloatArray
 from neurorl.reparameterization.carried import part_arrays, with_part
+from neurorl.reparameterization.config import softmax_of
 from neurorl.reparameterization.encode import encode
 from neurorl.reparameterization.loss import log_policy, votes
 from neurorl.reparameterization.rollout import Inputs, Rollout
@@ -64,7 +65,7 @@ class Actors:
         inputs = spikes.new_zeros(*spikes.shape[:-2], len(flat), spikes.shape[-1])
         inputs[..., rows, :] = spikes
         inputs = inputs.view(*inputs.shape[:-2], *self._lead, -1)
-        given = inputs if config.encoder == "current" else inputs.transpose(0, 1)
+        given = inputs if config.encoder.flows else inputs.transpose(0, 1)
         rollout.inputs[..., t, :, :] = given
         before = self._silence if self.state is None else self.state
         noise = rollout.draws.noise_at(t)
@@ -72,7 +73,7 @@ class Actors:
         if self.state is not None:
             self.state = after
         n = votes(rasters["output"].transpose(0, 1), self._n_actions, self._first_vote)
-        policies = log_policy(n, config.beta, config.exploration).exp().double()
+        policies = log_policy(n, *softmax_of(config)).exp().double()
         below = (policies.cumsum(-1) < rollout.draws.actions[t][..., None]).sum(-1)
         rollout.actions[t] = below.clamp(max=self._n_actions - 1).numpy()
         return rasters, policies.numpy()

@@ -8,11 +8,14 @@ from typing import Any
 
 from neurorl.errors import DescriptionError, UnsupportedError, say, unknown
 from neurorl.models.config import AgentConfig
+from neurorl.models.critics import Linear
+from neurorl.models.modulators import TDError
+from neurorl.models.policies import Softmax
 from neurorl.network.limits import MAX_ROLLOUT, check_limit
 from neurorl.network.serialization import Described, number, positive
 from neurorl.tasks.registration import GRID_ID, POSITION_ONLY_ID
 
-__all__ = ["ESTIMATORS", "GradientConfig", "check_agent", "make_gradient"]
+__all__ = ["ESTIMATORS", "GradientConfig", "check_agent", "make_gradient", "softmax_of"]
 
 ESTIMATORS = ("concrete", "slope")
 
@@ -124,17 +127,19 @@ def make_gradient(
 
 
 def check_agent(config: AgentConfig) -> None:
-    """Raises UnsupportedError for an agent that can't be trained by gradients."""
+    """Raise UnsupportedError for an agent that can't be trained by gradients."""
     where = "approach 'reparameterization'"
-    if config.critic != "linear":
-        raise UnsupportedError(
-            say(where, "has a linear critic only", got=config.critic, remedy="critic='linear'")
-        )
-    if config.policy != "softmax":
-        what = "needs a policy with a derivative"
-        raise UnsupportedError(say(where, what, got=config.policy, remedy="policy='softmax'"))
-    if config.modulator != "td-error":
-        what = "learns from advantages"
-        raise UnsupportedError(
-            say(where, what, got=config.modulator, remedy="modulator='td-error'")
-        )
+    for part, kind, what in (
+        (config.critic, Linear, "has a linear critic only"),
+        (config.policy, Softmax, "needs a policy with a derivative"),
+        (config.modulator, TDError, "learns from advantages"),
+    ):
+        if type(part) is not kind:
+            remedy = f"the shipped {kind.name!r}"
+            raise UnsupportedError(say(where, what, got=part.name, remedy=remedy))
+
+
+def softmax_of(config: AgentConfig) -> tuple[float, float]:
+    """Return beta and exploration of an agent that `check_agent` has let pass."""
+    assert isinstance(config.policy, Softmax)
+    return config.policy.beta, config.policy.exploration

@@ -17,7 +17,7 @@ from neurorl.network.restoring import take
 from neurorl.network.serialization import LARGEST, FloatArray
 from neurorl.numerics.random import derive
 from neurorl.reparameterization.advantage import LinearValues, advantages
-from neurorl.reparameterization.config import GradientConfig
+from neurorl.reparameterization.config import GradientConfig, softmax_of
 from neurorl.reparameterization.loss import log_policy, policy_loss, votes
 from neurorl.reparameterization.rollout import Inputs, Rollout
 
@@ -177,4 +177,4 @@ class GradientLearner:
 
     def _log_pi(self, output: Tensor) -> Tensor:
         n = votes(output[0], self._n_actions, self._first_vote)
-        return log_policy(n, self._config.beta, self._config.exploration)
+        return log_policy(n, *softmax_of(self._config))

@@ -66,7 +66,7 @@ class Inputs:
         replicas, rows = lead
         self._dtype = dtype
         self._lead, self._steps = lead, config.window
-        self._flows = config.encoder == "current"
+        self._flows = config.encoder.flows
         self._rest = {
             s.name: torch.full(
                 (replicas, rows, s.size)
@@ -111,7 +111,7 @@ class Rollout:
         """lead: ``(T, R, E)``."""
         steps, replicas, environments = lead
         size = (steps, environments, config.cells.size)
-        flows = config.encoder == "current"
+        flows = config.encoder.flows
         inputs = torch.zeros(replicas, *(size if flows else (config.window, *size)))
         features = (*lead, config.features.size)
         return cls(

@@ -55,7 +55,7 @@ class Stage:
         self._running: list[list[Running]] = [[] for _ in seeds]
         self._to_take_up: set[int] = set()
         self.cells_flat = np.zeros((envs.n, config.cells.n_inputs))
-        self._history = History(config.features, config.critic_changes, envs.n)
+        self._history = History(config.features, config.critic.changes, envs.n)
         self._x = np.zeros((envs.n, config.features.size))
 
     def rows(self, active: Sequence[int]) -> list[int]:

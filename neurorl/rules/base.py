@@ -76,6 +76,8 @@ class Rule:
         population.
     gates_depression: the broadcast to a module multiplies the depression too.
     needs_td_error: the modulator must be the TD error.
+    is_centred: its post factors have the mean 0 while nothing is learned, so that an error of the
+        critic doesn't let weights drift.
     counts_returns: where spikes come back to a population, its factors count from step 0, as its
         early spikes bear on its later ones.
     """
@@ -89,6 +91,7 @@ class Rule:
     gates_depression: bool = False
     needs_td_error: bool = False
     counts_returns: bool = False
+    is_centred: bool = False
 
     def __call__(self, decision: Decision) -> Factors:
         """Return the post factors of a decision."""

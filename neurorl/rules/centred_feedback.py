@@ -18,4 +18,6 @@ def centred_feedback(d: Decision) -> Factors:
     return answered(d, d.phi)
 
 
-CENTRED_FEEDBACK = Rule("centred-feedback", centred_feedback, needs_probability=True)
+CENTRED_FEEDBACK = Rule(
+    "centred-feedback", centred_feedback, needs_probability=True, is_centred=True
+)

@@ -28,4 +28,11 @@ def coagent(d: Decision) -> Factors:
     return Factors(output, tuple(map(score, d.hidden)))
 
 
-COAGENT = Rule("coagent", coagent, needs_probability=True, needs_modules=False, counts_returns=True)
+COAGENT = Rule(
+    "coagent",
+    coagent,
+    needs_probability=True,
+    needs_modules=False,
+    counts_returns=True,
+    is_centred=True,
+)

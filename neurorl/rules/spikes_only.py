@@ -18,4 +18,4 @@ def spikes_only(d: Decision) -> Factors:
     return gated(d, unsaturated(d.output, d.output_from), hidden)
 
 
-SPIKES_ONLY = Rule("spikes-only", spikes_only)
+SPIKES_ONLY = Rule("spikes-only", spikes_only, is_centred=True)

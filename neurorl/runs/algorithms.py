@@ -110,10 +110,10 @@ def make_agents(
     env = env or make_env(options["env"])
     config = _agent_config(env, options, changes.overrides)
     if options["approach"] == "reparameterization":
-        if config.learning != "host":
+        if config.learning.on_chip:
             what, remedy = "learns in PyTorch", "approach 'local', or leave --learning out"
             where = "approach 'reparameterization'"
-            raise ArgumentError(say(where, what, got=config.learning, remedy=remedy))
+            raise ArgumentError(say(where, what, got=config.learning.name, remedy=remedy))
         if options["noise"] != "exact":
             what, remedy = "learns with escape noise only", "name a noise in neurorl evaluate"
             where = "approach 'reparameterization'"

@@ -170,8 +170,8 @@ def load_to_play(
     Only what plays is compiled: the reference holds the weights until then.
     """
     described, _ = read_agent(path)
-    shadow = described["config"].get("writes", "shadow") == "shadow"
-    floats = shadow or described["approach"] != "local"
+    floats = AgentConfig.from_dict(described["config"]).writes.has_shadow
+    floats = floats or described["approach"] != "local"
     kept_in = "float" if floats else described["arithmetic"]
     agent = SpikingActorCritic.load(
         path,

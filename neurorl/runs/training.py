@@ -342,7 +342,7 @@ class _Session:
             **self.options,
             "seed": self.seeds[k],
             "arithmetic": self.replicas.arithmetic_name,
-            "learning": self.replicas.config.learning,
+            "learning": self.replicas.config.learning.name,
             "agent": self.replicas.config.to_dict(),
             "gradient": self._describe(k).get("gradient"),
             "versions": versions,

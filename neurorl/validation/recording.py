@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from neurorl.arithmetic.rounding import Arithmetic, make_arithmetic
 from neurorl.backends.base import Backend, Raster, State
-from neurorl.models.policies import choose, greedy, softmax, votes
+from neurorl.models.policies import choose, votes
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import DrawRows, Stream
 from neurorl.validation.lanes import Lane
@@ -90,9 +90,5 @@ def decide(subject: Subject, output: Raster | None, seed: int) -> npt.NDArray[np
     chosen = []
     for k, window in enumerate(output.reshape(-1, config.window, output.shape[1])):
         n = votes(window, subject.n_actions, first)
-        if config.policy == "greedy":
-            policy = greedy(n)
-        else:
-            policy = softmax(n, config.beta, config.exploration)
-        chosen.append(choose(policy, float(draws(k)[0])))
+        chosen.append(choose(config.policy.distribution(n), float(draws(k)[0])))
     return np.array(chosen, dtype=np.int64)

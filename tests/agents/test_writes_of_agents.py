@@ -15,8 +15,8 @@ from neurorl.agents.replicas import Replicas
 from neurorl.cli import main
 from neurorl.errors import DescriptionError, RunError, UnknownNameError, UnsupportedError
 from neurorl.models import presets as preset_module
-from neurorl.models.config import WRITES
 from neurorl.models.presets import make_config
+from neurorl.models.writes import WRITES
 from neurorl.runs.evaluation import evaluate, load_to_play
 from neurorl.runs.training import train
 from neurorl.tasks.environments import make_env

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import inspect
 import pickle
 import warnings
@@ -27,7 +26,7 @@ from neurorl.errors import (
     UnknownNameError,
     UnsupportedError,
 )
-from neurorl.models.config import AgentConfig
+from neurorl.models.fields import option_names
 from neurorl.models.presets import default_cells, default_features, make_config
 from neurorl.runs.evaluation import evaluate
 from neurorl.tasks.environments import make_env
@@ -81,7 +80,7 @@ def test_an_agent(name: str) -> None:
         fine_or_refused(SpikingActorCritic, **given)
 
 
-FIELDS = [field.name for field in dataclasses.fields(AgentConfig) if field.name != "model"]
+FIELDS = [name for name in option_names() if name != "model"]
 
 
 @pytest.mark.parametrize("name", FIELDS)

@@ -13,10 +13,11 @@ from neurorl import Network, Plasticity, Population, Projection
 from neurorl.arithmetic.rounding import Rounding, make_arithmetic
 from neurorl.learning.memory import Memory, memory_for
 from neurorl.learning.plan import Plastic, layers
-from neurorl.learning.writes import Writer, levels, overflow, stochastic_round
+from neurorl.learning.writes import Writer, levels, stochastic_round
 from neurorl.models import LIF
 from neurorl.models.config import AgentConfig
 from neurorl.models.features import OneHot
+from neurorl.models.writes import overflow
 from neurorl.network.description import Source
 from neurorl.numerics.random import Stream, uniforms
 

@@ -156,7 +156,7 @@ def test_exploration_is_of_the_softmax() -> None:
         make_config(env, "lif", {"policy": "greedy", "exploration": 1.0})
     # The preset's own is dropped, as it was without effect; so it was in older files.
     config = make_config(env, "lif-spiking-critic", {"policy": "greedy"})
-    assert config.exploration == 0.0
+    assert config.policy.exploration == 0.0
     older = {**config.to_dict(), "exploration": 0.02}
     assert AgentConfig.from_dict(older) == config
-    assert make_config(env, "lif", {"exploration": 1.0}).exploration == 1.0
+    assert make_config(env, "lif", {"exploration": 1.0}).policy.exploration == 1.0

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
 from neurorl.errors import BackendError
-from neurorl.models.config import MODULATORS, WRITES
 from neurorl.models.encoders import ENCODERS
+from neurorl.models.modulators import MODULATORS
+from neurorl.models.parts import Registry
 from neurorl.models.policies import POLICIES
+from neurorl.models.writes import WRITES
 from neurorl.native import structures, toolchain
 from neurorl.native.build import library
 from neurorl.native.layout import check_structures, codes, describe
@@ -57,14 +60,18 @@ def test_a_structure_that_the_library_lacks_is_named() -> None:
         check_structures(library(), [missing], "learning loop")
 
 
+def kernels(registry: Registry[Any]) -> list[str]:
+    return [str(cls.kernel) for cls in registry.values()]
+
+
 @pytest.mark.parametrize(
     ("choice", "names"),
     [
         ("rule", RULES),
-        ("encoder", ENCODERS),
-        ("policy", POLICIES),
-        ("modulator", MODULATORS),
-        ("writes", WRITES),
+        ("encoder", kernels(ENCODERS)),
+        ("policy", kernels(POLICIES)),
+        ("modulator", kernels(MODULATORS)),
+        ("writes", kernels(WRITES)),
     ],
 )
 def test_every_choice_of_a_user_has_a_number_of_its_own(choice: str, names: Iterable[str]) -> None:

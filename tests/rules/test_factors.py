@@ -246,7 +246,7 @@ def own(blocks: int = 2, noise: float = 0.5, fixed: bool = False) -> Network:
 def configured(name: str, network: Network | None = None, **options: object) -> AgentConfig:
     chosen = {"model": "own", "neuron": GLM(), "cells": OneHot(4), "features": OneHot(4)}
     given = {**chosen, "window": 6, "rule": name, "description": network, **options}
-    return AgentConfig(**given)  # type: ignore[arg-type]
+    return AgentConfig(**given)
 
 
 def test_rules_refuse_networks_that_they_do_not_fit() -> None:

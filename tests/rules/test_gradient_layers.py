@@ -42,7 +42,7 @@ SPREADS = {"initial": 0.4, "learned": 1.0}
 def config(name: str) -> AgentConfig:
     cells = OneHot(3)
     rest = {"actors": 1, "hidden": (2, 2), "beta": BETA, "signed": True, "normalises": False}
-    return AgentConfig("glm", GLM(), name, cells, cells, 4, **rest)  # type: ignore[arg-type]
+    return AgentConfig("glm", GLM(), name, cells, cells, 4, **rest)
 
 
 def weights(stage: str) -> Weights:

@@ -22,13 +22,13 @@ import numpy.typing as npt
 
 from neurorl.backends.base import Backend
 from neurorl.learning.finite import NotFiniteError, first_not_finite
-from neurorl.learning.learner import spiking_critic
 from neurorl.learning.loops.checks import check_learning, check_probability
 from neurorl.learning.memory import memory_for
 from neurorl.learning.writes import check_writes
 from neurorl.models.config import AgentConfig
 from neurorl.models.features import Features, FromNumbers
 from neurorl.models.history import History
+from neurorl.models.policies import Greedy, Policy
 from neurorl.network.serialization import FloatArray
 
 __all__ = ["Loop"]
@@ -55,26 +55,26 @@ class Loop(abc.ABC):
     ) -> None:
         self.backend = backend
         self.config = config
-        self.critic = spiking_critic(backend.network, config)
+        self.critic = config.critic.reader(backend.network, config.window, config.carries)
         self._learns_late = learns and self.critic is not None
         self.n = backend.n_replicas
-        self.policy = "greedy" if greedy else config.policy
+        self.policy: Policy = Greedy() if greedy else config.policy
         self.n_actions = n_actions
         network = backend.network
         self._shapes = {p.name: network.weight_shape(p.name) for p in network.projections}
         weights = {name: backend.weights(name) for name in self._shapes}
         self._is_single = any(weights[name].shape == s for name, s in self._shapes.items())
         weights = {name: w.reshape(self.n, *self._shapes[name]) for name, w in weights.items()}
-        writes = learns and backend.learning == "host"
+        if learns:
+            check_learning(config, backend)
+        writes = learns and not config.learning.on_chip
         backend.check_can("reset", *(["set_weights"] if writes else []))
         if learns:
-            check_writes(config, backend.arithmetic, backend.arithmetic_name)
+            check_writes(config.writes, backend.arithmetic, backend.arithmetic_name)
             check_probability(config, backend)
-            check_learning(config, backend)
         # Without a shadow, the weights that learn are those in force.
-        self._shadow = config.writes == "shadow" and not backend.arithmetic.is_fine
-        accumulates = config.writes in ("accumulate", "register")
-        features = 0 if self.critic else config.features.size
+        self._shadow = config.writes.has_shadow and not backend.arithmetic.is_fine
+        features, accumulates = config.critic.n_values(config.features), config.writes.accumulates
         self.memory = memory_for(network, weights, features, config.carries, accumulates)
         self._parts = [self.memory.of(k) for k in range(self.n)]
         self.actions = np.zeros(self.n, dtype=np.int64)
@@ -88,7 +88,7 @@ class Loop(abc.ABC):
         self.first_vote = 0 if config.carries else network.depth("output")
         self.cells, self.features = map(self._as_seen, (config.cells, config.features))
         self._cells_flat = np.zeros((self.n, self.cells.n_inputs))
-        self._history = History(self.features, config.critic_changes, self.n)
+        self._history = History(self.features, config.critic.changes, self.n)
         self._features_flat = self._history.flat
         self._alike = _flat_alike(self.cells, self.features)
         if self._alike:

@@ -10,6 +10,7 @@ from neurorl.backends.base import Backend
 from neurorl.backends.registry import backend_class
 from neurorl.errors import FallbackWarning, UnsupportedError, say, warn_outside
 from neurorl.models.config import AgentConfig
+from neurorl.models.fields import KINDS
 from neurorl.rules.registry import is_shipped
 
 __all__ = [
@@ -32,8 +33,8 @@ def check_probability(config: AgentConfig, backend: Backend) -> None:
 
 def check_learning(config: AgentConfig, backend: Backend) -> None:
     """Raises UnsupportedError for a backend whose weights learn otherwise than the agent's."""
-    if backend.learning != config.learning:
-        what = f"the agent learns by {config.learning!r}"
+    if backend.learning != config.learning.name:
+        what = f"the agent learns by {config.learning.name!r}"
         remedy = f"SpikingActorCritic(..., learning={backend.learning!r})"
         raise UnsupportedError(
             say(f"backend {backend.name}, learning {backend.learning!r}", what, remedy=remedy)
@@ -42,23 +43,26 @@ def check_learning(config: AgentConfig, backend: Backend) -> None:
 
 def learning_options(config: AgentConfig, backend: str | type[Backend]) -> dict[str, Any]:
     """What a backend must be told if weights learn in it. Raises UnsupportedError if they can't."""
-    if config.learning == "host":
+    if not config.learning.on_chip:
         return {}
     cls = backend_class(backend) if isinstance(backend, str) else backend
-    if config.learning not in cls.capabilities.learnings:
-        what = f"can't learn {config.learning!r} by itself"
+    if config.learning.name not in cls.capabilities.learnings:
+        what = f"can't learn {config.learning.name!r} by itself"
         remedy = "backend 'loihi', or learning 'host'"
         raise UnsupportedError(say(f"backend {cls.name}", what, remedy=remedy))
-    return {"learning": config.learning, "pes_magnitude": config.pes_magnitude}
+    return config.learning.backend_options()
 
 
 def not_compiled(config: AgentConfig) -> str | None:
-    """What of an agent the compiled loop doesn't have: a user's rule, or features of changes."""
+    """Return what of an agent has no compiled form, such as a user's rule; None if all has."""
     from neurorl.learning.loops.native_features import is_compiled
 
     if not is_shipped(config.rule):
         return f"rule {config.rule!r}"
-    if config.critic_changes and not is_compiled(config.features):
+    for kind, part in config.parts.items():
+        if KINDS[kind].compiled and part.kernel is None:
+            return f"{kind} {part.name!r}"
+    if config.critic.changes and not is_compiled(config.features):
         return f"{type(config.features).__name__} of changes"
     return None
 

@@ -27,17 +27,17 @@ def make_loop(
 ) -> Loop:
     """Return a loop; *loop* None takes the native one where it can run, and warns if it can't.
 
-    It needs a C++ compiler, and a rule of the library: one that a user has put into
-    `neurorl.rules.RULES` runs in NumPy. An agent that learns on a chip has the loop in NumPy
+    It needs a C++ compiler, and a rule and parts of the library: those of users run in NumPy. An
+    agent that learns on a chip has the loop in NumPy
     whatever *loop* is.
     Raises UnknownNameError; if the native one was asked for, UnsupportedError for a user's rule
-    and BackendError if it doesn't compile.
+    or part, and BackendError if it doesn't compile.
     """
     from neurorl.learning.loops.native import NativeLoop
 
     if loop is not None:
         check_name("loop", loop, LOOPS)
-    if learns and config.learning == "pes":
+    if learns and config.learning.on_chip:
         return OnChipLoop(config, backend, n_actions, greedy, learns)
     own = not_compiled(config)
     if loop == "native" and own is not None:

@@ -140,7 +140,8 @@ class NativeLoop(Loop):
         self._layers = (c.Layer * len(made))(*(self._layer(layer) for layer in made))
         seeds = np.array(self.backend.seeds, dtype=np.int64)
         native = self.window.native
-        limit = np.inf if config.modulator_limit is None else config.modulator_limit
+        limit = np.inf if config.modulator.limit is None else config.modulator.limit
+        critic, flat = config.critic, config.flat
         return c.Agent(
             n_replicas=self.n,
             window=config.window,
@@ -148,19 +149,19 @@ class NativeLoop(Loop):
             n_output=network.node("output").size,
             first_vote=self.first_vote,
             rule=self._code("rule", config.rule),
-            encoder=self._code("encoder", config.encoder),
-            policy=self._code("policy", self.policy),
-            modulator=self._code("modulator", config.modulator),
+            encoder=self._code("encoder", config.encoder.kernel),
+            policy=self._code("policy", self.policy.kernel),
+            modulator=self._code("modulator", config.modulator.kernel),
             carries=config.carries,
             normalises=config.normalises,
             has_spiking_critic=self.critic is not None,
-            writes=self._code("writes", config.writes),
-            write_every=config.write_every,
-            peak=config.peak,
-            beta=config.beta,
-            exploration=config.exploration if self.policy == "softmax" else 0.0,
-            alpha_critic=config.alpha_critic,
-            critic_decay=config.gamma * config.lambda_critic,
+            writes=self._code("writes", config.writes.kernel),
+            write_every=config.writes.every,
+            peak=config.encoder.peak,
+            beta=flat["beta"],
+            exploration=self.policy.exploration,
+            alpha_critic=critic.alpha,
+            critic_decay=config.gamma * critic.lambda_,
             modulator_limit=limit,
             depression=config.depression,
             norm_rate=NORM_RATE,
@@ -196,8 +197,9 @@ class NativeLoop(Loop):
             layers=ctypes.addressof(self._layers),
         )
 
-    def _code(self, choice: str, name: str) -> int:
+    def _code(self, choice: str, name: str | None) -> int:
         """Return the number that C++ has for a choice's name."""
+        assert name is not None  # `not_compiled` has seen to that
         return codes(library(), choice)[name]
 
     def _node(self, name: str) -> c.Node:

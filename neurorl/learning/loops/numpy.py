@@ -14,9 +14,7 @@ from neurorl.learning.learner import Learner
 from neurorl.learning.loops.base import Loop
 from neurorl.learning.writes import Writer
 from neurorl.models.config import AgentConfig
-from neurorl.models.critics import LinearCritic, RewardMean
-from neurorl.models.encoders import bernoulli_spikes, constant_currents, quiet_spikes
-from neurorl.models.policies import choose, greedy, softmax, votes
+from neurorl.models.policies import choose, votes
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import DrawRows, Stream
 from neurorl.rules.three_factor import td_error
@@ -37,17 +35,15 @@ class NumpyLoop(Loop):
     ) -> None:
         super().__init__(config, backend, n_actions, greedy, learns)
         parts = self._parts
-        decay = config.gamma * config.lambda_critic
         n = config.cells.size + (self.critic is not None) * config.features.size
         self._learners = [
             Learner(backend.network, config, part, self._writer(k)) for k, part in enumerate(parts)
         ]
         self._critics = [
-            LinearCritic(part.value, part.value_trace, part.x, config.alpha_critic, decay)
+            config.critic.values(part.value, part.value_trace, part.x, config.gamma)
             for part in parts
         ]
-        self._means = [RewardMean(part.mean_reward, config.alpha_critic) for part in parts]
-        self._phases = [DrawRows(seed, Stream.ENCODER, n) for seed in backend.seeds]
+        self._draws_of_cells = [DrawRows(seed, Stream.ENCODER, n) for seed in backend.seeds]
         self._draws = [DrawRows(seed, Stream.ACTION, 1) for seed in backend.seeds]
 
     def learn(self) -> None:
@@ -108,40 +104,35 @@ class NumpyLoop(Loop):
 
     def _writer(self, k: int) -> Writer | None:
         config, backend = self.config, self.backend
-        if config.writes == "shadow":
+        if config.writes.has_shadow:
             return None
         seed = backend.seeds[k]
         return Writer(backend.network, backend.arithmetic, config, self._parts[k], seed)
 
     @np.errstate(over="ignore", invalid="ignore")  # an error will say more
     def _modulator(self, k: int) -> float:
-        if self.config.modulator == "reward":
-            return self._means[k].modulator(float(self.reward[k]))
-        x_next = self.config.features.values(self._features_flat[k])
-        return self._critics[k].modulator(
-            float(self.reward[k]), float(self.discount[k]), x_next, float(self.rate[k])
-        )
+        config, reward, error = self.config, float(self.reward[k]), 0.0
+        if config.modulator.needs_critic:
+            x_next = config.features.values(self._features_flat[k])
+            discount, rate = float(self.discount[k]), float(self.rate[k])
+            error = self._critics[k].modulator(reward, discount, x_next, rate)
+        mean = self._parts[k].mean_reward
+        return float(config.modulator.signal(reward, error, mean, config.critic.alpha))
 
     def _begin(self, k: int) -> None:
         self._check_seen(k)
-        if self.config.modulator != "reward" and self.critic is None:
+        if self.config.modulator.needs_critic and self.critic is None:
             self.memory.x[k] = self.config.features.values(self._features_flat[k])
 
     def _encode(self) -> None:
-        config = self.config
+        config, encoder = self.config, self.config.encoder
         self._check_all_seen()
+        rows = encoder.draws(config.window)
         for k in np.flatnonzero(self.active):
-            activation = config.peak * self._activation(k)
-            now = int(self.memory.decisions[k, 0])
-            spikes: npt.NDArray[Any]
-            if config.encoder == "current":
-                spikes = constant_currents(activation)
-            elif config.encoder == "quiet":
-                spikes = quiet_spikes(activation, self._phases[k](now), config.window)
-            else:
-                steps = range(now * config.window, (now + 1) * config.window)
-                draws = np.stack([self._phases[k](step) for step in steps])
-                spikes = bernoulli_spikes(activation, draws)
+            activation = encoder.peak * self._activation(k)
+            first = int(self.memory.decisions[k, 0]) * rows
+            u = np.array([self._draws_of_cells[k](row) for row in range(first, first + rows)])
+            spikes = encoder.encode(activation, u, config.window)
             n = config.cells.size
             self._of(k, self.window.inputs["input"])[:] = spikes[..., :n]
             if self.critic is not None:
@@ -158,14 +149,11 @@ class NumpyLoop(Loop):
         for k in np.flatnonzero(self.active):
             output = self._of(k, self.window.rasters["output"])
             n = votes(output, self.n_actions, self.first_vote)
-            policy = greedy(n) if self.policy == "greedy" else self._softmax(n)
+            policy = self.policy.distribution(n)
             u = float(self._draws[k](int(self.memory.decisions[k, 0]))[0])
             self.probabilities[k] = policy
             self.actions[k] = choose(policy, u)
             self.memory.decisions[k, 0] += 1
-
-    def _softmax(self, n: FloatArray) -> FloatArray:
-        return softmax(n, self.config.beta, self.config.exploration)
 
     def _of(self, k: int, raster: npt.NDArray[Any]) -> npt.NDArray[Any]:
         size = raster.shape[-1] // self.n

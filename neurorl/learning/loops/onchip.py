@@ -52,7 +52,7 @@ class OnChipLoop(NumpyLoop):
             layer.name: layer.alpha / backend.learning_gain(layer.name)
             for layer in layers(backend.network, config)
         }
-        self._limit = np.inf if config.modulator_limit is None else config.modulator_limit
+        self._limit = np.inf if config.modulator.limit is None else config.modulator.limit
         self._reads = config.learning_rule.needs_probability
 
     def learn(self) -> None:

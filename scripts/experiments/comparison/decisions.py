@@ -12,6 +12,7 @@ from neurorl.backends.torch import Estimator, SpikingModule
 from neurorl.models.config import AgentConfig
 from neurorl.network.description import Network
 from neurorl.network.serialization import FloatArray
+from neurorl.reparameterization.config import softmax_of
 from neurorl.reparameterization.encode import draws_shape, encode
 from neurorl.reparameterization.loss import log_policy, votes
 
@@ -47,7 +48,7 @@ class Frozen:
 
     def policy(self, n: Tensor) -> Tensor:
         """Of votes ``(..., n_actions)``."""
-        return log_policy(n, self.config.beta, self.config.exploration).exp()
+        return log_policy(n, *softmax_of(self.config)).exp()
 
     def put(self, module: SpikingModule) -> None:
         """Let all replicas of a module have its weights."""

@@ -16,6 +16,7 @@ from neurorl.learning.plan import Layer, Plastic, layers
 from neurorl.network.modules import hidden_layers, module_projections, path_weights
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.elementary import on_grid
+from neurorl.reparameterization.config import softmax_of
 from neurorl.reparameterization.loss import log_policy, votes
 from neurorl.rules import Decision, Hidden, find_rule
 from neurorl.rules.three_factor import arrivals, window_traces
@@ -44,7 +45,7 @@ def backpropagated(
     """
     output = sampler.again(d, how)["output"]
     n = votes(output, agent.n_actions, agent.first_vote)
-    log_pi = log_policy(n, agent.config.beta, agent.config.exploration)
+    log_pi = log_policy(n, *softmax_of(agent.config))
     for action in range(agent.n_actions):
         yield _gradients(sampler, (d.advantages[:, action] * log_pi[:, action]).sum())
 

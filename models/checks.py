@@ -1,0 +1,172 @@
+"""What must hold between the parts of an agent, beyond what each checks of itself."""
+
+from __future__ import annotations
+
+from neurorl.errors import DescriptionError, say
+from neurorl.models.actor import hidden_sizes, history_taps, least_window
+from neurorl.models.fields import AgentFields
+from neurorl.network.description import Network
+from neurorl.network.limits import MAX_TAPS
+from neurorl.network.modules import hidden_layers, module_projections
+from neurorl.network.serialization import positive, several
+
+__all__ = ["check_combination", "check_description", "check_modules", "check_probability"]
+
+
+def check_combination(config: AgentFields) -> None:
+    """Raise DescriptionError for parts that don't go together, whatever the network is."""
+    if not config.modulator.is_td_error:
+        rule, critic = config.learning_rule.needs_td_error, config.critic.population is not None
+        if rule or critic:
+            what = f"rule {config.rule!r} is modulated by the TD error"
+            remedy = "or take 'reward-stdp'"
+            if not rule:
+                what = "a spiking critic has no use"
+                remedy = "modulator 'td-error', or critic 'linear'"
+            got = repr(config.modulator.name)
+            raise DescriptionError(say("agent.modulator", what, got=got, remedy=remedy))
+    if config.learning.on_chip:
+        _check_on_chip(config)
+    config.critic.check(config.features, config.cells, config.window)
+
+
+def _check_on_chip(config: AgentFields) -> None:
+    critic, encoder, writes = config.critic, config.encoder, config.writes
+    for odd, what, remedy in (
+        (config.flat["pes_magnitude"] == 0, "pes_magnitude 0", "pes_magnitude 20"),
+        (config.learning_rule.pairs_spikes, f"rule {config.rule!r}", "rule 'spikes-only'"),
+        (critic.population is not None, f"critic {critic.name!r}", "critic 'linear'"),
+        (config.carries, "carries", "carries=False"),
+        (config.signed, "signed units", "signed=False, or model 'lif'"),
+        (encoder.flows, f"encoder {encoder.name!r}", "encoder 'quiet'"),
+        (not writes.has_shadow, f"writes {writes.name!r}", "leave writes out"),
+        (config.lambda_actor > 0, f"lambda_actor {config.lambda_actor:g}", "lambda_actor=0"),
+    ):
+        if odd:
+            where = f"agent.learning {config.learning.name!r}"
+            raise DescriptionError(say(where, f"can't be with {what}", remedy=remedy))
+
+
+def check_modules(config: AgentFields) -> None:
+    """Raise DescriptionError unless modules of this kind can answer in the window.
+
+    Sets ``hidden``, ``history`` and the recalls to tuples.
+    """
+    sizes = hidden_sizes(config.hidden)
+    if isinstance(config.hidden, (list, tuple)):
+        object.__setattr__(config, "hidden", sizes)
+    # A current moves the first layer in the step in which it flows.
+    layers = len(sizes) + 1 - config.encoder.flows
+    _check_window(config, layers)
+    _check_taps(config, layers)
+    if config.encoder.flows:
+        _check_pairs(config, "agent.encoder")
+    if config.learning_rule.pairs_spikes and config.signed:
+        raise DescriptionError(say("agent.rule", f"{config.rule!r} has no signed units"))
+
+
+def _check_window(config: AgentFields, layers: int) -> None:
+    if config.window < layers + 1:
+        what = f"too short for {layers} layers: a spike takes a step for each"
+        limit = f">= {layers + 1}"
+        raise DescriptionError(say("agent.window", what, got=config.window, limit=limit))
+
+
+def _check_taps(config: AgentFields, layers: int) -> None:
+    object.__setattr__(config, "history", several("agent.history", config.history))
+    positive("agent.stimulus_lags", config.stimulus_lags, most=MAX_TAPS)
+    _check_recalls(config)
+    if config.stimulus_lags > 1 and not layers:
+        what = "a current is the same in every step, so its filter has one tap"
+        raise DescriptionError(say("agent.stimulus_lags", what, got=config.stimulus_lags))
+    history_taps(config.history_lags, config.history, config.weight_bound)
+    least = least_window(layers, config.stimulus_lags, config.history_lags)
+    if config.window < least and not config.carries:
+        taps = f"{config.stimulus_lags} stimulus and {config.history_lags} history lags"
+        what = f"too short for {taps}: the last taps would see no spike"
+        raise DescriptionError(say("agent.window", what, got=config.window, limit=f">= {least}"))
+
+
+def _check_recalls(config: AgentFields) -> None:
+    for name in ("input_recalls", "hidden_recalls"):
+        agos = tuple(positive(f"agent.{name}", ago) for ago in several(name, getattr(config, name)))
+        object.__setattr__(config, name, agos)
+        if len(set(agos)) < len(agos):
+            raise DescriptionError(say(f"agent.{name}", "the same decision twice", got=agos))
+    if config.input_recalls and config.encoder.flows:
+        what = "a current has no delay"
+        raise DescriptionError(say("agent.input_recalls", what, remedy="encoder 'quiet'"))
+    if config.hidden_recalls and not hidden_sizes(config.hidden):
+        raise DescriptionError(say("agent.hidden_recalls", "there are no hidden units"))
+
+
+def check_description(config: AgentFields, network: Network) -> None:
+    """Raise DescriptionError unless a user's network has what the agent's parts need."""
+    where = "agent.description"
+    if not isinstance(network, Network):
+        raise DescriptionError(say(where, "not a Network", got=type(network).__name__))
+    sources = {source.name: source.size for source in network.sources}
+    if sources.get("input") != config.cells.size:
+        what = "needs a source 'input' of a channel for each cell"
+        got, limit = sources.get("input"), config.cells.size
+        raise DescriptionError(say(where, what, got=got, limit=limit))
+    if "output" not in {p.name for p in network.populations}:
+        raise DescriptionError(say(where, "has no population 'output'"))
+    if config.learning_rule.pairs_spikes and any(p.signed for p in network.projections):
+        raise DescriptionError(say(where, f"rule {config.rule!r} has no signed projections"))
+    _check_kinds(config, where, network)
+    config.critic.check_network(network, config.features)
+    _check_layers(config, where, network)
+    check_probability(config, where, network)
+    if not config.carries:
+        _check_window(config, network.depth("output"))
+
+
+def _check_kinds(config: AgentFields, where: str, network: Network) -> None:
+    kind = config.encoder.source_kind
+    for source in network.sources:
+        if source.name in ("input", "critic_input") and source.kind != kind:
+            needs = f"needs a source {source.name!r} of another kind"
+            what = f"encoder {config.encoder.name!r} {needs}"
+            raise DescriptionError(say(where, what, got=repr(source.kind), limit=repr(kind)))
+    if any(p.pre in network.currents and p.plasticity for p in network.projections):
+        _check_pairs(config, where)
+
+
+def _check_pairs(config: AgentFields, where: str) -> None:
+    if config.learning_rule.pairs_spikes:
+        what = f"rule {config.rule!r} pairs spikes, of which a current has none"
+        remedy = "encoder 'quiet', or another rule"
+        raise DescriptionError(say(where, what, remedy=remedy))
+
+
+def _check_layers(config: AgentFields, where: str, network: Network) -> None:
+    """Check that every layer that learns is one that the rule knows."""
+    rule, hidden = config.learning_rule, hidden_layers(network)
+    plastic = {p.post for p in network.projections if p.plasticity is not None}
+    others = plastic - {"output", *hidden, config.critic.population}
+    if others and not rule.pairs_spikes:
+        what = f"rule {config.rule!r} learns only in 'output', 'hidden', below it 'hidden_2'..."
+        raise DescriptionError(say(where, what, got=sorted(others), remedy="reward-stdp"))
+    chain = module_projections(network)
+    if rule.needs_modules and len(chain) < len(hidden):
+        what = f"rule {config.rule!r} needs modules, of one 'output' neuron each"
+        ends = f"{hidden[len(chain)]!r} to {('output', *hidden)[len(chain)]!r}"
+        remedy = f"a plastic projection from {ends} of {network.node('output').size} blocks"
+        raise DescriptionError(say(where, what, remedy=remedy))
+
+
+def check_probability(config: AgentFields, where: str, network: Network) -> None:
+    """Raise DescriptionError if the rule needs p, and rasters and weights don't tell it."""
+    if not config.learning_rule.needs_probability:
+        return
+    what = f"rule {config.rule!r} needs spike probabilities"
+    if config.carries:
+        raise DescriptionError(say("agent.carries", f"{what}, which are computed from rest"))
+    learning = {p.post for p in network.projections if p.plasticity is not None}
+    for population in network.populations:
+        if population.name in learning:
+            dynamics = population.neuron.dynamics(population.size, network.dt)
+            if dynamics.noise_width.min() <= 0:
+                problem = f"{what}, and {population.name!r} has no noise"
+                raise DescriptionError(say(where, problem))

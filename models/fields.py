@@ -1,0 +1,224 @@
+"""The fields of an agent's configuration, and how options become them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+from neurorl.errors import DescriptionError, say
+from neurorl.models.critics import CRITICS, Critic
+from neurorl.models.encoders import ENCODERS, Encoder
+from neurorl.models.features import Features
+from neurorl.models.modulators import MODULATORS, Modulator
+from neurorl.models.parts import Part, Registry
+from neurorl.models.places import PLACES, Place
+from neurorl.models.policies import POLICIES, Policy
+from neurorl.models.schedules import SCHEDULES, Schedule
+from neurorl.models.writes import WRITES, Writes
+from neurorl.network.description import Network, Neuron
+from neurorl.network.serialization import Described
+from neurorl.plain import declared_types
+from neurorl.rules import Rule, find_rule
+from neurorl.rules.registry import name_of
+
+__all__ = ["FILE_ORDER", "KINDS", "AgentFields", "option_names", "option_types"]
+
+KINDS: Mapping[str, Registry[Any]] = {
+    registry.kind: registry
+    for registry in (ENCODERS, POLICIES, CRITICS, WRITES, MODULATORS, SCHEDULES, PLACES)
+}
+"""The parts of an agent that are objects, by the field that holds them."""
+
+FILE_ORDER = (
+    *("model", "neuron", "rule", "cells", "features", "window", "actors", "hidden", "signed"),
+    *("trace_tau", "weight_bound", "learning", "pes_magnitude", "writes", "write_every"),
+    *("initial_hidden", "initial_output", "stimulus_lags", "history_lags", "history"),
+    *("input_recalls", "hidden_recalls", "beta", "alpha_output", "alpha_hidden", "alpha_critic"),
+    *("gamma", "lambda_actor", "lambda_critic", "reward_scale", "critic", "critic_neurons"),
+    *("critic_scale", "critic_changes", "modulator", "modulator_limit", "normalises"),
+    *("eligibility_tau", "post_tau", "depression", "carries", "description", "encoder", "peak"),
+    *("policy", "exploration", "rate_end", "rate_episodes", "solved_at", "solved_discounted"),
+)
+"""Names in a file, in their order there; others come after them."""
+
+
+@dataclass(frozen=True, eq=False, init=False)
+class AgentFields(Described):
+    """Hold what an agent is made of.
+
+    Network: ``actors`` x actions modules of ``hidden`` units of the model ``neuron``, or of hidden
+    layers with so many units each from the input to the output, as in ``(8, 4)``, answering in a
+    ``window`` of steps; ``signed``, ``trace_tau`` (s), ``weight_bound``, ``initial_hidden``,
+    ``initial_output``, ``stimulus_lags``, ``history_lags`` and ``history`` are those of
+    `neurorl.models.actor.actor_network`. Or a ``description`` of your own, with a source ``input``
+    and a population ``output`` of one or more neurons for each action (maybe also a source ``bias``
+    of one channel that spikes in every step, and ``hidden``, below it ``hidden_2`` and so on); the
+    fields before then only say how its rule learns. With ``carries``, membranes, traces and
+    eligibilities go on from one decision to the next; else each begins from silence.
+    ``input_recalls`` and ``hidden_recalls`` are the memory that this makes possible: what the
+    input, or the first hidden layer, did so many decisions ago comes to that layer by projections
+    with delays of as many windows.
+
+    Learning: ``rule`` is a name of `neurorl.rules.RULES`, or a `Rule` of your own. Per decision
+    ``e <- gamma lambda_actor e + tag`` and ``dw = alpha rate M e / N``, M the modulator, alpha
+    ``alpha_output`` or ``alpha_hidden``, N the running mean of the squared trace of the layer's
+    inputs: alpha is the change of a neuron's drive for M = 1. Without ``normalises``, N is 1. Rules
+    of spike timing have instead ``eligibility_tau`` and ``post_tau`` (s) and ``depression``
+    (`neurorl.learning.learner`), and learn in every population. Rewards are multiplied by
+    ``reward_scale`` so that values stay near 1.
+
+    Parts: ``encoder`` of the activations of ``cells``, ``policy``, ``critic`` on ``features``,
+    ``writes``, ``modulator``, ``schedule`` and ``learning`` (the place) are objects, which explain
+    their own fields. ``flat`` has the options of shipped parts by name, those too that the chosen
+    ones don't have: a part that is later chosen by name takes them, and files have them all.
+
+    solved_at: mean return of 100 episodes (discounted if ``solved_discounted``) of a solved task.
+    """
+
+    model: str
+    neuron: Neuron
+    rule: str
+    cells: Features
+    features: Features
+    window: int
+    encoder: Encoder
+    policy: Policy
+    critic: Critic
+    writes: Writes
+    modulator: Modulator
+    schedule: Schedule
+    learning: Place
+    flat: Mapping[str, Any] = field(repr=False)
+    actors: int = 10
+    hidden: int | tuple[int, ...] = 8
+    signed: bool = False
+    trace_tau: float = 0.0
+    weight_bound: float = 1.0
+    initial_hidden: float = 0.2
+    initial_output: float = 0.2
+    stimulus_lags: int = 1
+    history_lags: int = 0
+    history: tuple[float, ...] = ()
+    input_recalls: tuple[int, ...] = ()
+    hidden_recalls: tuple[int, ...] = ()
+    alpha_output: float = 0.1
+    alpha_hidden: float = 0.5
+    gamma: float = 0.99
+    lambda_actor: float = 0.9
+    reward_scale: float = 0.02
+    normalises: bool = True
+    eligibility_tau: float = 0.1
+    post_tau: float = 0.02
+    depression: float = 0.5
+    carries: bool = False
+    description: Network | None = None
+    solved_at: float | None = None
+    solved_discounted: bool = False
+
+    def __init__(
+        self,
+        model: str,
+        neuron: Neuron,
+        rule: str | Rule,
+        cells: Features,
+        features: Features,
+        window: int,
+        **options: object,
+    ) -> None:
+        """Take the options of parts by their own names, too, as in ``beta=0.2``.
+
+        Raises DescriptionError for what can't be, TypeError for an option that isn't known.
+        """
+        whole: dict[str, object] = {f.name: f.default for f in fields(self)}
+        whole |= {"model": model, "neuron": neuron, "cells": cells, "features": features}
+        whole |= {"rule": name_of(rule) if isinstance(rule, Rule) else rule, "window": window}
+        find_rule(whole["rule"])  # type: ignore[arg-type]
+        parts, others = _split(options)
+        for name in others:
+            if whole.get(name, MISSING) is MISSING:
+                what = f"{type(self).__name__} got an unexpected keyword argument {name!r}"
+                raise TypeError(what)
+        for name, value in {**whole, **others, **_parts(parts)}.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def learning_rule(self) -> Rule:
+        """The rule that *rule* names. Raises UnknownNameError."""
+        return find_rule(self.rule)
+
+    @property
+    def parts(self) -> dict[str, Part]:
+        """The objects that the agent is made of, by the fields that hold them."""
+        return {kind: getattr(self, kind) for kind in KINDS}
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Return an option of a part, as in ``config.beta``, for programs that read it so."""
+            flat = self.__dict__.get("flat", {})
+            if name in flat:
+                return flat[name]
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+
+def option_types() -> dict[str, Any]:
+    """Return the type of each option that a file or a caller may name."""
+    declared = declared_types(AgentFields)
+    types = {f.name: declared[f.name] for f in fields(AgentFields) if f.name != "flat"}
+    for kind, registry in KINDS.items():
+        types[kind] = str | registry.base
+        for option, cls in registry.types.items():
+            types[option] = declared_types(cls)[registry.options[option]]
+    return types
+
+
+def option_names() -> list[str]:
+    """Return the name of each option, those of parts too."""
+    return [*FILE_ORDER, *(kind for kind in KINDS if kind not in FILE_ORDER)]
+
+
+def _split(options: Mapping[str, object]) -> tuple[dict[str, object], dict[str, object]]:
+    """Options of parts, and others."""
+    names = {"flat", *KINDS}.union(*(registry.options for registry in KINDS.values()))
+    parts = {name: value for name, value in options.items() if name in names}
+    return parts, {name: value for name, value in options.items() if name not in names}
+
+
+def _parts(options: Mapping[str, object]) -> dict[str, Any]:
+    """The parts that options choose, by field, and ``flat``."""
+    before: Any = options.get("flat", {})
+    if not isinstance(before, Mapping):
+        raise DescriptionError(say("agent.flat", "no options", got=repr(before)[:60]))
+    made: dict[str, Any] = {}
+    flat: dict[str, object] = {}
+    for kind, registry in KINDS.items():
+        choice = options.get(kind, registry.default)
+        given = {name: options[name] for name in registry.options if name in options}
+        known = {name: before.get(name, value) for name, value in registry.defaults.items()}
+        part = made[kind] = registry.make(choice, given, known)
+        if registry.is_shipped(part):
+            flat |= _flat(registry, part, {**known, **given})
+    return {**made, "flat": flat}
+
+
+def _flat(registry: Registry[Any], part: Part, values: Mapping[str, object]) -> dict[str, object]:
+    """The options of a kind: a shipped part's own, and *values* of those that it doesn't have.
+
+    Raises DescriptionError for values that no part can have, or not beside this one.
+    """
+    names = {f.name for f in fields(part)}  # type: ignore[arg-type]
+    flat = {}
+    for option, value in values.items():
+        name, cls = registry.options[option], registry.types[option]
+        if name in names:
+            value = getattr(part, name)
+        elif value != registry.defaults[option]:
+            cls(**{name: value})
+            if part.requires.get(option, value) != value:
+                where, limit = f"agent.{option}", part.requires[option]
+                remedy = f"{option}={limit:g}, or {registry.kind} {cls.name!r}"
+                what = f"is for {registry.kind} {cls.name!r}"
+                raise DescriptionError(say(where, what, got=value, remedy=remedy))
+        flat[option] = value
+    return flat

@@ -1,0 +1,77 @@
+"""The third factor: by what the change of every weight that is eligible is multiplied."""
+
+from __future__ import annotations
+
+import abc
+from dataclasses import dataclass
+from typing import ClassVar
+
+from neurorl.models.parts import Part, Registry
+from neurorl.network.serialization import FloatArray, number
+
+__all__ = ["MODULATORS", "Modulator", "Reward", "TDError"]
+
+
+@dataclass(frozen=True, eq=False)
+class Modulator(Part, abc.ABC):
+    """Base of modulators.
+
+    limit: for the actor, the modulator is clipped to +-limit; None doesn't clip. A rare reward far
+        above the usual error would else decide the policy by itself.
+    is_td_error: it is the critic's TD error, as some rules and every spiking critic need.
+    needs_critic: it reads the TD error; else no critic is computed.
+    """
+
+    is_td_error: ClassVar[bool] = False
+    needs_critic: ClassVar[bool] = True
+
+    limit: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.limit is not None:
+            number("agent.modulator_limit", self.limit, 0.0)
+
+    @abc.abstractmethod
+    def signal(self, reward: float, td_error: float, mean: FloatArray, step: float) -> float:
+        """Return the modulator of a decision.
+
+        reward: what came of it, scaled. td_error: of the linear critic, which learns from it; 0
+        unless *needs_critic*. mean: one number, ``(1,)``, at first 0, that an agent keeps with its
+        checkpoints and that this method may change. step: the critic's step size.
+        """
+
+
+@dataclass(frozen=True, eq=False)
+class TDError(Modulator):
+    """What is better than the critic expected: ``r + gamma V(next) - V``."""
+
+    name: ClassVar[str] = "td-error"
+    kernel: ClassVar[str | None] = "td-error"
+    is_td_error: ClassVar[bool] = True
+
+    def signal(self, reward: float, td_error: float, mean: FloatArray, step: float) -> float:
+        return td_error
+
+
+@dataclass(frozen=True, eq=False)
+class Reward(Modulator):
+    """What is better than usual: ``M = r - m``, ``m <- m + step M``. No states are told apart."""
+
+    name: ClassVar[str] = "reward"
+    kernel: ClassVar[str | None] = "reward"
+    needs_critic: ClassVar[bool] = False
+
+    def signal(self, reward: float, td_error: float, mean: FloatArray, step: float) -> float:
+        surprise = reward - float(mean[0])
+        mean[0] += step * surprise
+        return surprise
+
+
+MODULATORS: Registry[Modulator] = Registry(
+    "modulator",
+    Modulator,  # type: ignore[type-abstract]
+    TDError,
+    Reward,
+    options={"modulator_limit": "limit"},
+)
+"""Every modulator that has a plain name; ``MODULATORS.register`` adds one."""

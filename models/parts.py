@@ -1,0 +1,170 @@
+"""Parts of an agent that can be chosen, such as its encoder: descriptions found by name.
+
+A part is a frozen dataclass. Users write a shipped one by its name (``policy="softmax"``, with its
+fields as options of the agent, ``beta=0.2``) or pass an object (``policy=Softmax(beta=0.2)``). A
+class of their own derives from the base of its kind; its objects are saved as ``module:Name`` with
+their fields, and a file finds the class again once that module is imported.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Generic, TypeVar
+
+from neurorl.errors import ArgumentError, DescriptionError, UnknownNameError, say, unknown
+from neurorl.network.serialization import Described, type_name
+
+__all__ = ["Part", "Registry"]
+
+
+class Part(Described):
+    """Base of the parts of an agent.
+
+    name: as users write a shipped one; of another class, how errors call it.
+    kernel: the name of its compiled form in ``native/src``, None if it has none and runs in NumPy.
+        A derived class has none unless it says so itself, as it may do something else.
+    requires: options of the agent that this part leaves only one value, by name.
+    """
+
+    name: ClassVar[str] = ""
+    kernel: ClassVar[str | None] = None
+    requires: ClassVar[Mapping[str, object]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.name = cls.__dict__.get("name", type_name(cls))
+        cls.kernel = cls.__dict__.get("kernel")
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, str):  # programs from before parts were objects compare names
+            return self.name == other
+        return super().__eq__(other)
+
+    __hash__ = None
+
+
+P = TypeVar("P", bound=Part)
+
+
+class Registry(Mapping[str, type[P]], Generic[P]):
+    """The classes of one kind of part by name: the library's, and those that users add.
+
+    kind: the option of the agent that chooses one.
+    options: options of the agent that are fields of a shipped part, with the names of the fields.
+    compiled: whether the compiled loop has to know this part.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        base: type[P],
+        *shipped: type[P],
+        options: Mapping[str, str],
+        compiled: bool = True,
+    ) -> None:
+        self.kind, self.base, self.compiled = kind, base, compiled
+        self.options = dict(options)
+        self._classes: dict[str, type[P]] = {cls.name: cls for cls in shipped}
+        self._shipped = shipped
+        self.types: dict[str, type[P]] = {
+            option: next(cls for cls in shipped if field in field_names(cls))
+            for option, field in options.items()
+        }
+        """The first shipped class that has each option."""
+
+    def __getitem__(self, name: str) -> type[P]:
+        return self._classes[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._classes)
+
+    def __len__(self) -> int:
+        return len(self._classes)
+
+    @property
+    def default(self) -> str:
+        """The name of the part that an agent has if nobody says."""
+        return self._shipped[0].name
+
+    @property
+    def defaults(self) -> dict[str, object]:
+        """The options, as they are by default."""
+        return {name: getattr(cls, self.options[name]) for name, cls in self.types.items()}
+
+    def register(self, name: str, cls: type[P]) -> type[P]:
+        """Make a class known by a plain name, and return it.
+
+        Raises ArgumentError for a class of another kind, and for a name with a colon or one that
+        another class has.
+        """
+        where = f"register {self.kind}"
+        if not (isinstance(cls, type) and issubclass(cls, self.base)):
+            what, got = f"is not derived from {self.base.__name__}", repr(cls)[:60]
+            raise ArgumentError(say(where, what, got=got))
+        if not name or ":" in name:
+            raise ArgumentError(say(where, f"not a name for a {self.kind}", got=repr(name)))
+        if self._classes.get(name, cls) is not cls:
+            what, remedy = f"the name {name!r} is taken", "choose another name"
+            raise ArgumentError(say(where, what, remedy=remedy))
+        self._classes[name] = cls
+        return cls
+
+    def find(self, name: object) -> type[P]:
+        """Return the class of a plain name, or of ``module:Name`` if that module is imported.
+
+        Raises UnknownNameError, which says what to import.
+        """
+        if not isinstance(name, str):
+            raise unknown(self.kind, name, self)
+        module, colon, attribute = name.partition(":")
+        if name in self._classes or not colon:
+            if name not in self._classes:
+                raise unknown(self.kind, name, self)
+            return self._classes[name]
+        if module not in sys.modules:
+            what = f"module {module!r} is not imported"
+            raise UnknownNameError(
+                say(f"{self.kind} {name!r}", what, remedy=f"import {module} first")
+            )
+        cls = getattr(sys.modules[module], attribute, None)
+        if not (isinstance(cls, type) and issubclass(cls, self.base)):
+            what = f"{module!r} has no such {self.base.__name__}"
+            raise UnknownNameError(say(f"{self.kind} {name!r}", what))
+        return cls
+
+    def is_shipped(self, part: P) -> bool:
+        """Return whether a part is of a class of the library, which files call by its name."""
+        return type(part) in self._shipped
+
+    def make(self, choice: object, given: Mapping[str, object], known: Mapping[str, object]) -> P:
+        """Return the part of a name, or the object *choice* with what is *given* put into it.
+
+        given: options of this kind that the caller names. known: values of all others, for shipped
+        classes.
+        Raises UnknownNameError, or DescriptionError for fields that are out of range.
+        """
+        if isinstance(choice, self.base):
+            changes = self._fields(type(choice), given)
+            return dataclasses.replace(choice, **changes) if changes else choice  # type: ignore[type-var]
+        cls = self.find(choice)
+        values = {**known, **given} if cls in self._shipped else given
+        try:
+            return cls(**self._fields(cls, values))
+        except TypeError as exc:  # it has fields without a default
+            what, remedy = "can't be made from its name alone", f"pass an object of {cls.__name__}"
+            raise DescriptionError(
+                say(f"agent.{self.kind}", what, got=str(exc), remedy=remedy)
+            ) from exc
+
+    def _fields(self, cls: type[P], values: Mapping[str, object]) -> dict[str, Any]:
+        """Options as values of the fields that a class has."""
+        names = field_names(cls)
+        pairs = ((self.options[option], value) for option, value in values.items())
+        return {field: value for field, value in pairs if field in names}
+
+
+def field_names(cls: type[Part]) -> set[str]:
+    """Return the names of a part's fields."""
+    return {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
