@@ -61,7 +61,7 @@ class Late(Encoder):
 
     def encode(self, activation: FloatArray, u: FloatArray, window: int) -> npt.NDArray[Any]:
         first = window * (1.0 - activation) + self.jitter * u[0]
-        return np.arange(window)[:, None] >= first
+        return np.asarray(np.arange(window)[:, None] >= first)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -1,0 +1,31 @@
+"""From an observation to numbers: cells that a network can spike with, features for the critic.
+
+Each is a frozen description with a `size` and a call ``features(observation) -> (size,)``. Those
+marked *cells* give activations in [0, 1] and can drive a source; see `neurorl.models.encoders`.
+
+``native/src/features.h`` computes the same bits in C; a class of your own that is not there needs
+only `size` and a call.
+"""
+
+from neurorl.models.features.base import Features, FromNumbers
+from neurorl.models.features.concat import Concat
+from neurorl.models.features.fourier import Fourier
+from neurorl.models.features.gaussian import RBF, GaussianCells
+from neurorl.models.features.ranged import Ranged
+from neurorl.models.features.states import Combinations, OneHot, PlaceCells
+from neurorl.models.features.tiles import BinnedCombinations, Tiles
+
+__all__ = [
+    "RBF",
+    "BinnedCombinations",
+    "Combinations",
+    "Concat",
+    "Features",
+    "Fourier",
+    "FromNumbers",
+    "GaussianCells",
+    "OneHot",
+    "PlaceCells",
+    "Ranged",
+    "Tiles",
+]

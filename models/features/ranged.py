@@ -1,0 +1,86 @@
+"""Features of a vector with a range for each dimension."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.errors import DescriptionError, say
+from neurorl.models.features.base import NARROWEST, FromNumbers
+from neurorl.network.limits import MAX_FEATURES, check_limit
+from neurorl.network.serialization import FloatArray, frozen_array, number, positive
+from neurorl.network.units import refuse_units
+
+__all__ = ["Ranged"]
+
+
+@dataclass(frozen=True, eq=False)
+class Ranged(FromNumbers):
+    """Base of features of a vector with a range for each dimension.
+
+    low, high: ``(d,)``; a dimension in which either is infinite is squashed to (0, 1) by
+    ``(1 + x / (1 + |x|)) / 2``, any other is scaled to [0, 1] and clipped.
+    """
+
+    low: Any
+    high: Any
+
+    def __post_init__(self) -> None:
+        low, high = (self._bound(name) for name in ("low", "high"))
+        if low.shape != high.shape:
+            what = "low and high are of different lengths"
+            got, limit = len(high), len(low)
+            raise DescriptionError(say(f"{type(self).__name__}.high", what, got=got, limit=limit))
+        bounded = np.isfinite(low) & np.isfinite(high)
+        # NaN is not JSON; 0 and 0 mark a dimension without a range.
+        low, high = np.where(bounded, low, 0.0), np.where(bounded, high, 0.0)
+        if (low > high).any():
+            raise DescriptionError(say(f"{type(self).__name__}.high", "must not be below low"))
+        object.__setattr__(self, "low", frozen_array("low", low, low.shape))
+        object.__setattr__(self, "high", frozen_array("high", high, low.shape))
+
+    def _bound(self, name: str) -> FloatArray:
+        where, value = f"{type(self).__name__}.{name}", getattr(self, name)
+        refuse_units(where, value)
+        try:
+            return np.asarray(value, dtype=np.float64).ravel()
+        except (TypeError, ValueError) as exc:
+            got = repr(value)[:60]
+            raise DescriptionError(say(where, "not an array of numbers", got=got)) from exc
+
+    def _check_cells(self, *counts: str) -> None:
+        """Raise DescriptionError for counts that are none, or too many features of them."""
+        where = type(self).__name__
+        for name in counts:
+            positive(f"{where}.{name}", getattr(self, name), most=MAX_FEATURES)
+        check_limit(where, "features", self.size, MAX_FEATURES)
+        for name, least in (("width", NARROWEST), ("floor", 0.0)):
+            if hasattr(self, name):
+                number(f"{where}.{name}", getattr(self, name), least)
+
+    @property
+    def n_inputs(self) -> int:
+        return len(self.low)
+
+    def unit(self, flat: FloatArray) -> FloatArray:
+        """Scale an observation to [0, 1]; shape of *flat*, ``(..., d)``."""
+        scaled = (flat - self.low) * self.gain
+        if self.squashed.any():
+            x = flat[..., self.squashed]
+            scaled[..., self.squashed] = 0.5 + 0.5 * x / (1.0 + np.abs(x))
+        return np.asarray(np.minimum(np.maximum(scaled, 0.0), 1.0))
+
+    @functools.cached_property
+    def squashed(self) -> npt.NDArray[np.bool_]:
+        """Which dimensions have no range."""
+        return np.asarray(self.high == self.low)
+
+    @functools.cached_property
+    def gain(self) -> FloatArray:
+        """1 over the range of each dimension."""
+        with np.errstate(over="ignore"):
+            return np.asarray(1.0 / np.where(self.squashed, 1.0, self.high - self.low))

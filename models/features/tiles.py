@@ -1,0 +1,102 @@
+"""Cells of bins: tile coding, and codes of each dimension's bin."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from neurorl.models.features.codes import check_enough, code_table, count_codes
+from neurorl.models.features.ranged import Ranged
+from neurorl.network.limits import MAX_TABLE, check_limit
+from neurorl.network.serialization import FloatArray
+
+__all__ = ["BinnedCombinations", "Tiles"]
+
+
+@dataclass(frozen=True, eq=False)
+class Tiles(Ranged):
+    """Tile coding: *tilings* grids of ``bins + 1`` tiles a dimension, offset asymmetrically. Cells.
+
+    Offsets are odd multiples of 1/tilings of a tile (Miller & Glanz), so no two tilings align.
+    """
+
+    tilings: int = 8
+    bins: int = 6
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_cells("tilings", "bins")
+
+    @property
+    def size(self) -> int:
+        return int(self.tilings * (self.bins + 1) ** len(self.low))
+
+    def values(self, flat: FloatArray) -> FloatArray:
+        unit = self.unit(flat)[..., None, :]
+        tile = np.floor(unit * self.bins + self.offsets).astype(np.int64)
+        index = np.minimum(tile, self.bins) @ self.strides + self._bases
+        x = np.zeros((*flat.shape[:-1], self.size))
+        np.put_along_axis(x, index, 1.0, axis=-1)
+        return x
+
+    def of_all(self, flat: FloatArray) -> FloatArray:
+        return self.values(flat)
+
+    @functools.cached_property
+    def offsets(self) -> FloatArray:
+        """Of each tiling in each dimension, in tiles: ``(tilings, d)``."""
+        k = np.arange(self.tilings)[:, None]
+        odd = 2 * np.arange(len(self.low)) + 1
+        return np.asarray((k * odd % self.tilings) / self.tilings)
+
+    @functools.cached_property
+    def strides(self) -> Any:
+        """What a tile more in each dimension adds to the index: ``(d,)``."""
+        return (self.bins + 1) ** np.arange(len(self.low))[::-1]
+
+    @functools.cached_property
+    def _bases(self) -> Any:
+        return np.arange(self.tilings) * (self.bins + 1) ** len(self.low)
+
+
+@dataclass(frozen=True, eq=False)
+class BinnedCombinations(Ranged):
+    """Each dimension's bin as the code of its rank, one after the other. Cells, 0 or 1.
+
+    bins: equal ones along a dimension; ``floor(bins unit)``, the last bin with its upper end.
+    active, channels: the bin's code is which *active* of a dimension's *channels* cells are 1, as
+    in `Combinations`. Raises DescriptionError if ``C(channels, active) < bins``.
+    Source: the code of arXiv:1910.06489, which codes each dimension by itself, in as many bins as
+    channels of which half are active, and writes -1 for 0.
+    """
+
+    bins: int = 10
+    active: int = 5
+    channels: int = 10
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_cells("bins")
+        codes = count_codes("BinnedCombinations", self.active, self.channels)
+        check_enough("BinnedCombinations.bins", self.bins, codes)
+        check_limit("BinnedCombinations", "codes", self.bins * self.channels, MAX_TABLE)
+
+    @property
+    def size(self) -> int:
+        return len(self.low) * self.channels
+
+    def values(self, flat: FloatArray) -> FloatArray:
+        index = np.floor(self.unit(flat) * self.bins).astype(np.int64)
+        codes = self.table[np.minimum(index, self.bins - 1)]
+        return np.asarray(codes.reshape(*flat.shape[:-1], self.size))
+
+    def of_all(self, flat: FloatArray) -> FloatArray:
+        return self.values(flat)
+
+    @functools.cached_property
+    def table(self) -> FloatArray:
+        """The codes of all bins: ``(bins, channels)``."""
+        return code_table(self.bins, self.active, self.channels)
