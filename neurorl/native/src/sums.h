@@ -1,7 +1,7 @@
 // S_ij = sum over the spikes of neuron j of x_i(t), for 16 presynaptic neurons i at once.
 //
 // Traces are whole numbers of 2**-20, so their sums are sums of integers: a spike adds one vector of
-// 16. The sums of 16 postsynaptic neurons then turn, from columns to rows.
+// 16. The sums then turn, from columns to rows.
 #ifndef NEURORL_SUMS_H
 #define NEURORL_SUMS_H
 #include <stdint.h>
@@ -14,20 +14,29 @@ namespace neurorl {
 const int64_t TILE = 16;
 typedef int32_t Sixteen __attribute__((vector_size(64)));
 
-// A 16 x 16 matrix turns by four rounds of interleaving its upper and lower half.
-inline void turn(Sixteen *rows)
+// Compilers shuffle vectors that are wider than the processor's one number at a time, and all
+// processors have registers of four.
+typedef int32_t Four __attribute__((vector_size(16), may_alias));
+
+#ifdef __clang__
+#define NEURORL_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define NEURORL_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, Four{__VA_ARGS__})
+#endif
+
+// Four columns, a tile apart, turn into four rows that lie *stride* apart.
+inline void turn(const Four *columns, int32_t *rows, int64_t stride)
 {
-    const Sixteen low = {0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23};
-    const Sixteen high = {8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
-    Sixteen next[16];
-    for (int round = 0; round < 4; round++) {
-        for (int i = 0; i < 8; i++) {
-            next[2 * i] = __builtin_shuffle(rows[i], rows[i + 8], low);
-            next[2 * i + 1] = __builtin_shuffle(rows[i], rows[i + 8], high);
-        }
-        memcpy(rows, next, sizeof next);
-    }
+    const Four a = columns[0], b = columns[4], c = columns[8], d = columns[12];
+    const Four ac = NEURORL_SHUFFLE(a, c, 0, 4, 1, 5), bd = NEURORL_SHUFFLE(b, d, 0, 4, 1, 5);
+    const Four ca = NEURORL_SHUFFLE(a, c, 2, 6, 3, 7), db = NEURORL_SHUFFLE(b, d, 2, 6, 3, 7);
+    const Four turned[4] = {
+        NEURORL_SHUFFLE(ac, bd, 0, 4, 1, 5), NEURORL_SHUFFLE(ac, bd, 2, 6, 3, 7),
+        NEURORL_SHUFFLE(ca, db, 0, 4, 1, 5), NEURORL_SHUFFLE(ca, db, 2, 6, 3, 7)};
+    for (int64_t i = 0; i < 4; i++) memcpy(rows + i * stride, &turned[i], sizeof turned[i]);
 }
+
+#undef NEURORL_SHUFFLE
 
 // Traces as integers, 16 neurons together: those of neuron i in step t are at (i / 16, t, i % 16).
 class TileSums {
@@ -50,7 +59,7 @@ public:
     void sum(int64_t tile, const Spikes &spikes, int64_t n_post)
     {
         const int64_t columns = (n_post + TILE - 1) / TILE * TILE;
-        stride_ = columns + TILE;  // not a power of 2, which would crowd a few lines of the cache
+        stride_ = (columns / TILE | 1) * TILE;  // odd: a power of 2 would crowd a few lines of the cache
         columns_.resize(columns);
         rows_.resize(TILE * stride_);
         memset(columns_.data(), 0, columns * sizeof(Sixteen));
@@ -59,13 +68,10 @@ public:
             const Sixteen x = tiles_[tile * steps_ + t];
             for (; s < spikes.until[t]; s++) columns_[spikes.neuron[s]] += x;
         }
-        for (int64_t j = 0; j < columns; j += TILE) {
-            Sixteen block[16];
-            memcpy(block, &columns_[j], sizeof block);
-            turn(block);
-            for (int64_t i = 0; i < TILE; i++)
-                memcpy(&rows_[i * stride_ + j], &block[i], sizeof block[i]);
-        }
+        int32_t *rows = rows_.data();
+        for (int64_t j = 0; j < columns; j += 4)
+            for (int64_t i = 0; i < TILE; i += 4)
+                turn((const Four *)&columns_[j] + i / 4, rows + i * stride_ + j, stride_);
     }
 
     // Row i of the tile that was summed last, in units of 2**-20.
