@@ -138,5 +138,5 @@ def make_group(text: NodeText, clock: Any) -> Any:
     if not text.reset:
         group.resetter["spike"].active = False  # nothing to reset, so nothing to call
     if text.update:
-        group.run_regularly(text.update, when="groups", name=f"{text.name}_update")
+        group.run_regularly(text.code, when="groups", name=f"{text.name}_update")
     return group

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from neurorl.backends.brian2.equations import Draw
 from neurorl.backends.brian2.vendor import (
     CodeRunner,
     CPPStandaloneCodeObject,
@@ -26,7 +27,7 @@ from neurorl.backends.brian2.vendor import (
     brian2,
 )
 
-__all__ = ["Arrivals", "Memory", "start"]
+__all__ = ["Arrivals", "Draws", "Memory", "start"]
 
 _NAME = "neurorl"
 _PACKAGE = "neurorl.backends.brian2"
@@ -141,6 +142,21 @@ class Memory(_Runner):
         self.add_array("ring", depth * (len(group) + 1), np.int32)
         self.template_kwds |= {"depth": depth, "size": len(group)}
         self.template_kwds["row"] = _symbol(group, "_spikespace")
+
+
+class Draws(_Runner):
+    """Makes a draw of every neuron of a group in each step.
+
+    replicas: how many replicas the neurons belong to.
+    """
+
+    def __init__(self, group: Any, draw: Draw, replicas: int, clock: Any) -> None:
+        super().__init__(group, "draws", "start", f"{group.name}_{draw.variable}_draws", clock)
+        self.template_kwds |= {"replicas": replicas, "size": len(group) // replicas}
+        self.template_kwds |= {"function": draw.function, "seed": _symbol(group, "seed")}
+        self.template_kwds |= {"to": _symbol(group, draw.variable)}
+        self.template_kwds |= {"stream": _symbol(group, draw.stream)}
+        self.template_kwds["ahead"] = _symbol(group, "ahead") if replicas > 1 else "NULL"
 
 
 class Arrivals(_Runner):

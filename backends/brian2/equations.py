@@ -10,12 +10,35 @@ import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from textwrap import indent
+from typing import NamedTuple
 
 from neurorl.arithmetic.chip_noise import COINS, NOISE_MAX
 from neurorl.arithmetic.quantiser import CURRENT_BITS, VOLTAGE_MAX
 from neurorl.network.description import Network, Population, Projection
 
-__all__ = ["NodeText", "ProjectionText", "population_text", "projection_text", "source_text"]
+__all__ = [
+    "Draw",
+    "NodeText",
+    "ProjectionText",
+    "population_text",
+    "projection_text",
+    "source_text",
+]
+
+
+class Draw(NamedTuple):
+    """Names a draw of every neuron in every step.
+
+    variable: what it is written to.
+    function: one of `neurorl.backends.brian2.noise.noise_functions`.
+    call: the function's call.
+    stream: the variable that has the number of the stream.
+    """
+
+    variable: str
+    function: str
+    call: str
+    stream: str
 
 
 @dataclass(frozen=True)
@@ -23,7 +46,7 @@ class NodeText:
     """Holds the arguments of a `brian2.NeuronGroup`.
 
     title: a comment for the reader.
-    update: the code of its ``run_regularly``.
+    draws, update: the code of its ``run_regularly``, in this order.
     """
 
     title: str
@@ -32,7 +55,13 @@ class NodeText:
     model: str
     threshold: str
     reset: str = ""
+    draws: tuple[Draw, ...] = ()
     update: str = ""
+
+    @property
+    def code(self) -> str:
+        """Return the code of ``run_regularly``."""
+        return "\n".join([*(f"{draw.variable} = {draw.call}" for draw in self.draws), self.update])
 
     def __str__(self) -> str:
         lines = [
@@ -44,7 +73,7 @@ class NodeText:
         if self.update:
             lines += [
                 f"{self.name}.run_regularly('''",
-                indent(self.update, "    "),
+                indent(self.code, "    "),
                 "''', when='groups')",
             ]
         return "\n".join(lines)
@@ -115,14 +144,14 @@ def population_text(
     escapes = noise == "exact"
     over = "v + noise > threshold" if escapes else "v > threshold"
     own = noise if noise in _OWN_NOISE else ""
-    update = [*(_chip_update(own, replicas) if chip else _FLOAT_UPDATE), "q = 0"]
+    update = [*(_chip_update(own) if chip else _FLOAT_UPDATE), "q = 0"]
     model = [*_STATE, *(_CHIP_DECAYS if chip else _FLOAT_DECAYS), *_LEVELS]
     reset = ["v = 0"]
     if noise:
         model += [*_NOISE, *_OWN_NOISE.get(noise, _ESCAPE_NOISE)]
         model += _SEEDS if replicas else _SEED
     if escapes:
-        scaled = f"noise_width*{_draw('logistic', replicas)}"
+        scaled = "noise_width*noise"
         update += [f"noise = {f'floor({scaled} + 0.5)' if chip else scaled}"]
     if refractory:
         model += _REFRACTORY
@@ -136,6 +165,7 @@ def population_text(
         model="\n".join(_share(line, shared) for line in model),
         threshold=over,
         reset="; ".join(reset),
+        draws=_draws(noise, replicas),
         update="\n".join(update),
     )
 
@@ -170,6 +200,12 @@ _UNIFORM = ["noise_step : 1 (constant)"]  # of 127 steps in both directions
 _COINS = [f"coin_{j} : 1 (constant)" for j in range(len(COINS))]  # what each transmits
 _TOSS = ["toss : 1", "coin_stream : integer (constant, shared)"]
 _OWN_NOISE = {"chip": _UNIFORM, "chip+coins": [*_UNIFORM, *_COINS, *_TOSS]}
+# Variable, function and stream of each draw, by the kind of noise.
+_DRAWN = {
+    "exact": [("noise", "logistic", "stream")],
+    "chip": [("noise", "draw", "stream")],
+    "chip+coins": [("toss", "draw", "coin_stream"), ("noise", "draw", "stream")],
+}
 _SEED = ["seed : integer (constant, shared)"]
 # With several replicas: a neuron's number in its replica, the replica's steps less those of the
 # network, and the replica's seed.
@@ -183,11 +219,13 @@ _REFRACTORY = [
 _FLOAT_UPDATE = ["u = current_decay*u + q", "v = membrane_decay*v + u + bias"]
 
 
-def _draw(function: str, replicas: bool, stream: str = "stream") -> str:
-    """Return the call of a noise function for all neurons."""
-    if replicas:
-        return f"{function}(neuron, t_in_timesteps + ahead, {stream}, seed)"
-    return f"{function}(i, t_in_timesteps, {stream}, seed)"
+def _draws(noise: str, replicas: bool) -> tuple[Draw, ...]:
+    """Return the draws of a population; noise: as in `population_text`."""
+    who, when = ("neuron", "t_in_timesteps + ahead") if replicas else ("i", "t_in_timesteps")
+    return tuple(
+        Draw(variable, function, f"{function}({who}, {when}, {stream}, seed)", stream)
+        for variable, function, stream in _DRAWN.get(noise, ())
+    )
 
 
 def _wrap(x: str, bits: int) -> str:
@@ -196,7 +234,7 @@ def _wrap(x: str, bits: int) -> str:
     return f"{x} - {span}*floor({x}/{span} + 0.5)"
 
 
-def _chip_update(own: str, replicas: bool) -> list[str]:
+def _chip_update(own: str) -> list[str]:
     """Return the code of the chip's step.
 
     own: ``'chip'`` or ``'chip+coins'`` for noise of its own, made from the bits of draws as in
@@ -206,11 +244,10 @@ def _chip_update(own: str, replicas: bool) -> list[str]:
     if own == "chip+coins":
         bits = [f"(floor(toss/{2**j}) - 2*floor(toss/{2 ** (j + 1)}))" for j in range(len(COINS))]
         landed = " + ".join(f"coin_{j}*{bit}" for j, bit in enumerate(bits))
-        toss = _draw("draw", replicas, "coin_stream")
-        coins = [f"toss = {toss} % {2 ** len(COINS)}", f"q = q + {landed}"]
+        coins = [f"toss = toss % {2 ** len(COINS)}", f"q = q + {landed}"]
     if own:
         span = 2 * NOISE_MAX + 1
-        evenly = f"floor({_draw('draw', replicas)}*{span}/{2**32}) - {NOISE_MAX}"
+        evenly = f"floor(noise*{span}/{2**32}) - {NOISE_MAX}"
         drawn = [f"noise = noise_step*({evenly})"]
     return [
         *coins,

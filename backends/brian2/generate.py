@@ -15,7 +15,7 @@ from typing import Any
 
 from neurorl.backends.brian2 import device
 from neurorl.backends.brian2.build import make_group
-from neurorl.backends.brian2.equations import NodeText
+from neurorl.backends.brian2.equations import Draw, NodeText
 from neurorl.backends.brian2.preferences import exact_preferences
 from neurorl.backends.brian2.vendor import brian2
 from neurorl.native import SOURCES
@@ -59,6 +59,9 @@ def _write(folder: Path, plan: dict[str, Any]) -> list[list[Any]]:
     for text in plan["nodes"]:
         group = groups[text["name"]] = make_group(_text(text), clock)
         objects.append(group)
+        objects += [
+            device.Draws(group, Draw(*draw), plan["replicas"], clock) for draw in text["draws"]
+        ]
         if text["depth"] > 1:
             name = f"{text['name']}_memory"
             memories[text["name"]] = device.Memory(group, text["depth"], name, clock)
@@ -72,8 +75,8 @@ def _write(folder: Path, plan: dict[str, Any]) -> list[list[Any]]:
 
 
 def _text(planned: dict[str, Any]) -> NodeText:
-    """Return the text of a node in a plan."""
-    extra = ("is_source", "depth")
+    """Return the text of a node in a plan, without its draws, which are made by own code."""
+    extra = ("is_source", "depth", "draws")
     return NodeText(title="", **{k: v for k, v in planned.items() if k not in extra})
 
 

@@ -73,8 +73,6 @@ def _function(
     function.implementations.add_implementation("numpy", _Rows(convert))
     code = _CYTHON.replace("NAME", name).replace("VALUE", value)
     function.implementations.add_implementation("cython", code, name=name, namespace=namespace)
-    # In C++ it is in ``templates/neurorl.h``, with one table for all.
-    function.implementations.add_implementation("cpp", f"using neurorl::{name};")
     return function
 
 
@@ -95,7 +93,8 @@ class _Rows:
         stream = int(np.ravel(stream)[0])
         steps, seeds = np.ravel(step), np.ravel(seed)
         if len(seeds) == 1:
-            return self._draw(0, int(seeds[0]), stream, len(i), int(steps[0]))
+            row = self._draw(0, int(seeds[0]), stream, len(i), int(steps[0]))
+            return row.copy()  # Brian2 may write to what it gets
         first = np.flatnonzero(np.ravel(i) == 0)
         size = len(seeds) // len(first)
         return np.concatenate(

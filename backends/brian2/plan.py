@@ -163,6 +163,7 @@ def library_plan(
     """
     return {
         "dt": network.dt,
+        "replicas": n_replicas,
         "nodes": [
             {
                 **_facts(node_text(network, node.name, arithmetic, n_replicas)),

@@ -1,4 +1,4 @@
-// Functions that the generated code of a network calls: noise, and the sums of arriving weights.
+// What the generated code of a network calls: draws for noise, and the sums of arriving weights.
 #ifndef NEURORL_H
 #define NEURORL_H
 #include <stddef.h>
@@ -16,17 +16,50 @@ namespace neurorl {
 
 const double *logistic_table = NULL;  // set once after loading
 
-// Returns a standard logistic draw.
-inline double logistic(int64_t i, int64_t step, int64_t stream, int64_t seed)
+// Returns the standard logistic draw that a word stands for.
+inline double logistic(uint32_t word)
 {
-    return logistic_table[neurorl_word(i, step, stream, seed) >> (32 - NEURORL_LOGISTIC_BITS)];
+    return logistic_table[word >> (32 - NEURORL_LOGISTIC_BITS)];
 }
 
-// Returns the 32 bits of a draw.
-inline double draw(int64_t i, int64_t step, int64_t stream, int64_t seed)
-{
-    return neurorl_word(i, step, stream, seed);
-}
+// Returns the 32 bits of a draw as a number.
+inline double draw(uint32_t word) { return word; }
+
+// Makes the draws of one stream for replicas of N neurons, each replica at a step of its own. The
+// words of four steps come together, so they are kept. All 0 at first.
+template <int REPLICAS, int N>
+struct Draws {
+    int64_t next_block[REPLICAS];  // one more than that of the words: 0 is none
+    uint32_t words[REPLICAS][4][N];
+
+    // ahead: steps of a replica less t, or NULL. It and seed have a value for each neuron.
+    template <double (*CONVERT)(uint32_t)>
+    void write(
+        int64_t t, const int64_t *ahead, int64_t stream, const int64_t *seed, double *to)
+    {
+        for (int k = 0; k < REPLICAS; k++, to += N) {
+            const int64_t step = t + (ahead ? ahead[k * N] : 0);
+            keep(k, step >> 2, stream, seed[k * N]);
+            const uint32_t *row = words[k][step & 3];
+            #pragma GCC ivdep
+            for (int i = 0; i < N; i++) to[i] = CONVERT(row[i]);
+        }
+    }
+
+    // Keeps the words of a block of a replica.
+    void keep(int k, int64_t block, int64_t stream, int64_t seed)
+    {
+        if (next_block[k] == block + 1) return;
+        uint32_t(*to)[N] = words[k];
+        #pragma GCC ivdep
+        for (int i = 0; i < N; i++) {
+            uint32_t four[4];
+            neurorl_words(i, block, stream, seed, four);
+            for (int s = 0; s < 4; s++) to[s][i] = four[s];
+        }
+        next_block[k] = block + 1;
+    }
+};
 
 // Returns the row of a ring that holds the spikes of a step; the ring has the last *depth* steps.
 inline int64_t ring_row(int64_t step, int64_t depth) { return (step % depth + depth) % depth; }

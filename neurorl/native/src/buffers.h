@@ -21,6 +21,7 @@ struct OnLines {
 
 typedef std::vector<double, OnLines<double>> Numbers;
 typedef std::vector<int32_t, OnLines<int32_t>> Integers;
+typedef std::vector<uint32_t, OnLines<uint32_t>> Words;
 
 }  // namespace neurorl
 

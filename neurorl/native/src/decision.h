@@ -34,16 +34,25 @@ inline void quiet_spikes(
     }
 }
 
+// Four steps of these draws come together: *words* has room for 4 n.
 inline void bernoulli_spikes(
     const double *activation, int64_t first, int64_t n, int64_t seed, int64_t decision,
-    int64_t window, uint8_t *raster, int64_t stride)
+    int64_t window, uint8_t *raster, int64_t stride, uint32_t *words)
 {
     for (int64_t t = 0; t < window; t++) {
         uint8_t *row = raster + t * stride;
         const int64_t step = decision * window + t;
+        if (t == 0 || step % 4 == 0) {
 #pragma GCC ivdep
-        for (int64_t i = 0; i < n; i++)
-            row[i] = to_unit(neurorl_word(first + i, step, STREAM_ENCODER, seed)) < activation[i];
+            for (int64_t i = 0; i < n; i++) {
+                uint32_t four[4];
+                neurorl_words(first + i, step / 4, STREAM_ENCODER, seed, four);
+                for (int64_t s = 0; s < 4; s++) words[s * n + i] = four[s];
+            }
+        }
+        const uint32_t *drawn = words + step % 4 * n;
+#pragma GCC ivdep
+        for (int64_t i = 0; i < n; i++) row[i] = to_unit(drawn[i]) < activation[i];
     }
 }
 
@@ -59,8 +68,10 @@ inline bool encode_map(
     uint8_t *input, double *current)
 {
     static thread_local Numbers buffer;
+    static thread_local Words words;
     const int64_t n = map.size;
     buffer.resize(3 * n);
+    words.resize(4 * n);
     double *x = buffer.data();
     if (!features(map, in + k * map.n_inputs, x)) return false;
     for (int64_t i = 0; i < n; i++) x[i] *= agent.peak;
@@ -74,7 +85,8 @@ inline bool encode_map(
         quiet_spikes(
             x, first, n, agent.seeds[k], decision, agent.window, raster, stride, x + n, x + 2 * n);
     else
-        bernoulli_spikes(x, first, n, agent.seeds[k], decision, agent.window, raster, stride);
+        bernoulli_spikes(
+            x, first, n, agent.seeds[k], decision, agent.window, raster, stride, words.data());
     return true;
 }
 

@@ -10,19 +10,34 @@
     c2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1, c3 = (uint32_t)p0;                \
     k0 += 0x9E3779B9U, k1 += 0xBB67AE85U;
 
-static inline uint32_t neurorl_word(
-    const int64_t i, const int64_t step, const int64_t stream, const int64_t seed)
+/* The draws of the steps 4 block to 4 block + 3. */
+static inline void neurorl_words(
+    const int64_t i, const int64_t block, const int64_t stream, const int64_t seed, uint32_t *words)
 {
-    const uint64_t block = (uint64_t)step >> 2;
     uint32_t c0 = (uint32_t)i, c1 = (uint32_t)block;
-    uint32_t c2 = (uint32_t)(block >> 32), c3 = (uint32_t)stream;
+    uint32_t c2 = (uint32_t)((uint64_t)block >> 32), c3 = (uint32_t)stream;
     uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)((uint64_t)seed >> 32);
     uint64_t p0, p1;
     NEURORL_ROUND NEURORL_ROUND NEURORL_ROUND NEURORL_ROUND NEURORL_ROUND
     NEURORL_ROUND NEURORL_ROUND NEURORL_ROUND NEURORL_ROUND NEURORL_ROUND
+    words[0] = c0, words[1] = c1, words[2] = c2, words[3] = c3;
+}
+
+/* That of a step among the words of its block; without branches, so that loops vectorise. */
+static inline uint32_t neurorl_pick(
+    const uint32_t a, const uint32_t b, const uint32_t c, const uint32_t d, const int64_t step)
+{
     const uint32_t odd = -(uint32_t)(step & 1), high = -(uint32_t)(step >> 1 & 1);
-    const uint32_t low_word = c0 ^ ((c0 ^ c1) & odd), high_word = c2 ^ ((c2 ^ c3) & odd);
+    const uint32_t low_word = a ^ ((a ^ b) & odd), high_word = c ^ ((c ^ d) & odd);
     return low_word ^ ((low_word ^ high_word) & high);
+}
+
+static inline uint32_t neurorl_word(
+    const int64_t i, const int64_t step, const int64_t stream, const int64_t seed)
+{
+    uint32_t w[4];
+    neurorl_words(i, (int64_t)((uint64_t)step >> 2), stream, seed, w);
+    return neurorl_pick(w[0], w[1], w[2], w[3], step);
 }
 
 #undef NEURORL_ROUND

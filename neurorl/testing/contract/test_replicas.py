@@ -144,6 +144,32 @@ def test_a_state_moves_to_a_replica_of_another_backend(case: Any) -> None:
         assert same_state(backend.state(1), reference.state()) == []
 
 
+def test_a_run_split_at_any_step_goes_on_in_another_replica(case: Any) -> None:
+    """The draws of four steps come together, and replicas may be at different ones of the four."""
+    network = FEATURES["escape noise"]()
+    inputs = rasters(network, 20, 0, 0.4)
+    with case.make(network, seed=SEEDS[0]) as one, case.make(network, seed=SEEDS) as many:
+        states = [one.state()]
+        expected = one.step(inputs, 20)
+        one.restore(states[0])
+        for t in range(12):
+            row = one.step({name: raster[t : t + 1] for name, raster in inputs.items()}, 1)
+            assert all(np.array_equal(row[name][0], expected[name][t]) for name in row), t
+            states.append(one.state())
+        for first in range(9):
+            starts = (first, 0, (5 * first + 3) % 12)
+            for k in (0, 2):  # of the same seed
+                many.restore(states[starts[k]], k)
+            parts = {
+                name: np.hstack([raster[start : start + 7] for start in starts])
+                for name, raster in inputs.items()
+            }
+            for name, raster in many.step(parts, 7).items():
+                for k, columns in enumerate(np.hsplit(raster, N)):
+                    same = np.array_equal(columns, expected[name][starts[k] : starts[k] + 7])
+                    assert same or k == 1, (name, starts)
+
+
 @pytest.mark.parametrize("feature", MOVING)
 @pytest.mark.parametrize("seed", [5, SEEDS])
 def test_windows_equal_steps(feature: str, seed: Any, case: Any) -> None:

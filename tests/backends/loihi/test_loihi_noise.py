@@ -216,15 +216,16 @@ def test_a_replica_is_its_seed_alone(mode: str, way: str) -> None:
         load(network=network, seed=(5, 9), **options) as both,
         load(network=network, seed=9, **options) as alone,
     ):
-        state = {**alone.state(), "t": np.array(2**33 + 1)}
-        both.restore(state, 1)  # the other one starts at 0
-        alone.restore(state)
-        seen = both.step({"input": np.tile(inputs["input"], 2)}, 30)
-        expected = alone.step(inputs, 30)
-    for node, raster in expected.items():
-        size = raster.shape[1]
-        assert np.array_equal(seen[node][:, size:], raster)
-        assert not np.array_equal(seen[node][:, :size], raster)
+        for t in (2**33 + 1, 2**33 + 2, 4, 2**33 + 7):
+            state = {**alone.state(), "t": np.array(t)}
+            both.restore(state, 1)  # the other one starts at 0
+            alone.restore(state)
+            seen = both.step({"input": np.tile(inputs["input"], 2)}, 30)
+            expected = alone.step(inputs, 30)
+            for node, raster in expected.items():
+                size = raster.shape[1]
+                assert np.array_equal(seen[node][:, size:], raster), t
+                assert not np.array_equal(seen[node][:, :size], raster), t
 
 
 def test_the_formula_is_nengo_loihis() -> None:
@@ -285,8 +286,10 @@ def test_the_equations_of_brian2_show_it() -> None:
     with load("brian2", layers(GLM()), **options) as backend:
         text = backend.source()
     for part in (
-        "noise = noise_step*(floor(draw(i, t_in_timesteps, stream, seed)*255/4294967296) - 127)",
-        "toss = draw(i, t_in_timesteps, coin_stream, seed) % 8",
+        "noise = draw(i, t_in_timesteps, stream, seed)",
+        "noise = noise_step*(floor(noise*255/4294967296) - 127)",
+        "toss = draw(i, t_in_timesteps, coin_stream, seed)",
+        "toss = toss % 8",
         "q = q + coin_0*(floor(toss/1) - 2*floor(toss/2)) + coin_1*",
         "q = u + bias + noise",
         "threshold='v > threshold'",
