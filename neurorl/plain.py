@@ -41,20 +41,20 @@ def array_from(data: Mapping[str, Any]) -> npt.NDArray[Any]:
     ):
         raise DescriptionError(say("array", "not one of numbers", got=_quoted(dtype)))
     # As objects, as lists of texts would take the longest one's memory for each.
-    given = np.array(data["array"], dtype=object)
-    kinds = set(map(type, given.ravel().tolist()))
-    if not isinstance(shape, (list, tuple)) or given.shape != tuple(shape):
-        got, limit = _quoted(shape), given.shape
+    items = np.array(data["array"], dtype=object)
+    kinds = set(map(type, items.ravel().tolist()))
+    if not isinstance(shape, (list, tuple)) or items.shape != tuple(shape):
+        got, limit = _quoted(shape), items.shape
         raise DescriptionError(say("array", "isn't of its own shape", got=got, limit=limit))
     if not kinds <= _MADE_OF[dtype.rstrip("0123456789")]:
         got = ", ".join(sorted(kind.__name__ for kind in kinds))
         raise DescriptionError(say("array", "of another type", got=got, limit=dtype))
     try:
         with np.errstate(over="ignore"):
-            array = given.astype(dtype)
+            array = items.astype(dtype)
     except OverflowError as exc:
         raise DescriptionError(say("array", "has too large a number", limit=dtype)) from exc
-    if not (array == given).all() if array.dtype.kind in "iu" else not np.isfinite(array).all():
+    if not (array == items).all() if array.dtype.kind in "iu" else not np.isfinite(array).all():
         raise DescriptionError(say("array", "has too large a number", limit=dtype))
     return array
 
@@ -72,15 +72,15 @@ def fits(value: Any, kind: Any) -> bool:
 
     A whole number is a real one, a truth value is neither.
     """
-    origin, of = typing.get_origin(kind), typing.get_args(kind)
+    origin, members = typing.get_origin(kind), typing.get_args(kind)
     if origin in (Union, types.UnionType):
-        return any(fits(value, one) for one in of)
+        return any(fits(value, one) for one in members)
     if origin is tuple:
         if not isinstance(value, tuple):
             return False
-        if len(of) == 2 and of[1] is Ellipsis:
-            return all(fits(part, of[0]) for part in value)
-        return len(value) == len(of) and all(map(fits, value, of))
+        if len(members) == 2 and members[1] is Ellipsis:
+            return all(fits(part, members[0]) for part in value)
+        return len(value) == len(members) and all(map(fits, value, members))
     if kind is Any:
         return True
     if origin is dict:

@@ -153,10 +153,10 @@ def _reason(exc: Exception) -> str:
 
 
 def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    result = dict(pairs)
+    if len(result) < len(pairs):
         raise ValueError("a key stands there twice")
-    return found
+    return result
 
 
 def _no_number(name: str) -> NoReturn:

@@ -69,7 +69,7 @@ def backends(names: Sequence[str] | None, arithmetic: str | None = None) -> list
     """
     if arithmetic is not None and arithmetic not in _ARITHMETICS["reference"]:
         raise unknown("arithmetic", arithmetic, _ARITHMETICS["reference"])
-    found = []
+    candidates = []
     for name in BACKENDS if names is None else names:
         backend, colon, engine = name.partition(":")
         if backend not in BACKENDS:
@@ -78,18 +78,18 @@ def backends(names: Sequence[str] | None, arithmetic: str | None = None) -> list
             raise unknown(f"engine of {backend}", engine, ENGINES[backend])
         has = _ARITHMETICS[backend]
         if arithmetic is None or arithmetic in has:
-            found.append(Candidate(backend, engine or None, arithmetic or has[0]))
+            candidates.append(Candidate(backend, engine or None, arithmetic or has[0]))
         elif names is not None:
             raise ArgumentError(
                 say(f"backend {backend}", "another arithmetic", got=arithmetic, limit=has[0])
             )
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(candidates))
 
 
 def everything() -> list[Candidate]:
     """Return every backend on every engine, the compiled one in both arithmetics."""
-    found = [f"{b}:{e}" if e else b for b, engines in ENGINES.items() for e in engines or ("",)]
-    return [*backends(found), Candidate("brian2", "compiled", "loihi")]
+    names = [f"{b}:{e}" if e else b for b, engines in ENGINES.items() for e in engines or ("",)]
+    return [*backends(names), Candidate("brian2", "compiled", "loihi")]
 
 
 def make_loop(candidate: Candidate, size: Size, replicas: int) -> Loop:

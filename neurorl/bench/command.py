@@ -88,27 +88,27 @@ def make_plan(options: Options) -> Plan:
     _check("--replicas", options.replicas, 1)
     _check("--rounds", options.rounds, 1)
     _check("--seconds", options.seconds, 0.01)
-    found = backends(_names(options.backends), options.arithmetic)
+    candidates = backends(_names(options.backends), options.arithmetic)
     replicas, rounds = (options.replicas,), options.rounds
-    return Plan(found, sizes, replicas, rounds, options.seconds, options.cold)
+    return Plan(candidates, sizes, replicas, rounds, options.seconds, options.cold)
 
 
 def cells(row: dict[str, Any]) -> list[str]:
     """Format a row as text, in the order of `COLUMNS`."""
-    found = []
+    texts = []
     for key in COLUMNS:
         value = row[key]
         if value is None:
-            found.append("-")
+            texts.append("-")
         elif key == "ratio_to_floor":
             low, high = row["ratio_min"], row["ratio_max"]
             spread = "" if low == high else f" ({low:.3g}-{high:.3g})"
-            found.append(f"{value:.3g}{spread}")
+            texts.append(f"{value:.3g}{spread}")
         elif isinstance(value, float):
-            found.append(f"{value:.0f}" if value >= 1000 else f"{value:.3g}")
+            texts.append(f"{value:.0f}" if value >= 1000 else f"{value:.3g}")
         else:
-            found.append(str(value))
-    return found
+            texts.append(str(value))
+    return texts
 
 
 @contextmanager
@@ -138,12 +138,12 @@ def _show(report: Report) -> None:
     if not console.is_terminal:
         console.width = 140
     for size, replicas in dict.fromkeys((r["size"], r["replicas"]) for r in report.rows):
-        mine = [r for r in report.rows if (r["size"], r["replicas"]) == (size, replicas)]
+        rows = [r for r in report.rows if (r["size"], r["replicas"]) == (size, replicas)]
         title = f"{size}, {replicas} replica{'s' if replicas > 1 else ''}"
         table = Table(box=None, pad_edge=False, title=title, title_justify="left")
         for heading in COLUMNS.values():
             table.add_column(heading)
-        for row in sorted(mine, key=lambda r: -float(r["env_steps_per_s"])):
+        for row in sorted(rows, key=lambda r: -float(r["env_steps_per_s"])):
             table.add_row(*cells(row))
         console.print(table)
     for note in report.notes:

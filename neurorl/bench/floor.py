@@ -126,11 +126,11 @@ def _load(size: Size) -> ctypes.CDLL:
     return load_copy(cache.library(name, partial(_build, command)), cache.folder)
 
 
-def _build(command: list[str], made: Path) -> None:
-    code = made.with_suffix(".o")
+def _build(command: list[str], library: Path) -> None:
+    code = library.with_suffix(".o")
     _run([*command, "-c", str(_SOURCE), "-o", str(code)])
     # Linked apart: with -ffast-math, gcc would change the whole process's arithmetic.
-    _run([*compiler(), "-shared", str(code), "-o", str(made)])
+    _run([*compiler(), "-shared", str(code), "-o", str(library)])
 
 
 def _run(command: list[str]) -> str:

@@ -106,10 +106,10 @@ def rows(samples: Sequence[Sample]) -> list[dict[str, Any]]:
     warm = [s for s in samples if not s["cold"]]
     cold = {_key(s): s["start_s"] for s in samples if s["cold"]}
     floor = {_where(s): s["env_steps_per_s"] for s in warm if _is_floor(s)}
-    found: dict[tuple[Any, ...], list[Sample]] = {}
+    by_case: dict[tuple[Any, ...], list[Sample]] = {}
     for sample in warm:
-        found.setdefault(_key(sample), []).append(sample)
-    return [_row(same, floor, cold.get(key)) for key, same in found.items()]
+        by_case.setdefault(_key(sample), []).append(sample)
+    return [_row(same, floor, cold.get(key)) for key, same in by_case.items()]
 
 
 def _row(

@@ -18,7 +18,7 @@ def message(
     population: Population,
     config: AgentConfig,
     seed: int,
-    found: Mapping[str, Any],
+    verdict: Mapping[str, Any],
     *,
     from_start: bool,
     action: int,
@@ -26,11 +26,11 @@ def message(
 ) -> str:
     """Return a warning in one line.
 
-    found: kind, since_episode, value and limit. action: the one of a stuck policy.
+    verdict: kind, since_episode, value and limit. action: the one of a stuck policy.
     learning_rate: of agents that learn by gradients, in place of the configuration's rates.
     from_start: whether it was so before the agent can have learned much.
     """
-    kind, value, limit = found["kind"], found["value"], found["limit"]
+    kind, value, limit = verdict["kind"], verdict["value"], verdict["limit"]
     what = {
         "silent": "",
         "saturated": "",
@@ -47,7 +47,7 @@ def message(
     }[kind]
     return say(
         f"population {population.name!r} of seed {seed}",
-        f"{kind} since episode {found['since_episode']}{what}",
+        f"{kind} since episode {verdict['since_episode']}{what}",
         got=got,
         limit=f"{limit:.3g}" if kind == "drifting" else _percent(limit),
         remedy=_remedy(population, config, kind, from_start, learning_rate),

@@ -77,21 +77,21 @@ class Monitor:
         self._policies.append(policy.tolist())
         if len(played) % JUDGE_EVERY or len(self._policies) < WINDOW:
             return []
-        found = []
-        for k, seen in enumerate(self._seen(played)):
-            for kind, numbers in verdicts(seen).items():
+        messages = []
+        for k, figures in enumerate(self._seen(played)):
+            for kind, numbers in verdicts(figures).items():
                 column = KINDS.index(kind)
                 if self._since[k, column] < 0:
                     self._since[k, column] = played[-1].episode
                     self._value[k, column] = *numbers, int(np.argmax(self._mean_policy()))
-                    found.append(self._warning(k, column)["message"])
-        return found
+                    messages.append(self._warning(k, column)["message"])
+        return messages
 
     def warnings(self) -> list[dict[str, Any]]:
         """Return every warning: population, kind, since_episode, value, limit, message."""
-        given = [tuple(place) for place in np.argwhere(self._since >= 0).tolist()]
-        given.sort(key=lambda place: (self._since[place], place))
-        return [self._warning(k, column) for k, column in given]
+        places = [tuple(place) for place in np.argwhere(self._since >= 0).tolist()]
+        places.sort(key=lambda place: (self._since[place], place))
+        return [self._warning(k, column) for k, column in places]
 
     def table(self, played: Sequence[Played]) -> dict[str, Any]:
         """Return the agent's present condition as plain data.
@@ -164,7 +164,7 @@ class Monitor:
 
     def _rows(self, played: Sequence[Played]) -> list[dict[str, Any]]:
         weights = self._weights()
-        seen = self._seen(played) if self._policies else [None] * len(self._sites)
+        figures = self._seen(played) if self._policies else [None] * len(self._sites)
         judges = len(self._policies) == WINDOW
         return [
             {
@@ -176,7 +176,7 @@ class Monitor:
                 if now and judges
                 else "too early",
             }
-            for site, now in zip(self._sites, seen, strict=True)
+            for site, now in zip(self._sites, figures, strict=True)
         ]
 
     def _top(self) -> float:
@@ -192,7 +192,7 @@ class Monitor:
     def _warning(self, k: int, column: int) -> dict[str, Any]:
         since = int(self._since[k, column])
         value, limit, action = self._value[k, column].tolist()
-        found: dict[str, Any] = {
+        verdict: dict[str, Any] = {
             "population": self._sites[k].name,
             "kind": KINDS[column],
             "since_episode": since,
@@ -203,12 +203,12 @@ class Monitor:
             self._sites[k].population,
             self._config,
             self._seed,
-            found,
+            verdict,
             from_start=since < WINDOW,
             action=int(action) + self._first_action,
             learning_rate=self._learning_rate,
         )
-        return {**found, "message": text}
+        return {**verdict, "message": text}
 
 
 def _mean_entropy(policies: Sequence[Sequence[float]]) -> float | None:

@@ -47,9 +47,9 @@ class Site:
 
     def mean_abs(self, weights: Mapping[str, FloatArray]) -> float | None:
         """Return the mean |w| of the plastic weights into it; None if none learns."""
-        found = [synapses.of(weights) for synapses in self._into]
-        n = sum(w.size for w in found)
-        return sum(float(np.abs(w).sum()) for w in found) / n if n else None
+        plastic = [synapses.of(weights) for synapses in self._into]
+        n = sum(w.size for w in plastic)
+        return sum(float(np.abs(w).sum()) for w in plastic) / n if n else None
 
     def at_bounds(self, weights: Mapping[str, FloatArray]) -> float | None:
         """Return the share of these weights at their bounds; None if none learns."""
@@ -81,7 +81,7 @@ class _Synapses:
 
 
 def _leading_to_output(network: Network) -> set[str]:
-    found = {"output"}
+    leading = {"output"}
     for _ in network.nodes:
-        found |= {p.pre for p in network.projections if p.post in found}
-    return found
+        leading |= {p.pre for p in network.projections if p.post in leading}
+    return leading

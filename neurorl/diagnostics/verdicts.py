@@ -81,24 +81,24 @@ class Seen:
     better: bool = False
 
 
-def verdicts(seen: Seen) -> Verdicts:
+def verdicts(figures: Seen) -> Verdicts:
     """Return ``{kind: (value, limit)}`` of what is wrong with a population, if anything."""
-    found: Verdicts = {}
-    load = min(1.0, seen.rate / seen.ceiling)
-    if seen.rate < SILENT:
-        found["silent"] = seen.rate, SILENT
+    wrong: Verdicts = {}
+    load = min(1.0, figures.rate / figures.ceiling)
+    if figures.rate < SILENT:
+        wrong["silent"] = figures.rate, SILENT
     if load > SATURATED:
-        found["saturated"] = load, SATURATED
-    if seen.at_bounds is not None and seen.at_bounds > CLIPPED:
-        found["clipped"] = seen.at_bounds, CLIPPED
-    if seen.mean_abs is not None and seen.episodes >= DRIFT_AFTER:
-        limit = GROWTH * seen.start + _GROWN_BY * seen.bound
-        if seen.mean_abs > limit and not seen.better:
-            found["drifting"] = seen.mean_abs, limit
-    top = 0.0 if seen.top is None else seen.top
-    if top > STUCK and seen.episodes >= STUCK_AFTER and not seen.better:
-        found["stuck"] = top, STUCK
-    return found
+        wrong["saturated"] = load, SATURATED
+    if figures.at_bounds is not None and figures.at_bounds > CLIPPED:
+        wrong["clipped"] = figures.at_bounds, CLIPPED
+    if figures.mean_abs is not None and figures.episodes >= DRIFT_AFTER:
+        limit = GROWTH * figures.start + _GROWN_BY * figures.bound
+        if figures.mean_abs > limit and not figures.better:
+            wrong["drifting"] = figures.mean_abs, limit
+    top = 0.0 if figures.top is None else figures.top
+    if top > STUCK and figures.episodes >= STUCK_AFTER and not figures.better:
+        wrong["stuck"] = top, STUCK
+    return wrong
 
 
 def better(played: Sequence[Played]) -> bool:

@@ -28,20 +28,20 @@ _NEED_A_COMPILER = ("compiled", "cython")
 
 def backend(listed: Row) -> Iterator[Row]:
     """Return a backend's rows, given its row of `neurorl.backends.registry.available_backends`."""
-    name, found = listed["name"], version(listed["distribution"])
+    name, installed = listed["name"], version(listed["distribution"])
     if not listed["available"]:
-        status = "missing" if found is None else "broken"
-        yield row("backend", name, found, status, "can't be loaded", listed["remedy"])
+        status = "missing" if installed is None else "broken"
+        yield row("backend", name, installed, status, "can't be loaded", listed["remedy"])
         return
     tried = _try_all(name)
     for options in ways(backend_class(name)):
         shown = ", ".join([name, *options.values()])
         problem = next(tried, "not tried, as the one before ended the process")
         if problem is None:
-            yield row("backend", shown, found)
+            yield row("backend", shown, installed)
             continue
         without = options.get("engine") in _NEED_A_COMPILER and toolchain.problem() is not None
-        yield row("backend", shown, found, "missing" if without else "broken", problem)
+        yield row("backend", shown, installed, "missing" if without else "broken", problem)
 
 
 def _try_all(name: str) -> Iterator[str | None]:

@@ -22,8 +22,8 @@ def row(
     remedy: str | None = None,
 ) -> Row:
     """Return the row of one check: its result, what is wrong with it and what helps."""
-    made: Row = {"check": check, "name": name, "found": found, "status": status}
-    return made | {"problem": problem, "remedy": remedy}
+    result: Row = {"check": check, "name": name, "found": found, "status": status}
+    return result | {"problem": problem, "remedy": remedy}
 
 
 def one_line(what: object) -> str:

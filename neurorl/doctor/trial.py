@@ -25,9 +25,9 @@ def five_steps(name: str, options: dict[str, Any]) -> None:
     inputs = {"input": np.ones((5, 6), dtype=bool)}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with load(name, network, **options) as made:
-            spikes = made.step(inputs, 5)
-            is_exact = made.arithmetic_name in made.capabilities.exact_arithmetics
+        with load(name, network, **options) as tried:
+            spikes = tried.step(inputs, 5)
+            is_exact = tried.arithmetic_name in tried.capabilities.exact_arithmetics
     with load("reference", network, arithmetic=options["arithmetic"]) as reference:
         expected = reference.step(inputs, 5)
     if not any(raster.any() for raster in spikes.values()):

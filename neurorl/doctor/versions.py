@@ -58,14 +58,16 @@ def _requirements() -> list[Row]:
 
 
 def _requirement(needed: Requirement, extra: str) -> Row:
-    of = f"pip install 'neurorl[{extra}]'" if extra else f"pip install '{_plain(needed)}'"
-    found = version(needed.name)
-    if found is None:
-        return row("version", needed.name, None, "missing", "isn't installed", of)
-    if not needed.specifier.contains(found, prereleases=True):
+    command = f"pip install 'neurorl[{extra}]'" if extra else f"pip install '{_plain(needed)}'"
+    installed = version(needed.name)
+    if installed is None:
+        return row("version", needed.name, None, "missing", "isn't installed", command)
+    if not needed.specifier.contains(installed, prereleases=True):
         what = f"neurorl needs {needed.specifier}"
-        return row("version", needed.name, found, "broken", what, f"pip install '{_plain(needed)}'")
-    return row("version", needed.name, found)
+        return row(
+            "version", needed.name, installed, "broken", what, f"pip install '{_plain(needed)}'"
+        )
+    return row("version", needed.name, installed)
 
 
 def _plain(needed: Requirement) -> str:
@@ -82,9 +84,9 @@ def version(distribution: str) -> str | None:
 
 def _combinations() -> Iterator[Row]:
     for ranges, why, remedy in COMBINATIONS:
-        found = {name: version(name) for name in ranges}
-        if all(v is not None and _is_in(v, ranges[name]) for name, v in found.items()):
-            shown = " with ".join(f"{name} {of}" for name, of in found.items())
+        installed = {name: version(name) for name in ranges}
+        if all(v is not None and _is_in(v, ranges[name]) for name, v in installed.items()):
+            shown = " with ".join(f"{name} {number}" for name, number in installed.items())
             yield row("combination", shown, None, "broken", why, remedy)
 
 

@@ -35,9 +35,9 @@ class Rates:
     def add(self, rasters: Mapping[str, Any]) -> None:
         """Add one decision, ``(window, size)`` of each population."""
         for name, spikes in self._spikes.items():
-            seen = rasters[name][self._from[name] :]
-            spikes += seen.sum(axis=0)
-            self._steps[name] += len(seen)
+            raster = rasters[name][self._from[name] :]
+            spikes += raster.sum(axis=0)
+            self._steps[name] += len(raster)
 
     def of(self, population: str) -> FloatArray:
         """Return spikes per step, ``(size,)``, 0 to 1."""

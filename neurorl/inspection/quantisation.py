@@ -149,12 +149,12 @@ def _projection(arithmetic: ChipArithmetic, p: Projection, weights: FloatArray) 
     post = network.node(p.post)
     assert isinstance(post, Population)
     there = np.ones(network.weight_shape(p.name), dtype=bool) if p.mask is None else p.mask
-    given = np.broadcast_to(weights, there.shape)[there]
-    rounded = arithmetic.round(p.name, given)
+    present = np.broadcast_to(weights, there.shape)[there]
+    rounded = arithmetic.round(p.name, present)
     largest = MANTISSA_MAX * chip.unit
-    clipped = np.abs(given) > largest + chip.unit
-    error = (rounded - given)[~clipped] / _scale(post.neuron.dynamics(post.size, network.dt))
-    zeroed = (given != 0) & (rounded == 0)
+    clipped = np.abs(present) > largest + chip.unit
+    error = (rounded - present)[~clipped] / _scale(post.neuron.dynamics(post.size, network.dt))
+    zeroed = (present != 0) & (rounded == 0)
     return {
         "projection": p.name,
         "exponent": chip.exponent,

@@ -47,7 +47,7 @@ def compiled(source: Path, where: str, remedy: str) -> ctypes.CDLL:
     Raises BackendError if it doesn't compile, or if others can write to the cache.
     """
     cache = CompileCache(cache_folder())
-    code = cache.library(_key(source), lambda made: _build(source, made, where, remedy))
+    code = cache.library(_key(source), lambda path: _build(source, path, where, remedy))
     try:
         return load_copy(code, cache.folder)
     except OSError as exc:
@@ -58,16 +58,16 @@ def compiled(source: Path, where: str, remedy: str) -> ctypes.CDLL:
 
 def _key(source: Path) -> str:
     depends = [source.name, *toolchain.LIBRARY_FLAGS, toolchain.identity() or ""]
-    found = hashlib.sha256("\0".join(depends).encode())
+    digest = hashlib.sha256("\0".join(depends).encode())
     for path in sorted(source.parent.iterdir()):
         if path.is_file():
-            found.update(path.name.encode() + path.read_bytes())
-    return found.hexdigest()[:32]
+            digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:32]
 
 
-def _build(source: Path, made: Path, where: str, remedy: str) -> None:
+def _build(source: Path, library: Path, where: str, remedy: str) -> None:
     """Compile to the path *made*. Raises BackendError with the compiler's first error."""
-    command = [*toolchain.compiler(), *toolchain.LIBRARY_FLAGS, str(source), "-o", str(made)]
+    command = [*toolchain.compiler(), *toolchain.LIBRARY_FLAGS, str(source), "-o", str(library)]
     try:
         done = subprocess.run(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False

@@ -103,16 +103,16 @@ class CompileCache:
             what = unwritable(f"cache {self.folder}", exc)
             raise BackendError(f"{what}; or {_ANOTHER}") from exc
 
-    def publish(self, made: Path, name: str) -> None:
+    def publish(self, built: Path, name: str) -> None:
         """Put a file or folder of `building` in place, durably, where it replaces what is there."""
-        files = [path for path in made.rglob("*") if path.is_file()] if made.is_dir() else [made]
+        files = [path for path in built.rglob("*") if path.is_file()] if built.is_dir() else [built]
         for path in files:
             _sync(path)
         place = self.folder / name
-        if made.is_dir():
-            os.chmod(made, 0o700)
+        if built.is_dir():
+            os.chmod(built, 0o700)
             shutil.rmtree(place, ignore_errors=True)
-        os.replace(made, place)
+        os.replace(built, place)
         _sync(self.folder)
 
     def tidy(self, locked: str | None = None) -> None:
@@ -142,11 +142,11 @@ class CompileCache:
         return code if code is not None and digest == _digest(code) else None
 
     def _build(self, name: str, scratch: Path, build: Callable[[Path], None]) -> bytes:
-        made, digest = scratch / "library.so", scratch / "sha256"
-        build(made)
-        code = made.read_bytes()
+        library, digest = scratch / "library.so", scratch / "sha256"
+        build(library)
+        code = library.read_bytes()
         digest.write_bytes(_digest(code))
-        self.publish(made, f"{name}.so")
+        self.publish(library, f"{name}.so")
         self.publish(digest, f"{name}.sha256")
         return code
 

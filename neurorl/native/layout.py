@@ -35,12 +35,12 @@ def check_structures(
     Raises BackendError, with the first field that differs, or the structure that is missing.
     """
     lines = _lines(library)
-    told = {line[1]: line for line in lines if line[0] == "structure"}
+    compiled = {line[1]: line for line in lines if line[0] == "structure"}
     for structure in structures:
         expected = describe(structure).split()
         name = expected[1]
-        if told.get(name) != expected:
-            pairs = zip(told.get(name, ["nothing"]), expected, strict=False)
+        if compiled.get(name) != expected:
+            pairs = zip(compiled.get(name, ["nothing"]), expected, strict=False)
             differing = next((pair for pair in pairs if pair[0] != pair[1]), ("fewer", "more"))
             raise BackendError(
                 say(
@@ -58,8 +58,8 @@ def codes(library: ctypes.CDLL, choice: str) -> Codes:
 
     Raises KeyError for a choice that C++ doesn't have.
     """
-    told = {line[1]: line[2:] for line in _lines(library) if line[0] == "choice"}
-    return {name.lower().replace("_", "-"): number for number, name in enumerate(told[choice])}
+    choices = {line[1]: line[2:] for line in _lines(library) if line[0] == "choice"}
+    return {name.lower().replace("_", "-"): number for number, name in enumerate(choices[choice])}
 
 
 def _lines(library: ctypes.CDLL) -> list[list[str]]:

@@ -107,11 +107,11 @@ def truth_values(where: str, value: npt.ArrayLike | Sequence[object]) -> npt.NDA
     Raises DescriptionError for anything else.
     """
     try:
-        found = np.array(value)
+        array = np.array(value)
     except ValueError as exc:
         raise DescriptionError(say(where, "not an array", got=exc)) from exc
-    if found.dtype.kind not in "biuf":
-        raise DescriptionError(say(where, "not booleans", got=found.dtype))
-    found = found.astype(bool)
-    found.setflags(write=False)
-    return found
+    if array.dtype.kind not in "biuf":
+        raise DescriptionError(say(where, "not booleans", got=array.dtype))
+    array = array.astype(bool)
+    array.setflags(write=False)
+    return array

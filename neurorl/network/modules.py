@@ -24,10 +24,10 @@ def hidden_name(below: int) -> str:
 def hidden_layers(network: Network) -> tuple[str, ...]:
     """Return the hidden populations that learn, from the output down, up to the first gap."""
     plastic = {p.post for p in network.projections if p.plasticity is not None}
-    found: list[str] = []
-    while hidden_name(len(found) + 1) in plastic:
-        found.append(hidden_name(len(found) + 1))
-    return tuple(found)
+    layers: list[str] = []
+    while hidden_name(len(layers) + 1) in plastic:
+        layers.append(hidden_name(len(layers) + 1))
+    return tuple(layers)
 
 
 def module_projections(network: Network) -> tuple[str, ...]:
@@ -64,16 +64,16 @@ def path_weights(weights: Sequence[FloatArray], modules: int) -> list[FloatArray
         P_1 = w_1                             w_1: hidden to output
         P_d[i] = sum_j w_d[i, j] P_{d-1}[j]   summed in the order of j
     """
-    found: list[FloatArray] = []
+    paths: list[FloatArray] = []
     ahead = np.ones((modules, 1))
     for w in weights:
         inside = w.reshape(modules, -1, ahead.shape[1])
         total = np.zeros(inside.shape[:2])
         for j in range(ahead.shape[1]):
             total += inside[:, :, j] * ahead[:, j, None]
-        found.append(total.ravel())
+        paths.append(total.ravel())
         ahead = total
-    return found
+    return paths
 
 
 def _projection(network: Network, pre: str, post: str) -> str | None:

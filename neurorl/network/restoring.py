@@ -45,7 +45,7 @@ def take(
     if array.dtype.kind not in _KINDS[kind]:
         raise RunError(say(name, "of another kind", got=array.dtype, limit=kind))
     if len(shape) != array.ndim or any(
-        n not in (None, mine) for n, mine in zip(shape, array.shape, strict=True)
+        n not in (None, length) for n, length in zip(shape, array.shape, strict=True)
     ):
         axes = tuple("any" if n is None else n for n in shape)
         raise RunError(say(name, "another shape", got=array.shape, limit=axes))
@@ -67,7 +67,7 @@ def take_counts(
     """Return the *n* whole numbers of this name, which may be held as floats. Raises RunError."""
     array = state.get(name, np.zeros(0))
     kind = "float" if array.dtype.kind == "f" else "whole"
-    found = take(state, name, (n,), kind, least, MOST_STEPS)
-    if (found != np.floor(found)).any():
+    counts = take(state, name, (n,), kind, least, MOST_STEPS)
+    if (counts != np.floor(counts)).any():
         raise RunError(say(name, "not whole numbers"))
-    return found.astype(np.int64)
+    return counts.astype(np.int64)

@@ -49,16 +49,16 @@ class Described:
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Return the object that `to_dict` described. Raises DescriptionError for anything else."""
         try:
-            made = _decode(data, _DEPTH)
+            described = _decode(data, _DEPTH)
         except NeurorlError:
             raise
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as exc:
             raise DescriptionError(say(cls.__name__, "not data of a description", got=exc)) from exc
-        if not isinstance(made, cls):
+        if not isinstance(described, cls):
             raise DescriptionError(
-                say(cls.__name__, "this is the data of another type", got=type(made).__name__)
+                say(cls.__name__, "this is the data of another type", got=type(described).__name__)
             )
-        return made
+        return described
 
     @classmethod
     def field_types(cls) -> Mapping[str, Any]:
@@ -188,15 +188,15 @@ def number(where: str, value: object, low: float = -LARGEST, high: float = LARGE
         refuse_units(where, value)
         raise DescriptionError(say(where, "not a number", got=_quoted(value)))
     try:
-        found = float(value)
+        result = float(value)
     except OverflowError:  # an integer of hundreds of digits
-        found = np.inf if value > 0 else -np.inf
+        result = np.inf if value > 0 else -np.inf
     low, high = max(low, -LARGEST), min(high, LARGEST)
-    if not low <= found <= high:
+    if not low <= result <= high:
         raise DescriptionError(
-            say(where, "out of range", got=f"{found:g}", limit=f"{low:g} to {high:g}")
+            say(where, "out of range", got=f"{result:g}", limit=f"{low:g} to {high:g}")
         )
-    return found
+    return result
 
 
 def positive(where: str, value: object, least: int = 1, most: int = _MOST) -> int:

@@ -62,9 +62,9 @@ def tau_of(keep: FloatArray, dt: float) -> FloatArray:
     wanted, open_ = _factor(tau, dt), np.ones(tau.shape, dtype=bool)
     for digits in range(1, 16):
         short = _rounded(tau, digits)
-        found = open_ & (_factor(short, dt) == wanted)
-        tau = np.where(found, short, tau)
-        open_ &= ~found
+        is_equal = open_ & (_factor(short, dt) == wanted)
+        tau = np.where(is_equal, short, tau)
+        open_ &= ~is_equal
     return tau
 
 

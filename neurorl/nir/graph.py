@@ -73,10 +73,10 @@ class SpikingGraph:
     def width(self, name: str) -> int:
         """Return how many numbers a node puts out."""
         if name not in self._widths:
-            found = self._find_width(name, ())
-            if not found:
+            width = self._find_width(name, ())
+            if not width:
                 raise DescriptionError(say(f"NIR node {name!r}", "its size is given nowhere"))
-            self._widths[name] = found
+            self._widths[name] = width
         return self._widths[name]
 
     def _take_apart(self, graph: Any, prefix: str) -> None:
@@ -95,23 +95,23 @@ class SpikingGraph:
 
     def _refuse_unknown(self) -> None:
         known = ("Input", "Output", *NEURONS, *_LINEAR)
-        found = [
+        unknown_nodes = [
             f"{n!r} ({_kind(node)})" for n, node in self.nodes.items() if not self._is(n, *known)
         ]
-        if found:
+        if unknown_nodes:
             limit = ", ".join(known)
-            raise UnsupportedError(say("NIR", f"can't run {', '.join(found)}", limit=limit))
+            raise UnsupportedError(say("NIR", f"can't run {', '.join(unknown_nodes)}", limit=limit))
 
     def _refuse_more_state(self) -> None:
         """Refuse parameters of a known neuron that isn't known to have them."""
-        found = [
-            f"{name!r} ({_kind(self.nodes[name])}) with {odd!r}"
+        parameters = [
+            f"{name!r} ({_kind(self.nodes[name])}) with {parameter!r}"
             for name in self.neurons
-            for odd, value in vars(self.nodes[name]).items()
-            if odd not in _PARAMETERS and value is not None
+            for parameter, value in vars(self.nodes[name]).items()
+            if parameter not in _PARAMETERS and value is not None
         ]
-        if found:
-            what = f"can't run {', '.join(found)}, which has no counterpart"
+        if parameters:
+            what = f"can't run {', '.join(parameters)}, which has no counterpart"
             raise UnsupportedError(say("NIR", what, remedy="leave it out"))
 
     def _refuse_readouts(self) -> None:

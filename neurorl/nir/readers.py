@@ -114,24 +114,24 @@ class Reader:
 
     def _against(self, layer: Layer) -> list[str]:
         name = "the neurons" if layer.name is None else repr(layer.name)
-        found = [
+        reasons = [
             f"{_PARAMETERS[field]} differ in {name}"
             for field in self.one_of_a_layer
             if np.ptp(getattr(layer, field)) > 0
         ]
         if layer.threshold.min() < self.least_threshold:
-            found.append(f"thresholds of {name} are below {self.least_threshold:g}")
+            reasons.append(f"thresholds of {name} are below {self.least_threshold:g}")
         if (layer.current_decay == 1.0).any():
-            found.append(f"a current of {name} never decays")
+            reasons.append(f"a current of {name} never decays")
         if (layer.membrane_decay == 1.0).any():
             if not _keeps_all(layer):
-                found.append(
+                reasons.append(
                     f"some membranes of {name} keep everything, and have a current or a"
                     " neighbour that doesn't"
                 )
             elif not self.has_if:
-                found.append(f"membranes of {name} keep everything")
-        return found
+                reasons.append(f"membranes of {name} keep everything")
+        return reasons
 
 
 class _Norse(Reader):

@@ -12,12 +12,12 @@ Edge = tuple[str, str]
 def cycles(names: Sequence[str], edges: Iterable[Edge]) -> list[frozenset[str]]:
     """Return the largest sets of nodes that all reach each other, loops of one node included."""
     reach = _reach(names, list(edges))
-    found = {
+    groups = {
         frozenset(b for b in names if b in reach[a] and a in reach[b])
         for a in names
         if a in reach[a]
     }
-    return sorted(found, key=lambda nodes: min(names.index(n) for n in nodes))
+    return sorted(groups, key=lambda nodes: min(names.index(n) for n in nodes))
 
 
 def levels(names: Sequence[str], edges: Iterable[Edge], sources: Iterable[str]) -> dict[str, int]:
@@ -44,12 +44,12 @@ def _reach(names: Sequence[str], edges: list[Edge]) -> dict[str, set[str]]:
         after[pre].add(post)
     reach = {}
     for name in names:
-        found: set[str] = set()
+        reached: set[str] = set()
         waiting = [*after[name]]
         while waiting:
             node = waiting.pop()
-            if node not in found:
-                found.add(node)
+            if node not in reached:
+                reached.add(node)
                 waiting += after[node]
-        reach[name] = found
+        reach[name] = reached
     return reach

@@ -117,7 +117,7 @@ def reader_problems(
 def _dropped(network: Network) -> tuple[str, ...]:
     populations = {p.name: p.neuron.dynamics(p.size, network.dt) for p in network.populations}
     units = [p.name for p in network.populations if isinstance(p.neuron, GLM)]
-    found = {
+    kinds = {
         "plasticity: left out of": [p.name for p in network.projections if p.plasticity],
         "stochastic GLM unit: written as a hard threshold,": units,
         "escape noise: left out of": [
@@ -130,4 +130,4 @@ def _dropped(network: Network) -> tuple[str, ...]:
             p.name for p in network.projections if p.signed
         ],
     }
-    return tuple(f"{what} {', '.join(map(repr, names))}" for what, names in found.items() if names)
+    return tuple(f"{what} {', '.join(map(repr, names))}" for what, names in kinds.items() if names)

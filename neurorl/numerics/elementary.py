@@ -88,8 +88,8 @@ def cospi(y: npt.ArrayLike) -> Array:
     y = np.asarray(y, dtype=np.float64)
     whole = np.rint(y)
     r = y - whole
-    odd = whole - 2.0 * np.floor(0.5 * whole)
-    return np.asarray(_horner(r * r, COS_TERMS) * (1.0 - 2.0 * odd))
+    is_odd = whole - 2.0 * np.floor(0.5 * whole)
+    return np.asarray(_horner(r * r, COS_TERMS) * (1.0 - 2.0 * is_odd))
 
 
 def decay(dt: float, tau: float) -> float:

@@ -57,8 +57,8 @@ def slope(p: Array | None) -> Array:
 
 def unsaturated(spikes: Raster, first: int) -> Array:
     """Return ``(1 - n/W) spike``, n the neuron's own spikes in the W steps from *first* on."""
-    seen = spikes[first:]
-    return counted(spikes * (1.0 - seen.sum(axis=0) / len(seen)), first)
+    counting = spikes[first:]
+    return counted(spikes * (1.0 - counting.sum(axis=0) / len(counting)), first)
 
 
 def gated(d: Decision, output: Array, hidden: tuple[Array, ...]) -> Factors:

@@ -62,9 +62,9 @@ class Answers:
             raise raised(self.where, "step", exc) from exc
         if type(answer) is not tuple or len(answer) != 5:
             answer = self._five(answer)
-        seen, reward, terminated, truncated, info = answer
+        observation, reward, terminated, truncated, info = answer
         try:
-            seen = self._read(seen)
+            observation = self._read(observation)
         except UnfitError as exc:
             raise unfit(f"{self.where}, step", exc) from exc
         if type(reward) is not float:
@@ -73,7 +73,7 @@ class Answers:
             terminated = self._flag("terminated", terminated)
         if type(truncated) is not bool:
             truncated = self._flag("truncated", truncated)
-        return seen, reward, terminated, truncated, info
+        return observation, reward, terminated, truncated, info
 
     def close(self) -> None:
         """Close the environment; an exception of it becomes a warning, as nothing is lost."""

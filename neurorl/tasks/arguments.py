@@ -45,8 +45,8 @@ def encode(where: str, value: Any) -> Any:
     if isinstance(value, (np.ndarray, np.generic)) and value.dtype.name in _DTYPES:
         kind = "array" if isinstance(value, np.ndarray) else "scalar"
         shape = {"shape": list(value.shape)} if kind == "array" else {}
-        of = encode(where, value.ravel().tolist() if kind == "array" else value.item())
-        return {_TAG: kind, "of": of, "dtype": value.dtype.name, **shape}
+        content = encode(where, value.ravel().tolist() if kind == "array" else value.item())
+        return {_TAG: kind, "of": content, "dtype": value.dtype.name, **shape}
     raise NotDataError(f"{where} is a {type(value).__name__}, which is not plain data")
 
 

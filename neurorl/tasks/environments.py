@@ -226,10 +226,10 @@ def unknown_env(env_id: str) -> UnknownNameError:
 def discrete_actions(env: gym.Env[Any, Any], name: str = "") -> gym.spaces.Discrete[Any]:
     """Return the action space of *env*. Raises UnsupportedError unless it is Discrete."""
     where = f"environment {name}".rstrip()
-    space, seen = (getattr(env, key, None) for key in ("action_space", "observation_space"))
-    for kind, it in (("action", space), ("observation", seen)):
-        if not isinstance(it, gym.Space):
-            raise UnsupportedError(say(where, f"has no {kind}_space", got=repr(it)[:60]))
+    space, observations = (getattr(env, key, None) for key in ("action_space", "observation_space"))
+    for kind, candidate in (("action", space), ("observation", observations)):
+        if not isinstance(candidate, gym.Space):
+            raise UnsupportedError(say(where, f"has no {kind}_space", got=repr(candidate)[:60]))
     if not isinstance(space, gym.spaces.Discrete):
         raise UnsupportedError(
             say(

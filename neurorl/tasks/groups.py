@@ -100,11 +100,11 @@ class VectorEnvs(EnvGroup):
         seeds[k] = seed
         try:
             observations, _ = self.env.reset(seed=seeds, options={"reset_mask": mask})
-            seen = self._read(self._each(observations)[k])
+            observation = self._read(self._each(observations)[k])
         except Exception as exc:
             raise self._failed("reset", exc) from exc
         self._over[k] = False
-        return seen
+        return observation
 
     def step(self, actions: Sequence[int], active: Sequence[int]) -> Iterable[Step]:
         try:
@@ -119,9 +119,9 @@ class VectorEnvs(EnvGroup):
         answer = self.env.step(np.array(actions, dtype=np.int64) + self.first_action)
         observations, rewards, terminated, truncated, _ = answer
         self._over = terminated | truncated
-        seen = self._each(observations)
+        each = self._each(observations)
         columns = (rewards.tolist(), terminated.tolist(), truncated.tolist())
-        return [(k, self._read(seen[k]), *(column[k] for column in columns), {}) for k in active]
+        return [(k, self._read(each[k]), *(column[k] for column in columns), {}) for k in active]
 
     def _each(self, observations: Any) -> list[Any]:
         return list(iterate(self.env.observation_space, observations))

@@ -6,7 +6,6 @@ takes something else; settings chosen for the task are then of no use to it.
 
 from __future__ import annotations
 
-import textwrap
 from typing import Any
 
 import gymnasium as gym
@@ -49,9 +48,8 @@ def other_spaces(env: gym.Env[Any, Any]) -> str:
     if known is None:
         return ""
     pairs = zip((env.observation_space, env.action_space), known, strict=True)
-    return next(
-        (f"{mine}, not {theirs}" for mine, theirs in pairs if not is_like(mine, theirs)), ""
-    )
+    unlike = (f"{own}, not {task}" for own, task in pairs if not is_like(own, task))
+    return next(unlike, "")
 
 
 def is_like(space: gym.Space[Any], other: gym.Space[Any]) -> bool:
@@ -64,10 +62,6 @@ def is_like(space: gym.Space[Any], other: gym.Space[Any]) -> bool:
         return False
     bounds = ((space.low, other.low), (space.high, other.high))
     return all(np.allclose(_unbounded(a), _unbounded(b), rtol=1e-4) for a, b in bounds)
-
-
-def _short(space: gym.Space[Any]) -> str:
-    return textwrap.shorten(str(space), 100, placeholder="...")
 
 
 def _unbounded(bound: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
