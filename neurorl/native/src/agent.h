@@ -1,4 +1,4 @@
-// What the learning loop of one network works on; neurorl/native/structures.py mirrors it.
+// The data of the learning loop of one network; neurorl/native/structures.py mirrors it.
 // Arrays of replicas have the replica as their first index, rasters (step, replica, neuron).
 #ifndef NEURORL_AGENT_H
 #define NEURORL_AGENT_H
@@ -8,7 +8,7 @@
 
 namespace neurorl {
 
-// Every choice as a list, from which come the enumeration and the names that layout.h tells.
+// Every choice is a list, from which its enumeration and the names in layout.h are made.
 #define NEURORL_KINDS(X) \
     X(GIVEN) X(ONE_HOT) X(TABLE) X(GAUSSIAN) X(TILES) X(FOURIER) X(JOINT) X(BINS)
 #define NEURORL_RULES(X) \
@@ -28,13 +28,13 @@ enum Modulator { NEURORL_MODULATORS(NEURORL_ENUMERATOR) };
 enum Writes { NEURORL_WRITES(NEURORL_ENUMERATOR) };
 enum Role { NEURORL_ROLES(NEURORL_ENUMERATOR) };
 
-// Whether a rule has a factor in steps without a spike too.
+// Return whether a rule has post factors in steps without a spike too.
 inline bool is_dense(int64_t rule)
 {
     return rule == COAGENT || rule == AGREEMENT || rule == CENTRED_FEEDBACK || rule == SURROGATE;
 }
 
-// One map of a part of an observation, see models/features.py for the meaning of each kind.
+// A map of a part of an observation; models/features.py defines each kind.
 struct Part {
     int64_t kind, d, size, a, b;
     double width, floor;
@@ -51,13 +51,13 @@ struct Features {
 struct Node {
     int64_t size, depth;
     const uint8_t *raster;
-    const double *current;  // of a source of currents: activations (replica, channel); else null
+    const double *current;  // activations (replica, channel) of a source of currents, else null
     uint8_t *last;  // (replica, depth, neuron): the last spikes of the window before
 };
 
 struct Projection {
     int64_t pre, n_pre, n_post, blocks, delay, is_signed, is_fine, sums_fit;
-    int64_t stream;  // of draws for its writes
+    int64_t stream;  // stream of the draws for its writes
     double decay, low, high, inverse, limit, unit, transmitted_unit, least, largest;
     double *weights, *eligibility, *trace, *in_force, *transmitted;
     int32_t *transmitted_integers;
@@ -68,11 +68,11 @@ struct Projection {
 // A population with plastic projections: the output first, then the hidden layers from it down.
 struct Layer {
     int64_t node, role, first, lag, n_projections, n_fixed;
-    const Projection *projections;  // that learn, then n_fixed that don't, of which p depends
+    const Projection *projections;  // those that learn, then n_fixed others on which p depends
     double alpha, keep, post_decay;
     const double *powers;  // decay of the eligibility from each step to the window's end
     double *norm, *post_trace;
-    const double *signs;  // of the path from each hidden unit of a module to its output, else null
+    const double *signs;  // sign of each hidden unit's path to its module's output, else null
     const double *current_decay, *membrane_decay, *threshold, *bias, *noise_width;
     const int64_t *refractory_steps;
 };
@@ -85,7 +85,7 @@ struct Agent {
     Features cells, features;
     const double *cells_input, *features_input;
     uint8_t *input, *critic_input;
-    double *current, *critic_current;  // instead of these two, of the encoder CURRENT
+    double *current, *critic_current;  // used instead of these two by the encoder CURRENT
     const uint8_t *output;
     const int64_t *seeds;
     int64_t *decisions, *actions;
@@ -94,7 +94,7 @@ struct Agent {
     const uint8_t *active;
     double *x, *value, *value_trace, *mean_reward, *expected;
     double critic_unit;  // value of one spike of a spiking critic
-    // Runs the network for a window, if the simulator can do that from C.
+    // Runs the network for a window; null if the simulator can't do that from C.
     void (*run)(int fresh, int64_t n_steps, const uint8_t *const *inputs, uint8_t *const *rasters);
     const uint8_t *const *run_inputs;
     uint8_t *const *run_rasters;

@@ -1,5 +1,5 @@
-// Vectors whose memory begins at a line of the cache: loads and stores of 64 bytes that straddle two
-// lines cost twice as much.
+// Vectors that begin at a cache line: loads and stores of 64 bytes that straddle two lines cost twice
+// as much.
 #ifndef NEURORL_BUFFERS_H
 #define NEURORL_BUFFERS_H
 #include <stdint.h>

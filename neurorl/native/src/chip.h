@@ -15,7 +15,7 @@ struct Compartments {
     const double *current_factor, *voltage_factor;
 };
 
-// x as it overflows in a register of *bits* and a sign.
+// Wrap x as a register of *bits* and a sign overflows.
 inline int32_t wrap(int32_t x, int bits)
 {
     const uint32_t half = 1u << bits;
@@ -27,7 +27,7 @@ inline int32_t decayed(int32_t x, double factor) { return (int32_t)((double)x * 
 template <bool REFRACTORY>
 inline void update_all(const Compartments &c)
 {
-    // Copies, as a compiler must suppose that bytes written may be those of the structure.
+    // Local copies: the compiler must assume that writing bytes may change the structure.
     int32_t *__restrict input = c.q, *__restrict current = c.current;
     int32_t *__restrict voltage = c.voltage, *__restrict ref_count = c.ref_count;
     int32_t *__restrict spike_count = c.spike_count;
@@ -64,7 +64,7 @@ inline void update(const Compartments &c)
         update_all<false>(c);
 }
 
-// index: of each target; padding has weight 0.
+// index: the target of each entry; padding has weight 0.
 inline void add_to(const int32_t *row, const int32_t *index, int64_t width, int32_t *q)
 {
     for (int64_t j = 0; j < width; j++) {
@@ -78,8 +78,8 @@ inline void add_row(const int32_t *row, int64_t width, int32_t *q)
     for (int64_t j = 0; j < width; j++) q[j] = (int32_t)((uint32_t)q[j] + (uint32_t)row[j]);
 }
 
-// A projection: what spiked in the step before adds its rows of the table, to all targets in order
-// or, with an index of the table's shape, to those it names.
+// A projection: axons that spiked in the step before add their rows of the table, to all targets in
+// order or, with an index of the table's shape, to the targets that it names.
 struct BlockRows {
     const uint8_t *spiked;
     int64_t rows;

@@ -1,4 +1,4 @@
-// The third factor, models/critics.py in C.
+// The modulator (third factor): models/critics.py in C.
 #ifndef NEURORL_CRITIC_H
 #define NEURORL_CRITIC_H
 #include "agent.h"
@@ -7,7 +7,7 @@
 
 namespace neurorl {
 
-// The modulator of a transition to the state with features next; the critic then learns from it.
+// Return the modulator of a transition to the state with features *next*, and teach the critic.
 inline double modulator(const Agent &agent, int64_t k, const double *next)
 {
     const double reward = agent.reward[k], rate = agent.rate[k];
@@ -32,7 +32,7 @@ inline double modulator(const Agent &agent, int64_t k, const double *next)
 
 inline double critic_sign(int64_t i, int64_t n) { return i < n / 2 ? 1.0 : -1.0; }
 
-// V of a spiking critic.
+// Return the value V that a spiking critic reads out.
 inline double spiking_value(const Window &window, const Layer &critic)
 {
     const Agent &agent = window.agent;
@@ -46,7 +46,7 @@ inline double spiking_value(const Window &window, const Layer &critic)
     return agent.critic_unit * (double)total;
 }
 
-// Its factors: gain[i] in each spike of neuron i.
+// Compute the critic's post factors: gain[i] in each spike of neuron i.
 inline void critic_gain(const Window &window, const Layer &critic, double *gain)
 {
     const int64_t n = window.agent.nodes[critic.node].size;

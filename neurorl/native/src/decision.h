@@ -1,5 +1,5 @@
-// From observations to input spikes, and from output spikes to actions: models/encoders.py and
-// models/policies.py in C.
+// Encode observations as input spikes, and choose actions from output spikes: models/encoders.py
+// and models/policies.py in C.
 #ifndef NEURORL_DECISION_H
 #define NEURORL_DECISION_H
 #include "buffers.h"
@@ -14,7 +14,7 @@ const int64_t STREAM_ACTION = 0x80000000, STREAM_ENCODER = 0x80000001;
 
 inline double to_unit(uint32_t word) { return ((double)word + 0.5) * 0x1p-32; }
 
-// raster rows lie *stride* apart; *first*: number of the first cell among all that draw.
+// stride: distance of raster rows. first: number of the first cell among all that draw.
 inline void quiet_spikes(
     const double *activation, int64_t first, int64_t n, int64_t seed, int64_t decision,
     int64_t window, uint8_t *raster, int64_t stride, double *phase, double *level)
@@ -62,7 +62,8 @@ inline void constant_currents(const double *activation, int64_t n, double *curre
         current[i] = __builtin_rint(activation[i] * 0x1p8) * 0x1p-8;
 }
 
-// The spikes of a source in *input*, or its activations in *current*, whose channels are the numbers of a map.
+// Write a source's spikes to *input*, or its activations to *current*, a channel for each number of
+// a map. Return false for observations that the map doesn't know.
 inline bool encode_map(
     const Agent &agent, int64_t k, const Features &map, const double *in, int64_t first,
     uint8_t *input, double *current)
@@ -90,7 +91,7 @@ inline bool encode_map(
     return true;
 }
 
-// Whether what agent k sees is made of finite numbers.
+// Return whether the observation of replica k is made of finite numbers.
 inline bool sees_numbers(const Agent &agent, int64_t k)
 {
     const double *cells = agent.cells_input, *features = agent.features_input;
@@ -99,7 +100,7 @@ inline bool sees_numbers(const Agent &agent, int64_t k)
            && (features == cells || are_finite(features + k * m, m));
 }
 
-// False if it sees what no map knows, or what are no numbers.
+// Return false if a map doesn't know the observation, or its numbers aren't finite.
 inline bool encode(const Agent &agent, int64_t k)
 {
     if (!sees_numbers(agent, k)) return false;
@@ -111,7 +112,7 @@ inline bool encode(const Agent &agent, int64_t k)
         agent.critic_current);
 }
 
-// Votes -> policy -> action; probabilities: (n_actions,).
+// Count votes, compute the policy's probabilities (n_actions,), and draw an action.
 inline int64_t choose(const Agent &agent, int64_t k, double *probabilities)
 {
     const int64_t n = agent.n_actions;

@@ -1,4 +1,4 @@
-// Text in which a library tells what its structures and choices look like, for Python to compare.
+// Describe the library's structures and choices as text, for Python to compare.
 #ifndef NEURORL_DESCRIBE_H
 #define NEURORL_DESCRIBE_H
 #include <cstddef>
@@ -12,7 +12,7 @@ struct Field {
     size_t offset, size;
 };
 
-// A line "structure NAME SIZE field:offset:size ...".
+// Write a line "structure NAME SIZE field:offset:size ...".
 inline void describe(
     std::string &text, const char *name, size_t size, std::initializer_list<Field> fields)
 {
@@ -22,7 +22,7 @@ inline void describe(
     text += "\n";
 }
 
-// A line "choice NAME FIRST SECOND ...": the names of an enumeration, from 0 on.
+// Write a line "choice NAME FIRST SECOND ...": the names of an enumeration, from 0 on.
 inline void describe(std::string &text, const char *name, std::initializer_list<const char *> names)
 {
     text += std::string("choice ") + name;
@@ -32,7 +32,7 @@ inline void describe(std::string &text, const char *name, std::initializer_list<
 
 }  // namespace neurorl
 
-// Inside of a function with `using S = Structure;`.
+// To be used inside a function with `using S = Structure;`.
 #define NEURORL_AT(field) \
     neurorl::Field { #field, offsetof(S, field), sizeof(S::field) }
 // For lists such as `#define COLOURS(X) X(RED) X(BLUE)`.

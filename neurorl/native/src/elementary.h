@@ -1,5 +1,5 @@
-// neurorl/numerics/elementary.py in C: the same operations in the same order, so the same bits.
-// Compiled without contraction into fused multiply-adds and without reassociation.
+// neurorl/numerics/elementary.py in C: the same operations in the same order, so the same bits. It
+// is compiled without contraction into fused multiply-adds and without reassociation.
 #ifndef NEURORL_ELEMENTARY_H
 #define NEURORL_ELEMENTARY_H
 #include <stdint.h>
@@ -50,7 +50,7 @@ inline double dot(const double *a, const double *b, int64_t n)
     return sum;
 }
 
-// The library is compiled with IEEE semantics, so these see infinities and NaN.
+// The library is compiled with IEEE semantics, so these recognise infinities and NaN.
 inline bool is_finite(double x) { return __builtin_fabs(x) <= __DBL_MAX__; }
 
 inline bool are_finite(const double *x, int64_t n)

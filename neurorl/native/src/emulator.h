@@ -8,7 +8,7 @@
 
 namespace neurorl {
 
-// A source. raster: of the steps that are made, n a row; row s arrives in step s + 1.
+// A source. raster: n spikes a row, one row for each step to run; row s arrives in step s + 1.
 struct Arrivals {
     const uint8_t *raster;
     uint8_t *arrived;
@@ -44,7 +44,7 @@ inline void arrive(const Emulator &e, int64_t s)
     }
 }
 
-// In a dead step noise must not lift the voltage 0.
+// In a dead step the voltage is 0, and noise must not lift it.
 inline void set_thresholds(const Compartments &c, const int32_t *thresholds)
 {
     memcpy(c.vth, thresholds, c.n * sizeof(int32_t));
@@ -52,7 +52,7 @@ inline void set_thresholds(const Compartments &c, const int32_t *thresholds)
         if (c.ref_count[i] > 0) c.vth[i] = INT_MAX;
 }
 
-// t: of the step before the first. thresholds: of each step, or null. spikes: to be filled.
+// t: the step before the first. thresholds: those of each step, or null. spikes: filled in.
 inline void run(
     const Emulator &e, int64_t t, int64_t n_steps, const int32_t *thresholds, uint8_t *spikes)
 {

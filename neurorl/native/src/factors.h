@@ -1,4 +1,4 @@
-// The second factor of the rules, neurorl/rules/ and neurorl/rules/membrane.py in C.
+// Post factors of the rules: neurorl/rules/ and neurorl/rules/membrane.py in C.
 #ifndef NEURORL_FACTORS_H
 #define NEURORL_FACTORS_H
 #include "buffers.h"
@@ -7,11 +7,11 @@
 
 namespace neurorl {
 
-// One replica of an agent in one window: rows of nodes as they were spiked and as they arrive.
+// One replica of an agent in one window, with access to the raster rows of its nodes.
 struct Window {
     const Agent &agent;
     int64_t k;
-    const Numbers *paths;  // of each layer: path weights before this window changes them, or null
+    const Numbers *paths;  // path weights of each layer before this window changes them, or null
 
     const uint8_t *row(int64_t node, int64_t t) const
     {
@@ -21,15 +21,15 @@ struct Window {
     }
 };
 
-// The activations of a source of currents, or null.
+// Return the activations of a source of currents, or null.
 inline const double *current_of(const Window &window, const Projection &p)
 {
     const Node &node = window.agent.nodes[p.pre];
     return node.current ? node.current + window.k * node.size : nullptr;
 }
 
-// What arrives in step t over a projection: 0, 1, or +-1 if it is signed; or the activation of a
-// current, in every step. n: n_pre of all blocks.
+// Write to x, for all presynaptic neurons, what arrives in step t over a projection: 0 or 1, +-1 if
+// it is signed, or in every step the activation of a current.
 inline void transmitted(const Window &window, const Projection &p, int64_t t, double *x)
 {
     const int64_t n = p.n_pre * p.blocks;
@@ -48,7 +48,7 @@ inline void transmitted(const Window &window, const Projection &p, int64_t t, do
         for (int64_t i = 0; i < n; i++) x[i] = spikes[i] ? 1.0 : 0.0;
 }
 
-// q_j += sum_i x_i w_ij, in the order of i.
+// Add q_j += sum_i x_i w_ij, in the order of i.
 inline void add_products(const Window &window, const Projection &p, const double *x, double *q)
 {
     const int64_t n_pre = p.n_pre * p.blocks, n_post = p.n_post;
@@ -60,7 +60,7 @@ inline void add_products(const Window &window, const Projection &p, const double
     }
 }
 
-// p(t) = sigmoid((v(t) - threshold) / noise_width), shape (window, n), given what was spiked.
+// Compute p(t) = sigmoid((v(t) - threshold) / noise_width), (window, n), given the spikes.
 inline void spike_probability(const Window &window, const Layer &layer, double *p)
 {
     static thread_local Numbers buffer;
@@ -104,7 +104,7 @@ inline void spike_probability(const Window &window, const Layer &layer, double *
     }
 }
 
-// phi of the module of output j, actors in the outer order.
+// Return phi of the module of output j, actors in the outer order.
 inline double feedback(const Agent &agent, int64_t k, int64_t j)
 {
     const int64_t m = j % agent.n_actions;
@@ -122,7 +122,7 @@ inline int64_t per_module(const Agent &agent, const Layer &layer)
     return layer.role == HIDDEN ? agent.nodes[layer.node].size / agent.n_output : 1;
 }
 
-// 1 - n/W of each neuron, n its spikes in the W steps that count.
+// Compute 1 - n/W for each neuron, n its spikes in the W steps that count.
 inline void unsaturated(const Window &window, const Layer &layer, double *gain)
 {
     const int64_t n = window.agent.nodes[layer.node].size;
@@ -135,7 +135,7 @@ inline void unsaturated(const Window &window, const Layer &layer, double *gain)
     for (int64_t j = 0; j < n; j++) gain[j] = 1.0 - gain[j] / counted;
 }
 
-// spikes-only: the factor of neuron j is gain[j] in each of its spikes (from layer.first on).
+// Compute spikes-only: the factor of neuron j is gain[j] in each of its spikes from layer.first on.
 inline void spikes_only(const Window &window, const Layer &layer, double *gain)
 {
     const Agent &agent = window.agent;
@@ -153,7 +153,7 @@ inline void spikes_only(const Window &window, const Layer &layer, double *gain)
     }
 }
 
-// td-stdp: phi b for neurons of modules, b = 1 for the output; 1 for others.
+// Compute the gate of td-stdp: phi b for neurons of modules, b = 1 for the output; 1 for others.
 inline void stdp_gate(const Window &window, const Layer &layer, double *gate)
 {
     const Agent &agent = window.agent;
@@ -165,8 +165,8 @@ inline void stdp_gate(const Window &window, const Layer &layer, double *gate)
     }
 }
 
-// agreement and centred-feedback, of which c is the broadcast; answers: outputs when the spike has
-// come so far.
+// Return the factor of agreement or centred-feedback, c being the broadcast. answers: the outputs
+// in the step in which the spike reaches them.
 inline double answered(
     const Layer &layer, double c, double surprise, const uint8_t *answers, int64_t module)
 {
@@ -182,7 +182,7 @@ inline double surrogate(const Window &window, const Layer &layer, double phi, do
     return gate * (p * (1.0 - p));
 }
 
-// The rules that need p: factors f of shape (window, n).
+// Compute factors f (window, n) of the rules that need p.
 inline void dense_factors(
     const Window &window, const Layer &layer, const Layer &output, double *f)
 {
@@ -192,7 +192,7 @@ inline void dense_factors(
     spike_probability(window, layer, f);
     for (int64_t t = 0; t < agent.window; t++) {
         const uint8_t *spikes = window.row(layer.node, t);
-        const bool late = t + layer.lag >= agent.window;  // to reach the output
+        const bool late = t + layer.lag >= agent.window;  // too late to reach the output
         const uint8_t *answers = late ? nullptr : window.row(output.node, t + layer.lag);
         for (int64_t j = 0; j < n; j++) {
             const int64_t module = j / size;

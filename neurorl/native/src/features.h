@@ -1,4 +1,4 @@
-// models/features.py in C.
+// Features of observations: models/features.py in C.
 #ifndef NEURORL_FEATURES_H
 #define NEURORL_FEATURES_H
 #include "buffers.h"
@@ -97,7 +97,7 @@ inline void fourier(const Part &part, const double *in, double *out)
     for (int64_t i = 0; i < n; i++) out[i] = cospi(out[i]);
 }
 
-// False if a state is not one of those that a map has a row for; out is then as it was.
+// Return false if a map has no row for a state; *out* then stays as it was.
 inline bool features(const Features &map, const double *in, double *out)
 {
     for (int64_t k = 0; k < map.n_parts; k++) {

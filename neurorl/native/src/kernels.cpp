@@ -1,6 +1,6 @@
 // The learning loop of replicas of one agent, as neurorl/learning/loops/numpy.py has it in NumPy.
-// What a function returns: -1, or the first replica k whose observation no feature map knows or has
-// numbers that aren't finite; diverged(k) if what it would learn isn't finite.
+// Functions return -1; or the first replica k whose observation no feature map knows or has numbers
+// that aren't finite; or diverged(k) if its change of weights isn't finite.
 #include "chip.h"
 #include "critic.h"
 #include "decision.h"
@@ -27,7 +27,7 @@ static void keep_last(const Window &window)
     }
 }
 
-// The step of a layer's weights for the modulator delta.
+// Return the factor of a layer's change of weights for the modulator delta.
 static double step_of(const Agent &agent, const Layer &layer, int64_t k, double delta)
 {
     const double most = agent.modulator_limit;
@@ -37,8 +37,8 @@ static double step_of(const Agent &agent, const Layer &layer, int64_t k, double 
     return eta * delta;
 }
 
-// is_late: delta is of the decision before, so that weights change before this one is remembered.
-// False if the step isn't finite; the weights are then as they were.
+// is_late: delta belongs to the decision before, so weights change before this one is remembered.
+// Return false if the change isn't finite; the weights then stay as they were.
 static bool learn_layer(
     const Window &window, const Layer &layer, const Layer *output, double delta, bool is_late)
 {
@@ -75,7 +75,7 @@ static bool learn_layer(
     return true;
 }
 
-// The plastic projection of modules from a hidden layer to the one above it.
+// Return the plastic projection of modules from a hidden layer to the one above it.
 static const Projection &onward(const Agent &agent, int64_t l)
 {
     const Layer &above = agent.layers[l - 1];
@@ -84,7 +84,7 @@ static const Projection &onward(const Agent &agent, int64_t l)
     return *p;
 }
 
-// Of each hidden unit of each layer of modules, as path_weights of neurorl/network/modules.py has it.
+// Compute the path weight of each hidden unit, as path_weights of neurorl/network/modules.py does.
 static const Numbers *path_weights(const Agent &agent, int64_t k)
 {
     static thread_local std::vector<Numbers> paths;
@@ -111,7 +111,7 @@ static const Layer *layer_of(const Agent &agent, Role role)
     return nullptr;
 }
 
-// False if what was to be learned isn't finite, as delta may be.
+// Return false if the change of weights isn't finite, as delta may be.
 static bool learn_layers(const Agent &agent, int64_t k, double delta, bool is_late)
 {
     if (!is_finite(delta)) return false;
@@ -123,7 +123,7 @@ static bool learn_layers(const Agent &agent, int64_t k, double delta, bool is_la
     return true;
 }
 
-// With a spiking critic: what its window tells of the decision before.
+// Learn, with a spiking critic, from what its window says of the decision before.
 static int64_t learn_late(const Agent &agent, int64_t k)
 {
     const double value = spiking_value({agent, k, nullptr}, *layer_of(agent, CRITIC));
@@ -134,7 +134,7 @@ static int64_t learn_late(const Agent &agent, int64_t k)
     return -1;
 }
 
-// With a spiking critic: a terminal state is worth 0, for which no window is needed.
+// Learn, with a spiking critic, from a terminal state: it is worth 0 without a window.
 static int64_t learn_end(const Agent &agent, int64_t k)
 {
     static thread_local Buffers buffers;
@@ -227,7 +227,7 @@ extern "C" int64_t neurorl_decide(const Agent *agent)
 
 extern "C" int64_t neurorl_learn(const Agent *agent)
 {
-    // There and back again, so that what the cache still holds is what comes next.
+    // Alternate the direction, so that the next replicas are those still in the cache.
     static thread_local bool back = false;
     back = !back;
     const int64_t n = agent->n_replicas;

@@ -1,4 +1,4 @@
-// What Python must know of the structures and choices here; neurorl/native/layout.py compares it.
+// The layout of structures and choices, which neurorl/native/layout.py compares with Python's.
 #ifndef NEURORL_LAYOUT_H
 #define NEURORL_LAYOUT_H
 #include "agent.h"

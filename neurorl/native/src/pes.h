@@ -1,4 +1,4 @@
-// What Loihi's emulator does to learn: backends/loihi/fast_pes.py in C.
+// Learning by PES on Loihi's emulator: backends/loihi/fast_pes.py in C.
 #ifndef NEURORL_PES_H
 #define NEURORL_PES_H
 #include <stdint.h>
@@ -42,14 +42,14 @@ inline uint32_t next_word(const Twister &g)
     return y ^ (y >> 18);
 }
 
-// As NumPy's RandomState.rand: 53 bits of two words.
+// Draw as NumPy's RandomState.rand does: 53 bits of two words.
 inline double next_number(const Twister &g)
 {
     const uint32_t a = next_word(g) >> 5, b = next_word(g) >> 6;
     return (a * 67108864.0 + b) / 9007199254740992.0;
 }
 
-// As if n numbers had been drawn.
+// Skip n numbers, as if they had been drawn.
 inline void skip_numbers(const Twister &g, int64_t n)
 {
     int64_t words = 2 * n;
@@ -61,7 +61,7 @@ inline void skip_numbers(const Twister &g, int64_t n)
     *g.used += words;
 }
 
-// As RandomState.randint(-127, 128, n): a byte of a word for each, one more if it is 255.
+// Draw as RandomState.randint(-127, 128, n) does: a byte of a word each, one more if it is 255.
 inline void skip_noise(const Twister &g, int64_t n)
 {
     while (n > 0) n -= (next_word(g) & 0xff) != 0xff;
@@ -106,7 +106,7 @@ inline int32_t shifted(int32_t x, int64_t bits)
     return bits < 0 ? x >> -bits : (int32_t)((uint32_t)x << bits);
 }
 
-// product: of trace and error. In units of 2**-7 mantissas, of which the lowest bit is not stored.
+// product: trace times error, in units of 2**-7 mantissas, whose lowest bit is not stored.
 inline int32_t learned(int32_t weight, int32_t product, int64_t exponent, const Twister &g)
 {
     const int32_t w = shifted(weight, 1 - exponent) + (product >> 2);
@@ -125,7 +125,7 @@ inline void update_weights(const Learning &s, const Twister &g)
     }
     for (int64_t i = 0; i < s.axons; i++) {
         const int32_t x = s.trace[i];
-        if (!x) {  // what is on the grid stays there
+        if (!x) {  // a weight on the grid stays there
             skip_numbers(g, 2 * s.neurons);
             continue;
         }

@@ -1,7 +1,7 @@
-// Eligibilities and weights, neurorl/learning/learner.py in C: one pass over the synapses for each window.
+// Eligibilities and weights: neurorl/learning/learner.py in C, one pass over the synapses a window.
 //
-// All sums S_ij = sum_t x_i(t) f_j(t) are of numbers on a grid, so exact: their order is free, and
-// spikes are visited instead of steps wherever a factor is 0 without one.
+// All sums S_ij = sum_t x_i(t) f_j(t) add numbers on a grid and are exact, so their order is free;
+// where a factor is 0 without a spike, spikes are visited instead of steps.
 #ifndef NEURORL_RULE_H
 #define NEURORL_RULE_H
 #include "critic.h"
@@ -13,14 +13,14 @@
 
 namespace neurorl {
 
-// The factors of a layer's neurons in a window: dense (window, n), or gain[j] in every spike.
+// The post factors of a layer in a window: dense (window, n), or gain[j] in every spike.
 struct Post {
     bool dense;
     const double *dense_factors, *gain;  // gain null: 1
-    Spikes spikes;                       // those that count
-    const double *depressing;            // (window, n): what an arriving spike takes off, or null
+    Spikes spikes;                       // the spikes that count
+    const double *depressing;            // (window, n): subtracted by an arriving spike, or null
     const int32_t *depressing_units;     // the same in units of the grid
-    const double *powers;                // what a trace of each step is worth at the window's end
+    const double *powers;                // decay of a step's trace until the window's end
 };
 
 struct Buffers {
@@ -28,14 +28,14 @@ struct Buffers {
     TileSums tiles;
     Spikes arrivals;
     Integers depressing_units;
-    std::vector<int64_t> begin;  // of each neuron's arrivals in order
+    std::vector<int64_t> begin;  // where each neuron's arrivals begin in *order*
     Integers order;
 };
 
-// What x_i(t) is worth at the window's end.
+// Return the part of x_i(t) that is left at the window's end.
 inline double worth(const Post &post, int64_t t, double x) { return on_grid(post.powers[t] * x); }
 
-// One row of S, of a neuron with n_post targets: x_i(t) is at x[t * stride].
+// Compute one row of S, of a neuron with n_post targets; x_i(t) is at x[t * stride].
 inline void row_sum(
     const Window &window, const Post &post, const double *x, int64_t stride, int64_t n_post,
     double *sum)
@@ -56,9 +56,9 @@ inline void row_sum(
         for (int64_t j = 0; j < n_post; j++) sum[j] *= post.gain[j];
 }
 
-// e <- keep e + S; w <- clip(w + factor e), with LATE by the e of before; and the weight in force,
-// for n synapses in a row.
-// FINE: the weight that learns is the one in force. sum: S in units of *grid*.
+// Update n synapses in a row: e <- keep e + S, w <- clip(w + factor e), and the weight in force.
+// LATE: use the e of before. FINE: the weight that learns is the one in force. sum: S in units of
+// *grid*.
 template <bool FINE, bool LATE, class Sum>
 inline void change_row(
     const Change &change, const Projection &p, const Sum *__restrict sum, double grid,
@@ -106,7 +106,7 @@ inline void apply(
         change_row<false, false>(change, p, sum, grid, e, w, held, n);
 }
 
-// w <- clip(w + factor e), when nothing is to be remembered.
+// Update w <- clip(w + factor e) when nothing is to be remembered.
 inline void apply_remembered(
     const Agent &agent, int64_t k, const Projection &p, double factor, Buffers &buffers)
 {
@@ -117,7 +117,7 @@ inline void apply_remembered(
     apply(change, p, buffers.sum.data(), p.eligibility + offset, p.weights + offset, held, synapses);
 }
 
-// S for projections to few neurons of a block, with presynaptic neurons contiguous: (post, pre).
+// Compute S as (post, pre), for projections to few neurons a block: presynaptic neurons contiguous.
 inline void potentiate_turned(
     const Window &window, const Projection &p, const Post &post, const double *x, double *turned)
 {
@@ -165,7 +165,7 @@ inline void depress_row(
     }
 }
 
-// The pass over a projection with traces x (window, n_pre).
+// Learn in a projection with traces x (window, n_pre).
 inline void learn_projection(
     const Window &window, const Projection &p, const Post &post, const double *x,
     const Change &change, Buffers &buffers)
@@ -182,7 +182,7 @@ inline void learn_projection(
         buffers.sum.resize(synapses);
         potentiate_turned(window, p, post, x, buffers.turned.data());
         if (post.depressing) depress_turned(p, post, buffers.arrivals, buffers.turned.data());
-        const double *sum = buffers.turned.data();  // as it is, if there is nothing to turn
+        const double *sum = buffers.turned.data();  // needs no turning if n_post is 1
         if (n_post > 1) turn_back(p, sum, buffers.sum.data()), sum = buffers.sum.data();
         apply(change, p, sum, e, w, held, synapses);
         return;
@@ -211,7 +211,7 @@ inline void learn_projection(
     }
 }
 
-// The factors of a layer, as a rule has them; the spikes are listed where most factors are 0.
+// Compute the post factors of a layer by the agent's rule; list the spikes where most are 0.
 inline void find_factors(
     const Window &window, const Layer &layer, const Layer *output, Post &post, Buffers &buffers)
 {

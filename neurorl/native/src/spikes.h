@@ -8,8 +8,8 @@
 namespace neurorl {
 
 struct Spikes {
-    Integers step, neuron;  // of each, in order of steps, then neurons
-    std::vector<int64_t> until;         // how many came in a step and before
+    Integers step, neuron;  // of each spike, in order of steps, then neurons
+    std::vector<int64_t> until;         // number of spikes up to each step, included
     int64_t count = 0;
 
     void clear(int64_t steps, int64_t n)
@@ -22,7 +22,7 @@ struct Spikes {
         }
     }
 
-    // Steps come in order; those that are left out are silent.
+    // Add the spikes of a step; steps come in order, and those left out are silent.
     void add(int64_t t, const uint8_t *spikes, int64_t n)
     {
         int64_t j = 0;
@@ -39,7 +39,7 @@ struct Spikes {
 
     void end_step(int64_t t) { until[t] = count; }
 
-    // Where the spikes of each neuron begin in *order*, which lists them neuron by neuron.
+    // List spikes neuron by neuron in *order*, and where each neuron's begin.
     void by_neuron(int64_t n, std::vector<int64_t> &begin, Integers &order) const
     {
         begin.assign(n + 1, 0);

@@ -41,7 +41,7 @@ inline void turn(const Four *columns, int32_t *rows, int64_t stride)
 // Traces as integers, 16 neurons together: those of neuron i in step t are at (i / 16, t, i % 16).
 class TileSums {
 public:
-    // powers: what a trace of step t is worth at the window's end; rounded to the grid.
+    // powers: decay of each step's trace until the window's end; the product is rounded to the grid.
     void set(const double *x, const double *powers, int64_t steps, int64_t n)
     {
         steps_ = steps;
@@ -55,7 +55,7 @@ public:
         }
     }
 
-    // The sums of presynaptic neurons 16 tile, ...
+    // Sum for the presynaptic neurons 16 tile to 16 tile + 15.
     void sum(int64_t tile, const Spikes &spikes, int64_t n_post)
     {
         const int64_t columns = (n_post + TILE - 1) / TILE * TILE;
@@ -74,10 +74,10 @@ public:
                 turn((const Four *)&columns_[j] + i / 4, rows + i * stride_ + j, stride_);
     }
 
-    // Row i of the tile that was summed last, in units of 2**-20.
+    // Return row i of the tile summed last, in units of 2**-20.
     int32_t *row(int64_t i) { return &rows_[i * stride_]; }
 
-    // The same times gain.
+    // Write the same row times *gain* to *sum*.
     void row(int64_t i, const double *gain, int64_t n_post, double *sum)
     {
         const int32_t *from = row(i);

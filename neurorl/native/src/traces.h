@@ -1,4 +1,4 @@
-// Traces of a window, neurorl/rules/three_factor.py in C.
+// Traces of a window: neurorl/rules/three_factor.py in C.
 #ifndef NEURORL_TRACES_H
 #define NEURORL_TRACES_H
 #include "factors.h"
@@ -6,8 +6,8 @@
 
 namespace neurorl {
 
-// y(t) = grid(decay y(t-1)) + s(t), and what it takes off at the window's end for a spike that
-// arrives at t: depressing (window, n). gate: of each neuron, or null.
+// Compute y(t) = grid(decay y(t-1)) + s(t), and depressing (window, n): what it subtracts, at the
+// window's end, for a spike that arrives at t. gate: of each neuron, or null.
 inline void post_trace(
     const Window &window, const Layer &layer, const double *gate, double *depressing)
 {
@@ -28,7 +28,7 @@ inline void post_trace(
     }
 }
 
-// x(t) = grid(decay x(t-1)) + what arrives, shape (window, n_pre).
+// Compute x(t) = grid(decay x(t-1)) + arrived(t), shape (window, n_pre).
 inline void pre_trace(const Window &window, const Projection &p, double *x)
 {
     const Agent &agent = window.agent;
@@ -45,7 +45,7 @@ inline void pre_trace(const Window &window, const Projection &p, double *x)
     if (agent.carries) memcpy(carried, x + (agent.window - 1) * n, n * sizeof *x);
 }
 
-// |sum_t x(t)|**2 / (blocks steps): how strongly a projection drives its neurons.
+// Return |sum_t x(t)|**2 / (blocks steps): how strongly a projection drives its neurons.
 inline double power(
     const Window &window, const Projection &p, int64_t first, const double *x, double *total)
 {
@@ -56,7 +56,7 @@ inline double power(
     return dot(total, total, n) / (double)p.blocks / (double)(window.agent.window - first);
 }
 
-// What arrives over an unsigned projection, as a list.
+// List the spikes that arrive over an unsigned projection.
 inline void list_arrivals(const Window &window, const Projection &p, Spikes &arrivals)
 {
     const Agent &agent = window.agent;

@@ -1,4 +1,4 @@
-// How changes get into coarse weights without a shadow: neurorl/learning/writes.py in C.
+// Write changes into coarse weights without a shadow: neurorl/learning/writes.py in C.
 #ifndef NEURORL_WRITES_H
 #define NEURORL_WRITES_H
 #include "agent.h"
@@ -8,16 +8,16 @@ namespace neurorl {
 
 template <class T> inline T *at(T *array, int64_t offset) { return array ? array + offset : nullptr; }
 
-// How a pass changes eligibilities and weights. LATE: weights first, by what was remembered before.
-// ends: once more for the last decision, now that its episode is over.
+// How a pass changes eligibilities and weights. is_late: weights first, by the e of before. ends: the
+// second change for the last decision of an episode, when that is over.
 struct Change {
     double keep, factor;
     bool is_late, ends;
 };
 
-// What there is of n synapses in a row: where weights in force go, each null if nobody wants it,
-// and for schemes without a shadow the accumulators, the mask (null: all exist), the replica and
-// the number of the first synapse in its projection.
+// The memory of n synapses in a row: for weights in force (null where nobody reads them), and for
+// schemes without a shadow the accumulators, the mask (null: all exist), the replica and the number
+// of the first synapse in its projection.
 struct Held {
     double *in_force, *transmits;
     int32_t *integers;
@@ -44,9 +44,9 @@ struct Held {
 
 const int64_t CHUNK = 64;  // synapses that draw together
 const double STEPS_OF_REGISTER = 64.0;
-const int64_t STREAM_END = 0x01000000;  // from the streams of writes to those at ends
+const int64_t STREAM_END = 0x01000000;  // offset from the streams of writes to those at ends of episodes
 
-// x <- floor(x + u). If |x| <= 2**-34 everywhere, no u that can be drawn makes a difference.
+// Round x <- floor(x + u). If |x| <= 2**-34 everywhere, no u that can be drawn changes the result.
 inline void round_by_draws(
     const Change &change, const Projection &p, const Held &held, double *x, int64_t n)
 {
@@ -64,7 +64,7 @@ inline void round_by_draws(
     for (int64_t j = 0; j < n; j++) x[j] = __builtin_floor(x[j] + u[j]);
 }
 
-// From changes to the quanta that are written now; false if none are.
+// Turn changes into the quanta that are written now; return false if there are none.
 inline bool quanta(
     const Change &change, const Projection &p, const Held &held, double *x, int64_t n)
 {
@@ -92,7 +92,7 @@ inline bool quanta(
     return true;
 }
 
-// n <- clip(n + quanta), and the weight that this is.
+// Update n <- clip(n + quanta), and the weight for it.
 inline void step(
     const Projection &p, const double *quanta, double *__restrict w, const Held &held, int64_t n)
 {
@@ -112,8 +112,8 @@ inline void step(
     }
 }
 
-// e <- keep e + S; dw = factor e, of the e of before if it is late, written by the agent's scheme;
-// for n synapses in a row.
+// Update n synapses in a row: e <- keep e + S, dw = factor e (the e of before if it is late), written
+// by the agent's scheme.
 template <class Sum>
 inline void write_row(
     const Change &change, const Projection &p, const Sum *sum, double grid, double *e, double *w,
