@@ -154,7 +154,7 @@ def _class_of(kind: Any) -> type[Described]:
 
 def _check_types(cls: type[Described | Expression], fields: Mapping[str, Any]) -> None:
     """Raise DescriptionError for a field that isn't of its declared type."""
-    types = cls.field_types()
+    types = declared_types(cls) if issubclass(cls, Expression) else cls.field_types()
     for name, value in fields.items():
         if name in types and not fits(value, types[name]):
             where, limit = f"{cls.__name__}.{name}", kind_name(types[name])
