@@ -91,7 +91,7 @@ def test_it_plays_without_them() -> None:
         ({"cells": Concat((CELLS,))}, "cells of a plain vector.*Concat"),
         (
             {"critic": "spiking", "features": RBF(np.zeros(4), np.ones(4), 2)},
-            "linear critic.*'linear'",
+            "for critic 'linear'",
         ),
     ],
 )
