@@ -25,7 +25,7 @@ __all__ = ["actor_network", "hidden_sizes", "history_taps", "least_window"]
 
 
 def hidden_sizes(hidden: int | Sequence[int]) -> tuple[int, ...]:
-    """Units of a module's hidden layers, from the input to the output; none for 0.
+    """Return the units of a module's hidden layers, from the input to the output; none for 0.
 
     Raises DescriptionError for what isn't a whole number of units.
     """
@@ -59,7 +59,7 @@ def actor_network(
     hidden_delays: Sequence[int] = (),
     dt: float = 1e-3,
 ) -> Network:
-    """``actors x n_actions`` modules, each ``n_inputs -> hidden -> 1``, every synapse plastic.
+    """Build ``actors x n_actions`` modules ``n_inputs -> hidden -> 1``, every synapse plastic.
 
     hidden: units of a module's hidden layer, or of each of its hidden layers from the input to the
     output, as in ``(8, 4)``; 0 leaves them out.
@@ -172,7 +172,7 @@ def actor_network(
 
 
 def history_taps(lags: int, history: Sequence[float], bound: float) -> tuple[float, ...]:
-    """The initial taps of a history filter, one for each lag; *history* empty means 0.
+    """Return the initial taps of a history filter, one for each lag; *history* empty means 0.
 
     Raises DescriptionError for another number of taps than *lags*, or one beyond +-bound.
     """
@@ -188,10 +188,10 @@ def history_taps(lags: int, history: Sequence[float], bound: float) -> tuple[flo
 
 
 def least_window(layers: int, stimulus_lags: int = 1, history_lags: int = 0) -> int:
-    """Steps in which every tap of `actor_network` can see a spike and answer, from silence.
+    """Return how many steps every tap of `actor_network` needs to see a spike and answer.
 
-    ``max(layers K, layers + L) + 1``: a spike takes the last tap K of each layer, or one of the
-    output that the input led to comes back by the last tap L. layers: steps from input to output,
-    one more than there are hidden layers, one less for currents.
+    From silence, ``max(layers K, layers + L) + 1``: a spike takes the last tap K of each layer, or
+    one of the output that the input led to comes back by the last tap L. layers: steps from input
+    to output, one more than there are hidden layers, one less for currents.
     """
     return max(layers * stimulus_lags, layers + history_lags) + 1

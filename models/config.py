@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-import numpy as np
-
 from neurorl.errors import DescriptionError, say
 from neurorl.models.actor import actor_network
 from neurorl.models.checks import (
@@ -22,8 +20,7 @@ from neurorl.models.places import PLACES
 from neurorl.models.policies import POLICIES
 from neurorl.network.description import Network
 from neurorl.network.limits import MAX_AGENT_SYNAPSES, MAX_DELAY, MAX_SIZE, check_limit
-from neurorl.network.serialization import FloatArray, flag, number, positive
-from neurorl.numerics.elementary import decay
+from neurorl.network.serialization import flag, number, positive
 
 __all__ = ["AgentConfig"]
 
@@ -133,14 +130,3 @@ class AgentConfig(AgentFields):
         )
         check_probability(self, "agent.rule", network)
         return network
-
-    def keep(self, dt: float) -> float:
-        """Return what is left of an eligibility after a window."""
-        if self.learning_rule.pairs_spikes:
-            return float(decay(dt, self.eligibility_tau) ** self.window)
-        return self.gamma * self.lambda_actor
-
-    def powers(self, dt: float) -> FloatArray:
-        """Return what is left at the window's end of what each step added, ``(window,)``."""
-        kept = decay(dt, self.eligibility_tau) if self.learning_rule.pairs_spikes else 1.0
-        return np.array([kept ** (self.window - 1 - t) for t in range(self.window)])

@@ -179,14 +179,14 @@ def option_names() -> list[str]:
 
 
 def _split(options: Mapping[str, object]) -> tuple[dict[str, object], dict[str, object]]:
-    """Options of parts, and others."""
+    """Part options of parts from others."""
     names = {"flat", *KINDS}.union(*(registry.options for registry in KINDS.values()))
     parts = {name: value for name, value in options.items() if name in names}
     return parts, {name: value for name, value in options.items() if name not in names}
 
 
 def _parts(options: Mapping[str, object]) -> dict[str, Any]:
-    """The parts that options choose, by field, and ``flat``."""
+    """Make the parts that options choose, by field, and ``flat``."""
     before: Any = options.get("flat", {})
     if not isinstance(before, Mapping):
         raise DescriptionError(say("agent.flat", "no options", got=repr(before)[:60]))
@@ -203,7 +203,7 @@ def _parts(options: Mapping[str, object]) -> dict[str, Any]:
 
 
 def _flat(registry: Registry[Any], part: Part, values: Mapping[str, object]) -> dict[str, object]:
-    """The options of a kind: a shipped part's own, and *values* of those that it doesn't have.
+    """Return the options of a kind: a shipped part's own, and *values* of the others.
 
     Raises DescriptionError for values that no part can have, or not beside this one.
     """

@@ -22,7 +22,7 @@ Alive = Mapping[str, npt.NDArray[np.bool_]]
 def lesioned(
     network: Network, share: float, seed: int = 0, populations: Sequence[str] | None = None
 ) -> Network:
-    """*network* with a share of the neurons of *populations* dead: without synapses, and silent.
+    """Return *network* with a share of its neurons dead: without synapses, and silent.
 
     share: 0 to 1, rounded to whole neurons of each population. seed: of which; those of a smaller
     share are among those of a larger one. populations: None takes the hidden ones that learn.
@@ -55,7 +55,7 @@ def _node(node: Node, dead: tuple[int, ...]) -> Node:
 
 
 def _projection(network: Network, p: Projection, alive: Alive) -> Projection:
-    """Without synapses of the dead, in the shape of the projection's weights."""
+    """Take the synapses of the dead out, in the shape of the projection's weights."""
     if {p.pre, p.post}.isdisjoint(alive):
         return p
     shape = network.weight_shape(p.name)

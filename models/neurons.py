@@ -182,6 +182,6 @@ def _dynamics(
 
 
 def _decay(tau: FloatArray, dt: float) -> FloatArray:
-    """exp(-dt/tau), and 0 for tau = 0, rounded so that every C library gives the same bits."""
+    """Return exp(-dt/tau), 0 for tau = 0, rounded so that every C library gives the same."""
     with np.errstate(divide="ignore", over="ignore", under="ignore"):
         return np.asarray(np.rint(np.exp(-dt / tau) * 2.0**48) * 2.0**-48, dtype=np.float64)

@@ -159,7 +159,7 @@ class Registry(Mapping[str, type[P]], Generic[P]):
             ) from exc
 
     def _fields(self, cls: type[P], values: Mapping[str, object]) -> dict[str, Any]:
-        """Options as values of the fields that a class has."""
+        """Turn options into values of the fields that a class has."""
         names = field_names(cls)
         pairs = ((self.options[option], value) for option, value in values.items())
         return {field: value for field, value in pairs if field in names}

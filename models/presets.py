@@ -253,7 +253,7 @@ def _check_options(overrides: Iterable[str]) -> None:
 
 
 def _without_fields_of(overrides: dict[str, Any], preset: dict[str, Any]) -> dict[str, Any]:
-    """A preset without the fields of parts that come as objects, which have their own."""
+    """Return a preset without the fields of parts that come as objects, which have their own."""
     objects = [
         registry for kind, registry in KINDS.items() if isinstance(overrides.get(kind), Part)
     ]
@@ -262,7 +262,7 @@ def _without_fields_of(overrides: dict[str, Any], preset: dict[str, Any]) -> dic
 
 
 def _part_classes(options: dict[str, Any]) -> dict[str, Any]:
-    """The class of each part that is chosen, or the default. Raises UnknownNameError."""
+    """Return the class of each part that is chosen, or the default. Raises UnknownNameError."""
     choices = {kind: options.get(kind, registry.default) for kind, registry in KINDS.items()}
     return {
         kind: type(choice) if isinstance(choice, Part) else KINDS[kind].find(choice)

@@ -38,7 +38,7 @@ class NotFiniteError(ArgumentError):
 
 
 def explained(where: str, exc: NotFiniteError) -> NeurorlError:
-    """The error for the user. where: which agent and when."""
+    """Return the error for the user. where: which agent and when."""
     if exc.seen is None:
         return DivergenceError(say(where, "what is learned is not finite", remedy=_LOWER))
     what = "the observation is not finite"
@@ -46,26 +46,26 @@ def explained(where: str, exc: NotFiniteError) -> NeurorlError:
 
 
 def bad_reward(where: str, reward: float, scale: float = 1.0) -> EnvError:
-    """The error for a reward that isn't finite, or isn't when it is multiplied by *scale*."""
+    """Return the error for a reward that isn't finite, or isn't when multiplied by *scale*."""
     scaled = f" times reward_scale {scale:g}" if np.isfinite(reward) else ""
     what = f"the reward{scaled} is not finite"
     return EnvError(say(where, what, got=reward, limit=_FINITE, remedy=_REPAIR))
 
 
 def bad_sum(where: str, total: float) -> EnvError:
-    """The error for an episode whose rewards are finite, but not their sum."""
+    """Return the error for an episode whose rewards are finite, but not their sum."""
     what = "the sum of the episode's rewards is not finite"
     return EnvError(say(where, what, got=total, limit=_FINITE, remedy="scale the rewards down"))
 
 
 def first_not_finite(numbers: npt.NDArray[np.float64]) -> float | None:
-    """The first of *numbers* that is infinite or NaN."""
+    """Return the first of *numbers* that is infinite or NaN."""
     odd = numbers[~np.isfinite(numbers)]
     return float(odd[0]) if odd.size else None
 
 
 def check_learned(where: str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-    """Raises DivergenceError if an array of what was learned isn't finite."""
+    """Raise DivergenceError if an array of what was learned isn't finite."""
     for name, array in arrays.items():
         if not np.isfinite(array).all():
             raise DivergenceError(say(where, f"{name} is not finite", remedy=_LOWER))

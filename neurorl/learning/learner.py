@@ -30,11 +30,9 @@ import numpy.typing as npt
 from neurorl.backends.base import Raster
 from neurorl.backends.checks import Inputs
 from neurorl.learning.memory import Memory
-from neurorl.learning.plan import Incoming, Layer, Plastic, layers
+from neurorl.learning.plan import Incoming, Layer, LearningPlan, Plastic
 from neurorl.learning.writes import Writer
-from neurorl.models.config import AgentConfig
-from neurorl.network.description import Network
-from neurorl.network.modules import hidden_layers, module_projections, path_weights
+from neurorl.network.modules import path_weights
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.elementary import dot, on_grid
 from neurorl.rules import Decision, Hidden, feedback
@@ -53,35 +51,31 @@ class Learner:
     writer: where changes of weights go; None adds them to the weights.
     """
 
-    def __init__(
-        self, network: Network, config: AgentConfig, memory: Memory, writer: Writer | None = None
-    ) -> None:
+    def __init__(self, plan: LearningPlan, memory: Memory, writer: Writer | None = None) -> None:
         self.memory = memory
         self._writer = writer
-        self._config = config
-        self._rule = config.learning_rule
+        self._config = plan.config
+        self._rule = plan.rule
         self._needs_p = self._rule.needs_probability
         self._stdp = self._rule.pairs_spikes
         self._gates = self._rule.gates_depression
         self._needs_paths = self._rule.needs_paths
-        self._chain = module_projections(network)
-        self._in_modules = ("output", *hidden_layers(network)[: len(self._chain)])
-        self._critic = config.critic.reader(network, config.window, config.carries)
-        self._layers = layers(network, config)
+        self._chain, self._in_modules = plan.chain, plan.in_modules
+        self._critic, self._layers = plan.critic, plan.layers
 
     def remember(
         self, inputs: Inputs, rasters: dict[str, Raster], action: int, policy: FloatArray
     ) -> None:
-        """``e <- keep e + tag`` for the window that led to *action*."""
+        """Let ``e <- keep e + tag`` for the window that led to *action*."""
         self._add(self._observe(inputs, rasters, action, policy))
 
     def is_finite(self, modulator: float, rate: float) -> bool:
-        """Whether *modulator* and the steps that it makes of each layer's weights are finite."""
+        """Return whether *modulator* and the steps that it makes of weights are finite."""
         steps = (eta * third for _, eta, third in self._steps(modulator, rate))
         return math.isfinite(modulator) and all(math.isfinite(step) for step in steps)
 
     def learn(self, modulator: float, rate: float, ends: bool = False) -> None:
-        """``w <- clip(w + alpha rate modulator e / N)``; N is 1 unless the agent normalises.
+        """Let ``w <- clip(w + alpha rate modulator e / N)``; N is 1 unless the agent normalises.
 
         ends: once more for the last decision, now that its episode is over.
         """
@@ -97,7 +91,7 @@ class Learner:
                 )
 
     def _steps(self, modulator: float, rate: float) -> Iterator[tuple[Layer, float, float]]:
-        """Each layer with its step size and the modulator that it hears."""
+        """Yield each layer with its step size and the modulator that it hears."""
         limit = self._config.modulator.limit
         clipped = modulator if limit is None else max(-limit, min(limit, modulator))
         for layer in self._layers:
@@ -113,25 +107,25 @@ class Learner:
         action: int,
         policy: FloatArray,
     ) -> None:
-        """`learn` of the decision before, whose modulator this window told, then `remember`."""
+        """Do `learn` for the decision before, whose modulator this window told, then `remember`."""
         seen = self._observe(inputs, rasters, action, policy)  # with the weights it was run with
         self.learn(modulator, rate)
         self._add(seen)
 
-    def told(
+    def chip_errors(
         self, inputs: Inputs, rasters: dict[str, Raster], action: int, policy: FloatArray
     ) -> dict[str, FloatArray]:
-        """Of each layer, ``sum_t f(t) / N``: the post factors for a chip that knows the traces.
+        """Sum each layer's post factors over the window, over N; the chip knows the traces.
 
         With traces that hardly change within a window, ``x sum_t f(t)`` is its eligibility.
         """
         seen = self._observe(inputs, rasters, action, policy)
-        found = {}
+        sums = {}
         for layer in self._layers:
             if self._config.normalises:
                 self._note_power(layer, [_summed(p, layer.first, seen.arrived) for p in layer.into])
-            found[layer.name] = seen.factors[layer.name].sum(axis=0) / self._norm(layer)
-        return found
+            sums[layer.name] = seen.factors[layer.name].sum(axis=0) / self._norm(layer)
+        return sums
 
     def _observe(
         self, inputs: Inputs, rasters: dict[str, Raster], action: int, policy: FloatArray
@@ -204,19 +198,19 @@ class Learner:
         norm[0] = power if np.isnan(norm[0]) else norm[0] + NORM_RATE * (power - norm[0])
 
     def _norm(self, layer: Layer) -> float:
-        """What a layer's steps are divided by: N, at least 1, or 1."""
+        """Return what a layer's steps are divided by: N, at least 1, or 1."""
         norm = float(self.memory.norm[layer.name][0]) if self._config.normalises else 1.0
         return norm if norm > 1.0 else 1.0
 
     def _depressing(self, layer: Layer, spikes: Raster) -> FloatArray:
-        """What a spike that arrives at t takes off the eligibility at the window's end."""
+        """Return what a spike that arrives at t takes off the eligibility at the window's end."""
         before = self.memory.post_trace[layer.name]
         y = window_traces(spikes.astype(np.float64), layer.post_decay, before)
         before[:] = y[-1]
         return on_grid((self._config.depression * layer.powers)[:, None] * y)
 
     def _gate(self, name: str, spikes: Inputs, phi: FloatArray) -> FloatArray:
-        """``phi b`` for neurons of modules, b = 1 for the output; 1 for others."""
+        """Return ``phi b`` for neurons of modules, b = 1 for the output; 1 for others."""
         n = spikes[name].shape[1]
         if not self._gates or name not in self._in_modules:
             return np.ones(n)
@@ -280,7 +274,7 @@ class Learner:
 
 
 def _summed(p: Plastic, first: int, arrived: dict[str, FloatArray]) -> FloatArray:
-    """``sum_t x(t)`` from the step *first* on, from silence, but for the rounding of traces."""
+    """Return ``sum_t x(t)`` from the step *first* on, from silence, without rounding of traces."""
     a = p.transmitted(arrived[p.name])
     steps = np.arange(len(a))
     since = np.maximum(first - steps, 0)  # steps until the trace begins to count
@@ -291,7 +285,7 @@ def _summed(p: Plastic, first: int, arrived: dict[str, FloatArray]) -> FloatArra
 
 
 def _flow(x: FloatArray, w: FloatArray, current: FloatArray) -> None:
-    """``c_j += x_i w_ij`` in the order of i, as weights of a chip are on no grid of float64."""
+    """Add ``c_j += x_i w_ij`` in the order of i, as weights of a chip are on no grid of float64."""
     blocks = w.reshape(-1, *w.shape[-2:])
     into = current.reshape(len(blocks), -1)
     columns = x.reshape(len(blocks), -1)
@@ -301,7 +295,7 @@ def _flow(x: FloatArray, w: FloatArray, current: FloatArray) -> None:
 
 @dataclass(frozen=True)
 class _Observed:
-    """What one window came to: spikes, what arrived, post factors and gates, by name."""
+    """Hold what one window came to: spikes, what arrived, post factors and gates, by name."""
 
     spikes: Inputs
     arrived: dict[str, FloatArray]

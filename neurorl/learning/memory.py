@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from neurorl.learning.plan import LearningPlan
 from neurorl.network.description import Network
 from neurorl.network.modules import hidden_layers, module_projections, path_weights
 from neurorl.network.restoring import take, take_count
@@ -20,7 +21,7 @@ IntArray = npt.NDArray[np.int64]
 
 @dataclass
 class Memory:
-    """The arrays of N agents with one network; `of` gives those of one agent, as views.
+    """Hold the arrays of N agents with one network; `of` gives those of one agent, as views.
 
     By projection: ``weights`` that learn, and ``in_force``, as the backend holds them (in float
     arithmetic these are the same numbers), both ``(N, *shape)``, the latter also of projections
@@ -55,7 +56,7 @@ class Memory:
     accumulator: dict[str, FloatArray]
 
     def of(self, k: int) -> Memory:
-        """Agent k's part; writing to it writes here."""
+        """Return agent k's part; writing to it writes here."""
         parts: dict[str, Any] = {}
         for field in fields(self):
             value = getattr(self, field.name)
@@ -72,7 +73,7 @@ class Memory:
         self.expected[...] = np.nan
 
     def state(self) -> dict[str, npt.NDArray[np.float64]]:
-        """Copies of what one agent keeps from episode to episode."""
+        """Copy what one agent keeps from episode to episode."""
         weights = {f"weights.{name}": w.copy() for name, w in self.weights.items()}
         sums = {f"accumulator.{name}": a.copy() for name, a in self.accumulator.items()}
         norms = {f"norm.{name}": n[0].copy() for name, n in self.norm.items() if not np.isnan(n[0])}
@@ -101,7 +102,7 @@ class Memory:
         self.forget()
 
     def passing(self) -> dict[str, npt.NDArray[Any]]:
-        """Copies of what one agent forgets at the end of the episode that it is in."""
+        """Copy what one agent forgets at the end of the episode that it is in."""
         by_name = ("eligibility", "trace", "post_trace", "last")
         arrays = {f"{of}.{n}": a.copy() for of in by_name for n, a in getattr(self, of).items()}
         return {**arrays, **{name: getattr(self, name).copy() for name in _PASSING}}
@@ -137,24 +138,18 @@ def _signs_key(layer: str) -> str:
     return "learner.signs" if layer == "hidden" else f"learner.signs.{layer}"
 
 
-def memory_for(
-    network: Network,
-    weights: dict[str, FloatArray],
-    n_features: int,
-    carries: bool,
-    accumulates: bool = False,
-) -> Memory:
-    """The memory of agents that have learned nothing.
+def memory_for(plan: LearningPlan, weights: dict[str, FloatArray]) -> Memory:
+    """Make the memory of agents that have learned nothing.
 
-    weights: in force in each projection, ``(N, *shape)``. n_features: of a linear critic. carries:
-    whether spikes outlive a window. accumulates: whether changes of weights wait in an accumulator.
+    weights: in force in each projection, ``(N, *shape)``.
     """
-    n = len(next(iter(weights.values())))
+    network, config = plan.network, plan.config
+    n, n_features = len(next(iter(weights.values()))), config.critic.n_values(config.features)
     plastic = {p.name: p for p in network.projections if p.plasticity is not None}
     posts = {p.post: network.node(p.post).size for p in plastic.values()}
     depths = {node.name: 0 for node in network.nodes}
     for name, p in plastic.items():
-        depths[p.pre] = max(depths[p.pre], network.delay_steps(name)) if carries else 0
+        depths[p.pre] = max(depths[p.pre], network.delay_steps(name)) if config.carries else 0
     learning = {name: weights[name].copy() for name in plastic}
     return Memory(
         weights=learning,
@@ -174,12 +169,16 @@ def memory_for(
         mean_reward=np.zeros((n, 1)),
         expected=np.full((n, 1), np.nan),
         decisions=np.zeros((n, 1), dtype=np.int64),
-        accumulator={name: _zeros_on_lines(w.shape) for name, w in learning.items() if accumulates},
+        accumulator={
+            name: _zeros_on_lines(w.shape)
+            for name, w in learning.items()
+            if config.writes.accumulates
+        },
     )
 
 
 def _zeros_on_lines(shape: tuple[int, ...]) -> FloatArray:
-    """Zeros that begin at a line of the cache, which C reads and writes at twice the speed."""
+    """Return zeros that begin at a line of the cache, which C reads and writes twice as fast."""
     size = int(np.prod(shape))
     memory = np.zeros(size + 8)
     first = -memory.__array_interface__["data"][0] % 64 // 8
@@ -189,7 +188,7 @@ def _zeros_on_lines(shape: tuple[int, ...]) -> FloatArray:
 def _feedback_signs(
     network: Network, weights: dict[str, FloatArray], n: int
 ) -> dict[str, FloatArray]:
-    """By hidden layer of modules; of ``hidden`` also if it has none, then of no units."""
+    """Return signs by hidden layer of modules; of ``hidden``, of no units, if there is none."""
     chain = module_projections(network)
     if not chain:
         return {"hidden": np.ones((n, 0))}

@@ -11,17 +11,19 @@ from typing import Any
 import numpy as np
 
 from neurorl.models.config import AgentConfig
+from neurorl.models.critics import SpikingCritic
 from neurorl.network.description import Dynamics, Network, Plasticity, Projection
-from neurorl.network.modules import hidden_layers, lag
+from neurorl.network.modules import hidden_layers, lag, module_projections
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.elementary import decay
+from neurorl.rules import Rule
 
-__all__ = ["Incoming", "Layer", "Plastic", "layers"]
+__all__ = ["Incoming", "Layer", "LearningPlan", "Plastic"]
 
 
 @dataclass(frozen=True)
 class Incoming:
-    """A projection, looked up once: the description is searched by name.
+    """Hold what is known of a projection.
 
     current: from a source of currents: what arrives is its activation, in every step.
     """
@@ -34,13 +36,13 @@ class Incoming:
     delay: int
 
     def transmitted(self, arrived: FloatArray) -> FloatArray:
-        """What arrives, +-1 for signed projections."""
+        """Return what arrives, +-1 for signed projections."""
         return 2.0 * arrived - 1.0 if self.signed else arrived
 
 
 @dataclass(frozen=True)
 class Plastic(Incoming):
-    """A projection that learns."""
+    """Hold what is known of a projection that learns."""
 
     trace_decay: float
     low: float
@@ -49,7 +51,7 @@ class Plastic(Incoming):
 
 @dataclass(frozen=True)
 class Layer:
-    """A population with plastic projections.
+    """Hold what is known of a population with plastic projections.
 
     first: the step from which its spikes count, see `_first`. lag: of a hidden layer, steps to the
     output; else 0. fixed: projections into it that don't learn, if the rule needs spike
@@ -69,29 +71,59 @@ class Layer:
     is_critic: bool
 
 
-def layers(network: Network, config: AgentConfig) -> list[Layer]:
-    """The layers that learn: from the output down through the hidden ones, then any other."""
-    hidden = hidden_layers(network)
-    order = ("output", *hidden)
-    names = sorted(
-        {p.post for p in network.projections if p.plasticity is not None},
-        key=lambda name: order.index(name) if name in order else len(order),
-    )
-    return [_layer(network, config, name) for name in names]
+@dataclass(frozen=True)
+class LearningPlan:
+    """Hold what learning needs to know of a network and an agent, looked up once for every loop.
+
+    rule, critic: the agent's rule, and what reads a spiking critic's value, None without one.
+    layers: populations that learn, from the output down through the hidden ones, then any other.
+    chain: projections between the layers of modules, from the output down.
+    in_modules: populations that are divided into modules.
+    first_vote: the step from which spikes of the output are votes.
+    """
+
+    network: Network
+    config: AgentConfig
+    rule: Rule
+    critic: SpikingCritic | None
+    layers: tuple[Layer, ...]
+    chain: tuple[str, ...]
+    in_modules: tuple[str, ...]
+    first_vote: int
+
+    @classmethod
+    def of(cls, network: Network, config: AgentConfig) -> LearningPlan:
+        """Look up all that the agent *config* learns by in *network*."""
+        hidden, chain = hidden_layers(network), module_projections(network)
+        order = ("output", *hidden)
+        names = sorted(
+            {p.post for p in network.projections if p.plasticity is not None},
+            key=lambda name: order.index(name) if name in order else len(order),
+        )
+        return cls(
+            network=network,
+            config=config,
+            rule=config.learning_rule,
+            critic=config.critic.reader(network, config.window, config.carries),
+            layers=tuple(_layer(network, config, name) for name in names),
+            chain=chain,
+            in_modules=order[: 1 + len(chain)],
+            first_vote=0 if config.carries else network.depth("output"),
+        )
 
 
 def _layer(network: Network, config: AgentConfig, name: str) -> Layer:
-    is_critic = name == config.critic.population
+    is_critic, dt = name == config.critic.population, network.dt
     needs_p = config.learning_rule.needs_probability and not is_critic
-    alphas = {"output": config.alpha_output, "critic": config.critic.alpha}
+    alphas = {"output": config.alpha_output, config.critic.population: config.critic.alpha}
     return Layer(
         name=name,
         first=_first(network, config, name),
         lag=lag(network, name) if name in hidden_layers(network) else 0,
-        alpha=alphas[name] if is_critic or name == "output" else config.alpha_hidden,
-        keep=config.gamma * config.critic.lambda_ if is_critic else config.keep(network.dt),
-        powers=np.ones(config.window) if is_critic else config.powers(network.dt),
-        post_decay=decay(network.dt, config.post_tau),
+        alpha=alphas.get(name, config.alpha_hidden),
+        keep=config.gamma * config.critic.lambda_ if is_critic else _keep(config, dt),
+        powers=np.ones(config.window) if is_critic else _powers(config, dt),
+        post_decay=decay(dt, config.post_tau),
         dynamics=_dynamics(network, name),
         into=tuple(_plastic_into(network, name)),
         fixed=tuple(_fixed_into(network, name)) if needs_p else (),
@@ -99,10 +131,23 @@ def _layer(network: Network, config: AgentConfig, name: str) -> Layer:
     )
 
 
-def _first(network: Network, config: AgentConfig, name: str) -> int:
-    """The step that input can have reached; for coagent 0 if spikes come back to the population.
+def _keep(config: AgentConfig, dt: float) -> float:
+    """Return what is left of an eligibility after a window."""
+    if config.learning_rule.pairs_spikes:
+        return float(decay(dt, config.eligibility_tau) ** config.window)
+    return config.gamma * config.lambda_actor
 
-    Its earlier spikes then bear on those that count: the gradient has a term of each.
+
+def _powers(config: AgentConfig, dt: float) -> FloatArray:
+    """Return what is left at the window's end of what each step added, ``(window,)``."""
+    kept = decay(dt, config.eligibility_tau) if config.learning_rule.pairs_spikes else 1.0
+    return np.array([kept ** (config.window - 1 - t) for t in range(config.window)])
+
+
+def _first(network: Network, config: AgentConfig, name: str) -> int:
+    """Return the step that input can have reached; 0 if returning spikes count for the rule.
+
+    A population's earlier spikes then bear on those that count: the gradient has a term of each.
     """
     if config.carries or (config.learning_rule.counts_returns and network.returns(name)):
         return 0

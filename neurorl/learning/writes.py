@@ -7,8 +7,7 @@ import numpy as np
 from neurorl.arithmetic.rounding import Arithmetic, Rounding
 from neurorl.errors import UnsupportedError, say
 from neurorl.learning.memory import Memory
-from neurorl.learning.plan import Plastic
-from neurorl.models.config import AgentConfig
+from neurorl.learning.plan import LearningPlan, Plastic
 from neurorl.models.writes import Writes
 from neurorl.network.description import Network
 from neurorl.network.serialization import FloatArray
@@ -26,24 +25,24 @@ END = Stream.WRITES_AT_ENDS - Stream.WRITES
 
 
 def stochastic_round(x: FloatArray, u: FloatArray) -> FloatArray:
-    """``floor(x + u)``: of mean x for u uniform in (0, 1), and 0 for x = 0. Any shape."""
+    """Return ``floor(x + u)``: of mean x for u uniform in (0, 1), and 0 for x = 0. Any shape."""
     return np.asarray(np.floor(x + u))
 
 
 def levels(rounding: Rounding, low: float, high: float) -> tuple[float, float]:
-    """The least and the largest n of a weight in [low, high], rounded as a shadow's are."""
+    """Return the least and the largest n of a weight in [low, high], rounded as a shadow's are."""
     ends = np.rint(np.array([low, high]) * rounding.inverse)
     least, largest = np.clip(ends, -rounding.limit, rounding.limit)
     return float(least), float(largest)
 
 
 def stream(network: Network, name: str) -> int:
-    """The stream of a projection's draws; their counters are synapse and decision."""
+    """Return the stream of a projection's draws; their counters are synapse and decision."""
     return Stream.WRITES + [p.name for p in network.projections].index(name)
 
 
 def check_writes(writes: Writes, arithmetic: Arithmetic, name: str) -> None:
-    """Raises UnsupportedError for schemes without a shadow in fine arithmetic; *name* is its name.
+    """Raise UnsupportedError for schemes without a shadow in fine arithmetic, called *name*.
 
     There, the weights in force learn themselves.
     """
@@ -54,21 +53,20 @@ def check_writes(writes: Writes, arithmetic: Arithmetic, name: str) -> None:
 
 
 class Writer:
-    """Writes changes into one agent's `Memory`, by a scheme other than shadow."""
+    """Write changes into one agent's `Memory`, by a scheme other than shadow."""
 
     def __init__(
         self,
-        network: Network,
+        plan: LearningPlan,
         arithmetic: Arithmetic,
-        config: AgentConfig,
         memory: Memory,
         seed: int,
     ) -> None:
         self._memory = memory
         self._arithmetic = arithmetic
         self._seed = seed
-        self._scheme = config.writes
-        self._streams = {p.name: stream(network, p.name) for p in network.projections}
+        self._scheme = plan.config.writes
+        self._streams = {p.name: stream(plan.network, p.name) for p in plan.network.projections}
 
     def write(self, p: Plastic, change: FloatArray, ends: bool = False) -> None:
         """Let dw = *change* act on a projection's weights; 0 where it has no synapse.

@@ -9,7 +9,7 @@ import pytest
 
 from neurorl import SpikingActorCritic
 from neurorl.learning.learner import Learner
-from neurorl.learning.plan import layers
+from neurorl.learning.plan import LearningPlan
 from neurorl.models import GLM, LIF
 from neurorl.rules import feedback
 from neurorl.rules.membrane import spike_probability
@@ -20,7 +20,7 @@ def one_move(**options: Any) -> Any:
     """An agent, the rasters of one decision of its, and a learner that hasn't seen it yet."""
     agent = SpikingActorCritic("CartPole-v1", actors=2, hidden=3, seed=1, **options)
     move = agent.player(1, explore=True).move(np.array([0.1, -0.2, 0.05, 0.3]))
-    return agent, move, Learner(agent.network, agent.config, agent.memory)
+    return agent, move, Learner(LearningPlan.of(agent.network, agent.config), agent.memory)
 
 
 def test_a_window_gives_the_rules_eligibility_step_by_step() -> None:
@@ -78,9 +78,9 @@ def test_probabilities_are_those_the_simulator_spikes_with(arithmetic: str) -> N
         "CartPole-v1", model="glm", actors=2, hidden=3, window=400, seed=3, arithmetic=arithmetic
     )
     move = agent.player(3, explore=True).move(np.array([0.1, -0.2, 0.05, 0.3]))
-    learner = Learner(agent.network, agent.config, agent.memory)
+    learner = Learner(LearningPlan.of(agent.network, agent.config), agent.memory)
     spikes = {**move.inputs, **move.rasters}
-    into = {layer.name: layer for layer in layers(agent.network, agent.config)}
+    into = {layer.name: layer for layer in LearningPlan.of(agent.network, agent.config).layers}
     arrived = {
         p.name: np.vstack([np.zeros((1, spikes[p.pre].shape[1])), spikes[p.pre][:-1]])
         for layer in into.values()

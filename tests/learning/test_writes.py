@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from neurorl import Network, Plasticity, Population, Projection
 from neurorl.arithmetic.rounding import Rounding, make_arithmetic
 from neurorl.learning.memory import Memory, memory_for
-from neurorl.learning.plan import Plastic, layers
+from neurorl.learning.plan import LearningPlan, Plastic
 from neurorl.learning.writes import Writer, levels, stochastic_round
 from neurorl.models import LIF
 from neurorl.models.config import AgentConfig
@@ -40,12 +40,12 @@ class Bench:
             *("own", LIF(), "spikes-only", cells, cells, 4), description=network, writes=writes
         )
         arithmetic = make_arithmetic("loihi", network)
-        accumulates = writes != "stochastic"
         weights = {"a": np.zeros((1, n, 2))}
-        self.memory: Memory = memory_for(network, weights, n, False, accumulates).of(0)
-        self.p: Plastic = layers(network, config)[0].into[0]
+        plan = LearningPlan.of(network, config)
+        self.memory: Memory = memory_for(plan, weights).of(0)
+        self.p: Plastic = plan.layers[0].into[0]
         self.rounding: Rounding = arithmetic.rounding("a")
-        self._writer = Writer(network, arithmetic, config, self.memory, seed)
+        self._writer = Writer(plan, arithmetic, self.memory, seed)
 
     def decide(self, quanta: Any) -> None:
         """One decision whose dw is so many quanta."""

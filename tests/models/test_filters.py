@@ -15,6 +15,7 @@ from neurorl.backends.registry import load
 from neurorl.errors import DescriptionError
 from neurorl.learning.learner import Learner
 from neurorl.learning.memory import memory_for
+from neurorl.learning.plan import LearningPlan
 from neurorl.models import GLM, LIF, actor_network
 from neurorl.models.config import AgentConfig
 from neurorl.models.features import GaussianCells, OneHot
@@ -338,8 +339,9 @@ def mean_change(network: Network, w: dict[str, Array], every: Spikes, chosen: Ar
     cells = OneHot(3)
     options: dict[str, Any] = {"description": network, "beta": BETA, "normalises": False}
     config = AgentConfig("own", GLM(), "coagent", cells, cells, W, **options)
-    memory = memory_for(network, {k: v[None] for k, v in w.items()}, 3, False).of(0)
-    learner = Learner(network, config, memory)
+    plan = LearningPlan.of(network, config)
+    memory = memory_for(plan, {k: v[None] for k, v in w.items()}).of(0)
+    learner = Learner(plan, memory)
     p = probability(network, w, every)
     sources, populations = (
         [n.name for n in nodes] for nodes in (network.sources, network.populations)

@@ -17,6 +17,7 @@ import pytest
 
 from neurorl.learning.learner import Learner
 from neurorl.learning.memory import memory_for
+from neurorl.learning.plan import LearningPlan
 from neurorl.models import GLM
 from neurorl.models.config import AgentConfig
 from neurorl.models.features import OneHot
@@ -94,8 +95,9 @@ def tags(name: str, stage: str) -> tuple[Array, dict[str, Array]]:
     """P of each outcome, and a rule's eligibilities in each, ``(8192, synapses)`` by layer."""
     w = weights(stage)
     network = config(name).network(2)
-    memory = memory_for(network, {k: v[None] for k, v in w.items()}, 3, False).of(0)
-    learner = Learner(network, config(name), memory)
+    plan = LearningPlan.of(network, config(name))
+    memory = memory_for(plan, {k: v[None] for k, v in w.items()}).of(0)
+    learner = Learner(plan, memory)
     inputs = {"input": np.zeros((3, 3), dtype=bool), "bias": np.ones((3, 1), dtype=bool)}
     inputs["input"][0] = INPUT
     rasters = {"hidden": np.zeros((3, 8), dtype=bool), "output": np.zeros((3, 4), dtype=bool)}

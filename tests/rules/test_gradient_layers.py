@@ -15,6 +15,7 @@ import pytest
 
 from neurorl.learning.learner import Learner
 from neurorl.learning.memory import memory_for
+from neurorl.learning.plan import LearningPlan
 from neurorl.models import GLM
 from neurorl.models.config import AgentConfig
 from neurorl.models.features import OneHot
@@ -97,8 +98,9 @@ def gradient(w: Weights, name: str, step: float = 1e-5) -> Array:
 def tags(name: str, stage: str) -> dict[str, Array]:
     """A rule's eligibilities in each outcome, ``(2048, synapses)`` by projection."""
     network = config(name).network(2)
-    memory = memory_for(network, {k: v[None] for k, v in weights(stage).items()}, 3, False).of(0)
-    learner = Learner(network, config(name), memory)
+    plan = LearningPlan.of(network, config(name))
+    memory = memory_for(plan, {k: v[None] for k, v in weights(stage).items()}).of(0)
+    learner = Learner(plan, memory)
     inputs = {"input": np.zeros((4, 3), dtype=bool), "bias": np.ones((4, 1), dtype=bool)}
     inputs["input"][0] = INPUT
     rasters = {layer: np.zeros((4, n), dtype=bool) for layer, n in SIZES.items()}

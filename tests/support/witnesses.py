@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from neurorl.learning.learner import Learner
 from neurorl.learning.memory import Memory, memory_for
+from neurorl.learning.plan import LearningPlan
 from neurorl.models import LIF
 from neurorl.models.config import AgentConfig
 from neurorl.models.features import RBF
@@ -64,8 +65,9 @@ def learner_of(
         eligibility_tau=1e-3 * tau_c,
     )
     weights = {"learned": np.full((1, n_pre, n_post), weight)}
-    memory = memory_for(network, weights, cells.size, carries=True).of(0)
-    return Learner(network, config, memory), memory
+    plan = LearningPlan.of(network, config)
+    memory = memory_for(plan, weights).of(0)
+    return Learner(plan, memory), memory
 
 
 def observe(learner: Learner, pre: Array, post: Array) -> None:

@@ -24,6 +24,7 @@ from neurorl.backends.base import Backend
 from neurorl.learning.finite import NotFiniteError, first_not_finite
 from neurorl.learning.loops.checks import check_learning, check_probability
 from neurorl.learning.memory import memory_for
+from neurorl.learning.plan import LearningPlan
 from neurorl.learning.writes import check_writes
 from neurorl.models.config import AgentConfig
 from neurorl.models.features import Features, FromNumbers
@@ -55,7 +56,8 @@ class Loop(abc.ABC):
     ) -> None:
         self.backend = backend
         self.config = config
-        self.critic = config.critic.reader(backend.network, config.window, config.carries)
+        self.plan = LearningPlan.of(backend.network, config)
+        self.critic, self.first_vote = self.plan.critic, self.plan.first_vote
         self._learns_late = learns and self.critic is not None
         self.n = backend.n_replicas
         self.policy: Policy = Greedy() if greedy else config.policy
@@ -74,8 +76,7 @@ class Loop(abc.ABC):
             check_probability(config, backend)
         # Without a shadow, the weights that learn are those in force.
         self._shadow = config.writes.has_shadow and not backend.arithmetic.is_fine
-        features, accumulates = config.critic.n_values(config.features), config.writes.accumulates
-        self.memory = memory_for(network, weights, features, config.carries, accumulates)
+        self.memory = memory_for(self.plan, weights)
         self._parts = [self.memory.of(k) for k in range(self.n)]
         self.actions = np.zeros(self.n, dtype=np.int64)
         self.probabilities = np.zeros((self.n, n_actions))
@@ -85,7 +86,6 @@ class Loop(abc.ABC):
         self.window = backend.window(config.window)
         for name, raster in self.window.inputs.items():
             raster[:] = name == "bias"
-        self.first_vote = 0 if config.carries else network.depth("output")
         self.cells, self.features = map(self._as_seen, (config.cells, config.features))
         self._cells_flat = np.zeros((self.n, self.cells.n_inputs))
         self._history = History(self.features, config.critic.changes, self.n)
@@ -95,7 +95,7 @@ class Loop(abc.ABC):
             self._features_flat = self._cells_flat
 
     def see(self, k: int, observation: Any) -> None:
-        """Agent k's environment shows this."""
+        """Take what agent k's environment shows."""
         if self._alike and getattr(observation, "ndim", 0) < 2:
             self._cells_flat[k] = observation
             return
@@ -104,17 +104,17 @@ class Loop(abc.ABC):
             self._history.see(k, observation)
 
     def see_first(self, k: int, observation: Any) -> None:
-        """Agent k's environment shows this at the beginning of an episode."""
+        """Take what agent k's environment shows at the beginning of an episode."""
         self.see(k, observation)
         self._history.begin(k)
 
     def seen(self, k: int) -> tuple[FloatArray, ...]:
-        """All that agent k sees, as views of numbers."""
+        """Return all that agent k sees, as views of numbers."""
         cells, features = self._cells_flat[k], self._features_flat[k]
         return (cells,) if self._alike else (cells, features)
 
     def begin(self, k: int) -> None:
-        """An episode of agent k begins with what it sees now."""
+        """Begin an episode of agent k with what it sees now."""
         self._parts[k].forget()
         self._history.begin(k)
         if self.config.carries:
@@ -122,7 +122,7 @@ class Loop(abc.ABC):
         self._begin(k)
 
     def decide(self) -> npt.NDArray[np.int64]:
-        """Every active agent's action, ``(N,)``."""
+        """Return every active agent's action, ``(N,)``."""
         self._encode()
         self.window.run(not self.config.carries)
         self._choose()
@@ -132,7 +132,7 @@ class Loop(abc.ABC):
 
     @abc.abstractmethod
     def learn(self) -> None:
-        """Every active agent learns from what came of its action, or notes it for `decide`.
+        """Let every active agent learn from what came of its action, or note it for `decide`.
 
         Raises NotFiniteError if anything that one of them sees or would learn isn't finite, as
         `begin` and `decide` do. None has learned from an observation that isn't.
@@ -147,7 +147,7 @@ class Loop(abc.ABC):
             self._write(name)
 
     def _as_seen(self, features: Features) -> Any:
-        """What gives the numbers that this loop makes *features* of."""
+        """Return what gives the numbers that this loop makes *features* of."""
         return features
 
     @abc.abstractmethod
@@ -164,14 +164,14 @@ class Loop(abc.ABC):
         """Learn from the decision before, as the spiking critic has now valued what came of it."""
 
     def _check_seen(self, k: int) -> None:
-        """Raises NotFiniteError unless all that agent k sees is finite."""
+        """Raise NotFiniteError unless all that agent k sees is finite."""
         for numbers in self.seen(k):
             odd = first_not_finite(numbers)
             if odd is not None:
                 raise NotFiniteError(k, odd)
 
     def _write(self, name: str) -> None:
-        """All replicas' float weights of a projection to the backend."""
+        """Put all replicas' float weights of a projection in force."""
         weights = self.memory.weights[name]
         held = self.backend.set_weights(name, weights[0] if self._is_single else weights)
         self.memory.in_force[name][...] = held
@@ -180,6 +180,6 @@ class Loop(abc.ABC):
 
 
 def _flat_alike(cells: Any, features: Any) -> bool:
-    """Whether cells and features see an observation as the same numbers."""
+    """Return whether cells and features see an observation as the same numbers."""
     plain = all(getattr(type(f), "flat", None) is FromNumbers.flat for f in (cells, features))
     return plain and cells.n_inputs == features.n_inputs

@@ -24,7 +24,7 @@ __all__ = [
 
 
 def check_probability(config: AgentConfig, backend: Backend) -> None:
-    """Raises UnsupportedError for a rule that needs spike probabilities if p is no sigmoid."""
+    """Raise UnsupportedError for a rule that needs spike probabilities if p is no sigmoid."""
     if config.learning_rule.needs_probability and backend.noise != "exact":
         what = f"rule {config.rule!r} needs spike probabilities, which are those of escape noise"
         remedy = "noise='exact', or the rule spikes-only"
@@ -32,7 +32,7 @@ def check_probability(config: AgentConfig, backend: Backend) -> None:
 
 
 def check_learning(config: AgentConfig, backend: Backend) -> None:
-    """Raises UnsupportedError for a backend whose weights learn otherwise than the agent's."""
+    """Raise UnsupportedError for a backend whose weights learn otherwise than the agent's."""
     if backend.learning != config.learning.name:
         what = f"the agent learns by {config.learning.name!r}"
         remedy = f"SpikingActorCritic(..., learning={backend.learning!r})"
@@ -42,7 +42,7 @@ def check_learning(config: AgentConfig, backend: Backend) -> None:
 
 
 def learning_options(config: AgentConfig, backend: str | type[Backend]) -> dict[str, Any]:
-    """What a backend must be told if weights learn in it. Raises UnsupportedError if they can't."""
+    """Return options of a backend in which weights learn. Raises UnsupportedError for others."""
     if not config.learning.on_chip:
         return {}
     cls = backend_class(backend) if isinstance(backend, str) else backend
@@ -68,7 +68,7 @@ def not_compiled(config: AgentConfig) -> str | None:
 
 
 def is_users(own: str | None) -> bool:
-    """Whether something isn't the library's; warns of each once."""
+    """Return whether something isn't the library's; warn of each once."""
     if own is not None:
         _warn_of(own)
     return own is not None
@@ -82,7 +82,7 @@ def _warn_of(own: str) -> None:
 
 @functools.cache
 def warned(problem: str | None) -> bool:
-    """Whether there is a problem; warns of each once."""
+    """Return whether there is a problem; warn of each once."""
     if problem is not None:
         what, remedy = "runs in NumPy, several times slower", "install a C++ compiler"
         message = say("learning loop", what, got=problem, remedy=remedy)

@@ -1,6 +1,4 @@
-"""`NativeLoop`: the learning loop in C, the same as `neurorl.learning.loops.numpy.NumpyLoop` in
-every bit.
-"""
+"""The learning loop in C, the same as `neurorl.learning.loops.numpy.NumpyLoop` in every bit."""
 
 from __future__ import annotations
 
@@ -16,7 +14,7 @@ from neurorl.learning.finite import NotFiniteError
 from neurorl.learning.learner import NORM_RATE
 from neurorl.learning.loops.base import Loop
 from neurorl.learning.loops.native_features import Map, seen_by_c
-from neurorl.learning.plan import Incoming, Layer, Plastic, layers
+from neurorl.learning.plan import Incoming, Layer, Plastic
 from neurorl.learning.writes import levels, stream
 from neurorl.models.config import AgentConfig
 from neurorl.models.features import Features
@@ -119,7 +117,7 @@ class NativeLoop(Loop):
         return self.backend.transmitted(name)
 
     def _keep(self, array: npt.NDArray[Any], dtype: type = np.float64) -> int | None:
-        """The address of an array that is kept as long as this loop."""
+        """Return the address of an array that is kept as long as this loop."""
         assert array.dtype == np.dtype(dtype)
         self._kept.append(array)
         return c.pointer(array)
@@ -128,13 +126,13 @@ class NativeLoop(Loop):
         return None if array is None else self._keep(array, dtype)
 
     def _input(self, source: str, dtype: type) -> int | None:
-        """A source's part of the window, if it is of this kind."""
+        """Return the address of a source's part of the window, if it is of this kind."""
         given = self.window.inputs.get(source)
         return self._keep(given, dtype) if given is not None and given.dtype == dtype else None
 
     def _make_agent(self) -> c.Agent:
         config, memory, network = self.config, self.memory, self.backend.network
-        made = layers(network, config)
+        made = self.plan.layers
         self._cells, self._features = Map(self.cells), Map(self.features)
         self._nodes = (c.Node * len(network.nodes))(*(self._node(n.name) for n in network.nodes))
         self._layers = (c.Layer * len(made))(*(self._layer(layer) for layer in made))
@@ -266,7 +264,7 @@ class NativeLoop(Loop):
         least, largest = levels(rounding, p.low, p.high)
         mask = network.projection(p.name).mask
         mask = None if mask is None else np.ascontiguousarray(mask)
-        needs_in_force = self.config.learning_rule.needs_probability
+        needs_in_force = self.plan.rule.needs_probability
         return c.Projection(
             pre=network.index(p.pre),
             n_pre=shape[-2],
@@ -297,7 +295,7 @@ class NativeLoop(Loop):
         )
 
     def _largest_sum(self, p: Plastic, layer: Layer) -> float:
-        """A bound of what a window adds to an eligibility, or takes off it."""
+        """Bound what a window adds to an eligibility, or takes off it."""
         steps = self.config.window
 
         def largest_trace(decay: float) -> float:

@@ -31,7 +31,7 @@ def seen_by_c(features: maps.Features) -> maps.Features | Given:
 
 
 def is_compiled(features: maps.Features) -> bool:
-    """Whether C knows the values of these features, or there is nothing to know."""
+    """Return whether C knows the values of these features, or there is nothing to know."""
     leaves = _leaves(features)
     return all(type(f) in _KINDS or type(f).values is maps.Features.values for f in leaves)
 

@@ -36,9 +36,7 @@ class NumpyLoop(Loop):
         super().__init__(config, backend, n_actions, greedy, learns)
         parts = self._parts
         n = config.cells.size + (self.critic is not None) * config.features.size
-        self._learners = [
-            Learner(backend.network, config, part, self._writer(k)) for k, part in enumerate(parts)
-        ]
+        self._learners = [Learner(self.plan, part, self._writer(k)) for k, part in enumerate(parts)]
         self._critics = [
             config.critic.values(part.value, part.value_trace, part.x, config.gamma)
             for part in parts
@@ -84,7 +82,7 @@ class NumpyLoop(Loop):
         self._learners[k].learn(delta, float(self.rate[k]), ends)
 
     def _check_step(self, k: int, delta: float) -> None:
-        """Raises NotFiniteError unless the steps of agent k's weights are finite."""
+        """Raise NotFiniteError unless the steps of agent k's weights are finite."""
         if not self._learners[k].is_finite(delta, float(self.rate[k])):
             raise NotFiniteError(int(k), None)
 
@@ -97,17 +95,15 @@ class NumpyLoop(Loop):
         return self.critic.value(self._of(k, self.window.rasters["critic"]))
 
     def _seen(self, k: int) -> tuple[Inputs, dict[str, Raster], int, FloatArray]:
-        """Agent k's window, and the action and policy that came of it."""
+        """Return agent k's window, and the action and policy that came of it."""
         inputs = {name: self._of(k, raster) for name, raster in self.window.inputs.items()}
         rasters = {name: self._of(k, raster) for name, raster in self.window.rasters.items()}
         return inputs, rasters, int(self.actions[k]), self.probabilities[k]
 
     def _writer(self, k: int) -> Writer | None:
-        config, backend = self.config, self.backend
-        if config.writes.has_shadow:
+        if self.config.writes.has_shadow:
             return None
-        seed = backend.seeds[k]
-        return Writer(backend.network, backend.arithmetic, config, self._parts[k], seed)
+        return Writer(self.plan, self.backend.arithmetic, self._parts[k], self.backend.seeds[k])
 
     @np.errstate(over="ignore", invalid="ignore")  # an error will say more
     def _modulator(self, k: int) -> float:
@@ -139,7 +135,7 @@ class NumpyLoop(Loop):
                 self._of(k, self.window.inputs["critic_input"])[:] = spikes[..., n:]
 
     def _activation(self, k: int) -> FloatArray:
-        """Of the cells, and then of a spiking critic's."""
+        """Return activations of the cells, and then of a spiking critic's."""
         cells = self.config.cells.values(self._cells_flat[k])
         if self.critic is None:
             return cells

@@ -17,7 +17,6 @@ import numpy as np
 
 from neurorl.backends.base import Backend
 from neurorl.learning.loops.numpy import NumpyLoop
-from neurorl.learning.plan import layers
 from neurorl.models.config import AgentConfig
 from neurorl.network.serialization import FloatArray
 
@@ -25,7 +24,7 @@ __all__ = ["OnChipLoop", "steps_to_learn"]
 
 
 def steps_to_learn(window: int, period: int, phase: int) -> int:
-    """Steps after a window in which the chip learns once, and a decision comes to whole periods.
+    """Return the steps after a window in which the chip learns once, to whole periods.
 
     The chip learns in steps t with ``t % period == phase``, and a decision begins at ``t % period
     == 0``: the least n with ``window <= phase + k period < window + n = m period``.
@@ -50,21 +49,21 @@ class OnChipLoop(NumpyLoop):
         self._steps = steps_to_learn(config.window, *backend.learning_steps)
         self._rates = {
             layer.name: layer.alpha / backend.learning_gain(layer.name)
-            for layer in layers(backend.network, config)
+            for layer in self.plan.layers
         }
         self._limit = np.inf if config.modulator.limit is None else config.modulator.limit
-        self._reads = config.learning_rule.needs_probability
+        self._reads = self.plan.rule.needs_probability
 
     def learn(self) -> None:
         self._check_all_seen()
         sizes = {name: self.backend.network.node(name).size for name in self._rates}
         errors = {name: np.zeros((self.n, size)) for name, size in sizes.items()}
         for k in np.flatnonzero(self.active):
-            told = self._learners[k].told(*self._seen(k))
+            post_factors = self._learners[k].chip_errors(*self._seen(k))
             modulator = self._modulator(k)
             self._check_step(k, modulator)
             delta = float(np.clip(modulator, -self._limit, self._limit))
-            for name, factors in told.items():
+            for name, factors in post_factors.items():
                 errors[name][k] = -(self._rates[name] * self.rate[k] * delta) * factors
         self.backend.learn({}, {name: e.ravel() for name, e in errors.items()}, self._steps)
         if self._reads:

@@ -34,7 +34,7 @@ inline bool is_dense(int64_t rule)
     return rule == COAGENT || rule == AGREEMENT || rule == CENTRED_FEEDBACK || rule == SURROGATE;
 }
 
-// A map of a part of an observation; models/features.py defines each kind.
+// A map of a part of an observation; models/features defines each kind.
 struct Part {
     int64_t kind, d, size, a, b;
     double width, floor;

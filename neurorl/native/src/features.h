@@ -1,4 +1,4 @@
-// Features of observations: models/features.py in C.
+// Features of observations: models/features in C.
 #ifndef NEURORL_FEATURES_H
 #define NEURORL_FEATURES_H
 #include "buffers.h"

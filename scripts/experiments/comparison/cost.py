@@ -18,6 +18,7 @@ import numpy as np
 from experiments.catalogue import Task
 from neurorl.agents.local import read_agent
 from neurorl.learning.memory import memory_for
+from neurorl.learning.plan import LearningPlan
 from neurorl.models.config import AgentConfig
 from neurorl.reparameterization.config import GradientConfig
 from neurorl.runs.algorithms import Agents, Changes, make_agents
@@ -134,7 +135,7 @@ def _env_steps(agents: Agents) -> int:
 def _local_bytes(config: AgentConfig, n_actions: int) -> dict[str, int]:
     network = config.network(n_actions)
     weights = {p.name: np.zeros((1, *network.weight_shape(p.name))) for p in network.projections}
-    memory = memory_for(network, weights, config.features.size, config.carries)
+    memory = memory_for(LearningPlan.of(network, config), weights)
     parts = {
         "eligibilities": memory.eligibility,
         "traces": {**memory.trace, **memory.post_trace, "critic": memory.value_trace},

@@ -12,7 +12,7 @@ from torch import Tensor
 from experiments.comparison.decisions import Decisions, Frozen, Sampler
 from experiments.comparison.exact_gradient import Pair
 from neurorl.backends.torch import Concrete, Estimator, Slope
-from neurorl.learning.plan import Layer, Plastic, layers
+from neurorl.learning.plan import Layer, LearningPlan, Plastic
 from neurorl.network.modules import hidden_layers, module_projections, path_weights
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.elementary import on_grid
@@ -72,7 +72,7 @@ class Rules:
     def __init__(self, agent: Frozen, d: Decisions) -> None:
         self._agent, self._d = agent, d
         self._spikes = {k: x.numpy() > 0 for k, x in {**d.inputs, **d.rasters}.items()}
-        self._layers = layers(agent.network, agent.config)
+        self._layers = LearningPlan.of(agent.network, agent.config).layers
         self._traces = {p.name: self._trace(p) for layer in self._layers for p in layer.into}
         self._actors = d.rasters["output"].shape[-1] // agent.n_actions
 

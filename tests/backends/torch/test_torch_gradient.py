@@ -19,6 +19,7 @@ import pytest
 from neurorl.arithmetic.rounding import initial_weights
 from neurorl.learning.learner import Learner
 from neurorl.learning.memory import memory_for
+from neurorl.learning.plan import LearningPlan
 from neurorl.models import GLM, CubaLIF, actor_network
 from neurorl.models.config import AgentConfig
 from neurorl.models.features import OneHot
@@ -393,8 +394,9 @@ def test_the_score_is_the_eligibility_of_the_rule_coagent() -> None:
     x["bias"][:] = True
     x["input"][0] = True
     plastic = {p.name: module.weights(p.name)[None] for p in network.projections}
-    memory = memory_for(network, plastic, 3, False).of(0)
-    learner = Learner(network, config, memory)
+    plan = LearningPlan.of(network, config)
+    memory = memory_for(plan, plastic).of(0)
+    learner = Learner(plan, memory)
     counted = {"hidden_2": slice(1, 2), "hidden": slice(2, 3), "output": slice(3, 4)}
     generator = torch.Generator().manual_seed(0)
     for _ in range(20):
