@@ -1,4 +1,4 @@
-"""The papers' network: many actors, each with one module of hidden units for every action."""
+"""Build the papers' network: many actors, each a module of hidden units for every action."""
 
 from __future__ import annotations
 

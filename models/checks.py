@@ -1,4 +1,4 @@
-"""What must hold between the parts of an agent, beyond what each checks of itself."""
+"""Check what must hold between the parts of an agent, beyond what each checks of itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything that decides how an agent learns, in one frozen description."""
+"""Describe everything that decides how an agent learns."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _NOT_NEGATIVE = (
 
 @dataclass(frozen=True, eq=False, init=False)
 class AgentConfig(AgentFields):
-    """An agent: its network, its rule, its other parts and their rates.
+    """Describe an agent: its network, its rule, its other parts and their rates.
 
     `AgentFields` says what the fields mean, and each part what its own do. Parts are taken as
     objects (``policy=Softmax(beta=0.2)``), or by name with their fields as options of the agent

@@ -1,4 +1,4 @@
-"""The third factor: what was better or worse than expected, from a critic that learns it."""
+"""Tell what was better or worse than expected, by a critic that learns it."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ class Critic(Part, abc.ABC):
 
     @property
     def changes(self) -> int:
-        """How many last changes of the observation the features are of, too."""
+        """Count the last changes of the observation that the features are of, too."""
         return 0
 
     @property
     def neurons(self) -> int:
-        """How many neurons its population has in an agent's own network."""
+        """Count the neurons of its population in an agent's own network."""
         return 0
 
     def check(self, features: Features, cells: Features, window: int) -> None:
@@ -59,7 +59,7 @@ class Critic(Part, abc.ABC):
 
     @property
     def widening(self) -> str:
-        """What lets larger values be said, in words for a warning."""
+        """Say in a warning what lets it express larger values."""
         return "weight_bound"
 
     def n_values(self, features: Features) -> int:
@@ -174,8 +174,9 @@ CRITICS: Registry[Critic] = Registry(
 
 @dataclass
 class LinearCritic:
-    """``V = v . x``, ``z <- gamma lambda z + x``, ``v <- v + alpha delta z / max(|x|**2, 1)``.
+    """Learn the values of states by TD(lambda), as a weighted sum of features.
 
+    ``V = v . x``, ``z <- gamma lambda z + x``, ``v <- v + alpha delta z / max(|x|**2, 1)``.
     weights, trace, x: v, z and the features of the present state, arrays of one shape that are
     written in place. alpha: step size, a fraction of the error removed at once. trace_decay: gamma
     lambda. Source: Sutton & Barto, TD(lambda) with accumulating traces.
@@ -225,7 +226,7 @@ class SpikingCritic:
 
     @property
     def unit(self) -> float:
-        """What one spike adds to V or takes off it."""
+        """Return what one spike adds to V or takes off it."""
         return self.scale / (self.size * (self.steps - self.first))
 
     @property

@@ -1,4 +1,4 @@
-"""Cells and features for any observation space, when nobody says."""
+"""Choose cells and features for any observation space, when nobody says."""
 
 from __future__ import annotations
 

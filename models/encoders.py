@@ -1,4 +1,4 @@
-"""From activations of cells to input spikes, or to currents."""
+"""Turn activations of cells into input spikes, or into currents."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Encoder(Part, abc.ABC):
 
     @property
     def source_kind(self) -> str:
-        """The kind of source that it feeds."""
+        """Name the kind of source that it feeds."""
         return "current" if self.flows else "spikes"
 
     @abc.abstractmethod

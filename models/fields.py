@@ -1,4 +1,4 @@
-"""The fields of an agent's configuration, and how options become them."""
+"""Hold the fields of an agent's configuration, and turn options into them."""
 
 from __future__ import annotations
 
@@ -144,12 +144,12 @@ class AgentFields(Described):
 
     @property
     def learning_rule(self) -> Rule:
-        """The rule that *rule* names. Raises UnknownNameError."""
+        """Return the rule that *rule* names. Raises UnknownNameError."""
         return find_rule(self.rule)
 
     @property
     def parts(self) -> dict[str, Part]:
-        """The objects that the agent is made of, by the fields that hold them."""
+        """Return the objects that the agent is made of, by the fields that hold them."""
         return {kind: getattr(self, kind) for kind in KINDS}
 
     if not TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What a critic sees of the observations before the last one."""
+"""Keep what a critic sees of the observations before the last one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Networks of which a part is dead, as a description: no plasticity can revive it."""
+"""Describe networks of which a part is dead: no plasticity can revive it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The third factor: by what the change of every weight that is eligible is multiplied."""
+"""Make the third factor, by which the change of every eligible weight is multiplied."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Modulator(Part, abc.ABC):
 
 @dataclass(frozen=True, eq=False)
 class TDError(Modulator):
-    """What is better than the critic expected: ``r + gamma V(next) - V``."""
+    """Tell what is better than the critic expected: ``r + gamma V(next) - V``."""
 
     name: ClassVar[str] = "td-error"
     kernel: ClassVar[str | None] = "td-error"
@@ -55,7 +55,7 @@ class TDError(Modulator):
 
 @dataclass(frozen=True, eq=False)
 class Reward(Modulator):
-    """What is better than usual: ``M = r - m``, ``m <- m + step M``. No states are told apart."""
+    """Tell what is better than usual: ``M = r - m``, ``m <- m + step M``, whatever the state."""
 
     name: ClassVar[str] = "reward"
     kernel: ClassVar[str | None] = "reward"

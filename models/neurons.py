@@ -77,7 +77,7 @@ class LIF(_Integrator):
 
 @dataclass(frozen=True, eq=False)
 class GLM(_Integrator):
-    """The papers' stochastic unit: P(spike) = sigmoid(2 u), ``u = q + bias``, q of this step only.
+    """Spike with P = sigmoid(2 u), ``u = q + bias``, q of this step only: the papers' unit.
 
     Alone it has no memory. With a projection for each lag l of the stimulus filters k and of the
     spike-history filter h, of delay l, it is the general unit::
@@ -100,7 +100,7 @@ class GLM(_Integrator):
 
 @dataclass(frozen=True, eq=False)
 class Silenced(Neuron):
-    """Neurons of another model, of which some never spike unless input drives them.
+    """Silence some neurons of another model, unless input drives them.
 
     neuron: the model. silent: their numbers, whole ones from 0; bias 0, and a threshold that their
     noise alone can't reach: 12 times its width, or their own if that is higher, or 1 without any.

@@ -1,4 +1,4 @@
-"""Parts of an agent that can be chosen, such as its encoder: descriptions found by name.
+"""Find the parts of an agent that can be chosen, such as its encoder, by name.
 
 A part is a frozen dataclass. Users write a shipped one by its name (``policy="softmax"``, with its
 fields as options of the agent, ``beta=0.2``) or pass an object (``policy=Softmax(beta=0.2)``). A
@@ -49,7 +49,7 @@ P = TypeVar("P", bound=Part)
 
 
 class Registry(Mapping[str, type[P]], Generic[P]):
-    """The classes of one kind of part by name: the library's, and those that users add.
+    """Hold the classes of one kind of part by name: the library's, and those that users add.
 
     kind: the option of the agent that chooses one.
     options: options of the agent that are fields of a shipped part, with the names of the fields.
@@ -85,12 +85,12 @@ class Registry(Mapping[str, type[P]], Generic[P]):
 
     @property
     def default(self) -> str:
-        """The name of the part that an agent has if nobody says."""
+        """Name the part that an agent has if nobody says."""
         return self._shipped[0].name
 
     @property
     def defaults(self) -> dict[str, object]:
-        """The options, as they are by default."""
+        """Return the options, as they are by default."""
         return {name: getattr(cls, self.options[name]) for name, cls in self.types.items()}
 
     def register(self, name: str, cls: type[P]) -> type[P]:

@@ -1,4 +1,4 @@
-"""Where weights learn: on the host, or on the chip by its own rule."""
+"""Choose where weights learn: on the host, or on the chip by its own rule."""
 
 from __future__ import annotations
 

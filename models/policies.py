@@ -1,4 +1,4 @@
-"""From votes to an action: how an agent chooses."""
+"""Choose an action by votes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Policy(Part, abc.ABC):
 
     @property
     def exploration(self) -> float:
-        """Share of all actions that is drawn evenly."""
+        """Return the share of all actions that is drawn evenly."""
         return 0.0
 
     @abc.abstractmethod
@@ -35,7 +35,7 @@ class Policy(Part, abc.ABC):
 
     @property
     def remedy(self) -> str | None:
-        """What makes the policy less certain, in words for a warning; None if nothing does."""
+        """Say in a warning what makes the policy less certain; None if nothing does."""
         return None
 
 

@@ -1,4 +1,4 @@
-"""Means of blocks of a large observation, such as an image: few numbers, in time linear in it."""
+"""Take means of blocks of a large observation, such as an image, in time linear in it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Pooled", "blocks_for", "pooled"]
 
 @dataclass(frozen=True, eq=False)
 class Pooled(Features):
-    """Features *of* the means of blocks, the parts into which each axis of an array is cut.
+    """Compute features *of* the means of blocks, the parts into which each axis of an array is cut.
 
     shape: of the observation. blocks: how many along each axis, as even as can be.
     Raises DescriptionError unless *of* is of as many numbers as there are blocks.

@@ -1,4 +1,4 @@
-"""What an agent is made of when nobody says: a preset for known tasks, a default for any other."""
+"""Make agents when nobody says: a preset for known tasks, a default for any other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the step sizes of learning change from episode to episode."""
+"""Change the step sizes of learning from episode to episode."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a change dw gets into weights that are whole numbers n of a coarse unit.
+"""Get a change dw into weights that are whole numbers n of a coarse unit.
 
 With u in (0, 1) drawn for the synapse and the decision, so that ``floor(x + u)`` has the mean x::
 
@@ -54,7 +54,7 @@ class Writes(Part):
 
     @property
     def every(self) -> int:
-        """Decisions from one write to the next."""
+        """Return how many decisions there are from one write to the next."""
         return 1
 
     def units(

@@ -1,4 +1,4 @@
-"""From an observation to numbers: cells that a network can spike with, features for the critic.
+"""Turn observations into numbers: cells that a network can spike with, features for critics.
 
 Each is a frozen description with a `size` and a call ``features(observation) -> (size,)``. Those
 marked *cells* give activations in [0, 1] and can drive a source; see `neurorl.models.encoders`.

@@ -1,4 +1,4 @@
-"""What all features have in common."""
+"""Define what all features have in common."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ NARROWEST = 1e-9
 
 
 class Features(Described, abc.ABC):
-    """A map from observations to ``(size,)`` numbers."""
+    """Map observations to ``(size,)`` numbers."""
 
     @property
     def are_cells(self) -> bool:
-        """Whether the numbers are activations in [0, 1]."""
+        """Return whether the numbers are activations in [0, 1]."""
         return True
 
     @property
     @abc.abstractmethod
     def size(self) -> int:
-        """How many numbers."""
+        """Return how many numbers there are."""
 
     @property
     def n_inputs(self) -> int:
-        """Length of `flat`."""
+        """Return the length of `flat`."""
         return self.size
 
     def flat(self, observation: Any) -> FloatArray:

@@ -1,4 +1,4 @@
-"""Codes of which some channels are active, in lexicographic order."""
+"""List codes of which some channels are active, in lexicographic order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Features of several observations, one after the other."""
+"""Join features of several observations, one after the other."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Concat"]
 
 @dataclass(frozen=True, eq=False)
 class Concat(Features):
-    """Features of the parts of a Tuple or Dict observation, one after the other.
+    """Join features of the parts of a Tuple or Dict observation, one after the other.
 
     keys: of a Dict, in the order of *parts*; empty for a Tuple.
     """

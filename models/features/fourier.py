@@ -1,4 +1,4 @@
-"""The Fourier basis."""
+"""Compute the Fourier basis."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MAX_FREQUENCIES = 2**18
 
 @dataclass(frozen=True, eq=False)
 class Fourier(Ranged):
-    """``cos(pi c.x)`` for all whole c up to *order* of which at most *coupled* are not 0.
+    """Compute ``cos(pi c.x)`` for all whole c up to *order* of which at most *coupled* are not 0.
 
     Source: Konidaris, Osentoski & Thomas 2011. Not cells: values are in [-1, 1].
     """
@@ -61,7 +61,7 @@ class Fourier(Ranged):
 
     @functools.cached_property
     def c(self) -> FloatArray:
-        """The frequencies: ``(size, d)``."""
+        """Return the frequencies, ``(size, d)``."""
         d = len(self.low)
         rows = [np.zeros(d)]
         for k in range(1, min(self.coupled, d) + 1):

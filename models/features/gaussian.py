@@ -1,4 +1,4 @@
-"""Gaussian cells, along each dimension or on a grid."""
+"""Spread Gaussian cells along each dimension or on a grid."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["RBF", "GaussianCells"]
 
 @dataclass(frozen=True, eq=False)
 class GaussianCells(Ranged):
-    """*cells* Gaussian cells along each dimension, width a fraction of their spacing. Cells.
+    """Spread *cells* Gaussian cells along each dimension, width in spacings. Cells.
 
     With 1 cell the activation is the scaled value itself. Activations below *floor* are 0.
     """
@@ -48,7 +48,7 @@ class GaussianCells(Ranged):
 
 @dataclass(frozen=True, eq=False)
 class RBF(Ranged):
-    """Gaussian cells on a grid of *cells* along every dimension: ``cells**d`` in all. Cells.
+    """Spread Gaussian cells on a grid of *cells* along every dimension: ``cells**d`` in all. Cells.
 
     ``exp(-sum_j d_j**2 / (2 width**2))``, d_j the distance along dimension j in spacings, as the
     product of the dimensions' bumps. Activations below *floor* are 0.

@@ -1,4 +1,4 @@
-"""Features of a vector with a range for each dimension."""
+"""Scale a vector with a range for each dimension."""
 
 from __future__ import annotations
 
@@ -76,11 +76,11 @@ class Ranged(FromNumbers):
 
     @functools.cached_property
     def squashed(self) -> npt.NDArray[np.bool_]:
-        """Which dimensions have no range."""
+        """Return which dimensions have no range."""
         return np.asarray(self.high == self.low)
 
     @functools.cached_property
     def gain(self) -> FloatArray:
-        """1 over the range of each dimension."""
+        """Return 1 over the range of each dimension."""
         with np.errstate(over="ignore"):
             return np.asarray(1.0 / np.where(self.squashed, 1.0, self.high - self.low))

@@ -1,4 +1,4 @@
-"""Cells of a state's number."""
+"""Turn the number of a state into cells."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class OfState(FromNumbers):
     @property
     @abc.abstractmethod
     def n_states(self) -> int:
-        """How many states there are."""
+        """Return how many states there are."""
 
     @abc.abstractmethod
     def row(self, index: int) -> FloatArray:
@@ -58,7 +58,7 @@ class OfState(FromNumbers):
 
 @dataclass(frozen=True, eq=False)
 class OneHot(OfState):
-    """One cell for each of *n* states, numbered from *start*. Cells."""
+    """Give one cell to each of *n* states, numbered from *start*. Cells."""
 
     n: int
     start: int = 0
@@ -83,7 +83,7 @@ class OneHot(OfState):
 
 @dataclass(frozen=True, eq=False)
 class PlaceCells(OfState):
-    """Gaussian cells spread evenly over a grid of states numbered row by row. Cells.
+    """Spread Gaussian cells evenly over a grid of states numbered row by row. Cells.
 
     rows, columns: of the grid, states from *start*. per_side: cells along each side. width: of a
     cell, as a fraction of the spacing. ``exp(-d**2 / (2 (width spacing)**2))``.
@@ -116,7 +116,7 @@ class PlaceCells(OfState):
 
     @functools.cached_property
     def table(self) -> FloatArray:
-        """The activations in all states: ``(n_states, size)``."""
+        """Return the activations in all states, ``(n_states, size)``."""
         row, column = np.divmod(np.arange(self.rows * self.columns), self.columns)
         vertical = self._bumps(row, self.rows)
         horizontal = self._bumps(column, self.columns)
@@ -132,7 +132,7 @@ class PlaceCells(OfState):
 
 @dataclass(frozen=True, eq=False)
 class Combinations(OfState):
-    """A state is the code of its rank: which *active* of *channels* cells are 1. Cells, 0 or 1.
+    """Give each state the code of its rank: which *active* of *channels* cells are 1. Cells.
 
     n: states, numbered from *start*. groups: with more than 1, a state is the combination of its
     rank of so many different codes, one in each group of *channels* cells. Ranks are those of
@@ -168,7 +168,7 @@ class Combinations(OfState):
 
     @functools.cached_property
     def table(self) -> FloatArray:
-        """The codes of all states: ``(n, size)``."""
+        """Return the codes of all states, ``(n, size)``."""
         # Of the n first combinations, none has a code beyond that of rank n + groups - 2.
         needed = min(self.n + self.groups - 1, math.comb(self.channels, self.active))
         codes = code_table(needed, self.active, self.channels)

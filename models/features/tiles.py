@@ -1,4 +1,4 @@
-"""Cells of bins: tile coding, and codes of each dimension's bin."""
+"""Cut dimensions into bins: tile coding, and codes of each dimension's bin."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["BinnedCombinations", "Tiles"]
 
 @dataclass(frozen=True, eq=False)
 class Tiles(Ranged):
-    """Tile coding: *tilings* grids of ``bins + 1`` tiles a dimension, offset asymmetrically. Cells.
+    """Cover the space with *tilings* grids of ``bins + 1`` tiles a dimension, offset. Cells.
 
     Offsets are odd multiples of 1/tilings of a tile (Miller & Glanz), so no two tilings align.
     """
@@ -47,14 +47,14 @@ class Tiles(Ranged):
 
     @functools.cached_property
     def offsets(self) -> FloatArray:
-        """Of each tiling in each dimension, in tiles: ``(tilings, d)``."""
+        """Return the offset of each tiling in each dimension, in tiles: ``(tilings, d)``."""
         k = np.arange(self.tilings)[:, None]
         odd = 2 * np.arange(len(self.low)) + 1
         return np.asarray((k * odd % self.tilings) / self.tilings)
 
     @functools.cached_property
     def strides(self) -> Any:
-        """What a tile more in each dimension adds to the index: ``(d,)``."""
+        """Return what a tile more in each dimension adds to the index, ``(d,)``."""
         return (self.bins + 1) ** np.arange(len(self.low))[::-1]
 
     @functools.cached_property
@@ -64,7 +64,7 @@ class Tiles(Ranged):
 
 @dataclass(frozen=True, eq=False)
 class BinnedCombinations(Ranged):
-    """Each dimension's bin as the code of its rank, one after the other. Cells, 0 or 1.
+    """Give each dimension's bin the code of its rank, one after the other. Cells, 0 or 1.
 
     bins: equal ones along a dimension; ``floor(bins unit)``, the last bin with its upper end.
     active, channels: the bin's code is which *active* of a dimension's *channels* cells are 1, as
@@ -98,5 +98,5 @@ class BinnedCombinations(Ranged):
 
     @functools.cached_property
     def table(self) -> FloatArray:
-        """The codes of all bins: ``(bins, channels)``."""
+        """Return the codes of all bins, ``(bins, channels)``."""
         return code_table(self.bins, self.active, self.channels)

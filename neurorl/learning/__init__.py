@@ -1,1 +1,1 @@
-"""From an observation to a change of weights: learner, memory, writes and loops."""
+"""Turn observations into changes of weights: learner, memory, writes and loops."""

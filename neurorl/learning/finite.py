@@ -1,4 +1,4 @@
-"""Infinities and NaN, from which nothing is learned: how they are reported."""
+"""Report infinities and NaN, from which nothing is learned."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LOWER = "lower the agent's step sizes (alpha_...), or its reward_scale"
 
 
 class NotFiniteError(ArgumentError):
-    """What a loop raises: it knows the number of an agent, and its caller what that agent does.
+    """Tell which agent met a number that isn't finite; its caller knows what that agent does.
 
     replica: the agent's number. seen: a number of its observation that isn't finite; None if that
     is all right, but what it would learn isn't finite.

@@ -1,4 +1,4 @@
-"""The rule applied to a network: eligibilities and float weights of every plastic projection.
+"""Apply a rule to a network: eligibilities and float weights of every plastic projection.
 
 For one window of W steps, with presynaptic traces x and post factors f::
 
@@ -46,7 +46,7 @@ NORM_RATE = 0.01
 
 
 class Learner:
-    """Turns the windows of one agent into eligibilities, and modulators into weights.
+    """Turn the windows of one agent into eligibilities, and modulators into weights.
 
     writer: where changes of weights go; None adds them to the weights.
     """

@@ -1,4 +1,4 @@
-"""What agents have learned and remember, as arrays: one row for each replica."""
+"""Hold what agents have learned and remember, as arrays: one row for each replica."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The layers of a network that learn, looked up once for every loop.
+"""Look up all that learning needs of a network and an agent, once for every loop.
 
 A description is searched by name; a loop that runs thousands of times a second reads these instead.
 """

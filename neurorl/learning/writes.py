@@ -1,4 +1,4 @@
-"""Writing changes into weights of a coarse unit, by a scheme of `neurorl.models.writes`."""
+"""Write changes into weights of a coarse unit, by a scheme of `neurorl.models.writes`."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The loop of decisions and learning: its definition in NumPy, the same in C++, and on a chip."""
+"""Run decisions and learning: the loop's definition in NumPy, the same in C++, and on a chip."""

@@ -1,4 +1,4 @@
-"""The loop of one or many agents between their environments and one backend.
+"""Run one or many agents between their environments and one backend.
 
 A decision: `Loop.see` the observation, `Loop.decide` (input spikes -> window -> votes -> action);
 and when the environment has answered, `Loop.see` again and `Loop.learn` (modulator -> eligibilities
@@ -36,7 +36,7 @@ __all__ = ["Loop"]
 
 
 class Loop(abc.ABC):
-    """Replicas of one agent, which decide and learn side by side on one backend.
+    """Let replicas of one agent decide and learn side by side on one backend.
 
     config, n_actions: of every agent. backend: with a seed for each replica. greedy: actions have
     the most votes, whatever the configuration's policy. learns: False for agents that only play.

@@ -1,4 +1,4 @@
-"""What must hold between an agent and its backend, and which loop can run it."""
+"""Check what must hold between an agent and its backend, and which loop can run it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which loop an agent gets: in C++, in NumPy, or on a chip."""
+"""Choose the loop that an agent gets: in C++, in NumPy, or on a chip."""
 
 from __future__ import annotations
 

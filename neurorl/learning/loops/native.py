@@ -1,4 +1,4 @@
-"""The learning loop in C, the same as `neurorl.learning.loops.numpy.NumpyLoop` in every bit."""
+"""Run the learning loop in C, equal to `neurorl.learning.loops.numpy.NumpyLoop` in every bit."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _role(layer: Layer) -> str:
 
 
 class NativeLoop(Loop):
-    """One call for the input spikes, one for the actions, one for learning, for all replicas.
+    """Make one call for the input spikes, one for the actions, one for learning, for all replicas.
 
     Weights go straight into the simulator's memory where a backend lends it
     (`neurorl.backends.base.Backend.transmitted`), else through `Backend.set_weights`.

@@ -1,4 +1,4 @@
-"""Feature maps as the parts that ``src/features.h`` computes."""
+"""Turn feature maps into the parts that ``src/features.h`` computes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Given", "Map", "is_compiled", "seen_by_c"]
 
 
 class Given:
-    """Features that C has no twin of, as what it is given in place of an observation."""
+    """Give C the values of features that it has no twin of, in place of an observation."""
 
     def __init__(self, features: maps.Features) -> None:
         self.size = self.n_inputs = features.size
@@ -37,7 +37,7 @@ def is_compiled(features: maps.Features) -> bool:
 
 
 class Map:
-    """The structure of a feature map, and the arrays that it points to."""
+    """Hold the structure of a feature map, and the arrays that it points to."""
 
     def __init__(self, features: maps.Features | Given) -> None:
         flat = _leaves(features)

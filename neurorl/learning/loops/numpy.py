@@ -1,4 +1,4 @@
-"""`NumpyLoop`: the definition of the loop, of pure functions, agent by agent."""
+"""Define the loop, of pure functions, agent by agent."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["NumpyLoop"]
 
 
 class NumpyLoop(Loop):
-    """Composed of the pure functions of this package, agent by agent."""
+    """Compose the pure functions of this package, agent by agent."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Agents whose weights learn on a chip by its own rule: the host tells it errors, and no weights.
+"""Let weights learn on a chip by its own rule: the host tells it errors, and no weights.
 
 After the window of a decision and the environment's answer, the chip makes a few more steps without
 input, in one of which it learns from what it is told::
@@ -34,7 +34,7 @@ def steps_to_learn(window: int, period: int, phase: int) -> int:
 
 
 class OnChipLoop(NumpyLoop):
-    """`NumpyLoop` of agents with ``learning='pes'``."""
+    """Run the `NumpyLoop` of agents with ``learning='pes'``."""
 
     def __init__(
         self,
