@@ -49,7 +49,8 @@ def parse(text: str, place: Place | None = None) -> Node:
     """
     if not isinstance(text, str):
         what = f"not a text but {type(text).__name__}"
-        raise (place or Place("expression", "")).problem(0, what, "write it as a text")
+        where = place.where if place else "expression"
+        raise Place(where, "").problem(0, what, "write it as a text")
     place = place or Place("expression", text)
     scan(text, place)
     line = text.translate(_ONE_LINE)

@@ -1,0 +1,106 @@
+"""Take a formula apart into ``sum_x a_x x + rest``, as far as it is linear in some names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+from neurorl.expressions.nodes import Binary, Call, Name, Node, Number, Power, Unary, names_in
+
+__all__ = ["Linear", "NotLinearError", "linear", "substituted"]
+
+_ONE = Number(1.0)
+_MINUS_ONE = Unary("-", _ONE)
+
+
+class NotLinearError(ValueError):
+    """Tell at which node a formula isn't linear."""
+
+    def __init__(self, node: Node) -> None:
+        super().__init__("not linear")
+        self.at = node.at
+
+
+@dataclass(frozen=True)
+class Linear:
+    """Hold ``sum_x coefficients[x]*x + rest``; None or a missing name is 0."""
+
+    coefficients: Mapping[str, Node]
+    rest: Node | None
+
+
+def linear(node: Node, variables: Collection[str]) -> Linear:
+    """Return the parts of a tree. Factors 1 and terms 0 that arise are left out.
+
+    Raises NotLinearError if a product, quotient, function or power has a variable where it may not.
+    """
+    if not _has(node, variables):
+        return Linear({}, node)
+    match node:
+        case Name(name=name):
+            return Linear({name: _ONE}, None)
+        case Unary(op="-", operand=operand):
+            return _each(linear(operand, variables), lambda part: Unary("-", part))
+        case Binary(op="+" | "-" as op, left=left, right=right):
+            return _sum(op, linear(left, variables), linear(right, variables))
+        case Binary(op="*", left=left, right=right) if not _has(left, variables):
+            return _each(linear(right, variables), lambda part: _product(left, part))
+        case Binary(op="*", left=left, right=right) if not _has(right, variables):
+            return _each(linear(left, variables), lambda part: _product(part, right))
+        case Binary(op="/", left=left, right=right) if not _has(right, variables):
+            return _each(linear(left, variables), lambda part: Binary("/", part, right))
+        case Power(base=base, exponent=1):
+            return linear(base, variables)
+    raise NotLinearError(node)
+
+
+def substituted(node: Node, values: Mapping[str, Node]) -> Node:
+    """Return a tree with some names replaced by trees."""
+    match node:
+        case Name(name=name):
+            return values.get(name, node)
+        case Unary(op=op, operand=operand):
+            return Unary(op, substituted(operand, values), at=node.at)
+        case Binary(op=op, left=left, right=right):
+            sides = substituted(left, values), substituted(right, values)
+            return Binary(op, *sides, at=node.at)
+        case Power(base=base, exponent=exponent):
+            return Power(substituted(base, values), exponent, at=node.at)
+        case Call(function=function, arguments=arguments):
+            return Call(function, tuple(substituted(a, values) for a in arguments), at=node.at)
+    return node
+
+
+def _has(node: Node, variables: Collection[str]) -> bool:
+    return any(name in variables for name in names_in(node))
+
+
+def _product(a: Node, b: Node) -> Node:
+    if a == _ONE or b == _ONE:
+        return b if a == _ONE else a
+    if _MINUS_ONE in (a, b):
+        return Unary("-", b if a == _MINUS_ONE else a)
+    return Binary("*", a, b)
+
+
+def _each(parts: Linear, change: Callable[[Node], Node]) -> Linear:
+    coefficients = {name: change(part) for name, part in parts.coefficients.items()}
+    return Linear(coefficients, None if parts.rest is None else change(parts.rest))
+
+
+def _sum(op: str, a: Linear, b: Linear) -> Linear:
+    names = [*a.coefficients, *(name for name in b.coefficients if name not in a.coefficients)]
+    coefficients = {}
+    for name in names:
+        term = _term(op, a.coefficients.get(name), b.coefficients.get(name))
+        if term is not None:
+            coefficients[name] = term
+    return Linear(coefficients, _term(op, a.rest, b.rest))
+
+
+def _term(op: str, a: Node | None, b: Node | None) -> Node | None:
+    if b is None:
+        return a
+    if a is None:
+        return b if op == "+" else Unary("-", b)
+    return Binary(op, a, b)

@@ -1,0 +1,223 @@
+"""Turn differential equations into updates of one step: a method each, found by its name.
+
+A method gets equations ``dx/dt = f``, and intermediate lines ``y = g`` before them; every f is of
+the state before the step. It returns statements, and constants that they use.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.expressions.expression import Expression
+from neurorl.expressions.linear import Linear, NotLinearError, linear, substituted
+from neurorl.expressions.nodes import Node, names_in
+from neurorl.expressions.printing import TEXT, render
+from neurorl.expressions.problem import ExpressionError, Place
+from neurorl.expressions.statements import Statement
+
+__all__ = ["METHODS", "Method", "System", "Updates"]
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class System:
+    """Hold the equations of a neuron.
+
+    intermediates: lines ``y = g``, in order. derivatives: lines ``dx/dt = f``.
+    parameters: numbers, or arrays ``(size,)``. dt: seconds.
+    """
+
+    intermediates: Sequence[Statement]
+    derivatives: Sequence[Statement]
+    parameters: Mapping[str, Any]
+    dt: float
+
+    @property
+    def state(self) -> list[str]:
+        """Return the variables that have an equation."""
+        return [line.variable for line in self.derivatives]
+
+    def full(self, line: Statement) -> Node:
+        """Return the right side of an equation with the intermediate lines put in."""
+        values: dict[str, Node] = {}
+        for intermediate in self.intermediates:
+            values[intermediate.variable] = substituted(intermediate.value.tree, values)
+        return substituted(line.value.tree, values)
+
+    def parts(self, line: Statement, variables: Sequence[str]) -> Linear:
+        """Return what *line* is as a linear function of *variables*. Raises ExpressionError."""
+        try:
+            return linear(self.full(line), variables)
+        except NotLinearError as exc:
+            what = f"d{line.variable}/dt isn't linear in {', '.join(variables)}"
+            remedy = "take method='euler'" if list(variables) == [line.variable] else ""
+            raise _problem(line, exc.at, what, remedy) from exc
+
+
+@dataclass(frozen=True)
+class Updates:
+    """Hold statements of one step, and constants of theirs by name."""
+
+    statements: tuple[Statement, ...]
+    constants: Mapping[str, Array]
+
+
+Method = Callable[[System], Updates]
+
+
+def euler(system: System) -> Updates:
+    """Return ``x + dt*f``."""
+    made = {x.variable: f"{x.variable} + dt*({x.value.text})" for x in system.derivatives}
+    return Updates((*system.intermediates, *_at_once(made)), {})
+
+
+def exponential_euler(system: System) -> Updates:
+    """Return ``(x + b/a)*exp(a*dt) - b/a`` of each ``dx/dt = a*x + b``.
+
+    Where a = 0 it is ``x + dt*b``. a and b may depend on all other variables, which keep the
+    values from before the step.
+    """
+    before: list[Statement] = []
+    made = {}
+    for line in system.derivatives:
+        x = line.variable
+        parts = system.parts(line, (x,))
+        if x not in parts.coefficients:
+            made[x] = f"{x} + dt*({line.value.text})"
+            continue
+        a, b = f"slope_{x}", f"rest_{x}"
+        before.append(Statement(a, _formula(parts.coefficients[x])))
+        if parts.rest is None:
+            made[x] = f"{x}*exp({a}*dt)"
+            continue
+        before.append(Statement(b, _formula(parts.rest)))
+        grown = f"({x} + {b}/{a})*exp({a}*dt) - {b}/{a}"
+        made[x] = f"where({a} == 0, {x} + dt*{b}, {grown})"
+    return Updates((*system.intermediates, *before, *_at_once(made)), {})
+
+
+def exact(system: System) -> Updates:
+    """Return the solution of a linear system for a rest that is constant within the step.
+
+    ``x_i = sum_j keep_ij x_j + sum_j drive_ij b_j`` with ``keep = exp(A dt)`` and drive its
+    integral over the step. A consists of parameters only; 1 to 4 variables.
+    """
+    state = system.state
+    if len(state) > _MOST:
+        what = f"exact takes at most {_MOST} variables"
+        raise _problem(system.derivatives[_MOST], 0, what)
+    parts = [system.parts(line, state) for line in system.derivatives]
+    rows = [
+        _numbers(system, line, one) for line, one in zip(system.derivatives, parts, strict=True)
+    ]
+    entries = np.array(np.broadcast_arrays(*itertools.chain(*rows)))
+    keep, drive = propagators(entries, len(state), system.dt)
+    reached = _reachable([[name in one.coefficients for name in state] for one in parts])
+    constants: dict[str, Array] = {}
+    made = {}
+    for i, x in enumerate(state):
+        terms = []
+        for j in np.flatnonzero(reached[i]):
+            constants[f"keep_{x}_{state[j]}"] = keep[i, j]
+            terms.append(f"keep_{x}_{state[j]}*{state[j]}")
+        for j in np.flatnonzero(reached[i]):
+            rest = parts[j].rest
+            if rest is not None:
+                constants[f"drive_{x}_{state[j]}"] = drive[i, j]
+                terms.append(f"drive_{x}_{state[j]}*({render(rest, TEXT)})")
+        made[x] = " + ".join(terms)
+    return Updates(_at_once(made), constants)
+
+
+METHODS: Mapping[str, Method] = {
+    "euler": euler,
+    "exact": exact,
+    "exponential_euler": exponential_euler,
+}
+"""By name."""
+
+_MOST = 4
+_TERMS = 20
+
+
+def propagators(entries: Array, n: int, dt: float) -> tuple[Array, Array]:
+    """Return ``exp(A dt)`` and its integral over the step, ``(n, n, ...)`` each.
+
+    entries: of A, row by row, ``(n*n, ...)`` with an axis of neurons or none. By series and
+    doubling, of IEEE operations in a fixed order, each neuron for itself.
+    """
+    a = entries.reshape(n, n, *entries.shape[1:]) * dt
+    norm = np.abs(a).sum(axis=1).max(axis=0)
+    doublings = np.maximum(np.frexp(norm)[1] + 1, 0)
+    a = np.ldexp(a, -doublings)
+    identity = np.zeros_like(a)
+    identity[range(n), range(n)] = 1.0
+    keep, drive = identity, identity
+    for k in range(_TERMS, 0, -1):  # 1 + a/1 (1 + a/2 (1 + ...)), and 1 + a/2 (1 + a/3 (1 + ...))
+        keep = identity + _matrix_product(a, keep) / k
+        drive = identity + _matrix_product(a, drive) / (k + 1)
+    for k in range(int(np.max(doublings))):
+        still = k < doublings
+        drive = np.where(still, 0.5 * (drive + _matrix_product(keep, drive)), drive)
+        keep = np.where(still, _matrix_product(keep, keep), keep)
+    return keep, drive * dt
+
+
+def _matrix_product(a: Array, b: Array) -> Array:
+    """Multiply matrices of the first two axes; sums in order, unlike a BLAS's."""
+    total = a[:, 0, None] * b[None, 0]
+    for k in range(1, len(b)):
+        total = total + a[:, k, None] * b[None, k]
+    return total
+
+
+def _reachable(depends: list[list[bool]]) -> npt.NDArray[np.bool_]:
+    """Return which variable each one hangs on, through others or not; itself included."""
+    reached: npt.NDArray[np.bool_] = np.array(depends) | np.eye(len(depends), dtype=np.bool_)
+    for _ in depends:
+        reached = np.any(reached[:, :, None] & reached[None], axis=1)
+    return reached
+
+
+def _numbers(system: System, line: Statement, parts: Linear) -> list[Array]:
+    """Return a row of A. Raises ExpressionError if it is no matter of parameters alone."""
+    row = []
+    for name in system.state:
+        node = parts.coefficients.get(name)
+        if node is None:
+            row.append(np.zeros(()))
+            continue
+        moving = [used for used in names_in(node) if used not in system.parameters]
+        if moving:
+            what = f"the coefficient of {name} in d{line.variable}/dt depends on {moving[0]}"
+            raise _problem(line, 0, what)
+        value = _formula(node).evaluate(system.parameters)
+        if not np.isfinite(value).all():
+            what = f"the coefficient of {name} in d{line.variable}/dt isn't finite"
+            raise _problem(line, 0, what, "look for a parameter that is 0")
+        row.append(value)
+    return row
+
+
+def _at_once(made: Mapping[str, str]) -> tuple[Statement, ...]:
+    """Set all variables from their old values."""
+    if len(made) == 1:
+        return tuple(Statement(x, Expression(text)) for x, text in made.items())
+    first = (Statement(f"next_{x}", Expression(text)) for x, text in made.items())
+    return (*first, *(Statement(x, Expression(f"next_{x}")) for x in made))
+
+
+def _formula(node: Node) -> Expression:
+    return Expression(render(node, TEXT))
+
+
+def _problem(line: Statement, at: int, what: str, remedy: str = "") -> ExpressionError:
+    place = line.value.place or Place("equations", line.value.text)
+    return place.problem(at, what, remedy or "take method='exponential_euler' or 'euler'")
