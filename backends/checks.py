@@ -8,12 +8,27 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.errors import ArgumentError, say, unknown
+from neurorl.arithmetic.chip_noise import NOISE_MODES
+from neurorl.backends.capabilities import Capabilities
+from neurorl.errors import ArgumentError, UnsupportedError, check_name, say, unknown
+from neurorl.network.description import Network
+from neurorl.network.serialization import FloatArray
 from neurorl.network.units import refuse_units
 from neurorl.numerics.random import read_seed
 
-__all__ = ["Inputs", "check_inputs", "check_seeds", "check_state", "check_steps"]
-
+__all__ = [
+    "Inputs",
+    "check_arithmetic",
+    "check_errors",
+    "check_inputs",
+    "check_noise",
+    "check_record",
+    "check_replica",
+    "check_seeds",
+    "check_state",
+    "check_steps",
+    "learned_populations",
+]
 
 Inputs = dict[str, npt.NDArray[Any]]
 """By source: a raster for a source of spikes, activations for a source of currents."""
@@ -33,6 +48,76 @@ def check_seeds(seed: int | Sequence[int]) -> tuple[int, ...]:
     if not seeds:
         raise ArgumentError(say("seed", "a sequence of seeds is empty", limit="1 or more"))
     return tuple(read_seed(one) for one in seeds)
+
+
+def check_replica(replica: int, n_replicas: int) -> int:
+    """Return *replica*; raise ArgumentError if there is none of this number."""
+    if not 0 <= replica < n_replicas:
+        limit = f"0 to {n_replicas - 1}"
+        raise ArgumentError(say("replica", "there is no such", got=replica, limit=limit))
+    return replica
+
+
+def check_arithmetic(arithmetic: str | None, capabilities: Capabilities) -> str:
+    """Return *arithmetic*, or the default one for None; raise UnknownNameError for no such."""
+    if arithmetic is not None:
+        check_name("arithmetic", arithmetic, ("float", "loihi"))
+    return arithmetic or capabilities.arithmetics[0]
+
+
+def check_noise(backend: str, noise: str, arithmetic: str, capabilities: Capabilities) -> str:
+    """Return *noise*; raise UnknownNameError or UnsupportedError if it can't be had here."""
+    check_name("noise", noise, NOISE_MODES)
+    where = f"backend {backend}"
+    if noise not in capabilities.noises:
+        problem, has = f"can't run noise {noise!r}", ", ".join(capabilities.noises)
+        raise UnsupportedError(say(where, problem, limit=has))
+    if noise != "exact" and arithmetic != "loihi":
+        problem = f"can't run noise {noise!r} in arithmetic {arithmetic!r}"
+        raise UnsupportedError(say(where, problem, remedy="arithmetic='loihi'"))
+    return noise
+
+
+def check_record(record: Sequence[str] | None, network: Network) -> tuple[str, ...]:
+    """Return the populations to record, all for None; raise UnknownNameError for an unknown one."""
+    names = [p.name for p in network.populations]
+    if record is not None and not isinstance(record, (list, tuple)):
+        problem = "is no list of populations"
+        raise ArgumentError(say("record", problem, got=repr(record)[:60], limit=names))
+    for name in record or ():
+        check_name("population", name, names)
+    return tuple(names if record is None else record)
+
+
+def learned_populations(network: Network) -> frozenset[str]:
+    """Return the names of the populations that plastic projections enter."""
+    return frozenset(p.post for p in network.projections if p.plasticity is not None)
+
+
+def check_errors(
+    errors: Mapping[str, npt.ArrayLike], sizes: Mapping[str, int], n_steps: int
+) -> dict[str, FloatArray]:
+    """Return the errors of each step as float64 ``(n_steps, size)``, clipped to -1..1.
+
+    errors: by population, ``(n_steps, size)``, or ``(size,)`` for all steps.
+    sizes: neurons of each population that learns.
+
+    Raises ArgumentError for a wrong shape or a number that isn't finite, UnknownNameError for a
+    population that doesn't learn.
+    """
+    checked = {}
+    for name, values in errors.items():
+        if name not in sizes:
+            raise unknown("population that learns", name, sizes)
+        shape, where = (n_steps, sizes[name]), f"errors of {name!r}"
+        rows = np.asarray(values)
+        if rows.dtype.kind not in "fiu" or not np.isfinite(rows).all():
+            raise ArgumentError(say(where, "not an array of finite numbers"))
+        if rows.shape not in (shape, shape[1:]):
+            raise ArgumentError(say(where, "wrong shape", got=rows.shape, limit=shape))
+        clipped = np.clip(rows.astype(np.float64), -1.0, 1.0)
+        checked[name] = np.broadcast_to(clipped, shape)
+    return checked
 
 
 def check_steps(where: str, n_steps: int) -> None:

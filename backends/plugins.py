@@ -1,7 +1,7 @@
-"""Backends of other distributions, found by their entry points; see docs/backends.md.
+"""Find backends of other distributions by their entry points; see docs/backends.md.
 
 A distribution offers a backend by an entry point of the group ``neurorl.backends``: its name is
-that of the backend, its value ``module:Class``. None of it is imported here.
+that of the backend, its value the ``module:Class`` of its simulator. None of it is imported here.
 """
 
 from __future__ import annotations
@@ -67,13 +67,14 @@ def _info(name: str, values: dict[str, str], of: str, is_taken: bool) -> Backend
 
 
 def check_class(name: str, found: Any, remedy: str) -> None:
-    """Raises BackendUnavailableError if what a plug-in offers can't be a backend of this *name*."""
-    from neurorl.backends.base import Backend, Capabilities
+    """Raise BackendUnavailableError if what a plug-in offers can't be a backend of this *name*."""
+    from neurorl.backends.capabilities import Capabilities
+    from neurorl.backends.simulator import Simulator
 
     shown = getattr(found, "__qualname__", found)
     problem = None
-    if not (inspect.isclass(found) and issubclass(found, Backend)):
-        problem = "is no subclass of neurorl.backends.base.Backend"
+    if not (inspect.isclass(found) and issubclass(found, Simulator)):
+        problem = "is no subclass of neurorl.backends.simulator.Simulator"
     elif inspect.isabstract(found):
         problem = f"lacks {', '.join(sorted(found.__abstractmethods__))}"
     elif not isinstance(getattr(found, "capabilities", None), Capabilities):

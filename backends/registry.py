@@ -9,7 +9,7 @@ import importlib
 import importlib.metadata
 import inspect
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from neurorl.backends.plugins import BackendInfo, check_class, plugins
@@ -17,6 +17,7 @@ from neurorl.errors import ArgumentError, BackendUnavailableError, check_name, s
 
 if TYPE_CHECKING:
     from neurorl.backends.base import Backend
+    from neurorl.backends.simulator import Simulator
     from neurorl.network.description import Network
 
 __all__ = [
@@ -32,20 +33,22 @@ __all__ = [
 
 BACKENDS: dict[str, BackendInfo] = {
     "reference": BackendInfo(
-        "neurorl.backends.reference:ReferenceBackend", "numpy", "pip install numpy"
+        "neurorl.backends.reference:ReferenceSimulator", "numpy", "pip install numpy"
     ),
-    "brian2": BackendInfo("neurorl.backends.brian2:Brian2Backend", "brian2", "pip install brian2"),
+    "brian2": BackendInfo(
+        "neurorl.backends.brian2:Brian2Simulator", "brian2", "pip install brian2"
+    ),
     "loihi": BackendInfo(
-        "neurorl.backends.loihi:LoihiBackend", "nengo-loihi", "pip install nengo nengo-loihi"
+        "neurorl.backends.loihi:LoihiSimulator", "nengo-loihi", "pip install nengo nengo-loihi"
     ),
     "torch": BackendInfo(
-        "neurorl.backends.torch:TorchBackend", "torch", "pip install 'neurorl[torch]'"
+        "neurorl.backends.torch:TorchSimulator", "torch", "pip install 'neurorl[torch]'"
     ),
 }
 
 
-def backend_class(name: str) -> type[Backend]:
-    """The class of a backend, its simulator imported only now.
+def backend_class(name: str) -> type[Simulator]:
+    """Return the class of a backend's simulator, which is imported only now.
 
     Raises UnknownNameError, or BackendUnavailableError with the remedy.
     """
@@ -56,12 +59,12 @@ def backend_class(name: str) -> type[Backend]:
     return _import_plugin(name, offered[name])
 
 
-def _import(name: str, info: BackendInfo) -> type[Backend]:
+def _import(name: str, info: BackendInfo) -> type[Simulator]:
     module, _, attribute = info.target.partition(":")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the simulators' own imports
-            found: type[Backend] = getattr(importlib.import_module(module), attribute)
+            found: type[Simulator] = getattr(importlib.import_module(module), attribute)
     except Exception as exc:  # a broken simulator may raise anything while it is imported
         raise BackendUnavailableError(
             say(
@@ -74,7 +77,7 @@ def _import(name: str, info: BackendInfo) -> type[Backend]:
     return found
 
 
-def _import_plugin(name: str, info: BackendInfo) -> type[Backend]:
+def _import_plugin(name: str, info: BackendInfo) -> type[Simulator]:
     if info.problem is not None:
         raise BackendUnavailableError(say(f"backend {name}", info.problem, remedy=info.remedy))
     found = _import(name, info)
@@ -82,35 +85,43 @@ def _import_plugin(name: str, info: BackendInfo) -> type[Backend]:
     return found
 
 
-def load(name: str | type[Backend], network: Network, **options: Any) -> Backend:
-    """Compile *network* for the backend *name*; options as in `neurorl.backends.base.Backend`.
+def load(name: str | type[Simulator], network: Network, **options: Any) -> Backend:
+    """Compile *network* for a backend.
 
-    name: also a class of your own. Raises ArgumentError for an option that the backend hasn't.
+    name: of the backend; also a simulator's class of your own.
+    options: those of `neurorl.backends.base.Backend` and of the simulator.
+
+    Raises ArgumentError for an option that the backend hasn't.
 
     >>> from neurorl import Network, Source, load
     >>> with load("reference", Network((Source("input", 3),))) as backend:
     ...     backend.t
     0
     """
+    from neurorl.backends.base import Backend
+
     cls = backend_type(name)
     _check_network(cls, network)
-    _check_options(cls, options)
-    return cls(network, **options)
+    shared = list(inspect.signature(Backend).parameters)[2:]
+    _check_options(cls, options, shared)
+    common = {option: options.pop(option) for option in shared if option in options}
+    return Backend(cls(**options), network, **common)
 
 
-def backend_type(backend: str | type[Backend]) -> type[Backend]:
-    """Return the class of a backend, given by name or itself. Raises ArgumentError."""
-    from neurorl.backends.base import Backend
+def backend_type(backend: str | type[Simulator]) -> type[Simulator]:
+    """Return the class of a simulator, given by name or itself. Raises ArgumentError."""
+    from neurorl.backends.simulator import Simulator
 
     if isinstance(backend, str):
         return backend_class(backend)
-    if not (isinstance(backend, type) and issubclass(backend, Backend)):
-        got, limit = repr(backend)[:60], "a name, or a subclass of neurorl.backends.base.Backend"
+    if not (isinstance(backend, type) and issubclass(backend, Simulator)):
+        got = repr(backend)[:60]
+        limit = "a name, or a subclass of neurorl.backends.simulator.Simulator"
         raise ArgumentError(say("backend", "is none", got=got, limit=limit))
     return backend
 
 
-def _check_network(cls: type[Backend], network: object) -> None:
+def _check_network(cls: type[Simulator], network: object) -> None:
     from neurorl.network.description import Network
 
     if not isinstance(network, Network):
@@ -122,20 +133,21 @@ def _check_network(cls: type[Backend], network: object) -> None:
         raise ArgumentError(say(f"backend {cls.name}", "not a network", got=got, remedy=remedy))
 
 
-def _check_options(cls: type[Backend], options: Mapping[str, Any]) -> None:
-    known = inspect.signature(cls).parameters
-    if any(p.kind is p.VAR_KEYWORD for p in known.values()):
+def _check_options(cls: type[Simulator], options: Mapping[str, Any], shared: Sequence[str]) -> None:
+    own = inspect.signature(cls).parameters
+    if any(p.kind is p.VAR_KEYWORD for p in own.values()):
         return
+    known = [*shared, *own]
     for option in options:
         if option not in known:
-            what, limit = "has no such option", ", ".join(list(known)[1:])
+            what, limit = "has no such option", ", ".join(known)
             raise ArgumentError(say(f"backend {cls.name}", what, got=option, limit=limit))
 
 
-def ways(cls: type[Backend]) -> list[dict[str, Any]]:
+def ways(cls: type[Simulator]) -> list[dict[str, Any]]:
     """Options of `load` for every way to run networks on a backend: each engine and arithmetic."""
     can = cls.capabilities
-    chosen = "engine" in inspect.signature(cls.__init__).parameters
+    chosen = "engine" in inspect.signature(cls).parameters
     engines = [{"engine": engine} for engine in can.engines] if chosen else [{}]
     return [{**e, "arithmetic": arithmetic} for e in engines for arithmetic in can.arithmetics]
 
@@ -151,7 +163,7 @@ def available_backends() -> list[dict[str, Any]]:
 
 
 def _row(
-    name: str, info: BackendInfo, import_: Callable[[str, BackendInfo], type[Backend]]
+    name: str, info: BackendInfo, import_: Callable[[str, BackendInfo], type[Simulator]]
 ) -> dict[str, Any]:
     row: dict[str, Any] = {"name": name, "distribution": info.distribution, "available": False}
     row |= {"version": None, "target": None, "engines": [], "arithmetics": [], "unverified": None}

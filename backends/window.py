@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import abc
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["CopiedWindow", "NativeRun", "Raster", "Window"]
+__all__ = ["NativeRun", "Raster", "Window", "WindowCall"]
 
 Raster = npt.NDArray[np.bool_]
 
@@ -26,7 +25,29 @@ class NativeRun(NamedTuple):
     rasters: int
 
 
-class Window(abc.ABC):
+class WindowCall(NamedTuple):
+    """Holds how a simulator runs a window in place: ``function(fresh, *arguments)``.
+
+    native: the same for callers in C; None if it is no C function.
+    kept: whatever must live as long as the window.
+    """
+
+    function: Callable[..., object]
+    arguments: tuple[Any, ...] = ()
+    native: NativeRun | None = None
+    kept: object = None
+
+
+class _Steps(Protocol):
+    """Names what a window asks of its backend."""
+
+    @property
+    def closed(self) -> bool: ...
+    def check_open(self) -> None: ...
+    def flow(self, inputs: dict[str, npt.NDArray[Any]]) -> None: ...
+
+
+class Window:
     """Runs steps of a backend on fixed arrays.
 
     Made by `neurorl.backends.base.Backend.window`; valid until its backend is closed.
@@ -36,53 +57,32 @@ class Window(abc.ABC):
     rasters: the raster of each recorded population, overwritten by `run`.
     """
 
-    def __init__(self, inputs: dict[str, npt.NDArray[Any]], rasters: dict[str, Raster]) -> None:
+    def __init__(
+        self,
+        backend: _Steps,
+        call: WindowCall,
+        inputs: dict[str, npt.NDArray[Any]],
+        rasters: dict[str, Raster],
+        currents: dict[str, npt.NDArray[Any]],
+    ) -> None:
         self.inputs = inputs
         self.rasters = rasters
+        self._backend, self._call = backend, call
+        self._currents = currents  # those of *inputs*, which become biases before the steps
+        self._function, self._arguments = call.function, call.arguments
 
     @property
     def native(self) -> NativeRun | None:
         """Return `run` as a C function, for callers in C; None if it isn't one."""
-        return None
+        return None if self._currents else self._call.native
 
-    @abc.abstractmethod
     def run(self, fresh: bool) -> None:
         """Advance by *inputs* and fill *rasters*; *fresh* resets all replicas first.
 
         Raises BackendError if the backend has been closed.
         """
-
-
-class _Steps(Protocol):
-    """Names what a copied window asks of its backend."""
-
-    @property
-    def n_replicas(self) -> int: ...
-    def check_open(self) -> None: ...
-    def _reset(self, replicas: Sequence[int]) -> None: ...
-    def _flow_and_step(
-        self, inputs: dict[str, npt.NDArray[Any]], n_steps: int
-    ) -> dict[str, Raster]: ...
-
-
-class CopiedWindow(Window):
-    """Runs a window on any backend, by a reset, a step and copies of what it returns."""
-
-    def __init__(
-        self,
-        backend: _Steps,
-        inputs: dict[str, npt.NDArray[Any]],
-        rasters: dict[str, Raster],
-        n_steps: int,
-    ) -> None:
-        super().__init__(inputs, rasters)
-        self._backend = backend
-        self._n_steps = n_steps
-
-    def run(self, fresh: bool) -> None:
-        backend = self._backend
-        backend.check_open()
-        if fresh:
-            backend._reset(range(backend.n_replicas))
-        for name, raster in backend._flow_and_step(self.inputs, self._n_steps).items():
-            self.rasters[name][:] = raster
+        if self._backend.closed:
+            self._backend.check_open()
+        if self._currents:
+            self._backend.flow(self._currents)
+        self._function(fresh, *self._arguments)

@@ -20,12 +20,12 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.report import write_measured
+from neurorl import load
 from neurorl.backends.base import Backend
-from neurorl.backends.brian2 import Brian2Backend
+from neurorl.backends.brian2 import Brian2Simulator
 from neurorl.backends.brian2.engines import ENGINES
 from neurorl.backends.brian2.preferences import exact_preferences
 from neurorl.backends.brian2.vendor import brian2
-from neurorl.backends.reference import ReferenceBackend
 from neurorl.cli.status import exit_status
 from neurorl.models import CubaLIF, actor_network
 from neurorl.network.serialization import positive
@@ -39,10 +39,12 @@ def measure(rounds: int, windows: int = 100, naive_windows: int = 3) -> dict[str
     network = actor_network(40, 2, neuron=CubaLIF(1.5e-3, 4.5e-3, 0.5, 0.0, 0.5))
     inputs = [rasters(network, STEPS, k) for k in range(windows)]
     stepped: dict[str, Backend] = {
-        engine: Brian2Backend(network, engine=engine) for engine in ENGINES
+        engine: load("brian2", network, engine=engine) for engine in ENGINES
     }
-    stepped["reference"] = ReferenceBackend(network)
-    naive = Brian2Backend(network, engine="cython")
+    stepped["reference"] = load("reference", network)
+    naive = load("brian2", network, engine="cython")
+    simulator = naive.simulator
+    assert isinstance(simulator, Brian2Simulator)
     duration = STEPS * network.dt * brian2.second
 
     def step(backend: Backend) -> None:
@@ -52,7 +54,7 @@ def measure(rounds: int, windows: int = 100, naive_windows: int = 3) -> dict[str
     def run_naive() -> None:
         with exact_preferences("cython"):
             for _ in range(naive_windows):
-                naive.brian2_network.run(duration)
+                simulator.brian2_network.run(duration)
 
     ways: dict[str, tuple[Callable[[], None], int]] = {
         name: (partial(step, backend), windows) for name, backend in stepped.items()

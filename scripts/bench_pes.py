@@ -18,7 +18,8 @@ import numpy as np
 
 from benchmarks.report import write_measured
 from benchmarks.tables import pes_table
-from neurorl.backends.loihi import LoihiBackend
+from neurorl import load
+from neurorl.backends.base import Backend
 from neurorl.cli.status import exit_status
 from neurorl.models.presets import make_config
 from neurorl.network.description import Network
@@ -63,8 +64,8 @@ def measured(network: Network, rounds: int) -> tuple[float, float]:
     """Milliseconds a decision, of our loops and of nengo-loihi's."""
     found: dict[bool, list[float]] = {True: [], False: []}
     with (
-        LoihiBackend(network, learning="pes", accelerate=True) as quick,
-        LoihiBackend(network, learning="pes", accelerate=False) as own,
+        load("loihi", network, learning="pes", accelerate=True) as quick,
+        load("loihi", network, learning="pes", accelerate=False) as own,
     ):
         for _ in range(rounds):
             for is_quick, backend in ((True, quick), (False, own)):
@@ -73,7 +74,7 @@ def measured(network: Network, rounds: int) -> tuple[float, float]:
     return statistics.median(found[True]), statistics.median(found[False])
 
 
-def decisions(backend: LoihiBackend, n: int) -> Iterator[float]:
+def decisions(backend: Backend, n: int) -> Iterator[float]:
     inputs = rasters(backend.network, WINDOW, 0, RATE)
     learned = {p.post: backend.network.node(p.post).size for p in backend.network.projections}
     errors = {name: np.full(size, 0.2) for name, size in learned.items()}

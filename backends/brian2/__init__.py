@@ -3,6 +3,6 @@
 Installs as ``neurorl.backends.brian2``.
 """
 
-from neurorl.backends.brian2.backend import Brian2Backend
+from neurorl.backends.brian2.simulator import Brian2Simulator
 
-__all__ = ["Brian2Backend"]
+__all__ = ["Brian2Simulator"]

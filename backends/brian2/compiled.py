@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
+import ctypes
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic.rounding import Arithmetic
-from neurorl.backends.base import Raster
 from neurorl.backends.brian2.cache import find_or_build
-from neurorl.backends.brian2.engines import Engine
-from neurorl.backends.brian2.equations import node_name
-from neurorl.backends.brian2.library import Library, Rasters
+from neurorl.backends.brian2.engine import Engine
+from neurorl.backends.brian2.equations import node_name, projection_name
+from neurorl.backends.brian2.library import Library, Rasters, places
 from neurorl.backends.brian2.plan import constants, library_plan, synapses
 from neurorl.backends.checks import Inputs
-from neurorl.network.description import Network
+from neurorl.backends.simulated import SimulatedNetwork
+from neurorl.backends.window import NativeRun, Raster, WindowCall
+from neurorl.network.description import Network, Projection
 
 __all__ = ["Compiled"]
 
 
 class Compiled(Engine):
     """Runs a network in a library of its own.
-
-    network, arithmetic: all replicas as one network, and its arithmetic.
-    seeds: the seed of each replica.
-    record: populations of which `step` returns rasters.
-    max_delay: the longest delay of each node, in steps.
 
     advance: as in `neurorl.backends.brian2.library.Library`, with rasters in the order of *sources*
         and *populations*.
@@ -36,15 +32,11 @@ class Compiled(Engine):
     steps has a ring of its last spikes, in which ``t % depth`` is the row of step t.
     """
 
-    def __init__(
-        self,
-        network: Network,
-        arithmetic: Arithmetic,
-        seeds: tuple[int, ...],
-        record: tuple[str, ...],
-        max_delay: dict[str, int],
-    ) -> None:
-        plan = library_plan(network, arithmetic, max_delay, len(seeds))
+    remarks = ("# compiled: the sums of Synapses are own code, before groups of the next step",)
+
+    def __init__(self, simulated: SimulatedNetwork) -> None:
+        network, arithmetic = simulated.whole, simulated.whole_arithmetic
+        plan = library_plan(network, arithmetic, simulated.depths, simulated.n_replicas)
         entry = find_or_build(plan)
         library = Library(entry.folder, entry.code, entry.arrays)
         self.advance = library.advance
@@ -56,31 +48,38 @@ class Compiled(Engine):
         self._rows = {name: library.array(node, "_spikespace") for name, node in names.items()}
         self._rings = {
             name: library.array(f"{names[name]}_memory", "ring").reshape(depth, -1)
-            for name, depth in max_delay.items()
+            for name, depth in simulated.depths.items()
             if depth > 1
         }
         self.variables = {}
         for population in network.populations:
             node = names[population.name]
             memory = {name: library.array(node, name) for name in library.names(node)}
-            for name, value in constants(network, population, arithmetic, seeds).items():
+            values = constants(network, population, arithmetic, simulated.seeds)
+            for name, value in values.items():
                 if name in memory:
                     memory[name][:] = value
             self.variables[population.name] = memory
         self._weights: dict[str, tuple[npt.NDArray[np.float64], Any]] = {}
-        for text in plan["projections"]:
-            self._find_weights(network, library, text)
+        planned = {text["name"]: text for text in plan["projections"]}
+        for projection in network.spiking.projections:
+            text = planned.get(projection_name(network, projection))
+            if text is not None:  # else it has no synapse
+                self._find_weights(network, projection, library, text)
         self.sources = [source.name for source in network.spiking.sources]
         self.populations = [p.name for p in network.populations]
         self._in = Rasters([source.size for source in network.spiking.sources])
-        self._out = Rasters([p.size if p.name in record else 0 for p in network.populations])
+        self._out = Rasters(
+            [p.size if p.name in simulated.record else 0 for p in network.populations]
+        )
 
-    def _find_weights(self, network: Network, library: Library, text: dict[str, Any]) -> None:
+    def _find_weights(
+        self, network: Network, projection: Projection, library: Library, text: dict[str, Any]
+    ) -> None:
         """Find a projection's memory, and which of the flat weights it holds (None for all).
 
         Writes the lists of synapses if the projection has such.
         """
-        projection = network.projections[int(text["name"].split("_")[1])]
         held = None
         if text["sparse"]:
             pre, post, held = synapses(network, projection)
@@ -124,6 +123,22 @@ class Compiled(Engine):
             for name, buffer in zip(self.populations, self._out.buffers, strict=True)
             if buffer.size
         }
+
+    def window(self, inputs: Inputs, rasters: dict[str, Raster], n_steps: int) -> WindowCall:
+        """Return a call of C that reads and writes these arrays; nothing is copied or allocated."""
+        none = np.zeros((0, 0), dtype=bool)
+        # Kept alive here for C, as the caller may replace what is in the window's dicts.
+        buffers = (
+            [inputs[name] for name in self.sources],
+            [rasters.get(name, none) for name in self.populations],
+        )
+        pointers = [places(each) for each in buffers]
+        addresses = [ctypes.addressof(each) for each in pointers]
+        function = ctypes.cast(self.advance, ctypes.c_void_p).value
+        assert function is not None
+        arguments = (ctypes.c_int64(n_steps), *map(ctypes.c_void_p, addresses))
+        native = NativeRun(function, *addresses)
+        return WindowCall(self.advance, arguments, native, (buffers, pointers))
 
     def spikes(self, name: str) -> Raster:
         """Return a node's last spikes, from the ring and from Brian2's own row."""

@@ -111,6 +111,11 @@ def node_name(network: Network, name: str) -> str:
     return f"node_{network.index(name)}"
 
 
+def projection_name(network: Network, projection: Projection) -> str:
+    """Return the Brian2 name of a projection."""
+    return f"projection_{network.projections.index(projection)}"
+
+
 def source_text(network: Network, name: str) -> NodeText:
     """Return the text of a source; ``inject`` gets a row of the input raster before each step."""
     return NodeText(
@@ -176,7 +181,7 @@ def projection_text(network: Network, projection: Projection) -> ProjectionText:
     kind = ", signed: w is twice the weight" if projection.signed else ""
     return ProjectionText(
         title=f"projection {projection.name!r}{kind}",
-        name=f"projection_{network.projections.index(projection)}",
+        name=projection_name(network, projection),
         pre=node_name(network, projection.pre),
         post=node_name(network, projection.post),
         delay_steps=network.delay_steps(projection.name) - 1,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.backends.base import Raster
+from neurorl.backends.window import Raster
 from neurorl.errors import BackendError, say
 from neurorl.native.cache import load_copy
 from neurorl.numerics.random import LOGISTIC_TABLE

@@ -11,16 +11,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic.rounding import Arithmetic
-from neurorl.backends.base import Raster
 from neurorl.backends.brian2.build import Simulation
-from neurorl.backends.brian2.engines import Engine
+from neurorl.backends.brian2.engine import Engine
 from neurorl.backends.brian2.preferences import exact_preferences
 from neurorl.backends.brian2.stepper import refill_queue
 from neurorl.backends.brian2.vendor import brian2
 from neurorl.backends.checks import Inputs
+from neurorl.backends.simulated import SimulatedNetwork
+from neurorl.backends.window import Raster
 from neurorl.errors import BackendError, NeurorlError, say
-from neurorl.network.description import Network
 
 __all__ = ["Runtime"]
 
@@ -28,47 +27,36 @@ __all__ = ["Runtime"]
 class Runtime(Engine):
     """Prepares a network once and steps it.
 
-    network, arithmetic: all replicas as one network, and its arithmetic.
-    seeds: the seed of each replica.
-    record: populations of which `step` returns rasters.
-    max_delay: the longest delay of each node, in steps.
     target: Brian2's target of code generation.
-
-    network: the `brian2.Network`.
 
     Raises BackendError if another Brian2 device is set, or if the network can't be built.
     """
 
-    def __init__(
-        self,
-        network: Network,
-        arithmetic: Arithmetic,
-        seeds: tuple[int, ...],
-        record: tuple[str, ...],
-        max_delay: dict[str, int],
-        target: str,
-    ) -> None:
+    def __init__(self, simulated: SimulatedNetwork, target: str) -> None:
         if brian2.get_device() is not brian2.all_devices["runtime"]:
             remedy = "call brian2.set_device('runtime') first"
             raise BackendError(say("backend brian2", "another Brian2 device is set", remedy=remedy))
-        self._target = target
+        self._target, network = target, simulated.whole
         self.nodes = tuple(node.name for node in network.spiking.nodes)
         self._sizes = {node.name: node.size for node in network.nodes}
-        self._record = record
+        self._record = simulated.record
         self._paths = {
             p.name: (p.pre, network.delay_steps(p.name) - 1) for p in network.spiking.projections
         }
         with _building(target):
-            self._simulation = Simulation(network, arithmetic, seeds)
-        self.network = self._simulation.network
+            self._simulation = Simulation(network, simulated.whole_arithmetic, simulated.seeds)
         self.variables = self._simulation.variables
         # The last spikes, newest last, of nodes with a delay of several steps. For other nodes one
         # row is enough, and Brian2 itself holds it.
         self._past: dict[str, Raster] = {
             name: np.zeros((depth, self._sizes[name]), dtype=bool)
-            for name, depth in max_delay.items()
+            for name, depth in simulated.depths.items()
             if depth > 1
         }
+
+    @property
+    def network(self) -> Any:
+        return self._simulation.network
 
     @property
     def t(self) -> int:

@@ -3,6 +3,6 @@
 Installs as ``neurorl.backends.loihi``.
 """
 
-from neurorl.backends.loihi.backend import LoihiBackend
+from neurorl.backends.loihi.simulator import LoihiSimulator
 
-__all__ = ["LoihiBackend"]
+__all__ = ["LoihiSimulator"]

@@ -20,7 +20,6 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.arithmetic.chip_noise import CoinRows, tossed
-from neurorl.backends.base import Raster, State
 from neurorl.backends.checks import Inputs
 from neurorl.backends.loihi.accelerate import FastCompartments, FastSynapses
 from neurorl.backends.loihi.delays import InputHistory, Relayed
@@ -37,6 +36,8 @@ from neurorl.backends.loihi.vendor import (
     overflow_signed,
     version,
 )
+from neurorl.backends.simulator import State
+from neurorl.backends.window import Raster
 from neurorl.errors import BackendUnavailableError, say
 from neurorl.numerics.random import DrawRows
 

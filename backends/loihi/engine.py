@@ -9,8 +9,9 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.backends.base import Raster, State
 from neurorl.backends.checks import Inputs
+from neurorl.backends.simulator import State
+from neurorl.backends.window import Raster
 from neurorl.errors import UnsupportedError, say
 
 __all__ = ["EMULATE", "Engine"]

@@ -16,13 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.arithmetic.chip_noise import CoinRows, tossed
-from neurorl.backends.base import Raster, State
 from neurorl.backends.checks import Inputs
 from neurorl.backends.loihi.delays import InputHistory, Relayed
 from neurorl.backends.loihi.engine import EMULATE, Engine
 from neurorl.backends.loihi.model import Compiled
 from neurorl.backends.loihi.silence import Silence
 from neurorl.backends.loihi.vendor import LoihiProbe
+from neurorl.backends.simulator import State
+from neurorl.backends.window import Raster
 from neurorl.errors import BackendError, BackendUnavailableError, UnsupportedError, say
 
 __all__ = ["HardwareEngine", "hardware_problems", "learns", "translated"]

@@ -15,10 +15,10 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.backends.base import Raster
 from neurorl.backends.checks import Inputs
 from neurorl.backends.loihi.hardware import HardwareEngine, hardware_problems, learns, translated
 from neurorl.backends.loihi.model import Compiled
+from neurorl.backends.window import Raster
 
 __all__ = ["LearningHardwareEngine"]
 

@@ -25,19 +25,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.backends.base import State
+from neurorl.backends.checks import learned_populations
 from neurorl.backends.loihi.learning_tables import LearningPart, LearningTable
 from neurorl.backends.loihi.placement import CoreLimits, place
-from neurorl.errors import ArgumentError, say, unknown
+from neurorl.backends.simulator import State
 from neurorl.network.description import Network
-from neurorl.network.serialization import FloatArray
 
 __all__ = [
     "ERROR_SCALE",
     "NEEDED_FOR_PES",
     "OnChipLearning",
-    "check_errors",
-    "learned_populations",
     "mantissas_learned",
     "pes_problems",
 ]
@@ -53,11 +50,6 @@ NEEDED_FOR_PES = (
 
 ERROR_SCALE = 127.0
 _WORDS = 624  # words in the state of a Mersenne Twister
-
-
-def learned_populations(network: Network) -> frozenset[str]:
-    """Return the names of the populations whose cores learn."""
-    return frozenset(p.post for p in network.projections if p.plasticity is not None)
 
 
 def mantissas_learned(magnitude: float) -> float:
@@ -106,32 +98,6 @@ def pes_problems(network: Network, limits: CoreLimits, cores: int) -> list[str]:
             f" learns (limit {cores}; take fewer blocks, such as fewer actors, or more chips)"
         )
     return problems
-
-
-def check_errors(
-    errors: Mapping[str, npt.ArrayLike], sizes: Mapping[str, int], n_steps: int
-) -> dict[str, FloatArray]:
-    """Return the errors of each step as float64 ``(n_steps, size)``, clipped to -1..1.
-
-    errors: by population, ``(n_steps, size)``, or ``(size,)`` for all steps.
-    sizes: neurons of each population that learns.
-
-    Raises ArgumentError for a wrong shape or a number that isn't finite, UnknownNameError for a
-    population that doesn't learn.
-    """
-    checked = {}
-    for name, values in errors.items():
-        if name not in sizes:
-            raise unknown("population that learns", name, sizes)
-        shape, where = (n_steps, sizes[name]), f"errors of {name!r}"
-        rows = np.asarray(values)
-        if rows.dtype.kind not in "fiu" or not np.isfinite(rows).all():
-            raise ArgumentError(say(where, "not an array of finite numbers"))
-        if rows.shape not in (shape, shape[1:]):
-            raise ArgumentError(say(where, "wrong shape", got=rows.shape, limit=shape))
-        clipped = np.clip(rows.astype(np.float64), -1.0, 1.0)
-        checked[name] = np.broadcast_to(clipped, shape)
-    return checked
 
 
 class OnChipLearning:

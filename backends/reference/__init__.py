@@ -3,6 +3,6 @@
 Installs as ``neurorl.backends.reference``.
 """
 
-from neurorl.backends.reference.backend import ReferenceBackend
+from neurorl.backends.reference.simulator import ReferenceSimulator
 
-__all__ = ["ReferenceBackend"]
+__all__ = ["ReferenceSimulator"]

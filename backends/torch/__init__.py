@@ -3,10 +3,10 @@
 Installs as ``neurorl.backends.torch``.
 """
 
-from neurorl.backends.torch.backend import TorchBackend
 from neurorl.backends.torch.estimators import Concrete, Estimator, Score, Slope, estimator
 from neurorl.backends.torch.memory import keep_freed_memory
 from neurorl.backends.torch.module import SpikingModule
+from neurorl.backends.torch.simulator import TorchSimulator
 from neurorl.backends.torch.state import ModuleState
 from neurorl.backends.torch.threads import one_thread
 
@@ -17,7 +17,7 @@ __all__ = [
     "Score",
     "Slope",
     "SpikingModule",
-    "TorchBackend",
+    "TorchSimulator",
     "estimator",
     "keep_freed_memory",
     "one_thread",

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from neurorl.arithmetic.quantiser import ChipNetwork
 from neurorl.arithmetic.rounding import ChipArithmetic, initial_weights, make_arithmetic
+from neurorl.backends.base import Backend
 from neurorl.backends.checks import check_seeds
 from neurorl.backends.torch.cells import Cells
 from neurorl.backends.torch.chip import ChipCells
@@ -213,6 +214,11 @@ class SpikingModule(nn.Module):
             raise ArgumentError(say(where, "wrong shape", got=values.shape, limit=shape))
         with torch.no_grad():
             weight.copy_(torch.from_numpy(values.reshape(weight.shape)))
+
+    def write_to(self, backend: Backend) -> None:
+        """Write all weights to a backend of the same network, which rounds them."""
+        for name in self.synapses:
+            backend.set_weights(name, self.weights(name))
 
     @torch.no_grad()
     def clip(self) -> None:

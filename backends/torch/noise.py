@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neurorl.numerics.random import LOGISTIC_BITS, LOGISTIC_TABLE, NoiseRows
+from neurorl.numerics.random import LOGISTIC_BITS, LOGISTIC_TABLE, DrawRows
 
 __all__ = ["SharedNoise", "draw_words", "logistic", "logistic_table"]
 
@@ -45,12 +45,13 @@ def logistic(words: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 class SharedNoise:
-    """Draws one population's noise in all replicas by `neurorl.numerics.random`, as every backend
-    does.
+    """Draws one population's noise in all replicas as every backend does.
+
+    rows: the draws of each replica.
     """
 
-    def __init__(self, seeds: Sequence[int], stream: int, size: int) -> None:
-        self._rows = [NoiseRows(seed, stream, size) for seed in seeds]
+    def __init__(self, rows: Sequence[DrawRows]) -> None:
+        self._rows = rows
 
     def __call__(self, steps: Sequence[int], n_steps: int) -> Tensor:
         """Return draws ``(n_replicas, n_steps, 1, size)``, replica k from ``steps[k]`` on."""

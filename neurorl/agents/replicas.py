@@ -14,10 +14,10 @@ from neurorl.agents.episodes import Episode, State, episode_columns, episodes_fr
 from neurorl.agents.interrupts import held_interrupts
 from neurorl.agents.midway import Unfinished
 from neurorl.agents.running import Running, empty_actions
-from neurorl.backends.base import Backend
 from neurorl.backends.checks import check_seeds
 from neurorl.backends.registry import backend_type
 from neurorl.backends.registry import load as load_backend
+from neurorl.backends.simulator import Simulator
 from neurorl.diagnostics.monitor import Monitor
 from neurorl.errors import (
     ArgumentError,
@@ -58,7 +58,7 @@ class Replicas:
         n_actions: int,
         seeds: Sequence[int],
         *,
-        backend: str | type[Backend],
+        backend: str | type[Simulator],
         arithmetic: str | None = None,
         loop: str | None = None,
         options: dict[str, Any] | None = None,

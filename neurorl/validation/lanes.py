@@ -8,7 +8,8 @@ from typing import Any, get_args
 
 from neurorl.arithmetic.rounding import ArithmeticName
 from neurorl.backends.base import Backend
-from neurorl.backends.registry import available_backends, backend_class
+from neurorl.backends.registry import available_backends, backend_class, load
+from neurorl.backends.simulator import Simulator
 from neurorl.errors import ArgumentError, say, unknown
 from neurorl.network.description import Network
 from neurorl.network.serialization import FloatArray
@@ -28,7 +29,7 @@ class Lane:
     backend: str
     arithmetic: str
     options: dict[str, Any] = field(default_factory=dict)
-    cls: type[Backend] | None = None
+    cls: type[Simulator] | None = None
 
     @property
     def label(self) -> str:
@@ -37,7 +38,7 @@ class Lane:
         return ":".join((self.backend, *values, self.arithmetic))
 
     @property
-    def backend_class(self) -> type[Backend]:
+    def backend_class(self) -> type[Simulator]:
         return self.cls or backend_class(self.backend)
 
     @property
@@ -49,7 +50,9 @@ class Lane:
         self, network: Network, seed: int, weights: Mapping[str, FloatArray] | None = None
     ) -> Backend:
         """The network on this backend; *weights* of those projections that it doesn't draw."""
-        made = self.backend_class(network, seed=seed, arithmetic=self.arithmetic, **self.options)
+        made = load(
+            self.backend_class, network, seed=seed, arithmetic=self.arithmetic, **self.options
+        )
         for name, values in (weights or {}).items():
             made.set_weights(name, values)
         return made
@@ -60,7 +63,7 @@ class Lane:
 
 
 def read_lanes(
-    backends: str | Sequence[str | Lane | type[Backend]] | None = None,
+    backends: str | Sequence[str | Lane | type[Simulator]] | None = None,
     arithmetic: str | None = None,
 ) -> list[Lane]:
     """Lanes of names such as ``reference:float,brian2:cython,loihi``; None takes all installed.
@@ -90,7 +93,7 @@ def _installed() -> list[str]:
     return [row["name"] for row in available_backends() if row["available"]]
 
 
-def _lane(given: str | type[Backend], arithmetic: str | None) -> Lane:
+def _lane(given: str | type[Simulator], arithmetic: str | None) -> Lane:
     if not isinstance(given, str):
         has = given.capabilities.arithmetics
         return Lane(given.name, _chosen(arithmetic, has), {}, given)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from neurorl.agents.local import SpikingActorCritic
-from neurorl.backends.base import Backend
+from neurorl.backends.simulator import Simulator
 from neurorl.errors import ArgumentError, say
 from neurorl.network.description import Network
 from neurorl.numerics.random import read_seed
@@ -37,7 +37,7 @@ class Validation(Result):
 
 def validate(
     what: str | Path | Network | SpikingActorCritic,
-    backends: str | Sequence[str | Lane | type[Backend]] | None = None,
+    backends: str | Sequence[str | Lane | type[Simulator]] | None = None,
     *,
     arithmetic: str | None = None,
     steps: int = 1000,

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from neurorl.backends.reference import ReferenceBackend
+from neurorl.backends.reference import ReferenceSimulator
 from neurorl.backends.registry import load
 from neurorl.errors import ArgumentError, UnsupportedError
 from neurorl.testing.contract.test_currents import two_cells
@@ -22,8 +22,8 @@ def test_too_large_weights_of_a_current() -> None:
 
 
 def test_a_backend_without_currents_says_what_to_take() -> None:
-    class Plain(ReferenceBackend):
-        capabilities = dataclasses.replace(ReferenceBackend.capabilities, currents=False)
+    class Plain(ReferenceSimulator):
+        capabilities = dataclasses.replace(ReferenceSimulator.capabilities, currents=False)
 
     with pytest.raises(UnsupportedError, match=r"source 'level' of currents .*'quiet'"):
-        Plain(two_cells())
+        load(Plain, two_cells())

@@ -130,7 +130,8 @@ def offer(folder: Path, distribution: str, *points: str, module: str = "") -> No
         (folder / f"{distribution.replace('-', '_')}.py").write_text(module)
 
 
-BASE = "from neurorl.backends.base import Backend, Capabilities\n"
+BASE = "from neurorl.backends.capabilities import Capabilities\n"
+BASE += "from neurorl.backends.simulator import Simulator\n"
 CAN = "    capabilities = Capabilities(('float',), ())\n"
 
 BROKEN = [
@@ -138,8 +139,8 @@ BROKEN = [
     ("odd", "odd = odd:Backend", "1 / 0", r"odd doesn't import \(got division by zero"),
     ("odd", "odd = odd:Backend", "", "no attribute 'Backend'"),
     ("odd", "odd = odd", "", "malformed entry point 'odd', not module:Class"),
-    ("odd", "odd = odd:x", "x = 3", "3 is no subclass of neurorl.backends.base.Backend"),
-    ("odd", "odd = odd:A", BASE + "class A(Backend):\n" + CAN, "A lacks _build, _dynamic_state"),
+    ("odd", "odd = odd:x", "x = 3", "3 is no subclass of neurorl.backends.simulator.Simulator"),
+    ("odd", "odd = odd:A", BASE + "class A(Simulator):\n" + CAN, "A lacks build, reset"),
     ("odd", "odd = two words", "", "malformed entry point 'two words'"),
 ]
 
@@ -172,7 +173,7 @@ def one_cell() -> Network:
     return Network((Source("input", 1), Population("cells", 1, LIF())))
 
 
-REAL = "neurorl.backends.reference:ReferenceBackend"
+REAL = "neurorl.backends.reference:ReferenceSimulator"
 
 
 def test_a_class_of_another_name_is_refused(
@@ -180,7 +181,7 @@ def test_a_class_of_another_name_is_refused(
 ) -> None:
     offer(tmp_path, "odd", f"odd = {REAL}")
     monkeypatch.syspath_prepend(str(tmp_path))
-    with pytest.raises(BackendUnavailableError, match="ReferenceBackend calls itself 'reference'"):
+    with pytest.raises(BackendUnavailableError, match="calls itself 'reference'"):
         load("odd", one_cell())
 
 
@@ -202,7 +203,7 @@ def test_the_librarys_own_names_stay_its_own(
     offer(tmp_path, "odd", "reference = odd:Backend")
     monkeypatch.syspath_prepend(str(tmp_path))
     with load("reference", one_cell()) as backend:
-        assert type(backend).__module__.startswith("neurorl.backends.reference")
+        assert type(backend.simulator).__module__.startswith("neurorl.backends.reference")
     rows: list[dict[str, Any]] = [r for r in available_backends() if r["name"] == "reference"]
     assert [(r["distribution"], r["available"]) for r in rows] == [("numpy", True), ("odd", False)]
     assert "offers a backend of a name that is neurorl's own; uninstall odd" in rows[1]["remedy"]

@@ -134,13 +134,13 @@ def test_a_cache_that_others_can_write_is_broken(
 MODULE = """
 import os
 import numpy as np
-from neurorl.backends.reference import ReferenceBackend
+from neurorl.backends.reference import ReferenceSimulator
 
-class Odd(ReferenceBackend):
+class Odd(ReferenceSimulator):
     name = "odd"
 
-    def _step(self, inputs, n_steps):
-        out = super()._step(inputs, n_steps)
+    def step(self, inputs, n_steps):
+        out = super().step(inputs, n_steps)
         {action}
 """
 

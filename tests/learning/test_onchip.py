@@ -11,8 +11,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
-from neurorl import SpikingActorCritic
-from neurorl.backends.loihi import LoihiBackend
+from neurorl import SpikingActorCritic, load
 from neurorl.cli import main
 from neurorl.errors import ArgumentError, NeurorlError, RunError, UnsupportedError
 from neurorl.learning.learner import NORM_RATE
@@ -227,7 +226,7 @@ def test_a_backend_that_learns_otherwise_than_the_agent_is_refused() -> None:
         SpikingActorCritic(GRID, "lif", "loihi", backend_options={"learning": "pes"})
     config = make_config(make_env(GRID), "lif", SMALL)
     with (
-        LoihiBackend(config.network(4)) as backend,
+        load("loihi", config.network(4)) as backend,
         pytest.raises(UnsupportedError, match="learns on the host"),
     ):
         backend.learning_gain("output")

@@ -20,10 +20,9 @@ import numpy as np
 import pytest
 from fuzzing.guard import limited_memory
 
-from neurorl import SpikingActorCritic
+from neurorl import SpikingActorCritic, load
 from neurorl.agents.archive import read_arrays
 from neurorl.agents.checkpoint import packed, read_checkpoint
-from neurorl.backends.reference import ReferenceBackend
 from neurorl.cli import main
 from neurorl.cli.status import exit_status
 from neurorl.errors import ArgumentError, NeurorlError, RunError
@@ -314,7 +313,7 @@ def test_a_state_of_another_kind_is_refused_by_a_backend() -> None:
         (Source("input", 2), Population("output", 3, LIF())),
         (Projection("a", "input", "output", 0.5),),
     )
-    with ReferenceBackend(network) as backend:
+    with load("reference", network) as backend:
         state = backend.state()
         backend.restore({**state, "output.voltage": [0, 0, 0]})  # whole numbers are numbers
         for key, value in (

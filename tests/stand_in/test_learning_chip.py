@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from nxsdk.arch.n2a.n2board import N2Board
 from nxsdk.graph.processes.phase_enums import Phase
+from simulators import loihi_of
 
 from neurorl.arithmetic.rounding import ChipArithmetic
-from neurorl.backends.loihi import LoihiBackend
+from neurorl.backends.base import Backend
 from neurorl.backends.registry import load
 from neurorl.errors import UnsupportedError
 from neurorl.models import LIF, CubaLIF
@@ -44,9 +45,9 @@ def network(**last: Any) -> Network:
 
 
 @pytest.fixture
-def chip() -> Iterator[LoihiBackend]:
-    with LoihiBackend(network(), learning="pes", pes_magnitude=20.5) as backend:
-        assert backend.target == "loihi"
+def chip() -> Iterator[Backend]:
+    with load("loihi", network(), learning="pes", pes_magnitude=20.5) as backend:
+        assert loihi_of(backend).target == "loihi"
         yield backend
 
 
@@ -75,7 +76,7 @@ def read(packet: tuple[int, ...]) -> tuple[list[tuple[int, int]], list[tuple[int
     return spikes, errors
 
 
-def test_spikes_are_the_references_while_nothing_is_wrong(chip: LoihiBackend) -> None:
+def test_spikes_are_the_references_while_nothing_is_wrong(chip: Backend) -> None:
     """The embedded code gets the spikes, the cores run, and it packs theirs."""
     with load("reference", network(), arithmetic="loihi") as reference:
         total = 0
@@ -90,7 +91,7 @@ def test_spikes_are_the_references_while_nothing_is_wrong(chip: LoihiBackend) ->
     assert max(len(packet) for packet in N2Board.last.packets) > 2 * PACKET
 
 
-def test_each_step_is_a_packet_of_its_spikes_and_errors(chip: LoihiBackend) -> None:
+def test_each_step_is_a_packet_of_its_spikes_and_errors(chip: Backend) -> None:
     errors = np.array([[0.5, -1.0, 0.25], [0.0, 2.0, -3.0], [0.004, -0.004, 0.0]])
     spikes = np.zeros((3, INPUT), dtype=bool)
     spikes[0, 4] = spikes[2, [0, 69]] = True
@@ -108,7 +109,7 @@ def test_each_step_is_a_packet_of_its_spikes_and_errors(chip: LoihiBackend) -> N
     assert N2Board.last.runs == [1, 3]
 
 
-def test_errors_reach_the_learning_engine(chip: LoihiBackend) -> None:
+def test_errors_reach_the_learning_engine(chip: Backend) -> None:
     """|error| as y1 of a neuron and of its silent twin, with rules of opposite sign."""
     chip.learn({}, {"last": np.array([0.5, -1.0, 0.0])}, 2)
     number, _ = learning_core()
@@ -122,7 +123,7 @@ def test_errors_reach_the_learning_engine(chip: LoihiBackend) -> None:
     assert not N2Board.last.errors[-1][0][number, :, 3].any()
 
 
-def test_registers_of_the_core_that_learns(chip: LoihiBackend) -> None:
+def test_registers_of_the_core_that_learns(chip: Backend) -> None:
     number, core = learning_core()
     assert len(core.cxCfg.parts) == 2 * LAST
     assert core.numUpdates.fields == {"numUpdates": 2, "numStdp": MIDDLE}
@@ -138,7 +139,7 @@ def test_registers_of_the_core_that_learns(chip: LoihiBackend) -> None:
     assert [core.synapseFmt[k].stdpProfile for k in formats] == [0]
 
 
-def test_synapses_of_the_core_that_learns(chip: LoihiBackend) -> None:
+def test_synapses_of_the_core_that_learns(chip: Backend) -> None:
     """Weights of the population, zeros of its twin; a pre trace for each axon, all learn."""
     _, core = learning_core()
     arithmetic = ChipArithmetic(network())
@@ -157,7 +158,7 @@ def test_synapses_of_the_core_that_learns(chip: LoihiBackend) -> None:
         assert core.stdpPostState[neuron].fields == {"stdpProfile": 0, "traceProfile": 3}
 
 
-def test_the_embedded_code_is_for_this_network(chip: LoihiBackend) -> None:
+def test_the_embedded_code_is_for_this_network(chip: Backend) -> None:
     phases = [snip.phase for snip in N2Board.last.snips]
     assert sorted(phases) == [
         Phase.EMBEDDED_MGMT,
@@ -169,7 +170,7 @@ def test_the_embedded_code_is_for_this_network(chip: LoihiBackend) -> None:
     assert f"i < {LAST}" in code.sources[Phase.EMBEDDED_MGMT]  # not of the twins
 
 
-def test_what_can_not_be_read_is_refused(chip: LoihiBackend) -> None:
+def test_what_can_not_be_read_is_refused(chip: Backend) -> None:
     chip.step({}, 2)
     with pytest.raises(UnsupportedError, match="target loihi: weights of a projection that learns"):
         chip.weights("second")
@@ -179,6 +180,6 @@ def test_what_can_not_be_read_is_refused(chip: LoihiBackend) -> None:
 def test_several_refractory_periods_are_refused() -> None:
     odd = network(refractory=np.array([0.0, 1e-3, 2e-3]))
     with pytest.raises(UnsupportedError, match="'last' of several refractory periods"):
-        LoihiBackend(odd, learning="pes")
-    with LoihiBackend(odd, learning="pes", record=("middle",)) as chip:
-        assert chip.target == "loihi"
+        load("loihi", odd, learning="pes")
+    with load("loihi", odd, learning="pes", record=("middle",)) as chip:
+        assert loihi_of(chip).target == "loihi"

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 from nxsdk.arch.n2a.n2board import N2Board
+from simulators import loihi_of
 
-from neurorl.backends.loihi import LoihiBackend
 from neurorl.backends.registry import available_backends, load
 from neurorl.cli import main
 from neurorl.errors import BackendError, BackendUnavailableError, FallbackWarning, UnsupportedError
@@ -25,7 +25,7 @@ def no_board(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_works_on_no_running_chip() -> None:
-    with LoihiBackend(FEATURES["LIF"](), seed=1) as backend:
+    with load("loihi", FEATURES["LIF"](), seed=1) as backend:
         weights = backend.weights("first")
         calls: list[tuple[str, Any]] = [
             ("state", backend.state),
@@ -52,14 +52,14 @@ def test_what_works_on_no_running_chip() -> None:
 )
 def test_what_no_chip_has(feature: str, words: str) -> None:
     with pytest.raises(UnsupportedError, match=words):
-        LoihiBackend(FEATURES[feature]())
+        load("loihi", FEATURES[feature]())
 
 
 def test_a_chip_that_fails_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: Any, **options: Any) -> None:
         raise OSError("power")
 
-    with LoihiBackend(FEATURES["LIF"]()) as backend:
+    with load("loihi", FEATURES["LIF"]()) as backend:
         monkeypatch.setattr(N2Board, "run", fail)
         with pytest.raises(BackendError, match="target loihi: the chip failed: power"):
             backend.step({}, 3)
@@ -68,7 +68,7 @@ def test_a_chip_that_fails_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("no_board")
 def test_a_board_that_does_not_answer_is_an_error_if_a_chip_was_asked_for() -> None:
     with pytest.raises(BackendUnavailableError, match=r"no chip answers.*target='emulator'"):
-        LoihiBackend(FEATURES["LIF"](), target="loihi")
+        load("loihi", FEATURES["LIF"](), target="loihi")
 
 
 @pytest.mark.usefixtures("no_board")
@@ -77,10 +77,10 @@ def test_auto_falls_back_to_the_emulator_with_a_warning(seed: Any) -> None:
     network = FEATURES["recurrent projection"]()
     options: dict[str, Any] = {"seed": seed, "noise": "chip"}
     with pytest.warns(FallbackWarning, match="target auto: no chip answers, so the emulator runs"):
-        backend = LoihiBackend(network, **options)
+        backend = load("loihi", network, **options)
     with backend, load("reference", network, arithmetic="loihi", **options) as reference:
-        assert backend.target == "emulator"
-        inputs = rasters(reference._whole, 20, 0)
+        assert loihi_of(backend).target == "emulator"
+        inputs = rasters(reference.simulated.whole, 20, 0)
         expected, seen = reference.step(inputs, 20), backend.step(inputs, 20)
         assert all(np.array_equal(seen[name], expected[name]) for name in expected)
         backend.reset()

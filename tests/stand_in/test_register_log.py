@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from chip_cases import tau_mem, tau_syn
 from nxsdk.arch.n2a.n2board import N2Board
+from simulators import loihi_of
 
-from neurorl.backends.loihi import LoihiBackend
+from neurorl import load
 from neurorl.backends.loihi.placement import CoreLimits
 from neurorl.models import GLM, CubaLIF
 from neurorl.network.description import Network, Population, Projection, Source
@@ -53,9 +54,12 @@ def network() -> Network:
 def board() -> Iterator[Any]:
     """With "cells" on two cores, of neurons 0 and 1, and 2 to 4."""
     core = CoreLimits(compartments=3)
-    with LoihiBackend(network(), seed=5, noise="chip", core=core) as backend:
-        assert backend.target == "loihi"
-        assert backend._placement.cores["cells"] == (slice(0, 2), slice(2, 5))
+    with load("loihi", network(), seed=5, noise="chip", core=core) as backend:
+        assert loihi_of(backend).target == "loihi"
+        assert loihi_of(backend).placement.cores["cells"] == (
+            slice(0, 2),
+            slice(2, 5),
+        )
         N2Board.last.backend = backend  # type: ignore[attr-defined]
         yield N2Board.last
 

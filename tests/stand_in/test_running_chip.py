@@ -10,9 +10,10 @@ from chip_cases import FEATURES, ChipCase, chip_cases
 from chip_events import counting
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from nxsdk.arch.n2a.n2board import N2Board
+from simulators import loihi_of
 
 from neurorl.arithmetic.chip_noise import CoinRows
-from neurorl.backends.loihi import LoihiBackend
+from neurorl.backends.loihi import LoihiSimulator
 from neurorl.backends.loihi.placement import CoreLimits
 from neurorl.backends.registry import load
 from neurorl.models import GLM
@@ -43,15 +44,17 @@ def test_the_spikes_of_a_chip_are_the_references(feature: str) -> None:
     @given(case=chip_cases(feature, quiet=True))
     def equal(case: ChipCase) -> None:
         core = CoreLimits(**case.core)
-        assume(not LoihiBackend.problems(case.network, "loihi", core=core))
+        assume(not LoihiSimulator.problems(case.network, "loihi", core=core))
         with (
             counting() as events,
             load("reference", case.network, arithmetic="loihi", seed=case.seeds) as reference,
-            LoihiBackend(case.network, seed=case.seeds, core=core) as chip,
+            load("loihi", case.network, seed=case.seeds, core=core) as chip,
         ):
-            assert chip.target == "loihi"
+            assert loihi_of(chip).target == "loihi"
             for moment in case.moments:
-                inputs = rasters(reference._whole, moment.n_steps, moment.seed, moment.density)
+                inputs = rasters(
+                    reference.simulated.whole, moment.n_steps, moment.seed, moment.density
+                )
                 expected = reference.step(inputs, moment.n_steps)
                 seen_here = chip.step(inputs, moment.n_steps)
                 for name, raster in expected.items():
@@ -70,7 +73,7 @@ def test_input_spikes_are_labelled_with_their_step() -> None:
     )
     spikes = np.zeros((4, 3), dtype=bool)
     spikes[0, 2] = spikes[3, 1] = True
-    with LoihiBackend(network, noise="chip") as backend:
+    with load("loihi", network, noise="chip") as backend:
         rows = [backend.step({"input": spikes}, 4)["cells"] for _ in range(2)]
         assert [row.shape for row in rows] == [(4, 2)] * 2
         assert backend.t == 8
@@ -85,7 +88,7 @@ def test_coins_reach_the_chip() -> None:
         (Source("input", 2), Population("cells", 2, GLM())),
         (Projection("drive", "input", "cells", 0.5),),
     )
-    with LoihiBackend(network, seed=4, noise="chip+coins") as backend:
+    with load("loihi", network, seed=4, noise="chip+coins") as backend:
         backend.step({}, 3)
         sent = N2Board.last.global_spike_generator.spikes  # type: ignore[attr-defined]
     rows = CoinRows(4, 1, 2)

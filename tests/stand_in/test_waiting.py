@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from nxsdk.arch.n2a.n2board import N2Board
+from simulators import loihi_of
 
 from neurorl import SpikingActorCritic
-from neurorl.backends.loihi import LoihiBackend
 from neurorl.backends.registry import load
 from neurorl.errors import UnsupportedError
 from neurorl.models import LIF, CubaLIF
@@ -48,9 +48,9 @@ def test_after_a_reset_it_goes_on_as_from_rest(network: Network, options: Any) -
     network = without_noise(network)
     with (
         load("reference", network, arithmetic="loihi") as reference,
-        LoihiBackend(network, **options) as chip,
+        load("loihi", network, **options) as chip,
     ):
-        assert chip.target == "loihi"
+        assert loihi_of(chip).target == "loihi"
         chip.reset()
         before = len(N2Board.last.runs)
         total = 0
@@ -90,7 +90,7 @@ def test_the_wait_is_long_enough_for_any_state(which: str, sign: int) -> None:
     network = cells(LIF(20e-3, 0.4))
     if which == "several layers":
         network = without_noise(FEATURES["refractory period"]())
-    with LoihiBackend(network) as chip:
+    with load("loihi", network) as chip:
         chip.step({}, 1)
         running = N2Board.last._cores.values()
         for core in running:
@@ -127,7 +127,7 @@ def cells(neuron: Any, *more: Projection) -> Network:
     ],
 )
 def test_what_never_falls_silent_is_not_reset(network: Network, words: str) -> None:
-    with LoihiBackend(network) as chip:
+    with load("loihi", network) as chip:
         with pytest.raises(UnsupportedError, match=f"reset can't work on a .*{words}"):
             chip.check_can("reset")
         with pytest.raises(UnsupportedError, match=words):
@@ -144,7 +144,7 @@ def test_an_agent_plays_on_a_chip(tmp_path: Path) -> None:
         # A player of another backend takes no options, so the agent is loaded on it.
         agent._backend_options, agent.backend_name = {"target": target}, "loihi"
         player = agent.player(5, "loihi", "loihi")
-        assert player.backend.target == target  # type: ignore[attr-defined]
+        assert loihi_of(player.backend).target == target
         with player.backend:
             player.begin()
             seen = [player.move(place) for place in (1, 17, 55, 80, 3)]

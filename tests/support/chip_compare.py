@@ -10,6 +10,7 @@ import numpy as np
 from chip_cases import ChipCase, chip_cases
 from chip_events import counting
 from hypothesis import HealthCheck, Phase, assume, given, settings
+from simulators import loihi_of
 
 from neurorl.arithmetic.quantiser import quantise
 from neurorl.backends.base import Backend
@@ -79,7 +80,7 @@ def _play(case: ChipCase, reference: Backend, backends: list[Backend]) -> None:
         rng = np.random.default_rng(moment.seed)
         for what in moment.before:
             saved = _act(what, case, [reference, *backends], saved, rng)
-        inputs = rasters(reference._whole, moment.n_steps, moment.seed, moment.density)
+        inputs = rasters(reference.simulated.whole, moment.n_steps, moment.seed, moment.density)
         expected = reference.step(inputs, moment.n_steps)
         for backend in backends:
             out = backend.step(inputs, moment.n_steps)
@@ -119,7 +120,7 @@ def _facts(case: ChipCase, loihi: Any) -> Counter[str]:
     found["replicas"] += loihi.n_replicas > 1
     found["current"] += len(case.network.currents)
     found["split population"] += sum(
-        len(loihi._placement.cores[p.name]) > 1 for p in case.network.populations
+        len(loihi_of(loihi).placement.cores[p.name]) > 1 for p in case.network.populations
     )
     for p in case.network.projections:
         steps = case.network.delay_steps(p.name)

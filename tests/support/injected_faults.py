@@ -9,9 +9,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from neurorl.backends.base import Backend
-from neurorl.backends.reference import ReferenceBackend
+from neurorl.arithmetic.rounding import make_arithmetic
+from neurorl.backends.reference import ReferenceSimulator
 from neurorl.backends.reference.neurons import ChipNeurons, FloatNeurons
+from neurorl.backends.simulated import SimulatedNetwork
+from neurorl.backends.simulator import Simulator
 from neurorl.models import LIF, CubaLIF
 from neurorl.network.description import Network, Population, Projection, Source
 from neurorl.testing import FEATURES
@@ -52,7 +54,7 @@ def spread(n: int, m: int, low: float, high: float) -> Any:
     return np.random.default_rng(7).uniform(low, high, (n, m))
 
 
-class Faulty(ReferenceBackend):
+class Faulty(ReferenceSimulator):
     """A reference under another name."""
 
     name: ClassVar[str] = "faulty"
@@ -61,41 +63,42 @@ class Faulty(ReferenceBackend):
 class LateProjection(Faulty):
     """One projection takes a step more than described."""
 
-    def _build(self) -> None:
-        super()._build()
+    def build(self, simulated: SimulatedNetwork) -> None:
+        super().build(simulated)
         late = "next"
-        deeper = self._spikes["cells"]
-        self._spikes["cells"] = np.vstack([np.zeros_like(deeper[:1]), deeper])
-        self._incoming["last"] = [
+        deeper = self.spikes["cells"]
+        self.spikes["cells"] = np.vstack([np.zeros_like(deeper[:1]), deeper])
+        self.incoming["last"] = [
             (name, pre, delay + (name == late), blocks)
-            for name, pre, delay, blocks in self._incoming["last"]
+            for name, pre, delay, blocks in self.incoming["last"]
         ]
 
-    def _dynamic_state(self, replica: int) -> Any:
-        state = super()._dynamic_state(replica)
+    def state(self, replica: int) -> Any:
+        state = super().state(replica)
         return {**state, "cells.spikes": state["cells.spikes"][1:]}
 
-    def _restore_dynamic(self, state: Any, replica: int) -> None:
+    def restore(self, state: Any, replica: int) -> None:
         spikes = state["cells.spikes"]
         whole = np.vstack([np.zeros_like(spikes[:1]), spikes])
-        super()._restore_dynamic({**state, "cells.spikes": whole}, replica)
+        super().restore({**state, "cells.spikes": whole}, replica)
 
 
 class EarlyPopulation(Faulty):
     """Spikes of a population reach those that are updated after it in the same step."""
 
-    def _step(self, inputs: Any, n_steps: int) -> Any:
-        out = {name: np.empty((n_steps, self._whole.node(name).size), bool) for name in self.record}
+    def step(self, inputs: Any, n_steps: int) -> Any:
+        whole, record = self.simulated.whole, self.simulated.record
+        out = {name: np.empty((n_steps, whole.node(name).size), bool) for name in record}
         for k in range(n_steps):
-            now = {s.name: inputs[s.name][k] for s in self._whole.spiking.sources}
-            for name, neurons in self._neurons.items():
-                now[name] = neurons.update(self._drive(name, neurons), self._t)
-                self._spikes[name][-1] = now[name]
+            now = {s.name: inputs[s.name][k] for s in whole.spiking.sources}
+            for name, neurons in self.neurons.items():
+                now[name] = neurons.update(self.drive(name, neurons), self.steps)
+                self.spikes[name][-1] = now[name]
             for name, spikes in now.items():
-                self._spikes[name][-1] = spikes
-            for name in self.record:
+                self.spikes[name][-1] = spikes
+            for name in record:
                 out[name][k] = now[name]
-            self._t = [t + 1 for t in self._t]
+            self.steps = [t + 1 for t in self.steps]
         return out
 
 
@@ -105,8 +108,8 @@ class _With(Faulty):
     float_mixin: ClassVar[type | None] = None
     chip_mixin: ClassVar[type | None] = None
 
-    def _make_neurons(self, population: Population) -> Any:
-        made = super()._make_neurons(population)
+    def make_neurons(self, population: Population) -> Any:
+        made = super().make_neurons(population)
         mixin = self.chip_mixin if isinstance(made, ChipNeurons) else self.float_mixin
         if mixin is not None:
             made.__class__ = type("Other", (mixin, type(made)), {})
@@ -145,20 +148,20 @@ class NoRefractory(_With):
 class Float32Weights(Faulty):
     """Weights of 32 bits, though it says that they are as described."""
 
-    def _write_weights(self, name: str) -> None:
-        super()._write_weights(name)
-        self._transmitted[name][:] = self._transmitted[name].astype(np.float32)
+    def write_weights(self, projection: str) -> None:
+        super().write_weights(projection)
+        self.transmitted[projection][:] = self.transmitted[projection].astype(np.float32)
 
-    def _transmitted_memory(self, name: str) -> None:
+    def memory(self, projection: str) -> Any:
         return None
 
 
 class EightBitWeights(Float32Weights):
     """Weights of 8 bits in float arithmetic."""
 
-    def _write_weights(self, name: str) -> None:
-        ReferenceBackend._write_weights(self, name)
-        w = self._transmitted[name]
+    def write_weights(self, projection: str) -> None:
+        ReferenceSimulator.write_weights(self, projection)
+        w = self.transmitted[projection]
         step = np.abs(w).max() / 127
         w[:] = np.rint(w / step) * step
 
@@ -166,44 +169,66 @@ class EightBitWeights(Float32Weights):
 class HonestEightBits(Faulty):
     """Rounds weights to a coarse grid and says so."""
 
-    def _round(self, name: str, weights: Any) -> None:
-        super()._round(name, np.rint(weights * 256) / 256)
+    def write_weights(self, projection: str) -> None:
+        super().write_weights(projection)
+        w = self.transmitted[projection]
+        w[:] = np.rint(w * 256) / 256
+
+    def memory(self, projection: str) -> Any:
+        return None
+
+    def held(self, projection: str) -> Any:
+        return self.transmitted[projection].reshape(-1)
 
 
 class SevenBitMantissas(Float32Weights):
     """On a chip, mantissas lose their last bits."""
 
-    def _write_weights(self, name: str) -> None:
-        ReferenceBackend._write_weights(self, name)
-        unit = 2 * 2.0 ** (6 + self._arithmetic.chip.projections[name].exponent)  # type: ignore[attr-defined]
-        w = self._transmitted[name]
+    def write_weights(self, projection: str) -> None:
+        ReferenceSimulator.write_weights(self, projection)
+        chip = self.simulated.arithmetic.chip  # type: ignore[attr-defined]
+        unit = 2 * 2.0 ** (6 + chip.projections[projection].exponent)
+        w = self.transmitted[projection]
         w[:] = np.trunc(w / (2 * unit)) * (2 * unit)
 
 
 class ChipInDisguise(Faulty):
     """Says float, and computes with the chip's integers."""
 
-    def __init__(self, network: Network, **options: Any) -> None:
-        super().__init__(network, **{**options, "arithmetic": "loihi"})
+    def build(self, simulated: SimulatedNetwork) -> None:
+        network = simulated.network
+        chip, weights = make_arithmetic("loihi", network), simulated.weights
+        weights |= {name: chip.round(name, w) for name, w in weights.items()}
+        super().build(dataclasses.replace(simulated, arithmetic_name="loihi", arithmetic=chip))
+
+    def memory(self, projection: str) -> Any:
+        return None
+
+
+def made_with(make: Any, simulator: Faulty, seeds: tuple[int, ...], population: Population) -> Any:
+    """Neurons whose noise is of other seeds."""
+    right = simulator.simulated
+    simulator.simulated = dataclasses.replace(right, seeds=seeds)
+    made = make(population)
+    simulator.simulated = right
+    return made
 
 
 class OtherSeed(Faulty):
     """Noise of a seed that nobody asked for; the weights are those of the right one."""
 
-    def _make_neurons(self, population: Population) -> Any:
-        seeds, self.seeds = self.seeds, tuple(seed + 12345 for seed in self.seeds)
-        made = super()._make_neurons(population)
-        self.seeds = seeds
-        return made
+    def make_neurons(self, population: Population) -> Any:
+        seeds = tuple(seed + 12345 for seed in self.simulated.seeds)
+        return made_with(super().make_neurons, self, seeds, population)
 
 
 class LateNoise(Faulty):
     """Noise of the step before."""
 
-    def _step(self, inputs: Any, n_steps: int) -> Any:
-        self._t = [t + 1 for t in self._t]
-        out = super()._step(inputs, n_steps)
-        self._t = [t - 1 for t in self._t]
+    def step(self, inputs: Any, n_steps: int) -> Any:
+        self.steps = [t + 1 for t in self.steps]
+        out = super().step(inputs, n_steps)
+        self.steps = [t - 1 for t in self.steps]
         return out
 
 
@@ -281,19 +306,14 @@ class FloorDecay(_With):
 
 
 class NoBias(Faulty):
-    def _write_bias(self, population: str, current: Any = None) -> None:
-        super()._write_bias(population, current)
-
-    def _make_neurons(self, population: Population) -> Any:
-        made = super()._make_neurons(population)
-        made.bias = np.zeros_like(made.bias)
-        return made
+    def write_bias(self, population: str, bias: Any) -> None:
+        super().write_bias(population, np.zeros_like(bias))
 
 
 class KeepsState(Faulty):
     """A reset that silences nothing."""
 
-    def _reset(self, replicas: Sequence[int]) -> None:
+    def reset(self, replicas: Sequence[int]) -> None:
         pass
 
 
@@ -302,12 +322,10 @@ class Unsteady(Faulty):
 
     _made = 0
 
-    def _make_neurons(self, population: Population) -> Any:
+    def make_neurons(self, population: Population) -> Any:
         Unsteady._made += 1
-        seeds, self.seeds = self.seeds, (self.seeds[0] + 1000 * Unsteady._made,)
-        made = super()._make_neurons(population)
-        self.seeds = seeds
-        return made
+        seeds = (self.simulated.seeds[0] + 1000 * Unsteady._made,)
+        return made_with(super().make_neurons, self, seeds, population)
 
 
 class Leaks(_With):
@@ -322,7 +340,7 @@ class Leaks(_With):
 class Fault:
     """A backend, a network on which it shows, and what must be said of it."""
 
-    cls: type[Backend]
+    cls: type[Simulator]
     network: Callable[[], Any]
     cause: str
     detail: str

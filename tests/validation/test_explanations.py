@@ -7,7 +7,8 @@ from typing import Any
 import injected_faults as faults
 import pytest
 
-from neurorl.backends.reference import ReferenceBackend
+from neurorl import load
+from neurorl.backends.reference import ReferenceSimulator
 from neurorl.models import CubaLIF
 from neurorl.network.description import Network, Population, Projection, Source
 from neurorl.validation import Lane, validate
@@ -66,9 +67,9 @@ def at(threshold: float) -> Network:
     )
 
 
-def membrane_of(cls: type[ReferenceBackend], stimulus: Any) -> list[float]:
+def membrane_of(cls: type[ReferenceSimulator], stimulus: Any) -> list[float]:
     """Of each step before the first spike."""
-    with cls(at(1.0)) as backend:
+    with load(cls, at(1.0)) as backend:
         found: list[float] = []
         for window in stimulus:
             for row in window.inputs["input"]:
@@ -78,11 +79,11 @@ def membrane_of(cls: type[ReferenceBackend], stimulus: Any) -> list[float]:
     raise AssertionError("no spike")
 
 
-def threshold_between(other: type[ReferenceBackend]) -> Any:
+def threshold_between(other: type[ReferenceSimulator]) -> Any:
     """One that a membrane passes or just meets, depending on the order of a sum."""
     stimulus = make_stimulus(make_subject(at(1.0)), 240, 3, "float")
     highest = 0.0
-    lanes = (membrane_of(cls, stimulus) for cls in (ReferenceBackend, other))
+    lanes = (membrane_of(cls, stimulus) for cls in (ReferenceSimulator, other))
     for one, two in zip(*lanes, strict=True):
         if one != two and min(one, two) > max(highest, 0.5):  # the same grid of weights as for 1.0
             return min(one, two)

@@ -7,64 +7,79 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from neurorl.backends.reference import ReferenceBackend
+from neurorl.backends.reference import ReferenceSimulator
+from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.validation import Lane, Validation, validate
 
 
-class Faulty(ReferenceBackend):
+class Faulty(ReferenceSimulator):
     name: ClassVar[str] = "faulty"
 
-    def _transmitted_memory(self, name: str) -> None:
+    def memory(self, projection: str) -> Any:
         return None  # so that weights come by `set_weights`
 
 
 class DeafToWrites(Faulty):
     """Keeps transmitting the first weights of one projection, and says otherwise."""
 
-    def _build(self) -> None:
-        self._deaf = False
-        super()._build()
-        self._deaf = True
+    deaf = False
 
-    def _write_weights(self, name: str) -> None:
-        if not (self._deaf and name == "hidden_output"):
-            super()._write_weights(name)
+    def build(self, simulated: SimulatedNetwork) -> None:
+        super().build(simulated)
+        self.deaf = True
+
+    def write_weights(self, projection: str) -> None:
+        if not (self.deaf and projection == "hidden_output"):
+            super().write_weights(projection)
 
 
-class RoundsWrites(Faulty):
+class SaysWhatItHolds(Faulty):
+    """Tells which weights it transmits, whatever was written."""
+
+    built = False
+
+    def build(self, simulated: SimulatedNetwork) -> None:
+        super().build(simulated)
+        self.built = True
+
+    def held(self, projection: str) -> Any:
+        return self.transmitted[projection].reshape(-1)
+
+
+class RoundsWrites(SaysWhatItHolds):
     """Rounds what is written to 12 bits, and says so."""
 
-    def _build(self) -> None:
-        self._coarse = False
-        super()._build()
-        self._coarse = True
-
-    def _round(self, name: str, weights: Any) -> None:
-        coarse = np.rint(weights * 2048) / 2048 if getattr(self, "_coarse", False) else weights
-        super()._round(name, coarse)
+    def write_weights(self, projection: str) -> None:
+        super().write_weights(projection)
+        if self.built:
+            w = self.transmitted[projection]
+            w[:] = np.rint(w * 2048) / 2048
 
 
-class TakesLate(Faulty):
+class TakesLate(SaysWhatItHolds):
     """Takes what was written the time before, and says so."""
 
-    def set_weights(self, name: str, weights: Any) -> Any:
+    def write_weights(self, projection: str) -> None:
         before = self.__dict__.setdefault("before", {})
-        late, before[name] = before.get(name), np.array(weights)
-        return self.weights(name) if late is None else super().set_weights(name, late)
+        late, before[projection] = before.get(projection), self.simulated.transmitted(projection)
+        if not self.built:
+            super().write_weights(projection)
+        elif late is not None:
+            self.transmitted[projection][:] = late
 
 
-class LosesWrites(Faulty):
-    """Loses every second write of a projection, and says otherwise."""
+class LosesWrites(SaysWhatItHolds):
+    """Loses every second write of a projection."""
 
-    def set_weights(self, name: str, weights: Any) -> Any:
+    def write_weights(self, projection: str) -> None:
         count = self.__dict__.setdefault("count", {})
-        count[name] = count.get(name, 0) + 1
-        if count[name] % 2 == 0:
-            return self.arithmetic.round(name, np.array(weights))
-        return super().set_weights(name, weights)
+        count[projection] = count.get(projection, 0) + self.built
+        if count[projection] % 2 == 0 and self.built:
+            return
+        super().write_weights(projection)
 
 
-def trained(cls: type[ReferenceBackend]) -> Validation:
+def trained(cls: type[ReferenceSimulator]) -> Validation:
     lanes = [Lane("reference", "float"), Lane("faulty", "float", {}, cls)]
     return validate("lif", lanes, steps=24, learn=True, updates=40)
 
@@ -101,7 +116,7 @@ def test_weights_that_are_rounded_when_they_are_written() -> None:
     ("cls", "words"), [(TakesLate, "a write late"), (LosesWrites, "every second write is lost")]
 )
 def test_writes_that_come_late_or_not_are_told_from_rounding(
-    cls: type[ReferenceBackend], words: str
+    cls: type[ReferenceSimulator], words: str
 ) -> None:
     """What is held is near to what was written, as it would be if it were rounded."""
     found = trained(cls)

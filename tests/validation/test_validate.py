@@ -14,7 +14,7 @@ import pytest
 import neurorl
 from neurorl import SpikingActorCritic
 from neurorl.backends.base import Capabilities
-from neurorl.backends.reference import ReferenceBackend
+from neurorl.backends.reference import ReferenceSimulator
 from neurorl.cli import main
 from neurorl.errors import ArgumentError, NeurorlError, UnknownNameError
 from neurorl.models import LIF
@@ -159,12 +159,12 @@ def test_a_report_that_cannot_be_written_is_bad_usage(
     assert "can't be written" in capsys.readouterr().err
 
 
-class Picky(ReferenceBackend):
+class Picky(ReferenceSimulator):
     """A backend without delays."""
 
     name: ClassVar[str] = "picky"
     capabilities: ClassVar[Capabilities] = dataclasses.replace(
-        ReferenceBackend.capabilities, delays=False
+        ReferenceSimulator.capabilities, delays=False
     )
 
 
@@ -262,7 +262,7 @@ def test_a_backend_that_nobody_registered() -> None:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    lanes = ["reference", module.EventsBackend]
+    lanes = ["reference", module.EventsSimulator]
     found = neurorl.validate("glm", lanes, steps=60, learn=True, updates=5)
     assert (found.verdict, found.command) == ("exact", None)
     assert found.recordings[1].lane.label == "events:float"

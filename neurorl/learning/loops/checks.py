@@ -8,6 +8,7 @@ from typing import Any
 
 from neurorl.backends.base import Backend
 from neurorl.backends.registry import backend_class
+from neurorl.backends.simulator import Simulator
 from neurorl.errors import FallbackWarning, UnsupportedError, say, warn_outside
 from neurorl.models.config import AgentConfig
 from neurorl.models.fields import KINDS
@@ -41,7 +42,7 @@ def check_learning(config: AgentConfig, backend: Backend) -> None:
         )
 
 
-def learning_options(config: AgentConfig, backend: str | type[Backend]) -> dict[str, Any]:
+def learning_options(config: AgentConfig, backend: str | type[Simulator]) -> dict[str, Any]:
     """Return options of a backend in which weights learn. Raises UnsupportedError for others."""
     if not config.learning.on_chip:
         return {}

@@ -42,7 +42,7 @@ def test_it_runs_the_plainest_network_and_says_in_which_arithmetics(case: Any) -
     assert case.problems(FEATURES["LIF"]()) == []
     with case.build(FEATURES["LIF"]()) as backend:
         can = backend.capabilities
-        assert isinstance(backend, backend_class(case.backend))
+        assert isinstance(backend.simulator, backend_class(case.backend))
         assert backend.name == case.backend
         assert backend.arithmetic_name == case.arithmetic
         assert set(can.exact_arithmetics) <= set(can.arithmetics)
@@ -299,7 +299,7 @@ def test_another_networks_state_is_refused(case: Any) -> None:
 
 
 def test_everything_unsupported_is_named_at_once(case: Any) -> None:
-    cls = type(case.make(FEATURES["LIF"]()))
+    cls = type(case.make(FEATURES["LIF"]()).simulator)
     limit = cls.capabilities.max_population
     size = 5 if limit is None else limit + 1
     network = Network(

@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from simulators import loihi_of
 
+from neurorl import load
 from neurorl.arithmetic.quantiser import quantise
-from neurorl.backends.loihi import LoihiBackend
-from neurorl.backends.loihi import backend as backend_module
+from neurorl.backends.loihi import LoihiSimulator
 from neurorl.backends.loihi import model as model_module
+from neurorl.backends.loihi import simulator as simulator_module
 from neurorl.backends.loihi.limits import usage
 from neurorl.backends.loihi.placement import place
 from neurorl.backends.loihi.vendor import BuildError
@@ -49,7 +51,7 @@ def test_everything_that_does_not_fit_is_named_at_once() -> None:
         ),
     )
     with pytest.raises(UnsupportedError) as caught:
-        LoihiBackend(network, arithmetic="float")
+        load("loihi", network, arithmetic="float")
     message = str(caught.value)
     for words in (
         "arithmetic 'float' (has loihi)",
@@ -75,7 +77,7 @@ def test_limits_are_inclusive() -> None:
             *(Projection(f"out{i}", "full", "full", 0.1, blocks=1024) for i in range(4)),
         ),
     )
-    assert LoihiBackend.problems(fits, "loihi") == []
+    assert LoihiSimulator.problems(fits, "loihi") == []
     rows = {row["population"]: row for row in usage(place(fits, quantise(fits)))}
     assert [row["cores"] for row in rows.values()] == [1, 1, 1]
     assert rows["few"]["axons_in"] == 4096
@@ -89,15 +91,15 @@ def test_the_synapse_memory_is_the_measured_one() -> None:
         assert (row["cores"], row["synapse_bits"]) == (cores, bits)
 
 
-RUN = [name for name, make in FEATURES.items() if not LoihiBackend.problems(make(), "loihi")]
+RUN = [name for name, make in FEATURES.items() if not LoihiSimulator.problems(make(), "loihi")]
 
 
 @pytest.mark.parametrize("feature", RUN)
 def test_bits_are_nengo_loihis(feature: str) -> None:
     network = FEATURES[feature]()
-    with LoihiBackend(network) as backend:
-        compiled: Any = backend._engines[0]
-        rows = backend.chip_table()
+    with load("loihi", network) as backend:
+        compiled: Any = loihi_of(backend).engines[0]
+        rows = loihi_of(backend).chip_table()
         for row in rows:
             blocks = compiled._compiled.blocks[row["population"]]
             parts = [block.utilization() for block in blocks]
@@ -128,12 +130,12 @@ def test_a_thin_mask_and_blocks_save_memory() -> None:
 
 def test_a_network_without_populations_is_refused() -> None:
     with pytest.raises(UnsupportedError, match="a network without a population"):
-        LoihiBackend(Network((Source("input", 3),)))
+        load("loihi", Network((Source("input", 3),)))
 
 
 def test_what_has_no_integer_is_a_problem_too() -> None:
     network = Network((Population("cells", 2, LIF(threshold=-1.0)),))
-    (problem,) = LoihiBackend.problems(network, "loihi")
+    (problem,) = LoihiSimulator.problems(network, "loihi")
     assert "'cells'" in problem
     assert "negative threshold" in problem
 
@@ -149,7 +151,7 @@ def test_a_refusal_of_nengo_loihi_is_translated(
     with pytest.raises(
         UnsupportedError, match="nengo-loihi refuses the network: core is full"
     ) as e:
-        LoihiBackend(FEATURES["LIF"]())
+        load("loihi", FEATURES["LIF"]())
     assert e.value.__cause__ is error
 
 
@@ -161,28 +163,28 @@ no_chip = pytest.mark.skipif(
 @no_chip
 def test_targets_without_a_chip() -> None:
     network = FEATURES["LIF"]()
-    assert LoihiBackend.default_target() == "emulator"
-    assert LoihiBackend(network).target == "emulator"
-    assert LoihiBackend(network, target="emulator").target == "emulator"
+    assert LoihiSimulator.default_target() == "emulator"
+    assert loihi_of(load("loihi", network)).target == "emulator"
+    assert loihi_of(load("loihi", network, target="emulator")).target == "emulator"
     with pytest.raises(BackendUnavailableError, match="NxSDK is not installed; use target='emul"):
-        LoihiBackend(network, target="loihi")
+        load("loihi", network, target="loihi")
     with pytest.raises(UnknownNameError, match="did you mean 'loihi'"):
-        LoihiBackend(network, target="lohi")  # type: ignore[arg-type]
+        load("loihi", network, target="lohi")
 
 
 def test_with_nxsdk_auto_means_the_chip(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backend_module, "has_nxsdk", lambda: True)
-    assert LoihiBackend.default_target() == "loihi"
-    assert LoihiBackend(FEATURES["LIF"](), target="emulator").target == "emulator"
+    monkeypatch.setattr(simulator_module, "has_nxsdk", lambda: True)
+    assert LoihiSimulator.default_target() == "loihi"
+    assert loihi_of(load("loihi", FEATURES["LIF"](), target="emulator")).target == "emulator"
 
 
 def test_importing_and_running_it_warns_of_nothing() -> None:
     code = (
         "import numpy as np\n"
         "from neurorl.testing import FEATURES\n"
-        "from neurorl.backends.loihi import LoihiBackend\n"
+        "from neurorl import load\n"
         "for accelerate in (True, False):\n"
-        "    with LoihiBackend(FEATURES['escape noise'](), accelerate=accelerate) as backend:\n"
+        "    with load('loihi', FEATURES['escape noise'](), accelerate=accelerate) as backend:\n"
         "        backend.step({'input': np.ones((20, 6), bool)}, 20)\n"
     )
     done = subprocess.run(
@@ -193,8 +195,8 @@ def test_importing_and_running_it_warns_of_nothing() -> None:
 
 
 def test_closing_frees_the_emulator() -> None:
-    backend = LoihiBackend(FEATURES["escape noise"]())
-    engine = weakref.ref(backend._engines[0])
+    backend = load("loihi", FEATURES["escape noise"]())
+    engine = weakref.ref(loihi_of(backend).engines[0])
     gc.disable()
     try:
         backend.close()
@@ -207,8 +209,8 @@ def test_closing_frees_the_emulator() -> None:
 
 def test_the_report_shows_the_integers() -> None:
     network = actor_network(49, 4, neuron=CubaLIF(1.5e-3, 4.5e-3, 0.5, 0.0, 0.5))
-    with LoihiBackend(network) as backend:
-        table, text = backend.chip_table(), backend.source()
+    with load("loihi", network) as backend:
+        table, text = loihi_of(backend).chip_table(), backend.source()
     assert [row["population"] for row in table] == ["hidden", "output"]
     assert json.loads(json.dumps(table)) == table
     assert table[0]["compartments_percent"] == 31.25
@@ -223,10 +225,10 @@ def test_the_report_shows_the_integers() -> None:
 
 
 def test_the_report_shows_the_bias_of_signed_projections() -> None:
-    with LoihiBackend(FEATURES["signed units (+-1)"]()) as backend:
+    with load("loihi", FEATURES["signed units (+-1)"]()) as backend:
         name = "hidden_output"
         backend.set_weights(name, np.full(backend.weights(name).shape, 0.25))
-        state: Any = backend._engines[0]
+        state: Any = loihi_of(backend).engines[0]
         low = state._compartment.bias[state._compiled.slices["output"]].min()
         assert f"bias {low:g}" in backend.source()
         assert "signed (2w is stored)" in backend.source()
@@ -240,7 +242,7 @@ def test_records_are_not_views_of_each_other() -> None:
             Projection("ib", "input", "b", Uniform(0.0, 1.0)),
         ),
     )
-    with LoihiBackend(network, record=("b",)) as backend:
+    with load("loihi", network, record=("b",)) as backend:
         out = backend.step(rasters(network, 5, 0), 5)
         assert list(out) == ["b"]
         assert out["b"].flags.owndata

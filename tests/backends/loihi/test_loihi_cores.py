@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from simulators import loihi_of
 
 from neurorl.arithmetic.quantiser import quantise
-from neurorl.backends.loihi import LoihiBackend
 from neurorl.backends.loihi.delays import relayed
 from neurorl.backends.loihi.placement import CoreLimits, place
 from neurorl.backends.registry import load
@@ -48,11 +48,13 @@ def compare(
     rng = np.random.default_rng(3)
     with (
         load("reference", network, arithmetic="loihi", seed=seed) as reference,
-        LoihiBackend(network, seed=seed, **options) as backend,
-        LoihiBackend(network, seed=seed, **options) as other,
+        load("loihi", network, seed=seed, **options) as backend,
+        load("loihi", network, seed=seed, **options) as other,
     ):
         n, spikes = backend.n_replicas, 0
-        assert backend._placement.n_cores > len(backend._delays.network.populations)
+        assert loihi_of(backend).placement.n_cores > len(
+            loihi_of(backend).delays.network.populations
+        )
         for window in range(windows):
             n_steps = int(rng.integers(1, 14))
             inputs = {
@@ -100,9 +102,9 @@ def test_every_core_keeps_to_its_limits(seed: int) -> None:
 def test_the_blocks_of_nengo_loihi_take_what_the_plan_says(seed: int) -> None:
     network = random_network(seed, delays=True)
     run = relayed(network).network
-    with LoihiBackend(network, core=tight(run, np.random.default_rng(seed)), chips=9) as backend:
-        engine: Any = backend._engines[0]
-        for name, cores in backend._placement.used.items():
+    with load("loihi", network, core=tight(run, np.random.default_rng(seed)), chips=9) as backend:
+        engine: Any = loihi_of(backend).engines[0]
+        for name, cores in loihi_of(backend).placement.used.items():
             for used, block in zip(cores, engine._compiled.blocks[name], strict=True):
                 theirs = {key: now for key, (now, _) in block.utilization().items()}
                 assert used["compartments"] == theirs["compartments"]
@@ -146,7 +148,7 @@ def test_lent_memory_reaches_every_core(feature: str, accelerate: bool) -> None:
     name = network.projections[-1].name
     with (
         load("reference", network, arithmetic="loihi", seed=1) as reference,
-        LoihiBackend(network, seed=1, core=SMALL, accelerate=accelerate) as backend,
+        load("loihi", network, seed=1, core=SMALL, accelerate=accelerate) as backend,
     ):
         memory = backend.transmitted(name)
         assert memory is not None
@@ -178,8 +180,8 @@ def large(size: int = 1500, inputs: int = 40) -> Network:
 
 def test_1500_neurons_on_loihis_own_cores(accelerate: bool) -> None:
     network = large()
-    with LoihiBackend(network) as backend:
-        rows = {row["population"]: row for row in backend.chip_table()}
+    with load("loihi", network) as backend:
+        rows = {row["population"]: row for row in loihi_of(backend).chip_table()}
     assert [row["cores"] for row in rows.values()] == [2, 1, 2]
     assert rows["cells"]["compartments_percent"] == 100 * 750 / 1024
     assert rows["cells_after_1"]["axons_in"] == 1500
@@ -193,7 +195,7 @@ def test_200_inputs_to_1000_neurons_take_two_cores() -> None:
         (Projection("drive", "input", "cells", Uniform(-0.1, 0.2)),),
     )
     compare(network, 3, None, True, windows=2)
-    (row,) = (backend := LoihiBackend(network)).chip_table()
+    (row,) = loihi_of(backend := load("loihi", network)).chip_table()
     backend.close()
     assert row["cores"] == 2
     assert row["synapse_bits_percent"] <= 100

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from simulators import loihi_of
 
 from neurorl import SpikingActorCritic
 from neurorl.agents.replicas import Replicas
@@ -69,7 +70,7 @@ def test_agents_side_by_side_learn_the_same_on_small_cores() -> None:
 def test_the_spiking_critic_of_256_cells_and_200_neurons() -> None:
     options: dict[str, Any] = {"model": "lif-spiking-critic", "critic_neurons": 200}
     agent = SpikingActorCritic("CartPole-v1", backend="loihi", **options)
-    rows = {row["population"]: row for row in agent._replicas.backend.chip_table()}  # type: ignore[attr-defined]
+    rows = {row["population"]: row for row in loihi_of(agent._replicas.backend).chip_table()}
     agent.close()
     critic = rows["critic"]
     assert (critic["cores"], critic["compartments"], critic["axons_in"]) == (1, 200, 256)

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from simulators import loihi_of
 
 from neurorl.arithmetic.quantiser import quantise
-from neurorl.backends.loihi import LoihiBackend
 from neurorl.backends.loihi.delays import InputHistory, relayed
 from neurorl.backends.registry import load
 from neurorl.models import LIF, CubaLIF
@@ -117,7 +117,7 @@ def test_a_spike_arrives_after_the_delay(
     spikes = np.zeros((14, 1), bool)
     spikes[[0, 2, 3]] = True
     seen: dict[str, list[Any]] = {"a": [], "b": []}
-    with LoihiBackend(line(source_steps, cell_steps), accelerate=accelerate) as backend:
+    with load("loihi", line(source_steps, cell_steps), accelerate=accelerate) as backend:
         for k in range(0, 14, split):
             part = spikes[k : k + split]
             for name, raster in backend.step({"input": part}, len(part)).items():
@@ -133,7 +133,7 @@ def test_loops_are_the_references(way: str, monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setattr("neurorl.backends.loihi.accelerate.problem", lambda: "no compiler")
     network = loops()
     with (
-        LoihiBackend(network, seed=7, accelerate=way != "stock") as backend,
+        load("loihi", network, seed=7, accelerate=way != "stock") as backend,
         load("reference", network, seed=7, arithmetic="loihi") as reference,
     ):
         rng = np.random.default_rng(1)
@@ -162,8 +162,8 @@ def test_loops_are_the_references(way: str, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_report_counts_relays() -> None:
-    with LoihiBackend(loops()) as backend:
-        rows = {row["population"]: row for row in backend.chip_table()}
+    with load("loihi", loops()) as backend:
+        rows = {row["population"]: row for row in loihi_of(backend).chip_table()}
         text = backend.source()
     assert list(rows) == ["cells", *(f"cells_after_{k}" for k in range(1, 5))]
     assert [row["compartments"] for row in rows.values()] == [10] * 5
@@ -175,7 +175,7 @@ def test_the_report_counts_relays() -> None:
 
 
 def test_relays_and_later_sources_are_not_shown() -> None:
-    with LoihiBackend(loops()) as backend:
+    with load("loihi", loops()) as backend:
         assert set(backend.step({}, 3)) == {"cells"}
         assert {key.split(".")[0] for key in backend.state()} == {
             "t",

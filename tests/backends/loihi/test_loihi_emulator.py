@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from simulators import loihi_of
 
-from neurorl.backends.loihi import LoihiBackend, emulator
+from neurorl.backends.base import Backend
+from neurorl.backends.loihi import LoihiSimulator, emulator
 from neurorl.backends.loihi.accelerate import FastCompartments, FastSynapses
 from neurorl.backends.loihi.emulator import FAST, NEEDED, missing
 from neurorl.backends.loihi.vendor import EmulatorInterface, overflow_signed
@@ -22,8 +24,8 @@ from neurorl.testing import FEATURES, rasters, same_state
 DT = 1e-3
 
 
-def engine(backend: LoihiBackend) -> Any:
-    return backend._engines[0]
+def engine(backend: Backend) -> Any:
+    return loihi_of(backend).engines[0]
 
 
 def per_neuron() -> Network:
@@ -82,7 +84,7 @@ def overflowing() -> Network:
 
 
 NETWORKS = {
-    **{k: v for k, v in FEATURES.items() if not LoihiBackend.problems(v(), "loihi")},
+    **{k: v for k, v in FEATURES.items() if not LoihiSimulator.problems(v(), "loihi")},
     "per neuron": per_neuron,
     "tangle": tangle,
     "overflowing": overflowing,
@@ -98,7 +100,7 @@ def test_every_bit_is_the_references(name: str, way: str, monkeypatch: pytest.Mo
     network = NETWORKS[name]()
     rng = np.random.default_rng(1)
     with (
-        LoihiBackend(network, seed=7, accelerate=accelerate) as backend,
+        load("loihi", network, seed=7, accelerate=accelerate) as backend,
         load("reference", network, seed=7, arithmetic="loihi") as reference,
     ):
         assert engine(backend).accelerated == accelerate
@@ -124,7 +126,7 @@ def test_every_bit_is_the_references(name: str, way: str, monkeypatch: pytest.Mo
 
 def test_the_overflowing_network_overflows() -> None:
     network = overflowing()
-    with LoihiBackend(network, accelerate=False) as backend:
+    with load("loihi", network, accelerate=False) as backend:
         seen = []
         stock = engine(backend)._compartment._overflow
 
@@ -141,7 +143,7 @@ def test_the_overflowing_network_overflows() -> None:
 def test_a_long_window_equals_short_ones() -> None:
     network = FEATURES["escape noise"]()
     inputs = rasters(network, 700, 0)
-    with LoihiBackend(network) as whole, LoihiBackend(network) as parts:
+    with load("loihi", network) as whole, load("loihi", network) as parts:
         expected = whole.step(inputs, 700)["middle"]
         seen = [parts.step({"input": inputs["input"][k : k + 70]}, 70) for k in range(0, 700, 70)]
     assert np.array_equal(np.vstack([s["middle"] for s in seen]), expected)
@@ -153,7 +155,7 @@ def test_a_reference_state_with_spikes_in_flight_goes_on(t: int) -> None:
     inputs = rasters(network, 9, 1, 0.5)
     with (
         load("reference", network, seed=3, arithmetic="loihi") as reference,
-        LoihiBackend(network, seed=3) as backend,
+        load("loihi", network, seed=3) as backend,
     ):
         reference.step(rasters(network, 11, 0, 0.7), 11)
         state = {**reference.state(), "t": np.array(t)}
@@ -171,7 +173,7 @@ def test_a_reference_state_with_spikes_in_flight_goes_on(t: int) -> None:
 
 def test_states_have_the_references_shapes_and_kinds() -> None:
     network = tangle()
-    with load("reference", network, arithmetic="loihi") as a, LoihiBackend(network) as b:
+    with load("reference", network, arithmetic="loihi") as a, load("loihi", network) as b:
         a_state, b_state = a.state(), b.state()
     assert {k: (v.shape, v.dtype) for k, v in a_state.items()} == {
         k: (v.shape, v.dtype) for k, v in b_state.items()
@@ -181,7 +183,7 @@ def test_states_have_the_references_shapes_and_kinds() -> None:
 @pytest.mark.parametrize("accelerate", [True, False])
 def test_windows_leave_nothing_behind(accelerate: bool) -> None:
     network = FEATURES["several sources"]()
-    with LoihiBackend(network, accelerate=accelerate) as backend:
+    with load("loihi", network, accelerate=accelerate) as backend:
         inputs = rasters(network, 2, 0, 0.6)
         for _ in range(2000):
             backend.step(inputs, 2)
@@ -192,7 +194,7 @@ def test_windows_leave_nothing_behind(accelerate: bool) -> None:
 
 
 def test_nengo_loihi_has_what_is_used_of_it() -> None:
-    with LoihiBackend(tangle(), accelerate=False) as backend:
+    with load("loihi", tangle(), accelerate=False) as backend:
         emu = engine(backend)._emulator
         assert missing(emu, NEEDED + FAST) == ()
         assert missing(emu, ("compartment.no_such",)) == ("compartment.no_such",)
@@ -215,7 +217,7 @@ def test_nengo_loihi_has_what_is_used_of_it() -> None:
 
 
 def test_the_order_within_a_step_is_what_the_hooks_rely_on() -> None:
-    with LoihiBackend(FEATURES["LIF"](), accelerate=False) as backend:
+    with load("loihi", FEATURES["LIF"](), accelerate=False) as backend:
         emu = engine(backend)._emulator
         order: list[str] = []
 
@@ -239,7 +241,7 @@ def test_the_order_within_a_step_is_what_the_hooks_rely_on() -> None:
 
 
 def test_weights_are_shared_with_the_emulator() -> None:
-    with LoihiBackend(tangle()) as backend:
+    with load("loihi", tangle()) as backend:
         for table in engine(backend)._compiled.tables.values():
             assert table.data.dtype == np.int32
         for name, (_, post) in engine(backend)._compiled.ends.items():
@@ -255,15 +257,15 @@ def test_without_an_attribute_it_falls_back_and_says_so_once(
 ) -> None:
     network = FEATURES["escape noise"]()
     inputs = rasters(network, 20, 0)
-    with LoihiBackend(network) as backend:
+    with load("loihi", network) as backend:
         expected = backend.step(inputs, 20)["middle"]
     monkeypatch.setattr(emulator, "FAST", (*FAST, "compartment.renamed"))
     monkeypatch.setattr(emulator, "_warned", set())
     with pytest.warns(UserWarning, match=r"no compartment\.renamed"):
-        LoihiBackend(network)
+        load("loihi", network)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        backend = LoihiBackend(network)
+        backend = load("loihi", network)
     assert not engine(backend).accelerated
     assert np.array_equal(backend.step(inputs, 20)["middle"], expected)
 
@@ -271,12 +273,12 @@ def test_without_an_attribute_it_falls_back_and_says_so_once(
 def test_without_a_needed_attribute_it_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(emulator, "NEEDED", (*NEEDED, "compartment.renamed"))
     with pytest.raises(BackendUnavailableError, match=r"no compartment\.renamed; pip install"):
-        LoihiBackend(FEATURES["LIF"]())
+        load("loihi", FEATURES["LIF"]())
 
 
 def test_the_emulators_first_step_receives_nothing() -> None:
     """Why the emulator's clock starts at 1; if it ever delivers at t=1, this says so."""
-    with LoihiBackend(FEATURES["LIF"](), accelerate=False) as backend:
+    with load("loihi", FEATURES["LIF"](), accelerate=False) as backend:
         model = engine(backend)._compiled.model
         with np.errstate(invalid="ignore"):
             fresh = EmulatorInterface(model, seed=0)

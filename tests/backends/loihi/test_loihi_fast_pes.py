@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from simulators import loihi_of
 
-from neurorl.backends.loihi import LoihiBackend
+from neurorl import load
+from neurorl.backends.base import Backend
 from neurorl.backends.loihi.placement import CoreLimits
 from neurorl.errors import UnsupportedError
 from neurorl.models import CubaLIF
@@ -55,7 +57,7 @@ def shared() -> Network:
     return Network(nodes, projections)
 
 
-def run(backend: LoihiBackend, n_windows: int, seed: int) -> list[dict[str, npt.NDArray[Any]]]:
+def run(backend: Backend, n_windows: int, seed: int) -> list[dict[str, npt.NDArray[Any]]]:
     """Rasters, and states, of windows with errors in some; spikes are many, so traces are full."""
     rng = np.random.default_rng(seed)
     network, seen = backend.network, []
@@ -96,10 +98,10 @@ def test_quick_and_own_loops_are_equal(setup: str, way: str) -> None:
     network, options = CASES[setup]
     options = {"seed": 3, "learning": "pes", **options}
     with (
-        LoihiBackend(network(), accelerate=True, **options) as quick,
-        LoihiBackend(network(), accelerate=False, **options) as own,
+        load("loihi", network(), accelerate=True, **options) as quick,
+        load("loihi", network(), accelerate=False, **options) as own,
     ):
-        assert quick._engines[0].accelerated  # type: ignore[attr-defined]
+        assert loihi_of(quick).engines[0].accelerated  # type: ignore[attr-defined]
         before = {p.name: own.weights(p.name) for p in own.network.projections}
         found, expected = run(quick, 25, 1), run(own, 25, 1)
         for k, (mine, theirs) in enumerate(zip(found, expected, strict=True)):
@@ -112,8 +114,8 @@ def test_quick_and_own_loops_are_equal(setup: str, way: str) -> None:
 
 def test_states_move_between_the_loops(way: str) -> None:
     with (
-        LoihiBackend(modules(), learning="pes", seed=3) as quick,
-        LoihiBackend(modules(), learning="pes", seed=3, accelerate=False) as own,
+        load("loihi", modules(), learning="pes", seed=3) as quick,
+        load("loihi", modules(), learning="pes", seed=3, accelerate=False) as own,
     ):
         run(own, 4, 1)
         quick.restore(own.state())
@@ -124,8 +126,8 @@ def test_states_move_between_the_loops(way: str) -> None:
 
 def test_a_block_has_a_core_of_its_own_and_learns_alone() -> None:
     """Errors of one module change its weights only; written weights come back in their shape."""
-    with LoihiBackend(modules(), learning="pes", seed=3, pes_magnitude=64.0) as backend:
-        rows = {row["population"]: row for row in backend.chip_table()}
+    with load("loihi", modules(), learning="pes", seed=3, pes_magnitude=64.0) as backend:
+        rows = {row["population"]: row for row in loihi_of(backend).chip_table()}
         assert (rows["output"]["cores"], rows["output"]["compartments"]) == (4, 8)
         assert rows["output"]["axons_in"] == 2 * 4 * (3 + 1)
         weights = np.arange(12.0).reshape(4, 3, 1) / 16
@@ -143,6 +145,6 @@ def test_a_block_has_a_core_of_its_own_and_learns_alone() -> None:
 def test_more_blocks_than_cores_are_refused() -> None:
     network = actor_network(4, 4, neuron=NEURON, actors=40, hidden=2)
     with pytest.raises(UnsupportedError, match=r"161 cores.*limit 128; take fewer blocks"):
-        LoihiBackend(network, learning="pes", chips=1)
-    with LoihiBackend(network, learning="pes", chips=2) as backend:
-        assert sum(row["cores"] for row in backend.chip_table()) == 161
+        load("loihi", network, learning="pes", chips=1)
+    with load("loihi", network, learning="pes", chips=2) as backend:
+        assert sum(row["cores"] for row in loihi_of(backend).chip_table()) == 161

@@ -6,9 +6,10 @@ import dataclasses
 from typing import Any
 
 import pytest
+from simulators import loihi_of
 
 from neurorl.arithmetic.quantiser import quantise
-from neurorl.backends.loihi import LoihiBackend
+from neurorl.backends.loihi import LoihiSimulator
 from neurorl.backends.loihi.limits import CORES, chip_problems, register_problems, usage
 from neurorl.backends.loihi.placement import CoreLimits
 from neurorl.backends.registry import load
@@ -77,15 +78,15 @@ LOOP = Projection("loop", "cells", "cells", 0.1)
 def test_limits_are_refused_by_name(network: Network, limits: dict[str, int], words: str) -> None:
     core = CoreLimits(**limits)
     with pytest.raises(UnsupportedError) as caught:
-        LoihiBackend(network, core=core)
+        load("loihi", network, core=core)
     assert f"backend loihi: can't run {words}" in str(caught.value)
     assert len(chip_problems(network, core, 2)) == 1
 
 
 def test_more_chips_have_room_for_more() -> None:
     network = cells(2 * CORES + 1)
-    with LoihiBackend(network, core=CoreLimits(compartments=1), chips=3) as backend:
-        assert usage(backend._placement)[0]["cores"] == 257
+    with load("loihi", network, core=CoreLimits(compartments=1), chips=3) as backend:
+        assert usage(loihi_of(backend).placement)[0]["cores"] == 257
     for chips in (0, -1, 1.5, "2"):
         with pytest.raises(ArgumentError, match="chips: not a number of chips"):
             load("loihi", network, chips=chips)
@@ -131,12 +132,12 @@ def test_registers_are_checked_in_words(
         )
     (problem,) = [text for text in register_problems(chip) if words in text]
     monkeypatch.setattr("neurorl.backends.loihi.limits.quantise", lambda network: chip)
-    assert problem in LoihiBackend.problems(network, "loihi")
+    assert problem in LoihiSimulator.problems(network, "loihi")
 
 
 def test_the_report_names_cores_and_the_fullest() -> None:
-    with LoihiBackend(cells(20), core=CoreLimits(compartments=8)) as backend:
-        (row,) = backend.chip_table()
+    with load("loihi", cells(20), core=CoreLimits(compartments=8)) as backend:
+        (row,) = loihi_of(backend).chip_table()
         text = backend.source()
     assert (row["cores"], row["compartments"], row["axons_in"]) == (3, 20, 18)
     assert row["compartments_percent"] == 100 * 7 / 8

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from simulators import loihi_of
 
 from neurorl import SpikingActorCritic
 from neurorl.arithmetic.chip_noise import COINS, LARGEST_ERROR, CoinRows, UniformRows
-from neurorl.backends.loihi import LoihiBackend
 from neurorl.backends.loihi.hardware import hardware_problems
 from neurorl.backends.loihi.placement import CoreLimits
 from neurorl.backends.loihi.vendor import EmulatorInterface
@@ -38,7 +38,7 @@ def probabilities(backend: Any) -> npt.NDArray[np.float64]:
     """P(spike) of units at rest without input: how many of all noises pass the threshold."""
     arithmetic = backend.arithmetic
     chip = arithmetic.chip.populations["cells"]
-    bias = backend._run_chip.bias("cells", backend._of(0))
+    bias = loihi_of(backend).arithmetic.bias("cells", loihi_of(backend).weights_of(0))
     noises = np.arange(-127, 128) * 2 ** (chip.noise_exponent - 7)
     coins = np.zeros(1)
     if backend.noise == "chip+coins":
@@ -58,7 +58,7 @@ BOUND = {"chip": 0.0573 + 1 / 255, "chip+coins": 0.02}
 @pytest.mark.parametrize("mode", OWN)
 def test_the_probability_is_near_the_sigmoid(mode: str) -> None:
     levels = np.linspace(-4, 4, 801)
-    with LoihiBackend(units(levels), noise=mode, accelerate=False) as backend:
+    with load("loihi", units(levels), noise=mode, accelerate=False) as backend:
         error = np.abs(probabilities(backend) - 1 / (1 + np.exp(-2 * levels))).max()
     assert error <= BOUND[mode]
     assert 0.9 * LARGEST_ERROR[mode] < error <= LARGEST_ERROR[mode]
@@ -67,7 +67,7 @@ def test_the_probability_is_near_the_sigmoid(mode: str) -> None:
 @pytest.mark.parametrize("mode", OWN)
 def test_units_spike_as_often_as_enumerated(mode: str) -> None:
     levels, n_steps = np.linspace(-1.5, 1.5, 41), 4000
-    with LoihiBackend(units(levels), noise=mode, seed=3) as backend:
+    with load("loihi", units(levels), noise=mode, seed=3) as backend:
         p = probabilities(backend)
         seen = backend.step({}, n_steps)["cells"]
     # What is left of the membrane after a step, 1/4096, moves p by less than 0.001.
@@ -184,7 +184,7 @@ def test_a_state_goes_on_and_moves_between_backends(mode: str) -> None:
     network = layers(GLM(bias=0.1))
     inputs = rasters(network, 8, 0)
     with (
-        LoihiBackend(network, seed=2, noise=mode) as backend,
+        load("loihi", network, seed=2, noise=mode) as backend,
         load("reference", network, seed=2, arithmetic="loihi", noise=mode) as reference,
         load("brian2", network, seed=2, arithmetic="loihi", noise=mode, engine="numpy") as brian2,
     ):
@@ -229,8 +229,8 @@ def test_a_replica_is_its_seed_alone(mode: str, way: str) -> None:
 
 
 def test_the_formula_is_nengo_loihis() -> None:
-    with LoihiBackend(units([0.0, 0.1]), noise="chip", accelerate=False) as backend:
-        engine: Any = backend._engines[0]
+    with load("loihi", units([0.0, 0.1]), noise="chip", accelerate=False) as backend:
+        engine: Any = loihi_of(backend).engines[0]
         step = 2 ** (engine._compiled.chip["cells"].noise_exponent - 7)
         with np.errstate(invalid="ignore"):
             stock = EmulatorInterface(engine._compiled.model, seed=5)
@@ -272,7 +272,7 @@ def test_the_spread_in_the_leaky_is_as_said() -> None:
     """v = r v + noise without a spike has sd ``h / sqrt(3 (1 - r**2))``."""
     quiet = CubaLIF(0.0, 9.5e-3, 20.0, 0.0, 0.5)
     network = Network((Population("cells", 400, quiet),))
-    with LoihiBackend(network, noise="chip", seed=1) as backend:
+    with load("loihi", network, noise="chip", seed=1) as backend:
         backend.step({}, 60)
         unit = backend.arithmetic.chip.populations["cells"].unit  # type: ignore[attr-defined]
         voltage = backend.state()["cells.voltage"] / unit
@@ -314,20 +314,20 @@ def test_draws_are_even() -> None:
 def test_what_a_mode_cannot_do_is_refused() -> None:
     network = layers(GLM())
     with pytest.raises(UnknownNameError, match="got 'logistic'"):
-        LoihiBackend(network, noise="logistic")
+        load("loihi", network, noise="logistic")
     with pytest.raises(UnsupportedError, match="noise 'chip' in arithmetic 'float'"):
         load("reference", network, noise="chip")
     with pytest.raises(UnsupportedError, match=r"'a': units with a memory.*; noise='chip'"):
-        LoihiBackend(layers(LEAKY), noise="chip+coins")
+        load("loihi", layers(LEAKY), noise="chip+coins")
     motley = Network((Population("a", 2, LIF(0.0, 0.5, noise=np.array([0.1, 0.2]))),))
     with pytest.raises(UnsupportedError, match="'a': neurons of several noise widths"):
-        LoihiBackend(motley, noise="chip")
+        load("loihi", motley, noise="chip")
     narrow = Network(
         (Source("input", 1), Population("a", 2, LIF(0.0, 0.5, noise=1e-3))),
         (Projection("into", "input", "a", 2.0),),
     )
     with pytest.raises(UnsupportedError, match="'a': noise too narrow against the weights"):
-        LoihiBackend(narrow, noise="chip")
+        load("loihi", narrow, noise="chip")
 
 
 def test_coins_take_axons_and_cores() -> None:
@@ -337,10 +337,10 @@ def test_coins_take_axons_and_cores() -> None:
         (Projection("into", "input", "a", 0.2),),
     )
     with (
-        LoihiBackend(network, noise="chip+coins", core=CoreLimits(axons_in=1501)) as backend,
+        load("loihi", network, noise="chip+coins", core=CoreLimits(axons_in=1501)) as backend,
         load("reference", network, arithmetic="loihi", noise="chip+coins") as reference,
     ):
-        (row,) = backend.chip_table()
+        (row,) = loihi_of(backend).chip_table()
         assert (row["cores"], row["axons_in"]) == (3, 4200 + 3)
         assert np.array_equal(backend.step({}, 6)["a"], reference.step({}, 6)["a"])
 
@@ -349,8 +349,8 @@ def test_a_chip_takes_its_own_noise_only() -> None:
     network = layers(GLM())
     found = {}
     for mode in ("exact", *OWN):
-        with LoihiBackend(network, noise=mode) as backend:
-            engine: Any = backend._engines[0]
+        with load("loihi", network, noise=mode) as backend:
+            engine: Any = loihi_of(backend).engines[0]
             found[mode] = hardware_problems(engine._compiled)
     assert found["chip"] == found["chip+coins"] == []
     assert [text.split(" (")[1] for text in found["exact"]] == [

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from simulators import loihi_of
 
-from neurorl.backends.loihi import LoihiBackend
+from neurorl.backends.base import Backend
 from neurorl.backends.loihi.vendor import (
     Axon,
     EmulatorInterface,
@@ -49,7 +50,7 @@ def test_an_update_by_hand() -> None:
 
     ``-64 * 16 / 512 = -2`` mantissas, which needs no rounding: (-1024 >> 2) / 2**8 = -1 of 2.
     """
-    with LoihiBackend(one_layer(), learning="pes", pes_magnitude=64.0) as backend:
+    with load("loihi", one_layer(), learning="pes", pes_magnitude=64.0) as backend:
         errors = np.zeros((4, 3))
         errors[2] = np.array([16, -16, 32]) / 127
         backend.learn(spikes_at(0, 1, 4), {"cells": errors}, 4)
@@ -59,7 +60,7 @@ def test_an_update_by_hand() -> None:
 
 @pytest.mark.parametrize("step", [0, 1, 3])
 def test_other_steps_learn_nothing(step: int) -> None:
-    with LoihiBackend(one_layer(), learning="pes", pes_magnitude=64.0) as backend:
+    with load("loihi", one_layer(), learning="pes", pes_magnitude=64.0) as backend:
         errors = np.zeros((4, 3))
         errors[step] = 1.0
         backend.learn(spikes_at(0, 1, 4), {"cells": errors}, 4)
@@ -70,14 +71,14 @@ def test_other_steps_learn_nothing(step: int) -> None:
 
 def test_an_error_for_all_steps_acts_in_every_fourth() -> None:
     """In steps 2 and 6, of a trace that stays: two updates of one magnitude each."""
-    with LoihiBackend(one_layer(trace_tau=1e5), learning="pes", pes_magnitude=64.0) as backend:
+    with load("loihi", one_layer(trace_tau=1e5), learning="pes", pes_magnitude=64.0) as backend:
         backend.learn(spikes_at(0, 0, 8), {"cells": np.full(3, -16 / 127)}, 8)
         assert mantissas(backend)[0] == pytest.approx([4, 4, 4], abs=2)  # the trace may round to 63
         assert not mantissas(backend)[1].any()
 
 
 def test_errors_are_clipped_and_weights_end_at_the_bound() -> None:
-    with LoihiBackend(one_layer(), learning="pes", pes_magnitude=127.0) as backend:
+    with load("loihi", one_layer(), learning="pes", pes_magnitude=127.0) as backend:
         raster = np.zeros((80, 2), dtype=bool)
         raster[::2, 0] = True
         backend.learn({"input": raster}, {"cells": np.array([9.0, -9.0, 0.0])}, 80)
@@ -86,7 +87,7 @@ def test_errors_are_clipped_and_weights_end_at_the_bound() -> None:
 
 def test_rounding_is_right_on_the_average() -> None:
     """20 * 127 / 512 = 4.96 mantissas, so 2 * (2 or 3), of which 3 as often as it must."""
-    with LoihiBackend(one_layer(64, 100), learning="pes", pes_magnitude=20.0) as backend:
+    with load("loihi", one_layer(64, 100), learning="pes", pes_magnitude=20.0) as backend:
         raster = np.zeros((4, 64), dtype=bool)
         raster[0] = True
         backend.learn({"input": raster}, {"cells": np.full(100, -1.0)}, 4)
@@ -137,8 +138,8 @@ def test_it_is_nengo_loihis_own_learning() -> None:
     n_steps, rng = 200, np.random.default_rng(0)
     inputs = rasters(network, n_steps, 1, 0.2)
     errors = rng.uniform(-1.2, 1.2, (n_steps, 4))
-    with LoihiBackend(network, learning="pes", pes_magnitude=30.0, seed=5) as backend:
-        engine: Any = backend._engines[0]
+    with load("loihi", network, learning="pes", pes_magnitude=30.0, seed=5) as backend:
+        engine: Any = loihi_of(backend).engines[0]
         model, source, synapse, probe = nengo_model(backend)
         with np.errstate(invalid="ignore"):
             emulator = EmulatorInterface(model, seed=engine._emulator.seed)
@@ -165,14 +166,14 @@ def test_parts_of_a_run_and_a_state_go_on_exactly() -> None:
     inputs = rasters(network, 41, 1, 0.3)["input"]
     errors = np.random.default_rng(0).uniform(-1, 1, (41, 4))
 
-    def learn(backend: LoihiBackend, start: int, stop: int) -> npt.NDArray[np.bool_]:
+    def learn(backend: Backend, start: int, stop: int) -> npt.NDArray[np.bool_]:
         rows, given = {"input": inputs[start:stop]}, {"cells": errors[start:stop]}
         return backend.learn(rows, given, stop - start)["cells"]
 
     with (
-        LoihiBackend(network, learning="pes", seed=5) as whole,
-        LoihiBackend(network, learning="pes", seed=5) as parts,
-        LoihiBackend(network, learning="pes", seed=5) as late,
+        load("loihi", network, learning="pes", seed=5) as whole,
+        load("loihi", network, learning="pes", seed=5) as parts,
+        load("loihi", network, learning="pes", seed=5) as late,
     ):
         expected = learn(whole, 0, 41)
         seen = [learn(parts, 0, 17)]
@@ -191,8 +192,8 @@ def test_a_replica_is_its_seed_alone() -> None:
     inputs = rasters(network, 40, 1, 0.3)["input"]
     errors = np.random.default_rng(0).uniform(-1, 1, (40, 4))
     with (
-        LoihiBackend(network, learning="pes", seed=(5, 8)) as both,
-        LoihiBackend(network, learning="pes", seed=8) as alone,
+        load("loihi", network, learning="pes", seed=(5, 8)) as both,
+        load("loihi", network, learning="pes", seed=8) as alone,
     ):
         both.learn({"input": np.tile(inputs, 2)}, {"cells": np.tile(errors, 2)}, 40)
         alone.learn({"input": inputs}, {"cells": errors}, 40)
@@ -201,7 +202,7 @@ def test_a_replica_is_its_seed_alone() -> None:
 
 
 def test_reset_forgets_the_traces_and_written_weights_learn_on() -> None:
-    with LoihiBackend(one_layer(), learning="pes", pes_magnitude=64.0) as backend:
+    with load("loihi", one_layer(), learning="pes", pes_magnitude=64.0) as backend:
         backend.step(spikes_at(0, 1, 2), 2)
         backend.reset()
         backend.learn({}, {"cells": np.ones(3)}, 2)
@@ -217,7 +218,7 @@ def test_without_errors_it_is_the_network_that_does_not_learn() -> None:
     network = FEATURES["plastic"]() if "plastic" in FEATURES else one_layer(5, 4, Uniform(0.0, 1.0))
     inputs = rasters(network, 60, 0)
     with (
-        LoihiBackend(network, learning="pes", seed=2) as backend,
+        load("loihi", network, learning="pes", seed=2) as backend,
         load("reference", network, arithmetic="loihi", seed=2) as reference,
     ):
         seen, expected = backend.step(inputs, 60), reference.step(inputs, 60)
@@ -234,15 +235,15 @@ def test_a_layer_behind_one_that_learns() -> None:
     )
     inputs = rasters(network, 60, 0)
     with (
-        LoihiBackend(network, learning="pes", seed=2) as backend,
+        load("loihi", network, learning="pes", seed=2) as backend,
         load("reference", network, arithmetic="loihi", seed=2) as reference,
     ):
         seen, expected = backend.step(inputs, 60), reference.step(inputs, 60)
         assert all(np.array_equal(seen[k], expected[k]) for k in expected)
         assert seen["behind"].any()
-        rows = {row["population"]: row for row in backend.chip_table()}
+        rows = {row["population"]: row for row in loihi_of(backend).chip_table()}
         assert rows["cells"]["compartments"] == 8
-        engine: Any = backend._engines[0]
+        engine: Any = loihi_of(backend).engines[0]
         used = engine._compiled.blocks["cells"][0].utilization()
         assert rows["cells"]["synapse_bits"] == used["synapses"][0]
 
@@ -263,7 +264,7 @@ def test_what_pes_cannot_learn_is_named() -> None:
         ),
     )
     with pytest.raises(UnsupportedError) as caught:
-        LoihiBackend(network, learning="pes")
+        load("loihi", network, learning="pes")
     for words in (
         "'fixed', which doesn't learn, into the core of 'cells'",
         "projection 'signed' that is signed",
@@ -274,11 +275,12 @@ def test_what_pes_cannot_learn_is_named() -> None:
     ):
         assert words in str(caught.value), words
     with pytest.raises(UnsupportedError, match="without a projection that learns"):
-        LoihiBackend(FEATURES["LIF"](), learning="pes")
+        load("loihi", FEATURES["LIF"](), learning="pes")
     with pytest.raises(UnsupportedError, match=r"'cells', neuron 0 with 6000 axons_in.*twice"):
-        LoihiBackend(one_layer(3000, 1), learning="pes")
+        load("loihi", one_layer(3000, 1), learning="pes")
     with pytest.raises(UnsupportedError, match="'cells_coin_weights', which doesn't learn"):
-        LoihiBackend(
+        load(
+            "loihi",
             Network(nodes[::2], (Projection("p", "input", "cells", plasticity=plastic),)),
             learning="pes",
             noise="chip+coins",
@@ -286,11 +288,14 @@ def test_what_pes_cannot_learn_is_named() -> None:
 
 
 def test_bad_arguments() -> None:
-    with LoihiBackend(one_layer()) as backend, pytest.raises(UnsupportedError, match="on the host"):
+    with (
+        load("loihi", one_layer()) as backend,
+        pytest.raises(UnsupportedError, match="on the host"),
+    ):
         backend.learn({}, {}, 4)
     with pytest.raises(UnknownNameError, match="learning"):
-        LoihiBackend(one_layer(), learning="stdp")  # type: ignore[arg-type]
-    with LoihiBackend(one_layer(), learning="pes") as backend:
+        load("loihi", one_layer(), learning="stdp")
+    with load("loihi", one_layer(), learning="pes") as backend:
         with pytest.raises(UnknownNameError, match="population that learns"):
             backend.learn({}, {"input": np.zeros(2)}, 4)
         with pytest.raises(ArgumentError, match="errors of 'cells': wrong shape"):

@@ -31,7 +31,7 @@ from neurorl.backends.torch import (  # noqa: E402
     Score,
     Slope,
     SpikingModule,
-    TorchBackend,
+    TorchSimulator,
     estimator,
 )
 from neurorl.backends.torch.noise import draw_words, logistic  # noqa: E402
@@ -260,13 +260,14 @@ def test_two_windows_are_one_of_both_lengths(make: Callable[[], Network]) -> Non
 
 def test_a_module_goes_to_a_backend_and_back() -> None:
     network = FEATURES["currents"]()
-    with TorchBackend(network, seed=SEEDS) as backend, load("reference", network) as plain:
-        module = backend.module(dtype=torch.float64)
+    with load("torch", network, seed=SEEDS) as backend, load("reference", network) as plain:
+        assert isinstance(backend.simulator, TorchSimulator)
+        module = backend.simulator.module(dtype=torch.float64)
         assert np.array_equal(module.weights("flow"), backend.weights("flow"))
         with torch.no_grad():
             for p in network.projections:
                 module.weight(p.name).mul_(-2.0)  # still on the grid
-        backend.put(module)
+        module.write_to(backend)
         for p in network.projections:
             assert np.array_equal(backend.weights(p.name), module.weights(p.name)), p.name
             plain.set_weights(p.name, module.weights(p.name)[1])

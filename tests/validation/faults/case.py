@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from neurorl.backends.base import Backend
+from neurorl.backends.simulator import Simulator
 from neurorl.validation import Lane, Validation, validate
 
 __all__ = ["LEARN", "Fault", "judge"]
@@ -19,7 +19,7 @@ class Fault:
     """One mistake in one network. causes: the words that are right."""
 
     name: str
-    cls: type[Backend]
+    cls: type[Simulator]
     network: Callable[[], Any]
     causes: tuple[str, ...]
     words: str = ""

@@ -1,4 +1,4 @@
-"""A backend as a third party would write it from `neurorl.backends.base.Backend`, in plain NumPy.
+"""A backend as a third party would write it from `neurorl.backends.simulator`, in plain NumPy.
 
 It takes nothing from the reference. Small methods, so that a fault is one of them overridden.
 """
@@ -11,8 +11,11 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.backends.base import Backend, Capabilities, Raster, State
+from neurorl.backends.capabilities import Capabilities
 from neurorl.backends.checks import Inputs
+from neurorl.backends.simulated import SimulatedNetwork
+from neurorl.backends.simulator import Simulator, State
+from neurorl.backends.window import Raster
 from neurorl.network.description import Dynamics, Population
 from neurorl.numerics.random import NoiseRows
 
@@ -73,26 +76,28 @@ class Cells:
         self.v[spikes] = 0.0
 
 
-class Foreign(Backend):
+class Foreign(Simulator):
     """One network, without replicas side by side (they are stepped by nobody here)."""
 
     name: ClassVar[str] = "foreign"
     capabilities: ClassVar[Capabilities] = Capabilities(("float",), ("float",))
     cells: ClassVar[type[Cells]] = Cells
 
-    def _build(self) -> None:
+    def build(self, simulated: SimulatedNetwork) -> None:
+        self.simulated, self.network = simulated, simulated.network
+        self.seed = simulated.seeds[0]
         self.steps = self.calls = self.resets = self.writes = 0
         self.now = 0
         self.sent = {
-            node.name: np.zeros((self._max_delay[node.name], node.size), bool)
+            node.name: np.zeros((self.depth(node.name), node.size), bool)
             for node in self.network.spiking.nodes
         }
         self.neurons = {p.name: self.cells(self, p) for p in self.network.populations}
-        self.w = {p.name: self._rounded[p.name].copy() for p in self.network.projections}
-        self.flowing: dict[str, Any] = {}
-        for p in self.network.populations:
-            self._write_bias(p.name)
-        self.ready = True
+        self.w: dict[str, Array] = {name: w.copy() for name, w in simulated.weights.items()}
+        self.in_bias = dict(self.w)  # the weights that biases know of
+        self.given: dict[str, Array] = {}
+        for population in self.network.populations:
+            self.write_bias(population.name, simulated.bias(population.name))
 
     # What a fault overrides.
 
@@ -107,6 +112,9 @@ class Foreign(Backend):
 
     def delay(self, projection: str) -> int:
         return self.network.delay_steps(projection)
+
+    def depth(self, node: str) -> int:
+        return self.simulated.depths[node]
 
     def transmits(self, projection: str) -> Array:
         signed = self.network.projection(projection).signed
@@ -147,14 +155,13 @@ class Foreign(Backend):
 
     def refresh(self, projection: str) -> None:
         """The bias of signed projections."""
-        p = self.network.projection(projection)
-        if p.signed:
-            self._write_bias(p.post, self.flowing.get(p.post))
+        self.in_bias[projection] = self.w[projection]
+        self.put_bias(self.network.projection(projection).post)
 
     # The contract.
 
-    def _step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
-        out: dict[str, list[Raster]] = {name: [] for name in self.record}
+    def step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
+        out: dict[str, list[Raster]] = {name: [] for name in self.simulated.record}
         self.begin_call()
         for k in range(n_steps):
             now = {s.name: np.array(inputs[s.name][k]) for s in self.network.spiking.sources}
@@ -162,7 +169,7 @@ class Foreign(Backend):
                 now[name] = cells.update(self.drive(name))
             for name, spikes in now.items():
                 self.sent[name] = np.vstack([self.sent[name][1:], spikes])
-            for name in self.record:
+            for name in self.simulated.record:
                 out[name].append(now[name].copy())
             self.now += 1
             self.steps += 1
@@ -170,26 +177,36 @@ class Foreign(Backend):
         self.calls += 1
         return {name: np.array(rows) for name, rows in out.items()}
 
-    def _reset(self, replicas: Sequence[int]) -> None:
+    def reset(self, replicas: Sequence[int]) -> None:
         self.silence()
         self.resets += 1
 
-    def _write_weights(self, name: str) -> None:
-        self.take(name, self._rounded[name].copy())
+    def write_weights(self, projection: str) -> None:
+        self.take(projection, self.simulated.weights[projection].copy())
         self.writes += 1
 
-    def _write_bias(self, population: str, current: Any = None) -> None:
-        bias = self.neurons[population].d.bias
+    def write_bias(self, population: str, bias: Array) -> None:
+        self.given[population] = bias
+        self.put_bias(population)
+
+    def put_bias(self, population: str) -> None:
+        """What was given, but for what is wrong here: other neurons, or weights that came late."""
+        cells = self.neurons[population]
+        right = self._silence(population, cells.described.bias, self.simulated.weights)
+        here = self._silence(population, cells.d.bias, self.in_bias)
+        cells.bias = self.given[population] + (here - right)
+
+    def _silence(self, population: str, bias: Array, weights: dict[str, Array]) -> Array:
+        """The bias with what the silence of signed projections transmits."""
         for p in self.network.projections:
             if p.signed and p.post == population:
-                bias = bias - self.w[p.name].sum(axis=-2).ravel()
-        self.flowing[population] = current
-        self.neurons[population].bias = bias if current is None else bias + current
+                bias = bias - weights[p.name].sum(axis=-2).ravel()
+        return bias
 
-    def _time(self, replica: int) -> int:
+    def time(self, replica: int) -> int:
         return self.now
 
-    def _dynamic_state(self, replica: int) -> State:
+    def state(self, replica: int) -> State:
         state: State = {f"{name}.spikes": spikes.copy() for name, spikes in self.sent.items()}
         for name, cells in self.neurons.items():
             state[f"{name}.current"] = cells.u.copy()
@@ -197,7 +214,7 @@ class Foreign(Backend):
             state[f"{name}.refractory"] = cells.dead.copy()
         return state
 
-    def _restore_dynamic(self, state: State, replica: int) -> None:
+    def restore(self, state: State, replica: int) -> None:
         self.now = int(state["t"])
         for name in self.sent:
             self.sent[name] = np.array(state[f"{name}.spikes"])

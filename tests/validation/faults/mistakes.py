@@ -104,17 +104,15 @@ def delayed(by: int, only: str | None = None) -> Kind:
         found = self.network.delay_steps(projection)
         return max(found + by, 1) if only in (None, projection) else found
 
-    def _build(self: Foreign) -> None:
-        for name in self._max_delay:
-            self._max_delay[name] += max(by, 0)
-        Foreign._build(self)
+    def depth(self: Foreign, node: str) -> int:
+        return Foreign.depth(self, node) + max(by, 0)
 
-    def _dynamic_state(self: Foreign, replica: int) -> Any:
-        state = Foreign._dynamic_state(self, replica)
+    def state(self: Foreign, replica: int) -> Any:
+        state = Foreign.state(self, replica)
         return {k: x[max(by, 0) :] if k.endswith(".spikes") else x for k, x in state.items()}
 
     return _named(  # type: ignore[no-any-return]
-        Foreign, {"delay": delay, "_build": _build, "_dynamic_state": _dynamic_state}
+        Foreign, {"delay": delay, "depth": depth, "state": state}
     )
 
 

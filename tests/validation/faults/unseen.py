@@ -280,8 +280,8 @@ UNSEEN = (
     Fault(
         "currents doubled",
         m.writes(
-            _write_bias=lambda self, p, c=None: Foreign._write_bias(
-                self, p, None if c is None else 2 * c
+            write_bias=lambda self, p, bias: Foreign.write_bias(
+                self, p, 2 * bias - self.simulated.bias(p)
             )
         ),
         feature("currents"),

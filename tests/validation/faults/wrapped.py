@@ -8,17 +8,18 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from neurorl.backends.reference import ReferenceBackend
+from neurorl.backends.reference import ReferenceSimulator
+from neurorl.backends.simulated import SimulatedNetwork
 
 __all__ = ["Wrapped", "of_neurons", "parameters"]
 
 
-class Wrapped(ReferenceBackend):
+class Wrapped(ReferenceSimulator):
     """A reference under another name, to which weights come by `set_weights`."""
 
     name: ClassVar[str] = "wrapped"
 
-    def _transmitted_memory(self, name: str) -> None:
+    def memory(self, projection: str) -> None:
         return None
 
 
@@ -31,8 +32,8 @@ def of_neurons(
     """
 
     class Mistaken(Wrapped):
-        def _make_neurons(self, population: Any) -> Any:
-            made = super()._make_neurons(population)
+        def make_neurons(self, population: Any) -> Any:
+            made = super().make_neurons(population)
             if only not in (None, population.name):
                 return made
             if change is not None:
@@ -58,20 +59,22 @@ def parameters(only: str | None = None, **changes: Callable[[Any], Any]) -> type
         setattr(neurons, which, dataclasses.replace(now, **new))
         if "threshold" in new:
             neurons.threshold = new["threshold"]
-        if "bias" in new:
-            neurons.bias = new["bias"]
 
-    return of_neurons(change, only)
+    class Mistaken(of_neurons(change, only)):  # type: ignore[misc]
+        def write_bias(self, population: str, bias: Any) -> None:
+            super().write_bias(population, changes.get("bias", np.asarray)(bias))
+
+    return Mistaken
 
 
 def transmitting(change: Callable[[Any], Any], only: str | None = None) -> type[Wrapped]:
     """Spikes that transmit other weights than those in force."""
 
     class Mistaken(Wrapped):
-        def _write_weights(self, name: str) -> None:
-            super()._write_weights(name)
-            if only in (None, name):
-                self._transmitted[name][:] = change(self._transmitted[name])
+        def write_weights(self, projection: str) -> None:
+            super().write_weights(projection)
+            if only in (None, projection):
+                self.transmitted[projection][:] = change(self.transmitted[projection])
 
     return Mistaken
 
@@ -80,9 +83,9 @@ def stepping(before: Callable[[Any], None], after: Callable[[Any], None]) -> typ
     """Something that is done as a call of `step` begins and as it ends."""
 
     class Mistaken(Wrapped):
-        def _step(self, inputs: Any, n_steps: int) -> Any:
+        def step(self, inputs: Any, n_steps: int) -> Any:
             before(self)
-            found = super()._step(inputs, n_steps)
+            found = super().step(inputs, n_steps)
             after(self)
             return found
 
@@ -91,7 +94,7 @@ def stepping(before: Callable[[Any], None], after: Callable[[Any], None]) -> typ
 
 def resetting(reset: Callable[[Any, Sequence[int]], None]) -> type[Wrapped]:
     """Another reset."""
-    return type("Mistaken", (Wrapped,), {"_reset": reset})
+    return type("Mistaken", (Wrapped,), {"reset": reset})
 
 
 def writing(write: Callable[[Any, Any, str], None]) -> type[Wrapped]:
@@ -100,16 +103,16 @@ def writing(write: Callable[[Any, Any, str], None]) -> type[Wrapped]:
     class Mistaken(Wrapped):
         built = False
 
-        def _build(self) -> None:
-            super()._build()
+        def build(self, simulated: SimulatedNetwork) -> None:
+            super().build(simulated)
             self.built = True
-            self.first = {name: w.copy() for name, w in self._rounded.items()}
+            self.first = {name: w.copy() for name, w in simulated.weights.items()}
 
-        def _write_weights(self, name: str) -> None:
+        def write_weights(self, projection: str) -> None:
             if self.built:
-                write(self, super()._write_weights, name)
+                write(self, super().write_weights, projection)
             else:
-                super()._write_weights(name)
+                super().write_weights(projection)
 
     return Mistaken
 
@@ -120,7 +123,7 @@ def nothing(_: Any) -> None:
 
 def forget_spikes(backend: Any) -> None:
     """Spikes in flight are gone."""
-    for spikes in backend._spikes.values():
+    for spikes in backend.spikes.values():
         spikes[:] = False
 
 

@@ -22,10 +22,11 @@ __all__ = [
 
 def previous(backend: Any, write: Any, name: str) -> None:
     """The weights of the write before."""
-    rounded = backend._rounded[name]
-    backend._rounded[name] = backend.__dict__.setdefault("kept", dict(backend.first))[name]
+    weights = backend.simulated.weights
+    rounded = weights[name]
+    weights[name] = backend.__dict__.setdefault("kept", dict(backend.first))[name]
     write(name)
-    backend._rounded[name] = rounded
+    weights[name] = rounded
     backend.kept[name] = rounded.copy()
 
 
@@ -36,12 +37,12 @@ def third_lost(backend: Any, write: Any, name: str) -> None:
 
 
 def clear_u(backend: Any) -> None:
-    for neurons in backend._neurons.values():
+    for neurons in backend.neurons.values():
         neurons.u[:] = 0
 
 
 def only_state(backend: Any, replicas: Any) -> None:
-    for neurons in backend._neurons.values():
+    for neurons in backend.neurons.values():
         for x in (neurons.u, neurons.v, neurons.dead):
             x[:] = 0
 
@@ -71,8 +72,8 @@ def rectified(neurons: Any, was: Any, *arguments: Any) -> Any:
 
 
 def rewind(backend: Any) -> None:
-    backend._t = [t - 1 for t in backend._t]
+    backend.steps = [t - 1 for t in backend.steps]
 
 
 def twice(backend: Any) -> None:
-    backend._t = [t + 1 for t in backend._t]
+    backend.steps = [t + 1 for t in backend.steps]

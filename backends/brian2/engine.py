@@ -1,0 +1,87 @@
+"""Define what runs a network on Brian2, whichever way its code is made."""
+
+from __future__ import annotations
+
+import abc
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.backends.checks import Inputs
+from neurorl.backends.window import Raster, WindowCall
+from neurorl.errors import UnsupportedError, say
+
+__all__ = ["DYNAMIC", "Engine"]
+
+DYNAMIC = ("u", "v", "dead")
+"""Names of the variables that one step leaves to the next: current, voltage, dead steps left."""
+
+
+class Engine(abc.ABC):
+    """Runs a network; its memory is open as arrays.
+
+    nodes: names of all nodes that spike.
+    variables: by population, its arrays by their names in the equations; written to in place.
+    remarks: lines for the reader of its equations.
+    """
+
+    nodes: tuple[str, ...]
+    variables: dict[str, dict[str, npt.NDArray[Any]]]
+    remarks: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    @abc.abstractmethod
+    def t(self) -> int:
+        """Return the steps since the start; may be set."""
+
+    @t.setter
+    @abc.abstractmethod
+    def t(self, step: int) -> None: ...
+
+    @property
+    def network(self) -> Any:
+        """Return the `brian2.Network` that is stepped; raise UnsupportedError without one."""
+        problem, remedy = "has no brian2.Network", "load with engine='cython' for monitors"
+        raise UnsupportedError(say("engine 'compiled'", problem, remedy=remedy))
+
+    @abc.abstractmethod
+    def write(self, name: str, transmitted: npt.NDArray[Any]) -> None:
+        """Put a projection's transmitted weights, of the description's shape, in force."""
+
+    def reset(self) -> None:
+        """Silence the network."""
+        for variables in self.variables.values():
+            for name in DYNAMIC:
+                if name in variables:
+                    variables[name][:] = 0
+        self.put_in_flight({name: np.zeros_like(self.spikes(name)) for name in self.nodes})
+
+    def memory(self, name: str) -> npt.NDArray[np.float64] | None:
+        """Return the flat memory of a projection, in the description's order, or None."""
+        return None
+
+    @abc.abstractmethod
+    def step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
+        """Advance and return the rasters of the recorded populations.
+
+        inputs: rasters by source; entries that belong to no spiking source are ignored.
+        """
+
+    def window(self, inputs: Inputs, rasters: dict[str, Raster], n_steps: int) -> WindowCall | None:
+        """Return a call that runs a window in these arrays, or None; see `Simulator.window`."""
+        return None
+
+    @abc.abstractmethod
+    def spikes(self, name: str) -> Raster:
+        """Return a node's last spikes, newest last, as many steps as its longest delay."""
+
+    @abc.abstractmethod
+    def put_in_flight(self, spikes: dict[str, npt.NDArray[np.bool_]]) -> None:
+        """Make these the last spikes of every node, newest last; they have yet to arrive.
+
+        Set `t` first.
+        """
+
+    def close(self) -> None:  # noqa: B027
+        """Release resources that are not garbage-collected."""

@@ -1,0 +1,58 @@
+"""Say what a simulator can run, and find what of a network it can't."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from neurorl.network.description import Network
+
+__all__ = ["Capabilities"]
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """Says what a simulator can run; checked before anything is built.
+
+    arithmetics: names of the arithmetics, the default one first.
+    exact_arithmetics: those in which it equals the reference in every spike.
+    delays: whether delays may be more than one step.
+    signed: whether projections may be signed.
+    currents: whether there may be sources of currents.
+    max_population: most neurons of one population; None for no limit.
+    engines: ways to run the same network, the preferred one first.
+    noises: what may stand for escape noise, see `neurorl.arithmetic.chip_noise`; all but the first
+        in chip arithmetic only.
+    learnings: who can change the weights, ``'host'`` or a rule of the simulator.
+    """
+
+    arithmetics: tuple[str, ...]
+    exact_arithmetics: tuple[str, ...]
+    delays: bool = True
+    signed: bool = True
+    currents: bool = True
+    max_population: int | None = None
+    engines: tuple[str, ...] = ()
+    noises: tuple[str, ...] = ("exact",)
+    learnings: tuple[str, ...] = ("host",)
+
+    def problems(self, network: Network, arithmetic: str) -> list[str]:
+        """Return a line for each part of *network* that is beyond these; empty if none is."""
+        problems = []
+        if arithmetic not in self.arithmetics:
+            problems.append(f"arithmetic {arithmetic!r} (has {', '.join(self.arithmetics)})")
+        for population in network.populations:
+            if self.max_population is not None and population.size > self.max_population:
+                problems.append(
+                    f"population {population.name!r} of {population.size} neurons"
+                    f" (limit {self.max_population}; split it into several populations)"
+                )
+        for name in sorted(network.currents if not self.currents else ()):
+            problems.append(f"source {name!r} of currents (take the encoder 'quiet')")
+        for p in network.projections:
+            if network.delay_steps(p.name) > 1 and not self.delays:
+                problems.append(
+                    f"projection {p.name!r} with a delay of more than one step (leave it out)"
+                )
+            if p.signed and not self.signed:
+                problems.append(f"signed projection {p.name!r}")
+        return problems

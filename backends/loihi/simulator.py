@@ -1,0 +1,329 @@
+"""Define `LoihiSimulator`: a network on Loihi, emulated by nengo-loihi or on a chip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.arithmetic.chip_noise import NOISE_MODES
+from neurorl.arithmetic.rounding import ChipArithmetic, initial_weights
+from neurorl.backends.capabilities import Capabilities
+from neurorl.backends.checks import Inputs, learned_populations
+from neurorl.backends.loihi.delays import relayed
+from neurorl.backends.loihi.emulator import EmulatorEngine
+from neurorl.backends.loihi.engine import EMULATE, Engine
+from neurorl.backends.loihi.limits import CHIPS, CORES, chip_problems, usage
+from neurorl.backends.loihi.model import Compiled, compile_network
+from neurorl.backends.loihi.pes import mantissas_learned, pes_problems
+from neurorl.backends.loihi.placement import CoreLimits, place
+from neurorl.backends.loihi.report import source_text
+from neurorl.backends.loihi.silence import silence
+from neurorl.backends.loihi.vendor import has_nxsdk, version
+from neurorl.backends.simulated import SimulatedNetwork
+from neurorl.backends.simulator import Simulator, State
+from neurorl.backends.window import Raster
+from neurorl.errors import (
+    ArgumentError,
+    BackendUnavailableError,
+    FallbackWarning,
+    UnsupportedError,
+    check_name,
+    say,
+    warn_outside,
+)
+from neurorl.network.description import Network
+from neurorl.network.serialization import FloatArray, number
+from neurorl.numerics.random import derive
+
+__all__ = ["Learning", "LoihiSimulator", "Target"]
+
+Target = Literal["auto", "emulator", "loihi"]
+Learning = Literal["host", "pes"]
+
+_ROUNDINGS = 0x504553  # purpose from which the seed of stochastic rounding is derived
+
+
+class LoihiSimulator(Simulator):
+    """Runs a network in the chip's integers; a population takes as many cores as it needs.
+
+    No two populations share a core. A chip has no room to spare for one large network, so each
+    replica is a network, with an engine, of its own.
+
+    target: ``'emulator'``, ``'loihi'`` (a chip, through NxSDK) or ``'auto'``: a chip if NxSDK is
+        installed and a board answers, else the emulator, with a FallbackWarning if NxSDK is there.
+    accelerate: whether to use vectorised loops in the emulator; equal in every bit.
+    chips: how many chips there are, of 128 cores each.
+    core: what a core has room for; None for Loihi's own limits.
+    learning: ``'host'``: the caller learns and writes weights. ``'pes'``: plastic projections learn
+        on the chip, by `learn`, see `neurorl.backends.loihi.pes`.
+    pes_magnitude: what a spike then adds to its trace, 0 to 127; the speed of learning is in
+        proportion.
+
+    Delays of several steps are relays (`neurorl.backends.loihi.delays`), which take cores of their
+    own. Escape noise, ``noise='exact'``, works on the emulator only, and there through the
+    threshold; a chip takes ``'chip'`` or ``'chip+coins'``.
+
+    `build` raises UnsupportedError naming all that doesn't fit, or BackendUnavailableError if there
+    is no chip.
+
+    engines: one for each replica.
+    placement: which neurons are on which core.
+    delays: the network that runs, with relays in place of delays.
+    arithmetic: the chip integers of that network.
+    """
+
+    name: ClassVar[str] = "loihi"
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        arithmetics=("loihi",),
+        exact_arithmetics=("loihi",),
+        engines=("emulator",),
+        noises=NOISE_MODES,
+        learnings=("host", "pes"),
+    )
+    learning_steps: ClassVar[tuple[int, int]] = (4, 2)
+
+    unverified: ClassVar[str | None] = (
+        "target 'loihi' has not run on a chip: its calls of NxSDK are checked with a stand-in"
+    )
+
+    def __init__(
+        self,
+        target: Target = "auto",
+        accelerate: bool = True,
+        chips: int = CHIPS,
+        core: CoreLimits | None = None,
+        learning: Learning = "host",
+        pes_magnitude: float = 20.0,
+    ) -> None:
+        check_name("target", target, get_args(Target))
+        if target == "loihi" and not has_nxsdk():
+            raise BackendUnavailableError(
+                say("target loihi", "NxSDK is not installed", remedy=EMULATE)
+            )
+        self.target: str = self.default_target() if target == "auto" else target
+        self._may_fall_back = target == "auto" and has_nxsdk()
+        if not isinstance(chips, int) or chips < 1:
+            raise ArgumentError(say("chips", "not a number of chips", got=chips, limit=">= 1"))
+        self.chips, self.core = chips, core or CoreLimits()
+        self.accelerate = accelerate
+        check_name("learning", learning, get_args(Learning))
+        self.learning = learning
+        self.pes_magnitude = number("pes_magnitude", pes_magnitude, low=0.0, high=127.0)
+        self._pes = None if learning == "host" else self.pes_magnitude
+
+    @classmethod
+    def problems(
+        cls,
+        network: Network,
+        arithmetic: str,
+        core: CoreLimits | None = None,
+        chips: int = CHIPS,
+    ) -> list[str]:
+        """Return why the chip can't run *network*, one line for each reason; empty if it can.
+
+        core: what one core has room for; None for Loihi's own limits.
+        chips: how many chips there are.
+        """
+        return super().problems(network, arithmetic) + chip_problems(network, core, chips)
+
+    def refusals(self, network: Network, arithmetic: str) -> list[str]:
+        return self.problems(network, arithmetic, self.core, self.chips)
+
+    @classmethod
+    def default_target(cls) -> str:
+        """Return ``'loihi'`` if NxSDK is installed, else ``'emulator'``."""
+        return "loihi" if has_nxsdk() else "emulator"
+
+    def build(self, simulated: SimulatedNetwork) -> None:
+        """Compile an engine for each replica; without a chip, emulate it if allowed."""
+        self.simulated = simulated
+        assert isinstance(simulated.arithmetic, ChipArithmetic)
+        self._described = simulated.arithmetic  # without relays
+        self.delays = relayed(self._described.network)
+        network = self.delays.network
+        self._check_learning(network)
+        is_plain = network is self._described.network
+        self.arithmetic = self._described if is_plain else ChipArithmetic(network, simulated.noise)
+        learned = frozenset() if self._pes is None else learned_populations(network)
+        self.placement = place(network, self.arithmetic.chip, self.core, learned)
+        try:
+            self.engines = self._make_engines()
+        except BackendUnavailableError as exc:
+            if not self._may_fall_back:
+                raise
+            what = "no chip answers, so the emulator runs"
+            warn_outside(say("target auto", what, got=exc.__cause__), FallbackWarning)
+            self.target = EmulatorEngine.target
+            self.engines = self._make_engines()
+
+    def _check_learning(self, network: Network) -> None:
+        """Raise UnsupportedError if *network*, with its relays, can't learn on the chip."""
+        if self._pes is None:
+            return
+        problems = pes_problems(network, self.core, CORES * self.chips)
+        if problems:
+            problem = f"can't learn {'; '.join(problems)}"
+            raise UnsupportedError(say("learning 'pes'", problem, remedy="use learning='host'"))
+
+    def _make_engines(self) -> list[Engine]:
+        """Return an engine for each replica; none is left open if one can't be made."""
+        makers: dict[str, Callable[[Compiled, int], Engine]] = {
+            "emulator": self._emulate,
+            "loihi": self._connect,
+        }
+        engines: list[Engine] = []
+        try:
+            for k in range(self.simulated.n_replicas):
+                model = compile_network(
+                    self.arithmetic, self.weights_of(k), self.placement, self._pes
+                )
+                engines.append(makers[self.target](model, k))
+        except BaseException:
+            for engine in engines:
+                engine.close()
+            raise
+        return engines
+
+    def _emulate(self, compiled: Compiled, replica: int) -> Engine:
+        """Return an emulator of one replica."""
+        simulated = self.simulated
+        return EmulatorEngine(
+            compiled,
+            self.delays,
+            {p.name: simulated.draws(p.name)[replica] for p in simulated.network.populations},
+            simulated.coin_rows(replica),
+            simulated.record,
+            accelerate=self.accelerate,
+            seed=derive(simulated.seeds[replica], _ROUNDINGS),
+        )
+
+    def _connect(self, compiled: Compiled, replica: int) -> Engine:
+        """Return a chip that runs one replica."""
+        from neurorl.backends.loihi.hardware import HardwareEngine
+        from neurorl.backends.loihi.hardware_learning import LearningHardwareEngine
+
+        made = HardwareEngine if self._pes is None else LearningHardwareEngine
+        quiet = silence(self.arithmetic, self.weights_of(replica))
+        simulated = self.simulated
+        coins = simulated.coin_rows(replica)
+        return made(compiled, self.delays, coins, simulated.record, self.chips, quiet)
+
+    def weights_of(self, replica: int) -> dict[str, FloatArray]:
+        """Return the effective weights of one replica by projection, those of relays too."""
+        network = self.delays.network
+        weights = {name: self._weights_of(name, replica) for name in self.simulated.weights}
+        links = [p.name for p in network.projections if p.name not in weights]
+        return weights | {name: initial_weights(network, name, 0) for name in links}
+
+    def _weights_of(self, projection: str, replica: int) -> FloatArray:
+        """Return the effective weights of one replica's projection."""
+        shape = self.simulated.network.weight_shape(projection)
+        weights = self.simulated.weights[projection]
+        one: FloatArray = weights.reshape(self.simulated.n_replicas, *shape)[replica]
+        return one
+
+    def step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
+        return self.learn(inputs, {}, n_steps)
+
+    def learn(
+        self, inputs: Inputs, errors: Mapping[str, FloatArray], n_steps: int
+    ) -> dict[str, Raster]:
+        """Advance replica after replica, with learning if there are errors, and join rasters."""
+        simulated = self.simulated
+        if simulated.n_replicas == 1:
+            return self._run(0, inputs, errors, n_steps)
+        rasters = {s.name: inputs[s.name] for s in simulated.network.spiking.sources}
+        parts = []
+        for k in range(simulated.n_replicas):
+            own = {n: v[:, simulated.columns(n, k)] for n, v in rasters.items()}
+            own_errors = {n: v[:, simulated.columns(n, k)] for n, v in errors.items()}
+            parts.append(self._run(k, own, own_errors, n_steps))
+        return {name: np.hstack([part[name] for part in parts]) for name in simulated.record}
+
+    def _run(
+        self, k: int, inputs: Inputs, errors: Mapping[str, FloatArray], n_steps: int
+    ) -> dict[str, Raster]:
+        """Advance replica *k*; errors are rounded to 1/127."""
+        engine = self.engines[k]
+        return engine.learn(inputs, errors, n_steps) if errors else engine.run(inputs, n_steps)
+
+    def learning_gain(self, population: str) -> float:
+        """Return the largest change of a weight, see `Backend.learning_gain`.
+
+        Each projection has a resolution of its own; this is for the coarsest into *population*.
+        """
+        into = [p.name for p in self.simulated.network.projections if p.post == population]
+        unit = max(self._described.chip.projections[name].unit for name in into)
+        return unit * mantissas_learned(self.pes_magnitude)
+
+    def reset(self, replicas: Sequence[int]) -> None:
+        for k in replicas:
+            self.engines[k].reset()
+
+    def write_weights(self, projection: str) -> None:
+        for k, engine in enumerate(self.engines):
+            weights = self._weights_of(projection, k)
+            engine.write_weights(projection, self._described.mantissa(projection, weights))
+
+    def write_bias(self, population: str, bias: npt.NDArray[np.generic]) -> None:
+        for k, engine in enumerate(self.engines):
+            engine.write_bias(population, bias[self.simulated.columns(population, k)])
+
+    def memory(self, projection: str) -> npt.NDArray[np.int32] | None:
+        """Lend the memory of an engine, or None where writing it would not be enough."""
+        p = self.simulated.network.projection(projection)
+        is_several = self.simulated.n_replicas > 1
+        if self._learns(projection) or is_several or p.signed or p.mask is not None:
+            return None
+        return self.engines[0].weight_memory(projection)
+
+    def held(self, projection: str) -> npt.NDArray[Any] | None:
+        """Return what is transmitted where a chip learns, which then holds the true weights."""
+        if not self._learns(projection):
+            return self.memory(projection)
+        parts = [engine.learned_weights(projection).ravel() for engine in self.engines]
+        return np.concatenate(parts).astype(np.float64)
+
+    def _learns(self, projection: str) -> bool:
+        """Return whether a projection learns on the chip."""
+        plasticity = self.simulated.network.projection(projection).plasticity
+        return self._pes is not None and plasticity is not None
+
+    def time(self, replica: int) -> int:
+        return self.engines[replica].steps
+
+    def state(self, replica: int) -> State:
+        return self.engines[replica].state()
+
+    def restore(self, state: State, replica: int) -> None:
+        self.engines[replica].restore(state)
+
+    def refuse(self, verb: str) -> None:
+        self.engines[0].refuse(verb)
+
+    def chip_table(self) -> list[dict[str, Any]]:
+        """Return what each population takes of the chip, one row a population.
+
+        Relays, which stand for delays of several steps, have rows and cores of their own.
+        Keys: population, cores, compartments, axons_in, axons_out, synapse_bits (totals over its
+        cores), and compartments_percent, ... (of the limit, on its fullest core).
+        """
+        return usage(self.placement)
+
+    def source(self) -> str:
+        """Return `chip_table`, and the integers of all populations and projections, as text."""
+        chip, weights = self.arithmetic, self.weights_of(0)
+        biases = {p.name: chip.bias(p.name, weights) for p in chip.network.populations}
+        dt, n_replicas = self.simulated.network.dt, self.simulated.n_replicas
+        head = f"nengo-loihi {version()}, target {self.target}, steps of {dt:g} s"
+        if n_replicas > 1:
+            head += f"\n{n_replicas} networks side by side; this is the first"
+        return source_text(chip, self.placement, biases, head, self.delays.later, self.chips)
+
+    def close(self) -> None:
+        for engine in self.engines:
+            engine.close()
+        del self.engines

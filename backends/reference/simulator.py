@@ -1,0 +1,151 @@
+"""Define `ReferenceSimulator`: a network stepped by NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.arithmetic.chip_noise import NOISE_MODES
+from neurorl.arithmetic.rounding import ChipArithmetic
+from neurorl.backends.capabilities import Capabilities
+from neurorl.backends.checks import Inputs
+from neurorl.backends.reference.neurons import ChipNeurons, FloatNeurons, Neurons
+from neurorl.backends.reference.noise import ReplicaNoise
+from neurorl.backends.simulated import SimulatedNetwork
+from neurorl.backends.simulator import VARIABLES, Simulator, State
+from neurorl.backends.window import Raster
+from neurorl.network.description import Population
+
+__all__ = ["ReferenceSimulator"]
+
+
+class ReferenceSimulator(Simulator):
+    """Runs a network in NumPy, in both arithmetics; short enough to define the semantics.
+
+    steps: how many each replica made.
+    neurons: those of each population.
+    spikes: by node, its last spikes, newest last, for as many steps as its longest delay.
+    incoming: by population, the name, presynaptic node, delay and blocks of its projections.
+    transmitted: what spikes transmit by projection. It is float64 in both arithmetics: sums of
+        integers or of grid weights are exact in it, and BLAS has no integer product. Always the
+        same arrays, as others may write to them.
+    """
+
+    name: ClassVar[str] = "reference"
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        arithmetics=("float", "loihi"),
+        exact_arithmetics=("float", "loihi"),
+        engines=("numpy",),
+        noises=NOISE_MODES,
+    )
+
+    def build(self, simulated: SimulatedNetwork) -> None:
+        """Make all populations and projections, at rest."""
+        self.simulated = simulated
+        self.steps = [0] * simulated.n_replicas
+        run = simulated.whole_arithmetic.network  # with the sources of coins
+        self.neurons = {p.name: self.make_neurons(p) for p in simulated.whole.populations}
+        self.spikes = {
+            node.name: np.zeros((simulated.depths.get(node.name, 1), node.size), dtype=bool)
+            for node in run.spiking.nodes
+        }
+        self.incoming = {
+            name: [
+                (p.name, p.pre, run.delay_steps(p.name), p.blocks)
+                for p in run.spiking.projections
+                if p.post == name
+            ]
+            for name in self.neurons
+        }
+        self.transmitted = {
+            p.name: np.zeros(run.weight_shape(p.name)) for p in run.spiking.projections
+        }
+        # Coins stand where spikes of the step before would.
+        rows = [simulated.coin_rows(k) for k in range(simulated.n_replicas)]
+        self._tossed = {
+            name: ReplicaNoise([row[name] for row in rows]) for name in simulated.coins.values()
+        }
+        for name, weights in simulated.coin_weights.items():
+            self.transmitted[name][:] = simulated.whole_arithmetic.transmitted(name, weights)
+        self.put_in_force(simulated)
+
+    def make_neurons(self, population: Population) -> FloatNeurons | ChipNeurons:
+        """Return the state and noise of a population of all replicas."""
+        arithmetic = self.simulated.whole_arithmetic
+        noise = ReplicaNoise(self.simulated.draws(population.name))
+        if isinstance(arithmetic, ChipArithmetic):
+            return ChipNeurons(arithmetic.chip.populations[population.name], noise)
+        dynamics = population.neuron.dynamics(population.size, self.simulated.network.dt)
+        return FloatNeurons(dynamics, noise)
+
+    def write_weights(self, projection: str) -> None:
+        self.transmitted[projection][:] = self.simulated.transmitted(projection)
+
+    def write_bias(self, population: str, bias: npt.NDArray[np.generic]) -> None:
+        self.neurons[population].bias = bias
+
+    def memory(self, projection: str) -> npt.NDArray[np.float64] | None:
+        signed = self.simulated.network.projection(projection).signed
+        return None if signed else self.transmitted[projection].reshape(-1)
+
+    def step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
+        """Advance: all populations from spikes of earlier steps, then new spikes join."""
+        whole, record = self.simulated.whole, self.simulated.record
+        out = {name: np.empty((n_steps, whole.node(name).size), bool) for name in record}
+        for k in range(n_steps):
+            now = {s.name: inputs[s.name][k] for s in whole.spiking.sources}
+            for name, toss in self._tossed.items():
+                self.spikes[name][-1] = toss(self.steps)
+            for name, neurons in self.neurons.items():
+                now[name] = neurons.update(self.drive(name, neurons), self.steps)
+            for name, spikes in now.items():
+                past = self.spikes[name]
+                past[:-1] = past[1:]
+                past[-1] = spikes
+            for name in record:
+                out[name][k] = now[name]
+            self.steps = [t + 1 for t in self.steps]
+        return out
+
+    def drive(self, name: str, neurons: Neurons) -> npt.NDArray[np.generic]:
+        """Return the sum of the weights of the spikes that arrive at a population in this step."""
+        q = np.zeros(neurons.u.shape)
+        for projection, pre, delay, blocks in self.incoming[name]:
+            spikes = self.spikes[pre][-delay].astype(np.float64)
+            weights = self.transmitted[projection]
+            if blocks == 1:
+                q += spikes @ weights
+            else:
+                q += (spikes.reshape(blocks, 1, -1) @ weights).ravel()
+        return q.astype(neurons.u.dtype, copy=False)
+
+    def reset(self, replicas: Sequence[int]) -> None:
+        for k in replicas:
+            for variable in self._variables(k).values():
+                variable[...] = 0
+
+    def time(self, replica: int) -> int:
+        return self.steps[replica]
+
+    def state(self, replica: int) -> State:
+        return {key: variable.copy() for key, variable in self._variables(replica).items()}
+
+    def restore(self, state: State, replica: int) -> None:
+        self.steps[replica] = int(state["t"])
+        for key, variable in self._variables(replica).items():
+            variable[...] = state[key]
+
+    def _variables(self, replica: int) -> State:
+        """Return a replica's state as views; coins aren't in it, as they follow from the step."""
+        views: State = {}
+        for name, spikes in self.spikes.items():
+            if name not in self._tossed:
+                views[f"{name}.spikes"] = spikes[:, self.simulated.columns(name, replica)]
+        for name, neurons in self.neurons.items():
+            columns = self.simulated.columns(name, replica)
+            for key, variable in zip(VARIABLES, (neurons.u, neurons.v, neurons.dead), strict=True):
+                views[f"{name}.{key}"] = variable[columns]
+        return views

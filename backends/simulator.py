@@ -1,0 +1,160 @@
+"""Define the contract that a simulator fulfils; docs/backends.md is its recipe."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.backends.capabilities import Capabilities
+from neurorl.backends.checks import Inputs
+from neurorl.backends.simulated import SimulatedNetwork
+from neurorl.backends.window import Raster, WindowCall
+from neurorl.errors import UnsupportedError, say
+from neurorl.network.description import Network
+from neurorl.network.serialization import FloatArray
+
+__all__ = ["VARIABLES", "Simulator", "State"]
+
+State = dict[str, npt.NDArray[Any]]
+
+VARIABLES = ("current", "voltage", "refractory")
+"""What a state calls the current, the membrane and the dead steps left of a population."""
+
+
+class Simulator(abc.ABC):
+    """Runs one network on one simulator, behind `neurorl.backends.base.Backend`.
+
+    Made with its own options only, which it checks and keeps; all work is done by `build`. The
+    backend has checked every argument of the other methods, has rounded the weights and turned
+    currents into biases. Replicas are neurons side by side: neuron i of replica k is number
+    ``k * size + i`` of all.
+
+    Order inside a step: spikes of earlier steps arrive -> current -> membrane -> refractory ->
+    spike -> reset.
+    """
+
+    name: ClassVar[str]
+    capabilities: ClassVar[Capabilities]
+    unverified: ClassVar[str | None] = None  # which part of it nobody could try yet
+    learning: str = "host"  # who changes the weights: the caller, or the simulator by itself
+    learning_steps: ClassVar[tuple[int, int]] = (1, 0)
+    """Period and phase of the steps t in which the simulator learns: ``t % period == phase``."""
+
+    # What a simulator must have.
+
+    @abc.abstractmethod
+    def build(self, simulated: SimulatedNetwork) -> None:
+        """Compile ``simulated.whole`` with its weights and biases in force; at rest, step 0."""
+
+    @abc.abstractmethod
+    def step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
+        """Advance; return the raster ``(n_steps, n_replicas * size)`` of each recorded population.
+
+        inputs: a raster for each source of spikes. What else is in it acts through biases.
+        """
+
+    @abc.abstractmethod
+    def reset(self, replicas: Sequence[int]) -> None:
+        """Silence these replicas: currents, membranes, dead steps and spikes in flight become 0."""
+
+    @abc.abstractmethod
+    def write_weights(self, projection: str) -> None:
+        """Put ``simulated.weights[projection]`` in force, for spikes that arrive from now on.
+
+        If it is signed, a call of `write_bias` follows. Not called for a projection from a source
+        of currents.
+        """
+
+    @abc.abstractmethod
+    def write_bias(self, population: str, bias: npt.NDArray[np.generic]) -> None:
+        """Put biases ``(n_replicas * size,)`` in force; in chip arithmetic they are integers."""
+
+    @abc.abstractmethod
+    def time(self, replica: int) -> int:
+        """Return the steps that a replica made since the start; `restore` sets them."""
+
+    @abc.abstractmethod
+    def state(self, replica: int) -> State:
+        """Return a replica's variables and spikes in flight, in its own shapes.
+
+        Keys: ``POPULATION.current``, ``.voltage``, ``.refractory`` (dead steps left), ``(size,)``,
+        and ``NODE.spikes``, ``(simulated.depths[node], size)``, newest last.
+        """
+
+    @abc.abstractmethod
+    def restore(self, state: State, replica: int) -> None:
+        """Go on from what `state` returned, at step ``state["t"]``; weights are in force."""
+
+    # What a simulator may have.
+
+    @classmethod
+    def problems(cls, network: Network, arithmetic: str) -> list[str]:
+        """Return why no such simulator can run *network*, one line for each part."""
+        return cls.capabilities.problems(network, arithmetic)
+
+    def refusals(self, network: Network, arithmetic: str) -> list[str]:
+        """Return why this simulator, with its options, can't run *network*; see `problems`."""
+        return self.problems(network, arithmetic)
+
+    @classmethod
+    def default_target(cls) -> str:
+        """Return what it would run on here: ``'cpu'``, ``'emulator'``, ..."""
+        return "cpu"
+
+    def window(self, inputs: Inputs, rasters: dict[str, Raster], n_steps: int) -> WindowCall | None:
+        """Return a call that runs a window in these arrays, in place; None to use `step`."""
+        return None
+
+    def memory(self, projection: str) -> npt.NDArray[Any] | None:
+        """Return the flat memory of what a projection's spikes transmit, in C order, or None.
+
+        A caller may write to it in place of `write_weights`, so there is none for a signed
+        projection, whose weights change a bias. Always the same array.
+        """
+        return None
+
+    def held(self, projection: str) -> npt.NDArray[Any] | None:
+        """Return what a projection's spikes transmit now, where the simulator alone knows it.
+
+        That is so if it learns by itself, or rounds further. None if what was written is in force.
+        """
+        return self.memory(projection)
+
+    def learn(
+        self, inputs: Inputs, errors: Mapping[str, FloatArray], n_steps: int
+    ) -> dict[str, Raster]:
+        """Advance as `step` does while the simulator's own rule learns.
+
+        errors: by population, float64 ``(n_steps, n_replicas * size)``, -1 to 1.
+        """
+        raise self.learns_on_host()
+
+    def learning_gain(self, population: str) -> float:
+        """Return the change of a weight into *population* for error -1 and trace 1, at most."""
+        raise self.learns_on_host()
+
+    def learns_on_host(self) -> UnsupportedError:
+        """Return the error for a simulator that leaves learning to the caller."""
+        remedy = "load('loihi', ..., learning='pes')"
+        return UnsupportedError(say(f"backend {self.name}", "learns on the host", remedy=remedy))
+
+    def refuse(self, verb: str) -> None:  # noqa: B027  (most allow all)
+        """Raise UnsupportedError if *verb*, a method of the backend, can't work here."""
+
+    def source(self) -> str | None:
+        """Return the network as this simulator runs it, for a reader; None for a plain list."""
+        return None
+
+    def close(self) -> None:  # noqa: B027  (most hold nothing)
+        """Free what isn't garbage-collected; called once, and no other method after it."""
+
+    def put_in_force(self, simulated: SimulatedNetwork) -> None:
+        """Write all biases and weights: the end of many a `build`."""
+        for population in simulated.network.populations:
+            self.write_bias(population.name, simulated.bias(population.name))
+        for projection in simulated.network.spiking.projections:
+            self.write_weights(projection.name)

@@ -1,0 +1,128 @@
+"""Define `TorchSimulator`: a `SpikingModule` with hard spikes and shared draws, no gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from neurorl.backends.capabilities import Capabilities
+from neurorl.backends.checks import Inputs
+from neurorl.backends.simulated import SimulatedNetwork
+from neurorl.backends.simulator import Simulator, State
+from neurorl.backends.torch.estimators import Score
+from neurorl.backends.torch.inputs import Batch
+from neurorl.backends.torch.module import ENGINES, SpikingModule, check_engine
+from neurorl.backends.torch.noise import SharedNoise
+from neurorl.backends.window import Raster
+
+__all__ = ["TorchSimulator"]
+
+
+class TorchSimulator(Simulator):
+    """Runs a network in PyTorch on the CPU, in float64; `module` is the same for training.
+
+    engine: as in `SpikingModule`.
+    """
+
+    name: ClassVar[str] = "torch"
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        arithmetics=("float", "loihi"), exact_arithmetics=("float", "loihi"), engines=ENGINES
+    )
+
+    def __init__(self, engine: str | None = None) -> None:
+        self.engine = check_engine(engine)
+
+    def build(self, simulated: SimulatedNetwork) -> None:
+        """Make the module, without gradients, and the noise of all replicas."""
+        network, seeds = simulated.network, simulated.seeds
+        self.simulated = simulated
+        self._t = [0] * simulated.n_replicas
+        self._module = SpikingModule(
+            network,
+            seed=seeds,
+            arithmetic=simulated.arithmetic_name,
+            dtype=torch.float64,
+            estimator=Score(),
+            engine=self.engine,
+        ).requires_grad_(False)
+        self._state = self._module.rest(1)
+        self._noise = {
+            p.name: SharedNoise(simulated.draws(p.name))
+            for p in network.populations
+            if p.neuron.dynamics(p.size, network.dt).noise_width.any()
+        }
+        self._bias: dict[str, torch.Tensor] = {}
+        self.put_in_force(simulated)
+
+    def module(self, **options: Any) -> SpikingModule:
+        """Return a new module of this network with the effective weights.
+
+        options: as in `SpikingModule`.
+
+        After training, `SpikingModule.write_to` brings its weights back.
+        """
+        network, axes, seeds = self.simulated.network, self.simulated.axes, self.simulated.seeds
+        made = SpikingModule(network, seed=seeds if axes else seeds[0], **options)
+        for name, weights in self.simulated.weights.items():
+            made.set_weights(name, weights.reshape(*axes, *network.weight_shape(name)))
+        return made
+
+    def write_weights(self, projection: str) -> None:
+        shape = self.simulated.network.weight_shape(projection)
+        weights = self.simulated.weights[projection].reshape(self.simulated.n_replicas, *shape)
+        self._module.set_weights(projection, weights)
+
+    def write_bias(self, population: str, bias: npt.NDArray[np.generic]) -> None:
+        values = torch.from_numpy(bias.astype(np.float64))
+        self._bias[population] = values.view(self.simulated.n_replicas, 1, -1)
+
+    @torch.no_grad()
+    def step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
+        n_replicas = self.simulated.n_replicas
+        tensors = {
+            source.name: torch.from_numpy(np.asarray(inputs[source.name], dtype=np.float64))
+            for source in self.simulated.network.spiking.sources
+        }
+        spikes = {k: x.view(n_steps, n_replicas, 1, -1).transpose(0, 1) for k, x in tensors.items()}
+        noise = {name: draw(self._t, n_steps) for name, draw in self._noise.items()}
+        batch = Batch(n_steps, 1, spikes, {})
+        rasters, self._state = self._module.advance(batch, self._state, noise, bias=self._bias)
+        self._t = [t + n_steps for t in self._t]
+        shown = {k: rasters[k].transpose(0, 1).reshape(n_steps, -1) for k in self.simulated.record}
+        return {k: raster.numpy().astype(np.bool_) for k, raster in shown.items()}
+
+    def reset(self, replicas: Sequence[int]) -> None:
+        which = torch.zeros(self.simulated.n_replicas, 1, dtype=torch.bool)
+        which[list(replicas)] = True
+        self._state = self._state.silenced(which)
+
+    def time(self, replica: int) -> int:
+        return self._t[replica]
+
+    def state(self, replica: int) -> State:
+        state: State = {}
+        for name, spikes in self._state.spikes.items():
+            state[f"{name}.spikes"] = spikes[replica, :, 0].numpy().astype(np.bool_)
+        for name, cells in self._state.cells.items():
+            state[f"{name}.current"] = cells.u[replica, 0].numpy().astype(self.simulated.dtype)
+            state[f"{name}.voltage"] = cells.v[replica, 0].numpy().astype(self.simulated.dtype)
+            dead = cells.blocked[:, replica, 0].sum(dim=0)
+            state[f"{name}.refractory"] = dead.numpy().astype(np.int64)
+        return state
+
+    def restore(self, state: State, replica: int) -> None:
+        self._t[replica] = int(state["t"])
+        restored = self._state.map(torch.clone)
+        for name, spikes in restored.spikes.items():
+            spikes[replica, :, 0] = torch.from_numpy(np.asarray(state[f"{name}.spikes"], float))
+        for name, cells in restored.cells.items():
+            cells.u[replica, 0] = torch.from_numpy(np.asarray(state[f"{name}.current"], float))
+            cells.v[replica, 0] = torch.from_numpy(np.asarray(state[f"{name}.voltage"], float))
+            left = torch.from_numpy(np.asarray(state[f"{name}.refractory"]))
+            steps = torch.arange(len(cells.blocked))
+            cells.blocked[:, replica, 0] = (left > steps[:, None]).to(torch.float64)
+        self._state = restored

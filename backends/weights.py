@@ -1,0 +1,107 @@
+"""Keep the weights of a backend: rounded, masked, drawn, and in the shapes that callers see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.arithmetic.rounding import initial_weights
+from neurorl.backends.currents import Currents
+from neurorl.backends.simulated import SimulatedNetwork
+from neurorl.backends.simulator import Simulator
+from neurorl.errors import unknown
+from neurorl.network.serialization import FloatArray
+
+__all__ = ["EffectiveWeights"]
+
+
+class EffectiveWeights:
+    """Holds the effective weights of all replicas, and writes them to a simulator.
+
+    simulated: the network; its `weights` are filled in here.
+    simulator: not built yet.
+    first: weights by projection in place of the initial ones, shapes as the caller sees.
+
+    Where a simulator has a `Simulator.memory`, that is the truth and ``simulated.weights`` may be
+    outdated.
+    """
+
+    def __init__(
+        self,
+        simulated: SimulatedNetwork,
+        simulator: Simulator,
+        first: Mapping[str, npt.ArrayLike],
+    ) -> None:
+        self._simulated, self._simulator = simulated, simulator
+        network, self._arithmetic = simulated.network, simulated.arithmetic
+        for name in first:
+            network.projection(name)
+        for p in network.projections:
+            if p.name in first:
+                weights = self._arithmetic.check(p.name, first[p.name], simulated.axes)
+            else:
+                drawn = np.stack([initial_weights(network, p.name, k) for k in simulated.seeds])
+                weights = self._arithmetic.check(p.name, drawn, drawn.shape[:1])
+            self._round(p.name, weights)
+        self.currents = Currents(simulated.whole, self._arithmetic)
+        for name in self.currents.weights:
+            self.currents.write(name, simulated.weights[name])
+
+    def check(self, projection: str) -> None:
+        """Raise UnknownNameError if there is no such projection."""
+        if projection not in self._simulated.weights:
+            raise unknown("projection", projection, self._simulated.weights)
+
+    def write(self, projection: str, weights: npt.ArrayLike) -> FloatArray:
+        """Round *weights* and put them in force; return them as a caller sees them."""
+        self._round(projection, self._arithmetic.check(projection, weights, self._simulated.axes))
+        rounded = self._simulated.weights[projection]
+        if projection in self.currents.weights:
+            self.currents.write(projection, rounded)
+        else:
+            self._simulator.write_weights(projection)
+            described = self._simulated.network.projection(projection)
+            if described.signed:
+                self._simulator.write_bias(described.post, self._simulated.bias(described.post))
+        return self._shown(projection, rounded)
+
+    def memory(self, projection: str) -> npt.NDArray[Any] | None:
+        """Return the memory of what is transmitted, of spikes or of currents; None without one."""
+        if projection in self.currents.weights:
+            return self.currents.weights[projection].reshape(-1)
+        return self._simulator.memory(projection)
+
+    def copy(self, projection: str) -> FloatArray:
+        """Return a copy of the effective weights as a caller sees them."""
+        return self._shown(projection, self._in_force(projection).copy())
+
+    def stacked(self, projection: str) -> FloatArray:
+        """Return the effective weights, ``(n_replicas, *shape)``; read only."""
+        shape = self._simulated.network.weight_shape(projection)
+        return self._in_force(projection).reshape(self._simulated.n_replicas, *shape)
+
+    def _in_force(self, projection: str) -> FloatArray:
+        """Return the effective weights in the shape of all replicas as one network."""
+        rounded = self._simulated.weights[projection]
+        if projection in self.currents.weights:
+            held: npt.NDArray[Any] | None = self.currents.weights[projection]
+        else:
+            held = self._simulator.held(projection)
+        if held is None:
+            return rounded
+        return self._arithmetic.rounding(projection).in_force(held).reshape(rounded.shape)
+
+    def _round(self, projection: str, weights: FloatArray) -> None:
+        """Round weights of one or all replicas."""
+        kept = self._arithmetic.masked(projection, weights)
+        shape = self._simulated.whole.weight_shape(projection)
+        rounded = self._arithmetic.round(projection, kept)
+        self._simulated.weights[projection] = rounded.reshape(shape)
+
+    def _shown(self, projection: str, weights: FloatArray) -> FloatArray:
+        """Return weights in the shape that a caller sees."""
+        shape = self._simulated.network.weight_shape(projection)
+        return weights.reshape(*self._simulated.axes, *shape)
