@@ -42,10 +42,9 @@ inline void transmitted(const Window &window, const Projection &p, int64_t t, do
         return;
     }
     const uint8_t *spikes = window.row(p.pre, t - p.delay);
-    if (p.is_signed)
-        for (int64_t i = 0; i < n; i++) x[i] = spikes[i] ? 1.0 : -1.0;
-    else
-        for (int64_t i = 0; i < n; i++) x[i] = spikes[i] ? 1.0 : 0.0;
+    const double high = p.is_signed ? 2.0 : 1.0, low = p.is_signed ? -1.0 : 0.0;
+#pragma GCC ivdep
+    for (int64_t i = 0; i < n; i++) x[i] = high * (double)spikes[i] + low;
 }
 
 // Add q_j += sum_i x_i w_ij, in the order of i.

@@ -62,16 +62,18 @@ public:
         stride_ = (columns / TILE | 1) * TILE;  // odd: a power of 2 would crowd a few lines of the cache
         columns_.resize(columns);
         rows_.resize(TILE * stride_);
-        memset(columns_.data(), 0, columns * sizeof(Sixteen));
+        Sixteen *sums = columns_.data();
+        memset(sums, 0, columns * sizeof *sums);
+        const int32_t *neurons = spikes.neuron.data();
         int64_t s = 0;
         for (int64_t t = 0; t < steps_; t++) {
             const Sixteen x = tiles_[tile * steps_ + t];
-            for (; s < spikes.until[t]; s++) columns_[spikes.neuron[s]] += x;
+            for (const int64_t until = spikes.until[t]; s < until; s++) sums[neurons[s]] += x;
         }
         int32_t *rows = rows_.data();
         for (int64_t j = 0; j < columns; j += 4)
             for (int64_t i = 0; i < TILE; i += 4)
-                turn((const Four *)&columns_[j] + i / 4, rows + i * stride_ + j, stride_);
+                turn((const Four *)&sums[j] + i / 4, rows + i * stride_ + j, stride_);
     }
 
     // Return row i of the tile summed last, in units of 2**-20.

@@ -13,6 +13,7 @@ inline void post_trace(
 {
     const Agent &agent = window.agent;
     const int64_t n = agent.nodes[layer.node].size;
+    const double decay = layer.post_decay;
     double *y = layer.post_trace + window.k * n;
     for (int64_t t = 0; t < agent.window; t++) {
         const uint8_t *spikes = window.row(layer.node, t);
@@ -20,7 +21,7 @@ inline void post_trace(
         double *row = depressing + t * n;
 #pragma GCC ivdep
         for (int64_t j = 0; j < n; j++) {
-            y[j] = on_grid(layer.post_decay * y[j]) + (double)spikes[j];
+            y[j] = on_grid(decay * y[j]) + (double)spikes[j];
             row[j] = on_grid(scale * y[j]);
         }
         if (gate)
@@ -33,14 +34,15 @@ inline void pre_trace(const Window &window, const Projection &p, double *x)
 {
     const Agent &agent = window.agent;
     const int64_t n = p.n_pre * p.blocks;
+    const double decay = p.decay;
     double *carried = p.trace + window.k * n;
     for (int64_t t = 0; t < agent.window; t++) {
         double *row = x + t * n;
         transmitted(window, p, t, row);
-        if (p.decay == 0.0) continue;
+        if (decay == 0.0) continue;
         const double *before = t ? row - n : carried;
 #pragma GCC ivdep
-        for (int64_t i = 0; i < n; i++) row[i] += on_grid(p.decay * before[i]);
+        for (int64_t i = 0; i < n; i++) row[i] += on_grid(decay * before[i]);
     }
     if (agent.carries) memcpy(carried, x + (agent.window - 1) * n, n * sizeof *x);
 }
