@@ -17,7 +17,7 @@ __all__ = ["MOVED", "install"]
 
 MOVED = {
     "neurorl.agent": "neurorl.agents.local",
-    "neurorl.approaches": "neurorl.runs.algorithms",
+    "neurorl.approaches": "neurorl.agents.algorithms",
     "neurorl.backend": "neurorl.backends.registry",
     "neurorl.cartpole": "neurorl.tasks.cartpole",
     "neurorl.checkpoint": "neurorl.agents.checkpoint",

@@ -1,22 +1,31 @@
-"""The verbs that agents of every approach have: learn, predict, save."""
+"""What agents of every algorithm can do: learn, predict, play, save and load."""
 
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import gymnasium as gym
-import numpy.typing as npt
 
-from neurorl.agents.arguments import path_of
+from neurorl.agents.algorithms import Algorithm
+from neurorl.agents.arguments import check_kind, check_names, check_options, own_env, path_of
 from neurorl.agents.budget import check_budget
 from neurorl.agents.checkpoint import write_checkpoint
+from neurorl.agents.episodes import Episode, State
+from neurorl.agents.fits import check_fits
+from neurorl.agents.group import AgentGroup
 from neurorl.agents.player import Player
-from neurorl.agents.replicas import Episode, describe
+from neurorl.agents.saved import AgentDescription, read_agent
+from neurorl.arithmetic.fitting import fitted
+from neurorl.backends.registry import backend_class
+from neurorl.backends.registry import load as load_backend
 from neurorl.errors import UnsupportedError, say
-from neurorl.numerics.random import derive
+from neurorl.network.serialization import FloatArray
+from neurorl.numerics.random import derive, read_seed
+from neurorl.tasks.environments import discrete_actions
+from neurorl.tasks.loading import saved_env
 from neurorl.tasks.specification import describe_env, warn_unsaved
 
 __all__ = ["LearningAgent"]
@@ -25,21 +34,26 @@ _PREDICT = 2  # purpose of derived seeds
 
 
 class LearningAgent(abc.ABC):
-    """One agent of one environment; its replicas are a group of one.
+    """Hold one agent of one environment: a group of one.
 
-    arithmetic: in which it learns. first_action: the number of the environment's first action.
-    episodes: all that it has played.
+    algorithm: by which it learns; config, network, seed, backend_name, arithmetic, noise: with
+    what. first_action: the number of the environment's first action.
     """
 
+    algorithm: ClassVar[Algorithm]
     env: gym.Env[Any, Any]
     env_id: str
-    seed: int
-    arithmetic: str
-    first_action: int
-    episodes: list[Episode]
-    _replicas: Any
-    _learned_in: str
+    _backend_options: Mapping[str, Any]
+    _learned_in: str  # the arithmetic
     _predictor: Player | None = None
+
+    def _begin(self, group: AgentGroup) -> None:
+        """Take *group*, of this agent alone, and what follows from it."""
+        self._replicas, self.seed = group, group.seeds[0]
+        self.config, self.network = group.config, group.network
+        self.backend_name, self.noise = group.backend_name, group.noise
+        self.arithmetic = self._learned_in = group.arithmetic_name
+        self.first_action = int(discrete_actions(self.env).start)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """An agent is of compiled code and open environments: nothing can copy or pickle it."""
@@ -47,16 +61,24 @@ class LearningAgent(abc.ABC):
         raise UnsupportedError(say("agent", "can't be copied or pickled", remedy=remedy))
 
     @property
+    def episodes(self) -> list[Episode]:
+        """All that it has played."""
+        return self._replicas.episodes[0]
+
+    @property
+    def weights(self) -> dict[str, FloatArray]:
+        """What it has learned, by projection, in the description's units, before any rounding."""
+        return self._replicas.weights(0)
+
+    @property
     def env_steps(self) -> int:
         """Environment steps learned from so far, in all of its environments."""
-        steps: int = self._replicas.env_steps(0)
-        return steps
+        return self._replicas.env_steps(0)
 
     @property
     def diagnostics(self) -> dict[str, Any]:
-        """Return its populations as plain data; see `neurorl.diagnostics.monitor.Monitor.table`."""
-        table: dict[str, Any] = self._replicas.diagnostics(0)
-        return table
+        """Its populations as plain data; see `neurorl.diagnostics.monitor.Monitor.table`."""
+        return self._replicas.diagnostics(0)
 
     def learn(
         self,
@@ -65,7 +87,7 @@ class LearningAgent(abc.ABC):
         *,
         total_steps: int | None = None,
     ) -> list[Episode]:
-        """Train until *total_episodes* have been played in all; returns the new ones.
+        """Train until *total_episodes* have been played in all; return the new ones.
 
         total_steps: in place of these, environment steps in all, after which it stops wherever it
         is in an episode (by gradients: after the update with the last of them). callback: called
@@ -105,14 +127,62 @@ class LearningAgent(abc.ABC):
         return self.env
 
     def predict(self, observation: Any) -> int:
-        """The action with the most votes; ties are drawn. Leaves training as it is."""
+        """Return the action with the most votes; ties are drawn. Leaves training as it is."""
         if self._predictor is None:
             self._predictor = self.player(derive(self.seed, _PREDICT, len(self.episodes)))
         return self._predictor.move(observation).action + self.first_action
 
-    @abc.abstractmethod
-    def player(self, seed: int) -> Player:
-        """The network as it is now, to be played without learning."""
+    def player(
+        self,
+        seed: int,
+        backend: str | None = None,
+        arithmetic: str | None = None,
+        explore: bool = False,
+        noise: str | None = None,
+        fit: bool | None = None,
+        backend_options: Mapping[str, Any] | None = None,
+    ) -> Player:
+        """Return the network as it is now, to be played without learning.
+
+        backend: None takes that of training, or the reference for an agent whose algorithm trains
+        on one backend only. arithmetic: None takes that of training, on another backend that
+        backend's own. explore: actions are drawn by the policy; else they have the most votes.
+        noise: None takes that of training, or in float arithmetic ``'exact'``. fit: in chip
+        arithmetic, integers are chosen for the weights as they are (`neurorl.arithmetic.fitting`)
+        instead of for all that learning may make of them; None does so for weights that were
+        learned in float arithmetic, and keeps to those that were learned with otherwise.
+        backend_options: of the backend's class, as its engine or target; those of training where it
+        plays on that backend and they aren't named.
+        """
+        seed = read_seed(seed)
+        check_options("backend_options", backend_options)
+        check_names(backend=backend, arithmetic=arithmetic, noise=noise)
+        check_kind("explore", explore, bool, optional=False)
+        check_kind("fit", fit, bool)
+        name = backend or self.algorithm.plays_on(self.backend_name)
+        options: Mapping[str, Any] = backend_options or {}
+        if backend in (None, self.backend_name):
+            arithmetic = arithmetic or self.arithmetic
+            options = {**self._backend_options, **options}
+        arithmetic = arithmetic or backend_class(name).capabilities.arithmetics[0]
+        noise = noise or (self.noise if arithmetic == "loihi" else "exact")
+        network, weights = self.network, self.weights
+        if arithmetic == "loihi" and (self._learned_in == "float" if fit is None else fit):
+            network = fitted(network, weights)
+        compiled = load_backend(
+            name,
+            network,
+            seed=seed,
+            arithmetic=arithmetic,
+            weights=weights,
+            **{**options, "noise": noise},
+        )
+        try:
+            n_actions, space = self._replicas.n_actions, self.env.observation_space
+            return Player(self.config, compiled, n_actions, explore, space)
+        except BaseException:
+            compiled.close()
+            raise
 
     def save(self, path: str | Path) -> None:
         """Write the agent to one file (npz, no pickle), atomically.
@@ -121,19 +191,23 @@ class LearningAgent(abc.ABC):
         """
         where = path_of(path)
         described = self.describe()
-        warn_unsaved(self.env, described["env_spec"])
-        write_checkpoint(where, described, self.state())
+        warn_unsaved(self.env, described.env_spec or {})
+        write_checkpoint(where, described.to_dict(), self.state())
 
-    def describe(self) -> dict[str, Any]:
-        """Return a description of the agent as plain data."""
-        return describe(self.env_id, self._replicas, 0, describe_env(self.env))
+    def describe(self) -> AgentDescription:
+        """Say what the agent is."""
+        return self._replicas.describe(0, self.env_id, describe_env(self.env))
 
-    def state(self) -> dict[str, npt.NDArray[Any]]:
+    def state(self) -> State:
         """Return what it has learned and its place in an episode, or by gradients an update."""
-        arrays: dict[str, npt.NDArray[Any]] = self._replicas.state(0)
-        return arrays
+        return self._replicas.state(0)
 
-    def adopt(self, state: dict[str, npt.NDArray[Any]]) -> None:
+    def restore(self, state: State, moved: bool = False) -> None:
+        """Go on from `state`; *moved* if it comes from another backend or arithmetic."""
+        self._replicas.restore(0, state, moved)
+        self._predictor = None
+
+    def adopt(self, state: State) -> None:
         """Begin, before any learning, with the weights and the critic of another agent's `state`.
 
         Raises RunError if its network is another.
@@ -144,3 +218,21 @@ class LearningAgent(abc.ABC):
     def close(self) -> None:
         """Free the backend and the environments."""
         self._replicas.close()
+
+
+def read_saved(
+    path: str | Path, env: str | gym.Env[Any, Any] | None, trust_env: bool
+) -> tuple[AgentDescription, State, gym.Env[Any, Any], str]:
+    """Read a saved agent: its description and arrays, its environment, and that one's id.
+
+    env: in place of the saved one, None makes that. Raises RunError, or DescriptionError.
+    """
+    check_kind("trust_env", trust_env, bool, optional=False)
+    described, arrays = read_agent(path_of(path))
+    where, name = f"agent {path}", described.env
+    if env is None:
+        env = saved_env({"env": name, "env_spec": described.env_spec}, where, trust_env)
+    else:
+        env, name = own_env(env)
+    check_fits(described.config, int(discrete_actions(env, where).n), arrays, where)
+    return described, arrays, env, name

@@ -16,7 +16,6 @@ __all__ = [
     "Budget",
     "check_budget",
     "joint_budget",
-    "resumed_budget",
 ]
 
 LONG_EPISODE = 100_000
@@ -27,7 +26,7 @@ TIME_LIMIT = "give the task a time limit (gymnasium.wrappers.TimeLimit), or trai
 
 @dataclass(frozen=True)
 class Budget:
-    """One of the two; the other is None."""
+    """Say how long to train: one of the two; the other is None."""
 
     episodes: int | None = None
     steps: int | None = None
@@ -44,29 +43,22 @@ class Budget:
         return self.episodes is None or episodes < self.episodes
 
     def steps_left(self, steps: int) -> int:
-        """After how many more steps this must be asked again, whatever the episodes do."""
+        """Return after how many more steps to ask again, whatever the episodes do."""
         return LONG_EPISODE if self.steps is None else min(LONG_EPISODE, self.steps - steps)
 
 
-def resumed_budget(was: dict[str, Any], given: dict[str, Any]) -> dict[str, int | None]:
-    """The options ``episodes`` and ``steps`` of a run that goes on: those given, else as it was."""
-    chosen = was if given["episodes"] is given["steps"] is None else given
-    return {"episodes": chosen.get("episodes"), "steps": chosen.get("steps")}
-
-
-def joint_budget(budgets: Sequence[dict[str, Any]]) -> dict[str, int | None]:
-    """The largest of the budgets of several runs. Raises RunError if they are of both kinds."""
-    found: dict[str, int | None] = {"episodes": None, "steps": None}
-    for kind in found:
-        found[kind] = max((b[kind] for b in budgets if b[kind] is not None), default=None)
-    if None not in found.values():
+def joint_budget(budgets: Sequence[Budget]) -> Budget:
+    """Return the largest budget of several runs. Raises RunError if they are of both kinds."""
+    episodes = max((b.episodes for b in budgets if b.episodes is not None), default=None)
+    steps = max((b.steps for b in budgets if b.steps is not None), default=None)
+    if None not in (episodes, steps):
         what = "train for numbers of episodes and of environment steps"
         raise RunError(say("runs", what, remedy="name --episodes or --steps"))
-    return found
+    return Budget(episodes, steps)
 
 
 def check_budget(where: str, episodes: Any, steps: Any, least: int = 0) -> Budget:
-    """The budget of these arguments. Raises ArgumentError unless one is a whole number."""
+    """Return the budget of these arguments. Raises ArgumentError unless one is a whole number."""
     if (episodes is None) == (steps is None):
         what = "takes a number of episodes or of environment steps"
         raise ArgumentError(say(where, what, got="both" if steps is not None else "neither"))

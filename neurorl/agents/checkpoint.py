@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from neurorl.agents.algorithms import ALGORITHMS, LOCAL
 from neurorl.agents.archive import LARGEST_FILE, read_arrays
 from neurorl.errors import RunError, say
 from neurorl.files import write_bytes
@@ -37,8 +38,8 @@ _REQUIRED = {
     "seed": int,
     "config": dict,
 }
-_OPTIONAL = {"approach": str, "noise": str, "gradient": dict | None}  # its environment: `envload`
-_APPROACHES = ("local", "reparameterization")
+# Its environment is checked by `neurorl.tasks.loading`.
+_OPTIONAL = {"approach": str, "noise": str, "gradient": dict | None}
 
 
 def write_checkpoint(
@@ -94,12 +95,13 @@ def _checked(place: Place, description: Any) -> dict[str, Any]:
     if description.get("format") != FORMAT:
         got, limit = f"format {description.get('format')}", f"format {FORMAT}"
         raise place.wrong("was written by another version", got, limit)
-    described = {"approach": "local", **description}  # the only one there was at first
+    described = {"approach": LOCAL.name, **description}  # the only one there was at first
     check_fields(described, place, _REQUIRED, _OPTIONAL)
-    if described["approach"] not in _APPROACHES:
+    algorithm = ALGORITHMS.get(described["approach"])
+    if algorithm is None:
         got = repr(described["approach"])[:60]
         raise place.wrong("learned by an unknown approach", got)
-    if described["approach"] != "local" and not described.get("gradient"):
+    if algorithm.config is not None and not described.get("gradient"):
         raise place.wrong("is not an agent's", "no 'gradient'")
     if not 0 <= described["seed"] < 2**63:
         raise place.wrong("'seed' is damaged", limit="0 to 2**63-1")

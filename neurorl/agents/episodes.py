@@ -1,4 +1,4 @@
-"""Episodes that have been played, and as arrays."""
+"""Hold episodes that have been played, and turn them into arrays and back."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import numpy.typing as npt
 
 from neurorl.network.restoring import take, take_counts
 
-__all__ = ["Episode", "State", "episode_columns", "episodes_from", "under"]
+__all__ = ["Episode", "State", "episode_columns", "episodes_from", "prefixed", "strip_prefix"]
 
 State = dict[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """Holds what one episode came to; env_steps counts from the start of training.
+    """Hold what one episode came to; env_steps counts from the start of training.
 
     wall_s: its seconds, by which episodes are not compared; 0.0 where nobody measured them here:
     of an agent that was loaded, as equal agents have equal files. ``episodes.csv`` keeps them.
@@ -32,9 +32,14 @@ class Episode:
     wall_s: float = field(compare=False)
 
 
-def under(state: State, prefix: str) -> State:
-    """The arrays whose names begin with *prefix*, without it."""
+def strip_prefix(state: State, prefix: str) -> State:
+    """Return the arrays whose names begin with *prefix*, without it."""
     return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+
+
+def prefixed(**parts: State) -> State:
+    """Join the arrays of several parts, named ``part.name``."""
+    return {f"{part}.{name}": v for part, arrays in parts.items() for name, v in arrays.items()}
 
 
 _COLUMNS = {
@@ -46,7 +51,7 @@ _COLUMNS = {
 
 
 def episode_columns(played: Sequence[Episode]) -> State:
-    """Episodes as arrays, without the time that they took: equal agents have equal states."""
+    """Return episodes as arrays, without wall times: equal agents have equal states."""
     return {
         key: np.array([getattr(e, name) for e in played], dtype=float)
         for key, name in _COLUMNS.items()
@@ -54,7 +59,7 @@ def episode_columns(played: Sequence[Episode]) -> State:
 
 
 def episodes_from(columns: State, first: int = 0) -> list[Episode]:
-    """What `episode_columns` described, numbered from *first*. Raises RunError."""
+    """Return the episodes of `episode_columns`, numbered from *first*. Raises RunError."""
     n = len(take(columns, "return", (None,)))
     if "wall_s" not in columns:  # files of before have the times
         columns = {**columns, "wall_s": np.zeros(n)}

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
 import gymnasium as gym
-import numpy.typing as npt
 
-from neurorl.agents.arguments import check_kind, check_names, check_options, own_env, path_of
-from neurorl.agents.base import LearningAgent
-from neurorl.agents.checkpoint import read_checkpoint
-from neurorl.agents.fits import check_fits
-from neurorl.agents.player import Player
-from neurorl.agents.replicas import Episode, Replicas
-from neurorl.arithmetic.fitting import fitted
-from neurorl.backends.registry import backend_class
-from neurorl.backends.registry import load as load_backend
-from neurorl.errors import RunError, say
+from neurorl.agents.algorithms import LOCAL
+from neurorl.agents.arguments import check_kind, check_names, check_options, own_env
+from neurorl.agents.base import LearningAgent, read_saved
+from neurorl.agents.episodes import Episode
+from neurorl.agents.replicas import Replicas
+from neurorl.agents.saved import played_on, read_agent
 from neurorl.learning.memory import Memory
 from neurorl.models.config import AgentConfig
 from neurorl.models.presets import make_config
@@ -25,7 +21,6 @@ from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import read_seed
 from neurorl.tasks.environments import discrete_actions
 from neurorl.tasks.groups import env_group
-from neurorl.tasks.loading import saved_env
 
 __all__ = ["Episode", "SpikingActorCritic", "played_on", "read_agent"]
 
@@ -50,6 +45,7 @@ class SpikingActorCritic(LearningAgent):
     2
     """
 
+    algorithm = LOCAL
     _replicas: Replicas
 
     def __init__(
@@ -60,7 +56,7 @@ class SpikingActorCritic(LearningAgent):
         arithmetic: str | None = None,
         seed: int = 0,
         config: AgentConfig | None = None,
-        backend_options: dict[str, Any] | None = None,
+        backend_options: Mapping[str, Any] | None = None,
         loop: str | None = None,
         noise: str | None = None,
         **overrides: Any,
@@ -70,29 +66,19 @@ class SpikingActorCritic(LearningAgent):
         check_options("backend_options", backend_options)
         check_names(arithmetic=arithmetic, noise=noise)
         self.env, self.env_id = own_env(env)
-        space = discrete_actions(self.env)
-        self.config = config or make_config(self.env, model, overrides)
-        self.seed = seed
-        self.backend_name = backend
         self._backend_options = {**(backend_options or {}), **({"noise": noise} if noise else {})}
-        self.first_action = int(space.start)
-        self._n_actions = int(space.n)
-        self._replicas = Replicas(
+        replicas = Replicas(
             env_group(self.env),
-            self.config,
-            self._n_actions,
+            config or make_config(self.env, model, overrides),
+            int(discrete_actions(self.env).n),
             (seed,),
             backend=backend,
             arithmetic=arithmetic,
             loop=loop,
             options=self._backend_options,
         )
-        self.network = self._replicas.network
-        self.backend = self._replicas.backend
-        self.arithmetic = self.backend.arithmetic_name
-        self.noise = self.backend.noise
-        self._learned_in = self.arithmetic
-        self.episodes = self._replicas.episodes[0]
+        self._begin(replicas)
+        self.backend = replicas.backend
 
     @property
     def memory(self) -> Memory:
@@ -105,57 +91,6 @@ class SpikingActorCritic(LearningAgent):
         """Of every projection, in the description's units, before any rounding of a shadow."""
         return {**self.memory.in_force, **self.memory.weights}
 
-    def player(
-        self,
-        seed: int,
-        backend: str | None = None,
-        arithmetic: str | None = None,
-        explore: bool = False,
-        noise: str | None = None,
-        fit: bool | None = None,
-        backend_options: dict[str, Any] | None = None,
-    ) -> Player:
-        """The network as it is now, to be played without learning; on another backend if asked.
-
-        explore: actions are drawn by the policy; else they have the most votes. noise: None takes
-        that of training, or in float arithmetic ``'exact'``. fit: in chip arithmetic, integers are
-        chosen for the weights as they are (`neurorl.arithmetic.fitting`) instead of for all that
-        learning may make of them; None does so for weights that were learned in float arithmetic,
-        and keeps to those that were learned with otherwise. backend_options: of the backend's
-        class, as its engine or target; those of training where it plays on that backend and they
-        aren't named.
-        """
-        seed = read_seed(seed)
-        check_options("backend_options", backend_options)
-        check_names(backend=backend, arithmetic=arithmetic, noise=noise)
-        check_kind("explore", explore, bool, optional=False)
-        check_kind("fit", fit, bool)
-        name = backend or self.backend_name
-        same = name == self.backend_name
-        if same:
-            arithmetic = arithmetic or self.arithmetic
-        arithmetic = arithmetic or backend_class(name).capabilities.arithmetics[0]
-        noise = noise or (self.noise if arithmetic == "loihi" else "exact")
-        options = {**(self._backend_options if same else {}), **(backend_options or {})}
-        network, weights = self.network, self.weights
-        if arithmetic == "loihi" and (self._learned_in == "float" if fit is None else fit):
-            network = fitted(network, weights)
-        compiled = load_backend(
-            name,
-            network,
-            seed=seed,
-            arithmetic=arithmetic,
-            weights=weights,
-            **{**options, "noise": noise},
-        )
-        try:
-            return Player(
-                self.config, compiled, self._n_actions, explore, self.env.observation_space
-            )
-        except BaseException:
-            compiled.close()
-            raise
-
     @classmethod
     def load(
         cls,
@@ -163,12 +98,12 @@ class SpikingActorCritic(LearningAgent):
         backend: str | None = None,
         arithmetic: str | None = None,
         env: str | gym.Env[Any, Any] | None = None,
-        backend_options: dict[str, Any] | None = None,
+        backend_options: Mapping[str, Any] | None = None,
         noise: str | None = None,
         learning: str | None = None,
         trust_env: bool = False,
     ) -> Self:
-        """The agent of a file written by `save`, or of a run directory.
+        """Return the agent of a file written by `save`, or of a run directory.
 
         backend, arithmetic, noise: None takes those it was trained on; with another backend and no
         arithmetic named, that backend's own; in float arithmetic the noise ``'exact'``.
@@ -181,63 +116,24 @@ class SpikingActorCritic(LearningAgent):
         environment can't be made.
         """
         check_names(backend=backend, arithmetic=arithmetic, noise=noise, learning=learning)
-        check_kind("trust_env", trust_env, bool, optional=False)
-        described, arrays = read_agent(path_of(path))
+        described, arrays, made, env_id = read_saved(path, env, trust_env)
         chosen = played_on(described, backend, arithmetic, noise)
-        config = AgentConfig.from_dict(described["config"])
-        where = f"agent {path}"
-        chosen_config = config if learning is None else config.changed(learning=learning)
-        if env is None:
-            made, env_id = saved_env(described, where, trust_env), described["env"]
-        else:
-            made, env_id = own_env(env)
-        n_actions = int(discrete_actions(made, where).n)
-        check_fits(config, n_actions, arrays, where)
+        config = described.config
+        learner = config if learning is None else config.changed(learning=learning)
         agent = cls(
             made,
             **chosen,
-            seed=described["seed"],
-            config=chosen_config,
+            seed=described.seed,
+            config=learner,
             backend_options=backend_options,
         )
         agent.env_id = env_id
-        if described["approach"] == "local":
-            moved = any(chosen[name] != described[name] for name in ("backend", "arithmetic"))
-            agent.restore(arrays, moved or chosen_config.learning != config.learning)
+        if described.algorithm is cls.algorithm:
+            trained = (described.backend, described.arithmetic, config.learning)
+            agent.restore(
+                arrays, trained != (chosen["backend"], chosen["arithmetic"], learner.learning)
+            )
         else:
             agent.adopt(arrays)
-        agent._learned_in = described["arithmetic"]
+        agent._learned_in = described.arithmetic
         return agent
-
-    def restore(self, state: dict[str, npt.NDArray[Any]], moved: bool = False) -> None:
-        """Go on from `state`; *moved* if it comes from another backend or arithmetic."""
-        self._replicas.restore(0, state, moved)
-        self.episodes = self._replicas.episodes[0]
-        self._predictor = None
-
-
-def played_on(
-    described: dict[str, Any], backend: str | None, arithmetic: str | None, noise: str | None
-) -> dict[str, Any]:
-    """Backend, arithmetic and noise for a saved agent, by name.
-
-    None takes those it was trained on; on another backend, that backend's own arithmetic; in float
-    arithmetic the noise ``'exact'``. One trained by gradients is played on the reference if nobody
-    says. described: as `read_agent` gives it.
-    """
-    trained_on = described["backend"] if described["approach"] == "local" else "reference"
-    same = backend is None or backend == trained_on
-    name = backend or trained_on
-    own = described["arithmetic"] if same else backend_class(name).capabilities.arithmetics[0]
-    arithmetic = arithmetic or own
-    trained = described.get("noise", "exact") if arithmetic == "loihi" else "exact"
-    return {"backend": name, "arithmetic": arithmetic, "noise": noise or trained}
-
-
-def read_agent(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-    """Description and arrays of a saved agent: a file, or a run directory. Raises RunError."""
-    if path.is_dir():
-        if not (path / "config.json").exists():
-            raise RunError(say(f"run {path}", "is not a run: config.json is missing"))
-        path = path / "checkpoint.npz"
-    return read_checkpoint(path)

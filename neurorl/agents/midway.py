@@ -2,59 +2,98 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.agents.budget import LONG_EPISODE
-from neurorl.agents.running import Running, not_repeatable, read_running, take_up
+from neurorl.agents.episodes import Episode, State
+from neurorl.agents.running import Running, empty_actions, not_repeatable, read_running, take_up
+from neurorl.learning.finite import NotFiniteError, explained
 from neurorl.learning.loops.base import Loop
+from neurorl.models.config import AgentConfig
 from neurorl.network.restoring import take
+from neurorl.numerics.random import derive
 from neurorl.tasks.groups import EnvGroup
 
 __all__ = ["Unfinished"]
 
-Arrays = dict[str, npt.NDArray[Any]]
+_RESET = 1  # purpose of derived seeds
 
 
 class Unfinished:
-    """The episodes that agents are in.
+    """Hold the episodes that agents are in.
 
+    episodes: those that have ended, by agent; the number of the next follows from them.
     running: by agent; one that is in none is left out. Of some, the environment may be elsewhere:
     those of a process before this one, or of which somebody else has used the environment.
     """
 
-    def __init__(self, envs: EnvGroup, loop: Loop, gamma: float) -> None:
+    def __init__(
+        self,
+        envs: EnvGroup,
+        loop: Loop,
+        config: AgentConfig,
+        seeds: Sequence[int],
+        episodes: Sequence[Sequence[Episode]],
+    ) -> None:
         self.running: dict[int, Running] = {}
-        self._envs, self._loop, self._gamma = envs, loop, gamma
+        self._envs, self._loop, self._config = envs, loop, config
+        self._seeds, self._episodes = seeds, episodes
         self._elsewhere: set[int] = set()
         self._told_of_length: set[int] = set()
 
+    def where(self, k: int) -> str:
+        """Say which agent and when, for an error; step 0 is the reset."""
+        return f"seed {self._seeds[k]}, episode {len(self._episodes[k])}, step {self.length(k)}"
+
     def length(self, k: int) -> int:
-        """Steps of the episode that agent k is in, or 0."""
+        """Return the steps of the episode that agent k is in, or 0."""
         return len(self.running[k].actions) if k in self.running else 0
 
+    def begin(self, k: int) -> None:
+        """Begin an episode of agent k."""
+        loop = self._loop
+        running = Running(len(self._episodes[k]), actions=empty_actions(loop.n_actions))
+        loop.rate[k] = self._config.schedule.rate(running.number)
+        loop.see_first(k, self._envs.reset(k, self._reset_seed(k)))
+        running.see(*loop.seen(k))
+        try:
+            loop.begin(k)
+        except NotFiniteError as exc:
+            raise explained(self.where(k), exc) from exc
+        self.running[k] = running
+
+    def break_off(self, playing: Collection[int], exc: BaseException) -> None:
+        """Forget the episodes of those that play, in the midst of a step that has failed.
+
+        Raises the error to be told instead of *exc*, if there is one.
+        """
+        told = explained(self.where(exc.replica), exc) if isinstance(exc, NotFiniteError) else None
+        for k in playing:
+            self.forget(k)
+        if told is not None:
+            raise told from exc
+
     def forget(self, k: int) -> None:
-        """Agent k is in no episode any more."""
+        """Let agent k be in no episode any more."""
         self.running.pop(k, None)
         self._elsewhere.discard(k)
 
     def leave(self, k: int) -> None:
-        """Somebody else will use agent k's environment."""
+        """Let somebody else use agent k's environment."""
         if k in self.running:
             self._elsewhere.add(k)
 
     def too_long(self, k: int) -> bool:
-        """Whether the episode of agent k goes on for very long; true once for each agent."""
+        """Return whether agent k's episode goes on for very long; true once for each agent."""
         if self.length(k) < LONG_EPISODE or k in self._told_of_length:
             return False
         self._told_of_length.add(k)
         return True
 
-    def arrays(self, k: int) -> Arrays:
-        """All that agent k keeps between two steps of an episode, and not between two episodes."""
+    def arrays(self, k: int) -> State:
+        """Return what agent k keeps between two steps of an episode, but not between episodes."""
         if k not in self.running or self.running[k].is_over:
             return {}
         loop = self._loop
@@ -62,7 +101,7 @@ class Unfinished:
         told = {"reward": np.array(loop.reward[k]), "discount": np.array(loop.discount[k])}
         return {**self.running[k].arrays(), **loop.memory.of(k).passing(), **seen, **told}
 
-    def restore(self, k: int, number: int, arrays: Arrays) -> None:
+    def restore(self, k: int, number: int, arrays: State) -> None:
         """Bring agent k back to `arrays`, in the episode of this number.
 
         Raises RunError if they don't fit.
@@ -77,21 +116,25 @@ class Unfinished:
         self.running[k] = running
         self._elsewhere.add(k)
 
-    def take_up(self, playing: Collection[int], seeds: Mapping[int, int]) -> None:
+    def take_up(self, playing: Collection[int]) -> None:
         """Bring environments to where the episodes of agents that are to play are.
 
-        seeds: of their resets. Raises RunError if an environment answers otherwise than before.
+        Raises RunError if an environment answers otherwise than before.
         """
         mine = self.running.keys() & set(playing)
         elsewhere = self._elsewhere & mine
         if self._envs.together and elsewhere:
             elsewhere = mine  # as all of them are stepped
         if elsewhere:
-            self._play_again({k: seeds[k] for k in sorted(elsewhere)})
+            self._play_again({k: self._reset_seed(k) for k in sorted(elsewhere)})
         self._elsewhere -= elsewhere
 
+    def _reset_seed(self, k: int) -> int:
+        """Return the seed of the episode that agent k is in, or begins."""
+        return derive(self._seeds[k], _RESET, len(self._episodes[k])) & 0x7FFFFFFF
+
     def _play_again(self, seeds: Mapping[int, int]) -> None:
-        """Up to where the episodes were; nothing is decided or learned."""
+        """Play up to where the episodes were; nothing is decided or learned."""
         loop = self._loop
         before = {k: [numbers.copy() for numbers in loop.seen(k)] for k in seeds}
         again = {k: Running(0) for k in seeds}
@@ -102,7 +145,7 @@ class Unfinished:
                     loop.see_first(k, observation)
                 else:
                     loop.see(k, observation)
-                    again[k].add(0, reward, self._gamma)
+                    again[k].add(0, reward, self._config.gamma)
                 again[k].see(*loop.seen(k))
             for k, shown in before.items():
                 alike = [np.array_equal(a, b) for a, b in zip(loop.seen(k), shown, strict=True)]

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from neurorl.agents.interrupts import held_interrupts
-from neurorl.agents.replicas import Episode, Replicas, State
-from neurorl.backends.base import Backend
+import gymnasium as gym
+
+from neurorl.agents.algorithms import LOCAL
+from neurorl.agents.episodes import State
+from neurorl.agents.group import AgentGroup, Callback
+from neurorl.agents.replicas import Replicas
 from neurorl.models.config import AgentConfig
 from neurorl.network.serialization import FloatArray
+from neurorl.tasks.environments import discrete_actions
 from neurorl.tasks.groups import EnvGroup, SeparateEnvs
+from neurorl.tasks.specification import copy_env
 
-__all__ = ["ReplicaGroups", "group_sizes", "side_by_side"]
+__all__ = ["ReplicaGroups", "group_sizes", "make_local_group", "side_by_side"]
 
 CACHE_BYTES = 2_000_000
 """What the weights and eligibilities of one group may take: about a core's own cache."""
@@ -20,73 +25,43 @@ CACHE_BYTES = 2_000_000
 _BYTES_PER_SYNAPSE = 16
 
 
-class ReplicaGroups:
-    """`Replicas` one after the other, each with a compiled network of its own; the same interface.
+class ReplicaGroups(AgentGroup):
+    """Run `Replicas` one after the other, each with a compiled network of its own.
 
     A group takes its whole environment step, learning included, before the next one's turn, so
     that its weights are still in the cache when it learns.
     """
 
+    algorithm = LOCAL
+
     def __init__(self, groups: Sequence[Replicas]) -> None:
+        first = groups[0]
+        super().__init__(
+            first.config,
+            first.network,
+            tuple(seed for group in groups for seed in group.seeds),
+            n_actions=first.n_actions,
+            backend_name=first.backend_name,
+            arithmetic_name=first.arithmetic_name,
+            noise=first.noise,
+        )
+        self.backend = first.backend
+        self.episodes = [episodes for group in groups for episodes in group.episodes]
+        self._monitors = [monitor for group in groups for monitor in group._monitors]
         self._groups = groups
         self._places = [(group, k) for group in groups for k in range(len(group.seeds))]
-
-    approach = "local"
-
-    @property
-    def arithmetic_name(self) -> str:
-        return self._groups[0].arithmetic_name
-
-    @property
-    def noise(self) -> str:
-        return self._groups[0].noise
-
-    @property
-    def seeds(self) -> tuple[int, ...]:
-        return tuple(seed for group in self._groups for seed in group.seeds)
-
-    @property
-    def config(self) -> AgentConfig:
-        return self._groups[0].config
-
-    @property
-    def backend(self) -> Backend:
-        """The first group's."""
-        return self._groups[0].backend
-
-    @property
-    def backend_name(self) -> str:
-        return self._groups[0].backend_name
-
-    @property
-    def episodes(self) -> list[list[Episode]]:
-        return [episodes for group in self._groups for episodes in group.episodes]
 
     def env_steps(self, k: int) -> int:
         group, own = self._places[k]
         return group.env_steps(own)
 
-    def steps_taken(self, k: int) -> int:
-        return self.env_steps(k)
-
-    def learn(
-        self,
-        total_episodes: int | None = None,
-        callback: Callable[[int, Episode], None] | None = None,
-        total_steps: int | None = None,
-    ) -> None:
-        with held_interrupts() as interrupt:
-            for _ in self.play(total_episodes, callback, total_steps):
-                if interrupt.requested:
-                    return
-
     def play(
         self,
         total_episodes: int | None = None,
-        callback: Callable[[int, Episode], None] | None = None,
+        callback: Callback | None = None,
         total_steps: int | None = None,
     ) -> Iterator[int]:
-        """An environment step of every agent at a time; yields how many took it."""
+        """`learn`, one environment step of every agent at a time; yields how many took it."""
         running, first = [], 0
         for group in self._groups:
             running.append(group.play(total_episodes, _shifted(callback, first), total_steps))
@@ -103,35 +78,31 @@ class ReplicaGroups:
         group, own = self._places[k]
         return group.state(own)
 
-    def restore(self, k: int, state: State, moved: bool = False) -> None:
+    def leave(self, k: int) -> None:
         group, own = self._places[k]
-        group.restore(own, state, moved)
-
-    def adopt(self, k: int, state: State) -> None:
-        group, own = self._places[k]
-        group.adopt(own, state)
+        group.leave(own)
 
     def weights(self, k: int) -> dict[str, FloatArray]:
         group, own = self._places[k]
         return group.weights(own)
 
-    def diagnostics(self, k: int) -> dict[str, Any]:
-        group, own = self._places[k]
-        return group.diagnostics(own)
-
-    def warnings(self, k: int) -> list[dict[str, Any]]:
-        group, own = self._places[k]
-        return group.warnings(own)
-
     def close(self) -> None:
         for group in self._groups:
             group.close()
+
+    def _restore(self, k: int, state: State, moved: bool, episodes: int) -> None:
+        group, own = self._places[k]
+        group._restore(own, state, moved, episodes)
+
+    def _adopt(self, k: int, state: State) -> None:
+        group, own = self._places[k]
+        group._adopt(own, state)
 
 
 def side_by_side(
     envs: EnvGroup, config: AgentConfig, n_actions: int, seeds: Sequence[int], **options: Any
 ) -> Replicas | ReplicaGroups:
-    """Agents that learn side by side: in one compiled network, or in groups if it is large.
+    """Make agents that learn side by side: in one compiled network, or in groups if it is large.
 
     options: of `Replicas`. A Gymnasium vector environment is stepped as a whole: one network.
     """
@@ -147,8 +118,26 @@ def side_by_side(
     return ReplicaGroups(groups)
 
 
+def make_local_group(
+    env: gym.Env[Any, Any],
+    env_id: str,
+    config: AgentConfig,
+    seeds: Sequence[int],
+    *,
+    backend: str,
+    arithmetic: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    gradient: Mapping[str, Any] | None = None,
+) -> AgentGroup:
+    """Make agents that learn by a local rule, see `neurorl.agents.group.GroupMaker`."""
+    envs = SeparateEnvs([env, *(copy_env(env) for _ in seeds[1:])])
+    n_actions = int(discrete_actions(env, env_id).n)
+    chosen: dict[str, Any] = {"backend": backend, "arithmetic": arithmetic, "options": options}
+    return side_by_side(envs, config, n_actions, seeds, **chosen)
+
+
 def group_sizes(config: AgentConfig, n_actions: int, n: int) -> list[int]:
-    """How many of *n* agents go into each group: as even as can be, as few groups as fit."""
+    """Return how many of *n* agents go into each group: few groups, as even as can be."""
     network = config.network(n_actions)
     synapses = 0
     for p in network.projections:
@@ -160,9 +149,7 @@ def group_sizes(config: AgentConfig, n_actions: int, n: int) -> list[int]:
     return [n // count + (k < n % count) for k in range(count)]
 
 
-def _shifted(
-    callback: Callable[[int, Episode], None] | None, first: int
-) -> Callable[[int, Episode], None] | None:
+def _shifted(callback: Callback | None, first: int) -> Callback | None:
     if callback is None:
         return None
     return lambda k, episode: callback(first + k, episode)

@@ -12,6 +12,7 @@ from neurorl.cli.output import cell, print_table, report
 
 if TYPE_CHECKING:
     from neurorl.agents.local import SpikingActorCritic
+    from neurorl.agents.saved import Setting
     from neurorl.backends.base import Backend
     from neurorl.network.serialization import FloatArray
 
@@ -194,19 +195,15 @@ def _short(value: object) -> str:
     return f"{value:.2g}" if isinstance(value, float) else cell(value)
 
 
-def _as_run(
-    path: Path, agent: SpikingActorCritic, chosen: dict[str, Any], own: dict[str, Any]
-) -> Backend:
+def _as_run(path: Path, agent: SpikingActorCritic, chosen: Setting, own: dict[str, Any]) -> Backend:
     """The backend that plays a saved agent, or of one that learns on the chip that which learns."""
-    from neurorl.agents.local import read_agent
+    from neurorl.agents.saved import read_agent
     from neurorl.backends.registry import load
     from neurorl.learning.loops.checks import learning_options
-    from neurorl.models.config import AgentConfig
 
     described, _ = read_agent(path)
-    config = AgentConfig.from_dict(described["config"])
-    name = chosen["backend"]
-    if not config.learning.on_chip or name != described["backend"]:
+    config, name = described.config, chosen["backend"]
+    if not config.learning.on_chip or name != described.backend:
         return agent.player(agent.seed, **chosen, backend_options=own).backend
     options = {**learning_options(config, name), **own, "noise": chosen["noise"]}
     return load(name, agent.network, **options)

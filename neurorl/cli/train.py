@@ -110,10 +110,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _default_out(arguments: argparse.Namespace) -> Path:
+    from neurorl.agents.algorithms import LOCAL, find_algorithm
+
     name = arguments.env.replace("/", "-")
-    where = arguments.backend or "reference"
-    if arguments.approach not in (None, "local"):
-        where = arguments.approach
+    algorithm = find_algorithm(arguments.approach)
+    where = arguments.backend or "reference" if algorithm is LOCAL else algorithm.name
     parts = [name, where, arguments.model or "lif"]
     arguments_of_env = [re.sub(r"[^\w.+=-]", "_", text)[:40] for text in arguments.env_arg]
     given = (*arguments_of_env, arguments.arithmetic, arguments.noise, arguments.learning)

@@ -89,7 +89,7 @@ class Actors:
             for k in set(range(self._lead[0])) - set(active):
                 self.state = with_part(self.state, k, part_arrays(before, k))
 
-    def part(self, k: int) -> State:
+    def state_of(self, k: int) -> State:
         """What replica *k* carries, as arrays."""
         return {} if self.state is None else part_arrays(self.state, k)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,13 +112,16 @@ _TASKS: dict[tuple[str, str], dict[str, Any]] = {
 
 
 def make_gradient(
-    config: AgentConfig, env_id: str, overrides: dict[str, Any] | None = None
+    config: AgentConfig, env_id: str, overrides: Mapping[str, Any] | None = None
 ) -> GradientConfig:
-    """The configuration for an agent on an environment: preset or default, then *overrides*.
+    """Return the configuration for an agent on an environment: preset, then *overrides*.
 
-    env_id: of a task with its own spaces, see `neurorl.tasks.known.task_of`.
+    overrides: fields by name, or a whole configuration as plain data. env_id: of a task with its
+    own spaces, see `neurorl.tasks.known.task_of`.
     Raises UnknownNameError for another field.
     """
+    if overrides and "type" in overrides:
+        return GradientConfig.from_dict(overrides)
     known = {field.name for field in dataclasses.fields(GradientConfig)}
     for key in overrides or {}:
         if key not in known:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from neurorl.agents.episodes import under
+from neurorl.agents.episodes import strip_prefix
 from neurorl.backends.torch import SpikingModule, estimator
 from neurorl.models.config import AgentConfig
 from neurorl.network.description import Network
@@ -140,7 +140,7 @@ class GradientLearner:
 
     def restore(self, state: State) -> None:
         """Go on from `state`. Raises RunError or RuntimeError if it doesn't fit."""
-        self.set_weights(under(state, "weights."))
+        self.set_weights(strip_prefix(state, "weights."))
         fresh = self._optimiser.state_dict()
         fresh["state"] = {
             k: {

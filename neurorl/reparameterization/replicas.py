@@ -1,19 +1,28 @@
 """Agents of one kind that learn by gradients, side by side in one batch.
 
-The counterpart of `neurorl.agents.replicas`, with the same interface. All of an agent's
-environments take some steps (a rollout), then its weights take one; what is kept with a run is the
-state between two updates, and episodes that were running then.
+All of an agent's environments take some steps (a rollout), then its weights take one; what is kept
+with a run is the state between two updates, and episodes that were running then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import gymnasium as gym
+
+from neurorl.agents.algorithms import REPARAMETERIZATION
 from neurorl.agents.budget import LONG_EPISODE, TIME_LIMIT, Budget
-from neurorl.agents.episodes import Episode, State, episode_columns, episodes_from, under
-from neurorl.agents.interrupts import held_interrupts
+from neurorl.agents.episodes import (
+    Episode,
+    State,
+    episode_columns,
+    episodes_from,
+    prefixed,
+    strip_prefix,
+)
+from neurorl.agents.group import AgentGroup, Callback
 from neurorl.backends.checks import check_seeds
 from neurorl.backends.torch import one_thread
 from neurorl.backends.window import Raster
@@ -31,26 +40,32 @@ from neurorl.models.config import AgentConfig
 from neurorl.network.restoring import take
 from neurorl.network.serialization import FloatArray
 from neurorl.reparameterization.actors import Actors
-from neurorl.reparameterization.config import GradientConfig, check_agent
+from neurorl.reparameterization.config import GradientConfig, check_agent, make_gradient
 from neurorl.reparameterization.learner import GradientLearner
 from neurorl.reparameterization.rollout import Rollout
 from neurorl.reparameterization.stage import Stage
-from neurorl.tasks.groups import EnvGroup
+from neurorl.tasks.environments import discrete_actions
+from neurorl.tasks.groups import EnvGroup, SeparateEnvs
+from neurorl.tasks.known import task_of
+from neurorl.tasks.specification import copy_env
 
-__all__ = ["GradientReplicas"]
+__all__ = ["GradientReplicas", "make_gradient_group"]
 
 
-class GradientReplicas:
-    """N agents with one configuration, each with its own weights, seed and environments.
+class GradientReplicas(AgentGroup):
+    """Agents that learn by gradients, each in environments of its own.
 
     envs: ``gradient.environments`` for each of *seeds*, an agent's together. arithmetic: in which
     the weights act while they learn, ``'float'`` or ``'loihi'``.
-    An agent plays the same episodes as one alone with its seed.
+
+    An agent learns from whole rollouts: it stops after the update with the last of its steps, by
+    Ctrl-C after the one that is being made; the callback hears of an episode after the update by
+    the rollout in which it ended. When an environment raises, all go back to the update before,
+    from where the next call of `learn` goes on.
     """
 
-    approach = "reparameterization"
-    backend_name = "torch"
-    noise = "exact"
+    algorithm = REPARAMETERIZATION
+    gradient: GradientConfig
 
     def __init__(
         self,
@@ -69,19 +84,25 @@ class GradientReplicas:
             raise ArgumentError(
                 say("replicas", "wrong number of environments", got=envs.n, limit=limit)
             )
-        self.config, self.gradient = config, gradient
-        self.seeds, self._n_actions = seeds, n_actions
-        self.arithmetic_name = arithmetic or "float"
-        self.network = network = config.network(n_actions)
+        network, arithmetic = config.network(n_actions), arithmetic or "float"
+        super().__init__(
+            config,
+            network,
+            seeds,
+            n_actions=n_actions,
+            backend_name="torch",
+            arithmetic_name=arithmetic,
+            noise="exact",
+        )
+        self.gradient = gradient
         self._learners = [
-            GradientLearner(network, config, gradient, self.arithmetic_name, n_actions, seed)
+            GradientLearner(network, config, gradient, arithmetic, n_actions, seed)
             for seed in seeds
         ]
         size = gradient.environments
-        self._actors = Actors(network, config, n_actions, seeds, size, self.arithmetic_name)
+        self._actors = Actors(network, config, n_actions, seeds, size, arithmetic)
         self._stage = Stage(envs, config, self.seeds, size)
         self._rollout = Rollout.empty(network, config, (gradient.steps, len(seeds), size))
-        self.episodes: list[list[Episode]] = [[] for _ in seeds]
         # Episodes that ended in a rollout, after which nobody asked for so many yet.
         self._ended: list[list[Episode]] = [[] for _ in seeds]
         self._monitors = [
@@ -101,38 +122,13 @@ class GradientReplicas:
         for k in range(len(seeds)):
             self._put(k)
 
-    def env_steps(self, k: int) -> int:
-        """Environment steps that agent k has taken until its last episode ended."""
-        return self.episodes[k][-1].env_steps if self.episodes[k] else 0
-
     def steps_taken(self, k: int) -> int:
-        """Environment steps that agent k has learned from, in episodes that are over or not."""
         return self._stage.steps[k]
-
-    def learn(
-        self,
-        total_episodes: int | None = None,
-        callback: Callable[[int, Episode], None] | None = None,
-        total_steps: int | None = None,
-    ) -> None:
-        """Train until each agent has played *total_episodes*, or taken *total_steps*, in all.
-
-        callback: called with the agent's number for each of its episodes, after the update by the
-        rollout in which it ended. Warns and raises as `neurorl.agents.replicas.Replicas.learn`.
-
-        An agent learns from whole rollouts: it stops after the update with the last of its steps,
-        by Ctrl-C after the one that is being made. When an environment raises, all go back to the
-        update before, from where the next call goes on.
-        """
-        with held_interrupts() as interrupt:
-            for _ in self.play(total_episodes, callback, total_steps):
-                if interrupt.requested:
-                    return
 
     def play(
         self,
         total_episodes: int | None = None,
-        callback: Callable[[int, Episode], None] | None = None,
+        callback: Callback | None = None,
         total_steps: int | None = None,
     ) -> Iterator[int]:
         """`learn`, one update of every agent at a time; yields how many made it."""
@@ -155,80 +151,54 @@ class GradientReplicas:
             active = self._active(budget)
 
     def state(self, k: int) -> State:
-        """What agent k has learned and is doing, as arrays, between two updates.
-
-        Raises DivergenceError if what it has learned isn't finite.
-        """
         check_learned(self._where(k), self._learners[k].learned())
         self._check_whole(k)
         learner = self._learners[k].state()
-        parts: dict[str, State] = {
-            "episodes": episode_columns(self.episodes[k]),
-            "ended": episode_columns(self._ended[k]),
-            "diagnostics": self._monitors[k].state(),
-            "learner": {key: value for key, value in learner.items() if key != "critic"},
-            "network": self._actors.part(k),
-        }
-        return {
-            **{f"{part}.{key}": v for part, of in parts.items() for key, v in of.items()},
-            "critic": learner["critic"],
-            **self._stage.state(k),
-        }
-
-    def restore(self, k: int, state: State) -> None:
-        """Agent k goes on from `state`. Raises RunError if it doesn't fit."""
-        self._torn.discard(k)
-        try:
-            self._learners[k].restore({**under(state, "learner."), "critic": state["critic"]})
-            self.episodes[k] = episodes_from(under(state, "episodes."))
-            self._ended[k] = episodes_from(under(state, "ended."), len(self.episodes[k]))
-            self._monitors[k].restore(under(state, "diagnostics."), self._n_actions)
-            self._stage.restore(k, state, self._n_actions)
-            self._actors.restore(k, under(state, "network."))
-        except (KeyError, ValueError, RuntimeError) as exc:
-            raise RunError(say("checkpoint", "doesn't fit this agent", got=exc)) from exc
-        self._put(k)
-
-    def adopt(self, k: int, state: State) -> None:
-        """Agent k, who has learned nothing yet, starts with the weights and the critic of another.
-
-        state: of any agent with this network, whatever approach it learned by. Raises RunError.
-        """
-        learner = self._learners[k]
-        try:
-            learner.set_weights(under(state, "learner.weights."))
-            shape = learner.values.weights.shape
-            if "critic" in state and state["critic"].shape == shape:
-                learner.values.weights[:] = take(state, "critic", shape)
-        except (KeyError, ValueError) as exc:
-            raise RunError(say("checkpoint", "is of another network", got=exc)) from exc
-        self._monitors[k].begin()
-        self._put(k)
+        critic = learner.pop("critic")
+        parts = prefixed(
+            episodes=episode_columns(self.episodes[k]),
+            ended=episode_columns(self._ended[k]),
+            diagnostics=self._monitors[k].state(),
+            learner=learner,
+            network=self._actors.state_of(k),
+        )
+        return {**parts, "critic": critic, **self._stage.state(k)}
 
     def weights(self, k: int) -> dict[str, FloatArray]:
-        """Agent k's float weights."""
         return self._learners[k].weights()
 
-    def diagnostics(self, k: int) -> dict[str, Any]:
-        """Agent k's populations, see `neurorl.diagnostics.monitor.Monitor.table`."""
-        return self._monitors[k].table(self.episodes[k])
-
-    def warnings(self, k: int) -> list[dict[str, Any]]:
-        """What was found wrong with agent k's populations, in order."""
-        return self._monitors[k].warnings()
-
     def close(self) -> None:
-        """Free the environments."""
         self._stage.envs.close()
 
     def leave(self, k: int) -> None:
-        """Somebody else will use the environment of its agent, which is none of these."""
+        """Do nothing: the environment of the agent itself is none of these."""
+
+    def _restore(self, k: int, state: State, moved: bool, episodes: int) -> None:
+        self._torn.discard(k)
+        try:
+            self._learners[k].restore(
+                {**strip_prefix(state, "learner."), "critic": state["critic"]}
+            )
+            self._ended[k] = episodes_from(strip_prefix(state, "ended."), episodes)
+            self._stage.restore(k, state, self.n_actions)
+            self._actors.restore(k, strip_prefix(state, "network."))
+        except RuntimeError as exc:  # of PyTorch
+            raise ValueError(str(exc)) from exc
+        self._put(k)
+
+    def _adopt(self, k: int, state: State) -> None:
+        learner = self._learners[k]
+        learner.set_weights(strip_prefix(state, "learner.weights."))
+        shape = learner.values.weights.shape
+        if "critic" in state and state["critic"].shape == shape:
+            learner.values.weights[:] = take(state, "critic", shape)
+        self._put(k)
 
     def _active(self, budget: Budget) -> list[int]:
         spent = [budget.is_spent(len(e), self.steps_taken(k)) for k, e in enumerate(self.episodes)]
         return [k for k, is_spent in enumerate(spent) if not is_spent]
 
-    def _release(self, budget: Budget, callback: Callable[[int, Episode], None] | None) -> None:
+    def _release(self, budget: Budget, callback: Callback | None) -> None:
         """Count episodes that have ended, as many as were asked for."""
         for k, ended in enumerate(self._ended):
             while ended and budget.takes(len(self.episodes[k])):
@@ -237,7 +207,7 @@ class GradientReplicas:
                     callback(k, self.episodes[k][-1])
 
     def _try_to_play(self, active: Sequence[int]) -> list[str]:
-        """A rollout, see `_play`; if it is cut short, all are where they were before it."""
+        """Play a rollout, see `_play`; if it is cut short, all go back to where they were."""
         marks, carried = self._stage.mark(active), self._actors.state
         ended = [list(episodes) for episodes in self._ended]
         monitors = {k: self._monitors[k].state() for k in active}
@@ -277,7 +247,7 @@ class GradientReplicas:
                 warn_outside(message, EnvironmentWarning)
 
     def _play(self, active: Sequence[int]) -> list[str]:
-        """A rollout of these agents; what was found wrong with their populations."""
+        """Play a rollout of these agents; return what is wrong with their populations."""
         found: list[str] = []
         rollout, stage, actors = self._rollout, self._stage, self._actors
         for k in active:
@@ -297,7 +267,7 @@ class GradientReplicas:
         return found
 
     def _end(self, k: int, e: int, spikes: dict[str, Raster], policy: FloatArray) -> list[str]:
-        """The episode in environment *e* of agent k is over; what is wrong with its last spikes."""
+        """End the episode in environment *e* of agent k; return what is wrong with its spikes."""
         number = len(self.episodes[k]) + len(self._ended[k])
         self._ended[k].append(self._stage.end(k, e).episode(number, self._stage.steps[k]))
         return self._monitors[k].look(spikes, policy, [*self.episodes[k], *self._ended[k]])
@@ -308,3 +278,21 @@ class GradientReplicas:
     def _put(self, k: int) -> None:
         """Let agent k play with what it has learned."""
         self._actors.put(k, dict(self._learners[k].module.named_parameters()))
+
+
+def make_gradient_group(
+    env: gym.Env[Any, Any],
+    env_id: str,
+    config: AgentConfig,
+    seeds: Sequence[int],
+    *,
+    backend: str = "torch",
+    arithmetic: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    gradient: Mapping[str, Any] | None = None,
+) -> GradientReplicas:
+    """Make agents that learn by gradients, see `neurorl.agents.group.GroupMaker`."""
+    chosen = make_gradient(config, task_of(env), gradient)
+    copies = (copy_env(env) for _ in range(len(seeds) * chosen.environments - 1))
+    envs, n_actions = SeparateEnvs([env, *copies]), int(discrete_actions(env, env_id).n)
+    return GradientReplicas(envs, config, chosen, n_actions, seeds, arithmetic=arithmetic)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.agents.episodes import State, under
+from neurorl.agents.episodes import State, strip_prefix
 from neurorl.agents.running import SCORES, Running, not_repeatable, take_up
 from neurorl.learning.finite import NotFiniteError, bad_reward, bad_sum, explained, first_not_finite
 from neurorl.models.config import AgentConfig
@@ -185,7 +185,7 @@ class Stage:
     def restore(self, k: int, state: State, n_actions: int) -> None:
         """Go on from `state` when `open` is called. Raises RunError."""
         steps, begun = take_count(state, "steps"), take_count(state, "begun")
-        running = under(state, "running.")
+        running = strip_prefix(state, "running.")
         found = running_from(running, self._size, n_actions, begun) if running else []
         mine = self.rows([k])
         seen = take(state, "observations", self.cells_flat[mine].shape)

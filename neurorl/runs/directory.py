@@ -9,34 +9,22 @@ import io
 import math
 import os
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from neurorl.agents.local import Episode
+from neurorl.agents.budget import Budget
+from neurorl.agents.episodes import Episode
 from neurorl.errors import RunError, say
 from neurorl.files import as_json, replace, temporary_files, unwritable
-from neurorl.reading import Place, check_fields, read_bytes, read_json, read_lines
+from neurorl.reading import Place, read_bytes, read_json, read_lines
+from neurorl.runs.config import RunConfig
 from neurorl.runs.lock import RunLock
 
 __all__ = ["COLUMNS", "RunDirectory"]
 
-_REQUIRED = {"env": str, "backend": str, "seed": int, "agent": dict}
-_OPTIONAL = {
-    "arithmetic": str | None,
-    "noise": str | None,
-    "model": str | None,
-    "learning": str | None,
-    "approach": str,
-    "start": str | None,
-    "gradient": dict | None,
-    "episodes": int | None,
-    "steps": int | None,
-    "env_args": dict | None,
-    "env_spec": dict | None,
-}
 _LARGEST_TABLE = 2**28
 _LONGEST_ROW = 1000
 
@@ -44,7 +32,7 @@ COLUMNS = ("episode", "return", "length", "env_steps", "wall_s", "discounted_ret
 
 
 class RunDirectory:
-    """The files of one training run.
+    """Read and write the files of one training run.
 
     A run has begun when its ``config.json`` is there, which is written first and whole; till then,
     a process that was killed may have left an empty directory or temporary files of ours, which
@@ -76,14 +64,14 @@ class RunDirectory:
         return self.path / "summary.json"
 
     def has_begun(self) -> bool:
-        """Whether there is a run to go on with, as far as this user can see."""
+        """Return whether there is a run to go on with, as far as this user can see."""
         try:
             return self.config.exists()
         except OSError:
             return False
 
     def is_free(self) -> bool:
-        """Whether a run can begin here: nothing is there but what a killed one may have left."""
+        """Return whether a run can begin here: there is nothing but leftovers of a killed one."""
         try:
             if not self.path.exists():
                 return not self.path.is_symlink()
@@ -99,7 +87,7 @@ class RunDirectory:
             remedy = "use --resume, or another --out"
             raise RunError(say(f"run {self.path}", "already exists", remedy=remedy))
 
-    def create(self, config: dict[str, Any]) -> None:
+    def create(self, config: Mapping[str, Any]) -> None:
         """Start a new run and lock it. Raises RunError if something is there already."""
         self.check_free()
         with self._writing(self.path):
@@ -123,23 +111,20 @@ class RunDirectory:
             what, remedy = "is being trained by another process", "wait for it, or stop it"
             raise RunError(say(f"run {self.path}", what, remedy=remedy))
 
-    def read_config(self) -> dict[str, Any]:
-        """What the run was started with. Raises RunError if it is missing or damaged."""
+    def read_config(self) -> RunConfig:
+        """Return what the run was started with. Raises RunError if it is missing or damaged."""
         if not self.path.is_dir():
             remedy = "make it by neurorl train, without --resume"
             raise RunError(say(f"run {self.path}", "no such run directory", remedy=remedy))
         if not os.path.lexists(self.config):
             raise RunError(say(f"run {self.path}", "is not a run: config.json is missing"))
         place = Place(f"run {self.path}", "config.json")
-        config = check_fields(read_json(self.config, place), place, _REQUIRED, _OPTIONAL)
-        budgets = [config[key] for key in ("episodes", "steps") if config.get(key) is not None]
-        if not budgets or min(budgets) < 1 or not 0 <= config["seed"] < 2**63:
-            raise place.wrong("is damaged: seed, episodes or steps out of range")
-        return {"approach": "local", **config}  # the only one there was at first
+        return RunConfig.from_file(read_json(self.config, place), place)
 
-    def change_config(self, **changes: Any) -> None:
-        """Put *changes* in ``config.json``, where they aren't yet; all else stays as it is."""
+    def change_budget(self, budget: Budget) -> None:
+        """Put *budget* in ``config.json``, if another is there; all else stays as it is."""
         config = read_json(self.config, Place(f"run {self.path}", "config.json"))
+        changes = {"episodes": budget.episodes, "steps": budget.steps}
         if any(config.get(name) != value for name, value in changes.items()):
             self.keep(self.config, as_json({**config, **changes}))
 
@@ -190,7 +175,7 @@ class RunDirectory:
         self.keep(self.checkpoint, data)
 
     def read_episodes(self) -> dict[str, list[float]]:
-        """The columns of ``episodes.csv``. Raises RunError if it is missing or damaged."""
+        """Return the columns of ``episodes.csv``. Raises RunError if it is missing or damaged."""
         place = Place(f"run {self.path}", "episodes.csv")
         rows = csv.reader(read_lines(self.episodes, _LARGEST_TABLE, _LONGEST_ROW, place))
         try:
@@ -220,7 +205,7 @@ class RunDirectory:
         self._lock.release()
 
     def _wall_times(self) -> list[float]:
-        """Of the first rows of ``episodes.csv``, as many as are whole; none if there is no file."""
+        """Return those of ``episodes.csv``'s first whole rows; none if there is no file."""
         times: list[float] = []
         try:
             data = read_bytes(self.episodes, _LARGEST_TABLE, Place(f"run {self.path}"))

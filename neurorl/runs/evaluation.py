@@ -13,8 +13,9 @@ import numpy as np
 
 from neurorl.agents.arguments import check_callable, check_count, check_kind, own_env
 from neurorl.agents.base import LearningAgent
-from neurorl.agents.local import SpikingActorCritic, played_on, read_agent
+from neurorl.agents.local import SpikingActorCritic
 from neurorl.agents.player import Player
+from neurorl.agents.saved import Setting, played_on, read_agent
 from neurorl.errors import ArgumentError, EnvironmentWarning, say, warn_outside
 from neurorl.inspection.cost import FIGURES, Tally
 from neurorl.learning.finite import NotFiniteError, bad_reward, bad_sum, explained
@@ -162,17 +163,16 @@ def load_to_play(
     noise: str | None = None,
     env: str | gym.Env[Any, Any] | None = None,
     trust_env: bool = False,
-) -> tuple[SpikingActorCritic, dict[str, Any]]:
-    """A saved agent that won't learn on, and what to play it in: backend, arithmetic and noise.
+) -> tuple[SpikingActorCritic, Setting]:
+    """Load an agent that won't learn on, and choose its backend, arithmetic and noise.
 
     env, trust_env: as in `SpikingActorCritic.load`. The others are options of `evaluate` and
     `SpikingActorCritic.player`, see `neurorl.agents.local.played_on`.
     Only what plays is compiled: the reference holds the weights until then.
     """
     described, _ = read_agent(path)
-    floats = AgentConfig.from_dict(described["config"]).writes.has_shadow
-    floats = floats or described["approach"] != "local"
-    kept_in = "float" if floats else described["arithmetic"]
+    floats = described.config.writes.has_shadow or described.algorithm.keeps_floats
+    kept_in = "float" if floats else described.arithmetic
     agent = SpikingActorCritic.load(
         path,
         backend="reference",

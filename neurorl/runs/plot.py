@@ -34,12 +34,12 @@ def plot_runs(runs: Sequence[Path], out: Path, optimum: float | None = None) -> 
         run = RunDirectory(path)
         config = run.read_config()
         columns = run.read_episodes()
-        discounted = bool(config["agent"].get("solved_discounted"))
+        discounted = bool((config.agent or {}).get("solved_discounted"))
         returns = np.array(columns["discounted_return" if discounted else "return"])
         if len(returns) == 0:
             raise ArgumentError(say(f"run {path}", "has no episodes yet"))
-        named.add(("discounted return" if discounted else "return", _plain(config["env"])))
-        label = f"{config.get('model') or 'lif'}, {config['backend']}, seed {config['seed']}"
+        named.add(("discounted return" if discounted else "return", _plain(config.env)))
+        label = f"{config.model or 'lif'}, {config.backend}, seed {config.seed}"
         (line,) = axes.plot(_running_mean(returns), linewidth=1.8, label=_plain(label))
         axes.plot(returns, ".", markersize=2.5, alpha=0.3, color=line.get_color())
     if optimum is not None:

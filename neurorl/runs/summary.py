@@ -1,34 +1,55 @@
-"""What a run came to."""
+"""Sum up what a run came to."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
 from neurorl.agents.checkpoint import digest
 from neurorl.agents.episodes import Episode
+from neurorl.agents.group import AgentGroup
 from neurorl.models.config import AgentConfig
-from neurorl.runs.algorithms import Agents
+from neurorl.runs.config import RunConfig
 from neurorl.runs.directory import RunDirectory
 
-__all__ = ["solved_at", "summary"]
+__all__ = ["Summary", "solved_at", "summary"]
 
 
-def summary(options: dict[str, Any], replicas: Agents, k: int, run: RunDirectory) -> dict[str, Any]:
-    """Return the summary of a run of agent k; see `neurorl.runs.training.train_seeds`."""
+class Summary(TypedDict):
+    """Say what a run came to; see `neurorl.runs.training.train_seeds`."""
+
+    env: str
+    backend: str
+    arithmetic: str
+    noise: str
+    model: str
+    approach: str
+    seed: int
+    episodes: int
+    env_steps: int
+    mean_return_last_100: float | None
+    mean_discounted_return_last_100: float | None
+    solved_at_episode: int | None
+    run: str
+    digest: str
+    warnings: list[dict[str, Any]]
+
+
+def summary(config: RunConfig, replicas: AgentGroup, k: int, run: RunDirectory) -> Summary:
+    """Return what the run of agent k came to."""
     played = replicas.episodes[k]
     last = played[-100:]
-    by_steps = options["steps"] is not None
+    by_steps = config.budget.steps is not None
     return {
-        "env": options["env"],
-        "backend": options["backend"],
+        "env": config.env,
+        "backend": config.backend,
         "arithmetic": replicas.arithmetic_name,
         "noise": replicas.noise,
         "model": replicas.config.model,
-        "approach": replicas.approach,
+        "approach": replicas.algorithm.name,
         "seed": replicas.seeds[k],
         "episodes": len(played),
         "env_steps": replicas.steps_taken(k) if by_steps else replicas.env_steps(k),
@@ -42,7 +63,7 @@ def summary(options: dict[str, Any], replicas: Agents, k: int, run: RunDirectory
 
 
 def solved_at(played: list[Episode], config: AgentConfig) -> int | None:
-    """Episodes until the mean of 100 in a row first reached ``config.solved_at``; None if never."""
+    """Return the episode at which the mean of 100 first reached ``config.solved_at``, or None."""
     if config.solved_at is None or len(played) < 100:
         return None
     returns = [e.discounted if config.solved_discounted else e.ret for e in played]
@@ -52,7 +73,7 @@ def solved_at(played: list[Episode], config: AgentConfig) -> int | None:
 
 
 def _mean(numbers: Sequence[float]) -> float | None:
-    """None of none, and where it would not be a finite number."""
+    """Return the mean, or None of none, and where it would not be a finite number."""
     with np.errstate(over="ignore"):
         mean = float(np.mean(numbers)) if len(numbers) else math.inf
     return mean if math.isfinite(mean) else None

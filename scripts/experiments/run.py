@@ -119,7 +119,7 @@ def _complete(path: Path, wanted: dict[str, Any], episodes: int) -> bool:
     run = RunDirectory(path)
     if run.is_free():  # or killed before it began
         return False
-    config = run.read_config()
+    config = run.read_config().to_dict()
     for key, value in wanted.items():
         if config.get(key) != value:
             remedy = "remove it, or use another --out"

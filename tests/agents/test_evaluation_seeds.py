@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from experiments.run import evaluation_seed
-from neurorl.agents import replicas
+from neurorl.agents import midway
 from neurorl.numerics.random import derive
 from neurorl.reparameterization import stage
 from neurorl.runs import evaluation
@@ -43,6 +43,6 @@ def test_there_are_files() -> None:
 @pytest.mark.parametrize("seed", range(20))
 def test_no_task_is_met_again(seed: int) -> None:
     trained, played = longest()[seed]
-    had = tasks(seed, replicas._RESET, trained) | tasks(seed, stage._RESET, trained)
+    had = tasks(seed, midway._RESET, trained) | tasks(seed, stage._RESET, trained)
     assert len(had) >= trained
     assert not had & tasks(evaluation_seed(seed), evaluation._RESET, played)

@@ -233,7 +233,7 @@ def test_a_run_keeps_its_last_checkpoint(
     """It ends with one line and status 2; with the environment repaired, it goes on to the end."""
     if approach != "local":
         pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
-    monkeypatch.setattr("neurorl.runs.training.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("neurorl.runs.session.CHECKPOINT_SECONDS", 0.0)
     options = {"overrides": SMALL, **APPROACHES[approach]}
     out = tmp_path / "run"
     monkeypatch.setattr(RepairedEnv, "fault", (kind, value))

@@ -115,12 +115,9 @@ def _copied(state: Arrays) -> Arrays:
 
 def test_weights_on_a_chip_outlive_another_agents_return(tmp_path: Path) -> None:
     """To bring one agent back, the weights of all are written: those that the chip has by now."""
-    from neurorl.runs.algorithms import Changes, make_agents
-    from neurorl.runs.training import DEFAULTS
-
-    options = {**DEFAULTS, **PES, "env": "CartPole-v1", "arithmetic": None, "start": None}
-    options |= {"agent": None, "gradient": None}
-    agents = make_agents(options, (0, 1), Changes(overrides=SMALL["overrides"]))
+    config = make_config(make_env("CartPole-v1"), "lif", {**SMALL["overrides"], "learning": "pes"})
+    envs = SeparateEnvs([make_env("CartPole-v1") for _ in range(2)])
+    agents = side_by_side(envs, config, 2, (0, 1), backend="loihi")
     agents.learn(1)
     first = _copied(agents.state(0))
     agents.learn(2)

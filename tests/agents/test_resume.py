@@ -20,8 +20,8 @@ from neurorl.agents.checkpoint import read_checkpoint
 PROGRAM = """
 import signal, sys
 from pathlib import Path
-from neurorl import training
-training.CHECKPOINT_SECONDS = 0.0
+from neurorl.runs import session, training
+session.CHECKPOINT_SECONDS = 0.0
 backend, out, episodes, resume, kill_after, delay, env, overrides = sys.argv[1:]
 out, episodes, resume, left = Path(out), int(episodes), resume == "1", int(kill_after)
 def count(_):

@@ -15,7 +15,7 @@ import pytest
 from neurorl.agents.checkpoint import digest, read_checkpoint
 from neurorl.cli import main
 from neurorl.errors import ArgumentError, EnvironmentWarning, RunError
-from neurorl.runs import training
+from neurorl.runs import session
 from neurorl.runs.training import train, train_seeds
 from neurorl.tasks.groups import has_time_limit
 
@@ -76,8 +76,8 @@ def endless(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 @pytest.fixture
 def always(monkeypatch: pytest.MonkeyPatch) -> None:
     """A checkpoint after every step."""
-    monkeypatch.setattr(training, "EPISODE_SECONDS", 0.0)
-    monkeypatch.setattr(training, "_SHOWN_SECONDS", 0.0)
+    monkeypatch.setattr(session, "EPISODE_SECONDS", 0.0)
+    monkeypatch.setattr(session, "_SHOWN_SECONDS", 0.0)
 
 
 def options(way: str) -> dict[str, Any]:
@@ -225,7 +225,7 @@ def test_bad_budgets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
         assert capsys.readouterr().err.count("\n") == 1
     assert not (tmp_path / "run").exists()
     with pytest.raises(ArgumentError, match="not a whole number"):
-        train("CartPole-v1", tmp_path / "run", steps=1.5)
+        train("CartPole-v1", tmp_path / "run", steps=1.5)  # type: ignore[arg-type]
     runs: list[tuple[int | None, Path]] = [(s, tmp_path / f"seed{s}") for s in (0, 1)]
     train("CartPole-v1", runs[0][1], seed=0, steps=5, overrides=SMALL)
     train("CartPole-v1", runs[1][1], seed=1, episodes=1, overrides=SMALL)
@@ -241,4 +241,6 @@ def test_runs_of_before_there_were_steps(tmp_path: Path) -> None:
     assert config.pop("steps", "") is None
     file.write_text(json.dumps(config))
     assert train("CartPole-v1", tmp_path / "run", resume=True)["episodes"] == 2
-    assert np.isfinite(train("CartPole-v1", tmp_path / "run", resume=True)["mean_return_last_100"])
+    mean = train("CartPole-v1", tmp_path / "run", resume=True)["mean_return_last_100"]
+    assert mean is not None
+    assert np.isfinite(mean)

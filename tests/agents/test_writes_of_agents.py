@@ -10,8 +10,8 @@ import pytest
 
 from neurorl import SpikingActorCritic
 from neurorl.agents.checkpoint import write_checkpoint
-from neurorl.agents.local import read_agent
 from neurorl.agents.replicas import Replicas
+from neurorl.agents.saved import read_agent
 from neurorl.cli import main
 from neurorl.errors import DescriptionError, RunError, UnknownNameError, UnsupportedError
 from neurorl.models import presets as preset_module
@@ -147,7 +147,7 @@ def test_a_checkpoint_without_its_accumulators_is_refused(tmp_path: Path) -> Non
     described, arrays = read_agent(tmp_path / "agent.npz")
     whole = {name: a for name, a in arrays.items() if "accumulator" not in name}
     assert len(whole) < len(arrays)
-    write_checkpoint(tmp_path / "agent.npz", described, whole)
+    write_checkpoint(tmp_path / "agent.npz", described.to_dict(), whole)
     with pytest.raises(RunError, match="accumulator"):
         SpikingActorCritic.load(tmp_path / "agent.npz")
 

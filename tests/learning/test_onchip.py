@@ -150,7 +150,8 @@ def test_a_saved_agent_goes_on_and_plays_on_every_backend(tmp_path: Path) -> Non
     for backend in ("reference", "brian2", "loihi"):
         loaded, chosen = load_to_play(tmp_path / "agent.npz", backend)
         with closing(loaded):
-            played.append(evaluate(loaded, 2, seed=1, **{**chosen, "arithmetic": "loihi"}))
+            chosen["arithmetic"] = "loihi"
+            played.append(evaluate(loaded, 2, seed=1, **chosen))
     assert [p["backend"] for p in played] == ["reference", "brian2", "loihi"]
     assert len({p["mean_return"] for p in played}) == 1
     assert len({p["spikes_per_decision"] for p in played}) == 1

@@ -17,8 +17,7 @@ from neurorl.agents.running import take_up  # noqa: E402
 from neurorl.errors import ArgumentError, RunError  # noqa: E402
 from neurorl.models.features import Fourier, OneHot  # noqa: E402
 from neurorl.models.presets import make_config  # noqa: E402
-from neurorl.reparameterization.group import gradient_replicas  # noqa: E402
-from neurorl.reparameterization.replicas import GradientReplicas  # noqa: E402
+from neurorl.reparameterization.replicas import GradientReplicas, make_gradient_group  # noqa: E402
 from neurorl.runs.evaluation import evaluate  # noqa: E402
 from neurorl.tasks.environments import make_env  # noqa: E402
 from neurorl.tasks.groups import VectorEnvs  # noqa: E402
@@ -37,7 +36,8 @@ def replicas(
 ) -> GradientReplicas:
     env = make_env(CARTPOLE)
     config = make_config(env, "lif", {**SMALL, **fields})
-    return gradient_replicas(env, CARTPOLE, config, seeds, {**FEW, **(gradient or {})}, arithmetic)
+    chosen = {**FEW, **(gradient or {})}
+    return make_gradient_group(env, CARTPOLE, config, seeds, arithmetic=arithmetic, gradient=chosen)
 
 
 def played(agents: GradientReplicas, k: int) -> list[Any]:
@@ -127,7 +127,9 @@ def test_episodes_of_a_rollout_are_counted_one_call_after_the_other() -> None:
 def test_weights_stay_in_their_bounds() -> None:
     env = make_env(CARTPOLE)
     config = make_config(env, "lif", {**SMALL, "weight_bound": 0.25})
-    agents = gradient_replicas(env, CARTPOLE, config, (1,), {**FEW, "learning_rate": 0.2})
+    agents = make_gradient_group(
+        env, CARTPOLE, config, (1,), gradient={**FEW, "learning_rate": 0.2}
+    )
     agents.learn(4)
     largest = max(np.abs(w).max() for w in agents.weights(0).values())
     assert largest == 0.25

@@ -34,9 +34,9 @@ APPROACH: dict[str, Any] = {"approach": "reparameterization", "gradient": FEW, "
 PROGRAM = """
 import os, signal, sys
 from pathlib import Path
-from neurorl import training
+from neurorl.runs import session, training
 from neurorl.reparameterization.stage import Stage
-training.CHECKPOINT_SECONDS = 0.0
+session.CHECKPOINT_SECONDS = 0.0
 out, resume, left = Path(sys.argv[1]), sys.argv[2] == "1", int(sys.argv[3])
 step = Stage.step
 def count(self, *arguments):

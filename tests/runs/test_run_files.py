@@ -20,7 +20,7 @@ from neurorl import SpikingActorCritic
 from neurorl.agents.checkpoint import digest, packed, read_checkpoint, write_checkpoint
 from neurorl.cli import main
 from neurorl.errors import RunError
-from neurorl.runs import training
+from neurorl.runs import session
 from neurorl.runs.directory import RunDirectory
 from neurorl.runs.training import train, train_seeds
 
@@ -322,7 +322,7 @@ def test_a_checkpoint_is_written_after_the_rows_of_its_episodes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or wall times would be lost with the power."""
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(session, "CHECKPOINT_SECONDS", 0.0)
     synced: list[int] = []
     real = os.fsync
 

@@ -129,11 +129,11 @@ def hashes(run: Path) -> dict[str, str]:
 
 
 def _train(options: dict[str, Any]) -> int:
-    from neurorl.runs import training
+    from neurorl.runs import session, training
 
-    training.CHECKPOINT_SECONDS = 0.0
+    session.CHECKPOINT_SECONDS = 0.0
     if options.pop("within", False):  # checkpoints within episodes, too
-        training.EPISODE_SECONDS = training._SHOWN_SECONDS = 0.02
+        session.EPISODE_SECONDS = session._SHOWN_SECONDS = 0.02
     runs = [(seed, Path(path)) for seed, path in options.pop("runs")]
     training.train_seeds(options.pop("env"), runs, **options)
     return 0

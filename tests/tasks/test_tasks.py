@@ -21,7 +21,6 @@ from neurorl import SpikingActorCritic
 from neurorl.errors import EnvironmentWarning
 from neurorl.models.features import GaussianCells
 from neurorl.models.presets import MODELS, default_features, make_config
-from neurorl.reparameterization.group import gradient_replicas
 from neurorl.tasks.known import is_like, task_of
 from neurorl.tasks.registration import BANDIT_ID, GRID_ID, POSITION_ONLY_ID
 
@@ -141,11 +140,12 @@ def test_an_override_without_a_preset_is_no_reason_to_warn() -> None:
 
 @pytest.mark.filterwarnings("ignore::neurorl.errors.EnvironmentWarning")
 def test_gradients_have_the_preset_of_the_task_only() -> None:
-    pytest.importorskip("torch", reason="the gradient approach needs PyTorch")
+    pytest.importorskip("torch", reason="the gradient algorithm needs PyTorch")
+    from neurorl.reparameterization.replicas import make_gradient_group
 
     def entropy(env: Env) -> float:
         config = make_config(env, "lif", {"actors": 1, "hidden": 1})
-        agents = gradient_replicas(env, "", config, (0,), {"environments": 1})
+        agents = make_gradient_group(env, "", config, (0,), gradient={"environments": 1})
         return agents.gradient.entropy
 
     assert entropy(gym.make("MountainCar-v0")) == 1e-3

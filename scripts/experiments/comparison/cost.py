@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 
 from experiments.catalogue import Task
-from neurorl.agents.local import read_agent
+from neurorl.agents.group import AgentGroup, group_maker
+from neurorl.agents.saved import read_agent
 from neurorl.learning.memory import memory_for
 from neurorl.learning.plan import LearningPlan
 from neurorl.models.config import AgentConfig
 from neurorl.reparameterization.config import GradientConfig
-from neurorl.runs.algorithms import Agents, Changes, make_agents
 from neurorl.tasks.environments import discrete_actions, make_env
 
 __all__ = ["REPLICAS", "ROUNDS", "STEPS", "CostRow", "MemoryRow", "memory_held", "times"]
@@ -31,7 +31,6 @@ STEPS = 2000
 """Environment steps of a turn, at least."""
 
 REPLICAS = (1, 20)
-_APPROACH = {"local": "local", "gradients": "reparameterization"}
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ def times(
 ) -> Iterator[CostRow]:
     """Rows of all turns. runs: of each approach, as many as the most replicas."""
     for n in replicas:
-        agents = {name: _agents(task, name, mine[:n], backend) for name, mine in runs.items()}
+        agents = {name: _agents(task, mine[:n], backend) for name, mine in runs.items()}
         for turn in range(-1, rounds):  # the first one warms up
             for name, one in agents.items():
                 before, started = _env_steps(one), time.process_time()
@@ -91,45 +90,39 @@ def memory_held(task: Task, model: str, runs: Mapping[str, Sequence[Path]]) -> l
     found = []
     for name, mine in runs.items():
         described, _ = read_agent(mine[0])
-        config = AgentConfig.from_dict(described["config"])
+        config = described.config
         n_actions = int(discrete_actions(make_env(task.env), task.env).n)
         if name == "local":
             parts = _local_bytes(config, n_actions)
         else:
-            gradient = GradientConfig.from_dict(described["gradient"])
-            parts = _gradient_bytes(config, gradient, n_actions)
+            assert isinstance(described.gradient, GradientConfig)
+            parts = _gradient_bytes(config, described.gradient, n_actions)
         found += [MemoryRow(task.name, model, name, part, n) for part, n in parts.items()]
     return found
 
 
-def _agents(task: Task, approach: str, runs: Sequence[Path], backend: str) -> Agents:
+def _agents(task: Task, runs: Sequence[Path], backend: str) -> AgentGroup:
     """Agents that begin as *runs* ended."""
     read = [read_agent(path) for path in runs]
     described = read[0][0]
-    agents = make_agents(
-        {
-            "env": task.env,
-            "approach": _APPROACH[approach],
-            "backend": backend if approach == "local" else "torch",
-            "arithmetic": "float",
-            "noise": "exact",
-            "agent": described["config"],
-            "gradient": described.get("gradient"),
-        },
-        [described["seed"] for described, _ in read],
-        Changes(),
+    algorithm, gradient = described.algorithm, described.gradient
+    agents = group_maker(algorithm)(
+        make_env(task.env),
+        task.env,
+        described.config,
+        [described.seed for described, _ in read],
+        backend=algorithm.backend or backend,
+        arithmetic="float",
+        gradient=None if gradient is None else gradient.to_dict(),
     )
     for k, (_, arrays) in enumerate(read):
         agents.adopt(k, arrays)
     return agents
 
 
-def _env_steps(agents: Agents) -> int:
+def _env_steps(agents: AgentGroup) -> int:
     """Taken by all replicas, in episodes that are still running too."""
-    n = len(agents.seeds)
-    if agents.approach == "local":
-        return sum(agents.env_steps(k) for k in range(n))
-    return sum(int(agents.state(k)["steps"]) for k in range(n))
+    return sum(agents.steps_taken(k) for k in range(len(agents.seeds)))
 
 
 def _local_bytes(config: AgentConfig, n_actions: int) -> dict[str, int]:

@@ -21,10 +21,9 @@ from experiments.comparison.tasks import (
     noisy_cart,
 )
 from neurorl.agents.checkpoint import write_checkpoint
-from neurorl.agents.local import read_agent
+from neurorl.agents.saved import read_agent
 from neurorl.errors import DescriptionError, say
 from neurorl.files import make_folder, write_json
-from neurorl.models.config import AgentConfig
 from neurorl.models.lesions import lesioned
 from neurorl.network.description import Network, Population
 from neurorl.numerics.random import derive
@@ -81,25 +80,25 @@ def perturbed(run: Path, perturbation: Perturbation, out: Path) -> Path:
     if (out / "checkpoint.npz").exists():
         return out
     described, arrays = read_agent(run)
-    config = AgentConfig.from_dict(described["config"])
-    env_id = perturbation.env or described["env"]
+    config = described.config
+    env_id = perturbation.env or described.env
     env = make_env(env_id)
     network = config.network(int(discrete_actions(env, env_id).n))
     changed = perturbation.change(network)
     if changed != network:
         config = dataclasses.replace(config, description=changed)
     if perturbation.weights:
-        rng = np.random.default_rng(derive(described["seed"], _WEIGHTS))
+        rng = np.random.default_rng(derive(described.seed, _WEIGHTS))
         for p in network.projections:
             w = arrays[f"learner.weights.{p.name}"]
             sd = perturbation.weights * float(np.sqrt((w**2).mean()))
             arrays[f"learner.weights.{p.name}"] = w + sd * rng.standard_normal(w.shape)
     make_folder(out)
     options = json.loads((run / "config.json").read_text())
-    task = {"env": env_id, "env_spec": describe_env(env)}
+    task: dict[str, Any] = {"env": env_id, "env_spec": describe_env(env)}
     write_json(out / "config.json", {**options, **task, "agent": config.to_dict()})
-    described |= {**task, "config": config.to_dict()}
-    write_checkpoint(out / "checkpoint.npz", described, arrays)
+    changed_agent = dataclasses.replace(described, **task, config=config)
+    write_checkpoint(out / "checkpoint.npz", changed_agent.to_dict(), arrays)
     return out
 
 

@@ -12,7 +12,6 @@ from fuzzing.shortcut import nothing_long
 from fuzzing.targets import Target
 from fuzzing.values import HOSTILE, as_text, changed_bytes, changed_tree, paths_of
 from neurorl.models.config import AgentConfig
-from neurorl.reparameterization.config import GradientConfig
 from neurorl.runs.directory import RunDirectory
 from neurorl.runs.evaluation import read_cost
 from neurorl.runs.training import train
@@ -43,9 +42,8 @@ class ConfigTree(Target):
     def attempt(self, value: Any) -> None:
         self.run.config.write_bytes(value)
         config = self.run.read_config()
-        AgentConfig.from_dict(config["agent"])
-        if config.get("gradient"):
-            GradientConfig.from_dict(config["gradient"])
+        AgentConfig.from_dict(config.agent or {})
+        config.algorithm.read_config(config.gradient)
 
 
 class ConfigBytes(ConfigTree):

@@ -12,7 +12,7 @@ from neurorl.errors import NeurorlError
 __all__ = ["nothing_long"]
 
 _LONG = (
-    "neurorl.runs.training._Session.learn",
+    "neurorl.runs.session.Session.learn",
     "neurorl.bench.command.measure",
     "neurorl.doctor.examine",
     "neurorl.validation.report.record",

@@ -1,0 +1,146 @@
+"""Training algorithms by name: those of the library, and those that users add."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from neurorl.errors import ArgumentError, BackendUnavailableError, say, unknown
+from neurorl.network.serialization import Described
+
+__all__ = [
+    "ALGORITHMS",
+    "LOCAL",
+    "REPARAMETERIZATION",
+    "Algorithm",
+    "Only",
+    "find_algorithm",
+    "register_algorithm",
+]
+
+
+@dataclass(frozen=True)
+class Only:
+    """Name the one value of an option that an algorithm takes, and say why and what to do."""
+
+    value: object
+    why: str
+    remedy: str | None = None
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """Describe a way to learn. What learns is imported when agents are made.
+
+    name: as ``approach`` has it on the command line and in files.
+    maker: ``module:name`` of its `neurorl.agents.group.GroupMaker`.
+    config: ``module:Class`` of its own options, a `Described`; None if it has none.
+    backend: the only one that it trains on; None for any. Agents play on any backend.
+    needs: distributions that it needs, beside those of every run.
+    only: options of training of which it takes one value.
+    stops_exactly: whether it stops after just so many environment steps, or after some more.
+    keeps_floats: whether what it learns are floats, whatever arithmetic rounds them to.
+    """
+
+    name: str
+    maker: str
+    config: str | None = None
+    backend: str | None = None
+    needs: tuple[str, ...] = ()
+    only: Mapping[str, Only] = field(default_factory=dict)
+    stops_exactly: bool = True
+    keeps_floats: bool = False
+
+    def check(self, **options: object) -> None:
+        """Raise ArgumentError if it can't be combined with one of these *options*."""
+        for name, got in options.items():
+            only = self.only.get(name, Only(got, ""))
+            if got != only.value:
+                remedy = only.remedy and only.remedy.format(got=got)
+                where = f"approach {self.name!r}"
+                raise ArgumentError(say(where, only.why, got=got, remedy=remedy))
+
+    def plays_on(self, trained_on: str) -> str:
+        """Return the backend on which an agent plays if nobody says, by that of its training."""
+        return trained_on if self.backend is None else "reference"
+
+    def read_config(self, data: Mapping[str, Any] | None) -> Described | None:
+        """Return its own options from plain data, or None if it has none.
+
+        Raises DescriptionError.
+        """
+        if self.config is None or data is None:
+            return None
+        cls: type[Described] = self.load(self.config)
+        return cls.from_dict(data)
+
+    def load(self, target: str) -> Any:
+        """Import what *target*, ``module:attribute``, names.
+
+        Raises BackendUnavailableError if a distribution that the algorithm needs doesn't import.
+        """
+        module, _, attribute = target.partition(":")
+        try:
+            return getattr(importlib.import_module(module), attribute)
+        except ImportError as exc:
+            missing = (exc.name or "").partition(".")[0]
+            if missing not in self.needs:
+                raise
+            where, what = f"approach {self.name!r}", f"{missing} doesn't import"
+            remedy = f"pip install 'neurorl[{missing}]'"
+            raise BackendUnavailableError(say(where, what, got=exc, remedy=remedy)) from exc
+
+
+LOCAL = Algorithm(
+    "local",
+    "neurorl.agents.sharding:make_local_group",
+    only={"gradient": Only([], "has no gradient options")},
+)
+"""By a local three-factor rule, on any backend."""
+
+_IN_TORCH = "learns in PyTorch"
+REPARAMETERIZATION = Algorithm(
+    "reparameterization",
+    "neurorl.reparameterization.replicas:make_gradient_group",
+    config="neurorl.reparameterization.config:GradientConfig",
+    backend="torch",
+    needs=("torch",),
+    only={
+        "backend": Only(
+            "torch",
+            "trains in PyTorch, and the agent runs on any backend afterwards",
+            "leave --backend out, then neurorl evaluate RUN --backend {got}",
+        ),
+        "learning": Only("host", _IN_TORCH, "approach 'local', or leave --learning out"),
+        "noise": Only("exact", "learns with escape noise only", "name a noise in neurorl evaluate"),
+        "backend_options": Only([], _IN_TORCH, "name them in neurorl evaluate"),
+    },
+    stops_exactly=False,
+    keeps_floats=True,
+)
+"""By gradients through stochastic spikes, in PyTorch."""
+
+ALGORITHMS: dict[str, Algorithm] = {a.name: a for a in (LOCAL, REPARAMETERIZATION)}
+"""Every algorithm by its name."""
+
+
+def find_algorithm(name: str | None) -> Algorithm:
+    """Return the algorithm of this name; None is `LOCAL`. Raises UnknownNameError."""
+    if name is None:
+        return LOCAL
+    if not isinstance(name, str) or name not in ALGORITHMS:
+        raise unknown("approach", name, ALGORITHMS)
+    return ALGORITHMS[name]
+
+
+def register_algorithm(algorithm: Algorithm) -> Algorithm:
+    """Make an algorithm known by its name, and return it.
+
+    Raises ArgumentError if another one has the name.
+    """
+    if ALGORITHMS.setdefault(algorithm.name, algorithm) is not algorithm:
+        what, remedy = f"the name {algorithm.name!r} is taken", "choose another name"
+        raise ArgumentError(say("register_algorithm", what, remedy=remedy))
+    return algorithm

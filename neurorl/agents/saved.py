@@ -1,0 +1,111 @@
+"""What a saved agent is, beside the arrays that it has learned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self, TypedDict
+
+from neurorl.agents.algorithms import Algorithm, find_algorithm
+from neurorl.agents.checkpoint import read_checkpoint
+from neurorl.agents.episodes import State
+from neurorl.backends.registry import backend_class
+from neurorl.errors import RunError, say
+from neurorl.models.config import AgentConfig
+from neurorl.network.serialization import Described
+
+__all__ = ["AgentDescription", "Setting", "played_on", "read_agent"]
+
+
+class Setting(TypedDict):
+    """Name what a saved agent plays in; keyword arguments of `SpikingActorCritic.player`."""
+
+    backend: str
+    arithmetic: str
+    noise: str
+
+
+@dataclass(frozen=True)
+class AgentDescription:
+    """Say what an agent is, as its checkpoints do.
+
+    env: id of its environment. env_spec: the environment as
+    `neurorl.tasks.specification.describe_env` gives it; None in files of older versions.
+    gradient: the algorithm's own options.
+    """
+
+    env: str
+    env_spec: Mapping[str, Any] | None
+    algorithm: Algorithm
+    backend: str
+    arithmetic: str
+    noise: str
+    seed: int
+    config: AgentConfig
+    gradient: Described | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain data, for `neurorl.agents.checkpoint.write_checkpoint`."""
+        return {
+            "env": self.env,
+            "env_spec": self.env_spec,
+            "approach": self.algorithm.name,
+            "backend": self.backend,
+            "arithmetic": self.arithmetic,
+            "noise": self.noise,
+            "seed": self.seed,
+            "config": self.config.to_dict(),
+            **({} if self.gradient is None else {"gradient": self.gradient.to_dict()}),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Return what `neurorl.agents.checkpoint.read_checkpoint` has read; older files say less.
+
+        Raises DescriptionError. Of the environment nothing is checked yet, see
+        `neurorl.tasks.loading.saved_env`.
+        """
+        algorithm = find_algorithm(data.get("approach"))
+        return cls(
+            data.get("env"),  # type: ignore[arg-type]
+            data.get("env_spec"),
+            algorithm,
+            data["backend"],
+            data["arithmetic"],
+            data.get("noise", "exact"),
+            data["seed"],
+            AgentConfig.from_dict(data["config"]),
+            algorithm.read_config(data.get("gradient")),
+        )
+
+
+def read_agent(path: Path) -> tuple[AgentDescription, State]:
+    """Read description and arrays of a saved agent: a file, or a run directory.
+
+    Raises RunError or DescriptionError.
+    """
+    if path.is_dir():
+        if not (path / "config.json").exists():
+            raise RunError(say(f"run {path}", "is not a run: config.json is missing"))
+        path = path / "checkpoint.npz"
+    described, arrays = read_checkpoint(path)
+    return AgentDescription.from_dict(described), arrays
+
+
+def played_on(
+    described: AgentDescription, backend: str | None, arithmetic: str | None, noise: str | None
+) -> Setting:
+    """Choose backend, arithmetic and noise for a saved agent.
+
+    None takes those it was trained on; on another backend, that backend's own arithmetic; in float
+    arithmetic the noise ``'exact'``. One that was trained on the only backend of its algorithm is
+    played on the reference if nobody says.
+    """
+    trained_on = described.algorithm.plays_on(described.backend)
+    name = backend or trained_on
+    same = name == trained_on
+    own = described.arithmetic if same else backend_class(name).capabilities.arithmetics[0]
+    arithmetic = arithmetic or own
+    trained = described.noise if arithmetic == "loihi" else "exact"
+    return {"backend": name, "arithmetic": arithmetic, "noise": noise or trained}

@@ -1,0 +1,80 @@
+"""Make what a run needs to begin or go on: its environment, its agents, a run to start from."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+
+from neurorl.agents.group import AgentGroup, group_maker
+from neurorl.agents.saved import read_agent
+from neurorl.errors import RunError, say
+from neurorl.models.config import AgentConfig
+from neurorl.models.presets import make_config
+from neurorl.runs.config import RunConfig
+from neurorl.tasks.environments import make_env
+from neurorl.tasks.specification import PROBLEM, describe_env, is_same_env
+
+__all__ = ["make_agents", "open_env", "start_of"]
+
+
+def make_agents(config: RunConfig, seeds: Sequence[int], env: gym.Env[Any, Any]) -> AgentGroup:
+    """Make the agents of runs of this *config*, one for each seed.
+
+    env: the first one's environment; others have copies.
+    """
+    agent, gradient = _agent_config(env, config), config.gradient or config.own_options
+    config.algorithm.check(
+        learning=agent.learning.name,
+        noise=config.noise,
+        backend_options=sorted(config.backend_options),
+        gradient=sorted(gradient),
+    )
+    return group_maker(config.algorithm)(
+        env,
+        config.env,
+        agent,
+        seeds,
+        backend=config.backend,
+        arithmetic=config.arithmetic,
+        options={**config.backend_options, "noise": config.noise},
+        gradient=gradient,
+    )
+
+
+def open_env(config: RunConfig) -> tuple[gym.Env[Any, Any], RunConfig]:
+    """Make a run's environment by its id and arguments; return it, and *config* with its spec.
+
+    Raises RunError if it isn't the one that the run was begun with.
+    """
+    env = make_env(config.env, config.env_args)
+    made, before = describe_env(env), config.env_spec
+    if before is not None and PROBLEM not in before and not is_same_env(made, before):
+        env.close()
+        what = "is made otherwise here than when the run was begun"
+        remedy = "register it as it was, or begin another run"
+        raise RunError(say(f"environment {config.env}", what, remedy=remedy))
+    return env, dataclasses.replace(config, env_spec=before or made)
+
+
+def start_of(start: str, seed: int | None) -> Path:
+    """Return the run to start from: *start*, or its run of this seed (None: any) of several."""
+    path = Path(start)
+    if (path / "config.json").exists() or not path.is_dir():
+        return path
+    several = sorted(path.glob("seed*/config.json")) if seed is None else []
+    return several[0].parent if several else path / f"seed{seed}"
+
+
+def _agent_config(env: gym.Env[Any, Any], config: RunConfig) -> AgentConfig:
+    """Return that of a run already begun, or of the run to start from, or a preset."""
+    if config.agent:
+        return AgentConfig.from_dict(config.agent)
+    changed = {"learning": config.learning, **config.overrides}
+    if not config.start:
+        return make_config(env, config.model or "lif", changed)
+    started, _ = read_agent(start_of(config.start, None))
+    return started.config.changed(**changed)

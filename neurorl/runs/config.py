@@ -1,0 +1,167 @@
+"""Say what a training run is: what its ``config.json`` holds, and what a caller may ask for."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self, TypedDict
+
+from neurorl.agents.algorithms import LOCAL, Algorithm, find_algorithm
+from neurorl.agents.budget import Budget, check_budget
+from neurorl.errors import RunError, say, unknown
+from neurorl.reading import Place, check_fields
+from neurorl.tasks.arguments import check_env_args
+
+__all__ = ["Options", "RunConfig", "check_alike"]
+
+_REQUIRED = {"env": str, "backend": str, "seed": int, "agent": dict}
+_TEXTS = ("arithmetic", "noise", "model", "learning", "start")
+_OPTIONAL = {
+    "approach": str,
+    **dict.fromkeys(_TEXTS, str | None),
+    **dict.fromkeys(("gradient", "env_args", "env_spec"), dict | None),
+    **dict.fromkeys(("episodes", "steps"), int | None),
+}
+_OWN = ("seed", "episodes", "steps", "start", "env_spec")  # of each of several runs
+_EPISODES = 400  # of a run of which nobody says how long it is
+
+
+class Options(TypedDict, total=False):
+    """Name what a caller of `neurorl.runs.training.train` may ask for; see there."""
+
+    backend: str | None
+    arithmetic: str | None
+    noise: str | None
+    model: str | None
+    learning: str | None
+    episodes: int | None
+    steps: int | None
+    approach: str | None
+    start: str | Path | None
+    env_args: Mapping[str, Any] | None
+    overrides: Mapping[str, Any] | None
+    gradient: Mapping[str, Any] | None
+    backend_options: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Hold what a training run is, in the words and the order of its ``config.json``.
+
+    arithmetic: None for the backend's own; a run that has begun names it. learning: where weights
+    learn. approach: the algorithm. start: the run whose weights it began with. agent, gradient:
+    `AgentConfig` and the algorithm's own options as plain data, once the run has begun. env_spec:
+    the environment as `neurorl.tasks.specification.describe_env` gives it.
+    overrides, own_options: what is otherwise than the presets in a run that begins.
+    backend_options: of the backend's class; they change no result. None of these three is kept.
+    """
+
+    env: str
+    backend: str
+    arithmetic: str | None = None
+    noise: str = "exact"
+    model: str = "lif"
+    learning: str = "host"
+    episodes: int | None = None
+    steps: int | None = None
+    approach: str = LOCAL.name
+    start: str | None = None
+    env_args: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    agent: Mapping[str, Any] | None = None
+    gradient: Mapping[str, Any] | None = None
+    env_spec: Mapping[str, Any] | None = None
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    own_options: Mapping[str, Any] = field(default_factory=dict)
+    backend_options: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def begin(cls, env: str, options: Options) -> Self:
+        """Return that of a run that begins. Raises UnknownNameError or ArgumentError."""
+        asked = _checked(options)
+        backend = find_algorithm(asked.get("approach")).backend or "reference"
+        if asked.get("episodes") is asked.get("steps") is None:
+            asked["episodes"] = _EPISODES
+        return cls(env, **{"backend": backend, **asked})
+
+    @classmethod
+    def from_file(cls, data: Any, place: Place) -> Self:
+        """Return that of a run that has begun, from its ``config.json``; older ones say less.
+
+        Raises RunError for one that is damaged.
+        """
+        data = check_fields(data, place, _REQUIRED, _OPTIONAL)
+        said = {name: data[name] for name in _KEPT if data.get(name) is not None}
+        budgets = [said[name] for name in ("episodes", "steps") if name in said]
+        if not budgets or min(budgets) < 1 or not 0 <= said["seed"] < 2**63:
+            raise place.wrong("is damaged: seed, episodes or steps out of range")
+        return cls(**said)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as ``config.json`` has it, but for the versions of what made it."""
+        return {name: getattr(self, name) for name in _KEPT}
+
+    @property
+    def algorithm(self) -> Algorithm:
+        """The algorithm that it names. Raises UnknownNameError."""
+        return find_algorithm(self.approach)
+
+    @property
+    def budget(self) -> Budget:
+        """How long it trains."""
+        return Budget(self.episodes, self.steps)
+
+    def trained_for(self, budget: Budget) -> Self:
+        """Return it with another budget."""
+        return replace(self, episodes=budget.episodes, steps=budget.steps)
+
+    def resumed(self, where: str, env: str, seed: int | None, options: Options) -> Self:
+        """Return it with the budget that is asked for. All else must be as it was, or not said.
+
+        Raises RunError.
+        """
+        asked = {"env": env, "seed": seed, **_checked(options)}
+        budget = Budget(asked.pop("episodes", None), asked.pop("steps", None))
+        for name in _KEPT:
+            got, was = asked.get(name), getattr(self, name)
+            if got not in (None, was):
+                what = f"was started with another {name}"
+                remedy = "resume with the same options, or use another --out"
+                raise RunError(say(where, what, got=got, limit=was, remedy=remedy))
+        resumed = replace(self, **{name: asked[name] for name in _UNKEPT if name in asked})
+        return resumed if budget == Budget() else resumed.trained_for(budget)
+
+
+_UNKEPT = ("overrides", "own_options", "backend_options")
+_KEPT = tuple(f.name for f in dataclasses.fields(RunConfig) if f.name not in _UNKEPT)
+
+
+def check_alike(configs: Sequence[RunConfig]) -> None:
+    """Raise RunError for runs that differ in more than what each has for itself."""
+    for other in configs[1:]:
+        for key in _KEPT:
+            if key not in _OWN and getattr(other, key) != getattr(configs[0], key):
+                remedy = "resume each run alone"
+                raise RunError(say("runs", f"were started with different {key}", remedy=remedy))
+
+
+def _checked(options: Options) -> dict[str, Any]:
+    """Return the fields of a `RunConfig` that are asked for.
+
+    Raises UnknownNameError or ArgumentError for what no run can have.
+    """
+    for name in options:
+        if name not in Options.__annotations__:
+            raise unknown("option of train", name, Options.__annotations__)
+    asked: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    if "episodes" in asked or "steps" in asked:
+        check_budget("train", asked.get("episodes"), asked.get("steps"), least=1)
+    check_env_args(asked.get("env_args", {}))
+    if "gradient" in asked:
+        asked["own_options"] = asked.pop("gradient")
+    if "start" in asked:
+        asked["start"] = str(asked["start"])
+    noise = asked.get("noise") or asked.get("backend_options", {}).get("noise")
+    return asked if noise is None else {**asked, "noise": noise}

@@ -1,0 +1,251 @@
+"""Runs of one kind that train side by side, and what is written of them and when."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from neurorl._version import __version__
+from neurorl.agents.algorithms import Algorithm
+from neurorl.agents.budget import Budget, joint_budget
+from neurorl.agents.checkpoint import packed, read_checkpoint
+from neurorl.agents.episodes import Episode
+from neurorl.agents.fits import check_fits
+from neurorl.agents.interrupts import held_interrupts
+from neurorl.agents.saved import AgentDescription, read_agent
+from neurorl.errors import EnvironmentWarning, RunError, say, warn_outside
+from neurorl.files import as_json
+from neurorl.models.config import AgentConfig
+from neurorl.runs.beginning import make_agents, open_env, start_of
+from neurorl.runs.config import Options, RunConfig, check_alike
+from neurorl.runs.directory import RunDirectory
+from neurorl.runs.summary import Summary, summary
+from neurorl.tasks.environments import discrete_actions
+from neurorl.tasks.groups import has_time_limit
+
+__all__ = ["Session"]
+
+CHECKPOINT_SECONDS = 5.0
+"""A checkpoint is written at the end of an episode if the last one is older."""
+EPISODE_SECONDS = 30.0
+"""And within an episode if it is older than this."""
+_SHOWN_SECONDS = 1.0
+
+
+class Session:
+    """Take runs of one kind from their directories to their summaries."""
+
+    def __init__(
+        self,
+        env_id: str,
+        runs: Sequence[tuple[int | None, Path]],
+        resume: bool,
+        options: Options,
+    ) -> None:
+        self.runs = [RunDirectory(path) for _, path in runs]
+        self._old = _lock_old(self.runs, resume)
+        self._saved = [time.monotonic()] * len(runs)
+        self._saved_at = [-1] * len(runs)  # steps
+        try:
+            self._prepare(env_id, [seed for seed, _ in runs], options)
+        except BaseException:
+            self._free()
+            raise
+
+    def _prepare(self, env_id: str, seeds: Sequence[int | None], options: Options) -> None:
+        """Find out what the runs are, and make their agents."""
+        configs = [
+            run.read_config().resumed(f"run {run.path}", env_id, seed, options) if old else None
+            for run, old, seed in zip(self.runs, self._old, seeds, strict=True)
+        ]
+        resumed = [config for config in configs if config is not None]
+        check_alike(resumed)
+        config = resumed[0] if resumed else RunConfig.begin(env_id, options)
+        config.algorithm.check(backend=config.backend)
+        budget = joint_budget([c.budget for c in resumed or [config]])
+        self.seeds = [
+            seed or 0 if old is None else old.seed for seed, old in zip(seeds, configs, strict=True)
+        ]
+        env, config = open_env(config.trained_for(budget))
+        if budget.steps is None and not has_time_limit(env):
+            where, what = f"environment {config.env}", "has no time limit"
+            remedy = "if an episode may never end, train by --steps"
+            warn_outside(say(where, what, remedy=remedy), EnvironmentWarning)
+        if config.agent:
+            self._check_checkpoints(config.agent, int(discrete_actions(env, config.env).n))
+        self.replicas = make_agents(config, self.seeds, env)
+        self.config = dataclasses.replace(config, model=self.replicas.config.model)
+
+    def _check_checkpoints(self, agent: Mapping[str, Any], n_actions: int) -> None:
+        """Raise RunError for checkpoints that don't fit config.json, before agents are made."""
+        config = AgentConfig.from_dict(agent)
+        for run, old in zip(self.runs, self._old, strict=True):
+            if old and run.checkpoint.exists():
+                _, arrays = read_checkpoint(run.checkpoint)
+                check_fits(config, n_actions, arrays, f"run {run.path}: checkpoint.npz")
+
+    def open(self) -> None:
+        """Create the directories of new runs, and bring old ones back to their checkpoints."""
+        for k, (run, old) in enumerate(zip(self.runs, self._old, strict=True)):
+            if not old:
+                run.create(self._as_begun(k))
+            if old and run.checkpoint.exists():
+                described, arrays = read_agent(run.checkpoint)
+                if described.env_spec is None:  # older ones noted the environment's id only
+                    described = dataclasses.replace(described, env_spec=self.config.env_spec)
+                if described != self._describe(k):
+                    raise RunError(say(f"run {run.path}", "checkpoint.npz is of another run"))
+                self.replicas.restore(k, arrays)
+            elif self.config.start:
+                _, arrays = read_agent(start_of(self.config.start, self.seeds[k]))
+                self.replicas.adopt(k, arrays)
+                self._save(k)  # from here on, the run to start from isn't needed
+            run.rewind(self.replicas.episodes[k])
+        for k, run in enumerate(self.runs):  # when all of them can go on
+            run.change_budget(self._spent(k))
+
+    def progress(self) -> tuple[int, int]:
+        """Episodes done, and in all; or steps, if these are what is asked for."""
+        every, budget = range(len(self.runs)), self.config.budget
+        if budget.steps is not None:
+            done = sum(min(self.replicas.steps_taken(k), budget.steps) for k in every)
+            return done, len(self.runs) * budget.steps
+        assert budget.episodes is not None
+        return sum(map(self._played, every)), len(self.runs) * budget.episodes
+
+    def learn(
+        self,
+        callback: Callable[[Episode], None] | None,
+        started: Callable[[int, int], None] | None,
+    ) -> None:
+        """Train to the end, row by row and checkpoint by checkpoint.
+
+        Ctrl-C ends it, with KeyboardInterrupt, when all are at a step from which they can go on.
+        """
+
+        def after(k: int, episode: Episode) -> None:
+            self.runs[k].append(episode)
+            if time.monotonic() - self._saved[k] >= CHECKPOINT_SECONDS:
+                self._save(k)
+            if callback is not None:
+                callback(episode)
+
+        def look() -> float:
+            """Do what is due within episodes; return when to look again."""
+            self._save_long_ago()
+            if started is not None and budget.steps is not None:
+                started(*self.progress())
+            return time.monotonic() + _SHOWN_SECONDS
+
+        budget = self.config.budget
+        now, next_look = time.monotonic, time.monotonic() + _SHOWN_SECONDS
+        with held_interrupts() as interrupt:
+            for _ in self.replicas.play(budget.episodes, after, budget.steps):
+                if interrupt.requested:
+                    break
+                if now() >= next_look:
+                    next_look = look()
+            for k in range(len(self.runs)):
+                self._save(k)
+
+    def _save_long_ago(self) -> None:
+        """Save those that have gone on within an episode for long."""
+        for k, saved in enumerate(self._saved):
+            moved = self.replicas.steps_taken(k) != self._saved_at[k]
+            if moved and time.monotonic() - saved >= EPISODE_SECONDS:
+                self._save(k)
+
+    def summaries(self) -> list[Summary]:
+        """Sum up each run, in its directory too."""
+        rows = [summary(self.config, self.replicas, k, run) for k, run in enumerate(self.runs)]
+        for run, row in zip(self.runs, rows, strict=True):
+            run.keep(run.summary, as_json(row))
+        return rows
+
+    def close(self) -> None:
+        """Free agents and directories."""
+        try:
+            self.replicas.close()
+        finally:
+            self._free()
+
+    def _free(self) -> None:
+        """Let others have the directories."""
+        for run in self.runs:
+            run.close()
+
+    def _played(self, k: int) -> int:
+        return len(self.replicas.episodes[k])
+
+    def _spent(self, k: int) -> Budget:
+        """Return the budget for ``config.json``: at least what run k has had."""
+        budget = self.config.budget
+        if budget.episodes is not None:
+            return Budget(max(budget.episodes, self._played(k)))
+        assert budget.steps is not None
+        if not self.replicas.algorithm.stops_exactly:
+            return budget
+        return Budget(None, max(budget.steps, self.replicas.steps_taken(k)))
+
+    def _save(self, k: int) -> None:
+        self.runs[k].keep_checkpoint(packed(self._describe(k).to_dict(), self.replicas.state(k)))
+        self._saved[k] = time.monotonic()
+        self._saved_at[k] = self.replicas.steps_taken(k)
+
+    def _describe(self, k: int) -> AgentDescription:
+        return self.replicas.describe(k, self.config.env, self.config.env_spec)
+
+    def _as_begun(self, k: int) -> dict[str, Any]:
+        """Return what ``config.json`` of run k says when it begins."""
+        replicas, gradient = self.replicas, self.replicas.gradient
+        config = dataclasses.replace(
+            self.config,
+            seed=self.seeds[k],
+            arithmetic=replicas.arithmetic_name,
+            learning=replicas.config.learning.name,
+            agent=replicas.config.to_dict(),
+            gradient=None if gradient is None else gradient.to_dict(),
+        )
+        return {**config.to_dict(), "versions": _versions(replicas.algorithm)}
+
+
+def _lock_old(runs: Sequence[RunDirectory], resume: bool) -> list[bool]:
+    """Lock the runs that go on, and return which these are; the others are to begin.
+
+    Raises RunError for one that can't begin as something is there, or that another process trains.
+    """
+    old = [resume and not run.is_free() for run in runs]
+    # Of several, some may not have begun when all were killed. What isn't there at all is
+    # resumed by mistake.
+    if resume and (len(runs) == 1 or not any(run.path.exists() for run in runs)):
+        old = [is_old or not run.path.exists() for is_old, run in zip(old, runs, strict=True)]
+    try:
+        for run, is_old in zip(runs, old, strict=True):
+            if not is_old:
+                run.check_free()
+            elif run.has_begun():
+                run.lock()
+    except BaseException:
+        for run in runs:
+            run.close()
+        raise
+    return old
+
+
+def _versions(algorithm: Algorithm) -> dict[str, str | None]:
+    """Return the versions of what decides a run's results; None for what isn't installed."""
+    names = ("brian2", "gymnasium", "nengo", "nengo-loihi", "numpy", *algorithm.needs)
+    versions = {name: _version(name) for name in names}
+    return {**versions, "neurorl": __version__, "python": platform.python_version()}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None

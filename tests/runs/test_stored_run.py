@@ -1,0 +1,68 @@
+"""A run directory written before `RunConfig` was an object: it loads, and goes on to equal bits."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from neurorl.errors import RunError
+from neurorl.runs.directory import RunDirectory
+from neurorl.runs.training import train
+
+GRID = "neurorl/GridWorld-v0"
+STORED = Path(__file__).parent / "stored"  # stopped after 230 steps, within an episode
+WHOLE = "1512bb51275848540007ef39afde188c8f809201a792d4739a50f7f3ae47b4df"
+"""Digest of the checkpoint after 420 steps, written by the same code as the stored run."""
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(STORED, tmp_path / "run"))
+
+
+def test_it_goes_on_as_it_would_have(run: Path) -> None:
+    assert train(GRID, run, steps=420, resume=True)["digest"] == WHOLE
+    before, after = (json.loads((at / "config.json").read_text()) for at in (STORED, run))
+    assert after == {**before, "steps": 420}
+    assert list(after) == list(before)
+
+
+def test_its_config_is_written_as_it_was_read() -> None:
+    before = json.loads((STORED / "config.json").read_text())
+    versions = before.pop("versions")
+    assert "numpy" in versions
+    after = RunDirectory(STORED).read_config().to_dict()
+    assert json.dumps(after) == json.dumps(before)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "was"),
+    [
+        ("backend", "brian2", "reference"),
+        ("arithmetic", "loihi", "float"),
+        ("noise", "chip", "exact"),
+        ("model", "glm", "lif"),
+        ("learning", "pes", "host"),
+        ("approach", "reparameterization", "local"),
+        ("start", "elsewhere", None),
+        ("env_args", {"slippery": True}, {}),
+        ("seed", 8, 7),
+    ],
+)
+def test_another_option_is_refused(name: str, value: object, was: object, run: Path) -> None:
+    with pytest.raises(RunError) as caught:
+        train(GRID, run, resume=True, **{name: value})  # type: ignore[arg-type]
+    said = str(caught.value)
+    assert f"was started with another {name}" in said
+    assert f"got {value}" in said
+    assert was is None or str(was) in said
+    assert not (run / ".lock").exists()
+
+
+def test_what_no_run_has_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LookupError, match=r"episods.*episodes"):
+        train(GRID, tmp_path / "run", episods=3)  # type: ignore[call-arg]
+    assert not (tmp_path / "run").exists()
