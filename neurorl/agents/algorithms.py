@@ -1,4 +1,4 @@
-"""Training algorithms by name: those of the library, and those that users add."""
+"""Find training algorithms by name: those of the library, and those that users add."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arrays of an npz as `numpy.savez` writes it, and of no other: nothing is unpacked or unpickled.
+"""Read an npz as `numpy.savez` writes it, and no other: nothing is unpacked or unpickled.
 
 The directory and the header of every array are read first. What they say must be what the file
 holds, so that it takes no more memory than the file is long.
@@ -77,7 +77,7 @@ def _content(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
 
 
 def _array(name: str, content: bytes) -> npt.NDArray[Any]:
-    """The array of an npy of version 1.0, of numbers or truth values."""
+    """Return the array of an npy of version 1.0, of numbers or truth values."""
     if content[:8] != _MAGIC or len(content) < 10:
         raise ValueError(f"{name!r} is no array")
     start = 10 + int.from_bytes(content[8:10], "little")

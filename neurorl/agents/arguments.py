@@ -1,4 +1,4 @@
-"""Arguments of agents, checked at the door by kind, before anything is built or written."""
+"""Check arguments of agents by kind, before anything is built or written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What agents of every algorithm can do: learn, predict, play, save and load."""
+"""Define what agents of every algorithm can do: learn, predict, play, save and load."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from neurorl.agents.saved import AgentDescription, read_agent
 from neurorl.arithmetic.fitting import fitted
 from neurorl.backends.registry import backend_class
 from neurorl.backends.registry import load as load_backend
+from neurorl.diagnostics.monitor import Diagnostics
 from neurorl.errors import UnsupportedError, say
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import derive, read_seed
@@ -56,28 +57,28 @@ class LearningAgent(abc.ABC):
         self.first_action = int(discrete_actions(self.env).start)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        """An agent is of compiled code and open environments: nothing can copy or pickle it."""
+        """Refuse to be copied or pickled: an agent is of compiled code and open environments."""
         remedy = "agent.save(path), and SpikingActorCritic.load(path) for another one"
         raise UnsupportedError(say("agent", "can't be copied or pickled", remedy=remedy))
 
     @property
     def episodes(self) -> list[Episode]:
-        """All that it has played."""
+        """Return all that it has played."""
         return self._replicas.episodes[0]
 
     @property
     def weights(self) -> dict[str, FloatArray]:
-        """What it has learned, by projection, in the description's units, before any rounding."""
+        """Return what it has learned, by projection, in the description's units, unrounded."""
         return self._replicas.weights(0)
 
     @property
     def env_steps(self) -> int:
-        """Environment steps learned from so far, in all of its environments."""
+        """Return how many environment steps it has learned from, in all of its environments."""
         return self._replicas.env_steps(0)
 
     @property
-    def diagnostics(self) -> dict[str, Any]:
-        """Its populations as plain data; see `neurorl.diagnostics.monitor.Monitor.table`."""
+    def diagnostics(self) -> Diagnostics:
+        """Return its populations as plain data; see `neurorl.diagnostics.monitor.Monitor.table`."""
         return self._replicas.diagnostics(0)
 
     def learn(

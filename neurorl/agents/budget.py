@@ -1,4 +1,4 @@
-"""How long agents train: until so many episodes or so many environment steps in all."""
+"""Say how long agents train: until so many episodes or environment steps in all."""
 
 from __future__ import annotations
 

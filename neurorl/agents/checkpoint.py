@@ -1,4 +1,4 @@
-"""One file for an agent: arrays and a description, no pickle, every byte covered by a digest.
+"""Keep an agent in one file: arrays and a description, no pickle, all under a digest.
 
 The file is an ordinary npz; SHA-256 of all that comes before it stands in the archive's comment.
 It has no times of any clock in it, so that equal runs have equal files: the same command with the
@@ -76,7 +76,7 @@ def digest(path: Path) -> str:
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-    """The description and arrays of a file. Raises RunError if it is missing or not whole."""
+    """Read the description and arrays of a file. Raises RunError if it isn't whole."""
     place, data = Place(f"checkpoint {path}"), _whole(path)
     try:
         arrays = read_arrays(data)
@@ -89,7 +89,7 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[A
 
 
 def _checked(place: Place, description: Any) -> dict[str, Any]:
-    """The description of an agent, complete. Raises RunError."""
+    """Return the description of an agent, complete. Raises RunError."""
     if not isinstance(description, dict):
         raise place.wrong("is not an agent's")
     if description.get("format") != FORMAT:
@@ -119,7 +119,7 @@ def _check_size(text: bytes, arrays: dict[str, npt.NDArray[Any]]) -> None:
 
 
 def _whole(path: Path) -> bytes:
-    """The bytes of a file. Raises RunError if it is missing or not as it was signed."""
+    """Read a file. Raises RunError if it is missing or not as it was signed."""
     where = f"checkpoint {path}"
     data = read_bytes(path, LARGEST_FILE, Place(where, remedy="train it first"))
     size, signed = data[-_DIGEST - 2 : -_DIGEST], data[-_DIGEST:]
@@ -132,6 +132,6 @@ def _whole(path: Path) -> bytes:
 
 
 def _sign(content: bytes) -> bytes:
-    """*content*, a zip without a comment, with its digest as the comment."""
+    """Return *content*, a zip without a comment, with its digest as the comment."""
     digest = hashlib.sha256(content).hexdigest().encode()
     return content[:-2] + _DIGEST.to_bytes(2, "little") + digest

@@ -1,4 +1,4 @@
-"""Whether a saved agent's arrays are those that its description says, before it is made."""
+"""Check a saved agent's arrays against its description, before the agent is made."""
 
 from __future__ import annotations
 

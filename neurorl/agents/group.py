@@ -1,4 +1,4 @@
-"""What agents that learn side by side have in common, by whatever algorithm they learn."""
+"""Define what agents that learn side by side have in common, whatever their algorithm."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from neurorl.agents.algorithms import Algorithm
 from neurorl.agents.episodes import Episode, State, episodes_from, strip_prefix
 from neurorl.agents.interrupts import held_interrupts
 from neurorl.agents.saved import AgentDescription
-from neurorl.diagnostics.monitor import Monitor
+from neurorl.diagnostics.monitor import Diagnostics, Finding, Monitor
 from neurorl.errors import RunError, say
 from neurorl.models.config import AgentConfig
 from neurorl.network.description import Network
@@ -92,7 +92,7 @@ class AgentGroup(abc.ABC):
         callback: Callback | None = None,
         total_steps: int | None = None,
     ) -> Iterator[int]:
-        """`learn`, from one moment when it can stop to the next; yields how many agents play."""
+        """Do as `learn`, from one moment when it can stop to the next; yield how many play."""
 
     @abc.abstractmethod
     def state(self, k: int) -> State:
@@ -138,11 +138,11 @@ class AgentGroup(abc.ABC):
     def close(self) -> None:
         """Free the backend and the environments."""
 
-    def diagnostics(self, k: int) -> dict[str, Any]:
+    def diagnostics(self, k: int) -> Diagnostics:
         """Return agent k's populations, see `neurorl.diagnostics.monitor.Monitor.table`."""
         return self._monitors[k].table(self.episodes[k])
 
-    def warnings(self, k: int) -> list[dict[str, Any]]:
+    def warnings(self, k: int) -> list[Finding]:
         """Return what was found wrong with agent k's populations, in order."""
         return self._monitors[k].warnings()
 
@@ -154,7 +154,7 @@ class AgentGroup(abc.ABC):
         return AgentDescription(
             env_id,
             env_spec,
-            self.algorithm,
+            self.algorithm.name,
             self.backend_name,
             self.arithmetic_name,
             self.noise,

@@ -1,4 +1,4 @@
-"""Ctrl-C at moments that can be gone on from."""
+"""Stop on Ctrl-C at moments from which work can go on."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ __all__ = ["Interrupt", "held_interrupts"]
 
 @dataclass(slots=True)
 class Interrupt:
-    """Whether the user has asked to stop."""
+    """Say whether the user has asked to stop."""
 
     requested: bool = False
 
 
 def _is_usual(handler: Any) -> bool:
-    """Whether Ctrl-C ends in KeyboardInterrupt; Brian2's handler passes on to the one before it."""
+    """Return whether Ctrl-C raises KeyboardInterrupt; Brian2's handler calls the one before it."""
     while handler is not None and handler is not signal.default_int_handler:
         handler = getattr(handler, "previous_handler", None)
     return handler is not None

@@ -1,4 +1,4 @@
-"""`SpikingActorCritic`: describe, learn, predict, save, load."""
+"""Train by a local rule: `SpikingActorCritic`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["Episode", "SpikingActorCritic", "played_on", "read_agent"]
 
 
 class SpikingActorCritic(LearningAgent):
-    """An actor of spiking neurons that learns by a local three-factor rule and a TD critic.
+    """Train an actor of spiking neurons by a local three-factor rule and a TD critic.
 
     env: a Gymnasium id, or an environment with discrete actions. model: ``'lif'`` or ``'glm'``.
     backend: ``'reference'``, ``'brian2'`` or ``'loihi'``. arithmetic: ``'float'`` or ``'loihi'``;
@@ -82,13 +82,13 @@ class SpikingActorCritic(LearningAgent):
 
     @property
     def memory(self) -> Memory:
-        """What it has learned and remembers, as views: writing there changes the agent."""
+        """Return what it has learned and remembers, as views: writing there changes the agent."""
         self._replicas.loop.settle()
         return self._replicas.loop.memory.of(0)
 
     @property
     def weights(self) -> dict[str, FloatArray]:
-        """Of every projection, in the description's units, before any rounding of a shadow."""
+        """Return those of every projection, in the description's units, unrounded."""
         return {**self.memory.in_force, **self.memory.weights}
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Agents in the midst of an episode: where they are in it, as arrays, and back where they were."""
+"""Take up episodes that were cut off: where agents are in them, as arrays, and back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plays a network without learning: an observation in, an action out, and what led to it."""
+"""Play a network without learning: an observation in, an action out, and what led to it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Move", "Player"]
 
 @dataclass(frozen=True)
 class Move:
-    """A decision and all that led to it; the arrays are valid until the next one."""
+    """Hold a decision and all that led to it; the arrays are valid until the next one."""
 
     action: int
     policy: FloatArray
@@ -29,7 +29,7 @@ class Move:
 
 
 class Player:
-    """One agent on a backend; every draw depends on the backend's seed and `decisions` only.
+    """Play one agent on a backend; draws depend on the backend's seed and `decisions` only.
 
     explore: actions are drawn by the configuration's policy; else they have the most votes.
     space: that observations must be of; None takes what the cells take.
@@ -49,16 +49,16 @@ class Player:
 
     @property
     def decisions(self) -> int:
-        """How many were made."""
+        """Return how many were made."""
         return int(self._loop.memory.decisions[0, 0])
 
     def begin(self) -> None:
-        """An episode begins: a network that carries its state on is silenced."""
+        """Begin an episode: silence a network that carries its state on."""
         if self._loop.config.carries:
             self.backend.reset()
 
     def move(self, observation: Any) -> Move:
-        """The action for an observation. Raises ArgumentError for one of another space."""
+        """Choose the action for an observation. Raises ArgumentError for one of another space."""
         loop = self._loop
         if self._read is not None:
             try:

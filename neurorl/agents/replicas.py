@@ -1,4 +1,4 @@
-"""Agents of one kind that learn by a local rule, side by side in one compiled network."""
+"""Train agents of one kind by a local rule, side by side in one compiled network."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ __all__ = ["Episode", "Replicas", "State"]
 
 
 class Replicas(AgentGroup):
-    """Agents that decide and learn in the same calls, each with its own environment.
+    """Let agents decide and learn in the same calls, each with its own environment.
 
     envs: as many as *seeds*. backend, arithmetic, loop, options: as in `SpikingActorCritic`.
 
@@ -110,7 +110,7 @@ class Replicas(AgentGroup):
         callback: Callback | None = None,
         total_steps: int | None = None,
     ) -> Iterator[int]:
-        """`learn`, one environment step of every agent at a time; yields how many took it."""
+        """Do as `learn`, an environment step of every agent at a time; yield how many took it."""
         budget = Budget(total_episodes, total_steps)
         self._count(callback)  # those of a call that was cut short
         playing = [k for k in range(len(self.seeds)) if not self._is_done(k, budget)]

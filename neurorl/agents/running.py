@@ -1,4 +1,4 @@
-"""Episodes that are being played, and how they are taken up again.
+"""Note episodes that are being played, and take them up again.
 
 The state of an environment can't be saved, whatever kind of environment it is. So an episode that
 the end of a process cut off is played again up to where it was, by its seed and the actions taken
@@ -31,7 +31,7 @@ SCORES = ("total", "discounted", "factor")
 
 @dataclass(slots=True)
 class Running:
-    """An episode so far: its number, from which its seed is derived, and the actions taken in it.
+    """Hold an episode so far: its number, from which its seed is derived, and its actions.
 
     digest: checksum of what the environment showed. is_over: it has ended, but isn't counted yet.
     """
@@ -46,31 +46,31 @@ class Running:
     is_over: bool = False
 
     def add(self, action: int, reward: float, gamma: float) -> None:
-        """One step."""
+        """Add a step."""
         self.actions.append(action)
         self.total += reward
         self.discounted += self.factor * reward
         self.factor *= gamma
 
     def see(self, *numbers: Any) -> None:
-        """The environment shows this."""
+        """Note what the environment shows."""
         for row in numbers:
             self.digest = crc32(row, self.digest)
 
     def is_like(self, other: Running) -> bool:
-        """Whether the environment answered the same in both."""
+        """Return whether the environment answered the same in both."""
         return self._answers() == other._answers()
 
     def _answers(self) -> tuple[float, ...]:
         return self.digest, len(self.actions), *(getattr(self, name) for name in SCORES)
 
     def episode(self, number: int, env_steps: int) -> Episode:
-        """It is over, as the *number*-th to end."""
+        """Return it as an episode that is over, the *number*-th to end."""
         wall = time.perf_counter() - self.started
         return Episode(number, self.total, len(self.actions), env_steps, self.discounted, wall)
 
     def arrays(self) -> Arrays:
-        """What `read_running` needs."""
+        """Return what `read_running` needs."""
         return {
             "actions": np.array(self.actions, dtype=_typecode(self.actions)),
             "digest": np.array(self.digest, dtype=np.uint32),
@@ -79,12 +79,12 @@ class Running:
 
 
 def empty_actions(n_actions: int) -> array[int]:
-    """A list of actions that takes no more memory than it must: endless episodes are kept whole."""
+    """Return a list for actions that takes little memory: endless episodes are kept whole."""
     return array("B" if n_actions <= 1 << 8 else "H" if n_actions <= 1 << 16 else "L")
 
 
 def read_running(number: int, arrays: Mapping[str, npt.NDArray[Any]], n_actions: int) -> Running:
-    """What `Running.arrays` described. Raises RunError if it isn't that."""
+    """Return what `Running.arrays` described. Raises RunError if it isn't that."""
     actions = empty_actions(n_actions)
     actions.extend(take(arrays, "actions", (None,), "whole", 0, n_actions - 1).tolist())
     running = Running(number, actions=actions, digest=take_count(arrays, "digest", 2**32 - 1))
@@ -121,7 +121,7 @@ def take_up(
 
 
 def not_repeatable(where: str = "environment") -> RunError:
-    """The error for an environment that answers otherwise when an episode is played again."""
+    """Return the error for an environment that answers otherwise when it is played again."""
     what = "doesn't repeat itself for the same seed and actions, so its episode can't go on"
     remedy = (
         "a run of it can't be resumed within an episode; --from begins another with its weights"

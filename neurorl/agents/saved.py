@@ -1,9 +1,9 @@
-"""What a saved agent is, beside the arrays that it has learned."""
+"""Describe a saved agent, beside the arrays that it has learned."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self, TypedDict
 
@@ -37,7 +37,7 @@ class AgentDescription:
 
     env: str
     env_spec: Mapping[str, Any] | None
-    algorithm: Algorithm
+    approach: str
     backend: str
     arithmetic: str
     noise: str
@@ -45,19 +45,16 @@ class AgentDescription:
     config: AgentConfig
     gradient: Described | None = None
 
+    @property
+    def algorithm(self) -> Algorithm:
+        """Return the algorithm by which it learned."""
+        return find_algorithm(self.approach)
+
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain data, for `neurorl.agents.checkpoint.write_checkpoint`."""
-        return {
-            "env": self.env,
-            "env_spec": self.env_spec,
-            "approach": self.algorithm.name,
-            "backend": self.backend,
-            "arithmetic": self.arithmetic,
-            "noise": self.noise,
-            "seed": self.seed,
-            "config": self.config.to_dict(),
-            **({} if self.gradient is None else {"gradient": self.gradient.to_dict()}),
-        }
+        plain = {**vars(self), "config": self.config.to_dict()}
+        gradient = plain.pop("gradient")
+        return plain if gradient is None else {**plain, "gradient": gradient.to_dict()}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -66,18 +63,11 @@ class AgentDescription:
         Raises DescriptionError. Of the environment nothing is checked yet, see
         `neurorl.tasks.loading.saved_env`.
         """
-        algorithm = find_algorithm(data.get("approach"))
-        return cls(
-            data.get("env"),  # type: ignore[arg-type]
-            data.get("env_spec"),
-            algorithm,
-            data["backend"],
-            data["arithmetic"],
-            data.get("noise", "exact"),
-            data["seed"],
-            AgentConfig.from_dict(data["config"]),
-            algorithm.read_config(data.get("gradient")),
-        )
+        said = {"env": None, "env_spec": None, "noise": "exact", **data}
+        algorithm = find_algorithm(data["approach"])
+        said["config"] = AgentConfig.from_dict(data["config"])
+        said["gradient"] = algorithm.read_config(data.get("gradient"))
+        return cls(**{field.name: said[field.name] for field in fields(cls)})
 
 
 def read_agent(path: Path) -> tuple[AgentDescription, State]:

@@ -1,4 +1,4 @@
-"""Replicas of large networks, in groups that a processor's cache can hold."""
+"""Divide replicas of large networks into groups that a processor's cache can hold."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class ReplicaGroups(AgentGroup):
         callback: Callback | None = None,
         total_steps: int | None = None,
     ) -> Iterator[int]:
-        """`learn`, one environment step of every agent at a time; yields how many took it."""
+        """Do as `learn`, an environment step of every agent at a time; yield how many took it."""
         running, first = [], 0
         for group in self._groups:
             running.append(group.play(total_episodes, _shifted(callback, first), total_steps))

@@ -1,4 +1,4 @@
-"""The command line, one file for each command.
+"""Read the command line; each command has a file.
 
 Exit status: 0 done, 1 a check failed, 2 bad usage or bad input (one line says what).
 Imports stay inside the commands, so that ``neurorl --help`` is quick.

@@ -1,4 +1,4 @@
-"""``neurorl backends``: what is there and what it needs."""
+"""List the backends and what they need (``neurorl backends``)."""
 
 from __future__ import annotations
 

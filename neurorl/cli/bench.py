@@ -1,4 +1,4 @@
-"""``neurorl bench``: what an environment step costs."""
+"""Measure what an environment step costs (``neurorl bench``)."""
 
 from __future__ import annotations
 

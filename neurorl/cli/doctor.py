@@ -1,4 +1,4 @@
-"""``neurorl doctor``: what of this installation works, and what to install."""
+"""Check what of this installation works (``neurorl doctor``)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``neurorl evaluate``: a trained agent plays without learning."""
+"""Play a trained agent without learning (``neurorl evaluate``)."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _env(arguments: argparse.Namespace) -> Any:
-    """The environment that was named, or None."""
+    """Return the environment that was named, or None."""
     from neurorl.errors import ArgumentError, say
     from neurorl.tasks.arguments import read_env_args
     from neurorl.tasks.environments import make_env

@@ -1,4 +1,4 @@
-"""Kinds of arguments of the command line; what isn't one is refused before anything begins."""
+"""Read kinds of arguments; what isn't one is refused before anything begins."""
 
 from __future__ import annotations
 

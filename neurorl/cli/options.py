@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Share options between commands."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["add_backend", "add_trust", "backend_options", "look_here"]
 
 
 def add_backend(parser: argparse.ArgumentParser) -> None:
-    """``--backend``, ``--arithmetic``, ``--noise`` and ``--target``."""
+    """Add ``--backend``, ``--arithmetic``, ``--noise`` and ``--target``."""
     parser.add_argument("--backend", metavar="B", help="reference (default), brian2, loihi, ...")
     parser.add_argument("--arithmetic", metavar="A", help="float or loihi (default: the backend's)")
     parser.add_argument(
@@ -27,12 +27,12 @@ def add_backend(parser: argparse.ArgumentParser) -> None:
 
 
 def backend_options(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What goes to the backend's class and to no other."""
+    """Return what goes to the backend's class and to no other."""
     return {} if arguments.target is None else {"target": arguments.target}
 
 
 def add_trust(parser: argparse.ArgumentParser) -> None:
-    """``--trust-env``."""
+    """Add ``--trust-env``."""
     parser.add_argument(
         "--trust-env",
         action="store_true",

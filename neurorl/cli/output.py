@@ -1,4 +1,4 @@
-"""What commands print: tables, reports, progress bars."""
+"""Print tables, reports and progress bars."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = [
 
 
 def report(result: Mapping[str, Any], as_json: bool) -> None:
-    """A line for each key, or one JSON object."""
+    """Print a line for each key, or one JSON object."""
     if as_json:
         print(json.dumps(dict(result)))
         return
@@ -37,7 +37,7 @@ def report(result: Mapping[str, Any], as_json: bool) -> None:
 
 
 def cell(value: object) -> str:
-    """A value for a reader: yes, no, four digits, or ``-`` for None."""
+    """Return a value for a reader: yes, no, four digits, or ``-`` for None."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
@@ -48,12 +48,12 @@ def cell(value: object) -> str:
 
 
 def show(line: str) -> None:
-    """A result, at once: long work is followed through pipes and files too."""
+    """Print a result at once: long work is followed through pipes and files too."""
     print(line, flush=True)
 
 
 def print_table(columns: tuple[str, ...], rows: list[list[str]]) -> None:
-    """Rows of cells under the names of their columns."""
+    """Print rows of cells under the names of their columns."""
     from rich.console import Console
     from rich.table import Table
 
@@ -70,7 +70,7 @@ _OWN = (PopulationWarning, FallbackWarning, EnvironmentWarning)
 
 @contextmanager
 def _warnings_on(console: Console) -> Iterator[None]:
-    """Our own warnings as lines of their own, above a bar that is shown there."""
+    """Print our own warnings as lines of their own, above a bar that is shown there."""
     others = warnings.showwarning
 
     def show(message: Any, category: type[Warning], *where: Any, **options: Any) -> None:
@@ -91,7 +91,7 @@ def _warnings_on(console: Console) -> Iterator[None]:
 def progress(
     what: str, total: int | None = None
 ) -> Iterator[tuple[Callable[[float, int], None], Callable[[int, int], None]]]:
-    """A bar on a terminal's stderr with mean return and rate: ``(advance, started)``."""
+    """Show a bar on a terminal's stderr with return and rate; yield ``(advance, started)``."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -135,7 +135,7 @@ def progress(
 
 @contextmanager
 def training_progress() -> Iterator[Callable[[str, int], Callable[[Episode], None]]]:
-    """The same for one experiment after the other: ``begin(name, episodes)`` gives its callback."""
+    """Show the same for each experiment: ``begin(name, episodes)`` gives its callback."""
     with progress("training") as (advance, started):
 
         def begin(_name: str, episodes: int) -> Callable[[Episode], None]:
@@ -147,7 +147,7 @@ def training_progress() -> Iterator[Callable[[str, int], Callable[[Episode], Non
 
 @contextmanager
 def steps_progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal's stderr, of work whose parts are alike: ``advance(done, total)``."""
+    """Show a bar for work whose parts are alike; yield ``advance(done, total)``."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 

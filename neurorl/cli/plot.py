@@ -1,4 +1,4 @@
-"""``neurorl plot``: the learning curves of runs."""
+"""Draw the learning curves of runs (``neurorl plot``)."""
 
 from __future__ import annotations
 

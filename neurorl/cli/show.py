@@ -1,4 +1,4 @@
-"""``neurorl show``: a network as a backend runs it, and what becomes of its numbers."""
+"""Print a network as a backend runs it (``neurorl show``)."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _found(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What there is to say, as plain data."""
+    """Return what there is to say, as plain data."""
     from neurorl.errors import unknown
     from neurorl.models.presets import MODELS, make_config
     from neurorl.tasks.environments import discrete_actions, make_env
@@ -141,7 +141,7 @@ def _of_run(path: Path, arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _of_backend(backend: Backend, weights: dict[str, FloatArray] | None = None) -> dict[str, Any]:
-    """weights: before rounding; None for the initial ones."""
+    """Describe a compiled network. weights: before rounding; None for the initial ones."""
     from neurorl.inspection.quantisation import quantisation_report
 
     is_chip = backend.arithmetic_name == "loihi"
@@ -196,7 +196,7 @@ def _short(value: object) -> str:
 
 
 def _as_run(path: Path, agent: SpikingActorCritic, chosen: Setting, own: dict[str, Any]) -> Backend:
-    """The backend that plays a saved agent, or of one that learns on the chip that which learns."""
+    """Compile a saved agent to play, or to learn if it does so on the chip."""
     from neurorl.agents.saved import read_agent
     from neurorl.backends.registry import load
     from neurorl.learning.loops.checks import learning_options

@@ -1,4 +1,4 @@
-"""What becomes of errors in a command: one line on stderr, and an exit status."""
+"""Turn errors of a command into one line on stderr and an exit status."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ GOES_ON = "goes on from here when it is started again"
 
 
 class Main(Protocol):
-    """A command: the words after its name (None takes the process's own), to an exit status."""
+    """Run a command. Takes the words after its name, None the process's own; returns the status."""
 
     def __call__(self, arguments: list[str] | None = None) -> int: ...
 
 
 def exit_status(command: str, stopped: str = "") -> Callable[[Main], Main]:
-    """Let a *main* raise what it may: it returns a status instead, and says why it isn't its own.
+    """Decorate a *main* so that exceptions become an exit status and one line on stderr.
 
     2 for a NeurorlError, and for what the system refuses: a file, or memory. 130 if the user stops
     it, 141 if nobody reads what it prints. command: what the line begins with. stopped: what a user
@@ -63,7 +63,7 @@ def exit_status(command: str, stopped: str = "") -> Callable[[Main], Main]:
 
 
 def _print_no_more() -> None:
-    """If nobody takes what is printed, the interpreter shall not try again when it ends."""
+    """Print no more, so that the interpreter doesn't try again when it ends."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()

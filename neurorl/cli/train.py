@@ -1,4 +1,4 @@
-"""``neurorl train``: an agent on a Gymnasium environment, in a run directory."""
+"""Train an agent on a Gymnasium environment, in a run directory (``neurorl train``)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``neurorl validate``: how far simulators agree, and why they don't."""
+"""Compare simulators, and say why they differ (``neurorl validate``)."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -23,11 +23,42 @@ from neurorl.network.description import Network
 from neurorl.network.restoring import MOST_STEPS, take
 from neurorl.network.serialization import FloatArray
 
-__all__ = ["Monitor"]
+__all__ = ["Diagnostics", "Finding", "Monitor", "PopulationRow"]
 
 JUDGE_EVERY = 20
 
 State = dict[str, npt.NDArray[Any]]
+
+
+class Finding(TypedDict):
+    """Report a population that learning has lost."""
+
+    population: str
+    kind: str
+    since_episode: int
+    value: float
+    limit: float
+    message: str
+
+
+class PopulationRow(TypedDict):
+    """Describe a population now: spikes a step, weights (None if fixed), verdict."""
+
+    population: str
+    rate: float | None
+    mean_abs_weight: float | None
+    share_at_bounds: float | None
+    verdict: str
+
+
+class Diagnostics(TypedDict):
+    """Describe an agent's populations, and its policy (entropy 1: all actions are alike)."""
+
+    episodes: int
+    populations: list[PopulationRow]
+    policy: list[float]
+    policy_entropy: float | None
+    warnings: list[Finding]
 
 
 class Monitor:
@@ -87,13 +118,13 @@ class Monitor:
                     messages.append(self._warning(k, column)["message"])
         return messages
 
-    def warnings(self) -> list[dict[str, Any]]:
+    def warnings(self) -> list[Finding]:
         """Return every warning: population, kind, since_episode, value, limit, message."""
         places = [tuple(place) for place in np.argwhere(self._since >= 0).tolist()]
         places.sort(key=lambda place: (self._since[place], place))
         return [self._warning(k, column) for k, column in places]
 
-    def table(self, played: Sequence[Played]) -> dict[str, Any]:
+    def table(self, played: Sequence[Played]) -> Diagnostics:
         """Return the agent's present condition as plain data.
 
         episodes; populations: a row for each with population, rate, mean_abs_weight,
@@ -162,14 +193,14 @@ class Monitor:
             for site, spikes, start in zip(self._sites, self._spikes, self._start, strict=True)
         ]
 
-    def _rows(self, played: Sequence[Played]) -> list[dict[str, Any]]:
+    def _rows(self, played: Sequence[Played]) -> list[PopulationRow]:
         weights = self._weights()
         figures = self._seen(played) if self._policies else [None] * len(self._sites)
         judges = len(self._policies) == WINDOW
         return [
             {
                 "population": site.name,
-                "rate": now and now.rate,
+                "rate": None if now is None else now.rate,
                 "mean_abs_weight": site.mean_abs(weights),
                 "share_at_bounds": site.at_bounds(weights),
                 "verdict": (", ".join(verdicts(now)) or "healthy")
@@ -189,15 +220,16 @@ class Monitor:
         n = len(self._policies)
         return [sum(column) / n for column in zip(*self._policies, strict=True)]
 
-    def _warning(self, k: int, column: int) -> dict[str, Any]:
+    def _warning(self, k: int, column: int) -> Finding:
         since = int(self._since[k, column])
         value, limit, action = self._value[k, column].tolist()
-        verdict: dict[str, Any] = {
+        verdict: Finding = {
             "population": self._sites[k].name,
             "kind": KINDS[column],
             "since_episode": since,
             "value": value,
             "limit": limit,
+            "message": "",
         }
         text = message(
             self._sites[k].population,

@@ -1,4 +1,4 @@
-"""The second approach: the policy's gradient, through stochastic spikes (needs PyTorch).
+"""Learn by the policy's gradient, through stochastic spikes (needs PyTorch).
 
 It trains the same descriptions as the local rules, by actor-critic; the weights then run on any
 backend. See docs/reparameterization.md.

@@ -1,4 +1,4 @@
-"""The networks of all replicas, which decide in one batch."""
+"""Let the networks of all replicas decide in one batch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from neurorl.backends.torch import ModuleState, SpikingModule
 from neurorl.models.config import AgentConfig
 from neurorl.network.description import Network
 from neurorl.network.serialization import FloatArray
-from neurorl.reparameterization.carried import part_arrays, with_part
+from neurorl.reparameterization.carried import replica_arrays, with_replica
 from neurorl.reparameterization.config import softmax_of
 from neurorl.reparameterization.encode import encode
 from neurorl.reparameterization.loss import log_policy, votes
@@ -23,7 +23,7 @@ __all__ = ["Actors"]
 
 
 class Actors:
-    """One network for each of *seeds*, for *size* environments each; they don't learn.
+    """Hold one network for each of *seeds*, for *size* environments each; they don't learn.
 
     state: what they carry from decision to decision, None if nothing.
     """
@@ -79,21 +79,21 @@ class Actors:
         return rasters, policies.numpy()
 
     def silence(self, over: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) -> None:
-        """Where an episode is over, ``(R, E)``, the next one begins from silence."""
+        """Begin the next episode from silence where one is over, ``(R, E)``."""
         if self.state is not None and over.any():
             self.state = self.state.silenced(torch.from_numpy(over))
 
     def rest(self, before: ModuleState | None, active: Sequence[int]) -> None:
-        """Those that aren't *active* are as they were *before*."""
+        """Put those that aren't *active* back where they were *before*."""
         if self.state is not None and before is not None:
             for k in set(range(self._lead[0])) - set(active):
-                self.state = with_part(self.state, k, part_arrays(before, k))
+                self.state = with_replica(self.state, k, replica_arrays(before, k))
 
     def state_of(self, k: int) -> State:
-        """What replica *k* carries, as arrays."""
-        return {} if self.state is None else part_arrays(self.state, k)
+        """Return what replica *k* carries, as arrays."""
+        return {} if self.state is None else replica_arrays(self.state, k)
 
     def restore(self, k: int, part: State) -> None:
         """Go on from `part`. Raises KeyError or RuntimeError."""
         if self.state is not None:
-            self.state = with_part(self.state, k, part)
+            self.state = with_replica(self.state, k, part)

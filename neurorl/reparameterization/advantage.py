@@ -1,4 +1,4 @@
-"""How much better than expected an action was, and what its state was worth."""
+"""Estimate how much better than expected actions were, and what states are worth."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def advantages(
     gamma: float,
     lambda_: float,
 ) -> FloatArray:
-    """``A_t = delta_t + gamma lambda (1 - over_t) A_{t+1}``, in the shape of *rewards*.
+    """Return ``A_t = delta_t + gamma lambda (1 - over_t) A_{t+1}``, shaped as *rewards*.
 
     ``delta_t = r_t + gamma (1 - terminated_t) V(s'_t) - V(s_t)``. All are ``(T, environments)``;
     next_values: of the state that the action led to, also where an episode was cut off and another
@@ -36,7 +36,7 @@ def advantages(
 
 
 class LinearValues:
-    """``V = v . x``: the same critic as that of the local rules, for rollouts.
+    """Estimate ``V = v . x``: the critic of the local rules, for rollouts.
 
     weights: v, ``(n_features,)``. alpha: step size, a fraction of the error removed at once.
     """
@@ -46,12 +46,13 @@ class LinearValues:
         self._alpha = alpha
 
     def __call__(self, x: FloatArray) -> FloatArray:
-        """V of features ``(..., n_features)``."""
+        """Return V of features ``(..., n_features)``."""
         return np.asarray(x @ self.weights)
 
     def learn(self, x: FloatArray, targets: FloatArray) -> None:
-        """``v <- v + alpha sum_e (G_e - V(x_e)) x_e / max(|x_e|**2, 1)``, for one step of all
-        environments after the other, so that a state which is seen again and again can't overshoot.
+        """Learn ``v <- v + alpha sum_e (G_e - V(x_e)) x_e / max(|x_e|**2, 1)``, step by step.
+
+        A step is one of all environments; so a state that is seen again and again can't overshoot.
 
         x: ``(T, environments, n_features)``. targets: G, ``(T, environments)``.
         """

@@ -1,4 +1,4 @@
-"""`ReparameterizedActorCritic`: the same methods, learning by gradients."""
+"""Train by gradients: `ReparameterizedActorCritic`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["ReparameterizedActorCritic"]
 
 
 class ReparameterizedActorCritic(LearningAgent):
-    """An actor of spiking neurons that learns by gradients through its stochastic spikes.
+    """Train an actor of spiking neurons by gradients through its stochastic spikes.
 
     env: a Gymnasium id, or an environment that `gymnasium.make` made; agents learn in several
     copies of it. model, seed, config, overrides: as in
@@ -78,7 +78,7 @@ class ReparameterizedActorCritic(LearningAgent):
 
     @property
     def gradient(self) -> GradientConfig:
-        """How it learns, beside its configuration."""
+        """Return how it learns, beside its configuration."""
         return self._replicas.gradient
 
     @classmethod

@@ -1,4 +1,4 @@
-"""One replica's part of what a network carries from one decision to the next."""
+"""Take one replica's share of what a network carries from decision to decision."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from neurorl.backends.torch import ModuleState
 from neurorl.backends.torch.state import Carried
 from neurorl.network.restoring import take
 
-__all__ = ["joined", "part_arrays", "part_of", "with_part"]
+__all__ = ["joined", "replica_arrays", "replica_of", "with_replica"]
 
 _KINDS = {"b": "bool", "i": "whole"}
 Arrays = dict[str, npt.NDArray[Any]]
 
 
-def part_of(state: ModuleState, k: int) -> ModuleState:
-    """That of replica *k*, as a state of one replica, without its past."""
+def replica_of(state: ModuleState, k: int) -> ModuleState:
+    """Return replica *k*'s own state, without its past."""
     cells = {
         name: Carried(c.u[k : k + 1], c.v[k : k + 1], c.blocked[:, k : k + 1])
         for name, c in state.cells.items()
@@ -30,7 +30,7 @@ def part_of(state: ModuleState, k: int) -> ModuleState:
 
 
 def joined(states: Sequence[ModuleState]) -> ModuleState:
-    """States as that of one batch, theirs one after the other."""
+    """Join states into that of one batch, one after the other."""
     if len(states) == 1:
         return states[0]
     cells = {
@@ -43,15 +43,15 @@ def joined(states: Sequence[ModuleState]) -> ModuleState:
     return ModuleState(cells, spikes)
 
 
-def part_arrays(state: ModuleState, k: int) -> Arrays:
-    """That of replica *k* as arrays."""
-    return {name: x.numpy().copy() for name, x in _named(part_of(state, k)).items()}
+def replica_arrays(state: ModuleState, k: int) -> Arrays:
+    """Return replica *k*'s own state as arrays."""
+    return {name: x.numpy().copy() for name, x in _named(replica_of(state, k)).items()}
 
 
-def with_part(state: ModuleState, k: int, arrays: Mapping[str, npt.NDArray[Any]]) -> ModuleState:
-    """*state* with `part_arrays` in the place of replica *k*. Raises RunError."""
+def with_replica(state: ModuleState, k: int, arrays: Mapping[str, npt.NDArray[Any]]) -> ModuleState:
+    """Return *state* with these `replica_arrays` in replica *k*'s place. Raises RunError."""
     whole = state.map(torch.clone)
-    for name, mine in _named(part_of(whole, k)).items():
+    for name, mine in _named(replica_of(whole, k)).items():
         kind = _KINDS.get(mine.numpy().dtype.kind, "float")
         mine.copy_(torch.from_numpy(take(arrays, name, tuple(mine.shape), kind)))
     return whole

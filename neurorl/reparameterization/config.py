@@ -1,4 +1,4 @@
-"""What decides how the second approach learns, beside an `AgentConfig`."""
+"""Configure learning by gradients, beside an `AgentConfig`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ESTIMATORS = ("concrete", "slope")
 
 @dataclass(frozen=True, eq=False)
 class GradientConfig(Described):
-    """Actor-critic by gradients through stochastic spikes.
+    """Configure an actor-critic that learns by gradients through stochastic spikes.
 
     A rollout is *steps* environment steps of each of *environments*. After it, with advantages A of
     `neurorl.reparameterization.advantage`, the weights take a step of Adam down the gradient of::

@@ -1,4 +1,4 @@
-"""One agent that learns by gradients: its weights, their optimiser, its critic, its draws."""
+"""Let one agent learn by gradients: its weights, their optimiser, its critic, its draws."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ State = dict[str, npt.NDArray[Any]]
 
 
 class GradientLearner:
-    """Learns from rollouts of `neurorl.reparameterization.replicas.GradientReplicas`.
+    """Learn from rollouts of `neurorl.reparameterization.replicas.GradientReplicas`.
 
     It computes by itself, not in a batch with others: so what it learns doesn't depend, in any
     bit, on who learns beside it. arithmetic: as in `neurorl.backends.torch.SpikingModule`; in the
@@ -109,11 +109,11 @@ class GradientLearner:
                 weights.clamp_(*self._bounds[name])
 
     def weights(self) -> dict[str, FloatArray]:
-        """Of every plastic projection, unrounded, in the shape of the description's."""
+        """Return those of every plastic projection, unrounded, in the description's shape."""
         return {name: w.detach().double().numpy()[0].copy() for name, w in self._latent.items()}
 
     def learned(self) -> State:
-        """What it has learned, as views by name: weights and critic."""
+        """Return what it has learned, as views by name: weights and critic."""
         weights = {name: w.detach().numpy() for name, w in self._latent.items()}
         return {**weights, "critic": self.values.weights}
 
@@ -124,7 +124,7 @@ class GradientLearner:
                 mine.copy_(torch.from_numpy(take(weights, name, tuple(mine.shape[1:]))))
 
     def state(self) -> State:
-        """Everything that the next update depends on, as arrays."""
+        """Return everything that the next update depends on, as arrays."""
         held = self._optimiser.state_dict()["state"]
         moments = {
             f"adam.{name}.{key}": value.numpy().copy()
@@ -161,7 +161,7 @@ class GradientLearner:
         self.generator.set_state(torch.from_numpy(generator))
 
     def _log_policy(self, rollout: Rollout, k: int) -> Tensor:
-        """``log pi`` of all steps and environments, ``(T * E, n_actions)``."""
+        """Return ``log pi`` of all steps and environments, ``(T * E, n_actions)``."""
         horizon = self._horizon
         state = rollout.states_of(k, slice(0, None, horizon)) if rollout.states else self._silence
         found = []

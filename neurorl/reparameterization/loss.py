@@ -1,4 +1,4 @@
-"""From spikes to the loss whose gradient the weights follow."""
+"""Compute the loss whose gradient the weights follow, from spikes."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ def votes(output: Tensor, n_actions: int, first_step: int) -> Tensor:
 
 
 def log_policy(n: Tensor, beta: float, exploration: float = 0.0) -> Tensor:
-    """``log pi``, pi as in `neurorl.models.policies.softmax`; shape ``(..., n_actions)`` of the
-    votes.
-    """
+    """Return ``log pi``, ``(..., n_actions)``; see `neurorl.models.policies.softmax`."""
     log_pi = torch.log_softmax(beta * n, dim=-1)
     if not exploration:
         return log_pi
@@ -28,7 +26,7 @@ def log_policy(n: Tensor, beta: float, exploration: float = 0.0) -> Tensor:
 
 
 def policy_loss(log_pi: Tensor, actions: Tensor, advantage: Tensor, entropy: float) -> Tensor:
-    """``- mean(A log pi(a)) - entropy mean(H(pi))``, a scalar.
+    """Return ``- mean(A log pi(a)) - entropy mean(H(pi))``, a scalar.
 
     log_pi: ``(n, n_actions)``. actions, advantage: ``(n,)``.
     """

@@ -1,4 +1,4 @@
-"""Agents of one kind that learn by gradients, side by side in one batch.
+"""Train agents of one kind by gradients, side by side in one batch.
 
 All of an agent's environments take some steps (a rollout), then its weights take one; what is kept
 with a run is the state between two updates, and episodes that were running then.
@@ -53,7 +53,7 @@ __all__ = ["GradientReplicas", "make_gradient_group"]
 
 
 class GradientReplicas(AgentGroup):
-    """Agents that learn by gradients, each in environments of its own.
+    """Let agents learn by gradients, each in environments of its own.
 
     envs: ``gradient.environments`` for each of *seeds*, an agent's together. arithmetic: in which
     the weights act while they learn, ``'float'`` or ``'loihi'``.
@@ -131,7 +131,7 @@ class GradientReplicas(AgentGroup):
         callback: Callback | None = None,
         total_steps: int | None = None,
     ) -> Iterator[int]:
-        """`learn`, one update of every agent at a time; yields how many made it."""
+        """Do as `learn`, one update of every agent at a time; yield how many made it."""
         budget = Budget(total_episodes, total_steps)
         self._release(budget, callback)
         active = self._active(budget)

@@ -1,4 +1,4 @@
-"""What happened in some environment steps of all replicas, as an update needs it."""
+"""Hold what happened in some environment steps of all replicas, as an update needs it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from neurorl.backends.torch.noise import draw_words
 from neurorl.models.config import AgentConfig
 from neurorl.network.description import Network
 from neurorl.network.serialization import FloatArray
-from neurorl.reparameterization.carried import joined, part_of
+from neurorl.reparameterization.carried import joined, replica_of
 from neurorl.reparameterization.encode import draws_shape
 
 __all__ = ["Draws", "Inputs", "Rollout"]
 
 
 class Draws:
-    """All randomness of a rollout: of replica k from its own generator, whoever else there is.
+    """Hold the random draws of a rollout. Each replica uses its own generator.
 
     noise: by population, ``(R, W, T, E, size)``, see `neurorl.backends.torch.noise.draw_words`.
     cells: ``(T, R, E, *draws_shape)``. actions: ``(T, R, E)``, float64.
@@ -41,7 +41,7 @@ class Draws:
         self.actions = torch.zeros(steps, replicas, environments, dtype=torch.float64)
 
     def draw(self, k: int, generator: torch.Generator) -> None:
-        """Those of replica *k* anew."""
+        """Draw those of replica *k* anew."""
         for noise in self.noise.values():
             noise[k] = draw_words(noise[k].shape, generator, noise.device)
         for uniform in (self.cells, self.actions):
@@ -49,12 +49,12 @@ class Draws:
             mine.copy_(torch.rand(mine.shape, generator=generator, dtype=mine.dtype))
 
     def noise_at(self, t: int) -> dict[str, Tensor]:
-        """Of step *t*, ``(R, W, E, size)``."""
+        """Return the noise of step *t*, ``(R, W, E, size)``."""
         return {name: noise[:, :, t] for name, noise in self.noise.items()}
 
 
 class Inputs:
-    """What the sources of a network get, as a module has it.
+    """Prepare what the sources of a network get, as a module has it.
 
     lead: replicas and rows of a batch. dtype: of the module. The source ``bias`` spikes in every
     step, or is a current of 1; any other but ``input`` is silent.
@@ -80,7 +80,7 @@ class Inputs:
         }
 
     def batch(self, given: Tensor) -> Batch:
-        """given: of ``input``, ``(R, W, rows, size)``, or ``(R, rows, size)`` of currents."""
+        """Return a batch. given: ``(R, W, rows, size)`` of ``input``, of currents without W."""
         whole = {"input": given.to(self._dtype), **self._rest}
         spikes, currents = ({}, whole) if self._flows else (whole, {})
         return Batch(self._steps, self._lead[1], spikes, currents)
@@ -88,7 +88,7 @@ class Inputs:
 
 @dataclass
 class Rollout:
-    """T steps of E environments in each of R replicas.
+    """Hold T steps of E environments in each of R replicas.
 
     inputs: of source ``input``, ``(R, W, T, E, size)``, or ``(R, T, E, size)`` of currents. x,
     next_x: the critic's features of the state and of that which followed, ``(T, R, E, size)``.
@@ -108,7 +108,7 @@ class Rollout:
 
     @classmethod
     def empty(cls, network: Network, config: AgentConfig, lead: tuple[int, int, int]) -> Rollout:
-        """lead: ``(T, R, E)``."""
+        """Return one with nothing in it yet. lead: ``(T, R, E)``."""
         steps, replicas, environments = lead
         size = (steps, environments, config.cells.size)
         flows = config.encoder.flows
@@ -126,10 +126,10 @@ class Rollout:
         )
 
     def rows(self, k: int, steps: slice) -> tuple[Tensor, dict[str, Tensor]]:
-        """Inputs and noise of replica *k*, these steps and all environments as one batch."""
+        """Return inputs and noise of replica *k* in these steps, as one batch."""
         noise = {n: x[k : k + 1, :, steps].flatten(2, 3) for n, x in self.draws.noise.items()}
         return self.inputs[k : k + 1, ..., steps, :, :].flatten(-3, -2), noise
 
     def states_of(self, k: int, steps: slice) -> ModuleState:
-        """What the networks of replica *k* carried into these steps, in the same batch."""
-        return joined([part_of(state, k) for state in self.states[steps]])
+        """Return what the networks of replica *k* carried into these steps, in the same batch."""
+        return joined([replica_of(state, k) for state in self.states[steps]])

@@ -1,4 +1,4 @@
-"""Episodes that are being played when an update is made, as arrays."""
+"""Turn episodes that are being played into arrays, and back."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ State = dict[str, npt.NDArray[Any]]
 
 
 def running_state(running: Sequence[Running]) -> State:
-    """The episodes of one replica as arrays."""
+    """Return the episodes of one replica as arrays."""
     return {
         "number": np.array([r.number for r in running], dtype=np.int64),
         "length": np.array([len(r.actions) for r in running], dtype=np.int64),
@@ -27,7 +27,7 @@ def running_state(running: Sequence[Running]) -> State:
 
 
 def running_from(state: State, n: int, n_actions: int, begun: int) -> list[Running]:
-    """What `running_state` described, of *n* environments. Raises RunError if it isn't that.
+    """Return what `running_state` described, of *n* environments. Raises RunError.
 
     n_actions: how many there are. begun: episodes, the last of which these are.
     """

@@ -1,4 +1,4 @@
-"""The environments of all replicas, what they show, and the episodes that run in them."""
+"""Step the environments of all replicas, and keep the episodes that run in them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _RESET = 1  # purpose of derived seeds
 
 @dataclass(frozen=True)
 class _Mark:
-    """Where a replica is: running has each episode with its length and its scores now."""
+    """Note where a replica is: running has each episode with its length and scores."""
 
     replica: int
     steps: int
@@ -39,7 +39,7 @@ class _Mark:
 
 
 class Stage:
-    """*size* environments for each of *seeds*, one replica's together; row i is the i-th of all.
+    """Hold *size* environments for each of *seeds*, one replica's together; row i is the i-th.
 
     cells_flat: what the cells see in each, ``(n, n_inputs)``. steps: of each replica, in all of its
     environments.
@@ -59,7 +59,7 @@ class Stage:
         self._x = np.zeros((envs.n, config.features.size))
 
     def rows(self, active: Sequence[int]) -> list[int]:
-        """Of these replicas' environments."""
+        """Return the rows of these replicas' environments."""
         return [k * self._size + e for k in active for e in range(self._size)]
 
     def open(self, active: Sequence[int]) -> None:
@@ -99,7 +99,7 @@ class Stage:
             self._history.see_again(i, observation)
 
     def mark(self, active: Sequence[int]) -> list[_Mark]:
-        """Where these replicas are, for `back`."""
+        """Note where these replicas are, for `back`."""
         return [
             _Mark(
                 k,
@@ -129,7 +129,7 @@ class Stage:
             self._to_take_up.add(k)
 
     def longest(self, k: int) -> int:
-        """Steps of the longest episode that replica *k* is in."""
+        """Return the steps of the longest episode that replica *k* is in."""
         return max((len(running.actions) for running in self._running[k]), default=0)
 
     def step(self, rollout: Rollout, t: int, rows: list[int]) -> list[tuple[int, int]]:
@@ -161,7 +161,7 @@ class Stage:
         return ended
 
     def end(self, k: int, e: int) -> Running:
-        """The episode that is over; the next one begins."""
+        """Return the episode that is over, and begin the next one."""
         over = self._running[k][e]
         if not isfinite(over.total) or not isfinite(over.discounted):
             raise bad_sum(self._where(k, over), over.total)
@@ -171,7 +171,7 @@ class Stage:
         return over
 
     def state(self, k: int) -> State:
-        """What replica *k* is doing, as arrays."""
+        """Return what replica *k* is doing, as arrays."""
         mine = self.rows([k])
         running = running_state(self._running[k]) if self._running[k] else {}
         return {
@@ -197,7 +197,7 @@ class Stage:
         self._to_take_up.add(k)
 
     def _begin(self, k: int, e: int) -> Running:
-        """A new episode in environment *e* of replica *k*."""
+        """Begin an episode in environment *e* of replica *k*."""
         running = Running(self._begun[k])
         self._begun[k] += 1
         i = k * self._size + e
@@ -218,7 +218,7 @@ class Stage:
                 raise explained(where, NotFiniteError(i, odd))
 
     def _where(self, k: int, running: Running) -> str:
-        """Which agent and when, for an error; step 0 is the reset."""
+        """Say which agent and when, for an error; step 0 is the reset."""
         return f"seed {self._seeds[k]}, episode {running.number}, step {len(running.actions)}"
 
     def _features(self, rows: list[int]) -> FloatArray:

@@ -1,1 +1,1 @@
-"""Training and evaluation as commands do them, with run directories and plots."""
+"""Train and evaluate as commands do, with run directories and plots."""

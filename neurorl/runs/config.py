@@ -105,12 +105,12 @@ class RunConfig:
 
     @property
     def algorithm(self) -> Algorithm:
-        """The algorithm that it names. Raises UnknownNameError."""
+        """Return the algorithm that it names. Raises UnknownNameError."""
         return find_algorithm(self.approach)
 
     @property
     def budget(self) -> Budget:
-        """How long it trains."""
+        """Return how long it trains."""
         return Budget(self.episodes, self.steps)
 
     def trained_for(self, budget: Budget) -> Self:

@@ -1,4 +1,4 @@
-"""A run directory: ``config.json``, ``episodes.csv``, ``checkpoint.npz``, ``summary.json``."""
+"""Keep a run in its directory: config.json, episodes.csv, checkpoint.npz, summary.json."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ class RunDirectory:
                 replace(path, data)
 
     def keep_checkpoint(self, data: bytes) -> None:
-        """`keep` the checkpoint, after the rows of its episodes."""
+        """Keep the checkpoint, after the rows of its episodes."""
         with self._writing(self.episodes):
             if self._rows is not None:
                 os.fsync(self._rows.fileno())

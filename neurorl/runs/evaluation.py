@@ -1,4 +1,4 @@
-"""Playing an agent without learning, and what it cost in spikes."""
+"""Play an agent without learning, and count what it cost in spikes."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def evaluate(
     env: str | gym.Env[Any, Any] | None = None,
     callback: Callable[[int, float], None] | None = None,
 ) -> dict[str, Any]:
-    """Mean return over *episodes* with the weights as they are.
+    """Return the mean return over *episodes* with the weights as they are.
 
     The neurons stay stochastic; the action is the one with the most votes, or drawn from the policy
     if *explore*. seed: of noise and environment, apart from the training's. backend, arithmetic,
@@ -110,7 +110,7 @@ def _play(
     seed: int,
     k: int,
 ) -> tuple[float, float]:
-    """Play the k-th episode; its return, and discounted."""
+    """Play the k-th episode; return its return, and the discounted one."""
     observation = answers.reset(seed)
     player.begin()
     done, total, total_discounted, factor, step = False, 0.0, 0.0, 1.0, 0
@@ -138,14 +138,14 @@ def _play(
 
 
 def _when(episode: int, step: int) -> str:
-    """For an error; step 0 is the reset."""
+    """Say when, for an error; step 0 is the reset."""
     return f"evaluation, episode {episode}, step {step}"
 
 
 def _to_play(
     agent: SpikingActorCritic | ReparameterizedActorCritic, env: str | gym.Env[Any, Any] | None
 ) -> tuple[gym.Env[Any, Any], str]:
-    """The environment to play, and its id. Raises ArgumentError if it is for other agents."""
+    """Return the environment to play and its id. Raises ArgumentError if it doesn't fit."""
     if env is None:
         return agent.lend_env(), agent.env_id
     other, name = own_env(env)
@@ -185,7 +185,7 @@ def load_to_play(
 
 
 def read_cost(run: Path) -> dict[str, float]:
-    """What a decision cost in a run's ``evaluation.json``; empty if it has none.
+    """Read what a decision cost from a run's ``evaluation.json``; empty if it has none.
 
     Raises RunError if that file is damaged.
     """

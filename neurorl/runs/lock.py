@@ -1,4 +1,4 @@
-"""One process at a time trains a run."""
+"""Let one process at a time train a run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 class RunLock:
-    """A lock on a run directory that dies with the process that holds it.
+    """Lock a run directory until the process that holds it ends.
 
     Its file is removed when it is released, which `filelock` leaves to its users: a directory of
     a finished run has the files of the run and no others. Without ``fcntl``, and on file systems
@@ -58,7 +58,7 @@ class RunLock:
 
 
 def _is_at(descriptor: int, path: Path) -> bool:
-    """Whether an open file is the one that has this name."""
+    """Return whether an open file is the one that has this name."""
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Learning curves of runs, as a picture."""
+"""Draw learning curves of runs."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def plot_runs(runs: Sequence[Path], out: Path, optimum: float | None = None) -> 
 
 
 def _plain(text: str) -> str:
-    """*text* as it is, and not as a formula; as much as there is room for."""
+    """Show *text* as it is, not as a formula, and as much as there is room for."""
     return text[:80].replace("$", r"\$")
 
 

@@ -1,4 +1,4 @@
-"""Runs of one kind that train side by side, and what is written of them and when."""
+"""Train runs of one kind side by side, and write what is to be kept of them."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class Session:
             run.change_budget(self._spent(k))
 
     def progress(self) -> tuple[int, int]:
-        """Episodes done, and in all; or steps, if these are what is asked for."""
+        """Return how many episodes are done, and in all; or steps, if these are asked for."""
         every, budget = range(len(self.runs)), self.config.budget
         if budget.steps is not None:
             done = sum(min(self.replicas.steps_taken(k), budget.steps) for k in every)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import numpy as np
 
 from neurorl.agents.checkpoint import digest
 from neurorl.agents.episodes import Episode
 from neurorl.agents.group import AgentGroup
+from neurorl.diagnostics.monitor import Finding
 from neurorl.models.config import AgentConfig
 from neurorl.runs.config import RunConfig
 from neurorl.runs.directory import RunDirectory
@@ -35,7 +36,7 @@ class Summary(TypedDict):
     solved_at_episode: int | None
     run: str
     digest: str
-    warnings: list[dict[str, Any]]
+    warnings: list[Finding]
 
 
 def summary(config: RunConfig, replicas: AgentGroup, k: int, run: RunDirectory) -> Summary:

@@ -1,4 +1,4 @@
-"""`train`: agents in their run directories, in runs that nothing can break in two."""
+"""Train agents in their run directories, in runs that nothing can break in two."""
 
 from __future__ import annotations
 

@@ -146,8 +146,7 @@ def measure(
 
 
 def _rows(agent: SpikingActorCritic) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = agent.diagnostics["populations"]
-    return rows
+    return [dict[str, Any](row) for row in agent.diagnostics["populations"]]
 
 
 def _seen(

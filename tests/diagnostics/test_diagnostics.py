@@ -279,7 +279,7 @@ def warned(episodes: int, env: str = CART, **options: Any) -> tuple[SpikingActor
 def test_silent_and_saturated_runs(overrides: dict[str, Any], kind: str, arithmetic: str) -> None:
     agent, found = warned(20, arithmetic=arithmetic, **overrides)
     assert found == {("hidden", kind), ("output", kind)}
-    rates = [row["rate"] for row in agent.diagnostics["populations"]]
+    rates = [row["rate"] or 0.0 for row in agent.diagnostics["populations"]]
     assert all((rate > 0.99) if kind == "saturated" else (rate == 0.0) for rate in rates)
 
 
@@ -287,7 +287,9 @@ def test_silent_and_saturated_runs(overrides: dict[str, Any], kind: str, arithme
 def test_rates_ten_times_too_high_end_in_one_action(backend: str, arithmetic: str) -> None:
     agent, found = warned(120, backend=backend, arithmetic=arithmetic, **TOO_FAST)
     assert ("output", "stuck") in found
-    assert agent.diagnostics["policy_entropy"] < 0.1
+    entropy = agent.diagnostics["policy_entropy"]
+    assert entropy is not None
+    assert entropy < 0.1
 
 
 def test_an_uncentred_rule_without_a_mean_drifts() -> None:
