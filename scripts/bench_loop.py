@@ -21,6 +21,7 @@ import numpy as np
 
 from benchmarks.report import write_measured
 from neurorl import SpikingActorCritic
+from neurorl.agents.budget import Budget
 from neurorl.cli.status import exit_status
 from neurorl.learning.loops.native import NativeLoop
 from neurorl.network.serialization import positive
@@ -89,7 +90,7 @@ def _idle_loop(observation: np.ndarray) -> Callable[[], object]:
     agents.envs.step = lambda actions, active: [answer]  # type: ignore[method-assign]
     agents.loop.decide = lambda: agents.loop.actions  # type: ignore[method-assign]
     agents.loop.learn = lambda: None  # type: ignore[method-assign]
-    return agents.play(1).__next__
+    return agents.play(Budget(1)).__next__
 
 
 def _per_call(way: Callable[[], object], calls: int) -> float:

@@ -35,7 +35,7 @@ class Algorithm:
     """Describe a way to learn. What learns is imported when agents are made.
 
     name: as ``approach`` has it on the command line and in files.
-    maker: ``module:name`` of its `neurorl.agents.group.GroupMaker`.
+    maker: ``module:name`` of the function from a `neurorl.agents.group.GroupPlan`.
     config: ``module:Class`` of its own options, a `Described`; None if it has none.
     backend: the only one that it trains on; None for any. Agents play on any backend.
     needs: distributions that it needs, beside those of every run.

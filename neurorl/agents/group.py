@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Protocol
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import gymnasium as gym
 
 from neurorl.agents.algorithms import Algorithm
+from neurorl.agents.budget import Budget
 from neurorl.agents.episodes import Episode, State, episodes_from, strip_prefix
 from neurorl.agents.interrupts import held_interrupts
 from neurorl.agents.saved import AgentDescription
@@ -17,8 +19,11 @@ from neurorl.errors import RunError, say
 from neurorl.models.config import AgentConfig
 from neurorl.network.description import Network
 from neurorl.network.serialization import Described, FloatArray
+from neurorl.tasks.environments import discrete_actions
+from neurorl.tasks.groups import SeparateEnvs
+from neurorl.tasks.specification import copy_env
 
-__all__ = ["AgentGroup", "Callback", "GroupMaker", "group_maker"]
+__all__ = ["AgentGroup", "Callback", "GroupPlan"]
 
 Callback = Callable[[int, Episode], None]
 """Is told of each episode that ends, with the number of its agent."""
@@ -81,17 +86,12 @@ class AgentGroup(abc.ABC):
         was.
         """
         with held_interrupts() as interrupt:
-            for _ in self.play(total_episodes, callback, total_steps):
+            for _ in self.play(Budget(total_episodes, total_steps), callback):
                 if interrupt.requested:
                     return
 
     @abc.abstractmethod
-    def play(
-        self,
-        total_episodes: int | None = None,
-        callback: Callback | None = None,
-        total_steps: int | None = None,
-    ) -> Iterator[int]:
+    def play(self, budget: Budget, callback: Callback | None = None) -> Iterator[int]:
         """Do as `learn`, from one moment when it can stop to the next; yield how many play."""
 
     @abc.abstractmethod
@@ -172,31 +172,36 @@ class AgentGroup(abc.ABC):
         """Take weights and critic. Raises KeyError or ValueError."""
 
 
-class GroupMaker(Protocol):
-    """Make agents that learn by one algorithm in copies of *env*, itself the first of them.
+@dataclass(frozen=True)
+class GroupPlan:
+    """Say what agents are to be made: as many as *seeds*, in copies of *env*, itself the first.
 
     options: of the backend's class. gradient: the algorithm's own options, those that aren't the
     preset's or all of them as plain data.
     """
 
-    def __call__(
-        self,
-        env: gym.Env[Any, Any],
-        env_id: str,
-        config: AgentConfig,
-        seeds: Sequence[int],
-        *,
-        backend: str,
-        arithmetic: str | None = None,
-        options: Mapping[str, Any] | None = None,
-        gradient: Mapping[str, Any] | None = None,
-    ) -> AgentGroup: ...
+    env: gym.Env[Any, Any]
+    env_id: str
+    config: AgentConfig
+    seeds: Sequence[int]
+    backend: str
+    arithmetic: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    gradient: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def n_actions(self) -> int:
+        """Return how many actions the environment has."""
+        return int(discrete_actions(self.env, self.env_id).n)
 
-def group_maker(algorithm: Algorithm) -> GroupMaker:
-    """Return what makes agents that learn by *algorithm*, imported only now.
+    def envs(self, n: int) -> SeparateEnvs:
+        """Return *n* environments."""
+        return SeparateEnvs([self.env, *(copy_env(self.env) for _ in range(n - 1))])
 
-    Raises BackendUnavailableError, with the remedy, if what it needs doesn't import.
-    """
-    make: GroupMaker = algorithm.load(algorithm.maker)
-    return make
+    def make(self, algorithm: Algorithm) -> AgentGroup:
+        """Make agents that learn by *algorithm*, whose code is imported only now.
+
+        Raises BackendUnavailableError, with the remedy, if what it needs doesn't import.
+        """
+        maker: Callable[[GroupPlan], AgentGroup] = algorithm.load(algorithm.maker)
+        return maker(self)

@@ -104,14 +104,8 @@ class Replicas(AgentGroup):
         """Return how many environment steps agent k has learned from."""
         return super().env_steps(k) + self._unfinished.length(k)
 
-    def play(
-        self,
-        total_episodes: int | None = None,
-        callback: Callback | None = None,
-        total_steps: int | None = None,
-    ) -> Iterator[int]:
+    def play(self, budget: Budget, callback: Callback | None = None) -> Iterator[int]:
         """Do as `learn`, an environment step of every agent at a time; yield how many took it."""
-        budget = Budget(total_episodes, total_steps)
         self._count(callback)  # those of a call that was cut short
         playing = [k for k in range(len(self.seeds)) if not self._is_done(k, budget)]
         loop, gamma, scale = self.loop, self.config.gamma, self.config.reward_scale

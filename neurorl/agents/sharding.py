@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-import gymnasium as gym
-
 from neurorl.agents.algorithms import LOCAL
+from neurorl.agents.budget import Budget
 from neurorl.agents.episodes import State
-from neurorl.agents.group import AgentGroup, Callback
+from neurorl.agents.group import AgentGroup, Callback, GroupPlan
 from neurorl.agents.replicas import Replicas
 from neurorl.models.config import AgentConfig
 from neurorl.network.serialization import FloatArray
-from neurorl.tasks.environments import discrete_actions
 from neurorl.tasks.groups import EnvGroup, SeparateEnvs
-from neurorl.tasks.specification import copy_env
 
 __all__ = ["ReplicaGroups", "group_sizes", "make_local_group", "side_by_side"]
 
@@ -55,16 +52,11 @@ class ReplicaGroups(AgentGroup):
         group, own = self._places[k]
         return group.env_steps(own)
 
-    def play(
-        self,
-        total_episodes: int | None = None,
-        callback: Callback | None = None,
-        total_steps: int | None = None,
-    ) -> Iterator[int]:
+    def play(self, budget: Budget, callback: Callback | None = None) -> Iterator[int]:
         """Do as `learn`, an environment step of every agent at a time; yield how many took it."""
         running, first = [], 0
         for group in self._groups:
-            running.append(group.play(total_episodes, _shifted(callback, first), total_steps))
+            running.append(group.play(budget, _shifted(callback, first)))
             first += len(group.seeds)
         while running:
             taken = [next(steps, 0) for steps in running]
@@ -118,22 +110,17 @@ def side_by_side(
     return ReplicaGroups(groups)
 
 
-def make_local_group(
-    env: gym.Env[Any, Any],
-    env_id: str,
-    config: AgentConfig,
-    seeds: Sequence[int],
-    *,
-    backend: str,
-    arithmetic: str | None = None,
-    options: Mapping[str, Any] | None = None,
-    gradient: Mapping[str, Any] | None = None,
-) -> AgentGroup:
-    """Make agents that learn by a local rule, see `neurorl.agents.group.GroupMaker`."""
-    envs = SeparateEnvs([env, *(copy_env(env) for _ in seeds[1:])])
-    n_actions = int(discrete_actions(env, env_id).n)
-    chosen: dict[str, Any] = {"backend": backend, "arithmetic": arithmetic, "options": options}
-    return side_by_side(envs, config, n_actions, seeds, **chosen)
+def make_local_group(plan: GroupPlan) -> AgentGroup:
+    """Make agents that learn by a local rule."""
+    return side_by_side(
+        plan.envs(len(plan.seeds)),
+        plan.config,
+        plan.n_actions,
+        plan.seeds,
+        backend=plan.backend,
+        arithmetic=plan.arithmetic,
+        options=plan.options,
+    )
 
 
 def group_sizes(config: AgentConfig, n_actions: int, n: int) -> list[int]:

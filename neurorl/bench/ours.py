@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from neurorl.agents.budget import Budget
 from neurorl.agents.replicas import Replicas
 from neurorl.agents.sharding import ReplicaGroups, side_by_side
 from neurorl.bench.loops import Loop
@@ -125,7 +126,7 @@ class ReplicasLoop:
     def __init__(self, agents: Replicas | ReplicaGroups, engine: str) -> None:
         self.engine, self.arithmetic = engine, agents.backend.arithmetic_name
         self._agents = agents
-        self.step = iter(agents.play(_FOR_EVER)).__next__
+        self.step = iter(agents.play(Budget(_FOR_EVER))).__next__
 
     def close(self) -> None:
         self._agents.close()

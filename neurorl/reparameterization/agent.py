@@ -11,7 +11,7 @@ import gymnasium as gym
 from neurorl.agents.algorithms import REPARAMETERIZATION
 from neurorl.agents.arguments import check_kind, check_options, own_env
 from neurorl.agents.base import LearningAgent, read_saved
-from neurorl.agents.group import group_maker
+from neurorl.agents.group import GroupPlan
 from neurorl.errors import RunError, check_name, say
 from neurorl.models.config import AgentConfig
 from neurorl.models.presets import make_config
@@ -64,17 +64,11 @@ class ReparameterizedActorCritic(LearningAgent):
             check_options("gradient", gradient)
         self.env, self.env_id = own_env(env)
         config = config or make_config(self.env, model, overrides)
-        make = group_maker(self.algorithm)
-        group = make(
-            copy_env(self.env),
-            self.env_id,
-            config,
-            (seed,),
-            backend="torch",
-            arithmetic=arithmetic,
-            gradient=gradient.to_dict() if isinstance(gradient, GradientConfig) else gradient,
+        own = gradient.to_dict() if isinstance(gradient, GradientConfig) else gradient or {}
+        plan = GroupPlan(
+            copy_env(self.env), self.env_id, config, (seed,), "torch", arithmetic, gradient=own
         )
-        self._begin(group)
+        self._begin(plan.make(self.algorithm))
 
     @property
     def gradient(self) -> GradientConfig:

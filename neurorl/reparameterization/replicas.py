@@ -6,11 +6,8 @@ with a run is the state between two updates, and episodes that were running then
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any
-
-import gymnasium as gym
 
 from neurorl.agents.algorithms import REPARAMETERIZATION
 from neurorl.agents.budget import LONG_EPISODE, TIME_LIMIT, Budget
@@ -22,7 +19,7 @@ from neurorl.agents.episodes import (
     prefixed,
     strip_prefix,
 )
-from neurorl.agents.group import AgentGroup, Callback
+from neurorl.agents.group import AgentGroup, Callback, GroupPlan
 from neurorl.backends.checks import check_seeds
 from neurorl.backends.torch import one_thread
 from neurorl.backends.window import Raster
@@ -44,10 +41,8 @@ from neurorl.reparameterization.config import GradientConfig, check_agent, make_
 from neurorl.reparameterization.learner import GradientLearner
 from neurorl.reparameterization.rollout import Rollout
 from neurorl.reparameterization.stage import Stage
-from neurorl.tasks.environments import discrete_actions
-from neurorl.tasks.groups import EnvGroup, SeparateEnvs
+from neurorl.tasks.groups import EnvGroup
 from neurorl.tasks.known import task_of
-from neurorl.tasks.specification import copy_env
 
 __all__ = ["GradientReplicas", "make_gradient_group"]
 
@@ -125,14 +120,8 @@ class GradientReplicas(AgentGroup):
     def steps_taken(self, k: int) -> int:
         return self._stage.steps[k]
 
-    def play(
-        self,
-        total_episodes: int | None = None,
-        callback: Callback | None = None,
-        total_steps: int | None = None,
-    ) -> Iterator[int]:
+    def play(self, budget: Budget, callback: Callback | None = None) -> Iterator[int]:
         """Do as `learn`, one update of every agent at a time; yield how many made it."""
-        budget = Budget(total_episodes, total_steps)
         self._release(budget, callback)
         active = self._active(budget)
         for k in active:
@@ -280,19 +269,10 @@ class GradientReplicas(AgentGroup):
         self._actors.put(k, dict(self._learners[k].module.named_parameters()))
 
 
-def make_gradient_group(
-    env: gym.Env[Any, Any],
-    env_id: str,
-    config: AgentConfig,
-    seeds: Sequence[int],
-    *,
-    backend: str = "torch",
-    arithmetic: str | None = None,
-    options: Mapping[str, Any] | None = None,
-    gradient: Mapping[str, Any] | None = None,
-) -> GradientReplicas:
-    """Make agents that learn by gradients, see `neurorl.agents.group.GroupMaker`."""
-    chosen = make_gradient(config, task_of(env), gradient)
-    copies = (copy_env(env) for _ in range(len(seeds) * chosen.environments - 1))
-    envs, n_actions = SeparateEnvs([env, *copies]), int(discrete_actions(env, env_id).n)
-    return GradientReplicas(envs, config, chosen, n_actions, seeds, arithmetic=arithmetic)
+def make_gradient_group(plan: GroupPlan) -> GradientReplicas:
+    """Make agents that learn by gradients."""
+    gradient = make_gradient(plan.config, task_of(plan.env), plan.gradient)
+    envs = plan.envs(len(plan.seeds) * gradient.environments)
+    return GradientReplicas(
+        envs, plan.config, gradient, plan.n_actions, plan.seeds, arithmetic=plan.arithmetic
+    )

@@ -9,7 +9,7 @@ from typing import Any
 
 import gymnasium as gym
 
-from neurorl.agents.group import AgentGroup, group_maker
+from neurorl.agents.group import AgentGroup, GroupPlan
 from neurorl.agents.saved import read_agent
 from neurorl.errors import RunError, say
 from neurorl.models.config import AgentConfig
@@ -33,16 +33,16 @@ def make_agents(config: RunConfig, seeds: Sequence[int], env: gym.Env[Any, Any])
         backend_options=sorted(config.backend_options),
         gradient=sorted(gradient),
     )
-    return group_maker(config.algorithm)(
+    return GroupPlan(
         env,
         config.env,
         agent,
         seeds,
-        backend=config.backend,
-        arithmetic=config.arithmetic,
-        options={**config.backend_options, "noise": config.noise},
-        gradient=gradient,
-    )
+        config.backend,
+        config.arithmetic,
+        {**config.backend_options, "noise": config.noise},
+        gradient,
+    ).make(config.algorithm)
 
 
 def open_env(config: RunConfig) -> tuple[gym.Env[Any, Any], RunConfig]:

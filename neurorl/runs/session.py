@@ -145,7 +145,7 @@ class Session:
         budget = self.config.budget
         now, next_look = time.monotonic, time.monotonic() + _SHOWN_SECONDS
         with held_interrupts() as interrupt:
-            for _ in self.replicas.play(budget.episodes, after, budget.steps):
+            for _ in self.replicas.play(budget, after):
                 if interrupt.requested:
                     break
                 if now() >= next_look:

@@ -10,6 +10,7 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
+from neurorl.agents.budget import Budget
 from neurorl.agents.replicas import Replicas
 from neurorl.backends.checks import Inputs
 from neurorl.tasks.groups import SeparateEnvs
@@ -52,7 +53,7 @@ class Student:
             options=lane.options,
         )
         self._take(subject)
-        self._playing = self._replicas.play(updates + 1)  # more episodes than can end
+        self._playing = self._replicas.play(Budget(updates + 1))  # more episodes than can end
         self.inputs: Inputs = {}
         self.log: list[InputWindow] | None = []
         self._logged = 0

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
 import pytest
 
 from neurorl.agents import algorithms
 from neurorl.agents.algorithms import ALGORITHMS, LOCAL, Algorithm, Only, find_algorithm
-from neurorl.agents.group import AgentGroup
+from neurorl.agents.group import GroupPlan
 from neurorl.agents.local import SpikingActorCritic
 from neurorl.agents.replicas import Replicas
 from neurorl.agents.saved import read_agent
 from neurorl.errors import ArgumentError, BackendUnavailableError, RunError, UnknownNameError
-from neurorl.models.config import AgentConfig
 from neurorl.runs.training import train
-from neurorl.tasks.groups import SeparateEnvs
-from neurorl.tasks.specification import copy_env
 
 GRID = "neurorl/GridWorld-v0"
 SMALL: dict[str, Any] = {"overrides": {"actors": 1, "hidden": 2}}
@@ -35,19 +31,9 @@ class Mine(Replicas):
     algorithm = MINE
 
 
-def make_mine(
-    env: gym.Env[Any, Any],
-    env_id: str,
-    config: AgentConfig,
-    seeds: Sequence[int],
-    *,
-    backend: str,
-    arithmetic: str | None = None,
-    options: Mapping[str, Any] | None = None,
-    gradient: Mapping[str, Any] | None = None,
-) -> AgentGroup:
-    envs = SeparateEnvs([env, *(copy_env(env) for _ in seeds[1:])])
-    return Mine(envs, config, 4, seeds, backend=backend, arithmetic=arithmetic, options=options)
+def make_mine(plan: GroupPlan) -> Mine:
+    envs = plan.envs(len(plan.seeds))
+    return Mine(envs, plan.config, plan.n_actions, plan.seeds, backend=plan.backend)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from neurorl import ReparameterizedActorCritic, SpikingActorCritic
+from neurorl.agents.budget import Budget
 from neurorl.agents.checkpoint import read_checkpoint
 from neurorl.agents.replicas import Replicas
 from neurorl.cli import main
@@ -103,7 +104,7 @@ def test_nothing_of_the_step_is_learned_by_anyone(loop: str) -> None:
     right = Replicas(whole, config, 2, seeds, backend="reference", loop=loop)
     with pytest.raises(EnvError, match="seed 4, episode 2, step 4"):
         together.learn(5)
-    steps = right.play(5)
+    steps = right.play(Budget(5))
     for _ in range(2 * 6 + 3):
         next(steps)
     for k in range(3):

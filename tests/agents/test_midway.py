@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pytest
 
 from neurorl import ReparameterizedActorCritic, SpikingActorCritic
+from neurorl.agents.budget import Budget
 from neurorl.agents.interrupts import held_interrupts
 from neurorl.agents.replicas import Replicas
 from neurorl.agents.sharding import ReplicaGroups, side_by_side
@@ -222,7 +223,7 @@ def test_playing_that_is_abandoned(way: str) -> None:
     agent = make(way)
     replicas: Any = agent._replicas
     for steps in (5, 1, 40):
-        playing = replicas.play(4)
+        playing = replicas.play(Budget(4))
         for _ in range(steps):
             next(playing)
         playing.close()

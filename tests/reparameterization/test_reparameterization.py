@@ -13,6 +13,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
 
 from neurorl import ReparameterizedActorCritic, SpikingActorCritic  # noqa: E402
+from neurorl.agents.group import GroupPlan  # noqa: E402
 from neurorl.agents.running import take_up  # noqa: E402
 from neurorl.errors import ArgumentError, RunError  # noqa: E402
 from neurorl.models.features import Fourier, OneHot  # noqa: E402
@@ -37,7 +38,8 @@ def replicas(
     env = make_env(CARTPOLE)
     config = make_config(env, "lif", {**SMALL, **fields})
     chosen = {**FEW, **(gradient or {})}
-    return make_gradient_group(env, CARTPOLE, config, seeds, arithmetic=arithmetic, gradient=chosen)
+    plan = GroupPlan(env, CARTPOLE, config, seeds, "torch", arithmetic, gradient=chosen)
+    return make_gradient_group(plan)
 
 
 def played(agents: GradientReplicas, k: int) -> list[Any]:
@@ -127,9 +129,8 @@ def test_episodes_of_a_rollout_are_counted_one_call_after_the_other() -> None:
 def test_weights_stay_in_their_bounds() -> None:
     env = make_env(CARTPOLE)
     config = make_config(env, "lif", {**SMALL, "weight_bound": 0.25})
-    agents = make_gradient_group(
-        env, CARTPOLE, config, (1,), gradient={**FEW, "learning_rate": 0.2}
-    )
+    fast = {**FEW, "learning_rate": 0.2}
+    agents = make_gradient_group(GroupPlan(env, CARTPOLE, config, (1,), "torch", gradient=fast))
     agents.learn(4)
     largest = max(np.abs(w).max() for w in agents.weights(0).values())
     assert largest == 0.25

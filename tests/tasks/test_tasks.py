@@ -18,9 +18,12 @@ from gymnasium.wrappers import (
 )
 
 from neurorl import SpikingActorCritic
+from neurorl.agents.algorithms import REPARAMETERIZATION
+from neurorl.agents.group import GroupPlan
 from neurorl.errors import EnvironmentWarning
 from neurorl.models.features import GaussianCells
 from neurorl.models.presets import MODELS, default_features, make_config
+from neurorl.reparameterization.config import GradientConfig
 from neurorl.tasks.known import is_like, task_of
 from neurorl.tasks.registration import BANDIT_ID, GRID_ID, POSITION_ONLY_ID
 
@@ -141,12 +144,13 @@ def test_an_override_without_a_preset_is_no_reason_to_warn() -> None:
 @pytest.mark.filterwarnings("ignore::neurorl.errors.EnvironmentWarning")
 def test_gradients_have_the_preset_of_the_task_only() -> None:
     pytest.importorskip("torch", reason="the gradient algorithm needs PyTorch")
-    from neurorl.reparameterization.replicas import make_gradient_group
 
     def entropy(env: Env) -> float:
         config = make_config(env, "lif", {"actors": 1, "hidden": 1})
-        agents = make_gradient_group(env, "", config, (0,), gradient={"environments": 1})
-        return agents.gradient.entropy
+        plan = GroupPlan(env, "", config, (0,), "torch", gradient={"environments": 1})
+        gradient = plan.make(REPARAMETERIZATION).gradient
+        assert isinstance(gradient, GradientConfig)
+        return gradient.entropy
 
     assert entropy(gym.make("MountainCar-v0")) == 1e-3
     assert entropy(later_actions()) == 0.0

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from experiments.catalogue import Task
-from neurorl.agents.group import AgentGroup, group_maker
+from neurorl.agents.group import AgentGroup, GroupPlan
 from neurorl.agents.saved import read_agent
 from neurorl.learning.memory import memory_for
 from neurorl.learning.plan import LearningPlan
@@ -106,15 +106,15 @@ def _agents(task: Task, runs: Sequence[Path], backend: str) -> AgentGroup:
     read = [read_agent(path) for path in runs]
     described = read[0][0]
     algorithm, gradient = described.algorithm, described.gradient
-    agents = group_maker(algorithm)(
+    agents = GroupPlan(
         make_env(task.env),
         task.env,
         described.config,
         [described.seed for described, _ in read],
         backend=algorithm.backend or backend,
         arithmetic="float",
-        gradient=None if gradient is None else gradient.to_dict(),
-    )
+        gradient={} if gradient is None else gradient.to_dict(),
+    ).make(algorithm)
     for k, (_, arrays) in enumerate(read):
         agents.adopt(k, arrays)
     return agents
