@@ -192,12 +192,12 @@ class LearningAgent(abc.ABC):
         """
         where = path_of(path)
         described = self.describe()
-        warn_unsaved(self.env, described.env_spec or {})
-        write_checkpoint(where, described.to_dict(), self.state())
+        warn_unsaved(self.env, described["env_spec"])
+        write_checkpoint(where, described, self.state())
 
-    def describe(self) -> AgentDescription:
-        """Say what the agent is."""
-        return self._replicas.describe(0, self.env_id, describe_env(self.env))
+    def describe(self) -> dict[str, Any]:
+        """Return a description of the agent as plain data."""
+        return self._replicas.describe(0, self.env_id, describe_env(self.env)).to_dict()
 
     def state(self) -> State:
         """Return what it has learned and its place in an episode, or by gradients an update."""

@@ -23,7 +23,7 @@ Source: NeuroBench (Yik et al. 2025, doi:10.1038/s41467-025-56739-4) and its 2.x
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,7 @@ __all__ = [
     "FIGURES",
     "INACTIVE_UPDATE_J",
     "SYNOP_J",
+    "Figures",
     "Tally",
     "dense_synops",
     "fan_out",
@@ -53,17 +54,20 @@ ACTIVE_UPDATE_J = 81e-12
 INACTIVE_UPDATE_J = 52e-12
 
 
-# What `Tally.per_decision` returns.
-FIGURES = (
-    "spikes_per_decision",
-    "synops_per_decision",
-    "effective_acs_per_decision",
-    "effective_macs_per_decision",
-    "dense_synops_per_decision",
-    "neuron_updates_per_decision",
-    "activation_sparsity",
-    "energy_per_decision_j",
-)
+class Figures(TypedDict):
+    """Hold means over decisions; a share from 0 to 1, and joules of `loihi_energy`."""
+
+    spikes_per_decision: float
+    synops_per_decision: float
+    effective_acs_per_decision: float
+    effective_macs_per_decision: float
+    dense_synops_per_decision: float
+    neuron_updates_per_decision: float
+    activation_sparsity: float
+    energy_per_decision_j: float
+
+
+FIGURES = tuple(Figures.__annotations__)
 
 
 def fan_out(
@@ -153,11 +157,10 @@ class Tally:
         self._decisions += 1
         self._steps += n_steps
 
-    def per_decision(self) -> dict[str, float]:
+    def per_decision(self) -> Figures:
         """Return means over the decisions. Raises ArgumentError if there was none.
 
-        Keys: `FIGURES`. activation_sparsity is a share, 0 to 1; energy_per_decision_j is in
-        joules, see `loihi_energy`, with all updates taken as active.
+        All updates are taken as active.
         """
         network, decisions = self._network, self._decisions
         if not decisions:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from neurorl.agents.local import SpikingActorCritic
 from neurorl.agents.player import Player
 from neurorl.agents.saved import Setting, played_on, read_agent
 from neurorl.errors import ArgumentError, EnvironmentWarning, say, warn_outside
-from neurorl.inspection.cost import FIGURES, Tally
+from neurorl.inspection.cost import FIGURES, Figures, Tally
 from neurorl.learning.finite import NotFiniteError, bad_reward, bad_sum, explained
 from neurorl.models.config import AgentConfig
 from neurorl.numerics.random import derive, read_seed
@@ -28,13 +28,27 @@ from neurorl.tasks.environments import discrete_actions
 if TYPE_CHECKING:
     from neurorl.reparameterization.agent import ReparameterizedActorCritic
 
-__all__ = ["evaluate", "load_to_play", "read_cost"]
+__all__ = ["Evaluation", "evaluate", "load_to_play", "read_cost"]
 
 LONG = 100_000
 """After so many steps of an episode, the user is told that it may have no end."""
 
 _LARGEST = 2**20
 _PLAY, _RESET = 3, 4  # purposes of derived seeds
+
+
+class Evaluation(Figures):
+    """Say how an agent played, and what a decision cost."""
+
+    env: str
+    backend: str
+    arithmetic: str
+    noise: str
+    seed: int
+    episodes: int
+    mean_return: float
+    std_return: float
+    mean_discounted_return: float
 
 
 def evaluate(
@@ -46,18 +60,16 @@ def evaluate(
     arithmetic: str | None = None,
     explore: bool = False,
     noise: str | None = None,
-    backend_options: dict[str, Any] | None = None,
+    backend_options: Mapping[str, Any] | None = None,
     env: str | gym.Env[Any, Any] | None = None,
     callback: Callable[[int, float], None] | None = None,
-) -> dict[str, Any]:
+) -> Evaluation:
     """Return the mean return over *episodes* with the weights as they are.
 
     The neurons stay stochastic; the action is the one with the most votes, or drawn from the policy
     if *explore*. seed: of noise and environment, apart from the training's. backend, arithmetic,
     noise, backend_options: as in `SpikingActorCritic.player`. env: an id or an environment to play
-    instead of the agent's own. Returns env, backend, arithmetic, noise, seed, episodes,
-    mean_return, std_return, mean_discounted_return, and what a decision costs: see
-    `neurorl.inspection.cost.Tally.per_decision`. Raises EnvError for a reward or an observation
+    instead of the agent's own. Raises EnvError for a reward or an observation
     that isn't finite, and for whatever else an environment can do wrong.
     """
     check_kind("evaluate, agent", agent, LearningAgent, optional=False)

@@ -16,7 +16,7 @@ from misbehaving import CASES, Case, Hooked, make
 from neurorl import SpikingActorCritic
 from neurorl.cli import main
 from neurorl.errors import EnvironmentWarning, NeurorlError
-from neurorl.runs.evaluation import evaluate
+from neurorl.runs.evaluation import Evaluation, evaluate
 
 SMALL: dict[str, Any] = {"actors": 1, "hidden": 0, "window": 4, "seed": 5}
 IDS = {"bare": "Attacks/Bare-v0", "checked": "Attacks/Checked-v0"}
@@ -100,7 +100,7 @@ def test_evaluating(name: str) -> None:
     else:
         agent_of = lambda: make(twin(name))  # noqa: E731
 
-    def played(env: Any) -> dict[str, Any]:
+    def played(env: Any) -> Evaluation:
         agent = SpikingActorCritic(agent_of(), **SMALL)
         return evaluate(agent, 3, env=env)
 

@@ -90,7 +90,7 @@ def test_a_tally_by_hand() -> None:
     tally.add(rasters(), 3)
     silent = {name: np.zeros_like(raster) for name, raster in rasters().items()}
     tally.add(silent, 3)
-    found = tally.per_decision()
+    found = dict[str, Any](tally.per_decision())
     assert tuple(found) == FIGURES
     # 2 x 3 + 1 x 2 from the input, 1 + 2 + 0 + 3 from the middle; of weight not 0: 2 x 2 + 1 x 2
     # and 1 + 0 + 0 + 3.
@@ -155,7 +155,7 @@ def test_backends_agree_in_every_figure(overrides: dict[str, Any]) -> None:
     agent = SpikingActorCritic("neurorl/GridWorld-v0", seed=2, actors=2, hidden=3, **overrides)
     agent.learn(2)
     found = [
-        evaluate(agent, 2, seed=1, backend=backend, arithmetic="loihi")
+        dict[str, Any](evaluate(agent, 2, seed=1, backend=backend, arithmetic="loihi"))
         for backend in ("reference", "brian2", "loihi")
     ]
     for result in found:
