@@ -1,7 +1,7 @@
 """Replace two loops of nengo-loihi's emulator by quick ones, equal in every bit.
 
 nengo-loihi makes an object for every spike. Here a synapse's spiking rows are summed at once, in
-C++ (``neurorl/native/src/chip.h``) where there is a compiler, else in NumPy. The replacements are
+C++ (``backends/loihi/src/chip.h``) where there is a compiler, else in NumPy. The replacements are
 put on one instance of the emulator, never on a class; `neurorl.backends.loihi.emulator` decides
 whether.
 """
@@ -19,11 +19,11 @@ import numpy.typing as npt
 from neurorl.arithmetic.quantiser import CURRENT_BITS
 from neurorl.backends.loihi.learning_tables import LearningPart, LearningTable
 from neurorl.backends.loihi.model import Compiled
+from neurorl.backends.loihi.native import BlockRows, Compartments, library
 from neurorl.backends.loihi.synapses import add_rows
 from neurorl.backends.loihi.vendor import SpikeInput
 from neurorl.backends.window import Raster
-from neurorl.native.build import library
-from neurorl.native.structures import BlockRows, Compartments, pointer
+from neurorl.native.structures import pointer
 from neurorl.native.toolchain import problem
 
 __all__ = ["FastCompartments", "FastSynapses"]

@@ -1,7 +1,7 @@
 """Learn quickly on the emulated chip, equal in every bit, with the same draws of its generator.
 
 nengo-loihi's own loop rounds row by row. Here whole tables are rounded, in C++
-(``neurorl/native/src/pes.h``) where there is a compiler, else in NumPy. Where an error or a trace
+(``backends/loihi/src/pes.h``) where there is a compiler, else in NumPy. Where an error or a trace
 is 0 no weight changes, and C++ only counts the numbers that would have been drawn.
 """
 
@@ -16,9 +16,9 @@ import numpy.typing as npt
 
 from neurorl.backends.loihi.accelerate import FastSynapses
 from neurorl.backends.loihi.learning_tables import LearningPart, LearningTable
+from neurorl.backends.loihi.native import Learning, Twister, library
 from neurorl.backends.loihi.pes import ERROR_SCALE, OnChipLearning
-from neurorl.native.build import library
-from neurorl.native.structures import Learning, Twister, pointer
+from neurorl.native.structures import pointer
 from neurorl.native.toolchain import problem
 
 __all__ = ["FastLearning"]

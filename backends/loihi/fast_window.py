@@ -1,7 +1,7 @@
 """Run many steps of the emulator in one call of C++, equal in every bit.
 
 It joins the loops of `accelerate` and `fast_pes` in ``neurorl_chip_run``, which is in
-``neurorl/native/src/emulator.h``. It can't run the chip's own noise, whose draws are made step by
+``backends/loihi/src/emulator.h``. It can't run the chip's own noise, whose draws are made step by
 step.
 """
 
@@ -16,10 +16,10 @@ import numpy.typing as npt
 
 from neurorl.backends.loihi.accelerate import FastCompartments, FastSynapses
 from neurorl.backends.loihi.fast_pes import FastLearning
+from neurorl.backends.loihi.native import Arrivals, Emulator, Gathered, library
 from neurorl.backends.loihi.vendor import SpikeInput
 from neurorl.backends.window import Raster
-from neurorl.native.build import library
-from neurorl.native.structures import Arrivals, Emulator, Gathered, pointer
+from neurorl.native.structures import pointer
 
 __all__ = ["FastWindow"]
 

@@ -8,18 +8,9 @@ import torch
 from torch import Tensor
 
 from neurorl.backends.torch.estimators import Concrete, Estimator, Score, Slope
-from neurorl.backends.torch.native import (
-    CONCRETE,
-    FORCED,
-    HARD,
-    RELAXED,
-    SLOPE,
-    Constants,
-    How,
-    Window,
-    WindowGradient,
-)
+from neurorl.backends.torch.native import Constants, How, Window, WindowGradient
 from neurorl.backends.torch.state import Carried
+from neurorl.backends.torch.structures import CONCRETE, FORCED, HARD, RELAXED, SLOPE
 
 __all__ = ["constant_outputs", "fire", "how_of", "kind_of", "replay"]
 

@@ -11,30 +11,25 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from neurorl.backends.torch.noise import logistic_table
 from neurorl.backends.torch.state import Carried
+from neurorl.backends.torch.structures import (
+    ALL,
+    FORCED,
+    HARD,
+    SPIKES,
+    Cells,
+    Gradients,
+    Strides,
+)
 from neurorl.native.build import compiled
+from neurorl.native.layout import check_choice, check_structures
 
-__all__ = [
-    "CONCRETE",
-    "FORCED",
-    "HARD",
-    "RELAXED",
-    "SLOPE",
-    "Constants",
-    "How",
-    "Window",
-    "WindowGradient",
-]
-
-FORCED, HARD, SLOPE, CONCRETE, RELAXED = range(5)  # enum Kind of the C++
-
-_INT, _REAL, _POINTER = ctypes.c_int64, ctypes.c_double, ctypes.c_void_p
+__all__ = ["Constants", "How", "Window", "WindowGradient", "library"]
 
 
 @dataclass(frozen=True)
@@ -120,18 +115,18 @@ class Window:
         self.kept = {k: torch.empty_like(self.spikes) for k in _kept(constants, how)}
         # The structure has only addresses; the tensors must stay alive as long as it.
         self._held = constants.tensors() | _draws(noise, q)
-        self._structure = _Cells(kind=how.kind, temperature=how.temperature)
-        self._structure.describe(constants, self.spikes.shape, self.bias)
+        self._structure = Cells(kind=how.kind, temperature=how.temperature)
+        _describe(self._structure, constants, self.spikes.shape, self.bias)
         self._structure.point(self._held | self.kept | {"bias": self.bias, "q": self.q})
         self._structure.point({"spikes": self.spikes})
         for name in ("u", "v", "blocked"):
             pointer = getattr(self, name).data_ptr()
             setattr(self._structure, name, pointer)
             setattr(self._structure, f"{name}_after", pointer)
-        self._structure.q_strides = _Strides.of(self.q)
-        self._structure.strides = _Strides.of(self.spikes)
+        self._structure.q_strides = Strides.of(self.q)
+        self._structure.strides = Strides.of(self.spikes)
         self._is_double = q.dtype == torch.float64
-        self._call = _library().neurorl_cells_forward
+        self._call = library().neurorl_cells_forward
 
     def run(self, first: int = 0, end: int | None = None) -> None:
         """Run the steps ``first <= t < end``; to the last step if *end* is None."""
@@ -165,18 +160,18 @@ class WindowGradient:
         to_membrane: Tensor | None = None,
     ) -> None:
         self._held = {"bias": bias, "spikes": spikes, **constants.tensors(), **kept}
-        self._structure = _Cells()
-        self._structure.describe(constants, spikes.shape, bias)
+        self._structure = Cells()
+        _describe(self._structure, constants, spikes.shape, bias)
         self._structure.through_reset = "membrane" in kept
         self._structure.point(self._held)
-        self._structure.q_strides = self._structure.strides = _Strides.of(spikes)
+        self._structure.q_strides = self._structure.strides = Strides.of(spikes)
         row = spikes[:, 0]
         dead = spikes.new_empty(self._structure.longest, *row.shape)
         like = {"u": row, "v": row, "blocked": dead}
         self.found = {"q": torch.empty_like(spikes), "bias": torch.zeros_like(bias)}
         for (name, x), come in zip(like.items(), to_after, strict=True):
             self.found[name] = torch.zeros_like(x) if come is None else _copy(come)
-        self._gradients = _Gradients()
+        self._gradients = Gradients()
         for name, x in self.found.items():
             setattr(self._gradients, name, x.data_ptr())
         for name in like:
@@ -186,10 +181,10 @@ class WindowGradient:
             if come is not None:
                 self._come[name] = come = _in_rows(come)
                 setattr(self._gradients, name, come.data_ptr())
-                setattr(self._gradients, f"{name}_strides", _Strides.of(come))
+                setattr(self._gradients, f"{name}_strides", Strides.of(come))
         self._steps = spikes.shape[1]
         self._is_double = spikes.dtype == torch.float64
-        self._call = _library().neurorl_cells_backward
+        self._call = library().neurorl_cells_backward
 
     def run(self, first: int = 0, end: int | None = None) -> None:
         """Run the steps ``first <= t < end`` backwards; from the last step if *end* is None."""
@@ -222,69 +217,26 @@ def _draws(noise: Tensor | None, q: Tensor) -> dict[str, Tensor]:
     return {"noise": noise.contiguous()}
 
 
-class _Strides(ctypes.Structure):
-    """Holds the strides of a window's tensor, in elements; that of its last axis must be 1."""
-
-    _fields_: ClassVar[Any] = [("replica", _INT), ("step", _INT), ("environment", _INT)]
-
-    @classmethod
-    def of(cls, x: Tensor) -> _Strides:
-        """Return the strides of *x*."""
-        return cls(x.stride(0), x.stride(1), x.stride(2))
-
-
-class _Cells(ctypes.Structure):
-    """Mirrors ``struct Cells`` of the C++, field by field."""
-
-    _fields_: ClassVar[Any] = [
-        *((name, _INT) for name in ("n_replicas", "first_step", "end_step", "batch", "size")),
-        *((name, _INT) for name in ("bias_rows", "kind", "through_reset", "is_chip", "longest")),
-        *((n, _REAL) for n in ("temperature", "current_half", "state_half", "voltage_max")),
-        *((name, _POINTER) for name in ("current_decay", "membrane_decay", "threshold")),
-        *((name, _POINTER) for name in ("noise_width", "width", "table", "dead")),
-        *((name, _POINTER) for name in ("bias", "u", "v", "blocked", "words", "noise", "q")),
-        ("q_strides", _Strides),
-        ("strides", _Strides),
-        *((name, _POINTER) for name in ("spikes", "slope", "membrane", "alive", "wish", "drive")),
-        *((name, _POINTER) for name in ("inside", "u_after", "v_after", "blocked_after")),
-    ]
-
-    def describe(self, constants: Constants, shape: torch.Size, bias: Tensor) -> None:
-        """Fill in everything but addresses; *shape* is that of a window."""
-        self.n_replicas, _, self.batch, self.size = shape
-        self.bias_rows = bias.numel() // self.size
-        self.longest = 0 if constants.dead is None else len(constants.dead)
-        if constants.registers is not None:
-            self.is_chip = 1
-            self.current_half, self.state_half, self.voltage_max = constants.registers
-
-    def point(self, tensors: Mapping[str, Tensor]) -> None:
-        """Fill in the addresses of tensors, by field."""
-        for name, tensor in tensors.items():
-            setattr(self, name, tensor.data_ptr())
-
-
-class _Gradients(ctypes.Structure):
-    """Mirrors ``struct Gradients`` of the C++, field by field."""
-
-    _fields_: ClassVar[Any] = [
-        ("spikes", _POINTER),
-        ("membrane", _POINTER),
-        ("spikes_strides", _Strides),
-        ("membrane_strides", _Strides),
-        *((name, _POINTER) for name in ("u_after", "v_after", "blocked_after")),
-        *((name, _POINTER) for name in ("q", "bias", "u", "v", "blocked")),
-    ]
+def _describe(cells: Cells, constants: Constants, shape: torch.Size, bias: Tensor) -> None:
+    """Fill in everything but addresses; *shape* is that of a window."""
+    cells.n_replicas, _, cells.batch, cells.size = shape
+    cells.bias_rows = bias.numel() // cells.size
+    cells.longest = 0 if constants.dead is None else len(constants.dead)
+    if constants.registers is not None:
+        cells.is_chip = 1
+        cells.current_half, cells.state_half, cells.voltage_max = constants.registers
 
 
 @functools.cache
-def _library() -> ctypes.CDLL:
+def library() -> ctypes.CDLL:
     """Return the compiled library; compiled on first use."""
     source = Path(__file__).parent / "src" / "cells.cpp"
-    library = compiled(source, "backend torch", "take engine='eager'")
-    for function in (library.neurorl_cells_forward, library.neurorl_cells_backward):
+    loaded = compiled(source, "backend torch", "take engine='eager'")
+    check_structures(loaded, ALL, "backend torch")
+    check_choice(loaded, "spikes", SPIKES, "backend torch")
+    for function in (loaded.neurorl_cells_forward, loaded.neurorl_cells_backward):
         function.restype = None
-    return library
+    return loaded
 
 
 def _copy(x: Tensor) -> Tensor:

@@ -16,8 +16,9 @@ from torch import Tensor
 
 from neurorl.backends.torch.compiled import constant_outputs, how_of
 from neurorl.backends.torch.estimators import Estimator
-from neurorl.backends.torch.native import HARD, Constants, How, Window, WindowGradient
+from neurorl.backends.torch.native import Constants, How, Window, WindowGradient
 from neurorl.backends.torch.state import Carried
+from neurorl.backends.torch.structures import HARD
 from neurorl.backends.torch.synapses import back_to_spikes, back_to_weight, shifted, transmit
 
 __all__ = ["Inner", "Member", "fire_together"]

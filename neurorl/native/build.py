@@ -34,16 +34,15 @@ def library() -> ctypes.CDLL:
     loaded.neurorl_dot.restype = ctypes.c_double
     for name in ("features", "begin", "encode", "decide", "learn", "learn_late"):
         getattr(loaded, f"neurorl_{name}").restype = ctypes.c_int64
-    nothing = ("choose", "chip_update", "chip_add_spiking", "chip_learn", "chip_run")
-    for name in nothing:
-        getattr(loaded, f"neurorl_{name}").restype = None
+    loaded.neurorl_choose.restype = None
     return loaded
 
 
 def compiled(source: Path, where: str, remedy: str) -> ctypes.CDLL:
     """Return the library of a C++ file, compiled now if it is missing or damaged.
 
-    It is compiled again when any file of its folder changes. where, remedy: for the error.
+    It may include the headers of ``src/``, and is compiled again when any file there or in its own
+    folder changes. where, remedy: for the error.
     Raises BackendError if it doesn't compile, or if others can write to the cache.
     """
     cache = CompileCache(cache_folder())
@@ -59,7 +58,7 @@ def compiled(source: Path, where: str, remedy: str) -> ctypes.CDLL:
 def _key(source: Path) -> str:
     depends = [source.name, *toolchain.LIBRARY_FLAGS, toolchain.identity() or ""]
     digest = hashlib.sha256("\0".join(depends).encode())
-    for path in sorted(source.parent.iterdir()):
+    for path in sorted({*source.parent.iterdir(), *SOURCES.iterdir()}):
         if path.is_file():
             digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:32]
@@ -67,7 +66,8 @@ def _key(source: Path) -> str:
 
 def _build(source: Path, library: Path, where: str, remedy: str) -> None:
     """Compile to the path *made*. Raises BackendError with the compiler's first error."""
-    command = [*toolchain.compiler(), *toolchain.LIBRARY_FLAGS, str(source), "-o", str(library)]
+    command = [*toolchain.compiler(), *toolchain.LIBRARY_FLAGS, "-iquote", str(SOURCES)]
+    command += [str(source), "-o", str(library)]
     try:
         done = subprocess.run(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False

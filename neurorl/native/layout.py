@@ -7,11 +7,11 @@ with the offset and size of every field, choices with their names in the order o
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from neurorl.errors import BackendError, say
 
-__all__ = ["Codes", "check_structures", "codes", "describe"]
+__all__ = ["Codes", "check_choice", "check_structures", "codes", "describe"]
 
 Codes = Mapping[str, int]
 """The number that C++ has for each name of a choice, such as ``{"spikes-only": 0, ...}``."""
@@ -42,15 +42,30 @@ def check_structures(
         if compiled.get(name) != expected:
             pairs = zip(compiled.get(name, ["nothing"]), expected, strict=False)
             differing = next((pair for pair in pairs if pair[0] != pair[1]), ("fewer", "more"))
-            raise BackendError(
-                say(
-                    f"{where}, structure {name}",
-                    "C++ and Python lay it out differently",
-                    got=f"{differing[0]} in C++",
-                    limit=f"{differing[1]} in Python",
-                    remedy="install neurorl again",
-                )
-            )
+            raise _differs(f"{where}, structure {name}", "lay it out", *differing)
+
+
+def check_choice(library: ctypes.CDLL, choice: str, names: Sequence[str], where: str) -> None:
+    """Compare the *names* of a choice, in order, with those that *library* was compiled from.
+
+    Raises BackendError if they differ.
+    """
+    compiled = list(codes(library, choice))
+    if compiled != list(names):
+        raise _differs(f"{where}, choice {choice}", "order it", *map(" ".join, (compiled, names)))
+
+
+def _differs(where: str, what: str, compiled: str, expected: str) -> BackendError:
+    """Return the error for C++ and Python that don't mean the same."""
+    return BackendError(
+        say(
+            where,
+            f"C++ and Python {what} differently",
+            got=f"{compiled} in C++",
+            limit=f"{expected} in Python",
+            remedy="install neurorl again",
+        )
+    )
 
 
 def codes(library: ctypes.CDLL, choice: str) -> Codes:

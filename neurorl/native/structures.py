@@ -10,18 +10,14 @@ import numpy.typing as npt
 __all__ = [
     "ALL",
     "Agent",
-    "Arrivals",
-    "Compartments",
-    "Emulator",
     "Features",
-    "Gathered",
+    "Fields",
     "Layer",
-    "Learning",
     "Node",
     "Part",
     "Projection",
     "Terms",
-    "Twister",
+    "fields",
     "pointer",
 ]
 
@@ -29,7 +25,7 @@ _INT, _NUMBER, _POINTER = ctypes.c_int64, ctypes.c_double, ctypes.c_void_p
 Fields = list[tuple[str, Any]]
 
 
-def _fields(**groups: str) -> Fields:
+def fields(**groups: str) -> Fields:
     """Return fields in order: ``int_1="a b", number_1="c"`` -> a, b integers, c a number."""
     kinds = {"int": _INT, "number": _NUMBER, "pointer": _POINTER}
     return [
@@ -45,12 +41,12 @@ class Terms(ctypes.Structure):
     _fields_: ClassVar[Fields] = [
         ("exp", _NUMBER * 14),
         ("cos", _NUMBER * 13),
-        *_fields(number_="log2_e ln2_high ln2_low"),
+        *fields(number_="log2_e ln2_high ln2_low"),
     ]
 
 
 class Part(ctypes.Structure):
-    _fields_: ClassVar[Fields] = _fields(
+    _fields_: ClassVar[Fields] = fields(
         int_1="kind d size a b",
         number_2="width floor",
         pointer_3="low gain table whole squashed",
@@ -58,56 +54,15 @@ class Part(ctypes.Structure):
 
 
 class Features(ctypes.Structure):
-    _fields_: ClassVar[Fields] = _fields(int_1="n_parts n_inputs size", pointer_2="parts")
-
-
-class BlockRows(ctypes.Structure):
-    _fields_: ClassVar[Fields] = _fields(
-        pointer_1="spiked", int_2="rows", pointer_3="table index", int_4="width", pointer_5="q"
-    )
-
-
-class Compartments(ctypes.Structure):
-    _fields_: ClassVar[Fields] = _fields(
-        int_1="n has_refractory",
-        pointer_2="q current voltage ref_count spike_count spiked",
-        pointer_3="bias vmin vmax ref vth current_factor voltage_factor",
-    )
-
-
-class Twister(ctypes.Structure):
-    _fields_: ClassVar[Fields] = _fields(pointer_1="words used")
-
-
-class Learning(ctypes.Structure):
-    _fields_: ClassVar[Fields] = _fields(
-        pointer_1="arrived came trace table error",
-        int_2="axons neurons exponent",
-        number_3="decay magnitude",
-    )
-
-
-class Arrivals(ctypes.Structure):
-    _fields_: ClassVar[Fields] = _fields(pointer_1="raster arrived", int_2="n")
-
-
-class Gathered(ctypes.Structure):
-    _fields_: ClassVar[Fields] = _fields(pointer_1="places arrived", int_2="n")
-
-
-class Emulator(ctypes.Structure):
-    _fields_: ClassVar[Fields] = _fields(
-        pointer_1="arrivals gathered blocks compartments parts generator",
-        int_2="n_inputs n_gathered n_blocks n_parts n_noise",
-    )
+    _fields_: ClassVar[Fields] = fields(int_1="n_parts n_inputs size", pointer_2="parts")
 
 
 class Node(ctypes.Structure):
-    _fields_: ClassVar[Fields] = _fields(int_1="size depth", pointer_2="raster current last")
+    _fields_: ClassVar[Fields] = fields(int_1="size depth", pointer_2="raster current last")
 
 
 class Projection(ctypes.Structure):
-    _fields_: ClassVar[Fields] = _fields(
+    _fields_: ClassVar[Fields] = fields(
         int_1="pre n_pre n_post blocks delay is_signed is_fine sums_fit stream",
         number_2="decay low high inverse limit unit transmitted_unit least largest",
         pointer_3="weights eligibility trace in_force transmitted transmitted_integers",
@@ -116,7 +71,7 @@ class Projection(ctypes.Structure):
 
 
 class Layer(ctypes.Structure):
-    _fields_: ClassVar[Fields] = _fields(
+    _fields_: ClassVar[Fields] = fields(
         int_1="node role first lag n_projections n_fixed",
         pointer_2="projections",
         number_3="alpha keep post_decay",
@@ -127,7 +82,7 @@ class Layer(ctypes.Structure):
 
 class Agent(ctypes.Structure):
     _fields_: ClassVar[Fields] = [
-        *_fields(
+        *fields(
             int_1="n_replicas window n_actions n_output first_vote",
             int_2="rule encoder policy modulator carries normalises has_spiking_critic",
             int_3="writes write_every",
@@ -136,7 +91,7 @@ class Agent(ctypes.Structure):
         ),
         ("cells", Features),
         ("features", Features),
-        *_fields(
+        *fields(
             pointer_1="cells_input features_input input critic_input current critic_current output",
             pointer_2="seeds decisions actions probabilities reward discount rate active",
             pointer_3="x value value_trace mean_reward expected",
@@ -148,10 +103,7 @@ class Agent(ctypes.Structure):
     ]
 
 
-ALL = (
-    *(Terms, Part, Features, BlockRows, Compartments, Twister, Learning, Arrivals, Gathered),
-    *(Emulator, Node, Projection, Layer, Agent),
-)
+ALL = (Terms, Part, Features, Node, Projection, Layer, Agent)
 """Every structure, to be compared with C++ when its library is loaded."""
 
 

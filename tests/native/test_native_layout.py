@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from importlib.util import find_spec
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -16,7 +18,7 @@ from neurorl.models.policies import POLICIES
 from neurorl.models.writes import WRITES
 from neurorl.native import structures, toolchain
 from neurorl.native.build import library
-from neurorl.native.layout import check_structures, codes, describe
+from neurorl.native.layout import check_choice, check_structures, codes, describe
 from neurorl.rules import RULES
 
 pytestmark = pytest.mark.skipif(toolchain.problem() is not None, reason="no C++ compiler")
@@ -34,24 +36,60 @@ def drifted(original: type[ctypes.Structure], change: str) -> type[ctypes.Struct
     return type(original.__name__, (ctypes.Structure,), {"_fields_": fields})
 
 
-def test_every_structure_is_as_in_the_library() -> None:
-    check_structures(library(), structures.ALL, "learning loop")
-    listed = {structure.__name__ for structure in structures.ALL}
+def libraries() -> dict[str, tuple[ModuleType, Callable[[], ctypes.CDLL]]]:
+    """Of the loops and of each backend that has C++: its structures, and what loads its library."""
+    found: dict[str, tuple[ModuleType, Callable[[], ctypes.CDLL]]] = {
+        "loops": (structures, library)
+    }
+    if find_spec("nengo_loihi") is not None:
+        from neurorl.backends.loihi import native
+
+        found["loihi"] = (native, native.library)
+    if find_spec("torch") is not None:
+        from neurorl.backends.torch import native as cells
+        from neurorl.backends.torch import structures as of_torch
+
+        found["torch"] = (of_torch, cells.library)
+    return found
+
+
+LIBRARIES = libraries()
+EVERY = [
+    pytest.param(structure, name, id=f"{name}-{structure.__name__}")
+    for name, (module, _) in LIBRARIES.items()
+    for structure in module.ALL
+]
+
+
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_every_structure_is_as_in_the_library(name: str) -> None:
+    module, load = LIBRARIES[name]
+    check_structures(load(), module.ALL, name)
+    listed = {structure.__name__ for structure in module.ALL}
     assert listed == {
         name
-        for name, value in vars(structures).items()
+        for name, value in vars(module).items()
         if isinstance(value, type) and issubclass(value, ctypes.Structure)
     }
 
 
 @pytest.mark.parametrize("change", ["swapped", "longer", "narrower"])
-@pytest.mark.parametrize("structure", structures.ALL, ids=lambda s: s.__name__)
-def test_a_structure_that_drifted_is_named(structure: type[ctypes.Structure], change: str) -> None:
+@pytest.mark.parametrize(("structure", "name"), EVERY)
+def test_a_structure_that_drifted_is_named(
+    structure: type[ctypes.Structure], name: str, change: str
+) -> None:
     other = drifted(structure, change)
     if describe(other) == describe(structure):
         pytest.fail("the change isn't one")
     with pytest.raises(BackendError, match=rf"structure {structure.__name__}: C\+\+ and Python"):
-        check_structures(library(), [other], "learning loop")
+        check_structures(LIBRARIES[name][1](), [other], name)
+
+
+def test_a_choice_whose_order_drifted_is_named() -> None:
+    rules = list(codes(library(), "rule"))
+    check_choice(library(), "rule", rules, "learning loop")
+    with pytest.raises(BackendError, match=r"choice rule: C\+\+ and Python order it differently"):
+        check_choice(library(), "rule", rules[::-1], "learning loop")
 
 
 def test_a_structure_that_the_library_lacks_is_named() -> None:

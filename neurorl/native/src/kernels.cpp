@@ -1,10 +1,8 @@
 // The learning loop of replicas of one agent, as neurorl/learning/loops/numpy.py has it in NumPy.
 // Functions return -1; or the first replica k whose observation no feature map knows or has numbers
 // that aren't finite; or diverged(k) if its change of weights isn't finite.
-#include "chip.h"
 #include "critic.h"
 #include "decision.h"
-#include "emulator.h"
 #include "layout.h"
 #include "rule.h"
 
@@ -248,27 +246,4 @@ extern "C" int64_t neurorl_learn_late(const Agent *agent)
         if (fault != -1) return fault;
     }
     return -1;
-}
-
-extern "C" void neurorl_chip_update(const Compartments *compartments) { update(*compartments); }
-
-extern "C" void neurorl_chip_add_spiking(const BlockRows *blocks, int64_t count)
-{
-    for (int64_t k = 0; k < count; k++) add_spiking(blocks[k]);
-}
-
-extern "C" void neurorl_chip_learn(
-    const Learning *parts, int64_t count, const Twister *generator, int64_t n_noise, int64_t t)
-{
-    learn(parts, count, *generator, n_noise, t);
-}
-
-extern "C" void neurorl_chip_run(
-    const Emulator *emulator,
-    int64_t t,
-    int64_t n_steps,
-    const int32_t *thresholds,
-    uint8_t *spikes)
-{
-    run(*emulator, t, n_steps, thresholds, spikes);
 }
