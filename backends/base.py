@@ -3,40 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic.chip_noise import coined
-from neurorl.arithmetic.rounding import make_arithmetic
 from neurorl.backends.capabilities import Capabilities
 from neurorl.backends.checks import (
     Inputs,
-    check_arithmetic,
     check_errors,
     check_inputs,
-    check_noise,
-    check_record,
     check_replica,
-    check_seeds,
     check_state,
     check_steps,
     learned_populations,
 )
-from neurorl.backends.simulated import SimulatedNetwork
+from neurorl.backends.lifetime import Closable
+from neurorl.backends.prepare import prepare
 from neurorl.backends.simulator import Simulator, State
 from neurorl.backends.weights import EffectiveWeights
 from neurorl.backends.window import Raster, Window, WindowCall
-from neurorl.errors import BackendError, UnsupportedError, say
 from neurorl.network.description import Network
 from neurorl.network.serialization import FloatArray
 
 __all__ = ["Backend", "Capabilities", "Raster", "State", "Window"]
 
 
-class Backend:
+class Backend(Closable):
     """Runs one network on one simulator; a context manager, of which several may coexist.
 
     `neurorl.load` makes it. What is the same for every simulator is done here: checks, replicas,
@@ -75,43 +68,15 @@ class Backend:
     ) -> None:
         self.simulator = simulator
         self.name, self.capabilities = simulator.name, simulator.capabilities
-        self.closed = False
-        self.network = network
-        self.seeds = check_seeds(seed)
-        self.n_replicas = len(self.seeds)
-        self.arithmetic_name = check_arithmetic(arithmetic, self.capabilities)
-        self.noise = check_noise(self.name, noise, self.arithmetic_name, self.capabilities)
-        with_coins, coins = coined(network, noise)
-        problems = simulator.refusals(with_coins, self.arithmetic_name)
-        if problems:
-            raise UnsupportedError(say(f"backend {self.name}", f"can't run {'; '.join(problems)}"))
-        self.arithmetic = make_arithmetic(self.arithmetic_name, with_coins, noise)
-        self.record = check_record(record, network)
-        self._is_single = isinstance(seed, (int, np.integer))
-        self.simulated = SimulatedNetwork(
-            network,
-            self.seeds,
-            () if self._is_single else (self.n_replicas,),
-            self.arithmetic_name,
-            self.arithmetic,
-            noise,
-            self.record,
-            coins,
-        )
+        self.simulated = prepare(simulator, network, seed, arithmetic, record, noise)
+        self.network, self.seeds = network, self.simulated.seeds
+        self.n_replicas = self.simulated.n_replicas
+        self.arithmetic = self.simulated.arithmetic
+        self.arithmetic_name, self.noise = self.simulated.arithmetic_name, noise
+        self.record = self.simulated.record
         self._sources = {source.name: source.size for source in self.simulated.whole.sources}
         self._weights = EffectiveWeights(self.simulated, simulator, weights or {})
         simulator.build(self.simulated)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     if not TYPE_CHECKING:  # a type checker knows `simulator`, and would take any name here
 
@@ -282,9 +247,7 @@ class Backend:
         self.check_can("restore")
         arrays = check_state(state, self.state(replica))
         for p in self.network.projections:
-            weights = self._weights.stacked(p.name).copy()
-            weights[replica] = arrays[f"{p.name}.weights"]
-            self.set_weights(p.name, weights[0] if self._is_single else weights)
+            self._weights.write_one(p.name, arrays[f"{p.name}.weights"], replica)
         self.simulator.restore(arrays, replica)
 
     def source(self) -> str:
@@ -303,16 +266,8 @@ class Backend:
         for verb in verbs:
             self.simulator.refuse(verb)
 
-    def check_open(self) -> None:
-        """Raise BackendError if the backend has been closed."""
-        if self.closed:
-            raise BackendError(say(f"backend {self.name}", "is closed", remedy="make a new one"))
-
-    def close(self) -> None:
-        """Free what the simulator holds; any later call but `close` raises BackendError."""
-        if not self.closed:
-            self.closed = True
-            self.simulator.close()
+    def _free(self) -> None:
+        self.simulator.close()
 
     def flow(self, inputs: Inputs) -> None:
         """Let the activations of sources of currents flow into the biases until the next call."""

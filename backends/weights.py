@@ -68,6 +68,12 @@ class EffectiveWeights:
                 self._simulator.write_bias(described.post, self._simulated.bias(described.post))
         return self._shown(projection, rounded)
 
+    def write_one(self, projection: str, weights: FloatArray, replica: int) -> None:
+        """Put one replica's weights in force, ``shape``; those of others stay."""
+        stacked = self.stacked(projection).copy()
+        stacked[replica] = weights
+        self.write(projection, stacked if self._simulated.axes else stacked[0])
+
     def memory(self, projection: str) -> npt.NDArray[Any] | None:
         """Return the memory of what is transmitted, of spikes or of currents; None without one."""
         if projection in self.currents.weights:

@@ -1,0 +1,48 @@
+"""Turn what a caller asks for into the network that a simulator runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from neurorl.arithmetic.chip_noise import coined
+from neurorl.arithmetic.rounding import make_arithmetic
+from neurorl.backends.checks import check_arithmetic, check_noise, check_record, check_seeds
+from neurorl.backends.simulated import SimulatedNetwork
+from neurorl.backends.simulator import Simulator
+from neurorl.errors import UnsupportedError, say
+from neurorl.network.description import Network
+
+__all__ = ["prepare"]
+
+
+def prepare(
+    simulator: Simulator,
+    network: Network,
+    seed: int | Sequence[int],
+    arithmetic: str | None,
+    record: Sequence[str] | None,
+    noise: str,
+) -> SimulatedNetwork:
+    """Return what *simulator* is to build, without weights; arguments as in `Backend`.
+
+    Raises UnsupportedError naming every part of the network that the simulator can't run.
+    """
+    seeds, name = check_seeds(seed), check_arithmetic(arithmetic, simulator.capabilities)
+    check_noise(simulator.name, noise, name, simulator.capabilities)
+    with_coins, coins = coined(network, noise)
+    problems = simulator.refusals(with_coins, name)
+    if problems:
+        where = f"backend {simulator.name}"
+        raise UnsupportedError(say(where, f"can't run {'; '.join(problems)}"))
+    return SimulatedNetwork(
+        network,
+        seeds,
+        () if isinstance(seed, (int, np.integer)) else (len(seeds),),
+        name,
+        make_arithmetic(name, with_coins, noise),
+        noise,
+        check_record(record, network),
+        coins,
+    )
