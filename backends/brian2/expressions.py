@@ -7,7 +7,7 @@ terms nor lets its compilers fuse them.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from textwrap import indent
 from typing import Any
 
@@ -16,11 +16,11 @@ import numpy as np
 from neurorl.backends.brian2.vendor import brian2
 from neurorl.expressions.expression import Expression
 from neurorl.expressions.functions import FUNCTIONS, power
-from neurorl.expressions.nodes import Kind
+from neurorl.expressions.nodes import Kind, Name
 from neurorl.expressions.printing import Style, render
 from neurorl.native import SOURCES
 
-__all__ = ["expression_functions", "expression_text"]
+__all__ = ["assignments", "expression_functions", "expression_text"]
 
 _C = (SOURCES / "expressions.h").read_text()
 _STYLE = Style(
@@ -39,6 +39,27 @@ def expression_text(expression: Expression, names: Mapping[str, str] | None = No
     names: the Brian2 variable of each name; None for the same ones.
     """
     return render(expression.tree, _STYLE, names)
+
+
+def assignments(
+    lines: Iterable[tuple[str, Expression]], names: Mapping[str, str] | None = None
+) -> list[str]:
+    """Return the code that sets variables, by their names in Brian2, in order.
+
+    Of ``v = v + ...`` Brian2 makes ``v += ...`` with the rest as SymPy sorts it, so such a value
+    gets a name of its own first, ``new_0``. And ``v = w`` is another view of the memory of w in
+    Brian2's numpy target, so it is multiplied by 1.
+    """
+    code = []
+    for number, (variable, expression) in enumerate(lines):
+        text = expression_text(expression, names)
+        if isinstance(expression.tree, Name):
+            code.append(f"{variable} = 1.0*{text}")
+        elif variable in [(names or {}).get(name, name) for name in expression.names]:
+            code += [f"new_{number} = {text}", f"{variable} = new_{number}"]
+        else:
+            code.append(f"{variable} = {text}")
+    return code
 
 
 @functools.cache

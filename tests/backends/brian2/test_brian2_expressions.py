@@ -16,8 +16,13 @@ import pytest
 from function_table import TABLE
 from random_expressions import random_expressions, same_bits, values
 
-from neurorl.backends.brian2.expressions import expression_functions, expression_text
-from neurorl.backends.brian2.preferences import cython_problem
+from neurorl.backends.brian2.expressions import (
+    assignments,
+    expression_functions,
+    expression_text,
+)
+from neurorl.backends.brian2.preferences import cython_problem, exact_preferences
+from neurorl.backends.brian2.vendor import brian2
 from neurorl.expressions import FUNCTIONS, Expression
 from neurorl.native import toolchain
 
@@ -69,6 +74,23 @@ def test_random_expressions_and_special_values(
     rows = run(engine, expressions, names, tmp_path)
     for expression, row in zip(expressions, rows, strict=True):
         assert same_bits(expression.evaluate(names), row), expression.text
+
+
+def test_brian2_neither_sorts_nor_shares_what_is_assigned() -> None:
+    """Of ``v = v + 0.1*v`` it makes ``v *= 1.1``, and ``w = v`` is the same memory."""
+    lines = [("w", "v"), ("v", "v + 0.1*v"), ("v", "v + 1"), ("u", "w + v"), ("w", "u")]
+    code = assignments([(x, Expression(text)) for x, text in lines])
+    assert code[:4] == ["w = 1.0*v", "new_1 = v + 0.1 * v", "v = new_1", "new_2 = v + 1.0"]
+    v = np.random.default_rng(0).normal(0, 1, 50)
+    with exact_preferences("numpy"):
+        group = brian2.NeuronGroup(50, "v : 1\nw : 1\nu : 1", namespace={})
+        group.v = v
+        group.run_regularly("\n".join(code))
+        brian2.Network(group).run(group.dt[:])
+    changed = v + 0.1 * v + 1.0
+    assert not np.array_equal(changed, 1.1 * v + 1.0)
+    assert np.array_equal(np.array(group.v), changed)
+    assert np.array_equal(np.array(group.w), v + changed)
 
 
 def test_texts_are_readable() -> None:
