@@ -19,13 +19,7 @@ from neurorl.backends.registry import backend_type
 from neurorl.backends.registry import load as load_backend
 from neurorl.backends.simulator import Simulator
 from neurorl.diagnostics.monitor import Monitor
-from neurorl.errors import (
-    ArgumentError,
-    EnvironmentWarning,
-    PopulationWarning,
-    say,
-    warn_outside,
-)
+from neurorl.errors import ArgumentError, EnvironmentWarning, PopulationWarning, say, warn_outside
 from neurorl.learning.finite import bad_reward, bad_sum, check_learned
 from neurorl.learning.loops.checks import learning_options
 from neurorl.learning.loops.choose import make_loop

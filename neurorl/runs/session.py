@@ -78,8 +78,8 @@ class Session:
             warn_outside(say(where, what, remedy=remedy), EnvironmentWarning)
         if config.agent:
             self._check_checkpoints(config.agent, int(discrete_actions(env, config.env).n))
-        self.replicas = make_agents(config, self.seeds, env)
-        self.config = dataclasses.replace(config, model=self.replicas.config.model)
+        self.group = make_agents(config, self.seeds, env)
+        self.config = dataclasses.replace(config, model=self.group.config.model)
 
     def _check_checkpoints(self, agent: Mapping[str, Any], n_actions: int) -> None:
         """Raise RunError for checkpoints that don't fit config.json, before agents are made."""
@@ -100,12 +100,12 @@ class Session:
                     described = dataclasses.replace(described, env_spec=self.config.env_spec)
                 if described != self._describe(k):
                     raise RunError(say(f"run {run.path}", "checkpoint.npz is of another run"))
-                self.replicas.restore(k, arrays)
+                self.group.restore(k, arrays)
             elif self.config.start:
                 _, arrays = read_agent(start_of(self.config.start, self.seeds[k]))
-                self.replicas.adopt(k, arrays)
+                self.group.adopt(k, arrays)
                 self._save(k)  # from here on, the run to start from isn't needed
-            run.rewind(self.replicas.episodes[k])
+            run.rewind(self.group.episodes[k])
         for k, run in enumerate(self.runs):  # when all of them can go on
             run.change_budget(self._spent(k))
 
@@ -113,10 +113,10 @@ class Session:
         """Return how many episodes are done, and in all; or steps, if these are asked for."""
         every, budget = range(len(self.runs)), self.config.budget
         if budget.steps is not None:
-            done = sum(min(self.replicas.steps_taken(k), budget.steps) for k in every)
+            done = sum(min(self.group.steps_taken(k), budget.steps) for k in every)
             return done, len(self.runs) * budget.steps
         assert budget.episodes is not None
-        return sum(map(self._played, every)), len(self.runs) * budget.episodes
+        return sum(map(len, self.group.episodes)), len(self.runs) * budget.episodes
 
     def learn(
         self,
@@ -145,7 +145,7 @@ class Session:
         budget = self.config.budget
         now, next_look = time.monotonic, time.monotonic() + _SHOWN_SECONDS
         with held_interrupts() as interrupt:
-            for _ in self.replicas.play(budget, after):
+            for _ in self.group.play(budget, after):
                 if interrupt.requested:
                     break
                 if now() >= next_look:
@@ -156,13 +156,13 @@ class Session:
     def _save_long_ago(self) -> None:
         """Save those that have gone on within an episode for long."""
         for k, saved in enumerate(self._saved):
-            moved = self.replicas.steps_taken(k) != self._saved_at[k]
+            moved = self.group.steps_taken(k) != self._saved_at[k]
             if moved and time.monotonic() - saved >= EPISODE_SECONDS:
                 self._save(k)
 
     def summaries(self) -> list[Summary]:
         """Sum up each run, in its directory too."""
-        rows = [summary(self.config, self.replicas, k, run) for k, run in enumerate(self.runs)]
+        rows = [summary(self.config, self.group, k, run) for k, run in enumerate(self.runs)]
         for run, row in zip(self.runs, rows, strict=True):
             run.keep(run.summary, as_json(row))
         return rows
@@ -170,7 +170,7 @@ class Session:
     def close(self) -> None:
         """Free agents and directories."""
         try:
-            self.replicas.close()
+            self.group.close()
         finally:
             self._free()
 
@@ -179,39 +179,36 @@ class Session:
         for run in self.runs:
             run.close()
 
-    def _played(self, k: int) -> int:
-        return len(self.replicas.episodes[k])
-
     def _spent(self, k: int) -> Budget:
         """Return the budget for ``config.json``: at least what run k has had."""
         budget = self.config.budget
         if budget.episodes is not None:
-            return Budget(max(budget.episodes, self._played(k)))
+            return Budget(max(budget.episodes, len(self.group.episodes[k])))
         assert budget.steps is not None
-        if not self.replicas.algorithm.stops_exactly:
+        if not self.group.algorithm.stops_exactly:
             return budget
-        return Budget(None, max(budget.steps, self.replicas.steps_taken(k)))
+        return Budget(None, max(budget.steps, self.group.steps_taken(k)))
 
     def _save(self, k: int) -> None:
-        self.runs[k].keep_checkpoint(packed(self._describe(k).to_dict(), self.replicas.state(k)))
+        self.runs[k].keep_checkpoint(packed(self._describe(k).to_dict(), self.group.state(k)))
         self._saved[k] = time.monotonic()
-        self._saved_at[k] = self.replicas.steps_taken(k)
+        self._saved_at[k] = self.group.steps_taken(k)
 
     def _describe(self, k: int) -> AgentDescription:
-        return self.replicas.describe(k, self.config.env, self.config.env_spec)
+        return self.group.describe(k, self.config.env, self.config.env_spec)
 
     def _as_begun(self, k: int) -> dict[str, Any]:
         """Return what ``config.json`` of run k says when it begins."""
-        replicas, gradient = self.replicas, self.replicas.gradient
+        group, gradient = self.group, self.group.gradient
         config = dataclasses.replace(
             self.config,
             seed=self.seeds[k],
-            arithmetic=replicas.arithmetic_name,
-            learning=replicas.config.learning.name,
-            agent=replicas.config.to_dict(),
+            arithmetic=group.arithmetic_name,
+            learning=group.config.learning.name,
+            agent=group.config.to_dict(),
             gradient=None if gradient is None else gradient.to_dict(),
         )
-        return {**config.to_dict(), "versions": _versions(replicas.algorithm)}
+        return {**config.to_dict(), "versions": _versions(group.algorithm)}
 
 
 def _lock_old(runs: Sequence[RunDirectory], resume: bool) -> list[bool]:

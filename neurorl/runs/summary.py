@@ -39,27 +39,27 @@ class Summary(TypedDict):
     warnings: list[Finding]
 
 
-def summary(config: RunConfig, replicas: AgentGroup, k: int, run: RunDirectory) -> Summary:
+def summary(config: RunConfig, group: AgentGroup, k: int, run: RunDirectory) -> Summary:
     """Return what the run of agent k came to."""
-    played = replicas.episodes[k]
+    played = group.episodes[k]
     last = played[-100:]
     by_steps = config.budget.steps is not None
     return {
         "env": config.env,
         "backend": config.backend,
-        "arithmetic": replicas.arithmetic_name,
-        "noise": replicas.noise,
-        "model": replicas.config.model,
-        "approach": replicas.algorithm.name,
-        "seed": replicas.seeds[k],
+        "arithmetic": group.arithmetic_name,
+        "noise": group.noise,
+        "model": group.config.model,
+        "approach": group.algorithm.name,
+        "seed": group.seeds[k],
         "episodes": len(played),
-        "env_steps": replicas.steps_taken(k) if by_steps else replicas.env_steps(k),
+        "env_steps": group.steps_taken(k) if by_steps else group.env_steps(k),
         "mean_return_last_100": _mean([e.ret for e in last]),
         "mean_discounted_return_last_100": _mean([e.discounted for e in last]),
-        "solved_at_episode": solved_at(played, replicas.config),
+        "solved_at_episode": solved_at(played, group.config),
         "run": str(run.path),
         "digest": digest(run.checkpoint),
-        "warnings": replicas.warnings(k),
+        "warnings": group.warnings(k),
     }
 
 
