@@ -1,4 +1,4 @@
-"""What one environment step costs on Brian2: stepped in place, and by `brian2.Network.run`.
+"""Measure an environment step on Brian2: stepped in place, and by `brian2.Network.run`.
 
     python scripts/bench_brian2_step.py [--rounds 7] [--json] [--out FILE]
 
@@ -35,7 +35,7 @@ STEPS = 10
 
 
 def measure(rounds: int, windows: int = 100, naive_windows: int = 3) -> dict[str, float]:
-    """Microseconds per environment step of each way, and ``ratio`` = naive / compiled."""
+    """Return microseconds per environment step of each way, and ``ratio`` = naive / compiled."""
     network = actor_network(40, 2, neuron=CubaLIF(1.5e-3, 4.5e-3, 0.5, 0.0, 0.5))
     inputs = [rasters(network, STEPS, k) for k in range(windows)]
     stepped: dict[str, Backend] = {

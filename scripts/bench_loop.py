@@ -1,4 +1,4 @@
-"""Where the time of an environment step goes, for the CartPole preset on Brian2's compiled engine.
+"""Measure the parts of an environment step, for the CartPole preset on Brian2's compiled engine.
 
     python scripts/bench_loop.py [--rounds 7] [--json] [--out FILE]
 
@@ -32,7 +32,7 @@ LEAN = ("see", "encode", "choose", "critic", "python")
 
 
 def measure(rounds: int, calls: int = 2000) -> dict[str, float]:
-    """Microseconds of each part, of the loop, and ``lean`` = `LEAN` over Gymnasium's step."""
+    """Return microseconds of each part and of the loop; ``lean``: `LEAN` over Gymnasium's step."""
     agent = SpikingActorCritic("CartPole-v1", backend="brian2", seed=11)
     agent.learn(60)  # episodes of some length, spikes as in training
     loop = agent._replicas.loop
@@ -84,7 +84,7 @@ def _ways(loop: NativeLoop, observation: np.ndarray) -> dict[str, Callable[[], o
 
 
 def _idle_loop(observation: np.ndarray) -> Callable[[], object]:
-    """An environment step of a loop in which neither the environment nor the agent does a thing."""
+    """Return a step of a loop in which neither the environment nor the agent does anything."""
     agents = SpikingActorCritic("CartPole-v1", backend="brian2", seed=11)._replicas
     answer: Any = (0, observation, 1.0, False, False, {})
     agents.envs.step = lambda actions, active: [answer]  # type: ignore[method-assign]

@@ -1,4 +1,4 @@
-"""What a decision costs in which the emulated chip learns: our loops and nengo-loihi's own.
+"""Measure a decision in which the emulated chip learns: our loops and nengo-loihi's own.
 
     python scripts/bench_pes.py [--rounds 5] [--out FILE]
 
@@ -61,7 +61,7 @@ def preset(env_id: str) -> Network:
 
 
 def measured(network: Network, rounds: int) -> tuple[float, float]:
-    """Milliseconds a decision, of our loops and of nengo-loihi's."""
+    """Return milliseconds a decision, of our loops and of nengo-loihi's."""
     found: dict[bool, list[float]] = {True: [], False: []}
     with (
         load("loihi", network, learning="pes", accelerate=True) as quick,

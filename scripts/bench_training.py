@@ -1,4 +1,4 @@
-"""What an update by gradients costs: ours, and the same network in snnTorch, SpikingJelly, norse.
+"""Measure an update by gradients: ours, and the same network in snnTorch, SpikingJelly, norse.
 
     python scripts/bench_training.py [--rounds 7] [--cases cartpole] [--loop] [--out FILE]
 

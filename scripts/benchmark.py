@@ -1,4 +1,4 @@
-"""The whole matrix of `neurorl bench`, written to docs/benchmarks.json and docs/benchmarks.md.
+"""Run the whole matrix of `neurorl bench`; write docs/benchmarks.json and docs/benchmarks.md.
 
     python scripts/benchmark.py [--rounds 3] [--seconds 0.8] [--peers A,B] [--out docs] [--quick]
 

@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
 def comparison(
     options: argparse.Namespace, begin: Callable[[str, int], Callable[[Episode], None]]
 ) -> Comparison:
-    """What these options ask for; with --quick in small, and all of its files in one folder."""
+    """Return what these options ask for; --quick is small, with all files in one folder."""
     plan, quick = plan_of(options), options.quick
     local = options.local or (plan.out / "local" if quick else Path("runs/reproduce"))
     gradients = options.gradients or (plan.out / "gradients" if quick else Path("runs/gradients"))
@@ -96,7 +96,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def chosen_tasks(names: str | None) -> Sequence[Task]:
-    """Raises UnknownNameError."""
+    """Return the tasks of these names. Raises UnknownNameError."""
     by_name = {task.name: task for task in TASKS}
     chosen = names.split(",") if names else list(by_name)
     for name in chosen:

@@ -1,4 +1,4 @@
-"""`make demo`: an agent learns the gridworld, then plays on every backend.
+"""Let an agent learn the gridworld, then play on every backend: `make demo`.
 
 Trains on the reference backend, evaluates the same weights on reference, brian2 and loihi, prints
 the returns beside the optimum and leaves the learning curve as a picture.
@@ -89,12 +89,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def is_optional(backend: str) -> bool:
-    """Whether a backend comes with an extra only, which the demo doesn't ask for."""
+    """Return whether a backend comes with an extra only, which the demo doesn't ask for."""
     return backend in BACKENDS and "neurorl[" in BACKENDS[backend].remedy
 
 
 def progress(console: Console) -> Progress:
-    """A bar that goes away when it is done, and never appears in a log."""
+    """Show a bar that goes away when it is done, and never appears in a log."""
     return Progress(console=console, transient=True, disable=not console.is_terminal)
 
 

@@ -1,4 +1,4 @@
-"""What float-trained agents lose on Loihi: results/deployment*.csv and docs/deployment.md.
+"""Measure what float-trained agents lose on Loihi: results/deployment*.csv, docs/deployment.md.
 
     python scripts/deploy.py [--only gridworld,cartpole-lif] [--seeds 0..19] [--quick]
 
@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def run_one(experiment: Experiment, plan: Plan, results: Path, begin: Begin) -> None:
-    """One experiment: its rows in the tables, and a line for each noise."""
+    """Run one experiment; write its rows, and return a line for each noise."""
     total = plan.episodes_of(experiment) * len(plan.seeds)
     rows, rates = deploy(experiment, plan, begin(experiment.name, total))
     write_deployment(results / "deployment.csv", rows)

@@ -1,4 +1,4 @@
-"""Fuzzers of every file and argument that somebody else may have written, as a table.
+"""Fuzz every file and argument that somebody else may have written, and print a table.
 
     python scripts/fuzz.py [--inputs 200000] [--seed N]
 

@@ -1,4 +1,4 @@
-"""How time and memory grow with a network's size, replicas and a run's length, on each backend.
+"""Measure how time and memory grow with network size, replicas and length, on each backend.
 
     python scripts/growth.py [--backends reference,brian2:compiled,loihi] [--out docs] [--quick]
 

@@ -48,7 +48,7 @@ def main() -> int:
 
 
 def seeds(text: str) -> list[int]:
-    """``0..4`` or ``0,3,7``."""
+    """Parse ``0..4`` or ``0,3,7``."""
     if ".." in text:
         first, last = text.split("..")
         return list(range(int(first), int(last) + 1))
@@ -112,7 +112,7 @@ def episodes(out: Path) -> list[dict[str, str]]:
 
 
 def compare(arguments: argparse.Namespace, rows: list[dict[str, Any]]) -> dict[str, bool]:
-    """Whether runs of one arithmetic and seed have the same episodes, apart from wall time."""
+    """Return whether runs of one arithmetic and seed have equal episodes, but for wall time."""
     by_kind: dict[tuple[str, int], list[Any]] = {}
     for row in rows:
         table = episodes(run_path(arguments, row["backend"], row["seed"]))

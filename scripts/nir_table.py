@@ -1,4 +1,4 @@
-"""The table of docs/nir.md, from a run of the tests that play our files in other libraries.
+"""Make the table of docs/nir.md from the tests that play our files in other libraries.
 
 python scripts/nir_table.py            run them and rewrite the table
 python scripts/nir_table.py --check    run them; exit status 1 if the page says otherwise
@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def run_tests() -> list[dict[str, Any]]:
-    """What each test found, in their order."""
+    """Run the tests; return what each found, in their order."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "rows.json"
         tests = ["-m", "pytest", "-q", "tests/witness/test_nir_readers.py", f"--nir-table={out}"]
@@ -51,7 +51,7 @@ def run_tests() -> list[dict[str, Any]]:
 
 
 def markdown(rows: list[dict[str, Any]], old: str) -> str:
-    """A row for each network, readers that agree taken together.
+    """Format a row for each network, readers that agree taken together.
 
     Readers that weren't heard keep what the *old* table says of them.
     """

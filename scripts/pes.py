@@ -1,4 +1,4 @@
-"""Learning on the chip against the host's rule: results/*-pes*.csv and docs/pes.md.
+"""Compare learning on the chip with the host's rule: results/*-pes*.csv and docs/pes.md.
 
     python scripts/pes.py [--only bandit,cartpole-lif-pes] [--seeds 0..19] [--tune] [--quick]
 
@@ -56,7 +56,7 @@ def report(experiment: Experiment, plan: Plan, results: Path, begin: Begin) -> N
 
 
 def chosen(names: Sequence[str] | None) -> list[Experiment]:
-    """The experiments of these names or tasks. Raises UnknownNameError for others."""
+    """Return the experiments of these names or tasks. Raises UnknownNameError for others."""
     known = {key for e in COMPARED for key in (e.name, e.task.name)}
     for name in names or ():
         if name not in known:

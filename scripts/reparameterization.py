@@ -1,4 +1,4 @@
-"""The presets by gradients through stochastic spikes: results/*-gradients*.csv, and their tables.
+"""Train the presets by gradients through stochastic spikes: results/*-gradients*.csv, tables.
 
     python scripts/reparameterization.py [--only gridworld-lif-gradients,...] [--seeds 0..19]
 
@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def put_page(page: Path, results: Path) -> None:
-    """Tables and figure of what is in *results*."""
+    """Put tables and figure of what is in *results* into the page."""
     put_table(page, results)
     put_recalls(page, results)
     draw(results, page.with_name("recall.png"))

@@ -1,4 +1,4 @@
-"""All tables and figures of learning: results/*.csv, docs/learning.md and docs/learning.png.
+"""Make all tables and figures of learning: results/*.csv, docs/learning.md and .png.
 
     python scripts/reproduce.py [--only gridworld,cartpole-lif] [--seeds 0..19] [--quick]
 

@@ -1,4 +1,4 @@
-"""A million environment steps at constant memory, file handles, temporary files and threads.
+"""Train for a million steps at constant memory, file handles, temporary files and threads.
 
     python scripts/soak.py [--backends brian2,loihi,torch] [--steps N] [--out DIR] [--docs DIR]
 
@@ -63,14 +63,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def cells(look: Look) -> list[str]:
-    """A look as text, in the order of the columns."""
+    """Format a look as text, in the order of the columns."""
     numbers = [f"{look.steps:,}", f"{look.episodes:,}", f"{look.rss_mib:.1f}"]
     others = [str(look.file_handles), str(look.temp_files), str(look.threads)]
     return [look.backend, *numbers, f"{look.records_mib:.2f}", *others]
 
 
 def sentence(looks: list[Look]) -> str:
-    """What a backend's process grows by."""
+    """Say by what a backend's process grows."""
     with_, without = (growth(looks, with_records=kept) for kept in (True, False))
     return f"{looks[0].backend}: {with_:.3f} MiB per 100,000 steps, {without:.3f} without records"
 

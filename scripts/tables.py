@@ -1,4 +1,4 @@
-"""The smaller tables of the docs: measured, kept in results/tables, and put into their pages.
+"""Measure the smaller tables of the docs, keep them in results/tables, and put them into pages.
 
     python scripts/tables.py [--only time-step,deep] [--page]
 

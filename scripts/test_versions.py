@@ -1,4 +1,4 @@
-"""The other versions that are promised: for each an environment of its own, and a short suite.
+"""Test the other promised versions, each in an environment of its own, by a short suite.
 
 python scripts/test_versions.py              all of VERSIONS that this machine has a Python for
 python scripts/test_versions.py --list       only say which
@@ -23,7 +23,7 @@ KEPT = ROOT / ".venvs"
 
 @dataclass(frozen=True)
 class Version:
-    """pythons: the first of these that is there. numpy: what pip is asked for."""
+    """Name a version. pythons: the first of these that is there. numpy: what pip is asked for."""
 
     name: str
     pythons: tuple[str, ...]
@@ -31,7 +31,7 @@ class Version:
 
     @property
     def is_this(self) -> bool:
-        """Whether it is the environment of this script, for which pip took the newest."""
+        """Return whether it is the environment of this script, for which pip took the newest."""
         running = f"{sys.version_info.major}.{sys.version_info.minor}"
         return running in self.pythons and "==" not in self.numpy
 
@@ -82,7 +82,7 @@ def main() -> int:
 
 
 def find_python(versions: tuple[str, ...]) -> Path | None:
-    """An interpreter of the first of these versions that runs: on PATH, or one of pyenv's."""
+    """Return the first of these interpreters that runs: on PATH, or one of pyenv's."""
     for version in versions:
         for candidate in candidates(version):
             if candidate.is_file() and version_of(candidate) == version:
@@ -100,7 +100,7 @@ def candidates(version: str) -> Iterator[Path]:
 
 
 def version_of(python: Path) -> str | None:
-    """As ``3.11``; None if it doesn't run."""
+    """Return its version as ``3.11``; None if it doesn't run."""
     code = "import sys; print('%d.%d' % sys.version_info[:2])"
     try:
         done = subprocess.run(
@@ -112,7 +112,7 @@ def version_of(python: Path) -> str | None:
 
 
 def run(version: Version, python: Path) -> bool:
-    """Whether its suite failed."""
+    """Run its suite; return whether it failed."""
     own = environment(version, python)
     shown = "import brian2, nengo, numpy, sys; print('Python', sys.version.split()[0],"
     shown += (
@@ -124,7 +124,7 @@ def run(version: Version, python: Path) -> bool:
 
 
 def environment(version: Version, python: Path) -> Path:
-    """The interpreter of an environment with the package and what its tests need."""
+    """Return the interpreter of an environment with the package and what its tests need."""
     text = (ROOT / "setup.cfg").read_text() + version.numpy + str(python)
     folder = KEPT / hashlib.sha256(text.encode()).hexdigest()[:12]
     own = folder / "bin" / "python"

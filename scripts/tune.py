@@ -1,4 +1,4 @@
-"""What was tried before presets and rates were settled: results/tuning/*.csv.
+"""Run what was tried before presets and rates were settled: results/tuning/*.csv.
 
     python scripts/tune.py [--only mountaincar,cartpole-glm-coagent] [--quick]
 

@@ -1,4 +1,4 @@
-"""All shipped models on all backends, in each arithmetic and across, learning included.
+"""Validate all shipped models on all backends, in each arithmetic and across, with learning.
 
     python scripts/validate_backends.py [--steps 10000] [--updates 100] [--seeds 0..4]
     python scripts/validate_backends.py --short       what CI runs
@@ -75,7 +75,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def command(options: Any) -> str:
-    """What repeats it."""
+    """Return the command that repeats it."""
     parts = ["python scripts/validate_backends.py", f"--steps {options.steps}"]
     parts += [f"--updates {options.updates}", f"--seeds {options.seeds}"]
     parts += [f"--episodes {options.episodes}"] if options.episodes else []

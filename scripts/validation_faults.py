@@ -1,4 +1,4 @@
-"""What `validate` says of backends with a known fault each: rightly, unknown or wrongly.
+"""Show what `validate` says of backends with a known fault each: rightly, unknown or wrongly.
 
     python scripts/validation_faults.py [--sets tuned,held_out,unseen] [--shift 0]
     python scripts/validation_faults.py --only threshold --json
@@ -78,7 +78,7 @@ def _row(name: str, fault: Fault) -> dict[str, Any]:
 
 
 def _print(rows: list[dict[str, Any]]) -> None:
-    """Every fault, then how many of each kind are named how."""
+    """Print every fault, then how many of each kind are named how."""
     print_table(
         ("set", "fault", "verdict", "CPU s"),
         [[row["set"], row["fault"], row["verdict"], str(row["cpu_s"])] for row in rows],
@@ -96,7 +96,7 @@ def _print(rows: list[dict[str, Any]]) -> None:
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
-    """How many of each set and kind are named how, for a page."""
+    """Format how many of each set and kind are named how, for a page."""
     lines = ["| faults | " + " | ".join(VERDICTS) + " |", "|---" * (len(VERDICTS) + 1) + "|"]
     for key in ("set", "kind"):
         for value in dict.fromkeys(row[key] for row in rows):

@@ -1,4 +1,4 @@
-"""The table of docs/witnesses.md, from a run of the tests against other people's simulators.
+"""Make the table of docs/witnesses.md from the tests against other people's simulators.
 
 python scripts/witness_table.py
 
@@ -29,7 +29,7 @@ def main() -> int:
 
 
 def run_tests() -> list[dict[str, Any]]:
-    """What each test measured, in their order."""
+    """Run the tests; return what each measured, in their order."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "witnesses.json"
         tests = ["-m", "pytest", "-q", "tests/witness", f"--witness-table={out}"]
@@ -39,7 +39,7 @@ def run_tests() -> list[dict[str, Any]]:
 
 
 def markdown(rows: list[dict[str, Any]], old: str) -> str:
-    """A row for each measurement, and the *old* ones of witnesses that weren't heard."""
+    """Format a row for each measurement, and *old* ones of witnesses that didn't run."""
     lines: dict[str, list[str]] = {}
     for row in rows:
         lines.setdefault(row["witness"], []).append(_line(row))

@@ -1,1 +1,1 @@
-"""Measurements beside other libraries, their growth, and the pages and figures of both."""
+"""Measure neurorl beside other libraries, and how it grows; make the pages and figures of both."""

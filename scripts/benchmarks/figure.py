@@ -1,4 +1,4 @@
-"""The figure of growth: time against size, replicas and window; memory against size and steps."""
+"""Draw time against size, replicas and window, and memory against size and steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How time and memory grow, on each backend; every point is a process of its own.
+"""Measure how time and memory grow on each backend; every point is a process of its own.
 
 ``python -m benchmarks.growth JSON`` measures one `Point`.
 """
@@ -51,7 +51,7 @@ _P_SPIKE = 0.03
 
 @dataclass(frozen=True)
 class Point:
-    """One process: values has one number, but of env_steps all, ascending."""
+    """Describe one process: values has one number, but all of env_steps, ascending."""
 
     axis: str
     backend: str
@@ -62,7 +62,7 @@ class Point:
 
 
 def points(names: Sequence[str] | None, quick: bool) -> list[Point]:
-    """What to measure for backends named as in `neurorl bench`; None takes all."""
+    """Return what to measure for backends named as in `neurorl bench`; None takes all."""
     seconds, axes = (0.02, _QUICK) if quick else (0.4, AXES)
     found = []
     for axis, values in axes.items():
@@ -111,7 +111,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _window(point: Point) -> list[dict[str, Any]]:
-    """Steps of a network of the wanted size, without a loop around it."""
+    """Step a network of the wanted size, without a loop around it."""
     (value,) = point.values
     neurons = value if point.axis == "neurons" else _NEURONS
     window = value if point.axis == "window" else _WINDOW
@@ -148,7 +148,7 @@ def _replicas(point: Point) -> list[dict[str, Any]]:
 
 
 def _env_steps(point: Point) -> list[dict[str, Any]]:
-    """One run: the rate between each count and the next, and the most memory until then."""
+    """Run once; return the rate between each count and the next, and the memory until then."""
     loop = make_loop(_candidate(point), SIZES["small"], 1)
     loop.step()
     done, rows = 1, []

@@ -1,4 +1,4 @@
-"""The page of growth: tables, and where each backend stops being the right choice."""
+"""Make the page of growth: tables, and where each backend stops being the right choice."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Every point is a process of its own on one core; 3 % of the inputs spike in a st
 
 
 def markdown(data: dict[str, Any], machine: dict[str, Any], command: str) -> str:
-    """The page of what `benchmarks.growth.grow` returned. machine: of `report.machine`."""
+    """Return the page for the result of `benchmarks.growth.grow`; machine: of `report.machine`."""
     lines = [_HEAD.format(command=command, **machine)]
     for axis, title in _TITLES.items():
         key = "peak_mb" if axis == "env_steps" else "us_per_step"
@@ -74,7 +74,7 @@ def _table(found: Series) -> list[str]:
 
 
 def _verdicts(found: Series, axis: str) -> list[str]:
-    """Of each backend: where it is the quickest, and from where on it is not in real time."""
+    """Say where each backend is the quickest, and from where on it is not in real time."""
     ours = {label: series for label, series in found.items() if not label.startswith("c-floor")}
     lines = []
     for label, series in ours.items():

@@ -1,4 +1,4 @@
-"""The whole matrix of measurements as JSON and as a page: docs/benchmarks.json and .md."""
+"""Measure the whole matrix; write it as JSON and a page: docs/benchmarks.json and .md."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ has all of it. Small: {small}, on CartPole-v1. Large: {large}, on an environment
 def full_plan(
     quick: bool, rounds: int, seconds: float, peers: Sequence[str] | None = None
 ) -> tuple[Plan, list[str]]:
-    """Every backend, engine, size and 1, 16, 64 replicas, and peers; notes on missing peers.
+    """Plan every backend, engine, size and 1, 16, 64 replicas, and peers; note missing peers.
 
     quick: instead a few that start at once. peers: by name; None takes all, or numpy if *quick*.
     """
@@ -69,7 +69,7 @@ def full_plan(
 
 
 def machine() -> dict[str, Any]:
-    """What figures depend on: date, processor, compiler, Python and packages with versions."""
+    """Return what figures depend on: date, processor, compiler, Python and package versions."""
     names = {"neurorl", "numpy", "brian2", "nengo", "nengo-loihi", "gymnasium"}
     names |= {d for peer in PEERS.values() for d in peer.distributions} | {"snntorch", "norse"}
     return {
@@ -83,7 +83,7 @@ def machine() -> dict[str, Any]:
 
 
 def markdown(report: Report, plan: Plan, where: dict[str, Any], command: str) -> str:
-    """The page. where: as from `machine`. command: with which to repeat it."""
+    """Return the page. where: as from `machine`. command: with which to repeat it."""
     versions = ", ".join(f"{k} {v}" for k, v in where["packages"].items())
     lines = ["# Benchmarks", "", f"{where['date']}, {where['cpu']}, {where['system']};"]
     lines += [f"{where['compiler']}; Python {where['python']}; {versions}.", "", f"`{command}`", ""]

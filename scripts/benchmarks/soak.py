@@ -36,7 +36,7 @@ _PROC = Path("/proc/self")
 
 @dataclass(frozen=True)
 class Look:
-    """A process at a moment. rss_mib: resident memory; records_mib: of it, records of episodes.
+    """Hold a process's use at a moment. rss_mib: memory; records_mib: of it, records of episodes.
 
     temp_files: in the folder for temporary files, and left over in the run directory.
     """
@@ -121,7 +121,7 @@ def _train(backend: str, steps: int, folder: Path, report: Callable[[Look], None
 
 
 def _size_of(record: Mapping[str, Any]) -> int:
-    """Bytes of an episode's record: its numbers, and its place in a list."""
+    """Return the bytes of an episode's record: its numbers, and its place in a list."""
     return sum(sys.getsizeof(value) for value in record.values()) + 64
 
 

@@ -1,4 +1,4 @@
-"""Tables in Markdown of what the scripts of single costs measured."""
+"""Format as Markdown what the scripts of single costs measured."""
 
 from __future__ import annotations
 

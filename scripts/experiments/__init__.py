@@ -1,1 +1,1 @@
-"""The tables and figures of docs/learning.md: experiments, their runs, their pages."""
+"""Run the experiments of docs/learning.md, and make its tables and figures."""

@@ -1,4 +1,4 @@
-"""What is run: tasks, experiments and the figures of others beside them."""
+"""Define what is run: tasks, experiments and the figures of others beside them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ARITHMETIC = {"float": "float", "loihi": "chip"}
 
 @dataclass(frozen=True)
 class Published:
-    """A figure of somebody else; source: where it stands, or who measured it."""
+    """Hold a figure of somebody else; source: where it stands, or who measured it."""
 
     what: str
     figure: str
@@ -42,7 +42,7 @@ class Published:
 
 @dataclass(frozen=True)
 class Task:
-    """A task and how its figures are read.
+    """Describe a task and how its figures are read.
 
     discounted: the figure is the mean discounted return, else the mean return. threshold: mean of
     100 training episodes that counts as learned. floor: a seed whose greedy figure is below is a
@@ -69,7 +69,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Experiment:
-    """One network, rule and arithmetic on one task; overrides: fields of `AgentConfig`.
+    """Describe one network, rule and arithmetic on one task; overrides: of `AgentConfig`.
 
     is_default: it is the preset, with nothing overridden. evaluation_episodes: if not the task's.
     """
@@ -87,7 +87,7 @@ class Experiment:
 
     @property
     def variant(self) -> str:
-        """What it shares with the experiments on other tasks."""
+        """Return the name that it shares with the experiments on other tasks."""
         return self.name.removeprefix(f"{self.task.name}-")
 
     @property
@@ -97,7 +97,7 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Check:
-    """That another backend, on an experiment's first seed, plays the same episodes."""
+    """Ask another backend to play the same episodes, on an experiment's first seed."""
 
     experiment: Experiment
     backend: str = "loihi"
@@ -204,7 +204,7 @@ _EPISODES = {"gridworld": (600, 600), "cartpole": (250, 250), "mountaincar": (10
 
 
 def _defaults(task: Task) -> tuple[Experiment, ...]:
-    """The presets of a task."""
+    """Return the presets of a task."""
     lif, glm = _EPISODES[task.name]
     networks: tuple[tuple[str, str, str, int], ...] = (
         ("lif", "lif", "float", lif),
@@ -229,7 +229,7 @@ def _defaults(task: Task) -> tuple[Experiment, ...]:
 
 
 def _other_rules(task: Task) -> tuple[Experiment, ...]:
-    """The presets with another rule, at the rates that its grid found."""
+    """Return the presets with another rule, at the rates that its grid found."""
     return tuple(
         Experiment(
             name=grid.name,
@@ -254,7 +254,7 @@ CHECKS = tuple(Check(e) for e in EXPERIMENTS if e.arithmetic == "loihi")
 
 
 def chosen(names: Sequence[str] | None) -> tuple[Experiment, ...]:
-    """The experiments of these names, of tasks or of variants of these names; None: all."""
+    """Return the experiments of these names, tasks or variants; None: all."""
     if names is None:
         return EXPERIMENTS
     known = {key for e in EXPERIMENTS for key in _keys(e)}

@@ -1,4 +1,4 @@
-"""The table of checks: whether another backend played the same episodes."""
+"""Keep the table of checks: whether another backend played the same episodes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["CheckRow", "merge", "read_checks", "write_checks"]
 
 @dataclass(frozen=True)
 class CheckRow:
-    """same: ``yes`` if every return, length and count of steps of *episodes* episodes is equal."""
+    """Hold a check. same: ``yes`` if all returns, lengths and steps of *episodes* are equal."""
 
     experiment: str
     backend: str
@@ -37,7 +37,7 @@ def write_checks(path: Path, rows: Sequence[CheckRow]) -> Path:
 
 
 def read_checks(path: Path) -> list[CheckRow]:
-    """The rows of a file, none if there is no such file. Raises RunError if it is damaged."""
+    """Return a file's rows, none if there is no file. Raises RunError if it is damaged."""
     if not path.exists():
         return []
     try:
@@ -57,6 +57,6 @@ def read_checks(path: Path) -> list[CheckRow]:
 
 
 def merge(old: Sequence[CheckRow], new: CheckRow) -> list[CheckRow]:
-    """*old* with *new* in the place of the row of its experiment and backend."""
+    """Return *old* with *new* in the place of the row of its experiment and backend."""
     kept = [row for row in old if (row.experiment, row.backend) != (new.experiment, new.backend)]
     return sorted([*kept, new], key=lambda row: (row.experiment, row.backend))

@@ -1,4 +1,4 @@
-"""Everything, one experiment after the other: runs, tables, curves, page."""
+"""Run everything, one experiment after the other: runs, tables, curves, page."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["Places", "reproduce", "summary_line"]
 
 @dataclass(frozen=True)
 class Places:
-    """Where CSV and the page go; command: what the page says made it."""
+    """Say where CSV and the page go; command: what the page says made it."""
 
     results: Path
     docs: Path
@@ -74,7 +74,7 @@ def write_page(places: Places) -> list[Path]:
 
 
 def summary_line(experiment: Experiment, of: Summary) -> str:
-    """One line of an experiment's figures."""
+    """Format an experiment's figures in one line."""
     digits = experiment.task.digits
     numbers = [
         f"{x:.{digits}f}" for x in (of.mean, of.min, of.max, of.iqm, of.iqm_low, of.iqm_high)

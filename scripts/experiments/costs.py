@@ -1,4 +1,4 @@
-"""Tables of what things cost, from the JSON that the ``bench_*.py`` scripts write."""
+"""Make tables of costs from the JSON that the ``bench_*.py`` scripts write."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _training_lines(results: Path) -> dict[str, list[str]]:
 
 
 def _ranges(rows: list[dict[str, Any]]) -> list[str]:
-    """A line for each library: least and most of the medians of its cases."""
+    """Return a line for each library: least and most of the medians of its cases."""
     lines = []
     for name in dict.fromkeys(row["name"] for row in rows if row["name"] != OURS):
         parts = []
@@ -87,7 +87,7 @@ def _read(file: Path) -> Any:
 
 
 def _where(data: Any) -> str:
-    """How and where it was measured, in a line."""
+    """Say how and where it was measured, in a line."""
     machine = data["machine"]
     packages = ("brian2", "nengo-loihi", "norse", "numpy", "snntorch", "spikingjelly", "torch")
     versions = [f"{p} {machine['packages'][p]}" for p in packages if p in machine["packages"]]

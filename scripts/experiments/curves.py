@@ -1,4 +1,4 @@
-"""Learning curves of all experiments as one picture, drawn from their CSV."""
+"""Draw the learning curves of all experiments as one picture, from their CSV."""
 
 from __future__ import annotations
 

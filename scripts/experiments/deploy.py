@@ -1,4 +1,4 @@
-"""Agents that learned in float arithmetic, played in the chip's: what they lose, seed by seed."""
+"""Play agents that learned in float arithmetic in the chip's: what they lose, seed by seed."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ DEPLOYED = tuple(
 
 @dataclass(frozen=True)
 class DeploymentRow:
-    """One seed in one noise; agreement: of actions on the same observations, 0 to 1.
+    """Hold one seed in one noise; agreement: of actions on equal observations, 0 to 1.
 
     described, deployed: the task's figure in float arithmetic with escape noise, and on the chip.
     unfitted: agreement with integers for all that learning could have made of the weights.
@@ -63,7 +63,7 @@ class DeploymentRow:
 
 @dataclass(frozen=True)
 class RateRow:
-    """Spikes of a neuron per step, described and deployed; rms of the neurons' own differences.
+    """Hold spikes of a neuron per step, described and deployed; rms of the neurons' differences.
 
     rms_again: that of float arithmetic and itself, with other draws.
     """
@@ -79,7 +79,7 @@ class RateRow:
 
 
 def chosen_deployments(names: Sequence[str] | None) -> tuple[Experiment, ...]:
-    """The experiments of these names or tasks; None: all that are deployed."""
+    """Return the experiments of these names or tasks; None: all that are deployed."""
     known = {key for e in DEPLOYED for key in (e.name, e.task.name)}
     for name in names or ():
         if name not in known:
@@ -104,7 +104,7 @@ def deploy(
 
 
 def emulated(experiment: Experiment, plan: Plan) -> list[CheckRow]:
-    """Whether the emulator plays the first seed's first episodes as the plan's backend does."""
+    """Return whether the emulator plays the first seed's first episodes as the plan's backend."""
     rows, seed = [], plan.seeds[0]
     episodes = min(EMULATED_EPISODES, plan.evaluation_episodes_of(experiment))
     agent, _ = load_to_play(run_path(plan, experiment.name, seed))
@@ -136,7 +136,7 @@ def _on_chip(backend: str, noise: str) -> dict[str, Any]:
 
 
 def _played(experiment: Experiment, plan: Plan, seed: int, noise: str) -> dict[str, Any]:
-    """Evaluation and comparison of one seed, from its directory if they are there already."""
+    """Return a seed's evaluation and comparison, from its directory if they are there already."""
     path = run_path(plan, experiment.name, seed)
     file = path / f"deployed-{noise}.json"
     backend = plan.backend_of(experiment)

@@ -1,4 +1,4 @@
-"""docs/deployment.md, from results/deployment*.csv alone."""
+"""Make docs/deployment.md from results/deployment*.csv alone."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ returns, spikes and synaptic operations.
 
 
 def deployment_page(results: Path, command: str, backend: str) -> str:
-    """The page as Markdown."""
+    """Return the page as Markdown."""
     rows = read_table(results / "deployment.csv", DeploymentRow)
     rates = read_table(results / "deployment-rates.csv", RateRow)
     lines = _HEAD.format(command=command, backend=backend).split("\n")
@@ -78,7 +78,7 @@ def deployment_page(results: Path, command: str, backend: str) -> str:
 
 
 def lost_percent(rows: Sequence[DeploymentRow]) -> float:
-    """Of the mean float return."""
+    """Return the loss in per cent of the mean float return."""
     described = float(np.mean([row.described for row in rows]))
     lost = described - float(np.mean([row.deployed for row in rows]))
     return 100 * lost / (abs(described) or 1.0)

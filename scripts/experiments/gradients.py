@@ -1,4 +1,4 @@
-"""The second approach on the tasks of the first: training, play on the chip, tables.
+"""Run the second approach on the tasks of the first: training, play on the chip, tables.
 
 The preset of a task is trained by gradients in float arithmetic and played in both. From each of
 these runs, others go on in chip arithmetic: by gradients that know of it, or by the local rule.
@@ -37,8 +37,9 @@ __all__ = [
 
 @dataclass(frozen=True)
 class GradientExperiment:
-    """The preset *model* of a task; arithmetic: in which its weights act while they learn.
+    """Describe the preset *model* of a task, learned by gradients.
 
+    arithmetic: in which its weights act while they learn.
     start: the experiment whose runs of the same seeds it begins with; None for none. gradient,
     overrides: fields of `GradientConfig` and of `AgentConfig` that aren't the preset's.
     """
@@ -56,7 +57,7 @@ class GradientExperiment:
 
 @dataclass(frozen=True)
 class GradientRow:
-    """Figures of one seed. greedy and on_chip are of the task's kind: discounted or not.
+    """Hold one seed. greedy and on_chip are of the task's kind: discounted or not.
 
     greedy: played in float arithmetic, if it was trained in it; on_chip: in the chip's. last_100,
     episodes_to_threshold: of training; steps_to_threshold: environment steps until then.
@@ -117,7 +118,7 @@ def find(
 
 
 def done(path: Path) -> int:
-    """Episodes of a run that is complete, else 0."""
+    """Return the episodes of a run that is complete, else 0."""
     file = RunDirectory(path).summary
     return int(json.loads(file.read_text())["episodes"]) if file.exists() else 0
 
@@ -182,7 +183,7 @@ def reproduce(
 
 
 def summary(experiment: GradientExperiment, rows: Sequence[GradientRow]) -> str:
-    """The means and the worst seeds, in a line."""
+    """Format the means and the worst seeds in a line."""
     digits, shown = experiment.task.digits, []
     for name, arithmetic in (("greedy", "float"), ("on_chip", "chip")):
         values = [getattr(row, name) for row in rows if getattr(row, name) is not None]

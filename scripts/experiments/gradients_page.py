@@ -1,4 +1,4 @@
-"""The tables of docs/reparameterization.md, from the CSV of `experiments.gradients`."""
+"""Make the tables of docs/reparameterization.md from the CSV of `experiments.gradients`."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def put_table(page: Path, results: Path) -> None:
 
 
 def put_recalls(page: Path, results: Path) -> None:
-    """The same of the table of networks with and without a memory."""
+    """Put the table of networks with and without a memory into its page."""
     put_between(page, "recalls", recalls(results))
 
 
 def table(results: Path) -> list[str]:
-    """A row for each experiment that has its CSV, local ones of the same network beside them."""
+    """Format a row for each experiment that has its CSV, the network's local ones beside it."""
     head = ["task", "network", "learned by", "arithmetic", "seeds", "greedy", "on the chip"]
     lines = table_head([*head, "episodes to threshold", "env steps to it", "env steps", "spikes"])
     for task, model in dict.fromkeys((e.task, e.model) for e in GRADIENTS):
@@ -53,7 +53,7 @@ def table(results: Path) -> list[str]:
 
 
 def recalls(results: Path) -> list[str]:
-    """A row for each experiment with or without a memory that has its CSV."""
+    """Format a row for each experiment with or without a memory that has its CSV."""
     head = ["learned by", "told of the past", "seeds", "greedy", "on the chip", "failures"]
     lines = table_head([*head, "env steps to threshold", "env steps", "episodes", "spikes"])
     for e in RECALLS:
@@ -95,7 +95,7 @@ def _score(digits: int, rows: Sequence[Line], key: str) -> str:
 
 
 def _median(rows: Sequence[Line], key: str) -> str:
-    """Of all seeds, those that never reached it as the last; empty if the column isn't there."""
+    """Return the median of all seeds, those that never reached it last; empty without a column."""
     if key not in rows[0]:
         return ""
     median = float(np.median([float(row[key] or np.inf) for row in rows]))

@@ -1,4 +1,4 @@
-"""A grid of settings: what is tried, and on which seeds."""
+"""Define a grid of settings: what is tried, and on which seeds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RULE_EVALUATION = {"gridworld": 100, "cartpole": 20, "mountaincar": 50}
 
 @dataclass(frozen=True)
 class Grid:
-    """Settings of one network and rule on one task, by name: fields of `AgentConfig`.
+    """Hold settings of one network and rule on one task, by name: fields of `AgentConfig`.
 
     chosen: the setting in use, empty if it is none of these. episodes: of training, maybe fewer
     than the reported_episodes of the experiment that takes the setting. evaluation_episodes: 0 for
@@ -42,12 +42,12 @@ class Grid:
 
 
 def words(overrides: Overrides) -> str:
-    """``alpha_output=0.1 beta=0.5``, or ``as it is`` for the preset."""
+    """Format as ``alpha_output=0.1 beta=0.5``, or ``as it is`` for the preset."""
     return " ".join(f"{key}={_word(value)}" for key, value in overrides.items()) or "as it is"
 
 
 def _word(value: Any) -> str:
-    """A value; features without their ranges, which no setting changes."""
+    """Format a value; features without their ranges, which no setting changes."""
     if not (isinstance(value, Features) and is_dataclass(value)):
         return str(value)
     named = (f.name for f in fields(value) if f.name not in ("low", "high"))
@@ -60,7 +60,7 @@ def seeds(n: int, first: int = FIRST_SEED) -> tuple[int, ...]:
 
 
 def rates(*each: Rates) -> dict[str, Overrides]:
-    """A setting for each ``(alpha_output,)`` or ``(alpha_output, alpha_hidden)``."""
+    """Return a setting for each ``(alpha_output,)`` or ``(alpha_output, alpha_hidden)``."""
     names = ("alpha_output", "alpha_hidden")
     return {
         "-".join(f"{rate:g}" for rate in one): dict(zip(names, one, strict=False)) for one in each
@@ -76,9 +76,9 @@ def rule_grid(
     episodes: tuple[int, int],
     always: Overrides | None = None,
 ) -> Grid:
-    """Rates of a rule that is not the model's own, on 5 seeds; episodes: tuning's, reported.
+    """Return rates of a rule that is not the model's own, on 5 seeds.
 
-    always: what all settings have besides.
+    episodes: tuning's, reported. always: what all settings have besides.
     """
     (setting,) = rates(chosen)
     return Grid(
@@ -99,7 +99,7 @@ def rule_grid(
 def preset_grid(
     name: str, episodes: int, of: tuple[int, ...], settings: dict[str, Overrides], chosen: str
 ) -> Grid:
-    """Settings of the preset of ``TASK-VARIANT``, which names all that differs between them."""
+    """Return settings of the preset of ``TASK-VARIANT``, named by all that differs."""
     task, model, *rest = name.split("-")
     arithmetic = "loihi" if "chip" in rest else "float"
     rule = {"lif": "spikes-only", "glm": "centred-feedback"}[model]

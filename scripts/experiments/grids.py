@@ -1,4 +1,4 @@
-"""What was tried, and on which seeds: the grids of settings behind presets and rates."""
+"""List what was tried, and on which seeds: the grids behind presets and rates."""
 
 from __future__ import annotations
 

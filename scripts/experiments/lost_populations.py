@@ -1,4 +1,4 @@
-"""What populations do while agents learn, healthy ones and some that are made to fail.
+"""Measure populations while agents learn, healthy ones and some that are made to fail.
 
 The limits of `neurorl.diagnostics.verdicts` were chosen by such ranges; docs/diagnostics.md has
 their tables.
@@ -28,7 +28,7 @@ _DRIFTS: dict[str, Any] = {"rule": "agreement", "modulator": "reward", "alpha_cr
 
 @dataclass(frozen=True)
 class Case:
-    """Agents of one kind; overrides: of the preset. provoked: that they should fail."""
+    """Describe agents of one kind; overrides: of the preset. provoked: that they should fail."""
 
     label: str
     env: str
@@ -42,7 +42,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Seen:
-    """One population of one agent, least and most over blocks of 20 episodes.
+    """Hold one population of one agent, least and most over blocks of 20 episodes.
 
     at_bounds: share of the weights into it, the most. top: the largest mean probability of an
     action; top_no_better: the most while the agent was no better than at the start; None if never.

@@ -1,4 +1,4 @@
-"""Tables in Markdown."""
+"""Write tables in Markdown."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ def put_between(page: Path, name: str, lines: Sequence[str]) -> None:
 
 
 def table_row(*cells: str) -> str:
-    """One row."""
+    """Format one row."""
     return "| " + " | ".join(cells) + " |"
 
 
 def table_head(columns: Sequence[str]) -> list[str]:
-    """The head of a table."""
+    """Format the head of a table."""
     return [table_row(*columns), "|" + "---|" * len(columns)]
 
 
 def span(values: Sequence[int]) -> str:
-    """``low to high``, or the one number that all are."""
+    """Format ``low to high``, or the one number that all are."""
     low, high = min(values), max(values)
     return f"{low}" if low == high else f"{low} to {high}"

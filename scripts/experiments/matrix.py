@@ -1,4 +1,4 @@
-"""Rules by tasks: one row for each network, rule and arithmetic."""
+"""Format rules by tasks: one row for each network, rule and arithmetic."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ same small search, see below. [theory.md](theory.md) has the rules.
 
 
 def matrix(found: Mapping[str, Sequence[Row]]) -> list[str]:
-    """The table of everything in *found*, rows by experiment."""
+    """Format the table of everything in *found*, rows by experiment."""
     lines = [*_HEAD.split("\n")]
     lines += table_head(["network", "rule", "arithmetic", *(task.env for task in TASKS)])
     for variant in dict.fromkeys(e.variant for e in EXPERIMENTS):
@@ -40,7 +40,7 @@ def matrix(found: Mapping[str, Sequence[Row]]) -> list[str]:
 
 
 def learned(rows: Sequence[Row]) -> str:
-    """``median (least to most), never in n`` of the episodes to the threshold."""
+    """Format ``median (least to most), never in n`` of the episodes to the threshold."""
     reached = [row.episodes_to_threshold for row in rows if row.episodes_to_threshold is not None]
     never = len(rows) - len(reached)
     if not reached:

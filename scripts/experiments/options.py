@@ -1,4 +1,4 @@
-"""The options that the scripts of experiments share, and what they come to."""
+"""Parse the options that the scripts of experiments share."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ QUICK_EVALUATION = 2
 def experiment_parser(
     description: str | None, runs: str, only: str = "experiments or tasks"
 ) -> argparse.ArgumentParser:
-    """A parser with the options of all of them.
+    """Return a parser with the options of all of them.
 
     runs: where runs are by default, ``runs/RUNS``. only: what ``--only`` names.
     """
@@ -56,12 +56,12 @@ def experiment_parser(
 
 
 def names_of(options: argparse.Namespace) -> list[str] | None:
-    """What ``--only`` names; None for all."""
+    """Return the names in ``--only``; None for all."""
     return options.only.split(",") if options.only else None
 
 
 def plan_of(options: argparse.Namespace) -> Plan:
-    """Seeds, episodes and folder. Raises ArgumentError."""
+    """Return seeds, episodes and folder. Raises ArgumentError."""
     for name in ("episodes", "evaluation_episodes"):
         got = getattr(options, name)
         if got is not None and got < 1:
@@ -79,22 +79,22 @@ def plan_of(options: argparse.Namespace) -> Plan:
 
 
 def out_of(options: argparse.Namespace) -> Path:
-    """Where runs are."""
+    """Return where runs are."""
     return Path(options.out or Path("runs") / f"{options.runs}{'-quick' * options.quick}")
 
 
 def results_of(options: argparse.Namespace) -> Path:
-    """Where tables are; those of ``--quick`` are kept with its runs."""
+    """Return where tables are; those of ``--quick`` are kept with its runs."""
     return Path(options.results or _base(options) / "results")
 
 
 def docs_of(options: argparse.Namespace) -> Path:
-    """Where pages are; those of ``--quick`` are kept with its runs."""
+    """Return where pages are; those of ``--quick`` are kept with its runs."""
     return Path(options.docs or _base(options) / "docs")
 
 
 def places_of(options: argparse.Namespace, command: str) -> Places:
-    """Of tables and of a page that says what made it: *command* and what was asked of it."""
+    """Return where tables and a page go, with the *command* that the page says made it."""
     command += " --quick" * options.quick
     for name in ("seeds", "episodes"):
         if getattr(options, name):

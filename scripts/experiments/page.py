@@ -1,4 +1,4 @@
-"""The page of learning: every table of it is made from the CSV under ``results/``."""
+"""Make the page of learning: every table of it from the CSV under ``results/``."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ the reference, which gives the same bits.
 
 
 def markdown(results: Path, command: str) -> str:
-    """The page, from ``results/NAME.csv`` and ``results/checks.csv``; what is missing is named."""
+    """Return the page, from ``results/NAME.csv`` and ``checks.csv``; missing ones are named."""
     found: Rows = {}
     for experiment in EXPERIMENTS:
         file = results / f"{experiment.name}.csv"
@@ -160,7 +160,7 @@ def _summary_row(task: Task, experiment: Experiment, rows: Sequence[Row], of: Su
 
 
 def _seeds(task: Task, done: Sequence[tuple[Experiment, list[Row]]]) -> list[str]:
-    """Every seed's greedy figure and episode of learning: the presets."""
+    """Format every seed's greedy figure and episode of learning: the presets."""
     n = _number(task)
     columns = []
     for experiment, _ in done:
@@ -173,7 +173,7 @@ def _seeds(task: Task, done: Sequence[tuple[Experiment, list[Row]]]) -> list[str
 
 
 def _seeds_of_rules(task: Task, done: Sequence[tuple[Experiment, list[Row]]]) -> list[str]:
-    """Every seed's greedy figure with the other rules."""
+    """Format every seed's greedy figure with the other rules."""
     n = _number(task)
     columns = [f"{experiment.label}, {experiment.rule}" for experiment, _ in done]
 

@@ -1,4 +1,4 @@
-"""Learning on the chip against the host's rule: experiments, tuning, and docs/pes.md."""
+"""Compare learning on the chip with the host's rule: experiments, tuning, and docs/pes.md."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _RULE = "spikes-only"
 
 
 def _experiments(task: Task) -> tuple[Experiment, ...]:
-    """PES, the host's rule on its network, and the preset of the host's rule; in chip integers."""
+    """Return PES, the host's rule on its network, and the host's preset; in chip integers."""
     host = {key: value for key, value in on_chip(task.env).items() if key != "pes_magnitude"}
     ways = {
         "lif-pes": ("loihi", {"learning": "pes"}),
@@ -129,7 +129,7 @@ def _last_100(experiment: Experiment, rows: list[Row], results: Path) -> str:
 
 
 def write_pes_page(results: Path, docs: Path) -> Path:
-    """The page, from those CSV that are in *results*; returns its path."""
+    """Write the page from those CSV that are in *results*; return its path."""
     lines = [*_HEAD.split("\n")]
     for task in _EPISODES:
         found = [e for e in COMPARED if e.task is task and (results / f"{e.name}.csv").exists()]

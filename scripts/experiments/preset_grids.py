@@ -1,4 +1,4 @@
-"""What was tried for the presets, on seeds that are not reported."""
+"""List what was tried for the presets, on seeds that are not reported."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PLACES = {
 
 
 def _car(beta: float, alpha: float, **others: Any) -> Overrides:
-    """Without a hidden layer, the rate falling to a tenth over *rate_episodes*."""
+    """Return a setting without a hidden layer, the rate falling to a tenth over *rate_episodes*."""
     return {
         "beta": beta,
         "alpha_output": alpha,

@@ -1,4 +1,4 @@
-"""When memory pays: CartPole without velocities, by networks that remember and some that don't.
+"""Compare networks with and without memory, on CartPole without velocities.
 
 By gradients and by the local rule, with the same cells, neurons and critic. Those that remember
 nothing have shorter episodes, and get so many of them that they take as many environment steps.

@@ -1,4 +1,4 @@
-"""What `AgentConfig.reward_scale` decides on a task without a preset: FrozenLake, not slippery."""
+"""Vary `AgentConfig.reward_scale` on a task without a preset: FrozenLake, not slippery."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SEEDS = tuple(range(100, 105))
 
 @dataclass(frozen=True)
 class Scaled:
-    """One agent: mean return of its last 100 training episodes, and in greedy play."""
+    """Hold one agent: mean return of its last 100 training episodes, and in greedy play."""
 
     reward_scale: float
     seed: int

@@ -1,4 +1,4 @@
-"""Trains all seeds of an experiment side by side, and evaluates every one; what is done stays."""
+"""Train all seeds of an experiment side by side, and evaluate each; what is done stays."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FIRST_EVALUATION_SEED = 1_000_000
 
 @dataclass(frozen=True)
 class Plan:
-    """How much of an experiment is run, and where its runs are: ``OUT/name/seedN``.
+    """Say how much of an experiment is run, and where its runs are: ``OUT/name/seedN``.
 
     None for episodes, evaluation_episodes and backend takes those of the experiment and its task.
     """
@@ -48,7 +48,7 @@ class Plan:
 
 
 def evaluation_seed(seed: int) -> int:
-    """Of noise and tasks when the run of *seed* is evaluated: none that any run trains with."""
+    """Return the seed to evaluate the run of *seed* with: none that any run trains with."""
     return _FIRST_EVALUATION_SEED + seed
 
 
@@ -69,7 +69,7 @@ def run(
 
 
 def check(the: Check, plan: Plan, callback: Callable[[Episode], None] | None = None) -> bool:
-    """Whether the check's backend plays the episodes of the experiment's first seed."""
+    """Return whether the check's backend plays the episodes of the experiment's first seed."""
     seed = plan.seeds[0]
     train(the.experiment, plan, the.name, the.backend, (seed,), callback)
     paths = [run_path(plan, name, seed) for name in (the.experiment.name, the.name)]
@@ -115,7 +115,7 @@ def _wanted(experiment: Experiment, backend: str) -> dict[str, Any]:
 
 
 def _complete(path: Path, wanted: dict[str, Any], episodes: int) -> bool:
-    """Whether the run at *path* has all its episodes. Raises RunError if it is another run."""
+    """Return whether the run at *path* has all episodes. Raises RunError if it is another run."""
     run = RunDirectory(path)
     if run.is_free():  # or killed before it began
         return False
@@ -156,7 +156,7 @@ def _evaluated(experiment: Experiment, plan: Plan, seed: int) -> dict[str, Any]:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """An object that `neurorl.files.write_json` wrote. Raises RunError if it is damaged."""
+    """Read an object that `neurorl.files.write_json` wrote. Raises RunError if it is damaged."""
     try:
         found = json.loads(path.read_text())
     except (OSError, ValueError) as exc:

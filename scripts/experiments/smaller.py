@@ -1,4 +1,4 @@
-"""The smaller tables of the docs: each is measured, kept as CSV, and put into its page from that.
+"""Measure the smaller tables of the docs, keep them as CSV, and put them into their pages.
 
 ``results/tables/NAME.csv`` has what is between the marks of NAME in a page of ``docs/``.
 """
@@ -40,7 +40,7 @@ _DEEP_SEEDS = tuple(range(100, 105))
 
 @dataclass(frozen=True)
 class Smaller:
-    """A table: its files in ``results/tables``, its page, and how it is measured and shown.
+    """Describe a table: its files in ``results/tables``, its page, how it is measured and shown.
 
     measure: writes the files; is_quick: a few seconds of it. lines: between the marks, by mark.
     """
@@ -171,7 +171,7 @@ def _provoked_row(label: str, rows: list[Seen]) -> str:
 
 
 def _warned(rows: list[Seen]) -> str:
-    """Kinds of warnings by population, and how many of its agents had each."""
+    """Count warnings by population and kind: how many of its agents had each."""
     counts: dict[str, int] = {}
     for row in rows:
         for warning in filter(None, row.warnings.split(", ")):

@@ -1,4 +1,4 @@
-"""Figures of a few runs: interquartile mean, its bootstrap interval, episodes to a threshold.
+"""Compute figures of a few runs: interquartile mean and its interval, episodes to a threshold.
 
 Interquartile mean and stratified bootstrap as in Agarwal et al. 2021, "Deep reinforcement learning
 at the edge of the statistical precipice" (arXiv:2108.13264); their library, rliable, is not used.
@@ -67,7 +67,7 @@ def running_mean(returns: npt.ArrayLike, window: int = WINDOW) -> Array:
 def episodes_to_threshold(
     returns: npt.ArrayLike, threshold: float, window: int = WINDOW
 ) -> int | None:
-    """Episodes until the mean of *window* in a row first reached *threshold*; None if never."""
+    """Return when the mean of *window* in a row first reached *threshold*; or None."""
     means = running_mean(returns, window)[window - 1 :]
     reached = np.flatnonzero(means >= threshold - 1e-9)
     return int(reached[0]) + window if len(reached) else None

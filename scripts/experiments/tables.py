@@ -1,4 +1,4 @@
-"""From runs to CSV: a row for each seed, a summary for each experiment, quantiles of its curve."""
+"""Turn runs into CSV: a row for each seed, a summary for each experiment, curve quantiles."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ EVERY = 10
 
 @dataclass(frozen=True)
 class Row:
-    """Figures of one seed. greedy and last_100 are of the task's kind: discounted or not."""
+    """Hold figures of one seed. greedy and last_100 are of the task's kind: discounted or not."""
 
     seed: int
     greedy: float
@@ -62,7 +62,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Summary:
-    """Figures of one experiment; iqm: interquartile mean with its 95 % bootstrap interval."""
+    """Hold figures of one experiment; iqm: interquartile mean with a 95 % bootstrap interval."""
 
     experiment: str
     seeds: int
@@ -78,7 +78,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """Over seeds, after *episode* episodes: of the running mean of 100 episodes."""
+    """Hold quantiles over seeds, after *episode* episodes, of the running mean of 100."""
 
     episode: int
     mean: float
@@ -87,7 +87,7 @@ class CurvePoint:
 
 
 def rows_of(experiment: Experiment, plan: Plan, evaluations: Sequence[dict[str, Any]]) -> list[Row]:
-    """A row for each seed of *plan*. evaluations: what `run` returned."""
+    """Return a row for each seed of *plan*. evaluations: what `run` returned."""
     found = []
     figure = "mean_discounted_return" if experiment.task.discounted else "mean_return"
     for seed, played in zip(plan.seeds, evaluations, strict=True):
@@ -110,7 +110,7 @@ def rows_of(experiment: Experiment, plan: Plan, evaluations: Sequence[dict[str, 
 
 
 def summary(experiment: Experiment, rows: Sequence[Row]) -> Summary:
-    """Of all *rows*; a seed whose greedy figure is below the task's floor is a failure."""
+    """Summarise all *rows*; a seed whose greedy figure is below the task's floor is a failure."""
     greedy = [row.greedy for row in rows]
     failed = [row.seed for row in rows if row.greedy < experiment.task.floor]
     low, high = bootstrap_interval([greedy])
@@ -159,7 +159,7 @@ def write_table(path: Path, rows: Sequence[DataclassInstance]) -> Path:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """The rows that `write_table` wrote. Raises RunError if the file is damaged."""
+    """Read the rows that `write_table` wrote. Raises RunError if the file is damaged."""
     return [
         Row(
             seed=int(line["seed"]),
@@ -177,7 +177,7 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def read_curve(path: Path) -> list[CurvePoint]:
-    """The points that `write_table` wrote. Raises RunError if the file is damaged."""
+    """Read the points that `write_table` wrote. Raises RunError if the file is damaged."""
     return [
         CurvePoint(
             episode=int(line["episode"]),
@@ -190,7 +190,7 @@ def read_curve(path: Path) -> list[CurvePoint]:
 
 
 def read_table(path: Path, kind: type[Any]) -> list[Any]:
-    """The rows of a dataclass of str, int and float, or None, that `write_table` wrote.
+    """Read rows, of a dataclass of str, int, float or None, that `write_table` wrote.
 
     Raises RunError if the file is damaged.
     """
@@ -215,7 +215,7 @@ def _or_none(make: Callable[[str], Any]) -> Callable[[str], Any]:
 
 
 def _lines(path: Path, kind: type[Row | CurvePoint]) -> list[dict[str, str]]:
-    """Lines of a CSV with exactly the columns of *kind*, all numbers or empty."""
+    """Read the lines of a CSV with exactly the columns of *kind*, all numbers or empty."""
     names = [field.name for field in dataclasses.fields(kind)]
     try:
         with path.open(newline="") as file:

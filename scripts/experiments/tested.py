@@ -1,4 +1,4 @@
-"""Figures that tests compute: their functions, called from a checkout, and the tables of these."""
+"""Make tables of figures that tests compute, by calling the tests' functions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Noise:
 
 @dataclass(frozen=True)
 class Bias:
-    """An estimator's bias, its standard error, its cosine with the gradient, and its noise."""
+    """Hold an estimator's bias, its standard error, its cosine with the gradient, and its noise."""
 
     network: str
     estimator: str

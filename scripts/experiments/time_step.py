@@ -1,4 +1,4 @@
-"""One network at several lengths of a step: as it is described, and converted.
+"""Run one network at several lengths of a step: as it is described, and converted.
 
 Weights and biases act once a step, so dt is part of a model. `converted` has the rule of
 docs/units.md, and `measure` the firing rates of its table.
@@ -40,7 +40,7 @@ class Rates:
 
 
 def network(noise: float) -> Network:
-    """50 neurons that 20 inputs excite, and that inhibit each other, at a step of 1 ms."""
+    """Return 50 neurons that 20 inputs excite, and that inhibit each other, with dt = 1 ms."""
     rng = np.random.default_rng(0)
     drive = rng.uniform(0.0, 0.02, (_INPUTS, _SIZE))
     neuron = CubaLIF(tau_syn=5e-3, tau_mem=20e-3, threshold=1.0, bias=0.02, noise=noise)
@@ -83,7 +83,7 @@ def converted(described: Network, dt: float) -> Network:
 
 
 def _taken(tau: float, dt: float) -> float:
-    """What a step of *dt* takes of a current or membrane, 1 - exp(-dt/tau)."""
+    """Return the part of a current or membrane that a step of *dt* takes, 1 - exp(-dt/tau)."""
     return 1.0 if tau == 0 else float(-np.expm1(-dt / tau))
 
 

@@ -1,4 +1,4 @@
-"""Runs declared grids of settings on tuning seeds: ``results/tuning/NAME.csv``, a row a setting."""
+"""Run declared grids of settings on tuning seeds: ``results/tuning/NAME.csv``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["TuningRow", "chosen_grids", "experiments_of", "read_tuning", "tune"]
 
 @dataclass(frozen=True)
 class TuningRow:
-    """One setting over all its seeds; learned: median episode, seeds that never did counted last.
+    """Hold one setting over all seeds; learned: median episode, seeds that never did last.
 
     learned is None if that is "never". chosen: ``yes`` for the setting that is in use.
     """
@@ -40,7 +40,7 @@ class TuningRow:
 
 
 def chosen_grids(names: Sequence[str] | None) -> tuple[Grid, ...]:
-    """The grids of these names, or of tasks of these names; None: all."""
+    """Return the grids of these names, or of tasks of these names; None: all."""
     if names is None:
         return GRIDS
     known = {grid.name for grid in GRIDS} | {task.name for task in TASKS}
@@ -51,7 +51,7 @@ def chosen_grids(names: Sequence[str] | None) -> tuple[Grid, ...]:
 
 
 def experiments_of(grid: Grid) -> Iterator[tuple[str, Experiment]]:
-    """An experiment for each setting, its runs in ``OUT/grid/setting``."""
+    """Return an experiment for each setting, its runs in ``OUT/grid/setting``."""
     (task,) = (task for task in (*TASKS, BANDIT) if task.name == grid.task)
     for setting, overrides in grid.settings.items():
         yield (
@@ -97,7 +97,7 @@ def tune(
 
 
 def read_tuning(path: Path) -> list[TuningRow]:
-    """The rows that `tune` wrote. Raises RunError if the file is damaged."""
+    """Read the rows that `tune` wrote. Raises RunError if the file is damaged."""
     try:
         with path.open(newline="") as file:
             return [_read(line) for line in csv.DictReader(file)]

@@ -1,4 +1,4 @@
-"""How much tuning each network and rule got: a table from ``results/tuning/*.csv``."""
+"""Show how much tuning each network and rule got, from ``results/tuning/*.csv``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ has a row for each. *Others*: means of the settings that were not taken.
 
 
 def tuning_section(results: Path) -> list[str]:
-    """The section, of the grids that have a table in *results*; nothing if none has."""
+    """Return the section of the grids that have a table in *results*; nothing if none."""
     rows = []
     for grid in GRIDS:
         file = results / f"{grid.name}.csv"

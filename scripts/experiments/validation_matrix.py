@@ -1,4 +1,4 @@
-"""All shipped models on all backends: the matrix that must stay green."""
+"""Validate all shipped models on all backends: the matrix that must stay green."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TRAINED = "float | loihi, trained"
 
 
 class Cell(NamedTuple):
-    """One validation of the matrix.
+    """Describe one validation of the matrix.
 
     group: an arithmetic that all lanes share, `MIXED`, or `TRAINED` for *episodes* before that.
     """
@@ -46,7 +46,7 @@ def cells(
     seeds: Sequence[int] = (0,),
     episodes: int = 0,
 ) -> list[Cell]:
-    """Every model on every task, in each arithmetic on all backends that have it, and across.
+    """Return every model on every task, in each arithmetic on all its backends, and across.
 
     backends: names with engines, without arithmetics; None takes all that are installed. Across
     arithmetics the reference in float is held against a backend of the chip's alone. Exactness is
@@ -83,7 +83,7 @@ def run_matrix(
     updates: int,
     advance: Callable[[int, int], None] | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """Rows of plain data, one for each cell and lane but the first, as they are found."""
+    """Yield rows of plain data, one for each cell and lane but the first, as they are found."""
     for done, cell in enumerate(plan):
         found = validate(
             _trained(cell) if cell.episodes else cell.model,
@@ -101,7 +101,7 @@ def run_matrix(
 
 
 def _trained(cell: Cell) -> SpikingActorCritic:
-    """An agent of the cell, on the quickest of the backends, which all give the same."""
+    """Return a trained agent of the cell, by the quickest backend; all give the same."""
     installed = {row["name"] for row in available_backends() if row["available"]}
     backend = "brian2" if "brian2" in installed else "reference"
     agent = SpikingActorCritic(cell.env, cell.model, backend, "float", cell.seed)
@@ -143,7 +143,7 @@ def _row(cell: Cell, lane: Lane, found: Validation) -> dict[str, Any]:
 
 
 def merge(old: Sequence[dict[str, Any]], new: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """*old* with *new* rows in the places of the same cells, in the order of the whole matrix."""
+    """Put *new* rows in the places of the same cells of *old*, in the order of the whole matrix."""
     found = {_key(row): row for row in [*old, *new]}
     models, tasks = list(MODELS), list(TASKS)
 

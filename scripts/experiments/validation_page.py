@@ -1,4 +1,4 @@
-"""The matrix as tables in Markdown, between two marks of a page."""
+"""Format the matrix as tables in Markdown, between two marks of a page."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def insert(page: Path, text: str, marks: tuple[str, str] = (START, END)) -> None
 
 
 def tables(rows: Rows, command: str) -> str:
-    """A table of each arithmetic, and one across them."""
+    """Format a table of each arithmetic, and one across them."""
     parts = [f"`{command}`:"]
     groups = dict.fromkeys(row["group"] for row in rows)
     for group in groups:

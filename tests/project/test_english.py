@@ -15,8 +15,9 @@ CLEAN = (
     *("inspection", "learning", "models", "native", "network", "nir", "numerics"),
     *("reparameterization", "rules", "runs", "tasks"),
     *("_moved.py", "children.py", "errors.py", "files.py", "plain.py", "reading.py"),
+    "../scripts",
 )
-"""Parts of neurorl that are held to it; the list may only grow, until it is everything."""
+"""Parts of neurorl, and others, that are held to it; the list may only grow until it is all."""
 
 BANNED = """
 A After All An Another Any As At Because Before Being Both But By Each Either Every For From How
@@ -49,7 +50,7 @@ def docstrings(file: Path) -> Iterator[tuple[int, str]]:
 
 @pytest.mark.parametrize("part", CLEAN)
 def test_docstrings_begin_with_a_verb(part: str) -> None:
-    path = ROOT / "neurorl" / part
+    path = (ROOT / "neurorl" / part).resolve()
     files = [path] if path.suffix else sorted(path.rglob("*.py"))
     assert files
     wrong = [

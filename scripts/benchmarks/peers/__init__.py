@@ -1,4 +1,4 @@
-"""What a user would take instead of neurorl; each is measured only if it is installed.
+"""Run the workload in other libraries; each is measured only if it is installed.
 
 Every module has ``make(size, replicas) -> Loop`` and imports its library only there.
 """
@@ -17,7 +17,7 @@ __all__ = ["PEERS", "Peer", "candidates", "missing"]
 
 @dataclass(frozen=True)
 class Peer:
-    """Another library, or a program by hand, that runs the workload.
+    """Describe another library, or a program by hand, that runs the workload.
 
     module: has ``make``. package: what it imports. distributions: whose versions are reported.
     builds, drags: see `neurorl.bench.candidates.Candidate`.
@@ -43,7 +43,7 @@ PEERS: dict[str, Peer] = {
 
 
 def missing(name: str) -> str | None:
-    """Why a peer can't be measured here; None if its package is installed."""
+    """Explain why a peer can't be measured here; None if its package is installed."""
     package = PEERS[name].package
     if importlib.util.find_spec(package) is not None:
         return None

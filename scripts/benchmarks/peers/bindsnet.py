@@ -1,4 +1,4 @@
-"""The workload with BindsNET: its LIFNodes, and MSTDPET as its rule.
+"""Run the workload with BindsNET: its LIFNodes, and MSTDPET as its rule.
 
 It is another task: the reward is a keyword of ``network.run``, so it is the one *before* the
 window; it changes the weights in each of the 20 steps, with an eligibility that is a step late. A
@@ -23,14 +23,14 @@ __all__ = ["make"]
 
 
 def make(size: Size, replicas: int) -> Loop:
-    """The loop on one thread; raises UnsupportedError for more than one replica."""
+    """Return the loop on one thread; raises UnsupportedError for more than one replica."""
     if replicas > 1:
         raise UnsupportedError(say("bench bindsnet", "one replica only", got=replicas, limit=1))
     return AgentLoop(_BindsnetAgent(size), size, replicas, engine="MSTDPET")
 
 
 class _BindsnetAgent:
-    """An `Agent` of one replica; times in their unit, milliseconds."""
+    """Run one replica as an `Agent`; times in their unit, milliseconds."""
 
     def __init__(self, size: Size) -> None:
         import torch

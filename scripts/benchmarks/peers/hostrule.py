@@ -1,4 +1,4 @@
-"""The workload's rule on the host: what a window's rasters do to eligibilities and weights."""
+"""Compute the workload's rule on the host, from a window's rasters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _Raster = npt.NDArray[np.bool_]
 
 
 class HostRule:
-    """Both layers' weights and memory; a window at a time, as matrix products.
+    """Hold both layers' weights and memory; learn a window at a time, by matrix products.
 
     w1 ``(inputs, hidden)``, w2 ``(hidden, outputs)``: initial weights, updated in place.
     """
@@ -25,7 +25,7 @@ class HostRule:
 
     @property
     def weights(self) -> tuple[_Array, _Array]:
-        """The weights now, ``(inputs, hidden)`` and ``(hidden, outputs)``."""
+        """Return the weights now, ``(inputs, hidden)`` and ``(hidden, outputs)``."""
         return self._layers[0].w, self._layers[1].w
 
     def remember(self, inputs: _Raster, hidden: _Raster, outputs: _Raster) -> None:
@@ -45,7 +45,7 @@ class HostRule:
 
 
 class _Layer:
-    """``e <- d^T e + sum_t d^(T-1-t) (PLUS x post - MINUS arrived y)`` of one projection."""
+    """Compute ``e <- d^T e + sum_t d^(T-1-t) (PLUS x post - MINUS arrived y)`` of a projection."""
 
     def __init__(self, w: _Array, mean: float) -> None:
         self.w, self.e = w, np.zeros_like(w)

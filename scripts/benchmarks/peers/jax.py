@@ -1,4 +1,4 @@
-"""The workload in JAX: the window as one jitted scan, replicas by vmap."""
+"""Run the workload in JAX: the window as one jitted scan, replicas by vmap."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ __all__ = ["make"]
 
 
 def make(size: Size, replicas: int) -> Loop:
-    """The loop, compiled at its first step."""
+    """Return the loop, compiled at its first step."""
     return AgentLoop(_JaxAgent(size, replicas), size, replicas, engine="jit")
 
 
 class _JaxAgent:
-    """An `Agent`. moving: v, x, y of both layers and spikes in flight; e, w: of both layers.
+    """Run replicas as an `Agent`; one replica has no axis, as a batch of one is slower.
 
-    One replica has no axis for it, since a batch of one matrix product is slower.
+    moving: v, x, y of both layers and spikes in flight; e, w: of both layers.
     """
 
     def __init__(self, size: Size, replicas: int) -> None:

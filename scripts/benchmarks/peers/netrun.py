@@ -1,4 +1,4 @@
-"""Brian2 as its documentation has it: ``net.run(20*ms)`` for every environment step.
+"""Run Brian2 as its documentation has it: ``net.run(20*ms)`` for every environment step.
 
 The network is neurorl's own, as a plain `brian2.Network`; a `NetworkOperation` plays the input,
 spike monitors read the result, and NumPy learns on the host.
@@ -25,7 +25,7 @@ __all__ = ["make"]
 
 
 def make(size: Size, replicas: int) -> Loop:
-    """The loop on Brian2's cython target; raises UnsupportedError for more than one replica."""
+    """Return the loop on Brian2's cython target; raises UnsupportedError for several replicas."""
     if replicas > 1:
         raise UnsupportedError(say("bench netrun", "one replica only", got=replicas, limit=1))
     agent = _NetRun(size)
@@ -33,7 +33,7 @@ def make(size: Size, replicas: int) -> Loop:
 
 
 class _NetRun:
-    """An `Agent` of one replica. node_0, node_1, node_2: input, hidden, output."""
+    """Run one replica as an `Agent`. node_0, node_1, node_2: input, hidden, output."""
 
     def __init__(self, size: Size) -> None:
         brian2: Any = importlib.import_module("brian2")
@@ -67,7 +67,7 @@ class _NetRun:
         return np.asarray(rasters[1].sum(0))
 
     def _raster(self, k: int) -> npt.NDArray[np.bool_]:
-        """The spikes that a monitor has recorded since the last call, ``(STEPS, n)``."""
+        """Return the spikes that a monitor has recorded since the last call, ``(STEPS, n)``."""
         monitor, first = self._monitors[k], self._seen[k]
         self._seen[k] = monitor.num_spikes
         steps = np.rint(np.asarray(monitor.t_)[first:] / float(self._clock.dt_)).astype(int)

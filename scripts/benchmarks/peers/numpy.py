@@ -1,4 +1,4 @@
-"""The workload in plain NumPy: the readable definition, and what a script of one's own costs."""
+"""Run the workload in plain NumPy: the readable definition, and the cost of a user's script."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _Array = npt.NDArray[np.float32]
 
 
 def make(size: Size, replicas: int) -> AgentLoop:
-    """The loop around a `NumpyAgent`."""
+    """Return the loop around a `NumpyAgent`."""
     return AgentLoop(NumpyAgent(size, replicas), size, replicas, engine="numpy")
 
 
 class _Layer:
-    """A projection and the neurons that it reaches; arrays ``(*batch, n_pre[, n_post])``."""
+    """Hold a projection and the neurons that it reaches; arrays ``(*batch, n_pre[, n_post])``."""
 
     def __init__(self, weights: _Array, mean: float, batch: tuple[int, ...]) -> None:
         n_pre, n_post = weights.shape
@@ -45,7 +45,7 @@ class _Layer:
         self.v, self.y = (np.zeros((*batch, n_post), dtype=np.float32) for _ in range(2))
 
     def step(self, arrived: _Array) -> _Array:
-        """One step: spikes ``(*batch, n_post)``."""
+        """Step once; return spikes ``(*batch, n_post)``."""
         self.v *= MEMBRANE
         self.v += np.matmul(arrived[..., None, :], self.w)[..., 0, :]
         fired = self.v > THRESHOLD
@@ -72,9 +72,9 @@ class _Layer:
 
 
 class NumpyAgent:
-    """An `Agent`, vectorised over neurons, synapses and replicas.
+    """Run an `Agent`, vectorised over neurons, synapses and replicas.
 
-    Of one replica the arrays have no axis for it; see `hidden` and `output`.
+    With one replica the arrays have no axis for it; see `hidden` and `output`.
     """
 
     def __init__(self, size: Size, replicas: int = 1) -> None:

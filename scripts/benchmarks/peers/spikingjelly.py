@@ -1,4 +1,4 @@
-"""The workload with SpikingJelly: its LIF nodes and its own MSTDPETLearner.
+"""Run the workload with SpikingJelly: its LIF nodes and its own MSTDPETLearner.
 
 The learner steps once a simulation step, and its eligibility is a step late. The update is made
 from its trace after the window, since the reward isn't known before. It has no batches.
@@ -21,14 +21,14 @@ __all__ = ["make"]
 
 
 def make(size: Size, replicas: int) -> Loop:
-    """The loop on one thread; raises UnsupportedError for more than one replica."""
+    """Return the loop on one thread; raises UnsupportedError for more than one replica."""
     if replicas > 1:
         raise UnsupportedError(say("bench spikingjelly", "one replica only", got=replicas, limit=1))
     return AgentLoop(_SpikingJellyAgent(size), size, replicas, engine="MSTDPETLearner")
 
 
 class _Layer:
-    """A linear synapse, its neurons and its learner."""
+    """Hold a linear synapse, its neurons and its learner."""
 
     def __init__(self, weights: npt.NDArray[np.float32], mean: float) -> None:
         import torch
@@ -70,7 +70,7 @@ class _Layer:
 
 
 class _SpikingJellyAgent:
-    """An `Agent` of one replica."""
+    """Run one replica as an `Agent`."""
 
     def __init__(self, size: Size) -> None:
         import torch

@@ -1,4 +1,4 @@
-"""The workload by hand in PyTorch, without autograd; replicas as a batch of weight matrices."""
+"""Run the workload by hand in PyTorch, without autograd; replicas as a batch of matrices."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["TorchLayer", "make"]
 
 
 def make(size: Size, replicas: int) -> Loop:
-    """The loop, on one thread."""
+    """Return the loop, on one thread."""
     return AgentLoop(_TorchAgent(size, replicas), size, replicas, engine="eager")
 
 
 class TorchLayer:
-    """A projection and the neurons it reaches; tensors ``(replicas, n_pre[, n_post])``."""
+    """Hold a projection and its neurons; tensors ``(replicas, n_pre[, n_post])``."""
 
     def __init__(self, weights: npt.NDArray[np.float32], mean: float, replicas: int) -> None:
         import torch
@@ -35,7 +35,7 @@ class TorchLayer:
         self.rate, self.bound = w.RATE * mean, w.BOUND * mean
 
     def step(self, arrived: Any) -> Any:
-        """One step: spikes ``(replicas, n_post)``."""
+        """Step once; return spikes ``(replicas, n_post)``."""
         q = self._torch.bmm(arrived.unsqueeze(1), self.w).squeeze(1)
         self.v.mul_(w.MEMBRANE).add_(q)
         fired = self.v > w.THRESHOLD
@@ -45,14 +45,14 @@ class TorchLayer:
         return spikes
 
     def remember(self, arrived: Any, spikes: Any) -> None:
-        """Traces and eligibility after a step's arrivals and spikes."""
+        """Update traces and eligibility after a step's arrivals and spikes."""
         self.x.mul_(w.TRACE).add_(arrived)
         self.y.mul_(w.TRACE).add_(spikes)
         self.e.baddbmm_(self.x.unsqueeze(2), spikes.unsqueeze(1), beta=w.ELIGIBILITY, alpha=w.PLUS)
         self.e.baddbmm_(arrived.unsqueeze(2), self.y.unsqueeze(1), alpha=-w.MINUS)
 
     def learn(self, m: Any) -> None:
-        """m: ``(replicas, 1, 1)``."""
+        """Update the weights by the modulator m, ``(replicas, 1, 1)``."""
         self.w.addcmul_(self.e, m, value=self.rate).clamp_(-self.bound, self.bound)
 
     def reset(self, which: Any) -> None:
@@ -61,7 +61,7 @@ class TorchLayer:
 
 
 class _TorchAgent:
-    """An `Agent`."""
+    """Run replicas as an `Agent`."""
 
     def __init__(self, size: Size, replicas: int) -> None:
         import torch

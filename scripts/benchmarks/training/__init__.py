@@ -1,1 +1,1 @@
-"""What an update of a spiking network's weights by gradients costs, here and in other libraries."""
+"""Measure an update of a spiking network by gradients, here and in other libraries."""

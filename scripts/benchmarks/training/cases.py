@@ -1,4 +1,4 @@
-"""The networks and batches of which an update is measured, the same for everyone."""
+"""Define the networks and batches of which an update is measured, the same for everyone."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ N_ACTIONS = 2
 
 @dataclass(frozen=True)
 class Case:
-    """``n_inputs -> 2 actors modules of hidden units -> an output each``, *window* steps.
+    """Describe ``n_inputs -> 2 actors modules of hidden units -> an output each``, *window* steps.
 
     batch: rows, environments times steps of a rollout. recurrent: whether all hidden units lead to
     each other, a step later. replicas: networks with weights of their own, trained side by side.
@@ -48,7 +48,7 @@ class Case:
 
     @property
     def shape(self) -> str:
-        """As in ``40 -> 160 -> 20``."""
+        """Return the sizes as ``40 -> 160 -> 20``."""
         return f"{self.n_inputs} -> {self.modules * self.hidden} -> {self.modules}"
 
 
@@ -75,7 +75,7 @@ CASES = {
 
 @dataclass(frozen=True)
 class Data:
-    """inputs: ``(window, batch, n_inputs)``, 0 or 1. actions, advantages: ``(batch,)``."""
+    """Hold inputs ``(window, batch, n_inputs)``, 0 or 1, and actions, advantages ``(batch,)``."""
 
     inputs: Tensor
     actions: Tensor
@@ -83,7 +83,7 @@ class Data:
 
 
 def make_network(case: Case) -> Network:
-    """The description; every synapse learns, and spikes take a step."""
+    """Return the description; every synapse learns, and spikes take a step."""
     neuron: LIF | CubaLIF = LIF(_TAU_MEM, _THRESHOLD, 0.0, case.noise)
     if case.currents:
         neuron = CubaLIF(_TAU_SYN, _TAU_MEM, _THRESHOLD, 0.0, case.noise)
@@ -112,7 +112,7 @@ def make_data(case: Case) -> Data:
 
 
 def get_loss(output: Tensor, data: Data) -> Tensor:
-    """That of training, of spikes of the output ``(window, [replicas,] batch, modules)``.
+    """Return training's loss for output spikes ``(window, [replicas,] batch, modules)``.
 
     That of replicas is the sum of theirs, so each gets its own gradient.
     """
@@ -125,6 +125,6 @@ def get_loss(output: Tensor, data: Data) -> Tensor:
 
 
 def choose(output: Tensor) -> Tensor:
-    """Actions drawn by the policy, of spikes of the output; ``([replicas,] batch)``."""
+    """Draw actions by the policy from output spikes; ``([replicas,] batch)``."""
     policies = log_policy(votes(output, N_ACTIONS, 2), _BETA).exp().cumsum(-1)
     return (policies < torch.rand_like(policies[..., :1])).sum(-1)

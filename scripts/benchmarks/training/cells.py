@@ -1,4 +1,4 @@
-"""Cells of other libraries, each imported only where it is made.
+"""Make cells of other libraries, each imported only where it is made.
 
 All spike where the voltage is above the threshold, then it is 0, and a sigmoid of the width `WIDTH`
 stands for the step on the way back (in norse, which has none, SuperSpike). None of the libraries
@@ -22,7 +22,7 @@ WIDTH = 0.25
 
 
 class _Stepped(ABC):
-    """Cells that know a step only."""
+    """Wrap cells that know a step only."""
 
     def window(self, q: Tensor) -> Tensor:
         state = self.rest(q[0])
@@ -38,18 +38,18 @@ class _Stepped(ABC):
 
     @abstractmethod
     def step(self, q: Tensor, state: State) -> tuple[Tensor, State]:
-        """Spikes, and the state after them."""
+        """Return the spikes, and the state after them."""
 
 
 def _decays(case: Case) -> tuple[float, float, float]:
-    """Of current and membrane in a step, and the threshold."""
+    """Return the decays of current and membrane in a step, and the threshold."""
     network = make_network(case)
     d = network.populations[0].neuron.dynamics(1, network.dt)
     return float(d.current_decay[0]), float(d.membrane_decay[0]), float(d.threshold[0])
 
 
 class _Sigmoid(torch.autograd.Function):
-    """``1[margin > 0]``, whose derivative is that of a sigmoid."""
+    """Compute ``1[margin > 0]``, with the derivative of a sigmoid."""
 
     @staticmethod
     def forward(ctx: Any, margin: Tensor) -> Tensor:
@@ -80,7 +80,7 @@ class _PyTorch(_Stepped):
 
 
 def make_pytorch(case: Case) -> Cells:
-    """By hand, step by step; noise by `torch.logit`."""
+    """Make cells by hand, step by step; noise by `torch.logit`."""
     return _PyTorch(case)
 
 
@@ -112,7 +112,7 @@ class _Snn(_Stepped):
 
 
 def make_snntorch(case: Case) -> Cells:
-    """`Synaptic`, or `Leaky`, that reset at once; gradients pass through the reset."""
+    """Make `Synaptic`, or `Leaky`, that reset at once; gradients pass through the reset."""
     return _Snn(case)
 
 
@@ -155,7 +155,7 @@ class _Jelly(_Stepped):
 
 
 def make_spikingjelly(case: Case) -> Cells:
-    """`LIFNode` in multi-step mode; currents, which it has not, are one product over time."""
+    """Make `LIFNode` in multi-step mode; currents are one product over time."""
     return _Jelly(case)
 
 
@@ -188,5 +188,5 @@ class _Norse(_Stepped):
 
 
 def make_norse(case: Case) -> Cells:
-    """`lif_feed_forward_integral`, whose input is scaled by ``1 / (1 - decay)`` first."""
+    """Use `lif_feed_forward_integral`, its input scaled by ``1 / (1 - decay)`` first."""
     return _Norse(case)

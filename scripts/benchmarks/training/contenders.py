@@ -1,4 +1,4 @@
-"""Who updates a case, and how: each way is a callable that makes one update."""
+"""List who updates a case, and how: each way is a callable that makes one update."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BASELINE = "neurorl"
 
 @dataclass(frozen=True)
 class Library:
-    """package: that it imports. cells: of a case."""
+    """Describe a library. package: that it imports. cells: of a case."""
 
     package: str
     cells: Callable[[Case], Cells]
@@ -36,7 +36,7 @@ LIBRARIES = {
 
 
 def layered(name: str, case: Case, in_blocks: bool = False) -> Layered:
-    """A peer's network of a case, its replicas as one batch of matrices."""
+    """Return a peer's network of a case, its replicas as one batch of matrices."""
     seeds = tuple(range(case.replicas))
     return Layered(case, LIBRARIES[name].cells(case), in_blocks, seeds)
 
@@ -44,7 +44,7 @@ def layered(name: str, case: Case, in_blocks: bool = False) -> Layered:
 def ways(
     case: Case, peers: Sequence[str] | None = None
 ) -> tuple[dict[tuple[str, str], Update], list[str]]:
-    """By name and form, ours first; notes on what isn't installed.
+    """Return the ways by name and form, ours first; and notes on what isn't installed.
 
     peers: None takes all. Raises UnknownNameError.
     """
@@ -72,7 +72,7 @@ def ways(
 
 
 def _forms(name: str, case: Case) -> dict[tuple[str, str], Update]:
-    """All of a peer's: the quickest counts."""
+    """Return all forms of a peer's: the quickest counts."""
     found: dict[tuple[str, str], Update] = {}
     for form, in_blocks in (("dense", False), ("blocks", True)):
         found[name, form] = layered(name, case, in_blocks).update

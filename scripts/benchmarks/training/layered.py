@@ -1,4 +1,4 @@
-"""The same network from tensors, with the cells of any library: what all peers have in common.
+"""Build the same network from tensors, with the cells of any library.
 
 Each layer's input is one matrix product for the whole window wherever that is possible, and the
 second layer, which is block-diagonal, takes the form that is quicker: so a peer is measured by its
@@ -21,20 +21,20 @@ State = tuple[Tensor, ...]
 
 
 class Cells(Protocol):
-    """Neurons of a layer, from silence. q: their input ``(window, ..., n)``; spikes as it is."""
+    """Define neurons of a layer, from silence; their input q is ``(window, ..., n)``, as spikes."""
 
     def window(self, q: Tensor) -> Tensor:
-        """Spikes of a window whose input is known."""
+        """Return the spikes of a window whose input is known."""
 
     def rest(self, like: Tensor) -> State:
         """Silence, for `step`."""
 
     def step(self, q: Tensor, state: State) -> tuple[Tensor, State]:
-        """Spikes of a step, and the state after it."""
+        """Return the spikes of a step, and the state after it."""
 
 
 class Layered(nn.Module):
-    """A case's network and its update.
+    """Hold a case's network and its update.
 
     in_blocks: the second layer as sums within modules, else as a dense masked matrix. seeds: of the
     initial weights, which are those of `SpikingModule`.
@@ -59,7 +59,7 @@ class Layered(nn.Module):
         self._optimiser = torch.optim.Adam(self.parameters(), lr=1e-3)
 
     def update(self) -> None:
-        """The decisions of a rollout, and one update of all weights."""
+        """Make the decisions of a rollout, and one update of all weights."""
         self._decide()
         self._optimiser.zero_grad()
         loss = get_loss(self.rasters()["output"], self._data)
@@ -72,7 +72,7 @@ class Layered(nn.Module):
             choose(self.rasters(part)["output"])
 
     def rasters(self, arrived: Tensor | None = None) -> dict[str, Tensor]:
-        """Of both layers, ``(window, [replicas,] batch, n)``; arrived: None takes all rows."""
+        """Return both layers' ``(window, [replicas,] batch, n)``; arrived: None takes all rows."""
         q = self._product(self._arrived if arrived is None else arrived, self.hidden)
         hidden = self._cells.window(q) if self.among is None else self._recurrent(q, self.among)
         q = self._blocks(hidden[:-1])
@@ -89,7 +89,7 @@ class Layered(nn.Module):
         return torch.stack(spikes)
 
     def _product(self, x: Tensor, weight: Tensor) -> Tensor:
-        """``x @ weight`` of all rows, of each replica."""
+        """Return ``x @ weight`` of all rows, of each replica."""
         if weight.dim() == 2:
             return torch.matmul(x, weight)
         if x.dim() == 3:  # a step
@@ -107,7 +107,7 @@ class Layered(nn.Module):
         return self._product(x, dense) + self.bias
 
     def _delayed_inputs(self, seeds: tuple[int, ...]) -> Tensor:
-        """Inputs and the bias that spikes in every step, a step later."""
+        """Return inputs and the bias that spikes in every step, a step later."""
         inputs = self._data.inputs
         given = torch.cat([inputs, torch.ones(*inputs.shape[:2], 1)], dim=-1)
         arrived = torch.cat([torch.zeros_like(given[:1]), given[:-1]])

@@ -1,4 +1,4 @@
-"""Training with its environments: how quick it is, and which part of it is the update."""
+"""Measure training with its environments, and which part of it is the update."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["whole_loop"]
 
 
 def whole_loop(rounds: int, warm_up: int = 60, episodes: int = 10) -> dict[str, float]:
-    """CartPole's preset, seed 100: environment steps per CPU second, and the share of updates.
+    """Train CartPole's preset, seed 100; return steps per CPU second and the share of updates.
 
     warm_up: episodes before, after which they are of some length; then *episodes* in each round.
     """

@@ -1,4 +1,4 @@
-"""Interleaved rounds over all ways of a case, and the rows they make."""
+"""Interleave rounds over all ways of a case, and make rows of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def measure(
     seconds: float,
     advance: Callable[[], None] = lambda: None,
 ) -> list[dict[str, Any]]:
-    """A row for each name: the form with the least median, and its time over the baseline's.
+    """Return a row for each name: the form with the least median, over the baseline's.
 
     seconds: CPU time of each way in a round, about. Ratios are of the same round; above 1 the
     baseline is quicker. advance: called after each measurement.
@@ -36,7 +36,7 @@ def measure(
 
 
 def per_call(way: Callable[[], None], calls: int) -> float:
-    """CPU seconds."""
+    """Return CPU seconds a call."""
     start = time.process_time()
     for _ in range(calls):
         way()
@@ -44,7 +44,7 @@ def per_call(way: Callable[[], None], calls: int) -> float:
 
 
 def _first(way: Callable[[], None]) -> float:
-    """CPU seconds of a call, after a warm-up."""
+    """Return CPU seconds of a call, after a warm-up."""
     way()
     way()
     return max(per_call(way, 2), 1e-6)

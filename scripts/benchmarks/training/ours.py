@@ -1,4 +1,4 @@
-"""`SpikingModule` and Adam: our update of a case."""
+"""Update a case by `SpikingModule` and Adam: our own way."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Ours"]
 
 
 class Ours:
-    """arithmetic, engine, detach_reset: as in `SpikingModule`; resets are constants in training.
+    """Update a case our way. arithmetic, engine, detach_reset: as in `SpikingModule`.
 
     loop: replicas one after the other.
     """
@@ -44,7 +44,7 @@ class Ours:
         self._parts = [self._split(given, case) for given in self._inputs]
 
     def __call__(self) -> None:
-        """The decisions of a rollout, and one update of all weights."""
+        """Make the decisions of a rollout, and one update of all weights."""
         for k, optimiser in enumerate(self._optimisers):
             self._decide(k)
             optimiser.zero_grad()
@@ -59,7 +59,7 @@ class Ours:
             choose(found["output"])
 
     def rasters(self, k: int = 0) -> dict[str, Tensor]:
-        """Of the window, of module *k*; noise is drawn anew."""
+        """Return the window's rasters of module *k*; noise is drawn anew."""
         found, _ = self.modules[k](self._inputs[k])
         return dict(found)
 
@@ -73,7 +73,7 @@ class Ours:
         return {k: x[:, None].expand(-1, lead, -1, -1).contiguous() for k, x in given.items()}
 
     def _split(self, given: dict[str, Tensor], case: Case) -> list[dict[str, Tensor]]:
-        """By rows, for each decision."""
+        """Split by rows, for each decision."""
         if not case.decisions:
             return []
         parts = {name: x.chunk(case.decisions, dim=-2) for name, x in given.items()}

@@ -1,1 +1,1 @@
-"""The paper's question: local rules against gradients, on the same networks and tasks."""
+"""Answer the paper's question: local rules against gradients, on the same networks and tasks."""

@@ -1,4 +1,4 @@
-"""The comparison, part by part: runs, tables under ``results/comparison``, figures, the page."""
+"""Make the comparison, part by part: runs, tables, figures, the page."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ MODELS = ("lif", "glm")
 
 @dataclass(frozen=True)
 class Comparison:
-    """What is run and where it goes.
+    """Say what is run and where it goes.
 
     rules: whether other rules than the preset's own take part. replicas, rounds, steps: of
     `experiments.comparison.cost`. perturbations: by name; None takes all. tasks: those that
@@ -72,7 +72,7 @@ class Comparison:
 
     @property
     def folder(self) -> Path:
-        """Of the tables."""
+        """Return the folder of the tables."""
         return self.results / "comparison"
 
     @property
@@ -80,7 +80,7 @@ class Comparison:
         return self.sources.plan.seeds
 
     def pairs(self) -> Iterator[tuple[Task, str, list[Source]]]:
-        """Every task and network that both approaches have learned, and its sources."""
+        """Return every task and network that both approaches have learned, and its sources."""
         for task in self.tasks:
             for model in MODELS:
                 found = sources_of(task, model)
@@ -101,7 +101,7 @@ def run_parts(the: Comparison, parts: Sequence[str]) -> None:
 
 
 def write_page(results: Path, docs: Path) -> list[Path]:
-    """Figures and tables from the CSV that is there; returns what was written."""
+    """Write figures and tables from the CSV that is there; return the paths."""
     folder = results / "comparison"
     make_folder(docs)
     written = []

@@ -1,4 +1,4 @@
-"""What an environment step with learning costs by each approach: processor time, and memory.
+"""Measure an environment step with learning, by each approach: processor time, and memory.
 
 Agents that have learned go on, in one process, in turns; times are of the processor, in one
 thread, and compared as ratios within a turn.
@@ -35,7 +35,7 @@ REPLICAS = (1, 20)
 
 @dataclass(frozen=True)
 class CostRow:
-    """One turn of one approach; us_per_step: of one environment step of one replica."""
+    """Hold one turn of one approach; us_per_step: of one environment step of one replica."""
 
     task: str
     model: str
@@ -48,7 +48,7 @@ class CostRow:
 
 @dataclass(frozen=True)
 class MemoryRow:
-    """What one agent holds only to learn, beside its weights and its critic, bytes.
+    """Hold what one agent keeps only to learn, beside its weights and its critic, bytes.
 
     local: eligibilities, traces, running norms. gradients: a stored rollout with its noise; what is
     kept for the way back through a window of each of its decisions; gradient and moments of Adam.
@@ -70,7 +70,7 @@ def times(
     backend: str = "brian2",
     steps: int = STEPS,
 ) -> Iterator[CostRow]:
-    """Rows of all turns. runs: of each approach, as many as the most replicas."""
+    """Return rows of all turns. runs: of each approach, as many as the most replicas."""
     for n in replicas:
         agents = {name: _agents(task, mine[:n], backend) for name, mine in runs.items()}
         for turn in range(-1, rounds):  # the first one warms up
@@ -86,7 +86,7 @@ def times(
 
 
 def memory_held(task: Task, model: str, runs: Mapping[str, Sequence[Path]]) -> list[MemoryRow]:
-    """Rows of all parts, for one agent of each approach."""
+    """Return rows of all parts, for one agent of each approach."""
     found = []
     for name, mine in runs.items():
         described, _ = read_agent(mine[0])
@@ -102,7 +102,7 @@ def memory_held(task: Task, model: str, runs: Mapping[str, Sequence[Path]]) -> l
 
 
 def _agents(task: Task, runs: Sequence[Path], backend: str) -> AgentGroup:
-    """Agents that begin as *runs* ended."""
+    """Return agents that begin as *runs* ended."""
     read = [read_agent(path) for path in runs]
     described = read[0][0]
     algorithm, gradient = described.algorithm, described.gradient

@@ -1,4 +1,4 @@
-"""Decisions of an agent that has stopped learning, many at once, with all that led to them."""
+"""Sample many decisions at once of an agent that has stopped learning, with all their causes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Rasters = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Frozen:
-    """An agent as it is at one point of training, and what it is asked there.
+    """Hold an agent at one point of training, and what it is asked there.
 
     weights: by projection. signs: b of hidden layers. flat: S observations as its cells take them.
     advantages: how much better than the mean of its policy each action is in each,
@@ -43,7 +43,7 @@ class Frozen:
 
     @property
     def first_vote(self) -> int:
-        """The step from which spikes of the output are votes."""
+        """Return the step from which spikes of the output are votes."""
         return self.network.depth("output")
 
     def policy(self, n: Tensor) -> Tensor:
@@ -62,7 +62,7 @@ class Frozen:
 
 @dataclass(frozen=True)
 class Decisions:
-    """R decisions.
+    """Hold R decisions.
 
     inputs, noise (standard logistic), rasters: by node, ``(W, R, size)``. p: of spikes, given those
     before. policy, advantages: of each action, ``(R, n_actions)``. Which one is taken isn't drawn:
@@ -78,7 +78,7 @@ class Decisions:
 
 
 class Sampler:
-    """Draws decisions of one agent after the other; the network is that of all of them.
+    """Draw decisions of one agent after the other; the network is that of all of them.
 
     size: R, how many at once. dtype: of the computation.
     """
@@ -101,7 +101,7 @@ class Sampler:
 
     @torch.no_grad()
     def draw(self, agent: Frozen, generator: torch.Generator) -> Decisions:
-        """Decisions of *agent*, as many in each state: R must be a multiple of S."""
+        """Draw decisions of *agent*, as many in each state: R must be a multiple of S."""
         config, repeats = agent.config, self.size // len(agent.flat)
         u = torch.rand((self.size, *draws_shape(config)), generator=generator)
         given = encode(config, np.repeat(agent.flat, repeats, axis=0), u).to(self.one.dtype)
@@ -123,10 +123,10 @@ class Sampler:
         )
 
     def alone(self, given: Rasters) -> Rasters:
-        """What `each` gets: a replica with a batch of one for every decision."""
+        """Return replicas for `each`, with a batch of one for every decision."""
         return {name: x[:, :, None] for name, x in given.items()}
 
     def again(self, d: Decisions, how: Estimator) -> Rasters:
-        """The same spikes from the same noise, this time with gradients to `each`'s weights."""
+        """Return the same spikes from the same noise, with gradients to `each`'s weights."""
         rasters, _ = self.each(self.alone(d.inputs), noise=self.alone(d.noise), estimator=how)
         return {name: x[:, :, 0] for name, x in rasters.items()}

@@ -40,7 +40,7 @@ _COSTS = ("spikes_per_decision", "synops_per_decision")
 
 @dataclass(frozen=True)
 class Trained:
-    """What a run's training came to, by episode: when it ended and its figure."""
+    """Hold a run's training by episode: when it ended and its figure."""
 
     steps: FloatArray
     returns: FloatArray
@@ -52,7 +52,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class EfficiencyRow:
-    """One seed of one source; figures are of the task's kind: discounted or not.
+    """Hold one seed of one source; figures are of the task's kind: discounted or not.
 
     steps_to_threshold: environment steps until the mean of 100 episodes in a row reached the
     task's threshold, short_steps: until that of 20 did; None if never. area: mean over environment
@@ -81,7 +81,7 @@ class EfficiencyRow:
 
 @dataclass(frozen=True)
 class StepPoint:
-    """Over seeds, after *env_steps* steps: of the running mean of 20 episodes."""
+    """Hold quantiles over seeds, after *env_steps* steps, of the running mean of 20 episodes."""
 
     env_steps: int
     mean: float
@@ -90,19 +90,19 @@ class StepPoint:
 
 
 def read_trained(task: Task, path: Path) -> Trained:
-    """A run's training."""
+    """Read a run's training."""
     columns = RunDirectory(path).read_episodes()
     returns = columns["discounted_return" if task.discounted else "return"]
     return Trained(np.array(columns["env_steps"]), np.array(returns))
 
 
 def cut(trained: Trained, steps: int) -> int:
-    """Episodes that had ended after *steps* environment steps."""
+    """Return the episodes that had ended after *steps* environment steps."""
     return int(np.searchsorted(trained.steps, steps, side="right"))
 
 
 def _at(trained: Trained, grid: FloatArray) -> FloatArray:
-    """The running mean after so many steps; before the first episode's end, that episode's."""
+    """Return the running mean after so many steps; before the first end, that episode's."""
     means = running_mean(trained.returns, SHORT)
     return np.asarray(means[np.maximum(np.searchsorted(trained.steps, grid, side="right") - 1, 0)])
 
@@ -133,7 +133,7 @@ def efficiency(
     budget: int,
     at: Sequence[tuple[int, float] | None],
 ) -> list[EfficiencyRow]:
-    """A row for each seed. at: of each, greedy play after so many steps."""
+    """Return a row for each seed. at: of each, greedy play after so many steps."""
     rows = []
     for seed, agent, then in zip(plan.seeds, agents, at, strict=True):
         mine = read_trained(source.task, agent.path)

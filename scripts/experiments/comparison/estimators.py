@@ -1,4 +1,4 @@
-"""What one decision says of the gradient, by each of the ways to learn from it."""
+"""Estimate the gradient from one decision, in each of the ways to learn from it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SCORE = "score function"
 def backpropagated(
     sampler: Sampler, agent: Frozen, d: Decisions, how: Estimator
 ) -> Iterator[Changes]:
-    """``A(s, a) grad log pi(a)`` through the votes and the spikes, for one action a after another.
+    """Compute ``A(s, a) grad log pi(a)`` through votes and spikes, one action after another.
 
     As in training, the reset after a spike is a constant.
     """
@@ -51,7 +51,7 @@ def backpropagated(
 
 
 def score(sampler: Sampler, d: Decisions, gain: Tensor) -> Changes:
-    """``g grad log P(raster)``; gain: g of each decision, ``(R,)``."""
+    """Compute ``g grad log P(raster)``; gain: g of each decision, ``(R,)``."""
     found = sampler.each.log_prob(sampler.alone(d.inputs), sampler.alone(d.rasters))
     log_p = torch.stack([x[:, :, 0].sum(dim=(0, 2)) for x in found.values()]).sum(dim=0)
     return _gradients(sampler, (gain * log_p).sum())
@@ -64,7 +64,7 @@ def _gradients(sampler: Sampler, of: Tensor) -> Changes:
 
 
 class Rules:
-    """The local rules on decisions side by side, without eligibility of earlier ones.
+    """Apply local rules to decisions side by side, without eligibility of earlier ones.
 
     R decisions are given to a rule as one of R times as many modules.
     """
@@ -77,7 +77,7 @@ class Rules:
         self._actors = d.rasters["output"].shape[-1] // agent.n_actions
 
     def changes(self, name: str, action: int, gains: dict[str, Tensor]) -> Changes:
-        """``g sum_t x(t) f(t)^T`` if *action* was taken.
+        """Return ``g sum_t x(t) f(t)^T`` if *action* was taken.
 
         gains: by layer, g of each decision, ``(R, 1)``, or of each of its neurons, ``(R, size)``.
         """
@@ -102,7 +102,7 @@ class Rules:
         }
 
     def rates(self) -> dict[str, float]:
-        """By projection, ``alpha / N`` of its layer: what the preset multiplies changes by."""
+        """Return ``alpha / N`` by projection: the preset's factor of changes."""
         found = {}
         for layer in self._layers:
             power, steps = 0.0, self._agent.config.window - layer.first
@@ -113,7 +113,7 @@ class Rules:
         return found
 
     def _told(self, action: int) -> tuple[npt.NDArray[np.int64], FloatArray]:
-        """Which of all modules stand for the action, and phi of each."""
+        """Return which of all modules stand for the action, and phi of each."""
         policy = self._d.policy.double().numpy()
         mine = np.eye(self._agent.n_actions)[action]
         phi = np.repeat((mine - policy)[:, None], self._actors, axis=1)
@@ -142,7 +142,7 @@ class Rules:
         return p.reshape(len(p), -1)
 
     def _trace(self, p: Plastic) -> Tensor:
-        """x of a projection, ``(W, R, n_pre)``."""
+        """Return the trace x of a projection, ``(W, R, n_pre)``."""
         arrived = p.transmitted(arrivals(self._flat(p.pre), p.delay))
         x = window_traces(arrived, p.trace_decay).reshape(self._spikes[p.pre].shape)
         return torch.from_numpy(x).to(self._d.policy.dtype)
@@ -158,7 +158,7 @@ class Rules:
 
 
 def coagent_by_pairs(agent: Frozen, d: Decisions, pairs: dict[str, Pair]) -> dict[str, Tensor]:
-    """By projection, the mean change by `coagent`, with far less noise than that of its samples.
+    """Return the mean change by `coagent`, by projection, with less noise than its samples.
 
     Its post factor has the mean 0, whatever reaches the neuron: so ``1/2 E[(F(r_k) - F(r_k')) (e_k
     - e_k')]``, e_k the eligibility of neuron k, is the mean of ``A e_k``, as in `PairedRedraws`.

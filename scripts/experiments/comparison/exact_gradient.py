@@ -1,4 +1,4 @@
-"""The policy gradient without bias, and with so little noise that others can be held against it.
+"""Estimate the policy gradient without bias, and with so little noise that others can be compared.
 
 For a state s with an advantage A(s, a) of each action, what is wanted is the gradient of::
 
@@ -37,7 +37,7 @@ __all__ = ["Pair", "PairedRedraws"]
 
 @dataclass(frozen=True)
 class Pair:
-    """Of one layer: the decisions with its neurons' second rasters, and ``F(r_k) - F(r_k')``.
+    """Hold a layer's decisions with second rasters of its neurons, and ``F(r_k) - F(r_k')``.
 
     gain: of each decision and neuron, ``(R, size)``.
     """
@@ -47,7 +47,7 @@ class Pair:
 
 
 class PairedRedraws:
-    """The gradient of J for agents of modules with one hidden layer, or none.
+    """Compute the gradient of J for agents of modules with one hidden layer, or none.
 
     Raises UnsupportedError for other networks.
     """
@@ -62,7 +62,7 @@ class PairedRedraws:
         self._output = SpikingModule(_output_alone(network), dtype=sampler.one.dtype)
 
     def pairs(self, agent: Frozen, d: Decisions, generator: torch.Generator) -> dict[str, Pair]:
-        """By layer, a second draw for each neuron. agent: whose weights the sampler has."""
+        """Draw each neuron's raster again, by layer, with *agent*'s weights."""
         for name in self._output.synapses:
             self._output.set_weights(name, self._sampler.one.weights(name))
         other = self._sampler.logistic(agent.config.window, generator)
@@ -77,7 +77,7 @@ class PairedRedraws:
         return found
 
     def gradient(self, d: Decisions, pairs: dict[str, Pair]) -> dict[str, Tensor]:
-        """The mean over the decisions, by projection."""
+        """Return the mean over the decisions, by projection."""
         module = self._sampler.one
         module.zero_grad()
         total = torch.zeros((), dtype=d.policy.dtype)
@@ -94,7 +94,7 @@ class PairedRedraws:
         return found
 
     def _gain_of_hidden(self, agent: Frozen, d: Decisions, redrawn: Tensor) -> Tensor:
-        """Of each hidden neuron, its module's gain if it alone is redrawn."""
+        """Return each hidden neuron's gain: its module's, if it alone is redrawn."""
         name = self._hidden
         assert name is not None
         spikes = d.rasters[name]
@@ -112,13 +112,13 @@ class PairedRedraws:
         return replace(d, rasters=rasters, p=self._sampler.one.probabilities(d.inputs, rasters))
 
     def _log_prob(self, d: Decisions, name: str) -> Tensor:
-        """Of each neuron's raster, ``(R, size)``."""
+        """Return the log probability of each neuron's raster, ``(R, size)``."""
         found: Tensor = self._sampler.one.log_prob(d.inputs, d.rasters)[name].sum(dim=0)
         return found
 
     @torch.no_grad()
     def _answer(self, d: Decisions, rasters: Rasters, noise: Tensor) -> Tensor:
-        """The output's raster on those of the layer below."""
+        """Return the output's raster on those of the layer below."""
         spikes = {**d.inputs, **rasters}
         given = {s.name: spikes[s.name] for s in self._output.network.sources}
         found, _ = self._output(given, noise={"output": noise})
@@ -126,7 +126,7 @@ class PairedRedraws:
         return raster
 
     def _gain(self, agent: Frozen, d: Decisions, answer: Tensor) -> Tensor:
-        """Of each module, ``R - R'``, R' with its own *answer* beside those of the others."""
+        """Return ``R - R'`` by module, R' with its own *answer* beside those of the others."""
         first, actions = agent.first_vote, agent.n_actions
         was = d.rasters["output"]
         n = votes(was, actions, first)
@@ -139,7 +139,7 @@ class PairedRedraws:
 
 
 def _output_alone(network: Network) -> Network:
-    """The output, with the layer below as its source."""
+    """Return the output, with the layer below as its source."""
     into = tuple(p for p in network.projections if p.post == "output")
     pre = {p.pre for p in into}
     nodes = [n if isinstance(n, Source) else Source(n.name, n.size) for n in network.nodes]

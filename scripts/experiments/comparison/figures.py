@@ -1,4 +1,4 @@
-"""Figures of the comparison, drawn from its CSV."""
+"""Draw figures of the comparison from its CSV."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _OTHERS = dict(zip(_RULES, ("C1", "C2", "C4", "C5", "C6", "C7"), strict=True))
 
 
 def draw_efficiency(folder: Path, path: Path) -> Path:
-    """Returns by environment steps: a column for each task, a row for each kind of network.
+    """Draw returns by environment steps: a column for each task, a row for each network.
 
     Line: mean over seeds of the running mean of 20 episodes; band: its interquartile range.
     """
@@ -69,7 +69,7 @@ def _efficiency_panel(
 
 
 def draw_robustness(folder: Path, path: Path) -> Path:
-    """Returns while agents learn on, a panel for each perturbation and arithmetic.
+    """Draw returns while agents learn on, a panel for each perturbation and arithmetic.
 
     Solid: weights of the local rule to begin with, dashed: of gradients. Dotted: greedy play of the
     same weights before. Colour: what they learn on by. Running mean of 5 episodes, over seeds.
@@ -121,7 +121,7 @@ def _recovery_panel(
 
 
 def _smooth(values: Sequence[float], window: int = 5) -> list[float]:
-    """The mean of each and up to four before it."""
+    """Return the mean of each and up to four before it."""
     return [
         sum(values[max(0, k - window + 1) : k + 1]) / min(window, k + 1) for k in range(len(values))
     ]

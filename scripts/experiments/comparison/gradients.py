@@ -1,4 +1,4 @@
-"""How biased and how noisy local rules and reparameterization are, as training goes on.
+"""Measure the bias and noise of local rules and reparameterization, as training goes on.
 
 An agent is stopped at some points of its training. In states of its own play, each action is given
 an advantage once and for all, by its own critic: ``A(s, a) = r + gamma V(s') - V``, s' what the
@@ -37,7 +37,7 @@ _SAMPLES = 9  # purpose of derived seeds
 
 
 def stopped() -> list[Source]:
-    """The LIF presets by both approaches, and the papers' units where they have a hidden layer."""
+    """Return the LIF presets by both approaches, and GLM ones that have a hidden layer."""
     both = [sources_of(task, "lif") for task in TASKS]
     return [source for found in both for source in (found[0], found[-1])] + [
         sources_of(GRIDWORLD, "glm")[0]
@@ -50,7 +50,7 @@ def measure(
     amount: Amount,
     callback: Callable[[Episode], None] | None = None,
 ) -> Iterator[list[QualityRow]]:
-    """The rows of one point after the other; what was measured before stays with the run."""
+    """Yield the rows of one point after the other; earlier measurements stay with the run."""
     sampler: Sampler | None = None
     keep_freed_memory()
     for point in points_of(source, plan, callback):
@@ -89,7 +89,7 @@ def _rows(
 
 
 def _layers(network: Network) -> dict[str, list[str]]:
-    """Projections by layer, but for biases, and all."""
+    """Return projections by layer, but for biases, and all."""
     found: dict[str, list[str]] = {}
     for p in network.projections:
         if p.pre != "bias":
@@ -104,5 +104,5 @@ def _figures(found: Measured, name: str, into: Sequence[str]) -> dict[str, float
 
 
 def _short(x: float | None) -> float | None:
-    """With the digits that mean something; None if there is no such number."""
+    """Round to the digits that mean something; None if there is no such number."""
     return float(f"{x:.4g}") if x is not None and math.isfinite(x) else None

@@ -42,7 +42,7 @@ _LABELS = {"cosine": "cosine with the exact gradient", "noise": "noise of one de
 
 
 def gradient_table(rows: Sequence[QualityRow]) -> list[str]:
-    """Of each estimator: before training, after that by the local rule, and by gradients.
+    """Format each estimator: before training, after the local rule's, and after gradients'.
 
     Medians over seeds; cosine, noise and decisions by layer.
     """
@@ -109,7 +109,7 @@ def _networks(rows: Sequence[QualityRow]) -> Iterator[tuple[str, str, list[Quali
 
 
 def _ends(rows: Sequence[QualityRow]) -> list[Key]:
-    """Before training, and at the end of it by each approach there is."""
+    """Return the points before training, and at its end by each approach."""
     approaches = list(dict.fromkeys(row.approach for row in rows))
     last = max(row.point for row in rows)
     return [(approaches[0], 0), *((approach, last) for approach in approaches)]
@@ -126,7 +126,7 @@ def _cell(rows: Sequence[QualityRow], figure: str) -> str:
 
 
 def _middle(rows: Sequence[QualityRow], figure: str) -> float | None:
-    """The median of a figure of those seeds in which it is known, if these are most."""
+    """Return the median over seeds in which a figure is known, if these are most."""
     known = [row for row in rows if _is_sure(row)] if figure != "noise" else rows
     if figure == "to_half":
         values = [np.inf if row.to_half is None else row.to_half for row in known]
@@ -140,7 +140,7 @@ def _is_sure(row: QualityRow) -> bool:
 
 
 def _rounded(x: float) -> str:
-    """Two digits that count; with thousands as k, millions as M."""
+    """Round to two digits that count; with thousands as k, millions as M."""
     if not np.isfinite(x):
         return "never"
     for unit, letter in ((1e6, "M"), (1e3, "k")):
@@ -150,7 +150,7 @@ def _rounded(x: float) -> str:
 
 
 def _cosine(x: float) -> str:
-    """An estimate may be above 1."""
+    """Format a cosine, of which an estimate may be above 1."""
     return f"{min(x, 1.0):.2f}"
 
 

@@ -1,4 +1,4 @@
-"""Every estimator on the same decisions of one agent, beside the exact gradient."""
+"""Measure every estimator on the same decisions of one agent, beside the exact gradient."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _MEANS = {SCORE: _EXACT, "coagent": _PAIRS}
 def centred(
     agent: Frozen, sampler: Sampler, generator: torch.Generator, draws: int
 ) -> tuple[Frozen, float]:
-    """With advantages whose mean over the policy is 0 in each state, and the sampler's weights.
+    """Shift advantages to a mean of 0 over the policy in each state, with the sampler's weights.
 
     draws: of the sampler, for that policy. Also the mean over states of the largest probability.
     """
@@ -58,7 +58,7 @@ def centred(
 
 
 class Measured:
-    """The moments of every estimator in every projection, beside the exact gradient.
+    """Hold the moments of every estimator in every projection, beside the exact gradient.
 
     parts: draws of the sampler, whose means are kept apart.
     """
@@ -78,7 +78,7 @@ class Measured:
             self._add_exact(part, d, generator)
 
     def quality(self, name: str, projections: Sequence[str]) -> Quality:
-        """Of an estimator in some projections, changes of local rules times their rates."""
+        """Return an estimator's quality in some projections, local rules times their rates."""
         local = name in (*LOCAL, "coagent")
         products, square = torch.zeros(3, self._parts, self._parts, dtype=torch.float64), 0.0
         for p in projections:
@@ -89,12 +89,12 @@ class Measured:
         return quality(aa, ae, ee, square)
 
     def exact(self, projections: Sequence[str]) -> float:
-        """The norm of the exact gradient."""
+        """Return the norm of the exact gradient."""
         square = sum(inner(self._products(_EXACT, p)[2]) for p in projections)
         return float(np.sqrt(max(square, 0.0)))
 
     def _products(self, name: str, projection: str) -> Tensor:
-        """Of means of parts, ``(3, K, K)``: with each other, with the exact gradient, of that."""
+        """Return products of means of parts ``(3, K, K)``: own, with the exact one, of that."""
         key = (name, projection)
         if key not in self._known:
             a = self._moments[_MEANS.get(name, name)][projection].means
@@ -148,6 +148,6 @@ class Measured:
 
 
 def _plus(total: Changes, change: Changes, weights: Tensor) -> Changes:
-    """A sum of changes, each decision's times its weight."""
+    """Add changes, each decision's times its weight."""
     each = {name: x * weights.view(-1, *[1] * (x.dim() - 1)) for name, x in change.items()}
     return {name: total[name] + x for name, x in each.items()} if total else each

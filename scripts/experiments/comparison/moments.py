@@ -1,4 +1,4 @@
-"""Means of vectors that are known with noise, and how they lie to each other without its bias.
+"""Estimate means of noisy vectors, and the angles between them without the noise's bias.
 
 A set of samples is cut into K parts with means m_k. Noise of different parts is independent, so::
 
@@ -20,7 +20,7 @@ __all__ = ["Moments", "Quality", "inner", "quality"]
 
 
 class Moments:
-    """The means of K parts of samples, and the mean of their squared norms.
+    """Hold the means of K parts of samples, and the mean of their squared norms.
 
     The weights of samples must add up to 1 in each part.
     """
@@ -30,36 +30,36 @@ class Moments:
         self._square = 0.0
 
     def add(self, part: int, samples: Tensor, weights: Tensor) -> None:
-        """R samples ``(R, ...)`` of these *weights* ``(R,)``."""
+        """Add R samples ``(R, ...)`` of these *weights* ``(R,)``."""
         flat = samples.reshape(len(samples), -1)
         self.add_mean(part, weights @ flat)
         self._square += float(weights @ flat.square().sum(dim=1))
 
     def add_mean(self, part: int, mean: Tensor) -> None:
-        """A mean of samples, whose norms aren't known, or a part of one."""
+        """Add a mean of samples, whose norms aren't known, or a part of one."""
         before, now = self._sums[part], mean.ravel().double()
         self._sums[part] = now if before is None else before + now
 
     @property
     def means(self) -> Tensor:
-        """Of the parts, ``(K, d)``."""
+        """Return the means of the parts, ``(K, d)``."""
         return torch.stack([s for s in self._sums if s is not None])
 
     @property
     def square(self) -> float:
-        """The mean of a sample's squared norm."""
+        """Return the mean of a sample's squared norm."""
         return self._square / len(self._sums)
 
 
 def inner(products: Tensor) -> float:
-    """``<m, e>`` without the bias of their noise. products: ``<m_j, e_k>``, ``(K, K)``."""
+    """Return ``<m, e>`` without the bias of their noise. products: ``<m_j, e_k>``, ``(K, K)``."""
     k = len(products)
     return float(products.sum() - products.trace()) / (k * (k - 1))
 
 
 @dataclass(frozen=True)
 class Quality:
-    """An estimator against the exact gradient.
+    """Compare an estimator with the exact gradient.
 
     cosine: of its mean with it; error: standard error of that, by leaving out parts. length: of
     the mean over that of the exact gradient. noise: trace of the covariance of one sample over the
@@ -72,7 +72,7 @@ class Quality:
     noise: float
 
     def samples(self, cosine: float) -> float:
-        """So many that their mean has this cosine with the exact gradient; inf if none has.
+        """Return how many samples' mean has this cosine with the exact gradient; inf if none.
 
         ``cos = cos_mean / sqrt(1 + noise / n)``
         """
@@ -82,7 +82,7 @@ class Quality:
 
 
 def quality(aa: Tensor, ae: Tensor, ee: Tensor, square: float) -> Quality:
-    """Of an estimator with means a_j, where e_j are those of the exact gradient.
+    """Compare an estimator with means a_j with the exact gradient's e_j.
 
     aa, ae, ee: products of all parts, ``(K, K)``, of several projections their sums. square: the
     mean squared norm of a sample.

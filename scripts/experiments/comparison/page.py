@@ -1,4 +1,4 @@
-"""The tables of docs/comparison.md, from the CSV that is there."""
+"""Make the tables of docs/comparison.md from the CSV that is there."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def _memory(rows: Sequence[MemoryRow]) -> list[str]:
 
 
 def _chip(results: Path) -> list[str]:
-    """Of the float-trained agents of both, and of those that learned in chip arithmetic."""
+    """Format both approaches' float-trained agents, and those that learned in chip arithmetic."""
     lines = table_head(["task", "network", "learned by", "float", "on the chip", "lost"])
     deployed = (
         read_table(results / "deployment.csv", DeploymentRow)
@@ -161,7 +161,7 @@ def _chip_line(
 
 
 def _robustness(rows: Sequence[RecoveryRow]) -> list[str]:
-    """What is left without learning, of all perturbations."""
+    """Format what is left without learning, for all perturbations."""
     lines = table_head(["task", "perturbation", "arithmetic", "local rule", "gradients"])
     frozen = [row for row in rows if row.learner == "none"]
     for key in dict.fromkeys((row.task, row.perturbation, row.arithmetic) for row in frozen):
@@ -173,7 +173,7 @@ def _robustness(rows: Sequence[RecoveryRow]) -> list[str]:
 
 
 def _recovery(rows: Sequence[RecoveryRow]) -> list[str]:
-    """What learning on brings back."""
+    """Format what learning on brings back."""
     head = ["task", "perturbation", "arithmetic", "weights by", "frozen", "learns on by"]
     lines = table_head(
         [*head, "first 10", "last 10", "episodes (env steps) to threshold", "greedy after"]

@@ -1,4 +1,4 @@
-"""What is done to agents that have learned: another task, dead neurons, noise."""
+"""Perturb agents that have learned: another task, dead neurons, noise."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _same(network: Network) -> Network:
 
 @dataclass(frozen=True)
 class Perturbation:
-    """One change of a task, of networks or of weights.
+    """Describe one change of a task, of networks or of weights.
 
     name: of files. label: what the page calls it. env: another task's id. change: of the
     description. weights: standard deviation of what is added to each weight, in units of the root
@@ -57,7 +57,7 @@ class Perturbation:
 
 
 def noisier(network: Network, factor: float) -> Network:
-    """*network* with escape noise *factor* times as wide. Raises DescriptionError."""
+    """Return *network* with escape noise *factor* times as wide. Raises DescriptionError."""
 
     def node(population: Population) -> Population:
         neuron: Any = population.neuron
@@ -73,7 +73,7 @@ def noisier(network: Network, factor: float) -> Network:
 
 
 def perturbed(run: Path, perturbation: Perturbation, out: Path) -> Path:
-    """A copy of a run directory with everything changed that *perturbation* changes; *out*.
+    """Copy a run directory to *out*, with everything changed that *perturbation* changes.
 
     It can be played and started from as any run can.
     """
@@ -103,7 +103,7 @@ def perturbed(run: Path, perturbation: Perturbation, out: Path) -> Path:
 
 
 def _of(task: Task) -> list[Perturbation]:
-    """Of the networks of any task."""
+    """Return the perturbations of networks of any task."""
     found = [Perturbation("none", "nothing", task)]
     for percent in (25, 50, 75, 90):
         found.append(

@@ -1,4 +1,4 @@
-"""Agents at some points of their training, and what is asked of them there."""
+"""Stop agents at some points of their training, and prepare what is asked of them there."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _PLAY = 8  # purpose of derived seeds
 
 @dataclass(frozen=True)
 class Point:
-    """An agent that has had *share* per cent of its training, so many *episodes*.
+    """Hold an agent that has had *share* per cent of its training, so many *episodes*.
 
     checkpoint: as it is then; before the first episode, the first of those after it, for its
     critic: one that knows nothing gives no advantage to any action.
@@ -60,7 +60,7 @@ class Point:
 def points_of(
     source: Source, plan: Plan, callback: Callable[[Episode], None] | None = None
 ) -> list[Point]:
-    """`POINTS` of the run of each seed of *plan*, which is trained if it isn't there."""
+    """Return `POINTS` of the run of each seed of *plan*, which is trained if it isn't there."""
     total = plan.episodes or source.experiment.episodes
     runs = {seed: run_path(plan, source.name, seed) for seed in plan.seeds}
     episodes = {share: max(1, total * share // 100) for share in POINTS[1:]}
@@ -109,7 +109,7 @@ def _train(
 
 
 def freeze(point: Point, backend: str, amount: Amount) -> Frozen:
-    """The agent of a point, its states and the value of each action there.
+    """Return the agent of a point, its states and the value of each action there.
 
     Values are ``r + gamma V(s')`` by the agent's own critic.
     """
@@ -135,14 +135,14 @@ def freeze(point: Point, backend: str, amount: Amount) -> Frozen:
 
 @dataclass(frozen=True)
 class _State:
-    """What an agent has seen, and a copy of the environment that showed it."""
+    """Hold what an agent has seen, and a copy of the environment that showed it."""
 
     observation: Any
     env: gym.Env[Any, Any]
 
 
 def _states(agent: SpikingActorCritic, point: Point, amount: Amount) -> list[_State]:
-    """Of the first decisions of an agent that plays by its policy, drawn evenly."""
+    """Draw states evenly from the first decisions of an agent that plays by its policy."""
     env = make_env(agent.env_id)
     player = agent.player(derive(point.seed, _PLAY, point.share), explore=True)
     rng = np.random.default_rng(derive(point.seed, _PLAY, point.share + 1000))
@@ -164,7 +164,7 @@ def _states(agent: SpikingActorCritic, point: Point, amount: Amount) -> list[_St
 
 
 def _values(agent: SpikingActorCritic, env: gym.Env[Any, Any], critic: FloatArray) -> FloatArray:
-    """Of each action, the reward and what the critic makes of the state after it."""
+    """Return, for each action, the reward and the critic's value of the state after it."""
     found = []
     for action in range(int(env.action_space.n)):  # type: ignore[attr-defined]
         after, reward, terminated, *_ = copy.deepcopy(env).step(action + agent.first_action)

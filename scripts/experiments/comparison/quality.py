@@ -1,4 +1,4 @@
-"""Bias and noise of estimators: how much is sampled, the rows of comparison/gradients.csv."""
+"""Measure bias and noise of estimators: the rows of comparison/gradients.csv."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class Amount:
-    """*states* of the first *played* decisions of an agent; decisions in these, *parts* of *size*.
+    """Say how much is sampled: *parts* of *size* decisions in *states* of the first *played*.
 
     size must be a multiple of states, and parts at least 3.
     """
@@ -28,7 +28,7 @@ FULL = Amount()
 
 @dataclass(frozen=True)
 class QualityRow:
-    """One estimator in one layer of an agent at one point of its training.
+    """Hold one estimator in one layer of an agent at one point of its training.
 
     approach: by which it was trained, for *point* per cent of the run. returns: mean figure of its
     last training episodes, None before the first. certainty: mean over states of the largest

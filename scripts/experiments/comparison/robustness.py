@@ -1,4 +1,4 @@
-"""Agents that have learned, perturbed: what is left, and what going on learning brings back.
+"""Perturb agents that have learned: what is left, and what going on learning brings back.
 
 The weights of either approach are taken as they are (frozen), or learn on under the perturbation,
 by the local rule or by gradients. What is done stays in ``OUT/NAME/seedN``.
@@ -74,7 +74,7 @@ _APPROACH = {"local": "local", "gradients": "reparameterization"}
 
 @dataclass(frozen=True)
 class Case:
-    """start: the approach that the weights are of; learner: that they go on by, or ``none``."""
+    """Say by which approach the weights were learned (start), and who learns on (or ``none``)."""
 
     perturbation: Perturbation
     start: str
@@ -97,7 +97,7 @@ class Case:
 
 @dataclass(frozen=True)
 class RecoveryPoint:
-    """Over seeds, in the *episode*-th of learning on, counted from 1."""
+    """Hold quantiles over seeds, in the *episode*-th of learning on, counted from 1."""
 
     perturbation: str
     task: str
@@ -112,7 +112,7 @@ class RecoveryPoint:
 
 @dataclass(frozen=True)
 class RecoveryRow:
-    """One seed of a case. Figures are of the task's kind: discounted or not.
+    """Hold one seed of a case. Figures are of the task's kind: discounted or not.
 
     greedy: played after learning on, or at once if nobody does. first, last: means of so many
     episodes of learning on. recovered: episodes until the mean of so many reached the task's
@@ -136,7 +136,7 @@ class RecoveryRow:
 
 
 def cases(perturbations: Sequence[Perturbation]) -> list[Case]:
-    """Of all starts; by every learner where agents learn on, and in chip arithmetic too."""
+    """Return cases of all starts, by every learner where agents learn on, and in chip integers."""
     found = []
     for p in perturbations:
         learners = ["local"] if p.name in RECOVERED.get(p.task.name, {}) else []
@@ -154,7 +154,7 @@ def recover(
     runs: Sequence[Path],
     callback: Callable[[Episode], None] | None = None,
 ) -> list[RecoveryRow]:
-    """A row for each seed of *plan*. runs: what they begin with, before the perturbation."""
+    """Return a row for each seed of *plan*. runs: what they begin with, before the perturbation."""
     starts = run_path(plan, f"{case.start_name}/start", plan.seeds[0]).parent
     begun = [
         perturbed(run, case.perturbation, starts / f"seed{seed}")
@@ -181,7 +181,7 @@ def recover(
 
 
 def recovery_curve(case: Case, plan: Plan) -> list[RecoveryPoint]:
-    """Returns by episode of learning on; each is that of one seed's one episode."""
+    """Return the quantiles by episode of learning on; each value is one seed's episode."""
     paths = [run_path(plan, case.name, seed) for seed in plan.seeds]
     returns = np.array([read_trained(case.task, path).returns for path in paths])
     lower, upper = np.quantile(returns, [0.25, 0.75], axis=0)

@@ -1,4 +1,4 @@
-"""Where trained agents come from: the runs of both approaches, made if they aren't there."""
+"""Find the trained agents of both approaches; train those that aren't there."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Begin = Callable[[str, int], Callable[[Episode], None]]
 
 @dataclass(frozen=True)
 class Source:
-    """An experiment of either approach."""
+    """Name an experiment of either approach."""
 
     experiment: Experiment | GradientExperiment
 
@@ -44,33 +44,33 @@ class Source:
 
     @property
     def how(self) -> str:
-        """What the weights learn by."""
+        """Return what the weights learn by."""
         return self.experiment.rule if isinstance(self.experiment, Experiment) else "gradients"
 
 
 @dataclass(frozen=True)
 class Agent:
-    """A run directory, and what its greedy play came to (`neurorl.runs.evaluation.evaluate`)."""
+    """Hold a run directory, and its greedy play (`neurorl.runs.evaluation.evaluate`)."""
 
     path: Path
     evaluation: dict[str, Any]
 
     def figure(self, task: Task) -> float:
-        """Of the task's kind: discounted or not."""
+        """Return the return of the task's kind: discounted or not."""
         key = "mean_discounted_return" if task.discounted else "mean_return"
         return float(self.evaluation[key])
 
 
 @dataclass(frozen=True)
 class Sources:
-    """plan: seeds, episodes and backend. local, gradients: where the runs of each approach are."""
+    """Hold the plan (seeds, episodes, backend), and where the runs of each approach are."""
 
     plan: Plan
     local: Path
     gradients: Path
 
     def train(self, source: Source, begin: Begin) -> list[Agent]:
-        """The agents of a source, by seed; trained and played greedily if they aren't yet."""
+        """Return the agents of a source, by seed; train and play them greedily if needed."""
         e = source.experiment
         plan = replace(self.plan, out=self.local if source.approach == "local" else self.gradients)
         paths = [run.run_path(plan, e.name, seed) for seed in plan.seeds]
@@ -88,7 +88,7 @@ class Sources:
 
 
 def sources_of(task: Task, model: str) -> list[Source]:
-    """The preset's own rule first, then other rules, then gradients; all in float arithmetic."""
+    """Return the preset's own rule first, then others, then gradients; all in float arithmetic."""
     local = [
         Source(e)
         for e in EXPERIMENTS

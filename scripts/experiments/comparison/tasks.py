@@ -1,4 +1,4 @@
-"""CartPole with another pole or seen through noise, MountainCar with another engine: Gymnasium ids.
+"""Register CartPole with another pole or noise, and MountainCar with another engine.
 
 They are registered when this module is imported, which Gymnasium does for ``"module:id"``.
 """
@@ -42,7 +42,7 @@ _MOUNTAINCAR: dict[str, Any] = {"max_episode_steps": 200, "reward_threshold": -1
 
 
 class EngineMountainCar(MountainCarEnv):
-    """Gymnasium's, the engine's force *engine* times its own."""
+    """Drive Gymnasium's car with *engine* times its force."""
 
     def __init__(self, engine: float, **options: Any) -> None:
         super().__init__(**options)
@@ -50,7 +50,7 @@ class EngineMountainCar(MountainCarEnv):
 
 
 class NoisyCartPole(gym.Wrapper[Any, Any, Any, Any]):
-    """What is seen is ``observation + sd _SCALE N(0, 1)``, drawn by the seed of the reset."""
+    """Show ``observation + sd _SCALE N(0, 1)``, drawn by the seed of the reset."""
 
     def __init__(self, env: gym.Env[Any, Any], sd: float) -> None:
         super().__init__(env)
@@ -75,17 +75,17 @@ class NoisyCartPole(gym.Wrapper[Any, Any, Any, Any]):
 
 
 def long_pole(length: float) -> str:
-    """The id of CartPole with a pole of another half-length."""
+    """Return the id of CartPole with a pole of another half-length."""
     return f"{__name__}:neurorl/CartPole-length-{length:g}-v0"
 
 
 def noisy_cart(sd: float) -> str:
-    """The id of CartPole seen through noise."""
+    """Return the id of CartPole seen through noise."""
     return f"{__name__}:neurorl/CartPole-noise-{sd:g}-v0"
 
 
 def engine_car(engine: float) -> str:
-    """The id of MountainCar with an engine so many times as strong."""
+    """Return the id of MountainCar with an engine so many times as strong."""
     return f"{__name__}:neurorl/MountainCar-engine-{engine:g}-v0"
 
 
