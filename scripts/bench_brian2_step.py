@@ -60,14 +60,14 @@ def measure(rounds: int, windows: int = 100, naive_windows: int = 3) -> dict[str
         name: (partial(step, backend), windows) for name, backend in stepped.items()
     }
     ways["naive"] = (run_naive, naive_windows)
-    seen: dict[str, list[float]] = {name: [] for name in ways}
+    times: dict[str, list[float]] = {name: [] for name in ways}
     for k in range(rounds + 1):
         for name, (way, count) in ways.items():
             start = time.process_time()
             way()
             if k:  # the first round warms up
-                seen[name].append((time.process_time() - start) / count * 1e6)
-    result = {name: statistics.median(values) for name, values in seen.items()}
+                times[name].append((time.process_time() - start) / count * 1e6)
+    result = {name: statistics.median(values) for name, values in times.items()}
     return {**result, "ratio": result["naive"] / result["compiled"]}
 
 

@@ -40,20 +40,20 @@ def measure(rounds: int, calls: int = 2000) -> dict[str, float]:
     loop.active[:] = True
     observation = np.array([0.01, 0.2, 0.02, -0.3], dtype=np.float32)
     ways = _ways(loop, observation)
-    seen: dict[str, list[float]] = {name: [] for name in (*ways, "loop")}
+    times: dict[str, list[float]] = {name: [] for name in (*ways, "loop")}
     training = SpikingActorCritic("CartPole-v1", backend="brian2", seed=11)
     training.learn(150)  # from here on episodes are long, and starting one costs little
     for number in range(1, rounds + 1):
         for name, way in ways.items():
-            seen[name].append(_per_call(way, calls))
+            times[name].append(_per_call(way, calls))
         before, start = training.env_steps, time.process_time()
         training.learn(150 + 10 * number)
-        seen["loop"].append((time.process_time() - start) / (training.env_steps - before) * 1e6)
-    found = {name: statistics.median(values) for name, values in seen.items()}
-    found["rule"] -= found["critic"]  # was measured with it
-    found["python"] -= found["see"]
-    found["rest"] = found["loop"] - sum(found[name] for name in PARTS)
-    return {**found, "lean": sum(found[name] for name in LEAN) / found["gymnasium"]}
+        times["loop"].append((time.process_time() - start) / (training.env_steps - before) * 1e6)
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    medians["rule"] -= medians["critic"]  # was measured with it
+    medians["python"] -= medians["see"]
+    medians["rest"] = medians["loop"] - sum(medians[name] for name in PARTS)
+    return {**medians, "lean": sum(medians[name] for name in LEAN) / medians["gymnasium"]}
 
 
 def _ways(loop: NativeLoop, observation: np.ndarray) -> dict[str, Callable[[], object]]:

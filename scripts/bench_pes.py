@@ -62,7 +62,7 @@ def preset(env_id: str) -> Network:
 
 def measured(network: Network, rounds: int) -> tuple[float, float]:
     """Return milliseconds a decision, of our loops and of nengo-loihi's."""
-    found: dict[bool, list[float]] = {True: [], False: []}
+    seconds: dict[bool, list[float]] = {True: [], False: []}
     with (
         load("loihi", network, learning="pes", accelerate=True) as quick,
         load("loihi", network, learning="pes", accelerate=False) as own,
@@ -70,8 +70,8 @@ def measured(network: Network, rounds: int) -> tuple[float, float]:
         for _ in range(rounds):
             for is_quick, backend in ((True, quick), (False, own)):
                 times = list(decisions(backend, DECISIONS[is_quick]))
-                found[is_quick].append(statistics.median(times))
-    return statistics.median(found[True]), statistics.median(found[False])
+                seconds[is_quick].append(statistics.median(times))
+    return statistics.median(seconds[True]), statistics.median(seconds[False])
 
 
 def decisions(backend: Backend, n: int) -> Iterator[float]:

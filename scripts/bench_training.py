@@ -49,16 +49,16 @@ def main(arguments: list[str] | None = None) -> int:
     torch.set_num_threads(1)
     keep_freed_memory()
     peers = None if options.peers is None else options.peers.split(",")
-    found: list[dict[str, Any]] = []
+    results: list[dict[str, Any]] = []
     notes: list[str] = []
     for case in CASES.values():
         if not case.name.startswith(options.cases):
             continue
         rows, missing = measured(case, peers, options.rounds, options.seconds)
         notes = missing
-        found += [{"case": case.name, "shape": case.shape, **row} for row in rows]
+        results += [{"case": case.name, "shape": case.shape, **row} for row in rows]
     loop = whole_loop(options.rounds) if options.loop else None
-    result = {"rows": found, "notes": notes, "loop": loop}
+    result = {"rows": results, "notes": notes, "loop": loop}
     if options.out:
         command = f"python scripts/bench_training.py --rounds {options.rounds}"
         command += f" --seconds {options.seconds:g}" + " --loop" * options.loop
@@ -66,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.json:
         print(json.dumps({"machine": machine(), **result}))
     else:
-        print("\n".join(training_table(found)))
+        print("\n".join(training_table(results)))
         for note in notes:
             print(f"\nNot measured: {note}")
     if loop is not None and not options.json:
@@ -78,10 +78,10 @@ def main(arguments: list[str] | None = None) -> int:
 def measured(
     case: Case, peers: list[str] | None, rounds: int, seconds: float
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    found, notes = ways(case, peers)
+    updates, notes = ways(case, peers)
     with Progress(transient=True) as progress:
-        task = progress.add_task(case.name, total=rounds * len(found))
-        rows = measure(found, BASELINE, rounds, seconds, lambda: progress.advance(task))
+        task = progress.add_task(case.name, total=rounds * len(updates))
+        rows = measure(updates, BASELINE, rounds, seconds, lambda: progress.advance(task))
     return rows, notes
 
 

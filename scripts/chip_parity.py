@@ -50,8 +50,8 @@ def main(arguments: list[str] | None = None) -> int:
         expected, state = reference.step(inputs, config.window), reference.state()
         spikes += sum(int(raster.sum()) for raster in expected.values())
         for name, backend in others.items():
-            seen = backend.step(inputs, config.window)
-            wrong = [p for p in expected if not np.array_equal(seen[p], expected[p])]
+            recorded = backend.step(inputs, config.window)
+            wrong = [p for p in expected if not np.array_equal(recorded[p], expected[p])]
             wrong += same_state(backend.state(), state)
             equal[name] += not wrong
             if wrong:

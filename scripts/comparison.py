@@ -41,14 +41,14 @@ def main(arguments: list[str] | None = None) -> int:
         if part not in PARTS:
             raise unknown("part", part, PARTS)
     with training_progress() as begin:
-        the = comparison(options, begin)
-        page = the.docs / KEPT.name
+        asked = comparison(options, begin)
+        page = asked.docs / KEPT.name
         if options.quick and not page.exists():
             make_folder(page.parent)
             write_bytes(page, KEPT.read_bytes())
         if not options.page:
-            run_parts(the, parts)
-    for path in write_page(the.results, the.docs):
+            run_parts(asked, parts)
+    for path in write_page(asked.results, asked.docs):
         show(str(path))
     return 0
 
@@ -60,7 +60,7 @@ def comparison(
     plan, quick = plan_of(options), options.quick
     local = options.local or (plan.out / "local" if quick else Path("runs/reproduce"))
     gradients = options.gradients or (plan.out / "gradients" if quick else Path("runs/gradients"))
-    found = Comparison(
+    result = Comparison(
         sources=Sources(plan, local, gradients),
         out=plan.out,
         results=results_of(options),
@@ -71,9 +71,9 @@ def comparison(
         tasks=chosen_tasks(options.tasks),
     )
     if not quick:
-        return found
+        return result
     return replace(
-        found,
+        result,
         rules=False,
         replicas=(1, 2),
         rounds=1,
@@ -83,16 +83,16 @@ def comparison(
 
 
 def parser() -> argparse.ArgumentParser:
-    found = experiment_parser(__doc__, "comparison", f"of {', '.join(PARTS)}")
-    found.add_argument("--tasks", metavar="NAMES", help="gridworld, cartpole, mountaincar")
-    found.add_argument("--presets", action="store_true", help="leave the other rules out")
-    found.add_argument(
+    result = experiment_parser(__doc__, "comparison", f"of {', '.join(PARTS)}")
+    result.add_argument("--tasks", metavar="NAMES", help="gridworld, cartpole, mountaincar")
+    result.add_argument("--presets", action="store_true", help="leave the other rules out")
+    result.add_argument(
         "--local", type=Path, metavar="DIR", help="runs of the rules (default runs/reproduce)"
     )
-    found.add_argument(
+    result.add_argument(
         "--gradients", type=Path, metavar="DIR", help="runs of gradients (default runs/gradients)"
     )
-    return found
+    return result
 
 
 def chosen_tasks(names: str | None) -> Sequence[Task]:

@@ -58,8 +58,8 @@ def run_one(experiment: Experiment, plan: Plan, results: Path, begin: Begin) -> 
     for row in emulated(experiment, plan):
         write_checks(checks, merge(read_checks(checks), row))
     for noise in NOISES[experiment.model]:
-        mine = [row for row in rows if row.noise == noise]
-        show(f"{experiment.name}, {noise}: {lost_percent(mine):.2f} % lost, {len(mine)} seeds")
+        group = [row for row in rows if row.noise == noise]
+        show(f"{experiment.name}, {noise}: {lost_percent(group):.2f} % lost, {len(group)} seeds")
 
 
 if __name__ == "__main__":

@@ -127,8 +127,8 @@ def compare(arguments: argparse.Namespace, rows: list[dict[str, Any]]) -> dict[s
 
 def show(rows: list[dict[str, Any]], same: dict[str, bool]) -> None:
     for backend in dict.fromkeys(row["backend"] for row in rows):
-        mine = [row for row in rows if row["backend"] == backend]
-        print(f"{backend} ({mine[0]['arithmetic']})")
+        of_backend = [row for row in rows if row["backend"] == backend]
+        print(f"{backend} ({of_backend[0]['arithmetic']})")
         for key, digits in (
             ("mean_return", 1),
             ("mean_discounted_return", 3),
@@ -137,7 +137,7 @@ def show(rows: list[dict[str, Any]], same: dict[str, bool]) -> None:
             ("us_per_env_step", 0),
             ("spikes_per_decision", 0),
         ):
-            values = [row[key] for row in mine]
+            values = [row[key] for row in of_backend]
             known = [v for v in values if v is not None]
             shown = ", ".join("-" if v is None else f"{v:.{digits}f}" for v in values)
             mean = f"   mean {np.mean(known):.{digits}f}" if known else ""

@@ -56,7 +56,7 @@ def markdown(rows: list[dict[str, Any]], old: str) -> str:
     Readers that weren't heard keep what the *old* table says of them.
     """
     heard = {row["reader"] for row in rows}
-    found: dict[tuple[str, str], Key] = {
+    by_case: dict[tuple[str, str], Key] = {
         (row["network"], row["reader"]): tuple(
             "" if row[name] is None else str(row[name]) for name in COLUMNS[2:]
         )
@@ -66,9 +66,9 @@ def markdown(rows: list[dict[str, Any]], old: str) -> str:
         network, readers, *cells = (cell.strip() for cell in line.strip().strip("|").split("|"))
         for reader in readers.split(", "):
             if reader not in heard:
-                found[network, reader] = tuple(cells)
+                by_case[network, reader] = tuple(cells)
     together: dict[str, dict[Key, list[str]]] = {}
-    for (network, reader), key in found.items():
+    for (network, reader), key in by_case.items():
         together.setdefault(network, {}).setdefault(key, []).append(reader)
     lines = [
         f"| {' | '.join([network, ', '.join(sorted(readers)), *key])} |"

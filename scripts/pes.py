@@ -69,9 +69,9 @@ def wanted(only: Sequence[str] | None, *names: str) -> bool:
 
 
 def parser() -> argparse.ArgumentParser:
-    found = experiment_parser(__doc__, "pes")
-    found.add_argument("--tune", action="store_true", help="the settings that were tried")
-    return found
+    result = experiment_parser(__doc__, "pes")
+    result.add_argument("--tune", action="store_true", help="the settings that were tried")
+    return result
 
 
 if __name__ == "__main__":

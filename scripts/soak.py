@@ -44,19 +44,19 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.steps is not None:
         positive("--steps", options.steps)
-    found: list[list[Look]] = []
+    by_backend: list[list[Look]] = []
     for name in options.backends.split(","):
         if name not in STEPS and name != "reference":
             raise unknown("backend to soak", name, [*STEPS, "reference"])
-        found.append(soak(name, options.steps or STEPS.get(name, 100_000)))
-    show(found)
+        by_backend.append(soak(name, options.steps or STEPS.get(name, 100_000)))
+    show(by_backend)
     folder = options.out or Path("results")
-    file = write_table(folder / "soak.csv", [look for looks in found for look in looks])
+    file = write_table(folder / "soak.csv", [look for looks in by_backend for look in looks])
     print(file)
     docs = options.docs or (None if options.out else Path("docs"))
     if docs is not None:
         print(write_page(file, docs / "soak.md"))
-    grown = [line for looks in found for line in problems(looks, options.bound)]
+    grown = [line for looks in by_backend for line in problems(looks, options.bound)]
     for line in grown:
         print(f"grows: {line}")
     return 1 if grown else 0
@@ -75,7 +75,7 @@ def sentence(looks: list[Look]) -> str:
     return f"{looks[0].backend}: {with_:.3f} MiB per 100,000 steps, {without:.3f} without records"
 
 
-def show(found: list[list[Look]]) -> None:
+def show(by_backend: list[list[Look]]) -> None:
     """Print a row for each look, and for each backend what it grows by."""
     console = Console()
     if not console.is_terminal:
@@ -83,10 +83,10 @@ def show(found: list[list[Look]]) -> None:
     table = Table(box=None, pad_edge=False)
     for name in COLUMNS:
         table.add_column(name, justify="left" if name == "backend" else "right")
-    for look in (look for looks in found for look in looks):
+    for look in (look for looks in by_backend for look in looks):
         table.add_row(*cells(look))
     console.print(table)
-    for looks in found:
+    for looks in by_backend:
         console.print(sentence(looks), highlight=False)
 
 

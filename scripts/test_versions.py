@@ -66,8 +66,8 @@ def main() -> int:
     arguments = parser.parse_args()
     failed = 0
     for version in VERSIONS:
-        found = find_python(version.pythons)
-        if found is None:
+        python = find_python(version.pythons)
+        if python is None:
             wanted = " or ".join(version.pythons)
             print(f"SKIPPED {version.name}: this machine has no Python {wanted}", flush=True)
             failed += arguments.strict
@@ -75,9 +75,9 @@ def main() -> int:
         if version.is_this:
             print(f"NOT AGAIN {version.name}: that is what `make test` ran", flush=True)
             continue
-        print(f"{version.name}: {found}, {version.numpy}", flush=True)
+        print(f"{version.name}: {python}, {version.numpy}", flush=True)
         if not arguments.list:
-            failed += run(version, found)
+            failed += run(version, python)
     return int(failed > 0)
 
 

@@ -32,16 +32,16 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    found = argparse.ArgumentParser(
+    result = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    found.add_argument("--only", metavar="NAMES", help="grids or tasks, with commas")
-    found.add_argument("--out", type=Path, metavar="DIR", help="runs (default runs/tune)")
-    found.add_argument("--results", type=Path, metavar="DIR", help="CSV (default results/tuning)")
-    found.add_argument(
+    result.add_argument("--only", metavar="NAMES", help="grids or tasks, with commas")
+    result.add_argument("--out", type=Path, metavar="DIR", help="runs (default runs/tune)")
+    result.add_argument("--results", type=Path, metavar="DIR", help="CSV (default results/tuning)")
+    result.add_argument(
         "--quick", action="store_true", help="2 seeds, 2 episodes, reference; in runs/tune-quick"
     )
-    return found
+    return result
 
 
 if __name__ == "__main__":

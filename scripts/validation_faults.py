@@ -65,14 +65,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _row(name: str, fault: Fault) -> dict[str, Any]:
     start = time.process_time()
-    verdict, told = judge(fault)
+    verdict, explained = judge(fault)
     return {
         "set": name,
         "fault": fault.name,
         "kind": " or ".join(fault.causes),
         "seed": fault.seed,
         "verdict": verdict,
-        "told": told,
+        "told": explained,
         "cpu_s": round(time.process_time() - start, 1),
     }
 

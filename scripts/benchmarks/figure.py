@@ -29,10 +29,10 @@ def draw(data: dict[str, Any], path: Path) -> Path:
     axes = figure.subplots(2, 3).ravel()
     for panel, (axis, key, across, up) in zip(axes, _PANELS, strict=True):
         for k, label in enumerate(labels):
-            mine = [r for r in data["rows"] if (r["axis"], _label(r)) == (axis, label)]
-            mine.sort(key=lambda r: float(r["value"]))
-            if mine:
-                x, y = [r["value"] for r in mine], [r[key] for r in mine]
+            rows = [r for r in data["rows"] if (r["axis"], _label(r)) == (axis, label)]
+            rows.sort(key=lambda r: float(r["value"]))
+            if rows:
+                x, y = [r["value"] for r in rows], [r[key] for r in rows]
                 panel.plot(x, y, "o-", color=f"C{k}", label=label, markersize=4)
         panel.set(xscale="log", xlabel=across, ylabel=up)
         if key == "peak_mb":

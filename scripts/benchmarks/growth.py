@@ -64,18 +64,18 @@ class Point:
 def points(names: Sequence[str] | None, quick: bool) -> list[Point]:
     """Return what to measure for backends named as in `neurorl bench`; None takes all."""
     seconds, axes = (0.02, _QUICK) if quick else (0.4, AXES)
-    found = []
+    result = []
     for axis, values in axes.items():
         for c in [*backends(names), *([FLOOR] if axis in ("replicas", "env_steps") else [])]:
             most = _MOST_STEPS.get(Candidate(c.backend, c.engine).label, values[-1])
             long_run = tuple(v for v in values if v <= most)
             groups = [long_run] if axis == "env_steps" else [(v,) for v in values]
-            found += [Point(axis, c.backend, c.engine, c.arithmetic, g, seconds) for g in groups]
-    return found
+            result += [Point(axis, c.backend, c.engine, c.arithmetic, g, seconds) for g in groups]
+    return result
 
 
 def grow(
-    found: Sequence[Point], advance: Callable[[str], None] = lambda label: None
+    plan: Sequence[Point], advance: Callable[[str], None] = lambda label: None
 ) -> dict[str, Any]:
     """Measure; ``rows`` of axis, backend, engine, value, us_per_step, peak_mb; and ``notes``.
 
@@ -84,7 +84,7 @@ def grow(
     """
     rows: list[dict[str, Any]] = []
     notes: list[str] = []
-    for point in found:
+    for point in plan:
         result = run_child("benchmarks.growth", asdict(point))
         label = Candidate(point.backend, point.engine).label
         if "error" in result:

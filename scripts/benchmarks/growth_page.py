@@ -36,11 +36,11 @@ def markdown(data: dict[str, Any], machine: dict[str, Any], command: str) -> str
     lines = [_HEAD.format(command=command, **machine)]
     for axis, title in _TITLES.items():
         key = "peak_mb" if axis == "env_steps" else "us_per_step"
-        found = _by_label(data["rows"], axis, key)
-        if found:
-            lines += [f"## {title}", "", *_table(found), ""]
-            lines += [*_verdicts(found, axis), ""] if axis != "env_steps" else []
-        if axis in _MEMORY and found:
+        series = _by_label(data["rows"], axis, key)
+        if series:
+            lines += [f"## {title}", "", *_table(series), ""]
+            lines += [*_verdicts(series, axis), ""] if axis != "env_steps" else []
+        if axis in _MEMORY and series:
             lines += [
                 "Peak memory, MiB:",
                 "",
@@ -56,26 +56,26 @@ Series = dict[str, dict[int, float]]
 
 
 def _by_label(rows: Sequence[dict[str, Any]], axis: str, key: str) -> Series:
-    found: Series = {}
+    series: Series = {}
     for row in rows:
         if row["axis"] == axis:
             label = " ".join(part for part in (row["backend"], row["engine"]) if part)
-            found.setdefault(label, {})[int(row["value"])] = float(row[key])
-    return found
+            series.setdefault(label, {})[int(row["value"])] = float(row[key])
+    return series
 
 
-def _table(found: Series) -> list[str]:
-    values = sorted({value for series in found.values() for value in series})
+def _table(by_label: Series) -> list[str]:
+    values = sorted({value for series in by_label.values() for value in series})
     lines = ["| | " + " | ".join(f"{v:,}" for v in values) + " |", "|---" * (len(values) + 1) + "|"]
-    for label, series in found.items():
+    for label, series in by_label.items():
         cells = [f"{series[v]:.3g}" if v in series else "-" for v in values]
         lines.append(f"| {label} | " + " | ".join(cells) + " |")
     return lines
 
 
-def _verdicts(found: Series, axis: str) -> list[str]:
+def _verdicts(by_label: Series, axis: str) -> list[str]:
     """Say where each backend is the quickest, and from where on it is not in real time."""
-    ours = {label: series for label, series in found.items() if not label.startswith("c-floor")}
+    ours = {label: series for label, series in by_label.items() if not label.startswith("c-floor")}
     lines = []
     for label, series in ours.items():
         best = [

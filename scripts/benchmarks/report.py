@@ -60,11 +60,11 @@ def full_plan(
     quick: instead a few that start at once. peers: by name; None takes all, or numpy if *quick*.
     """
     if quick:
-        found, notes = candidates(["numpy"] if peers is None else peers)
-        return Plan([Candidate("reference"), *found], ("small",), (1,), 1, seconds), notes
-    found, notes = candidates(peers)
+        others, notes = candidates(["numpy"] if peers is None else peers)
+        return Plan([Candidate("reference"), *others], ("small",), (1,), 1, seconds), notes
+    others, notes = candidates(peers)
     return Plan(
-        [*everything(), *found], tuple(SIZES), (1, 16, 64), rounds, seconds, cold=True
+        [*everything(), *others], tuple(SIZES), (1, 16, 64), rounds, seconds, cold=True
     ), notes
 
 
@@ -88,9 +88,9 @@ def markdown(report: Report, plan: Plan, where: dict[str, Any], command: str) ->
     lines = ["# Benchmarks", "", f"{where['date']}, {where['cpu']}, {where['system']};"]
     lines += [f"{where['compiler']}; Python {where['python']}; {versions}.", "", f"`{command}`", ""]
     for size, replicas in dict.fromkeys((r["size"], r["replicas"]) for r in report.rows):
-        mine = [r for r in report.rows if (r["size"], r["replicas"]) == (size, replicas)]
+        rows = [r for r in report.rows if (r["size"], r["replicas"]) == (size, replicas)]
         s = "s" if replicas > 1 else ""
-        lines += [f"## {size}, {replicas} replica{s}", "", *_table(mine), ""]
+        lines += [f"## {size}, {replicas} replica{s}", "", *_table(rows), ""]
     if report.notes:
         lines += ["Not measured:", "", *(f"- {note}" for note in report.notes), ""]
     shapes = {
@@ -146,8 +146,8 @@ def _cpu() -> str:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return platform.processor() or platform.machine()
-    found = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{found[0]}, {len(found)} cores" if found else platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0]}, {len(names)} cores" if names else platform.machine()
 
 
 def _compiler() -> str:

@@ -83,15 +83,15 @@ def growth(looks: list[Look], *, with_records: bool) -> float:
 def problems(looks: list[Look], bound_mib: float = BOUND_MIB) -> list[str]:
     """Return a line for everything that has grown from the first look to the last."""
     first, last = looks[0], looks[-1]
-    found = []
+    reasons = []
     grown = last.rss_mib - last.records_mib - (first.rss_mib - first.records_mib)
     if grown > bound_mib:
-        found.append(say(first.backend, "memory grows, MiB", got=f"{grown:.1f}", limit=bound_mib))
+        reasons.append(say(first.backend, "memory grows, MiB", got=f"{grown:.1f}", limit=bound_mib))
     for name in ("file_handles", "temp_files", "threads"):
         before, after = getattr(first, name), getattr(last, name)
         if after > before:
-            found.append(say(first.backend, f"{name} grow", got=after, limit=before))
-    return found
+            reasons.append(say(first.backend, f"{name} grow", got=after, limit=before))
+    return reasons
 
 
 class _DoneError(Exception):

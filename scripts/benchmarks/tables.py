@@ -29,9 +29,9 @@ def training_table(rows: Sequence[dict[str, Any]]) -> list[str]:
     others = [name for name in dict.fromkeys(r["name"] for r in rows) if name != OURS]
     lines = ["| network | ms | " + " | ".join(others) + " |", "|---" * (2 + len(others)) + "|"]
     for name in dict.fromkeys(r["case"] for r in rows):
-        mine = {r["name"]: r for r in rows if r["case"] == name}
-        cells = [f"{name}: {mine[OURS]['shape']}", f"{mine[OURS]['ms']:.3g}"]
-        cells += [_times(mine[other]) for other in others]
+        by_name = {r["name"]: r for r in rows if r["case"] == name}
+        cells = [f"{name}: {by_name[OURS]['shape']}", f"{by_name[OURS]['ms']:.3g}"]
+        cells += [_times(by_name[other]) for other in others]
         lines.append("| " + " | ".join(cells) + " |")
     return lines
 

@@ -50,10 +50,12 @@ def reproduce(
         total = plan.episodes_of(experiment) * len(plan.seeds)
         done = _tabulate(experiment, plan, places.results, begin(experiment.name, total))
         say_line(summary_line(experiment, done))
-        for the in (c for c in CHECKS if c.experiment is experiment):
-            row = _check(the, plan, places.results, begin(the.name, plan.episodes_of(experiment)))
+        for asked in (c for c in CHECKS if c.experiment is experiment):
+            row = _check(
+                asked, plan, places.results, begin(asked.name, plan.episodes_of(experiment))
+            )
             say_line(
-                f"{the.name}: same episodes as seed {row.seed} of {experiment.name}: {row.same}"
+                f"{asked.name}: same episodes as seed {row.seed} of {experiment.name}: {row.same}"
             )
     return write_page(places)
 
@@ -73,18 +75,26 @@ def write_page(places: Places) -> list[Path]:
     return [page, figure]
 
 
-def summary_line(experiment: Experiment, of: Summary) -> str:
+def summary_line(experiment: Experiment, figures: Summary) -> str:
     """Format an experiment's figures in one line."""
     digits = experiment.task.digits
     numbers = [
-        f"{x:.{digits}f}" for x in (of.mean, of.min, of.max, of.iqm, of.iqm_low, of.iqm_high)
+        f"{x:.{digits}f}"
+        for x in (
+            figures.mean,
+            figures.min,
+            figures.max,
+            figures.iqm,
+            figures.iqm_low,
+            figures.iqm_high,
+        )
     ]
     mean, low, high, iqm, iqm_low, iqm_high = numbers
-    failed = f"{of.failures} below {experiment.task.floor:g}"
-    failed += f" (seeds {of.failed_seeds})" * bool(of.failures)
+    failed = f"{figures.failures} below {experiment.task.floor:g}"
+    failed += f" (seeds {figures.failed_seeds})" * bool(figures.failures)
     return (
         f"{experiment.name}: mean {mean}, {low} to {high}, "
-        f"IQM {iqm} [{iqm_low}, {iqm_high}], {of.seeds} seeds, {failed}"
+        f"IQM {iqm} [{iqm_low}, {iqm_high}], {figures.seeds} seeds, {failed}"
     )
 
 
@@ -97,10 +107,12 @@ def _tabulate(
     return summary(experiment, rows)
 
 
-def _check(the: Check, plan: Plan, results: Path, callback: Callable[[Episode], None]) -> CheckRow:
-    same = "yes" if check(the, plan, callback) else "no"
-    episodes = plan.episodes_of(the.experiment)
-    row = CheckRow(the.experiment.name, the.backend, plan.seeds[0], episodes, same)
+def _check(
+    asked: Check, plan: Plan, results: Path, callback: Callable[[Episode], None]
+) -> CheckRow:
+    same = "yes" if check(asked, plan, callback) else "no"
+    episodes = plan.episodes_of(asked.experiment)
+    row = CheckRow(asked.experiment.name, asked.backend, plan.seeds[0], episodes, same)
     path = results / "checks.csv"
     write_checks(path, merge(read_checks(path), row))
     return row

@@ -63,8 +63,8 @@ def _ranges(rows: list[dict[str, Any]]) -> list[str]:
     for name in dict.fromkeys(row["name"] for row in rows if row["name"] != OURS):
         parts = []
         for what, wanted in (("updates", False), ("rollouts", True)):
-            mine = [r for r in rows if r["name"] == name]
-            ratios = [r["ratio"] for r in mine if r["case"].startswith("rollout") == wanted]
+            of_library = [r for r in rows if r["name"] == name]
+            ratios = [r["ratio"] for r in of_library if r["case"].startswith("rollout") == wanted]
             if ratios:
                 parts.append(f"{what} {min(ratios):.2f} to {max(ratios):.2f}")
         lines.append(f"- {name}: {', '.join(parts)}")

@@ -97,9 +97,9 @@ def deploy(
     rows, rates = [], []
     for seed, described in zip(plan.seeds, run(experiment, plan, callback), strict=True):
         for noise in NOISES[experiment.model]:
-            found = _played(experiment, plan, seed, noise)
-            rows.append(_row(experiment, noise, seed, described, found))
-            rates += _rate_rows(experiment, noise, seed, found)
+            played = _played(experiment, plan, seed, noise)
+            rows.append(_row(experiment, noise, seed, described, played))
+            rates += _rate_rows(experiment, noise, seed, played)
     return rows, rates
 
 
@@ -111,7 +111,7 @@ def emulated(experiment: Experiment, plan: Plan) -> list[CheckRow]:
     for noise in NOISES[experiment.model]:
         results = []
         for backend in (plan.backend_of(experiment), "loihi"):
-            found = evaluate(
+            played = evaluate(
                 agent, episodes, seed=evaluation_seed(seed), **_on_chip(backend, noise)
             )
             results.append({key: value for key, value in found.items() if key != "backend"})
@@ -147,9 +147,9 @@ def _played(experiment: Experiment, plan: Plan, seed: int, noise: str) -> dict[s
         "compared": min(DECISIONS, 10 * plan.evaluation_episodes_of(experiment)),
     }
     if file.exists():
-        found = read_json(file)
-        if {key: found.get(key) for key in same} == same:
-            return found
+        stored = read_json(file)
+        if {key: stored.get(key) for key in same} == same:
+            return stored
     agent, _ = load_to_play(path)
     described = {"backend": backend, "arithmetic": "float"}
     on_chip = _on_chip(backend, noise)
@@ -170,26 +170,26 @@ def _played(experiment: Experiment, plan: Plan, seed: int, noise: str) -> dict[s
 
 
 def _row(
-    experiment: Experiment, noise: str, seed: int, described: dict[str, Any], found: dict[str, Any]
+    experiment: Experiment, noise: str, seed: int, described: dict[str, Any], played: dict[str, Any]
 ) -> DeploymentRow:
     figure = "mean_discounted_return" if experiment.task.discounted else "mean_return"
     return DeploymentRow(
         experiment=experiment.name,
         noise=noise,
         seed=seed,
-        episodes=found["episodes"],
+        episodes=played["episodes"],
         described=described[figure],
-        deployed=found[figure],
-        agreement=found["deployed"]["agreement"],
-        unfitted=found["unfitted"]["agreement"],
-        described_again=found["again"]["agreement"],
+        deployed=played[figure],
+        agreement=played["deployed"]["agreement"],
+        unfitted=played["unfitted"]["agreement"],
+        described_again=played["again"]["agreement"],
     )
 
 
 def _rate_rows(
-    experiment: Experiment, noise: str, seed: int, found: dict[str, Any]
+    experiment: Experiment, noise: str, seed: int, played: dict[str, Any]
 ) -> list[RateRow]:
-    pairs = zip(found["deployed"]["populations"], found["again"]["populations"], strict=True)
+    pairs = zip(played["deployed"]["populations"], played["again"]["populations"], strict=True)
     return [
         RateRow(
             experiment=experiment.name,

@@ -62,15 +62,15 @@ def deployment_page(results: Path, command: str, backend: str) -> str:
             *("agreement", "unfitted", "other draws"),
         ]
     )
-    lines += [_return_line(e, noise, mine) for e, noise, mine in _grouped(rows)]
+    lines += [_return_line(e, noise, of_noise) for e, noise, of_noise in _grouped(rows)]
     lines += _RATES.split("\n")
     lines += table_head(
         ["task", "network", "noise", "population", "float", "chip", "error", "worst seed", "rms"]
     )
-    for e, noise, mine in _grouped(rates):
-        for population in dict.fromkeys(row.population for row in mine):
-            of = [row for row in mine if row.population == population]
-            lines.append(_rate_line(e, noise, population, of))
+    for e, noise, of_noise in _grouped(rates):
+        for population in dict.fromkeys(row.population for row in of_noise):
+            of_population = [row for row in of_noise if row.population == population]
+            lines.append(_rate_line(e, noise, population, of_population))
     lines += _CHECKS.split("\n")
     lines += table_head(["experiment, noise", "seed", "episodes", "the same"])
     lines += [_check_line(row) for row in read_checks(results / "deployment-checks.csv")]
@@ -88,10 +88,10 @@ def _grouped(
     rows: Sequence[DeploymentRow] | Sequence[RateRow],
 ) -> list[tuple[Experiment, str, list]]:  # type: ignore[type-arg]
     return [
-        (e, noise, mine)
+        (e, noise, group)
         for e in DEPLOYED
         for noise in NOISES[e.model]
-        if (mine := [row for row in rows if (row.experiment, row.noise) == (e.name, noise)])
+        if (group := [row for row in rows if (row.experiment, row.noise) == (e.name, noise)])
     ]
 
 

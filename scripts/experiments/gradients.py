@@ -126,16 +126,16 @@ def done(path: Path) -> int:
 def _row(experiment: GradientExperiment, plan: Plan, seed: int, path: Path) -> GradientRow:
     task = experiment.task
     arithmetics = ("float", "loihi") if experiment.arithmetic == "float" else ("loihi",)
-    found = {a: played(task, plan, seed, path, a) for a in arithmetics}
+    play = {a: played(task, plan, seed, path, a) for a in arithmetics}
     figure = "mean_discounted_return" if task.discounted else "mean_return"
     columns = RunDirectory(path).read_episodes()
     returns = columns["discounted_return" if task.discounted else "return"]
     reached = episodes_to_threshold(returns, task.threshold)
-    shown = found[experiment.arithmetic]
+    shown = play[experiment.arithmetic]
     return GradientRow(
         seed=seed,
-        greedy=found["float"][figure] if "float" in found else None,
-        on_chip=found["loihi"][figure],
+        greedy=play["float"][figure] if "float" in play else None,
+        on_chip=play["loihi"][figure],
         last_100=float(np.mean(returns[-WINDOW:])),
         episodes_to_threshold=reached,
         steps_to_threshold=None if reached is None else int(columns["env_steps"][reached - 1]),
@@ -153,9 +153,9 @@ def played(task: Task, plan: Plan, seed: int, path: Path, arithmetic: str) -> di
     same = {"trained_episodes": done(path), "episodes": episodes, "seed": evaluation_seed(seed)}
     file = path / f"evaluation-{arithmetic}.json"
     if file.exists():
-        found: dict[str, Any] = json.loads(file.read_text())
-        if {key: found.get(key) for key in same} == same:
-            return found
+        stored: dict[str, Any] = json.loads(file.read_text())
+        if {key: stored.get(key) for key in same} == same:
+            return stored
     agent, chosen = load_to_play(path, plan.backend or "brian2", arithmetic)
     result = evaluate(agent, episodes, seed=same["seed"], **chosen)
     agent.close()

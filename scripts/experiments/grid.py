@@ -97,7 +97,7 @@ def rule_grid(
 
 
 def preset_grid(
-    name: str, episodes: int, of: tuple[int, ...], settings: dict[str, Overrides], chosen: str
+    name: str, episodes: int, seeds: tuple[int, ...], settings: dict[str, Overrides], chosen: str
 ) -> Grid:
     """Return settings of the preset of ``TASK-VARIANT``, named by all that differs."""
     task, model, *rest = name.split("-")
@@ -110,7 +110,7 @@ def preset_grid(
         arithmetic=arithmetic,
         rule=rule,
         episodes=episodes,
-        seeds=of,
+        seeds=seeds,
         settings=settings,
         chosen=chosen,
         evaluation_episodes=EVALUATION[task],

@@ -115,7 +115,7 @@ def measure(
     case: Case, backend: str = "brian2", advance: Callable[[], None] = lambda: None
 ) -> list[Seen]:
     """Return a row for each population of each seed of *case*. advance: called after a block."""
-    found: list[Seen] = []
+    rows: list[Seen] = []
     for seed in case.seeds:
         agent = SpikingActorCritic(
             case.env,
@@ -137,12 +137,12 @@ def measure(
                 agent.learn(total)
             policy, is_better = agent.diagnostics["policy"], better(agent.episodes)
             for row in _rows(agent):
-                mine = {**row, "top": max(policy), "better": is_better}
-                blocks[row["population"]].append(mine)
+                figures = {**row, "top": max(policy), "better": is_better}
+                blocks[row["population"]].append(figures)
             advance()
-        for name, seen in blocks.items():
-            found.append(_seen(case, agent, name, seen, limits[name]))
-    return found
+        for name, of_population in blocks.items():
+            rows.append(_seen(case, agent, name, of_population, limits[name]))
+    return rows
 
 
 def _rows(agent: SpikingActorCritic) -> list[dict[str, Any]]:
@@ -150,13 +150,13 @@ def _rows(agent: SpikingActorCritic) -> list[dict[str, Any]]:
 
 
 def _seen(
-    case: Case, agent: SpikingActorCritic, name: str, seen: list[dict[str, Any]], limit: float
+    case: Case, agent: SpikingActorCritic, name: str, blocks: list[dict[str, Any]], limit: float
 ) -> Seen:
-    rates = [row["rate"] for row in seen]
-    growth = [(row["mean_abs_weight"] or 0.0) / limit for row in seen]
-    tops = [row["top"] for row in seen] if name == "output" else []
-    no_better = [row["top"] for row in seen if not row["better"]] if name == "output" else []
-    mine = [w for w in agent.diagnostics["warnings"] if w["population"] == name]
+    rates = [row["rate"] for row in blocks]
+    growth = [(row["mean_abs_weight"] or 0.0) / limit for row in blocks]
+    tops = [row["top"] for row in blocks] if name == "output" else []
+    no_better = [row["top"] for row in blocks if not row["better"]] if name == "output" else []
+    warned = [w for w in agent.diagnostics["warnings"] if w["population"] == name]
     return Seen(
         case=case.label,
         provoked="yes" if case.provoked else "no",
@@ -165,12 +165,12 @@ def _seen(
         population=name,
         rate_low=min(rates),
         rate_high=max(rates),
-        at_bounds=max(row["share_at_bounds"] or 0.0 for row in seen),
+        at_bounds=max(row["share_at_bounds"] or 0.0 for row in blocks),
         top_low=min(tops, default=None),
         top_high=max(tops, default=None),
         top_no_better=max(no_better, default=None),
         growth_low=min(growth),
         growth_high=max(growth),
         returns=float(np.mean([e.ret for e in agent.episodes[-WINDOW:]])),
-        warnings=", ".join(f"{w['kind']} since {w['since_episode']}" for w in mine),
+        warnings=", ".join(f"{w['kind']} since {w['since_episode']}" for w in warned),
     )

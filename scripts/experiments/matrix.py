@@ -22,16 +22,18 @@ same small search, see below. [theory.md](theory.md) has the rules.
 """
 
 
-def matrix(found: Mapping[str, Sequence[Row]]) -> list[str]:
-    """Format the table of everything in *found*, rows by experiment."""
+def matrix(rows: Mapping[str, Sequence[Row]]) -> list[str]:
+    """Format the table of everything in *rows*, rows by experiment."""
     lines = [*_HEAD.split("\n")]
     lines += table_head(["network", "rule", "arithmetic", *(task.env for task in TASKS)])
     for variant in dict.fromkeys(e.variant for e in EXPERIMENTS):
-        mine = {e.task.name: e for e in EXPERIMENTS if e.variant == variant and e.name in found}
-        if mine:
-            first = next(iter(mine.values()))
+        by_task = {e.task.name: e for e in EXPERIMENTS if e.variant == variant and e.name in rows}
+        if by_task:
+            first = next(iter(by_task.values()))
             cells = [
-                _cell(mine[task.name], found[mine[task.name].name]) if task.name in mine else ""
+                _cell(by_task[task.name], rows[by_task[task.name].name])
+                if task.name in by_task
+                else ""
                 for task in TASKS
             ]
             name = f"**{first.rule}**" if first.is_default else first.rule
@@ -50,14 +52,14 @@ def learned(rows: Sequence[Row]) -> str:
 
 
 def _cell(experiment: Experiment, rows: Sequence[Row]) -> str:
-    of = summary(experiment, rows)
+    figures = summary(experiment, rows)
     digits = experiment.task.digits
     spikes = float(np.mean([row.spikes_per_decision for row in rows]))
     median = float(np.median([row.episodes_to_threshold or np.inf for row in rows]))
     return "; ".join(
         (
-            f"**{of.mean:.{digits}f}** ({of.min:.{digits}f})",
-            f"{of.failures} of {of.seeds}",
+            f"**{figures.mean:.{digits}f}** ({figures.min:.{digits}f})",
+            f"{figures.failures} of {figures.seeds}",
             f"{median:g}" if np.isfinite(median) else "never",
             f"{spikes:,.0f}",
         )

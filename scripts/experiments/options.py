@@ -33,26 +33,28 @@ def experiment_parser(
 
     runs: where runs are by default, ``runs/RUNS``. only: what ``--only`` names.
     """
-    found = argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    found.set_defaults(runs=runs)
-    found.add_argument("--only", metavar="NAMES", help=f"{only}, with commas")
-    found.add_argument("--page", action="store_true", help="the page of what is in --results")
-    found.add_argument("--seeds", metavar="N..M", help="default 0..19")
-    found.add_argument("--episodes", type=int, metavar="N", help="instead of each one's own number")
-    found.add_argument(
+    parser.set_defaults(runs=runs)
+    parser.add_argument("--only", metavar="NAMES", help=f"{only}, with commas")
+    parser.add_argument("--page", action="store_true", help="the page of what is in --results")
+    parser.add_argument("--seeds", metavar="N..M", help="default 0..19")
+    parser.add_argument(
+        "--episodes", type=int, metavar="N", help="instead of each one's own number"
+    )
+    parser.add_argument(
         "--evaluation-episodes", type=int, metavar="N", help="instead of each task's own number"
     )
-    found.add_argument("--out", type=Path, metavar="DIR", help=f"runs (default runs/{runs})")
-    found.add_argument("--results", type=Path, metavar="DIR", help="CSV (default results)")
-    found.add_argument("--docs", type=Path, metavar="DIR", help="page, figures (default docs)")
-    found.add_argument(
+    parser.add_argument("--out", type=Path, metavar="DIR", help=f"runs (default runs/{runs})")
+    parser.add_argument("--results", type=Path, metavar="DIR", help="CSV (default results)")
+    parser.add_argument("--docs", type=Path, metavar="DIR", help="page, figures (default docs)")
+    parser.add_argument(
         "--quick",
         action="store_true",
         help=f"2 seeds, 3 episodes, reference backend; all files in runs/{runs}-quick",
     )
-    return found
+    return parser
 
 
 def names_of(options: argparse.Namespace) -> list[str] | None:

@@ -48,20 +48,20 @@ the reference, which gives the same bits.
 
 def markdown(results: Path, command: str) -> str:
     """Return the page, from ``results/NAME.csv`` and ``checks.csv``; missing ones are named."""
-    found: Rows = {}
+    rows: Rows = {}
     for experiment in EXPERIMENTS:
         file = results / f"{experiment.name}.csv"
         if file.exists():
-            found[experiment.name] = read_rows(file)
+            rows[experiment.name] = read_rows(file)
     lines = [_HEAD.format(command=command, window=WINDOW)]
-    lines += [*_aggregate(found), "", *matrix(found), "", *tuning_section(results / "tuning"), ""]
+    lines += [*_aggregate(rows), "", *matrix(rows), "", *tuning_section(results / "tuning"), ""]
     checks = read_checks(results / "checks.csv")
     for task in TASKS:
-        lines += [*_task(task, found, checks), ""]
+        lines += [*_task(task, rows, checks), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _aggregate(found: Rows) -> list[str]:
+def _aggregate(rows: Rows) -> list[str]:
     """Interquartile means of normalised scores over all tasks, for networks that did them all."""
     lines = [
         "## All tasks together",
@@ -74,41 +74,41 @@ def _aggregate(found: Rows) -> list[str]:
         *table_head(("network", "rule", "arithmetic", "IQM", "95 % interval", "runs", "failures")),
     ]
     for variant in dict.fromkeys(e.variant for e in EXPERIMENTS):
-        mine = [e for e in EXPERIMENTS if e.variant == variant]
-        if all(e.name in found for e in mine):
-            lines.append(_aggregate_row(mine, found))
+        alike = [e for e in EXPERIMENTS if e.variant == variant]
+        if all(e.name in rows for e in alike):
+            lines.append(_aggregate_row(alike, rows))
     return lines
 
 
-def _aggregate_row(mine: Sequence[Experiment], found: Rows) -> str:
+def _aggregate_row(alike: Sequence[Experiment], rows: Rows) -> str:
     strata = [
-        (np.array([row.greedy for row in found[e.name]]) - e.task.zero) / (e.task.one - e.task.zero)
-        for e in mine
+        (np.array([row.greedy for row in rows[e.name]]) - e.task.zero) / (e.task.one - e.task.zero)
+        for e in alike
     ]
     low, high = bootstrap_interval(strata)
-    failures = sum(summary(e, found[e.name]).failures for e in mine)
+    failures = sum(summary(e, rows[e.name]).failures for e in alike)
     iqm = float(interquartile_mean(np.concatenate(strata)))
     runs = sum(len(stratum) for stratum in strata)
-    first = (mine[0].label, mine[0].rule, ARITHMETIC[mine[0].arithmetic])
+    first = (alike[0].label, alike[0].rule, ARITHMETIC[alike[0].arithmetic])
     return table_row(*first, f"{iqm:.3f}", f"{low:.3f} to {high:.3f}", str(runs), str(failures))
 
 
-def _task(task: Task, found: Rows, checks: Sequence[CheckRow]) -> list[str]:
-    mine = [e for e in EXPERIMENTS if e.task is task]
-    done = [(e, found[e.name]) for e in mine if e.name in found]
+def _task(task: Task, by_name: Rows, checks: Sequence[CheckRow]) -> list[str]:
+    of_task = [e for e in EXPERIMENTS if e.task is task]
+    done = [(e, by_name[e.name]) for e in of_task if e.name in by_name]
     lines = [f"## {task.env}", ""]
     lines += [
         f"Figure: {task.figure}. Threshold: {task.threshold:g} over {WINDOW} training episodes.",
         f"A seed below {task.floor:g} in greedy play is a failure.",
         "",
     ]
-    missing = [e.name for e in mine if e.name not in found]
+    missing = [e.name for e in of_task if e.name not in by_name]
     lines += [f"Not run: {', '.join(missing)}.", ""] if missing else []
     if done:
         lines += [*_summaries(task, done), ""]
         lines += _seeds(task, [(e, rows) for e, rows in done if e.is_default])
         lines += _seeds_of_rules(task, [(e, rows) for e, rows in done if not e.is_default])
-    lines += _checks([row for row in checks if row.experiment in {e.name for e in mine}])
+    lines += _checks([row for row in checks if row.experiment in {e.name for e in of_task}])
     lines += _published(task)
     return lines
 
@@ -133,7 +133,7 @@ def _summaries(task: Task, done: Sequence[tuple[Experiment, list[Row]]]) -> list
     ]
 
 
-def _summary_row(task: Task, experiment: Experiment, rows: Sequence[Row], of: Summary) -> str:
+def _summary_row(task: Task, experiment: Experiment, rows: Sequence[Row], figures: Summary) -> str:
     n = _number(task)
 
     def mean(value: Callable[[Row], float]) -> float:
@@ -143,19 +143,19 @@ def _summary_row(task: Task, experiment: Experiment, rows: Sequence[Row], of: Su
         experiment.label,
         experiment.rule,
         ARITHMETIC[experiment.arithmetic],
-        str(of.seeds),
+        str(figures.seeds),
         span([row.episodes for row in rows]),
         span([row.evaluation_episodes for row in rows]),
-        f"**{n(of.mean)}**",
-        n(of.min),
-        n(of.max),
-        f"{n(of.iqm)} [{n(of.iqm_low)}, {n(of.iqm_high)}]",
+        f"**{n(figures.mean)}**",
+        n(figures.min),
+        n(figures.max),
+        f"{n(figures.iqm)} [{n(figures.iqm_low)}, {n(figures.iqm_high)}]",
         n(mean(lambda row: row.last_100)),
         learned(rows),
         f"{mean(lambda row: row.env_steps):,.0f}",
         f"{mean(lambda row: row.spikes_per_decision):,.0f}",
         f"{mean(lambda row: row.synops_per_decision):,.0f}",
-        f"{of.failures}" + f" (seeds {of.failed_seeds})" * bool(of.failures),
+        f"{figures.failures}" + f" (seeds {figures.failed_seeds})" * bool(figures.failures),
     )
 
 

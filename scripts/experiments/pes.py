@@ -33,10 +33,10 @@ def _experiments(task: Task) -> tuple[Experiment, ...]:
         "lif-pes-host": ("brian2", host),
         "lif-chip": ("brian2", {}),
     }
-    found = []
+    experiments = []
     for variant, (backend, overrides) in ways.items():
         is_theirs = variant == "lif-chip" and task in _PRESET_EPISODES
-        found.append(
+        experiments.append(
             Experiment(
                 name=f"{task.name}-{variant}",
                 label=_LABELS[variant],
@@ -50,7 +50,7 @@ def _experiments(task: Task) -> tuple[Experiment, ...]:
                 evaluation_episodes=None if is_theirs else _EVALUATION[task],
             )
         )
-    return tuple(found)
+    return tuple(experiments)
 
 
 COMPARED = tuple(experiment for task in _EPISODES for experiment in _experiments(task))
@@ -132,9 +132,9 @@ def write_pes_page(results: Path, docs: Path) -> Path:
     """Write the page from those CSV that are in *results*; return its path."""
     lines = [*_HEAD.split("\n")]
     for task in _EPISODES:
-        found = [e for e in COMPARED if e.task is task and (results / f"{e.name}.csv").exists()]
-        if found:
-            lines += _section(task, found, results)
+        measured = [e for e in COMPARED if e.task is task and (results / f"{e.name}.csv").exists()]
+        if measured:
+            lines += _section(task, measured, results)
     lines += _tuning(results / "tuning")
     page = docs / "pes.md"
     make_folder(docs)
@@ -142,21 +142,29 @@ def write_pes_page(results: Path, docs: Path) -> Path:
     return page
 
 
-def _section(task: Task, found: list[Experiment], results: Path) -> list[str]:
+def _section(task: Task, measured: list[Experiment], results: Path) -> list[str]:
     columns = ["who learns", task.figure, "min", "max", "IQM", f"below {task.floor:g}", "learned"]
     columns += [f"training, episodes {_EPISODES[task] - 99} to {_EPISODES[task]}"]
     columns += ["seeds", "episodes", "of evaluation"]
     scale = f"{task.scale[0].upper()}{task.scale[1:]}. Learned: {task.threshold:g}."
-    rows = [_row(e, read_rows(results / f"{e.name}.csv"), results) for e in found]
+    rows = [_row(e, read_rows(results / f"{e.name}.csv"), results) for e in measured]
     return [f"## {task.env}", "", scale, "", *table_head(columns), *rows, ""]
 
 
 def _row(experiment: Experiment, rows: list[Row], results: Path) -> str:
-    of, digits = summary(experiment, rows), experiment.task.digits
+    figures, digits = summary(experiment, rows), experiment.task.digits
     learned = float(np.median([row.episodes_to_threshold or np.inf for row in rows]))
-    failed = f"{of.failures} (seeds {of.failed_seeds})" if of.failures else "0"
+    failed = f"{figures.failures} (seeds {figures.failed_seeds})" if figures.failures else "0"
     mean, low, high, iqm, iqm_low, iqm_high = (
-        f"{x:.{digits}f}" for x in (of.mean, of.min, of.max, of.iqm, of.iqm_low, of.iqm_high)
+        f"{x:.{digits}f}"
+        for x in (
+            figures.mean,
+            figures.min,
+            figures.max,
+            figures.iqm,
+            figures.iqm_low,
+            figures.iqm_high,
+        )
     )
     return table_row(
         experiment.label,

@@ -29,7 +29,7 @@ class Scaled:
 
 def measure(episodes: int = 500, backend: str = "brian2", played: int = 100) -> list[Scaled]:
     """Return a row for each scale and seed, of the default LIF network."""
-    found = []
+    rows = []
     for scale in SCALES:
         for seed in _SEEDS:
             env = gym.make("FrozenLake-v1", is_slippery=False)
@@ -37,5 +37,5 @@ def measure(episodes: int = 500, backend: str = "brian2", played: int = 100) -> 
             agent.learn(episodes)
             last = float(np.mean([e.ret for e in agent.episodes[-100:]]))
             greedy = float(evaluate(agent, played)["mean_return"])
-            found.append(Scaled(scale, seed, episodes, last, greedy))
-    return found
+            rows.append(Scaled(scale, seed, episodes, last, greedy))
+    return rows

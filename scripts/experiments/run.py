@@ -68,11 +68,11 @@ def run(
     return [_evaluated(experiment, plan, seed) for seed in plan.seeds]
 
 
-def check(the: Check, plan: Plan, callback: Callable[[Episode], None] | None = None) -> bool:
+def check(asked: Check, plan: Plan, callback: Callable[[Episode], None] | None = None) -> bool:
     """Return whether the check's backend plays the episodes of the experiment's first seed."""
     seed = plan.seeds[0]
-    train(the.experiment, plan, the.name, the.backend, (seed,), callback)
-    paths = [run_path(plan, name, seed) for name in (the.experiment.name, the.name)]
+    train(asked.experiment, plan, asked.name, asked.backend, (seed,), callback)
+    paths = [run_path(plan, name, seed) for name in (asked.experiment.name, asked.name)]
     first, second = (RunDirectory(path).read_episodes() for path in paths)
     return all(first[name] == second[name] for name in first if name != "wall_s")
 
@@ -145,9 +145,9 @@ def _evaluated(experiment: Experiment, plan: Plan, seed: int) -> dict[str, Any]:
         "seed": evaluation_seed(seed),
     }
     if file.exists():
-        found = read_json(file)
-        if {key: found.get(key) for key in same} == same:
-            return found
+        stored = read_json(file)
+        if {key: stored.get(key) for key in same} == same:
+            return stored
     agent, chosen = load_to_play(path)
     played = evaluate(agent, same["episodes"], seed=same["seed"], **chosen)
     agent.close()
@@ -158,9 +158,9 @@ def _evaluated(experiment: Experiment, plan: Plan, seed: int) -> dict[str, Any]:
 def read_json(path: Path) -> dict[str, Any]:
     """Read an object that `neurorl.files.write_json` wrote. Raises RunError if it is damaged."""
     try:
-        found = json.loads(path.read_text())
+        data = json.loads(path.read_text())
     except (OSError, ValueError) as exc:
         raise RunError(say(f"file {path}", "can't be read", got=exc, remedy="remove it")) from exc
-    if not isinstance(found, dict):
+    if not isinstance(data, dict):
         raise RunError(say(f"file {path}", "is of something else", remedy="remove it"))
-    return found
+    return data

@@ -81,11 +81,11 @@ def _scale_lines(results: Path) -> dict[str, list[str]]:
     rows: list[Scaled] = read_table(results / "reward-scale.csv", Scaled)
     lines = table_head(("`reward_scale`", "episodes", "last 100 in training", "greedy"))
     for scale in dict.fromkeys(row.reward_scale for row in rows):
-        mine = [row for row in rows if row.reward_scale == scale]
+        of_scale = [row for row in rows if row.reward_scale == scale]
         last, greedy = (
-            ", ".join(f"{getattr(r, k):.2f}" for r in mine) for k in ("last_100", "greedy")
+            ", ".join(f"{getattr(r, k):.2f}" for r in of_scale) for k in ("last_100", "greedy")
         )
-        lines.append(table_row(f"{scale:g}", str(mine[0].episodes), last, greedy))
+        lines.append(table_row(f"{scale:g}", str(of_scale[0].episodes), last, greedy))
     return {"reward-scale": lines}
 
 
@@ -133,11 +133,11 @@ def _population_lines(results: Path) -> dict[str, list[str]]:
     healthy = table_head([*columns, "top action while no better", "growth, output", "warned of"])
     provoked = table_head(("provoked", "agents", "found", "rate, output", "top action", "growth"))
     for label in dict.fromkeys(r.case for r in rows):
-        mine = [r for r in rows if r.case == label]
-        if mine[0].provoked == "yes":
-            provoked.append(_provoked_row(label, mine))
+        of_case = [r for r in rows if r.case == label]
+        if of_case[0].provoked == "yes":
+            provoked.append(_provoked_row(label, of_case))
         else:
-            healthy.append(_healthy_row(label, mine))
+            healthy.append(_healthy_row(label, of_case))
     return {"healthy": healthy, "provoked": provoked}
 
 

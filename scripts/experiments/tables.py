@@ -88,12 +88,12 @@ class CurvePoint:
 
 def rows_of(experiment: Experiment, plan: Plan, evaluations: Sequence[dict[str, Any]]) -> list[Row]:
     """Return a row for each seed of *plan*. evaluations: what `run` returned."""
-    found = []
+    rows = []
     figure = "mean_discounted_return" if experiment.task.discounted else "mean_return"
     for seed, played in zip(plan.seeds, evaluations, strict=True):
         columns = RunDirectory(run_path(plan, experiment.name, seed)).read_episodes()
         returns = _returns(experiment, columns)
-        found.append(
+        rows.append(
             Row(
                 seed=seed,
                 greedy=float(played[figure]),
@@ -106,7 +106,7 @@ def rows_of(experiment: Experiment, plan: Plan, evaluations: Sequence[dict[str, 
                 synops_per_decision=float(played["synops_per_decision"]),
             )
         )
-    return found
+    return rows
 
 
 def summary(experiment: Experiment, rows: Sequence[Row]) -> Summary:

@@ -84,8 +84,8 @@ def _measure_bias(results: Path, is_quick: bool) -> list[Path]:
         for how, constant in [*estimators, (test.RELAXED[-1], True)]:
             if constant and name.startswith("GLM"):
                 continue  # its units have no reset
-            seen = test.measure(name, how, constant)
-            numbers = (seen.bias, seen.error, seen.cosine, seen.noise)
+            measured = test.measure(name, how, constant)
+            numbers = (measured.bias, measured.error, measured.cosine, measured.noise)
             rows.append(Bias(name, str(how), "yes" if constant else "no", *numbers))
     return [write_table(results / "estimators.csv", rows)]
 
@@ -95,9 +95,11 @@ def _bias_lines(results: Path) -> dict[str, list[str]]:
     networks = list(dict.fromkeys(row.network for row in rows))
     lines = table_head(("bias, cosine, noise", *networks))
     for key in dict.fromkeys((row.estimator, row.reset_constant) for row in rows):
-        mine = {r.network: r for r in rows if (r.estimator, r.reset_constant) == key}
+        by_network = {r.network: r for r in rows if (r.estimator, r.reset_constant) == key}
         cells = [
-            f"{mine[n].bias:.2f}, {mine[n].cosine:.3f}, {mine[n].noise:.2g}" if n in mine else ""
+            f"{by_network[n].bias:.2f}, {by_network[n].cosine:.3f}, {by_network[n].noise:.2g}"
+            if n in by_network
+            else ""
             for n in networks
         ]
         lines.append(table_row(f"`{key[0]}`" + ", reset constant" * (key[1] == "yes"), *cells))

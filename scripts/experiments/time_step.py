@@ -98,7 +98,7 @@ def _scaled(projection: Projection, factor: float) -> Projection:
 
 def measure(seconds: float = 10.0, seeds: int = 5) -> list[Rates]:
     """Return the rates at each of `STEPS_MS`, for the same input spikes."""
-    found = []
+    rows = []
     for dt_ms in STEPS_MS:
         dt = dt_ms * 1e-3
         same, changed, same_noisy, changed_noisy = (
@@ -106,8 +106,8 @@ def measure(seconds: float = 10.0, seeds: int = 5) -> list[Rates]:
             for described in (network(0.0), network(0.1))
             for one in (dataclasses.replace(described, dt=dt), converted(described, dt))
         )
-        found.append(Rates(dt_ms, same, changed, same_noisy, changed_noisy, seconds, seeds))
-    return found
+        rows.append(Rates(dt_ms, same, changed, same_noisy, changed_noisy, seconds, seeds))
+    return rows
 
 
 def _rate(one: Network, seconds: float, seeds: int) -> float:

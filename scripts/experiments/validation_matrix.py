@@ -73,8 +73,8 @@ def _groups(backends: str | Sequence[str] | None) -> dict[str, tuple[Lane, ...]]
     fine = {lane.backend for lane in groups["float"]}
     only_chips = [lane for lane in groups["loihi"] if lane.backend not in fine]
     mixed = (groups["float"][0], (only_chips or groups["loihi"])[-1])
-    found = {name: lanes for name, lanes in groups.items() if len(lanes) > 1}
-    return {**found, MIXED: mixed}
+    shared = {name: lanes for name, lanes in groups.items() if len(lanes) > 1}
+    return {**shared, MIXED: mixed}
 
 
 def run_matrix(
@@ -85,7 +85,7 @@ def run_matrix(
 ) -> Iterator[dict[str, Any]]:
     """Yield rows of plain data, one for each cell and lane but the first, as they are found."""
     for done, cell in enumerate(plan):
-        found = validate(
+        validation = validate(
             _trained(cell) if cell.episodes else cell.model,
             cell.lanes,
             steps=steps,
@@ -95,7 +95,7 @@ def run_matrix(
             env=cell.env,
         )
         for lane in cell.lanes[1:]:
-            yield _row(cell, lane, found)
+            yield _row(cell, lane, validation)
         if advance is not None:
             advance(done + 1, len(plan))
 
@@ -111,8 +111,8 @@ def _trained(cell: Cell) -> SpikingActorCritic:
     return agent
 
 
-def _row(cell: Cell, lane: Lane, found: Validation) -> dict[str, Any]:
-    rows = [row for row in found.rows if row["backend_b"] == lane.label]
+def _row(cell: Cell, lane: Lane, validation: Validation) -> dict[str, Any]:
+    rows = [row for row in validation.rows if row["backend_b"] == lane.label]
     spikes = [row for row in rows if row["quantity"] == "spikes"]
     names = ("decisions", "learning: decisions", "learning: returns")
     decisions, training, returns = (
@@ -128,7 +128,7 @@ def _row(cell: Cell, lane: Lane, found: Validation) -> dict[str, Any]:
         "episodes": cell.episodes,
         "verdict": worst(row["verdict"] for row in rows),
         "causes": sorted({str(r["cause"]) for r in rows if r["verdict"] != "exact"} - {"follows"}),
-        "steps": sum(window.n_steps for window in found.stimulus),
+        "steps": sum(window.n_steps for window in validation.stimulus),
         "updates": training["compared"],
         "spikes": sum(row["spikes_a"] for row in spikes),
         "differing_spikes": sum(row["differing_spikes"] for row in spikes),
@@ -144,7 +144,7 @@ def _row(cell: Cell, lane: Lane, found: Validation) -> dict[str, Any]:
 
 def merge(old: Sequence[dict[str, Any]], new: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Put *new* rows in the places of the same cells of *old*, in the order of the whole matrix."""
-    found = {_key(row): row for row in [*old, *new]}
+    by_key = {_key(row): row for row in [*old, *new]}
     models, tasks = list(MODELS), list(TASKS)
 
     def order(row: dict[str, Any]) -> tuple[Any, ...]:
@@ -152,7 +152,7 @@ def merge(old: Sequence[dict[str, Any]], new: Sequence[dict[str, Any]]) -> list[
         groups = ("float", "loihi", MIXED, TRAINED)
         return (groups.index(row["group"]), *known, row["seed"], row["backend_b"])
 
-    return sorted(found.values(), key=order)
+    return sorted(by_key.values(), key=order)
 
 
 def _key(row: dict[str, Any]) -> tuple[Any, ...]:

@@ -35,8 +35,11 @@ def tables(rows: Rows, command: str) -> str:
     parts = [f"`{command}`:"]
     groups = dict.fromkeys(row["group"] for row in rows)
     for group in groups:
-        mine = [row for row in rows if row["group"] == group]
-        parts += ["", *(_across(mine) if group in (MIXED, TRAINED) else _exact(group, mine))]
+        of_group = [row for row in rows if row["group"] == group]
+        parts += [
+            "",
+            *(_across(of_group) if group in (MIXED, TRAINED) else _exact(group, of_group)),
+        ]
     return "\n".join(parts)
 
 
@@ -53,10 +56,10 @@ def _exact(group: str, rows: Rows) -> list[str]:
         *table_head(["model", "task", "steps", "spikes", "updates", *(f"`{b}`" for b in others)]),
     ]
     for key in dict.fromkeys((row["model"], row["env"]) for row in rows):
-        mine = {r["backend_b"]: r for r in rows if (r["model"], r["env"]) == key}
-        one = next(iter(mine.values()))
+        by_backend = {r["backend_b"]: r for r in rows if (r["model"], r["env"]) == key}
+        one = next(iter(by_backend.values()))
         counts = (f"{one['steps']:,}", f"{one['spikes']:,}", f"{one['updates']:,}")
-        lines.append(table_row(*key, *counts, *(mine[b]["verdict"] for b in others)))
+        lines.append(table_row(*key, *counts, *(by_backend[b]["verdict"] for b in others)))
     return lines
 
 
@@ -77,17 +80,17 @@ def _across(rows: Rows) -> list[str]:
         *table_head(columns),
     ]
     for key in dict.fromkeys((row["model"], row["env"]) for row in rows):
-        mine = [row for row in rows if (row["model"], row["env"]) == key]
+        of_task = [row for row in rows if (row["model"], row["env"]) == key]
         lines.append(
             table_row(
                 *key,
-                " / ".join(sorted({row["verdict"] for row in mine})),
-                _percent([row["differing_spikes"] / (2 * row["spikes"]) for row in mine]),
-                _percent([row["rate_difference"] for row in mine]),
-                _range([row["spike_distance"] for row in mine]),
-                _percent([row["decision_agreement"] for row in mine]),
-                f"{span([row['equal_until'] for row in mine])} of {mine[0]['updates']}",
-                ", ".join(sorted({cause for row in mine for cause in row["causes"]})),
+                " / ".join(sorted({row["verdict"] for row in of_task})),
+                _percent([row["differing_spikes"] / (2 * row["spikes"]) for row in of_task]),
+                _percent([row["rate_difference"] for row in of_task]),
+                _range([row["spike_distance"] for row in of_task]),
+                _percent([row["decision_agreement"] for row in of_task]),
+                f"{span([row['equal_until'] for row in of_task])} of {of_task[0]['updates']}",
+                ", ".join(sorted({cause for row in of_task for cause in row["causes"]})),
             )
         )
     return lines

@@ -52,9 +52,9 @@ class _JaxAgent:
         return tuple(jnp.zeros((*self._batch, *shape), jnp.float32) for shape in shapes)
 
     def step(self, p: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
-        given = p if self._batch else p[0]
-        found = self._window(self._moving, self._e, self._w, self._key, given)
-        self._moving, self._e, self._key, counts = found
+        inputs = p if self._batch else p[0]
+        result = self._window(self._moving, self._e, self._w, self._key, inputs)
+        self._moving, self._e, self._key, counts = result
         return np.asarray(counts)
 
     def learn(self, m: Any) -> None:
@@ -80,8 +80,8 @@ def _functions(size: Size) -> tuple[Callable[..., Any], ...]:
         return jnp.where(fired, 0.0, v), x, y, w.ELIGIBILITY * e + change, spikes
 
     def window(moving: Any, e: Any, weights: Any, key: Any, p: Any) -> tuple[Any, ...]:
-        key, mine = jax.random.split(key)
-        drawn = (jax.random.uniform(mine, (w.STEPS, size.inputs)) < p).astype(jnp.float32)
+        key, subkey = jax.random.split(key)
+        drawn = (jax.random.uniform(subkey, (w.STEPS, size.inputs)) < p).astype(jnp.float32)
         w1, w2 = weights
 
         def step(carry: Any, inputs: Any) -> tuple[Any, Any]:

@@ -90,13 +90,13 @@ class _SpikingJellyAgent:
         with torch.no_grad():
             drawn = torch.rand(self._shape, generator=self._generator) < torch.from_numpy(p)
             from_input, from_hidden = self._in_flight
-            seen = []
+            counts = []
             for spikes in drawn.float():
                 hidden = hidden_layer.step(from_input)
-                seen.append(output_layer.step(from_hidden))
+                counts.append(output_layer.step(from_hidden))
                 from_input, from_hidden = spikes, hidden
         self._in_flight = (from_input, from_hidden)
-        return np.asarray(torch.stack(seen).sum(0).numpy())
+        return np.asarray(torch.stack(counts).sum(0).numpy())
 
     def learn(self, m: Any) -> None:
         with self._torch.no_grad():

@@ -177,8 +177,8 @@ class _Norse(_Stepped):
 
     def window(self, q: Tensor) -> Tensor:
         first = self._lif.LIFFeedForwardState(*reversed(self.rest(q[0])))
-        found, _ = self._lif.lif_feed_forward_integral(self._gain * q, first, self._p, self._dt)
-        spikes: Tensor = found
+        fired, _ = self._lif.lif_feed_forward_integral(self._gain * q, first, self._p, self._dt)
+        spikes: Tensor = fired
         return spikes
 
     def step(self, q: Tensor, state: State) -> tuple[Tensor, State]:

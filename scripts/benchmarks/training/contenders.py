@@ -49,39 +49,39 @@ def ways(
     peers: None takes all. Raises UnknownNameError.
     """
     silent = dataclasses.replace(case, noise=0.0)
-    found: dict[tuple[str, str], Update] = {}
+    updates: dict[tuple[str, str], Update] = {}
     notes = []
     for loop in (False, True) if case.replicas > 1 else (False,):
         form = "loop" if loop else "one batch"
-        found[BASELINE, form] = Ours(case, loop=loop)
-        found[f"{BASELINE}, no noise", form] = Ours(silent, loop=loop)
-    found[f"{BASELINE}, eager", "one batch"] = Ours(case, engine="eager")
-    found[f"{BASELINE}, chip's integers", "one batch"] = Ours(case, arithmetic="loihi")
+        updates[BASELINE, form] = Ours(case, loop=loop)
+        updates[f"{BASELINE}, no noise", form] = Ours(silent, loop=loop)
+    updates[f"{BASELINE}, eager", "one batch"] = Ours(case, engine="eager")
+    updates[f"{BASELINE}, chip's integers", "one batch"] = Ours(case, arithmetic="loihi")
     for name in LIBRARIES if peers is None else peers:
         if name not in LIBRARIES:
             raise unknown("peer", name, LIBRARIES)
         if find_spec(LIBRARIES[name].package) is None:
             notes.append(f"{name}: not installed (pip install {name})")
             continue
-        found |= _forms(name, silent)
+        updates |= _forms(name, silent)
         if name == "pytorch":
-            found |= {
+            updates |= {
                 (f"{name}, noise", form): way for (_, form), way in _forms(name, case).items()
             }
-    return found, notes
+    return updates, notes
 
 
 def _forms(name: str, case: Case) -> dict[tuple[str, str], Update]:
     """Return all forms of a peer's: the quickest counts."""
-    found: dict[tuple[str, str], Update] = {}
+    updates: dict[tuple[str, str], Update] = {}
     for form, in_blocks in (("dense", False), ("blocks", True)):
-        found[name, form] = layered(name, case, in_blocks).update
+        updates[name, form] = layered(name, case, in_blocks).update
         if case.replicas > 1:
             one = dataclasses.replace(case, replicas=1)
             make = LIBRARIES[name].cells
             each = [Layered(one, make(one), in_blocks, (k,)) for k in range(case.replicas)]
-            found[name, f"{form}, loop"] = _all_of(each)
-    return found
+            updates[name, f"{form}, loop"] = _all_of(each)
+    return updates
 
 
 def _all_of(networks: Sequence[Layered]) -> Update:

@@ -109,12 +109,12 @@ class Layered(nn.Module):
     def _delayed_inputs(self, seeds: tuple[int, ...]) -> Tensor:
         """Return inputs and the bias that spikes in every step, a step later."""
         inputs = self._data.inputs
-        given = torch.cat([inputs, torch.ones(*inputs.shape[:2], 1)], dim=-1)
-        arrived = torch.cat([torch.zeros_like(given[:1]), given[:-1]])
+        biased = torch.cat([inputs, torch.ones(*inputs.shape[:2], 1)], dim=-1)
+        arrived = torch.cat([torch.zeros_like(biased[:1]), biased[:-1]])
         if len(seeds) == 1:
             return arrived
         return arrived[:, None].expand(-1, len(seeds), -1, -1).contiguous()
 
     def _without_replicas(self, weight: Tensor) -> Tensor:
-        given = weight.detach().clone()
-        return given[0] if len(given) == 1 else given
+        copy = weight.detach().clone()
+        return copy[0] if len(copy) == 1 else copy

@@ -25,14 +25,14 @@ def measure(
     baseline is quicker. advance: called after each measurement.
     """
     calls = {key: max(1, round(seconds / _first(way))) for key, way in ways.items()}
-    seen: dict[Key, list[float]] = {key: [] for key in ways}
+    times: dict[Key, list[float]] = {key: [] for key in ways}
     for _ in range(rounds):
         for key, way in ways.items():
-            seen[key].append(per_call(way, calls[key]))
+            times[key].append(per_call(way, calls[key]))
             advance()
-    best = {name: _best(name, seen) for name in dict.fromkeys(name for name, _ in ways)}
-    ours = seen[best[baseline]]
-    return [_row(key, seen[key], ours) for key in best.values()]
+    best = {name: _best(name, times) for name in dict.fromkeys(name for name, _ in ways)}
+    ours = times[best[baseline]]
+    return [_row(key, times[key], ours) for key in best.values()]
 
 
 def per_call(way: Callable[[], None], calls: int) -> float:
@@ -50,16 +50,16 @@ def _first(way: Callable[[], None]) -> float:
     return max(per_call(way, 2), 1e-6)
 
 
-def _best(name: str, seen: Mapping[Key, list[float]]) -> Key:
-    return min((k for k in seen if k[0] == name), key=lambda k: statistics.median(seen[k]))
+def _best(name: str, times: Mapping[Key, list[float]]) -> Key:
+    return min((k for k in times if k[0] == name), key=lambda k: statistics.median(times[k]))
 
 
-def _row(key: Key, seen: list[float], ours: list[float]) -> dict[str, Any]:
-    ratios = [mine / base for mine, base in zip(seen, ours, strict=True)]
+def _row(key: Key, times: list[float], ours: list[float]) -> dict[str, Any]:
+    ratios = [own / base for own, base in zip(times, ours, strict=True)]
     return {
         "name": key[0],
         "form": key[1],
-        "ms": 1e3 * statistics.median(seen),
+        "ms": 1e3 * statistics.median(times),
         "ratio": statistics.median(ratios),
         "ratio_min": min(ratios),
         "ratio_max": max(ratios),

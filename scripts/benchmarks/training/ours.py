@@ -41,7 +41,7 @@ class Ours:
         self._optimisers = [torch.optim.Adam(m.parameters(), lr=1e-3) for m in self.modules]
         self._data = make_data(case)
         self._inputs = [self._given(m) for m in self.modules]
-        self._parts = [self._split(given, case) for given in self._inputs]
+        self._parts = [self._split(inputs, case) for inputs in self._inputs]
 
     def __call__(self) -> None:
         """Make the decisions of a rollout, and one update of all weights."""
@@ -55,28 +55,28 @@ class Ours:
     @torch.no_grad()
     def _decide(self, k: int) -> None:
         for part in self._parts[k]:
-            found, _ = self.modules[k](part)
-            choose(found["output"])
+            rasters, _ = self.modules[k](part)
+            choose(rasters["output"])
 
     def rasters(self, k: int = 0) -> dict[str, Tensor]:
         """Return the window's rasters of module *k*; noise is drawn anew."""
-        found, _ = self.modules[k](self._inputs[k])
-        return dict(found)
+        recorded, _ = self.modules[k](self._inputs[k])
+        return dict(recorded)
 
     def _given(self, module: SpikingModule) -> dict[str, Tensor]:
         inputs = self._data.inputs.to(module.dtype)
         bias = torch.ones(*inputs.shape[:2], 1, dtype=module.dtype)
-        given = {"input": inputs, "bias": bias}
+        sources = {"input": inputs, "bias": bias}
         if not module.has_replicas:
-            return given
+            return sources
         lead = module.n_replicas
-        return {k: x[:, None].expand(-1, lead, -1, -1).contiguous() for k, x in given.items()}
+        return {k: x[:, None].expand(-1, lead, -1, -1).contiguous() for k, x in sources.items()}
 
-    def _split(self, given: dict[str, Tensor], case: Case) -> list[dict[str, Tensor]]:
+    def _split(self, sources: dict[str, Tensor], case: Case) -> list[dict[str, Tensor]]:
         """Split by rows, for each decision."""
         if not case.decisions:
             return []
-        parts = {name: x.chunk(case.decisions, dim=-2) for name, x in given.items()}
+        parts = {name: x.chunk(case.decisions, dim=-2) for name, x in sources.items()}
         return [
             {name: part[k].contiguous() for name, part in parts.items()}
             for k in range(case.decisions)

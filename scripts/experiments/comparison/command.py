@@ -83,21 +83,21 @@ class Comparison:
         """Return every task and network that both approaches have learned, and its sources."""
         for task in self.tasks:
             for model in MODELS:
-                found = sources_of(task, model)
-                if {source.approach for source in found} == set(APPROACHES):
-                    yield task, model, found if self.rules else [found[0], found[-1]]
+                sources = sources_of(task, model)
+                if {source.approach for source in sources} == set(APPROACHES):
+                    yield task, model, sources if self.rules else [sources[0], sources[-1]]
 
 
-def run_parts(the: Comparison, parts: Sequence[str]) -> None:
+def run_parts(comparison: Comparison, parts: Sequence[str]) -> None:
     """Run what isn't run yet of *parts*, and write their tables."""
     if "efficiency" in parts:
-        _efficiency(the)
+        _efficiency(comparison)
     if "cost" in parts:
-        _cost(the)
+        _cost(comparison)
     if "robustness" in parts:
-        _robustness(the)
+        _robustness(comparison)
     if "gradients" in parts:
-        _gradients(the)
+        _gradients(comparison)
 
 
 def write_page(results: Path, docs: Path) -> list[Path]:
@@ -115,24 +115,26 @@ def write_page(results: Path, docs: Path) -> list[Path]:
     return [*written, docs / "comparison.md"]
 
 
-def _efficiency(the: Comparison) -> None:
-    plan = replace(the.sources.plan, out=the.out)
-    for task, _, sources in the.pairs():
-        agents = {source.name: the.sources.train(source, the.begin) for source in sources}
+def _efficiency(comparison: Comparison) -> None:
+    plan = replace(comparison.sources.plan, out=comparison.out)
+    for task, _, sources in comparison.pairs():
+        agents = {
+            source.name: comparison.sources.train(source, comparison.begin) for source in sources
+        }
         trained = {
-            name: [read_trained(task, a.path) for a in mine] for name, mine in agents.items()
+            name: [read_trained(task, a.path) for a in runs] for name, runs in agents.items()
         }
         own, gradients = sources[0].name, sources[-1].name
         budget = min(t.total for t in (*trained[own], *trained[gradients]))
         for source in sources:
             curve = step_curve(trained[source.name])
-            write_table(the.folder / "curves" / f"{source.name}.csv", curve)
+            write_table(comparison.folder / "curves" / f"{source.name}.csv", curve)
             at: list[tuple[int, float] | None] = [None] * len(plan.seeds)
             if source is sources[0]:
                 at = greedy_at(source, plan, trained[own], trained[gradients])
             rows = efficiency(source, plan, agents[source.name], budget, at)
-            _put(the.folder / "efficiency.csv", rows, _experiment)
-            the.say_line(_efficiency_line(source, rows))
+            _put(comparison.folder / "efficiency.csv", rows, _experiment)
+            comparison.say_line(_efficiency_line(source, rows))
 
 
 def _efficiency_line(source: Source, rows: Sequence[EfficiencyRow]) -> str:
@@ -142,64 +144,68 @@ def _efficiency_line(source: Source, rows: Sequence[EfficiencyRow]) -> str:
     return f"{source.name}: greedy {mean:.{source.task.digits}f}, steps to threshold {middle}"
 
 
-def _cost(the: Comparison) -> None:
-    backend = the.sources.plan.backend or "brian2"
-    for task, model, sources in the.pairs():
+def _cost(comparison: Comparison) -> None:
+    backend = comparison.sources.plan.backend or "brian2"
+    for task, model, sources in comparison.pairs():
         runs = {
-            source.approach: [a.path for a in the.sources.train(source, the.begin)]
+            source.approach: [a.path for a in comparison.sources.train(source, comparison.begin)]
             for source in (sources[0], sources[-1])
         }
         rows = []
-        for row in times(task, model, runs, the.replicas, the.rounds, backend, the.steps):
+        for row in times(
+            task, model, runs, comparison.replicas, comparison.rounds, backend, comparison.steps
+        ):
             rows.append(row)
-            the.say_line(
+            comparison.say_line(
                 f"{task.name}-{model}, {row.approach}, {row.replicas} replicas: "
                 f"{row.us_per_step:.1f} us an environment step"
             )
-        _put(the.folder / "cost.csv", rows, _network)
-        _put(the.folder / "memory.csv", memory_held(task, model, runs), _network)
+        _put(comparison.folder / "cost.csv", rows, _network)
+        _put(comparison.folder / "memory.csv", memory_held(task, model, runs), _network)
 
 
-def _robustness(the: Comparison) -> None:
-    plan = replace(the.sources.plan, out=the.out)
+def _robustness(comparison: Comparison) -> None:
+    plan = replace(comparison.sources.plan, out=comparison.out)
     runs: dict[str, list[Path]] = {}
-    for case in _cases(the):
+    for case in _cases(comparison):
         source = sources_of(case.task, "lif")[0 if case.start == "local" else -1]
         if source.name not in runs:
-            runs[source.name] = [a.path for a in the.sources.train(source, the.begin)]
-        rows = recover(case, plan, runs[source.name], the.begin(case.name, 0))
-        _put(the.folder / "robustness.csv", rows, _case)
+            runs[source.name] = [a.path for a in comparison.sources.train(source, comparison.begin)]
+        rows = recover(case, plan, runs[source.name], comparison.begin(case.name, 0))
+        _put(comparison.folder / "robustness.csv", rows, _case)
         if case.learner != "none":
-            _put(the.folder / "recovery.csv", recovery_curve(case, plan), _case)
+            _put(comparison.folder / "recovery.csv", recovery_curve(case, plan), _case)
         mean = sum(row.greedy for row in rows) / len(rows)
-        the.say_line(f"{case.name}: greedy {mean:.{case.task.digits}f}")
+        comparison.say_line(f"{case.name}: greedy {mean:.{case.task.digits}f}")
 
 
-def _gradients(the: Comparison) -> None:
+def _gradients(comparison: Comparison) -> None:
     # Needs PyTorch, which tables and figures don't.
     from experiments.comparison.gradients import SEEDS, measure, stopped
 
     plan = replace(
-        the.sources.plan,
-        out=the.out / "points",
-        seeds=tuple(seed for seed in the.seeds if seed in SEEDS) or the.seeds,
+        comparison.sources.plan,
+        out=comparison.out / "points",
+        seeds=tuple(seed for seed in comparison.seeds if seed in SEEDS) or comparison.seeds,
     )
     rows: list[QualityRow] = []
     for source in stopped():
-        if source.task in the.tasks:
+        if source.task in comparison.tasks:
             total = (plan.episodes or source.experiment.episodes) * len(plan.seeds)
-            for found in measure(source, plan, the.amount, the.begin(source.name, total)):
-                rows += found
-                where = f"seed {found[0].seed}, {found[0].point} % of its training"
-                the.say_line(f"{source.name}: {where}")
-    _put(the.folder / "gradients.csv", rows, _point)
+            for point in measure(
+                source, plan, comparison.amount, comparison.begin(source.name, total)
+            ):
+                rows += point
+                where = f"seed {point[0].seed}, {point[0].point} % of its training"
+                comparison.say_line(f"{source.name}: {where}")
+    _put(comparison.folder / "gradients.csv", rows, _point)
 
 
 def _put(path: Path, rows: Sequence[Any], place: Callable[[Any], tuple[int, ...]]) -> None:
     """Write *rows* instead of those of the same places; others' stay, all in their order."""
     old = read_table(path, type(rows[0])) if path.exists() else []
-    mine = {place(row) for row in rows}
-    kept = [row for row in old if place(row) not in mine]
+    new = {place(row) for row in rows}
+    kept = [row for row in old if place(row) not in new]
     write_table(path, sorted([*kept, *rows], key=place))
 
 
@@ -231,8 +237,12 @@ def _task(name: str) -> int:
     return [task.name for task in TASKS].index(name)
 
 
-def _cases(the: Comparison) -> list[Case]:
-    named = the.perturbations
+def _cases(comparison: Comparison) -> list[Case]:
+    named = comparison.perturbations
     return cases(
-        [p for p in PERTURBATIONS if p.task in the.tasks and (named is None or p.name in named)]
+        [
+            p
+            for p in PERTURBATIONS
+            if p.task in comparison.tasks and (named is None or p.name in named)
+        ]
     )

@@ -92,21 +92,21 @@ class Sampler:
 
     def logistic(self, steps: int, generator: torch.Generator) -> Rasters:
         """Standard logistic draws of every population, ``(W, R, size)``."""
-        found = {}
+        noise = {}
         for name, n in self._sizes.items():
             shape = (steps, self.size, n)
             u = torch.rand(shape, generator=generator, dtype=self.one.dtype).clamp_(1e-7, 1 - 1e-7)
-            found[name] = torch.logit(u)
-        return found
+            noise[name] = torch.logit(u)
+        return noise
 
     @torch.no_grad()
     def draw(self, agent: Frozen, generator: torch.Generator) -> Decisions:
         """Draw decisions of *agent*, as many in each state: R must be a multiple of S."""
         config, repeats = agent.config, self.size // len(agent.flat)
         u = torch.rand((self.size, *draws_shape(config)), generator=generator)
-        given = encode(config, np.repeat(agent.flat, repeats, axis=0), u).to(self.one.dtype)
+        encoded = encode(config, np.repeat(agent.flat, repeats, axis=0), u).to(self.one.dtype)
         inputs = {
-            s.name: given if s.name == "input" else torch.ones(config.window, self.size, s.size)
+            s.name: encoded if s.name == "input" else torch.ones(config.window, self.size, s.size)
             for s in self.network.sources
         }
         inputs = {name: x.to(self.one.dtype) for name, x in inputs.items()}
@@ -122,9 +122,9 @@ class Sampler:
             advantages=torch.from_numpy(values).to(self.one.dtype),
         )
 
-    def alone(self, given: Rasters) -> Rasters:
+    def alone(self, rasters: Rasters) -> Rasters:
         """Return replicas for `each`, with a batch of one for every decision."""
-        return {name: x[:, :, None] for name, x in given.items()}
+        return {name: x[:, :, None] for name, x in rasters.items()}
 
     def again(self, d: Decisions, how: Estimator) -> Rasters:
         """Return the same spikes from the same noise, with gradients to `each`'s weights."""

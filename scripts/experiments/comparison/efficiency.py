@@ -136,9 +136,9 @@ def efficiency(
     """Return a row for each seed. at: of each, greedy play after so many steps."""
     rows = []
     for seed, agent, then in zip(plan.seeds, agents, at, strict=True):
-        mine = read_trained(source.task, agent.path)
+        run = read_trained(source.task, agent.path)
         reached, soon = (
-            episodes_to_threshold(mine.returns, source.task.threshold, window)
+            episodes_to_threshold(run.returns, source.task.threshold, window)
             for window in (WINDOW, SHORT)
         )
         rows.append(
@@ -147,11 +147,11 @@ def efficiency(
                 approach=source.approach,
                 rule=source.how,
                 seed=seed,
-                env_steps=mine.total,
-                steps_to_threshold=None if reached is None else int(mine.steps[reached - 1]),
-                short_steps=None if soon is None else int(mine.steps[soon - 1]),
+                env_steps=run.total,
+                steps_to_threshold=None if reached is None else int(run.steps[reached - 1]),
+                short_steps=None if soon is None else int(run.steps[soon - 1]),
                 budget=budget,
-                area=area(mine, budget),
+                area=area(run, budget),
                 greedy=agent.figure(source.task),
                 at_steps=then[0] if then else None,
                 greedy_at=then[1] if then else None,
@@ -172,11 +172,11 @@ def greedy_at(
     more steps than the other.
     """
     assert isinstance(source.experiment, Experiment)
-    found: list[tuple[int, float] | None] = []
-    for seed, mine, other in zip(plan.seeds, trained, others, strict=True):
-        episodes = cut(mine, other.total)
-        if not 0 < episodes < len(mine.steps):
-            found.append(None)
+    figures: list[tuple[int, float] | None] = []
+    for seed, own, other in zip(plan.seeds, trained, others, strict=True):
+        episodes = cut(own, other.total)
+        if not 0 < episodes < len(own.steps):
+            figures.append(None)
             continue
         path = plan.out / f"{source.name}-cut" / f"seed{seed}"
         if done(path) < episodes:
@@ -193,5 +193,5 @@ def greedy_at(
             )
         result = played(source.task, plan, seed, path, "float")
         figure = "mean_discounted_return" if source.task.discounted else "mean_return"
-        found.append((int(mine.steps[episodes - 1]), float(result[figure])))
-    return found
+        figures.append((int(own.steps[episodes - 1]), float(result[figure])))
+    return figures

@@ -52,14 +52,14 @@ def backpropagated(
 
 def score(sampler: Sampler, d: Decisions, gain: Tensor) -> Changes:
     """Compute ``g grad log P(raster)``; gain: g of each decision, ``(R,)``."""
-    found = sampler.each.log_prob(sampler.alone(d.inputs), sampler.alone(d.rasters))
-    log_p = torch.stack([x[:, :, 0].sum(dim=(0, 2)) for x in found.values()]).sum(dim=0)
+    log_probs = sampler.each.log_prob(sampler.alone(d.inputs), sampler.alone(d.rasters))
+    log_p = torch.stack([x[:, :, 0].sum(dim=(0, 2)) for x in log_probs.values()]).sum(dim=0)
     return _gradients(sampler, (gain * log_p).sum())
 
 
-def _gradients(sampler: Sampler, of: Tensor) -> Changes:
+def _gradients(sampler: Sampler, total: Tensor) -> Changes:
     weights = {name: sampler.each.weight(name) for name in sampler.each.synapses}
-    slopes = torch.autograd.grad(of, list(weights.values()), retain_graph=True)
+    slopes = torch.autograd.grad(total, list(weights.values()), retain_graph=True)
     return dict(zip(weights, slopes, strict=True))
 
 
@@ -103,21 +103,21 @@ class Rules:
 
     def rates(self) -> dict[str, float]:
         """Return ``alpha / N`` by projection: the preset's factor of changes."""
-        found = {}
+        result = {}
         for layer in self._layers:
             power, steps = 0.0, self._agent.config.window - layer.first
             for p in layer.into:
                 total = self._traces[p.name][layer.first :].sum(dim=0)
                 power += float(total.square().sum(dim=1).mean()) / p.blocks / steps
-            found.update({p.name: layer.alpha / max(power, 1.0) for p in layer.into})
-        return found
+            result.update({p.name: layer.alpha / max(power, 1.0) for p in layer.into})
+        return result
 
     def _told(self, action: int) -> tuple[npt.NDArray[np.int64], FloatArray]:
         """Return which of all modules stand for the action, and phi of each."""
         policy = self._d.policy.double().numpy()
-        mine = np.eye(self._agent.n_actions)[action]
-        phi = np.repeat((mine - policy)[:, None], self._actors, axis=1)
-        return np.flatnonzero(np.broadcast_to(mine, phi.shape)), phi.ravel()
+        chosen = np.eye(self._agent.n_actions)[action]
+        phi = np.repeat((chosen - policy)[:, None], self._actors, axis=1)
+        return np.flatnonzero(np.broadcast_to(chosen, phi.shape)), phi.ravel()
 
     def _hidden(self, layer: Layer, k: int) -> Hidden:
         agent, copies = self._agent, len(self._d.policy)
@@ -165,10 +165,10 @@ def coagent_by_pairs(agent: Frozen, d: Decisions, pairs: dict[str, Pair]) -> dic
     """
     gains = {name: 0.5 * pair.gain for name, pair in pairs.items()}
     first = Rules(agent, d).changes("coagent", 0, gains)
-    found = {}
+    changes = {}
     for layer, pair in pairs.items():
         second = Rules(agent, pair.redrawn).changes("coagent", 0, gains)
         for p in agent.network.projections:
             if p.post == layer:
-                found[p.name] = (first[p.name] - second[p.name]).mean(dim=0)
-    return found
+                changes[p.name] = (first[p.name] - second[p.name]).mean(dim=0)
+    return changes

@@ -68,13 +68,13 @@ class PairedRedraws:
         other = self._sampler.logistic(agent.config.window, generator)
         answer = self._answer(d, d.rasters, other["output"])
         redrawn = self._redrawn(d, {**d.rasters, "output": answer})
-        found = {"output": Pair(redrawn, self._gain(agent, d, answer))}
+        result = {"output": Pair(redrawn, self._gain(agent, d, answer))}
         if self._hidden:
             with torch.no_grad():
                 rasters, _ = self._sampler.one(d.inputs, noise=other)
             gain = self._gain_of_hidden(agent, d, rasters[self._hidden])
-            found[self._hidden] = Pair(self._redrawn(d, rasters), gain)
-        return found
+            result[self._hidden] = Pair(self._redrawn(d, rasters), gain)
+        return result
 
     def gradient(self, d: Decisions, pairs: dict[str, Pair]) -> dict[str, Tensor]:
         """Return the mean over the decisions, by projection."""
@@ -86,12 +86,12 @@ class PairedRedraws:
             second = self._log_prob(pair.redrawn, name)
             total = total + (0.5 * pair.gain * (first - second)).sum()
         total.backward()  # type: ignore[no-untyped-call]
-        found = {}
+        means = {}
         for name in module.synapses:
             slope = module.weight(name).grad
             assert slope is not None
-            found[name] = slope[0] / len(d.policy)
-        return found
+            means[name] = slope[0] / len(d.policy)
+        return means
 
     def _gain_of_hidden(self, agent: Frozen, d: Decisions, redrawn: Tensor) -> Tensor:
         """Return each hidden neuron's gain: its module's, if it alone is redrawn."""
@@ -113,16 +113,16 @@ class PairedRedraws:
 
     def _log_prob(self, d: Decisions, name: str) -> Tensor:
         """Return the log probability of each neuron's raster, ``(R, size)``."""
-        found: Tensor = self._sampler.one.log_prob(d.inputs, d.rasters)[name].sum(dim=0)
-        return found
+        total: Tensor = self._sampler.one.log_prob(d.inputs, d.rasters)[name].sum(dim=0)
+        return total
 
     @torch.no_grad()
     def _answer(self, d: Decisions, rasters: Rasters, noise: Tensor) -> Tensor:
         """Return the output's raster on those of the layer below."""
         spikes = {**d.inputs, **rasters}
-        given = {s.name: spikes[s.name] for s in self._output.network.sources}
-        found, _ = self._output(given, noise={"output": noise})
-        raster: Tensor = found["output"]
+        sources = {s.name: spikes[s.name] for s in self._output.network.sources}
+        answer, _ = self._output(sources, noise={"output": noise})
+        raster: Tensor = answer["output"]
         return raster
 
     def _gain(self, agent: Frozen, d: Decisions, answer: Tensor) -> Tensor:

@@ -37,11 +37,11 @@ def draw_efficiency(folder: Path, path: Path) -> Path:
     panels = figure.subplots(len(models), len(tasks), squeeze=False)
     for model, line in zip(models, panels, strict=True):
         for task, panel in zip(tasks, line, strict=True):
-            mine = [n for n in names if n.startswith(f"{task.name}-{model}")]
-            if not mine:
+            drawn = [n for n in names if n.startswith(f"{task.name}-{model}")]
+            if not drawn:
                 panel.set_axis_off()
                 continue
-            _efficiency_panel(panel, task, model, mine, folder)
+            _efficiency_panel(panel, task, model, drawn, folder)
     return _saved(figure, path)
 
 
@@ -98,11 +98,11 @@ def _recovery_panel(
     first = points[0]
     for start, line in (("local", "-"), ("gradients", "--")):
         for learner, colour in _COLOURS.items():
-            mine = [p for p in points if (p.start, p.learner) == (start, learner)]
-            if mine:
+            curve = [p for p in points if (p.start, p.learner) == (start, learner)]
+            if curve:
                 label = f"{_LABELS[start]}, then {_LABELS[learner]}"
-                means = _smooth([p.mean for p in mine])
-                panel.plot([p.episode for p in mine], means, line, color=colour, label=label)
+                means = _smooth([p.mean for p in curve])
+                panel.plot([p.episode for p in curve], means, line, color=colour, label=label)
         greedy = [r.greedy for r in rows if (r.start, r.learner) == (start, "none")]
         if greedy:
             level = sum(greedy) / len(greedy)

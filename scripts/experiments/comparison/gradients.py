@@ -39,7 +39,7 @@ _SAMPLES = 9  # purpose of derived seeds
 def stopped() -> list[Source]:
     """Return the LIF presets by both approaches, and GLM ones that have a hidden layer."""
     both = [sources_of(task, "lif") for task in TASKS]
-    return [source for found in both for source in (found[0], found[-1])] + [
+    return [source for sources in both for source in (sources[0], sources[-1])] + [
         sources_of(GRIDWORLD, "glm")[0]
     ]
 
@@ -68,7 +68,7 @@ def _rows(
 ) -> list[QualityRow]:
     generator = torch.Generator().manual_seed(derive(point.seed, _SAMPLES, point.share))
     agent, certainty = centred(agent, sampler, generator, amount.parts)
-    found = Measured(sampler, agent, generator, amount.parts)
+    measured = Measured(sampler, agent, generator, amount.parts)
     return [
         QualityRow(
             task=source.task.name,
@@ -80,8 +80,8 @@ def _rows(
             certainty=_short(certainty) or 0.0,
             estimator=name,
             layer=layer,
-            exact=_short(found.exact(into)) or 0.0,
-            **_figures(found, name, into),
+            exact=_short(measured.exact(into)) or 0.0,
+            **_figures(measured, name, into),
         )
         for name in ESTIMATORS
         for layer, into in _layers(agent.network).items()
@@ -90,15 +90,15 @@ def _rows(
 
 def _layers(network: Network) -> dict[str, list[str]]:
     """Return projections by layer, but for biases, and all."""
-    found: dict[str, list[str]] = {}
+    layers: dict[str, list[str]] = {}
     for p in network.projections:
         if p.pre != "bias":
-            found.setdefault(p.post, []).append(p.name)
-    return {**found, ALL: [p.name for p in network.projections]}
+            layers.setdefault(p.post, []).append(p.name)
+    return {**layers, ALL: [p.name for p in network.projections]}
 
 
-def _figures(found: Measured, name: str, into: Sequence[str]) -> dict[str, float | None]:
-    q = found.quality(name, into)
+def _figures(measured: Measured, name: str, into: Sequence[str]) -> dict[str, float | None]:
+    q = measured.quality(name, into)
     figures = {key: _short(value) for key, value in asdict(q).items()}
     return {**figures, "to_half": _short(q.samples(COSINE))}
 

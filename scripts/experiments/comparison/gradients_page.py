@@ -50,11 +50,11 @@ def gradient_table(rows: Sequence[QualityRow]) -> list[str]:
     columns = [(layer, figure) for layer in ("hidden", "output") for figure in _CELLS]
     columns.append((ALL, "cosine"))
     lines = table_head([*head, *(f"{layer}: {_CELLS[name][0]}" for layer, name in columns)])
-    for task, model, mine in _networks(rows):
-        keys = _ends(mine)
-        for estimator in dict.fromkeys(row.estimator for row in mine):
+    for task, model, of_network in _networks(rows):
+        keys = _ends(of_network)
+        for estimator in dict.fromkeys(row.estimator for row in of_network):
             cells = [
-                ", ".join(_cell(_of(mine, estimator, layer, key), figure) for key in keys)
+                ", ".join(_cell(_of(of_network, estimator, layer, key), figure) for key in keys)
                 for layer, figure in columns
             ]
             lines.append(table_row(task, model.upper(), estimator, *cells))
@@ -74,9 +74,9 @@ def draw_gradients(table: Path, path: Path) -> Path:
     panels = figure.subplots(len(_PANELS), len(TASKS), squeeze=False)
     for (layer, name), line in zip(_PANELS, panels, strict=True):
         for task, panel in zip(TASKS, line, strict=True):
-            mine = [row for row in rows if (row.task, row.layer) == (task.name, layer)]
-            if mine:
-                _panel(panel, mine, name)
+            of_layer = [row for row in rows if (row.task, row.layer) == (task.name, layer)]
+            if of_layer:
+                _panel(panel, of_layer, name)
             panel.set(title=f"{task.env}, {layer} layer", xlabel="per cent of the run's episodes")
             panel.set(ylabel=_LABELS[name])
             panel.spines[["top", "right"]].set_visible(False)
@@ -90,9 +90,13 @@ def draw_gradients(table: Path, path: Path) -> Path:
 def _panel(panel: Any, rows: Sequence[QualityRow], name: str) -> None:
     for estimator, colour in _LINES.items():
         for approach, (line, marker, label) in _STYLES.items():
-            mine = [row for row in rows if (row.estimator, row.approach) == (estimator, approach)]
-            points = sorted({row.point for row in mine})
-            values = [_middle([r for r in mine if r.point == point], name) for point in points]
+            of_estimator = [
+                row for row in rows if (row.estimator, row.approach) == (estimator, approach)
+            ]
+            points = sorted({row.point for row in of_estimator})
+            values = [
+                _middle([r for r in of_estimator if r.point == point], name) for point in points
+            ]
             y = [np.nan if value is None else value for value in values]
             style = {"color": colour, "marker": marker, "markersize": 3, "linewidth": 1.3}
             panel.plot(points, y, line, label=f"{estimator}; runs by {label}", **style)

@@ -116,12 +116,12 @@ class Measured:
                 self._add(part, name, rules.changes(name, action, gains), share[:, action])
         each = torch.full_like(share[:, 0], 1 / self._sampler.size)
         for name, how in BACKPROPAGATED.items():
-            found: Changes = {}
+            changes: Changes = {}
             for action, change in enumerate(backpropagated(self._sampler, agent, d, how)):
                 self._add(part, name, change, share[:, action])
-                found = _plus(found, change, d.policy[:, action])
+                changes = _plus(changes, change, d.policy[:, action])
             if name == TRAINED:
-                self._add(part, ALL_ACTIONS, found, each)
+                self._add(part, ALL_ACTIONS, changes, each)
         # Of these two only the size of samples: what they say depends on the action by A alone.
         size = (d.policy * d.advantages.square()).sum(dim=1).sqrt()
         each = torch.full_like(size, 1 / (self._sampler.size))

@@ -32,9 +32,9 @@ def put_tables(page: Path, results: Path) -> None:
     for name, file, kind, lines in _TABLES:
         if (folder / file).exists():
             put_between(page, name, lines(read_table(folder / file, kind)))
-    found = _chip(results)
-    if found:
-        put_between(page, "chip", found)
+    tables = _chip(results)
+    if tables:
+        put_between(page, "chip", tables)
 
 
 def _efficiency(rows: Sequence[EfficiencyRow]) -> list[str]:
@@ -42,22 +42,26 @@ def _efficiency(rows: Sequence[EfficiencyRow]) -> list[str]:
     lines = table_head(
         [*head, "mean return up to", "env steps", "greedy", "failures", "greedy at equal steps"]
     )
-    for task, name, mine in _experiments(rows):
-        digits, first = task.digits, mine[0]
+    for task, name, of_network in _experiments(rows):
+        digits, first = task.digits, of_network[0]
         network = name.removeprefix(f"{task.name}-").split("-")[0].upper()
-        areas = [row.area for row in mine if row.area is not None]
-        area = f"{np.mean(areas):.{digits}f} ({first.budget:,})" if len(areas) == len(mine) else ""
-        failed = [row.seed for row in mine if row.greedy < task.floor]
-        equal = [row.greedy_at for row in mine if row.greedy_at is not None]
+        areas = [row.area for row in of_network if row.area is not None]
+        area = (
+            f"{np.mean(areas):.{digits}f} ({first.budget:,})"
+            if len(areas) == len(of_network)
+            else ""
+        )
+        failed = [row.seed for row in of_network if row.greedy < task.floor]
+        equal = [row.greedy_at for row in of_network if row.greedy_at is not None]
         lines.append(
             table_row(
-                *(task.env, network, first.rule, str(len(mine))),
-                _steps([row.steps_to_threshold for row in mine]),
-                _steps([row.short_steps for row in mine]),
+                *(task.env, network, first.rule, str(len(of_network))),
+                _steps([row.steps_to_threshold for row in of_network]),
+                _steps([row.short_steps for row in of_network]),
                 area,
-                f"{np.mean([row.env_steps for row in mine]):,.0f}",
-                _score(digits, [row.greedy for row in mine]),
-                _failures(failed, len(mine)),
+                f"{np.mean([row.env_steps for row in of_network]):,.0f}",
+                _score(digits, [row.greedy for row in of_network]),
+                _failures(failed, len(of_network)),
                 f"{_score(digits, equal)}, {len(equal)} seeds" if equal else "",
             )
         )
@@ -67,17 +71,17 @@ def _efficiency(rows: Sequence[EfficiencyRow]) -> list[str]:
 def _spikes(rows: Sequence[EfficiencyRow]) -> list[str]:
     head = ["task", "network", "learned by", "spikes", "synaptic operations", "energy, nJ"]
     lines = table_head(head)
-    for task, name, mine in _experiments(rows):
-        if mine[0].approach != "gradients" and any(
+    for task, name, of_network in _experiments(rows):
+        if of_network[0].approach != "gradients" and any(
             e.name == name and e.overrides for e in EXPERIMENTS
         ):
             continue
         network = name.removeprefix(f"{task.name}-").split("-")[0].upper()
         figures = (
-            f"{np.mean([getattr(row, f'{name}_per_decision{unit}') for row in mine]):,.0f}"
+            f"{np.mean([getattr(row, f'{name}_per_decision{unit}') for row in of_network]):,.0f}"
             for name, unit in (("spikes", ""), ("synops", ""), ("energy", "_nj"))
         )
-        lines.append(table_row(task.env, network, mine[0].rule, *figures))
+        lines.append(table_row(task.env, network, of_network[0].rule, *figures))
     return lines
 
 
@@ -85,9 +89,9 @@ def _cost(rows: Sequence[CostRow]) -> list[str]:
     head = ["task", "network", "replicas", "local rule, us", "gradients, us"]
     lines = table_head([*head, "gradients / local rule"])
     for key in dict.fromkeys((row.task, row.model, row.replicas) for row in rows):
-        mine = [row for row in rows if (row.task, row.model, row.replicas) == key]
+        turns = [row for row in rows if (row.task, row.model, row.replicas) == key]
         by = {
-            how: {row.turn: row.us_per_step for row in mine if row.approach == how} for how in _HOW
+            how: {row.turn: row.us_per_step for row in turns if row.approach == how} for how in _HOW
         }
         ratios = [by["gradients"][turn] / us for turn, us in by["local"].items()]
         task, model, replicas = key
@@ -104,9 +108,9 @@ def _cost(rows: Sequence[CostRow]) -> list[str]:
 def _memory(rows: Sequence[MemoryRow]) -> list[str]:
     lines = table_head(["task", "network", "learned by", "kB", "of which"])
     for key in dict.fromkeys((row.task, row.model, row.approach) for row in rows):
-        mine = [row for row in rows if (row.task, row.model, row.approach) == key]
-        parts = ", ".join(f"{row.part} {row.bytes / 1e3:,.0f}" for row in mine)
-        total = sum(row.bytes for row in mine) / 1e3
+        held = [row for row in rows if (row.task, row.model, row.approach) == key]
+        parts = ", ".join(f"{row.part} {row.bytes / 1e3:,.0f}" for row in held)
+        total = sum(row.bytes for row in held) / 1e3
         lines.append(
             table_row(_env(key[0]), key[1].upper(), _HOW[key[2]], f"**{total:,.0f}**", parts)
         )
@@ -165,9 +169,9 @@ def _robustness(rows: Sequence[RecoveryRow]) -> list[str]:
     lines = table_head(["task", "perturbation", "arithmetic", "local rule", "gradients"])
     frozen = [row for row in rows if row.learner == "none"]
     for key in dict.fromkeys((row.task, row.perturbation, row.arithmetic) for row in frozen):
-        mine = [row for row in frozen if (row.task, row.perturbation, row.arithmetic) == key]
+        seeds = [row for row in frozen if (row.task, row.perturbation, row.arithmetic) == key]
         digits = _task(key[0]).digits
-        scores = (_score(digits, [row.greedy for row in mine if row.start == how]) for how in _HOW)
+        scores = (_score(digits, [row.greedy for row in seeds if row.start == how]) for how in _HOW)
         lines.append(table_row(_env(key[0]), _label(key), ARITHMETIC[key[2]], *scores))
     return lines
 
@@ -179,11 +183,11 @@ def _recovery(rows: Sequence[RecoveryRow]) -> list[str]:
         [*head, "first 10", "last 10", "episodes (env steps) to threshold", "greedy after"]
     )
     for key in dict.fromkeys((r.task, r.perturbation, r.arithmetic, r.start) for r in rows):
-        mine = [r for r in rows if (r.task, r.perturbation, r.arithmetic, r.start) == key]
+        seeds = [r for r in rows if (r.task, r.perturbation, r.arithmetic, r.start) == key]
         digits = _task(key[0]).digits
-        before = _score(digits, [row.greedy for row in mine if row.learner == "none"])
+        before = _score(digits, [row.greedy for row in seeds if row.learner == "none"])
         for how in _HOW:
-            on = [row for row in mine if row.learner == how]
+            on = [row for row in seeds if row.learner == how]
             if not on:
                 continue
             means = (
@@ -224,8 +228,8 @@ def _experiments(
 
 
 def _task(name: str) -> Task:
-    (found,) = (task for task in TASKS if task.name == name)
-    return found
+    (named,) = (task for task in TASKS if task.name == name)
+    return named
 
 
 def _env(task: str) -> str:
@@ -233,8 +237,8 @@ def _env(task: str) -> str:
 
 
 def _label(key: tuple[str, ...]) -> str:
-    (found,) = (p for p in PERTURBATIONS if (p.task.name, p.name) == tuple(key[:2]))
-    return found.label
+    (named,) = (p for p in PERTURBATIONS if (p.task.name, p.name) == tuple(key[:2]))
+    return named.label
 
 
 def _score(digits: int, values: Sequence[float]) -> str:

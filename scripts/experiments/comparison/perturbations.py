@@ -104,9 +104,9 @@ def perturbed(run: Path, perturbation: Perturbation, out: Path) -> Path:
 
 def _of(task: Task) -> list[Perturbation]:
     """Return the perturbations of networks of any task."""
-    found = [Perturbation("none", "nothing", task)]
+    perturbations = [Perturbation("none", "nothing", task)]
     for percent in (25, 50, 75, 90):
-        found.append(
+        perturbations.append(
             Perturbation(
                 f"lesion-{percent}",
                 f"{percent} % of the hidden neurons dead",
@@ -115,7 +115,7 @@ def _of(task: Task) -> list[Perturbation]:
             )
         )
     for factor in (2, 4, 8):
-        found.append(
+        perturbations.append(
             Perturbation(
                 f"escape-{factor}",
                 f"escape noise {factor} times as wide",
@@ -124,7 +124,7 @@ def _of(task: Task) -> list[Perturbation]:
             )
         )
     for percent in (50, 100, 200):
-        found.append(
+        perturbations.append(
             Perturbation(
                 f"weights-{percent}",
                 f"noise on weights, {percent} % of their rms",
@@ -132,7 +132,7 @@ def _of(task: Task) -> list[Perturbation]:
                 weights=percent / 100,
             )
         )
-    return found
+    return perturbations
 
 
 def _of_cartpole() -> list[Perturbation]:
@@ -142,11 +142,11 @@ def _of_cartpole() -> list[Perturbation]:
         )
         for length in LENGTHS
     ]
-    seen = [
+    noisy = [
         Perturbation(f"seen-{sd:g}", f"observations with noise {sd:g}", CARTPOLE, noisy_cart(sd))
         for sd in NOISES
     ]
-    return [*poles, *seen]
+    return [*poles, *noisy]
 
 
 def _of_mountaincar() -> list[Perturbation]:

@@ -121,7 +121,7 @@ def freeze(point: Point, backend: str, amount: Amount) -> Frozen:
             agent.env_id, backend=backend, seed=point.seed, config=agent.config
         )
     states = _states(agent, point, amount)
-    found = Frozen(
+    frozen = Frozen(
         config=agent.config,
         network=agent.network,
         weights={name: w.copy() for name, w in agent.weights.items()},
@@ -130,7 +130,7 @@ def freeze(point: Point, backend: str, amount: Amount) -> Frozen:
         advantages=np.stack([_values(agent, s.env, critic) for s in states]),
     )
     agent.close()
-    return found
+    return frozen
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def _states(agent: SpikingActorCritic, point: Point, amount: Amount) -> list[_St
     env = make_env(agent.env_id)
     player = agent.player(derive(point.seed, _PLAY, point.share), explore=True)
     rng = np.random.default_rng(derive(point.seed, _PLAY, point.share + 1000))
-    found: list[_State] = []
+    states: list[_State] = []
     observation, over = None, True
     for k in range(amount.played):
         if over:
@@ -154,20 +154,20 @@ def _states(agent: SpikingActorCritic, point: Point, amount: Amount) -> list[_St
             player.begin()
         place = k if k < amount.states else int(rng.integers(k + 1))
         if place < amount.states:  # so that each of those until now is as likely to be among them
-            found[place : place + 1] = [_State(copy.copy(observation), copy.deepcopy(env))]
+            states[place : place + 1] = [_State(copy.copy(observation), copy.deepcopy(env))]
         action = player.move(observation).action + agent.first_action
         observation, _, terminated, truncated, _ = env.step(action)
         over = terminated or truncated
     player.backend.close()
     env.close()
-    return found
+    return states
 
 
 def _values(agent: SpikingActorCritic, env: gym.Env[Any, Any], critic: FloatArray) -> FloatArray:
     """Return, for each action, the reward and the critic's value of the state after it."""
-    found = []
+    values = []
     for action in range(int(env.action_space.n)):  # type: ignore[attr-defined]
         after, reward, terminated, *_ = copy.deepcopy(env).step(action + agent.first_action)
         value = 0.0 if terminated else float(agent.config.features(after) @ critic)
-        found.append(agent.config.reward_scale * float(reward) + agent.config.gamma * value)
-    return np.array(found)
+        values.append(agent.config.reward_scale * float(reward) + agent.config.gamma * value)
+    return np.array(values)

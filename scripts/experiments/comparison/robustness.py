@@ -137,15 +137,15 @@ class RecoveryRow:
 
 def cases(perturbations: Sequence[Perturbation]) -> list[Case]:
     """Return cases of all starts, by every learner where agents learn on, and in chip integers."""
-    found = []
+    result = []
     for p in perturbations:
         learners = ["local"] if p.name in RECOVERED.get(p.task.name, {}) else []
         learners += ["gradients"] if p.name in BOTH.get(p.task.name, ()) else []
         for start in APPROACHES:
-            found += [Case(p, start, learner) for learner in ("none", *learners)]
+            result += [Case(p, start, learner) for learner in ("none", *learners)]
             if p.name in ON_CHIP.get(p.task.name, ()):
-                found += [Case(p, start, learner, "loihi") for learner in ("none", "local")]
-    return found
+                result += [Case(p, start, learner, "loihi") for learner in ("none", "local")]
+    return result
 
 
 def recover(
@@ -188,15 +188,15 @@ def recovery_curve(case: Case, plan: Plan) -> list[RecoveryPoint]:
     who = (case.perturbation.name, case.task.name, case.arithmetic, case.start, case.learner)
     columns = (returns.mean(axis=0), lower, upper)
     return [
-        RecoveryPoint(*who, k, *map(float, of))
-        for k, of in enumerate(zip(*columns, strict=True), 1)
+        RecoveryPoint(*who, k, *map(float, figures))
+        for k, figures in enumerate(zip(*columns, strict=True), 1)
     ]
 
 
 def _row(case: Case, plan: Plan, seed: int, path: Path) -> RecoveryRow:
     task = case.task
     episodes = plan.evaluation_episodes or EVALUATION_EPISODES[task.name]
-    found = played(task, replace(plan, evaluation_episodes=episodes), seed, path, case.arithmetic)
+    play = played(task, replace(plan, evaluation_episodes=episodes), seed, path, case.arithmetic)
     learned = read_trained(task, path) if case.learner != "none" else None
     returns: Any = learned.returns if learned else []
     recovered = episodes_to_threshold(returns, task.threshold, FIRST) if learned else None
@@ -207,7 +207,7 @@ def _row(case: Case, plan: Plan, seed: int, path: Path) -> RecoveryRow:
         start=case.start,
         learner=case.learner,
         seed=seed,
-        greedy=found["mean_discounted_return" if task.discounted else "mean_return"],
+        greedy=play["mean_discounted_return" if task.discounted else "mean_return"],
         first=float(np.mean(returns[:FIRST])) if learned else None,
         last=float(np.mean(returns[-FIRST:])) if learned else None,
         recovered=recovered,
