@@ -114,7 +114,7 @@ def emulated(experiment: Experiment, plan: Plan) -> list[CheckRow]:
             played = evaluate(
                 agent, episodes, seed=evaluation_seed(seed), **_on_chip(backend, noise)
             )
-            results.append({key: value for key, value in found.items() if key != "backend"})
+            results.append({key: value for key, value in played.items() if key != "backend"})
         same = "yes" if results[0] == results[1] else "no"
         rows.append(CheckRow(f"{experiment.name}, {noise}", "loihi", seed, episodes, same))
     agent.close()
