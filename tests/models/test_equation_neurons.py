@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import random
 from typing import Any
 
 import numpy as np
@@ -297,3 +298,28 @@ def test_linear_parts(v: int, w: int, a: int, b: int) -> None:
     for text in ("v*w", "v/w", "1/v", "exp(v)", "v**2", "where(v > 0, v, w)"):
         with pytest.raises(NotLinearError):
             linear(Expression(text).tree, ("v", "w"))
+
+
+ODD: list[Any] = [None, 3, -1, "x", "", "(", "v" * 5000, "exp(v)/0", [], {}, [1, 2], ["v"], True]
+ODD += [{"array": [[1]], "dtype": "float64", "shape": [1, 1]}, {"type": "LIF"}, 1e300, np.inf]
+
+
+@given(st.randoms(use_true_random=False))
+def test_hostile_data_is_read_or_refused_in_one_line(rng: random.Random) -> None:
+    data = json.loads(json.dumps(rng.choice([IZHIKEVICH, COBA_LIF, ADAPTIVE_LIF]).to_dict()))
+    key = rng.choice([name for name in data if name != "type"])
+    value = data[key]
+    if isinstance(value, dict) and value and rng.random() < 0.7:
+        value[rng.choice([*value, "new", "exp", ""])] = rng.choice(ODD)
+    elif isinstance(value, str) and rng.random() < 0.7:
+        at = rng.randrange(len(value) + 1)
+        data[key] = value[:at] + rng.choice(["", "(", "v", "1e", "/0", "=", ";", "\n"]) + value[at:]
+    else:
+        data[key] = rng.choice(ODD)
+    try:
+        Equations.from_dict(data).plan(2, 1e-3)
+    except NeurorlError as error:
+        text = str(error)
+    else:
+        text = ""
+    assert "\n" not in text
