@@ -47,7 +47,7 @@ class Frozen:
         return self.network.depth("output")
 
     def policy(self, n: Tensor) -> Tensor:
-        """Of votes ``(..., n_actions)``."""
+        """Return the policy of votes ``(..., n_actions)``."""
         return log_policy(n, *softmax_of(self.config)).exp()
 
     def put(self, module: SpikingModule) -> None:
