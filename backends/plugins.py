@@ -9,13 +9,13 @@ from __future__ import annotations
 import importlib.metadata
 import inspect
 import re
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from neurorl.errors import BackendUnavailableError, say
 
-__all__ = ["GROUP", "BackendInfo", "check_class", "plugins"]
+__all__ = ["GROUP", "BackendInfo", "Engine", "check_class", "plugins"]
 
 GROUP = "neurorl.backends"
 
@@ -23,16 +23,36 @@ _TARGET = re.compile(r"\w+(\.\w+)*:\w+(\.\w+)*")
 
 
 @dataclass(frozen=True)
+class Engine:
+    """Says what an engine is to the class of its backend, and to those who wait for it.
+
+    options: of the class; none if it is the only engine.
+    needs_compiler: whether it can't run without a C++ compiler.
+    compiles: whether it takes seconds to compile each network.
+    is_slow: whether a step of an agent takes tens of milliseconds.
+    """
+
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    needs_compiler: bool = False
+    compiles: bool = False
+    is_slow: bool = False
+
+
+@dataclass(frozen=True)
 class BackendInfo:
-    """Where a backend lives, which distribution it needs, and how to get that.
+    """Says where a backend lives, which distribution it needs, and how to get that.
 
     problem: why it can't be loaded, known without importing it; None if nothing is.
+    arithmetics, engines: of the library's own backends, as in
+        `neurorl.backends.lookup.Vocabulary`.
     """
 
     target: str
     distribution: str
     remedy: str
     problem: str | None = None
+    arithmetics: tuple[str, ...] = ("float", "loihi")
+    engines: Mapping[str, Engine] = field(default_factory=dict, hash=False)
 
 
 def plugins(taken: Collection[str]) -> list[tuple[str, BackendInfo]]:

@@ -5,15 +5,20 @@ Those of other distributions are found by their entry points (`neurorl.backends.
 
 from __future__ import annotations
 
-import importlib
 import importlib.metadata
-import inspect
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from neurorl.backends.plugins import BackendInfo, check_class, plugins
-from neurorl.errors import ArgumentError, BackendUnavailableError, check_name, say
+from neurorl.backends.lookup import (
+    BACKENDS,
+    Vocabulary,
+    backend_class,
+    import_plugin,
+    import_shipped,
+)
+from neurorl.backends.plugins import BackendInfo, plugins
+from neurorl.backends.spec import BackendSpec
+from neurorl.errors import BackendUnavailableError
 
 if TYPE_CHECKING:
     from neurorl.backends.base import Backend
@@ -23,143 +28,57 @@ if TYPE_CHECKING:
 __all__ = [
     "BACKENDS",
     "BackendInfo",
+    "BackendSpec",
     "available_backends",
     "backend_class",
     "backend_type",
     "load",
-    "ways",
+    "variants",
 ]
 
 
-BACKENDS: dict[str, BackendInfo] = {
-    "reference": BackendInfo(
-        "neurorl.backends.reference:ReferenceSimulator", "numpy", "pip install numpy"
-    ),
-    "brian2": BackendInfo(
-        "neurorl.backends.brian2:Brian2Simulator", "brian2", "pip install brian2"
-    ),
-    "loihi": BackendInfo(
-        "neurorl.backends.loihi:LoihiSimulator", "nengo-loihi", "pip install nengo nengo-loihi"
-    ),
-    "torch": BackendInfo(
-        "neurorl.backends.torch:TorchSimulator", "torch", "pip install 'neurorl[torch]'"
-    ),
-}
+def load(name: str | type[Simulator] | BackendSpec, network: Network, **options: Any) -> Backend:
+    """Compile *network* for a backend; options as in `neurorl.backends.base.Backend`.
 
-
-def backend_class(name: str) -> type[Simulator]:
-    """Return the class of a backend's simulator, which is imported only now.
-
-    Raises UnknownNameError, or BackendUnavailableError with the remedy.
-    """
-    if isinstance(name, str) and name in BACKENDS:
-        return _import(name, BACKENDS[name])
-    offered = dict(plugins(BACKENDS))
-    check_name("backend", name, [*offered, *BACKENDS])
-    return _import_plugin(name, offered[name])
-
-
-def _import(name: str, info: BackendInfo) -> type[Simulator]:
-    module, _, attribute = info.target.partition(":")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the simulators' own imports
-            found: type[Simulator] = getattr(importlib.import_module(module), attribute)
-    except Exception as exc:  # a broken simulator may raise anything while it is imported
-        raise BackendUnavailableError(
-            say(
-                f"backend {name}",
-                f"{info.distribution} doesn't import",
-                got=exc,
-                remedy=info.remedy,
-            )
-        ) from exc
-    return found
-
-
-def _import_plugin(name: str, info: BackendInfo) -> type[Simulator]:
-    if info.problem is not None:
-        raise BackendUnavailableError(say(f"backend {name}", info.problem, remedy=info.remedy))
-    found = _import(name, info)
-    check_class(name, found, info.remedy)
-    return found
-
-
-def load(name: str | type[Simulator], network: Network, **options: Any) -> Backend:
-    """Compile *network* for a backend.
-
-    name: of the backend; also a simulator's class of your own.
-    options: those of `neurorl.backends.base.Backend` and of the simulator.
-
-    Raises ArgumentError for an option that the backend hasn't.
+    name: of a backend; or a text as of `BackendSpec`, one of these, or a class of your own.
+    Raises ArgumentError for an option that the backend hasn't, or that *name* contradicts.
 
     >>> from neurorl import Network, Source, load
-    >>> with load("reference", Network((Source("input", 3),))) as backend:
+    >>> with load("reference:loihi", Network((Source("input", 3),))) as backend:
     ...     backend.t
     0
     """
-    from neurorl.backends.base import Backend
-
-    cls = backend_type(name)
-    _check_network(cls, network)
-    shared = list(inspect.signature(Backend).parameters)[2:]
-    _check_options(cls, options, shared)
-    common = {option: options.pop(option) for option in shared if option in options}
-    return Backend(cls(**options), network, **common)
+    return BackendSpec.parse(name).load(network, **options)
 
 
-def backend_type(backend: str | type[Simulator]) -> type[Simulator]:
-    """Return the class of a simulator, given by name or itself. Raises ArgumentError."""
-    from neurorl.backends.simulator import Simulator
-
-    if isinstance(backend, str):
-        return backend_class(backend)
-    if not (isinstance(backend, type) and issubclass(backend, Simulator)):
-        got = repr(backend)[:60]
-        limit = "a name, or a subclass of neurorl.backends.simulator.Simulator"
-        raise ArgumentError(say("backend", "is none", got=got, limit=limit))
-    return backend
+def backend_type(backend: str | type[Simulator] | BackendSpec) -> type[Simulator]:
+    """Return the class of a simulator, given by name, spec or itself. Raises ArgumentError."""
+    return BackendSpec.parse(backend).backend_class
 
 
-def _check_network(cls: type[Simulator], network: object) -> None:
-    from neurorl.network.description import Network
+def variants(name: str) -> list[BackendSpec]:
+    """Return every way to run networks on a backend: each of its engines in each arithmetic.
 
-    if not isinstance(network, Network):
-        kind = type(network)
-        remedy = "describe it as a neurorl.Network"
-        if kind.__module__.partition(".")[0] == "nengo":
-            remedy += ", or run it on nengo_loihi.Simulator"
-        got = f"{kind.__module__}.{kind.__qualname__}"
-        raise ArgumentError(say(f"backend {cls.name}", "not a network", got=got, remedy=remedy))
-
-
-def _check_options(cls: type[Simulator], options: Mapping[str, Any], shared: Sequence[str]) -> None:
-    own = inspect.signature(cls).parameters
-    if any(p.kind is p.VAR_KEYWORD for p in own.values()):
-        return
-    known = [*shared, *own]
-    for option in options:
-        if option not in known:
-            what, limit = "has no such option", ", ".join(known)
-            raise ArgumentError(say(f"backend {cls.name}", what, got=option, limit=limit))
-
-
-def ways(cls: type[Simulator]) -> list[dict[str, Any]]:
-    """Options of `load` for every way to run networks on a backend: each engine and arithmetic."""
-    can = cls.capabilities
-    chosen = "engine" in inspect.signature(cls).parameters
-    engines = [{"engine": engine} for engine in can.engines] if chosen else [{}]
-    return [{**e, "arithmetic": arithmetic} for e in engines for arithmetic in can.arithmetics]
+    Raises BackendUnavailableError.
+    """
+    cls = backend_class(name)
+    words = Vocabulary(cls.name, cls).engines
+    engines: list[str | None] = [name for name, engine in words.items() if engine.options]
+    return [
+        BackendSpec(name, arithmetic, engine=engine)
+        for engine in engines or [None]
+        for arithmetic in cls.capabilities.arithmetics
+    ]
 
 
 def available_backends() -> list[dict[str, Any]]:
-    """A row for each backend, the library's own first.
+    """Return a row for each backend, the library's own first.
 
     Keys: name, distribution, available, version, target, engines, arithmetics, unverified (what of
     it nobody could try yet, None if nothing), remedy.
     """
-    own = [_row(name, info, _import) for name, info in BACKENDS.items()]
-    return own + [_row(name, info, _import_plugin) for name, info in plugins(BACKENDS)]
+    own = [_row(name, info, import_shipped) for name, info in BACKENDS.items()]
+    return own + [_row(name, info, import_plugin) for name, info in plugins(BACKENDS)]
 
 
 def _row(

@@ -14,6 +14,8 @@ from neurorl.agents.base import LearningAgent, read_saved
 from neurorl.agents.episodes import Episode
 from neurorl.agents.replicas import Replicas
 from neurorl.agents.saved import played_on, read_agent
+from neurorl.backends.simulator import Simulator
+from neurorl.backends.spec import BackendSpec
 from neurorl.learning.memory import Memory
 from neurorl.models.config import AgentConfig
 from neurorl.models.presets import make_config
@@ -29,7 +31,9 @@ class SpikingActorCritic(LearningAgent):
     """Train an actor of spiking neurons by a local three-factor rule and a TD critic.
 
     env: a Gymnasium id, or an environment with discrete actions. model: ``'lif'`` or ``'glm'``.
-    backend: ``'reference'``, ``'brian2'`` or ``'loihi'``. arithmetic: ``'float'`` or ``'loihi'``;
+    backend: ``'reference'``, ``'brian2'``, ``'brian2:cython:loihi'``, ..., as
+    `neurorl.backends.spec.BackendSpec` reads it, or one of these.
+    arithmetic: ``'float'`` or ``'loihi'``;
     None is the backend's own. seed: decides everything. config: replaces model and overrides.
     backend_options: go to the backend's class. loop: ``'native'`` or ``'numpy'``, the same bits;
     None takes the native one where a C++ compiler is found. noise: ``'exact'`` (the default), or in
@@ -52,7 +56,7 @@ class SpikingActorCritic(LearningAgent):
         self,
         env: str | gym.Env[Any, Any],
         model: str = "lif",
-        backend: str = "reference",
+        backend: str | type[Simulator] | BackendSpec = "reference",
         arithmetic: str | None = None,
         seed: int = 0,
         config: AgentConfig | None = None,

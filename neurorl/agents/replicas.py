@@ -15,9 +15,8 @@ from neurorl.agents.episodes import Episode, State, episode_columns, prefixed, s
 from neurorl.agents.group import AgentGroup, Callback
 from neurorl.agents.midway import Unfinished
 from neurorl.backends.checks import check_seeds
-from neurorl.backends.registry import backend_type
-from neurorl.backends.registry import load as load_backend
 from neurorl.backends.simulator import Simulator
+from neurorl.backends.spec import BackendSpec
 from neurorl.diagnostics.monitor import Monitor
 from neurorl.errors import ArgumentError, EnvironmentWarning, PopulationWarning, say, warn_outside
 from neurorl.learning.finite import bad_reward, bad_sum, check_learned
@@ -48,7 +47,7 @@ class Replicas(AgentGroup):
         n_actions: int,
         seeds: Sequence[int],
         *,
-        backend: str | type[Simulator],
+        backend: str | type[Simulator] | BackendSpec,
         arithmetic: str | None = None,
         loop: str | None = None,
         options: Mapping[str, Any] | None = None,
@@ -65,20 +64,18 @@ class Replicas(AgentGroup):
             )
         self.envs = envs
         network = config.network(n_actions)
-        self.backend = load_backend(
-            backend,
+        spec = BackendSpec.of(backend, arithmetic, options=options)
+        self.backend = spec.load(
             network,
             seed=seeds if len(seeds) > 1 else seeds[0],
-            arithmetic=arithmetic,
-            **learning_options(config, backend),
-            **(options or {}),
+            **learning_options(config, spec.cls or spec.backend),
         )
         super().__init__(
             config,
             network,
             seeds,
             n_actions=n_actions,
-            backend_name=backend if isinstance(backend, str) else str(backend_type(backend).name),
+            backend_name=spec.backend,
             arithmetic_name=self.backend.arithmetic_name,
             noise=self.backend.noise,
         )

@@ -25,39 +25,64 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.errors import UnsupportedError, say
+from neurorl.errors import UnsupportedError, check_name, say
 from neurorl.network.description import Dynamics, Network, Node, Population, Projection, Source
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import U32, DrawRows, Stream
 
 __all__ = [
     "COINS",
-    "HALF_WIDTH",
-    "LARGEST_ERROR",
+    "NOISES",
     "NOISE_MODES",
     "CoinRows",
-    "NoiseMode",
+    "Noise",
     "UniformRows",
     "coin_rows",
     "coined",
+    "find_noise",
     "half_width",
     "lowered",
     "tossed",
 ]
 
-NoiseMode = Literal["exact", "chip", "chip+coins"]
-NOISE_MODES: tuple[NoiseMode, ...] = get_args(NoiseMode)
 
-HALF_WIDTH = {"chip": 2.80, "chip+coins": 1.91}
-"""The largest noise of one step, in noise widths of the description."""
+@dataclass(frozen=True)
+class Noise:
+    """Says what stands for the escape noise of a description.
 
-LARGEST_ERROR = {"chip": 0.058, "chip+coins": 0.018}
-"""What ``|p - sigmoid|`` doesn't exceed for units without memory; found by enumeration."""
+    half_width: the largest noise of one step, in noise widths of the description; 0 for escape
+        noise itself, which has no largest.
+    largest_error: what ``|p - sigmoid|`` doesn't exceed for units without memory; found by
+        enumeration.
+    has_coins: whether coins of the host bend the line towards the sigmoid.
+    """
+
+    name: str
+    half_width: float = 0.0
+    largest_error: float = 0.0
+    has_coins: bool = False
+
+    @property
+    def is_exact(self) -> bool:
+        """Return whether it is escape noise; any other noise needs the chip's arithmetic."""
+        return self.half_width == 0
+
+
+NOISES: dict[str, Noise] = {
+    noise.name: noise
+    for noise in (
+        Noise("exact"),
+        Noise("chip", half_width=2.80, largest_error=0.058),
+        Noise("chip+coins", half_width=1.91, largest_error=0.018, has_coins=True),
+    )
+}
+NOISE_MODES = tuple(NOISES)
 
 NOISE_MAX = 127
 COINS = (222, 178, 170)
@@ -67,7 +92,13 @@ _FULL = 254.0
 _LOWERED = 0.65
 
 
-def half_width(population: str, dynamics: Dynamics, leak: FloatArray, mode: str) -> float:
+def find_noise(name: str) -> Noise:
+    """Return the noise of this name. Raises UnknownNameError."""
+    check_name("noise", name, NOISES)
+    return NOISES[name]
+
+
+def half_width(population: str, dynamics: Dynamics, leak: FloatArray, noise: Noise) -> float:
     """Return the largest noise of one step, in membrane units; 0 for populations without noise.
 
     leak: the part of the membrane that is left after a step, as the chip has it, ``(size,)``.
@@ -77,9 +108,9 @@ def half_width(population: str, dynamics: Dynamics, leak: FloatArray, mode: str)
     if not noisy.any():
         return 0.0
     # The root of a root has the same bits everywhere.
-    wanted = HALF_WIDTH[mode] * (dynamics.noise_width * np.sqrt(np.sqrt(1 - leak**2)))[noisy]
+    wanted = noise.half_width * (dynamics.noise_width * np.sqrt(np.sqrt(1 - leak**2)))[noisy]
     if np.ptp(wanted) > 1e-6 * wanted.max():
-        where = f"noise {mode!r}, population {population!r}"
+        where = f"noise {noise.name!r}, population {population!r}"
         what, got = "neurons of several noise widths", f"{wanted.min():g} to {wanted.max():g}"
         remedy = "take one for all, or split it into several populations"
         raise UnsupportedError(say(where, what, got=got, limit="one", remedy=remedy))
@@ -95,10 +126,11 @@ def lowered(dynamics: Dynamics, leak: FloatArray) -> FloatArray:
 def coined(network: Network, mode: str) -> tuple[Network, dict[str, str]]:
     """Return *network* with sources of coins added last, and the source of each noisy population.
 
-    For other modes than ``'chip+coins'`` the network is returned as it is. Coin j of neuron i is
-    spike ``len(COINS) * i + j``. Raises UnsupportedError for noisy units with a memory.
+    For noise without coins *network* itself. Coin j of neuron i is spike ``len(COINS) * i + j``.
+    Raises UnsupportedError for noisy units with a memory.
     """
-    if mode != "chip+coins":
+    noise = find_noise(mode)
+    if not noise.has_coins:
         return network, {}
     names = {n.name for n in network.nodes} | {p.name for p in network.projections}
     nodes: list[Node] = list(network.nodes)
@@ -108,26 +140,28 @@ def coined(network: Network, mode: str) -> tuple[Network, dict[str, str]]:
         dynamics = population.neuron.dynamics(population.size, network.dt)
         if not dynamics.noise_width.any():
             continue
-        _check_memoryless(population.name, dynamics)
-        source, projection = _coins(population, dynamics, names)
+        _check_memoryless(noise, population.name, dynamics)
+        source, projection = _coins(noise, population, dynamics, names)
         nodes.append(source)
         projections.append(projection)
         sources[population.name] = source.name
     return dataclasses.replace(network, nodes=tuple(nodes), projections=tuple(projections)), sources
 
 
-def _check_memoryless(population: str, dynamics: Dynamics) -> None:
+def _check_memoryless(noise: Noise, population: str, dynamics: Dynamics) -> None:
     noisy = dynamics.noise_width > 0
     if dynamics.current_decay[noisy].any() or dynamics.membrane_decay[noisy].any():
-        where = f"noise 'chip+coins', population {population!r}"
+        where = f"noise {noise.name!r}, population {population!r}"
         what, remedy = "units with a memory, in which coins would stay", "noise='chip'"
         raise UnsupportedError(say(where, what, limit="tau_syn = tau_mem = 0", remedy=remedy))
 
 
-def _coins(population: Population, dynamics: Dynamics, names: set[str]) -> tuple[Node, Projection]:
+def _coins(
+    noise: Noise, population: Population, dynamics: Dynamics, names: set[str]
+) -> tuple[Node, Projection]:
     """Return a population's source of coins and its signed projection (silent -w, spike +w)."""
     source, link = (_free(f"{population.name}_{end}", names) for end in ("coins", "coin_weights"))
-    reach = HALF_WIDTH["chip+coins"] * dynamics.noise_width
+    reach = noise.half_width * dynamics.noise_width
     weights = reach[:, None] * (np.array(COINS) / (2 * _FULL))
     size, n = population.size, len(COINS)
     projection = Projection(link, source, population.name, blocks=size, signed=True)

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic.chip_noise import NOISE_MAX, half_width, lowered
+from neurorl.arithmetic.chip_noise import NOISE_MAX, Noise, find_noise, half_width, lowered
 from neurorl.errors import UnsupportedError, say
 from neurorl.network.description import Dynamics, Network, Population, Projection, Uniform
 from neurorl.network.serialization import FloatArray
@@ -112,9 +112,10 @@ def quantise(network: Network, noise: str = "exact") -> ChipNetwork:
     """Return the chip integers of *network*. Raises UnsupportedError naming what has none.
 
     noise: ``'exact'`` for escape noise, or one of the chip's own, see
-    `neurorl.arithmetic.chip_noise`; for ``'chip+coins'`` *network* has the coins.
+    `neurorl.arithmetic.chip_noise`; if that has coins, so has *network*.
     """
-    populations = {p.name: _population(network, p, noise) for p in network.populations}
+    kind = find_noise(noise)
+    populations = {p.name: _population(network, p, kind) for p in network.populations}
     projections = {
         p.name: _projection(network, p, populations[p.post].unit) for p in network.projections
     }
@@ -194,11 +195,11 @@ def _membrane_unit(network: Network, population: Population) -> float:
 
 
 def _fit_noise(
-    network: Network, population: Population, unit: float, mode: str
+    network: Network, population: Population, unit: float, noise: Noise
 ) -> tuple[float, int]:
     """Return a unit, at most half as large, at which the noise has its width, and its exponent."""
     dynamics = population.neuron.dynamics(population.size, network.dt)
-    reach = half_width(population.name, dynamics, kept(dynamics), mode)
+    reach = half_width(population.name, dynamics, kept(dynamics), noise)
     if not reach:
         return unit, 0
     # Far below the register's 23, as a unit in which the noise is too wide has been refused.
@@ -209,7 +210,7 @@ def _fit_noise(
         nearest = width * NOISE_MAX / (reach * unit)
         raise UnsupportedError(
             say(
-                f"noise {mode!r}, population {population.name!r}",
+                f"noise {noise.name!r}, population {population.name!r}",
                 "noise too narrow against the weights",
                 got=f"{width:g}",
                 limit=f">= {_above(nearest):g}",
@@ -231,11 +232,11 @@ def _voltage_decay(dynamics: Dynamics) -> IntArray:
     return _integers(4096 - np.rint(4096 * dynamics.membrane_decay), 0, 4095)
 
 
-def _population(network: Network, population: Population, noise: str) -> ChipPopulation:
+def _population(network: Network, population: Population, noise: Noise) -> ChipPopulation:
     d = population.neuron.dynamics(population.size, network.dt)
     unit, noise_exponent = _membrane_unit(network, population), 0
     wanted = d.threshold
-    if noise != "exact":
+    if not noise.is_exact:
         unit, noise_exponent = _fit_noise(network, population, unit, noise)
         wanted = wanted - lowered(d, kept(d))
     where = f"chip arithmetic, population {population.name!r}"

@@ -13,29 +13,29 @@ from __future__ import annotations
 
 import abc
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from neurorl.arithmetic import quantiser
-from neurorl.errors import ArgumentError, DescriptionError, say, unknown
+from neurorl.arithmetic.chip_noise import find_noise
+from neurorl.errors import ArgumentError, DescriptionError, check_name, say
 from neurorl.network.description import CURRENT_GRID, Network, Population, Uniform
 from neurorl.network.serialization import FloatArray
 from neurorl.network.units import refuse_units
 from neurorl.numerics.random import Stream, uniforms
 
 __all__ = [
+    "ARITHMETICS",
     "Arithmetic",
-    "ArithmeticName",
     "ChipArithmetic",
     "FloatArithmetic",
     "Rounding",
+    "find_arithmetic",
     "initial_weights",
     "make_arithmetic",
 ]
-
-ArithmeticName = Literal["float", "loihi"]
 
 GRID_BITS = 32
 _SUM_BITS = 20  # 52 bits of mantissa less GRID_BITS
@@ -71,14 +71,23 @@ class Rounding:
 class Arithmetic(abc.ABC):
     """Define how the weights of a network are rounded, and what a spike then transmits.
 
-    is_fine: the grid of weights is so fine that those in force can learn themselves; else float
-    weights learn, of which those in force are rounded copies.
+    name: as users write it. title: as reports write it.
+    is_chip: whether membranes are the integers of Loihi, whose own noise may then be had.
+    is_fine: whether the grid of weights is so fine that those in force can learn themselves; else
+        float weights learn, of which those in force are rounded copies.
+    number: the kind of membranes and currents.
+    noise: the name of what stands for escape noise, see `neurorl.arithmetic.chip_noise`.
     """
 
+    name: ClassVar[str]
+    title: ClassVar[str]
+    is_chip: ClassVar[bool]
     is_fine: ClassVar[bool]
+    number: ClassVar[type[np.generic]]
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, noise: str = "exact") -> None:
         self.network = network
+        self.noise = find_noise(noise)
 
     @abc.abstractmethod
     def rounding(self, name: str) -> Rounding:
@@ -146,10 +155,11 @@ class Arithmetic(abc.ABC):
 class FloatArithmetic(Arithmetic):
     """Round float64 weights to a grid fine enough to learn and coarse enough to sum exactly."""
 
-    is_fine = True
+    name, title = "float", "float"
+    is_chip, is_fine, number = False, True, np.float64
 
-    def __init__(self, network: Network) -> None:
-        super().__init__(network)
+    def __init__(self, network: Network, noise: str = "exact") -> None:
+        super().__init__(network, noise)
         grid = {
             p.name: 2.0**-GRID_BITS * _scale(network.node(p.post), network.dt)
             for p in network.projections
@@ -203,11 +213,11 @@ class FloatArithmetic(Arithmetic):
 class ChipArithmetic(Arithmetic):
     """Round weights to Loihi's integers; `chip` has those of neurons, noise as in `quantise`."""
 
-    is_fine = False
+    name, title = "loihi", "chip"
+    is_chip, is_fine, number = True, False, np.int64
 
     def __init__(self, network: Network, noise: str = "exact") -> None:
-        super().__init__(network)
-        self.noise = noise
+        super().__init__(network, noise)
         self.chip = quantiser.quantise(network, noise)
 
     def mantissa(self, name: str, weights: FloatArray) -> npt.NDArray[np.int32]:
@@ -243,16 +253,22 @@ class ChipArithmetic(Arithmetic):
         return quantiser.bias_integers(bias if current is None else bias + current)
 
 
-def make_arithmetic(name: str, network: Network, noise: str = "exact") -> Arithmetic:
-    """Return the arithmetic of this name. Raises UnknownNameError or UnsupportedError.
+ARITHMETICS: dict[str, type[Arithmetic]] = {a.name: a for a in (FloatArithmetic, ChipArithmetic)}
+"""Every arithmetic by its name."""
 
-    noise: as in `quantiser.quantise`; only chip arithmetic has others than ``'exact'``.
+
+def find_arithmetic(name: str) -> type[Arithmetic]:
+    """Return the arithmetic of this name. Raises UnknownNameError."""
+    check_name("arithmetic", name, ARITHMETICS)
+    return ARITHMETICS[name]
+
+
+def make_arithmetic(name: str, network: Network, noise: str = "exact") -> Arithmetic:
+    """Return the arithmetic of a network. Raises UnknownNameError or UnsupportedError.
+
+    noise: another than ``'exact'`` only if it `is_chip`.
     """
-    if name == "float":
-        return FloatArithmetic(network)
-    if name == "loihi":
-        return ChipArithmetic(network, noise)
-    raise unknown("arithmetic", name, get_args(ArithmeticName))
+    return find_arithmetic(name)(network, noise)
 
 
 def initial_weights(network: Network, name: str, seed: int) -> FloatArray:

@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.trust_env:
         look_here()
     with steps_progress("validating") as advance:
-        found = validate(
+        result = validate(
             arguments.what,
             arguments.backends,
             arithmetic=arguments.arithmetic,
@@ -62,9 +62,9 @@ def run(arguments: argparse.Namespace) -> int:
             trust_env=arguments.trust_env,
             advance=advance,
         )
-    report = found.to_dict()
+    report = result.to_dict()
     if arguments.report is not None:
-        found.write(arguments.report)
+        result.write(arguments.report)
     if arguments.json:
         print(json.dumps(report))
     else:
@@ -82,10 +82,10 @@ def _print(report: dict[str, Any]) -> None:
         columns = ("what", "verdict", "difference", "first", "cause")
         print_table(columns, [_cells(row) for row in rows])
         print()
-    for found in report["explanations"]:
-        where = f"{found['population']}, neuron {found['neuron']}, step {found['step']}"
-        print(f"{found['backend_a']} and {found['backend_b']}, {where}: {found['cause']}")
-        print(f"  {found['detail']}\n")
+    for why in report["explanations"]:
+        where = f"{why['population']}, neuron {why['neuron']}, step {why['step']}"
+        print(f"{why['backend_a']} and {why['backend_b']}, {where}: {why['cause']}")
+        print(f"  {why['detail']}\n")
     how = f"{report['steps']} steps, seed {report['seed']}"
     print(f"{report['verdict']}: {report['subject']}, {how}")
 

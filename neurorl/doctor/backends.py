@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from neurorl.backends.registry import backend_class, ways
+from neurorl.backends.registry import variants
 from neurorl.children import child_environment, module_command
 from neurorl.doctor.rows import Row, row
 from neurorl.doctor.versions import version
@@ -23,7 +23,6 @@ PATIENCE = 600
 """Seconds that a backend may take for all of its ways."""
 
 _TRIAL = "neurorl.doctor.trial"
-_NEED_A_COMPILER = ("compiled", "cython")
 
 
 def backend(listed: Row) -> Iterator[Row]:
@@ -34,13 +33,13 @@ def backend(listed: Row) -> Iterator[Row]:
         yield row("backend", name, installed, status, "can't be loaded", listed["remedy"])
         return
     tried = _try_all(name)
-    for options in ways(backend_class(name)):
-        shown = ", ".join([name, *options.values()])
+    for spec in variants(name):
+        shown = ", ".join(part for part in (name, spec.engine, spec.arithmetic) if part)
         problem = next(tried, "not tried, as the one before ended the process")
         if problem is None:
             yield row("backend", shown, installed)
             continue
-        without = options.get("engine") in _NEED_A_COMPILER and toolchain.problem() is not None
+        without = spec.chosen_engine.needs_compiler and toolchain.problem() is not None
         yield row("backend", shown, installed, "missing" if without else "broken", problem)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic.chip_noise import LARGEST_ERROR, coined, lowered
+from neurorl.arithmetic.chip_noise import coined, lowered
 from neurorl.arithmetic.fitting import largest_sums
 from neurorl.arithmetic.quantiser import MANTISSA_MAX, ChipPopulation, kept
 from neurorl.arithmetic.rounding import ChipArithmetic, initial_weights
@@ -110,7 +110,7 @@ def _population(
     d = population.neuron.dynamics(population.size, arithmetic.network.dt)
     scale = _scale(d)
     # For noise of the chip's own it may be lower, for the rate.
-    wanted = d.threshold - (lowered(d, kept(d)) if arithmetic.noise != "exact" else 0)
+    wanted = d.threshold - (lowered(d, kept(d)) if not arithmetic.noise.is_exact else 0)
     # The chip's lowest threshold is made up for by the bias, of which it is then a part.
     threshold = np.where(wanted * chip.unit < chip.threshold / 2, 0, chip.threshold)
     bias = chip.bias - (chip.threshold - threshold)
@@ -140,7 +140,7 @@ def _noise_error(
     if not chip.noise_exponent:
         return 0.5 / chip.unit / scale
     has_memory = d.current_decay[noisy].any() or d.membrane_decay[noisy].any()
-    return None if has_memory else LARGEST_ERROR[arithmetic.noise]
+    return None if has_memory else arithmetic.noise.largest_error
 
 
 def _projection(arithmetic: ChipArithmetic, p: Projection, weights: FloatArray) -> dict[str, Any]:

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from neurorl.backends.base import Backend
-from neurorl.backends.registry import BACKENDS, backend_class, load, ways
+from neurorl.backends.registry import BACKENDS, variants
+from neurorl.backends.spec import BackendSpec
 from neurorl.errors import BackendUnavailableError, NeurorlError
 from neurorl.network.description import Network
 from neurorl.testing.networks import random_network
@@ -25,62 +25,40 @@ from neurorl.testing.networks import random_network
 __all__ = ["Case", "cases"]
 
 
-@dataclass(frozen=True)
-class Case:
-    """One way to run a network: a backend, one of its arithmetics, maybe one of its engines."""
-
-    backend: str
-    arithmetic: str
-    options: dict[str, Any] = field(default_factory=dict)
+class Case(BackendSpec):
+    """Runs networks in tests: a backend in one of its arithmetics, maybe on one of its engines."""
 
     @property
     def name(self) -> str:
-        engine = self.options.get("engine")
-        return "-".join([self.backend, *([engine] if engine else []), self.arithmetic])
-
-    @property
-    def is_exact(self) -> bool:
-        """Whether every spike must be the reference's."""
-        return self.arithmetic in backend_class(self.backend).capabilities.exact_arithmetics
+        """Return what names it in reports and in the table of features."""
+        return self.label.replace(":", "-")
 
     @property
     def compiles(self) -> bool:
-        """Whether a network takes seconds to compile, so that a few must do."""
-        return self.options.get("engine") in ("compiled", "cython")
-
-    def problems(self, network: Network) -> list[str]:
-        """What of *network* the backend says that it can't run."""
-        return backend_class(self.backend).problems(network, self.arithmetic)
+        """Return whether a network takes seconds to compile, so that a few must do."""
+        return self.chosen_engine.needs_compiler
 
     def random_network(self, seed: int, currents: bool = False) -> Network:
-        """A random network, of delays only if the backend has them."""
-        delays = backend_class(self.backend).capabilities.delays
-        return random_network(seed, delays, currents)
+        """Return a random network, of delays only if the backend has them."""
+        return random_network(seed, self.backend_class.capabilities.delays, currents)
 
     def make(self, network: Network, **options: Any) -> Backend:
-        """The backend of a network; skips the test if the backend refuses the network."""
+        """Load a network; skip the test if the backend refuses it."""
         problems = self.problems(network)
         if problems:
             pytest.skip(f"{self.backend} refuses {'; '.join(problems)}")
-        return self.build(network, **options)
-
-    def build(self, network: Network, **options: Any) -> Backend:
-        """The backend of a network."""
-        return load(self.backend, network, arithmetic=self.arithmetic, **self.options, **options)
+        return self.load(network, **options)
 
     def reference(self, network: Network, **options: Any) -> Backend:
-        """The reference that the backend must equal; skips the test if it promises no such."""
+        """Load the reference that it must equal; skip the test if it promises no such."""
         if not self.is_exact:
             pytest.skip(f"{self.backend} promises no equal spikes in {self.arithmetic} arithmetic")
-        return load("reference", network, arithmetic=self.arithmetic, **options)
+        return Case("reference", self.arithmetic).load(network, **options)
 
 
 def cases(name: str) -> list[Case]:
-    """Every way to run networks on a backend. Raises BackendUnavailableError."""
-    found = []
-    for options in ways(backend_class(name)):
-        found.append(Case(name, options.pop("arithmetic"), options))
-    return found
+    """Return every way to run networks on a backend. Raises BackendUnavailableError."""
+    return [Case(spec.backend, spec.arithmetic, engine=spec.engine) for spec in variants(name)]
 
 
 _features: dict[str, dict[str, str]] = {}

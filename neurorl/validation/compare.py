@@ -1,24 +1,69 @@
-"""Rows of a report: one population (or all decisions) of one lane against the first."""
+"""Compare two recordings: a row for each quantity of each population or projection."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from neurorl.backends.spec import BackendSpec
 from neurorl.network.description import Network, Population
+from neurorl.network.serialization import FloatArray
 from neurorl.validation.distances import distances
-from neurorl.validation.membranes import compare_membranes
+from neurorl.validation.membranes import membrane_scale, unit
 from neurorl.validation.recording import Recording
 from neurorl.validation.replay import Replay
 from neurorl.validation.stimulus import InputWindow, place
 from neurorl.validation.subject import Subject
 from neurorl.validation.tolerance import Tolerance
 
-__all__ = ["Row", "compare"]
+__all__ = ["Pair", "Row", "compare"]
 
 Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Makes the rows of one backend against another."""
+
+    a: BackendSpec
+    b: BackendSpec
+    tolerance: Tolerance
+
+    @property
+    def exact(self) -> bool:
+        """Return whether they promise to be equal."""
+        return self.a.must_equal(self.b)
+
+    def row(
+        self,
+        quantity: str,
+        population: str,
+        equal: bool,
+        difference: float | None,
+        limit: str,
+        first: dict[str, Any] | None,
+        projection: str | None = None,
+        **more: Any,
+    ) -> Row:
+        """Return a row with its verdict.
+
+        limit: the field of the tolerance that applies. first: the place of the first divergence.
+        """
+        return {
+            "quantity": quantity,
+            "population": population,
+            "projection": projection,
+            "backend_a": self.a.label,
+            "backend_b": self.b.label,
+            "verdict": self.tolerance.verdict(equal, self.exact, difference or 0.0, limit),
+            "tolerance": 0.0 if self.exact else getattr(self.tolerance, limit),
+            "difference": difference,
+            **more,
+            "first_divergence": first,
+        }
 
 
 def compare(
@@ -29,48 +74,28 @@ def compare(
     traces: tuple[Replay, Replay],
     tolerance: Tolerance,
 ) -> list[Row]:
-    """Spikes and membranes of every population, decisions and weights in force.
+    """Return rows of spikes and membranes, of weights in force, and of decisions.
 
     traces: replays from the first window on.
     """
-    exact = a.lane.must_equal(b.lane)
-    rows = [
-        row
-        for population in subject.network.populations
-        for row in (
-            _spikes(subject.network, population, stimulus, a, b, exact, tolerance),
-            {
-                **_row("membrane", population.name, a, b),
-                **compare_membranes(
-                    subject.network, population, stimulus, (a, b), traces, tolerance
-                ),
-            },
-        )
-    ]
-    rows += [_weights(p.name, p.post, a, b, exact, tolerance) for p in subject.network.projections]
+    pair, network = Pair(a.spec, b.spec, tolerance), subject.network
+    rows = []
+    for population in network.populations:
+        rows.append(_spikes(pair, network, population, stimulus, a, b))
+        rows.append(_membranes(pair, network, population, stimulus, (a, b), traces))
+    rows += [_weights(pair, p.name, p.post, a, b) for p in network.projections]
     if len(a.decisions):
-        rows.append(_decisions(stimulus, a, b, exact, tolerance))
+        rows.append(_decisions(pair, stimulus, a, b))
     return rows
 
 
-def _row(quantity: str, population: str, a: Recording, b: Recording) -> Row:
-    return {
-        "quantity": quantity,
-        "population": population,
-        "projection": None,
-        "backend_a": a.lane.label,
-        "backend_b": b.lane.label,
-    }
-
-
 def _spikes(
+    pair: Pair,
     network: Network,
     population: Population,
     stimulus: list[InputWindow],
     a: Recording,
     b: Recording,
-    exact: bool,
-    tolerance: Tolerance,
 ) -> Row:
     name = population.name
     one, other = a.rasters[name], b.rasters[name]
@@ -79,15 +104,12 @@ def _spikes(
     largest = max(rates)
     differs = one != other
     difference = abs(rates[0] - rates[1]) / largest if largest else 0.0
-    if exact:  # then a rate that agrees says nothing
+    if pair.exact:  # then a rate that agrees says nothing
         difference = float(differs.sum() / max(one.sum() + other.sum(), 1))
     away = distances(one, other)
+    first = _first(differs, np.arange(len(one)), stimulus, name)
     return {
-        **_row("spikes", name, a, b),
-        "verdict": tolerance.verdict(not differs.any(), exact, difference, "rate"),
-        "tolerance": 0.0 if exact else tolerance.rate,
-        "difference": difference,
-        "first_divergence": _first(differs, stimulus, name),
+        **pair.row("spikes", name, first is None, difference, "rate", first),
         "neurons": population.size,
         "spikes_a": int(one.sum()),
         "spikes_b": int(other.sum()),
@@ -100,54 +122,83 @@ def _spikes(
     }
 
 
+def _membranes(
+    pair: Pair,
+    network: Network,
+    population: Population,
+    stimulus: list[InputWindow],
+    recordings: tuple[Recording, Recording],
+    traces: tuple[Replay, Replay],
+) -> Row:
+    """Compare currents and voltages in every step of the replays, then at the end of each window.
+
+    Of backends whose arithmetics differ, only the voltage, in the description's units.
+    """
+    name, same = population.name, pair.a.arithmetic == pair.b.arithmetic
+    one, other = (_rows(name, r, t, same) for r, t in zip(recordings, traces, strict=True))
+    apart = np.abs(one - other)
+    scale = 1.0 if same and pair.a.is_chip else membrane_scale(population, network.dt)
+    ends = np.cumsum([window.n_steps for window in stimulus]) - 1
+    steps = np.concatenate([np.arange(traces[0].n_steps), ends])
+    first = _first(np.any(apart > 0, axis=1), steps, stimulus, name)
+    return pair.row(
+        "membrane",
+        name,
+        first is None,
+        float(np.median(apart)) / scale,
+        "membrane",
+        first,
+        largest_difference=float(apart.max()) / scale,
+        compared=int(apart.size),
+        traced_steps=traces[0].n_steps,
+    )
+
+
+def _rows(name: str, recording: Recording, trace: Replay, same: bool) -> FloatArray:
+    """Return what is compared of membranes, ``(steps and windows, variables, n)``."""
+    variables = ("current", "voltage") if same else ("voltage",)
+    steps = np.stack([trace.after(name, v) for v in variables], axis=1)
+    ends = np.stack([recording.history.after(name, v) for v in variables], axis=1)
+    rows = np.concatenate([steps, ends]).astype(np.float64)
+    return np.asarray(rows if same else rows / unit(recording.arithmetic, name))
+
+
 def _first(
-    differs: npt.NDArray[np.bool_], stimulus: list[InputWindow], population: str
+    differs: npt.NDArray[np.bool_],
+    steps: npt.NDArray[np.int64],
+    stimulus: list[InputWindow],
+    population: str,
 ) -> dict[str, Any] | None:
-    """Where a mask ``(steps, n)`` is first set."""
+    """Return where a mask ``(rows, n)`` is first set; steps: of each row."""
     if not differs.any():
         return None
-    step = int(differs.any(axis=1).argmax())
-    return {
-        **place(stimulus, step),
-        "population": population,
-        "neuron": int(differs[step].argmax()),
-    }
+    k = int(differs.any(axis=1).argmax())
+    where = place(stimulus, int(steps[k]))
+    return {**where, "population": population, "neuron": int(differs[k].argmax())}
 
 
-def _weights(
-    name: str, post: str, a: Recording, b: Recording, exact: bool, tolerance: Tolerance
-) -> Row:
+def _weights(pair: Pair, name: str, post: str, a: Recording, b: Recording) -> Row:
     apart = np.abs(a.weights[name] - b.weights[name])
     quantum = max(recording.arithmetic.rounding(name).unit for recording in (a, b))
     difference = float(apart.max(initial=0.0)) / quantum
-    limit = tolerance.weights * (1 + 1e-6)  # of float weights, that lie on a grid themselves
-    equal = not apart.any()
-    within = not exact and difference <= limit
-    return {
-        **_row("weights", post, a, b),
-        "projection": name,
-        "verdict": "exact" if equal else "within" if within else "different",
-        "tolerance": 0.0 if exact else tolerance.weights,
-        "difference": difference,
-        "first_divergence": None,
-    }
+    row = pair.row("weights", post, not apart.any(), difference, "weights", None, name)
+    # Float weights lie on a grid themselves.
+    near = not pair.exact and difference <= pair.tolerance.weights * (1 + 1e-6)
+    return {**row, "verdict": "within"} if near and apart.any() else row
 
 
-def _decisions(
-    stimulus: list[InputWindow], a: Recording, b: Recording, exact: bool, tolerance: Tolerance
-) -> Row:
+def _decisions(pair: Pair, stimulus: list[InputWindow], a: Recording, b: Recording) -> Row:
     differs = a.decisions != b.decisions
     share = float(differs.mean())
-    window = int(differs.argmax())
-    start = sum(w.n_steps for w in stimulus[:window])
-    return {
-        **_row("decisions", "output", a, b),
-        "verdict": tolerance.verdict(not differs.any(), exact, share, "decisions"),
-        "tolerance": 0.0 if exact else tolerance.decisions,
-        "difference": share,
-        "agreement": 1.0 - share,
-        "decisions": len(differs),
-        "first_divergence": {**place(stimulus, start), "population": "output", "neuron": None}
-        if differs.any()
-        else None,
-    }
+    start = sum(w.n_steps for w in stimulus[: int(differs.argmax())])
+    first = {**place(stimulus, start), "population": "output", "neuron": None}
+    return pair.row(
+        "decisions",
+        "output",
+        not differs.any(),
+        share,
+        "decisions",
+        first if differs.any() else None,
+        agreement=1.0 - share,
+        decisions=len(differs),
+    )

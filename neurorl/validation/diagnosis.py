@@ -1,4 +1,4 @@
-"""Why a lane departs from the description: the variant that predicts all that it did and does.
+"""Find why a backend departs: the variant that predicts all that it did and does.
 
 What was recorded is enacted again, by the same calls and by single steps, and so are probes of
 other seeds. A variant is named only if it predicts every spike and variable of all of these, and
@@ -8,11 +8,12 @@ if a probe that it wasn't fitted to shows the fault too.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from neurorl.backends.spec import BackendSpec
 from neurorl.errors import NeurorlError
 from neurorl.network.description import Population
 from neurorl.numerics.random import derive
@@ -22,7 +23,7 @@ from neurorl.validation.history import VARIABLES, History, acts_of, enact
 from neurorl.validation.hypotheses import FAMILIES, Family
 from neurorl.validation.hypotheses.noise import other_draws
 from neurorl.validation.hypotheses.steps import AT_THRESHOLD
-from neurorl.validation.lanes import Lane
+from neurorl.validation.observed import MOST
 from neurorl.validation.probes import probe
 from neurorl.validation.recording import Recording
 from neurorl.validation.stimulus import InputWindow
@@ -43,7 +44,7 @@ _BITS = {"refractory": 2, "voltage": 10, "current": 10}
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """cause: a word. detail: a sentence. is_open: whether nothing that was tried fits."""
+    """Holds a cause, as a word, and a sentence. is_open: whether nothing that was tried fits."""
 
     cause: str
     detail: str
@@ -52,7 +53,7 @@ class Diagnosis:
 
 @dataclass
 class _Files:
-    """What is known of a lane: histories that must be explained, and those that must confirm it."""
+    """Holds what is known of a backend: histories to be explained, and those that must confirm."""
 
     fitted: Evidence
     others: list[Evidence]
@@ -63,6 +64,42 @@ class _Files:
         return [self.fitted, *self.others, *self.confirming]
 
 
+@dataclass(frozen=True)
+class _Laboratory:
+    """Enacts histories of one backend, and observes one population in them."""
+
+    subject: Subject
+    stimulus: Sequence[InputWindow]
+    spec: BackendSpec
+    population: Population
+    seed: int
+
+    def enact(self, split: int | None = None) -> History:
+        """Do again what was recorded; windows from number *split* on step by step."""
+        subject = self.subject
+        acts = acts_of(subject, self.stimulus, split)
+        return enact(subject.network, self.spec, self.seed, acts, subject.t)
+
+    def observe(self, history: History, most: int = MOST) -> Evidence:
+        return Evidence(self.subject.network, self.population, history, most)
+
+    def probe(self, number: int, first: int, length: int = _STEPS) -> Evidence:
+        """Enact other acts with another seed, *length* steps beyond the first odd one."""
+        other = derive(self.seed, _PROBE, number) & 0x7FFFFFFF
+        before = max(first - _BEFORE, 0)
+        n_steps = length + first - before
+        acts = probe(self.subject, self.stimulus, other, before, n_steps, length > _STEPS)
+        history = enact(self.subject.network, self.spec, other, acts, self.subject.t)
+        return self.observe(history, length + _BEFORE)
+
+    def examine(self, own: list[Evidence], first: int) -> _Files:
+        """Probe, and choose the history to which variants are fitted."""
+        study, exam, last = (self.probe(k, first) for k in range(3))
+        if study.odd[study.lengths == 1].any():
+            return _Files(study, own, [exam, last])
+        return _Files(own[0], [own[1], study], [exam, last])
+
+
 def diagnose(
     subject: Subject,
     stimulus: Sequence[InputWindow],
@@ -71,88 +108,44 @@ def diagnose(
     window: int,
     seed: int,
 ) -> Diagnosis | None:
-    """The cause of a lane's departure in a population; None if it is as described but for float.
+    """Return why a backend departs in a population; None if it is as described but for float.
 
     stimulus: up to and with the windows that differ. window: the first of them.
     """
-    lane, network = recording.lane, subject.network
-    recorded, again = (
-        enact(network, lane, seed, acts_of(subject, stimulus), subject.t) for _ in range(2)
-    )
+    lab = _Laboratory(subject, stimulus, recording.spec, population, seed)
+    recorded, again = (lab.enact() for _ in range(2))
     if not recorded.same(again) or not _as_recorded(recorded, recording):
         detail = "from the same start and by the same calls it does something else the second time"
         return Diagnosis("not repeatable", detail)
-    single = enact(network, lane, seed, acts_of(subject, stimulus, window), subject.t)
-    mine = [Evidence(network, population, h) for h in (single, recorded)]
-    first = min([_first(e) for e in mine if e.odd.any()], default=recorded.n_steps)
+    own = [lab.observe(history) for history in (lab.enact(window), recorded)]
+    first = min([_first(e) for e in own if e.odd.any()], default=recorded.n_steps)
     try:
-        files = _examine(subject, stimulus, lane, population, seed, mine, first)
+        files = lab.examine(own, first)
     except NeurorlError as exc:  # of a backend that can't do what a probe asks
-        known = _unnamed(_Files(mine[0], mine[1:], []))
+        known = _unnamed(_Files(own[0], own[1:], []))
         return Diagnosis("unknown", f"{known.detail}; a probe failed: {exc}", is_open=True)
     if not any(e.odd.any() for e in files.all):
         return _at_threshold(files)
-    found = _search(files)
-    if found and _bits(files.confirming) < _ENOUGH:
+    fits = _search(files)
+    if fits and _bits(files.confirming) < _ENOUGH:
         for number in range(3, 3 + _MORE):
-            more = _probe(subject, stimulus, lane, population, seed, number, first, _MORE_STEPS)
+            more = lab.probe(number, first, _MORE_STEPS)
             if more.odd.any() or number == 3:
                 files.confirming.append(more)
             if _bits(files.confirming) >= _ENOUGH:
                 break
-        families = {family.about for _, _, family in found}
-        found = _search(files, families) if _bits(files.confirming) >= _ENOUGH else []
-    return _named(found, files) or _unnamed(files)
+        families = {family.about for _, _, family in fits}
+        fits = _search(files, families) if _bits(files.confirming) >= _ENOUGH else []
+    return _named(fits, files) or _unnamed(files)
 
 
 def _as_recorded(history: History, recording: Recording) -> bool:
-    done = 0
-    for call in history.calls:
-        for name, raster in call.rasters.items():
-            if not np.array_equal(raster, recording.rasters[name][done : done + call.n_steps]):
-                return False
-        done += call.n_steps
-    return True
-
-
-def _examine(
-    subject: Subject,
-    stimulus: Sequence[InputWindow],
-    lane: Lane,
-    population: Population,
-    seed: int,
-    mine: list[Evidence],
-    first: int,
-) -> _Files:
-    study, exam, last = (
-        _probe(subject, stimulus, lane, population, seed, k, first) for k in range(3)
-    )
-    if study.odd[study.lengths == 1].any():
-        return _Files(study, mine, [exam, last])
-    return _Files(mine[0], [mine[1], study], [exam, last])
-
-
-def _probe(
-    subject: Subject,
-    stimulus: Sequence[InputWindow],
-    lane: Lane,
-    population: Population,
-    seed: int,
-    number: int,
-    first: int,
-    length: int = _STEPS,
-) -> Evidence:
-    """A probe of another seed, *length* steps beyond the first that isn't as described."""
-    other = derive(seed, _PROBE, number) & 0x7FFFFFFF
-    before = max(first - _BEFORE, 0)
-    whole = length > _STEPS
-    acts = probe(subject, stimulus, other, before, length + first - before, whole)
-    history = enact(subject.network, lane, other, acts, subject.t)
-    return Evidence(subject.network, population, history, length + _BEFORE)
+    pairs = ((history.raster(name), raster) for name, raster in recording.rasters.items())
+    return all(np.array_equal(again, raster[: len(again)]) for again, raster in pairs)
 
 
 def _first(evidence: Evidence) -> int:
-    """The first step of the first call that isn't as described."""
+    """Return the first step of the first call that isn't as described."""
     return int(evidence.starts[int(evidence.odd.any(axis=1).argmax())])
 
 
@@ -160,21 +153,21 @@ Found = tuple[Variant, Gate, Family]
 
 
 def _search(files: _Files, families: Collection[str] | None = None) -> list[Found]:
-    """Variants that predict all, with where they hold; of some families, or of all."""
+    """Return variants that predict all, with where they hold; of some families, or of all."""
     for evidence in files.all:
         evidence.siblings = files.all
-    found: list[Found] = []
+    fits: list[Found] = []
     for family in FAMILIES:
         if families is None or family.about in families:
             for variant in family.propose(files.fitted):
                 gate = _gate(variant, files)
                 if gate is not None:
-                    found.append((variant, gate, family))
-    return found
+                    fits.append((variant, gate, family))
+    return fits
 
 
 def _gate(variant: Variant, files: _Files) -> Gate | None:
-    """The simplest gate with which a variant predicts everything; None if there is none."""
+    """Return the simplest gate with which a variant predicts everything; None if there is none."""
     labels = []
     if any(evidence.contradicts(variant) for evidence in files.all):
         return None
@@ -196,7 +189,7 @@ def _explained(variant: Variant, gate: Gate, evidence: Evidence) -> bool:
 
 
 def _bits(evidences: Sequence[Evidence]) -> float:
-    """How surprising it is that a variant predicts all that isn't as described there.
+    """Return how surprising it is that a variant predicts all that isn't as described there.
 
     Of a variable, some bits for each value that it gets right. Of spikes alone: that among so many
     steps in which a spike was seen or described, just those are odd that the variant says.
@@ -214,12 +207,12 @@ def _bits(evidences: Sequence[Evidence]) -> float:
     return total + (chances - math.lgamma(candidates - odd_spikes + 1)) / math.log(2)
 
 
-def _named(found: list[Found], files: _Files) -> Diagnosis | None:
-    """The simplest; all causes, if several are as simple."""
-    if not found:
+def _named(fits: list[Found], files: _Files) -> Diagnosis | None:
+    """Return the simplest; all causes, if several are as simple."""
+    if not fits:
         return None
-    least = min(gate.cost + variant.freedom for variant, gate, _ in found)
-    simplest = [(v, g) for v, g, _ in found if g.cost + v.freedom == least]
+    least = min(gate.cost + variant.freedom for variant, gate, _ in fits)
+    simplest = [(v, g) for v, g, _ in fits if g.cost + v.freedom == least]
     # A number of all neurons, of which some have it, says more than a number of each.
     fewest = {
         v.cause: min(w.freedom for w, _ in simplest if w.cause == v.cause) for v, _ in simplest
@@ -240,7 +233,7 @@ def _named(found: list[Found], files: _Files) -> Diagnosis | None:
 
 
 def _seen_in(files: _Files) -> str:
-    """In which neurons anything is odd, if not in all; of the others, nothing tells."""
+    """Say in which neurons anything is odd, if not in all; of the others, nothing tells."""
     odd = np.logical_or.reduce([e.odd.any(axis=0) for e in files.all])
     if odd.all():
         return ""
@@ -250,7 +243,7 @@ def _seen_in(files: _Files) -> str:
 
 
 def _at_threshold(files: _Files) -> Diagnosis | None:
-    """A comparison that includes the threshold is within float error of one that doesn't."""
+    """Tell a comparison that includes the threshold from float error, which it is near to."""
     if not any(e.odd_calls(e.plain, exact=True).any() for e in files.all):
         return None
     if any(e.odd_calls(e.predict(AT_THRESHOLD), exact=True).any() for e in files.all):
@@ -259,7 +252,7 @@ def _at_threshold(files: _Files) -> Diagnosis | None:
 
 
 def _unnamed(files: _Files) -> Diagnosis:
-    """What can be said without a variant that fits."""
+    """Say what can be said without a variant that fits."""
     if files.fitted.limit:
         near = max(_error(e) for e in files.all)
         if near <= _SINGLE_ERROR * files.fitted.limit:
@@ -275,7 +268,7 @@ def _unnamed(files: _Files) -> Diagnosis:
 
 
 def _error(evidence: Evidence) -> float:
-    """The largest distance of a variable from what was predicted, where spikes agree; or inf.
+    """Return the largest distance of a variable from its prediction, where spikes agree; or inf.
 
     In calls of one step.
     """
@@ -290,10 +283,9 @@ def _error(evidence: Evidence) -> float:
 
 
 def _where(files: _Files) -> str:
-    """The variable that isn't as described, and where first, of the histories as recorded."""
-    for evidence in _mine(files):
-        if evidence.odd.any():
-            break
+    """Name the variable that isn't as described, and where first, of the histories as recorded."""
+    own = [e for e in (*files.others, files.fitted) if e not in files.confirming]
+    evidence = next((e for e in own if e.odd.any()), own[-1])
     odd = evidence.odd_states(evidence.plain)
     call = int(evidence.odd.any(axis=1).argmax())
     name = next(v for v in (*VARIABLES, "spikes") if odd[v][call].any())
@@ -303,7 +295,3 @@ def _where(files: _Files) -> str:
         f"its {name} {are} as described from step {evidence.starts[call]} on, first in neuron "
         f"{neuron}, and no change that was tried fits"
     )
-
-
-def _mine(files: _Files) -> Iterator[Evidence]:
-    yield from (e for e in (*files.others, files.fitted) if e not in files.confirming)

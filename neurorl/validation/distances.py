@@ -1,4 +1,4 @@
-"""Distances between spike trains, by the libraries that the field uses.
+"""Measure distances between spike trains, by the libraries that the field uses.
 
 van Rossum's by Elephant, the SPIKE distance by PySpike: ``pip install 'neurorl[validate]'``. They
 describe a difference; no verdict hangs on them.
@@ -24,7 +24,7 @@ TAU_STEPS = 10.0
 
 @dataclass(frozen=True)
 class Distances:
-    """Means over the neurons of a population; None where the library is missing.
+    """Holds means over the neurons of a population; None where the library is missing.
 
     van_rossum: of kernels ``exp(-t / tau)``, tau 10 steps (van Rossum 2001, normalised so that one
     spike more or less is 1). spike: Kreuz et al. 2013, 0 to 1, time-resolved and scale-free.
@@ -35,7 +35,7 @@ class Distances:
 
 
 def distances(a: Raster, b: Raster) -> Distances:
-    """Between the rasters ``(steps, n)`` of two lanes; 0 for neurons whose trains are equal."""
+    """Compare two rasters ``(steps, n)``; 0 for neurons whose trains are equal."""
     odd = np.flatnonzero((a != b).any(axis=0))
     if not len(odd):
         return Distances(0.0, 0.0)
@@ -74,7 +74,7 @@ def _spike(a: Raster, b: Raster) -> float:
 
 @functools.cache
 def _library(name: str) -> Any:
-    """The library, or None."""
+    """Return the library, or None."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of its own imports

@@ -1,7 +1,7 @@
-"""One population in one history, and what a variant of its step predicts there.
+"""Predict what one population does in a history, by the description or a variant of it.
 
-Each call of `step` is predicted from the state that the lane itself had before it and the spikes
-that the lane itself sent, so nothing adds up: what is predicted wrongly is wrong in this call.
+Each call of `step` is predicted from the state that the backend itself had before it and the spikes
+that the backend itself sent, so nothing adds up: what is predicted wrongly is wrong in this call.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.arithmetic.rounding import ChipArithmetic
 from neurorl.backends.base import Raster
 from neurorl.backends.currents import Currents
 from neurorl.network.description import Network, Population, Projection
@@ -28,7 +27,7 @@ _SAMPLE = 60  # steps by which most variants are ruled out
 
 @dataclass
 class Prediction:
-    """Of every step, ``(steps, size)``; moved: v before threshold and reset, level: with noise."""
+    """Holds ``(steps, size)`` each; moved: v before threshold and reset, level: with noise."""
 
     current: Array
     voltage: Array
@@ -41,7 +40,7 @@ class Prediction:
 
 @dataclass
 class _Drive:
-    """What a variant's neurons take in: input, bias and noise of each step."""
+    """Holds what a variant's neurons take in: input, bias and noise of each step."""
 
     q: Array
     bias: Array
@@ -52,8 +51,8 @@ class _Drive:
 class Evidence(Observed):
     """Holds what was recorded of a population, and predicts it by variants of its step.
 
-    siblings: all evidence on the lane, this too. plain: what the description predicts. odd: calls
-    that it doesn't. Everything else is of `Observed`.
+    siblings: all evidence on the backend, this too. plain: what the description predicts.
+    odd: calls that it doesn't. Everything else is of `Observed`.
     """
 
     def __init__(
@@ -65,7 +64,7 @@ class Evidence(Observed):
         self.odd = self.odd_calls(self.plain)
 
     def predict(self, variant: Variant, gate: Mask | None = None) -> Prediction:
-        """Every call from what was seen before it.
+        """Predict every call from what was seen before it.
 
         gate: steps and neurons of which the variant holds, ``(steps, size)``; None for all.
         """
@@ -100,7 +99,7 @@ class Evidence(Observed):
         return Prediction(**rows)
 
     def contradicts(self, variant: Variant) -> bool:
-        """Whether a variant is wrong too where the description is; of some steps only, quickly."""
+        """Return whether a variant is wrong where the description is too, by some steps only."""
         calls = np.flatnonzero(self.odd.any(axis=1) & (self.lengths == 1))[:_SAMPLE]
         if not len(calls):
             return False
@@ -119,7 +118,7 @@ class Evidence(Observed):
         return bool((wrong & self.odd[calls]).any())
 
     def odd_states(self, predicted: Prediction, exact: bool = False) -> dict[str, Mask]:
-        """Calls and neurons in which a variable or a spike is not as predicted.
+        """Return calls and neurons in which a variable or a spike is not as predicted.
 
         Where a membrane is within float error of its threshold, a spike more or less is as
         predicted too, and so is what follows from it in the same call, unless *exact*.
@@ -138,7 +137,7 @@ class Evidence(Observed):
         return found
 
     def odd_calls(self, predicted: Prediction, exact: bool = False) -> Mask:
-        """Calls and neurons of which anything is not as predicted."""
+        """Return calls and neurons of which anything is not as predicted."""
         odd: Mask = np.logical_or.reduce(list(self.odd_states(predicted, exact).values()))
         return odd
 
@@ -168,23 +167,30 @@ class Evidence(Observed):
         }
 
     def _drive(self, variant: Variant) -> _Drive:
-        q = sum(
-            (self.input_of(p, variant) for p in self.into),
-            np.zeros((self.n_steps, self.population.size)),
-        )
-        neurons: Any = neurons_of(
-            self.history.arithmetic,
-            self.population,
-            self.network.dt,
-            lambda _: neurons.rows,
-            variant,
-        )
+        neurons: Any = neurons_of(self.numbers, lambda _: neurons.rows, variant)
         neurons.steps_of_one = neurons._refractory_steps
         draws = self._of(variant, "draws", lambda: variant.draws(self))
-        return _Drive(q, variant.bias(self.bias(variant)), draws, neurons)
+        return _Drive(self.input(variant), variant.bias(self.bias(variant)), draws, neurons)
+
+    def run(self, variant: Variant, first: int, last: int) -> Raster:
+        """Return the spikes of row *last*, run freely from what was seen before row *first*.
+
+        All spikes that arrive are those seen, and each of the rows is a call.
+        """
+        drive = self._drive(variant)
+        call = self.call[first]
+        state = {v: variant.start(self, v, b)[[call]] for v, b in self.before.items()}
+        for row in range(first, last + 1):
+            state = self._advance(drive, state, np.array([row]))
+        return np.asarray(state["spikes"][0])
+
+    def input(self, variant: Variant = PLAIN) -> FloatArray:
+        """Return what spikes add to the input of each step, ``(steps, size)``."""
+        none = np.zeros((self.n_steps, self.population.size))
+        return sum((self.input_of(p, variant) for p in self.into), none)
 
     def input_of(self, p: Projection, variant: Variant = PLAIN) -> FloatArray:
-        """What spikes of a projection add to the input of each step."""
+        """Return what spikes of a projection add to the input of each step."""
         names = ("arrivals", "version", "values", "weights", "transmit", "late_by")
 
         def made() -> FloatArray:
@@ -203,34 +209,26 @@ class Evidence(Observed):
         return found
 
     def history_weights(self, name: str, version: int, variant: Variant) -> Array:
-        """Weights in force of a number, as a variant has them."""
+        """Return the weights in force of a number, as a variant has them."""
         return variant.weights(name, variant.values(self.history, name, version))
 
     def _versions(self, name: str, variant: Variant) -> list[tuple[int, Mask]]:
-        """Numbers of weights, and the rows in which they are in force."""
+        """Return numbers of weights, and the rows in which they are in force."""
         each = np.array([variant.version(self.history, name, c) for c in range(len(self.starts))])
         rows = each[self._call_before(variant.late_by)]
         return [(int(k), (rows == k) & self.kept_rows) for k in np.unique(rows[self.kept_rows])]
 
     def _call_before(self, steps: int) -> Array:
-        """The call in which each row was so many steps before."""
+        """Return the call in which each row was so many steps before."""
         return np.asarray(self.call[np.maximum(self.step - steps, 0)])
 
     def bias(self, variant: Variant = PLAIN) -> Array:
-        """Of each step, with what signed projections and currents add."""
+        """Return the bias of each step, with what signed projections and currents add."""
         names = ("bias_version", "values", "weights", "transmit", "late_by")
         if any(getattr(variant, name) is not getattr(PLAIN, name) for name in names):
             return self._made_bias(variant)
         found: Array = self._once("bias", lambda: self._made_bias(PLAIN))
         return found
-
-    @property
-    def described_bias(self) -> Array:
-        """What is constant of the bias, ``(size,)``."""
-        arithmetic, p = self.history.arithmetic, self.population
-        if isinstance(arithmetic, ChipArithmetic):
-            return arithmetic.chip.populations[p.name].bias
-        return p.neuron.dynamics(p.size, self.network.dt).bias
 
     def _made_bias(self, variant: Variant) -> Array:
         arithmetic, network, name = self.history.arithmetic, self.network, self.population.name

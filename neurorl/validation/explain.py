@@ -1,8 +1,8 @@
-"""Why two lanes differ: replays around their first divergence, held against the equations.
+"""Explain why two backends differ: hold replays of both against the equations.
 
-Each step of each lane is predicted from the state and spikes that the lane itself had before it
-(`neurorl.validation.equations`). A lane whose every step is as predicted follows the description;
-of one that doesn't, it is asked what would fit (`neurorl.validation.diagnosis`).
+Each step is predicted from the state and the spikes that the backend itself had before it
+(`neurorl.validation.evidence`). A backend whose every step is as predicted follows the
+description; of one that doesn't, it is asked what would fit (`neurorl.validation.diagnosis`).
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.network.description import Population
-from neurorl.validation.cause import Case, Event, find_cause, make_trial
-from neurorl.validation.equations import Change, Predicted, Trial
+from neurorl.validation.cause import Case, Event, Trial, find_cause
 from neurorl.validation.evidence import FLOAT_ERROR
 from neurorl.validation.membranes import membrane_scale, unit
 from neurorl.validation.recording import Recording
@@ -31,11 +30,12 @@ _AROUND = (4, 3)  # steps before and after the divergence that are shown
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why a population of two lanes differs, first in one neuron.
+    """Says why a population of two backends differs, first in one neuron.
 
-    lane: label of the one that departs from the description; None if both follow it. detail: a
-    sentence. step: of the stimulus; checked: steps that were predicted. numbers: rows for a
-    table, by step: what each lane had, before (level) and after the threshold.
+    lane: label of the backend that departs from the description; None if both follow it.
+    detail: a sentence. step: of the stimulus; checked: steps that were predicted.
+    numbers: rows for a table, by step: what each backend had, before (level) and after the
+        threshold.
     """
 
     cause: str
@@ -64,15 +64,15 @@ def explain(
     seed: int,
     traces: tuple[Replay, Replay] | None = None,
 ) -> list[Explanation]:
-    """An explanation of each population that differs for reasons of its own; others follow.
+    """Explain each population that differs for reasons of its own; others follow.
 
     Populations are taken in the order in which spikes reach them. traces: replays from the first
     window on, which show what windows hide that end alike.
     """
     network = subject.network
-    case = Case(subject, stimulus, {r.lane.label: r for r in (a, b)}, seed)
-    found: list[Explanation] = []
-    later: list[Explanation] = []  # lanes differ by their input only, whose cause may yet be found
+    case = Case(subject, stimulus, {r.spec.label: r for r in (a, b)}, seed)
+    explanations: list[Explanation] = []
+    later: list[Explanation] = []  # of different inputs only, whose cause may yet be explanations
     for population in sorted(network.populations, key=lambda p: network.depth(p.name)):
         for limit in _limits(population, network.dt, a, b):
             window = _first_window(stimulus, a, b, population.name, limit)
@@ -80,39 +80,37 @@ def explain(
             window = min((w for w in (window, within) if w is not None), default=None)
             if window is None:
                 continue
-            if not _follows(subject, found, population.name, window):
+            if not _follows(subject, explanations, population.name, window):
                 pair = [replay(subject, r, stimulus, window, seed) for r in (a, b)]
                 event = _event(pair, stimulus, window, population.name, limit, (a, b))
                 explained = _explain(case, pair, population, event, window)
-                by_input = explained.lane is None and a.lane.arithmetic == b.lane.arithmetic
-                (later if by_input else found).append(explained)
+                by_input = explained.lane is None and a.spec.arithmetic == b.spec.arithmetic
+                (later if by_input else explanations).append(explained)
             break
-    kept = [e for e in later if not _follows(subject, found, e.population, e.window)]
-    return sorted([*found, *kept], key=lambda e: network.depth(e.population))
+    kept = [e for e in later if not _follows(subject, explanations, e.population, e.window)]
+    return sorted([*explanations, *kept], key=lambda e: network.depth(e.population))
 
 
 def _limits(population: Population, dt: float, a: Recording, b: Recording) -> list[float | None]:
-    """From which difference of a variable on it is told; smaller ones if there are no others."""
-    if a.lane.arithmetic != b.lane.arithmetic:
+    """Return from which differences of variables on to tell; the next if none are larger."""
+    if a.spec.arithmetic != b.spec.arithmetic:
         return [None]
-    if a.lane.arithmetic == "float":
-        return [FLOAT_ERROR * membrane_scale(population, dt), 0.0]
-    return [0.0]
+    return [0.0] if a.spec.is_chip else [FLOAT_ERROR * membrane_scale(population, dt), 0.0]
 
 
 def _first_window(
     stimulus: Sequence[InputWindow], a: Recording, b: Recording, name: str, limit: float | None
 ) -> int | None:
-    """The first in which spikes differ or states at its end, by more than *limit* (None: any)."""
+    """Return the first in which spikes differ, or states at its end by more than *limit*."""
     start = 0
     for k, window in enumerate(stimulus):
         steps = slice(start, start + window.n_steps)
         start += window.n_steps
         if not np.array_equal(a.rasters[name][steps], b.rasters[name][steps]):
             return k
+        x, y = a.history.calls[k], b.history.calls[k]
         if limit is not None and any(
-            (np.abs(a.states[k][f"{name}.{v}"] - b.states[k][f"{name}.{v}"]) > limit).any()
-            for v in VARIABLES
+            (np.abs(x.after[name][v] - y.after[name][v]) > limit).any() for v in VARIABLES
         ):
             return k
     return None
@@ -124,21 +122,24 @@ def _traced_window(
     name: str,
     limit: float | None,
 ) -> int | None:
-    """The first window in a step of which a variable differs by more than *limit*."""
+    """Return the first window in a step of which a variable differs by more than *limit*."""
     if traces is None or limit is None or not all(r.repeats for r in traces):
         return None
-    one, other = (r.states[name] for r in traces)
-    odd = np.any([np.abs(one[v][1:] - other[v][1:]) > limit for v in VARIABLES], axis=(0, 2))
+    odd = np.any([x > limit for x in _apart(traces, name).values()], axis=(0, 2))
     if not odd.any():
         return None
     return int(place(stimulus, int(odd.argmax()))["window"])
 
 
-def _follows(subject: Subject, found: list[Explanation], name: str, window: int) -> bool:
-    reaches = (
-        e.window <= window and subject.network.steps(e.population, name) is not None for e in found
-    )
-    return any(reaches)
+def _apart(pair: Sequence[Replay], name: str) -> dict[str, npt.NDArray[Any]]:
+    """Return how far each variable is apart in each step, ``(steps, size)``."""
+    one, other = pair
+    return {v: np.abs(one.after(name, v) - other.after(name, v)) for v in VARIABLES}
+
+
+def _follows(subject: Subject, known: list[Explanation], name: str, window: int) -> bool:
+    steps = subject.network.steps
+    return any(e.window <= window and steps(e.population, name) is not None for e in known)
 
 
 def _event(
@@ -149,21 +150,19 @@ def _event(
     limit: float | None,
     recordings: tuple[Recording, Recording],
 ) -> Event:
-    """The first step in which a spike differs, or a variable by more than *limit* (None: any).
+    """Return the first step in which a spike differs, or a variable by more than *limit*.
 
     Of the replays, if these did as was recorded, else of the recordings, whose calls are others;
     of the other if nothing differs there, as may be if it hangs on the calls. If it is seen in
     neither, the end of the window.
     """
-    one, other = (r.states[name] for r in pair)
-    apart = {v: np.abs(one[v][1:] - other[v][1:]) for v in VARIABLES}
-    replayed = _first_odd([r.raster(name) for r in pair], apart, limit)
+    replayed = _first_odd([r.raster(name) for r in pair], _apart(pair, name), limit)
     steps = slice(pair[0].first, pair[0].first + pair[0].n_steps)
     rasters = [r.rasters[name][steps] for r in recordings]
     end = stimulus[window].n_steps - 1
     apart = {v: np.zeros(rasters[0].shape) for v in VARIABLES}
     for v in VARIABLES:
-        first, second = (r.states[window][f"{name}.{v}"] for r in recordings)
+        first, second = (r.history.calls[window].after[name][v] for r in recordings)
         apart[v][end] = np.abs(first - second)
     recorded = _first_odd(rasters, apart, limit)
     likely = [replayed, recorded] if all(r.repeats for r in pair) else [recorded, replayed]
@@ -189,9 +188,8 @@ def _first_odd(
 def _explain(
     case: Case, pair: list[Replay], population: Population, event: Event, window: int
 ) -> Explanation:
-    trials = [make_trial(case, seen, population, window) for seen in pair]
-    plain = [trial.predict(Change("", "")) for trial in trials]
-    cause, detail, lane = find_cause(case, trials, plain, event, window)
+    trials = [Trial(case, seen, population) for seen in pair]
+    cause, detail, departing = find_cause(case, trials, event, window)
     return Explanation(
         cause=cause,
         detail=detail,
@@ -199,42 +197,48 @@ def _explain(
         neuron=event.neuron,
         **place(case.stimulus, pair[0].first + event.step),
         variable=event.variable,
-        backend_a=pair[0].lane.label,
-        backend_b=pair[1].lane.label,
-        lane=lane,
+        backend_a=pair[0].spec.label,
+        backend_b=pair[1].spec.label,
+        lane=departing,
         checked=pair[0].n_steps,
-        numbers=_numbers(trials, plain, event),
+        numbers=_numbers(trials, event),
     )
 
 
-def _numbers(trials: list[Trial], plain: list[Predicted], event: Event) -> list[dict[str, Any]]:
-    """Of the neuron in both lanes, some steps before and after."""
+def _numbers(trials: list[Trial], event: Event) -> list[dict[str, Any]]:
+    """Return rows of the neuron in both backends, some steps before and after."""
+    seen = trials[0].replay
     first = max(event.step - _AROUND[0], 0)
-    last = min(event.step + _AROUND[1], trials[0].replay.n_steps - 1)
+    last = min(event.step + _AROUND[1], seen.n_steps - 1)
+    sides = [_numbers_of(trial, range(first, last + 1), event.neuron) for trial in trials]
     return [
-        {
-            "step": trials[0].replay.first + k,
-            "diverges": k == event.step,
-            "a": _numbers_of(trials[0], plain[0], k, event.neuron),
-            "b": _numbers_of(trials[1], plain[1], k, event.neuron),
-        }
-        for k in range(first, last + 1)
+        {"step": seen.first + k, "diverges": k == event.step, "a": a, "b": b}
+        for k, a, b in zip(range(first, last + 1), *sides, strict=True)
     ]
 
 
-def _numbers_of(trial: Trial, plain: Predicted, k: int, i: int) -> dict[str, Any]:
-    """In the lane's own numbers, but for the margin over the threshold, in the description's.
+def _numbers_of(trial: Trial, steps: range, i: int) -> list[dict[str, Any]]:
+    """Return rows in the backend's own numbers, but for the margin, in the description's.
 
-    input and level are what the equations make of the lane's own spikes and state before.
+    input and level are what the equations make of the backend's own spikes and state before.
     """
-    name, seen = trial.population.name, trial.replay
-    level, threshold = plain.level[k][i].item(), plain.threshold[k][i].item()
-    return {
-        "input": plain.q[k][i].item(),
-        **{v: seen.states[name][v][k + 1][i].item() for v in VARIABLES},
-        "level": level,
-        "threshold": threshold,
-        "margin": (level - threshold) / unit(trial.arithmetic, name),
-        "spike": bool(seen.raster(name)[k][i]),
-        "expected_spike": bool(plain.spikes[k][i]),
-    }
+    name, seen, plain = trial.population.name, trial.replay, trial.evidence.plain
+    inputs = trial.evidence.input().astype(trial.evidence.before["current"].dtype)
+    after, raster = {v: seen.after(name, v) for v in VARIABLES}, seen.raster(name)
+    scale = unit(seen.arithmetic, name)
+    rows = []
+    for k in steps:
+        row = seen.first + k
+        level, threshold = plain.level[row, i].item(), plain.threshold[row, i].item()
+        rows.append(
+            {
+                "input": inputs[row, i].item(),
+                **{v: after[v][k, i].item() for v in VARIABLES},
+                "level": level,
+                "threshold": threshold,
+                "margin": (level - threshold) / scale,
+                "spike": bool(raster[k, i]),
+                "expected_spike": bool(plain.spikes[row, i]),
+            }
+        )
+    return rows

@@ -1,7 +1,7 @@
-"""Where a variant holds: in all neurons and steps, or in some only, or from some moment on.
+"""Find where a variant holds: in all neurons and steps, in some only, or from some moment on.
 
-In each call the lane does as described, as the variant says, or neither; in most calls both say the
-same. A gate is the simplest rule that parts the calls of the first two kinds.
+In each call the backend does as described, as the variant says, or neither; in most calls both
+say the same. A gate is the simplest rule that parts the calls of the first two kinds.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ _FEATURES: tuple[tuple[str, Feature], ...] = (
 
 
 def wrote(evidence: Evidence) -> Mask:
-    """Calls just after a write."""
+    """Return which calls come just after a write."""
     return np.asarray(evidence.writes > np.concatenate([[0], evidence.writes[:-1]]))
 
 
 @dataclass(frozen=True)
 class Gate:
-    """words: where it holds, for a reader; '' if everywhere. cost: how much it assumes."""
+    """Says where a variant holds, in words ('' if everywhere). cost: how much it assumes."""
 
     words: str
     cost: int
@@ -59,7 +59,7 @@ class Gate:
 
 @dataclass(frozen=True)
 class Labels:
-    """Of a history: calls and neurons in which the description or the variant alone is right."""
+    """Holds calls and neurons of a history in which one is right: description or variant."""
 
     evidence: Evidence
     described: Mask
@@ -67,7 +67,7 @@ class Labels:
 
 
 def gates(labels: Sequence[Labels]) -> Iterator[Gate]:
-    """Those that part the labels, simplest first."""
+    """Yield those that part the labels, simplest first."""
     described = np.logical_or.reduce([x.described.any(axis=0) for x in labels])
     other = np.logical_or.reduce([x.other.any(axis=0) for x in labels])
     if not other.any():
@@ -113,12 +113,12 @@ def _timed(labels: Sequence[Labels], chosen: Mask, prefix: str, cost: int) -> It
 
 
 def _moments(first: int, last: int) -> Sequence[int]:
-    """Moments between two to be tried, as it may be within a call of several steps."""
+    """Return moments to be tried between two, as it may be within a call of several steps."""
     return sorted({last, *range(max(first, last - _MOMENTS), last)}, reverse=True)
 
 
 def _at(first: int, last: int) -> str:
-    """A moment that is known to lie between two."""
+    """Say which moment it is, that is known to lie between two."""
     return str(last) if first >= last or first < 0 else f"{first} to {last}"
 
 
@@ -141,23 +141,23 @@ def _range(
     described_at: str = "",
     other_at: str = "",
 ) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Least and largest of a feature over calls of each label.
+    """Return least and largest of a feature over calls of each label.
 
     described_at, other_at: the row of a call that counts, ``'starts'`` or ``'lasts'``: if a variant
     is wrong for a call it doesn't hold in all of it, and if it is right it does in some of it.
     Without them, only calls of one step count.
     """
-    found: list[list[int]] = [[], []]
+    values_at: list[list[int]] = [[], []]
     for x in labels:
         values = np.asarray(feature(x.evidence)).astype(np.int64)
         every = bool(described_at) | (x.evidence.lengths == 1)
         for kind, (mask, row) in enumerate(((x.described, described_at), (x.other, other_at))):
             calls = every & (mask & chosen).any(axis=1)
-            found[kind] += values[getattr(x.evidence, row or "starts")][calls].tolist()
+            values_at[kind] += values[getattr(x.evidence, row or "starts")][calls].tolist()
     far = 2**62
-    low, high = ((min(f), max(f)) if f else (far, -far) for f in found)
-    if not found[1]:
+    low, high = ((min(f), max(f)) if f else (far, -far) for f in values_at)
+    if not values_at[1]:
         return (0, far), (-far, 0)
-    if not found[0]:
+    if not values_at[0]:
         return (far, -far), high
     return low, high

@@ -1,4 +1,4 @@
-"""Everything that was done to a lane, call by call, and what it showed after each call.
+"""Enact what is done to a backend, call by call, and keep what it shows after each call.
 
 A history is enacted on a new backend and never through `Backend.restore`, so that what hangs on the
 calls themselves (how many steps each has, resets, writes) happens again.
@@ -6,7 +6,7 @@ calls themselves (how many steps each has, resets, writes) happens again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,9 +16,9 @@ import numpy.typing as npt
 from neurorl.arithmetic.rounding import Arithmetic, initial_weights, make_arithmetic
 from neurorl.backends.base import Backend, Raster
 from neurorl.backends.checks import Inputs
+from neurorl.backends.spec import BackendSpec
 from neurorl.network.description import Network
 from neurorl.network.serialization import FloatArray
-from neurorl.validation.lanes import Lane
 from neurorl.validation.stimulus import InputWindow
 from neurorl.validation.subject import Subject
 
@@ -29,12 +29,12 @@ VARIABLES = ("current", "voltage", "refractory")
 
 @dataclass(frozen=True)
 class Reset:
-    """`Backend.reset` of everything."""
+    """Stands for `Backend.reset` of everything."""
 
 
 @dataclass(frozen=True)
 class Write:
-    """`Backend.set_weights` of one projection."""
+    """Stands for `Backend.set_weights` of one projection."""
 
     name: str
     weights: FloatArray
@@ -42,7 +42,7 @@ class Write:
 
 @dataclass(frozen=True)
 class Run:
-    """One call of `Backend.step`."""
+    """Stands for one call of `Backend.step`."""
 
     inputs: Inputs
     n_steps: int
@@ -53,7 +53,7 @@ Act = Reset | Write | Run
 
 @dataclass(frozen=True)
 class Call:
-    """One call of `step`.
+    """Holds what came of one call of `step`.
 
     fresh: a reset came just before it. resets, writes: so many came before. after: variables of
     each population when it had returned.
@@ -70,14 +70,14 @@ class Call:
 
 @dataclass
 class History:
-    """What one lane did.
+    """Holds what one backend did.
 
     t: number of its first step. order: the writes, each a projection and the number of its weights
     among *versions* of it, of which 0 are the initial ones; as they should be in force. reported:
-    what the backend said was in force then.
+    what the backend said was in force then; held: what it says is at the end.
     """
 
-    lane: Lane
+    spec: BackendSpec
     arithmetic: Arithmetic
     seed: int
     t: int
@@ -85,17 +85,26 @@ class History:
     order: list[tuple[str, int]] = field(default_factory=list)
     versions: dict[str, list[FloatArray]] = field(default_factory=dict)
     reported: dict[str, list[FloatArray]] = field(default_factory=dict)
+    held: dict[str, FloatArray] = field(default_factory=dict)
+
+    def raster(self, population: str, first: int = 0) -> Raster:
+        """Return a population's spikes from call *first* on, ``(steps, size)``."""
+        return np.concatenate([call.rasters[population] for call in self.calls[first:]])
+
+    def after(self, population: str, variable: str, first: int = 0) -> npt.NDArray[Any]:
+        """Return a variable after each call from *first* on, ``(calls, size)``."""
+        return np.array([call.after[population][variable] for call in self.calls[first:]])
 
     @property
     def n_steps(self) -> int:
         return sum(call.n_steps for call in self.calls)
 
     def version(self, name: str, writes: int) -> int:
-        """The number of a projection's weights after so many writes."""
+        """Return the number of a projection's weights after so many writes."""
         return max((k for n, k in self.order[:writes] if n == name), default=0)
 
     def same(self, other: History) -> bool:
-        """Whether another enactment of the same acts gave the same spikes and states."""
+        """Return whether another enactment of the same acts gave the same spikes and states."""
         return all(
             np.array_equal(one.rasters[name], two.rasters[name])
             and all(np.array_equal(one.after[name][v], two.after[name][v]) for v in VARIABLES)
@@ -107,7 +116,7 @@ class History:
 def acts_of(
     subject: Subject, stimulus: Iterable[InputWindow], split: int | None = None
 ) -> list[Act]:
-    """The acts of a recording; windows from number *split* on are stepped one step at a time."""
+    """Return the acts of a recording; windows from number *split* on are stepped step by step."""
     acts: list[Act] = [Write(name, weights) for name, weights in subject.weights.items()]
     for k, window in enumerate(stimulus):
         acts += [Write(name, weights) for name, weights in window.writes.items()]
@@ -120,7 +129,7 @@ def acts_of(
 
 
 def single_steps(network: Network, inputs: Inputs, n_steps: int) -> list[Run]:
-    """The same steps by a call for each."""
+    """Return the same steps by a call for each."""
     return [
         Run(
             {n: x if n in network.currents else x[k : k + 1] for n, x in inputs.items()},
@@ -130,11 +139,21 @@ def single_steps(network: Network, inputs: Inputs, n_steps: int) -> list[Run]:
     ]
 
 
-def enact(network: Network, lane: Lane, seed: int, acts: Sequence[Act], t: int = 0) -> History:
-    """Do it all on a new backend; t: number of the first step."""
-    arithmetic = make_arithmetic(lane.arithmetic, network)
-    history = History(lane, arithmetic, seed, t)
-    with lane.load(network, seed) as backend:
+def enact(
+    network: Network,
+    spec: BackendSpec,
+    seed: int,
+    acts: Sequence[Act],
+    t: int = 0,
+    advance: Callable[[int], None] | None = None,
+) -> History:
+    """Do it all on a new backend.
+
+    t: number of the first step. advance: called with the number of steps of each call.
+    """
+    arithmetic = make_arithmetic(spec.chosen_arithmetic, network)
+    history = History(spec, arithmetic, seed, t)
+    with spec.load(network, seed=seed) as backend:
         for p in network.projections:
             drawn = arithmetic.masked(p.name, initial_weights(network, p.name, seed))
             history.versions[p.name] = [arithmetic.round(p.name, drawn)]
@@ -155,6 +174,9 @@ def enact(network: Network, lane: Lane, seed: int, acts: Sequence[Act], t: int =
                 call = Call(act.inputs, act.n_steps, fresh, resets, writes, rasters, after)
                 history.calls.append(call)
                 fresh = False
+                if advance is not None:
+                    advance(act.n_steps)
+        history.held = {p.name: backend.weights(p.name) for p in network.projections}
     return history
 
 

@@ -1,6 +1,6 @@
-"""Training in several lanes, compared after every update.
+"""Train on several backends, and compare after every update.
 
-Each lane has an agent and an environment of its own, with the same seeds. As long as two decide
+Each backend has an agent and an environment of its own, with the same seeds. As long as two decide
 alike they see the same, so what they learn can be compared number by number.
 """
 
@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.checks import Inputs
+from neurorl.backends.spec import BackendSpec
 from neurorl.network.description import Network
 from neurorl.network.serialization import FloatArray
-from neurorl.validation.compare import Row
-from neurorl.validation.lanes import Lane
+from neurorl.validation.compare import Pair, Row
 from neurorl.validation.stimulus import InputWindow
 from neurorl.validation.students import QUANTITIES, Snapshot, Student
 from neurorl.validation.subject import Subject
@@ -31,9 +31,9 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True)
 class Training:
-    """What came of one lane's training; last: its snapshot after the last update."""
+    """Holds what came of one backend's training; last: its snapshot after the last update."""
 
-    lane: Lane
+    spec: BackendSpec
     updates: int
     returns: list[float]
     last: Snapshot
@@ -41,9 +41,9 @@ class Training:
 
 @dataclass(frozen=True)
 class Moment:
-    """The first update in which two lanes differ, and first in what.
+    """Describes the first update in which two backends differ, and first in what.
 
-    before, after: the first lane's snapshots. held: the other's quantity after it. inputs, t: of
+    before, after: the first backend's snapshots. held: the other's quantity after it. inputs, t: of
     its window. apart: the largest difference. windows: all until then, see `Student.log`; None if
     they weren't kept.
     """
@@ -62,11 +62,11 @@ class Moment:
 
 @dataclass
 class Contrast:
-    """Two lanes, update by update.
+    """Compares two backends, update by update.
 
     odd: update and episode in which each quantity first differs. agree: updates for which both
     decide alike; None while they still do. apart, peak: root mean square difference at the last of
-    these, and the first lane's largest value until then.
+    these, and the first backend's largest value until then.
     """
 
     a: Student
@@ -80,11 +80,11 @@ class Contrast:
     peak: dict[Key, float] = field(default_factory=dict)
 
     def start(self) -> None:
-        """Before the first update."""
+        """Compare before the first update."""
         self._see(self.a.snapshot, 0)
 
     def update(self, before: Snapshot) -> None:
-        """After an update of both; before: the first lane's snapshot before it."""
+        """Compare after an update of both; before: the first backend's snapshot before it."""
         if self.agree is None and self.a.action != self.b.action:
             self.agree = self.updates
         self._see(before, self.updates)
@@ -117,14 +117,14 @@ class Contrast:
 
 def train(
     subject: Subject,
-    lanes: Sequence[Lane],
+    specs: Sequence[BackendSpec],
     seed: int,
     updates: int,
     advance: Callable[[int], None] | None = None,
 ) -> tuple[list[Training], list[Contrast]]:
-    """Train in every lane from the subject's weights; contrasts of the others with the first."""
+    """Train in every backend from the subject's weights; contrasts of the others with the first."""
     with ExitStack() as stack:
-        students = [stack.enter_context(Student(subject, x, seed, updates)) for x in lanes]
+        students = [stack.enter_context(Student(subject, x, seed, updates)) for x in specs]
         contrasts = [Contrast(students[0], other) for other in students[1:]]
         for contrast in contrasts:
             contrast.start()
@@ -135,91 +135,78 @@ def train(
             for contrast in contrasts:
                 contrast.update(before)
             if advance is not None:
-                advance(len(lanes))
-        trainings = [Training(s.lane, updates, s.returns, s.snapshot) for s in students]
+                advance(len(specs))
+        trainings = [Training(s.spec, updates, s.returns, s.snapshot) for s in students]
     return trainings, contrasts
 
 
-def training_rows(network: Network, seen: Contrast, tolerance: Tolerance) -> list[Row]:
-    """A row for each quantity of each projection, the decisions and the returns."""
-    exact = seen.a.lane.must_equal(seen.b.lane)
-    keys = [key for key in seen.a.snapshot if key[0] not in ("spikes", "critic")]
-    return [
-        *(_learned(network, key, seen, exact, tolerance) for key in keys),
-        _decisions(seen, exact),
-        _returns(seen, exact, tolerance),
-    ]
+def training_rows(network: Network, contrast: Contrast, tolerance: Tolerance) -> list[Row]:
+    """Return a row for each quantity of each projection, the decisions and the returns."""
+    pair = Pair(contrast.a.spec, contrast.b.spec, tolerance)
+    keys = [key for key in contrast.a.snapshot if key[0] not in ("spikes", "critic")]
+    rows = [_learned(pair, network, key, contrast) for key in keys]
+    return [*rows, _decisions(pair, contrast), _returns(pair, contrast)]
 
 
-def _learned(network: Network, key: Key, seen: Contrast, exact: bool, tolerance: Tolerance) -> Row:
+def _learned(pair: Pair, network: Network, key: Key, contrast: Contrast) -> Row:
     quantity, name = key
-    agree = seen.updates if seen.agree is None else seen.agree
-    odd = key in (seen.odd if exact else seen.odd_while_agreeing)
-    difference = seen.apart[key] / _full_scale(network, key, seen)
-    return {
-        **_row(f"learning: {quantity}", network.projection(name).post, seen),
-        "projection": name,
-        "verdict": tolerance.verdict(not odd, exact, difference, "learned"),
-        "tolerance": 0.0 if exact else tolerance.learned,
-        "difference": difference,
-        "compared": seen.updates if exact else agree,
-        "first_divergence": seen.odd.get(key) if odd else None,
-    }
+    agree = contrast.updates if contrast.agree is None else contrast.agree
+    odd = key in (contrast.odd if pair.exact else contrast.odd_while_agreeing)
+    return pair.row(
+        f"learning: {quantity}",
+        network.projection(name).post,
+        not odd,
+        contrast.apart[key] / _full_scale(network, key, contrast),
+        "learned",
+        contrast.odd.get(key) if odd else None,
+        name,
+        compared=contrast.updates if pair.exact else agree,
+    )
 
 
-def _full_scale(network: Network, key: Key, seen: Contrast) -> float:
-    """A weight's bound; of what has none, the largest value so far, or 1 if all were 0."""
+def _full_scale(network: Network, key: Key, contrast: Contrast) -> float:
+    """Return a weight's bound; of what has none, its largest value so far, or 1 if all were 0."""
     plasticity = network.projection(key[1]).plasticity
     if key[0] in ("weights", "in force") and plasticity is not None:
         return max(abs(plasticity.low), abs(plasticity.high))
-    return seen.peak[key] or 1.0
+    return contrast.peak[key] or 1.0
 
 
-def _row(quantity: str, population: str, seen: Contrast) -> Row:
-    return {
-        "quantity": quantity,
-        "population": population,
-        "projection": None,
-        "backend_a": seen.a.lane.label,
-        "backend_b": seen.b.lane.label,
-    }
+def _decisions(pair: Pair, contrast: Contrast) -> Row:
+    """Compare while both see the same, so up to the first that differs: a count, not a share."""
+    agree = contrast.agree
+    row = pair.row(
+        "learning: decisions",
+        "output",
+        agree is None,
+        None,
+        "decisions",
+        None if agree is None else {"update": agree, "episode": None},
+        compared=contrast.updates,
+        equal_until=contrast.updates if agree is None else agree,
+    )
+    return {**row, "tolerance": 0.0 if pair.exact else None}
 
 
-def _decisions(seen: Contrast, exact: bool) -> Row:
-    """While both see the same, so up to the first that differs: a count, not a share."""
-    equal = seen.agree is None
-    first = None if seen.agree is None else {"update": seen.agree, "episode": None}
-    return {
-        **_row("learning: decisions", "output", seen),
-        "verdict": "exact" if equal else "different" if exact else "within",
-        "tolerance": 0.0 if exact else None,
-        "difference": None,
-        "compared": seen.updates,
-        "equal_until": seen.updates if seen.agree is None else seen.agree,
-        "first_divergence": first,
-    }
-
-
-def _returns(seen: Contrast, exact: bool, tolerance: Tolerance) -> Row:
-    one, other = np.array(seen.a.returns), np.array(seen.b.returns)
+def _returns(pair: Pair, contrast: Contrast) -> Row:
+    one, other = np.array(contrast.a.returns), np.array(contrast.b.returns)
     odd = next((k for k, (x, y) in enumerate(zip(one, other, strict=False)) if x != y), None)
-    equal = odd is None and len(one) == len(other)
-    difference = _standard_errors(one, other)
-    return {
-        **_row("learning: returns", "output", seen),
-        "verdict": tolerance.verdict(equal, exact, difference or 0.0, "returns"),
-        "tolerance": 0.0 if exact else tolerance.returns,
-        "difference": difference,
-        "episodes_a": len(one),
-        "episodes_b": len(other),
-        "mean_return_a": float(one.mean()) if len(one) else None,
-        "mean_return_b": float(other.mean()) if len(other) else None,
-        "first_divergence": None if odd is None else {"update": None, "episode": odd},
-    }
+    return pair.row(
+        "learning: returns",
+        "output",
+        odd is None and len(one) == len(other),
+        _standard_errors(one, other),
+        "returns",
+        None if odd is None else {"update": None, "episode": odd},
+        episodes_a=len(one),
+        episodes_b=len(other),
+        mean_return_a=float(one.mean()) if len(one) else None,
+        mean_return_b=float(other.mean()) if len(other) else None,
+    )
 
 
 def _standard_errors(one: FloatArray, other: FloatArray) -> float | None:
-    """Difference of means over its standard error (Welch); None of fewer than 5 episodes."""
+    """Divide the difference of means by its standard error (Welch); None of under 5 episodes."""
     if min(len(one), len(other)) < 5:
         return None
     error = np.sqrt(one.var(ddof=1) / len(one) + other.var(ddof=1) / len(other))

@@ -1,4 +1,4 @@
-"""Pieces of a page in HTML: tables that become cards on a phone, badges of verdicts, the style."""
+"""Write pieces of a page in HTML: tables that become cards on a phone, badges, the style."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ table.cards td:nth-child(n+3):before{content:attr(data-name) " "}
 
 
 def badge(verdict: str) -> str:
-    """A verdict, coloured."""
+    """Return a verdict, coloured."""
     return f'<span class="verdict {verdict}">{verdict}</span>'
 
 
 class Markup(str):
-    """Text that is HTML already."""
+    """Marks text that is HTML already."""
 
 
 def table(
@@ -76,7 +76,7 @@ def _cell(name: str, value: Any) -> str:
 
 
 def text(value: Any) -> str:
-    """A value for a reader: four digits, or ``-`` for None."""
+    """Return a value for a reader: four digits, or ``-`` for None."""
     if value is None:
         return "-"
     return f"{value:.4g}" if isinstance(value, float) else str(value)

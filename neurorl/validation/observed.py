@@ -1,4 +1,4 @@
-"""What was recorded of one population in one history, step by step."""
+"""Observe one population in one history, step by step."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from neurorl.backends.base import Raster
 from neurorl.network.description import Network, Population
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import NoiseRows
+from neurorl.validation.equations import numbers_of
 from neurorl.validation.history import VARIABLES, History
 from neurorl.validation.membranes import membrane_scale
 
@@ -27,7 +28,7 @@ class Observed:
 
     t: number by which noise is drawn. step: since the start. call, within: of which call, and how
     far into it. since: steps since the last reset. starts: the first row of each call; lasts: the
-    last. fresh: of calls. spikes: that the lane sent. before, after: its variables around each
+    last. fresh: of calls. spikes: that the backend sent. before, after: its variables around each
     call, ``(calls, size)``. kept: calls that are
     predicted, the last ones with up to *most* steps; the others are taken as they were.
     """
@@ -36,6 +37,7 @@ class Observed:
         self, network: Network, population: Population, history: History, most: int = MOST
     ) -> None:
         self.network, self.population, self.history = network, population, history
+        self.numbers = numbers_of(history.arithmetic, population, network.dt)
         self.into = [p for p in network.spiking.projections if p.post == population.name]
         lengths = np.array([call.n_steps for call in history.calls])
         self.starts = np.cumsum(lengths) - lengths
@@ -59,11 +61,11 @@ class Observed:
         self.after = {v: np.array([c.after[name][v] for c in history.calls]) for v in VARIABLES}
         self.before = {v: np.vstack([0 * x[:1], x[:-1]]) for v, x in self.after.items()}
         scale = membrane_scale(population, network.dt)
-        self.limit = FLOAT_ERROR * scale if history.lane.arithmetic == "float" else 0.0
+        self.limit = 0.0 if history.arithmetic.is_chip else FLOAT_ERROR * scale
         self._cache: dict[Any, Any] = {}
 
     def sent(self, node: str) -> Raster:
-        """Spikes of a node in every step."""
+        """Return the spikes of a node in every step."""
         rows = [
             call.rasters[node] if node in call.rasters else call.inputs.get(node)
             for call in self.history.calls
@@ -77,7 +79,7 @@ class Observed:
         )
 
     def arrived(self, node: str, delay: int, oldest: Array | None = None) -> Raster:
-        """Spikes of *delay* steps before each; none from before row *oldest*, its last silence."""
+        """Return spikes of *delay* steps before each; none from before row *oldest*."""
         sent = self._once(("sent", node), lambda: self.sent(node))
         then = self.step - delay
         kept = (then >= (self.silent_since if oldest is None else oldest)) & (then >= 0)
@@ -85,7 +87,7 @@ class Observed:
         return np.asarray(sent[np.clip(then, 0, self.n_steps - 1)] & kept[:, None])
 
     def draws(self, steps: Array, stream: int = 0, seed: int = 0) -> FloatArray:
-        """Noise of these steps, of another population or seed by so much."""
+        """Return the noise of these steps, of another population or seed by so much."""
         size = self.population.size
         steps = steps[self.kept_rows]
         first, last = int(steps.min()), int(steps.max())
@@ -94,13 +96,13 @@ class Observed:
             first = 0
         number = self.network.index(self.population.name) + stream
         rows = NoiseRows(max(self.history.seed + seed, 0), number, size)
-        found = np.zeros((self.n_steps, size))
-        found[self.kept_rows] = rows.rows(first, last - first + 1)[steps - first]
-        return found
+        noise = np.zeros((self.n_steps, size))
+        noise[self.kept_rows] = rows.rows(first, last - first + 1)[steps - first]
+        return noise
 
     @property
     def own_last(self) -> Raster:
-        """Its own spikes of the step before."""
+        """Return its own spikes of the step before."""
         own: Raster = self._once("own", lambda: self.arrived(self.population.name, 1))
         return own
 

@@ -1,4 +1,4 @@
-"""A validation as one HTML file that needs nothing else: for a browser, a phone, a reviewer."""
+"""Write a validation as one HTML file that needs nothing else, for a browser or a phone."""
 
 from __future__ import annotations
 
@@ -41,26 +41,26 @@ def write_page(path: Path, content: str) -> Path:
     return path
 
 
-def page(found: Result) -> str:
-    """The page; the same text for the same inputs."""
-    report = found.to_dict()
+def page(result: Result) -> str:
+    """Return the page; the same text for the same inputs."""
+    report = result.to_dict()
     body = [
         f"<h1>{escape(report['subject'])} {badge(report['verdict'])}</h1>",
         f"<p>{escape(_summary(report))}</p>",
         *([f"<pre>{escape(report['command'])}</pre>"] if report["command"] else []),
         *_missing(report["missing"]),
-        *(f"<p>Left out: {escape(s['backend'])}: {escape(s['why'])}</p>" for s in found.skipped),
+        *(f"<p>Left out: {escape(s['backend'])}: {escape(s['why'])}</p>" for s in result.skipped),
         "<h2>Verdicts</h2>",
-        _verdicts(found),
-        *(["<h2>Why they differ</h2>"] if found.explanations else []),
-        *(_explained(e) for e in found.explanations),
+        _verdicts(result),
+        *(["<h2>Why they differ</h2>"] if result.explanations else []),
+        *(_explained(e) for e in result.explanations),
         "<h2>Spikes</h2>",
-        _key(found),
-        *(_spikes(found, other) for other in found.recordings[1:]),
-        *_membranes(found),
+        _key(result),
+        *(_spikes(result, other) for other in result.recordings[1:]),
+        *_membranes(result),
         "<h2>Rates and weights</h2>",
-        *(_rates_and_weights(found, other) for other in found.recordings[1:]),
-        *_training(found),
+        *(_rates_and_weights(result, other) for other in result.recordings[1:]),
+        *_training(result),
         "<h2>Versions</h2>",
         table(("package", "version"), [list(item) for item in report["versions"].items()], "cards"),
     ]
@@ -90,12 +90,12 @@ def _missing(names: Sequence[str]) -> list[str]:
     return [f"<p>Without {', '.join(names)} some distances are missing: {escape(REMEDY)}</p>"]
 
 
-def _verdicts(found: Result) -> str:
-    """A table for each pair of lanes."""
+def _verdicts(result: Result) -> str:
+    """Return a table for each pair of backends."""
     parts = []
-    for other in found.recordings[1:]:
-        rows = [row for row in found.rows if row["backend_b"] == other.lane.label]
-        heading = f"{found.recordings[0].lane.label} and {other.lane.label}"
+    for other in result.recordings[1:]:
+        rows = [row for row in result.rows if row["backend_b"] == other.spec.label]
+        heading = f"{result.recordings[0].spec.label} and {other.spec.label}"
         parts.append(f"<h3>{escape(heading)} {badge(worst(r['verdict'] for r in rows))}</h3>")
         names = ("what", "verdict", "difference", "tolerance", "first", "cause")
         parts.append(table(names, [_verdict_cells(row) for row in rows], "cards"))
@@ -115,33 +115,33 @@ def _first(first: dict[str, Any] | None) -> str:
     if first is None:
         return ""
     if "step" not in first:
-        found = ((name, first[name]) for name in ("update", "episode"))
-        return ", ".join(f"{name} {value}" for name, value in found if value is not None)
+        moments = ((name, first[name]) for name in ("update", "episode"))
+        return ", ".join(f"{name} {value}" for name, value in moments if value is not None)
     neuron = "" if first["neuron"] is None else f", neuron {first['neuron']}"
     return f"step {first['step']}{neuron}"
 
 
 def _explained(e: Explanation) -> str:
     steps = [row["step"] for row in e.numbers]
-    margins = [(lane, [row[lane]["margin"] for row in e.numbers]) for lane in ("a", "b")]
-    label = f"membrane with noise less threshold, {e.population} {e.neuron}"
+    margins = [(side, [row[side]["margin"] for row in e.numbers]) for side in ("a", "b")]
+    drawn = f"membrane with noise less threshold, {e.population} {e.neuron}"
     cells, here = [], []
     for row in e.numbers:
-        for key, lane in (("a", e.backend_a), ("b", e.backend_b)):
-            values = [row[key][name] for name, _ in _NUMBERS]
-            cells.append([row["step"], lane, *values, _spiked(row[key])])
+        for side, label in (("a", e.backend_a), ("b", e.backend_b)):
+            values = [row[side][name] for name, _ in _NUMBERS]
+            cells.append([row["step"], label, *values, _spiked(row[side])])
             here.append(row["diverges"])
     head = f"{e.population}, neuron {e.neuron}, step {e.step}: {e.cause}"
     what = (
         f"{e.backend_a} (blue) and {e.backend_b} (red, dashed); first in its {e.variable}, in step "
         f"{e.step_in_window} of window {e.window}; {e.checked} steps were replayed and predicted. "
         "Drawn is what a threshold sees: the membrane with its noise, less the threshold. This and "
-        "the input are what the description makes of the spikes and the state that the lane had."
+        "the input are what the description makes of the spikes and the state that the backend had."
     )
-    names = ("step", "lane", *(name for _, name in _NUMBERS), "spike")
+    names = ("step", "backend", *(name for _, name in _NUMBERS), "spike")
     return (
         f'<h3>{escape(head)}</h3><div class="cause">{escape(e.detail)}</div><p>{escape(what)}</p>'
-        + svg.lines(steps, margins, e.step, label, "step")
+        + svg.lines(steps, margins, e.step, drawn, "step")
         + table(names, cells, "numbers", here)
     )
 
@@ -151,8 +151,8 @@ def _spiked(numbers: dict[str, Any]) -> str:
     return shown if shown == expected else f"{shown} (expected {expected})"
 
 
-def _key(found: Result) -> str:
-    first = escape(found.recordings[0].lane.label)
+def _key(result: Result) -> str:
+    first = escape(result.recordings[0].spec.label)
     return (
         '<p class="key">Spikes of <span style="background:#7d8590"></span>both'
         f'<span style="background:#0b62c4"></span>{first} only'
@@ -160,11 +160,11 @@ def _key(found: Result) -> str:
     )
 
 
-def _spikes(found: Result, other: Recording) -> str:
-    base = found.recordings[0]
+def _spikes(result: Result, other: Recording) -> str:
+    base = result.recordings[0]
     parts = []
-    for row in found.rows:
-        if row["quantity"] != "spikes" or row["backend_b"] != other.lane.label:
+    for row in result.rows:
+        if row["quantity"] != "spikes" or row["backend_b"] != other.spec.label:
             continue
         name, odd = row["population"], row["first_divergence"]
         n_steps = len(base.rasters[name])
@@ -172,7 +172,7 @@ def _spikes(found: Result, other: Recording) -> str:
         low = 0 if odd is None else odd["neuron"] // _NEURONS * _NEURONS
         part = (slice(first, first + _STEPS), slice(low, low + _NEURONS))
         marked = None if odd is None else (odd["step"], odd["neuron"])
-        label = f"{name}: {base.lane.label} and {other.lane.label}"
+        label = f"{name}: {base.spec.label} and {other.spec.label}"
         shown = svg.rasters(
             base.rasters[name][part], other.rasters[name][part], (first, low), marked, label
         )
@@ -181,24 +181,24 @@ def _spikes(found: Result, other: Recording) -> str:
     return "".join(parts)
 
 
-def _membranes(found: Result) -> list[str]:
-    """Of the neuron that diverges first, or of the first, in all lanes."""
-    parts, traces = ["<h2>Membranes</h2>"], found.traces
+def _membranes(result: Result) -> list[str]:
+    """Draw the neuron that diverges first, or the first, on all backends."""
+    parts, traces = ["<h2>Membranes</h2>"], result.traces
     steps = range(min(_STEPS, traces[0].n_steps))
-    for population in found.subject.network.populations:
+    for population in result.subject.network.populations:
         name = population.name
-        rows = (r for r in found.rows if (r["quantity"], r["population"]) == ("membrane", name))
+        rows = (r for r in result.rows if (r["quantity"], r["population"]) == ("membrane", name))
         odd = next((r["first_divergence"] for r in rows if r["first_divergence"]), None)
         neuron = 0 if odd is None else odd["neuron"]
-        series = [(t.lane.label, voltages(t, name)[: len(steps), neuron].tolist()) for t in traces]
+        series = [(t.spec.label, voltages(t, name)[: len(steps), neuron].tolist()) for t in traces]
         label = f"membrane of {name}, neuron {neuron}, after each step"
-        parts.append(f"<h3>{escape(label)}</h3>{_lanes(found)}")
+        parts.append(f"<h3>{escape(label)}</h3>{_legend(result)}")
         parts.append(svg.lines(steps, series, None, label, "step"))
     return parts
 
 
-def _lanes(found: Result) -> str:
-    names = (r.lane.label for r in found.recordings)
+def _legend(result: Result) -> str:
+    names = (r.spec.label for r in result.recordings)
     pairs = zip(names, svg.COLOURS, strict=False)
     keys = (f'<span style="background:{c}"></span>{escape(name)}' for name, c in pairs)
     return f'<p class="key">{"".join(keys)}</p>'
@@ -217,15 +217,15 @@ def _counted(row: dict[str, Any]) -> str:
     return f"<p>{escape('; '.join(shown))}</p>"
 
 
-def _rates_and_weights(found: Result, other: Recording) -> str:
-    base, dt = found.recordings[0], found.subject.network.dt
+def _rates_and_weights(result: Result, other: Recording) -> str:
+    base, dt = result.recordings[0], result.subject.network.dt
     parts = []
     for name in base.rasters:
         rates = [r.rasters[name].mean(axis=0) / dt for r in (base, other)]
-        label = f"rates of {name}, Hz: {base.lane.label} across, {other.lane.label} up"
+        label = f"rates of {name}, Hz: {base.spec.label} across, {other.spec.label} up"
         parts.append(_scatter(rates[0], rates[1], label))
     for name, weights in base.weights.items():
-        label = f"weights of {name}: {base.lane.label} across, {other.lane.label} up"
+        label = f"weights of {name}: {base.spec.label} across, {other.spec.label} up"
         parts.append(_scatter(weights, other.weights[name], label))
     return "".join(parts)
 
@@ -236,21 +236,21 @@ def _scatter(a: Any, b: Any, label: str) -> str:
     return f"<h3>{escape(label)}</h3>{svg.scatter(a, b, label)}"
 
 
-def _training(found: Result) -> list[str]:
-    if not found.trainings:
+def _training(result: Result) -> list[str]:
+    if not result.trainings:
         return []
-    parts, base = ["<h2>Learning</h2>"], found.trainings[0]
-    series = [(t.lane.label, t.returns) for t in found.trainings]
-    longest = max(len(t.returns) for t in found.trainings)
+    parts, base = ["<h2>Learning</h2>"], result.trainings[0]
+    series = [(t.spec.label, t.returns) for t in result.trainings]
+    longest = max(len(t.returns) for t in result.trainings)
     if longest:
         label = "returns of episodes"
         drawn = svg.lines(range(longest), [s for s in series if s[1]], None, label, "episode")
-        parts.append(f"<h3>{escape(label)}</h3>{_lanes(found)}{drawn}")
-    for other in found.trainings[1:]:
+        parts.append(f"<h3>{escape(label)}</h3>{_legend(result)}{drawn}")
+    for other in result.trainings[1:]:
         for key, last in base.last.items():
             if key[0] == "weights":
                 label = (
-                    f"learned weights of {key[1]}: {base.lane.label} across, {other.lane.label} up"
+                    f"learned weights of {key[1]}: {base.spec.label} across, {other.spec.label} up"
                 )
                 parts.append(_scatter(last, other.last[key], label))
     return parts

@@ -1,8 +1,8 @@
-"""Histories that are made to tell hypotheses apart: other seeds, other calls, resets and writes.
+"""Make histories that tell hypotheses apart: other seeds, other calls, resets and writes.
 
-They do only what the recorded history did too: a lane's reset is not asked about if nobody called
-it. Windows of the stimulus are taken in another order, so that what drove the network drives it
-here, with random spikes between them.
+They do only what the recorded history did too: a backend's reset is not asked about if nobody
+called it. Windows of the stimulus are taken in another order, so that what drove the network
+drives it here, with random spikes between them.
 """
 
 from __future__ import annotations
@@ -32,9 +32,10 @@ def probe(
     n_steps: int,
     whole: bool = False,
 ) -> list[Act]:
-    """Acts of about *n_steps* steps, of calls of one step and of several; *whole*: of a window.
+    """Return acts of about *n_steps* steps, in calls of one step and of several.
 
     before: steps before these, by windows as in the stimulus, so that as much has happened.
+    whole: whether each call is of a window.
     """
     rng = np.random.default_rng(seed)
     network = subject.network
@@ -66,7 +67,7 @@ def probe(
 
 
 def _calls(network: Any, inputs: Any, length: int, rng: np.random.Generator) -> list[Run]:
-    """A window as calls of one step mostly, or of several, or as one."""
+    """Return a window as calls of one step mostly, or of several, or as one."""
     kind = rng.random()
     if kind < 0.7:
         return single_steps(network, inputs, length)
@@ -85,10 +86,10 @@ def _calls(network: Any, inputs: Any, length: int, rng: np.random.Generator) -> 
 
 
 def _writes(subject: Subject, seed: int, rng: np.random.Generator) -> list[Write]:
-    """Some projections' weights, each up to 30 % other than the first ones."""
+    """Return other weights of some projections, each up to 30 % from the first ones."""
     network = subject.network
     plastic = [p for p in network.projections if p.plasticity is not None]
-    found = []
+    writes = []
     for p in plastic or network.projections:
         if rng.random() < 0.7:
             base = subject.weights.get(p.name)
@@ -98,5 +99,5 @@ def _writes(subject: Subject, seed: int, rng: np.random.Generator) -> list[Write
             other += rng.uniform(-0.1, 0.1, first.shape) * scale
             if p.plasticity is not None:
                 other = np.clip(other, p.plasticity.low, p.plasticity.high)
-            found.append(Write(p.name, other))
-    return found
+            writes.append(Write(p.name, other))
+    return writes

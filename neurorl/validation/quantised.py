@@ -1,4 +1,4 @@
-"""Float arithmetic against the chip's: which rounding moved the first spike."""
+"""Hold float arithmetic against the chip's: which rounding moved the first spike."""
 
 from __future__ import annotations
 
@@ -8,38 +8,37 @@ from typing import Any
 import numpy as np
 
 from neurorl.arithmetic.quantiser import ChipPopulation
-from neurorl.arithmetic.rounding import ChipArithmetic
 from neurorl.network.description import Dynamics
-from neurorl.validation.equations import Change, Predicted, Trial
-from neurorl.validation.hypotheses.neurons import Unbounded
+from neurorl.validation.evidence import Evidence
+from neurorl.validation.hypotheses.neurons import UNBOUNDED
+from neurorl.validation.replay import Replay
+from neurorl.validation.variants import Variant
 
 __all__ = ["quantised"]
 
 
-def quantised(
-    trials: list[Trial], plain: list[Predicted], step: int, neuron: int
-) -> tuple[str, str]:
-    """Cause and detail, of two lanes that each follow the equations of their own arithmetic.
+def quantised(evidences: list[Evidence], trace: Replay, step: int, neuron: int) -> tuple[str, str]:
+    """Return cause and detail of two backends that each follow the equations of their arithmetic.
 
     Overflow is a flag of the integers; weights that the chip clips, and the roundings of weights,
     decays, and thresholds and biases, are put into the float equations one at a time.
+
+    evidences: of the population that differs. seen: a replay of either. step: of the replay.
     """
-    on_chip = [isinstance(trial.arithmetic, ChipArithmetic) for trial in trials]
-    chip, fine = trials[on_chip.index(True)], trials[on_chip.index(False)]
-    lane = chip.replay.lane.label
-    first = max([k for k in fine.replay.fresh if k <= step] or [0])
-    if _overflows(chip, plain[on_chip.index(True)], first, step, neuron):
-        return "overflow", f"{lane}: a register of this neuron overflowed in or before this step"
-    wanted = bool(chip.replay.raster(chip.population.name)[step, neuron])
-    clipped = _clipped(chip, fine, neuron)
-    changes = _roundings(chip)
+    fine, chip = sorted(evidences, key=lambda e: e.history.arithmetic.is_chip)
+    label = chip.history.spec.label
+    begin = trace.first + max([k for k in trace.fresh if k <= step] or [0])
+    row = trace.first + step
+    if _overflows(chip, slice(begin, row + 1), neuron):
+        return "overflow", f"{label}: a register of this neuron overflowed in or before this step"
     alone = [
         name
-        for name, change in changes.items()
-        if bool(fine.run(change, first, step).spikes[-1, neuron]) == wanted
+        for name, change in _roundings(chip).items()
+        if fine.run(change, begin, row)[neuron] == chip.spikes[row, neuron]
     ]
+    clipped = _clipped(chip, fine, neuron)
     if clipped and "weights" in alone:
-        detail = f"{lane}: {clipped} weights into this neuron are beyond what the chip can hold"
+        detail = f"{label}: {clipped} weights into this neuron are beyond what the chip can hold"
         return "clipping of weights", detail
     detail = "both follow the equations, each in its own arithmetic; "
     if alone:
@@ -49,56 +48,51 @@ def quantised(
     return "quantisation", f"{detail}: it is their sum, with that of the state in every step"
 
 
-def _overflows(chip: Trial, plain: Predicted, first: int, step: int, neuron: int) -> bool:
-    free = chip.predict(Change("", "", mixins=(Unbounded,)))
-    steps = slice(first, step + 1)
+def _overflows(chip: Evidence, rows: slice, neuron: int) -> bool:
+    plain, free = chip.plain, chip.predict(Variant("", "", mixins=(UNBOUNDED,)))
     return any(
-        not np.array_equal(one[steps, neuron], other[steps, neuron])
+        not np.array_equal(one[rows, neuron], other[rows, neuron])
         for one, other in ((plain.current, free.current), (plain.level, free.level))
     )
 
 
-def _clipped(chip: Trial, fine: Trial, neuron: int) -> int:
-    """Synapses onto a neuron whose weight in float is beyond the chip's largest."""
+def _clipped(chip: Evidence, fine: Evidence, neuron: int) -> int:
+    """Count the synapses onto a neuron whose weight in float is beyond the chip's largest."""
     count = 0
     for p in chip.network.projections:
         if p.post == chip.population.name:
-            rounding = chip.arithmetic.rounding(p.name)
-            weights = fine.expected[p.name]
+            rounding = chip.history.arithmetic.rounding(p.name)
+            weights = fine.history.versions[p.name][-1]
             block, column = divmod(neuron, weights.shape[-1])
             into = weights[..., column] if weights.ndim == 2 else weights[block, :, column]
             count += int((np.abs(into) > (rounding.limit + 0.5) * rounding.unit).sum())
     return count
 
 
-def _roundings(chip: Trial) -> dict[str, Change]:
-    """The chip's roundings for float equations, by what is rounded."""
-    arithmetic, name = chip.arithmetic, chip.population.name
-    assert isinstance(arithmetic, ChipArithmetic)
-    integers = arithmetic.chip.populations[name]
+def _roundings(chip: Evidence) -> dict[str, Variant]:
+    """Return the chip's roundings for float equations, by what is rounded."""
+    integers = chip.numbers
+    assert isinstance(integers, ChipPopulation)
+    p, unit = chip.population, integers.unit
+    described = p.neuron.dynamics(p.size, chip.network.dt).bias
+
+    def decays(d: Dynamics) -> Dynamics:
+        return dataclasses.replace(
+            d,
+            membrane_decay=(4096 - integers.voltage_decay) / 4096,
+            current_decay=(4095 - integers.current_decay) / 4096,
+        )
+
+    def threshold(d: Dynamics) -> Dynamics:
+        return dataclasses.replace(d, threshold=integers.threshold / unit)
+
+    def bias(bias: Any) -> Any:
+        """Round what is described; what signed projections and currents add stays."""
+        return bias - described + integers.bias / unit
+
+    versions = chip.history.versions
     return {
-        "weights": Change("", "", weights=chip.expected),
-        "decays": Change("", "", parameters=lambda d: _decays(d, integers)),
-        "thresholds and biases": Change(
-            "",
-            "",
-            parameters=lambda d: dataclasses.replace(
-                d, threshold=integers.threshold / integers.unit
-            ),
-            bias=lambda bias: _bias(bias, integers, chip),
-        ),
+        "weights": Variant("", "", values=lambda _, name, version: versions[name][version]),
+        "decays": Variant("", "", parameters=decays),
+        "thresholds and biases": Variant("", "", parameters=threshold, bias=bias),
     }
-
-
-def _decays(d: Dynamics, integers: ChipPopulation) -> Dynamics:
-    return dataclasses.replace(
-        d,
-        membrane_decay=(4096 - integers.voltage_decay) / 4096,
-        current_decay=(4095 - integers.current_decay) / 4096,
-    )
-
-
-def _bias(bias: Any, integers: ChipPopulation, chip: Trial) -> Any:
-    """The described bias as the chip rounds it; what signed projections and currents add stays."""
-    d = chip.population.neuron.dynamics(chip.population.size, chip.network.dt)
-    return bias - d.bias + integers.bias / integers.unit

@@ -1,4 +1,4 @@
-"""What one lane did with a stimulus: spikes, states between windows, decisions."""
+"""Record what one backend does with a stimulus: spikes, states after windows, decisions."""
 
 from __future__ import annotations
 
@@ -8,80 +8,62 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic.rounding import Arithmetic, make_arithmetic
-from neurorl.backends.base import Backend, Raster, State
+from neurorl.arithmetic.rounding import Arithmetic
+from neurorl.backends.base import Raster
+from neurorl.backends.spec import BackendSpec
 from neurorl.models.policies import choose, votes
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import DrawRows, Stream
-from neurorl.validation.lanes import Lane
+from neurorl.validation.history import History, acts_of, enact
 from neurorl.validation.stimulus import InputWindow
 from neurorl.validation.subject import Subject
 
-__all__ = ["Recording", "begin", "decide", "record"]
+__all__ = ["Recording", "record"]
 
 
 @dataclass
 class Recording:
-    """Of one lane.
+    """Holds what one backend did.
 
-    starts: number of the first step of each window. rasters: ``(steps, size)`` by population.
-    states: dynamic variables after each window, see `neurorl.backends.base.Backend.state`.
-    weights: those in force, as the backend says. arithmetic: that it should have.
+    history: a call for each window. rasters: ``(steps, size)`` by population.
     decisions: of an agent, one for each window; else none.
     """
 
-    lane: Lane
-    starts: list[int]
+    history: History
     rasters: dict[str, Raster]
-    states: list[State]
-    weights: dict[str, FloatArray]
-    arithmetic: Arithmetic
     decisions: npt.NDArray[np.int64]
+
+    @property
+    def spec(self) -> BackendSpec:
+        return self.history.spec
+
+    @property
+    def arithmetic(self) -> Arithmetic:
+        """Return the arithmetic that the backend should have."""
+        return self.history.arithmetic
+
+    @property
+    def weights(self) -> dict[str, FloatArray]:
+        """Return the weights in force at the end, as the backend says."""
+        return self.history.held
 
 
 def record(
     subject: Subject,
-    lane: Lane,
+    spec: BackendSpec,
     stimulus: Sequence[InputWindow],
     seed: int,
     advance: Callable[[int], None] | None = None,
 ) -> Recording:
-    """Run a lane; *advance* is called with the number of steps of each window."""
-    seen: dict[str, list[Raster]] = {p.name: [] for p in subject.network.populations}
-    starts, states = [], []
-    with lane.load(subject.network, seed, subject.weights) as backend:
-        begin(backend, subject)
-        for window in stimulus:
-            for name, written in window.writes.items():
-                backend.set_weights(name, written)
-            starts.append(backend.t)
-            if window.fresh:
-                backend.reset()
-            for name, raster in backend.step(window.inputs, window.n_steps).items():
-                seen[name].append(raster)
-            states.append(dynamic(backend.state()))
-            if advance is not None:
-                advance(window.n_steps)
-        weights = {p.name: backend.weights(p.name) for p in subject.network.projections}
-    arithmetic = make_arithmetic(lane.arithmetic, subject.network)
-    rasters = {name: np.concatenate(windows) for name, windows in seen.items()}
-    decisions = decide(subject, rasters.get("output"), seed)
-    return Recording(lane, starts, rasters, states, weights, arithmetic, decisions)
-
-
-def begin(backend: Backend, subject: Subject) -> None:
-    """Let a new backend's steps count from the subject's first one."""
-    if subject.t:
-        backend.restore({**backend.state(), "t": np.array(subject.t, dtype=np.int64)})
-
-
-def dynamic(state: State) -> State:
-    """A state without its weights."""
-    return {key: value for key, value in state.items() if not key.endswith(".weights")}
+    """Run a backend; *advance* is called with the number of steps of each window."""
+    acts = acts_of(subject, stimulus)
+    history = enact(subject.network, spec, seed, acts, subject.t, advance)
+    rasters = {p.name: history.raster(p.name) for p in subject.network.populations}
+    return Recording(history, rasters, decide(subject, rasters.get("output"), seed))
 
 
 def decide(subject: Subject, output: Raster | None, seed: int) -> npt.NDArray[np.int64]:
-    """The agent's action of each window, by its policy and with its draws."""
+    """Return the agent's action of each window, by its policy and with its draws."""
     config = subject.config
     if config is None or output is None:
         return np.zeros(0, dtype=np.int64)

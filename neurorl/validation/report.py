@@ -1,4 +1,4 @@
-"""`validate`: a subject in several lanes, as one report."""
+"""Run `validate`: a subject on several backends, as one report."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from typing import Any
 
 from neurorl.agents.local import SpikingActorCritic
 from neurorl.backends.simulator import Simulator
+from neurorl.backends.spec import BackendSpec
 from neurorl.errors import ArgumentError, say
 from neurorl.network.description import Network
 from neurorl.numerics.random import read_seed
 from neurorl.validation.compare import Row, compare
 from neurorl.validation.explain import Explanation, explain
-from neurorl.validation.lanes import Lane, read_lanes
 from neurorl.validation.learning import Training, train
 from neurorl.validation.page import page, write_page
 from neurorl.validation.recording import record
 from neurorl.validation.replay import replay
 from neurorl.validation.result import Result
+from neurorl.validation.specs import read_specs
 from neurorl.validation.stimulus import make_stimulus
 from neurorl.validation.subject import DEFAULT_ENV, Subject, make_subject
 from neurorl.validation.taught import explain_training
@@ -37,7 +38,7 @@ class Validation(Result):
 
 def validate(
     what: str | Path | Network | SpikingActorCritic,
-    backends: str | Sequence[str | Lane | type[Simulator]] | None = None,
+    backends: str | Sequence[str | BackendSpec | type[Simulator]] | None = None,
     *,
     arithmetic: str | None = None,
     steps: int = 1000,
@@ -74,15 +75,15 @@ def validate(
                 say(f"validate.{name}", "not a whole number", got=value, limit=">= 1")
             )
     subject = make_subject(what, env, overrides, dt, trust_env)
-    lanes = read_lanes(backends, arithmetic)
+    specs = read_specs(backends, arithmetic)
     skipped: list[dict[str, str]] = []
     if backends is None:
-        lanes, skipped = _runnable(lanes, subject.network)
+        specs, skipped = _runnable(specs, subject.network)
     if learn and subject.config is None:
         raise ArgumentError(say("validate", "a network without an agent can't learn"))
     limits = tolerance or Tolerance()
-    stimulus = make_stimulus(subject, steps, seed, lanes[0].arithmetic)
-    total = len(lanes) * (sum(w.n_steps for w in stimulus) + learn * updates)
+    stimulus = make_stimulus(subject, steps, seed, specs[0].chosen_arithmetic)
+    total = len(specs) * (sum(w.n_steps for w in stimulus) + learn * updates)
     done = 0
 
     def stepped(n: int) -> None:
@@ -91,26 +92,26 @@ def validate(
         if advance is not None:
             advance(done, total)
 
-    recordings = [record(subject, lane, stimulus, seed, stepped) for lane in lanes]
+    recordings = [record(subject, spec, stimulus, seed, stepped) for spec in specs]
     rows: list[Row] = []
     explanations: list[Explanation] = []
     traces = [replay(subject, recording, stimulus, 0, seed) for recording in recordings]
     for other, trace in zip(recordings[1:], traces[1:], strict=True):
         pair = (traces[0], trace)
         compared = compare(subject, stimulus, recordings[0], other, pair, limits)
-        found = explain(subject, stimulus, recordings[0], other, seed, pair)
-        rows += [_with_cause(subject, row, found) for row in compared]
-        explanations += found
+        explained = explain(subject, stimulus, recordings[0], other, seed, pair)
+        rows += [_with_cause(subject, row, explained) for row in compared]
+        explanations += explained
     trainings: list[Training] = []
     if learn:
-        trainings, contrasts = train(subject, lanes, seed, updates, stepped)
+        trainings, contrasts = train(subject, specs, seed, updates, stepped)
         for contrast in contrasts:
             learned, explained = explain_training(subject, contrast, limits, seed)
             rows += learned
             explanations += explained
     command = None
     if tolerance is None and not overrides:
-        command = _command(subject, lanes, seed, steps, learn, updates)
+        command = _command(subject, specs, seed, steps, learn, updates)
     return Validation(
         subject=subject,
         stimulus=stimulus,
@@ -125,23 +126,25 @@ def validate(
     )
 
 
-def _runnable(lanes: list[Lane], network: Network) -> tuple[list[Lane], list[dict[str, str]]]:
-    """Those that can run a network, and what the others lack. Raises ArgumentError for one only."""
+def _runnable(
+    specs: list[BackendSpec], network: Network
+) -> tuple[list[BackendSpec], list[dict[str, str]]]:
+    """Return those that can run a network, and what the others lack. Raises ArgumentError."""
     can, skipped = [], []
-    for lane in lanes:
-        problems = lane.backend_class.problems(network, lane.arithmetic)
+    for spec in specs:
+        problems = spec.problems(network)
         if problems:
-            skipped.append({"backend": lane.label, "why": "; ".join(problems)})
+            skipped.append({"backend": spec.label, "why": "; ".join(problems)})
         else:
-            can.append(lane)
+            can.append(spec)
     if len(can) < 2:
         got = "; ".join(f"{s['backend']}: {s['why']}" for s in skipped)
         raise ArgumentError(say("validate", "fewer than two backends can run it", got=got))
     return can, skipped
 
 
-def _with_cause(subject: Subject, row: Row, found: Sequence[Explanation]) -> Row:
-    """A row that isn't exact, with the cause of its own population or of one that leads to it."""
+def _with_cause(subject: Subject, row: Row, explanations: Sequence[Explanation]) -> Row:
+    """Return a row with the cause of its own population, or of one that leads to it."""
     if row["verdict"] == "exact":
         return {**row, "cause": None, "detail": None}
     if row["quantity"] == "weights":
@@ -149,10 +152,10 @@ def _with_cause(subject: Subject, row: Row, found: Sequence[Explanation]) -> Row
         detail = "the chip's mantissas of 8 bits" if chip else "the backend holds others"
         return {**row, "cause": "quantisation" if chip else "weights", "detail": detail}
     network, name = subject.network, row["population"]
-    for e in found:
+    for e in explanations:
         if e.population == name:
             return {**row, "cause": e.cause, "detail": e.detail}
-    for e in found:
+    for e in explanations:
         if network.steps(e.population, name) is not None:
             detail = f"{e.cause} in {e.population} from step {e.step} on"
             return {**row, "cause": "follows", "detail": detail}
@@ -162,13 +165,13 @@ def _with_cause(subject: Subject, row: Row, found: Sequence[Explanation]) -> Row
 
 
 def _command(
-    subject: Subject, lanes: Sequence[Lane], seed: int, steps: int, learn: bool, updates: int
+    subject: Subject, specs: Sequence[BackendSpec], seed: int, steps: int, learn: bool, updates: int
 ) -> str | None:
-    """The command line that repeats it; None if only Python can."""
-    if subject.argument is None or any(lane.cls is not None for lane in lanes):
+    """Return the command line that repeats it; None if only Python can."""
+    if subject.argument is None or any(spec.cls is not None for spec in specs):
         return None
     parts = ["neurorl validate", subject.argument]
-    parts += [f"--backends {','.join(lane.label for lane in lanes)}", f"--steps {steps}"]
+    parts += [f"--backends {','.join(spec.label for spec in specs)}", f"--steps {steps}"]
     parts += [f"--seed {seed}"]
     parts += [f"--learn --updates {updates}"] if learn else []
     return " ".join(parts)

@@ -1,4 +1,4 @@
-"""What a validation found, as an object and as plain data."""
+"""Hold what a validation found, as an object and as plain data."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ __all__ = ["Result"]
 
 @dataclass(frozen=True)
 class Result:
-    """Holds what `neurorl.validate` found; the others of the lanes were held against the first.
+    """Holds what `neurorl.validate` found; the first backend is what the others are held against.
 
-    recordings, traces, trainings: of each lane, in order; traces are replays of the first windows,
-    step by step. rows: plain data, one for each quantity of each population or projection.
+    recordings, traces, trainings: of each backend, in order; traces are replays of the first
+    windows, step by step. rows: plain data, one for each quantity of each population or projection.
     explanations: one for each first divergence. command: the command line that repeats it; None if
     only Python can. skipped: backends that can't run the network, and why.
     """
@@ -44,15 +44,15 @@ class Result:
 
     @property
     def verdict(self) -> str:
-        """``'exact'``, ``'within'`` or ``'different'``: the worst of the rows'."""
+        """Return ``'exact'``, ``'within'`` or ``'different'``: the worst of the rows'."""
         return worst(row["verdict"] for row in self.rows)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data, for JSON: the same for the same inputs, without dates and paths."""
+        """Return plain data, for JSON: the same for the same inputs, without dates and paths."""
         return {
             "verdict": self.verdict,
             "subject": self.subject.name,
-            "backends": [recording.lane.label for recording in self.recordings],
+            "backends": [recording.spec.label for recording in self.recordings],
             "seed": self.seed,
             "steps": sum(window.n_steps for window in self.stimulus),
             "windows": len(self.stimulus),

@@ -1,4 +1,4 @@
-"""The input of every lane: windows of spikes (and currents), made once."""
+"""Make the input of every backend once: windows of spikes (and currents)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PROBABILITIES = (0.05, 0.15, 0.3, 0.6)
 
 
 class InputWindow(NamedTuple):
-    """Inputs of *n_steps* steps; *fresh* windows start from silence.
+    """Holds inputs of *n_steps* steps; *fresh* windows start from silence.
 
     writes: weights that are written before it, by projection.
     """
@@ -36,7 +36,7 @@ class InputWindow(NamedTuple):
 
 
 def make_stimulus(subject: Subject, n_steps: int, seed: int, arithmetic: str) -> list[InputWindow]:
-    """At least *n_steps* steps of input.
+    """Make at least *n_steps* steps of input.
 
     Of an agent, what it sees while the reference plays its environment by its policy, in
     *arithmetic*; else random spikes of several rates.
@@ -83,7 +83,7 @@ def _played(subject: Subject, n_steps: int, seed: int, arithmetic: str) -> list[
 
 
 def place(stimulus: Sequence[InputWindow], step: int) -> dict[str, Any]:
-    """A step, counted from 0, and where it is among the windows."""
+    """Return a step, counted from 0, and where it is among the windows."""
     start = 0
     for k, window in enumerate(stimulus):
         if step < start + window.n_steps:

@@ -1,4 +1,4 @@
-"""Agents that train in several lanes, an update of every one at a time."""
+"""Train agents on several backends, an update of every one at a time."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import numpy.typing as npt
 from neurorl.agents.budget import Budget
 from neurorl.agents.replicas import Replicas
 from neurorl.backends.checks import Inputs
+from neurorl.backends.spec import BackendSpec
 from neurorl.tasks.groups import SeparateEnvs
 from neurorl.tasks.specification import copy_env
-from neurorl.validation.lanes import Lane
 from neurorl.validation.stimulus import InputWindow
 from neurorl.validation.subject import Subject
 
@@ -30,7 +30,7 @@ Snapshot = Mapping[tuple[str, str], npt.NDArray[Any]]
 
 
 class Student:
-    """One lane's agent, with an environment of its own; a context manager.
+    """Trains one backend's agent, with an environment of its own; a context manager.
 
     snapshot: after the last update, or before the first. inputs: of its last window. t: number of
     that window's first step. action, episode: of the last update. updates: an upper limit.
@@ -38,19 +38,17 @@ class Student:
     than can be kept.
     """
 
-    def __init__(self, subject: Subject, lane: Lane, seed: int, updates: int) -> None:
+    def __init__(self, subject: Subject, spec: BackendSpec, seed: int, updates: int) -> None:
         assert subject.config is not None
         assert subject.env is not None
-        self.lane = lane
+        self.spec = spec
         self._network = subject.network
         self._replicas = Replicas(
             SeparateEnvs([_another(subject.env)]),
             subject.config,
             subject.n_actions,
             (seed,),
-            backend=lane.cls or lane.backend,
-            arithmetic=lane.arithmetic,
-            options=lane.options,
+            backend=spec,
         )
         self._take(subject)
         self._playing = self._replicas.play(Budget(updates + 1))  # more episodes than can end
@@ -69,11 +67,11 @@ class Student:
 
     @property
     def returns(self) -> list[float]:
-        """Of the episodes that have ended."""
+        """Return the returns of episodes that have ended."""
         return [episode.ret for episode in self._replicas.episodes[0]]
 
     def update(self) -> None:
-        """One environment step, and what is learned from it."""
+        """Take one environment step, and learn from it."""
         replicas = self._replicas
         ended = len(replicas.episodes[0])
         self._begins = self._begins or ended != self.episode
@@ -112,20 +110,20 @@ class Student:
     def _snapshot(self) -> Snapshot:
         replicas, network = self._replicas, self._network
         memory = replicas.loop.memory.of(0)
-        found: dict[tuple[str, str], npt.NDArray[Any]] = {}
+        copies: dict[tuple[str, str], npt.NDArray[Any]] = {}
         for name, raster in replicas.loop.window.rasters.items():
-            found["spikes", name] = raster.copy()
+            copies["spikes", name] = raster.copy()
         for name, trace in memory.trace.items():
             norm = memory.norm[network.projection(name).post]
-            found["trace", name] = np.concatenate([trace, norm])
-            found["eligibility", name] = memory.eligibility[name].copy()
-            found["weights", name] = memory.weights[name].copy()
-            found["in force", name] = replicas.backend.weights(name)
+            copies["trace", name] = np.concatenate([trace, norm])
+            copies["eligibility", name] = memory.eligibility[name].copy()
+            copies["weights", name] = memory.weights[name].copy()
+            copies["in force", name] = replicas.backend.weights(name)
         values = [memory.value, memory.mean_reward, memory.expected]
-        found["critic", "critic"] = np.concatenate(values)
-        return found
+        copies["critic", "critic"] = np.concatenate(values)
+        return copies
 
 
 def _another(env: gym.Env[Any, Any]) -> gym.Env[Any, Any]:
-    """A second environment of the same kind."""
+    """Return a second environment of the same kind."""
     return copy_env(env) if env.spec is not None else copy.deepcopy(env)

@@ -1,4 +1,4 @@
-"""What is validated: a network, the weights in it and, of an agent, how it is driven."""
+"""Describe what is validated: a network, its weights and, of an agent, how it is driven."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DEFAULT_ENV = "CartPole-v1"
 
 @dataclass(frozen=True)
 class Subject:
-    """A network, or an agent with one.
+    """Describes a network, or an agent with one.
 
     name: for a reader. weights: of plastic projections; those left out are drawn by the seed.
     config, env: None for a network without an agent. argument: as on the command line; None if
@@ -50,7 +50,7 @@ def make_subject(
     dt: float | None = None,
     trust_env: bool = False,
 ) -> Subject:
-    """The subject that *what* means: a network, an agent, a run, or the name of a model.
+    """Return the subject that *what* means: a network, an agent, a run, or a model's name.
 
     Also the name of a feature of `neurorl.testing.FEATURES`, such as ``'currents'``.
     env: task of a model. overrides: fields of a model's `AgentConfig`. dt: seconds a step of a

@@ -1,4 +1,4 @@
-"""Why training differs: in its spikes, its rule, or the weights that a backend holds."""
+"""Explain why training differs: by spikes, by the rule, or by weights that a backend holds."""
 
 from __future__ import annotations
 
@@ -24,32 +24,33 @@ _CAUSES = {
 
 
 def explain_training(
-    subject: Subject, seen: Contrast, tolerance: Tolerance, seed: int
+    subject: Subject, contrast: Contrast, tolerance: Tolerance, seed: int
 ) -> tuple[list[Row], list[Explanation]]:
-    """Rows with their causes, and explanations of spikes that differed first."""
-    rows, moment = training_rows(subject.network, seen, tolerance), seen.moment
+    """Return rows with their causes, and explanations of spikes that differed first."""
+    rows, moment = training_rows(subject.network, contrast, tolerance), contrast.moment
     if moment is None:
         return [_with(row, "", "") for row in rows], []
     where = f"from update {moment.update} on, first in {moment.quantity} of {moment.name}"
-    if seen.a.lane.arithmetic != seen.b.lane.arithmetic:
+    if contrast.a.spec.arithmetic != contrast.b.spec.arithmetic:
         return [_with(row, "quantisation", f"the arithmetics differ; {where}") for row in rows], []
     if moment.quantity != "spikes":
         if moment.quantity in _CAUSES:
             cause, what = _CAUSES[moment.quantity]
             return [_with(row, cause, f"{where}: {what}") for row in rows], []
-        late = _explain_writes(subject, seen, moment, seed)
+        late = _explain_writes(subject, contrast, moment, seed)
         cause, what = (late[0].cause, late[0].detail) if late else _held(moment)
         return [_with(row, cause, f"{where}: {what}") for row in rows], late
-    found = _explain_windows(subject, seen, moment, seed)
-    why = [f"{e.cause}: {e.detail}" for e in found[:1]]
+    explanations = _explain_windows(subject, contrast, moment, seed)
+    why = [f"{e.cause}: {e.detail}" for e in explanations[:1]]
     detail = "; ".join([where, *why])
-    return [_with(row, "follows" if found else "unknown", detail) for row in rows], found
+    cause = "follows" if explanations else "unknown"
+    return [_with(row, cause, detail) for row in rows], explanations
 
 
 def _held(moment: Moment) -> tuple[str, str]:
-    """Of weights that differ though the eligibilities that changed them don't.
+    """Explain weights that differ though the eligibilities that changed them don't.
 
-    The rule is the same code for all lanes, so it is the backend that holds others.
+    The rule is the same code for all backends, so it is the backend that holds others.
     """
     held = moment.held
     for bits in range(2, 31):
@@ -68,42 +69,43 @@ def _with(row: Row, cause: str, detail: str) -> Row:
 
 
 def _explain_windows(
-    subject: Subject, seen: Contrast, moment: Moment, seed: int
+    subject: Subject, contrast: Contrast, moment: Moment, seed: int
 ) -> list[Explanation]:
-    """All windows until an update once more in both lanes, with what was written between them."""
+    """Run all windows until an update once more, with what was written between them."""
     if moment.windows is None:
-        return _explain_window(subject, seen, moment, seed)
-    return _explain_of(subject, seen, moment.windows, seed)
+        return _explain_window(subject, contrast, moment, seed)
+    return _explain_of(subject, contrast, moment.windows, seed)
 
 
 def _explain_of(
-    subject: Subject, seen: Contrast, windows: list[InputWindow], seed: int
+    subject: Subject, contrast: Contrast, windows: list[InputWindow], seed: int
 ) -> list[Explanation]:
-    one, other = (record(subject, student.lane, windows, seed) for student in (seen.a, seen.b))
+    specs = (contrast.a.spec, contrast.b.spec)
+    one, other = (record(subject, spec, windows, seed) for spec in specs)
     return explain(subject, windows, one, other, seed)
 
 
 def _explain_writes(
-    subject: Subject, seen: Contrast, moment: Moment, seed: int
+    subject: Subject, contrast: Contrast, moment: Moment, seed: int
 ) -> list[Explanation]:
-    """Of weights that aren't held as they were written: what the next window would show of it."""
+    """Explain weights that aren't held as written, by what the next window would show."""
     if not moment.windows:
         return []
     last = moment.windows[-1]
     writes = {name: w for (quantity, name), w in moment.after.items() if quantity == "weights"}
     windows = [*moment.windows, last._replace(writes=writes)]
-    found = _explain_of(subject, seen, windows, seed)
-    return [e for e in found if e.cause in ("writes", "weights", "rounding of weights")]
+    explanations = _explain_of(subject, contrast, windows, seed)
+    return [e for e in explanations if e.cause in ("writes", "weights", "rounding of weights")]
 
 
 def _explain_window(
-    subject: Subject, seen: Contrast, moment: Moment, seed: int
+    subject: Subject, contrast: Contrast, moment: Moment, seed: int
 ) -> list[Explanation]:
-    """The window of an update once more in both lanes, with the weights that it was run with."""
+    """Run the window of an update once more, with the weights that it was run with."""
     assert subject.config is not None
     if subject.config.carries:
         return []  # what it started from is not kept
     weights = {name: w for (quantity, name), w in moment.before.items() if quantity == "weights"}
     then = dataclasses.replace(subject, weights=weights, t=moment.t)
     stimulus = [InputWindow(moment.inputs, subject.config.window, True)]
-    return _explain_of(then, seen, stimulus, seed)
+    return _explain_of(then, contrast, stimulus, seed)

@@ -1,4 +1,4 @@
-"""What counts as equal, as near enough, and as different."""
+"""Say what counts as equal, as near enough, and as different."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ VERDICTS = ("exact", "within", "different")
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far two lanes may differ whose arithmetics differ; where they are the same, not at all.
+    """Says how far backends of different arithmetics may differ; of the same, not at all.
 
     rate: of the mean rate of a population, relative to the larger one.
     decisions: share of decisions that may differ.
     membrane: median difference of a membrane, in thresholds (or noise widths, if larger).
-    weights: largest distance of weights in force before learning, in the coarser lane's quanta.
+    weights: largest distance of weights in force before learning, in the coarser backend's quanta.
     learned: root mean square difference of learned numbers while both agents decide alike, in full
     scales: a weight's bound, or the largest trace or eligibility so far.
     returns: difference of mean returns, in standard errors of that difference; needs 5 episodes.
@@ -31,9 +31,9 @@ class Tolerance:
     returns: float = 3.0
 
     def verdict(self, equal: bool, exact: bool, difference: float, limit: str) -> str:
-        """``'exact'`` if *equal*; else by *difference*, and never ``'within'`` where all must be.
+        """Return ``'exact'`` if *equal*; else judge *difference*, ``'within'`` only if not *exact*.
 
-        exact: whether the lanes promise to be equal. limit: name of the field that applies.
+        exact: whether the backends promise to be equal. limit: name of the field that applies.
         """
         if equal:
             return "exact"
@@ -41,5 +41,5 @@ class Tolerance:
 
 
 def worst(verdicts: Iterable[str]) -> str:
-    """The verdict on a whole; ``'exact'`` on nothing."""
+    """Return the verdict on a whole; ``'exact'`` on nothing."""
     return max(verdicts, key=VERDICTS.index, default="exact")

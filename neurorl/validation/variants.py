@@ -1,4 +1,4 @@
-"""A variant of the described step: what one population does, if something is other than described.
+"""Describe variants of the described step: what one population does if something is other.
 
 Everything that a hypothesis may change is a field of `Variant`; the default of each is what the
 description says. `neurorl.validation.evidence` predicts a history with it.
@@ -17,7 +17,7 @@ from neurorl.network.description import Projection
 from neurorl.validation.history import History
 from neurorl.validation.observed import Array, Observed
 
-__all__ = ["PLAIN", "Array", "Variant", "latest"]
+__all__ = ["PLAIN", "Array", "Variant", "changed", "latest"]
 
 
 def _same(x: Any) -> Any:
@@ -29,40 +29,40 @@ def _unchanged(_: str, weights: Array) -> Array:
 
 
 def arrivals(evidence: Observed, projection: Projection) -> Raster:
-    """Spikes that arrive in each step, as described."""
+    """Return spikes that arrive in each step, as described."""
     return evidence.arrived(projection.pre, evidence.network.delay_steps(projection.name))
 
 
 def latest(history: History, name: str, call: int) -> int:
-    """The number of the weights that the last write before a call brought."""
+    """Return the number of the weights that the last write before a call brought."""
     return history.version(name, history.calls[call].writes)
 
 
 def described_weights(history: History, name: str, version: int) -> Array:
-    """Those that should be in force."""
+    """Return those that should be in force."""
     return history.versions[name][version]
 
 
 def described_draws(evidence: Observed) -> Array:
-    """The noise of each step, ``(steps, size)``."""
+    """Return the noise of each step, ``(steps, size)``."""
     return evidence.draws(evidence.t)
 
 
 def silence_after_reset(evidence: Observed, variable: str, before: Array) -> Array:
-    """The state from which each call starts, ``(calls, size)``: 0 after a reset."""
+    """Return the state from which each call starts, ``(calls, size)``: 0 after a reset."""
     return np.where(evidence.fresh[:, None], 0, before)
 
 
 def as_it_ends(evidence: Observed, variable: str, after: Array) -> Array:
-    """The state that is seen after each call, ``(calls, size)``: that of its last step."""
+    """Return the state that is seen after each call, ``(calls, size)``: that of its last step."""
     return after
 
 
 @dataclass(frozen=True)
 class Variant:
-    """What is other than described; by default nothing.
+    """Says what is other than described; by default nothing.
 
-    cause: a word for it. detail: a sentence. freedom: how much of it was fitted to the lane: 0
+    cause: a word for it. detail: a sentence. freedom: how much of it was fitted to the backend: 0
     nothing, 1 a number, 2 numbers of each neuron, 4 of each synapse.
     parameters: of the neurons. mixins: classes before theirs. bias: what becomes of it.
     arrivals: spikes of a projection that arrive in each step. version: number of the weights in
@@ -89,6 +89,11 @@ class Variant:
     finish: Callable[[Observed, str, Array], Array] = as_it_ends
     late_by: int = 0
     freedom: int = 0
+
+
+def changed(cause: str, mixin: Any, freedom: int = 0) -> Variant:
+    """Return the variant of a mixin of `neurorl.validation.hypotheses.neurons`."""
+    return Variant(cause, mixin.detail, mixins=(mixin,), freedom=freedom)
 
 
 PLAIN = Variant("", "")

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 from neurorl.agents.local import SpikingActorCritic
-from neurorl.arithmetic.rounding import ArithmeticName
+from neurorl.arithmetic.rounding import ARITHMETICS
 from neurorl.backends.registry import available_backends
+from neurorl.backends.spec import BackendSpec
 from neurorl.errors import PopulationWarning
 from neurorl.models.presets import MODELS
 from neurorl.tasks.registration import GRID_ID
-from neurorl.validation.lanes import Lane, read_lanes
 from neurorl.validation.report import Validation, validate
+from neurorl.validation.specs import read_specs
 from neurorl.validation.tolerance import worst
 
 __all__ = ["MIXED", "TASKS", "TRAINED", "Cell", "cells", "merge", "run_matrix"]
@@ -28,13 +29,13 @@ TRAINED = "float | loihi, trained"
 class Cell(NamedTuple):
     """Describe one validation of the matrix.
 
-    group: an arithmetic that all lanes share, `MIXED`, or `TRAINED` for *episodes* before that.
+    group: an arithmetic that all backends share, `MIXED`, or `TRAINED` for *episodes* before that.
     """
 
     model: str
     env: str
     group: str
-    lanes: tuple[Lane, ...]
+    specs: tuple[BackendSpec, ...]
     seed: int
     episodes: int = 0
 
@@ -57,23 +58,23 @@ def cells(
     if episodes:
         groups[TRAINED] = groups[MIXED]
     return [
-        Cell(model, task, group, lanes, seed, episodes if group == TRAINED else 0)
-        for group, lanes in groups.items()
+        Cell(model, task, group, specs, seed, episodes if group == TRAINED else 0)
+        for group, specs in groups.items()
         for model in models
         for task in tasks
         for seed in (seeds if group in (MIXED, TRAINED) else seeds[:1])
     ]
 
 
-def _groups(backends: str | Sequence[str] | None) -> dict[str, tuple[Lane, ...]]:
-    groups: dict[str, tuple[Lane, ...]] = {}
-    for arithmetic in get_args(ArithmeticName):
-        lanes = read_lanes(backends, arithmetic)
-        groups[arithmetic] = tuple(x for x in lanes if x.arithmetic == arithmetic)
-    fine = {lane.backend for lane in groups["float"]}
-    only_chips = [lane for lane in groups["loihi"] if lane.backend not in fine]
+def _groups(backends: str | Sequence[str] | None) -> dict[str, tuple[BackendSpec, ...]]:
+    groups: dict[str, tuple[BackendSpec, ...]] = {}
+    for arithmetic in ARITHMETICS:
+        specs = read_specs(backends, arithmetic)
+        groups[arithmetic] = tuple(x for x in specs if x.arithmetic == arithmetic)
+    fine = {spec.backend for spec in groups["float"]}
+    only_chips = [spec for spec in groups["loihi"] if spec.backend not in fine]
     mixed = (groups["float"][0], (only_chips or groups["loihi"])[-1])
-    shared = {name: lanes for name, lanes in groups.items() if len(lanes) > 1}
+    shared = {name: specs for name, specs in groups.items() if len(specs) > 1}
     return {**shared, MIXED: mixed}
 
 
@@ -83,19 +84,19 @@ def run_matrix(
     updates: int,
     advance: Callable[[int, int], None] | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """Yield rows of plain data, one for each cell and lane but the first, as they are found."""
+    """Yield rows of plain data, one for each cell and backend but the first."""
     for done, cell in enumerate(plan):
         validation = validate(
             _trained(cell) if cell.episodes else cell.model,
-            cell.lanes,
+            cell.specs,
             steps=steps,
             seed=cell.seed,
             learn=True,
             updates=updates,
             env=cell.env,
         )
-        for lane in cell.lanes[1:]:
-            yield _row(cell, lane, validation)
+        for spec in cell.specs[1:]:
+            yield _row(cell, spec, validation)
         if advance is not None:
             advance(done + 1, len(plan))
 
@@ -111,8 +112,8 @@ def _trained(cell: Cell) -> SpikingActorCritic:
     return agent
 
 
-def _row(cell: Cell, lane: Lane, validation: Validation) -> dict[str, Any]:
-    rows = [row for row in validation.rows if row["backend_b"] == lane.label]
+def _row(cell: Cell, spec: BackendSpec, validation: Validation) -> dict[str, Any]:
+    rows = [row for row in validation.rows if row["backend_b"] == spec.label]
     spikes = [row for row in rows if row["quantity"] == "spikes"]
     names = ("decisions", "learning: decisions", "learning: returns")
     decisions, training, returns = (
@@ -122,8 +123,8 @@ def _row(cell: Cell, lane: Lane, validation: Validation) -> dict[str, Any]:
         "model": cell.model,
         "env": cell.env,
         "group": cell.group,
-        "backend_a": cell.lanes[0].label,
-        "backend_b": lane.label,
+        "backend_a": cell.specs[0].label,
+        "backend_b": spec.label,
         "seed": cell.seed,
         "episodes": cell.episodes,
         "verdict": worst(row["verdict"] for row in rows),

@@ -74,8 +74,8 @@ def _across(rows: Rows) -> list[str]:
         f"### Across arithmetics{learned}",
         "",
         f"`{first['backend_a']}` against `{first['backend_b']}`, {shown}, least to most of the "
-        "seeds. Spikes that differ: share of both lanes' spikes that the other is without; rates "
-        "and distances are of the population that differs most.",
+        "seeds. Spikes that differ: share of both backends' spikes that the other is without; "
+        "rates and distances are of the population that differs most.",
         "",
         *table_head(columns),
     ]

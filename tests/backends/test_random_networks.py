@@ -7,8 +7,8 @@ import pytest
 from neurorl.testing.contract.test_random_networks import compare
 from neurorl.testing.plugin import Case
 
-PLAIN = Case("loihi", "loihi", {"accelerate": False})
-NUMPY = [Case("brian2", arithmetic, {"engine": "numpy"}) for arithmetic in ("float", "loihi")]
+PLAIN = Case("loihi", "loihi", engine="stock")
+NUMPY = [Case("brian2", arithmetic, engine="numpy") for arithmetic in ("float", "loihi")]
 
 
 @pytest.mark.parametrize("seed", range(40))

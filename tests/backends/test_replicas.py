@@ -21,7 +21,7 @@ def test_which_backends_lend_the_memory_of_their_weights(
 ) -> None:
     network = FEATURES[feature]()
     name = network.projections[-1].name
-    has = (case.backend, case.options.get("engine")) in HAS_MEMORY
+    has = (case.backend, case.engine) in HAS_MEMORY
     has = has and not (case.backend == "loihi" and isinstance(seed, tuple))  # several networks
     with case.make(network, seed=seed) as backend:
         lends = backend.transmitted(name) is not None

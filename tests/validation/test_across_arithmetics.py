@@ -8,9 +8,10 @@ import injected_faults as faults
 import numpy as np
 import pytest
 
+from neurorl.backends.spec import BackendSpec
 from neurorl.models import LIF, CubaLIF
 from neurorl.network.description import Network, Plasticity, Population, Projection, Source
-from neurorl.validation import Lane, Validation, validate
+from neurorl.validation import Validation, validate
 from neurorl.validation.explain import Explanation
 
 BACKENDS = "reference:float,loihi"
@@ -58,6 +59,9 @@ def test_the_rounding_that_moves_a_spike_is_named(network: Network, what: str) -
 
 def test_a_fault_is_told_from_rounding() -> None:
     network = faults.plain()
-    lanes = [Lane("reference", "float"), Lane("faulty", "loihi", {}, faults.LongRefractory)]
-    found = why(network, lanes)
+    specs = [
+        BackendSpec("reference", "float"),
+        BackendSpec("faulty", "loihi", cls=faults.LongRefractory),
+    ]
+    found = why(network, specs)
     assert (found.cause, found.lane) == ("refractory", "faulty:loihi")

@@ -9,24 +9,28 @@ import injected_faults as injected
 import numpy as np
 import pytest
 
+from neurorl.backends.spec import BackendSpec
 from neurorl.testing import FEATURES, random_network
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.gates import Labels, gates
 from neurorl.validation.history import Reset, Run, Write, acts_of, enact
 from neurorl.validation.hypotheses import FAMILIES, propose
 from neurorl.validation.hypotheses.levels import simplest
-from neurorl.validation.lanes import Lane
 from neurorl.validation.probes import probe
 from neurorl.validation.stimulus import make_stimulus
 from neurorl.validation.subject import Subject, make_subject
 from neurorl.validation.variants import Variant
 
-LANES = [Lane("reference", "float"), Lane("reference", "loihi"), Lane("loihi", "loihi")]
+SPECS = [
+    BackendSpec("reference", "float"),
+    BackendSpec("reference", "loihi"),
+    BackendSpec("loihi", "loihi"),
+]
 
 
-def probed(subject: Subject, lane: Lane, seed: int = 4) -> list[Evidence]:
+def probed(subject: Subject, spec: BackendSpec, seed: int = 4) -> list[Evidence]:
     """Of every population, in a history with calls of all lengths, resets and writes."""
-    stimulus = make_stimulus(subject, 60, seed, lane.arithmetic)
+    stimulus = make_stimulus(subject, 60, seed, spec.chosen_arithmetic)
     weights = {p.name: np.array(0.1) for p in subject.network.projections}
     written = {
         n: np.broadcast_to(w, subject.network.weight_shape(n)).copy() for n, w in weights.items()
@@ -34,15 +38,15 @@ def probed(subject: Subject, lane: Lane, seed: int = 4) -> list[Evidence]:
     stimulus[0] = stimulus[0]._replace(fresh=True, writes=written)
     acts = probe(subject, stimulus, seed, 40, 120)
     assert {type(act) for act in acts} == {Reset, Run, Write}
-    history = enact(subject.network, lane, seed, acts)
+    history = enact(subject.network, spec, seed, acts)
     assert len({call.n_steps for call in history.calls}) > 2
     return [Evidence(subject.network, p, history) for p in subject.network.populations]
 
 
-@pytest.mark.parametrize("lane", LANES, ids=lambda lane: lane.label)
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.label)
 @pytest.mark.parametrize("feature", sorted(set(FEATURES) - {"more neurons than a core"}))
-def test_a_sound_lane_is_predicted_whatever_the_calls(feature: str, lane: Lane) -> None:
-    for evidence in probed(make_subject(feature), lane):
+def test_a_sound_lane_is_predicted_whatever_the_calls(feature: str, spec: BackendSpec) -> None:
+    for evidence in probed(make_subject(feature), spec):
         assert not evidence.odd_calls(evidence.plain, exact=True).any(), evidence.population.name
         assert evidence.n_steps >= 160
 
@@ -50,7 +54,7 @@ def test_a_sound_lane_is_predicted_whatever_the_calls(feature: str, lane: Lane) 
 @pytest.mark.parametrize("seed", range(6))
 def test_so_are_random_networks(seed: int) -> None:
     subject = Subject("random", random_network(seed, delays=True, currents=seed % 2 == 0))
-    for evidence in probed(subject, LANES[seed % 2], seed):
+    for evidence in probed(subject, SPECS[seed % 2], seed):
         assert not evidence.odd_calls(evidence.plain, exact=True).any()
 
 
@@ -58,8 +62,8 @@ def of_fault(name: str) -> Evidence:
     fault = next(f for f in injected.FAULTS if f.name == name and f.arithmetic == "float")
     subject = make_subject(fault.network())
     stimulus = make_stimulus(subject, 120, 3, "float")
-    lane = Lane("faulty", "float", {}, fault.cls)
-    history = enact(subject.network, lane, 3, acts_of(subject, stimulus, 0))
+    spec = BackendSpec("faulty", "float", cls=fault.cls)
+    history = enact(subject.network, spec, 3, acts_of(subject, stimulus, 0))
     return Evidence(subject.network, subject.network.populations[0], history)
 
 

@@ -9,9 +9,10 @@ import pytest
 
 from neurorl import load
 from neurorl.backends.reference import ReferenceSimulator
+from neurorl.backends.spec import BackendSpec
 from neurorl.models import CubaLIF
 from neurorl.network.description import Network, Population, Projection, Source
-from neurorl.validation import Lane, validate
+from neurorl.validation import validate
 from neurorl.validation.cause import CAUSES
 from neurorl.validation.stimulus import make_stimulus
 from neurorl.validation.subject import make_subject
@@ -19,8 +20,11 @@ from neurorl.validation.subject import make_subject
 
 @pytest.mark.parametrize("fault", faults.FAULTS, ids=lambda f: f"{f.name}-{f.arithmetic}")
 def test_an_injected_fault_is_named(fault: faults.Fault) -> None:
-    lanes = [Lane("reference", fault.arithmetic), Lane("faulty", fault.arithmetic, {}, fault.cls)]
-    report = validate(fault.network(), lanes, steps=240, seed=3)
+    specs = [
+        BackendSpec("reference", fault.arithmetic),
+        BackendSpec("faulty", fault.arithmetic, cls=fault.cls),
+    ]
+    report = validate(fault.network(), specs, steps=240, seed=3)
     assert report.verdict == "different"
     found = report.explanations[0]
     assert (found.cause, found.lane) == (fault.cause, f"faulty:{fault.arithmetic}")
@@ -32,14 +36,14 @@ def test_an_injected_fault_is_named(fault: faults.Fault) -> None:
 @pytest.mark.parametrize("name", ["LateProjection", "MembraneFirst", "OtherSeed", "Euler"])
 def test_the_lane_at_fault_is_named_wherever_it_stands(name: str) -> None:
     fault = next(f for f in faults.FAULTS if f.name == name)
-    lanes = [Lane("faulty", "float", {}, fault.cls), Lane("reference", "float")]
-    found = validate(fault.network(), lanes, steps=120, seed=3).explanations[0]
+    specs = [BackendSpec("faulty", "float", cls=fault.cls), BackendSpec("reference", "float")]
+    found = validate(fault.network(), specs, steps=120, seed=3).explanations[0]
     assert (found.cause, found.lane) == (fault.cause, "faulty:float")
 
 
 def test_what_a_difference_brings_about_follows_from_it() -> None:
-    lanes = [Lane("reference", "float"), Lane("faulty", "float", {}, faults.Euler)]
-    report = validate(faults.plain(), lanes, steps=240, seed=3)
+    specs = [BackendSpec("reference", "float"), BackendSpec("faulty", "float", cls=faults.Euler)]
+    report = validate(faults.plain(), specs, steps=240, seed=3)
     rows = {row["population"]: row for row in report.rows if row["quantity"] == "spikes"}
     assert rows["cells"]["cause"] == "decay"
     assert rows["last"]["cause"] == "follows"
@@ -48,8 +52,11 @@ def test_what_a_difference_brings_about_follows_from_it() -> None:
 
 def test_the_numbers_of_the_neuron_stand_side_by_side() -> None:
     """By hand: a spike in step t; with one dead step more, the membrane stays 0 a step longer."""
-    lanes = [Lane("reference", "float"), Lane("faulty", "float", {}, faults.LongRefractory)]
-    found = validate(faults.plain(), lanes, steps=240, seed=3).explanations[0]
+    specs = [
+        BackendSpec("reference", "float"),
+        BackendSpec("faulty", "float", cls=faults.LongRefractory),
+    ]
+    found = validate(faults.plain(), specs, steps=240, seed=3).explanations[0]
     now = next(row for row in found.numbers if row["diverges"])
     assert found.variable == "refractory"
     assert (now["a"]["refractory"], now["b"]["refractory"]) == (3, 4)
@@ -83,8 +90,8 @@ def threshold_between(other: type[ReferenceSimulator]) -> Any:
     """One that a membrane passes or just meets, depending on the order of a sum."""
     stimulus = make_stimulus(make_subject(at(1.0)), 240, 3, "float")
     highest = 0.0
-    lanes = (membrane_of(cls, stimulus) for cls in (ReferenceSimulator, other))
-    for one, two in zip(*lanes, strict=True):
+    specs = (membrane_of(cls, stimulus) for cls in (ReferenceSimulator, other))
+    for one, two in zip(*specs, strict=True):
         if one != two and min(one, two) > max(highest, 0.5):  # the same grid of weights as for 1.0
             return min(one, two)
         highest = max(highest, one, two)
@@ -92,11 +99,14 @@ def threshold_between(other: type[ReferenceSimulator]) -> Any:
 
 
 def test_a_membrane_at_the_threshold_within_float_error_is_told_from_a_fault() -> None:
-    lanes = [Lane("reference", "float"), Lane("faulty", "float", {}, faults.OtherSums)]
-    report = validate(at(threshold_between(faults.OtherSums)), lanes, steps=240, seed=3)
+    specs = [
+        BackendSpec("reference", "float"),
+        BackendSpec("faulty", "float", cls=faults.OtherSums),
+    ]
+    report = validate(at(threshold_between(faults.OtherSums)), specs, steps=240, seed=3)
     spikes = next(row for row in report.rows if row["quantity"] == "spikes")
     assert (spikes["verdict"], spikes["cause"]) == ("different", "float error")
     found = report.explanations[0]
     assert (found.cause, found.lane) == ("float error", None)
-    margins = [row[lane]["margin"] for row in found.numbers for lane in "ab"]
+    margins = [row[side]["margin"] for row in found.numbers for side in "ab"]
     assert min(abs(margin) for margin in margins) < 1e-12

@@ -49,8 +49,8 @@ UNKNOWN = {
 def test_the_foreign_backend_is_sound() -> None:
     """Else a fault's explanation might be another's."""
     for feature in sorted(set(FEATURES) - {"more neurons than a core"}):
-        lanes: list[Any] = ["reference:float", Foreign]
-        assert validate(feature, lanes, steps=60).verdict == "exact", feature
+        specs: list[Any] = ["reference:float", Foreign]
+        assert validate(feature, specs, steps=60).verdict == "exact", feature
     trained = validate("lif", ["reference:float", Foreign], steps=24, learn=True, updates=6)
     assert trained.verdict == "exact"
 

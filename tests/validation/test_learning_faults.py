@@ -9,7 +9,8 @@ import pytest
 
 from neurorl.backends.reference import ReferenceSimulator
 from neurorl.backends.simulated import SimulatedNetwork
-from neurorl.validation import Lane, Validation, validate
+from neurorl.backends.spec import BackendSpec
+from neurorl.validation import Validation, validate
 
 
 class Faulty(ReferenceSimulator):
@@ -80,8 +81,8 @@ class LosesWrites(SaysWhatItHolds):
 
 
 def trained(cls: type[ReferenceSimulator]) -> Validation:
-    lanes = [Lane("reference", "float"), Lane("faulty", "float", {}, cls)]
-    return validate("lif", lanes, steps=24, learn=True, updates=40)
+    specs = [BackendSpec("reference", "float"), BackendSpec("faulty", "float", cls=cls)]
+    return validate("lif", specs, steps=24, learn=True, updates=40)
 
 
 def row(found: Validation, quantity: str, projection: str | None) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def test_every_model_is_exact_on_every_backend(
 def test_a_difference_is_exit_status_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("neurorl.validation.lanes.Lane.must_equal", lambda *_: True)
+    monkeypatch.setattr("neurorl.backends.spec.BackendSpec.must_equal", lambda *_: True)
     few = ["--models", "glm", "--tasks", "CartPole-v1", "--steps", "40", "--updates", "2"]
     assert load_script("validate_backends").main([*few, "--backends", "reference,loihi"]) == 1
     assert "different" in capsys.readouterr().out
@@ -53,7 +53,7 @@ def test_a_difference_is_exit_status_1(
 
 def test_groups_have_the_backends_of_their_arithmetic() -> None:
     plan = cells("reference,brian2:numpy,loihi", ["lif"], ["CartPole-v1"], [3, 4])
-    assert [(c.group, [lane.label for lane in c.lanes], c.seed) for c in plan] == [
+    assert [(c.group, [spec.label for spec in c.specs], c.seed) for c in plan] == [
         ("float", ["reference:float", "brian2:numpy:float"], 3),
         ("loihi", ["reference:loihi", "brian2:numpy:loihi", "loihi:loihi"], 3),
         ("float | loihi", ["reference:float", "loihi:loihi"], 3),

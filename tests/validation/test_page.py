@@ -13,8 +13,9 @@ from typing import Any
 import injected_faults as faults
 import pytest
 
+from neurorl.backends.spec import BackendSpec
 from neurorl.models import CubaLIF
-from neurorl.validation import Lane, Validation, validate
+from neurorl.validation import Validation, validate
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 needs_browser = pytest.mark.skipif(BROWSER is None, reason="needs Chromium: apt install chromium")
@@ -44,10 +45,10 @@ addEventListener('load', () => {{
 
 @pytest.fixture(scope="module")
 def found() -> Validation:
-    """A fault, an exact lane, and training: everything that a page can show."""
-    lanes = [Lane("reference", "float"), Lane("loihi", "loihi")]
-    lanes.append(Lane("faulty", "float", {}, faults.LongRefractory))
-    return validate("lif", lanes, steps=120, learn=True, updates=40, overrides={"neuron": slow()})
+    """A fault, an exact backend, and training: everything that a page can show."""
+    specs = [BackendSpec("reference", "float"), BackendSpec("loihi", "loihi")]
+    specs.append(BackendSpec("faulty", "float", cls=faults.LongRefractory))
+    return validate("lif", specs, steps=120, learn=True, updates=40, overrides={"neuron": slow()})
 
 
 def slow() -> CubaLIF:

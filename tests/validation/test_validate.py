@@ -15,13 +15,14 @@ import neurorl
 from neurorl import SpikingActorCritic
 from neurorl.backends.base import Capabilities
 from neurorl.backends.reference import ReferenceSimulator
+from neurorl.backends.spec import BackendSpec
 from neurorl.cli import main
 from neurorl.errors import ArgumentError, NeurorlError, UnknownNameError
 from neurorl.models import LIF
 from neurorl.network.description import Network, Population, Projection, Source
 from neurorl.nir import to_nir
 from neurorl.testing import FEATURES
-from neurorl.validation import Lane, Tolerance, read_lanes
+from neurorl.validation import Tolerance, read_specs
 from neurorl.validation.distances import REMEDY, TAU_STEPS, distances, missing
 from neurorl.validation.page import page
 from neurorl.validation.tolerance import worst
@@ -97,8 +98,8 @@ def test_a_graph_of_another_tool_is_a_network_too(
         (Projection("drive", "input", "cells", 0.4),),
     )
     to_nir(network, {}, tmp_path / "graph.nir")
-    lanes = ["--backends", "reference,loihi,brian2:numpy", "--arithmetic", "loihi"]
-    status, report = command(capsys, str(tmp_path / "graph.nir"), *lanes, "--steps", "60")
+    specs = ["--backends", "reference,loihi,brian2:numpy", "--arithmetic", "loihi"]
+    status, report = command(capsys, str(tmp_path / "graph.nir"), *specs, "--steps", "60")
     assert (status, report["verdict"], report["subject"]) == (0, "exact", "graph.nir")
     assert sum(row["spikes_a"] for row in report["rows"] if row["quantity"] == "spikes") > 0
 
@@ -121,7 +122,7 @@ def test_the_same_call_gives_the_same_report() -> None:
 def test_a_difference_is_exit_status_1(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("neurorl.validation.lanes.Lane.must_equal", lambda *_: True)
+    monkeypatch.setattr("neurorl.backends.spec.BackendSpec.must_equal", lambda *_: True)
     status, report = command(capsys, "lif", "--backends", "reference:float,loihi", "--steps", "48")
     assert (status, report["verdict"]) == (1, "different")
 
@@ -154,8 +155,8 @@ def test_a_report_that_cannot_be_written_is_bad_usage(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     target = str(tmp_path / "none" / "page.html")
-    lanes = ["--backends", "reference:float,reference:loihi", "--steps", "12"]
-    assert main(["validate", "lif", *lanes, "--report", target]) == 2
+    specs = ["--backends", "reference:float,reference:loihi", "--steps", "12"]
+    assert main(["validate", "lif", *specs, "--report", target]) == 2
     assert "can't be written" in capsys.readouterr().err
 
 
@@ -169,16 +170,16 @@ class Picky(ReferenceSimulator):
 
 
 def test_backends_that_cannot_run_it_are_left_out_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    lanes = [Lane(x, "loihi") for x in ("reference", "loihi")]
-    picky = Lane("picky", "loihi", {}, Picky)
-    monkeypatch.setattr("neurorl.validation.report.read_lanes", lambda *_: [*lanes, picky])
+    specs = [BackendSpec(x, "loihi") for x in ("reference", "loihi")]
+    picky = BackendSpec("picky", "loihi", cls=Picky)
+    monkeypatch.setattr("neurorl.validation.report.read_specs", lambda *_: [*specs, picky])
     found = neurorl.validate("delays of several steps", steps=20)
     assert (found.verdict, len(found.recordings)) == ("exact", 2)
     (skipped,) = found.to_dict()["skipped"]
     assert skipped["backend"] == "picky:loihi"
     assert "'far' with a delay" in skipped["why"]
     assert "Left out: picky:loihi" in page(found)
-    monkeypatch.setattr("neurorl.validation.report.read_lanes", lambda *_: [lanes[0], picky])
+    monkeypatch.setattr("neurorl.validation.report.read_specs", lambda *_: [specs[0], picky])
     with pytest.raises(ArgumentError, match=r"fewer than two .*picky:loihi: projection 'far'"):
         neurorl.validate("delays of several steps", steps=20)
 
@@ -193,22 +194,22 @@ def test_membranes_are_compared_in_every_step_of_the_first_windows() -> None:
 
 
 def test_a_command_that_would_not_repeat_it_is_not_shown() -> None:
-    lanes = "reference:float,loihi"
-    assert neurorl.validate("glm", lanes, steps=4).command is not None
-    assert neurorl.validate("glm", lanes, steps=4, overrides={"beta": 0.5}).command is None
-    assert neurorl.validate("glm", lanes, steps=4, tolerance=Tolerance()).command is None
+    specs = "reference:float,loihi"
+    assert neurorl.validate("glm", specs, steps=4).command is not None
+    assert neurorl.validate("glm", specs, steps=4, overrides={"beta": 0.5}).command is None
+    assert neurorl.validate("glm", specs, steps=4, tolerance=Tolerance()).command is None
 
 
 def test_lanes_of_names() -> None:
-    lanes = read_lanes("reference:float, brian2:cython,loihi", "loihi")
-    assert [(lane.backend, lane.arithmetic, lane.options) for lane in lanes] == [
+    specs = read_specs("reference:float, brian2:cython,loihi", "loihi")
+    assert [(spec.backend, spec.arithmetic, spec.options) for spec in specs] == [
         ("reference", "float", {}),
         ("brian2", "loihi", {"engine": "cython"}),
         ("loihi", "loihi", {}),
     ]
-    assert not lanes[0].must_equal(lanes[1])
-    assert lanes[1].must_equal(lanes[2])
-    assert {lane.backend for lane in read_lanes(None)} >= {"reference", "brian2", "loihi"}
+    assert not specs[0].must_equal(specs[1])
+    assert specs[1].must_equal(specs[2])
+    assert {spec.backend for spec in read_specs(None)} >= {"reference", "brian2", "loihi"}
 
 
 def test_only_known_names_and_numbers() -> None:
@@ -217,7 +218,7 @@ def test_only_known_names_and_numbers() -> None:
     with pytest.raises(ArgumentError):
         neurorl.validate("lif", "reference,loihi", steps=True)
     with pytest.raises(NeurorlError):
-        neurorl.validate("lif", [Lane("reference", "float")])
+        neurorl.validate("lif", [BackendSpec("reference", "float")])
 
 
 def test_verdicts_are_ordered() -> None:
@@ -262,7 +263,7 @@ def test_a_backend_that_nobody_registered() -> None:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    lanes = ["reference", module.EventsSimulator]
-    found = neurorl.validate("glm", lanes, steps=60, learn=True, updates=5)
+    specs = ["reference", module.EventsSimulator]
+    found = neurorl.validate("glm", specs, steps=60, learn=True, updates=5)
     assert (found.verdict, found.command) == ("exact", None)
-    assert found.recordings[1].lane.label == "events:float"
+    assert found.recordings[1].spec.label == "events:float"

@@ -26,7 +26,7 @@ __all__ = [
 
 def check_probability(config: AgentConfig, backend: Backend) -> None:
     """Raise UnsupportedError for a rule that needs spike probabilities if p is no sigmoid."""
-    if config.learning_rule.needs_probability and backend.noise != "exact":
+    if config.learning_rule.needs_probability and not backend.arithmetic.noise.is_exact:
         what = f"rule {config.rule!r} needs spike probabilities, which are those of escape noise"
         remedy = "noise='exact', or the rule spikes-only"
         raise UnsupportedError(say(f"noise {backend.noise!r}", what, remedy=remedy))

@@ -40,7 +40,7 @@ def assert_same(a: list[Any], b: list[Any]) -> None:
 
 def test_it_runs_the_plainest_network_and_says_in_which_arithmetics(case: Any) -> None:
     assert case.problems(FEATURES["LIF"]()) == []
-    with case.build(FEATURES["LIF"]()) as backend:
+    with case.load(FEATURES["LIF"]()) as backend:
         can = backend.capabilities
         assert isinstance(backend.simulator, backend_class(case.backend))
         assert backend.name == case.backend
@@ -74,7 +74,7 @@ def refuses(case: Any, network: Network) -> bool:
     problems = case.problems(network)
     if problems:
         with pytest.raises(UnsupportedError) as error:
-            case.build(network)
+            case.load(network)
         assert all(problem in str(error.value) for problem in problems)
     return bool(problems)
 
@@ -173,8 +173,8 @@ def test_weights_read_back_as_rounded(case: Any) -> None:
     with case.make(network) as backend:
         in_force = backend.set_weights("drive", value)
         assert np.array_equal(backend.weights("drive"), in_force)
-        limit = 1.0 if case.arithmetic == "loihi" else 1.3
-        step = 1 / 127 if case.arithmetic == "loihi" else 2.0**-30
+        limit = 1.0 if case.is_chip else 1.3
+        step = 1 / 127 if case.is_chip else 2.0**-30
         assert np.abs(in_force).max() == pytest.approx(limit, rel=1e-6)
         assert np.abs(in_force - np.clip(value, -limit, limit)).max() <= step / 2 + 1e-12
         assert np.array_equal(backend.set_weights("drive", in_force), in_force)

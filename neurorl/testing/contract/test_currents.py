@@ -31,7 +31,7 @@ def test_membranes_by_hand(case: Any) -> None:
         spikes = backend.step({"level": LEVEL}, 2)["cells"]
         state = backend.state()
         assert not spikes.any()
-        if case.arithmetic == "loihi":
+        if case.is_chip:
             # 16256 to a unit; mantissas 254, -128, 128, 64, and c = 64 (159, -48).
             assert state["cells.voltage"].tolist() == [15264, -4608]
         else:
@@ -41,9 +41,7 @@ def test_membranes_by_hand(case: Any) -> None:
         third = backend.step({"level": LEVEL}, 1)["cells"]
         assert third.tolist() == [[True, False]]
         after = backend.state()["cells.voltage"].tolist()
-        assert after == pytest.approx(
-            [0, -5376] if case.arithmetic == "loihi" else [0, -0.328125], abs=1e-9
-        )
+        assert after == pytest.approx([0, -5376] if case.is_chip else [0, -0.328125], abs=1e-9)
 
 
 def test_a_current_ends_with_its_steps(case: Any) -> None:
@@ -69,7 +67,7 @@ def test_a_current_beyond_the_chips_bias_is_the_largest(case: Any) -> None:
     )
     with case.make(network) as backend:
         backend.step({"level": np.ones(40)}, 1)
-        expected = 4095 * 2**7 if case.arithmetic == "loihi" else 40.0
+        expected = 4095 * 2**7 if case.is_chip else 40.0
         assert backend.state()["cells.voltage"].tolist() == [expected]
 
 

@@ -1,4 +1,4 @@
-"""What simulators get wrong: families of variants that an explanation tries.
+"""List what simulators get wrong: families of variants that an explanation tries.
 
 Each variant is the description with one thing changed. A family proposes those that make sense for
 a population in a history, likelier ones first; numbers are fitted to it there.
@@ -27,7 +27,7 @@ __all__ = ["FAMILIES", "Family", "propose"]
 
 @dataclass(frozen=True)
 class Family:
-    """Variants of one kind; about: what may be other, in the words of docs/validation.md."""
+    """Holds variants of one kind; about: what may be other, in the words of docs/validation.md."""
 
     about: str
     propose: Callable[[Evidence], Iterator[Variant]]
@@ -62,6 +62,6 @@ FAMILIES = (
 
 
 def propose(evidence: Evidence) -> Iterator[Variant]:
-    """All variants of all families."""
+    """Yield all variants of all families."""
     for family in FAMILIES:
         yield from family.propose(evidence)

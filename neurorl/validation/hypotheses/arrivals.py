@@ -1,4 +1,4 @@
-"""Spikes that arrive at other times than described, or not at all."""
+"""Propose spikes that arrive at other times than described, or not at all."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Arrivals = Callable[[Observed, Projection], Raster]
 
 
 def delays(evidence: Evidence) -> Iterator[Variant]:
-    """One projection, or all, some steps later or earlier."""
+    """Propose one projection, or all, some steps later or earlier."""
     names = [p.name for p in evidence.into]
     for later in (1, -1, 2, -2, 3, -3):
         way = "later" if later > 0 else "earlier"
@@ -35,7 +35,7 @@ def delays(evidence: Evidence) -> Iterator[Variant]:
 def _groups(
     names: Collection[str], one: str, everything: str
 ) -> Iterator[tuple[frozenset[str], str]]:
-    """All names, and each if there are several."""
+    """Yield all names, and each if there are several."""
     if len(names) > 1:
         yield frozenset(names), everything
     for name in names:
@@ -45,7 +45,7 @@ def _groups(
 def _by_node(
     evidence: Evidence, names: Collection[str], one: str, everything: str
 ) -> Iterator[tuple[frozenset[str], str]]:
-    """The same, and the projections of each node, of all sources, and of all populations."""
+    """Yield the same, and the projections of each node, of all sources, of all populations."""
     yield from _groups(names, one, everything)
     into = [p for p in evidence.into if p.name in names]
     sources = {s.name for s in evidence.network.sources}
@@ -76,7 +76,7 @@ def _at(chosen: Collection[str], delay: int) -> Arrivals:
 
 
 def lost(evidence: Evidence) -> Iterator[Variant]:
-    """Spikes in flight that a call of `step`, or a write, loses: all, the newest, or the others."""
+    """Propose that a call of `step`, or a write, loses spikes in flight: all, or some."""
     names = [p.name for p in evidence.into]
     long = [p.name for p in evidence.into if evidence.network.delay_steps(p.name) > 1]
     for event, cause in (("between calls of step", "between calls"), ("by a write", "writes")):
@@ -93,14 +93,14 @@ def lost(evidence: Evidence) -> Iterator[Variant]:
 
 
 def _since_write(evidence: Observed) -> Array:
-    """Of each step, the first step since the last write."""
+    """Return the first step since the last write, of each step."""
     before = np.concatenate([[0], evidence.writes[:-1]])
     wrote = np.where(evidence.writes > before, evidence.starts, 0)
     return np.asarray(np.maximum.accumulate(wrote)[evidence.call])
 
 
 def _lost(chosen: Collection[str], event: str, which: str) -> Arrivals:
-    """Arrivals less those sent before an event; *which* of them: ``'all'``, ``'newest'``, ..."""
+    """Take those sent before an event from arrivals; *which*: ``'all'``, ``'newest'``, ..."""
 
     def arrive(evidence: Observed, p: Projection) -> Raster:
         delay = evidence.network.delay_steps(p.name)
@@ -122,7 +122,7 @@ def _lost(chosen: Collection[str], event: str, which: str) -> Arrivals:
 
 
 def surviving(evidence: Evidence) -> Iterator[Variant]:
-    """Spikes in flight that a reset doesn't silence, or of which it silences too many."""
+    """Propose that spikes in flight survive a reset, or that it silences too many."""
     if not evidence.fresh.any():
         return
 

@@ -1,4 +1,4 @@
-"""What hangs on calls: states that a call, a reset or a write changes, and writes late or lost."""
+"""Propose what hangs on calls: states that they, resets or writes change; writes late or lost."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NAMES = {
 
 
 def states(evidence: Evidence) -> Iterator[Variant]:
-    """Variables that a reset keeps, or that a call of `step` or a write clears."""
+    """Propose variables that a reset keeps, or that a call of `step` or a write clears."""
     groups = [(frozenset(VARIABLES), "the state")]
     groups += [(frozenset([v]), name) for v, name in _NAMES.items()]
     groups += [(frozenset(VARIABLES) - {v}, f"the state but for {n}") for v, n in _NAMES.items()]
@@ -118,13 +118,13 @@ def _first_of_all(history: History, name: str, call: int) -> int:
 
 
 def _every_second(keep: int, history: History, name: str, call: int) -> int:
-    """Of the writes of each projection, those of odd or even number are lost."""
+    """Lose writes of odd or even number, of each projection."""
     version = latest(history, name, call)
     return version if version % 2 == keep else max(version - 1, 0)
 
 
 def _every_second_of_all(keep: int, history: History, name: str, call: int) -> int:
-    """Of all writes, whatever the projection."""
+    """Lose them of all writes, whatever the projection."""
     taken = history.order[: history.calls[call].writes]
     kept = [k for i, (n, k) in enumerate(taken, 1) if n == name and i % 2 == keep]
     return kept[-1] if kept else 0
@@ -161,7 +161,7 @@ _OF_BIAS: dict[Version, str] = {
 
 
 def writes(evidence: Evidence) -> Iterator[Variant]:
-    """Writes that come late, are lost, or of which the bias of signed projections knows nothing."""
+    """Propose writes that are late or lost, or unknown to the bias of signed projections."""
     written = {name for name, _ in evidence.history.order}
     if not written:
         return

@@ -1,4 +1,4 @@
-"""Thresholds and widths of noise that aren't the described ones: what spikes say of them.
+"""Propose thresholds and widths of noise, from what spikes say of them.
 
 A spike says that the membrane with its noise was above the threshold, silence that it wasn't, so
 each step bounds the threshold of its neuron, and they all have to leave a number between them.
@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.arithmetic.rounding import ChipArithmetic
 from neurorl.network.description import Dynamics
 from neurorl.validation.evidence import Evidence, Mask
 from neurorl.validation.variants import Array, Variant
@@ -22,12 +21,8 @@ __all__ = ["fitted_thresholds", "simplest", "widths"]
 
 
 def fitted_thresholds(evidence: Evidence) -> Iterator[Variant]:
-    """Another threshold: times a factor, further by a number, or of each neuron."""
-    arithmetic, p = evidence.history.arithmetic, evidence.population
-    if isinstance(arithmetic, ChipArithmetic):
-        described = arithmetic.chip.populations[p.name].threshold.astype(np.float64)
-    else:
-        described = p.neuron.dynamics(p.size, evidence.network.dt).threshold
+    """Propose another threshold: times a factor, further by a number, or of each neuron."""
+    described = evidence.numbers.threshold.astype(np.float64)
     for late in (False, True):
         low, high = _between(evidence, late)
         odd = (low > described) | (high <= described)
@@ -58,7 +53,7 @@ def fitted_thresholds(evidence: Evidence) -> Iterator[Variant]:
 
 
 def _between(evidence: Evidence, late: bool) -> tuple[Array, Array]:
-    """Of each neuron, the highest level without a spike and the lowest with one.
+    """Return each neuron's highest level without a spike and its lowest with one.
 
     late: only from the first step on that isn't as predicted.
     """
@@ -75,7 +70,7 @@ def _bounds(evidence: Evidence, late: bool) -> tuple[Array, Array]:
 
 
 def _known(evidence: Evidence, late: bool) -> Mask:
-    """Steps of neurons that aren't refractory, of which the level is known; *late*: see `_between`.
+    """Return steps of neurons that aren't refractory and of known level; *late*: see `_between`.
 
     In a call of several steps it is, up to the first spike that isn't as predicted.
     """
@@ -95,7 +90,7 @@ def _known(evidence: Evidence, late: bool) -> Mask:
 
 
 def _common(low: Array, high: Array) -> float | None:
-    """The simplest number that is at least all of *low* and below all of *high*; None if none."""
+    """Return the simplest number from all of *low* on and below all of *high*; None if none."""
     least, most = float(np.nanmax(low, initial=-np.inf)), float(np.nanmin(high, initial=np.inf))
     if not least < most:
         return None
@@ -103,7 +98,7 @@ def _common(low: Array, high: Array) -> float | None:
 
 
 def simplest(least: float, most: float) -> float:
-    """The number of fewest digits in ``[least, most)``; of these the one in the middle."""
+    """Return the number of fewest digits in ``[least, most)``; of these the one in the middle."""
     if not np.isfinite(least) or not np.isfinite(most):
         return least if np.isfinite(least) else float(np.nextafter(most, -np.inf))
     for digits in range(-3, 16):
@@ -128,12 +123,8 @@ def _threshold(detail: str, values: Array, freedom: int) -> Variant:
 
 
 def widths(evidence: Evidence) -> Iterator[Variant]:
-    """Noise of another width, by a factor."""
-    arithmetic, p = evidence.history.arithmetic, evidence.population
-    if isinstance(arithmetic, ChipArithmetic):
-        width = arithmetic.chip.populations[p.name].noise_width
-    else:
-        width = p.neuron.dynamics(p.size, evidence.network.dt).noise_width
+    """Propose noise of another width, by a factor."""
+    width = evidence.numbers.noise_width
     if not width.any():
         return
     lows, highs = zip(*(_width_bounds(e, width) for e in evidence.siblings), strict=True)
@@ -156,7 +147,7 @@ def _widened(width: Array, x: Any) -> Any:
 
 
 def _width_bounds(evidence: Evidence, width: Array) -> tuple[Array, Array]:
-    """Of each neuron, the factors of its width between which all its spikes lie."""
+    """Return the factors of each neuron's width between which all its spikes lie."""
     plain = evidence.plain
     added = width * evidence.draws(evidence.t)
     known = _known(evidence, False) & (width > 0)

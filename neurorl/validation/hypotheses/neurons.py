@@ -1,11 +1,12 @@
-"""Neurons whose step is other than described: mixins before those of the reference.
+"""Define neurons whose step is other than described: mixins before those of the reference.
 
-Each holds in both arithmetics. ``spiked`` are the neuron's own spikes of the step before.
+Each holds in both arithmetics, and each change is a function of the neurons, the described method
+and its argument. ``spiked`` are the neurons' own spikes of the step before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,323 +14,295 @@ import numpy.typing as npt
 
 from neurorl.arithmetic.quantiser import VOLTAGE_MAX
 
-__all__ = ["Other", "current_left", "membrane_left"]
+__all__ = ["mixin", "with_current", "with_membrane", "with_reset"]
 
 Array = npt.NDArray[Any]
-Over = npt.NDArray[np.bool_]
+Change = Callable[..., Any]
 
 
-def current_left(neurons: Any, x: Array) -> Array:
-    """What a step's decay leaves of a current."""
-    if hasattr(neurons, "_chip"):
-        return np.asarray(neurons._left(x, 4095 - neurons._chip.current_decay))
-    return np.asarray(neurons._d.current_decay * x)
+def mixin(detail: str, **changes: Change) -> type:
+    """Return a class that changes methods of `neurorl.backends.reference.neurons.Neurons`.
 
+    detail: what is other than described, as a sentence. changes: by the method's name without the
+    underscore; called with the neurons, the method as described, and the argument.
+    """
+    cls = type("Changed", (), {"detail": detail})
+    for name, change in changes.items():
+        method = name if name == "update" else f"_{name}"
+        setattr(cls, method, _method(cls, method, change))
+    return cls
 
-def membrane_left(neurons: Any, x: Array) -> Array:
-    """What a step's decay leaves of a membrane."""
-    if hasattr(neurons, "_chip"):
-        return np.asarray(neurons._left(x, 4096 - neurons._chip.voltage_decay))
-    return np.asarray(neurons._d.membrane_decay * x)
 
+def _method(cls: type, name: str, change: Change) -> Callable[..., Any]:
+    def changed(self: Any, *arguments: Any) -> Any:
+        return change(self, getattr(super(cls, self), name), *arguments)
 
-class Other:
-    """Base of the mixins: what `neurorl.backends.reference.neurons.Neurons` has."""
+    return changed
 
-    u: Array
-    v: Array
-    dead: Array
-    bias: Array
-    threshold: Array
-    spiked: Over
-    moved: Array
-    rows: Array
 
-    def _in_range(self, v: Array) -> Array:
-        on_chip = hasattr(self, "_chip")
-        return np.clip(v, -VOLTAGE_MAX, VOLTAGE_MAX) if on_chip else v
+def with_membrane(detail: str, moved: Callable[[Any], Array]) -> type:
+    """Return a class whose membranes move as *moved* says, within the register's range."""
 
+    return mixin(detail, membrane=lambda n, described, steps: _in_range(n, moved(n)))
 
-class MembraneFirst(Other):
-    """The membrane takes the current of the step before."""
 
-    def _current(self, q: Array) -> Array:
-        self._before = self.u
-        return super()._current(q)  # type: ignore[misc,no-any-return]
+def with_current(detail: str, current: Callable[[Any, Any, Array], Array]) -> type:
+    """Return a class whose currents are as *current* says of neurons, method and input."""
+    return mixin(detail, current=lambda n, described, q: np.asarray(current(n, described, q)))
 
-    def _membrane(self, steps: Sequence[int]) -> Array:
-        now, self.u = self.u, self._before
-        moved = super()._membrane(steps)  # type: ignore[misc]
-        self.u = now
-        return moved  # type: ignore[no-any-return]
 
+def with_reset(detail: str, becomes: Callable[[Any, Array], Array], **changes: Change) -> type:
+    """Return a class in which a membrane that spikes becomes something else than 0."""
 
-class InputDecays(Other):
-    """``u <- d (u + q)``."""
+    def spike(n: Any, described: Any, over: Array) -> Array:
+        before = n.v.copy()
+        spikes: Array = described(over)
+        n.v[spikes] = becomes(n, before)[spikes]
+        return spikes
 
-    def _current(self, q: Array) -> Array:
-        return current_left(self, self.u + q)
+    return mixin(detail, spike=spike, **changes)
 
 
-class InputShared(Other):
-    """``u <- d u + (1 - d) q``."""
+def _in_range(n: Any, v: Array) -> Array:
+    return np.clip(v, -VOLTAGE_MAX, VOLTAGE_MAX) if hasattr(n, "_chip") else v
 
-    def _current(self, q: Array) -> Array:
-        return current_left(self, self.u) + q - current_left(self, q)
 
+def current_left(n: Any, x: Array) -> Array:
+    """Return what a step's decay leaves of a current."""
+    if hasattr(n, "_chip"):
+        return np.asarray(n._left(x, 4095 - n._chip.current_decay))
+    return np.asarray(n._d.current_decay * x)
 
-class SumDecays(Other):
-    """``v <- d (v + u + bias)``."""
 
-    def _membrane(self, steps: Sequence[int]) -> Array:
-        return self._in_range(membrane_left(self, self.v + self.u + self.bias))
+def left(n: Any, x: Array) -> Array:
+    """Return what a step's decay leaves of a membrane."""
+    if hasattr(n, "_chip"):
+        return np.asarray(n._left(x, 4096 - n._chip.voltage_decay))
+    return np.asarray(n._d.membrane_decay * x)
 
 
-class CurrentDecaysToo(Other):
-    """``v <- d (v + u) + bias``."""
+def _current_and_keep(n: Any, described: Any, q: Array) -> Any:
+    n.before = n.u
+    return described(q)
 
-    def _membrane(self, steps: Sequence[int]) -> Array:
-        return self._in_range(membrane_left(self, self.v + self.u) + self.bias)
 
+def _membrane_of_old_current(n: Any, described: Any, steps: Any) -> Any:
+    now, n.u = n.u, n.before
+    moved = described(steps)
+    n.u = now
+    return moved
 
-class BiasDecaysToo(Other):
-    """``v <- d (v + bias) + u``."""
 
-    def _membrane(self, steps: Sequence[int]) -> Array:
-        return self._in_range(membrane_left(self, self.v + self.bias) + self.u)
+MEMBRANE_FIRST = mixin(
+    "the membrane moves before the current of the same step has arrived",
+    current=_current_and_keep,
+    membrane=_membrane_of_old_current,
+)
+INPUT_DECAYS = with_current(
+    "input decays with the current: u <- d (u + q), not d u + q",
+    lambda n, _, q: current_left(n, n.u + q),
+)
+SUM_DECAYS = with_membrane(
+    "input decays with the membrane: v <- d (v + u + bias), not d v + u + bias",
+    lambda n: left(n, n.v + n.u + n.bias),
+)
+CURRENT_DECAYS_TOO = with_membrane(
+    "the current decays with the membrane: v <- d (v + u) + bias, not d v + u + bias",
+    lambda n: left(n, n.v + n.u) + n.bias,
+)
+BIAS_DECAYS_TOO = with_membrane(
+    "the bias decays with the membrane: v <- d (v + bias) + u, not d v + u + bias",
+    lambda n: left(n, n.v + n.bias) + n.u,
+)
 
 
-class CurrentShared(Other):
-    """``v <- d v + (1 - d) u + bias``."""
+BIAS_IN_CURRENT = mixin(
+    "the bias goes into the current, not into the membrane",
+    current=lambda n, described, q: np.asarray(described(q) + n.bias),
+    membrane=lambda n, described, steps: _in_range(n, left(n, n.v) + n.u),
+)
+
+
+def _membrane_and_keep(n: Any, described: Any, steps: Any) -> Any:
+    n.before = n.v
+    return described(steps)
+
+
+def _level_of_old_membrane(n: Any, described: Any, steps: Any) -> Any:
+    now, n.v = n.v, n.before
+    level = described(steps)
+    n.v, n.moved = now, now.copy()
+    return level
 
-    def _membrane(self, steps: Sequence[int]) -> Array:
-        shared = self.u - membrane_left(self, self.u)
-        return self._in_range(membrane_left(self, self.v) + shared + self.bias)
+
+COMPARED_FIRST = mixin(
+    "the membrane meets the threshold before it moves",
+    membrane=_membrane_and_keep,
+    noisy=_level_of_old_membrane,
+)
 
 
-class DriveShared(Other):
-    """``v <- d v + (1 - d) (u + bias)``."""
+def _noise_stays(n: Any, described: Any, steps: Any) -> Any:
+    level = described(steps)
+    n.v = np.where(n.dead > 0, n.v, level)
+    return level
 
-    def _membrane(self, steps: Sequence[int]) -> Array:
-        drive = self.u + self.bias
-        return self._in_range(membrane_left(self, self.v) + drive - membrane_left(self, drive))
 
+NOISE_STAYS = mixin("the noise stays in the membrane", noisy=_noise_stays)
+CURRENT_SHARED = with_membrane(
+    "the membrane takes 1 - d of the current: v <- d v + (1 - d) u + bias",
+    lambda n: left(n, n.v) + (n.u - left(n, n.u)) + n.bias,
+)
+DRIVE_SHARED = with_membrane(
+    "the membrane takes 1 - d of its input: v <- d v + (1 - d) (u + bias)",
+    lambda n: left(n, n.v) + (n.u + n.bias) - left(n, n.u + n.bias),
+)
+INPUT_SHARED = with_current(
+    "the current takes 1 - d of its input: u <- d u + (1 - d) q",
+    lambda n, _, q: current_left(n, n.u) + q - current_left(n, q),
+)
 
-class BiasInCurrent(Other):
-    """``u <- d u + q + bias``, ``v <- d v + u``."""
-
-    def _current(self, q: Array) -> Array:
-        return np.asarray(super()._current(q) + self.bias)  # type: ignore[misc]
-
-    def _membrane(self, steps: Sequence[int]) -> Array:
-        return self._in_range(membrane_left(self, self.v) + self.u)
-
-
-class ComparedFirst(Other):
-    """The membrane of the step before meets the threshold."""
-
-    def _membrane(self, steps: Sequence[int]) -> Array:
-        self._before = self.v
-        return super()._membrane(steps)  # type: ignore[misc,no-any-return]
-
-    def _noisy(self, steps: Sequence[int]) -> Array:
-        now, self.v = self.v, self._before
-        level = super()._noisy(steps)  # type: ignore[misc]
-        self.v, self.moved = now, now.copy()
-        return level  # type: ignore[no-any-return]
-
-
-class NoiseStays(Other):
-    """The noise stays in the membrane."""
-
-    def _noisy(self, steps: Sequence[int]) -> Array:
-        level = super()._noisy(steps)  # type: ignore[misc]
-        self.v = np.where(self.dead > 0, self.v, level)
-        return level  # type: ignore[no-any-return]
-
-
-class Subtracts(Other):
-    """A spike subtracts the threshold."""
-
-    def _spike(self, over: Over) -> Over:
-        before = self.v.copy()
-        over = super()._spike(over)  # type: ignore[misc]
-        self.v[over] = (before - self.threshold)[over]
-        return over
-
-
-class Kept(Other):
-    """A spike leaves the membrane as it is."""
-
-    def _spike(self, over: Over) -> Over:
-        before = self.v.copy()
-        over = super()._spike(over)  # type: ignore[misc]
-        self.v[over] = before[over]
-        return over
-
-
-class ResetAtNextStart(Kept):
-    """The membrane is reset as the next step begins."""
-
-    def _membrane(self, steps: Sequence[int]) -> Array:
-        self.v = np.where(self.spiked, 0, self.v)
-        return super()._membrane(steps)  # type: ignore[misc,no-any-return]
-
-
-class ResetInNextStep(Kept):
-    """The membrane is reset before the next step's threshold."""
-
-    def _membrane(self, steps: Sequence[int]) -> Array:
-        moved = super()._membrane(steps)  # type: ignore[misc]
-        return np.where(self.spiked, 0, moved)
-
-
-class ResetAtNextEnd(Kept):
-    """The membrane is reset after the next step's threshold."""
-
-    def _spike(self, over: Over) -> Over:
-        over = super()._spike(over)
-        self.v[self.spiked] = 0
-        return over
-
-
-class SpikeClearsCurrent(Other):
-    """A spike resets the current too."""
-
-    def _spike(self, over: Over) -> Over:
-        over = super()._spike(over)  # type: ignore[misc]
-        self.u[over] = 0
-        return over
-
-
-class SpikeClearsCurrentLate(Other):
-    """A spike resets the current as the next step begins."""
-
-    def _current(self, q: Array) -> Array:
-        self.u = np.where(self.spiked, 0, self.u)
-        return super()._current(q)  # type: ignore[misc,no-any-return]
-
-
-class IntegratesWhileDead(Other):
-    """The membrane moves in dead steps, and only spikes are held back."""
-
-    def update(self, q: Array, steps: Sequence[int]) -> Over:
-        neurons: Any = self
-        self.u = neurons._current(q)
-        self.v = neurons._membrane(steps)
-        return neurons._spike(neurons._noisy(steps) > self.threshold)  # type: ignore[no-any-return]
-
-
-class HeldAStepLess(Other):
-    """The membrane moves in the last dead step."""
-
-    def update(self, q: Array, steps: Sequence[int]) -> Over:
-        neurons: Any = self
-        self.u = neurons._current(q)
-        self.v = neurons._membrane(steps)
-        self.v[self.dead > 1] = 0
-        return neurons._spike(neurons._noisy(steps) > self.threshold)  # type: ignore[no-any-return]
-
-
-class FrozenWhileDead(IntegratesWhileDead):
-    """The membrane stays where it is in dead steps, and isn't 0."""
-
-    def _membrane(self, steps: Sequence[int]) -> Array:
-        return np.where(self.dead > 0, self.v, super()._membrane(steps))  # type: ignore[misc]
-
-
-class NeverDead(Other):
-    """Dead steps are counted, and nothing comes of it."""
-
-    def update(self, q: Array, steps: Sequence[int]) -> Over:
-        neurons: Any = self
-        self.u = neurons._current(q)
-        self.v = neurons._membrane(steps)
-        dead, self.dead = self.dead, np.zeros_like(self.dead)
-        over: Over = neurons._spike(neurons._noisy(steps) > self.threshold)
-        self.dead = np.where(over, self.dead, np.maximum(dead - 1, 0))
-        return over
-
-
-class CurrentForgottenWhileDead(Other):
-    """Nothing is left of a current in dead steps but what arrives."""
-
-    def _current(self, q: Array) -> Array:
-        self.u = np.where(self.dead > 0, 0, self.u)
-        return super()._current(q)  # type: ignore[misc,no-any-return]
-
-
-class CurrentClearedUntilFree(Other):
-    """There is no current after a step as long as the neuron is dead in the next."""
-
-    def _spike(self, over: Over) -> Over:
-        over = super()._spike(over)  # type: ignore[misc]
-        self.u = np.where(self.dead > 0, 0, self.u)
-        return over
-
-
-class SpikesWhileDead(Other):
-    """Neurons spike in dead steps."""
-
-    def _spike(self, over: Over) -> Over:
-        dead, self.dead = self.dead, np.zeros_like(self.dead)
-        over = super()._spike(over)  # type: ignore[misc]
-        self.dead = np.where(over, self.dead, np.maximum(dead - 1, 0))
-        return over
-
-
-class CurrentClearedWhileDead(Other):
-    """There is no current in dead steps."""
-
-    def _current(self, q: Array) -> Array:
-        return np.where(self.dead > 0, 0, super()._current(q))  # type: ignore[misc]
-
-
-class CurrentFrozenWhileDead(Other):
-    """The current stays as it is in dead steps."""
-
-    def _current(self, q: Array) -> Array:
-        return np.where(self.dead > 0, self.u, super()._current(q))  # type: ignore[misc]
-
-
-class InputLostWhileDead(Other):
-    """What arrives in dead steps is lost."""
-
-    def _current(self, q: Array) -> Array:
-        return super()._current(np.where(self.dead > 0, 0, q))  # type: ignore[misc,no-any-return]
-
-
-class BothSigns(Other):
-    """A membrane below minus the threshold spikes too."""
-
-    def _spike(self, over: Over) -> Over:
-        neurons: Any = self
-        return super()._spike(over | (neurons.level < -self.threshold))  # type: ignore[misc,no-any-return]
-
-
-class Unbounded(Other):
-    """Registers don't overflow."""
-
-    def _held(self, x: Array, bits: int) -> Array:
-        return np.asarray(x, dtype=np.int64)
-
-
-class Saturated(Other):
-    """Registers stay at their largest value."""
-
-    def _held(self, x: Array, bits: int) -> Array:
-        return np.clip(np.asarray(x, dtype=np.int64), -(1 << bits), (1 << bits) - 1)
-
-
-class RoundedDown(Other):
-    """Decays are rounded down, not towards zero."""
-
-    def _left(self, x: Array, factor: Array) -> Array:
-        return np.asarray((x * factor) >> 12)
-
-
-class RoundedNearest(Other):
-    """Decays are rounded to the nearest."""
-
-    def _left(self, x: Array, factor: Array) -> Array:
-        return np.rint(x * factor / 4096).astype(np.int64)
+ORDERS = (
+    *(MEMBRANE_FIRST, INPUT_DECAYS, SUM_DECAYS, CURRENT_DECAYS_TOO, BIAS_DECAYS_TOO),
+    *(BIAS_IN_CURRENT, COMPARED_FIRST, NOISE_STAYS, CURRENT_SHARED, DRIVE_SHARED, INPUT_SHARED),
+)
+OF_CURRENT = (INPUT_DECAYS, INPUT_SHARED)
+OF_MEMBRANE = (SUM_DECAYS, CURRENT_DECAYS_TOO, BIAS_DECAYS_TOO, CURRENT_SHARED, DRIVE_SHARED)
+"""Of `ORDERS`, those that mean something only if currents, or membranes, last."""
+
+
+def _keep(n: Any, before: Array) -> Array:
+    return before
+
+
+def _reset_at_start(n: Any, described: Any, steps: Any) -> Any:
+    n.v = np.where(n.spiked, 0, n.v)
+    return described(steps)
+
+
+def _reset_at_end(n: Any, described: Any, over: Array) -> Any:
+    before = n.v.copy()
+    spikes = described(over)
+    n.v[spikes] = before[spikes]
+    n.v[n.spiked] = 0
+    return spikes
+
+
+def _clear_current(n: Any, described: Any, over: Array) -> Any:
+    spikes = described(over)
+    n.u[spikes] = 0
+    return spikes
+
+
+def _clear_current_late(n: Any, described: Any, q: Array) -> Any:
+    n.u = np.where(n.spiked, 0, n.u)
+    return described(q)
+
+
+RESETS = (
+    with_reset(
+        "a spike subtracts the threshold and doesn't reset to 0", lambda n, v: v - n.threshold
+    ),
+    with_reset("a spike doesn't reset the membrane", _keep),
+    with_reset(
+        "a spike resets the membrane late, as the next step begins", _keep, membrane=_reset_at_start
+    ),
+    with_reset(
+        "a spike resets the membrane a step late, before its threshold",
+        _keep,
+        membrane=lambda n, described, steps: np.where(n.spiked, 0, described(steps)),
+    ),
+    mixin("a spike resets the membrane a step late", spike=_reset_at_end),
+    mixin("a spike clears the current too", spike=_clear_current),
+    mixin("a spike clears the current too, as the next step begins", current=_clear_current_late),
+)
+
+
+def _step(n: Any, q: Array, steps: Any, held: Callable[[Any], None] = lambda n: None) -> Any:
+    """Make a step in which the membrane isn't held at 0, but for what *held* does."""
+    n.u = n._current(q)
+    n.v = n._membrane(steps)
+    held(n)
+    return n._spike(n._noisy(steps) > n.threshold)
+
+
+def _hold_until_last(n: Any) -> None:
+    n.v[n.dead > 1] = 0
+
+
+def _spike_while_dead(n: Any, described: Any, over: Array) -> Any:
+    dead, n.dead = n.dead, np.zeros_like(n.dead)
+    spikes = described(over)
+    n.dead = np.where(spikes, n.dead, np.maximum(dead - 1, 0))
+    return spikes
+
+
+def _never_dead(n: Any, described: Any, q: Array, steps: Any) -> Any:
+    n.u = n._current(q)
+    n.v = n._membrane(steps)
+    return _spike_while_dead(n, n._spike, n._noisy(steps) > n.threshold)
+
+
+def _forget_current(n: Any, described: Any, q: Array) -> Any:
+    n.u = np.where(n.dead > 0, 0, n.u)
+    return described(q)
+
+
+def _clear_until_free(n: Any, described: Any, over: Array) -> Any:
+    spikes = described(over)
+    n.u = np.where(n.dead > 0, 0, n.u)
+    return spikes
+
+
+REFRACTORY = (
+    mixin(
+        "the membrane integrates while refractory, and isn't held at 0",
+        update=lambda n, _, q, steps: _step(n, q, steps),
+    ),
+    mixin(
+        "the membrane integrates in the last refractory step",
+        update=lambda n, _, q, steps: _step(n, q, steps, _hold_until_last),
+    ),
+    mixin(
+        "the membrane is frozen while refractory, and isn't held at 0",
+        update=lambda n, _, q, steps: _step(n, q, steps),
+        membrane=lambda n, described, steps: np.where(n.dead > 0, n.v, described(steps)),
+    ),
+    mixin("neurons spike while refractory", spike=_spike_while_dead),
+    mixin("the refractory time is counted, but nothing comes of it", update=_never_dead),
+    mixin("the current is cleared while refractory, but for what arrives", current=_forget_current),
+    mixin("the current is cleared from a spike on while refractory", spike=_clear_until_free),
+    mixin(
+        "the current is cleared while refractory",
+        current=lambda n, described, q: np.where(n.dead > 0, 0, described(q)),
+    ),
+    mixin(
+        "the current is frozen while refractory",
+        current=lambda n, described, q: np.where(n.dead > 0, n.u, described(q)),
+    ),
+    mixin(
+        "input that arrives while refractory is lost",
+        current=lambda n, described, q: described(np.where(n.dead > 0, 0, q)),
+    ),
+)
+
+BOTH_SIGNS = mixin(
+    "a membrane below minus the threshold spikes too",
+    spike=lambda n, described, over: described(over | (n.level < -n.threshold)),
+)
+UNBOUNDED = mixin(
+    "registers don't overflow, as the chip's do",
+    held=lambda n, _, x, bits: np.asarray(x, dtype=np.int64),
+)
+SATURATED = mixin(
+    "registers stay at their largest value, where the chip's overflow",
+    held=lambda n, _, x, bits: np.clip(np.asarray(x, np.int64), -(1 << bits), (1 << bits) - 1),
+)
+ROUNDED_DOWN = mixin(
+    "decays are rounded down, not towards zero",
+    left=lambda n, _, x, factor: np.asarray((x * factor) >> 12),
+)
+ROUNDED_NEAREST = mixin(
+    "decays are rounded to the nearest",
+    left=lambda n, _, x, factor: np.rint(x * factor / 4096).astype(np.int64),
+)

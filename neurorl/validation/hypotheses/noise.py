@@ -1,4 +1,4 @@
-"""Draws of noise that aren't the described ones."""
+"""Propose draws of noise that aren't the described ones."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from neurorl.arithmetic.rounding import ChipArithmetic
 from neurorl.validation.evidence import Evidence, Mask
-from neurorl.validation.hypotheses.neurons import Other
+from neurorl.validation.hypotheses.neurons import mixin
 from neurorl.validation.observed import Observed
 from neurorl.validation.variants import Array, Variant
 
@@ -44,7 +43,7 @@ _NUMBERS: tuple[tuple[str, Callable[[Observed], Array]], ...] = (
 
 
 def _rest(e: Observed) -> Array:
-    """Steps that are left of the call."""
+    """Return the steps that are left of the call."""
     return np.asarray(e.lengths[e.call] - 1 - e.within)
 
 
@@ -54,9 +53,9 @@ def _call_before(e: Observed) -> Array:
 
 
 def draws(evidence: Evidence) -> Iterator[Variant]:
-    """No noise, or that of another step, seed or population."""
+    """Propose no noise, or that of another step, seed or population."""
     p = evidence.population
-    if not p.neuron.dynamics(p.size, evidence.network.dt).noise_width.any():
+    if not evidence.numbers.noise_width.any():
         return
     cause = "noise source"
     yield Variant(cause, "there is no noise", draws=lambda e: 0.0 * e.draws(e.t))
@@ -95,13 +94,8 @@ def _become(become: Callable[[Array], Array]) -> Callable[[Observed], Array]:
     return lambda e: become(e.draws(e.t))
 
 
-class _AsSent(Other):
-    """Neurons that spike when the lane's did."""
-
-    sent: Mask
-
-    def _spike(self, over: Mask) -> Mask:
-        return super()._spike(self.sent.copy())  # type: ignore[misc,no-any-return]
+_AS_SENT = mixin("", spike=lambda n, described, over: described(n.sent.copy()))
+"""Neurons that spike when the backend's did."""
 
 
 def other_draws(evidences: Sequence[Evidence]) -> str:
@@ -111,13 +105,11 @@ def other_draws(evidences: Sequence[Evidence]) -> str:
     Everything but the spikes has to be as described, given the spikes. A threshold, a width or a
     draw that is a little off fails: its spikes hang on the described draws.
     """
-    first = evidences[0]
-    p = first.population
-    width = p.neuron.dynamics(p.size, first.network.dt).noise_width
+    width = evidences[0].numbers.noise_width
     if not width.any():
         return ""
-    given = Variant("", "", mixins=(_AsSent,))
-    odd = np.zeros(p.size, dtype=bool)
+    given = Variant("", "", mixins=(_AS_SENT,))
+    odd = np.zeros(len(width), dtype=bool)
     for evidence in evidences:
         if evidence.odd_calls(evidence.predict(given)).any():
             return ""
@@ -135,16 +127,12 @@ def other_draws(evidences: Sequence[Evidence]) -> str:
 
 
 def _scores(evidence: Evidence, odd: Mask) -> Array:
-    """Sums over free steps: variance, then scores and their variances, all of mean 0 if so."""
+    """Sum over free steps: variance, then scores and their variances, all of mean 0 if so."""
     plain = evidence.plain
     known = np.repeat((evidence.lengths == 1) & evidence.kept, evidence.lengths)[:, None]
     starts = np.where(evidence.fresh[:, None], 0, evidence.before["refractory"])
     free = known & (starts[evidence.call] == 0) & odd
-    arithmetic, pop = evidence.history.arithmetic, evidence.population
-    if isinstance(arithmetic, ChipArithmetic):
-        width = arithmetic.chip.populations[pop.name].noise_width
-    else:
-        width = pop.neuron.dynamics(pop.size, evidence.network.dt).noise_width
+    width = evidence.numbers.noise_width
     above = ((plain.moved - plain.threshold) / np.where(width > 0, width, 1.0))[free]
     p = 1 / (1 + np.exp(-np.clip(above, -30, 30)))
     spiked, described = evidence.spikes[free], (plain.level > plain.threshold)[free]

@@ -1,6 +1,6 @@
-"""Numbers of neurons that aren't the described ones, fitted to the steps that aren't as predicted.
+"""Propose other numbers of neurons, fitted to the steps that aren't as predicted.
 
-Each is found from steps in which the lane departs (any other step may still be as described, if
+Each is found from steps in which the backend departs (any other step may still be as described, if
 the fault is in some neurons only, or begins late), and then has to predict all the others.
 """
 
@@ -12,18 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.arithmetic.rounding import ChipArithmetic
 from neurorl.network.description import Dynamics
 from neurorl.validation.evidence import Evidence, Mask
-from neurorl.validation.hypotheses.neurons import Other
+from neurorl.validation.hypotheses.neurons import mixin
 from neurorl.validation.hypotheses.single import Steps
-from neurorl.validation.variants import Array, Variant
+from neurorl.validation.variants import Array, Variant, changed
 
 __all__ = ["biases", "decays", "gains"]
 
 
 def decays(evidence: Evidence) -> Iterator[Variant]:
-    """Other time constants, of currents, membranes or both."""
+    """Propose other time constants, of currents, membranes or both."""
     steps = Steps(evidence)
     current = _fitted_decay(
         evidence, "current", steps.odd["current"], steps.u, steps.u_now - steps.q
@@ -42,7 +41,7 @@ def decays(evidence: Evidence) -> Iterator[Variant]:
 
 
 def _common_tau(evidence: Evidence, variable: str, decay: Array | None) -> Array | None:
-    """Decays of all neurons, by the factor of time constants that was fitted to most of them."""
+    """Return decays of all neurons, by the factor of time constants that fits most of them."""
     if decay is None:
         return None
     described = _decay_of(evidence, variable)
@@ -58,37 +57,35 @@ def _common_tau(evidence: Evidence, variable: str, decay: Array | None) -> Array
 def _fitted_decay(
     evidence: Evidence, variable: str, chosen: Mask, before: Array, left: Array
 ) -> Array | None:
-    """What a step leaves, of each neuron; as described where nothing is odd. None if it all is."""
+    """Fit what a step leaves, of each neuron that is odd. None if it all is as described."""
     described = _decay_of(evidence, variable)
-    found = described.copy()
+    fit = described.copy()
     weight = np.where(chosen, before.astype(np.float64), 0.0)
     norm = (weight**2).sum(axis=0)
     here = norm > (1e-6 * evidence.limit) ** 2
     if not here.any():
         return None
-    found[here] = ((weight * left).sum(axis=0)[here]) / norm[here]
-    if isinstance(evidence.history.arithmetic, ChipArithmetic):
-        found = _whole_decay(found, described, chosen, before, left)
-    return found if (np.abs(found - described) > 1e-12).any() else None
+    fit[here] = ((weight * left).sum(axis=0)[here]) / norm[here]
+    if evidence.history.arithmetic.is_chip:
+        fit = _whole_decay(fit, described, chosen, before, left)
+    return fit if (np.abs(fit - described) > 1e-12).any() else None
 
 
 def _decay_of(evidence: Evidence, variable: str) -> Array:
-    arithmetic, p = evidence.history.arithmetic, evidence.population
-    if isinstance(arithmetic, ChipArithmetic):
-        chip = arithmetic.chip.populations[p.name]
-        left = 4095 - chip.current_decay if variable == "current" else 4096 - chip.voltage_decay
-        return left / 4096
-    d = p.neuron.dynamics(p.size, evidence.network.dt)
-    return np.array(d.current_decay if variable == "current" else d.membrane_decay)
+    numbers = evidence.numbers
+    if isinstance(numbers, Dynamics):
+        return np.array(numbers.current_decay if variable == "current" else numbers.membrane_decay)
+    is_current = variable == "current"
+    return (4095 - numbers.current_decay if is_current else 4096 - numbers.voltage_decay) / 4096
 
 
-def _whole_decay(found: Array, described: Array, chosen: Mask, before: Array, left: Array) -> Array:
-    """The whole 4096ths that give just what is left, of those next to a fit."""
+def _whole_decay(fit: Array, described: Array, chosen: Mask, before: Array, left: Array) -> Array:
+    """Return the whole 4096ths that give just what is left, of those next to a fit."""
     result = described.copy()
-    for j in np.flatnonzero(found != described):
+    for j in np.flatnonzero(fit != described):
         rows = chosen[:, j]
         x, y = before[rows, j].astype(np.int64), left[rows, j]
-        middle = round(float(found[j]) * 4096)
+        middle = round(float(fit[j]) * 4096)
         for k in sorted(range(middle - 12, middle + 13), key=lambda k: abs(k - middle)):
             if np.array_equal(np.sign(x) * ((np.abs(x) * k) >> 12), y):
                 result[j] = k / 4096
@@ -129,7 +126,7 @@ def _decayed(
 
 
 def _time_constants(evidence: Evidence, name: str, described: Array, now: Array) -> str:
-    """In words: the time constant and its ratio, if the neurons that differ have one in common."""
+    """Say the time constant and its ratio, if the neurons that differ have one in common."""
     differs = np.flatnonzero(np.abs(now - described) > 1e-12)
     if not len(differs):
         return ""
@@ -141,7 +138,7 @@ def _time_constants(evidence: Evidence, name: str, described: Array, now: Array)
     step = f"by {now[j]:.6g} in a step, not {described[j]:.6g}"
     if not np.isfinite(ratio).all():
         return f": {step}, another time constant {name}"
-    rough = isinstance(evidence.history.arithmetic, ChipArithmetic)
+    rough = evidence.history.arithmetic.is_chip
     if np.ptp(ratio) > (0.05 if rough else 1e-6) * abs(ratio[0]):
         return f": time constants {name} are others; that of neuron {j} {step}"
     value = f"{float(np.median(ratio)):.2g}" if rough else f"{ratio[0]:.6g}"
@@ -150,7 +147,7 @@ def _time_constants(evidence: Evidence, name: str, described: Array, now: Array)
 
 
 def biases(evidence: Evidence) -> Iterator[Variant]:
-    """Another constant bias; or parts of it, of signed projections and currents, by a factor."""
+    """Propose another constant bias; or what signed projections and currents add, by a factor."""
     steps = Steps(evidence)
     chosen = steps.odd["voltage"] & steps.free
     apart = np.where(chosen, steps.v_now - steps.plain["moved"], 0)
@@ -159,11 +156,11 @@ def biases(evidence: Evidence) -> Iterator[Variant]:
     offset = np.zeros(apart.shape[1])
     for j in np.flatnonzero(chosen.any(axis=0)):
         offset[j] = np.median(apart[chosen[:, j], j])
-    chip = isinstance(evidence.history.arithmetic, ChipArithmetic)
+    chip = evidence.history.arithmetic.is_chip
     if chip:
         offset = np.rint(offset).astype(np.int64)
     p = evidence.population
-    described = evidence.described_bias
+    described: Array = evidence.numbers.bias
     yield Variant("bias", "the bias isn't there", bias=np.zeros_like)
     odd = offset != 0
     middle = float(np.median(offset[odd])) if odd.any() else 0.0
@@ -202,7 +199,7 @@ def biases(evidence: Evidence) -> Iterator[Variant]:
 
 
 def _told(offset: Array, described: Array, subject: str) -> str:
-    """An offset in words: a factor, if the neurons that differ have one in common."""
+    """Say an offset in words: a factor, if the neurons that differ have one in common."""
     differs = np.flatnonzero(offset)
     if not len(differs):
         return subject
@@ -218,8 +215,8 @@ def _told(offset: Array, described: Array, subject: str) -> str:
 
 
 def gains(evidence: Evidence) -> Iterator[Variant]:
-    """A share of the current that the membrane takes."""
-    if isinstance(evidence.history.arithmetic, ChipArithmetic):
+    """Propose that the membrane takes a share of the current."""
+    if evidence.history.arithmetic.is_chip:
         return
     steps = Steps(evidence)
     chosen = steps.odd["voltage"] & steps.free & ~steps.odd["current"]
@@ -229,12 +226,11 @@ def gains(evidence: Evidence) -> Iterator[Variant]:
         return
     factor = float((u * np.where(chosen, steps.v_now - steps.plain["moved"], 0.0)).sum()) / norm + 1
 
-    class Gained(Other):
-        def _membrane(self, steps: Any) -> Array:
-            now, self.u = self.u, factor * self.u
-            moved = super()._membrane(steps)  # type: ignore[misc]
-            self.u = now
-            return moved  # type: ignore[no-any-return]
+    def membrane(n: Any, described: Any, steps: Any) -> Any:
+        now, n.u = n.u, factor * n.u
+        moved = described(steps)
+        n.u = now
+        return moved
 
     detail = f"the membrane takes {factor:.6g} of the current"
-    yield Variant("weights", detail, mixins=(Gained,), freedom=1)
+    yield changed("weights", mixin(detail, membrane=membrane), freedom=1)

@@ -1,4 +1,4 @@
-"""Calls of one step each, in which everything before and after the step is known."""
+"""Collect calls of one step each, in which everything before and after the step is known."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Steps"]
 
 
 class Steps:
-    """Calls of one step each, of which the state before and after is known, ``(calls, size)``."""
+    """Holds calls of one step each, with the state before and after, ``(calls, size)``."""
 
     def __init__(self, evidence: Evidence) -> None:
         calls = np.flatnonzero((evidence.lengths == 1) & evidence.kept)
@@ -32,5 +32,5 @@ class Steps:
         odd = evidence.odd_states(evidence.plain)
         self.odd = {name: mask[calls] for name, mask in odd.items()}
         self.bias = evidence.bias()[rows]
-        self.q = sum((evidence.input_of(p)[rows] for p in evidence.into), np.zeros(self.u.shape))
+        self.q = evidence.input()[rows]
         self.free = (self.dead == 0) & ~self.spikes

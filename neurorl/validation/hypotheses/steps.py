@@ -1,4 +1,4 @@
-"""Other orders of a step, resets, refractory periods and roundings than those described."""
+"""Propose other orders of a step, resets, refractory periods and roundings."""
 
 from __future__ import annotations
 
@@ -9,104 +9,33 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.arithmetic.rounding import ChipArithmetic
 from neurorl.network.description import Dynamics
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.hypotheses import neurons
-from neurorl.validation.variants import Variant
+from neurorl.validation.variants import Variant, changed
 
 __all__ = ["AT_THRESHOLD", "orders", "refractory", "resets", "roundings", "thresholds"]
 
-_ORDERS: Sequence[tuple[type, str]] = (
-    (
-        neurons.MembraneFirst,
-        "the membrane moves before the current of the same step has arrived",
-    ),
-    (neurons.InputDecays, "input decays with the current: u <- d (u + q), not d u + q"),
-    (
-        neurons.SumDecays,
-        "input decays with the membrane: v <- d (v + u + bias), not d v + u + bias",
-    ),
-    (
-        neurons.CurrentDecaysToo,
-        "the current decays with the membrane: v <- d (v + u) + bias, not d v + u + bias",
-    ),
-    (
-        neurons.BiasDecaysToo,
-        "the bias decays with the membrane: v <- d (v + bias) + u, not d v + u + bias",
-    ),
-    (neurons.BiasInCurrent, "the bias goes into the current, not into the membrane"),
-    (neurons.ComparedFirst, "the membrane meets the threshold before it moves"),
-    (neurons.NoiseStays, "the noise stays in the membrane"),
-)
-
-_SHARES: Sequence[tuple[type, str]] = (
-    (neurons.CurrentShared, "the membrane takes 1 - d of the current: v <- d v + (1 - d) u + bias"),
-    (neurons.DriveShared, "the membrane takes 1 - d of its input: v <- d v + (1 - d) (u + bias)"),
-    (neurons.InputShared, "the current takes 1 - d of its input: u <- d u + (1 - d) q"),
-)
-
-_OF_CURRENT = (neurons.InputDecays, neurons.InputShared)
-_OF_MEMBRANE = (
-    neurons.SumDecays,
-    neurons.CurrentDecaysToo,
-    neurons.BiasDecaysToo,
-    neurons.CurrentShared,
-    neurons.DriveShared,
-)
-
-_RESETS: Sequence[tuple[type, str]] = (
-    (neurons.Subtracts, "a spike subtracts the threshold and doesn't reset to 0"),
-    (neurons.Kept, "a spike doesn't reset the membrane"),
-    (neurons.ResetAtNextStart, "a spike resets the membrane late, as the next step begins"),
-    (neurons.ResetInNextStep, "a spike resets the membrane a step late, before its threshold"),
-    (neurons.ResetAtNextEnd, "a spike resets the membrane a step late"),
-    (neurons.SpikeClearsCurrent, "a spike clears the current too"),
-    (
-        neurons.SpikeClearsCurrentLate,
-        "a spike clears the current too, as the next step begins",
-    ),
-)
-
-_REFRACTORY: Sequence[tuple[type, str]] = (
-    (neurons.IntegratesWhileDead, "the membrane integrates while refractory, and isn't held at 0"),
-    (neurons.HeldAStepLess, "the membrane integrates in the last refractory step"),
-    (neurons.FrozenWhileDead, "the membrane is frozen while refractory, and isn't held at 0"),
-    (neurons.SpikesWhileDead, "neurons spike while refractory"),
-    (neurons.NeverDead, "the refractory time is counted, but nothing comes of it"),
-    (
-        neurons.CurrentForgottenWhileDead,
-        "the current is cleared while refractory, but for what arrives",
-    ),
-    (
-        neurons.CurrentClearedUntilFree,
-        "the current is cleared from a spike on while refractory",
-    ),
-    (neurons.CurrentClearedWhileDead, "the current is cleared while refractory"),
-    (neurons.CurrentFrozenWhileDead, "the current is frozen while refractory"),
-    (neurons.InputLostWhileDead, "input that arrives while refractory is lost"),
-)
-
 
 def orders(evidence: Evidence) -> Iterator[Variant]:
-    """What happens in a step, in another order."""
+    """Propose another order of what happens in a step."""
     p = evidence.population
     d = p.neuron.dynamics(p.size, evidence.network.dt)
-    for mixin, detail in (*_ORDERS, *_SHARES):
-        nothing = mixin in _OF_CURRENT and not d.current_decay.any()
-        nothing |= mixin in _OF_MEMBRANE and not d.membrane_decay.any()
+    for mixin in neurons.ORDERS:
+        nothing = mixin in neurons.OF_CURRENT and not d.current_decay.any()
+        nothing |= mixin in neurons.OF_MEMBRANE and not d.membrane_decay.any()
         # What decays to nothing may as well be missing, which is said in fewer words.
-        yield Variant("step order", detail, mixins=(mixin,), freedom=int(nothing))
+        yield changed("step order", mixin, freedom=int(nothing))
 
 
 def resets(evidence: Evidence) -> Iterator[Variant]:
-    """Other resets, with numbers that are given."""
-    for mixin, detail in _RESETS:
-        yield Variant("reset", detail, mixins=(mixin,))
+    """Propose other resets, with numbers that are given."""
+    for mixin in neurons.RESETS:
+        yield changed("reset", mixin)
 
 
 def refractory(evidence: Evidence) -> Iterator[Variant]:
-    """Other lengths of the refractory period, or other things done in it."""
+    """Propose other lengths of the refractory period, or other things done in it."""
     for more in (1, -1, 2, -2, 3):
         size = "a step" if abs(more) == 1 else f"{abs(more)} steps"
         detail = f"the refractory period is {size} {'longer' if more > 0 else 'shorter'}"
@@ -118,34 +47,29 @@ def refractory(evidence: Evidence) -> Iterator[Variant]:
         "the refractory period is twice as long",
         parameters=partial(_scaled, 2),
     )
-    for mixin, detail in _REFRACTORY:
-        yield Variant("refractory", detail, mixins=(mixin,))
+    for mixin in neurons.REFRACTORY:
+        yield changed("refractory", mixin)
 
 
 def thresholds(evidence: Evidence) -> Iterator[Variant]:
-    """Other comparisons with the described threshold."""
+    """Propose other comparisons with the described threshold."""
     yield AT_THRESHOLD
-    yield Variant(
-        "threshold", "a membrane below minus the threshold spikes too", mixins=(neurons.BothSigns,)
-    )
+    yield changed("threshold", neurons.BOTH_SIGNS)
 
 
 def roundings(evidence: Evidence) -> Iterator[Variant]:
-    """Decays and registers of other numbers than described."""
-    if isinstance(evidence.history.arithmetic, ChipArithmetic):
+    """Propose decays and registers of other numbers."""
+    if evidence.history.arithmetic.is_chip:
         yield from _of_chip()
     else:
         yield from _of_float()
 
 
 def _of_chip() -> Iterator[Variant]:
-    detail = "registers don't overflow, as the chip's do"
-    yield Variant("overflow", detail, mixins=(neurons.Unbounded,))
-    detail = "registers stay at their largest value, where the chip's overflow"
-    yield Variant("overflow", detail, mixins=(neurons.Saturated,))
-    detail = "decays are rounded down, not towards zero"
-    yield Variant("decay", detail, mixins=(neurons.RoundedDown,))
-    yield Variant("decay", "decays are rounded to the nearest", mixins=(neurons.RoundedNearest,))
+    yield changed("overflow", neurons.UNBOUNDED)
+    yield changed("overflow", neurons.SATURATED)
+    yield changed("decay", neurons.ROUNDED_DOWN)
+    yield changed("decay", neurons.ROUNDED_NEAREST)
     yield Variant(
         "decay",
         "the current decays by 1/4096 less in each step: the chip adds 1 to its decay",

@@ -1,4 +1,4 @@
-"""Values that membranes and currents take or stop at: periods, resets, floors and ceilings."""
+"""Propose values that membranes and currents take or stop at: periods, resets, bounds."""
 
 from __future__ import annotations
 
@@ -8,51 +8,50 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.arithmetic.rounding import ChipArithmetic
 from neurorl.network.description import Dynamics
 from neurorl.validation.evidence import Evidence, Mask
-from neurorl.validation.hypotheses.neurons import Other
+from neurorl.validation.hypotheses.neurons import mixin, with_reset
 from neurorl.validation.hypotheses.single import Steps
-from neurorl.validation.variants import Array, Variant
+from neurorl.validation.variants import Array, Variant, changed
 
 __all__ = ["bounds", "periods", "reset_values"]
 
 
 def periods(evidence: Evidence) -> Iterator[Variant]:
-    """Another refractory period of each neuron."""
+    """Propose another refractory period of each neuron."""
     steps = Steps(evidence)
     chosen = steps.odd["refractory"] & steps.spikes
-    arithmetic, p = evidence.history.arithmetic, evidence.population
-    if isinstance(arithmetic, ChipArithmetic):
-        described = arithmetic.chip.populations[p.name].refractory - 1
+    numbers = evidence.numbers
+    if isinstance(numbers, Dynamics):
+        described = numbers.refractory_steps
     else:
-        described = p.neuron.dynamics(p.size, evidence.network.dt).refractory_steps
-    found = described.copy()
+        described = numbers.refractory - 1
+    dead = described.copy()
     for j in np.flatnonzero(chosen.any(axis=0)):
-        found[j] = steps.dead_now[chosen[:, j], j][0]
-    if np.array_equal(found, described):
+        dead[j] = steps.dead_now[chosen[:, j], j][0]
+    if np.array_equal(dead, described):
         return
-    j = int(np.flatnonzero(found != described)[0])
-    apart = np.unique((found - described)[found != described])
+    j = int(np.flatnonzero(dead != described)[0])
+    apart = np.unique((dead - described)[dead != described])
     more = int(apart[0])
     if len(apart) == 1:
         length = f"{abs(more)} steps {'longer' if more > 0 else 'shorter'}"
         detail = f"the refractory period is {length}"
     else:
         detail = (
-            f"the refractory period is another: {found[j]} steps of neuron {j}, not {described[j]}"
+            f"the refractory period is another: {dead[j]} steps of neuron {j}, not {described[j]}"
         )
 
     def parameters(x: Any) -> Any:
         if isinstance(x, Dynamics):
-            return dataclasses.replace(x, refractory_steps=found)
-        return dataclasses.replace(x, refractory=found + 1)
+            return dataclasses.replace(x, refractory_steps=dead)
+        return dataclasses.replace(x, refractory=dead + 1)
 
     yield Variant("refractory", detail, parameters=parameters, freedom=2)
 
 
 def reset_values(evidence: Evidence) -> Iterator[Variant]:
-    """Another value to which a spike resets, or another that it subtracts or leaves a share of."""
+    """Propose another value to which a spike resets, or that it subtracts or leaves a share of."""
     steps = Steps(evidence)
     chosen = steps.odd["voltage"] & steps.spikes & steps.plain["spikes"]
     if not chosen.any():
@@ -75,18 +74,11 @@ def reset_values(evidence: Evidence) -> Iterator[Variant]:
 
 
 def _reset(detail: str, becomes: Callable[[Array], Array]) -> Variant:
-    class Reset(Other):
-        def _spike(self, over: Mask) -> Mask:
-            before = self.v.copy()
-            over = super()._spike(over)  # type: ignore[misc]
-            self.v[over] = becomes(before)[over]
-            return over
-
-    return Variant("reset", detail, mixins=(Reset,), freedom=1)
+    return changed("reset", with_reset(detail, lambda n, before: becomes(before)), freedom=1)
 
 
 def bounds(evidence: Evidence) -> Iterator[Variant]:
-    """A floor or a ceiling of currents or membranes."""
+    """Propose a floor or a ceiling of currents or membranes."""
     steps = Steps(evidence)
     for variable, now, plain, free in (
         ("voltage", steps.v_now, steps.plain["moved"], steps.free),
@@ -118,13 +110,6 @@ def _bounded(variable: str, side: str, now: Array, beyond: Mask) -> Variant:
     def held(x: Array) -> Array:
         return np.asarray(clamp(x, values), dtype=x.dtype)
 
-    class OfMembrane(Other):
-        def _membrane(self, steps: Any) -> Array:
-            return held(super()._membrane(steps))  # type: ignore[misc]
-
-    class OfCurrent(Other):
-        def _current(self, q: Array) -> Array:
-            return held(super()._current(q))  # type: ignore[misc]
-
-    mixin = OfMembrane if variable == "voltage" else OfCurrent
-    return Variant(side, detail, mixins=(mixin,), freedom=1)
+    method = "membrane" if variable == "voltage" else "current"
+    bounded = mixin(detail, **{method: lambda n, described, x: held(described(x))})
+    return changed(side, bounded, freedom=1)

@@ -1,4 +1,4 @@
-"""Weights other than described: as the backend reports, by a factor, rounded, or any at all."""
+"""Propose other weights: as the backend reports, by a factor, rounded, or any at all."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.arithmetic.rounding import ChipArithmetic
 from neurorl.backends.base import Raster
 from neurorl.network.description import Projection
 from neurorl.validation.evidence import Evidence
@@ -19,7 +18,7 @@ __all__ = ["changed", "factors", "reported", "rounded"]
 
 
 def reported(evidence: Evidence) -> Iterator[Variant]:
-    """Weights that the lane itself says are in force, where they aren't those expected."""
+    """Propose the weights that the backend itself says are in force, if they are others."""
     history = evidence.history
     odd = [
         p.name
@@ -53,7 +52,7 @@ def reported(evidence: Evidence) -> Iterator[Variant]:
 
 
 def rounded(evidence: Evidence) -> Iterator[Variant]:
-    """Roundings of what a spike transmits, though the backend says that there are none."""
+    """Propose roundings of what a spike transmits, though the backend says there are none."""
 
     def float32(_: str, w: Array) -> Array:
         return np.asarray(w, dtype=np.float32).astype(np.float64)
@@ -61,7 +60,7 @@ def rounded(evidence: Evidence) -> Iterator[Variant]:
     def float16(_: str, w: Array) -> Array:
         return np.asarray(w, dtype=np.float16).astype(np.float64)
 
-    if not isinstance(evidence.history.arithmetic, ChipArithmetic):
+    if not evidence.history.arithmetic.is_chip:
         for name, transmit in (("float32", float32), ("float16", float16)):
             yield Variant(
                 "rounding of weights", f"weights are rounded to {name}", transmit=transmit
@@ -81,7 +80,7 @@ def rounded(evidence: Evidence) -> Iterator[Variant]:
 
 
 class _Bits:
-    """To the nearest of ``2**(bits - 1) - 1`` values of each sign, up to the largest weight."""
+    """Rounds to ``2**(bits - 1) - 1`` values of each sign, up to the largest weight."""
 
     def __init__(self, bits: int) -> None:
         self._most = 2 ** (bits - 1) - 1
@@ -92,7 +91,7 @@ class _Bits:
 
 
 def factors(evidence: Evidence) -> Iterator[Variant]:
-    """Each projection by a factor: of all its weights, or of those into each neuron."""
+    """Propose a factor of each projection: of all its weights, or of those into each neuron."""
     steps = Steps(evidence)
     missing = (steps.u_now - steps.plain["current"]).astype(np.float64)
     inputs = {p.name: evidence.input_of(p)[steps.rows] for p in evidence.into}
@@ -102,13 +101,13 @@ def factors(evidence: Evidence) -> Iterator[Variant]:
     odd = steps.odd["current"]
     columns = np.stack([inputs[n][odd] for n in names], axis=1)
     one = np.linalg.lstsq(columns, missing[odd], rcond=None)[0] + 1
-    found = {n: float(k) for n, k in zip(names, one, strict=True) if abs(k - 1) > 1e-6}
-    for name in found:  # alone, where others are collinear with it
+    of_each = {n: float(k) for n, k in zip(names, one, strict=True) if abs(k - 1) > 1e-6}
+    for name in of_each:  # alone, where others are collinear with it
         x = inputs[name][odd]
         alone = float((x * missing[odd]).sum() / ((x**2).sum() or 1.0)) + 1
         yield from _scaled(evidence, {name: alone})
-    if len(found) > 1:
-        yield from _scaled(evidence, found)
+    if len(of_each) > 1:
+        yield from _scaled(evidence, of_each)
     each = {n: np.ones(missing.shape[1]) for n in names}
     for j in np.flatnonzero(odd.any(axis=0)):
         here = odd[:, j]
@@ -139,7 +138,7 @@ def _scaled(evidence: Evidence, factors: dict[str, Any]) -> Iterator[Variant]:
         if isinstance(factor, np.ndarray) and w.ndim == 3:
             factor = factor.reshape(w.shape[0], 1, w.shape[2])
         product = w * factor
-        on_chip = isinstance(evidence.history.arithmetic, ChipArithmetic)
+        on_chip = evidence.history.arithmetic.is_chip
         return np.asarray(np.rint(product) if on_chip and not signed else product)
 
     freedom = max(2 if isinstance(f, np.ndarray) else 1 for f in factors.values())
@@ -149,7 +148,7 @@ def _scaled(evidence: Evidence, factors: dict[str, Any]) -> Iterator[Variant]:
 
 
 def changed(evidence: Evidence) -> Iterator[Variant]:
-    """Any weights at all: those by which the currents of all single steps come out."""
+    """Propose any weights at all: those by which the currents of all single steps come out."""
     steps = Steps(evidence)
     missing = (steps.u_now - steps.plain["current"]).astype(np.float64)
     odd = steps.odd["current"]
@@ -168,7 +167,7 @@ def _arriving(evidence: Evidence, p: Projection) -> Raster:
 
 
 def _solved(evidence: Evidence, steps: Steps, missing: Array, rows: Array) -> Iterator[Variant]:
-    """All projections at once, neuron by neuron."""
+    """Solve for all projections at once, neuron by neuron."""
     delta = {
         p.name: np.zeros(evidence.network.weight_shape(p.name)).reshape(
             p.blocks, -1, evidence.population.size // p.blocks
@@ -203,16 +202,16 @@ def _solved(evidence: Evidence, steps: Steps, missing: Array, rows: Array) -> It
 
 
 def _blocks(evidence: Evidence) -> dict[tuple[int, ...], list[int]]:
-    """Neurons, by the blocks of all projections that they are in."""
-    found: dict[tuple[int, ...], list[int]] = {}
+    """Group neurons by the blocks of all projections that they are in."""
+    neurons: dict[tuple[int, ...], list[int]] = {}
     for j in range(evidence.population.size):
         key = tuple(j // (evidence.population.size // p.blocks) for p in evidence.into)
-        found.setdefault(key, []).append(j)
-    return found
+        neurons.setdefault(key, []).append(j)
+    return neurons
 
 
 def _times(evidence: Evidence, added: dict[str, Array]) -> Any:
-    """The same by factors, as initial weights of another seed are others."""
+    """Express it by factors, as initial weights of another seed are others."""
     factors = {}
     for name, d in added.items():
         weights = evidence.history.versions[name][-1]
@@ -220,7 +219,7 @@ def _times(evidence: Evidence, added: dict[str, Array]) -> Any:
         sent = sent.reshape(d.shape)
         with np.errstate(divide="ignore", invalid="ignore"):
             factors[name] = np.where((d != 0) & (sent != 0), 1 + d / sent, 1.0)
-    on_chip = isinstance(evidence.history.arithmetic, ChipArithmetic)
+    on_chip = evidence.history.arithmetic.is_chip
 
     def of(name: str, w: Array) -> Array:
         if name not in factors:
@@ -232,7 +231,7 @@ def _times(evidence: Evidence, added: dict[str, Array]) -> Any:
 
 
 def _plus(evidence: Evidence, added: dict[str, Array]) -> Any:
-    on_chip = isinstance(evidence.history.arithmetic, ChipArithmetic)
+    on_chip = evidence.history.arithmetic.is_chip
 
     def of(name: str, w: Array) -> Array:
         if name not in added:
@@ -244,7 +243,7 @@ def _plus(evidence: Evidence, added: dict[str, Array]) -> Any:
 
 
 def _entries(added: dict[str, Array]) -> str:
-    """In words: one synapse, or how many."""
+    """Say in words which synapse it is, or how many."""
     parts = []
     for name, d in added.items():
         block, i, j = (int(x[0]) for x in np.nonzero(d))

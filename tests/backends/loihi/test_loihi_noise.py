@@ -11,7 +11,7 @@ import pytest
 from simulators import loihi_of
 
 from neurorl import SpikingActorCritic
-from neurorl.arithmetic.chip_noise import COINS, LARGEST_ERROR, CoinRows, UniformRows
+from neurorl.arithmetic.chip_noise import COINS, NOISES, CoinRows, UniformRows
 from neurorl.backends.loihi.hardware import hardware_problems
 from neurorl.backends.loihi.placement import CoreLimits
 from neurorl.backends.loihi.vendor import EmulatorInterface
@@ -61,7 +61,7 @@ def test_the_probability_is_near_the_sigmoid(mode: str) -> None:
     with load("loihi", units(levels), noise=mode, accelerate=False) as backend:
         error = np.abs(probabilities(backend) - 1 / (1 + np.exp(-2 * levels))).max()
     assert error <= BOUND[mode]
-    assert 0.9 * LARGEST_ERROR[mode] < error <= LARGEST_ERROR[mode]
+    assert 0.9 * NOISES[mode].largest_error < error <= NOISES[mode].largest_error
 
 
 @pytest.mark.parametrize("mode", OWN)

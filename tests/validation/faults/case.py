@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from neurorl.backends.simulator import Simulator
-from neurorl.validation import Lane, Validation, validate
+from neurorl.backends.spec import BackendSpec
+from neurorl.validation import Validation, validate
 
 __all__ = ["LEARN", "Fault", "judge"]
 
@@ -33,7 +34,10 @@ def judge(fault: Fault) -> tuple[str, str]:
     """Whether it is named 'rightly', 'unknown', 'wrongly' or 'not seen'; and what was said."""
     found: Validation = validate(
         fault.network(),
-        [Lane("reference", fault.arithmetic), Lane("foreign", fault.arithmetic, {}, fault.cls)],
+        [
+            BackendSpec("reference", fault.arithmetic),
+            BackendSpec("foreign", fault.arithmetic, cls=fault.cls),
+        ],
         steps=fault.steps,
         seed=fault.seed,
         **fault.options,

@@ -1,0 +1,119 @@
+"""Find the simulator of a backend by its name; importing this module imports no simulator."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from neurorl.backends.plugins import BackendInfo, Engine, check_class, plugins
+from neurorl.errors import BackendUnavailableError, check_name, say
+
+if TYPE_CHECKING:
+    from neurorl.backends.simulator import Simulator
+
+__all__ = ["BACKENDS", "Vocabulary", "backend_class", "import_plugin", "import_shipped"]
+
+
+BACKENDS: dict[str, BackendInfo] = {
+    "reference": BackendInfo(
+        "neurorl.backends.reference:ReferenceSimulator",
+        "numpy",
+        "pip install numpy",
+        engines={"numpy": Engine()},
+    ),
+    "brian2": BackendInfo(
+        "neurorl.backends.brian2:Brian2Simulator",
+        "brian2",
+        "pip install brian2",
+        engines={
+            "compiled": Engine({"engine": "compiled"}, needs_compiler=True, compiles=True),
+            "cython": Engine({"engine": "cython"}, needs_compiler=True, compiles=True),
+            "numpy": Engine({"engine": "numpy"}),
+        },
+    ),
+    "loihi": BackendInfo(
+        "neurorl.backends.loihi:LoihiSimulator",
+        "nengo-loihi",
+        "pip install nengo nengo-loihi",
+        arithmetics=("loihi",),
+        engines={
+            "emulator": Engine(),
+            "accelerated": Engine({"accelerate": True}),
+            "stock": Engine({"accelerate": False}, is_slow=True),
+        },
+    ),
+    "torch": BackendInfo(
+        "neurorl.backends.torch:TorchSimulator",
+        "torch",
+        "pip install 'neurorl[torch]'",
+        engines={
+            "compiled": Engine({"engine": "compiled"}, needs_compiler=True),
+            "eager": Engine({"engine": "eager"}),
+        },
+    ),
+}
+"""The library's own, with what a `neurorl.backends.spec.BackendSpec` of them may say."""
+
+
+class Vocabulary:
+    """Holds the words that a spec of one backend may have.
+
+    arithmetics: the default one first. engines: the preferred one first.
+    """
+
+    def __init__(self, name: str, cls: type[Simulator] | None = None) -> None:
+        """Look a backend up; of the library's own no simulator is imported.
+
+        Raises UnknownNameError, or BackendUnavailableError of another distribution's.
+        """
+        self.engines: Mapping[str, Engine]
+        if cls is None and name in BACKENDS:
+            self.arithmetics = BACKENDS[name].arithmetics
+            self.engines = BACKENDS[name].engines
+        else:
+            cls = cls or backend_class(name)
+            self.arithmetics = cls.capabilities.arithmetics
+            takes_engine = "engine" in inspect.signature(cls).parameters
+            self.engines = {
+                engine: Engine({"engine": engine} if takes_engine else {})
+                for engine in cls.capabilities.engines
+            }
+
+
+def backend_class(name: str) -> type[Simulator]:
+    """Return the class of a backend's simulator, which is imported only now.
+
+    Raises UnknownNameError, or BackendUnavailableError with the remedy.
+    """
+    if isinstance(name, str) and name in BACKENDS:
+        return import_shipped(name, BACKENDS[name])
+    offered = dict(plugins(BACKENDS))
+    check_name("backend", name, [*offered, *BACKENDS])
+    return import_plugin(name, offered[name])
+
+
+def import_shipped(name: str, info: BackendInfo) -> type[Simulator]:
+    """Return the class that *info* names. Raises BackendUnavailableError."""
+    module, _, attribute = info.target.partition(":")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the simulators' own imports
+            cls: type[Simulator] = getattr(importlib.import_module(module), attribute)
+    except Exception as exc:  # a broken simulator may raise anything while it is imported
+        what = f"{info.distribution} doesn't import"
+        raise BackendUnavailableError(
+            say(f"backend {name}", what, got=exc, remedy=info.remedy)
+        ) from exc
+    return cls
+
+
+def import_plugin(name: str, info: BackendInfo) -> type[Simulator]:
+    """Return the class of another distribution, checked. Raises BackendUnavailableError."""
+    if info.problem is not None:
+        raise BackendUnavailableError(say(f"backend {name}", info.problem, remedy=info.remedy))
+    cls = import_shipped(name, info)
+    check_class(name, cls, info.remedy)
+    return cls
