@@ -2,63 +2,62 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from neurorl.backends.registry import BACKENDS
+from neurorl.arithmetic.rounding import find_arithmetic
+from neurorl.backends.lookup import BACKENDS
+from neurorl.backends.spec import BackendSpec
 from neurorl.bench.loops import Loop
 from neurorl.bench.workload import Size
-from neurorl.errors import ArgumentError, say, unknown
+from neurorl.errors import ArgumentError, say
 
-__all__ = ["ENGINES", "FLOOR", "Candidate", "backends", "everything", "make_loop"]
-
-ENGINES: dict[str, tuple[str, ...]] = {
-    "reference": (),
-    "brian2": ("compiled", "cython", "numpy"),
-    "loihi": ("accelerated", "stock"),
-    "torch": ("compiled", "eager"),
-}
-"""Of each backend, the preferred first; ``stock`` is nengo-loihi's emulator without our loops."""
-
-_ARITHMETICS = dict.fromkeys(BACKENDS, ("float", "loihi")) | {"loihi": ("loihi",)}
+__all__ = ["FLOOR", "Candidate", "backends", "everything", "make_loop", "read_candidate"]
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """Describe one way to run the workload.
+    """Names one way to run the workload.
 
-    engine, arithmetic: None takes its own default. module: of a library that is no backend, the
-    module with ``make(size, replicas) -> Loop``. builds: whether that library compiles when it
+    spec: what it runs on, or a name for a library that is no backend. module: of such a library,
+    the module with ``make(size, replicas) -> Loop``. builds: whether that library compiles when it
     starts. drags: whether a step of it takes tens of milliseconds for each replica.
     """
 
-    backend: str
-    engine: str | None = None
-    arithmetic: str | None = None
+    spec: BackendSpec
     module: str | None = None
     builds: bool = False
     drags: bool = False
 
     @property
     def label(self) -> str:
-        parts = (self.backend, self.engine, self.arithmetic)
-        return ":".join(part for part in parts if part)
+        """Return its name as the command line has it."""
+        return str(self.spec)
 
     @property
     def compiles(self) -> bool:
         """Return whether a first start, with an empty cache, takes longer than the next."""
-        compiled = self.backend == "brian2" and self.engine != "numpy"
-        return compiled or self.backend == FLOOR.backend or self.builds
+        return self.builds or (self._is_backend and self.spec.chosen_engine.compiles)
 
     @property
     def is_slow(self) -> bool:
         """Return whether a step takes tens of milliseconds for each replica."""
-        return self.engine == "stock" or self.drags
+        return self.drags or (self._is_backend and self.spec.chosen_engine.is_slow)
+
+    @property
+    def _is_backend(self) -> bool:
+        return self.module is None and self.spec.backend != FLOOR.spec.backend
 
 
-FLOOR = Candidate("c-floor", "dense")
+def read_candidate(data: dict[str, Any]) -> Candidate:
+    """Return the candidate that `dataclasses.asdict` made *data* of."""
+    return Candidate(**{**data, "spec": BackendSpec(**data["spec"])})
+
+
+FLOOR = Candidate(BackendSpec("c-floor", engine="dense"), builds=True)
 
 
 def backends(names: Sequence[str] | None, arithmetic: str | None = None) -> list[Candidate]:
@@ -67,42 +66,41 @@ def backends(names: Sequence[str] | None, arithmetic: str | None = None) -> list
     arithmetic: of all; None takes each backend's own. Without *names*, backends that don't have
     it are left out. Raises UnknownNameError, or ArgumentError for one that doesn't have it.
     """
-    if arithmetic is not None and arithmetic not in _ARITHMETICS["reference"]:
-        raise unknown("arithmetic", arithmetic, _ARITHMETICS["reference"])
+    if arithmetic is not None:
+        find_arithmetic(arithmetic)
     candidates = []
     for name in BACKENDS if names is None else names:
-        backend, colon, engine = name.partition(":")
-        if backend not in BACKENDS:
-            raise unknown("backend", backend, BACKENDS)
-        if colon and engine not in ENGINES[backend]:
-            raise unknown(f"engine of {backend}", engine, ENGINES[backend])
-        has = _ARITHMETICS[backend]
-        if arithmetic is None or arithmetic in has:
-            candidates.append(Candidate(backend, engine or None, arithmetic or has[0]))
+        spec = BackendSpec.of(name, arithmetic)
+        if spec.chosen_arithmetic in spec.arithmetics:
+            spec = dataclasses.replace(spec, arithmetic=spec.chosen_arithmetic)
+            candidates.append(Candidate(spec))
         elif names is not None:
+            limit = spec.arithmetics[0]
             raise ArgumentError(
-                say(f"backend {backend}", "another arithmetic", got=arithmetic, limit=has[0])
+                say(f"backend {spec.backend}", "another arithmetic", got=arithmetic, limit=limit)
             )
     return list(dict.fromkeys(candidates))
 
 
 def everything() -> list[Candidate]:
     """Return every backend on every engine, the compiled one in both arithmetics."""
-    names = [f"{b}:{e}" if e else b for b, engines in ENGINES.items() for e in engines or ("",)]
-    return [*backends(names), Candidate("brian2", "compiled", "loihi")]
+    names = []
+    for backend, info in BACKENDS.items():
+        engines = [name for name, engine in info.engines.items() if engine.options]
+        names += [f"{backend}:{engine}" for engine in engines] or [backend]
+    return backends([*names, "brian2:compiled:loihi"])
 
 
 def make_loop(candidate: Candidate, size: Size, replicas: int) -> Loop:
-    """Build the loop, ready for its first step. Raises NeurorlError, or its library's error."""
+    """Build it, ready for the first step. Raises NeurorlError, or what its library raises."""
     if candidate.module is not None:
         module: Any = importlib.import_module(candidate.module)
         loop: Loop = module.make(size, replicas)
         return loop
-    if candidate.backend in BACKENDS:
-        from neurorl.bench import ours
+    if candidate.spec.backend == FLOOR.spec.backend:
+        from neurorl.bench import floor
 
-        engine = None if candidate.engine == "accelerated" else candidate.engine
-        return ours.make(size, replicas, candidate.backend, engine, candidate.arithmetic)
-    from neurorl.bench import floor
+        return floor.make(size, replicas, candidate.spec.engine or "dense")
+    from neurorl.bench import ours
 
-    return floor.make(size, replicas, candidate.engine or "dense")
+    return ours.make(size, replicas, candidate.spec)

@@ -24,14 +24,11 @@ _SLOW = 0.05  # seconds an environment step, from which a short warm-up must do
 class Job:
     """Describe one measurement.
 
-    module: as in `neurorl.bench.candidates.Candidate`. seconds: CPU seconds. steps: loop steps at
-    most; 0 only starts. spawned: `time.time` at which the process was started.
+    candidate: a `neurorl.bench.candidates.Candidate` as plain data. seconds: CPU seconds. steps:
+    loop steps at most; 0 only starts. spawned: `time.time` at which the process was started.
     """
 
-    backend: str
-    engine: str | None
-    arithmetic: str | None
-    module: str | None
+    candidate: dict[str, Any]
     size: str
     replicas: int
     seconds: float
@@ -63,11 +60,10 @@ def separate_stdout() -> int:
 
 
 def _measure(job: Job) -> dict[str, Any]:
-    from neurorl.bench.candidates import Candidate, make_loop
+    from neurorl.bench.candidates import make_loop, read_candidate
     from neurorl.bench.workload import get_size
 
-    candidate = Candidate(job.backend, job.engine, job.arithmetic, job.module)
-    loop = make_loop(candidate, get_size(job.size), job.replicas)
+    loop = make_loop(read_candidate(job.candidate), get_size(job.size), job.replicas)
     loop.step()
     result: dict[str, Any] = {"engine": loop.engine, "arithmetic": loop.arithmetic}
     result["start_s"] = time.time() - job.spawned

@@ -59,7 +59,7 @@ def bench(options: Options) -> int:
     else:
         _show(report)
     wanted = _wanted(options)
-    lacking = [f"{c.label}: {why}" for c, why in report.failed.items() if c.backend in wanted]
+    lacking = [f"{c.label}: {why}" for c, why in report.failed.items() if c.spec.backend in wanted]
     if lacking:
         what, remedy = "couldn't be measured", "see neurorl doctor, or leave it out"
         raise BackendError(say("bench", what, got="; ".join(lacking), remedy=remedy))

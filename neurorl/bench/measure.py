@@ -135,23 +135,20 @@ def _where(sample: Sample) -> tuple[Any, ...]:
 
 
 def _is_floor(sample: Sample) -> bool:
-    return (sample["backend"], sample["engine"]) == (FLOOR.backend, FLOOR.engine)
+    return (sample["backend"], sample["engine"]) == (FLOOR.spec.backend, FLOOR.spec.engine)
 
 
 def _sample(case: tuple[str, int, Candidate], seconds: float, cold: bool) -> Sample:
     size, replicas, candidate = case
     job = Job(
-        backend=candidate.backend,
-        engine=candidate.engine,
-        arithmetic=candidate.arithmetic,
-        module=candidate.module,
+        candidate=asdict(candidate),
         size=size,
         replicas=replicas,
         seconds=seconds,
         steps=0 if cold else None,
         spawned=time.time(),
     )
-    where = {"size": size, "replicas": replicas, "backend": candidate.backend}
+    where = {"size": size, "replicas": replicas, "backend": candidate.spec.backend}
     if not cold:
         return {**where, **run_child("neurorl.bench.child", asdict(job))}
     with tempfile.TemporaryDirectory() as folder:

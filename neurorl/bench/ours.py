@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from neurorl.agents.budget import Budget
 from neurorl.agents.replicas import Replicas
 from neurorl.agents.sharding import ReplicaGroups, side_by_side
+from neurorl.backends.spec import BackendSpec
 from neurorl.bench.loops import Loop
 from neurorl.bench.workload import (
     BASELINE_RATE,
@@ -92,26 +91,17 @@ def agent_config(size: Size, parts: int = 1) -> AgentConfig:
     )
 
 
-def make(
-    size: Size, replicas: int, backend: str, engine: str | None, arithmetic: str | None
-) -> Loop:
-    """Return the loop on a backend; engine: of brian2, or ``'stock'`` for loihi's own loops."""
-    options: dict[str, Any] = {}
-    if backend == "loihi":
-        options = {"accelerate": engine != "stock"}
-    elif engine is not None:
-        options = {"engine": engine}
+def make(size: Size, replicas: int, spec: BackendSpec) -> Loop:
+    """Return the loop on a backend."""
     agents = side_by_side(
         SeparateEnvs([make_env(size) for _ in range(replicas)]),
-        agent_config(size, _parts(size, backend)),
+        agent_config(size, _parts(size, spec.backend)),
         size.outputs,
         range(replicas),
-        backend=backend,
-        arithmetic=arithmetic,
-        options=options,
+        backend=spec,
     )
-    shown = engine or getattr(agents.backend, "engine", None)
-    return ReplicasLoop(agents, shown or ("accelerated" if backend == "loihi" else "numpy"))
+    engine = spec.engine or getattr(agents.backend, "engine", None)
+    return ReplicasLoop(agents, engine or ("accelerated" if spec.backend == "loihi" else "numpy"))
 
 
 def _parts(size: Size, backend: str) -> int:

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from neurorl.cli.kinds import path
-from neurorl.cli.options import add_backend, add_trust, backend_options, look_here
+from neurorl.cli.options import add_backend, add_trust, chosen_backend, look_here
 from neurorl.cli.output import progress, report
 
 __all__ = ["HELP", "add_arguments", "run"]
@@ -37,13 +37,10 @@ def run(arguments: argparse.Namespace) -> int:
     from neurorl.runs.evaluation import evaluate, load_to_play
 
     check_count("evaluate, episodes", arguments.episodes)
+    asked = chosen_backend(arguments)
+    options = asked.pop("backend_options")
     agent, chosen = load_to_play(
-        arguments.run,
-        arguments.backend,
-        arguments.arithmetic,
-        arguments.noise,
-        env=_env(arguments),
-        trust_env=arguments.trust_env,
+        arguments.run, **asked, env=_env(arguments), trust_env=arguments.trust_env
     )
     agent.env_id = arguments.env or agent.env_id
     with progress("evaluating", arguments.episodes) as (advance, _):
@@ -53,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
             seed=arguments.seed,
             **chosen,
             explore=arguments.sample,
-            backend_options=backend_options(arguments),
+            backend_options=options,
             callback=lambda _, total: advance(total, 1),
         )
     report(result, arguments.json)

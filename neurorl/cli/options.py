@@ -7,12 +7,16 @@ import os
 import sys
 from typing import Any
 
-__all__ = ["add_backend", "add_trust", "backend_options", "look_here"]
+__all__ = ["add_backend", "add_trust", "chosen_backend", "look_here"]
 
 
 def add_backend(parser: argparse.ArgumentParser) -> None:
     """Add ``--backend``, ``--arithmetic``, ``--noise`` and ``--target``."""
-    parser.add_argument("--backend", metavar="B", help="reference (default), brian2, loihi, ...")
+    parser.add_argument(
+        "--backend",
+        metavar="B",
+        help="reference (default), brian2, loihi, ..., or such as brian2:cython:loihi",
+    )
     parser.add_argument("--arithmetic", metavar="A", help="float or loihi (default: the backend's)")
     parser.add_argument(
         "--noise",
@@ -26,9 +30,20 @@ def add_backend(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def backend_options(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return what goes to the backend's class and to no other."""
-    return {} if arguments.target is None else {"target": arguments.target}
+def chosen_backend(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return what the flags of `add_backend` say: backend, arithmetic, noise, backend_options.
+
+    None for what they don't. Raises NeurorlError for an unknown name or a contradiction.
+    """
+    from neurorl.backends.spec import BackendSpec
+
+    options = {} if arguments.target is None else {"target": arguments.target}
+    if arguments.backend is not None:
+        return BackendSpec.of(
+            arguments.backend, arguments.arithmetic, arguments.noise, options
+        ).keywords
+    said = {"backend": None, "arithmetic": arguments.arithmetic, "noise": arguments.noise}
+    return {**said, "backend_options": options}
 
 
 def add_trust(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +56,7 @@ def add_trust(parser: argparse.ArgumentParser) -> None:
 
 
 def look_here() -> None:
-    """Find modules in the current folder too: the user has named one, or trusts who has."""
+    """Find modules in the current folder too, as the user has named one, or trusts who has."""
     here = os.getcwd()
     if here not in sys.path:
         sys.path.insert(0, here)

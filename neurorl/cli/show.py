@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neurorl.cli.options import add_backend, add_trust, backend_options, look_here
+from neurorl.cli.options import add_backend, add_trust, chosen_backend, look_here
 from neurorl.cli.output import cell, print_table, report
 
 if TYPE_CHECKING:
@@ -105,9 +105,10 @@ def _of_network(network: Any, window: int | None, arguments: argparse.Namespace)
     from neurorl.backends.registry import load
     from neurorl.inspection.cost import static_cost
 
-    name, noise = arguments.backend or "reference", arguments.noise or "exact"
-    options = {**backend_options(arguments), "noise": noise}
-    with load(name, network, arithmetic=arguments.arithmetic, **options) as backend:
+    asked = chosen_backend(arguments)
+    options = {**asked["backend_options"], "noise": asked["noise"] or "exact"}
+    name = asked["backend"] or "reference"
+    with load(name, network, arithmetic=asked["arithmetic"], **options) as backend:
         found = _of_backend(backend)
     return {**found, "cost": None if window is None else static_cost(network, window)}
 
@@ -118,14 +119,10 @@ def _of_run(path: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     from neurorl.inspection.deployment import compare
     from neurorl.runs.evaluation import load_to_play, read_cost
 
-    agent, chosen = load_to_play(
-        path,
-        arguments.backend,
-        arguments.arithmetic,
-        arguments.noise,
-        trust_env=arguments.trust_env,
-    )
-    with _as_run(path, agent, chosen, backend_options(arguments)) as backend:
+    asked = chosen_backend(arguments)
+    options = asked.pop("backend_options")
+    agent, chosen = load_to_play(path, **asked, trust_env=arguments.trust_env)
+    with _as_run(path, agent, chosen, options) as backend:
         found = _of_backend(backend, agent.weights)
     counted = read_cost(path)
     found["cost"] = {**static_cost(agent.network, agent.config.window), **counted}
@@ -144,7 +141,6 @@ def _of_backend(backend: Backend, weights: dict[str, FloatArray] | None = None) 
     """Describe a compiled network. weights: before rounding; None for the initial ones."""
     from neurorl.inspection.quantisation import quantisation_report
 
-    is_chip = backend.arithmetic_name == "loihi"
     found: dict[str, Any] = {
         "backend": backend.name,
         "arithmetic": backend.arithmetic_name,
@@ -153,7 +149,7 @@ def _of_backend(backend: Backend, weights: dict[str, FloatArray] | None = None) 
     }
     found["quantisation"] = (
         quantisation_report(backend.network, weights, noise=backend.noise, seed=backend.seed)
-        if is_chip
+        if backend.arithmetic.is_chip
         else None
     )
     table = getattr(backend, "chip_table", None)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from neurorl.cli.kinds import path
-from neurorl.cli.options import add_backend, backend_options, look_here
+from neurorl.cli.options import add_backend, chosen_backend, look_here
 from neurorl.cli.output import cell, print_table, progress, report
 
 __all__ = ["HELP", "add_arguments", "run"]
@@ -69,7 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     if ":" in arguments.env:
         look_here()
-    out = arguments.out or _default_out(arguments)
+    backend = chosen_backend(arguments)
+    out = arguments.out or _default_out(arguments, backend)
     runs: list[tuple[int | None, Path]] = [(arguments.seed, out)]
     if arguments.seeds is not None:
         if arguments.seed is not None:
@@ -79,9 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
         summaries = train_seeds(
             arguments.env,
             runs,
-            backend=arguments.backend,
-            arithmetic=arguments.arithmetic,
-            noise=arguments.noise,
+            **backend,
             model=arguments.model,
             learning=arguments.learning,
             episodes=arguments.episodes,
@@ -90,7 +91,6 @@ def run(arguments: argparse.Namespace) -> int:
             start=arguments.start,
             env_args=read_env_args(arguments.env_arg) or None,
             resume=arguments.resume,
-            backend_options=backend_options(arguments),
             callback=lambda e: advance(e.ret, e.length),
             started=started,
         )
@@ -109,15 +109,15 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _default_out(arguments: argparse.Namespace) -> Path:
+def _default_out(arguments: argparse.Namespace, backend: Mapping[str, Any]) -> Path:
     from neurorl.agents.algorithms import LOCAL, find_algorithm
 
     name = arguments.env.replace("/", "-")
     algorithm = find_algorithm(arguments.approach)
-    where = arguments.backend or "reference" if algorithm is LOCAL else algorithm.name
+    where = backend["backend"] or "reference" if algorithm is LOCAL else algorithm.name
     parts = [name, where, arguments.model or "lif"]
     arguments_of_env = [re.sub(r"[^\w.+=-]", "_", text)[:40] for text in arguments.env_arg]
-    given = (*arguments_of_env, arguments.arithmetic, arguments.noise, arguments.learning)
+    given = (*arguments_of_env, backend["arithmetic"], backend["noise"], arguments.learning)
     parts += [part for part in given if part]
     parts += [] if arguments.seeds else [f"seed{arguments.seed or 0}"]
     return Path("runs") / "-".join(parts)

@@ -9,13 +9,12 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from neurorl.backends.registry import load
-from neurorl.bench.candidates import FLOOR, Candidate, backends, make_loop
+from neurorl.bench.candidates import FLOOR, Candidate, backends, make_loop, read_candidate
 from neurorl.bench.child import peak_mb, rate, separate_stdout
 from neurorl.bench.measure import run_child
 from neurorl.bench.workload import SIZES
@@ -54,24 +53,28 @@ class Point:
     """Describe one process: values has one number, but all of env_steps, ascending."""
 
     axis: str
-    backend: str
-    engine: str | None
-    arithmetic: str | None
+    candidate: Candidate
     values: tuple[int, ...]
     seconds: float
+
+    @property
+    def label(self) -> str:
+        """Return backend and engine."""
+        return str(replace(self.candidate.spec, arithmetic=None))
 
 
 def points(names: Sequence[str] | None, quick: bool) -> list[Point]:
     """Return what to measure for backends named as in `neurorl bench`; None takes all."""
     seconds, axes = (0.02, _QUICK) if quick else (0.4, AXES)
-    result = []
+    planned = []
     for axis, values in axes.items():
         for c in [*backends(names), *([FLOOR] if axis in ("replicas", "env_steps") else [])]:
-            most = _MOST_STEPS.get(Candidate(c.backend, c.engine).label, values[-1])
+            whole = Point(axis, c, values, seconds)
+            most = _MOST_STEPS.get(whole.label, values[-1])
             long_run = tuple(v for v in values if v <= most)
             groups = [long_run] if axis == "env_steps" else [(v,) for v in values]
-            result += [Point(axis, c.backend, c.engine, c.arithmetic, g, seconds) for g in groups]
-    return result
+            planned += [replace(whole, values=group) for group in groups]
+    return planned
 
 
 def grow(
@@ -86,10 +89,10 @@ def grow(
     notes: list[str] = []
     for point in plan:
         result = run_child("benchmarks.growth", asdict(point))
-        label = Candidate(point.backend, point.engine).label
+        label, spec = point.label, point.candidate.spec
         if "error" in result:
             notes.append(f"{label}, {point.axis} {point.values[-1]}: {result['error']}")
-        same = {"axis": point.axis, "backend": point.backend, "engine": point.engine}
+        same = {"axis": point.axis, "backend": spec.backend, "engine": spec.engine}
         rows += [{**same, **row} for row in result.get("rows", [])]
         advance(f"{point.axis}, {label}")
     return {"rows": rows, "notes": notes}
@@ -100,7 +103,8 @@ def main(arguments: list[str] | None = None) -> int:
     out = separate_stdout()
     (text,) = sys.argv[1:] if arguments is None else arguments
     try:
-        point = Point(**json.loads(text))
+        data = json.loads(text)
+        point = Point(**{**data, "candidate": read_candidate(data["candidate"])})
         in_loop = {"replicas": _replicas, "env_steps": _env_steps}
         result: dict[str, Any] = {"rows": in_loop.get(point.axis, _window)(point)}
     except Exception as exc:  # any simulator may raise anything; it becomes a note
@@ -116,13 +120,8 @@ def _window(point: Point) -> list[dict[str, Any]]:
     neurons = value if point.axis == "neurons" else _NEURONS
     window = value if point.axis == "window" else _WINDOW
     inputs = {"neurons": 1, "synapses": value // neurons}.get(point.axis, _SYNAPSES // neurons)
-    options: dict[str, Any] = {"arithmetic": point.arithmetic}
-    if point.backend == "loihi":
-        options["accelerate"] = point.engine != "stock"
-    elif point.engine:
-        options["engine"] = point.engine
     raster = np.random.default_rng(0).random((window, inputs)) < _P_SPIKE
-    with load(point.backend, _network(inputs, neurons), **options) as backend:
+    with point.candidate.spec.load(_network(inputs, neurons)) as backend:
 
         def step() -> int:
             backend.step({"input": raster}, window)
@@ -141,7 +140,7 @@ def _network(inputs: int, neurons: int) -> Network:
 
 def _replicas(point: Point) -> list[dict[str, Any]]:
     (value,) = point.values
-    loop = make_loop(_candidate(point), SIZES["small"], value)
+    loop = make_loop(point.candidate, SIZES["small"], value)
     for _ in range(3):
         loop.step()
     return [_row(value, rate(loop.step, point.seconds, None))]
@@ -149,17 +148,13 @@ def _replicas(point: Point) -> list[dict[str, Any]]:
 
 def _env_steps(point: Point) -> list[dict[str, Any]]:
     """Run once; return the rate between each count and the next, and the memory until then."""
-    loop = make_loop(_candidate(point), SIZES["small"], 1)
+    loop = make_loop(point.candidate, SIZES["small"], 1)
     loop.step()
     done, rows = 1, []
     for value in point.values:
         rows.append(_row(value, rate(loop.step, 1e9, value - done)))
         done = value
     return rows
-
-
-def _candidate(point: Point) -> Candidate:
-    return Candidate(point.backend, point.engine, point.arithmetic)
 
 
 def _row(value: int, per_second: float) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peers import PEERS, candidates
+from neurorl.backends.spec import BackendSpec
 from neurorl.bench.candidates import Candidate, everything
 from neurorl.bench.command import COLUMNS, cells
 from neurorl.bench.floor import FLAGS, compiler
@@ -61,7 +62,8 @@ def full_plan(
     """
     if quick:
         others, notes = candidates(["numpy"] if peers is None else peers)
-        return Plan([Candidate("reference"), *others], ("small",), (1,), 1, seconds), notes
+        chosen = [Candidate(BackendSpec("reference")), *others]
+        return Plan(chosen, ("small",), (1,), 1, seconds), notes
     others, notes = candidates(peers)
     return Plan(
         [*everything(), *others], tuple(SIZES), (1, 16, 64), rounds, seconds, cold=True

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from experiments.grids import RULE_GRIDS
+from neurorl.backends.spec import BackendSpec
 from neurorl.errors import unknown
 
 __all__ = [
@@ -69,7 +70,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Experiment:
-    """Describe one network, rule and arithmetic on one task; overrides: of `AgentConfig`.
+    """Describe one network, rule and backend on one task; overrides: of `AgentConfig`.
 
     is_default: it is the preset, with nothing overridden. evaluation_episodes: if not the task's.
     """
@@ -79,11 +80,20 @@ class Experiment:
     rule: str
     task: Task
     model: str
-    arithmetic: str
+    spec: BackendSpec
     episodes: int
-    backend: str = "brian2"
     overrides: dict[str, Any] = field(default_factory=dict)
     evaluation_episodes: int | None = None
+
+    @property
+    def backend(self) -> str:
+        """Return the backend that it trains on."""
+        return self.spec.backend
+
+    @property
+    def arithmetic(self) -> str:
+        """Return the arithmetic that it trains in."""
+        return self.spec.chosen_arithmetic
 
     @property
     def variant(self) -> str:
@@ -221,7 +231,7 @@ def _defaults(task: Task) -> tuple[Experiment, ...]:
             rule=_DEFAULT_RULES[model],
             task=task,
             model=model,
-            arithmetic=arithmetic,
+            spec=BackendSpec("brian2", arithmetic),
             episodes=episodes,
         )
         for variant, model, arithmetic, episodes in networks
@@ -237,7 +247,7 @@ def _other_rules(task: Task) -> tuple[Experiment, ...]:
             rule=grid.rule,
             task=task,
             model=grid.model,
-            arithmetic=grid.arithmetic,
+            spec=BackendSpec("brian2", grid.arithmetic),
             episodes=grid.reported_episodes,
             overrides={"rule": grid.rule, **grid.settings[grid.chosen]},
             evaluation_episodes=100,
@@ -250,7 +260,7 @@ def _other_rules(task: Task) -> tuple[Experiment, ...]:
 EXPERIMENTS = tuple(
     experiment for task in TASKS for experiment in (*_defaults(task), *_other_rules(task))
 )
-CHECKS = tuple(Check(e) for e in EXPERIMENTS if e.arithmetic == "loihi")
+CHECKS = tuple(Check(e) for e in EXPERIMENTS if e.spec.is_chip)
 
 
 def chosen(names: Sequence[str] | None) -> tuple[Experiment, ...]:

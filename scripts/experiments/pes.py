@@ -11,6 +11,7 @@ from experiments.grid import Grid, Overrides, seeds
 from experiments.markup import span, table_head, table_row
 from experiments.tables import Row, read_curve, read_rows, summary
 from experiments.tuning import read_tuning
+from neurorl.backends.spec import BackendSpec
 from neurorl.files import make_folder, write_bytes
 from neurorl.models.presets import make_config, on_chip
 from neurorl.tasks.environments import make_env
@@ -43,9 +44,8 @@ def _experiments(task: Task) -> tuple[Experiment, ...]:
                 rule=_RULE,
                 task=task,
                 model="lif",
-                arithmetic="loihi",
+                spec=BackendSpec(backend, "loihi"),
                 episodes=_PRESET_EPISODES[task] if is_theirs else _EPISODES[task],
-                backend=backend,
                 overrides=overrides,
                 evaluation_episodes=None if is_theirs else _EVALUATION[task],
             )

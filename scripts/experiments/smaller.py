@@ -19,6 +19,7 @@ from experiments.run import Plan, run
 from experiments.tables import Row, read_rows, read_table, rows_of, write_table
 from experiments.time_step import Rates
 from experiments.time_step import measure as measure_rates
+from neurorl.backends.spec import BackendSpec
 
 __all__ = ["DEEP", "SMALLER", "Smaller"]
 
@@ -29,7 +30,7 @@ DEEP = (
         rule="spikes-only",
         task=CARTPOLE,
         model="lif",
-        arithmetic="float",
+        spec=BackendSpec("brian2", "float"),
         episodes=400,
         overrides={"hidden": (8, 4), "alpha_hidden": 0.8},
     ),

@@ -15,6 +15,7 @@ from experiments.grids import GRIDS, Grid, words
 from experiments.run import Plan, run
 from experiments.tables import Row, rows_of, write_table
 from neurorl.agents.replicas import Episode
+from neurorl.backends.spec import BackendSpec
 from neurorl.errors import RunError, say, unknown
 
 __all__ = ["TuningRow", "chosen_grids", "experiments_of", "read_tuning", "tune"]
@@ -54,6 +55,7 @@ def experiments_of(grid: Grid) -> Iterator[tuple[str, Experiment]]:
     """Return an experiment for each setting, its runs in ``OUT/grid/setting``."""
     (task,) = (task for task in (*TASKS, BANDIT) if task.name == grid.task)
     for setting, overrides in grid.settings.items():
+        on = "loihi" if overrides.get("learning") == "pes" else "brian2"
         yield (
             setting,
             Experiment(
@@ -62,9 +64,8 @@ def experiments_of(grid: Grid) -> Iterator[tuple[str, Experiment]]:
                 rule=grid.rule,
                 task=task,
                 model=grid.model,
-                arithmetic=grid.arithmetic,
+                spec=BackendSpec(on, grid.arithmetic),
                 episodes=grid.episodes,
-                backend="loihi" if overrides.get("learning") == "pes" else "brian2",
                 overrides={"rule": grid.rule, **overrides},
             ),
         )

@@ -10,6 +10,8 @@ from load_script import load_script
 
 from benchmarks import peers
 from benchmarks.growth import points
+from neurorl.backends.spec import BackendSpec
+from neurorl.bench.candidates import Candidate
 
 
 def test_benchmark_writes_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -47,13 +49,14 @@ def test_growth_writes_rows_and_a_figure(tmp_path: Path) -> None:
     assert data["notes"] == []
     seen = {(r["axis"], r["backend"], r["value"]) for r in data["rows"]}
     found = points(["reference"], quick=True)
-    assert seen == {(p.axis, p.backend, value) for p in found for value in p.values}
+    assert seen == {(p.axis, p.candidate.spec.backend, value) for p in found for value in p.values}
     assert all(r["us_per_step"] > 0 and r["peak_mb"] > 1 for r in data["rows"])
 
 
 def test_what_a_backend_refuses_is_left_out() -> None:
     from benchmarks.growth import Point, grow
 
-    data = grow([Point("neurons", "loihi", None, "float", (16,), 0.01)])
+    chip = Candidate(BackendSpec("loihi", "float"))
+    data = grow([Point("neurons", chip, (16,), 0.01)])
     assert data["rows"] == []
     assert data["notes"][0].startswith("loihi, neurons 16: UnsupportedError")

@@ -9,6 +9,7 @@ import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from neurorl.backends.spec import BackendSpec
 from neurorl.bench.candidates import Candidate
 from neurorl.errors import unknown
 
@@ -55,7 +56,7 @@ def candidates(names: Sequence[str] | None) -> tuple[list[Candidate], list[str]]
 
     names: None takes all. Raises UnknownNameError for a name that no peer has.
     """
-    chosen, notes = [Candidate("c-floor", "block")], []
+    chosen, notes = [Candidate(BackendSpec("c-floor", engine="block"), builds=True)], []
     for name in PEERS if names is None else names:
         if name not in PEERS:
             raise unknown("peer", name, PEERS)
@@ -64,6 +65,5 @@ def candidates(names: Sequence[str] | None) -> tuple[list[Candidate], list[str]]
             notes.append(note)
             continue
         peer = PEERS[name]
-        candidate = Candidate(name, module=peer.module, builds=peer.builds, drags=peer.drags)
-        chosen.append(candidate)
+        chosen.append(Candidate(BackendSpec(name), peer.module, peer.builds, peer.drags))
     return chosen, notes
