@@ -39,6 +39,7 @@ from neurorl.backends.loihi.vendor import (
 from neurorl.backends.simulator import State
 from neurorl.backends.window import Raster
 from neurorl.errors import BackendUnavailableError, say
+from neurorl.native.draws import quick_words
 from neurorl.numerics.random import DrawRows
 
 __all__ = ["EmulatorEngine", "missing"]
@@ -144,6 +145,9 @@ class EmulatorEngine(Engine):
         self.accelerated = accelerate and _can_accelerate(emulator)
         if self.accelerated:
             synapses, compartments = FastSynapses(emulator, compiled), FastCompartments(compartment)
+            if compartments.is_native:
+                for rows in (*noise.values(), *coins.values()):
+                    rows.words = quick_words
         self._emulator, self._compartment = emulator, compartment
         self._update = compartment.update
         compartment.update = self._noisy_update

@@ -34,7 +34,8 @@ def library() -> ctypes.CDLL:
     loaded.neurorl_dot.restype = ctypes.c_double
     for name in ("features", "begin", "encode", "decide", "learn", "learn_late"):
         getattr(loaded, f"neurorl_{name}").restype = ctypes.c_int64
-    loaded.neurorl_choose.restype = None
+    for name in ("choose", "draw_blocks"):
+        getattr(loaded, f"neurorl_{name}").restype = None
     return loaded
 
 

@@ -50,13 +50,7 @@ struct Draws {
     void keep(int k, int64_t block, int64_t stream, int64_t seed)
     {
         if (next_block[k] == block + 1) return;
-        uint32_t(*to)[N] = words[k];
-        #pragma GCC ivdep
-        for (int i = 0; i < N; i++) {
-            uint32_t four[4];
-            neurorl_words(i, block, stream, seed, four);
-            for (int s = 0; s < 4; s++) to[s][i] = four[s];
-        }
+        neurorl_rows(0, N, block, stream, seed, words[k][0]);
         next_block[k] = block + 1;
     }
 };

@@ -42,14 +42,8 @@ inline void bernoulli_spikes(
     for (int64_t t = 0; t < window; t++) {
         uint8_t *row = raster + t * stride;
         const int64_t step = decision * window + t;
-        if (t == 0 || step % 4 == 0) {
-#pragma GCC ivdep
-            for (int64_t i = 0; i < n; i++) {
-                uint32_t four[4];
-                neurorl_words(first + i, step / 4, STREAM_ENCODER, seed, four);
-                for (int64_t s = 0; s < 4; s++) words[s * n + i] = four[s];
-            }
-        }
+        if (t == 0 || step % 4 == 0)
+            neurorl_rows(first, n, step / 4, STREAM_ENCODER, seed, words);
         const uint32_t *drawn = words + step % 4 * n;
 #pragma GCC ivdep
         for (int64_t i = 0; i < n; i++) row[i] = to_unit(drawn[i]) < activation[i];

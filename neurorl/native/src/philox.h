@@ -40,5 +40,19 @@ static inline uint32_t neurorl_word(
     return neurorl_pick(w[0], w[1], w[2], w[3], step);
 }
 
+/* The draws of neurons first to first + n - 1 in the four steps of a block: rows of shape (4, n). */
+static inline void neurorl_rows(
+    const int64_t first, const int64_t n, const int64_t block, const int64_t stream,
+    const int64_t seed, uint32_t *rows)
+{
+    uint32_t *r1 = rows + n, *r2 = r1 + n, *r3 = r2 + n;
+#pragma GCC ivdep
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t w[4];
+        neurorl_words(first + i, block, stream, seed, w);
+        rows[i] = w[0], r1[i] = w[1], r2[i] = w[2], r3[i] = w[3];
+    }
+}
+
 #undef NEURORL_ROUND
 #endif
