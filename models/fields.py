@@ -213,7 +213,7 @@ def _flat(registry: Registry[Any], part: Part, values: Mapping[str, object]) -> 
         name, cls = registry.options[option], registry.types[option]
         if name in names:
             value = getattr(part, name)
-        elif value != registry.defaults[option]:
+        else:
             cls(**{name: value})
             if part.requires.get(option, value) != value:
                 where, limit = f"agent.{option}", part.requires[option]

@@ -9,11 +9,11 @@ their fields, and a file finds the class again once that module is imported.
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
-from neurorl.errors import ArgumentError, DescriptionError, UnknownNameError, say, unknown
+from neurorl.errors import ArgumentError, DescriptionError, UnknownNameError, say
+from neurorl.network.naming import add_name, find_name
 from neurorl.network.serialization import Described, type_name
 
 __all__ = ["Part", "Registry"]
@@ -99,16 +99,10 @@ class Registry(Mapping[str, type[P]], Generic[P]):
         Raises ArgumentError for a class of another kind, and for a name with a colon or one that
         another class has.
         """
-        where = f"register {self.kind}"
         if not (isinstance(cls, type) and issubclass(cls, self.base)):
             what, got = f"is not derived from {self.base.__name__}", repr(cls)[:60]
-            raise ArgumentError(say(where, what, got=got))
-        if not name or ":" in name:
-            raise ArgumentError(say(where, f"not a name for a {self.kind}", got=repr(name)))
-        if self._classes.get(name, cls) is not cls:
-            what, remedy = f"the name {name!r} is taken", "choose another name"
-            raise ArgumentError(say(where, what, remedy=remedy))
-        self._classes[name] = cls
+            raise ArgumentError(say(f"register_{self.kind}", what, got=got))
+        add_name(self.kind, name, cls, self._classes)
         return cls
 
     def find(self, name: object) -> type[P]:
@@ -116,21 +110,9 @@ class Registry(Mapping[str, type[P]], Generic[P]):
 
         Raises UnknownNameError, which says what to import.
         """
-        if not isinstance(name, str):
-            raise unknown(self.kind, name, self)
-        module, colon, attribute = name.partition(":")
-        if name in self._classes or not colon:
-            if name not in self._classes:
-                raise unknown(self.kind, name, self)
-            return self._classes[name]
-        if module not in sys.modules:
-            what = f"module {module!r} is not imported"
-            raise UnknownNameError(
-                say(f"{self.kind} {name!r}", what, remedy=f"import {module} first")
-            )
-        cls = getattr(sys.modules[module], attribute, None)
+        cls = find_name(self.kind, name, self)
         if not (isinstance(cls, type) and issubclass(cls, self.base)):
-            what = f"{module!r} has no such {self.base.__name__}"
+            what = f"that module has no such {self.base.__name__}"
             raise UnknownNameError(say(f"{self.kind} {name!r}", what))
         return cls
 

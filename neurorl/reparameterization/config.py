@@ -133,13 +133,14 @@ def make_gradient(
 def check_agent(config: AgentConfig) -> None:
     """Raise UnsupportedError for an agent that can't be trained by gradients."""
     where = "approach 'reparameterization'"
-    for part, kind, what in (
-        (config.critic, Linear, "has a linear critic only"),
-        (config.policy, Softmax, "needs a policy with a derivative"),
-        (config.modulator, TDError, "learns from advantages"),
+    for kind, cls, what in (
+        ("critic", Linear, "has a linear critic only"),
+        ("policy", Softmax, "needs a policy with a derivative"),
+        ("modulator", TDError, "learns from advantages"),
     ):
-        if type(part) is not kind:
-            remedy = f"the shipped {kind.name!r}"
+        part = config.parts[kind]
+        if type(part) is not cls:
+            remedy = f"{kind}={cls.name!r}"
             raise UnsupportedError(say(where, what, got=part.name, remedy=remedy))
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from neurorl.errors import ArgumentError, DescriptionError, UnknownNameError, say, unknown
+from neurorl.errors import ArgumentError, DescriptionError, UnknownNameError, say
+from neurorl.network.naming import add_name, find_name
 from neurorl.rules.agreement import AGREEMENT
 from neurorl.rules.base import Rule
 from neurorl.rules.centred_feedback import CENTRED_FEEDBACK
@@ -43,12 +44,7 @@ def register_rule(rule: Rule) -> Rule:
     """
     if not isinstance(rule, Rule):
         raise ArgumentError(say("register_rule", "not a Rule", got=type(rule).__name__))
-    if not rule.name or ":" in rule.name:
-        raise ArgumentError(say("register_rule", "not a name for a rule", got=repr(rule.name)))
-    if RULES.get(rule.name, rule) is not rule:
-        what, remedy = f"the name {rule.name!r} is taken", "choose another name"
-        raise ArgumentError(say("register_rule", what, remedy=remedy))
-    RULES[rule.name] = rule
+    add_name("rule", rule.name, rule, RULES)
     return rule
 
 
@@ -57,19 +53,9 @@ def find_rule(name: str) -> Rule:
 
     Raises UnknownNameError, which says what to import.
     """
-    if not isinstance(name, str):
-        raise unknown("rule", name, RULES)
-    if name in RULES:
-        return RULES[name]
-    module, colon, attribute = name.partition(":")
-    if not colon:
-        raise unknown("rule", name, RULES)
-    if module not in sys.modules:
-        what = f"module {module!r} is not imported"
-        raise UnknownNameError(say(f"rule {name!r}", what, remedy=f"import {module} first"))
-    rule = getattr(sys.modules[module], attribute, None)
+    rule = find_name("rule", name, RULES)
     if not isinstance(rule, Rule):
-        raise UnknownNameError(say(f"rule {name!r}", f"{module!r} has no such Rule"))
+        raise UnknownNameError(say(f"rule {name!r}", "that module has no such Rule"))
     return rule
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,14 @@ import pytest
 from experiments.gradients_page import put_table
 from neurorl.errors import DescriptionError, RunError, UnknownNameError, UnsupportedError
 from neurorl.models.config import AgentConfig
-from neurorl.models.encoders import bernoulli_spikes, constant_currents, quiet_spikes
+from neurorl.models.encoders import (
+    Encoder,
+    bernoulli_spikes,
+    constant_currents,
+    quiet_spikes,
+)
 from neurorl.models.features import OneHot
+from neurorl.models.policies import Softmax, softmax
 from neurorl.models.presets import make_config
 from neurorl.network.serialization import Described
 from neurorl.reparameterization import GradientConfig, make_gradient
@@ -185,6 +192,39 @@ def test_input_spikes_are_those_of_the_encoder() -> None:
                 assert np.array_equal(spikes[:, e], quiet_spikes(x, drawn, 9))
             else:
                 assert np.array_equal(spikes[:, e], bernoulli_spikes(x, drawn))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Doubled(Encoder):
+    """A spike in two steps out of three, at most, if the mean of two draws is below x."""
+
+    def draws(self, window: int) -> int:
+        return 2
+
+    def encode(self, activation: Any, u: Any, window: int) -> Any:
+        return (u.mean(axis=0) < activation) & (np.arange(window) % 3 < 2)[:, None]
+
+
+def test_an_encoder_of_a_user_encodes_and_a_policy_of_one_is_refused() -> None:
+    from neurorl.reparameterization.encode import draws_shape, encode
+
+    @dataclasses.dataclass(frozen=True, eq=False)
+    class Colder(Softmax):
+        def distribution(self, votes: Any) -> Any:
+            return softmax(votes, 2 * self.beta)
+
+    config = small(encoder=Doubled(0.8), window=5)
+    check_agent(config)
+    flat = np.random.default_rng(0).normal(0.0, 0.3, (4, 4))
+    u = torch.rand(4, *draws_shape(config), generator=torch.Generator().manual_seed(1))
+    spikes = encode(config, flat, u).numpy()
+    assert spikes.shape == (5, 4, config.cells.size)
+    assert spikes.any()
+    for e, row in enumerate(flat):
+        expected = config.encoder.encode(0.8 * config.cells.values(row), u[e].numpy(), 5)
+        assert np.array_equal(spikes[:, e], expected)
+    with pytest.raises(UnsupportedError, match=r"needs a policy.*'softmax'"):
+        check_agent(small(policy=Colder()))
 
 
 def test_votes_and_policy_are_those_of_the_local_agents() -> None:
