@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -50,10 +51,14 @@ class Backend(Closable):
 
     ``step(a); step(b)`` gives the same spikes as ``step(a + b)``.
     Weights may be written between calls of `step`; they act on spikes that arrive from then on.
-    What else a simulator has by a public name is found here too, such as `chip_table` of Loihi.
+    What a simulator lists in `Simulator.shown` is found here too, such as Loihi's `chip_table`.
 
     Raises UnsupportedError naming every part of the network that the simulator can't run.
     """
+
+    def __new__(cls, simulator: Simulator, *_: Any, **__: Any) -> Backend:
+        """Return a backend that also has what the simulator shows of itself."""
+        return super().__new__(_with_doors(type(simulator)))
 
     def __init__(
         self,
@@ -66,7 +71,7 @@ class Backend(Closable):
         noise: str = "exact",
         weights: Mapping[str, npt.ArrayLike] | None = None,
     ) -> None:
-        self.simulator = simulator
+        self.simulator, self.closed = simulator, False
         self.name, self.capabilities = simulator.name, simulator.capabilities
         self.simulated = prepare(simulator, network, seed, arithmetic, record, noise)
         self.network, self.seeds = network, self.simulated.seeds
@@ -77,14 +82,6 @@ class Backend(Closable):
         self._sources = {source.name: source.size for source in self.simulated.whole.sources}
         self._weights = EffectiveWeights(self.simulated, simulator, weights or {})
         simulator.build(self.simulated)
-
-    if not TYPE_CHECKING:  # a type checker knows `simulator`, and would take any name here
-
-        def __getattr__(self, name: str) -> Any:
-            """Return what the simulator has by a public name."""
-            if name.startswith("_") or "simulator" not in self.__dict__:
-                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-            return getattr(self.simulator, name)
 
     @property
     def learning(self) -> str:
@@ -200,6 +197,7 @@ class Backend(Closable):
         These are in force, after rounding. Shape ``(n_replicas, *shape)`` with a sequence of seeds,
         else ``shape``.
         """
+        self.check_open()
         self._weights.check(name)
         return self._weights.copy(name)
 
@@ -208,7 +206,8 @@ class Backend(Closable):
 
         Raises ArgumentError for a wrong shape, a number that is not finite, or one too large.
         """
-        self.check_can("set_weights")
+        self.check_open()
+        self.simulator.refuse("set_weights")
         self._weights.check(name)
         return self._weights.write(name, weights)
 
@@ -287,3 +286,17 @@ class Backend(Closable):
         """Raise UnsupportedError if the weights are the caller's to change."""
         if self.learning == "host":
             raise self.simulator.learns_on_host()
+
+
+@functools.cache
+def _with_doors(simulator: type[Simulator]) -> type[Backend]:
+    """Return `Backend` with a property for each name that a simulator shows.
+
+    A method ``__getattr__`` would do the same, and make every attribute slower to find.
+    """
+
+    def door(name: str) -> property:
+        return property(lambda backend: getattr(backend.simulator, name))
+
+    doors: dict[str, object] = {name: door(name) for name in simulator.shown}
+    return type("Backend", (Backend,), {"__module__": __name__, **doors})

@@ -19,7 +19,7 @@ class Closable(abc.ABC):
     """
 
     name: str
-    closed: bool = False
+    closed: bool
 
     def __enter__(self) -> Self:
         return self

@@ -40,6 +40,7 @@ class Simulator(abc.ABC):
     name: ClassVar[str]
     capabilities: ClassVar[Capabilities]
     unverified: ClassVar[str | None] = None  # which part of it nobody could try yet
+    shown: ClassVar[tuple[str, ...]] = ()  # names of its own that users find on the backend
     learning: str = "host"  # who changes the weights: the caller, or the simulator by itself
     learning_steps: ClassVar[tuple[int, int]] = (1, 0)
     """Period and phase of the steps t in which the simulator learns: ``t % period == phase``."""

@@ -181,7 +181,7 @@ class BackendSpec:
         own = {"arithmetic": self.arithmetic, "noise": self.noise}
         said = {name: value for name, value in own.items() if value is not None}
         merged = self._merged(said | self.class_options, options)
-        cls, shared = self.backend_class, list(inspect.signature(Backend).parameters)[2:]
+        cls, shared = self.backend_class, list(inspect.signature(Backend.__init__).parameters)[3:]
         _check_network(cls, network)
         _check_options(cls, merged, shared)
         common = {option: merged.pop(option) for option in shared if option in merged}

@@ -57,6 +57,7 @@ class Brian2Simulator(Simulator):
         engines=ENGINES,
         noises=NOISE_MODES,
     )
+    shown: ClassVar[tuple[str, ...]] = ("engine", "brian2_network")
 
     def __init__(self, engine: str | None = None) -> None:
         check_engine(engine)

@@ -88,6 +88,14 @@ class LoihiSimulator(Simulator):
     unverified: ClassVar[str | None] = (
         "target 'loihi' has not run on a chip: its calls of NxSDK are checked with a stand-in"
     )
+    shown: ClassVar[tuple[str, ...]] = (
+        "target",
+        "accelerate",
+        "chips",
+        "core",
+        "pes_magnitude",
+        "chip_table",
+    )
 
     def __init__(
         self,

@@ -32,6 +32,7 @@ class TorchSimulator(Simulator):
     capabilities: ClassVar[Capabilities] = Capabilities(
         arithmetics=("float", "loihi"), exact_arithmetics=("float", "loihi"), engines=ENGINES
     )
+    shown: ClassVar[tuple[str, ...]] = ("engine", "module")
 
     def __init__(self, engine: str | None = None) -> None:
         self.engine = check_engine(engine)

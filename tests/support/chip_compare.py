@@ -70,8 +70,9 @@ def agree(case: ChipCase, seen: Counter[str], engines: tuple[str, ...] = ("numpy
         reference = make("reference", {})
         backends = [make(name, options) for name, options in others(case, engines)]
         _play(case, reference, backends)
+        facts = _facts(case, backends[0])
     seen.update(events)
-    seen.update(_facts(case, backends[0]))
+    seen.update(facts)
 
 
 def _play(case: ChipCase, reference: Backend, backends: list[Backend]) -> None:

@@ -285,7 +285,13 @@ def test_a_closed_backend_says_so(case: Any) -> None:
     backend = case.make(FEATURES["LIF"]())
     backend.close()
     backend.close()
-    for call in (lambda: backend.step({}, 1), backend.reset, backend.state):
+    name = backend.network.projections[0].name
+    for call in (
+        lambda: backend.step({}, 1),
+        backend.reset,
+        backend.state,
+        lambda: backend.weights(name),
+    ):
         with pytest.raises(BackendError, match="closed"):
             call()
 
