@@ -41,6 +41,7 @@ __all__ = [
     "UnknownNameError",
     "UnsupportedError",
     "check_name",
+    "quoted",
     "say",
     "unknown",
     "warn_outside",
@@ -123,6 +124,14 @@ def say(
     return re.sub(r"\s*\n\s*", " ", text) if "\n" in text else text
 
 
+def quoted(value: object) -> str:
+    """Return *value* as code of at most 60 letters in a line, or its type if it can't be shown."""
+    try:
+        return " ".join(repr(value).split())[:60]
+    except Exception:  # of a foreign object, or an integer of thousands of digits
+        return type(value).__name__
+
+
 def check_name(kind: str, name: object, known: Iterable[str]) -> None:
     """Raise UnknownNameError unless *name* is one of the *known* ones."""
     if not isinstance(name, str) or name not in known:
@@ -144,4 +153,4 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> UnknownNameError:
     near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
     listed = ", ".join(names[:12]) + (f", ... ({len(names)} in all)" if len(names) > 12 else "")
     remedy = f"did you mean {near[0]!r}?" if near else f"known: {listed}"
-    return UnknownNameError(say(kind, "unknown name", got=repr(name)[:60], remedy=remedy))
+    return UnknownNameError(say(kind, "unknown name", got=quoted(name), remedy=remedy))

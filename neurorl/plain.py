@@ -10,7 +10,7 @@ from typing import Any, Union
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.errors import DescriptionError, say
+from neurorl.errors import DescriptionError, quoted, say
 
 __all__ = ["DTYPES", "array_from", "declared_types", "fits", "kind_name"]
 
@@ -39,12 +39,12 @@ def array_from(data: Mapping[str, Any]) -> npt.NDArray[Any]:
         or dtype not in DTYPES
         or set(data) != {"array", "dtype", "shape"}
     ):
-        raise DescriptionError(say("array", "not one of numbers", got=_quoted(dtype)))
+        raise DescriptionError(say("array", "not one of numbers", got=quoted(dtype)))
     # As objects, as lists of texts would take the longest one's memory for each.
     items = np.array(data["array"], dtype=object)
     kinds = set(map(type, items.ravel().tolist()))
     if not isinstance(shape, (list, tuple)) or items.shape != tuple(shape):
-        got, limit = _quoted(shape), items.shape
+        got, limit = quoted(shape), items.shape
         raise DescriptionError(say("array", "isn't of its own shape", got=got, limit=limit))
     if not kinds <= _MADE_OF[dtype.rstrip("0123456789")]:
         got = ", ".join(sorted(kind.__name__ for kind in kinds))
@@ -103,7 +103,3 @@ def kind_name(kind: Any) -> str:
     if typing.get_origin(kind) is tuple and of:
         return f"list of {kind_name(of[0])}"
     return str(kind)
-
-
-def _quoted(value: object) -> str:
-    return repr(value)[:60]

@@ -17,6 +17,7 @@ from neurorl.backends.checks import Inputs
 from neurorl.backends.window import Raster
 from neurorl.models import LIF
 from neurorl.network.description import Network, Node, Population, Projection, Source
+from neurorl.network.limits import free_name
 
 __all__ = ["InputHistory", "Relayed", "relayed"]
 
@@ -52,13 +53,13 @@ def relayed(network: Network) -> Relayed:
     projections = [dataclasses.replace(p, delay=None) for p in network.projections]
     for node in network.nodes:
         for steps in _needed(node, network, delays, depths[node.name]):
-            name = later[node.name][steps] = _free(f"{node.name}_after_{steps}", names)
+            name = later[node.name][steps] = free_name(f"{node.name}_after_{steps}", names)
             if isinstance(node, Source):
                 nodes.append(Source(name, node.size))
                 continue
             before = later[node.name].get(steps - 1, node.name)
             nodes.append(Population(name, node.size, _RELAY))
-            link = _free(f"{before}_relay", names)
+            link = free_name(f"{before}_relay", names)
             projections.append(Projection(link, before, name, 1.0, blocks=node.size))
     for k, p in enumerate(network.projections):
         pre = later[p.pre].get(delays[p.name] - 1, p.pre)
@@ -75,14 +76,6 @@ def _needed(node: Node, network: Network, delays: dict[str, int], depth: int) ->
         return list(range(1, depth))
     steps = {delays[p.name] - 1 for p in network.projections if p.pre == node.name}
     return sorted(k for k in steps if k > 0)
-
-
-def _free(name: str, names: set[str]) -> str:
-    """Return *name*, with underscores appended until it is unused, and add it to *names*."""
-    while name in names:
-        name += "_"
-    names.add(name)
-    return name
 
 
 class InputHistory:

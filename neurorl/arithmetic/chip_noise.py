@@ -33,6 +33,7 @@ import numpy.typing as npt
 
 from neurorl.errors import UnsupportedError, check_name, say
 from neurorl.network.description import Dynamics, Network, Node, Population, Projection, Source
+from neurorl.network.limits import free_name
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import U32, DrawRows, Stream
 
@@ -160,7 +161,9 @@ def _coins(
     noise: Noise, population: Population, dynamics: Dynamics, names: set[str]
 ) -> tuple[Node, Projection]:
     """Return a population's source of coins and its signed projection (silent -w, spike +w)."""
-    source, link = (_free(f"{population.name}_{end}", names) for end in ("coins", "coin_weights"))
+    source, link = (
+        free_name(f"{population.name}_{end}", names) for end in ("coins", "coin_weights")
+    )
     reach = noise.half_width * dynamics.noise_width
     weights = reach[:, None] * (np.array(COINS) / (2 * _FULL))
     size, n = population.size, len(COINS)
@@ -168,14 +171,6 @@ def _coins(
     shape = projection.shape(n * size, size)
     projection = dataclasses.replace(projection, weights=weights.reshape(shape))
     return Source(source, n * size), projection
-
-
-def _free(name: str, names: set[str]) -> str:
-    """Return *name*, with underscores appended until it is unused, and add it to *names*."""
-    while name in names:
-        name += "_"
-    names.add(name)
-    return name
 
 
 def _steps_of_noise(drawn: U32) -> npt.NDArray[Any]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.errors import DescriptionError, say
+from neurorl.errors import DescriptionError, quoted, say
 
 __all__ = [
     "MAX_AGENT_SYNAPSES",
@@ -29,6 +29,7 @@ __all__ = [
     "check_identifier",
     "check_limit",
     "check_names",
+    "free_name",
     "truth_values",
 ]
 
@@ -91,7 +92,7 @@ def check_identifier(where: str, name: object) -> None:
     if not isinstance(name, str) or not _NAME.match(name):
         limit = f"{_LONGEST_NAME} letters" if isinstance(name, str) else None
         what = "must be letters, digits and _, a letter first"
-        raise DescriptionError(say(where, what, got=repr(name)[:60], limit=limit))
+        raise DescriptionError(say(where, what, got=quoted(name), limit=limit))
 
 
 def check_names(where: str, names: Iterable[str]) -> None:
@@ -99,6 +100,14 @@ def check_names(where: str, names: Iterable[str]) -> None:
     for name, times in Counter(names).items():
         if times > 1:
             raise DescriptionError(say(where, f"the name {name!r} is used twice"))
+
+
+def free_name(name: str, names: set[str]) -> str:
+    """Return *name*, with underscores appended until it is unused, and add it to *names*."""
+    while name in names:
+        name += "_"
+    names.add(name)
+    return name
 
 
 def truth_values(where: str, value: npt.ArrayLike | Sequence[object]) -> npt.NDArray[np.bool_]:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.errors import DescriptionError, NeurorlError, UnknownNameError, say
+from neurorl.errors import DescriptionError, NeurorlError, UnknownNameError, quoted, say
 from neurorl.expressions.expression import Expression
 from neurorl.network.units import refuse_units
 from neurorl.plain import array_from, declared_types, fits, kind_name
@@ -132,7 +132,7 @@ def _class_of(kind: Any) -> type[Described]:
     """Return the class of this name if it has been imported: a file imports nothing."""
     where = "description type"
     if not isinstance(kind, str):
-        raise DescriptionError(say(where, "is not a name", got=repr(kind)[:60]))
+        raise DescriptionError(say(where, "is not a name", got=quoted(kind)))
     if kind in Described._classes:
         return Described._classes[kind]
     module = kind.rpartition(":")[0]
@@ -158,7 +158,7 @@ def _check_types(cls: type[Described | Expression], fields: Mapping[str, Any]) -
     for name, value in fields.items():
         if name in types and not fits(value, types[name]):
             where, limit = f"{cls.__name__}.{name}", kind_name(types[name])
-            raise DescriptionError(say(where, "of another type", got=repr(value)[:60], limit=limit))
+            raise DescriptionError(say(where, "of another type", got=quoted(value), limit=limit))
 
 
 def frozen_array(where: str, value: npt.ArrayLike, shape: tuple[int, ...] | None) -> FloatArray:
@@ -167,7 +167,7 @@ def frozen_array(where: str, value: npt.ArrayLike, shape: tuple[int, ...] | None
     try:
         array = np.array(value, dtype=np.float64)
     except (TypeError, ValueError) as exc:
-        raise DescriptionError(say(where, "not an array of numbers", got=repr(value)[:60])) from exc
+        raise DescriptionError(say(where, "not an array of numbers", got=quoted(value))) from exc
     if shape is not None and array.shape != shape:
         raise DescriptionError(say(where, "wrong shape", got=array.shape, limit=shape))
     if array.size == 0:
@@ -186,7 +186,7 @@ def number(where: str, value: object, low: float = -LARGEST, high: float = LARGE
     """Return *value* as a float. Raises DescriptionError unless it is a number in [low, high]."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         refuse_units(where, value)
-        raise DescriptionError(say(where, "not a number", got=_quoted(value)))
+        raise DescriptionError(say(where, "not a number", got=quoted(value)))
     try:
         result = float(value)
     except OverflowError:  # an integer of hundreds of digits
@@ -203,29 +203,22 @@ def positive(where: str, value: object, least: int = 1, most: int = _MOST) -> in
     """Return *value* as an int. Raises DescriptionError unless it is one in [least, most]."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
         refuse_units(where, value)
-        got, limit = _quoted(value), f">= {least}"
+        got, limit = quoted(value), f">= {least}"
         raise DescriptionError(say(where, "must be a whole number", got=got, limit=limit))
     if value > most:
-        raise DescriptionError(say(where, "too large", got=_quoted(value), limit=f"<= {most}"))
+        raise DescriptionError(say(where, "too large", got=quoted(value), limit=f"<= {most}"))
     return int(value)
 
 
 def flag(where: str, value: object) -> bool:
     """Return *value* as a bool. Raises DescriptionError unless it is True or False."""
     if not isinstance(value, (bool, np.bool_)):
-        raise DescriptionError(say(where, "must be True or False", got=_quoted(value)))
+        raise DescriptionError(say(where, "must be True or False", got=quoted(value)))
     return bool(value)
 
 
 def several(where: str, values: object) -> tuple[Any, ...]:
     """Return the members of a list, tuple or array. Raises DescriptionError for anything else."""
     if not isinstance(values, (list, tuple, np.ndarray)):
-        raise DescriptionError(say(where, "must be a tuple", got=_quoted(values)))
+        raise DescriptionError(say(where, "must be a tuple", got=quoted(values)))
     return tuple(values)
-
-
-def _quoted(value: object) -> str:
-    try:
-        return repr(value)[:60]
-    except (ValueError, RecursionError):  # an integer of thousands of digits
-        return type(value).__name__

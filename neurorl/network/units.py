@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.errors import DescriptionError, say
+from neurorl.errors import DescriptionError, quoted, say
 
 __all__ = ["refuse_units", "unit_of"]
 
@@ -23,7 +23,7 @@ def refuse_units(where: str, value: object) -> None:
     if unit is not None:
         what = f"has a unit, {unit}"
         remedy = "give a plain number, in SI units for times, such as float(x / second)"
-        raise DescriptionError(say(where, what, got=_short(value), remedy=remedy))
+        raise DescriptionError(say(where, what, got=quoted(value), remedy=remedy))
 
 
 def unit_of(value: Any) -> str | None:
@@ -43,7 +43,3 @@ def unit_of(value: Any) -> str | None:
         if unit is not None and not callable(unit) and str(unit) not in ("", "1", "dimensionless"):
             return str(unit)
     return None
-
-
-def _short(value: object) -> str:
-    return " ".join(repr(value).split())[:60]

@@ -15,6 +15,7 @@ from neurorl.errors import (
     EnvError,
     EnvironmentWarning,
     NeurorlError,
+    quoted,
     say,
     warn_outside,
 )
@@ -130,7 +131,5 @@ def _shown(value: Any) -> str:
     kind = type(value).__name__
     if isinstance(value, (tuple, list)):
         return f"a {kind} of {len(value)}"
-    try:
-        return f"{' '.join(repr(value).split())[:60]}, a {kind}"
-    except Exception:  # a foreign object's own
-        return f"a {kind}"
+    text = quoted(value)
+    return f"a {kind}" if text == kind else f"{text}, a {kind}"

@@ -19,6 +19,7 @@ from neurorl.errors import (
     NeurorlError,
     UnknownNameError,
     UnsupportedError,
+    quoted,
     say,
 )
 
@@ -168,7 +169,7 @@ def make_env(env_id: str, arguments: Mapping[str, Any] | None = None) -> gym.Env
     actions are not discrete.
     """
     if not isinstance(env_id, str):
-        raise ArgumentError(say("environment", "is not an id", got=repr(env_id)[:60]))
+        raise ArgumentError(say("environment", "is not an id", got=quoted(env_id)))
     module, _, name = env_id.rpartition(":")
     if not name or ":" in module or (":" in env_id and not module):
         raise unknown_env(env_id)
@@ -229,7 +230,7 @@ def discrete_actions(env: gym.Env[Any, Any], name: str = "") -> gym.spaces.Discr
     space, observations = (getattr(env, key, None) for key in ("action_space", "observation_space"))
     for kind, candidate in (("action", space), ("observation", observations)):
         if not isinstance(candidate, gym.Space):
-            raise UnsupportedError(say(where, f"has no {kind}_space", got=repr(candidate)[:60]))
+            raise UnsupportedError(say(where, f"has no {kind}_space", got=quoted(candidate)))
     if not isinstance(space, gym.spaces.Discrete):
         raise UnsupportedError(
             say(

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
-from neurorl.errors import say
+from neurorl.errors import quoted, say
 
 __all__ = ["Read", "UnfitError", "observation_reader"]
 
@@ -64,7 +64,7 @@ def _discrete(first: int, end: int) -> Read:
         number = _numbers(observation, ())[()]
         if number != np.floor(number) or not first <= number < end:
             limit = f"whole numbers from {first} to {end - 1}"
-            raise UnfitError("the observation is no state", _short(observation), limit, True)
+            raise UnfitError("the observation is no state", quoted(observation), limit, True)
         return int(number)
 
     return read
@@ -92,7 +92,7 @@ def _whole_numbers(space: spaces.MultiDiscrete | spaces.MultiBinary) -> Read:
         if not (numbers == np.floor(numbers)).all() or not space.contains(
             numbers.astype(space.dtype)
         ):
-            raise UnfitError("the observation is not of its space", _short(observation), space)
+            raise UnfitError("the observation is not of its space", quoted(observation), space)
         return numbers
 
     return read
@@ -101,7 +101,7 @@ def _whole_numbers(space: spaces.MultiDiscrete | spaces.MultiBinary) -> Read:
 def _tuple(parts: Sequence[Read]) -> Read:
     def read(observation: Any) -> Any:
         if not isinstance(observation, (tuple, list)) or len(observation) != len(parts):
-            raise UnfitError("the observation is another tuple", _short(observation), len(parts))
+            raise UnfitError("the observation is another tuple", quoted(observation), len(parts))
         return tuple(part(value) for part, value in zip(parts, observation, strict=True))
 
     return read
@@ -110,7 +110,7 @@ def _tuple(parts: Sequence[Read]) -> Read:
 def _dict(parts: Mapping[str, Read]) -> Read:
     def read(observation: Any) -> Any:
         if not isinstance(observation, Mapping) or not parts.keys() <= observation.keys():
-            raise UnfitError("the observation is another dict", _short(observation), list(parts))
+            raise UnfitError("the observation is another dict", quoted(observation), list(parts))
         return {key: part(observation[key]) for key, part in parts.items()}
 
     return read
@@ -121,9 +121,9 @@ def _numbers(observation: Any, shape: tuple[int, ...]) -> npt.NDArray[Any]:
     try:
         numbers = np.asarray(observation)
     except Exception as exc:  # a foreign array's own, such as a tensor's on a GPU
-        raise UnfitError("the observation is not numbers", _short(observation), shape) from exc
+        raise UnfitError("the observation is not numbers", quoted(observation), shape) from exc
     if numbers.dtype.kind not in "biuf":
-        raise UnfitError("the observation is not numbers", _short(observation), f"shape {shape}")
+        raise UnfitError("the observation is not numbers", quoted(observation), f"shape {shape}")
     if numbers.shape == shape:
         return numbers
     if _squeezed(numbers.shape) != _squeezed(shape):
@@ -133,10 +133,3 @@ def _numbers(observation: Any, shape: tuple[int, ...]) -> npt.NDArray[Any]:
 
 def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(n for n in shape if n != 1)
-
-
-def _short(value: Any) -> str:
-    try:
-        return " ".join(repr(value).split())[:60]
-    except Exception:  # a foreign object's own
-        return type(value).__name__

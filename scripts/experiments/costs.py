@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 from benchmarks.tables import OURS, pes_table, training_table
+from experiments.markup import read_data
 from experiments.smaller import Smaller
 from neurorl.errors import RunError, say
 
@@ -31,7 +31,7 @@ def _measure_pes(results: Path, is_quick: bool) -> list[Path]:
 
 
 def _pes_lines(results: Path) -> dict[str, list[str]]:
-    data = _read(results / "pes-cost.json")
+    data = read_data(results / "pes-cost.json")
     return {"pes-cost": [*pes_table(data["result"]), "", _where(data)]}
 
 
@@ -44,7 +44,7 @@ def _measure_training(results: Path, is_quick: bool) -> list[Path]:
 
 
 def _training_lines(results: Path) -> dict[str, list[str]]:
-    data = _read(results / "training-cost.json")
+    data = read_data(results / "training-cost.json")
     rows = data["result"]["rows"]
     lines = [*training_table(rows), "", _where(data), "", *_ranges(rows)]
     loop = data["result"]["loop"]
@@ -77,13 +77,6 @@ def _measure_steps(results: Path, is_quick: bool) -> list[Path]:
         *_run("bench_brian2_step", results / "brian2-step.json", *rounds),
         *_run("bench_loop", results / "loop.json", *rounds),
     ]
-
-
-def _read(file: Path) -> Any:
-    try:
-        return json.loads(file.read_text())
-    except (OSError, ValueError) as exc:
-        raise RunError(say(f"file {file}", "is damaged or missing", got=exc)) from exc
 
 
 def _where(data: Any) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from neurorl.errors import RunError, say
 from neurorl.files import write_bytes
 
-__all__ = ["put_between", "span", "table_head", "table_row"]
+__all__ = ["put_between", "read_data", "span", "table_head", "table_row"]
 
 
 def put_between(page: Path, name: str, lines: Sequence[str]) -> None:
@@ -24,6 +26,14 @@ def put_between(page: Path, name: str, lines: Sequence[str]) -> None:
         what, limit = f"has no marks for {name}", f"{first}, {last}"
         raise RunError(say(f"page {page}", what, limit=limit))
     write_bytes(page, (before + "\n".join([first, *lines, last]) + after).encode())
+
+
+def read_data(file: Path) -> Any:
+    """Read what a script measured, JSON. Raises RunError."""
+    try:
+        return json.loads(file.read_text())
+    except (OSError, ValueError) as exc:
+        raise RunError(say(f"file {file}", "is damaged or missing", got=exc)) from exc
 
 
 def table_row(*cells: str) -> str:

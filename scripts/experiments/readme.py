@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from experiments.catalogue import TASKS, Task
-from experiments.markup import put_between, table_head, table_row
-from neurorl.errors import RunError, say
+from experiments.markup import put_between, read_data, table_head, table_row
 
 __all__ = ["PAGES", "write_pages"]
 
@@ -56,7 +54,7 @@ def _headline(root: Path) -> list[str]:
         )
         what = f"{_TITLES[task.name]}: return in float; in chip integers"
         lines.append(table_row(what, f"{float_}; {chip}", learning))
-    parity = _json(root / "results" / "chip-parity.json")
+    parity = read_data(root / "results" / "chip-parity.json")
     equal = min(parity["equal_windows"].values())
     measured = f"{equal:,} of {parity['windows']:,}, {parity['spikes']:,} spikes"
     what = "windows equal in every bit on Brian2, Loihi's emulator and the reference"
@@ -109,7 +107,7 @@ def _rates(root: Path) -> dict[tuple[str, int, str, str, str], Any]:
     """Return the rows of the benchmarks by size, replicas, backend, engine and arithmetic."""
     return {
         (r["size"], r["replicas"], r["backend"], r["engine"], r["arithmetic"]): r
-        for r in _json(root / "docs" / "benchmarks.json")["rows"]
+        for r in read_data(root / "docs" / "benchmarks.json")["rows"]
     }
 
 
@@ -143,7 +141,7 @@ def _benchmarks(root: Path) -> list[str]:
 
 
 def _step_cost(root: Path) -> list[str]:
-    data = _json(root / "results" / "tables" / "brian2-step.json")
+    data = read_data(root / "results" / "tables" / "brian2-step.json")
     result = data["result"]
     head = (_busy(data), "compiled", "cython", "numpy", "reference", "`Network.run`")
     ratios = [f"{result[way] / result['compiled']:.1f}" for way in _WAYS]
@@ -155,7 +153,7 @@ def _step_cost(root: Path) -> list[str]:
 
 
 def _loop_cost(root: Path) -> list[str]:
-    data = _json(root / "results" / "tables" / "loop.json")
+    data = read_data(root / "results" / "tables" / "loop.json")
     result = data["result"]
     parts = ("gymnasium", "encode", "window", "choose", "critic", "rule", "loop")
     head = (_busy(data), "Gymnasium's step", "encoder", "window", "action", "critic", "rule", "all")
@@ -163,7 +161,7 @@ def _loop_cost(root: Path) -> list[str]:
 
 
 def _parity(root: Path) -> list[str]:
-    data = _json(root / "results" / "chip-parity.json")
+    data = read_data(root / "results" / "chip-parity.json")
     head = (
         "windows",
         "simulation steps",
@@ -178,13 +176,6 @@ def _busy(data: Any) -> str:
     """Return a cell that names the machine's load, empty if it was quiet."""
     load = data["load_average"]
     return f"beside other work, load {load:.1f}" if load is not None and load > 1.5 else ""
-
-
-def _json(file: Path) -> Any:
-    try:
-        return json.loads(file.read_text())
-    except (OSError, ValueError) as exc:
-        raise RunError(say(f"file {file}", "is damaged or missing", got=exc)) from exc
 
 
 PAGES: dict[str, dict[str, Callable[[Path], list[str]]]] = {
