@@ -1,4 +1,4 @@
-"""Spiking networks described once, trained with reward, run on Brian2 or Loihi.
+"""Describe spiking networks once, train them with reward, run them on Brian2 or Loihi.
 
 The names below are imported when they are first used, so ``import neurorl`` is quick; importing it
 also registers ``neurorl/GridWorld-v0`` with Gymnasium.

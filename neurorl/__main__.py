@@ -1,4 +1,4 @@
-"""``python -m neurorl``."""
+"""Run the command line by ``python -m neurorl``."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The version of this package."""
+"""Hold the version of this package."""
 
 __all__ = ["__version__"]
 

@@ -66,7 +66,7 @@ def _key(source: Path) -> str:
 
 
 def _build(source: Path, library: Path, where: str, remedy: str) -> None:
-    """Compile to the path *made*. Raises BackendError with the compiler's first error."""
+    """Compile *source* to *library*. Raises BackendError with the compiler's first error."""
     command = [*toolchain.compiler(), *toolchain.LIBRARY_FLAGS, "-iquote", str(SOURCES)]
     command += [str(source), "-o", str(library)]
     try:

@@ -14,7 +14,17 @@ CLEAN = (
     *("agents", "arithmetic", "bench", "cli", "diagnostics", "doctor", "expressions"),
     *("inspection", "learning", "models", "native", "network", "nir", "numerics"),
     *("reparameterization", "rules", "runs", "tasks"),
-    *("_moved.py", "children.py", "errors.py", "files.py", "plain.py", "reading.py"),
+    *(
+        "__init__.py",
+        "__main__.py",
+        "_moved.py",
+        "_version.py",
+        "children.py",
+        "errors.py",
+        "files.py",
+        "plain.py",
+    ),
+    "reading.py",
     "../scripts",
 )
 """Parts of neurorl, and others, that are held to it; the list may only grow until it is all."""
