@@ -119,16 +119,16 @@ class Silenced(Neuron):
         object.__setattr__(self, "silent", tuple(int(i) for i in silent))
 
     def dynamics(self, size: int, dt: float) -> Dynamics:
-        found = self.neuron.dynamics(size, dt)
+        dynamics = self.neuron.dynamics(size, dt)
         if self.silent and not 0 <= min(self.silent) <= max(self.silent) < size:
             got, limit = self.silent, f"0 to {size - 1}"
             raise DescriptionError(say("Silenced.silent", "no such neuron", got=got, limit=limit))
         silent = list(self.silent)
-        threshold, bias = found.threshold.copy(), found.bias.copy()
-        high = np.maximum(threshold, _NEVER * found.noise_width)
+        threshold, bias = dynamics.threshold.copy(), dynamics.bias.copy()
+        high = np.maximum(threshold, _NEVER * dynamics.noise_width)
         threshold[silent] = np.where(high > 0, high, 1.0)[silent]
         bias[silent] = 0.0
-        return dataclasses.replace(found, threshold=threshold, bias=bias)
+        return dataclasses.replace(dynamics, threshold=threshold, bias=bias)
 
 
 def _check_parameters(neuron: Neuron) -> None:

@@ -43,8 +43,8 @@ class Concat(Features):
         return sum(part.n_inputs for part in self.parts)
 
     def flat(self, observation: Any) -> FloatArray:
-        seen = [observation[key] for key in self.keys] if self.keys else observation
-        pairs = zip(self.parts, seen, strict=True)
+        observations = [observation[key] for key in self.keys] if self.keys else observation
+        pairs = zip(self.parts, observations, strict=True)
         return np.concatenate([part.flat(value) for part, value in pairs])
 
     def values(self, flat: FloatArray) -> FloatArray:

@@ -108,9 +108,11 @@ class Learner:
         policy: FloatArray,
     ) -> None:
         """Do `learn` for the decision before, whose modulator this window told, then `remember`."""
-        seen = self._observe(inputs, rasters, action, policy)  # with the weights it was run with
+        observed = self._observe(
+            inputs, rasters, action, policy
+        )  # with the weights it was run with
         self.learn(modulator, rate)
-        self._add(seen)
+        self._add(observed)
 
     def chip_errors(
         self, inputs: Inputs, rasters: dict[str, Raster], action: int, policy: FloatArray
@@ -119,12 +121,14 @@ class Learner:
 
         With traces that hardly change within a window, ``x sum_t f(t)`` is its eligibility.
         """
-        seen = self._observe(inputs, rasters, action, policy)
+        observed = self._observe(inputs, rasters, action, policy)
         sums = {}
         for layer in self._layers:
             if self._config.normalises:
-                self._note_power(layer, [_summed(p, layer.first, seen.arrived) for p in layer.into])
-            sums[layer.name] = seen.factors[layer.name].sum(axis=0) / self._norm(layer)
+                self._note_power(
+                    layer, [_summed(p, layer.first, observed.arrived) for p in layer.into]
+                )
+            sums[layer.name] = observed.factors[layer.name].sum(axis=0) / self._norm(layer)
         return sums
 
     def _observe(
@@ -241,7 +245,7 @@ class Learner:
             )
             for layer, of_layer in zip(by_name.values(), paths, strict=True)
         )
-        found = self._rule(
+        factors = self._rule(
             Decision(
                 action=action,
                 phi=phi,
@@ -251,7 +255,7 @@ class Learner:
                 output_p=self._probability(output, spikes, arrived),
             )
         )
-        return {"output": found.output, **dict(zip(by_name, found.hidden, strict=True))}
+        return {"output": factors.output, **dict(zip(by_name, factors.hidden, strict=True))}
 
     def _probability(
         self, layer: Layer, spikes: Inputs, arrived: dict[str, FloatArray]

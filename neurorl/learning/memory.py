@@ -111,9 +111,9 @@ class Memory:
         """Go on from one agent's `passing`. Raises KeyError or ValueError if it doesn't fit."""
         for key in self.passing():
             of, _, name = key.partition(".")
-            mine = getattr(self, of)[name] if name else getattr(self, of)
-            kind = {"b": "bool", "i": "whole"}.get(mine.dtype.kind, "float")
-            mine[...] = take(state, key, mine.shape, kind, may_be_nan=of == "expected")
+            array = getattr(self, of)[name] if name else getattr(self, of)
+            kind = {"b": "bool", "i": "whole"}.get(array.dtype.kind, "float")
+            array[...] = take(state, key, array.shape, kind, may_be_nan=of == "expected")
 
     def adopt(self, state: dict[str, npt.NDArray[np.float64]], network: Network) -> None:
         """Begin with the weights of another agent's `state`, and its linear critic if it fits.

@@ -55,12 +55,12 @@ class NativeLoop(Loop):
                 if lent is not None:
                     self.memory.weights[name] = lent.reshape(self.n, *self._shapes[name])
         self._agent = self._make_agent()
-        found = library()
+        compiled = library()
         self._address = ctypes.c_void_p(ctypes.addressof(self._agent))
-        self._c_begin, self._c_encode = found.neurorl_begin, found.neurorl_encode
-        self._c_choose, self._c_learn = found.neurorl_choose, found.neurorl_learn
-        self._c_learn_late = found.neurorl_learn_late
-        self._c_decide = found.neurorl_decide if self.window.native else None
+        self._c_begin, self._c_encode = compiled.neurorl_begin, compiled.neurorl_encode
+        self._c_choose, self._c_learn = compiled.neurorl_choose, compiled.neurorl_learn
+        self._c_learn_late = compiled.neurorl_learn_late
+        self._c_decide = compiled.neurorl_decide if self.window.native else None
 
     def _as_seen(self, features: Features) -> Any:
         return seen_by_c(features)
@@ -108,8 +108,10 @@ class NativeLoop(Loop):
         if fault < 0:
             raise NotFiniteError(-2 - fault, None)
         self._check_seen(fault)
-        seen = self._cells_flat[fault].tolist()
-        raise ArgumentError(say("observation", "no cell or feature knows this state", got=seen[:4]))
+        numbers = self._cells_flat[fault].tolist()
+        raise ArgumentError(
+            say("observation", "no cell or feature knows this state", got=numbers[:4])
+        )
 
     def _borrow(self, name: str) -> npt.NDArray[Any] | None:
         if self.backend.network.projection(name).mask is not None:
@@ -127,8 +129,8 @@ class NativeLoop(Loop):
 
     def _input(self, source: str, dtype: type) -> int | None:
         """Return the address of a source's part of the window, if it is of this kind."""
-        given = self.window.inputs.get(source)
-        return self._keep(given, dtype) if given is not None and given.dtype == dtype else None
+        inputs = self.window.inputs.get(source)
+        return self._keep(inputs, dtype) if inputs is not None and inputs.dtype == dtype else None
 
     def _make_agent(self) -> c.Agent:
         config, memory, network = self.config, self.memory, self.backend.network
@@ -201,14 +203,14 @@ class NativeLoop(Loop):
         return codes(library(), choice)[name]
 
     def _node(self, name: str) -> c.Node:
-        seen = {**self.window.inputs, **self.window.rasters}[name]
+        raster = {**self.window.inputs, **self.window.rasters}[name]
         is_current = name in self.backend.network.currents
         last = self.memory.last[name]
         return c.Node(
             size=self.backend.network.node(name).size,
             depth=last.shape[1],
-            raster=None if is_current else self._keep(seen, np.bool_),
-            current=self._keep(seen) if is_current else None,
+            raster=None if is_current else self._keep(raster, np.bool_),
+            current=self._keep(raster) if is_current else None,
             last=self._keep(last, np.bool_),
         )
 
