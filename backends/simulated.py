@@ -109,7 +109,7 @@ class SimulatedNetwork:
 
         current: what flows into each neuron from sources of currents.
         """
-        weights = self.weights | self.coin_weights
+        weights = self.weights | self.coin_weights if self.coins else self.weights
         return self.whole_arithmetic.bias(population, weights, current)
 
     def draws(self, population: str) -> list[DrawRows]:

@@ -39,6 +39,13 @@ class EffectiveWeights:
         network, self._arithmetic = simulated.network, simulated.arithmetic
         for name in first:
             network.projection(name)
+        whole, shapes = (
+            simulated.whole,
+            {p.name: network.weight_shape(p.name) for p in network.projections},
+        )
+        self._shapes = {name: (*simulated.axes, *shape) for name, shape in shapes.items()}
+        self._whole_shapes = {name: whole.weight_shape(name) for name in shapes}
+        self._signed_into = {p.name: p.post for p in network.projections if p.signed}
         for p in network.projections:
             if p.name in first:
                 weights = self._arithmetic.check(p.name, first[p.name], simulated.axes)
@@ -63,9 +70,9 @@ class EffectiveWeights:
             self.currents.write(projection, rounded)
         else:
             self._simulator.write_weights(projection)
-            described = self._simulated.network.projection(projection)
-            if described.signed:
-                self._simulator.write_bias(described.post, self._simulated.bias(described.post))
+            post = self._signed_into.get(projection)
+            if post is not None:
+                self._simulator.write_bias(post, self._simulated.bias(post))
         return self._shown(projection, rounded)
 
     def write_one(self, projection: str, weights: FloatArray, replica: int) -> None:
@@ -103,11 +110,9 @@ class EffectiveWeights:
     def _round(self, projection: str, weights: FloatArray) -> None:
         """Round weights of one or all replicas."""
         kept = self._arithmetic.masked(projection, weights)
-        shape = self._simulated.whole.weight_shape(projection)
         rounded = self._arithmetic.round(projection, kept)
-        self._simulated.weights[projection] = rounded.reshape(shape)
+        self._simulated.weights[projection] = rounded.reshape(self._whole_shapes[projection])
 
     def _shown(self, projection: str, weights: FloatArray) -> FloatArray:
         """Return weights in the shape that a caller sees."""
-        shape = self._simulated.network.weight_shape(projection)
-        return weights.reshape(*self._simulated.axes, *shape)
+        return weights.reshape(self._shapes[projection])

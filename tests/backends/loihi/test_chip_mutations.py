@@ -53,14 +53,14 @@ def test_an_error_in_the_neurons_is_found(
     feature: str, old: str, new: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     changed = mutant(old, new).ChipNeurons
-    monkeypatch.setattr("neurorl.backends.reference.backend.ChipNeurons", changed)
+    monkeypatch.setattr("neurorl.backends.reference.simulator.ChipNeurons", changed)
     with pytest.raises(AssertionError):
         run(feature, EXAMPLES, engines=(), shrink=False)
 
 
 def test_a_change_that_means_nothing_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     changed = mutant("+ self._held(change, 23)", "+ 1 * self._held(change, 23)").ChipNeurons
-    monkeypatch.setattr("neurorl.backends.reference.backend.ChipNeurons", changed)
+    monkeypatch.setattr("neurorl.backends.reference.simulator.ChipNeurons", changed)
     assert run("decays", EXAMPLES, engines=(), shrink=False)["examples"] >= EXAMPLES
 
 
