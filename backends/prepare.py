@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from neurorl.arithmetic.chip_noise import coined
+from neurorl.arithmetic.chip_noise import with_coin_sources
 from neurorl.arithmetic.rounding import make_arithmetic
 from neurorl.backends.checks import check_arithmetic, check_noise, check_record, check_seeds
 from neurorl.backends.simulated import SimulatedNetwork
@@ -31,7 +31,7 @@ def prepare(
     """
     seeds, name = check_seeds(seed), check_arithmetic(arithmetic, simulator.capabilities)
     check_noise(simulator.name, noise, name, simulator.capabilities)
-    with_coins, coins = coined(network, noise)
+    with_coins, coins = with_coin_sources(network, noise)
     problems = simulator.refusals(with_coins, name)
     if problems:
         where = f"backend {simulator.name}"

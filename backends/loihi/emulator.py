@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic.chip_noise import CoinRows, tossed
+from neurorl.arithmetic.chip_noise import CoinRows, toss
 from neurorl.backends.checks import Inputs
 from neurorl.backends.loihi.accelerate import FastCompartments, FastSynapses
 from neurorl.backends.loihi.delays import InputHistory, Relayed
@@ -259,7 +259,7 @@ class EmulatorEngine(Engine):
 
     def run(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
         label = self._emulator.t + 1
-        coins = tossed(self._coins, self.steps + 1, n_steps)
+        coins = toss(self._coins, self.steps + 1, n_steps)
         inputs = self._history.extend({**inputs, **coins}, n_steps)
         rasters = {
             i: np.ascontiguousarray(inputs[name]) for name, i in self._compiled.inputs.items()
@@ -304,7 +304,7 @@ class EmulatorEngine(Engine):
 
     def _toss(self) -> None:
         """Schedule the coins that arrive in the next step."""
-        for name, rows in tossed(self._coins, self.steps, 1).items():
+        for name, rows in toss(self._coins, self.steps, 1).items():
             self._history.past[name][-1] = rows[0]
             spike_input = self._compiled.inputs[name]
             spike_input.spikes.clear()

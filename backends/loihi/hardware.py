@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic.chip_noise import CoinRows, tossed
+from neurorl.arithmetic.chip_noise import CoinRows, toss
 from neurorl.backends.checks import Inputs
 from neurorl.backends.loihi.delays import InputHistory, Relayed
 from neurorl.backends.loihi.engine import EMULATE, Engine
@@ -110,7 +110,7 @@ class HardwareEngine(Engine):
 
     def _labelled(self, inputs: Inputs, n_steps: int) -> list[list[_Spikes]]:
         """Return for each step the spikes of every input, in the form that nengo-loihi takes."""
-        coins = tossed(self._coins, self._steps + 1, n_steps)
+        coins = toss(self._coins, self._steps + 1, n_steps)
         inputs = self._history.extend({**inputs, **coins}, n_steps)
         first = self._waited + self._steps + 1
         return [

@@ -18,7 +18,7 @@ from neurorl.agents.fits import check_fits
 from neurorl.agents.group import AgentGroup
 from neurorl.agents.player import Player
 from neurorl.agents.saved import AgentDescription, read_agent
-from neurorl.arithmetic.fitting import fitted
+from neurorl.arithmetic.fitting import fit_bounds
 from neurorl.backends.registry import backend_class
 from neurorl.backends.registry import load as load_backend
 from neurorl.diagnostics.monitor import Diagnostics
@@ -169,7 +169,7 @@ class LearningAgent(abc.ABC):
         noise = noise or (self.noise if arithmetic == "loihi" else "exact")
         network, weights = self.network, self.weights
         if arithmetic == "loihi" and (self._learned_in == "float" if fit is None else fit):
-            network = fitted(network, weights)
+            network = fit_bounds(network, weights)
         compiled = load_backend(
             name,
             network,

@@ -45,17 +45,17 @@ __all__ = [
     "Noise",
     "UniformRows",
     "coin_rows",
-    "coined",
     "find_noise",
     "half_width",
-    "lowered",
-    "tossed",
+    "threshold_reduction",
+    "toss",
+    "with_coin_sources",
 ]
 
 
 @dataclass(frozen=True)
 class Noise:
-    """Says what stands for the escape noise of a description.
+    """Say what stands for the escape noise of a description.
 
     half_width: the largest noise of one step, in noise widths of the description; 0 for escape
         noise itself, which has no largest.
@@ -118,13 +118,13 @@ def half_width(population: str, dynamics: Dynamics, leak: FloatArray, noise: Noi
     return float(wanted[0])
 
 
-def lowered(dynamics: Dynamics, leak: FloatArray) -> FloatArray:
+def threshold_reduction(dynamics: Dynamics, leak: FloatArray) -> FloatArray:
     """Return by how much to lower the threshold, membrane units; leak as in `half_width`."""
     wanted = np.minimum(leak**2, _LOWERED) * dynamics.noise_width
     return np.asarray(np.minimum(wanted, np.maximum(dynamics.threshold, 0)))
 
 
-def coined(network: Network, mode: str) -> tuple[Network, dict[str, str]]:
+def with_coin_sources(network: Network, mode: str) -> tuple[Network, dict[str, str]]:
     """Return *network* with sources of coins added last, and the source of each noisy population.
 
     For noise without coins *network* itself. Coin j of neuron i is spike ``len(COINS) * i + j``.
@@ -199,14 +199,14 @@ class CoinRows(DrawRows):
 
 
 def coin_rows(network: Network, sources: Mapping[str, str], seed: int) -> dict[str, CoinRows]:
-    """Return the draws for each source of `coined`, for a replica of this seed."""
+    """Return the draws for each source of `with_coin_sources`, for a replica of this seed."""
     return {
         source: CoinRows(seed, network.index(name), network.node(name).size)
         for name, source in sources.items()
     }
 
 
-def tossed(
+def toss(
     coins: Mapping[str, CoinRows], first_step: int, n_steps: int
 ) -> dict[str, npt.NDArray[np.bool_]]:
     """Return the coins that arrive in *n_steps* steps, a row a step, for each source."""

@@ -27,12 +27,12 @@ from neurorl.errors import UnsupportedError
 from neurorl.network.description import Network, Projection
 from neurorl.network.serialization import FloatArray
 
-__all__ = ["Sums", "fitted", "largest_sums"]
+__all__ = ["Sums", "fit_bounds", "largest_sums"]
 
 Weights = Mapping[str, FloatArray]
 
 
-def fitted(network: Network, weights: Weights) -> Network:
+def fit_bounds(network: Network, weights: Weights) -> Network:
     """Return *network* with bounds of plasticity no wider than *weights* need.
 
     weights: of every projection, in the description's units and shapes. Where all inputs spiking at
@@ -42,6 +42,9 @@ def fitted(network: Network, weights: Weights) -> Network:
     for population in network.populations:
         network = _fit(network, population.name, weights)
     return network
+
+
+fitted = fit_bounds  # its name in version 0.1.0
 
 
 @dataclass(frozen=True)

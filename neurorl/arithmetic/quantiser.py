@@ -24,7 +24,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic.chip_noise import NOISE_MAX, Noise, find_noise, half_width, lowered
+from neurorl.arithmetic.chip_noise import (
+    NOISE_MAX,
+    Noise,
+    find_noise,
+    half_width,
+    threshold_reduction,
+)
 from neurorl.errors import UnsupportedError, say
 from neurorl.network.description import Dynamics, Network, Population, Projection, Uniform
 from neurorl.network.serialization import FloatArray
@@ -238,7 +244,7 @@ def _population(network: Network, population: Population, noise: Noise) -> ChipP
     wanted = d.threshold
     if not noise.is_exact:
         unit, noise_exponent = _fit_noise(network, population, unit, noise)
-        wanted = wanted - lowered(d, kept(d))
+        wanted = wanted - threshold_reduction(d, kept(d))
     where = f"chip arithmetic, population {population.name!r}"
     if (d.threshold < 0).any():
         lowest = d.threshold.min()

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic.chip_noise import coined, lowered
+from neurorl.arithmetic.chip_noise import threshold_reduction, with_coin_sources
 from neurorl.arithmetic.fitting import largest_sums
 from neurorl.arithmetic.quantiser import MANTISSA_MAX, ChipPopulation, kept
 from neurorl.arithmetic.rounding import ChipArithmetic, initial_weights
@@ -37,13 +37,14 @@ def quantisation_report(
 
     weights: by projection, in the description's units; those left out are the initial ones of
     *seed*. noise: as in `neurorl.arithmetic.quantiser.quantise`. Integers are those of *network* as
-    it is described; for a network that won't learn take `neurorl.arithmetic.fitting.fitted` of it.
+    it is described; for one that won't learn, see `neurorl.arithmetic.fitting.fit_bounds`.
 
     Population: scale; unit (chip integers to one unit of the membrane); threshold_error and
     bias_error (of the scale); threshold_lowered (of the scale), on purpose, see
-    `neurorl.arithmetic.chip_noise.lowered`; current_decay_error and membrane_decay_error (of what
-    is left after a step, chip less description); noise_error (``'exact'``: of the scale, from
-    rounding draws; of the chip's own the largest ``|p - sigmoid|``, None for units with a memory,
+    `neurorl.arithmetic.chip_noise.threshold_reduction`; current_decay_error and
+    membrane_decay_error (of what is left after a step, chip less description); noise_error
+    (``'exact'``: of the scale, from rounding draws; of the chip's own the largest
+    ``|p - sigmoid|``, None for units with a memory,
     of which none is promised); arriving_percent, current_percent and bias_percent, see
     `neurorl.arithmetic.fitting.Sums`: above 100, all inputs at once overflow.
 
@@ -59,7 +60,7 @@ def quantisation_report(
         p.name: np.asarray((weights or {}).get(p.name, initial_weights(network, p.name, seed)))
         for p in network.projections
     }
-    with_coins = coined(network, noise)[0]
+    with_coins = with_coin_sources(network, noise)[0]
     arithmetic = ChipArithmetic(with_coins, noise)
     every = {p.name: held.get(p.name, p.weights) for p in with_coins.projections}
     report: dict[str, Any] = {
@@ -110,7 +111,7 @@ def _population(
     d = population.neuron.dynamics(population.size, arithmetic.network.dt)
     scale = _scale(d)
     # For noise of the chip's own it may be lower, for the rate.
-    wanted = d.threshold - (lowered(d, kept(d)) if not arithmetic.noise.is_exact else 0)
+    wanted = d.threshold - (threshold_reduction(d, kept(d)) if not arithmetic.noise.is_exact else 0)
     # The chip's lowest threshold is made up for by the bias, of which it is then a part.
     threshold = np.where(wanted * chip.unit < chip.threshold / 2, 0, chip.threshold)
     bias = chip.bias - (chip.threshold - threshold)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neurorl import SpikingActorCritic
-from neurorl.arithmetic.fitting import fitted, largest_sums
+from neurorl.arithmetic.fitting import fit_bounds, largest_sums
 from neurorl.arithmetic.quantiser import quantise
 from neurorl.arithmetic.rounding import ChipArithmetic, initial_weights
 from neurorl.backends.registry import load
@@ -40,7 +40,7 @@ def test_the_unit_follows_the_largest_weight() -> None:
     described = network()
     weights = {"drive": np.full((4, 3), -0.25), "rest": np.full((1, 3), 0.03)}
     weights["drive"][0, 0] = 0.1
-    fine = fitted(described, weights)
+    fine = fit_bounds(described, weights)
     before, after = quantise(described), quantise(fine)
     assert before.populations["cells"].unit == 254 * 64
     assert after.populations["cells"].unit == 4 * 254 * 64
@@ -61,7 +61,7 @@ def test_all_inputs_at_once_leave_room() -> None:
     """200 largest weights are 200 * 254 * 64 = 3.25 million, and 21 bits hold 2.1 million."""
     described = network(200)
     weights = {"drive": np.full((200, 3), 0.25), "rest": np.zeros((1, 3))}
-    fine = fitted(described, weights)
+    fine = fit_bounds(described, weights)
     chip = quantise(fine)
     assert chip.populations["cells"].unit == 2 * 254 * 64
     sums = largest_sums(fine, chip, "cells", weights)
@@ -85,14 +85,14 @@ def test_what_cannot_be_finer_stays_as_it_is() -> None:
     zeros = {"drive": np.zeros((10, 3)), "rest": np.zeros((1, 3))}
     full = {"drive": np.ones((10, 3)), "rest": np.full((1, 3), 0.01)}
     for weights in (zeros, full):
-        assert quantise(fitted(described, weights)).populations["cells"].unit == 254 * 64
+        assert quantise(fit_bounds(described, weights)).populations["cells"].unit == 254 * 64
     fixed = Network(described.nodes, (Projection("drive", "input", "cells", 0.5),))
-    assert fitted(fixed, {"drive": np.full((10, 3), 0.5)}).to_dict() == fixed.to_dict()
+    assert fit_bounds(fixed, {"drive": np.full((10, 3), 0.5)}).to_dict() == fixed.to_dict()
 
 
 def test_weights_beyond_the_bounds_are_not_cut() -> None:
     weights = {"drive": np.full((4, 3), 0.1), "rest": np.full((1, 3), 1.5)}
-    arithmetic = ChipArithmetic(fitted(network(), weights))
+    arithmetic = ChipArithmetic(fit_bounds(network(), weights))
     assert np.allclose(arithmetic.round("rest", weights["rest"]), 1.5)
     assert np.abs(arithmetic.round("drive", weights["drive"]) - 0.1).max() < 0.1 / 127
 
@@ -111,7 +111,7 @@ def test_signed_units_keep_their_bias_within_the_register() -> None:
     )
     weights = {"many": np.full((128, 2), 0.1), "one": np.full((1, 2), 0.05)}
     assert quantise(described).projections["many"].exponent == -1
-    chip = quantise(fitted(described, weights))  # raises if the bias overflows
+    chip = quantise(fit_bounds(described, weights))  # raises if the bias overflows
     assert chip.projections["many"].exponent <= -1
     assert chip.populations["cells"].unit > quantise(described).populations["cells"].unit
 
@@ -121,7 +121,7 @@ def test_signed_units_keep_their_bias_within_the_register() -> None:
 def test_it_is_never_coarser(seed: int, share: float) -> None:
     described = random_network(seed)
     weights = {p.name: share * initial_weights(described, p.name, 1) for p in described.projections}
-    fine = fitted(described, weights)
+    fine = fit_bounds(described, weights)
     before, after = quantise(described), quantise(fine)
     for name, population in after.populations.items():
         plastic = any(p.plasticity for p in described.projections if p.post == name)
@@ -178,7 +178,7 @@ def test_currents_leave_room_too() -> None:
         (Projection("currents", "flow", "cells", plasticity=plastic),),
     )
     weights = {"currents": np.full((300, 2), 0.02)}
-    fine = fitted(described, weights)
+    fine = fit_bounds(described, weights)
     # 300 * 0.02 units of the membrane join the bias, of which 524,160 chip units are the most.
     unit = quantise(fine).populations["cells"].unit
     assert unit == 254 * 64 / 0.02 / 16
