@@ -20,7 +20,7 @@ __all__ = ["FLOOR", "Candidate", "backends", "everything", "make_loop", "read_ca
 
 @dataclass(frozen=True)
 class Candidate:
-    """Names one way to run the workload.
+    """Name one way to run the workload.
 
     spec: what it runs on, or a name for a library that is no backend. module: of such a library,
     the module with ``make(size, replicas) -> Loop``. builds: whether that library compiles when it

@@ -1,4 +1,4 @@
-"""The draws of `neurorl.numerics.random` in C++."""
+"""Make the draws of `neurorl.numerics.random` in C++."""
 
 from __future__ import annotations
 
