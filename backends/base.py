@@ -284,7 +284,7 @@ class Backend(Closable):
 
     def _check_learns(self) -> None:
         """Raise UnsupportedError if the weights are the caller's to change."""
-        if self.learning == "host":
+        if not self.simulator.learns_by_itself:
             raise self.simulator.learns_on_host()
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic.chip_noise import NOISE_MODES
+from neurorl.arithmetic.chip_noise import find_noise
+from neurorl.arithmetic.rounding import ARITHMETICS, find_arithmetic
 from neurorl.backends.capabilities import Capabilities
 from neurorl.errors import ArgumentError, UnsupportedError, check_name, say, unknown
 from neurorl.network.description import Network
@@ -61,18 +62,18 @@ def check_replica(replica: int, n_replicas: int) -> int:
 def check_arithmetic(arithmetic: str | None, capabilities: Capabilities) -> str:
     """Return *arithmetic*, or the default one for None; raise UnknownNameError for no such."""
     if arithmetic is not None:
-        check_name("arithmetic", arithmetic, ("float", "loihi"))
+        check_name("arithmetic", arithmetic, ARITHMETICS)
     return arithmetic or capabilities.arithmetics[0]
 
 
 def check_noise(backend: str, noise: str, arithmetic: str, capabilities: Capabilities) -> str:
     """Return *noise*; raise UnknownNameError or UnsupportedError if it can't be had here."""
-    check_name("noise", noise, NOISE_MODES)
+    is_exact = find_noise(noise).is_exact
     where = f"backend {backend}"
     if noise not in capabilities.noises:
         problem, has = f"can't run noise {noise!r}", ", ".join(capabilities.noises)
         raise UnsupportedError(say(where, problem, limit=has))
-    if noise != "exact" and arithmetic != "loihi":
+    if not is_exact and not find_arithmetic(arithmetic).is_chip:
         problem = f"can't run noise {noise!r} in arithmetic {arithmetic!r}"
         raise UnsupportedError(say(where, problem, remedy="arithmetic='loihi'"))
     return noise

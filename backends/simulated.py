@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic.chip_noise import CoinRows, UniformRows, coin_rows
+from neurorl.arithmetic.chip_noise import CoinRows, UniformRows, coin_rows, find_noise
 from neurorl.arithmetic.rounding import (
     Arithmetic,
     ChipArithmetic,
@@ -114,7 +114,7 @@ class SimulatedNetwork:
 
     def draws(self, population: str) -> list[DrawRows]:
         """Return each replica's draws of noise for a population; equal on every backend."""
-        rows = NoiseRows if self.noise == "exact" else UniformRows
+        rows = NoiseRows if find_noise(self.noise).is_exact else UniformRows
         size, stream = self.network.node(population).size, self.network.index(population)
         return [rows(seed, stream, size) for seed in self.seeds]
 

@@ -41,7 +41,9 @@ class Simulator(abc.ABC):
     capabilities: ClassVar[Capabilities]
     unverified: ClassVar[str | None] = None  # which part of it nobody could try yet
     shown: ClassVar[tuple[str, ...]] = ()  # names of its own that users find on the backend
-    learning: str = "host"  # who changes the weights: the caller, or the simulator by itself
+    learning: str = "host"  # the name of who changes the weights
+    learns_by_itself: bool = False
+    """Whether the simulator changes plastic weights, and `learn` takes the place of `step`."""
     learning_steps: ClassVar[tuple[int, int]] = (1, 0)
     """Period and phase of the steps t in which the simulator learns: ``t % period == phase``."""
 

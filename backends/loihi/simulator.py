@@ -120,7 +120,8 @@ class LoihiSimulator(Simulator):
         check_name("learning", learning, get_args(Learning))
         self.learning = learning
         self.pes_magnitude = number("pes_magnitude", pes_magnitude, low=0.0, high=127.0)
-        self._pes = None if learning == "host" else self.pes_magnitude
+        self.learns_by_itself = learning in self.capabilities.learnings[1:]
+        self._pes = self.pes_magnitude if self.learns_by_itself else None
 
     @classmethod
     def problems(

@@ -18,7 +18,9 @@ from neurorl.agents.fits import check_fits
 from neurorl.agents.group import AgentGroup
 from neurorl.agents.player import Player
 from neurorl.agents.saved import AgentDescription, read_agent
+from neurorl.arithmetic.chip_noise import NOISE_MODES
 from neurorl.arithmetic.fitting import fit_bounds
+from neurorl.arithmetic.rounding import find_arithmetic
 from neurorl.backends.registry import backend_class
 from neurorl.backends.registry import load as load_backend
 from neurorl.diagnostics.monitor import Diagnostics
@@ -166,9 +168,11 @@ class LearningAgent(abc.ABC):
             arithmetic = arithmetic or self.arithmetic
             options = {**self._backend_options, **options}
         arithmetic = arithmetic or backend_class(name).capabilities.arithmetics[0]
-        noise = noise or (self.noise if arithmetic == "loihi" else "exact")
+        on_chip = find_arithmetic(arithmetic).is_chip
+        noise = noise or (self.noise if on_chip else NOISE_MODES[0])
         network, weights = self.network, self.weights
-        if arithmetic == "loihi" and (self._learned_in == "float" if fit is None else fit):
+        learned_on_chip = find_arithmetic(self._learned_in).is_chip
+        if on_chip and (not learned_on_chip if fit is None else fit):
             network = fit_bounds(network, weights)
         compiled = load_backend(
             name,

@@ -10,6 +10,7 @@ from typing import Any, Self, TypedDict
 from neurorl.agents.algorithms import Algorithm, find_algorithm
 from neurorl.agents.checkpoint import read_checkpoint
 from neurorl.agents.episodes import State
+from neurorl.arithmetic.rounding import find_arithmetic
 from neurorl.backends.registry import backend_class
 from neurorl.errors import RunError, say
 from neurorl.models.config import AgentConfig
@@ -97,5 +98,5 @@ def played_on(
     same = name == trained_on
     own = described.arithmetic if same else backend_class(name).capabilities.arithmetics[0]
     arithmetic = arithmetic or own
-    trained = described.noise if arithmetic == "loihi" else "exact"
+    trained = described.noise if find_arithmetic(arithmetic).is_chip else "exact"
     return {"backend": name, "arithmetic": arithmetic, "noise": noise or trained}
