@@ -14,6 +14,7 @@ from neurorl.agents.budget import Budget
 from neurorl.agents.episodes import Episode, State, episodes_from, strip_prefix
 from neurorl.agents.interrupts import held_interrupts
 from neurorl.agents.saved import AgentDescription
+from neurorl.backends.spec import BackendSpec
 from neurorl.diagnostics.monitor import Diagnostics, Finding, Monitor
 from neurorl.errors import RunError, say
 from neurorl.models.config import AgentConfig
@@ -176,17 +177,15 @@ class AgentGroup(abc.ABC):
 class GroupPlan:
     """Say what agents are to be made: as many as *seeds*, in copies of *env*, itself the first.
 
-    options: of the backend's class. gradient: the algorithm's own options, those that aren't the
-    preset's or all of them as plain data.
+    spec: where they learn. gradient: the algorithm's own options, those that aren't the preset's or
+    all of them as plain data.
     """
 
     env: gym.Env[Any, Any]
     env_id: str
     config: AgentConfig
     seeds: Sequence[int]
-    backend: str
-    arithmetic: str | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
+    spec: BackendSpec
     gradient: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -117,9 +117,7 @@ def make_local_group(plan: GroupPlan) -> AgentGroup:
         plan.config,
         plan.n_actions,
         plan.seeds,
-        backend=plan.backend,
-        arithmetic=plan.arithmetic,
-        options=plan.options,
+        backend=plan.spec,
     )
 
 

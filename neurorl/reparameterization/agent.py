@@ -12,6 +12,7 @@ from neurorl.agents.algorithms import REPARAMETERIZATION
 from neurorl.agents.arguments import check_kind, check_options, own_env
 from neurorl.agents.base import LearningAgent, read_saved
 from neurorl.agents.group import GroupPlan
+from neurorl.backends.spec import BackendSpec
 from neurorl.errors import RunError, check_name, say
 from neurorl.models.config import AgentConfig
 from neurorl.models.presets import make_config
@@ -65,9 +66,8 @@ class ReparameterizedActorCritic(LearningAgent):
         self.env, self.env_id = own_env(env)
         config = config or make_config(self.env, model, overrides)
         own = gradient.to_dict() if isinstance(gradient, GradientConfig) else gradient or {}
-        plan = GroupPlan(
-            copy_env(self.env), self.env_id, config, (seed,), "torch", arithmetic, gradient=own
-        )
+        spec = BackendSpec("torch", arithmetic)
+        plan = GroupPlan(copy_env(self.env), self.env_id, config, (seed,), spec, own)
         self._begin(plan.make(self.algorithm))
 
     @property

@@ -274,5 +274,5 @@ def make_gradient_group(plan: GroupPlan) -> GradientReplicas:
     gradient = make_gradient(plan.config, task_of(plan.env), plan.gradient)
     envs = plan.envs(len(plan.seeds) * gradient.environments)
     return GradientReplicas(
-        envs, plan.config, gradient, plan.n_actions, plan.seeds, arithmetic=plan.arithmetic
+        envs, plan.config, gradient, plan.n_actions, plan.seeds, arithmetic=plan.spec.arithmetic
     )

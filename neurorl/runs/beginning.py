@@ -33,16 +33,8 @@ def make_agents(config: RunConfig, seeds: Sequence[int], env: gym.Env[Any, Any])
         backend_options=sorted(config.backend_options),
         gradient=sorted(gradient),
     )
-    return GroupPlan(
-        env,
-        config.env,
-        agent,
-        seeds,
-        config.backend,
-        config.arithmetic,
-        {**config.backend_options, "noise": config.noise},
-        gradient,
-    ).make(config.algorithm)
+    plan = GroupPlan(env, config.env, agent, seeds, config.spec, gradient)
+    return plan.make(config.algorithm)
 
 
 def open_env(config: RunConfig) -> tuple[gym.Env[Any, Any], RunConfig]:

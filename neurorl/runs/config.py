@@ -10,6 +10,7 @@ from typing import Any, Self, TypedDict
 
 from neurorl.agents.algorithms import LOCAL, Algorithm, find_algorithm
 from neurorl.agents.budget import Budget, check_budget
+from neurorl.backends.spec import BackendSpec
 from neurorl.errors import RunError, say, unknown
 from neurorl.reading import Place, check_fields
 from neurorl.tasks.arguments import check_env_args
@@ -107,6 +108,11 @@ class RunConfig:
     def algorithm(self) -> Algorithm:
         """Return the algorithm that it names. Raises UnknownNameError."""
         return find_algorithm(self.approach)
+
+    @property
+    def spec(self) -> BackendSpec:
+        """Return where it learns. Raises ArgumentError or UnknownNameError for a contradiction."""
+        return BackendSpec.of(self.backend, self.arithmetic, self.noise, self.backend_options)
 
     @property
     def budget(self) -> Budget:

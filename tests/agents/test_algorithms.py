@@ -33,7 +33,7 @@ class Mine(Replicas):
 
 def make_mine(plan: GroupPlan) -> Mine:
     envs = plan.envs(len(plan.seeds))
-    return Mine(envs, plan.config, plan.n_actions, plan.seeds, backend=plan.backend)
+    return Mine(envs, plan.config, plan.n_actions, plan.seeds, backend=plan.spec)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed: pip install
 from neurorl import ReparameterizedActorCritic, SpikingActorCritic  # noqa: E402
 from neurorl.agents.group import GroupPlan  # noqa: E402
 from neurorl.agents.running import take_up  # noqa: E402
+from neurorl.backends.spec import BackendSpec  # noqa: E402
 from neurorl.errors import ArgumentError, RunError  # noqa: E402
 from neurorl.models.features import Fourier, OneHot  # noqa: E402
 from neurorl.models.presets import make_config  # noqa: E402
@@ -38,7 +39,7 @@ def replicas(
     env = make_env(CARTPOLE)
     config = make_config(env, "lif", {**SMALL, **fields})
     chosen = {**FEW, **(gradient or {})}
-    plan = GroupPlan(env, CARTPOLE, config, seeds, "torch", arithmetic, gradient=chosen)
+    plan = GroupPlan(env, CARTPOLE, config, seeds, BackendSpec("torch", arithmetic), chosen)
     return make_gradient_group(plan)
 
 
@@ -130,7 +131,7 @@ def test_weights_stay_in_their_bounds() -> None:
     env = make_env(CARTPOLE)
     config = make_config(env, "lif", {**SMALL, "weight_bound": 0.25})
     fast = {**FEW, "learning_rate": 0.2}
-    agents = make_gradient_group(GroupPlan(env, CARTPOLE, config, (1,), "torch", gradient=fast))
+    agents = make_gradient_group(GroupPlan(env, CARTPOLE, config, (1,), BackendSpec("torch"), fast))
     agents.learn(4)
     largest = max(np.abs(w).max() for w in agents.weights(0).values())
     assert largest == 0.25

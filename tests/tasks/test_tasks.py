@@ -20,6 +20,7 @@ from gymnasium.wrappers import (
 from neurorl import SpikingActorCritic
 from neurorl.agents.algorithms import REPARAMETERIZATION
 from neurorl.agents.group import GroupPlan
+from neurorl.backends.spec import BackendSpec
 from neurorl.errors import EnvironmentWarning
 from neurorl.models.features import GaussianCells
 from neurorl.models.presets import MODELS, default_features, make_config
@@ -147,7 +148,7 @@ def test_gradients_have_the_preset_of_the_task_only() -> None:
 
     def entropy(env: Env) -> float:
         config = make_config(env, "lif", {"actors": 1, "hidden": 1})
-        plan = GroupPlan(env, "", config, (0,), "torch", gradient={"environments": 1})
+        plan = GroupPlan(env, "", config, (0,), BackendSpec("torch"), {"environments": 1})
         gradient = plan.make(REPARAMETERIZATION).gradient
         assert isinstance(gradient, GradientConfig)
         return gradient.entropy

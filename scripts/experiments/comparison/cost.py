@@ -18,6 +18,7 @@ import numpy as np
 from experiments.catalogue import Task
 from neurorl.agents.group import AgentGroup, GroupPlan
 from neurorl.agents.saved import read_agent
+from neurorl.backends.spec import BackendSpec
 from neurorl.learning.memory import memory_for
 from neurorl.learning.plan import LearningPlan
 from neurorl.models.config import AgentConfig
@@ -111,8 +112,7 @@ def _agents(task: Task, runs: Sequence[Path], backend: str) -> AgentGroup:
         task.env,
         described.config,
         [described.seed for described, _ in read],
-        backend=algorithm.backend or backend,
-        arithmetic="float",
+        spec=BackendSpec(algorithm.backend or backend, "float"),
         gradient={} if gradient is None else gradient.to_dict(),
     ).make(algorithm)
     for k, (_, arrays) in enumerate(read):
