@@ -32,7 +32,7 @@ CAUSES = (
 
 @dataclass(frozen=True)
 class Case:
-    """Holds all that an explanation may ask for."""
+    """Hold the subject, stimulus, recordings by label and seed that an explanation works from."""
 
     subject: Subject
     stimulus: Sequence[InputWindow]
@@ -42,7 +42,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Event:
-    """Says where two replays first differ, and in what: a variable, or ``'spikes'``."""
+    """Locate the first difference of two replays; variable: its name, or ``'spikes'``."""
 
     step: int  # of the replay
     neuron: int
@@ -50,7 +50,7 @@ class Event:
 
 
 class Trial:
-    """Holds a population in a replay, every step of it predicted from what was seen before it."""
+    """Predict each step of a population in a replay from the recorded state before that step."""
 
     def __init__(self, case: Case, trace: Replay, population: Population) -> None:
         self.replay, self.population = trace, population
@@ -68,10 +68,7 @@ class Trial:
 
     @property
     def error(self) -> float:
-        """Return the largest distance of a membrane from what was predicted, where spikes agree.
-
-        In parts of the membrane's scale.
-        """
+        """Return the membrane's largest prediction error where spikes agree, in its own scale."""
         plain, name = self.evidence.plain, self.population.name
         agrees = self.replay.raster(name) == plain.spikes[self.rows]
         apart = np.abs(self.replay.after(name, "voltage") - plain.voltage[self.rows])
@@ -82,7 +79,7 @@ class Trial:
 def find_cause(
     case: Case, trials: list[Trial], event: Event, window: int
 ) -> tuple[str, str, str | None]:
-    """Return cause, detail and the label of the backend that departs; None if both follow."""
+    """Return cause, detail and the label of the backend that deviates, None if both follow."""
     for trial in trials:
         if not trial.replay.repeats or not trial.follows:
             diagnosis = _departure(case, trial, window)
@@ -106,7 +103,7 @@ def find_cause(
 
 
 def _departure(case: Case, trial: Trial, window: int) -> Diagnosis | None:
-    """Explain how a backend departs from its prediction; None if it agrees but for float error."""
+    """Explain how a backend deviates from its prediction, or None if within float error."""
     windows = [*case.stimulus[:window], *some(case.stimulus[window:])]
     recording = case.recordings[trial.replay.spec.label]
     diagnosis = diagnose(case.subject, windows, recording, trial.population, window, case.seed)
@@ -118,7 +115,7 @@ def _departure(case: Case, trial: Trial, window: int) -> Diagnosis | None:
 
 
 def _in_other_arithmetic(case: Case, trace: Replay) -> str | None:
-    """Say so, if all spikes so far are those of the reference in another arithmetic only."""
+    """Return a sentence if all spikes so far equal the reference's in another arithmetic only."""
     n_steps = trace.first + trace.n_steps
     ends = np.cumsum([w.n_steps for w in case.stimulus])
     windows = case.stimulus[: int(np.searchsorted(ends, n_steps)) + 1]

@@ -26,7 +26,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Pair:
-    """Makes the rows of one backend against another."""
+    """Make the rows that compare backend *b* with backend *a*."""
 
     a: BackendSpec
     b: BackendSpec
@@ -34,7 +34,7 @@ class Pair:
 
     @property
     def exact(self) -> bool:
-        """Return whether they promise to be equal."""
+        """Return whether both backends promise equal spikes and states."""
         return self.a.must_equal(self.b)
 
     def row(
@@ -155,7 +155,7 @@ def _membranes(
 
 
 def _rows(name: str, recording: Recording, trace: Replay, same: bool) -> FloatArray:
-    """Return what is compared of membranes, ``(steps and windows, variables, n)``."""
+    """Return the membrane values that are compared, ``(steps and windows, variables, n)``."""
     variables = ("current", "voltage") if same else ("voltage",)
     steps = np.stack([trace.after(name, v) for v in variables], axis=1)
     ends = np.stack([recording.history.after(name, v) for v in variables], axis=1)
@@ -169,7 +169,7 @@ def _first(
     stimulus: list[InputWindow],
     population: str,
 ) -> dict[str, Any] | None:
-    """Return where a mask ``(rows, n)`` is first set; steps: of each row."""
+    """Return where a mask ``(rows, n)`` is first set; steps: the step of each row."""
     if not differs.any():
         return None
     k = int(differs.any(axis=1).argmax())

@@ -1,4 +1,4 @@
-"""Find why a backend departs: the variant that predicts all that it did and does.
+"""Find why a backend deviates: the variant that predicts all that it did and does.
 
 What was recorded is enacted again, by the same calls and by single steps, and so are probes of
 other seeds. A variant is named only if it predicts every spike and variable of all of these, and
@@ -44,7 +44,7 @@ _BITS = {"refractory": 2, "voltage": 10, "current": 10}
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Holds a cause, as a word, and a sentence. is_open: whether nothing that was tried fits."""
+    """Hold a cause, as a word, and a sentence. is_open: whether nothing that was tried fits."""
 
     cause: str
     detail: str
@@ -53,7 +53,7 @@ class Diagnosis:
 
 @dataclass
 class _Files:
-    """Holds what is known of a backend: histories to be explained, and those that must confirm."""
+    """Hold evidence on a backend: the history to fit, others to explain, and some to confirm."""
 
     fitted: Evidence
     others: list[Evidence]
@@ -66,7 +66,7 @@ class _Files:
 
 @dataclass(frozen=True)
 class _Laboratory:
-    """Enacts histories of one backend, and observes one population in them."""
+    """Enact histories on one backend, and observe one population in them."""
 
     subject: Subject
     stimulus: Sequence[InputWindow]
@@ -75,7 +75,7 @@ class _Laboratory:
     seed: int
 
     def enact(self, split: int | None = None) -> History:
-        """Do again what was recorded; windows from number *split* on step by step."""
+        """Repeat what was recorded; windows from number *split* on step by step."""
         subject = self.subject
         acts = acts_of(subject, self.stimulus, split)
         return enact(subject.network, self.spec, self.seed, acts, subject.t)
@@ -84,7 +84,7 @@ class _Laboratory:
         return Evidence(self.subject.network, self.population, history, most)
 
     def probe(self, number: int, first: int, length: int = _STEPS) -> Evidence:
-        """Enact other acts with another seed, *length* steps beyond the first odd one."""
+        """Enact other acts with another seed, *length* steps beyond the first unpredicted one."""
         other = derive(self.seed, _PROBE, number) & 0x7FFFFFFF
         before = max(first - _BEFORE, 0)
         n_steps = length + first - before
@@ -93,7 +93,7 @@ class _Laboratory:
         return self.observe(history, length + _BEFORE)
 
     def examine(self, own: list[Evidence], first: int) -> _Files:
-        """Probe, and choose the history to which variants are fitted."""
+        """Probe the backend, and choose the history to which variants are fitted."""
         study, exam, last = (self.probe(k, first) for k in range(3))
         if study.odd[study.lengths == 1].any():
             return _Files(study, own, [exam, last])
@@ -108,7 +108,7 @@ def diagnose(
     window: int,
     seed: int,
 ) -> Diagnosis | None:
-    """Return why a backend departs in a population; None if it is as described but for float.
+    """Explain why a backend deviates in a population, or None if within float error.
 
     stimulus: up to and with the windows that differ. window: the first of them.
     """
@@ -145,7 +145,7 @@ def _as_recorded(history: History, recording: Recording) -> bool:
 
 
 def _first(evidence: Evidence) -> int:
-    """Return the first step of the first call that isn't as described."""
+    """Return the first step of the first call that the description doesn't predict."""
     return int(evidence.starts[int(evidence.odd.any(axis=1).argmax())])
 
 
@@ -153,7 +153,7 @@ Found = tuple[Variant, Gate, Family]
 
 
 def _search(files: _Files, families: Collection[str] | None = None) -> list[Found]:
-    """Return variants that predict all, with where they hold; of some families, or of all."""
+    """Return the variants that predict everything, with their gates; None tries all families."""
     for evidence in files.all:
         evidence.siblings = files.all
     fits: list[Found] = []
@@ -167,7 +167,7 @@ def _search(files: _Files, families: Collection[str] | None = None) -> list[Foun
 
 
 def _gate(variant: Variant, files: _Files) -> Gate | None:
-    """Return the simplest gate with which a variant predicts everything; None if there is none."""
+    """Return the simplest gate with which a variant predicts everything, or None."""
     labels = []
     if any(evidence.contradicts(variant) for evidence in files.all):
         return None
@@ -189,10 +189,10 @@ def _explained(variant: Variant, gate: Gate, evidence: Evidence) -> bool:
 
 
 def _bits(evidences: Sequence[Evidence]) -> float:
-    """Return how surprising it is that a variant predicts all that isn't as described there.
+    """Return the bits of surprise in a variant predicting all deviations of some evidence.
 
-    Of a variable, some bits for each value that it gets right. Of spikes alone: that among so many
-    steps in which a spike was seen or described, just those are odd that the variant says.
+    A variable counts some bits for each value predicted. Spikes alone count the chance to pick the
+    deviating ones among all steps in which a spike was seen or described.
     """
     total, odd_spikes, candidates = 0.0, 0, 0
     for evidence in evidences:
@@ -208,7 +208,7 @@ def _bits(evidences: Sequence[Evidence]) -> float:
 
 
 def _named(fits: list[Found], files: _Files) -> Diagnosis | None:
-    """Return the simplest; all causes, if several are as simple."""
+    """Diagnose by the simplest fit, naming all causes if several are equally simple."""
     if not fits:
         return None
     least = min(gate.cost + variant.freedom for variant, gate, _ in fits)
@@ -233,7 +233,7 @@ def _named(fits: list[Found], files: _Files) -> Diagnosis | None:
 
 
 def _seen_in(files: _Files) -> str:
-    """Say in which neurons anything is odd, if not in all; of the others, nothing tells."""
+    """Say which neurons deviate, or '' if all do."""
     odd = np.logical_or.reduce([e.odd.any(axis=0) for e in files.all])
     if odd.all():
         return ""
@@ -243,7 +243,7 @@ def _seen_in(files: _Files) -> str:
 
 
 def _at_threshold(files: _Files) -> Diagnosis | None:
-    """Tell a comparison that includes the threshold from float error, which it is near to."""
+    """Diagnose a comparison that includes the threshold, which looks like float error."""
     if not any(e.odd_calls(e.plain, exact=True).any() for e in files.all):
         return None
     if any(e.odd_calls(e.predict(AT_THRESHOLD), exact=True).any() for e in files.all):
@@ -252,7 +252,7 @@ def _at_threshold(files: _Files) -> Diagnosis | None:
 
 
 def _unnamed(files: _Files) -> Diagnosis:
-    """Say what can be said without a variant that fits."""
+    """Return a diagnosis without a variant that fits."""
     if files.fitted.limit:
         near = max(_error(e) for e in files.all)
         if near <= _SINGLE_ERROR * files.fitted.limit:
@@ -268,10 +268,7 @@ def _unnamed(files: _Files) -> Diagnosis:
 
 
 def _error(evidence: Evidence) -> float:
-    """Return the largest distance of a variable from its prediction, where spikes agree; or inf.
-
-    In calls of one step.
-    """
+    """Return the largest error of a predicted variable in calls of one step, inf if of spikes."""
     plain, single = evidence.plain, (evidence.lengths == 1) & evidence.kept
     rows = evidence.starts[single]
     odd = (evidence.spikes != plain.spikes)[rows]
@@ -283,7 +280,7 @@ def _error(evidence: Evidence) -> float:
 
 
 def _where(files: _Files) -> str:
-    """Name the variable that isn't as described, and where first, of the histories as recorded."""
+    """Name the first variable that deviates in the recorded histories, with step and neuron."""
     own = [e for e in (*files.others, files.fitted) if e not in files.confirming]
     evidence = next((e for e in own if e.odd.any()), own[-1])
     odd = evidence.odd_states(evidence.plain)

@@ -24,9 +24,9 @@ TAU_STEPS = 10.0
 
 @dataclass(frozen=True)
 class Distances:
-    """Holds means over the neurons of a population; None where the library is missing.
+    """Hold distances averaged over the neurons of a population; None if a library is missing.
 
-    van_rossum: of kernels ``exp(-t / tau)``, tau 10 steps (van Rossum 2001, normalised so that one
+    van_rossum: kernels ``exp(-t / tau)``, tau 10 steps (van Rossum 2001, normalised so that one
     spike more or less is 1). spike: Kreuz et al. 2013, 0 to 1, time-resolved and scale-free.
     """
 
@@ -45,7 +45,7 @@ def distances(a: Raster, b: Raster) -> Distances:
 
 
 def missing() -> list[str]:
-    """Names of the libraries that aren't installed."""
+    """Return the names of the libraries that aren't installed."""
     return [name for name in ("elephant", "pyspike") if not _library(name)]
 
 
@@ -74,7 +74,7 @@ def _spike(a: Raster, b: Raster) -> float:
 
 @functools.cache
 def _library(name: str) -> Any:
-    """Return the library, or None."""
+    """Import and return a library, or None if it isn't installed."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of its own imports

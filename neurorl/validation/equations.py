@@ -26,9 +26,9 @@ def blocks_of(weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 class Watched(Neurons):
-    """Notes membranes before thresholds and resets; a mixin of the reference's neurons.
+    """Record membranes before thresholds and resets; a mixin for the reference's neurons.
 
-    level: with noise, as it meets the threshold. moved: without.
+    level: the membrane with noise, as compared with the threshold. moved: without noise.
     """
 
     level: Any = None
@@ -41,7 +41,7 @@ class Watched(Neurons):
 
 
 class Changed(Protocol):
-    """Declares what of a `neurorl.validation.variants.Variant` acts on neurons."""
+    """Declare the parts of a `neurorl.validation.variants.Variant` that act on neurons."""
 
     @property
     def parameters(self) -> Callable[[Any], Any]: ...
@@ -51,7 +51,7 @@ class Changed(Protocol):
 
 
 def numbers_of(arithmetic: Arithmetic, population: Population, dt: float) -> Numbers:
-    """Return the numbers of a population's neurons in an arithmetic."""
+    """Return the parameters of a population's neurons in an arithmetic."""
     if isinstance(arithmetic, ChipArithmetic):
         return arithmetic.chip.populations[population.name]
     return population.neuron.dynamics(population.size, dt)
@@ -60,7 +60,7 @@ def numbers_of(arithmetic: Arithmetic, population: Population, dt: float) -> Num
 def neurons_of(
     numbers: Numbers, draw: Callable[[Sequence[int]], FloatArray], change: Changed
 ) -> Watched:
-    """Return the reference's neurons of these numbers, changed."""
+    """Return the reference's neurons with these parameters, changed by a variant."""
     kind: type = FloatNeurons if isinstance(numbers, Dynamics) else ChipNeurons
     changed: Watched = type("Neurons", (*change.mixins, Watched, kind), {})(
         change.parameters(numbers), draw

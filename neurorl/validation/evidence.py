@@ -27,7 +27,7 @@ _SAMPLE = 60  # steps by which most variants are ruled out
 
 @dataclass
 class Prediction:
-    """Holds ``(steps, size)`` each; moved: v before threshold and reset, level: with noise."""
+    """Hold predictions ``(steps, size)``; moved: v before threshold and reset, level: and noise."""
 
     current: Array
     voltage: Array
@@ -40,7 +40,7 @@ class Prediction:
 
 @dataclass
 class _Drive:
-    """Holds what a variant's neurons take in: input, bias and noise of each step."""
+    """Hold what a variant's neurons take in: input *q*, bias and noise of each step."""
 
     q: Array
     bias: Array
@@ -49,10 +49,10 @@ class _Drive:
 
 
 class Evidence(Observed):
-    """Holds what was recorded of a population, and predicts it by variants of its step.
+    """Hold what was recorded of a population, and predict it by variants of its step.
 
-    siblings: all evidence on the backend, this too. plain: what the description predicts.
-    odd: calls that it doesn't. Everything else is of `Observed`.
+    siblings: all evidence on the backend, including this. plain: what the description predicts.
+    odd: the calls and neurons that it doesn't predict. See also `Observed`.
     """
 
     def __init__(
@@ -64,9 +64,9 @@ class Evidence(Observed):
         self.odd = self.odd_calls(self.plain)
 
     def predict(self, variant: Variant, gate: Mask | None = None) -> Prediction:
-        """Predict every call from what was seen before it.
+        """Predict every call from the recorded state before it.
 
-        gate: steps and neurons of which the variant holds, ``(steps, size)``; None for all.
+        gate: steps and neurons where the variant holds, ``(steps, size)``; None for all.
         """
         variants = [variant] if gate is None else [PLAIN, variant]
         drives = [self._drive(v) for v in variants]
@@ -99,7 +99,7 @@ class Evidence(Observed):
         return Prediction(**rows)
 
     def contradicts(self, variant: Variant) -> bool:
-        """Return whether a variant is wrong where the description is too, by some steps only."""
+        """Return whether some deviating calls rule out a variant."""
         calls = np.flatnonzero(self.odd.any(axis=1) & (self.lengths == 1))[:_SAMPLE]
         if not len(calls):
             return False
@@ -137,7 +137,7 @@ class Evidence(Observed):
         return found
 
     def odd_calls(self, predicted: Prediction, exact: bool = False) -> Mask:
-        """Return calls and neurons of which anything is not as predicted."""
+        """Return the calls and neurons in which anything is not as predicted."""
         odd: Mask = np.logical_or.reduce(list(self.odd_states(predicted, exact).values()))
         return odd
 
@@ -173,9 +173,9 @@ class Evidence(Observed):
         return _Drive(self.input(variant), variant.bias(self.bias(variant)), draws, neurons)
 
     def run(self, variant: Variant, first: int, last: int) -> Raster:
-        """Return the spikes of row *last*, run freely from what was seen before row *first*.
+        """Return the spikes of row *last*, predicted freely from the state before row *first*.
 
-        All spikes that arrive are those seen, and each of the rows is a call.
+        Arriving spikes are the recorded ones, and each of the rows is a call.
         """
         drive = self._drive(variant)
         call = self.call[first]
@@ -209,21 +209,21 @@ class Evidence(Observed):
         return found
 
     def history_weights(self, name: str, version: int, variant: Variant) -> Array:
-        """Return the weights in force of a number, as a variant has them."""
+        """Return the effective weights with a version number, as a variant has them."""
         return variant.weights(name, variant.values(self.history, name, version))
 
     def _versions(self, name: str, variant: Variant) -> list[tuple[int, Mask]]:
-        """Return numbers of weights, and the rows in which they are in force."""
+        """Return the version numbers of weights, each with the rows in which it is in force."""
         each = np.array([variant.version(self.history, name, c) for c in range(len(self.starts))])
         rows = each[self._call_before(variant.late_by)]
         return [(int(k), (rows == k) & self.kept_rows) for k in np.unique(rows[self.kept_rows])]
 
     def _call_before(self, steps: int) -> Array:
-        """Return the call in which each row was so many steps before."""
+        """Return the call to which the row *steps* before each row belongs."""
         return np.asarray(self.call[np.maximum(self.step - steps, 0)])
 
     def bias(self, variant: Variant = PLAIN) -> Array:
-        """Return the bias of each step, with what signed projections and currents add."""
+        """Return the bias of each step, with the parts that signed projections and currents add."""
         names = ("bias_version", "values", "weights", "transmit", "late_by")
         if any(getattr(variant, name) is not getattr(PLAIN, name) for name in names):
             return self._made_bias(variant)

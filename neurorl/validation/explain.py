@@ -30,9 +30,9 @@ _AROUND = (4, 3)  # steps before and after the divergence that are shown
 
 @dataclass(frozen=True)
 class Explanation:
-    """Says why a population of two backends differs, first in one neuron.
+    """Explain why a population differs between two backends, by the neuron that differs first.
 
-    lane: label of the backend that departs from the description; None if both follow it.
+    lane: label of the backend that deviates from the description; None if both follow it.
     detail: a sentence. step: of the stimulus; checked: steps that were predicted.
     numbers: rows for a table, by step: what each backend had, before (level) and after the
         threshold.
@@ -64,10 +64,10 @@ def explain(
     seed: int,
     traces: tuple[Replay, Replay] | None = None,
 ) -> list[Explanation]:
-    """Explain each population that differs for reasons of its own; others follow.
+    """Explain each population that differs, unless an earlier one already explains it.
 
     Populations are taken in the order in which spikes reach them. traces: replays from the first
-    window on, which show what windows hide that end alike.
+    window on; they show differences that are gone by the end of a window.
     """
     network = subject.network
     case = Case(subject, stimulus, {r.spec.label: r for r in (a, b)}, seed)
@@ -92,7 +92,7 @@ def explain(
 
 
 def _limits(population: Population, dt: float, a: Recording, b: Recording) -> list[float | None]:
-    """Return from which differences of variables on to tell; the next if none are larger."""
+    """Return the differences of variables to look for, in order; None to look at spikes only."""
     if a.spec.arithmetic != b.spec.arithmetic:
         return [None]
     return [0.0] if a.spec.is_chip else [FLOAT_ERROR * membrane_scale(population, dt), 0.0]
@@ -101,7 +101,7 @@ def _limits(population: Population, dt: float, a: Recording, b: Recording) -> li
 def _first_window(
     stimulus: Sequence[InputWindow], a: Recording, b: Recording, name: str, limit: float | None
 ) -> int | None:
-    """Return the first in which spikes differ, or states at its end by more than *limit*."""
+    """Return the first window in which spikes differ, or states at its end by more than *limit*."""
     start = 0
     for k, window in enumerate(stimulus):
         steps = slice(start, start + window.n_steps)
@@ -132,7 +132,7 @@ def _traced_window(
 
 
 def _apart(pair: Sequence[Replay], name: str) -> dict[str, npt.NDArray[Any]]:
-    """Return how far each variable is apart in each step, ``(steps, size)``."""
+    """Return the absolute difference of each variable in each step, ``(steps, size)``."""
     one, other = pair
     return {v: np.abs(one.after(name, v) - other.after(name, v)) for v in VARIABLES}
 
@@ -152,9 +152,9 @@ def _event(
 ) -> Event:
     """Return the first step in which a spike differs, or a variable by more than *limit*.
 
-    Of the replays, if these did as was recorded, else of the recordings, whose calls are others;
-    of the other if nothing differs there, as may be if it hangs on the calls. If it is seen in
-    neither, the end of the window.
+    Look in the replays first if they repeat what was recorded, else in the recordings, whose calls
+    are different; then in the other, as a difference may depend on the calls. If neither differs,
+    return the end of the window.
     """
     replayed = _first_odd([r.raster(name) for r in pair], _apart(pair, name), limit)
     steps = slice(pair[0].first, pair[0].first + pair[0].n_steps)
@@ -206,7 +206,7 @@ def _explain(
 
 
 def _numbers(trials: list[Trial], event: Event) -> list[dict[str, Any]]:
-    """Return rows of the neuron in both backends, some steps before and after."""
+    """Return the neuron's numbers in both backends, some steps before and after an event."""
     seen = trials[0].replay
     first = max(event.step - _AROUND[0], 0)
     last = min(event.step + _AROUND[1], seen.n_steps - 1)
@@ -218,9 +218,9 @@ def _numbers(trials: list[Trial], event: Event) -> list[dict[str, Any]]:
 
 
 def _numbers_of(trial: Trial, steps: range, i: int) -> list[dict[str, Any]]:
-    """Return rows in the backend's own numbers, but for the margin, in the description's.
+    """Return a neuron's numbers in the backend's own units; the margin is in the description's.
 
-    input and level are what the equations make of the backend's own spikes and state before.
+    input and level are predicted from the backend's own spikes and state before the step.
     """
     name, seen, plain = trial.population.name, trial.replay, trial.evidence.plain
     inputs = trial.evidence.input().astype(trial.evidence.before["current"].dtype)

@@ -44,13 +44,13 @@ _FEATURES: tuple[tuple[str, Feature], ...] = (
 
 
 def wrote(evidence: Evidence) -> Mask:
-    """Return which calls come just after a write."""
+    """Return a mask of the calls that come just after a write."""
     return np.asarray(evidence.writes > np.concatenate([[0], evidence.writes[:-1]]))
 
 
 @dataclass(frozen=True)
 class Gate:
-    """Says where a variant holds, in words ('' if everywhere). cost: how much it assumes."""
+    """Say where a variant holds, in words ('' if everywhere). cost: how much it assumes."""
 
     words: str
     cost: int
@@ -59,7 +59,7 @@ class Gate:
 
 @dataclass(frozen=True)
 class Labels:
-    """Holds calls and neurons of a history in which one is right: description or variant."""
+    """Mark the calls and neurons of a history where only the description or variant is right."""
 
     evidence: Evidence
     described: Mask
@@ -67,7 +67,7 @@ class Labels:
 
 
 def gates(labels: Sequence[Labels]) -> Iterator[Gate]:
-    """Yield those that part the labels, simplest first."""
+    """Yield gates that separate the labels, simplest first."""
     described = np.logical_or.reduce([x.described.any(axis=0) for x in labels])
     other = np.logical_or.reduce([x.other.any(axis=0) for x in labels])
     if not other.any():
@@ -113,12 +113,12 @@ def _timed(labels: Sequence[Labels], chosen: Mask, prefix: str, cost: int) -> It
 
 
 def _moments(first: int, last: int) -> Sequence[int]:
-    """Return moments to be tried between two, as it may be within a call of several steps."""
+    """Return the moments between two to try, latest first."""
     return sorted({last, *range(max(first, last - _MOMENTS), last)}, reverse=True)
 
 
 def _at(first: int, last: int) -> str:
-    """Say which moment it is, that is known to lie between two."""
+    """Say which moment it is, or between which two it lies."""
     return str(last) if first >= last or first < 0 else f"{first} to {last}"
 
 
@@ -141,10 +141,10 @@ def _range(
     described_at: str = "",
     other_at: str = "",
 ) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return least and largest of a feature over calls of each label.
+    """Return the least and largest value of a feature over the calls of each label.
 
-    described_at, other_at: the row of a call that counts, ``'starts'`` or ``'lasts'``: if a variant
-    is wrong for a call it doesn't hold in all of it, and if it is right it does in some of it.
+    described_at, other_at: the row of a call that counts, ``'starts'`` or ``'lasts'``: a variant
+    that is wrong for a call doesn't hold in all of it, one that is right holds in some of it.
     Without them, only calls of one step count.
     """
     values_at: list[list[int]] = [[], []]

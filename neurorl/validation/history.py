@@ -29,12 +29,12 @@ VARIABLES = ("current", "voltage", "refractory")
 
 @dataclass(frozen=True)
 class Reset:
-    """Stands for `Backend.reset` of everything."""
+    """Represent `Backend.reset` of everything."""
 
 
 @dataclass(frozen=True)
 class Write:
-    """Stands for `Backend.set_weights` of one projection."""
+    """Represent `Backend.set_weights` of one projection."""
 
     name: str
     weights: FloatArray
@@ -42,7 +42,7 @@ class Write:
 
 @dataclass(frozen=True)
 class Run:
-    """Stands for one call of `Backend.step`."""
+    """Represent one call of `Backend.step`."""
 
     inputs: Inputs
     n_steps: int
@@ -53,10 +53,10 @@ Act = Reset | Write | Run
 
 @dataclass(frozen=True)
 class Call:
-    """Holds what came of one call of `step`.
+    """Hold the outcome of one call of `step`.
 
-    fresh: a reset came just before it. resets, writes: so many came before. after: variables of
-    each population when it had returned.
+    fresh: whether a reset came just before it. resets, writes: how many came before. after:
+    variables of each population when it had returned.
     """
 
     inputs: Inputs
@@ -70,11 +70,11 @@ class Call:
 
 @dataclass
 class History:
-    """Holds what one backend did.
+    """Record what one backend did, call by call.
 
-    t: number of its first step. order: the writes, each a projection and the number of its weights
-    among *versions* of it, of which 0 are the initial ones; as they should be in force. reported:
-    what the backend said was in force then; held: what it says is at the end.
+    t: number of its first step. order: the writes, each a projection and the index of its weights
+    in *versions*, where index 0 holds the initial ones; all as they should be in force. reported:
+    what the backend said was in force then; held: what it says is in force at the end.
     """
 
     spec: BackendSpec
@@ -100,7 +100,7 @@ class History:
         return sum(call.n_steps for call in self.calls)
 
     def version(self, name: str, writes: int) -> int:
-        """Return the number of a projection's weights after so many writes."""
+        """Return the version number of a projection's weights after so many writes."""
         return max((k for n, k in self.order[:writes] if n == name), default=0)
 
     def same(self, other: History) -> bool:
@@ -129,7 +129,7 @@ def acts_of(
 
 
 def single_steps(network: Network, inputs: Inputs, n_steps: int) -> list[Run]:
-    """Return the same steps by a call for each."""
+    """Split a window into calls of one step each."""
     return [
         Run(
             {n: x if n in network.currents else x[k : k + 1] for n, x in inputs.items()},
@@ -147,7 +147,7 @@ def enact(
     t: int = 0,
     advance: Callable[[int], None] | None = None,
 ) -> History:
-    """Do it all on a new backend.
+    """Carry out acts on a new backend, and return its history.
 
     t: number of the first step. advance: called with the number of steps of each call.
     """

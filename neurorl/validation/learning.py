@@ -31,7 +31,7 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True)
 class Training:
-    """Holds what came of one backend's training; last: its snapshot after the last update."""
+    """Hold the outcome of one backend's training; last: its snapshot after the last update."""
 
     spec: BackendSpec
     updates: int
@@ -41,11 +41,11 @@ class Training:
 
 @dataclass(frozen=True)
 class Moment:
-    """Describes the first update in which two backends differ, and first in what.
+    """Describe the first update in which two backends differ, and the quantity that differs first.
 
-    before, after: the first backend's snapshots. held: the other's quantity after it. inputs, t: of
-    its window. apart: the largest difference. windows: all until then, see `Student.log`; None if
-    they weren't kept.
+    before, after: the first backend's snapshots. held: the other's quantity after it. inputs, t:
+    inputs and first step of its window. apart: the largest difference. windows: all until then,
+    see `Student.log`; None if they weren't kept.
     """
 
     update: int
@@ -62,11 +62,11 @@ class Moment:
 
 @dataclass
 class Contrast:
-    """Compares two backends, update by update.
+    """Compare two backends, update by update.
 
     odd: update and episode in which each quantity first differs. agree: updates for which both
-    decide alike; None while they still do. apart, peak: root mean square difference at the last of
-    these, and the first backend's largest value until then.
+    decide alike; None while they still do. apart, peak: root mean square difference after the last
+    of these, and the first backend's largest value until then.
     """
 
     a: Student
@@ -80,11 +80,11 @@ class Contrast:
     peak: dict[Key, float] = field(default_factory=dict)
 
     def start(self) -> None:
-        """Compare before the first update."""
+        """Compare the snapshots before the first update."""
         self._see(self.a.snapshot, 0)
 
     def update(self, before: Snapshot) -> None:
-        """Compare after an update of both; before: the first backend's snapshot before it."""
+        """Compare the snapshots after an update; before: the first backend's snapshot before it."""
         if self.agree is None and self.a.action != self.b.action:
             self.agree = self.updates
         self._see(before, self.updates)
@@ -122,7 +122,7 @@ def train(
     updates: int,
     advance: Callable[[int], None] | None = None,
 ) -> tuple[list[Training], list[Contrast]]:
-    """Train in every backend from the subject's weights; contrasts of the others with the first."""
+    """Train on every backend from the subject's weights, and contrast each with the first."""
     with ExitStack() as stack:
         students = [stack.enter_context(Student(subject, x, seed, updates)) for x in specs]
         contrasts = [Contrast(students[0], other) for other in students[1:]]
@@ -141,7 +141,7 @@ def train(
 
 
 def training_rows(network: Network, contrast: Contrast, tolerance: Tolerance) -> list[Row]:
-    """Return a row for each quantity of each projection, the decisions and the returns."""
+    """Return a row for each quantity of each projection, one for decisions, one for returns."""
     pair = Pair(contrast.a.spec, contrast.b.spec, tolerance)
     keys = [key for key in contrast.a.snapshot if key[0] not in ("spikes", "critic")]
     rows = [_learned(pair, network, key, contrast) for key in keys]
@@ -165,7 +165,7 @@ def _learned(pair: Pair, network: Network, key: Key, contrast: Contrast) -> Row:
 
 
 def _full_scale(network: Network, key: Key, contrast: Contrast) -> float:
-    """Return a weight's bound; of what has none, its largest value so far, or 1 if all were 0."""
+    """Return a weight's bound, or the largest value so far of a quantity without one (1 if 0)."""
     plasticity = network.projection(key[1]).plasticity
     if key[0] in ("weights", "in force") and plasticity is not None:
         return max(abs(plasticity.low), abs(plasticity.high))
@@ -173,7 +173,7 @@ def _full_scale(network: Network, key: Key, contrast: Contrast) -> float:
 
 
 def _decisions(pair: Pair, contrast: Contrast) -> Row:
-    """Compare while both see the same, so up to the first that differs: a count, not a share."""
+    """Return a row that counts the decisions until the first that differs."""
     agree = contrast.agree
     row = pair.row(
         "learning: decisions",
@@ -206,7 +206,7 @@ def _returns(pair: Pair, contrast: Contrast) -> Row:
 
 
 def _standard_errors(one: FloatArray, other: FloatArray) -> float | None:
-    """Divide the difference of means by its standard error (Welch); None of under 5 episodes."""
+    """Divide the difference of means by its standard error (Welch); None below 5 episodes."""
     if min(len(one), len(other)) < 5:
         return None
     error = np.sqrt(one.var(ddof=1) / len(one) + other.var(ddof=1) / len(other))

@@ -45,12 +45,12 @@ table.cards td:nth-child(n+3):before{content:attr(data-name) " "}
 
 
 def badge(verdict: str) -> str:
-    """Return a verdict, coloured."""
+    """Return a verdict as a coloured badge."""
     return f'<span class="verdict {verdict}">{verdict}</span>'
 
 
 class Markup(str):
-    """Marks text that is HTML already."""
+    """Mark text that is HTML already."""
 
 
 def table(
@@ -76,7 +76,7 @@ def _cell(name: str, value: Any) -> str:
 
 
 def text(value: Any) -> str:
-    """Return a value for a reader: four digits, or ``-`` for None."""
+    """Format a value for a reader: four digits, or ``-`` for None."""
     if value is None:
         return "-"
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""Put membranes into the description's units."""
+"""Convert membranes to the description's units."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def voltages(trace: Replay, population: str) -> FloatArray:
 
 
 def unit(arithmetic: Arithmetic, population: str) -> float:
-    """Return the integers of a membrane to one unit of the description; 1 in float arithmetic."""
+    """Return how many integers of a membrane make one unit of the description; 1 for floats."""
     if isinstance(arithmetic, ChipArithmetic):
         return arithmetic.chip.populations[population].unit
     return 1.0

@@ -24,13 +24,13 @@ Mask = npt.NDArray[np.bool_]
 
 
 class Observed:
-    """Holds what one population did in a history; rows are steps, in order.
+    """Hold what one population did in a history; rows are steps, in order.
 
-    t: number by which noise is drawn. step: since the start. call, within: of which call, and how
-    far into it. since: steps since the last reset. starts: the first row of each call; lasts: the
-    last. fresh: of calls. spikes: that the backend sent. before, after: its variables around each
-    call, ``(calls, size)``. kept: calls that are
-    predicted, the last ones with up to *most* steps; the others are taken as they were.
+    t: number by which noise is drawn. step: steps since the start. call, within: the call of each
+    row, and the step within it. since: steps since the last reset. starts, lasts: the first and
+    last row of each call. fresh: calls just after a reset. spikes: those that the backend sent.
+    before, after: its variables around each call, ``(calls, size)``. kept: calls that are
+    predicted, the last ones with up to *most* steps; the others are taken as recorded.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Observed:
         )
 
     def arrived(self, node: str, delay: int, oldest: Array | None = None) -> Raster:
-        """Return spikes of *delay* steps before each; none from before row *oldest*."""
+        """Return the spikes sent *delay* steps before each step; none from before row *oldest*."""
         sent = self._once(("sent", node), lambda: self.sent(node))
         then = self.step - delay
         kept = (then >= (self.silent_since if oldest is None else oldest)) & (then >= 0)
@@ -87,7 +87,7 @@ class Observed:
         return np.asarray(sent[np.clip(then, 0, self.n_steps - 1)] & kept[:, None])
 
     def draws(self, steps: Array, stream: int = 0, seed: int = 0) -> FloatArray:
-        """Return the noise of these steps, of another population or seed by so much."""
+        """Return the noise of some steps; stream, seed: offsets to another population or seed."""
         size = self.population.size
         steps = steps[self.kept_rows]
         first, last = int(steps.min()), int(steps.max())
@@ -102,7 +102,7 @@ class Observed:
 
     @property
     def own_last(self) -> Raster:
-        """Return its own spikes of the step before."""
+        """Return the population's own spikes of the step before each."""
         own: Raster = self._once("own", lambda: self.arrived(self.population.name, 1))
         return own
 

@@ -36,13 +36,13 @@ _NUMBERS = (
 
 
 def write_page(path: Path, content: str) -> Path:
-    """Write a page; returns *path*. Raises ArgumentError if it can't be written."""
+    """Write a page, and return *path*. Raises ArgumentError if it can't be written."""
     write_bytes(path, content.encode(), "report", ArgumentError)
     return path
 
 
 def page(result: Result) -> str:
-    """Return the page; the same text for the same inputs."""
+    """Return a validation as HTML; the same text for the same inputs."""
     report = result.to_dict()
     body = [
         f"<h1>{escape(report['subject'])} {badge(report['verdict'])}</h1>",
@@ -182,7 +182,7 @@ def _spikes(result: Result, other: Recording) -> str:
 
 
 def _membranes(result: Result) -> list[str]:
-    """Draw the neuron that diverges first, or the first, on all backends."""
+    """Draw the membrane of the neuron that diverges first, or of neuron 0, on all backends."""
     parts, traces = ["<h2>Membranes</h2>"], result.traces
     steps = range(min(_STEPS, traces[0].n_steps))
     for population in result.subject.network.populations:

@@ -67,7 +67,7 @@ def probe(
 
 
 def _calls(network: Any, inputs: Any, length: int, rng: np.random.Generator) -> list[Run]:
-    """Return a window as calls of one step mostly, or of several, or as one."""
+    """Split a window into calls, mostly of one step, or of several, or into one."""
     kind = rng.random()
     if kind < 0.7:
         return single_steps(network, inputs, length)
@@ -86,7 +86,7 @@ def _calls(network: Any, inputs: Any, length: int, rng: np.random.Generator) -> 
 
 
 def _writes(subject: Subject, seed: int, rng: np.random.Generator) -> list[Write]:
-    """Return other weights of some projections, each up to 30 % from the first ones."""
+    """Return new weights of some projections, each up to 30 % from the initial ones."""
     network = subject.network
     plastic = [p for p in network.projections if p.plasticity is not None]
     writes = []

@@ -1,4 +1,4 @@
-"""Hold float arithmetic against the chip's: which rounding moved the first spike."""
+"""Compare float arithmetic with the chip's: which rounding moved the first spike."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ __all__ = ["quantised"]
 
 
 def quantised(evidences: list[Evidence], trace: Replay, step: int, neuron: int) -> tuple[str, str]:
-    """Return cause and detail of two backends that each follow the equations of their arithmetic.
+    """Return cause and detail of a difference that the arithmetics of two backends account for.
 
     Overflow is a flag of the integers; weights that the chip clips, and the roundings of weights,
     decays, and thresholds and biases, are put into the float equations one at a time.
 
-    evidences: of the population that differs. seen: a replay of either. step: of the replay.
+    evidences: of the population that differs. trace: a replay of either. step: of the replay.
     """
     fine, chip = sorted(evidences, key=lambda e: e.history.arithmetic.is_chip)
     label = chip.history.spec.label
@@ -57,7 +57,7 @@ def _overflows(chip: Evidence, rows: slice, neuron: int) -> bool:
 
 
 def _clipped(chip: Evidence, fine: Evidence, neuron: int) -> int:
-    """Count the synapses onto a neuron whose weight in float is beyond the chip's largest."""
+    """Count a neuron's incoming weights that in float are beyond the chip's largest."""
     count = 0
     for p in chip.network.projections:
         if p.post == chip.population.name:
@@ -70,7 +70,7 @@ def _clipped(chip: Evidence, fine: Evidence, neuron: int) -> int:
 
 
 def _roundings(chip: Evidence) -> dict[str, Variant]:
-    """Return the chip's roundings for float equations, by what is rounded."""
+    """Return the chip's roundings as variants of the float equations, by the quantity rounded."""
     integers = chip.numbers
     assert isinstance(integers, ChipPopulation)
     p, unit = chip.population, integers.unit
@@ -87,7 +87,7 @@ def _roundings(chip: Evidence) -> dict[str, Variant]:
         return dataclasses.replace(d, threshold=integers.threshold / unit)
 
     def bias(bias: Any) -> Any:
-        """Round what is described; what signed projections and currents add stays."""
+        """Round the described bias, but not what signed projections and currents add."""
         return bias - described + integers.bias / unit
 
     versions = chip.history.versions

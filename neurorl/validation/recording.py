@@ -23,10 +23,10 @@ __all__ = ["Recording", "record"]
 
 @dataclass
 class Recording:
-    """Holds what one backend did.
+    """Hold what one backend did with a stimulus.
 
     history: a call for each window. rasters: ``(steps, size)`` by population.
-    decisions: of an agent, one for each window; else none.
+    decisions: the agent's action in each window; empty without an agent.
     """
 
     history: History
@@ -39,12 +39,12 @@ class Recording:
 
     @property
     def arithmetic(self) -> Arithmetic:
-        """Return the arithmetic that the backend should have."""
+        """Return the arithmetic that the backend should follow."""
         return self.history.arithmetic
 
     @property
     def weights(self) -> dict[str, FloatArray]:
-        """Return the weights in force at the end, as the backend says."""
+        """Return the effective weights at the end, as the backend reports them."""
         return self.history.held
 
 
@@ -55,7 +55,7 @@ def record(
     seed: int,
     advance: Callable[[int], None] | None = None,
 ) -> Recording:
-    """Run a backend; *advance* is called with the number of steps of each window."""
+    """Run a stimulus on a backend; advance: called with the number of steps of each window."""
     acts = acts_of(subject, stimulus)
     history = enact(subject.network, spec, seed, acts, subject.t, advance)
     rasters = {p.name: history.raster(p.name) for p in subject.network.populations}

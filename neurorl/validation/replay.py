@@ -1,4 +1,4 @@
-"""Run a backend once more from a window on, step by step."""
+"""Run a backend again from a window on, step by step."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _STEPS, _WINDOWS = 60, 12  # at least as many steps, if there are so many
 
 @dataclass
 class Replay:
-    """Holds what a backend did from step *first* of the stimulus on, in calls of one step each.
+    """Hold what a backend did from step *first* of the stimulus on, in calls of one step each.
 
-    history: with the windows before, a call each. window: how many these are.
-    repeats: whether it did what it had done before, by other calls.
+    history: includes the windows before, one call each. window: how many these are.
+    repeats: whether the backend did the same as in the recording, whose calls are different.
     """
 
     history: History
@@ -49,7 +49,7 @@ class Replay:
 
     @property
     def fresh(self) -> list[int]:
-        """Return the steps before which it was silenced."""
+        """Return the steps before which the backend was reset."""
         return [k for k, call in enumerate(self.history.calls[self.window :]) if call.fresh]
 
     def raster(self, population: str) -> Raster:
@@ -64,7 +64,7 @@ class Replay:
 def replay(
     subject: Subject, recording: Recording, stimulus: Sequence[InputWindow], window: int, seed: int
 ) -> Replay:
-    """Run some windows from *window* on, step by step, after those before as they were recorded."""
+    """Run windows from *window* on step by step, after the earlier ones as recorded."""
     windows = [*stimulus[:window], *some(stimulus[window:])]
     acts = acts_of(subject, windows, window)
     history = enact(subject.network, recording.spec, seed, acts, subject.t)
@@ -85,7 +85,7 @@ def replay(
 
 
 def some(windows: Sequence[InputWindow]) -> Sequence[InputWindow]:
-    """Return the first windows: enough to judge by, up to the next that writes weights."""
+    """Return the first windows: enough to judge by, up to the next one that writes weights."""
     steps = np.cumsum([w.n_steps for w in windows])
     most = max(int(np.searchsorted(steps, _STEPS)) + 1, _WINDOWS)
     written = next((k for k, w in enumerate(windows) if k and w.writes), most)

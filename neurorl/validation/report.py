@@ -29,10 +29,10 @@ __all__ = ["Validation", "validate"]
 
 
 class Validation(Result):
-    """Holds what `validate` found, and writes it as a page."""
+    """Hold the results of `validate`, and write them as a page."""
 
     def write(self, path: str | Path) -> Path:
-        """Write one self-contained HTML page; returns *path*. Raises ArgumentError if it can't."""
+        """Write one self-contained HTML page, return *path*; raises ArgumentError if it can't."""
         return write_page(Path(path), page(self))
 
 
@@ -129,7 +129,7 @@ def validate(
 def _runnable(
     specs: list[BackendSpec], network: Network
 ) -> tuple[list[BackendSpec], list[dict[str, str]]]:
-    """Return those that can run a network, and what the others lack. Raises ArgumentError."""
+    """Return the specs that can run a network, and what the others lack. Raises ArgumentError."""
     can, skipped = [], []
     for spec in specs:
         problems = spec.problems(network)
@@ -144,7 +144,7 @@ def _runnable(
 
 
 def _with_cause(subject: Subject, row: Row, explanations: Sequence[Explanation]) -> Row:
-    """Return a row with the cause of its own population, or of one that leads to it."""
+    """Add to a row the cause of its own population, or of one that leads to it."""
     if row["verdict"] == "exact":
         return {**row, "cause": None, "detail": None}
     if row["quantity"] == "weights":
@@ -167,7 +167,7 @@ def _with_cause(subject: Subject, row: Row, explanations: Sequence[Explanation])
 def _command(
     subject: Subject, specs: Sequence[BackendSpec], seed: int, steps: int, learn: bool, updates: int
 ) -> str | None:
-    """Return the command line that repeats it; None if only Python can."""
+    """Return the command line that repeats the validation; None if only Python can."""
     if subject.argument is None or any(spec.cls is not None for spec in specs):
         return None
     parts = ["neurorl validate", subject.argument]

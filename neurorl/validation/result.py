@@ -1,4 +1,4 @@
-"""Hold what a validation found, as an object and as plain data."""
+"""Hold the results of a validation, as an object and as plain data."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ __all__ = ["Result"]
 
 @dataclass(frozen=True)
 class Result:
-    """Holds what `neurorl.validate` found; the first backend is what the others are held against.
+    """Hold the results of `neurorl.validate`; all other backends are compared with the first.
 
-    recordings, traces, trainings: of each backend, in order; traces are replays of the first
-    windows, step by step. rows: plain data, one for each quantity of each population or projection.
-    explanations: one for each first divergence. command: the command line that repeats it; None if
+    recordings, traces, trainings: one per backend, in order; traces are replays of the first
+    windows, step by step. rows: plain data, one per quantity of each population or projection.
+    explanations: one per first divergence. command: the command line that repeats it; None if
     only Python can. skipped: backends that can't run the network, and why.
     """
 
@@ -44,7 +44,7 @@ class Result:
 
     @property
     def verdict(self) -> str:
-        """Return ``'exact'``, ``'within'`` or ``'different'``: the worst of the rows'."""
+        """Return the worst verdict of the rows: ``'exact'``, ``'within'`` or ``'different'``."""
         return worst(row["verdict"] for row in self.rows)
 
     def to_dict(self) -> dict[str, Any]:

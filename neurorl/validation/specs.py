@@ -1,4 +1,4 @@
-"""Read which backends are compared."""
+"""Read the specs of the backends to compare."""
 
 from __future__ import annotations
 

@@ -24,9 +24,9 @@ _PROBABILITIES = (0.05, 0.15, 0.3, 0.6)
 
 
 class InputWindow(NamedTuple):
-    """Holds inputs of *n_steps* steps; *fresh* windows start from silence.
+    """Hold the inputs of *n_steps* steps; *fresh* windows start from silence.
 
-    writes: weights that are written before it, by projection.
+    writes: weights to write before it, by projection.
     """
 
     inputs: Inputs
@@ -36,7 +36,7 @@ class InputWindow(NamedTuple):
 
 
 def make_stimulus(subject: Subject, n_steps: int, seed: int, arithmetic: str) -> list[InputWindow]:
-    """Make at least *n_steps* steps of input.
+    """Make windows of at least *n_steps* steps of input.
 
     Of an agent, what it sees while the reference plays its environment by its policy, in
     *arithmetic*; else random spikes of several rates.
@@ -83,7 +83,7 @@ def _played(subject: Subject, n_steps: int, seed: int, arithmetic: str) -> list[
 
 
 def place(stimulus: Sequence[InputWindow], step: int) -> dict[str, Any]:
-    """Return a step, counted from 0, and where it is among the windows."""
+    """Return a step, counted from 0, with its window and its step in that window."""
     start = 0
     for k, window in enumerate(stimulus):
         if step < start + window.n_steps:

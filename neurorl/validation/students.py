@@ -30,10 +30,10 @@ Snapshot = Mapping[tuple[str, str], npt.NDArray[Any]]
 
 
 class Student:
-    """Trains one backend's agent, with an environment of its own; a context manager.
+    """Train one backend's agent, with an environment of its own; a context manager.
 
-    snapshot: after the last update, or before the first. inputs: of its last window. t: number of
-    that window's first step. action, episode: of the last update. updates: an upper limit.
+    snapshot: after the last update, or before the first. inputs, t: inputs and number of the first
+    step of the last window. action, episode: of the last update. updates: an upper limit.
     log: every window so far, with the weights that were written before it; None if that is more
     than can be kept.
     """
@@ -87,7 +87,7 @@ class Student:
         self._begins = False
 
     def _note(self, before: Snapshot) -> None:
-        """Log a window; *before*: the snapshot before its update."""
+        """Add a window to the log; *before*: the snapshot before its update."""
         if self.log is None:
             return
         config = self._replicas.config
@@ -100,7 +100,7 @@ class Student:
             self.log = None
 
     def _take(self, subject: Subject) -> None:
-        """Start from the subject's weights, if it has some."""
+        """Set the agent's weights to the subject's, if it has some."""
         memory = self._replicas.loop.memory.of(0)
         for name, weights in subject.weights.items():
             memory.weights[name][...] = weights

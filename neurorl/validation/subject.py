@@ -1,4 +1,4 @@
-"""Describe what is validated: a network, its weights and, of an agent, how it is driven."""
+"""Describe what is validated: a network, its weights and an agent's configuration and task."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ DEFAULT_ENV = "CartPole-v1"
 
 @dataclass(frozen=True)
 class Subject:
-    """Describes a network, or an agent with one.
+    """Describe a network to validate, or an agent with one.
 
-    name: for a reader. weights: of plastic projections; those left out are drawn by the seed.
-    config, env: None for a network without an agent. argument: as on the command line; None if
-    that can't name it. t: number of the first step, by which noise is drawn.
+    name: for a reader. weights: initial ones by projection; those left out are drawn by the seed.
+    config, env: None for a network without an agent. argument: its name on the command line; None
+    if it has none there. t: number of the first step, by which noise is drawn.
     """
 
     name: str
@@ -52,7 +52,7 @@ def make_subject(
 ) -> Subject:
     """Return the subject that *what* means: a network, an agent, a run, or a model's name.
 
-    Also the name of a feature of `neurorl.testing.FEATURES`, such as ``'currents'``.
+    *what* may also name a feature of `neurorl.testing.FEATURES`, such as ``'currents'``.
     env: task of a model. overrides: fields of a model's `AgentConfig`. dt: seconds a step of a
     ``.nir`` file, see `neurorl.nir.from_nir`. trust_env: as in `SpikingActorCritic.load`.
     Raises UnknownNameError for a name of nothing, RunError for a damaged run.

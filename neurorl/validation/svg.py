@@ -1,4 +1,4 @@
-"""Draw small pictures as SVG text: rasters over each other, traces, scatters."""
+"""Draw small figures as SVG text: overlaid rasters, traces, scatter plots."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COLOURS = ("#0b62c4", "#d1495b", "#2a9d6f", "#8a5cd1")
 def rasters(
     a: Raster, b: Raster, first: tuple[int, int], marked: tuple[int, int] | None, label: str
 ) -> str:
-    """Draw spikes ``(steps, neurons)`` of both: grey in both, else in the colour of the one.
+    """Draw two rasters ``(steps, neurons)``: grey where both spike, else in the colour of one.
 
     first: numbers of the first step and neuron. marked: those of a ring.
     """
@@ -51,7 +51,7 @@ def lines(
     label: str,
     axis: str,
 ) -> str:
-    """Draw a line for each series over whole numbers *x*; marked: an x of a vertical line."""
+    """Draw a line for each series over whole numbers *x*; marked: x of a vertical line."""
     height = 170.0
     values = np.array([v for _, ys in series for v in ys if np.isfinite(v)] or [0.0])
     low, high = float(min(values.min(), 0.0)), float(max(values.max(), 0.0))
@@ -80,7 +80,7 @@ def lines(
 
 
 def scatter(a: FloatArray, b: FloatArray, label: str) -> str:
-    """Draw numbers of one backend across, of the other up, and the diagonal of equal ones."""
+    """Plot numbers of one backend against those of the other, with the diagonal."""
     height = 240.0
     some = np.unique(np.linspace(0, a.size - 1, min(a.size, 400)).astype(int))
     one, other = a.ravel()[some], b.ravel()[some]
@@ -142,6 +142,6 @@ def _ticks(first: int, last: int) -> list[tuple[float, str]]:
 
 
 def _some(x: Sequence[int] | npt.NDArray[np.int64]) -> list[int]:
-    """Return some six of many numbers."""
+    """Return about six of many numbers, for the ticks of an axis."""
     step = max(1, -(-len(x) // 6))
     return [int(k) for k in x[::step]]

@@ -1,4 +1,4 @@
-"""Explain why training differs: by spikes, by the rule, or by weights that a backend holds."""
+"""Explain why training differs: in spikes, in the rule, or in the weights that a backend holds."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _CAUSES = {
 def explain_training(
     subject: Subject, contrast: Contrast, tolerance: Tolerance, seed: int
 ) -> tuple[list[Row], list[Explanation]]:
-    """Return rows with their causes, and explanations of spikes that differed first."""
+    """Return rows with their causes, and explanations of the spikes that differed first."""
     rows, moment = training_rows(subject.network, contrast, tolerance), contrast.moment
     if moment is None:
         return [_with(row, "", "") for row in rows], []
@@ -50,7 +50,7 @@ def explain_training(
 def _held(moment: Moment) -> tuple[str, str]:
     """Explain weights that differ though the eligibilities that changed them don't.
 
-    The rule is the same code for all backends, so it is the backend that holds others.
+    The rule is the same code for all backends, so the backend must hold other weights.
     """
     held = moment.held
     for bits in range(2, 31):
@@ -71,7 +71,7 @@ def _with(row: Row, cause: str, detail: str) -> Row:
 def _explain_windows(
     subject: Subject, contrast: Contrast, moment: Moment, seed: int
 ) -> list[Explanation]:
-    """Run all windows until an update once more, with what was written between them."""
+    """Run all windows until an update again, with the weights written between them."""
     if moment.windows is None:
         return _explain_window(subject, contrast, moment, seed)
     return _explain_of(subject, contrast, moment.windows, seed)
@@ -88,7 +88,7 @@ def _explain_of(
 def _explain_writes(
     subject: Subject, contrast: Contrast, moment: Moment, seed: int
 ) -> list[Explanation]:
-    """Explain weights that aren't held as written, by what the next window would show."""
+    """Explain weights that aren't held as written, by running the window that would follow."""
     if not moment.windows:
         return []
     last = moment.windows[-1]
@@ -101,7 +101,7 @@ def _explain_writes(
 def _explain_window(
     subject: Subject, contrast: Contrast, moment: Moment, seed: int
 ) -> list[Explanation]:
-    """Run the window of an update once more, with the weights that it was run with."""
+    """Run the window of an update again, with the weights that it was run with."""
     assert subject.config is not None
     if subject.config.carries:
         return []  # what it started from is not kept

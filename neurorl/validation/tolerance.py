@@ -12,12 +12,12 @@ VERDICTS = ("exact", "within", "different")
 
 @dataclass(frozen=True)
 class Tolerance:
-    """Says how far backends of different arithmetics may differ; of the same, not at all.
+    """Set how far backends of different arithmetics may differ; equal arithmetics must agree.
 
-    rate: of the mean rate of a population, relative to the larger one.
+    rate: difference of a population's mean rates, relative to the larger one.
     decisions: share of decisions that may differ.
     membrane: median difference of a membrane, in thresholds (or noise widths, if larger).
-    weights: largest distance of weights in force before learning, in the coarser backend's quanta.
+    weights: largest difference of effective weights before learning, in the coarser quanta.
     learned: root mean square difference of learned numbers while both agents decide alike, in full
     scales: a weight's bound, or the largest trace or eligibility so far.
     returns: difference of mean returns, in standard errors of that difference; needs 5 episodes.
@@ -41,5 +41,5 @@ class Tolerance:
 
 
 def worst(verdicts: Iterable[str]) -> str:
-    """Return the verdict on a whole; ``'exact'`` on nothing."""
+    """Return the worst of several verdicts; ``'exact'`` for none."""
     return max(verdicts, key=VERDICTS.index, default="exact")

@@ -1,4 +1,4 @@
-"""Describe variants of the described step: what one population does if something is other.
+"""Define variants of the described step: what a population does if something is different.
 
 Everything that a hypothesis may change is a field of `Variant`; the default of each is what the
 description says. `neurorl.validation.evidence` predicts a history with it.
@@ -29,17 +29,17 @@ def _unchanged(_: str, weights: Array) -> Array:
 
 
 def arrivals(evidence: Observed, projection: Projection) -> Raster:
-    """Return spikes that arrive in each step, as described."""
+    """Return the spikes of a projection that arrive in each step, as described."""
     return evidence.arrived(projection.pre, evidence.network.delay_steps(projection.name))
 
 
 def latest(history: History, name: str, call: int) -> int:
-    """Return the number of the weights that the last write before a call brought."""
+    """Return the version of a projection's weights that the last write before a call brought."""
     return history.version(name, history.calls[call].writes)
 
 
 def described_weights(history: History, name: str, version: int) -> Array:
-    """Return those that should be in force."""
+    """Return the weights that should be in force."""
     return history.versions[name][version]
 
 
@@ -54,23 +54,23 @@ def silence_after_reset(evidence: Observed, variable: str, before: Array) -> Arr
 
 
 def as_it_ends(evidence: Observed, variable: str, after: Array) -> Array:
-    """Return the state that is seen after each call, ``(calls, size)``: that of its last step."""
+    """Return the state after each call, ``(calls, size)``: that of its last step."""
     return after
 
 
 @dataclass(frozen=True)
 class Variant:
-    """Says what is other than described; by default nothing.
+    """Define how a step differs from the description; by default not at all.
 
     cause: a word for it. detail: a sentence. freedom: how much of it was fitted to the backend: 0
     nothing, 1 a number, 2 numbers of each neuron, 4 of each synapse.
-    parameters: of the neurons. mixins: classes before theirs. bias: what becomes of it.
-    arrivals: spikes of a projection that arrive in each step. version: number of the weights in
-    force, of those of the history; bias_version: of those in the bias of signed projections;
-    late_by: steps by which both come later.
-    values: these weights. weights: what they become, for transmission and bias; transmit: what a
-    spike transmits. draws: noise of each step. start, finish: of each variable before each call
-    and after it.
+    parameters: changes the neurons' parameters. mixins: classes before theirs. bias: changes it.
+    arrivals: spikes of a projection that arrive in each step. version: index of the weights in
+    force among the history's; bias_version: of those in the bias of signed projections; late_by:
+    steps by which both come later.
+    values: the weights of a version. weights: changes them, for transmission and bias; transmit:
+    changes what a spike transmits. draws: noise of each step. start, finish: changes each variable
+    before and after each call.
     """
 
     cause: str
@@ -92,7 +92,7 @@ class Variant:
 
 
 def changed(cause: str, mixin: Any, freedom: int = 0) -> Variant:
-    """Return the variant of a mixin of `neurorl.validation.hypotheses.neurons`."""
+    """Return the variant that a mixin of `neurorl.validation.hypotheses.neurons` makes."""
     return Variant(cause, mixin.detail, mixins=(mixin,), freedom=freedom)
 
 

@@ -27,7 +27,7 @@ __all__ = ["FAMILIES", "Family", "propose"]
 
 @dataclass(frozen=True)
 class Family:
-    """Holds variants of one kind; about: what may be other, in the words of docs/validation.md."""
+    """Propose variants of one kind; about: what may differ, in the words of docs/validation.md."""
 
     about: str
     propose: Callable[[Evidence], Iterator[Variant]]

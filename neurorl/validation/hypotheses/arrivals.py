@@ -35,7 +35,7 @@ def delays(evidence: Evidence) -> Iterator[Variant]:
 def _groups(
     names: Collection[str], one: str, everything: str
 ) -> Iterator[tuple[frozenset[str], str]]:
-    """Yield all names, and each if there are several."""
+    """Yield the group of all names, and each name alone if there are several."""
     if len(names) > 1:
         yield frozenset(names), everything
     for name in names:
@@ -45,7 +45,7 @@ def _groups(
 def _by_node(
     evidence: Evidence, names: Collection[str], one: str, everything: str
 ) -> Iterator[tuple[frozenset[str], str]]:
-    """Yield the same, and the projections of each node, of all sources, of all populations."""
+    """Yield the same groups, and the projections of each node, all sources, all populations."""
     yield from _groups(names, one, everything)
     into = [p for p in evidence.into if p.name in names]
     sources = {s.name for s in evidence.network.sources}
@@ -100,7 +100,7 @@ def _since_write(evidence: Observed) -> Array:
 
 
 def _lost(chosen: Collection[str], event: str, which: str) -> Arrivals:
-    """Take those sent before an event from arrivals; *which*: ``'all'``, ``'newest'``, ..."""
+    """Drop arrivals of spikes sent before an event; *which*: ``'all'``, ``'newest'``, ..."""
 
     def arrive(evidence: Observed, p: Projection) -> Raster:
         delay = evidence.network.delay_steps(p.name)

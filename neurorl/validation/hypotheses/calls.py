@@ -1,4 +1,4 @@
-"""Propose what hangs on calls: states that they, resets or writes change; writes late or lost."""
+"""Propose effects of calls: states that calls, resets or writes change; late or lost writes."""
 
 from __future__ import annotations
 
@@ -118,13 +118,13 @@ def _first_of_all(history: History, name: str, call: int) -> int:
 
 
 def _every_second(keep: int, history: History, name: str, call: int) -> int:
-    """Lose writes of odd or even number, of each projection."""
+    """Return the version in force if every second write of each projection is lost."""
     version = latest(history, name, call)
     return version if version % 2 == keep else max(version - 1, 0)
 
 
 def _every_second_of_all(keep: int, history: History, name: str, call: int) -> int:
-    """Lose them of all writes, whatever the projection."""
+    """Return the version in force if every second write is lost, whatever its projection."""
     taken = history.order[: history.calls[call].writes]
     kept = [k for i, (n, k) in enumerate(taken, 1) if n == name and i % 2 == keep]
     return kept[-1] if kept else 0

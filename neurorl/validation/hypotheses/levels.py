@@ -1,4 +1,4 @@
-"""Propose thresholds and widths of noise, from what spikes say of them.
+"""Propose thresholds and widths of noise, from the bounds that spikes put on them.
 
 A spike says that the membrane with its noise was above the threshold, silence that it wasn't, so
 each step bounds the threshold of its neuron, and they all have to leave a number between them.
@@ -21,7 +21,7 @@ __all__ = ["fitted_thresholds", "simplest", "widths"]
 
 
 def fitted_thresholds(evidence: Evidence) -> Iterator[Variant]:
-    """Propose another threshold: times a factor, further by a number, or of each neuron."""
+    """Propose another threshold: by a factor, by an offset, or of each neuron."""
     described = evidence.numbers.threshold.astype(np.float64)
     for late in (False, True):
         low, high = _between(evidence, late)
@@ -53,9 +53,9 @@ def fitted_thresholds(evidence: Evidence) -> Iterator[Variant]:
 
 
 def _between(evidence: Evidence, late: bool) -> tuple[Array, Array]:
-    """Return each neuron's highest level without a spike and its lowest with one.
+    """Return each neuron's highest level without a spike and its lowest level with one.
 
-    late: only from the first step on that isn't as predicted.
+    late: whether to start at the first step that isn't as predicted.
     """
     lows, highs = zip(*(_bounds(e, late) for e in evidence.siblings), strict=True)
     return np.max(lows, axis=0), np.min(highs, axis=0)
@@ -70,9 +70,9 @@ def _bounds(evidence: Evidence, late: bool) -> tuple[Array, Array]:
 
 
 def _known(evidence: Evidence, late: bool) -> Mask:
-    """Return steps of neurons that aren't refractory and of known level; *late*: see `_between`.
+    """Mark steps in which a neuron isn't refractory and its level is known; *late*: see `_between`.
 
-    In a call of several steps it is, up to the first spike that isn't as predicted.
+    In a call of several steps it is known up to the first spike that isn't as predicted.
     """
     odd = evidence.spikes != evidence.plain.spikes
     before = np.vstack([np.zeros_like(odd[:1]), odd[:-1]])
@@ -90,7 +90,7 @@ def _known(evidence: Evidence, late: bool) -> Mask:
 
 
 def _common(low: Array, high: Array) -> float | None:
-    """Return the simplest number from all of *low* on and below all of *high*; None if none."""
+    """Return the simplest number at least all of *low* and below all of *high*, or None."""
     least, most = float(np.nanmax(low, initial=-np.inf)), float(np.nanmin(high, initial=np.inf))
     if not least < most:
         return None
@@ -98,7 +98,7 @@ def _common(low: Array, high: Array) -> float | None:
 
 
 def simplest(least: float, most: float) -> float:
-    """Return the number of fewest digits in ``[least, most)``; of these the one in the middle."""
+    """Return the number in ``[least, most)`` with the fewest digits, nearest to its middle."""
     if not np.isfinite(least) or not np.isfinite(most):
         return least if np.isfinite(least) else float(np.nextafter(most, -np.inf))
     for digits in range(-3, 16):
@@ -147,7 +147,7 @@ def _widened(width: Array, x: Any) -> Any:
 
 
 def _width_bounds(evidence: Evidence, width: Array) -> tuple[Array, Array]:
-    """Return the factors of each neuron's width between which all its spikes lie."""
+    """Return the least and largest factor of each neuron's width that its spikes allow."""
     plain = evidence.plain
     added = width * evidence.draws(evidence.t)
     known = _known(evidence, False) & (width > 0)

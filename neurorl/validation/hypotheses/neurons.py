@@ -1,4 +1,4 @@
-"""Define neurons whose step is other than described: mixins before those of the reference.
+"""Define neurons whose step differs from the description: mixins for those of the reference.
 
 Each holds in both arithmetics, and each change is a function of the neurons, the described method
 and its argument. ``spiked`` are the neurons' own spikes of the step before.
@@ -47,12 +47,12 @@ def with_membrane(detail: str, moved: Callable[[Any], Array]) -> type:
 
 
 def with_current(detail: str, current: Callable[[Any, Any, Array], Array]) -> type:
-    """Return a class whose currents are as *current* says of neurons, method and input."""
+    """Return a class whose currents are ``current(neurons, described method, input)``."""
     return mixin(detail, current=lambda n, described, q: np.asarray(current(n, described, q)))
 
 
 def with_reset(detail: str, becomes: Callable[[Any, Array], Array], **changes: Change) -> type:
-    """Return a class in which a membrane that spikes becomes something else than 0."""
+    """Return a class whose membranes are reset to something other than 0 by a spike."""
 
     def spike(n: Any, described: Any, over: Array) -> Array:
         before = n.v.copy()
@@ -219,7 +219,7 @@ RESETS = (
 
 
 def _step(n: Any, q: Array, steps: Any, held: Callable[[Any], None] = lambda n: None) -> Any:
-    """Make a step in which the membrane isn't held at 0, but for what *held* does."""
+    """Make a step in which a refractory membrane moves, but for what *held* does to it."""
     n.u = n._current(q)
     n.v = n._membrane(steps)
     held(n)

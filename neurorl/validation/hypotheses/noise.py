@@ -43,7 +43,7 @@ _NUMBERS: tuple[tuple[str, Callable[[Observed], Array]], ...] = (
 
 
 def _rest(e: Observed) -> Array:
-    """Return the steps that are left of the call."""
+    """Return the number of steps left in the call of each step."""
     return np.asarray(e.lengths[e.call] - 1 - e.within)
 
 
@@ -53,7 +53,7 @@ def _call_before(e: Observed) -> Array:
 
 
 def draws(evidence: Evidence) -> Iterator[Variant]:
-    """Propose no noise, or that of another step, seed or population."""
+    """Propose no noise, or the noise of another step, seed or population."""
     p = evidence.population
     if not evidence.numbers.noise_width.any():
         return
@@ -99,11 +99,11 @@ _AS_SENT = mixin("", spike=lambda n, described, over: described(n.sent.copy()))
 
 
 def other_draws(evidences: Sequence[Evidence]) -> str:
-    """Say so, if spikes have nothing to do with the described draws of noise; else return ''.
+    """Say that spikes are independent of the described draws of noise; return '' if they aren't.
 
-    Also whether they are as likely as described. Judged in the neurons of which spikes are odd.
+    Also say whether they are as likely as described. Judged by the neurons whose spikes deviate.
     Everything but the spikes has to be as described, given the spikes. A threshold, a width or a
-    draw that is a little off fails: its spikes hang on the described draws.
+    draw that is a little off fails: its spikes depend on the described draws.
     """
     width = evidences[0].numbers.noise_width
     if not width.any():
@@ -127,7 +127,7 @@ def other_draws(evidences: Sequence[Evidence]) -> str:
 
 
 def _scores(evidence: Evidence, odd: Mask) -> Array:
-    """Sum over free steps: variance, then scores and their variances, all of mean 0 if so."""
+    """Sum over free steps: variance, then scores (mean 0 if independent) and their variances."""
     plain = evidence.plain
     known = np.repeat((evidence.lengths == 1) & evidence.kept, evidence.lengths)[:, None]
     starts = np.where(evidence.fresh[:, None], 0, evidence.before["refractory"])

@@ -1,4 +1,4 @@
-"""Propose other numbers of neurons, fitted to the steps that aren't as predicted.
+"""Propose other parameters of neurons, fitted to the steps that aren't as predicted.
 
 Each is found from steps in which the backend departs (any other step may still be as described, if
 the fault is in some neurons only, or begins late), and then has to predict all the others.
@@ -22,7 +22,7 @@ __all__ = ["biases", "decays", "gains"]
 
 
 def decays(evidence: Evidence) -> Iterator[Variant]:
-    """Propose other time constants, of currents, membranes or both."""
+    """Propose other time constants of currents, membranes or both."""
     steps = Steps(evidence)
     current = _fitted_decay(
         evidence, "current", steps.odd["current"], steps.u, steps.u_now - steps.q
@@ -41,7 +41,7 @@ def decays(evidence: Evidence) -> Iterator[Variant]:
 
 
 def _common_tau(evidence: Evidence, variable: str, decay: Array | None) -> Array | None:
-    """Return decays of all neurons, by the factor of time constants that fits most of them."""
+    """Return decays of all neurons by one factor of time constants, the median of the fits."""
     if decay is None:
         return None
     described = _decay_of(evidence, variable)
@@ -57,7 +57,7 @@ def _common_tau(evidence: Evidence, variable: str, decay: Array | None) -> Array
 def _fitted_decay(
     evidence: Evidence, variable: str, chosen: Mask, before: Array, left: Array
 ) -> Array | None:
-    """Fit what a step leaves, of each neuron that is odd. None if it all is as described."""
+    """Fit the decay of each neuron that deviates; None if all are as described."""
     described = _decay_of(evidence, variable)
     fit = described.copy()
     weight = np.where(chosen, before.astype(np.float64), 0.0)
@@ -80,7 +80,7 @@ def _decay_of(evidence: Evidence, variable: str) -> Array:
 
 
 def _whole_decay(fit: Array, described: Array, chosen: Mask, before: Array, left: Array) -> Array:
-    """Return the whole 4096ths that give just what is left, of those next to a fit."""
+    """Return the whole 4096ths near a fit that leave exactly what is left."""
     result = described.copy()
     for j in np.flatnonzero(fit != described):
         rows = chosen[:, j]
@@ -126,7 +126,7 @@ def _decayed(
 
 
 def _time_constants(evidence: Evidence, name: str, described: Array, now: Array) -> str:
-    """Say the time constant and its ratio, if the neurons that differ have one in common."""
+    """Describe the changed time constants, with their ratio if the neurons have it in common."""
     differs = np.flatnonzero(np.abs(now - described) > 1e-12)
     if not len(differs):
         return ""
@@ -147,7 +147,7 @@ def _time_constants(evidence: Evidence, name: str, described: Array, now: Array)
 
 
 def biases(evidence: Evidence) -> Iterator[Variant]:
-    """Propose another constant bias; or what signed projections and currents add, by a factor."""
+    """Propose another constant bias, or a factor on what signed projections and currents add."""
     steps = Steps(evidence)
     chosen = steps.odd["voltage"] & steps.free
     apart = np.where(chosen, steps.v_now - steps.plain["moved"], 0)
@@ -199,7 +199,7 @@ def biases(evidence: Evidence) -> Iterator[Variant]:
 
 
 def _told(offset: Array, described: Array, subject: str) -> str:
-    """Say an offset in words: a factor, if the neurons that differ have one in common."""
+    """Describe an offset in words: as a factor if the neurons have one in common."""
     differs = np.flatnonzero(offset)
     if not len(differs):
         return subject
@@ -215,7 +215,7 @@ def _told(offset: Array, described: Array, subject: str) -> str:
 
 
 def gains(evidence: Evidence) -> Iterator[Variant]:
-    """Propose that the membrane takes a share of the current."""
+    """Propose that the membrane takes only a share of the current."""
     if evidence.history.arithmetic.is_chip:
         return
     steps = Steps(evidence)

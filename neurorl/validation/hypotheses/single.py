@@ -10,7 +10,7 @@ __all__ = ["Steps"]
 
 
 class Steps:
-    """Holds calls of one step each, with the state before and after, ``(calls, size)``."""
+    """Hold calls of one step each, with the state before and after, ``(calls, size)``."""
 
     def __init__(self, evidence: Evidence) -> None:
         calls = np.flatnonzero((evidence.lengths == 1) & evidence.kept)

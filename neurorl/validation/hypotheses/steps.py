@@ -29,13 +29,13 @@ def orders(evidence: Evidence) -> Iterator[Variant]:
 
 
 def resets(evidence: Evidence) -> Iterator[Variant]:
-    """Propose other resets, with numbers that are given."""
+    """Propose other resets, with fixed values."""
     for mixin in neurons.RESETS:
         yield changed("reset", mixin)
 
 
 def refractory(evidence: Evidence) -> Iterator[Variant]:
-    """Propose other lengths of the refractory period, or other things done in it."""
+    """Propose other lengths of the refractory period, or other behaviour during it."""
     for more in (1, -1, 2, -2, 3):
         size = "a step" if abs(more) == 1 else f"{abs(more)} steps"
         detail = f"the refractory period is {size} {'longer' if more > 0 else 'shorter'}"
@@ -58,7 +58,7 @@ def thresholds(evidence: Evidence) -> Iterator[Variant]:
 
 
 def roundings(evidence: Evidence) -> Iterator[Variant]:
-    """Propose decays and registers of other numbers."""
+    """Propose other roundings of decays, and other widths of registers."""
     if evidence.history.arithmetic.is_chip:
         yield from _of_chip()
     else:

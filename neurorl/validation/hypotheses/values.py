@@ -51,7 +51,7 @@ def periods(evidence: Evidence) -> Iterator[Variant]:
 
 
 def reset_values(evidence: Evidence) -> Iterator[Variant]:
-    """Propose another value to which a spike resets, or that it subtracts or leaves a share of."""
+    """Propose another value that a spike resets to or subtracts, or a share that it leaves."""
     steps = Steps(evidence)
     chosen = steps.odd["voltage"] & steps.spikes & steps.plain["spikes"]
     if not chosen.any():

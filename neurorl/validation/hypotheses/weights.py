@@ -1,4 +1,4 @@
-"""Propose other weights: as the backend reports, by a factor, rounded, or any at all."""
+"""Propose other weights: those the backend reports, scaled, rounded, or any at all."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["changed", "factors", "reported", "rounded"]
 
 
 def reported(evidence: Evidence) -> Iterator[Variant]:
-    """Propose the weights that the backend itself says are in force, if they are others."""
+    """Propose the weights that the backend itself reports as in force, if they differ."""
     history = evidence.history
     odd = [
         p.name
@@ -80,7 +80,7 @@ def rounded(evidence: Evidence) -> Iterator[Variant]:
 
 
 class _Bits:
-    """Rounds to ``2**(bits - 1) - 1`` values of each sign, up to the largest weight."""
+    """Round to ``2**(bits - 1) - 1`` values of each sign, up to the largest weight."""
 
     def __init__(self, bits: int) -> None:
         self._most = 2 ** (bits - 1) - 1
@@ -91,7 +91,7 @@ class _Bits:
 
 
 def factors(evidence: Evidence) -> Iterator[Variant]:
-    """Propose a factor of each projection: of all its weights, or of those into each neuron."""
+    """Propose a factor on all weights of a projection, or on those into each neuron."""
     steps = Steps(evidence)
     missing = (steps.u_now - steps.plain["current"]).astype(np.float64)
     inputs = {p.name: evidence.input_of(p)[steps.rows] for p in evidence.into}
@@ -148,7 +148,7 @@ def _scaled(evidence: Evidence, factors: dict[str, Any]) -> Iterator[Variant]:
 
 
 def changed(evidence: Evidence) -> Iterator[Variant]:
-    """Propose any weights at all: those by which the currents of all single steps come out."""
+    """Propose arbitrary weights: those that explain the currents of all single steps."""
     steps = Steps(evidence)
     missing = (steps.u_now - steps.plain["current"]).astype(np.float64)
     odd = steps.odd["current"]
@@ -167,7 +167,7 @@ def _arriving(evidence: Evidence, p: Projection) -> Raster:
 
 
 def _solved(evidence: Evidence, steps: Steps, missing: Array, rows: Array) -> Iterator[Variant]:
-    """Solve for all projections at once, neuron by neuron."""
+    """Solve for the weights of all projections at once, neuron by neuron."""
     delta = {
         p.name: np.zeros(evidence.network.weight_shape(p.name)).reshape(
             p.blocks, -1, evidence.population.size // p.blocks
@@ -202,7 +202,7 @@ def _solved(evidence: Evidence, steps: Steps, missing: Array, rows: Array) -> It
 
 
 def _blocks(evidence: Evidence) -> dict[tuple[int, ...], list[int]]:
-    """Group neurons by the blocks of all projections that they are in."""
+    """Group neurons by the block of each projection that they belong to."""
     neurons: dict[tuple[int, ...], list[int]] = {}
     for j in range(evidence.population.size):
         key = tuple(j // (evidence.population.size // p.blocks) for p in evidence.into)
@@ -211,7 +211,7 @@ def _blocks(evidence: Evidence) -> dict[tuple[int, ...], list[int]]:
 
 
 def _times(evidence: Evidence, added: dict[str, Array]) -> Any:
-    """Express it by factors, as initial weights of another seed are others."""
+    """Convert added weights to factors, which also hold for the initial weights of other seeds."""
     factors = {}
     for name, d in added.items():
         weights = evidence.history.versions[name][-1]
@@ -243,7 +243,7 @@ def _plus(evidence: Evidence, added: dict[str, Array]) -> Any:
 
 
 def _entries(added: dict[str, Array]) -> str:
-    """Say in words which synapse it is, or how many."""
+    """Name the synapse whose weight differs, or say how many do."""
     parts = []
     for name, d in added.items():
         block, i, j = (int(x[0]) for x in np.nonzero(d))
