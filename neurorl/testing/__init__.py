@@ -1,7 +1,7 @@
-"""For whoever tests a backend: networks of every feature, and the suite that each must pass.
+"""Test a backend: a network for each feature, and the contract suite that every backend must pass.
 
-`neurorl.testing.contract` is that suite, `neurorl.testing.plugin` the plug-in of pytest by which it
-runs on any backend.
+`neurorl.testing.contract` is the suite; the pytest plug-in `neurorl.testing.plugin` runs it on any
+backend.
 """
 
 from neurorl.testing.networks import FEATURES, random_network, rasters, same_state

@@ -1,4 +1,4 @@
-"""Networks and rasters to try a backend on: one small network for each feature of a description."""
+"""Make networks and rasters to test a backend: one small network for each feature."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DT = 1e-3
 
 
 def _chain(neuron: object, **projection: object) -> Network:
-    """A source of 6, 12 neurons of the model, and 3 more."""
+    """Return a network of a source of 6, 12 neurons of the model, and 3 more."""
     middle = Population("middle", 12, neuron)  # type: ignore[arg-type]
     last = Population("last", 3, neuron)  # type: ignore[arg-type]
     return Network(
@@ -102,7 +102,7 @@ def _mixed_delays() -> Network:
 
 
 def _currents() -> Network:
-    """Currents and spikes into one population, one source of both kinds of projection: blocks."""
+    """Return a network with currents and spikes into one population, also in blocks."""
     cells = CubaLIF(2e-3, 8e-3, 0.8, 0.02, 0.2, refractory=2e-3)
     return Network(
         (
@@ -159,11 +159,12 @@ FEATURES: dict[str, Callable[[], Network]] = {
 
 
 def random_network(seed: int, delays: bool = False, currents: bool = False) -> Network:
-    """A network of random nodes, neurons and projections, the same for the same seed.
+    """Return a network of random nodes, neurons and projections, the same for the same seed.
 
-    One or two sources, one to three populations of up to 12 neurons, any projection between them:
-    blocks, masks, signs, loops, weights from tiny to overflowing; *delays* of up to 4 steps. With
-    *currents* the same, but the first source is of currents.
+    It has one or two sources, one to three populations of up to 12 neurons, and any projections:
+    blocks, masks, signs, loops, weights from tiny to overflowing.
+    delays: whether some have delays of up to 4 steps. currents: whether the first source is one of
+    currents, in an otherwise equal network.
     """
     rng = np.random.default_rng(seed)
     nodes: list[Source | Population] = [
@@ -190,7 +191,7 @@ def _random_population(rng: np.random.Generator, name: str) -> Population:
     size = 2 * int(rng.integers(1, 7))
 
     def some(low: float, high: float, zero: float = 0.3) -> Any:
-        """A number or one for each neuron; 0 now and then."""
+        """Draw a number, or one for each neuron, or now and then 0."""
         if rng.random() < zero:
             return 0.0
         return rng.uniform(low, high, size if rng.random() < 0.3 else None)
@@ -230,9 +231,9 @@ def _random_projection(
 def rasters(
     network: Network, n_steps: int, seed: int, probability: float = 0.25
 ) -> dict[str, npt.NDArray[Any]]:
-    """Random input spikes for every source of *network*, shape ``(n_steps, size)`` each.
+    """Draw random input of every source.
 
-    Random activations ``(size,)`` for those of currents.
+    Spikes are ``(n_steps, size)``, with *probability* each; activations of currents ``(size,)``.
     """
     rng = np.random.default_rng(seed)
     return {
@@ -246,6 +247,6 @@ def rasters(
 def same_state(
     a: dict[str, npt.NDArray[np.generic]], b: dict[str, npt.NDArray[np.generic]]
 ) -> list[str]:
-    """Keys in which two states differ, in any bit of any value (0.0 and -0.0 count as equal)."""
+    """Return the keys whose values differ between two states in any bit (0.0 equals -0.0)."""
     keys = sorted(set(a) | set(b))
     return [k for k in keys if k not in a or k not in b or not np.array_equal(a[k], b[k])]

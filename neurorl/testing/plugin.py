@@ -1,4 +1,4 @@
-"""The plug-in of pytest that runs `neurorl.testing.contract` on any backend.
+"""Run `neurorl.testing.contract` on any backend, as a plug-in of pytest.
 
     pytest -p neurorl.testing.plugin --pyargs neurorl.testing.contract --neurorl-backend NAME
 
@@ -26,20 +26,20 @@ __all__ = ["Case", "cases"]
 
 
 class Case(BackendSpec):
-    """Runs networks in tests: a backend in one of its arithmetics, maybe on one of its engines."""
+    """Run networks in tests, on a backend in one of its arithmetics and on one of its engines."""
 
     @property
     def name(self) -> str:
-        """Return what names it in reports and in the table of features."""
+        """Return the name for reports and for the table of features."""
         return self.label.replace(":", "-")
 
     @property
     def compiles(self) -> bool:
-        """Return whether a network takes seconds to compile, so that a few must do."""
+        """Return whether a network takes seconds to compile, so that tests should use few."""
         return self.chosen_engine.needs_compiler
 
     def random_network(self, seed: int, currents: bool = False) -> Network:
-        """Return a random network, of delays only if the backend has them."""
+        """Return a random network, with delays only if the backend supports them."""
         return random_network(seed, self.backend_class.capabilities.delays, currents)
 
     def make(self, network: Network, **options: Any) -> Backend:
@@ -50,7 +50,7 @@ class Case(BackendSpec):
         return self.load(network, **options)
 
     def reference(self, network: Network, **options: Any) -> Backend:
-        """Load the reference that it must equal; skip the test if it promises no such."""
+        """Load the reference that it must equal; skip the test if it doesn't promise to."""
         if not self.is_exact:
             pytest.skip(f"{self.backend} promises no equal spikes in {self.arithmetic} arithmetic")
         return Case("reference", self.arithmetic).load(network, **options)
@@ -91,7 +91,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _names(mark: pytest.Mark) -> list[str]:
-    """The arguments that ``pytest.mark.parametrize`` gives."""
+    """Return the argument names of a ``pytest.mark.parametrize``."""
     names = mark.args[0] if mark.args else mark.kwargs["argnames"]
     return [n.strip() for n in names.split(",")] if isinstance(names, str) else list(names)
 
@@ -113,21 +113,21 @@ def _params(config: pytest.Config) -> list[Any]:
 
 @pytest.fixture
 def case(request: pytest.FixtureRequest) -> Case:
-    """The way to run a network that a test is about."""
+    """Return the backend and arithmetic that a test runs on."""
     param: Case = request.param
     return param
 
 
 @pytest.fixture
 def quick_case(request: pytest.FixtureRequest) -> Case:
-    """The same, of those that don't compile for seconds."""
+    """Return the same, from cases that don't compile for seconds."""
     param: Case = request.param
     return param
 
 
 @pytest.fixture
 def record_feature(case: Case) -> Callable[[str, str], None]:
-    """Note what the suite saw: ``record_feature('LIF', 'exact')``."""
+    """Return a function that records a verdict: ``record_feature('LIF', 'exact')``."""
 
     def record(feature: str, verdict: str) -> None:
         _features.setdefault(feature, {})[case.name] = verdict

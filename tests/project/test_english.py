@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 CLEAN = (
     *("agents", "arithmetic", "bench", "cli", "diagnostics", "doctor", "expressions"),
     *("inspection", "learning", "models", "native", "network", "nir", "numerics"),
-    *("reparameterization", "rules", "runs", "tasks", "validation"),
+    *("reparameterization", "rules", "runs", "tasks", "testing", "validation"),
     *(
         "__init__.py",
         "__main__.py",

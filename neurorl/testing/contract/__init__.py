@@ -1,1 +1,1 @@
-"""What every backend promises, as tests."""
+"""Test what every backend promises."""

@@ -1,4 +1,4 @@
-"""What every backend promises. A feature that a backend lacks must be refused by name."""
+"""Test what every backend promises. A feature that a backend lacks must be refused by name."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WINDOWS = (7, 1, 12, 5)
 
 
 def run(backend: Any, network: Network, seed: int = 0, rewrite: bool = False) -> list[Any]:
-    """Rasters and state of several windows, the weights rewritten between them if asked."""
+    """Return rasters and states of several windows; rewrite: whether weights change between."""
     seen = []
     rng = np.random.default_rng(seed + 1)
     for k, n_steps in enumerate(WINDOWS):
@@ -70,7 +70,7 @@ def test_equals_the_reference(
 
 
 def refuses(case: Any, network: Network) -> bool:
-    """Whether the backend can't run this network; if so, its error must name what."""
+    """Return whether the backend can't run a network; if so, check that its error says why."""
     problems = case.problems(network)
     if problems:
         with pytest.raises(UnsupportedError) as error:
@@ -319,7 +319,7 @@ def test_everything_unsupported_is_named_at_once(case: Any) -> None:
 
 
 def test_input_takes_one_step_for_each_hop(case: Any) -> None:
-    """A spike of step t moves the next population in step t + 1: two hops need three steps."""
+    """Check that a spike of step t acts in step t + 1, so that two hops need three steps."""
     cell = LIF(tau_mem=0.0, threshold=0.5)
     network = Network(
         (Source("input", 1), Population("a", 1, cell), Population("b", 1, cell)),

@@ -1,4 +1,4 @@
-"""Sources of currents: what every backend promises of them."""
+"""Test what every backend promises about sources of currents."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LEVEL = np.array([0.5, 0.25])
 
 
 def two_cells(threshold: float = 1.0) -> Network:
-    """c = (0.625, -0.1875) for `LEVEL`."""
+    """Return a network whose bias is c = (0.625, -0.1875) for `LEVEL`."""
     return Network(
         (Source("level", 2, "current"), Population("cells", 2, LIF(HALF, threshold))),
         (Projection("flow", "level", "cells", [[1.0, -0.5], [0.5, 0.25]]),),
@@ -26,7 +26,7 @@ def two_cells(threshold: float = 1.0) -> Network:
 
 
 def test_membranes_by_hand(case: Any) -> None:
-    """A current acts in its own step, and in each: v = c, 3/2 c, 7/4 c, until a spike."""
+    """Check that a current acts in each of its steps: v = c, 3/2 c, 7/4 c, until a spike."""
     with case.make(two_cells()) as backend:
         spikes = backend.step({"level": LEVEL}, 2)["cells"]
         state = backend.state()
@@ -107,7 +107,7 @@ def test_reset_and_restore_with_currents(case: Any) -> None:
 
 @pytest.mark.parametrize("seed", [5, (3, 2**62 + 5, 3)])
 def test_windows_equal_steps_with_currents(seed: Any, case: Any) -> None:
-    """Weights in the memory that is lent act on the next window."""
+    """Check that weights written to the simulator's memory act on the next window."""
     network = FEATURES["currents"]()
     with case.make(network, seed=seed) as stepped, case.make(network, seed=seed) as backend:
         n = backend.n_replicas

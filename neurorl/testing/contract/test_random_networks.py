@@ -1,4 +1,4 @@
-"""Networks that nobody thought of, against the reference."""
+"""Compare backends with the reference on random networks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from neurorl.testing import rasters, same_state
 
 
 def compare(seed: int, case: Any, currents: bool = False) -> None:
-    """Windows, resets and weights of the network of a seed, on a backend and the reference."""
+    """Compare a backend with the reference over windows, resets and writes of weights."""
     network = case.random_network(seed, currents)
     rng = np.random.default_rng(seed)
     with (

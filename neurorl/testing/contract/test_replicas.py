@@ -1,4 +1,4 @@
-"""Replicas of a network in one backend: each gives every bit of a backend of its own."""
+"""Test replicas of a network in one backend: each equals a backend of its own in every bit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOVING = ["escape noise", "refractory period", "delays of several steps", "signe
 
 
 class Pair:
-    """Replicas in one backend, and single ones that must equal them."""
+    """Hold replicas in one backend, and single backends that must equal them."""
 
     def __init__(self, case: Any, network: Network) -> None:
         self.network = network
@@ -28,7 +28,7 @@ class Pair:
         self.ones: list[Backend] = [case.make(network, seed=seed) for seed in SEEDS]
 
     def step(self, n_steps: int, seed: int) -> bool:
-        """Advance both; whether any neuron spiked."""
+        """Advance both, compare them, and return whether any neuron spiked."""
         parts = [rasters(self.network, n_steps, 10 * seed + k, 0.4) for k in range(N)]
         whole = {name: np.hstack([part[name] for part in parts]) for name in parts[0]}
         seen = self.many.step(whole, n_steps)
@@ -58,7 +58,7 @@ class Pair:
 
 
 def exercise(pair: Pair) -> None:
-    """Steps, weights, a reset of some, states that move in every direction."""
+    """Step, write weights, reset some replicas, and move states in every direction."""
     many, ones = pair.many, pair.ones
     active = pair.step(9, 0)
     pair.rewrite(1)
@@ -101,7 +101,7 @@ def test_replicas_of_random_networks(seed: int, quick_case: Any) -> None:
 
 
 def exercise_quietly(pair: Pair) -> None:
-    """As `exercise`, of a network in which perhaps no neuron ever spikes."""
+    """Step, reset, write and restore replicas of a network whose neurons may never spike."""
     for k in range(3):
         pair.step(5 + k, k)
         pair.many.reset([k])
@@ -145,7 +145,7 @@ def test_a_state_moves_to_a_replica_of_another_backend(case: Any) -> None:
 
 
 def test_a_run_split_at_any_step_goes_on_in_another_replica(case: Any) -> None:
-    """The draws of four steps come together, and replicas may be at different ones of the four."""
+    """Check replicas at different steps of a group of four, whose noise is drawn together."""
     network = FEATURES["escape noise"]()
     inputs = rasters(network, 20, 0, 0.4)
     with case.make(network, seed=SEEDS[0]) as one, case.make(network, seed=SEEDS) as many:
@@ -221,7 +221,7 @@ def test_a_window_of_a_closed_backend_says_so(case: Any) -> None:
 @pytest.mark.parametrize("feature", ["LIF", "modules (blocks)", "signed units (+-1)"])
 @pytest.mark.parametrize("seed", [5, SEEDS])
 def test_weights_written_directly(feature: str, seed: Any, case: Any) -> None:
-    """Rounded by numbers and put into the simulator's memory: as by `set_weights`."""
+    """Check that weights rounded by hand and put into the memory act as by `set_weights`."""
     network = FEATURES[feature]()
     odd = [p.name for p in network.projections if p.signed or p.blocks > 1]
     name = (odd or [network.projections[0].name])[-1]
