@@ -22,6 +22,7 @@ class Capabilities:
     engines: ways to run the same network, the preferred one first.
     noises: what may stand for escape noise, see `neurorl.arithmetic.chip_noise`; all but the first
         in chip arithmetic only.
+    equations: whether it runs neurons by equations, in float arithmetic.
     learnings: who can change the weights, ``'host'`` or a rule of the simulator.
     """
 
@@ -34,6 +35,7 @@ class Capabilities:
     engines: tuple[str, ...] = ()
     noises: tuple[str, ...] = ("exact",)
     learnings: tuple[str, ...] = ("host",)
+    equations: bool = False
 
     def problems(self, network: Network, arithmetic: str) -> list[str]:
         """Return a line for each part of *network* that is beyond these; empty if none is."""
@@ -45,6 +47,13 @@ class Capabilities:
                 problems.append(
                     f"population {population.name!r} of {population.size} neurons"
                     f" (limit {self.max_population}; split it into several populations)"
+                )
+            has_equations = population.plan(network.dt) is not None
+            if has_equations and not (self.equations and arithmetic == "float"):
+                problems.append(
+                    f"population {population.name!r} of neurons by equations"
+                    f"{' in chip arithmetic' if arithmetic == 'loihi' else ''}"
+                    " (the nearest that it has are CubaLIF and LIF)"
                 )
         for name in sorted(network.currents if not self.currents else ()):
             problems.append(f"source {name!r} of currents (take the encoder 'quiet')")

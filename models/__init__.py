@@ -4,6 +4,19 @@ if __name__ != "neurorl.models":
     raise ImportError(f"import this folder as 'neurorl.models', not {__name__!r}")
 
 from neurorl.models.actor import actor_network
+from neurorl.models.equations import Equations
 from neurorl.models.neurons import GLM, LIF, CubaLIF, Silenced
+from neurorl.models.published import ADAPTIVE_LIF, ADEX, COBA_LIF, IZHIKEVICH
 
-__all__ = ["GLM", "LIF", "CubaLIF", "Silenced", "actor_network"]
+__all__ = [
+    "ADAPTIVE_LIF",
+    "ADEX",
+    "COBA_LIF",
+    "GLM",
+    "IZHIKEVICH",
+    "LIF",
+    "CubaLIF",
+    "Equations",
+    "Silenced",
+    "actor_network",
+]

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from neurorl.errors import DescriptionError, say, unknown
+from neurorl.errors import DescriptionError, UnsupportedError, say, unknown
 from neurorl.expressions.expression import Expression
 from neurorl.expressions.methods import METHODS, System, Updates
 from neurorl.expressions.nodes import Binary, Name, nodes_of
@@ -18,40 +17,18 @@ from neurorl.expressions.printing import TEXT, render
 from neurorl.expressions.problem import Place
 from neurorl.expressions.statements import Statement, read_statements
 from neurorl.network.limits import MAX_REFRACTORY
-from neurorl.network.serialization import Described, FloatArray, frozen_array, several
+from neurorl.network.neuron import Dynamics, Margin, Neuron, StepPlan
+from neurorl.network.serialization import FloatArray, frozen_array, several
 
-__all__ = ["Equations", "StepPlan"]
+__all__ = ["Equations"]
 
-_OWN = ("dt", "logistic", "noise_width")
-"""Names that every neuron has: seconds of a step, a draw, and the width of the noise."""
-
-
-@dataclass(frozen=True)
-class StepPlan:
-    """Hold what a neuron does in one step, as every backend runs it.
-
-    Order: inputs are added to, *update* in order; in dead steps the variables *held* keep their old
-    values; a spike where *threshold* and not dead; *reset* in order, where there was a spike.
-
-    initial: state variables, ``(size,)`` each. constants: parameters and what the method added.
-    inputs: what synapses add to; those that are no state variables begin at 0 in each step.
-    refractory_steps: dead steps after a spike, ``(size,)``. is_noisy: whether *threshold* uses
-    ``logistic``, a standard logistic draw of each neuron and step.
-    """
-
-    initial: Mapping[str, FloatArray]
-    constants: Mapping[str, FloatArray]
-    inputs: tuple[str, ...]
-    update: tuple[Statement, ...]
-    threshold: Expression
-    reset: tuple[Statement, ...]
-    held: tuple[str, ...]
-    refractory_steps: npt.NDArray[np.int64]
-    is_noisy: bool
+_OWN = ("dt", "logistic", "noise_width", "spikes", "refractory")
+"""Names that every neuron has: seconds of a step, a draw, the width of the noise, and two keys of
+its state."""
 
 
 @dataclass(frozen=True, eq=False)
-class Equations(Described):
+class Equations(Neuron):
     """Describe a neuron by its equations.
 
     equations: ``dx/dt = ...`` a line, in seconds, and lines ``y = ...`` of what they use; or only
@@ -65,7 +42,8 @@ class Equations(Described):
     held: variables that keep their values meanwhile; None: those of the threshold.
     noise: width of the escape noise, a standard logistic draw times it is added to the left of the
         threshold, which is then ``left > right``.
-    inputs: names that synapses add to, state variables or others, which begin at 0 in each step.
+    inputs: names that synapses add to, state variables or others, which begin at 0 in each step;
+        `Projection.target` is one of them.
 
     ``dt`` is the step in seconds. Raises DescriptionError, with line and character.
     """
@@ -119,7 +97,13 @@ class Equations(Described):
             held=held,
             refractory_steps=steps.astype(np.int64),
             is_noisy=bool(noise.any()),
+            margin=_margin(threshold),
         )
+
+    def dynamics(self, size: int, dt: float) -> Dynamics:
+        """Raise UnsupportedError, for whatever needs the one update of LIF neurons."""
+        what, limit = "neurons by equations can't be here", "LIF, CubaLIF, GLM"
+        raise UnsupportedError(say("neuron", what, limit=limit))
 
     def with_parameters(self, **parameters: Any) -> Equations:
         """Return the same equations with some other parameters."""
@@ -164,6 +148,10 @@ class Equations(Described):
         for twice in (x for x in derived if derived.count(x) > 1):
             raise DescriptionError(say("equations", f"{twice} has two equations"))
         _check_known("initial", self.initial, state)
+        for name in state:
+            if name in _OWN:
+                what = f"{name!r} is a name that every neuron has"
+                raise DescriptionError(say("equations", what, remedy="take another"))
         for where in ("parameters", "initial", "inputs"):
             for name in getattr(self, where):
                 _check_is_name(where, name)
@@ -204,6 +192,13 @@ class Equations(Described):
             raise place.problem(0, what, remedy)
         left, right = render(tree.left, TEXT), render(tree.right, TEXT)
         return Expression(f"{left} + noise_width*logistic {tree.op} {right}")
+
+
+def _margin(threshold: Expression) -> Margin | None:
+    tree = threshold.tree
+    if not isinstance(tree, Binary) or tree.op != ">":
+        return None
+    return Margin(Expression(render(tree.left, TEXT)), Expression(render(tree.right, TEXT)))
 
 
 def _check_lines(lines: Collection[Statement], known: set[str], state: Collection[str]) -> set[str]:

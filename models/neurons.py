@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from neurorl.errors import DescriptionError, say
+from neurorl.models.equations import Equations
 from neurorl.network.description import Dynamics, Neuron
 from neurorl.network.limits import MAX_REFRACTORY
 from neurorl.network.serialization import LARGEST, FloatArray, frozen_array
@@ -113,6 +114,9 @@ class Silenced(Neuron):
     def __post_init__(self) -> None:
         if not isinstance(self.neuron, Neuron):
             raise DescriptionError(say("Silenced.neuron", "not a neuron model", got=self.neuron))
+        if isinstance(self.neuron, Equations):
+            what, remedy = "equations have no level to silence", "write it into their threshold"
+            raise DescriptionError(say("Silenced.neuron", what, remedy=remedy))
         silent = tuple(self.silent)
         if not all(isinstance(i, (int, np.integer)) for i in silent):
             raise DescriptionError(say("Silenced.silent", "not whole numbers", got=silent))

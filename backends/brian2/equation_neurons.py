@@ -15,7 +15,7 @@ from neurorl.backends.brian2.equations import Draw, NodeText
 from neurorl.backends.brian2.expressions import assignments, expression_text
 from neurorl.backends.brian2.vendor import brian2
 from neurorl.expressions.statements import Statement
-from neurorl.models.equations import StepPlan
+from neurorl.network.neuron import StepPlan
 
 __all__ = ["arrival_of", "neuron_constants", "neuron_text"]
 

@@ -136,7 +136,10 @@ class LoihiSimulator(Simulator):
         core: what one core has room for; None for Loihi's own limits.
         chips: how many chips there are.
         """
-        return super().problems(network, arithmetic) + chip_problems(network, core, chips)
+        problems = super().problems(network, arithmetic)
+        if any(p.plan(network.dt) is not None for p in network.populations):
+            return problems  # what else doesn't fit can't be counted
+        return problems + chip_problems(network, core, chips)
 
     def refusals(self, network: Network, arithmetic: str) -> list[str]:
         return self.problems(network, arithmetic, self.core, self.chips)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.errors import DivergenceError, say
+from neurorl.backends.finite import check_finite
+from neurorl.backends.reference.noise import DrawAll
 from neurorl.expressions.statements import Statement
-from neurorl.models.equations import StepPlan
+from neurorl.network.neuron import StepPlan
 from neurorl.network.serialization import FloatArray
 
 __all__ = ["EquationNeurons"]
@@ -18,20 +20,45 @@ __all__ = ["EquationNeurons"]
 class EquationNeurons:
     """Hold the state of some neurons, and step it.
 
-    plan: of their model. name: of the population, for errors.
+    plan: of their model. name: of the population, for errors. noise: returns the draws of all
+    neurons, given the number of the step in each replica. biased: the input to which `bias` is
+    added in every step. copies: replicas that they belong to.
 
     state: arrays ``(size,)`` by variable. dead: steps that each neuron is still dead.
     """
 
-    def __init__(self, plan: StepPlan, name: str = "population") -> None:
-        self._plan, self._name = plan, name
-        self.reset()
+    def __init__(
+        self,
+        plan: StepPlan,
+        name: str = "population",
+        noise: DrawAll | None = None,
+        biased: str | None = None,
+        copies: int = 1,
+    ) -> None:
+        self._plan, self._name, self._biased = plan, name, biased
+        self.inputs = plan.inputs
+        self._size = plan.size // copies
+        self._noise = noise if plan.is_noisy else None
+        self.bias: npt.NDArray[Any] = np.zeros(plan.size)
+        self.state = {name: value.copy() for name, value in plan.initial.items()}
+        self.dead = np.zeros(plan.size, dtype=np.int64)
+        self._t = 0
 
-    def reset(self) -> None:
-        """Return to the initial state."""
-        self.state = {name: value.copy() for name, value in self._plan.initial.items()}
-        self.dead = np.zeros(len(self._plan.refractory_steps), dtype=np.int64)
-        self._steps = 0
+    def reset(self, columns: slice = slice(None)) -> None:
+        """Return some neurons to the initial state."""
+        for name, value in self._plan.initial.items():
+            self.state[name][columns] = value[columns]
+        self.dead[columns] = 0
+
+    def update(self, arrived: dict[str, FloatArray], steps: Sequence[int]) -> npt.NDArray[np.bool_]:
+        """Make one step, as a simulator does it; otherwise as `step`.
+
+        steps: the number of the step in each replica, for its noise.
+        """
+        if self._biased is not None:
+            arrived[self._biased] = arrived[self._biased] + self.bias
+        self._t = steps[0]
+        return self.step(arrived, None if self._noise is None else self._noise(steps))
 
     def step(
         self, arrived: Mapping[str, FloatArray], logistic: FloatArray | None = None
@@ -39,7 +66,7 @@ class EquationNeurons:
         """Advance by one step and return which neurons spike.
 
         arrived: what synapses add, by input; 0 where there is none. logistic: draws of the noise.
-        Raises DivergenceError if a state variable becomes nan.
+        Raises DivergenceError if a state variable becomes nan or infinite.
         """
         plan, old = self._plan, self.state
         names: dict[str, npt.NDArray[np.float64]] = dict(plan.constants) | old
@@ -52,22 +79,13 @@ class EquationNeurons:
         for name in plan.held:
             names[name] = np.where(is_dead, old[name], names[name])
         self.dead -= is_dead
-        self._check(names)
         spikes = np.broadcast_to(plan.threshold.evaluate(names), is_dead.shape) & ~is_dead
         _run(plan.reset, names, spikes)
         self.dead[spikes] = plan.refractory_steps[spikes]
-        self.state = {name: np.broadcast_to(names[name], is_dead.shape) for name in old}
-        self._steps += 1
+        self.state = {name: np.array(np.broadcast_to(names[name], is_dead.shape)) for name in old}
+        check_finite(self._name, self.state, self._size, f"step {self._t}")
+        self._t += 1
         return spikes
-
-    def _check(self, names: Mapping[str, FloatArray]) -> None:
-        for name in self.state:
-            bad = np.isnan(names[name])
-            if bad.any():
-                neuron = int(np.argmax(np.broadcast_to(bad, self.dead.shape)))
-                where = f"{self._name}, neuron {neuron}, step {self._steps}"
-                remedy = "look for a division by 0, or take a smaller dt"
-                raise DivergenceError(say(where, f"{name} has become nan", remedy=remedy))
 
 
 def _run(

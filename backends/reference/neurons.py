@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from neurorl.arithmetic.quantiser import CURRENT_BITS, VOLTAGE_MAX, ChipPopulation
+from neurorl.backends.reference.noise import DrawAll
 from neurorl.network.description import Dynamics
-from neurorl.network.serialization import FloatArray
 
 __all__ = ["ChipNeurons", "FloatNeurons", "Neurons"]
 
 Array = npt.NDArray[Any]
-DrawAll = Callable[[Sequence[int]], FloatArray]
-"""Returns the draws of all neurons, given the number of the step in each replica."""
 
 
 class Neurons(abc.ABC):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import DrawRows
 
-__all__ = ["ReplicaNoise"]
+__all__ = ["DrawAll", "ReplicaNoise"]
+
+DrawAll = Callable[[Sequence[int]], FloatArray]
+"""Returns the draws of all neurons, given the number of the step in each replica."""
 
 
 class ReplicaNoise:

@@ -12,12 +12,15 @@ from neurorl.arithmetic.chip_noise import NOISE_MODES
 from neurorl.arithmetic.rounding import ChipArithmetic
 from neurorl.backends.capabilities import Capabilities
 from neurorl.backends.checks import Inputs
+from neurorl.backends.reference.equations import EquationNeurons
 from neurorl.backends.reference.neurons import ChipNeurons, FloatNeurons, Neurons
 from neurorl.backends.reference.noise import ReplicaNoise
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import VARIABLES, Simulator, State
 from neurorl.backends.window import Raster
 from neurorl.network.description import Population
+from neurorl.network.neuron import StepPlan
+from neurorl.network.serialization import FloatArray
 
 __all__ = ["ReferenceSimulator"]
 
@@ -26,7 +29,7 @@ class ReferenceSimulator(Simulator):
     """Runs a network in NumPy, in both arithmetics; short enough to define the semantics.
 
     steps: how many each replica made.
-    neurons: those of each population.
+    neurons, equations: those of each population, the latter if they are equations.
     spikes: by node, its last spikes, newest last, for as many steps as its longest delay.
     incoming: by population, the name, presynaptic node, delay and blocks of its projections.
     transmitted: what spikes transmit by projection. It is float64 in both arithmetics: sums of
@@ -40,6 +43,7 @@ class ReferenceSimulator(Simulator):
         exact_arithmetics=("float", "loihi"),
         engines=("numpy",),
         noises=NOISE_MODES,
+        equations=True,
     )
 
     def build(self, simulated: SimulatedNetwork) -> None:
@@ -47,7 +51,14 @@ class ReferenceSimulator(Simulator):
         self.simulated = simulated
         self.steps = [0] * simulated.n_replicas
         run = simulated.whole_arithmetic.network  # with the sources of coins
-        self.neurons = {p.name: self.make_neurons(p) for p in simulated.whole.populations}
+        self.neurons: dict[str, Neurons] = {}
+        self.equations: dict[str, EquationNeurons] = {}
+        for p in simulated.whole.populations:
+            plan = p.plan(simulated.network.dt)
+            if plan is None:
+                self.neurons[p.name] = self.make_neurons(p)
+            else:
+                self.equations[p.name] = self._make_equations(p.name, plan)
         self.spikes = {
             node.name: np.zeros((simulated.depths.get(node.name, 1), node.size), dtype=bool)
             for node in run.spiking.nodes
@@ -58,8 +69,9 @@ class ReferenceSimulator(Simulator):
                 for p in run.spiking.projections
                 if p.post == name
             ]
-            for name in self.neurons
+            for name in (*self.neurons, *self.equations)
         }
+        self._targets = {p.name: run.target(p) for p in run.spiking.projections}
         self.transmitted = {
             p.name: np.zeros(run.weight_shape(p.name)) for p in run.spiking.projections
         }
@@ -81,11 +93,18 @@ class ReferenceSimulator(Simulator):
         dynamics = population.neuron.dynamics(population.size, self.simulated.network.dt)
         return FloatNeurons(dynamics, noise)
 
+    def _make_equations(self, name: str, plan: StepPlan) -> EquationNeurons:
+        """Return the same of neurons by equations."""
+        simulated = self.simulated
+        noise = ReplicaNoise(simulated.draws(name))
+        biased = simulated.network.biased(name)
+        return EquationNeurons(plan, name, noise, biased, simulated.n_replicas)
+
     def write_weights(self, projection: str) -> None:
         self.transmitted[projection][:] = self.simulated.transmitted(projection)
 
     def write_bias(self, population: str, bias: npt.NDArray[np.generic]) -> None:
-        self.neurons[population].bias = bias
+        (self.neurons.get(population) or self.equations[population]).bias = bias
 
     def memory(self, projection: str) -> npt.NDArray[np.float64] | None:
         signed = self.simulated.network.projection(projection).signed
@@ -101,6 +120,8 @@ class ReferenceSimulator(Simulator):
                 self.spikes[name][-1] = toss(self.steps)
             for name, neurons in self.neurons.items():
                 now[name] = neurons.update(self.drive(name, neurons), self.steps)
+            for name, equations in self.equations.items():
+                now[name] = equations.update(self.arrived(name, len(equations.dead)), self.steps)
             for name, spikes in now.items():
                 past = self.spikes[name]
                 past[:-1] = past[1:]
@@ -113,19 +134,32 @@ class ReferenceSimulator(Simulator):
     def drive(self, name: str, neurons: Neurons) -> npt.NDArray[np.generic]:
         """Return the sum of the weights of the spikes that arrive at a population in this step."""
         q = np.zeros(neurons.u.shape)
-        for projection, pre, delay, blocks in self.incoming[name]:
-            spikes = self.spikes[pre][-delay].astype(np.float64)
-            weights = self.transmitted[projection]
-            if blocks == 1:
-                q += spikes @ weights
-            else:
-                q += (spikes.reshape(blocks, 1, -1) @ weights).ravel()
+        for projection in self.incoming[name]:
+            self._add(q, *projection)
         return q.astype(neurons.u.dtype, copy=False)
+
+    def arrived(self, name: str, size: int) -> dict[str, FloatArray]:
+        """Return the same for neurons by equations, by input."""
+        sums: dict[str, FloatArray] = {x: np.zeros(size) for x in self.equations[name].inputs}
+        for projection in self.incoming[name]:
+            self._add(sums[self._targets[projection[0]]], *projection)
+        return sums
+
+    def _add(self, q: FloatArray, projection: str, pre: str, delay: int, blocks: int) -> None:
+        """Add the weights of the spikes that arrive by one projection."""
+        spikes = self.spikes[pre][-delay].astype(np.float64)
+        weights = self.transmitted[projection]
+        if blocks == 1:
+            q += spikes @ weights
+        else:
+            q += (spikes.reshape(blocks, 1, -1) @ weights).ravel()
 
     def reset(self, replicas: Sequence[int]) -> None:
         for k in replicas:
             for variable in self._variables(k).values():
                 variable[...] = 0
+            for name, neurons in self.equations.items():
+                neurons.reset(self.simulated.columns(name, k))
 
     def time(self, replica: int) -> int:
         return self.steps[replica]
@@ -147,5 +181,9 @@ class ReferenceSimulator(Simulator):
         for name, neurons in self.neurons.items():
             columns = self.simulated.columns(name, replica)
             for key, variable in zip(VARIABLES, (neurons.u, neurons.v, neurons.dead), strict=True):
+                views[f"{name}.{key}"] = variable[columns]
+        for name, equations in self.equations.items():
+            columns = self.simulated.columns(name, replica)
+            for key, variable in (*equations.state.items(), ("refractory", equations.dead)):
                 views[f"{name}.{key}"] = variable[columns]
         return views

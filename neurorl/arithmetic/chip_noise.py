@@ -138,6 +138,8 @@ def with_coin_sources(network: Network, mode: str) -> tuple[Network, dict[str, s
     projections = list(network.projections)
     sources: dict[str, str] = {}
     for population in network.populations:
+        if population.plan(network.dt) is not None:
+            continue  # the chip has no equations, and says so later
         dynamics = population.neuron.dynamics(population.size, network.dt)
         if not dynamics.noise_width.any():
             continue

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from neurorl.arithmetic import quantiser
 from neurorl.arithmetic.chip_noise import find_noise
 from neurorl.errors import ArgumentError, DescriptionError, check_name, say
-from neurorl.network.description import CURRENT_GRID, Network, Population, Uniform
+from neurorl.network.description import CURRENT_GRID, Network, Population, Projection, Uniform
 from neurorl.network.serialization import FloatArray
 from neurorl.network.units import refuse_units
 from neurorl.numerics.random import Stream, uniforms
@@ -160,10 +160,7 @@ class FloatArithmetic(Arithmetic):
 
     def __init__(self, network: Network, noise: str = "exact") -> None:
         super().__init__(network, noise)
-        grid = {
-            p.name: 2.0**-GRID_BITS * _scale(network.node(p.post), network.dt)
-            for p in network.projections
-        }
+        grid = {p.name: 2.0**-GRID_BITS * _scale(network, p) for p in network.projections}
         self._rounding = {
             p.name: Rounding(
                 inverse=1.0 / grid[p.name],
@@ -181,9 +178,7 @@ class FloatArithmetic(Arithmetic):
             )
             for p in network.projections
         }
-        self._bias = {
-            p.name: p.neuron.dynamics(p.size, network.dt).bias for p in network.populations
-        }
+        self._bias = {p.name: _bias(p, network.dt) for p in network.populations}
         self._limits = {
             name: unit * 2.0 ** (GRID_BITS + _SUM_BITS - 1) / fan_in[name]
             for name, unit in grid.items()
@@ -286,10 +281,35 @@ def initial_weights(network: Network, name: str, seed: int) -> FloatArray:
     return np.asarray(kept, dtype=np.float64)
 
 
-def _scale(node: object, dt: float) -> float:
-    """Return a power of two near the membrane's scale (threshold or noise), 1 if both are 0."""
+def _bias(population: Population, dt: float) -> FloatArray:
+    """Return the biases; of equations, what currents and silence add to: 0."""
+    if population.plan(dt) is not None:
+        return np.zeros(population.size)
+    return population.neuron.dynamics(population.size, dt).bias
+
+
+def _scale(network: Network, projection: Projection) -> float:
+    """Return a power of two near the membrane's scale (threshold or noise), 1 if both are 0.
+
+    Equations may be in any units, so theirs is that of the weights to the same input.
+    """
+    node = network.node(projection.post)
     if not isinstance(node, Population):
         raise DescriptionError(say("arithmetic", "a projection must end in a population"))
-    dynamics = node.neuron.dynamics(node.size, dt)
-    size = max(float(np.abs(dynamics.threshold).max()), float(dynamics.noise_width.max()))
+    if node.plan(network.dt) is None:
+        dynamics = node.neuron.dynamics(node.size, network.dt)
+        size = max(float(np.abs(dynamics.threshold).max()), float(dynamics.noise_width.max()))
+    else:
+        target = network.target(projection)
+        alike = [p for p in network.projections if p.post == node.name]
+        size = max(_largest(p) for p in alike if network.target(p) == target)
     return 2.0 ** np.ceil(np.log2(size)) if size > 0 else 1.0
+
+
+def _largest(projection: Projection) -> float:
+    """Return the largest |weight| that a projection begins with, or may learn."""
+    weights, rule_of = projection.weights, projection.plasticity
+    bounds = [] if rule_of is None else [rule_of.low, rule_of.high]
+    is_drawn = isinstance(weights, Uniform)
+    begins = [weights.low, weights.high] if is_drawn else np.ravel(weights).tolist()
+    return max(abs(float(w)) for w in (*begins, *bounds))

@@ -11,7 +11,6 @@ source of currents acts in the step itself, which saves one.
 
 from __future__ import annotations
 
-import abc
 import dataclasses
 import functools
 import math
@@ -19,7 +18,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.errors import DescriptionError, say, unknown
 from neurorl.network.limits import (
@@ -33,10 +31,11 @@ from neurorl.network.limits import (
     check_names,
     truth_values,
 )
+from neurorl.network.neuron import Dynamics, Neuron, StepPlan
+from neurorl.network.plasticity import Plasticity, Uniform
 from neurorl.network.serialization import (
     LARGEST,
     Described,
-    FloatArray,
     frozen_array,
     number,
     positive,
@@ -61,36 +60,6 @@ CURRENT_GRID = 2.0**-8
 """Of activations of a source of currents: coarse enough that sums with weights stay exact."""
 
 _DT = (1e-12, 1e6)
-
-
-@dataclass(frozen=True, eq=False)
-class Dynamics:
-    """Hold the one update that every neuron model reduces to; arrays of shape ``(size,)``.
-
-    With input ``q`` (the sum of weights of arriving spikes), per step::
-
-        u <- current_decay * u + q
-        v <- membrane_decay * v + u + bias          (v <- 0 in a dead step)
-        spike if v + noise_width * L > threshold    (L standard logistic; never in a dead step)
-        v <- 0 and refractory_steps dead steps after a spike
-
-    so that P(spike) = sigmoid((v - threshold) / noise_width), or a hard threshold for width 0.
-    """
-
-    current_decay: FloatArray
-    membrane_decay: FloatArray
-    threshold: FloatArray
-    bias: FloatArray
-    noise_width: FloatArray
-    refractory_steps: npt.NDArray[np.int64]
-
-
-class Neuron(Described, abc.ABC):
-    """Describe a neuron model by its parameters; see `neurorl.models.neurons`."""
-
-    @abc.abstractmethod
-    def dynamics(self, size: int, dt: float) -> Dynamics:
-        """Return the update of *size* neurons for steps of *dt* seconds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +109,8 @@ class Population(Described):
         if not isinstance(self.neuron, Neuron):
             raise DescriptionError(say(f"{where}.neuron", "not a neuron model", got=self.neuron))
         try:
+            if self.plan(1e-3) is not None:
+                return
             dynamics = self.neuron.dynamics(self.size, 1e-3)
         except DescriptionError as exc:
             raise DescriptionError(f"{where}: {exc}") from exc
@@ -148,42 +119,19 @@ class Population(Described):
             what, got = "dynamics that no backend knows", type(dynamics).__name__
             raise DescriptionError(say(f"{where}.neuron", what, got=got, limit="Dynamics"))
 
+    def plan(self, dt: float) -> StepPlan | None:
+        """Return what its neurons do in a step of *dt* if they are equations, else None."""
+        return self.neuron.plan(self.size, dt)
+
+    def is_noisy(self, dt: float) -> bool:
+        """Return whether a neuron has escape noise."""
+        plan = self.plan(dt)
+        if plan is not None:
+            return plan.is_noisy
+        return bool(self.neuron.dynamics(self.size, dt).noise_width.any())
+
 
 Node = Source | Population
-
-
-@dataclass(frozen=True, eq=False)
-class Uniform(Described):
-    """Describe initial weights drawn evenly from [low, high), by the network's seed."""
-
-    low: float
-    high: float
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "low", number("Uniform.low", self.low))
-        object.__setattr__(self, "high", number("Uniform.high", self.high, low=self.low))
-
-
-@dataclass(frozen=True, eq=False)
-class Plasticity(Described):
-    """Declare that a projection learns, and what its synapses remember.
-
-    trace_tau: time constant (s) of the presynaptic trace ``x <- exp(-dt/trace_tau) x + spike``,
-        fed by spikes as they arrive; 0 keeps only the spike of the step itself.
-    low, high: bounds of every weight; they also fix the resolution of chip arithmetic.
-    """
-
-    trace_tau: float = 0.0
-    low: float = -1.0
-    high: float = 1.0
-
-    def __post_init__(self) -> None:
-        number("Plasticity.trace_tau", self.trace_tau, low=0.0)
-        number("Plasticity.low", self.low)
-        if number("Plasticity.high", self.high) <= self.low:
-            raise DescriptionError(
-                say("Plasticity.high", "must exceed low", got=self.high, limit=f"> {self.low}")
-            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,6 +147,8 @@ class Projection(Described):
     signed: units of the papers' kind: a silent presynaptic neuron transmits -w, a spike +w, in
         every step (so: weights 2w, and bias - sum(w) for the postsynaptic neuron).
     plasticity: None for fixed weights.
+    target: the input variable of the neurons that spikes are added to; None is their only one, or
+        ``q``.
     """
 
     name: str
@@ -210,6 +160,7 @@ class Projection(Described):
     delay: float | None = None
     signed: bool = False
     plasticity: Plasticity | None = None
+    target: str | None = None
 
     def __post_init__(self) -> None:
         check_identifier(f"{type(self).__name__}.name", self.name)
@@ -224,6 +175,12 @@ class Projection(Described):
                 raise DescriptionError(say(f"{where}.weights", "too large", limit=f"{LARGEST:g}"))
         if self.mask is not None:
             object.__setattr__(self, "mask", truth_values(f"{where}.mask", self.mask))
+
+    def to_dict(self) -> dict[str, Any]:
+        data = super().to_dict()
+        if self.target is None:
+            del data["target"]  # as before there was one
+        return data
 
     def shape(self, n_pre: int, n_post: int) -> tuple[int, ...]:
         """Return the shape of the weights between *n_pre* and *n_post* neurons."""
@@ -309,6 +266,27 @@ class Network(Described):
         projection = self.projection(name)
         return projection.shape(self.node(projection.pre).size, self.node(projection.post).size)
 
+    def target(self, projection: Projection) -> str:
+        """Return the input variable that a projection adds to."""
+        post = self.node(projection.post)
+        assert isinstance(post, Population)
+        inputs = post.neuron.inputs
+        default = inputs[0] if len(inputs) == 1 else "q"
+        name = default if projection.target is None else projection.target
+        if name not in inputs:
+            where, kind = f"Projection {projection.name!r}.target", f"input of {post.name!r}"
+            if projection.target is None:
+                raise DescriptionError(say(where, f"say which {kind}", limit=", ".join(inputs)))
+            raise DescriptionError(str(unknown(f"{where}: {kind}", name, inputs)))
+        return name
+
+    def biased(self, population: str) -> str | None:
+        """Return the input to which currents and the silence of signed projections add, if any."""
+        for p in self.projections:
+            if p.post == population and (p.signed or p.pre in self.currents):
+                return self.target(p)
+        return None
+
     @property
     def n_synapses(self) -> int:
         """Return the number of synapses that there would be without masks."""
@@ -372,6 +350,7 @@ class Network(Described):
         pre, post = self.node(p.pre), self.node(p.post)
         if not isinstance(post, Population):
             raise DescriptionError(say(f"{where}.post", "a source takes no input", got=p.post))
+        self._check_target(p)
         if p.pre in self.currents and (p.signed or p.delay is not None):
             what = "a current has no delay and no silence to be signed"
             raise DescriptionError(say(where, what, remedy="leave both out"))
@@ -395,3 +374,11 @@ class Network(Described):
             )
         if p.delay is not None:
             check_delay(f"{where}.delay", p.delay, self.dt)
+
+    def _check_target(self, p: Projection) -> None:
+        """Check that a projection enters an input, and biases of a population only one."""
+        target = self.target(p)
+        if (p.signed or p.pre in self.currents) and self.biased(p.post) != target:
+            what = "signed projections and currents of a population have one target"
+            got = f"{target}, and {self.biased(p.post)} of another"
+            raise DescriptionError(say(f"Projection {p.name!r}.target", what, got=got))

@@ -8,15 +8,14 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from neurorl.network.description import (
-    Dynamics,
     Network,
-    Neuron,
     Node,
     Population,
     Projection,
     Source,
     Uniform,
 )
+from neurorl.network.neuron import Dynamics, Neuron, StepPlan
 
 __all__ = ["Tiled", "replicate"]
 
@@ -27,6 +26,14 @@ class Tiled(Neuron):
 
     neuron: Neuron
     copies: int
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return self.neuron.inputs
+
+    def plan(self, size: int, dt: float) -> StepPlan | None:
+        one = self.neuron.plan(size // self.copies, dt)
+        return None if one is None else one.tiled(self.copies)
 
     def dynamics(self, size: int, dt: float) -> Dynamics:
         one = self.neuron.dynamics(size // self.copies, dt)

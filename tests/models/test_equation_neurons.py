@@ -279,7 +279,7 @@ def test_nan_is_found_where_it_arises() -> None:
     neuron = Equations(**{**UPDATE, "equations": "v = 0.5*v + q/(1 - q) - q/(1 - q) + E"})
     neurons = EquationNeurons(neuron.plan(3, 1e-3), "hidden")
     neurons.step({"q": np.zeros(3)})
-    message = "hidden, neuron 1, step 1: v has become nan"
+    message = "population 'hidden', neuron 1, step 1: v has become nan"
     with pytest.raises(DivergenceError, match=message):
         neurons.step({"q": np.array([0.0, 1.0, 1.0])})
 
