@@ -9,6 +9,7 @@ from neurorl.network.description import Network
 from neurorl.network.limits import MAX_TAPS
 from neurorl.network.modules import hidden_layers, module_projections
 from neurorl.network.serialization import positive, several
+from neurorl.rules.post_factor import OF_MODULES
 
 __all__ = ["check_combination", "check_description", "check_modules", "check_probability"]
 
@@ -18,7 +19,7 @@ def check_combination(config: AgentFields) -> None:
     if not config.modulator.is_td_error:
         rule, critic = config.learning_rule.needs_td_error, config.critic.population is not None
         if rule or critic:
-            what = f"rule {config.rule!r} is modulated by the TD error"
+            what = f"{config.where_rule()} is modulated by the TD error"
             remedy = "or take 'reward-stdp'"
             if not rule:
                 what = "a spiking critic has no use"
@@ -34,7 +35,7 @@ def _check_on_chip(config: AgentFields) -> None:
     critic, encoder, writes = config.critic, config.encoder, config.writes
     for odd, what, remedy in (
         (config.flat["pes_magnitude"] == 0, "pes_magnitude 0", "pes_magnitude 20"),
-        (config.learning_rule.pairs_spikes, f"rule {config.rule!r}", "rule 'spikes-only'"),
+        (config.learning_rule.pairs_spikes, config.where_rule(), "rule 'spikes-only'"),
         (critic.population is not None, f"critic {critic.name!r}", "critic 'linear'"),
         (config.carries, "carries", "carries=False"),
         (config.signed, "signed units", "signed=False, or model 'lif'"),
@@ -62,7 +63,7 @@ def check_modules(config: AgentFields) -> None:
     if config.encoder.flows:
         _check_pairs(config, "agent.encoder")
     if config.learning_rule.pairs_spikes and config.signed:
-        raise DescriptionError(say("agent.rule", f"{config.rule!r} has no signed units"))
+        raise DescriptionError(say("agent.rule", f"{config.where_rule()} has no signed units"))
 
 
 def _check_window(config: AgentFields, layers: int) -> None:
@@ -113,7 +114,7 @@ def check_description(config: AgentFields, network: Network) -> None:
     if "output" not in {p.name for p in network.populations}:
         raise DescriptionError(say(where, "has no population 'output'"))
     if config.learning_rule.pairs_spikes and any(p.signed for p in network.projections):
-        raise DescriptionError(say(where, f"rule {config.rule!r} has no signed projections"))
+        raise DescriptionError(say(where, f"{config.where_rule()} has no signed projections"))
     _check_kinds(config, where, network)
     config.critic.check_network(network, config.features)
     _check_layers(config, where, network)
@@ -135,7 +136,7 @@ def _check_kinds(config: AgentFields, where: str, network: Network) -> None:
 
 def _check_pairs(config: AgentFields, where: str) -> None:
     if config.learning_rule.pairs_spikes:
-        what = f"rule {config.rule!r} pairs spikes, of which a current has none"
+        what = f"{config.where_rule()} pairs spikes, of which a current has none"
         remedy = "encoder 'quiet', or another rule"
         raise DescriptionError(say(where, what, remedy=remedy))
 
@@ -146,11 +147,11 @@ def _check_layers(config: AgentFields, where: str, network: Network) -> None:
     plastic = {p.post for p in network.projections if p.plasticity is not None}
     others = plastic - {"output", *hidden, config.critic.population}
     if others and not rule.pairs_spikes:
-        what = f"rule {config.rule!r} learns only in 'output', 'hidden', below it 'hidden_2'..."
+        what = f"{config.where_rule()} learns only in 'output', 'hidden', below it 'hidden_2'..."
         raise DescriptionError(say(where, what, got=sorted(others), remedy="reward-stdp"))
     chain = module_projections(network)
     if rule.needs_modules and len(chain) < len(hidden):
-        what = f"rule {config.rule!r} needs modules, of one 'output' neuron each"
+        what = f"{config.where_rule(*OF_MODULES)} needs modules, of one 'output' neuron each"
         ends = f"{hidden[len(chain)]!r} to {('output', *hidden)[len(chain)]!r}"
         remedy = f"a plastic projection from {ends} of {network.node('output').size} blocks"
         raise DescriptionError(say(where, what, remedy=remedy))
@@ -160,7 +161,7 @@ def check_probability(config: AgentFields, where: str, network: Network) -> None
     """Raise DescriptionError if the rule needs p, and rasters and weights don't tell it."""
     if not config.learning_rule.needs_probability:
         return
-    what = f"rule {config.rule!r} needs spike probabilities"
+    what = f"{config.where_rule('p')} needs spike probabilities"
     if config.carries:
         raise DescriptionError(say("agent.carries", f"{what}, which are computed from rest"))
     learning = {p.post for p in network.projections if p.plasticity is not None}

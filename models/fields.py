@@ -20,7 +20,7 @@ from neurorl.network.description import Network, Neuron
 from neurorl.network.serialization import Described
 from neurorl.plain import declared_types
 from neurorl.rules import Rule, find_rule
-from neurorl.rules.registry import name_of
+from neurorl.rules.registry import saved
 
 __all__ = ["FILE_ORDER", "KINDS", "AgentFields", "option_names", "option_types"]
 
@@ -60,7 +60,8 @@ class AgentFields(Described):
     input, or the first hidden layer, did so many decisions ago comes to that layer by projections
     with delays of as many windows.
 
-    Learning: ``rule`` is a name of `neurorl.rules.RULES`, or a `Rule` of your own. Per decision
+    Learning: ``rule`` is a name of `neurorl.rules.RULES`, or a `Rule` of your own, which a file
+    holds if it consists of texts. Per decision
     ``e <- gamma lambda_actor e + tag`` and ``dw = alpha rate M e / N``, M the modulator, alpha
     ``alpha_output`` or ``alpha_hidden``, N the running mean of the squared trace of the layer's
     inputs: alpha is the change of a neuron's drive for M = 1. Without ``normalises``, N is 1. Rules
@@ -78,7 +79,7 @@ class AgentFields(Described):
 
     model: str
     neuron: Neuron
-    rule: str
+    rule: str | Rule
     cells: Features
     features: Features
     window: int
@@ -132,8 +133,7 @@ class AgentFields(Described):
         """
         whole: dict[str, object] = {f.name: f.default for f in fields(self)}
         whole |= {"model": model, "neuron": neuron, "cells": cells, "features": features}
-        whole |= {"rule": name_of(rule) if isinstance(rule, Rule) else rule, "window": window}
-        find_rule(whole["rule"])  # type: ignore[arg-type]
+        whole |= {"rule": saved(rule), "window": window}
         parts, others = _split(options)
         for name in others:
             if whole.get(name, MISSING) is MISSING:
@@ -144,8 +144,12 @@ class AgentFields(Described):
 
     @property
     def learning_rule(self) -> Rule:
-        """Return the rule that *rule* names. Raises UnknownNameError."""
-        return find_rule(self.rule)
+        """Return the rule that *rule* names, or is. Raises UnknownNameError."""
+        return self.rule if isinstance(self.rule, Rule) else find_rule(self.rule)
+
+    def where_rule(self, *names: str) -> str:
+        """Return the rule's name for errors; in a user's texts the first of these *names*, too."""
+        return self.rule.where(*names) if isinstance(self.rule, Rule) else f"rule {self.rule!r}"
 
     @property
     def parts(self) -> dict[str, Part]:

@@ -84,9 +84,10 @@ def _remedy(
     if kind == "clipped":
         return f"lower {alpha}, or widen " + ("the bounds of the weights" if own else bound)
     if kind == "drifting":
-        if config.learning_rule.is_centred or learning_rate is not None:
+        rule = config.learning_rule
+        if rule.is_centred or learning_rate is not None:
             return f"lower {alpha}"
-        return f"lower {alpha}, or take a centred rule such as 'spikes-only' (now {config.rule!r})"
+        return f"lower {alpha}, or take a centred rule such as 'spikes-only' (now {rule.name!r})"
     return f"lower {alpha}" + (f" or {config.policy.remedy}" if config.policy.remedy else "")
 
 

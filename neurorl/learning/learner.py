@@ -8,10 +8,10 @@ For one window of W steps, with presynaptic traces x and post factors f::
 for a spiking critic with gamma lambda_critic and M not clipped, and W and N its own (in float
 arithmetic then rounded to the grid of `neurorl.arithmetic.rounding`, by which weights that learn
 are those in force), and for the STDP rules, whose eligibility decays in every step, with the
-neuron's own trace y, the spikes a that arrive, and g = 1 (td-stdp: phi b in modules, with b = 1 for
-the output)::
+neuron's own trace y, the spikes a that arrive, and g = 1, or what the rule gates depression with
+(td-stdp: phi b in modules, with b = 1 for the output)::
 
-    e <- d**W e + sum_t d**(W-1-t) g (x(t) s(t)^T - A a(t) y(t)^T)     d = exp(-dt/eligibility_tau)
+    e <- d**W e + sum_t d**(W-1-t) (x(t) f(t)^T - g A a(t) y(t)^T)     d = exp(-dt/eligibility_tau)
 
 A current of activation x_i arrives in every step of the window.
 All sums are over numbers on a grid, so they are exact. ``native/src/rule.h`` is the same in C.
@@ -37,7 +37,8 @@ from neurorl.network.serialization import FloatArray
 from neurorl.numerics.elementary import dot, on_grid
 from neurorl.rules import Decision, Hidden, feedback
 from neurorl.rules.membrane import spike_probability
-from neurorl.rules.post_factors import per_module
+from neurorl.rules.reward_stdp import REWARD_STDP
+from neurorl.rules.td_stdp import TD_STDP
 from neurorl.rules.three_factor import apply_modulator, arrivals, outer_sum, window_traces
 
 __all__ = ["NORM_RATE", "Learner"]
@@ -56,12 +57,17 @@ class Learner:
         self._writer = writer
         self._config = plan.config
         self._rule = plan.rule
+        if plan.rule.pairs_spikes and not plan.rule.is_text:
+            self._rule = TD_STDP if plan.rule.gates_depression else REWARD_STDP
         self._needs_p = self._rule.needs_probability
         self._stdp = self._rule.pairs_spikes
         self._gates = self._rule.gates_depression
         self._needs_paths = self._rule.needs_paths
         self._chain, self._in_modules = plan.chain, plan.in_modules
         self._critic, self._layers = plan.critic, plan.layers
+        learning = [layer for layer in plan.layers if not layer.is_critic]
+        self._hidden = [layer for layer in learning if layer.name != "output"]
+        self._output = next((layer for layer in learning if layer.name == "output"), None)
 
     def remember(
         self, inputs: Inputs, rasters: dict[str, Raster], action: int, policy: FloatArray
@@ -140,12 +146,16 @@ class Learner:
             for layer in self._layers
             for p in (*layer.into, *layer.fixed)
         }
-        phi = feedback(action, policy)
-        gates = {x.name: self._gate(x.name, spikes, phi) for x in self._layers}
-        if self._stdp:
-            factors = {name: spikes[name] * gate for name, gate in gates.items()}
-        else:
-            factors = self._factors(spikes, arrived, action, phi)
+        decision = self._decision(spikes, arrived, action, feedback(action, policy))
+        found = self._rule(decision)
+        names = [layer.name for layer in self._hidden]
+        factors = {"output": found.output, **dict(zip(names, found.hidden, strict=True))}
+        gates: dict[str, FloatArray] = {}
+        if self._gates:
+            output, hidden = self._rule.texts
+            gates["output"] = on_grid(output.gain(decision, None))
+            for name, h in zip(names, decision.hidden, strict=True):
+                gates[name] = on_grid(hidden.gain(decision, h))
         if self._critic is not None:
             factors["critic"] = self._critic.factors(spikes["critic"])
         return _Observed(spikes, arrived, factors, gates)
@@ -158,7 +168,7 @@ class Learner:
 
     def _add(self, seen: _Observed) -> None:
         for layer in self._layers:
-            post, gate = on_grid(seen.factors[layer.name]), seen.gates[layer.name]
+            post, gate = on_grid(seen.factors[layer.name]), seen.gates.get(layer.name)
             self._remember_layer(layer, seen.spikes[layer.name], seen.arrived, post, gate)
         for name, last in self.memory.last.items():
             if len(last):
@@ -170,11 +180,13 @@ class Learner:
         spikes: Raster,
         arrived: dict[str, FloatArray],
         post: FloatArray,
-        gate: FloatArray,
+        gate: FloatArray | None,
     ) -> None:
         m = self.memory
         stdp = self._stdp and not layer.is_critic
-        depressing = on_grid(gate * self._depressing(layer, spikes)) if stdp else None
+        depressing = self._depressing(layer, spikes) if stdp else None
+        if depressing is not None and gate is not None:
+            depressing = on_grid(gate * depressing)
         totals = []
         for p in layer.into:
             a = p.transmitted(arrived[p.name])
@@ -213,49 +225,37 @@ class Learner:
         before[:] = y[-1]
         return on_grid((self._config.depression * layer.powers)[:, None] * y)
 
-    def _gate(self, name: str, spikes: Inputs, phi: FloatArray) -> FloatArray:
-        """Return ``phi b`` for neurons of modules, b = 1 for the output; 1 for others."""
-        n = spikes[name].shape[1]
-        if not self._gates or name not in self._in_modules:
-            return np.ones(n)
-        n_output = spikes["output"].shape[1]
-        signs = self.memory.signs.get(name, np.ones(n))
-        return on_grid(per_module(phi, n_output).repeat(n // n_output) * signs)
-
-    def _factors(
+    def _decision(
         self,
         spikes: Inputs,
         arrived: dict[str, FloatArray],
         action: int,
         phi: FloatArray,
-    ) -> dict[str, FloatArray]:
-        by_name = {layer.name: layer for layer in self._layers if not layer.is_critic}
-        output = by_name.pop("output")
+    ) -> Decision:
         modules = spikes["output"].shape[1]
         in_force = [self.memory.in_force[name] for name in self._chain]
-        paths = path_weights(in_force, modules) if self._needs_paths else [None] * len(by_name)
+        paths = path_weights(in_force, modules) if self._needs_paths else [None] * len(self._hidden)
         hidden = (
             Hidden(
                 spikes=spikes[layer.name],
-                first=layer.first,
+                first=0 if self._stdp else layer.first,
                 lag=layer.lag,
                 signs=self.memory.signs.get(layer.name, np.ones(0)),
                 p=self._probability(layer, spikes, arrived),
                 paths=of_layer,
+                in_modules=layer.name in self._in_modules,
             )
-            for layer, of_layer in zip(by_name.values(), paths, strict=True)
+            for layer, of_layer in zip(self._hidden, paths, strict=True)
         )
-        factors = self._rule(
-            Decision(
-                action=action,
-                phi=phi,
-                output=spikes["output"],
-                output_from=output.first,
-                hidden=tuple(hidden),
-                output_p=self._probability(output, spikes, arrived),
-            )
+        output = self._output
+        return Decision(
+            action=action,
+            phi=phi,
+            output=spikes["output"],
+            output_from=0 if self._stdp or output is None else output.first,
+            hidden=tuple(hidden),
+            output_p=None if output is None else self._probability(output, spikes, arrived),
         )
-        return {"output": factors.output, **dict(zip(by_name, factors.hidden, strict=True))}
 
     def _probability(
         self, layer: Layer, spikes: Inputs, arrived: dict[str, FloatArray]

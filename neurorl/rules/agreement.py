@@ -1,22 +1,17 @@
-"""Reinforce units that agree with the action taken, by the papers' rule."""
+"""Reinforce units that agree with the action taken, by the papers' rule.
+
+Compute ``f_out = sgn(t y) (y - tanh z)``, ``f_hid = sgn(t y') (s - tanh z)``.
+
+t is +1 for modules of the action taken, else -1; y' = y(t+d) is the output of the unit's own
+module when its spike has come so far, d steps later. Not centred: it drifts while the mean of
+delta isn't 0.
+Source: the public code of arXiv:1910.06489 (gridworld). Ours: steps of a window, more layers.
+"""
 
 from __future__ import annotations
 
-from neurorl.rules.base import Decision, Factors, Rule
-from neurorl.rules.post_factors import answered, chosen
+from neurorl.rules.base import Rule
 
-__all__ = ["AGREEMENT", "agreement"]
+__all__ = ["AGREEMENT"]
 
-
-def agreement(d: Decision) -> Factors:
-    """Compute ``f_out = sgn(t y) (y - tanh z)``, ``f_hid = sgn(t y') (s - tanh z)``.
-
-    t is +1 for modules of the action taken, else -1; y' = y(t+d) is the output of the unit's own
-    module when its spike has come so far, d steps later. Not centred: it drifts while the mean of
-    delta isn't 0.
-    Source: the public code of arXiv:1910.06489 (gridworld). Ours: steps of a window, more layers.
-    """
-    return answered(d, 2.0 * chosen(d.action, len(d.phi)) - 1.0)
-
-
-AGREEMENT = Rule("agreement", agreement, needs_probability=True)
+AGREEMENT = Rule("agreement", output="2*t*abs(spike - p)", hidden="2*(t*y)*(spike - p)")

@@ -1,89 +1,52 @@
-"""Define what a rule is given, what it returns, and what it says of itself."""
+"""Define a learning rule: the texts of its post factors, and what it says of itself."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
+from neurorl.errors import DescriptionError, quoted, say
+from neurorl.network.serialization import Described, flag
+from neurorl.rules.decision import Array, Decision, Factors, Hidden, Raster, feedback
+from neurorl.rules.post_factor import OF_MODULES, PostFactor
 
-__all__ = ["Decision", "Factors", "Hidden", "Rule", "feedback"]
+__all__ = ["Array", "Decision", "Factors", "Hidden", "Raster", "Rule", "feedback"]
 
-Array = npt.NDArray[np.float64]
-Raster = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Hidden:
-    """Hold a hidden layer of n neurons in a window of W steps.
-
-    spikes: raster ``(W, n)``.
-    first: the first step that input can have reached.
-    lag: steps until a spike of this layer reaches the output, at least 1.
-    signs: ``(n,)`` of +-1, the sign of each neuron's path to its output before learning.
-    p: spike probabilities ``(W, n)`` given the input, None if the rule needs none.
-    paths: path weights in force, ``(n,)``, None if the rule needs none.
-    """
-
-    spikes: Raster
-    first: int
-    lag: int
-    signs: Array
-    p: Array | None = None
-    paths: Array | None = None
+_FOLLOWING = ("needs_probability", "needs_paths", "needs_modules")
+_LONGEST = 60
 
 
-@dataclass(frozen=True)
-class Decision:
-    """Hold one window of W steps, and the action that was chosen by its votes.
-
-    action: index of the action; for a batch of decisions, an index for each of them.
-    phi: ``1[m = action] - policy_m`` of each module m, ``(n_actions,)``.
-    output: raster ``(W, n)`` of the output population.
-    output_from: the first step that input can have reached.
-    hidden: layers from the output down.
-    output_p: spike probabilities ``(W, n)`` given the input, None if the rule needs none.
-    """
-
-    action: int | npt.NDArray[np.int64]
-    phi: Array
-    output: Raster
-    output_from: int
-    hidden: tuple[Hidden, ...] = ()
-    output_p: Array | None = None
-
-
-@dataclass(frozen=True)
-class Factors:
-    """Hold post factors ``(W, n)`` of the output, and of the hidden layers from the output down."""
-
-    output: Array
-    hidden: tuple[Array, ...]
-
-
-@dataclass(frozen=True)
-class Rule:
-    """Describe a learning rule: a pure function of a decision, and what that function needs.
+@dataclass(frozen=True, eq=False)
+class Rule(Described):
+    """Describe a learning rule by two texts, or by a pure function of a decision.
 
     name: as users write it in ``rule=``.
-    post_factors: what each neuron adds to the eligibility of its synapses in each step.
+    post_factors: a function of what each neuron adds to the eligibility of its synapses in each
+        step, in place of texts; it runs in NumPy and says itself what it needs.
+    output, hidden: the same as texts (`neurorl.rules.post_factor` has the names), for the output
+        and for every other layer; *hidden* None is the same text.
     needs_probability: reads spike probabilities; neurons must have escape noise.
     needs_paths: reads the path weights in force of hidden neurons.
-    needs_modules: every hidden neuron must belong to the module of one output neuron.
-    pairs_spikes: is spike-timing dependent: the eligibility decays in every step, and a spike that
-        arrives after the neuron's own depresses (`neurorl.learning.learner`). Learns in any
-        population.
-    gates_depression: the broadcast to a module multiplies the depression too.
+    needs_modules: every hidden neuron must belong to the module of one output neuron. What a rule
+        of texts needs follows from the names in them, whatever these three are.
+    pairs_spikes: is spike-timing dependent: every step counts, the eligibility decays in each, and
+        a spike that arrives after the neuron's own depresses (`neurorl.learning.learner`). Learns
+        in any population; outside of modules phi, t and b are 1. A function has no say then.
+    gates_depression: what the text multiplies spikes with multiplies the depression too.
     needs_td_error: the modulator must be the TD error.
     is_centred: its post factors have the mean 0 while nothing is learned, so that an error of the
         critic doesn't let weights drift.
     counts_returns: where spikes come back to a population, its factors count from step 0, as its
         early spikes bear on its later ones.
+    drops_late: factors of steps in which a hidden spike comes too late for the output are 0.
+
+    Raises DescriptionError, with the character of a text that is wrong.
     """
 
     name: str
-    post_factors: Callable[[Decision], Factors]
+    post_factors: Callable[[Decision], Factors] | None = None
     needs_probability: bool = False
     needs_paths: bool = False
     needs_modules: bool = True
@@ -92,14 +55,86 @@ class Rule:
     needs_td_error: bool = False
     counts_returns: bool = False
     is_centred: bool = False
+    drops_late: bool = False
+    output: str | None = None
+    hidden: str | None = None
+
+    def __post_init__(self) -> None:
+        self._check_fields()
+        if self.post_factors is not None:
+            return
+        if self.hidden is None:
+            object.__setattr__(self, "hidden", self.output)
+        named = {name for text in self.texts for name in text.expression.names}
+        of_modules = not self.pairs_spikes and not named.isdisjoint(OF_MODULES)
+        for name, value in zip(_FOLLOWING, ("p" in named, "V" in named, of_modules), strict=True):
+            object.__setattr__(self, name, value)
+        self._check_pairs()
+
+    @property
+    def is_text(self) -> bool:
+        """Return whether it consists of texts, so that a file can hold it."""
+        return self.post_factors is None
+
+    @cached_property
+    def texts(self) -> tuple[PostFactor, PostFactor]:
+        """Return the checked texts, of the output and of other layers."""
+        where = f"rule {self.name!r}"
+        return (
+            PostFactor(self.output or "", f"{where}, output"),
+            PostFactor(self.hidden or "", f"{where}, hidden"),
+        )
 
     def __call__(self, decision: Decision) -> Factors:
         """Return the post factors of a decision."""
-        return self.post_factors(decision)
+        if self.post_factors is not None:
+            return self.post_factors(decision)
+        decision = decision.from_start() if self.pairs_spikes else decision
+        output, hidden = self.texts
+        layers = (hidden.factors(decision, h, self.drops_late) for h in decision.hidden)
+        return Factors(output.factors(decision, None), tuple(layers))
 
+    def where(self, *names: str) -> str:
+        """Return its name for errors, with the first character of these *names* in its texts."""
+        for text in self.texts if self.is_text else ():
+            used = [(at, name) for name in names if (at := text.character(name))]
+            if used:
+                at, name = min(used)
+                return f"{text.place}, character {at} ({name} in {text.text[:_LONGEST]!r}),"
+        return f"rule {self.name!r}"
 
-def feedback(action: int, policy: Array) -> Array:
-    """Return ``phi_m = 1[m = action] - policy_m``, shape ``(n_actions,)``."""
-    phi = -policy
-    phi[action] += 1.0
-    return phi
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data; it doesn't say what follows from the texts."""
+        left_out = ("post_factors", *_FOLLOWING)
+        return {name: value for name, value in super().to_dict().items() if name not in left_out}
+
+    def _check_fields(self) -> None:
+        where = f"rule {quoted(self.name)}"
+        if not isinstance(self.name, str) or len(self.name) > _LONGEST:
+            what, limit = "is no name", f"{_LONGEST} characters"
+            raise DescriptionError(say("Rule.name", what, got=quoted(self.name), limit=limit))
+        if self.post_factors is not None and (not callable(self.post_factors) or self.output):
+            what = "has a function of post factors, or the texts output= and hidden="
+            raise DescriptionError(say(where, what, got=quoted(self.post_factors)))
+        for name in ("output", "hidden"):
+            text, optional = getattr(self, name), name == "hidden" or self.post_factors is not None
+            if not isinstance(text, str) and not (optional and text is None):
+                what = f"{name}= is no text such as 'spike*phi'"
+                raise DescriptionError(say(where, what, got=quoted(text)))
+        for field in fields(self):
+            if field.type == "bool":
+                flag(f"{where}, {field.name}", getattr(self, field.name))
+
+    def _check_pairs(self) -> None:
+        """Refuse names that a rule which learns in any population can't have."""
+        for text, name in self._texts_with("y", "V") if self.pairs_spikes else ():
+            what = f"{name!r} needs modules, and a rule that pairs spikes learns in any population"
+            raise text.problem(name, what, "phi, t and b are 1 outside of modules")
+        for text in self.texts if self.gates_depression else ():
+            if not self.pairs_spikes or not text.is_gain:
+                what = "gates_depression is of a rule that pairs spikes, with texts spike*(...)"
+                raise DescriptionError(say(text.place, what, got=repr(text.text)))
+
+    def _texts_with(self, *names: str) -> Iterator[tuple[PostFactor, str]]:
+        for text in self.texts:
+            yield from ((text, name) for name in names if text.character(name))

@@ -1,38 +1,21 @@
-"""Follow the coagent policy gradient: each neuron learns by the score of its own spikes."""
+"""Follow the coagent policy gradient: each neuron learns by the score of its own spikes.
+
+Compute the score of each neuron: ``f_out = y - tanh z``, ``f_hid = s - tanh z``.
+
+``d log P(spike) / d drive = (spike - p) / noise_width``: 2 (spike - p) for the papers' units,
+that times a constant for others. Given the votes, the action's probability holds no weight, so
+log pi adds nothing and the mean of delta f x is the exact gradient of the return (for units
+with a memory, as far as the trace x is what a spike leaves of the membrane). A hidden layer's
+last d steps are left out: their spikes arrive too late to matter.
+Source: the coagent policy gradient theorem, Kostas, Nota & Thomas 2020 (arXiv:1902.05650).
+"""
 
 from __future__ import annotations
 
-from neurorl.rules.base import Array, Decision, Factors, Hidden, Rule
-from neurorl.rules.post_factors import counted, surprise
+from neurorl.rules.base import Rule
 
-__all__ = ["COAGENT", "coagent"]
-
-
-def coagent(d: Decision) -> Factors:
-    """Compute the score of each neuron: ``f_out = y - tanh z``, ``f_hid = s - tanh z``.
-
-    ``d log P(spike) / d drive = (spike - p) / noise_width``: 2 (spike - p) for the papers' units,
-    that times a constant for others. Given the votes, the action's probability holds no weight, so
-    log pi adds nothing and the mean of delta f x is the exact gradient of the return (for units
-    with a memory, as far as the trace x is what a spike leaves of the membrane). A hidden layer's
-    last d steps are left out: their spikes arrive too late to matter.
-    Source: the coagent policy gradient theorem, Kostas, Nota & Thomas 2020 (arXiv:1902.05650).
-    """
-
-    def score(h: Hidden) -> Array:
-        f = counted(2.0 * surprise(h.spikes, h.p), h.first)
-        f[-h.lag :] = 0.0
-        return f
-
-    output = counted(2.0 * surprise(d.output, d.output_p), d.output_from)
-    return Factors(output, tuple(map(score, d.hidden)))
-
+__all__ = ["COAGENT"]
 
 COAGENT = Rule(
-    "coagent",
-    coagent,
-    needs_probability=True,
-    needs_modules=False,
-    counts_returns=True,
-    is_centred=True,
+    "coagent", output="2*(spike - p)", counts_returns=True, is_centred=True, drops_late=True
 )

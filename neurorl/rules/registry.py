@@ -16,7 +16,7 @@ from neurorl.rules.spikes_only_hebbian import SPIKES_ONLY_HEBBIAN
 from neurorl.rules.surrogate import SURROGATE
 from neurorl.rules.td_stdp import TD_STDP
 
-__all__ = ["RULES", "find_rule", "is_shipped", "name_of", "register_rule"]
+__all__ = ["RULES", "find_rule", "is_shipped", "register_rule", "saved"]
 
 _SHIPPED: dict[str, Rule] = {
     rule.name: rule
@@ -59,11 +59,19 @@ def find_rule(name: str) -> Rule:
     return rule
 
 
-def name_of(rule: Rule) -> str:
-    """Return the name by which `find_rule` finds *rule*: plain, or ``module:attribute``.
+def saved(rule: str | Rule) -> str | Rule:
+    """Return what a file holds of a rule: a user's texts, else the name by which it is found.
 
-    Raises DescriptionError for a rule that is neither registered nor an attribute of a module.
+    That is plain, or ``module:attribute``. Raises UnknownNameError; DescriptionError for a function
+    that is neither registered nor an attribute of a module.
     """
+    named = rule if isinstance(rule, Rule) else find_rule(rule)
+    if named.is_text and not is_shipped(named):
+        return named
+    return _name_of(named) if isinstance(rule, Rule) else rule
+
+
+def _name_of(rule: Rule) -> str:
     if RULES.get(rule.name) is rule:
         return rule.name
     own = getattr(rule.post_factors, "__module__", "")
@@ -75,6 +83,6 @@ def name_of(rule: Rule) -> str:
     raise DescriptionError(say(f"rule {rule.name!r}", what, remedy=remedy))
 
 
-def is_shipped(name: str) -> bool:
-    """Return whether *name* stands for a rule of the library, which the compiled loop has."""
-    return name in RULES and RULES[name] is _SHIPPED.get(name)
+def is_shipped(rule: Rule) -> bool:
+    """Return whether *rule* is one of the library's, which the compiled loop has kernels of."""
+    return _SHIPPED.get(rule.name) is rule

@@ -1,32 +1,20 @@
-"""Backpropagate through the deterministic slope of spikes."""
+"""Backpropagate through the deterministic slope of spikes.
+
+Compute ``f_out = phi R``, ``f_hid = phi V R``, with the slope ``R = p (1 - p)``.
+
+R is the slope of p in units of the noise, (1 - tanh^2 z) / 4 for the papers' units (so rates
+are 4 times those of `centred_feedback` for the same mean in the output layer), and V the path
+weight in force: backpropagation of ``log softmax(votes)`` through the expected spikes,
+without the slopes of the neurons on the way (the output's and those of hidden layers above)
+and without the order of steps (both ours, as is the use here).
+Source: straight-through estimators, Bengio et al. 2013 (arXiv:1308.3432); surrogate gradients,
+Neftci et al. 2019 (arXiv:1901.09948).
+"""
 
 from __future__ import annotations
 
-from neurorl.rules.base import Array, Decision, Factors, Hidden, Rule
-from neurorl.rules.post_factors import counted, per_hidden_neuron, per_module, slope
+from neurorl.rules.base import Rule
 
-__all__ = ["SURROGATE", "surrogate"]
+__all__ = ["SURROGATE"]
 
-
-def surrogate(d: Decision) -> Factors:
-    """Compute ``f_out = phi R``, ``f_hid = phi V R``, with the slope ``R = p (1 - p)``.
-
-    R is the slope of p in units of the noise, (1 - tanh^2 z) / 4 for the papers' units (so rates
-    are 4 times those of `centred_feedback` for the same mean in the output layer), and V the path
-    weight in force: backpropagation of ``log softmax(votes)`` through the expected spikes,
-    without the slopes of the neurons on the way (the output's and those of hidden layers above)
-    and without the order of steps (both ours, as is the use here).
-    Source: straight-through estimators, Bengio et al. 2013 (arXiv:1308.3432); surrogate gradients,
-    Neftci et al. 2019 (arXiv:1901.09948).
-    """
-    phi = per_module(d.phi, d.output.shape[1])
-
-    def through_weights(h: Hidden) -> Array:
-        assert h.paths is not None
-        return counted(per_hidden_neuron(phi, h) * h.paths * slope(h.p), h.first)
-
-    output = counted(phi * slope(d.output_p), d.output_from)
-    return Factors(output, tuple(map(through_weights, d.hidden)))
-
-
-SURROGATE = Rule("surrogate", surrogate, needs_probability=True, needs_paths=True)
+SURROGATE = Rule("surrogate", output="phi*(p*(1 - p))", hidden="phi*V*(p*(1 - p))")

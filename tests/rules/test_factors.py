@@ -14,13 +14,6 @@ from neurorl.models.features import OneHot
 from neurorl.models.policies import softmax
 from neurorl.network.description import Network, Plasticity, Population, Projection, Source
 from neurorl.rules import RULES, Decision, Hidden, feedback, find_rule
-from neurorl.rules.agreement import agreement
-from neurorl.rules.centred_feedback import centred_feedback
-from neurorl.rules.coagent import coagent
-from neurorl.rules.spikes_only import spikes_only
-from neurorl.rules.spikes_only_hebbian import spikes_only_hebbian
-from neurorl.rules.surrogate import surrogate
-from neurorl.rules.td_stdp import td_stdp
 
 PHI = np.array([0.75, -0.75])  # action 0 taken with probability 1/4
 
@@ -80,7 +73,7 @@ def test_feedback_is_centred() -> None:
 
 
 def test_spikes_only_by_hand() -> None:
-    factors = spikes_only(DECISION)
+    factors = find_rule("spikes-only")(DECISION)
     # Output counts from step 2: unit 0 spikes twice of 2 (gain 0), unit 1 once (gain 1/2).
     assert factors.output.tolist() == [[0, 0], [0, 0], [0, 0], [0, -0.375]]
     # Hidden counts of 3 steps: 2, 0, 3, 1 -> gains 1/3, 1, 0, 2/3; signs +, -, +, -.
@@ -91,7 +84,7 @@ def test_spikes_only_by_hand() -> None:
 
 
 def test_centred_feedback_by_hand() -> None:
-    factors = centred_feedback(DECISION)
+    factors = find_rule("centred-feedback")(DECISION)
     # phi |y - tanh z| = phi 2 |spike - p|: 1.5 for a spike, 0.5 for silence, times +-0.75.
     expected = np.array([[0, 0], [0, 0], [1.125, -0.375], [1.125, -1.125]])
     assert np.allclose(factors.output, expected)
@@ -103,28 +96,28 @@ def test_centred_feedback_by_hand() -> None:
 
 
 def test_coagent_by_hand() -> None:
-    factors = coagent(DECISION)
+    factors = find_rule("coagent")(DECISION)
     # 2 (spike - p), whatever the action; the last hidden spikes reach no output.
     assert factors.output.tolist() == [[0, 0], [0, 0], [1.5, -0.5], [1.5, 1.5]]
     assert factors.hidden[0].tolist() == [[0] * 4, [1, -1, 1, -1], [-1, -1, 1, 1], [0] * 4]
     other = replace(DECISION, action=1, phi=-PHI)
-    assert np.array_equal(coagent(other).output, factors.output)
+    assert np.array_equal(find_rule("coagent")(other).output, factors.output)
 
 
 def test_agreement_by_hand() -> None:
-    factors = agreement(DECISION)
+    factors = find_rule("agreement")(DECISION)
     # t y (y - tanh z) = t 2 |spike - p|, t = 1 for module 0, -1 for module 1.
     assert factors.output.tolist() == [[0, 0], [0, 0], [1.5, -0.5], [1.5, -1.5]]
     # t y(t+1) (s - tanh z): y(2) = +1, -1 and y(3) = +1, +1.
     expected = [[0] * 4, [1, -1, 1, -1], [-1, -1, -1, -1], [0] * 4]
     assert factors.hidden[0].tolist() == expected
-    taken = agreement(replace(DECISION, action=1))
+    taken = find_rule("agreement")(replace(DECISION, action=1))
     assert np.array_equal(taken.output, -factors.output)
     assert np.array_equal(taken.hidden[0], -factors.hidden[0])
 
 
 def test_surrogate_by_hand() -> None:
-    factors = surrogate(DECISION)
+    factors = find_rule("surrogate")(DECISION)
     # phi p (1 - p) with p = 1/4, in every step that counts, spike or not.
     slope = 0.75 * 0.1875
     assert factors.output.tolist() == [[0, 0], [0, 0], [slope, -slope], [slope, -slope]]
@@ -134,7 +127,7 @@ def test_surrogate_by_hand() -> None:
 
 
 def test_spikes_only_hebbian_by_hand() -> None:
-    factors = spikes_only_hebbian(DECISION)
+    factors = find_rule("spikes-only-hebbian")(DECISION)
     assert factors.output.tolist() == [[0, 0], [0, 0], [0.75, 0], [0.75, -0.75]]
     expected = [[0] * 4, [0.75, 0, -0.75, 0], [0, 0, -0.75, 0.75], [0.75, 0, -0.75, 0]]
     assert factors.hidden[0].tolist() == expected
@@ -142,7 +135,7 @@ def test_spikes_only_hebbian_by_hand() -> None:
 
 def test_td_stdp_by_hand() -> None:
     """phi for every spike, those of the first steps too; times b = +, -, +, - of hidden units."""
-    factors = td_stdp(DECISION)
+    factors = find_rule("td-stdp")(DECISION)
     assert factors.output.tolist() == [[0.75, -0.75], [0, -0.75], [0.75, 0], [0.75, -0.75]]
     expected = [
         [0.75, -0.75, -0.75, 0.75],

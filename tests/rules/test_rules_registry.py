@@ -11,17 +11,17 @@ from neurorl import SpikingActorCritic
 from neurorl.errors import ArgumentError, DescriptionError, UnknownNameError
 from neurorl.models.config import AgentConfig
 from neurorl.rules import RULES, Decision, Factors, Rule, find_rule, register_rule
-from neurorl.rules.spikes_only_hebbian import spikes_only_hebbian
+from neurorl.rules.spikes_only_hebbian import SPIKES_ONLY_HEBBIAN
 
 
 def halved(decision: Decision) -> Factors:
     """Half of `spikes_only_hebbian`."""
-    whole = spikes_only_hebbian(decision)
+    whole = SPIKES_ONLY_HEBBIAN(decision)
     return Factors(0.5 * whole.output, tuple(0.5 * f for f in whole.hidden))
 
 
 HALVED = Rule("halved", halved)
-COPY = Rule("copy", lambda decision: spikes_only_hebbian(decision))
+COPY = Rule("copy", lambda decision: SPIKES_ONLY_HEBBIAN(decision))
 SMALL = {"actors": 2, "hidden": 2, "window": 4}
 
 pytestmark = pytest.mark.filterwarnings("ignore::neurorl.errors.FallbackWarning")

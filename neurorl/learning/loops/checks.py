@@ -27,7 +27,9 @@ __all__ = [
 def check_probability(config: AgentConfig, backend: Backend) -> None:
     """Raise UnsupportedError for a rule that needs spike probabilities if p is no sigmoid."""
     if config.learning_rule.needs_probability and not backend.arithmetic.noise.is_exact:
-        what = f"rule {config.rule!r} needs spike probabilities, which are those of escape noise"
+        what = (
+            f"{config.where_rule('p')} needs spike probabilities, which are those of escape noise"
+        )
         remedy = "noise='exact', or the rule spikes-only"
         raise UnsupportedError(say(f"noise {backend.noise!r}", what, remedy=remedy))
 
@@ -58,8 +60,8 @@ def not_compiled(config: AgentConfig) -> str | None:
     """Return what of an agent has no compiled form, such as a user's rule; None if all has."""
     from neurorl.learning.loops.native_features import is_compiled
 
-    if not is_shipped(config.rule):
-        return f"rule {config.rule!r}"
+    if not is_shipped(config.learning_rule):
+        return config.where_rule()
     for kind, part in config.parts.items():
         if KINDS[kind].compiled and part.kernel is None:
             return f"{kind} {part.name!r}"

@@ -148,7 +148,7 @@ class NativeLoop(Loop):
             n_actions=self.n_actions,
             n_output=network.node("output").size,
             first_vote=self.first_vote,
-            rule=self._code("rule", config.rule),
+            rule=self._code("rule", self.plan.rule.name),
             encoder=self._code("encoder", config.encoder.kernel),
             policy=self._code("policy", self.policy.kernel),
             modulator=self._code("modulator", config.modulator.kernel),

@@ -1,0 +1,90 @@
+"""Define what a rule is given of one window, and what it returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Array", "Decision", "Factors", "Hidden", "Raster", "chosen", "feedback", "per_module"]
+
+Array = npt.NDArray[np.float64]
+Raster = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """Hold a hidden layer of n neurons in a window of W steps.
+
+    spikes: raster ``(W, n)``.
+    first: the first step that input can have reached.
+    lag: steps until a spike of this layer reaches the output, at least 1.
+    signs: ``(n,)`` of +-1, the sign of each neuron's path to its output before learning.
+    p: spike probabilities ``(W, n)`` given the input, None if the rule needs none.
+    paths: path weights in force, ``(n,)``, None if the rule needs none.
+    in_modules: each neuron belongs to the module of one output neuron; else nothing is broadcast
+        to it, and phi, t and b are 1.
+    """
+
+    spikes: Raster
+    first: int
+    lag: int
+    signs: Array
+    p: Array | None = None
+    paths: Array | None = None
+    in_modules: bool = True
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Hold one window of W steps, and the action that was chosen by its votes.
+
+    action: index of the action; for a batch of decisions, an index for each of them.
+    phi: ``1[m = action] - policy_m`` of each module m, ``(n_actions,)``.
+    output: raster ``(W, n)`` of the output population.
+    output_from: the first step that input can have reached.
+    hidden: layers from the output down.
+    output_p: spike probabilities ``(W, n)`` given the input, None if the rule needs none.
+    """
+
+    action: int | npt.NDArray[np.int64]
+    phi: Array
+    output: Raster
+    output_from: int
+    hidden: tuple[Hidden, ...] = ()
+    output_p: Array | None = None
+
+    def from_start(self) -> Decision:
+        """Return the same window, of which every step counts."""
+        if not self.output_from and not any(h.first for h in self.hidden):
+            return self
+        hidden = tuple(replace(h, first=0) for h in self.hidden)
+        return replace(self, output_from=0, hidden=hidden)
+
+
+@dataclass(frozen=True)
+class Factors:
+    """Hold post factors ``(W, n)`` of the output, and of the hidden layers from the output down."""
+
+    output: Array
+    hidden: tuple[Array, ...]
+
+
+def feedback(action: int, policy: Array) -> Array:
+    """Return ``phi_m = 1[m = action] - policy_m``, shape ``(n_actions,)``."""
+    phi = -policy
+    phi[action] += 1.0
+    return phi
+
+
+def chosen(action: int | npt.NDArray[np.int64], n_actions: int) -> Array:
+    """Return ``g_m = 1[m = action]``, shape ``(n_actions,)``; *action* may hold several."""
+    gate = np.zeros(n_actions)
+    gate[action] = 1.0
+    return gate
+
+
+def per_module(per_action: Array, n: int) -> Array:
+    """Repeat a number for each action to one for each of n output neurons, actors outermost."""
+    return np.tile(per_action, n // len(per_action))

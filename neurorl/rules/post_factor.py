@@ -1,0 +1,165 @@
+"""Read the text of a post factor, and compute it for a window.
+
+==========  ==========================================================================
+``spike``   1 in a step in which the neuron spikes, else 0
+``p``       probability of that spike given its inputs (neurons with escape noise)
+``phi``     ``1[m = a] - pi_m``, broadcast to the neuron's module m; a the action taken
+``t``       1 if m = a, else -1
+``b``       sign of the neuron's path to its module's output before learning; output: 1
+``V``       weight of that path in force; output: 1
+``y``       1 if its module's output spikes when the neuron's spike would have come so
+            far, -1 if not, 0 after the window
+``n``       the neuron's spikes in the steps that count
+``W``       number of these steps: those that input can have reached
+==========  ==========================================================================
+
+A text that is ``spike`` times what is the same in every step is a *gain* for each spike: spikes are
+visited instead of steps, and without a spike the factor is 0 whatever the gain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.expressions.expression import Expression
+from neurorl.expressions.nodes import Binary, Name, Node, Unary, names_in, nodes_of
+from neurorl.expressions.problem import ExpressionError, Place
+from neurorl.rules.decision import Array, Decision, Hidden, chosen, per_module
+
+__all__ = ["NAMES", "OF_MODULES", "PostFactor"]
+
+NAMES = ("spike", "p", "phi", "t", "b", "V", "y", "n", "W")
+OF_MODULES = ("phi", "t", "b", "V", "y")
+_OF_STEPS = frozenset({"spike", "p", "y"})
+_SPIKE = Name("spike")
+
+
+@dataclass(frozen=True)
+class PostFactor:
+    """Hold the text of a layer's post factor, checked.
+
+    place: names it in errors, such as ``"rule 'mine', hidden"``.
+    Raises DescriptionError, with the character that is wrong.
+    """
+
+    text: str
+    place: str
+
+    def __post_init__(self) -> None:
+        self.expression.check(NAMES, "number")
+
+    @cached_property
+    def expression(self) -> Expression:
+        """Return the checked text."""
+        return Expression(self.text, Place(self.place, str(self.text)))
+
+    @cached_property
+    def is_gain(self) -> bool:
+        """Return whether it is 0 without a spike, and the same in every step with one."""
+        factors = list(_multiplied(self.expression.tree))
+        others = [factor for factor in factors if factor != _SPIKE]
+        changing = any(_OF_STEPS.intersection(names_in(factor)) for factor in others)
+        return len(others) < len(factors) and not changing
+
+    def character(self, name: str) -> int | None:
+        """Return where *name* is first used, None if it isn't; the first character is 1."""
+        tree = self.expression.tree
+        return next(
+            (x.at + 1 for x in nodes_of(tree) if isinstance(x, Name) and x.name == name), None
+        )
+
+    def problem(self, name: str, what: str, remedy: str) -> ExpressionError:
+        """Return the error for a *name* that can't be used here."""
+        return Place(self.place, self.text).problem((self.character(name) or 1) - 1, what, remedy)
+
+    def gain(self, d: Decision, h: Hidden | None) -> Array:
+        """Return the factor of each neuron's spikes, ``(n,)``; h: its layer, None is the output."""
+        n = (d.output if h is None else h.spikes).shape[1]
+        names = {name: _value(name, d, h) for name in self.expression.names if name != "spike"}
+        return np.broadcast_to(self.expression.evaluate({**names, "spike": 1.0}), (n,))
+
+    def factors(self, d: Decision, h: Hidden | None, drops_late: bool = False) -> Array:
+        """Return the factors ``(W, n)`` of a layer; None is the output.
+
+        drops_late: those of a hidden layer's last steps, too late for the output, are 0.
+        """
+        spikes, first = (d.output, d.output_from) if h is None else (h.spikes, h.first)
+        if self.is_gain:
+            f = np.where(spikes, self.gain(d, h), 0.0)
+        else:
+            names = {name: _value(name, d, h) for name in self.expression.names}
+            f = np.array(np.broadcast_to(self.expression.evaluate(names), spikes.shape))
+        f[:first] = 0.0
+        if drops_late and h is not None and h.lag:
+            f[-h.lag :] = 0.0
+        return f
+
+
+def _multiplied(node: Node) -> Iterator[Node]:
+    """Yield what a product is made of, without the sign; the divisor of a quotient too."""
+    match node:
+        case Binary(op="*", left=left, right=right):
+            yield from _multiplied(left)
+            yield from _multiplied(right)
+        case Binary(op="/", left=left, right=right):
+            yield from _multiplied(left)
+            yield Unary("-", right)  # not to be taken for a factor
+        case Unary(op="-", operand=operand):
+            yield from _multiplied(operand)
+        case _:
+            yield node
+
+
+def _value(name: str, d: Decision, h: Hidden | None) -> npt.NDArray[Any] | float:
+    """Return what *name* stands for in a layer: a number, ``(n,)`` or ``(W, n)``."""
+    spikes, first = (d.output, d.output_from) if h is None else (h.spikes, h.first)
+    match name:
+        case "spike":
+            return spikes
+        case "n":
+            return np.asarray(spikes[first:].sum(axis=0))
+        case "W":
+            return len(spikes) - first
+        case "p":
+            p = d.output_p if h is None else h.p
+            assert p is not None
+            return p
+        case "y":
+            return _answers(d, h)
+        case "phi":
+            return _told(d.phi, d, h)
+        case "t":
+            return _told(2.0 * chosen(d.action, len(d.phi)) - 1.0, d, h)
+    if h is None or not h.in_modules:
+        return 1.0
+    of_path = h.signs if name == "b" else h.paths
+    assert of_path is not None
+    return of_path
+
+
+def _told(per_action: Array, d: Decision, h: Hidden | None) -> Array | float:
+    """Return what is broadcast to modules for each neuron of a layer; 1 outside of modules."""
+    if h is not None and not h.in_modules:
+        return 1.0
+    of_modules = per_module(per_action, d.output.shape[1])
+    return of_modules if h is None else _per_neuron(of_modules, h)
+
+
+def _answers(d: Decision, h: Hidden | None) -> Array:
+    if h is None:
+        return np.asarray(2.0 * d.output - 1.0, dtype=np.float64)
+    answers = np.zeros(d.output.shape)
+    late = d.output[h.lag :]
+    answers[: len(late)] = 2.0 * late - 1.0
+    return _per_neuron(answers, h)
+
+
+def _per_neuron(of_modules: Array, h: Hidden) -> Array:
+    """Repeat a number for each module to one for each hidden neuron, along the last axis."""
+    return of_modules.repeat(h.spikes.shape[1] // of_modules.shape[-1], axis=-1)

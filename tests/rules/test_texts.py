@@ -1,0 +1,232 @@
+"""Rules as texts: the same bits as the functions that they were, what follows from them, errors."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from neurorl import SpikingActorCritic
+from neurorl.errors import DescriptionError
+from neurorl.models.config import AgentConfig
+from neurorl.rules import RULES, Decision, Hidden, Rule, feedback, find_rule
+from neurorl.rules.post_factor import NAMES, PostFactor
+
+SMALL: dict[str, Any] = {"actors": 2, "hidden": 2, "window": 5}
+
+# Of `digest` with the functions of NumPy that the rules were before they were texts.
+DIGESTS = {
+    "agreement": "d8040c61cbdac5d4",
+    "centred-feedback": "416f9f2f09ef1412",
+    "coagent": "37a8b9a48d8a3eb2",
+    "reward-stdp": "440b5dce359e4f4d",
+    "spikes-only": "7157769995fbed04",
+    "spikes-only-hebbian": "4335f70073eab27f",
+    "surrogate": "548e50b7121980f7",
+    "td-stdp": "b58ad61976f691b8",
+}
+
+
+def drawn(rng: np.random.Generator) -> Decision:
+    """A decision of random modules with two hidden layers."""
+    actions, actors, width = (int(rng.integers(2, 5)) for _ in range(3))
+    window, modules = int(rng.integers(5, 15)), actions * actors
+    action = int(rng.integers(actions))
+
+    def hidden(size: int, lag: int, first: int) -> Hidden:
+        n = modules * size
+        return Hidden(
+            spikes=rng.random((window, n)) < 0.3,
+            first=first,
+            lag=lag,
+            signs=rng.choice([-1.0, 1.0], n),
+            p=rng.random((window, n)),
+            paths=rng.normal(size=n),
+        )
+
+    return Decision(
+        action=action,
+        phi=feedback(action, rng.dirichlet(np.ones(actions))),
+        output=rng.random((window, modules)) < 0.3,
+        output_from=3,
+        hidden=(hidden(width, 1, 2), hidden(2 * width, 2, 1)),
+        output_p=rng.random((window, modules)),
+    )
+
+
+def digest(rule: Any, cases: int = 40) -> str:
+    rng, sha = np.random.default_rng(3), hashlib.sha256()
+    for _ in range(cases):
+        factors = rule(drawn(rng))
+        for f in (factors.output, *factors.hidden):
+            sha.update((f + 0.0).tobytes())  # without signs of zeros, which no sum has
+    return sha.hexdigest()[:16]
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_texts_have_every_bit_of_the_functions_that_they_were(name: str) -> None:
+    assert digest(find_rule(name)) == DIGESTS[name]
+
+
+NEEDS = {  # p, paths, modules; gains: output, hidden
+    "agreement": (True, False, True, False),
+    "centred-feedback": (True, False, True, False),
+    "coagent": (True, False, False, False),
+    "reward-stdp": (False, False, False, True),
+    "spikes-only": (False, False, True, True),
+    "spikes-only-hebbian": (False, False, True, True),
+    "surrogate": (True, True, True, False),
+    "td-stdp": (False, False, False, True),
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_needs_follow_from_names(name: str) -> None:
+    rule = find_rule(name)
+    found = (rule.needs_probability, rule.needs_paths, rule.needs_modules)
+    assert (*found, rule.texts[0].is_gain) == NEEDS[name]
+    assert rule.texts[0].is_gain == rule.texts[1].is_gain
+
+
+@pytest.mark.parametrize(
+    ("text", "is_gain"),
+    [
+        ("spike", True),
+        ("-spike*phi/(1 + n)", True),
+        ("phi*(1 - n/W)*spike*2", True),
+        ("spike*spike", True),
+        ("phi/spike", False),
+        ("spike*p", False),
+        ("spike*y", False),
+        ("spike*(1 - spike)", False),
+        ("spike + phi", False),
+        ("spike*phi + 0", False),
+        ("phi*exp(-n)", False),
+    ],
+)
+def test_what_is_a_gain_for_each_spike(text: str, is_gain: bool) -> None:
+    assert PostFactor(text, "rule").is_gain == is_gain
+
+
+def test_a_gain_counts_with_spikes_only_whatever_it_is() -> None:
+    """1/n is infinite for a neuron without spikes, which has no factor."""
+    decision = drawn(np.random.default_rng(0))
+    factors = Rule("mine", output="spike/n")(decision)
+    for f, spikes, first in (
+        (factors.output, decision.output, 3),
+        (factors.hidden[0], decision.hidden[0].spikes, 2),
+    ):
+        assert np.allclose(f.sum(axis=0), spikes[first:].any(axis=0))
+
+
+def test_a_text_leaves_what_it_reads_as_it_is() -> None:
+    decision = drawn(np.random.default_rng(0))
+    assert decision.output_p is not None
+    before = decision.output_p.copy()
+    assert not Rule("mine", output="p")(decision).output[:3].any()
+    assert np.array_equal(decision.output_p, before)
+
+
+def test_outside_of_modules_nothing_is_broadcast() -> None:
+    hidden = drawn(np.random.default_rng(0)).hidden[0]
+    odd = Hidden(hidden.spikes[:, :5], 0, 0, np.ones(0), in_modules=False)
+    decision = Decision(0, np.array([0.5, -0.5]), hidden.spikes[:, :2], 0, (odd,))
+    factors = Rule("mine", output="spike*(phi*b)*t*2", pairs_spikes=True)(decision)
+    assert np.array_equal(factors.hidden[0], 2.0 * odd.spikes)
+
+
+def refused(match: str, **options: Any) -> None:
+    with pytest.raises(DescriptionError, match=match):
+        Rule("mine", **options)
+
+
+def test_errors_name_the_rule_the_text_and_the_character() -> None:
+    unknown = r"rule 'mine', output, character 7: unknown name 'phy' .*did you mean 'phi'"
+    refused(unknown, output="spike*phy")
+    refused(r"rule 'mine', hidden, character 1: unknown name 'v'", output="spike", hidden="v")
+    refused(r"output, character 1: a boolean where a number is needed", output="spike > 0")
+    refused(r"output, character 10: .*isn't in the language", output="spike*phi.real")
+    refused(
+        r"hidden, character 7: 'V' needs modules",
+        output="spike",
+        hidden="spike*V",
+        pairs_spikes=True,
+    )
+    refused("gates_depression", output="spike*p", pairs_spikes=True, gates_depression=True)
+    refused("gates_depression", output="spike", gates_depression=True)
+    refused("output= is no text", output=3)
+    refused("output= is no text")
+    refused("hidden= is no text", output="spike", hidden=3)
+    refused("function of post factors, or the texts", post_factors=len, output="spike")
+    refused("must be True or False", output="spike", pairs_spikes="yes")
+    with pytest.raises(DescriptionError, match="is no name"):
+        Rule(3, output="spike")  # type: ignore[arg-type]
+
+
+def agent_with(rule: Any, **options: Any) -> SpikingActorCritic:
+    return SpikingActorCritic(
+        "CartPole-v1", rule=rule, seed=5, loop="numpy", **{**SMALL, **options}
+    )
+
+
+def test_what_a_network_lacks_is_said_with_the_character() -> None:
+    noisy = Rule("mine", output="spike*phi", hidden="spike*(phi*b)*(1 - p)")
+    match = r"rule 'mine', hidden, character 20 \(p in '.*'\), needs spike probabilities"
+    with pytest.raises(DescriptionError, match=match + ", which are computed from rest"):
+        agent_with(noisy, carries=True)
+    paired = Rule("mine", output="spike*n", pairs_spikes=True)
+    with pytest.raises(DescriptionError, match="can't be with rule 'mine'"):
+        agent_with(paired, backend="loihi", learning="pes")
+
+
+def test_a_file_holds_the_texts_of_a_users_rule_and_the_name_of_ours() -> None:
+    rule = Rule("mine", output="spike*phi", hidden="spike*phi*b*0.5", is_centred=True)
+    config = agent_with(rule).config
+    data = json.loads(json.dumps(config.to_dict()))
+    assert data["rule"]["output"] == "spike*phi"
+    assert set(data["rule"]) == {
+        *("type", "name", "output", "hidden", "pairs_spikes", "gates_depression"),
+        *("needs_td_error", "counts_returns", "is_centred", "drops_late"),
+    }
+    again = AgentConfig.from_dict(data)
+    assert again.learning_rule == rule
+    assert again == config
+    assert agent_with("spikes-only").config.to_dict()["rule"] == "spikes-only"
+    assert agent_with(find_rule("spikes-only")).config.to_dict()["rule"] == "spikes-only"
+
+
+@pytest.mark.parametrize(
+    ("changed", "match"),
+    [
+        ({"output": "__import__('os')"}, "rule 'mine', output, character"),
+        ({"output": 3}, "Rule.output: of another type"),
+        ({"post_factors": "os:system"}, "rule 'mine': has a function"),
+        ({"name": None}, "Rule.name"),
+        ({"pairs_spikes": 1}, "Rule.pairs_spikes"),
+        ({"hidden": "-" * 5000 + "p"}, "rule 'mine', hidden"),
+        ({"other": 1}, "wrong or missing fields"),
+    ],
+)
+def test_a_file_may_hold_any_text(changed: dict[str, Any], match: str) -> None:
+    data = AgentConfig.to_dict(agent_with(Rule("mine", output="spike*phi")).config)
+    data["rule"] = {**data["rule"], **changed}
+    with pytest.raises(DescriptionError, match=match):
+        AgentConfig.from_dict(json.loads(json.dumps(data)))
+
+
+def test_a_rule_with_the_name_of_ours_is_its_own() -> None:
+    copy = Rule("spikes-only", output="spike*phi*0")
+    agent = agent_with(copy)
+    assert agent.config.rule is copy
+    before = {name: w.copy() for name, w in agent.weights.items()}
+    agent.learn(1)
+    assert all(np.array_equal(w, before[name]) for name, w in agent.weights.items())
+
+
+def test_names_are_those_of_the_documentation() -> None:
+    from neurorl.rules import post_factor
+
+    assert all(f"``{name}``" in (post_factor.__doc__ or "") for name in NAMES)
