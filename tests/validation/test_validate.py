@@ -200,9 +200,9 @@ def test_a_command_that_would_not_repeat_it_is_not_shown() -> None:
     assert neurorl.validate("glm", specs, steps=4, tolerance=Tolerance()).command is None
 
 
-def test_lanes_of_names() -> None:
+def test_specs_of_names() -> None:
     specs = read_specs("reference:float, brian2:cython,loihi", "loihi")
-    assert [(spec.backend, spec.arithmetic, spec.options) for spec in specs] == [
+    assert [(spec.backend, spec.arithmetic, spec.class_options) for spec in specs] == [
         ("reference", "float", {}),
         ("brian2", "loihi", {"engine": "cython"}),
         ("loihi", "loihi", {}),
