@@ -98,17 +98,17 @@ def _names(mark: pytest.Mark) -> list[str]:
 
 def _params(config: pytest.Config) -> list[Any]:
     named = config.getoption("--neurorl-backend")
-    found: list[Any] = []
+    params: list[Any] = []
     for name in named or BACKENDS:
         try:
-            found += [pytest.param(case, id=case.name) for case in cases(name)]
+            params += [pytest.param(case, id=case.name) for case in cases(name)]
         except BackendUnavailableError as exc:
             if named:
                 raise pytest.UsageError(str(exc)) from exc
-            found.append(pytest.param(None, id=name, marks=pytest.mark.skip(reason=str(exc))))
+            params.append(pytest.param(None, id=name, marks=pytest.mark.skip(reason=str(exc))))
         except NeurorlError as exc:
             raise pytest.UsageError(str(exc)) from exc
-    return found
+    return params
 
 
 @pytest.fixture

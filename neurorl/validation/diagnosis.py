@@ -172,11 +172,11 @@ def _gate(variant: Variant, files: _Files) -> Gate | None:
     if any(evidence.contradicts(variant) for evidence in files.all):
         return None
     for evidence in files.all:
-        odd = evidence.odd_calls(evidence.predict(variant))
-        neither = odd & evidence.odd
+        unpredicted = evidence.odd_calls(evidence.predict(variant))
+        neither = unpredicted & evidence.odd
         if neither[evidence.lengths == 1].any():
             return None
-        labels.append(Labels(evidence, odd & ~evidence.odd, evidence.odd & ~odd))
+        labels.append(Labels(evidence, unpredicted & ~evidence.odd, evidence.odd & ~unpredicted))
     for gate in gates(labels):
         if all(_explained(variant, gate, evidence) for evidence in files.all):
             return gate
@@ -196,12 +196,12 @@ def _bits(evidences: Sequence[Evidence]) -> float:
     """
     total, odd_spikes, candidates = 0.0, 0, 0
     for evidence in evidences:
-        odd = evidence.odd_states(evidence.plain)
+        deviating = evidence.odd_states(evidence.plain)
         for name, bits in _BITS.items():
-            total += bits * int((odd[name] & ~odd["spikes"]).sum())
-        neurons = odd["spikes"].any(axis=0)
+            total += bits * int((deviating[name] & ~deviating["spikes"]).sum())
+        neurons = deviating["spikes"].any(axis=0)
         either = (evidence.spikes | evidence.plain.spikes)[evidence.kept_rows]
-        odd_spikes += int(odd["spikes"].sum())  # in a call, the first brings about the others
+        odd_spikes += int(deviating["spikes"].sum())  # in a call, the first brings about the others
         candidates += int(either[:, neurons].sum())
     chances = math.lgamma(candidates + 1) - math.lgamma(odd_spikes + 1)
     return total + (chances - math.lgamma(candidates - odd_spikes + 1)) / math.log(2)
@@ -218,10 +218,10 @@ def _named(fits: list[Found], files: _Files) -> Diagnosis | None:
         v.cause: min(w.freedom for w, _ in simplest if w.cause == v.cause) for v, _ in simplest
     }
     simplest = [(v, g) for v, g in simplest if v.freedom == fewest[v.cause]]
-    seen = _seen_in(files)
+    neurons = _seen_in(files)
     details: dict[str, list[str]] = {}
     for variant, gate in simplest:
-        where = f" ({gate.words or seen})" if gate.words or seen else ""
+        where = f" ({gate.words or neurons})" if gate.words or neurons else ""
         known = details.setdefault(variant.cause, [])
         if len(known) < _ALTERNATIVES and variant.detail + where not in known:
             known.append(variant.detail + where)
@@ -234,12 +234,12 @@ def _named(fits: list[Found], files: _Files) -> Diagnosis | None:
 
 def _seen_in(files: _Files) -> str:
     """Say which neurons deviate, or '' if all do."""
-    odd = np.logical_or.reduce([e.odd.any(axis=0) for e in files.all])
-    if odd.all():
+    deviates = np.logical_or.reduce([e.odd.any(axis=0) for e in files.all])
+    if deviates.all():
         return ""
-    if odd.sum() == 1:
-        return f"seen in neuron {int(odd.argmax())} only"
-    return f"seen in {int(odd.sum())} of {len(odd)} neurons"
+    if deviates.sum() == 1:
+        return f"seen in neuron {int(deviates.argmax())} only"
+    return f"seen in {int(deviates.sum())} of {len(deviates)} neurons"
 
 
 def _at_threshold(files: _Files) -> Diagnosis | None:
@@ -271,10 +271,10 @@ def _error(evidence: Evidence) -> float:
     """Return the largest error of a predicted variable in calls of one step, inf if of spikes."""
     plain, single = evidence.plain, (evidence.lengths == 1) & evidence.kept
     rows = evidence.starts[single]
-    odd = (evidence.spikes != plain.spikes)[rows]
-    if (np.abs(plain.level - plain.threshold)[rows][odd] > _SINGLE_ERROR * evidence.limit).any():
+    wrong = (evidence.spikes != plain.spikes)[rows]
+    if (np.abs(plain.level - plain.threshold)[rows][wrong] > _SINGLE_ERROR * evidence.limit).any():
         return float("inf")
-    agrees = ~odd
+    agrees = ~wrong
     apart = [np.abs(evidence.after[v][single] - getattr(plain, v)[rows]) for v in VARIABLES]
     return max(float(np.where(agrees, x, 0.0).max(initial=0.0)) for x in apart)
 
@@ -283,10 +283,10 @@ def _where(files: _Files) -> str:
     """Name the first variable that deviates in the recorded histories, with step and neuron."""
     own = [e for e in (*files.others, files.fitted) if e not in files.confirming]
     evidence = next((e for e in own if e.odd.any()), own[-1])
-    odd = evidence.odd_states(evidence.plain)
+    deviating = evidence.odd_states(evidence.plain)
     call = int(evidence.odd.any(axis=1).argmax())
-    name = next(v for v in (*VARIABLES, "spikes") if odd[v][call].any())
-    neuron = int(odd[name][call].argmax())
+    name = next(v for v in (*VARIABLES, "spikes") if deviating[v][call].any())
+    neuron = int(deviating[name][call].argmax())
     are = "aren't" if name == "spikes" else "isn't"
     return (
         f"its {name} {are} as described from step {evidence.starts[call]} on, first in neuron "

@@ -36,11 +36,11 @@ class Distances:
 
 def distances(a: Raster, b: Raster) -> Distances:
     """Compare two rasters ``(steps, n)``; 0 for neurons whose trains are equal."""
-    odd = np.flatnonzero((a != b).any(axis=0))
-    if not len(odd):
+    neurons = np.flatnonzero((a != b).any(axis=0))
+    if not len(neurons):
         return Distances(0.0, 0.0)
-    van_rossum = [_van_rossum(a[:, i], b[:, i]) for i in odd] if _library("elephant") else None
-    spike = [_spike(a[:, i], b[:, i]) for i in odd] if _library("pyspike") else None
+    van_rossum = [_van_rossum(a[:, i], b[:, i]) for i in neurons] if _library("elephant") else None
+    spike = [_spike(a[:, i], b[:, i]) for i in neurons] if _library("pyspike") else None
     return Distances(*(_mean(values, a.shape[1]) for values in (van_rossum, spike)))
 
 
@@ -59,8 +59,8 @@ def _van_rossum(a: Raster, b: Raster) -> float:
     trains = [
         neo.SpikeTrain(np.flatnonzero(train) * pq.s, t_stop=len(train) * pq.s) for train in (a, b)
     ]
-    found = module.van_rossum_distance(trains, time_constant=TAU_STEPS * pq.s)[0, 1]
-    return float(found)
+    distance = module.van_rossum_distance(trains, time_constant=TAU_STEPS * pq.s)[0, 1]
+    return float(distance)
 
 
 def _spike(a: Raster, b: Raster) -> float:

@@ -82,16 +82,16 @@ class Evidence(Observed):
                 state = {v: x[kept] for v, x in state.items()}
             results = []
             for drive, start in zip(drives, begun, strict=True):
-                given = {v: x[calls] for v, x in start.items()} if not k else state
-                results.append(self._advance(drive, given, here))
-            seen = results[0]
+                previous = {v: x[calls] for v, x in start.items()} if not k else state
+                results.append(self._advance(drive, previous, here))
+            now = results[0]
             if gate is not None:
-                seen = {v: np.where(gate[here], results[1][v], x) for v, x in seen.items()}
-            for key, values in seen.items():
+                now = {v: np.where(gate[here], results[1][v], x) for v, x in now.items()}
+            for key, values in now.items():
                 if key not in rows:
                     rows[key] = np.zeros((self.n_steps, self.population.size), values.dtype)
                 rows[key][here] = values
-            state = {v: seen[v] for v in VARIABLES}
+            state = {v: now[v] for v in VARIABLES}
         for v in VARIABLES:
             last = rows[v][self.lasts]
             ended = variant.finish(self, v, last)
@@ -104,15 +104,15 @@ class Evidence(Observed):
         if not len(calls):
             return False
         starts = {v: variant.start(self, v, b)[calls] for v, b in self.before.items()}
-        seen = self._advance(self._drive(variant), starts, self.starts[calls])
+        now = self._advance(self._drive(variant), starts, self.starts[calls])
         sent = self.spikes[self.starts[calls]]
-        near = np.abs(seen["level"] - seen["threshold"]) <= self.limit
-        odd = sent != seen["spikes"]
-        unsure = odd & near & (self.limit > 0)
-        wrong = odd & ~unsure
+        near = np.abs(now["level"] - now["threshold"]) <= self.limit
+        differs = sent != now["spikes"]
+        unsure = differs & near & (self.limit > 0)
+        wrong = differs & ~unsure
         for v in VARIABLES:
             after = self.after[v].copy()
-            after[calls] = seen[v]
+            after[calls] = now[v]
             apart = np.abs(variant.finish(self, v, after)[calls] - self.after[v][calls])
             wrong |= (apart > self.limit) & ~unsure
         return bool((wrong & self.odd[calls]).any())
@@ -124,26 +124,26 @@ class Evidence(Observed):
         predicted too, and so is what follows from it in the same call, unless *exact*.
         """
         limit = 0.0 if exact else self.limit
-        odd = (self.spikes != predicted.spikes) & self.kept_rows[:, None]
+        differs = (self.spikes != predicted.spikes) & self.kept_rows[:, None]
         near = np.abs(predicted.level - predicted.threshold) <= limit
-        unsure = odd & near & (limit > 0)
+        unsure = differs & near & (limit > 0)
         last = np.maximum.accumulate(np.where(unsure, self.step[:, None], -1), axis=0)
         doubtful = last >= self.starts[self.call][:, None]
         excused = doubtful[self.lasts]
-        found = {"spikes": self._by_call(odd & ~doubtful)}
+        deviating = {"spikes": self._by_call(differs & ~doubtful)}
         for v in VARIABLES:
             apart = np.abs(self.after[v] - getattr(predicted, v)[self.lasts])
-            found[v] = (apart > limit) & ~excused & self.kept[:, None]
-        return found
+            deviating[v] = (apart > limit) & ~excused & self.kept[:, None]
+        return deviating
 
     def odd_calls(self, predicted: Prediction, exact: bool = False) -> Mask:
         """Return the calls and neurons in which anything is not as predicted."""
-        odd: Mask = np.logical_or.reduce(list(self.odd_states(predicted, exact).values()))
-        return odd
+        deviating: Mask = np.logical_or.reduce(list(self.odd_states(predicted, exact).values()))
+        return deviating
 
     def _by_call(self, rows: Mask) -> Mask:
-        found: Mask = np.logical_or.reduceat(rows, self.starts, axis=0)
-        return found
+        by_call: Mask = np.logical_or.reduceat(rows, self.starts, axis=0)
+        return by_call
 
     def _advance(self, drive: _Drive, state: dict[str, Array], here: Array) -> dict[str, Array]:
         neurons: Any = drive.neurons
@@ -195,18 +195,18 @@ class Evidence(Observed):
 
         def made() -> FloatArray:
             arrivals = variant.arrivals(self, p).astype(np.float64)
-            found = np.zeros((self.n_steps, self.population.size))
+            total = np.zeros((self.n_steps, self.population.size))
             for version, rows in self._versions(p.name, variant):
                 weights = self.history_weights(p.name, version, variant)
                 described = self.history.arithmetic.transmitted(p.name, weights)
                 sent = variant.transmit(p.name, np.asarray(described, dtype=np.float64))
                 blocked = arrivals[rows].reshape(-1, p.blocks, 1, arrivals.shape[1] // p.blocks)
-                found[rows] = (blocked @ blocks_of(sent)).reshape(-1, self.population.size)
-            return found
+                total[rows] = (blocked @ blocks_of(sent)).reshape(-1, self.population.size)
+            return total
 
         as_described = all(getattr(variant, name) is getattr(PLAIN, name) for name in names)
-        found: FloatArray = self._once(("input", p.name), made) if as_described else made()
-        return found
+        added: FloatArray = self._once(("input", p.name), made) if as_described else made()
+        return added
 
     def history_weights(self, name: str, version: int, variant: Variant) -> Array:
         """Return the effective weights with a version number, as a variant has them."""
@@ -227,8 +227,8 @@ class Evidence(Observed):
         names = ("bias_version", "values", "weights", "transmit", "late_by")
         if any(getattr(variant, name) is not getattr(PLAIN, name) for name in names):
             return self._made_bias(variant)
-        found: Array = self._once("bias", lambda: self._made_bias(PLAIN))
-        return found
+        described: Array = self._once("bias", lambda: self._made_bias(PLAIN))
+        return described
 
     def _made_bias(self, variant: Variant) -> Array:
         arithmetic, network, name = self.history.arithmetic, self.network, self.population.name

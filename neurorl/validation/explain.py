@@ -125,10 +125,10 @@ def _traced_window(
     """Return the first window in a step of which a variable differs by more than *limit*."""
     if traces is None or limit is None or not all(r.repeats for r in traces):
         return None
-    odd = np.any([x > limit for x in _apart(traces, name).values()], axis=(0, 2))
-    if not odd.any():
+    differs = np.any([x > limit for x in _apart(traces, name).values()], axis=(0, 2))
+    if not differs.any():
         return None
-    return int(place(stimulus, int(odd.argmax()))["window"])
+    return int(place(stimulus, int(differs.argmax()))["window"])
 
 
 def _apart(pair: Sequence[Replay], name: str) -> dict[str, npt.NDArray[Any]]:
@@ -156,7 +156,7 @@ def _event(
     are different; then in the other, as a difference may depend on the calls. If neither differs,
     return the end of the window.
     """
-    replayed = _first_odd([r.raster(name) for r in pair], _apart(pair, name), limit)
+    replayed = _first_difference([r.raster(name) for r in pair], _apart(pair, name), limit)
     steps = slice(pair[0].first, pair[0].first + pair[0].n_steps)
     rasters = [r.rasters[name][steps] for r in recordings]
     end = stimulus[window].n_steps - 1
@@ -164,12 +164,12 @@ def _event(
     for v in VARIABLES:
         first, second = (r.history.calls[window].after[name][v] for r in recordings)
         apart[v][end] = np.abs(first - second)
-    recorded = _first_odd(rasters, apart, limit)
+    recorded = _first_difference(rasters, apart, limit)
     likely = [replayed, recorded] if all(r.repeats for r in pair) else [recorded, replayed]
     return next((event for event in likely if event is not None), Event(end, 0, "spikes"))
 
 
-def _first_odd(
+def _first_difference(
     rasters: Sequence[npt.NDArray[np.bool_]],
     apart: dict[str, npt.NDArray[Any]],
     limit: float | None,
@@ -178,17 +178,17 @@ def _first_odd(
     if limit is not None:
         kinds += [(v, x > limit) for v, x in apart.items()]
     kinds.append(("spikes", rasters[0] != rasters[1]))
-    firsts = [int(odd.any(axis=1).argmax()) if odd.any() else len(odd) for _, odd in kinds]
-    variable, odd = kinds[firsts.index(min(firsts))]
-    if not odd.any():
+    firsts = [int(mask.any(axis=1).argmax()) if mask.any() else len(mask) for _, mask in kinds]
+    variable, mask = kinds[firsts.index(min(firsts))]
+    if not mask.any():
         return None
-    return Event(min(firsts), int(odd[min(firsts)].argmax()), variable)
+    return Event(min(firsts), int(mask[min(firsts)].argmax()), variable)
 
 
 def _explain(
     case: Case, pair: list[Replay], population: Population, event: Event, window: int
 ) -> Explanation:
-    trials = [Trial(case, seen, population) for seen in pair]
+    trials = [Trial(case, trace, population) for trace in pair]
     cause, detail, departing = find_cause(case, trials, event, window)
     return Explanation(
         cause=cause,
@@ -207,12 +207,12 @@ def _explain(
 
 def _numbers(trials: list[Trial], event: Event) -> list[dict[str, Any]]:
     """Return the neuron's numbers in both backends, some steps before and after an event."""
-    seen = trials[0].replay
+    trace = trials[0].replay
     first = max(event.step - _AROUND[0], 0)
-    last = min(event.step + _AROUND[1], seen.n_steps - 1)
+    last = min(event.step + _AROUND[1], trace.n_steps - 1)
     sides = [_numbers_of(trial, range(first, last + 1), event.neuron) for trial in trials]
     return [
-        {"step": seen.first + k, "diverges": k == event.step, "a": a, "b": b}
+        {"step": trace.first + k, "diverges": k == event.step, "a": a, "b": b}
         for k, a, b in zip(range(first, last + 1), *sides, strict=True)
     ]
 
@@ -222,13 +222,13 @@ def _numbers_of(trial: Trial, steps: range, i: int) -> list[dict[str, Any]]:
 
     input and level are predicted from the backend's own spikes and state before the step.
     """
-    name, seen, plain = trial.population.name, trial.replay, trial.evidence.plain
+    name, trace, plain = trial.population.name, trial.replay, trial.evidence.plain
     inputs = trial.evidence.input().astype(trial.evidence.before["current"].dtype)
-    after, raster = {v: seen.after(name, v) for v in VARIABLES}, seen.raster(name)
-    scale = unit(seen.arithmetic, name)
+    after, raster = {v: trace.after(name, v) for v in VARIABLES}, trace.raster(name)
+    scale = unit(trace.arithmetic, name)
     rows = []
     for k in steps:
-        row = seen.first + k
+        row = trace.first + k
         level, threshold = plain.level[row, i].item(), plain.threshold[row, i].item()
         rows.append(
             {

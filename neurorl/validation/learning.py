@@ -92,11 +92,11 @@ class Contrast:
 
     def _see(self, before: Snapshot, update: int) -> None:
         one, other = self.a.snapshot, self.b.snapshot
-        odd = [key for key in one if not _equal(one[key], other[key])]
-        for key in odd:
+        differing = [key for key in one if not _equal(one[key], other[key])]
+        for key in differing:
             self.odd.setdefault(key, {"update": update, "episode": self.a.episode})
-        if odd and self.moment is None:
-            key = min(odd, key=lambda key: QUANTITIES.index(key[0]))
+        if differing and self.moment is None:
+            key = min(differing, key=lambda key: QUANTITIES.index(key[0]))
             apart = float(np.nan_to_num(np.abs(_number(one[key]) - _number(other[key]))).max())
             log = None if self.a.log is None else list(self.a.log)
             held = _number(other[key])
@@ -104,7 +104,7 @@ class Contrast:
                 update, *key, before, one, held, self.a.inputs, self.a.t, apart, log
             )
         if self.agree is None:
-            self.odd_while_agreeing |= set(odd)
+            self.odd_while_agreeing |= set(differing)
             for key in one:
                 self._measure(key, one[key], other[key])
 
@@ -151,14 +151,14 @@ def training_rows(network: Network, contrast: Contrast, tolerance: Tolerance) ->
 def _learned(pair: Pair, network: Network, key: Key, contrast: Contrast) -> Row:
     quantity, name = key
     agree = contrast.updates if contrast.agree is None else contrast.agree
-    odd = key in (contrast.odd if pair.exact else contrast.odd_while_agreeing)
+    differs = key in (contrast.odd if pair.exact else contrast.odd_while_agreeing)
     return pair.row(
         f"learning: {quantity}",
         network.projection(name).post,
-        not odd,
+        not differs,
         contrast.apart[key] / _full_scale(network, key, contrast),
         "learned",
-        contrast.odd.get(key) if odd else None,
+        contrast.odd.get(key) if differs else None,
         name,
         compared=contrast.updates if pair.exact else agree,
     )
@@ -190,14 +190,14 @@ def _decisions(pair: Pair, contrast: Contrast) -> Row:
 
 def _returns(pair: Pair, contrast: Contrast) -> Row:
     one, other = np.array(contrast.a.returns), np.array(contrast.b.returns)
-    odd = next((k for k, (x, y) in enumerate(zip(one, other, strict=False)) if x != y), None)
+    first = next((k for k, (x, y) in enumerate(zip(one, other, strict=False)) if x != y), None)
     return pair.row(
         "learning: returns",
         "output",
-        odd is None and len(one) == len(other),
+        first is None and len(one) == len(other),
         _standard_errors(one, other),
         "returns",
-        None if odd is None else {"update": None, "episode": odd},
+        None if first is None else {"update": None, "episode": first},
         episodes_a=len(one),
         episodes_b=len(other),
         mean_return_a=float(one.mean()) if len(one) else None,

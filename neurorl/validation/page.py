@@ -103,12 +103,12 @@ def _verdicts(result: Result) -> str:
 
 
 def _verdict_cells(row: dict[str, Any]) -> list[Any]:
-    what = f"{row['quantity']} of {row['projection'] or row['population']}"
+    quantity = f"{row['quantity']} of {row['projection'] or row['population']}"
     shown = Markup(badge(row["verdict"]))
     if row["verdict"] == "exact":
-        return [what, shown, "", "", "", ""]
+        return [quantity, shown, "", "", "", ""]
     numbers = ["" if row[key] is None else row[key] for key in ("difference", "tolerance")]
-    return [what, shown, *numbers, _first(row["first_divergence"]), row["cause"] or ""]
+    return [quantity, shown, *numbers, _first(row["first_divergence"]), row["cause"] or ""]
 
 
 def _first(first: dict[str, Any] | None) -> str:
@@ -132,7 +132,7 @@ def _explained(e: Explanation) -> str:
             cells.append([row["step"], label, *values, _spiked(row[side])])
             here.append(row["diverges"])
     head = f"{e.population}, neuron {e.neuron}, step {e.step}: {e.cause}"
-    what = (
+    text = (
         f"{e.backend_a} (blue) and {e.backend_b} (red, dashed); first in its {e.variable}, in step "
         f"{e.step_in_window} of window {e.window}; {e.checked} steps were replayed and predicted. "
         "Drawn is what a threshold sees: the membrane with its noise, less the threshold. This and "
@@ -140,7 +140,7 @@ def _explained(e: Explanation) -> str:
     )
     names = ("step", "backend", *(name for _, name in _NUMBERS), "spike")
     return (
-        f'<h3>{escape(head)}</h3><div class="cause">{escape(e.detail)}</div><p>{escape(what)}</p>'
+        f'<h3>{escape(head)}</h3><div class="cause">{escape(e.detail)}</div><p>{escape(text)}</p>'
         + svg.lines(steps, margins, e.step, drawn, "step")
         + table(names, cells, "numbers", here)
     )
@@ -166,12 +166,12 @@ def _spikes(result: Result, other: Recording) -> str:
     for row in result.rows:
         if row["quantity"] != "spikes" or row["backend_b"] != other.spec.label:
             continue
-        name, odd = row["population"], row["first_divergence"]
+        name, place = row["population"], row["first_divergence"]
         n_steps = len(base.rasters[name])
-        first = 0 if odd is None else max(0, min(odd["step"] - _STEPS // 3, n_steps - _STEPS))
-        low = 0 if odd is None else odd["neuron"] // _NEURONS * _NEURONS
+        first = 0 if place is None else max(0, min(place["step"] - _STEPS // 3, n_steps - _STEPS))
+        low = 0 if place is None else place["neuron"] // _NEURONS * _NEURONS
         part = (slice(first, first + _STEPS), slice(low, low + _NEURONS))
-        marked = None if odd is None else (odd["step"], odd["neuron"])
+        marked = None if place is None else (place["step"], place["neuron"])
         label = f"{name}: {base.spec.label} and {other.spec.label}"
         shown = svg.rasters(
             base.rasters[name][part], other.rasters[name][part], (first, low), marked, label
@@ -188,8 +188,8 @@ def _membranes(result: Result) -> list[str]:
     for population in result.subject.network.populations:
         name = population.name
         rows = (r for r in result.rows if (r["quantity"], r["population"]) == ("membrane", name))
-        odd = next((r["first_divergence"] for r in rows if r["first_divergence"]), None)
-        neuron = 0 if odd is None else odd["neuron"]
+        place = next((r["first_divergence"] for r in rows if r["first_divergence"]), None)
+        neuron = 0 if place is None else place["neuron"]
         series = [(t.spec.label, voltages(t, name)[: len(steps), neuron].tolist()) for t in traces]
         label = f"membrane of {name}, neuron {neuron}, after each step"
         parts.append(f"<h3>{escape(label)}</h3>{_legend(result)}")

@@ -62,16 +62,16 @@ class Result:
             "missing": missing(),
             "skipped": self.skipped,
             "rows": self.rows,
-            "explanations": [found.to_dict() for found in self.explanations],
+            "explanations": [explanation.to_dict() for explanation in self.explanations],
         }
 
 
 def _versions() -> dict[str, str]:
     names = ("brian2", "elephant", "gymnasium", "nengo", "nengo-loihi", "numpy", "pyspike", "torch")
-    found = {"neurorl": __version__, "python": platform.python_version()}
+    versions = {"neurorl": __version__, "python": platform.python_version()}
     for name in names:
         try:
-            found[name] = importlib.metadata.version(name)
+            versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return versions

@@ -35,11 +35,11 @@ def explain_training(
         return [_with(row, "quantisation", f"the arithmetics differ; {where}") for row in rows], []
     if moment.quantity != "spikes":
         if moment.quantity in _CAUSES:
-            cause, what = _CAUSES[moment.quantity]
-            return [_with(row, cause, f"{where}: {what}") for row in rows], []
+            cause, reason = _CAUSES[moment.quantity]
+            return [_with(row, cause, f"{where}: {reason}") for row in rows], []
         late = _explain_writes(subject, contrast, moment, seed)
-        cause, what = (late[0].cause, late[0].detail) if late else _held(moment)
-        return [_with(row, cause, f"{where}: {what}") for row in rows], late
+        cause, reason = (late[0].cause, late[0].detail) if late else _held(moment)
+        return [_with(row, cause, f"{where}: {reason}") for row in rows], late
     explanations = _explain_windows(subject, contrast, moment, seed)
     why = [f"{e.cause}: {e.detail}" for e in explanations[:1]]
     detail = "; ".join([where, *why])

@@ -19,14 +19,14 @@ WINDOWS = (7, 1, 12, 5)
 
 def run(backend: Any, network: Network, seed: int = 0, rewrite: bool = False) -> list[Any]:
     """Return rasters and states of several windows; rewrite: whether weights change between."""
-    seen = []
+    pairs = []
     rng = np.random.default_rng(seed + 1)
     for k, n_steps in enumerate(WINDOWS):
-        seen.append((backend.step(rasters(network, n_steps, seed + k), n_steps), backend.state()))
+        pairs.append((backend.step(rasters(network, n_steps, seed + k), n_steps), backend.state()))
         for projection in network.projections if rewrite else ():
             shape = network.weight_shape(projection.name)
             backend.set_weights(projection.name, rng.uniform(-0.9, 0.9, shape))
-    return seen
+    return pairs
 
 
 def assert_same(a: list[Any], b: list[Any]) -> None:
@@ -64,9 +64,9 @@ def test_equals_the_reference(
         with case.make(network, seed=seed) as backend:
             with case.reference(network, seed=seed) as reference:
                 expected = run(reference, network, rewrite=rewrite)
-            seen = run(backend, network, rewrite=rewrite)
+            pairs = run(backend, network, rewrite=rewrite)
         assert any(raster.any() for window, _ in expected for raster in window.values())
-        assert_same(seen, expected)
+        assert_same(pairs, expected)
 
 
 def refuses(case: Any, network: Network) -> bool:
@@ -184,12 +184,12 @@ def test_weights_given_at_the_start_are_in_force(case: Any) -> None:
     network = FEATURES["LIF"]()
     value = np.linspace(-0.5, 1.0, 72).reshape(6, 12)
     inputs = rasters(network, 20, 0, 0.5)
-    with case.make(network, weights={"first": value}) as given, case.make(network) as written:
+    with case.make(network, weights={"first": value}) as fresh, case.make(network) as written:
         expected = written.set_weights("first", value)
-        assert np.array_equal(given.weights("first"), expected)
-        assert same_state(given.state(), written.state()) == []
+        assert np.array_equal(fresh.weights("first"), expected)
+        assert same_state(fresh.state(), written.state()) == []
         assert_same(
-            [(given.step(inputs, 20), given.state())], [(written.step(inputs, 20), written.state())]
+            [(fresh.step(inputs, 20), fresh.state())], [(written.step(inputs, 20), written.state())]
         )
     with pytest.raises(UnknownNameError, match="did you mean 'first'"):
         case.make(network, weights={"frist": value})
@@ -251,12 +251,12 @@ def test_instances_do_not_disturb_each_other(case: Any) -> None:
         expected = run(alone, network)
     with case.make(network, seed=1) as one, case.make(network, seed=2) as other:
         other.set_weights("first", np.ones((6, 12)))
-        seen = []
+        pairs = []
         for k, n_steps in enumerate(WINDOWS):
             other.step(rasters(network, 3, 50 + k), 3)
-            seen.append((one.step(rasters(network, n_steps, k), n_steps), one.state()))
+            pairs.append((one.step(rasters(network, n_steps, k), n_steps), one.state()))
             other.reset()
-    assert_same(seen, expected)
+    assert_same(pairs, expected)
 
 
 def test_seed_decides_weights_and_noise(case: Any) -> None:

@@ -80,10 +80,10 @@ def test_two_steps_equal_one_of_both_lengths_with_currents(case: Any) -> None:
     )
     with case.make(network) as whole, case.make(network) as parts:
         expected = whole.step(whole_inputs, 20)
-        seen = parts.step(first, 13), parts.step(second, 7)
+        pieces = parts.step(first, 13), parts.step(second, 7)
         for name, raster in expected.items():
             assert raster.any()
-            assert np.array_equal(raster, np.vstack([part[name] for part in seen]))
+            assert np.array_equal(raster, np.vstack([part[name] for part in pieces]))
         assert same_state(whole.state(), parts.state()) == []
 
 
@@ -97,8 +97,8 @@ def test_reset_and_restore_with_currents(case: Any) -> None:
         expected = backend.step(inputs, 15), backend.state()
         for other in (backend, fresh):
             other.restore(saved)
-            seen = other.step(inputs, 15)
-            assert all(np.array_equal(seen[name], r) for name, r in expected[0].items())
+            actual = other.step(inputs, 15)
+            assert all(np.array_equal(actual[name], r) for name, r in expected[0].items())
             assert same_state(other.state(), expected[1]) == []
         backend.reset()
         assert not backend.state()["middle.voltage"].any()

@@ -21,9 +21,9 @@ def compare(seed: int, case: Any, currents: bool = False) -> None:
         for window in range(6):
             n_steps = int(rng.integers(1, 25))
             inputs = rasters(network, n_steps, seed + window, rng.uniform(0, 0.9))
-            expected, seen = reference.step(inputs, n_steps), backend.step(inputs, n_steps)
+            expected, actual = reference.step(inputs, n_steps), backend.step(inputs, n_steps)
             for population in expected:
-                assert np.array_equal(seen[population], expected[population]), population
+                assert np.array_equal(actual[population], expected[population]), population
             assert same_state(backend.state(), reference.state()) == []
             if rng.random() < 0.3:
                 reference.reset()

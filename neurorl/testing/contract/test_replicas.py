@@ -31,12 +31,12 @@ class Pair:
         """Advance both, compare them, and return whether any neuron spiked."""
         parts = [rasters(self.network, n_steps, 10 * seed + k, 0.4) for k in range(N)]
         whole = {name: np.hstack([part[name] for part in parts]) for name in parts[0]}
-        seen = self.many.step(whole, n_steps)
-        self.compare(seen, [one.step(parts[k], n_steps) for k, one in enumerate(self.ones)])
-        return any(raster.any() for raster in seen.values())
+        actual = self.many.step(whole, n_steps)
+        self.compare(actual, [one.step(parts[k], n_steps) for k, one in enumerate(self.ones)])
+        return any(raster.any() for raster in actual.values())
 
-    def compare(self, seen: dict[str, Raster], expected: list[dict[str, Raster]]) -> None:
-        for name, raster in seen.items():
+    def compare(self, actual: dict[str, Raster], expected: list[dict[str, Raster]]) -> None:
+        for name, raster in actual.items():
             assert np.array_equal(raster, np.hstack([part[name] for part in expected])), name
         for k, one in enumerate(self.ones):
             assert same_state(self.many.state(k), one.state()) == [], k
@@ -137,10 +137,10 @@ def test_a_state_moves_to_a_replica_of_another_backend(case: Any) -> None:
         backend.step({}, 3)
         backend.restore(reference.state(), 1)
         inputs = {k: np.tile(v, N) for k, v in rasters(network, 9, 1, 0.5).items()}
-        seen = backend.step(inputs, 9)["cells"][:, 10:20]
+        actual = backend.step(inputs, 9)["cells"][:, 10:20]
         expected = reference.step(rasters(network, 9, 1, 0.5), 9)["cells"]
         assert expected.any()
-        assert np.array_equal(seen, expected)
+        assert np.array_equal(actual, expected)
         assert same_state(backend.state(1), reference.state()) == []
 
 
@@ -223,8 +223,8 @@ def test_a_window_of_a_closed_backend_says_so(case: Any) -> None:
 def test_weights_written_directly(feature: str, seed: Any, case: Any) -> None:
     """Check that weights rounded by hand and put into the memory act as by `set_weights`."""
     network = FEATURES[feature]()
-    odd = [p.name for p in network.projections if p.signed or p.blocks > 1]
-    name = (odd or [network.projections[0].name])[-1]
+    special = [p.name for p in network.projections if p.signed or p.blocks > 1]
+    name = (special or [network.projections[0].name])[-1]
     with case.make(network, seed=seed) as backend, case.make(network, seed=seed) as other:
         memory = backend.transmitted(name)
         if memory is None:

@@ -179,11 +179,11 @@ def writes(evidence: Evidence) -> Iterator[Variant]:
             told = detail.format(where)
             # Writes that never come leave other weights than described, whatever was written when.
             cause = "weights" if version is _initial else "writes"
-            odd = int(version in (_first_of_all, _but_last))  # they hang on other populations
-            yield Variant(cause, told, version=some, bias_version=some, freedom=odd)
+            freedom = int(version in (_first_of_all, _but_last))  # they hang on other populations
+            yield Variant(cause, told, version=some, bias_version=some, freedom=freedom)
             if chosen & set(signed):
                 beside = "; the bias of signed projections is up to date"
-                yield Variant(cause, told + beside, version=some, freedom=odd)
+                yield Variant(cause, told + beside, version=some, freedom=freedom)
         for chosen, subject in _groups(signed, "{}", "signed projections"):
             why = _OF_BIAS.get(version, detail.format(""))
             told = (

@@ -25,10 +25,10 @@ def fitted_thresholds(evidence: Evidence) -> Iterator[Variant]:
     described = evidence.numbers.threshold.astype(np.float64)
     for late in (False, True):
         low, high = _between(evidence, late)
-        odd = (low > described) | (high <= described)
-        if not odd.any():
+        wrong = (low > described) | (high <= described)
+        if not wrong.any():
             continue
-        for neurons in (np.ones_like(odd), odd):
+        for neurons in (np.ones_like(wrong), wrong):
             with np.errstate(divide="ignore", invalid="ignore"):
                 factor = _common(
                     low[neurons] / described[neurons], high[neurons] / described[neurons]
@@ -43,10 +43,11 @@ def fitted_thresholds(evidence: Evidence) -> Iterator[Variant]:
                 yield _threshold(detail, np.where(neurons, described + more, described), 1)
         if (low < high).all():
             each = [
-                _common(low[[j]], high[[j]]) if odd[j] else described[j] for j in range(len(odd))
+                _common(low[[j]], high[[j]]) if wrong[j] else described[j]
+                for j in range(len(wrong))
             ]
             values = np.array([d if x is None else x for x, d in zip(each, described, strict=True)])
-            j = int(np.flatnonzero(odd)[0])
+            j = int(np.flatnonzero(wrong)[0])
             now = f"about {values[j]:.6g}, not {described[j]:.6g}"
             detail = f"thresholds are others, of neuron {j} {now}"
             yield _threshold(detail, values, 2)
@@ -74,8 +75,8 @@ def _known(evidence: Evidence, late: bool) -> Mask:
 
     In a call of several steps it is known up to the first spike that isn't as predicted.
     """
-    odd = evidence.spikes != evidence.plain.spikes
-    before = np.vstack([np.zeros_like(odd[:1]), odd[:-1]])
+    differs = evidence.spikes != evidence.plain.spikes
+    before = np.vstack([np.zeros_like(differs[:1]), differs[:-1]])
     rows = np.arange(evidence.n_steps)[:, None]
     last = np.maximum.accumulate(np.where(before, rows, -1), axis=0)
     strayed = last > evidence.starts[evidence.call][:, None]
@@ -129,8 +130,8 @@ def widths(evidence: Evidence) -> Iterator[Variant]:
         return
     lows, highs = zip(*(_width_bounds(e, width) for e in evidence.siblings), strict=True)
     low, high = np.max(lows, axis=0), np.min(highs, axis=0)
-    odd = (low >= 1) | (high < 1)
-    for neurons in (width > 0, odd):
+    wrong = (low >= 1) | (high < 1)
+    for neurons in (width > 0, wrong):
         factor = _common(low[neurons], high[neurons]) if neurons.any() else None
         if factor is not None:
             changed = np.where(neurons, width * factor, width)

@@ -108,15 +108,15 @@ def other_draws(evidences: Sequence[Evidence]) -> str:
     width = evidences[0].numbers.noise_width
     if not width.any():
         return ""
-    given = Variant("", "", mixins=(_AS_SENT,))
-    odd = np.zeros(len(width), dtype=bool)
+    as_sent = Variant("", "", mixins=(_AS_SENT,))
+    deviates = np.zeros(len(width), dtype=bool)
     for evidence in evidences:
-        if evidence.odd_calls(evidence.predict(given)).any():
+        if evidence.odd_calls(evidence.predict(as_sent)).any():
             return ""
-        odd |= (evidence.spikes != evidence.plain.spikes)[evidence.kept_rows].any(axis=0)
-    if not odd.any() or (width[odd] == 0).any():
+        deviates |= (evidence.spikes != evidence.plain.spikes)[evidence.kept_rows].any(axis=0)
+    if not deviates.any() or (width[deviates] == 0).any():
         return ""
-    sums = np.sum([_scores(evidence, odd) for evidence in evidences], axis=0)
+    sums = np.sum([_scores(evidence, deviates) for evidence in evidences], axis=0)
     variance, (likely, steeper, dependent) = sums[0], sums[1::2]
     sizes = np.sqrt(sums[2::2])
     far = np.abs([likely, steeper, dependent]) > 4 * sizes
@@ -126,12 +126,12 @@ def other_draws(evidences: Sequence[Evidence]) -> str:
     return f"{told}, and neither is their distribution" if far[:2].any() else told
 
 
-def _scores(evidence: Evidence, odd: Mask) -> Array:
+def _scores(evidence: Evidence, deviates: Mask) -> Array:
     """Sum over free steps: variance, then scores (mean 0 if independent) and their variances."""
     plain = evidence.plain
     known = np.repeat((evidence.lengths == 1) & evidence.kept, evidence.lengths)[:, None]
     starts = np.where(evidence.fresh[:, None], 0, evidence.before["refractory"])
-    free = known & (starts[evidence.call] == 0) & odd
+    free = known & (starts[evidence.call] == 0) & deviates
     width = evidence.numbers.noise_width
     above = ((plain.moved - plain.threshold) / np.where(width > 0, width, 1.0))[free]
     p = 1 / (1 + np.exp(-np.clip(above, -30, 30)))

@@ -46,10 +46,10 @@ def _common_tau(evidence: Evidence, variable: str, decay: Array | None) -> Array
         return None
     described = _decay_of(evidence, variable)
     told = (decay > 0) & (described > 0) & (decay != 1) & (described != 1)
-    odd = np.flatnonzero((np.abs(decay - described) > 1e-12) & told)
-    if not len(odd):
+    differing = np.flatnonzero((np.abs(decay - described) > 1e-12) & told)
+    if not len(differing):
         return None
-    ratio = float(np.median(np.log(described[odd]) / np.log(decay[odd])))
+    ratio = float(np.median(np.log(described[differing]) / np.log(decay[differing])))
     with np.errstate(divide="ignore"):
         return np.where(described > 0, described ** (1 / ratio), 0.0)
 
@@ -106,9 +106,9 @@ def _decayed(
         ("voltage", "tau_mem", membrane),
     ):
         if values is not None:
-            what = "the current" if variable == "current" else "the membrane"
+            subject = "the current" if variable == "current" else "the membrane"
             told = _time_constants(evidence, name, _decay_of(evidence, variable), values)
-            details.append(f"{what} decays otherwise{told}")
+            details.append(f"{subject} decays otherwise{told}")
 
     def parameters(x: Any) -> Any:
         changed: dict[str, Array] = {}
@@ -162,10 +162,10 @@ def biases(evidence: Evidence) -> Iterator[Variant]:
     p = evidence.population
     described: Array = evidence.numbers.bias
     yield Variant("bias", "the bias isn't there", bias=np.zeros_like)
-    odd = offset != 0
-    middle = float(np.median(offset[odd])) if odd.any() else 0.0
-    if (described[odd] != 0).all() and odd.any():
-        factor = 1 + float(np.median(offset[odd] / described[odd]))
+    shifted = offset != 0
+    middle = float(np.median(offset[shifted])) if shifted.any() else 0.0
+    if (described[shifted] != 0).all() and shifted.any():
+        factor = 1 + float(np.median(offset[shifted] / described[shifted]))
         scaled = described * (factor - 1)
         if chip:
             scaled = np.rint(scaled).astype(np.int64)

@@ -29,8 +29,8 @@ class Steps:
             name: getattr(evidence.plain, name)[rows]
             for name in ("current", "voltage", "refractory", "spikes", "moved", "level")
         }
-        odd = evidence.odd_states(evidence.plain)
-        self.odd = {name: mask[calls] for name, mask in odd.items()}
+        deviating = evidence.odd_states(evidence.plain)
+        self.odd = {name: mask[calls] for name, mask in deviating.items()}
         self.bias = evidence.bias()[rows]
         self.q = evidence.input()[rows]
         self.free = (self.dead == 0) & ~self.spikes

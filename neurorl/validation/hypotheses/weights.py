@@ -20,7 +20,7 @@ __all__ = ["changed", "factors", "reported", "rounded"]
 def reported(evidence: Evidence) -> Iterator[Variant]:
     """Propose the weights that the backend itself reports as in force, if they differ."""
     history = evidence.history
-    odd = [
+    names = [
         p.name
         for p in evidence.network.projections
         if p.post == evidence.population.name
@@ -29,14 +29,14 @@ def reported(evidence: Evidence) -> Iterator[Variant]:
             for one, other in zip(history.reported[p.name], history.versions[p.name], strict=True)
         )
     ]
-    if not odd:
+    if not names:
         return
     apart = max(
         float(np.abs(one - other).max(initial=0.0))
-        for name in odd
+        for name in names
         for one, other in zip(history.reported[name], history.versions[name], strict=True)
     )
-    size = max(float(np.abs(w).max(initial=0.0)) for n in odd for w in history.versions[n]) or 1.0
+    size = max(float(np.abs(w).max(initial=0.0)) for n in names for w in history.versions[n]) or 1.0
     close = apart <= size / 100
 
     def values(history: History, name: str, version: int) -> Array:
@@ -44,7 +44,7 @@ def reported(evidence: Evidence) -> Iterator[Variant]:
 
     yield Variant(
         "rounding of weights" if close else "weights",
-        f"the weights of {', '.join(odd)} are {'rounded' if close else 'others'}: "
+        f"the weights of {', '.join(names)} are {'rounded' if close else 'others'}: "
         f"up to {apart:.3g} away from those described",
         values=values,
         freedom=2,
@@ -98,19 +98,19 @@ def factors(evidence: Evidence) -> Iterator[Variant]:
     names = [n for n, x in inputs.items() if x.any()]
     if not names or not missing.any():
         return
-    odd = steps.odd["current"]
-    columns = np.stack([inputs[n][odd] for n in names], axis=1)
-    one = np.linalg.lstsq(columns, missing[odd], rcond=None)[0] + 1
+    deviates = steps.odd["current"]
+    columns = np.stack([inputs[n][deviates] for n in names], axis=1)
+    one = np.linalg.lstsq(columns, missing[deviates], rcond=None)[0] + 1
     of_each = {n: float(k) for n, k in zip(names, one, strict=True) if abs(k - 1) > 1e-6}
     for name in of_each:  # alone, where others are collinear with it
-        x = inputs[name][odd]
-        alone = float((x * missing[odd]).sum() / ((x**2).sum() or 1.0)) + 1
+        x = inputs[name][deviates]
+        alone = float((x * missing[deviates]).sum() / ((x**2).sum() or 1.0)) + 1
         yield from _scaled(evidence, {name: alone})
     if len(of_each) > 1:
         yield from _scaled(evidence, of_each)
     each = {n: np.ones(missing.shape[1]) for n in names}
-    for j in np.flatnonzero(odd.any(axis=0)):
-        here = odd[:, j]
+    for j in np.flatnonzero(deviates.any(axis=0)):
+        here = deviates[:, j]
         columns = np.stack([inputs[n][here, j] for n in names], axis=1)
         for n, k in zip(
             names, np.linalg.lstsq(columns, missing[here, j], rcond=None)[0], strict=True
@@ -151,11 +151,11 @@ def changed(evidence: Evidence) -> Iterator[Variant]:
     """Propose arbitrary weights: those that explain the currents of all single steps."""
     steps = Steps(evidence)
     missing = (steps.u_now - steps.plain["current"]).astype(np.float64)
-    odd = steps.odd["current"]
-    if not odd.any():
+    deviates = steps.odd["current"]
+    if not deviates.any():
         return
-    late = np.arange(len(odd)) >= int(odd.any(axis=1).argmax())
-    for rows in (np.ones(len(odd), bool), late):
+    late = np.arange(len(deviates)) >= int(deviates.any(axis=1).argmax())
+    for rows in (np.ones(len(deviates), bool), late):
         sizes = {p.name: _arriving(evidence, p)[steps.rows].shape[1] for p in evidence.into}
         if sum(sizes.values()) >= rows.sum():
             return
@@ -178,17 +178,17 @@ def _solved(evidence: Evidence, steps: Steps, missing: Array, rows: Array) -> It
         p.name: _arriving(evidence, p)[steps.rows[rows]].astype(np.float64) for p in evidence.into
     }
     for blocks, neurons in _blocks(evidence).items():
-        odd = [j for j in neurons if steps.odd["current"][:, j].any()]
-        if not odd:
+        deviating = [j for j in neurons if steps.odd["current"][:, j].any()]
+        if not deviating:
             continue
         parts = []
         for p, block in zip(evidence.into, blocks, strict=True):
             size = arriving[p.name].shape[1] // p.blocks
             parts.append(arriving[p.name][:, block * size : (block + 1) * size])
-        solved = np.linalg.lstsq(np.hstack(parts), missing[rows][:, odd], rcond=None)[0]
+        solved = np.linalg.lstsq(np.hstack(parts), missing[rows][:, deviating], rcond=None)[0]
         start = 0
         for p, block, part in zip(evidence.into, blocks, parts, strict=True):
-            columns = np.array(odd) - block * (evidence.population.size // p.blocks)
+            columns = np.array(deviating) - block * (evidence.population.size // p.blocks)
             delta[p.name][block][:, columns] = solved[start : start + part.shape[1]]
             start += part.shape[1]
     scale = max(float(np.abs(d).max(initial=0.0)) for d in delta.values())
