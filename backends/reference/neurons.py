@@ -19,9 +19,9 @@ Array = npt.NDArray[Any]
 
 
 class Neurons(abc.ABC):
-    """Holds one population's current ``u``, voltage ``v`` and dead steps left, and updates them.
+    """Hold and update one population's current ``u``, voltage ``v`` and dead steps left.
 
-    size: neurons of all replicas.
+    size: number of neurons of all replicas.
     refractory_steps: dead steps after a spike, ``(size,)``.
     """
 
@@ -58,7 +58,7 @@ class Neurons(abc.ABC):
 
     @abc.abstractmethod
     def _noisy(self, steps: Sequence[int]) -> npt.NDArray[Any]:
-        """Return the membranes with the noise that the threshold sees."""
+        """Return the membranes plus noise, which the threshold is compared with."""
 
     def _spike(self, over: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         """Reset the neurons that spike, count their dead steps, and return which do.
@@ -74,7 +74,7 @@ class Neurons(abc.ABC):
 
 
 class FloatNeurons(Neurons):
-    """Updates neurons by `neurorl.network.description.Dynamics` in float64."""
+    """Update neurons by `neurorl.network.description.Dynamics` in float64."""
 
     def __init__(self, dynamics: Dynamics, noise: DrawAll) -> None:
         super().__init__(len(dynamics.bias), np.float64, dynamics.refractory_steps)
@@ -95,7 +95,7 @@ class FloatNeurons(Neurons):
 
 
 class ChipNeurons(Neurons):
-    """Updates neurons in the chip's integers, bit for bit; see `neurorl.arithmetic.quantiser`."""
+    """Update neurons in the chip's integers, bit for bit; see `neurorl.arithmetic.quantiser`."""
 
     def __init__(self, chip: ChipPopulation, noise: DrawAll) -> None:
         super().__init__(len(chip.bias), np.int64, chip.refractory - 1)
@@ -122,7 +122,7 @@ class ChipNeurons(Neurons):
         return np.asarray(self.v + noise)
 
     def _held(self, x: Array, bits: int) -> npt.NDArray[np.int64]:
-        """Return *x* as it overflows in a register of *bits* bits and a sign."""
+        """Return *x* wrapped to a register of *bits* bits and a sign."""
         half = 1 << bits
         return np.asarray(((x + half) & (2 * half - 1)) - half)
 

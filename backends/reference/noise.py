@@ -16,7 +16,7 @@ DrawAll = Callable[[Sequence[int]], FloatArray]
 
 
 class ReplicaNoise:
-    """Draws the noise of one population in all replicas.
+    """Draw the noise of one population in all replicas.
 
     rows: the draws of each replica, by its own seed.
     """

@@ -26,13 +26,13 @@ __all__ = ["ReferenceSimulator"]
 
 
 class ReferenceSimulator(Simulator):
-    """Runs a network in NumPy, in both arithmetics; short enough to define the semantics.
+    """Run a network in NumPy, in both arithmetics; short enough to define the semantics.
 
-    steps: how many each replica made.
-    neurons, equations: those of each population, the latter if they are equations.
+    steps: number of steps that each replica made.
+    neurons, equations: the neurons of each population; equations if defined by equations.
     spikes: by node, its last spikes, newest last, for as many steps as its longest delay.
     incoming: by population, the name, presynaptic node, delay and blocks of its projections.
-    transmitted: what spikes transmit by projection. It is float64 in both arithmetics: sums of
+    transmitted: transmitted weights by projection. They are float64 in both arithmetics: sums of
         integers or of grid weights are exact in it, and BLAS has no integer product. Always the
         same arrays, as others may write to them.
     """
@@ -173,7 +173,7 @@ class ReferenceSimulator(Simulator):
             variable[...] = state[key]
 
     def _variables(self, replica: int) -> State:
-        """Return a replica's state as views; coins aren't in it, as they follow from the step."""
+        """Return a replica's state as views, without coins, which follow from the step."""
         views: State = {}
         for name, spikes in self.spikes.items():
             if name not in self._tossed:
