@@ -31,9 +31,9 @@ __all__ = ["Backend", "Capabilities", "Raster", "State", "Window"]
 
 
 class Backend(Closable):
-    """Runs one network on one simulator; a context manager, of which several may coexist.
+    """Run one network on one simulator; a context manager, of which several may coexist.
 
-    `neurorl.load` makes it. What is the same for every simulator is done here: checks, replicas,
+    `neurorl.load` makes it. It does what is the same for every simulator: checks, replicas,
     rounding, currents, shapes.
 
     simulator: a new one, with its options; `build` is called here.
@@ -51,13 +51,13 @@ class Backend(Closable):
 
     ``step(a); step(b)`` gives the same spikes as ``step(a + b)``.
     Weights may be written between calls of `step`; they act on spikes that arrive from then on.
-    What a simulator lists in `Simulator.shown` is found here too, such as Loihi's `chip_table`.
+    Attributes listed in `Simulator.shown`, such as Loihi's `chip_table`, are available here too.
 
     Raises UnsupportedError naming every part of the network that the simulator can't run.
     """
 
     def __new__(cls, simulator: Simulator, *_: Any, **__: Any) -> Backend:
-        """Return a backend that also has what the simulator shows of itself."""
+        """Return a backend that also has the attributes that the simulator shows."""
         return super().__new__(_with_doors(type(simulator)))
 
     def __init__(
@@ -95,7 +95,7 @@ class Backend(Closable):
 
     @property
     def unverified(self) -> str | None:
-        """Return which part of the simulator nobody could try yet; None if all was tried."""
+        """Return which part of the simulator has never been tried; None if all was."""
         return self.simulator.unverified
 
     @property
@@ -105,7 +105,7 @@ class Backend(Closable):
 
     @property
     def t(self) -> int:
-        """Return the steps since the start; `reset` keeps it, so noise never repeats."""
+        """Return the number of steps since the start; `reset` keeps it, so noise never repeats."""
         return self.time()
 
     def time(self, replica: int = 0) -> int:
@@ -158,7 +158,7 @@ class Backend(Closable):
         return self.simulator.learn(checked, clipped, n_steps)
 
     def learning_gain(self, population: str) -> float:
-        """Return how much `learn` changes a weight into *population* at most.
+        """Return the largest change of a weight into *population* in one learning step.
 
         That is the change for error -1 and x = 1.
         """
@@ -255,7 +255,7 @@ class Backend(Closable):
         return self.simulator.source() or self.simulated.text()
 
     def check_can(self, *verbs: str) -> None:
-        """Raise UnsupportedError for a method that can't work here, with what would; see Loihi.
+        """Raise UnsupportedError for a method that can't work here, naming an alternative.
 
         So a caller that will need it can say so before the run.
 
@@ -276,7 +276,7 @@ class Backend(Closable):
     def _copy_window(
         self, fresh: bool, inputs: Inputs, rasters: dict[str, Raster], n_steps: int
     ) -> None:
-        """Run a window by a step and copies of what it returns."""
+        """Run a window by `step`, and copy the rasters that it returns."""
         if fresh:
             self.simulator.reset(range(self.n_replicas))
         for name, raster in self.simulator.step(inputs, n_steps).items():
@@ -290,7 +290,7 @@ class Backend(Closable):
 
 @functools.cache
 def _with_doors(simulator: type[Simulator]) -> type[Backend]:
-    """Return `Backend` with a property for each name that a simulator shows.
+    """Return a subclass of `Backend` with a property for each name in `Simulator.shown`.
 
     A method ``__getattr__`` would do the same, and make every attribute slower to find.
     """

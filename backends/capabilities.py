@@ -1,4 +1,4 @@
-"""Say what a simulator can run, and find what of a network it can't."""
+"""Describe what a simulator can run, and find the parts of a network that it can't."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ __all__ = ["Capabilities"]
 
 @dataclass(frozen=True)
 class Capabilities:
-    """Says what a simulator can run; checked before anything is built.
+    """Describe what a simulator can run; checked before anything is built.
 
-    arithmetics: names of the arithmetics, the default one first.
+    arithmetics: names of the arithmetics, the default first.
     exact_arithmetics: those in which it equals the reference in every spike.
     delays: whether delays may be more than one step.
     signed: whether projections may be signed.
     currents: whether there may be sources of currents.
     max_population: most neurons of one population; None for no limit.
     engines: ways to run the same network, the preferred one first.
-    noises: what may stand for escape noise, see `neurorl.arithmetic.chip_noise`; all but the first
+    noises: kinds of escape noise, see `neurorl.arithmetic.chip_noise`; all but the first
         in chip arithmetic only.
     equations: whether it runs neurons by equations, in float arithmetic.
     learnings: who can change the weights, ``'host'`` or a rule of the simulator.
@@ -38,7 +38,7 @@ class Capabilities:
     equations: bool = False
 
     def problems(self, network: Network, arithmetic: str) -> list[str]:
-        """Return a line for each part of *network* that is beyond these; empty if none is."""
+        """Return a line for each part of *network* that exceeds these; empty if none does."""
         problems = []
         if arithmetic not in self.arithmetics:
             problems.append(f"arithmetic {arithmetic!r} (has {', '.join(self.arithmetics)})")

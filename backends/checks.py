@@ -1,4 +1,4 @@
-"""Check what a caller passes to a backend; all of it is refused before anything changes."""
+"""Check the arguments of a backend's methods, before anything changes."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def check_seeds(seed: int | Sequence[int]) -> tuple[int, ...]:
 
 
 def check_replica(replica: int, n_replicas: int) -> int:
-    """Return *replica*; raise ArgumentError if there is none of this number."""
+    """Return *replica*; raise ArgumentError if there is no replica of this number."""
     if not 0 <= replica < n_replicas:
         limit = f"0 to {n_replicas - 1}"
         raise ArgumentError(say("replica", "there is no such", got=replica, limit=limit))
@@ -60,14 +60,14 @@ def check_replica(replica: int, n_replicas: int) -> int:
 
 
 def check_arithmetic(arithmetic: str | None, capabilities: Capabilities) -> str:
-    """Return *arithmetic*, or the default one for None; raise UnknownNameError for no such."""
+    """Return *arithmetic*, or the default for None; raise UnknownNameError if it is unknown."""
     if arithmetic is not None:
         check_name("arithmetic", arithmetic, ARITHMETICS)
     return arithmetic or capabilities.arithmetics[0]
 
 
 def check_noise(backend: str, noise: str, arithmetic: str, capabilities: Capabilities) -> str:
-    """Return *noise*; raise UnknownNameError or UnsupportedError if it can't be had here."""
+    """Return *noise*; raise UnknownNameError or UnsupportedError if it isn't available here."""
     is_exact = find_noise(noise).is_exact
     where = f"backend {backend}"
     if noise not in capabilities.noises:
@@ -188,9 +188,9 @@ def _check_activations(name: str, value: npt.ArrayLike, size: int) -> npt.NDArra
 def check_state(
     state: Mapping[str, npt.ArrayLike], mine: Mapping[str, npt.NDArray[Any]]
 ) -> dict[str, npt.NDArray[Any]]:
-    """Return *state* as arrays of the kinds of *mine*, finite.
+    """Return *state* as finite arrays of the dtypes in *mine*, the backend's own state.
 
-    Raises ArgumentError unless it has the keys and shapes of *mine*, and numbers of a state.
+    Raises ArgumentError unless keys and shapes are those of *mine*, and values those of a state.
     """
     arrays = {key: np.asarray(value) for key, value in state.items()}
     if set(arrays) != set(mine):
@@ -205,7 +205,7 @@ def check_state(
 
 
 def _of_kind(key: str, array: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    """*array* as *dtype*. Raises ArgumentError if it isn't that without loss."""
+    """Return *array* as *dtype*. Raises ArgumentError if that would lose information."""
     if not np.can_cast(array.dtype, dtype, "same_kind"):
         raise ArgumentError(say("restore", f"{key} of another kind", got=array.dtype, limit=dtype))
     with np.errstate(all="ignore"):

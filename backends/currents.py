@@ -1,4 +1,4 @@
-"""Compute what flows from sources of currents into populations: the same on every backend."""
+"""Compute the currents that flow from sources into populations: the same on every backend."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ __all__ = ["Currents"]
 
 
 class Currents:
-    """Holds the projections from sources of currents of *network*, all replicas as one.
+    """Hold the projections from sources of currents of *network*, all replicas as one.
 
-    weights: by projection, what flows from a cell of activation 1. Exact in float64 in both
+    weights: by projection, what flows from a unit of activation 1. Exact in float64 in both
         arithmetics, and always the same arrays, as others may write to them.
     """
 
@@ -32,7 +32,7 @@ class Currents:
         }
 
     def write(self, name: str, rounded: FloatArray) -> None:
-        """Put weights, rounded in the description's units, in force."""
+        """Set a projection's weights, rounded in the description's units."""
         self.weights[name][...] = self._arithmetic.transmitted(name, rounded)
 
     def into(self, inputs: Inputs) -> Iterator[tuple[str, FloatArray]]:

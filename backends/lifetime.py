@@ -1,4 +1,4 @@
-"""Let whatever holds a simulator be closed, once, and say so afterwards."""
+"""Close objects that hold a simulator once, and raise an error if they are used afterwards."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["Closable"]
 
 
 class Closable(abc.ABC):
-    """Is a context manager that closes itself at the end.
+    """Close once, by `close` or at the end of a ``with`` block.
 
-    name: of the backend, for the error.
+    name: the backend's name, for the error message.
     closed: whether `close` was called.
     """
 
@@ -38,11 +38,11 @@ class Closable(abc.ABC):
             raise BackendError(say(f"backend {self.name}", "is closed", remedy="make a new one"))
 
     def close(self) -> None:
-        """Free what the simulator holds; any later call but `close` raises BackendError."""
+        """Release the simulator's resources; any later call but `close` raises BackendError."""
         if not self.closed:
             self.closed = True
             self._free()
 
     @abc.abstractmethod
     def _free(self) -> None:
-        """Free it; called once."""
+        """Release the simulator's resources; called once."""

@@ -59,13 +59,13 @@ BACKENDS: dict[str, BackendInfo] = {
 
 
 class Vocabulary:
-    """Holds the words that a spec of one backend may have.
+    """Hold the words that a spec of one backend may contain.
 
     arithmetics: the default one first. engines: the preferred one first.
     """
 
     def __init__(self, name: str, cls: type[Simulator] | None = None) -> None:
-        """Look a backend up; of the library's own no simulator is imported.
+        """Look a backend up, without importing the simulator of one of the library's own.
 
         Raises UnknownNameError, or BackendUnavailableError of another distribution's.
         """
@@ -111,7 +111,7 @@ def import_shipped(name: str, info: BackendInfo) -> type[Simulator]:
 
 
 def import_plugin(name: str, info: BackendInfo) -> type[Simulator]:
-    """Return the class of another distribution, checked. Raises BackendUnavailableError."""
+    """Return and check a class of another distribution. Raises BackendUnavailableError."""
     if info.problem is not None:
         raise BackendUnavailableError(say(f"backend {name}", info.problem, remedy=info.remedy))
     cls = import_shipped(name, info)

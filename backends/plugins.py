@@ -24,9 +24,9 @@ _TARGET = re.compile(r"\w+(\.\w+)*:\w+(\.\w+)*")
 
 @dataclass(frozen=True)
 class Engine:
-    """Says what an engine is to the class of its backend, and to those who wait for it.
+    """Describe an engine: the options that choose it, and what it costs to use it.
 
-    options: of the class; none if it is the only engine.
+    options: arguments of the backend's class; empty if it is the only engine.
     needs_compiler: whether it can't run without a C++ compiler.
     compiles: whether it takes seconds to compile each network.
     is_slow: whether a step of an agent takes tens of milliseconds.
@@ -40,9 +40,9 @@ class Engine:
 
 @dataclass(frozen=True)
 class BackendInfo:
-    """Says where a backend lives, which distribution it needs, and how to get that.
+    """Describe where a backend lives, which distribution it needs, and how to get that.
 
-    problem: why it can't be loaded, known without importing it; None if nothing is.
+    problem: why it can't be loaded, as known without importing it; None if it may work.
     arithmetics, engines: of the library's own backends, as in
         `neurorl.backends.lookup.Vocabulary`.
     """
@@ -56,10 +56,10 @@ class BackendInfo:
 
 
 def plugins(taken: Collection[str]) -> list[tuple[str, BackendInfo]]:
-    """Name and place of every backend that other distributions offer, sorted.
+    """Return name and place of every backend that other distributions offer, sorted.
 
-    taken: names that are the library's own; who offers one of them, or the same as another
-    distribution, has a `problem`.
+    taken: names of the library's own backends; an entry of such a name, or of a name that several
+    distributions offer, has a `problem`.
     """
     points: dict[str, dict[str, str]] = {}
     for point in importlib.metadata.entry_points(group=GROUP):
@@ -87,7 +87,7 @@ def _info(name: str, values: dict[str, str], of: str, is_taken: bool) -> Backend
 
 
 def check_class(name: str, found: Any, remedy: str) -> None:
-    """Raise BackendUnavailableError if what a plug-in offers can't be a backend of this *name*."""
+    """Raise BackendUnavailableError if a plug-in's object can't be the backend *name*."""
     from neurorl.backends.capabilities import Capabilities
     from neurorl.backends.simulator import Simulator
 

@@ -1,4 +1,4 @@
-"""Turn what a caller asks for into the network that a simulator runs."""
+"""Turn a backend's arguments into the network that a simulator runs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def prepare(
     record: Sequence[str] | None,
     noise: str,
 ) -> SimulatedNetwork:
-    """Return what *simulator* is to build, without weights; arguments as in `Backend`.
+    """Return the network for *simulator* to build, without weights; arguments as in `Backend`.
 
     Raises UnsupportedError naming every part of the network that the simulator can't run.
     """

@@ -1,6 +1,6 @@
-"""The one door from the library to the simulators: a backend is known here by name only.
+"""Load and list backends by name: the library's only way to the simulators.
 
-Those of other distributions are found by their entry points (`neurorl.backends.plugins`).
+Backends of other distributions are found by their entry points (`neurorl.backends.plugins`).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def load(name: str | type[Simulator] | BackendSpec, network: Network, **options:
 
 
 def backend_type(backend: str | type[Simulator] | BackendSpec) -> type[Simulator]:
-    """Return the class of a simulator, given by name, spec or itself. Raises ArgumentError."""
+    """Return a simulator's class, by its name, its spec or itself. Raises ArgumentError."""
     return BackendSpec.parse(backend).backend_class
 
 

@@ -1,4 +1,4 @@
-"""Describe a network as a simulator has to run it: what `Simulator.build` gets."""
+"""Describe a network as a simulator has to run it: the argument of `Simulator.build`."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ __all__ = ["SimulatedNetwork"]
 
 @dataclass(frozen=True)
 class SimulatedNetwork:
-    """Holds a network with everything that decides what its spikes are.
+    """Hold a network with everything that determines its spikes.
 
     network: one replica, as described.
     seeds: the seed of each replica.
-    axes: the axes that a caller sees in front of the network's own, ``(n_replicas,)`` or none.
+    axes: the axes in front of the network's own in a caller's arrays, ``(n_replicas,)`` or none.
     arithmetic_name: ``'float'`` or ``'loihi'``.
-    arithmetic: that of one replica; its `network` also has the sources of coins.
-    noise: what stands for escape noise, see `neurorl.arithmetic.chip_noise`.
+    arithmetic: of one replica; its `network` also has the sources of coins.
+    noise: kind of escape noise, see `neurorl.arithmetic.chip_noise`.
     record: the populations whose rasters `Simulator.step` returns.
-    coins: by population, the source of its coins; empty unless the noise has some.
+    coins: by population, the source of its coins; empty if the noise needs none.
     weights: effective weights by projection, in the description's units and the shape of `whole`;
         always those last written.
     """
@@ -88,16 +88,16 @@ class SimulatedNetwork:
 
     @property
     def dtype(self) -> type[np.float64] | type[np.int64]:
-        """Return the kind of numbers that currents and membranes are in a state."""
+        """Return the dtype of currents and membranes in a state."""
         return np.int64 if isinstance(self.arithmetic, ChipArithmetic) else np.float64
 
     def columns(self, node: str, replica: int) -> slice:
-        """Return where a replica's neurons are among all of a node's."""
+        """Return the slice of a replica's neurons among all of a node's."""
         size = self.network.node(node).size
         return slice(replica * size, (replica + 1) * size)
 
     def transmitted(self, projection: str) -> npt.NDArray[np.generic]:
-        """Return what a spike adds to a current, in the shape of `whole`.
+        """Return the weights as a spike adds them to currents, in the shape of `whole`.
 
         It is in the units of the arithmetic, and twice the weight of a signed projection, whose
         silence transmits the negative weight by `bias`.
@@ -119,7 +119,7 @@ class SimulatedNetwork:
         return [rows(seed, stream, size) for seed in self.seeds]
 
     def coin_rows(self, replica: int) -> dict[str, CoinRows]:
-        """Return a replica's tosses by source of coins."""
+        """Return a replica's coin tosses by source."""
         return coin_rows(self.network, self.coins, self.seeds[replica])
 
     def text(self) -> str:

@@ -26,9 +26,9 @@ VARIABLES = ("current", "voltage", "refractory")
 
 
 class Simulator(abc.ABC):
-    """Runs one network on one simulator, behind `neurorl.backends.base.Backend`.
+    """Run one network on one simulator, behind `neurorl.backends.base.Backend`.
 
-    Made with its own options only, which it checks and keeps; all work is done by `build`. The
+    Its constructor checks and keeps its own options only; `build` does all the work. The
     backend has checked every argument of the other methods, has rounded the weights and turned
     currents into biases. Replicas are neurons side by side: neuron i of replica k is number
     ``k * size + i`` of all.
@@ -66,7 +66,7 @@ class Simulator(abc.ABC):
 
     @abc.abstractmethod
     def write_weights(self, projection: str) -> None:
-        """Put ``simulated.weights[projection]`` in force, for spikes that arrive from now on.
+        """Use ``simulated.weights[projection]`` for spikes that arrive from now on.
 
         If it is signed, a call of `write_bias` follows. Not called for a projection from a source
         of currents.
@@ -74,11 +74,11 @@ class Simulator(abc.ABC):
 
     @abc.abstractmethod
     def write_bias(self, population: str, bias: npt.NDArray[np.generic]) -> None:
-        """Put biases ``(n_replicas * size,)`` in force; in chip arithmetic they are integers."""
+        """Use biases ``(n_replicas * size,)`` from now on; integers in chip arithmetic."""
 
     @abc.abstractmethod
     def time(self, replica: int) -> int:
-        """Return the steps that a replica made since the start; `restore` sets them."""
+        """Return how many steps a replica made since the start; `restore` sets it."""
 
     @abc.abstractmethod
     def state(self, replica: int) -> State:
@@ -96,7 +96,7 @@ class Simulator(abc.ABC):
 
     @classmethod
     def problems(cls, network: Network, arithmetic: str) -> list[str]:
-        """Return why no such simulator can run *network*, one line for each part."""
+        """Return why this class can't run *network*, one line for each unsupported part."""
         return cls.capabilities.problems(network, arithmetic)
 
     def refusals(self, network: Network, arithmetic: str) -> list[str]:
@@ -105,7 +105,7 @@ class Simulator(abc.ABC):
 
     @classmethod
     def default_target(cls) -> str:
-        """Return what it would run on here: ``'cpu'``, ``'emulator'``, ..."""
+        """Return the hardware it would run on here: ``'cpu'``, ``'emulator'``, ..."""
         return "cpu"
 
     def window(self, inputs: Inputs, rasters: dict[str, Raster], n_steps: int) -> WindowCall | None:
@@ -113,7 +113,7 @@ class Simulator(abc.ABC):
         return None
 
     def memory(self, projection: str) -> npt.NDArray[Any] | None:
-        """Return the flat memory of what a projection's spikes transmit, in C order, or None.
+        """Return the flat memory of a projection's transmitted weights, in C order, or None.
 
         A caller may write to it in place of `write_weights`, so there is none for a signed
         projection, whose weights change a bias. Always the same array.
@@ -121,7 +121,7 @@ class Simulator(abc.ABC):
         return None
 
     def held(self, projection: str) -> npt.NDArray[Any] | None:
-        """Return what a projection's spikes transmit now, where the simulator alone knows it.
+        """Return a projection's transmitted weights, if only the simulator knows them.
 
         That is so if it learns by itself, or rounds further. None if what was written is in force.
         """
@@ -137,7 +137,7 @@ class Simulator(abc.ABC):
         raise self.learns_on_host()
 
     def learning_gain(self, population: str) -> float:
-        """Return the change of a weight into *population* for error -1 and trace 1, at most."""
+        """Return the largest change of a weight into *population*, for error -1 and trace 1."""
         raise self.learns_on_host()
 
     def learns_on_host(self) -> UnsupportedError:
@@ -153,10 +153,10 @@ class Simulator(abc.ABC):
         return None
 
     def close(self) -> None:  # noqa: B027  (most hold nothing)
-        """Free what isn't garbage-collected; called once, and no other method after it."""
+        """Release resources that are not garbage-collected; called once, as the last method."""
 
     def put_in_force(self, simulated: SimulatedNetwork) -> None:
-        """Write all biases and weights: the end of many a `build`."""
+        """Write all biases and weights, at the end of `build`."""
         for population in simulated.network.populations:
             self.write_bias(population.name, simulated.bias(population.name))
         for projection in simulated.network.spiking.projections:

@@ -1,4 +1,4 @@
-"""Say which backend runs a network, and how: one object, and one string for it."""
+"""Specify which backend runs a network, and how: one object, and one string for it."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ __all__ = ["BackendSpec"]
 
 @dataclass(frozen=True)
 class BackendSpec:
-    """Names a backend and how it is to run: arithmetic, noise, engine, options.
+    """Specify a backend with its arithmetic, noise, engine and options.
 
     backend: a registered name, or that of *cls*.
-    arithmetic, noise, engine: None for the backend's own (of noise, ``'exact'``).
-    options: of the simulator's class.
-    cls: a simulator of the user's own, which then needs no registered name.
+    arithmetic, noise, engine: None for the backend's default (of noise, ``'exact'``).
+    options: arguments of the simulator's class.
+    cls: a simulator class of the user's own, which then needs no registered name.
 
     As text it is ``backend[:engine][:arithmetic][:option=value]...``, the arithmetic with its noise
     ``loihi+chip``, or ``+chip`` without an arithmetic:
@@ -57,7 +57,7 @@ class BackendSpec:
 
     @classmethod
     def parse(cls, choice: object) -> BackendSpec:
-        """Return the spec that a text, a class or a spec means. Imports no simulator of ours.
+        """Return the spec of a text, class or spec. Imports no simulator of the library's own.
 
         Raises UnknownNameError for a part that the backend doesn't have, ArgumentError for an
         arithmetic that it can't run, for a contradiction and for what is none of these.
@@ -89,7 +89,7 @@ class BackendSpec:
         noise: str | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> BackendSpec:
-        """Return the spec that *choice* means, with what the keywords say besides.
+        """Return the spec of *choice*, completed by the keywords.
 
         options: of the backend's class; a noise among them is the spec's.
         Raises ArgumentError where they contradict each other.
@@ -120,7 +120,7 @@ class BackendSpec:
 
     @property
     def chosen_arithmetic(self) -> str:
-        """Return the arithmetic: the one that is named, else the backend's own."""
+        """Return the arithmetic: the specified one, else the backend's default."""
         return self.arithmetic or self.arithmetics[0]
 
     @property
@@ -130,12 +130,12 @@ class BackendSpec:
 
     @property
     def arithmetics(self) -> tuple[str, ...]:
-        """Return the arithmetics of the backend, its own first."""
+        """Return the arithmetics of the backend, its default first."""
         return Vocabulary(self.backend, self.cls).arithmetics
 
     @property
     def chosen_engine(self) -> Engine:
-        """Return what is known of the engine, by default the preferred one."""
+        """Return the description of the engine, by default the preferred one's."""
         engines = Vocabulary(self.backend, self.cls).engines
         if self.engine is not None:
             check_name(f"engine of {self.backend}", self.engine, engines)
@@ -151,7 +151,7 @@ class BackendSpec:
 
     @property
     def keywords(self) -> dict[str, Any]:
-        """Return it as the keywords of agents, of `neurorl.evaluate` and of training."""
+        """Return the spec as keywords of agents, of `neurorl.evaluate` and of training."""
         return {
             "backend": self.backend,
             "arithmetic": self.arithmetic,
@@ -188,13 +188,13 @@ class BackendSpec:
         return Backend(cls(**merged), network, **common)
 
     def _saying(self, **words: str | None) -> BackendSpec:
-        """Return it with these fields, None for what isn't said."""
+        """Return the spec with other fields; None leaves one unspecified."""
         own = {name: getattr(self, name) for name in words}
         said = {name: value for name, value in own.items() if value is not None}
         return dataclasses.replace(self, **self._merged(said, words))
 
     def _merged(self, one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-        """Return both; a None in *other* says nothing. Raises ArgumentError if they differ."""
+        """Return both specs as one; raise ArgumentError if they specify different values."""
         merged = dict(one)
         for name, value in other.items():
             if name in merged and value is None:
@@ -213,7 +213,7 @@ class BackendSpec:
 
 
 def _words(name: str, vocabulary: Vocabulary, part: str) -> dict[str, str | None]:
-    """Return the fields of a spec that a part of its text is about."""
+    """Return the fields of a spec that a part of its text sets."""
     arithmetic, plus, noise = part.partition("+")
     if part in vocabulary.engines:
         return {"engine": part if vocabulary.engines[part].options else None}
@@ -228,13 +228,13 @@ def _words(name: str, vocabulary: Vocabulary, part: str) -> dict[str, str | None
 
 
 def _text(value: Any) -> str:
-    """Return an option's value as `_read` reads it."""
+    """Return an option's value as text that `_read` reads back."""
     is_plain = isinstance(value, str) and _read(value) == value
     return quote(value if is_plain else json.dumps(value, default=repr), safe="+")
 
 
 def _read(text: str) -> Any:
-    """Return an option's value: JSON, else the text itself."""
+    """Return an option's value from its text: JSON, else the text itself."""
     try:
         return json.loads(unquote(text))
     except (ValueError, RecursionError):

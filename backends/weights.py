@@ -1,4 +1,4 @@
-"""Keep the weights of a backend: rounded, masked, drawn, and in the shapes that callers see."""
+"""Hold the weights of a backend: drawn, rounded, masked, and in the shapes that callers see."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ __all__ = ["EffectiveWeights"]
 
 
 class EffectiveWeights:
-    """Holds the effective weights of all replicas, and writes them to a simulator.
+    """Hold the effective weights of all replicas, and write them to a simulator.
 
     simulated: the network; its `weights` are filled in here.
     simulator: not built yet.
-    first: weights by projection in place of the initial ones, shapes as the caller sees.
+    first: weights by projection in place of the initial ones, in the caller's shapes.
 
-    Where a simulator has a `Simulator.memory`, that is the truth and ``simulated.weights`` may be
-    outdated.
+    If a simulator has a `Simulator.memory`, that holds the weights in force, and
+    ``simulated.weights`` may be outdated.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class EffectiveWeights:
             raise unknown("projection", projection, self._simulated.weights)
 
     def write(self, projection: str, weights: npt.ArrayLike) -> FloatArray:
-        """Round *weights* and put them in force; return them as a caller sees them."""
+        """Round and apply *weights*; return them in a caller's shape."""
         self._round(projection, self._arithmetic.check(projection, weights, self._simulated.axes))
         rounded = self._simulated.weights[projection]
         if projection in self.currents.weights:
@@ -76,19 +76,19 @@ class EffectiveWeights:
         return self._shown(projection, rounded)
 
     def write_one(self, projection: str, weights: FloatArray, replica: int) -> None:
-        """Put one replica's weights in force, ``shape``; those of others stay."""
+        """Apply one replica's weights, ``shape``; those of others stay."""
         stacked = self.stacked(projection).copy()
         stacked[replica] = weights
         self.write(projection, stacked if self._simulated.axes else stacked[0])
 
     def memory(self, projection: str) -> npt.NDArray[Any] | None:
-        """Return the memory of what is transmitted, of spikes or of currents; None without one."""
+        """Return the memory of transmitted weights, of spikes or of currents; None without one."""
         if projection in self.currents.weights:
             return self.currents.weights[projection].reshape(-1)
         return self._simulator.memory(projection)
 
     def copy(self, projection: str) -> FloatArray:
-        """Return a copy of the effective weights as a caller sees them."""
+        """Return a copy of the effective weights in a caller's shape."""
         return self._shown(projection, self._in_force(projection).copy())
 
     def stacked(self, projection: str) -> FloatArray:

@@ -14,7 +14,7 @@ Raster = npt.NDArray[np.bool_]
 
 
 class NativeRun(NamedTuple):
-    """Holds addresses of a window's `run` in C and of its arguments.
+    """Hold the addresses of a window's `run` in C and of its arguments.
 
     ``void function(int fresh, int64_t n_steps, const uint8_t **inputs, uint8_t **rasters)``.
     The addresses are valid as long as the window and its backend, which must be open.
@@ -26,10 +26,10 @@ class NativeRun(NamedTuple):
 
 
 class WindowCall(NamedTuple):
-    """Holds how a simulator runs a window in place: ``function(fresh, *arguments)``.
+    """Hold the call by which a simulator runs a window in place: ``function(fresh, *arguments)``.
 
     native: the same for callers in C; None if it is no C function.
-    kept: whatever must live as long as the window.
+    kept: an object that must live as long as the window.
     """
 
     function: Callable[..., object]
@@ -39,7 +39,7 @@ class WindowCall(NamedTuple):
 
 
 class _Steps(Protocol):
-    """Names what a window asks of its backend."""
+    """Declare what a window needs of its backend."""
 
     @property
     def closed(self) -> bool: ...
@@ -48,9 +48,9 @@ class _Steps(Protocol):
 
 
 class Window:
-    """Runs steps of a backend on fixed arrays.
+    """Run steps of a backend on fixed arrays.
 
-    Made by `neurorl.backends.base.Backend.window`; valid until its backend is closed.
+    `neurorl.backends.base.Backend.window` makes it; it is valid until its backend is closed.
 
     inputs: a raster ``(n_steps, n_replicas * size)`` for each source of spikes, activations
         ``(n_replicas * size,)`` for each source of currents; silent at first; write to them.
@@ -73,11 +73,11 @@ class Window:
 
     @property
     def native(self) -> NativeRun | None:
-        """Return `run` as a C function, for callers in C; None if it isn't one."""
+        """Return `run` as a C function for callers in C, or None."""
         return None if self._currents else self._call.native
 
     def run(self, fresh: bool) -> None:
-        """Advance by *inputs* and fill *rasters*; *fresh* resets all replicas first.
+        """Advance with *inputs*, and fill *rasters*; fresh: whether to reset all replicas first.
 
         Raises BackendError if the backend has been closed.
         """
