@@ -23,7 +23,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Weights:
-    """Holds a projection's synapses, and where each finds its weight in the flat array of all.
+    """Hold a projection's synapses, and the place of their weights in the flat array of all.
 
     synapses: the `brian2.Synapses`.
     memory: its weights.
@@ -35,19 +35,19 @@ class Weights:
     flat: npt.NDArray[np.intp] | None
 
     def write(self, transmitted: Array) -> None:
-        """Put transmitted weights of the description's shape in force."""
+        """Write transmitted weights of the description's shape."""
         values = transmitted.ravel()
         self.memory[:] = values if self.flat is None else values[self.flat]
 
 
 class Simulation:
-    """Holds the Brian2 objects of one network, compiled and at rest; their memory as arrays.
+    """Hold the Brian2 objects of one network, compiled and at rest, with their memory as arrays.
 
     network: all replicas as one network; as an attribute, the `brian2.Network`.
     seeds: the seed of each replica.
 
     spikes: by node, see `stepper.spike_space`.
-    inject: by source, which of its cells spike in the next step.
+    inject: by source, which of its neurons spike in the next step.
     variables: by population, its arrays by their names in the equations.
     weights: by projection that has a synapse.
     stepper: steps the network.
@@ -95,7 +95,7 @@ class Simulation:
         self.variables[population.name] = memory
 
     def _add_projection(self, network: Network, projection: Projection) -> None:
-        """Add the synapses of a projection; none if it has no synapse."""
+        """Add the synapses of a projection, if it has any."""
         text = projection_text(network, projection)
         if not text.synapses:
             return  # Brian2 refuses to run synapses that were never made

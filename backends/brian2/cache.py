@@ -28,7 +28,7 @@ _BUILDER = "neurorl.backends.brian2.generate"
 
 @dataclass(frozen=True)
 class Entry:
-    """Holds a compiled network of some kind.
+    """Hold the compiled code for one kind of network.
 
     folder: where it is kept.
     code: what the library's file contains.
@@ -46,7 +46,7 @@ def cache_folder() -> Path:
 
 
 def key(plan: dict[str, Any]) -> str:
-    """Return a name that differs for all that the compiled code depends on.
+    """Return a hash of everything that the compiled code depends on.
 
     It doesn't depend on weights, seeds and parameters.
     """
@@ -62,7 +62,7 @@ def key(plan: dict[str, Any]) -> str:
 
 
 def find_or_build(plan: dict[str, Any]) -> Entry:
-    """Return the entry for a plan, compiled now if it isn't there.
+    """Return the entry for a plan, compiling it if it is missing.
 
     plan: see `neurorl.backends.brian2.plan`.
 
@@ -80,7 +80,7 @@ def find_or_build(plan: dict[str, Any]) -> Entry:
 
 
 def _read(cache: CompileCache, name: str) -> Entry | None:
-    """Return an entry; None if it is missing or not as it was built."""
+    """Return an entry, or None if it is missing or not as it was built."""
     files = ("library.so", "arrays.json", "sha256")
     code, text, built = (cache.read(name, file) for file in files)
     if code is None or text is None or built is None:
@@ -128,7 +128,7 @@ def _build(cache: CompileCache, name: str, scratch: Path, plan: dict[str, Any]) 
 
 
 def _first_error(printed: str) -> str:
-    """Return the compiler's first error, or Python's innermost one, or else the last line."""
+    """Return the compiler's first error, else Python's innermost one, else the last line."""
     lines = [line.rstrip() for line in printed.splitlines() if line.strip()] or ["no reason given"]
     errors = [line for line in lines if " error: " in line]
     errors += [line for line in lines if re.match(r"[\w.]+(Error|Exception): ", line)]

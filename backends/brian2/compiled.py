@@ -1,4 +1,4 @@
-"""Run the engine 'compiled': Brian2's C++ code of the whole network, one call for each window."""
+"""Run the engine 'compiled': Brian2's C++ code of the whole network, one call per window."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ __all__ = ["Compiled"]
 
 
 class Compiled(Engine):
-    """Runs a network in a library of its own.
+    """Run a network in a library of its own.
 
     advance: as in `neurorl.backends.brian2.library.Library`, with rasters in the order of *sources*
         and *populations*.
 
-    What arrives is added to ``q`` at the start of the step in which it acts, from the spikes of the
-    steps before, so weights written between two steps act at once. A node with a delay of several
+    Arriving weights are added to ``q`` at the start of the step in which they act, by the spikes of
+    earlier steps, so weights written between two steps act at once. A node with a delay of several
     steps has a ring of its last spikes, in which ``t % depth`` is the row of step t.
     """
 
@@ -76,7 +76,7 @@ class Compiled(Engine):
     def _find_weights(
         self, network: Network, projection: Projection, library: Library, text: dict[str, Any]
     ) -> None:
-        """Find a projection's memory, and which of the flat weights it holds (None for all).
+        """Return a projection's memory, and the indices of its flat weights (None for all).
 
         Writes the lists of synapses if the projection has such.
         """
@@ -125,7 +125,7 @@ class Compiled(Engine):
         }
 
     def window(self, inputs: Inputs, rasters: dict[str, Raster], n_steps: int) -> WindowCall:
-        """Return a call of C that reads and writes these arrays; nothing is copied or allocated."""
+        """Return a call of C that reads and writes these arrays, without copies or allocations."""
         none = np.zeros((0, 0), dtype=bool)
         # Kept alive here for C, as the caller may replace what is in the window's dicts.
         buffers = (
@@ -166,7 +166,7 @@ class Compiled(Engine):
 
 
 def _fill(row: npt.NDArray[np.int32], spikes: npt.NDArray[np.bool_]) -> None:
-    """Write one step's spikes as Brian2 keeps them: indices, and their number at the end."""
+    """Write one step's spikes in Brian2's format: indices, and their number at the end."""
     indices = np.flatnonzero(spikes)
     row[: len(indices)] = indices
     row[-1] = len(indices)

@@ -34,7 +34,7 @@ _PACKAGE = "neurorl.backends.brian2"
 
 
 class _CodeObject(CPPStandaloneCodeObject):  # type: ignore[misc]
-    """Takes templates from this package before Brian2's own."""
+    """Generate code by templates of this package, or else by Brian2's own."""
 
     templater = CPPStandaloneCodeObject.templater.derive(
         _PACKAGE, env_globals={"library": lambda: all_devices[_NAME].library}
@@ -42,7 +42,7 @@ class _CodeObject(CPPStandaloneCodeObject):  # type: ignore[misc]
 
 
 class Device(CPPStandaloneDevice):  # type: ignore[misc]
-    """Writes the sources of a library; the attribute `library` fills the template ``main.cpp``."""
+    """Write the sources of a library; the attribute `library` fills the template ``main.cpp``."""
 
     library: dict[str, Any]
 
@@ -71,7 +71,7 @@ class Device(CPPStandaloneDevice):  # type: ignore[misc]
         symbols = {(_owner(var), var.name): f"brian::{self.arrays[var]}" for var in arrays}
 
         def listed(is_source: bool, variable: str, key: str) -> list[dict[str, Any]]:
-            """Return the size and an array of each source, or of each population."""
+            """List the size and an array of each source, or of each population."""
             return [
                 {"size": node["size"], key: symbols[node["name"], variable]}
                 for node in nodes
@@ -79,7 +79,7 @@ class Device(CPPStandaloneDevice):  # type: ignore[misc]
             ]
 
         def present(node: str, *variables: str) -> list[str]:
-            """Return the symbols of those of a node's variables that it has."""
+            """Return the symbols of the variables that a node has."""
             return [symbols[node, name] for name in variables if (node, name) in symbols]
 
         self.library = {
@@ -105,7 +105,7 @@ class Device(CPPStandaloneDevice):  # type: ignore[misc]
 
 
 def start() -> Device:
-    """Make a new device that of this process, before any Brian2 object exists, and return it."""
+    """Set and return a new device for this process, before any Brian2 object exists."""
     device = Device()
     all_devices[_NAME] = device
     brian2.set_device(_NAME, build_on_run=False)
@@ -113,7 +113,7 @@ def start() -> Device:
 
 
 def _owner(variable: Any) -> str:
-    """Return the name of the object that a variable belongs to; empty if that is gone."""
+    """Return the name of the object that a variable belongs to; empty if it is gone."""
     try:
         return str(variable.owner.name)
     except ReferenceError:
@@ -121,7 +121,7 @@ def _owner(variable: Any) -> str:
 
 
 class _Runner(CodeRunner):  # type: ignore[misc]
-    """Runs code from a template of this package; arrays go by their names in the code."""
+    """Run code from a template of this package; its arrays are known by their names in the code."""
 
     def __init__(self, group: Any, template: str, when: str, name: str, clock: Any) -> None:
         super().__init__(group, template, when=when, name=name, clock=clock)
@@ -135,7 +135,7 @@ class _Runner(CodeRunner):  # type: ignore[misc]
 
 
 class Memory(_Runner):
-    """Keeps the spikes of a group's last *depth* steps."""
+    """Keep the spikes of a group's last *depth* steps."""
 
     def __init__(self, group: Any, depth: int, name: str, clock: Any) -> None:
         super().__init__(group, "remember", "before_start", name, clock)
@@ -145,9 +145,9 @@ class Memory(_Runner):
 
 
 class Draws(_Runner):
-    """Makes a draw of every neuron of a group in each step.
+    """Draw noise for every neuron of a group in each step.
 
-    replicas: how many replicas the neurons belong to.
+    replicas: number of replicas that the neurons belong to.
     """
 
     def __init__(self, group: Any, draw: Draw, replicas: int, clock: Any) -> None:
@@ -160,10 +160,10 @@ class Draws(_Runner):
 
 
 class Arrivals(_Runner):
-    """Adds a projection's weights to ``q`` at the start of the step in which spikes arrive.
+    """Add a projection's weights to ``q`` at the start of the step in which spikes arrive.
 
     text: as in `neurorl.backends.brian2.equations.ProjectionText`, as a dict.
-    memory: that of the presynaptic group, if it has a delay of several steps.
+    memory: of the presynaptic group, if it has a delay of several steps.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Define what runs a network on Brian2, whichever way its code is made."""
+"""Define the interface of what runs a network on Brian2, however its code is made."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DYNAMIC = ("u", "v", "dead")
 
 
 class Engine(abc.ABC):
-    """Runs a network; its memory is open as arrays.
+    """Run a network, with its memory open as arrays.
 
     nodes: names of all nodes that spike.
     variables: by population, its arrays by their names in the equations; written to in place.
@@ -41,13 +41,13 @@ class Engine(abc.ABC):
 
     @property
     def network(self) -> Any:
-        """Return the `brian2.Network` that is stepped; raise UnsupportedError without one."""
+        """Return the `brian2.Network` that is stepped; raise UnsupportedError if there is none."""
         problem, remedy = "has no brian2.Network", "load with engine='cython' for monitors"
         raise UnsupportedError(say("engine 'compiled'", problem, remedy=remedy))
 
     @abc.abstractmethod
     def write(self, name: str, transmitted: npt.NDArray[Any]) -> None:
-        """Put a projection's transmitted weights, of the description's shape, in force."""
+        """Write a projection's transmitted weights, of the description's shape."""
 
     def reset(self) -> None:
         """Silence the network."""
@@ -78,7 +78,7 @@ class Engine(abc.ABC):
 
     @abc.abstractmethod
     def put_in_flight(self, spikes: dict[str, npt.NDArray[np.bool_]]) -> None:
-        """Make these the last spikes of every node, newest last; they have yet to arrive.
+        """Set the last spikes of every node, newest last, which have yet to arrive.
 
         Set `t` first.
         """

@@ -19,7 +19,7 @@ __all__ = ["ENGINES", "EngineKind", "check_engine", "find_engine"]
 
 @dataclass(frozen=True)
 class EngineKind:
-    """Describes an engine before it is made.
+    """Describe an engine before it is made.
 
     make: builds it for a network.
     problem: returns why it can't compile here; None if it can.
@@ -46,7 +46,7 @@ def check_engine(name: str | None) -> None:
 
 
 def find_engine(name: str | None) -> EngineKind:
-    """Return an engine, or for None the best one here; raise BackendError if it can't compile."""
+    """Return an engine, the best one here for None; raise BackendError if it can't compile."""
     if name is None:
         return _best_engine(toolchain.problem())
     kind = next(kind for kind in _KINDS if kind.name == name)

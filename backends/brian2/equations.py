@@ -27,12 +27,12 @@ __all__ = [
 
 
 class Draw(NamedTuple):
-    """Names a draw of every neuron in every step.
+    """Specify noise that every neuron draws in every step.
 
-    variable: what it is written to.
+    variable: the variable that it is written to.
     function: one of `neurorl.backends.brian2.noise.noise_functions`.
     call: the function's call.
-    stream: the variable that has the number of the stream.
+    stream: the variable that holds the number of the stream.
     """
 
     variable: str
@@ -43,7 +43,7 @@ class Draw(NamedTuple):
 
 @dataclass(frozen=True)
 class NodeText:
-    """Holds the arguments of a `brian2.NeuronGroup`.
+    """Hold the arguments of a `brian2.NeuronGroup`.
 
     title: a comment for the reader.
     draws, update: the code of its ``run_regularly``, in this order.
@@ -81,11 +81,11 @@ class NodeText:
 
 @dataclass(frozen=True)
 class ProjectionText:
-    """Holds the arguments of a `brian2.Synapses`.
+    """Hold the arguments of a `brian2.Synapses`.
 
     title: a comment for the reader.
     delay_steps: one less than the projection's, as what arrives in ``q`` acts in the next step.
-    synapses: how many there are.
+    synapses: number of synapses.
     """
 
     title: str
@@ -234,13 +234,13 @@ def _draws(noise: str, replicas: bool) -> tuple[Draw, ...]:
 
 
 def _wrap(x: str, bits: int) -> str:
-    """Return *x* as it overflows in a register of *bits* bits and a sign."""
+    """Return code that wraps *x* to a register of *bits* bits and a sign."""
     span = 2 << bits
     return f"{x} - {span}*floor({x}/{span} + 0.5)"
 
 
 def _chip_update(own: str) -> list[str]:
-    """Return the code of the chip's step.
+    """Return the code of a step in chip arithmetic.
 
     own: ``'chip'`` or ``'chip+coins'`` for noise of its own, made from the bits of draws as in
         `neurorl.arithmetic.chip_noise`; ``''`` for none.

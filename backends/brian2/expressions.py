@@ -1,4 +1,4 @@
-"""Write expressions as Brian2's own statements, so that every engine has our bits.
+"""Write expressions as Brian2's own statements, so that every engine computes the same bits.
 
 Only inside `neurorl.backends.brian2.preferences.exact_preferences`, where Brian2 neither reorders
 terms nor lets its compilers fuse them.

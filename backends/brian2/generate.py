@@ -75,7 +75,7 @@ def _write(folder: Path, plan: dict[str, Any]) -> list[list[Any]]:
 
 
 def _text(planned: dict[str, Any]) -> NodeText:
-    """Return the text of a node in a plan, without its draws, which are made by own code."""
+    """Return the text of a node in a plan, without its draws, which this package's code makes."""
     extra = ("is_source", "depth", "draws")
     return NodeText(title="", **{k: v for k, v in planned.items() if k not in extra})
 

@@ -21,13 +21,13 @@ __all__ = ["Library", "Rasters", "places"]
 
 
 class Library:
-    """Holds one loaded instance of a library, a private copy of its file with its own memory.
+    """Load a private copy of a library, with memory of its own.
 
     It is unloaded when this object and all of its views are gone.
 
-    folder: that of `neurorl.backends.brian2.cache`.
-    code: what the library's file contains.
-    arrays: what its ``arrays.json`` contains.
+    folder: the folder of `neurorl.backends.brian2.cache`.
+    code: the contents of the library's file.
+    arrays: the contents of its ``arrays.json``.
 
     advance: ``neurorl_advance`` of ``templates/main.cpp``.
     """
@@ -59,12 +59,12 @@ class Library:
         return [name for this, name in self._views if this == owner]
 
     def _view(self, k: int, dtype: np.dtype[Any], size: int) -> tuple[int, np.dtype[Any], int]:
-        """Return address, dtype and size of the array number *k*."""
+        """Return the address, dtype and size of array number *k*."""
         return self._library.neurorl_array(k), dtype, size
 
 
 def _load(folder: Path, code: bytes) -> ctypes.CDLL:
-    """Return the library, loaded from a private copy of its file."""
+    """Load the library from a private copy of its file."""
     try:
         return load_copy(code, folder)
     except OSError as exc:
@@ -78,11 +78,11 @@ def _unload(library: ctypes.CDLL) -> None:
 
 
 class Rasters:
-    """Holds buffers for the rasters of some nodes, as long as the longest window yet.
+    """Hold buffers for the rasters of some nodes, as long as the longest window so far.
 
     They stay in place until a longer window is reserved.
 
-    sizes: sizes of the nodes, 0 for one that is left out.
+    sizes: sizes of the nodes, 0 for a node without a raster.
 
     pointers: addresses of all buffers, for C.
     """

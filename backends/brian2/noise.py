@@ -77,12 +77,12 @@ def _function(
 
 
 def _as_floats(drawn: U32) -> FloatArray:
-    """Return the words as float64."""
+    """Convert the words to float64."""
     return drawn.astype(np.float64)
 
 
 class _Rows:
-    """Computes one of `noise_functions` in NumPy; keeps rows of draws made ahead."""
+    """Compute one of `noise_functions` in NumPy, keeping rows of draws made ahead."""
 
     def __init__(self, convert: Callable[[U32], FloatArray]) -> None:
         self._convert = convert

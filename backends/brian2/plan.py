@@ -1,4 +1,4 @@
-"""Plan what both ways of running Brian2 have in common; no Brian2 object is made here."""
+"""Plan a network for all engines on Brian2; no Brian2 object is made here."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def constants(
 def _parameters(
     network: Network, population: Population, arithmetic: Arithmetic
 ) -> dict[str, Array]:
-    """Return what the equations read of the description, each of shape ``(size,)``."""
+    """Return the parameters that the equations read, each of shape ``(size,)``."""
     if isinstance(arithmetic, ChipArithmetic):
         chip = arithmetic.chip.populations[population.name]
         return {
@@ -123,7 +123,7 @@ def _chip_noise(
 
 
 def _coins(arithmetic: ChipArithmetic, name: str) -> Array:
-    """Return what the coins of a projection transmit, ``(coins, neurons)``."""
+    """Return the transmitted weights of a projection's coins, ``(coins, neurons)``."""
     weights = initial_weights(arithmetic.network, name, 0)
     return arithmetic.transmitted(name, weights)[..., 0].T
 
@@ -196,5 +196,5 @@ def _projection_plan(network: Network, projection: Projection) -> dict[str, Any]
 
 
 def _facts(text: NodeText | ProjectionText) -> dict[str, Any]:
-    """Return the fields of a text but for its title, which no code depends on."""
+    """Return the fields of a text except its title, which no code depends on."""
     return {key: value for key, value in vars(text).items() if key != "title"}

@@ -61,7 +61,7 @@ def _prepare(folder: Path) -> None:
 
 @functools.cache
 def cython_problem() -> str | None:
-    """Return what a test compilation says; None if it works. Brian2 logs it instead of raising."""
+    """Return the error of a test compilation, which Brian2 only logs; None if it works."""
     with exact_preferences("cython"), catch_logs() as logged:
         if CythonCodeObject.is_available():
             return None

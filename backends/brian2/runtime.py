@@ -25,7 +25,7 @@ __all__ = ["Runtime"]
 
 
 class Runtime(Engine):
-    """Prepares a network once and steps it.
+    """Prepare a network once, and step it.
 
     target: Brian2's target of code generation.
 
@@ -122,7 +122,7 @@ class Runtime(Engine):
 
 @contextlib.contextmanager
 def _building(engine: str) -> Iterator[None]:
-    """Let Brian2 generate and compile inside; a failed compiler's output joins the error."""
+    """Let Brian2 generate and compile inside; add a failed compiler's output to the error."""
     printed = io.StringIO()
     with (
         exact_preferences(engine),
@@ -151,9 +151,9 @@ def _translated(what: str, printed: io.StringIO | None = None) -> Iterator[None]
 
 
 def _reason(exc: BaseException, printed: str) -> str:
-    """Return the innermost cause in a line: the first error that was printed comes first.
+    """Return the innermost cause in a line, after the first error that was printed.
 
-    What an exception says may be the compiler's whole command, of which an error keeps a part.
+    The message of an exception may be the compiler's whole command, of which an error keeps a part.
     """
     while exc.__cause__ is not None:
         exc = exc.__cause__

@@ -33,7 +33,7 @@ _FUNCTIONS = {
 
 
 class Brian2Simulator(Simulator):
-    """Runs a network on Brian2 by one of three engines, each equal to the reference in every bit.
+    """Run a network on Brian2 by one of three engines, each equal to the reference in every bit.
 
     engine: ``'compiled'`` (the whole network as one C++ library; compiles for seconds once for each
         kind and size of network, then cached), ``'cython'`` (compiles for tens of seconds once for
@@ -69,7 +69,7 @@ class Brian2Simulator(Simulator):
         return self.running.network
 
     def build(self, simulated: SimulatedNetwork) -> None:
-        """Make the engine, with all biases and weights in force."""
+        """Make the engine, and write all biases and weights."""
         kind = find_engine(self.engine)
         self.engine = kind.name
         self.simulated = simulated
@@ -117,7 +117,7 @@ class Brian2Simulator(Simulator):
         return self.running.window(inputs, rasters, n_steps)
 
     def reset(self, replicas: Sequence[int]) -> None:
-        """Silence the engine, or only some replicas, whose spikes in flight are then taken out."""
+        """Silence the engine, or only some replicas, whose spikes in flight are then removed."""
         if len(set(replicas)) == self.simulated.n_replicas:
             self.running.reset()
             return

@@ -1,4 +1,4 @@
-"""Step a Brian2 network without `Network.run`, which costs a tenth of a second a call.
+"""Step a Brian2 network without `Network.run`, which takes a tenth of a second per call.
 
 `brian2.Network.run` generates and looks up all code again and collects garbage on every call. Here
 that is done once; a step is then the calls that Brian2 would make, in Brian2's order.
@@ -25,7 +25,7 @@ _SYNAPSES_SLOTS = ("before_synapses", "synapses", "after_synapses")
 
 
 class Stepper:
-    """Steps a `brian2.Network` of one clock, which is prepared once.
+    """Step a `brian2.Network` of one clock, which is prepared once.
 
     A step begins with the 'synapses' slot of the step before, so that weights written between two
     steps act on every spike that arrives after. The result is that of `Network.run` as long as no
@@ -43,7 +43,7 @@ class Stepper:
         self.prepare()
 
     def prepare(self) -> None:
-        """Generate, compile and collect the code of all objects; needed again after `add`."""
+        """Generate, compile and collect the code of all objects; call it again after `add`."""
         objects = self.network.sorted_objects
         clocks = {obj.clock for obj in objects}
         if clocks - {self._clock}:
@@ -89,12 +89,12 @@ class Stepper:
         self._time[0] = step * self._dt
 
     def show_time(self) -> None:
-        """Set ``network.t`` to the clock's time, from which a later `Network.run` would go on."""
+        """Set ``network.t`` to the clock's time, from which a later `Network.run` continues."""
         self.network.t_ = float(self._time[0])
 
 
 def _calls(obj: Any) -> list[Callable[[], object]]:
-    """Return what Brian2 calls for an object in a step, without the layers around it."""
+    """Return the functions that Brian2 calls for an object in a step, without wrappers."""
     if type(obj).run is not BrianObject.run:
         return [obj.run]  # NetworkOperation, SpikeGeneratorGroup, ...
     calls: list[Callable[[], object]] = []

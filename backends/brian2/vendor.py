@@ -1,4 +1,4 @@
-"""Import Brian2 in one place, without what that import does to the whole process.
+"""Import Brian2 in one place, without the import's effects on the whole process.
 
 Importing Brian2 opens a log file and copies the main script into the temporary folder, takes over
 `sys.excepthook` and Ctrl-C, and sends Python's warnings to a logger. A program that only asked for
