@@ -35,9 +35,9 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class _Link:
-    """Connects the spikes of some neurons to the table whose rows they add; its arrays stay put.
+    """Connect the spikes of some neurons to a table of weights; its arrays stay in place.
 
-    arrived: which of the presynaptic neurons spiked.
+    arrived: mask of the presynaptic neurons that spiked.
     data, index: the table, as in `add_rows`.
     q: inputs of the postsynaptic compartments.
     """
@@ -54,7 +54,7 @@ class _Link:
             add_rows(self.data, self.index, rows, self.q)
 
     def structure(self) -> BlockRows:
-        """Return the same for C++."""
+        """Return the link as a structure for C++."""
         rows, width = self.data.shape
         places = {"spiked": self.arrived, "table": self.data, "q": self.q}
         addresses = {name: pointer(place) for name, place in places.items()}
@@ -63,17 +63,17 @@ class _Link:
 
 
 class FastSynapses:
-    """Replaces `inject_current` and `update_input` of one emulator, for discrete synapses.
+    """Replace `inject_current` and `update_input` of one emulator, for discrete synapses.
 
     Whole tables are added, however their synapses are split over cores; the sums are the same. In
-    C++ one call adds all that arrives in a step.
+    C++ one call adds all arriving weights of a step.
 
     emulator: the `EmulatorInterface`.
     compiled: what the emulator runs.
 
-    inputs: by spike input, which of its spikes arrive.
-    gathered: compartments of a population with silent twins between its neurons, and which of its
-        spikes arrive.
+    inputs: by spike input, a mask of its spikes that arrive.
+    gathered: compartments of a population with silent twins between its neurons, and a mask of its
+        spikes that arrive.
     """
 
     def __init__(self, emulator: Any, compiled: Compiled) -> None:
@@ -100,11 +100,11 @@ class FastSynapses:
 
     @property
     def structures(self) -> tuple[int, int]:
-        """Return for C++ the address of all tables to add, and their number."""
+        """Return the address of all tables to add, and their number, for C++."""
         return ctypes.addressof(self._blocks), len(self._in_c)
 
     def arrived(self, node: str) -> Bools:
-        """Return which neurons of a node spiked in the step before; always the same array."""
+        """Return a mask of the neurons that spiked in the step before; always the same array."""
         if node not in self._from:
             self._from[node] = self._find(node)
         return self._from[node]
@@ -139,7 +139,7 @@ class FastSynapses:
     def inject_current(
         self, t: int, spike_inputs: Iterable[SpikeInput], all_axons: object, spiked: object
     ) -> None:
-        """Note which neurons' spikes arrive in step *t*."""
+        """Mark the neurons whose spikes arrive in step *t*."""
         for spike_input, arrived in self.inputs.items():
             arrived[:] = False
             rows: Any = spike_input.spike_idxs(t - 1) if t >= 2 else []
@@ -191,7 +191,7 @@ class FastSynapses:
 
 
 class FastCompartments:
-    """Replaces `update` of one emulator's compartments, for those without the chip's own noise.
+    """Replace `update` of one emulator's compartments, for those without the chip's own noise.
 
     is_native: whether it runs in C++.
     """
@@ -240,7 +240,7 @@ class FastCompartments:
 
     @property
     def structure(self) -> int:
-        """Return for C++ the address of the compartments."""
+        """Return the address of the compartments for C++."""
         return ctypes.addressof(self._structure)
 
     def update_natively(self, rng: object) -> None:
@@ -275,7 +275,7 @@ class FastCompartments:
 
 
 def _wrap(x: npt.NDArray[np.int32], bits: int) -> None:
-    """Let *x* overflow in place as in a register of *bits* bits and a sign."""
+    """Wrap *x* in place to a register of *bits* bits and a sign."""
     half = 1 << bits
     x += half
     x &= 2 * half - 1

@@ -26,7 +26,7 @@ _RELAY = LIF(tau_mem=0.0, threshold=0.5)
 
 @dataclasses.dataclass(frozen=True)
 class Relayed:
-    """Holds a network of one-step delays that gives the same spikes as one with longer delays.
+    """Hold a network of one-step delays that gives the same spikes as one with longer delays.
 
     network: nodes and projections of the original first, under their own names; then the relays.
     later: by node, the names of the nodes that repeat its spikes, keyed by how many steps later.
@@ -68,7 +68,7 @@ def relayed(network: Network) -> Relayed:
 
 
 def _needed(node: Node, network: Network, delays: dict[str, int], depth: int) -> list[int]:
-    """Return by how many steps a node's spikes must be repeated, ascending.
+    """Return the numbers of steps by which a node's spikes must be repeated, ascending.
 
     A population's chain of relays has no gaps; for a source the host injects only what is used.
     """
@@ -79,7 +79,7 @@ def _needed(node: Node, network: Network, delays: dict[str, int], depth: int) ->
 
 
 class InputHistory:
-    """Keeps the last spikes of every source of spikes; makes the rasters of its repeats.
+    """Keep the last spikes of every source of spikes, and make the rasters of its repeats.
 
     past: by source, its last spikes, booleans ``(steps of its longest delay, size)``, newest last.
     """

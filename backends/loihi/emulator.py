@@ -80,7 +80,7 @@ _warned: set[tuple[str, ...]] = set()  # missing names that have been warned of,
 
 
 def missing(emulator: Any, names: Iterable[str]) -> tuple[str, ...]:
-    """Return those of the dotted *names* that *emulator* doesn't have."""
+    """Return the dotted *names* that *emulator* lacks."""
 
     def has(name: str) -> bool:
         """Return whether *emulator* has the attribute, part by part."""
@@ -95,13 +95,13 @@ def missing(emulator: Any, names: Iterable[str]) -> tuple[str, ...]:
 
 
 class EmulatorEngine(Engine):
-    """Runs a network on the emulator, whose compartment update is wrapped on the instance.
+    """Run a network on the emulator, with a wrapper around its compartment update.
 
-    compiled, delays: the model, and the network with relays from which it was compiled.
+    compiled, delays: the model, and the network with relays that it was compiled from.
     noise: draws of each population, in the form that its kind of noise needs.
     coins: draws of each source of coins.
     record: populations of which `run` returns rasters.
-    accelerate: whether to replace nengo-loihi's loops by vectorised ones; equal in every bit.
+    accelerate: whether to replace nengo-loihi's loops by faster ones; equal in every bit.
     seed: seed of the emulator's stochastic rounding.
 
     Raises BackendUnavailableError if this version of nengo-loihi lacks an attribute that is needed.
@@ -253,7 +253,7 @@ class EmulatorEngine(Engine):
             done += count
 
     def _present(self, k: int) -> None:
-        """Set the errors of the emulator's next step to those of the window's step *k*."""
+        """Set the errors of the emulator's next step to the window's errors in step *k*."""
         if self._learning is not None:
             self._learning.present({name: rows[k] for name, rows in self._errors.items()})
 
@@ -360,7 +360,7 @@ class EmulatorEngine(Engine):
             self._learning.restore(state)
 
     def _chain(self, population: str) -> list[Places]:
-        """Return the compartments that hold a population's last spikes, oldest first, itself last.
+        """Return the compartments of a population's last spikes, oldest relay first, itself last.
 
         The rest of a relay's state needs no saving, as it is forgotten within the step.
         """
@@ -368,7 +368,7 @@ class EmulatorEngine(Engine):
         return [self._compiled.slices[name] for name in names]
 
     def close(self) -> None:
-        """Close the emulator and drop what refers to it."""
+        """Close the emulator, and drop all references to it."""
         self._emulator.close()
         # The wrapped update refers to this object and back; without the cycle both go at once.
         self._compartment.update = None
@@ -390,7 +390,7 @@ def _wrap(x: npt.NDArray[np.int32], bits: int, name: str | None = None) -> None:
 
 
 def _can_accelerate(emulator: Any) -> bool:
-    """Return whether *emulator* has what the accelerators need; warn once if it hasn't."""
+    """Return whether *emulator* has the attributes that acceleration needs; warn once if not."""
     lacks = missing(emulator, FAST)
     if lacks and lacks not in _warned:
         _warned.add(lacks)

@@ -1,4 +1,4 @@
-"""Define what runs a compiled network: the emulator or a chip."""
+"""Define the interface of what runs a compiled network: the emulator or a chip."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ EMULATE = "use target='emulator' (--target emulator)"
 
 
 class Engine(abc.ABC):
-    """Runs a compiled network. Arguments have been checked by the backend."""
+    """Run a compiled network. Arguments have been checked by the backend."""
 
     target: ClassVar[str]
 
     @property
     @abc.abstractmethod
     def steps(self) -> int:
-        """Return how many steps were made; `reset` doesn't turn it back."""
+        """Return the number of steps made; `reset` keeps it."""
 
     @abc.abstractmethod
     def run(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
@@ -40,7 +40,7 @@ class Engine(abc.ABC):
 
     @abc.abstractmethod
     def write_weights(self, name: str, mantissa: npt.NDArray[np.int32]) -> None:
-        """Put a projection's mantissas, in the shape of its weights, in force."""
+        """Write a projection's mantissas, in the shape of its weights."""
 
     def weight_memory(self, name: str) -> npt.NDArray[np.int32] | None:
         """Return the flat memory of a projection's transmitted weights, or None."""
@@ -57,7 +57,7 @@ class Engine(abc.ABC):
         raise self._doesnt_learn()
 
     def learned_weights(self, name: str) -> npt.NDArray[np.int32]:
-        """Return what a spike transmits now over a projection that learns on the chip."""
+        """Return the transmitted weights of a projection that learns on the chip."""
         raise self._doesnt_learn()
 
     def _doesnt_learn(self) -> UnsupportedError:
@@ -67,7 +67,7 @@ class Engine(abc.ABC):
 
     @abc.abstractmethod
     def write_bias(self, population: str, bias: npt.NDArray[np.generic]) -> None:
-        """Put a population's biases, chip integers of shape ``(size,)``, in force."""
+        """Write a population's biases, chip integers of shape ``(size,)``."""
 
     @abc.abstractmethod
     def state(self) -> State:
@@ -79,7 +79,7 @@ class Engine(abc.ABC):
 
     @abc.abstractmethod
     def close(self) -> None:
-        """Free what the engine holds."""
+        """Release the engine's resources."""
 
     def refuse(self, verb: str) -> None:  # noqa: B027  (an engine may allow all)
-        """Raise UnsupportedError if *verb*, a method of the backend, can't work here."""
+        """Raise UnsupportedError if *verb*, a method of the backend, can't work on this engine."""

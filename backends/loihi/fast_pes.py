@@ -1,4 +1,4 @@
-"""Learn quickly on the emulated chip, equal in every bit, with the same draws of its generator.
+"""Learn on the emulated chip quickly and equal in every bit, with the same random draws.
 
 nengo-loihi's own loop rounds row by row. Here whole tables are rounded, in C++
 (``backends/loihi/src/pes.h``) where there is a compiler, else in NumPy. Where an error or a trace
@@ -31,10 +31,10 @@ Bools = npt.NDArray[np.bool_]
 
 
 class FastLearning(OnChipLearning):
-    """Updates traces and weights itself, by `step`; else as `OnChipLearning`.
+    """Update traces and weights by `step`, in place of nengo-loihi; else equal `OnChipLearning`.
 
     emulator, tables: as in `OnChipLearning`.
-    synapses: the emulator's replaced loops, which know what spikes arrive.
+    synapses: the emulator's replaced loops, which know the arriving spikes.
     pre: by projection, its presynaptic node.
     draws_noise: whether the emulator would draw noise for its compartments from the same generator.
     """
@@ -92,13 +92,13 @@ class FastLearning(OnChipLearning):
 
     @property
     def structures(self) -> tuple[int, int, int, int]:
-        """Return for C++ the parts, their number, the generator, and draws of noise a step."""
+        """Return the parts, their number, the generator, and draws of noise per step, for C++."""
         places = (ctypes.addressof(self._structures), ctypes.addressof(self._twister))
         return places[0], len(self._structures), places[1], self._n_noise
 
     @staticmethod
     def until(t: int) -> int:
-        """Return the steps from *t* on to the next in which weights learn, that one included."""
+        """Return the number of steps from *t* to the next that learns, including that one."""
         return -t % _WEIGHT_STEPS + 1
 
     def reset(self) -> None:
@@ -142,12 +142,12 @@ class FastLearning(OnChipLearning):
 
 
 class _Part:
-    """Updates the traces and weights of one core's synapses of a projection.
+    """Update the traces and weights of one core's synapses of a projection.
 
     part: the synapses.
-    arrived: which of its axons get a spike in this step.
+    arrived: mask of its axons that get a spike in this step.
     trace: the trace of each axon, 0..127.
-    came: which axons got a spike since the trace was last updated.
+    came: mask of axons that got a spike since the trace was last updated.
     errors: by population, the errors of all its neurons, -127..127.
     """
 
@@ -166,7 +166,7 @@ class _Part:
         self._magnitude = float(part.synapse.tracing_mag)
 
     def structure(self) -> Learning:
-        """Return the same for C++."""
+        """Return the part as a structure for C++."""
         return Learning(
             arrived=pointer(self._arrived),
             came=pointer(self.came),
@@ -181,7 +181,7 @@ class _Part:
         )
 
     def note_spikes(self) -> None:
-        """Note the axons that get a spike in this step."""
+        """Mark the axons that get a spike in this step."""
         self.came |= self._arrived
 
     def update_trace(self, rng: np.random.RandomState) -> None:
@@ -204,7 +204,7 @@ class _Part:
 def _stochastic(
     x: npt.NDArray[np.floating[Any]], rng: np.random.RandomState
 ) -> npt.NDArray[np.int32]:
-    """Return *x* >= 0, rounded up with the probability of its fraction; one draw an element."""
+    """Round *x* >= 0 up with the probability of its fraction; one draw per element."""
     fraction, whole = np.modf(x)
     return np.asarray(whole.astype(np.int32) + (fraction > rng.rand(*x.shape)), dtype=np.int32)
 

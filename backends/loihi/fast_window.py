@@ -25,7 +25,7 @@ __all__ = ["FastWindow"]
 
 
 class FastWindow:
-    """Runs steps of one emulator whose loops have been replaced by those in C++.
+    """Run steps of one emulator whose loops have been replaced by those in C++.
 
     emulator: the `EmulatorInterface`.
     synapses, compartments, learning: its replaced loops; *learning* is None if nothing learns.
@@ -74,7 +74,7 @@ class FastWindow:
         spikes: Raster,
         thresholds: npt.NDArray[np.int32] | None,
     ) -> None:
-        """Make as many steps as *spikes* has rows, and fill it with the spikes of all compartments.
+        """Make a step for each row of *spikes*, and fill it with the spikes of all compartments.
 
         rasters: rasters of a whole window, contiguous, by spike input.
         first: the row of *rasters* at which these steps begin.

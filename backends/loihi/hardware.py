@@ -44,7 +44,7 @@ def hardware_problems(compiled: Compiled) -> list[str]:
 
 
 class HardwareEngine(Engine):
-    """Runs a network on one board of *chips*, from start to `close`, in whole windows.
+    """Run a network on one board of *chips*, from start to `close`, in whole windows.
 
     It needs no embedded code ("snips").
 
@@ -52,7 +52,7 @@ class HardwareEngine(Engine):
     delays: the network that runs, with relays in place of delays.
     coins: the draws of each source of coins.
     record: populations of which `run` returns rasters.
-    chips: how many chips to ask for.
+    chips: number of chips to ask for.
     silence: how long a reset has to wait.
 
     Raises UnsupportedError for what a chip can't run, BackendUnavailableError if no chip answers.
@@ -109,7 +109,7 @@ class HardwareEngine(Engine):
         return out
 
     def _labelled(self, inputs: Inputs, n_steps: int) -> list[list[_Spikes]]:
-        """Return for each step the spikes of every input, in the form that nengo-loihi takes."""
+        """Return the spikes of every input for each step, in the form that nengo-loihi takes."""
         coins = toss(self._coins, self._steps + 1, n_steps)
         inputs = self._history.extend({**inputs, **coins}, n_steps)
         first = self._waited + self._steps + 1
@@ -222,7 +222,7 @@ def _axons_of_inputs(compiled: Compiled) -> int:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn whatever NxSDK raises into a BackendError."""
+    """Turn any exception of NxSDK into a BackendError."""
     try:
         yield
     except Exception as exc:  # NxSDK may raise anything

@@ -26,7 +26,7 @@ Errors = Mapping[str, npt.NDArray[np.float64]]
 
 
 class LearningHardwareEngine(HardwareEngine):
-    """Runs a chip with snips; its weights change, and can't be read before the end."""
+    """Run a chip with snips; its weights change, and can't be read before the end."""
 
     uses_snips: ClassVar[bool] = True
 

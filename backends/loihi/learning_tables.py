@@ -18,7 +18,7 @@ _RATE_EXPONENT = -7  # the chip's learning rate is 2**-7, the only one that neng
 
 @dataclass(frozen=True, eq=False)
 class LearningPart:
-    """Holds the synapses of one projection on one core that learns.
+    """Hold the synapses of one projection on one core that learns.
 
     post: name of the postsynaptic population.
     first, last: its neurons on this core, ``first <= j < last``.
@@ -43,12 +43,12 @@ class LearningPart:
 
 
 class LearningTable(WeightTable):
-    """Holds weights that the emulator changes.
+    """Hold a projection's weights that the emulator changes.
 
     network: the network that runs.
     projection: the projection that learns.
     layout, exponent: as in `WeightTable`.
-    magnitude: what a spike adds to its trace, at most 127.
+    magnitude: increment of a trace by a spike, at most 127.
 
     parts: one for each core, in the order of the cores.
     """
@@ -90,14 +90,14 @@ class LearningTable(WeightTable):
         return synapse
 
     def write(self, mantissa: npt.NDArray[np.int32]) -> None:
-        """Put mantissas, in the shape of the projection's weights, in force."""
+        """Write mantissas, in the shape of the projection's weights."""
         scaled = self._scaled(mantissa.reshape(self.layout.rows, -1))
         for part in self.parts:
             part.data[...] = 0
             part.own[...] = scaled[part.rows, part.columns]
 
     def transmitted(self) -> npt.NDArray[np.int32]:
-        """Return a copy of what spikes transmit now, ``(n_pre, neurons of a block)``."""
+        """Return a copy of the transmitted weights, ``(n_pre, neurons of a block)``."""
         weights = np.empty((self.layout.rows, self._width), dtype=np.int32)
         for part in self.parts:
             weights[part.rows, part.columns] = part.own

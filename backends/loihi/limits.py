@@ -63,7 +63,7 @@ _WORDS = {
 
 
 def usage(placement: Placement) -> list[dict[str, Any]]:
-    """Return what each population takes of the chip, one row a population.
+    """Return the resources of the chip that each population takes, one row per population.
 
     Keys of a row: ``population``, ``cores``, those of `RESOURCES` (totals over its cores), and each
     of them with ``_percent`` appended (of the limit, on the population's fullest core).
@@ -154,7 +154,7 @@ def _outside(
 def _inexact(
     where: str, what: str, values: npt.NDArray[np.int64], held: npt.NDArray[np.int64]
 ) -> list[str]:
-    """Return a line for the first of *values* that differs from what the register would hold.
+    """Return a line for the first of *values* that differs from the register's; else nothing.
 
     held: the nearest values that the register holds, in the same order.
     """

@@ -42,9 +42,9 @@ _NO_AXON = -1  # nengo-loihi's entry for a compartment that sends no spike over 
 
 @dataclass(frozen=True)
 class Compiled:
-    """Holds a `Model` and, by name, the parts of it that are used again.
+    """Hold a `Model` and, by name, the parts of it that are needed later.
 
-    model: what nengo-loihi runs.
+    model: the model that nengo-loihi runs.
     inputs: the spike input of each source of spikes.
     blocks: by population, one block for each of its cores.
     tables: the weights of each projection of spikes.
@@ -73,7 +73,7 @@ def compile_network(
     placement: Placement,
     pes: float | None = None,
 ) -> Compiled:
-    """Return the model of ``arithmetic.network`` with the given weights in force.
+    """Compile the model of ``arithmetic.network`` with the given weights.
 
     arithmetic: the network and its chip integers.
     rounded: effective weights of every projection, in the description's units.

@@ -1,4 +1,4 @@
-"""Give the emulator Loihi's own noise: its formula, with its draws replaced by ours.
+"""Give the emulator Loihi's own noise: its formula, with this package's reproducible draws.
 
 nengo-loihi draws from a generator that has a state, in the order of compartments. Our draws are a
 function of seed, neuron and step, so replicas are independent, a restored state goes on exactly,
@@ -25,7 +25,7 @@ NEEDED_FOR_NOISE = ("compartment.noise.sample", "compartment.noise._uniform")
 
 
 class OwnNoise:
-    """Supplies the noise of one emulator's compartments.
+    """Supply the noise of one emulator's compartments.
 
     compartment: the emulator's compartments.
     draws: rows of draws by population; only `UniformRows` are used.

@@ -1,4 +1,4 @@
-"""Make nengo-loihi 1.1 work on NumPy 2, which it was never released for.
+"""Make nengo-loihi 1.1 work on NumPy 2, which it doesn't support.
 
 It calls ``np.array(x, copy=False)`` where it means "copy if you must". NumPy 2 takes this for
 "never copy" and raises ValueError, so that ``nengo_loihi.Simulator`` builds no network. `mend`
@@ -30,7 +30,7 @@ _PHRASE = "copy=False"
 
 
 class _EarlierNumPy(types.ModuleType):
-    """Stands in for NumPy, and differs only in the meaning of ``array(copy=False)``."""
+    """Stand in for NumPy, differing only in the meaning of ``array(copy=False)``."""
 
     def __init__(self) -> None:
         super().__init__("numpy", "NumPy, whose array(copy=False) copies if it must.")
@@ -65,7 +65,7 @@ def mend() -> tuple[str, ...]:
 
 
 def _check(module: types.ModuleType) -> None:
-    """Raise BackendUnavailableError unless *module* is that of nengo-loihi 1.1."""
+    """Raise BackendUnavailableError unless *module* is from nengo-loihi 1.1."""
     count = inspect.getsource(module).count(_PHRASE)
     uses_numpy = getattr(module, "np", None) is np
     if uses_numpy and count == PLACES[module.__name__]:

@@ -53,7 +53,7 @@ _WORDS = 624  # words in the state of a Mersenne Twister
 
 
 def mantissas_learned(magnitude: float) -> float:
-    """Return how much a mantissa grows in a learning step, for error -1 and trace *magnitude*."""
+    """Return the growth of a mantissa in a learning step, for error -1 and trace *magnitude*."""
     return magnitude * ERROR_SCALE / 512
 
 
@@ -101,7 +101,7 @@ def pes_problems(network: Network, limits: CoreLimits, cores: int) -> list[str]:
 
 
 class OnChipLearning:
-    """Drives nengo-loihi's own learning on one emulator: its errors, traces and draws.
+    """Drive nengo-loihi's own learning on one emulator: its errors, traces and draws.
 
     emulator: the `EmulatorInterface`.
     tables: the weights that learn, by projection.
@@ -151,7 +151,7 @@ class OnChipLearning:
         return state
 
     def restore(self, state: State) -> None:
-        """Go on from what `state` returned."""
+        """Restore what `state` returned."""
         words, position = state["pes.draws"][:_WORDS], int(state["pes.draws"][_WORDS])
         self._set_generator(words.astype(np.uint32), position)
         for name, table in self._tables.items():
@@ -162,24 +162,24 @@ class OnChipLearning:
                 self._set_came(part, state[f"{name}.trace_spikes"][first:last])
 
     def _came(self, part: LearningPart) -> npt.NDArray[np.bool_]:
-        """Return for each axon whether a spike came since the trace was last updated."""
+        """Return a mask of the axons that got a spike since the trace was last updated."""
         came = np.zeros(len(part.data), dtype=bool)
         came[list(self._synapses.trace_spikes[part.synapse])] = True
         return came
 
     def _set_came(self, part: LearningPart, came: npt.NDArray[np.bool_]) -> None:
-        """Set for each axon whether a spike came since the trace was last updated."""
+        """Set the mask of the axons that got a spike since the trace was last updated."""
         spikes = self._synapses.trace_spikes[part.synapse]
         spikes.clear()
         spikes.update(came.nonzero()[0].tolist())
 
     def _generator(self) -> tuple[npt.NDArray[np.uint32], int]:
-        """Return the words and the position of the generator that rounds stochastically."""
+        """Return the state and position of the random generator for stochastic rounding."""
         _, words, position, *_ = self._emulator.rng.get_state()
         return words, position
 
     def _set_generator(self, words: npt.NDArray[np.uint32], position: int) -> None:
-        """Set the words and the position of the generator that rounds stochastically."""
+        """Set the state and position of the random generator for stochastic rounding."""
         self._emulator.rng.set_state(("MT19937", words, position))
 
 

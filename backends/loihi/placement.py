@@ -1,4 +1,4 @@
-"""Plan which neurons go to which core.
+"""Plan which neurons run on which core.
 
 The plan is a pure function, and the same for the model, its report and a chip. A core holds
 consecutive neurons of one population with all synapses onto them, so splitting a population
@@ -38,7 +38,7 @@ Fits = Callable[[int, int], bool]
 
 @dataclass(frozen=True)
 class CoreLimits:
-    """Says what one core has room for: Loihi's limits, or lower ones to try splits on a network.
+    """Limit what one core holds: by default Loihi's limits, or lower ones to test splits.
 
     compartments: neurons, and silent twins where a core learns.
     axons_in, axons_out: axons that arrive and leave.
@@ -65,13 +65,13 @@ class CoreLimits:
                 raise ArgumentError(say(f"core's {field.name}", "no room", got=got, limit=">= 1"))
 
     def exceeded(self, used: dict[str, int]) -> list[str]:
-        """Return the names of the resources of which *used* takes more than there is."""
+        """Return the names of the resources of which *used* exceeds the limit."""
         return [key for key, most in vars(self).items() if used.get(key, 0) > most]
 
 
 @dataclass(frozen=True)
 class Overfull:
-    """Names a neuron that no core has room for, with what it alone would take of one."""
+    """Name a neuron that no core has room for, with the resources it alone would take."""
 
     population: str
     neuron: int
@@ -80,12 +80,12 @@ class Overfull:
 
 @dataclass(frozen=True)
 class Placement:
-    """Says where a network's neurons are.
+    """Hold the placement of a network's neurons on cores.
 
-    limits: what one core has room for.
+    limits: the resources of one core.
     cores: by population, the neurons on each of its cores.
     layouts: by projection of spikes, its synapses.
-    used: by population, what each of its cores takes, in the keys of `limits`.
+    used: by population, the resources that each of its cores takes, in the keys of `limits`.
     overfull: neurons that fit on no core.
     """
 
@@ -111,7 +111,7 @@ def place(
     limits: CoreLimits | None = None,
     learned: frozenset[str] = frozenset(),
 ) -> Placement:
-    """Return a plan with as few cores for each population as it needs, evenly filled if that fits.
+    """Plan the fewest cores for each population, evenly filled if that fits.
 
     network: the network that runs; every delay is one step.
     chip: its integers; None leaves dynamics, thresholds and formats out of account.
@@ -132,7 +132,7 @@ def place(
 
 
 class _Planner:
-    """Holds a plan while it grows; cores are only ever split further, so planning ends."""
+    """Build a plan; cores are only ever split further, so planning ends."""
 
     def __init__(
         self,
@@ -148,7 +148,7 @@ class _Planner:
         self.overfull: dict[str, Overfull] = {}
 
     def split_by_neurons(self, population: Population) -> None:
-        """Split by all limits but that of axons out, which depend on other populations."""
+        """Split by all limits except axons out, which depend on other populations."""
         name = population.name
         self.cores[name] = []
         for whole in self._wholes(population):
@@ -188,14 +188,14 @@ class _Planner:
         return changed
 
     def used(self, name: str) -> Iterator[dict[str, int]]:
-        """Yield what each core of a population takes."""
+        """Yield the resources that each core of a population takes."""
         leaving = self._leaving(name)
         for part in self.cores[name]:
             inside = self._inside(name, part.start, part.stop)
             yield {**inside, "axons_out": int(leaving[part].sum())}
 
     def _inside(self, name: str, first: int, last: int) -> dict[str, int]:
-        """Return what a core with the neurons ``first <= i < last`` takes, but for axons out."""
+        """Return the resources of a core with neurons ``first <= i < last``, without axons out."""
         into = [p for p in self._network.spiking.projections if p.post == name]
         shares = {p.name: self.layouts[p.name].share(first, last) for p in into}
         shares = {k: share for k, share in shares.items() if len(share.rows)}
@@ -233,7 +233,7 @@ class _Planner:
 
 
 def _cut(whole: slice, fits: Fits) -> list[slice] | int:
-    """Return the fewest parts of *whole* that fit, of even size if such parts do.
+    """Split *whole* into the fewest parts that fit, of even size if such parts do.
 
     Returns the number of a neuron instead if it doesn't fit even alone.
     """
@@ -254,7 +254,7 @@ def _cut(whole: slice, fits: Fits) -> list[slice] | int:
 
 
 def _furthest(first: int, last: int, fits: Fits) -> int:
-    """Return a stop such that the neurons ``first <= i < stop`` fit, and one neuron more doesn't.
+    """Return the largest stop such that the neurons ``first <= i < stop`` fit.
 
     last: the end of the range; the stop isn't beyond it. Found by doubling steps, then bisection.
     """

@@ -1,4 +1,4 @@
-"""Describe what a network takes of the chip, and its integers, as readable text."""
+"""Describe the resources that a network takes of the chip, and its integers, as text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def source_text(
     later: dict[str, dict[int, str]],
     chips: int,
 ) -> str:
-    """Return *head*, a table of cores, then a paragraph for each population and projection.
+    """Return *head*, a table of cores, and a paragraph for each population and projection.
 
     arithmetic: the network that runs and its chip integers.
     placement: which neurons are on which core.
@@ -59,7 +59,7 @@ def _core_table(placement: Placement, chips: int) -> list[str]:
 
 
 def _core_notes(placement: Placement, chips: int) -> list[str]:
-    """Return how many cores are taken, and for each split population which neurons are on which."""
+    """Return the number of cores, and for each split population the neurons on each core."""
     room = CORES * chips
     percent = 100 * placement.n_cores / room
     notes = [

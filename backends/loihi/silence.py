@@ -28,9 +28,9 @@ _WHOLE_EPOCHS = 4  # waiting must not shift the steps in which a chip learns, ev
 
 @dataclass(frozen=True)
 class Silence:
-    """Says how long to wait for silence.
+    """Say how long to wait for silence.
 
-    steps: how many steps to wait.
+    steps: number of steps to wait.
     problem: why no waiting is enough; None if it is.
     """
 
@@ -72,7 +72,7 @@ def silence(arithmetic: ChipArithmetic, weights: dict[str, FloatArray]) -> Silen
 
 
 def _fades(kept: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return how many steps ``x * kept >> 12`` takes to bring the largest x to 0."""
+    """Return the number of steps in which ``x * kept >> 12`` brings the largest x to 0."""
     unique, places = np.unique(kept, return_inverse=True)
     x = np.full(len(unique), VOLTAGE_MAX + 1, dtype=np.int64)
     steps = np.zeros(len(unique), dtype=np.int64)

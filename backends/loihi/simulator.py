@@ -47,20 +47,19 @@ _ROUNDINGS = 0x504553  # purpose from which the seed of stochastic rounding is d
 
 
 class LoihiSimulator(Simulator):
-    """Runs a network in the chip's integers; a population takes as many cores as it needs.
+    """Run a network in the chip's integers; a population takes as many cores as it needs.
 
-    No two populations share a core. A chip has no room to spare for one large network, so each
-    replica is a network, with an engine, of its own.
+    No two populations share a core. Each replica is a network with an engine of its own, as all
+    replicas as one network might not fit a chip.
 
     target: ``'emulator'``, ``'loihi'`` (a chip, through NxSDK) or ``'auto'``: a chip if NxSDK is
         installed and a board answers, else the emulator, with a FallbackWarning if NxSDK is there.
-    accelerate: whether to use vectorised loops in the emulator; equal in every bit.
-    chips: how many chips there are, of 128 cores each.
-    core: what a core has room for; None for Loihi's own limits.
+    accelerate: whether to use faster loops in the emulator; equal in every bit.
+    chips: number of chips, of 128 cores each.
+    core: the resources of a core; None for Loihi's own limits.
     learning: ``'host'``: the caller learns and writes weights. ``'pes'``: plastic projections learn
         on the chip, by `learn`, see `neurorl.backends.loihi.pes`.
-    pes_magnitude: what a spike then adds to its trace, 0 to 127; the speed of learning is in
-        proportion.
+    pes_magnitude: increment of a trace by a spike, 0 to 127; learning is faster in proportion.
 
     Delays of several steps are relays (`neurorl.backends.loihi.delays`), which take cores of their
     own. Escape noise, ``noise='exact'``, works on the emulator only, and there through the
@@ -224,7 +223,7 @@ class LoihiSimulator(Simulator):
         return made(compiled, self.delays, coins, simulated.record, self.chips, quiet)
 
     def weights_of(self, replica: int) -> dict[str, FloatArray]:
-        """Return the effective weights of one replica by projection, those of relays too."""
+        """Return the effective weights of one replica by projection, including those of relays."""
         network = self.delays.network
         weights = {name: self._weights_of(name, replica) for name in self.simulated.weights}
         links = [p.name for p in network.projections if p.name not in weights]
@@ -243,7 +242,7 @@ class LoihiSimulator(Simulator):
     def learn(
         self, inputs: Inputs, errors: Mapping[str, FloatArray], n_steps: int
     ) -> dict[str, Raster]:
-        """Advance replica after replica, with learning if there are errors, and join rasters."""
+        """Advance each replica, with learning if there are errors, and join their rasters."""
         simulated = self.simulated
         if simulated.n_replicas == 1:
             return self._run(0, inputs, errors, n_steps)
@@ -293,7 +292,7 @@ class LoihiSimulator(Simulator):
         return self.engines[0].weight_memory(projection)
 
     def held(self, projection: str) -> npt.NDArray[Any] | None:
-        """Return what is transmitted where a chip learns, which then holds the true weights."""
+        """Return the transmitted weights, read from the engines for a projection that learns."""
         if not self._learns(projection):
             return self.memory(projection)
         parts = [engine.learned_weights(projection).ravel() for engine in self.engines]
@@ -317,7 +316,7 @@ class LoihiSimulator(Simulator):
         self.engines[0].refuse(verb)
 
     def chip_table(self) -> list[dict[str, Any]]:
-        """Return what each population takes of the chip, one row a population.
+        """Return the resources of the chip that each population takes, one row per population.
 
         Relays, which stand for delays of several steps, have rows and cores of their own.
         Keys: population, cores, compartments, axons_in, axons_out, synapse_bits (totals over its

@@ -1,4 +1,4 @@
-"""Store the weights of one projection as the chip does: a row of synapses for each axon.
+"""Store the weights of one projection as the chip does: a row of synapses per axon.
 
 A core gets the columns of its own neurons (`Share`).
 """
@@ -25,14 +25,14 @@ EXPLICIT, DENSE = 0, 3  # compression: with an index for each synapse, or all ta
 
 @dataclass(frozen=True)
 class Layout:
-    """Says which synapses a projection has, independent of their weights.
+    """Describe which synapses a projection has, independent of their weights.
 
     rows: number of presynaptic neurons.
     targets: number of postsynaptic neurons.
     index: target of each stored synapse, ascending, shape ``(rows, longest)``; None for all-to-all
         in order.
     lengths: number of stored synapses of each row; entries beyond it are padding with weight 0.
-    mask: which synapses exist, in the shape ``(rows, neurons of a block)``; None for all.
+    mask: where synapses exist, in the shape ``(rows, neurons of a block)``; None for all.
     """
 
     rows: int
@@ -93,7 +93,7 @@ class Layout:
 
     @property
     def stored(self) -> npt.NDArray[np.bool_]:
-        """Return which entries of a table aren't padding, shape ``(rows, longest)``."""
+        """Return a mask of the entries of a table that aren't padding, ``(rows, longest)``."""
         width = self.targets if self.index is None else self.index.shape[1]
         return np.arange(width) < self.lengths[:, None]
 
@@ -110,7 +110,7 @@ class Layout:
         return Share(self, first, last, rows, starts[rows], stops[rows])
 
     def _stored_before(self, target: int) -> npt.NDArray[np.int64]:
-        """Return how many synapses of each row go to neurons before *target*; needs an index."""
+        """Count the synapses of each row that go to neurons before *target*; needs an index."""
         row_starts = np.cumsum(self.lengths) - self.lengths
         wanted = np.arange(self.rows, dtype=np.int64) * self.targets + target
         return np.searchsorted(self._places, wanted) - row_starts
@@ -125,7 +125,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class Share:
-    """Holds the part of a projection's synapses that goes to the postsynaptic neurons of one core.
+    """Hold the part of a projection's synapses that goes to the postsynaptic neurons of one core.
 
     first, last: those neurons, ``first <= j < last``.
     rows: presynaptic neurons with a synapse there, ascending; each takes one axon.
@@ -154,7 +154,7 @@ class Share:
         return Layout(rows, width, None, np.full(rows, width), None).share(0, width)
 
     def bits(self) -> int:
-        """Return the bits of synapse memory that it takes on the core, headers included."""
+        """Return the bits of synapse memory that the share takes on the core, with headers."""
         config = SynapseConfig(**self.format())
         lengths, counts = np.unique(self.stops - self.starts, return_counts=True)
         return sum(
@@ -190,16 +190,16 @@ class Share:
 
 
 class WeightTable:
-    """Holds a projection's weights in one int32 array; the chip's synapses are views of its rows.
+    """Hold a projection's weights in one int32 array; the chip's synapses are views of its rows.
 
-    So a write acts on the emulator at once, whether it reads row by row or the whole array, and
-    however the postsynaptic neurons are split over cores.
+    A write therefore acts on the emulator at once, whether it reads row by row or the whole array,
+    and however the postsynaptic neurons are split over cores.
 
     name: the projection's name.
     layout: which synapses it has.
     exponent: a weight is ``mantissa * 2**(6 + exponent)``.
 
-    data: what a spike transmits over each stored synapse, ``(rows, longest)``.
+    data: transmitted weight of each stored synapse, ``(rows, longest)``.
     """
 
     def __init__(self, name: str, layout: Layout, exponent: int) -> None:
@@ -217,7 +217,7 @@ class WeightTable:
         return synapse
 
     def write(self, mantissa: npt.NDArray[np.int32]) -> None:
-        """Put mantissas, in the shape of the projection's weights, in force."""
+        """Write mantissas, in the shape of the projection's weights."""
         rows = mantissa.reshape(self.layout.rows, -1)
         if self.layout.mask is not None and self.layout.index is not None:
             self.data[self._stored] = self._scaled(rows[self.layout.mask])

@@ -1,4 +1,4 @@
-"""Import everything that is used of nengo-loihi in one place (`hardware` imports one more class).
+"""Import all that is used of nengo-loihi in one place (`hardware` imports one more class).
 
 nengo-loihi warns of every nengo newer than 3.2. The tests compare what this backend uses of nengo
 with the reference, so the warning is silenced. On NumPy 2 nengo-loihi is mended here (`numpy2`).
@@ -56,7 +56,7 @@ __all__ = [
 
 
 def has_nxsdk() -> bool:
-    """Return whether Intel's NxSDK is installed, and so perhaps a chip is there."""
+    """Return whether Intel's NxSDK is installed, without which there can be no chip."""
     return importlib.util.find_spec("nxsdk") is not None
 
 
