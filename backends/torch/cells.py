@@ -19,16 +19,15 @@ __all__ = ["Cells"]
 
 
 class Cells(nn.Module):
-    """Runs the neurons of one population in all replicas.
+    """Run the neurons of one population in all replicas.
 
-    Tensors are ``(n_replicas, batch, size)``, those of a window ``(n_replicas, n_steps, batch,
-    size)``.
+    Tensors are ``(n_replicas, batch, size)``, over a window ``(n_replicas, n_steps, batch, size)``.
 
     dynamics: the neurons' parameters.
     dtype: dtype of all tensors.
-    surrogate_width: width of the sigmoid that stands for a hard threshold on the way back, membrane
-        units.
-    detach_reset: whether the reset and the dead steps after a spike are constants on the way back.
+    surrogate_width: width of the sigmoid that replaces a hard threshold in the backward pass, in
+        membrane units.
+    detach_reset: whether reset and dead steps after a spike are constants in the backward pass.
     compiles: whether windows run in C++ (`neurorl.backends.torch.compiled`).
 
     The order of operations is that of the reference, so in float64 every bit is the same.
@@ -78,7 +77,7 @@ class Cells(nn.Module):
         return not (self._has_current or self._has_membrane or self._has_refractory)
 
     def rounded_bias(self, bias: Tensor) -> Tensor:
-        """Return the bias in force, for a bias that includes what flows into the neurons."""
+        """Return the bias as rounded, for a bias that includes the currents into the neurons."""
         return bias
 
     def rest(self, n_replicas: int, batch: int) -> Carried:
@@ -117,7 +116,7 @@ class Cells(nn.Module):
 
     @property
     def constants(self) -> Constants:
-        """Return what the C++ needs to know of these neurons."""
+        """Return the constants of these neurons for the C++."""
         return Constants(
             self.current_decay,
             self.membrane_decay,
@@ -154,10 +153,10 @@ class Cells(nn.Module):
     def replay(
         self, q: Tensor, bias: Tensor, carried: Carried, spikes: Tensor
     ) -> tuple[Tensor, Tensor | None]:
-        """Return logits ``(v - threshold) / w`` for given spikes, and which are alive.
+        """Return logits ``(v - threshold) / w`` for given spikes, and a mask of neurons alive.
 
         q, bias, carried: as in `run`.
-        spikes: what was emitted, in the shape of *q*.
+        spikes: the emitted spikes, in the shape of *q*.
 
         The second tensor is 0 in dead steps, else 1; None if the neurons have no refractory period.
         """
@@ -177,7 +176,7 @@ class Cells(nn.Module):
     def _replay(
         self, q: Tensor, bias: Tensor, carried: Carried, spikes: Tensor
     ) -> tuple[Tensor, Tensor | None]:
-        """Return membranes before their reset, and which are alive, step by step in torch."""
+        """Return membranes before their reset, and a mask of neurons alive, step by step."""
         membranes, awake = [], []
         for q_t, s in zip(q.unbind(1), spikes.unbind(1), strict=True):
             u, v, alive = self._integrate(q_t, bias, carried)
@@ -212,7 +211,7 @@ class Cells(nn.Module):
         if self._has_refractory:
             begun = torch.cat([blocked[1:], torch.zeros_like(blocked[:1])])
             blocked = begun + s * self.dead[:, None, None]
-        # A membrane without memory has no way back through its reset, as the next step ignores it.
+        # A membrane without memory passes no gradient to its reset, as the next step ignores it.
         left = v * (1.0 - s)
         return Carried(u, left if self._has_membrane else left.detach(), blocked)
 

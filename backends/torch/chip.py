@@ -1,8 +1,8 @@
-"""Run populations in Loihi's integers, which float64 holds exactly, see
-`neurorl.arithmetic.quantiser`.
+"""Run populations in Loihi's integers, which float64 holds exactly, and train them.
 
-On the way back, rounding and overflow count as the identity, and what is beyond a range has no
-gradient (straight-through: Bengio et al. 2013, arXiv:1308.3432): quantisation-aware training.
+See `neurorl.arithmetic.quantiser`. In the backward pass, rounding and overflow count as the
+identity, and values beyond a range have no gradient (straight-through: Bengio et al. 2013,
+arXiv:1308.3432): quantisation-aware training.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _BIAS_MANTISSA, _BIAS_EXPONENTS = 4095, 7
 
 
 class ChipCells(Cells):
-    """Runs a population in the chip's integers; arguments as in `Cells`."""
+    """Run a population in the chip's integers; arguments as in `Cells`."""
 
     registers = (float(1 << CURRENT_BITS), float(1 << _STATE_BITS), float(VOLTAGE_MAX))
 
@@ -45,7 +45,7 @@ class ChipCells(Cells):
         super().__init__(factors, torch.float64, width, **options)
 
     def rounded_bias(self, bias: Tensor) -> Tensor:
-        """Return the nearest biases that the chip can hold."""
+        """Return the nearest biases that the chip can represent."""
         return bias_integers(bias)
 
     def jitter(self, noise: Tensor | None) -> Tensor | None:
@@ -63,7 +63,7 @@ class ChipCells(Cells):
     def _integrate(
         self, q: Tensor, bias: Tensor, carried: Carried
     ) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Return current, membrane and which are alive, in the order of
+        """Return current, membrane and a mask of neurons alive, in the order of
         `neurorl.arithmetic.quantiser`.
         """
         left = truncated(self.current_decay * carried.u)
@@ -80,9 +80,7 @@ def quanta(weight: Tensor, rounding: Rounding) -> Tensor:
 
 
 def bias_integers(bias: Tensor) -> Tensor:
-    """Return biases as `neurorl.arithmetic.quantiser.bias_integers` does, straight-through on the
-    way back.
-    """
+    """Round as `neurorl.arithmetic.quantiser.bias_integers`, with straight-through gradients."""
     with torch.no_grad():
         size = bias.abs()
         exponent = torch.zeros_like(bias)
@@ -94,12 +92,12 @@ def bias_integers(bias: Tensor) -> Tensor:
 
 
 def truncated(x: Tensor) -> Tensor:
-    """Return *x* rounded towards zero, straight-through on the way back."""
+    """Round *x* towards zero, with straight-through gradients."""
     return _through(x, torch.trunc(x))
 
 
 def _wrapped(x: Tensor, bits: int) -> Tensor:
-    """Return *x* as it overflows in a register of *bits* bits and a sign."""
+    """Wrap *x* to a register of *bits* bits and a sign, with straight-through gradients."""
     half = float(1 << bits)
     return _through(x, torch.remainder(x + half, 2.0 * half) - half)
 
@@ -113,7 +111,7 @@ def _through(x: Tensor, value: Tensor) -> Tensor:
 
 
 class _Through(torch.autograd.Function):
-    """Passes *value* forward and the gradient to *x* back."""
+    """Pass *value* forward and the gradient to *x* back."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, value: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ __all__ = ["constant_outputs", "fire", "how_of", "kind_of", "replay"]
 
 
 def kind_of(estimator: Estimator) -> int | None:
-    """Return the C++ code of the spikes that *estimator* makes; None if the C++ lacks it."""
+    """Return the C++ enum value of an estimator's spikes; None if the C++ lacks it."""
     if type(estimator) is Score:
         return HARD
     if type(estimator) is Slope:
@@ -27,7 +27,7 @@ def kind_of(estimator: Estimator) -> int | None:
 
 
 def how_of(estimator: Estimator, *inputs: Tensor) -> How:
-    """Return how a window runs in C++.
+    """Return the options of a window in C++.
 
     estimator: one that the C++ has.
     inputs: tensors that autograd may follow back.
@@ -59,7 +59,7 @@ def fire(
 def replay(
     constants: Constants, q: Tensor, bias: Tensor, carried: Carried, spikes: Tensor
 ) -> tuple[Tensor, Tensor | None]:
-    """Return the membranes before their reset in a window of given *spikes*, and which are alive.
+    """Return membranes before their reset for given *spikes*, and a mask of neurons alive.
 
     Arguments as in `Cells.replay`. The second tensor is 0 in dead steps, else 1; None if the
     neurons have no refractory period.
@@ -71,14 +71,14 @@ def replay(
 
 
 def constant_outputs(window: Window, how: How) -> list[Tensor]:
-    """Return those of a window's outputs (spikes, and the state after it) that have no gradient."""
+    """Return the outputs of a window (spikes, and the state after it) that have no gradient."""
     outputs = [window.spikes] if how.kind == HARD else []
     outputs += [] if window.constants.has_membrane else [window.v]
     return outputs + ([] if window.constants.through_dead else [window.blocked])
 
 
 class _Fire(torch.autograd.Function):
-    """Runs a window forward, and its gradient back."""
+    """Run a window forwards, and its gradient backwards."""
 
     @staticmethod
     def forward(ctx: Any, *given: Any) -> Any:
@@ -107,11 +107,11 @@ class _Fire(torch.autograd.Function):
 
 
 class _Replay(torch.autograd.Function):
-    """Runs a window whose spikes are given, and its gradient back."""
+    """Run a window with given spikes, and its gradient backwards."""
 
     @staticmethod
     def forward(ctx: Any, *given: Any) -> Any:
-        """Return membranes before their reset, and which neurons are alive (None: all).
+        """Return membranes before their reset, and a mask of neurons alive (None: all).
 
         given: q, bias, u, v, blocked, spikes and constants, as in `Window`.
         """

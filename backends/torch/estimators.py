@@ -1,11 +1,11 @@
-"""Define estimators, each of which stands for the derivative of a spike.
+"""Define estimators, each of which replaces the derivative of a spike.
 
 A spike is ``s = 1[m > 0]`` with the margin ``m = v + w L - threshold``, L standard logistic, so
 that ``P(s = 1) = p = sigmoid((v - threshold) / w)``. Its derivative by v is 0 wherever there is
 one, so backpropagation needs something in its place. The spikes are the same with each estimator:
 
 =============  ========================  =========================  ===============================
-estimator      value on the way forward  ``ds/dv`` on the way back  mean of the gradient
+estimator      value forwards            ``ds/dv`` backwards        mean of the gradient
 =============  ========================  =========================  ===============================
 `Concrete`     s (or r if not hard)      ``r (1 - r) / (tau w)``    biased; without bias for the
                                                                     relaxed network if not hard
@@ -33,7 +33,7 @@ __all__ = ["ESTIMATORS", "Concrete", "Estimator", "Score", "Slope", "estimator"]
 
 
 class Estimator(abc.ABC):
-    """Says how gradients pass through stochastic spikes; frozen, so that it can be shared."""
+    """Define how gradients pass through stochastic spikes; frozen, so that it can be shared."""
 
     name: ClassVar[str]
 
@@ -51,7 +51,7 @@ class Estimator(abc.ABC):
         return self._differentiable(v, margin, threshold, width)
 
     def _value(self, margin: Tensor, width: Tensor) -> Tensor:
-        """Return the spikes without a way back."""
+        """Return the spikes without a gradient."""
         return (margin > 0).to(margin.dtype)
 
     @abc.abstractmethod
@@ -63,7 +63,7 @@ class Estimator(abc.ABC):
 
 @dataclass(frozen=True)
 class Concrete(Estimator):
-    """Reparameterizes spikes: binary concrete spikes, by default with straight-through.
+    """Reparameterize spikes: binary concrete spikes, by default with straight-through.
 
     A logistic draw L makes the spike a function of v and of noise that no weight moves,
     ``s = 1[m > 0]``; its relaxation ``r = sigmoid(m / (tau w))`` tends to s as tau goes to 0.
@@ -105,7 +105,7 @@ class Concrete(Estimator):
 
 @dataclass(frozen=True)
 class Slope(Estimator):
-    """Passes gradients straight through by the slope of the escape probability, ``p (1 - p) / w``.
+    """Pass gradients straight through by the slope of the escape probability, ``p (1 - p) / w``.
 
     The noise decides the spike but isn't in its derivative ``dp/dv``, which has less noise than
     that of a `Concrete` spike of about the same bias. Source: Bengio, Leonard & Courville 2013
@@ -127,9 +127,9 @@ class Slope(Estimator):
 
 @dataclass(frozen=True)
 class Score(Estimator):
-    """Gives spikes no derivative: learn by the score function, ``E[R grad log P(raster)]``.
+    """Give spikes no derivative: learn by the score function, ``E[R grad log P(raster)]``.
 
-    That is without any bias. The log-probability is that of
+    This has no bias. The log-probability is
     `neurorl.backends.torch.SpikingModule.log_prob`. Source: REINFORCE, Williams 1992 (doi
     10.1007/BF00992696).
     """
@@ -163,7 +163,7 @@ def _straight_through(v: Tensor, margin: Tensor, slope: Tensor) -> Tensor:
 
 
 class _StraightThrough(torch.autograd.Function):
-    """Passes ``1[margin > 0]`` forward, and the gradient times *slope* back to *v*."""
+    """Pass ``1[margin > 0]`` forward, and the gradient times *slope* back to *v*."""
 
     @staticmethod
     def forward(ctx: Any, v: Tensor, margin: Tensor, slope: Tensor) -> Tensor:

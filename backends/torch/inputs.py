@@ -1,4 +1,4 @@
-"""Check what a caller passes to a module, and bring it into one shape."""
+"""Check the arguments of a module's methods, and bring them into one shape."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Batch", "Shape", "check_batch", "check_series"]
 
 @dataclass(frozen=True)
 class Shape:
-    """Says what a module's tensors have in common: replicas or none, dtype and device."""
+    """Describe what a module's tensors have in common: replicas or none, dtype and device."""
 
     n_replicas: int
     has_replicas: bool
@@ -25,7 +25,7 @@ class Shape:
     device: torch.device
 
     def inner(self, x: Tensor) -> Tensor:
-        """Return the caller's *x* with an axis of replicas, and that first."""
+        """Return the caller's *x* with an axis of replicas first."""
         if not self.has_replicas:
             return x.unsqueeze(0)
         return x.transpose(0, 1) if x.dim() == 4 else x
@@ -37,10 +37,10 @@ class Shape:
 
 @dataclass(frozen=True)
 class Batch:
-    """Holds the inputs of a window for a batch of environments.
+    """Hold the inputs of a window for a batch of environments.
 
-    n_steps: steps of the window.
-    size: environments of the batch.
+    n_steps: number of steps of the window.
+    size: number of environments of the batch.
     spikes: by source of spikes, ``(n_replicas, n_steps, batch, size)``.
     currents: by source of currents, ``(n_replicas, batch, size)``, on the grid.
     """
@@ -141,5 +141,5 @@ def _on_grid(x: Tensor) -> Tensor:
 
 
 def _silence(size: tuple[int, ...], shape: Shape) -> Tensor:
-    """Return zeros of this size."""
+    """Return silent input of this size."""
     return torch.zeros(size, dtype=shape.dtype, device=shape.device)

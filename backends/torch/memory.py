@@ -1,4 +1,4 @@
-"""Set how the C library deals with the memory of large tensors."""
+"""Set how the C library treats the memory of large tensors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NEVER = 2**31 - 1
 
 
 def keep_freed_memory() -> bool:
-    """Let this process keep the memory that its tensors free, for the tensors that come next.
+    """Let this process keep the memory that its tensors free, for later tensors.
 
     glibc gives blocks above some 100 kB back to the system and gets them again, page by page, in
     every window. To be called once by a program that trains for long; it acts on the whole process.

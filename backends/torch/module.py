@@ -37,7 +37,7 @@ Rasters = dict[str, Tensor]
 
 
 class SpikingModule(nn.Module):
-    """Runs a network whose stochastic spikes let gradients through, for batches and for replicas.
+    """Run a network whose stochastic spikes let gradients through, for batches and for replicas.
 
     network: the description.
     seed: seed of the initial weights, or a sequence of seeds, one for each replica with weights of
@@ -158,7 +158,7 @@ class SpikingModule(nn.Module):
         """Return ``log P(s_t | spikes before t)`` of each neuron and step, shaped like rasters.
 
         inputs, state, n_steps: as in `forward`.
-        rasters: what `forward` returned; constants on the way back.
+        rasters: what `forward` returned; constants in the backward pass.
 
         With x the logit of p it is ``s x - log(1 + exp(x))``; in dead steps 0, or -inf for a spike.
         Its sum over neurons and steps is the log-probability of the whole raster, whose derivative
@@ -228,7 +228,7 @@ class SpikingModule(nn.Module):
                 synapses.weight.clamp_(*synapses.bounds)
 
     def rest(self, batch: int) -> ModuleState:
-        """Return the state of silence for a batch of this size."""
+        """Return the silent state for a batch of this size."""
         cells = {name: c.rest(self.n_replicas, batch) for name, c in self._all_cells().items()}
         spikes = {
             name: torch.zeros(
@@ -268,7 +268,7 @@ class SpikingModule(nn.Module):
 
     @property
     def _shape(self) -> Shape:
-        """Return what all tensors of this module have in common."""
+        """Return the replicas, dtype and device of all tensors of this module."""
         return Shape(self.n_replicas, self.has_replicas, self.dtype, self._device)
 
     @property
@@ -291,7 +291,7 @@ class SpikingModule(nn.Module):
         noise: Mapping[str, Any] | None,
         generator: torch.Generator | None,
     ) -> Rasters:
-        """Return the noise of each noisy population, checked if it is given, else drawn."""
+        """Return the noise of each noisy population: as passed after a check, else drawn."""
         noisy = {name: cells for name, cells in self._all_cells().items() if cells.is_noisy}
         if noise is not None:
             sizes = {name: cells.size for name, cells in noisy.items()}
@@ -307,7 +307,7 @@ class SpikingModule(nn.Module):
         state: ModuleState | None,
         n_steps: int | None,
     ) -> Iterator[tuple[str, Tensor, Tensor, Tensor | None]]:
-        """Yield for each population its name, its spikes, their logits, and where it is alive."""
+        """Yield each population's name, spikes, their logits, and the mask of neurons alive."""
         cells = self._all_cells()
         silent = sorted(name for name, c in cells.items() if not c.is_stochastic)
         if silent:
@@ -340,7 +340,7 @@ class SpikingModule(nn.Module):
 
 
 def check_engine(engine: str | None) -> str:
-    """Return the engine of this name; for None the first that works here.
+    """Return the engine of this name, or for None the first that works here.
 
     Raises UnknownNameError for an unknown name, BackendUnavailableError without a compiler.
     """

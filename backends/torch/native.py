@@ -1,4 +1,4 @@
-"""Call ``src/cells.cpp`` by ctypes: a population over a window in one pass, forward and back.
+"""Call ``src/cells.cpp`` by ctypes: a population over a window, forwards and backwards.
 
 Tensors of a window are ``(n_replicas, n_steps, batch, size)``, those of a step lack the axis of
 steps. Both directions may be run in parts, from step to step: what is carried stays in place.
@@ -34,13 +34,13 @@ __all__ = ["Constants", "How", "Window", "WindowGradient", "library"]
 
 @dataclass(frozen=True)
 class Constants:
-    """Holds the constants of a population, ``(size,)`` each.
+    """Hold the constants of a population, ``(size,)`` each.
 
     Those not listed are as in `neurorl.backends.torch.cells.Cells`.
 
     dead: ``(longest, size)``, 1 for steps after a spike that are dead; None if there are none.
     has_membrane: whether a voltage lasts beyond its step.
-    detach_reset: whether resets and dead steps are constants on the way back.
+    detach_reset: whether resets and dead steps are constants in the backward pass.
     registers: half the range of the chip's register of inputs, half that of its register of state,
         and the largest voltage; None in float arithmetic.
     """
@@ -72,11 +72,11 @@ class Constants:
 
 @dataclass(frozen=True)
 class How:
-    """Says how a window runs in C++.
+    """Hold the options of a window in C++.
 
-    kind: code of the spikes, an entry of the C++ enum Kind.
-    temperature: that of `Concrete` spikes.
-    learns: whether to keep what the way back needs.
+    kind: value of the C++ enum Kind, the kind of spikes.
+    temperature: of `Concrete` spikes.
+    learns: whether to record for the backward pass.
     """
 
     kind: int
@@ -85,17 +85,17 @@ class How:
 
 
 class Window:
-    """Runs a population forward through a window.
+    """Run a population forwards through a window.
 
-    constants, how: what the C++ needs to know.
+    constants, how: parameters and options for the C++.
     q: input in every step.
     bias: ``(size,)``, or a row for each replica, or one for each replica and environment.
     carried: the state before the window; copied.
     noise: standard logistic draws, or the words that stand for them; None for none.
-    spikes: those that are forced; None to emit them.
+    spikes: the raster to force; None to emit spikes.
 
     spikes, u, v, blocked: spikes of the window, and the state after it.
-    kept: what the way back needs, by name.
+    kept: recordings for the backward pass, by name.
     """
 
     def __init__(
@@ -140,9 +140,9 @@ class Window:
 
 
 class WindowGradient:
-    """Runs backwards through a `Window`, by its bias, spikes and what it kept.
+    """Run backwards through a `Window`, by its bias, spikes and recordings.
 
-    kept: what `Window.kept` had.
+    kept: the recordings of `Window.kept`.
     to_after: gradients by current, voltage and dead steps after the window; None for 0.
     to_spikes, to_membrane: gradients by the window's spikes and membranes; None for 0.
 
@@ -194,7 +194,7 @@ class WindowGradient:
 
 
 def _kept(constants: Constants, how: How) -> list[str]:
-    """Return the names of what a window keeps of each step, for the way back or for a replay."""
+    """Return the names of a window's recordings, for the backward pass or a replay."""
     if how.kind == FORCED:
         names = ["membrane"]
     elif how.kind == HARD:
@@ -218,7 +218,7 @@ def _draws(noise: Tensor | None, q: Tensor) -> dict[str, Tensor]:
 
 
 def _describe(cells: Cells, constants: Constants, shape: torch.Size, bias: Tensor) -> None:
-    """Fill in everything but addresses; *shape* is that of a window."""
+    """Fill in everything but addresses; shape: of the window's tensors."""
     cells.n_replicas, _, cells.batch, cells.size = shape
     cells.bias_rows = bias.numel() // cells.size
     cells.longest = 0 if constants.dead is None else len(constants.dead)

@@ -39,13 +39,13 @@ def draw_words(
 
 
 def logistic(words: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return the draws that *words* stand for, of the distribution that every simulator has."""
+    """Return the draws that *words* encode, with the distribution that every simulator has."""
     table = logistic_table(dtype, words.device)
     return table.index_select(0, words.flatten().int()).view(words.shape)
 
 
 class SharedNoise:
-    """Draws one population's noise in all replicas as every backend does.
+    """Draw one population's noise in all replicas, as every backend does.
 
     rows: the draws of each replica.
     """

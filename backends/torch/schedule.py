@@ -1,4 +1,4 @@
-"""Order populations: a whole window at once where no spike comes back, else step by step."""
+"""Order populations: a whole window at once if no spike comes back, else step by step."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["groups"]
 
 
 def groups(network: Network) -> list[tuple[str, ...]]:
-    """Return the populations in groups, each group after all that lead to it.
+    """Return the populations in groups, each group after those that lead to it.
 
     Populations of one group lead to one another, so they advance together, step by step. A
     population that doesn't lead back to itself is a group of its own.

@@ -23,7 +23,7 @@ __all__ = ["TorchSimulator"]
 
 
 class TorchSimulator(Simulator):
-    """Runs a network in PyTorch on the CPU, in float64; `module` is the same for training.
+    """Run a network in PyTorch on the CPU, in float64; `module` is the same for training.
 
     engine: as in `SpikingModule`.
     """

@@ -1,4 +1,4 @@
-"""Hold what a module carries from one window to the next."""
+"""Hold the state that a module carries from one window to the next."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Carried", "ModuleState"]
 
 @dataclass(frozen=True)
 class Carried:
-    """Holds the state of a population, ``(n_replicas, batch, size)`` each.
+    """Hold the state of a population, ``(n_replicas, batch, size)`` each.
 
     u: current.
     v: voltage.
@@ -32,7 +32,7 @@ class Carried:
 
 @dataclass(frozen=True)
 class ModuleState:
-    """Holds all that a network remembers between windows.
+    """Hold the state of a network between windows.
 
     Gradients pass through it, as far as it acts on later windows.
 
@@ -49,7 +49,7 @@ class ModuleState:
         return ModuleState(cells, {k: f(s) for k, s in self.spikes.items()})
 
     def detach(self) -> ModuleState:
-        """Return the same state without its past, which cuts backpropagation off here."""
+        """Return the same state without its graph, which ends backpropagation here."""
         return self.map(torch.Tensor.detach)
 
     def silenced(self, which: Tensor) -> ModuleState:

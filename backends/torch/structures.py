@@ -30,7 +30,7 @@ FORCED, HARD, SLOPE, CONCRETE, RELAXED = range(len(SPIKES))
 
 
 class Strides(ctypes.Structure):
-    """Holds the strides of a window's tensor, in elements; that of its last axis must be 1."""
+    """Hold the strides of a window's tensor, in elements; its last axis must have stride 1."""
 
     _fields_: ClassVar[Fields] = fields(int_1="replica step environment")
 
@@ -41,7 +41,7 @@ class Strides(ctypes.Structure):
 
 
 class Cells(ctypes.Structure):
-    """Describes a population over a window."""
+    """Describe a population over a window."""
 
     _fields_: ClassVar[Fields] = [
         *fields(
@@ -66,7 +66,7 @@ class Cells(ctypes.Structure):
 
 
 class Gradients(ctypes.Structure):
-    """Describes the gradients that come by a window's outputs and leave by its inputs."""
+    """Describe the gradients by a window's outputs, and those by its inputs."""
 
     _fields_: ClassVar[Fields] = [
         *fields(pointer_1="spikes membrane"),

@@ -1,4 +1,4 @@
-"""Hold a projection's weights, and compute what arrives through them."""
+"""Hold a projection's weights, and compute the input that arrives through them."""
 
 from __future__ import annotations
 
@@ -20,11 +20,10 @@ _SMALL = 2**15  # ... if blocks lead to one neuron each, only up to so many entr
 
 
 class Synapses(nn.Module):
-    """Holds the weights of one projection in all replicas, ``(n_replicas, *shape)``.
+    """Hold the weights of one projection in all replicas, ``(n_replicas, *shape)``.
 
     weights: initial ones, in the description's units.
-    rounding: how effective weights are rounded, straight-through on the way back; None for not at
-        all.
+    rounding: how effective weights are rounded, with straight-through gradients; None for float.
 
     weight: a parameter if the projection is plastic, else a buffer; in the description's units.
     """
@@ -75,7 +74,7 @@ class Synapses(nn.Module):
         return weight if self._rounding is None else chip.quanta(weight, self._rounding)
 
     def transmitted(self, quanta: Tensor) -> Tensor:
-        """Return what spikes transmit, in the shape that `transmit` takes and in membrane units.
+        """Return transmitted weights, in the shape that `transmit` takes and in membrane units.
 
         That is twice the effective weights if the projection is signed, else the weights.
         Few blocks become one matrix with 0 between blocks, as one product is quicker than one for
@@ -91,7 +90,7 @@ class Synapses(nn.Module):
         return spread.flatten(3, 4).flatten(1, 2)
 
     def offset(self, quanta: Tensor) -> Tensor:
-        """Return what silence adds to the bias, ``-sum_i w_ij``, ``(n_replicas, 1, n)``."""
+        """Return the input of silent signed units, ``-sum_i w_ij``, ``(n_replicas, 1, n)``."""
         offset = (-0.5 * self._gain) * quanta.sum(dim=-2).flatten(1).unsqueeze(1)
         return offset if self._rounding is None else chip.truncated(offset)
 
@@ -128,7 +127,7 @@ def back_to_weight(x: Tensor, weight: Tensor, to_q: Tensor) -> Tensor:
 
 
 def shifted(past: Tensor, now: Tensor, delay: int) -> Tensor:
-    """Return what was *delay* steps before each step of a window; axis 1 is that of steps.
+    """Return the values *delay* steps before each step of a window; steps are axis 1.
 
     past: what was before the window, newest last, *delay* steps or more.
     now: what is in the window.

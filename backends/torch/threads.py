@@ -1,4 +1,4 @@
-"""Choose how many threads PyTorch takes."""
+"""Choose how many threads PyTorch uses."""
 
 from __future__ import annotations
 

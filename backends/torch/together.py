@@ -1,7 +1,7 @@
-"""Run populations that lead to one another over a window in C++, as autograd calls it.
+"""Run populations that lead to one another over a window in C++, with autograd.
 
 In each step, torch multiplies the spikes of earlier steps by the weights, and
-`neurorl.backends.torch.native` does the rest. On the way back, the gradient by weights is one
+`neurorl.backends.torch.native` does the rest. Backwards, the gradient by weights is one
 product over the whole window.
 """
 
@@ -26,10 +26,10 @@ __all__ = ["Inner", "Member", "fire_together"]
 
 @dataclass(frozen=True)
 class Member:
-    """Holds what one population of the group needs for a window.
+    """Hold the arguments of one population of the group for a window.
 
     constants, bias, carried, noise: as in `native.Window`.
-    q: what arrives from outside the group, in every step.
+    q: input from outside the group, in every step.
     past: its spikes before the window, newest last.
     """
 
@@ -48,7 +48,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Inner:
-    """Names a projection within the group.
+    """Name a projection within the group.
 
     pre, post: indices of the members.
     delay: in steps, 1 at least.
@@ -69,8 +69,8 @@ def fire_together(
 
     members: the populations of the group.
     inner: the projections among them.
-    weights: what each of *inner* transmits.
-    estimator: one that the C++ has.
+    weights: the transmitted weights of each of *inner*.
+    estimator: one that the C++ implements.
     """
     tensors = [x for m in members for x in m.tensors()] + [*weights]
     how = how_of(estimator, *tensors)
@@ -80,7 +80,7 @@ def fire_together(
 
 
 class _Together(torch.autograd.Function):
-    """Runs a group forward through a window, and its gradient back."""
+    """Run a group forwards through a window, and its gradient backwards."""
 
     @staticmethod
     def forward(
@@ -120,9 +120,9 @@ class _Together(torch.autograd.Function):
 
 
 class _Back:
-    """Holds a member on the way back.
+    """Hold a member in the backward pass.
 
-    to_spikes, to_past: gradients that have reached its spikes so far, in and before the window.
+    to_spikes, to_past: gradients so far by its spikes in and before the window.
     """
 
     def __init__(
@@ -156,7 +156,7 @@ def _advance(
     inner: Sequence[Inner],
     weights: Sequence[Tensor],
 ) -> None:
-    """Run all members step by step; what arrives from within the group is added to their inputs."""
+    """Run all members step by step, adding input from within the group to theirs."""
     drives = [w.q.unbind(1) for w in windows]
     series = [
         [*m.past.unbind(1), *w.spikes.unbind(1)] for w, m in zip(windows, members, strict=True)
@@ -173,7 +173,7 @@ def _advance(
 def _return(
     backs: list[_Back], inner: Sequence[Inner], weights: Sequence[Tensor], how: How
 ) -> None:
-    """Run all members backwards step by step, for all gradients but those by weights."""
+    """Run all members backwards step by step, for all gradients except those by weights."""
     drives = [back.window.found["q"].unbind(1) for back in backs]
     series = [[*back.to_past.unbind(1), *back.to_spikes.unbind(1)] for back in backs]
     kept = [back.past.shape[1] for back in backs]

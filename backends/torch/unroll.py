@@ -1,4 +1,4 @@
-"""Pass a network once over a window."""
+"""Run a network once over a window."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ __all__ = ["Unroll"]
 
 
 class Unroll:
-    """Computes the spikes of all nodes in a window, group by group.
+    """Compute the spikes of all nodes in a window, group by group.
 
     cells: the populations.
     synapses: all projections.
     batch: inputs of the window.
     state: state before the window.
-    bias: by population, in force; None computes it from weights and currents.
+    bias: rounded, by population; None computes it from weights and currents.
 
-    spikes: by node, the raster of the window, as far as it is known yet.
+    spikes: by node, the raster of the window, as far as it is known.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Unroll:
     def run(
         self, group: tuple[str, ...], noise: Mapping[str, Tensor], estimator: Estimator
     ) -> None:
-        """Emit the spikes of a group, all of whose inputs from outside are known.
+        """Emit the spikes of a group whose inputs from outside are all known.
 
         Spikes that come back only after the window count as known: the window doesn't need them.
         """
@@ -166,7 +166,7 @@ class Unroll:
         return shifted(past, self.spikes[s.pre], s.delay)
 
     def _delayed(self, s: Synapses) -> Tensor:
-        """Return what arrives by one projection in all steps.
+        """Return the input through one projection in all steps.
 
         Shifting by the delay comes before or after the product, wherever the rows are shorter.
         """
@@ -180,7 +180,7 @@ class Unroll:
     def _bias_of(
         self, name: str, synapses: Sequence[Synapses], quanta: Mapping[str, Tensor]
     ) -> Tensor:
-        """Return the bias in force, with what silence transmits and what currents add."""
+        """Return the rounded bias, including currents and the input of silent signed units."""
         bias = self._cells[name].bias
         into = [s for s in synapses if s.post == name]
         for s in into:
