@@ -1,7 +1,7 @@
-"""A backend for neurorl in one file: neurons are stepped by NumPy, and only spikes cost.
+"""Add a backend to neurorl in one file: neurons are stepped by NumPy, and only spikes cost.
 
-What it can't do (delays, signed projections, currents, chip arithmetic) it says in `capabilities`,
-and neurorl refuses such networks before anything is built.
+It declares what it can't do (delays, signed projections, currents, chip arithmetic) in
+`capabilities`, and neurorl refuses such networks before anything is built.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["EventsSimulator"]
 
 
 class Cells:
-    """The neurons of one population, of all replicas: current u, voltage v, dead steps left."""
+    """Hold the neurons of one population in all replicas: current u, voltage v, dead steps left."""
 
     def __init__(self, population: Population, dt: float, noise: list[DrawRows]) -> None:
         self.dynamics = population.neuron.dynamics(population.size, dt)
@@ -53,7 +53,7 @@ class Cells:
 
 
 class EventsSimulator(Simulator):
-    """Every spike adds its row of weights to what the next step's neurons receive."""
+    """Run a network in which every spike adds its row of weights to the next step's input."""
 
     name: ClassVar[str] = "events"
     capabilities: ClassVar[Capabilities] = Capabilities(
