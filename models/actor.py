@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -102,73 +104,89 @@ def actor_network(
     modules = actors * n_actions
     taps = history_taps(history_lags, history, bound)
     lags = range(2, positive("stimulus_lags", stimulus_lags, most=MAX_TAPS) + 1)
-    input_lags = range(0) if currents else lags
     kind = "current" if currents else "spikes"
     nodes: list[Node] = [Source("input", n_inputs, kind), Source("bias", 1, kind)]
-    projections: list[Projection] = []
-    later: list[Projection] = []  # last, so that they don't change what the others draw
-
-    def connect(
-        pre: str,
-        post: str,
-        spread: float,
-        blocks: int = 1,
-        signed: bool = False,
-        tau: float = trace_tau,
-        lags: range = range(0),
-    ) -> None:
-        weights = Uniform(-spread, spread) if spread else 0.0
-        plastic = Plasticity(tau, -bound, bound)
-
-        def tap(name: str, lag: int) -> Projection:
-            delay = None if lag == 1 else lag * dt
-            return Projection(name, pre, post, weights, blocks, None, delay, signed, plastic)
-
-        projections.append(tap(f"{pre}_{post}", 1))
-        later.extend(tap(f"{pre}_{post}_lag{lag}", lag) for lag in lags)
-
-    def remember(name: str, size: int) -> None:
-        plastic = Plasticity(trace_tau, -bound, bound)
-        later.extend(
-            Projection(
-                f"{name}_history_{lag}",
-                name,
-                name,
-                tap,
-                blocks=size,
-                delay=lag * dt,
-                plasticity=plastic,
-            )
-            for lag, tap in enumerate(taps, 1)
-        )
-
-    def recall(name: str, pre: str, post: str, spread: float, delay: int) -> None:
-        weights, plastic = Uniform(-spread, spread), Plasticity(trace_tau, -bound, bound)
-        name = f"{name}_delay{delay}"
-        later.append(Projection(name, pre, post, weights, delay=delay * dt, plasticity=plastic))
-
+    wiring = _Wiring(Plasticity(trace_tau, -bound, bound), dt)
     sizes = (*hidden_sizes(hidden), 1)
     names = [hidden_name(below) for below in range(len(sizes) - 1, 0, -1)] + ["output"]
     for k, (name, size) in enumerate(zip(names, sizes, strict=True)):
         nodes.append(Population(name, modules * size, neuron))
+        is_output = name == "output"
         if k:
-            connect(names[k - 1], name, initial_output, modules, signed, lags=lags)
+            wiring.connect(names[k - 1], name, initial_output, lags, modules, signed)
         else:
-            spread = initial_output if name == "output" else initial_hidden
-            connect("input", name, spread, lags=input_lags)
+            spread = initial_output if is_output else initial_hidden
+            wiring.connect("input", name, spread, range(0) if currents else lags)
         # Beside hidden units, which spike now and then, a bias with a trace would learn too fast.
-        tau = 0.0 if k else trace_tau
-        connect("bias", name, 0.0 if name == "output" else initial_hidden, tau=tau)
-        remember(name, modules * size)
+        bias = dataclasses.replace(wiring.plasticity, trace_tau=0.0 if k else trace_tau)
+        wiring.connect("bias", name, 0.0 if is_output else initial_hidden, plasticity=bias)
+        wiring.remember(name, modules * size, taps)
     for delay in input_delays:
-        recall(f"input_{names[0]}", "input", names[0], initial_hidden, delay)
+        wiring.recall(f"input_{names[0]}", "input", names[0], initial_hidden, delay)
     for delay in hidden_delays:
         spread = initial_hidden * min(1.0, n_inputs / (modules * sizes[0])) ** 0.5
-        recall(names[0], names[0], names[0], spread, delay)
+        wiring.recall(names[0], names[0], names[0], spread, delay)
     if critic:
         nodes += [Source("critic_input", critic_inputs, kind), Population("critic", critic, neuron)]
-        connect("critic_input", "critic", 0.0)
-    return Network(tuple(nodes), (*projections, *later), dt)
+        wiring.connect("critic_input", "critic", 0.0)
+    return Network(tuple(nodes), (*wiring.first, *wiring.later), dt)
+
+
+@dataclass
+class _Wiring:
+    """Collect the projections of an actor network.
+
+    plasticity: of every projection that isn't given another. dt: seconds.
+    first, later: the latter come last, so that they don't change what the others draw.
+    """
+
+    plasticity: Plasticity
+    dt: float
+    first: list[Projection] = field(default_factory=list)
+    later: list[Projection] = field(default_factory=list)
+
+    def connect(
+        self,
+        pre: str,
+        post: str,
+        spread: float,
+        lags: range = range(0),
+        blocks: int = 1,
+        signed: bool = False,
+        plasticity: Plasticity | None = None,
+    ) -> None:
+        """Add a projection, and one more for each of the *lags*; weights within +-*spread*."""
+        weights = Uniform(-spread, spread) if spread else 0.0
+        plastic = plasticity or self.plasticity
+
+        def tap(name: str, lag: int) -> Projection:
+            delay = None if lag == 1 else lag * self.dt
+            return Projection(name, pre, post, weights, blocks, None, delay, signed, plastic)
+
+        self.first.append(tap(f"{pre}_{post}", 1))
+        self.later.extend(tap(f"{pre}_{post}_lag{lag}", lag) for lag in lags)
+
+    def remember(self, name: str, size: int, taps: Sequence[float]) -> None:
+        """Add the filter of a population's own spikes, a projection for each tap."""
+        for lag, tap in enumerate(taps, 1):
+            own, delay = f"{name}_history_{lag}", lag * self.dt
+            self.later.append(
+                Projection(own, name, name, tap, size, None, delay, plasticity=self.plasticity)
+            )
+
+    def recall(self, name: str, pre: str, post: str, spread: float, steps: int) -> None:
+        """Add a projection that brings back what *pre* did so many *steps* ago."""
+        weights, delay = Uniform(-spread, spread), steps * self.dt
+        self.later.append(
+            Projection(
+                f"{name}_delay{steps}",
+                pre,
+                post,
+                weights,
+                delay=delay,
+                plasticity=self.plasticity,
+            )
+        )
 
 
 def history_taps(lags: int, history: Sequence[float], bound: float) -> tuple[float, ...]:

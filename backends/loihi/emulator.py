@@ -1,6 +1,6 @@
 """Run nengo-loihi's emulator with escape noise, exact restoring and faster arithmetic.
 
-`NEEDED` and `FAST` list every attribute of the emulator that this file and `accelerate` touch;
+`emulator_names` lists every attribute of the emulator that this file and `accelerate` touch;
 ``tests/backends/loihi/test_loihi_emulator.py`` fails if nengo-loihi changes what they do.
 
 Time: the emulator drops whatever would arrive in its first step, so it starts as if it had made
@@ -12,7 +12,7 @@ number of that step, and arrives in the next. The label of a window's last row s
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, ClassVar
 
@@ -23,6 +23,7 @@ from neurorl.arithmetic.chip_noise import CoinRows, toss
 from neurorl.backends.checks import Inputs
 from neurorl.backends.loihi.accelerate import FastCompartments, FastSynapses
 from neurorl.backends.loihi.delays import InputHistory, Relayed
+from neurorl.backends.loihi.emulator_names import NEEDED, can_accelerate, missing
 from neurorl.backends.loihi.engine import Engine
 from neurorl.backends.loihi.fast_pes import FastLearning
 from neurorl.backends.loihi.fast_window import FastWindow
@@ -42,56 +43,11 @@ from neurorl.errors import BackendUnavailableError, say
 from neurorl.native.draws import quick_words
 from neurorl.numerics.random import DrawRows
 
-__all__ = ["EmulatorEngine", "missing"]
+__all__ = ["EmulatorEngine"]
 
 _FIRST = 1  # the emulator's t at the start
 _CHUNK = 64  # steps whose thresholds are made at once; some of them may be of the next window
 _NEVER = np.iinfo(np.int32).max  # a threshold that no voltage exceeds
-
-NEEDED = (
-    "t",
-    "step",
-    "compartment.update",
-    "compartment.current",
-    "compartment.voltage",
-    "compartment.spiked",
-    "compartment.ref_count",
-    "compartment.vth",
-    "compartment.bias",
-    "compartment._overflow",
-)
-"""Names of the attributes of an `EmulatorInterface` needed to run a network as described."""
-
-FAST = (
-    "inputs",
-    "synapses.inject_current",
-    "synapses.update_input",
-    "compartment.input",
-    "compartment.decay_u",
-    "compartment.decay_v",
-    "compartment.vmin",
-    "compartment.vmax",
-    "compartment.ref",
-    "compartment.spike_count",
-)
-"""Names of further attributes, which only the accelerators use."""
-
-_warned: set[tuple[str, ...]] = set()  # missing names that have been warned of, once a process
-
-
-def missing(emulator: Any, names: Iterable[str]) -> tuple[str, ...]:
-    """Return the dotted *names* that *emulator* lacks."""
-
-    def has(name: str) -> bool:
-        """Return whether *emulator* has the attribute, part by part."""
-        value = emulator
-        for part in name.split("."):
-            if not hasattr(value, part):
-                return False
-            value = getattr(value, part)
-        return True
-
-    return tuple(name for name in names if not has(name))
 
 
 class EmulatorEngine(Engine):
@@ -142,7 +98,7 @@ class EmulatorEngine(Engine):
         emulator.t = _FIRST
         compartment = emulator.compartment
         compartment._overflow = _wrap
-        self.accelerated = accelerate and _can_accelerate(emulator)
+        self.accelerated = accelerate and can_accelerate(emulator)
         if self.accelerated:
             synapses, compartments = FastSynapses(emulator, compiled), FastCompartments(compartment)
             if compartments.is_native:
@@ -387,16 +343,3 @@ class EmulatorEngine(Engine):
 def _wrap(x: npt.NDArray[np.int32], bits: int, name: str | None = None) -> None:
     """Wrap *x* in place as the emulator does, without its warning: registers are meant to wrap."""
     overflow_signed(x, bits=bits, out=x)
-
-
-def _can_accelerate(emulator: Any) -> bool:
-    """Return whether *emulator* has the attributes that acceleration needs; warn once if not."""
-    lacks = missing(emulator, FAST)
-    if lacks and lacks not in _warned:
-        _warned.add(lacks)
-        warnings.warn(
-            f"backend loihi: nengo-loihi {version()} has no {', '.join(lacks)};"
-            " running its own, slower loops",
-            stacklevel=2,
-        )
-    return not lacks

@@ -21,7 +21,7 @@ from neurorl.models.features import Concat, Features, FromNumbers, GaussianCells
 from neurorl.network.serialization import Described, type_name
 from neurorl.rules import RULES, Decision, Factors, Rule
 from neurorl.rules.reward_stdp import REWARD_STDP
-from neurorl.rules.spikes_only import spikes_only
+from neurorl.rules.spikes_only import SPIKES_ONLY
 
 SMALL: dict[str, Any] = {"hidden": 2, "actors": 1}
 
@@ -159,7 +159,7 @@ def test_own_cells_in_another_process(tmp_path: Path) -> None:
 
 def test_a_users_rule_runs_in_numpy_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     def mine(decision: Decision) -> Factors:
-        return spikes_only(decision)
+        return SPIKES_ONLY(decision)
 
     monkeypatch.setitem(RULES, "mine", Rule("mine", mine))
     _warn_of.cache_clear()

@@ -13,7 +13,7 @@ from simulators import loihi_of
 from neurorl.backends.base import Backend
 from neurorl.backends.loihi import LoihiSimulator, emulator
 from neurorl.backends.loihi.accelerate import FastCompartments, FastSynapses
-from neurorl.backends.loihi.emulator import FAST, NEEDED, missing
+from neurorl.backends.loihi.emulator_names import FAST, NEEDED, missing
 from neurorl.backends.loihi.vendor import EmulatorInterface, overflow_signed
 from neurorl.backends.registry import load
 from neurorl.errors import BackendUnavailableError
