@@ -186,17 +186,17 @@ def _check_activations(name: str, value: npt.ArrayLike, size: int) -> npt.NDArra
 
 
 def check_state(
-    state: Mapping[str, npt.ArrayLike], mine: Mapping[str, npt.NDArray[Any]]
+    state: Mapping[str, npt.ArrayLike], own: Mapping[str, npt.NDArray[Any]]
 ) -> dict[str, npt.NDArray[Any]]:
-    """Return *state* as finite arrays of the dtypes in *mine*, the backend's own state.
+    """Return *state* as finite arrays of the dtypes in *own*, the backend's state.
 
-    Raises ArgumentError unless keys and shapes are those of *mine*, and values those of a state.
+    Raises ArgumentError unless keys and shapes are those of *own*, and values those of a state.
     """
     arrays = {key: np.asarray(value) for key, value in state.items()}
-    if set(arrays) != set(mine):
-        unmatched = sorted(set(arrays) ^ set(mine))
+    if set(arrays) != set(own):
+        unmatched = sorted(set(arrays) ^ set(own))
         raise ArgumentError(say("restore", "the state of another network", got=unmatched[:3]))
-    for key, value in mine.items():
+    for key, value in own.items():
         if arrays[key].shape != value.shape:
             problem = f"{key} of another shape"
             raise ArgumentError(say("restore", problem, got=arrays[key].shape, limit=value.shape))

@@ -103,9 +103,9 @@ def import_shipped(name: str, info: BackendInfo) -> type[Simulator]:
             warnings.simplefilter("ignore")  # of the simulators' own imports
             cls: type[Simulator] = getattr(importlib.import_module(module), attribute)
     except Exception as exc:  # a broken simulator may raise anything while it is imported
-        what = f"{info.distribution} doesn't import"
+        problem = f"{info.distribution} doesn't import"
         raise BackendUnavailableError(
-            say(f"backend {name}", what, got=exc, remedy=info.remedy)
+            say(f"backend {name}", problem, got=exc, remedy=info.remedy)
         ) from exc
     return cls
 

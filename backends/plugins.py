@@ -86,20 +86,20 @@ def _info(name: str, values: dict[str, str], of: str, is_taken: bool) -> Backend
     return BackendInfo(values[of], of, remedy, problem)
 
 
-def check_class(name: str, found: Any, remedy: str) -> None:
+def check_class(name: str, offered: Any, remedy: str) -> None:
     """Raise BackendUnavailableError if a plug-in's object can't be the backend *name*."""
     from neurorl.backends.capabilities import Capabilities
     from neurorl.backends.simulator import Simulator
 
-    shown = getattr(found, "__qualname__", found)
+    shown = getattr(offered, "__qualname__", offered)
     problem = None
-    if not (inspect.isclass(found) and issubclass(found, Simulator)):
+    if not (inspect.isclass(offered) and issubclass(offered, Simulator)):
         problem = "is no subclass of neurorl.backends.simulator.Simulator"
-    elif inspect.isabstract(found):
-        problem = f"lacks {', '.join(sorted(found.__abstractmethods__))}"
-    elif not isinstance(getattr(found, "capabilities", None), Capabilities):
+    elif inspect.isabstract(offered):
+        problem = f"lacks {', '.join(sorted(offered.__abstractmethods__))}"
+    elif not isinstance(getattr(offered, "capabilities", None), Capabilities):
         problem = "has no capabilities"
-    elif getattr(found, "name", None) != name:
-        problem = f"calls itself {getattr(found, 'name', None)!r}"
+    elif getattr(offered, "name", None) != name:
+        problem = f"calls itself {getattr(offered, 'name', None)!r}"
     if problem is not None:
         raise BackendUnavailableError(say(f"backend {name}", f"{shown} {problem}", remedy=remedy))

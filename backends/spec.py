@@ -258,5 +258,5 @@ def _check_options(cls: type[Simulator], options: Mapping[str, Any], shared: lis
     known = [*shared, *own]
     for option in options:
         if option not in known:
-            what, limit = "has no such option", ", ".join(known)
-            raise ArgumentError(say(f"backend {cls.name}", what, got=option, limit=limit))
+            problem, limit = "has no such option", ", ".join(known)
+            raise ArgumentError(say(f"backend {cls.name}", problem, got=option, limit=limit))

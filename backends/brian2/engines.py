@@ -89,8 +89,8 @@ def _runtime(target: str, simulated: SimulatedNetwork) -> Engine:
     try:
         from neurorl.backends.brian2.runtime import Runtime  # imports Brian2, so late
     except Exception as exc:  # a broken installation may raise anything
-        what, remedy = "brian2 doesn't import", "pip install brian2"
-        message = say("backend brian2", what, got=exc, remedy=remedy)
+        problem, remedy = "brian2 doesn't import", "pip install brian2"
+        message = say("backend brian2", problem, got=exc, remedy=remedy)
         raise BackendUnavailableError(message) from exc
     return Runtime(simulated, target)
 

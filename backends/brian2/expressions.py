@@ -24,7 +24,7 @@ __all__ = ["assignments", "expression_functions", "expression_text"]
 
 _C = (SOURCES / "expressions.h").read_text()
 _STYLE = Style(
-    call=lambda name, given: f"neurorl_{name}({', '.join(given)})",
+    call=lambda name, arguments: f"neurorl_{name}({', '.join(arguments)})",
     power=lambda base, exponent: f"neurorl_power({base}, {exponent})",
     # Both Brian2's Cython and Python, in its numpy target, raise an exception for x / 0.
     divide=lambda a, b: f"neurorl_divide({a}, {b})",

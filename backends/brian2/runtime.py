@@ -135,10 +135,10 @@ def _building(engine: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _translated(what: str, printed: io.StringIO | None = None) -> Iterator[None]:
+def _translated(problem: str, printed: io.StringIO | None = None) -> Iterator[None]:
     """Turn whatever Brian2 raises into a BackendError with the innermost reason.
 
-    what: what failed, for the message.
+    problem: the failure, for the message.
     printed: what a compiler has printed.
     """
     try:
@@ -147,7 +147,7 @@ def _translated(what: str, printed: io.StringIO | None = None) -> Iterator[None]
         raise
     except Exception as exc:
         output = printed.getvalue() if printed else ""
-        raise BackendError(say("backend brian2", what, got=_reason(exc, output))) from exc
+        raise BackendError(say("backend brian2", problem, got=_reason(exc, output))) from exc
 
 
 def _reason(exc: BaseException, printed: str) -> str:

@@ -144,19 +144,19 @@ def register_problems(chip: ChipNetwork) -> list[str]:
 
 
 def _outside(
-    where: str, what: str, values: npt.NDArray[np.int64], low: int, high: int
+    where: str, quantity: str, values: npt.NDArray[np.int64], low: int, high: int
 ) -> list[str]:
     """Return a line for the first of *values* outside *low* to *high*; empty if there is none."""
     wrong = values[(values < low) | (values > high)]
-    return [f"{where} with a {what} of {n} (limit {low} to {high})" for n in wrong[:1]]
+    return [f"{where} with a {quantity} of {n} (limit {low} to {high})" for n in wrong[:1]]
 
 
 def _inexact(
-    where: str, what: str, values: npt.NDArray[np.int64], held: npt.NDArray[np.int64]
+    where: str, name: str, values: npt.NDArray[np.int64], held: npt.NDArray[np.int64]
 ) -> list[str]:
     """Return a line for the first of *values* that differs from the register's; else nothing.
 
     held: the nearest values that the register holds, in the same order.
     """
     wrong = np.flatnonzero(values != held)[:1]
-    return [f"{where} with a {what} of {values[k]} (the nearest held is {held[k]})" for k in wrong]
+    return [f"{where} with a {name} of {values[k]} (the nearest held is {held[k]})" for k in wrong]

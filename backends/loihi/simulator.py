@@ -165,8 +165,8 @@ class LoihiSimulator(Simulator):
         except BackendUnavailableError as exc:
             if not self._may_fall_back:
                 raise
-            what = "no chip answers, so the emulator runs"
-            warn_outside(say("target auto", what, got=exc.__cause__), FallbackWarning)
+            notice = "no chip answers, so the emulator runs"
+            warn_outside(say("target auto", notice, got=exc.__cause__), FallbackWarning)
             self.target = EmulatorEngine.target
             self.engines = self._make_engines()
 

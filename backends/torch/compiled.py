@@ -81,12 +81,12 @@ class _Fire(torch.autograd.Function):
     """Run a window forwards, and its gradient backwards."""
 
     @staticmethod
-    def forward(ctx: Any, *given: Any) -> Any:
+    def forward(ctx: Any, *arguments: Any) -> Any:
         """Return spikes, current, voltage and dead steps after the window.
 
-        given: q, bias, u, v, blocked, noise, constants and how, as in `Window`.
+        arguments: q, bias, u, v, blocked, noise, constants and how, as in `Window`.
         """
-        q, bias, u, v, blocked, noise, constants, how = given
+        q, bias, u, v, blocked, noise, constants, how = arguments
         window = Window(constants, how, q, bias, Carried(u, v, blocked), noise)
         window.run()
         ctx.constants = constants
@@ -110,12 +110,12 @@ class _Replay(torch.autograd.Function):
     """Run a window with given spikes, and its gradient backwards."""
 
     @staticmethod
-    def forward(ctx: Any, *given: Any) -> Any:
+    def forward(ctx: Any, *arguments: Any) -> Any:
         """Return membranes before their reset, and a mask of neurons alive (None: all).
 
-        given: q, bias, u, v, blocked, spikes and constants, as in `Window`.
+        arguments: q, bias, u, v, blocked, spikes and constants, as in `Window`.
         """
-        q, bias, u, v, blocked, spikes, constants = given
+        q, bias, u, v, blocked, spikes, constants = arguments
         carried = Carried(u, v, blocked)
         window = Window(constants, How(FORCED), q, bias, carried, spikes=spikes)
         window.run()

@@ -94,43 +94,43 @@ def check_batch(
 
 
 def check_series(
-    what: str, given: Mapping[str, Any], sizes: Mapping[str, int], batch: Batch, shape: Shape
+    kind: str, series: Mapping[str, Any], sizes: Mapping[str, int], batch: Batch, shape: Shape
 ) -> dict[str, Tensor]:
     """Return a tensor for each of *sizes* in the module's inner shape.
 
-    what: what *given* holds, for messages.
-    given: tensors ``(n_steps, [n_replicas,] batch, size)`` by population.
+    kind: name of the tensors, for messages.
+    series: tensors ``(n_steps, [n_replicas,] batch, size)`` by population.
     sizes: neurons of each population of which a tensor is needed.
 
     Raises ArgumentError for a missing tensor or a wrong shape.
     """
     tensors = {}
     for name, size in sizes.items():
-        if name not in given:
-            raise ArgumentError(say(what, f"that of {name!r} is missing", limit=sorted(sizes)))
-        value = torch.as_tensor(given[name], dtype=shape.dtype, device=shape.device)
-        _check_axes(f"{what} of {name}", value, ["n_steps", "batch", str(size)], shape)
+        if name not in series:
+            raise ArgumentError(say(kind, f"that of {name!r} is missing", limit=sorted(sizes)))
+        value = torch.as_tensor(series[name], dtype=shape.dtype, device=shape.device)
+        _check_axes(f"{kind} of {name}", value, ["n_steps", "batch", str(size)], shape)
         value = shape.inner(value)
-        _check_shape(f"{what} of {name!r}", value, (batch.n_steps, batch.size, size), shape)
+        _check_shape(f"{kind} of {name!r}", value, (batch.n_steps, batch.size, size), shape)
         tensors[name] = value
     return tensors
 
 
-def _check_shape(where: str, given: Tensor, expected: tuple[int | None, ...], shape: Shape) -> None:
-    """Raise ArgumentError unless *given* has the *expected* axes, after replicas."""
-    if tuple(given.shape) != (shape.n_replicas, *expected):
-        got = tuple(given.shape[1:])
+def _check_shape(where: str, value: Tensor, expected: tuple[int | None, ...], shape: Shape) -> None:
+    """Raise ArgumentError unless *value* has the *expected* axes, after replicas."""
+    if tuple(value.shape) != (shape.n_replicas, *expected):
+        got = tuple(value.shape[1:])
         raise ArgumentError(say(where, "wrong shape", got=got, limit=expected))
 
 
-def _check_axes(name: str, given: Tensor, axes: list[str], shape: Shape) -> None:
-    """Raise ArgumentError unless *given*, from a caller, has the named *axes*."""
+def _check_axes(name: str, value: Tensor, axes: list[str], shape: Shape) -> None:
+    """Raise ArgumentError unless *value*, from a caller, has the named *axes*."""
     if shape.has_replicas:
         axes = [*axes[:-2], str(shape.n_replicas), *axes[-2:]]
-    if given.dim() != len(axes):
+    if value.dim() != len(axes):
         limit = f"({', '.join(axes)})"
         raise ArgumentError(
-            say(f"input {name!r}", "wrong shape", got=tuple(given.shape), limit=limit)
+            say(f"input {name!r}", "wrong shape", got=tuple(value.shape), limit=limit)
         )
 
 

@@ -179,7 +179,7 @@ def writes(evidence: Evidence) -> Iterator[Variant]:
             told = detail.format(where)
             # Writes that never come leave other weights than described, whatever was written when.
             cause = "weights" if version is _initial else "writes"
-            freedom = int(version in (_first_of_all, _but_last))  # they hang on other populations
+            freedom = int(version in (_first_of_all, _but_last))  # they depend on other populations
             yield Variant(cause, told, version=some, bias_version=some, freedom=freedom)
             if chosen & set(signed):
                 beside = "; the bias of signed projections is up to date"
