@@ -14,6 +14,7 @@ __all__ = [
     "NotFiniteError",
     "bad_reward",
     "bad_sum",
+    "check_factors",
     "check_learned",
     "explained",
     "first_not_finite",
@@ -28,17 +29,20 @@ class NotFiniteError(ArgumentError):
     """Tell which agent met a number that isn't finite; its caller knows what that agent does.
 
     replica: the agent's number. seen: a number of its observation that isn't finite; None if that
-    is all right, but what it would learn isn't finite.
+    is all right, but what it would learn isn't finite. factor: where a post factor is that isn't.
     """
 
-    def __init__(self, replica: int, seen: float | None) -> None:
+    def __init__(self, replica: int, seen: float | None, factor: str | None = None) -> None:
         what = "learning" if seen is None else "observation"
-        super().__init__(say(what, "is not finite", got=seen, limit=_FINITE))
-        self.replica, self.seen = replica, seen
+        super().__init__(say(factor or what, "is not finite", got=seen, limit=_FINITE))
+        self.replica, self.seen, self.factor = replica, seen, factor
 
 
 def explained(where: str, exc: NotFiniteError) -> NeurorlError:
     """Return the error for the user. where: which agent and when."""
+    if exc.factor is not None:
+        what = f"the post factor of {exc.factor} is not finite"
+        return DivergenceError(say(where, what, remedy="guard what the rule divides by"))
     if exc.seen is None:
         return DivergenceError(say(where, "what is learned is not finite", remedy=_LOWER))
     what = "the observation is not finite"
@@ -62,6 +66,16 @@ def first_not_finite(numbers: npt.NDArray[np.float64]) -> float | None:
     """Return the first of *numbers* that is infinite or NaN."""
     odd = numbers[~np.isfinite(numbers)]
     return float(odd[0]) if odd.size else None
+
+
+def check_factors(rule: str, factors: Mapping[str, npt.NDArray[np.float64]], replica: int) -> None:
+    """Raise NotFiniteError if a post factor isn't finite; factors: ``(W, n)`` by population."""
+    for name, f in factors.items():
+        odd = ~np.isfinite(f)
+        if odd.any():
+            step, neuron = (int(i) for i in np.argwhere(odd)[0])
+            place = f"rule {rule!r}, {name}, step {step}, neuron {neuron}"
+            raise NotFiniteError(replica, None, place)
 
 
 def check_learned(where: str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:

@@ -29,6 +29,7 @@ import numpy.typing as npt
 
 from neurorl.backends.base import Raster
 from neurorl.backends.checks import Inputs
+from neurorl.learning.finite import check_factors
 from neurorl.learning.memory import Memory
 from neurorl.learning.plan import Incoming, Layer, LearningPlan, Plastic
 from neurorl.learning.writes import Writer
@@ -49,11 +50,13 @@ NORM_RATE = 0.01
 class Learner:
     """Turn the windows of one agent into eligibilities, and modulators into weights.
 
-    writer: where changes of weights go; None adds them to the weights.
+    writer: where changes of weights go; None adds them to the weights. replica: for errors.
     """
 
-    def __init__(self, plan: LearningPlan, memory: Memory, writer: Writer | None = None) -> None:
-        self.memory = memory
+    def __init__(
+        self, plan: LearningPlan, memory: Memory, writer: Writer | None = None, replica: int = 0
+    ) -> None:
+        self.memory, self._replica = memory, replica
         self._writer = writer
         self._config = plan.config
         self._rule = plan.rule
@@ -79,6 +82,12 @@ class Learner:
         """Return whether *modulator* and the steps that it makes of weights are finite."""
         steps = (eta * third for _, eta, third in self._steps(modulator, rate))
         return math.isfinite(modulator) and all(math.isfinite(step) for step in steps)
+
+    def check(
+        self, inputs: Inputs, rasters: dict[str, Raster], action: int, policy: FloatArray
+    ) -> None:
+        """Raise NotFiniteError if a post factor of a window isn't finite, and say which."""
+        self._observe(inputs, rasters, action, policy)
 
     def learn(self, modulator: float, rate: float, ends: bool = False) -> None:
         """Let ``w <- clip(w + alpha rate modulator e / N)``; N is 1 unless the agent normalises.
@@ -150,12 +159,15 @@ class Learner:
         found = self._rule(decision)
         names = [layer.name for layer in self._hidden]
         factors = {"output": found.output, **dict(zip(names, found.hidden, strict=True))}
+        check_factors(self._rule.name, factors, self._replica)
         gates: dict[str, FloatArray] = {}
         if self._gates:
             output, hidden = self._rule.texts
             gates["output"] = on_grid(output.gain(decision, None))
             for name, h in zip(names, decision.hidden, strict=True):
                 gates[name] = on_grid(hidden.gain(decision, h))
+            for gate in gates.values():  # of neurons without a spike, as factors are finite
+                gate[~np.isfinite(gate)] = 0.0
         if self._critic is not None:
             factors["critic"] = self._critic.factors(spikes["critic"])
         return _Observed(spikes, arrived, factors, gates)

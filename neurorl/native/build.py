@@ -39,8 +39,8 @@ def library() -> ctypes.CDLL:
     return loaded
 
 
-def compiled(source: Path, where: str, remedy: str) -> ctypes.CDLL:
-    """Return the library of a C++ file, compiled now if it is missing or damaged.
+def compiled(source: Path | str, where: str, remedy: str) -> ctypes.CDLL:
+    """Return the library of a C++ file, or of code, compiled now if it is missing or damaged.
 
     It may include the headers of ``src/``, and is compiled again when any file there or in its own
     folder changes. where, remedy: for the error.
@@ -56,17 +56,23 @@ def compiled(source: Path, where: str, remedy: str) -> ctypes.CDLL:
         ) from exc
 
 
-def _key(source: Path) -> str:
-    depends = [source.name, *toolchain.LIBRARY_FLAGS, toolchain.identity() or ""]
+def _key(source: Path | str) -> str:
+    named, beside = (
+        (source, ()) if isinstance(source, str) else (source.name, source.parent.iterdir())
+    )
+    depends = [named, *toolchain.LIBRARY_FLAGS, toolchain.identity() or ""]
     digest = hashlib.sha256("\0".join(depends).encode())
-    for path in sorted({*source.parent.iterdir(), *SOURCES.iterdir()}):
+    for path in sorted({*beside, *SOURCES.iterdir()}):
         if path.is_file():
             digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:32]
 
 
-def _build(source: Path, library: Path, where: str, remedy: str) -> None:
+def _build(source: Path | str, library: Path, where: str, remedy: str) -> None:
     """Compile *source* to *library*. Raises BackendError with the compiler's first error."""
+    if isinstance(source, str):
+        code, source = source, library.with_suffix(".cpp")
+        source.write_text(code)
     command = [*toolchain.compiler(), *toolchain.LIBRARY_FLAGS, "-iquote", str(SOURCES)]
     command += [str(source), "-o", str(library)]
     try:

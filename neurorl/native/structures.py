@@ -17,6 +17,7 @@ __all__ = [
     "Part",
     "Projection",
     "Terms",
+    "Text",
     "fields",
     "pointer",
 ]
@@ -80,15 +81,21 @@ class Layer(ctypes.Structure):
     )
 
 
+class Text(ctypes.Structure):
+    _fields_: ClassVar[Fields] = fields(int_1="is_gain names", pointer_2="compute")
+
+
 class Agent(ctypes.Structure):
     _fields_: ClassVar[Fields] = [
         *fields(
             int_1="n_replicas window n_actions n_output first_vote",
             int_2="rule encoder policy modulator carries normalises has_spiking_critic",
-            int_3="writes write_every",
+            int_3="writes write_every pairs_spikes gates_depression needs_paths drops_late",
             number_3="peak beta exploration alpha_critic critic_decay modulator_limit",
             number_4="depression norm_rate",
         ),
+        ("output_text", Text),
+        ("hidden_text", Text),
         ("cells", Features),
         ("features", Features),
         *fields(
@@ -103,7 +110,7 @@ class Agent(ctypes.Structure):
     ]
 
 
-ALL = (Terms, Part, Features, Node, Projection, Layer, Agent)
+ALL = (Terms, Part, Features, Node, Projection, Layer, Text, Agent)
 """Every structure, to be compared with C++ when its library is loaded."""
 
 

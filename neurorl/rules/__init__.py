@@ -30,7 +30,8 @@ no drift of the rules with phi; those of *agreement* and *reward-stdp* drift.
 The two STDP rules also have a term for spikes that arrive after the neuron's own, and learn in any
 population, see `neurorl.learning.learner`.
 
-A rule of your own is a `Rule` object: pass it as ``rule=``, or `register_rule` it and use its name.
+A rule of your own is a `Rule` object of two texts (`neurorl.rules.post_factor`): pass it as
+``rule=``, or `register_rule` it and use its name.
 """
 
 from neurorl.rules.base import Decision, Factors, Hidden, Rule, feedback

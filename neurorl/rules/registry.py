@@ -66,8 +66,8 @@ def saved(rule: str | Rule) -> str | Rule:
     that is neither registered nor an attribute of a module.
     """
     named = rule if isinstance(rule, Rule) else find_rule(rule)
-    if named.is_text and not is_shipped(named):
-        return named
+    if named.is_text:
+        return named.name if is_shipped(named) and RULES.get(named.name) is named else named
     return _name_of(named) if isinstance(rule, Rule) else rule
 
 

@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.backends.base import Backend
+from neurorl.backends.base import Backend, Raster
+from neurorl.backends.checks import Inputs
 from neurorl.learning.finite import NotFiniteError, first_not_finite
 from neurorl.learning.loops.checks import check_learning, check_probability
 from neurorl.learning.memory import memory_for
@@ -169,6 +170,16 @@ class Loop(abc.ABC):
             odd = first_not_finite(numbers)
             if odd is not None:
                 raise NotFiniteError(k, odd)
+
+    def _seen(self, k: int) -> tuple[Inputs, dict[str, Raster], int, FloatArray]:
+        """Return agent k's window, and the action and policy that came of it."""
+        inputs = {name: self._of(k, raster) for name, raster in self.window.inputs.items()}
+        rasters = {name: self._of(k, raster) for name, raster in self.window.rasters.items()}
+        return inputs, rasters, int(self.actions[k]), self.probabilities[k]
+
+    def _of(self, k: int, raster: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        size = raster.shape[-1] // self.n
+        return raster[..., k * size : (k + 1) * size]
 
     def _write(self, name: str) -> None:
         """Put all replicas' float weights of a projection in force."""

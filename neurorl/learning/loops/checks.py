@@ -12,7 +12,6 @@ from neurorl.backends.simulator import Simulator
 from neurorl.errors import FallbackWarning, UnsupportedError, say, warn_outside
 from neurorl.models.config import AgentConfig
 from neurorl.models.fields import KINDS
-from neurorl.rules.registry import is_shipped
 
 __all__ = [
     "check_learning",
@@ -60,7 +59,7 @@ def not_compiled(config: AgentConfig) -> str | None:
     """Return what of an agent has no compiled form, such as a user's rule; None if all has."""
     from neurorl.learning.loops.native_features import is_compiled
 
-    if not is_shipped(config.learning_rule):
+    if not config.learning_rule.is_text:
         return config.where_rule()
     for kind, part in config.parts.items():
         if KINDS[kind].compiled and part.kernel is None:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from neurorl.backends.base import Backend
 from neurorl.errors import ArgumentError, say
 from neurorl.learning.finite import NotFiniteError
-from neurorl.learning.learner import NORM_RATE
+from neurorl.learning.learner import NORM_RATE, Learner
 from neurorl.learning.loops.base import Loop
 from neurorl.learning.loops.native_features import Map, seen_by_c
 from neurorl.learning.plan import Incoming, Layer, Plastic
@@ -21,6 +21,9 @@ from neurorl.models.features import Features
 from neurorl.native import structures as c
 from neurorl.native.build import library
 from neurorl.native.layout import codes
+from neurorl.native.rule_text import compiled_texts
+from neurorl.rules import Rule
+from neurorl.rules.registry import is_shipped
 
 __all__ = ["NativeLoop"]
 
@@ -106,7 +109,9 @@ class NativeLoop(Loop):
     def _complain(self, fault: int) -> NoReturn:
         """Raise the error for what C returned: see ``src/kernels.cpp``."""
         if fault < 0:
-            raise NotFiniteError(-2 - fault, None)
+            k = -2 - fault
+            Learner(self.plan, self._parts[k], replica=k).check(*self._seen(k))
+            raise NotFiniteError(k, None)
         self._check_seen(fault)
         numbers = self._cells_flat[fault].tolist()
         raise ArgumentError(
@@ -141,14 +146,15 @@ class NativeLoop(Loop):
         seeds = np.array(self.backend.seeds, dtype=np.int64)
         native = self.window.native
         limit = np.inf if config.modulator.limit is None else config.modulator.limit
-        critic, flat = config.critic, config.flat
+        critic, flat, rule = config.critic, config.flat, self.plan.rule
+        texts = {} if is_shipped(rule) else self._texts(rule)
         return c.Agent(
             n_replicas=self.n,
             window=config.window,
             n_actions=self.n_actions,
             n_output=network.node("output").size,
             first_vote=self.first_vote,
-            rule=self._code("rule", self.plan.rule.name),
+            rule=self._code("rule", "text" if texts else rule.name),
             encoder=self._code("encoder", config.encoder.kernel),
             policy=self._code("policy", self.policy.kernel),
             modulator=self._code("modulator", config.modulator.kernel),
@@ -157,6 +163,10 @@ class NativeLoop(Loop):
             has_spiking_critic=self.critic is not None,
             writes=self._code("writes", config.writes.kernel),
             write_every=config.writes.every,
+            pairs_spikes=rule.pairs_spikes,
+            gates_depression=rule.gates_depression,
+            needs_paths=rule.needs_paths,
+            drops_late=rule.drops_late,
             peak=config.encoder.peak,
             beta=flat["beta"],
             exploration=self.policy.exploration,
@@ -165,6 +175,7 @@ class NativeLoop(Loop):
             modulator_limit=limit,
             depression=config.depression,
             norm_rate=NORM_RATE,
+            **texts,
             cells=self._cells.structure,
             features=self._features.structure,
             cells_input=self._keep(self._cells_flat),
@@ -196,6 +207,12 @@ class NativeLoop(Loop):
             nodes=ctypes.addressof(self._nodes),
             layers=ctypes.addressof(self._layers),
         )
+
+    def _texts(self, rule: Rule) -> dict[str, c.Text]:
+        """Return the compiled texts of a user's rule, by the agent's fields."""
+        pairs = zip(("output_text", "hidden_text"), rule.texts, strict=True)
+        texts = {name: (text.expression, text.is_gain) for name, text in pairs}
+        return compiled_texts(f"rule {rule.name!r}", texts)
 
     def _code(self, choice: str, name: str | None) -> int:
         """Return the number that C++ has for a choice's name."""
@@ -266,7 +283,8 @@ class NativeLoop(Loop):
         least, largest = levels(rounding, p.low, p.high)
         mask = network.projection(p.name).mask
         mask = None if mask is None else np.ascontiguousarray(mask)
-        needs_in_force = self.plan.rule.needs_probability
+        rule = self.plan.rule
+        needs_in_force = rule.needs_probability or rule.needs_paths
         return c.Projection(
             pre=network.index(p.pre),
             n_pre=shape[-2],

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
-from neurorl.backends.base import Backend, Raster
-from neurorl.backends.checks import Inputs
+from neurorl.backends.base import Backend
 from neurorl.learning.finite import NotFiniteError
 from neurorl.learning.learner import Learner
 from neurorl.learning.loops.base import Loop
@@ -36,7 +32,9 @@ class NumpyLoop(Loop):
         super().__init__(config, backend, n_actions, greedy, learns)
         parts = self._parts
         n = config.cells.size + (self.critic is not None) * config.features.size
-        self._learners = [Learner(self.plan, part, self._writer(k)) for k, part in enumerate(parts)]
+        self._learners = [
+            Learner(self.plan, part, self._writer(k), k) for k, part in enumerate(parts)
+        ]
         self._critics = [
             config.critic.values(part.value, part.value_trace, part.x, config.gamma)
             for part in parts
@@ -94,12 +92,6 @@ class NumpyLoop(Loop):
         assert self.critic is not None
         return self.critic.value(self._of(k, self.window.rasters["critic"]))
 
-    def _seen(self, k: int) -> tuple[Inputs, dict[str, Raster], int, FloatArray]:
-        """Return agent k's window, and the action and policy that came of it."""
-        inputs = {name: self._of(k, raster) for name, raster in self.window.inputs.items()}
-        rasters = {name: self._of(k, raster) for name, raster in self.window.rasters.items()}
-        return inputs, rasters, int(self.actions[k]), self.probabilities[k]
-
     def _writer(self, k: int) -> Writer | None:
         if self.config.writes.has_shadow:
             return None
@@ -150,7 +142,3 @@ class NumpyLoop(Loop):
             self.probabilities[k] = policy
             self.actions[k] = choose(policy, u)
             self.memory.decisions[k, 0] += 1
-
-    def _of(self, k: int, raster: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        size = raster.shape[-1] // self.n
-        return raster[..., k * size : (k + 1) * size]

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "describe.h"
+#include "names.h"
 
 namespace neurorl {
 
@@ -13,7 +14,7 @@ namespace neurorl {
     X(GIVEN) X(ONE_HOT) X(TABLE) X(GAUSSIAN) X(TILES) X(FOURIER) X(JOINT) X(BINS)
 #define NEURORL_RULES(X) \
     X(SPIKES_ONLY) X(SPIKES_ONLY_HEBBIAN) X(REWARD_STDP) X(TD_STDP) \
-    X(COAGENT) X(AGREEMENT) X(CENTRED_FEEDBACK) X(SURROGATE)
+    X(COAGENT) X(AGREEMENT) X(CENTRED_FEEDBACK) X(SURROGATE) X(TEXT)
 #define NEURORL_ENCODERS(X) X(QUIET) X(BERNOULLI) X(CURRENT)
 #define NEURORL_POLICIES(X) X(SOFTMAX) X(GREEDY)
 #define NEURORL_MODULATORS(X) X(TD_ERROR) X(REWARD)
@@ -28,7 +29,7 @@ enum Modulator { NEURORL_MODULATORS(NEURORL_ENUMERATOR) };
 enum Writes { NEURORL_WRITES(NEURORL_ENUMERATOR) };
 enum Role { NEURORL_ROLES(NEURORL_ENUMERATOR) };
 
-// Return whether a rule has post factors in steps without a spike too.
+// Return whether a rule of the library has post factors in steps without a spike too.
 inline bool is_dense(int64_t rule)
 {
     return rule == COAGENT || rule == AGREEMENT || rule == CENTRED_FEEDBACK || rule == SURROGATE;
@@ -80,8 +81,9 @@ struct Layer {
 struct Agent {
     int64_t n_replicas, window, n_actions, n_output, first_vote;
     int64_t rule, encoder, policy, modulator, carries, normalises, has_spiking_critic;
-    int64_t writes, write_every;
+    int64_t writes, write_every, pairs_spikes, gates_depression, needs_paths, drops_late;
     double peak, beta, exploration, alpha_critic, critic_decay, modulator_limit, depression, norm_rate;
+    Text output_text, hidden_text;  // of the rule TEXT
     Features cells, features;
     const double *cells_input, *features_input;
     uint8_t *input, *critic_input;

@@ -43,7 +43,7 @@ static bool learn_layer(
     static thread_local Buffers buffers;
     static thread_local Post post;
     const Agent &agent = window.agent;
-    find_factors(window, layer, output, post, buffers);
+    if (!find_factors(window, layer, output, post, buffers)) return false;
     int64_t all = 0;
     for (int64_t l = 0; l < layer.n_projections; l++)
         all += layer.projections[l].n_pre * layer.projections[l].blocks;
@@ -86,7 +86,7 @@ static const Projection &onward(const Agent &agent, int64_t l)
 static const Numbers *path_weights(const Agent &agent, int64_t k)
 {
     static thread_local std::vector<Numbers> paths;
-    if (agent.rule != SURROGATE) return nullptr;
+    if (!agent.needs_paths) return nullptr;
     paths.resize(agent.n_layers);
     paths[0].assign(agent.n_output, 1.0);
     for (int64_t l = 1; l < agent.n_layers && agent.layers[l].role == HIDDEN; l++) {

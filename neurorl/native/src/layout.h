@@ -69,6 +69,14 @@ inline void describe_layer(std::string &text)
     });
 }
 
+inline void describe_rule_text(std::string &text)
+{
+    using S = Text;
+    describe(text, "Text", sizeof(S), {
+        NEURORL_AT(is_gain), NEURORL_AT(names), NEURORL_AT(compute)
+    });
+}
+
 inline void describe_agent(std::string &text)
 {
     using S = Agent;
@@ -77,9 +85,11 @@ inline void describe_agent(std::string &text)
         NEURORL_AT(first_vote), NEURORL_AT(rule), NEURORL_AT(encoder), NEURORL_AT(policy),
         NEURORL_AT(modulator), NEURORL_AT(carries), NEURORL_AT(normalises),
         NEURORL_AT(has_spiking_critic), NEURORL_AT(writes), NEURORL_AT(write_every),
+        NEURORL_AT(pairs_spikes), NEURORL_AT(gates_depression), NEURORL_AT(needs_paths),
+        NEURORL_AT(drops_late),
         NEURORL_AT(peak), NEURORL_AT(beta), NEURORL_AT(exploration), NEURORL_AT(alpha_critic),
         NEURORL_AT(critic_decay), NEURORL_AT(modulator_limit), NEURORL_AT(depression),
-        NEURORL_AT(norm_rate), NEURORL_AT(cells), NEURORL_AT(features), NEURORL_AT(cells_input),
+        NEURORL_AT(norm_rate), NEURORL_AT(output_text), NEURORL_AT(hidden_text), NEURORL_AT(cells), NEURORL_AT(features), NEURORL_AT(cells_input),
         NEURORL_AT(features_input), NEURORL_AT(input), NEURORL_AT(critic_input),
         NEURORL_AT(current), NEURORL_AT(critic_current), NEURORL_AT(output), NEURORL_AT(seeds),
         NEURORL_AT(decisions), NEURORL_AT(actions), NEURORL_AT(probabilities),
@@ -100,9 +110,11 @@ inline std::string layout()
     describe_node(text);
     describe_projection(text);
     describe_layer(text);
+    describe_rule_text(text);
     describe_agent(text);
     describe(text, "kind", {NEURORL_KINDS(NEURORL_NAME)});
     describe(text, "rule", {NEURORL_RULES(NEURORL_NAME)});
+    describe(text, "rule_name", {NEURORL_RULE_NAMES(NEURORL_NAME)});
     describe(text, "encoder", {NEURORL_ENCODERS(NEURORL_NAME)});
     describe(text, "policy", {NEURORL_POLICIES(NEURORL_NAME)});
     describe(text, "modulator", {NEURORL_MODULATORS(NEURORL_NAME)});

@@ -8,6 +8,7 @@
 #include "factors.h"
 #include "spikes.h"
 #include "sums.h"
+#include "text.h"
 #include "traces.h"
 #include "writes.h"
 
@@ -211,45 +212,90 @@ inline void learn_projection(
     }
 }
 
-// Compute the post factors of a layer by the agent's rule; list the spikes where most are 0.
-inline void find_factors(
+// Compute what spikes that arrive subtract. gate: of each neuron, or null.
+inline void find_depressing(
+    const Window &window, const Layer &layer, const double *gate, Post &post, Buffers &buffers)
+{
+    const int64_t cells = window.agent.nodes[layer.node].size * window.agent.window;
+    buffers.depressing.resize(cells);
+    post_trace(window, layer, gate, buffers.depressing.data());
+    post.depressing = buffers.depressing.data();
+    if (post.gain || post.dense) return;
+    buffers.depressing_units.resize(cells);
+    for (int64_t s = 0; s < cells; s++)
+        buffers.depressing_units[s] = (int32_t)(post.depressing[s] * 0x1p20);
+    post.depressing_units = buffers.depressing_units.data();
+}
+
+// List the spikes of steps from *begin* until *end*.
+inline void list_spikes(
+    const Window &window, const Layer &layer, int64_t begin, int64_t end, Spikes &spikes)
+{
+    const int64_t n = window.agent.nodes[layer.node].size;
+    spikes.clear(window.agent.window, n);
+    for (int64_t t = 0; t < window.agent.window; t++) {
+        if (begin <= t && t < end) spikes.add(t, window.row(layer.node, t), n);
+        spikes.end_step(t);
+    }
+}
+
+// Compute post factors by the rule's text. Return false if one of them isn't finite.
+inline bool find_text_factors(
+    const Window &window, const Layer &layer, Post &post, Buffers &buffers)
+{
+    const Agent &agent = window.agent;
+    const int64_t n = agent.nodes[layer.node].size;
+    const Wording wording = Wording::of(agent, layer);
+    post.dense = !wording.text.is_gain;
+    Numbers &values = post.dense ? buffers.factors : buffers.gain;
+    values.resize(post.dense ? n * agent.window : n);
+    compute_text(window, layer, wording, values.data());
+    if (post.dense) {
+        if (!are_finite(values.data(), values.size())) return false;
+        post.dense_factors = values.data();
+        post.gain = nullptr;
+    } else {
+        if (!repair_gain(window, layer, wording, values.data())) return false;
+        bool all_ones = true;
+        for (int64_t j = 0; j < n; j++) all_ones &= values[j] == 1.0;
+        post.gain = all_ones ? nullptr : values.data();
+        list_spikes(window, layer, wording.begin, wording.end, post.spikes);
+    }
+    if (agent.pairs_spikes)
+        find_depressing(window, layer, agent.gates_depression ? post.gain : nullptr, post, buffers);
+    return true;
+}
+
+// Compute the post factors of a layer by the agent's rule; list the spikes where most are 0. Return
+// false if one of them isn't finite.
+inline bool find_factors(
     const Window &window, const Layer &layer, const Layer *output, Post &post, Buffers &buffers)
 {
     const Agent &agent = window.agent;
-    const int64_t n = agent.nodes[layer.node].size, cells = n * agent.window;
+    const int64_t n = agent.nodes[layer.node].size;
     const bool is_critic = layer.role == CRITIC;
-    const bool is_stdp = !is_critic && (agent.rule == REWARD_STDP || agent.rule == TD_STDP);
+    const bool is_stdp = !is_critic && agent.pairs_spikes;
     post.powers = layer.powers;
-    post.dense = !is_critic && is_dense(agent.rule);
     post.depressing = nullptr;
+    if (!is_critic && agent.rule == TEXT) return find_text_factors(window, layer, post, buffers);
+    post.dense = !is_critic && is_dense(agent.rule);
     if (post.dense) {
-        buffers.factors.resize(cells);
+        buffers.factors.resize(n * agent.window);
+        post.dense_factors = buffers.factors.data();
         dense_factors(window, layer, *output, buffers.factors.data());
-    } else {
-        buffers.gain.resize(n);
-        post.gain = is_stdp && agent.rule == REWARD_STDP ? nullptr : buffers.gain.data();
-        if (is_critic)
-            critic_gain(window, layer, buffers.gain.data());
-        else if (agent.rule == TD_STDP)
-            stdp_gate(window, layer, buffers.gain.data());
-        else if (post.gain)
-            spikes_only(window, layer, buffers.gain.data());
-        post.spikes.clear(agent.window, n);
-        for (int64_t t = 0; t < agent.window; t++) {
-            if (is_stdp || t >= layer.first) post.spikes.add(t, window.row(layer.node, t), n);
-            post.spikes.end_step(t);
-        }
-        if (is_stdp) {
-            buffers.depressing.resize(cells);
-            post_trace(window, layer, post.gain, buffers.depressing.data());
-            post.depressing = buffers.depressing.data();
-            buffers.depressing_units.resize(cells);
-            for (int64_t s = 0; s < cells; s++)
-                buffers.depressing_units[s] = (int32_t)(post.depressing[s] * 0x1p20);
-            post.depressing_units = buffers.depressing_units.data();
-        }
+        return true;
     }
-    post.dense_factors = buffers.factors.data();
+    buffers.gain.resize(n);
+    post.gain = is_stdp && agent.rule == REWARD_STDP ? nullptr : buffers.gain.data();
+    if (is_critic)
+        critic_gain(window, layer, buffers.gain.data());
+    else if (agent.rule == TD_STDP)
+        stdp_gate(window, layer, buffers.gain.data());
+    else if (post.gain)
+        spikes_only(window, layer, buffers.gain.data());
+    list_spikes(window, layer, is_stdp ? 0 : layer.first, agent.window, post.spikes);
+    if (is_stdp) find_depressing(window, layer, post.gain, post, buffers);
+    return true;
 }
 
 }  // namespace neurorl

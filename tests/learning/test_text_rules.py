@@ -1,0 +1,198 @@
+"""A user's rule of texts, compiled into the loop in C, against NumPy's loop and our kernels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from neurorl import SpikingActorCritic
+from neurorl.errors import DivergenceError
+from neurorl.learning.loops.native import NativeLoop
+from neurorl.models.features import RBF
+from neurorl.native import build, toolchain
+from neurorl.rules import RULES, Rule, find_rule
+
+pytestmark = pytest.mark.skipif(
+    toolchain.problem() is not None, reason="no C++ compiler: there is only the loop in NumPy"
+)
+
+STDP: dict[str, Any] = {"normalises": False, "alpha_output": 1e-3, "alpha_hidden": 1e-3}
+SMALL: dict[str, Any] = {"actors": 3, "hidden": (3, 2), "window": 8}
+
+
+def learned(rule: Rule | str, loop: str, episodes: int = 2, **options: Any) -> dict[str, Any]:
+    """What an agent knows and did after some episodes."""
+    agent = SpikingActorCritic("CartPole-v1", rule=rule, seed=5, loop=loop, **{**SMALL, **options})
+    lengths = [(e.ret, e.length) for e in agent.learn(episodes)]
+    state = {name: np.array(value) for name, value in agent.state().items() if "wall" not in name}
+    eligibility = {f"e {name}": e.copy() for name, e in agent.memory.eligibility.items()}
+    agent.close()
+    return {"lengths": np.array(lengths), **state, **eligibility}
+
+
+def check_equal(one: dict[str, Any], other: dict[str, Any]) -> None:
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        assert np.array_equal(value, other[name], equal_nan=value.dtype.kind == "f"), name
+
+
+def check_loops(rule: Rule, **options: Any) -> dict[str, Any]:
+    native = learned(rule, "native", **options)
+    check_equal(native, learned(rule, "numpy", **options))
+    return native
+
+
+@pytest.mark.parametrize("arithmetic", ["float", "loihi"])
+@pytest.mark.parametrize("name", RULES)
+def test_a_copy_of_a_text_learns_what_the_kernel_learns(name: str, arithmetic: str) -> None:
+    copy = replace(find_rule(name), name="copy")
+    options: dict[str, Any] = {**(STDP if "stdp" in name else {}), "arithmetic": arithmetic}
+    options["model"] = "glm" if copy.needs_probability else "lif"
+    check_equal(check_loops(copy, **options), learned(name, "native", **options))
+
+
+WIDE: dict[str, Any] = {"actors": 4, "hidden": 0, "model": "lif"}
+CASES: dict[str, dict[str, Any]] = {
+    "p in every step of the STDP rule": {
+        "rule": Rule("mine", output="spike - 0.1*p*phi", pairs_spikes=True),
+        "model": "lif",
+        **STDP,
+    },
+    "a gain of STDP that doesn't gate": {
+        "rule": Rule("mine", output="spike*2*phi*t", hidden="-spike*b/W", pairs_spikes=True),
+        "model": "lif",
+        **STDP,
+    },
+    "a gate of counts": {
+        "rule": Rule("mine", output="spike/n", pairs_spikes=True, gates_depression=True),
+        "carries": True,
+        "model": "lif",
+        **STDP,
+    },
+    "V without p": {"rule": Rule("mine", output="spike*phi", hidden="spike*phi*V")},
+    "V without p, weights told": {
+        "rule": Rule("mine", output="spike*phi", hidden="spike*phi*V"),
+        "backend": "loihi",
+    },
+    "late spikes dropped": {
+        "rule": Rule("mine", output="spike*phi", hidden="spike*phi*b", drops_late=True)
+    },
+    "y of the output": {"rule": Rule("mine", output="(y + 1)*phi", hidden="y*phi*b")},
+    "one hidden layer, wide": {
+        "rule": Rule("mine", output="spike*phi*(1 - n/W)", hidden="spike*phi*b*(1 - n/W)"),
+        **WIDE,
+        "hidden": 20,
+    },
+    "no hidden layer": {"rule": Rule("mine", output="where(spike > 0, phi, 0)"), **WIDE},
+    "a spiking critic": {
+        "rule": Rule("mine", output="spike*phi", hidden="spike*phi*b"),
+        "critic": "spiking",
+        "features": RBF((-2.4, -3.0, -0.21, -3.0), (2.4, 3.0, 0.21, 3.0), cells=3),
+        "critic_neurons": 12,
+    },
+    "writes of a chip": {
+        "rule": Rule("mine", output="phi*p", hidden="phi*V*p"),
+        "arithmetic": "loihi",
+        "writes": "stochastic",
+    },
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_native_and_numpy_agree(case: str) -> None:
+    options = {"model": "glm", **CASES[case]}
+    learned = check_loops(options.pop("rule"), **options)
+    assert any(value.any() for name, value in learned.items() if name.startswith("e "))
+
+
+def text(rng: np.random.Generator, names: list[str], depth: int) -> str:
+    """A random text of bounded numbers, all functions and operators."""
+    if not depth or rng.random() < 0.1:
+        return str(rng.choice([*names, "0.5", "2", "0.125"]))
+    a, b, c = (text(rng, names, depth - 1) for _ in range(3))
+    shapes = (
+        *(f"({a} + {b})", f"({a} - {b})", f"({a})*({b})", f"-({a})", f"({a})/(1 + abs({b}))"),
+        *(f"min({a}, {b})", f"max({a}, {b})", f"clip({a}, -1, {b})", f"abs({a})", f"sign({a})"),
+        *(f"exp(min({a}, 1))", f"log(1 + abs({a}))", f"sqrt(abs({a}))", f"tanh({a})"),
+        *(f"sigmoid({a})", f"floor({a})", f"tanh({a})**3", f"where({a} < {b}, {c}, {a})"),
+        f"where({a} >= {b} and not {b} == {c}, {a}, {c})",
+    )
+    return str(rng.choice(shapes))
+
+
+def drawn(seed: int) -> tuple[Rule, dict[str, Any]]:
+    """A random rule, and an agent that can have it."""
+    rng = np.random.default_rng(seed)
+    pairs, is_gain = bool(rng.random() < 0.3), bool(rng.random() < 0.4)
+    names = ["phi", "t", "b", "n", "W"] + ([] if pairs else ["V"])
+    if not is_gain:
+        names += ["spike", "p"] + ([] if pairs else ["y"])
+
+    def one() -> str:
+        bounded = f"clip({text(rng, names, 4)}, -2, 2)"
+        return f"spike*{bounded}" if is_gain else bounded
+
+    rule = Rule(
+        f"drawn {seed}",
+        output=one(),
+        hidden=one(),
+        pairs_spikes=pairs,
+        gates_depression=pairs and is_gain and bool(rng.random() < 0.5),
+        drops_late=bool(rng.random() < 0.3),
+    )
+    shapes: list[dict[str, Any]] = [{}, {"hidden": 0}, {"hidden": 4}, {"hidden": 18}]
+    options = {
+        "model": "lif" if pairs or is_gain else "glm",
+        "arithmetic": str(rng.choice(["float", "loihi"])),
+        **shapes[int(rng.integers(len(shapes)))],
+        **(STDP if pairs else {}),
+    }
+    return rule, options
+
+
+@pytest.mark.parametrize(
+    "seed", [pytest.param(s, marks=[pytest.mark.slow] if s >= 30 else []) for s in range(130)]
+)
+def test_random_texts_agree(seed: int) -> None:
+    rule, options = drawn(seed)
+    check_loops(rule, episodes=1, **options)
+
+
+@pytest.mark.parametrize("loop", ["native", "numpy"])
+@pytest.mark.parametrize("value", ["1/(n - n)", "spike/(W - W)", "log(-1)"])
+def test_a_factor_that_is_not_finite_is_named(loop: str, value: str) -> None:
+    rule = Rule("mine", output="spike*phi", hidden=f"{value}")
+    where = r"post factor of rule 'mine', hidden(_2)?, step \d, neuron \d+ is not finite"
+    with pytest.raises(DivergenceError, match=where):
+        learned(rule, loop, model="lif")
+
+
+def test_a_rule_is_compiled_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A second process finds it; another text, or a constant of it, is another library."""
+    from neurorl.native import rule_text
+
+    build.library()
+    monkeypatch.setattr(build, "cache_folder", lambda: tmp_path / "cache")
+    counts = []
+    for output in ("spike*phi*0.75", "spike*phi*0.75", "spike*phi*0.875"):
+        rule_text._loaded.cache_clear()  # as a new process
+        learned(Rule("mine", output=output), "native", episodes=1, hidden=0)
+        counts.append(len(list((tmp_path / "cache").glob("*.so"))))
+    assert counts == [1, 1, 2]
+
+
+def test_the_default_loop_of_a_text_is_native(recwarn: pytest.WarningsRecorder) -> None:
+    agent = SpikingActorCritic("CartPole-v1", rule=Rule("mine", output="spike*phi"), **SMALL)
+    assert isinstance(agent._replicas.loop, NativeLoop)
+    assert not recwarn.list
+
+
+def test_without_a_compiler_a_text_runs_in_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("neurorl.native.toolchain.problem", lambda: "no compiler of this test")
+    with pytest.warns(RuntimeWarning, match="no compiler of this test"):
+        agent = SpikingActorCritic("CartPole-v1", rule=Rule("mine", output="spike*phi"), **SMALL)
+    assert not isinstance(agent._replicas.loop, NativeLoop)
