@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from neurorl.arithmetic.rounding import ARITHMETICS
 from neurorl.network.description import Network
 
 __all__ = ["Capabilities"]
@@ -40,6 +41,7 @@ class Capabilities:
     def problems(self, network: Network, arithmetic: str) -> list[str]:
         """Return a line for each part of *network* that exceeds these; empty if none does."""
         problems = []
+        is_chip = arithmetic in ARITHMETICS and ARITHMETICS[arithmetic].is_chip
         if arithmetic not in self.arithmetics:
             problems.append(f"arithmetic {arithmetic!r} (has {', '.join(self.arithmetics)})")
         for population in network.populations:
@@ -48,12 +50,10 @@ class Capabilities:
                     f"population {population.name!r} of {population.size} neurons"
                     f" (limit {self.max_population}; split it into several populations)"
                 )
-            has_equations = population.plan(network.dt) is not None
-            if has_equations and not (self.equations and arithmetic == "float"):
+            if population.plan(network.dt) is not None and not (self.equations and not is_chip):
                 problems.append(
                     f"population {population.name!r} of neurons by equations"
-                    f"{' in chip arithmetic' if arithmetic == 'loihi' else ''}"
-                    " (the nearest that it has are CubaLIF and LIF)"
+                    f"{' in chip arithmetic' * is_chip} (the nearest it has: CubaLIF, LIF)"
                 )
         for name in sorted(network.currents if not self.currents else ()):
             problems.append(f"source {name!r} of currents (take the encoder 'quiet')")

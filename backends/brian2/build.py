@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from neurorl.arithmetic.rounding import Arithmetic
 from neurorl.backends.brian2.equations import NodeText, projection_text, source_text
+from neurorl.backends.brian2.expressions import expression_functions
 from neurorl.backends.brian2.noise import noise_functions
 from neurorl.backends.brian2.plan import constants, node_text, synapses
 from neurorl.backends.brian2.stepper import Stepper, array, spike_space
@@ -133,7 +134,7 @@ def make_group(text: NodeText, clock: Any) -> Any:
         clock=clock,
         name=text.name,
         dtype={name.strip(): _DTYPES[kind.split()[0]] for name, kind in variables},
-        namespace=noise_functions(),
+        namespace=noise_functions() | expression_functions(),
     )
     if not text.reset:
         group.resetter["spike"].active = False  # nothing to reset, so nothing to call

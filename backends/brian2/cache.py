@@ -53,9 +53,8 @@ def key(plan: dict[str, Any]) -> str:
     depends = [plan, toolchain.LIBRARY_FLAGS, toolchain.identity()]
     depends += [fingerprint.version(), fingerprint.fingerprint()]
     digest = hashlib.sha256(json.dumps(depends, sort_keys=True).encode())
-    for path in sorted(
-        [*_HERE.glob("*.py"), *_HERE.glob("templates/*"), *SOURCES.glob("philox.h")]
-    ):
+    headers = (SOURCES / "philox.h", SOURCES / "expressions.h")
+    for path in sorted([*_HERE.glob("*.py"), *_HERE.glob("templates/*"), *headers]):
         if path.is_file():
             digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:32]

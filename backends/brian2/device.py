@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from neurorl.backends.brian2.engine import dynamic
 from neurorl.backends.brian2.equations import Draw
 from neurorl.backends.brian2.vendor import (
     CodeRunner,
@@ -89,7 +90,8 @@ class Device(CPPStandaloneDevice):  # type: ignore[misc]
                     "depth": node["depth"],
                     "row": symbols[node["name"], "_spikespace"],
                     "ring": present(f"{node['name']}_memory", "ring"),
-                    "dynamic": present(node["name"], "u", "v", "dead"),
+                    "dynamic": present(node["name"], *dynamic(node["starts"])),
+                    "starts": [present(node["name"], *pair) for pair in node["starts"]],
                 }
                 for node in nodes
             ],
@@ -160,7 +162,7 @@ class Draws(_Runner):
 
 
 class Arrivals(_Runner):
-    """Add a projection's weights to ``q`` at the start of the step in which spikes arrive.
+    """Add a projection's weights to ``arrival`` at the start of the step in which spikes arrive.
 
     text: as in `neurorl.backends.brian2.equations.ProjectionText`, as a dict.
     memory: of the presynaptic group, if it has a delay of several steps.
@@ -174,7 +176,7 @@ class Arrivals(_Runner):
         if text["sparse"]:
             self.add_array("start", len(pre) + 1, np.int64)
             self.add_array("target", text["weights"], np.int32)
-        self.template_kwds |= {"size": len(pre), "q": _symbol(post, "q")}
+        self.template_kwds |= {"size": len(pre), "q": _symbol(post, text["arrival"])}
         self.template_kwds |= {key: text[key] for key in ("sparse", "n_pre", "n_post")}
         self.template_kwds |= {"row": _symbol(pre, "_spikespace"), "depth": 1}
         if memory is not None:

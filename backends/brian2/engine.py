@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Collection
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from neurorl.backends.brian2.equations import start_of
 from neurorl.backends.checks import Inputs
 from neurorl.backends.window import Raster, WindowCall
 from neurorl.errors import UnsupportedError, say
 
-__all__ = ["DYNAMIC", "Engine"]
+__all__ = ["DEAD", "Engine", "dynamic"]
 
-DYNAMIC = ("u", "v", "dead")
-"""Names of the variables that one step leaves to the next: current, voltage, dead steps left."""
+DEAD = "dead"
+"""Name of the variable that counts dead steps left."""
+
+
+def dynamic(starts: Collection[object]) -> tuple[str, ...]:
+    """Return the names of a population's variables, if it has them, that begin at 0.
+
+    starts: variables that don't; only neurons by equations have such.
+    """
+    return (DEAD,) if starts else ("u", "v", DEAD)
 
 
 class Engine(abc.ABC):
@@ -51,11 +61,19 @@ class Engine(abc.ABC):
 
     def reset(self) -> None:
         """Silence the network."""
-        for variables in self.variables.values():
-            for name in DYNAMIC:
-                if name in variables:
-                    variables[name][:] = 0
+        for population in self.variables:
+            self.rest(population, slice(None))
         self.put_in_flight({name: np.zeros_like(self.spikes(name)) for name in self.nodes})
+
+    def rest(self, population: str, columns: slice) -> None:
+        """Return some neurons to their initial state."""
+        variables = self.variables[population]
+        starts = {name: start_of(name) for name in variables if start_of(name) in variables}
+        for name in dynamic(starts):
+            if name in variables:
+                variables[name][columns] = 0
+        for name, start in starts.items():
+            variables[name][columns] = variables[start][columns]
 
     def memory(self, name: str) -> npt.NDArray[np.float64] | None:
         """Return the flat memory of a projection, in the description's order, or None."""

@@ -20,9 +20,13 @@ __all__ = [
     "Draw",
     "NodeText",
     "ProjectionText",
+    "arrival_of",
+    "draw",
     "population_text",
     "projection_text",
+    "seed_lines",
     "source_text",
+    "start_of",
 ]
 
 
@@ -47,6 +51,7 @@ class NodeText:
 
     title: a comment for the reader.
     draws, update: the code of its ``run_regularly``, in this order.
+    starts: variables that a reset doesn't set to 0, each with the one that has its value instead.
     """
 
     title: str
@@ -57,6 +62,7 @@ class NodeText:
     reset: str = ""
     draws: tuple[Draw, ...] = ()
     update: str = ""
+    starts: tuple[tuple[str, str], ...] = ()
 
     @property
     def code(self) -> str:
@@ -84,8 +90,9 @@ class ProjectionText:
     """Hold the arguments of a `brian2.Synapses`.
 
     title: a comment for the reader.
-    delay_steps: one less than the projection's, as what arrives in ``q`` acts in the next step.
+    delay_steps: one less than the projection's, as what arrives acts in the next step.
     synapses: number of synapses.
+    arrival: the variable that they add to.
     """
 
     title: str
@@ -94,8 +101,13 @@ class ProjectionText:
     post: str
     delay_steps: int
     synapses: int
+    arrival: str = "q"
     model: str = "w : 1"
-    on_pre: str = "q_post += w"
+
+    @property
+    def on_pre(self) -> str:
+        """Return the code of a spike."""
+        return f"{self.arrival}_post += w"
 
     def __str__(self) -> str:
         return (
@@ -154,7 +166,7 @@ def population_text(
     reset = ["v = 0"]
     if noise:
         model += [*_NOISE, *_OWN_NOISE.get(noise, _ESCAPE_NOISE)]
-        model += _SEEDS if replicas else _SEED
+        model += seed_lines(replicas)
     if escapes:
         scaled = "noise_width*noise"
         update += [f"noise = {f'floor({scaled} + 0.5)' if chip else scaled}"]
@@ -170,15 +182,27 @@ def population_text(
         model="\n".join(_share(line, shared) for line in model),
         threshold=over,
         reset="; ".join(reset),
-        draws=_draws(noise, replicas),
+        draws=tuple(draw(*drawn, replicas) for drawn in _DRAWN.get(noise, ())),
         update="\n".join(update),
     )
+
+
+def arrival_of(name: str) -> str:
+    """Return the variable that synapses to this input of neurons by equations add to."""
+    return f"arrived_{name}"
+
+
+def start_of(name: str) -> str:
+    """Return the variable that has the initial value of another, by its name in Brian2."""
+    return f"start_{name}"
 
 
 def projection_text(network: Network, projection: Projection) -> ProjectionText:
     """Return the text of a projection; only synapses that its mask and blocks allow are made."""
     mask, shape = projection.mask, network.weight_shape(projection.name)
     kind = ", signed: w is twice the weight" if projection.signed else ""
+    post = network.node(projection.post)
+    has_equations = isinstance(post, Population) and post.plan(network.dt) is not None
     return ProjectionText(
         title=f"projection {projection.name!r}{kind}",
         name=projection_name(network, projection),
@@ -186,6 +210,7 @@ def projection_text(network: Network, projection: Projection) -> ProjectionText:
         post=node_name(network, projection.post),
         delay_steps=network.delay_steps(projection.name) - 1,
         synapses=math.prod(shape) if mask is None else int(mask.sum()),
+        arrival=arrival_of(network.target(projection)) if has_equations else "q",
     )
 
 
@@ -224,13 +249,15 @@ _REFRACTORY = [
 _FLOAT_UPDATE = ["u = current_decay*u + q", "v = membrane_decay*v + u + bias"]
 
 
-def _draws(noise: str, replicas: bool) -> tuple[Draw, ...]:
-    """Return the draws of a population; noise: as in `population_text`."""
+def seed_lines(replicas: bool) -> list[str]:
+    """Return the lines of a model that say by which seed draws are made."""
+    return _SEEDS if replicas else _SEED
+
+
+def draw(variable: str, function: str, stream: str, replicas: bool) -> Draw:
+    """Return a draw, of neurons of one network or of several *replicas*."""
     who, when = ("neuron", "t_in_timesteps + ahead") if replicas else ("i", "t_in_timesteps")
-    return tuple(
-        Draw(variable, function, f"{function}({who}, {when}, {stream}, seed)", stream)
-        for variable, function, stream in _DRAWN.get(noise, ())
-    )
+    return Draw(variable, function, f"{function}({who}, {when}, {stream}, seed)", stream)
 
 
 def _wrap(x: str, bits: int) -> str:

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.backends.brian2.vendor import brian2
 from neurorl.expressions.expression import Expression
 from neurorl.expressions.functions import FUNCTIONS, power
 from neurorl.expressions.nodes import Kind, Name
@@ -80,6 +79,8 @@ def _power(x: Any, exponent: Any) -> Any:
 
 def _function(name: str, kinds: tuple[Kind | str, ...], numpy: Callable[..., Any]) -> Any:
     """Return one Brian2 function."""
+    from neurorl.backends.brian2.vendor import brian2  # takes a second, so late
+
     function = brian2.Function(
         numpy,
         arg_units=[bool if kind == "boolean" else 1 for kind in kinds],

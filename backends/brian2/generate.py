@@ -24,7 +24,11 @@ from neurorl.numerics.random import LOGISTIC_BITS
 
 __all__ = ["main"]
 
-_HEADERS = (Path(__file__).parent / "templates" / "neurorl.h", SOURCES / "philox.h")
+_HEADERS = (
+    Path(__file__).parent / "templates" / "neurorl.h",
+    SOURCES / "philox.h",
+    SOURCES / "expressions.h",
+)
 
 
 def main(folder: Path, plan: dict[str, Any]) -> int:

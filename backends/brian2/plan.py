@@ -10,9 +10,11 @@ import numpy.typing as npt
 
 from neurorl.arithmetic.quantiser import ChipPopulation
 from neurorl.arithmetic.rounding import Arithmetic, ChipArithmetic, initial_weights
+from neurorl.backends.brian2.equation_neurons import neuron_constants, neuron_text
 from neurorl.backends.brian2.equations import (
     NodeText,
     ProjectionText,
+    node_name,
     population_text,
     projection_text,
     source_text,
@@ -36,6 +38,17 @@ def node_text(network: Network, name: str, arithmetic: Arithmetic, n_replicas: i
     if not isinstance(node, Population):
         return source_text(network, name)
     values = constants(network, node, arithmetic, range(n_replicas))
+    plan = node.plan(network.dt)
+    if plan is not None:
+        return neuron_text(
+            plan,
+            title=f"population {name!r}",
+            name=node_name(network, name),
+            size=node.size,
+            biased=network.biased(name),
+            replicas=n_replicas > 1,
+            shared=[key for key, value in values.items() if value.ndim == 0],
+        )
     return population_text(
         network,
         node,
@@ -72,7 +85,7 @@ def constants(
     if len(seeds) == 1:
         values["seed"] = np.array(seeds[0])
     else:
-        values = {k: v[0] if (v == v[0]).all() else v for k, v in values.items()}
+        values = {k: v.flat[0] if (v == v.flat[0]).all() else v for k, v in values.items()}
         values["seed"] = np.repeat(np.array(seeds), size)
         values["neuron"] = np.tile(np.arange(size), len(seeds))
     values["stream"] = np.array(network.index(population.name))
@@ -93,6 +106,9 @@ def _parameters(
             "refractory_steps": chip.refractory - 1,
             **_chip_noise(network, chip, arithmetic),
         }
+    plan = population.plan(network.dt)
+    if plan is not None:
+        return neuron_constants(plan)
     d = population.neuron.dynamics(population.size, network.dt)
     return {
         "current_decay": d.current_decay,

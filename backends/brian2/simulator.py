@@ -10,14 +10,16 @@ import numpy.typing as npt
 
 from neurorl.arithmetic.chip_noise import NOISE_MODES
 from neurorl.backends.brian2 import fingerprint
-from neurorl.backends.brian2.engine import DYNAMIC, Engine
+from neurorl.backends.brian2.engine import DEAD, Engine
 from neurorl.backends.brian2.engines import ENGINES, check_engine, find_engine
+from neurorl.backends.brian2.equation_neurons import neuron_names
 from neurorl.backends.brian2.plan import texts
 from neurorl.backends.capabilities import Capabilities
 from neurorl.backends.checks import Inputs
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import VARIABLES, Simulator, State
 from neurorl.backends.window import Raster, WindowCall
+from neurorl.network.description import Population
 
 __all__ = ["Brian2Simulator"]
 
@@ -25,7 +27,6 @@ __all__ = ["Brian2Simulator"]
 # itself is imported only where it is needed, as that takes a second.
 fingerprint.version()
 
-_KEYS = dict(zip(VARIABLES, DYNAMIC, strict=True))
 _FUNCTIONS = {
     "logistic": "a draw of neurorl.numerics.random, -10.4 to 10.4",
     "draw": "32 bits of neurorl.numerics.random, 0 to 2**32 - 1",
@@ -56,6 +57,7 @@ class Brian2Simulator(Simulator):
         exact_arithmetics=("float", "loihi"),
         engines=ENGINES,
         noises=NOISE_MODES,
+        equations=True,
     )
     shown: ClassVar[tuple[str, ...]] = ("engine", "brian2_network")
 
@@ -75,6 +77,7 @@ class Brian2Simulator(Simulator):
         self.simulated = simulated
         self._ahead = [0] * simulated.n_replicas  # steps of each replica, less those of the engine
         self.running: Engine = kind.make(simulated)
+        self._keys = {p.name: _keys(p, simulated.network.dt) for p in simulated.network.populations}
         self.put_in_force(simulated)
 
     def source(self) -> str:
@@ -104,7 +107,9 @@ class Brian2Simulator(Simulator):
         self.running.write(projection, self.simulated.transmitted(projection))
 
     def write_bias(self, population: str, bias: npt.NDArray[np.generic]) -> None:
-        self.running.variables[population]["bias"][:] = bias
+        variables = self.running.variables[population]
+        if "bias" in variables:  # equations may have none
+            variables["bias"][:] = bias
 
     def memory(self, projection: str) -> npt.NDArray[np.float64] | None:
         signed = self.simulated.network.projection(projection).signed
@@ -123,10 +128,8 @@ class Brian2Simulator(Simulator):
             return
         rest = {name: self.running.spikes(name) for name in self.running.nodes}
         for k in replicas:
-            for name, variables in self.running.variables.items():
-                for variable in DYNAMIC:
-                    if variable in variables:
-                        variables[variable][self.simulated.columns(name, k)] = 0
+            for name in self.running.variables:
+                self.running.rest(name, self.simulated.columns(name, k))
             for name, spikes in rest.items():
                 spikes[:, self.simulated.columns(name, k)] = False
         self.running.put_in_flight(rest)
@@ -140,13 +143,13 @@ class Brian2Simulator(Simulator):
             f"{name}.spikes": engine.spikes(name)[:, simulated.columns(name, replica)]
             for name in engine.nodes
         }
-        for name, variables in engine.variables.items():
-            columns = simulated.columns(name, replica)
+        for name, keys in self._keys.items():
+            columns, variables = simulated.columns(name, replica), engine.variables[name]
             none = np.zeros(simulated.network.node(name).size, dtype=np.int64)
-            state[f"{name}.current"] = variables["u"][columns].astype(simulated.dtype)
-            state[f"{name}.voltage"] = variables["v"][columns].astype(simulated.dtype)
-            dead = variables["dead"][columns] if "dead" in variables else none
-            state[f"{name}.refractory"] = dead.copy()
+            for key, variable in keys.items():
+                dtype = np.int64 if variable == DEAD else simulated.dtype
+                values = variables[variable][columns] if variable in variables else none
+                state[f"{name}.{key}"] = values.astype(dtype)
         return state
 
     def restore(self, state: State, replica: int) -> None:
@@ -155,7 +158,7 @@ class Brian2Simulator(Simulator):
             spikes[:, self.simulated.columns(name, replica)] = state[f"{name}.spikes"]
         self._set_time(int(state["t"]), replica)
         for name, variables in self.running.variables.items():
-            for key, variable in _KEYS.items():
+            for key, variable in self._keys[name].items():
                 if variable in variables:
                     columns = self.simulated.columns(name, replica)
                     variables[variable][columns] = state[f"{name}.{key}"]
@@ -175,3 +178,12 @@ class Brian2Simulator(Simulator):
             if "ahead" in variables:
                 columns = self.simulated.columns(name, replica)
                 variables["ahead"][columns] = self._ahead[replica]
+
+
+def _keys(population: Population, dt: float) -> dict[str, str]:
+    """Return a population's variables in Brian2 by their names in a state."""
+    plan = population.plan(dt)
+    if plan is None:
+        return dict(zip(VARIABLES, ("u", "v", DEAD), strict=True))
+    names = neuron_names(plan)
+    return {x: names[x] for x in plan.initial} | {"refractory": DEAD}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.models import GLM, LIF, CubaLIF, actor_network
+from neurorl.models import ADAPTIVE_LIF, COBA_LIF, GLM, LIF, CubaLIF, actor_network
 from neurorl.network.description import Network, Plasticity, Population, Projection, Source, Uniform
 
 __all__ = ["FEATURES", "random_network", "rasters", "same_state"]
@@ -121,6 +121,24 @@ def _currents() -> Network:
     )
 
 
+def _equations() -> Network:
+    """Conductances with noise and dead steps, a rising threshold, and a loop between them."""
+    coba = dataclasses.replace(COBA_LIF, noise=1.0, refractory=2e-3)
+    adaptive = ADAPTIVE_LIF.with_parameters(v_t=0.5 + 0.05 * np.arange(5), tau_a=30e-3)
+    nodes = (Source("input", 6), Source("level", 2, kind="current"))
+    return Network(
+        (*nodes, Population("middle", 8, coba), Population("last", 5, adaptive)),
+        (
+            Projection("excites", "input", "middle", Uniform(0.2, 1.0), target="ge"),
+            Projection("inhibits", "input", "middle", Uniform(0.0, 0.3), delay=3e-3, target="gi"),
+            Projection("flow", "level", "middle", Uniform(0.0, 0.2), target="ge"),
+            Projection("second", "middle", "last", Uniform(-0.1, 0.8), signed=True),
+            Projection("back", "last", "middle", Uniform(0.0, 0.4), delay=2e-3, target="gi"),
+        ),
+        _DT,
+    )
+
+
 def _crowd() -> Network:
     cell = CubaLIF(2e-3, 8e-3, 1.2, 0.0, 0.1, refractory=2e-3)
     return Network(
@@ -154,6 +172,7 @@ FEATURES: dict[str, Callable[[], Network]] = {
     "delays of several steps": _mixed_delays,
     "currents": _currents,
     "more neurons than a core": _crowd,
+    "neurons by equations": _equations,
 }
 """Feature of a description -> the network that shows it."""
 

@@ -97,7 +97,8 @@ extern "C" void *neurorl_array(int k)
     return NULL;
 }
 
-// Sets to 0 all that a step leaves to the next, but for time. q is 0 between two steps anyway.
+// Sets to 0, or to its start, all that a step leaves to the next, but for time. What arrives is 0
+// between two steps anyway.
 static void neurorl_reset()
 {
     {% for node in _L.nodes %}
@@ -107,6 +108,9 @@ static void neurorl_reset()
     {% endfor %}
     {% for array in node.dynamic %}
     memset({{array}}, 0, {{node.size}} * sizeof(*{{array}}));
+    {% endfor %}
+    {% for variable, start in node.starts %}
+    memcpy({{variable}}, {{start}}, {{node.size}} * sizeof(*{{variable}}));
     {% endfor %}
     {% endfor %}
 }

@@ -7,6 +7,7 @@
 #ifdef __AVX512F__
 #include <immintrin.h>
 #endif
+#include "expressions.h"
 #include "philox.h"
 
 namespace neurorl {

@@ -9,7 +9,8 @@ import numpy.typing as npt
 import pytest
 from random_neurons import random_neuron
 
-from neurorl.backends.brian2.equation_neurons import arrival_of, neuron_constants, neuron_text
+from neurorl.backends.brian2.equation_neurons import neuron_constants, neuron_text
+from neurorl.backends.brian2.equations import arrival_of
 from neurorl.backends.brian2.expressions import expression_functions
 from neurorl.backends.brian2.noise import noise_functions
 from neurorl.backends.brian2.preferences import cython_problem, exact_preferences
