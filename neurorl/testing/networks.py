@@ -122,7 +122,7 @@ def _currents() -> Network:
 
 
 def _equations() -> Network:
-    """Return conductances with noise and dead steps, a rising threshold, and a loop between them."""
+    """Return conductances with noise and dead steps, a rising threshold, a loop between."""
     coba = dataclasses.replace(COBA_LIF, noise=1.0, refractory=2e-3)
     adaptive = ADAPTIVE_LIF.with_parameters(v_t=0.5 + 0.05 * np.arange(5), tau_a=30e-3)
     nodes = (Source("input", 6), Source("level", 2, kind="current"))
