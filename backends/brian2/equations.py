@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from textwrap import indent
 from typing import NamedTuple
 
-from neurorl.arithmetic.chip_noise import COINS, NOISE_MAX
+from neurorl.arithmetic.chip_noise import COINS, NOISE_MAX, NOISES
 from neurorl.arithmetic.quantiser import CURRENT_BITS, VOLTAGE_MAX
 from neurorl.network.description import Network, Population, Projection
 
@@ -158,7 +158,7 @@ def population_text(
         a time of its own.
     shared: names of constants that have one value for all neurons.
     """
-    escapes = noise == "exact"
+    escapes = noise in NOISES and NOISES[noise].is_exact
     over = "v + noise > threshold" if escapes else "v > threshold"
     own = noise if noise in _OWN_NOISE else ""
     update = [*(_chip_update(own) if chip else _FLOAT_UPDATE), "q = 0"]
@@ -273,7 +273,7 @@ def _chip_update(own: str) -> list[str]:
         `neurorl.arithmetic.chip_noise`; ``''`` for none.
     """
     coins, drawn = [], []
-    if own == "chip+coins":
+    if own and NOISES[own].has_coins:
         bits = [f"(floor(toss/{2**j}) - 2*floor(toss/{2 ** (j + 1)}))" for j in range(len(COINS))]
         landed = " + ".join(f"coin_{j}*{bit}" for j, bit in enumerate(bits))
         coins = [f"toss = toss % {2 ** len(COINS)}", f"q = q + {landed}"]
