@@ -196,7 +196,7 @@ class Equations(Neuron):
 
 def _margin(threshold: Expression) -> Margin | None:
     tree = threshold.tree
-    if not isinstance(tree, Binary) or tree.op != ">":
+    if not isinstance(tree, Binary) or tree.op not in (">", ">="):
         return None
     return Margin(Expression(render(tree.left, TEXT)), Expression(render(tree.right, TEXT)))
 

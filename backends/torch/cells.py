@@ -80,6 +80,10 @@ class Cells(nn.Module):
         """Return the bias as rounded, for a bias that includes the currents into the neurons."""
         return bias
 
+    def place(self, x: Tensor, target: str) -> Tensor:
+        """Return what arrives at an input as a part of q; here the only one."""
+        return x
+
     def rest(self, n_replicas: int, batch: int) -> Carried:
         """Return the state of silence."""
         zero = self.bias.new_zeros(n_replicas, batch, self.size)
@@ -207,13 +211,18 @@ class Cells(nn.Module):
         """Return the state after a step: reset where *s* is 1, and dead steps that follow."""
         if self._detach_reset:
             s = s.detach()
-        blocked = carried.blocked
-        if self._has_refractory:
-            begun = torch.cat([blocked[1:], torch.zeros_like(blocked[:1])])
-            blocked = begun + s * self.dead[:, None, None]
+        blocked = self._blocked_after(s, carried)
         # A membrane without memory passes no gradient to its reset, as the next step ignores it.
         left = v * (1.0 - s)
         return Carried(u, left if self._has_membrane else left.detach(), blocked)
+
+    def _blocked_after(self, s: Tensor, carried: Carried) -> Tensor:
+        """Return which steps are dead after one with spikes *s*."""
+        blocked = carried.blocked
+        if not self._has_refractory:
+            return blocked
+        begun = torch.cat([blocked[1:], torch.zeros_like(blocked[:1])])
+        return begun + (s.detach() if self._detach_reset else s) * self.dead[:, None, None]
 
     def _constant(self, name: str, value: Any, dtype: torch.dtype) -> None:
         """Register a constant tensor that isn't saved with the weights."""

@@ -16,6 +16,7 @@ from neurorl.backends.base import Backend
 from neurorl.backends.checks import check_seeds
 from neurorl.backends.torch.cells import Cells
 from neurorl.backends.torch.chip import ChipCells
+from neurorl.backends.torch.equations import EquationCells
 from neurorl.backends.torch.estimators import Concrete, Estimator
 from neurorl.backends.torch.inputs import Batch, Shape, check_batch, check_series
 from neurorl.backends.torch.noise import draw_words
@@ -263,6 +264,10 @@ class SpikingModule(nn.Module):
             return ChipCells(
                 integers, surrogate_width, detach_reset=detach_reset, compiles=compiles
             )
+        plan = population.plan(self.network.dt)
+        if plan is not None:
+            biased = self.network.biased(population.name)
+            return EquationCells(plan, biased, self.dtype, surrogate_width, detach_reset)
         dynamics = population.neuron.dynamics(population.size, self.network.dt)
         return Cells(dynamics, self.dtype, surrogate_width, detach_reset, compiles)
 
@@ -309,6 +314,9 @@ class SpikingModule(nn.Module):
     ) -> Iterator[tuple[str, Tensor, Tensor, Tensor | None]]:
         """Yield each population's name, spikes, their logits, and the mask of neurons alive."""
         cells = self._all_cells()
+        if any(isinstance(c, EquationCells) for c in cells.values()):
+            what, limit = "no probability of spikes of neurons by equations", "LIF, CubaLIF, GLM"
+            raise UnsupportedError(say("score", what, limit=limit))
         silent = sorted(name for name, c in cells.items() if not c.is_stochastic)
         if silent:
             problem = f"no probability of spikes without noise, in {', '.join(silent)}"

@@ -13,10 +13,12 @@ from neurorl.backends.capabilities import Capabilities
 from neurorl.backends.checks import Inputs
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import Simulator, State
+from neurorl.backends.torch.equations import EquationCells
 from neurorl.backends.torch.estimators import Score
 from neurorl.backends.torch.inputs import Batch
 from neurorl.backends.torch.module import ENGINES, SpikingModule, check_engine
 from neurorl.backends.torch.noise import SharedNoise
+from neurorl.backends.torch.state import Carried
 from neurorl.backends.window import Raster
 
 __all__ = ["TorchSimulator"]
@@ -30,7 +32,10 @@ class TorchSimulator(Simulator):
 
     name: ClassVar[str] = "torch"
     capabilities: ClassVar[Capabilities] = Capabilities(
-        arithmetics=("float", "loihi"), exact_arithmetics=("float", "loihi"), engines=ENGINES
+        arithmetics=("float", "loihi"),
+        exact_arithmetics=("float", "loihi"),
+        engines=ENGINES,
+        equations=True,
     )
     shown: ClassVar[tuple[str, ...]] = ("engine", "module")
 
@@ -54,7 +59,7 @@ class TorchSimulator(Simulator):
         self._noise = {
             p.name: SharedNoise(simulated.draws(p.name))
             for p in network.populations
-            if p.neuron.dynamics(p.size, network.dt).noise_width.any()
+            if p.is_noisy(network.dt)
         }
         self._bias: dict[str, torch.Tensor] = {}
         self.put_in_force(simulated)
@@ -109,10 +114,15 @@ class TorchSimulator(Simulator):
         for name, spikes in self._state.spikes.items():
             state[f"{name}.spikes"] = spikes[replica, :, 0].numpy().astype(np.bool_)
         for name, cells in self._state.cells.items():
+            own = self._module.cells[name]
+            if isinstance(own, EquationCells):
+                for x, values in own.variables(cells).items():
+                    state[f"{name}.{x}"] = values[replica, 0].numpy().copy()
+                state[f"{name}.refractory"] = _dead(cells, replica)
+                continue
             state[f"{name}.current"] = cells.u[replica, 0].numpy().astype(self.simulated.dtype)
             state[f"{name}.voltage"] = cells.v[replica, 0].numpy().astype(self.simulated.dtype)
-            dead = cells.blocked[:, replica, 0].sum(dim=0)
-            state[f"{name}.refractory"] = dead.numpy().astype(np.int64)
+            state[f"{name}.refractory"] = _dead(cells, replica)
         return state
 
     def restore(self, state: State, replica: int) -> None:
@@ -121,9 +131,19 @@ class TorchSimulator(Simulator):
         for name, spikes in restored.spikes.items():
             spikes[replica, :, 0] = torch.from_numpy(np.asarray(state[f"{name}.spikes"], float))
         for name, cells in restored.cells.items():
-            cells.u[replica, 0] = torch.from_numpy(np.asarray(state[f"{name}.current"], float))
-            cells.v[replica, 0] = torch.from_numpy(np.asarray(state[f"{name}.voltage"], float))
+            own = self._module.cells[name]
+            keys = own.variables(cells) if isinstance(own, EquationCells) else ["voltage"]
+            v = np.concatenate([np.asarray(state[f"{name}.{key}"], float) for key in keys])
+            cells.v[replica, 0] = torch.from_numpy(v)
+            if not isinstance(own, EquationCells):
+                u = np.asarray(state[f"{name}.current"], float)
+                cells.u[replica, 0] = torch.from_numpy(u)
             left = torch.from_numpy(np.asarray(state[f"{name}.refractory"]))
             steps = torch.arange(len(cells.blocked))
             cells.blocked[:, replica, 0] = (left > steps[:, None]).to(torch.float64)
         self._state = restored
+
+
+def _dead(cells: Carried, replica: int) -> npt.NDArray[np.int64]:
+    """Return the dead steps left of a replica's neurons."""
+    return cells.blocked[:, replica, 0].sum(dim=0).numpy().astype(np.int64)

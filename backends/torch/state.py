@@ -29,6 +29,10 @@ class Carried:
         """Return the state with *f* applied to every tensor."""
         return Carried(f(self.u), f(self.v), f(self.blocked))
 
+    def silenced(self, kept: Tensor) -> Carried:
+        """Return the state, at rest where *kept* is False."""
+        return self.map(lambda x: x * kept)
+
 
 @dataclass(frozen=True)
 class ModuleState:
@@ -58,6 +62,6 @@ class ModuleState:
         which: booleans ``(batch,)`` or ``(n_replicas, batch)``.
         """
         kept = ~which[..., None]
-        cells = {k: c.map(lambda x: x * kept) for k, c in self.cells.items()}
+        cells = {k: c.silenced(kept) for k, c in self.cells.items()}
         in_window = kept.unsqueeze(-3)
         return ModuleState(cells, {k: s * in_window for k, s in self.spikes.items()})

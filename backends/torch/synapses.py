@@ -42,7 +42,7 @@ class Synapses(nn.Module):
         super().__init__()
         projection = network.projection(name)
         self.name, self.pre, self.post = name, projection.pre, projection.post
-        self.delay = network.delay_steps(name)
+        self.delay, self.target = network.delay_steps(name), network.target(projection)
         self.signed = projection.signed
         self.is_current = projection.pre in network.currents
         self._blocks = projection.blocks

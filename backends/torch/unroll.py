@@ -129,7 +129,7 @@ class Unroll:
                 for s in inner:
                     if s.post == name:
                         x = series[s.pre][first[s.pre] + t - s.delay]
-                        q = q + transmit(x, self._sent[s.name])
+                        q = q + self._cells[name].place(transmit(x, self._sent[s.name]), s.target)
                 draw = jitter[name]
                 now = None if draw is None else draw[:, t]
                 spikes, self._carried[name] = self._cells[name].step(
@@ -148,10 +148,14 @@ class Unroll:
         into = [s for s in self._synapses if s.post == post and s.name not in left_out]
         # One product over all sources is quicker than one for each.
         joined = [s for s in into if s.pre in self._batch.spikes and self._sent[s.name].dim() == 3]
-        parts = [self._delayed(s) for s in into if s not in joined]
+        if len({s.target for s in into}) > 1:
+            joined = []
+        place = self._cells[post].place
+        parts = [place(self._delayed(s), s.target) for s in into if s not in joined]
         if joined:
             x = torch.cat([self._arrived(s) for s in joined], dim=-1)
-            parts.append(transmit(x, torch.cat([self._sent[s.name] for s in joined], dim=1)))
+            arrived = transmit(x, torch.cat([self._sent[s.name] for s in joined], dim=1))
+            parts.append(place(arrived, joined[0].target))
         if not parts:
             rest = self._before.cells[post].u
             return rest.new_zeros(len(rest), self._batch.n_steps, *rest.shape[1:])

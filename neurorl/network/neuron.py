@@ -40,7 +40,7 @@ class Dynamics:
 
 
 class Margin(NamedTuple):
-    """Hold the sides of a threshold ``left > right``, without noise."""
+    """Hold the sides of a threshold ``left > right`` or ``left >= right``, without noise."""
 
     left: Expression
     right: Expression

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy.typing as npt
@@ -10,11 +11,11 @@ import torch
 from torch import Tensor
 
 from neurorl.backends.torch import ModuleState
-from neurorl.backends.torch.state import Carried
 from neurorl.network.restoring import take
 
 __all__ = ["joined", "replica_arrays", "replica_of", "with_replica"]
 
+_CARRIED = ("u", "v", "blocked")
 _KINDS = {"b": "bool", "i": "whole"}
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -22,7 +23,7 @@ Arrays = dict[str, npt.NDArray[Any]]
 def replica_of(state: ModuleState, k: int) -> ModuleState:
     """Return replica *k*'s own state, without its past."""
     cells = {
-        name: Carried(c.u[k : k + 1], c.v[k : k + 1], c.blocked[:, k : k + 1])
+        name: replace(c, u=c.u[k : k + 1], v=c.v[k : k + 1], blocked=c.blocked[:, k : k + 1])
         for name, c in state.cells.items()
     }
     spikes = {name: s[k : k + 1] for name, s in state.spikes.items()}
@@ -34,8 +35,9 @@ def joined(states: Sequence[ModuleState]) -> ModuleState:
     if len(states) == 1:
         return states[0]
     cells = {
-        name: Carried(
-            *(torch.cat([getattr(s.cells[name], key) for s in states], dim=-2) for key in vars(c))
+        name: replace(
+            c,
+            **{k: torch.cat([getattr(s.cells[name], k) for s in states], dim=-2) for k in _CARRIED},
         )
         for name, c in states[0].cells.items()
     }
@@ -58,5 +60,5 @@ def with_replica(state: ModuleState, k: int, arrays: Mapping[str, npt.NDArray[An
 
 
 def _named(part: ModuleState) -> dict[str, Tensor]:
-    cells = {f"{name}.{key}": x for name, c in part.cells.items() for key, x in vars(c).items()}
+    cells = {f"{name}.{k}": getattr(c, k) for name, c in part.cells.items() for k in _CARRIED}
     return {**cells, **{f"{name}.spikes": s for name, s in part.spikes.items()}}

@@ -35,7 +35,7 @@ class Draws:
                 replicas, config.window, steps, environments, p.size, dtype=torch.int16
             )
             for p in network.populations
-            if p.neuron.dynamics(p.size, network.dt).noise_width.any()
+            if p.is_noisy(network.dt)
         }
         self.cells = torch.zeros(steps, replicas, environments, *draws_shape(config))
         self.actions = torch.zeros(steps, replicas, environments, dtype=torch.float64)
