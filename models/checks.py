@@ -167,6 +167,10 @@ def check_probability(config: AgentFields, where: str, network: Network) -> None
     learning = {p.post for p in network.projections if p.plasticity is not None}
     for population in network.populations:
         if population.name in learning:
+            if population.plan(network.dt) is not None:
+                problem = f"{what}, and {population.name!r} has neurons by equations"
+                remedy = "LIF, CubaLIF or GLM with noise, or a rule of spikes"
+                raise DescriptionError(say(where, problem, remedy=remedy))
             dynamics = population.neuron.dynamics(population.size, network.dt)
             if dynamics.noise_width.min() <= 0:
                 problem = f"{what}, and {population.name!r} has no noise"

@@ -31,8 +31,8 @@ class Site:
         first = 0 if config.carries else min(network.depth(name), config.window - 1)
         self._neurons = slice(first, None), slice(replica * size, (replica + 1) * size)
         self.chances = (config.window - first) * size
-        dynamics = population.neuron.dynamics(size, network.dt)
-        self.ceiling = float(np.mean(1.0 / (1.0 + dynamics.refractory_steps)))
+        steps = population.plan(network.dt) or population.neuron.dynamics(size, network.dt)
+        self.ceiling = float(np.mean(1.0 / (1.0 + steps.refractory_steps)))
         self._into = [
             _Synapses(p) for p in network.projections if p.post == name and p.plasticity is not None
         ]

@@ -62,7 +62,6 @@ class Learner:
         self._rule = plan.rule
         if plan.rule.pairs_spikes and not plan.rule.is_text:
             self._rule = TD_STDP if plan.rule.gates_depression else REWARD_STDP
-        self._needs_p = self._rule.needs_probability
         self._stdp = self._rule.pairs_spikes
         self._gates = self._rule.gates_depression
         self._needs_paths = self._rule.needs_paths
@@ -272,7 +271,7 @@ class Learner:
     def _probability(
         self, layer: Layer, spikes: Inputs, arrived: dict[str, FloatArray]
     ) -> FloatArray | None:
-        if not self._needs_p:
+        if layer.dynamics is None:
             return None
         drive = np.zeros(spikes[layer.name].shape)
         current = np.zeros(spikes[layer.name].shape[-1])

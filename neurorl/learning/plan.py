@@ -54,8 +54,8 @@ class Layer:
     """Hold what is known of a population with plastic projections.
 
     first: the step from which its spikes count, see `_first`. lag: of a hidden layer, steps to the
-    output; else 0. fixed: projections into it that don't learn, if the rule needs spike
-    probabilities.
+    output; else 0. dynamics, fixed: of its neurons, and the projections into it that don't learn,
+    if the rule needs spike probabilities.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Layer:
     keep: float
     powers: FloatArray
     post_decay: float
-    dynamics: Dynamics
+    dynamics: Dynamics | None
     into: tuple[Plastic, ...]
     fixed: tuple[Incoming, ...]
     is_critic: bool
@@ -124,7 +124,7 @@ def _layer(network: Network, config: AgentConfig, name: str) -> Layer:
         keep=config.gamma * config.critic.lambda_ if is_critic else _keep(config, dt),
         powers=np.ones(config.window) if is_critic else _powers(config, dt),
         post_decay=decay(dt, config.post_tau),
-        dynamics=_dynamics(network, name),
+        dynamics=_dynamics(network, name) if needs_p else None,
         into=tuple(_plastic_into(network, name)),
         fixed=tuple(_fixed_into(network, name)) if needs_p else (),
         is_critic=is_critic,

@@ -9,12 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neurorl import SpikingActorCritic
-from neurorl.errors import DivergenceError
+from neurorl import Network, Plasticity, Population, Projection, SpikingActorCritic, Uniform
+from neurorl.errors import DescriptionError, DivergenceError
 from neurorl.learning.loops.native import NativeLoop
-from neurorl.models.features import RBF
+from neurorl.models import LIF
+from neurorl.models.config import AgentConfig
+from neurorl.models.equations import Equations
+from neurorl.models.features import RBF, GaussianCells
 from neurorl.native import build, toolchain
+from neurorl.network.description import Source
 from neurorl.rules import RULES, Rule, find_rule
+from neurorl.runs.training import train
 
 pytestmark = pytest.mark.skipif(
     toolchain.problem() is not None, reason="no C++ compiler: there is only the loop in NumPy"
@@ -26,7 +31,13 @@ SMALL: dict[str, Any] = {"actors": 3, "hidden": (3, 2), "window": 8}
 
 def learned(rule: Rule | str, loop: str, episodes: int = 2, **options: Any) -> dict[str, Any]:
     """What an agent knows and did after some episodes."""
-    agent = SpikingActorCritic("CartPole-v1", rule=rule, seed=5, loop=loop, **{**SMALL, **options})
+    return known(
+        SpikingActorCritic("CartPole-v1", rule=rule, seed=5, loop=loop, **{**SMALL, **options}),
+        episodes,
+    )
+
+
+def known(agent: SpikingActorCritic, episodes: int) -> dict[str, Any]:
     lengths = [(e.ret, e.length) for e in agent.learn(episodes)]
     state = {name: np.array(value) for name, value in agent.state().items() if "wall" not in name}
     eligibility = {f"e {name}": e.copy() for name, e in agent.memory.eligibility.items()}
@@ -196,3 +207,61 @@ def test_without_a_compiler_a_text_runs_in_numpy(monkeypatch: pytest.MonkeyPatch
     with pytest.warns(RuntimeWarning, match="no compiler of this test"):
         agent = SpikingActorCritic("CartPole-v1", rule=Rule("mine", output="spike*phi"), **SMALL)
     assert not isinstance(agent._replicas.loop, NativeLoop)
+
+
+def by_equations() -> Network:
+    """Modules of neurons that are written as equations."""
+    cell = Equations(
+        "dv/dt = -v/tau",
+        threshold="v > 0.4",
+        reset="v = 0",
+        method="exact",
+        parameters={"tau": 5e-3},
+        inputs=("v",),
+    )
+    plastic = Plasticity(trace_tau=5e-3)
+    nodes = (Source("input", 24), Population("hidden", 8, cell), Population("output", 4, cell))
+    return Network(
+        nodes,
+        (
+            Projection("a", "input", "hidden", Uniform(0, 0.4), target="v", plasticity=plastic),
+            Projection(
+                "b", "hidden", "output", Uniform(0, 0.5), target="v", blocks=4, plasticity=plastic
+            ),
+        ),
+    )
+
+
+def configured(rule: Rule) -> AgentConfig:
+    cells = GaussianCells((-2.4, -3.0, -0.21, -3.0), (2.4, 3.0, 0.21, 3.0), cells=6)
+    return AgentConfig(
+        model="own",
+        neuron=LIF(),
+        rule=rule,
+        cells=cells,
+        features=cells,
+        window=8,
+        description=by_equations(),
+    )
+
+
+def test_a_rule_learns_in_neurons_by_equations_unless_it_names_p() -> None:
+    config = configured(Rule("mine", output="spike*phi", hidden="spike*phi*V"))
+    native, numpy = (
+        known(SpikingActorCritic("CartPole-v1", config=config, seed=5, loop=loop), 3)
+        for loop in ("native", "numpy")
+    )
+    check_equal(native, numpy)
+    assert native["e a"].any()
+    match = r"output, character 11 \(p in 'spike\*phi\*p'\), needs spike.*'hidden' has neurons by"
+    with pytest.raises(DescriptionError, match=match):
+        configured(Rule("mine", output="spike*phi*p"))
+
+
+def test_a_run_goes_on_with_the_texts_of_its_file(tmp_path: Path) -> None:
+    rule = Rule("mine", output="spike*phi", hidden="spike*(phi*b)*(1 - 0.5*n/W)")
+    overrides = {"rule": rule, "actors": 2, "hidden": 2}
+    whole = train("CartPole-v1", tmp_path / "a", seed=1, episodes=4, overrides=overrides)
+    train("CartPole-v1", tmp_path / "b", seed=1, episodes=2, overrides=overrides)
+    resumed = train("CartPole-v1", tmp_path / "b", resume=True, episodes=4)
+    assert resumed["digest"] == whole["digest"]

@@ -236,7 +236,6 @@ class NativeLoop(Loop):
         fixed = [self._fixed(p) for p in layer.fixed]
         into = (c.Projection * (len(learning) + len(fixed)))(*learning, *fixed)
         self._kept.append(into)
-        d = layer.dynamics
         signs = self.memory.signs.get(layer.name)
         return c.Layer(
             node=self.backend.network.index(layer.name),
@@ -253,13 +252,21 @@ class NativeLoop(Loop):
             norm=self._keep(self.memory.norm[layer.name]),
             post_trace=self._keep(self.memory.post_trace[layer.name]),
             signs=self._address_of(signs, np.float64),
-            current_decay=self._keep(d.current_decay),
-            membrane_decay=self._keep(d.membrane_decay),
-            threshold=self._keep(d.threshold),
-            bias=self._keep(d.bias),
-            noise_width=self._keep(d.noise_width),
-            refractory_steps=self._keep(d.refractory_steps, np.int64),
+            **self._dynamics(layer),
         )
+
+    def _dynamics(self, layer: Layer) -> dict[str, int | None]:
+        """Return the addresses of what spike probabilities depend on, if the rule needs them."""
+        if layer.dynamics is None:
+            return {}
+        types = {"refractory_steps": np.int64}
+        return {
+            name: self._keep(getattr(layer.dynamics, name), types.get(name, np.float64))
+            for name in (
+                *("current_decay", "membrane_decay", "threshold", "bias", "noise_width"),
+                "refractory_steps",
+            )
+        }
 
     def _fixed(self, p: Incoming) -> c.Projection:
         shape = self._shapes[p.name]
