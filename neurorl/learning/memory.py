@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -13,6 +14,7 @@ from neurorl.network.description import Network
 from neurorl.network.modules import hidden_layers, module_projections, path_weights
 from neurorl.network.restoring import take, take_count
 from neurorl.network.serialization import FloatArray
+from neurorl.numerics.random import DrawRows, Stream
 
 __all__ = ["Memory", "memory_for"]
 
@@ -31,7 +33,7 @@ class Memory:
     node: ``last`` ``(N, steps, n)``, its last spikes, where a projection still has to deliver them
     in the next window.
     By hidden layer of modules: ``signs`` ``(N, n)``, of each unit's path weight to the output
-    (`neurorl.network.modules`) before learning, +1 for 0.
+    (`neurorl.network.modules`) before learning, +1 for 0; or drawn, if the rule's are random.
     ``x``, ``value``, ``value_trace`` ``(N, n_features)`` and ``mean_reward`` ``(N, 1)``: a linear
     critic's. ``expected`` ``(N, 1)``: what a spiking critic said of the state before, NaN if there
     is none in this episode. ``decisions`` ``(N, 1)``: how many were made. ``accumulator``: by
@@ -115,11 +117,16 @@ class Memory:
             kind = {"b": "bool", "i": "whole"}.get(array.dtype.kind, "float")
             array[...] = take(state, key, array.shape, kind, may_be_nan=of == "expected")
 
-    def adopt(self, state: dict[str, npt.NDArray[np.float64]], network: Network) -> None:
+    def adopt(
+        self,
+        state: dict[str, npt.NDArray[np.float64]],
+        network: Network,
+        keeps_signs: bool = False,
+    ) -> None:
         """Begin with the weights of another agent's `state`, and its linear critic if it fits.
 
-        All else is as before learning; signs are those of the adopted weights. Raises RunError if
-        the weights don't fit.
+        All else is as before learning; signs are those of the adopted weights, unless those of the
+        rule are random (*keeps_signs*). Raises RunError if the weights don't fit.
         """
         for name, w in self.weights.items():
             w[...] = take(state, f"learner.weights.{name}", w.shape)
@@ -127,7 +134,8 @@ class Memory:
             self.value[...] = take(state, "critic", self.value.shape)
         one = {name: w[None] for name, w in self.weights.items()}
         for layer, signs in _feedback_signs(network, one, 1).items():
-            self.signs[layer][...] = signs[0]
+            if not keeps_signs:
+                self.signs[layer][...] = signs[0]
         self.forget()
 
 
@@ -138,10 +146,12 @@ def _signs_key(layer: str) -> str:
     return "learner.signs" if layer == "hidden" else f"learner.signs.{layer}"
 
 
-def memory_for(plan: LearningPlan, weights: dict[str, FloatArray]) -> Memory:
+def memory_for(
+    plan: LearningPlan, weights: dict[str, FloatArray], seeds: Sequence[int] = (0,)
+) -> Memory:
     """Make the memory of agents that have learned nothing.
 
-    weights: in force in each projection, ``(N, *shape)``.
+    weights: in force in each projection, ``(N, *shape)``. seeds: of each agent.
     """
     network, config = plan.network, plan.config
     n, n_features = len(next(iter(weights.values()))), config.critic.n_values(config.features)
@@ -151,6 +161,9 @@ def memory_for(plan: LearningPlan, weights: dict[str, FloatArray]) -> Memory:
     for name, p in plastic.items():
         depths[p.pre] = max(depths[p.pre], network.delay_steps(name)) if config.carries else 0
     learning = {name: weights[name].copy() for name in plastic}
+    signs = _feedback_signs(network, learning, n)
+    if plan.rule.random_feedback:
+        signs = _random_signs(signs, seeds)
     return Memory(
         weights=learning,
         in_force={p.name: weights[p.name].copy() for p in network.projections if p.post in posts},
@@ -162,7 +175,7 @@ def memory_for(plan: LearningPlan, weights: dict[str, FloatArray]) -> Memory:
             node.name: np.zeros((n, depths[node.name], node.size), dtype=bool)
             for node in network.nodes
         },
-        signs=_feedback_signs(network, learning, n),
+        signs=signs,
         x=np.zeros((n, n_features)),
         value=np.zeros((n, n_features)),
         value_trace=np.zeros((n, n_features)),
@@ -197,4 +210,17 @@ def _feedback_signs(
     return {
         layer: np.where(np.stack(of_layer) < 0, -1.0, 1.0)
         for layer, of_layer in zip(hidden_layers(network), zip(*paths, strict=True), strict=False)
+    }
+
+
+def _random_signs(signs: dict[str, FloatArray], seeds: Sequence[int]) -> dict[str, FloatArray]:
+    """Return +-1 in place of *signs*, a row of draws for each layer."""
+    return {
+        name: np.array(
+            [
+                np.where(DrawRows(seed, Stream.FEEDBACK, of_layer.shape[1])(row) < 0.5, -1.0, 1.0)
+                for seed in seeds
+            ]
+        )
+        for row, (name, of_layer) in enumerate(signs.items())
     }

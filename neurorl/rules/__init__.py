@@ -14,6 +14,7 @@ rule                     output neuron, step t         hidden neuron, step t    
 `surrogate`              phi p (1 - p)                 phi V p (1 - p)               p, V, modules
 `spikes_only`            phi (1 - n/W) spike           phi b (1 - n/W) spike         modules
 `spikes_only_hebbian`    phi spike                     phi b spike                   modules
+`random_feedback`        phi (1 - n/W) spike           phi b (1 - n/W) spike         modules
 `reward_stdp`            spike                         spike
 `td_stdp`                phi spike                     phi b spike
 =======================  ============================  ============================  =============
@@ -23,9 +24,10 @@ expectation, so that y - tanh z = 2 (spike - p) and y (y - tanh z) = 2 |spike - 
 neuron's own count of spikes in the window. A spike takes d steps to the output, 1 from the hidden
 layer next to it, 2 from the one below and so on. V is the path weight of a hidden neuron, the sum
 over all ways to its module's output of the products of their weights (next to the output: its
-weight), and b = +-1 the sign of that before learning. Several hidden layers are ours. The modulator
-is the TD error, or the reward less its mean. E[phi | votes] = 0, so an error of the critic causes
-no drift of the rules with phi; those of *agreement* and *reward-stdp* drift.
+weight), and b = +-1 the sign of that before learning (`random_feedback`: drawn). Several hidden
+layers are ours. The modulator is the TD error, or the reward less its mean. E[phi | votes] = 0, so
+an error of the critic causes no drift of the rules with phi; those of *agreement* and *reward-stdp*
+drift.
 
 The two STDP rules also have a term for spikes that arrive after the neuron's own, and learn in any
 population, see `neurorl.learning.learner`.

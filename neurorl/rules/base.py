@@ -40,6 +40,7 @@ class Rule(Described):
         critic doesn't let weights drift.
     counts_returns: where spikes come back to a population, its factors count from step 0, as its
         early spikes bear on its later ones.
+    random_feedback: b is drawn for each neuron, +-1 by the agent's seed, and stays.
     drops_late: factors of steps in which a hidden spike comes too late for the output are 0.
 
     Raises DescriptionError, with the character of a text that is wrong.
@@ -56,6 +57,7 @@ class Rule(Described):
     counts_returns: bool = False
     is_centred: bool = False
     drops_late: bool = False
+    random_feedback: bool = False
     output: str | None = None
     hidden: str | None = None
 

@@ -10,6 +10,7 @@ from neurorl.rules.agreement import AGREEMENT
 from neurorl.rules.base import Rule
 from neurorl.rules.centred_feedback import CENTRED_FEEDBACK
 from neurorl.rules.coagent import COAGENT
+from neurorl.rules.random_feedback import RANDOM_FEEDBACK
 from neurorl.rules.reward_stdp import REWARD_STDP
 from neurorl.rules.spikes_only import SPIKES_ONLY
 from neurorl.rules.spikes_only_hebbian import SPIKES_ONLY_HEBBIAN
@@ -24,6 +25,7 @@ _SHIPPED: dict[str, Rule] = {
         AGREEMENT,
         CENTRED_FEEDBACK,
         COAGENT,
+        RANDOM_FEEDBACK,
         REWARD_STDP,
         SPIKES_ONLY,
         SPIKES_ONLY_HEBBIAN,

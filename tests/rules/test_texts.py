@@ -66,7 +66,7 @@ def digest(rule: Any, cases: int = 40) -> str:
     return sha.hexdigest()[:16]
 
 
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", DIGESTS)
 def test_texts_have_every_bit_of_the_functions_that_they_were(name: str) -> None:
     assert digest(find_rule(name)) == DIGESTS[name]
 
@@ -75,6 +75,7 @@ NEEDS = {  # p, paths, modules; gains: output, hidden
     "agreement": (True, False, True, False),
     "centred-feedback": (True, False, True, False),
     "coagent": (True, False, False, False),
+    "random-feedback": (False, False, True, True),
     "reward-stdp": (False, False, False, True),
     "spikes-only": (False, False, True, True),
     "spikes-only-hebbian": (False, False, True, True),
@@ -189,7 +190,7 @@ def test_a_file_holds_the_texts_of_a_users_rule_and_the_name_of_ours() -> None:
     assert data["rule"]["output"] == "spike*phi"
     assert set(data["rule"]) == {
         *("type", "name", "output", "hidden", "pairs_spikes", "gates_depression"),
-        *("needs_td_error", "counts_returns", "is_centred", "drops_late"),
+        *("needs_td_error", "counts_returns", "is_centred", "drops_late", "random_feedback"),
     }
     again = AgentConfig.from_dict(data)
     assert again.learning_rule == rule

@@ -77,7 +77,7 @@ class Loop(abc.ABC):
             check_probability(config, backend)
         # Without a shadow, the weights that learn are those in force.
         self._shadow = config.writes.has_shadow and not backend.arithmetic.is_fine
-        self.memory = memory_for(self.plan, weights)
+        self.memory = memory_for(self.plan, weights, backend.seeds)
         self._parts = [self.memory.of(k) for k in range(self.n)]
         self.actions = np.zeros(self.n, dtype=np.int64)
         self.probabilities = np.zeros((self.n, n_actions))

@@ -147,7 +147,8 @@ class NativeLoop(Loop):
         native = self.window.native
         limit = np.inf if config.modulator.limit is None else config.modulator.limit
         critic, flat, rule = config.critic, config.flat, self.plan.rule
-        texts = {} if is_shipped(rule) else self._texts(rule)
+        has_kernel = is_shipped(rule) and rule.name in codes(library(), "rule")
+        texts = {} if has_kernel else self._texts(rule)
         return c.Agent(
             n_replicas=self.n,
             window=config.window,

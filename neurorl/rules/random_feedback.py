@@ -1,0 +1,21 @@
+"""Learn from spikes and broadcasts that reach hidden neurons with signs drawn at random.
+
+`spikes_only`, whose b is a fixed draw of +-1 in place of the sign of the neuron's path to its
+output: no neuron has to know how it is connected. Forward weights may come to agree with b.
+Source: random feedback weights, Lillicrap et al. 2016 (doi 10.1038/ncomms13276), straight to each
+layer, Nokland 2016 (arXiv:1609.01596). Ours: signs only, spikes, phi as what is broadcast.
+"""
+
+from __future__ import annotations
+
+from neurorl.rules.base import Rule
+
+__all__ = ["RANDOM_FEEDBACK"]
+
+RANDOM_FEEDBACK = Rule(
+    "random-feedback",
+    output="spike*(1 - n/W)*phi",
+    hidden="spike*(1 - n/W)*(phi*b)",
+    is_centred=True,
+    random_feedback=True,
+)
