@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from neurorl.backends.checks import (
     check_steps,
     learned_populations,
 )
+from neurorl.backends.finite import check_finite
 from neurorl.backends.lifetime import Closable
 from neurorl.backends.prepare import prepare
 from neurorl.backends.simulator import Simulator, State
@@ -81,6 +82,9 @@ class Backend(Closable):
         self.record = self.simulated.record
         self._sources = {source.name: source.size for source in self.simulated.whole.sources}
         self._weights = EffectiveWeights(self.simulated, simulator, weights or {})
+        self._equations = {
+            p.name: p.size for p in network.populations if p.plan(network.dt) is not None
+        }
         simulator.build(self.simulated)
 
     @property
@@ -127,7 +131,10 @@ class Backend(Closable):
         check_steps("step", n_steps)
         checked = check_inputs(inputs, self._sources, n_steps, self.network.currents)
         self.flow(checked)
-        return self.simulator.step(checked, n_steps)
+        rasters = self.simulator.step(checked, n_steps)
+        if self._equations:
+            self.check_neurons()
+        return rasters
 
     def learn(
         self,
@@ -177,6 +184,8 @@ class Backend(Closable):
         }
         call = self.simulator.window(inputs, rasters, n_steps)
         call = call or WindowCall(self._copy_window, (inputs, rasters, n_steps))
+        if self._equations:
+            call = call._replace(function=self._checked(call.function))
         return Window(self, call, inputs, rasters, {name: inputs[name] for name in currents})
 
     def reset(self, replicas: Sequence[int] | None = None) -> None:
@@ -264,6 +273,24 @@ class Backend(Closable):
         self.check_open()
         for verb in verbs:
             self.simulator.refuse(verb)
+
+    def check_neurons(self) -> None:
+        """Raise DivergenceError if a state variable of neurons by equations is nan or infinite.
+
+        `step` and windows do so; whoever runs windows in C calls it now and then.
+        """
+        for name, size in self._equations.items():
+            when = f"by step {self.simulator.time(0) - 1}"
+            check_finite(name, self.simulator.variables(name), size, when)
+
+    def _checked(self, run: Callable[..., object]) -> Callable[..., None]:
+        """Return what runs a window and then looks at the neurons."""
+
+        def run_and_check(*arguments: object) -> None:
+            run(*arguments)
+            self.check_neurons()
+
+        return run_and_check
 
     def _free(self) -> None:
         self.simulator.close()

@@ -108,6 +108,13 @@ class Simulator(abc.ABC):
         """Return the hardware it would run on here: ``'cpu'``, ``'emulator'``, ..."""
         return "cpu"
 
+    def variables(self, population: str) -> State:
+        """Return the state variables of neurons by equations; needed if it runs such.
+
+        Arrays ``(n_replicas * size,)`` by name; they may be those of the simulator itself.
+        """
+        raise UnsupportedError(say(f"backend {self.name}", "has no neurons by equations"))
+
     def window(self, inputs: Inputs, rasters: dict[str, Raster], n_steps: int) -> WindowCall | None:
         """Return a call that runs a window in these arrays, in place; None to use `step`."""
         return None

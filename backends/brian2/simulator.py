@@ -111,6 +111,10 @@ class Brian2Simulator(Simulator):
         if "bias" in variables:  # equations may have none
             variables["bias"][:] = bias
 
+    def variables(self, population: str) -> State:
+        arrays, keys = self.running.variables[population], self._keys[population]
+        return {key: arrays[name] for key, name in keys.items() if name != DEAD}
+
     def memory(self, projection: str) -> npt.NDArray[np.float64] | None:
         signed = self.simulated.network.projection(projection).signed
         return None if signed else self.running.memory(projection)

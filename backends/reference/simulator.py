@@ -106,6 +106,9 @@ class ReferenceSimulator(Simulator):
     def write_bias(self, population: str, bias: npt.NDArray[np.generic]) -> None:
         (self.neurons.get(population) or self.equations[population]).bias = bias
 
+    def variables(self, population: str) -> State:
+        return dict(self.equations[population].state)
+
     def memory(self, projection: str) -> npt.NDArray[np.float64] | None:
         signed = self.simulated.network.projection(projection).signed
         return None if signed else self.transmitted[projection].reshape(-1)

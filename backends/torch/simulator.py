@@ -86,6 +86,12 @@ class TorchSimulator(Simulator):
         values = torch.from_numpy(bias.astype(np.float64))
         self._bias[population] = values.view(self.simulated.n_replicas, 1, -1)
 
+    def variables(self, population: str) -> State:
+        own = self._module.cells[population]
+        assert isinstance(own, EquationCells)
+        tensors = own.variables(self._state.cells[population])
+        return {name: x[:, 0].reshape(-1).numpy() for name, x in tensors.items()}
+
     @torch.no_grad()
     def step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
         n_replicas = self.simulated.n_replicas

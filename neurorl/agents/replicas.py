@@ -140,6 +140,7 @@ class Replicas(AgentGroup):
         self.loop.settle()
         learned = self.loop.memory.of(k).state()
         check_learned(f"seed {self.seeds[k]}", learned)
+        self.backend.check_neurons()
         return {
             **prefixed(backend=self._resting.get(k) or self.backend.state(k)),
             **learned,
@@ -224,6 +225,8 @@ class Replicas(AgentGroup):
             played.append(running.episode(len(played), steps))
             found = self._monitors[k].look(loop.window.rasters, loop.probabilities[k], played)
             counted.append((k, found))
+        if counted:
+            self.backend.check_neurons()
         for k, found in counted:
             if callback is not None:
                 callback(k, self.episodes[k][-1])

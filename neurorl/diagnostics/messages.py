@@ -93,6 +93,8 @@ def _remedy(
 
 def _now(population: Population, parameter: str) -> str:
     """Return the parameter's name, with its value if all neurons have the same."""
+    if population.plan(1e-3) is not None:
+        return f"{parameter}, in their equations,"
     values = np.unique(getattr(population.neuron.dynamics(population.size, 1e-3), parameter))
     return f"{parameter} (now {values[0]:g})" if len(values) == 1 else parameter
 

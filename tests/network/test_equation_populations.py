@@ -106,7 +106,7 @@ def test_sizes_are_checked_with_the_population() -> None:
 
 def test_the_chip_and_whoever_does_not_know_equations_say_so() -> None:
     made = network(Projection("drive", "input", "cells", 1.0), neuron=IZHIKEVICH)
-    said = "'cells' of neurons by equations in chip arithmetic.*CubaLIF and LIF"
+    said = "'cells' of neurons by equations in chip arithmetic.*CubaLIF, LIF"
     assert "by equations" in backend_class("loihi").problems(made, "loihi")[0]
     for backend in ("loihi", "reference"):
         with pytest.raises(UnsupportedError, match=said):
