@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from neurorl.errors import FallbackWarning as FallbackWarning
     from neurorl.errors import NeurorlError as NeurorlError
     from neurorl.errors import PopulationWarning as PopulationWarning
+    from neurorl.learning.standalone import Learning as Learning
     from neurorl.models.config import AgentConfig as AgentConfig
     from neurorl.network.description import Network as Network
     from neurorl.network.description import Plasticity as Plasticity
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 _HOME = {
     "EnvironmentWarning": "neurorl.errors",
     "FallbackWarning": "neurorl.errors",
+    "Learning": "neurorl.learning.standalone",
     "Network": "neurorl.network.description",
     "NeurorlError": "neurorl.errors",
     "Plasticity": "neurorl.network.description",

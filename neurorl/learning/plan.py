@@ -18,7 +18,7 @@ from neurorl.network.serialization import FloatArray
 from neurorl.numerics.elementary import decay
 from neurorl.rules import Rule
 
-__all__ = ["Incoming", "Layer", "LearningPlan", "Plastic"]
+__all__ = ["Incoming", "Layer", "LearningPlan", "Plastic", "plastic_into"]
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def _layer(network: Network, config: AgentConfig, name: str) -> Layer:
         powers=np.ones(config.window) if is_critic else _powers(config, dt),
         post_decay=decay(dt, config.post_tau),
         dynamics=_dynamics(network, name) if needs_p else None,
-        into=tuple(_plastic_into(network, name)),
+        into=tuple(plastic_into(network, name)),
         fixed=tuple(_fixed_into(network, name)) if needs_p else (),
         is_critic=is_critic,
     )
@@ -161,7 +161,9 @@ def _dynamics(network: Network, population: str) -> Dynamics:
     raise AssertionError(population)
 
 
-def _plastic_into(network: Network, population: str) -> list[Plastic]:
+def plastic_into(network: Network, population: str) -> list[Plastic]:
+    """Return what is known of the projections into a population that learn."""
+
     def plastic(p: Projection, rule_of: Plasticity) -> Plastic:
         tau = rule_of.trace_tau
         return Plastic(
