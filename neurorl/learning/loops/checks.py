@@ -56,7 +56,7 @@ def learning_options(config: AgentConfig, backend: str | type[Simulator]) -> dic
 
 
 def not_compiled(config: AgentConfig) -> str | None:
-    """Return what of an agent has no compiled form, such as a user's rule; None if all has."""
+    """Return what of an agent has no compiled form, such as a rule's function; None if all has."""
     from neurorl.learning.loops.native_features import is_compiled
 
     if not config.learning_rule.is_text:

@@ -27,10 +27,9 @@ def make_loop(
 ) -> Loop:
     """Return a loop; *loop* None takes the native one where it can run, and warns if it can't.
 
-    It needs a C++ compiler, and a rule and parts of the library: those of users run in NumPy. An
-    agent that learns on a chip has the loop in NumPy
-    whatever *loop* is.
-    Raises UnknownNameError; if the native one was asked for, UnsupportedError for a user's rule
+    It needs a C++ compiler, a rule of texts, and parts of the library: functions and parts of users
+    run in NumPy. An agent that learns on a chip has the loop in NumPy whatever *loop* is.
+    Raises UnknownNameError; if the native one was asked for, UnsupportedError for a user's function
     or part, and BackendError if it doesn't compile.
     """
     from neurorl.learning.loops.native import NativeLoop
