@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from neurorl.arithmetic import quantiser
 from neurorl.arithmetic.chip_noise import find_noise
-from neurorl.errors import ArgumentError, DescriptionError, check_name, say
+from neurorl.errors import ArgumentError, DescriptionError, UnsupportedError, check_name, say
 from neurorl.network.description import CURRENT_GRID, Network, Population, Projection, Uniform
 from neurorl.network.serialization import FloatArray
 from neurorl.network.units import refuse_units
@@ -213,6 +213,11 @@ class ChipArithmetic(Arithmetic):
 
     def __init__(self, network: Network, noise: str = "exact") -> None:
         super().__init__(network, noise)
+        for p in network.populations:
+            if p.plan(network.dt) is not None:
+                what = "neurons by equations have no chip arithmetic"
+                limit = "CubaLIF, LIF, GLM"
+                raise UnsupportedError(say(f"population {p.name!r}", what, limit=limit))
         self.chip = quantiser.quantise(network, noise)
 
     def mantissa(self, name: str, weights: FloatArray) -> npt.NDArray[np.int32]:

@@ -42,6 +42,10 @@ class Parts:
         if network.currents:
             what = f"sources of currents: {', '.join(map(repr, sorted(network.currents)))}"
             raise UnsupportedError(say("NIR", what, remedy="take sources of spikes"))
+        owned = [repr(p.name) for p in network.populations if p.plan(network.dt) is not None]
+        if owned:
+            what, limit = f"neurons by equations: {', '.join(owned)}", "CubaLIF, LIF, GLM"
+            raise UnsupportedError(say("NIR", what, limit=limit))
         self.network = network
         arithmetic = FloatArithmetic(network)
         held = {

@@ -12,6 +12,7 @@ from neurorl.backends.spec import BackendSpec
 from neurorl.network.description import Network, Population
 from neurorl.network.serialization import FloatArray
 from neurorl.validation.distances import distances
+from neurorl.validation.history import variables_of
 from neurorl.validation.membranes import membrane_scale, unit
 from neurorl.validation.recording import Recording
 from neurorl.validation.replay import Replay
@@ -135,7 +136,10 @@ def _membranes(
     Of backends whose arithmetics differ, only the voltage, in the description's units.
     """
     name, same = population.name, pair.a.arithmetic == pair.b.arithmetic
-    one, other = (_rows(name, r, t, same) for r, t in zip(recordings, traces, strict=True))
+    variables = variables_of(population, network.dt)[:-1]
+    if not same:
+        variables = variables[-1:]
+    one, other = (_rows(name, r, t, variables) for r, t in zip(recordings, traces, strict=True))
     apart = np.abs(one - other)
     scale = 1.0 if same and pair.a.is_chip else membrane_scale(population, network.dt)
     ends = np.cumsum([window.n_steps for window in stimulus]) - 1
@@ -154,13 +158,13 @@ def _membranes(
     )
 
 
-def _rows(name: str, recording: Recording, trace: Replay, same: bool) -> FloatArray:
+def _rows(name: str, recording: Recording, trace: Replay, variables: tuple[str, ...]) -> FloatArray:
     """Return the membrane values that are compared, ``(steps and windows, variables, n)``."""
-    variables = ("current", "voltage") if same else ("voltage",)
     steps = np.stack([trace.after(name, v) for v in variables], axis=1)
     ends = np.stack([recording.history.after(name, v) for v in variables], axis=1)
     rows = np.concatenate([steps, ends]).astype(np.float64)
-    return np.asarray(rows if same else rows / unit(recording.arithmetic, name))
+    scaled = rows / unit(recording.arithmetic, name)
+    return np.asarray(scaled if len(variables) == 1 else rows)
 
 
 def _first(

@@ -95,7 +95,9 @@ def _limits(population: Population, dt: float, a: Recording, b: Recording) -> li
     """Return the differences of variables to look for, in order; None to look at spikes only."""
     if a.spec.arithmetic != b.spec.arithmetic:
         return [None]
-    return [0.0] if a.spec.is_chip else [FLOAT_ERROR * membrane_scale(population, dt), 0.0]
+    if a.spec.is_chip or population.plan(dt) is not None:
+        return [0.0]
+    return [FLOAT_ERROR * membrane_scale(population, dt), 0.0]
 
 
 def _first_window(
@@ -110,7 +112,7 @@ def _first_window(
             return k
         x, y = a.history.calls[k], b.history.calls[k]
         if limit is not None and any(
-            (np.abs(x.after[name][v] - y.after[name][v]) > limit).any() for v in VARIABLES
+            (np.abs(x.after[name][v] - y.after[name][v]) > limit).any() for v in x.after[name]
         ):
             return k
     return None
@@ -134,7 +136,8 @@ def _traced_window(
 def _apart(pair: Sequence[Replay], name: str) -> dict[str, npt.NDArray[Any]]:
     """Return the absolute difference of each variable in each step, ``(steps, size)``."""
     one, other = pair
-    return {v: np.abs(one.after(name, v) - other.after(name, v)) for v in VARIABLES}
+    variables = one.history.calls[0].after[name]
+    return {v: np.abs(one.after(name, v) - other.after(name, v)) for v in variables}
 
 
 def _follows(subject: Subject, known: list[Explanation], name: str, window: int) -> bool:
@@ -160,8 +163,8 @@ def _event(
     steps = slice(pair[0].first, pair[0].first + pair[0].n_steps)
     rasters = [r.rasters[name][steps] for r in recordings]
     end = stimulus[window].n_steps - 1
-    apart = {v: np.zeros(rasters[0].shape) for v in VARIABLES}
-    for v in VARIABLES:
+    apart = {v: np.zeros(rasters[0].shape) for v in recordings[0].history.calls[window].after[name]}
+    for v in apart:
         first, second = (r.history.calls[window].after[name][v] for r in recordings)
         apart[v][end] = np.abs(first - second)
     recorded = _first_difference(rasters, apart, limit)
@@ -188,8 +191,14 @@ def _first_difference(
 def _explain(
     case: Case, pair: list[Replay], population: Population, event: Event, window: int
 ) -> Explanation:
-    trials = [Trial(case, trace, population) for trace in pair]
-    cause, detail, departing = find_cause(case, trials, event, window)
+    if population.plan(case.subject.network.dt) is None:
+        trials = [Trial(case, trace, population) for trace in pair]
+        cause, detail, departing = find_cause(case, trials, event, window)
+        numbers = _numbers(trials, event)
+    else:
+        what = "the first difference" if event.variable == "spikes" else f"{event.variable} first"
+        cause, departing, numbers = "unknown", None, []
+        detail = f"neurons by equations, whose steps are not predicted; {what}"
     return Explanation(
         cause=cause,
         detail=detail,
@@ -201,7 +210,7 @@ def _explain(
         backend_b=pair[1].spec.label,
         lane=departing,
         checked=pair[0].n_steps,
-        numbers=_numbers(trials, event),
+        numbers=numbers,
     )
 
 

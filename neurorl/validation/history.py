@@ -17,14 +17,31 @@ from neurorl.arithmetic.rounding import Arithmetic, initial_weights, make_arithm
 from neurorl.backends.base import Backend, Raster
 from neurorl.backends.checks import Inputs
 from neurorl.backends.spec import BackendSpec
-from neurorl.network.description import Network
+from neurorl.network.description import Network, Population
 from neurorl.network.serialization import FloatArray
 from neurorl.validation.stimulus import InputWindow
 from neurorl.validation.subject import Subject
 
-__all__ = ["VARIABLES", "Act", "Call", "History", "Reset", "Run", "Write", "acts_of", "enact"]
+__all__ = [
+    "VARIABLES",
+    "Act",
+    "Call",
+    "History",
+    "Reset",
+    "Run",
+    "Write",
+    "acts_of",
+    "enact",
+    "variables_of",
+]
 
 VARIABLES = ("current", "voltage", "refractory")
+
+
+def variables_of(population: Population, dt: float) -> tuple[str, ...]:
+    """Return what a population's state consists of, dead steps last."""
+    plan = population.plan(dt)
+    return VARIABLES if plan is None else (*plan.initial, "refractory")
 
 
 @dataclass(frozen=True)
@@ -107,7 +124,7 @@ class History:
         """Return whether another enactment of the same acts gave the same spikes and states."""
         return all(
             np.array_equal(one.rasters[name], two.rasters[name])
-            and all(np.array_equal(one.after[name][v], two.after[name][v]) for v in VARIABLES)
+            and all(np.array_equal(x, two.after[name][v]) for v, x in one.after[name].items())
             for one, two in zip(self.calls, other.calls, strict=True)
             for name in one.rasters
         )
@@ -191,6 +208,6 @@ def _write(backend: Backend, history: History, act: Write) -> None:
 def _variables(network: Network, backend: Backend) -> dict[str, dict[str, npt.NDArray[Any]]]:
     state = backend.state()
     return {
-        p.name: {v: np.array(state[f"{p.name}.{v}"]) for v in VARIABLES}
+        p.name: {v: np.array(state[f"{p.name}.{v}"]) for v in variables_of(p, network.dt)}
         for p in network.populations
     }

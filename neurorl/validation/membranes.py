@@ -13,8 +13,12 @@ __all__ = ["membrane_scale", "unit", "voltages"]
 
 
 def voltages(trace: Replay, population: str) -> FloatArray:
-    """Return voltages after every step of a replay, in the description's units, ``(steps, n)``."""
-    rows = np.asarray(trace.after(population, "voltage"), dtype=np.float64)
+    """Return voltages after every step of a replay, in the description's units, ``(steps, n)``.
+
+    Of neurons by equations it is their first variable.
+    """
+    (variable, *_) = [v for v in trace.history.calls[0].after[population] if v != "current"]
+    rows = np.asarray(trace.after(population, variable), dtype=np.float64)
     return rows / unit(trace.arithmetic, population)
 
 
@@ -27,5 +31,7 @@ def unit(arithmetic: Arithmetic, population: str) -> float:
 
 def membrane_scale(population: Population, dt: float) -> float:
     """Return the largest threshold or noise width, in the description's units; 1 if all are 0."""
+    if population.plan(dt) is not None:
+        return 1.0
     d = population.neuron.dynamics(population.size, dt)
     return max(float(np.abs(d.threshold).max()), float(d.noise_width.max())) or 1.0

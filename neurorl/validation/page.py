@@ -122,6 +122,9 @@ def _first(first: dict[str, Any] | None) -> str:
 
 
 def _explained(e: Explanation) -> str:
+    head = f"{e.population}, neuron {e.neuron}, step {e.step}: {e.cause}"
+    if not e.numbers:
+        return f'<h3>{escape(head)}</h3><div class="cause">{escape(e.detail)}</div>'
     steps = [row["step"] for row in e.numbers]
     margins = [(side, [row[side]["margin"] for row in e.numbers]) for side in ("a", "b")]
     drawn = f"membrane with noise less threshold, {e.population} {e.neuron}"
@@ -131,7 +134,6 @@ def _explained(e: Explanation) -> str:
             values = [row[side][name] for name, _ in _NUMBERS]
             cells.append([row["step"], label, *values, _spiked(row[side])])
             here.append(row["diverges"])
-    head = f"{e.population}, neuron {e.neuron}, step {e.step}: {e.cause}"
     text = (
         f"{e.backend_a} (blue) and {e.backend_b} (red, dashed); first in its {e.variable}, in step "
         f"{e.step_in_window} of window {e.window}; {e.checked} steps were replayed and predicted. "

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from neurorl.arithmetic.rounding import Arithmetic
 from neurorl.backends.base import Raster
 from neurorl.backends.spec import BackendSpec
-from neurorl.validation.history import VARIABLES, History, acts_of, enact
+from neurorl.validation.history import VARIABLES, History, acts_of, enact, variables_of
 from neurorl.validation.recording import Recording
 from neurorl.validation.stimulus import InputWindow
 from neurorl.validation.subject import Subject
@@ -79,7 +79,7 @@ def replay(
                 history.after(p.name, v)[ends],
                 recording.history.after(p.name, v)[window:][: len(ends)],
             )
-            for v in VARIABLES
+            for v in variables_of(p, subject.network.dt)
         )
     return Replay(history, window, first, bool(repeats))
 

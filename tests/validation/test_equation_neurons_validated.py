@@ -1,0 +1,58 @@
+"""Validation and exchange of networks whose neurons are equations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import neurorl
+from neurorl.backends.reference import ReferenceSimulator
+from neurorl.errors import UnsupportedError
+from neurorl.nir import to_nir
+from neurorl.testing import FEATURES
+
+NETWORK = FEATURES["neurons by equations"]()
+
+
+class Generous(ReferenceSimulator):
+    """A reference in which a millionth more arrives at inputs named ge."""
+
+    name = "generous"
+
+    def arrived(self, name: str, size: int) -> dict[str, Any]:
+        sums = super().arrived(name, size)
+        return {x: q * (1 + 1e-6 * (x == "ge")) for x, q in sums.items()}
+
+
+def test_backends_agree(tmp_path: Path) -> None:
+    result = neurorl.validate(NETWORK, ["reference", "brian2:numpy", "torch"], steps=120)
+    page = result.write(tmp_path / "page.html")
+    assert result.verdict == "exact"
+    assert {row["quantity"] for row in result.rows} >= {"spikes", "membrane"}
+    assert "membrane of middle" in page.read_text()
+
+
+def test_a_difference_is_located(tmp_path: Path) -> None:
+    result = neurorl.validate(NETWORK, ["reference", Generous], steps=120)
+    page = result.write(tmp_path / "page.html")
+    assert result.verdict == "different"
+    first = result.explanations[0]
+    assert (first.population, first.cause) == ("middle", "unknown")
+    assert first.variable in ("v", "ge")
+    assert "neurons by equations" in first.detail
+    assert first.detail in page.read_text()
+
+
+def test_what_has_no_equations_says_so() -> None:
+    with pytest.raises(UnsupportedError, match="'middle': neurons by equations have no chip"):
+        neurorl.validate(NETWORK, ["reference", "loihi"], steps=20)
+    weights = {p.name: np.zeros(NETWORK.weight_shape(p.name)) for p in NETWORK.projections}
+    plain = neurorl.network.description.Network(
+        tuple(n for n in NETWORK.nodes if n.name != "level"),
+        tuple(p for p in NETWORK.projections if p.pre != "level"),
+    )
+    with pytest.raises(UnsupportedError, match="NIR: neurons by equations: 'middle', 'last'"):
+        to_nir(plain, {p.name: weights[p.name] for p in plain.projections})
