@@ -82,7 +82,8 @@ class Runtime(Engine):
         kept |= out
         feeds = [(inject, inputs[name]) for name, inject in self._simulation.inject.items()]
         taps = [(self._simulation.spikes[name], raster) for name, raster in kept.items()]
-        with _translated("failed in a step"):
+        # In expressions nothing warns: 0 / 0 is nan.
+        with np.errstate(all="ignore"), _translated("failed in a step"):
             for k in range(n_steps):
                 for inject, raster in feeds:
                     inject[:] = raster[k]
