@@ -22,6 +22,7 @@ from neurorl.backends.checks import (
 from neurorl.backends.finite import check_finite
 from neurorl.backends.lifetime import Closable
 from neurorl.backends.prepare import prepare
+from neurorl.backends.recording import Recording, advance_recorded
 from neurorl.backends.simulator import Simulator, State
 from neurorl.backends.weights import EffectiveWeights
 from neurorl.backends.window import Raster, Window, WindowCall
@@ -73,6 +74,7 @@ class Backend(Closable):
         weights: Mapping[str, npt.ArrayLike] | None = None,
     ) -> None:
         self.simulator, self.closed = simulator, False
+        self.recordings: list[Recording] = []  # those in whose blocks this is
         self.name, self.capabilities = simulator.name, simulator.capabilities
         self.simulated = prepare(simulator, network, seed, arithmetic, record, noise)
         self.network, self.seeds = network, self.simulated.seeds
@@ -131,7 +133,7 @@ class Backend(Closable):
         check_steps("step", n_steps)
         checked = check_inputs(inputs, self._sources, n_steps, self.network.currents)
         self.flow(checked)
-        rasters = self.simulator.step(checked, n_steps)
+        rasters = self._advance(checked, None, n_steps)
         if self._equations:
             self.check_neurons()
         return rasters
@@ -162,7 +164,7 @@ class Backend(Closable):
         clipped = check_errors(errors, sizes, n_steps)
         checked = check_inputs(inputs, self._sources, n_steps, self.network.currents)
         self.flow(checked)
-        return self.simulator.learn(checked, clipped, n_steps)
+        return self._advance(checked, clipped, n_steps)
 
     def learning_gain(self, population: str) -> float:
         """Return the largest change of a weight into *population* in one learning step.
@@ -182,7 +184,7 @@ class Backend(Closable):
         rasters = {
             name: np.zeros((n_steps, whole.node(name).size), dtype=bool) for name in self.record
         }
-        call = self.simulator.window(inputs, rasters, n_steps)
+        call = None if self.recordings else self.simulator.window(inputs, rasters, n_steps)
         call = call or WindowCall(self._copy_window, (inputs, rasters, n_steps))
         if self._equations:
             call = call._replace(function=self._checked(call.function))
@@ -257,6 +259,8 @@ class Backend(Closable):
         for p in self.network.projections:
             self._weights.write_one(p.name, arrays[f"{p.name}.weights"], replica)
         self.simulator.restore(arrays, replica)
+        for recording in self.recordings:
+            recording.moved()
 
     def source(self) -> str:
         """Return the network as this simulator runs it, as text for a reader."""
@@ -306,8 +310,18 @@ class Backend(Closable):
         """Run a window by `step`, and copy the rasters that it returns."""
         if fresh:
             self.simulator.reset(range(self.n_replicas))
-        for name, raster in self.simulator.step(inputs, n_steps).items():
+        for name, raster in self._advance(inputs, None, n_steps).items():
             rasters[name][:] = raster
+
+    def _advance(
+        self, inputs: Inputs, errors: Mapping[str, FloatArray] | None, n_steps: int
+    ) -> dict[str, Raster]:
+        """Let the simulator learn from errors, or step if these are None, and recordings read."""
+        if self.recordings:
+            return advance_recorded(self.recordings, self.simulator, inputs, errors, n_steps)
+        if errors is None:
+            return self.simulator.step(inputs, n_steps)
+        return self.simulator.learn(inputs, errors, n_steps)
 
     def _check_learns(self) -> None:
         """Raise UnsupportedError if the weights are the caller's to change."""

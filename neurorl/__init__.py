@@ -15,6 +15,7 @@ from neurorl.tasks.registration import register
 
 if TYPE_CHECKING:
     from neurorl.agents.local import SpikingActorCritic as SpikingActorCritic
+    from neurorl.backends.recording import Recording as Recording
     from neurorl.backends.registry import available_backends as available_backends
     from neurorl.backends.registry import load as load
     from neurorl.errors import EnvironmentWarning as EnvironmentWarning
@@ -45,6 +46,7 @@ _HOME = {
     "Population": "neurorl.network.description",
     "PopulationWarning": "neurorl.errors",
     "Projection": "neurorl.network.description",
+    "Recording": "neurorl.backends.recording",
     "Source": "neurorl.network.description",
     "ReparameterizedActorCritic": "neurorl.reparameterization.agent",
     "AgentConfig": "neurorl.models.config",

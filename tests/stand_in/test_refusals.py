@@ -12,6 +12,7 @@ import pytest
 from nxsdk.arch.n2a.n2board import N2Board
 from simulators import loihi_of
 
+from neurorl.backends.recording import Recording
 from neurorl.backends.registry import available_backends, load
 from neurorl.cli import main
 from neurorl.errors import BackendError, BackendUnavailableError, FallbackWarning, UnsupportedError
@@ -41,6 +42,21 @@ def test_what_works_on_no_running_chip() -> None:
             backend.set_weights("first", weights)
         assert np.array_equal(backend.weights("first"), weights)
         assert not N2Board.last.runs
+
+
+def test_a_recording_of_a_chip_has_spikes_and_refuses_states() -> None:
+    network = FEATURES["LIF"]()
+    with load("loihi", network, seed=1) as backend:
+        with (
+            pytest.raises(UnsupportedError, match=r"recording 'last.voltage': target loihi: state"),
+            Recording(backend, ["last.spikes", "last.voltage"]),
+        ):
+            pass
+        assert backend.recordings == []
+        with Recording(backend, ["last.spikes", "first.weights"], every=3) as recording:
+            spikes = backend.step(rasters(network, 9, 2, 0.9), 9)["last"]
+        assert np.array_equal(recording["last.spikes"], spikes)
+        assert recording["first.weights"].shape == (3, 6, 12)
 
 
 @pytest.mark.parametrize(

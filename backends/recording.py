@@ -1,0 +1,203 @@
+"""Record spikes, variables and weights of a backend while it steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Protocol, Self
+
+import numpy as np
+
+from neurorl.backends.checks import Inputs
+from neurorl.backends.records import Array, Callback, Records, check_every, read_names
+from neurorl.backends.simulated import SimulatedNetwork
+from neurorl.backends.simulator import VARIABLES, Simulator, State
+from neurorl.backends.window import Raster
+from neurorl.errors import BackendError, UnsupportedError, say
+from neurorl.network.description import Network
+from neurorl.network.serialization import FloatArray
+
+__all__ = ["Recording", "advance_recorded"]
+
+_NEVER = 2**62  # steps
+
+
+class _Recorded(Protocol):
+    """Declare what a recording needs of its backend."""
+
+    recordings: list[Recording]
+
+    @property
+    def closed(self) -> bool: ...
+    @property
+    def network(self) -> Network: ...
+    @property
+    def simulated(self) -> SimulatedNetwork: ...
+    @property
+    def simulator(self) -> Simulator: ...
+    def weights(self, name: str) -> FloatArray: ...
+    def check_can(self, *verbs: str) -> None: ...
+
+
+class Recording(Records):
+    """Record what a backend does in a ``with`` block, by `step`, `learn` and windows made there.
+
+    backend: a `neurorl.backends.base.Backend`.
+    names: ``NODE.spikes``, of every step; after every *every*-th step ``POPULATION.VARIABLE``
+        (``voltage``, ``current``, ``refractory``, or a variable of neurons by equations) and
+        ``PROJECTION.weights``, the effective ones.
+    callback: called with ``(t, name, value)`` for each row, which is then not kept.
+
+    Rows are those of `Backend.state`, in its dtype and units, after step t, which counts from 1;
+    replicas are side by side as in rasters, and on the first axis of weights. Spikes, states and
+    weights of the backend are those that it has without a recording.
+
+    Raises UnknownNameError for an unknown name; UnsupportedError, on entry, for what a chip can't
+    tell; BackendError at the next step or on exit if a window from before the block was run in it.
+    """
+
+    def __init__(
+        self,
+        backend: _Recorded,
+        names: Sequence[str],
+        every: int = 1,
+        callback: Callback | None = None,
+    ) -> None:
+        self.every = check_every("Recording, every", every)
+        self._backend, network = backend, backend.network
+        chosen = read_names(names, _known(network))
+        super().__init__(chosen, "step", callback)
+        self.dt = network.dt
+        parts = [(name, *name.split(".")) for name in chosen]
+        self._spikes = {name: node for name, node, kind in parts if kind == "spikes"}
+        projections = {p.name for p in network.projections}
+        self._weights = {name: owner for name, owner, _ in parts if owner in projections}
+        read = {*self._spikes, *self._weights}
+        self._variables = [name for name in chosen if name not in read]
+        told = {*backend.simulated.record, *(source.name for source in network.sources)}
+        self._untold = [name for name, node in self._spikes.items() if node not in told]
+        depths = [backend.simulated.depths[self._spikes[name]] for name in self._untold]
+        self._longest = min(depths, default=_NEVER)
+        self._left = every  # steps until variables and weights are read
+        self._t = 0  # step at which this recording is
+
+    def __enter__(self) -> Self:
+        """Begin, or go on."""
+        for name in (*self._variables, *self._untold):
+            self._check_readable(name)
+        simulator = self._backend.simulator
+        states = self._states() if self._variables else []
+        for name, node in self._spikes.items():
+            self._begin(name, np.zeros((0, self._backend.simulated.whole.node(node).size), bool))
+        for name in self._variables:
+            self._begin(name, _side_by_side(states, name)[None][:0])
+        for name, projection in self._weights.items():
+            self._begin(name, self._backend.weights(projection)[None][:0])
+        self._t = simulator.time(0)
+        self._backend.recordings.append(self)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._backend.recordings.remove(self)
+        if error is None and not self._backend.closed:
+            self.check_complete()
+
+    @property
+    def due(self) -> int:
+        """Return how many steps may be made before something has to be read."""
+        reads = bool(self._variables or self._weights)
+        return min(self._left if reads else _NEVER, self._longest)
+
+    def moved(self) -> None:
+        """Note that the time has been set."""
+        self._t = self._backend.simulator.time(0)
+
+    def check_complete(self) -> None:
+        """Raise BackendError if steps were made that this recording wasn't told of."""
+        t = self._backend.simulator.time(0)
+        if t != self._t:
+            problem = f"steps {self._t + 1} to {t} are missing, of a window from before it"
+            remedy = "make the window within the block; agents take learn(..., record=Recorder())"
+            self._t = t
+            raise BackendError(say("recording", problem, remedy=remedy))
+
+    def take(self, inputs: Inputs, rasters: Mapping[str, Raster], n_steps: int) -> None:
+        """Keep what came of *n_steps*."""
+        self._left -= n_steps
+        first, self._t = self._t, self._t + n_steps
+        is_due = self._left == 0
+        states = self._states() if self._untold or (is_due and self._variables) else []
+        times = np.arange(first + 1, self._t + 1)
+        for name, node in self._spikes.items():
+            rows = rasters.get(node, inputs.get(node))
+            if name in self._untold:
+                rows = _side_by_side(states, name)[-n_steps:]
+            assert rows is not None
+            self._add(name, times, rows)
+        if self._left <= 0:
+            self._left = self.every
+        if is_due:
+            for name in self._variables:
+                self._add(name, times[-1:], _side_by_side(states, name)[None])
+            for name, projection in self._weights.items():
+                self._add(name, times[-1:], self._backend.weights(projection)[None])
+
+    def _states(self) -> list[State]:
+        simulator, n_replicas = self._backend.simulator, self._backend.simulated.n_replicas
+        return [simulator.state(k) for k in range(n_replicas)]
+
+    def _check_readable(self, name: str) -> None:
+        try:
+            self._backend.check_can("state")
+        except UnsupportedError as exc:
+            raise UnsupportedError(say(f"recording {name!r}", str(exc))) from exc
+
+
+def advance_recorded(
+    recordings: Sequence[Recording],
+    simulator: Simulator,
+    inputs: Inputs,
+    errors: Mapping[str, FloatArray] | None,
+    n_steps: int,
+) -> dict[str, Raster]:
+    """Advance in as many parts as recordings need, and return the rasters of all steps.
+
+    errors: of `Simulator.learn`; None to let it `step`.
+    """
+    for recording in recordings:
+        recording.check_complete()
+    parts: list[dict[str, Raster]] = []
+    done = 0
+    while done < n_steps:
+        n = min(n_steps - done, *(recording.due for recording in recordings))
+        rows = slice(done, done + n)
+        own = {name: x[rows] if x.ndim == 2 else x for name, x in inputs.items()}
+        if errors is None:
+            rasters = simulator.step(own, n)
+        else:
+            rasters = simulator.learn(own, {name: x[rows] for name, x in errors.items()}, n)
+        parts.append({name: raster.copy() for name, raster in rasters.items()})
+        for recording in recordings:
+            recording.take(own, rasters, n)
+        done += n
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _known(network: Network) -> list[str]:
+    """Return all that can be recorded of a network."""
+    known = [f"{node.name}.spikes" for node in network.nodes if node.name not in network.currents]
+    for population in network.populations:
+        plan = population.plan(network.dt)
+        variables = VARIABLES if plan is None else (*plan.initial, "refractory")
+        known += [f"{population.name}.{variable}" for variable in variables]
+    return known + [f"{p.name}.weights" for p in network.projections]
+
+
+def _side_by_side(states: Sequence[State], key: str) -> Array:
+    """Return a variable of all replicas, neurons side by side."""
+    return np.concatenate([state[key] for state in states], axis=-1)
