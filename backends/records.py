@@ -84,7 +84,7 @@ def read_names(names: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
     Raises ArgumentError unless it is a list of one or more, UnknownNameError for an unknown one.
     """
     if isinstance(names, str) or not isinstance(names, Sequence) or not names:
-        limit = f"such as [{known[0]!r}]"
+        limit = "such as ['output.spikes']"
         raise ArgumentError(say("recording", "no list of names", got=repr(names)[:60], limit=limit))
     for name in names:
         if name not in known:

@@ -15,6 +15,7 @@ from neurorl.tasks.registration import register
 
 if TYPE_CHECKING:
     from neurorl.agents.local import SpikingActorCritic as SpikingActorCritic
+    from neurorl.agents.recorder import Recorder as Recorder
     from neurorl.backends.recording import Recording as Recording
     from neurorl.backends.registry import available_backends as available_backends
     from neurorl.backends.registry import load as load
@@ -46,6 +47,7 @@ _HOME = {
     "Population": "neurorl.network.description",
     "PopulationWarning": "neurorl.errors",
     "Projection": "neurorl.network.description",
+    "Recorder": "neurorl.agents.recorder",
     "Recording": "neurorl.backends.recording",
     "Source": "neurorl.network.description",
     "ReparameterizedActorCritic": "neurorl.reparameterization.agent",
@@ -62,6 +64,8 @@ __all__ = [*_HOME, "__version__"]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "plot":
+        return importlib.import_module("neurorl.plot")
     if name in _HOME:
         return getattr(importlib.import_module(_HOME[name]), name)
     raise AttributeError(f"module 'neurorl' has no attribute {name!r}")

@@ -48,7 +48,6 @@ MOVED = {
     "neurorl.native.loop": "neurorl.learning.loops.native",
     "neurorl.onchip": "neurorl.learning.loops.onchip",
     "neurorl.player": "neurorl.agents.player",
-    "neurorl.plot": "neurorl.runs.plot",
     "neurorl.plugins": "neurorl.backends.plugins",
     "neurorl.policy": "neurorl.models.policies",
     "neurorl.presets": "neurorl.models.presets",

@@ -17,6 +17,7 @@ from neurorl.agents.episodes import Episode, State
 from neurorl.agents.fits import check_fits
 from neurorl.agents.group import AgentGroup
 from neurorl.agents.player import Player
+from neurorl.agents.recorder import Recorder
 from neurorl.agents.saved import AgentDescription, read_agent
 from neurorl.arithmetic.chip_noise import NOISE_MODES
 from neurorl.arithmetic.fitting import fit_bounds
@@ -89,12 +90,14 @@ class LearningAgent(abc.ABC):
         callback: Callable[[Episode], None] | None = None,
         *,
         total_steps: int | None = None,
+        record: Recorder | None = None,
     ) -> list[Episode]:
         """Train until *total_episodes* have been played in all; return the new ones.
 
         total_steps: in place of these, environment steps in all, after which it stops wherever it
         is in an episode (by gradients: after the update with the last of them). callback: called
-        for each episode, by gradients after the update that it was a part of. Warns with
+        for each episode, by gradients after the update that it was a part of. record: what is to be
+        kept of decisions (not by gradients). Warns with
         `PopulationWarning` of a population that is silent, saturated or otherwise lost; see
         `neurorl.diagnostics.monitor`; and with `EnvironmentWarning` of an episode that doesn't end.
 
@@ -106,6 +109,10 @@ class LearningAgent(abc.ABC):
         DivergenceError when what is learned isn't.
         """
         budget = check_budget("learn", total_episodes, total_steps)
+        check_kind("record", record, Recorder)
+        if record is not None and not self._replicas.is_recordable:
+            problem, remedy = "can't be recorded", "Recording(backend, ...) of a player's backend"
+            raise UnsupportedError(say(f"approach {self.algorithm.name!r}", problem, remedy=remedy))
         before, steps_before = len(self.episodes), self.env_steps
 
         def after(_: int, episode: Episode) -> None:
@@ -114,9 +121,11 @@ class LearningAgent(abc.ABC):
                 callback(episode)
 
         self._learned_in = self.arithmetic
+        self._replicas.recorder = record
         try:
             self._replicas.learn(budget.episodes, after, budget.steps)
         finally:
+            self._replicas.recorder = None
             if self.env_steps != steps_before:
                 self._predictor = None
         return self.episodes[before:]

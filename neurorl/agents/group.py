@@ -13,6 +13,7 @@ from neurorl.agents.algorithms import Algorithm
 from neurorl.agents.budget import Budget
 from neurorl.agents.episodes import Episode, State, episodes_from, strip_prefix
 from neurorl.agents.interrupts import held_interrupts
+from neurorl.agents.recorder import Recorder
 from neurorl.agents.saved import AgentDescription
 from neurorl.backends.spec import BackendSpec
 from neurorl.diagnostics.monitor import Diagnostics, Finding, Monitor
@@ -37,11 +38,14 @@ class AgentGroup(abc.ABC):
     its seed.
 
     algorithm: by which they learn. gradient: its own options, None if it has none. episodes: those
-    that have ended, by agent.
+    that have ended, by agent. recorder: what records the first agent's decisions now, if
+    *is_recordable*.
     """
 
     algorithm: ClassVar[Algorithm]
     gradient: Described | None = None
+    is_recordable: ClassVar[bool] = False
+    recorder: Recorder | None = None
     _monitors: list[Monitor]
 
     def __init__(

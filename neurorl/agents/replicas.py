@@ -39,6 +39,7 @@ class Replicas(AgentGroup):
     """
 
     algorithm = LOCAL
+    is_recordable = True
 
     def __init__(
         self,
@@ -101,6 +102,8 @@ class Replicas(AgentGroup):
         playing = [k for k in range(len(self.seeds)) if not self._is_done(k, budget)]
         loop, gamma, scale = self.loop, self.config.gamma, self.config.reward_scale
         decide, see, learn, step = loop.decide, loop.see, loop.learn, self.envs.step
+        if self.recorder is not None:
+            learn = self.recorder.around(loop, self.episodes[0])
         reward_of, discount_of, running = loop.reward, loop.discount, self._unfinished.running
         shown: list[tuple[Any, ...]] = [loop.seen(k) for k in range(len(self.seeds))]
         left = self._open(playing, budget)

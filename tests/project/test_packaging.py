@@ -49,6 +49,7 @@ LAYERS = (
     "inspection",
     "runs",
     "validation",
+    "plot",
     "",  # neurorl itself, the public names
     "bench",
     "doctor",

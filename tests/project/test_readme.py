@@ -18,7 +18,13 @@ PAGE = (ROOT / "docs" / "agreement.md").read_text()
 TABLE = PAGE.partition("<!-- features: start -->")[2].partition("<!-- features: end -->")[0]
 EXAMPLES = [
     pytest.param(example, id=f"{page}-{n}")
-    for page in ("README.md", "docs/python.md", "docs/expressions.md", "docs/rules.md")
+    for page in (
+        "README.md",
+        "docs/python.md",
+        "docs/expressions.md",
+        "docs/rules.md",
+        "docs/recording.md",
+    )
     for n, example in enumerate(
         re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
     )
@@ -61,4 +67,4 @@ def test_the_table_has_every_feature_and_what_is_refused() -> None:
 
 
 def test_there_are_examples() -> None:
-    assert len(EXAMPLES) == 10
+    assert len(EXAMPLES) == 13

@@ -1,0 +1,116 @@
+"""Record what an agent does and learns while it trains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from neurorl.agents.episodes import Episode
+from neurorl.backends.records import Array, Callback, Records, check_every, read_names
+from neurorl.errors import UnsupportedError, say, unknown
+from neurorl.learning.loops.base import Loop
+
+__all__ = ["Recorder"]
+
+_SIGNALS = ("action", "modulator", "policy", "reward", "value")
+
+
+class Recorder(Records):
+    """Record decisions of an agent in training: ``agent.learn(100, record=Recorder([...]))``.
+
+    names: ``NODE.spikes`` of the window, a row for each step; and a row for each decision of
+        ``PROJECTION.weights`` (learned) and ``PROJECTION.eligibility``, both after it was learned
+        from; of ``action``, ``policy``, ``reward`` (scaled), ``value`` (of the state that was left,
+        before) and ``modulator`` (before it is clipped to a limit).
+    episodes, every: record every *episodes*-th episode, in it every *every*-th decision, both
+        counted since the agent's first.
+    callback: called with ``(t, name, value)`` for each row, which is then not kept.
+
+    `times` count decisions; of spikes, step s of the window of decision d is at ``d + s / window``.
+    Training is the same in every bit without it. Passed again, it goes on.
+
+    `learn` raises UnknownNameError for a name that the agent hasn't, UnsupportedError for an agent
+    trained by gradients and for value and modulator where a spiking critic knows them later.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        episodes: int = 1,
+        every: int = 1,
+        callback: Callback | None = None,
+    ) -> None:
+        super().__init__(read_names(names, names), "decision", callback)
+        self.episodes = check_every("Recorder, episodes", episodes)
+        self.every = check_every("Recorder, every", every)
+
+    def check(self, loop: Loop) -> None:
+        """Raise unless all that is to be recorded is there."""
+        nodes = [*loop.window.inputs, *loop.window.rasters]
+        known = [f"{name}.spikes" for name in nodes if name not in loop.backend.network.currents]
+        known += [f"{p}.{kind}" for p in loop.memory.weights for kind in ("weights", "eligibility")]
+        for name in self.names:
+            if name not in (*known, *_SIGNALS):
+                raise unknown("recorded name", name, (*known, *_SIGNALS))
+            if name in ("modulator", "value") and loop.critic is not None:
+                problem = "a spiking critic says it only with the next decision"
+                raise UnsupportedError(say(f"Recorder {name!r}", problem, remedy="record others"))
+
+    def around(self, loop: Loop, played: Sequence[Episode]) -> Callable[[], None]:
+        """Return `loop.learn` of one agent, with recording; played: its episodes that are over."""
+        self.check(loop)
+
+        def learn() -> None:
+            decision = int(loop.memory.decisions[0, 0]) - 1
+            if len(played) % self.episodes or decision % self.every:
+                loop.learn()
+                return
+            known_before = self._before(loop)
+            loop.learn()
+            self._take(loop, decision, known_before)
+
+        return learn
+
+    def _before(self, loop: Loop) -> dict[str, Array]:
+        """Return copies of what learning changes and signals are computed from."""
+        memory = loop.memory.of(0)
+        names = ("value", "value_trace", "x", "mean_reward")
+        return {name: getattr(memory, name).copy() for name in names}
+
+    def _take(self, loop: Loop, decision: int, before: dict[str, Array]) -> None:
+        if any(name.endswith(".weights") for name in self.names):
+            loop.settle()
+        memory, window = loop.memory.of(0), loop.window
+        rasters = {**window.inputs, **window.rasters}
+        steps = decision + np.arange(loop.config.window) / loop.config.window
+        signals = self._signals(loop, before)
+        for name in self.names:
+            owner, _, kind = name.partition(".")
+            if kind == "spikes":
+                self._add(name, steps, rasters[owner])
+                continue
+            of_kind = {"weights": memory.weights, "eligibility": memory.eligibility}.get(kind)
+            row = signals[name] if of_kind is None else of_kind[owner]
+            self._add(name, np.array([float(decision)]), np.asarray(row)[None])
+
+    def _signals(self, loop: Loop, before: dict[str, Array]) -> dict[str, Array | float]:
+        """Return a decision's signals, computed as the NumPy loop does."""
+        config, reward = loop.config, float(loop.reward[0])
+        signals: dict[str, Array | float] = {
+            "action": loop.actions[0],
+            "policy": loop.probabilities[0],
+            "reward": reward,
+        }
+        if loop.critic is not None:
+            return signals
+        error = signals["value"] = 0.0
+        if config.modulator.needs_critic:
+            arrays = (before["value"], before["value_trace"], before["x"])
+            critic = config.critic.values(*arrays, config.gamma)
+            signals["value"] = critic.value(before["x"])
+            x_next, rate = loop.memory.x[0], float(loop.rate[0])
+            error = critic.modulator(reward, float(loop.discount[0]), x_next, rate)
+        mean, step = before["mean_reward"], config.critic.alpha
+        signals["modulator"] = config.modulator.signal(reward, error, mean, step)
+        return signals
