@@ -24,6 +24,7 @@ EXAMPLES = [
         "docs/expressions.md",
         "docs/rules.md",
         "docs/recording.md",
+        "docs/neurons.md",
     )
     for n, example in enumerate(
         re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
