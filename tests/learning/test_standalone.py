@@ -25,7 +25,7 @@ from neurorl.errors import NeurorlError
 from neurorl.learning.learner import Learner
 from neurorl.learning.plan import LearningPlan
 from neurorl.models import LIF, CubaLIF
-from neurorl.rules import RULES, Rule, feedback
+from neurorl.rules import RULES, Factors, Rule, feedback
 
 GATED = Rule("gated", output="spike*phi", pairs_spikes=True, gates_depression=True)
 
@@ -157,8 +157,8 @@ def test_a_window_gives_the_eligibility_that_an_agent_has(name: str) -> None:
             post_tau=config.post_tau,
             depression=config.depression,
         )
-        for p in agent.network.projections:
-            backend.set_weights(p.name, agent.backend.weights(p.name))
+        for projection in agent.network.projections:
+            backend.set_weights(projection.name, agent.backend.weights(projection.name))
         replay(learning, move.inputs, move.rasters, config.window)
         if name == "td-stdp":
             phi = np.tile(feedback(move.action, move.policy), 4)
@@ -260,7 +260,10 @@ def _backend() -> Any:
         ({"rule": 3}, "Learning.rule: neither a name nor a Rule .got 3."),
         ({"rule": "coagent"}, "needs p, which only agents have; a rule of spike, phi"),
         ({"rule": Rule("own", output="spike*V")}, "character 7 .V in 'spike.V'.*needs V"),
-        ({"rule": Rule("f", lambda d: d)}, "is a function of an agent's decision"),
+        (
+            {"rule": Rule("f", lambda d: Factors(np.zeros((1, 1)), ()))},
+            "is a function of an agent's decision",
+        ),
         ({"rate": float("nan")}, "Learning.rate: out of range"),
         ({"eligibility_tau": -1.0}, "Learning.eligibility_tau: out of range"),
     ],
