@@ -10,10 +10,13 @@ from neurorl.agents.episodes import Episode
 from neurorl.backends.records import Array, Callback, Records, check_every, read_names
 from neurorl.errors import UnsupportedError, say, unknown
 from neurorl.learning.loops.base import Loop
+from neurorl.learning.memory import Memory
 
 __all__ = ["Recorder"]
 
 _SIGNALS = ("action", "modulator", "policy", "reward", "value")
+_CHANGED = ("value", "value_trace", "x", "mean_reward")
+"""What of an agent's memory signals are computed from, and learning changes."""
 
 
 class Recorder(Records):
@@ -60,29 +63,23 @@ class Recorder(Records):
     def around(self, loop: Loop, played: Sequence[Episode]) -> Callable[[], None]:
         """Return `loop.learn` of one agent, with recording; played: its episodes that are over."""
         self.check(loop)
+        memory = loop.memory.of(0)  # views
 
         def learn() -> None:
-            decision = int(loop.memory.decisions[0, 0]) - 1
+            decision = int(memory.decisions[0]) - 1
             if len(played) % self.episodes or decision % self.every:
                 loop.learn()
                 return
-            known_before = self._before(loop)
+            before = {name: getattr(memory, name).copy() for name in _CHANGED}
             loop.learn()
-            self._take(loop, decision, known_before)
+            self._take(loop, memory, decision, before)
 
         return learn
 
-    def _before(self, loop: Loop) -> dict[str, Array]:
-        """Return copies of what learning changes and signals are computed from."""
-        memory = loop.memory.of(0)
-        names = ("value", "value_trace", "x", "mean_reward")
-        return {name: getattr(memory, name).copy() for name in names}
-
-    def _take(self, loop: Loop, decision: int, before: dict[str, Array]) -> None:
+    def _take(self, loop: Loop, memory: Memory, decision: int, before: dict[str, Array]) -> None:
         if any(name.endswith(".weights") for name in self.names):
             loop.settle()
-        memory, window = loop.memory.of(0), loop.window
-        rasters = {**window.inputs, **window.rasters}
+        rasters = {**loop.window.inputs, **loop.window.rasters}
         steps = decision + np.arange(loop.config.window) / loop.config.window
         signals = self._signals(loop, before)
         for name in self.names:

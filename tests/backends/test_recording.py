@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neurorl import Recording, load
+from neurorl import Learning, Recording, load
 from neurorl.errors import ArgumentError, BackendError, RunError, UnknownNameError
 from neurorl.testing import FEATURES, rasters
 
@@ -123,6 +123,21 @@ def test_learning_of_the_chip_is_recorded_and_stays_the_same() -> None:
         weights = recording["drive.weights"]
         assert np.array_equal(weights[-1], recorded.weights("drive"))
         assert not np.array_equal(weights[0], weights[-1])
+
+
+def test_weights_that_learn_without_an_agent_are_recorded() -> None:
+    network = FEATURES["weights written between windows"]()
+    inputs = rasters(network, 12, 3, 0.6)
+    with load("reference", network) as plain, load("reference", network) as recorded:
+        with Recording(recorded, ["drive.weights"], every=4) as recording:
+            for learning in (Learning(plain), Learning(recorded)):
+                for modulator in (0.5, -0.2):
+                    learning.window(inputs, 12)
+                    learning.reinforce(modulator)
+            recorded.step({}, 4)
+        weights = recording["drive.weights"]
+        assert np.array_equal(plain.weights("drive"), weights[-1])
+        assert len({row.tobytes() for row in weights}) == 3
 
 
 @pytest.mark.parametrize(
