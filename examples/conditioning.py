@@ -1,9 +1,9 @@
-"""Condition a response classically: Izhikevich (2007, doi 10.1093/cercor/bhl152), his figure 2.
+"""Teach a response to a stimulus: classical conditioning, figure 2 of Izhikevich (2007).
 
 One of several stimuli, a group of inputs that spike together, comes every 100 to 300 ms. After
 stimulus 0 there is a reward within a second, while others come. The cells' response to it, the
 spikes in the 20 ms after, grows above those to all other stimuli, to 2 to 3 times as many in the
-paper's figure. Here are 10 stimuli in place of 100, and dopamine is reward less its mean.
+paper's figure (doi 10.1093/cercor/bhl152). Here are 10 stimuli in place of 100, and dopamine is reward less its mean.
 
     python examples/conditioning.py [--backend brian2] [--seeds 0 1 2] [--trials 400] [--plot FILE]
 """
