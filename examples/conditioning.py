@@ -2,8 +2,8 @@
 
 One of several stimuli, a group of inputs that spike together, comes every 100 to 300 ms. After
 stimulus 0 there is a reward within a second, while others come. The cells' response to it, the
-spikes in the 20 ms after, grows above those to all other stimuli, to 2 to 3 times as many in the
-paper's figure (doi 10.1093/cercor/bhl152). Here are 10 stimuli in place of 100, and dopamine is reward less its mean.
+spikes in the 20 ms after, grows above those to all other stimuli (doi 10.1093/cercor/bhl152). Here
+are 10 stimuli in place of 100, and dopamine is reward less its mean.
 
     python examples/conditioning.py [--backend brian2] [--seeds 0 1 2] [--trials 400] [--plot FILE]
 """
@@ -98,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> Array:
     part = max(options.trials // 5, 1)
     before = responses(shown, answers, slice(part))
     after = responses(shown, answers, slice(-part, None))
-    print("spikes of a cell: rewarded stimulus / others   (paper: 1 at first, 2 to 3 at the end)")
+    print("spikes of a cell: rewarded stimulus / others")
     for k, seed in enumerate(options.seeds):
         text = [f"{a[k]:.2f} / {b[k]:.2f} = {a[k] / b[k]:.1f}" for a, b in (before, after)]
         print(f"seed {seed}: first {part} trials {text[0]}, last {text[1]}")

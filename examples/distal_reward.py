@@ -3,10 +3,10 @@
 Neurons fire at random. Whenever one of them fires within 10 ms after another that it has a synapse
 from, a reward follows 1 to 3 s later, with all that fired in between. The synapse's eligibility
 remembers; dopamine turns it into weight. In the paper (1000 neurons, an hour) it grows from 0 to
-the limit of 4 mV, and hardly another does. Here are 50 neurons and quicker learning. The two are made
-to fire so every 4 s, as chance alone (``--every 0``) takes longer and fails more often. Constants
-of traces, eligibility and dopamine are the paper's. Cells are LIF, which the emulator of Loihi runs
-too; ``--neuron izhikevich`` has the paper's, slower.
+the limit of 4 mV, and hardly another does. Here are 50 neurons and quicker learning. The two are
+made to fire so every 4 s, as chance alone (``--every 0``) takes longer and fails more often. Time
+constants of traces, eligibility and dopamine are the paper's. Cells are LIF, which the emulator of
+Loihi runs too; ``--neuron izhikevich`` has the paper's, slower.
 
     python examples/distal_reward.py [--backend brian2] [--seeds 0 1 2] [--seconds N] [--plot FILE]
 """
@@ -179,7 +179,7 @@ def main(arguments: Sequence[str] | None = None) -> list[Result]:
     results = run(
         options.backend, options.seeds, options.seconds, options.neuron, options.rate, options.every
     )
-    print("seed  rewards  rewarded synapse  mean of the others  as strong as it   (paper: 4, 1, 0)")
+    print("seed  rewards  rewarded synapse  mean of the others  as strong as it")
     for seed, r in zip(options.seeds, results, strict=True):
         print(
             f"{seed:4}  {r.rewards:7}  {r.rewarded[-1]:16.2f}  {r.others[-1].mean():18.2f}"

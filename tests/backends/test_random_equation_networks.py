@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,10 @@ from neurorl.native import toolchain
 from neurorl.network.description import Network
 from neurorl.testing import rasters, same_state
 
-COMPILED = {"compiled": toolchain.problem, "cython": cython_problem}
+COMPILED: dict[str, Callable[[], str | None]] = {
+    "compiled": toolchain.problem,
+    "cython": cython_problem,
+}
 
 
 def compare(network: Network, seed: int, others: dict[str, dict[str, Any]]) -> int:

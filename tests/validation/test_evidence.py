@@ -43,8 +43,12 @@ def probed(subject: Subject, spec: BackendSpec, seed: int = 4) -> list[Evidence]
     return [Evidence(subject.network, p, history) for p in subject.network.populations]
 
 
+# Steps of neurons by equations are compared, not predicted (test_equation_neurons_validated.py).
+UNPREDICTED = {"more neurons than a core", "neurons by equations"}
+
+
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.label)
-@pytest.mark.parametrize("feature", sorted(set(FEATURES) - {"more neurons than a core"}))
+@pytest.mark.parametrize("feature", sorted(set(FEATURES) - UNPREDICTED))
 def test_a_sound_lane_is_predicted_whatever_the_calls(feature: str, spec: BackendSpec) -> None:
     for evidence in probed(make_subject(feature), spec):
         assert not evidence.odd_calls(evidence.plain, exact=True).any(), evidence.population.name
