@@ -138,76 +138,94 @@ class NativeLoop(Loop):
         return self._keep(inputs, dtype) if inputs is not None and inputs.dtype == dtype else None
 
     def _make_agent(self) -> c.Agent:
-        config, memory, network = self.config, self.memory, self.backend.network
-        made = self.plan.layers
+        network, made = self.backend.network, self.plan.layers
         self._cells, self._features = Map(self.cells), Map(self.features)
         self._nodes = (c.Node * len(network.nodes))(*(self._node(n.name) for n in network.nodes))
         self._layers = (c.Layer * len(made))(*(self._layer(layer) for layer in made))
-        seeds = np.array(self.backend.seeds, dtype=np.int64)
-        native = self.window.native
-        limit = np.inf if config.modulator.limit is None else config.modulator.limit
-        critic, flat, rule = config.critic, config.flat, self.plan.rule
-        has_kernel = is_shipped(rule) and rule.name in codes(library(), "rule")
-        texts = {} if has_kernel else self._texts(rule)
         return c.Agent(
-            n_replicas=self.n,
-            window=config.window,
-            n_actions=self.n_actions,
-            n_output=network.node("output").size,
-            first_vote=self.first_vote,
-            rule=self._code("rule", "text" if texts else rule.name),
-            encoder=self._code("encoder", config.encoder.kernel),
-            policy=self._code("policy", self.policy.kernel),
-            modulator=self._code("modulator", config.modulator.kernel),
-            carries=config.carries,
-            normalises=config.normalises,
-            has_spiking_critic=self.critic is not None,
-            writes=self._code("writes", config.writes.kernel),
-            write_every=config.writes.every,
-            pairs_spikes=rule.pairs_spikes,
-            gates_depression=rule.gates_depression,
-            needs_paths=rule.needs_paths,
-            drops_late=rule.drops_late,
-            peak=config.encoder.peak,
-            beta=flat["beta"],
-            exploration=self.policy.exploration,
-            alpha_critic=critic.alpha,
-            critic_decay=config.gamma * critic.lambda_,
-            modulator_limit=limit,
-            depression=config.depression,
-            norm_rate=NORM_RATE,
-            **texts,
+            **self._numbers(),
+            **self._rule_numbers(),
+            **self._memory_places(),
             cells=self._cells.structure,
             features=self._features.structure,
-            cells_input=self._keep(self._cells_flat),
-            features_input=self._keep(self._features_flat),
-            input=self._input("input", np.bool_),
-            critic_input=self._input("critic_input", np.bool_),
-            current=self._input("input", np.float64),
-            critic_current=self._input("critic_input", np.float64),
-            output=self._keep(self.window.rasters["output"], np.bool_),
-            seeds=self._keep(seeds, np.int64),
-            decisions=self._keep(memory.decisions, np.int64),
-            actions=self._keep(self.actions, np.int64),
-            probabilities=self._keep(self.probabilities),
-            reward=self._keep(self.reward),
-            discount=self._keep(self.discount),
-            rate=self._keep(self.rate),
-            active=self._keep(self.active, np.bool_),
-            x=self._keep(memory.x),
-            value=self._keep(memory.value),
-            value_trace=self._keep(memory.value_trace),
-            mean_reward=self._keep(memory.mean_reward),
-            expected=self._keep(memory.expected),
-            critic_unit=self.critic.unit if self.critic else 0.0,
-            run=native.function if native else None,
-            run_inputs=native.inputs if native else None,
-            run_rasters=native.rasters if native else None,
             n_nodes=len(self._nodes),
             n_layers=len(self._layers),
             nodes=ctypes.addressof(self._nodes),
             layers=ctypes.addressof(self._layers),
         )
+
+    def _numbers(self) -> dict[str, float]:
+        """Return what the agent's description says, by the fields of the C structure."""
+        config, critic = self.config, self.config.critic
+        limit = np.inf if config.modulator.limit is None else config.modulator.limit
+        return {
+            "n_replicas": self.n,
+            "window": config.window,
+            "n_actions": self.n_actions,
+            "n_output": self.backend.network.node("output").size,
+            "first_vote": self.first_vote,
+            "encoder": self._code("encoder", config.encoder.kernel),
+            "policy": self._code("policy", self.policy.kernel),
+            "modulator": self._code("modulator", config.modulator.kernel),
+            "carries": config.carries,
+            "normalises": config.normalises,
+            "has_spiking_critic": self.critic is not None,
+            "writes": self._code("writes", config.writes.kernel),
+            "write_every": config.writes.every,
+            "peak": config.encoder.peak,
+            "beta": config.flat["beta"],
+            "exploration": self.policy.exploration,
+            "alpha_critic": critic.alpha,
+            "critic_decay": config.gamma * critic.lambda_,
+            "critic_unit": self.critic.unit if self.critic else 0.0,
+            "modulator_limit": limit,
+            "depression": config.depression,
+            "norm_rate": NORM_RATE,
+        }
+
+    def _rule_numbers(self) -> dict[str, Any]:
+        """Return what the rule says, and its compiled texts if it has no kernel of ours."""
+        rule = self.plan.rule
+        has_kernel = is_shipped(rule) and rule.name in codes(library(), "rule")
+        texts = {} if has_kernel else self._texts(rule)
+        return {
+            "rule": self._code("rule", "text" if texts else rule.name),
+            "pairs_spikes": rule.pairs_spikes,
+            "gates_depression": rule.gates_depression,
+            "needs_paths": rule.needs_paths,
+            "drops_late": rule.drops_late,
+            **texts,
+        }
+
+    def _memory_places(self) -> dict[str, Any]:
+        """Return where the arrays are that C reads and writes; they are kept as long as this."""
+        memory, native = self.memory, self.window.native
+        seeds = np.array(self.backend.seeds, dtype=np.int64)
+        return {
+            "cells_input": self._keep(self._cells_flat),
+            "features_input": self._keep(self._features_flat),
+            "input": self._input("input", np.bool_),
+            "critic_input": self._input("critic_input", np.bool_),
+            "current": self._input("input", np.float64),
+            "critic_current": self._input("critic_input", np.float64),
+            "output": self._keep(self.window.rasters["output"], np.bool_),
+            "seeds": self._keep(seeds, np.int64),
+            "decisions": self._keep(memory.decisions, np.int64),
+            "actions": self._keep(self.actions, np.int64),
+            "probabilities": self._keep(self.probabilities),
+            "reward": self._keep(self.reward),
+            "discount": self._keep(self.discount),
+            "rate": self._keep(self.rate),
+            "active": self._keep(self.active, np.bool_),
+            "x": self._keep(memory.x),
+            "value": self._keep(memory.value),
+            "value_trace": self._keep(memory.value_trace),
+            "mean_reward": self._keep(memory.mean_reward),
+            "expected": self._keep(memory.expected),
+            "run": native.function if native else None,
+            "run_inputs": native.inputs if native else None,
+            "run_rasters": native.rasters if native else None,
+        }
 
     def _texts(self, rule: Rule) -> dict[str, c.Text]:
         """Return the compiled texts of a user's rule, by the agent's fields."""
