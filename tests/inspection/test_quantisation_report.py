@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chip_features import CHIP_FEATURES
 
 from neurorl.cli import main
 from neurorl.errors import ArgumentError
@@ -85,7 +86,7 @@ def test_the_chips_own_noise(neuron: Any, noise: str, error: float | None) -> No
     assert [row["projection"] for row in report["projections"]] == ["drive"]
 
 
-@pytest.mark.parametrize("feature", FEATURES)
+@pytest.mark.parametrize("feature", CHIP_FEATURES)
 def test_every_feature_has_a_report(feature: str) -> None:
     described = FEATURES[feature]()
     report = quantisation_report(described, seed=3)

@@ -21,6 +21,7 @@ PROCESSORS = {  # with what each of them has, as Linux calls it
 LEARN = """
 import hashlib
 from neurorl import SpikingActorCritic
+from neurorl.backends.spec import BackendSpec
 from neurorl.bench import ours, workload
 
 def digest(agents):
@@ -31,7 +32,7 @@ agent = SpikingActorCritic("CartPole-v1", backend="brian2", seed=3)
 agent.learn(12)
 digest(agent._replicas)
 for size in ("small", "large"):
-    loop = ours.make(workload.get_size(size), 1, "reference", None, None)
+    loop = ours.make(workload.get_size(size), 1, BackendSpec("reference"))
     for _ in range(60):
         loop.step()
     digest(loop._agents)

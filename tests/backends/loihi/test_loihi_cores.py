@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chip_features import CHIP_FEATURES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulators import loihi_of
@@ -115,7 +116,7 @@ def test_the_blocks_of_nengo_loihi_take_what_the_plan_says(seed: int) -> None:
                 assert used["formats"] == sum(f not in formats[:k] for k, f in enumerate(formats))
 
 
-@pytest.mark.parametrize("feature", FEATURES)
+@pytest.mark.parametrize("feature", CHIP_FEATURES)
 def test_features_on_small_cores(feature: str, accelerate: bool) -> None:
     network = FEATURES[feature]()
     core = SMALL if network.populations[0].size < 1000 else CoreLimits(compartments=200)

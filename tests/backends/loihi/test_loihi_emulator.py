@@ -11,7 +11,7 @@ import pytest
 from simulators import loihi_of
 
 from neurorl.backends.base import Backend
-from neurorl.backends.loihi import LoihiSimulator, emulator
+from neurorl.backends.loihi import LoihiSimulator, emulator, emulator_names
 from neurorl.backends.loihi.accelerate import FastCompartments, FastSynapses
 from neurorl.backends.loihi.emulator_names import FAST, NEEDED, missing
 from neurorl.backends.loihi.vendor import EmulatorInterface, overflow_signed
@@ -259,8 +259,8 @@ def test_without_an_attribute_it_falls_back_and_says_so_once(
     inputs = rasters(network, 20, 0)
     with load("loihi", network) as backend:
         expected = backend.step(inputs, 20)["middle"]
-    monkeypatch.setattr(emulator, "FAST", (*FAST, "compartment.renamed"))
-    monkeypatch.setattr(emulator, "_warned", set())
+    monkeypatch.setattr(emulator_names, "FAST", (*FAST, "compartment.renamed"))
+    monkeypatch.setattr(emulator_names, "_warned", set())
     with pytest.warns(UserWarning, match=r"no compartment\.renamed"):
         load("loihi", network)
     with warnings.catch_warnings():
