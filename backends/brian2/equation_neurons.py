@@ -28,6 +28,7 @@ virtual void volatile wchar_t xor xor_eq NULL
 """
 _OURS = "dead live refractory_steps bias neuron ahead stream coin_stream seed drawn logistic draw"
 _BRIAN2 = "i j N t dt t_in_timesteps lastspike not_refractory xi inject"
+_SYNAPSES = "w delay lastupdate pre post"  # which no neuron that synapses enter may have too
 _PREFIX = "own_"
 
 
@@ -124,6 +125,7 @@ def neuron_names(plan: StepPlan) -> dict[str, str]:
     statements = (*plan.update, *plan.reset)
     used = {*plan.initial, *plan.constants, *plan.inputs, *(s.variable for s in statements)}
     taken = {*_CPP_WORDS.split(), *_OURS.split(), *_BRIAN2.split(), *brian2.DEFAULT_UNITS}
+    taken |= {*_SYNAPSES.split()}
     taken |= {*brian2.DEFAULT_FUNCTIONS, *brian2.DEFAULT_CONSTANTS}
     names = {}
     for name in sorted(used):

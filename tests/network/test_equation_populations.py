@@ -12,7 +12,7 @@ import pytest
 from neurorl import load
 from neurorl.backends.registry import backend_class
 from neurorl.errors import DescriptionError, DivergenceError, UnsupportedError
-from neurorl.models import ADAPTIVE_LIF, COBA_LIF, IZHIKEVICH, LIF, Equations, Silenced
+from neurorl.models import ADAPTIVE_LIF, ADEX, COBA_LIF, IZHIKEVICH, LIF, Equations, Silenced
 from neurorl.network.description import (
     Network,
     Plasticity,
@@ -138,3 +138,14 @@ def test_a_state_that_is_no_number(value: str, kind: str) -> None:
         pytest.raises(DivergenceError, match=said),
     ):
         backend.step({"input": on}, 5)
+
+
+def test_names_that_synapses_have_too_are_the_neurons() -> None:
+    cells = Population("cells", 3, dataclasses.replace(ADEX, inputs=("q",)))
+    drive = Projection("drive", "input", "cells", 900.0)
+    network = Network((Source("input", 2), cells), (drive,), dt=1e-4)
+    spikes = {"input": np.ones((200, 2), dtype=bool)}
+    with load("reference", network) as one, load("brian2:numpy", network) as other:
+        assert np.array_equal(one.step(spikes, 200)["cells"], other.step(spikes, 200)["cells"])
+        assert one.state()["cells.w"].any()
+        assert np.array_equal(one.state()["cells.w"], other.state()["cells.w"])
