@@ -24,6 +24,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from neurorl.errors import UnsupportedError, say
 from neurorl.models.parts import Part, Registry
 from neurorl.network.serialization import FloatArray, positive
 
@@ -71,7 +72,8 @@ class Writes(Part):
         each synapse if it *accumulates*, written in place. rounded: rounds at random, with the same
         mean. is_turn: whether this decision is one of *every*. Schemes with a shadow have no use.
         """
-        raise NotImplementedError
+        what, remedy = "doesn't say how weights change", "define units(), or take has_shadow = True"
+        raise UnsupportedError(say(f"writes {self.name!r}", what, remedy=remedy))
 
 
 @dataclass(frozen=True, eq=False)

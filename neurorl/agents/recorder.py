@@ -16,7 +16,7 @@ __all__ = ["Recorder"]
 
 _SIGNALS = ("action", "modulator", "policy", "reward", "value")
 _CHANGED = ("value", "value_trace", "x", "mean_reward")
-"""What of an agent's memory signals are computed from, and learning changes."""
+"""Names the parts of an agent's memory that signals are computed from and learning changes."""
 
 
 class Recorder(Records):

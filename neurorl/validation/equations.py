@@ -17,7 +17,7 @@ from neurorl.network.serialization import FloatArray
 __all__ = ["Watched", "blocks_of", "neurons_of", "numbers_of"]
 
 Numbers = Dynamics | ChipPopulation
-"""What `FloatNeurons` or `ChipNeurons` are made of."""
+"""Holds what `FloatNeurons` or `ChipNeurons` are made of."""
 
 
 def blocks_of(weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -188,4 +188,4 @@ PAGES: dict[str, dict[str, Callable[[Path], list[str]]]] = {
         "parity": _parity,
     },
 }
-"""What is between the marks of each page, from the root of a checkout."""
+"""Maps each page, from the root of a checkout, to what is between its marks."""

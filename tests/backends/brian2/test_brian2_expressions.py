@@ -77,7 +77,7 @@ def test_random_expressions_and_special_values(
 
 
 def test_brian2_neither_sorts_nor_shares_what_is_assigned() -> None:
-    """Of ``v = v + 0.1*v`` it makes ``v *= 1.1``, and ``w = v`` is the same memory."""
+    """Show that it makes ``v *= 1.1`` of ``v = v + 0.1*v``, and ``w = v`` the same memory."""
     lines = [("w", "v"), ("v", "v + 0.1*v"), ("v", "v + 1"), ("u", "w + v"), ("w", "u")]
     code = assignments([(x, Expression(text)) for x, text in lines])
     assert code[:4] == ["w = 1.0*v", "new_1 = v + 0.1 * v", "v = new_1", "new_2 = v + 1.0"]

@@ -79,7 +79,7 @@ CASES = {
 
 
 def inputs(case: Case) -> Arrays:
-    """What arrives in each step; nothing in the first."""
+    """Return what arrives in each step; nothing in the first."""
     rng = np.random.default_rng(0)
     arrays: dict[str, npt.NDArray[np.float64]] = {
         name: np.where(rng.random((STEPS, SIZE)) < p, jump, 0.0) for name, p, jump in case.jumps
