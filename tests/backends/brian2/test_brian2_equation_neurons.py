@@ -98,7 +98,11 @@ def test_random_neurons_in_cython(seed: int) -> None:
 def test_texts_are_readable() -> None:
     text = neuron_text(ADEX.plan(2, 1e-4), "population", "node_0", 2)
     first, *_, last = text.code.strip().splitlines()
-    assert (first, last) == ("q = 1.0*arrived_q", "w = 1.0*next_w")
+    assert (first, last) == ("q = 1.0*arrived_q", "own_w_own = 1.0*next_w")  # synapses have a w
     assert text.threshold == "v > v_cut"
-    assert text.reset.splitlines() == ["v = 1.0*v_reset", "new_1 = w + b", "w = new_1"]
+    assert text.reset.splitlines() == [
+        "v = 1.0*v_reset",
+        "new_1 = own_w_own + b",
+        "own_w_own = new_1",
+    ]
     assert "own_ms_own : 1 (constant)" in text.model
