@@ -11,7 +11,12 @@ import numpy.typing as npt
 from neurorl.arithmetic.chip_noise import find_noise
 from neurorl.arithmetic.rounding import ARITHMETICS, find_arithmetic
 from neurorl.backends.capabilities import Capabilities
-from neurorl.errors import ArgumentError, UnsupportedError, check_name, say, unknown
+from neurorl.errors import (
+    ArgumentError,
+    UnsupportedError,
+    check_name,
+    unknown_name_error,
+)
 from neurorl.network.description import Network
 from neurorl.network.serialization import FloatArray
 from neurorl.network.units import refuse_units
@@ -47,7 +52,7 @@ def check_seeds(seed: int | Sequence[int]) -> tuple[int, ...]:
     except TypeError:
         seeds = (seed,)  # type: ignore[assignment]  # refused by its kind
     if not seeds:
-        raise ArgumentError(say("seed", "a sequence of seeds is empty", limit="1 or more"))
+        raise ArgumentError("seed", "a sequence of seeds is empty", limit="1 or more")
     return tuple(read_seed(one) for one in seeds)
 
 
@@ -55,7 +60,7 @@ def check_replica(replica: int, n_replicas: int) -> int:
     """Return *replica*; raise ArgumentError if there is no replica of this number."""
     if not 0 <= replica < n_replicas:
         limit = f"0 to {n_replicas - 1}"
-        raise ArgumentError(say("replica", "there is no such", got=replica, limit=limit))
+        raise ArgumentError("replica", "there is no such", got=replica, limit=limit)
     return replica
 
 
@@ -72,10 +77,10 @@ def check_noise(backend: str, noise: str, arithmetic: str, capabilities: Capabil
     where = f"backend {backend}"
     if noise not in capabilities.noises:
         problem, has = f"can't run noise {noise!r}", ", ".join(capabilities.noises)
-        raise UnsupportedError(say(where, problem, limit=has))
+        raise UnsupportedError(where, problem, limit=has)
     if not is_exact and not find_arithmetic(arithmetic).is_chip:
         problem = f"can't run noise {noise!r} in arithmetic {arithmetic!r}"
-        raise UnsupportedError(say(where, problem, remedy="arithmetic='loihi'"))
+        raise UnsupportedError(where, problem, remedy="arithmetic='loihi'")
     return noise
 
 
@@ -84,7 +89,7 @@ def check_record(record: Sequence[str] | None, network: Network) -> tuple[str, .
     names = [p.name for p in network.populations]
     if record is not None and not isinstance(record, (list, tuple)):
         problem = "is no list of populations"
-        raise ArgumentError(say("record", problem, got=repr(record)[:60], limit=names))
+        raise ArgumentError("record", problem, got=repr(record)[:60], limit=names)
     for name in record or ():
         check_name("population", name, names)
     return tuple(names if record is None else record)
@@ -109,13 +114,13 @@ def check_errors(
     checked = {}
     for name, values in errors.items():
         if name not in sizes:
-            raise unknown("population that learns", name, sizes)
+            raise unknown_name_error("population that learns", name, sizes)
         shape, where = (n_steps, sizes[name]), f"errors of {name!r}"
         rows = np.asarray(values)
         if rows.dtype.kind not in "fiu" or not np.isfinite(rows).all():
-            raise ArgumentError(say(where, "not an array of finite numbers"))
+            raise ArgumentError(where, "not an array of finite numbers")
         if rows.shape not in (shape, shape[1:]):
-            raise ArgumentError(say(where, "wrong shape", got=rows.shape, limit=shape))
+            raise ArgumentError(where, "wrong shape", got=rows.shape, limit=shape)
         clipped = np.clip(rows.astype(np.float64), -1.0, 1.0)
         checked[name] = np.broadcast_to(clipped, shape)
     return checked
@@ -124,7 +129,7 @@ def check_errors(
 def check_steps(where: str, n_steps: int) -> None:
     """Raise ArgumentError unless *n_steps* is a whole number of steps, 1 or more."""
     if isinstance(n_steps, bool) or not isinstance(n_steps, int) or n_steps < 1:
-        raise ArgumentError(say(where, "n_steps must be a whole number", got=n_steps, limit=">= 1"))
+        raise ArgumentError(where, "n_steps must be a whole number", got=n_steps, limit=">= 1")
 
 
 def check_inputs(
@@ -143,20 +148,18 @@ def check_inputs(
     rasters: Inputs = {}
     for name, value in inputs.items():
         if name not in sources:
-            raise unknown("source", name, sources)
+            raise unknown_name_error("source", name, sources)
         if name in currents:
             rasters[name] = _check_activations(name, value, sources[name])
             continue
         raster = np.asarray(value)
         if raster.dtype != np.bool_:
             raise ArgumentError(
-                say(f"input {name!r}", "not a raster of booleans", got=str(raster.dtype))
+                f"input {name!r}", "not a raster of booleans", got=str(raster.dtype)
             )
         shape = (n_steps, sources[name])
         if raster.shape != shape:
-            raise ArgumentError(
-                say(f"input {name!r}", "wrong shape", got=raster.shape, limit=shape)
-            )
+            raise ArgumentError(f"input {name!r}", "wrong shape", got=raster.shape, limit=shape)
         rasters[name] = raster
     for name, size in sources.items():
         if name not in rasters:
@@ -174,14 +177,12 @@ def _check_activations(name: str, value: npt.ArrayLike, size: int) -> npt.NDArra
     activations = np.asarray(value)
     if activations.dtype.kind != "f":
         problem = "a source of currents takes activations, floats"
-        raise ArgumentError(say(where, problem, got=str(activations.dtype)))
+        raise ArgumentError(where, problem, got=str(activations.dtype))
     if activations.shape != (size,):
-        raise ArgumentError(say(where, "wrong shape", got=activations.shape, limit=(size,)))
+        raise ArgumentError(where, "wrong shape", got=activations.shape, limit=(size,))
     outside = activations[~((activations >= 0) & (activations <= 1))]
     if len(outside):
-        raise ArgumentError(
-            say(where, "an activation out of range", got=outside[0], limit="0 to 1")
-        )
+        raise ArgumentError(where, "an activation out of range", got=outside[0], limit="0 to 1")
     return activations.astype(np.float64)
 
 
@@ -195,11 +196,11 @@ def check_state(
     arrays = {key: np.asarray(value) for key, value in state.items()}
     if set(arrays) != set(own):
         unmatched = sorted(set(arrays) ^ set(own))
-        raise ArgumentError(say("restore", "the state of another network", got=unmatched[:3]))
+        raise ArgumentError("restore", "the state of another network", got=unmatched[:3])
     for key, value in own.items():
         if arrays[key].shape != value.shape:
             problem = f"{key} of another shape"
-            raise ArgumentError(say("restore", problem, got=arrays[key].shape, limit=value.shape))
+            raise ArgumentError("restore", problem, got=arrays[key].shape, limit=value.shape)
         arrays[key] = _of_kind(key, arrays[key], value.dtype)
     return arrays
 
@@ -207,12 +208,12 @@ def check_state(
 def _of_kind(key: str, array: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     """Return *array* as *dtype*. Raises ArgumentError if that would lose information."""
     if not np.can_cast(array.dtype, dtype, "same_kind"):
-        raise ArgumentError(say("restore", f"{key} of another kind", got=array.dtype, limit=dtype))
+        raise ArgumentError("restore", f"{key} of another kind", got=array.dtype, limit=dtype)
     with np.errstate(all="ignore"):
         converted = array.astype(dtype)
         # Steps, and those that a neuron is silent for.
         low, high = (0, 2**48) if key == "t" or key.endswith(".refractory") else (-np.inf, np.inf)
         is_exact = np.array_equal(converted, array) and np.isfinite(converted).all()
     if not is_exact or (converted < low).any() or (converted > high).any():
-        raise ArgumentError(say("restore", f"{key} holds what is no state"))
+        raise ArgumentError("restore", f"{key} holds what is no state")
     return converted

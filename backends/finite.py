@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.errors import DivergenceError, say
+from neurorl.errors import DivergenceError
 
 __all__ = ["check_finite"]
 
@@ -31,4 +31,4 @@ def check_finite(
         where = f"population {population!r}, {replica}neuron {first % size}, {when}"
         what = f"{name} has become {'nan' if np.isnan(values[first]) else 'infinite'}"
         remedy = "look for a division by 0 or a growth without bound, or take a smaller dt"
-        raise DivergenceError(say(where, what, remedy=remedy))
+        raise DivergenceError(where, what, remedy=remedy)

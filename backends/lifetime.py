@@ -6,7 +6,7 @@ import abc
 from types import TracebackType
 from typing import Self
 
-from neurorl.errors import BackendError, say
+from neurorl.errors import BackendError
 
 __all__ = ["Closable"]
 
@@ -35,7 +35,7 @@ class Closable(abc.ABC):
     def check_open(self) -> None:
         """Raise BackendError if the backend has been closed."""
         if self.closed:
-            raise BackendError(say(f"backend {self.name}", "is closed", remedy="make a new one"))
+            raise BackendError(f"backend {self.name}", "is closed", remedy="make a new one")
 
     def close(self) -> None:
         """Release the simulator's resources; any later call but `close` raises BackendError."""

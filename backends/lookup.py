@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from neurorl.backends.plugins import BackendInfo, Engine, check_class, plugins
-from neurorl.errors import BackendUnavailableError, check_name, say
+from neurorl.errors import BackendUnavailableError, check_name
 
 if TYPE_CHECKING:
     from neurorl.backends.simulator import Simulator
@@ -105,7 +105,7 @@ def import_shipped(name: str, info: BackendInfo) -> type[Simulator]:
     except Exception as exc:  # a broken simulator may raise anything while it is imported
         problem = f"{info.distribution} doesn't import"
         raise BackendUnavailableError(
-            say(f"backend {name}", problem, got=exc, remedy=info.remedy)
+            f"backend {name}", problem, got=exc, remedy=info.remedy
         ) from exc
     return cls
 
@@ -113,7 +113,7 @@ def import_shipped(name: str, info: BackendInfo) -> type[Simulator]:
 def import_plugin(name: str, info: BackendInfo) -> type[Simulator]:
     """Return and check a class of another distribution. Raises BackendUnavailableError."""
     if info.problem is not None:
-        raise BackendUnavailableError(say(f"backend {name}", info.problem, remedy=info.remedy))
+        raise BackendUnavailableError(f"backend {name}", info.problem, remedy=info.remedy)
     cls = import_shipped(name, info)
     check_class(name, cls, info.remedy)
     return cls

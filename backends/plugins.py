@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from neurorl.errors import BackendUnavailableError, say
+from neurorl.errors import BackendUnavailableError
 
 __all__ = ["GROUP", "BackendInfo", "Engine", "check_class", "plugins"]
 
@@ -102,4 +102,4 @@ def check_class(name: str, offered: Any, remedy: str) -> None:
     elif getattr(offered, "name", None) != name:
         problem = f"calls itself {getattr(offered, 'name', None)!r}"
     if problem is not None:
-        raise BackendUnavailableError(say(f"backend {name}", f"{shown} {problem}", remedy=remedy))
+        raise BackendUnavailableError(f"backend {name}", f"{shown} {problem}", remedy=remedy)

@@ -11,7 +11,7 @@ from neurorl.arithmetic.rounding import make_arithmetic
 from neurorl.backends.checks import check_arithmetic, check_noise, check_record, check_seeds
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import Simulator
-from neurorl.errors import UnsupportedError, say
+from neurorl.errors import UnsupportedError
 from neurorl.network.description import Network
 
 __all__ = ["prepare"]
@@ -35,7 +35,7 @@ def prepare(
     problems = simulator.refusals(with_coins, name)
     if problems:
         where = f"backend {simulator.name}"
-        raise UnsupportedError(say(where, f"can't run {'; '.join(problems)}"))
+        raise UnsupportedError(where, f"can't run {'; '.join(problems)}")
     return SimulatedNetwork(
         network,
         seeds,

@@ -13,7 +13,7 @@ from neurorl.backends.records import Array, Callback, Records, check_every, read
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import VARIABLES, Simulator, State
 from neurorl.backends.window import Raster
-from neurorl.errors import BackendError, UnsupportedError, say
+from neurorl.errors import BackendError, UnsupportedError
 from neurorl.network.description import Network
 from neurorl.network.serialization import FloatArray
 
@@ -124,7 +124,7 @@ class Recording(Records):
             problem = f"steps {self._t + 1} to {t} are missing, of a window from before it"
             remedy = "make the window within the block; agents take learn(..., record=Recorder())"
             self._t = t
-            raise BackendError(say("recording", problem, remedy=remedy))
+            raise BackendError("recording", problem, remedy=remedy)
 
     def take(self, inputs: Inputs, rasters: Mapping[str, Raster], n_steps: int) -> None:
         """Keep what came of *n_steps*."""
@@ -155,7 +155,7 @@ class Recording(Records):
         try:
             self._backend.check_can("state")
         except UnsupportedError as exc:
-            raise UnsupportedError(say(f"recording {name!r}", str(exc))) from exc
+            raise UnsupportedError(f"recording {name!r}", str(exc)) from exc
 
 
 def advance_recorded(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.errors import ArgumentError, say, unknown
+from neurorl.errors import ArgumentError, unknown_name_error
 from neurorl.files import write_bytes
 
 __all__ = ["Array", "Callback", "Records", "check_every", "read_names"]
@@ -72,7 +72,7 @@ class Records:
 
     def _joined(self, parts: dict[str, list[Array]], name: str) -> Array:
         if name not in parts:
-            raise unknown("recorded name", name, parts)
+            raise unknown_name_error("recorded name", name, parts)
         if len(parts[name]) > 1:
             parts[name] = [np.concatenate(parts[name])]
         return parts[name][0] if parts[name] else np.zeros(0)
@@ -85,15 +85,15 @@ def read_names(names: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
     """
     if isinstance(names, str) or not isinstance(names, Sequence) or not names:
         limit = "such as ['output.spikes']"
-        raise ArgumentError(say("recording", "no list of names", got=repr(names)[:60], limit=limit))
+        raise ArgumentError("recording", "no list of names", got=repr(names)[:60], limit=limit)
     for name in names:
         if name not in known:
-            raise unknown("recorded name", name, known)
+            raise unknown_name_error("recorded name", name, known)
     return tuple(dict.fromkeys(names))
 
 
 def check_every(where: str, every: int) -> int:
     """Return *every*; raise ArgumentError unless it is a whole number, 1 or more."""
     if isinstance(every, bool) or not isinstance(every, int) or every < 1:
-        raise ArgumentError(say(where, "must be a whole number", got=every, limit=">= 1"))
+        raise ArgumentError(where, "must be a whole number", got=every, limit=">= 1")
     return every

@@ -13,7 +13,7 @@ from neurorl.backends.capabilities import Capabilities
 from neurorl.backends.checks import Inputs
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.window import Raster, WindowCall
-from neurorl.errors import UnsupportedError, say
+from neurorl.errors import UnsupportedError
 from neurorl.network.description import Network
 from neurorl.network.serialization import FloatArray
 
@@ -113,7 +113,7 @@ class Simulator(abc.ABC):
 
         Arrays ``(n_replicas * size,)`` by name; they may be those of the simulator itself.
         """
-        raise UnsupportedError(say(f"backend {self.name}", "has no neurons by equations"))
+        raise UnsupportedError(f"backend {self.name}", "has no neurons by equations")
 
     def window(self, inputs: Inputs, rasters: dict[str, Raster], n_steps: int) -> WindowCall | None:
         """Return a call that runs a window in these arrays, in place; None to use `step`."""
@@ -150,7 +150,7 @@ class Simulator(abc.ABC):
     def learns_on_host(self) -> UnsupportedError:
         """Return the error for a simulator that leaves learning to the caller."""
         remedy = "load('loihi', ..., learning='pes')"
-        return UnsupportedError(say(f"backend {self.name}", "learns on the host", remedy=remedy))
+        return UnsupportedError(f"backend {self.name}", "learns on the host", remedy=remedy)
 
     def refuse(self, verb: str) -> None:  # noqa: B027  (most allow all)
         """Raise UnsupportedError if *verb*, a method of the backend, can't work here."""

@@ -16,7 +16,7 @@ from neurorl.backends.base import Backend
 from neurorl.backends.lookup import Vocabulary, backend_class
 from neurorl.backends.plugins import Engine
 from neurorl.backends.simulator import Simulator
-from neurorl.errors import ArgumentError, check_name, say, unknown
+from neurorl.errors import ArgumentError, check_name, unknown_name_error
 from neurorl.network.description import Network
 
 __all__ = ["BackendSpec"]
@@ -69,7 +69,7 @@ class BackendSpec:
         if not isinstance(choice, str):
             got = repr(choice)[:60]
             limit = "a name, or a subclass of neurorl.backends.simulator.Simulator"
-            raise ArgumentError(say("backend", "is none", got=got, limit=limit))
+            raise ArgumentError("backend", "is none", got=got, limit=limit)
         name, *parts = choice.strip().split(":")
         vocabulary, spec = Vocabulary(name), BackendSpec(name)
         options: dict[str, Any] = {}
@@ -201,7 +201,7 @@ class BackendSpec:
                 continue
             if name in merged and merged[name] != value:
                 problem = f"{name} is said twice, {merged[name]!r} and {value!r}"
-                raise ArgumentError(say(f"backend {self}", problem, remedy="say it once"))
+                raise ArgumentError(f"backend {self}", problem, remedy="say it once")
             merged[name] = value
         return merged
 
@@ -218,12 +218,12 @@ def _words(name: str, vocabulary: Vocabulary, part: str) -> dict[str, str | None
     if part in vocabulary.engines:
         return {"engine": part if vocabulary.engines[part].options else None}
     if arithmetic not in (*ARITHMETICS, *[""] * bool(plus)):
-        raise unknown(f"part of {name}", part, (*vocabulary.arithmetics, *vocabulary.engines))
+        raise unknown_name_error(
+            f"part of {name}", part, (*vocabulary.arithmetics, *vocabulary.engines)
+        )
     if arithmetic and arithmetic not in vocabulary.arithmetics:
         limit = ", ".join(vocabulary.arithmetics)
-        raise ArgumentError(
-            say(f"backend {name}", "another arithmetic", got=arithmetic, limit=limit)
-        )
+        raise ArgumentError(f"backend {name}", "another arithmetic", got=arithmetic, limit=limit)
     return {"arithmetic": arithmetic or None, "noise": noise if plus else None}
 
 
@@ -248,7 +248,7 @@ def _check_network(cls: type[Simulator], network: object) -> None:
         if kind.__module__.partition(".")[0] == "nengo":
             remedy += ", or run it on nengo_loihi.Simulator"
         got = f"{kind.__module__}.{kind.__qualname__}"
-        raise ArgumentError(say(f"backend {cls.name}", "not a network", got=got, remedy=remedy))
+        raise ArgumentError(f"backend {cls.name}", "not a network", got=got, remedy=remedy)
 
 
 def _check_options(cls: type[Simulator], options: Mapping[str, Any], shared: list[str]) -> None:
@@ -259,4 +259,4 @@ def _check_options(cls: type[Simulator], options: Mapping[str, Any], shared: lis
     for option in options:
         if option not in known:
             problem, limit = "has no such option", ", ".join(known)
-            raise ArgumentError(say(f"backend {cls.name}", problem, got=option, limit=limit))
+            raise ArgumentError(f"backend {cls.name}", problem, got=option, limit=limit)

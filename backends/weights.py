@@ -12,7 +12,7 @@ from neurorl.arithmetic.rounding import initial_weights
 from neurorl.backends.currents import Currents
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import Simulator
-from neurorl.errors import unknown
+from neurorl.errors import unknown_name_error
 from neurorl.network.serialization import FloatArray
 
 __all__ = ["EffectiveWeights"]
@@ -60,7 +60,7 @@ class EffectiveWeights:
     def check(self, projection: str) -> None:
         """Raise UnknownNameError if there is no such projection."""
         if projection not in self._simulated.weights:
-            raise unknown("projection", projection, self._simulated.weights)
+            raise unknown_name_error("projection", projection, self._simulated.weights)
 
     def write(self, projection: str, weights: npt.ArrayLike) -> FloatArray:
         """Round and apply *weights*; return them in a caller's shape."""

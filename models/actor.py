@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from neurorl.errors import DescriptionError, say
+from neurorl.errors import DescriptionError
 from neurorl.network.description import (
     Network,
     Neuron,
@@ -195,13 +195,11 @@ def history_taps(lags: int, history: Sequence[float], bound: float) -> tuple[flo
     Raises DescriptionError for another number of taps than *lags*, or one beyond +-bound.
     """
     if isinstance(lags, bool) or not isinstance(lags, int) or lags < 0:
-        raise DescriptionError(
-            say("history_lags", "must be a whole number", got=lags, limit=">= 0")
-        )
+        raise DescriptionError("history_lags", "must be a whole number", got=lags, limit=">= 0")
     check_limit("history_lags", "taps", lags, MAX_TAPS)
     if len(history) not in (0, lags):
         what = "must be one tap for each of history_lags"
-        raise DescriptionError(say("history", what, got=len(history), limit=lags))
+        raise DescriptionError("history", what, got=len(history), limit=lags)
     return tuple(number("history", tap, -bound, bound) for tap in history or (0.0,) * lags)
 
 

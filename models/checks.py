@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from neurorl.errors import DescriptionError, say
+from neurorl.errors import DescriptionError
 from neurorl.models.actor import hidden_sizes, history_taps, least_window
 from neurorl.models.fields import AgentFields
 from neurorl.network.description import Network
@@ -25,7 +25,7 @@ def check_combination(config: AgentFields) -> None:
                 what = "a spiking critic has no use"
                 remedy = "modulator 'td-error', or critic 'linear'"
             got = repr(config.modulator.name)
-            raise DescriptionError(say("agent.modulator", what, got=got, remedy=remedy))
+            raise DescriptionError("agent.modulator", what, got=got, remedy=remedy)
     if config.learning.on_chip:
         _check_on_chip(config)
     config.critic.check(config.features, config.cells, config.window)
@@ -45,7 +45,7 @@ def _check_on_chip(config: AgentFields) -> None:
     ):
         if odd:
             where = f"agent.learning {config.learning.name!r}"
-            raise DescriptionError(say(where, f"can't be with {what}", remedy=remedy))
+            raise DescriptionError(where, f"can't be with {what}", remedy=remedy)
 
 
 def check_modules(config: AgentFields) -> None:
@@ -63,14 +63,14 @@ def check_modules(config: AgentFields) -> None:
     if config.encoder.flows:
         _check_pairs(config, "agent.encoder")
     if config.learning_rule.pairs_spikes and config.signed:
-        raise DescriptionError(say("agent.rule", f"{config.where_rule()} has no signed units"))
+        raise DescriptionError("agent.rule", f"{config.where_rule()} has no signed units")
 
 
 def _check_window(config: AgentFields, layers: int) -> None:
     if config.window < layers + 1:
         what = f"too short for {layers} layers: a spike takes a step for each"
         limit = f">= {layers + 1}"
-        raise DescriptionError(say("agent.window", what, got=config.window, limit=limit))
+        raise DescriptionError("agent.window", what, got=config.window, limit=limit)
 
 
 def _check_taps(config: AgentFields, layers: int) -> None:
@@ -79,13 +79,13 @@ def _check_taps(config: AgentFields, layers: int) -> None:
     _check_recalls(config)
     if config.stimulus_lags > 1 and not layers:
         what = "a current is the same in every step, so its filter has one tap"
-        raise DescriptionError(say("agent.stimulus_lags", what, got=config.stimulus_lags))
+        raise DescriptionError("agent.stimulus_lags", what, got=config.stimulus_lags)
     history_taps(config.history_lags, config.history, config.weight_bound)
     least = least_window(layers, config.stimulus_lags, config.history_lags)
     if config.window < least and not config.carries:
         taps = f"{config.stimulus_lags} stimulus and {config.history_lags} history lags"
         what = f"too short for {taps}: the last taps would see no spike"
-        raise DescriptionError(say("agent.window", what, got=config.window, limit=f">= {least}"))
+        raise DescriptionError("agent.window", what, got=config.window, limit=f">= {least}")
 
 
 def _check_recalls(config: AgentFields) -> None:
@@ -93,28 +93,28 @@ def _check_recalls(config: AgentFields) -> None:
         agos = tuple(positive(f"agent.{name}", ago) for ago in several(name, getattr(config, name)))
         object.__setattr__(config, name, agos)
         if len(set(agos)) < len(agos):
-            raise DescriptionError(say(f"agent.{name}", "the same decision twice", got=agos))
+            raise DescriptionError(f"agent.{name}", "the same decision twice", got=agos)
     if config.input_recalls and config.encoder.flows:
         what = "a current has no delay"
-        raise DescriptionError(say("agent.input_recalls", what, remedy="encoder 'quiet'"))
+        raise DescriptionError("agent.input_recalls", what, remedy="encoder 'quiet'")
     if config.hidden_recalls and not hidden_sizes(config.hidden):
-        raise DescriptionError(say("agent.hidden_recalls", "there are no hidden units"))
+        raise DescriptionError("agent.hidden_recalls", "there are no hidden units")
 
 
 def check_description(config: AgentFields, network: Network) -> None:
     """Raise DescriptionError unless a user's network has what the agent's parts need."""
     where = "agent.description"
     if not isinstance(network, Network):
-        raise DescriptionError(say(where, "not a Network", got=type(network).__name__))
+        raise DescriptionError(where, "not a Network", got=type(network).__name__)
     sources = {source.name: source.size for source in network.sources}
     if sources.get("input") != config.cells.size:
         what = "needs a source 'input' of a channel for each cell"
         got, limit = sources.get("input"), config.cells.size
-        raise DescriptionError(say(where, what, got=got, limit=limit))
+        raise DescriptionError(where, what, got=got, limit=limit)
     if "output" not in {p.name for p in network.populations}:
-        raise DescriptionError(say(where, "has no population 'output'"))
+        raise DescriptionError(where, "has no population 'output'")
     if config.learning_rule.pairs_spikes and any(p.signed for p in network.projections):
-        raise DescriptionError(say(where, f"{config.where_rule()} has no signed projections"))
+        raise DescriptionError(where, f"{config.where_rule()} has no signed projections")
     _check_kinds(config, where, network)
     config.critic.check_network(network, config.features)
     _check_layers(config, where, network)
@@ -129,7 +129,7 @@ def _check_kinds(config: AgentFields, where: str, network: Network) -> None:
         if source.name in ("input", "critic_input") and source.kind != kind:
             needs = f"needs a source {source.name!r} of another kind"
             what = f"encoder {config.encoder.name!r} {needs}"
-            raise DescriptionError(say(where, what, got=repr(source.kind), limit=repr(kind)))
+            raise DescriptionError(where, what, got=repr(source.kind), limit=repr(kind))
     if any(p.pre in network.currents and p.plasticity for p in network.projections):
         _check_pairs(config, where)
 
@@ -138,7 +138,7 @@ def _check_pairs(config: AgentFields, where: str) -> None:
     if config.learning_rule.pairs_spikes:
         what = f"{config.where_rule()} pairs spikes, of which a current has none"
         remedy = "encoder 'quiet', or another rule"
-        raise DescriptionError(say(where, what, remedy=remedy))
+        raise DescriptionError(where, what, remedy=remedy)
 
 
 def _check_layers(config: AgentFields, where: str, network: Network) -> None:
@@ -148,13 +148,13 @@ def _check_layers(config: AgentFields, where: str, network: Network) -> None:
     others = plastic - {"output", *hidden, config.critic.population}
     if others and not rule.pairs_spikes:
         what = f"{config.where_rule()} learns only in 'output', 'hidden', below it 'hidden_2'..."
-        raise DescriptionError(say(where, what, got=sorted(others), remedy="reward-stdp"))
+        raise DescriptionError(where, what, got=sorted(others), remedy="reward-stdp")
     chain = module_projections(network)
     if rule.needs_modules and len(chain) < len(hidden):
         what = f"{config.where_rule(*OF_MODULES)} needs modules, of one 'output' neuron each"
         ends = f"{hidden[len(chain)]!r} to {('output', *hidden)[len(chain)]!r}"
         remedy = f"a plastic projection from {ends} of {network.node('output').size} blocks"
-        raise DescriptionError(say(where, what, remedy=remedy))
+        raise DescriptionError(where, what, remedy=remedy)
 
 
 def check_probability(config: AgentFields, where: str, network: Network) -> None:
@@ -163,15 +163,15 @@ def check_probability(config: AgentFields, where: str, network: Network) -> None
         return
     what = f"{config.where_rule('p')} needs spike probabilities"
     if config.carries:
-        raise DescriptionError(say("agent.carries", f"{what}, which are computed from rest"))
+        raise DescriptionError("agent.carries", f"{what}, which are computed from rest")
     learning = {p.post for p in network.projections if p.plasticity is not None}
     for population in network.populations:
         if population.name in learning:
             if population.plan(network.dt) is not None:
                 problem = f"{what}, and {population.name!r} has neurons by equations"
                 remedy = "LIF, CubaLIF or GLM with noise, or a rule of spikes"
-                raise DescriptionError(say(where, problem, remedy=remedy))
+                raise DescriptionError(where, problem, remedy=remedy)
             dynamics = population.neuron.dynamics(population.size, network.dt)
             if dynamics.noise_width.min() <= 0:
                 problem = f"{what}, and {population.name!r} has no noise"
-                raise DescriptionError(say(where, problem))
+                raise DescriptionError(where, problem)

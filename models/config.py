@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from neurorl.errors import DescriptionError, say
+from neurorl.errors import DescriptionError
 from neurorl.models.actor import actor_network
 from neurorl.models.checks import (
     check_combination,
@@ -106,7 +106,7 @@ class AgentConfig(AgentFields):
             size = self.description.node("output").size
             if size % n_actions:
                 what = f"its output must be a multiple of {n_actions} actions"
-                raise DescriptionError(say("agent.description", what, got=size))
+                raise DescriptionError("agent.description", what, got=size)
             return self.description
         network = actor_network(
             self.cells.size,

@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.errors import DescriptionError, say
+from neurorl.errors import DescriptionError
 from neurorl.models.features import Features
 from neurorl.models.history import check_changes
 from neurorl.models.parts import Part, Registry
@@ -119,7 +119,7 @@ class Spiking(Critic):
         number("agent.critic_scale", self.scale, 0.0)
         if positive("agent.critic_neurons", self.neurons) % 2:
             what = "must be even: half of them add to the value and half take from it"
-            raise DescriptionError(say("agent.critic_neurons", what, got=self.neurons))
+            raise DescriptionError("agent.critic_neurons", what, got=self.neurons)
 
     @property
     def widening(self) -> str:
@@ -128,11 +128,11 @@ class Spiking(Critic):
     def check(self, features: Features, cells: Features, window: int) -> None:
         if window < 3:
             what = "too short to count a critic's spikes"
-            raise DescriptionError(say("agent.window", what, got=window, limit=">= 3"))
+            raise DescriptionError("agent.window", what, got=window, limit=">= 3")
         if not features.are_cells:
             what = "a spiking critic needs activations in [0, 1]"
             got = type(features).__name__
-            raise DescriptionError(say("agent.features", what, got=got, remedy="RBF or Tiles"))
+            raise DescriptionError("agent.features", what, got=got, remedy="RBF or Tiles")
 
     def check_network(self, network: Network, features: Features) -> None:
         where = "agent.description"
@@ -140,13 +140,13 @@ class Spiking(Critic):
         if sources.get("critic_input") != features.size:
             what = "needs a source 'critic_input' of a channel for each feature"
             got = sources.get("critic_input")
-            raise DescriptionError(say(where, what, got=got, limit=features.size))
+            raise DescriptionError(where, what, got=got, limit=features.size)
         sizes = {p.name: p.size for p in network.populations}
         if sizes.get("critic", 1) % 2:
             what = "needs a population 'critic' of an even number of neurons"
-            raise DescriptionError(say(where, what, got=sizes.get("critic")))
+            raise DescriptionError(where, what, got=sizes.get("critic"))
         if not any(p.post == "critic" and p.plasticity for p in network.projections):
-            raise DescriptionError(say(where, "has no projection into 'critic' that learns"))
+            raise DescriptionError(where, "has no projection into 'critic' that learns")
 
     def n_values(self, features: Features) -> int:
         return 0

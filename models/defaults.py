@@ -8,7 +8,7 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.errors import UnsupportedError, say
+from neurorl.errors import UnsupportedError
 from neurorl.models.features import RBF, Concat, Features, Fourier, GaussianCells, OneHot
 from neurorl.models.pooled import Pooled, blocks_for, pooled
 
@@ -78,7 +78,7 @@ def _check_states(space: gym.Space[Any], n: int) -> None:
     if n > _MAX_STATES:
         what, remedy = "has too many states for a cell each", "choose cells= and features="
         raise UnsupportedError(
-            say("observation space", what, got=space, limit=_MAX_STATES, remedy=remedy)
+            "observation space", what, got=space, limit=_MAX_STATES, remedy=remedy
         )
 
 
@@ -92,7 +92,7 @@ def _is_empty(space: gym.Space[Any]) -> bool:
 def _for_space(space: gym.Space[Any], box: Any) -> Features:
     if _is_empty(space):
         remedy = "wrap the environment in a Gymnasium ObservationWrapper"
-        raise UnsupportedError(say("observation space", "is empty", got=space, remedy=remedy))
+        raise UnsupportedError("observation space", "is empty", got=space, remedy=remedy)
     if isinstance(space, gym.spaces.Discrete):
         _check_states(space, int(space.n))
         return OneHot(int(space.n), int(space.start))
@@ -111,11 +111,9 @@ def _for_space(space: gym.Space[Any], box: Any) -> Features:
         parts = tuple(_for_space(part, box) for part in space.spaces.values())
         return Concat(parts, tuple(space.spaces))
     raise UnsupportedError(
-        say(
-            "observation space",
-            "no default cells for it",
-            got=type(space).__name__,
-            limit="Box, Discrete, MultiDiscrete, MultiBinary, Tuple, Dict",
-            remedy="wrap the environment in a Gymnasium ObservationWrapper",
-        )
+        "observation space",
+        "no default cells for it",
+        got=type(space).__name__,
+        limit="Box, Discrete, MultiDiscrete, MultiBinary, Tuple, Dict",
+        remedy="wrap the environment in a Gymnasium ObservationWrapper",
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.errors import DescriptionError, UnsupportedError, say, unknown
+from neurorl.errors import DescriptionError, UnsupportedError, unknown_name_error
 from neurorl.expressions.expression import Expression
 from neurorl.expressions.methods import METHODS, System, Updates
 from neurorl.expressions.nodes import Binary, Name, nodes_of
@@ -63,13 +63,13 @@ class Equations(Neuron):
         for name in ("parameters", "initial"):
             given = getattr(self, name)
             if not isinstance(given, Mapping):
-                raise DescriptionError(say(f"Equations.{name}", "must be a dict of numbers"))
+                raise DescriptionError(f"Equations.{name}", "must be a dict of numbers")
             numbers = {key: _number(f"{name}[{key!r}]", value) for key, value in given.items()}
             object.__setattr__(self, name, numbers)
         for name in ("refractory", "noise"):
             value = _number(name, getattr(self, name))
             if np.min(value) < 0:
-                raise DescriptionError(say(f"Equations.{name}", "must not be negative"))
+                raise DescriptionError(f"Equations.{name}", "must not be negative")
             object.__setattr__(self, name, value)
         object.__setattr__(self, "inputs", several("Equations.inputs", self.inputs))
         if self.held is not None:
@@ -84,7 +84,7 @@ class Equations(Neuron):
         steps = np.rint(_spread("refractory", self.refractory, size) / dt)
         if steps.max() > MAX_REFRACTORY:
             limit = f"{MAX_REFRACTORY} steps of {dt:g} s"
-            raise DescriptionError(say("Equations.refractory", "too long", limit=limit))
+            raise DescriptionError("Equations.refractory", "too long", limit=limit)
         noise = _spread("noise", self.noise, size)
         constants = parameters | dict(updates.constants) | {"dt": np.array(dt)}
         return StepPlan(
@@ -103,7 +103,7 @@ class Equations(Neuron):
     def dynamics(self, size: int, dt: float) -> Dynamics:
         """Raise UnsupportedError, for whatever needs the one update of LIF neurons."""
         what, limit = "neurons by equations can't be here", "LIF, CubaLIF, GLM"
-        raise UnsupportedError(say("neuron", what, limit=limit))
+        raise UnsupportedError("neuron", what, limit=limit)
 
     def with_parameters(self, **parameters: Any) -> Equations:
         """Return the same equations with some other parameters."""
@@ -119,9 +119,7 @@ class Equations(Neuron):
         self._check_names(state, derived)
         known = _check_lines(lines, {*parameters, *self.inputs, *state, "dt"}, state)
         if not state:
-            raise DescriptionError(
-                say("equations", "no state variable", remedy="say initial={...}")
-            )
+            raise DescriptionError("equations", "no state variable", remedy="say initial={...}")
         self._check_method(derived)
         updates = Updates(lines, {})
         if derived:
@@ -146,12 +144,12 @@ class Equations(Neuron):
     def _check_names(self, state: Collection[str], derived: tuple[str, ...]) -> None:
         """Refuse names that mean two things, and initial values of what is no state variable."""
         for twice in (x for x in derived if derived.count(x) > 1):
-            raise DescriptionError(say("equations", f"{twice} has two equations"))
+            raise DescriptionError("equations", f"{twice} has two equations")
         _check_known("initial", self.initial, state)
         for name in state:
             if name in _OWN:
                 what = f"{name!r} is a name that every neuron has"
-                raise DescriptionError(say("equations", what, remedy="take another"))
+                raise DescriptionError("equations", what, remedy="take another")
         for where in ("parameters", "initial", "inputs"):
             for name in getattr(self, where):
                 _check_is_name(where, name)
@@ -159,17 +157,17 @@ class Equations(Neuron):
         for name in self.parameters:
             for kind, names in kinds.items():
                 if kind != "parameter" and name in names:
-                    raise DescriptionError(say(f"parameters[{name!r}]", f"is also a {kind}"))
+                    raise DescriptionError(f"parameters[{name!r}]", f"is also a {kind}")
         for name in self.inputs:
             if name in self.parameters or name in _OWN:
-                raise DescriptionError(say("inputs", f"{name!r} is also a parameter"))
+                raise DescriptionError("inputs", f"{name!r} is also a parameter")
 
     def _check_method(self, derived: Collection[str]) -> None:
         if not derived and self.method:
             what, remedy = "an update has no method", "leave it out, or write dx/dt = ..."
-            raise DescriptionError(say("Equations.method", what, got=self.method, remedy=remedy))
+            raise DescriptionError("Equations.method", what, got=self.method, remedy=remedy)
         if derived and self.method not in METHODS:
-            raise unknown("Equations.method", self.method, METHODS)
+            raise unknown_name_error("Equations.method", self.method, METHODS)
 
     def _check_use(
         self, lines: Collection[Statement], threshold: Expression, reset: Collection[Statement]
@@ -181,7 +179,7 @@ class Equations(Neuron):
             for name in names:
                 if name not in used:
                     remedy = "leave it out" if kind == "parameters" else "say inputs=(...)"
-                    raise DescriptionError(say(kind, f"nothing uses {name!r}", remedy=remedy))
+                    raise DescriptionError(kind, f"nothing uses {name!r}", remedy=remedy)
 
     def _noisy(self, threshold: Expression) -> Expression:
         """Return the threshold with the noise on its left."""
@@ -221,34 +219,32 @@ def _check_lines(lines: Collection[Statement], known: set[str], state: Collectio
 
 def _check_is_name(where: str, name: object) -> None:
     if not isinstance(name, str) or not isinstance(parse(name, Place(where, name)), Name):
-        raise DescriptionError(say(f"Equations.{where}", "not a name", got=repr(name)[:60]))
+        raise DescriptionError(f"Equations.{where}", "not a name", got=repr(name)[:60])
 
 
 def _check_added(updates: Updates, known: Collection[str]) -> None:
     """Refuse names of the user's that the method takes for its own."""
     for name in (*updates.constants, *(line.variable for line in updates.statements)):
         if name in known and name.startswith(("keep_", "drive_", "slope_", "rest_", "next_")):
-            raise DescriptionError(say("Equations", f"the method needs the name {name!r} itself"))
+            raise DescriptionError("Equations", f"the method needs the name {name!r} itself")
 
 
 def _check_known(where: str, names: Collection[str], known: Collection[str]) -> None:
     for name in names:
         if name not in known:
-            raise DescriptionError(str(unknown(f"Equations.{where}", name, known)))
+            raise DescriptionError(str(unknown_name_error(f"Equations.{where}", name, known)))
 
 
 def _number(where: str, value: Any) -> float | FloatArray:
     """Return a float, or a read-only array of one dimension."""
     array = frozen_array(f"Equations.{where}", value, None)
     if array.ndim > 1:
-        raise DescriptionError(say(f"Equations.{where}", "more than one dimension"))
+        raise DescriptionError(f"Equations.{where}", "more than one dimension")
     return array if array.ndim else float(array)
 
 
 def _spread(where: str, value: Any, size: int) -> FloatArray:
     array = np.asarray(value, dtype=np.float64)
     if array.ndim and array.shape != (size,):
-        raise DescriptionError(
-            say(f"Equations.{where}", "wrong shape", got=array.shape, limit=(size,))
-        )
+        raise DescriptionError(f"Equations.{where}", "wrong shape", got=array.shape, limit=(size,))
     return np.broadcast_to(array, (size,)).copy()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from neurorl.errors import DescriptionError, say
+from neurorl.errors import DescriptionError
 from neurorl.models.critics import CRITICS, Critic
 from neurorl.models.encoders import ENCODERS, Encoder
 from neurorl.models.features import Features
@@ -193,7 +193,7 @@ def _parts(options: Mapping[str, object]) -> dict[str, Any]:
     """Make the parts that options choose, by field, and ``flat``."""
     before: Any = options.get("flat", {})
     if not isinstance(before, Mapping):
-        raise DescriptionError(say("agent.flat", "no options", got=repr(before)[:60]))
+        raise DescriptionError("agent.flat", "no options", got=repr(before)[:60])
     made: dict[str, Any] = {}
     flat: dict[str, object] = {}
     for kind, registry in KINDS.items():
@@ -223,6 +223,6 @@ def _flat(registry: Registry[Any], part: Part, values: Mapping[str, object]) -> 
                 where, limit = f"agent.{option}", part.requires[option]
                 remedy = f"{option}={limit:g}, or {registry.kind} {cls.name!r}"
                 what = f"is for {registry.kind} {cls.name!r}"
-                raise DescriptionError(say(where, what, got=value, remedy=remedy))
+                raise DescriptionError(where, what, got=value, remedy=remedy)
         flat[option] = value
     return flat

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.errors import DescriptionError, say
+from neurorl.errors import DescriptionError
 from neurorl.models.features import Features, FromNumbers
 
 __all__ = ["History", "check_changes"]
@@ -54,11 +54,11 @@ def check_changes(features: Features, cells: Features, changes: int) -> None:
     for name, of in (("features", features), ("cells", cells)):
         if type(of).flat is not FromNumbers.flat:
             what = f"needs {name} of a plain vector"
-            raise DescriptionError(say(where, what, got=type(of).__name__))
+            raise DescriptionError(where, what, got=type(of).__name__)
     needed = (1 + changes) * cells.n_inputs
     if features.n_inputs != needed:
         what = f"needs features of the observation and its last {changes} changes"
         remedy = "a range for each of these numbers"
         raise DescriptionError(
-            say(where, what, got=f"{features.n_inputs} numbers", limit=needed, remedy=remedy)
+            where, what, got=f"{features.n_inputs} numbers", limit=needed, remedy=remedy
         )

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.errors import DescriptionError, say
+from neurorl.errors import DescriptionError
 from neurorl.models import Silenced
 from neurorl.network.description import Network, Node, Population, Projection
 from neurorl.network.modules import hidden_layers
@@ -34,7 +34,7 @@ def lesioned(
     names = hidden_layers(network) if populations is None else tuple(populations)
     if not names:
         remedy = "name the populations"
-        raise DescriptionError(say("lesioned", "has no hidden neurons that learn", remedy=remedy))
+        raise DescriptionError("lesioned", "has no hidden neurons that learn", remedy=remedy)
     rng = np.random.default_rng(seed)
     dead = {}
     for name in names:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.errors import DescriptionError, say
+from neurorl.errors import DescriptionError
 from neurorl.models.equations import Equations
 from neurorl.network.description import Dynamics, Neuron
 from neurorl.network.limits import MAX_REFRACTORY
@@ -36,7 +36,7 @@ class _Integrator(Neuron):
             where, what = f"{type(self).__name__}.{odd[0]}", "a parameter that no backend knows"
             remedy = "override dynamics() if it has one that is `Dynamics` all the same"
             limit = ", ".join(sorted(_PARAMETERS))
-            raise DescriptionError(say(where, what, limit=limit, remedy=remedy))
+            raise DescriptionError(where, what, limit=limit, remedy=remedy)
         return _dynamics(self, size, dt, **parameters)
 
 
@@ -113,20 +113,20 @@ class Silenced(Neuron):
 
     def __post_init__(self) -> None:
         if not isinstance(self.neuron, Neuron):
-            raise DescriptionError(say("Silenced.neuron", "not a neuron model", got=self.neuron))
+            raise DescriptionError("Silenced.neuron", "not a neuron model", got=self.neuron)
         if isinstance(self.neuron, Equations):
             what, remedy = "equations have no level to silence", "write it into their threshold"
-            raise DescriptionError(say("Silenced.neuron", what, remedy=remedy))
+            raise DescriptionError("Silenced.neuron", what, remedy=remedy)
         silent = tuple(self.silent)
         if not all(isinstance(i, (int, np.integer)) for i in silent):
-            raise DescriptionError(say("Silenced.silent", "not whole numbers", got=silent))
+            raise DescriptionError("Silenced.silent", "not whole numbers", got=silent)
         object.__setattr__(self, "silent", tuple(int(i) for i in silent))
 
     def dynamics(self, size: int, dt: float) -> Dynamics:
         dynamics = self.neuron.dynamics(size, dt)
         if self.silent and not 0 <= min(self.silent) <= max(self.silent) < size:
             got, limit = self.silent, f"0 to {size - 1}"
-            raise DescriptionError(say("Silenced.silent", "no such neuron", got=got, limit=limit))
+            raise DescriptionError("Silenced.silent", "no such neuron", got=got, limit=limit)
         silent = list(self.silent)
         threshold, bias = dynamics.threshold.copy(), dynamics.bias.copy()
         high = np.maximum(threshold, _NEVER * dynamics.noise_width)
@@ -141,13 +141,13 @@ def _check_parameters(neuron: Neuron) -> None:
         where = f"{type(neuron).__name__}.{field.name}"
         value = frozen_array(where, getattr(neuron, field.name), None)
         if value.ndim > 1:
-            raise DescriptionError(say(where, "more than one dimension", got=value.shape))
+            raise DescriptionError(where, "more than one dimension", got=value.shape)
         if field.name not in ("threshold", "bias") and value.min() < 0:
             raise DescriptionError(
-                say(where, "must not be negative", got=f"{value.min():g}", limit=">= 0")
+                where, "must not be negative", got=f"{value.min():g}", limit=">= 0"
             )
         if np.abs(value).max() > LARGEST:
-            raise DescriptionError(say(where, "too large", limit=f"{LARGEST:g}"))
+            raise DescriptionError(where, "too large", limit=f"{LARGEST:g}")
         object.__setattr__(neuron, field.name, value if value.ndim else float(value))
 
 
@@ -167,14 +167,14 @@ def _dynamics(
         array = np.asarray(value, dtype=np.float64)
         if array.ndim and array.shape != (size,):
             where = f"{type(neuron).__name__}.{name}"
-            raise DescriptionError(say(where, "wrong shape", got=array.shape, limit=(size,)))
+            raise DescriptionError(where, "wrong shape", got=array.shape, limit=(size,))
         return np.broadcast_to(array, (size,)).copy()
 
     steps = np.rint(spread("refractory", refractory) / dt)
     if steps.max() > MAX_REFRACTORY:
         where, got = f"{type(neuron).__name__}.refractory", f"{steps.max() * dt:g} s"
         limit = f"{MAX_REFRACTORY} steps of {dt:g} s"
-        raise DescriptionError(say(where, "too long", got=got, limit=limit))
+        raise DescriptionError(where, "too long", got=got, limit=limit)
     return Dynamics(
         current_decay=_decay(spread("tau_syn", tau_syn), dt),
         membrane_decay=_decay(spread("tau_mem", tau_mem), dt),

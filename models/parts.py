@@ -12,7 +12,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
-from neurorl.errors import ArgumentError, DescriptionError, UnknownNameError, say
+from neurorl.errors import ArgumentError, DescriptionError, UnknownNameError
 from neurorl.network.naming import add_name, find_name
 from neurorl.network.serialization import Described, type_name
 
@@ -101,7 +101,7 @@ class Registry(Mapping[str, type[P]], Generic[P]):
         """
         if not (isinstance(cls, type) and issubclass(cls, self.base)):
             what, got = f"is not derived from {self.base.__name__}", repr(cls)[:60]
-            raise ArgumentError(say(f"register_{self.kind}", what, got=got))
+            raise ArgumentError(f"register_{self.kind}", what, got=got)
         add_name(self.kind, name, cls, self._classes)
         return cls
 
@@ -113,7 +113,7 @@ class Registry(Mapping[str, type[P]], Generic[P]):
         cls = find_name(self.kind, name, self)
         if not (isinstance(cls, type) and issubclass(cls, self.base)):
             what = f"that module has no such {self.base.__name__}"
-            raise UnknownNameError(say(f"{self.kind} {name!r}", what))
+            raise UnknownNameError(f"{self.kind} {name!r}", what)
         return cls
 
     def is_shipped(self, part: P) -> bool:
@@ -136,9 +136,7 @@ class Registry(Mapping[str, type[P]], Generic[P]):
             return cls(**self._fields(cls, values))
         except TypeError as exc:  # it has fields without a default
             what, remedy = "can't be made from its name alone", f"pass an object of {cls.__name__}"
-            raise DescriptionError(
-                say(f"agent.{self.kind}", what, got=str(exc), remedy=remedy)
-            ) from exc
+            raise DescriptionError(f"agent.{self.kind}", what, got=str(exc), remedy=remedy) from exc
 
     def _fields(self, cls: type[P], values: Mapping[str, object]) -> dict[str, Any]:
         """Turn options into values of the fields that a class has."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.errors import ArgumentError, DescriptionError, say
+from neurorl.errors import ArgumentError, DescriptionError
 from neurorl.models.features import Features, Ranged
 from neurorl.network.serialization import FloatArray, positive, several
 
@@ -36,13 +36,13 @@ class Pooled(Features):
         pairs = zip(self.blocks, self.shape, strict=False)
         if len(self.shape) != len(self.blocks) or any(n < b for b, n in pairs):
             what = "must be at most the shape, axis by axis"
-            raise DescriptionError(say("Pooled.blocks", what, got=self.blocks, limit=self.shape))
+            raise DescriptionError("Pooled.blocks", what, got=self.blocks, limit=self.shape)
         if not isinstance(self.of, Ranged):
             kind = type(self.of).__name__
-            raise DescriptionError(say("Pooled.of", "needs a range for each block", got=kind))
+            raise DescriptionError("Pooled.of", "needs a range for each block", got=kind)
         n, limit = self.of.n_inputs, math.prod(self.blocks)
         if n != limit:
-            raise DescriptionError(say("Pooled.of", "is of other numbers", got=n, limit=limit))
+            raise DescriptionError("Pooled.of", "is of other numbers", got=n, limit=limit)
 
     @property
     def are_cells(self) -> bool:
@@ -60,7 +60,7 @@ class Pooled(Features):
         numbers = np.asarray(observation, dtype=np.float64)
         if numbers.size != math.prod(self.shape):
             what, got = "the observation has another shape", numbers.shape
-            raise ArgumentError(say("Pooled", what, got=got, limit=self.shape))
+            raise ArgumentError("Pooled", what, got=got, limit=self.shape)
         return pooled(numbers.reshape(self.shape), self.blocks).ravel()
 
     def values(self, flat: FloatArray) -> FloatArray:

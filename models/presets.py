@@ -11,8 +11,8 @@ import gymnasium as gym
 from neurorl.errors import (
     EnvironmentWarning,
     check_name,
-    say,
-    unknown,
+    format_message,
+    unknown_name_error,
     warn_outside,
 )
 from neurorl.models import GLM, CubaLIF
@@ -249,7 +249,7 @@ def _check_options(overrides: Iterable[str]) -> None:
     known = sorted({*option_names()} - {"model"})
     for key in overrides:
         if key not in known:
-            raise unknown("agent option", key, known)
+            raise unknown_name_error("agent option", key, known)
 
 
 def _without_fields_of(overrides: dict[str, Any], preset: dict[str, Any]) -> dict[str, Any]:
@@ -275,7 +275,7 @@ def _warn_of_other_spaces(env: gym.Env[Any, Any], tasks: dict[str, Any]) -> None
     if other and (name in _TASKS or name in tasks):
         what = "has other spaces than the task of this id, so its preset is not used"
         remedy = "say what is known of it, such as cells=, features=, reward_scale="
-        message = say(f"environment {name}", what, got=other, remedy=remedy)
+        message = format_message(f"environment {name}", what, got=other, remedy=remedy)
         warn_outside(message, EnvironmentWarning)
 
 
@@ -300,6 +300,6 @@ def _warn_of_means(space: gym.Space[Any], chosen: dict[str, Any]) -> None:
                 what = f"is large, so the agent sees the means of {blocks} blocks"
                 remedy = "choose cells= and features="
                 shown = textwrap.shorten(str(space), 80, placeholder="...")
-                message = say("observation space", what, got=shown, remedy=remedy)
+                message = format_message("observation space", what, got=shown, remedy=remedy)
                 warn_outside(message, EnvironmentWarning)
                 return

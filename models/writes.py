@@ -24,7 +24,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from neurorl.errors import UnsupportedError, say
+from neurorl.errors import UnsupportedError
 from neurorl.models.parts import Part, Registry
 from neurorl.network.serialization import FloatArray, positive
 
@@ -73,7 +73,7 @@ class Writes(Part):
         mean. is_turn: whether this decision is one of *every*. Schemes with a shadow have no use.
         """
         what, remedy = "doesn't say how weights change", "define units(), or take has_shadow = True"
-        raise UnsupportedError(say(f"writes {self.name!r}", what, remedy=remedy))
+        raise UnsupportedError(f"writes {self.name!r}", what, remedy=remedy)
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ and its warnings (UserWarning): `PopulationWarning`, of a population that learni
 `FallbackWarning`, of something else that runs in place of what isn't there, and
 `EnvironmentWarning`, of an environment that can't be saved as it is, or is no known task.
 
-Messages read *where: what, got, limit, remedy*; see `say`.
+Messages read *where: what, got, limit, remedy*; see `format_message`.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ __all__ = [
     "UnknownNameError",
     "UnsupportedError",
     "check_name",
+    "format_message",
     "quoted",
-    "say",
-    "unknown",
+    "unknown_name_error",
     "warn_outside",
 ]
 
@@ -51,7 +51,23 @@ _LONGEST = 300  # letters of what an error quotes
 
 
 class NeurorlError(Exception):
-    """Stand for every error of neurorl; the command line prints one line and exits with 2."""
+    """Stand for every error of neurorl; the command line prints one line and exits with 2.
+
+    where, what, got, limit, remedy: as in `format_message`; without *what*, *where* is all.
+    """
+
+    def __init__(
+        self,
+        where: str = "",
+        what: str | None = None,
+        *,
+        got: object = None,
+        limit: object = None,
+        remedy: str | None = None,
+    ) -> None:
+        if what is not None:
+            where = format_message(where, what, got=got, limit=limit, remedy=remedy)
+        super().__init__(where)
 
 
 class DescriptionError(NeurorlError, ValueError):
@@ -110,7 +126,7 @@ def warn_outside(message: str, category: type[Warning]) -> None:
     warnings.warn(message, category, stacklevel=level)
 
 
-def say(
+def format_message(
     where: str, what: str, *, got: object = None, limit: object = None, remedy: str | None = None
 ) -> str:
     """Return one line *where: what (got ..., limit ...); remedy*."""
@@ -135,7 +151,7 @@ def quoted(value: object) -> str:
 def check_name(kind: str, name: object, known: Iterable[str]) -> None:
     """Raise UnknownNameError unless *name* is one of the *known* ones."""
     if not isinstance(name, str) or name not in known:
-        raise unknown(kind, name, known)
+        raise unknown_name_error(kind, name, known)
 
 
 def _short(value: object, longest: int = _LONGEST) -> str:
@@ -147,10 +163,13 @@ def _short(value: object, longest: int = _LONGEST) -> str:
     return text if len(text) <= longest else f"{text[:longest]}..."
 
 
-def unknown(kind: str, name: object, known: Iterable[str]) -> UnknownNameError:
+def unknown_name_error(kind: str, name: object, known: Iterable[str]) -> UnknownNameError:
     """Return the error for a *name* that isn't *known*, with the nearest of the known ones."""
     names = sorted(known)
     near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
     listed = ", ".join(names[:12]) + (f", ... ({len(names)} in all)" if len(names) > 12 else "")
     remedy = f"did you mean {near[0]!r}?" if near else f"known: {listed}"
-    return UnknownNameError(say(kind, "unknown name", got=quoted(name), remedy=remedy))
+    return UnknownNameError(kind, "unknown name", got=quoted(name), remedy=remedy)
+
+
+say, unknown = format_message, unknown_name_error  # their names in version 0.1.0

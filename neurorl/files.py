@@ -14,7 +14,7 @@ from typing import Any
 
 from platformdirs import user_cache_path, user_config_path
 
-from neurorl.errors import NeurorlError, RunError, say
+from neurorl.errors import NeurorlError, RunError, format_message
 
 __all__ = [
     "as_json",
@@ -109,7 +109,7 @@ def unwritable(
     """Return the line for an error of the system; *then*: what to do after the remedy."""
     remedy = _REMEDIES.get(exc.errno or 0)
     steps = ", then ".join(step for step in (remedy, then) if step)
-    return say(where, what, got=exc.strerror or exc, remedy=steps or None)
+    return format_message(where, what, got=exc.strerror or exc, remedy=steps or None)
 
 
 def keep_matplotlib_in_our_cache() -> None:

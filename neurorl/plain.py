@@ -10,7 +10,7 @@ from typing import Any, Union
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.errors import DescriptionError, quoted, say
+from neurorl.errors import DescriptionError, quoted
 
 __all__ = ["DTYPES", "array_from", "declared_types", "fits", "kind_name"]
 
@@ -39,23 +39,23 @@ def array_from(data: Mapping[str, Any]) -> npt.NDArray[Any]:
         or dtype not in DTYPES
         or set(data) != {"array", "dtype", "shape"}
     ):
-        raise DescriptionError(say("array", "not one of numbers", got=quoted(dtype)))
+        raise DescriptionError("array", "not one of numbers", got=quoted(dtype))
     # As objects, as lists of texts would take the longest one's memory for each.
     items = np.array(data["array"], dtype=object)
     kinds = set(map(type, items.ravel().tolist()))
     if not isinstance(shape, (list, tuple)) or items.shape != tuple(shape):
         got, limit = quoted(shape), items.shape
-        raise DescriptionError(say("array", "isn't of its own shape", got=got, limit=limit))
+        raise DescriptionError("array", "isn't of its own shape", got=got, limit=limit)
     if not kinds <= _MADE_OF[dtype.rstrip("0123456789")]:
         got = ", ".join(sorted(kind.__name__ for kind in kinds))
-        raise DescriptionError(say("array", "of another type", got=got, limit=dtype))
+        raise DescriptionError("array", "of another type", got=got, limit=dtype)
     try:
         with np.errstate(over="ignore"):
             array = items.astype(dtype)
     except OverflowError as exc:
-        raise DescriptionError(say("array", "has too large a number", limit=dtype)) from exc
+        raise DescriptionError("array", "has too large a number", limit=dtype) from exc
     if not (array == items).all() if array.dtype.kind in "iu" else not np.isfinite(array).all():
-        raise DescriptionError(say("array", "has too large a number", limit=dtype))
+        raise DescriptionError("array", "has too large a number", limit=dtype)
     return array
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neurorl.backends.records import Records
-from neurorl.errors import ArgumentError, say
+from neurorl.errors import ArgumentError
 from neurorl.files import keep_matplotlib_in_our_cache
 from neurorl.runs.plot import plot_runs
 
@@ -49,7 +49,7 @@ def traces(
         for k in chosen:
             if not 0 <= k < values.shape[1]:
                 limit = f"0 to {values.shape[1] - 1}"
-                raise ArgumentError(say(f"plot of {name!r}", "no such neuron", got=k, limit=limit))
+                raise ArgumentError(f"plot of {name!r}", "no such neuron", got=k, limit=limit)
             axes.plot(records.times(name), values[:, k], linewidth=1, label=str(k))
         axes.set_ylabel(name.replace(".", "\n"))
         if 1 < len(chosen) <= 5:
@@ -85,7 +85,7 @@ def _chosen(
     chosen = list(names or ())
     if not chosen:
         limit = ", ".join(records.names)
-        raise ArgumentError(say("plot", "nothing recorded to draw", limit=limit))
+        raise ArgumentError("plot", "nothing recorded to draw", limit=limit)
     return chosen
 
 

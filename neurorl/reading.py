@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
-from neurorl.errors import RunError, say
+from neurorl.errors import RunError
 from neurorl.plain import fits, kind_name
 
 __all__ = [
@@ -50,7 +50,7 @@ class Place:
     def wrong(self, what: str, got: object = None, limit: object = None) -> RunError:
         """Return the error for what is wrong there."""
         what = f"{self.part} {what}".lstrip()
-        return RunError(say(self.where, what, got=got, limit=limit, remedy=self.remedy))
+        return RunError(self.where, what, got=got, limit=limit, remedy=self.remedy)
 
 
 def read_bytes(path: Path, limit: int, place: Place) -> bytes:

@@ -22,7 +22,7 @@ from experiments.options import docs_of, experiment_parser, names_of, plan_of, r
 from neurorl.agents.replicas import Episode
 from neurorl.cli.output import show, training_progress
 from neurorl.cli.status import GOES_ON, exit_status
-from neurorl.errors import unknown
+from neurorl.errors import unknown_name_error
 from neurorl.files import make_folder, write_bytes
 
 KEPT = Path(__file__).parents[1] / "docs" / "comparison.md"
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     parts = names_of(options) or list(PARTS)
     for part in parts:
         if part not in PARTS:
-            raise unknown("part", part, PARTS)
+            raise unknown_name_error("part", part, PARTS)
     with training_progress() as begin:
         asked = comparison(options, begin)
         page = asked.docs / KEPT.name
@@ -101,7 +101,7 @@ def chosen_tasks(names: str | None) -> Sequence[Task]:
     chosen = names.split(",") if names else list(by_name)
     for name in chosen:
         if name not in by_name:
-            raise unknown("task", name, by_name)
+            raise unknown_name_error("task", name, by_name)
     return [by_name[name] for name in chosen]
 
 

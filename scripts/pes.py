@@ -23,7 +23,7 @@ from experiments.tuning import tune
 from neurorl.agents.replicas import Episode
 from neurorl.cli.output import show, training_progress
 from neurorl.cli.status import GOES_ON, exit_status
-from neurorl.errors import unknown
+from neurorl.errors import unknown_name_error
 
 Begin = Callable[[str, int], Callable[[Episode], None]]
 
@@ -60,7 +60,7 @@ def chosen(names: Sequence[str] | None) -> list[Experiment]:
     known = {key for e in COMPARED for key in (e.name, e.task.name)}
     for name in names or ():
         if name not in known:
-            raise unknown("experiment", name, known)
+            raise unknown_name_error("experiment", name, known)
     return [e for e in COMPARED if wanted(names, e.name, e.task.name)]
 
 

@@ -17,7 +17,7 @@ from experiments.options import docs_of, experiment_parser, names_of, plan_of, r
 from experiments.recall import RECALLS, draw, write_curves
 from neurorl.cli.output import show, training_progress
 from neurorl.cli.status import GOES_ON, exit_status
-from neurorl.errors import unknown
+from neurorl.errors import unknown_name_error
 
 
 @exit_status("reparameterization", GOES_ON)
@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     names = names_of(options) or list(known)
     for name in names:
         if name not in known:
-            raise unknown("experiment", name, known)
+            raise unknown_name_error("experiment", name, known)
     chosen = [known[name] for name in known if name in names and not options.page]
     plan, results = plan_of(options), results_of(options)
     page = docs_of(options) / "reparameterization.md"

@@ -21,7 +21,7 @@ from benchmarks.soak import BOUND_MIB, STEPS, Look, growth, problems, soak
 from experiments.markup import put_between, table_head, table_row
 from experiments.tables import read_table, write_table
 from neurorl.cli.status import exit_status
-from neurorl.errors import unknown
+from neurorl.errors import unknown_name_error
 from neurorl.network.serialization import positive
 
 COLUMNS = ["backend", "env steps", "episodes", "RSS, MiB", "records, MiB"]
@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     by_backend: list[list[Look]] = []
     for name in options.backends.split(","):
         if name not in STEPS and name != "reference":
-            raise unknown("backend to soak", name, [*STEPS, "reference"])
+            raise unknown_name_error("backend to soak", name, [*STEPS, "reference"])
         by_backend.append(soak(name, options.steps or STEPS.get(name, 100_000)))
     show(by_backend)
     folder = options.out or Path("results")

@@ -19,7 +19,7 @@ from experiments.readme import write_pages
 from experiments.smaller import SMALLER
 from experiments.tested import TESTED
 from neurorl.cli.status import exit_status
-from neurorl.errors import unknown
+from neurorl.errors import unknown_name_error
 
 ROOT = Path(__file__).parents[1]
 TABLES = {**SMALLER, **TESTED, **COSTS}
@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     names = options.only.split(",") if options.only else list(TABLES)
     for name in names:
         if name not in TABLES:
-            raise unknown("table", name, TABLES)
+            raise unknown_name_error("table", name, TABLES)
     base = Path("runs/tables-quick" if options.quick else ".")
     results, docs = base / "results" / "tables", base / "docs"
     if options.quick:

@@ -15,7 +15,7 @@ from typing import Any
 from platformdirs import user_cache_path
 
 from neurorl.backends.brian2 import fingerprint
-from neurorl.errors import BackendError, RunError, say
+from neurorl.errors import BackendError, RunError
 from neurorl.native import SOURCES, toolchain
 from neurorl.native.cache import CompileCache
 from neurorl.reading import Place, parse_json
@@ -115,9 +115,7 @@ def _build(cache: CompileCache, name: str, scratch: Path, plan: dict[str, Any]) 
         log.write_text(done.stdout)
         remedy = f"all of it is in {log}; or take engine='cython'"
         reason = _first_error(done.stdout)
-        raise BackendError(
-            say("backend brian2", "can't build the network", got=reason, remedy=remedy)
-        )
+        raise BackendError("backend brian2", "can't build the network", got=reason, remedy=remedy)
     code = (scratch / "library.so").read_bytes()
     arrays = json.loads((scratch / "arrays.json").read_text())
     (scratch / "sha256").write_text(_hash(code, arrays))

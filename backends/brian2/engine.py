@@ -12,7 +12,7 @@ import numpy.typing as npt
 from neurorl.backends.brian2.equations import start_of
 from neurorl.backends.checks import Inputs
 from neurorl.backends.window import Raster, WindowCall
-from neurorl.errors import UnsupportedError, say
+from neurorl.errors import UnsupportedError
 
 __all__ = ["DEAD", "Engine", "dynamic"]
 
@@ -53,7 +53,7 @@ class Engine(abc.ABC):
     def network(self) -> Any:
         """Return the `brian2.Network` that is stepped; raise UnsupportedError if there is none."""
         problem, remedy = "has no brian2.Network", "load with engine='cython' for monitors"
-        raise UnsupportedError(say("engine 'compiled'", problem, remedy=remedy))
+        raise UnsupportedError("engine 'compiled'", problem, remedy=remedy)
 
     @abc.abstractmethod
     def write(self, name: str, transmitted: npt.NDArray[Any]) -> None:

@@ -11,7 +11,7 @@ from neurorl.backends.brian2 import fingerprint
 from neurorl.backends.brian2.compiled import Compiled
 from neurorl.backends.brian2.engine import Engine
 from neurorl.backends.simulated import SimulatedNetwork
-from neurorl.errors import BackendError, BackendUnavailableError, check_name, say
+from neurorl.errors import BackendError, BackendUnavailableError, check_name, format_message
 from neurorl.native import toolchain
 
 __all__ = ["ENGINES", "EngineKind", "check_engine", "find_engine"]
@@ -36,7 +36,7 @@ class EngineKind:
         problem, remedy = self.problem(), f"install {self.needs}, or take engine='numpy'"
         if problem is not None:
             where = f"engine {self.name!r}"
-            raise BackendError(say(where, "can't compile", got=problem, remedy=remedy))
+            raise BackendError(where, "can't compile", got=problem, remedy=remedy)
 
 
 def check_engine(name: str | None) -> None:
@@ -68,7 +68,7 @@ def _best_engine(problem: str | None) -> EngineKind:
         problem = f"brian2 {fingerprint.version()}, not among {', '.join(fingerprint.KNOWN)}"
         remedy = "try engine='compiled', or install one of these"
     chosen = next(kind for kind in slower if kind.problem() is None)
-    message = say(
+    message = format_message(
         "backend brian2", f"runs on the slower engine {chosen.name!r}", got=problem, remedy=remedy
     )
     warnings.warn(message, RuntimeWarning, stacklevel=2)
@@ -90,7 +90,7 @@ def _runtime(target: str, simulated: SimulatedNetwork) -> Engine:
         from neurorl.backends.brian2.runtime import Runtime  # imports Brian2, so late
     except Exception as exc:  # a broken installation may raise anything
         problem, remedy = "brian2 doesn't import", "pip install brian2"
-        message = say("backend brian2", problem, got=exc, remedy=remedy)
+        message = format_message("backend brian2", problem, got=exc, remedy=remedy)
         raise BackendUnavailableError(message) from exc
     return Runtime(simulated, target)
 

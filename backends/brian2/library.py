@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.window import Raster
-from neurorl.errors import BackendError, say
+from neurorl.errors import BackendError
 from neurorl.native.cache import load_copy
 from neurorl.numerics.random import LOGISTIC_TABLE
 
@@ -68,7 +68,7 @@ def _load(folder: Path, code: bytes) -> ctypes.CDLL:
     try:
         return load_copy(code, folder)
     except OSError as exc:
-        raise BackendError(say("engine 'compiled'", "can't load", got=exc)) from exc
+        raise BackendError("engine 'compiled'", "can't load", got=exc) from exc
 
 
 def _unload(library: ctypes.CDLL) -> None:

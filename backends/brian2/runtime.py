@@ -19,7 +19,7 @@ from neurorl.backends.brian2.vendor import brian2
 from neurorl.backends.checks import Inputs
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.window import Raster
-from neurorl.errors import BackendError, NeurorlError, say
+from neurorl.errors import BackendError, NeurorlError
 
 __all__ = ["Runtime"]
 
@@ -35,7 +35,7 @@ class Runtime(Engine):
     def __init__(self, simulated: SimulatedNetwork, target: str) -> None:
         if brian2.get_device() is not brian2.all_devices["runtime"]:
             remedy = "call brian2.set_device('runtime') first"
-            raise BackendError(say("backend brian2", "another Brian2 device is set", remedy=remedy))
+            raise BackendError("backend brian2", "another Brian2 device is set", remedy=remedy)
         self._target, network = target, simulated.whole
         self.nodes = tuple(node.name for node in network.spiking.nodes)
         self._sizes = {node.name: node.size for node in network.nodes}
@@ -148,7 +148,7 @@ def _translated(problem: str, printed: io.StringIO | None = None) -> Iterator[No
         raise
     except Exception as exc:
         output = printed.getvalue() if printed else ""
-        raise BackendError(say("backend brian2", problem, got=_reason(exc, output))) from exc
+        raise BackendError("backend brian2", problem, got=_reason(exc, output)) from exc
 
 
 def _reason(exc: BaseException, printed: str) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.brian2.vendor import BrianObject
-from neurorl.errors import BackendError, say
+from neurorl.errors import BackendError
 
 __all__ = ["Stepper", "array", "refill_queue", "spike_space"]
 
@@ -49,12 +49,10 @@ class Stepper:
         if clocks - {self._clock}:
             elsewhere = sorted(obj.name for obj in objects if obj.clock is not self._clock)
             raise BackendError(
-                say(
-                    "Brian2 network",
-                    "an object on another clock",
-                    got=elsewhere,
-                    remedy="pass clock=...",
-                )
+                "Brian2 network",
+                "an object on another clock",
+                got=elsewhere,
+                remedy="pass clock=...",
             )
         self.network._clocks = clocks
         try:

@@ -39,7 +39,7 @@ from neurorl.backends.loihi.vendor import (
 )
 from neurorl.backends.simulator import State
 from neurorl.backends.window import Raster
-from neurorl.errors import BackendUnavailableError, say
+from neurorl.errors import BackendUnavailableError
 from neurorl.native.draws import quick_words
 from neurorl.numerics.random import DrawRows
 
@@ -89,11 +89,9 @@ class EmulatorEngine(Engine):
         lacks = missing(emulator, needed)
         if lacks:
             raise BackendUnavailableError(
-                say(
-                    "backend loihi",
-                    f"nengo-loihi {version()} has no {', '.join(lacks)}",
-                    remedy="pip install 'nengo-loihi>=1.1,<2'",
-                )
+                "backend loihi",
+                f"nengo-loihi {version()} has no {', '.join(lacks)}",
+                remedy="pip install 'nengo-loihi>=1.1,<2'",
             )
         emulator.t = _FIRST
         compartment = emulator.compartment

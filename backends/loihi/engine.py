@@ -12,7 +12,7 @@ import numpy.typing as npt
 from neurorl.backends.checks import Inputs
 from neurorl.backends.simulator import State
 from neurorl.backends.window import Raster
-from neurorl.errors import UnsupportedError, say
+from neurorl.errors import UnsupportedError
 
 __all__ = ["EMULATE", "Engine"]
 
@@ -63,7 +63,7 @@ class Engine(abc.ABC):
     def _doesnt_learn(self) -> UnsupportedError:
         """Return the error for an engine that doesn't learn."""
         problem, remedy = "doesn't learn on the chip", "learning='host'"
-        return UnsupportedError(say(f"backend loihi, target {self.target}", problem, remedy=remedy))
+        return UnsupportedError(f"backend loihi, target {self.target}", problem, remedy=remedy)
 
     @abc.abstractmethod
     def write_bias(self, population: str, bias: npt.NDArray[np.generic]) -> None:

@@ -24,7 +24,7 @@ from neurorl.backends.loihi.silence import Silence
 from neurorl.backends.loihi.vendor import LoihiProbe
 from neurorl.backends.simulator import State
 from neurorl.backends.window import Raster
-from neurorl.errors import BackendError, BackendUnavailableError, UnsupportedError, say
+from neurorl.errors import BackendError, BackendUnavailableError, UnsupportedError
 
 __all__ = ["HardwareEngine", "hardware_problems", "learns", "translated"]
 
@@ -73,7 +73,7 @@ class HardwareEngine(Engine):
         problems = self.problems(compiled, record)
         if problems:
             raise UnsupportedError(
-                say("target loihi", f"can't run {'; '.join(problems)}", remedy=EMULATE)
+                "target loihi", f"can't run {'; '.join(problems)}", remedy=EMULATE
             )
         self._steps = 0
         self._waited = 0  # steps that the chip made for resets; `steps` doesn't count them
@@ -136,11 +136,7 @@ class HardwareEngine(Engine):
                 return
             problem += f", which can only wait for silence: {self._silence.problem}"
         raise UnsupportedError(
-            say(
-                "target loihi",
-                problem,
-                remedy=_REMEDIES.get(verb, f"make a new backend, or {EMULATE}"),
-            )
+            "target loihi", problem, remedy=_REMEDIES.get(verb, f"make a new backend, or {EMULATE}")
         )
 
     def reset(self) -> None:
@@ -192,7 +188,7 @@ class HardwareEngine(Engine):
             return interface.__enter__()
         except Exception as exc:  # NxSDK, or the board it looks for, may raise anything
             raise BackendUnavailableError(
-                say("target loihi", "no chip answers", got=exc, remedy=EMULATE)
+                "target loihi", "no chip answers", got=exc, remedy=EMULATE
             ) from exc
 
 
@@ -226,4 +222,4 @@ def translated() -> Iterator[None]:
     try:
         yield
     except Exception as exc:  # NxSDK may raise anything
-        raise BackendError(say("target loihi", f"the chip failed: {exc}")) from exc
+        raise BackendError("target loihi", f"the chip failed: {exc}") from exc

@@ -29,7 +29,7 @@ from neurorl.backends.loihi.vendor import (
     SpikeInput,
     validate_model,
 )
-from neurorl.errors import UnsupportedError, say
+from neurorl.errors import UnsupportedError
 from neurorl.network.serialization import FloatArray
 
 __all__ = ["Compiled", "Places", "compile_network"]
@@ -228,6 +228,4 @@ def _validate(model: Model) -> None:
     try:
         validate_model(model)
     except (BuildError, AssertionError) as exc:
-        raise UnsupportedError(
-            say("backend loihi", f"nengo-loihi refuses the network: {exc}")
-        ) from exc
+        raise UnsupportedError("backend loihi", f"nengo-loihi refuses the network: {exc}") from exc

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.errors import BackendUnavailableError, say
+from neurorl.errors import BackendUnavailableError
 
 __all__ = ["PLACES", "mend"]
 
@@ -72,11 +72,9 @@ def _check(module: types.ModuleType) -> None:
         return
     version = importlib.metadata.version("nengo-loihi")
     raise BackendUnavailableError(
-        say(
-            f"backend loihi, {module.__name__} of nengo-loihi {version}",
-            "changed where it is made to work on NumPy 2",
-            got=f"{count} times {_PHRASE!r}" if uses_numpy else "another 'np'",
-            limit=f"{PLACES[module.__name__]} times, in nengo-loihi 1.1",
-            remedy="pip install 'nengo-loihi==1.1.0'",
-        )
+        f"backend loihi, {module.__name__} of nengo-loihi {version}",
+        "changed where it is made to work on NumPy 2",
+        got=f"{count} times {_PHRASE!r}" if uses_numpy else "another 'np'",
+        limit=f"{PLACES[module.__name__]} times, in nengo-loihi 1.1",
+        remedy="pip install 'nengo-loihi==1.1.0'",
     )

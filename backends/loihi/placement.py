@@ -27,7 +27,7 @@ from neurorl.backends.loihi.vendor import (
     MAX_OUT_AXONS,
     MAX_SYNAPSE_BITS,
 )
-from neurorl.errors import ArgumentError, say
+from neurorl.errors import ArgumentError
 from neurorl.network.description import Network, Population
 
 __all__ = ["CoreLimits", "Overfull", "Placement", "place"]
@@ -62,7 +62,7 @@ class CoreLimits:
         for field in fields(self):
             if getattr(self, field.name) < 1:
                 got = getattr(self, field.name)
-                raise ArgumentError(say(f"core's {field.name}", "no room", got=got, limit=">= 1"))
+                raise ArgumentError(f"core's {field.name}", "no room", got=got, limit=">= 1")
 
     def exceeded(self, used: dict[str, int]) -> list[str]:
         """Return the names of the resources of which *used* exceeds the limit."""

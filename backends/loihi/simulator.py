@@ -31,7 +31,7 @@ from neurorl.errors import (
     FallbackWarning,
     UnsupportedError,
     check_name,
-    say,
+    format_message,
     warn_outside,
 )
 from neurorl.network.description import Network
@@ -107,13 +107,11 @@ class LoihiSimulator(Simulator):
     ) -> None:
         check_name("target", target, get_args(Target))
         if target == "loihi" and not has_nxsdk():
-            raise BackendUnavailableError(
-                say("target loihi", "NxSDK is not installed", remedy=EMULATE)
-            )
+            raise BackendUnavailableError("target loihi", "NxSDK is not installed", remedy=EMULATE)
         self.target: str = self.default_target() if target == "auto" else target
         self._may_fall_back = target == "auto" and has_nxsdk()
         if not isinstance(chips, int) or chips < 1:
-            raise ArgumentError(say("chips", "not a number of chips", got=chips, limit=">= 1"))
+            raise ArgumentError("chips", "not a number of chips", got=chips, limit=">= 1")
         self.chips, self.core = chips, core or CoreLimits()
         self.accelerate = accelerate
         check_name("learning", learning, get_args(Learning))
@@ -166,7 +164,7 @@ class LoihiSimulator(Simulator):
             if not self._may_fall_back:
                 raise
             notice = "no chip answers, so the emulator runs"
-            warn_outside(say("target auto", notice, got=exc.__cause__), FallbackWarning)
+            warn_outside(format_message("target auto", notice, got=exc.__cause__), FallbackWarning)
             self.target = EmulatorEngine.target
             self.engines = self._make_engines()
 
@@ -177,7 +175,7 @@ class LoihiSimulator(Simulator):
         problems = pes_problems(network, self.core, CORES * self.chips)
         if problems:
             problem = f"can't learn {'; '.join(problems)}"
-            raise UnsupportedError(say("learning 'pes'", problem, remedy="use learning='host'"))
+            raise UnsupportedError("learning 'pes'", problem, remedy="use learning='host'")
 
     def _make_engines(self) -> list[Engine]:
         """Return an engine for each replica; none is left open if one can't be made."""

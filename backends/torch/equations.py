@@ -14,7 +14,7 @@ from neurorl.backends.torch.estimators import Estimator, Score
 from neurorl.backends.torch.expressions import evaluate_tensors
 from neurorl.backends.torch.noise import logistic
 from neurorl.backends.torch.state import Carried
-from neurorl.errors import UnsupportedError, say
+from neurorl.errors import UnsupportedError
 from neurorl.network.neuron import Dynamics, StepPlan
 
 __all__ = ["EquationCells", "EquationState"]
@@ -119,7 +119,7 @@ class EquationCells(Cells):
         self, q: Tensor, bias: Tensor, carried: Carried, spikes: Tensor
     ) -> tuple[Tensor, Tensor | None]:
         what, limit = "no probability of spikes of neurons by equations", "LIF, CubaLIF, GLM"
-        raise UnsupportedError(say("score", what, limit=limit))
+        raise UnsupportedError("score", what, limit=limit)
 
     def _spikes(self, names: dict[str, Tensor], estimator: Estimator) -> Tensor:
         """Return 0 or 1 for each neuron, with a derivative where there is one to be had."""
@@ -130,7 +130,7 @@ class EquationCells(Cells):
             return hard
         if self._plan.margin is None:
             what, remedy = "gradients need a threshold `left > right`", "or estimator 'score'"
-            raise UnsupportedError(say("neuron", what, remedy=remedy))
+            raise UnsupportedError("neuron", what, remedy=remedy)
         left, right = (evaluate_tensors(side, names) for side in self._plan.margin)
         noise = self.noise_width * names["logistic"] if "logistic" in names else None
         s = estimator(left - right, torch.zeros_like(right), self.width, noise)

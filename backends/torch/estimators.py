@@ -26,7 +26,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from neurorl.errors import ArgumentError, say, unknown
+from neurorl.errors import ArgumentError, unknown_name_error
 from neurorl.network.serialization import number
 
 __all__ = ["ESTIMATORS", "Concrete", "Estimator", "Score", "Slope", "estimator"]
@@ -83,7 +83,7 @@ class Concrete(Estimator):
 
     def __post_init__(self) -> None:
         if number("Concrete.temperature", self.temperature, 0.0) == 0:
-            raise ArgumentError(say("Concrete.temperature", "must not be 0", got=0, limit="> 0"))
+            raise ArgumentError("Concrete.temperature", "must not be 0", got=0, limit="> 0")
 
     def _value(self, margin: Tensor, width: Tensor) -> Tensor:
         return super()._value(margin, width) if self.hard else self._relaxed(margin, width)
@@ -152,7 +152,7 @@ def estimator(name: str, **options: Any) -> Estimator:
     Concrete(temperature=0.5, hard=True)
     """
     if name not in ESTIMATORS:
-        raise unknown("estimator", name, ESTIMATORS)
+        raise unknown_name_error("estimator", name, ESTIMATORS)
     return ESTIMATORS[name](**options)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neurorl.errors import ArgumentError, say
+from neurorl.errors import ArgumentError
 from neurorl.expressions.evaluate import evaluate
 from neurorl.expressions.expression import Expression
 from neurorl.numerics import elementary
@@ -31,7 +31,7 @@ def evaluate_tensors(expression: Expression, names: Mapping[str, Tensor]) -> Ten
     tensors = {}
     for name in expression.names:
         if not isinstance(names.get(name), Tensor):
-            raise ArgumentError(say("expression", f"{name!r} has no tensor"))
+            raise ArgumentError("expression", f"{name!r} has no tensor")
         tensors[name] = names[name].to(torch.float64)
     device = next(iter(tensors.values())).device if tensors else torch.device("cpu")
     value: Tensor = evaluate(expression.tree, tensors, _Tensors(device))

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from neurorl.errors import ArgumentError, say, unknown
+from neurorl.errors import ArgumentError, unknown_name_error
 from neurorl.network.description import CURRENT_GRID, Network
 
 __all__ = ["Batch", "Shape", "check_batch", "check_series"]
@@ -68,7 +68,7 @@ def check_batch(
     spikes, currents = {}, {}
     for name, value in inputs.items():
         if name not in sources:
-            raise unknown("source", name, sources)
+            raise unknown_name_error("source", name, sources)
         tensor = torch.as_tensor(value, dtype=shape.dtype, device=shape.device)
         is_current = name in network.currents
         axes = (["batch"] if is_current else ["n_steps", "batch"]) + [str(sources[name].size)]
@@ -83,7 +83,7 @@ def check_batch(
         steps = () if is_current else (n_steps,)
         _check_shape(f"input {name!r}", tensor, (*steps, batch, sources[name].size), shape)
     if n_steps is None or n_steps < 1:
-        raise ArgumentError(say("module", "n_steps must be given or come of inputs", got=n_steps))
+        raise ArgumentError("module", "n_steps must be given or come of inputs", got=n_steps)
     size = 1 if batch is None else batch
     for name, source in sources.items():
         if name not in spikes and name not in network.currents:
@@ -107,7 +107,7 @@ def check_series(
     tensors = {}
     for name, size in sizes.items():
         if name not in series:
-            raise ArgumentError(say(kind, f"that of {name!r} is missing", limit=sorted(sizes)))
+            raise ArgumentError(kind, f"that of {name!r} is missing", limit=sorted(sizes))
         value = torch.as_tensor(series[name], dtype=shape.dtype, device=shape.device)
         _check_axes(f"{kind} of {name}", value, ["n_steps", "batch", str(size)], shape)
         value = shape.inner(value)
@@ -120,7 +120,7 @@ def _check_shape(where: str, value: Tensor, expected: tuple[int | None, ...], sh
     """Raise ArgumentError unless *value* has the *expected* axes, after replicas."""
     if tuple(value.shape) != (shape.n_replicas, *expected):
         got = tuple(value.shape[1:])
-        raise ArgumentError(say(where, "wrong shape", got=got, limit=expected))
+        raise ArgumentError(where, "wrong shape", got=got, limit=expected)
 
 
 def _check_axes(name: str, value: Tensor, axes: list[str], shape: Shape) -> None:
@@ -129,9 +129,7 @@ def _check_axes(name: str, value: Tensor, axes: list[str], shape: Shape) -> None
         axes = [*axes[:-2], str(shape.n_replicas), *axes[-2:]]
     if value.dim() != len(axes):
         limit = f"({', '.join(axes)})"
-        raise ArgumentError(
-            say(f"input {name!r}", "wrong shape", got=tuple(value.shape), limit=limit)
-        )
+        raise ArgumentError(f"input {name!r}", "wrong shape", got=tuple(value.shape), limit=limit)
 
 
 def _on_grid(x: Tensor) -> Tensor:

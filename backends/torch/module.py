@@ -24,7 +24,12 @@ from neurorl.backends.torch.schedule import groups
 from neurorl.backends.torch.state import ModuleState
 from neurorl.backends.torch.synapses import Synapses
 from neurorl.backends.torch.unroll import Unroll
-from neurorl.errors import ArgumentError, BackendUnavailableError, UnsupportedError, say, unknown
+from neurorl.errors import (
+    ArgumentError,
+    BackendUnavailableError,
+    UnsupportedError,
+    unknown_name_error,
+)
 from neurorl.native import toolchain
 from neurorl.network.description import Network, Population
 from neurorl.network.serialization import FloatArray
@@ -212,7 +217,7 @@ class SpikingModule(nn.Module):
         shape = tuple(weight.shape if self.has_replicas else weight.shape[1:])
         if values.shape != shape:
             where = f"weights of {name!r}"
-            raise ArgumentError(say(where, "wrong shape", got=values.shape, limit=shape))
+            raise ArgumentError(where, "wrong shape", got=values.shape, limit=shape)
         with torch.no_grad():
             weight.copy_(torch.from_numpy(values.reshape(weight.shape)))
 
@@ -252,7 +257,7 @@ class SpikingModule(nn.Module):
             return dtype or torch.float32
         if dtype not in (None, torch.float64):
             problem = "the chip's integers are kept in float64"
-            raise ArgumentError(say("module", problem, got=dtype, limit=torch.float64))
+            raise ArgumentError("module", problem, got=dtype, limit=torch.float64)
         return torch.float64
 
     def _make_cells(
@@ -316,11 +321,11 @@ class SpikingModule(nn.Module):
         cells = self._all_cells()
         if any(isinstance(c, EquationCells) for c in cells.values()):
             what, limit = "no probability of spikes of neurons by equations", "LIF, CubaLIF, GLM"
-            raise UnsupportedError(say("score", what, limit=limit))
+            raise UnsupportedError("score", what, limit=limit)
         silent = sorted(name for name, c in cells.items() if not c.is_stochastic)
         if silent:
             problem = f"no probability of spikes without noise, in {', '.join(silent)}"
-            raise UnsupportedError(say("score", problem, remedy="give its neurons noise"))
+            raise UnsupportedError("score", problem, remedy="give its neurons noise")
         batch = self._check(inputs, state, n_steps)
         before = self.rest(batch.size) if state is None else state
         unroll = Unroll(self._all_cells(), self._all_synapses(), batch, before)
@@ -333,7 +338,7 @@ class SpikingModule(nn.Module):
     def _known(self, name: str) -> Synapses:
         """Return a projection's synapses; raise UnknownNameError if there is no such projection."""
         if name not in self.synapses:
-            raise unknown("projection", name, self.synapses)
+            raise unknown_name_error("projection", name, self.synapses)
         synapses = self.synapses[name]
         assert isinstance(synapses, Synapses)
         return synapses
@@ -353,10 +358,10 @@ def check_engine(engine: str | None) -> str:
     Raises UnknownNameError for an unknown name, BackendUnavailableError without a compiler.
     """
     if engine is not None and engine not in ENGINES:
-        raise unknown("engine of torch", engine, ENGINES)
+        raise unknown_name_error("engine of torch", engine, ENGINES)
     why = toolchain.problem()
     if engine == "compiled" and why is not None:
-        raise BackendUnavailableError(say("engine 'compiled'", why, remedy="take engine='eager'"))
+        raise BackendUnavailableError("engine 'compiled'", why, remedy="take engine='eager'")
     return engine or ("eager" if why else "compiled")
 
 

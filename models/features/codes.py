@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from neurorl.errors import DescriptionError, say
+from neurorl.errors import DescriptionError
 from neurorl.network.serialization import FloatArray, positive
 
 __all__ = ["check_enough", "code_table", "count_codes"]
@@ -28,7 +28,7 @@ def count_codes(where: str, active: int, channels: int) -> int:
     positive(f"{where}.channels", channels, most=_MAX_CHANNELS)
     if positive(f"{where}.active", active) > channels:
         what = "more active channels than there are"
-        raise DescriptionError(say(f"{where}.active", what, got=active, limit=channels))
+        raise DescriptionError(f"{where}.active", what, got=active, limit=channels)
     return math.comb(channels, active)
 
 
@@ -36,4 +36,4 @@ def check_enough(where: str, n: int, codes: int) -> None:
     """Raise DescriptionError for more things than codes."""
     if n > codes:
         remedy = "more channels, or half of them active"
-        raise DescriptionError(say(where, "more than codes", got=n, limit=codes, remedy=remedy))
+        raise DescriptionError(where, "more than codes", got=n, limit=codes, remedy=remedy)

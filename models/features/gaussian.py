@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neurorl.errors import DescriptionError, say
+from neurorl.errors import DescriptionError
 from neurorl.models.features.ranged import Ranged
 from neurorl.network.serialization import FloatArray, positive
 from neurorl.numerics.elementary import exp
@@ -61,7 +61,7 @@ class RBF(Ranged):
     def __post_init__(self) -> None:
         super().__post_init__()
         if positive("RBF.cells", self.cells) < 2:
-            raise DescriptionError(say("RBF.cells", "too few", got=self.cells, limit=">= 2"))
+            raise DescriptionError("RBF.cells", "too few", got=self.cells, limit=">= 2")
         self._check_cells("cells")
 
     @property

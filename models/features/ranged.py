@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.errors import DescriptionError, say
+from neurorl.errors import DescriptionError
 from neurorl.models.features.base import NARROWEST, FromNumbers
 from neurorl.network.limits import MAX_FEATURES, check_limit
 from neurorl.network.serialization import FloatArray, frozen_array, number, positive
@@ -34,12 +34,12 @@ class Ranged(FromNumbers):
         if low.shape != high.shape:
             what = "low and high are of different lengths"
             got, limit = len(high), len(low)
-            raise DescriptionError(say(f"{type(self).__name__}.high", what, got=got, limit=limit))
+            raise DescriptionError(f"{type(self).__name__}.high", what, got=got, limit=limit)
         bounded = np.isfinite(low) & np.isfinite(high)
         # NaN is not JSON; 0 and 0 mark a dimension without a range.
         low, high = np.where(bounded, low, 0.0), np.where(bounded, high, 0.0)
         if (low > high).any():
-            raise DescriptionError(say(f"{type(self).__name__}.high", "must not be below low"))
+            raise DescriptionError(f"{type(self).__name__}.high", "must not be below low")
         object.__setattr__(self, "low", frozen_array("low", low, low.shape))
         object.__setattr__(self, "high", frozen_array("high", high, low.shape))
 
@@ -50,7 +50,7 @@ class Ranged(FromNumbers):
             return np.asarray(value, dtype=np.float64).ravel()
         except (TypeError, ValueError) as exc:
             got = repr(value)[:60]
-            raise DescriptionError(say(where, "not an array of numbers", got=got)) from exc
+            raise DescriptionError(where, "not an array of numbers", got=got) from exc
 
     def _check_cells(self, *counts: str) -> None:
         """Raise DescriptionError for counts that are none, or too many features of them."""

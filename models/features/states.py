@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.errors import ArgumentError, say
+from neurorl.errors import ArgumentError
 from neurorl.models.features.base import NARROWEST, FromNumbers
 from neurorl.models.features.codes import check_enough, code_table, count_codes
 from neurorl.network.limits import MAX_FEATURES, MAX_TABLE, check_limit
@@ -37,12 +37,10 @@ class OfState(FromNumbers):
         index = int(flat[0]) - self.start
         if not 0 <= index < self.n_states:
             raise ArgumentError(
-                say(
-                    type(self).__name__,
-                    "no such state",
-                    got=int(flat[0]),
-                    limit=f"{self.start} to {self.start + self.n_states - 1}",
-                )
+                type(self).__name__,
+                "no such state",
+                got=int(flat[0]),
+                limit=f"{self.start} to {self.start + self.n_states - 1}",
             )
         return self.row(index)
 

@@ -7,7 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from neurorl.errors import ArgumentError, BackendUnavailableError, say, unknown
+from neurorl.errors import (
+    ArgumentError,
+    BackendUnavailableError,
+    unknown_name_error,
+)
 from neurorl.network.serialization import Described
 
 __all__ = [
@@ -60,7 +64,7 @@ class Algorithm:
             if got != only.value:
                 remedy = only.remedy and only.remedy.format(got=got)
                 where = f"approach {self.name!r}"
-                raise ArgumentError(say(where, only.why, got=got, remedy=remedy))
+                raise ArgumentError(where, only.why, got=got, remedy=remedy)
 
     def plays_on(self, trained_on: str) -> str:
         """Return the backend on which an agent plays if nobody says, by that of its training."""
@@ -90,7 +94,7 @@ class Algorithm:
                 raise
             where, what = f"approach {self.name!r}", f"{missing} doesn't import"
             remedy = f"pip install 'neurorl[{missing}]'"
-            raise BackendUnavailableError(say(where, what, got=exc, remedy=remedy)) from exc
+            raise BackendUnavailableError(where, what, got=exc, remedy=remedy) from exc
 
 
 LOCAL = Algorithm(
@@ -131,7 +135,7 @@ def find_algorithm(name: str | None) -> Algorithm:
     if name is None:
         return LOCAL
     if not isinstance(name, str) or name not in ALGORITHMS:
-        raise unknown("approach", name, ALGORITHMS)
+        raise unknown_name_error("approach", name, ALGORITHMS)
     return ALGORITHMS[name]
 
 
@@ -142,5 +146,5 @@ def register_algorithm(algorithm: Algorithm) -> Algorithm:
     """
     if ALGORITHMS.setdefault(algorithm.name, algorithm) is not algorithm:
         what, remedy = f"the name {algorithm.name!r} is taken", "choose another name"
-        raise ArgumentError(say("register_algorithm", what, remedy=remedy))
+        raise ArgumentError("register_algorithm", what, remedy=remedy)
     return algorithm

@@ -10,7 +10,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from neurorl.errors import ArgumentError, say
+from neurorl.errors import ArgumentError
 from neurorl.tasks.environments import discrete_actions, make_env
 
 __all__ = [
@@ -34,11 +34,11 @@ def own_env(env: object) -> tuple[gym.Env[Any, Any], str]:
     if isinstance(env, gym.vector.VectorEnv):
         what = "is a vector environment, and an agent plays one"
         remedy = "one of its environments, or neurorl.agents.replicas.Replicas(env_group(env), ...)"
-        raise ArgumentError(say("env", what, got=type(env).__name__, remedy=remedy))
+        raise ArgumentError("env", what, got=type(env).__name__, remedy=remedy)
     if not isinstance(env, gym.Env):
         remedy = "a subclass of gymnasium.Env, or an id such as 'CartPole-v1'"
         got = f"the class {env.__name__}" if isinstance(env, type) else type(env).__name__
-        raise ArgumentError(say("env", "is no Gymnasium environment", got=got, remedy=remedy))
+        raise ArgumentError("env", "is no Gymnasium environment", got=got, remedy=remedy)
     name = env.spec.id if env.spec is not None else ""
     discrete_actions(env, name or type(env.unwrapped).__name__)
     return env, name
@@ -48,7 +48,7 @@ def check_kind(where: str, value: object, kind: type, optional: bool = True) -> 
     """Raise ArgumentError unless *value* is of this *kind*, or None where that is *optional*."""
     if not (isinstance(value, kind) or (optional and value is None)):
         got, limit = type(value).__name__, f"a {kind.__name__}"
-        raise ArgumentError(say(where, "is of another kind", got=got, limit=limit))
+        raise ArgumentError(where, "is of another kind", got=got, limit=limit)
 
 
 def check_names(**names: object) -> None:
@@ -60,7 +60,7 @@ def check_names(**names: object) -> None:
 def path_of(path: object, where: str = "path") -> Path:
     """Return a path that was given as one, or as text. Raises ArgumentError."""
     if not isinstance(path, (str, os.PathLike)) or not str(path):
-        raise ArgumentError(say(where, "is no path", got=repr(path)[:60]))
+        raise ArgumentError(where, "is no path", got=repr(path)[:60])
     return Path(path)
 
 
@@ -68,13 +68,13 @@ def check_options(where: str, value: object) -> None:
     """Raise ArgumentError unless *value* is None or a mapping from names."""
     check_kind(where, value, Mapping)
     if isinstance(value, Mapping) and not all(isinstance(key, str) for key in value):
-        raise ArgumentError(say(where, "has a key that is no name", got=list(value)[:3]))
+        raise ArgumentError(where, "has a key that is no name", got=list(value)[:3])
 
 
 def check_callable(where: str, value: object) -> None:
     """Raise ArgumentError unless *value* can be called, or is None."""
     if not (value is None or callable(value)):
-        raise ArgumentError(say(where, "is no function", got=type(value).__name__))
+        raise ArgumentError(where, "is no function", got=type(value).__name__)
 
 
 def check_count(where: str, value: object, least: int = 1) -> int:
@@ -82,5 +82,5 @@ def check_count(where: str, value: object, least: int = 1) -> int:
     whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
     if not whole or value < least:  # type: ignore[operator]
         what = "must be a whole number"
-        raise ArgumentError(say(where, what, got=repr(value)[:40], limit=f">= {least}"))
+        raise ArgumentError(where, what, got=repr(value)[:40], limit=f">= {least}")
     return int(value)  # type: ignore[call-overload, no-any-return]

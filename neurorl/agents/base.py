@@ -25,7 +25,7 @@ from neurorl.arithmetic.rounding import find_arithmetic
 from neurorl.backends.registry import backend_class
 from neurorl.backends.registry import load as load_backend
 from neurorl.diagnostics.monitor import Diagnostics
-from neurorl.errors import UnsupportedError, say
+from neurorl.errors import UnsupportedError
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import derive, read_seed
 from neurorl.tasks.environments import discrete_actions
@@ -62,7 +62,7 @@ class LearningAgent(abc.ABC):
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Refuse to be copied or pickled: an agent is of compiled code and open environments."""
         remedy = "agent.save(path), and SpikingActorCritic.load(path) for another one"
-        raise UnsupportedError(say("agent", "can't be copied or pickled", remedy=remedy))
+        raise UnsupportedError("agent", "can't be copied or pickled", remedy=remedy)
 
     @property
     def episodes(self) -> list[Episode]:
@@ -112,7 +112,7 @@ class LearningAgent(abc.ABC):
         check_kind("record", record, Recorder)
         if record is not None and not self._replicas.is_recordable:
             problem, remedy = "can't be recorded", "Recording(backend, ...) of a player's backend"
-            raise UnsupportedError(say(f"approach {self.algorithm.name!r}", problem, remedy=remedy))
+            raise UnsupportedError(f"approach {self.algorithm.name!r}", problem, remedy=remedy)
         before, steps_before = len(self.episodes), self.env_steps
 
         def after(_: int, episode: Episode) -> None:

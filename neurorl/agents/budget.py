@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.errors import ArgumentError, RunError, say
+from neurorl.errors import ArgumentError, RunError
 
 __all__ = [
     "LONG_EPISODE",
@@ -53,7 +53,7 @@ def joint_budget(budgets: Sequence[Budget]) -> Budget:
     steps = max((b.steps for b in budgets if b.steps is not None), default=None)
     if None not in (episodes, steps):
         what = "train for numbers of episodes and of environment steps"
-        raise RunError(say("runs", what, remedy="name --episodes or --steps"))
+        raise RunError("runs", what, remedy="name --episodes or --steps")
     return Budget(episodes, steps)
 
 
@@ -61,10 +61,10 @@ def check_budget(where: str, episodes: Any, steps: Any, least: int = 0) -> Budge
     """Return the budget of these arguments. Raises ArgumentError unless one is a whole number."""
     if (episodes is None) == (steps is None):
         what = "takes a number of episodes or of environment steps"
-        raise ArgumentError(say(where, what, got="both" if steps is not None else "neither"))
+        raise ArgumentError(where, what, got="both" if steps is not None else "neither")
     name, number = ("episodes", episodes) if steps is None else ("steps", steps)
     if isinstance(number, bool) or not isinstance(number, (int, np.integer)):
-        raise ArgumentError(say(where, f"total_{name} is not a whole number", got=repr(number)))
+        raise ArgumentError(where, f"total_{name} is not a whole number", got=repr(number))
     if number < least:
-        raise ArgumentError(say(where, f"{name} out of range", got=number, limit=f">= {least}"))
+        raise ArgumentError(where, f"{name} out of range", got=number, limit=f">= {least}")
     return Budget(int(number)) if steps is None else Budget(None, int(number))

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from neurorl.agents.algorithms import ALGORITHMS, LOCAL
 from neurorl.agents.archive import LARGEST_FILE, read_arrays
-from neurorl.errors import RunError, say
+from neurorl.errors import RunError
 from neurorl.files import write_bytes
 from neurorl.reading import JSON_MEMORY, Place, check_fields, json_memory, parse_json, read_bytes
 
@@ -115,7 +115,7 @@ def _check_size(text: bytes, arrays: dict[str, npt.NDArray[Any]]) -> None:
         ("has too large a description", json_memory(text), JSON_MEMORY),
     ):
         if got > limit:
-            raise RunError(say("checkpoint", what, got=f"{got} bytes", limit=limit))
+            raise RunError("checkpoint", what, got=f"{got} bytes", limit=limit)
 
 
 def _whole(path: Path) -> bytes:
@@ -127,7 +127,7 @@ def _whole(path: Path) -> bytes:
     found.update(b"\0\0")
     if size != _DIGEST.to_bytes(2, "little") or found.hexdigest().encode() != signed:
         remedy = "restore it from a copy, or train again"
-        raise RunError(say(where, "is damaged: its digest doesn't match", remedy=remedy))
+        raise RunError(where, "is damaged: its digest doesn't match", remedy=remedy)
     return data
 
 

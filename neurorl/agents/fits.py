@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from neurorl.errors import RunError, say
+from neurorl.errors import RunError
 from neurorl.models.config import AgentConfig
 from neurorl.network.restoring import take
 
@@ -31,4 +31,4 @@ def check_fits(
                 take(state, f"backend.{p.name}.weights", shape)
         take(state, "critic", (config.critic.n_values(config.features),))
     except RunError as exc:
-        raise RunError(say(where, "doesn't fit the agent that it describes", got=exc)) from exc
+        raise RunError(where, "doesn't fit the agent that it describes", got=exc) from exc

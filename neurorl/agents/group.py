@@ -17,7 +17,7 @@ from neurorl.agents.recorder import Recorder
 from neurorl.agents.saved import AgentDescription
 from neurorl.backends.spec import BackendSpec
 from neurorl.diagnostics.monitor import Diagnostics, Finding, Monitor
-from neurorl.errors import RunError, say
+from neurorl.errors import RunError
 from neurorl.models.config import AgentConfig
 from neurorl.network.description import Network
 from neurorl.network.serialization import Described, FloatArray
@@ -118,7 +118,7 @@ class AgentGroup(abc.ABC):
             self.episodes[k][:] = episodes
             self._monitors[k].restore(strip_prefix(state, "diagnostics."), self.n_actions)
         except (KeyError, ValueError) as exc:
-            raise RunError(say("checkpoint", "doesn't fit this agent", got=exc)) from exc
+            raise RunError("checkpoint", "doesn't fit this agent", got=exc) from exc
 
     def adopt(self, k: int, state: State) -> None:
         """Let agent k, who has learned nothing yet, start with another's weights and critic.
@@ -128,7 +128,7 @@ class AgentGroup(abc.ABC):
         try:
             self._adopt(k, state)
         except (KeyError, ValueError) as exc:
-            raise RunError(say("checkpoint", "is of another network", got=exc)) from exc
+            raise RunError("checkpoint", "is of another network", got=exc) from exc
         self._monitors[k].begin()
 
     @abc.abstractmethod

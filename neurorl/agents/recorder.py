@@ -8,7 +8,7 @@ import numpy as np
 
 from neurorl.agents.episodes import Episode
 from neurorl.backends.records import Array, Callback, Records, check_every, read_names
-from neurorl.errors import UnsupportedError, say, unknown
+from neurorl.errors import UnsupportedError, unknown_name_error
 from neurorl.learning.loops.base import Loop
 from neurorl.learning.memory import Memory
 
@@ -55,10 +55,10 @@ class Recorder(Records):
         known += [f"{p}.{kind}" for p in loop.memory.weights for kind in ("weights", "eligibility")]
         for name in self.names:
             if name not in (*known, *_SIGNALS):
-                raise unknown("recorded name", name, (*known, *_SIGNALS))
+                raise unknown_name_error("recorded name", name, (*known, *_SIGNALS))
             if name in ("modulator", "value") and loop.critic is not None:
                 problem = "a spiking critic says it only with the next decision"
-                raise UnsupportedError(say(f"Recorder {name!r}", problem, remedy="record others"))
+                raise UnsupportedError(f"Recorder {name!r}", problem, remedy="record others")
 
     def around(self, loop: Loop, played: Sequence[Episode]) -> Callable[[], None]:
         """Return `loop.learn` of one agent, with recording; played: its episodes that are over."""

@@ -18,7 +18,13 @@ from neurorl.backends.checks import check_seeds
 from neurorl.backends.simulator import Simulator
 from neurorl.backends.spec import BackendSpec
 from neurorl.diagnostics.monitor import Monitor
-from neurorl.errors import ArgumentError, EnvironmentWarning, PopulationWarning, say, warn_outside
+from neurorl.errors import (
+    ArgumentError,
+    EnvironmentWarning,
+    PopulationWarning,
+    format_message,
+    warn_outside,
+)
 from neurorl.learning.finite import bad_reward, bad_sum, check_learned
 from neurorl.learning.loops.checks import learning_options
 from neurorl.learning.loops.choose import make_loop
@@ -61,7 +67,7 @@ class Replicas(AgentGroup):
         check_names(arithmetic=arithmetic, loop=loop)
         if envs.n != len(seeds):
             raise ArgumentError(
-                say("replicas", "as many environments as seeds", got=envs.n, limit=len(seeds))
+                "replicas", "as many environments as seeds", got=envs.n, limit=len(seeds)
             )
         self.envs = envs
         network = config.network(n_actions)
@@ -212,7 +218,9 @@ class Replicas(AgentGroup):
         if not left:
             left = min((budget.steps_left(self.env_steps(k)) for k in still), default=0)
             for k in filter(self._unfinished.too_long, still):
-                message = say(self._unfinished.where(k), "hasn't ended yet", remedy=TIME_LIMIT)
+                message = format_message(
+                    self._unfinished.where(k), "hasn't ended yet", remedy=TIME_LIMIT
+                )
                 warn_outside(message, EnvironmentWarning)
         return still, left
 

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.agents.episodes import Episode
-from neurorl.errors import RunError, say
+from neurorl.errors import RunError
 from neurorl.network.restoring import take, take_count
 from neurorl.tasks.groups import EnvGroup
 
@@ -126,7 +126,7 @@ def not_repeatable(where: str = "environment") -> RunError:
     remedy = (
         "a run of it can't be resumed within an episode; --from begins another with its weights"
     )
-    return RunError(say(where, what, remedy=remedy))
+    return RunError(where, what, remedy=remedy)
 
 
 def _typecode(actions: MutableSequence[int]) -> str:

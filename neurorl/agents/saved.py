@@ -12,7 +12,7 @@ from neurorl.agents.checkpoint import read_checkpoint
 from neurorl.agents.episodes import State
 from neurorl.arithmetic.rounding import find_arithmetic
 from neurorl.backends.registry import backend_class
-from neurorl.errors import RunError, say
+from neurorl.errors import RunError
 from neurorl.models.config import AgentConfig
 from neurorl.network.serialization import Described
 
@@ -78,7 +78,7 @@ def read_agent(path: Path) -> tuple[AgentDescription, State]:
     """
     if path.is_dir():
         if not (path / "config.json").exists():
-            raise RunError(say(f"run {path}", "is not a run: config.json is missing"))
+            raise RunError(f"run {path}", "is not a run: config.json is missing")
         path = path / "checkpoint.npz"
     described, arrays = read_checkpoint(path)
     return AgentDescription.from_dict(described), arrays

@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.errors import UnsupportedError, check_name, say
+from neurorl.errors import UnsupportedError, check_name
 from neurorl.network.description import Dynamics, Network, Node, Population, Projection, Source
 from neurorl.network.limits import free_name
 from neurorl.network.serialization import FloatArray
@@ -114,7 +114,7 @@ def half_width(population: str, dynamics: Dynamics, leak: FloatArray, noise: Noi
         where = f"noise {noise.name!r}, population {population!r}"
         what, got = "neurons of several noise widths", f"{wanted.min():g} to {wanted.max():g}"
         remedy = "take one for all, or split it into several populations"
-        raise UnsupportedError(say(where, what, got=got, limit="one", remedy=remedy))
+        raise UnsupportedError(where, what, got=got, limit="one", remedy=remedy)
     return float(wanted[0])
 
 
@@ -156,7 +156,7 @@ def _check_memoryless(noise: Noise, population: str, dynamics: Dynamics) -> None
     if dynamics.current_decay[noisy].any() or dynamics.membrane_decay[noisy].any():
         where = f"noise {noise.name!r}, population {population!r}"
         what, remedy = "units with a memory, in which coins would stay", "noise='chip'"
-        raise UnsupportedError(say(where, what, limit="tau_syn = tau_mem = 0", remedy=remedy))
+        raise UnsupportedError(where, what, limit="tau_syn = tau_mem = 0", remedy=remedy)
 
 
 def _coins(

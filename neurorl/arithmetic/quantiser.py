@@ -31,7 +31,7 @@ from neurorl.arithmetic.chip_noise import (
     half_width,
     threshold_reduction,
 )
-from neurorl.errors import UnsupportedError, say
+from neurorl.errors import UnsupportedError
 from neurorl.network.description import Dynamics, Network, Population, Projection, Uniform
 from neurorl.network.serialization import FloatArray
 
@@ -189,14 +189,12 @@ def _membrane_unit(network: Network, population: Population) -> float:
     largest = (BIAS_MAX if is_offset else VOLTAGE_MAX / 2) / unit
     over = (offset if is_offset else level.max()) / largest
     raise UnsupportedError(
-        say(
-            f"chip arithmetic, population {population.name!r}",
-            f"{'bias' if is_offset else 'threshold and noise'} too large against the weights",
-            got=f"{offset if is_offset else level.max():g}",
-            limit=f"{_below(largest):g} for weights up to {widest:g}",
-            remedy=f"scale it down to that, or the range of the weights up to "
-            f"{_above(widest * over):g}",
-        )
+        f"chip arithmetic, population {population.name!r}",
+        f"{'bias' if is_offset else 'threshold and noise'} too large against the weights",
+        got=f"{offset if is_offset else level.max():g}",
+        limit=f"{_below(largest):g} for weights up to {widest:g}",
+        remedy=f"scale it down to that, or the range of the weights up to "
+        f"{_above(widest * over):g}",
     )
 
 
@@ -215,14 +213,12 @@ def _fit_noise(
         width = float(dynamics.noise_width.max())
         nearest = width * NOISE_MAX / (reach * unit)
         raise UnsupportedError(
-            say(
-                f"noise {noise.name!r}, population {population.name!r}",
-                "noise too narrow against the weights",
-                got=f"{width:g}",
-                limit=f">= {_above(nearest):g}",
-                remedy=f"take {_above(nearest):g}, or a range of weights "
-                f"{_below(width / nearest):g} times as wide",
-            )
+            f"noise {noise.name!r}, population {population.name!r}",
+            "noise too narrow against the weights",
+            got=f"{width:g}",
+            limit=f">= {_above(nearest):g}",
+            remedy=f"take {_above(nearest):g}, or a range of weights "
+            f"{_below(width / nearest):g} times as wide",
         )
     return NOISE_MAX * 2.0 ** (exponent - NOISE_BITS) / reach, exponent
 
@@ -250,17 +246,15 @@ def _population(network: Network, population: Population, noise: Noise) -> ChipP
         lowest = d.threshold.min()
         remedy = f"take 0, and {-lowest:g} more bias, which is the same for units without memory"
         raise UnsupportedError(
-            say(where, "negative threshold", got=f"{lowest:g}", limit=">= 0", remedy=remedy)
+            where, "negative threshold", got=f"{lowest:g}", limit=">= 0", remedy=remedy
         )
     if d.refractory_steps.max() >= REFRACTORY_MAX:
         raise UnsupportedError(
-            say(
-                where,
-                "refractory period too long",
-                got=f"{d.refractory_steps.max()} steps",
-                limit=f"{REFRACTORY_MAX - 1} steps",
-                remedy=f"take {(REFRACTORY_MAX - 1) * network.dt:g} s, or a longer dt",
-            )
+            where,
+            "refractory period too long",
+            got=f"{d.refractory_steps.max()} steps",
+            limit=f"{REFRACTORY_MAX - 1} steps",
+            remedy=f"take {(REFRACTORY_MAX - 1) * network.dt:g} s, or a longer dt",
         )
     threshold = THRESHOLD_UNIT * np.rint(wanted * unit / THRESHOLD_UNIT)
     # The chip's lowest threshold is one unit; a bias of the same size makes it 0 in effect.
@@ -294,13 +288,11 @@ def _check_signed(network: Network, projection: Projection, exponent: int) -> No
     worst = n_pre * MANTISSA_MAX * 2.0 ** (6 + exponent) / 2
     if worst > BIAS_MAX:
         raise UnsupportedError(
-            say(
-                f"chip arithmetic, projection {projection.name!r}",
-                "a signed projection of this fan-in overflows the bias",
-                got=n_pre,
-                limit=int(BIAS_MAX / worst * n_pre),
-                remedy="use blocks, an unsigned projection, or split the presynaptic population",
-            )
+            f"chip arithmetic, projection {projection.name!r}",
+            "a signed projection of this fan-in overflows the bias",
+            got=n_pre,
+            limit=int(BIAS_MAX / worst * n_pre),
+            remedy="use blocks, an unsigned projection, or split the presynaptic population",
         )
 
 

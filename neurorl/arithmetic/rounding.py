@@ -20,7 +20,12 @@ import numpy.typing as npt
 
 from neurorl.arithmetic import quantiser
 from neurorl.arithmetic.chip_noise import find_noise
-from neurorl.errors import ArgumentError, DescriptionError, UnsupportedError, check_name, say
+from neurorl.errors import (
+    ArgumentError,
+    DescriptionError,
+    UnsupportedError,
+    check_name,
+)
 from neurorl.network.description import CURRENT_GRID, Network, Population, Projection, Uniform
 from neurorl.network.serialization import FloatArray
 from neurorl.network.units import refuse_units
@@ -129,16 +134,16 @@ class Arithmetic(abc.ABC):
         try:
             array = np.asarray(weights, dtype=np.float64)
         except (TypeError, ValueError) as exc:
-            raise ArgumentError(say(where, "not an array of numbers")) from exc
+            raise ArgumentError(where, "not an array of numbers") from exc
         shape = (*replicas, *self.network.weight_shape(name))
         if array.shape != shape:
-            raise ArgumentError(say(where, "wrong shape", got=array.shape, limit=shape))
+            raise ArgumentError(where, "wrong shape", got=array.shape, limit=shape)
         largest = float(np.abs(array).max(initial=0.0))
         if not largest <= self._limit(name):
             if not np.isfinite(array).all():
-                raise ArgumentError(say(where, "not finite", got=array[~np.isfinite(array)][0]))
+                raise ArgumentError(where, "not finite", got=array[~np.isfinite(array)][0])
             raise ArgumentError(
-                say(where, "too large", got=f"{largest:g}", limit=f"{self._limit(name):g}")
+                where, "too large", got=f"{largest:g}", limit=f"{self._limit(name):g}"
             )
         return array
 
@@ -217,7 +222,7 @@ class ChipArithmetic(Arithmetic):
             if p.plan(network.dt) is not None:
                 what = "neurons by equations have no chip arithmetic"
                 limit = "CubaLIF, LIF, GLM"
-                raise UnsupportedError(say(f"population {p.name!r}", what, limit=limit))
+                raise UnsupportedError(f"population {p.name!r}", what, limit=limit)
         self.chip = quantiser.quantise(network, noise)
 
     def mantissa(self, name: str, weights: FloatArray) -> npt.NDArray[np.int32]:
@@ -300,7 +305,7 @@ def _scale(network: Network, projection: Projection) -> float:
     """
     node = network.node(projection.post)
     if not isinstance(node, Population):
-        raise DescriptionError(say("arithmetic", "a projection must end in a population"))
+        raise DescriptionError("arithmetic", "a projection must end in a population")
     if node.plan(network.dt) is None:
         dynamics = node.neuron.dynamics(node.size, network.dt)
         size = max(float(np.abs(dynamics.threshold).max()), float(dynamics.noise_width.max()))

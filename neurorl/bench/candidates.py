@@ -13,7 +13,7 @@ from neurorl.backends.lookup import BACKENDS
 from neurorl.backends.spec import BackendSpec
 from neurorl.bench.loops import Loop
 from neurorl.bench.workload import Size
-from neurorl.errors import ArgumentError, say
+from neurorl.errors import ArgumentError
 
 __all__ = ["FLOOR", "Candidate", "backends", "everything", "make_loop", "read_candidate"]
 
@@ -77,7 +77,7 @@ def backends(names: Sequence[str] | None, arithmetic: str | None = None) -> list
         elif names is not None:
             limit = spec.arithmetics[0]
             raise ArgumentError(
-                say(f"backend {spec.backend}", "another arithmetic", got=arithmetic, limit=limit)
+                f"backend {spec.backend}", "another arithmetic", got=arithmetic, limit=limit
             )
     return list(dict.fromkeys(candidates))
 

@@ -13,7 +13,7 @@ from neurorl.backends.registry import BACKENDS
 from neurorl.bench.candidates import backends
 from neurorl.bench.measure import Plan, Report, measure
 from neurorl.bench.workload import SIZES, get_size
-from neurorl.errors import ArgumentError, BackendError, say
+from neurorl.errors import ArgumentError, BackendError
 
 __all__ = ["COLUMNS", "Options", "bench", "cells", "make_plan", "progress"]
 
@@ -62,7 +62,7 @@ def bench(options: Options) -> int:
     lacking = [f"{c.label}: {why}" for c, why in report.failed.items() if c.spec.backend in wanted]
     if lacking:
         what, remedy = "couldn't be measured", "see neurorl doctor, or leave it out"
-        raise BackendError(say("bench", what, got="; ".join(lacking), remedy=remedy))
+        raise BackendError("bench", what, got="; ".join(lacking), remedy=remedy)
     return 0
 
 
@@ -156,4 +156,4 @@ def _names(text: str | None) -> Sequence[str] | None:
 
 def _check(option: str, value: float, least: float) -> None:
     if not least <= value < 1e6:
-        raise ArgumentError(say(option, "out of range", got=value, limit=f">= {least:g}"))
+        raise ArgumentError(option, "out of range", got=value, limit=f">= {least:g}")

@@ -20,7 +20,7 @@ from platformdirs import user_cache_path
 from neurorl.bench import workload
 from neurorl.bench.loops import AgentLoop
 from neurorl.bench.workload import BOUND, RATE, STEPS, Size, initial_weights
-from neurorl.errors import BackendError, BackendUnavailableError, say
+from neurorl.errors import BackendError, BackendUnavailableError
 from neurorl.native.cache import CompileCache, load_copy
 
 __all__ = ["VARIANTS", "FloorAgent", "compiler", "make"]
@@ -139,9 +139,9 @@ def _run(command: list[str]) -> str:
     except OSError as exc:
         remedy = "install one, or name it in CC"
         where = f"C compiler {command[0]!r}"
-        raise BackendUnavailableError(say(where, "not found", got=exc, remedy=remedy)) from exc
+        raise BackendUnavailableError(where, "not found", got=exc, remedy=remedy) from exc
     except subprocess.CalledProcessError as exc:
-        raise BackendError(say("C compiler", "failed", got=exc.stderr[:300])) from exc
+        raise BackendError("C compiler", "failed", got=exc.stderr[:300]) from exc
 
 
 def _processor() -> str:

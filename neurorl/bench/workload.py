@@ -25,7 +25,7 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.errors import unknown
+from neurorl.errors import unknown_name_error
 
 __all__ = [
     "SIZES",
@@ -87,7 +87,7 @@ SIZES = {s.name: s for s in (Size("small", 32, 200, 2), Size("large", 128, 1000,
 def get_size(name: str) -> Size:
     """Return the size of this name. Raises UnknownNameError."""
     if name not in SIZES:
-        raise unknown("size", name, SIZES)
+        raise unknown_name_error("size", name, SIZES)
     return SIZES[name]
 
 

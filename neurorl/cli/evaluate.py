@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _env(arguments: argparse.Namespace) -> Any:
     """Return the environment that was named, or None."""
-    from neurorl.errors import ArgumentError, say
+    from neurorl.errors import ArgumentError
     from neurorl.tasks.arguments import read_env_args
     from neurorl.tasks.environments import make_env
 
@@ -68,6 +68,6 @@ def _env(arguments: argparse.Namespace) -> Any:
     env_args = read_env_args(arguments.env_arg)
     if arguments.env is None:
         if env_args:
-            raise ArgumentError(say("--env-arg", "is of --env, which isn't given"))
+            raise ArgumentError("--env-arg", "is of --env, which isn't given")
         return None
     return make_env(arguments.env, env_args)

@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _found(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return what there is to say, as plain data."""
-    from neurorl.errors import unknown
+    from neurorl.errors import unknown_name_error
     from neurorl.models.presets import MODELS, make_config
     from neurorl.tasks.environments import discrete_actions, make_env
 
@@ -97,7 +97,7 @@ def _found(arguments: argparse.Namespace) -> dict[str, Any]:
 
         return _of_network(from_nir(path, arguments.dt), None, arguments)
     if not path.exists():
-        raise unknown("run directory or model", arguments.what, MODELS)
+        raise unknown_name_error("run directory or model", arguments.what, MODELS)
     return _of_run(path, arguments)
 
 

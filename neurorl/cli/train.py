@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from neurorl.errors import ArgumentError, say
+    from neurorl.errors import ArgumentError
     from neurorl.runs.training import read_seeds, train_seeds
     from neurorl.tasks.arguments import read_env_args
 
@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
     runs: list[tuple[int | None, Path]] = [(arguments.seed, out)]
     if arguments.seeds is not None:
         if arguments.seed is not None:
-            raise ArgumentError(say("train", "takes --seed or --seeds, not both"))
+            raise ArgumentError("train", "takes --seed or --seeds, not both")
         runs = [(seed, out / f"seed{seed}") for seed in read_seeds(arguments.seeds)]
     with progress("training") as (advance, started):
         summaries = train_seeds(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.errors import say
+from neurorl.errors import format_message
 from neurorl.models.config import AgentConfig
 from neurorl.network.description import Population
 
@@ -45,7 +45,7 @@ def message(
         "drifting": f"mean |w| {value:.3g}",
         "stuck": f"a mean probability of {_percent(value)}",
     }[kind]
-    return say(
+    return format_message(
         f"population {population.name!r} of seed {seed}",
         f"{kind} since episode {verdict['since_episode']}{what}",
         got=got,

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.errors import ArgumentError, say
+from neurorl.errors import ArgumentError
 from neurorl.expressions.functions import FUNCTIONS, power
 from neurorl.expressions.nodes import Binary, Call, Flag, Name, Node, Number, Power, Unary
 
@@ -95,8 +95,8 @@ def evaluate_arrays(
 
 def _array(name: str, names: Mapping[str, npt.ArrayLike]) -> npt.NDArray[np.float64]:
     if name not in names:
-        raise ArgumentError(say("expression", f"{name!r} has no value"))
+        raise ArgumentError("expression", f"{name!r} has no value")
     try:
         return np.asarray(names[name], dtype=np.float64)
     except (TypeError, ValueError) as exc:
-        raise ArgumentError(say("expression", f"{name!r} is no array of numbers")) from exc
+        raise ArgumentError("expression", f"{name!r} is no array of numbers") from exc

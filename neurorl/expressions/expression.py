@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from neurorl.errors import DescriptionError, say, unknown
+from neurorl.errors import DescriptionError, unknown_name_error
 from neurorl.expressions.evaluate import evaluate_arrays
 from neurorl.expressions.nodes import Kind, Name, Node, kind_of, names_in, nodes_of
 from neurorl.expressions.parse import check_kind, parse
@@ -35,7 +35,7 @@ class Expression:
 
     def __post_init__(self) -> None:
         if not isinstance(self.place, (Place, type(None))):
-            raise DescriptionError(say("Expression.place", "is no Place"))
+            raise DescriptionError("Expression.place", "is no Place")
         self.tree  # noqa: B018 - raises for a text that is wrong
 
     @cached_property
@@ -62,7 +62,7 @@ class Expression:
         if names is not None:
             for node in nodes_of(self.tree):
                 if isinstance(node, Name) and node.name not in names:
-                    near = str(unknown("", node.name, names)).rpartition("; ")[2]
+                    near = str(unknown_name_error("", node.name, names)).rpartition("; ")[2]
                     remedy = near if names else "no name can be used here"
                     raise place.problem(node.at, f"unknown name {node.name!r}", remedy)
         if kind is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from neurorl.errors import ArgumentError, say
+from neurorl.errors import ArgumentError
 from neurorl.expressions.nodes import (
     COMPARISONS,
     Binary,
@@ -111,7 +111,7 @@ class _Writer:
         if self._names is None:
             return name
         if name not in self._names:
-            raise ArgumentError(say("printing", f"nothing stands for {name!r}"))
+            raise ArgumentError("printing", f"nothing stands for {name!r}")
         return self._names[name]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from neurorl.errors import DescriptionError, say
+from neurorl.errors import DescriptionError, format_message
 
 __all__ = ["ExpressionError", "Place"]
 
@@ -47,7 +47,7 @@ class Place:
         got = f"{'...' * (first > 0)}{quoted}{'...' * (column + _AROUND < len(self.line))}"
         where = f"{self.where}, character {column + 1}"
         error = ExpressionError(
-            say(where, what, got=repr(got) if got else None, limit=limit, remedy=remedy)
+            format_message(where, what, got=repr(got) if got else None, limit=limit, remedy=remedy)
         )
         error.line, error.column = self.line, column
         return error

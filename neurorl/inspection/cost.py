@@ -28,7 +28,7 @@ from typing import Any, TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.errors import ArgumentError, say
+from neurorl.errors import ArgumentError
 from neurorl.network.description import Network
 from neurorl.network.serialization import FloatArray
 
@@ -164,7 +164,7 @@ class Tally:
         """
         network, decisions = self._network, self._decisions
         if not decisions:
-            raise ArgumentError(say("cost", "no decision was counted"))
+            raise ArgumentError("cost", "no decision was counted")
         fired = sum(int(self._spikes[p.name].sum()) for p in network.populations)
         updates = neuron_updates(network, self._steps)
         spiking = [node.name for node in network.spiking.nodes]

@@ -14,7 +14,7 @@ import numpy as np
 
 from neurorl.agents.local import SpikingActorCritic
 from neurorl.agents.player import Player
-from neurorl.errors import ArgumentError, say
+from neurorl.errors import ArgumentError
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import derive, read_seed
 
@@ -64,7 +64,7 @@ def compare(
     differences, spikes per step). Raises ArgumentError for decisions out of range.
     """
     if decisions < 1:
-        raise ArgumentError(say("compare", "decisions out of range", got=decisions, limit=">= 1"))
+        raise ArgumentError("compare", "decisions out of range", got=decisions, limit=">= 1")
     seed = read_seed(seed, "compare.seed")
     other_seed = None if other_seed is None else read_seed(other_seed, "compare.other_seed")
     seeds = [

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.errors import ArgumentError, DivergenceError, EnvError, NeurorlError, say
+from neurorl.errors import ArgumentError, DivergenceError, EnvError, NeurorlError, format_message
 
 __all__ = [
     "NotFiniteError",
@@ -34,7 +34,7 @@ class NotFiniteError(ArgumentError):
 
     def __init__(self, replica: int, seen: float | None, factor: str | None = None) -> None:
         what = "learning" if seen is None else "observation"
-        super().__init__(say(factor or what, "is not finite", got=seen, limit=_FINITE))
+        super().__init__(format_message(factor or what, "is not finite", got=seen, limit=_FINITE))
         self.replica, self.seen, self.factor = replica, seen, factor
 
 
@@ -42,24 +42,24 @@ def explained(where: str, exc: NotFiniteError) -> NeurorlError:
     """Return the error for the user. where: which agent and when."""
     if exc.factor is not None:
         what = f"the post factor of {exc.factor} is not finite"
-        return DivergenceError(say(where, what, remedy="guard what the rule divides by"))
+        return DivergenceError(where, what, remedy="guard what the rule divides by")
     if exc.seen is None:
-        return DivergenceError(say(where, "what is learned is not finite", remedy=_LOWER))
+        return DivergenceError(where, "what is learned is not finite", remedy=_LOWER)
     what = "the observation is not finite"
-    return EnvError(say(where, what, got=exc.seen, limit=_FINITE, remedy=_REPAIR))
+    return EnvError(where, what, got=exc.seen, limit=_FINITE, remedy=_REPAIR)
 
 
 def bad_reward(where: str, reward: float, scale: float = 1.0) -> EnvError:
     """Return the error for a reward that isn't finite, or isn't when multiplied by *scale*."""
     scaled = f" times reward_scale {scale:g}" if np.isfinite(reward) else ""
     what = f"the reward{scaled} is not finite"
-    return EnvError(say(where, what, got=reward, limit=_FINITE, remedy=_REPAIR))
+    return EnvError(where, what, got=reward, limit=_FINITE, remedy=_REPAIR)
 
 
 def bad_sum(where: str, total: float) -> EnvError:
     """Return the error for an episode whose rewards are finite, but not their sum."""
     what = "the sum of the episode's rewards is not finite"
-    return EnvError(say(where, what, got=total, limit=_FINITE, remedy="scale the rewards down"))
+    return EnvError(where, what, got=total, limit=_FINITE, remedy="scale the rewards down")
 
 
 def first_not_finite(numbers: npt.NDArray[np.float64]) -> float | None:
@@ -82,4 +82,4 @@ def check_learned(where: str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
     """Raise DivergenceError if an array of what was learned isn't finite."""
     for name, array in arrays.items():
         if not np.isfinite(array).all():
-            raise DivergenceError(say(where, f"{name} is not finite", remedy=_LOWER))
+            raise DivergenceError(where, f"{name} is not finite", remedy=_LOWER)

@@ -15,8 +15,7 @@ from neurorl.errors import (
     DivergenceError,
     UnsupportedError,
     quoted,
-    say,
-    unknown,
+    unknown_name_error,
 )
 from neurorl.learning.finite import NotFiniteError, check_factors, explained
 from neurorl.learning.synapses import Constants, Synapses, Target, post_factors
@@ -126,7 +125,7 @@ class Learning:
         for name, rows in learned.items():
             if not np.isfinite(rows).all():
                 remedy = "lower rate or the modulator"
-                raise DivergenceError(say(f"weights of {name!r}", "are not finite", remedy=remedy))
+                raise DivergenceError(f"weights of {name!r}", "are not finite", remedy=remedy)
         for name, rows in learned.items():
             self._write(name, np.stack(rows))
 
@@ -172,7 +171,7 @@ class Learning:
         if self._waiting:
             what = f"rule {self.rule.name!r} names phi, which the window before still needs"
             remedy = "reinforce(modulator, phi=...) first; modulator 0 learns nothing"
-            raise ArgumentError(say(f"Learning.{verb}", what, remedy=remedy))
+            raise ArgumentError(f"Learning.{verb}", what, remedy=remedy)
 
     def _remember(self, window: Inputs, phi: Mapping[str, FloatArray]) -> None:
         """Let eligibilities take a window in, of all replicas or of none."""
@@ -212,7 +211,7 @@ class Learning:
 
     def _shown(self, name: str, by_name: Sequence[Mapping[str, FloatArray]]) -> FloatArray:
         if name not in by_name[0]:
-            raise unknown("plastic projection", name, by_name[0])
+            raise unknown_name_error("plastic projection", name, by_name[0])
         stacked = np.stack([arrays[name] for arrays in by_name])
         return stacked.reshape(self.backend.weights(name).shape)
 
@@ -222,7 +221,7 @@ class Learning:
         if signals.shape not in ((), (n,)):
             limit = f"a number, or {n} for the replicas"
             raise ArgumentError(
-                say("reinforce, modulator", "wrong shape", got=signals.shape, limit=limit)
+                "reinforce, modulator", "wrong shape", got=signals.shape, limit=limit
             )
         return [float(signal) for signal in np.broadcast_to(signals, n)]
 
@@ -232,17 +231,17 @@ class Learning:
         """Return phi ``(n_replicas, size)`` by population, nothing if none is due."""
         if not self._has_phi and phi is not None:
             what = f"rule {self.rule.name!r} doesn't name phi"
-            raise ArgumentError(say("reinforce, phi", what, remedy="leave it out"))
+            raise ArgumentError("reinforce, phi", what, remedy="leave it out")
         if bool(self._waiting) != (phi is not None):
             what = "is missing" if self._waiting else "no window waits for it"
-            raise ArgumentError(say("reinforce, phi", what, remedy="one phi for each window"))
+            raise ArgumentError("reinforce, phi", what, remedy="one phi for each window")
         if phi is None:
             return {}
         names = [target.name for target in self._targets]
         if not isinstance(phi, Mapping):
             phi = dict.fromkeys(names, phi)
         if set(phi) != set(names):
-            raise ArgumentError(say("reinforce, phi", "by population", got=[*phi], limit=names))
+            raise ArgumentError("reinforce, phi", "by population", got=[*phi], limit=names)
         return {target.name: self._spread(phi[target.name], target) for target in self._targets}
 
     def _spread(self, phi: npt.ArrayLike, target: Target) -> FloatArray:
@@ -250,50 +249,48 @@ class Learning:
         numbers = _numbers(where, phi)
         if numbers.shape not in ((), shape[1:], shape):
             limit = f"a number, {shape[1:]} or {shape}"
-            raise ArgumentError(say(where, "wrong shape", got=numbers.shape, limit=limit))
+            raise ArgumentError(where, "wrong shape", got=numbers.shape, limit=limit)
         return np.broadcast_to(numbers, shape)
 
 
 def _check_rule(rule: object) -> None:
     """Raise UnsupportedError for a rule that only agents can serve."""
     if not isinstance(rule, Rule):
-        raise ArgumentError(say("Learning.rule", "neither a name nor a Rule", got=quoted(rule)))
+        raise ArgumentError("Learning.rule", "neither a name nor a Rule", got=quoted(rule))
     if not rule.is_text:
         what, remedy = (
             "is a function of an agent's decision",
             "a Rule of texts, output= and hidden=",
         )
-        raise UnsupportedError(say(rule.where(), what, remedy=remedy))
+        raise UnsupportedError(rule.where(), what, remedy=remedy)
     named = {name for text in rule.texts for name in text.expression.names}
     for name in _OF_AGENTS:
         if name in named:
             what = f"needs {name}, which only agents have"
             remedy = "a rule of spike, phi, n and W, such as 'spikes-only'"
-            raise UnsupportedError(say(rule.where(name), what, remedy=remedy))
+            raise UnsupportedError(rule.where(name), what, remedy=remedy)
 
 
 def _check_backend(backend: Backend, targets: Sequence[Target]) -> None:
     """Raise an error unless the weights are the caller's to write, and what learns is recorded."""
     if backend.learning != "host":
         what, remedy = "learns by a rule of its own", "load it without learning="
-        raise UnsupportedError(say(f"backend {backend.name}", what, remedy=remedy))
+        raise UnsupportedError(f"backend {backend.name}", what, remedy=remedy)
     backend.check_can("set_weights", "weights")
     if not targets:
         remedy = "Projection(..., plasticity=Plasticity(...))"
-        raise DescriptionError(
-            say("Learning", "no projection of the network learns", remedy=remedy)
-        )
+        raise DescriptionError("Learning", "no projection of the network learns", remedy=remedy)
     populations = {p.name for p in backend.network.populations}
     used = {name for t in targets for name in (t.name, *(p.pre for p in t.into))}
     missing = sorted(used & populations - set(backend.record))
     if missing:
         what, remedy = "must be recorded to learn", "leave record= out, or add them"
-        raise ArgumentError(say("Learning, record", what, got=missing, remedy=remedy))
+        raise ArgumentError("Learning, record", what, got=missing, remedy=remedy)
 
 
 def _numbers(where: str, values: npt.ArrayLike) -> FloatArray:
     """Return finite numbers as float64. Raises ArgumentError."""
     array = np.asarray(values)
     if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
-        raise ArgumentError(say(where, "not finite numbers", got=quoted(values)))
+        raise ArgumentError(where, "not finite numbers", got=quoted(values))
     return array.astype(np.float64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from neurorl.arithmetic.rounding import Arithmetic, Rounding
-from neurorl.errors import UnsupportedError, say
+from neurorl.errors import UnsupportedError
 from neurorl.learning.memory import Memory
 from neurorl.learning.plan import LearningPlan, Plastic
 from neurorl.models.writes import Writes
@@ -49,7 +49,7 @@ def check_writes(writes: Writes, arithmetic: Arithmetic, name: str) -> None:
     if arithmetic.is_fine and not writes.has_shadow:
         what = f"writes={writes.name!r} needs coarse weights"
         remedy = "take arithmetic 'loihi', or writes='shadow'"
-        raise UnsupportedError(say("agent.writes", what, got=f"arithmetic {name!r}", remedy=remedy))
+        raise UnsupportedError("agent.writes", what, got=f"arithmetic {name!r}", remedy=remedy)
 
 
 class Writer:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from neurorl.errors import BackendError, say
+from neurorl.errors import BackendError
 from neurorl.native import SOURCES, structures, toolchain
 from neurorl.native.cache import CompileCache, load_copy
 from neurorl.native.layout import check_structures
@@ -51,9 +51,7 @@ def compiled(source: Path | str, where: str, remedy: str) -> ctypes.CDLL:
     try:
         return load_copy(code, cache.folder)
     except OSError as exc:
-        raise BackendError(
-            say(where, "its library can't be loaded", got=exc, remedy=remedy)
-        ) from exc
+        raise BackendError(where, "its library can't be loaded", got=exc, remedy=remedy) from exc
 
 
 def _key(source: Path | str) -> str:
@@ -81,13 +79,13 @@ def _build(source: Path | str, library: Path, where: str, remedy: str) -> None:
         )
     except OSError as exc:
         what = f"can't run the compiler {command[0]!r}"
-        raise BackendError(say(where, what, got=exc.strerror, remedy=remedy)) from exc
+        raise BackendError(where, what, got=exc.strerror, remedy=remedy) from exc
     if done.returncode:
         log = cache_folder() / "build.log"
         log.write_text(done.stdout)
         remedy = f"all of it is in {log}; or {remedy}"
         lines = [line for line in done.stdout.splitlines() if "error" in line] or [""]
-        raise BackendError(say(where, "its library doesn't compile", got=lines[0], remedy=remedy))
+        raise BackendError(where, "its library doesn't compile", got=lines[0], remedy=remedy)
 
 
 def _terms() -> Terms:

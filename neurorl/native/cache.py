@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from neurorl.errors import BackendError, say
+from neurorl.errors import BackendError
 from neurorl.files import unwritable
 
 __all__ = ["CompileCache", "load_copy"]
@@ -79,7 +79,7 @@ class CompileCache:
         if problem is not None:
             remedy = "set XDG_CACHE_HOME to a folder that can"
             where = f"cache {self.folder}"
-            raise BackendError(say(where, "can't be written", got=problem, remedy=remedy))
+            raise BackendError(where, "can't be written", got=problem, remedy=remedy)
 
     @contextlib.contextmanager
     def building(self, name: str) -> Iterator[Path]:
@@ -189,12 +189,12 @@ def _check_private(path: Path, status: os.stat_result) -> None:
     where, limit = f"cache {path}", "yours alone"
     if status.st_uid not in (os.geteuid(), 0):
         got, remedy = f"user {status.st_uid}", f"remove it, or {_ANOTHER}"
-        raise BackendError(say(where, "is owned by another user", got=got, remedy=remedy))
+        raise BackendError(where, "is owned by another user", got=got, remedy=remedy)
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         got = f"mode {stat.S_IMODE(status.st_mode):04o}"
         remedy = f"if you trust what is in it: chmod -R go-w {path}; else {_ANOTHER}"
         what = "can be written by other users"
-        raise BackendError(say(where, what, got=got, limit=limit, remedy=remedy))
+        raise BackendError(where, what, got=got, limit=limit, remedy=remedy)
 
 
 def _digest(code: bytes) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterable, Mapping, Sequence
 
-from neurorl.errors import BackendError, say
+from neurorl.errors import BackendError
 
 __all__ = ["Codes", "check_choice", "check_structures", "codes", "describe"]
 
@@ -58,13 +58,11 @@ def check_choice(library: ctypes.CDLL, choice: str, names: Sequence[str], where:
 def _differs(where: str, what: str, compiled: str, expected: str) -> BackendError:
     """Return the error for C++ and Python that don't mean the same."""
     return BackendError(
-        say(
-            where,
-            f"C++ and Python {what} differently",
-            got=f"{compiled} in C++",
-            limit=f"{expected} in Python",
-            remedy="install neurorl again",
-        )
+        where,
+        f"C++ and Python {what} differently",
+        got=f"{compiled} in C++",
+        limit=f"{expected} in Python",
+        remedy="install neurorl again",
     )
 
 

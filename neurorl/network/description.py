@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.errors import DescriptionError, say, unknown
+from neurorl.errors import DescriptionError, unknown_name_error
 from neurorl.network.limits import (
     MAX_PARTS,
     MAX_REMEMBERED,
@@ -81,7 +81,7 @@ class Source(Described):
         size = positive(f"Source {self.name!r}.size", self.size, most=MAX_SIZE)
         object.__setattr__(self, "size", size)
         if self.kind not in SOURCE_KINDS:
-            raise unknown("kind of source", self.kind, SOURCE_KINDS)
+            raise unknown_name_error("kind of source", self.kind, SOURCE_KINDS)
 
     def to_dict(self) -> dict[str, Any]:
         data = super().to_dict()
@@ -107,7 +107,7 @@ class Population(Described):
         where = f"Population {self.name!r}"
         object.__setattr__(self, "size", positive(f"{where}.size", self.size, most=MAX_SIZE))
         if not isinstance(self.neuron, Neuron):
-            raise DescriptionError(say(f"{where}.neuron", "not a neuron model", got=self.neuron))
+            raise DescriptionError(f"{where}.neuron", "not a neuron model", got=self.neuron)
         try:
             if self.plan(1e-3) is not None:
                 return
@@ -117,7 +117,7 @@ class Population(Described):
         if type(dynamics) is not Dynamics:
             # More state, such as an adapting threshold, would be dropped without a word.
             what, got = "dynamics that no backend knows", type(dynamics).__name__
-            raise DescriptionError(say(f"{where}.neuron", what, got=got, limit="Dynamics"))
+            raise DescriptionError(f"{where}.neuron", what, got=got, limit="Dynamics")
 
     def plan(self, dt: float) -> StepPlan | None:
         """Return what its neurons do in a step of *dt* if they are equations, else None."""
@@ -172,7 +172,7 @@ class Projection(Described):
             weights = frozen_array(f"{where}.weights", self.weights, None)
             object.__setattr__(self, "weights", weights)
             if np.abs(weights).max() > LARGEST:
-                raise DescriptionError(say(f"{where}.weights", "too large", limit=f"{LARGEST:g}"))
+                raise DescriptionError(f"{where}.weights", "too large", limit=f"{LARGEST:g}")
         if self.mask is not None:
             object.__setattr__(self, "mask", truth_values(f"{where}.mask", self.mask))
 
@@ -205,7 +205,7 @@ class Network(Described):
         object.__setattr__(self, "nodes", tuple(self.nodes))
         object.__setattr__(self, "projections", tuple(self.projections))
         if number("Network.dt", self.dt) <= 0:
-            raise DescriptionError(say("Network.dt", "must be positive", got=self.dt, limit="> 0"))
+            raise DescriptionError("Network.dt", "must be positive", got=self.dt, limit="> 0")
         number("Network.dt", self.dt, *_DT)
         check_limit("Network", "nodes", len(self.nodes), MAX_PARTS)
         check_limit("Network", "projections", len(self.projections), MAX_PARTS)
@@ -247,7 +247,7 @@ class Network(Described):
     def index(self, name: str) -> int:
         """Return the position of a node, which is also the stream number of its random draws."""
         if name not in self._index:
-            raise unknown("node", name, self._index)
+            raise unknown_name_error("node", name, self._index)
         return self._index[name]
 
     def node(self, name: str) -> Node:
@@ -259,7 +259,7 @@ class Network(Described):
         for projection in self.projections:
             if projection.name == name:
                 return projection
-        raise unknown("projection", name, [p.name for p in self.projections])
+        raise unknown_name_error("projection", name, [p.name for p in self.projections])
 
     def weight_shape(self, name: str) -> tuple[int, ...]:
         """Return the shape of a projection's weights."""
@@ -276,8 +276,8 @@ class Network(Described):
         if name not in inputs:
             where, kind = f"Projection {projection.name!r}.target", f"input of {post.name!r}"
             if projection.target is None:
-                raise DescriptionError(say(where, f"say which {kind}", limit=", ".join(inputs)))
-            raise DescriptionError(str(unknown(f"{where}: {kind}", name, inputs)))
+                raise DescriptionError(where, f"say which {kind}", limit=", ".join(inputs))
+            raise DescriptionError(str(unknown_name_error(f"{where}: {kind}", name, inputs)))
         return name
 
     def biased(self, population: str) -> str | None:
@@ -345,33 +345,27 @@ class Network(Described):
         for end, name in (("pre", p.pre), ("post", p.post)):
             if name not in self._index:
                 raise DescriptionError(
-                    say(f"{where}.{end}", "no such node", got=repr(name), limit=list(self._index))
+                    f"{where}.{end}", "no such node", got=repr(name), limit=list(self._index)
                 )
         pre, post = self.node(p.pre), self.node(p.post)
         if not isinstance(post, Population):
-            raise DescriptionError(say(f"{where}.post", "a source takes no input", got=p.post))
+            raise DescriptionError(f"{where}.post", "a source takes no input", got=p.post)
         self._check_target(p)
         if p.pre in self.currents and (p.signed or p.delay is not None):
             what = "a current has no delay and no silence to be signed"
-            raise DescriptionError(say(where, what, remedy="leave both out"))
+            raise DescriptionError(where, what, remedy="leave both out")
         for node in (pre, post):
             if node.size % p.blocks:
                 raise DescriptionError(
-                    say(
-                        f"{where}.blocks",
-                        f"must divide {node.name}'s size {node.size}",
-                        got=p.blocks,
-                    )
+                    f"{where}.blocks", f"must divide {node.name}'s size {node.size}", got=p.blocks
                 )
         shape = p.shape(pre.size, post.size)
         if not isinstance(p.weights, Uniform) and p.weights.shape not in ((), shape):
             raise DescriptionError(
-                say(f"{where}.weights", "wrong shape", got=p.weights.shape, limit=shape)
+                f"{where}.weights", "wrong shape", got=p.weights.shape, limit=shape
             )
         if p.mask is not None and p.mask.shape != shape:
-            raise DescriptionError(
-                say(f"{where}.mask", "wrong shape", got=p.mask.shape, limit=shape)
-            )
+            raise DescriptionError(f"{where}.mask", "wrong shape", got=p.mask.shape, limit=shape)
         if p.delay is not None:
             check_delay(f"{where}.delay", p.delay, self.dt)
 
@@ -381,4 +375,4 @@ class Network(Described):
         if (p.signed or p.pre in self.currents) and self.biased(p.post) != target:
             what = "signed projections and currents of a population have one target"
             got = f"{target}, and {self.biased(p.post)} of another"
-            raise DescriptionError(say(f"Projection {p.name!r}.target", what, got=got))
+            raise DescriptionError(f"Projection {p.name!r}.target", what, got=got)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.errors import DescriptionError, quoted, say
+from neurorl.errors import DescriptionError, quoted
 
 __all__ = [
     "MAX_AGENT_SYNAPSES",
@@ -67,7 +67,7 @@ _NAME = re.compile(rf"[A-Za-z][A-Za-z0-9_]{{0,{_LONGEST_NAME - 1}}}\Z")
 def check_limit(where: str, what: str, count: int, limit: int) -> None:
     """Raise DescriptionError if *count* is more than *limit*."""
     if count > limit:
-        raise DescriptionError(say(where, f"too many {what}", got=count, limit=limit))
+        raise DescriptionError(where, f"too many {what}", got=count, limit=limit)
 
 
 def check_delay(where: str, delay: float, dt: float) -> None:
@@ -75,15 +75,13 @@ def check_delay(where: str, delay: float, dt: float) -> None:
     steps = delay / dt
     if steps > MAX_DELAY:
         got, limit = f"{delay:g} s", f"{MAX_DELAY} steps of {dt:g} s"
-        raise DescriptionError(say(where, "too long", got=got, limit=limit))
+        raise DescriptionError(where, "too long", got=got, limit=limit)
     if round(steps) < 1 or abs(steps - round(steps)) > 1e-6:
         raise DescriptionError(
-            say(
-                where,
-                "must be a whole number of steps",
-                got=f"{delay:g} s",
-                limit=f"{dt:g} s, {2 * dt:g} s, ...",
-            )
+            where,
+            "must be a whole number of steps",
+            got=f"{delay:g} s",
+            limit=f"{dt:g} s, {2 * dt:g} s, ...",
         )
 
 
@@ -92,14 +90,14 @@ def check_identifier(where: str, name: object) -> None:
     if not isinstance(name, str) or not _NAME.match(name):
         limit = f"{_LONGEST_NAME} letters" if isinstance(name, str) else None
         what = "must be letters, digits and _, a letter first"
-        raise DescriptionError(say(where, what, got=quoted(name), limit=limit))
+        raise DescriptionError(where, what, got=quoted(name), limit=limit)
 
 
 def check_names(where: str, names: Iterable[str]) -> None:
     """Raise DescriptionError for a name that is used twice."""
     for name, times in Counter(names).items():
         if times > 1:
-            raise DescriptionError(say(where, f"the name {name!r} is used twice"))
+            raise DescriptionError(where, f"the name {name!r} is used twice")
 
 
 def free_name(name: str, names: set[str]) -> str:
@@ -118,9 +116,9 @@ def truth_values(where: str, value: npt.ArrayLike | Sequence[object]) -> npt.NDA
     try:
         array = np.array(value)
     except ValueError as exc:
-        raise DescriptionError(say(where, "not an array", got=exc)) from exc
+        raise DescriptionError(where, "not an array", got=exc) from exc
     if array.dtype.kind not in "biuf":
-        raise DescriptionError(say(where, "not booleans", got=array.dtype))
+        raise DescriptionError(where, "not booleans", got=array.dtype)
     array = array.astype(bool)
     array.setflags(write=False)
     return array

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from typing import TypeVar
 
-from neurorl.errors import ArgumentError, UnknownNameError, say, unknown
+from neurorl.errors import ArgumentError, UnknownNameError, unknown_name_error
 
 __all__ = ["add_name", "find_name"]
 
@@ -20,15 +20,15 @@ def find_name(kind: str, name: object, known: Mapping[str, object]) -> object:
     that isn't imported, and says what to import.
     """
     if not isinstance(name, str):
-        raise unknown(kind, name, known)
+        raise unknown_name_error(kind, name, known)
     if name in known:
         return known[name]
     module, colon, attribute = name.partition(":")
     if not colon:
-        raise unknown(kind, name, known)
+        raise unknown_name_error(kind, name, known)
     if module not in sys.modules:
         what = f"module {module!r} is not imported"
-        raise UnknownNameError(say(f"{kind} {name!r}", what, remedy=f"import {module} first"))
+        raise UnknownNameError(f"{kind} {name!r}", what, remedy=f"import {module} first")
     return getattr(sys.modules[module], attribute, None)
 
 
@@ -39,8 +39,8 @@ def add_name(kind: str, name: str, value: T, known: dict[str, T]) -> None:
     modules have.
     """
     if not name or ":" in name:
-        raise ArgumentError(say(f"register_{kind}", f"not a name for a {kind}", got=repr(name)))
+        raise ArgumentError(f"register_{kind}", f"not a name for a {kind}", got=repr(name))
     if known.get(name, value) is not value:
         what, remedy = f"the name {name!r} is taken", "choose another name"
-        raise ArgumentError(say(f"register_{kind}", what, remedy=remedy))
+        raise ArgumentError(f"register_{kind}", what, remedy=remedy)
     known[name] = value

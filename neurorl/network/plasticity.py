@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from neurorl.errors import DescriptionError, say
+from neurorl.errors import DescriptionError
 from neurorl.network.serialization import Described, number
 
 __all__ = ["Plasticity", "Uniform"]
@@ -40,5 +40,5 @@ class Plasticity(Described):
         number("Plasticity.low", self.low)
         if number("Plasticity.high", self.high) <= self.low:
             raise DescriptionError(
-                say("Plasticity.high", "must exceed low", got=self.high, limit=f"> {self.low}")
+                "Plasticity.high", "must exceed low", got=self.high, limit=f"> {self.low}"
             )

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.errors import RunError, say
+from neurorl.errors import RunError
 from neurorl.network.serialization import LARGEST
 
 __all__ = ["MOST_STEPS", "take", "take_count", "take_counts"]
@@ -40,19 +40,19 @@ def take(
     Raises RunError if it is missing or differs.
     """
     if name not in state:
-        raise RunError(say(name, "is missing"))
+        raise RunError(name, "is missing")
     array = state[name]
     if array.dtype.kind not in _KINDS[kind]:
-        raise RunError(say(name, "of another kind", got=array.dtype, limit=kind))
+        raise RunError(name, "of another kind", got=array.dtype, limit=kind)
     if len(shape) != array.ndim or any(
         n not in (None, length) for n, length in zip(shape, array.shape, strict=True)
     ):
         axes = tuple("any" if n is None else n for n in shape)
-        raise RunError(say(name, "another shape", got=array.shape, limit=axes))
+        raise RunError(name, "another shape", got=array.shape, limit=axes)
     numbers = array[~np.isnan(array)] if may_be_nan else array
     if kind != "bool" and numbers.size and not (numbers.min() >= low and numbers.max() <= high):
         limit = f"{low:g} to {high:g}"
-        raise RunError(say(name, "out of range, or not a number", limit=limit))
+        raise RunError(name, "out of range, or not a number", limit=limit)
     return array
 
 
@@ -69,5 +69,5 @@ def take_counts(
     kind = "float" if array.dtype.kind == "f" else "whole"
     counts = take(state, name, (n,), kind, least, MOST_STEPS)
     if (counts != np.floor(counts)).any():
-        raise RunError(say(name, "not whole numbers"))
+        raise RunError(name, "not whole numbers")
     return counts.astype(np.int64)

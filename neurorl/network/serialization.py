@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.errors import DescriptionError, NeurorlError, UnknownNameError, quoted, say
+from neurorl.errors import DescriptionError, NeurorlError, UnknownNameError, quoted
 from neurorl.expressions.expression import Expression
 from neurorl.network.units import refuse_units
 from neurorl.plain import array_from, declared_types, fits, kind_name
@@ -53,10 +53,10 @@ class Described:
         except NeurorlError:
             raise
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as exc:
-            raise DescriptionError(say(cls.__name__, "not data of a description", got=exc)) from exc
+            raise DescriptionError(cls.__name__, "not data of a description", got=exc) from exc
         if not isinstance(described, cls):
             raise DescriptionError(
-                say(cls.__name__, "this is the data of another type", got=type(described).__name__)
+                cls.__name__, "this is the data of another type", got=type(described).__name__
             )
         return described
 
@@ -109,7 +109,7 @@ def _decode(value: Any, depth: int) -> Any:
     if not isinstance(value, (Mapping, list)):
         return value
     if not depth:
-        raise DescriptionError(say("description", "nested too deeply", limit=_DEPTH))
+        raise DescriptionError("description", "nested too deeply", limit=_DEPTH)
     if isinstance(value, list):
         return tuple(_decode(v, depth - 1) for v in value)
     if "array" in value:
@@ -125,14 +125,14 @@ def _construct(kind: Any, fields: Mapping[str, Any]) -> Described | Expression:
     try:
         return cls(**fields)
     except TypeError as exc:
-        raise DescriptionError(say(kind, "wrong or missing fields", got=exc)) from exc
+        raise DescriptionError(kind, "wrong or missing fields", got=exc) from exc
 
 
 def _class_of(kind: Any) -> type[Described]:
     """Return the class of this name if it has been imported: a file imports nothing."""
     where = "description type"
     if not isinstance(kind, str):
-        raise DescriptionError(say(where, "is not a name", got=quoted(kind)))
+        raise DescriptionError(where, "is not a name", got=quoted(kind))
     if kind in Described._classes:
         return Described._classes[kind]
     module = kind.rpartition(":")[0]
@@ -143,13 +143,13 @@ def _class_of(kind: Any) -> type[Described]:
         return alike[0]
     if alike:
         got, remedy = sorted(map(type_name, alike)), "import one of them only"
-        raise UnknownNameError(say(where, f"{kind} is several", got=got, remedy=remedy))
+        raise UnknownNameError(where, f"{kind} is several", got=got, remedy=remedy)
     what, first = "is no class of this library or of what is imported", module
     if module in ("", "__main__"):
         first = "the module that defines it"
     near = difflib.get_close_matches(kind, Described._classes, n=1, cutoff=0.8)
     remedy = f"did you mean {near[0]!r}?" if near and not module else f"import {first} first"
-    raise UnknownNameError(say(where, what, got=repr(kind), remedy=remedy))
+    raise UnknownNameError(where, what, got=repr(kind), remedy=remedy)
 
 
 def _check_types(cls: type[Described | Expression], fields: Mapping[str, Any]) -> None:
@@ -158,7 +158,7 @@ def _check_types(cls: type[Described | Expression], fields: Mapping[str, Any]) -
     for name, value in fields.items():
         if name in types and not fits(value, types[name]):
             where, limit = f"{cls.__name__}.{name}", kind_name(types[name])
-            raise DescriptionError(say(where, "of another type", got=quoted(value), limit=limit))
+            raise DescriptionError(where, "of another type", got=quoted(value), limit=limit)
 
 
 def frozen_array(where: str, value: npt.ArrayLike, shape: tuple[int, ...] | None) -> FloatArray:
@@ -167,16 +167,16 @@ def frozen_array(where: str, value: npt.ArrayLike, shape: tuple[int, ...] | None
     try:
         array = np.array(value, dtype=np.float64)
     except (TypeError, ValueError) as exc:
-        raise DescriptionError(say(where, "not an array of numbers", got=quoted(value))) from exc
+        raise DescriptionError(where, "not an array of numbers", got=quoted(value)) from exc
     if shape is not None and array.shape != shape:
-        raise DescriptionError(say(where, "wrong shape", got=array.shape, limit=shape))
+        raise DescriptionError(where, "wrong shape", got=array.shape, limit=shape)
     if array.size == 0:
-        raise DescriptionError(say(where, "is empty", got=f"shape {array.shape}"))
+        raise DescriptionError(where, "is empty", got=f"shape {array.shape}")
     bad = ~np.isfinite(array)
     if bad.any():
         first = tuple(int(i) for i in np.argwhere(bad)[0])
         raise DescriptionError(
-            say(where, f"not finite at index {first}", got=array[first], limit="finite numbers")
+            where, f"not finite at index {first}", got=array[first], limit="finite numbers"
         )
     array.setflags(write=False)
     return array
@@ -186,7 +186,7 @@ def number(where: str, value: object, low: float = -LARGEST, high: float = LARGE
     """Return *value* as a float. Raises DescriptionError unless it is a number in [low, high]."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         refuse_units(where, value)
-        raise DescriptionError(say(where, "not a number", got=quoted(value)))
+        raise DescriptionError(where, "not a number", got=quoted(value))
     try:
         result = float(value)
     except OverflowError:  # an integer of hundreds of digits
@@ -194,7 +194,7 @@ def number(where: str, value: object, low: float = -LARGEST, high: float = LARGE
     low, high = max(low, -LARGEST), min(high, LARGEST)
     if not low <= result <= high:
         raise DescriptionError(
-            say(where, "out of range", got=f"{result:g}", limit=f"{low:g} to {high:g}")
+            where, "out of range", got=f"{result:g}", limit=f"{low:g} to {high:g}"
         )
     return result
 
@@ -204,21 +204,21 @@ def positive(where: str, value: object, least: int = 1, most: int = _MOST) -> in
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
         refuse_units(where, value)
         got, limit = quoted(value), f">= {least}"
-        raise DescriptionError(say(where, "must be a whole number", got=got, limit=limit))
+        raise DescriptionError(where, "must be a whole number", got=got, limit=limit)
     if value > most:
-        raise DescriptionError(say(where, "too large", got=quoted(value), limit=f"<= {most}"))
+        raise DescriptionError(where, "too large", got=quoted(value), limit=f"<= {most}")
     return int(value)
 
 
 def flag(where: str, value: object) -> bool:
     """Return *value* as a bool. Raises DescriptionError unless it is True or False."""
     if not isinstance(value, (bool, np.bool_)):
-        raise DescriptionError(say(where, "must be True or False", got=quoted(value)))
+        raise DescriptionError(where, "must be True or False", got=quoted(value))
     return bool(value)
 
 
 def several(where: str, values: object) -> tuple[Any, ...]:
     """Return the members of a list, tuple or array. Raises DescriptionError for anything else."""
     if not isinstance(values, (list, tuple, np.ndarray)):
-        raise DescriptionError(say(where, "must be a tuple", got=quoted(values)))
+        raise DescriptionError(where, "must be a tuple", got=quoted(values))
     return tuple(values)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.errors import DescriptionError, quoted, say
+from neurorl.errors import DescriptionError, quoted
 
 __all__ = ["refuse_units", "unit_of"]
 
@@ -23,7 +23,7 @@ def refuse_units(where: str, value: object) -> None:
     if unit is not None:
         what = f"has a unit, {unit}"
         remedy = "give a plain number, in SI units for times, such as float(x / second)"
-        raise DescriptionError(say(where, what, got=quoted(value), remedy=remedy))
+        raise DescriptionError(where, what, got=quoted(value), remedy=remedy)
 
 
 def unit_of(value: Any) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.errors import DescriptionError, say
+from neurorl.errors import DescriptionError
 from neurorl.network.limits import MAX_SIZE, check_limit
 from neurorl.network.serialization import LARGEST
 
@@ -84,9 +84,9 @@ def _bytes_of(dataset: Any, most: int) -> int:
 def check_graph(graph: Any, depth: int = 0) -> None:
     """Raise DescriptionError for a graph whose parts aren't those of a ``nir.NIRGraph``."""
     if depth > _DEEPEST:
-        raise DescriptionError(say("NIR", "subgraphs nested too deeply", limit=_DEEPEST))
+        raise DescriptionError("NIR", "subgraphs nested too deeply", limit=_DEEPEST)
     if not isinstance(graph.nodes, dict) or not all(isinstance(n, str) for n in graph.nodes):
-        raise DescriptionError(say("NIR", "nodes without names"))
+        raise DescriptionError("NIR", "nodes without names")
     check_limit("NIR", "nodes", len(graph.nodes), _MOST_NODES)
     edges = list(graph.edges)
     check_limit("NIR", "edges", len(edges), _MOST_EDGES)
@@ -94,7 +94,7 @@ def check_graph(graph: Any, depth: int = 0) -> None:
         if not (isinstance(edge, (tuple, list)) and len(edge) == 2) or not all(
             isinstance(end, str) for end in edge
         ):
-            raise DescriptionError(say("NIR", "an edge that isn't from one node to another"))
+            raise DescriptionError("NIR", "an edge that isn't from one node to another")
     for name, node in graph.nodes.items():
         if type(node).__name__ == "NIRGraph":
             check_graph(node, depth + 1)
@@ -115,27 +115,27 @@ def _check_numbers(where: str, value: Any) -> None:
     try:
         numbers = np.asarray(value)
     except ValueError as exc:
-        raise DescriptionError(say(where, "not numbers", got=exc)) from exc
+        raise DescriptionError(where, "not numbers", got=exc) from exc
     if numbers.dtype.kind not in "biuf":
-        raise DescriptionError(say(where, "not numbers", got=numbers.dtype))
+        raise DescriptionError(where, "not numbers", got=numbers.dtype)
     if not numbers.size:
-        raise DescriptionError(say(where, "is empty"))
+        raise DescriptionError(where, "is empty")
     if not (np.abs(numbers.astype(np.float64)) <= LARGEST).all():
-        raise DescriptionError(say(where, "not finite, or too large", limit=f"{LARGEST:g}"))
+        raise DescriptionError(where, "not finite, or too large", limit=f"{LARGEST:g}")
 
 
 def _check_type(name: str, shapes: Any) -> None:
     where = f"NIR node {name!r}, its shape"
     if not isinstance(shapes, dict) or "input" not in shapes:
-        raise DescriptionError(say(where, "is missing"))
+        raise DescriptionError(where, "is missing")
     if shapes["input"] is None:
         return
     try:
         shape = np.asarray(shapes["input"])
     except ValueError as exc:
-        raise DescriptionError(say(where, "not whole numbers", got=exc)) from exc
+        raise DescriptionError(where, "not whole numbers", got=exc) from exc
     if shape.dtype.kind not in "iu" or shape.size > 8 or (shape < 1).any():
-        raise DescriptionError(say(where, "not whole numbers of at least 1", got=shape))
+        raise DescriptionError(where, "not whole numbers of at least 1", got=shape)
     size = 1
     for n in shape.ravel().tolist():
         size *= n

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.errors import unknown
+from neurorl.errors import unknown_name_error
 from neurorl.models import LIF
 from neurorl.network.serialization import FloatArray
 
@@ -29,7 +29,7 @@ _SINGLE = 1e-6  # files mostly hold float32, whose rounding this covers
 def check_discretisation(name: str) -> None:
     """Raise UnknownNameError for another name."""
     if name not in get_args(Discretisation):
-        raise unknown("discretisation", name, get_args(Discretisation))
+        raise unknown_name_error("discretisation", name, get_args(Discretisation))
 
 
 def keep_and_fraction(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.errors import DescriptionError, UnsupportedError, say
+from neurorl.errors import DescriptionError, UnsupportedError
 from neurorl.network.limits import MAX_WEIGHTS, check_limit
 from neurorl.network.serialization import FloatArray
 
@@ -56,7 +56,7 @@ class SpikingGraph:
         for pre, post in dict.fromkeys(self._edges):
             for end in (pre, post):
                 if end not in self.nodes:
-                    raise DescriptionError(say(f"NIR edge {pre!r}, {post!r}", "no such node"))
+                    raise DescriptionError(f"NIR edge {pre!r}, {post!r}", "no such node")
             self._into[post].append(pre)
         self._refuse_unknown()
         self.sources = [n for n in self.nodes if self._is(n, "Input") and not self._into[n]]
@@ -75,7 +75,7 @@ class SpikingGraph:
         if name not in self._widths:
             width = self._find_width(name, ())
             if not width:
-                raise DescriptionError(say(f"NIR node {name!r}", "its size is given nowhere"))
+                raise DescriptionError(f"NIR node {name!r}", "its size is given nowhere")
             self._widths[name] = width
         return self._widths[name]
 
@@ -100,7 +100,7 @@ class SpikingGraph:
         ]
         if unknown_nodes:
             limit = ", ".join(known)
-            raise UnsupportedError(say("NIR", f"can't run {', '.join(unknown_nodes)}", limit=limit))
+            raise UnsupportedError("NIR", f"can't run {', '.join(unknown_nodes)}", limit=limit)
 
     def _refuse_more_state(self) -> None:
         """Refuse parameters of a known neuron that isn't known to have them."""
@@ -112,7 +112,7 @@ class SpikingGraph:
         ]
         if parameters:
             what = f"can't run {', '.join(parameters)}, which has no counterpart"
-            raise UnsupportedError(say("NIR", what, remedy="leave it out"))
+            raise UnsupportedError("NIR", what, remedy="leave it out")
 
     def _refuse_readouts(self) -> None:
         """Refuse a linear node that leads to no neuron, as it would be lost."""
@@ -124,14 +124,14 @@ class SpikingGraph:
         ]
         if lost:
             what = f"{', '.join(map(repr, lost))}: a readout without neurons"
-            raise UnsupportedError(say("NIR", what, remedy="end the graph with neurons that spike"))
+            raise UnsupportedError("NIR", what, remedy="end the graph with neurons that spike")
 
     def _count_way(self, nodes: int) -> None:
         """Raise UnsupportedError for wirings with too many ways between neurons to follow."""
         self._ways += 1
         if self._ways > _MOST_WAYS or nodes > _LONGEST_WAY:
             what = "too many ways, or too long ones, through nodes without neurons"
-            raise UnsupportedError(say("NIR", what))
+            raise UnsupportedError("NIR", what)
 
     def _find_width(self, name: str, behind: tuple[str, ...]) -> int:
         self._count_way(len(behind))
@@ -157,7 +157,7 @@ class SpikingGraph:
         constant = np.zeros(1)
         for pre in self._into[name]:
             if pre in behind:
-                raise UnsupportedError(say(f"NIR node {pre!r}", "in a cycle without neurons"))
+                raise UnsupportedError(f"NIR node {pre!r}", "in a cycle without neurons")
             drive = self._output(pre, behind)
             terms += drive.terms
             _check_size(name, len(drive.constant), len(constant))
@@ -199,16 +199,14 @@ def _port(graph: Any, name: str, kind: str) -> str:
     ports = [inner for inner, inside in node.nodes.items() if _kind(inside) == kind]
     if len(ports) != 1:
         what = f"a subgraph needs one {kind} node"
-        raise UnsupportedError(say(f"NIR node {name!r}", what, got=len(ports)))
+        raise UnsupportedError(f"NIR node {name!r}", what, got=len(ports))
     return f"{name}.{ports[0]}"
 
 
 def _matrix(name: str, node: Any) -> FloatArray:
     matrix = np.asarray(node.weight, dtype=np.float64)
     if matrix.ndim != 2:
-        raise UnsupportedError(
-            say(f"NIR node {name!r}", "weights aren't a matrix", got=matrix.shape)
-        )
+        raise UnsupportedError(f"NIR node {name!r}", "weights aren't a matrix", got=matrix.shape)
     return matrix
 
 
@@ -219,7 +217,7 @@ def _through_matrix(name: str, node: Any, drive: Drive) -> Drive:
         if len(t.weights) != matrix.shape[1]:
             what = "takes another number of inputs"
             raise DescriptionError(
-                say(f"NIR node {name!r}", what, got=len(t.weights), limit=matrix.shape[1])
+                f"NIR node {name!r}", what, got=len(t.weights), limit=matrix.shape[1]
             )
         check_limit(f"NIR node {name!r}", "weights", len(matrix) * t.weights.shape[-1], MAX_WEIGHTS)
         weights = matrix @ t.weights if t.weights.ndim == 2 else matrix * t.weights
@@ -237,7 +235,7 @@ def _check_size(name: str, size: int, other: int) -> None:
     """Raise DescriptionError unless one is 1 or both are equal."""
     if size != other and 1 not in (size, other):
         what = "takes inputs of another size"
-        raise DescriptionError(say(f"NIR node {name!r}", what, got=size, limit=other))
+        raise DescriptionError(f"NIR node {name!r}", what, got=size, limit=other)
 
 
 def _scaled(scale: FloatArray, weights: FloatArray) -> FloatArray:
@@ -247,5 +245,5 @@ def _scaled(scale: FloatArray, weights: FloatArray) -> FloatArray:
 def _one_delay(name: str, node: Any) -> float:
     delays = np.unique(np.asarray(node.delay, dtype=np.float64))
     if len(delays) != 1:
-        raise UnsupportedError(say(f"NIR node {name!r}", "has several delays", got=delays))
+        raise UnsupportedError(f"NIR node {name!r}", "has several delays", got=delays)
     return float(delays[0])

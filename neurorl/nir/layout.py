@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.errors import DescriptionError, say
+from neurorl.errors import DescriptionError
 from neurorl.nir.package import RESERVED, load_package
 
 __all__ = ["Layout", "node_names", "restore", "text_of"]
@@ -54,7 +54,7 @@ class Layout:
         try:
             return cls(**json.loads(text_of(metadata[KEY])))
         except (TypeError, ValueError, RecursionError) as exc:
-            raise DescriptionError(say(f"NIR metadata {KEY!r}", "can't be read", got=exc)) from exc
+            raise DescriptionError(f"NIR metadata {KEY!r}", "can't be read", got=exc) from exc
 
 
 def text_of(value: Any) -> str:
@@ -91,7 +91,7 @@ def restore(graph: Any, layout: Layout) -> Any:
         return _Restorer(graph, layout).graph()
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as exc:
         what = "is that of another graph"
-        raise DescriptionError(say(f"NIR metadata {KEY!r}", what, got=repr(exc))) from exc
+        raise DescriptionError(f"NIR metadata {KEY!r}", what, got=repr(exc)) from exc
 
 
 class _Restorer:

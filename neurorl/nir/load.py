@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.errors import ArgumentError, UnsupportedError, say
+from neurorl.errors import ArgumentError, UnsupportedError
 from neurorl.models import LIF, CubaLIF
 from neurorl.network.description import Network, Neuron, Node, Population, Projection, Source
 from neurorl.network.serialization import FloatArray, number
@@ -59,7 +59,7 @@ def from_nir(
     if isinstance(graph, (str, Path)):
         graph = read_graph(Path(graph))
     if not (hasattr(graph, "nodes") and hasattr(graph, "edges")):
-        raise ArgumentError(say("NIR", "not a graph or file", got=type(graph).__name__))
+        raise ArgumentError("NIR", "not a graph or file", got=type(graph).__name__)
     check_graph(graph)
     metadata = getattr(graph, "metadata", None)
     metadata = dict(metadata) if isinstance(metadata, dict) else {}
@@ -67,7 +67,7 @@ def from_nir(
     if dt is None:
         if not (own and "dt" in metadata):
             remedy = "give dt, the step that the network was trained with"
-            raise ArgumentError(say("NIR", "the graph has no time step", remedy=remedy))
+            raise ArgumentError("NIR", "the graph has no time step", remedy=remedy)
         dt = metadata["dt"]
     chosen = discretisation or "euler"
     check_discretisation(chosen)
@@ -108,7 +108,7 @@ class _Reader:
                 bias = np.zeros_like(bias)
             if bias.any() and isinstance(neuron, CubaLIF):
                 what = "a bias that goes through the synapse's time constant"
-                raise UnsupportedError(say(f"NIR node {name!r}", what, remedy="use align=True"))
+                raise UnsupportedError(f"NIR node {name!r}", what, remedy="use align=True")
             nodes.append(self._population(name, neuron, bias + leak))
             projections += [self._projection(t, name, gain, late) for t in drive.terms]
         clocks, ticks = self._clocks({name: (late[name], c) for name, c in clocked.items()})
@@ -145,13 +145,11 @@ class _Reader:
         keep, fraction = keep_and_fraction(self._spread(name, tau), self._dt, self._discretisation)
         if not (np.isfinite(keep).all() and keep.min() >= 0.0):
             raise UnsupportedError(
-                say(
-                    f"NIR node {name!r}",
-                    "a time constant shorter than the step",
-                    got=f"{np.min(tau):g} s",
-                    limit=f"{self._dt:g} s",
-                    remedy="take the dt of its training, or discretisation='exponential'",
-                )
+                f"NIR node {name!r}",
+                "a time constant shorter than the step",
+                got=f"{np.min(tau):g} s",
+                limit=f"{self._dt:g} s",
+                remedy="take the dt of its training, or discretisation='exponential'",
             )
         return keep, fraction
 
@@ -160,7 +158,7 @@ class _Reader:
         array = np.asarray(value, dtype=np.float64).ravel()
         if array.size not in (1, n):
             what = "inputs or parameters of another size"
-            raise UnsupportedError(say(f"NIR node {name!r}", what, got=array.size, limit=n))
+            raise UnsupportedError(f"NIR node {name!r}", what, got=array.size, limit=n)
         return np.broadcast_to(array, (n,)).copy()
 
     def _population(self, name: str, neuron: Neuron, bias: FloatArray) -> Population:
@@ -176,7 +174,7 @@ class _Reader:
         delay = None if steps == 1 else steps * self._dt
         if len(term.weights) != n:
             what = "inputs of another size"
-            raise UnsupportedError(say(f"NIR node {post!r}", what, got=len(term.weights), limit=n))
+            raise UnsupportedError(f"NIR node {post!r}", what, got=len(term.weights), limit=n)
         if term.weights.ndim == 1:  # neuron to neuron
             weights = (gain * term.weights).reshape(n, 1, 1)
             single = weights.reshape(1, 1) if n == 1 else weights
@@ -189,7 +187,7 @@ class _Reader:
         steps = term.delay / self._dt
         if term.delay < 0 or abs(steps - round(steps)) > 1e-3:
             what = "a delay that is no whole number of steps"
-            raise UnsupportedError(say(f"NIR node {post!r}, input", what, got=f"{term.delay:g} s"))
+            raise UnsupportedError(f"NIR node {post!r}, input", what, got=f"{term.delay:g} s")
         return round(steps)
 
     def _levels(self, drives: dict[str, Drive]) -> dict[str, int]:

@@ -8,7 +8,7 @@ import keyword
 from pathlib import Path
 from typing import Any
 
-from neurorl.errors import ArgumentError, BackendUnavailableError, say
+from neurorl.errors import ArgumentError, BackendUnavailableError
 from neurorl.files import write_bytes
 from neurorl.nir.checks import check_file
 
@@ -43,7 +43,7 @@ def load_package() -> Any:
         return importlib.import_module("nir")
     except ImportError as exc:
         raise BackendUnavailableError(
-            say("NIR", "the package nir can't be imported", remedy="pip install 'neurorl[nir]'")
+            "NIR", "the package nir can't be imported", remedy="pip install 'neurorl[nir]'"
         ) from exc
 
 
@@ -51,12 +51,12 @@ def read_graph(path: Path) -> Any:
     """Return the graph of a file. Raises ArgumentError if it is missing or no such file."""
     nir = load_package()
     if not path.is_file():
-        raise ArgumentError(say(f"NIR file {path}", "there is no such file"))
+        raise ArgumentError(f"NIR file {path}", "there is no such file")
     try:
         check_file(path)
         return nir.read(path, type_check=False)
     except Exception as exc:  # h5py and nir raise whatever they meet
-        raise ArgumentError(say(f"NIR file {path}", "can't be read", got=exc)) from exc
+        raise ArgumentError(f"NIR file {path}", "can't be read", got=exc) from exc
 
 
 def write_graph(path: Path, graph: Any) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.arithmetic.rounding import FloatArithmetic, initial_weights
-from neurorl.errors import ArgumentError, UnsupportedError, say, unknown
+from neurorl.errors import ArgumentError, UnsupportedError, unknown_name_error
 from neurorl.network.description import Network, Projection, Uniform
 from neurorl.network.serialization import FloatArray
 
@@ -38,14 +38,14 @@ class Parts:
     ) -> None:
         for name in weights:
             if name not in {p.name for p in network.projections}:
-                raise unknown("projection", name, [p.name for p in network.projections])
+                raise unknown_name_error("projection", name, [p.name for p in network.projections])
         if network.currents:
             what = f"sources of currents: {', '.join(map(repr, sorted(network.currents)))}"
-            raise UnsupportedError(say("NIR", what, remedy="take sources of spikes"))
+            raise UnsupportedError("NIR", what, remedy="take sources of spikes")
         owned = [repr(p.name) for p in network.populations if p.plan(network.dt) is not None]
         if owned:
             what, limit = f"neurons by equations: {', '.join(owned)}", "CubaLIF, LIF, GLM"
-            raise UnsupportedError(say("NIR", what, limit=limit))
+            raise UnsupportedError("NIR", what, limit=limit)
         self.network = network
         arithmetic = FloatArithmetic(network)
         held = {
@@ -131,10 +131,10 @@ def _always_on(network: Network, named: Iterable[str] | None) -> set[str]:
     for name in sorted(chosen):
         sizes = {s.name: s.size for s in network.sources}
         if name not in sizes:
-            raise unknown("source", name, sizes)
+            raise unknown_name_error("source", name, sizes)
         if name in signed or sizes[name] > 1:
             what = "only one channel of unsigned projections can become a bias"
-            raise UnsupportedError(say(f"NIR, source {name!r}", what, remedy="use always_on=()"))
+            raise UnsupportedError(f"NIR, source {name!r}", what, remedy="use always_on=()")
     return chosen if len(chosen) < len(network.sources) else set()
 
 
@@ -149,7 +149,7 @@ def _weights_of(
         weights = arithmetic.check(p.name, given[p.name])
     elif isinstance(p.weights, Uniform):
         remedy = f"give weights={{{p.name!r}: ...}}, such as those of a backend"
-        raise ArgumentError(say(f"weights of {p.name!r}", "drawn by a seed", remedy=remedy))
+        raise ArgumentError(f"weights of {p.name!r}", "drawn by a seed", remedy=remedy)
     else:
         weights = initial_weights(network, p.name, 0)
     weights = arithmetic.masked(p.name, weights)

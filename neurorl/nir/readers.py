@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.errors import ArgumentError, say, unknown
+from neurorl.errors import ArgumentError, unknown_name_error
 from neurorl.network.serialization import FloatArray
 from neurorl.nir.forms import Form, Layer, UnfitError, chain, one_population
 from neurorl.nir.parts import Parts
@@ -56,7 +56,7 @@ class Reader:
         if dt is None or dt == self.dt:
             return self.dt
         if self.dt_is_fixed:
-            raise ArgumentError(say(f"NIR for {self.name}, dt", "is fixed", got=dt, limit=self.dt))
+            raise ArgumentError(f"NIR for {self.name}, dt", "is fixed", got=dt, limit=self.dt)
         return dt
 
     def form(self, parts: Parts) -> tuple[Form | None, tuple[str, ...]]:
@@ -180,5 +180,5 @@ def find_reader(reader: str | Reader) -> Reader:
     if isinstance(reader, Reader):
         return reader
     if reader not in READERS:
-        raise unknown("NIR reader", reader, READERS)
+        raise unknown_name_error("NIR reader", reader, READERS)
     return READERS[reader]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.errors import UnsupportedError, say
+from neurorl.errors import UnsupportedError
 from neurorl.models import CubaLIF
 from neurorl.network.description import Dynamics, Population, Projection
 from neurorl.network.serialization import FloatArray
@@ -85,7 +85,7 @@ class _Writer:
         forgets = d.membrane_decay < 1.0
         if not forgets.all() and (cuba or forgets.any() or bias.any()):
             what = "a membrane that keeps everything, with a synapse, a bias or others that forget"
-            raise UnsupportedError(say(f"NIR, population {name!r}", what))
+            raise UnsupportedError(f"NIR, population {name!r}", what)
         zeros = np.zeros(len(bias))
         if not forgets.all():
             return nir.IF(r=np.full(len(bias), 1 / dt), v_threshold=d.threshold, v_reset=zeros)
@@ -94,7 +94,7 @@ class _Writer:
         if not cuba:
             return nir.LIF(tau=tau, r=r, **fixed)
         if (d.current_decay == 1.0).any():
-            raise UnsupportedError(say(f"NIR, population {name!r}", "a current that never decays"))
+            raise UnsupportedError(f"NIR, population {name!r}", "a current that never decays")
         tau_syn, w_in = self._constants(d.current_decay)
         return nir.CubaLIF(tau_syn=tau_syn, tau_mem=tau, r=r, w_in=w_in, **fixed)
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
-from neurorl.errors import UnsupportedError, say
+from neurorl.errors import UnsupportedError
 from neurorl.models import GLM
 from neurorl.network.description import Network
 from neurorl.network.serialization import number
@@ -92,7 +92,7 @@ def to_nir(
         if form is None:
             remedy = "reader=None writes it as NIR means it"
             raise UnsupportedError(
-                say(f"NIR for {chosen.name}", f"can't hold it {'; '.join(reasons)}", remedy=remedy)
+                f"NIR for {chosen.name}", f"can't hold it {'; '.join(reasons)}", remedy=remedy
             )
         graph = exact_graph(nir, form, chosen, chosen.step(dt))
     dropped = _dropped(network)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.errors import ArgumentError, say
+from neurorl.errors import ArgumentError
 
 __all__ = [
     "LOGISTIC_BITS",
@@ -49,13 +49,7 @@ def read_seed(seed: object, where: str = "seed") -> int:
     if not whole or not 0 <= seed < 2**63:  # type: ignore[operator]
         remedy = "such as seed=0"
         raise ArgumentError(
-            say(
-                where,
-                "must be a whole number",
-                got=_short(seed),
-                limit="0 to 2**63-1",
-                remedy=remedy,
-            )
+            where, "must be a whole number", got=_short(seed), limit="0 to 2**63-1", remedy=remedy
         )
     return int(seed)  # type: ignore[call-overload, no-any-return]
 

@@ -13,7 +13,7 @@ from neurorl.agents.arguments import check_kind, check_options, own_env
 from neurorl.agents.base import LearningAgent, read_saved
 from neurorl.agents.group import GroupPlan
 from neurorl.backends.spec import BackendSpec
-from neurorl.errors import RunError, check_name, say
+from neurorl.errors import RunError, check_name
 from neurorl.models.config import AgentConfig
 from neurorl.models.presets import make_config
 from neurorl.numerics.random import read_seed
@@ -91,7 +91,7 @@ class ReparameterizedActorCritic(LearningAgent):
         described, arrays, made, env_id = read_saved(path, env, trust_env)
         if not isinstance(described.gradient, GradientConfig):
             remedy = "SpikingActorCritic.load"
-            raise RunError(say(f"agent {path}", "learned by a local rule", remedy=remedy))
+            raise RunError(f"agent {path}", "learned by a local rule", remedy=remedy)
         agent = cls(
             made,
             arithmetic=described.arithmetic,

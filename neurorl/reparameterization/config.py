@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from neurorl.errors import DescriptionError, UnsupportedError, say, unknown
+from neurorl.errors import DescriptionError, UnsupportedError, unknown_name_error
 from neurorl.models.config import AgentConfig
 from neurorl.models.critics import Linear
 from neurorl.models.modulators import TDError
@@ -74,10 +74,10 @@ class GradientConfig(Described):
         if self.horizon is not None and self.steps % positive("gradient.horizon", self.horizon):
             what = "must divide the steps of a rollout"
             raise DescriptionError(
-                say("gradient.horizon", what, got=self.horizon, limit=f"a divisor of {self.steps}")
+                "gradient.horizon", what, got=self.horizon, limit=f"a divisor of {self.steps}"
             )
         if self.estimator not in ESTIMATORS:
-            raise unknown("estimator", self.estimator, ESTIMATORS)
+            raise unknown_name_error("estimator", self.estimator, ESTIMATORS)
 
     def rate(self, episode: int) -> float:
         """Factor of the learning rate after so many episodes."""
@@ -125,7 +125,7 @@ def make_gradient(
     known = {field.name for field in dataclasses.fields(GradientConfig)}
     for key in overrides or {}:
         if key not in known:
-            raise unknown("gradient option", key, known)
+            raise unknown_name_error("gradient option", key, known)
     model, task = _MODELS.get(config.model, {}), _TASKS.get((env_id, config.model), {})
     return GradientConfig(**{**model, **task, **(overrides or {})})
 
@@ -141,7 +141,7 @@ def check_agent(config: AgentConfig) -> None:
         part = config.parts[kind]
         if type(part) is not cls:
             remedy = f"{kind}={cls.name!r}"
-            raise UnsupportedError(say(where, what, got=part.name, remedy=remedy))
+            raise UnsupportedError(where, what, got=part.name, remedy=remedy)
 
 
 def softmax_of(config: AgentConfig) -> tuple[float, float]:

@@ -29,7 +29,7 @@ from neurorl.errors import (
     EnvironmentWarning,
     PopulationWarning,
     RunError,
-    say,
+    format_message,
     warn_outside,
 )
 from neurorl.learning.finite import check_learned
@@ -76,9 +76,7 @@ class GradientReplicas(AgentGroup):
         seeds = check_seeds(seeds)
         if envs.n != len(seeds) * gradient.environments:
             limit = f"{gradient.environments} for each of {len(seeds)} seeds"
-            raise ArgumentError(
-                say("replicas", "wrong number of environments", got=envs.n, limit=limit)
-            )
+            raise ArgumentError("replicas", "wrong number of environments", got=envs.n, limit=limit)
         network, arithmetic = config.network(n_actions), arithmetic or "float"
         super().__init__(
             config,
@@ -225,14 +223,14 @@ class GradientReplicas(AgentGroup):
     def _check_whole(self, k: int) -> None:
         if k in self._torn:
             what = "was interrupted in the midst of an update"
-            raise RunError(say(self._where(k), what, remedy="load what was saved last"))
+            raise RunError(self._where(k), what, remedy="load what was saved last")
 
     def _warn_of_length(self, active: Sequence[int]) -> None:
         for k in set(active) - self._told_of_length:
             if self._stage.longest(k) >= LONG_EPISODE:
                 self._told_of_length.add(k)
                 what = f"an episode hasn't ended in {LONG_EPISODE} steps"
-                message = say(self._where(k), what, remedy=TIME_LIMIT)
+                message = format_message(self._where(k), what, remedy=TIME_LIMIT)
                 warn_outside(message, EnvironmentWarning)
 
     def _play(self, active: Sequence[int]) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
-from neurorl.errors import DescriptionError, quoted, say
+from neurorl.errors import DescriptionError, quoted
 from neurorl.network.serialization import Described, flag
 from neurorl.rules.decision import Array, Decision, Factors, Hidden, Raster, feedback
 from neurorl.rules.post_factor import OF_MODULES, PostFactor
@@ -114,15 +114,15 @@ class Rule(Described):
         where = f"rule {quoted(self.name)}"
         if not isinstance(self.name, str) or len(self.name) > _LONGEST:
             what, limit = "is no name", f"{_LONGEST} characters"
-            raise DescriptionError(say("Rule.name", what, got=quoted(self.name), limit=limit))
+            raise DescriptionError("Rule.name", what, got=quoted(self.name), limit=limit)
         if self.post_factors is not None and (not callable(self.post_factors) or self.output):
             what = "has a function of post factors, or the texts output= and hidden="
-            raise DescriptionError(say(where, what, got=quoted(self.post_factors)))
+            raise DescriptionError(where, what, got=quoted(self.post_factors))
         for name in ("output", "hidden"):
             text, optional = getattr(self, name), name == "hidden" or self.post_factors is not None
             if not isinstance(text, str) and not (optional and text is None):
                 what = f"{name}= is no text such as 'spike*phi'"
-                raise DescriptionError(say(where, what, got=quoted(text)))
+                raise DescriptionError(where, what, got=quoted(text))
         for field in fields(self):
             if field.type == "bool":
                 flag(f"{where}, {field.name}", getattr(self, field.name))
@@ -135,7 +135,7 @@ class Rule(Described):
         for text in self.texts if self.gates_depression else ():
             if not self.pairs_spikes or not text.is_gain:
                 what = "gates_depression is of a rule that pairs spikes, with texts spike*(...)"
-                raise DescriptionError(say(text.place, what, got=repr(text.text)))
+                raise DescriptionError(text.place, what, got=repr(text.text))
 
     def _texts_with(self, *names: str) -> Iterator[tuple[PostFactor, str]]:
         for text in self.texts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from neurorl.errors import ArgumentError, DescriptionError, UnknownNameError, say
+from neurorl.errors import ArgumentError, DescriptionError, UnknownNameError
 from neurorl.network.naming import add_name, find_name
 from neurorl.rules.agreement import AGREEMENT
 from neurorl.rules.base import Rule
@@ -45,7 +45,7 @@ def register_rule(rule: Rule) -> Rule:
     stand in a module have.
     """
     if not isinstance(rule, Rule):
-        raise ArgumentError(say("register_rule", "not a Rule", got=type(rule).__name__))
+        raise ArgumentError("register_rule", "not a Rule", got=type(rule).__name__)
     add_name("rule", rule.name, rule, RULES)
     return rule
 
@@ -57,7 +57,7 @@ def find_rule(name: str) -> Rule:
     """
     rule = find_name("rule", name, RULES)
     if not isinstance(rule, Rule):
-        raise UnknownNameError(say(f"rule {name!r}", "that module has no such Rule"))
+        raise UnknownNameError(f"rule {name!r}", "that module has no such Rule")
     return rule
 
 
@@ -82,7 +82,7 @@ def _name_of(rule: Rule) -> str:
             if value is rule:
                 return f"{module}:{attribute}"
     what, remedy = "can't be found again by a name", "neurorl.rules.register_rule(rule) first"
-    raise DescriptionError(say(f"rule {rule.name!r}", what, remedy=remedy))
+    raise DescriptionError(f"rule {rule.name!r}", what, remedy=remedy)
 
 
 def is_shipped(rule: Rule) -> bool:

@@ -20,7 +20,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.errors import ArgumentError, say
+from neurorl.errors import ArgumentError
 from neurorl.numerics.elementary import on_grid
 
 __all__ = [
@@ -101,9 +101,7 @@ def outer_sum(x: Array, f: Array, shape: tuple[int, ...]) -> Array:
     if len(f) != n_steps or (x.shape[1] * f.shape[1]) != np.prod(shape) * (
         shape[0] if len(shape) == 3 else 1
     ):
-        raise ArgumentError(
-            say("outer_sum", "shapes don't fit", got=(x.shape, f.shape), limit=shape)
-        )
+        raise ArgumentError("outer_sum", "shapes don't fit", got=(x.shape, f.shape), limit=shape)
     if len(shape) == 2:
         return np.asarray(x.T @ f)
     blocks, n_pre, n_post = shape
@@ -129,4 +127,4 @@ def td_error(r_t: float, discount_t: float, v_tm1: float, v_t: float) -> float:
 
 def _check_matrix(where: str, x: Array) -> None:
     if x.ndim != 2:
-        raise ArgumentError(say(where, "needs (steps, neurons)", got=x.shape))
+        raise ArgumentError(where, "needs (steps, neurons)", got=x.shape)

@@ -11,7 +11,7 @@ import gymnasium as gym
 
 from neurorl.agents.group import AgentGroup, GroupPlan
 from neurorl.agents.saved import read_agent
-from neurorl.errors import RunError, say
+from neurorl.errors import RunError
 from neurorl.models.config import AgentConfig
 from neurorl.models.presets import make_config
 from neurorl.runs.config import RunConfig
@@ -48,7 +48,7 @@ def open_env(config: RunConfig) -> tuple[gym.Env[Any, Any], RunConfig]:
         env.close()
         what = "is made otherwise here than when the run was begun"
         remedy = "register it as it was, or begin another run"
-        raise RunError(say(f"environment {config.env}", what, remedy=remedy))
+        raise RunError(f"environment {config.env}", what, remedy=remedy)
     return env, dataclasses.replace(config, env_spec=before or made)
 
 

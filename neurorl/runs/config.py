@@ -11,7 +11,7 @@ from typing import Any, Self, TypedDict
 from neurorl.agents.algorithms import LOCAL, Algorithm, find_algorithm
 from neurorl.agents.budget import Budget, check_budget
 from neurorl.backends.spec import BackendSpec
-from neurorl.errors import RunError, say, unknown
+from neurorl.errors import RunError, unknown_name_error
 from neurorl.reading import Place, check_fields
 from neurorl.tasks.arguments import check_env_args
 
@@ -135,7 +135,7 @@ class RunConfig:
             if got not in (None, was):
                 what = f"was started with another {name}"
                 remedy = "resume with the same options, or use another --out"
-                raise RunError(say(where, what, got=got, limit=was, remedy=remedy))
+                raise RunError(where, what, got=got, limit=was, remedy=remedy)
         resumed = replace(self, **{name: asked[name] for name in _UNKEPT if name in asked})
         return resumed if budget == Budget() else resumed.trained_for(budget)
 
@@ -150,7 +150,7 @@ def check_alike(configs: Sequence[RunConfig]) -> None:
         for key in _KEPT:
             if key not in _OWN and getattr(other, key) != getattr(configs[0], key):
                 remedy = "resume each run alone"
-                raise RunError(say("runs", f"were started with different {key}", remedy=remedy))
+                raise RunError("runs", f"were started with different {key}", remedy=remedy)
 
 
 def _checked(options: Options) -> dict[str, Any]:
@@ -160,7 +160,7 @@ def _checked(options: Options) -> dict[str, Any]:
     """
     for name in options:
         if name not in Options.__annotations__:
-            raise unknown("option of train", name, Options.__annotations__)
+            raise unknown_name_error("option of train", name, Options.__annotations__)
     asked: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     if "episodes" in asked or "steps" in asked:
         check_budget("train", asked.get("episodes"), asked.get("steps"), least=1)

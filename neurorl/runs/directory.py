@@ -17,7 +17,7 @@ import numpy as np
 
 from neurorl.agents.budget import Budget
 from neurorl.agents.episodes import Episode
-from neurorl.errors import RunError, say
+from neurorl.errors import RunError
 from neurorl.files import as_json, replace, temporary_files, unwritable
 from neurorl.reading import Place, read_bytes, read_json, read_lines
 from neurorl.runs.config import RunConfig
@@ -85,7 +85,7 @@ class RunDirectory:
         """Raise RunError if something is there already."""
         if not self.is_free():
             remedy = "use --resume, or another --out"
-            raise RunError(say(f"run {self.path}", "already exists", remedy=remedy))
+            raise RunError(f"run {self.path}", "already exists", remedy=remedy)
 
     def create(self, config: Mapping[str, Any]) -> None:
         """Start a new run and lock it. Raises RunError if something is there already."""
@@ -109,15 +109,15 @@ class RunDirectory:
                         left.unlink(missing_ok=True)
         if not is_ours:
             what, remedy = "is being trained by another process", "wait for it, or stop it"
-            raise RunError(say(f"run {self.path}", what, remedy=remedy))
+            raise RunError(f"run {self.path}", what, remedy=remedy)
 
     def read_config(self) -> RunConfig:
         """Return what the run was started with. Raises RunError if it is missing or damaged."""
         if not self.path.is_dir():
             remedy = "make it by neurorl train, without --resume"
-            raise RunError(say(f"run {self.path}", "no such run directory", remedy=remedy))
+            raise RunError(f"run {self.path}", "no such run directory", remedy=remedy)
         if not os.path.lexists(self.config):
-            raise RunError(say(f"run {self.path}", "is not a run: config.json is missing"))
+            raise RunError(f"run {self.path}", "is not a run: config.json is missing")
         place = Place(f"run {self.path}", "config.json")
         return RunConfig.from_file(read_json(self.config, place), place)
 

@@ -16,7 +16,7 @@ from neurorl.agents.base import LearningAgent
 from neurorl.agents.local import SpikingActorCritic
 from neurorl.agents.player import Player
 from neurorl.agents.saved import Setting, played_on, read_agent
-from neurorl.errors import ArgumentError, EnvironmentWarning, say, warn_outside
+from neurorl.errors import ArgumentError, EnvironmentWarning, format_message, warn_outside
 from neurorl.inspection.cost import FIGURES, Figures, Tally
 from neurorl.learning.finite import NotFiniteError, bad_reward, bad_sum, explained
 from neurorl.models.config import AgentConfig
@@ -135,7 +135,7 @@ def _play(
         observation, reward, terminated, truncated, _ = answers.step(move.action + first_action)
         if step == LONG:
             what, remedy = f"has lasted {step} steps", "wrap it in gymnasium.wrappers.TimeLimit"
-            message = say(f"{answers.where}, an episode", what, remedy=remedy)
+            message = format_message(f"{answers.where}, an episode", what, remedy=remedy)
             warn_outside(message, EnvironmentWarning)
         if not math.isfinite(reward):
             raise bad_reward(_when(k, step), reward)
@@ -164,7 +164,7 @@ def _to_play(
     n, mine = int(discrete_actions(other).n), int(discrete_actions(agent.env).n)
     if n != mine:
         what = "has another number of actions than the agent"
-        raise ArgumentError(say(f"environment {name}", what, got=n, limit=mine))
+        raise ArgumentError(f"environment {name}", what, got=n, limit=mine)
     return other, name
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from neurorl.errors import ArgumentError, RunError, say
+from neurorl.errors import ArgumentError, RunError
 from neurorl.files import keep_matplotlib_in_our_cache, save_figure
 from neurorl.network.serialization import FloatArray
 from neurorl.runs.directory import RunDirectory
@@ -37,7 +37,7 @@ def plot_runs(runs: Sequence[Path], out: Path, optimum: float | None = None) -> 
         discounted = bool((config.agent or {}).get("solved_discounted"))
         returns = np.array(columns["discounted_return" if discounted else "return"])
         if len(returns) == 0:
-            raise ArgumentError(say(f"run {path}", "has no episodes yet"))
+            raise ArgumentError(f"run {path}", "has no episodes yet")
         named.add(("discounted return" if discounted else "return", _plain(config.env)))
         label = f"{config.model or 'lif'}, {config.backend}, seed {config.seed}"
         (line,) = axes.plot(_running_mean(returns), linewidth=1.8, label=_plain(label))
@@ -54,7 +54,7 @@ def plot_runs(runs: Sequence[Path], out: Path, optimum: float | None = None) -> 
     except RunError as exc:
         raise ArgumentError(str(exc)) from exc
     except ValueError as exc:
-        raise ArgumentError(say(f"plot {out}", "unknown kind of picture", got=exc)) from exc
+        raise ArgumentError(f"plot {out}", "unknown kind of picture", got=exc) from exc
     return out
 
 

@@ -18,7 +18,7 @@ from neurorl.agents.episodes import Episode
 from neurorl.agents.fits import check_fits
 from neurorl.agents.interrupts import held_interrupts
 from neurorl.agents.saved import AgentDescription, read_agent
-from neurorl.errors import EnvironmentWarning, RunError, say, warn_outside
+from neurorl.errors import EnvironmentWarning, RunError, format_message, warn_outside
 from neurorl.files import as_json
 from neurorl.models.config import AgentConfig
 from neurorl.runs.beginning import make_agents, open_env, start_of
@@ -75,7 +75,7 @@ class Session:
         if budget.steps is None and not has_time_limit(env):
             where, what = f"environment {config.env}", "has no time limit"
             remedy = "if an episode may never end, train by --steps"
-            warn_outside(say(where, what, remedy=remedy), EnvironmentWarning)
+            warn_outside(format_message(where, what, remedy=remedy), EnvironmentWarning)
         if config.agent:
             self._check_checkpoints(config.agent, int(discrete_actions(env, config.env).n))
         self.group = make_agents(config, self.seeds, env)
@@ -99,7 +99,7 @@ class Session:
                 if described.env_spec is None:  # older ones noted the environment's id only
                     described = dataclasses.replace(described, env_spec=self.config.env_spec)
                 if described != self._describe(k):
-                    raise RunError(say(f"run {run.path}", "checkpoint.npz is of another run"))
+                    raise RunError(f"run {run.path}", "checkpoint.npz is of another run")
                 self.group.restore(k, arrays)
             elif self.config.start:
                 _, arrays = read_agent(start_of(self.config.start, self.seeds[k]))

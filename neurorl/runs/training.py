@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Unpack
 
 from neurorl.agents.episodes import Episode
-from neurorl.errors import ArgumentError, say
+from neurorl.errors import ArgumentError
 from neurorl.numerics.random import read_seed
 from neurorl.runs.config import Options
 from neurorl.runs.session import Session
@@ -108,5 +108,5 @@ def read_seeds(text: str) -> list[int]:
         wrong = True
     if wrong or len(set(found)) < len(found):
         limit = f"at most {MOST_SEEDS} different numbers, such as 0..19 or 1,4,7"
-        raise ArgumentError(say("--seeds", "not seeds", got=repr(text), limit=limit))
+        raise ArgumentError("--seeds", "not seeds", got=repr(text), limit=limit)
     return list(found)

@@ -15,8 +15,8 @@ from neurorl.errors import (
     EnvError,
     EnvironmentWarning,
     NeurorlError,
+    format_message,
     quoted,
-    say,
     warn_outside,
 )
 from neurorl.tasks.environments import first_line
@@ -81,7 +81,7 @@ class Answers:
         try:
             self._env.close()
         except Exception as exc:
-            message = say(self.where, "close raised", got=_raised_by(exc))
+            message = format_message(self.where, "close raised", got=_raised_by(exc))
             warn_outside(message, EnvironmentWarning)
 
     def _five(self, answer: Any) -> tuple[Any, ...]:
@@ -107,7 +107,7 @@ class Answers:
         raise self._wrong("step", f"{name} is no bool", _shown(flag), "True or False")
 
     def _wrong(self, call: str, what: str, got: str, limit: str) -> EnvError:
-        return EnvError(say(f"{self.where}, {call}", what, got=got, limit=limit))
+        return EnvError(f"{self.where}, {call}", what, got=got, limit=limit)
 
 
 def unfit(where: str, exc: UnfitError) -> NeurorlError:
@@ -117,7 +117,7 @@ def unfit(where: str, exc: UnfitError) -> NeurorlError:
 
 def raised(where: str, call: str, exc: Exception) -> EnvError:
     """Return the error for an exception of an environment's own code."""
-    return EnvError(say(where, f"{call} raised", got=_raised_by(exc)))
+    return EnvError(where, f"{call} raised", got=_raised_by(exc))
 
 
 def _raised_by(exc: Exception) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.errors import ArgumentError, say
+from neurorl.errors import ArgumentError
 
 __all__ = ["NotDataError", "check_env_args", "decode", "encode", "read_env_args"]
 
@@ -79,9 +79,9 @@ def read_env_args(texts: Sequence[str]) -> dict[str, Any]:
         key, equals, value = text.partition("=")
         if not equals or not key.isidentifier() or key == "id":
             remedy = "such as --env-arg is_slippery=false"
-            raise ArgumentError(say("--env-arg", "is not K=V", got=repr(text)[:80], remedy=remedy))
+            raise ArgumentError("--env-arg", "is not K=V", got=repr(text)[:80], remedy=remedy)
         if key in arguments:
-            raise ArgumentError(say("--env-arg", "is given twice", got=key))
+            raise ArgumentError("--env-arg", "is given twice", got=key)
         arguments[key] = _read(value)
     check_env_args(arguments)
     return arguments
@@ -96,7 +96,7 @@ def check_env_args(arguments: Mapping[str, Any]) -> None:
             what = "can't be stored with the run"
             limit = "finite numbers, true, false, texts, lists of them"
             raise ArgumentError(
-                say(f"environment argument {key!r}", what, got=repr(value)[:80], limit=limit)
+                f"environment argument {key!r}", what, got=repr(value)[:80], limit=limit
             ) from exc
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.envs.classic_control import CartPoleEnv
 
-from neurorl.errors import ArgumentError, say
+from neurorl.errors import ArgumentError
 
 __all__ = ["CartPoleVariantEnv"]
 
@@ -34,7 +34,7 @@ class CartPoleVariantEnv(CartPoleEnv):
     ) -> None:
         super().__init__(render_mode=render_mode)
         if not 0 < length < np.inf:
-            raise ArgumentError(say("length", "out of range", got=length, limit="above 0 m"))
+            raise ArgumentError("length", "out of range", got=length, limit="above 0 m")
         self.length = length
         self.polemass_length = self.masspole * self.length
         self._seen = slice(None) if velocities else _POSITIONS

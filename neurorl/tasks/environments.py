@@ -20,7 +20,6 @@ from neurorl.errors import (
     UnknownNameError,
     UnsupportedError,
     quoted,
-    say,
 )
 
 __all__ = [
@@ -169,7 +168,7 @@ def make_env(env_id: str, arguments: Mapping[str, Any] | None = None) -> gym.Env
     actions are not discrete.
     """
     if not isinstance(env_id, str):
-        raise ArgumentError(say("environment", "is not an id", got=quoted(env_id)))
+        raise ArgumentError("environment", "is not an id", got=quoted(env_id))
     module, _, name = env_id.rpartition(":")
     if not name or ":" in module or (":" in env_id and not module):
         raise unknown_env(env_id)
@@ -183,7 +182,7 @@ def make_env(env_id: str, arguments: Mapping[str, Any] | None = None) -> gym.Env
     except NeurorlError:
         raise
     except Exception as exc:  # of code that isn't ours, which may raise anything
-        raise UnsupportedError(say(where, "can't be made here", got=first_line(exc))) from exc
+        raise UnsupportedError(where, "can't be made here", got=first_line(exc)) from exc
     discrete_actions(env, env_id)
     return env
 
@@ -221,7 +220,7 @@ def unknown_env(env_id: str) -> UnknownNameError:
         remedy = "name it MODULE:ID, of a module that registers this id"
     else:
         remedy = f"a package's own ids are named MODULE:ID, such as my_envs:{name or 'My-v0'}"
-    return UnknownNameError(say("environment", "unknown name", got=repr(env_id), remedy=remedy))
+    return UnknownNameError("environment", "unknown name", got=repr(env_id), remedy=remedy)
 
 
 def discrete_actions(env: gym.Env[Any, Any], name: str = "") -> gym.spaces.Discrete[Any]:
@@ -230,19 +229,17 @@ def discrete_actions(env: gym.Env[Any, Any], name: str = "") -> gym.spaces.Discr
     space, observations = (getattr(env, key, None) for key in ("action_space", "observation_space"))
     for kind, candidate in (("action", space), ("observation", observations)):
         if not isinstance(candidate, gym.Space):
-            raise UnsupportedError(say(where, f"has no {kind}_space", got=quoted(candidate)))
+            raise UnsupportedError(where, f"has no {kind}_space", got=quoted(candidate))
     if not isinstance(space, gym.spaces.Discrete):
         raise UnsupportedError(
-            say(
-                where,
-                "actions are not discrete",
-                got=space,
-                limit="Discrete(n)",
-                remedy="discretise its actions with a Gymnasium ActionWrapper",
-            )
+            where,
+            "actions are not discrete",
+            got=space,
+            limit="Discrete(n)",
+            remedy="discretise its actions with a Gymnasium ActionWrapper",
         )
     if space.n > _MOST_ACTIONS:
         raise UnsupportedError(
-            say(where, "has too many actions", got=space.n, limit=f"<= {_MOST_ACTIONS}")
+            where, "has too many actions", got=space.n, limit=f"<= {_MOST_ACTIONS}"
         )
     return space

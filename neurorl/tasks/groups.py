@@ -10,7 +10,7 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.vector.utils import iterate
 
-from neurorl.errors import ArgumentError, NeurorlError, say
+from neurorl.errors import ArgumentError, NeurorlError
 from neurorl.tasks.answers import Answers, raised, unfit
 from neurorl.tasks.observations import UnfitError, observation_reader
 
@@ -81,9 +81,7 @@ class VectorEnvs(EnvGroup):
         mode = env.metadata.get("autoreset_mode")
         if mode is not gym.vector.AutoresetMode.DISABLED:
             remedy = "autoreset_mode=gymnasium.vector.AutoresetMode.DISABLED"
-            raise ArgumentError(
-                say("vector environment", "resets by itself", got=mode, remedy=remedy)
-            )
+            raise ArgumentError("vector environment", "resets by itself", got=mode, remedy=remedy)
         self.env = env
         self.n = env.num_envs
         self.first_action = int(env.single_action_space.start)  # type: ignore[attr-defined]

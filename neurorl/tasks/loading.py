@@ -14,7 +14,7 @@ from typing import Any
 import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec, WrapperSpec
 
-from neurorl.errors import RunError, say
+from neurorl.errors import RunError
 from neurorl.tasks.arguments import decode
 from neurorl.tasks.environments import first_line, is_registered, make_env
 from neurorl.tasks.specification import PROBLEM, describe_env, entry_point_name, is_same_env
@@ -36,12 +36,12 @@ def saved_env(described: Mapping[str, Any], where: str, trust: bool = False) -> 
     """
     name, spec = described.get("env"), described.get("env_spec")
     if not isinstance(name, str) or not (spec is None or isinstance(spec, Mapping)):
-        raise RunError(say(where, "its environment is not described", remedy=_GIVE_IT))
+        raise RunError(where, "its environment is not described", remedy=_GIVE_IT)
     if spec is not None and PROBLEM in spec:
         what = "was saved without its environment"
-        raise RunError(say(where, what, got=spec[PROBLEM], remedy=_GIVE_IT))
+        raise RunError(where, what, got=spec[PROBLEM], remedy=_GIVE_IT)
     if not name:
-        raise RunError(say(where, "was saved without an environment's id", remedy=_GIVE_IT))
+        raise RunError(where, "was saved without an environment's id", remedy=_GIVE_IT)
     module, _, env_id = name.rpartition(":")
     if not is_registered(env_id):
         if not trust:
@@ -49,7 +49,7 @@ def saved_env(described: Mapping[str, Any], where: str, trust: bool = False) -> 
             source = module or _module_of((spec or {}).get("entry_point"))
             first = f"import {source}" if source not in ("", "__main__") else "register it"
             remedy = f"{first} first, {_TRUST_IT}, or {_GIVE_IT}"
-            raise RunError(say(where, what, remedy=remedy))
+            raise RunError(where, what, remedy=remedy)
         if module:
             _import(module, where)
     return make_env(name) if spec is None else _rebuilt(spec, where, trust)
@@ -62,11 +62,11 @@ def _rebuilt(spec: Mapping[str, Any], where: str, trust: bool) -> gym.Env[Any, A
         raise
     except Exception as exc:  # of the environment's own code, which may raise anything
         what = "its environment can't be made here"
-        raise RunError(say(where, what, got=first_line(exc), remedy=_GIVE_IT)) from exc
+        raise RunError(where, what, got=first_line(exc), remedy=_GIVE_IT) from exc
     if not is_same_env(spec, describe_env(env)):
         env.close()
         what = "its environment is made otherwise here than where it was saved"
-        raise RunError(say(where, what, got=spec.get("id"), remedy=_GIVE_IT))
+        raise RunError(where, what, got=spec.get("id"), remedy=_GIVE_IT)
     return env
 
 
@@ -75,15 +75,15 @@ def _checked(spec: Mapping[str, Any], where: str, trust: bool) -> EnvSpec:
     env_id, place = spec["id"], spec["entry_point"]
     if env_id in _IMPORTING and not trust:
         what = f"its environment {env_id} imports what the file names"
-        raise RunError(say(where, what, remedy=f"{_GIVE_IT}, {_TRUST_IT}"))
+        raise RunError(where, what, remedy=f"{_GIVE_IT}, {_TRUST_IT}")
     registered = gym.registry.get(env_id)
     if registered is not None and entry_point_name(registered.entry_point) != place:
         what = f"its environment {env_id} is another one here"
         got, limit = entry_point_name(registered.entry_point), place
-        raise RunError(say(where, what, got=got, limit=limit, remedy=_GIVE_IT))
+        raise RunError(where, what, got=got, limit=limit, remedy=_GIVE_IT)
     if registered is None and not (trust and isinstance(place, str)):
         what = f"its environment {env_id} is not registered here"
-        raise RunError(say(where, what, remedy=_GIVE_IT))
+        raise RunError(where, what, remedy=_GIVE_IT)
     wrappers = tuple(_wrapper(w, where, trust) for w in spec["additional_wrappers"])
     limit = spec["max_episode_steps"]
     return EnvSpec(
@@ -106,13 +106,13 @@ def _wrapper(described: Mapping[str, Any], where: str, trust: bool) -> WrapperSp
     if not (_is_gymnasiums(module) or module in sys.modules or trust):
         what = f"a wrapper of its environment, {place}, is not imported here"
         remedy = f"import {module} first, {_TRUST_IT}, or {_GIVE_IT}"
-        raise RunError(say(where, what, remedy=remedy))
+        raise RunError(where, what, remedy=remedy)
     cls = getattr(_import(module, where), name, None)
     if not (isinstance(cls, type) and issubclass(cls, gym.Wrapper)):
-        raise RunError(say(where, "names a wrapper that is none", got=place, remedy=_GIVE_IT))
+        raise RunError(where, "names a wrapper that is none", got=place, remedy=_GIVE_IT)
     if issubclass(cls, gym.wrappers.RecordVideo) and not trust:
         what = f"a wrapper of its environment, {name}, writes files where the file says"
-        raise RunError(say(where, what, remedy=f"{_GIVE_IT}, {_TRUST_IT}"))
+        raise RunError(where, what, remedy=f"{_GIVE_IT}, {_TRUST_IT}")
     return WrapperSpec(str(described["name"]), place, decode(described["kwargs"]))
 
 
@@ -121,7 +121,7 @@ def _import(module: str, where: str) -> Any:
         return importlib.import_module(module)
     except Exception as exc:  # of the module's own code, which may raise anything
         what = f"{module} can't be imported"
-        raise RunError(say(where, what, got=first_line(exc), remedy=_GIVE_IT)) from exc
+        raise RunError(where, what, got=first_line(exc), remedy=_GIVE_IT) from exc
 
 
 def _is_gymnasiums(module: str) -> bool:

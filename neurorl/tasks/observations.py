@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
-from neurorl.errors import quoted, say
+from neurorl.errors import format_message, quoted
 
 __all__ = ["Read", "UnfitError", "observation_reader"]
 
@@ -34,7 +34,7 @@ class UnfitError(Exception):
 
     def say(self, where: str, remedy: str | None = None) -> str:
         """Return the line for an error."""
-        return say(where, self.what, got=self.got, limit=self.limit, remedy=remedy)
+        return format_message(where, self.what, got=self.got, limit=self.limit, remedy=remedy)
 
 
 def observation_reader(space: gym.Space[Any]) -> Read:

@@ -14,7 +14,7 @@ from typing import Any
 import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec, WrapperSpec
 
-from neurorl.errors import EnvironmentWarning, RunError, say, warn_outside
+from neurorl.errors import EnvironmentWarning, RunError, format_message, warn_outside
 from neurorl.tasks.arguments import NotDataError, encode
 
 __all__ = ["PROBLEM", "copy_env", "describe_env", "entry_point_name", "is_same_env", "warn_unsaved"]
@@ -66,13 +66,13 @@ def warn_unsaved(env: gym.Env[Any, Any], described: Mapping[str, Any]) -> None:
     where = f"environment {_name(env)}"
     if PROBLEM in described:
         what, remedy = "isn't saved with the agent", "load it with env="
-        message = say(where, what, got=described[PROBLEM], remedy=remedy)
+        message = format_message(where, what, got=described[PROBLEM], remedy=remedy)
         warn_outside(message, EnvironmentWarning)
     for layer in _layers(env):
         if isinstance(layer, _WITH_STATE):
             what = f"the running statistics of {type(layer).__name__} aren't saved"
             remedy = "load the agent with env= one that has them"
-            warn_outside(say(where, what, remedy=remedy), EnvironmentWarning)
+            warn_outside(format_message(where, what, remedy=remedy), EnvironmentWarning)
 
 
 def copy_env(env: gym.Env[Any, Any]) -> gym.Env[Any, Any]:
@@ -82,7 +82,7 @@ def copy_env(env: gym.Env[Any, Any]) -> gym.Env[Any, Any]:
     except NotDataError as exc:
         remedy = "give an id, or an environment made by gymnasium.make"
         where = f"environment {_name(env)}"
-        raise RunError(say(where, "can't be made again", got=exc, remedy=remedy)) from exc
+        raise RunError(where, "can't be made again", got=exc, remedy=remedy) from exc
 
 
 def _spec_of(env: gym.Env[Any, Any]) -> EnvSpec:

@@ -9,7 +9,7 @@ from typing import Any
 from neurorl.agents.local import SpikingActorCritic
 from neurorl.backends.simulator import Simulator
 from neurorl.backends.spec import BackendSpec
-from neurorl.errors import ArgumentError, say
+from neurorl.errors import ArgumentError
 from neurorl.network.description import Network
 from neurorl.numerics.random import read_seed
 from neurorl.validation.compare import Row, compare
@@ -71,16 +71,14 @@ def validate(
     seed = read_seed(seed, "validate.seed")
     for name, value in (("steps", steps), ("updates", updates)):
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ArgumentError(
-                say(f"validate.{name}", "not a whole number", got=value, limit=">= 1")
-            )
+            raise ArgumentError(f"validate.{name}", "not a whole number", got=value, limit=">= 1")
     subject = make_subject(what, env, overrides, dt, trust_env)
     specs = read_specs(backends, arithmetic)
     skipped: list[dict[str, str]] = []
     if backends is None:
         specs, skipped = _runnable(specs, subject.network)
     if learn and subject.config is None:
-        raise ArgumentError(say("validate", "a network without an agent can't learn"))
+        raise ArgumentError("validate", "a network without an agent can't learn")
     limits = tolerance or Tolerance()
     stimulus = make_stimulus(subject, steps, seed, specs[0].chosen_arithmetic)
     total = len(specs) * (sum(w.n_steps for w in stimulus) + learn * updates)
@@ -139,7 +137,7 @@ def _runnable(
             can.append(spec)
     if len(can) < 2:
         got = "; ".join(f"{s['backend']}: {s['why']}" for s in skipped)
-        raise ArgumentError(say("validate", "fewer than two backends can run it", got=got))
+        raise ArgumentError("validate", "fewer than two backends can run it", got=got)
     return can, skipped
 
 

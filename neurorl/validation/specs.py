@@ -9,7 +9,7 @@ from neurorl.arithmetic.rounding import find_arithmetic
 from neurorl.backends.registry import available_backends
 from neurorl.backends.simulator import Simulator
 from neurorl.backends.spec import BackendSpec
-from neurorl.errors import ArgumentError, say
+from neurorl.errors import ArgumentError
 
 __all__ = ["read_specs"]
 
@@ -34,12 +34,10 @@ def read_specs(
     labels = [spec.label for spec in specs]
     if len(specs) < 2:
         limit = "two or more, such as reference,brian2"
-        raise ArgumentError(
-            say("backends", "nothing to compare", got=",".join(labels), limit=limit)
-        )
+        raise ArgumentError("backends", "nothing to compare", got=",".join(labels), limit=limit)
     for label in labels:
         if labels.count(label) > 1:
-            raise ArgumentError(say("backends", "one is named twice", got=label))
+            raise ArgumentError("backends", "one is named twice", got=label)
     return specs
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import gymnasium as gym
 
 from neurorl.agents.local import SpikingActorCritic
-from neurorl.errors import unknown
+from neurorl.errors import unknown_name_error
 from neurorl.models.config import AgentConfig
 from neurorl.models.presets import MODELS, make_config
 from neurorl.network.description import Network
@@ -67,7 +67,7 @@ def make_subject(
         return Subject(f"feature {what!r}", FEATURES[str(what)](), argument=repr(str(what)))
     path = Path(what)
     if not path.exists():
-        raise unknown("run directory or model", str(what), MODELS)
+        raise unknown_name_error("run directory or model", str(what), MODELS)
     if path.suffix == ".nir":
         step = "" if dt is None else f" --dt {dt!r}"
         return Subject(path.name, from_nir(path, dt), argument=f"{path.name}{step}")

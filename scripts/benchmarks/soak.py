@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from neurorl.children import child_environment, module_command
-from neurorl.errors import ArgumentError, BackendError, UnsupportedError, say
+from neurorl.errors import ArgumentError, BackendError, UnsupportedError, format_message
 
 __all__ = ["BOUND_MIB", "STEPS", "Look", "growth", "problems", "soak"]
 
@@ -57,9 +57,9 @@ def soak(backend: str, steps: int) -> list[Look]:
     Raises UnsupportedError where there is no /proc, and BackendError if training fails.
     """
     if not _PROC.exists():
-        raise UnsupportedError(say("soak", "needs /proc", got=sys.platform, limit="Linux"))
+        raise UnsupportedError("soak", "needs /proc", got=sys.platform, limit="Linux")
     if steps < 1000:
-        raise ArgumentError(say("soak, steps", "too few", got=steps, limit=">= 1000"))
+        raise ArgumentError("soak, steps", "too few", got=steps, limit=">= 1000")
     with tempfile.TemporaryDirectory() as folder:
         command = module_command("benchmarks.soak", backend, str(steps), folder)
         environment = {**child_environment(), "TMPDIR": str(Path(folder) / "tmp")}
@@ -67,7 +67,7 @@ def soak(backend: str, steps: int) -> list[Look]:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no word"])[-1]
-        raise BackendError(say(f"soak on {backend}", "training failed", got=last))
+        raise BackendError(f"soak on {backend}", "training failed", got=last)
     return [Look(**json.loads(line)) for line in done.stdout.splitlines()]
 
 
@@ -86,11 +86,13 @@ def problems(looks: list[Look], bound_mib: float = BOUND_MIB) -> list[str]:
     reasons = []
     grown = last.rss_mib - last.records_mib - (first.rss_mib - first.records_mib)
     if grown > bound_mib:
-        reasons.append(say(first.backend, "memory grows, MiB", got=f"{grown:.1f}", limit=bound_mib))
+        reasons.append(
+            format_message(first.backend, "memory grows, MiB", got=f"{grown:.1f}", limit=bound_mib)
+        )
     for name in ("file_handles", "temp_files", "threads"):
         before, after = getattr(first, name), getattr(last, name)
         if after > before:
-            reasons.append(say(first.backend, f"{name} grow", got=after, limit=before))
+            reasons.append(format_message(first.backend, f"{name} grow", got=after, limit=before))
     return reasons
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from experiments.grids import RULE_GRIDS
 from neurorl.backends.spec import BackendSpec
-from neurorl.errors import unknown
+from neurorl.errors import unknown_name_error
 
 __all__ = [
     "ARITHMETIC",
@@ -270,7 +270,7 @@ def chosen(names: Sequence[str] | None) -> tuple[Experiment, ...]:
     known = {key for e in EXPERIMENTS for key in _keys(e)}
     for name in names:
         if name not in known:
-            raise unknown("experiment", name, known)
+            raise unknown_name_error("experiment", name, known)
     return tuple(e for e in EXPERIMENTS if _keys(e) & set(names))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
-from neurorl.errors import RunError, say
+from neurorl.errors import RunError
 from neurorl.files import make_folder, write_bytes
 
 __all__ = ["CheckRow", "merge", "read_checks", "write_checks"]
@@ -53,7 +53,7 @@ def read_checks(path: Path) -> list[CheckRow]:
                 for line in csv.DictReader(file)
             ]
     except (OSError, KeyError, TypeError, ValueError) as exc:
-        raise RunError(say(f"table {path}", "is damaged", got=exc)) from exc
+        raise RunError(f"table {path}", "is damaged", got=exc) from exc
 
 
 def merge(old: Sequence[CheckRow], new: CheckRow) -> list[CheckRow]:

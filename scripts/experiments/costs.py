@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks.tables import OURS, pes_table, training_table
 from experiments.markup import read_data
 from experiments.smaller import Smaller
-from neurorl.errors import RunError, say
+from neurorl.errors import RunError
 
 __all__ = ["COSTS"]
 
@@ -22,7 +22,7 @@ def _run(script: str, out: Path, *options: str) -> list[Path]:
     command = [sys.executable, str(_SCRIPTS / f"{script}.py"), *options, "--out", str(out)]
     done = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
     if done.returncode:
-        raise RunError(say(f"scripts/{script}.py", "failed", got=f"status {done.returncode}"))
+        raise RunError(f"scripts/{script}.py", "failed", got=f"status {done.returncode}")
     return [out]
 
 

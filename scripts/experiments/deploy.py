@@ -12,7 +12,7 @@ from experiments.checks import CheckRow
 from experiments.run import Plan, evaluation_seed, read_json, run, run_path
 from experiments.tables import read_table, write_table
 from neurorl.agents.replicas import Episode
-from neurorl.errors import unknown
+from neurorl.errors import unknown_name_error
 from neurorl.files import write_json
 from neurorl.inspection.deployment import compare
 from neurorl.runs.evaluation import evaluate, load_to_play
@@ -83,7 +83,7 @@ def chosen_deployments(names: Sequence[str] | None) -> tuple[Experiment, ...]:
     known = {key for e in DEPLOYED for key in (e.name, e.task.name)}
     for name in names or ():
         if name not in known:
-            raise unknown("experiment", name, known)
+            raise unknown_name_error("experiment", name, known)
     return tuple(e for e in DEPLOYED if names is None or e.name in names or e.task.name in names)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from neurorl.errors import RunError, say
+from neurorl.errors import RunError
 from neurorl.files import write_bytes
 
 __all__ = ["put_between", "read_data", "span", "table_head", "table_row"]
@@ -19,12 +19,12 @@ def put_between(page: Path, name: str, lines: Sequence[str]) -> None:
     try:
         text = page.read_text()
     except OSError as exc:
-        raise RunError(say(f"page {page}", "can't be read", got=exc.strerror)) from exc
+        raise RunError(f"page {page}", "can't be read", got=exc.strerror) from exc
     before, begin, rest = text.partition(first)
     _, end, after = rest.partition(last)
     if not (begin and end):
         what, limit = f"has no marks for {name}", f"{first}, {last}"
-        raise RunError(say(f"page {page}", what, limit=limit))
+        raise RunError(f"page {page}", what, limit=limit)
     write_bytes(page, (before + "\n".join([first, *lines, last]) + after).encode())
 
 
@@ -33,7 +33,7 @@ def read_data(file: Path) -> Any:
     try:
         return json.loads(file.read_text())
     except (OSError, ValueError) as exc:
-        raise RunError(say(f"file {file}", "is damaged or missing", got=exc)) from exc
+        raise RunError(f"file {file}", "is damaged or missing", got=exc) from exc
 
 
 def table_row(*cells: str) -> str:

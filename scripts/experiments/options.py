@@ -8,7 +8,7 @@ from pathlib import Path
 from experiments.catalogue import SEEDS
 from experiments.command import Places
 from experiments.run import Plan
-from neurorl.errors import ArgumentError, say
+from neurorl.errors import ArgumentError
 from neurorl.runs.training import read_seeds
 
 __all__ = [
@@ -68,7 +68,7 @@ def plan_of(options: argparse.Namespace) -> Plan:
         got = getattr(options, name)
         if got is not None and got < 1:
             option = f"--{name.replace('_', '-')}"
-            raise ArgumentError(say(option, "out of range", got=got, limit=">= 1"))
+            raise ArgumentError(option, "out of range", got=got, limit=">= 1")
     quick = options.quick
     default = QUICK_SEEDS if quick else SEEDS
     return Plan(

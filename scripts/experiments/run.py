@@ -10,7 +10,7 @@ from typing import Any
 
 from experiments.catalogue import Check, Experiment
 from neurorl.agents.replicas import Episode
-from neurorl.errors import RunError, say
+from neurorl.errors import RunError
 from neurorl.files import write_json
 from neurorl.models.presets import make_config
 from neurorl.runs.directory import RunDirectory
@@ -123,15 +123,13 @@ def _complete(path: Path, wanted: dict[str, Any], episodes: int) -> bool:
     for key, value in wanted.items():
         if config.get(key) != value:
             remedy = "remove it, or use another --out"
-            raise RunError(say(f"run {path}", f"was made with another {key}", remedy=remedy))
+            raise RunError(f"run {path}", f"was made with another {key}", remedy=remedy)
     if not run.summary.exists():
         return False
     done = int(read_json(run.summary)["episodes"])
     if done > episodes:
         remedy = "use another --out"
-        raise RunError(
-            say(f"run {path}", "has more episodes", got=done, limit=episodes, remedy=remedy)
-        )
+        raise RunError(f"run {path}", "has more episodes", got=done, limit=episodes, remedy=remedy)
     return done == episodes
 
 
@@ -160,7 +158,7 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text())
     except (OSError, ValueError) as exc:
-        raise RunError(say(f"file {path}", "can't be read", got=exc, remedy="remove it")) from exc
+        raise RunError(f"file {path}", "can't be read", got=exc, remedy="remove it") from exc
     if not isinstance(data, dict):
-        raise RunError(say(f"file {path}", "is of something else", remedy="remove it"))
+        raise RunError(f"file {path}", "is of something else", remedy="remove it")
     return data

@@ -21,7 +21,7 @@ from experiments.statistics import (
     interquartile_mean,
     running_mean,
 )
-from neurorl.errors import RunError, say
+from neurorl.errors import RunError
 from neurorl.files import make_folder, write_bytes
 from neurorl.runs.directory import RunDirectory
 
@@ -207,7 +207,7 @@ def read_table(path: Path, kind: type[Any]) -> list[Any]:
                 for line in csv.DictReader(file)
             ]
     except (OSError, KeyError, TypeError, ValueError) as exc:
-        raise RunError(say(f"table {path}", "is damaged or missing", got=exc)) from exc
+        raise RunError(f"table {path}", "is damaged or missing", got=exc) from exc
 
 
 def _or_none(make: Callable[[str], Any]) -> Callable[[str], Any]:
@@ -225,9 +225,9 @@ def _lines(path: Path, kind: type[Row | CurvePoint]) -> list[dict[str, str]]:
             float(line[name] or 0) == float(line[name] or 0) for line in lines for name in names
         )
     except (OSError, KeyError, TypeError, ValueError) as exc:
-        raise RunError(say(f"table {path}", "is damaged or missing", got=exc)) from exc
+        raise RunError(f"table {path}", "is damaged or missing", got=exc) from exc
     if not lines or not sound or reader.fieldnames != names:
-        raise RunError(say(f"table {path}", "has other columns or no rows", limit=names))
+        raise RunError(f"table {path}", "has other columns or no rows", limit=names)
     return lines
 
 

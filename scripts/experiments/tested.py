@@ -11,7 +11,7 @@ from typing import Any
 from experiments.markup import table_head, table_row
 from experiments.smaller import Smaller
 from experiments.tables import read_table, write_table
-from neurorl.errors import RunError, say
+from neurorl.errors import RunError
 
 __all__ = ["TESTED", "Bias", "Noise"]
 
@@ -45,7 +45,7 @@ def _test_module(name: str) -> Any:
     path = _TESTS / f"{name}.py"
     if not path.is_file():
         remedy = "run it in a checkout"
-        raise RunError(say(f"tests {path}", "not there", remedy=remedy))
+        raise RunError(f"tests {path}", "not there", remedy=remedy)
     spec = importlib.util.spec_from_file_location(f"tables_{name}", path)
     assert spec is not None
     assert spec.loader is not None

@@ -16,7 +16,7 @@ from experiments.run import Plan, run
 from experiments.tables import Row, rows_of, write_table
 from neurorl.agents.replicas import Episode
 from neurorl.backends.spec import BackendSpec
-from neurorl.errors import RunError, say, unknown
+from neurorl.errors import RunError, unknown_name_error
 
 __all__ = ["TuningRow", "chosen_grids", "experiments_of", "read_tuning", "tune"]
 
@@ -47,7 +47,7 @@ def chosen_grids(names: Sequence[str] | None) -> tuple[Grid, ...]:
     known = {grid.name for grid in GRIDS} | {task.name for task in TASKS}
     for name in names:
         if name not in known:
-            raise unknown("grid", name, known)
+            raise unknown_name_error("grid", name, known)
     return tuple(grid for grid in GRIDS if {grid.name, grid.task} & set(names))
 
 
@@ -103,7 +103,7 @@ def read_tuning(path: Path) -> list[TuningRow]:
         with path.open(newline="") as file:
             return [_read(line) for line in csv.DictReader(file)]
     except (OSError, KeyError, TypeError, ValueError) as exc:
-        raise RunError(say(f"table {path}", "is damaged", got=exc)) from exc
+        raise RunError(f"table {path}", "is damaged", got=exc) from exc
 
 
 def _row(grid: Grid, setting: str, experiment: Experiment, rows: Sequence[Row]) -> TuningRow:

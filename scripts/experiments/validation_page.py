@@ -8,7 +8,7 @@ from typing import Any
 
 from experiments.markup import span, table_head, table_row
 from experiments.validation_matrix import MIXED, TRAINED
-from neurorl.errors import ArgumentError, say
+from neurorl.errors import ArgumentError
 from neurorl.files import write_bytes
 
 __all__ = ["END", "START", "insert", "tables"]
@@ -23,10 +23,10 @@ def insert(page: Path, text: str, marks: tuple[str, str] = (START, END)) -> None
     try:
         before, start, rest = page.read_text().partition(marks[0])
     except OSError as exc:
-        raise ArgumentError(say(f"page {page}", "can't be read", got=exc.strerror)) from exc
+        raise ArgumentError(f"page {page}", "can't be read", got=exc.strerror) from exc
     _, end, after = rest.partition(marks[1])
     if not start or not end:
-        raise ArgumentError(say(f"page {page}", "has no marks", limit=" and ".join(marks)))
+        raise ArgumentError(f"page {page}", "has no marks", limit=" and ".join(marks))
     write_bytes(page, f"{before}{start}\n{text}\n{end}{after}".encode())
 
 

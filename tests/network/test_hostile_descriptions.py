@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from fuzzing.guard import limited_memory
 
-from neurorl.errors import DescriptionError, say
+from neurorl.errors import DescriptionError, format_message
 from neurorl.models import LIF
 from neurorl.models.features import Combinations, Fourier, OneHot, PlaceCells, Tiles
 from neurorl.network.description import Network, Population, Projection, Source
@@ -99,6 +99,6 @@ def test_descriptions_that_no_machine_holds(make: Callable[[], object], words: s
 
 
 def test_errors_stay_short() -> None:
-    text = say("x" * 10**5, "y", got=["z"] * 10**5, limit=10**5000, remedy="r" * 10**5)
+    text = format_message("x" * 10**5, "y", got=["z"] * 10**5, limit=10**5000, remedy="r" * 10**5)
     assert len(text) < 3000
     assert "limit int" in text

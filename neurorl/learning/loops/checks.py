@@ -9,7 +9,7 @@ from typing import Any
 from neurorl.backends.base import Backend
 from neurorl.backends.registry import backend_class
 from neurorl.backends.simulator import Simulator
-from neurorl.errors import FallbackWarning, UnsupportedError, say, warn_outside
+from neurorl.errors import FallbackWarning, UnsupportedError, format_message, warn_outside
 from neurorl.models.config import AgentConfig
 from neurorl.models.fields import KINDS
 
@@ -30,7 +30,7 @@ def check_probability(config: AgentConfig, backend: Backend) -> None:
             f"{config.where_rule('p')} needs spike probabilities, which are those of escape noise"
         )
         remedy = "noise='exact', or the rule spikes-only"
-        raise UnsupportedError(say(f"noise {backend.noise!r}", what, remedy=remedy))
+        raise UnsupportedError(f"noise {backend.noise!r}", what, remedy=remedy)
 
 
 def check_learning(config: AgentConfig, backend: Backend) -> None:
@@ -39,7 +39,7 @@ def check_learning(config: AgentConfig, backend: Backend) -> None:
         what = f"the agent learns by {config.learning.name!r}"
         remedy = f"SpikingActorCritic(..., learning={backend.learning!r})"
         raise UnsupportedError(
-            say(f"backend {backend.name}, learning {backend.learning!r}", what, remedy=remedy)
+            f"backend {backend.name}, learning {backend.learning!r}", what, remedy=remedy
         )
 
 
@@ -51,7 +51,7 @@ def learning_options(config: AgentConfig, backend: str | type[Simulator]) -> dic
     if config.learning.name not in cls.capabilities.learnings:
         what = f"can't learn {config.learning.name!r} by itself"
         remedy = "backend 'loihi', or learning 'host'"
-        raise UnsupportedError(say(f"backend {cls.name}", what, remedy=remedy))
+        raise UnsupportedError(f"backend {cls.name}", what, remedy=remedy)
     return config.learning.backend_options()
 
 
@@ -79,7 +79,7 @@ def is_users(own: str | None) -> bool:
 @functools.cache
 def _warn_of(own: str) -> None:
     what = "is not one of the library's, so it runs in NumPy, several times slower"
-    warn_outside(say(own, what), FallbackWarning)
+    warn_outside(format_message(own, what), FallbackWarning)
 
 
 @functools.cache
@@ -87,6 +87,6 @@ def warned(problem: str | None) -> bool:
     """Return whether there is a problem; warn of each once."""
     if problem is not None:
         what, remedy = "runs in NumPy, several times slower", "install a C++ compiler"
-        message = say("learning loop", what, got=problem, remedy=remedy)
+        message = format_message("learning loop", what, got=problem, remedy=remedy)
         warnings.warn(message, RuntimeWarning, stacklevel=2)
     return problem is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from neurorl.backends.base import Backend
-from neurorl.errors import UnsupportedError, check_name, say
+from neurorl.errors import UnsupportedError, check_name
 from neurorl.learning.loops.base import Loop
 from neurorl.learning.loops.checks import is_users, not_compiled, warned
 from neurorl.learning.loops.numpy import NumpyLoop
@@ -41,7 +41,7 @@ def make_loop(
     own = not_compiled(config)
     if loop == "native" and own is not None:
         what, remedy = f"{own} is not compiled", "loop='numpy', or leave it out"
-        raise UnsupportedError(say("loop 'native'", what, remedy=remedy))
+        raise UnsupportedError("loop 'native'", what, remedy=remedy)
     if loop == "numpy" or (loop is None and (is_users(own) or warned(toolchain.problem()))):
         return NumpyLoop(config, backend, n_actions, greedy, learns)
     return NativeLoop(config, backend, n_actions, greedy, learns)

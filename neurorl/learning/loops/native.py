@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.base import Backend
-from neurorl.errors import ArgumentError, say
+from neurorl.errors import ArgumentError
 from neurorl.learning.finite import NotFiniteError
 from neurorl.learning.learner import NORM_RATE, Learner
 from neurorl.learning.loops.base import Loop
@@ -114,9 +114,7 @@ class NativeLoop(Loop):
             raise NotFiniteError(k, None)
         self._check_seen(fault)
         numbers = self._cells_flat[fault].tolist()
-        raise ArgumentError(
-            say("observation", "no cell or feature knows this state", got=numbers[:4])
-        )
+        raise ArgumentError("observation", "no cell or feature knows this state", got=numbers[:4])
 
     def _borrow(self, name: str) -> npt.NDArray[Any] | None:
         if self.backend.network.projection(name).mask is not None:

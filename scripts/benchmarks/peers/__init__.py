@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from neurorl.backends.spec import BackendSpec
 from neurorl.bench.candidates import Candidate
-from neurorl.errors import unknown
+from neurorl.errors import unknown_name_error
 
 __all__ = ["PEERS", "Peer", "candidates", "missing"]
 
@@ -59,7 +59,7 @@ def candidates(names: Sequence[str] | None) -> tuple[list[Candidate], list[str]]
     chosen, notes = [Candidate(BackendSpec("c-floor", engine="block"), builds=True)], []
     for name in PEERS if names is None else names:
         if name not in PEERS:
-            raise unknown("peer", name, PEERS)
+            raise unknown_name_error("peer", name, PEERS)
         note = missing(name)
         if note is not None:
             notes.append(note)

@@ -19,7 +19,7 @@ from neurorl.backends.registry import load
 from neurorl.bench.loops import AgentLoop, Loop
 from neurorl.bench.ours import network
 from neurorl.bench.workload import STEPS, Size
-from neurorl.errors import UnsupportedError, say
+from neurorl.errors import UnsupportedError
 
 __all__ = ["make"]
 
@@ -27,7 +27,7 @@ __all__ = ["make"]
 def make(size: Size, replicas: int) -> Loop:
     """Return the loop on Brian2's cython target; raises UnsupportedError for several replicas."""
     if replicas > 1:
-        raise UnsupportedError(say("bench netrun", "one replica only", got=replicas, limit=1))
+        raise UnsupportedError("bench netrun", "one replica only", got=replicas, limit=1)
     agent = _NetRun(size)
     return AgentLoop(agent, size, replicas, engine="cython", arithmetic="float", close=agent.close)
 

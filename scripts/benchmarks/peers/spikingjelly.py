@@ -15,7 +15,7 @@ import numpy.typing as npt
 from neurorl.bench import workload as w
 from neurorl.bench.loops import AgentLoop, Loop
 from neurorl.bench.workload import Size
-from neurorl.errors import UnsupportedError, say
+from neurorl.errors import UnsupportedError
 
 __all__ = ["make"]
 
@@ -23,7 +23,7 @@ __all__ = ["make"]
 def make(size: Size, replicas: int) -> Loop:
     """Return the loop on one thread; raises UnsupportedError for more than one replica."""
     if replicas > 1:
-        raise UnsupportedError(say("bench spikingjelly", "one replica only", got=replicas, limit=1))
+        raise UnsupportedError("bench spikingjelly", "one replica only", got=replicas, limit=1)
     return AgentLoop(_SpikingJellyAgent(size), size, replicas, engine="MSTDPETLearner")
 
 

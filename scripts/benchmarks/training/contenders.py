@@ -11,7 +11,7 @@ from benchmarks.training import cells
 from benchmarks.training.cases import Case
 from benchmarks.training.layered import Cells, Layered
 from benchmarks.training.ours import Ours
-from neurorl.errors import unknown
+from neurorl.errors import unknown_name_error
 
 __all__ = ["BASELINE", "LIBRARIES", "Library", "layered", "ways"]
 
@@ -59,7 +59,7 @@ def ways(
     updates[f"{BASELINE}, chip's integers", "one batch"] = Ours(case, arithmetic="loihi")
     for name in LIBRARIES if peers is None else peers:
         if name not in LIBRARIES:
-            raise unknown("peer", name, LIBRARIES)
+            raise unknown_name_error("peer", name, LIBRARIES)
         if find_spec(LIBRARIES[name].package) is None:
             notes.append(f"{name}: not installed (pip install {name})")
             continue

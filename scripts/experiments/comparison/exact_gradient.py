@@ -27,7 +27,7 @@ from torch import Tensor
 
 from experiments.comparison.decisions import Decisions, Frozen, Rasters, Sampler
 from neurorl.backends.torch import SpikingModule
-from neurorl.errors import UnsupportedError, say
+from neurorl.errors import UnsupportedError
 from neurorl.network.description import Network, Source
 from neurorl.network.modules import hidden_layers
 from neurorl.reparameterization.loss import votes
@@ -57,7 +57,7 @@ class PairedRedraws:
         hidden = hidden_layers(network)
         known = {"output", *hidden}
         if len(hidden) > 1 or {p.name for p in network.populations} != known:
-            raise UnsupportedError(say("paired redraws", "know modules of one hidden layer"))
+            raise UnsupportedError("paired redraws", "know modules of one hidden layer")
         self._hidden = hidden[0] if hidden else None
         self._output = SpikingModule(_output_alone(network), dtype=sampler.one.dtype)
 

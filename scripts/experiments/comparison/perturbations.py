@@ -22,7 +22,7 @@ from experiments.comparison.tasks import (
 )
 from neurorl.agents.checkpoint import write_checkpoint
 from neurorl.agents.saved import read_agent
-from neurorl.errors import DescriptionError, say
+from neurorl.errors import DescriptionError
 from neurorl.files import make_folder, write_json
 from neurorl.models.lesions import lesioned
 from neurorl.network.description import Network, Population
@@ -63,7 +63,7 @@ def noisier(network: Network, factor: float) -> Network:
         neuron: Any = population.neuron
         if not hasattr(neuron, "noise"):
             what, got = "has no width of its noise", type(neuron).__name__
-            raise DescriptionError(say(f"Population {population.name!r}", what, got=got))
+            raise DescriptionError(f"Population {population.name!r}", what, got=got)
         return dataclasses.replace(
             population, neuron=dataclasses.replace(neuron, noise=factor * np.asarray(neuron.noise))
         )
