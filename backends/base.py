@@ -33,7 +33,7 @@ __all__ = ["Backend", "Capabilities", "Raster", "State", "Window"]
 
 
 class Backend(Closable):
-    """Run one network on one simulator; a context manager, of which several may coexist.
+    """Run one network on one simulator; a context manager, and several may coexist.
 
     `neurorl.load` makes it. It does what is the same for every simulator: checks, replicas,
     rounding, currents, shapes.

@@ -74,8 +74,8 @@ def variants(name: str) -> list[BackendSpec]:
 def available_backends() -> list[dict[str, Any]]:
     """Return a row for each backend, the library's own first.
 
-    Keys: name, distribution, available, version, target, engines, arithmetics, unverified (what of
-    it nobody could try yet, None if nothing), remedy.
+    Keys: name, distribution, available, version, target, engines, arithmetics, unverified (the
+    part that nobody could try yet, None if there is none), remedy.
     """
     own = [_row(name, info, import_shipped) for name, info in BACKENDS.items()]
     return own + [_row(name, info, import_plugin) for name, info in plugins(BACKENDS)]

@@ -1,4 +1,4 @@
-"""Describe networks of which a part is dead: no plasticity can revive it."""
+"""Describe networks with dead neurons, which no plasticity can revive."""
 
 from __future__ import annotations
 

@@ -154,7 +154,7 @@ def _translated(problem: str, printed: io.StringIO | None = None) -> Iterator[No
 def _reason(exc: BaseException, printed: str) -> str:
     """Return the innermost cause in a line, after the first error that was printed.
 
-    The message of an exception may be the compiler's whole command, of which an error keeps a part.
+    An exception's message may be the compiler's whole command; an error keeps a part of it.
     """
     while exc.__cause__ is not None:
         exc = exc.__cause__

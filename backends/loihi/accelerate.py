@@ -160,7 +160,7 @@ class FastSynapses:
         rasters: dict[SpikeInput, Raster],
         row: int,
     ) -> None:
-        """Make a step of *emulator* without its calls for delays and probes, of which it has none.
+        """Make a step of *emulator* without its calls for delays and probes: it has neither.
 
         learn: called with t to do what learning does in that step; None if nothing learns.
         update: called to update the compartments.

@@ -56,7 +56,7 @@ class EmulatorEngine(Engine):
     compiled, delays: the model, and the network with relays that it was compiled from.
     noise: draws of each population, in the form that its kind of noise needs.
     coins: draws of each source of coins.
-    record: populations of which `run` returns rasters.
+    record: populations whose rasters `run` returns.
     accelerate: whether to replace nengo-loihi's loops by faster ones; equal in every bit.
     seed: seed of the emulator's stochastic rounding.
 

@@ -51,7 +51,7 @@ class HardwareEngine(Engine):
     compiled: the model.
     delays: the network that runs, with relays in place of delays.
     coins: the draws of each source of coins.
-    record: populations of which `run` returns rasters.
+    record: populations whose rasters `run` returns.
     chips: number of chips to ask for.
     silence: how long a reset has to wait.
 

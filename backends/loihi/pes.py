@@ -10,7 +10,7 @@ integers::
 ``e = rint(127 error)``, -127..127, is the error of that very step. `round` is stochastic and draws
 from the emulator's own generator. Of several spikes of a neuron within 2 steps, one is counted.
 
-nengo-loihi learns in pairs of populations, of which the second gets ``-error``. So a core that
+nengo-loihi learns in pairs of populations; the second gets ``-error``. So a core that
 learns also holds a silent twin of each of its neurons, whose weights nobody reads. Every axon into
 such a core learns onto all of its neurons, so each block has cores of its own.
 Source: nengo-loihi 1.1 (emulator, `SynapseState`), after the PES rule of MacNeil & Eliasmith 2011

@@ -65,7 +65,7 @@ class CoreLimits:
                 raise ArgumentError(f"core's {field.name}", "no room", got=got, limit=">= 1")
 
     def exceeded(self, used: dict[str, int]) -> list[str]:
-        """Return the names of the resources of which *used* exceeds the limit."""
+        """Return the names of the resources that *used* takes more of than there is."""
         return [key for key, most in vars(self).items() if used.get(key, 0) > most]
 
 

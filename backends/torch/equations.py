@@ -122,7 +122,7 @@ class EquationCells(Cells):
         raise UnsupportedError("score", what, limit=limit)
 
     def _spikes(self, names: dict[str, Tensor], estimator: Estimator) -> Tensor:
-        """Return 0 or 1 for each neuron, with a derivative where there is one to be had."""
+        """Return 0 or 1 for each neuron, with a derivative where it has one."""
         hard = evaluate_tensors(self._plan.threshold, names).double()
         is_hard = getattr(estimator, "hard", True)
         learns = torch.is_grad_enabled() and any(x.requires_grad for x in names.values())

@@ -1,4 +1,4 @@
-"""Define estimators, each of which replaces the derivative of a spike.
+"""Define estimators: what may stand in for the derivative of a spike.
 
 A spike is ``s = 1[m > 0]`` with the margin ``m = v + w L - threshold``, L standard logistic, so
 that ``P(s = 1) = p = sigmoid((v - threshold) / w)``. Its derivative by v is 0 wherever there is

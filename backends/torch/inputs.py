@@ -100,7 +100,7 @@ def check_series(
 
     kind: name of the tensors, for messages.
     series: tensors ``(n_steps, [n_replicas,] batch, size)`` by population.
-    sizes: neurons of each population of which a tensor is needed.
+    sizes: neurons of each population that needs a tensor.
 
     Raises ArgumentError for a missing tensor or a wrong shape.
     """

@@ -1,4 +1,4 @@
-"""List codes of which some channels are active, in lexicographic order."""
+"""List the codes that have a given number of active channels, in lexicographic order."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _MAX_FREQUENCIES = 2**18
 
 @dataclass(frozen=True, eq=False)
 class Fourier(Ranged):
-    """Compute ``cos(pi c.x)`` for all whole c up to *order* of which at most *coupled* are not 0.
+    """Compute ``cos(pi c.x)`` for whole c up to *order*, at most *coupled* entries of c not 0.
 
     Source: Konidaris, Osentoski & Thomas 2011. Not cells: values are in [-1, 1].
     """

@@ -70,7 +70,7 @@ class BinnedCombinations(Ranged):
     active, channels: the bin's code is which *active* of a dimension's *channels* cells are 1, as
     in `Combinations`. Raises DescriptionError if ``C(channels, active) < bins``.
     Source: the code of arXiv:1910.06489, which codes each dimension by itself, in as many bins as
-    channels of which half are active, and writes -1 for 0.
+    channels; half of these are active, and it writes -1 for 0.
     """
 
     bins: int = 10

@@ -43,7 +43,7 @@ class Algorithm:
     config: ``module:Class`` of its own options, a `Described`; None if it has none.
     backend: the only one that it trains on; None for any. Agents play on any backend.
     needs: distributions that it needs, beside those of every run.
-    only: options of training of which it takes one value.
+    only: training options for which it accepts a single value.
     stops_exactly: whether it stops after just so many environment steps, or after some more.
     keeps_floats: whether what it learns are floats, whatever arithmetic rounds them to.
     """

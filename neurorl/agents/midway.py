@@ -25,8 +25,8 @@ class Unfinished:
     """Hold the episodes that agents are in.
 
     episodes: those that have ended, by agent; the number of the next follows from them.
-    running: by agent; one that is in none is left out. Of some, the environment may be elsewhere:
-    those of a process before this one, or of which somebody else has used the environment.
+    running: by agent; agents outside an episode are left out. An episode's environment may be gone:
+    when it was played by an earlier process, or when other code has used the environment since.
     """
 
     def __init__(

@@ -77,9 +77,9 @@ class Arithmetic(abc.ABC):
     """Define how the weights of a network are rounded, and what a spike then transmits.
 
     name: as users write it. title: as reports write it.
-    is_chip: whether membranes are the integers of Loihi, whose own noise may then be had.
+    is_chip: whether membranes are Loihi's integers; then its own noise can be chosen.
     is_fine: whether the grid of weights is so fine that those in force can learn themselves; else
-        float weights learn, of which those in force are rounded copies.
+        float weights learn, and those in force are rounded copies of them.
     number: the kind of membranes and currents.
     noise: the name of what stands for escape noise, see `neurorl.arithmetic.chip_noise`.
     """

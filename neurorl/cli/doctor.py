@@ -1,4 +1,4 @@
-"""Check what of this installation works (``neurorl doctor``)."""
+"""Check which parts of this installation work (``neurorl doctor``)."""
 
 from __future__ import annotations
 

@@ -175,7 +175,7 @@ class Monitor:
         self._since[:], self._value[:] = since, value
 
     def _seen(self, played: Sequence[Played]) -> list[Seen]:
-        """Return every population's figures over the last episodes, of which there must be some."""
+        """Return every population's figures over the last episodes, at least one."""
         weights, is_better = self._weights(), better(played)
         may_drift = len(played) >= DRIFT_AFTER and not is_better
         return [

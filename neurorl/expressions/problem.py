@@ -1,4 +1,4 @@
-"""Say what is wrong with a text, at which character of which line."""
+"""Say what is wrong with a text, and where: the line and the character."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def quantisation_report(
     membrane_decay_error (of what is left after a step, chip less description); noise_error
     (``'exact'``: of the scale, from rounding draws; of the chip's own the largest
     ``|p - sigmoid|``, None for units with a memory,
-    of which none is promised); arriving_percent, current_percent and bias_percent, see
+    for which no bound is known); arriving_percent, current_percent and bias_percent, see
     `neurorl.arithmetic.fitting.Sums`: above 100, all inputs at once overflow.
 
     Projection: exponent; resolution and largest (of weights); worst_error and rms_error (of the

@@ -37,8 +37,8 @@ class Memory:
     ``x``, ``value``, ``value_trace`` ``(N, n_features)`` and ``mean_reward`` ``(N, 1)``: a linear
     critic's. ``expected`` ``(N, 1)``: what a spiking critic said of the state before, NaN if there
     is none in this episode. ``decisions`` ``(N, 1)``: how many were made. ``accumulator``: by
-    projection, of the shape of its weights, what of dw isn't in them yet; empty for schemes of
-    writing without one (`neurorl.learning.writes`).
+    projection, of the shape of its weights, the part of dw that isn't in them yet; empty for
+    schemes of writing without one (`neurorl.learning.writes`).
     """
 
     weights: dict[str, FloatArray]

@@ -204,7 +204,7 @@ class Learning:
     def _write(self, name: str, weights: FloatArray) -> None:
         shape = self.backend.weights(name).shape
         held = self.backend.set_weights(name, weights.reshape(shape))
-        # On a fine grid the weights in force learn, else float weights of which they are copies.
+        # On a fine grid the weights in force learn; else float weights do, and are copied rounded.
         learned = np.reshape(held, weights.shape) if self.backend.arithmetic.is_fine else weights
         for synapses, w in zip(self._replicas, learned, strict=True):
             synapses.weights[name][...] = w

@@ -52,7 +52,7 @@ class Reader:
     has_loop: bool = True
 
     def step(self, dt: float | None) -> float:
-        """Return its step, if the user wants *dt*. Raises ArgumentError if it can't be had."""
+        """Return the step to read with. Raises ArgumentError if it can't be the user's *dt*."""
         if dt is None or dt == self.dt:
             return self.dt
         if self.dt_is_fixed:

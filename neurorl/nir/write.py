@@ -24,7 +24,7 @@ __all__ = ["Written", "reader_problems", "to_nir"]
 
 
 class Written(NamedTuple):
-    """Hold a ``nir.NIRGraph``, and what of the network is not in it, a line a kind."""
+    """Hold a ``nir.NIRGraph``, and a line for each kind of thing that it leaves out."""
 
     graph: Any
     dropped: tuple[str, ...]

@@ -55,7 +55,7 @@ def read_seed(seed: object, where: str = "seed") -> int:
 
 
 def _short(value: object) -> str:
-    big = isinstance(value, int) and value.bit_length() > 256  # of which str() may refuse to speak
+    big = isinstance(value, int) and value.bit_length() > 256  # str() may refuse so many digits
     return "a number of more than 63 bits" if big else repr(value)[:60]
 
 

@@ -29,7 +29,7 @@ def running_state(running: Sequence[Running]) -> State:
 def running_from(state: State, n: int, n_actions: int, begun: int) -> list[Running]:
     """Return what `running_state` described, of *n* environments. Raises RunError.
 
-    n_actions: how many there are. begun: episodes, the last of which these are.
+    n_actions: how many there are. begun: number of episodes begun so far, the running ones last.
     """
     lengths = take_counts(state, "length", n)
     numbers = take(state, "number", (n,), "whole", 0, begun - 1)

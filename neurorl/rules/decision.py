@@ -56,7 +56,7 @@ class Decision:
     output_p: Array | None = None
 
     def from_start(self) -> Decision:
-        """Return the same window, of which every step counts."""
+        """Return the same window, with every step counted."""
         if not self.output_from and not any(h.first for h in self.hidden):
             return self
         hidden = tuple(replace(h, first=0) for h in self.hidden)

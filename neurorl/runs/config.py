@@ -26,7 +26,7 @@ _OPTIONAL = {
     **dict.fromkeys(("episodes", "steps"), int | None),
 }
 _OWN = ("seed", "episodes", "steps", "start", "env_spec")  # of each of several runs
-_EPISODES = 400  # of a run of which nobody says how long it is
+_EPISODES = 400  # of a run whose length nobody gives
 
 
 class Options(TypedDict, total=False):

@@ -52,14 +52,14 @@ def train_seeds(
     Each run is, file by file, that of its seed trained alone. A summary has env, backend, model,
     seed, episodes, env_steps, mean_return_last_100, solved_at_episode, run, arithmetic, noise,
     mean_discounted_return_last_100, digest (`neurorl.agents.checkpoint.digest`) and warnings
-    (`neurorl.diagnostics.monitor.Monitor.warnings`), each of which is also given as a
+    (`neurorl.diagnostics.monitor.Monitor.warnings`); each is also given as a
     `PopulationWarning` when it is found.
 
     None takes what a resumed run was started with, else backend reference in its own arithmetic,
     noise exact, model lif, learning host, 400 episodes.
     steps: in place of *episodes*, environment steps in all, after which training stops within an
     episode (by gradients: after the update with the last of them). Means are None in the summary
-    of a run of which no episode has ended.
+    of a run in which no episode has ended.
     learning: ``'host'``, or ``'pes'`` for weights that learn on the chip (backend loihi).
     approach: ``'local'`` for the rule of the `AgentConfig`, or ``'reparameterization'`` for
     gradients, which PyTorch computes whatever the backend that plays the agent later. start: a run

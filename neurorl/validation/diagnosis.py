@@ -213,7 +213,7 @@ def _named(fits: list[Found], files: _Files) -> Diagnosis | None:
         return None
     least = min(gate.cost + variant.freedom for variant, gate, _ in fits)
     simplest = [(v, g) for v, g, _ in fits if g.cost + v.freedom == least]
-    # A number of all neurons, of which some have it, says more than a number of each.
+    # One number that only some neurons have says more than a number for each.
     fewest = {
         v.cause: min(w.freedom for w, _ in simplest if w.cause == v.cause) for v, _ in simplest
     }

@@ -124,7 +124,7 @@ def _traced_window(
     name: str,
     limit: float | None,
 ) -> int | None:
-    """Return the first window in a step of which a variable differs by more than *limit*."""
+    """Return the first window with a step in which a variable differs by more than *limit*."""
     if traces is None or limit is None or not all(r.repeats for r in traces):
         return None
     differs = np.any([x > limit for x in _apart(traces, name).values()], axis=(0, 2))

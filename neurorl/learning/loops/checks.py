@@ -56,7 +56,7 @@ def learning_options(config: AgentConfig, backend: str | type[Simulator]) -> dic
 
 
 def not_compiled(config: AgentConfig) -> str | None:
-    """Return what of an agent has no compiled form, such as a rule's function; None if all has."""
+    """Name the part of an agent that has no compiled form, such as a rule's function, or None."""
     from neurorl.learning.loops.native_features import is_compiled
 
     if not config.learning_rule.is_text:

@@ -1,7 +1,7 @@
 """Let weights learn on a chip by its own rule: the host tells it errors, and no weights.
 
 After the window of a decision and the environment's answer, the chip makes a few more steps without
-input, in one of which it learns from what it is told::
+input. In one of these it learns from the errors that it gets::
 
     error_j = -alpha rate delta F_j / (N g)      F_j = sum_t f_j(t), of the window
     dw_ij = -g error_j x_i                        g = `Backend.learning_gain`, x_i the chip's trace
