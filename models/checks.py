@@ -16,6 +16,7 @@ __all__ = ["check_combination", "check_description", "check_modules", "check_pro
 
 def check_combination(config: AgentFields) -> None:
     """Raise DescriptionError for parts that don't go together, whatever the network is."""
+    _check_names(config)
     if not config.modulator.is_td_error:
         rule, critic = config.learning_rule.needs_td_error, config.critic.population is not None
         if rule or critic:
@@ -29,6 +30,18 @@ def check_combination(config: AgentFields) -> None:
     if config.learning.on_chip:
         _check_on_chip(config)
     config.critic.check(config.features, config.cells, config.window)
+
+
+def _check_names(config: AgentFields) -> None:
+    """Raise DescriptionError for a rule that names what an agent hasn't."""
+    rule = config.learning_rule
+    for name in (*rule.signals, "v", "theta", "slow", "M"):
+        if rule.names(name):
+            what = f"needs {name}, which agents don't have"
+            raise DescriptionError(rule.where(name), what, remedy="neurorl.Learning")
+    if rule.modulator is not None:
+        what, remedy = "an agent has one modulator", "leave modulator= of the rule out"
+        raise DescriptionError(config.where_rule(), what, got=rule.modulator, remedy=remedy)
 
 
 def _check_on_chip(config: AgentFields) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +18,11 @@ from neurorl.errors import (
     quoted,
     unknown_name_error,
 )
+from neurorl.learning.broadcasts import Numbers, read_modulators, read_signal
 from neurorl.learning.finite import NotFiniteError, check_factors, explained
+from neurorl.learning.membranes import Membranes
 from neurorl.learning.synapses import Constants, Synapses, Target, post_factors
+from neurorl.network.description import Network
 from neurorl.network.serialization import FloatArray, number
 from neurorl.numerics.elementary import on_grid
 from neurorl.rules import Rule, find_rule
@@ -26,8 +30,22 @@ from neurorl.rules.three_factor import apply_modulator
 
 __all__ = ["Learning"]
 
-_OF_AGENTS = ("p", "V", "y", "t")
+_OF_AGENTS = ("V", "y", "t", "M")
 _BACKEND = "backend."
+
+
+@dataclass(frozen=True)
+class _Window:
+    """Hold a window that eligibilities have yet to take in.
+
+    nodes: spikes by node. read: by population, what was read of membranes. told: by name and
+    population, what was broadcast.
+    """
+
+    nodes: Inputs
+    n_steps: int
+    read: Mapping[str, Mapping[str, FloatArray]]
+    told: Mapping[str, Mapping[str, FloatArray]]
 
 
 class Learning:
@@ -35,13 +53,14 @@ class Learning:
 
     backend: from `neurorl.load`; its network's projections with ``plasticity=`` learn. With a
         sequence of seeds, replicas learn side by side, each as it would alone.
-    rule: a name, or a `neurorl.rules.Rule` of texts over ``spike``, ``phi``, ``b``, ``n`` and
-        ``W``. The population ``output`` learns by the text *output*, every other by *hidden*; ``b``
-        is 1, and n and W are counted in each window.
+    rule: a name, or a `neurorl.rules.Rule` of texts; those that name V, y, t or M, which only
+        agents have, are refused. The population ``output`` learns by the text *output*, every
+        other by *hidden*; ``b`` is 1, and n and W are counted in each window.
+    rules: by projection, of those that learn by another rule.
     rate: eta in ``w <- clip(w + eta M e)``.
     eligibility_tau: time constant in seconds of the eligibility; None keeps it until `reset`.
     post_tau, depression: time constant of the neurons' own traces, and A, how much they depress;
-        for rules that pair spikes.
+        for rules that pair spikes. A rule's own constants take the place of these three.
 
     Traces, eligibilities and spikes in flight carry on from window to window. Nobody else may step
     the backend or write its plastic weights meanwhile.
@@ -55,70 +74,91 @@ class Learning:
         backend: Backend,
         rule: str | Rule = "reward-stdp",
         *,
+        rules: Mapping[str, str | Rule] | None = None,
         rate: float = 1.0,
         eligibility_tau: float | None = 1.0,
         post_tau: float = 0.02,
         depression: float = 1.0,
     ) -> None:
-        self.rule = find_rule(rule) if isinstance(rule, str) else rule
-        _check_rule(self.rule)
+        self.rule = _found(rule)
         self.backend, self.rate = backend, number("Learning.rate", rate)
+        self.rules = _by_projection(backend.network, self.rule, rules or {})
+        used = {r.name: r for r in self.rules.values()} or {self.rule.name: self.rule}
+        self._rule_names = list(used)
         if eligibility_tau is not None:
             number("Learning.eligibility_tau", eligibility_tau, low=0.0)
         number("Learning.post_tau", post_tau, low=0.0)
         number("Learning.depression", depression)
-        self._constants = Constants.of(backend.network.dt, eligibility_tau, post_tau, depression)
-        self._targets = Target.all_of(backend, self.rule)
+        taus, dt = (eligibility_tau, post_tau, depression), backend.network.dt
+        constants = {name: Constants.of(r, dt, *taus) for name, r in used.items()}
+        self._targets = Target.all_of(backend.network, self.rules, constants)
         _check_backend(backend, self._targets)
+        self._membranes = Membranes(backend, _by_population(self._targets))
         self._replicas = [Synapses.of(backend, self._targets, k) for k in range(backend.n_replicas)]
-        self._has_phi = any("phi" in target.text.expression.names for target in self._targets)
-        self._waiting: Inputs = {}
+        self._modulators = list(dict.fromkeys(r.modulator for r in used.values()))
+        self._broadcast = {
+            name: target.rule
+            for target in self._targets
+            for name in ("phi", *target.rule.signals)
+            if name in target.text.expression.names
+        }
+        self._waiting: _Window | None = None
 
-    def window(self, inputs: Mapping[str, npt.ArrayLike], n_steps: int) -> dict[str, Raster]:
+    def window(
+        self,
+        inputs: Mapping[str, npt.ArrayLike],
+        n_steps: int,
+        signals: Mapping[str, Numbers] | None = None,
+    ) -> dict[str, Raster]:
         """Advance *n_steps*, add what happened to the eligibilities, and return the rasters.
 
-        inputs, returns: as of `Backend.step`. Under a rule that names ``phi`` the window waits for
-        the `reinforce` that says it.
+        inputs, returns: as of `Backend.step`. signals: by the names that rules have for them, a
+        number, ``(size,)``, ``(n_replicas, size)``, or as rasters have it ``(n_steps, n_replicas *
+        size)``; by population if they differ. A window of which a rule names ``phi`` or a signal
+        that isn't said waits for the `reinforce` that says it.
         """
         self._check_none_waits("window")
         check_steps("Learning.window", n_steps)
+        told = self._read("window", signals or {}, n_steps)
         whole, currents = self.backend.simulated.whole, self.backend.network.currents
         sizes = {source.name: source.size for source in whole.sources}
         checked = check_inputs(inputs, sizes, n_steps, currents)
-        rasters = self.backend.step(checked, n_steps)
+        rasters, read = self._membranes.step(checked, n_steps)
         nodes = {**checked, **rasters}
         kept = {p.pre for target in self._targets for p in target.into}
         kept.update(target.name for target in self._targets)
-        self._waiting = {name: np.array(nodes[name]) for name in sorted(kept)}
-        if not self._has_phi:
-            window, self._waiting = self._waiting, {}
-            self._remember(window, {t.name: self._spread(1.0, t) for t in self._targets})
+        copies = {name: np.array(nodes[name]) for name in sorted(kept)}
+        window = _Window(copies, n_steps, read, told)
+        if self._due(window):
+            self._waiting = window
+        else:
+            self._remember(window)
         return rasters
 
     def reinforce(
         self,
-        modulator: npt.ArrayLike,
-        phi: npt.ArrayLike | Mapping[str, npt.ArrayLike] | None = None,
+        modulator: Numbers,
+        phi: Numbers | None = None,
         rate: float | None = None,
+        signals: Mapping[str, Numbers] | None = None,
     ) -> None:
         """Let ``w <- clip(w + rate modulator e)`` and write the weights.
 
-        modulator: a number, or one for each replica. rate: None is that of the whole.
-        phi: for rules that name it, of the window before: a number, one for each neuron, or
-            ``(n_replicas, size)``; by population if several learn and differ. None if that is said.
+        modulator: a number, or one for each replica; by name where rules name their modulators.
+        rate: None is that of the whole.
+        phi, signals: those that rules name and the window before wasn't told, as of `window`; None
+            if all is said.
 
         Raises ArgumentError for a wrong shape, DivergenceError for what isn't finite; nothing is
         learned then.
         """
         eta = self.rate if rate is None else number("reinforce, rate", rate)
-        signals = self._modulators(modulator)
-        signal = self._phi(phi)
-        if signal:
-            self._remember(self._waiting, signal)
-            self._waiting = {}
+        thirds = read_modulators(modulator, self._modulators, len(self._replicas))
+        self._hear(dict(signals or {}) | ({} if phi is None else {"phi": phi}))
         learned: dict[str, list[FloatArray]] = {}
-        for synapses, third in zip(self._replicas, signals, strict=True):
-            for p in (p for target in self._targets for p in target.into):
+        for k, synapses in enumerate(self._replicas):
+            for target, p in ((t, p) for t in self._targets for p in t.into):
+                third = thirds[target.rule.modulator][k]
                 w, e = synapses.weights[p.name], synapses.eligibility[p.name]
                 new = apply_modulator(w, e, third, eta, p.low, p.high)
                 learned.setdefault(p.name, []).append(self.backend.arithmetic.masked(p.name, new))
@@ -143,7 +183,7 @@ class Learning:
     def reset(self) -> None:
         """Silence the network and forget all but the weights."""
         self.backend.reset()
-        self._waiting = {}
+        self._waiting = None
         for synapses in self._replicas:
             synapses.forget()
 
@@ -168,38 +208,91 @@ class Learning:
         self._replicas[k].restore(arrays)
 
     def _check_none_waits(self, verb: str) -> None:
-        if self._waiting:
-            what = f"rule {self.rule.name!r} names phi, which the window before still needs"
-            remedy = "reinforce(modulator, phi=...) first; modulator 0 learns nothing"
+        if self._waiting is not None:
+            name, rule = self._due(self._waiting)[0]
+            what = f"rule {rule.name!r} names {name}, which the window before still needs"
+            say_it = "phi=..." if name == "phi" else f"signals={{{name!r}: ...}}"
+            remedy = f"reinforce(modulator, {say_it}) first; modulator 0 learns nothing"
             raise ArgumentError(f"Learning.{verb}", what, remedy=remedy)
 
-    def _remember(self, window: Inputs, phi: Mapping[str, FloatArray]) -> None:
+    def _due(self, window: _Window) -> list[tuple[str, Rule]]:
+        """Return what a window has yet to hear, and a rule that names each."""
+        return [item for item in self._broadcast.items() if item[0] not in window.told]
+
+    def _read(
+        self, where: str, signals: Mapping[str, Numbers], n_steps: int | None
+    ) -> dict[str, dict[str, FloatArray]]:
+        """Return signals by name and population. Raises ArgumentError for one of no rule."""
+        for name in signals:
+            if name not in self._broadcast:
+                names = " or ".join(repr(target) for target in self._rule_names)
+                what = f"rule {names} doesn't name {name}"
+                raise ArgumentError(f"{where}, {name}", what, remedy="leave it out")
+        return {name: self._read_one(where, name, x, n_steps) for name, x in signals.items()}
+
+    def _read_one(
+        self, where: str, name: str, signal: Numbers, n_steps: int | None
+    ) -> dict[str, FloatArray]:
+        named = {t.name: t.size for t in self._targets if name in t.text.expression.names}
+        others = [target.name for target in self._targets]
+        n_steps = None if name == "phi" else n_steps
+        return read_signal(where, name, signal, named, others, len(self._replicas), n_steps)
+
+    def _hear(self, signals: Mapping[str, Numbers]) -> None:
+        """Let the window that waits hear what it waits for."""
+        window = self._waiting
+        due = [] if window is None else [name for name, _ in self._due(window)]
+        told = self._read("reinforce", signals, None if window is None else window.n_steps)
+        for name in (*due, *told):
+            if (name in due) != (name in told):
+                what = "is missing" if name in due else "no window waits for it"
+                remedy = f"one {name} for each window"
+                raise ArgumentError(f"reinforce, {name}", what, remedy=remedy)
+        if window is not None:
+            self._remember(replace(window, told={**window.told, **told}))
+            self._waiting = None
+
+    def _remember(self, window: _Window) -> None:
         """Let eligibilities take a window in, of all replicas or of none."""
-        sizes = {name: self.backend.network.node(name).size for name in window}
+        sizes = {name: self.backend.network.node(name).size for name in window.nodes}
         replicas = list(enumerate(self._replicas))
         spikes = [
-            {name: a[..., k * sizes[name] : (k + 1) * sizes[name]] for name, a in window.items()}
-            for k, _ in replicas
-        ]
-        posts = [
             {
-                t.name: post_factors(t, self.rule, spikes[k][t.name], phi[t.name][k])
-                for t in self._targets
+                name: a[..., k * sizes[name] : (k + 1) * sizes[name]]
+                for name, a in window.nodes.items()
             }
             for k, _ in replicas
         ]
-        for k, post in enumerate(posts):
-            try:
-                check_factors(self.rule.name, {name: f for name, (f, _) in post.items()}, k)
-            except NotFiniteError as problem:
-                raise explained(f"replica {k}", problem) from None
-        pairs = self.rule.pairs_spikes
+        posts = [
+            {t.key: self._post_factors(k, t, spikes[k][t.name], window) for t in self._targets}
+            for k, _ in replicas
+        ]
         for k, synapses in replicas:
             for target in self._targets:
-                factors, gate = posts[k][target.name]
-                observed = (on_grid(factors), gate)
-                synapses.remember(target, spikes[k], observed, self._constants, pairs)
+                factors, gate = posts[k][target.key]
+                synapses.remember(target, spikes[k], (on_grid(factors), gate))
             synapses.deliver(spikes[k])
+
+    def _post_factors(
+        self, k: int, target: Target, raster: Raster, window: _Window
+    ) -> tuple[FloatArray, FloatArray | None]:
+        """Return a replica's post factors and gates. Raises DivergenceError, with the place."""
+        columns = slice(k * target.size, (k + 1) * target.size)
+        named: dict[str, FloatArray] = {
+            name: values[..., columns] for name, values in window.read.get(target.name, {}).items()
+        }
+        for name, told in window.told.items():
+            if target.name in told:
+                of_steps = told[target.name][k]
+                named[name] = of_steps[0] if len(of_steps) == 1 else of_steps
+        if target.rule.names("slow"):
+            named["slow"] = self._replicas[k].slow(target, raster)
+        factors, gate = post_factors(target, raster, named)
+        try:
+            check_factors(target.rule.name, {target.name: factors}, k)
+        except NotFiniteError as problem:
+            raise explained(f"replica {k}", problem) from None
+        return factors, gate
 
     def _write(self, name: str, weights: FloatArray) -> None:
         shape = self.backend.weights(name).shape
@@ -215,60 +308,46 @@ class Learning:
         stacked = np.stack([arrays[name] for arrays in by_name])
         return stacked.reshape(self.backend.weights(name).shape)
 
-    def _modulators(self, modulator: npt.ArrayLike) -> list[float]:
-        n = len(self._replicas)
-        signals = _numbers("reinforce, modulator", modulator)
-        if signals.shape not in ((), (n,)):
-            limit = f"a number, or {n} for the replicas"
-            raise ArgumentError(
-                "reinforce, modulator", "wrong shape", got=signals.shape, limit=limit
-            )
-        return [float(signal) for signal in np.broadcast_to(signals, n)]
 
-    def _phi(
-        self, phi: npt.ArrayLike | Mapping[str, npt.ArrayLike] | None
-    ) -> dict[str, FloatArray]:
-        """Return phi ``(n_replicas, size)`` by population, nothing if none is due."""
-        if not self._has_phi and phi is not None:
-            what = f"rule {self.rule.name!r} doesn't name phi"
-            raise ArgumentError("reinforce, phi", what, remedy="leave it out")
-        if bool(self._waiting) != (phi is not None):
-            what = "is missing" if self._waiting else "no window waits for it"
-            raise ArgumentError("reinforce, phi", what, remedy="one phi for each window")
-        if phi is None:
-            return {}
-        names = [target.name for target in self._targets]
-        if not isinstance(phi, Mapping):
-            phi = dict.fromkeys(names, phi)
-        if set(phi) != set(names):
-            raise ArgumentError("reinforce, phi", "by population", got=[*phi], limit=names)
-        return {target.name: self._spread(phi[target.name], target) for target in self._targets}
+def _found(rule: object) -> Rule:
+    """Return the rule of a name, or a rule that learns without an agent.
 
-    def _spread(self, phi: npt.ArrayLike, target: Target) -> FloatArray:
-        where, shape = f"phi of {target.name!r}", (len(self._replicas), target.size)
-        numbers = _numbers(where, phi)
-        if numbers.shape not in ((), shape[1:], shape):
-            limit = f"a number, {shape[1:]} or {shape}"
-            raise ArgumentError(where, "wrong shape", got=numbers.shape, limit=limit)
-        return np.broadcast_to(numbers, shape)
-
-
-def _check_rule(rule: object) -> None:
-    """Raise UnsupportedError for a rule that only agents can serve."""
-    if not isinstance(rule, Rule):
+    Raises UnsupportedError for one that only agents can serve.
+    """
+    found = find_rule(rule) if isinstance(rule, str) else rule
+    if not isinstance(found, Rule):
         raise ArgumentError("Learning.rule", "neither a name nor a Rule", got=quoted(rule))
-    if not rule.is_text:
-        what, remedy = (
-            "is a function of an agent's decision",
-            "a Rule of texts, output= and hidden=",
-        )
-        raise UnsupportedError(rule.where(), what, remedy=remedy)
-    named = {name for text in rule.texts for name in text.expression.names}
+    if not found.is_text:
+        what = "is a function of an agent's decision"
+        remedy = "a Rule of texts, output= and hidden="
+        raise UnsupportedError(found.where(), what, remedy=remedy)
     for name in _OF_AGENTS:
-        if name in named:
+        if found.names(name):
             what = f"needs {name}, which only agents have"
             remedy = "a rule of spike, phi, n and W, such as 'spikes-only'"
-            raise UnsupportedError(rule.where(name), what, remedy=remedy)
+            raise UnsupportedError(found.where(name), what, remedy=remedy)
+    return found
+
+
+def _by_projection(
+    network: Network, rule: Rule, rules: Mapping[str, str | Rule]
+) -> dict[str, Rule]:
+    """Return the rule of each projection that learns: *rule*, or what *rules* has for it."""
+    plastic = [p.name for p in network.projections if p.plasticity is not None]
+    for name in rules:
+        if name not in plastic:
+            raise unknown_name_error("Learning.rules, plastic projection", name, plastic)
+    chosen = {name: _found(rules[name]) if name in rules else rule for name in plastic}
+    known: dict[str, Rule] = {}
+    for one in chosen.values():
+        if known.setdefault(one.name, one) is not one:
+            what, remedy = "two rules of one name", "a name for each"
+            raise DescriptionError("Learning.rules", what, got=one.name, remedy=remedy)
+    return chosen
+
+
+def _by_population(targets: Sequence[Target]) -> dict[str, list[Rule]]:
+    return {t.name: [other.rule for other in targets if other.name == t.name] for t in targets}
 
 
 def _check_backend(backend: Backend, targets: Sequence[Target]) -> None:
@@ -286,11 +365,3 @@ def _check_backend(backend: Backend, targets: Sequence[Target]) -> None:
     if missing:
         what, remedy = "must be recorded to learn", "leave record= out, or add them"
         raise ArgumentError("Learning, record", what, got=missing, remedy=remedy)
-
-
-def _numbers(where: str, values: npt.ArrayLike) -> FloatArray:
-    """Return finite numbers as float64. Raises ArgumentError."""
-    array = np.asarray(values)
-    if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
-        raise ArgumentError(where, "not finite numbers", got=quoted(values))
-    return array.astype(np.float64)

@@ -12,7 +12,7 @@ traces and spikes in flight go on from window to window.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from neurorl.backends.base import Backend, Raster
 from neurorl.learning.plan import Plastic, plastic_into
+from neurorl.network.description import Network
 from neurorl.network.restoring import take
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.elementary import decay, on_grid
@@ -34,44 +35,88 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 @dataclass(frozen=True)
 class Constants:
-    """Hold what is left of an eligibility and of a neuron's trace after a step, and A."""
+    """Hold how a rule's eligibilities and its neurons' own traces decay, and A.
+
+    kept: what is left of an eligibility after a step; kept_window: after a window, None for what
+    its steps leave. post_decay, slow_decay: what a step leaves of traces.
+    """
 
     kept: float
+    kept_window: float | None
     post_decay: float
+    slow_decay: float
     depression: float
 
     @classmethod
     def of(
-        cls, dt: float, eligibility_tau: float | None, post_tau: float, depression: float
+        cls,
+        rule: Rule,
+        dt: float,
+        eligibility_tau: float | None,
+        post_tau: float,
+        depression: float,
     ) -> Constants:
-        """Return those of time constants in seconds; None is an eligibility that stays."""
-        kept = 1.0 if eligibility_tau is None else decay(dt, eligibility_tau)
-        return cls(kept, decay(dt, post_tau), depression)
+        """Return a rule's own, or where it has none these; tau None: an eligibility that stays."""
+        tau = eligibility_tau if rule.eligibility_tau is None else rule.eligibility_tau
+        steps = tau is not None and rule.eligibility_keep is None
+        return cls(
+            kept=decay(dt, tau) if steps and tau is not None else 1.0,
+            kept_window=rule.eligibility_keep,
+            post_decay=decay(dt, post_tau if rule.post_tau is None else rule.post_tau),
+            slow_decay=decay(dt, rule.slow_tau or 0.0),
+            depression=depression if rule.depression is None else rule.depression,
+        )
 
     def powers(self, n_steps: int) -> FloatArray:
         """Return what is left at a window's end of what each step added, ``(n_steps,)``."""
         return np.array([self.kept ** (n_steps - 1 - t) for t in range(n_steps)])
 
+    def left(self, n_steps: int) -> float:
+        """Return what a window leaves of an eligibility."""
+        return self.kept**n_steps if self.kept_window is None else self.kept_window
+
 
 @dataclass(frozen=True)
 class Target:
-    """Hold a population that learns: its size, the text of its post factor, what enters it."""
+    """Hold a population that learns by a rule: its size, the rule, what enters it by that rule.
+
+    key: its name, and the rule's too if it isn't the first into the population.
+    """
 
     name: str
     size: int
+    rule: Rule
     text: PostFactor
+    constants: Constants
     into: tuple[Plastic, ...]
+    key: str
 
     @classmethod
-    def all_of(cls, backend: Backend, rule: Rule) -> tuple[Target, ...]:
-        """Return all populations that plastic projections enter, in the network's order."""
-        network, (output, hidden) = backend.network, rule.texts
-        every = (
-            cls(p.name, p.size, output if p.name == "output" else hidden, tuple(into))
-            for p in network.populations
-            if (into := plastic_into(network, p.name))
-        )
-        return tuple(every)
+    def all_of(
+        cls, network: Network, rules: Mapping[str, Rule], constants: Mapping[str, Constants]
+    ) -> tuple[Target, ...]:
+        """Return all populations that plastic projections enter, in the network's order.
+
+        rules: by projection. constants: by the rule's name.
+        """
+        targets = []
+        for p in network.populations:
+            into = plastic_into(network, p.name)
+            of_rules = {rules[one.name].name: rules[one.name] for one in into}
+            for number, (name, rule) in enumerate(of_rules.items()):
+                output, hidden = rule.texts
+                targets.append(
+                    cls(
+                        name=p.name,
+                        size=p.size,
+                        rule=rule,
+                        text=output if p.name == "output" else hidden,
+                        constants=constants[name],
+                        into=tuple(one for one in into if rules[one.name] is rule),
+                        key=f"{p.name} by {name}" if number else p.name,
+                    )
+                )
+        return tuple(targets)
 
 
 @dataclass
@@ -79,8 +124,9 @@ class Synapses:
     """Hold the arrays of one replica.
 
     By projection: ``weights`` that learn, ``eligibility`` of their shape, ``trace`` ``(n_pre,)``.
-    By population: ``post_trace`` ``(n,)``. By node: ``last`` ``(delay, n)``, its last spikes, the
-    newest at the end, as many as a projection still has to deliver.
+    By target: ``post_trace`` ``(n,)``, and ``slow_trace`` where its rule names it.
+    By node: ``last`` ``(delay, n)``, its last spikes, the newest at the end, as many as a
+    projection still has to deliver.
     """
 
     weights: dict[str, FloatArray]
@@ -88,6 +134,7 @@ class Synapses:
     trace: dict[str, FloatArray]
     post_trace: dict[str, FloatArray]
     last: dict[str, Raster]
+    slow_trace: dict[str, FloatArray]
 
     @classmethod
     def of(cls, backend: Backend, targets: tuple[Target, ...], replica: int) -> Synapses:
@@ -104,15 +151,16 @@ class Synapses:
             weights=weights,
             eligibility={name: np.zeros(w.shape) for name, w in weights.items()},
             trace={p.name: np.zeros(sizes[p.pre]) for p in plastic},
-            post_trace={target.name: np.zeros(target.size) for target in targets},
+            post_trace={target.key: np.zeros(target.size) for target in targets},
             last={pre: np.zeros((delays[pre], n), dtype=bool) for pre, n in sizes.items()},
+            slow_trace={t.key: np.zeros(t.size) for t in targets if t.rule.names("slow")},
         )
 
     def forget(self) -> None:
         """Forget all but the weights."""
-        for arrays in (self.eligibility, self.trace, self.post_trace, self.last):
-            for array in arrays.values():
-                array[...] = 0
+        passing = (self.eligibility, self.trace, self.post_trace, self.last, self.slow_trace)
+        for array in (array for arrays in passing for array in arrays.values()):
+            array[...] = 0
 
     def state(self) -> Arrays:
         """Copy everything, by ``KIND.NAME``."""
@@ -128,37 +176,41 @@ class Synapses:
         for key, array in self._all():
             array[...] = state[key]
 
+    def slow(self, target: Target, raster: Raster) -> FloatArray:
+        """Return the trace of a population's own spikes before each step, ``(W, n)``."""
+        return self._slow(target, raster) - raster
+
     def remember(
         self,
         target: Target,
         spikes: Mapping[str, npt.NDArray[Any]],
         post: tuple[FloatArray, FloatArray | None],
-        constants: Constants,
-        pairs: bool,
     ) -> None:
         """Let eligibilities into a population take a window in.
 
-        spikes: by node. post: factors and gate, see `post_factors`. pairs: with depression.
+        spikes: by node. post: factors and gate, see `post_factors`.
         """
         raster, (factors, gate) = spikes[target.name], post
-        powers = constants.powers(len(raster))
+        constants, n_steps = target.constants, len(spikes[target.name])
+        powers = constants.powers(n_steps)
         depressing = None
-        if pairs:
-            y = window_traces(
-                raster.astype(np.float64), constants.post_decay, self.post_trace[target.name]
-            )
-            self.post_trace[target.name][:] = y[-1]
+        if target.rule.pairs_spikes:
+            before = self.post_trace[target.key]
+            y = window_traces(raster.astype(np.float64), constants.post_decay, before)
+            before[:] = y[-1]
             depressing = on_grid((constants.depression * powers)[:, None] * y)
             depressing = depressing if gate is None else on_grid(gate * depressing)
+        if target.key in self.slow_trace:
+            self.slow_trace[target.key][:] = self._slow(target, raster)[-1]
         for p in target.into:
-            a = p.transmitted(self._arrived(p, spikes[p.pre], len(raster)))
+            a = p.transmitted(self._arrived(p, spikes[p.pre], n_steps))
             x = window_traces(a, p.trace_decay, self.trace[p.name])
             self.trace[p.name][:] = x[-1]
             e = self.eligibility[p.name]
             tag = outer_sum(on_grid(powers[:, None] * x), factors, e.shape)
             if depressing is not None:
                 tag -= outer_sum(a, depressing, e.shape)
-            e *= constants.kept ** len(raster)
+            e *= constants.left(n_steps)
             e += tag
 
     def deliver(self, spikes: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -173,22 +225,30 @@ class Synapses:
         last = self.last[p.pre]
         return arrivals(spikes, p.delay, last if len(last) else None)
 
+    def _slow(self, target: Target, raster: Raster) -> FloatArray:
+        spikes, before = raster.astype(np.float64), self.slow_trace[target.key]
+        return window_traces(spikes, target.constants.slow_decay, before)
+
     def _all(self) -> Iterator[tuple[str, npt.NDArray[Any]]]:
         for kind, arrays in vars(self).items():
             yield from ((f"{kind}.{name}", array) for name, array in arrays.items())
 
 
 def post_factors(
-    target: Target, rule: Rule, raster: Raster, phi: FloatArray
+    target: Target, raster: Raster, named: Mapping[str, FloatArray | float]
 ) -> tuple[FloatArray, FloatArray | None]:
     """Return the post factors ``(W, n)``, and what gates depression ``(n,)``, None for 1.
 
+    named: what the rule names beyond spikes; ``phi`` is 1 if it isn't there.
     Factors that aren't finite are left for the caller to find; gates are those of neurons without
     a spike, and 0.
     """
-    decision = Decision(action=0, phi=phi, output=raster, output_from=0)
+    phi = np.broadcast_to(named.get("phi", 1.0), (target.size,))
+    decision = Decision(0, phi, output=raster, output_from=0, output_named=named)
+    if "p" in named:
+        decision = replace(decision, output_p=np.asarray(named["p"]))
     factors = target.text.factors(decision, None)
-    if not rule.gates_depression:
+    if not target.rule.gates_depression:
         return factors, None
     gate = on_grid(target.text.gain(decision, None))
     gate[~np.isfinite(gate)] = 0.0

@@ -20,6 +20,7 @@ _CPP: Mapping[str, str] = {
     **{name: f"{name}[j]" for name in _PER_STEP},
     "spike": "(double)spikes[j]",
     "W": "W",
+    "trace": "1.0",
 }
 
 
@@ -36,7 +37,7 @@ def compiled_texts(rule: str, texts: Mapping[str, tuple[Expression, bool]]) -> d
     return {
         key: Text(
             is_gain=is_gain,
-            names=sum(1 << bits[f"name-{name.lower()}"] for name in text.names),
+            names=sum(1 << bits[f"name-{name.lower()}"] for name in text.names if name != "trace"),
             compute=ctypes.cast(getattr(loaded, f"neurorl_{key}"), ctypes.c_void_p).value,
         )
         for key, (text, is_gain) in texts.items()

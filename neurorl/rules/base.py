@@ -8,14 +8,20 @@ from functools import cached_property
 from typing import Any
 
 from neurorl.errors import DescriptionError, quoted
-from neurorl.network.serialization import Described, flag
+from neurorl.expressions.functions import FUNCTIONS
+from neurorl.network.limits import check_identifier
+from neurorl.network.serialization import LARGEST, Described, flag, number, several
 from neurorl.rules.decision import Array, Decision, Factors, Hidden, Raster, feedback
-from neurorl.rules.post_factor import OF_MODULES, PostFactor
+from neurorl.rules.post_factor import NAMES, OF_MODULES, PostFactor
 
 __all__ = ["Array", "Decision", "Factors", "Hidden", "Raster", "Rule", "feedback"]
 
 _FOLLOWING = ("needs_probability", "needs_paths", "needs_modules")
 _LONGEST = 60
+_ONLY_IF_SET = (
+    *("signals", "modulator", "eligibility_tau", "eligibility_keep", "post_tau", "depression"),
+    "slow_tau",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +48,12 @@ class Rule(Described):
         early spikes bear on its later ones.
     random_feedback: b is drawn for each neuron, +-1 by the agent's seed, and stays.
     drops_late: factors of steps in which a hidden spike comes too late for the output are 0.
+    signals: names of numbers that a caller broadcasts, which the texts then may use.
+    modulator: name of the modulator that scales the eligibility, where there are several.
+    eligibility_tau: time constant (s) with which the eligibility decays in every step;
+        eligibility_keep: what is left of it after each window, 0 to 1, in place of that. None of
+        both: as the agent or `neurorl.Learning` has it.
+    post_tau, depression: as theirs; None takes theirs. slow_tau: time constant (s) of ``slow``.
 
     Raises DescriptionError, with the character of a text that is wrong.
     """
@@ -60,6 +72,13 @@ class Rule(Described):
     random_feedback: bool = False
     output: str | None = None
     hidden: str | None = None
+    signals: tuple[str, ...] = ()
+    modulator: str | None = None
+    eligibility_tau: float | None = None
+    eligibility_keep: float | None = None
+    post_tau: float | None = None
+    depression: float | None = None
+    slow_tau: float | None = None
 
     def __post_init__(self) -> None:
         self._check_fields()
@@ -67,11 +86,15 @@ class Rule(Described):
             return
         if self.hidden is None:
             object.__setattr__(self, "hidden", self.output)
-        named = {name for text in self.texts for name in text.expression.names}
+        named = self.named
         of_modules = not self.pairs_spikes and not named.isdisjoint(OF_MODULES)
         for name, value in zip(_FOLLOWING, ("p" in named, "V" in named, of_modules), strict=True):
             object.__setattr__(self, name, value)
         self._check_pairs()
+        if self.names("slow") and self.slow_tau is None:
+            what, remedy = "'slow' has no time constant", "slow_tau=0.1, in seconds"
+            text, name = next(self._texts_with("slow"))
+            raise text.problem(name, what, remedy)
 
     @property
     def is_text(self) -> bool:
@@ -83,9 +106,24 @@ class Rule(Described):
         """Return the checked texts, of the output and of other layers."""
         where = f"rule {self.name!r}"
         return (
-            PostFactor(self.output or "", f"{where}, output"),
-            PostFactor(self.hidden or "", f"{where}, hidden"),
+            PostFactor(self.output or "", f"{where}, output", self.signals),
+            PostFactor(self.hidden or "", f"{where}, hidden", self.signals),
         )
+
+    @property
+    def named(self) -> frozenset[str]:
+        """Return all names in its texts."""
+        texts = self.texts if self.is_text else ()
+        return frozenset(name for text in texts for name in text.expression.names)
+
+    def names(self, *names: str) -> bool:
+        """Return whether one of its texts has one of these *names*."""
+        return not self.named.isdisjoint(names)
+
+    @cached_property
+    def needs_membrane(self) -> bool:
+        """Return whether it reads membranes or thresholds."""
+        return self.names("v", "theta")
 
     def __call__(self, decision: Decision) -> Factors:
         """Return the post factors of a decision."""
@@ -107,7 +145,8 @@ class Rule(Described):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data; it doesn't say what follows from the texts."""
-        left_out = ("post_factors", *_FOLLOWING)
+        unset = [name for name in _ONLY_IF_SET if getattr(self, name) in (None, ())]
+        left_out = {"post_factors", *_FOLLOWING, *unset}
         return {name: value for name, value in super().to_dict().items() if name not in left_out}
 
     def _check_fields(self) -> None:
@@ -126,6 +165,26 @@ class Rule(Described):
         for field in fields(self):
             if field.type == "bool":
                 flag(f"{where}, {field.name}", getattr(self, field.name))
+            elif field.type == "float | None" and getattr(self, field.name) is not None:
+                high = 1.0 if field.name == "eligibility_keep" else LARGEST
+                low = 0.0 if field.name != "depression" else -LARGEST
+                number(f"{where}, {field.name}", getattr(self, field.name), low, high)
+        self._check_names_of_its_own(where)
+
+    def _check_names_of_its_own(self, where: str) -> None:
+        signals = several(f"{where}, signals", self.signals)
+        object.__setattr__(self, "signals", signals)
+        for name in signals:
+            check_identifier(f"{where}, signals", name)
+            if name in NAMES or name in FUNCTIONS or signals.count(name) > 1:
+                what, remedy = "is a name already", "another name"
+                raise DescriptionError(f"{where}, signals", what, got=repr(name), remedy=remedy)
+        if self.modulator is not None:
+            check_identifier(f"{where}, modulator", self.modulator)
+        if self.eligibility_tau is not None and self.eligibility_keep is not None:
+            what = "the eligibility decays in every step, or with every window"
+            remedy = "eligibility_tau or eligibility_keep"
+            raise DescriptionError(where, what, remedy=remedy)
 
     def _check_pairs(self) -> None:
         """Refuse names that a rule which learns in any population can't have."""

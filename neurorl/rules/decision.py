@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,7 @@ class Hidden:
     paths: path weights in force, ``(n,)``, None if the rule needs none.
     in_modules: each neuron belongs to the module of one output neuron; else nothing is broadcast
         to it, and phi, t and b are 1.
+    named: what else the rule names, such as v or a signal: a number, ``(n,)`` or ``(W, n)``.
     """
 
     spikes: Raster
@@ -34,6 +36,7 @@ class Hidden:
     p: Array | None = None
     paths: Array | None = None
     in_modules: bool = True
+    named: Mapping[str, Array | float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Decision:
     output_from: the first step that input can have reached.
     hidden: layers from the output down.
     output_p: spike probabilities ``(W, n)`` given the input, None if the rule needs none.
+    output_named: as `Hidden.named`.
     """
 
     action: int | npt.NDArray[np.int64]
@@ -54,6 +58,7 @@ class Decision:
     output_from: int
     hidden: tuple[Hidden, ...] = ()
     output_p: Array | None = None
+    output_named: Mapping[str, Array | float] = field(default_factory=dict)
 
     def from_start(self) -> Decision:
         """Return the same window, with every step counted."""

@@ -11,7 +11,14 @@
             far, -1 if not, 0 after the window
 ``n``       the neuron's spikes in the steps that count
 ``W``       number of these steps: those that input can have reached
+``v``       the neuron's membrane after the step and its reset
+``theta``   its threshold (LIF, CubaLIF, GLM)
+``slow``    trace of its own spikes before the step, with the rule's ``slow_tau``
+``M``       the modulator of the decision (agents with a critic that isn't spiking)
+``trace``   presynaptic trace, which multiplies the whole text if it isn't named
 ==========  ==========================================================================
+
+A rule adds signals, the numbers that a caller broadcasts, by names of its own.
 
 A text that is ``spike`` times what is the same in every step is a *gain* for each spike: spikes are
 visited instead of steps, and without a spike the factor is 0 whatever the gain.
@@ -31,12 +38,13 @@ from neurorl.expressions.expression import Expression
 from neurorl.expressions.nodes import Binary, Name, Node, Unary, names_in, nodes_of
 from neurorl.expressions.problem import ExpressionError, Place
 from neurorl.rules.decision import Array, Decision, Hidden, chosen, per_module
+from neurorl.rules.presynaptic import TRACE, check_trace
 
 __all__ = ["NAMES", "OF_MODULES", "PostFactor"]
 
-NAMES = ("spike", "p", "phi", "t", "b", "V", "y", "n", "W")
+NAMES = ("spike", "p", "phi", "t", "b", "V", "y", "n", "W", "v", "theta", "slow", "M", TRACE)
 OF_MODULES = ("phi", "t", "b", "V", "y")
-_OF_STEPS = frozenset({"spike", "p", "y"})
+_OF_STEPS = frozenset({"spike", "p", "y", "v", "slow"})
 _SPIKE = Name("spike")
 
 
@@ -44,15 +52,18 @@ _SPIKE = Name("spike")
 class PostFactor:
     """Hold the text of a layer's post factor, checked.
 
-    place: names it in errors, such as ``"rule 'mine', hidden"``.
+    place: names it in errors, such as ``"rule 'mine', hidden"``. signals: names beyond `NAMES`.
     Raises DescriptionError, with the character that is wrong.
     """
 
     text: str
     place: str
+    signals: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        self.expression.check(NAMES, "number")
+        place = Place(self.place, str(self.text))
+        check_trace(self.expression.tree, place)
+        self.expression.check((*NAMES, *self.signals), "number")
 
     @cached_property
     def expression(self) -> Expression:
@@ -64,7 +75,8 @@ class PostFactor:
         """Return whether it is 0 without a spike, and the same in every step with one."""
         factors = list(_multiplied(self.expression.tree))
         others = [factor for factor in factors if factor != _SPIKE]
-        changing = any(_OF_STEPS.intersection(names_in(factor)) for factor in others)
+        of_steps = _OF_STEPS.union(self.signals)
+        changing = any(of_steps.intersection(names_in(factor)) for factor in others)
         return len(others) < len(factors) and not changing
 
     def character(self, name: str) -> int | None:
@@ -136,6 +148,11 @@ def _value(name: str, d: Decision, h: Hidden | None) -> npt.NDArray[Any] | float
             return _told(d.phi, d, h)
         case "t":
             return _told(2.0 * chosen(d.action, len(d.phi)) - 1.0, d, h)
+        case "trace":
+            return 1.0  # the sum over steps multiplies with it
+    named = d.output_named if h is None else h.named
+    if name in named:
+        return named[name]
     if h is None or not h.in_modules:
         return 1.0
     of_path = h.signs if name == "b" else h.paths

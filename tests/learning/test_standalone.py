@@ -258,7 +258,12 @@ def _backend() -> Any:
     [
         ({"rule": "no-such"}, "no-such"),
         ({"rule": 3}, "Learning.rule: neither a name nor a Rule .got 3."),
-        ({"rule": "coagent"}, "needs p, which only agents have; a rule of spike, phi"),
+        ({"rule": "agreement"}, "needs y, which only agents have; a rule of spike, phi"),
+        (
+            {"rule": "coagent"},
+            "character 12 .p in '2.*needs spike probabilities, and 'cell' has no noise",
+        ),
+        ({"rules": {"forces": "spikes-only"}}, "plastic projection.*did you mean|known: learns"),
         ({"rule": Rule("own", output="spike*V")}, "character 7 .V in 'spike.V'.*needs V"),
         (
             {"rule": Rule("f", lambda d: Factors(np.zeros((1, 1)), ()))},

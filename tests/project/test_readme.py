@@ -69,4 +69,4 @@ def test_the_table_has_every_feature_and_what_is_refused() -> None:
 
 
 def test_there_are_examples() -> None:
-    assert len(EXAMPLES) == 17
+    assert len(EXAMPLES) == 18

@@ -147,7 +147,7 @@ def refused(match: str, **options: Any) -> None:
 def test_errors_name_the_rule_the_text_and_the_character() -> None:
     unknown = r"rule 'mine', output, character 7: unknown name 'phy' .*did you mean 'phi'"
     refused(unknown, output="spike*phy")
-    refused(r"rule 'mine', hidden, character 1: unknown name 'v'", output="spike", hidden="v")
+    refused(r"rule 'mine', hidden, character 1: unknown name 'u'", output="spike", hidden="u")
     refused(r"output, character 1: a boolean where a number is needed", output="spike > 0")
     refused(r"output, character 10: .*isn't in the language", output="spike*phi.real")
     refused(
@@ -165,6 +165,83 @@ def test_errors_name_the_rule_the_text_and_the_character() -> None:
     refused("must be True or False", output="spike", pairs_spikes="yes")
     with pytest.raises(DescriptionError, match="is no name"):
         Rule(3, output="spike")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "character", "what"),
+    [
+        ("trace*trace*spike", 7, "trace times trace"),
+        ("spike*(trace*phi)*(trace + 0)", 20, "trace times trace"),
+        ("trace*spike - 0.1", 15, "a term without trace beside one with it"),
+        ("phi*n + spike*trace", 1, "a term without trace"),
+        ("where(spike > 0, trace, 1)", 25, "a term without trace"),
+        ("where(trace > 1, spike, 0)", 7, "trace in a condition"),
+        ("spike/trace", 7, "trace in a divisor"),
+        ("spike*exp(trace)", 11, "trace in a function"),
+        ("trace**2", 1, "trace in a power"),
+        ("spike*w", 7, "'w': a text can't depend on the synapse's weight"),
+        ("0*trace + spike", 1, "trace is named, but isn't a factor"),
+    ],
+)
+def test_what_a_text_may_say_of_the_trace(text: str, character: int, what: str) -> None:
+    refused(f"rule 'mine', output, character {character}: {what}.*every term is trace", output=text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "trace*spike*phi",
+        "-(spike*trace)/2*phi",
+        "trace*(spike*phi - 0.1*n) + 0.5*trace",
+        "where(spike > 0, trace*phi, 0)",
+        "trace**1*spike*phi + 0",
+    ],
+)
+def test_trace_multiplies_the_whole_whether_it_is_named_or_not(text: str) -> None:
+    decision, plain = drawn(np.random.default_rng(0)), text.replace("trace", "1")
+    for one, other in (
+        (Rule("mine", output=text)(decision), Rule("mine", output=plain)(decision)),
+    ):
+        assert np.array_equal(one.output, other.output)
+        assert one.output.any()
+    assert PostFactor("trace*spike*phi", "rule").is_gain
+
+
+def test_signals_have_names_of_their_own() -> None:
+    refused(
+        "character 7: unknown name 'dopamin' .*'dopamine'",
+        output="spike*dopamin",
+        signals=("dopamine",),
+    )
+    for name in ("spike", "exp", "trace"):
+        refused("signals: is a name already", output="spike", signals=(name,))
+    refused("signals: is a name already", output="spike", signals=("a", "a"))
+    refused("signals: must be letters", output="spike", signals=("a b",))
+    refused("signals: must be a tuple", output="spike", signals="dopamine")
+    assert not PostFactor("spike*dopamine", "rule", ("dopamine",)).is_gain
+
+
+def test_constants_of_a_rule_are_checked() -> None:
+    refused("character 7: 'slow' has no time constant", output="spike*slow")
+    refused("slow_tau: out of range", output="spike*slow", slow_tau=-1.0)
+    refused("eligibility_keep: out of range", output="spike", eligibility_keep=1.5)
+    refused("post_tau: not a number", output="spike", post_tau="long")
+    refused("modulator: must be letters", output="spike", modulator=3)
+    refused(
+        "in every step, or with every window",
+        output="spike",
+        eligibility_keep=1.0,
+        eligibility_tau=1.0,
+    )
+
+
+@pytest.mark.parametrize("name", ["dopamine", "v", "theta", "slow", "M"])
+def test_what_agents_do_not_have_is_refused_with_the_character(name: str) -> None:
+    rule = Rule("mine", output=f"spike*{name}", signals=("dopamine",), slow_tau=0.1)
+    with pytest.raises(DescriptionError, match=f"character 7 .*needs {name}, which agents don't"):
+        agent_with(rule)
+    with pytest.raises(DescriptionError, match="one modulator"):
+        agent_with(Rule("mine", output="spike", modulator="dopamine"))
 
 
 def agent_with(rule: Any, **options: Any) -> SpikingActorCritic:

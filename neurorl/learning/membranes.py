@@ -1,0 +1,153 @@
+"""Read what rules name of neurons' membranes while a backend steps, by its recording."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.backends.base import Backend, Raster
+from neurorl.backends.checks import Inputs
+from neurorl.backends.recording import Recording
+from neurorl.errors import UnsupportedError
+from neurorl.network.description import Dynamics, Population
+from neurorl.network.serialization import FloatArray
+from neurorl.numerics.elementary import exp
+from neurorl.rules import Rule
+
+__all__ = ["OF_MEMBRANES", "Membranes"]
+
+OF_MEMBRANES = ("v", "p", "theta")
+_OF_P = ("voltage", "current", "refractory")
+
+
+class Membranes:
+    """Step a backend, and tell v, p and theta of the populations whose rules name them.
+
+    v: the membrane after each step and its reset, in the description's units, as a recording has
+    it: ``v`` of neurons by equations. p: probability of the spike, of LIF, CubaLIF and GLM neurons
+    with escape noise in float arithmetic. theta: their threshold.
+
+    rules: by population, those of the projections into it. Raises UnsupportedError, with the
+    character, for what a population or a backend can't tell.
+    """
+
+    def __init__(self, backend: Backend, rules: Mapping[str, Sequence[Rule]]) -> None:
+        self._backend = backend
+        self._rows: dict[str, list[npt.NDArray[Any]]] = {}
+        self._dynamics: dict[str, Dynamics] = {}
+        self._named: dict[str, frozenset[str]] = {}
+        for population in backend.network.populations:
+            of_it = rules.get(population.name, ())
+            named = frozenset(OF_MEMBRANES) & frozenset().union(*(rule.named for rule in of_it))
+            if named:
+                self._check(population, of_it, named)
+                self._named[population.name] = named
+        names = [f"{name}.{kind}" for name in self._named for kind in self._variables(name)]
+        self._recording = None
+        if names:
+            self._recording = Recording(backend, names, callback=self._take)
+            with self._recording:
+                pass  # a chip refuses here
+
+    def step(
+        self, inputs: Inputs, n_steps: int
+    ) -> tuple[dict[str, Raster], dict[str, dict[str, FloatArray]]]:
+        """Advance, and return the rasters, and by population what its rules name.
+
+        v and p are ``(n_steps, n_replicas * size)``, theta ``(n_replicas * size,)``.
+        """
+        if self._recording is None:
+            rasters = self._backend.step(inputs, n_steps)
+            return rasters, {name: self._told(name, {}) for name in self._named}
+        before = self._state()
+        self._rows = {}
+        with self._recording:
+            rasters = self._backend.step(inputs, n_steps)
+        rows = {name: np.stack([before[name], *rows]) for name, rows in self._rows.items()}
+        return rasters, {name: self._told(name, rows) for name in self._named}
+
+    def _take(self, _: float, name: str, value: npt.NDArray[Any]) -> None:
+        self._rows.setdefault(name, []).append(value)
+
+    def _state(self) -> dict[str, npt.NDArray[Any]]:
+        assert self._recording is not None
+        states = [self._backend.simulator.state(k) for k in range(self._backend.n_replicas)]
+        return {key: np.concatenate([s[key] for s in states]) for key in self._recording.names}
+
+    def _variables(self, population: str) -> tuple[str, ...]:
+        named = self._named[population]
+        if "p" in named:
+            return _OF_P
+        if "v" not in named:
+            return ()
+        return ("voltage",) if population in self._dynamics else ("v",)
+
+    def _told(self, population: str, rows: Mapping[str, npt.NDArray[Any]]) -> dict[str, FloatArray]:
+        """Return what rules name, given rows of the state before each step and after the last."""
+        named, told = self._named[population], {}
+        if "theta" in named:
+            told["theta"] = self._tiled(self._dynamics[population].threshold)
+        if "v" in named:
+            kind = "voltage" if population in self._dynamics else "v"
+            told["v"] = rows[f"{population}.{kind}"][1:] / self._unit(population)
+        if "p" in named:
+            told["p"] = self._probability(population, rows)
+        return told
+
+    def _probability(self, population: str, rows: Mapping[str, npt.NDArray[Any]]) -> FloatArray:
+        d = self._dynamics[population]
+        v, u, dead = (rows[f"{population}.{kind}"] for kind in _OF_P)
+        bias = self._backend.simulated.bias(population)
+        met = self._tiled(d.membrane_decay) * v[:-1] + u[1:] + bias
+        width, threshold = self._tiled(d.noise_width), self._tiled(d.threshold)
+        return np.where(dead[:-1] > 0, 0.0, 1.0 / (1.0 + exp((threshold - met) / width)))
+
+    def _tiled(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return np.tile(values, self._backend.n_replicas)
+
+    def _unit(self, population: str) -> float:
+        """Return how many units of the simulator are one of the description."""
+        chip = getattr(self._backend.arithmetic, "chip", None)
+        return 1.0 if chip is None else float(chip.populations[population].unit)
+
+    def _check(self, population: Population, rules: Sequence[Rule], named: frozenset[str]) -> None:
+        plan, network = population.plan(self._backend.network.dt), self._backend.network
+        for name in sorted(named):
+            where = next(rule for rule in rules if rule.names(name)).where(name)
+            who = f"{population.name!r} has neurons by equations"
+            if plan is not None and (name != "v" or "v" not in plan.initial):
+                what = f"needs {name}, and {who}" + (" without a variable v" * (name == "v"))
+                remedy = "LIF, CubaLIF or GLM"
+                raise UnsupportedError(where, what, remedy=remedy)
+        if plan is None:
+            self._dynamics[population.name] = population.neuron.dynamics(
+                population.size, network.dt
+            )
+        if "p" in named:
+            where = next(rule for rule in rules if rule.names("p")).where("p")
+            self._check_probability(population.name, f"{where} needs spike probabilities")
+
+    def _check_probability(self, population: str, what: str) -> None:
+        backend = self._backend
+        flows = any(
+            p.post == population and p.pre in backend.network.currents
+            for p in backend.network.projections
+        )
+        for odd, problem, remedy in (
+            (
+                self._dynamics[population].noise_width.min() <= 0,
+                f"and {population!r} has no noise",
+                "noise= of the neurons, or a rule of spikes or v",
+            ),
+            (
+                backend.arithmetic.is_chip,
+                "which chip arithmetic doesn't tell",
+                "arithmetic 'float'",
+            ),
+            (flows, f"and currents flow into {population!r}", "a source of spikes"),
+        ):
+            if odd:
+                raise UnsupportedError(f"{what}, {problem}; {remedy}")
