@@ -59,6 +59,7 @@ def actor_network(
     currents: bool = False,
     input_delays: Sequence[int] = (),
     hidden_delays: Sequence[int] = (),
+    bias: bool = True,
     dt: float = 1e-3,
 ) -> Network:
     """Build ``actors x n_actions`` modules ``n_inputs -> hidden -> 1``, every synapse plastic.
@@ -94,6 +95,8 @@ def actor_network(
     as ``hidden_delay13``, drawn from +-initial_hidden sqrt(n_inputs / N) if these are more. With
     more steps than a window has, they are a memory of decisions before, if these are carried on.
 
+    bias: False leaves out the source ``bias`` and its projections. Beside one cell of a numbered
+    state, a channel that spikes in every step would have half of all drive and eligibility.
     currents: all sources are of currents (let the bias be 1), which are the same in every step, so
     their filters have one tap.
     critic: neurons of a population ``critic`` that says how much a state is worth, with inputs
@@ -105,7 +108,9 @@ def actor_network(
     taps = history_taps(history_lags, history, bound)
     lags = range(2, positive("stimulus_lags", stimulus_lags, most=MAX_TAPS) + 1)
     kind = "current" if currents else "spikes"
-    nodes: list[Node] = [Source("input", n_inputs, kind), Source("bias", 1, kind)]
+    nodes: list[Node] = [Source("input", n_inputs, kind)]
+    if bias:
+        nodes.append(Source("bias", 1, kind))
     wiring = _Wiring(Plasticity(trace_tau, -bound, bound), dt)
     sizes = (*hidden_sizes(hidden), 1)
     names = [hidden_name(below) for below in range(len(sizes) - 1, 0, -1)] + ["output"]
@@ -117,9 +122,10 @@ def actor_network(
         else:
             spread = initial_output if is_output else initial_hidden
             wiring.connect("input", name, spread, range(0) if currents else lags)
-        # Beside hidden units, which spike now and then, a bias with a trace would learn too fast.
-        bias = dataclasses.replace(wiring.plasticity, trace_tau=0.0 if k else trace_tau)
-        wiring.connect("bias", name, 0.0 if is_output else initial_hidden, plasticity=bias)
+        if bias:
+            # Beside hidden units, which spike now and then, one with a trace would learn too fast.
+            own = dataclasses.replace(wiring.plasticity, trace_tau=0.0 if k else trace_tau)
+            wiring.connect("bias", name, 0.0 if is_output else initial_hidden, plasticity=own)
         wiring.remember(name, modules * size, taps)
     for delay in input_delays:
         wiring.recall(f"input_{names[0]}", "input", names[0], initial_hidden, delay)

@@ -15,7 +15,7 @@ from neurorl.models.checks import (
     check_modules,
     check_probability,
 )
-from neurorl.models.fields import FILE_ORDER, KINDS, AgentFields, option_types
+from neurorl.models.fields import FILE_ORDER, KINDS, LATER, AgentFields, option_types
 from neurorl.models.places import PLACES
 from neurorl.models.policies import POLICIES
 from neurorl.network.description import Network
@@ -24,7 +24,7 @@ from neurorl.network.serialization import flag, number, positive
 
 __all__ = ["AgentConfig"]
 
-_FLAGS = ("signed", "normalises", "carries", "solved_discounted")
+_FLAGS = ("signed", "normalises", "carries", "solved_discounted", "bias")
 _COUNTS = {"window": MAX_DELAY, "actors": MAX_SIZE}
 _NOT_NEGATIVE = (
     *("alpha_output", "alpha_hidden", "trace_tau", "eligibility_tau", "post_tau", "depression"),
@@ -71,6 +71,10 @@ class AgentConfig(AgentFields):
                 data[kind] = part.name
                 if kind not in FILE_ORDER:  # as in files from before there was a choice
                     del data[kind]
+        defaults = {f.name: f.default for f in dataclasses.fields(self)}
+        for name in LATER:
+            if data[name] == defaults[name]:
+                del data[name]
         order = ("type", *FILE_ORDER, *data)
         return {name: data[name] for name in dict.fromkeys(order) if name in data}
 
@@ -127,6 +131,7 @@ class AgentConfig(AgentFields):
             critic=self.critic.neurons,
             critic_inputs=self.features.size,
             currents=self.encoder.flows,
+            bias=self.bias,
         )
         check_probability(self, "agent.rule", network)
         return network

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import gymnasium as gym
@@ -9,7 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import UnsupportedError
-from neurorl.models.features import RBF, Concat, Features, Fourier, GaussianCells, OneHot
+from neurorl.models.features import (
+    RBF,
+    Concat,
+    Features,
+    Fourier,
+    GaussianCells,
+    JointStates,
+    OneHot,
+)
 from neurorl.models.pooled import Pooled, blocks_for, pooled
 
 __all__ = ["default_cells", "default_features", "default_joint_cells"]
@@ -19,6 +28,9 @@ _MAX_FEATURES = 1024
 _MAX_SEEN = 1024
 """More numbers than that are seen as the means of blocks of them."""
 _MAX_STATES = 2**16
+_MAX_JOINT = 4096
+"""Of more combinations, each number has cells of its own."""
+_MAX_BITS = 8
 
 
 def default_cells(space: gym.Space[Any]) -> Features:
@@ -89,10 +101,62 @@ def _is_empty(space: gym.Space[Any]) -> bool:
     return space.shape is not None and 0 in space.shape
 
 
+def _parts(space: gym.Space[Any]) -> dict[Any, gym.Space[Any]]:
+    """Return the parts by their keys, or of a Tuple by their places; of another space none."""
+    if isinstance(space, gym.spaces.Dict):
+        return dict(space.spaces)
+    return dict(enumerate(space.spaces)) if isinstance(space, gym.spaces.Tuple) else {}
+
+
+def is_seen(space: gym.Space[Any]) -> bool:
+    """Return whether there are cells for a part of an observation; text, for one, has none."""
+    if isinstance(space, (gym.spaces.Tuple, gym.spaces.Dict)):
+        return any(map(is_seen, _parts(space).values()))
+    return isinstance(space, _SEEN) and not _is_empty(space)
+
+
+_SEEN = (
+    *(gym.spaces.Box, gym.spaces.Discrete),
+    *(gym.spaces.MultiDiscrete, gym.spaces.MultiBinary),
+)
+
+
+def unseen(space: gym.Space[Any], where: str = "") -> list[str]:
+    """Name the parts of a Tuple or Dict that there are no cells for."""
+    if not isinstance(space, (gym.spaces.Tuple, gym.spaces.Dict)):
+        return [] if is_seen(space) else [f"{where} ({type(space).__name__})"]
+    parts = _parts(space).items()
+    return [name for key, part in parts for name in unseen(part, f"{where}[{key!r}]")]
+
+
+def _joint_states(space: gym.Space[Any]) -> JointStates | None:
+    """Return a cell for each combination of several numbers, if these are few enough."""
+    if isinstance(space, gym.spaces.MultiDiscrete) and space.nvec.ndim == 1:
+        sizes, starts = space.nvec.tolist(), np.ravel(space.start).tolist()
+    elif isinstance(space, gym.spaces.MultiBinary) and space.shape[0] <= _MAX_BITS:
+        if len(space.shape) > 1:
+            return None
+        sizes, starts = [2] * space.shape[0], [0] * space.shape[0]
+    elif isinstance(space, (gym.spaces.Tuple, gym.spaces.Dict)):
+        parts = [part for part in _parts(space).values() if isinstance(part, gym.spaces.Discrete)]
+        if len(parts) < len(space.spaces):
+            return None
+        sizes, starts = [int(p.n) for p in parts], [int(p.start) for p in parts]
+    else:
+        return None
+    if math.prod(sizes) > _MAX_JOINT:
+        return None
+    keys = tuple(space.spaces) if isinstance(space, gym.spaces.Dict) else ()
+    return JointStates(tuple(sizes), tuple(starts), keys)
+
+
 def _for_space(space: gym.Space[Any], box: Any) -> Features:
     if _is_empty(space):
         remedy = "wrap the environment in a Gymnasium ObservationWrapper"
         raise UnsupportedError("observation space", "is empty", got=space, remedy=remedy)
+    joint = _joint_states(space)
+    if joint is not None:
+        return joint
     if isinstance(space, gym.spaces.Discrete):
         _check_states(space, int(space.n))
         return OneHot(int(space.n), int(space.start))
@@ -105,11 +169,13 @@ def _for_space(space: gym.Space[Any], box: Any) -> Features:
     if isinstance(space, gym.spaces.MultiBinary):
         zeros = np.zeros(space.shape)
         return _of_box(zeros, zeros + 1.0, lambda low, high: GaussianCells(low, high, 1))
-    if isinstance(space, gym.spaces.Tuple):
-        return Concat(tuple(_for_space(part, box) for part in space.spaces))
-    if isinstance(space, gym.spaces.Dict):
-        parts = tuple(_for_space(part, box) for part in space.spaces.values())
-        return Concat(parts, tuple(space.spaces))
+    if isinstance(space, (gym.spaces.Tuple, gym.spaces.Dict)):
+        parts = _parts(space)
+        left = {key: part for key, part in parts.items() if is_seen(part)}
+        if left:
+            whole = isinstance(space, gym.spaces.Tuple) and len(left) == len(parts)
+            keys = () if whole else tuple(left)
+            return Concat(tuple(_for_space(part, box) for part in left.values()), keys)
     raise UnsupportedError(
         "observation space",
         "no default cells for it",

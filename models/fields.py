@@ -22,7 +22,7 @@ from neurorl.plain import declared_types
 from neurorl.rules import Rule, find_rule
 from neurorl.rules.registry import saved
 
-__all__ = ["FILE_ORDER", "KINDS", "AgentFields", "option_names", "option_types"]
+__all__ = ["FILE_ORDER", "KINDS", "LATER", "AgentFields", "option_names", "option_types"]
 
 KINDS: Mapping[str, Registry[Any]] = {
     registry.kind: registry
@@ -42,6 +42,9 @@ FILE_ORDER = (
 )
 """Names in a file, in their order there; others come after them."""
 
+LATER = ("bias",)
+"""Fields that a file has only if they aren't as all agents had them before there was a choice."""
+
 
 @dataclass(frozen=True, eq=False, init=False)
 class AgentFields(Described):
@@ -49,9 +52,9 @@ class AgentFields(Described):
 
     Network: ``actors`` x actions modules of ``hidden`` units of the model ``neuron``, or of hidden
     layers with so many units each from the input to the output, as in ``(8, 4)``, answering in a
-    ``window`` of steps; ``signed``, ``trace_tau`` (s), ``weight_bound``, ``initial_hidden``,
-    ``initial_output``, ``stimulus_lags``, ``history_lags`` and ``history`` are those of
-    `neurorl.models.actor.actor_network`. Or a ``description`` of your own, with a source ``input``
+    ``window`` of steps; ``bias``, ``signed``, ``trace_tau`` (s), ``weight_bound``,
+    ``initial_hidden``, ``initial_output``, ``stimulus_lags``, ``history_lags`` and ``history`` are
+    those of `neurorl.models.actor.actor_network`. Or a ``description`` with a source ``input``
     and a population ``output`` of one or more neurons for each action (maybe also a source ``bias``
     of one channel that spikes in every step, and ``hidden``, below it ``hidden_2`` and so on); the
     fields before then only say how its rule learns. With ``carries``, membranes, traces and
@@ -93,6 +96,7 @@ class AgentFields(Described):
     flat: Mapping[str, Any] = field(repr=False)
     actors: int = 10
     hidden: int | tuple[int, ...] = 8
+    bias: bool = True
     signed: bool = False
     trace_tau: float = 0.0
     weight_bound: float = 1.0
@@ -179,7 +183,7 @@ def option_types() -> dict[str, Any]:
 
 def option_names() -> list[str]:
     """Return the name of each option, those of parts too."""
-    return [*FILE_ORDER, *(kind for kind in KINDS if kind not in FILE_ORDER)]
+    return [*FILE_ORDER, *LATER, *(kind for kind in KINDS if kind not in FILE_ORDER)]
 
 
 def _split(options: Mapping[str, object]) -> tuple[dict[str, object], dict[str, object]]:

@@ -18,7 +18,12 @@ from neurorl.errors import (
 from neurorl.models import GLM, CubaLIF
 from neurorl.models.actor import hidden_sizes, least_window
 from neurorl.models.config import AgentConfig
-from neurorl.models.defaults import default_cells, default_features, default_joint_cells
+from neurorl.models.defaults import (
+    default_cells,
+    default_features,
+    default_joint_cells,
+    unseen,
+)
 from neurorl.models.features import (
     RBF,
     Concat,
@@ -31,6 +36,7 @@ from neurorl.models.features import (
 from neurorl.models.fields import KINDS, option_names
 from neurorl.models.parts import Part
 from neurorl.models.pooled import Pooled
+from neurorl.models.task_defaults import are_numbered, task_defaults
 from neurorl.tasks.known import other_spaces, task_of
 from neurorl.tasks.registration import BANDIT_ID, GRID_ID, POSITION_ONLY_ID
 
@@ -227,13 +233,18 @@ def make_config(
     space = env.observation_space
     if "cells" not in given:
         given["cells"] = default_cells(space)
-        if model == "glm" and not isinstance(given["cells"], OneHot):
+        if model == "glm" and not are_numbered(given["cells"]):
             # Graded cells spike in some steps only: let the memoryless units see several.
             given["window"] = 8
     if "features" not in given:
         joint = classes["critic"].population is not None
         given["features"] = default_joint_cells(space) if joint else default_features(space)
+    if not {"cells", "features"} <= overrides.keys():
+        _warn_of_unseen(space)
     _warn_of_means(space, {k: v for k, v in given.items() if k not in overrides})
+    if not (name in _TASKS or name in tasks or classes["learning"].on_chip):
+        cells = overrides.get("cells", given["cells"])
+        given |= task_defaults(env, cells, overrides, overrides.get("gamma", 0.99))
     if "solved_at" not in given and env.spec is not None:
         given["solved_at"] = env.spec.reward_threshold
     for cls in classes.values():  # what the preset has may be for another part
@@ -289,6 +300,14 @@ def _least_window(chosen: dict[str, Any]) -> int:
     lags = (chosen.get("stimulus_lags", 1), chosen.get("history_lags", 0))
     whole = all(isinstance(n, int) for n in lags)  # else AgentConfig says so
     return least_window(layers, *lags) if whole else 1
+
+
+def _warn_of_unseen(space: gym.Space[Any]) -> None:
+    parts = unseen(space)
+    if parts:
+        what, remedy = "is seen without what is no number", "name cells= and features="
+        message = format_message("observation space", what, got=", ".join(parts), remedy=remedy)
+        warn_outside(message, EnvironmentWarning)
 
 
 def _warn_of_means(space: gym.Space[Any], chosen: dict[str, Any]) -> None:

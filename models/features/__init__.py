@@ -11,20 +11,24 @@ from neurorl.models.features.base import Features, FromNumbers
 from neurorl.models.features.concat import Concat
 from neurorl.models.features.fourier import Fourier
 from neurorl.models.features.gaussian import RBF, GaussianCells
+from neurorl.models.features.picked import Centred, Picked
 from neurorl.models.features.ranged import Ranged
-from neurorl.models.features.states import Combinations, OneHot, PlaceCells
+from neurorl.models.features.states import Combinations, JointStates, OneHot, PlaceCells
 from neurorl.models.features.tiles import BinnedCombinations, Tiles
 
 __all__ = [
     "RBF",
     "BinnedCombinations",
+    "Centred",
     "Combinations",
     "Concat",
     "Features",
     "Fourier",
     "FromNumbers",
     "GaussianCells",
+    "JointStates",
     "OneHot",
+    "Picked",
     "PlaceCells",
     "Ranged",
     "Tiles",

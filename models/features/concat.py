@@ -18,11 +18,11 @@ __all__ = ["Concat"]
 class Concat(Features):
     """Join features of the parts of a Tuple or Dict observation, one after the other.
 
-    keys: of a Dict, in the order of *parts*; empty for a Tuple.
+    keys: of a Dict, or places in a Tuple, in the order of *parts*; empty for all of a Tuple.
     """
 
     parts: tuple[Features, ...]
-    keys: tuple[str, ...] = ()
+    keys: tuple[str | int, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parts", tuple(self.parts))

@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.errors import ArgumentError
+from neurorl.errors import ArgumentError, DescriptionError
 from neurorl.models.features.base import NARROWEST, FromNumbers
 from neurorl.models.features.codes import check_enough, code_table, count_codes
-from neurorl.network.limits import MAX_FEATURES, MAX_TABLE, check_limit
-from neurorl.network.serialization import FloatArray, number, positive
+from neurorl.network.limits import MAX_FEATURES, MAX_PARTS, MAX_TABLE, check_limit
+from neurorl.network.serialization import FloatArray, number, positive, several
 from neurorl.numerics.elementary import exp
 
-__all__ = ["Combinations", "OneHot", "PlaceCells"]
+__all__ = ["Combinations", "JointStates", "OneHot", "PlaceCells"]
 
 _STARTS = (-(2**53), 2**53)
 _MAX_GROUPS = 64
@@ -75,6 +75,59 @@ class OneHot(OfState):
 
     def row(self, index: int) -> FloatArray:
         x = np.zeros(self.n)
+        x[index] = 1.0
+        return x
+
+
+@dataclass(frozen=True, eq=False)
+class JointStates(OfState):
+    """Give one cell to each combination of several numbers, such as those of a Tuple. Cells.
+
+    sizes, starts: of each number, how many values and the first. keys: of a Dict, in this order;
+    empty for a Tuple or an array.
+    """
+
+    sizes: tuple[int, ...]
+    starts: tuple[int, ...]
+    keys: tuple[str | int, ...] = ()
+
+    start = 0
+
+    def __post_init__(self) -> None:
+        sizes = several("JointStates.sizes", self.sizes)
+        starts = several("JointStates.starts", self.starts)
+        sizes = tuple(positive("JointStates.sizes", n, most=MAX_FEATURES) for n in sizes)
+        starts = tuple(int(number("JointStates.starts", n, *_STARTS)) for n in starts)
+        keys = tuple(several("JointStates.keys", self.keys))
+        positive("JointStates.sizes", len(sizes), most=MAX_PARTS)
+        for name, values in (("sizes", sizes), ("starts", starts), ("keys", keys)):
+            if len(values) != len(sizes) and (name != "keys" or values):
+                what = "must be as many as sizes"
+                got, limit = len(values), len(sizes)
+                raise DescriptionError(f"JointStates.{name}", what, got=got, limit=limit)
+            object.__setattr__(self, name, values)
+        check_limit("JointStates", "states", math.prod(sizes), MAX_FEATURES)
+
+    @property
+    def size(self) -> int:
+        return self.n_states
+
+    @functools.cached_property
+    def n_states(self) -> int:
+        return math.prod(self.sizes)
+
+    def flat(self, observation: Any) -> FloatArray:
+        shown = [observation[key] for key in self.keys] if self.keys else observation
+        index = 0
+        for value, size, start in zip(shown, self.sizes, self.starts, strict=True):
+            if not 0 <= value - start < size:
+                limit = f"{start} to {start + size - 1}"
+                raise ArgumentError("JointStates", "no such state", got=value, limit=limit)
+            index = index * size + int(value) - start
+        return np.array([index], dtype=np.float64)
+
+    def row(self, index: int) -> FloatArray:
+        x = np.zeros(self.size)
         x[index] = 1.0
         return x
 

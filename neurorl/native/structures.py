@@ -50,7 +50,7 @@ class Part(ctypes.Structure):
     _fields_: ClassVar[Fields] = fields(
         int_1="kind d size a b",
         number_2="width floor",
-        pointer_3="low gain table whole squashed",
+        pointer_3="low gain table usual whole squashed",
     )
 
 

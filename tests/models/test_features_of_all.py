@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import ctypes
 from typing import Any
 
 import numpy as np
 import pytest
 
+from neurorl.errors import ArgumentError, DescriptionError
+from neurorl.learning.loops.native_features import Map, is_compiled
 from neurorl.models.features import (
     RBF,
     BinnedCombinations,
+    Centred,
     Combinations,
     Concat,
     Features,
     Fourier,
     GaussianCells,
+    JointStates,
     OneHot,
+    Picked,
     PlaceCells,
     Tiles,
 )
+from neurorl.native import toolchain
+from neurorl.native.build import library
 
 LOW, HIGH = (-2.4, -np.inf, -0.21), (2.4, np.inf, 0.21)
 OF_NUMBERS = [
@@ -29,6 +37,10 @@ OF_NUMBERS = [
     BinnedCombinations(LOW, HIGH),
     Fourier(LOW, HIGH),
     Concat((Tiles(LOW[:2], HIGH[:2]), GaussianCells(LOW[2:], HIGH[2:]))),
+]
+OF_NUMBERS += [
+    Centred(Fourier(LOW, HIGH, 2), np.linspace(-1, 1, 27)),
+    Centred(OF_NUMBERS[-1], np.linspace(0, 1, OF_NUMBERS[-1].size)),
 ]
 OF_STATES = [OneHot(20, 1), PlaceCells(5, 4, 1), Combinations(20, 3, 6, 1)]
 
@@ -42,6 +54,52 @@ def test_of_numbers(features: Features) -> None:
 @pytest.mark.parametrize("features", OF_STATES, ids=lambda f: type(f).__name__)
 def test_of_states(features: Features) -> None:
     _same(features, np.arange(1.0, 21.0)[:, None])
+
+
+@pytest.mark.parametrize("features", OF_NUMBERS, ids=lambda f: type(f).__name__)
+def test_compiled_ones_are_the_same(features: Features) -> None:
+    if toolchain.problem() is not None:
+        pytest.skip("there is no C++ compiler")
+    assert is_compiled(features)
+    compiled, out = Map(features), np.zeros(features.size)
+    for flat in np.random.default_rng(2).normal(0.0, 1.5, (20, 3)):
+        call = library().neurorl_features
+        known = call(ctypes.byref(compiled.structure), _place(flat), _place(out))
+        assert known == -1
+        assert np.array_equal(out, features.values(flat))
+
+
+def _place(numbers: Any) -> ctypes.c_void_p:
+    return ctypes.c_void_p(numbers.ctypes.data)
+
+
+def test_numbers_are_picked() -> None:
+    picked = Picked(GaussianCells((0, 0, -1), (1, 1, 1), 3), (2, 2, 0), 4)
+    shown = np.array([[0.5, 9.0], [0.25, 9.0]])
+    assert picked.flat(shown).tolist() == [0.25, 0.25, 0.5]
+    assert np.array_equal(picked(shown), picked.of.values(np.array([0.25, 0.25, 0.5])))
+    assert type(picked).from_dict(picked.to_dict()) == picked
+    with pytest.raises(ArgumentError, match="another size"):
+        picked(np.zeros(5))
+    with pytest.raises(DescriptionError, match="places"):
+        Picked(GaussianCells((0,), (1,)), (1, 2), 4)
+    with pytest.raises(DescriptionError, match="places"):
+        Picked(GaussianCells((0,), (1,)), (4,), 4)
+
+
+def test_combinations_of_numbers_have_a_cell_each() -> None:
+    cells = JointStates((2, 3), (5, 0), ("a", "b"))
+    assert cells.size == 6
+    seen = [cells({"a": a, "b": b}).tolist() for a in (5, 6) for b in range(3)]
+    assert seen == np.eye(6).tolist()
+    assert JointStates((2, 3), (0, 0))((1, 2)).tolist() == [0, 0, 0, 0, 0, 1]
+    assert type(cells).from_dict(cells.to_dict()) == cells
+    with pytest.raises(ArgumentError, match="no such state"):
+        cells({"a": 4, "b": 0})
+    with pytest.raises(DescriptionError, match="starts"):
+        JointStates((2, 3), (0,))
+    with pytest.raises(DescriptionError, match="states"):
+        JointStates((2**20, 2**20), (0, 0))
 
 
 def _same(features: Features, flat: Any) -> None:

@@ -32,7 +32,7 @@ def seen_by_c(features: maps.Features) -> maps.Features | Given:
 
 def is_compiled(features: maps.Features) -> bool:
     """Return whether C knows the values of these features, or there is nothing to know."""
-    leaves = _leaves(features)
+    leaves = [leaf for leaf, _ in _leaves(features)]
     return all(type(f) in _KINDS or type(f).values is maps.Features.values for f in leaves)
 
 
@@ -42,7 +42,7 @@ class Map:
     def __init__(self, features: maps.Features | Given) -> None:
         flat = _leaves(features)
         self._kept: list[Any] = []
-        self._parts = (Part * len(flat))(*(self._part(leaf) for leaf in flat))
+        self._parts = (Part * len(flat))(*(self._part(*leaf) for leaf in flat))
         self.structure = Features(
             n_parts=len(flat),
             n_inputs=features.n_inputs,
@@ -50,12 +50,15 @@ class Map:
             parts=ctypes.addressof(self._parts),
         )
 
-    def _part(self, features: Any) -> Part:
+    def _part(self, features: Any, usual: Any) -> Part:
+        """Return the structure of one part; *usual*, if not None, is taken off its values."""
         describe = _KINDS.get(type(features))
         values: dict[str, Any] = describe(features) if describe else {"kind": "given"}
         values["kind"] = codes(library(), "kind")[values["kind"]]
         if isinstance(features, maps.Ranged):
             values |= {"low": features.low, "gain": features.gain, "squashed": features.squashed}
+        if usual is not None:
+            values["usual"] = usual
         for name, value in values.items():
             if isinstance(value, np.ndarray):
                 kept = np.ascontiguousarray(value)
@@ -64,15 +67,21 @@ class Map:
         return Part(d=features.n_inputs, size=features.size, **values)
 
 
-def _leaves(features: Any) -> list[Any]:
-    if type(features) is Pooled:
-        return [features.of]  # `flat` has taken the means
+def _leaves(features: Any) -> list[tuple[Any, Any]]:
+    """Return the parts that C++ computes, each with what is taken off its values, or None."""
+    if type(features) in (Pooled, maps.Picked):
+        return _leaves(features.of)  # `flat` has taken the means, or the numbers
     if type(features) is maps.Concat:
         return [leaf for part in features.parts for leaf in _leaves(part)]
-    return [features]
+    if type(features) is maps.Centred and type(features.of) is not maps.Centred:
+        leaves = _leaves(features.of)
+        if all(usual is None for _, usual in leaves):
+            parts = np.split(features.usual, np.cumsum([leaf.size for leaf, _ in leaves])[:-1])
+            return [(leaf, usual) for (leaf, _), usual in zip(leaves, parts, strict=True)]
+    return [(features, None)]
 
 
-def _one_hot(f: maps.OneHot) -> dict[str, Any]:
+def _one_hot(f: maps.OneHot | maps.JointStates) -> dict[str, Any]:
     return {"kind": "one-hot", "a": f.start, "b": f.n_states}
 
 
@@ -103,6 +112,7 @@ def _fourier(f: maps.Fourier) -> dict[str, Any]:
 
 _KINDS: dict[type, Callable[[Any], dict[str, Any]]] = {
     maps.OneHot: _one_hot,
+    maps.JointStates: _one_hot,
     maps.PlaceCells: _table,
     maps.Combinations: _table,
     maps.GaussianCells: _gaussian,

@@ -39,7 +39,7 @@ inline bool is_dense(int64_t rule)
 struct Part {
     int64_t kind, d, size, a, b;
     double width, floor;
-    const double *low, *gain, *table;
+    const double *low, *gain, *table, *usual;  // usual: is taken off the values, or null
     const int64_t *whole;
     const uint8_t *squashed;
 };

@@ -120,6 +120,8 @@ inline bool features(const Features &map, const double *in, double *out)
         case FOURIER: fourier(part, in, out); break;
         case BINS: binned(part, in, out); break;
         }
+        if (part.usual)
+            for (int64_t i = 0; i < part.size; i++) out[i] -= part.usual[i];
         in += part.d;
         out += part.size;
     }

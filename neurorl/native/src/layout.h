@@ -21,7 +21,7 @@ inline void describe_part(std::string &text)
     describe(text, "Part", sizeof(S), {
         NEURORL_AT(kind), NEURORL_AT(d), NEURORL_AT(size), NEURORL_AT(a), NEURORL_AT(b),
         NEURORL_AT(width), NEURORL_AT(floor), NEURORL_AT(low), NEURORL_AT(gain),
-        NEURORL_AT(table), NEURORL_AT(whole), NEURORL_AT(squashed)
+        NEURORL_AT(table), NEURORL_AT(usual), NEURORL_AT(whole), NEURORL_AT(squashed)
     });
 }
 

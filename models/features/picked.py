@@ -1,0 +1,106 @@
+"""Take some numbers of an observation, and compute features of them; take their mean off."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.errors import ArgumentError, DescriptionError
+from neurorl.models.features.base import Features
+from neurorl.network.limits import MAX_FEATURES
+from neurorl.network.serialization import FloatArray, frozen_array, positive, several
+
+__all__ = ["Centred", "Picked"]
+
+
+@dataclass(frozen=True, eq=False)
+class Picked(Features):
+    """Compute features *of* some numbers of an observation, each as often as it is named.
+
+    places: of these numbers in the flattened observation. n: how many numbers that has.
+    Raises DescriptionError unless *of* is of as many numbers as there are places.
+    """
+
+    of: Features
+    places: tuple[int, ...]
+    n: int
+
+    def __post_init__(self) -> None:
+        positive("Picked.n", self.n, most=MAX_FEATURES)
+        places = tuple(
+            positive("Picked.places", place, least=0, most=self.n - 1)
+            for place in several("Picked.places", self.places)
+        )
+        object.__setattr__(self, "places", places)
+        if len(places) != self.of.n_inputs:
+            got, limit = len(places), self.of.n_inputs
+            what = "must be as many as the numbers of its features"
+            raise DescriptionError("Picked.places", what, got=got, limit=limit)
+
+    @property
+    def are_cells(self) -> bool:
+        return self.of.are_cells
+
+    @property
+    def size(self) -> int:
+        return self.of.size
+
+    @property
+    def n_inputs(self) -> int:
+        return len(self.places)
+
+    @functools.cached_property
+    def _index(self) -> npt.NDArray[np.int64]:
+        return np.array(self.places, dtype=np.int64)
+
+    def flat(self, observation: Any) -> FloatArray:
+        numbers = np.asarray(observation, dtype=np.float64).ravel()
+        if len(numbers) != self.n:
+            what = "the observation has another size"
+            raise ArgumentError("Picked", what, got=len(numbers), limit=self.n)
+        return np.asarray(numbers[self._index])
+
+    def values(self, flat: FloatArray) -> FloatArray:
+        return self.of.values(flat)
+
+    def __call__(self, observation: Any) -> FloatArray:
+        return self.values(self.flat(observation))
+
+
+@dataclass(frozen=True, eq=False)
+class Centred(Features):
+    """Take the *usual* values of features off them, ``(size,)``. Not cells.
+
+    The steps of a critic, which are divided by ``|x|**2``, then go to what varies.
+    """
+
+    of: Features
+    usual: Any
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "usual", frozen_array("usual", self.usual, (self.of.size,)))
+
+    @property
+    def are_cells(self) -> bool:
+        return False
+
+    @property
+    def size(self) -> int:
+        return self.of.size
+
+    @property
+    def n_inputs(self) -> int:
+        return self.of.n_inputs
+
+    def flat(self, observation: Any) -> FloatArray:
+        return self.of.flat(observation)
+
+    def values(self, flat: FloatArray) -> FloatArray:
+        return np.asarray(self.of.values(flat) - self.usual)
+
+    def __call__(self, observation: Any) -> FloatArray:
+        return self.values(self.flat(observation))

@@ -1,0 +1,130 @@
+"""Play the first steps of a task at random, and hold what was seen: what defaults are chosen by.
+
+They are played once, in a copy of the environment, before there is an agent: with the same draws
+for every seed, backend and arithmetic, so that what is chosen by them is a property of the task.
+Nothing is learned in them, and they don't count as environment steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+
+from neurorl.errors import EnvError, EnvironmentWarning, RunError, format_message, warn_outside
+from neurorl.numerics.random import derive
+from neurorl.tasks.answers import Answers
+from neurorl.tasks.specification import copy_env
+
+__all__ = ["FIRST_STEPS", "FirstPlay", "first_play"]
+
+FIRST_STEPS = 2000
+_HOLDS = 0.8
+_LARGEST = 2**26
+_SEED = 2_025
+
+Observations = npt.NDArray[Any]
+Place = tuple[Any, ...]
+
+
+@dataclass
+class FirstPlay:
+    """Hold what was seen.
+
+    steps: that were taken. rewards: of each episode, ``(length,)``; the last may be cut off.
+    seen: observations of each Box part of the space, ``(n, *shape)``, by its place: the keys that
+    lead there, ``()`` for a space that is a Box itself.
+    """
+
+    steps: int = 0
+    rewards: list[list[float]] = field(default_factory=list)
+    seen: dict[Place, list[Observations]] = field(default_factory=dict)
+
+    def of(self, place: Place) -> Observations | None:
+        """Return the observations of one part, as rows of float64, ``(n, d)``; None without any."""
+        rows = self.seen.get(place)
+        return np.array([np.ravel(row) for row in rows], dtype=np.float64) if rows else None
+
+    def returns(self, gamma: float) -> npt.NDArray[np.float64]:
+        """Return the discounted return that came after each step."""
+        values = []
+        for rewards in self.rewards:
+            total = 0.0
+            for reward in reversed(rewards):
+                total = reward + gamma * total
+                values.append(total)
+        return np.array(values)
+
+
+def first_play(env: gym.Env[Any, Any], steps: int = FIRST_STEPS) -> FirstPlay:
+    """Take so many *steps* in a copy of *env*, or in itself if it can't be copied.
+
+    Actions are drawn evenly; in every other episode one is often held, as that gets further. An
+    environment that raises, or answers wrongly, is played no further, which a warning says.
+    """
+    play = FirstPlay()
+    try:
+        copy = copy_env(env)
+    except (RunError, gym.error.Error, TypeError, ValueError):
+        copy = env
+    try:
+        _play(copy, steps, play)
+    except EnvError as exc:
+        what = "can't be played at random, so defaults are chosen without"
+        remedy = "name cells=, features= and reward_scale="
+        warn_outside(format_message("first play", what, got=exc, remedy=remedy), EnvironmentWarning)
+        play = FirstPlay()
+    finally:
+        if copy is not env:
+            copy.close()
+    return play
+
+
+def _play(env: gym.Env[Any, Any], steps: int, play: FirstPlay) -> None:
+    answers, leaves = Answers(env), list(_boxes(env.observation_space, ()))
+    strides = {place: -(-steps * box.low.nbytes // _LARGEST) for place, box in leaves}
+    play.seen = {place: [] for place, _ in leaves}
+    first, n = int(env.action_space.start), int(env.action_space.n)  # type: ignore[attr-defined]
+    draws = np.random.Generator(np.random.PCG64(_SEED))
+
+    def note(observation: Any, step: int) -> None:
+        for place, stride in strides.items():
+            if step % stride == 0:
+                play.seen[place].append(np.array(_at(observation, place)))
+
+    over, action = True, first
+    while play.steps < steps:
+        if over:
+            episode = len(play.rewards)
+            note(answers.reset(derive(_SEED, episode) & 0x7FFFFFFF), play.steps)
+            play.rewards.append([])
+        if over or episode % 2 == 0 or draws.random() > _HOLDS:
+            action = first + int(draws.random() * n)
+        observation, reward, terminated, truncated, _ = answers.step(action)
+        note(observation, play.steps)
+        play.rewards[-1].append(reward)
+        play.steps += 1
+        over = terminated or truncated
+
+
+def _boxes(space: gym.Space[Any], place: Place) -> Iterator[tuple[Place, spaces.Box]]:
+    """Yield the parts of a space that are boxes, with their places."""
+    if isinstance(space, spaces.Box):
+        yield place, space
+    elif isinstance(space, spaces.Dict):
+        for key, part in space.spaces.items():
+            yield from _boxes(part, (*place, key))
+    elif isinstance(space, spaces.Tuple):
+        for k, part in enumerate(space.spaces):
+            yield from _boxes(part, (*place, k))
+
+
+def _at(observation: Any, place: Place) -> Any:
+    for key in place:
+        observation = observation[key]
+    return observation

@@ -1,0 +1,155 @@
+"""Define the tasks on which the default agent is chosen: none of them has a preset.
+
+The seed tasks are here under ids that no preset knows. Seeds are 100 and up, apart from those of
+every reported figure.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+
+from neurorl.tasks.registration import register
+
+__all__ = ["TASKS", "Catch", "ContextBandit", "Task", "Trials"]
+
+Env = gym.Env[Any, Any]
+
+
+@dataclass(frozen=True)
+class Task:
+    """Hold one task of the suite.
+
+    make: its environment. steps: of training. reference: a return to compare with, and where it is
+    from. extra: the distribution that it needs, beside Gymnasium. is_long: minutes for each seed.
+    """
+
+    name: str
+    make: Callable[[], Env]
+    steps: int
+    reference: str
+    extra: str = ""
+    is_long: bool = False
+
+
+class ContextBandit(gym.Env[Any, Any]):
+    """Show two numbers, and reward the action of four that is right in their quadrant."""
+
+    def __init__(self) -> None:
+        self.observation_space = spaces.Box(-1.0, 1.0, (2,), np.float64)
+        self.action_space = spaces.Discrete(4)
+        self._shown = np.zeros(2)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self._shown = self.np_random.uniform(-1.0, 1.0, 2)
+        return self._shown, {}
+
+    def step(self, action: int) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        right = 2 * int(self._shown[0] > 0) + int(self._shown[1] > 0)
+        return self._shown, float(action == right), True, False, {}
+
+
+class Catch(gym.Env[Any, Any]):
+    """Show a ball that falls through a binary image, and a paddle that is to catch it.
+
+    Source: bsuite's Catch (arXiv:1908.03568), of 10 rows and 5 columns.
+    """
+
+    rows, columns = 10, 5
+
+    def __init__(self) -> None:
+        self.observation_space = spaces.Box(0, 1, (self.rows, self.columns), np.uint8)
+        self.action_space = spaces.Discrete(3)
+        self._row = self._ball = self._paddle = 0
+
+    def _image(self) -> Any:
+        image = np.zeros((self.rows, self.columns), np.uint8)
+        image[self._row, self._ball] = 1
+        image[-1, self._paddle] = 1
+        return image
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self._row, self._ball = 0, int(self.np_random.integers(self.columns))
+        self._paddle = self.columns // 2
+        return self._image(), {}
+
+    def step(self, action: int) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        self._paddle = int(np.clip(self._paddle + action - 1, 0, self.columns - 1))
+        self._row += 1
+        is_over = self._row == self.rows - 1
+        reward = (1.0 if self._paddle == self._ball else -1.0) if is_over else 0.0
+        return self._image(), reward, is_over, False, {}
+
+
+class Trials(gym.Wrapper[Any, Any, Any, Any]):
+    """Make an episode of each trial of a NeuroGym task; its return is whether it was right."""
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        observation, _, terminated, truncated, info = self.env.step(action)
+        is_new = bool(info["new_trial"])
+        right = float(info.get("performance", 0.0)) if is_new else 0.0
+        return observation, right, bool(terminated) or is_new, bool(truncated), info
+
+
+def _made(env_id: str, **arguments: Any) -> Callable[[], Env]:
+    return lambda: gym.make(env_id, **arguments)
+
+
+def _nobodys(env_id: str) -> Callable[[], Env]:
+    """Return what makes a known task under an id that no preset knows."""
+
+    def make() -> Env:
+        register()
+        spec = gym.spec(env_id)
+        own = f"development/{env_id.partition('/')[2] or env_id}"
+        if own not in gym.registry:
+            limit, kwargs = spec.max_episode_steps, spec.kwargs
+            gym.register(own, spec.entry_point, max_episode_steps=limit, kwargs=kwargs)
+        return gym.make(own)
+
+    return make
+
+
+def _decisions() -> Env:
+    importlib.import_module("neurogym")  # registers its tasks
+
+    return gym.wrappers.TimeLimit(Trials(gym.make("PerceptualDecisionMaking-v0")), 200)
+
+
+def _minigrid() -> Env:
+    importlib.import_module("minigrid")  # registers its tasks
+
+    return gym.make("MiniGrid-Empty-5x5-v0")
+
+
+TASKS = (
+    Task("FrozenLake-v1, slippery", _made("FrozenLake-v1"), 100_000, "0.74, optimum"),
+    Task("FrozenLake-v1", _made("FrozenLake-v1", is_slippery=False), 30_000, "1, optimum"),
+    Task("Taxi-v4", _made("Taxi-v4"), 200_000, "7.9, optimum"),
+    Task(
+        "CliffWalking",
+        lambda: gym.wrappers.TimeLimit(gym.make("CliffWalking-v1"), 200),
+        50_000,
+        "-13, optimum",
+    ),
+    Task("Blackjack-v1", _made("Blackjack-v1"), 100_000, "-0.045, optimum"),
+    Task("gridworld", _nobodys("neurorl/GridWorld-v0"), 60_000, "1, optimum"),
+    Task("bandit", _nobodys("neurorl/Bandit-v0"), 5_000, "0.9, optimum"),
+    Task("CartPole", _nobodys("CartPole-v1"), 60_000, "500, optimum"),
+    Task("MountainCar", _nobodys("MountainCar-v0"), 60_000, "-110, preset -105"),
+    Task("Acrobot-v1", _made("Acrobot-v1"), 100_000, "-84, PPO at 61k"),
+    Task("context bandit", ContextBandit, 10_000, "1, optimum"),
+    Task("Catch", Catch, 30_000, "1, optimum"),
+    Task("positions of CartPole", _nobodys("neurorl/PositionOnlyCartPole-v0"), 60_000, "no memory"),
+    Task("MiniGrid-Empty-5x5-v0", _minigrid, 10_000, "0.955, optimum", "minigrid"),
+    Task("PerceptualDecisionMaking-v0", _decisions, 100_000, "0.8", "neurogym"),
+    Task("LunarLander-v3", _made("LunarLander-v3"), 300_000, "150, DQN at 1M", "box2d", True),
+)

@@ -1,0 +1,142 @@
+"""An agent of a task without a preset is chosen by spaces and first play, not by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.spaces import Dict, Discrete, MultiBinary, MultiDiscrete, Text, Tuple
+
+from neurorl import SpikingActorCritic
+from neurorl.agents.saved import read_agent
+from neurorl.errors import EnvironmentWarning, UnsupportedError
+from neurorl.models.config import AgentConfig
+from neurorl.models.defaults import default_cells
+from neurorl.models.features import Concat, JointStates, OneHot
+from neurorl.models.presets import make_config
+from neurorl.models.task_defaults import NUMBERED, reward_scale
+from neurorl.tasks.first_play import FirstPlay
+
+FROZEN = "FrozenLake-v1"
+
+
+def scale(*episodes: list[float]) -> float:
+    return reward_scale(FirstPlay(0, list(episodes)), 0.99)
+
+
+def test_reward_scale() -> None:
+    assert scale() == 1.0
+    assert scale([0.0] * 50) == 1.0  # nothing is known
+    assert scale([0.0] * 9 + [1.0]) == 1.0
+    assert scale([1.0] * 22, [1.0] * 50) == 0.02  # as in CartPole
+    assert scale([-1.0] * 200) == 0.02  # as in MountainCar, where learning gives far more
+    assert scale([1.5, -0.5, 2.0] * 20 + [-100.0]) == 0.02  # as in LunarLander
+    assert scale([-100.0, -1.0, -1.0]) == 0.02
+
+
+@pytest.mark.parametrize("factor", [1e-6, 0.1, 1000.0])
+def test_reward_scale_follows_the_unit_of_rewards(factor: float) -> None:
+    for episode in ([0.0, 1.0], [1.0] * 50, [-1.0] * 200 + [100.0]):
+        assert scale([factor * r for r in episode]) == pytest.approx(scale(episode) / factor)
+
+
+def test_numbered_states_have_a_table() -> None:
+    config = make_config(gym.make(FROZEN))
+    assert config.cells == OneHot(16)
+    assert {name: getattr(config, name, None) for name in NUMBERED if name != "alpha_critic"} == {
+        name: value for name, value in NUMBERED.items() if name != "alpha_critic"
+    }
+    assert config.critic.alpha == NUMBERED["alpha_critic"]
+    network = config.network(4)
+    assert [node.name for node in network.nodes] == ["input", "output"]
+    assert [p.name for p in network.projections] == ["input_output"]
+    assert AgentConfig.from_dict(config.to_dict()) == config
+
+
+def test_what_is_named_is_kept() -> None:
+    named = {"reward_scale": 0.3, "beta": 0.7}
+    config = make_config(gym.make(FROZEN), "lif", named)
+    assert (config.reward_scale, config.flat["beta"], config.bias) == (0.3, 0.7, False)
+    hidden = make_config(gym.make(FROZEN), "lif", {"hidden": 4})
+    assert (hidden.hidden, hidden.bias, hidden.alpha_output) == (4, True, 0.12)
+
+
+def test_files_say_that_there_is_no_bias_and_nothing_new_otherwise() -> None:
+    assert make_config(gym.make(FROZEN)).to_dict()["bias"] is False
+    assert "bias" not in make_config(gym.make("CartPole-v1")).to_dict()
+
+
+@pytest.mark.parametrize(
+    ("space", "cells"),
+    [
+        (Tuple((Discrete(3), Discrete(2, start=4))), JointStates((3, 2), (0, 4))),
+        (Dict(a=Discrete(3), b=Discrete(2)), JointStates((3, 2), (0, 0), ("a", "b"))),
+        (MultiDiscrete([3, 2]), JointStates((3, 2), (0, 0))),
+        (MultiBinary(3), JointStates((2, 2, 2), (0, 0, 0))),
+        (MultiDiscrete([100, 100]), Concat((OneHot(100), OneHot(100)))),
+        (Tuple((Text(3), Discrete(2))), Concat((OneHot(2),), (1,))),
+        (Dict(a=Discrete(2), b=Text(3)), Concat((OneHot(2),), ("a",))),
+    ],
+)
+def test_cells_of_spaces_of_several_numbers(space: gym.Space[Any], cells: Any) -> None:
+    chosen = default_cells(space)
+    assert chosen == cells
+    space.seed(1)
+    assert chosen(space.sample()).sum() >= 1
+
+
+class Told(gym.Env[Any, Any]):
+    """Show a number and a text that says nothing."""
+
+    observation_space = Dict(number=Discrete(2), word=Dict(text=Text(4)))
+    action_space = Discrete(2)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self.shown = {"number": int(self.np_random.integers(2)), "word": {"text": "abc"}}
+        return self.shown, {}
+
+    def step(self, action: int) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        return self.shown, float(action == self.shown["number"]), True, False, {}
+
+
+def test_text_is_left_out_with_a_line() -> None:
+    with pytest.warns(EnvironmentWarning, match=r"\['word'\]\['text'\] \(Text\)") as told:
+        agent = SpikingActorCritic(Told(), seed=1, actors=2)
+    assert len(told) == 1
+    assert len(agent.learn(5)) == 5
+
+
+def test_of_text_alone_there_is_no_agent() -> None:
+    with pytest.raises(UnsupportedError, match="no default cells"):
+        default_cells(Dict(a=Text(3)))
+
+
+def test_what_was_chosen_is_in_the_file(tmp_path: Path) -> None:
+    agent = SpikingActorCritic(FROZEN, seed=1, actors=2)
+    agent.learn(3)
+    agent.save(tmp_path / "agent.npz")
+    described, _ = read_agent(tmp_path / "agent.npz")
+    assert described.config.reward_scale == 1.0
+    assert described.config == agent.config
+
+
+def test_backends_play_the_same() -> None:
+    played = []
+    for backend, loop in (("reference", "numpy"), ("reference", None), ("brian2", None)):
+        agent = SpikingActorCritic(FROZEN, backend=backend, seed=1, loop=loop, actors=2)
+        agent.learn(5)
+        played.append((agent.episodes, {name: w.tolist() for name, w in agent.weights.items()}))
+        agent.close()
+    assert played[0] == played[1] == played[2]
+
+
+@pytest.mark.slow
+def test_frozen_lake_is_learned() -> None:
+    agent = SpikingActorCritic(FROZEN, backend="brian2", seed=100)
+    agent.learn(total_steps=60_000)
+    assert np.mean([e.ret for e in agent.episodes[-200:]]) > 0.5
+    agent.close()

@@ -1,0 +1,70 @@
+"""The first play of a task is the same every time, and leaves the environment as it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.spaces import Box, Dict, Discrete, Text, Tuple
+
+from neurorl.errors import EnvironmentWarning
+from neurorl.tasks.first_play import FirstPlay, first_play
+
+
+class Counted(gym.Env[Any, Any]):
+    """Show how often it was stepped in its life; episodes of 5 steps, with a reward at the end."""
+
+    observation_space = Dict(word=Text(4), shown=Tuple((Discrete(2), Box(0.0, np.inf, (2,)))))
+    action_space = Discrete(3, start=1)
+    steps = 0
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        return self._shown(), {}
+
+    def step(self, action: int) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        assert action in self.action_space
+        self.steps += 1
+        return self._shown(), float(self.steps % 5 == 0), self.steps % 5 == 0, False, {}
+
+    def _shown(self) -> dict[str, Any]:
+        return {"word": "a", "shown": (1, np.array([self.steps, 7.0], np.float32))}
+
+
+def test_it_holds_rewards_and_what_boxes_showed() -> None:
+    play = first_play(Counted(), 12)
+    assert play.steps == 12
+    assert play.rewards == [[0, 0, 0, 0, 1], [0, 0, 0, 0, 1], [0, 0]]
+    seen = play.of(("shown", 1))
+    assert seen is not None
+    assert seen[:, 0].tolist() == [0, 1, 2, 3, 4, 5, 5, 6, 7, 8, 9, 10, 10, 11, 12]
+    assert (seen[:, 1] == 7.0).all()
+    assert play.of(()) is None
+    assert play.returns(0.5)[:5].tolist() == [1, 0.5, 0.25, 0.125, 0.0625]
+
+
+def test_it_is_the_same_every_time_and_played_in_a_copy() -> None:
+    env = gym.make("CartPole-v1")
+    observation, _ = env.reset(seed=3)
+    one, other = first_play(env, 300), first_play(env, 300)
+    assert one.rewards == other.rewards
+    assert np.array_equal(np.array(one.of(())), np.array(other.of(())))
+    assert len(one.seen[()]) > 300
+    env.step(0)  # its own episode goes on
+    assert not np.array_equal(env.reset(seed=4)[0], observation)
+
+
+class Raises(Counted):
+    """Raise in the third step."""
+
+    def step(self, action: int) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        if self.steps == 2:
+            raise ValueError("of its own")
+        return super().step(action)
+
+
+def test_an_environment_that_raises_is_told_of() -> None:
+    with pytest.warns(EnvironmentWarning, match="name cells="):
+        assert first_play(Raises(), 12) == FirstPlay()
