@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from neurorl.cli.kinds import path
 from neurorl.cli.options import add_backend, add_trust, chosen_backend, look_here
 from neurorl.cli.output import progress, report
+
+if TYPE_CHECKING:
+    import gymnasium as gym
 
 __all__ = ["HELP", "add_arguments", "run"]
 
@@ -38,9 +41,13 @@ def run(arguments: argparse.Namespace) -> int:
 
     check_count("evaluate, episodes", arguments.episodes)
     asked = chosen_backend(arguments)
-    options = asked.pop("backend_options")
     agent, chosen = load_to_play(
-        arguments.run, **asked, env=_env(arguments), trust_env=arguments.trust_env
+        arguments.run,
+        asked.backend,
+        asked.arithmetic,
+        asked.noise,
+        env=_env(arguments),
+        trust_env=arguments.trust_env,
     )
     agent.env_id = arguments.env or agent.env_id
     with progress("evaluating", arguments.episodes) as (advance, _):
@@ -50,14 +57,14 @@ def run(arguments: argparse.Namespace) -> int:
             seed=arguments.seed,
             **chosen,
             explore=arguments.sample,
-            backend_options=options,
+            backend_options=asked.backend_options,
             callback=lambda _, total: advance(total, 1),
         )
     report(result, arguments.json)
     return 0
 
 
-def _env(arguments: argparse.Namespace) -> Any:
+def _env(arguments: argparse.Namespace) -> gym.Env[Any, Any] | None:
     """Return the environment that was named, or None."""
     from neurorl.errors import ArgumentError
     from neurorl.tasks.arguments import read_env_args

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import sys
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-__all__ = ["add_backend", "add_trust", "chosen_backend", "look_here"]
+__all__ = [
+    "ChosenBackend",
+    "add_backend",
+    "add_trust",
+    "chosen_backend",
+    "import_named",
+    "look_here",
+]
 
 
 def add_backend(parser: argparse.ArgumentParser) -> None:
@@ -30,20 +39,28 @@ def add_backend(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def chosen_backend(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return what the flags of `add_backend` say: backend, arithmetic, noise, backend_options.
+@dataclass(frozen=True)
+class ChosenBackend:
+    """Hold what the flags of `add_backend` say; None for what they don't."""
 
-    None for what they don't. Raises NeurorlError for an unknown name or a contradiction.
+    backend: str | None
+    arithmetic: str | None
+    noise: str | None
+    backend_options: Mapping[str, object]
+
+
+def chosen_backend(arguments: argparse.Namespace) -> ChosenBackend:
+    """Return what the flags of `add_backend` say.
+
+    Raises NeurorlError for an unknown name or a contradiction.
     """
     from neurorl.backends.spec import BackendSpec
 
+    arithmetic, noise = arguments.arithmetic, arguments.noise
     options = {} if arguments.target is None else {"target": arguments.target}
-    if arguments.backend is not None:
-        return BackendSpec.of(
-            arguments.backend, arguments.arithmetic, arguments.noise, options
-        ).keywords
-    said = {"backend": None, "arithmetic": arguments.arithmetic, "noise": arguments.noise}
-    return {**said, "backend_options": options}
+    if arguments.backend is None:
+        return ChosenBackend(None, arithmetic, noise, options)
+    return ChosenBackend(**BackendSpec.of(arguments.backend, arithmetic, noise, options).keywords)
 
 
 def add_trust(parser: argparse.ArgumentParser) -> None:
@@ -60,3 +77,18 @@ def look_here() -> None:
     here = os.getcwd()
     if here not in sys.path:
         sys.path.insert(0, here)
+
+
+def import_named(name: str) -> None:
+    """Import MODULE of ``MODULE:NAME``, which the user has written, from the current folder too.
+
+    Raises ArgumentError if it doesn't import.
+    """
+    from neurorl.errors import ArgumentError
+
+    look_here()
+    module = name.partition(":")[0]
+    try:
+        importlib.import_module(module)
+    except Exception as exc:  # a user's module may raise anything
+        raise ArgumentError(f"module {module!r}", "doesn't import", got=exc) from exc

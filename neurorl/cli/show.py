@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from neurorl.cli.options import add_backend, add_trust, chosen_backend, look_here
+from neurorl.cli.options import ChosenBackend, add_backend, add_trust, chosen_backend, look_here
 from neurorl.cli.output import cell, print_table, report
 
 if TYPE_CHECKING:
     from neurorl.agents.local import SpikingActorCritic
     from neurorl.agents.saved import Setting
     from neurorl.backends.base import Backend
+    from neurorl.diagnostics.monitor import Diagnostics
+    from neurorl.inspection.deployment import Comparison
+    from neurorl.inspection.quantisation import QuantisationReport
+    from neurorl.network.description import Network
     from neurorl.network.serialization import FloatArray
 
 __all__ = ["HELP", "add_arguments", "run"]
@@ -73,110 +79,157 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     if arguments.trust_env:
         look_here()
-    found = _found(arguments)
+    shown = _shown(arguments)
     if arguments.json:
-        print(json.dumps(found))
+        print(json.dumps(shown.plain()))
     else:
-        _print(found)
+        _print(shown)
     return 0
 
 
-def _found(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return what there is to say, as plain data."""
+@dataclass(frozen=True)
+class OfRun:
+    """Hold what there is to say of a run beside its network; *compared*: chip with float."""
+
+    is_counted: bool
+    diagnostics: Diagnostics | None
+    digest: str
+    compared: Comparison | None
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Hold what there is to say of a network as a backend runs it.
+
+    cores: a row for each population on a chip. cost: of a decision, if it is an agent's.
+    """
+
+    backend: str
+    arithmetic: str
+    noise: str
+    source: str
+    quantisation: QuantisationReport | None
+    cores: list[dict[str, object]] | None
+    cost: Mapping[str, float] | None = None
+    run: OfRun | None = None
+
+    def plain(self) -> dict[str, object]:
+        """Return it as the one JSON object that is printed."""
+        data: dict[str, object] = {**vars(self)}
+        del data["run"]
+        if self.run is None:
+            return data
+        if self.quantisation is not None:
+            data["quantisation"] = {**self.quantisation, "compared": self.run.compared}
+        of_run = {**vars(self.run)}
+        del of_run["compared"]
+        return {**data, **of_run}
+
+
+def _shown(arguments: argparse.Namespace) -> Shown:
     from neurorl.errors import unknown_name_error
     from neurorl.models.presets import MODELS, make_config
     from neurorl.tasks.environments import discrete_actions, make_env
 
-    path = Path(arguments.what)
+    path, asked = Path(arguments.what), chosen_backend(arguments)
     if arguments.what in MODELS:
         env = make_env(arguments.env)
         config = make_config(env, arguments.what)
-        return _of_network(config.network(int(discrete_actions(env).n)), config.window, arguments)
+        return _of_network(config.network(int(discrete_actions(env).n)), config.window, asked)
     if path.suffix == ".nir":
         from neurorl.nir import from_nir
 
-        return _of_network(from_nir(path, arguments.dt), None, arguments)
+        return _of_network(from_nir(path, arguments.dt), None, asked)
     if not path.exists():
         raise unknown_name_error("run directory or model", arguments.what, MODELS)
-    return _of_run(path, arguments)
+    return _of_run(path, asked, arguments.trust_env)
 
 
-def _of_network(network: Any, window: int | None, arguments: argparse.Namespace) -> dict[str, Any]:
+def _of_network(network: Network, window: int | None, asked: ChosenBackend) -> Shown:
     from neurorl.backends.registry import load
     from neurorl.inspection.cost import static_cost
 
-    asked = chosen_backend(arguments)
-    options = {**asked["backend_options"], "noise": asked["noise"] or "exact"}
-    name = asked["backend"] or "reference"
-    with load(name, network, arithmetic=asked["arithmetic"], **options) as backend:
-        found = _of_backend(backend)
-    return {**found, "cost": None if window is None else static_cost(network, window)}
+    options = {**asked.backend_options, "noise": asked.noise or "exact"}
+    name = asked.backend or "reference"
+    cost = None if window is None else static_cost(network, window)
+    with load(name, network, arithmetic=asked.arithmetic, **options) as backend:
+        return _of_backend(backend, cost=cost)
 
 
-def _of_run(path: Path, arguments: argparse.Namespace) -> dict[str, Any]:
+def _of_run(path: Path, asked: ChosenBackend, trust_env: bool) -> Shown:
     from neurorl.agents.checkpoint import digest
     from neurorl.inspection.cost import static_cost
     from neurorl.inspection.deployment import compare
     from neurorl.runs.evaluation import load_to_play, read_cost
 
-    asked = chosen_backend(arguments)
-    options = asked.pop("backend_options")
-    agent, chosen = load_to_play(path, **asked, trust_env=arguments.trust_env)
-    with _as_run(path, agent, chosen, options) as backend:
-        found = _of_backend(backend, agent.weights)
-    counted = read_cost(path)
-    found["cost"] = {**static_cost(agent.network, agent.config.window), **counted}
-    found["is_counted"] = bool(counted)
-    if found["quantisation"]:
-        described, deployed = {"arithmetic": "float"}, {**chosen, "backend": "reference"}
-        found["quantisation"]["compared"] = compare(
-            agent, COMPARED, first=described, second=deployed
+    agent, chosen = load_to_play(
+        path, asked.backend, asked.arithmetic, asked.noise, trust_env=trust_env
+    )
+    counted, compared = read_cost(path), None
+    cost = {**static_cost(agent.network, agent.config.window), **counted}
+    with _as_run(path, agent, chosen, asked.backend_options) as backend:
+        if backend.arithmetic.is_chip:
+            described, deployed = {"arithmetic": "float"}, {**chosen, "backend": "reference"}
+            compared = compare(agent, COMPARED, first=described, second=deployed)
+        of_run = OfRun(
+            bool(counted),
+            agent.diagnostics if agent.episodes else None,
+            digest(path / "checkpoint.npz" if path.is_dir() else path),
+            compared,
         )
-    found["diagnostics"] = agent.diagnostics if agent.episodes else None
-    found["digest"] = digest(path / "checkpoint.npz" if path.is_dir() else path)
-    return found
+        return _of_backend(backend, agent.weights, cost, of_run)
 
 
-def _of_backend(backend: Backend, weights: dict[str, FloatArray] | None = None) -> dict[str, Any]:
+def _of_backend(
+    backend: Backend,
+    weights: dict[str, FloatArray] | None = None,
+    cost: Mapping[str, float] | None = None,
+    run: OfRun | None = None,
+) -> Shown:
     """Describe a compiled network. weights: before rounding; None for the initial ones."""
     from neurorl.inspection.quantisation import quantisation_report
 
-    found: dict[str, Any] = {
-        "backend": backend.name,
-        "arithmetic": backend.arithmetic_name,
-        "noise": backend.noise,
-        "source": backend.source(),
-    }
-    found["quantisation"] = (
-        quantisation_report(backend.network, weights, noise=backend.noise, seed=backend.seed)
-        if backend.arithmetic.is_chip
-        else None
-    )
+    quantisation = None
+    if backend.arithmetic.is_chip:
+        quantisation = quantisation_report(
+            backend.network, weights, noise=backend.noise, seed=backend.seed
+        )
     table = getattr(backend, "chip_table", None)
-    return {**found, "cores": None if table is None else table()}
+    return Shown(
+        backend.name,
+        backend.arithmetic_name,
+        backend.noise,
+        backend.source(),
+        quantisation,
+        None if table is None else table(),
+        cost,
+        run,
+    )
 
 
-def _print(found: dict[str, Any]) -> None:
-    print(found["source"].rstrip())
-    if found["quantisation"]:
-        _print_quantisation(found["quantisation"])
-    if found["cost"]:
+def _print(shown: Shown) -> None:
+    print(shown.source.rstrip())
+    if shown.quantisation:
+        _print_quantisation(shown.quantisation, shown.run.compared if shown.run else None)
+    if shown.cost:
         print("\nCost of a decision:")
-        report(found["cost"], as_json=False)
-    if not found.get("is_counted", True):
+        report(shown.cost, as_json=False)
+    if shown.run is None:
+        return
+    if not shown.run.is_counted:
         print("(what depends on spikes is counted by neurorl evaluate)")
-    if found.get("diagnostics"):
-        _print_diagnostics(found["diagnostics"])
-    if found.get("digest"):
-        print(f"\nDigest, the same for equal runs: {found['digest']}")
+    if shown.run.diagnostics:
+        _print_diagnostics(shown.run.diagnostics)
+    print(f"\nDigest, the same for equal runs: {shown.run.digest}")
 
 
-def _print_quantisation(found: dict[str, Any]) -> None:
+def _print_quantisation(quantisation: QuantisationReport, compared: Comparison | None) -> None:
+    every = (quantisation["populations"], quantisation["projections"])
+    by_kind = dict(zip(("population", "projection"), every, strict=True))
     for title, kind, keys in _TABLES:
         print(f"\n{title}")
-        rows = [[row[kind], *(_short(row[key]) for key in keys)] for row in found[f"{kind}s"]]
+        rows = [[row[kind], *(_short(row[key]) for key in keys)] for row in by_kind[kind]]
         print_table((kind, *keys.values()), rows)
-    compared = found.get("compared")
     if compared is None:
         return
     percent = f"{100 * compared['agreement']:.1f} %"
@@ -191,7 +244,9 @@ def _short(value: object) -> str:
     return f"{value:.2g}" if isinstance(value, float) else cell(value)
 
 
-def _as_run(path: Path, agent: SpikingActorCritic, chosen: Setting, own: dict[str, Any]) -> Backend:
+def _as_run(
+    path: Path, agent: SpikingActorCritic, chosen: Setting, own: Mapping[str, object]
+) -> Backend:
     """Compile a saved agent to play, or to learn if it does so on the chip."""
     from neurorl.agents.saved import read_agent
     from neurorl.backends.registry import load
@@ -205,11 +260,11 @@ def _as_run(path: Path, agent: SpikingActorCritic, chosen: Setting, own: dict[st
     return load(name, agent.network, **options)
 
 
-def _print_diagnostics(found: dict[str, Any]) -> None:
+def _print_diagnostics(found: Diagnostics) -> None:
     print(f"\nAfter {found['episodes']} episodes:")
     columns = ("population", "rate", "mean_abs_weight", "share_at_bounds", "verdict")
     titles = ("population", "rate", "mean |w|", "share at bounds", "verdict")
-    rows = found["populations"]
+    rows: list[Mapping[str, object]] = [*found["populations"]]
     print_table(titles, [[cell(row[name]) for name in columns] for row in rows])
     for warning in found["warnings"]:
         print(warning["message"])

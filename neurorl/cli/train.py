@@ -7,11 +7,14 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from neurorl.cli.kinds import path
-from neurorl.cli.options import add_backend, chosen_backend, look_here
+from neurorl.cli.options import add_backend, chosen_backend, import_named, look_here
 from neurorl.cli.output import cell, print_table, progress, report
+
+if TYPE_CHECKING:
+    from neurorl.runs.config import Options
 
 __all__ = ["HELP", "add_arguments", "run"]
 
@@ -30,6 +33,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="an argument of the environment, such as is_slippery=false; may be repeated",
     )
     add_backend(parser)
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="a field of the agent, such as beta=0.2, hidden=[8,4], neuron.tau_mem=5e-3,"
+        " gradient.learning_rate=1e-3; may be repeated",
+    )
+    parser.add_argument("--rule", metavar="NAME", help="the same as --set rule=NAME")
+    parser.add_argument(
+        "--config",
+        type=path,
+        metavar="FILE",
+        help="the config.json of another run, or JSON or TOML of such fields; --set comes after it",
+    )
     parser.add_argument("--model", metavar="M", help="lif (default), glm or lif-spiking-critic")
     parser.add_argument(
         "--learning", metavar="L", help="host (default), or pes: by the chip's own engine (loihi)"
@@ -66,13 +84,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from neurorl.errors import ArgumentError
+    from neurorl.runs.settings import read_settings
     from neurorl.runs.training import read_seeds, train_seeds
-    from neurorl.tasks.arguments import read_env_args
 
     if ":" in arguments.env:
         look_here()
-    backend = chosen_backend(arguments)
-    out = arguments.out or _default_out(arguments, backend)
+    settings = read_settings(_texts(arguments))
+    _import_parts(settings)
+    options = _options(arguments, settings)
+    out = arguments.out or _default_out(arguments, options)
     runs: list[tuple[int | None, Path]] = [(arguments.seed, out)]
     if arguments.seeds is not None:
         if arguments.seed is not None:
@@ -82,17 +102,10 @@ def run(arguments: argparse.Namespace) -> int:
         summaries = train_seeds(
             arguments.env,
             runs,
-            **backend,
-            model=arguments.model,
-            learning=arguments.learning,
-            episodes=arguments.episodes,
-            steps=arguments.steps,
-            approach=arguments.approach,
-            start=arguments.start,
-            env_args=read_env_args(arguments.env_arg) or None,
             resume=arguments.resume,
             callback=lambda e: advance(e.ret, e.length),
             started=started,
+            **options,
         )
     if arguments.json:
         print(json.dumps(summaries[0] if arguments.seeds is None else {"rows": summaries}))
@@ -109,15 +122,60 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _default_out(arguments: argparse.Namespace, backend: Mapping[str, Any]) -> Path:
+def _texts(arguments: argparse.Namespace) -> list[str]:
+    """Return the fields that are set, ``FIELD=VALUE``."""
+    rule = [] if arguments.rule is None else [f"rule={arguments.rule}"]
+    return [*arguments.set, *rule]
+
+
+def _import_parts(settings: Mapping[str, object]) -> None:
+    """Import what the user names as ``module:Name``: a file names, and imports, nothing."""
+    from neurorl.models.fields import KINDS
+
+    for name, value in settings.items():
+        if name in ("rule", *KINDS) and isinstance(value, str) and ":" in value:
+            import_named(value)
+
+
+def _options(arguments: argparse.Namespace, settings: Mapping[str, object]) -> Options:
+    """Return what the file and, after it, the other flags ask for."""
+    from neurorl.runs.settings import apart, merged, read_config
+    from neurorl.tasks.arguments import read_env_args
+
+    backend = chosen_backend(arguments)
+    overrides, own = apart(settings)
+    flags: Options = {
+        "backend": backend.backend,
+        "arithmetic": backend.arithmetic,
+        "noise": backend.noise,
+        "backend_options": backend.backend_options,
+        "model": arguments.model,
+        "learning": arguments.learning,
+        "episodes": arguments.episodes,
+        "steps": arguments.steps,
+        "approach": arguments.approach,
+        "start": arguments.start,
+        "env_args": read_env_args(arguments.env_arg) or None,
+    }
+    if overrides:
+        flags["overrides"] = overrides
+    if own:
+        flags["gradient"] = own
+    if arguments.config is None:
+        return flags
+    return merged(read_config(arguments.config, arguments.env), flags)
+
+
+def _default_out(arguments: argparse.Namespace, options: Options) -> Path:
     from neurorl.agents.algorithms import LOCAL, find_algorithm
 
     name = arguments.env.replace("/", "-")
-    algorithm = find_algorithm(arguments.approach)
-    where = backend["backend"] or "reference" if algorithm is LOCAL else algorithm.name
-    parts = [name, where, arguments.model or "lif"]
-    arguments_of_env = [re.sub(r"[^\w.+=-]", "_", text)[:40] for text in arguments.env_arg]
-    given = (*arguments_of_env, backend["arithmetic"], backend["noise"], arguments.learning)
-    parts += [part for part in given if part]
+    algorithm = find_algorithm(options.get("approach"))
+    where = options.get("backend") or "reference" if algorithm is LOCAL else algorithm.name
+    file = [arguments.config.stem] if arguments.config is not None else []
+    texts = [*arguments.env_arg, *_texts(arguments), *file]
+    own = [re.sub(r"[^\w.+=-]", "_", text)[:40] for text in texts]
+    named = [options.get("arithmetic"), options.get("noise"), options.get("learning")]
+    parts = [name, where, options.get("model") or "lif", *own, *filter(None, named)]
     parts += [] if arguments.seeds else [f"seed{arguments.seed or 0}"]
     return Path("runs") / "-".join(parts)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from neurorl.cli.kinds import path
 from neurorl.cli.options import add_trust, look_here
 from neurorl.cli.output import cell, print_table, steps_progress
+
+if TYPE_CHECKING:
+    from neurorl.validation.compare import Row
+    from neurorl.validation.result import Result
 
 __all__ = ["HELP", "add_arguments", "run"]
 
@@ -62,42 +67,41 @@ def run(arguments: argparse.Namespace) -> int:
             trust_env=arguments.trust_env,
             advance=advance,
         )
-    report = result.to_dict()
     if arguments.report is not None:
         result.write(arguments.report)
     if arguments.json:
-        print(json.dumps(report))
+        print(json.dumps(result.to_dict()))
     else:
-        _print(report)
-    return 1 if report["verdict"] == "different" else 0
+        _print(result)
+    return 1 if result.verdict == "different" else 0
 
 
-def _print(report: dict[str, Any]) -> None:
-    for skipped in report["skipped"]:
+def _print(result: Result) -> None:
+    for skipped in result.skipped:
         print(f"left out: {skipped['backend']}: {skipped['why']}")
-    first, *others = report["backends"]
+    first, *others = result.backends
     for other in others:
         print(f"{first} and {other}")
-        rows = [row for row in report["rows"] if row["backend_b"] == other]
+        rows = [row for row in result.rows if row["backend_b"] == other]
         columns = ("what", "verdict", "difference", "first", "cause")
         print_table(columns, [_cells(row) for row in rows])
         print()
-    for why in report["explanations"]:
-        where = f"{why['population']}, neuron {why['neuron']}, step {why['step']}"
-        print(f"{why['backend_a']} and {why['backend_b']}, {where}: {why['cause']}")
-        print(f"  {why['detail']}\n")
-    how = f"{report['steps']} steps, seed {report['seed']}"
-    print(f"{report['verdict']}: {report['subject']}, {how}")
+    for why in result.explanations:
+        where = f"{why.population}, neuron {why.neuron}, step {why.step}"
+        print(f"{why.backend_a} and {why.backend_b}, {where}: {why.cause}")
+        print(f"  {why.detail}\n")
+    how = f"{result.steps} steps, seed {result.seed}"
+    print(f"{result.verdict}: {result.subject.name}, {how}")
 
 
-def _cells(row: dict[str, Any]) -> list[str]:
+def _cells(row: Row) -> list[str]:
     what = f"{row['quantity']} of {row['projection'] or row['population']}"
     difference = "-" if row["verdict"] == "exact" else cell(row["difference"])
     first = row["first_divergence"]
     return [what, row["verdict"], difference, _where(first) if first else "-", cell(row["cause"])]
 
 
-def _where(first: dict[str, Any]) -> str:
+def _where(first: Mapping[str, object]) -> str:
     if "step" in first:
         neuron = "" if first["neuron"] is None else f", neuron {first['neuron']}"
         return f"step {first['step']}{neuron}"

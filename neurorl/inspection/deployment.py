@@ -8,7 +8,7 @@ same draws, so that what differs is due to the setting.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from neurorl.errors import ArgumentError
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import derive, read_seed
 
-__all__ = ["Rates", "compare"]
+__all__ = ["Comparison", "Rates", "compare"]
 
 _PLAY, _RESET = 5, 6  # purposes of derived seeds
 
@@ -44,6 +44,14 @@ class Rates:
         return np.asarray(self._spikes[population] / max(1, self._steps[population]))
 
 
+class Comparison(TypedDict):
+    """Say how alike two settings decide, see `compare`."""
+
+    decisions: int
+    agreement: float
+    populations: list[dict[str, Any]]
+
+
 def compare(
     agent: SpikingActorCritic,
     decisions: int = 2000,
@@ -52,7 +60,7 @@ def compare(
     second: Mapping[str, Any],
     seed: int = 0,
     other_seed: int | None = None,
-) -> dict[str, Any]:
+) -> Comparison:
     """Return how alike two settings are, over decisions of greedy play in the *first* one.
 
     The second is shown the observations of the first, and its actions are not taken.

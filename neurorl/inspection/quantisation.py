@@ -7,7 +7,7 @@ a population without one the width of its noise. So 0.01 is 1 % of what makes a 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,15 @@ from neurorl.network.description import Dynamics, Network, Population, Projectio
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import read_seed
 
-__all__ = ["quantisation_report", "rate_errors"]
+__all__ = ["QuantisationReport", "quantisation_report", "rate_errors"]
+
+
+class QuantisationReport(TypedDict):
+    """Hold a row for each population and projection, see `quantisation_report`."""
+
+    noise: str
+    populations: list[dict[str, Any]]
+    projections: list[dict[str, Any]]
 
 
 def quantisation_report(
@@ -32,7 +40,7 @@ def quantisation_report(
     inputs: Mapping[str, npt.ArrayLike] | None = None,
     n_steps: int = 0,
     seed: int = 0,
-) -> dict[str, Any]:
+) -> QuantisationReport:
     """Return rows ``populations`` and ``projections``, with the worst neuron or weight.
 
     weights: by projection, in the description's units; those left out are the initial ones of
@@ -63,7 +71,7 @@ def quantisation_report(
     with_coins = with_coin_sources(network, noise)[0]
     arithmetic = ChipArithmetic(with_coins, noise)
     every = {p.name: held.get(p.name, p.weights) for p in with_coins.projections}
-    report: dict[str, Any] = {
+    report: QuantisationReport = {
         "noise": noise,
         "populations": [_population(arithmetic, p, every) for p in network.populations],
         "projections": [_projection(arithmetic, p, held[p.name]) for p in network.projections],

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any, Self, TypedDict
 
 from neurorl.agents.algorithms import LOCAL, Algorithm, find_algorithm
+from neurorl.agents.arguments import check_kind
 from neurorl.agents.budget import Budget, check_budget
 from neurorl.backends.spec import BackendSpec
-from neurorl.errors import RunError, unknown_name_error
+from neurorl.errors import ArgumentError, RunError, unknown_name_error
+from neurorl.models.config import AgentConfig
 from neurorl.reading import Place, check_fields
+from neurorl.runs.overrides import check_same, overridden
 from neurorl.tasks.arguments import check_env_args
 
 __all__ = ["Options", "RunConfig", "check_alike"]
@@ -43,6 +46,7 @@ class Options(TypedDict, total=False):
     start: str | Path | None
     env_args: Mapping[str, Any] | None
     overrides: Mapping[str, Any] | None
+    config: AgentConfig
     gradient: Mapping[str, Any] | None
     backend_options: Mapping[str, Any] | None
 
@@ -55,8 +59,9 @@ class RunConfig:
     learn. approach: the algorithm. start: the run whose weights it began with. agent, gradient:
     `AgentConfig` and the algorithm's own options as plain data, once the run has begun. env_spec:
     the environment as `neurorl.tasks.specification.describe_env` gives it.
-    overrides, own_options: what is otherwise than the presets in a run that begins.
-    backend_options: of the backend's class; they change no result. None of these three is kept.
+    base: the agent of a run that begins; None for a preset. overrides, own_options: what is
+    otherwise than there. backend_options: of the backend's class; they change no result. None of
+    these four is kept.
     """
 
     env: str
@@ -74,6 +79,7 @@ class RunConfig:
     agent: Mapping[str, Any] | None = None
     gradient: Mapping[str, Any] | None = None
     env_spec: Mapping[str, Any] | None = None
+    base: AgentConfig | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
     own_options: Mapping[str, Any] = field(default_factory=dict)
     backend_options: Mapping[str, Any] = field(default_factory=dict)
@@ -133,14 +139,35 @@ class RunConfig:
         for name in _KEPT:
             got, was = asked.get(name), getattr(self, name)
             if got not in (None, was):
-                what = f"was started with another {name}"
-                remedy = "resume with the same options, or use another --out"
-                raise RunError(where, what, got=got, limit=was, remedy=remedy)
+                raise _another(where, name, got, was)
+        self._check_agent(where, asked)
         resumed = replace(self, **{name: asked[name] for name in _UNKEPT if name in asked})
         return resumed if budget == Budget() else resumed.trained_for(budget)
 
+    def _check_agent(self, where: str, asked: Mapping[str, Any]) -> None:
+        """Raise RunError if another agent is *asked* for than that of this run."""
+        if self.agent is not None and {"base", "overrides"} & set(asked):
+            agent, overrides = AgentConfig.from_dict(self.agent), asked.get("overrides", {})
+            check_same(where, agent, overrides)
+            base = asked.get("base")
+            if (
+                base is not None
+                and overridden(base, {"learning": self.learning, **overrides}) != agent
+            ):
+                raise _another(where, "config", None, None)
+        for name, got in asked.get("own_options", {}).items():
+            was = (self.gradient or {}).get(name)
+            if got != was:
+                raise _another(where, f"gradient.{name}", got, was)
 
-_UNKEPT = ("overrides", "own_options", "backend_options")
+
+def _another(where: str, name: str, got: object, was: object) -> RunError:
+    what = f"was started with another {name}"
+    remedy = "resume with the same options, or use another --out"
+    return RunError(where, what, got=got, limit=was, remedy=remedy)
+
+
+_UNKEPT = ("base", "overrides", "own_options", "backend_options")
 _KEPT = tuple(f.name for f in dataclasses.fields(RunConfig) if f.name not in _UNKEPT)
 
 
@@ -165,6 +192,11 @@ def _checked(options: Options) -> dict[str, Any]:
     if "episodes" in asked or "steps" in asked:
         check_budget("train", asked.get("episodes"), asked.get("steps"), least=1)
     check_env_args(asked.get("env_args", {}))
+    if "config" in asked:
+        if "start" in asked:
+            raise ArgumentError("train", "takes a config or a run to start from, not both")
+        check_kind("config", asked["config"], AgentConfig)
+        asked["base"] = asked.pop("config")
     if "gradient" in asked:
         asked["own_options"] = asked.pop("gradient")
     if "start" in asked:

@@ -11,7 +11,7 @@ import numpy as np
 
 from neurorl.errors import ArgumentError
 
-__all__ = ["NotDataError", "check_env_args", "decode", "encode", "read_env_args"]
+__all__ = ["NotDataError", "check_env_args", "decode", "encode", "read_env_args", "read_value"]
 
 _TAG = "$"  # key of what JSON doesn't have
 _PLAIN = (bool, int, str, type(None))
@@ -82,7 +82,7 @@ def read_env_args(texts: Sequence[str]) -> dict[str, Any]:
             raise ArgumentError("--env-arg", "is not K=V", got=repr(text)[:80], remedy=remedy)
         if key in arguments:
             raise ArgumentError("--env-arg", "is given twice", got=key)
-        arguments[key] = _read(value)
+        arguments[key] = read_value(value)
     check_env_args(arguments)
     return arguments
 
@@ -100,7 +100,8 @@ def check_env_args(arguments: Mapping[str, Any]) -> None:
             ) from exc
 
 
-def _read(text: str) -> Any:
+def read_value(text: str) -> Any:
+    """Return what a word of the command line means: JSON, or one of Python's constants, or text."""
     if text in _WORDS:
         return _WORDS[text]
     try:

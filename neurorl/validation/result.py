@@ -47,14 +47,24 @@ class Result:
         """Return the worst verdict of the rows: ``'exact'``, ``'within'`` or ``'different'``."""
         return worst(row["verdict"] for row in self.rows)
 
+    @property
+    def backends(self) -> list[str]:
+        """Return what was compared, the first with each of the others."""
+        return [recording.spec.label for recording in self.recordings]
+
+    @property
+    def steps(self) -> int:
+        """Return for how many steps each of them ran."""
+        return sum(window.n_steps for window in self.stimulus)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, for JSON: the same for the same inputs, without dates and paths."""
         return {
             "verdict": self.verdict,
             "subject": self.subject.name,
-            "backends": [recording.spec.label for recording in self.recordings],
+            "backends": self.backends,
             "seed": self.seed,
-            "steps": sum(window.n_steps for window in self.stimulus),
+            "steps": self.steps,
             "windows": len(self.stimulus),
             "updates": self.trainings[0].updates if self.trainings else 0,
             "command": self.command,

@@ -1,0 +1,156 @@
+"""Read what a new run shall have otherwise: words such as ``beta=0.2``, and files.
+
+A file is the ``config.json`` of another run, all of which is taken, or JSON or TOML of fields::
+
+    rule = "hebbian"
+    beta = 0.2
+    [neuron]
+    tau_mem = 5e-3
+    [gradient]
+    learning_rate = 1e-3
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from neurorl.errors import ArgumentError
+from neurorl.models.config import AgentConfig
+from neurorl.network.serialization import Described
+from neurorl.reading import JSON_BYTES, Place, parse_json, read_bytes
+from neurorl.runs.config import Options, RunConfig
+from neurorl.runs.overrides import typed
+from neurorl.tasks.arguments import read_value
+
+__all__ = ["GRADIENT", "apart", "merged", "read_config", "read_settings"]
+
+GRADIENT = "gradient"
+"""Before the options of an algorithm that has its own: ``gradient.learning_rate=1e-3``."""
+
+
+def read_settings(texts: Sequence[str], where: str = "--set") -> dict[str, Any]:
+    """Return the fields that ``FIELD=VALUE`` named; VALUE as JSON or else text, of FIELD's type.
+
+    Raises ArgumentError, or UnknownNameError for a field that no agent has.
+    """
+    fields: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            remedy = f"such as {where} beta=0.2"
+            raise ArgumentError(where, "is not FIELD=VALUE", got=repr(text)[:80], remedy=remedy)
+        if name in fields:
+            raise ArgumentError(where, "is given twice", got=name)
+        fields[name] = _value(where, name, read_value(value))
+    return fields
+
+
+def read_config(path: Path, env: str) -> Options:
+    """Return what a file asks of a run on *env*: see the module. Raises NeurorlError."""
+    place = Place(f"--config {path}")
+    raw = read_bytes(path, JSON_BYTES, place)
+    if path.suffix.lower() == ".toml":
+        try:
+            data: Any = tomllib.loads(raw.decode())
+        except (ValueError, RecursionError) as exc:
+            raise place.wrong("is no TOML", got=exc) from exc
+    else:
+        data = parse_json(raw, place)
+    if not isinstance(data, Mapping):
+        raise place.wrong("is of something else", limit="fields by name")
+    if isinstance(data.get("agent"), Mapping) and "env" in data:
+        return _of_run(RunConfig.from_file(data, place), env, place)
+    given = {name: _value(place.where, name, value) for name, value in _flat(data)}
+    overrides, gradient = apart(given)
+    options: Options = {"overrides": overrides}
+    if gradient:
+        options["gradient"] = gradient
+    return options
+
+
+def apart(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Part fields of the agent from the algorithm's own."""
+    agent, own = {}, {}
+    for name, value in settings.items():
+        of, _, option = name.partition(".")
+        if of == GRADIENT:
+            own[option] = value
+        else:
+            agent[name] = value
+    return agent, own
+
+
+def merged(file: Options, flags: Options) -> Options:
+    """Return what a file and flags ask for; where both say something, it is the flags.
+
+    Raises ArgumentError for a flag that the file's agent can't follow.
+    """
+    said: dict[str, Any] = {name: value for name, value in flags.items() if value is not None}
+    below: dict[str, Any] = {**file}
+    if "config" in file and said.get("model") not in (None, file["config"].model):
+        got, limit = said["model"], file["config"].model
+        raise ArgumentError("--model", "is another than that of --config", got=got, limit=limit)
+    for flag, others in _DECIDES.items():
+        if flag in said and said[flag] != below.get(flag):
+            below = {name: value for name, value in below.items() if name not in others}
+    for name in ("overrides", GRADIENT):
+        if below.get(name) and name in said:
+            said[name] = {**below[name], **said[name]}
+    return cast(Options, {**below, **said})
+
+
+_DECIDES = {
+    "approach": ("backend", "arithmetic", "noise", GRADIENT),
+    "backend": ("arithmetic", "noise"),
+    "episodes": ("steps",),
+    "steps": ("episodes",),
+}
+"""What of a file no longer holds if a flag says something else."""
+
+
+def _of_run(run: RunConfig, env: str, place: Place) -> Options:
+    if run.env != env:
+        raise ArgumentError(
+            place.where,
+            "is a run of another environment",
+            got=env,
+            limit=run.env,
+            remedy="write the fields that you mean to a TOML file",
+        )
+    options: Options = {
+        "config": AgentConfig.from_dict(run.agent or {}),
+        "backend": run.backend,
+        "arithmetic": run.arithmetic,
+        "noise": run.noise,
+        "learning": run.learning,
+        "approach": run.approach,
+        "env_args": run.env_args,
+        "gradient": run.gradient,
+        "episodes": run.episodes,
+        "steps": run.steps,
+    }
+    return options
+
+
+def _value(where: str, name: str, data: Any) -> object:
+    """Return plain data as the field has it: tuples for lists, objects for what has a type."""
+    value = _object(data)
+    return value if "." in name else typed(where, name, value)
+
+
+def _object(data: Any) -> object:
+    if isinstance(data, list):
+        return tuple(map(_object, data))
+    return Described.from_dict(data) if isinstance(data, Mapping) and "type" in data else data
+
+
+def _flat(data: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the fields, those of a table as ``TABLE.NAME``."""
+    for name, value in data.items():
+        if isinstance(value, Mapping) and "type" not in value:
+            yield from ((f"{name}.{inner}", of) for inner, of in value.items())
+        else:
+            yield name, value
