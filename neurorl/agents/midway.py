@@ -52,7 +52,7 @@ class Unfinished:
         return len(self.running[k].actions) if k in self.running else 0
 
     def begin(self, k: int) -> None:
-        """Begin an episode of agent k."""
+        """Begin an episode of agent k, whose environment must be ready."""
         loop = self._loop
         running = Running(len(self._episodes[k]), actions=empty_actions(loop.n_actions))
         loop.rate[k] = self._config.schedule.rate(running.number)
@@ -82,7 +82,9 @@ class Unfinished:
 
     def leave(self, k: int) -> None:
         """Let somebody else use agent k's environment."""
-        if k in self.running:
+        if self._envs.resets_itself:  # nobody can bring it back
+            self.forget(k)
+        elif k in self.running:
             self._elsewhere.add(k)
 
     def too_long(self, k: int) -> bool:
@@ -94,7 +96,7 @@ class Unfinished:
 
     def arrays(self, k: int) -> State:
         """Return what agent k keeps between two steps of an episode, but not between episodes."""
-        if k not in self.running or self.running[k].is_over:
+        if k not in self.running or self.running[k].is_over or self._envs.resets_itself:
             return {}
         loop = self._loop
         seen = {f"seen.{n}": numbers.copy() for n, numbers in enumerate(loop.seen(k))}

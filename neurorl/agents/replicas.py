@@ -112,8 +112,8 @@ class Replicas(AgentGroup):
             learn = self.recorder.around(loop, self.episodes[0])
         reward_of, discount_of, running = loop.reward, loop.discount, self._unfinished.running
         shown: list[tuple[Any, ...]] = [loop.seen(k) for k in range(len(self.seeds))]
-        left = self._open(playing, budget)
-        while playing:
+        playing, waiting, left = self._open(playing, budget)
+        while playing or waiting:
             ended = False
             try:
                 chosen = decide().tolist()
@@ -140,9 +140,10 @@ class Replicas(AgentGroup):
             left -= 1
             if ended:
                 self._count(callback)
-            yield len(playing)
-            if ended or not left:
-                playing, left = self._go_on(playing, budget, left)
+            if playing:
+                yield len(playing)
+            if ended or left <= 0 or waiting:
+                playing, waiting, left = self._go_on(playing + waiting, budget, left)
 
     def state(self, k: int) -> State:
         columns = episode_columns(self.episodes[k])
@@ -193,36 +194,47 @@ class Replicas(AgentGroup):
     def _is_done(self, k: int, budget: Budget) -> bool:
         return budget.is_spent(len(self.episodes[k]), self.env_steps(k))
 
-    def _open(self, playing: Sequence[int], budget: Budget) -> int:
-        """Begin or go on with an episode of each; return after how many steps to look again."""
+    def _open(self, chosen: Sequence[int], budget: Budget) -> tuple[list[int], list[int], int]:
+        """Begin or go on with an episode of each; return as `_go_on`."""
         self.loop.active[:] = False
-        self._wake(playing)
-        self._unfinished.take_up(playing)
-        for k in playing:
-            if k not in self._unfinished.running:
-                self._unfinished.begin(k)
+        self._wake(chosen)
+        self._unfinished.take_up(chosen)
+        for k in chosen:
             self.loop.rate[k] = self.config.schedule.rate(len(self.episodes[k]))
             self.loop.active[k] = True
-        return min((budget.steps_left(self.env_steps(k)) for k in playing), default=0)
+        return self._go_on(chosen, budget, 0)
 
-    def _go_on(self, playing: Sequence[int], budget: Budget, left: int) -> tuple[list[int], int]:
-        """Begin the next episodes; return who plays on, and after how many steps to look again."""
-        still = []
-        for k in playing:
-            if self._is_done(k, budget):
+    def _go_on(
+        self, chosen: Sequence[int], budget: Budget, left: int
+    ) -> tuple[list[int], list[int], int]:
+        """Begin the next episodes.
+
+        Return who plays on, who waits for an environment that resets itself (the network goes on
+        meanwhile, and so do its draws), and after how many steps to look again.
+        """
+        playing, waiting, running, looks = [], [], self._unfinished.running, left <= 0
+        for k in chosen:
+            if k in running and not looks:
+                playing.append(k)
+            elif self._is_done(k, budget):
                 self._rest(k)
-                continue
-            still.append(k)
-            if k not in self._unfinished.running:
+            elif k in running:
+                playing.append(k)
+            elif self.envs.ready(k):
+                self.loop.active[k] = True
                 self._unfinished.begin(k)
-        if not left:
-            left = min((budget.steps_left(self.env_steps(k)) for k in still), default=0)
-            for k in filter(self._unfinished.too_long, still):
+                playing.append(k)
+            else:
+                self.loop.active[k] = False
+                waiting.append(k)
+        if looks:
+            left = min((budget.steps_left(self.env_steps(k)) for k in playing + waiting), default=0)
+            for k in filter(self._unfinished.too_long, playing):
                 message = format_message(
                     self._unfinished.where(k), "hasn't ended yet", remedy=TIME_LIMIT
                 )
                 warn_outside(message, EnvironmentWarning)
-        return still, left
+        return playing, waiting, left
 
     def _count(self, callback: Callback | None) -> None:
         """Count episodes that are over among those played, and tell the callback of each."""

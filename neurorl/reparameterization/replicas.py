@@ -77,6 +77,9 @@ class GradientReplicas(AgentGroup):
         if envs.n != len(seeds) * gradient.environments:
             limit = f"{gradient.environments} for each of {len(seeds)} seeds"
             raise ArgumentError("replicas", "wrong number of environments", got=envs.n, limit=limit)
+        if envs.resets_itself:
+            what, remedy = "resets by itself, and gradients say when", "a list of environments"
+            raise ArgumentError("replicas, vector environment", what, remedy=remedy)
         network, arithmetic = config.network(n_actions), arithmetic or "float"
         super().__init__(
             config,

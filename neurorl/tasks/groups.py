@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import abc
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any, SupportsFloat
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.vector.utils import iterate
+import numpy.typing as npt
+from gymnasium.vector import AutoresetMode
+from gymnasium.vector.utils import batch_space, iterate
 
 from neurorl.errors import ArgumentError, NeurorlError
 from neurorl.tasks.answers import Answers, raised, unfit
 from neurorl.tasks.observations import UnfitError, observation_reader
 
-__all__ = ["EnvGroup", "SeparateEnvs", "VectorEnvs", "env_group", "has_time_limit"]
+__all__ = ["AutoresetEnvs", "EnvGroup", "SeparateEnvs", "VectorEnvs", "env_group", "has_time_limit"]
 
 Step = tuple[int, Any, SupportsFloat, bool, bool, dict[str, Any]]
 
@@ -23,12 +26,18 @@ class EnvGroup(abc.ABC):
     """Hold one environment for each agent.
 
     first_action: the number of the first action. together: whether a step is one of all of them,
-    also of those whose agents don't play.
+    also of those whose agents don't play. resets_itself: whether it begins episodes by itself, so
+    that nobody can play one again; an agent waits until its is `ready`.
     """
 
     first_action: int
     n: int
     together = False
+    resets_itself = False
+
+    def ready(self, k: int) -> bool:
+        """Return whether an episode of agent k can begin before the next step."""
+        return True
 
     @abc.abstractmethod
     def reset(self, k: int, seed: int) -> Any:
@@ -70,24 +79,26 @@ class SeparateEnvs(EnvGroup):
 
 
 class VectorEnvs(EnvGroup):
-    """Step a `gymnasium.vector.VectorEnv` whose episodes the agents start themselves.
+    """Step a `gymnasium.vector.VectorEnv` whose episodes can begin one by one, each by its seed.
 
-    Raises ArgumentError if it starts them by itself (autoreset).
+    In whatever mode of autoreset it is: the environment that it has begun by itself in the step of
+    an end, or would begin in the next, is begun once more by the agent's seed.
     """
 
     together = True
 
     def __init__(self, env: gym.vector.VectorEnv[Any, Any, Any]) -> None:
-        mode = env.metadata.get("autoreset_mode")
-        if mode is not gym.vector.AutoresetMode.DISABLED:
-            remedy = "autoreset_mode=gymnasium.vector.AutoresetMode.DISABLED"
-            raise ArgumentError("vector environment", "resets by itself", got=mode, remedy=remedy)
         self.env = env
         self.n = env.num_envs
-        self.first_action = int(env.single_action_space.start)  # type: ignore[attr-defined]
+        self._mode = _autoreset_mode(env)
+        space = env.single_action_space
+        self.first_action = int(space.start)  # type: ignore[attr-defined]
+        self._dtype = space.dtype
         self._over = np.ones(self.n, dtype=bool)
+        self._batched = batch_space(env.single_observation_space, self.n)
         self._read = observation_reader(env.single_observation_space)
-        self._where = f"environment {env.spec.id if env.spec else type(env.unwrapped).__name__}"
+        spec = getattr(env.spec, "id", None)
+        self._where = f"environment {spec or type(env.unwrapped).__name__}"
 
     def reset(self, k: int, seed: int) -> Any:
         mask = np.zeros(self.n, dtype=bool)
@@ -111,18 +122,29 @@ class VectorEnvs(EnvGroup):
             raise self._failed("step", exc) from exc
 
     def _step(self, actions: Sequence[int], active: Sequence[int]) -> Iterable[Step]:
-        if self._over.any():  # of agents that have finished; Gymnasium steps none that is over
+        if (
+            self._mode is AutoresetMode.DISABLED and self._over.any()
+        ):  # of agents that have finished
             unseeded: Any = [None] * self.n
             self.env.reset(seed=unseeded, options={"reset_mask": self._over.copy()})
-        answer = self.env.step(np.array(actions, dtype=np.int64) + self.first_action)
-        observations, rewards, terminated, truncated, _ = answer
-        self._over = terminated | truncated
-        each = self._each(observations)
-        columns = (rewards.tolist(), terminated.tolist(), truncated.tolist())
-        return [(k, self._read(each[k]), *(column[k] for column in columns), {}) for k in active]
+        chosen = np.array(actions, dtype=self._dtype) + self.first_action
+        observations, rewards, terminated, truncated, infos = self.env.step(chosen)
+        ends, each = terminated | truncated, self._each(observations)
+        shown = each
+        if self._mode is AutoresetMode.SAME_STEP and ends.any():  # each shows the next episode
+            last = infos["final_obs"]
+            shown = [last[k] if over else each[k] for k, over in enumerate(ends.tolist())]
+        self._note(each, ends)
+        read, paid = self._read, rewards.tolist()
+        ended, cut = terminated.tolist(), truncated.tolist()
+        return [(k, read(shown[k]), paid[k], ended[k], cut[k], {}) for k in active]
+
+    def _note(self, each: list[Any], ends: npt.NDArray[np.bool_]) -> None:
+        """Note which episodes are over, after a step in which the environments show *each*."""
+        self._over = ends
 
     def _each(self, observations: Any) -> list[Any]:
-        return list(iterate(self.env.observation_space, observations))
+        return list(iterate(self._batched, observations))
 
     def _failed(self, call: str, exc: Exception) -> NeurorlError:
         if isinstance(exc, UnfitError):
@@ -131,6 +153,65 @@ class VectorEnvs(EnvGroup):
 
     def close(self) -> None:
         self.env.close()
+
+
+class AutoresetEnvs(VectorEnvs):
+    """Step a vector environment that begins all episodes but the first by itself, in C or NumPy.
+
+    Such as `gymnasium.make_vec("CartPole-v1", ..., vectorization_mode="vector_entry_point")` and
+    those of envpool. Only all of them together can be reset, by one seed, that of the agent that
+    asks first: later episodes are of the environment's own random numbers. envpool takes its seeds
+    when it is made.
+    """
+
+    resets_itself = True
+
+    def __init__(self, env: gym.vector.VectorEnv[Any, Any, Any]) -> None:
+        super().__init__(env)
+        self._is_begun = False
+        self._fresh: list[Any] = [None] * self.n  # the first observation of an episode to take
+
+    def ready(self, k: int) -> bool:
+        return not self._is_begun or self._fresh[k] is not None
+
+    def reset(self, k: int, seed: int) -> Any:
+        try:
+            if not self._is_begun:
+                with warnings.catch_warnings():  # envpool's, of a seed that it doesn't heed
+                    warnings.simplefilter("ignore")
+                    observations, _ = self.env.reset(seed=seed)
+                self._fresh, self._is_begun = self._each(observations), True
+                self._over[:] = False
+            observation, self._fresh[k] = self._read(self._fresh[k]), None
+        except Exception as exc:
+            raise self._failed("reset", exc) from exc
+        return observation
+
+    def _note(self, each: list[Any], ends: npt.NDArray[np.bool_]) -> None:
+        begun = ends if self._mode is AutoresetMode.SAME_STEP else self._over
+        self._fresh = [seen if new else None for seen, new in zip(each, begun, strict=True)]
+        self._over = ends
+
+
+def _autoreset_mode(env: gym.vector.VectorEnv[Any, Any, Any]) -> AutoresetMode:
+    """Return when *env* begins episodes by itself. Raises ArgumentError if it doesn't say."""
+    mode = env.metadata.get("autoreset_mode")
+    try:
+        return AutoresetMode(getattr(mode, "value", mode))
+    except ValueError:
+        remedy = 'metadata["autoreset_mode"] of gymnasium.vector.AutoresetMode'
+        what = "doesn't say when it resets by itself"
+        raise ArgumentError("vector environment", what, got=mode, remedy=remedy) from None
+
+
+def _vector_group(env: gym.vector.VectorEnv[Any, Any, Any]) -> VectorEnvs:
+    if getattr(env, "is_async", False) is True:
+        remedy = "make it with batch_size equal to num_envs"
+        raise ArgumentError("vector environment", "answers for some of its own only", remedy=remedy)
+    by_one = isinstance(env.unwrapped, (gym.vector.SyncVectorEnv, gym.vector.AsyncVectorEnv))
+    if by_one or _autoreset_mode(env) is AutoresetMode.DISABLED:
+        return VectorEnvs(env)
+    return AutoresetEnvs(env)
 
 
 def has_time_limit(env: gym.Env[Any, Any]) -> bool:
@@ -154,5 +235,5 @@ def env_group(
 ) -> EnvGroup:
     """Return the group for an environment, a vector, or a list of environments."""
     if isinstance(env, gym.vector.VectorEnv):
-        return VectorEnvs(env)
+        return _vector_group(env)
     return SeparateEnvs([env] if isinstance(env, gym.Env) else env)

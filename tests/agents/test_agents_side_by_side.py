@@ -134,21 +134,14 @@ def test_large_networks_go_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("kind", [gym.vector.SyncVectorEnv, gym.vector.AsyncVectorEnv])
 def test_a_vector_environment(kind: Any) -> None:
-    disabled = gym.vector.AutoresetMode.DISABLED
     makers = [lambda: gym.make("CartPole-v1") for _ in SEEDS]
-    together = replicas(kind(makers, autoreset_mode=disabled))
+    together = replicas(kind(makers))
     assert isinstance(together.envs, VectorEnvs)
     together.learn(2)
     together.learn(3)
     for k, seed in enumerate(SEEDS):
         same(together, k, alone(seed))
     together.close()
-
-
-def test_a_vector_environment_must_not_reset_by_itself() -> None:
-    env = gym.vector.SyncVectorEnv([lambda: gym.make("CartPole-v1")] * 3)
-    with pytest.raises(ArgumentError, match=r"AutoresetMode\.DISABLED"):
-        replicas(env)
 
 
 def test_as_many_environments_as_seeds() -> None:
