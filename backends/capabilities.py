@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from neurorl.arithmetic.rounding import ARITHMETICS
 from neurorl.network.description import Network
 
@@ -24,6 +26,8 @@ class Capabilities:
     noises: kinds of escape noise, see `neurorl.arithmetic.chip_noise`; all but the first
         in chip arithmetic only.
     equations: whether it runs neurons by equations, in float arithmetic.
+    sparse: whether projections may be lists of synapses. synapse_delays: whether these may have a
+        delay each.
     learnings: who can change the weights, ``'host'`` or a rule of the simulator.
     """
 
@@ -37,6 +41,8 @@ class Capabilities:
     noises: tuple[str, ...] = ("exact",)
     learnings: tuple[str, ...] = ("host",)
     equations: bool = False
+    sparse: bool = False
+    synapse_delays: bool = False
 
     def problems(self, network: Network, arithmetic: str) -> list[str]:
         """Return a line for each part of *network* that exceeds these; empty if none does."""
@@ -61,6 +67,12 @@ class Capabilities:
             if network.delay_steps(p.name) > 1 and not self.delays:
                 problems.append(
                     f"projection {p.name!r} with a delay of more than one step (leave it out)"
+                )
+            if p.is_sparse and not self.sparse:
+                problems.append(f"projection {p.name!r} of listed synapses (take a mask)")
+            elif isinstance(p.delay, np.ndarray) and not self.synapse_delays:
+                problems.append(
+                    f"projection {p.name!r} with a delay for each synapse (one projection a delay)"
                 )
             if p.signed and not self.signed:
                 problems.append(f"signed projection {p.name!r}")

@@ -30,6 +30,9 @@ class Currents:
             post: [(p.name, p.pre, p.blocks) for p in projections if p.post == post]
             for post in sorted({p.post for p in projections}, key=network.index)
         }
+        self._lists = {
+            p.name: s for p in projections if (s := network.synapses(p.name)) is not None
+        }
 
     def write(self, name: str, rounded: FloatArray) -> None:
         """Set a projection's weights, rounded in the description's units."""
@@ -44,7 +47,10 @@ class Currents:
             total = np.zeros(self._size[post])
             for name, pre, blocks in projections:
                 x = np.rint(inputs[pre] * (1.0 / CURRENT_GRID)) * CURRENT_GRID
-                if blocks == 1:
+                if name in self._lists:
+                    synapses = self._lists[name]
+                    total += synapses.sums(x[synapses.pre] * self.weights[name])
+                elif blocks == 1:
                     total += x @ self.weights[name]
                 else:
                     total += (x.reshape(blocks, 1, -1) @ self.weights[name]).ravel()

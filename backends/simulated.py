@@ -133,7 +133,9 @@ class SimulatedNetwork:
             lines.append(f"{type(node).__name__} {node.name}: {node.size}{model}")
         for p in network.projections:
             shape = " x ".join(str(n) for n in network.weight_shape(p.name))
+            shape += " synapses" * p.is_sparse
             marks = [f"delay {network.delay_steps(p.name)}"]
+            marks += ["or less"] if isinstance(p.delay, np.ndarray) else []
             marks += ["signed"] if p.signed else []
             marks += ["plastic"] if p.plasticity else []
             lines.append(f"Projection {p.name}: {p.pre} -> {p.post}, {shape}, {', '.join(marks)}")

@@ -7,6 +7,15 @@ from neurorl.models.actor import actor_network
 from neurorl.models.equations import Equations
 from neurorl.models.neurons import GLM, LIF, CubaLIF, Silenced
 from neurorl.models.published import ADAPTIVE_LIF, ADEX, COBA_LIF, IZHIKEVICH
+from neurorl.network.connectors import (
+    AllToAll,
+    Blocks,
+    FixedInDegree,
+    FixedOutDegree,
+    FixedProbability,
+    OneToOne,
+    Synapses,
+)
 
 __all__ = [
     "ADAPTIVE_LIF",
@@ -15,8 +24,15 @@ __all__ = [
     "GLM",
     "IZHIKEVICH",
     "LIF",
+    "AllToAll",
+    "Blocks",
     "CubaLIF",
     "Equations",
+    "FixedInDegree",
+    "FixedOutDegree",
+    "FixedProbability",
+    "OneToOne",
     "Silenced",
+    "Synapses",
     "actor_network",
 ]

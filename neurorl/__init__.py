@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from neurorl.network.description import Projection as Projection
     from neurorl.network.description import Source as Source
     from neurorl.network.description import Uniform as Uniform
+    from neurorl.network.storage import load_network as load_network
+    from neurorl.network.storage import save_network as save_network
     from neurorl.reparameterization.agent import (
         ReparameterizedActorCritic as ReparameterizedActorCritic,
     )
@@ -55,6 +57,8 @@ _HOME = {
     "SpikingActorCritic": "neurorl.agents.local",
     "evaluate": "neurorl.runs.evaluation",
     "Uniform": "neurorl.network.description",
+    "load_network": "neurorl.network.storage",
+    "save_network": "neurorl.network.storage",
     "available_backends": "neurorl.backends.registry",
     "load": "neurorl.backends.registry",
     "validate": "neurorl.validation",

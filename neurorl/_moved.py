@@ -17,6 +17,7 @@ __all__ = ["MOVED", "install"]
 
 MOVED = {
     "neurorl.agent": "neurorl.agents.local",
+    "neurorl.agents.archive": "neurorl.archive",
     "neurorl.approaches": "neurorl.agents.algorithms",
     "neurorl.backend": "neurorl.backends.registry",
     "neurorl.cartpole": "neurorl.tasks.cartpole",

@@ -13,6 +13,7 @@ from neurorl.arithmetic.rounding import ChipArithmetic
 from neurorl.backends.capabilities import Capabilities
 from neurorl.backends.checks import Inputs
 from neurorl.backends.reference.equations import EquationNeurons
+from neurorl.backends.reference.listed import ListedArrivals
 from neurorl.backends.reference.neurons import ChipNeurons, FloatNeurons, Neurons
 from neurorl.backends.reference.noise import ReplicaNoise
 from neurorl.backends.simulated import SimulatedNetwork
@@ -44,6 +45,8 @@ class ReferenceSimulator(Simulator):
         engines=("numpy",),
         noises=NOISE_MODES,
         equations=True,
+        sparse=True,
+        synapse_delays=True,
     )
 
     def build(self, simulated: SimulatedNetwork) -> None:
@@ -70,6 +73,11 @@ class ReferenceSimulator(Simulator):
                 if p.post == name
             ]
             for name in (*self.neurons, *self.equations)
+        }
+        self._lists = {
+            p.name: ListedArrivals(synapses, run.delay_steps(p.name), run.synapse_delays(p.name))
+            for p in run.spiking.projections
+            if (synapses := run.synapses(p.name)) is not None
         }
         self._targets = {p.name: run.target(p) for p in run.spiking.projections}
         self.transmitted = {
@@ -150,8 +158,11 @@ class ReferenceSimulator(Simulator):
 
     def _add(self, q: FloatArray, projection: str, pre: str, delay: int, blocks: int) -> None:
         """Add the weights of the spikes that arrive by one projection."""
-        spikes = self.spikes[pre][-delay].astype(np.float64)
         weights = self.transmitted[projection]
+        if projection in self._lists:
+            self._lists[projection].add(q, self.spikes[pre], weights)
+            return
+        spikes = self.spikes[pre][-delay].astype(np.float64)
         if blocks == 1:
             q += spikes @ weights
         else:

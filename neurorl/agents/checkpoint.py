@@ -10,8 +10,6 @@ takes no more memory than the file is long.
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
 import zipfile
 from pathlib import Path
@@ -20,18 +18,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from neurorl import archive
 from neurorl.agents.algorithms import ALGORITHMS, LOCAL
-from neurorl.agents.archive import LARGEST_FILE, read_arrays
 from neurorl.errors import RunError
 from neurorl.files import write_bytes
-from neurorl.reading import JSON_MEMORY, Place, check_fields, json_memory, parse_json, read_bytes
+from neurorl.reading import JSON_MEMORY, Place, check_fields, json_memory, parse_json
 
 __all__ = ["digest", "packed", "read_checkpoint", "write_checkpoint"]
 
 FORMAT = 1
-_DIGEST = 64
 _DESCRIPTION = "description.json"
-_NO_TIME = (1980, 1, 1, 0, 0, 0)  # the first that a zip has
 _REQUIRED = {
     "backend": str,
     "arithmetic": str,
@@ -57,13 +53,7 @@ def packed(description: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> 
     text = json.dumps({"format": FORMAT, **description}, allow_nan=False).encode()
     _check_size(text, arrays)
     all_arrays = {_DESCRIPTION: np.frombuffer(text, dtype=np.uint8), **arrays}
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, array in all_arrays.items():
-            entry = zipfile.ZipInfo(f"{name}.npy", date_time=_NO_TIME)
-            with archive.open(entry, "w", force_zip64=True) as file:
-                np.save(file, np.asarray(array, order="C"), allow_pickle=False)
-    return _sign(buffer.getvalue())
+    return archive.packed(all_arrays)
 
 
 def digest(path: Path) -> str:
@@ -72,14 +62,14 @@ def digest(path: Path) -> str:
     Two runs have the same if and only if they are of one kind and have learned the same: every
     weight, trace and episode, bit for bit. Raises RunError if the file is missing or not whole.
     """
-    return _whole(path)[-_DIGEST:].decode()
+    return _whole(path)[-archive.DIGEST :].decode()
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
     """Read the description and arrays of a file. Raises RunError if it isn't whole."""
     place, data = Place(f"checkpoint {path}"), _whole(path)
     try:
-        arrays = read_arrays(data)
+        arrays = archive.read_arrays(data)
         text = arrays.pop(_DESCRIPTION)
         if text.dtype != np.uint8 or text.ndim != 1:
             raise ValueError("no text for a description")
@@ -111,7 +101,7 @@ def _checked(place: Place, description: Any) -> dict[str, Any]:
 def _check_size(text: bytes, arrays: dict[str, npt.NDArray[Any]]) -> None:
     size = len(text) + sum(array.nbytes for array in arrays.values())
     for what, got, limit in (
-        ("too large", size, LARGEST_FILE - 2**20),
+        ("too large", size, archive.LARGEST_FILE - 2**20),
         ("has too large a description", json_memory(text), JSON_MEMORY),
     ):
         if got > limit:
@@ -120,18 +110,5 @@ def _check_size(text: bytes, arrays: dict[str, npt.NDArray[Any]]) -> None:
 
 def _whole(path: Path) -> bytes:
     """Read a file. Raises RunError if it is missing or not as it was signed."""
-    where = f"checkpoint {path}"
-    data = read_bytes(path, LARGEST_FILE, Place(where, remedy="train it first"))
-    size, signed = data[-_DIGEST - 2 : -_DIGEST], data[-_DIGEST:]
-    found = hashlib.sha256(memoryview(data)[: -_DIGEST - 2])
-    found.update(b"\0\0")
-    if size != _DIGEST.to_bytes(2, "little") or found.hexdigest().encode() != signed:
-        remedy = "restore it from a copy, or train again"
-        raise RunError(where, "is damaged: its digest doesn't match", remedy=remedy)
-    return data
-
-
-def _sign(content: bytes) -> bytes:
-    """Return *content*, a zip without a comment, with its digest as the comment."""
-    digest = hashlib.sha256(content).hexdigest().encode()
-    return content[:-2] + _DIGEST.to_bytes(2, "little") + digest
+    place = Place(f"checkpoint {path}", remedy="train it first")
+    return archive.read_signed(path, place, "restore it from a copy, or train again")

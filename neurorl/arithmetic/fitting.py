@@ -75,14 +75,15 @@ def largest_sums(network: Network, chip: ChipNetwork, population: str, weights: 
         held = chip.projections[p.name]
         mantissa = weight_integers(held, weights[p.name])
         arriving = mantissa * 2.0 ** (6 + held.exponent)
-        top = np.maximum(arriving, 0).sum(axis=-2).ravel()
-        bottom = np.minimum(arriving, 0).sum(axis=-2).ravel()
+        top = network.sums_into(p.name, np.maximum(arriving, 0))
+        bottom = network.sums_into(p.name, np.minimum(arriving, 0))
         if p.pre in network.currents:
             offset += np.maximum(top, -bottom)
             continue
         most += top
         least += bottom
-        offset += np.abs(signed_offset(held, mantissa)) if p.signed else 0
+        if p.signed:
+            offset += np.abs(signed_offset(held, network.sums_into(p.name, mantissa)))
     q, bias = np.maximum(most, -least), np.abs(own.bias) + offset
     u = q / (1 - (4095 - own.current_decay) / 4096) + bias
     return Sums(
@@ -95,7 +96,7 @@ def largest_sums(network: Network, chip: ChipNetwork, population: str, weights: 
 def _fit(network: Network, population: str, weights: Weights) -> Network:
     """Narrow the bounds of plasticity into one population."""
     plastic = [p for p in network.projections if p.post == population and p.plasticity]
-    reach = {p.name: float(np.abs(weights[p.name]).max()) for p in plastic}
+    reach = {p.name: float(np.abs(weights[p.name]).max(initial=0.0)) for p in plastic}
     some = [r for r in reach.values() if r > 0]
     described = {p.name: _bound(p) for p in plastic}
     factor = 1.0

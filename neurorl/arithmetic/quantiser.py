@@ -20,6 +20,7 @@ Source: nengo-loihi 1.1 (emulator and hardware builder), Davies et al. 2018.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -145,12 +146,11 @@ def bias_integers(bias: npt.ArrayLike) -> IntArray:
     return np.asarray(np.clip(np.rint(value / step), -4095, 4095) * step, dtype=np.int64)
 
 
-def signed_offset(projection: ChipProjection, mantissa: npt.NDArray[np.int32]) -> IntArray:
-    """Return ``-sum(w)`` over the presynaptic axis, in chip units, for signed projections.
+def signed_offset(projection: ChipProjection, total: npt.NDArray[Any]) -> IntArray:
+    """Return ``-sum(w)`` of each postsynaptic neuron, in chip units, for signed projections.
 
-    mantissa: those of the transmitted 2w, shape ``(n_pre, n_post)`` or with a block axis first.
+    total: the sum of the mantissas of the transmitted 2w, ``(n_post,)``.
     """
-    total = mantissa.sum(axis=-2, dtype=np.int64).ravel()
     return np.asarray(-(total * 2.0 ** (6 + projection.exponent)) / 2, dtype=np.int64)
 
 
@@ -284,7 +284,7 @@ def _projection(network: Network, projection: Projection, unit: float) -> ChipPr
 
 
 def _check_signed(network: Network, projection: Projection, exponent: int) -> None:
-    n_pre = network.node(projection.pre).size // projection.blocks
+    n_pre = network.fan_in(projection.name)
     worst = n_pre * MANTISSA_MAX * 2.0 ** (6 + exponent) / 2
     if worst > BIAS_MAX:
         raise UnsupportedError(

@@ -28,8 +28,9 @@ from neurorl.errors import (
 )
 from neurorl.network.description import CURRENT_GRID, Network, Population, Projection, Uniform
 from neurorl.network.serialization import FloatArray
+from neurorl.network.synapse_list import SynapseList
 from neurorl.network.units import refuse_units
-from neurorl.numerics.random import Stream, uniforms
+from neurorl.numerics.random import Stream, uniforms, uniforms_at
 
 __all__ = [
     "ARITHMETICS",
@@ -176,11 +177,7 @@ class FloatArithmetic(Arithmetic):
             for p in network.projections
         }
         fan_in = {
-            p.name: sum(
-                network.node(r.pre).size // r.blocks
-                for r in network.projections
-                if r.post == p.post
-            )
+            p.name: sum(network.fan_in(r.name) for r in network.projections if r.post == p.post)
             for p in network.projections
         }
         self._bias = {p.name: _bias(p, network.dt) for p in network.populations}
@@ -206,7 +203,7 @@ class FloatArithmetic(Arithmetic):
     ) -> npt.NDArray[np.generic]:
         bias = self._bias[population]
         for name in self.signed_into(population):
-            bias = bias - rounded[name].sum(axis=-2).ravel()
+            bias = bias - self.network.sums_into(name, rounded[name])
         return bias if current is None else bias + current
 
 
@@ -254,7 +251,8 @@ class ChipArithmetic(Arithmetic):
             return bias
         for name in signed:
             mantissa = self.mantissa(name, rounded[name])
-            bias = bias + quantiser.signed_offset(self.chip.projections[name], mantissa)
+            total = self.network.sums_into(name, mantissa)
+            bias = bias + quantiser.signed_offset(self.chip.projections[name], total)
         return quantiser.bias_integers(bias if current is None else bias + current)
 
 
@@ -277,9 +275,17 @@ def make_arithmetic(name: str, network: Network, noise: str = "exact") -> Arithm
 
 
 def initial_weights(network: Network, name: str, seed: int) -> FloatArray:
-    """Return a projection's weights before learning, 0 where masked; *seed* draws `Uniform`."""
+    """Return a projection's weights before learning, 0 where masked; *seed* draws `Uniform`.
+
+    A synapse of a list has the draw of its place in a matrix; the next of the same two neurons has
+    a later one.
+    """
     projection = network.projection(name)
     shape = network.weight_shape(name)
+    synapses = network.synapses(name)
+    if synapses is not None and isinstance(projection.weights, Uniform):
+        stream = Stream.WEIGHTS + network.projections.index(projection)
+        return _drawn(projection.weights, synapses, seed, stream)
     if isinstance(projection.weights, Uniform):
         k = network.projections.index(projection)
         drawn = uniforms(seed, Stream.WEIGHTS + k, int(np.prod(shape)), 0).reshape(shape)
@@ -289,6 +295,19 @@ def initial_weights(network: Network, name: str, seed: int) -> FloatArray:
         weights = np.broadcast_to(projection.weights, shape).copy()
     kept = weights if projection.mask is None else np.where(projection.mask, weights, 0.0)
     return np.asarray(kept, dtype=np.float64)
+
+
+def _drawn(weights: Uniform, synapses: SynapseList, seed: int, stream: int) -> FloatArray:
+    drawn = np.empty(len(synapses))
+    for part, places in synapses.chunks():
+        again = np.arange(len(places))
+        is_new = np.ones(len(places), dtype=bool)
+        is_new[1:] = places[1:] != places[:-1]
+        again -= np.maximum.accumulate(np.where(is_new, again, 0))
+        drawn[part] = uniforms_at(seed, stream, places, again)
+    drawn *= weights.high - weights.low
+    drawn += weights.low
+    return drawn
 
 
 def _bias(population: Population, dt: float) -> FloatArray:
@@ -321,5 +340,5 @@ def _largest(projection: Projection) -> float:
     weights, rule_of = projection.weights, projection.plasticity
     bounds = [] if rule_of is None else [rule_of.low, rule_of.high]
     is_drawn = isinstance(weights, Uniform)
-    begins = [weights.low, weights.high] if is_drawn else np.ravel(weights).tolist()
+    begins = [weights.low, weights.high] if is_drawn else [np.min(weights), np.max(weights)]
     return max(abs(float(w)) for w in (*begins, *bounds))

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from neurorl.errors import UnsupportedError
 from neurorl.models.config import AgentConfig
 from neurorl.models.critics import SpikingCritic
 from neurorl.network.description import Dynamics, Network, Plasticity, Projection
@@ -165,6 +166,9 @@ def plastic_into(network: Network, population: str) -> list[Plastic]:
     """Return what is known of the projections into a population that learn."""
 
     def plastic(p: Projection, rule_of: Plasticity) -> Plastic:
+        if p.is_sparse:
+            where, what = f"projection {p.name!r}", "synapses of a list don't learn yet"
+            raise UnsupportedError(where, what, remedy="take a mask, or plasticity=None")
         tau = rule_of.trace_tau
         return Plastic(
             **_looked_up(network, p),

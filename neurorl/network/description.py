@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from neurorl.errors import DescriptionError, unknown_name_error
 from neurorl.network.limits import (
@@ -25,21 +26,16 @@ from neurorl.network.limits import (
     MAX_REMEMBERED,
     MAX_SIZE,
     MAX_SYNAPSES,
-    check_delay,
+    check_delays,
     check_identifier,
     check_limit,
     check_names,
-    truth_values,
 )
 from neurorl.network.neuron import Dynamics, Neuron, StepPlan
 from neurorl.network.plasticity import Plasticity, Uniform
-from neurorl.network.serialization import (
-    LARGEST,
-    Described,
-    frozen_array,
-    number,
-    positive,
-)
+from neurorl.network.projection import Projection
+from neurorl.network.serialization import Described, number, positive
+from neurorl.network.synapse_list import SynapseList
 
 __all__ = [
     "CURRENT_GRID",
@@ -135,61 +131,6 @@ Node = Source | Population
 
 
 @dataclass(frozen=True, eq=False)
-class Projection(Described):
-    """Describe weighted connections from one node to a population.
-
-    weights: an array, a number for all, or `Uniform`. Shape ``(n_pre, n_post)``, or with
-        ``blocks`` > 1 ``(blocks, n_pre // blocks, n_post // blocks)``: equal blocks of consecutive
-        neurons, each all-to-all inside and unconnected to the others (the modules of an actor).
-    mask: booleans of the same shape; False where there is no synapse. None: all connected.
-    delay: seconds from a spike to its arrival, a whole number of steps; None is one step. From a
-        source of currents there is none.
-    signed: units of the papers' kind: a silent presynaptic neuron transmits -w, a spike +w, in
-        every step (so: weights 2w, and bias - sum(w) for the postsynaptic neuron).
-    plasticity: None for fixed weights.
-    target: the input variable of the neurons that spikes are added to; None is their only one, or
-        ``q``.
-    """
-
-    name: str
-    pre: str
-    post: str
-    weights: Any = 0.0
-    blocks: int = 1
-    mask: Any = None
-    delay: float | None = None
-    signed: bool = False
-    plasticity: Plasticity | None = None
-    target: str | None = None
-
-    def __post_init__(self) -> None:
-        check_identifier(f"{type(self).__name__}.name", self.name)
-        where = f"Projection {self.name!r}"
-        object.__setattr__(self, "blocks", positive(f"{where}.blocks", self.blocks))
-        if self.delay is not None:
-            number(f"{where}.delay", self.delay, low=0.0)
-        if not isinstance(self.weights, Uniform):
-            weights = frozen_array(f"{where}.weights", self.weights, None)
-            object.__setattr__(self, "weights", weights)
-            if np.abs(weights).max() > LARGEST:
-                raise DescriptionError(f"{where}.weights", "too large", limit=f"{LARGEST:g}")
-        if self.mask is not None:
-            object.__setattr__(self, "mask", truth_values(f"{where}.mask", self.mask))
-
-    def to_dict(self) -> dict[str, Any]:
-        data = super().to_dict()
-        if self.target is None:
-            del data["target"]  # as before there was one
-        return data
-
-    def shape(self, n_pre: int, n_post: int) -> tuple[int, ...]:
-        """Return the shape of the weights between *n_pre* and *n_post* neurons."""
-        if self.blocks == 1:
-            return (n_pre, n_post)
-        return (self.blocks, n_pre // self.blocks, n_post // self.blocks)
-
-
-@dataclass(frozen=True, eq=False)
 class Network(Described):
     """Hold nodes, the projections between them, and the length of a step.
 
@@ -203,7 +144,12 @@ class Network(Described):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "nodes", tuple(self.nodes))
-        object.__setattr__(self, "projections", tuple(self.projections))
+        sizes = {node.name: node.size for node in self.nodes}
+        projections = (
+            p.resolved(sizes[p.pre], sizes[p.post]) if {p.pre, p.post} <= {*sizes} else p
+            for p in self.projections
+        )
+        object.__setattr__(self, "projections", tuple(projections))
         if number("Network.dt", self.dt) <= 0:
             raise DescriptionError("Network.dt", "must be positive", got=self.dt, limit="> 0")
         number("Network.dt", self.dt, *_DT)
@@ -261,6 +207,33 @@ class Network(Described):
                 return projection
         raise unknown_name_error("projection", name, [p.name for p in self.projections])
 
+    def synapses(self, name: str) -> SynapseList | None:
+        """Return the list of a sparse projection's synapses; None for a dense one."""
+        projection = self.projection(name)
+        return projection.synapses(self.node(projection.pre).size, self.node(projection.post).size)
+
+    def synapse_delays(self, name: str) -> npt.NDArray[np.int32] | None:
+        """Return the steps to the arrival at each synapse; None if all have `delay_steps`."""
+        delay = self.projection(name).delay
+        if not isinstance(delay, np.ndarray):
+            return None
+        return np.rint(delay / self.dt).astype(np.int32)
+
+    def fan_in(self, name: str) -> int:
+        """Return the most synapses of a projection into one neuron, masked ones included."""
+        projection, synapses = self.projection(name), self.synapses(name)
+        if synapses is not None:
+            return synapses.most_into_one()
+        return self.node(projection.pre).size // projection.blocks
+
+    def sums_into(self, name: str, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return for each postsynaptic neuron the sum of *values*, shaped as weights; ``(n,)``."""
+        synapses = self.synapses(name)
+        if synapses is not None:
+            return synapses.sums(values)
+        exact = np.int64 if values.dtype.kind == "i" else None
+        return np.asarray(values.sum(axis=-2, dtype=exact).ravel())
+
     def weight_shape(self, name: str) -> tuple[int, ...]:
         """Return the shape of a projection's weights."""
         projection = self.projection(name)
@@ -295,14 +268,21 @@ class Network(Described):
         return sum(math.prod(shape) for shape in shapes)
 
     def delay_steps(self, name: str) -> int:
-        """Return the steps from a spike to its arrival, at least 1; 0 for a current."""
-        return self._steps_of(self.projection(name))
+        """Return the steps from a spike to its arrival, at least 1; 0 for a current.
 
-    def _steps_of(self, projection: Projection) -> int:
+        If every synapse has a delay of its own, it is the longest.
+        """
+        return self._steps_of(self.projection(name))[1]
+
+    def _steps_of(self, projection: Projection) -> tuple[int, int]:
+        """Return the fewest and the most steps from a spike to its arrival."""
         if projection.pre in self.currents:
-            return 0
+            return 0, 0
         delay = projection.delay
-        return 1 if delay is None else round(delay / self.dt)
+        if isinstance(delay, np.ndarray):
+            return round(float(delay.min()) / self.dt), round(float(delay.max()) / self.dt)
+        steps = 1 if delay is None else round(delay / self.dt)
+        return steps, steps
 
     def depth(self, name: str) -> int:
         """Return the steps until every source that leads to this node can have reached it."""
@@ -327,7 +307,7 @@ class Network(Described):
         for _ in self.nodes:
             for p in self.projections:
                 if p.pre in reached:
-                    steps = reached[p.pre] + self.delay_steps(p.name)
+                    steps = reached[p.pre] + self._steps_of(p)[0]
                     reached[p.post] = min(steps, reached.get(p.post, steps))
         return reached
 
@@ -335,10 +315,12 @@ class Network(Described):
         """Raise DescriptionError for a network that no machine could hold."""
         longest = dict.fromkeys(self._index, 1)
         for p in self.projections:
-            longest[p.pre] = max(longest[p.pre], self._steps_of(p))
+            longest[p.pre] = max(longest[p.pre], self._steps_of(p)[1])
         remembered = sum(steps * self.node(name).size for name, steps in longest.items())
         check_limit("Network", "spikes under way", remembered, MAX_REMEMBERED)
-        check_limit("Network", "synapses", self.n_synapses, MAX_SYNAPSES)
+        sizes = {node.name: node.size for node in self.nodes}
+        synapses = sum(p.most(sizes[p.pre], sizes[p.post]) for p in self.projections)
+        check_limit("Network", "synapses", synapses, MAX_SYNAPSES)
 
     def _check_projection(self, p: Projection) -> None:
         where = f"Projection {p.name!r}"
@@ -356,18 +338,11 @@ class Network(Described):
             raise DescriptionError(where, what, remedy="leave both out")
         for node in (pre, post):
             if node.size % p.blocks:
-                raise DescriptionError(
-                    f"{where}.blocks", f"must divide {node.name}'s size {node.size}", got=p.blocks
-                )
-        shape = p.shape(pre.size, post.size)
-        if not isinstance(p.weights, Uniform) and p.weights.shape not in ((), shape):
-            raise DescriptionError(
-                f"{where}.weights", "wrong shape", got=p.weights.shape, limit=shape
-            )
-        if p.mask is not None and p.mask.shape != shape:
-            raise DescriptionError(f"{where}.mask", "wrong shape", got=p.mask.shape, limit=shape)
+                what = f"must divide {node.name}'s size {node.size}"
+                raise DescriptionError(f"{where}.blocks", what, got=p.blocks)
+        p.check_weights(pre.size, post.size)
         if p.delay is not None:
-            check_delay(f"{where}.delay", p.delay, self.dt)
+            check_delays(f"{where}.delay", p.delay, self.dt)
 
     def _check_target(self, p: Projection) -> None:
         """Check that a projection enters an input, and biases of a population only one."""

@@ -16,6 +16,7 @@ __all__ = [
     "MAX_DELAY",
     "MAX_FEATURES",
     "MAX_LAYERS",
+    "MAX_LISTED",
     "MAX_PARTS",
     "MAX_REFRACTORY",
     "MAX_REMEMBERED",
@@ -26,6 +27,7 @@ __all__ = [
     "MAX_TAPS",
     "MAX_WEIGHTS",
     "check_delay",
+    "check_delays",
     "check_identifier",
     "check_limit",
     "check_names",
@@ -45,6 +47,8 @@ MAX_SYNAPSES = 2**31
 """Of one network, all replicas together."""
 MAX_AGENT_SYNAPSES = 2**26
 """Of one agent that learns; its weights alone take 512 MiB."""
+MAX_LISTED = 2**28
+"""Synapses of one sparse projection, all replicas together; they are kept as a list."""
 MAX_WEIGHTS = 2**26
 """Of one projection that is the product of several."""
 MAX_DELAY = 2**16
@@ -68,6 +72,17 @@ def check_limit(where: str, what: str, count: int, limit: int) -> None:
     """Raise DescriptionError if *count* is more than *limit*."""
     if count > limit:
         raise DescriptionError(where, f"too many {what}", got=count, limit=limit)
+
+
+def check_delays(where: str, delays: float | npt.NDArray[np.float64], dt: float) -> None:
+    """Check the one delay of all synapses, or that of each; see `check_delay`."""
+    if not isinstance(delays, np.ndarray):
+        check_delay(where, delays, dt)
+        return
+    steps = delays / dt
+    off = np.abs(steps - np.rint(steps)).argmax()
+    for worst in (delays.min(), delays.max(), delays[off]):
+        check_delay(where, float(worst), dt)
 
 
 def check_delay(where: str, delay: float, dt: float) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from neurorl.network.connectors import Copies
 from neurorl.network.description import (
     Network,
     Node,
@@ -44,14 +45,15 @@ def replicate(network: Network, n: int) -> Network:
     """Return *n* unconnected replicas of *network* as one network; *network* itself if n = 1.
 
     Neuron i of replica k is neuron ``k * size + i``. Weights of shape ``(pre, post)`` become ``(n,
-    pre, post)``, those of ``(blocks, pre, post)`` become ``(n * blocks, pre, post)``: in C order
+    pre, post)``, those of ``(blocks, pre, post)`` become ``(n * blocks, pre, post)``, those of a
+    list of synapses ``(n * n_synapses,)``: in C order
     those of one replica after those of another. `Uniform` weights stay a range, but their draws
     belong to a replica's own seed, so `neurorl.arithmetic.rounding.initial_weights` is for one.
     """
     if n == 1:
         return network
     nodes = tuple(_node(node, n) for node in network.nodes)
-    projections = tuple(_projection(projection, n) for projection in network.projections)
+    projections = tuple(_projection(network, projection, n) for projection in network.projections)
     return Network(nodes, projections, network.dt)
 
 
@@ -61,8 +63,14 @@ def _node(node: Node, n: int) -> Node:
     return Population(node.name, n * node.size, Tiled(node.neuron, n))
 
 
-def _projection(p: Projection, n: int) -> Projection:
+def _projection(network: Network, p: Projection, n: int) -> Projection:
     weights, mask = p.weights, p.mask
+    synapses = network.synapses(p.name)
+    if synapses is not None:
+        if not isinstance(weights, Uniform) and weights.ndim:
+            weights = np.tile(weights, n)
+        delay = np.tile(p.delay, n) if isinstance(p.delay, np.ndarray) else p.delay
+        return dataclasses.replace(p, weights=weights, delay=delay, connect=Copies(synapses, n))
     if not isinstance(weights, Uniform) and weights.ndim:
         weights = np.tile(weights, (n, 1, 1))
     if mask is not None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -15,12 +17,24 @@ from neurorl.expressions.expression import Expression
 from neurorl.network.units import refuse_units
 from neurorl.plain import array_from, declared_types, fits, kind_name
 
-__all__ = ["Described", "flag", "frozen_array", "number", "positive", "several", "type_name"]
+__all__ = [
+    "Described",
+    "arrays_apart",
+    "flag",
+    "frozen_array",
+    "number",
+    "positive",
+    "several",
+    "type_name",
+]
 
 _DEPTH = 32
 _MOST = 2**53  # as a float it is still exact
 LARGEST = 1e30
 """Of numbers of a description: their products and sums are far from overflow."""
+
+_INLINE = 64  # numbers of an array that stays among the rest
+_APART: ContextVar[dict[str, npt.NDArray[Any]] | None] = ContextVar("apart", default=None)
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -87,6 +101,8 @@ def _same(one: Any, other: Any) -> bool:
         return bool(one == other)
     if isinstance(one, (tuple, list)) and isinstance(other, (tuple, list)):
         return len(one) == len(other) and all(map(_same, one, other))
+    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
+        return one.dtype == other.dtype and np.array_equal(one, other)
     return bool(_encode(one) == _encode(other))
 
 
@@ -94,6 +110,10 @@ def _encode(value: Any) -> Any:
     if isinstance(value, (Described, Expression)):
         return value.to_dict()
     if isinstance(value, np.ndarray):
+        apart = _APART.get()
+        if apart is not None and value.size > _INLINE:
+            apart[f"array_{len(apart)}"] = value
+            return {"stored": f"array_{len(apart) - 1}"}
         return {"array": value.tolist(), "dtype": str(value.dtype), "shape": list(value.shape)}
     if isinstance(value, np.generic):
         return value.item()
@@ -114,8 +134,31 @@ def _decode(value: Any, depth: int) -> Any:
         return tuple(_decode(v, depth - 1) for v in value)
     if "array" in value:
         return array_from(value)
+    if "stored" in value:
+        return _stored(value)
     fields = {k: _decode(v, depth - 1) for k, v in value.items() if k != "type"}
     return _construct(value["type"], fields) if "type" in value else fields
+
+
+@contextlib.contextmanager
+def arrays_apart(arrays: dict[str, npt.NDArray[Any]]) -> Iterator[None]:
+    """Let `to_dict` inside put large arrays into *arrays*, and `from_dict` find them there."""
+    before = _APART.set(arrays)
+    try:
+        yield
+    finally:
+        _APART.reset(before)
+
+
+def _stored(value: Mapping[str, Any]) -> npt.NDArray[Any]:
+    """Return an array that is kept apart. Raises DescriptionError if it isn't there."""
+    arrays, name = _APART.get() or {}, value["stored"]
+    if set(value) != {"stored"} or not isinstance(name, str) or name not in arrays:
+        raise DescriptionError("array", "is not in the file", got=quoted(name))
+    array = arrays[name]
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise DescriptionError(f"array {name!r}", "isn't finite")
+    return array
 
 
 def _construct(kind: Any, fields: Mapping[str, Any]) -> Described | Expression:

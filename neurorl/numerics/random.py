@@ -29,6 +29,7 @@ __all__ = [
     "read_seed",
     "to_unit",
     "uniforms",
+    "uniforms_at",
     "words",
 ]
 
@@ -66,6 +67,7 @@ class Stream(enum.IntEnum):
     ENCODER = 0x80000001
     DERIVE = 0x80000002
     FEEDBACK = 0x80000003
+    CONNECT = 0x80000004
     WEIGHTS = 0x80000100
     WRITES = 0x81000000
     WRITES_AT_ENDS = 0x82000000
@@ -107,6 +109,21 @@ def words(seed: int, stream: int, n: int, first_step: int, n_steps: int) -> U32:
 def uniforms(seed: int, stream: int, n: int, step: int) -> F64:
     """Return *n* numbers in (0, 1), (word + 1/2) / 2**32, of one step."""
     return to_unit(words(seed, stream, n, step, 1)[0])
+
+
+def uniforms_at(seed: int, stream: int, places: npt.NDArray[np.int64], steps: npt.ArrayLike) -> F64:
+    """Return a number in (0, 1) for each place, as `uniforms` has it, of a step of its own.
+
+    places: numbers of neurons, or of anything, up to 2**64; of those from 2**32 on, the upper half
+        stands where that of the step would. steps: below 2**32, one or one for each place.
+    """
+    at, step = places.astype(np.uint64), np.asarray(steps, dtype=np.uint64)
+    key = (seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF)
+    drawn = philox4x32((at & _MASK, step >> np.uint64(2), at >> _HALF, stream), key)
+    if not step.any():
+        return to_unit(drawn[0].astype(np.uint32))
+    chosen = np.choose((step & np.uint64(3)).astype(np.intp), drawn)
+    return to_unit(chosen.astype(np.uint32))
 
 
 def to_unit(drawn: U32) -> F64:

@@ -9,7 +9,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.models import ADAPTIVE_LIF, COBA_LIF, GLM, LIF, CubaLIF, actor_network
+from neurorl.models import (
+    ADAPTIVE_LIF,
+    COBA_LIF,
+    GLM,
+    LIF,
+    CubaLIF,
+    FixedInDegree,
+    FixedOutDegree,
+    FixedProbability,
+    Synapses,
+    actor_network,
+)
 from neurorl.network.description import Network, Plasticity, Population, Projection, Source, Uniform
 
 __all__ = ["FEATURES", "random_network", "rasters", "same_state"]
@@ -139,6 +150,68 @@ def _equations() -> Network:
     )
 
 
+def _listed() -> Network:
+    """Return drawn, listed, signed and repeated synapses, from a source of currents, too."""
+    pre, post = np.array([0, 0, 5, 3, 3, 3, 1]), np.array([2, 0, 1, 4, 4, 0, 2])
+    return Network(
+        (
+            Source("input", 8),
+            Source("level", 6, kind="current"),
+            Population("middle", 12, CubaLIF(2e-3, 8e-3, 0.5, 0.0, 0.1)),
+            Population("last", 5, LIF(6e-3, 0.4)),
+        ),
+        (
+            Projection("drive", "input", "middle", Uniform(0, 0.9), connect=FixedInDegree(3)),
+            Projection("flow", "level", "middle", 0.2, connect=FixedProbability(0.2)),
+            Projection(
+                "loop",
+                "middle",
+                "middle",
+                Uniform(-0.4, 0.4),
+                connect=FixedOutDegree(4, autapses=False),
+                delay=2e-3,
+            ),
+            Projection(
+                "second",
+                "middle",
+                "last",
+                0.1 * (1 + np.arange(7)),
+                connect=Synapses(pre, post, multapses=True),
+                signed=True,
+            ),
+        ),
+        _DT,
+    )
+
+
+def _synapse_delays() -> Network:
+    """Return synapses that have a delay each."""
+    delays = _DT * (1 + np.arange(24) * 5 % 7)
+    return Network(
+        (Source("input", 6), Population("middle", 8, LIF(8e-3, 0.5)), Population("last", 6, LIF())),
+        (
+            Projection(
+                "drive",
+                "input",
+                "middle",
+                Uniform(0.1, 0.9),
+                connect=FixedInDegree(3),
+                delay=delays,
+            ),
+            Projection("same", "input", "last", 0.3, delay=3e-3),
+            Projection(
+                "second",
+                "middle",
+                "last",
+                Uniform(0.2, 0.8),
+                connect=FixedInDegree(4, multapses=True),
+                delay=delays[::-1],
+            ),
+        ),
+        _DT,
+    )
+
+
 def _crowd() -> Network:
     cell = CubaLIF(2e-3, 8e-3, 1.2, 0.0, 0.1, refractory=2e-3)
     return Network(
@@ -173,6 +246,8 @@ FEATURES: dict[str, Callable[[], Network]] = {
     "currents": _currents,
     "more neurons than a core": _crowd,
     "neurons by equations": _equations,
+    "synapses as a list": _listed,
+    "a delay for each synapse": _synapse_delays,
 }
 """Feature of a description -> the network that shows it."""
 

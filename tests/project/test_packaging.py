@@ -31,6 +31,7 @@ LAYERS = (
     "files",
     "plain",
     "reading",
+    "archive",
     "numerics",
     "expressions",
     "tasks",

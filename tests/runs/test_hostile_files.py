@@ -21,8 +21,9 @@ import pytest
 from fuzzing.guard import limited_memory
 
 from neurorl import SpikingActorCritic, load
-from neurorl.agents.archive import read_arrays
+from neurorl import archive as archives
 from neurorl.agents.checkpoint import packed, read_checkpoint
+from neurorl.archive import read_arrays
 from neurorl.cli import main
 from neurorl.cli.status import exit_status
 from neurorl.errors import ArgumentError, NeurorlError, RunError
@@ -52,12 +53,11 @@ def run(finished: Path, tmp_path: Path) -> Path:
 
 def signed(archive: Callable[[zipfile.ZipFile], None], path: Path) -> Path:
     """A file with the digest of whatever was put in it."""
-    from neurorl.agents.checkpoint import _sign
 
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w") as file:
         archive(file)
-    path.write_bytes(_sign(data.getvalue()))
+    path.write_bytes(archives.signed(data))
     return path
 
 

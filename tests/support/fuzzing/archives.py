@@ -17,7 +17,8 @@ from fuzzing.runs import ENV, small_run
 from fuzzing.targets import Target
 from fuzzing.values import TRAP, changed_bytes, changed_tree, paths_of
 from neurorl import ReparameterizedActorCritic, SpikingActorCritic
-from neurorl.agents.checkpoint import _sign, packed, read_checkpoint
+from neurorl.agents.checkpoint import packed, read_checkpoint
+from neurorl.archive import signed
 
 __all__ = ["TARGETS"]
 
@@ -81,6 +82,11 @@ def changed_arrays(draw: st.DrawFn, arrays: Arrays) -> Arrays:
     return changed
 
 
+def _signed(content: bytes) -> bytes:
+    """Return a zip with its digest."""
+    return signed(io.BytesIO(content))
+
+
 class CheckpointBytes(Target):
     """A checkpoint with some bytes changed: the digest finds them."""
 
@@ -106,7 +112,7 @@ class SignedBytes(CheckpointBytes):
 
     def prepare(self) -> None:
         super().prepare()
-        self.inputs = changed_bytes(unsigned(self.data)).map(_sign)
+        self.inputs = changed_bytes(unsigned(self.data)).map(_signed)
 
 
 class SignedArrays(CheckpointBytes):
@@ -227,7 +233,7 @@ class Structure(CheckpointBytes):
         self.inputs = self._archives()
 
     def attempt(self, value: Any) -> None:
-        super().attempt(_sign(value))
+        super().attempt(_signed(value))
 
     def _archives(self) -> st.SearchStrategy[bytes]:
         names = st.sampled_from(sorted(self.members)) | st.sampled_from(_NAMES)

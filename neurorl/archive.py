@@ -1,25 +1,34 @@
-"""Read an npz as `numpy.savez` writes it, and no other: nothing is unpacked or unpickled.
+"""Write and read an npz of plain arrays, under a digest; nothing is unpacked or unpickled.
 
-The directory and the header of every array are read first. What they say must be what the file
-holds, so that it takes no more memory than the file is long.
+It is as `numpy.savez` writes it, with the SHA-256 of all that comes before as the zip's comment,
+and no time of any clock in it: equal arrays have equal files. The directory and the header of every
+array are read first: what they say must be what the file holds, so that it takes no more memory
+than the file is long.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import math
 import re
 import struct
 import zipfile
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["LARGEST_FILE", "read_arrays"]
+from neurorl.reading import Place, read_bytes
+
+__all__ = ["DIGEST", "LARGEST_FILE", "packed", "read_arrays", "read_signed", "signed"]
 
 LARGEST_FILE = 2**30
-"""Bytes of a checkpoint."""
+"""Bytes of a checkpoint, or of a network."""
+DIGEST = 64
+"""Letters of the digest, which the file ends with."""
 _LARGEST_DIRECTORY = 2**20  # of some 10,000 arrays
 _END = struct.Struct("<4s4H2LH")  # the end of a zip's directory, but for the comment
 _ENCRYPTED = 1
@@ -29,6 +38,41 @@ _HEADER = re.compile(
 )
 _MAGIC = b"\x93NUMPY\x01\x00"
 _MOST_AXES = 8
+_NO_TIME = (1980, 1, 1, 0, 0, 0)  # the first that a zip has
+
+
+def packed(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
+    """Return the file of *arrays*, the same for the same, with its digest at the end."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, array in arrays.items():
+            entry = zipfile.ZipInfo(f"{name}.npy", date_time=_NO_TIME)
+            with archive.open(entry, "w", force_zip64=True) as file:
+                np.save(file, np.asarray(array, order="C"), allow_pickle=False)
+    return signed(buffer)
+
+
+def signed(content: io.BytesIO) -> bytes:
+    """Return *content*, a zip without a comment, with its digest as the comment."""
+    digest = hashlib.sha256(content.getbuffer()).hexdigest().encode()
+    content.seek(-2, io.SEEK_END)  # where the length of the comment stands
+    content.write(DIGEST.to_bytes(2, "little") + digest)
+    return content.getvalue()
+
+
+def read_signed(path: Path, place: Place, remedy: str) -> bytes:
+    """Return a whole file of `packed`. Raises RunError if it is missing or not as it was signed.
+
+    place: what errors begin with. remedy: for a damaged one.
+    """
+    data = read_bytes(path, LARGEST_FILE, place)
+    size, signed = data[-DIGEST - 2 : -DIGEST], data[-DIGEST:]
+    found = hashlib.sha256(memoryview(data)[: -DIGEST - 2])
+    found.update(b"\0\0")
+    if size != DIGEST.to_bytes(2, "little") or found.hexdigest().encode() != signed:
+        damaged = Place(place.where, place.part, remedy)
+        raise damaged.wrong("is damaged: its digest doesn't match")
+    return data
 
 
 def read_arrays(data: bytes) -> dict[str, npt.NDArray[Any]]:
@@ -56,12 +100,11 @@ def read_arrays(data: bytes) -> dict[str, npt.NDArray[Any]]:
 
 def _check_directory(data: bytes) -> None:
     """Raise ValueError for a directory that is larger than any of ours, before it is read."""
-    comment = 64
-    start = len(data) - _END.size - comment
+    start = len(data) - _END.size - DIGEST
     if start < 0:
         raise ValueError("too short")
     mark, disk, first, here, entries, size, offset, length = _END.unpack_from(data, start)
-    if mark != b"PK\x05\x06" or length != comment or disk or first or here != entries:
+    if mark != b"PK\x05\x06" or length != DIGEST or disk or first or here != entries:
         raise ValueError("no archive of one part")
     if data[start - 20 : start - 16] == b"PK\x06\x07" or size > _LARGEST_DIRECTORY:
         raise ValueError("too many arrays")

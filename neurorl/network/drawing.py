@@ -1,0 +1,112 @@
+"""Draw random synapses by a counter, in chunks: a synapse depends on the seed, on nothing else.
+
+Draw k of a row, a neuron that draws, is made of the words 2k and 2k + 1 of the row's counter, so no
+chunk, order or machine changes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.network.synapse_list import CHUNK
+from neurorl.numerics.elementary import log
+from neurorl.numerics.random import Stream, philox4x32
+
+__all__ = ["choices", "hits"]
+
+Indices = npt.NDArray[np.int64]
+
+
+def choices(seed: int, rows: int, n: int, of: int, *, repeats: bool) -> Iterator[Indices]:
+    """Yield for chunks of rows, in order, *n* of the numbers 0 to *of* less 1, sorted in each row.
+
+    repeats: whether a row may have a number twice. Without, it is the first *n* different draws.
+    """
+    excludes = not repeats and n > of // 2
+    width = of if excludes else max(n, 1)
+    step = max(1, CHUNK // width)
+    for first in range(0, rows, step):
+        chunk = np.arange(first, min(first + step, rows))
+        if repeats:
+            yield np.sort(_numbers(seed, chunk, n, of), axis=1)
+        elif excludes:  # as most are chosen, those that are not are drawn
+            is_in = np.ones((len(chunk), of), dtype=bool)
+            np.put_along_axis(is_in, _different(seed, chunk, of - n, of), False, axis=1)
+            yield np.nonzero(is_in)[1].reshape(len(chunk), n)
+        else:
+            yield _different(seed, chunk, n, of)
+
+
+def hits(seed: int, places: int, p: float) -> Iterator[Indices]:
+    """Yield, in order and in chunks, which of *places* are taken, each by itself with chance *p*.
+
+    What is drawn is the number of places from one to the next, which is geometric.
+    """
+    if p == 0:
+        return
+    scale, row = _log_of_rest(p), np.zeros(1, dtype=np.int64)
+    at, drawn = -1, 0
+    while at < places:
+        expected = p * (places - at)
+        n = min(CHUNK, 2 * int(expected / 2 + 2 * expected**0.5 + 8))
+        gaps = np.floor(log(_units(seed, row, drawn, n)[0]) / scale)
+        where = at + np.cumsum(np.minimum(gaps, float(places)).astype(np.int64) + 1)
+        yield where[where < places]
+        at, drawn = int(where[-1]), drawn + n
+
+
+def _log_of_rest(p: float) -> float:
+    """Return log(1 - p), of small p by its series."""
+    if p < 2.0**-20:
+        return -p * (1.0 + p * (0.5 + p / 3.0))
+    return float(log(1.0 - p))
+
+
+def _different(seed: int, rows: Indices, n: int, of: int) -> Indices:
+    """Return the first *n* different draws of each row, sorted, ``(rows, n)``."""
+    chosen = np.empty((len(rows), n), dtype=np.int64)
+    left, draws = np.arange(len(rows)), n + n * n // of + 8
+    while len(left) and n:
+        drawn = _numbers(seed, rows[left], draws, of)
+        is_first = _first_ones(drawn)
+        so_far = np.cumsum(is_first, axis=1)
+        is_done = so_far[:, -1] >= n
+        taken = (is_first & (so_far <= n))[is_done]
+        chosen[left[is_done]] = drawn[is_done][taken].reshape(-1, n)
+        left, draws = left[~is_done], 2 * draws
+    chosen.sort(axis=1)
+    return chosen
+
+
+def _first_ones(drawn: Indices) -> npt.NDArray[np.bool_]:
+    """Return which draws of a row had not been drawn before in it."""
+    order = np.argsort(drawn, axis=1, kind="stable")
+    ordered = np.take_along_axis(drawn, order, axis=1)
+    is_new = np.ones(drawn.shape, dtype=bool)
+    is_new[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+    is_first = np.empty(drawn.shape, dtype=bool)
+    np.put_along_axis(is_first, order, is_new, axis=1)
+    return is_first
+
+
+def _numbers(seed: int, rows: Indices, n: int, of: int) -> Indices:
+    """Return the first *n* draws of each row as numbers 0 to *of* less 1."""
+    numbers = (_units(seed, rows, 0, n) * of).astype(np.int64)
+    return np.minimum(numbers, of - 1)
+
+
+def _units(seed: int, rows: Indices, first: int, n: int) -> npt.NDArray[np.float64]:
+    """Return draws *first* to ``first + n`` less 1 of each row, in (0, 1), of 52 bits each.
+
+    first: even.
+    """
+    blocks = np.arange(first // 2, (first + n + 1) // 2, dtype=np.uint64)
+    key = (seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF)
+    drawn = philox4x32((rows[:, None].astype(np.uint64), blocks, 0, Stream.CONNECT), key)
+    units = np.empty((len(rows), len(blocks), 2))
+    for k in range(2):
+        units[..., k] = ((drawn[2 * k] << 20 | drawn[2 * k + 1] >> 12) + 0.5) * 2.0**-52
+    return units.reshape(len(rows), -1)[:, :n]

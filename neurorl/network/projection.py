@@ -1,0 +1,192 @@
+"""Describe a projection: which neurons it connects, by what weights, and when spikes arrive."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from neurorl.errors import DescriptionError, quoted
+from neurorl.network.connectors import (
+    AllToAll,
+    Blocks,
+    Connector,
+    Ends,
+    OneToOne,
+    Sparse,
+    Synapses,
+    check_count,
+)
+from neurorl.network.limits import check_identifier, truth_values
+from neurorl.network.plasticity import Plasticity, Uniform
+from neurorl.network.serialization import LARGEST, Described, frozen_array, number, positive
+from neurorl.network.synapse_list import SynapseList
+
+__all__ = ["Projection"]
+
+
+@dataclass(frozen=True, eq=False)
+class Projection(Described):
+    """Describe weighted connections from one node to a population.
+
+    weights: an array, a number for all, or `Uniform`. Shape ``(n_pre, n_post)``, or with
+        ``blocks`` > 1 ``(blocks, n_pre // blocks, n_post // blocks)``: equal blocks of consecutive
+        neurons, each all-to-all inside and unconnected to the others (the modules of an actor).
+        With a sparse *connect*, ``(n_synapses,)``.
+    mask: booleans of the same shape; False where there is no synapse. None: all connected.
+    delay: seconds from a spike to its arrival, a whole number of steps; None is one step. From a
+        source of currents there is none. With a sparse *connect* it may be an array, one for each
+        synapse.
+    signed: units of the papers' kind: a silent presynaptic neuron transmits -w, a spike +w, in
+        every step (so: weights 2w, and bias - sum(w) for the postsynaptic neuron).
+    plasticity: None for fixed weights.
+    target: the input variable of the neurons that spikes are added to; None is their only one, or
+        ``q``.
+    connect: a connector, in place of *blocks* and *mask*; see `neurorl.network.connectors`. The
+        synapses of a sparse one are in the order of their presynaptic, then of their postsynaptic
+        neurons, wherever there is a number for each: here, in backends, in states. For `Synapses`
+        that are listed in another order, weights and delays are put into this one.
+    """
+
+    name: str
+    pre: str
+    post: str
+    weights: Any = 0.0
+    blocks: int = 1
+    mask: Any = None
+    delay: Any = None
+    signed: bool = False
+    plasticity: Plasticity | None = None
+    target: str | None = None
+    connect: Connector | None = None
+
+    def __post_init__(self) -> None:
+        check_identifier(f"{type(self).__name__}.name", self.name)
+        where = f"Projection {self.name!r}"
+        object.__setattr__(self, "blocks", positive(f"{where}.blocks", self.blocks))
+        self._check_delay(f"{where}.delay")
+        if not isinstance(self.weights, Uniform):
+            weights = frozen_array(f"{where}.weights", self.weights, None)
+            object.__setattr__(self, "weights", weights)
+            if np.abs(weights).max() > LARGEST:
+                raise DescriptionError(f"{where}.weights", "too large", limit=f"{LARGEST:g}")
+        if self.mask is not None:
+            object.__setattr__(self, "mask", truth_values(f"{where}.mask", self.mask))
+        self._check_connector(f"{where}.connect")
+
+    def to_dict(self) -> dict[str, Any]:
+        data = super().to_dict()
+        if self.target is None:
+            del data["target"]  # as before there was one
+        if self.connect is None:
+            del data["connect"]
+        return data
+
+    @property
+    def is_sparse(self) -> bool:
+        """Return whether the synapses are kept as a list."""
+        return isinstance(self.connect, Sparse)
+
+    def synapses(self, n_pre: int, n_post: int) -> SynapseList | None:
+        """Return the list of synapses between *n_pre* and *n_post* neurons; None for a dense one.
+
+        It is made when it is first needed, and kept.
+        """
+        if not isinstance(self.connect, Sparse):
+            return None
+        kept: dict[tuple[int, int], SynapseList] = self.__dict__.setdefault("_kept", {})
+        if (n_pre, n_post) not in kept:
+            ends = self._ends(n_pre, n_post)
+            check_count(self.connect, ends)
+            kept[n_pre, n_post] = self.connect.make(ends)
+        return kept[n_pre, n_post]
+
+    def shape(self, n_pre: int, n_post: int) -> tuple[int, ...]:
+        """Return the shape of the weights between *n_pre* and *n_post* neurons."""
+        synapses = self.synapses(n_pre, n_post)
+        if synapses is not None:
+            return (len(synapses),)
+        if self.blocks == 1:
+            return (n_pre, n_post)
+        return (self.blocks, n_pre // self.blocks, n_post // self.blocks)
+
+    def most(self, n_pre: int, n_post: int) -> int:
+        """Return how many weights there may be; nothing is drawn for it."""
+        if isinstance(self.connect, Sparse):
+            return check_count(self.connect, self._ends(n_pre, n_post))[1]
+        return math.prod(self.shape(n_pre, n_post))
+
+    def resolved(self, n_pre: int, n_post: int) -> Projection:
+        """Return the same between neurons of known number: one to one is one neuron a block."""
+        if not isinstance(self.connect, OneToOne):
+            return self
+        where = f"Projection {self.name!r}"
+        if n_pre != n_post:
+            what, got = "one to one needs two ends of one size", f"{n_pre} and {n_post}"
+            raise DescriptionError(f"{where}.connect", what, got=got)
+        weights = self.weights
+        if not isinstance(weights, Uniform) and weights.shape == (n_pre,):
+            weights = weights.reshape(n_pre, *(1, 1) if n_pre > 1 else (1,))
+        return dataclasses.replace(self, connect=None, blocks=n_pre, weights=weights)
+
+    def check_weights(self, n_pre: int, n_post: int) -> None:
+        """Raise DescriptionError for weights, a mask or delays of a wrong shape."""
+        where, weights = f"Projection {self.name!r}", self.weights
+        arrays = {"weights": weights, "mask": self.mask, "delay": self.delay}
+        given = {key: a.shape for key, a in arrays.items() if isinstance(a, np.ndarray) and a.ndim}
+        if isinstance(self.connect, Sparse):
+            least, most = check_count(self.connect, self._ends(n_pre, n_post))
+            for key, shape in given.items():  # before as many are drawn
+                if len(shape) != 1 or not least <= shape[0] <= most:
+                    limit = f"({most},)" if least == most else "one for each synapse"
+                    raise DescriptionError(f"{where}.{key}", "wrong shape", got=shape, limit=limit)
+        for key, got in given.items():
+            limits = self.shape(n_pre, n_post)
+            if got != limits:
+                raise DescriptionError(f"{where}.{key}", "wrong shape", got=got, limit=limits)
+
+    def _ends(self, n_pre: int, n_post: int) -> Ends:
+        return Ends(self.name, n_pre, n_post, self.pre == self.post)
+
+    def _check_delay(self, where: str) -> None:
+        delay = self.delay
+        if isinstance(delay, (np.ndarray, list, tuple)) and np.ndim(delay):
+            object.__setattr__(self, "delay", frozen_array(where, delay, None))
+            if not self.is_sparse:
+                what, remedy = "one for each synapse", "connect=Synapses(...), or one number"
+                raise DescriptionError(where, f"{what} needs a list of them", remedy=remedy)
+        elif delay is not None:
+            number(where, delay, low=0.0)
+
+    def _check_connector(self, where: str) -> None:
+        connect = self.connect
+        if connect is None:
+            return
+        if not isinstance(connect, Connector):
+            remedy = "such as FixedInDegree(100)"
+            raise DescriptionError(where, "not a connector", got=quoted(connect), remedy=remedy)
+        if self.blocks != 1 or self.mask is not None:
+            what = "says which neurons are connected, as blocks and mask do"
+            raise DescriptionError(where, what, remedy="leave both out")
+        if isinstance(connect, (AllToAll, Blocks)):
+            object.__setattr__(self, "connect", None)
+            object.__setattr__(self, "blocks", connect.n if isinstance(connect, Blocks) else 1)
+        if isinstance(connect, Synapses):
+            self._sort(connect)
+
+    def _sort(self, connect: Synapses) -> None:
+        """Put listed synapses, with their weights and delays, in order."""
+        order = connect.order()
+        if order is None:
+            return
+        ordered = Synapses(connect.pre[order], connect.post[order], connect.multapses)
+        object.__setattr__(self, "connect", ordered)
+        for key in ("weights", "delay"):
+            values = getattr(self, key)
+            if isinstance(values, np.ndarray) and values.shape == order.shape:
+                values = values[order]
+                values.setflags(write=False)
+                object.__setattr__(self, key, values)

@@ -1,0 +1,110 @@
+"""Hold the synapses of a sparse projection as lists, by presynaptic neuron."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.network.serialization import FloatArray
+
+__all__ = ["CHUNK", "SynapseList", "listed"]
+
+CHUNK = 2**18
+"""Synapses that are worked on at once, so that intermediate results stay small."""
+
+
+@dataclass(frozen=True, eq=False)
+class SynapseList:
+    """List synapses in the order of their presynaptic, then of their postsynaptic neurons.
+
+    start: those of presynaptic neuron i have the numbers ``start[i]`` to ``start[i + 1]`` less 1;
+        ``(n_pre + 1,)``, int64. post: their postsynaptic neurons, ``(n_synapses,)``, int32.
+    n_post: number of postsynaptic neurons. Read only.
+    """
+
+    start: npt.NDArray[np.int64]
+    post: npt.NDArray[np.int32]
+    n_post: int
+
+    def __post_init__(self) -> None:
+        for array in (self.start, self.post):
+            array.setflags(write=False)
+
+    def __len__(self) -> int:
+        return len(self.post)
+
+    @property
+    def n_pre(self) -> int:
+        """Return the number of presynaptic neurons."""
+        return len(self.start) - 1
+
+    @property
+    def pre(self) -> npt.NDArray[np.int32]:
+        """Return the presynaptic neuron of each synapse, a new array."""
+        return np.repeat(np.arange(self.n_pre, dtype=np.int32), np.diff(self.start))
+
+    def of(self, neurons: npt.NDArray[np.intp]) -> npt.NDArray[np.int64]:
+        """Return the numbers of the synapses of some presynaptic neurons, one after the other."""
+        first, counts = self.start[neurons], np.diff(self.start)[neurons]
+        before = np.cumsum(counts) - counts
+        return np.repeat(first - before, counts) + np.arange(counts.sum())
+
+    def sums(self, values: npt.NDArray[np.generic]) -> FloatArray:
+        """Return for each postsynaptic neuron the sum of its synapses' *values*, ``(n_post,)``.
+
+        It is exact, whatever the order, if *values* lie on a grid.
+        """
+        return np.bincount(self.post, values, self.n_post).astype(np.float64, copy=False)
+
+    def most_into_one(self) -> int:
+        """Return the largest number of synapses into one neuron."""
+        return int(np.bincount(self.post, minlength=1).max()) if len(self) else 0
+
+    def chunks(self) -> Iterator[tuple[slice, npt.NDArray[np.int64]]]:
+        """Yield slices of about `CHUNK` synapses, whole presynaptic neurons each, and their places.
+
+        A place is ``pre * n_post + post``, as in a matrix.
+        """
+        row = 0
+        while row < self.n_pre:
+            reach = self.start[row] + CHUNK
+            last = max(row + 1, int(np.searchsorted(self.start, reach, "right")) - 1)
+            part = slice(int(self.start[row]), int(self.start[last]))
+            pre = np.repeat(np.arange(row, last), np.diff(self.start[row : last + 1]))
+            yield part, pre * np.int64(self.n_post) + self.post[part]
+            row = last
+
+    def dense(self, values: npt.NDArray[np.generic]) -> FloatArray:
+        """Return a matrix ``(n_pre, n_post)`` of *values*, summed where there are several, else 0.
+
+        For small projections only.
+        """
+        matrix = np.zeros((self.n_pre, self.n_post))
+        np.add.at(matrix, (self.pre, self.post), values)
+        return matrix
+
+    def part(self, chosen: npt.NDArray[np.bool_]) -> tuple[SynapseList, npt.NDArray[np.intp]]:
+        """Return a list of the *chosen* synapses only, and their numbers in this one."""
+        numbers = np.flatnonzero(chosen)
+        start = np.searchsorted(numbers, self.start)
+        return SynapseList(start, self.post[numbers], self.n_post), numbers
+
+    def tiled(self, copies: int) -> SynapseList:
+        """Return the synapses of *copies* equal networks side by side."""
+        n, k = len(self), np.arange(copies)
+        starts = (self.start[:-1] + n * k[:, None]).ravel()
+        post = (self.post + (self.n_post * k[:, None]).astype(np.int32)).ravel()
+        return SynapseList(np.append(starts, n * copies), post, self.n_post * copies)
+
+
+def listed(
+    pre: npt.NDArray[np.integer[Any]], post: npt.NDArray[np.int32], sizes: tuple[int, int]
+) -> SynapseList:
+    """Return the list of synapses that are in order; *sizes*: of both sides."""
+    start = np.zeros(sizes[0] + 1, dtype=np.int64)
+    np.cumsum(np.bincount(pre, minlength=sizes[0]), out=start[1:])
+    return SynapseList(start, post, sizes[1])
