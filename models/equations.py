@@ -19,6 +19,7 @@ from neurorl.expressions.statements import Statement, read_statements
 from neurorl.network.limits import MAX_REFRACTORY
 from neurorl.network.neuron import Dynamics, Margin, Neuron, StepPlan
 from neurorl.network.serialization import FloatArray, frozen_array, several
+from neurorl.network.units import refuse_units
 
 __all__ = ["Equations"]
 
@@ -60,6 +61,8 @@ class Equations(Neuron):
     inputs: tuple[str, ...] = ("q",)
 
     def __post_init__(self) -> None:
+        for name in ("equations", "threshold", "reset", "method", "parameters", "initial"):
+            refuse_units(f"Equations.{name}", getattr(self, name))
         for name in ("parameters", "initial"):
             given = getattr(self, name)
             if not isinstance(given, Mapping):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -62,9 +63,8 @@ class Expression:
         if names is not None:
             for node in nodes_of(self.tree):
                 if isinstance(node, Name) and node.name not in names:
-                    near = str(unknown_name_error("", node.name, names)).rpartition("; ")[2]
-                    remedy = near if names else "no name can be used here"
-                    raise place.problem(node.at, f"unknown name {node.name!r}", remedy)
+                    what, remedy = f"unknown name {node.name!r}", _remedy(node.name, names)
+                    raise place.problem(node.at, what, remedy)
         if kind is not None:
             check_kind(self.tree, kind, place)
         return self
@@ -86,3 +86,19 @@ class Expression:
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, as descriptions hold it."""
         return {"type": "Expression", "text": self.text}
+
+
+_UNITS = re.compile(
+    r"[munpkM]?(second|volt|amp|ampere|siemens|farad|ohm|hertz|Hz|metre|meter)2?\Z|[munpM][VASFs]\Z"
+)
+"""Matches units as Brian2 writes them."""
+
+
+def _remedy(name: str, names: Collection[str]) -> str:
+    """Say what may have been meant by a name that isn't there."""
+    if _UNITS.match(name):
+        what = "write plain numbers, 2*ms as 2e-3 and 5*mV as 5 if all potentials are in mV"
+        return f"formulas have no units: {what}"
+    if not names:
+        return "no name can be used here"
+    return str(unknown_name_error("", name, names)).rpartition("; ")[2]

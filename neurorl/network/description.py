@@ -34,7 +34,7 @@ from neurorl.network.limits import (
 from neurorl.network.neuron import Dynamics, Neuron, StepPlan
 from neurorl.network.plasticity import Plasticity, Uniform
 from neurorl.network.projection import Projection
-from neurorl.network.serialization import Described, number, positive
+from neurorl.network.serialization import Described, number, positive, several
 from neurorl.network.synapse_list import SynapseList
 
 __all__ = [
@@ -143,7 +143,8 @@ class Network(Described):
     dt: float = 1e-3
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "nodes", tuple(self.nodes))
+        for name in ("nodes", "projections"):
+            object.__setattr__(self, name, several(f"Network.{name}", getattr(self, name)))
         sizes = {node.name: node.size for node in self.nodes}
         projections = (
             p.resolved(sizes[p.pre], sizes[p.post]) if {p.pre, p.post} <= {*sizes} else p

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import DescriptionError, quoted
+from neurorl.network.units import refuse_units
 
 __all__ = [
     "MAX_AGENT_SYNAPSES",
@@ -128,6 +129,7 @@ def truth_values(where: str, value: npt.ArrayLike | Sequence[object]) -> npt.NDA
 
     Raises DescriptionError for anything else.
     """
+    refuse_units(where, value)
     try:
         array = np.array(value)
     except ValueError as exc:

@@ -22,7 +22,15 @@ from neurorl.network.connectors import (
 )
 from neurorl.network.limits import check_identifier, truth_values
 from neurorl.network.plasticity import Plasticity, Uniform
-from neurorl.network.serialization import LARGEST, Described, frozen_array, number, positive
+from neurorl.network.serialization import (
+    LARGEST,
+    Described,
+    check_kind_or_none,
+    flag,
+    frozen_array,
+    number,
+    positive,
+)
 from neurorl.network.synapse_list import SynapseList
 
 __all__ = ["Projection"]
@@ -68,6 +76,9 @@ class Projection(Described):
         where = f"Projection {self.name!r}"
         object.__setattr__(self, "blocks", positive(f"{where}.blocks", self.blocks))
         self._check_delay(f"{where}.delay")
+        object.__setattr__(self, "signed", flag(f"{where}.signed", self.signed))
+        for name, kind in (("target", str), ("plasticity", Plasticity)):
+            check_kind_or_none(f"{where}.{name}", getattr(self, name), kind)
         if not isinstance(self.weights, Uniform):
             weights = frozen_array(f"{where}.weights", self.weights, None)
             object.__setattr__(self, "weights", weights)

@@ -20,6 +20,7 @@ from neurorl.plain import array_from, declared_types, fits, kind_name
 __all__ = [
     "Described",
     "arrays_apart",
+    "check_kind_or_none",
     "flag",
     "frozen_array",
     "number",
@@ -260,8 +261,17 @@ def flag(where: str, value: object) -> bool:
     return bool(value)
 
 
+def check_kind_or_none(where: str, value: object, kind: type) -> None:
+    """Raise DescriptionError unless *value* is of a class, or None."""
+    if value is not None and not isinstance(value, kind):
+        refuse_units(where, value)
+        limit = kind_name(kind)
+        raise DescriptionError(where, "of another type", got=quoted(value), limit=limit)
+
+
 def several(where: str, values: object) -> tuple[Any, ...]:
     """Return the members of a list, tuple or array. Raises DescriptionError for anything else."""
-    if not isinstance(values, (list, tuple, np.ndarray)):
+    refuse_units(where, values)
+    if not isinstance(values, (list, tuple, np.ndarray)) or np.ndim(values) == 0:
         raise DescriptionError(where, "must be a tuple", got=quoted(values))
     return tuple(values)

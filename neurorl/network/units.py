@@ -22,8 +22,18 @@ def refuse_units(where: str, value: object) -> None:
     unit = unit_of(value)
     if unit is not None:
         what = f"has a unit, {unit}"
-        remedy = "give a plain number, in SI units for times, such as float(x / second)"
+        remedy = f"give a plain number{_in_si(value)}"
         raise DescriptionError(where, what, got=quoted(value), remedy=remedy)
+
+
+def _in_si(value: Any) -> str:
+    """Say how to write a quantity: times in seconds, others in the units of one's own equations."""
+    if not hasattr(value, "dim"):  # what Brian2's have; its arrays hold SI
+        return ", in SI units for times, else in those of the equations"
+    unit = "second" if str(value.dim) == "s" else "mV"
+    if np.ndim(value):
+        return f", such as np.asarray(x / {unit})"
+    return f": {np.asarray(value):g} in SI units, or float(x / {unit})"
 
 
 def unit_of(value: Any) -> str | None:
