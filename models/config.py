@@ -71,6 +71,9 @@ class AgentConfig(AgentFields):
                 data[kind] = part.name
                 if kind not in FILE_ORDER:  # as in files from before there was a choice
                     del data[kind]
+            for option in registry.unsaid(part, data):
+                if option not in FILE_ORDER:  # nor was there this option
+                    del data[option]
         defaults = {f.name: f.default for f in dataclasses.fields(self)}
         for name in LATER:
             if data[name] == defaults[name]:

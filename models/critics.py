@@ -20,7 +20,15 @@ from neurorl.network.serialization import FloatArray, number, positive
 from neurorl.numerics.elementary import dot
 from neurorl.rules.three_factor import td_error
 
-__all__ = ["CRITICS", "Critic", "Linear", "LinearCritic", "Spiking", "SpikingCritic"]
+__all__ = [
+    "CRITICS",
+    "Critic",
+    "Linear",
+    "LinearCritic",
+    "Optimistic",
+    "Spiking",
+    "SpikingCritic",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +48,11 @@ class Critic(Part, abc.ABC):
     def __post_init__(self) -> None:
         number("agent.alpha_critic", self.alpha, 0.0)
         number("agent.lambda_critic", self.lambda_, 0.0, 1.0)
+
+    @property
+    def initial_value(self) -> float:
+        """Return what every state is worth before anything is learned."""
+        return 0.0
 
     @property
     def changes(self) -> int:
@@ -70,7 +83,8 @@ class Critic(Part, abc.ABC):
         self, weights: FloatArray, trace: FloatArray, x: FloatArray, gamma: float
     ) -> LinearCritic:
         """Return what computes TD errors on the host, of arrays ``(n_values,)`` of an agent."""
-        return LinearCritic(weights, trace, x, self.alpha, gamma * self.lambda_)
+        decay = gamma * self.lambda_
+        return LinearCritic(weights, trace, x, self.alpha, decay, self.initial_value)
 
     def reader(self, network: Network, window: int, carries: bool) -> SpikingCritic | None:
         """Return what reads the value from the population's spikes; None without one."""
@@ -96,6 +110,25 @@ class Linear(Critic):
 
     def check(self, features: Features, cells: Features, window: int) -> None:
         check_changes(features, cells, self.changes)
+
+
+@dataclass(frozen=True, eq=False)
+class Optimistic(Linear):
+    """Expect much of every state at first: ``V = initial_value + v . x``, learned as by `Linear`.
+
+    What is visited falls short of it, so that what isn't looks better: a table of values that
+    begins there, for any features. initial_value: in units of scaled rewards. The gridworld code of
+    arXiv:1910.06489 draws it from [0, 10) for each state, where a goal pays 10.
+    """
+
+    name: ClassVar[str] = "optimistic"
+    kernel: ClassVar[str | None] = "linear"
+
+    initial_value: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        number("agent.initial_value", self.initial_value)
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,12 +194,14 @@ CRITICS: Registry[Critic] = Registry(
     Critic,
     Linear,
     Spiking,
+    Optimistic,
     options={
         "alpha_critic": "alpha",
         "lambda_critic": "lambda_",
         "critic_neurons": "neurons",
         "critic_scale": "scale",
         "critic_changes": "changes",
+        "initial_value": "initial_value",
     },
 )
 """Every critic that has a plain name; ``CRITICS.register`` adds one."""
@@ -176,10 +211,10 @@ CRITICS: Registry[Critic] = Registry(
 class LinearCritic:
     """Learn the values of states by TD(lambda), as a weighted sum of features.
 
-    ``V = v . x``, ``z <- gamma lambda z + x``, ``v <- v + alpha delta z / max(|x|**2, 1)``.
+    ``V = V_0 + v . x``, ``z <- gamma lambda z + x``, ``v <- v + alpha delta z / max(|x|**2, 1)``.
     weights, trace, x: v, z and the features of the present state, arrays of one shape that are
     written in place. alpha: step size, a fraction of the error removed at once. trace_decay: gamma
-    lambda. Source: Sutton & Barto, TD(lambda) with accumulating traces.
+    lambda. initial: V_0. Source: Sutton & Barto, TD(lambda) with accumulating traces.
     """
 
     weights: FloatArray
@@ -187,10 +222,12 @@ class LinearCritic:
     x: FloatArray
     alpha: float
     trace_decay: float
+    initial: float = 0.0
 
     def value(self, x: FloatArray) -> float:
         """Return V of features *x*."""
-        return dot(self.weights, x)
+        learned = dot(self.weights, x)
+        return self.initial + learned if self.initial else learned
 
     def modulator(self, reward: float, discount: float, x_next: FloatArray, rate: float) -> float:
         """Return the TD error of the step to the state of features *x_next*, and learn from it.

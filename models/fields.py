@@ -183,7 +183,8 @@ def option_types() -> dict[str, Any]:
 
 def option_names() -> list[str]:
     """Return the name of each option, those of parts too."""
-    return [*FILE_ORDER, *LATER, *(kind for kind in KINDS if kind not in FILE_ORDER)]
+    options = (option for registry in KINDS.values() for option in registry.options)
+    return [*dict.fromkeys((*FILE_ORDER, *LATER, *KINDS, *options))]
 
 
 def _split(options: Mapping[str, object]) -> tuple[dict[str, object], dict[str, object]]:

@@ -138,6 +138,15 @@ class Registry(Mapping[str, type[P]], Generic[P]):
             what, remedy = "can't be made from its name alone", f"pass an object of {cls.__name__}"
             raise DescriptionError(f"agent.{self.kind}", what, got=str(exc), remedy=remedy) from exc
 
+    def unsaid(self, part: P, options: Mapping[str, object]) -> list[str]:
+        """Return which options *part* doesn't have, and are as they are by default."""
+        has, usual = field_names(type(part)), self.defaults
+        return [
+            option
+            for option, field in self.options.items()
+            if option in options and field not in has and options[option] == usual[option]
+        ]
+
     def _fields(self, cls: type[P], values: Mapping[str, object]) -> dict[str, Any]:
         """Turn options into values of the fields that a class has."""
         names = field_names(cls)

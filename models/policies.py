@@ -14,7 +14,18 @@ from neurorl.models.parts import Part, Registry
 from neurorl.network.serialization import FloatArray, number
 from neurorl.numerics.elementary import exp
 
-__all__ = ["POLICIES", "Greedy", "Policy", "Softmax", "choose", "greedy", "softmax", "votes"]
+__all__ = [
+    "POLICIES",
+    "EpsilonGreedy",
+    "Greedy",
+    "Policy",
+    "Softmax",
+    "choose",
+    "explore",
+    "greedy",
+    "softmax",
+    "votes",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,12 +88,38 @@ class Greedy(Policy):
         return greedy(votes)
 
 
+@dataclass(frozen=True, eq=False)
+class EpsilonGreedy(Policy):
+    """Take the action with the most votes, but for a share *epsilon* drawn evenly among all.
+
+    epsilon: that share of all actions, in [0, 1]. The code of arXiv:1910.06489 chooses so, with 0.1
+    (CartPole, MountainCar) and 0.01 (gridworld); its ties go to the first action, here evenly.
+    """
+
+    name: ClassVar[str] = "epsilon-greedy"
+    kernel: ClassVar[str | None] = "greedy"  # which has a share of exploration
+    requires: ClassVar[Mapping[str, object]] = {"exploration": 0.0}
+
+    epsilon: float = 0.1
+
+    def __post_init__(self) -> None:
+        number("agent.epsilon", self.epsilon, 0.0, 1.0)
+
+    @property
+    def exploration(self) -> float:
+        return self.epsilon
+
+    def distribution(self, votes: FloatArray) -> FloatArray:
+        return explore(greedy(votes), self.epsilon)
+
+
 POLICIES: Registry[Policy] = Registry(
     "policy",
     Policy,  # type: ignore[type-abstract]
     Softmax,
     Greedy,
-    options={"beta": "beta", "exploration": "exploration"},
+    EpsilonGreedy,
+    options={"beta": "beta", "exploration": "exploration", "epsilon": "epsilon"},
 )
 """Every policy that has a plain name; ``POLICIES.register`` adds one."""
 
@@ -99,8 +136,12 @@ def votes(output: npt.NDArray[np.bool_], n_actions: int, first_step: int) -> Flo
 def softmax(n: FloatArray, beta: float, exploration: float = 0.0) -> FloatArray:
     """Return ``(1 - exploration) exp(beta n_m) / sum + exploration / A``, of the shape of *n*."""
     z = exp(beta * (n - n.max()))
-    share = exploration / len(n)
-    return np.asarray((1.0 - exploration) * (z / np.add.accumulate(z)[-1]) + share)
+    return explore(np.asarray(z / np.add.accumulate(z)[-1]), exploration)
+
+
+def explore(policy: FloatArray, share: float) -> FloatArray:
+    """Return ``(1 - share) policy + share / A``: that share of all actions is drawn evenly."""
+    return np.asarray((1.0 - share) * policy + share / len(policy))
 
 
 def greedy(n: FloatArray) -> FloatArray:

@@ -102,7 +102,7 @@ class Agent(ctypes.Structure):
             pointer_1="cells_input features_input input critic_input current critic_current output",
             pointer_2="seeds decisions actions probabilities reward discount rate active",
             pointer_3="x value value_trace mean_reward expected",
-            number_4="critic_unit",
+            number_4="critic_unit critic_initial",
             pointer_5="run run_inputs run_rasters",
             int_6="n_nodes n_layers",
             pointer_7="nodes layers",

@@ -25,12 +25,12 @@ from neurorl.errors import (
 )
 from neurorl.learning.loops import checks
 from neurorl.learning.loops.numpy import NumpyLoop
-from neurorl.models.critics import Critic, Linear, Spiking
+from neurorl.models.critics import Critic, Linear, Optimistic, Spiking
 from neurorl.models.encoders import Bernoulli, Current, Encoder, Quiet
 from neurorl.models.fields import FILE_ORDER, KINDS, option_names, option_types
 from neurorl.models.modulators import Modulator, Reward, TDError
 from neurorl.models.places import Host, OnChip
-from neurorl.models.policies import POLICIES, Greedy, Policy, Softmax, softmax
+from neurorl.models.policies import POLICIES, EpsilonGreedy, Greedy, Policy, Softmax, softmax
 from neurorl.models.presets import make_config
 from neurorl.models.schedules import LinearFall, Schedule
 from neurorl.models.writes import Accumulate, Register, Shadow, Writes
@@ -237,6 +237,32 @@ def test_options_and_objects_mean_the_same(options: Any, kind: str, part: Any) -
     assert list(data) == ["type", *FILE_ORDER]  # as files always had them
     assert data.get(kind, part.name) == part.name
     assert AgentConfig.from_dict(data) == config
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "part", "option"),
+    [
+        ({"policy": "epsilon-greedy"}, "policy", EpsilonGreedy(0.1), "epsilon"),
+        ({"policy": EpsilonGreedy(0.3)}, "policy", EpsilonGreedy(0.3), "epsilon"),
+        ({"epsilon": 0.3}, "policy", Softmax(0.15), "epsilon"),
+        ({"critic": "optimistic"}, "critic", Optimistic(0.1), "initial_value"),
+        (
+            {"critic": "optimistic", "initial_value": 5.0, "alpha_critic": 0.2},
+            "critic",
+            Optimistic(0.2, initial_value=5.0),
+            "initial_value",
+        ),
+    ],
+)
+def test_options_that_came_later_are_in_files_where_they_say_something(
+    options: Any, kind: str, part: Any, option: str
+) -> None:
+    config = config_of(**options)
+    assert getattr(config, kind) == part
+    data = json.loads(json.dumps(config.to_dict()))
+    assert list(data) == ["type", *FILE_ORDER, option]
+    assert AgentConfig.from_dict(data) == config
+    assert option not in config_of().to_dict()
 
 
 def test_defaults_are_the_first_of_each_kind() -> None:

@@ -26,6 +26,7 @@ EXAMPLES = [
         "docs/recording.md",
         "docs/neurons.md",
         "docs/connections.md",
+        "docs/own-encoder.md",
         "docs/learning-without-an-agent.md",
     )
     for n, example in enumerate(
@@ -70,4 +71,4 @@ def test_the_table_has_every_feature_and_what_is_refused() -> None:
 
 
 def test_there_are_examples() -> None:
-    assert len(EXAMPLES) >= 20
+    assert len(EXAMPLES) >= 21

@@ -176,6 +176,7 @@ class NativeLoop(Loop):
             "alpha_critic": critic.alpha,
             "critic_decay": config.gamma * critic.lambda_,
             "critic_unit": self.critic.unit if self.critic else 0.0,
+            "critic_initial": critic.initial_value,
             "modulator_limit": limit,
             "depression": config.depression,
             "norm_rate": NORM_RATE,

@@ -96,6 +96,7 @@ struct Agent {
     const uint8_t *active;
     double *x, *value, *value_trace, *mean_reward, *expected;
     double critic_unit;  // value of one spike of a spiking critic
+    double critic_initial;  // what a linear critic adds to what it has learned
     // Runs the network for a window; null if the simulator can't do that from C.
     void (*run)(int fresh, int64_t n_steps, const uint8_t *const *inputs, uint8_t *const *rasters);
     const uint8_t *const *run_inputs;

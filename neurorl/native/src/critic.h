@@ -7,6 +7,13 @@
 
 namespace neurorl {
 
+// Return V of features x, by the weights v.
+inline double linear_value(const Agent &agent, const double *v, const double *x)
+{
+    const double learned = dot(v, x, agent.features.size);
+    return agent.critic_initial != 0.0 ? agent.critic_initial + learned : learned;
+}
+
 // Return the modulator of a transition to the state with features *next*, and teach the critic.
 inline double modulator(const Agent &agent, int64_t k, const double *next)
 {
@@ -18,7 +25,8 @@ inline double modulator(const Agent &agent, int64_t k, const double *next)
     }
     const int64_t n = agent.features.size;
     double *x = agent.x + k * n, *v = agent.value + k * n, *z = agent.value_trace + k * n;
-    const double delta = reward + agent.discount[k] * dot(v, next, n) - dot(v, x, n);
+    const double after = linear_value(agent, v, next), before = linear_value(agent, v, x);
+    const double delta = reward + agent.discount[k] * after - before;
     const double size = dot(x, x, n);
     const double step = rate * agent.alpha_critic * delta / (size > 1.0 ? size : 1.0);
 #pragma GCC ivdep

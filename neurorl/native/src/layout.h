@@ -95,7 +95,8 @@ inline void describe_agent(std::string &text)
         NEURORL_AT(decisions), NEURORL_AT(actions), NEURORL_AT(probabilities),
         NEURORL_AT(reward), NEURORL_AT(discount), NEURORL_AT(rate), NEURORL_AT(active),
         NEURORL_AT(x), NEURORL_AT(value), NEURORL_AT(value_trace), NEURORL_AT(mean_reward),
-        NEURORL_AT(expected), NEURORL_AT(critic_unit), NEURORL_AT(run), NEURORL_AT(run_inputs),
+        NEURORL_AT(expected), NEURORL_AT(critic_unit),
+        NEURORL_AT(critic_initial), NEURORL_AT(run), NEURORL_AT(run_inputs),
         NEURORL_AT(run_rasters), NEURORL_AT(n_nodes), NEURORL_AT(n_layers), NEURORL_AT(nodes),
         NEURORL_AT(layers)
     });

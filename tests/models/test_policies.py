@@ -1,0 +1,113 @@
+"""Policies, and critics that begin with a value: what they say by hand, and what agents do."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from neurorl import SpikingActorCritic
+from neurorl.errors import DescriptionError
+from neurorl.models.critics import Linear, LinearCritic, Optimistic
+from neurorl.models.features import OneHot
+from neurorl.models.policies import EpsilonGreedy, Greedy, choose
+
+GRID = "neurorl/GridWorld-v0"
+AUTHORS: dict[str, Any] = {"policy": "epsilon-greedy", "critic": "optimistic", "gamma": 0.9}
+
+
+def test_epsilon_greedy_by_hand() -> None:
+    policy = EpsilonGreedy(0.2)
+    assert np.allclose(policy.distribution(np.array([3.0, 5.0, 1.0, 0])), [0.05, 0.85, 0.05, 0.05])
+    assert np.allclose(
+        policy.distribution(np.array([5.0, 5.0, 1.0, 0.0])), [0.45, 0.45, 0.05, 0.05]
+    )
+    votes = np.array([1.0, 0.0])
+    assert EpsilonGreedy(0.0).distribution(votes).tolist() == Greedy().distribution(votes).tolist()
+    assert EpsilonGreedy(1.0).distribution(votes).tolist() == [0.5, 0.5]
+    assert EpsilonGreedy(0.3).exploration == 0.3
+    with pytest.raises(DescriptionError, match=r"agent\.epsilon.*range"):
+        EpsilonGreedy(1.5)
+
+
+@pytest.mark.parametrize("loop", ["native", "numpy"])
+def test_the_share_that_is_drawn_evenly(loop: str) -> None:
+    """Of four actions three are worse: 0.75 epsilon of all actions are such."""
+    epsilon = 0.4
+    agent = SpikingActorCritic(GRID, seed=1, loop=loop, policy="epsilon-greedy", epsilon=epsilon)
+    inner = agent._replicas.loop
+    inner.see_first(0, 1)
+    inner.begin(0)
+    worse, n = 0, 1500
+    for _ in range(n):
+        action = int(inner.decide()[0])
+        p = inner.probabilities[0]
+        assert np.isclose(p.sum(), 1.0)
+        assert p.min() >= epsilon / 4 - 1e-12
+        worse += p[action] < p.max()
+    spread = np.sqrt(0.75 * epsilon * (1 - 0.75 * epsilon) / n)
+    assert abs(worse / n - 0.75 * epsilon) < 4 * spread
+
+
+def test_the_draws_are_those_of_other_policies() -> None:
+    p = EpsilonGreedy(0.4).distribution(np.array([0.0, 2.0]))
+    assert [choose(p, u) for u in (0.1, 0.19, 0.21, 0.9)] == [0, 0, 1, 1]
+
+
+def test_an_optimistic_critic_is_a_table_that_begins_there() -> None:
+    """V of a table that is 5 at first, against 5 + v of one-hot features."""
+    n, v_0, rng = 6, 5.0, np.random.default_rng(0)
+    one = Optimistic(0.1, 0.7, initial_value=v_0)
+    ours = one.values(np.zeros(n), np.zeros(n), np.zeros(n), 0.9)
+    table, trace = np.full(n, v_0), np.zeros(n)
+    states = rng.integers(n, size=200)
+    ours.x[:] = np.eye(n)[states[0]]
+    for state, after in itertools.pairwise(states):
+        reward, discount = float(rng.random()), float(rng.choice([0.9, 0.0]))
+        delta = reward + discount * table[after] - table[state]
+        trace = 0.9 * 0.7 * trace + np.eye(n)[state]
+        table += 0.1 * delta * trace
+        assert np.isclose(ours.modulator(reward, discount, np.eye(n)[after], 1.0), delta)
+    assert np.allclose(v_0 + ours.weights, table)
+
+
+def test_it_expects_too_much_at_first() -> None:
+    """In a state that pays nothing, the first error is (gamma - 1) V_0, and -V_0 at an end."""
+    for discount, expected in ((0.9, -0.5), (0.0, -5.0)):
+        critic = Optimistic(initial_value=5.0).values(np.zeros(2), np.zeros(2), np.ones(2), 0.9)
+        assert critic.value(np.ones(2)) == 5.0
+        assert np.isclose(critic.modulator(0.0, discount, np.ones(2), 1.0), expected)
+
+
+def test_no_initial_value_changes_no_bit() -> None:
+    zeros = np.zeros(3)
+    assert LinearCritic(zeros, zeros, zeros, 0.1, 0.9).initial == Linear().initial_value == 0.0
+    a, b = (
+        SpikingActorCritic(GRID, seed=1, critic=critic)
+        for critic in (Linear(0.1), Optimistic(0.1, initial_value=0.0))
+    )
+    a.learn(3)
+    b.learn(3)
+    for name, w in a.weights.items():
+        assert np.array_equal(b.weights[name], w)
+    with pytest.raises(DescriptionError, match=r"agent\.initial_value"):
+        Optimistic(initial_value=float("inf"))
+
+
+@pytest.mark.parametrize("loop", ["native", "numpy"])
+def test_an_agent_with_both_goes_on_exactly(loop: str, tmp_path: Path) -> None:
+    options = {**AUTHORS, "epsilon": 0.05, "initial_value": 2.0, "features": OneHot(100, 1)}
+    whole, half = (SpikingActorCritic(GRID, seed=3, loop=loop, **options) for _ in range(2))
+    whole.learn(6)
+    half.learn(3)
+    half.save(tmp_path / "half.npz")
+    loaded = SpikingActorCritic.load(tmp_path / "half.npz")
+    assert loaded.config.policy == EpsilonGreedy(0.05)
+    assert loaded.config.critic.initial_value == 2.0
+    loaded.learn(6)
+    assert [e.length for e in loaded.episodes] == [e.length for e in whole.episodes]
+    for name, w in whole.weights.items():
+        assert np.array_equal(loaded.weights[name], w)
