@@ -21,7 +21,7 @@ from neurorl.models.features import (
 )
 from neurorl.models.pooled import Pooled, blocks_for, pooled
 
-__all__ = ["default_cells", "default_features", "default_joint_cells"]
+__all__ = ["default_cells", "default_features", "default_joint_cells", "seen_parts", "unseen"]
 
 _MAX_CELLS = 400
 _MAX_FEATURES = 1024
@@ -121,6 +121,11 @@ _SEEN = (
 )
 
 
+def seen_parts(space: gym.Space[Any]) -> dict[Any, gym.Space[Any]]:
+    """Return the parts of a Tuple or Dict that there are cells for, by keys or places."""
+    return {key: part for key, part in _parts(space).items() if is_seen(part)}
+
+
 def unseen(space: gym.Space[Any], where: str = "") -> list[str]:
     """Name the parts of a Tuple or Dict that there are no cells for."""
     if not isinstance(space, (gym.spaces.Tuple, gym.spaces.Dict)):
@@ -170,10 +175,9 @@ def _for_space(space: gym.Space[Any], box: Any) -> Features:
         zeros = np.zeros(space.shape)
         return _of_box(zeros, zeros + 1.0, lambda low, high: GaussianCells(low, high, 1))
     if isinstance(space, (gym.spaces.Tuple, gym.spaces.Dict)):
-        parts = _parts(space)
-        left = {key: part for key, part in parts.items() if is_seen(part)}
+        left = seen_parts(space)
         if left:
-            whole = isinstance(space, gym.spaces.Tuple) and len(left) == len(parts)
+            whole = isinstance(space, gym.spaces.Tuple) and len(left) == len(space.spaces)
             keys = () if whole else tuple(left)
             return Concat(tuple(_for_space(part, box) for part in left.values()), keys)
     raise UnsupportedError(

@@ -36,7 +36,7 @@ from neurorl.models.features import (
 from neurorl.models.fields import KINDS, option_names
 from neurorl.models.parts import Part
 from neurorl.models.pooled import Pooled
-from neurorl.models.task_defaults import are_numbered, task_defaults
+from neurorl.models.task_defaults import task_defaults
 from neurorl.tasks.known import other_spaces, task_of
 from neurorl.tasks.registration import BANDIT_ID, GRID_ID, POSITION_ONLY_ID
 
@@ -230,21 +230,20 @@ def make_config(
     classes = _part_classes({**given, **overrides})
     if classes["learning"].on_chip:
         given |= on_chip(name)
-    space = env.observation_space
+    space, joint = env.observation_space, classes["critic"].population is not None
+    if not (name in _TASKS or name in tasks or classes["learning"].on_chip):
+        chosen = task_defaults(env, model, overrides, spiking_critic=joint)
+        given |= _without_fields_of(overrides, chosen)
     if "cells" not in given:
         given["cells"] = default_cells(space)
-        if model == "glm" and not are_numbered(given["cells"]):
+        if model == "glm" and not isinstance(given["cells"], OneHot):
             # Graded cells spike in some steps only: let the memoryless units see several.
             given["window"] = 8
     if "features" not in given:
-        joint = classes["critic"].population is not None
         given["features"] = default_joint_cells(space) if joint else default_features(space)
     if not {"cells", "features"} <= overrides.keys():
         _warn_of_unseen(space)
     _warn_of_means(space, {k: v for k, v in given.items() if k not in overrides})
-    if not (name in _TASKS or name in tasks or classes["learning"].on_chip):
-        cells = overrides.get("cells", given["cells"])
-        given |= task_defaults(env, cells, overrides, overrides.get("gamma", 0.99))
     if "solved_at" not in given and env.spec is not None:
         given["solved_at"] = env.spec.reward_threshold
     for cls in classes.values():  # what the preset has may be for another part

@@ -3,55 +3,104 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 
-from neurorl.models.features import Features, JointStates, OneHot
+from neurorl.models.boxes import BoxRanges, box_cells
+from neurorl.models.defaults import default_cells, seen_parts
+from neurorl.models.features import Features, HashedStates, JointStates, OneHot, Picked
 from neurorl.tasks.first_play import FirstPlay, first_play
 
-__all__ = ["NUMBERED", "are_numbered", "reward_scale", "task_defaults"]
+__all__ = ["TABLES", "reward_scale", "table_cells", "task_defaults"]
 
-NUMBERED: dict[str, Any] = {
-    "hidden": 0,
-    "bias": False,
-    "initial_output": 0.02,
-    "beta": 0.1,
-    "alpha_output": 0.3,
-    "alpha_critic": 0.1,
+TABLES: Mapping[str, Mapping[str, Any]] = {
+    "lif": {"alpha_output": 0.3, "beta": 0.1, "initial_output": 0.02, "alpha_critic": 0.1},
+    "glm": {"alpha_output": 1.0, "beta": 0.5, "initial_output": 0.1, "window": 2},
+    "lif-spiking-critic": {"alpha_output": 0.15, "beta": 0.1, "initial_output": 0.02},
 }
-"""Where each state has a cell, the output learns a table: what states share would drown it."""
+"""By model, where each state has cells of its own. The output learns a table, so there are no
+hidden units; and no bias, which would drown the state: its one channel spikes in every step."""
+
+_TILED: Mapping[str, Mapping[str, Any]] = {**TABLES, "lif": {**TABLES["lif"], "alpha_output": 0.6}}
+_OTHER_NETWORK = frozenset({"hidden", "bias", "description", "neuron", "encoder", "rule"})
+"""Who names one of these has another network, which `TABLES` doesn't fit."""
+_OTHER_CELLS = frozenset({"critic_changes", "input_recalls", "hidden_recalls", "carries"})
 
 _SMALLEST = 0.025
 """Of the scale, for rewards of 1 in every step."""
-_GAMMA = 0.99
+_MOST_SHOWN = 500
+"""Of different observations in the first play: with no more, they are states without a number."""
 
 
 def task_defaults(
-    env: gym.Env[Any, Any], cells: Features | None, named: Collection[str], gamma: float = _GAMMA
+    env: gym.Env[Any, Any], model: str, named: Mapping[str, Any], *, spiking_critic: bool
 ) -> dict[str, Any]:
     """Return the fields that follow from the task, but for those that are *named*.
 
-    cells: of the agent.
+    spiking_critic: whether features are to be few cells. Plays only if something depends on it.
     """
-    seen = functools.cache(lambda: first_play(env))
+    play = functools.cache(lambda: first_play(env))
     chosen: dict[str, Any] = {}
-    if are_numbered(cells) and not _CHANGES.intersection(named):
-        chosen |= NUMBERED
+    if not _OTHER_NETWORK.intersection(named):
+        chosen |= _table(env.observation_space, model, named, play, spiking_critic)
     if "reward_scale" not in named:
-        chosen["reward_scale"] = reward_scale(seen(), gamma)
+        chosen["reward_scale"] = reward_scale(play(), float(named.get("gamma", 0.99)))
     return {name: value for name, value in chosen.items() if name not in named}
 
 
-_CHANGES = frozenset({"hidden", "bias", "description"})
-"""Who names one of these has another network, to which `NUMBERED` doesn't apply."""
+def _table(
+    space: gym.Space[Any], model: str, named: Mapping[str, Any], play: Any, spiking_critic: bool
+) -> dict[str, Any]:
+    """Return the fields of an agent that learns a table, if its cells make one possible."""
+    cells = named.get("cells")
+    if cells is None and not _OTHER_CELLS.intersection(named):
+        cells = table_cells(space, play)
+    if not isinstance(cells, (OneHot, JointStates, HashedStates, Picked)):
+        return {}
+    is_tiled = isinstance(cells, Picked)
+    rates = (_TILED if is_tiled else TABLES)[model]
+    features = {} if is_tiled and spiking_critic else {"features": cells}
+    return {**rates, "hidden": 0, "bias": False, "cells": cells, **features}
 
 
-def are_numbered(cells: Features | None) -> bool:
-    """Return whether there is a cell for each state."""
-    return isinstance(cells, (OneHot, JointStates))
+def table_cells(space: gym.Space[Any], play: Any) -> Features | None:
+    """Return cells of which the output can learn a table; None if there are none.
+
+    play: returns the first play, which numbered states don't need.
+    """
+    if not isinstance(space, (gym.spaces.Box, gym.spaces.Tuple, gym.spaces.Dict)):
+        cells = default_cells(space)
+        return cells if isinstance(cells, (OneHot, JointStates)) else None
+    if not isinstance(space, gym.spaces.Box):
+        cells = default_cells(space)
+        if isinstance(cells, JointStates):
+            return cells
+    rows = play().all_numbers()
+    if rows is None:
+        return None
+    hashed = _hashed(space, rows)
+    if hashed is not None or not isinstance(space, gym.spaces.Box):
+        return hashed
+    return box_cells(BoxRanges.of(space, rows))
+
+
+def _hashed(space: gym.Space[Any], rows: Any) -> HashedStates | None:
+    """Return a table of observations, if the first play showed no more than a few.
+
+    Of large ones it kept too few to tell.
+    """
+    if len(rows) < 2 * _MOST_SHOWN:
+        return None
+    places = np.flatnonzero((rows != rows[0]).any(axis=0)).tolist()
+    if not places or len(np.unique(rows[:, places], axis=0)) > _MOST_SHOWN:
+        return None
+    parts = seen_parts(space)
+    if any(seen_parts(part) for part in parts.values()):
+        return None  # of parts that have parts
+    return HashedStates(rows.shape[1], tuple(places), keys=tuple(parts))
 
 
 def reward_scale(play: FirstPlay, gamma: float) -> float:

@@ -11,6 +11,7 @@ from neurorl.models.features.base import Features, FromNumbers
 from neurorl.models.features.concat import Concat
 from neurorl.models.features.fourier import Fourier
 from neurorl.models.features.gaussian import RBF, GaussianCells
+from neurorl.models.features.hashed import HashedStates
 from neurorl.models.features.picked import Centred, Picked
 from neurorl.models.features.ranged import Ranged
 from neurorl.models.features.states import Combinations, JointStates, OneHot, PlaceCells
@@ -26,6 +27,7 @@ __all__ = [
     "Fourier",
     "FromNumbers",
     "GaussianCells",
+    "HashedStates",
     "JointStates",
     "OneHot",
     "Picked",

@@ -25,8 +25,11 @@ __all__ = ["FIRST_STEPS", "FirstPlay", "first_play"]
 
 FIRST_STEPS = 2000
 _HOLDS = 0.8
-_LARGEST = 2**26
+_LARGEST = 2**24
+"""Bytes of what is kept of observations, as float64."""
 _SEED = 2_025
+
+_OF_NUMBERS = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
 
 Observations = npt.NDArray[Any]
 Place = tuple[Any, ...]
@@ -37,8 +40,8 @@ class FirstPlay:
     """Hold what was seen.
 
     steps: that were taken. rewards: of each episode, ``(length,)``; the last may be cut off.
-    seen: observations of each Box part of the space, ``(n, *shape)``, by its place: the keys that
-    lead there, ``()`` for a space that is a Box itself.
+    seen: what each part of the observation that is of numbers was, by its place: the keys that lead
+    there, ``()`` for a space without parts. Of large ones, not every step is kept.
     """
 
     steps: int = 0
@@ -49,6 +52,11 @@ class FirstPlay:
         """Return the observations of one part, as rows of float64, ``(n, d)``; None without any."""
         rows = self.seen.get(place)
         return np.array([np.ravel(row) for row in rows], dtype=np.float64) if rows else None
+
+    def all_numbers(self) -> Observations | None:
+        """Return the observations with all their parts one after the other, ``(n, d)``, or None."""
+        parts = [rows for rows in map(self.of, self.seen) if rows is not None]
+        return np.concatenate(parts, axis=1) if parts else None
 
     def returns(self, gamma: float) -> npt.NDArray[np.float64]:
         """Return the discounted return that came after each step."""
@@ -86,16 +94,16 @@ def first_play(env: gym.Env[Any, Any], steps: int = FIRST_STEPS) -> FirstPlay:
 
 
 def _play(env: gym.Env[Any, Any], steps: int, play: FirstPlay) -> None:
-    answers, leaves = Answers(env), list(_boxes(env.observation_space, ()))
-    strides = {place: -(-steps * box.low.nbytes // _LARGEST) for place, box in leaves}
-    play.seen = {place: [] for place, _ in leaves}
+    answers, leaves = Answers(env), dict(_of_numbers(env.observation_space, ()))
+    stride = -(-steps * sum(leaves.values()) // _LARGEST)
+    play.seen = {place: [] for place in leaves}
     first, n = int(env.action_space.start), int(env.action_space.n)  # type: ignore[attr-defined]
     draws = np.random.Generator(np.random.PCG64(_SEED))
 
     def note(observation: Any, step: int) -> None:
-        for place, stride in strides.items():
-            if step % stride == 0:
-                play.seen[place].append(np.array(_at(observation, place)))
+        if step % stride == 0:
+            for place, rows in play.seen.items():
+                rows.append(np.array(_at(observation, place)))
 
     over, action = True, first
     while play.steps < steps:
@@ -112,16 +120,16 @@ def _play(env: gym.Env[Any, Any], steps: int, play: FirstPlay) -> None:
         over = terminated or truncated
 
 
-def _boxes(space: gym.Space[Any], place: Place) -> Iterator[tuple[Place, spaces.Box]]:
-    """Yield the parts of a space that are boxes, with their places."""
-    if isinstance(space, spaces.Box):
-        yield place, space
-    elif isinstance(space, spaces.Dict):
+def _of_numbers(space: gym.Space[Any], place: Place) -> Iterator[tuple[Place, int]]:
+    """Yield the places of parts that are of numbers, with their bytes as float64."""
+    if isinstance(space, spaces.Dict):
         for key, part in space.spaces.items():
-            yield from _boxes(part, (*place, key))
+            yield from _of_numbers(part, (*place, key))
     elif isinstance(space, spaces.Tuple):
         for k, part in enumerate(space.spaces):
-            yield from _boxes(part, (*place, k))
+            yield from _of_numbers(part, (*place, k))
+    elif isinstance(space, _OF_NUMBERS) and space.shape is not None:
+        yield place, 8 * int(np.prod(space.shape))
 
 
 def _at(observation: Any, place: Place) -> Any:

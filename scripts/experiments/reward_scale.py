@@ -34,8 +34,9 @@ def measure(episodes: int = 500, backend: str = "brian2", played: int = 100) -> 
         for seed in _SEEDS:
             env = gym.make("FrozenLake-v1", is_slippery=False)
             # With hidden units, as in other networks; the default of numbered states has none.
-            chosen = {"hidden": 8, "reward_scale": scale}
-            agent = SpikingActorCritic(env, backend=backend, seed=seed, **chosen)
+            agent = SpikingActorCritic(
+                env, backend=backend, seed=seed, hidden=8, reward_scale=scale
+            )
             agent.learn(episodes)
             last = float(np.mean([e.ret for e in agent.episodes[-100:]]))
             greedy = float(evaluate(agent, played)["mean_return"])

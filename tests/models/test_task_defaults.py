@@ -8,16 +8,17 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
-from gymnasium.spaces import Dict, Discrete, MultiBinary, MultiDiscrete, Text, Tuple
+from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Text, Tuple
 
 from neurorl import SpikingActorCritic
 from neurorl.agents.saved import read_agent
 from neurorl.errors import EnvironmentWarning, UnsupportedError
+from neurorl.models.boxes import BoxRanges, box_cells
 from neurorl.models.config import AgentConfig
 from neurorl.models.defaults import default_cells
-from neurorl.models.features import Concat, JointStates, OneHot
+from neurorl.models.features import Concat, HashedStates, JointStates, OneHot, Picked, Tiles
 from neurorl.models.presets import make_config
-from neurorl.models.task_defaults import NUMBERED, reward_scale
+from neurorl.models.task_defaults import TABLES, reward_scale
 from neurorl.tasks.first_play import FirstPlay
 
 FROZEN = "FrozenLake-v1"
@@ -46,10 +47,9 @@ def test_reward_scale_follows_the_unit_of_rewards(factor: float) -> None:
 def test_numbered_states_have_a_table() -> None:
     config = make_config(gym.make(FROZEN))
     assert config.cells == OneHot(16)
-    assert {name: getattr(config, name, None) for name in NUMBERED if name != "alpha_critic"} == {
-        name: value for name, value in NUMBERED.items() if name != "alpha_critic"
-    }
-    assert config.critic.alpha == NUMBERED["alpha_critic"]
+    assert (config.hidden, config.bias, config.features) == (0, False, OneHot(16))
+    rates = config.to_dict()
+    assert {name: rates[name] for name in TABLES["lif"]} == TABLES["lif"]
     network = config.network(4)
     assert [node.name for node in network.nodes] == ["input", "output"]
     assert [p.name for p in network.projections] == ["input_output"]
@@ -67,6 +67,76 @@ def test_what_is_named_is_kept() -> None:
 def test_files_say_that_there_is_no_bias_and_nothing_new_otherwise() -> None:
     assert make_config(gym.make(FROZEN)).to_dict()["bias"] is False
     assert "bias" not in make_config(gym.make("CartPole-v1")).to_dict()
+
+
+class Shown(gym.Env[Any, Any]):
+    """Show numbers of a Box: two that vary in a part of their range, a constant, and a flag."""
+
+    action_space = Discrete(2)
+
+    def __init__(self, digits: int = 12) -> None:
+        self.observation_space = Box(-10.0, 10.0, (2, 2), np.float64)
+        self._digits = digits
+
+    def _shown(self) -> Any:
+        one, other = self.np_random.uniform(0.0, 1.0, 2).round(self._digits)
+        return np.array([[one, 3.0], [2.0 * other, float(one > 0.5)]])
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        return self._shown(), {}
+
+    def step(self, action: int) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        return self._shown(), 1.0, self.np_random.random() < 0.1, False, {}
+
+
+def test_boxes_have_tiles_of_what_was_seen_and_what_is_declared() -> None:
+    cells = make_config(Shown()).cells
+    assert isinstance(cells, Picked)
+    assert isinstance(cells.of, Concat)
+    assert cells.places == (0, 2, 0, 3, 2, 3) * 2  # not the constant, which is number 1
+    tiles = [part for part in cells.of.parts if isinstance(part, Tiles)]
+    np.testing.assert_allclose(tiles[0].high, [1.0, 2.0], atol=0.05)
+    np.testing.assert_allclose(tiles[0].low, [0.0, 0.0], atol=0.05)
+    assert tiles[3].low.tolist() == [-10.0, -10.0]
+    assert [part.size for part in tiles] == [100] * 6
+    assert cells(np.zeros((2, 2))).sum() == 6 * 4
+
+
+def test_many_numbers_that_vary_have_cells_of_their_own() -> None:
+    space = Box(-1.0, 1.0, (30,))
+    ranges = BoxRanges.of(space, np.random.default_rng(1).normal(size=(100, 30)))
+    assert ranges.places == tuple(range(30))
+    assert box_cells(ranges) is None
+    assert box_cells(BoxRanges.of(space, np.zeros((100, 30)))) is None
+
+
+def test_observations_that_come_back_are_states() -> None:
+    cells = make_config(Shown(digits=1)).cells
+    assert cells == HashedStates(4, (0, 2, 3))
+    seen = [cells(np.array([0.1 * k, 3.0, 0.2, 1.0])) for k in range(10)]
+    assert all(x.sum() == 2 for x in seen)
+    assert len({tuple(np.flatnonzero(x)) for x in seen}) == 10
+    assert np.array_equal(cells([-0.0, 5.0, 0.2, 1.0]), cells([0.0, 3.0, 0.2, 1.0]))
+    assert HashedStates.from_dict(cells.to_dict()) == cells
+
+
+def test_parts_are_seen_together() -> None:
+    cells = HashedStates(3, (0, 2), 64, ("a", "b"))
+    one = cells({"a": np.array([[1.0, 2.0]]), "b": 3, "c": "text"})
+    assert np.array_equal(one, cells({"a": [1.0, 7.0], "b": 3}))
+    assert not np.array_equal(one, cells({"a": [1.0, 2.0], "b": 4}))
+
+
+@pytest.mark.parametrize("digits", [12, 1])
+def test_loops_play_the_same_there(digits: int) -> None:
+    played = []
+    for loop in ("numpy", None):
+        agent = SpikingActorCritic(Shown(digits), seed=1, loop=loop, actors=1)
+        agent.learn(total_steps=60)
+        played.append((agent.episodes, {name: w.tolist() for name, w in agent.weights.items()}))
+        agent.close()
+    assert played[0] == played[1]
 
 
 @pytest.mark.parametrize(

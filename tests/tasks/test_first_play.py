@@ -42,6 +42,9 @@ def test_it_holds_rewards_and_what_boxes_showed() -> None:
     assert seen[:, 0].tolist() == [0, 1, 2, 3, 4, 5, 5, 6, 7, 8, 9, 10, 10, 11, 12]
     assert (seen[:, 1] == 7.0).all()
     assert play.of(()) is None
+    both = play.all_numbers()
+    assert both is not None
+    assert both[2].tolist() == [1.0, 2.0, 7.0]
     assert play.returns(0.5)[:5].tolist() == [1, 0.5, 0.25, 0.125, 0.0625]
 
 

@@ -22,7 +22,7 @@ from neurorl.agents.algorithms import REPARAMETERIZATION
 from neurorl.agents.group import GroupPlan
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import EnvironmentWarning
-from neurorl.models.features import GaussianCells
+from neurorl.models.features import Concat, Picked, Tiles
 from neurorl.models.presets import MODELS, default_features, make_config
 from neurorl.reparameterization.config import GradientConfig
 from neurorl.tasks.known import is_like, task_of
@@ -122,8 +122,11 @@ def test_an_agent_learns_there(name: str) -> None:
 def test_scaled_cartpole_has_cells_where_it_is() -> None:
     with pytest.warns(EnvironmentWarning):
         cells = make_config(scaled()).cells
-    assert isinstance(cells, GaussianCells)
-    np.testing.assert_array_equal(cells.high, np.ones(4))
+    assert isinstance(cells, Picked)
+    assert isinstance(cells.of, Concat)
+    highest = [float(part.high.max()) for part in cells.of.parts if isinstance(part, Tiles)]
+    assert highest[0] < 1.0  # as was seen
+    assert highest[6:] == [1.0] * 6  # as is declared
     assert make_config(scaled_as_double()).features != default_features(Box(-1.0, 1.0, (4,)))
 
 

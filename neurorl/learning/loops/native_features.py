@@ -71,6 +71,8 @@ def _leaves(features: Any) -> list[tuple[Any, Any]]:
     """Return the parts that C++ computes, each with what is taken off its values, or None."""
     if type(features) in (Pooled, maps.Picked):
         return _leaves(features.of)  # `flat` has taken the means, or the numbers
+    if type(features) is maps.HashedStates:
+        return _leaves(features.tables)  # `flat` has taken the hash
     if type(features) is maps.Concat:
         return [leaf for part in features.parts for leaf in _leaves(part)]
     if type(features) is maps.Centred and type(features.of) is not maps.Centred:

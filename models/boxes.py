@@ -1,0 +1,91 @@
+"""Choose cells and features of a Box by its declared range and by what the first play showed."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.models.features import Concat, Features, Picked, Tiles
+
+__all__ = ["BoxRanges", "box_cells"]
+
+_QUANTILES = (0.005, 0.995)
+_DIGITS = 4
+_TILINGS, _BINS = 4, 4
+_MAX_DECLARED_PAIRS = 6
+"""Of more pairs of numbers, the declared ranges are cut number by number."""
+_MOST_JOINT = 9
+"""Numbers that vary, of which every pair has tiles."""
+
+Numbers = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class BoxRanges:
+    """Hold the ranges of a Box's numbers, flattened.
+
+    low, high: as declared. seen_low, seen_high: from 0.5 to 99.5 % of what was seen. places: of
+    numbers that vary. two_valued: numbers that took two values only, ``(n,)``.
+    """
+
+    low: Numbers
+    high: Numbers
+    seen_low: Numbers
+    seen_high: Numbers
+    places: tuple[int, ...]
+    two_valued: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, space: gym.spaces.Box, rows: Numbers) -> BoxRanges:
+        """Return the ranges of a space, *rows* of which were seen."""
+        low, high = (end.astype(np.float64).ravel() for end in (space.low, space.high))
+        least, most = rows.min(axis=0), rows.max(axis=0)
+        seen_low, seen_high = np.quantile(rows, _QUANTILES, axis=0)
+        is_rare = seen_low == seen_high  # of what varies now and then, the quantiles may be one
+        seen_low, seen_high = np.where(is_rare, (least, most), (seen_low, seen_high))
+        is_between = (rows > least) & (rows < most)
+        return cls(
+            low,
+            high,
+            _short(seen_low),
+            _short(seen_high),
+            tuple(np.flatnonzero(most > least).tolist()),
+            ~is_between.any(axis=0),
+        )
+
+
+def _short(numbers: Numbers) -> Numbers:
+    """Return numbers of a few digits, which files can show, and which last bits don't change."""
+    return np.array([float(f"{number:.{_DIGITS}g}") for number in numbers.tolist()])
+
+
+def box_cells(ranges: BoxRanges) -> Features | None:
+    """Return tiles of every pair of numbers that vary, over what was seen and what is declared.
+
+    None if none varies, or too many do.
+    """
+    n, places = len(ranges.low), ranges.places
+    if not places:
+        return None
+    if len(places) > _MOST_JOINT:
+        return None
+    pairs = list(itertools.combinations(places, min(2, len(places))))
+    apart = pairs if len(pairs) <= _MAX_DECLARED_PAIRS else [(place,) for place in places]
+    parts: list[Tiles] = []
+    chosen: list[int] = []
+    for low, high, groups in (
+        (ranges.seen_low, ranges.seen_high, pairs),
+        (ranges.low, ranges.high, apart),
+    ):
+        for group in map(list, groups):
+            two = bool(ranges.two_valued[group].all())
+            if two and low is ranges.low:
+                continue  # as has been seen
+            tilings, bins = (1, 1) if two else (_TILINGS, _BINS)
+            parts.append(Tiles(low[group], high[group], tilings, bins))
+            chosen += group
+    return Picked(Concat(tuple(parts)), tuple(chosen), n)
