@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from neurorl.diagnostics.messages import message
 from neurorl.diagnostics.probes import Site
+from neurorl.diagnostics.returns import OF_RETURNS, Returns, message_of_returns
 from neurorl.diagnostics.verdicts import DRIFT_AFTER, KINDS, WINDOW, Played, Seen, better, verdicts
 from neurorl.models.config import AgentConfig
 from neurorl.network.description import Network
@@ -31,7 +32,7 @@ State = dict[str, npt.NDArray[Any]]
 
 
 class Finding(TypedDict):
-    """Report a population that learning has lost."""
+    """Report a population that learning has lost, or, of population ``''``, what returns show."""
 
     population: str
     kind: str
@@ -88,6 +89,8 @@ class Monitor:
         self._policies: deque[list[float]] = deque(maxlen=WINDOW)
         self._since = np.full((len(self._sites), len(KINDS)), -1, dtype=np.int64)
         self._value = np.zeros((len(self._sites), len(KINDS), 3))  # value, limit, top action
+        self._returns = Returns(config.reward_scale)
+        self._of_returns = np.full((len(OF_RETURNS), 3), -1.0)  # since, value, limit
 
     def begin(self) -> None:
         """Take the current weights for those before learning, from which drift is measured."""
@@ -116,13 +119,23 @@ class Monitor:
                     self._since[k, column] = played[-1].episode
                     self._value[k, column] = *numbers, int(np.argmax(self._mean_policy()))
                     messages.append(self._warning(k, column)["message"])
+        for kind, numbers in self._returns.verdicts(played).items():
+            row = self._of_returns[OF_RETURNS.index(kind)]
+            if row[0] < 0:
+                row[:] = played[-1].episode, *numbers
+                messages.append(self._warning_of_returns(kind)["message"])
         return messages
 
     def warnings(self) -> list[Finding]:
         """Return every warning: population, kind, since_episode, value, limit, message."""
         places = [tuple(place) for place in np.argwhere(self._since >= 0).tolist()]
         places.sort(key=lambda place: (self._since[place], place))
-        return [self._warning(k, column) for k, column in places]
+        found = [self._warning(k, column) for k, column in places]
+        kinds = [
+            kind for kind, row in zip(OF_RETURNS, self._of_returns, strict=True) if row[0] >= 0
+        ]
+        found += map(self._warning_of_returns, kinds)
+        return sorted(found, key=lambda finding: finding["since_episode"])
 
     def table(self, played: Sequence[Played]) -> Diagnostics:
         """Return the agent's present condition as plain data.
@@ -147,6 +160,7 @@ class Monitor:
             "start": np.array(self._start, dtype=np.float64),
             "since": self._since.copy(),
             "value": self._value.copy(),
+            **({"returns": self._of_returns.copy()} if (self._of_returns >= 0).any() else {}),
         }
 
     def restore(self, state: State, n_actions: int | None = None) -> None:
@@ -157,7 +171,8 @@ class Monitor:
         for spikes in self._spikes:
             spikes.clear()
         self._policies.clear()
-        self._since[:], self._value[:] = -1, 0.0
+        self._since[:], self._value[:], self._of_returns[:] = -1, 0.0, -1.0
+        self._returns.forget()
         if not state:
             return
         sites = len(self._sites)
@@ -173,6 +188,8 @@ class Monitor:
         self._policies.extend(policies.tolist())
         self._start = start.tolist()
         self._since[:], self._value[:] = since, value
+        if "returns" in state:
+            self._of_returns[:] = take(state, "returns", self._of_returns.shape)
 
     def _seen(self, played: Sequence[Played]) -> list[Seen]:
         """Return every population's figures over the last episodes, at least one."""
@@ -241,6 +258,18 @@ class Monitor:
             learning_rate=self._learning_rate,
         )
         return {**verdict, "message": text}
+
+    def _warning_of_returns(self, kind: str) -> Finding:
+        since, value, limit = self._of_returns[OF_RETURNS.index(kind)].tolist()
+        verdict: Finding = {
+            "population": "",
+            "kind": kind,
+            "since_episode": int(since),
+            "value": value,
+            "limit": limit,
+            "message": "",
+        }
+        return {**verdict, "message": message_of_returns(self._config, self._seed, verdict)}
 
 
 def _mean_entropy(policies: Sequence[Sequence[float]]) -> float | None:

@@ -12,9 +12,10 @@ clipped
     More than `CLIPPED` of the weights into it are at their bounds, within a hundredth of the range.
     A bound of 0 doesn't count: a weight there is off, which sparse networks learn.
 drifting
-    The mean |w| into it exceeds ``GROWTH`` times that before learning by 2 % of the bound, and the
-    agent is no better than at the start; from `DRIFT_AFTER` episodes on. Only of populations whose
-    spikes lead to the output: a critic may learn long before the actor does.
+    The mean |w| into it exceeds ``GROWTH`` times that before learning by 2 % of the bound, and is
+    above `SLIGHT` of the bound, and the agent is no better than at the start; from `DRIFT_AFTER`
+    episodes on. Only of populations whose spikes lead to the output: a critic may learn long before
+    the actor does.
 stuck
     Of population ``output``: one action has a mean probability above `STUCK`, apart from what
     exploration adds, and the agent is no better than at the start; from `STUCK_AFTER` episodes on.
@@ -44,6 +45,8 @@ GROWTH = 1.5
 STUCK = 0.98
 _ERRORS = 2.0
 _GROWN_BY = 0.02  # of the bound: small weights may double by noise
+SLIGHT = 0.1
+"""Of the bound: smaller weights have hardly an effect, and those that begin near 0 must grow."""
 
 KINDS = ("silent", "saturated", "clipped", "drifting", "stuck")
 
@@ -93,7 +96,8 @@ def verdicts(figures: Seen) -> Verdicts:
         wrong["clipped"] = figures.at_bounds, CLIPPED
     if figures.mean_abs is not None and figures.episodes >= DRIFT_AFTER:
         limit = GROWTH * figures.start + _GROWN_BY * figures.bound
-        if figures.mean_abs > limit and not figures.better:
+        least = max(limit, SLIGHT * figures.bound)
+        if figures.mean_abs > least and not figures.better:
             wrong["drifting"] = figures.mean_abs, limit
     top = 0.0 if figures.top is None else figures.top
     if top > STUCK and figures.episodes >= STUCK_AFTER and not figures.better:
