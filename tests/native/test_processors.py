@@ -14,6 +14,7 @@ from neurorl.native import toolchain
 pytest.importorskip("brian2")
 
 PROCESSORS = {  # with what each of them has, as Linux calls it
+    "x86-64-v2": {"ssse3", "sse4_1", "sse4_2", "popcnt"},
     "x86-64-v3": {"avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe"},
     "x86-64-v4": {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"},
 }
@@ -64,7 +65,10 @@ def native() -> list[str]:
 
 
 @pytest.mark.skipif(toolchain.problem() is not None, reason="no C++ compiler")
-@pytest.mark.parametrize("processor", PROCESSORS)
+@pytest.mark.parametrize(
+    "processor",
+    [pytest.param("x86-64-v2", marks=pytest.mark.slow), "x86-64-v3", "x86-64-v4"],
+)
 def test_the_same_bits_are_learned(processor: str, native: list[str], tmp_path: Path) -> None:
     if missing(processor):
         pytest.skip(f"this processor is no {processor}: it lacks {sorted(missing(processor))}")

@@ -60,7 +60,21 @@ inline bool are_finite(const double *x, int64_t n)
     return !beyond;
 }
 
+// The grid of traces is 2**-20.
 inline double on_grid(double x) { return __builtin_rint(x * 0x1p20) * 0x1p-20; }
+
+// Do as on_grid for |x| < 2**31, but for the sign of 0. A sum with this number has no finer digits.
+const double ROUNDS_TO_GRID = 0x1.8p32;
+inline double on_grid_quick(double x) { return (x + ROUNDS_TO_GRID) - ROUNDS_TO_GRID; }
+
+// Return x in units of the grid, for |x| < 2**11: the lowest bits of that sum.
+inline int32_t grid_units(double x)
+{
+    const double sum = x + ROUNDS_TO_GRID;
+    int64_t bits;
+    memcpy(&bits, &sum, sizeof bits);
+    return (int32_t)bits;
+}
 
 }  // namespace neurorl
 

@@ -19,8 +19,9 @@ struct Post {
     bool dense;
     const double *dense_factors, *gain;  // gain null: 1
     Spikes spikes;                       // the spikes that count
-    const double *depressing;            // (window, n): subtracted by an arriving spike, or null
-    const int32_t *depressing_units;     // the same in units of the grid
+    bool depresses;                      // whether arriving spikes subtract something
+    const double *depressing;            // (window, n): what they subtract, for sums of numbers
+    const int32_t *depressing_units;     // the same in units of the grid, for sums by tiles
     const double *powers;                // decay of a step's trace until the window's end
 };
 
@@ -29,6 +30,7 @@ struct Buffers {
     TileSums tiles;
     Spikes arrivals;
     Integers depressing_units;
+    std::vector<uint8_t> is_made;
     std::vector<int64_t> begin;  // where each neuron's arrivals begin in *order*
     Integers order;
 };
@@ -118,51 +120,95 @@ inline void apply_remembered(
     apply(change, p, buffers.sum.data(), p.eligibility + offset, p.weights + offset, held, synapses);
 }
 
-// Compute S as (post, pre), for projections to few neurons a block: presynaptic neurons contiguous.
-inline void potentiate_turned(
-    const Window &window, const Projection &p, const Post &post, const double *x, double *turned)
+// Compute S (blocks, pre, post) for projections to few neurons a block. Presynaptic neurons are
+// contiguous in *turned* (post, pre), where only what neurons with a factor potentiate is made.
+inline void few_sums(
+    const Window &window, const Projection &p, const Post &post, const double *x, Buffers &buffers)
 {
     const Agent &agent = window.agent;
-    const int64_t n_pre = p.n_pre, n = p.n_post * p.blocks, all_pre = n_pre * p.blocks;
+    const int64_t n_pre = p.n_pre, n_post = p.n_post, n = n_post * p.blocks;
+    buffers.sum.resize(n_pre * n);
+    double *sum = buffers.sum.data();
+    memset(sum, 0, n_pre * n * sizeof *sum);
+    buffers.is_made.assign(n, 0);
+    if (n_post > 1) buffers.turned.resize(n_pre * n);
+    double *turned = n_post > 1 ? buffers.turned.data() : sum;
     const int64_t terms = post.dense ? n * agent.window : post.spikes.count;
     for (int64_t s = 0; s < terms; s++) {
         const int64_t t = post.dense ? s / n : post.spikes.step[s];
         const int64_t j = post.dense ? s % n : post.spikes.neuron[s];
         const double f = post.dense ? post.dense_factors[s] : post.gain ? post.gain[j] : 1.0;
-        const double *from = x + t * all_pre + j / p.n_post * n_pre;
+        const double *from = x + t * n_pre * p.blocks + j / n_post * n_pre;
         double *to = turned + j * n_pre;
+        if (!buffers.is_made[j] && n_post > 1) memset(to, 0, n_pre * sizeof *to);
+        buffers.is_made[j] = 1;
         for (int64_t i = 0; i < n_pre; i++) to[i] += f * worth(post, t, from[i]);
     }
-}
-
-inline void depress_turned(
-    const Projection &p, const Post &post, const Spikes &arrivals, double *turned)
-{
-    const int64_t n = p.n_post * p.blocks;
-    for (int64_t s = 0; s < arrivals.count; s++) {
-        const int64_t i = arrivals.neuron[s], first = i / p.n_pre * p.n_post;
-        const double *taken = post.depressing + arrivals.step[s] * n;
-        for (int64_t j = first; j < first + p.n_post; j++)
-            turned[j * p.n_pre + i % p.n_pre] -= taken[j];
+    if (n_post == 1) return;
+    for (int64_t j = 0; j < n; j++) {
+        if (!buffers.is_made[j]) continue;
+        double *to = sum + j / n_post * n_pre * n_post + j % n_post;
+        for (int64_t i = 0; i < n_pre; i++) to[i * n_post] = turned[j * n_pre + i];
     }
 }
 
-inline void turn_back(const Projection &p, const double *turned, double *sum)
+// Subtract what arriving spikes depress from S (blocks, pre, post).
+inline void depress_few(const Projection &p, const Post &post, const Spikes &arrivals, double *sum)
 {
-    for (int64_t b = 0; b < p.blocks; b++)
-        for (int64_t i = 0; i < p.n_pre; i++)
-            for (int64_t j = 0; j < p.n_post; j++)
-                sum[(b * p.n_pre + i) * p.n_post + j] = turned[(b * p.n_post + j) * p.n_pre + i];
+    const int64_t n_post = p.n_post, n = n_post * p.blocks;
+    for (int64_t s = 0; s < arrivals.count; s++) {
+        const int64_t i = arrivals.neuron[s];
+        const double *taken = post.depressing + arrivals.step[s] * n + i / p.n_pre * n_post;
+        double *from = sum + i * n_post;
+        for (int64_t j = 0; j < n_post; j++) from[j] -= taken[j];
+    }
 }
 
+// Subtract what arriving spikes of neuron i depress from *width* neurons: row t is at taken + t n.
 template <class Sum>
 inline void depress_row(
-    const Projection &p, const Sum *depressing, int64_t i, const Buffers &buffers, Sum *sum)
+    const Sum *depressing, int64_t n, int64_t i, const Buffers &buffers, Sum *__restrict sum,
+    int64_t width)
 {
     for (int64_t s = buffers.begin[i]; s < buffers.begin[i + 1]; s++) {
-        const int64_t t = buffers.arrivals.step[buffers.order[s]];
-        const Sum *taken = depressing + t * p.n_post;
-        for (int64_t j = 0; j < p.n_post; j++) sum[j] -= taken[j];
+        const Sum *__restrict taken = depressing + buffers.arrivals.step[buffers.order[s]] * n;
+        for (int64_t j = 0; j < width; j++) sum[j] -= taken[j];
+    }
+}
+
+inline bool has_few(const Projection &p) { return p.n_post < 16 || p.blocks > 1; }
+
+inline bool by_tiles(const Projection &p, const Post &post)
+{
+    return !has_few(p) && !post.dense && p.sums_fit && p.n_pre >= TILE;
+}
+
+// Learn in a tile of presynaptic neurons, a block of postsynaptic ones at a time.
+inline void learn_tile(
+    const Projection &p, const Post &post, const Change &change, int64_t tile, double *e, double *w,
+    const Held &held, Buffers &buffers)
+{
+    const int64_t n_post = p.n_post, begin = tile * TILE;
+    const int64_t end = begin + TILE < p.n_pre ? begin + TILE : p.n_pre;
+    for (int64_t first = 0; first < n_post; first += COLUMNS) {
+        const int64_t width = n_post - first < COLUMNS ? n_post - first : COLUMNS;
+        buffers.tiles.sum(tile, first / COLUMNS, width);
+        for (int64_t i = begin; i < end; i++) {
+            const int64_t r = i * n_post + first;
+            const Held row = held.from(r);
+            if (!post.gain) {
+                int32_t *units = buffers.tiles.row(i - begin);
+                if (post.depressing_units)
+                    depress_row(post.depressing_units + first, n_post, i, buffers, units, width);
+                apply(change, p, units, e + r, w + r, row, width);
+                continue;
+            }
+            double *sum = buffers.sum.data();
+            buffers.tiles.row(i - begin, post.gain + first, width, sum);
+            if (post.depressing)
+                depress_row(post.depressing + first, n_post, i, buffers, sum, width);
+            apply(change, p, sum, e + r, w + r, row, width);
+        }
     }
 }
 
@@ -171,44 +217,36 @@ inline void learn_projection(
     const Window &window, const Projection &p, const Post &post, const double *x,
     const Change &change, Buffers &buffers)
 {
-    const int64_t FEW = 16;
     const Agent &agent = window.agent;
     const int64_t n_pre = p.n_pre * p.blocks, n_post = p.n_post, synapses = n_pre * n_post;
     const int64_t offset = window.k * synapses;
     double *e = p.eligibility + offset, *w = p.weights + offset;
     const Held held = Held::of(agent, p, window.k, synapses);
-    if (post.depressing) list_arrivals(window, p, buffers.arrivals);
-    if (n_post < FEW || p.blocks > 1) {
-        buffers.turned.assign(synapses, 0.0);
-        buffers.sum.resize(synapses);
-        potentiate_turned(window, p, post, x, buffers.turned.data());
-        if (post.depressing) depress_turned(p, post, buffers.arrivals, buffers.turned.data());
-        const double *sum = buffers.turned.data();  // needs no turning if n_post is 1
-        if (n_post > 1) turn_back(p, sum, buffers.sum.data()), sum = buffers.sum.data();
+    if (post.depresses) list_arrivals(window, p, buffers.arrivals);
+    if (has_few(p)) {
+        few_sums(window, p, post, x, buffers);
+        double *sum = buffers.sum.data();
+        if (post.depresses) depress_few(p, post, buffers.arrivals, sum);
         apply(change, p, sum, e, w, held, synapses);
         return;
     }
     buffers.sum.resize(n_post);
     double *sum = buffers.sum.data();
-    const bool by_tiles = !post.dense && p.sums_fit && n_pre >= TILE;
-    if (by_tiles) buffers.tiles.set(x, post.powers, agent.window, n_pre);
-    if (post.depressing) buffers.arrivals.by_neuron(n_pre, buffers.begin, buffers.order);
+    if (post.depresses) buffers.arrivals.by_neuron(n_pre, buffers.begin, buffers.order);
+    if (by_tiles(p, post)) {
+        buffers.tiles.set(x, post.powers, agent.window, n_pre, post.spikes, n_post);
+        // Alternate the direction, so that the next tiles are those still in the cache.
+        const bool back = agent.decisions[window.k] & 1;
+        const int64_t tiles = (n_pre + TILE - 1) / TILE;
+        for (int64_t m = 0; m < tiles; m++)
+            learn_tile(p, post, change, back ? tiles - 1 - m : m, e, w, held, buffers);
+        return;
+    }
     for (int64_t i = 0; i < n_pre; i++) {
         const int64_t r = i * n_post;
-        const Held row = held.from(r);
-        if (by_tiles && i % TILE == 0) buffers.tiles.sum(i / TILE, post.spikes, n_post);
-        if (by_tiles && !post.gain) {
-            int32_t *units = buffers.tiles.row(i % TILE);
-            if (post.depressing) depress_row(p, post.depressing_units, i, buffers, units);
-            apply(change, p, units, e + r, w + r, row, n_post);
-            continue;
-        }
-        if (by_tiles)
-            buffers.tiles.row(i % TILE, post.gain, n_post, sum);
-        else
-            row_sum(window, post, x + i, n_pre, n_post, sum);
-        if (post.depressing) depress_row(p, post.depressing, i, buffers, sum);
-        apply(change, p, sum, e + r, w + r, row, n_post);
+        row_sum(window, post, x + i, n_pre, n_post, sum);
+        if (post.depresses) depress_row(post.depressing, n_post, i, buffers, sum, n_post);
+        apply(change, p, sum, e + r, w + r, held.from(r), n_post);
     }
 }
 
@@ -217,14 +255,19 @@ inline void find_depressing(
     const Window &window, const Layer &layer, const double *gate, Post &post, Buffers &buffers)
 {
     const int64_t cells = window.agent.nodes[layer.node].size * window.agent.window;
-    buffers.depressing.resize(cells);
-    post_trace(window, layer, gate, buffers.depressing.data());
-    post.depressing = buffers.depressing.data();
-    if (post.gain || post.dense) return;
-    buffers.depressing_units.resize(cells);
-    for (int64_t s = 0; s < cells; s++)
-        buffers.depressing_units[s] = (int32_t)(post.depressing[s] * 0x1p20);
-    post.depressing_units = buffers.depressing_units.data();
+    bool in_units = false, in_numbers = false;
+    for (int64_t l = 0; l < layer.n_projections; l++) {
+        const bool whole = !post.gain && by_tiles(layer.projections[l], post);
+        (whole ? in_units : in_numbers) = true;
+    }
+    if (in_numbers) buffers.depressing.resize(cells);
+    if (in_units) buffers.depressing_units.resize(cells);
+    post.depresses = true;
+    post.depressing = in_numbers ? buffers.depressing.data() : nullptr;
+    post.depressing_units = in_units ? buffers.depressing_units.data() : nullptr;
+    post_trace(
+        window, layer, gate, in_numbers ? buffers.depressing.data() : nullptr,
+        in_units ? buffers.depressing_units.data() : nullptr);
 }
 
 // List the spikes of steps from *begin* until *end*.
@@ -276,7 +319,9 @@ inline bool find_factors(
     const bool is_critic = layer.role == CRITIC;
     const bool is_stdp = !is_critic && agent.pairs_spikes;
     post.powers = layer.powers;
+    post.depresses = false;
     post.depressing = nullptr;
+    post.depressing_units = nullptr;
     if (!is_critic && agent.rule == TEXT) return find_text_factors(window, layer, post, buffers);
     post.dense = !is_critic && is_dense(agent.rule);
     if (post.dense) {

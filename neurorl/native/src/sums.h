@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 #include "buffers.h"
+#include "elementary.h"
 #include "spikes.h"
 
 namespace neurorl {
@@ -14,82 +15,141 @@ namespace neurorl {
 const int64_t TILE = 16;
 typedef int32_t Sixteen __attribute__((vector_size(64)));
 
-// Compilers shuffle vectors that are wider than the processor's one number at a time, and all
-// processors have registers of four.
-typedef int32_t Four __attribute__((vector_size(16), may_alias));
-
 #ifdef __clang__
 #define NEURORL_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #else
-#define NEURORL_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, Four{__VA_ARGS__})
+#define NEURORL_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, decltype(a){__VA_ARGS__})
 #endif
 
-// Four columns, a tile apart, turn into four rows that lie *stride* apart.
-inline void turn(const Four *columns, int32_t *rows, int64_t stride)
+// Columns, a tile apart, turn into rows that lie *stride* apart. Compilers shuffle vectors that are
+// wider than the processor's one number at a time: of four or eight, it is what processors have.
+#ifdef __AVX2__
+const int64_t TURNED = 8;
+typedef int32_t Turned __attribute__((vector_size(32), may_alias));
+
+inline void turn(const Turned *columns, int32_t *rows, int64_t stride)
 {
-    const Four a = columns[0], b = columns[4], c = columns[8], d = columns[12];
-    const Four ac = NEURORL_SHUFFLE(a, c, 0, 4, 1, 5), bd = NEURORL_SHUFFLE(b, d, 0, 4, 1, 5);
-    const Four ca = NEURORL_SHUFFLE(a, c, 2, 6, 3, 7), db = NEURORL_SHUFFLE(b, d, 2, 6, 3, 7);
-    const Four turned[4] = {
+    Turned pairs[8], fours[8];
+    for (int64_t i = 0; i < 8; i += 2) {
+        const Turned a = columns[2 * i], b = columns[2 * i + 2];
+        pairs[i] = NEURORL_SHUFFLE(a, b, 0, 8, 1, 9, 4, 12, 5, 13);
+        pairs[i + 1] = NEURORL_SHUFFLE(a, b, 2, 10, 3, 11, 6, 14, 7, 15);
+    }
+    for (int64_t i = 0; i < 8; i += 4)
+        for (int64_t k = 0; k < 2; k++) {
+            const Turned a = pairs[i + k], b = pairs[i + k + 2];
+            fours[i + 2 * k] = NEURORL_SHUFFLE(a, b, 0, 1, 8, 9, 4, 5, 12, 13);
+            fours[i + 2 * k + 1] = NEURORL_SHUFFLE(a, b, 2, 3, 10, 11, 6, 7, 14, 15);
+        }
+    for (int64_t i = 0; i < 4; i++) {
+        const Turned a = fours[i], b = fours[i + 4];
+        const Turned low = NEURORL_SHUFFLE(a, b, 0, 1, 2, 3, 8, 9, 10, 11);
+        const Turned high = NEURORL_SHUFFLE(a, b, 4, 5, 6, 7, 12, 13, 14, 15);
+        memcpy(rows + i * stride, &low, sizeof low);
+        memcpy(rows + (i + 4) * stride, &high, sizeof high);
+    }
+}
+#else
+const int64_t TURNED = 4;
+typedef int32_t Turned __attribute__((vector_size(16), may_alias));
+
+inline void turn(const Turned *columns, int32_t *rows, int64_t stride)
+{
+    const Turned a = columns[0], b = columns[4], c = columns[8], d = columns[12];
+    const Turned ac = NEURORL_SHUFFLE(a, c, 0, 4, 1, 5), bd = NEURORL_SHUFFLE(b, d, 0, 4, 1, 5);
+    const Turned ca = NEURORL_SHUFFLE(a, c, 2, 6, 3, 7), db = NEURORL_SHUFFLE(b, d, 2, 6, 3, 7);
+    const Turned turned[4] = {
         NEURORL_SHUFFLE(ac, bd, 0, 4, 1, 5), NEURORL_SHUFFLE(ac, bd, 2, 6, 3, 7),
         NEURORL_SHUFFLE(ca, db, 0, 4, 1, 5), NEURORL_SHUFFLE(ca, db, 2, 6, 3, 7)};
     for (int64_t i = 0; i < 4; i++) memcpy(rows + i * stride, &turned[i], sizeof turned[i]);
 }
+#endif
 
 #undef NEURORL_SHUFFLE
+
+// Postsynaptic neurons whose sums are made, and used, together: they stay in the nearest cache.
+const uint32_t COLUMNS = 256;
 
 // Traces as integers, 16 neurons together: those of neuron i in step t are at (i / 16, t, i % 16).
 class TileSums {
 public:
     // powers: decay of each step's trace until the window's end; the product is rounded to the grid.
-    void set(const double *x, const double *powers, int64_t steps, int64_t n)
+    void set(
+        const double *x, const double *powers, int64_t steps, int64_t n, const Spikes &spikes,
+        int64_t n_post)
     {
         steps_ = steps;
-        tiles_.assign((n + TILE - 1) / TILE * steps, Sixteen{});
+        tiles_.resize((n + TILE - 1) / TILE * steps);
         int32_t *to = (int32_t *)tiles_.data();
         for (int64_t first = 0; first < n; first += TILE) {
             const int64_t width = n - first < TILE ? n - first : TILE;
-            for (int64_t t = 0; t < steps; t++, to += TILE)
-                for (int64_t i = 0; i < width; i++)
-                    to[i] = (int32_t)__builtin_rint(powers[t] * x[t * n + first + i] * 0x1p20);
+            for (int64_t t = 0; t < steps; t++, to += TILE) {
+                const double *from = x + t * n + first;
+                for (int64_t i = 0; i < width; i++) to[i] = grid_units(powers[t] * from[i]);
+                for (int64_t i = width; i < TILE; i++) to[i] = 0;
+            }
         }
+        sort(spikes, n_post);
     }
 
-    // Sum for the presynaptic neurons 16 tile to 16 tile + 15.
-    void sum(int64_t tile, const Spikes &spikes, int64_t n_post)
+    // Sum for the presynaptic neurons 16 tile to 16 tile + 15 and the postsynaptic ones of a block.
+    void sum(int64_t tile, int64_t block, int64_t width)
     {
-        const int64_t columns = (n_post + TILE - 1) / TILE * TILE;
-        stride_ = (columns / TILE | 1) * TILE;  // odd: a power of 2 would crowd a few lines of the cache
-        columns_.resize(columns);
-        rows_.resize(TILE * stride_);
+        const int64_t columns = (width + TURNED - 1) / TURNED * TURNED;
         Sixteen *sums = columns_.data();
-        memset(sums, 0, columns * sizeof *sums);
-        const int32_t *neurons = spikes.neuron.data();
-        int64_t s = 0;
-        for (int64_t t = 0; t < steps_; t++) {
-            const Sixteen x = tiles_[tile * steps_ + t];
-            for (const int64_t until = spikes.until[t]; s < until; s++) sums[neurons[s]] += x;
+        const Sixteen *x = &tiles_[tile * steps_];
+        for (int64_t s = begin_[block]; s < begin_[block + 1]; s++)
+            sums[column_[s]] += x[step_[s]];
+        for (int64_t j = 0; j < columns; j += TURNED) {
+            for (int64_t i = 0; i < TILE; i += TURNED)
+                turn((const Turned *)&sums[j] + i / TURNED, &rows_[i * STRIDE + j], STRIDE);
+            for (int64_t i = 0; i < TURNED; i++) sums[j + i] = Sixteen{};  // for the next sums
         }
-        int32_t *rows = rows_.data();
-        for (int64_t j = 0; j < columns; j += 4)
-            for (int64_t i = 0; i < TILE; i += 4)
-                turn((const Four *)&sums[j] + i / 4, rows + i * stride_ + j, stride_);
     }
 
-    // Return row i of the tile summed last, in units of 2**-20.
-    int32_t *row(int64_t i) { return &rows_[i * stride_]; }
+    // Return row i of the tile and block summed last, in units of 2**-20.
+    int32_t *row(int64_t i) { return &rows_[i * STRIDE]; }
 
     // Write the same row times *gain* to *sum*.
-    void row(int64_t i, const double *gain, int64_t n_post, double *sum)
+    void row(int64_t i, const double *gain, int64_t width, double *sum)
     {
         const int32_t *from = row(i);
-        for (int64_t j = 0; j < n_post; j++) sum[j] = (double)from[j] * 0x1p-20 * gain[j];
+        for (int64_t j = 0; j < width; j++) sum[j] = (double)from[j] * 0x1p-20 * gain[j];
     }
 
 private:
-    int64_t steps_ = 0, stride_ = 0;
+    // Sort the spikes by blocks of neurons.
+    void sort(const Spikes &spikes, int64_t n_post)
+    {
+        columns_.resize(COLUMNS);
+        rows_.resize(TILE * STRIDE);
+        column_ = spikes.neuron.data();
+        step_ = spikes.step.data();
+        begin_.assign({0, spikes.count});
+        if (n_post <= COLUMNS) return;
+        const uint64_t blocks = (n_post + COLUMNS - 1) / COLUMNS;
+        begin_.assign(blocks + 2, 0);
+        for (int64_t s = 0; s < spikes.count; s++) begin_[(uint32_t)column_[s] / COLUMNS + 2]++;
+        for (uint64_t b = 0; b < blocks; b++) begin_[b + 2] += begin_[b + 1];
+        sorted_columns_.resize(spikes.count);
+        sorted_steps_.resize(spikes.count);
+        for (int64_t s = 0; s < spikes.count; s++) {
+            const uint32_t neuron = column_[s];
+            const int64_t to = begin_[neuron / COLUMNS + 1]++;
+            sorted_columns_[to] = neuron % COLUMNS;
+            sorted_steps_[to] = step_[s];
+        }
+        column_ = sorted_columns_.data();
+        step_ = sorted_steps_.data();
+    }
+
+    static constexpr int64_t STRIDE = COLUMNS + TILE;  // a power of 2 would crowd a few lines of the cache
+    int64_t steps_ = 0;
     std::vector<Sixteen> tiles_, columns_;
     Integers rows_;
+    const int32_t *column_, *step_;  // of each spike, block by block
+    Integers sorted_columns_, sorted_steps_;
+    std::vector<int64_t> begin_;  // where each block's spikes begin
 };
 
 }  // namespace neurorl

@@ -7,9 +7,10 @@
 namespace neurorl {
 
 // Compute y(t) = grid(decay y(t-1)) + s(t), and depressing (window, n): what it subtracts, at the
-// window's end, for a spike that arrives at t. gate: of each neuron, or null.
+// window's end, for a spike that arrives at t; as numbers, as units of the grid, or both. gate: of
+// each neuron, or null.
 inline void post_trace(
-    const Window &window, const Layer &layer, const double *gate, double *depressing)
+    const Window &window, const Layer &layer, const double *gate, double *depressing, int32_t *units)
 {
     const Agent &agent = window.agent;
     const int64_t n = agent.nodes[layer.node].size;
@@ -18,14 +19,25 @@ inline void post_trace(
     for (int64_t t = 0; t < agent.window; t++) {
         const uint8_t *spikes = window.row(layer.node, t);
         const double scale = agent.depression * layer.powers[t];
+        int32_t *whole = units + t * n;
         double *row = depressing + t * n;
+        if (units && !depressing) {
+#pragma GCC ivdep
+            for (int64_t j = 0; j < n; j++) {
+                y[j] = on_grid_quick(decay * y[j]) + (double)spikes[j];
+                whole[j] = grid_units(scale * y[j]);
+            }
+            continue;
+        }
 #pragma GCC ivdep
         for (int64_t j = 0; j < n; j++) {
-            y[j] = on_grid(decay * y[j]) + (double)spikes[j];
+            y[j] = on_grid_quick(decay * y[j]) + (double)spikes[j];
             row[j] = on_grid(scale * y[j]);
         }
         if (gate)
             for (int64_t j = 0; j < n; j++) row[j] = on_grid(row[j] * gate[j]);
+        if (units)
+            for (int64_t j = 0; j < n; j++) whole[j] = grid_units(row[j]);
     }
 }
 
@@ -36,11 +48,20 @@ inline void pre_trace(const Window &window, const Projection &p, double *x)
     const int64_t n = p.n_pre * p.blocks;
     const double decay = p.decay;
     double *carried = p.trace + window.k * n;
+    const bool is_current = current_of(window, p);
+    const double high = p.is_signed ? 2.0 : 1.0, low = p.is_signed ? -1.0 : 0.0;
     for (int64_t t = 0; t < agent.window; t++) {
-        double *row = x + t * n;
+        double *__restrict row = x + t * n;
+        const double *__restrict before = t ? row - n : carried;
+        const bool arrive = !is_current && (t >= p.delay || agent.carries);
+        if (arrive && decay != 0.0) {
+            const uint8_t *__restrict spikes = window.row(p.pre, t - p.delay);
+            for (int64_t i = 0; i < n; i++)
+                row[i] = high * (double)spikes[i] + low + on_grid_quick(decay * before[i]);
+            continue;
+        }
         transmitted(window, p, t, row);
         if (decay == 0.0) continue;
-        const double *before = t ? row - n : carried;
 #pragma GCC ivdep
         for (int64_t i = 0; i < n; i++) row[i] += on_grid(decay * before[i]);
     }
