@@ -30,7 +30,7 @@ from neurorl.models.fields import option_names
 from neurorl.models.presets import default_cells, default_features, make_config
 from neurorl.runs.evaluation import evaluate
 from neurorl.tasks.environments import make_env
-from neurorl.tasks.groups import SeparateEnvs, env_group
+from neurorl.tasks.groups import SeparateEnvs
 from neurorl.testing import FEATURES
 
 SMALL: dict[str, Any] = {"hidden": 0, "actors": 1, "window": 4}
@@ -259,8 +259,6 @@ def test_what_is_no_environment() -> None:
         SpikingActorCritic(vector, **SMALL)  # type: ignore[arg-type]
     assert "discretise" not in str(told.value)
     vector.close()
-    with pytest.raises(ArgumentError, match="resets by itself"):
-        env_group(gym.make_vec("CartPole-v1", 2, vectorization_mode="sync"))
 
 
 def test_a_network_of_nengo() -> None:
