@@ -175,7 +175,7 @@ class Equations(Neuron):
     def _check_use(
         self, lines: Collection[Statement], threshold: Expression, reset: Collection[Statement]
     ) -> None:
-        """Refuse parameters and inputs that nothing uses: most are misspelt."""
+        """Refuse parameters and inputs that nothing uses, and states that nothing sets."""
         used = {name for line in (*lines, *reset) for name in line.value.names}
         used |= {*threshold.names, *(line.variable for line in lines)}
         for kind, names in (("parameters", self.parameters), ("inputs", self.inputs)):
@@ -183,6 +183,11 @@ class Equations(Neuron):
                 if name not in used:
                     remedy = "leave it out" if kind == "parameters" else "say inputs=(...)"
                     raise DescriptionError(kind, f"nothing uses {name!r}", remedy=remedy)
+        moving = {*self.inputs, *(line.variable for line in (*lines, *reset))}
+        for name in self.initial:
+            if name not in moving:
+                remedy = f"write {name} = ..., or make it a parameter"
+                raise DescriptionError("initial", f"nothing sets {name!r}", remedy=remedy)
 
     def _noisy(self, threshold: Expression) -> Expression:
         """Return the threshold with the noise on its left."""

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from neurorl.expressions.expression import Expression
 from neurorl.expressions.linear import Linear, NotLinearError, linear, substituted
-from neurorl.expressions.nodes import Node, names_in
+from neurorl.expressions.nodes import Name, Node, names_in, nodes_of
 from neurorl.expressions.printing import TEXT, render
 from neurorl.expressions.problem import ExpressionError, Place
 from neurorl.expressions.statements import Statement
@@ -197,7 +197,8 @@ def _numbers(system: System, line: Statement, parts: Linear) -> list[Array]:
         moving = [used for used in names_in(node) if used not in system.parameters]
         if moving:
             what = f"the coefficient of {name} in d{line.variable}/dt depends on {moving[0]}"
-            raise _problem(line, 0, what)
+            nodes = (n for n in nodes_of(line.value.tree) if isinstance(n, Name))
+            raise _problem(line, next((n.at for n in nodes if n.name == moving[0]), 0), what)
         value = _formula(node).evaluate(system.parameters)
         if not np.isfinite(value).all():
             what = f"the coefficient of {name} in d{line.variable}/dt isn't finite"

@@ -216,7 +216,10 @@ def test_a_threshold_that_rises() -> None:
             {"equations": "dv/dt = (E - v*v + q)/tau"},
             "character 14: dv/dt isn't linear in v",
         ),
-        ({"equations": "dv/dt = (E - v*q)/tau"}, "coefficient of v in dv/dt depends on q.*euler'"),
+        (
+            {"equations": "dv/dt = (E - v*q)/tau"},
+            "character 16: the coefficient of v in dv/dt depends on q.*euler'",
+        ),
         (
             {"equations": "dv/dt = (E - exp(v) + q)/tau", "method": "exponential_euler"},
             "character 14: dv/dt isn't linear in v.*take method='euler'",
@@ -229,6 +232,10 @@ def test_a_threshold_that_rises() -> None:
         ({"equations": "dv/dt = q*E/tau\ndv/dt = -v"}, "v has two equations"),
         ({"equations": "# nothing"}, "no state variable"),
         ({"equations": "v = v + E/tau + q", "method": ""}, "character 5: 'v' is read before it is"),
+        (
+            {"equations": "v = v*E/tau + q", "method": "", "initial": {"v": 0, "w": 1}},
+            r"initial: nothing sets 'w'; write w = \.\.\., or make it a parameter",
+        ),
         ({"equations": "dv/dt = i/tau\ni = q + E"}, "line 1, character 9: 'i' is read before"),
         ({"equations": "dv/dt = E + q/tau\nE = 2"}, "line 2, character 1: 'E' can't be set"),
         ({"equations": "v = E/tau + q", "initial": {"v": 0}}, "an update has no method"),
