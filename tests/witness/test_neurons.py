@@ -1,0 +1,289 @@
+"""Neurons by equations in networks, beside the same in plain Brian2 and in NEST.
+
+Several presynaptic neurons add to the conductances of each neuron. Brian2 integrates the equations
+itself, by the same method and dt: every spike is the same. NEST's `izhikevich` is Euler's method
+too, so it has every spike. Its models with conductances are integrated by steps that it chooses
+itself, so spikes are as near as a method of first order makes ours: time differences are stated in
+steps, and so fall with dt. A membrane that just reaches its threshold in one only gives a spike
+more, which is why some of the spikes are left out.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from neurorl import Network, Population, Projection, Source, load
+from neurorl.backends.reference.equations import EquationNeurons
+from neurorl.models import COBA_LIF, IZHIKEVICH, Equations
+
+Array = npt.NDArray[Any]
+Measured = Callable[[str, str, float, float], None]
+
+RUNNER = Path(__file__).with_name("nest_neurons_run.py")
+N_EXCITATORY, N_INHIBITORY, N_POST = 40, 10, 20
+
+AEIF = Equations(
+    """
+    dv/dt = (gL*(EL - v) + gL*DT*exp((v - VT)/DT) + ge*(Ee - v) + gi*(Ei - v) - w + bias)/(C*1e-3)
+    dw/dt = (a*(v - EL) - w)/tau_w
+    dge/dt = -ge/tau_e
+    dgi/dt = -gi/tau_i
+    """,
+    threshold="v > v_cut",
+    reset="v = v_reset; w += b",
+    method="euler",
+    parameters={
+        "C": 281.0,
+        "gL": 30.0,
+        "EL": -70.6,
+        "VT": -50.4,
+        "DT": 2.0,
+        "Ee": 0.0,
+        "Ei": -85.0,
+        "bias": 400.0,
+        "tau_w": 144e-3,
+        "tau_e": 2e-3,
+        "tau_i": 8e-3,
+        "a": 4.0,
+        "b": 80.5,
+        "v_reset": -70.6,
+        "v_cut": -40.4,
+    },
+    initial={"v": -70.6},
+    inputs=("ge", "gi"),
+)
+"""AdEx with conductances: NEST's aeif_cond_exp."""
+
+
+@dataclass(frozen=True)
+class Drive:
+    """Hold spikes and weights of excitatory and inhibitory neurons.
+
+    rate: spikes a second of each. weights: the mean that a spike adds to ge, and to gi.
+    """
+
+    rate: float
+    weights: tuple[float, float]
+
+    def spikes(self, dt: float, seconds: float) -> dict[str, Array]:
+        """Return rasters by source; the same spikes at any dt of which 0.1 ms is a multiple."""
+        rng = np.random.default_rng(3)
+        every = round(1e-4 / dt)
+        made = {}
+        for name, size in (("e", N_EXCITATORY), ("i", N_INHIBITORY)):
+            coarse = rng.random((round(seconds / 1e-4), size)) < self.rate * 1e-4
+            coarse[0] = False  # NEST has no spike at 0
+            made[name] = np.zeros((len(coarse) * every, size), bool)
+            made[name][::every] = coarse
+        return made
+
+    def network(self, neuron: Equations, dt: float) -> Network:
+        rng = np.random.default_rng(4)
+        names, sizes = ("e", "i"), (N_EXCITATORY, N_INHIBITORY)
+        projections = [
+            Projection(f"from_{x}", x, "cells", rng.uniform(0, 2 * w, (n, N_POST)), target=f"g{x}")
+            for x, n, w in zip(names, sizes, self.weights, strict=True)
+        ]
+        sources = [Source(x, n) for x, n in zip(names, sizes, strict=True)]
+        return Network((*sources, Population("cells", N_POST, neuron)), tuple(projections), dt)
+
+
+DRIVES = {"aeif": Drive(80.0, (4.0, 8.0)), "coba": Drive(80.0, (0.15, 0.4))}
+NEURONS = {"aeif": AEIF, "coba": COBA_LIF}
+
+
+def ours(neuron: Equations, drive: Drive, dt: float, seconds: float) -> tuple[Array, Network]:
+    """Return spikes, ``(steps, neurons)``, and the network with the weights in force."""
+    network = drive.network(neuron, dt)
+    spikes = drive.spikes(dt, seconds)
+    # What arrives in a step was sent a step before.
+    with load("reference", network, seed=1) as backend:
+        raster = backend.step(spikes, len(spikes["e"]))["cells"]
+        weights = {p.name: backend.weights(p.name) for p in network.projections}
+    projections = tuple(replace(p, weights=weights[p.name]) for p in network.projections)
+    return raster, replace(network, projections=projections)
+
+
+def plain_brian2(network: Network, spikes: dict[str, Array]) -> Array:
+    """Return the same of Brian2's own equations, methods and synapses."""
+    from neurorl.backends.brian2.preferences import exact_preferences
+    from neurorl.backends.brian2.vendor import brian2
+
+    (cells,) = network.populations
+    neuron, dt = cells.neuron, network.dt * brian2.second
+    assert isinstance(neuron, Equations)
+    lines = [line.strip() for line in neuron.equations.strip().splitlines()]
+    equations = "\n".join(
+        f"{line.replace('= ', '= (', 1)})/second : 1"
+        + (" (unless refractory)" if line.startswith("dv") and neuron.refractory else "")
+        for line in lines
+    )
+    refractory = {}
+    if neuron.refractory:  # Brian2's counts the step of the spike, too
+        refractory = {"refractory": (neuron.refractory + network.dt) * brian2.second}
+    with exact_preferences("numpy"), np.errstate(invalid="ignore"):
+        group = brian2.NeuronGroup(
+            cells.size,
+            equations,
+            threshold=neuron.threshold,
+            reset=neuron.reset,
+            method=neuron.method,
+            namespace=dict(neuron.parameters),
+            dt=dt,
+            **refractory,
+        )
+        for name, value in neuron.initial.items():
+            setattr(group, name, value)
+        objects = [group]
+        for p in network.projections:
+            step, cell = np.nonzero(spikes[p.pre])
+            source = brian2.SpikeGeneratorGroup(spikes[p.pre].shape[1], cell, step * dt, dt=dt)
+            code = f"{network.target(p)}_post += weight"
+            synapses = brian2.Synapses(source, group, "weight : 1", on_pre=code, dt=dt)
+            synapses.connect()
+            synapses.weight = np.asarray(p.weights)[synapses.i, synapses.j]
+            objects += [source, synapses]
+        monitor = brian2.SpikeMonitor(group)
+        brian2.Network(*objects, monitor).run(len(spikes["e"]) * dt, namespace={})
+    raster = np.zeros((len(spikes["e"]), cells.size), bool)
+    raster[np.rint(np.asarray(monitor.t) / network.dt).astype(int), np.asarray(monitor.i)] = True
+    return raster
+
+
+@pytest.mark.witness("brian2")
+@pytest.mark.parametrize(("name", "dt"), [("aeif", 1e-4), ("coba", 1e-4)])
+def test_every_spike_is_brian2s(name: str, dt: float, measured: Measured) -> None:
+    spikes = DRIVES[name].spikes(dt, 0.4)
+    raster, network = ours(NEURONS[name], DRIVES[name], dt, 0.4)
+    theirs = plain_brian2(network, spikes)
+    assert raster.sum() > 100
+    what = f"{name}: spikes that differ, of {int(raster.sum())}"
+    measured("Brian2, its own equations and synapses", what, (raster != theirs).sum(), 0)
+
+
+SHARE, STEPS = 0.95, {"aeif": 5, "coba": 25}
+"""Of spikes, and within how many steps these are of NEST's."""
+
+_NAMES = {
+    "C_m": "C",
+    "g_L": "gL",
+    "E_L": "EL",
+    "V_th": "VT",
+    "Delta_T": "DT",
+    "E_ex": "Ee",
+    "E_in": "Ei",
+    "a": "a",
+    "b": "b",
+    "V_reset": "v_reset",
+    "V_peak": "v_cut",
+}
+_TIMES = {"tau_w": "tau_w", "tau_syn_ex": "tau_e", "tau_syn_in": "tau_i"}
+
+
+def nest_parameters(neuron: Equations, capacity: float) -> dict[str, float]:
+    """Return what NEST calls the parameters that a neuron has; *capacity*: pF, if it has none."""
+    ours = neuron.parameters
+    made = {theirs: ours[name] for theirs, name in _NAMES.items() if name in ours}
+    made |= {theirs: 1e3 * ours[name] for theirs, name in _TIMES.items() if name in ours}
+    if "C" not in ours:
+        made |= {"C_m": capacity, "g_L": capacity / (1e3 * ours["tau_m"])}
+    return {**made, "t_ref": 1e3 * float(neuron.refractory)}
+
+
+def run_nest(case: dict[str, Any], arrays: dict[str, Array], folder: Path) -> dict[str, Array]:
+    """Return what `nest_neurons_run.py` makes of one case."""
+    named: dict[str, Any] = {f"{name}_0": value for name, value in arrays.items()}
+    np.savez(folder / "in.npz", cases=json.dumps([case]), **named)
+    command = [sys.executable, str(RUNNER), str(folder / "in.npz"), str(folder / "out.npz")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    out = np.load(folder / "out.npz")
+    return {name: out[f"{name}_0"] for name in ("times", "senders", "v")}
+
+
+def by_nest(name: str, network: Network, spikes: dict[str, Array], folder: Path) -> list[Array]:
+    """Return the spike times of each neuron, in steps."""
+    neuron, step = NEURONS[name], 1e3 * network.dt
+    parameters = nest_parameters(neuron, capacity=200.0)
+    scale = 1.0 if "C" in neuron.parameters else parameters["g_L"]
+    of_e, of_i = (scale * np.asarray(p.weights) for p in network.projections)
+    trains = [
+        step * (1 + np.flatnonzero(train))
+        for train in np.concatenate([spikes["e"], spikes["i"]], axis=1).T
+    ]
+    times = np.full((len(trains), max(map(len, trains))), np.nan)
+    for row, train in zip(times, trains, strict=True):
+        row[: len(train)] = train
+    case = {
+        "model": {"aeif": "aeif_cond_exp", "coba": "iaf_cond_exp"}[name],
+        "parameters": parameters,
+        "resolution": round(step, 9),
+        "duration": step * len(spikes["e"]),
+        "start": neuron.initial["v"],
+    }
+    current = np.full(N_POST, neuron.parameters.get("bias", 0.0))
+    weights = np.concatenate([of_e, -of_i])
+    out = run_nest(case, {"current": current, "times": times, "weights": weights}, folder)
+    return [np.sort(out["times"][out["senders"] == k]) / step for k in range(N_POST)]
+
+
+def apart(one: list[Array], other: list[Array], before: float) -> list[float]:
+    """Return how far each spike of *one* is from the nearest of *other*, up to a time."""
+    return [
+        float(np.abs(times - t).min(initial=np.inf))
+        for train, times in zip(one, other, strict=True)
+        for t in train[train < before]
+    ]
+
+
+@pytest.mark.witness("nest")
+@pytest.mark.parametrize("dt", [1e-4, pytest.param(2e-5, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", sorted(NEURONS))
+def test_spike_times_are_nests(name: str, dt: float, tmp_path: Path, measured: Measured) -> None:
+    seconds = 0.2
+    spikes = DRIVES[name].spikes(dt, seconds)
+    raster, network = ours(NEURONS[name], DRIVES[name], dt, seconds)
+    trains = [1 + np.flatnonzero(train) for train in raster.T]
+    theirs = by_nest(name, network, spikes, tmp_path)
+    last = (seconds - 5e-3) / dt  # one may come just after the end
+    differences = [*apart(trains, theirs, last), *apart(theirs, trains, last)]
+    assert len(differences) > 100
+    worst = float(np.quantile(differences, SHARE))
+    label = f"{name}: steps of {1e3 * dt:g} ms between spikes, {SHARE:.0%} of {len(differences)}"
+    witness = {"aeif": "NEST aeif_cond_exp", "coba": "NEST iaf_cond_exp"}[name]
+    measured(witness, label, worst, STEPS[name])
+
+
+@pytest.mark.witness("nest")
+@pytest.mark.parametrize("dt", [1e-3, 5e-4])
+def test_every_spike_is_nests_izhikevich(dt: float, tmp_path: Path, measured: Measured) -> None:
+    seconds, current = 0.5, np.linspace(3.0, 30.0, 30)
+    neurons = EquationNeurons(IZHIKEVICH.plan(len(current), dt))
+    raster = np.array([neurons.step({"q": current}) for _ in range(round(seconds / dt))])
+    parameters = {name: IZHIKEVICH.parameters[name] for name in "abcd"}
+    case = {
+        "model": "izhikevich",
+        "parameters": {**parameters, "V_th": 30.0, "U_m": IZHIKEVICH.initial["u"]},
+        "resolution": 1e3 * dt,
+        "duration": 1e3 * seconds,
+        "start": IZHIKEVICH.initial["v"],
+    }
+    none = {"times": np.zeros((0, 0)), "weights": np.zeros((0, len(current)))}
+    out = run_nest(case, {"current": current, **none}, tmp_path)
+    theirs = np.zeros_like(raster)
+    theirs[np.rint(1e-3 * out["times"] / dt).astype(int) - 1, out["senders"]] = True
+    assert raster.sum() > 500
+    what = f"spikes that differ, of {int(raster.sum())}, dt {1e3 * dt:g} ms"
+    measured("NEST izhikevich", what, int((raster != theirs).sum()), 0)
+    off = float(np.abs(out["v"] - neurons.state["v"]).max())
+    measured("NEST izhikevich", f"membrane after 0.5 s, mV, dt {1e3 * dt:g} ms", off, 1e-9)
