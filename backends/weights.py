@@ -50,8 +50,10 @@ class EffectiveWeights:
             if p.name in first:
                 weights = self._arithmetic.check(p.name, first[p.name], simulated.axes)
             else:
-                drawn = np.stack([initial_weights(network, p.name, k) for k in simulated.seeds])
-                weights = self._arithmetic.check(p.name, drawn, drawn.shape[:1])
+                drawn = [initial_weights(network, p.name, k) for k in simulated.seeds]
+                stacked = np.stack(drawn) if len(drawn) > 1 else drawn[0][None]
+                weights = self._arithmetic.check(p.name, stacked, stacked.shape[:1])
+                del drawn, stacked
             self._round(p.name, weights)
         self.currents = Currents(simulated.whole, self._arithmetic)
         for name in self.currents.weights:

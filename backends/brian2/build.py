@@ -106,7 +106,7 @@ class Simulation:
             self._groups[projection.post],
             text.model,
             on_pre=text.on_pre,
-            delay=text.delay_steps * self._clock.dt,
+            delay=None if text.delays else text.delay_steps * self._clock.dt,
             clock=self._clock,
             name=text.name,
             dtype={"w": np.float64},
@@ -115,6 +115,9 @@ class Simulation:
         target = brian2.prefs["codegen.target"]
         brian2.prefs["codegen.target"] = "numpy"  # done once, so not worth a compilation
         made.connect(i=pre, j=post)
+        delays = network.synapse_delays(projection.name)
+        if delays is not None:
+            made.pre.delay = (delays - 1) * self._clock.dt
         brian2.prefs["codegen.target"] = target
         self.network.add(made)
         self.weights[projection.name] = Weights(made, array(made, "w"), flat)

@@ -12,7 +12,7 @@ from neurorl.backends.brian2.cache import find_or_build
 from neurorl.backends.brian2.engine import Engine
 from neurorl.backends.brian2.equations import node_name, projection_name
 from neurorl.backends.brian2.library import Library, Rasters, places
-from neurorl.backends.brian2.plan import constants, library_plan, synapses
+from neurorl.backends.brian2.plan import constants, library_arrays, library_plan
 from neurorl.backends.checks import Inputs
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.window import NativeRun, Raster, WindowCall
@@ -82,11 +82,12 @@ class Compiled(Engine):
         """
         held = None
         if text["sparse"]:
-            pre, post, held = synapses(network, projection)
-            # Presynaptic neurons come in order, whatever the number of blocks.
-            start = library.array(text["name"], "start")
-            start[:] = np.searchsorted(pre, np.arange(len(start)))
-            library.array(text["name"], "target")[:] = post
+            lists = library_arrays(network, projection)
+            held = lists.held
+            library.array(text["name"], "start")[:] = lists.start.ravel()
+            library.array(text["name"], "target")[:] = lists.target
+            if lists.delays is not None:
+                library.array(text["name"], "delays")[:] = lists.delays
         self._weights[projection.name] = (library.array(text["name"], "w"), held)
 
     @property

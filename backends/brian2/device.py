@@ -174,8 +174,11 @@ class Arrivals(_Runner):
         super().__init__(post, "arrive", "start", text["name"], clock)
         self.add_array("w", text["weights"])
         if text["sparse"]:
-            self.add_array("start", len(pre) + 1, np.int64)
+            self.add_array("start", max(1, text["delays"]) * (len(pre) + 1), np.int64)
             self.add_array("target", text["weights"], np.int32)
+        if text["delays"]:
+            self.add_array("delays", text["delays"], np.int32)
+        self.template_kwds |= {"n_delays": text["delays"]}
         self.template_kwds |= {"size": len(pre), "q": _symbol(post, text["arrival"])}
         self.template_kwds |= {key: text[key] for key in ("sparse", "n_pre", "n_post")}
         self.template_kwds |= {"row": _symbol(pre, "_spikespace"), "depth": 1}

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from textwrap import indent
 from typing import NamedTuple
 
+import numpy as np
+
 from neurorl.arithmetic.chip_noise import COINS, NOISE_MAX, NOISES
 from neurorl.arithmetic.quantiser import CURRENT_BITS, VOLTAGE_MAX
 from neurorl.network.description import Network, Population, Projection
@@ -93,6 +95,7 @@ class ProjectionText:
     delay_steps: one less than the projection's, as what arrives acts in the next step.
     synapses: number of synapses.
     arrival: the variable that they add to.
+    listed: whether the description lists them. delays: how many there are, if each has its own.
     """
 
     title: str
@@ -103,6 +106,8 @@ class ProjectionText:
     synapses: int
     arrival: str = "q"
     model: str = "w : 1"
+    listed: bool = False
+    delays: int = 0
 
     @property
     def on_pre(self) -> str:
@@ -110,11 +115,13 @@ class ProjectionText:
         return f"{self.arrival}_post += w"
 
     def __str__(self) -> str:
+        delay = "" if self.delays else f", delay={self.delay_steps}*dt"
+        each = f"\n{self.name}.delay = ...  # 0 to {self.delay_steps} steps" if self.delays else ""
         return (
             f"# {self.title}\n"
             f"{self.name} = Synapses({self.pre}, {self.post}, '{self.model}', "
-            f"on_pre='{self.on_pre}', delay={self.delay_steps}*dt)\n"
-            f"{self.name}.connect(i=..., j=...)  # {self.synapses} synapses"
+            f"on_pre='{self.on_pre}'{delay})\n"
+            f"{self.name}.connect(i=..., j=...)  # {self.synapses} synapses{each}"
         )
 
 
@@ -200,6 +207,7 @@ def start_of(name: str) -> str:
 def projection_text(network: Network, projection: Projection) -> ProjectionText:
     """Return the text of a projection; only synapses that its mask and blocks allow are made."""
     mask, shape = projection.mask, network.weight_shape(projection.name)
+    delays = network.synapse_delays(projection.name)
     kind = ", signed: w is twice the weight" if projection.signed else ""
     post = network.node(projection.post)
     has_equations = isinstance(post, Population) and post.plan(network.dt) is not None
@@ -211,6 +219,8 @@ def projection_text(network: Network, projection: Projection) -> ProjectionText:
         delay_steps=network.delay_steps(projection.name) - 1,
         synapses=math.prod(shape) if mask is None else int(mask.sum()),
         arrival=arrival_of(network.target(projection)) if has_equations else "q",
+        listed=projection.is_sparse,
+        delays=0 if delays is None else len(np.unique(delays)),
     )
 
 

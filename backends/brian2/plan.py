@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,7 @@ from neurorl.backends.brian2.equations import (
 from neurorl.network.description import Network, Population, Projection
 from neurorl.numerics.random import Stream
 
-__all__ = ["constants", "library_plan", "node_text", "synapses", "texts"]
+__all__ = ["constants", "library_arrays", "library_plan", "node_text", "synapses", "texts"]
 
 Array = npt.NDArray[Any]
 
@@ -158,12 +158,50 @@ def synapses(
 
     They are in the order of presynaptic neurons. The place is None if every weight has its synapse.
     """
+    listed = network.synapses(projection.name)
+    if listed is not None:
+        return listed.pre, listed.post, None
     shape = network.weight_shape(projection.name)
     every = projection.mask is None
     where = np.ones(shape, dtype=bool) if every else projection.mask
     block, pre, post = np.nonzero(where.reshape(-1, *shape[-2:]))
     flat = None if every else np.flatnonzero(where)
     return block * shape[-2] + pre, block * shape[-1] + post, flat
+
+
+class Arrays(NamedTuple):
+    """Hold the lists of a sparse projection as the compiled code reads them.
+
+    They are in the order of delays, if each synapse has its own, and of presynaptic neurons.
+    start: for each delay and neuron, the number of its first synapse; ``(delays, n_pre + 1)``.
+    target: postsynaptic neurons. held: for each synapse its place among the flat weights, None if
+    they are in order. delays: the steps, ``(delays,)``; None if there is one.
+    """
+
+    start: Array
+    target: Array
+    held: Array | None
+    delays: Array | None
+
+
+def library_arrays(network: Network, projection: Projection) -> Arrays:
+    """Return the lists of a sparse projection."""
+    listed = network.synapses(projection.name)
+    delays = network.synapse_delays(projection.name)
+    if listed is None:
+        pre, post, held = synapses(network, projection)
+        # Presynaptic neurons come in order, whatever the number of blocks.
+        start = np.searchsorted(pre, np.arange(network.node(projection.pre).size + 1))
+        return Arrays(start, post, held, None)
+    if delays is None:
+        return Arrays(listed.start, listed.post, None, None)
+    held, steps = np.argsort(delays, kind="stable").astype(np.int32), np.unique(delays)
+    starts, done = [], 0
+    for some in steps:
+        part, numbers = listed.part(delays == some)
+        starts.append(part.start + done)
+        done += len(numbers)
+    return Arrays(np.stack(starts), listed.post[held], held, steps)
 
 
 def library_plan(
@@ -201,13 +239,13 @@ def _projection_plan(network: Network, projection: Projection) -> dict[str, Any]
     text = projection_text(network, projection)
     shape = network.weight_shape(projection.name)
     weights = int(np.prod(shape))
-    sparse = text.synapses < _SPARSE * weights
+    sparse = text.listed or text.synapses < _SPARSE * weights
     return {
         **_facts(text),
         "sparse": sparse,
         "weights": text.synapses if sparse else weights,
-        "n_pre": shape[-2],
-        "n_post": shape[-1],
+        "n_pre": 0 if sparse else shape[-2],
+        "n_post": 0 if sparse else shape[-1],
     }
 
 

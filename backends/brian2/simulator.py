@@ -58,6 +58,8 @@ class Brian2Simulator(Simulator):
         engines=ENGINES,
         noises=NOISE_MODES,
         equations=True,
+        sparse=True,
+        synapse_delays=True,
     )
     shown: ClassVar[tuple[str, ...]] = ("engine", "brian2_network")
 

@@ -139,7 +139,7 @@ class Arithmetic(abc.ABC):
         shape = (*replicas, *self.network.weight_shape(name))
         if array.shape != shape:
             raise ArgumentError(where, "wrong shape", got=array.shape, limit=shape)
-        largest = float(np.abs(array).max(initial=0.0))
+        largest = float(np.maximum(array.max(initial=0.0), -array.min(initial=0.0)))
         if not largest <= self._limit(name):
             if not np.isfinite(array).all():
                 raise ArgumentError(where, "not finite", got=array[~np.isfinite(array)][0])

@@ -208,3 +208,12 @@ def test_what_learns_is_refused_by_name() -> None:
         pytest.raises(UnsupportedError, match="projection 'p': synapses of a list don't learn"),
     ):
         neurorl.Learning(backend)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_on_every_backend_that_does_not_compile(seed: int, quick_case: Case) -> None:
+    if quick_case.problems(delayed(seed)) and quick_case.problems(random_pair(seed)[0]):
+        pytest.skip(f"{quick_case.name} refuses listed synapses")
+    compare(quick_case, seed)
+    if not quick_case.problems(delayed(seed)) and quick_case.arithmetic == "float":
+        compare_delays(quick_case, seed)
