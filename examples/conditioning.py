@@ -1,28 +1,30 @@
-"""Teach a response to a stimulus: classical conditioning, figure 2 of Izhikevich (2007).
+"""Condition a response to a stimulus, and extinguish it: the second study of Izhikevich (2007).
 
-One of several stimuli, a group of inputs that spike together, comes every 100 to 300 ms. After
-stimulus 0 there is a reward within a second, while others come. The cells' response to it, the
-spikes in the 20 ms after, grows above those to all other stimuli (doi 10.1093/cercor/bhl152). Here
-are 10 stimuli in place of 100, and dopamine is reward less its mean.
+Four stimuli, groups of inputs that spike together, come in random order. A fifth of a second after
+stimulus 0 there is a reward (doi 10.1093/cercor/bhl152 has a hundred stimuli, and a reward within a
+second). What the cells answer in 20 ms, in spikes of each, is what the network expects; dopamine is
+what the reward is more or less than that, and acts on what is eligible. As in the paper the
+response to the rewarded stimulus grows above all others; and dopamine moves from the reward to the
+stimulus, with a dip when the reward is left out, as Schultz, Dayan & Montague (1997, doi
+10.1126/science.275.5306.1593) describe it of dopamine neurons. Without rewards it all goes back.
 
-    python examples/conditioning.py [--backend brian2] [--seeds 0 1 2] [--trials 400] [--plot FILE]
+    python examples/conditioning.py [--backend brian2] [--seeds 0 1 2] [--figures FOLDER]
 """
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
+from study import Array, Study, parser, save, verdict
 
-from neurorl import Learning, Network, Plasticity, Population, Projection, Source, load
+from neurorl import Network, Plasticity, Population, Projection, Source
 from neurorl.models import CubaLIF
 
-Array = npt.NDArray[Any]
-STIMULI, INPUTS, CELLS = 10, 10, 20
-STEPS = 20  # ms in which a response is counted
+STIMULI, INPUTS, CELLS = 4, 20, 20
+STEPS, DELAY = 20, 180  # ms: in which a response is counted, and from then to the outcome
+REWARD = 1.0
 
 
 def network() -> Network:
@@ -31,80 +33,125 @@ def network() -> Network:
     plasticity = Plasticity(trace_tau=0.02, low=0.0, high=0.06)
     return Network(
         nodes=(Source("stimuli", STIMULI * INPUTS), Population("cells", CELLS, cell)),
-        projections=(Projection("learns", "stimuli", "cells", 0.02, plasticity=plasticity),),
+        projections=(Projection("learns", "stimuli", "cells", 0.006, plasticity=plasticity),),
         dt=1e-3,
     )
 
 
+class Conditioning(Study):
+    """Show a stimulus, count the response, and teach by what comes of it. done counts trials."""
+
+    def __init__(self, backend: str, seeds: Sequence[int], rate: float = 0.003) -> None:
+        super().__init__(backend, network(), seeds, rate=rate, depression=1.5)
+
+    def trial(self, pays: bool) -> tuple[Array, Array]:
+        """Return which stimulus each seed was shown, and the response in spikes of a cell."""
+        rng = self.draws()
+        shown = np.array([r.integers(STIMULI) for r in rng])
+        volley = np.zeros((STEPS, self.n, STIMULI, INPUTS), dtype=bool)
+        volley[0, np.arange(self.n), shown] = True
+        spikes = self.learning.window({"stimuli": volley.reshape(STEPS, -1)}, STEPS)["cells"]
+        response = self.by_seed(spikes).sum(axis=(0, 2)) / CELLS
+        self.learning.window({}, DELAY)
+        self.learning.reinforce(REWARD * pays * (shown == 0) - response)
+        self.learning.window({}, 300)
+        self.done += 1
+        return shown, np.asarray(response)
+
+
+@dataclass(frozen=True)
+class Result:
+    """Hold a seed's trials: the stimulus, and the response to it."""
+
+    shown: Array
+    response: Array
+    paid: int  # trials with rewards, the first ones
+
+    def of(self, stimulus: int, first: int, last: int) -> Array:
+        """Return the responses to a stimulus in trials *first* to *last*."""
+        return np.asarray(self.response[first:last][self.shown[first:last] == stimulus])
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """Return mean responses: to the first 5 and last 10 of stimulus 0, and the others last."""
+        paid, end = self.paid, len(self.shown)
+        before, after = self.of(0, 0, paid), self.of(0, paid, end)
+        others = [self.of(k, paid * 4 // 5, paid).mean() for k in range(1, STIMULI)]
+        return {
+            "first": float(before[:5].mean()),
+            "acquired": float(before[-10:].mean()),
+            "others": float(np.max(others)),
+            "left out": float(-after[:1].mean()),
+            "extinguished": float(after[-10:].mean()),
+        }
+
+    @property
+    def holds(self) -> bool:
+        """Return whether the response came, to this stimulus only, and went."""
+        f = self.figures
+        came = f["acquired"] > max(2 * f["first"], 3 * f["others"])
+        return came and abs(REWARD - f["acquired"]) < 0.25 and f["extinguished"] < f["acquired"] / 3
+
+
 def run(
-    backend: str, seeds: Sequence[int], trials: int, rate: float = 0.003
-) -> tuple[Array, Array]:
-    """Return which stimulus came in each trial and its response, each ``(trials, seeds)``.
-
-    Responses are in spikes of a cell.
-    """
-    gaps, n = np.random.default_rng(0), len(seeds)
-    draws = [np.random.default_rng([seed, 1]) for seed in seeds]
-    shown, answers = np.zeros((trials, n), dtype=int), np.zeros((trials, n))
-    due, mean = np.zeros((trials + 10, n)), np.full(n, 1 / STIMULI)
-    with load(backend, network(), seed=list(seeds)) as simulator:
-        learning = Learning(simulator, "reward-stdp", rate=rate, depression=1.5)
-        for trial in range(trials):
-            shown[trial] = [rng.integers(STIMULI) for rng in draws]
-            volley = np.zeros((STEPS, n, STIMULI, INPUTS), dtype=bool)
-            volley[0, np.arange(n), shown[trial]] = True
-            spikes = learning.window({"stimuli": volley.reshape(STEPS, -1)}, STEPS)["cells"]
-            answers[trial] = spikes.reshape(STEPS, n, CELLS).sum(axis=(0, 2)) / CELLS
-            learning.window({}, int(gaps.integers(80, 280)))
-            later = np.array([rng.integers(5) for rng in draws])  # trials of 0.2 s
-            due[trial + later, np.arange(n)] += shown[trial] == 0
-            learning.reinforce(due[trial] - mean)
-            mean += 0.01 * (due[trial] - mean)
-    return shown, answers
+    backend: str, seeds: Sequence[int], trials: int, extinction: int, rate: float = 0.003
+) -> list[Result]:
+    """Teach all seeds side by side, and return what each did."""
+    with Conditioning(backend, seeds, rate) as study:
+        both = [study.trial(trial < trials) for trial in range(trials + extinction)]
+    shown, response = (np.stack(part) for part in zip(*both, strict=True))
+    return [Result(shown[:, k], response[:, k], trials) for k in range(len(seeds))]
 
 
-def responses(shown: Array, answers: Array, trials: slice) -> tuple[Array, Array]:
-    """Return the mean response of each seed to stimulus 0 and to the others in some trials."""
-    is_first = shown[trials] == 0
-    first = (answers[trials] * is_first).sum(axis=0) / is_first.sum(axis=0)
-    others = (answers[trials] * ~is_first).sum(axis=0) / (~is_first).sum(axis=0)
-    return first, others
-
-
-def plot(shown: Array, answers: Array, path: str) -> None:
-    """Draw the responses of all seeds to stimulus 0 and to the others in parts of 50 trials."""
+def plot(results: Sequence[Result], folder: str) -> None:
+    """Draw responses and dopamine in blocks of 20 trials, the mean of all seeds."""
     import matplotlib.pyplot as plt
 
-    starts = range(0, len(shown) - 49, 50)
-    parts = [responses(shown, answers, slice(start, start + 50)) for start in starts]
-    figure, ax = plt.subplots()
-    for k, (label, colour) in enumerate((("rewarded", "C3"), ("others", "0.5"))):
-        ax.plot(starts, [part[k].mean() for part in parts], color=colour, label=label)
-    ax.set(xlabel="trial", ylabel="spikes of a cell in 20 ms")
-    ax.legend()
-    figure.savefig(path)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.5), sharex=True)
+    n, paid = len(results[0].shown), results[0].paid
+    starts = range(0, n - 19, 20)
+
+    def mean(stimulus: int) -> Array:
+        blocks = ([r.of(stimulus, t, t + 20) for r in results] for t in starts)
+        return np.array([np.concatenate(block).mean() for block in blocks])
+
+    for k in range(STIMULI):
+        color, label = ("C3", "rewarded") if k == 0 else ("0.6", "others" if k == 1 else None)
+        left.plot(starts, mean(k), color=color, label=label)
+    left.set(xlabel="trial", ylabel="response (spikes of a cell)")
+    left.legend()
+    expected = mean(0)
+    right.plot(starts, expected, color="C0", label="at the stimulus")
+    surprise = REWARD * (np.array(starts) < paid) - expected
+    right.plot(starts, surprise, color="C1", label="at the reward's time")
+    right.set(xlabel="trial", ylabel="dopamine")
+    right.legend()
+    for ax in (left, right):
+        ax.axvline(paid, color="k", lw=0.5)
+    save(figure, folder, "conditioning")
+    plt.close(figure)
 
 
-def main(arguments: Sequence[str] | None = None) -> Array:
+def main(arguments: Sequence[str] | None = None) -> list[Result]:
     """Run from the command line, and print a row for each seed."""
-    parser = argparse.ArgumentParser(description="classical conditioning")
-    parser.add_argument("--backend", default="reference")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--trials", type=int, default=400)
-    parser.add_argument("--rate", type=float, default=0.003)
-    parser.add_argument("--plot")
-    options = parser.parse_args(arguments)
-    shown, answers = run(options.backend, options.seeds, options.trials, options.rate)
-    part = max(options.trials // 5, 1)
-    before = responses(shown, answers, slice(part))
-    after = responses(shown, answers, slice(-part, None))
-    print("spikes of a cell: rewarded stimulus / others")
-    for k, seed in enumerate(options.seeds):
-        text = [f"{a[k]:.2f} / {b[k]:.2f} = {a[k] / b[k]:.1f}" for a, b in (before, after)]
-        print(f"seed {seed}: first {part} trials {text[0]}, last {text[1]}")
-    if options.plot:
-        plot(shown, answers, options.plot)
-    return after[0] / after[1]
+    options = parser("classical conditioning and extinction")
+    options.add_argument("--trials", type=int, default=300)
+    options.add_argument("--extinction", type=int, default=200)
+    options.add_argument("--rate", type=float, default=0.003)
+    args = options.parse_args(arguments)
+    results = run(args.backend, args.seeds, args.trials, args.extinction, args.rate)
+    print("      response to the rewarded   to the best  dopamine at the reward     response")
+    print("seed  stimulus, first -> last    other, last  first -> last, left out    extinguished")
+    for seed, f in zip(args.seeds, (r.figures for r in results), strict=True):
+        print(
+            f"{seed:4}  {f['first']:5.2f} -> {f['acquired']:4.2f}            {f['others']:6.2f}"
+            f"       {REWARD - f['first']:5.2f} -> {REWARD - f['acquired']:5.2f},"
+            f" {f['left out']:5.2f}     {f['extinguished']:5.2f}"
+        )
+    print(verdict("comes to this stimulus only, and goes", args.seeds, [r.holds for r in results]))
+    if args.figures:
+        plot(results, args.figures)
+    return results
 
 
 if __name__ == "__main__":
