@@ -39,12 +39,18 @@ def network() -> Network:
 
 
 class Conditioning(Study):
-    """Show a stimulus, count the response, and teach by what comes of it. done counts trials."""
+    """Show a stimulus, count the response, and teach by what comes of it.
 
-    def __init__(self, backend: str, seeds: Sequence[int], rate: float = 0.003) -> None:
+    rewarded: how many trials have rewards, the first ones; done counts trials.
+    """
+
+    def __init__(
+        self, backend: str, seeds: Sequence[int], rewarded: int = 300, rate: float = 0.003
+    ) -> None:
         super().__init__(backend, network(), seeds, rate=rate, depression=1.5)
+        self.rewarded = rewarded
 
-    def trial(self, pays: bool) -> tuple[Array, Array]:
+    def advance(self) -> tuple[Array, Array]:
         """Return which stimulus each seed was shown, and the response in spikes of a cell."""
         rng = self.draws()
         shown = np.array([r.integers(STIMULI) for r in rng])
@@ -53,7 +59,8 @@ class Conditioning(Study):
         spikes = self.learning.window({"stimuli": volley.reshape(STEPS, -1)}, STEPS)["cells"]
         response = self.by_seed(spikes).sum(axis=(0, 2)) / CELLS
         self.learning.window({}, DELAY)
-        self.learning.reinforce(REWARD * pays * (shown == 0) - response)
+        pays = (shown == 0) & (self.done < self.rewarded)
+        self.learning.reinforce(REWARD * pays - response)
         self.learning.window({}, 300)
         self.done += 1
         return shown, np.asarray(response)
@@ -97,8 +104,8 @@ def run(
     backend: str, seeds: Sequence[int], trials: int, extinction: int, rate: float = 0.003
 ) -> list[Result]:
     """Teach all seeds side by side, and return what each did."""
-    with Conditioning(backend, seeds, rate) as study:
-        both = [study.trial(trial < trials) for trial in range(trials + extinction)]
+    with Conditioning(backend, seeds, trials, rate) as study:
+        both = [study.advance() for _ in range(trials + extinction)]
     shown, response = (np.stack(part) for part in zip(*both, strict=True))
     return [Result(shown[:, k], response[:, k], trials) for k in range(len(seeds))]
 

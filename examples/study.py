@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import argparse
 import copy
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 
 
-class Study:
+class Study(abc.ABC):
     """Let a network learn in a loop, a replica for each seed, each as it would alone.
 
     backend: as `neurorl.load` takes it. options: of `neurorl.Learning`.
@@ -48,6 +49,10 @@ class Study:
 
     def __exit__(self, *_: object) -> None:
         self.simulator.close()
+
+    @abc.abstractmethod
+    def advance(self) -> Any:
+        """Go round once, and return what is to be told."""
 
     def draws(self) -> list[np.random.Generator]:
         """Return a generator for each seed, of this time round."""

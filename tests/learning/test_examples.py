@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+SEEDS = (100, 101, 102)
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
@@ -42,10 +43,20 @@ def conditioning(example: ModuleType, backend: str, seeds: list[int], rounds: in
     return go_on(example.Conditioning(backend, seeds), rounds)
 
 
+def xor(example: ModuleType, backend: str, seeds: list[int], rounds: int) -> Any:
+    """Return a study of XOR after some patterns."""
+    return go_on(example.XOR(backend, seeds, "time"), rounds)
+
+
+def patterns(example: ModuleType, backend: str, seeds: list[int], rounds: int) -> Any:
+    """Return a study of spike patterns after some trials."""
+    return go_on(example.SpikePatterns(backend, seeds), rounds)
+
+
 def go_on(study: Any, rounds: int) -> Any:
     """Let a study go round, and return it."""
     for _ in range(rounds):
-        study.trial(True) if hasattr(study, "trial") else study.advance()
+        study.advance()
     return study
 
 
@@ -57,6 +68,8 @@ def plastic(study: Any) -> list[Any]:
 STUDIES = [
     pytest.param("distal_reward", distal, 60, id="distal_reward"),
     pytest.param("conditioning", conditioning, 6, id="conditioning"),
+    pytest.param("xor", xor, 4, id="xor"),
+    pytest.param("spike_patterns", patterns, 4, id="spike_patterns"),
 ]
 
 
@@ -161,18 +174,68 @@ def test_a_response_is_acquired_and_extinguished(
     assert "1 of 1 seeds" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("example", ["xor"], indirect=True)
+def test_xor_is_rewarded_and_learned(
+    example: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (result,) = example.main(["--backend", "brian2", "--seeds", "103", "--epochs", "30"])
+    assert result.holds
+    assert "1 of 1 seeds" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("example", ["xor"], indirect=True)
+def test_what_xor_is_shown(example: ModuleType) -> None:
+    """Compare rates and times of inputs: a 0 is silent, or another train of the same length."""
+    bits = np.array([[0, 1]])
+    with example.XOR("reference", [5], "rate") as study:
+        (raster,) = study._inputs(bits)
+        assert not raster[:, :30].any()
+        assert 15 < raster[:, 30:].sum(axis=0).mean() < 25  # 40 Hz
+    with example.XOR("reference", [5], "time") as study:
+        (one,), (other,) = study._inputs(bits), study._inputs(1 - bits)
+        assert (one.sum(axis=0) == 10).all()
+        assert (other.sum(axis=0) == 10).all()
+        assert (one != other).any(axis=0).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("example", "options"),
+    [
+        ("xor", ["--code", "time", "--epochs", "200"]),
+        ("xor", ["--rule", "mstdp", "--epochs", "100"]),
+        ("spike_patterns", ["--trials", "800"]),
+        ("distal_reward", ["--seconds", "7200"]),
+    ],
+    indirect=["example"],
+)
+def test_effects_at_length(example: ModuleType, options: list[str]) -> None:
+    results = example.main(["--backend", "brian2", "--seeds", *map(str, SEEDS), *options])
+    assert sum(result.holds for result in results) >= 2
+
+
+@pytest.mark.parametrize("example", ["spike_patterns"], indirect=True)
+def test_patterns_are_told_apart(example: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    (result,) = example.main(["--backend", "brian2", "--seeds", "100", "--trials", "250"])
+    assert result.holds
+    assert "1 of 1 seeds" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("example", "short"),
     [
         ("distal_reward", ["--seconds", "2"]),
         ("conditioning", ["--trials", "40", "--extinction", "10"]),
+        ("xor", ["--epochs", "1"]),
+        ("spike_patterns", ["--trials", "60"]),
     ],
     indirect=["example"],
 )
 def test_figures_are_written(example: ModuleType, short: list[str], tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     example.main(["--seeds", "0", "--figures", str(tmp_path / "new"), *short])
-    path = tmp_path / "new" / f"{example.__name__}.png"
+    (path,) = (tmp_path / "new").iterdir()
+    assert path.stem.startswith(example.__name__)
     assert 1000 < path.stat().st_size < 100_000
 
 
