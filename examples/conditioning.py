@@ -1,4 +1,4 @@
-"""Condition a response to a stimulus, and extinguish it: the second study of Izhikevich (2007).
+"""Train a response to a stimulus, and extinguish it: the second study of Izhikevich (2007).
 
 Four stimuli, groups of inputs that spike together, come in random order. A fifth of a second after
 stimulus 0 there is a reward (doi 10.1093/cercor/bhl152 has a hundred stimuli, and a reward within a

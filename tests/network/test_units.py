@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -77,7 +78,7 @@ PLACES: dict[str, Callable[[], Any]] = {
     "size": lambda: Population("out", 2 * brian2.second, LIF()),
     "agent.trace_tau": lambda: SpikingActorCritic("CartPole-v1", trace_tau=5 * ms),
     "agent.window": lambda: SpikingActorCritic("CartPole-v1", window=12 * ms),
-    **{f"Equations.{k}": lambda changes=v: equations(**changes) for k, v in WITH_UNITS.items()},
+    **{f"Equations.{k}": partial(equations, **v) for k, v in WITH_UNITS.items()},
     "Equations.parameters['v_t']": lambda: ADAPTIVE_LIF.with_parameters(v_t=15 * mv),
     "Source 'in'.size": lambda: Source("in", 2 * mv),
     "Uniform.high": lambda: Uniform(0.0, 1 * mv),

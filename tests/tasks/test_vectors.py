@@ -233,7 +233,7 @@ def test_vectors_that_are_refused() -> None:
     with pytest.raises(ArgumentError, match=r"autoreset_mode"):
         env_group(pool)
     pool = Pool(len(SEEDS), AutoresetMode.NEXT_STEP)
-    pool.is_async = True
+    pool.is_async = True  # type: ignore[attr-defined]
     with pytest.raises(ArgumentError, match=r"batch_size"):
         env_group(pool)
     assert isinstance(env_group(Scripted(0)), SeparateEnvs)
