@@ -18,7 +18,7 @@ import gymnasium as gym
 import numpy as np
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parents[1]))
+    sys.path[0] = str(Path(__file__).parents[1])  # not beside this file, where is a statistics.py
 
 from experiments.development_tasks import TASKS, Task
 from experiments.markup import table_head, table_row
