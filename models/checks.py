@@ -35,17 +35,19 @@ def check_combination(config: AgentFields) -> None:
 def _check_names(config: AgentFields) -> None:
     """Raise DescriptionError for a rule that names what an agent hasn't."""
     rule = config.learning_rule
-    for name in (*rule.signals, "v", "theta", "slow", "M"):
+    for name in rule.signals:
         if rule.names(name):
             what = f"needs {name}, which agents don't have"
             raise DescriptionError(rule.where(name), what, remedy="neurorl.Learning")
-    if rule.modulator is not None:
-        what, remedy = "an agent has one modulator", "leave modulator= of the rule out"
-        raise DescriptionError(config.where_rule(), what, got=rule.modulator, remedy=remedy)
+    if rule.names("M") and config.critic.population is not None:
+        what = "M, the modulator, comes a decision later with a spiking critic"
+        raise DescriptionError(config.where_rule("M"), what, remedy="critic 'linear'")
 
 
 def _check_on_chip(config: AgentFields) -> None:
     critic, encoder, writes = config.critic, config.encoder, config.writes
+    rule = config.learning_rule
+    has_own = rule.eligibility_tau is not None or bool(rule.eligibility_keep)
     for odd, what, remedy in (
         (config.flat["pes_magnitude"] == 0, "pes_magnitude 0", "pes_magnitude 20"),
         (config.learning_rule.pairs_spikes, config.where_rule(), "rule 'spikes-only'"),
@@ -55,6 +57,8 @@ def _check_on_chip(config: AgentFields) -> None:
         (encoder.flows, f"encoder {encoder.name!r}", "encoder 'quiet'"),
         (not writes.has_shadow, f"writes {writes.name!r}", "leave writes out"),
         (config.lambda_actor > 0, f"lambda_actor {config.lambda_actor:g}", "lambda_actor=0"),
+        (rule.names("slow", "M"), config.where_rule("slow", "M"), "a rule without them"),
+        (has_own, f"an eligibility of {config.where_rule()}", "leave its eligibility_... out"),
     ):
         if odd:
             where = f"agent.learning {config.learning.name!r}"
@@ -171,10 +175,14 @@ def _check_layers(config: AgentFields, where: str, network: Network) -> None:
 
 
 def check_probability(config: AgentFields, where: str, network: Network) -> None:
-    """Raise DescriptionError if the rule needs p, and rasters and weights don't tell it."""
-    if not config.learning_rule.needs_probability:
+    """Raise DescriptionError if the rule needs p or v, and rasters and weights don't tell it."""
+    rule = config.learning_rule
+    if rule.needs_probability:
+        what = f"{config.where_rule('p')} needs spike probabilities"
+    elif rule.needs_membrane:
+        what = f"{config.where_rule('v', 'theta')} needs membranes"
+    else:
         return
-    what = f"{config.where_rule('p')} needs spike probabilities"
     if config.carries:
         raise DescriptionError("agent.carries", f"{what}, which are computed from rest")
     learning = {p.post for p in network.projections if p.plasticity is not None}
@@ -182,9 +190,9 @@ def check_probability(config: AgentFields, where: str, network: Network) -> None
         if population.name in learning:
             if population.plan(network.dt) is not None:
                 problem = f"{what}, and {population.name!r} has neurons by equations"
-                remedy = "LIF, CubaLIF or GLM with noise, or a rule of spikes"
+                remedy = "LIF, CubaLIF or GLM, or a rule of spikes"
                 raise DescriptionError(where, problem, remedy=remedy)
             dynamics = population.neuron.dynamics(population.size, network.dt)
-            if dynamics.noise_width.min() <= 0:
+            if rule.needs_probability and dynamics.noise_width.min() <= 0:
                 problem = f"{what}, and {population.name!r} has no noise"
                 raise DescriptionError(where, problem)

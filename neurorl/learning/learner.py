@@ -37,7 +37,7 @@ from neurorl.network.modules import path_weights
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.elementary import dot, on_grid
 from neurorl.rules import Decision, Hidden, feedback
-from neurorl.rules.membrane import spike_probability
+from neurorl.rules.membrane import membranes, spike_probability
 from neurorl.rules.reward_stdp import REWARD_STDP
 from neurorl.rules.td_stdp import TD_STDP
 from neurorl.rules.three_factor import apply_modulator, arrivals, outer_sum, window_traces
@@ -62,7 +62,7 @@ class Learner:
         self._rule = plan.rule
         if plan.rule.pairs_spikes and not plan.rule.is_text:
             self._rule = TD_STDP if plan.rule.gates_depression else REWARD_STDP
-        self._stdp = self._rule.pairs_spikes
+        self._stdp, self._depression = self._rule.pairs_spikes, plan.depression
         self._gates = self._rule.gates_depression
         self._needs_paths = self._rule.needs_paths
         self._chain, self._in_modules = plan.chain, plan.in_modules
@@ -72,10 +72,18 @@ class Learner:
         self._output = next((layer for layer in learning if layer.name == "output"), None)
 
     def remember(
-        self, inputs: Inputs, rasters: dict[str, Raster], action: int, policy: FloatArray
+        self,
+        inputs: Inputs,
+        rasters: dict[str, Raster],
+        action: int,
+        policy: FloatArray,
+        modulator: float = 0.0,
     ) -> None:
-        """Let ``e <- keep e + tag`` for the window that led to *action*."""
-        self._add(self._observe(inputs, rasters, action, policy))
+        """Let ``e <- keep e + tag`` for the window that led to *action*.
+
+        modulator: what came of it, for rules that name M.
+        """
+        self._add(self._observe(inputs, rasters, action, policy, modulator))
 
     def is_finite(self, modulator: float, rate: float) -> bool:
         """Return whether *modulator* and the steps that it makes of weights are finite."""
@@ -106,11 +114,14 @@ class Learner:
 
     def _steps(self, modulator: float, rate: float) -> Iterator[tuple[Layer, float, float]]:
         """Yield each layer with its step size and the modulator that it hears."""
-        limit = self._config.modulator.limit
-        clipped = modulator if limit is None else max(-limit, min(limit, modulator))
+        clipped = self._clipped(modulator)
         for layer in self._layers:
             eta = layer.alpha * rate / self._norm(layer)
             yield layer, eta, modulator if layer.is_critic else clipped
+
+    def _clipped(self, modulator: float) -> float:
+        limit = self._config.modulator.limit
+        return modulator if limit is None else max(-limit, min(limit, modulator))
 
     def learn_late(
         self,
@@ -146,7 +157,12 @@ class Learner:
         return sums
 
     def _observe(
-        self, inputs: Inputs, rasters: dict[str, Raster], action: int, policy: FloatArray
+        self,
+        inputs: Inputs,
+        rasters: dict[str, Raster],
+        action: int,
+        policy: FloatArray,
+        modulator: float = 0.0,
     ) -> _Observed:
         spikes = {**inputs, **rasters}
         arrived = {
@@ -154,7 +170,8 @@ class Learner:
             for layer in self._layers
             for p in (*layer.into, *layer.fixed)
         }
-        decision = self._decision(spikes, arrived, action, feedback(action, policy))
+        phi, third = feedback(action, policy), self._clipped(modulator)
+        decision = self._decision(spikes, arrived, action, phi, third)
         found = self._rule(decision)
         names = [layer.name for layer in self._hidden]
         factors = {"output": found.output, **dict(zip(names, found.hidden, strict=True))}
@@ -198,6 +215,8 @@ class Learner:
         depressing = self._depressing(layer, spikes) if stdp else None
         if depressing is not None and gate is not None:
             depressing = on_grid(gate * depressing)
+        if layer.name in m.slow_trace:
+            m.slow_trace[layer.name][:] = self._slow(layer, spikes)[-1]
         totals = []
         for p in layer.into:
             a = p.transmitted(arrived[p.name])
@@ -206,11 +225,11 @@ class Learner:
                 m.trace[p.name][:] = x[-1]
             totals.append(x[layer.first :].sum(axis=0))
             e = m.eligibility[p.name]
-            if depressing is None:
-                tag = outer_sum(x, post, e.shape)
-            else:
+            if layer.powers[0] != 1.0:
                 x = on_grid(layer.powers[:, None] * x)
-                tag = outer_sum(x, post, e.shape) - outer_sum(a, depressing, e.shape)
+            tag = outer_sum(x, post, e.shape)
+            if depressing is not None:
+                tag -= outer_sum(a, depressing, e.shape)
             e *= layer.keep
             e += tag
         if self._config.normalises:
@@ -234,7 +253,12 @@ class Learner:
         before = self.memory.post_trace[layer.name]
         y = window_traces(spikes.astype(np.float64), layer.post_decay, before)
         before[:] = y[-1]
-        return on_grid((self._config.depression * layer.powers)[:, None] * y)
+        return on_grid((self._depression * layer.powers)[:, None] * y)
+
+    def _slow(self, layer: Layer, spikes: Raster) -> FloatArray:
+        """Return the slow trace of a population's own spikes, ``(W, n)``."""
+        before = self.memory.slow_trace[layer.name]
+        return window_traces(spikes.astype(np.float64), layer.slow_decay, before)
 
     def _decision(
         self,
@@ -242,19 +266,26 @@ class Learner:
         arrived: dict[str, FloatArray],
         action: int,
         phi: FloatArray,
+        modulator: float,
     ) -> Decision:
         modules = spikes["output"].shape[1]
         in_force = [self.memory.in_force[name] for name in self._chain]
         paths = path_weights(in_force, modules) if self._needs_paths else [None] * len(self._hidden)
+        of_layers = {
+            layer.name: self._of_layer(layer, spikes, arrived, modulator)
+            for layer in (*self._hidden, *([self._output] if self._output else []))
+        }
+        p_of = {name: named.pop("p", None) for name, named in of_layers.items()}
         hidden = (
             Hidden(
                 spikes=spikes[layer.name],
                 first=0 if self._stdp else layer.first,
                 lag=layer.lag,
                 signs=self.memory.signs.get(layer.name, np.ones(0)),
-                p=self._probability(layer, spikes, arrived),
+                p=p_of[layer.name],
                 paths=of_layer,
                 in_modules=layer.name in self._in_modules,
+                named=of_layers[layer.name],
             )
             for layer, of_layer in zip(self._hidden, paths, strict=True)
         )
@@ -265,14 +296,33 @@ class Learner:
             output=spikes["output"],
             output_from=0 if self._stdp or output is None else output.first,
             hidden=tuple(hidden),
-            output_p=None if output is None else self._probability(output, spikes, arrived),
+            output_p=p_of.get("output"),
+            output_named=of_layers.get("output", {}),
         )
 
-    def _probability(
-        self, layer: Layer, spikes: Inputs, arrived: dict[str, FloatArray]
-    ) -> FloatArray | None:
+    def _of_layer(
+        self, layer: Layer, spikes: Inputs, arrived: dict[str, FloatArray], modulator: float
+    ) -> dict[str, Any]:
+        """Return what the rule names of a layer beyond spikes and broadcasts."""
+        rule, raster, named = self._rule, spikes[layer.name], {}
+        if rule.names("M"):
+            named["M"] = np.float64(modulator)
+        if rule.names("slow"):
+            named["slow"] = self._slow(layer, raster) - raster
         if layer.dynamics is None:
-            return None
+            return named
+        drive, current = self._drive(layer, spikes, arrived)
+        if rule.needs_probability:
+            named["p"] = spike_probability(layer.dynamics, drive, raster, current)
+        if rule.needs_membrane:
+            named["v"] = membranes(layer.dynamics, drive, raster, current)[1]
+            named["theta"] = layer.dynamics.threshold
+        return named
+
+    def _drive(
+        self, layer: Layer, spikes: Inputs, arrived: dict[str, FloatArray]
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return what arrives in each step, ``(W, n)``, and the current of all steps, ``(n,)``."""
         drive = np.zeros(spikes[layer.name].shape)
         current = np.zeros(spikes[layer.name].shape[-1])
         for p in (*layer.into, *layer.fixed):
@@ -285,7 +335,7 @@ class Learner:
                 drive += x @ w
             else:
                 drive += (x.reshape(len(x), len(w), 1, -1) @ w).reshape(drive.shape)
-        return spike_probability(layer.dynamics, drive, spikes[layer.name], current)
+        return drive, current
 
 
 def _summed(p: Plastic, first: int, arrived: dict[str, FloatArray]) -> FloatArray:

@@ -29,9 +29,9 @@ class Memory:
     arithmetic these are the same numbers), both ``(N, *shape)``, the latter also of projections
     that don't learn into populations that do; ``eligibility``, of the same
     shape; ``trace`` ``(N, n_pre)``. By population: ``norm`` ``(N, 1)``, the running mean of
-    ``|sum_t x(t)|**2 / W`` over its inputs, NaN before the first; ``post_trace`` ``(N, n)``. By
-    node: ``last`` ``(N, steps, n)``, its last spikes, where a projection still has to deliver them
-    in the next window.
+    ``|sum_t x(t)|**2 / W`` over its inputs, NaN before the first; ``post_trace`` and, for a rule
+    that names it, ``slow_trace`` ``(N, n)``. By node: ``last`` ``(N, steps, n)``, its last spikes,
+    where a projection still has to deliver them in the next window.
     By hidden layer of modules: ``signs`` ``(N, n)``, of each unit's path weight to the output
     (`neurorl.network.modules`) before learning, +1 for 0; or drawn, if the rule's are random.
     ``x``, ``value``, ``value_trace`` ``(N, n_features)`` and ``mean_reward`` ``(N, 1)``: a linear
@@ -47,6 +47,7 @@ class Memory:
     trace: dict[str, FloatArray]
     norm: dict[str, FloatArray]
     post_trace: dict[str, FloatArray]
+    slow_trace: dict[str, FloatArray]
     last: dict[str, npt.NDArray[np.bool_]]
     signs: dict[str, FloatArray]
     x: FloatArray
@@ -68,9 +69,9 @@ class Memory:
 
     def forget(self) -> None:
         """Forget all that doesn't outlive an episode."""
-        for arrays in (self.eligibility, self.trace, self.post_trace, self.last):
-            for array in arrays.values():
-                array[...] = 0
+        passing = (self.eligibility, self.trace, self.post_trace, self.slow_trace, self.last)
+        for array in (array for arrays in passing for array in arrays.values()):
+            array[...] = 0
         self.value_trace[...] = 0.0
         self.expected[...] = np.nan
 
@@ -105,7 +106,7 @@ class Memory:
 
     def passing(self) -> dict[str, npt.NDArray[Any]]:
         """Copy what one agent forgets at the end of the episode that it is in."""
-        by_name = ("eligibility", "trace", "post_trace", "last")
+        by_name = ("eligibility", "trace", "post_trace", "last", "slow_trace")
         arrays = {f"{of}.{n}": a.copy() for of in by_name for n, a in getattr(self, of).items()}
         return {**arrays, **{name: getattr(self, name).copy() for name in _PASSING}}
 
@@ -171,6 +172,9 @@ def memory_for(
         trace={name: np.zeros((n, network.node(p.pre).size)) for name, p in plastic.items()},
         norm={name: np.full((n, 1), np.nan) for name in posts},
         post_trace={name: np.zeros((n, size)) for name, size in posts.items()},
+        slow_trace={
+            name: np.zeros((n, size)) for name, size in posts.items() if plan.rule.names("slow")
+        },
         last={
             node.name: np.zeros((n, depths[node.name], node.size), dtype=bool)
             for node in network.nodes

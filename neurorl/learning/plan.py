@@ -56,7 +56,7 @@ class Layer:
 
     first: the step from which its spikes count, see `_first`. lag: of a hidden layer, steps to the
     output; else 0. dynamics, fixed: of its neurons, and the projections into it that don't learn,
-    if the rule needs spike probabilities.
+    if the rule needs membranes or spike probabilities. slow_decay: of the rule's `slow`.
     """
 
     name: str
@@ -66,6 +66,7 @@ class Layer:
     keep: float
     powers: FloatArray
     post_decay: float
+    slow_decay: float
     dynamics: Dynamics | None
     into: tuple[Plastic, ...]
     fixed: tuple[Incoming, ...]
@@ -81,6 +82,7 @@ class LearningPlan:
     chain: projections between the layers of modules, from the output down.
     in_modules: populations that are divided into modules.
     first_vote: the step from which spikes of the output are votes.
+    depression: A of rules that pair spikes.
     """
 
     network: Network
@@ -91,6 +93,7 @@ class LearningPlan:
     chain: tuple[str, ...]
     in_modules: tuple[str, ...]
     first_vote: int
+    depression: float
 
     @classmethod
     def of(cls, network: Network, config: AgentConfig) -> LearningPlan:
@@ -110,12 +113,13 @@ class LearningPlan:
             chain=chain,
             in_modules=order[: 1 + len(chain)],
             first_vote=0 if config.carries else network.depth("output"),
+            depression=_or(config.learning_rule.depression, config.depression),
         )
 
 
 def _layer(network: Network, config: AgentConfig, name: str) -> Layer:
-    is_critic, dt = name == config.critic.population, network.dt
-    needs_p = config.learning_rule.needs_probability and not is_critic
+    is_critic, dt, rule = name == config.critic.population, network.dt, config.learning_rule
+    needs_v = (rule.needs_probability or rule.needs_membrane) and not is_critic
     alphas = {"output": config.alpha_output, config.critic.population: config.critic.alpha}
     return Layer(
         name=name,
@@ -124,25 +128,40 @@ def _layer(network: Network, config: AgentConfig, name: str) -> Layer:
         alpha=alphas.get(name, config.alpha_hidden),
         keep=config.gamma * config.critic.lambda_ if is_critic else _keep(config, dt),
         powers=np.ones(config.window) if is_critic else _powers(config, dt),
-        post_decay=decay(dt, config.post_tau),
-        dynamics=_dynamics(network, name) if needs_p else None,
+        post_decay=decay(dt, _or(rule.post_tau, config.post_tau)),
+        slow_decay=decay(dt, rule.slow_tau or 0.0),
+        dynamics=_dynamics(network, name) if needs_v else None,
         into=tuple(plastic_into(network, name)),
-        fixed=tuple(_fixed_into(network, name)) if needs_p else (),
+        fixed=tuple(_fixed_into(network, name)) if needs_v else (),
         is_critic=is_critic,
     )
 
 
 def _keep(config: AgentConfig, dt: float) -> float:
     """Return what is left of an eligibility after a window."""
-    if config.learning_rule.pairs_spikes:
-        return float(decay(dt, config.eligibility_tau) ** config.window)
-    return config.gamma * config.lambda_actor
+    tau = _tau(config)
+    if tau is not None:
+        return float(decay(dt, tau) ** config.window)
+    return _or(config.learning_rule.eligibility_keep, config.gamma * config.lambda_actor)
 
 
 def _powers(config: AgentConfig, dt: float) -> FloatArray:
     """Return what is left at the window's end of what each step added, ``(window,)``."""
-    kept = decay(dt, config.eligibility_tau) if config.learning_rule.pairs_spikes else 1.0
+    tau = _tau(config)
+    kept = 1.0 if tau is None else decay(dt, tau)
     return np.array([kept ** (config.window - 1 - t) for t in range(config.window)])
+
+
+def _tau(config: AgentConfig) -> float | None:
+    """Return the time constant of an eligibility that decays in every step; None for others."""
+    rule = config.learning_rule
+    if rule.pairs_spikes and rule.eligibility_keep is None:
+        return _or(rule.eligibility_tau, config.eligibility_tau)
+    return rule.eligibility_tau
+
+
+def _or(own: float | None, other: float) -> float:
+    return other if own is None else own
 
 
 def _first(network: Network, config: AgentConfig, name: str) -> int:

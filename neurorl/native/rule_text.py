@@ -13,13 +13,18 @@ from neurorl.native.structures import Text
 
 __all__ = ["compiled_texts"]
 
-_PER_NEURON: Mapping[str, str] = {"phi": "phi", "t": "taken", "b": "b", "V": "V", "n": "count"}
-_PER_STEP = ("p", "y")
+_PER_NEURON: Mapping[str, str] = {name: name for name in ("phi", "b", "V", "theta")} | {
+    "t": "taken",
+    "n": "count",
+}
+_PER_STEP = ("p", "y", "v", "slow")
+_BITS: Mapping[str, str] = {"v": "membrane"}  # where the name in lower letters is another's
 _CPP: Mapping[str, str] = {
     **{name: f"{field}[j]" for name, field in _PER_NEURON.items()},
     **{name: f"{name}[j]" for name in _PER_STEP},
     "spike": "(double)spikes[j]",
     "W": "W",
+    "M": "names->M",
     "trace": "1.0",
 }
 
@@ -37,11 +42,15 @@ def compiled_texts(rule: str, texts: Mapping[str, tuple[Expression, bool]]) -> d
     return {
         key: Text(
             is_gain=is_gain,
-            names=sum(1 << bits[f"name-{name.lower()}"] for name in text.names if name != "trace"),
+            names=sum(1 << bits[_bit(name)] for name in text.names if name != "trace"),
             compute=ctypes.cast(getattr(loaded, f"neurorl_{key}"), ctypes.c_void_p).value,
         )
         for key, (text, is_gain) in texts.items()
     }
+
+
+def _bit(name: str) -> str:
+    return f"name-{_BITS.get(name, name.lower())}"
 
 
 @functools.cache

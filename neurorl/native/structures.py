@@ -75,8 +75,8 @@ class Layer(ctypes.Structure):
     _fields_: ClassVar[Fields] = fields(
         int_1="node role first lag n_projections n_fixed",
         pointer_2="projections",
-        number_3="alpha keep post_decay",
-        pointer_4="powers norm post_trace signs",
+        number_3="alpha keep post_decay slow_decay",
+        pointer_4="powers norm post_trace slow_trace signs",
         pointer_5="current_decay membrane_decay threshold bias noise_width refractory_steps",
     )
 

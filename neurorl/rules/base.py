@@ -35,7 +35,8 @@ class Rule(Described):
         and for every other layer; *hidden* None is the same text.
     needs_probability: reads spike probabilities; neurons must have escape noise.
     needs_paths: reads the path weights in force of hidden neurons.
-    needs_modules: every hidden neuron must belong to the module of one output neuron. What a rule
+    needs_modules: every hidden neuron must belong to the module of one output neuron, as the text
+        of hidden layers names what is broadcast to modules. What a rule
         of texts needs follows from the names in them, whatever these three are.
     pairs_spikes: is spike-timing dependent: every step counts, the eligibility decays in each, and
         a spike that arrives after the neuron's own depresses (`neurorl.learning.learner`). Learns
@@ -87,7 +88,8 @@ class Rule(Described):
         if self.hidden is None:
             object.__setattr__(self, "hidden", self.output)
         named = self.named
-        of_modules = not self.pairs_spikes and not named.isdisjoint(OF_MODULES)
+        in_hidden = set(self.texts[1].expression.names)
+        of_modules = not self.pairs_spikes and not in_hidden.isdisjoint(OF_MODULES)
         for name, value in zip(_FOLLOWING, ("p" in named, "V" in named, of_modules), strict=True):
             object.__setattr__(self, name, value)
         self._check_pairs()
@@ -110,7 +112,7 @@ class Rule(Described):
             PostFactor(self.hidden or "", f"{where}, hidden", self.signals),
         )
 
-    @property
+    @cached_property
     def named(self) -> frozenset[str]:
         """Return all names in its texts."""
         texts = self.texts if self.is_text else ()

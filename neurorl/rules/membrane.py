@@ -1,4 +1,4 @@
-"""Compute spike probabilities from rasters and weights: no backend needs to expose voltages."""
+"""Compute membranes and spike probabilities from rasters and weights, which every backend has."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from neurorl.network.description import Dynamics
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.elementary import exp
 
-__all__ = ["spike_probability"]
+__all__ = ["membranes", "spike_probability"]
 
 
 def spike_probability(
@@ -24,16 +24,31 @@ def spike_probability(
     resets. current: into each neuron in every step, ``(n,)``, joins the bias.
     Returns ``(W, n)``, 0 in dead steps; needs noise_width > 0.
     """
+    met, _, is_dead = membranes(dynamics, drive, spikes, current)
+    open_ = 1.0 / (1.0 + exp((dynamics.threshold - met) / dynamics.noise_width))
+    return np.where(is_dead, 0.0, open_)
+
+
+def membranes(
+    dynamics: Dynamics,
+    drive: FloatArray,
+    spikes: npt.NDArray[np.bool_],
+    current: FloatArray | None = None,
+) -> tuple[FloatArray, FloatArray, npt.NDArray[np.bool_]]:
+    """Return membranes that meet the threshold, and those after a reset, and where a step is dead.
+
+    From rest, given the spikes; arguments are those of `spike_probability`. Each is ``(W, n)``.
+    """
     bias = dynamics.bias if current is None else dynamics.bias + current
     u = np.zeros(drive.shape[1])
     v = np.zeros(drive.shape[1])
     dead = np.zeros(drive.shape[1], dtype=np.int64)
-    p = np.empty(drive.shape)
+    met, after = np.empty(drive.shape), np.empty(drive.shape)
+    is_dead = np.empty(drive.shape, dtype=bool)
     for t in range(len(drive)):
         u = dynamics.current_decay * u + drive[t]
-        v = np.where(dead > 0, 0.0, dynamics.membrane_decay * v + u + bias)
-        open_ = 1.0 / (1.0 + exp((dynamics.threshold - v) / dynamics.noise_width))
-        p[t] = np.where(dead > 0, 0.0, open_)
-        v = np.where(spikes[t], 0.0, v)
+        is_dead[t] = dead > 0
+        met[t] = np.where(is_dead[t], 0.0, dynamics.membrane_decay * v + u + bias)
+        v = after[t] = np.where(spikes[t], 0.0, met[t])
         dead = np.where(spikes[t], dynamics.refractory_steps, np.maximum(dead - 1, 0))
-    return p
+    return met, after, is_dead

@@ -27,7 +27,7 @@ from neurorl.models.features import (
 )
 from neurorl.native import toolchain
 from neurorl.network.description import Source
-from neurorl.rules import RULES
+from neurorl.rules import RULES, find_rule
 
 compiled = pytest.mark.skipif(
     toolchain.problem() is not None, reason="no C++ compiler: there is only the loop in NumPy"
@@ -319,11 +319,11 @@ CASES |= {
         "config": stdp(own_network(), rule="td-stdp", modulator="td-error"),
     },
 }
-for _rule in RULES:
+for _rule in (name for name in RULES if not find_rule(name).signals):
     for _arithmetic in ("float", "loihi"):
         CASES[f"{_rule} in three layers, {_arithmetic}"] = {
             "env": "CartPole-v1",
-            "model": "lif" if "stdp" in _rule or "spikes" in _rule else "glm",
+            "model": "lif" if "stdp" in _rule or "spikes" in _rule or _rule == "e-prop" else "glm",
             "rule": _rule,
             "hidden": (3, 2),
             "actors": 4,

@@ -18,7 +18,7 @@ from neurorl.models.equations import Equations
 from neurorl.models.features import RBF, GaussianCells
 from neurorl.native import build, toolchain
 from neurorl.network.description import Source
-from neurorl.rules import RULES, Rule, find_rule
+from neurorl.rules import Rule, find_rule
 from neurorl.runs.training import train
 
 pytestmark = pytest.mark.skipif(
@@ -27,6 +27,12 @@ pytestmark = pytest.mark.skipif(
 
 STDP: dict[str, Any] = {"normalises": False, "alpha_output": 1e-3, "alpha_hidden": 1e-3}
 SMALL: dict[str, Any] = {"actors": 3, "hidden": (3, 2), "window": 8}
+
+
+KERNELS = [
+    *("coagent", "agreement", "centred-feedback", "surrogate", "spikes-only"),
+    *("spikes-only-hebbian", "reward-stdp", "td-stdp", "random-feedback"),
+]
 
 
 def learned(rule: Rule | str, loop: str, episodes: int = 2, **options: Any) -> dict[str, Any]:
@@ -58,7 +64,7 @@ def check_loops(rule: Rule, **options: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("arithmetic", ["float", "loihi"])
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", KERNELS)
 def test_a_copy_of_a_text_learns_what_the_kernel_learns(name: str, arithmetic: str) -> None:
     copy = replace(find_rule(name), name="copy")
     options: dict[str, Any] = {**(STDP if "stdp" in name else {}), "arithmetic": arithmetic}
@@ -105,6 +111,53 @@ CASES: dict[str, dict[str, Any]] = {
         "features": RBF((-2.4, -3.0, -0.21, -3.0), (2.4, 3.0, 0.21, 3.0), cells=3),
         "critic_neurons": 12,
     },
+    "membranes and thresholds": {
+        "rule": Rule("mine", output="trace*phi*(theta - v)", hidden="phi*b*max(0, v)/theta*trace"),
+        "model": "lif",
+    },
+    "membranes beside p": {
+        "rule": Rule("mine", output="phi*p*v", hidden="phi*b*p*(1 - v)"),
+    },
+    "slow traces of STDP": {
+        "rule": Rule("mine", output="spike*(1 + slow)", pairs_spikes=True, slow_tau=0.1),
+        "model": "lif",
+        "carries": True,
+        **STDP,
+    },
+    "slow traces without pairs": {
+        "rule": Rule("mine", output="slow*phi", hidden="(slow - 0.1)*phi*b", slow_tau=0.02),
+        "model": "lif",
+    },
+    "an eligibility that decays in every step": {
+        "rule": Rule("mine", output="spike*phi", hidden="spike*phi*b", eligibility_tau=0.02),
+        "model": "lif",
+    },
+    "an eligibility that decays in every step, dense": {
+        "rule": Rule("mine", output="p*phi", hidden="p*phi*b", eligibility_tau=0.005),
+        "hidden": 20,
+        "actors": 2,
+    },
+    "STDP whose eligibility decays with every decision": {
+        "rule": Rule("mine", output="spike*phi", pairs_spikes=True, eligibility_keep=0.5),
+        "model": "lif",
+        **STDP,
+    },
+    "STDP with its own constants": {
+        "rule": Rule(
+            "mine",
+            output="spike*phi",
+            pairs_spikes=True,
+            eligibility_tau=0.05,
+            post_tau=0.005,
+            depression=2.0,
+        ),
+        "model": "lif",
+        **STDP,
+    },
+    "the modulator": {
+        "rule": Rule("mine", output="where(t > 0 or M > 0, spike, 0)", hidden="spike*M*t"),
+        "model": "lif",
+    },
     "writes of a chip": {
         "rule": Rule("mine", output="phi*p", hidden="phi*V*p"),
         "arithmetic": "loihi",
@@ -139,12 +192,13 @@ def drawn(seed: int) -> tuple[Rule, dict[str, Any]]:
     """A random rule, and an agent that can have it."""
     rng = np.random.default_rng(seed)
     pairs, is_gain = bool(rng.random() < 0.3), bool(rng.random() < 0.4)
-    names = ["phi", "t", "b", "n", "W"] + ([] if pairs else ["V"])
+    names = ["phi", "t", "b", "n", "W", "M", "theta"] + ([] if pairs else ["V"])
     if not is_gain:
-        names += ["spike", "p"] + ([] if pairs else ["y"])
+        names += ["spike", "p", "v", "slow"] + ([] if pairs else ["y"])
 
     def one() -> str:
         bounded = f"clip({text(rng, names, 4)}, -2, 2)"
+        bounded = f"trace*{bounded}" if rng.random() < 0.3 else bounded
         return f"spike*{bounded}" if is_gain else bounded
 
     rule = Rule(
@@ -154,6 +208,8 @@ def drawn(seed: int) -> tuple[Rule, dict[str, Any]]:
         pairs_spikes=pairs,
         gates_depression=pairs and is_gain and bool(rng.random() < 0.5),
         drops_late=bool(rng.random() < 0.3),
+        slow_tau=0.03,
+        **[{}, {"eligibility_tau": 0.05}, {"eligibility_keep": 0.5}][int(rng.integers(3))],
     )
     shapes: list[dict[str, Any]] = [{}, {"hidden": 0}, {"hidden": 4}, {"hidden": 18}]
     options = {

@@ -81,6 +81,12 @@ NEEDS = {  # p, paths, modules; gains: output, hidden
     "spikes-only-hebbian": (False, False, True, True),
     "surrogate": (True, True, True, False),
     "td-stdp": (False, False, False, True),
+    "e-prop": (False, False, True, False),
+    "triplet-stdp": (False, False, False, False),
+    "mstdpet": (False, False, False, True),
+    "authors-cartpole": (True, False, True, False),
+    "authors-mountaincar": (False, False, False, False),
+    "node-perturbation": (False, False, False, False),
 }
 
 
@@ -235,13 +241,36 @@ def test_constants_of_a_rule_are_checked() -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["dopamine", "v", "theta", "slow", "M"])
-def test_what_agents_do_not_have_is_refused_with_the_character(name: str) -> None:
-    rule = Rule("mine", output=f"spike*{name}", signals=("dopamine",), slow_tau=0.1)
-    with pytest.raises(DescriptionError, match=f"character 7 .*needs {name}, which agents don't"):
-        agent_with(rule)
-    with pytest.raises(DescriptionError, match="one modulator"):
-        agent_with(Rule("mine", output="spike", modulator="dopamine"))
+PES = {"backend": "loihi", "learning": "pes", "lambda_actor": 0}
+
+
+@pytest.mark.parametrize(
+    ("texts", "options", "match"),
+    [
+        (
+            {"output": "spike*dopamine", "signals": ("dopamine",)},
+            {},
+            r"character 7 .*needs dopamine, which agents don't",
+        ),
+        (
+            {"output": "M*spike"},
+            {"critic": "spiking", "critic_neurons": 12},
+            r"character 1 .*M, the modulator, comes a decision later",
+        ),
+        ({"output": "spike*v"}, {"carries": True}, r"character 7 .*needs membranes"),
+        ({"output": "spike*M"}, PES, r"can't be with rule 'mine', output, character 7"),
+        (
+            {"output": "spike", "eligibility_tau": 0.1},
+            PES,
+            r"can't be with an eligibility of rule 'mine'",
+        ),
+    ],
+)
+def test_what_agents_do_not_have_is_refused_with_the_character(
+    texts: dict[str, Any], options: dict[str, Any], match: str
+) -> None:
+    with pytest.raises(DescriptionError, match=match):
+        agent_with(Rule("mine", **texts), **options)
 
 
 def agent_with(rule: Any, **options: Any) -> SpikingActorCritic:

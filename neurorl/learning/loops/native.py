@@ -178,7 +178,7 @@ class NativeLoop(Loop):
             "critic_unit": self.critic.unit if self.critic else 0.0,
             "critic_initial": critic.initial_value,
             "modulator_limit": limit,
-            "depression": config.depression,
+            "depression": self.plan.depression,
             "norm_rate": NORM_RATE,
         }
 
@@ -266,6 +266,8 @@ class NativeLoop(Loop):
             alpha=layer.alpha,
             keep=layer.keep,
             post_decay=layer.post_decay,
+            slow_decay=layer.slow_decay,
+            slow_trace=self._address_of(self.memory.slow_trace.get(layer.name), np.float64),
             powers=self._keep(layer.powers),
             norm=self._keep(self.memory.norm[layer.name]),
             post_trace=self._keep(self.memory.post_trace[layer.name]),
@@ -309,7 +311,7 @@ class NativeLoop(Loop):
         mask = network.projection(p.name).mask
         mask = None if mask is None else np.ascontiguousarray(mask)
         rule = self.plan.rule
-        needs_in_force = rule.needs_probability or rule.needs_paths
+        needs_in_force = rule.needs_probability or rule.needs_paths or rule.needs_membrane
         return c.Projection(
             pre=network.index(p.pre),
             n_pre=shape[-2],
@@ -347,5 +349,5 @@ class NativeLoop(Loop):
             longest = np.inf if self.config.carries else float(steps)
             return longest if decay == 1.0 else min(longest, 1.0 / (1.0 - decay))
 
-        taken = self.config.depression * largest_trace(layer.post_decay)
+        taken = self.plan.depression * largest_trace(layer.post_decay)
         return steps * (largest_trace(p.trace_decay) + taken)

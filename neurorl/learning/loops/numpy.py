@@ -48,8 +48,9 @@ class NumpyLoop(Loop):
             self._learn_from_ends()
             return
         for k in np.flatnonzero(self.active):
-            self._learners[k].remember(*self._seen(k))
-            self._reinforce(k, self._modulator(k))
+            modulator = self._modulator(k)
+            self._learners[k].remember(*self._seen(k), modulator)
+            self._reinforce(k, modulator)
         for name in self.memory.weights:
             self._write(name)
 

@@ -52,7 +52,8 @@ class OnChipLoop(NumpyLoop):
             for layer in self.plan.layers
         }
         self._limit = np.inf if config.modulator.limit is None else config.modulator.limit
-        self._reads = self.plan.rule.needs_probability or self.plan.rule.needs_paths
+        rule = self.plan.rule
+        self._reads = rule.needs_probability or rule.needs_paths or rule.needs_membrane
 
     def learn(self) -> None:
         self._check_all_seen()

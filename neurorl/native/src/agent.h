@@ -70,9 +70,9 @@ struct Projection {
 struct Layer {
     int64_t node, role, first, lag, n_projections, n_fixed;
     const Projection *projections;  // those that learn, then n_fixed others on which p depends
-    double alpha, keep, post_decay;
+    double alpha, keep, post_decay, slow_decay;
     const double *powers;  // decay of the eligibility from each step to the window's end
-    double *norm, *post_trace;
+    double *norm, *post_trace, *slow_trace;  // slow_trace: null unless the rule names it
     const double *signs;  // sign of each hidden unit's path to its module's output, else null
     const double *current_decay, *membrane_decay, *threshold, *bias, *noise_width;
     const int64_t *refractory_steps;

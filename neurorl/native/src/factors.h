@@ -12,6 +12,7 @@ struct Window {
     const Agent &agent;
     int64_t k;
     const Numbers *paths;  // path weights of each layer before this window changes them, or null
+    double modulator;  // of this window's decision, clipped
 
     const uint8_t *row(int64_t node, int64_t t) const
     {
@@ -59,8 +60,11 @@ inline void add_products(const Window &window, const Projection &p, const double
     }
 }
 
-// Compute p(t) = sigmoid((v(t) - threshold) / noise_width), (window, n), given the spikes.
-inline void spike_probability(const Window &window, const Layer &layer, double *p)
+// Compute p(t) = sigmoid((v(t) - threshold) / noise_width), (window, n), given the spikes; and to
+// *after* the membranes after each step and its reset.
+template <bool HAS_P = true, bool HAS_V = false>
+inline void spike_probability(
+    const Window &window, const Layer &layer, double *p, double *after = nullptr)
 {
     static thread_local Numbers buffer;
     static thread_local std::vector<int64_t> dead;
@@ -91,14 +95,18 @@ inline void spike_probability(const Window &window, const Layer &layer, double *
         for (int64_t j = 0; j < n; j++) {
             u[j] = layer.current_decay[j] * u[j] + q[j];
             v[j] = dead[j] > 0 ? 0.0 : layer.membrane_decay[j] * v[j] + u[j] + bias[j];
-            const double open = 1.0 / (1.0 + exp((layer.threshold[j] - v[j]) / layer.noise_width[j]));
-            p[t * n + j] = dead[j] > 0 ? 0.0 : open;
+            if (HAS_P) {
+                const double below = layer.threshold[j] - v[j];
+                const double open = 1.0 / (1.0 + exp(below / layer.noise_width[j]));
+                p[t * n + j] = dead[j] > 0 ? 0.0 : open;
+            }
             if (spikes[j]) {
                 v[j] = 0.0;
                 dead[j] = layer.refractory_steps[j];
             } else {
                 dead[j] = dead[j] > 1 ? dead[j] - 1 : 0;
             }
+            if (HAS_V) after[t * n + j] = v[j];
         }
     }
 }

@@ -25,11 +25,16 @@ static void keep_last(const Window &window)
     }
 }
 
+static double clipped(const Agent &agent, double delta)
+{
+    const double most = agent.modulator_limit;
+    return delta > most ? most : delta < -most ? -most : delta;
+}
+
 // Return the factor of a layer's change of weights for the modulator delta.
 static double step_of(const Agent &agent, const Layer &layer, int64_t k, double delta)
 {
-    const double most = agent.modulator_limit;
-    if (layer.role != CRITIC) delta = delta > most ? most : delta < -most ? -most : delta;
+    if (layer.role != CRITIC) delta = clipped(agent, delta);
     double eta = layer.alpha * agent.rate[k];
     if (agent.normalises) eta = eta / (layer.norm[k] > 1.0 ? layer.norm[k] : 1.0);
     return eta * delta;
@@ -114,7 +119,7 @@ static bool learn_layers(const Agent &agent, int64_t k, double delta, bool is_la
 {
     if (!is_finite(delta)) return false;
     const Layer *output = layer_of(agent, OUTPUT);
-    const Window window = {agent, k, path_weights(agent, k)};
+    const Window window = {agent, k, path_weights(agent, k), clipped(agent, delta)};
     for (int64_t l = 0; l < agent.n_layers; l++)
         if (!learn_layer(window, agent.layers[l], output, delta, is_late)) return false;
     if (agent.carries) keep_last(window);
@@ -124,7 +129,7 @@ static bool learn_layers(const Agent &agent, int64_t k, double delta, bool is_la
 // Learn, with a spiking critic, from what its window says of the decision before.
 static int64_t learn_late(const Agent &agent, int64_t k)
 {
-    const double value = spiking_value({agent, k, nullptr}, *layer_of(agent, CRITIC));
+    const double value = spiking_value({agent, k, nullptr, 0.0}, *layer_of(agent, CRITIC));
     double &expected = agent.expected[k], delta = 0.0;
     if (expected == expected) delta = agent.reward[k] + agent.discount[k] * value - expected;
     if (!learn_layers(agent, k, delta, true)) return diverged(k);

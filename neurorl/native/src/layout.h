@@ -62,8 +62,9 @@ inline void describe_layer(std::string &text)
     describe(text, "Layer", sizeof(S), {
         NEURORL_AT(node), NEURORL_AT(role), NEURORL_AT(first), NEURORL_AT(lag),
         NEURORL_AT(n_projections), NEURORL_AT(n_fixed), NEURORL_AT(projections),
-        NEURORL_AT(alpha), NEURORL_AT(keep), NEURORL_AT(post_decay), NEURORL_AT(powers),
-        NEURORL_AT(norm), NEURORL_AT(post_trace), NEURORL_AT(signs), NEURORL_AT(current_decay),
+        NEURORL_AT(alpha), NEURORL_AT(keep), NEURORL_AT(post_decay), NEURORL_AT(slow_decay),
+        NEURORL_AT(powers), NEURORL_AT(norm), NEURORL_AT(post_trace), NEURORL_AT(slow_trace),
+        NEURORL_AT(signs), NEURORL_AT(current_decay),
         NEURORL_AT(membrane_decay), NEURORL_AT(threshold), NEURORL_AT(bias),
         NEURORL_AT(noise_width), NEURORL_AT(refractory_steps)
     });

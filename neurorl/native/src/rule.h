@@ -304,6 +304,7 @@ inline bool find_text_factors(
         post.gain = all_ones ? nullptr : values.data();
         list_spikes(window, layer, wording.begin, wording.end, post.spikes);
     }
+    if (layer.slow_trace) keep_slow(window, layer);
     if (agent.pairs_spikes)
         find_depressing(window, layer, agent.gates_depression ? post.gain : nullptr, post, buffers);
     return true;

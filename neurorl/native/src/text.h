@@ -65,6 +65,46 @@ inline void answers(const Window &window, const Layer &layer, double *y)
     }
 }
 
+// Write for each step what is left of a neuron's own spikes before it, (window, n).
+inline void slow_traces(const Window &window, const Layer &layer, double *slow)
+{
+    const Agent &agent = window.agent;
+    const int64_t n = agent.nodes[layer.node].size;
+    const double *y = layer.slow_trace + window.k * n;
+    for (int64_t t = 0; t < agent.window; t++) {
+        double *row = slow + t * n;
+        const uint8_t *spikes = t ? window.row(layer.node, t - 1) : nullptr;
+        for (int64_t j = 0; j < n; j++) {
+            const double before = t ? row[j - n] + (double)spikes[j] : y[j];
+            row[j] = on_grid(layer.slow_decay * before);
+        }
+    }
+}
+
+// Bring the slow traces to the window's end.
+inline void keep_slow(const Window &window, const Layer &layer)
+{
+    const int64_t n = window.agent.nodes[layer.node].size;
+    double *y = layer.slow_trace + window.k * n;
+    for (int64_t t = 0; t < window.agent.window; t++) {
+        const uint8_t *spikes = window.row(layer.node, t);
+        for (int64_t j = 0; j < n; j++) y[j] = on_grid(layer.slow_decay * y[j]) + (double)spikes[j];
+    }
+}
+
+// Write p, v or both, as the text uses them.
+inline void membranes(
+    const Window &window, const Layer &layer, const Wording &wording, double *p, double *v)
+{
+    const bool has_p = wording.uses(NAME_P), has_v = wording.uses(NAME_MEMBRANE);
+    if (has_p && has_v)
+        spike_probability<true, true>(window, layer, p, v);
+    else if (has_p)
+        spike_probability<true, false>(window, layer, p);
+    else if (has_v)
+        spike_probability<false, true>(window, layer, nullptr, v);
+}
+
 // Compute what a layer's text says: (window, n), 0 in steps that don't count; or (n,) if it is a gain.
 inline void compute_text(const Window &window, const Layer &layer, const Wording &wording, double *f)
 {
@@ -72,13 +112,14 @@ inline void compute_text(const Window &window, const Layer &layer, const Wording
     const Agent &agent = window.agent;
     const int64_t n = agent.nodes[layer.node].size, cells = n * agent.window;
     per_neuron.resize(4 * n);
-    per_step.resize(2 * cells);
+    per_step.resize(4 * cells);
     double *phi = per_neuron.data(), *taken = phi + n, *count = taken + n, *ones = count + n;
-    double *p = per_step.data(), *y = p + cells;
+    double *p = per_step.data(), *y = p + cells, *v = y + cells, *slow = v + cells;
     for (int64_t j = 0; j < n; j++) ones[j] = 1.0;
     if (wording.uses(NAME_PHI) || wording.uses(NAME_T)) broadcasts(window, layer, phi, taken);
     if (wording.uses(NAME_N)) count_spikes(window, layer, wording.begin, count);
-    if (wording.uses(NAME_P)) spike_probability(window, layer, p);
+    if (wording.uses(NAME_SLOW)) slow_traces(window, layer, slow);
+    membranes(window, layer, wording, p, v);
     if (wording.uses(NAME_Y)) answers(window, layer, y);
     const bool in_modules = layer.role == HIDDEN && layer.signs;
     const bool has_path = in_modules && wording.uses(NAME_V);
@@ -87,7 +128,7 @@ inline void compute_text(const Window &window, const Layer &layer, const Wording
     const double counted = (double)(agent.window - wording.begin);
     const Names names = {
         n, agent.window, agent.n_replicas * n, window.row(layer.node, 0),
-        p, y, phi, taken, sign, path, count, counted};
+        p, y, v, slow, phi, taken, sign, path, count, layer.threshold, counted, window.modulator};
     wording.text.compute(&names, f);
     if (wording.text.is_gain) return;
     for (int64_t t = 0; t < agent.window; t++)
