@@ -17,6 +17,13 @@ rule                     output neuron, step t         hidden neuron, step t    
 `random_feedback`        phi (1 - n/W) spike           phi b (1 - n/W) spike         modules
 `reward_stdp`            spike                         spike
 `td_stdp`                phi spike                     phi b spike
+`e_prop`                 phi psi                       phi b psi                     v, modules
+`triplet_stdp`           .0065 slow spike              .0065 slow spike
+`mstdpet`                spike / 25                    spike / 25
+`authors_cartpole`       y - tanh z, or                s - tanh z, or                p, modules
+                         -y (y - tanh z) if m != a     -y(t+d) (s - tanh z)
+`authors_mountaincar`    y; 0 if m != a and M <= 0     s
+`node_perturbation`      perturbation                  perturbation                  a signal
 =======================  ============================  ============================  =============
 
 y, s in {-1, +1} are output and hidden units of the papers' kind and ``tanh z = 2p - 1`` their
@@ -29,7 +36,7 @@ layers are ours. The modulator is the TD error, or the reward less its mean. E[p
 an error of the critic causes no drift of the rules with phi; those of *agreement* and *reward-stdp*
 drift.
 
-The two STDP rules also have a term for spikes that arrive after the neuron's own, and learn in any
+The STDP rules also have a term for spikes that arrive after the neuron's own, and learn in any
 population, see `neurorl.learning.learner`.
 
 A rule of your own is a `Rule` object of two texts (`neurorl.rules.post_factor`): pass it as

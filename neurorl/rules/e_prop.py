@@ -1,0 +1,24 @@
+"""Learn by eligibility propagation from rewards, with the membrane's pseudo-derivative.
+
+Compute ``f_out = phi psi``, ``f_hid = phi b psi`` with ``psi = (0.3 / theta) max(0, 1 - |v -
+theta| / theta)``, v taken for theta in a step with a spike, which has reset it.
+
+The presynaptic trace times psi is the eligibility of a LIF neuron, phi b what the neuron hears of
+the action, and the modulator is the TD error: reward-based e-prop, whose eligibilities are kept
+with gamma (``lambda_actor=1``).
+Source: Bellec et al. 2020 (doi 10.1038/s41467-020-17236-y). Ours: signs of paths in place of
+broadcast weights; outputs spike, so no trace of a readout filters eligibilities; no term of a
+critic's weights. Neurons need a threshold above 0.
+"""
+
+from __future__ import annotations
+
+from neurorl.rules.base import Rule
+
+__all__ = ["E_PROP"]
+
+_PSI = "0.3/theta*where(spike > 0, 1, max(0, 1 - abs(v - theta)/theta))"
+
+E_PROP = Rule(
+    "e-prop", output=f"phi*({_PSI})", hidden=f"phi*b*({_PSI})", needs_td_error=True, is_centred=True
+)
