@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from neurorl.backends.finite import check_finite
 from neurorl.backends.reference.noise import DrawAll
-from neurorl.expressions.statements import Statement
 from neurorl.network.neuron import StepPlan
 from neurorl.network.serialization import FloatArray
+from neurorl.network.stepping import after_reset, before_reset
 
 __all__ = ["EquationNeurons"]
 
@@ -68,34 +68,8 @@ class EquationNeurons:
         arrived: what synapses add, by input; 0 where there is none. logistic: draws of the noise.
         Raises DivergenceError if a state variable becomes nan or infinite.
         """
-        plan, old = self._plan, self.state
-        names: dict[str, npt.NDArray[np.float64]] = dict(plan.constants) | old
-        for name in plan.inputs:
-            names[name] = old.get(name, np.zeros(len(self.dead))) + arrived.get(name, 0.0)
-        if logistic is not None:
-            names["logistic"] = logistic
-        _run(plan.update, names)
-        is_dead = self.dead > 0
-        for name in plan.held:
-            names[name] = np.where(is_dead, old[name], names[name])
-        self.dead -= is_dead
-        spikes = np.broadcast_to(plan.threshold.evaluate(names), is_dead.shape) & ~is_dead
-        _run(plan.reset, names, spikes)
-        self.dead[spikes] = plan.refractory_steps[spikes]
-        self.state = {name: np.array(np.broadcast_to(names[name], is_dead.shape)) for name in old}
+        names, spikes = before_reset(self._plan, self.state, self.dead, arrived, logistic)
+        self.state, self.dead = after_reset(self._plan, names, self.dead, spikes)
         check_finite(self._name, self.state, self._size, f"step {self._t}")
         self._t += 1
         return spikes
-
-
-def _run(
-    statements: Sequence[Statement],
-    names: dict[str, npt.NDArray[np.float64]],
-    where: npt.NDArray[np.bool_] | None = None,
-) -> None:
-    """Run statements in order; *where*: only for these neurons."""
-    for line in statements:
-        value = line.value.evaluate(names)
-        if where is not None:
-            value = np.where(where, value, names[line.variable])
-        names[line.variable] = value

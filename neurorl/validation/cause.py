@@ -11,11 +11,11 @@ from neurorl.arithmetic.rounding import ARITHMETICS
 from neurorl.backends.spec import BackendSpec
 from neurorl.network.description import Population
 from neurorl.validation.diagnosis import Diagnosis, diagnose
-from neurorl.validation.evidence import Evidence
 from neurorl.validation.membranes import membrane_scale
+from neurorl.validation.own_neurons import evidence_of
 from neurorl.validation.quantised import quantised
 from neurorl.validation.recording import Recording, record
-from neurorl.validation.replay import VARIABLES, Replay, some
+from neurorl.validation.replay import Replay, some
 from neurorl.validation.stimulus import InputWindow
 from neurorl.validation.subject import Subject
 
@@ -25,6 +25,7 @@ CAUSES = (
     *("delay", "step order", "quantisation", "overflow", "clipping of weights", "refractory"),
     *("rounding of weights", "weights", "noise source", "threshold", "float error", "reset"),
     *("decay", "bias", "floor", "ceiling", "reset between decisions", "between calls", "writes"),
+    *("parameter", "method", "initial value"),
     *("not repeatable", "unknown"),
 )
 """Words for causes; also ``follows``, of what another population's difference brings about."""
@@ -54,7 +55,8 @@ class Trial:
 
     def __init__(self, case: Case, trace: Replay, population: Population) -> None:
         self.replay, self.population = trace, population
-        self.evidence = Evidence(case.subject.network, population, trace.history, trace.n_steps)
+        network = case.subject.network
+        self.evidence = evidence_of(network, population, trace.history, trace.n_steps)
         self.rows = slice(trace.first, None)  # of predictions that are of the replay
 
     @property
@@ -62,8 +64,8 @@ class Trial:
         """Return whether the backend did in every step what was predicted, to the bit."""
         plain, name = self.evidence.plain, self.population.name
         return np.array_equal(self.replay.raster(name), plain.spikes[self.rows]) and all(
-            np.array_equal(self.replay.after(name, v), getattr(plain, v)[self.rows])
-            for v in VARIABLES
+            np.array_equal(self.replay.after(name, v), plain.after[v][self.rows])
+            for v in self.evidence.variables
         )
 
     @property
@@ -71,7 +73,10 @@ class Trial:
         """Return the membrane's largest prediction error where spikes agree, in its own scale."""
         plain, name = self.evidence.plain, self.population.name
         agrees = self.replay.raster(name) == plain.spikes[self.rows]
-        apart = np.abs(self.replay.after(name, "voltage") - plain.voltage[self.rows])
+        is_plain = "voltage" in plain.after
+        of = ["voltage"] if is_plain else [v for v in plain.after if v != "refractory"]
+        rows = [np.abs(self.replay.after(name, v) - plain.after[v][self.rows]) for v in of]
+        apart = np.max(rows, axis=0)
         largest = float(np.where(agrees, apart, 0.0).max())
         return largest / membrane_scale(self.population, self.evidence.network.dt)
 

@@ -19,11 +19,12 @@ from neurorl.network.description import Population
 from neurorl.numerics.random import derive
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.gates import Gate, Labels, gates
-from neurorl.validation.history import VARIABLES, History, acts_of, enact
-from neurorl.validation.hypotheses import FAMILIES, Family
+from neurorl.validation.history import History, acts_of, enact
+from neurorl.validation.hypotheses import FAMILIES, OWN_FAMILIES, Family
 from neurorl.validation.hypotheses.noise import other_draws
 from neurorl.validation.hypotheses.steps import AT_THRESHOLD
 from neurorl.validation.observed import MOST
+from neurorl.validation.own_neurons import evidence_of
 from neurorl.validation.probes import probe
 from neurorl.validation.recording import Recording
 from neurorl.validation.stimulus import InputWindow
@@ -39,7 +40,7 @@ _MORE, _MORE_STEPS = 12, 2000  # probes of a fault that is rare, and their steps
 _SINGLE_ERROR = 1e4  # times float error
 _ALTERNATIVES = 3  # that are told, of one cause
 _ENOUGH = 8  # bits of a probe that only a variant explains
-_BITS = {"refractory": 2, "voltage": 10, "current": 10}
+_BITS, _MANY = {"refractory": 2}, 10
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class _Laboratory:
         return enact(subject.network, self.spec, self.seed, acts, subject.t)
 
     def observe(self, history: History, most: int = MOST) -> Evidence:
-        return Evidence(self.subject.network, self.population, history, most)
+        return evidence_of(self.subject.network, self.population, history, most)
 
     def probe(self, number: int, first: int, length: int = _STEPS) -> Evidence:
         """Enact other acts with another seed, *length* steps beyond the first unpredicted one."""
@@ -157,7 +158,7 @@ def _search(files: _Files, families: Collection[str] | None = None) -> list[Foun
     for evidence in files.all:
         evidence.siblings = files.all
     fits: list[Found] = []
-    for family in FAMILIES:
+    for family in FAMILIES if files.fitted.is_of_currents else OWN_FAMILIES:
         if families is None or family.about in families:
             for variant in family.propose(files.fitted):
                 gate = _gate(variant, files)
@@ -197,8 +198,8 @@ def _bits(evidences: Sequence[Evidence]) -> float:
     total, odd_spikes, candidates = 0.0, 0, 0
     for evidence in evidences:
         deviating = evidence.odd_states(evidence.plain)
-        for name, bits in _BITS.items():
-            total += bits * int((deviating[name] & ~deviating["spikes"]).sum())
+        for name in evidence.variables:
+            total += _BITS.get(name, _MANY) * int((deviating[name] & ~deviating["spikes"]).sum())
         neurons = deviating["spikes"].any(axis=0)
         either = (evidence.spikes | evidence.plain.spikes)[evidence.kept_rows]
         odd_spikes += int(deviating["spikes"].sum())  # in a call, the first brings about the others
@@ -275,7 +276,7 @@ def _error(evidence: Evidence) -> float:
     if (np.abs(plain.level - plain.threshold)[rows][wrong] > _SINGLE_ERROR * evidence.limit).any():
         return float("inf")
     agrees = ~wrong
-    apart = [np.abs(evidence.after[v][single] - getattr(plain, v)[rows]) for v in VARIABLES]
+    apart = [np.abs(evidence.after[v][single] - plain.after[v][rows]) for v in evidence.variables]
     return max(float(np.where(agrees, x, 0.0).max(initial=0.0)) for x in apart)
 
 
@@ -285,7 +286,7 @@ def _where(files: _Files) -> str:
     evidence = next((e for e in own if e.odd.any()), own[-1])
     deviating = evidence.odd_states(evidence.plain)
     call = int(evidence.odd.any(axis=1).argmax())
-    name = next(v for v in (*VARIABLES, "spikes") if deviating[v][call].any())
+    name = next(v for v in (*evidence.variables, "spikes") if deviating[v][call].any())
     neuron = int(deviating[name][call].argmax())
     are = "aren't" if name == "spikes" else "isn't"
     return (

@@ -12,12 +12,13 @@ from neurorl.arithmetic.quantiser import ChipPopulation
 from neurorl.arithmetic.rounding import Arithmetic, ChipArithmetic
 from neurorl.backends.reference.neurons import ChipNeurons, FloatNeurons, Neurons
 from neurorl.network.description import Dynamics, Population
+from neurorl.network.neuron import StepPlan
 from neurorl.network.serialization import FloatArray
 
 __all__ = ["Watched", "blocks_of", "neurons_of", "numbers_of"]
 
-Numbers = Dynamics | ChipPopulation
-"""Holds what `FloatNeurons` or `ChipNeurons` are made of."""
+Numbers = Dynamics | ChipPopulation | StepPlan
+"""Holds what `FloatNeurons`, `ChipNeurons` or `EquationNeurons` are made of."""
 
 
 def blocks_of(weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -54,7 +55,7 @@ def numbers_of(arithmetic: Arithmetic, population: Population, dt: float) -> Num
     """Return the parameters of a population's neurons in an arithmetic."""
     if isinstance(arithmetic, ChipArithmetic):
         return arithmetic.chip.populations[population.name]
-    return population.neuron.dynamics(population.size, dt)
+    return population.plan(dt) or population.neuron.dynamics(population.size, dt)
 
 
 def neurons_of(

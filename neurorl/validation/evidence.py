@@ -16,7 +16,7 @@ from neurorl.backends.currents import Currents
 from neurorl.network.description import Network, Population, Projection
 from neurorl.network.serialization import FloatArray
 from neurorl.validation.equations import Watched, blocks_of, neurons_of
-from neurorl.validation.history import VARIABLES, History
+from neurorl.validation.history import History
 from neurorl.validation.observed import FLOAT_ERROR, MOST, Array, Mask, Observed
 from neurorl.validation.variants import PLAIN, Variant
 
@@ -27,15 +27,21 @@ _SAMPLE = 60  # steps by which most variants are ruled out
 
 @dataclass
 class Prediction:
-    """Hold predictions ``(steps, size)``; moved: v before threshold and reset, level: and noise."""
+    """Hold predictions ``(steps, size)``; moved: v before threshold and reset, level: and noise.
 
-    current: Array
-    voltage: Array
-    refractory: Array
+    after: each variable, which is an attribute, too.
+    """
+
+    after: dict[str, Array]
     spikes: Raster
     moved: Array
     level: Array
     threshold: Array
+
+    def __getattr__(self, name: str) -> Array:
+        if name == "after" or name not in self.after:
+            raise AttributeError(name)
+        return self.after[name]
 
 
 @dataclass
@@ -51,9 +57,12 @@ class _Drive:
 class Evidence(Observed):
     """Hold what was recorded of a population, and predict it by variants of its step.
 
+    is_of_currents: whether the neurons are those of `Dynamics`.
     siblings: all evidence on the backend, including this. plain: what the description predicts.
     odd: the calls and neurons that it doesn't predict. See also `Observed`.
     """
+
+    is_of_currents = True
 
     def __init__(
         self, network: Network, population: Population, history: History, most: int = MOST
@@ -91,12 +100,12 @@ class Evidence(Observed):
                 if key not in rows:
                     rows[key] = np.zeros((self.n_steps, self.population.size), values.dtype)
                 rows[key][here] = values
-            state = {v: now[v] for v in VARIABLES}
-        for v in VARIABLES:
+            state = {v: now[v] for v in self.variables}
+        for v in self.variables:
             last = rows[v][self.lasts]
             ended = variant.finish(self, v, last)
             rows[v][self.lasts] = ended if gate is None else np.where(gate[self.lasts], ended, last)
-        return Prediction(**rows)
+        return Prediction({v: rows.pop(v) for v in self.variables}, **rows)
 
     def contradicts(self, variant: Variant) -> bool:
         """Return whether some deviating calls rule out a variant."""
@@ -110,7 +119,7 @@ class Evidence(Observed):
         differs = sent != now["spikes"]
         unsure = differs & near & (self.limit > 0)
         wrong = differs & ~unsure
-        for v in VARIABLES:
+        for v in self.variables:
             after = self.after[v].copy()
             after[calls] = now[v]
             apart = np.abs(variant.finish(self, v, after)[calls] - self.after[v][calls])
@@ -131,8 +140,8 @@ class Evidence(Observed):
         doubtful = last >= self.starts[self.call][:, None]
         excused = doubtful[self.lasts]
         deviating = {"spikes": self._by_call(differs & ~doubtful)}
-        for v in VARIABLES:
-            apart = np.abs(self.after[v] - getattr(predicted, v)[self.lasts])
+        for v in self.variables:
+            apart = np.abs(self.after[v] - predicted.after[v][self.lasts])
             deviating[v] = (apart > limit) & ~excused & self.kept[:, None]
         return deviating
 
@@ -145,7 +154,7 @@ class Evidence(Observed):
         by_call: Mask = np.logical_or.reduceat(rows, self.starts, axis=0)
         return by_call
 
-    def _advance(self, drive: _Drive, state: dict[str, Array], here: Array) -> dict[str, Array]:
+    def _advance(self, drive: Any, state: dict[str, Array], here: Array) -> dict[str, Array]:
         neurons: Any = drive.neurons
         shape = (len(here), self.population.size)
         neurons.u, neurons.v = state["current"].copy(), state["voltage"].copy()
@@ -166,7 +175,7 @@ class Evidence(Observed):
             "threshold": np.broadcast_to(neurons.threshold, shape),
         }
 
-    def _drive(self, variant: Variant) -> _Drive:
+    def _drive(self, variant: Variant) -> Any:
         neurons: Any = neurons_of(self.numbers, lambda _: neurons.rows, variant)
         neurons.steps_of_one = neurons._refractory_steps
         draws = self._of(variant, "draws", lambda: variant.draws(self))

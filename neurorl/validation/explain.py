@@ -191,14 +191,10 @@ def _first_difference(
 def _explain(
     case: Case, pair: list[Replay], population: Population, event: Event, window: int
 ) -> Explanation:
-    if population.plan(case.subject.network.dt) is None:
-        trials = [Trial(case, trace, population) for trace in pair]
-        cause, detail, departing = find_cause(case, trials, event, window)
-        numbers = _numbers(trials, event)
-    else:
-        what = "the first difference" if event.variable == "spikes" else f"{event.variable} first"
-        cause, departing, numbers = "unknown", None, []
-        detail = f"neurons by equations, whose steps are not predicted; {what}"
+    trials = [Trial(case, trace, population) for trace in pair]
+    cause, detail, departing = find_cause(case, trials, event, window)
+    is_own = population.plan(case.subject.network.dt) is not None
+    numbers = [] if is_own else _numbers(trials, event)
     return Explanation(
         cause=cause,
         detail=detail,

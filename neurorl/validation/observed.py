@@ -9,10 +9,11 @@ import numpy.typing as npt
 
 from neurorl.backends.base import Raster
 from neurorl.network.description import Network, Population
+from neurorl.network.neuron import StepPlan
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import NoiseRows
 from neurorl.validation.equations import numbers_of
-from neurorl.validation.history import VARIABLES, History
+from neurorl.validation.history import History, variables_of
 from neurorl.validation.membranes import membrane_scale
 
 __all__ = ["FLOAT_ERROR", "MOST", "Array", "Mask", "Observed"]
@@ -37,7 +38,8 @@ class Observed:
         self, network: Network, population: Population, history: History, most: int = MOST
     ) -> None:
         self.network, self.population, self.history = network, population, history
-        self.numbers = numbers_of(history.arithmetic, population, network.dt)
+        self.numbers: Any = numbers_of(history.arithmetic, population, network.dt)
+        self.variables = variables_of(population, network.dt)
         self.into = [p for p in network.spiking.projections if p.post == population.name]
         lengths = np.array([call.n_steps for call in history.calls])
         self.starts = np.cumsum(lengths) - lengths
@@ -58,11 +60,28 @@ class Observed:
         self.since = self.step - self.silent_since
         name = population.name
         self.spikes = self.sent(name)
-        self.after = {v: np.array([c.after[name][v] for c in history.calls]) for v in VARIABLES}
-        self.before = {v: np.vstack([0 * x[:1], x[:-1]]) for v, x in self.after.items()}
+        after = {v: np.array([c.after[name][v] for c in history.calls]) for v in self.variables}
+        self.after: dict[str, Array] = after
+        self.before = {
+            v: np.vstack([0 * x[:1] + self.rest(v), x[:-1]]) for v, x in self.after.items()
+        }
         scale = membrane_scale(population, network.dt)
         self.limit = 0.0 if history.arithmetic.is_chip else FLOAT_ERROR * scale
         self._cache: dict[Any, Any] = {}
+
+    @property
+    def noise_width(self) -> Array:
+        """Return the width of the escape noise of each neuron."""
+        if isinstance(self.numbers, StepPlan):
+            return np.asarray(self.numbers.constants.get("noise_width", np.zeros(1)))
+        width: Array = self.numbers.noise_width
+        return width
+
+    def rest(self, variable: str) -> Array | int:
+        """Return what a variable is after a reset."""
+        if isinstance(self.numbers, StepPlan) and variable in self.numbers.initial:
+            return self.numbers.initial[variable]
+        return 0
 
     def sent(self, node: str) -> Raster:
         """Return the spikes of a node in every step."""

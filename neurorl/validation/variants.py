@@ -50,7 +50,7 @@ def described_draws(evidence: Observed) -> Array:
 
 def silence_after_reset(evidence: Observed, variable: str, before: Array) -> Array:
     """Return the state from which each call starts, ``(calls, size)``: 0 after a reset."""
-    return np.where(evidence.fresh[:, None], 0, before)
+    return np.where(evidence.fresh[:, None], evidence.rest(variable), before)
 
 
 def as_it_ends(evidence: Observed, variable: str, after: Array) -> Array:

@@ -40,9 +40,9 @@ def test_a_difference_is_located(tmp_path: Path) -> None:
     page = result.write(tmp_path / "page.html")
     assert result.verdict == "different"
     first = result.explanations[0]
-    assert (first.population, first.cause) == ("middle", "unknown")
+    assert (first.population, first.cause, first.lane) == ("middle", "weights", "generous:float")
     assert first.variable in ("v", "ge")
-    assert "neurons by equations" in first.detail
+    assert "weights of excites are 1.000001 times those described" in first.detail
     assert first.detail in page.read_text()
 
 

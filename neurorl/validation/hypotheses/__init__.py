@@ -16,13 +16,14 @@ from neurorl.validation.hypotheses import (
     levels,
     noise,
     numbers,
+    own,
     steps,
     values,
     weights,
 )
 from neurorl.validation.variants import Variant
 
-__all__ = ["FAMILIES", "Family", "propose"]
+__all__ = ["FAMILIES", "OWN_FAMILIES", "Family", "propose"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,17 @@ class Family:
     about: str
     propose: Callable[[Evidence], Iterator[Variant]]
 
+
+_OF_ALL = (
+    weights.reported,
+    arrivals.delays,
+    calls.writes,
+    arrivals.lost,
+    arrivals.surviving,
+    calls.states,
+    noise.draws,
+    weights.rounded,
+)
 
 FAMILIES = (
     Family("weights that the backend itself reports", weights.reported),
@@ -59,6 +71,18 @@ FAMILIES = (
     Family("share of the current", numbers.gains),
 )
 """In the order in which they are tried."""
+
+OWN_FAMILIES = (
+    *(f for f in FAMILIES if f.propose in _OF_ALL),
+    Family("method, and length of a step", own.methods),
+    Family("initial values", own.initial_values),
+    Family("dead steps", own.refractory),
+    Family("reset", own.resets),
+    Family("precision of a variable", own.precisions),
+    Family("weights, and where they arrive", own.weights),
+    Family("parameters", own.parameters),
+)
+"""The same for neurons by equations."""
 
 
 def propose(evidence: Evidence) -> Iterator[Variant]:

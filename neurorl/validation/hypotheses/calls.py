@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from neurorl.validation.evidence import Evidence
-from neurorl.validation.history import VARIABLES, History
+from neurorl.validation.history import History
 from neurorl.validation.hypotheses.arrivals import _groups, _lost, surviving
 from neurorl.validation.observed import Observed
 from neurorl.validation.variants import Array, Variant, latest, silence_after_reset
@@ -24,15 +24,17 @@ _NAMES = {
 
 def states(evidence: Evidence) -> Iterator[Variant]:
     """Propose variables that a reset keeps, or that a call of `step` or a write clears."""
-    groups = [(frozenset(VARIABLES), "the state")]
-    groups += [(frozenset([v]), name) for v, name in _NAMES.items()]
-    groups += [(frozenset(VARIABLES) - {v}, f"the state but for {n}") for v, n in _NAMES.items()]
+    every = frozenset(evidence.variables)
+    said = {v: _NAMES.get(v, v) for v in evidence.variables}
+    groups = [(every, "the state")]
+    groups += [(frozenset([v]), name) for v, name in said.items()]
+    groups += [(every - {v}, f"the state but for {n}") for v, n in said.items()]
     names = [p.name for p in evidence.into]
     everything = frozenset(names)
     if evidence.fresh.any():
         cause = "reset between decisions"
         for chosen, subject in groups:
-            whole = len(chosen) == len(VARIABLES)
+            whole = len(chosen) == len(every)
             detail = f"a reset doesn't silence {subject}"
             if whole:
                 spikes = next(iter(surviving(evidence)), None)
@@ -44,13 +46,13 @@ def states(evidence: Evidence) -> Iterator[Variant]:
                 detail = "a reset silences spikes in flight, but not the state"
             yield Variant(cause, detail, start=partial(_kept, chosen))
     for chosen, subject in groups:
-        whole = len(chosen) == len(VARIABLES)
+        whole = len(chosen) == len(every)
         detail = f"{subject} is lost between calls of step"
         if whole:
             gone = _lost(everything, "between calls", "all")
-            every = "a call of step starts from silence, not from where the one before ended"
-            yield Variant("between calls", every, start=partial(_cleared, chosen), arrivals=gone)
-            yield Variant("between calls", every, finish=partial(_ended, chosen), arrivals=gone)
+            whole_of = "a call of step starts from silence, not from where the one before ended"
+            yield Variant("between calls", whole_of, start=partial(_cleared, chosen), arrivals=gone)
+            yield Variant("between calls", whole_of, finish=partial(_ended, chosen), arrivals=gone)
         yield Variant("between calls", detail, start=partial(_cleared, chosen))
         yield Variant("between calls", detail, finish=partial(_ended, chosen))
         if evidence.history.order:
@@ -67,11 +69,13 @@ def _kept(chosen: Collection[str], evidence: Observed, variable: str, before: Ar
 
 
 def _cleared(chosen: Collection[str], evidence: Observed, variable: str, before: Array) -> Array:
-    return 0 * before if variable in chosen else silence_after_reset(evidence, variable, before)
+    if variable in chosen:
+        return 0 * before + evidence.rest(variable)
+    return silence_after_reset(evidence, variable, before)
 
 
 def _ended(chosen: Collection[str], evidence: Observed, variable: str, after: Array) -> Array:
-    return 0 * after if variable in chosen else after
+    return 0 * after + evidence.rest(variable) if variable in chosen else after
 
 
 def _cleared_by_write(
@@ -81,7 +85,7 @@ def _cleared_by_write(
     if variable not in chosen:
         return described
     wrote = evidence.writes > np.concatenate([[0], evidence.writes[:-1]])
-    return np.where(wrote[:, None], 0, described)
+    return np.where(wrote[:, None], evidence.rest(variable), described)
 
 
 Version = Callable[[History, str, int], int]

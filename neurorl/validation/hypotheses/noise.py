@@ -55,7 +55,7 @@ def _call_before(e: Observed) -> Array:
 def draws(evidence: Evidence) -> Iterator[Variant]:
     """Propose no noise, or the noise of another step, seed or population."""
     p = evidence.population
-    if not evidence.numbers.noise_width.any():
+    if not evidence.noise_width.any():
         return
     cause = "noise source"
     yield Variant(cause, "there is no noise", draws=lambda e: 0.0 * e.draws(e.t))
@@ -105,8 +105,8 @@ def other_draws(evidences: Sequence[Evidence]) -> str:
     Everything but the spikes has to be as described, given the spikes. A threshold, a width or a
     draw that is a little off fails: its spikes depend on the described draws.
     """
-    width = evidences[0].numbers.noise_width
-    if not width.any():
+    width = evidences[0].noise_width
+    if not width.any() or not evidences[0].is_of_currents:
         return ""
     as_sent = Variant("", "", mixins=(_AS_SENT,))
     deviates = np.zeros(len(width), dtype=bool)

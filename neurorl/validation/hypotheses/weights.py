@@ -127,7 +127,7 @@ def _scaled(evidence: Evidence, factors: dict[str, Any]) -> Iterator[Variant]:
         several = isinstance(factor, np.ndarray)
         some = factor[factor != 1][0] if several else factor
         which = "some weights" if several else "weights"
-        parts.append(f"{which} of {name} are {some:.6g} times those described")
+        parts.append(f"{which} of {name} are {some:.7g} times those described")
     detail = "; ".join(parts)
     signed = any(evidence.network.projection(n).signed for n in factors)
 
