@@ -21,11 +21,12 @@ from neurorl.network.neuron import Dynamics, Margin, Neuron, StepPlan
 from neurorl.network.serialization import FloatArray, frozen_array, several
 from neurorl.network.units import refuse_units
 
-__all__ = ["Equations"]
+__all__ = ["IS_SILENT", "Equations"]
 
-_OWN = ("dt", "logistic", "noise_width", "spikes", "refractory")
-"""Names that every neuron has: seconds of a step, a draw, the width of the noise, and two keys of
-its state."""
+IS_SILENT = "is_silent"
+_OWN = ("dt", "logistic", "noise_width", IS_SILENT, "spikes", "refractory")
+"""Names that every neuron has: seconds of a step, a draw, the width of the noise, whether a lesion
+silenced it, and two keys of its state."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,7 +210,7 @@ def _margin(threshold: Expression) -> Margin | None:
 
 def _check_lines(lines: Collection[Statement], known: set[str], state: Collection[str]) -> set[str]:
     """Check the names of each line, and return all that are known after the last."""
-    fixed = known - set(state)
+    fixed = {*known, *_OWN} - set(state)
     for line in lines:
         if line.variable in fixed and not line.is_derivative:
             place = line.value.place or Place("equations", "")

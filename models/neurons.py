@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from neurorl.errors import DescriptionError
-from neurorl.models.equations import Equations
+from neurorl.expressions.expression import Expression
+from neurorl.models.equations import IS_SILENT
 from neurorl.network.description import Dynamics, Neuron
 from neurorl.network.limits import MAX_REFRACTORY
+from neurorl.network.neuron import StepPlan
 from neurorl.network.serialization import LARGEST, FloatArray, frozen_array
 
 __all__ = ["GLM", "LIF", "CubaLIF", "Silenced"]
@@ -105,6 +107,7 @@ class Silenced(Neuron):
 
     neuron: the model. silent: their numbers, whole ones from 0; bias 0, and a threshold that their
     noise alone can't reach: 12 times its width, or their own if that is higher, or 1 without any.
+    Those by equations never spike, whatever drives them; their variables go on.
     To keep input away too: `neurorl.models.lesions.lesioned`.
     """
 
@@ -114,25 +117,44 @@ class Silenced(Neuron):
     def __post_init__(self) -> None:
         if not isinstance(self.neuron, Neuron):
             raise DescriptionError("Silenced.neuron", "not a neuron model", got=self.neuron)
-        if isinstance(self.neuron, Equations):
-            what, remedy = "equations have no level to silence", "write it into their threshold"
-            raise DescriptionError("Silenced.neuron", what, remedy=remedy)
         silent = tuple(self.silent)
         if not all(isinstance(i, (int, np.integer)) for i in silent):
             raise DescriptionError("Silenced.silent", "not whole numbers", got=silent)
         object.__setattr__(self, "silent", tuple(int(i) for i in silent))
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return self.neuron.inputs
+
+    def plan(self, size: int, dt: float) -> StepPlan | None:
+        plan = self.neuron.plan(size, dt)
+        if plan is None:
+            return None
+        is_silent = np.zeros(size)
+        is_silent[self._numbers(size)] = 1.0
+        if IS_SILENT in plan.constants:  # of another one inside
+            both = np.maximum(is_silent, plan.constants[IS_SILENT])
+            return dataclasses.replace(plan, constants={**plan.constants, IS_SILENT: both})
+        return dataclasses.replace(
+            plan,
+            constants={**plan.constants, IS_SILENT: is_silent},
+            threshold=Expression(f"({plan.threshold.text}) and {IS_SILENT} == 0"),
+        )
+
     def dynamics(self, size: int, dt: float) -> Dynamics:
-        dynamics = self.neuron.dynamics(size, dt)
-        if self.silent and not 0 <= min(self.silent) <= max(self.silent) < size:
-            got, limit = self.silent, f"0 to {size - 1}"
-            raise DescriptionError("Silenced.silent", "no such neuron", got=got, limit=limit)
-        silent = list(self.silent)
+        dynamics, silent = self.neuron.dynamics(size, dt), self._numbers(size)
         threshold, bias = dynamics.threshold.copy(), dynamics.bias.copy()
         high = np.maximum(threshold, _NEVER * dynamics.noise_width)
         threshold[silent] = np.where(high > 0, high, 1.0)[silent]
         bias[silent] = 0.0
         return dataclasses.replace(dynamics, threshold=threshold, bias=bias)
+
+    def _numbers(self, size: int) -> list[int]:
+        """Return the numbers of the silent neurons, of *size* in all."""
+        if self.silent and not 0 <= min(self.silent) <= max(self.silent) < size:
+            got, limit = self.silent, f"0 to {size - 1}"
+            raise DescriptionError("Silenced.silent", "no such neuron", got=got, limit=limit)
+        return list(self.silent)
 
 
 def _check_parameters(neuron: Neuron) -> None:

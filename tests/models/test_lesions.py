@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from neurorl import SpikingActorCritic
 from neurorl.arithmetic.rounding import initial_weights
 from neurorl.backends.registry import load
 from neurorl.errors import DescriptionError
-from neurorl.models import GLM, LIF, CubaLIF, Silenced, actor_network
+from neurorl.models import COBA_LIF, GLM, LIF, CubaLIF, Silenced, actor_network
 from neurorl.models.lesions import lesioned
 from neurorl.models.presets import make_config
 from neurorl.network.description import Network, Plasticity, Population, Projection, Source
@@ -108,6 +109,34 @@ def test_the_dead_are_silent_and_the_rest_is_as_without_them(backend: str, arith
     np.testing.assert_array_equal(rasters["output"], whole["output"])
     others = np.setdiff1d(np.arange(16), dead)
     np.testing.assert_array_equal(rasters["hidden"][:, others], whole["hidden"][:, others])
+
+
+@pytest.mark.parametrize("backend", ["reference", "brian2", "torch"])
+def test_dead_neurons_by_equations_never_spike(backend: str) -> None:
+    """Without input, a noisy neuron spikes by itself; a dead one doesn't, and the rest is equal."""
+    if backend == "torch":
+        pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
+    neuron = dataclasses.replace(COBA_LIF, noise=5.0)
+    cells = Population("cells", 6, neuron)
+    drive = Projection("drive", "input", "cells", 0.3, target="ge")
+    network = Network((Source("input", 5), cells), (drive,))
+    dead = lesioned(network, 0.5, populations=("cells",))
+    assert Network.from_dict(dead.to_dict()) == dead
+    numbers = list(dead_of(dead, "cells"))
+    spikes = {"input": np.random.default_rng(0).random((60, 5)) < 0.5}
+    rasters = []
+    for one in (network, dead):
+        with load(backend, one, seed=2) as compiled:
+            rasters.append(compiled.step(spikes, 60)["cells"].copy())
+    assert rasters[0][:, numbers].any()
+    assert not rasters[1][:, numbers].any()
+    others = np.setdiff1d(np.arange(6), numbers)
+    np.testing.assert_array_equal(rasters[1][:, others], rasters[0][:, others])
+    twice = Silenced(Silenced(neuron, (0,)), (2,))
+    plan = twice.plan(6, 1e-3)
+    assert plan is not None
+    assert plan.constants["is_silent"].tolist() == [1, 0, 1, 0, 0, 0]
+    assert twice.inputs == ("ge", "gi")
 
 
 def test_a_dead_signed_unit_says_nothing_at_all() -> None:

@@ -12,7 +12,7 @@ import pytest
 from neurorl import load
 from neurorl.backends.registry import backend_class
 from neurorl.errors import DescriptionError, DivergenceError, UnsupportedError
-from neurorl.models import ADAPTIVE_LIF, ADEX, COBA_LIF, IZHIKEVICH, LIF, Equations, Silenced
+from neurorl.models import ADAPTIVE_LIF, ADEX, COBA_LIF, IZHIKEVICH, LIF, Equations
 from neurorl.network.description import (
     Network,
     Plasticity,
@@ -113,8 +113,6 @@ def test_the_chip_and_whoever_does_not_know_equations_say_so() -> None:
             load(backend, made, arithmetic="loihi")
     with pytest.raises(UnsupportedError, match="by equations can't be here"):
         made.populations[0].neuron.dynamics(3, 1e-3)
-    with pytest.raises(DescriptionError, match="no level to silence"):
-        Silenced(IZHIKEVICH, (0,))
 
 
 @pytest.mark.parametrize("name", ["spikes", "refractory"])
