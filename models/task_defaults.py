@@ -9,6 +9,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
+from neurorl.errors import EnvironmentWarning, format_message, warn_outside
 from neurorl.models.boxes import BoxRanges, box_cells
 from neurorl.models.defaults import default_cells, seen_parts
 from neurorl.models.features import Features, HashedStates, JointStates, OneHot, Picked
@@ -34,6 +35,9 @@ _SMALLEST = 0.025
 _MOST_SHOWN = 500
 """Of different observations in the first play: with no more, they are states without a number."""
 
+_LOOKS, _VARIES, _LEAST_VARYING = 200, 0.1, 0.2
+"""Observations that are looked at, change of an activation, and share of cells that have one."""
+
 
 def task_defaults(
     env: gym.Env[Any, Any], model: str, named: Mapping[str, Any], *, spiking_critic: bool
@@ -48,6 +52,8 @@ def task_defaults(
         chosen |= _table(env.observation_space, model, named, play, spiking_critic)
     if "reward_scale" not in named:
         chosen["reward_scale"] = reward_scale(play(), float(named.get("gamma", 0.99)))
+        if "cells" not in chosen or "cells" in named:
+            _warn_of_still_cells(env.observation_space, named.get("cells"), play())
     return {name: value for name, value in chosen.items() if name not in named}
 
 
@@ -101,6 +107,22 @@ def _hashed(space: gym.Space[Any], rows: Any) -> HashedStates | None:
     if any(seen_parts(part) for part in parts.values()):
         return None  # of parts that have parts
     return HashedStates(rows.shape[1], tuple(places), keys=tuple(parts))
+
+
+def _warn_of_still_cells(space: gym.Space[Any], cells: Features | None, play: FirstPlay) -> None:
+    """Warn of cells of a Box that have one activation wherever the task was."""
+    shown = play.seen.get(())
+    if not shown or not isinstance(space, gym.spaces.Box):
+        return
+    cells = cells or default_cells(space)
+    activations = np.array([cells(seen).copy() for seen in shown[:: -(-len(shown) // _LOOKS)]])
+    varying = int((np.ptp(activations, axis=0) > _VARIES).sum())
+    if varying < _LEAST_VARYING * cells.size:
+        what = "hardly any changed in the first play"
+        remedy = "cells= with the ranges that are seen, as GaussianCells(low, high)"
+        limit = f">= {_LEAST_VARYING:.0%} of {cells.size}"
+        message = format_message("cells", what, got=varying, limit=limit, remedy=remedy)
+        warn_outside(message, EnvironmentWarning)
 
 
 def reward_scale(play: FirstPlay, gamma: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,15 @@ from neurorl.errors import EnvironmentWarning, UnsupportedError
 from neurorl.models.boxes import BoxRanges, box_cells
 from neurorl.models.config import AgentConfig
 from neurorl.models.defaults import default_cells
-from neurorl.models.features import Concat, HashedStates, JointStates, OneHot, Picked, Tiles
+from neurorl.models.features import (
+    Concat,
+    GaussianCells,
+    HashedStates,
+    JointStates,
+    OneHot,
+    Picked,
+    Tiles,
+)
 from neurorl.models.presets import make_config
 from neurorl.models.task_defaults import TABLES, reward_scale
 from neurorl.tasks.first_play import FirstPlay
@@ -121,6 +130,17 @@ def test_observations_that_come_back_are_states() -> None:
     assert HashedStates.from_dict(cells.to_dict()) == cells
 
 
+def test_cells_that_never_vary_are_told_of() -> None:
+    wide = GaussianCells([-1e3] * 4, [1e3] * 4)
+    with pytest.warns(EnvironmentWarning, match=r"cells: hardly any.*got 0.*GaussianCells"):
+        make_config(Shown(), "lif", {"cells": wide})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        make_config(Shown(), "lif", {"cells": GaussianCells([0] * 4, [1, 3, 2, 1], 4)})
+        make_config(Shown())
+        make_config(Shown(), "lif", {"cells": wide, "reward_scale": 1.0})  # nothing was played
+
+
 def test_parts_are_seen_together() -> None:
     cells = HashedStates(3, (0, 2), 64, ("a", "b"))
     one = cells({"a": np.array([[1.0, 2.0]]), "b": 3, "c": "text"})
@@ -194,14 +214,23 @@ def test_what_was_chosen_is_in_the_file(tmp_path: Path) -> None:
     assert described.config == agent.config
 
 
-def test_backends_play_the_same() -> None:
+@pytest.mark.parametrize(
+    "places",
+    [
+        (("reference", None, "numpy"), ("reference", None, None), ("brian2", None, None)),
+        (("reference", "loihi", "numpy"), ("loihi", "loihi", None)),
+    ],
+    ids=["float", "chip"],
+)
+@pytest.mark.parametrize("task", [lambda: gym.make(FROZEN), lambda: Shown(1)], ids=["state", "box"])
+def test_backends_play_the_same(places: Any, task: Any) -> None:
     played = []
-    for backend, loop in (("reference", "numpy"), ("reference", None), ("brian2", None)):
-        agent = SpikingActorCritic(FROZEN, backend=backend, seed=1, loop=loop, actors=2)
+    for backend, arithmetic, loop in places:
+        agent = SpikingActorCritic(task(), "lif", backend, arithmetic, 1, loop=loop, actors=1)
         agent.learn(5)
         played.append((agent.episodes, {name: w.tolist() for name, w in agent.weights.items()}))
         agent.close()
-    assert played[0] == played[1] == played[2]
+    assert all(of_one == played[0] for of_one in played)
 
 
 @pytest.mark.slow
