@@ -26,12 +26,14 @@ TABLES: Mapping[str, Mapping[str, Any]] = {
 hidden units; and no bias, which would drown the state: its one channel spikes in every step."""
 
 _TILED: Mapping[str, Mapping[str, Any]] = {**TABLES, "lif": {**TABLES["lif"], "alpha_output": 0.6}}
-_OTHER_NETWORK = frozenset({"hidden", "bias", "description", "neuron", "encoder", "rule"})
-"""Who names one of these has another network, which `TABLES` doesn't fit."""
+_OF_TABLES: Mapping[str, Any] = {"hidden": 0, "bias": False, "description": None}
+_OTHER_NETWORK = ("neuron", "encoder", "rule")
+"""Who names one of these, or others of those, has another network, which `TABLES` doesn't fit."""
 _OTHER_CELLS = frozenset({"critic_changes", "input_recalls", "hidden_recalls", "carries"})
 
 _SMALLEST = 0.025
 """Of the scale, for rewards of 1 in every step."""
+_TINY = 1e-25
 _MOST_SHOWN = 500
 """Of different observations in the first play: with no more, they are states without a number."""
 
@@ -48,13 +50,25 @@ def task_defaults(
     """
     play = functools.cache(lambda: first_play(env))
     chosen: dict[str, Any] = {}
-    if not _OTHER_NETWORK.intersection(named):
+    if not _is_other(named):
         chosen |= _table(env.observation_space, model, named, play, spiking_critic)
     if "reward_scale" not in named:
-        chosen["reward_scale"] = reward_scale(play(), float(named.get("gamma", 0.99)))
+        chosen["reward_scale"] = reward_scale(play(), _gamma(named))
         if "cells" not in chosen or "cells" in named:
             _warn_of_still_cells(env.observation_space, named.get("cells"), play())
     return {name: value for name, value in chosen.items() if name not in named}
+
+
+def _is_other(named: Mapping[str, Any]) -> bool:
+    """Return whether the network is another than that of a table."""
+    others = (name in named and named[name] != only for name, only in _OF_TABLES.items())
+    return any(others) or any(name in named for name in _OTHER_NETWORK)
+
+
+def _gamma(named: Mapping[str, Any]) -> float:
+    """Return the discount; of a wrong one the configuration will say so."""
+    gamma = named.get("gamma", 0.99)
+    return gamma if isinstance(gamma, (int, float)) and 0 <= gamma <= 1 else 0.99
 
 
 def _table(
@@ -134,10 +148,11 @@ def reward_scale(play: FirstPlay, gamma: float) -> float:
     """
     sizes = np.abs([r for rewards in play.rewards for r in rewards])
     sizes = sizes[sizes > 0]
-    if not len(sizes):
-        return 1.0
-    largest = float(np.abs(play.returns(gamma)).max())
-    return _round(max(1.0 / largest, _SMALLEST / float(np.median(sizes))))
+    usual = float(np.median(sizes)) if len(sizes) else 0.0
+    largest = max(map(abs, play.returns(gamma).tolist()), default=0.0)
+    if not (_TINY < usual < 1 / _TINY and _TINY < largest < 1 / _TINY):
+        return 1.0  # no reward, or one that no scale helps
+    return _round(max(1.0 / largest, _SMALLEST / usual))
 
 
 def _round(number: float) -> float:

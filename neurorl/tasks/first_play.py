@@ -29,6 +29,7 @@ _LARGEST = 2**24
 """Bytes of what is kept of observations, as float64."""
 _SEED = 2_025
 
+_HUGE = 1e29
 _OF_NUMBERS = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
 
 Observations = npt.NDArray[Any]
@@ -54,9 +55,16 @@ class FirstPlay:
         return np.array([np.ravel(row) for row in rows], dtype=np.float64) if rows else None
 
     def all_numbers(self) -> Observations | None:
-        """Return the observations with all their parts one after the other, ``(n, d)``, or None."""
+        """Return the observations with all their parts one after the other, ``(n, d)``, or None.
+
+        Those that aren't finite are left out, as nothing is learned from them.
+        """
         parts = [rows for rows in map(self.of, self.seen) if rows is not None]
-        return np.concatenate(parts, axis=1) if parts else None
+        if not parts:
+            return None
+        rows = np.concatenate(parts, axis=1)
+        rows = np.clip(rows[np.isfinite(rows).all(axis=1)], -_HUGE, _HUGE)
+        return rows if len(rows) else None
 
     def returns(self, gamma: float) -> npt.NDArray[np.float64]:
         """Return the discounted return that came after each step."""
@@ -77,7 +85,7 @@ def first_play(env: gym.Env[Any, Any], steps: int = FIRST_STEPS) -> FirstPlay:
     """
     play = FirstPlay()
     try:
-        copy = copy_env(env)
+        copy = copy_env(env, is_quiet=True)
     except (RunError, gym.error.Error, TypeError, ValueError):
         copy = env
     try:
@@ -97,7 +105,9 @@ def _play(env: gym.Env[Any, Any], steps: int, play: FirstPlay) -> None:
     answers, leaves = Answers(env), dict(_of_numbers(env.observation_space, ()))
     stride = -(-steps * sum(leaves.values()) // _LARGEST)
     play.seen = {place: [] for place in leaves}
-    first, n = int(env.action_space.start), int(env.action_space.n)  # type: ignore[attr-defined]
+    actions = env.action_space
+    assert isinstance(actions, spaces.Discrete)  # as agents take no others
+    first, n = int(actions.start), int(actions.n)
     draws = np.random.Generator(np.random.PCG64(_SEED))
 
     def note(observation: Any, step: int) -> None:

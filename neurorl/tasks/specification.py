@@ -6,6 +6,7 @@ that are there, so that their number and order are kept. `neurorl.tasks.loading`
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import sys
 from collections.abc import Mapping
@@ -17,7 +18,15 @@ from gymnasium.envs.registration import EnvSpec, WrapperSpec
 from neurorl.errors import EnvironmentWarning, RunError, format_message, warn_outside
 from neurorl.tasks.arguments import NotDataError, encode
 
-__all__ = ["PROBLEM", "copy_env", "describe_env", "entry_point_name", "is_same_env", "warn_unsaved"]
+__all__ = [
+    "PROBLEM",
+    "copy_env",
+    "describe_env",
+    "entry_point_name",
+    "is_same_env",
+    "quiet",
+    "warn_unsaved",
+]
 
 PROBLEM = "problem"
 """Key of a description that only says why there is none."""
@@ -75,14 +84,27 @@ def warn_unsaved(env: gym.Env[Any, Any], described: Mapping[str, Any]) -> None:
             warn_outside(format_message(where, what, remedy=remedy), EnvironmentWarning)
 
 
-def copy_env(env: gym.Env[Any, Any]) -> gym.Env[Any, Any]:
-    """Make a second environment like *env*. Raises RunError if there is no telling how."""
+def copy_env(env: gym.Env[Any, Any], is_quiet: bool = False) -> gym.Env[Any, Any]:
+    """Make a second environment like *env*; *is_quiet*: without a window, or files of videos.
+
+    Raises RunError if there is no telling how.
+    """
     try:
-        return gym.make(_spec_of(env))
+        spec = _spec_of(env)
+        return gym.make(quiet(spec) if is_quiet else spec)
     except NotDataError as exc:
         remedy = "give an id, or an environment made by gymnasium.make"
         where = f"environment {_name(env)}"
         raise RunError(where, "can't be made again", got=exc, remedy=remedy) from exc
+
+
+def quiet(spec: EnvSpec) -> EnvSpec:
+    """Return a spec that shows and records nothing."""
+    video = f"{gym.wrappers.RecordVideo.__module__}:{gym.wrappers.RecordVideo.__name__}"
+    kept = tuple(layer for layer in spec.additional_wrappers if layer.entry_point != video)
+    shows = spec.kwargs.get("render_mode") == "human"
+    kwargs = {**spec.kwargs, "render_mode": None} if shows else spec.kwargs
+    return dataclasses.replace(spec, kwargs=kwargs, additional_wrappers=kept)
 
 
 def _spec_of(env: gym.Env[Any, Any]) -> EnvSpec:

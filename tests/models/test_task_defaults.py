@@ -13,7 +13,7 @@ from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Te
 
 from neurorl import SpikingActorCritic
 from neurorl.agents.saved import read_agent
-from neurorl.errors import EnvironmentWarning, UnsupportedError
+from neurorl.errors import DescriptionError, EnvironmentWarning, UnsupportedError
 from neurorl.models.boxes import BoxRanges, box_cells
 from neurorl.models.config import AgentConfig
 from neurorl.models.defaults import default_cells
@@ -47,6 +47,11 @@ def test_reward_scale() -> None:
     assert scale([-100.0, -1.0, -1.0]) == 0.02
 
 
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf, 1e300, 1e-300])
+def test_of_rewards_that_no_scale_helps_it_is_1(odd: float) -> None:
+    assert scale([odd] * 5) == 1.0
+
+
 @pytest.mark.parametrize("factor", [1e-6, 0.1, 1000.0])
 def test_reward_scale_follows_the_unit_of_rewards(factor: float) -> None:
     for episode in ([0.0, 1.0], [1.0] * 50, [-1.0] * 200 + [100.0]):
@@ -69,6 +74,8 @@ def test_what_is_named_is_kept() -> None:
     named = {"reward_scale": 0.3, "beta": 0.7}
     config = make_config(gym.make(FROZEN), "lif", named)
     assert (config.reward_scale, config.flat["beta"], config.bias) == (0.3, 0.7, False)
+    table = make_config(gym.make(FROZEN), "lif", {"hidden": 0})
+    assert (table.bias, table.alpha_output) == (False, 0.3)
     hidden = make_config(gym.make(FROZEN), "lif", {"hidden": 4})
     assert (hidden.hidden, hidden.bias, hidden.alpha_output) == (4, True, 0.12)
 
@@ -110,6 +117,19 @@ def test_boxes_have_tiles_of_what_was_seen_and_what_is_declared() -> None:
     assert tiles[3].low.tolist() == [-10.0, -10.0]
     assert [part.size for part in tiles] == [100] * 6
     assert cells(np.zeros((2, 2))).sum() == 6 * 4
+
+
+def test_observations_that_are_not_finite_are_left_out() -> None:
+    play = FirstPlay(seen={(): [np.array([x, 1e300]) for x in (0.0, np.nan, np.inf, 2.0)]})
+    rows = play.all_numbers()
+    assert rows is not None
+    assert rows.tolist() == [[0.0, 1e29], [2.0, 1e29]]
+    assert FirstPlay(seen={(): [np.array([np.nan])]}).all_numbers() is None
+
+
+def test_a_wrong_gamma_is_refused_in_a_line() -> None:
+    with pytest.raises(DescriptionError, match=r"agent\.gamma"):
+        make_config(gym.make(FROZEN), "lif", {"gamma": "much"})
 
 
 def test_many_numbers_that_vary_have_cells_of_their_own() -> None:

@@ -7,10 +7,12 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
+from gymnasium.envs.registration import EnvSpec, WrapperSpec
 from gymnasium.spaces import Box, Dict, Discrete, Text, Tuple
 
 from neurorl.errors import EnvironmentWarning
 from neurorl.tasks.first_play import FirstPlay, first_play
+from neurorl.tasks.specification import quiet
 
 
 class Counted(gym.Env[Any, Any]):
@@ -71,3 +73,14 @@ class Raises(Counted):
 def test_an_environment_that_raises_is_told_of() -> None:
     with pytest.warns(EnvironmentWarning, match="name cells="):
         assert first_play(Raises(), 12) == FirstPlay()
+
+
+def test_no_window_opens_and_no_video_is_written() -> None:
+    kinds = (gym.wrappers.RecordVideo, gym.wrappers.TimeAwareObservation)
+    layers = [WrapperSpec(k.__name__, f"{k.__module__}:{k.__name__}", {}) for k in kinds]
+    kwargs = {"render_mode": "human", "a": 1}
+    spec = EnvSpec("Own-v0", "nowhere:Env", kwargs=kwargs, additional_wrappers=tuple(layers))
+    assert quiet(spec).kwargs == {"render_mode": None, "a": 1}
+    assert quiet(spec).additional_wrappers == (layers[1],)
+    drawn = {"render_mode": "rgb_array"}
+    assert quiet(EnvSpec("Own-v0", "nowhere:Env", kwargs=drawn)).kwargs == drawn
