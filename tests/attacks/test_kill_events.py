@@ -5,23 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from attacker import Attack, Attacker, Outcome, hashes
+from attacker import Attack, Attacker, Outcome, count_differences
 
 from neurorl.native import toolchain
 
 GRID = "neurorl/GridWorld-v0"
 SMALL = {"actors": 2, "hidden": 2}
-
-
-@pytest.fixture(scope="module")
-def attacker() -> Iterator[Attacker]:
-    with Attacker() as started:
-        yield started
 
 
 def training(folder: Path, seeds: Sequence[int], episodes: int | None, **options: Any) -> Attack:
@@ -54,15 +48,6 @@ def go_on(attacker: Attacker, attack: Attack, resume: bool) -> list[Outcome]:
     return [first, second]
 
 
-def difference(folder: Path, whole: Path, seeds: Sequence[int]) -> int:
-    """How many files of all runs differ, by hash, or are there in one alone."""
-    count = 0
-    for seed in seeds:
-        a, b = hashes(folder / f"seed{seed}"), hashes(whole / f"seed{seed}")
-        count += sum(a.get(name) != b.get(name) for name in a | b)
-    return count
-
-
 @pytest.mark.parametrize(
     ("seeds", "episodes", "apart"),
     [
@@ -93,7 +78,9 @@ def test_killed_at_every_event_both_ways_go_on(
             shutil.copytree(killed, other)
         go_on(attacker, attack, resume=True)
         go_on(attacker, training(other, seeds, episodes), resume=False)
-        differences += difference(killed, whole, seeds) + difference(other, whole, seeds)
+        differences += count_differences(killed, whole, seeds) + count_differences(
+            other, whole, seeds
+        )
     with capsys.disabled():
         kills = len(range(1, events + 1, apart))
         print(f"\n{len(seeds)} seeds: {events} events, {kills} kills: {differences} differences")
@@ -117,7 +104,7 @@ def test_killed_at_every_event_while_it_is_resumed(
         attack = training(killed, seeds, None, resume=True)
         assert attacker.run(at(attack, event)).status == -signal.SIGKILL
         assert attacker.run(attack).status == 0
-        differences += difference(killed, whole, seeds)
+        differences += count_differences(killed, whole, seeds)
     with capsys.disabled():
         print(f"\nresumed, 2 seeds: {left} events: {differences} differences")
     assert differences == 0
@@ -134,7 +121,7 @@ def test_killed_at_every_event_while_it_is_extended(
         attacker.run(training(whole, seeds, episodes))
     shutil.copytree(ends[2], tmp_path / "counted")
     events = attacker.run(training(tmp_path / "counted", seeds, 4, resume=True)).events
-    differences, reached = difference(tmp_path / "counted", ends[4], seeds), []
+    differences, reached = count_differences(tmp_path / "counted", ends[4], seeds), []
     for event in range(1, events + 1, apart):
         plain, same = tmp_path / f"{event}-plain", tmp_path / f"{event}-same"
         for folder, asked in ((plain, None), (same, 4)):
@@ -144,8 +131,8 @@ def test_killed_at_every_event_while_it_is_extended(
             assert attacker.run(training(folder, seeds, asked, resume=True)).status == 0
         plain_rows = (plain / "seed3" / "episodes.csv").read_text().count("\n") - 1
         reached.append(plain_rows)
-        differences += difference(plain, ends[plain_rows], seeds)
-        differences += difference(same, ends[4], seeds)
+        differences += count_differences(plain, ends[plain_rows], seeds)
+        differences += count_differences(same, ends[4], seeds)
     with capsys.disabled():
         print(f"\nextended: {events} events: {differences} differences")
     assert differences == 0

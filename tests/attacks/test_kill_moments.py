@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from attacker import Attack, Attacker, hashes
+from attacker import Attack, Attacker, count_differences
 
 from neurorl.native import toolchain
 
@@ -88,14 +87,6 @@ def is_there(folder: Path, case: Case) -> bool:
     return any((folder / f"seed{seed}" / "config.json").exists() for seed in case.seeds)
 
 
-def differences(folder: Path, whole: Path, seeds: Sequence[int]) -> int:
-    count = 0
-    for seed in seeds:
-        a, b = hashes(folder / f"seed{seed}"), hashes(whole / f"seed{seed}")
-        count += sum(a.get(name) != b.get(name) for name in a | b)
-    return count
-
-
 def kill(case: Case, attacker: Attacker, tmp_path: Path, kills: int) -> tuple[int, int]:
     """Kill runs four times each, and finish them: how often it was, and how many files differ."""
     rng = np.random.default_rng(SEED)
@@ -117,7 +108,7 @@ def kill(case: Case, attacker: Attacker, tmp_path: Path, kills: int) -> tuple[in
                 break
         last = attacker.run(training(case, run, is_there(run, case)))
         assert last.status == 0, last.said
-        different += differences(run, folder, case.seeds)
+        different += count_differences(run, folder, case.seeds)
         assert other < 20 * kills
     return done, different
 

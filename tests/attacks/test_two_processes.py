@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,6 @@ from neurorl.native import toolchain
 
 GRID = "neurorl/GridWorld-v0"
 SMALL = {"actors": 2, "hidden": 2}
-
-
-@pytest.fixture(scope="module")
-def attacker() -> Iterator[Attacker]:
-    with Attacker() as started:
-        yield started
 
 
 def training(run: Path, resume: bool, episodes: int = 3) -> Attack:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from binary_patterns import patterns, probability_of
 
 from neurorl.learning.learner import Learner
 from neurorl.learning.memory import memory_for
@@ -52,17 +53,6 @@ def weights(stage: str) -> Weights:
         "bias_output": ((1, 4), bias),
     }
     return {name: rng.uniform(-spread, spread, shape) for name, (shape, spread) in shapes.items()}
-
-
-def patterns(n: int) -> npt.NDArray[np.bool_]:
-    """All outcomes of n neurons, ``(2**n, n)``."""
-    return np.asarray(np.arange(2**n)[:, None] >> np.arange(n) & 1, dtype=bool)
-
-
-def probability_of(spikes: npt.NDArray[np.bool_], z: Array) -> Array:
-    """Of patterns of units with ``P(spike) = sigmoid(2 z)``, over the last axis."""
-    p = 1.0 / (1.0 + np.exp(-2.0 * z))
-    return np.asarray(np.where(spikes, p, 1.0 - p).prod(axis=-1))
 
 
 def outcomes(w: Weights) -> Array:

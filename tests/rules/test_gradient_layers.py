@@ -12,6 +12,7 @@ import itertools
 import numpy as np
 import numpy.typing as npt
 import pytest
+from binary_patterns import patterns, probability_of
 
 from neurorl.learning.learner import Learner
 from neurorl.learning.memory import memory_for
@@ -50,17 +51,6 @@ def weights(stage: str) -> Weights:
     rng = np.random.default_rng(5)
     spread = SPREADS[stage]
     return {name: rng.uniform(-spread, spread, shape) for name, shape in SHAPES.items()}
-
-
-def patterns(n: int) -> npt.NDArray[np.bool_]:
-    """All outcomes of n neurons, ``(2**n, n)``."""
-    return np.asarray(np.arange(2**n)[:, None] >> np.arange(n) & 1, dtype=bool)
-
-
-def probability_of(spikes: npt.NDArray[np.bool_], z: Array) -> Array:
-    """Of patterns of units with ``P(spike) = sigmoid(2 z)``, over the last axis."""
-    p = 1.0 / (1.0 + np.exp(-2.0 * z))
-    return np.asarray(np.where(spikes, p, 1.0 - p).prod(axis=-1))
 
 
 def sent(spikes: npt.NDArray[np.bool_], w: Array) -> Array:

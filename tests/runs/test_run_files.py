@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import errno
-import hashlib
 import json
 import os
 import subprocess
@@ -15,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from attacker import hashes
 
 from neurorl import SpikingActorCritic
 from neurorl.agents.checkpoint import digest, packed, read_checkpoint, write_checkpoint
@@ -26,22 +25,6 @@ from neurorl.runs.training import train, train_seeds
 
 GRID = "neurorl/GridWorld-v0"
 SMALL: dict[str, Any] = {"actors": 2, "hidden": 2}
-
-
-def hashes(run: Path) -> dict[str, str]:
-    """Of every file of a run, without the wall times of episodes.csv and its own place."""
-    found = {}
-    for path in sorted(run.iterdir()):
-        data = path.read_bytes()
-        if path.name == "episodes.csv":
-            rows = list(csv.DictReader(data.decode().splitlines()))
-            for row in rows:
-                assert float(row.pop("wall_s")) >= 0
-            data = json.dumps(rows).encode()
-        if path.name == "summary.json":
-            data = json.dumps({**json.loads(data), "run": None}).encode()
-        found[path.name] = hashlib.sha256(data).hexdigest()
-    return found
 
 
 def config(run: Path) -> dict[str, Any]:

@@ -125,6 +125,15 @@ def hashes(run: Path) -> dict[str, str]:
     return found
 
 
+def count_differences(folder: Path, whole: Path, seeds: Sequence[int]) -> int:
+    """Return how many files of all runs differ, by hash, or are there in one alone."""
+    count = 0
+    for seed in seeds:
+        a, b = hashes(folder / f"seed{seed}"), hashes(whole / f"seed{seed}")
+        count += sum(a.get(name) != b.get(name) for name in a | b)
+    return count
+
+
 # What follows runs in the process that forks and in its children.
 
 
