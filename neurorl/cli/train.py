@@ -68,6 +68,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seeds", metavar="N..M", help="several at once, such as 0..19 or 1,4,7; runs in DIR/seedN"
     )
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=1,
+        metavar="N",
+        help="processes that share the seeds (default 1)",
+    )
     parser.add_argument("--episodes", type=int, metavar="N", help="in all (default 400)")
     parser.add_argument(
         "--steps",
@@ -105,6 +112,7 @@ def run(arguments: argparse.Namespace) -> int:
             resume=arguments.resume,
             callback=lambda e: advance(e.ret, e.length),
             started=started,
+            jobs=arguments.jobs,
             **options,
         )
     if arguments.json:

@@ -7,12 +7,11 @@ import importlib.metadata
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from neurorl._version import __version__
 from neurorl.agents.algorithms import Algorithm
-from neurorl.agents.budget import Budget, joint_budget
+from neurorl.agents.budget import Budget
 from neurorl.agents.checkpoint import packed, read_checkpoint
 from neurorl.agents.episodes import Episode
 from neurorl.agents.fits import check_fits
@@ -22,9 +21,10 @@ from neurorl.errors import EnvironmentWarning, RunError, format_message, warn_ou
 from neurorl.files import as_json
 from neurorl.models.config import AgentConfig
 from neurorl.runs.beginning import make_agents, open_env, start_of
-from neurorl.runs.config import Options, RunConfig, check_alike
+from neurorl.runs.config import RunConfig
 from neurorl.runs.directory import RunDirectory
 from neurorl.runs.summary import Summary, summary
+from neurorl.runs.work import Work
 from neurorl.tasks.environments import discrete_actions
 from neurorl.tasks.groups import has_time_limit
 
@@ -40,39 +40,20 @@ _SHOWN_SECONDS = 1.0
 class Session:
     """Take runs of one kind from their directories to their summaries."""
 
-    def __init__(
-        self,
-        env_id: str,
-        runs: Sequence[tuple[int | None, Path]],
-        resume: bool,
-        options: Options,
-    ) -> None:
-        self.runs = [RunDirectory(path) for _, path in runs]
-        self._old = _lock_old(self.runs, resume)
+    def __init__(self, work: Work, runs: Sequence[RunDirectory]) -> None:
+        self.runs, self.seeds, self._old = runs, work.seeds, work.has_begun
         self._saved = [time.monotonic()] * len(runs)
         self._saved_at = [-1] * len(runs)  # steps
         try:
-            self._prepare(env_id, [seed for seed, _ in runs], options)
+            self._make(work.config)
         except BaseException:
             self._free()
             raise
 
-    def _prepare(self, env_id: str, seeds: Sequence[int | None], options: Options) -> None:
-        """Find out what the runs are, and make their agents."""
-        configs = [
-            run.read_config().resumed(f"run {run.path}", env_id, seed, options) if old else None
-            for run, old, seed in zip(self.runs, self._old, seeds, strict=True)
-        ]
-        resumed = [config for config in configs if config is not None]
-        check_alike(resumed)
-        config = resumed[0] if resumed else RunConfig.begin(env_id, options)
-        config.algorithm.check(backend=config.backend)
-        budget = joint_budget([c.budget for c in resumed or [config]])
-        self.seeds = [
-            seed or 0 if old is None else old.seed for seed, old in zip(seeds, configs, strict=True)
-        ]
-        env, config = open_env(config.trained_for(budget))
-        if budget.steps is None and not has_time_limit(env):
+    def _make(self, config: RunConfig) -> None:
+        """Make the environment and the agents."""
+        env, config = open_env(config)
+        if config.budget.steps is None and not has_time_limit(env):
             where, what = f"environment {config.env}", "has no time limit"
             remedy = "if an episode may never end, train by --steps"
             warn_outside(format_message(where, what, remedy=remedy), EnvironmentWarning)
@@ -209,29 +190,6 @@ class Session:
             gradient=None if gradient is None else gradient.to_dict(),
         )
         return {**config.to_dict(), "versions": _versions(group.algorithm)}
-
-
-def _lock_old(runs: Sequence[RunDirectory], resume: bool) -> list[bool]:
-    """Lock the runs that go on, and return which these are; the others are to begin.
-
-    Raises RunError for one that can't begin as something is there, or that another process trains.
-    """
-    old = [resume and not run.is_free() for run in runs]
-    # Of several, some may not have begun when all were killed. What isn't there at all is
-    # resumed by mistake.
-    if resume and (len(runs) == 1 or not any(run.path.exists() for run in runs)):
-        old = [is_old or not run.path.exists() for is_old, run in zip(old, runs, strict=True)]
-    try:
-        for run, is_old in zip(runs, old, strict=True):
-            if not is_old:
-                run.check_free()
-            elif run.has_begun():
-                run.lock()
-    except BaseException:
-        for run in runs:
-            run.close()
-        raise
-    return old
 
 
 def _versions(algorithm: Algorithm) -> dict[str, str | None]:

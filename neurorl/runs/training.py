@@ -6,12 +6,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Unpack
 
+from neurorl.agents.arguments import check_count
 from neurorl.agents.episodes import Episode
 from neurorl.errors import ArgumentError
 from neurorl.numerics.random import read_seed
 from neurorl.runs.config import Options
+from neurorl.runs.parallel import train_in_processes
 from neurorl.runs.session import Session
 from neurorl.runs.summary import Summary, solved_at
+from neurorl.runs.work import find_work
 
 __all__ = ["read_seeds", "solved_at", "train", "train_seeds"]
 
@@ -45,6 +48,7 @@ def train_seeds(
     resume: bool = False,
     callback: Callable[[Episode], None] | None = None,
     started: Callable[[int, int], None] | None = None,
+    jobs: int = 1,
     **options: Unpack[Options],
 ) -> list[Summary]:
     """Train agents side by side, one for each (seed, run directory); return their summaries.
@@ -79,13 +83,23 @@ def train_seeds(
     they are taken again when the run goes on. started: called with the numbers of episodes done
     already and in all; with *steps*, of environment steps, again and again.
 
+    jobs: processes that train, each with its share of the runs side by side, and with the same
+    files; in a script of your own, call it under ``if __name__ == "__main__"``. Of a process that
+    is killed, the others' runs go on to their end, and its own with ``resume=True``.
+
     Warns with `EnvironmentWarning` of a task without a time limit, if *steps* isn't given. Raises
     RunError if a directory exists (or with *resume*: none does, or one is damaged or of another
     run), if another process trains one, if one can't be written, or if the environment answers
     otherwise when actions are taken again.
     """
     runs = [(None if k is None else read_seed(k, "train.seed"), Path(path)) for k, path in runs]
-    session = Session(env_id, runs, resume, options)
+    check_count("train, jobs", jobs)
+    work, directories = find_work(env_id, runs, resume, options)
+    if min(jobs, len(runs)) > 1:
+        for directory in directories:
+            directory.close()
+        return train_in_processes(work, min(jobs, len(runs)), callback, started)
+    session = Session(work, directories)
     try:
         session.open()
         if started is not None:

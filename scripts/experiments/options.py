@@ -36,7 +36,7 @@ def experiment_parser(
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.set_defaults(runs=runs)
+    parser.set_defaults(runs=runs, jobs=1)
     parser.add_argument("--only", metavar="NAMES", help=f"{only}, with commas")
     parser.add_argument("--page", action="store_true", help="the page of what is in --results")
     parser.add_argument("--seeds", metavar="N..M", help="default 0..19")
@@ -64,7 +64,7 @@ def names_of(options: argparse.Namespace) -> list[str] | None:
 
 def plan_of(options: argparse.Namespace) -> Plan:
     """Return seeds, episodes and folder. Raises ArgumentError."""
-    for name in ("episodes", "evaluation_episodes"):
+    for name in ("episodes", "evaluation_episodes", "jobs"):
         got = getattr(options, name)
         if got is not None and got < 1:
             option = f"--{name.replace('_', '-')}"
@@ -77,6 +77,7 @@ def plan_of(options: argparse.Namespace) -> Plan:
         episodes=options.episodes or (QUICK_EPISODES if quick else None),
         backend="reference" if quick else None,
         evaluation_episodes=options.evaluation_episodes or (QUICK_EVALUATION if quick else None),
+        jobs=options.jobs,
     )
 
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +32,7 @@ class Plan:
     """Say how much of an experiment is run, and where its runs are: ``OUT/name/seedN``.
 
     None for episodes, evaluation_episodes and backend takes those of the experiment and its task.
+    jobs: processes that share the seeds.
     """
 
     out: Path
@@ -35,6 +40,7 @@ class Plan:
     episodes: int | None = None
     backend: str | None = None
     evaluation_episodes: int | None = None
+    jobs: int = 1
 
     def episodes_of(self, experiment: Experiment) -> int:
         return self.episodes or experiment.episodes
@@ -65,7 +71,20 @@ def run(
     parameters.
     """
     train(experiment, plan, experiment.name, plan.backend_of(experiment), plan.seeds, callback)
-    return [_evaluated(experiment, plan, seed) for seed in plan.seeds]
+    evaluated = partial(_evaluated, experiment, plan)
+    if plan.jobs == 1:
+        return [evaluated(seed) for seed in plan.seeds]
+    with ProcessPoolExecutor(plan.jobs, get_context("spawn"), _ignore_interrupts) as pool:
+        try:
+            return list(pool.map(evaluated, plan.seeds))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _ignore_interrupts() -> None:
+    """Leave a Ctrl-C to the process that waits."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def check(asked: Check, plan: Plan, callback: Callable[[Episode], None] | None = None) -> bool:
@@ -101,6 +120,7 @@ def train(
             overrides=experiment.overrides,
             resume=any(path.exists() for _, path in todo),
             callback=callback,
+            jobs=plan.jobs,
         )
 
 

@@ -57,6 +57,13 @@ def test_episodes_to_threshold_by_hand() -> None:
     assert episodes_to_threshold([500.0] * 100, 475.0) == 100
 
 
+def test_processes_that_share_the_seeds_make_the_same_rows(tmp_path: Path) -> None:
+    one, two = (
+        Plan(tmp_path / f"jobs{jobs}", (0, 1), 3, "reference", 2, jobs=jobs) for jobs in (1, 2)
+    )
+    assert run(GRID, one) == run(GRID, two)
+
+
 def test_summary_counts_failures() -> None:
     found = summary(
         BY_NAME["cartpole-lif"], [row(0, 500.0), row(1, 498.0), row(2, 500.0), row(5, 9.0)]

@@ -1,0 +1,102 @@
+"""Say what runs are to be trained, before anything is made or written."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from neurorl.agents.budget import joint_budget
+from neurorl.runs.config import Options, RunConfig, check_alike
+from neurorl.runs.directory import RunDirectory
+
+__all__ = ["Work", "find_work"]
+
+
+@dataclass(frozen=True)
+class Work:
+    """Hold runs of one kind; any of them can be trained apart from the others, with equal files.
+
+    paths, seeds: of each run. has_begun: whether it goes on. config: what they have in common, with
+    the budget of all.
+    """
+
+    paths: tuple[Path, ...]
+    seeds: tuple[int, ...]
+    has_begun: tuple[bool, ...]
+    config: RunConfig
+
+    def part(self, places: slice) -> Self:
+        """Return some of the runs."""
+        return dataclasses.replace(
+            self,
+            paths=self.paths[places],
+            seeds=self.seeds[places],
+            has_begun=self.has_begun[places],
+        )
+
+    def locked(self) -> list[RunDirectory]:
+        """Return the directories; those of runs that go on are locked. Raises RunError."""
+        runs = [RunDirectory(path) for path in self.paths]
+        _lock(runs, self.has_begun)
+        return runs
+
+
+def find_work(
+    env_id: str, runs: Sequence[tuple[int | None, Path]], resume: bool, options: Options
+) -> tuple[Work, list[RunDirectory]]:
+    """Return what is to be done, and the directories as `Work.locked` does.
+
+    Raises RunError for runs that can't begin or go on, or have too little in common.
+    """
+    directories = [RunDirectory(path) for _, path in runs]
+    has_begun = _which_go_on(directories, resume)
+    _lock(directories, has_begun)
+    try:
+        configs = [
+            run.read_config().resumed(f"run {run.path}", env_id, seed, options) if old else None
+            for run, old, (seed, _) in zip(directories, has_begun, runs, strict=True)
+        ]
+        resumed = [config for config in configs if config is not None]
+        check_alike(resumed)
+        config = resumed[0] if resumed else RunConfig.begin(env_id, options)
+        config.algorithm.check(backend=config.backend)
+        budget = joint_budget([c.budget for c in resumed or [config]])
+    except BaseException:
+        for run in directories:
+            run.close()
+        raise
+    seeds = tuple(
+        seed or 0 if old is None else old.seed for (seed, _), old in zip(runs, configs, strict=True)
+    )
+    paths = tuple(path for _, path in runs)
+    return Work(paths, seeds, tuple(has_begun), config.trained_for(budget)), directories
+
+
+def _which_go_on(runs: Sequence[RunDirectory], resume: bool) -> list[bool]:
+    """Return which of the runs go on; the others are to begin."""
+    old = [resume and not run.is_free() for run in runs]
+    # Of several, some may not have begun when all were killed. What isn't there at all is
+    # resumed by mistake.
+    if resume and (len(runs) == 1 or not any(run.path.exists() for run in runs)):
+        old = [is_old or not run.path.exists() for is_old, run in zip(old, runs, strict=True)]
+    return old
+
+
+def _lock(runs: Sequence[RunDirectory], has_begun: Sequence[bool]) -> None:
+    """Lock the runs that go on.
+
+    Raises RunError for one that can't begin as something is there, or that another process trains.
+    """
+    try:
+        for run, is_old in zip(runs, has_begun, strict=True):
+            if not is_old:
+                run.check_free()
+            elif run.has_begun():
+                run.lock()
+    except BaseException:
+        for run in runs:
+            run.close()
+        raise

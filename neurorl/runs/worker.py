@@ -1,0 +1,149 @@
+"""Train a share of runs in a process of its own, and tell the one that waits for it."""
+
+from __future__ import annotations
+
+import _thread
+import contextlib
+import enum
+import importlib
+import os
+import pickle
+import signal
+import threading
+import time
+import traceback
+import warnings
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from typing import Any
+
+from neurorl.agents.episodes import Episode
+from neurorl.errors import (
+    EnvironmentWarning,
+    FallbackWarning,
+    NeurorlError,
+    PopulationWarning,
+    RunError,
+)
+from neurorl.runs.session import Session
+from neurorl.runs.summary import Summary
+from neurorl.runs.work import Work
+
+__all__ = ["GO", "STOP", "Kind", "Message", "work_alone"]
+
+GO, STOP = "go", "stop"
+_TOLD_SECONDS = 0.1
+_OWN = (PopulationWarning, FallbackWarning, EnvironmentWarning)
+
+
+class Kind(enum.Enum):
+    """Name what a process says."""
+
+    AT_GATE = enum.auto()  # and waits; with its progress once its runs are open
+    PROGRESS = enum.auto()
+    EPISODES = enum.auto()
+    WARNED = enum.auto()
+    DONE = enum.auto()
+    STOPPED = enum.auto()
+    FAILED = enum.auto()
+
+
+Message = tuple[Kind, Any]
+
+
+class _Line:
+    """Talk to the process that waits; if that is gone, or says so, it is as after a Ctrl-C."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._may_go, self._is_over = threading.Semaphore(0), False
+        self._episodes: list[Episode] = []
+        self._told = time.monotonic()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def say(self, kind: Kind, value: object = None) -> None:
+        """Say something, after the episodes that nobody was told of yet."""
+        self._told = time.monotonic()
+        with contextlib.suppress(OSError):
+            if self._episodes:
+                self._connection.send((Kind.EPISODES, self._episodes))
+                self._episodes = []
+            self._connection.send((kind, value))
+
+    def note(self, episode: Episode) -> None:
+        """Say what was played, several times a second at most."""
+        self._episodes.append(episode)
+        if time.monotonic() - self._told >= _TOLD_SECONDS:
+            played, self._episodes = self._episodes, []
+            self.say(Kind.EPISODES, played)
+
+    def wait_at_gate(self, progress: tuple[int, int] | None = None) -> None:
+        """Go on when all others are as far. Raises KeyboardInterrupt if they will never be."""
+        self.say(Kind.AT_GATE, progress)
+        self._may_go.acquire()
+        if self._is_over:
+            raise KeyboardInterrupt
+
+    def _listen(self) -> None:
+        with contextlib.suppress(EOFError, OSError):
+            while self._connection.recv() == GO:
+                self._may_go.release()
+        self._is_over = True
+        self._may_go.release()
+        _thread.interrupt_main()
+
+
+def work_alone(connection: Connection, work: Work, modules: Sequence[str]) -> None:
+    """Train these runs to their end, from a new process; *modules* are imported first."""
+    if hasattr(os, "setsid"):
+        os.setsid()  # a terminal's Ctrl-C goes to the one who waits, who says when to stop
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    line = _Line(connection)
+    try:
+        for module in modules:
+            importlib.import_module(module)
+        with warnings.catch_warnings():
+            _tell_of_warnings(line)
+            line.say(Kind.DONE, _train(work, line))
+    except KeyboardInterrupt:
+        line.say(Kind.STOPPED)
+    except BaseException as exc:
+        line.say(Kind.FAILED, _portable(exc))
+
+
+def _train(work: Work, line: _Line) -> list[Summary]:
+    session = Session(work, work.locked())
+    try:
+        line.wait_at_gate()
+        session.open()
+        line.wait_at_gate(session.progress())
+        session.learn(line.note, lambda *progress: line.say(Kind.PROGRESS, progress))
+        return session.summaries()
+    finally:
+        session.close()
+
+
+def _tell_of_warnings(line: _Line) -> None:
+    """Let warnings of the library be told; others are printed as usual."""
+    others = warnings.showwarning
+
+    def show(message: Any, category: type[Warning], *where: Any, **options: Any) -> None:
+        if issubclass(category, _OWN):
+            line.say(Kind.WARNED, (category, str(message)))
+        else:
+            others(message, category, *where, **options)
+
+    for own in _OWN:
+        warnings.simplefilter("always", own)
+    warnings.showwarning = show
+
+
+def _portable(exc: BaseException) -> BaseException:
+    """Return an error as another process can raise it; with where it was, unless it is ours."""
+    if not isinstance(exc, NeurorlError):
+        exc.add_note("".join(traceback.format_exception(exc)))
+    try:
+        pickle.loads(pickle.dumps(exc))
+    except Exception:  # whatever a foreign class does
+        return RunError("train, jobs", f"{type(exc).__name__}", got=exc)
+    return exc
