@@ -22,6 +22,7 @@ class Capabilities:
     signed: whether projections may be signed.
     currents: whether there may be sources of currents.
     max_population: most neurons of one population; None for no limit.
+    core_weights: how many weights, of the widest kind, one core has room for; None without cores.
     engines: ways to run the same network, the preferred one first.
     noises: kinds of escape noise, see `neurorl.arithmetic.chip_noise`; all but the first
         in chip arithmetic only.
@@ -37,6 +38,7 @@ class Capabilities:
     signed: bool = True
     currents: bool = True
     max_population: int | None = None
+    core_weights: int | None = None
     engines: tuple[str, ...] = ()
     noises: tuple[str, ...] = ("exact",)
     learnings: tuple[str, ...] = ("host",)

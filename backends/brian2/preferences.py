@@ -12,6 +12,7 @@ import numpy as np
 from platformdirs import user_cache_path
 
 from neurorl.backends.brian2.vendor import CythonCodeObject, brian2, catch_logs
+from neurorl.backends.lookup import BACKENDS
 from neurorl.native.cache import CompileCache
 from neurorl.native.toolchain import EXACT_FLAGS
 
@@ -36,7 +37,7 @@ def exact_preferences(engine: str) -> Iterator[None]:
     # own.
     folder = user_cache_path("neurorl") / "brian2"
     wanted["codegen.runtime.cython.cache_dir"] = str(folder)
-    if engine == "cython":
+    if BACKENDS["brian2"].engines[engine].compiles:
         _prepare(folder)
     before = {name: brian2.prefs[name] for name in wanted}
     try:

@@ -41,6 +41,9 @@ from neurorl.numerics.random import derive
 __all__ = ["Learning", "LoihiSimulator", "Target"]
 
 Target = Literal["auto", "emulator", "loihi"]
+_WANTS_CHIP: dict[Target, bool | None] = {"auto": None, "emulator": False, "loihi": True}
+"""Whether it must be a chip; None for one if there is one."""
+
 Learning = Literal["host", "pes"]
 
 _ROUNDINGS = 0x504553  # purpose from which the seed of stochastic rounding is derived
@@ -78,6 +81,7 @@ class LoihiSimulator(Simulator):
     capabilities: ClassVar[Capabilities] = Capabilities(
         arithmetics=("loihi",),
         exact_arithmetics=("loihi",),
+        core_weights=100_000,  # of 9 bits, and headers, in 2**20 bits
         engines=("emulator",),
         noises=NOISE_MODES,
         learnings=("host", "pes"),
@@ -89,6 +93,7 @@ class LoihiSimulator(Simulator):
     )
     shown: ClassVar[tuple[str, ...]] = (
         "target",
+        "engine",
         "accelerate",
         "chips",
         "core",
@@ -106,10 +111,11 @@ class LoihiSimulator(Simulator):
         pes_magnitude: float = 20.0,
     ) -> None:
         check_name("target", target, get_args(Target))
-        if target == "loihi" and not has_nxsdk():
+        wants_chip = _WANTS_CHIP[target]
+        if wants_chip and not has_nxsdk():
             raise BackendUnavailableError("target loihi", "NxSDK is not installed", remedy=EMULATE)
-        self.target: str = self.default_target() if target == "auto" else target
-        self._may_fall_back = target == "auto" and has_nxsdk()
+        self.target: str = self.default_target() if wants_chip is None else target
+        self._may_fall_back = wants_chip is None and has_nxsdk()
         if not isinstance(chips, int) or chips < 1:
             raise ArgumentError("chips", "not a number of chips", got=chips, limit=">= 1")
         self.chips, self.core = chips, core or CoreLimits()
@@ -145,6 +151,11 @@ class LoihiSimulator(Simulator):
     def default_target(cls) -> str:
         """Return ``'loihi'`` if NxSDK is installed, else ``'emulator'``."""
         return "loihi" if has_nxsdk() else "emulator"
+
+    @property
+    def engine(self) -> str:
+        """Name the way in which the emulator runs."""
+        return "accelerated" if self.accelerate else "stock"
 
     def build(self, simulated: SimulatedNetwork) -> None:
         """Compile an engine for each replica; without a chip, emulate it if allowed."""

@@ -33,7 +33,6 @@ from neurorl.tasks.groups import SeparateEnvs
 __all__ = ["ReplicasLoop", "agent_config", "make", "network"]
 
 _FOR_EVER = 2**62
-_WEIGHTS_OF_A_CORE = 100_000  # of 9 bits, and headers, in 2**20 bits
 
 
 def network(size: Size, parts: int = 1) -> Network:
@@ -95,19 +94,20 @@ def make(size: Size, replicas: int, spec: BackendSpec) -> Loop:
     """Return the loop on a backend."""
     agents = side_by_side(
         SeparateEnvs([make_env(size) for _ in range(replicas)]),
-        agent_config(size, _parts(size, spec.backend)),
+        agent_config(size, _parts(size, spec)),
         size.outputs,
         range(replicas),
         backend=spec,
     )
     engine = spec.engine or getattr(agents.backend, "engine", None)
-    return ReplicasLoop(agents, engine or ("accelerated" if spec.backend == "loihi" else "numpy"))
+    return ReplicasLoop(agents, engine or "numpy")
 
 
-def _parts(size: Size, backend: str) -> int:
+def _parts(size: Size, spec: BackendSpec) -> int:
     """Return how many hidden populations to make, so that each one's synapses fit into a core."""
     weights = size.inputs * size.hidden
-    return -(-weights // _WEIGHTS_OF_A_CORE) if backend == "loihi" else 1
+    of_core = spec.backend_class.capabilities.core_weights
+    return 1 if of_core is None else -(-weights // of_core)
 
 
 class ReplicasLoop:

@@ -352,7 +352,7 @@ def _by_population(targets: Sequence[Target]) -> dict[str, list[Rule]]:
 
 def _check_backend(backend: Backend, targets: Sequence[Target]) -> None:
     """Raise an error unless the weights are the caller's to write, and what learns is recorded."""
-    if backend.learning != "host":
+    if backend.simulator.learns_by_itself:
         what, remedy = "learns by a rule of its own", "load it without learning="
         raise UnsupportedError(f"backend {backend.name}", what, remedy=remedy)
     backend.check_can("set_weights", "weights")

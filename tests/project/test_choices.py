@@ -1,0 +1,95 @@
+"""Compare no choice with its name outside its own file: the object chosen says what it is."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from neurorl.agents.algorithms import ALGORITHMS
+from neurorl.arithmetic.chip_noise import NOISE_MODES
+from neurorl.arithmetic.rounding import ARITHMETICS
+from neurorl.backends.lookup import BACKENDS
+from neurorl.learning.loops.choose import LOOPS
+from neurorl.models.fields import KINDS
+from neurorl.models.presets import MODELS
+from neurorl.rules import RULES
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = ("neurorl", "backends", "models")
+
+CHOICES = {
+    *("auto", "emulator"),  # targets of backend loihi
+    *(BACKENDS | ARITHMETICS | ALGORITHMS | RULES),
+    *(*NOISE_MODES, *MODELS, *LOOPS),
+    *(name for registry in KINDS.values() for name in registry),
+    *(engine for info in BACKENDS.values() for engine in info.engines),
+} - {"current", "exact", "float", "reward"}
+"""All but words that mean something else as well, such as a kind of source or a verdict."""
+OWN = {
+    "backends/brian2/vendor.py": {"brian2"},  # a module of Python
+    "backends/torch/module.py": {"compiled"},  # has the engines of torch
+    "models/presets.py": {"glm"},  # has the models
+    "neurorl/learning/loops/choose.py": {"native", "numpy"},  # has the loops
+}
+"""Files that have a choice, with its names that they compare."""
+
+
+def texts(node: ast.AST) -> Iterator[str]:
+    """Yield a text, or the texts of a tuple, list or set."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    elif isinstance(node, (ast.Tuple, ast.List, ast.Set)):
+        for element in node.elts:
+            yield from texts(element)
+
+
+def compared(code: str) -> Iterator[tuple[int, str]]:
+    """Yield line and name of each choice that is compared with a text."""
+    for node in ast.walk(ast.parse(code)):
+        sides: list[ast.AST] = []
+        if isinstance(node, ast.Compare):
+            sides = [node.left, *node.comparators]
+        elif isinstance(node, ast.MatchValue):
+            sides = [node.value]
+        for side in sides:
+            yield from (
+                (getattr(side, "lineno", 0), text) for text in texts(side) if text in CHOICES
+            )
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_no_choice_is_compared_with_its_name(folder: str) -> None:
+    wrong = []
+    for file in sorted((ROOT / folder).rglob("*.py")):
+        name = file.relative_to(ROOT).as_posix()
+        if name.startswith(("neurorl/backends/", "neurorl/models/")):
+            continue  # links to the other two folders
+        allowed = OWN.get(name, set())
+        wrong += [
+            f"{name}:{line}: {text}"
+            for line, text in compared(file.read_text())
+            if text not in allowed
+        ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        'x == "brian2"',
+        'x in ("softmax", "other")',
+        'x not in {"loihi"}',
+        '"glm" != x',
+        'match x:\n    case "pes":\n        pass',
+    ],
+)
+def test_comparisons_are_found(code: str) -> None:
+    assert list(compared(code))
+
+
+@pytest.mark.parametrize("code", ['f("brian2")', 'x == "brian3"', 'x = {"loihi": 1}["loihi"]'])
+def test_others_are_not(code: str) -> None:
+    assert not list(compared(code))
