@@ -17,9 +17,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from neurorl.backends.registry import available_backends
+    from neurorl.backends.remembered import remembered_backends
 
-    rows = available_backends()
+    rows = remembered_backends()
     if arguments.json:
         print(json.dumps({"rows": rows}))
         return 0
