@@ -25,8 +25,9 @@ class Unfinished:
     """Hold the episodes that agents are in.
 
     episodes: those that have ended, by agent; the number of the next follows from them.
-    running: by agent; agents outside an episode are left out. An episode's environment may be gone:
-    when it was played by an earlier process, or when other code has used the environment since.
+    loop: in which they play. running: by agent; agents outside an episode are left out. An
+    episode's environment may be gone: when it was played by an earlier process, or when other code
+    has used the environment since.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class Unfinished:
         episodes: Sequence[Sequence[Episode]],
     ) -> None:
         self.running: dict[int, Running] = {}
-        self._envs, self._loop, self._config = envs, loop, config
+        self._envs, self.loop, self._config = envs, loop, config
         self._seeds, self._episodes = seeds, episodes
         self._elsewhere: set[int] = set()
         self._told_of_length: set[int] = set()
@@ -53,7 +54,7 @@ class Unfinished:
 
     def begin(self, k: int) -> None:
         """Begin an episode of agent k, whose environment must be ready."""
-        loop = self._loop
+        loop = self.loop
         running = Running(len(self._episodes[k]), actions=empty_actions(loop.n_actions))
         loop.rate[k] = self._config.schedule.rate(running.number)
         loop.see_first(k, self._envs.reset(k, self._reset_seed(k)))
@@ -98,7 +99,7 @@ class Unfinished:
         """Return what agent k keeps between two steps of an episode, but not between episodes."""
         if k not in self.running or self.running[k].is_over or self._envs.resets_itself:
             return {}
-        loop = self._loop
+        loop = self.loop
         seen = {f"seen.{n}": numbers.copy() for n, numbers in enumerate(loop.seen(k))}
         told = {"reward": np.array(loop.reward[k]), "discount": np.array(loop.discount[k])}
         return {**self.running[k].arrays(), **loop.memory.of(k).passing(), **seen, **told}
@@ -108,7 +109,7 @@ class Unfinished:
 
         Raises RunError if they don't fit.
         """
-        loop = self._loop
+        loop = self.loop
         running = read_running(number, arrays, loop.n_actions)
         loop.memory.of(k).restore_passing(arrays)
         for n, numbers in enumerate(loop.seen(k)):
@@ -137,7 +138,7 @@ class Unfinished:
 
     def _play_again(self, seeds: Mapping[int, int]) -> None:
         """Play up to where the episodes were; nothing is decided or learned."""
-        loop = self._loop
+        loop = self.loop
         before = {k: [numbers.copy() for numbers in loop.seen(k)] for k in seeds}
         again = {k: Running(0) for k in seeds}
         actions = {k: (seed, self.running[k].actions) for k, seed in seeds.items()}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 from zlib import crc32
+
+import numpy as np
+import numpy.typing as npt
 
 from neurorl.agents.algorithms import LOCAL
 from neurorl.agents.arguments import check_count, check_kind, check_names, check_options
@@ -33,6 +36,21 @@ from neurorl.network.serialization import FloatArray
 from neurorl.tasks.groups import EnvGroup
 
 __all__ = ["Episode", "Replicas", "State"]
+
+
+_WAITING_STEPS = 64
+"""Between two looks whether a loop that waits has its successor, if no episode ends."""
+
+
+class _Calls(NamedTuple):
+    """Hold what each step takes of a loop."""
+
+    decide: Callable[[], npt.NDArray[np.int64]]
+    see: Callable[[int, Any], None]
+    learn: Callable[[], None]
+    reward: FloatArray
+    discount: FloatArray
+    shown: list[tuple[Any, ...]]
 
 
 class Replicas(AgentGroup):
@@ -106,12 +124,10 @@ class Replicas(AgentGroup):
         """Do as `learn`, an environment step of every agent at a time; yield how many took it."""
         self._count(callback)  # those of a call that was cut short
         playing = [k for k in range(len(self.seeds)) if not self._is_done(k, budget)]
-        loop, gamma, scale = self.loop, self.config.gamma, self.config.reward_scale
-        decide, see, learn, step = loop.decide, loop.see, loop.learn, self.envs.step
-        if self.recorder is not None:
-            learn = self.recorder.around(loop, self.episodes[0])
-        reward_of, discount_of, running = loop.reward, loop.discount, self._unfinished.running
-        shown: list[tuple[Any, ...]] = [loop.seen(k) for k in range(len(self.seeds))]
+        self._follow()
+        gamma, scale, step = self.config.gamma, self.config.reward_scale, self.envs.step
+        decide, see, learn, reward_of, discount_of, shown = self._calls()
+        running = self._unfinished.running
         playing, waiting, left = self._open(playing, budget)
         while playing or waiting:
             ended = False
@@ -144,6 +160,24 @@ class Replicas(AgentGroup):
                 yield len(playing)
             if ended or left <= 0 or waiting:
                 playing, waiting, left = self._go_on(playing + waiting, budget, left)
+                if self.loop.waits and self._follow():
+                    decide, see, learn, reward_of, discount_of, shown = self._calls()
+
+    def _calls(self) -> _Calls:
+        """Return what each step takes of the loop."""
+        loop, learn = self.loop, self.loop.learn
+        if self.recorder is not None:
+            learn = self.recorder.around(loop, self.episodes[0])
+        shown = [loop.seen(k) for k in range(len(self.seeds))]
+        return _Calls(loop.decide, loop.see, learn, loop.reward, loop.discount, shown)
+
+    def _follow(self) -> bool:
+        """Go on in another loop if there is one now; return whether there is."""
+        loop = self.loop.successor()
+        if loop is None:
+            return False
+        self.loop = self._unfinished.loop = loop
+        return True
 
     def state(self, k: int) -> State:
         columns = episode_columns(self.episodes[k])
@@ -204,6 +238,11 @@ class Replicas(AgentGroup):
             self.loop.active[k] = True
         return self._go_on(chosen, budget, 0)
 
+    def _steps_left(self, playing: Sequence[int], budget: Budget) -> int:
+        """Return after how many steps to look again."""
+        left = min((budget.steps_left(self.env_steps(k)) for k in playing), default=0)
+        return min(left, _WAITING_STEPS) if self.loop.waits else left
+
     def _go_on(
         self, chosen: Sequence[int], budget: Budget, left: int
     ) -> tuple[list[int], list[int], int]:
@@ -228,7 +267,7 @@ class Replicas(AgentGroup):
                 self.loop.active[k] = False
                 waiting.append(k)
         if looks:
-            left = min((budget.steps_left(self.env_steps(k)) for k in playing + waiting), default=0)
+            left = self._steps_left(playing + waiting, budget)
             for k in filter(self._unfinished.too_long, playing):
                 message = format_message(
                     self._unfinished.where(k), "hasn't ended yet", remedy=TIME_LIMIT

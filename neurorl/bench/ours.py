@@ -27,6 +27,8 @@ from neurorl.bench.workload import (
 from neurorl.models import LIF
 from neurorl.models.config import AgentConfig
 from neurorl.models.features import GaussianCells
+from neurorl.native import toolchain
+from neurorl.native.build import library
 from neurorl.network.description import Network, Plasticity, Population, Projection, Source, Uniform
 from neurorl.tasks.groups import SeparateEnvs
 
@@ -92,6 +94,8 @@ def agent_config(size: Size, parts: int = 1) -> AgentConfig:
 
 def make(size: Size, replicas: int, spec: BackendSpec) -> Loop:
     """Return the loop on a backend."""
+    if toolchain.problem() is None:
+        library()  # what is measured doesn't begin in NumPy
     agents = side_by_side(
         SeparateEnvs([make_env(size) for _ in range(replicas)]),
         agent_config(size, _parts(size, spec)),

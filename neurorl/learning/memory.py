@@ -67,6 +67,16 @@ class Memory:
             parts[field.name] = {n: a[k] for n, a in value.items()} if whole else value[k]
         return Memory(**parts)
 
+    def copy(self, other: Memory) -> None:
+        """Hold the numbers that *other*, of the same agents, holds."""
+        for field in fields(self):
+            mine, theirs = getattr(self, field.name), getattr(other, field.name)
+            if isinstance(mine, dict):
+                for name, array in mine.items():
+                    array[...] = theirs[name]
+            else:
+                mine[...] = theirs
+
     def forget(self) -> None:
         """Forget all that doesn't outlive an episode."""
         passing = (self.eligibility, self.trace, self.post_trace, self.slow_trace, self.last)

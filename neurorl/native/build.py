@@ -17,7 +17,10 @@ from neurorl.native.layout import check_structures
 from neurorl.native.structures import Terms
 from neurorl.numerics import elementary
 
-__all__ = ["cache_folder", "compiled", "library"]
+__all__ = ["KERNELS", "cache_folder", "compiled", "has_library", "library"]
+
+KERNELS = SOURCES / "kernels.cpp"
+_LOOP = ("learning loop", "take loop='numpy'")  # for errors
 
 
 def cache_folder() -> Path:
@@ -28,7 +31,7 @@ def cache_folder() -> Path:
 @functools.cache
 def library() -> ctypes.CDLL:
     """Return the library of ``src/``, see `compiled`."""
-    loaded = compiled(SOURCES / "kernels.cpp", "learning loop", "take loop='numpy'")
+    loaded = compiled(KERNELS, *_LOOP)
     check_structures(loaded, structures.ALL, "learning loop")
     loaded.neurorl_set_terms(ctypes.byref(_terms()))
     loaded.neurorl_dot.restype = ctypes.c_double
@@ -52,6 +55,12 @@ def compiled(source: Path | str, where: str, remedy: str) -> ctypes.CDLL:
         return load_copy(code, cache.folder)
     except OSError as exc:
         raise BackendError(where, "its library can't be loaded", got=exc, remedy=remedy) from exc
+
+
+def has_library() -> bool:
+    """Return whether `library` has nothing to compile. Raises BackendError for a bad cache."""
+    is_loaded = library.cache_info().currsize > 0
+    return is_loaded or CompileCache(cache_folder()).has(_key(KERNELS))
 
 
 def _key(source: Path | str) -> str:

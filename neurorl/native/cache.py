@@ -51,6 +51,10 @@ class CompileCache:
             self.tidy()
         return code
 
+    def has(self, name: str) -> bool:
+        """Return whether the code of library *name* is there, undamaged."""
+        return self._whole(name) is not None
+
     def read(self, *parts: str) -> bytes | None:
         """Return a file of the cache, None if it can't be read."""
         self.check()

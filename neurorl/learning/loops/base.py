@@ -42,10 +42,13 @@ class Loop(abc.ABC):
     config, n_actions: of every agent. backend: with a seed for each replica. greedy: actions have
     the most votes, whatever the configuration's policy. learns: False for agents that only play.
 
-    memory: see `neurorl.learning.memory`. actions, probabilities: what `decide` found, ``(N,)`` and
-    ``(N, n_actions)``. Set by the caller: reward (scaled), discount (gamma, or 0 after a terminal
-    state), rate (of all step sizes) and active (others are left as they are), ``(N,)`` each.
+    waits: whether it will have a `successor`. memory: see `neurorl.learning.memory`. actions,
+    probabilities: what `decide` found, ``(N,)`` and ``(N, n_actions)``. Set by the caller: reward
+    (scaled), discount (gamma, or 0 after a terminal state), rate (of all step sizes) and active
+    (others are left as they are), ``(N,)`` each.
     """
+
+    waits = False
 
     def __init__(
         self,
@@ -94,6 +97,21 @@ class Loop(abc.ABC):
         self._alike = _flat_alike(self.cells, self.features)
         if self._alike:
             self._features_flat = self._cells_flat
+
+    def successor(self) -> Loop | None:
+        """Return the loop that goes on from here, between two steps; None while it is this one."""
+        return None
+
+    def go_on_from(self, other: Loop) -> None:
+        """Take all that another loop of the same agents holds, between two steps, in every bit."""
+        self.memory.copy(other.memory)
+        names = ("actions", "probabilities", "reward", "discount", "rate", "active")
+        for name in (*names, "_cells_flat", "_features_flat"):
+            getattr(self, name)[...] = getattr(other, name)
+        for name, array in self.window.inputs.items():
+            array[...] = other.window.inputs[name]
+        for name, raster in self.window.rasters.items():
+            raster[...] = other.window.rasters[name]
 
     def see(self, k: int, observation: Any) -> None:
         """Take what agent k's environment shows."""

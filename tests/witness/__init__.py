@@ -1,0 +1,1 @@
+"""Witnesses: what other simulators say of the same networks."""
