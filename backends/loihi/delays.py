@@ -16,6 +16,7 @@ import numpy as np
 from neurorl.backends.checks import Inputs
 from neurorl.backends.window import Raster
 from neurorl.models import LIF
+from neurorl.network.connectors import Copies
 from neurorl.network.description import Network, Node, Population, Projection, Source
 from neurorl.network.limits import free_name
 
@@ -63,7 +64,10 @@ def relayed(network: Network) -> Relayed:
             projections.append(Projection(link, before, name, 1.0, blocks=node.size))
     for k, p in enumerate(network.projections):
         pre = later[p.pre].get(delays[p.name] - 1, p.pre)
-        projections[k] = dataclasses.replace(projections[k], pre=pre)
+        synapses = network.synapses(p.name)
+        # What is drawn between other ends might be others.
+        connect = p.connect if synapses is None else Copies(synapses, 1)
+        projections[k] = dataclasses.replace(projections[k], pre=pre, connect=connect)
     return Relayed(Network(tuple(nodes), tuple(projections), network.dt), later, depths)
 
 

@@ -78,6 +78,7 @@ def pes_problems(network: Network, limits: CoreLimits, cores: int) -> list[str]:
             (p.pre in network.currents, "from a source of currents (take spikes)"),
             (p.signed, "that is signed (take signed=False)"),
             (p.mask is not None, "with a mask (connect all to all, or use blocks)"),
+            (p.is_sparse, "of listed synapses (connect all to all, or use blocks)"),
             (p.plasticity.low != -p.plasticity.high, "of low != -high, the chip's only bounds"),
         ):
             if is_unsupported:

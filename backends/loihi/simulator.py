@@ -85,6 +85,7 @@ class LoihiSimulator(Simulator):
         engines=("emulator",),
         noises=NOISE_MODES,
         learnings=("host", "pes"),
+        sparse=True,
     )
     learning_steps: ClassVar[tuple[int, int]] = (4, 2)
 
@@ -140,6 +141,11 @@ class LoihiSimulator(Simulator):
         chips: how many chips there are.
         """
         problems = super().problems(network, arithmetic)
+        for p in network.projections:
+            synapses = network.synapses(p.name)
+            if synapses is not None and synapses.has_multapses():
+                remedy = "add their weights"
+                problems.append(f"projection {p.name!r} of several synapses a pair ({remedy})")
         if any(p.plan(network.dt) is not None for p in network.populations):
             return problems  # what else doesn't fit can't be counted
         return problems + chip_problems(network, core, chips)
@@ -296,7 +302,8 @@ class LoihiSimulator(Simulator):
         """Lend the memory of an engine, or None where writing it would not be enough."""
         p = self.simulated.network.projection(projection)
         is_several = self.simulated.n_replicas > 1
-        if self._learns(projection) or is_several or p.signed or p.mask is not None:
+        is_stored_otherwise = p.mask is not None or p.is_sparse
+        if self._learns(projection) or is_several or p.signed or is_stored_otherwise:
             return None
         return self.engines[0].weight_memory(projection)
 

@@ -33,6 +33,7 @@ class Layout:
         in order.
     lengths: number of stored synapses of each row; entries beyond it are padding with weight 0.
     mask: where synapses exist, in the shape ``(rows, neurons of a block)``; None for all.
+    is_listed: whether weights come as a list, in the order of what is stored.
     """
 
     rows: int
@@ -40,6 +41,7 @@ class Layout:
     index: npt.NDArray[np.int32] | None
     lengths: npt.NDArray[np.int64]
     mask: npt.NDArray[np.bool_] | None
+    is_listed: bool = False
 
     @classmethod
     def of(cls, network: Network, projection: Projection) -> Layout:
@@ -49,6 +51,13 @@ class Layout:
         all-to-all.
         """
         rows, targets = network.node(projection.pre).size, network.node(projection.post).size
+        synapses = network.synapses(projection.name)
+        if synapses is not None:
+            lengths = np.diff(synapses.start)
+            stored = np.arange(max(1, lengths.max())) < lengths[:, None]
+            index = np.zeros(stored.shape, dtype=np.int32)
+            index[stored] = synapses.post
+            return cls(rows, targets, index, lengths, None, is_listed=True)
         width = targets // projection.blocks
         mask = None if projection.mask is None else projection.mask.reshape(rows, width)
         if projection.blocks > 1:
@@ -218,6 +227,9 @@ class WeightTable:
 
     def write(self, mantissa: npt.NDArray[np.int32]) -> None:
         """Write mantissas, in the shape of the projection's weights."""
+        if self.layout.is_listed:
+            self.data[self._stored] = self._scaled(mantissa)
+            return
         rows = mantissa.reshape(self.layout.rows, -1)
         if self.layout.mask is not None and self.layout.index is not None:
             self.data[self._stored] = self._scaled(rows[self.layout.mask])

@@ -36,6 +36,8 @@ class TorchSimulator(Simulator):
         exact_arithmetics=("float", "loihi"),
         engines=ENGINES,
         equations=True,
+        sparse=True,
+        synapse_delays=True,
     )
     shown: ClassVar[tuple[str, ...]] = ("engine", "module")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,10 +13,53 @@ from neurorl.arithmetic.rounding import Rounding
 from neurorl.backends.torch import chip
 from neurorl.network.description import Network
 
-__all__ = ["Synapses", "back_to_spikes", "back_to_weight", "shifted", "transmit"]
+__all__ = [
+    "Listed",
+    "Path",
+    "Sent",
+    "Synapses",
+    "back_to_spikes",
+    "back_to_weight",
+    "shifted",
+    "transmit",
+]
 
 _FEW_BLOCKS = 64  # up to so many blocks, one matrix that is mostly 0 is quicker, and ...
+_AT_ONCE = 2**22  # products of spikes and weights of a list
 _SMALL = 2**15  # ... if blocks lead to one neuron each, only up to so many entries
+
+
+class Path(NamedTuple):
+    """Name synapses that share a delay: those of a projection, or some of a list."""
+
+    name: str
+    pre: str
+    post: str
+    delay: int
+    target: str
+
+
+class Listed(NamedTuple):
+    """Hold transmitted weights of a list, ``(n_replicas, n)``, with the ends of each, ``(n,)``."""
+
+    values: Tensor
+    pre: Tensor
+    post: Tensor
+    n_post: int
+
+    def arriving(self, rows: Tensor) -> Tensor:
+        """Return ``q_j = sum_i x_i w_ij``; rows of x: ``(n_replicas, rows, n_pre)``."""
+        q = rows.new_zeros(*rows.shape[:2], self.n_post)
+        step = max(1, _AT_ONCE // max(1, rows.shape[0] * rows.shape[1]))
+        for first in range(0, len(self.pre), step):
+            some = slice(first, first + step)
+            arrived = rows[:, :, self.pre[some]] * self.values[:, None, some]
+            q = q.index_add(2, self.post[some], arrived)
+        return q
+
+
+Sent = Tensor | Listed
+"""Transmitted weights: a matrix, or blocks, of each replica, or those of a list."""
 
 
 class Synapses(nn.Module):
@@ -59,6 +102,8 @@ class Synapses(nn.Module):
             self.register_buffer("weight", weight)
         else:
             self.weight = nn.Parameter(weight)
+        self._n_post, self._parts = network.node(projection.post).size, [(self.delay, "")]
+        self._list(network, name)
         mask = projection.mask
         kept = None if mask is None else torch.tensor(np.asarray(mask), dtype=dtype)
         self.register_buffer("mask", kept, persistent=False)
@@ -73,7 +118,37 @@ class Synapses(nn.Module):
         weight = self.weight if self.mask is None else self.weight * self.mask
         return weight if self._rounding is None else chip.quanta(weight, self._rounding)
 
-    def transmitted(self, quanta: Tensor) -> Tensor:
+    def paths(self, quanta: Tensor) -> list[tuple[Path, Sent]]:
+        """Return what is transmitted, a path for each delay."""
+        whole = self.transmitted(quanta)
+        found: list[tuple[Path, Sent]] = []
+        for delay, part in self._parts:
+            path = Path(self.name + part, self.pre, self.post, delay, self.target)
+            sent = whole
+            if isinstance(whole, Listed) and part:
+                numbers = self.get_buffer(f"numbers{part}")
+                sent = Listed(
+                    whole.values[:, numbers], whole.pre[numbers], whole.post[numbers], whole.n_post
+                )
+            found.append((path, sent))
+        return found
+
+    def _list(self, network: Network, name: str) -> None:
+        """Keep the ends of listed synapses, and the numbers of those of each delay."""
+        synapses, delays = network.synapses(name), network.synapse_delays(name)
+        self._is_listed = synapses is not None
+        if synapses is None:
+            return
+        buffers: dict[str, npt.NDArray[Any]] = {"pre_of": synapses.pre, "post_of": synapses.post}
+        if delays is not None:
+            steps = np.unique(delays)
+            self._parts = [(int(d), f"_{d}") for d in steps]
+            buffers |= {f"numbers_{d}": np.flatnonzero(delays == d) for d in steps}
+        for key, numbers in buffers.items():
+            tensor = torch.tensor(np.asarray(numbers, dtype=np.int64))
+            self.register_buffer(key, tensor, persistent=False)
+
+    def transmitted(self, quanta: Tensor) -> Sent:
         """Return transmitted weights, in the shape that `transmit` takes and in membrane units.
 
         That is twice the effective weights if the projection is signed, else the weights.
@@ -81,6 +156,10 @@ class Synapses(nn.Module):
         each block; large blocks that lead to one neuron each are quicker as sums.
         """
         weight = quanta if self._gain == 1.0 else self._gain * quanta
+        if self._is_listed:
+            return Listed(
+                weight, self.get_buffer("pre_of"), self.get_buffer("post_of"), self._n_post
+            )
         n_pre, n_post = weight.shape[-2:]
         is_large = n_post == 1 and self._blocks**2 * n_pre > _SMALL
         if not 1 < self._blocks <= _FEW_BLOCKS or is_large:
@@ -91,17 +170,25 @@ class Synapses(nn.Module):
 
     def offset(self, quanta: Tensor) -> Tensor:
         """Return the input of silent signed units, ``-sum_i w_ij``, ``(n_replicas, 1, n)``."""
-        offset = (-0.5 * self._gain) * quanta.sum(dim=-2).flatten(1).unsqueeze(1)
+        if self._is_listed:
+            none = quanta.new_zeros(len(quanta), self._n_post)
+            total = none.index_add(1, self.get_buffer("post_of"), quanta)
+        else:
+            total = quanta.sum(dim=-2).flatten(1)
+        offset = (-0.5 * self._gain) * total.unsqueeze(1)
         return offset if self._rounding is None else chip.truncated(offset)
 
 
-def transmit(x: Tensor, weight: Tensor) -> Tensor:
+def transmit(x: Tensor, weight: Sent) -> Tensor:
     """Return ``q_j = sum_i x_i w_ij``.
 
     x: spikes or activations ``(n_replicas, [n_steps,] batch, n_pre)``.
     weight: what `Synapses.transmitted` returns.
     """
     rows = x.reshape(len(x), -1, x.shape[-1])
+    if isinstance(weight, Listed):
+        q = weight.arriving(rows)
+        return q.view(*x.shape[:-1], q.shape[-1])
     q = _in_blocks(rows, weight) if weight.dim() == 4 else _product(rows, weight)
     return q.view(*x.shape[:-1], q.shape[-1])
 

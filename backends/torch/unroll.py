@@ -11,7 +11,7 @@ from neurorl.backends.torch.cells import Cells
 from neurorl.backends.torch.estimators import Estimator
 from neurorl.backends.torch.inputs import Batch
 from neurorl.backends.torch.state import ModuleState
-from neurorl.backends.torch.synapses import Synapses, shifted, transmit
+from neurorl.backends.torch.synapses import Path, Synapses, shifted, transmit
 from neurorl.backends.torch.together import Inner, Member, fire_together
 
 __all__ = ["Unroll"]
@@ -43,8 +43,9 @@ class Unroll:
         self._carried = dict(state.cells)
         self.spikes: dict[str, Tensor] = dict(batch.spikes)
         quanta = {s.name: s.quanta() for s in synapses if bias is None or not s.is_current}
-        self._synapses = [s for s in synapses if not s.is_current]
-        self._sent = {s.name: s.transmitted(quanta[s.name]) for s in self._synapses}
+        sent = [pair for s in synapses if not s.is_current for pair in s.paths(quanta[s.name])]
+        self._synapses = [path for path, _ in sent]
+        self._sent = {path.name: weight for path, weight in sent}
         self._bias = bias or {name: self._bias_of(name, synapses, quanta) for name in cells}
 
     def run(
@@ -56,8 +57,10 @@ class Unroll:
         """
         soon = [s for s in self._synapses if s.delay < self._batch.n_steps]
         inner = [s for s in soon if s.post in group and s.pre in group]
-        if inner and all(self._cells[name].compiles(estimator) for name in group):
-            self._run_compiled(group, inner, noise, estimator)
+        matrices = [w for s in inner if isinstance(w := self._sent[s.name], Tensor)]
+        is_dense = len(matrices) == len(inner)
+        if inner and is_dense and all(self._cells[name].compiles(estimator) for name in group):
+            self._run_compiled(group, inner, matrices, noise, estimator)
             return
         if inner or len(group) > 1:
             self._run_together(group, inner, noise, estimator)
@@ -86,7 +89,8 @@ class Unroll:
     def _run_compiled(
         self,
         group: tuple[str, ...],
-        inner: list[Synapses],
+        inner: list[Path],
+        sent: list[Tensor],
         noise: Mapping[str, Tensor],
         estimator: Estimator,
     ) -> None:
@@ -103,7 +107,6 @@ class Unroll:
             for name in group
         ]
         among = [Inner(group.index(s.pre), group.index(s.post), s.delay) for s in inner]
-        sent = [self._sent[s.name] for s in inner]
         results = fire_together(members, among, sent, estimator)
         for name, (spikes, carried) in zip(group, results, strict=True):
             self.spikes[name], self._carried[name] = spikes, carried
@@ -111,7 +114,7 @@ class Unroll:
     def _run_together(
         self,
         group: tuple[str, ...],
-        inner: list[Synapses],
+        inner: list[Path],
         noise: Mapping[str, Tensor],
         estimator: Estimator,
     ) -> None:
@@ -139,7 +142,7 @@ class Unroll:
         for name in group:
             self.spikes[name] = torch.stack(series[name][first[name] :], dim=1)
 
-    def _drive(self, post: str, without: Iterable[Synapses] = ()) -> Tensor:
+    def _drive(self, post: str, without: Iterable[Path] = ()) -> Tensor:
         """Return the input q of a population in all steps, from all spikes that are known.
 
         without: projections to leave out.
@@ -147,21 +150,24 @@ class Unroll:
         left_out = {s.name for s in without}
         into = [s for s in self._synapses if s.post == post and s.name not in left_out]
         # One product over all sources is quicker than one for each.
-        joined = [s for s in into if s.pre in self._batch.spikes and self._sent[s.name].dim() == 3]
+        matrices = {
+            s.name: w for s in into if isinstance(w := self._sent[s.name], Tensor) and w.dim() == 3
+        }
+        joined = [s for s in into if s.pre in self._batch.spikes and s.name in matrices]
         if len({s.target for s in into}) > 1:
             joined = []
         place = self._cells[post].place
         parts = [place(self._delayed(s), s.target) for s in into if s not in joined]
         if joined:
             x = torch.cat([self._arrived(s) for s in joined], dim=-1)
-            arrived = transmit(x, torch.cat([self._sent[s.name] for s in joined], dim=1))
+            arrived = transmit(x, torch.cat([matrices[s.name] for s in joined], dim=1))
             parts.append(place(arrived, joined[0].target))
         if not parts:
             rest = self._before.cells[post].u
             return rest.new_zeros(len(rest), self._batch.n_steps, *rest.shape[1:])
         return sum(parts[1:], parts[0])
 
-    def _arrived(self, s: Synapses) -> Tensor:
+    def _arrived(self, s: Path) -> Tensor:
         """Return the presynaptic node's spikes *delay* steps before each step."""
         past = self._before.spikes[s.pre]
         if s.delay >= self._batch.n_steps:  # those of this window may not be known yet
@@ -169,7 +175,7 @@ class Unroll:
             return past[:, first : first + self._batch.n_steps]
         return shifted(past, self.spikes[s.pre], s.delay)
 
-    def _delayed(self, s: Synapses) -> Tensor:
+    def _delayed(self, s: Path) -> Tensor:
         """Return the input through one projection in all steps.
 
         Shifting by the delay comes before or after the product, wherever the rows are shorter.

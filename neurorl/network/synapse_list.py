@@ -64,6 +64,13 @@ class SynapseList:
         """Return the largest number of synapses into one neuron."""
         return int(np.bincount(self.post, minlength=1).max()) if len(self) else 0
 
+    def has_multapses(self) -> bool:
+        """Return whether two neurons have several synapses."""
+        same = self.post[1:] == self.post[:-1]
+        ends = self.start[1:-1]
+        same[ends[(ends > 0) & (ends < len(self))] - 1] = False  # of two presynaptic neurons
+        return bool(same.any())
+
     def chunks(self) -> Iterator[tuple[slice, npt.NDArray[np.int64]]]:
         """Yield slices of about `CHUNK` synapses, whole presynaptic neurons each, and their places.
 

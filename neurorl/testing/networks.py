@@ -151,8 +151,8 @@ def _equations() -> Network:
 
 
 def _listed() -> Network:
-    """Return drawn, listed, signed and repeated synapses, from a source of currents, too."""
-    pre, post = np.array([0, 0, 5, 3, 3, 3, 1]), np.array([2, 0, 1, 4, 4, 0, 2])
+    """Return drawn, listed and signed synapses, from a source of currents, too."""
+    pre, post = np.array([0, 0, 5, 3, 3, 3, 1]), np.array([2, 0, 1, 4, 2, 0, 2])
     return Network(
         (
             Source("input", 8),
@@ -176,7 +176,7 @@ def _listed() -> Network:
                 "middle",
                 "last",
                 0.1 * (1 + np.arange(7)),
-                connect=Synapses(pre, post, multapses=True),
+                connect=Synapses(pre, post),
                 signed=True,
             ),
         ),
@@ -185,7 +185,7 @@ def _listed() -> Network:
 
 
 def _synapse_delays() -> Network:
-    """Return synapses that have a delay each."""
+    """Return synapses that have a delay each, some of the same two neurons."""
     delays = _DT * (1 + np.arange(24) * 5 % 7)
     return Network(
         (Source("input", 6), Population("middle", 8, LIF(8e-3, 0.5)), Population("last", 6, LIF())),

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+import neurorl
 from neurorl.backends.registry import load
+from neurorl.errors import UnsupportedError
 from neurorl.models import FixedInDegree, FixedOutDegree, FixedProbability, Synapses
 from neurorl.network.connectors import Connector
 from neurorl.network.description import Network, Population, Projection
@@ -195,9 +197,6 @@ def test_the_networks_of_these_tests_spike() -> None:
 
 
 def test_what_learns_is_refused_by_name() -> None:
-    import neurorl
-    from neurorl.errors import UnsupportedError
-
     cells = Population("cells", 4, neurorl.models.LIF())
     nodes = (neurorl.Source("input", 6), cells)
     plastic = Projection(
@@ -217,3 +216,68 @@ def test_on_every_backend_that_does_not_compile(seed: int, quick_case: Case) -> 
     compare(quick_case, seed)
     if not quick_case.problems(delayed(seed)) and quick_case.arithmetic == "float":
         compare_delays(quick_case, seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(12, 18))
+def test_on_every_backend(seed: int, case: Case) -> None:
+    if case.problems(random_pair(seed)[0]):
+        pytest.skip(f"{case.name} refuses listed synapses")
+    compare(case, seed)
+    if not case.problems(delayed(seed)) and case.arithmetic == "float":
+        compare_delays(case, seed)
+
+
+def test_gradients_are_those_of_a_mask() -> None:
+    torch = pytest.importorskip("torch")
+    from neurorl.backends.torch import SpikingModule
+
+    cells = Population("cells", 7, neurorl.models.LIF(5e-3, 0.5, noise=0.3))
+    nodes = (neurorl.Source("input", 9), cells)
+    sparse = Network(
+        nodes,
+        tuple(
+            Projection(
+                name,
+                pre,
+                "cells",
+                neurorl.Uniform(-0.2, 0.8),
+                connect=connect,
+                plasticity=neurorl.Plasticity(),
+            )
+            for name, pre, connect in (
+                ("drive", "input", FixedInDegree(4)),
+                ("loop", "cells", FixedProbability(0.4)),
+            )
+        ),
+    )
+    masked = dataclasses.replace(
+        sparse, projections=tuple(_masked(sparse, p) for p in sparse.projections)
+    )
+    found = []
+    for network in (sparse, masked):
+        module = SpikingModule(network, seed=3, dtype=torch.float64)
+        draws = {"cells": torch.linspace(-1, 1, 15 * 2 * 7).reshape(15, 2, 7).double()}
+        raster = torch.tensor(np.random.default_rng(0).random((15, 2, 9)) < 0.4)
+        spikes, _ = module({"input": raster}, noise=draws)
+        spikes["cells"].sum().backward()
+        weights = dict(module.named_parameters())
+        grads = [weights[f"synapses.{name}.weight"].grad for name in ("drive", "loop")]
+        found.append([np.ravel(grad) for grad in grads if grad is not None])
+    for name, of_list, of_matrix in zip(("drive", "loop"), *found, strict=True):
+        listed = sparse.synapses(name)
+        assert listed is not None
+        expected = of_matrix.reshape(listed.n_pre, listed.n_post)[listed.pre, listed.post]
+        assert np.abs(expected).max() > 0
+        assert np.allclose(of_list, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_a_chip_refuses_several_synapses_of_two_neurons() -> None:
+    pytest.importorskip("nengo_loihi")
+    cells = Population("cells", 4, neurorl.models.LIF())
+    twice = Synapses([0, 0, 1], [2, 2, 2], multapses=True)
+    network = Network(
+        (neurorl.Source("input", 3), cells), (Projection("p", "input", "cells", connect=twice),)
+    )
+    problems = Case("loihi", "loihi").problems(network)
+    assert problems == ["projection 'p' of several synapses a pair (add their weights)"]
