@@ -127,14 +127,30 @@ inline void add_dense(const int32_t *spikes, int count, const double *w, double 
     }
 }
 
+// Asks for the memory of the synapses *first* to *last* less 1, before it is needed: rows of random
+// neurons are too short for a processor to read ahead.
+inline void fetch_row(const double *w, const int32_t *target, int64_t first, int64_t last)
+{
+    for (int64_t s = first; s < last; s += 8) __builtin_prefetch(w + s);
+    for (int64_t s = first; s < last; s += 16) __builtin_prefetch(target + s);
+}
+
 // Adds the weights of listed synapses: those of neuron s have the numbers start[s] to start[s + 1]
 // less 1, each with its target.
 inline void add_sparse(
     const int32_t *spikes, int count, const double *w, const int64_t *start,
     const int32_t *target, double *q)
 {
-    for (int k = 0; k < count; k++)
-        for (int64_t s = start[spikes[k]]; s < start[spikes[k] + 1]; s++) q[target[s]] += w[s];
+    const int near = 2, far = 8;  // spikes ahead
+    for (int k = 0; k < count; k++) {
+        if (k + far < count) __builtin_prefetch(start + spikes[k + far]);
+        if (k + near < count) {
+            const int64_t *next = start + spikes[k + near];
+            if (next[1] - next[0] <= 256) fetch_row(w, target, next[0], next[1]);
+        }
+        const int64_t last = start[spikes[k] + 1];
+        for (int64_t s = start[spikes[k]]; s < last; s++) q[target[s]] += w[s];
+    }
 }
 
 // Writes the row of spikes of N neurons, given a byte of 0 or 1 for each.
