@@ -164,15 +164,14 @@ inline void depress_few(const Projection &p, const Post &post, const Spikes &arr
     }
 }
 
-// Subtract what arriving spikes of neuron i depress from *width* neurons: row t is at taken + t n.
+// Subtract what arriving spikes of neuron i depress from row i of S.
 template <class Sum>
 inline void depress_row(
-    const Sum *depressing, int64_t n, int64_t i, const Buffers &buffers, Sum *__restrict sum,
-    int64_t width)
+    const Sum *depressing, int64_t i, int64_t n_post, const Buffers &buffers, Sum *__restrict sum)
 {
     for (int64_t s = buffers.begin[i]; s < buffers.begin[i + 1]; s++) {
-        const Sum *__restrict taken = depressing + buffers.arrivals.step[buffers.order[s]] * n;
-        for (int64_t j = 0; j < width; j++) sum[j] -= taken[j];
+        const Sum *__restrict taken = depressing + buffers.arrivals.step[buffers.order[s]] * n_post;
+        for (int64_t j = 0; j < n_post; j++) sum[j] -= taken[j];
     }
 }
 
@@ -183,32 +182,27 @@ inline bool by_tiles(const Projection &p, const Post &post)
     return !has_few(p) && !post.dense && p.sums_fit && p.n_pre >= TILE;
 }
 
-// Learn in a tile of presynaptic neurons, a block of postsynaptic ones at a time.
+// Learn in a tile of presynaptic neurons.
 inline void learn_tile(
     const Projection &p, const Post &post, const Change &change, int64_t tile, double *e, double *w,
     const Held &held, Buffers &buffers)
 {
     const int64_t n_post = p.n_post, begin = tile * TILE;
     const int64_t end = begin + TILE < p.n_pre ? begin + TILE : p.n_pre;
-    for (int64_t first = 0; first < n_post; first += COLUMNS) {
-        const int64_t width = n_post - first < COLUMNS ? n_post - first : COLUMNS;
-        buffers.tiles.sum(tile, first / COLUMNS, width);
-        for (int64_t i = begin; i < end; i++) {
-            const int64_t r = i * n_post + first;
-            const Held row = held.from(r);
-            if (!post.gain) {
-                int32_t *units = buffers.tiles.row(i - begin);
-                if (post.depressing_units)
-                    depress_row(post.depressing_units + first, n_post, i, buffers, units, width);
-                apply(change, p, units, e + r, w + r, row, width);
-                continue;
-            }
-            double *sum = buffers.sum.data();
-            buffers.tiles.row(i - begin, post.gain + first, width, sum);
-            if (post.depressing)
-                depress_row(post.depressing + first, n_post, i, buffers, sum, width);
-            apply(change, p, sum, e + r, w + r, row, width);
+    buffers.tiles.sum(tile, post.spikes, n_post);
+    for (int64_t i = begin; i < end; i++) {
+        const int64_t r = i * n_post;
+        const Held row = held.from(r);
+        if (!post.gain) {
+            int32_t *units = buffers.tiles.row(i - begin);
+            if (post.depresses) depress_row(post.depressing_units, i, n_post, buffers, units);
+            apply(change, p, units, e + r, w + r, row, n_post);
+            continue;
         }
+        double *sum = buffers.sum.data();
+        buffers.tiles.row(i - begin, post.gain, n_post, sum);
+        if (post.depresses) depress_row(post.depressing, i, n_post, buffers, sum);
+        apply(change, p, sum, e + r, w + r, row, n_post);
     }
 }
 
@@ -234,7 +228,7 @@ inline void learn_projection(
     double *sum = buffers.sum.data();
     if (post.depresses) buffers.arrivals.by_neuron(n_pre, buffers.begin, buffers.order);
     if (by_tiles(p, post)) {
-        buffers.tiles.set(x, post.powers, agent.window, n_pre, post.spikes, n_post);
+        buffers.tiles.set(x, post.powers, agent.window, n_pre);
         // Alternate the direction, so that the next tiles are those still in the cache.
         const bool back = agent.decisions[window.k] & 1;
         const int64_t tiles = (n_pre + TILE - 1) / TILE;
@@ -245,7 +239,7 @@ inline void learn_projection(
     for (int64_t i = 0; i < n_pre; i++) {
         const int64_t r = i * n_post;
         row_sum(window, post, x + i, n_pre, n_post, sum);
-        if (post.depresses) depress_row(post.depressing, n_post, i, buffers, sum, n_post);
+        if (post.depresses) depress_row(post.depressing, i, n_post, buffers, sum);
         apply(change, p, sum, e + r, w + r, held.from(r), n_post);
     }
 }

@@ -67,16 +67,11 @@ inline void turn(const Turned *columns, int32_t *rows, int64_t stride)
 
 #undef NEURORL_SHUFFLE
 
-// Postsynaptic neurons whose sums are made, and used, together: they stay in the nearest cache.
-const uint32_t COLUMNS = 256;
-
 // Traces as integers, 16 neurons together: those of neuron i in step t are at (i / 16, t, i % 16).
 class TileSums {
 public:
     // powers: decay of each step's trace until the window's end; the product is rounded to the grid.
-    void set(
-        const double *x, const double *powers, int64_t steps, int64_t n, const Spikes &spikes,
-        int64_t n_post)
+    void set(const double *x, const double *powers, int64_t steps, int64_t n)
     {
         steps_ = steps;
         tiles_.resize((n + TILE - 1) / TILE * steps);
@@ -89,67 +84,44 @@ public:
                 for (int64_t i = width; i < TILE; i++) to[i] = 0;
             }
         }
-        sort(spikes, n_post);
     }
 
-    // Sum for the presynaptic neurons 16 tile to 16 tile + 15 and the postsynaptic ones of a block.
-    void sum(int64_t tile, int64_t block, int64_t width)
+    // Sum for the presynaptic neurons 16 tile to 16 tile + 15.
+    void sum(int64_t tile, const Spikes &spikes, int64_t n_post)
     {
-        const int64_t columns = (width + TURNED - 1) / TURNED * TURNED;
+        const int64_t columns = (n_post + TILE - 1) / TILE * TILE;
+        stride_ = (columns / TILE | 1) * TILE;  // odd: a power of 2 would crowd a few lines of the cache
+        if ((int64_t)columns_.size() < columns) columns_.assign(columns, Sixteen{});
+        rows_.resize(TILE * stride_);
         Sixteen *sums = columns_.data();
-        const Sixteen *x = &tiles_[tile * steps_];
-        for (int64_t s = begin_[block]; s < begin_[block + 1]; s++)
-            sums[column_[s]] += x[step_[s]];
+        const int32_t *neurons = spikes.neuron.data();
+        int64_t s = 0;
+        for (int64_t t = 0; t < steps_; t++) {
+            const Sixteen x = tiles_[tile * steps_ + t];
+            for (const int64_t until = spikes.until[t]; s < until; s++) sums[neurons[s]] += x;
+        }
+        int32_t *rows = rows_.data();
         for (int64_t j = 0; j < columns; j += TURNED) {
             for (int64_t i = 0; i < TILE; i += TURNED)
-                turn((const Turned *)&sums[j] + i / TURNED, &rows_[i * STRIDE + j], STRIDE);
+                turn((const Turned *)&sums[j] + i / TURNED, rows + i * stride_ + j, stride_);
             for (int64_t i = 0; i < TURNED; i++) sums[j + i] = Sixteen{};  // for the next sums
         }
     }
 
-    // Return row i of the tile and block summed last, in units of 2**-20.
-    int32_t *row(int64_t i) { return &rows_[i * STRIDE]; }
+    // Return row i of the tile summed last, in units of 2**-20.
+    int32_t *row(int64_t i) { return &rows_[i * stride_]; }
 
     // Write the same row times *gain* to *sum*.
-    void row(int64_t i, const double *gain, int64_t width, double *sum)
+    void row(int64_t i, const double *gain, int64_t n_post, double *sum)
     {
         const int32_t *from = row(i);
-        for (int64_t j = 0; j < width; j++) sum[j] = (double)from[j] * 0x1p-20 * gain[j];
+        for (int64_t j = 0; j < n_post; j++) sum[j] = (double)from[j] * 0x1p-20 * gain[j];
     }
 
 private:
-    // Sort the spikes by blocks of neurons.
-    void sort(const Spikes &spikes, int64_t n_post)
-    {
-        columns_.resize(COLUMNS);
-        rows_.resize(TILE * STRIDE);
-        column_ = spikes.neuron.data();
-        step_ = spikes.step.data();
-        begin_.assign({0, spikes.count});
-        if (n_post <= COLUMNS) return;
-        const uint64_t blocks = (n_post + COLUMNS - 1) / COLUMNS;
-        begin_.assign(blocks + 2, 0);
-        for (int64_t s = 0; s < spikes.count; s++) begin_[(uint32_t)column_[s] / COLUMNS + 2]++;
-        for (uint64_t b = 0; b < blocks; b++) begin_[b + 2] += begin_[b + 1];
-        sorted_columns_.resize(spikes.count);
-        sorted_steps_.resize(spikes.count);
-        for (int64_t s = 0; s < spikes.count; s++) {
-            const uint32_t neuron = column_[s];
-            const int64_t to = begin_[neuron / COLUMNS + 1]++;
-            sorted_columns_[to] = neuron % COLUMNS;
-            sorted_steps_[to] = step_[s];
-        }
-        column_ = sorted_columns_.data();
-        step_ = sorted_steps_.data();
-    }
-
-    static constexpr int64_t STRIDE = COLUMNS + TILE;  // a power of 2 would crowd a few lines of the cache
-    int64_t steps_ = 0;
-    std::vector<Sixteen> tiles_, columns_;
+    int64_t steps_ = 0, stride_ = 0;
+    std::vector<Sixteen> tiles_, columns_;  // of columns_, all are 0 between two sums
     Integers rows_;
-    const int32_t *column_, *step_;  // of each spike, block by block
-    Integers sorted_columns_, sorted_steps_;
-    std::vector<int64_t> begin_;  // where each block's spikes begin
 };
 
 }  // namespace neurorl
