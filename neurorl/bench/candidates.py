@@ -15,7 +15,7 @@ from neurorl.bench.loops import Loop
 from neurorl.bench.workload import Size
 from neurorl.errors import ArgumentError
 
-__all__ = ["FLOOR", "Candidate", "backends", "everything", "make_loop", "read_candidate"]
+__all__ = ["FLOOR", "FLOORS", "Candidate", "backends", "everything", "make_loop", "read_candidate"]
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,12 @@ def read_candidate(data: dict[str, Any]) -> Candidate:
     return Candidate(**{**data, "spec": BackendSpec(**data["spec"])})
 
 
-FLOOR = Candidate(BackendSpec("c-floor", engine="dense"), builds=True)
+FLOORS = tuple(
+    Candidate(BackendSpec("c-floor", engine=variant), builds=True) for variant in ("dense", "block")
+)
+"""The workload by hand in C, in both ways: no backend is compared with the slower one."""
+
+FLOOR = FLOORS[0]
 
 
 def backends(names: Sequence[str] | None, arithmetic: str | None = None) -> list[Candidate]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from neurorl.backends.registry import BACKENDS
 from neurorl.bench.candidates import backends
-from neurorl.bench.measure import Plan, Report, measure
+from neurorl.bench.measure import Plan, Report, measure, processor
 from neurorl.bench.workload import SIZES, get_size
 from neurorl.errors import ArgumentError, BackendError
 
@@ -23,7 +23,7 @@ COLUMNS = {
     "arithmetic": "arithmetic",
     "env_steps_per_s": "env steps/s",
     "us_per_step": "us/env step",
-    "ratio_to_floor": "of the floor's rate (min-max)",
+    "ratio_to_floor": "of the quicker floor's rate (min-max)",
     "start_s": "start s",
     "start_cold_s": "cold start s",
     "peak_mb": "peak MiB",
@@ -55,7 +55,7 @@ def bench(options: Options) -> int:
     with progress(plan.children) as advance:
         report = measure(plan, advance)
     if options.as_json:
-        print(json.dumps({"rows": report.rows, "notes": report.notes}))
+        print(json.dumps({"cpu": processor(), "rows": report.rows, "notes": report.notes}))
     else:
         _show(report)
     wanted = _wanted(options)
@@ -135,6 +135,7 @@ def _show(report: Report) -> None:
     from rich.table import Table
 
     console = Console()
+    console.print(f"cpu: {processor()}", markup=False, highlight=False)
     if not console.is_terminal:
         console.width = 140
     for size, replicas in dict.fromkeys((r["size"], r["replicas"]) for r in report.rows):

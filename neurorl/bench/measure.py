@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import platform
 import statistics
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
-from neurorl.bench.candidates import FLOOR, Candidate
+from neurorl.bench.candidates import FLOORS, Candidate
 from neurorl.bench.child import Job
 from neurorl.children import child_environment, module_command
 
-__all__ = ["Plan", "Report", "measure", "rows", "run_child"]
+__all__ = ["Plan", "Report", "measure", "processor", "rows", "run_child"]
 
 _TIME_LIMIT = 900.0  # seconds of one child
 _THREADS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA", "VECLIB_MAXIMUM")
@@ -41,11 +43,11 @@ class Plan:
 
     @property
     def cases(self) -> list[tuple[str, int, Candidate]]:
-        """Return the cases in the order of a round; the floor is always among them, and first.
+        """Return the cases in the order of a round; both floors are always among them, and first.
 
         Of many numbers of replicas, those that take seconds for a step are measured at the first.
         """
-        all_of_them = dict.fromkeys([FLOOR, *self.candidates])
+        all_of_them = dict.fromkeys([*FLOORS, *self.candidates])
         cases = [(s, b, c) for s in self.sizes for b in self.replicas for c in all_of_them]
         return [x for x in cases if x[1] == self.replicas[0] or not x[2].is_slow]
 
@@ -96,16 +98,29 @@ def measure(plan: Plan, advance: Callable[[str], None] = lambda label: None) -> 
     return report
 
 
+def processor() -> str:
+    """Return the processor's name and how many cores there are."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0]}, {len(names)} cores" if names else platform.machine()
+
+
 def rows(samples: Sequence[Sample]) -> list[dict[str, Any]]:
     """Return a row for each case: medians over rounds, and the ratio to the floor of that case.
 
-    ratio_to_floor is the row's rate over the floor's, of the same round, size and replicas (more
-    is better): the median of rounds, with ratio_min and ratio_max; None without a floor. start_s is
+    ratio_to_floor is the row's rate over that of the quicker floor in the same round, at the same
+    size and replicas (more is better): the median of rounds, with ratio_min and ratio_max; None
+    without a floor. start_s is
     of a warm cache if there was more than one round; start_cold_s of an empty one, or None.
     """
     warm = [s for s in samples if not s["cold"]]
     cold = {_key(s): s["start_s"] for s in samples if s["cold"]}
-    floor = {_where(s): s["env_steps_per_s"] for s in warm if _is_floor(s)}
+    floor: dict[tuple[Any, ...], float] = {}
+    for s in filter(_is_floor, warm):
+        floor[_where(s)] = max(s["env_steps_per_s"], floor.get(_where(s), 0.0))
     by_case: dict[tuple[Any, ...], list[Sample]] = {}
     for sample in warm:
         by_case.setdefault(_key(sample), []).append(sample)
@@ -135,7 +150,7 @@ def _where(sample: Sample) -> tuple[Any, ...]:
 
 
 def _is_floor(sample: Sample) -> bool:
-    return (sample["backend"], sample["engine"]) == (FLOOR.spec.backend, FLOOR.spec.engine)
+    return bool(sample["backend"] == FLOORS[0].spec.backend)
 
 
 def _sample(case: tuple[str, int, Candidate], seconds: float, cold: bool) -> Sample:

@@ -16,7 +16,7 @@ from neurorl.backends.spec import BackendSpec
 from neurorl.bench.candidates import Candidate, everything
 from neurorl.bench.command import COLUMNS, cells
 from neurorl.bench.floor import FLAGS, compiler
-from neurorl.bench.measure import Plan, Report
+from neurorl.bench.measure import Plan, Report, processor
 from neurorl.bench.workload import SIZES
 from neurorl.files import make_folder, write_bytes, write_json
 
@@ -33,9 +33,9 @@ has all of it. Small: {small}, on CartPole-v1. Large: {large}, on an environment
   steps (3 of slow ones), then {seconds:g} CPU seconds. Rates are of CPU seconds of the whole loop,
   environment and encoder included, so that other work on the machine counts little. Steps of all
   replicas are added up.
-- {rounds} round{s} over everything, interleaved; medians. *of the floor's rate* is the
-  row's rate over the floor's, taken inside a round at the same size and replicas: its median, and
-  least and most; more is better.
+- {rounds} round{s} over everything, interleaved; medians. *of the quicker floor's rate*
+  is the row's rate over that of the quicker of the two C programs, taken inside a round at the same
+  size and replicas: its median, and least and most; more is better.
 - *c-floor dense* is the workload by hand in C (`neurorl/bench/floor.c`: float32, sizes known to the
   compiler, `{flags}`) in the same Python loop. *block* has the same numbers but touches e and w
   once a window.
@@ -76,7 +76,7 @@ def machine() -> dict[str, Any]:
     names |= {d for peer in PEERS.values() for d in peer.distributions} | {"snntorch", "norse"}
     return {
         "date": datetime.date.today().isoformat(),
-        "cpu": _cpu(),
+        "cpu": processor(),
         "system": f"{platform.system()} {platform.machine()}",
         "compiler": _compiler(),
         "python": platform.python_version(),
@@ -141,15 +141,6 @@ def _versions(names: Iterable[str]) -> Iterable[tuple[str, str]]:
             yield name, importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-
-
-def _cpu() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0]}, {len(names)} cores" if names else platform.machine()
 
 
 def _compiler() -> str:

@@ -14,7 +14,7 @@ from neurorl.bench import candidates as c
 from neurorl.bench import measure as measure_module
 from neurorl.bench.child import rate
 from neurorl.bench.command import cells
-from neurorl.bench.measure import Plan, measure, rows
+from neurorl.bench.measure import Plan, measure, processor, rows
 from neurorl.bench.workload import SIZES
 from neurorl.cli import main
 from neurorl.errors import UnsupportedError
@@ -50,6 +50,16 @@ def test_ratios_are_taken_inside_a_round() -> None:
     assert cells(large)[5] == "-"
 
 
+def test_ratios_are_to_the_quicker_floor_of_the_round() -> None:
+    samples = [sample("c-floor", k, f) for k, f in enumerate((100.0, 400.0))]
+    samples += [sample("c-floor", k, f, engine="block") for k, f in enumerate((200.0, 200.0))]
+    samples += [sample("x", k, f, engine="e") for k, f in enumerate((100.0, 100.0))]
+    dense, block, x = rows(samples)
+    assert (dense["ratio_min"], dense["ratio_max"]) == (0.5, 1.0)
+    assert (block["ratio_min"], block["ratio_max"]) == (0.5, 1.0)
+    assert (x["ratio_to_floor"], x["ratio_min"], x["ratio_max"]) == (0.375, 0.25, 0.5)
+
+
 def test_rate_counts_replicas_and_stops() -> None:
     calls = []
 
@@ -76,7 +86,7 @@ def test_names_are_those_of_the_backends() -> None:
 def test_what_fails_becomes_a_note() -> None:
     plan = Plan([c.Candidate(BackendSpec("loihi", "float"))], ("small",), (2,), 2, 0.05)
     report = measure(plan)
-    assert [row["backend"] for row in report.rows] == ["c-floor"]
+    assert [row["backend"] for row in report.rows] == ["c-floor", "c-floor"]
     assert len(report.notes) == 1
     assert report.notes[0].startswith("loihi:float: UnsupportedError: backend loihi: can't run")
 
@@ -111,13 +121,15 @@ def test_the_command_prints_rows(capsys: pytest.CaptureFixture[str]) -> None:
     seen = capsys.readouterr()
     assert seen.err == ""
     result = json.loads(seen.out)
-    assert [row["backend"] for row in result["rows"]] == ["c-floor", "reference"]
+    assert [row["backend"] for row in result["rows"]] == ["c-floor", "c-floor", "reference"]
     for row in result["rows"]:
         assert set(row) >= KEYS
         assert row["us_per_step"] > 0
     assert result["notes"] == []
+    assert result["cpu"] == processor()
     assert main(command) == 0
     shown = capsys.readouterr().out
+    assert shown.startswith("cpu: ")
     assert "env steps/s" in shown
     assert "dense" in shown
 
@@ -196,5 +208,5 @@ def test_another_neurorl_in_the_current_folder_is_not_taken(
     monkeypatch.chdir(tmp_path)
     assert main([*QUICK, "--backends", "reference", "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
-    assert [row["backend"] for row in result["rows"]] == ["c-floor", "reference"]
+    assert [row["backend"] for row in result["rows"]] == ["c-floor", "c-floor", "reference"]
     assert result["notes"] == []
