@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from neurorl.errors import DescriptionError
 from neurorl.models.actor import hidden_sizes, history_taps, least_window
 from neurorl.models.fields import AgentFields
@@ -188,11 +190,16 @@ def check_probability(config: AgentFields, where: str, network: Network) -> None
     learning = {p.post for p in network.projections if p.plasticity is not None}
     for population in network.populations:
         if population.name in learning:
-            if population.plan(network.dt) is not None:
+            plan = population.plan(network.dt)
+            if plan is not None and rule.needs_membrane:
                 problem = f"{what}, and {population.name!r} has neurons by equations"
                 remedy = "LIF, CubaLIF or GLM, or a rule of spikes"
                 raise DescriptionError(where, problem, remedy=remedy)
-            dynamics = population.neuron.dynamics(population.size, network.dt)
-            if rule.needs_probability and dynamics.noise_width.min() <= 0:
+            if plan is None:
+                width = population.neuron.dynamics(population.size, network.dt).noise_width
+            else:
+                width = plan.constants.get("noise_width", np.zeros(1))
+            if rule.needs_probability and width.min() <= 0:
                 problem = f"{what}, and {population.name!r} has no noise"
-                raise DescriptionError(where, problem)
+                remedy = "noise= of its neurons, or a rule of spikes"
+                raise DescriptionError(where, problem, remedy=remedy)

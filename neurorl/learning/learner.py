@@ -34,10 +34,15 @@ from neurorl.learning.memory import Memory
 from neurorl.learning.plan import Incoming, Layer, LearningPlan, Plastic
 from neurorl.learning.writes import Writer
 from neurorl.network.modules import path_weights
+from neurorl.network.neuron import StepPlan
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.elementary import dot, on_grid
 from neurorl.rules import Decision, Hidden, feedback
-from neurorl.rules.membrane import membranes, spike_probability
+from neurorl.rules.membrane import (
+    membranes,
+    spike_probability,
+    spike_probability_by_equations,
+)
 from neurorl.rules.reward_stdp import REWARD_STDP
 from neurorl.rules.td_stdp import TD_STDP
 from neurorl.rules.three_factor import apply_modulator, arrivals, outer_sum, window_traces
@@ -309,33 +314,42 @@ class Learner:
             named["M"] = np.float64(modulator)
         if rule.names("slow"):
             named["slow"] = self._slow(layer, raster) - raster
-        if layer.dynamics is None:
+        dynamics = layer.dynamics
+        if dynamics is None:
             return named
-        drive, current = self._drive(layer, spikes, arrived)
+        drives, current, biased = self._drives(layer, spikes, arrived)
+        if isinstance(dynamics, StepPlan):
+            if biased:
+                drives[biased] = drives.get(biased, np.zeros(raster.shape)) + current
+            named["p"] = spike_probability_by_equations(dynamics, drives, raster)
+            return named
+        (drive,) = drives.values() or (np.zeros(raster.shape),)
         if rule.needs_probability:
-            named["p"] = spike_probability(layer.dynamics, drive, raster, current)
+            named["p"] = spike_probability(dynamics, drive, raster, current)
         if rule.needs_membrane:
-            named["v"] = membranes(layer.dynamics, drive, raster, current)[1]
-            named["theta"] = layer.dynamics.threshold
+            named["v"] = membranes(dynamics, drive, raster, current)[1]
+            named["theta"] = dynamics.threshold
         return named
 
-    def _drive(
+    def _drives(
         self, layer: Layer, spikes: Inputs, arrived: dict[str, FloatArray]
-    ) -> tuple[FloatArray, FloatArray]:
-        """Return what arrives in each step, ``(W, n)``, and the current of all steps, ``(n,)``."""
-        drive = np.zeros(spikes[layer.name].shape)
+    ) -> tuple[dict[str, FloatArray], FloatArray, str]:
+        """Return what arrives by input, ``(W, n)``, the current, ``(n,)``, and the input it enters."""
         current = np.zeros(spikes[layer.name].shape[-1])
+        biased, drives = "", dict[str, FloatArray]()
         for p in (*layer.into, *layer.fixed):
             w = self.memory.in_force[p.name]
             if p.current:
+                biased = p.target
                 _flow(spikes[p.pre], w, current)
                 continue
             x = p.transmitted(arrived[p.name])
+            drive = drives.setdefault(p.target, np.zeros(spikes[layer.name].shape))
             if w.ndim == 2:
                 drive += x @ w
             else:
                 drive += (x.reshape(len(x), len(w), 1, -1) @ w).reshape(drive.shape)
-        return drive, current
+        return drives, current, biased
 
 
 def _summed(p: Plastic, first: int, arrived: dict[str, FloatArray]) -> FloatArray:

@@ -15,6 +15,7 @@ from neurorl.models.config import AgentConfig
 from neurorl.models.critics import SpikingCritic
 from neurorl.network.description import Dynamics, Network, Plasticity, Projection
 from neurorl.network.modules import hidden_layers, lag, module_projections
+from neurorl.network.neuron import StepPlan
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.elementary import decay
 from neurorl.rules import Rule
@@ -26,7 +27,8 @@ __all__ = ["Incoming", "Layer", "LearningPlan", "Plastic", "plastic_into"]
 class Incoming:
     """Hold what is known of a projection.
 
-    current: from a source of currents: what arrives is its activation, in every step.
+    current: from a source of currents: what arrives is its activation, in every step. target: the
+    input that it adds to.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Incoming:
     signed: bool
     current: bool
     delay: int
+    target: str
 
     def transmitted(self, arrived: FloatArray) -> FloatArray:
         """Return what arrives, +-1 for signed projections."""
@@ -55,8 +58,9 @@ class Layer:
     """Hold what is known of a population with plastic projections.
 
     first: the step from which its spikes count, see `_first`. lag: of a hidden layer, steps to the
-    output; else 0. dynamics, fixed: of its neurons, and the projections into it that don't learn,
-    if the rule needs membranes or spike probabilities. slow_decay: of the rule's `slow`.
+    output; else 0. dynamics, fixed: of its neurons (a `StepPlan` of those by equations), and the
+    projections into it that don't learn, if the rule needs membranes or spike probabilities.
+    slow_decay: of the rule's `slow`.
     """
 
     name: str
@@ -67,7 +71,7 @@ class Layer:
     powers: FloatArray
     post_decay: float
     slow_decay: float
-    dynamics: Dynamics | None
+    dynamics: Dynamics | StepPlan | None
     into: tuple[Plastic, ...]
     fixed: tuple[Incoming, ...]
     is_critic: bool
@@ -174,10 +178,10 @@ def _first(network: Network, config: AgentConfig, name: str) -> int:
     return network.depth(name)
 
 
-def _dynamics(network: Network, population: str) -> Dynamics:
+def _dynamics(network: Network, population: str) -> Dynamics | StepPlan:
     for p in network.populations:
         if p.name == population:
-            return p.neuron.dynamics(p.size, network.dt)
+            return p.plan(network.dt) or p.neuron.dynamics(p.size, network.dt)
     raise AssertionError(population)
 
 
@@ -219,4 +223,5 @@ def _looked_up(network: Network, p: Projection) -> dict[str, Any]:
         "signed": p.signed,
         "current": p.pre in network.currents,
         "delay": network.delay_steps(p.name),
+        "target": network.target(p),
     }

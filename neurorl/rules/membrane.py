@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 
 from neurorl.network.description import Dynamics
+from neurorl.network.neuron import StepPlan
 from neurorl.network.serialization import FloatArray
+from neurorl.network.stepping import after_reset, before_reset
 from neurorl.numerics.elementary import exp
 
-__all__ = ["membranes", "spike_probability"]
+__all__ = [
+    "membranes",
+    "probability_at_threshold",
+    "spike_probability",
+    "spike_probability_by_equations",
+]
 
 
 def spike_probability(
@@ -52,3 +61,38 @@ def membranes(
         v = after[t] = np.where(spikes[t], 0.0, met[t])
         dead = np.where(spikes[t], dynamics.refractory_steps, np.maximum(dead - 1, 0))
     return met, after, is_dead
+
+
+def spike_probability_by_equations(
+    plan: StepPlan, arrived: Mapping[str, FloatArray], spikes: npt.NDArray[np.bool_]
+) -> FloatArray:
+    """Return ``p(t) = sigmoid((left - right)/noise_width)`` of ``left > right``, given the spikes.
+
+    arrived: what synapses add, by input, ``(W, n)``. spikes: raster ``(W, n)``, for the resets.
+    Returns ``(W, n)`` from rest, 0 in dead steps and where a lesion silences; needs
+    noise_width > 0, as `StepPlan.is_noisy` neurons have it.
+    """
+    state = dict(plan.initial)
+    dead = np.zeros(plan.size, dtype=np.int64)
+    no_noise = np.zeros(plan.size)
+    p = np.empty(spikes.shape)
+    for t in range(len(spikes)):
+        now = {name: total[t] for name, total in arrived.items()}
+        names, _ = before_reset(plan, state, dead, now, no_noise)
+        p[t] = probability_at_threshold(plan, names, dead)
+        state, dead = after_reset(plan, names, dead, spikes[t])
+    return p
+
+
+def probability_at_threshold(
+    plan: StepPlan, names: Mapping[str, FloatArray], dead: npt.NDArray[np.int64]
+) -> FloatArray:
+    """Return the chance of a spike, given all values by name when the threshold is tested.
+
+    dead: dead steps before this one; with any, the chance is 0.
+    """
+    assert plan.margin is not None  # noise needs one
+    left, right = (side.evaluate(names) for side in plan.margin)
+    open_ = 1.0 / (1.0 + exp((right - left) / plan.constants["noise_width"]))
+    is_closed = (dead > 0) | (plan.constants.get("is_silent", 0.0) > 0)
+    return np.where(is_closed, 0.0, open_)

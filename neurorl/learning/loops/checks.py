@@ -12,6 +12,7 @@ from neurorl.backends.simulator import Simulator
 from neurorl.errors import FallbackWarning, UnsupportedError, format_message, warn_outside
 from neurorl.models.config import AgentConfig
 from neurorl.models.fields import KINDS
+from neurorl.network.description import Network
 
 __all__ = [
     "check_learning",
@@ -55,10 +56,14 @@ def learning_options(config: AgentConfig, backend: str | type[Simulator]) -> dic
     return config.learning.backend_options()
 
 
-def not_compiled(config: AgentConfig) -> str | None:
+def not_compiled(config: AgentConfig, network: Network) -> str | None:
     """Name the part of an agent that has no compiled form, such as a rule's function, or None."""
     from neurorl.learning.loops.native_features import is_compiled
 
+    learning = {p.post for p in network.projections if p.plasticity is not None}
+    for population in network.populations if config.learning_rule.needs_probability else ():
+        if population.name in learning and population.plan(network.dt) is not None:
+            return f"p of neurons by equations ({population.name!r})"
     if not config.learning_rule.is_text:
         return config.where_rule()
     for kind, part in config.parts.items():
@@ -70,7 +75,7 @@ def not_compiled(config: AgentConfig) -> str | None:
 
 
 def is_users(own: str | None) -> bool:
-    """Return whether something isn't the library's; warn of each once."""
+    """Return whether something has no compiled form; warn of each once."""
     if own is not None:
         _warn_of(own)
     return own is not None
@@ -78,7 +83,7 @@ def is_users(own: str | None) -> bool:
 
 @functools.cache
 def _warn_of(own: str) -> None:
-    what = "is not one of the library's, so it runs in NumPy, several times slower"
+    what = "has no compiled form, so all runs in NumPy, several times slower"
     warn_outside(format_message(own, what), FallbackWarning)
 
 

@@ -40,7 +40,7 @@ def make_loop(
         check_name("loop", loop, LOOPS)
     if learns and config.learning.on_chip:
         return OnChipLoop(config, backend, n_actions, greedy, learns)
-    own = not_compiled(config)
+    own = not_compiled(config, backend.network)
     if loop == "native" and own is not None:
         what, remedy = f"{own} is not compiled", "loop='numpy', or leave it out"
         raise UnsupportedError("loop 'native'", what, remedy=remedy)

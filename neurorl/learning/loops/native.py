@@ -22,6 +22,7 @@ from neurorl.native import structures as c
 from neurorl.native.build import library
 from neurorl.native.layout import codes
 from neurorl.native.rule_text import compiled_texts
+from neurorl.network.description import Dynamics
 from neurorl.rules import Rule
 from neurorl.rules.registry import is_shipped
 
@@ -279,6 +280,7 @@ class NativeLoop(Loop):
         """Return the addresses of what spike probabilities depend on, if the rule needs them."""
         if layer.dynamics is None:
             return {}
+        assert isinstance(layer.dynamics, Dynamics)  # see `not_compiled`
         types = {"refractory_steps": np.int64}
         return {
             name: self._keep(getattr(layer.dynamics, name), types.get(name, np.float64))
