@@ -125,11 +125,14 @@ def _hashed(space: gym.Space[Any], rows: Any) -> HashedStates | None:
 
 def _warn_of_still_cells(space: gym.Space[Any], cells: Features | None, play: FirstPlay) -> None:
     """Warn of cells of a Box that have one activation wherever the task was."""
-    shown = play.seen.get(())
-    if not shown or not isinstance(space, gym.spaces.Box):
+    rows = play.of(())
+    if rows is None or not isinstance(space, gym.spaces.Box) or len(rows) < _LOOKS:
+        return
+    rows = rows[:: len(rows) // _LOOKS]
+    if not np.isfinite(rows).all() or (rows == rows[0]).all():
         return
     cells = cells or default_cells(space)
-    activations = np.array([cells(seen).copy() for seen in shown[:: -(-len(shown) // _LOOKS)]])
+    activations = np.array([cells(row.reshape(space.shape)).copy() for row in rows])
     varying = int((np.ptp(activations, axis=0) > _VARIES).sum())
     if varying < _LEAST_VARYING * cells.size:
         what = "hardly any changed in the first play"
@@ -147,8 +150,8 @@ def reward_scale(play: FirstPlay, gamma: float) -> float:
     learns; and 1 if no reward was seen.
     """
     sizes = np.abs([r for rewards in play.rewards for r in rewards])
-    sizes = sizes[sizes > 0]
-    usual = float(np.median(sizes)) if len(sizes) else 0.0
+    sizes = np.sort(sizes[sizes > 0])
+    usual = float(sizes[len(sizes) // 2]) if len(sizes) else 0.0
     largest = max(map(abs, play.returns(gamma).tolist()), default=0.0)
     if not (_TINY < usual < 1 / _TINY and _TINY < largest < 1 / _TINY):
         return 1.0  # no reward, or one that no scale helps

@@ -7,6 +7,9 @@ Nothing is learned in them, and they don't count as environment steps.
 
 from __future__ import annotations
 
+import contextlib
+import copy
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
-from neurorl.errors import EnvError, EnvironmentWarning, RunError, format_message, warn_outside
+from neurorl.errors import NeurorlError
 from neurorl.numerics.random import derive
 from neurorl.tasks.answers import Answers
 from neurorl.tasks.specification import copy_env
@@ -40,7 +43,8 @@ Place = tuple[Any, ...]
 class FirstPlay:
     """Hold what was seen.
 
-    steps: that were taken. rewards: of each episode, ``(length,)``; the last may be cut off.
+    steps: that were taken. rewards: of each episode, ``(length,)``, 0 for one that isn't finite;
+    the last may be cut off.
     seen: what each part of the observation that is of numbers was, by its place: the keys that lead
     there, ``()`` for a space without parts. Of large ones, not every step is kept.
     """
@@ -78,32 +82,36 @@ class FirstPlay:
 
 
 def first_play(env: gym.Env[Any, Any], steps: int = FIRST_STEPS) -> FirstPlay:
-    """Take so many *steps* in a copy of *env*, or in itself if it can't be copied.
+    """Take so many *steps* in another *env* like it, or in itself if there can be none.
 
-    Actions are drawn evenly; in every other episode one is often held, as that gets further. An
-    environment that raises, or answers wrongly, is played no further, which a warning says.
+    Actions are drawn evenly; in every other episode one is often held, as that gets further. Where
+    an environment raises, or answers wrongly, its first play ends; an agent that meets the same in
+    learning says so.
     """
     play = FirstPlay()
+    another, is_ours = _another(env)
     try:
-        copy = copy_env(env, is_quiet=True)
-    except (RunError, gym.error.Error, TypeError, ValueError):
-        copy = env
-    try:
-        _play(copy, steps, play)
-    except EnvError as exc:
-        what = "can't be played at random, so defaults are chosen without"
-        remedy = "name cells=, features= and reward_scale="
-        warn_outside(format_message("first play", what, got=exc, remedy=remedy), EnvironmentWarning)
-        play = FirstPlay()
+        with contextlib.suppress(NeurorlError):
+            _play(another, steps, play)
     finally:
-        if copy is not env:
-            copy.close()
+        if is_ours:
+            with contextlib.suppress(Exception):
+                another.close()
     return play
+
+
+def _another(env: gym.Env[Any, Any]) -> tuple[gym.Env[Any, Any], bool]:
+    """Return another environment like *env*, or itself, and whether it is to be closed."""
+    with contextlib.suppress(Exception):  # of the environment's own code, or it has no id
+        return copy_env(env, is_quiet=True), True
+    with contextlib.suppress(Exception):
+        return copy.deepcopy(env), False  # it may share with *env* what can't be copied
+    return env, False
 
 
 def _play(env: gym.Env[Any, Any], steps: int, play: FirstPlay) -> None:
     answers, leaves = Answers(env), dict(_of_numbers(env.observation_space, ()))
-    stride = -(-steps * sum(leaves.values()) // _LARGEST)
+    stride = max(1, -(-steps * sum(leaves.values()) // _LARGEST))
     play.seen = {place: [] for place in leaves}
     actions = env.action_space
     assert isinstance(actions, spaces.Discrete)  # as agents take no others
@@ -125,7 +133,7 @@ def _play(env: gym.Env[Any, Any], steps: int, play: FirstPlay) -> None:
             action = first + int(draws.random() * n)
         observation, reward, terminated, truncated, _ = answers.step(action)
         note(observation, play.steps)
-        play.rewards[-1].append(reward)
+        play.rewards[-1].append(reward if math.isfinite(reward) else 0.0)
         play.steps += 1
         over = terminated or truncated
 

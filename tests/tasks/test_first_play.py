@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
-import pytest
 from gymnasium.envs.registration import EnvSpec, WrapperSpec
 from gymnasium.spaces import Box, Dict, Discrete, Text, Tuple
 
-from neurorl.errors import EnvironmentWarning
-from neurorl.tasks.first_play import FirstPlay, first_play
+from neurorl.tasks.first_play import first_play
 from neurorl.tasks.specification import quiet
 
 
@@ -70,9 +69,21 @@ class Raises(Counted):
         return super().step(action)
 
 
-def test_an_environment_that_raises_is_told_of() -> None:
-    with pytest.warns(EnvironmentWarning, match="name cells="):
-        assert first_play(Raises(), 12) == FirstPlay()
+def test_where_an_environment_raises_its_first_play_ends() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        play = first_play(Raises(), 12)
+    assert (play.steps, play.rewards) == (2, [[0.0, 0.0]])
+
+
+def test_of_an_empty_box_nothing_is_known() -> None:
+    class Empty(Counted):
+        observation_space = Box(0.0, 1.0, (0,))
+
+        def _shown(self) -> Any:
+            return np.zeros(0, np.float32)
+
+    assert first_play(Empty(), 12).steps == 12
 
 
 def test_no_window_opens_and_no_video_is_written() -> None:
