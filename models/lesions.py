@@ -58,6 +58,9 @@ def _projection(network: Network, p: Projection, alive: Alive) -> Projection:
     """Take the synapses of the dead out, in the shape of the projection's weights."""
     if {p.pre, p.post}.isdisjoint(alive):
         return p
+    if p.is_sparse:
+        what, remedy = "a list loses no synapses, so that its weights fit", "a mask in its place"
+        raise DescriptionError(f"lesioned, projection {p.name!r}", what, remedy=remedy)
     shape = network.weight_shape(p.name)
     blocks = shape[0] if len(shape) == 3 else 1
     there = np.ones((blocks, *shape[-2:]), dtype=bool)

@@ -124,12 +124,7 @@ def make_local_group(plan: GroupPlan) -> AgentGroup:
 def group_sizes(config: AgentConfig, n_actions: int, n: int) -> list[int]:
     """Return how many of *n* agents go into each group: few groups, as even as can be."""
     network = config.network(n_actions)
-    synapses = 0
-    for p in network.projections:
-        shape = network.weight_shape(p.name)
-        blocks = shape[0] if len(shape) == 3 else 1
-        synapses += blocks * shape[-2] * shape[-1]
-    most = max(1, CACHE_BYTES // (_BYTES_PER_SYNAPSE * synapses))
+    most = max(1, CACHE_BYTES // (_BYTES_PER_SYNAPSE * network.n_synapses))
     count = -(-n // most)
     return [n // count + (k < n % count) for k in range(count)]
 

@@ -82,6 +82,10 @@ def fan_out(
         there = np.ones(network.weight_shape(p.name), dtype=bool) if p.mask is None else p.mask
         if weights is not None:
             there = there & (weights[p.name] != 0)
+        synapses = network.synapses(p.name)
+        if synapses is not None:
+            reached[p.pre] += np.bincount(synapses.pre[there], minlength=synapses.n_pre)
+            continue
         reached[p.pre] += there.sum(axis=-1).ravel()
     return reached
 

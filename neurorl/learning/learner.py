@@ -334,7 +334,7 @@ class Learner:
     def _drives(
         self, layer: Layer, spikes: Inputs, arrived: dict[str, FloatArray]
     ) -> tuple[dict[str, FloatArray], FloatArray, str]:
-        """Return what arrives by input, ``(W, n)``, the current, ``(n,)``, and the input it enters."""
+        """Return what arrives by input, ``(W, n)``, a current, ``(n,)``, and the input it enters."""
         current = np.zeros(spikes[layer.name].shape[-1])
         biased, drives = "", dict[str, FloatArray]()
         for p in (*layer.into, *layer.fixed):

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from neurorl.arithmetic.rounding import FloatArithmetic, initial_weights
 from neurorl.errors import ArgumentError, UnsupportedError, unknown_name_error
 from neurorl.network.description import Network, Projection, Uniform
+from neurorl.network.limits import MAX_WEIGHTS, check_limit
 from neurorl.network.serialization import FloatArray
 
 __all__ = ["Parts"]
@@ -53,7 +54,8 @@ class Parts:
             for p in network.projections
         }
         self.sent = {
-            n: np.asarray(arithmetic.transmitted(n, w), dtype=np.float64) for n, w in held.items()
+            n: _unlisted(network, n, np.asarray(arithmetic.transmitted(n, w), dtype=np.float64))
+            for n, w in held.items()
         }
         self.dynamics = {p.name: p.neuron.dynamics(p.size, network.dt) for p in network.populations}
         self.bias = {
@@ -155,6 +157,19 @@ def _weights_of(
     weights = arithmetic.masked(p.name, weights)
     # 2w and sum(w) are exact only of weights on the grid.
     return arithmetic.round(p.name, weights) if p.signed or in_force else weights
+
+
+def _unlisted(network: Network, name: str, sent: FloatArray) -> FloatArray:
+    """Return listed weights as a matrix, which is what NIR has; others as they are."""
+    synapses = network.synapses(name)
+    if synapses is None:
+        return sent
+    if network.synapse_delays(name) is not None:
+        what, remedy = "a delay for each synapse", "one projection for each delay"
+        raise UnsupportedError(f"NIR, projection {name!r}", what, remedy=remedy)
+    size = synapses.n_pre * synapses.n_post
+    check_limit(f"NIR, projection {name!r}", "weights of a matrix", size, MAX_WEIGHTS)
+    return synapses.dense(sent)
 
 
 def _matrix(weights: FloatArray) -> FloatArray:

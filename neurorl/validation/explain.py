@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.network.description import Population
+from neurorl.network.description import Network, Population
 from neurorl.validation.cause import Case, Event, Trial, find_cause
 from neurorl.validation.evidence import FLOAT_ERROR
 from neurorl.validation.membranes import membrane_scale, unit
@@ -188,13 +188,26 @@ def _first_difference(
     return Event(min(firsts), int(mask[min(firsts)].argmax()), variable)
 
 
+def _unpredicted(network: Network, population: Population) -> str | None:
+    """Return what a population is whose steps nothing here predicts; None if they are."""
+    if any(p.is_sparse for p in network.projections if p.post == population.name):
+        return "neurons that a list of synapses leads to"
+    return None
+
+
 def _explain(
     case: Case, pair: list[Replay], population: Population, event: Event, window: int
 ) -> Explanation:
-    trials = [Trial(case, trace, population) for trace in pair]
-    cause, detail, departing = find_cause(case, trials, event, window)
-    is_own = population.plan(case.subject.network.dt) is not None
-    numbers = [] if is_own else _numbers(trials, event)
+    reason = _unpredicted(case.subject.network, population)
+    if reason is None:
+        trials = [Trial(case, trace, population) for trace in pair]
+        cause, detail, departing = find_cause(case, trials, event, window)
+        is_own = population.plan(case.subject.network.dt) is not None
+        numbers = [] if is_own else _numbers(trials, event)
+    else:
+        what = "the first difference" if event.variable == "spikes" else f"{event.variable} first"
+        cause, departing, numbers = "unknown", None, []
+        detail = f"{reason}, whose steps are not predicted; {what}"
     return Explanation(
         cause=cause,
         detail=detail,
