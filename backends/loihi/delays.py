@@ -12,12 +12,13 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import numpy.typing as npt
 
 from neurorl.backends.checks import Inputs
 from neurorl.backends.window import Raster
 from neurorl.models import LIF
-from neurorl.network.connectors import Copies
-from neurorl.network.description import Network, Node, Population, Projection, Source
+from neurorl.network.connectors import Copies, Synapses
+from neurorl.network.description import Network, Node, Population, Projection, Source, Uniform
 from neurorl.network.limits import free_name
 
 __all__ = ["InputHistory", "Relayed", "relayed"]
@@ -32,11 +33,14 @@ class Relayed:
     network: nodes and projections of the original first, under their own names; then the relays.
     later: by node, the names of the nodes that repeat its spikes, keyed by how many steps later.
     depths: by node, its longest delay in steps.
+    parts: by projection whose synapses have a delay each, the projections in its place, one for
+        each delay: their names, and the numbers of their synapses in its list.
     """
 
     network: Network
     later: dict[str, dict[int, str]]
     depths: dict[str, int]
+    parts: dict[str, dict[str, npt.NDArray[np.intp]]]
 
 
 def relayed(network: Network) -> Relayed:
@@ -48,12 +52,12 @@ def relayed(network: Network) -> Relayed:
     }
     later: dict[str, dict[int, str]] = {node.name: {} for node in network.nodes}
     if max(depths.values(), default=1) == 1:
-        return Relayed(network, later, depths)
+        return Relayed(network, later, depths, {})
     names = {*(n.name for n in network.nodes), *delays}
     nodes: list[Node] = list(network.nodes)
     projections = [dataclasses.replace(p, delay=None) for p in network.projections]
     for node in network.nodes:
-        for steps in _needed(node, network, delays, depths[node.name]):
+        for steps in _needed(node, network, depths[node.name]):
             name = later[node.name][steps] = free_name(f"{node.name}_after_{steps}", names)
             if isinstance(node, Source):
                 nodes.append(Source(name, node.size))
@@ -62,23 +66,62 @@ def relayed(network: Network) -> Relayed:
             nodes.append(Population(name, node.size, _RELAY))
             link = free_name(f"{before}_relay", names)
             projections.append(Projection(link, before, name, 1.0, blocks=node.size))
+    parts: dict[str, dict[str, npt.NDArray[np.intp]]] = {}
+    split: list[Projection] = []
     for k, p in enumerate(network.projections):
+        if network.synapse_delays(p.name) is not None:
+            made = _parts(network, p, later[p.pre], names)
+            parts[p.name] = {part.name: numbers for part, numbers in made}
+            split += [part for part, _ in made]
+            continue
         pre = later[p.pre].get(delays[p.name] - 1, p.pre)
         synapses = network.synapses(p.name)
         # What is drawn between other ends might be others.
         connect = p.connect if synapses is None else Copies(synapses, 1)
         projections[k] = dataclasses.replace(projections[k], pre=pre, connect=connect)
-    return Relayed(Network(tuple(nodes), tuple(projections), network.dt), later, depths)
+    kept = [p for p in projections if p.name not in parts]
+    run = Network(tuple(nodes), (*kept, *split), network.dt)
+    return Relayed(run, later, depths, parts)
 
 
-def _needed(node: Node, network: Network, delays: dict[str, int], depth: int) -> list[int]:
+def _parts(
+    network: Network, p: Projection, later: dict[int, str], names: set[str]
+) -> list[tuple[Projection, npt.NDArray[np.intp]]]:
+    """Return a projection for each delay of a list of synapses, and the numbers of its synapses."""
+    synapses, delays = network.synapses(p.name), network.synapse_delays(p.name)
+    assert synapses is not None
+    assert delays is not None
+    weights, pre, made = p.weights, synapses.pre, []
+    if not isinstance(weights, Uniform):
+        reach = float(np.abs(weights).max())  # all parts have the resolution of the whole
+        weights = Uniform(-reach, reach)
+    for steps in np.unique(delays).tolist():
+        numbers = np.flatnonzero(delays == steps)
+        part = dataclasses.replace(
+            p,
+            name=free_name(f"{p.name}_delay_{steps}", names),
+            pre=later.get(steps - 1, p.pre),
+            weights=weights,
+            delay=None,
+            connect=Synapses(pre[numbers], synapses.post[numbers], multapses=True),
+        )
+        made.append((part, numbers))
+    return made
+
+
+def _needed(node: Node, network: Network, depth: int) -> list[int]:
     """Return the numbers of steps by which a node's spikes must be repeated, ascending.
 
     A population's chain of relays has no gaps; for a source the host injects only what is used.
     """
     if isinstance(node, Population):
         return list(range(1, depth))
-    steps = {delays[p.name] - 1 for p in network.projections if p.pre == node.name}
+    steps: set[int] = set()
+    for p in network.projections:
+        if p.pre == node.name:
+            each = network.synapse_delays(p.name)
+            all_of = [network.delay_steps(p.name)] if each is None else np.unique(each).tolist()
+            steps |= {k - 1 for k in all_of}
     return sorted(k for k in steps if k > 0)
 
 

@@ -86,6 +86,7 @@ class LoihiSimulator(Simulator):
         noises=NOISE_MODES,
         learnings=("host", "pes"),
         sparse=True,
+        synapse_delays=True,
     )
     learning_steps: ClassVar[tuple[int, int]] = (4, 2)
 
@@ -241,6 +242,9 @@ class LoihiSimulator(Simulator):
         """Return the effective weights of one replica by projection, including those of relays."""
         network = self.delays.network
         weights = {name: self._weights_of(name, replica) for name in self.simulated.weights}
+        for name, parts in self.delays.parts.items():
+            whole = weights.pop(name)
+            weights |= {part: whole[numbers] for part, numbers in parts.items()}
         links = [p.name for p in network.projections if p.name not in weights]
         return weights | {name: initial_weights(network, name, 0) for name in links}
 
@@ -292,7 +296,10 @@ class LoihiSimulator(Simulator):
     def write_weights(self, projection: str) -> None:
         for k, engine in enumerate(self.engines):
             weights = self._weights_of(projection, k)
-            engine.write_weights(projection, self._described.mantissa(projection, weights))
+            mantissa = self._described.mantissa(projection, weights)
+            parts = self.delays.parts.get(projection, {projection: slice(None)})
+            for part, numbers in parts.items():
+                engine.write_weights(part, mantissa[numbers])
 
     def write_bias(self, population: str, bias: npt.NDArray[np.generic]) -> None:
         for k, engine in enumerate(self.engines):

@@ -185,7 +185,7 @@ def _listed() -> Network:
 
 
 def _synapse_delays() -> Network:
-    """Return synapses that have a delay each, some of the same two neurons."""
+    """Return synapses that have a delay each."""
     delays = _DT * (1 + np.arange(24) * 5 % 7)
     return Network(
         (Source("input", 6), Population("middle", 8, LIF(8e-3, 0.5)), Population("last", 6, LIF())),
@@ -204,7 +204,7 @@ def _synapse_delays() -> Network:
                 "middle",
                 "last",
                 Uniform(0.2, 0.8),
-                connect=FixedInDegree(4, multapses=True),
+                connect=FixedInDegree(4),
                 delay=delays[::-1],
             ),
         ),
