@@ -59,9 +59,10 @@ class Capabilities:
                     f" (limit {self.max_population}; split it into several populations)"
                 )
             if population.plan(network.dt) is not None and not (self.equations and not is_chip):
+                nearest = population.neuron.nearest_on_chip(population.size, network.dt)
                 problems.append(
                     f"population {population.name!r} of neurons by equations"
-                    f"{' in chip arithmetic' * is_chip} (the nearest it has: CubaLIF, LIF)"
+                    f"{' in chip arithmetic' * is_chip} (the nearest it has: {nearest})"
                 )
         for name in sorted(network.currents if not self.currents else ()):
             problems.append(f"source {name!r} of currents (take the encoder 'quiet')")

@@ -16,6 +16,7 @@ from neurorl.expressions.parse import parse
 from neurorl.expressions.printing import TEXT, render
 from neurorl.expressions.problem import Place
 from neurorl.expressions.statements import Statement, read_statements
+from neurorl.models.chip_form import chip_form
 from neurorl.network.limits import MAX_REFRACTORY
 from neurorl.network.neuron import Dynamics, Margin, Neuron, StepPlan
 from neurorl.network.serialization import FloatArray, frozen_array, several
@@ -108,6 +109,10 @@ class Equations(Neuron):
         """Raise UnsupportedError, for whatever needs the one update of LIF neurons."""
         what, limit = "neurons by equations can't be here", "LIF, CubaLIF, GLM"
         raise UnsupportedError("neuron", what, limit=limit)
+
+    def nearest_on_chip(self, size: int, dt: float) -> str:
+        form = chip_form(self.plan(size, dt), dt)
+        return "CubaLIF, LIF" if form is None else f"{form}, which makes the same spikes"
 
     def with_parameters(self, **parameters: Any) -> Equations:
         """Return the same equations with some other parameters."""

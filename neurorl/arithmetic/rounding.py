@@ -218,7 +218,7 @@ class ChipArithmetic(Arithmetic):
         for p in network.populations:
             if p.plan(network.dt) is not None:
                 what = "neurons by equations have no chip arithmetic"
-                limit = "CubaLIF, LIF, GLM"
+                limit = p.neuron.nearest_on_chip(p.size, network.dt)
                 raise UnsupportedError(f"population {p.name!r}", what, limit=limit)
         self.chip = quantiser.quantise(network, noise)
 

@@ -105,3 +105,7 @@ class Neuron(Described, abc.ABC):
     def plan(self, size: int, dt: float) -> StepPlan | None:
         """Return the step of neurons that are equations; None for those of `dynamics`."""
         return None
+
+    def nearest_on_chip(self, size: int, dt: float) -> str:
+        """Name what of the chip comes nearest to neurons that are equations."""
+        return "CubaLIF, LIF"
