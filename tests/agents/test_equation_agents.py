@@ -13,6 +13,7 @@ import pytest
 from neurorl import SpikingActorCritic
 from neurorl.errors import DescriptionError, DivergenceError, UnsupportedError
 from neurorl.models import ADAPTIVE_LIF, COBA_LIF, CubaLIF, Equations
+from neurorl.rules import Rule
 from neurorl.rules.membrane import spike_probability, spike_probability_by_equations
 from neurorl.runs.training import train
 
@@ -119,6 +120,9 @@ def test_what_is_refused() -> None:
         DescriptionError, match=r"needs spike probabilities, and 'hidden' has no noise; noise= of"
     ):
         agent("reference", rule="coagent", neuron=dataclasses.replace(NEURON, noise=0.0))
+    own = Rule("mine", output="spike - p")
+    with pytest.raises(DescriptionError, match=r"'mine', output, character 9 \(p .*has no noise"):
+        agent("reference", rule=own, neuron=dataclasses.replace(NEURON, noise=0.0))
     with pytest.raises(DescriptionError, match=r"say which input of 'hidden' \(limit ge, gi\)"):
         agent("reference", neuron=COBA_LIF)
     with pytest.raises(UnsupportedError, match=r"by equations in chip arithmetic.*CubaLIF, LIF"):
