@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from neurorl.arithmetic.quantiser import ChipPopulation
 from neurorl.network.description import Dynamics
 from neurorl.validation.evidence import Evidence, Mask
 from neurorl.validation.hypotheses.neurons import mixin
@@ -72,7 +73,7 @@ def _fitted_decay(
 
 
 def _decay_of(evidence: Evidence, variable: str) -> Array:
-    numbers = evidence.numbers
+    numbers: Dynamics | ChipPopulation = evidence.numbers
     if isinstance(numbers, Dynamics):
         return np.array(numbers.current_decay if variable == "current" else numbers.membrane_decay)
     is_current = variable == "current"

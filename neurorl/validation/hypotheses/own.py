@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,7 @@ def parameters(evidence: Evidence) -> Iterator[Variant]:
     neuron = evidence.population.neuron
     names = list(neuron.parameters) if isinstance(neuron, Equations) else []
     for name in names:
-        factor = _fitted(evidence, lambda x, name=name: _with_parameter(evidence, name, x))
+        factor = _fitted(evidence, partial(_with_parameter, evidence, name))
         if factor is not None:
             yield _with_parameter(evidence, name, factor)
     for name in (*names, *(["noise_width"] if evidence.noise_width.any() else [])):
@@ -118,7 +119,7 @@ def initial_values(evidence: Evidence) -> Iterator[Variant]:
         def started(value: Callable[[Array], Array], name: str = name) -> Any:
             def start(e: Observed, variable: str, before: Array) -> Array:
                 first = (e.fresh | (np.arange(len(e.fresh)) == 0))[:, None]
-                rest = e.rest(variable)
+                rest = np.asarray(e.rest(variable))
                 return np.where(first, value(rest) if variable == name else rest, before)
 
             return start
@@ -184,7 +185,7 @@ def refractory(evidence: Evidence) -> Iterator[Variant]:
 
 def weights(evidence: Evidence) -> Iterator[Variant]:
     """Propose a factor on the weights of a projection or an input, or that inputs are swapped."""
-    groups = {(p.name,): None for p in evidence.into}
+    groups: dict[tuple[str, ...], None] = {(p.name,): None for p in evidence.into}
     inputs = evidence.numbers.inputs
     for target in inputs:
         groups[tuple(p.name for p in evidence.into if evidence.network.target(p) == target)] = None
