@@ -309,7 +309,7 @@ class Learner:
         self, layer: Layer, spikes: Inputs, arrived: dict[str, FloatArray], modulator: float
     ) -> dict[str, Any]:
         """Return what the rule names of a layer beyond spikes and broadcasts."""
-        rule, raster, named = self._rule, spikes[layer.name], {}
+        rule, raster, named = self._rule, spikes[layer.name], dict[str, Any]()
         if rule.names("M"):
             named["M"] = np.float64(modulator)
         if rule.names("slow"):
@@ -334,7 +334,7 @@ class Learner:
     def _drives(
         self, layer: Layer, spikes: Inputs, arrived: dict[str, FloatArray]
     ) -> tuple[dict[str, FloatArray], FloatArray, str]:
-        """Return what arrives by input, ``(W, n)``, a current, ``(n,)``, and the input it enters."""
+        """Return what arrives by input, ``(W, n)``, a current ``(n,)``, and the input it enters."""
         current = np.zeros(spikes[layer.name].shape[-1])
         biased, drives = "", dict[str, FloatArray]()
         for p in (*layer.into, *layer.fixed):
