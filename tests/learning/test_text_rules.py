@@ -301,7 +301,7 @@ def configured(rule: Rule) -> AgentConfig:
     )
 
 
-def test_a_rule_learns_in_neurons_by_equations_unless_it_names_p() -> None:
+def test_a_rule_learns_in_neurons_by_equations_and_needs_noise_for_p() -> None:
     config = configured(Rule("mine", output="spike*phi", hidden="spike*phi*V"))
     native, numpy = (
         known(SpikingActorCritic("CartPole-v1", config=config, seed=5, loop=loop), 3)
@@ -309,7 +309,7 @@ def test_a_rule_learns_in_neurons_by_equations_unless_it_names_p() -> None:
     )
     check_equal(native, numpy)
     assert native["e a"].any()
-    match = r"output, character 11 \(p in 'spike\*phi\*p'\), needs spike.*'hidden' has neurons by"
+    match = r"output, character 11 \(p in 'spike\*phi\*p'\), needs spike.*'hidden' has no noise"
     with pytest.raises(DescriptionError, match=match):
         configured(Rule("mine", output="spike*phi*p"))
 
