@@ -111,8 +111,8 @@ def _parts(space: gym.Space[Any]) -> dict[Any, gym.Space[Any]]:
 def is_seen(space: gym.Space[Any]) -> bool:
     """Return whether there are cells for a part of an observation; text, for one, has none."""
     if isinstance(space, (gym.spaces.Tuple, gym.spaces.Dict)):
-        return any(map(is_seen, _parts(space).values()))
-    return isinstance(space, _SEEN) and not _is_empty(space)
+        return _is_empty(space) or any(map(is_seen, _parts(space).values()))
+    return isinstance(space, _SEEN)
 
 
 _SEEN = (

@@ -91,13 +91,11 @@ def table_cells(space: gym.Space[Any], play: Any) -> Features | None:
 
     play: returns the first play, which numbered states don't need.
     """
+    cells = default_cells(space)
+    if isinstance(cells, (OneHot, JointStates)):
+        return cells
     if not isinstance(space, (gym.spaces.Box, gym.spaces.Tuple, gym.spaces.Dict)):
-        cells = default_cells(space)
-        return cells if isinstance(cells, (OneHot, JointStates)) else None
-    if not isinstance(space, gym.spaces.Box):
-        cells = default_cells(space)
-        if isinstance(cells, JointStates):
-            return cells
+        return None
     rows = play().all_numbers()
     if rows is None:
         return None
