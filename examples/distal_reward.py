@@ -7,7 +7,8 @@ another one grows. Time constants, dopamine, A- / A+ = 1.5, the limit and the in
 the paper's program, which has 1000 neurons, 100 synapses each, an hour and twice this rate; here
 are 50 neurons, 10 synapses each, and two hours. Cells are LIF with escape noise, which the emulator
 of Loihi runs too; ``--neuron izhikevich`` has the paper's, slower. ``--every 4`` makes the two
-fire one after the other every 4 s, which shows the effect in minutes.
+fire one after the other every 4 s too, which takes minutes and shows less: something of a pair is
+then always eligible.
 
     python examples/distal_reward.py [--backend brian2] [--seeds 0 1 2] [--figures FOLDER]
 """
