@@ -94,6 +94,7 @@ class Arithmetic(abc.ABC):
     def __init__(self, network: Network, noise: str = "exact") -> None:
         self.network = network
         self.noise = find_noise(noise)
+        self._listed = {p.name for p in network.projections if p.is_sparse}
 
     @abc.abstractmethod
     def rounding(self, name: str) -> Rounding:
@@ -153,6 +154,13 @@ class Arithmetic(abc.ABC):
         mask = self.network.projection(name).mask
         return weights if mask is None else np.where(mask, weights, 0.0)
 
+    def _sums(self, name: str, weights: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return what `Network.sums_into` does, at once for what isn't listed."""
+        if name in self._listed:
+            return self.network.sums_into(name, weights)
+        exact = np.int64 if weights.dtype.kind == "i" else None
+        return np.asarray(weights.sum(axis=-2, dtype=exact).ravel())
+
     def signed_into(self, population: str) -> list[str]:
         """Return the names of the signed projections into a population."""
         return [p.name for p in self.network.projections if p.signed and p.post == population]
@@ -203,7 +211,7 @@ class FloatArithmetic(Arithmetic):
     ) -> npt.NDArray[np.generic]:
         bias = self._bias[population]
         for name in self.signed_into(population):
-            bias = bias - self.network.sums_into(name, rounded[name])
+            bias = bias - self._sums(name, rounded[name])
         return bias if current is None else bias + current
 
 
@@ -251,7 +259,7 @@ class ChipArithmetic(Arithmetic):
             return bias
         for name in signed:
             mantissa = self.mantissa(name, rounded[name])
-            total = self.network.sums_into(name, mantissa)
+            total = self._sums(name, mantissa)
             bias = bias + quantiser.signed_offset(self.chip.projections[name], total)
         return quantiser.bias_integers(bias if current is None else bias + current)
 
