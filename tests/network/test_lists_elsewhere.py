@@ -15,6 +15,7 @@ from neurorl.inspection.cost import fan_out
 from neurorl.models import LIF, FixedInDegree, FixedProbability
 from neurorl.models.lesions import lesioned
 from neurorl.network.description import Network, Population, Projection, Source
+from neurorl.network.serialization import FloatArray
 from neurorl.nir import to_nir
 
 CELLS = LIF(8e-3, 0.5)
@@ -44,7 +45,8 @@ class Generous(ReferenceSimulator):
     name = "generous"
 
     def drive(self, name: str, neurons: Any) -> Any:
-        return super().drive(name, neurons) * (1 + 1e-3 * (name == "cells"))
+        drive: Any = super().drive(name, neurons)
+        return drive * (1 + 1e-3 * (name == "cells"))
 
 
 def test_backends_agree_and_a_difference_is_located() -> None:
@@ -75,14 +77,18 @@ def test_nir_has_them_as_a_matrix() -> None:
 
 
 def test_costs_are_those_of_a_mask() -> None:
-    for weights in (None, {"drive": np.arange(30) % 2, "second": None}):
-        if weights is not None:
-            weights["second"] = np.ones(LISTED.weight_shape("second"))
-        one = fan_out(LISTED, weights)  # type: ignore[arg-type]
-        dense = None
-        if weights is not None:
-            dense = {k: LISTED.synapses(k).dense(w) for k, w in weights.items()}  # type: ignore[union-attr, arg-type]
-        other = fan_out(masked(LISTED), dense)
+    drive, second = LISTED.synapses("drive"), LISTED.synapses("second")
+    assert drive is not None
+    assert second is not None
+    weights: dict[str, FloatArray] = {
+        "drive": np.tile([0.0, 1.0], 15),
+        "second": np.ones(len(second)),
+    }
+    dense = {"drive": drive.dense(weights["drive"]), "second": second.dense(weights["second"])}
+    for one, other in (
+        (fan_out(LISTED), fan_out(masked(LISTED))),
+        (fan_out(LISTED, weights), fan_out(masked(LISTED), dense)),
+    ):
         assert all(np.array_equal(one[name], other[name]) for name in one)
 
 
