@@ -140,7 +140,7 @@ MORE: dict[str, tuple[type[Faulty], str, str]] = {
         "reset",
         "leaves out 'a = a + (1)'",
     ),
-    "a value of the reset": (parameter(COBA, v_reset=-58.0), "parameter", "v_reset is 0.966667"),
+    "a value of the reset": (parameter(COBA, v_reset=-58.0), "reset", "sets v 2 above v_reset"),
     "dead steps": (
         with_plan(
             lambda plan: dataclasses.replace(plan, refractory_steps=plan.refractory_steps - 1)

@@ -12,7 +12,7 @@ import numpy as np
 from neurorl.errors import NeurorlError
 from neurorl.expressions.expression import Expression
 from neurorl.expressions.methods import METHODS
-from neurorl.expressions.statements import Statement
+from neurorl.expressions.statements import Statement, read_statements
 from neurorl.models.equations import Equations
 from neurorl.network.neuron import StepPlan
 from neurorl.validation.evidence import Evidence
@@ -63,9 +63,17 @@ def _planned(
 
 
 def parameters(evidence: Evidence) -> Iterator[Variant]:
-    """Propose another value of a parameter, or of the width of the noise."""
+    """Propose another value of a parameter, or of the width of the noise.
+
+    Those of the reset alone are left to `resets`, which proposes any value.
+    """
     neuron = evidence.population.neuron
-    names = list(neuron.parameters) if isinstance(neuron, Equations) else []
+    names: list[str] = []
+    if isinstance(neuron, Equations):
+        lines = read_statements(neuron.equations, "equations", derivatives=True)
+        used = {x for line in lines for x in line.value.names}
+        used.update(Expression(neuron.threshold).names)
+        names = [name for name in neuron.parameters if name in used]
     for name in names:
         factor = _fitted(evidence, partial(_with_parameter, evidence, name))
         if factor is not None:
