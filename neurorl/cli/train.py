@@ -33,6 +33,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="an argument of the environment, such as is_slippery=false; may be repeated",
     )
     add_backend(parser)
+    _add_agent(parser)
+    parser.add_argument("--seed", type=int, metavar="N", help="decides everything (default 0)")
+    parser.add_argument(
+        "--seeds", metavar="N..M", help="several at once, such as 0..19 or 1,4,7; runs in DIR/seedN"
+    )
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=1,
+        metavar="N",
+        help="processes that share the seeds (default 1)",
+    )
+    parser.add_argument("--episodes", type=int, metavar="N", help="in all (default 400)")
+    parser.add_argument(
+        "--steps",
+        type=int,
+        metavar="N",
+        help="in place of --episodes: environment steps in all, for tasks whose episodes don't end",
+    )
+    parser.add_argument(
+        "--out", type=path, metavar="DIR", help="the run directory (default: in runs/)"
+    )
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _add_agent(parser: argparse.ArgumentParser) -> None:
+    """Add what says how the agent is made, and how it learns."""
     parser.add_argument(
         "--set",
         action="append",
@@ -64,29 +92,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="RUN",
         help="begin with the weights and critic of another run",
     )
-    parser.add_argument("--seed", type=int, metavar="N", help="decides everything (default 0)")
-    parser.add_argument(
-        "--seeds", metavar="N..M", help="several at once, such as 0..19 or 1,4,7; runs in DIR/seedN"
-    )
-    parser.add_argument(
-        "--jobs",
-        type=int,
-        default=1,
-        metavar="N",
-        help="processes that share the seeds (default 1)",
-    )
-    parser.add_argument("--episodes", type=int, metavar="N", help="in all (default 400)")
-    parser.add_argument(
-        "--steps",
-        type=int,
-        metavar="N",
-        help="in place of --episodes: environment steps in all, for tasks whose episodes don't end",
-    )
-    parser.add_argument(
-        "--out", type=path, metavar="DIR", help="the run directory (default: in runs/)"
-    )
-    parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def run(arguments: argparse.Namespace) -> int:
