@@ -87,7 +87,7 @@ def test_probabilities_are_those_the_simulator_spikes_with(arithmetic: str) -> N
         for p in layer.into
     }
     for name in ("hidden", "output"):
-        p = learner._of_layer(into[name], spikes, arrived, modulator=0.0)["p"]
+        p = learner._of_layer(into[name], spikes, arrived, 0.0)["p"]
         seen = spikes[name][2:]
         error = (seen - p[2:]).mean(axis=0)
         assert np.abs(error).max() < 4 * np.sqrt(0.25 / len(seen))

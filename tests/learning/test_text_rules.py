@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -201,6 +202,7 @@ def drawn(seed: int) -> tuple[Rule, dict[str, Any]]:
         bounded = f"trace*{bounded}" if rng.random() < 0.3 else bounded
         return f"spike*{bounded}" if is_gain else bounded
 
+    decays = int(rng.integers(3))
     rule = Rule(
         f"drawn {seed}",
         output=one(),
@@ -209,7 +211,8 @@ def drawn(seed: int) -> tuple[Rule, dict[str, Any]]:
         gates_depression=pairs and is_gain and bool(rng.random() < 0.5),
         drops_late=bool(rng.random() < 0.3),
         slow_tau=0.03,
-        **[{}, {"eligibility_tau": 0.05}, {"eligibility_keep": 0.5}][int(rng.integers(3))],
+        eligibility_tau=0.05 if decays == 1 else None,
+        eligibility_keep=0.5 if decays == 2 else None,
     )
     shapes: list[dict[str, Any]] = [{}, {"hidden": 0}, {"hidden": 4}, {"hidden": 18}]
     options = {
@@ -227,6 +230,43 @@ def drawn(seed: int) -> tuple[Rule, dict[str, Any]]:
 def test_random_texts_agree(seed: int) -> None:
     rule, options = drawn(seed)
     check_loops(rule, episodes=1, **options)
+
+
+ELSEWHERE: dict[str, dict[str, Any]] = {
+    "native loop": {"backend": "reference"},
+    "torch": {"backend": "torch"},
+    "brian2, numpy": {"backend": "brian2", "backend_options": {"engine": "numpy"}},
+    "brian2, cython": {"backend": "brian2", "backend_options": {"engine": "cython"}},
+    "brian2, compiled": {"backend": "brian2", "backend_options": {"engine": "compiled"}},
+    "native loop, chip arithmetic": {"backend": "reference", "arithmetic": "loihi"},
+    "loihi": {"backend": "loihi", "arithmetic": "loihi"},
+}
+"""Hold where a random rule learns the bits of the loop in NumPy on the reference."""
+
+QUICK = 3
+COMPILE_LONG = ("brian2, cython", "brian2, compiled")
+"""Name those that compile for a while before the first run."""
+
+
+@pytest.mark.parametrize(
+    "seed",
+    [pytest.param(s, marks=[pytest.mark.slow] if s >= QUICK else []) for s in range(QUICK + 100)],
+)
+def test_random_rules_learn_the_same_everywhere(seed: int) -> None:
+    """Run one rule of all names through every loop, backend and engine, in both arithmetics."""
+    rule, options = drawn(seed + 1000)
+    options = {key: options[key] for key in options if key in ("model", *STDP)}
+    expected = {
+        arithmetic: learned(rule, "numpy", 1, backend="reference", arithmetic=arithmetic, **options)
+        for arithmetic in ("float", "loihi")
+    }
+    for where, other in ELSEWHERE.items():
+        if seed < QUICK and where in COMPILE_LONG:
+            continue
+        if where == "torch" and importlib.util.find_spec("torch") is None:
+            continue
+        got = learned(rule, "native", 1, **other, **options)
+        check_equal(got, expected[other.get("arithmetic", "float")])
 
 
 @pytest.mark.parametrize("loop", ["native", "numpy"])

@@ -124,7 +124,7 @@ def decided(rng: np.random.Generator, td: float) -> tuple[Decision, Any]:
     z_h, z_o = rng.normal(size=(3, hidden)), rng.normal(size=3)
     s_h, s_o = rng.choice([-1, 1], (3, hidden)), rng.choice([-1, 1], 3)
 
-    def two_steps(first: Array, second: Array) -> Array:
+    def two_steps(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> Array:
         return np.stack([first, second]).astype(np.float64)
 
     named = {"M": np.float64(td)}
