@@ -40,15 +40,16 @@ class Candidate:
     @property
     def compiles(self) -> bool:
         """Return whether a first start, with an empty cache, takes longer than the next."""
-        return self.builds or (self._is_backend and self.spec.chosen_engine.compiles)
+        return self.builds or (self.is_backend and self.spec.chosen_engine.compiles)
 
     @property
     def is_slow(self) -> bool:
         """Return whether a step takes tens of milliseconds for each replica."""
-        return self.drags or (self._is_backend and self.spec.chosen_engine.is_slow)
+        return self.drags or (self.is_backend and self.spec.chosen_engine.is_slow)
 
     @property
-    def _is_backend(self) -> bool:
+    def is_backend(self) -> bool:
+        """Return whether it is neurorl that runs."""
         return self.module is None and self.spec.backend != FLOOR.spec.backend
 
 

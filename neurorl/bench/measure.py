@@ -15,6 +15,7 @@ from typing import Any
 
 from neurorl.bench.candidates import FLOORS, Candidate
 from neurorl.bench.child import Job
+from neurorl.bench.workload import PRESETS
 from neurorl.children import child_environment, module_command
 
 __all__ = ["Plan", "Report", "measure", "processor", "rows", "run_child"]
@@ -43,12 +44,18 @@ class Plan:
 
     @property
     def cases(self) -> list[tuple[str, int, Candidate]]:
-        """Return the cases in the order of a round; both floors are always among them, and first.
+        """Return the cases in the order of a round; both floors come first, but for presets.
 
         Of many numbers of replicas, those that take seconds for a step are measured at the first.
         """
         all_of_them = dict.fromkeys([*FLOORS, *self.candidates])
-        cases = [(s, b, c) for s in self.sizes for b in self.replicas for c in all_of_them]
+        cases = [
+            (s, b, c)
+            for s in self.sizes
+            for b in self.replicas
+            for c in all_of_them
+            if c.is_backend or s not in PRESETS
+        ]
         return [x for x in cases if x[1] == self.replicas[0] or not x[2].is_slow]
 
     @property

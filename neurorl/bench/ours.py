@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from gymnasium.spaces import Discrete
+
 from neurorl.agents.budget import Budget
 from neurorl.agents.replicas import Replicas
 from neurorl.agents.sharding import ReplicaGroups, side_by_side
@@ -27,6 +29,7 @@ from neurorl.bench.workload import (
 from neurorl.models import LIF
 from neurorl.models.config import AgentConfig
 from neurorl.models.features import GaussianCells
+from neurorl.models.presets import make_config
 from neurorl.native import toolchain
 from neurorl.native.build import library
 from neurorl.network.description import Network, Plasticity, Population, Projection, Source, Uniform
@@ -96,10 +99,17 @@ def make(size: Size, replicas: int, spec: BackendSpec) -> Loop:
     """Return the loop on a backend."""
     if toolchain.problem() is None:
         library()  # what is measured doesn't begin in NumPy
+    envs = [make_env(size) for _ in range(replicas)]
+    if size.task:
+        space = envs[0].action_space
+        assert isinstance(space, Discrete)
+        config, n_actions = make_config(envs[0]), int(space.n)
+    else:
+        config, n_actions = agent_config(size, _parts(size, spec)), size.outputs
     agents = side_by_side(
-        SeparateEnvs([make_env(size) for _ in range(replicas)]),
-        agent_config(size, _parts(size, spec)),
-        size.outputs,
+        SeparateEnvs(envs),
+        config,
+        n_actions,
         range(replicas),
         backend=spec,
     )

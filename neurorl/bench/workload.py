@@ -26,8 +26,10 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import unknown_name_error
+from neurorl.tasks.registration import GRID_ID
 
 __all__ = [
+    "PRESETS",
     "SIZES",
     "Encoder",
     "Falls",
@@ -61,12 +63,15 @@ class Size:
     """Hold the numbers of neurons in the three layers.
 
     hidden_mean, output_mean: mean initial weights, with which both layers fire at about 27 Hz.
+    task: the environment of a preset, whose own network is run, escape noise on; no other than
+    neurorl has it, and the numbers are 0.
     """
 
     name: str
     inputs: int
     hidden: int
     outputs: int
+    task: str = ""
 
     @property
     def hidden_mean(self) -> float:
@@ -84,11 +89,19 @@ class Size:
 SIZES = {s.name: s for s in (Size("small", 32, 200, 2), Size("large", 128, 1000, 10))}
 
 
+PRESETS = {
+    name: Size(name, 0, 0, 0, task)
+    for name, task in (("cartpole", "CartPole-v1"), ("gridworld", GRID_ID))
+}
+"""What is trained when nobody says otherwise; it has no floor."""
+
+
 def get_size(name: str) -> Size:
-    """Return the size of this name. Raises UnknownNameError."""
-    if name not in SIZES:
-        raise unknown_name_error("size", name, SIZES)
-    return SIZES[name]
+    """Return the size, or the preset, of this name. Raises UnknownNameError."""
+    known = {**SIZES, **PRESETS}
+    if name not in known:
+        raise unknown_name_error("size", name, known)
+    return known[name]
 
 
 def initial_weights(size: Size) -> tuple[Array, Array]:
@@ -174,7 +187,9 @@ class Sinusoids(gym.Env[Any, Any]):
 
 
 def make_env(size: Size) -> gym.Env[Any, Any]:
-    """Make CartPole-v1 with a penalty for the small network, `Sinusoids` for any other."""
+    """Make CartPole-v1 with a penalty for the small network, a preset's own, else `Sinusoids`."""
+    if size.task:
+        return gym.make(size.task)
     return Falls(gym.make("CartPole-v1")) if size.inputs == 32 else Sinusoids()
 
 

@@ -10,7 +10,11 @@ HELP = "measure what an environment step costs"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--size", metavar="S", help="small or large (default: both)")
+    parser.add_argument(
+        "--size",
+        metavar="S",
+        help="small, large, or a preset: cartpole, gridworld (default: small and large)",
+    )
     parser.add_argument(
         "--backends", metavar="A,B", help="such as reference,brian2:cython,loihi:stock"
     )

@@ -17,7 +17,7 @@ from neurorl.bench.candidates import Candidate, everything
 from neurorl.bench.command import COLUMNS, cells
 from neurorl.bench.floor import FLAGS, compiler
 from neurorl.bench.measure import Plan, Report, processor
-from neurorl.bench.workload import SIZES
+from neurorl.bench.workload import PRESETS, SIZES
 from neurorl.files import make_folder, write_bytes, write_json
 
 __all__ = ["full_plan", "machine", "markdown", "write", "write_measured"]
@@ -39,6 +39,7 @@ has all of it. Small: {small}, on CartPole-v1. Large: {large}, on an environment
 - *c-floor dense* is the workload by hand in C (`neurorl/bench/floor.c`: float32, sizes known to the
   compiler, `{flags}`) in the same Python loop. *block* has the same numbers but touches e and w
   once a window.
+- *cartpole* and *gridworld* are the presets, escape noise on, which no C program has.
 - *start* is wall time from the start of the process to the end of the first environment step,
   compiled code in the cache; *cold start* the same with an empty cache.
 - On loihi the hidden neurons of the large network are two populations of 500, as one core has no
@@ -66,7 +67,7 @@ def full_plan(
         return Plan(chosen, ("small",), (1,), 1, seconds), notes
     others, notes = candidates(peers)
     return Plan(
-        [*everything(), *others], tuple(SIZES), (1, 16, 64), rounds, seconds, cold=True
+        [*everything(), *others], (*SIZES, *PRESETS), (1, 16, 64), rounds, seconds, cold=True
     ), notes
 
 

@@ -15,7 +15,7 @@ from neurorl.bench import measure as measure_module
 from neurorl.bench.child import rate
 from neurorl.bench.command import cells
 from neurorl.bench.measure import Plan, measure, processor, rows
-from neurorl.bench.workload import SIZES
+from neurorl.bench.workload import SIZES, get_size
 from neurorl.cli import main
 from neurorl.errors import UnsupportedError
 
@@ -132,6 +132,15 @@ def test_the_command_prints_rows(capsys: pytest.CaptureFixture[str]) -> None:
     assert shown.startswith("cpu: ")
     assert "env steps/s" in shown
     assert "dense" in shown
+
+
+def test_a_preset_has_no_floor() -> None:
+    reference = c.Candidate(BackendSpec("reference"))
+    plan = Plan([reference, c.Candidate(BackendSpec("x"), "x.y")], ("small", "cartpole"), (2,))
+    assert [case[2] for case in plan.cases if case[0] == "cartpole"] == [reference]
+    loop = c.make_loop(reference, get_size("cartpole"), 2)
+    assert [loop.step() for _ in range(3)] == [2, 2, 2]
+    loop.close()
 
 
 BAD = [
