@@ -15,8 +15,10 @@ import pytest
 from neurorl.agents.checkpoint import digest, read_checkpoint
 from neurorl.cli import main
 from neurorl.errors import ArgumentError, EnvironmentWarning, RunError
+from neurorl.models import task_defaults
 from neurorl.runs import session
 from neurorl.runs.training import train, train_seeds
+from neurorl.tasks.first_play import FirstPlay
 from neurorl.tasks.groups import has_time_limit
 
 SMALL: dict[str, Any] = {"actors": 2, "hidden": 3}
@@ -68,6 +70,8 @@ class EndlessEnv(gym.Env[Any, Any]):
 @pytest.fixture
 def endless(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setattr(EndlessEnv, "at", {})
+    # Its events are of learning, so no first play meets them.
+    monkeypatch.setattr(task_defaults, "first_play", lambda env: FirstPlay())
     gym.register("Endless-v0", EndlessEnv)
     yield "Endless-v0"
     gym.registry.pop("Endless-v0")
