@@ -54,7 +54,10 @@ def rate(case: Case, dt: float) -> float:
     return total / SIZE / SECONDS
 
 
-@pytest.mark.parametrize("name", CASES)
+SLOW = pytest.param("COBA_LIF", marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("name", [SLOW if name == "COBA_LIF" else name for name in CASES])
 def test_rates_hang_little_on_dt(name: str) -> None:
     """The docs have these numbers; from 0.1 to 0.02 ms they change by less than a hundredth."""
     coarse, middle, fine = (rate(CASES[name], dt) for dt in (MS, 0.5 * MS, 0.1 * MS))

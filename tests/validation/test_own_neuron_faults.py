@@ -118,11 +118,11 @@ FAULTS: dict[str, tuple[type[Faulty], str, str]] = {
         "integrated by 'euler', not 'exponential_euler'",
     ),
     "an initial value": (begun(v=-55.0), "initial value", "v begins 5 above"),
+}
+MORE: dict[str, tuple[type[Faulty], str, str]] = {
     "no reset": (changed(reset=()), "reset", "nothing is reset"),
     "a seed": (OtherSeed, "noise source", "that of seed +1"),
     "a weight": (Heavier, "weights", "weights of excites are 1.05 times"),
-}
-MORE: dict[str, tuple[type[Faulty], str, str]] = {
     "a potential": (parameter(COBA, Ei=-85.0), "parameter", "Ei is 1.0625 times"),
     "a threshold": (parameter(COBA, VT=-51.0), "parameter", "VT is 1.02"),
     "an exact time constant": (
