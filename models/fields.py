@@ -10,6 +10,7 @@ from neurorl.errors import DescriptionError
 from neurorl.models.critics import CRITICS, Critic
 from neurorl.models.encoders import ENCODERS, Encoder
 from neurorl.models.features import Features
+from neurorl.models.gaussian import Gaussian
 from neurorl.models.modulators import MODULATORS, Modulator
 from neurorl.models.parts import Part, Registry
 from neurorl.models.places import PLACES, Place
@@ -21,6 +22,8 @@ from neurorl.network.serialization import Described
 from neurorl.plain import declared_types
 from neurorl.rules import Rule, find_rule
 from neurorl.rules.registry import saved
+
+POLICIES.register("gaussian", Gaussian)
 
 __all__ = ["FILE_ORDER", "KINDS", "LATER", "AgentFields", "option_names", "option_types"]
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from neurorl.models.choices import Choice
 from neurorl.models.parts import Part, Registry
 from neurorl.network.serialization import FloatArray, number
 from neurorl.numerics.elementary import exp
@@ -33,7 +34,52 @@ class Policy(Part, abc.ABC):
     """Base of policies: what makes probabilities of actions of their votes.
 
     The broadcast phi of a rule is of these probabilities, whatever they are made by.
+
+    is_continuous: whether it chooses numbers, for which a space must be a Box. draws: how many
+    random numbers a choice takes.
     """
+
+    is_continuous: ClassVar[bool] = False
+    draws: ClassVar[int] = 1
+
+    @property
+    def population(self) -> int:
+        """Return how many modules of an actor code a number."""
+        return 1
+
+    def at_best(self) -> Policy:
+        """Return the policy of an agent that doesn't explore."""
+        return Greedy()
+
+    def decide(
+        self,
+        votes: FloatArray,
+        groups: Sequence[int],
+        allowed: npt.NDArray[np.bool_] | None,
+        u: FloatArray,
+        decision: int = 0,
+    ) -> Choice:
+        """Choose one of each group of actions.
+
+        votes: of the modules of all groups. groups: their sizes. allowed: a mask of *votes*, None
+        allows all; others have probability, phi and t of 0, and the policy is of the votes that are
+        left. u: ``(groups * draws,)`` in (0, 1). decision: how many the agent made before.
+        """
+        policy, t = np.zeros(len(votes)), np.full(len(votes), -1.0)
+        actions, first = np.zeros(len(groups), dtype=np.int64), 0
+        for g, size in enumerate(groups):
+            mine = np.arange(first, first + size)
+            if allowed is not None:
+                mine = mine[allowed[mine]]
+            policy[mine] = self.distribution(votes[mine])
+            actions[g] = mine[choose(policy[mine], float(u[g]))]
+            first += size
+        t[actions] = 1.0
+        if allowed is not None:
+            t[~allowed] = 0.0
+        phi = -policy
+        phi[actions] += 1.0
+        return Choice(policy, actions - np.cumsum([0, *groups[:-1]]), phi, t)
 
     @property
     def exploration(self) -> float:

@@ -227,6 +227,8 @@ def make_config(
     _check_options(overrides)
     preset: dict[str, Any] = {"model": model, **base, **_TASKS.get(name, {}), **tasks.get(name, {})}
     given = _without_fields_of(overrides, preset)
+    if isinstance(env.action_space, gym.spaces.Box):
+        given["policy"] = "gaussian"
     classes = _part_classes({**given, **overrides})
     if classes["learning"].on_chip:
         given |= on_chip(name)

@@ -11,7 +11,8 @@ import gymnasium as gym
 import numpy as np
 
 from neurorl.errors import ArgumentError
-from neurorl.tasks.environments import discrete_actions, make_env
+from neurorl.tasks.actions import read_actions
+from neurorl.tasks.environments import make_env
 
 __all__ = [
     "check_callable",
@@ -25,7 +26,7 @@ __all__ = [
 
 
 def own_env(env: object) -> tuple[gym.Env[Any, Any], str]:
-    """Return the environment that an agent's *env* means, with discrete actions, and its id.
+    """Return the environment that an agent's *env* means, and its id.
 
     Raises ArgumentError for what is neither an id nor a Gymnasium environment, and as `make_env`.
     """
@@ -40,7 +41,7 @@ def own_env(env: object) -> tuple[gym.Env[Any, Any], str]:
         got = f"the class {env.__name__}" if isinstance(env, type) else type(env).__name__
         raise ArgumentError("env", "is no Gymnasium environment", got=got, remedy=remedy)
     name = env.spec.id if env.spec is not None else ""
-    discrete_actions(env, name or type(env.unwrapped).__name__)
+    read_actions(env, name or type(env.unwrapped).__name__)
     return env, name
 
 

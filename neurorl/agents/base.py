@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+from gymnasium.vector.utils import batch_space, iterate
 
 from neurorl.agents.algorithms import Algorithm
 from neurorl.agents.arguments import check_kind, check_names, check_options, own_env, path_of
 from neurorl.agents.budget import check_budget
 from neurorl.agents.checkpoint import write_checkpoint
 from neurorl.agents.episodes import Episode, State
-from neurorl.agents.fits import check_fits
+from neurorl.agents.fits import check_fits, modules
 from neurorl.agents.group import AgentGroup
 from neurorl.agents.player import Player
 from neurorl.agents.recorder import Recorder
@@ -28,7 +31,7 @@ from neurorl.diagnostics.monitor import Diagnostics
 from neurorl.errors import UnsupportedError
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import derive, read_seed
-from neurorl.tasks.environments import discrete_actions
+from neurorl.tasks.actions import OneOf, read_actions
 from neurorl.tasks.loading import saved_env
 from neurorl.tasks.specification import describe_env, warn_unsaved
 
@@ -41,7 +44,7 @@ class LearningAgent(abc.ABC):
     """Hold one agent of one environment: a group of one.
 
     algorithm: by which it learns; config, network, seed, backend_name, arithmetic, noise: with
-    what. first_action: the number of the environment's first action.
+    what. actions: what the environment takes. first_action: the number of the first discrete one.
     """
 
     algorithm: ClassVar[Algorithm]
@@ -57,7 +60,8 @@ class LearningAgent(abc.ABC):
         self.config, self.network = group.config, group.network
         self.backend_name, self.noise = group.backend_name, group.noise
         self.arithmetic = self._learned_in = group.arithmetic_name
-        self.first_action = int(discrete_actions(self.env).start)
+        self.actions = read_actions(self.env)
+        self.first_action = self.actions.first if isinstance(self.actions, OneOf) else 0
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Refuse to be copied or pickled: an agent is of compiled code and open environments."""
@@ -73,6 +77,11 @@ class LearningAgent(abc.ABC):
     def weights(self) -> dict[str, FloatArray]:
         """Return what it has learned, by projection, in the description's units, unrounded."""
         return self._replicas.weights(0)
+
+    @property
+    def is_masked(self) -> bool:
+        """Return whether it heeds masks of actions, should its environment have some."""
+        return self._replicas.is_masked(0)
 
     @property
     def env_steps(self) -> int:
@@ -138,11 +147,30 @@ class LearningAgent(abc.ABC):
         self._replicas.leave(0)
         return self.env
 
-    def predict(self, observation: Any) -> int:
-        """Return the action with the most votes; ties are drawn. Leaves training as it is."""
+    def predict(self, observation: Any, action_mask: Any = None) -> Any:
+        """Return the action with the most votes; ties are drawn. Leaves training as it is.
+
+        Of several choices or numbers an array, as the environment takes it; numbers are those
+        coded, without exploration. action_mask: what is allowed, as the environment says in
+        ``info["action_mask"]``; None allows all.
+        """
         if self._predictor is None:
             self._predictor = self.player(derive(self.seed, _PREDICT, len(self.episodes)))
-        return self._predictor.move(observation).action + self.first_action
+        return self.actions.taken(self._predictor.move(observation, action_mask).action)
+
+    def predict_batch(self, observations: Any, action_masks: Any = None) -> npt.NDArray[Any]:
+        """Return what `predict` returns for each of several observations, in their order.
+
+        observations: as a vector of such environments shows them, ``(n, ...)``; of Dict and Tuple
+        spaces each part is ``(n, ...)``. action_masks: ``(n, n_actions)``.
+        """
+        space, first = self.env.observation_space, observations
+        while isinstance(first, (Mapping, tuple)):
+            first = next(iter(first.values() if isinstance(first, Mapping) else first))
+        n = len(first)
+        rows = list(iterate(batch_space(space, n), observations)) if n else []
+        masks = [None] * n if action_masks is None else action_masks
+        return np.array([self.predict(row, m) for row, m in zip(rows, masks, strict=True)])
 
     def player(
         self,
@@ -192,8 +220,8 @@ class LearningAgent(abc.ABC):
             **{**options, "noise": noise},
         )
         try:
-            n_actions, space = self._replicas.n_actions, self.env.observation_space
-            return Player(self.config, compiled, n_actions, explore, space)
+            groups = modules(self.config, self.actions, "player")
+            return Player(self.config, compiled, groups, explore, self.env.observation_space)
         except BaseException:
             compiled.close()
             raise
@@ -248,5 +276,6 @@ def read_saved(
         env = saved_env({"env": name, "env_spec": described.env_spec}, where, trust_env)
     else:
         env, name = own_env(env)
-    check_fits(described.config, int(discrete_actions(env, where).n), arrays, where)
+    n_actions = sum(modules(described.config, read_actions(env, where), where))
+    check_fits(described.config, n_actions, arrays, where)
     return described, arrays, env, name

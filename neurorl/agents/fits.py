@@ -7,11 +7,25 @@ from typing import Any
 
 import numpy.typing as npt
 
-from neurorl.errors import RunError
+from neurorl.errors import RunError, UnsupportedError
 from neurorl.models.config import AgentConfig
 from neurorl.network.restoring import take
+from neurorl.tasks.actions import Actions
 
-__all__ = ["check_fits"]
+__all__ = ["check_fits", "modules"]
+
+
+def modules(config: AgentConfig, actions: Actions, where: str) -> tuple[int, ...]:
+    """Return the modules that an actor has for each choice that an environment takes.
+
+    Raises UnsupportedError for a policy that can't make such choices.
+    """
+    if config.policy.is_continuous != actions.is_continuous:
+        kind = "numbers" if actions.is_continuous else "discrete"
+        what, got = f"its actions are {kind}", f"policy {config.policy.name!r}"
+        remedy = "policy='gaussian'" if actions.is_continuous else "policy='softmax'"
+        raise UnsupportedError(where, what, got=got, remedy=remedy)
+    return actions.groups(config.policy.population)
 
 
 def check_fits(

@@ -12,6 +12,7 @@ import gymnasium as gym
 from neurorl.agents.algorithms import Algorithm
 from neurorl.agents.budget import Budget
 from neurorl.agents.episodes import Episode, State, episodes_from, strip_prefix
+from neurorl.agents.fits import modules
 from neurorl.agents.interrupts import held_interrupts
 from neurorl.agents.recorder import Recorder
 from neurorl.agents.saved import AgentDescription
@@ -21,7 +22,7 @@ from neurorl.errors import RunError
 from neurorl.models.config import AgentConfig
 from neurorl.network.description import Network
 from neurorl.network.serialization import Described, FloatArray
-from neurorl.tasks.environments import discrete_actions
+from neurorl.tasks.actions import read_actions
 from neurorl.tasks.groups import SeparateEnvs
 from neurorl.tasks.specification import copy_env
 
@@ -135,6 +136,10 @@ class AgentGroup(abc.ABC):
     def leave(self, k: int) -> None:
         """Let somebody else use agent k's environment; it goes back to its episode afterwards."""
 
+    def is_masked(self, k: int) -> bool:
+        """Return whether agent k heeds masks of actions, should its environment have some."""
+        return False
+
     @abc.abstractmethod
     def weights(self, k: int) -> dict[str, FloatArray]:
         """Return agent k's float weights by projection."""
@@ -194,8 +199,9 @@ class GroupPlan:
 
     @property
     def n_actions(self) -> int:
-        """Return how many actions the environment has."""
-        return int(discrete_actions(self.env, self.env_id).n)
+        """Return how many modules an actor has for the environment's actions."""
+        actions = read_actions(self.env, self.env_id)
+        return sum(modules(self.config, actions, f"environment {self.env_id}"))
 
     def envs(self, n: int) -> SeparateEnvs:
         """Return *n* environments."""

@@ -12,6 +12,7 @@ from neurorl.agents.algorithms import LOCAL
 from neurorl.agents.arguments import check_kind, check_names, check_options, own_env
 from neurorl.agents.base import LearningAgent, read_saved
 from neurorl.agents.episodes import Episode
+from neurorl.agents.fits import modules
 from neurorl.agents.replicas import Replicas
 from neurorl.agents.saved import played_on, read_agent
 from neurorl.backends.simulator import Simulator
@@ -21,7 +22,7 @@ from neurorl.models.config import AgentConfig
 from neurorl.models.presets import make_config
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import read_seed
-from neurorl.tasks.environments import discrete_actions
+from neurorl.tasks.actions import read_actions
 from neurorl.tasks.groups import env_group
 
 __all__ = ["Episode", "SpikingActorCritic", "played_on", "read_agent"]
@@ -30,7 +31,8 @@ __all__ = ["Episode", "SpikingActorCritic", "played_on", "read_agent"]
 class SpikingActorCritic(LearningAgent):
     """Train an actor of spiking neurons by a local three-factor rule and a TD critic.
 
-    env: a Gymnasium id, or an environment with discrete actions. model: ``'lif'`` or ``'glm'``.
+    env: a Gymnasium id, or an environment; its actions may be Discrete, MultiDiscrete or a Box
+    (docs/actions.md). model: ``'lif'`` or ``'glm'``.
     backend: ``'reference'``, ``'brian2'``, ``'brian2:cython:loihi'``, ..., as
     `neurorl.backends.spec.BackendSpec` reads it, or one of these.
     arithmetic: ``'float'`` or ``'loihi'``;
@@ -71,10 +73,12 @@ class SpikingActorCritic(LearningAgent):
         check_names(arithmetic=arithmetic, noise=noise)
         self.env, self.env_id = own_env(env)
         self._backend_options = {**(backend_options or {}), **({"noise": noise} if noise else {})}
+        config = config or make_config(self.env, model, overrides)
+        where = f"environment {self.env_id}".rstrip()
         replicas = Replicas(
             env_group(self.env),
-            config or make_config(self.env, model, overrides),
-            int(discrete_actions(self.env).n),
+            config,
+            sum(modules(config, read_actions(self.env), where)),
             (seed,),
             backend=backend,
             arithmetic=arithmetic,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from neurorl.learning.loops.base import Loop
 from neurorl.models.config import AgentConfig
 from neurorl.network.restoring import take
 from neurorl.numerics.random import derive
+from neurorl.tasks.actions import MASK, allowed_actions
 from neurorl.tasks.groups import EnvGroup
 
 __all__ = ["Unfinished"]
@@ -55,15 +57,31 @@ class Unfinished:
     def begin(self, k: int) -> None:
         """Begin an episode of agent k, whose environment must be ready."""
         loop = self.loop
-        running = Running(len(self._episodes[k]), actions=empty_actions(loop.n_actions))
+        actions = empty_actions(loop.n_actions, loop.actions[k])
+        running = Running(len(self._episodes[k]), actions=actions)
         loop.rate[k] = self._config.schedule.rate(running.number)
         loop.see_first(k, self._envs.reset(k, self._reset_seed(k)))
         running.see(*loop.seen(k))
+        self._allow_first(k)
         try:
             loop.begin(k)
         except NotFiniteError as exc:
             raise explained(self.where(k), exc) from exc
         self.running[k] = running
+
+    def allow(self, k: int, info: Mapping[str, Any]) -> None:
+        """Let agent k, whose actions are masked, choose among those that are allowed now."""
+        allowed = allowed_actions(info, self.loop.groups, self.where(k))
+        self.loop.allow(k, allowed)
+
+    def _allow_first(self, k: int) -> None:
+        """Mask agent k's actions if its environment says which are allowed.
+
+        An agent that has played without masks, as all did before there were any, goes on so.
+        """
+        info = self._envs.info(k)
+        if self.loop.masked[k] or (MASK in info and not self._episodes[k]):
+            self.allow(k, info)
 
     def break_off(self, playing: Collection[int], exc: BaseException) -> None:
         """Forget the episodes of those that play, in the midst of a step that has failed.
@@ -102,7 +120,9 @@ class Unfinished:
         loop = self.loop
         seen = {f"seen.{n}": numbers.copy() for n, numbers in enumerate(loop.seen(k))}
         told = {"reward": np.array(loop.reward[k]), "discount": np.array(loop.discount[k])}
-        return {**self.running[k].arrays(), **loop.memory.of(k).passing(), **seen, **told}
+        masks = {"allowed": loop.allowed[k].copy()} if loop.masked[k] else {}
+        passing = loop.memory.of(k).passing()
+        return {**self.running[k].arrays(loop.actions[k]), **passing, **seen, **told, **masks}
 
     def restore(self, k: int, number: int, arrays: State) -> None:
         """Bring agent k back to `arrays`, in the episode of this number.
@@ -110,7 +130,9 @@ class Unfinished:
         Raises RunError if they don't fit.
         """
         loop = self.loop
-        running = read_running(number, arrays, loop.n_actions)
+        running = read_running(number, arrays, loop.n_actions, loop.actions[k])
+        if "allowed" in arrays:
+            loop.allow(k, take(arrays, "allowed", (loop.n_actions,), "bool"))
         loop.memory.of(k).restore_passing(arrays)
         for n, numbers in enumerate(loop.seen(k)):
             numbers[...] = take(arrays, f"seen.{n}", numbers.shape)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
 
 from neurorl.backends.base import Backend, Raster
 from neurorl.backends.checks import Inputs
@@ -13,6 +16,7 @@ from neurorl.errors import ArgumentError
 from neurorl.learning.loops.choose import make_loop
 from neurorl.models.config import AgentConfig
 from neurorl.network.serialization import FloatArray
+from neurorl.tasks.actions import MASK, allowed_actions
 from neurorl.tasks.observations import UnfitError, observation_reader
 
 __all__ = ["Move", "Player"]
@@ -20,9 +24,12 @@ __all__ = ["Move", "Player"]
 
 @dataclass(frozen=True)
 class Move:
-    """Hold a decision and all that led to it; the arrays are valid until the next one."""
+    """Hold a decision and all that led to it; the arrays are valid until the next one.
 
-    action: int
+    action: counted from 0; of several choices a list of these, or of numbers in [-1, 1].
+    """
+
+    action: Any
     policy: FloatArray
     inputs: Inputs
     rasters: dict[str, Raster]
@@ -32,6 +39,7 @@ class Player:
     """Play one agent on a backend; draws depend on the backend's seed and `decisions` only.
 
     explore: actions are drawn by the configuration's policy; else they have the most votes.
+    n_actions: how many there are, or for several choices the size of each group.
     space: that observations must be of; None takes what the cells take.
     """
 
@@ -39,7 +47,7 @@ class Player:
         self,
         config: AgentConfig,
         backend: Backend,
-        n_actions: int,
+        n_actions: int | Sequence[int],
         explore: bool = False,
         space: gym.Space[Any] | None = None,
     ) -> None:
@@ -57,8 +65,11 @@ class Player:
         if self._loop.config.carries:
             self.backend.reset()
 
-    def move(self, observation: Any) -> Move:
-        """Choose the action for an observation. Raises ArgumentError for one of another space."""
+    def move(self, observation: Any, action_mask: Any = None) -> Move:
+        """Choose the action for an observation. Raises ArgumentError for one of another space.
+
+        action_mask: what is allowed; None allows all.
+        """
         loop = self._loop
         if self._read is not None:
             try:
@@ -66,5 +77,12 @@ class Player:
             except UnfitError as exc:
                 raise ArgumentError(exc.say("observation", "give one, not a batch")) from exc
         loop.see(0, observation)
-        action = int(loop.decide()[0])
+        if action_mask is not None or loop.masked[0]:
+            loop.allow(0, self._allowed(action_mask))
+        action = loop.decide()[0].tolist()
         return Move(action, loop.probabilities[0], loop.window.inputs, loop.window.rasters)
+
+    def _allowed(self, action_mask: Any) -> npt.NDArray[np.bool_] | None:
+        if action_mask is None:
+            return None
+        return allowed_actions({MASK: action_mask}, self._loop.groups, "action_mask")

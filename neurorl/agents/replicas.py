@@ -15,6 +15,7 @@ from neurorl.agents.algorithms import LOCAL
 from neurorl.agents.arguments import check_count, check_kind, check_names, check_options
 from neurorl.agents.budget import TIME_LIMIT, Budget
 from neurorl.agents.episodes import Episode, State, episode_columns, prefixed, strip_prefix
+from neurorl.agents.fits import modules
 from neurorl.agents.group import AgentGroup, Callback
 from neurorl.agents.midway import Unfinished
 from neurorl.backends.checks import check_seeds
@@ -37,6 +38,8 @@ from neurorl.tasks.groups import EnvGroup
 
 __all__ = ["Episode", "Replicas", "State"]
 
+_MASKED = "masked"  # in states of agents with masked actions
+
 
 _WAITING_STEPS = 64
 """Between two looks whether a loop that waits has its successor, if no episode ends."""
@@ -45,7 +48,7 @@ _WAITING_STEPS = 64
 class _Calls(NamedTuple):
     """Hold what each step takes of a loop."""
 
-    decide: Callable[[], npt.NDArray[np.int64]]
+    decide: Callable[[], npt.NDArray[Any]]
     see: Callable[[int, Any], None]
     learn: Callable[[], None]
     reward: FloatArray
@@ -88,6 +91,10 @@ class Replicas(AgentGroup):
                 "replicas", "as many environments as seeds", got=envs.n, limit=len(seeds)
             )
         self.envs = envs
+        groups = modules(config, envs.actions, "replicas")
+        if sum(groups) != n_actions:
+            what, limit = "n_actions are not those of the environments", sum(groups)
+            raise ArgumentError("replicas", what, got=n_actions, limit=limit)
         network = config.network(n_actions)
         spec = BackendSpec.of(backend, arithmetic, options=options)
         self.backend = spec.load(
@@ -105,12 +112,15 @@ class Replicas(AgentGroup):
             noise=self.backend.noise,
         )
         try:
-            self.loop = make_loop(config, self.backend, n_actions, loop=loop)
+            self.loop = make_loop(config, self.backend, groups, loop=loop)
         except BaseException:
             self.backend.close()
             raise
         self._monitors = [
-            Monitor(network, config, seed, k, partial(self.weights, k), envs.first_action)
+            Monitor(
+                *(network, config, seed, k, partial(self.weights, k), envs.first_action),
+                groups=groups,
+            )
             for k, seed in enumerate(seeds)
         ]
         self._resting: dict[int, State] = {}
@@ -132,8 +142,8 @@ class Replicas(AgentGroup):
         while playing or waiting:
             ended = False
             try:
-                chosen = decide().tolist()
-                for k, observation, given, terminated, truncated, _ in step(chosen, playing):
+                chosen, loop = decide().tolist(), self.loop
+                for k, observation, given, terminated, truncated, info in step(chosen, playing):
                     see(k, observation)
                     reward = float(given)
                     reward_of[k] = scaled = scale * reward
@@ -149,6 +159,8 @@ class Replicas(AgentGroup):
                         mine.digest = crc32(numbers, mine.digest)
                     if terminated or truncated:
                         mine.is_over = ended = True
+                    elif loop.has_masks and loop.masked[k]:
+                        self._unfinished.allow(k, info)
                 learn()
             except BaseException as exc:
                 self._unfinished.break_off(playing, exc)
@@ -193,10 +205,14 @@ class Replicas(AgentGroup):
                 diagnostics=self._monitors[k].state(),
                 running=self._unfinished.arrays(k),
             ),
+            **({_MASKED: np.array(True)} if self.loop.masked[k] else {}),
         }
 
     def leave(self, k: int) -> None:
         self._unfinished.leave(k)
+
+    def is_masked(self, k: int) -> bool:
+        return bool(self.loop.masked[k]) or not self.episodes[k]
 
     def weights(self, k: int) -> dict[str, FloatArray]:
         self.loop.settle()
@@ -214,6 +230,7 @@ class Replicas(AgentGroup):
             self.backend.restore(strip_prefix(state, "backend."), k)
         self.loop.memory.of(k).restore(state)
         self.loop.write(k)
+        self.loop.allow(k, np.ones(self.n_actions, dtype=bool) if _MASKED in state else None)
         midway = {} if moved else strip_prefix(state, "running.")
         if midway:
             self._unfinished.restore(k, episodes, midway)

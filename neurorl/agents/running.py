@@ -41,11 +41,11 @@ class Running:
     total: float = 0.0
     discounted: float = 0.0
     factor: float = 1.0
-    actions: MutableSequence[int] = field(default_factory=list)
+    actions: MutableSequence[Any] = field(default_factory=list)
     digest: int = 0
     is_over: bool = False
 
-    def add(self, action: int, reward: float, gamma: float) -> None:
+    def add(self, action: Any, reward: float, gamma: float) -> None:
         """Add a step."""
         self.actions.append(action)
         self.total += reward
@@ -69,24 +69,39 @@ class Running:
         wall = time.perf_counter() - self.started
         return Episode(number, self.total, len(self.actions), env_steps, self.discounted, wall)
 
-    def arrays(self) -> Arrays:
-        """Return what `read_running` needs."""
+    def arrays(self, one: npt.NDArray[Any]) -> Arrays:
+        """Return what `read_running` needs; *one*: as in `empty_actions`."""
         return {
-            "actions": np.array(self.actions, dtype=_typecode(self.actions)),
+            "actions": _array(self.actions, one),
             "digest": np.array(self.digest, dtype=np.uint32),
             **{name: np.array(getattr(self, name)) for name in SCORES},
         }
 
 
-def empty_actions(n_actions: int) -> array[int]:
-    """Return a list for actions that takes little memory: endless episodes are kept whole."""
+def empty_actions(n_actions: int, one: npt.NDArray[Any]) -> MutableSequence[Any]:
+    """Return a list for actions that takes little memory: endless episodes are kept whole.
+
+    n_actions: how many there are. one: such as an agent chooses, ``()`` or ``(groups,)``.
+    """
+    if one.ndim:
+        return []
     return array("B" if n_actions <= 1 << 8 else "H" if n_actions <= 1 << 16 else "L")
 
 
-def read_running(number: int, arrays: Mapping[str, npt.NDArray[Any]], n_actions: int) -> Running:
-    """Return what `Running.arrays` described. Raises RunError if it isn't that."""
-    actions = empty_actions(n_actions)
-    actions.extend(take(arrays, "actions", (None,), "whole", 0, n_actions - 1).tolist())
+def read_running(
+    number: int, arrays: Mapping[str, npt.NDArray[Any]], n_actions: int, one: npt.NDArray[Any]
+) -> Running:
+    """Return what `Running.arrays` described. Raises RunError if it isn't that.
+
+    n_actions, one: as in `empty_actions`.
+    """
+    actions = empty_actions(n_actions, one)
+    shape = (None, *one.shape)
+    if one.dtype.kind == "f":
+        taken = take(arrays, "actions", shape, low=-1.0, high=1.0)
+    else:
+        taken = take(arrays, "actions", shape, "whole", 0, n_actions - 1)
+    actions.extend(taken.tolist())
     running = Running(number, actions=actions, digest=take_count(arrays, "digest", 2**32 - 1))
     for name in SCORES:
         setattr(running, name, float(take(arrays, name, ())))
@@ -94,7 +109,7 @@ def read_running(number: int, arrays: Mapping[str, npt.NDArray[Any]], n_actions:
 
 
 def take_up(
-    envs: EnvGroup, episodes: Mapping[int, tuple[int, Sequence[int]]]
+    envs: EnvGroup, episodes: Mapping[int, tuple[int, Sequence[Any]]]
 ) -> Iterator[tuple[int, Any, float | None]]:
     """Play episodes up to where they were: ``(environment, observation, reward)`` of each step.
 
@@ -102,7 +117,7 @@ def take_up(
     the same step, as a vector environment steps all together. Raises RunError if one ends before.
     """
     longest = max((len(actions) for _, actions in episodes.values()), default=0)
-    chosen, playing = [0] * envs.n, []
+    chosen, playing = [envs.actions.idle] * envs.n, []
     for step in range(longest + 1):
         for i, (seed, actions) in episodes.items():
             if longest - len(actions) == step:
@@ -129,5 +144,7 @@ def not_repeatable(where: str = "environment") -> RunError:
     return RunError(where, what, remedy=remedy)
 
 
-def _typecode(actions: MutableSequence[int]) -> str:
-    return actions.typecode if isinstance(actions, array) else "q"
+def _array(actions: Sequence[Any], one: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return actions as an array, a row for each; *one*: as in `empty_actions`."""
+    dtype = actions.typecode if isinstance(actions, array) else one.dtype
+    return np.array(actions, dtype=dtype).reshape(-1, *one.shape)

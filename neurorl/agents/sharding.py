@@ -74,6 +74,10 @@ class ReplicaGroups(AgentGroup):
         group, own = self._places[k]
         group.leave(own)
 
+    def is_masked(self, k: int) -> bool:
+        group, own = self._places[k]
+        return group.is_masked(own)
+
     def weights(self, k: int) -> dict[str, FloatArray]:
         group, own = self._places[k]
         return group.weights(own)

@@ -127,15 +127,21 @@ class Shown:
 
 
 def _shown(arguments: argparse.Namespace) -> Shown:
+    from neurorl.agents.fits import modules
     from neurorl.errors import unknown_name_error
     from neurorl.models.presets import MODELS, make_config
-    from neurorl.tasks.environments import discrete_actions, make_env
+    from neurorl.tasks.actions import read_actions
+    from neurorl.tasks.environments import make_env
 
     path, asked = Path(arguments.what), chosen_backend(arguments)
     if arguments.what in MODELS:
         env = make_env(arguments.env)
         config = make_config(env, arguments.what)
-        return _of_network(config.network(int(discrete_actions(env).n)), config.window, asked)
+        return _of_network(
+            config.network(sum(modules(config, read_actions(env), arguments.env))),
+            config.window,
+            asked,
+        )
     if path.suffix == ".nir":
         from neurorl.nir import from_nir
 

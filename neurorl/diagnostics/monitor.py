@@ -63,11 +63,12 @@ class Diagnostics(TypedDict):
 
 
 class Monitor:
-    """Diagnose one agent.
+    """Diagnose one agent. One that is quiet warns of nothing.
 
     replica: its number, which says where its neurons are in rasters of several. weights: returns
     its float weights; called now, before learning, and then by need. first_action: what the task
-    calls action 0. learning_rate: of an agent that learns by gradients.
+    calls action 0. learning_rate: of an agent that learns by gradients. groups: sizes of the groups
+    of actions, in each of which the policy is 1 in all; none for one group of all.
     """
 
     def __init__(
@@ -79,7 +80,9 @@ class Monitor:
         weights: Callable[[], Mapping[str, FloatArray]],
         first_action: int = 0,
         learning_rate: float | None = None,
+        groups: Sequence[int] = (),
     ) -> None:
+        self._groups, self.is_quiet = tuple(groups), False
         self._config, self._seed, self._first_action = config, seed, first_action
         self._learning_rate = learning_rate
         self._weights = weights
@@ -109,7 +112,7 @@ class Monitor:
         for site, spikes in zip(self._sites, self._spikes, strict=True):
             spikes.append(site.count(rasters))
         self._policies.append(policy.tolist())
-        if len(played) % JUDGE_EVERY or len(self._policies) < WINDOW:
+        if self.is_quiet or len(played) % JUDGE_EVERY or len(self._policies) < WINDOW:
             return []
         messages = []
         for k, figures in enumerate(self._seen(played)):
@@ -148,7 +151,7 @@ class Monitor:
             "episodes": len(played),
             "populations": self._rows(played),
             "policy": self._mean_policy(),
-            "policy_entropy": _mean_entropy(self._policies),
+            "policy_entropy": _mean_entropy(self._policies, self._groups),
             "warnings": self.warnings(),
         }
 
@@ -228,10 +231,16 @@ class Monitor:
         ]
 
     def _top(self) -> float:
-        """Return the largest mean probability of an action, without what exploration adds."""
-        policy = self._mean_policy()
+        """Return the largest mean probability of an action, without what exploration adds.
+
+        Of several groups, that of the one that is the least certain; 0 for numbers, which are
+        explored whatever codes them.
+        """
         share = self._config.policy.exploration
-        return (max(policy) - share / len(policy)) / (1.0 - share) if share < 1.0 else 0.0
+        if share >= 1.0 or self._config.policy.is_continuous:
+            return 0.0
+        groups = _split(self._mean_policy(), self._groups)
+        return min((max(policy) - share / len(policy)) / (1.0 - share) for policy in groups)
 
     def _mean_policy(self) -> list[float]:
         n = len(self._policies)
@@ -272,9 +281,23 @@ class Monitor:
         return {**verdict, "message": message_of_returns(self._config, self._seed, verdict)}
 
 
-def _mean_entropy(policies: Sequence[Sequence[float]]) -> float | None:
+def _split(policy: Sequence[float], groups: Sequence[int]) -> list[Sequence[float]]:
+    """Return the policy of each group; one that leaves no choice isn't among several."""
+    ends = np.cumsum(groups or (len(policy),)).tolist()
+    parts = [policy[end - n : end] for end, n in zip(ends, groups or (len(policy),), strict=True)]
+    return [part for part in parts if len(part) > 1] or parts[:1]
+
+
+def _mean_entropy(policies: Sequence[Sequence[float]], groups: Sequence[int] = ()) -> float | None:
     """Return the mean entropy relative to the even policy; None without policies or choice."""
-    if not policies or len(policies[0]) < 2:
+    if not policies:
         return None
-    entropies = [-sum(p * math.log(p) for p in policy if p > 0) for policy in policies]
-    return sum(entropies) / len(entropies) / math.log(len(policies[0]))
+    parts = _split(policies[0], groups)
+    most = sum(math.log(len(part)) for part in parts)
+    if not most:
+        return None
+    entropies = [
+        -sum(p * math.log(p) for part in _split(policy, groups) for p in part if p > 0)
+        for policy in policies
+    ]
+    return sum(entropies) / len(entropies) / most

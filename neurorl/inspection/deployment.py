@@ -100,7 +100,7 @@ def compare(
                 same += actions[0] == actions[1]
                 done += 1
                 observation, _, terminated, truncated, _ = agent.env.step(
-                    actions[0] + agent.first_action
+                    agent.actions.taken(actions[0])
                 )
                 over = terminated or truncated
     return {

@@ -37,7 +37,8 @@ from neurorl.network.modules import path_weights
 from neurorl.network.neuron import StepPlan
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.elementary import dot, on_grid
-from neurorl.rules import Decision, Hidden, feedback
+from neurorl.rules import Decision, Hidden
+from neurorl.rules.decision import Told
 from neurorl.rules.membrane import (
     membranes,
     spike_probability,
@@ -80,7 +81,7 @@ class Learner:
         self,
         inputs: Inputs,
         rasters: dict[str, Raster],
-        action: int,
+        action: int | Told,
         policy: FloatArray,
         modulator: float = 0.0,
     ) -> None:
@@ -96,7 +97,7 @@ class Learner:
         return math.isfinite(modulator) and all(math.isfinite(step) for step in steps)
 
     def check(
-        self, inputs: Inputs, rasters: dict[str, Raster], action: int, policy: FloatArray
+        self, inputs: Inputs, rasters: dict[str, Raster], action: int | Told, policy: FloatArray
     ) -> None:
         """Raise NotFiniteError if a post factor of a window isn't finite, and say which."""
         self._observe(inputs, rasters, action, policy)
@@ -134,7 +135,7 @@ class Learner:
         rate: float,
         inputs: Inputs,
         rasters: dict[str, Raster],
-        action: int,
+        action: int | Told,
         policy: FloatArray,
     ) -> None:
         """Do `learn` for the decision before, whose modulator this window told, then `remember`."""
@@ -145,7 +146,7 @@ class Learner:
         self._add(observed)
 
     def chip_errors(
-        self, inputs: Inputs, rasters: dict[str, Raster], action: int, policy: FloatArray
+        self, inputs: Inputs, rasters: dict[str, Raster], action: int | Told, policy: FloatArray
     ) -> dict[str, FloatArray]:
         """Sum each layer's post factors over the window, over N; the chip knows the traces.
 
@@ -165,7 +166,7 @@ class Learner:
         self,
         inputs: Inputs,
         rasters: dict[str, Raster],
-        action: int,
+        action: int | Told,
         policy: FloatArray,
         modulator: float = 0.0,
     ) -> _Observed:
@@ -175,8 +176,8 @@ class Learner:
             for layer in self._layers
             for p in (*layer.into, *layer.fixed)
         }
-        phi, third = feedback(action, policy), self._clipped(modulator)
-        decision = self._decision(spikes, arrived, action, phi, third)
+        told = action if isinstance(action, Told) else Told.of(action, policy)
+        decision = self._decision(spikes, arrived, told, self._clipped(modulator))
         found = self._rule(decision)
         names = [layer.name for layer in self._hidden]
         factors = {"output": found.output, **dict(zip(names, found.hidden, strict=True))}
@@ -269,8 +270,7 @@ class Learner:
         self,
         spikes: Inputs,
         arrived: dict[str, FloatArray],
-        action: int,
-        phi: FloatArray,
+        told: Told,
         modulator: float,
     ) -> Decision:
         modules = spikes["output"].shape[1]
@@ -296,8 +296,9 @@ class Learner:
         )
         output = self._output
         return Decision(
-            action=action,
-            phi=phi,
+            action=told.action,
+            phi=told.phi,
+            t=told.t,
             output=spikes["output"],
             output_from=0 if self._stdp or output is None else output.first,
             hidden=tuple(hidden),

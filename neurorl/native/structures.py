@@ -91,7 +91,9 @@ class Agent(ctypes.Structure):
             int_1="n_replicas window n_actions n_output first_vote",
             int_2="rule encoder policy modulator carries normalises has_spiking_critic",
             int_3="writes write_every pairs_spikes gates_depression needs_paths drops_late",
-            number_3="peak beta exploration alpha_critic critic_decay modulator_limit",
+            int_4="n_groups has_masks",
+            number_2="peak beta exploration sigma sigma_end sigma_decisions",
+            number_3="alpha_critic critic_decay modulator_limit",
             number_4="depression norm_rate",
         ),
         ("output_text", Text),
@@ -100,6 +102,7 @@ class Agent(ctypes.Structure):
         ("features", Features),
         *fields(
             pointer_1="cells_input features_input input critic_input current critic_current output",
+            pointer_1b="groups allowed numbers phi t",
             pointer_2="seeds decisions actions probabilities reward discount rate active",
             pointer_3="x value value_trace mean_reward expected",
             number_4="critic_unit critic_initial",

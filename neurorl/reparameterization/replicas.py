@@ -29,6 +29,7 @@ from neurorl.errors import (
     EnvironmentWarning,
     PopulationWarning,
     RunError,
+    UnsupportedError,
     format_message,
     warn_outside,
 )
@@ -41,6 +42,7 @@ from neurorl.reparameterization.config import GradientConfig, check_agent, make_
 from neurorl.reparameterization.learner import GradientLearner
 from neurorl.reparameterization.rollout import Rollout
 from neurorl.reparameterization.stage import Stage
+from neurorl.tasks.actions import OneOf
 from neurorl.tasks.groups import EnvGroup
 from neurorl.tasks.known import task_of
 
@@ -77,6 +79,9 @@ class GradientReplicas(AgentGroup):
         if envs.n != len(seeds) * gradient.environments:
             limit = f"{gradient.environments} for each of {len(seeds)} seeds"
             raise ArgumentError("replicas", "wrong number of environments", got=envs.n, limit=limit)
+        if not isinstance(envs.actions, OneOf):
+            what, limit = "gradients learn one discrete choice", "Discrete actions"
+            raise UnsupportedError("replicas", what, limit=limit, remedy="approach 'local'")
         if envs.resets_itself:
             what, remedy = "resets by itself, and gradients say when", "a list of environments"
             raise ArgumentError("replicas, vector environment", what, remedy=remedy)

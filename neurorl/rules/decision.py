@@ -8,7 +8,17 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Array", "Decision", "Factors", "Hidden", "Raster", "chosen", "feedback", "per_module"]
+__all__ = [
+    "Array",
+    "Decision",
+    "Factors",
+    "Hidden",
+    "Raster",
+    "Told",
+    "chosen",
+    "feedback",
+    "per_module",
+]
 
 Array = npt.NDArray[np.float64]
 Raster = npt.NDArray[np.bool_]
@@ -43,13 +53,16 @@ class Hidden:
 class Decision:
     """Hold one window of W steps, and the action that was chosen by its votes.
 
-    action: index of the action; for a batch of decisions, an index for each of them.
-    phi: ``1[m = action] - policy_m`` of each module m, ``(n_actions,)``.
+    action: index of the action; for a batch of decisions, or one of several groups, an index for
+        each of them.
+    phi: ``1[m = action] - policy_m`` of each module m, ``(n_actions,)``; of modules that code a
+        number, its score (`neurorl.models.gaussian`).
     output: raster ``(W, n)`` of the output population.
     output_from: the first step that input can have reached.
     hidden: layers from the output down.
     output_p: spike probabilities ``(W, n)`` given the input, None if the rule needs none.
     output_named: as `Hidden.named`.
+    t: what `Told` has; None is 1 for *action* and -1 for others.
     """
 
     action: int | npt.NDArray[np.int64]
@@ -59,6 +72,7 @@ class Decision:
     hidden: tuple[Hidden, ...] = ()
     output_p: Array | None = None
     output_named: Mapping[str, Array | float] = field(default_factory=dict)
+    t: Array | None = None
 
     def from_start(self) -> Decision:
         """Return the same window, with every step counted."""
@@ -66,6 +80,25 @@ class Decision:
             return self
         hidden = tuple(replace(h, first=0) for h in self.hidden)
         return replace(self, output_from=0, hidden=hidden)
+
+
+@dataclass(frozen=True)
+class Told:
+    """Hold what a decision tells each of its modules: phi, and t, ``(n_actions,)`` each.
+
+    action: as in `Decision`. t: 1 for those that spoke for what was done, -1 for those against it,
+    0 for those that had no say.
+    """
+
+    action: int | npt.NDArray[np.int64]
+    phi: Array
+    t: Array
+
+    @classmethod
+    def of(cls, action: int, policy: Array) -> Told:
+        """Return what one of the actions tells that were drawn from *policy*."""
+        t = 2.0 * chosen(action, len(policy)) - 1.0
+        return cls(action, feedback(action, policy), t)
 
 
 @dataclass(frozen=True)

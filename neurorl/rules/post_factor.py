@@ -4,7 +4,7 @@
 ``spike``   1 in a step in which the neuron spikes, else 0
 ``p``       probability of that spike given its inputs (neurons with escape noise)
 ``phi``     ``1[m = a] - pi_m``, broadcast to the neuron's module m; a the action taken
-``t``       1 if m = a, else -1
+``t``       1 if m = a, else -1; 0 if the task doesn't allow m
 ``b``       sign of the neuron's path to its module's output before learning; output: 1
 ``V``       weight of that path in force; output: 1
 ``y``       1 if its module's output spikes when the neuron's spike would have come so
@@ -147,7 +147,8 @@ def _value(name: str, d: Decision, h: Hidden | None) -> npt.NDArray[Any] | float
         case "phi":
             return _told(d.phi, d, h)
         case "t":
-            return _told(2.0 * chosen(d.action, len(d.phi)) - 1.0, d, h)
+            t = 2.0 * chosen(d.action, len(d.phi)) - 1.0 if d.t is None else d.t
+            return _told(t, d, h)
         case "trace":
             return 1.0  # the sum over steps multiplies with it
     named = d.output_named if h is None else h.named

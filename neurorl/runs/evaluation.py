@@ -19,11 +19,10 @@ from neurorl.agents.saved import Setting, played_on, read_agent
 from neurorl.errors import ArgumentError, EnvironmentWarning, format_message, warn_outside
 from neurorl.inspection.cost import FIGURES, Figures, Tally
 from neurorl.learning.finite import NotFiniteError, bad_reward, bad_sum, explained
-from neurorl.models.config import AgentConfig
 from neurorl.numerics.random import derive, read_seed
 from neurorl.reading import Place, check_fields, read_json
+from neurorl.tasks.actions import MASK, read_actions
 from neurorl.tasks.answers import Answers
-from neurorl.tasks.environments import discrete_actions
 
 if TYPE_CHECKING:
     from neurorl.reparameterization.agent import ReparameterizedActorCritic
@@ -77,7 +76,6 @@ def evaluate(
     check_callable("evaluate, callback", callback)
     seed = read_seed(seed, "evaluate.seed")
     played, env_id = _to_play(agent, env)
-    first_action = int(discrete_actions(played).start)
     answers = Answers(played)
     player = agent.player(
         derive(seed, _PLAY, agent.seed),
@@ -93,7 +91,7 @@ def evaluate(
     with player.backend:
         for k in range(episodes):
             reset_seed = derive(seed, _RESET, k) & 0x7FFFFFFF
-            score = _play(agent.config, answers, first_action, player, tally, reset_seed, k)
+            score = _play(agent, answers, player, tally, reset_seed, k)
             total, total_discounted = score
             returns.append(total)
             discounted.append(total_discounted)
@@ -114,9 +112,8 @@ def evaluate(
 
 
 def _play(
-    config: AgentConfig,
+    agent: LearningAgent,
     answers: Answers,
-    first_action: int,
     player: Player,
     tally: Tally,
     seed: int,
@@ -124,15 +121,20 @@ def _play(
 ) -> tuple[float, float]:
     """Play the k-th episode; return its return, and the discounted one."""
     observation = answers.reset(seed)
+    mask = answers.info.get(MASK) if isinstance(answers.info, Mapping) else None
+    masks = mask is not None and agent.is_masked
+    config, taken = agent.config, agent.actions.taken
     player.begin()
     done, total, total_discounted, factor, step = False, 0.0, 0.0, 1.0, 0
     while not done:
         try:
-            move = player.move(observation)
+            move = player.move(observation, mask if masks else None)
         except NotFiniteError as exc:
             raise explained(_when(k, step), exc) from exc
         step += 1
-        observation, reward, terminated, truncated, _ = answers.step(move.action + first_action)
+        answer = answers.step(taken(move.action))
+        observation, reward, terminated, truncated, info = answer
+        mask = info.get(MASK) if masks else None
         if step == LONG:
             what, remedy = f"has lasted {step} steps", "wrap it in gymnasium.wrappers.TimeLimit"
             message = format_message(f"{answers.where}, an episode", what, remedy=remedy)
@@ -161,8 +163,8 @@ def _to_play(
     if env is None:
         return agent.lend_env(), agent.env_id
     other, name = own_env(env)
-    n, mine = int(discrete_actions(other).n), int(discrete_actions(agent.env).n)
-    if n != mine:
+    n, mine = read_actions(other).groups(1), agent.actions.groups(1)
+    if n != mine or read_actions(other).is_continuous != agent.actions.is_continuous:
         what = "has another number of actions than the agent"
         raise ArgumentError(f"environment {name}", what, got=n, limit=mine)
     return other, name

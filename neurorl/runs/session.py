@@ -14,7 +14,7 @@ from neurorl.agents.algorithms import Algorithm
 from neurorl.agents.budget import Budget
 from neurorl.agents.checkpoint import packed, read_checkpoint
 from neurorl.agents.episodes import Episode
-from neurorl.agents.fits import check_fits
+from neurorl.agents.fits import check_fits, modules
 from neurorl.agents.interrupts import held_interrupts
 from neurorl.agents.saved import AgentDescription, read_agent
 from neurorl.errors import EnvironmentWarning, RunError, format_message, warn_outside
@@ -25,7 +25,7 @@ from neurorl.runs.config import RunConfig
 from neurorl.runs.directory import RunDirectory
 from neurorl.runs.summary import Summary, summary
 from neurorl.runs.work import Work
-from neurorl.tasks.environments import discrete_actions
+from neurorl.tasks.actions import Actions, read_actions
 from neurorl.tasks.groups import has_time_limit
 
 __all__ = ["Session"]
@@ -58,13 +58,14 @@ class Session:
             remedy = "if an episode may never end, train by --steps"
             warn_outside(format_message(where, what, remedy=remedy), EnvironmentWarning)
         if config.agent:
-            self._check_checkpoints(config.agent, int(discrete_actions(env, config.env).n))
+            self._check_checkpoints(config.agent, read_actions(env, config.env))
         self.group = make_agents(config, self.seeds, env)
         self.config = dataclasses.replace(config, model=self.group.config.model)
 
-    def _check_checkpoints(self, agent: Mapping[str, Any], n_actions: int) -> None:
+    def _check_checkpoints(self, agent: Mapping[str, Any], actions: Actions) -> None:
         """Raise RunError for checkpoints that don't fit config.json, before agents are made."""
         config = AgentConfig.from_dict(agent)
+        n_actions = sum(modules(config, actions, "config.json"))
         for run, old in zip(self.runs, self._old, strict=True):
             if old and run.checkpoint.exists():
                 _, arrays = read_checkpoint(run.checkpoint)

@@ -39,6 +39,7 @@ class Answers:
         self._env = env
         self._step = env.step
         self._read = observation_reader(env.observation_space)
+        self.info: Any = {}  # that of the last reset
         name = env.spec.id if env.spec is not None else type(env.unwrapped).__name__
         self.where = f"environment {name}"
 
@@ -50,12 +51,13 @@ class Answers:
             raise raised(self.where, "reset", exc) from exc
         if not isinstance(answer, tuple) or len(answer) != 2:
             raise self._wrong("reset", "answers otherwise", _shown(answer), _RESET)
+        self.info = answer[1]
         try:
             return self._read(answer[0])
         except UnfitError as exc:
             raise unfit(f"{self.where}, reset", exc) from exc
 
-    def step(self, action: int) -> tuple[Any, float, bool, bool, Any]:
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, Any]:
         """Take an action; return observation, reward, terminated, truncated and info."""
         try:
             answer = self._step(action)

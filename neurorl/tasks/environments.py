@@ -21,6 +21,7 @@ from neurorl.errors import (
     UnsupportedError,
     quoted,
 )
+from neurorl.tasks.actions import read_actions
 
 __all__ = [
     "BanditEnv",
@@ -39,7 +40,6 @@ _UP, _DOWN, _LEFT, _RIGHT = range(4)
 _LEFT_OF = (_LEFT, _RIGHT, _DOWN, _UP)
 _RIGHT_OF = (_RIGHT, _LEFT, _UP, _DOWN)
 _P_INTENDED, _P_VEER = 0.8, 0.05
-_MOST_ACTIONS = 4096
 
 # Beginnings of ids that a package registers when it is imported.
 _PACKAGES = {
@@ -165,7 +165,7 @@ def make_env(env_id: str, arguments: Mapping[str, Any] | None = None) -> gym.Env
 
     arguments: go to `gymnasium.make`.
     Raises UnknownNameError with what would work, UnsupportedError if it can't be made here or its
-    actions are not discrete.
+    actions are of a kind that agents can't choose.
     """
     if not isinstance(env_id, str):
         raise ArgumentError("environment", "is not an id", got=quoted(env_id))
@@ -183,7 +183,7 @@ def make_env(env_id: str, arguments: Mapping[str, Any] | None = None) -> gym.Env
         raise
     except Exception as exc:  # of code that isn't ours, which may raise anything
         raise UnsupportedError(where, "can't be made here", got=first_line(exc)) from exc
-    discrete_actions(env, env_id)
+    read_actions(env, env_id)
     return env
 
 
@@ -226,10 +226,8 @@ def unknown_env(env_id: str) -> UnknownNameError:
 def discrete_actions(env: gym.Env[Any, Any], name: str = "") -> gym.spaces.Discrete[Any]:
     """Return the action space of *env*. Raises UnsupportedError unless it is Discrete."""
     where = f"environment {name}".rstrip()
-    space, observations = (getattr(env, key, None) for key in ("action_space", "observation_space"))
-    for kind, candidate in (("action", space), ("observation", observations)):
-        if not isinstance(candidate, gym.Space):
-            raise UnsupportedError(where, f"has no {kind}_space", got=quoted(candidate))
+    read_actions(env, name)
+    space = env.action_space
     if not isinstance(space, gym.spaces.Discrete):
         raise UnsupportedError(
             where,
@@ -237,9 +235,5 @@ def discrete_actions(env: gym.Env[Any, Any], name: str = "") -> gym.spaces.Discr
             got=space,
             limit="Discrete(n)",
             remedy="discretise its actions with a Gymnasium ActionWrapper",
-        )
-    if space.n > _MOST_ACTIONS:
-        raise UnsupportedError(
-            where, "has too many actions", got=space.n, limit=f"<= {_MOST_ACTIONS}"
         )
     return space

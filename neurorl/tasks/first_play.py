@@ -21,6 +21,7 @@ from gymnasium import spaces
 
 from neurorl.errors import NeurorlError
 from neurorl.numerics.random import derive
+from neurorl.tasks.actions import read_actions
 from neurorl.tasks.answers import Answers
 from neurorl.tasks.specification import copy_env
 
@@ -113,9 +114,7 @@ def _play(env: gym.Env[Any, Any], steps: int, play: FirstPlay) -> None:
     answers, leaves = Answers(env), dict(_of_numbers(env.observation_space, ()))
     stride = max(1, -(-steps * sum(leaves.values()) // _LARGEST))
     play.seen = {place: [] for place in leaves}
-    actions = env.action_space
-    assert isinstance(actions, spaces.Discrete)  # as agents take no others
-    first, n = int(actions.start), int(actions.n)
+    actions = read_actions(env)
     draws = np.random.Generator(np.random.PCG64(_SEED))
 
     def note(observation: Any, step: int) -> None:
@@ -123,14 +122,14 @@ def _play(env: gym.Env[Any, Any], steps: int, play: FirstPlay) -> None:
             for place, rows in play.seen.items():
                 rows.append(np.array(_at(observation, place)))
 
-    over, action = True, first
+    over, action = True, actions.taken(actions.idle)
     while play.steps < steps:
         if over:
             episode = len(play.rewards)
             note(answers.reset(derive(_SEED, episode) & 0x7FFFFFFF), play.steps)
             play.rewards.append([])
         if over or episode % 2 == 0 or draws.random() > _HOLDS:
-            action = first + int(draws.random() * n)
+            action = actions.taken(actions.drawn(draws.random))
         observation, reward, terminated, truncated, _ = answers.step(action)
         note(observation, play.steps)
         play.rewards[-1].append(reward if math.isfinite(reward) else 0.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, SupportsFloat
 
 import gymnasium as gym
@@ -14,23 +14,25 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space, iterate
 
 from neurorl.errors import ArgumentError, NeurorlError
+from neurorl.tasks.actions import MASK, Actions, OneOf, read_actions
 from neurorl.tasks.answers import Answers, raised, unfit
 from neurorl.tasks.observations import UnfitError, observation_reader
 
 __all__ = ["AutoresetEnvs", "EnvGroup", "SeparateEnvs", "VectorEnvs", "env_group", "has_time_limit"]
 
-Step = tuple[int, Any, SupportsFloat, bool, bool, dict[str, Any]]
+_NOTHING: Mapping[str, Any] = {}
+Step = tuple[int, Any, SupportsFloat, bool, bool, Any]
 
 
 class EnvGroup(abc.ABC):
     """Hold one environment for each agent.
 
-    first_action: the number of the first action. together: whether a step is one of all of them,
+    actions: what each takes. together: whether a step is one of all of them,
     also of those whose agents don't play. resets_itself: whether it begins episodes by itself, so
     that nobody can play one again; an agent waits until its is `ready`.
     """
 
-    first_action: int
+    actions: Actions
     n: int
     together = False
     resets_itself = False
@@ -39,15 +41,24 @@ class EnvGroup(abc.ABC):
         """Return whether an episode of agent k can begin before the next step."""
         return True
 
+    @property
+    def first_action(self) -> int:
+        """Return the number of the first of discrete actions; 0 for others."""
+        return self.actions.first if isinstance(self.actions, OneOf) else 0
+
     @abc.abstractmethod
     def reset(self, k: int, seed: int) -> Any:
         """Start an episode of agent k; return the observation."""
 
     @abc.abstractmethod
-    def step(self, actions: Sequence[int], active: Sequence[int]) -> Iterable[Step]:
+    def info(self, k: int) -> Mapping[str, Any]:
+        """Return what agent k's environment said beside its first observation."""
+
+    @abc.abstractmethod
+    def step(self, actions: Sequence[Any], active: Sequence[int]) -> Iterable[Step]:
         """Step all active agents.
 
-        actions: of all agents, counted from 0.
+        actions: the choice of each agent, as `neurorl.tasks.actions` has them.
         Returns ``(k, observation, reward, terminated, truncated, info)`` of every active agent.
         """
 
@@ -62,16 +73,22 @@ class SeparateEnvs(EnvGroup):
     def __init__(self, envs: Sequence[gym.Env[Any, Any]]) -> None:
         self.envs = envs
         self.n = len(envs)
-        self.first_action = int(envs[0].action_space.start)  # type: ignore[attr-defined]
+        self.actions = read_actions(envs[0])
         self._answers = [Answers(env) for env in envs]
         self._steps = [answers.step for answers in self._answers]
 
     def reset(self, k: int, seed: int) -> Any:
         return self._answers[k].reset(seed)
 
-    def step(self, actions: Sequence[int], active: Sequence[int]) -> Iterable[Step]:
-        first, steps = self.first_action, self._steps
-        return [(k, *steps[k](actions[k] + first)) for k in active]
+    def info(self, k: int) -> Mapping[str, Any]:
+        return _mapping(self._answers[k].info)
+
+    def step(self, actions: Sequence[Any], active: Sequence[int]) -> Iterable[Step]:
+        taken, steps = self.actions.taken, self._steps
+        if isinstance(self.actions, OneOf):
+            first = self.actions.first
+            return [(k, *steps[k](actions[k] + first)) for k in active]
+        return [(k, *steps[k](taken(actions[k]))) for k in active]
 
     def close(self) -> None:
         for answers in self._answers:
@@ -91,9 +108,8 @@ class VectorEnvs(EnvGroup):
         self.env = env
         self.n = env.num_envs
         self._mode = _autoreset_mode(env)
-        space = env.single_action_space
-        self.first_action = int(space.start)  # type: ignore[attr-defined]
-        self._dtype = space.dtype
+        self.actions = read_actions(env)
+        self._masks: dict[int, Any] = {}  # the last that each environment has shown
         self._over = np.ones(self.n, dtype=bool)
         self._batched = batch_space(env.single_observation_space, self.n)
         self._read = observation_reader(env.single_observation_space)
@@ -108,27 +124,39 @@ class VectorEnvs(EnvGroup):
         seeds: Any = [None] * self.n
         seeds[k] = seed
         try:
-            observations, _ = self.env.reset(seed=seeds, options={"reset_mask": mask})
+            observations, infos = self.env.reset(seed=seeds, options={"reset_mask": mask})
+            self._note_masks(infos, np.flatnonzero(mask))
             observation = self._read(self._each(observations)[k])
         except Exception as exc:
             raise self._failed("reset", exc) from exc
         self._over[k] = False
         return observation
 
-    def step(self, actions: Sequence[int], active: Sequence[int]) -> Iterable[Step]:
+    def info(self, k: int) -> Mapping[str, Any]:
+        return {MASK: self._masks[k]} if k in self._masks else _NOTHING
+
+    def step(self, actions: Sequence[Any], active: Sequence[int]) -> Iterable[Step]:
         try:
             return self._step(actions, active)
         except Exception as exc:
             raise self._failed("step", exc) from exc
 
-    def _step(self, actions: Sequence[int], active: Sequence[int]) -> Iterable[Step]:
+    def _step(self, actions: Sequence[Any], active: Sequence[int]) -> Iterable[Step]:
         if (
             self._mode is AutoresetMode.DISABLED and self._over.any()
         ):  # of agents that have finished
             unseeded: Any = [None] * self.n
-            self.env.reset(seed=unseeded, options={"reset_mask": self._over.copy()})
-        chosen = np.array(actions, dtype=self._dtype) + self.first_action
-        observations, rewards, terminated, truncated, infos = self.env.step(chosen)
+            _, infos = self.env.reset(seed=unseeded, options={"reset_mask": self._over.copy()})
+            self._note_masks(infos, np.flatnonzero(self._over))
+        if self._masks:  # heeded for agents that rest, too
+            allowed = self._masks
+            actions = [
+                choice if k in active or k not in allowed else self.actions.allowed(allowed[k])
+                for k, choice in enumerate(actions)
+            ]
+        answer = self.env.step(self.actions.batch(actions))
+        observations, rewards, terminated, truncated, infos = answer
+        self._note_masks(infos, range(self.n))
         ends, each = terminated | truncated, self._each(observations)
         shown = each
         if self._mode is AutoresetMode.SAME_STEP and ends.any():  # each shows the next episode
@@ -137,7 +165,16 @@ class VectorEnvs(EnvGroup):
         self._note(each, ends)
         read, paid = self._read, rewards.tolist()
         ended, cut = terminated.tolist(), truncated.tolist()
-        return [(k, read(shown[k]), paid[k], ended[k], cut[k], {}) for k in active]
+        info = self.info if self._masks else lambda _: _NOTHING
+        return [(k, read(shown[k]), paid[k], ended[k], cut[k], info(k)) for k in active]
+
+    def _note_masks(self, infos: Any, of: Iterable[int]) -> None:
+        masks = _mapping(infos).get(MASK)
+        if masks is not None:
+            parts = isinstance(masks, tuple)  # a mask for each of several choices
+            self._masks |= {
+                int(k): tuple(part[k] for part in masks) if parts else masks[k] for k in of
+            }
 
     def _note(self, each: list[Any], ends: npt.NDArray[np.bool_]) -> None:
         """Note which episodes are over, after a step in which the environments show *each*."""
@@ -179,7 +216,8 @@ class AutoresetEnvs(VectorEnvs):
             if not self._is_begun:
                 with warnings.catch_warnings():  # envpool's, of a seed that it doesn't heed
                     warnings.simplefilter("ignore")
-                    observations, _ = self.env.reset(seed=seed)
+                    observations, infos = self.env.reset(seed=seed)
+                self._note_masks(infos, range(self.n))
                 self._fresh, self._is_begun = self._each(observations), True
                 self._over[:] = False
             observation, self._fresh[k] = self._read(self._fresh[k]), None
@@ -191,6 +229,10 @@ class AutoresetEnvs(VectorEnvs):
         begun = ends if self._mode is AutoresetMode.SAME_STEP else self._over
         self._fresh = [seen if new else None for seen, new in zip(each, begun, strict=True)]
         self._over = ends
+
+
+def _mapping(info: Any) -> Mapping[str, Any]:
+    return info if isinstance(info, Mapping) else _NOTHING
 
 
 def _autoreset_mode(env: gym.vector.VectorEnv[Any, Any, Any]) -> AutoresetMode:

@@ -15,6 +15,7 @@ modulator.
 from __future__ import annotations
 
 import abc
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -30,8 +31,9 @@ from neurorl.learning.writes import check_writes
 from neurorl.models.config import AgentConfig
 from neurorl.models.features import Features, FromNumbers
 from neurorl.models.history import History
-from neurorl.models.policies import Greedy, Policy
+from neurorl.models.policies import Policy
 from neurorl.network.serialization import FloatArray
+from neurorl.rules.decision import Told
 
 __all__ = ["Loop"]
 
@@ -39,13 +41,19 @@ __all__ = ["Loop"]
 class Loop(abc.ABC):
     """Let replicas of one agent decide and learn side by side on one backend.
 
-    config, n_actions: of every agent. backend: with a seed for each replica. greedy: actions have
-    the most votes, whatever the configuration's policy. learns: False for agents that only play.
+    config: of every agent. n_actions: how many it chooses from, or for several choices at once the
+    size of each group. backend: with a seed for each replica. greedy: actions have the most votes,
+    whatever the configuration's policy; numbers are those coded. learns: False for agents that
+    only play.
 
-    waits: whether it will have a `successor`. memory: see `neurorl.learning.memory`. actions,
-    probabilities: what `decide` found, ``(N,)`` and ``(N, n_actions)``. Set by the caller: reward
-    (scaled), discount (gamma, or 0 after a terminal state), rate (of all step sizes) and active
-    (others are left as they are), ``(N,)`` each.
+    waits: whether it will have a `successor`. memory: see `neurorl.learning.memory`.
+    groups, n_actions: sizes, and their sum. actions: what
+    `decide` found, ``(N,)``, of several choices or numbers ``(N, groups)``; probabilities
+    ``(N, n_actions)``; phi and t: what is broadcast to modules, ``(N, n_actions)`` each
+    (`neurorl.rules.decision.Told`). masked: whose actions are restricted to those in allowed,
+    ``(N, n_actions)``; has_masks: whether anybody's are. Set by the caller: reward (scaled),
+    discount (gamma, or 0 after a terminal state), rate (of all step sizes) and active (others are
+    left as they are), ``(N,)`` each.
     """
 
     waits = False
@@ -54,7 +62,7 @@ class Loop(abc.ABC):
         self,
         config: AgentConfig,
         backend: Backend,
-        n_actions: int,
+        n_actions: int | Sequence[int],
         greedy: bool = False,
         learns: bool = True,
     ) -> None:
@@ -64,8 +72,10 @@ class Loop(abc.ABC):
         self.critic, self.first_vote = self.plan.critic, self.plan.first_vote
         self._learns_late = learns and self.critic is not None
         self.n = backend.n_replicas
-        self.policy: Policy = Greedy() if greedy else config.policy
-        self.n_actions = n_actions
+        self.policy: Policy = config.policy.at_best() if greedy else config.policy
+        self.groups = (n_actions,) if isinstance(n_actions, int) else tuple(n_actions)
+        self.n_actions = sum(self.groups)
+        self._first_of = np.cumsum([0, *self.groups[:-1]])
         network = backend.network
         self._shapes = {p.name: network.weight_shape(p.name) for p in network.projections}
         weights = {name: backend.weights(name) for name in self._shapes}
@@ -82,8 +92,12 @@ class Loop(abc.ABC):
         self._shadow = config.writes.has_shadow and not backend.arithmetic.is_fine
         self.memory = memory_for(self.plan, weights, backend.seeds)
         self._parts = [self.memory.of(k) for k in range(self.n)]
-        self.actions = np.zeros(self.n, dtype=np.int64)
-        self.probabilities = np.zeros((self.n, n_actions))
+        continuous = self.policy.is_continuous
+        shape = (self.n, len(self.groups)) if continuous or len(self.groups) > 1 else (self.n,)
+        self.actions: npt.NDArray[Any] = np.zeros(shape, float if continuous else np.int64)
+        self.probabilities, self.phi, self.t, allowed = np.zeros((4, self.n, self.n_actions))
+        self.allowed, self.masked = allowed == 0.0, np.zeros(self.n, dtype=np.bool_)
+        self.has_masks = False
         self.reward, self.discount = np.zeros(self.n), np.zeros(self.n)
         self.rate = np.ones(self.n)
         self.active = np.ones(self.n, dtype=np.bool_)
@@ -108,6 +122,9 @@ class Loop(abc.ABC):
         names = ("actions", "probabilities", "reward", "discount", "rate", "active")
         for name in (*names, "_cells_flat", "_features_flat"):
             getattr(self, name)[...] = getattr(other, name)
+        self.phi[...], self.t[...] = other.phi, other.t
+        for k in np.flatnonzero(other.masked).tolist():
+            self.allow(k, other.allowed[k])
         for name, array in self.window.inputs.items():
             array[...] = other.window.inputs[name]
         for name, raster in self.window.rasters.items():
@@ -140,8 +157,14 @@ class Loop(abc.ABC):
             self.backend.reset([k])
         self._begin(k)
 
-    def decide(self) -> npt.NDArray[np.int64]:
-        """Return every active agent's action, ``(N,)``."""
+    def allow(self, k: int, allowed: npt.NDArray[np.bool_] | None) -> None:
+        """Let agent k choose among these actions only, until this is called again; None: all."""
+        self.masked[k] = allowed is not None
+        self.allowed[k] = True if allowed is None else allowed
+        self.has_masks = bool(self.masked.any())
+
+    def decide(self) -> npt.NDArray[Any]:
+        """Return every agent's action, ``(N,)`` or ``(N, groups)``; of active ones a new one."""
         self._encode()
         self.window.run(not self.config.carries)
         self._choose()
@@ -189,11 +212,17 @@ class Loop(abc.ABC):
             if odd is not None:
                 raise NotFiniteError(k, odd)
 
-    def _seen(self, k: int) -> tuple[Inputs, dict[str, Raster], int, FloatArray]:
-        """Return agent k's window, and the action and policy that came of it."""
+    def _seen(self, k: int) -> tuple[Inputs, dict[str, Raster], Told, FloatArray]:
+        """Return agent k's window, what it tells modules, and the policy that came of it."""
         inputs = {name: self._of(k, raster) for name, raster in self.window.inputs.items()}
         rasters = {name: self._of(k, raster) for name, raster in self.window.rasters.items()}
-        return inputs, rasters, int(self.actions[k]), self.probabilities[k]
+        action = self.actions[k]
+        if self.policy.is_continuous:
+            of_modules = np.flatnonzero(self.t[k] > 0.0)
+        else:
+            of_modules = action + self._first_of if action.ndim else int(action)
+        told = Told(of_modules, self.phi[k], self.t[k])
+        return inputs, rasters, told, self.probabilities[k]
 
     def _of(self, k: int, raster: npt.NDArray[Any]) -> npt.NDArray[Any]:
         size = raster.shape[-1] // self.n

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from neurorl.backends.base import Backend
 from neurorl.errors import UnsupportedError, check_name
 from neurorl.learning.loops.base import Loop
@@ -21,7 +23,7 @@ LOOPS = ("native", "numpy")
 def make_loop(
     config: AgentConfig,
     backend: Backend,
-    n_actions: int,
+    n_actions: int | Sequence[int],
     *,
     greedy: bool = False,
     learns: bool = True,
@@ -55,7 +57,11 @@ class _Meanwhile(NumpyLoop):
     """Learn in NumPy until the library of the loop in C++ is compiled."""
 
     def __init__(
-        self, config: AgentConfig, backend: Backend, n_actions: int, building: Building
+        self,
+        config: AgentConfig,
+        backend: Backend,
+        n_actions: int | Sequence[int],
+        building: Building,
     ) -> None:
         super().__init__(config, backend, n_actions)
         self._building = building
@@ -67,7 +73,7 @@ class _Meanwhile(NumpyLoop):
         self.waits = False
         if warned(self._building.problem):
             return None
-        loop = _native(self.config, self.backend, self.n_actions)
+        loop = _native(self.config, self.backend, self.groups)
         loop.go_on_from(self)
         return loop
 
@@ -75,7 +81,7 @@ class _Meanwhile(NumpyLoop):
 def _native(
     config: AgentConfig,
     backend: Backend,
-    n_actions: int,
+    n_actions: int | Sequence[int],
     greedy: bool = False,
     learns: bool = True,
 ) -> Loop:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -46,7 +47,7 @@ class NativeLoop(Loop):
         self,
         config: AgentConfig,
         backend: Backend,
-        n_actions: int,
+        n_actions: int | Sequence[int],
         greedy: bool = False,
         learns: bool = True,
     ) -> None:
@@ -69,7 +70,11 @@ class NativeLoop(Loop):
     def _as_seen(self, features: Features) -> Any:
         return seen_by_c(features)
 
-    def decide(self) -> npt.NDArray[np.int64]:
+    def allow(self, k: int, allowed: npt.NDArray[np.bool_] | None) -> None:
+        super().allow(k, allowed)
+        self._agent.has_masks = self.has_masks
+
+    def decide(self) -> npt.NDArray[Any]:
         if self._c_decide is None:
             return super().decide()
         self.backend.check_open()
@@ -172,8 +177,11 @@ class NativeLoop(Loop):
             "writes": self._code("writes", config.writes.kernel),
             "write_every": config.writes.every,
             "peak": config.encoder.peak,
-            "beta": config.flat["beta"],
+            "beta": config.flat.get("beta", 0.0),
             "exploration": self.policy.exploration,
+            **{name: getattr(self.policy, name, 0.0) for name in ("sigma", "sigma_end")},
+            "sigma_decisions": getattr(self.policy, "decisions", 1),
+            "n_groups": len(self.groups),
             "alpha_critic": critic.alpha,
             "critic_decay": config.gamma * critic.lambda_,
             "critic_unit": self.critic.unit if self.critic else 0.0,
@@ -211,8 +219,13 @@ class NativeLoop(Loop):
             "output": self._keep(self.window.rasters["output"], np.bool_),
             "seeds": self._keep(seeds, np.int64),
             "decisions": self._keep(memory.decisions, np.int64),
-            "actions": self._keep(self.actions, np.int64),
+            "groups": self._keep(np.array(self.groups, dtype=np.int64), np.int64),
+            "actions": None if self.policy.is_continuous else self._keep(self.actions, np.int64),
+            "numbers": self._keep(self.actions) if self.policy.is_continuous else None,
             "probabilities": self._keep(self.probabilities),
+            "phi": self._keep(self.phi),
+            "t": self._keep(self.t),
+            "allowed": self._keep(self.allowed, np.bool_),
             "reward": self._keep(self.reward),
             "discount": self._keep(self.discount),
             "rate": self._keep(self.rate),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from neurorl.backends.base import Backend
@@ -10,7 +12,7 @@ from neurorl.learning.learner import Learner
 from neurorl.learning.loops.base import Loop
 from neurorl.learning.writes import Writer
 from neurorl.models.config import AgentConfig
-from neurorl.models.policies import choose, votes
+from neurorl.models.policies import votes
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import DrawRows, Stream
 from neurorl.rules.three_factor import td_error
@@ -25,7 +27,7 @@ class NumpyLoop(Loop):
         self,
         config: AgentConfig,
         backend: Backend,
-        n_actions: int,
+        n_actions: int | Sequence[int],
         greedy: bool = False,
         learns: bool = True,
     ) -> None:
@@ -40,7 +42,8 @@ class NumpyLoop(Loop):
             for part in parts
         ]
         self._draws_of_cells = [DrawRows(seed, Stream.ENCODER, n) for seed in backend.seeds]
-        self._draws = [DrawRows(seed, Stream.ACTION, 1) for seed in backend.seeds]
+        draws = len(self.groups) * self.policy.draws
+        self._draws = [DrawRows(seed, Stream.ACTION, draws) for seed in backend.seeds]
 
     def learn(self) -> None:
         self._check_all_seen()
@@ -138,8 +141,10 @@ class NumpyLoop(Loop):
         for k in np.flatnonzero(self.active):
             output = self._of(k, self.window.rasters["output"])
             n = votes(output, self.n_actions, self.first_vote)
-            policy = self.policy.distribution(n)
-            u = float(self._draws[k](int(self.memory.decisions[k, 0]))[0])
-            self.probabilities[k] = policy
-            self.actions[k] = choose(policy, u)
+            decision = int(self.memory.decisions[k, 0])
+            u = self._draws[k](decision)
+            allowed = self.allowed[k] if self.masked[k] else None
+            choice = self.policy.decide(n, self.groups, allowed, u, decision)
+            self.probabilities[k], self.phi[k], self.t[k] = choice.policy, choice.phi, choice.t
+            self.actions[k] = choice.actions if self.actions.ndim > 1 else choice.actions[0]
             self.memory.decisions[k, 0] += 1

@@ -13,6 +13,8 @@ the host.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from neurorl.backends.base import Backend
@@ -40,7 +42,7 @@ class OnChipLoop(NumpyLoop):
         self,
         config: AgentConfig,
         backend: Backend,
-        n_actions: int,
+        n_actions: int | Sequence[int],
         greedy: bool = False,
         learns: bool = True,
     ) -> None:

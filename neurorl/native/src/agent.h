@@ -16,7 +16,7 @@ namespace neurorl {
     X(SPIKES_ONLY) X(SPIKES_ONLY_HEBBIAN) X(REWARD_STDP) X(TD_STDP) \
     X(COAGENT) X(AGREEMENT) X(CENTRED_FEEDBACK) X(SURROGATE) X(TEXT)
 #define NEURORL_ENCODERS(X) X(QUIET) X(BERNOULLI) X(CURRENT)
-#define NEURORL_POLICIES(X) X(SOFTMAX) X(GREEDY)
+#define NEURORL_POLICIES(X) X(SOFTMAX) X(GREEDY) X(NORMAL)
 #define NEURORL_MODULATORS(X) X(TD_ERROR) X(REWARD)
 #define NEURORL_WRITES(X) X(SHADOW) X(STOCHASTIC) X(ACCUMULATE) X(REGISTER)
 #define NEURORL_ROLES(X) X(OUTPUT) X(HIDDEN) X(OTHER) X(CRITIC)
@@ -82,13 +82,18 @@ struct Agent {
     int64_t n_replicas, window, n_actions, n_output, first_vote;
     int64_t rule, encoder, policy, modulator, carries, normalises, has_spiking_critic;
     int64_t writes, write_every, pairs_spikes, gates_depression, needs_paths, drops_late;
-    double peak, beta, exploration, alpha_critic, critic_decay, modulator_limit, depression, norm_rate;
+    int64_t n_groups, has_masks;
+    double peak, beta, exploration, sigma, sigma_end, sigma_decisions, alpha_critic, critic_decay, modulator_limit, depression, norm_rate;
     Text output_text, hidden_text;  // of the rule TEXT
     Features cells, features;
     const double *cells_input, *features_input;
     uint8_t *input, *critic_input;
     double *current, *critic_current;  // used instead of these two by the encoder CURRENT
     const uint8_t *output;
+    const int64_t *groups;  // their sizes: one choice is made in each
+    const uint8_t *allowed;  // (replica, n_actions), heeded if has_masks
+    double *numbers;  // the choices of NORMAL, in place of actions
+    double *phi, *t;  // what is broadcast to modules, (replica, n_actions)
     const int64_t *seeds;
     int64_t *decisions, *actions;
     double *probabilities;

@@ -5,6 +5,7 @@
 #include "buffers.h"
 #include "agent.h"
 #include "elementary.h"
+#include "expressions.h"
 #include "features.h"
 #include "philox.h"
 
@@ -106,31 +107,119 @@ inline bool encode(const Agent &agent, int64_t k)
         agent.critic_current);
 }
 
-// Count votes, compute the policy's probabilities (n_actions,), and draw an action.
-inline int64_t choose(const Agent &agent, int64_t k, double *probabilities)
+// The modules of one choice of a replica: *size* votes, which become probabilities.
+struct Group {
+    const Agent &agent;
+    int64_t k, number, first, size;
+
+    double *of(double *array) const { return array + k * agent.n_actions + first; }
+    bool allows(int64_t m) const
+    {
+        return !agent.has_masks || agent.allowed[k * agent.n_actions + first + m];
+    }
+    double draw(int64_t n) const
+    {
+        return to_unit(neurorl_word(n, agent.decisions[k], STREAM_ACTION, agent.seeds[k]));
+    }
+};
+
+// Compute the policy's probabilities of the votes for allowed alternatives, 0 for others.
+inline void weigh(const Group &group, double *p)
+{
+    const Agent &agent = group.agent;
+    double most = -1.0, total = 0.0;
+    int64_t n = 0;
+    for (int64_t m = 0; m < group.size; m++) {
+        if (!group.allows(m)) continue;
+        most = p[m] > most ? p[m] : most;
+        n++;
+    }
+    for (int64_t m = 0; m < group.size; m++) {
+        if (!group.allows(m)) continue;
+        p[m] = agent.policy == GREEDY ? (double)(p[m] == most) : exp(agent.beta * (p[m] - most));
+        total += p[m];
+    }
+    const double kept = 1.0 - agent.exploration, shared = agent.exploration / (double)n;
+    for (int64_t m = 0; m < group.size; m++)
+        p[m] = group.allows(m) ? kept * (p[m] / total) + shared : 0.0;
+}
+
+// Draw an alternative, and write what is broadcast to the modules of all.
+inline int64_t choose_one(const Group &group)
+{
+    double *p = group.of(group.agent.probabilities), below = 0.0;
+    double *phi = group.of(group.agent.phi), *t = group.of(group.agent.t);
+    weigh(group, p);
+    const double u = group.draw(group.number);
+    int64_t action = -1;
+    bool is_over = false;
+    for (int64_t m = 0; m < group.size; m++) {
+        phi[m] = -p[m];
+        t[m] = group.allows(m) ? -1.0 : 0.0;
+        if (is_over || !group.allows(m)) continue;
+        action = m;
+        below += p[m];
+        is_over = !(below < u);
+    }
+    phi[action] += 1.0;
+    t[action] = 1.0;
+    return action;
+}
+
+// Return sigma in replica k's decision.
+inline double width(const Agent &agent, int64_t k)
+{
+    const double share = (double)agent.decisions[k] / agent.sigma_decisions;
+    const double left = 1.0 - (share < 1.0 ? share : 1.0);
+    return agent.sigma_end + left * (agent.sigma - agent.sigma_end);
+}
+
+// Choose a number: models/gaussian.py in C.
+inline double choose_number(const Group &group)
+{
+    const int64_t size = group.size;
+    double *p = group.of(group.agent.probabilities), total = 0.0, weighted = 0.0;
+    double *phi = group.of(group.agent.phi), *t = group.of(group.agent.t);
+    const double last = (double)(size - 1);
+    for (int64_t m = 0; m < size; m++) {
+        const double centre = (2.0 * (double)m - last) / last;
+        total += p[m];
+        weighted += p[m] * centre;
+    }
+    const double mean = total > 0.0 ? weighted / total : 0.0;
+    const double u = group.draw(2 * group.number), v = group.draw(2 * group.number + 1);
+    const double z = __builtin_sqrt(-2.0 * neurorl_log(u)) * cospi(2.0 * v);
+    for (int64_t m = 0; m < size; m++) {
+        const double centre = (2.0 * (double)m - last) / last;
+        p[m] = total > 0.0 ? p[m] / total : 1.0 / (double)size;
+        phi[m] = z * (centre - mean);
+        t[m] = neurorl_sign(phi[m]);
+    }
+    const double number = mean + width(group.agent, group.k) * z;
+    return number < -1.0 ? -1.0 : number > 1.0 ? 1.0 : number;
+}
+
+// Count the votes of replica k, and make every choice.
+inline void choose(const Agent &agent, int64_t k)
 {
     const int64_t n = agent.n_actions;
-    for (int64_t m = 0; m < n; m++) probabilities[m] = 0.0;
+    double *votes = agent.probabilities + k * n;
+    for (int64_t m = 0; m < n; m++) votes[m] = 0.0;
     for (int64_t t = agent.first_vote; t < agent.window; t++) {
         const uint8_t *row = agent.output + (t * agent.n_replicas + k) * agent.n_output;
         for (int64_t j = 0; j < agent.n_output; j += n)
-            for (int64_t m = 0; m < n; m++) probabilities[m] += row[j + m];
+            for (int64_t m = 0; m < n; m++) votes[m] += row[j + m];
     }
-    double most = probabilities[0], total = 0.0;
-    for (int64_t m = 1; m < n; m++)
-        most = probabilities[m] > most ? probabilities[m] : most;
-    for (int64_t m = 0; m < n; m++) {
-        probabilities[m] = agent.policy == GREEDY ? (double)(probabilities[m] == most)
-                                                  : exp(agent.beta * (probabilities[m] - most));
-        total += probabilities[m];
+    int64_t first = 0;
+    for (int64_t g = 0; g < agent.n_groups; g++) {
+        const Group group = {agent, k, g, first, agent.groups[g]};
+        const int64_t at = k * agent.n_groups + g;
+        if (agent.policy == NORMAL)
+            agent.numbers[at] = choose_number(group);
+        else
+            agent.actions[at] = choose_one(group);
+        first += group.size;
     }
-    const double kept = 1.0 - agent.exploration, shared = agent.exploration / (double)n;
-    for (int64_t m = 0; m < n; m++) probabilities[m] = kept * (probabilities[m] / total) + shared;
-    const double u = to_unit(neurorl_word(0, agent.decisions[k], STREAM_ACTION, agent.seeds[k]));
-    double below = probabilities[0];
-    int64_t action = 0;
-    while (action < n - 1 && below < u) below += probabilities[++action];
-    return action;
 }
 
 }  // namespace neurorl

@@ -114,14 +114,13 @@ inline void spike_probability(
 // Return phi of the module of output j, actors in the outer order.
 inline double feedback(const Agent &agent, int64_t k, int64_t j)
 {
-    const int64_t m = j % agent.n_actions;
-    const double phi = -agent.probabilities[k * agent.n_actions + m];
-    return m == agent.actions[k] ? phi + 1.0 : phi;
+    return agent.phi[k * agent.n_actions + j % agent.n_actions];
 }
 
-inline bool is_taken(const Agent &agent, int64_t k, int64_t j)
+// Return +-1 for the action taken and others, 0 for those that aren't allowed.
+inline double taken(const Agent &agent, int64_t k, int64_t j)
 {
-    return j % agent.n_actions == agent.actions[k];
+    return agent.t[k * agent.n_actions + j % agent.n_actions];
 }
 
 inline int64_t per_module(const Agent &agent, const Layer &layer)
@@ -210,7 +209,7 @@ inline void dense_factors(
             else if (agent.rule == COAGENT)
                 factor = late ? 0.0 : 2.0 * surprise;
             else if (agent.rule == AGREEMENT) {
-                const double c = is_taken(agent, window.k, module) ? 1.0 : -1.0;
+                const double c = taken(agent, window.k, module);
                 factor = answered(layer, c, surprise, answers, module);
             } else if (agent.rule == CENTRED_FEEDBACK) {
                 const double phi = feedback(agent, window.k, module);

@@ -214,7 +214,7 @@ extern "C" void neurorl_choose(const Agent *agent)
 {
     for (int64_t k = 0; k < agent->n_replicas; k++) {
         if (!agent->active[k]) continue;
-        agent->actions[k] = choose(*agent, k, agent->probabilities + k * agent->n_actions);
+        choose(*agent, k);
         agent->decisions[k]++;
     }
 }

@@ -44,7 +44,7 @@ inline void broadcasts(const Window &window, const Layer &layer, double *phi, do
     for (int64_t first = 0; first < n; first += size) {
         const int64_t module = first / size;
         const double told = in_modules ? feedback(agent, window.k, module) : 1.0;
-        const double sign = !in_modules || is_taken(agent, window.k, module) ? 1.0 : -1.0;
+        const double sign = in_modules ? neurorl::taken(agent, window.k, module) : 1.0;
         for (int64_t j = first; j < first + size; j++) phi[j] = told, taken[j] = sign;
     }
 }

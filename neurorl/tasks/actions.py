@@ -1,0 +1,202 @@
+"""Say what actions an environment takes, and make them of what an agent has chosen."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.errors import EnvError, UnsupportedError, quoted
+
+__all__ = ["MASK", "Actions", "Alternatives", "Numbers", "OneOf", "allowed_actions", "read_actions"]
+
+MASK = "action_mask"
+"""Name in an environment's info of the actions that it allows now: an array of 0 and 1."""
+
+_MOST_ACTIONS = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Actions(abc.ABC):
+    """Hold what an environment takes: one alternative of a group, one of each, or real numbers.
+
+    is_continuous: whether an agent chooses numbers in [-1, 1]. dtype: of the environment's actions.
+    """
+
+    is_continuous: ClassVar[bool] = False
+    dtype: npt.DTypeLike
+
+    @abc.abstractmethod
+    def groups(self, population: int) -> tuple[int, ...]:
+        """Return how many modules an actor has for each choice.
+
+        population: how many code a number.
+        """
+
+    @property
+    @abc.abstractmethod
+    def idle(self) -> Any:
+        """Return a choice that every environment takes, for one whose agent rests."""
+
+    @abc.abstractmethod
+    def taken(self, choice: Any) -> Any:
+        """Return the action that the environment takes for an agent's choice."""
+
+    @abc.abstractmethod
+    def drawn(self, draw: Callable[[], float]) -> Any:
+        """Return a choice made at random; *draw* returns even numbers in [0, 1)."""
+
+    def allowed(self, mask: Any) -> Any:
+        """Return a choice that a mask allows."""
+        return self.idle
+
+    def batch(self, choices: Sequence[Any]) -> npt.NDArray[Any]:
+        """Return the actions of several environments, for a vector of them."""
+        return np.array([self.taken(choice) for choice in choices], dtype=self.dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class OneOf(Actions):
+    """Take one of n alternatives, numbered from *first* on; the choice counts from 0."""
+
+    n: int
+    first: int
+
+    def groups(self, population: int) -> tuple[int, ...]:
+        return (self.n,)
+
+    @property
+    def idle(self) -> int:
+        return 0
+
+    def taken(self, choice: int) -> int:
+        return choice + self.first
+
+    def allowed(self, mask: Any) -> int:
+        return int(np.argmax(mask))
+
+    def drawn(self, draw: Callable[[], float]) -> int:
+        return int(draw() * self.n)
+
+    def batch(self, choices: Sequence[int]) -> npt.NDArray[Any]:
+        return np.array(choices, dtype=self.dtype) + self.first
+
+
+@dataclass(frozen=True, eq=False)
+class Alternatives(Actions):
+    """Take one alternative of each group; the choice has a number for each, counted from 0.
+
+    sizes, first: of the groups, in the order of the raveled space; shape: of that.
+    """
+
+    sizes: tuple[int, ...]
+    first: npt.NDArray[np.int64]
+    shape: tuple[int, ...]
+
+    def groups(self, population: int) -> tuple[int, ...]:
+        return self.sizes
+
+    @property
+    def idle(self) -> list[int]:
+        return [0] * len(self.sizes)
+
+    def taken(self, choice: Sequence[int]) -> npt.NDArray[Any]:
+        return (np.asarray(choice) + self.first).astype(self.dtype).reshape(self.shape)
+
+    def allowed(self, mask: Any) -> list[int]:
+        flat = allowed_actions({MASK: mask}, self.sizes, "vector environment")
+        ends = np.cumsum(self.sizes)[:-1]
+        return [int(part.argmax()) for part in np.split(flat, ends)]
+
+    def drawn(self, draw: Callable[[], float]) -> list[int]:
+        return [int(draw() * n) for n in self.sizes]
+
+
+@dataclass(frozen=True, eq=False)
+class Numbers(Actions):
+    """Take numbers from *low* to *high*; the choice has each between -1 and 1, row by row."""
+
+    is_continuous: ClassVar[bool] = True
+    low: npt.NDArray[np.float64]
+    high: npt.NDArray[np.float64]
+
+    def groups(self, population: int) -> tuple[int, ...]:
+        return (population,) * self.low.size
+
+    @property
+    def idle(self) -> list[float]:
+        return [0.0] * self.low.size
+
+    def taken(self, choice: Sequence[float]) -> npt.NDArray[Any]:
+        share = (np.reshape(choice, self.low.shape) + 1.0) * 0.5
+        return (self.low + share * (self.high - self.low)).astype(self.dtype)
+
+    def drawn(self, draw: Callable[[], float]) -> list[float]:
+        return [2.0 * draw() - 1.0 for _ in range(self.low.size)]
+
+
+def read_actions(env: Any, name: str = "") -> Actions:
+    """Return the actions of an environment.
+
+    Raises UnsupportedError unless its space is Discrete, MultiDiscrete, or a Box with bounds.
+    """
+    where = f"environment {name}".rstrip()
+    vector = isinstance(env, gym.vector.VectorEnv)
+    names = [f"single_{x}_space" if vector else f"{x}_space" for x in ("action", "observation")]
+    space, observations = (getattr(env, key, None) for key in names)
+    for kind, candidate in (("action", space), ("observation", observations)):
+        if not isinstance(candidate, gym.Space):
+            raise UnsupportedError(where, f"has no {kind}_space", got=quoted(candidate))
+    if isinstance(space, gym.spaces.Discrete):
+        actions: Actions = OneOf(space.dtype, int(space.n), int(space.start))
+    elif isinstance(space, gym.spaces.MultiDiscrete):
+        sizes = tuple(int(n) for n in space.nvec.ravel())
+        first = np.asarray(space.start, dtype=np.int64).ravel()
+        actions = Alternatives(space.dtype, sizes, first, space.shape)
+    elif isinstance(space, gym.spaces.Box):
+        actions = _numbers(space, where)
+    else:
+        remedy = "take its actions apart with a Gymnasium ActionWrapper"
+        limit = "Discrete, MultiDiscrete or Box"
+        raise UnsupportedError(where, "has other actions", got=space, limit=limit, remedy=remedy)
+    n = sum(actions.groups(1))
+    if not 1 <= n <= _MOST_ACTIONS:
+        what = "has too many actions" if n else "has no actions"
+        raise UnsupportedError(where, what, got=n, limit=f"1 to {_MOST_ACTIONS}")
+    return actions
+
+
+def _numbers(space: gym.spaces.Box, where: str) -> Numbers:
+    if not space.is_bounded() or np.dtype(space.dtype).kind != "f":
+        remedy = "gymnasium.wrappers.RescaleAction, or an ActionWrapper with bounds"
+        what = "its numbers are whole" if space.is_bounded() else "its numbers have no bounds"
+        limit = "a Box of floats with bounds"
+        raise UnsupportedError(where, f"actions: {what}", got=space, limit=limit, remedy=remedy)
+    return Numbers(space.dtype, space.low.astype(np.float64), space.high.astype(np.float64))
+
+
+def allowed_actions(
+    info: Mapping[str, Any], groups: Sequence[int], where: str
+) -> npt.NDArray[np.bool_]:
+    """Return the mask of an info, ``(n_actions,)``; several groups may have a mask each.
+
+    Raises EnvError if there is none, or it leaves nothing to choose.
+    """
+    mask = info.get(MASK)
+    try:
+        parts = mask if isinstance(mask, (tuple, list)) and len(groups) > 1 else (mask,)
+        allowed: npt.NDArray[np.bool_] = np.concatenate([np.ravel(p) for p in parts]).astype(bool)
+    except (TypeError, ValueError):
+        allowed = np.zeros(0, dtype=np.bool_)
+    if allowed.shape != (sum(groups),):
+        got = "none" if mask is None else quoted(mask)
+        raise EnvError(where, f"info[{MASK!r}] is no mask", got=got, limit=f"{sum(groups)} of 0, 1")
+    ends = np.cumsum(groups)[:-1]
+    if not all(part.any() for part in np.split(allowed, ends)):
+        raise EnvError(where, f"info[{MASK!r}] allows nothing", got=quoted(mask))
+    return allowed

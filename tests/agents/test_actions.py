@@ -1,0 +1,243 @@
+"""Agents that choose several things, what is allowed, or numbers: the same bits everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.spaces import Box, Discrete, MultiDiscrete
+
+from neurorl import SpikingActorCritic
+from neurorl.agents.replicas import Replicas
+from neurorl.cli import main
+from neurorl.errors import EnvError, UnsupportedError
+from neurorl.models.gaussian import Gaussian
+from neurorl.models.presets import make_config
+from neurorl.runs.evaluation import evaluate
+from neurorl.tasks.groups import env_group
+
+SMALL = {"actors": 2, "hidden": 3}
+SEES = Box(-1.0, 1.0, (2,), np.float32)
+
+
+class Task(gym.Env[Any, Any]):
+    """Show random numbers, and pay for actions that go with them; some episodes are cut off."""
+
+    observation_space = SEES
+
+    def __init__(self, pays: str) -> None:
+        self._pays = pays
+        self.action_space = {
+            "several": MultiDiscrete([3, 1, 4], start=[1, 0, -2]),
+            "matrix": MultiDiscrete(np.array([[2, 3], [2, 2]])),
+            "masked": Discrete(4, start=2),
+            "masks": MultiDiscrete([3, 2]),
+            "numbers": Box(np.array([[0.0, -5.0]]), np.array([[2.0, 5.0]]), (1, 2), np.float64),
+        }[pays]
+        self.actions: list[Any] = []
+
+    def _shown(self) -> tuple[Any, dict[str, Any]]:
+        self._seen = self.np_random.uniform(-1, 1, 2).astype(np.float32)
+        if not self._pays.startswith("mask"):
+            return self._seen, {}
+        if self._pays == "masked":
+            self._mask: Any = (self.np_random.random(4) < 0.5).astype(np.int8)
+            self._mask[self.np_random.integers(4)] = 1
+        else:
+            self._mask = np.array([1, 0, 1], np.int8), np.array([self._seen[0] > 0, 1], np.int8)
+        return self._seen, {"action_mask": self._mask}
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self._left = int(self.np_random.integers(3, 9))
+        return self._shown()
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        assert self.action_space.contains(action), action
+        if self._pays == "masked":
+            assert self._mask[action - 2]
+        if self._pays == "masks":
+            assert all(mask[a] for mask, a in zip(self._mask, action, strict=True))
+        self.actions.append(np.array(action))
+        self._left -= 1
+        reward = float(np.sum(action) * self._seen[0])
+        over = self._left == 0
+        return *self._shown()[:1], reward, over and reward > 0, over and reward <= 0, self._told()
+
+    def _told(self) -> dict[str, Any]:
+        return {"action_mask": self._mask} if self._pays.startswith("mask") else {}
+
+
+KINDS = ["several", "matrix", "masked", "masks", "numbers"]
+WAYS: list[tuple[str, str, dict[str, Any]]] = [
+    ("reference", "float", {"loop": "native"}),
+    ("reference", "float", {"loop": "numpy"}),
+    ("brian2", "float", {"backend_options": {"engine": "numpy"}}),
+    ("reference", "loihi", {"loop": "native"}),
+    ("reference", "loihi", {"loop": "numpy"}),
+    ("loihi", "loihi", {}),
+]
+COMPILED: list[tuple[str, str, dict[str, Any]]] = [
+    ("brian2", "float", {}),
+    ("brian2", "loihi", {}),
+]
+
+
+def made(pays: str, backend: str = "reference", arithmetic: str = "float", **others: Any) -> Any:
+    options = {**SMALL, "reward_scale": 0.1, **others}
+    return SpikingActorCritic(Task(pays), backend=backend, arithmetic=arithmetic, seed=3, **options)
+
+
+def same(ours: Any, theirs: Any) -> None:
+    one, other = ours.state(), theirs.state()
+    assert one.keys() == other.keys()
+    for key, value in one.items():
+        assert np.array_equal(value, other[key], equal_nan=True), key
+
+
+@pytest.mark.parametrize(
+    "ways", [pytest.param(WAYS, id="quick"), pytest.param(COMPILED, marks=pytest.mark.slow)]
+)
+@pytest.mark.parametrize("pays", KINDS)
+def test_the_same_bits_in_every_loop_and_on_every_backend(pays: str, ways: list[Any]) -> None:
+    known = {arithmetic: made(pays, arithmetic=arithmetic) for arithmetic in ("float", "loihi")}
+    for agent in known.values():
+        agent.learn(6)
+    for backend, arithmetic, options in ways:
+        other = made(pays, backend, arithmetic, **options)
+        other.learn(6)
+        same(known[arithmetic], other)
+        pairs = zip(known[arithmetic].env.actions, other.env.actions, strict=True)
+        assert all(np.array_equal(a, b) for a, b in pairs)
+        other.close()
+    actions = [tuple(a.ravel().tolist()) for a in known["float"].env.actions]
+    assert len(set(actions)) > 2
+
+
+@pytest.mark.parametrize("rule", ["td-stdp", "agreement", "centred-feedback", "hebbian"])
+@pytest.mark.parametrize("pays", ["several", "masked", "numbers"])
+def test_every_kind_of_rule(pays: str, rule: str) -> None:
+    names = {"hebbian": "spikes-only-hebbian"}
+    agents = [made(pays, rule=names.get(rule, rule), loop=loop) for loop in ("native", "numpy")]
+    for agent in agents:
+        agent.learn(4)
+    same(*agents)
+
+
+@pytest.mark.parametrize("pays", KINDS)
+def test_agents_side_by_side_and_resumed_within_an_episode(pays: str, tmp_path: Path) -> None:
+    envs = [Task(pays) for _ in range(3)]
+    config = make_config(envs[0], "lif", {**SMALL, "reward_scale": 0.1})
+    n = made(pays)._replicas.n_actions
+    together = Replicas(env_group(envs), config, n, (1, 3, 8), backend="reference")
+    together.learn(total_steps=37)
+    alone, saved = made(pays), made(pays)
+    alone.learn(total_steps=37)
+    ours, theirs = together.state(1), alone.state()
+    for key, value in theirs.items():
+        assert np.array_equal(value, ours[key], equal_nan=True), key
+    for steps in (1, 11, 23):
+        saved.learn(total_steps=steps)
+        state = saved.state()
+        assert "running.actions" in state
+        saved = made(pays)
+        saved.restore(state)
+    saved.learn(total_steps=37)
+    same(alone, saved)
+
+
+@pytest.mark.parametrize("pays", KINDS)
+def test_vectors_of_environments(pays: str) -> None:
+    """A vector's agents choose as those of a list do, and hear of the same masks."""
+    envs = gym.vector.SyncVectorEnv([lambda: Task(pays)] * 2)
+    config = make_config(Task(pays), "lif", {**SMALL, "reward_scale": 0.1})
+    n = made(pays)._replicas.n_actions
+    agents = [
+        Replicas(env_group(e), config, n, (1, 8), backend="reference")
+        for e in (envs, [Task(pays), Task(pays)])
+    ]
+    for group in agents:
+        group.learn(5)
+    for k in range(2):
+        one, other = (group.state(k) for group in agents)
+        assert one.keys() == other.keys()
+        for key, value in one.items():
+            assert np.array_equal(value, other[key], equal_nan=True), key
+
+
+@pytest.mark.parametrize("pays", KINDS)
+def test_evaluation_and_prediction(pays: str) -> None:
+    agent = made(pays)
+    agent.learn(5)
+    assert evaluate(agent, 3)["mean_return"] == evaluate(agent, 3)["mean_return"]
+    evaluate(agent, 2, explore=True)
+    mask = agent.env._shown()[1].get("action_mask")
+    action = agent.predict(np.zeros(2, np.float32), mask)
+    assert agent.env.action_space.contains(action)
+    assert agent.is_masked == pays.startswith("mask")
+
+
+def test_an_agent_of_numbers_is_saved_and_loaded(tmp_path: Path) -> None:
+    """Its policy is in the file, with its fields; it goes on as if nothing had been."""
+    policy = Gaussian(sigma=0.45, population=3)
+    agent, whole = (
+        SpikingActorCritic("Pendulum-v1", seed=2, policy=policy, **SMALL) for _ in range(2)
+    )
+    agent.learn(total_steps=230)
+    agent.save(tmp_path / "agent.npz")
+    loaded = SpikingActorCritic.load(tmp_path / "agent.npz")
+    assert loaded.config.policy == policy
+    assert loaded.network.node("output").size == 2 * 3
+    for one in (loaded, whole):
+        one.learn(total_steps=420)
+    same(loaded, whole)
+    action = loaded.predict(np.array([1.0, 0.0, 0.0], np.float32))
+    assert action.shape == (1,)
+    assert -2.0 <= action[0] <= 2.0
+
+
+def test_who_played_without_masks_goes_on_without() -> None:
+    """As agents did that were saved before there were masks."""
+    agent = made("masked", loop="numpy")
+    agent.learn(2)
+    state = agent.state()
+    del state["masked"]
+    agent.restore(state)
+    assert not agent.is_masked
+
+
+def test_what_does_not_go_together() -> None:
+    with pytest.raises(UnsupportedError, match="its actions are numbers"):
+        SpikingActorCritic("Pendulum-v1", policy="softmax", **SMALL)
+    with pytest.raises(UnsupportedError, match="its actions are discrete"):
+        SpikingActorCritic("CartPole-v1", policy="gaussian", **SMALL)
+    task = Task("numbers")
+    task.action_space = Box(-np.inf, 1.0, (2,))
+    with pytest.raises(UnsupportedError, match=r"no bounds.*RescaleAction"):
+        SpikingActorCritic(task, **SMALL)
+    task.action_space = gym.spaces.Tuple([Discrete(2)])  # type: ignore[assignment]
+    with pytest.raises(UnsupportedError, match="Discrete, MultiDiscrete or Box"):
+        SpikingActorCritic(task, **SMALL)
+    forgets = Task("masked")
+    forgets._told = dict  # type: ignore[method-assign,assignment]
+    with pytest.raises(EnvError, match=r"seed 3, episode 0, step 1.*no mask"):
+        SpikingActorCritic(forgets, seed=3, reward_scale=0.1, **SMALL).learn(1)
+
+
+@pytest.mark.parametrize("env_id", ["Pendulum-v1", "MountainCarContinuous-v0", "Taxi"])
+def test_the_command_line(env_id: str, tmp_path: Path, capsys: Any) -> None:
+    """Known tasks train, resume within an episode and are evaluated by default."""
+    if env_id == "Taxi":
+        env_id = max(name for name in gym.registry if name.startswith("Taxi-v"))
+    run, whole = str(tmp_path / "run"), str(tmp_path / "whole")
+    for steps, out in ((150, run), (260, whole)):
+        assert main(["train", env_id, "--steps", str(steps), "--seed", "1", "--out", out]) == 0
+    assert main(["train", env_id, "--steps", "260", "--out", run, "--resume"]) == 0
+    ours, theirs = (Path(path) / "episodes.csv" for path in (run, whole))
+    columns = [[line.split(",")[:4] for line in p.read_text().splitlines()] for p in (ours, theirs)]
+    assert columns[0] == columns[1]
+    assert main(["evaluate", run, "--episodes", "1"]) == 0
+    assert "return" in capsys.readouterr().out
