@@ -9,8 +9,9 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 
-from neurorl.errors import ArgumentError
+from neurorl.errors import ArgumentError, quoted
 from neurorl.tasks.actions import read_actions
 from neurorl.tasks.environments import make_env
 
@@ -20,6 +21,7 @@ __all__ = [
     "check_kind",
     "check_names",
     "check_options",
+    "one_of",
     "own_env",
     "path_of",
 ]
@@ -33,8 +35,8 @@ def own_env(env: object) -> tuple[gym.Env[Any, Any], str]:
     if isinstance(env, str):
         return make_env(env), env
     if isinstance(env, gym.vector.VectorEnv):
-        what = "is a vector environment, and an agent plays one"
-        remedy = "one of its environments, or neurorl.agents.replicas.Replicas(env_group(env), ...)"
+        what = "is a vector environment, and here one is played"
+        remedy = "one of its environments"
         raise ArgumentError("env", what, got=type(env).__name__, remedy=remedy)
     if not isinstance(env, gym.Env):
         remedy = "a subclass of gymnasium.Env, or an id such as 'CartPole-v1'"
@@ -43,6 +45,24 @@ def own_env(env: object) -> tuple[gym.Env[Any, Any], str]:
     name = env.spec.id if env.spec is not None else ""
     read_actions(env, name or type(env.unwrapped).__name__)
     return env, name
+
+
+def one_of(env: gym.vector.VectorEnv[Any, Any, Any]) -> gym.Env[Any, Any]:
+    """Make one environment such as a vector has. Raises ArgumentError if it doesn't say how."""
+    makers, spec = getattr(env.unwrapped, "env_fns", None), env.spec
+    try:
+        if makers:
+            made: gym.Env[Any, Any] = makers[0]()
+            return made
+        if isinstance(spec, EnvSpec):
+            left_out = ("num_envs", "vectorization_mode")
+            options = {key: v for key, v in spec.kwargs.items() if key not in left_out}
+            return gym.make(spec.id, **options)
+    except Exception as exc:  # of the environment's own code
+        what, remedy = "one of its environments can't be made", "environments=N of an id"
+        raise ArgumentError("env, vector environment", what, got=exc, remedy=remedy) from exc
+    what, remedy = "doesn't say what one of its environments is", "environments=N of an id"
+    raise ArgumentError("env, vector environment", what, got=quoted(spec), remedy=remedy)
 
 
 def check_kind(where: str, value: object, kind: type, optional: bool = True) -> None:

@@ -9,10 +9,18 @@ from typing import Any, Self
 import gymnasium as gym
 
 from neurorl.agents.algorithms import LOCAL
-from neurorl.agents.arguments import check_kind, check_names, check_options, own_env
+from neurorl.agents.arguments import (
+    check_count,
+    check_kind,
+    check_names,
+    check_options,
+    one_of,
+    own_env,
+)
 from neurorl.agents.base import LearningAgent, read_saved
 from neurorl.agents.episodes import Episode
 from neurorl.agents.fits import modules
+from neurorl.agents.joint import JointReplicas, environments_in, seeds_of
 from neurorl.agents.replicas import Replicas
 from neurorl.agents.saved import played_on, read_agent
 from neurorl.backends.simulator import Simulator
@@ -24,6 +32,7 @@ from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import read_seed
 from neurorl.tasks.actions import read_actions
 from neurorl.tasks.groups import env_group
+from neurorl.tasks.specification import copy_env
 
 __all__ = ["Episode", "SpikingActorCritic", "played_on", "read_agent"]
 
@@ -41,7 +50,8 @@ class SpikingActorCritic(LearningAgent):
     None takes the native one where a C++ compiler is found. noise: ``'exact'`` (the default), or in
     chip arithmetic one of Loihi's own, ``'chip'`` or ``'chip+coins'``
     (`neurorl.arithmetic.chip_noise`). overrides: fields of `AgentConfig`, as ``learning='pes'``,
-    with which weights learn on the (emulated) chip.
+    with which weights learn on the (emulated) chip. environments: from how many copies of *env* it
+    learns at once (`neurorl.agents.joint.JointReplicas`); of a vector environment all of its.
 
     The same seed gives the same episodes, bit for bit, whatever else was done in between.
 
@@ -52,11 +62,11 @@ class SpikingActorCritic(LearningAgent):
     """
 
     algorithm = LOCAL
-    _replicas: Replicas
+    _replicas: Replicas | JointReplicas
 
     def __init__(
         self,
-        env: str | gym.Env[Any, Any],
+        env: str | gym.Env[Any, Any] | gym.vector.VectorEnv[Any, Any, Any],
         model: str = "lif",
         backend: str | type[Simulator] | BackendSpec = "reference",
         arithmetic: str | None = None,
@@ -65,28 +75,33 @@ class SpikingActorCritic(LearningAgent):
         backend_options: Mapping[str, Any] | None = None,
         loop: str | None = None,
         noise: str | None = None,
+        environments: int = 1,
         **overrides: Any,
     ) -> None:
         seed = read_seed(seed)
         check_kind("config", config, AgentConfig)
         check_options("backend_options", backend_options)
         check_names(arithmetic=arithmetic, noise=noise)
-        self.env, self.env_id = own_env(env)
+        n = check_count("environments", environments)
+        vector = env if isinstance(env, gym.vector.VectorEnv) else None
+        self.env, self.env_id = own_env(one_of(vector) if vector else env)
         self._backend_options = {**(backend_options or {}), **({"noise": noise} if noise else {})}
         config = config or make_config(self.env, model, overrides)
         where = f"environment {self.env_id}".rstrip()
-        replicas = Replicas(
-            env_group(self.env),
+        copies = [self.env] if n == 1 else [copy_env(self.env) for _ in range(n)]
+        envs = env_group(vector or copies)
+        group = Replicas(
+            envs,
             config,
             sum(modules(config, read_actions(self.env), where)),
-            (seed,),
+            seeds_of(seed, envs.n),
             backend=backend,
             arithmetic=arithmetic,
             loop=loop,
             options=self._backend_options,
         )
-        self._begin(replicas)
-        self.backend = replicas.backend
+        self._begin(group if vector is None and n == 1 else JointReplicas(group))
+        self.backend = group.backend
 
     @property
     def memory(self) -> Memory:
@@ -134,6 +149,7 @@ class SpikingActorCritic(LearningAgent):
             seed=described.seed,
             config=learner,
             backend_options=backend_options,
+            environments=environments_in(arrays),
         )
         agent.env_id = env_id
         if described.algorithm is cls.algorithm:

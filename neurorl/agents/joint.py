@@ -1,0 +1,116 @@
+"""Let one agent learn from several environments at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from neurorl.agents.algorithms import LOCAL
+from neurorl.agents.budget import Budget
+from neurorl.agents.episodes import Episode, State, episode_columns, prefixed, strip_prefix
+from neurorl.agents.group import AgentGroup, Callback
+from neurorl.agents.replicas import Replicas
+from neurorl.learning.loops.shared import share
+from neurorl.network.serialization import FloatArray
+from neurorl.numerics.random import derive
+
+__all__ = ["JointReplicas", "environments_in", "seeds_of"]
+
+_ENVIRONMENT = 4  # purpose of derived seeds
+_SHARED = ("learner.", "critic", "mean_reward", "diagnostics.")
+_FOREVER = Budget(None, 2**62)
+
+
+class JointReplicas(AgentGroup):
+    """Make the replicas of *group* one agent: see `neurorl.learning.loops.shared`.
+
+    The first environment's draws and resets are those of the agent's seed, those of others of seeds
+    derived from it (`seeds_of`). `episodes` are those of all environments in the order in which
+    they ended, in one step the first environment's before the second's; ``env_steps`` counts the
+    steps in all. A budget is looked at after each step of all, so a few more may be taken.
+    """
+
+    algorithm = LOCAL
+
+    def __init__(self, group: Replicas) -> None:
+        super().__init__(
+            group.config,
+            group.network,
+            group.seeds[:1],
+            n_actions=group.n_actions,
+            backend_name=group.backend_name,
+            arithmetic_name=group.arithmetic_name,
+            noise=group.noise,
+        )
+        self.loop, self.backend = group.loop, group.backend
+        self._group, self._n = group, len(group.seeds)
+        self._ended: list[tuple[int, Episode]] = []  # by environment, not counted yet
+        share(group.loop, lambda: group.config.schedule.rate(len(self.episodes[0])))
+        self._monitors = group._monitors[:1]
+        for k, monitor in enumerate(group._monitors):
+            monitor.begin()
+            monitor.is_quiet = k > 0  # the first environment's episodes speak for all
+
+    def env_steps(self, k: int) -> int:
+        """Return how many environment steps were learned from, in all environments."""
+        return sum(self._group.env_steps(e) for e in range(self._n))
+
+    def play(self, budget: Budget, callback: Callback | None = None) -> Iterator[int]:
+        """Do as `learn`, a step of every environment at a time; yield how many were stepped."""
+        self._count(callback)  # those of a call that was cut short
+        steps = self._group.play(_FOREVER, lambda e, episode: self._ended.append((e, episode)))
+        while not budget.is_spent(len(self.episodes[0]), self.env_steps(0)):
+            stepped = next(steps)
+            self._count(callback)
+            yield stepped
+        steps.close()
+
+    def _count(self, callback: Callback | None) -> None:
+        mine, taken = self.episodes[0], self.env_steps(0)
+        self._ended.sort(key=lambda ended: ended[0])
+        while self._ended:
+            _, last = self._ended.pop(0)
+            mine.append(replace(last, episode=len(mine), env_steps=taken))
+            if callback is not None:
+                callback(0, mine[-1])
+
+    def state(self, k: int) -> State:
+        parts = [self._group.state(e) for e in range(self._n)]
+        shared = {key: value for key, value in parts[0].items() if key.startswith(_SHARED)}
+        own = [
+            {key: value for key, value in part.items() if not key.startswith(_SHARED)}
+            for part in parts
+        ]
+        every = {f"env{e}": part for e, part in enumerate(own)}
+        return {**shared, **prefixed(**every, episodes=episode_columns(self.episodes[0]))}
+
+    def is_masked(self, k: int) -> bool:
+        return self._group.is_masked(0)
+
+    def leave(self, k: int) -> None:
+        pass  # the environment that others use is none of those that it learns from
+
+    def weights(self, k: int) -> dict[str, FloatArray]:
+        return self._group.weights(0)
+
+    def close(self) -> None:
+        self._group.close()
+
+    def _restore(self, k: int, state: State, moved: bool, episodes: int) -> None:
+        shared = {key: value for key, value in state.items() if key.startswith(_SHARED)}
+        for e in range(self._n):
+            self._group.restore(e, {**shared, **strip_prefix(state, f"env{e}.")}, moved)
+
+    def _adopt(self, k: int, state: State) -> None:
+        for e in range(self._n):
+            self._group._adopt(e, state)
+
+
+def seeds_of(seed: int, n: int) -> tuple[int, ...]:
+    """Return the seeds of an agent's *n* environments, its own first."""
+    return (seed, *(derive(seed, _ENVIRONMENT, e) for e in range(1, n)))
+
+
+def environments_in(state: State) -> int:
+    """Return from how many environments the agent of a state learns."""
+    return max(1, sum(key.startswith("env") and key.endswith(".decisions") for key in state))

@@ -1,0 +1,188 @@
+"""One agent learns from several environments: in a stated order, resumed exactly."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+
+from neurorl import SpikingActorCritic
+from neurorl.agents.budget import Budget
+from neurorl.agents.joint import JointReplicas, seeds_of
+from neurorl.agents.replicas import Replicas
+from neurorl.errors import ArgumentError, UnsupportedError
+from neurorl.runs.evaluation import evaluate
+from neurorl.tasks.environments import make_env
+from neurorl.tasks.groups import env_group
+
+SMALL: dict[str, Any] = {"actors": 2, "hidden": 3}
+
+
+def made(environments: int = 3, **others: Any) -> SpikingActorCritic:
+    return SpikingActorCritic("CartPole-v1", seed=3, environments=environments, **SMALL, **others)
+
+
+def arrays(agent: Any) -> dict[str, Any]:
+    return {key: value.copy() for key, value in agent.state().items()}
+
+
+def same(one: dict[str, Any], other: dict[str, Any]) -> None:
+    assert one.keys() == other.keys()
+    for key, value in one.items():
+        assert np.array_equal(value, other[key], equal_nan=True), key
+
+
+def test_one_environment_is_the_agent_as_it_was() -> None:
+    """A group of one that shares its weights with nobody learns what the plain agent does."""
+    plain = made(1)
+    group = Replicas(
+        env_group([make_env("CartPole-v1")]), plain.config, 2, (3,), backend="reference"
+    )
+    shared = JointReplicas(group)
+    shared.learn(6)
+    plain.learn(6)
+    ours, theirs = shared.state(0), arrays(plain)
+    for key, value in theirs.items():
+        mine = ours.get(key, ours.get(f"env0.{key}"))
+        assert np.array_equal(mine, value, equal_nan=True), key
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"rate_end": 0.1, "rate_episodes": 8},
+        {"model": "lif-spiking-critic"},
+        {"model": "glm"},
+        {"carries": True},
+        {"rule": "td-stdp"},
+        {"arithmetic": "loihi"},
+        {"arithmetic": "loihi", "writes": "stochastic"},
+        {"arithmetic": "loihi", "writes": "accumulate"},
+    ],
+    ids=lambda options: "-".join(map(str, options.values())) or "plain",
+)
+def test_both_loops_learn_the_same(options: dict[str, Any]) -> None:
+    agents = [made(loop=loop, **options) for loop in ("native", "numpy")]
+    for agent in agents:
+        agent.learn(9)
+        memory = agent._replicas.loop.memory
+        for shared in (*memory.weights.values(), *memory.norm.values(), memory.value):
+            assert np.array_equal(shared, np.broadcast_to(shared[:1], shared.shape), equal_nan=True)
+        for name, weights in memory.weights.items():
+            held = agent.backend.weights(name)
+            assert np.array_equal(held, np.broadcast_to(held[:1], held.shape))
+            if options.get("arithmetic") is None:
+                assert np.array_equal(held[0], weights[0])
+    same(*map(arrays, agents))
+    assert len(agents[0].episodes) >= 9
+    assert [e.episode for e in agents[0].episodes] == list(range(len(agents[0].episodes)))
+
+
+def test_environments_learn_one_after_the_other() -> None:
+    """The second's TD error is by the critic that the first has changed, and so on."""
+    agent = made(2)
+    loop = agent._replicas.loop
+    learn = loop.learn
+    steps = agent._replicas.play(Budget(None, 1))
+    before: dict[str, Any] = {}
+
+    def watched() -> None:
+        before.update(value=loop.memory.value[0].copy(), x=loop.memory.x.copy())
+        learn()
+
+    loop.learn = watched  # type: ignore[method-assign]
+    next(steps)
+    config, value, deltas = agent.config, before["value"], []
+    for k, x in enumerate(before["x"]):
+        critic = config.critic.values(value, np.zeros_like(value), x.copy(), config.gamma)
+        x_next = config.features.values(loop._features_flat[k])
+        told = float(loop.reward[k]), float(loop.discount[k]), x_next, 1.0
+        deltas.append(critic.modulator(*told))
+    assert np.array_equal(loop.memory.value, [value, value])
+    assert deltas[0] != deltas[1]
+
+
+@pytest.mark.parametrize("options", [{}, {"model": "lif-spiking-critic"}, {"arithmetic": "loihi"}])
+def test_it_is_resumed_exactly(options: dict[str, Any], tmp_path: Path) -> None:
+    """Saved and loaded in the midst of episodes, it goes on as one that never stopped."""
+    agent, whole = made(**options), made(**options)
+    for steps in (1, 31, 90):
+        agent.learn(total_steps=steps)
+        agent.save(tmp_path / "agent.npz")
+        agent = SpikingActorCritic.load(tmp_path / "agent.npz")
+        assert isinstance(agent._replicas, JointReplicas)
+    for one in (agent, whole):
+        one.learn(total_steps=200)
+    assert agent.env_steps == whole.env_steps == 201  # after a step of all three
+    same(arrays(agent), arrays(whole))
+    assert evaluate(agent, 3)["mean_return"] == evaluate(whole, 3)["mean_return"]
+
+
+def test_callbacks_and_budgets_of_episodes() -> None:
+    agent = made()
+    told: list[int] = []
+    new = agent.learn(5, lambda episode: told.append(episode.episode))
+    assert told == [e.episode for e in new] == list(range(len(new)))
+    assert 5 <= len(new) <= 7
+    assert [e.env_steps for e in new] == sorted(e.env_steps for e in new)
+    assert sum(e.length for e in new) <= agent.env_steps
+
+
+def test_a_callback_that_raises_loses_no_episode() -> None:
+    agent, whole = made(), made()
+
+    def stop(_: Any) -> None:
+        raise KeyError("enough")
+
+    for _ in range(3):
+        with pytest.raises(KeyError):
+            agent.learn(20, stop)
+    for one in (agent, whole):
+        one.learn(20)
+    same(arrays(agent), arrays(whole))
+
+
+@pytest.mark.parametrize("mode", list(AutoresetMode))
+def test_vectors(mode: AutoresetMode) -> None:
+    """All environments of a vector, as copies of one are."""
+    vector = SyncVectorEnv([lambda: gym.make("CartPole-v1")] * 3, autoreset_mode=mode)
+    agent, copies = SpikingActorCritic(vector, seed=3, **SMALL), made()
+    for one in (agent, copies):
+        one.learn(9)
+    same(arrays(agent), arrays(copies))
+    assert agent.env_id == "CartPole-v1"
+
+
+def test_gymnasiums_own_vector() -> None:
+    vector = gym.make_vec("CartPole-v1", 4, vectorization_mode="vector_entry_point")
+    agent = SpikingActorCritic(vector, seed=3, **SMALL)
+    agent.learn(total_steps=300)
+    assert 300 <= agent.env_steps <= 303
+    assert len(agent.episodes) > 4
+    assert evaluate(agent, 2)["episodes"] == 2
+
+
+def test_batches_of_predictions() -> None:
+    agent, other = made(), made()
+    observations = np.random.default_rng(1).uniform(-0.1, 0.1, (5, 4)).astype(np.float32)
+    actions = agent.predict_batch(observations)
+    assert actions.tolist() == [other.predict(one) for one in observations]
+    assert agent.predict_batch(observations[:0]).tolist() == []
+
+
+def test_seeds() -> None:
+    assert seeds_of(7, 1) == (7,)
+    assert len(set(seeds_of(7, 20))) == 20
+    assert seeds_of(7, 3) == seeds_of(7, 20)[:3]
+
+
+def test_what_is_refused() -> None:
+    with pytest.raises(ArgumentError, match="environments"):
+        made(0)
+    with pytest.raises(UnsupportedError, match="on the chip"):
+        made(2, backend="loihi", learning="pes", lambda_actor=0.0)
