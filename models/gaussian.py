@@ -44,7 +44,7 @@ class Gaussian(Policy):
     sigma: float = 0.5
     sigma_end: float = 0.1
     decisions: int = 100_000
-    population: int = 2  # type: ignore[assignment]
+    population: int = 2
 
     def __post_init__(self) -> None:
         number("agent.policy, sigma", self.sigma, 0.0)

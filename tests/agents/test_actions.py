@@ -19,7 +19,7 @@ from neurorl.models.presets import make_config
 from neurorl.runs.evaluation import evaluate
 from neurorl.tasks.groups import env_group
 
-SMALL = {"actors": 2, "hidden": 3}
+SMALL: dict[str, Any] = {"actors": 2, "hidden": 3}
 SEES = Box(-1.0, 1.0, (2,), np.float32)
 
 
@@ -218,11 +218,11 @@ def test_what_does_not_go_together() -> None:
     task.action_space = Box(-np.inf, 1.0, (2,))
     with pytest.raises(UnsupportedError, match=r"no bounds.*RescaleAction"):
         SpikingActorCritic(task, **SMALL)
-    task.action_space = gym.spaces.Tuple([Discrete(2)])  # type: ignore[assignment]
+    task.action_space = gym.spaces.Tuple([Discrete(2)])
     with pytest.raises(UnsupportedError, match="Discrete, MultiDiscrete or Box"):
         SpikingActorCritic(task, **SMALL)
     forgets = Task("masked")
-    forgets._told = dict  # type: ignore[method-assign,assignment]
+    forgets._told = dict  # type: ignore[method-assign]
     with pytest.raises(EnvError, match=r"seed 3, episode 0, step 1.*no mask"):
         SpikingActorCritic(forgets, seed=3, reward_scale=0.1, **SMALL).learn(1)
 

@@ -110,7 +110,7 @@ def test_exploration_falls_with_decisions() -> None:
 def test_numbers_out_of_range() -> None:
     for bad in ({"sigma": -0.1}, {"population": 1}, {"population": 2.5}):
         with pytest.raises(DescriptionError, match=r"agent\.policy"):
-            Gaussian(**bad)  # type: ignore[arg-type]
+            Gaussian(**bad)
     with pytest.raises(UnsupportedError, match="no mask"):
         Gaussian().decide(np.ones(2), (2,), np.ones(2, dtype=bool), np.array([0.5, 0.5]))
 
