@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 
 from neurorl.agents.algorithms import LOCAL
@@ -63,7 +63,8 @@ class JointReplicas(AgentGroup):
             stepped = next(steps)
             self._count(callback)
             yield stepped
-        steps.close()
+        if isinstance(steps, Generator):
+            steps.close()
 
     def _count(self, callback: Callback | None) -> None:
         mine, taken = self.episodes[0], self.env_steps(0)

@@ -217,6 +217,7 @@ class Loop(abc.ABC):
         inputs = {name: self._of(k, raster) for name, raster in self.window.inputs.items()}
         rasters = {name: self._of(k, raster) for name, raster in self.window.rasters.items()}
         action = self.actions[k]
+        of_modules: npt.NDArray[np.intp] | int
         if self.policy.is_continuous:
             of_modules = np.flatnonzero(self.t[k] > 0.0)
         else:
