@@ -9,7 +9,16 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from neurorl import Learning, Network, Plasticity, Population, Projection, Source, load
+from neurorl import (
+    Learning,
+    Network,
+    Plasticity,
+    Population,
+    Projection,
+    Source,
+    SpikingActorCritic,
+    load,
+)
 from neurorl.models import LIF
 from neurorl.rules import Decision, Hidden, find_rule
 
@@ -223,3 +232,15 @@ def test_node_perturbation_brings_cells_to_rates_that_are_paid() -> None:
             learning.reinforce(float(np.clip((reward - mean) / 20.0, -1, 1)))
             errors.append(-reward)
     assert np.mean(errors[-50:]) < 0.4 * np.mean(errors[:50])
+
+
+def test_e_prop_finds_the_goal_of_the_gridworld_in_half_the_steps() -> None:
+    agent = SpikingActorCritic("neurorl/GridWorld-v0", model="lif", rule="e-prop", seed=100)
+    lengths = [episode.length for episode in agent.learn(120)]
+    assert np.mean(lengths[-20:]) < 0.5 * np.mean(lengths[:20])
+
+
+def test_the_authors_rule_for_cartpole_balances() -> None:
+    agent = SpikingActorCritic("CartPole-v1", model="glm", rule="authors-cartpole", seed=100)
+    lengths = [episode.length for episode in agent.learn(60)]
+    assert np.mean(lengths[-20:]) > 2.0 * np.mean(lengths[:20])
