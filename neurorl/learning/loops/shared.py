@@ -29,6 +29,7 @@ def share(loop: Loop, rate: Callable[[], float]) -> None:
     if loop.config.learning.on_chip:
         what = "several environments, and weights that learn on the chip"
         raise UnsupportedError("agent", what, remedy="learning='host', or environments=1")
+    loop.waits = False  # what follows would be lost on another loop
     for signs in loop.memory.signs.values():
         signs[:] = signs[0]
     _spread(loop, 0)
