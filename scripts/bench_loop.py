@@ -22,6 +22,7 @@ import numpy as np
 from benchmarks.report import write_measured
 from neurorl import SpikingActorCritic
 from neurorl.agents.budget import Budget
+from neurorl.agents.replicas import Replicas
 from neurorl.cli.status import exit_status
 from neurorl.learning.loops.native import NativeLoop
 from neurorl.network.serialization import positive
@@ -86,6 +87,7 @@ def _ways(loop: NativeLoop, observation: np.ndarray) -> dict[str, Callable[[], o
 def _idle_loop(observation: np.ndarray) -> Callable[[], object]:
     """Return a step of a loop in which neither the environment nor the agent does anything."""
     agents = SpikingActorCritic("CartPole-v1", backend="brian2", seed=11, loop="native")._replicas
+    assert isinstance(agents, Replicas)
     answer: Any = (0, observation, 1.0, False, False, {})
     agents.envs.step = lambda actions, active: [answer]  # type: ignore[method-assign]
     agents.loop.decide = lambda: agents.loop.actions  # type: ignore[method-assign]

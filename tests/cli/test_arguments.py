@@ -256,7 +256,7 @@ def test_what_is_no_environment() -> None:
         SpikingActorCritic(Bare(Discrete(2), Discrete(10**9)), **SMALL)
     vector = gym.make_vec("CartPole-v1", 2, vectorization_mode="sync")
     with pytest.raises(ArgumentError, match=r"vector environment.*env_group") as told:
-        SpikingActorCritic(vector, **SMALL)  # type: ignore[arg-type]
+        SpikingActorCritic(vector, **SMALL)
     assert "discretise" not in str(told.value)
     vector.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -84,7 +85,7 @@ def triplet(delta: int, period: int, pairs: int = 60) -> tuple[float, float]:
         e = float(learning.eligibility("learns").item())
 
     def left(times: list[int], now: int, tau: float) -> float:
-        return sum(np.exp(-(now - t) / tau) for t in times if t < now)
+        return sum(math.exp(-(now - t) / tau) for t in times if t < now)
 
     potentiation = sum(6.5e-3 * left(pre, t, 16.8) * left(post, t, 114.0) for t in post)
     depression = sum(7.1e-3 * left(post, t, 33.7) for t in pre)

@@ -78,7 +78,7 @@ def test_where_an_environment_raises_its_first_play_ends() -> None:
 
 def test_of_an_empty_box_nothing_is_known() -> None:
     class Empty(Counted):
-        observation_space = Box(0.0, 1.0, (0,))
+        observation_space = Box(0.0, 1.0, (0,))  # type: ignore[assignment]
 
         def _shown(self) -> Any:
             return np.zeros(0, np.float32)
