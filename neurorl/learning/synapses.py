@@ -5,8 +5,9 @@ For a window of W steps, with presynaptic traces x, arriving spikes a and post f
     e <- d**W e + sum_t d**(W-1-t) (x(t) f(t)^T - g A a(t) y(t)^T)     d = exp(-dt/eligibility_tau)
 
 where the second term is that of rules that pair spikes: y is the neuron's own trace, g = 1 or what
-the rule gates depression with. All is as in `neurorl.learning.learner`, but every step counts, and
-traces and spikes in flight go on from window to window.
+the rule gates depression with. Arrays of a sparse projection are ``(n_synapses,)``, in the order of
+`Network.synapses`, and no other pairs are summed. All is as in `neurorl.learning.learner`, but
+every step counts, and traces and spikes in flight go on from window to window.
 """
 
 from __future__ import annotations
@@ -123,7 +124,8 @@ class Target:
 class Synapses:
     """Hold the arrays of one replica.
 
-    By projection: ``weights`` that learn, ``eligibility`` of their shape, ``trace`` ``(n_pre,)``.
+    By projection: ``weights`` that learn, ``eligibility`` of their shape, ``trace`` ``(n_pre,)``,
+    or ``(n_delays, n_pre)`` if the synapses of a list have several delays.
     By target: ``post_trace`` ``(n,)``, and ``slow_trace`` where its rule names it.
     By node: ``last`` ``(delay, n)``, its last spikes, the newest at the end, as many as a
     projection still has to deliver.
@@ -150,7 +152,7 @@ class Synapses:
         return cls(
             weights=weights,
             eligibility={name: np.zeros(w.shape) for name, w in weights.items()},
-            trace={p.name: np.zeros(sizes[p.pre]) for p in plastic},
+            trace={p.name: np.zeros(_trace_shape(p, sizes[p.pre])) for p in plastic},
             post_trace={target.key: np.zeros(target.size) for target in targets},
             last={pre: np.zeros((delays[pre], n), dtype=bool) for pre, n in sizes.items()},
             slow_trace={t.key: np.zeros(t.size) for t in targets if t.rule.names("slow")},
@@ -203,13 +205,8 @@ class Synapses:
         if target.key in self.slow_trace:
             self.slow_trace[target.key][:] = self._slow(target, raster)[-1]
         for p in target.into:
-            a = p.transmitted(self._arrived(p, spikes[p.pre], n_steps))
-            x = window_traces(a, p.trace_decay, self.trace[p.name])
-            self.trace[p.name][:] = x[-1]
+            tag = self._tag(p, spikes[p.pre], powers, factors, depressing)
             e = self.eligibility[p.name]
-            tag = outer_sum(on_grid(powers[:, None] * x), factors, e.shape)
-            if depressing is not None:
-                tag -= outer_sum(a, depressing, e.shape)
             e *= constants.left(n_steps)
             e += tag
 
@@ -219,11 +216,51 @@ class Synapses:
             if spikes[pre].ndim == 2:
                 last[...] = np.concatenate([last, spikes[pre]])[len(spikes[pre]) :]
 
-    def _arrived(self, p: Plastic, spikes: npt.NDArray[Any], n_steps: int) -> FloatArray:
+    def _tag(
+        self,
+        p: Plastic,
+        spikes: npt.NDArray[Any],
+        powers: FloatArray,
+        factors: FloatArray,
+        depressing: FloatArray | None,
+    ) -> FloatArray:
+        """Return what a window adds to a projection's eligibilities; its traces go on."""
+        shape, held = self.eligibility[p.name].shape, self.trace[p.name]
+        if not p.groups:
+            a, x = self._traced(p, p.delay, spikes, powers, held)
+            tag = outer_sum(x, factors, shape)
+            if depressing is not None:
+                tag -= outer_sum(a, depressing, shape)
+            return tag
+        tag = np.empty(shape)
+        for group, trace in zip(p.groups, np.atleast_2d(held), strict=True):
+            a, x = self._traced(p, group.delay, spikes, powers, trace)
+            tag[group.numbers] = group.sums(x, factors)
+            if depressing is not None:
+                tag[group.numbers] -= group.sums(a, depressing)
+        return tag
+
+    def _traced(
+        self,
+        p: Plastic,
+        delay: int,
+        spikes: npt.NDArray[Any],
+        powers: FloatArray,
+        trace: FloatArray,
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return what arrives, and its traces as the window's end has them; *trace* goes on."""
+        a = p.transmitted(self._arrived(p, delay, spikes, len(powers)))
+        x = window_traces(a, p.trace_decay, trace)
+        trace[:] = x[-1]
+        return a, on_grid(powers[:, None] * x)
+
+    def _arrived(
+        self, p: Plastic, delay: int, spikes: npt.NDArray[Any], n_steps: int
+    ) -> FloatArray:
         if p.current:
             return np.tile(spikes, (n_steps, 1))
         last = self.last[p.pre]
-        return arrivals(spikes, p.delay, last if len(last) else None)
+        return arrivals(spikes, delay, last if len(last) else None)
 
     def _slow(self, target: Target, raster: Raster) -> FloatArray:
         spikes, before = raster.astype(np.float64), self.slow_trace[target.key]
@@ -232,6 +269,10 @@ class Synapses:
     def _all(self) -> Iterator[tuple[str, npt.NDArray[Any]]]:
         for kind, arrays in vars(self).items():
             yield from ((f"{kind}.{name}", array) for name, array in arrays.items())
+
+
+def _trace_shape(p: Plastic, n_pre: int) -> tuple[int, ...]:
+    return (len(p.groups), n_pre) if len(p.groups) > 1 else (n_pre,)
 
 
 def post_factors(
