@@ -258,7 +258,7 @@ class Synapses:
         self, p: Plastic, delay: int, spikes: npt.NDArray[Any], n_steps: int
     ) -> FloatArray:
         if p.current:
-            return np.tile(spikes, (n_steps, 1))
+            return np.tile(on_grid(spikes), (n_steps, 1))  # so that sums of products are exact
         last = self.last[p.pre]
         return arrivals(spikes, delay, last if len(last) else None)
 

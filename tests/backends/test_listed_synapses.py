@@ -10,7 +10,6 @@ import pytest
 
 import neurorl
 from neurorl.backends.registry import load
-from neurorl.errors import UnsupportedError
 from neurorl.models import FixedInDegree, FixedOutDegree, FixedProbability, Synapses
 from neurorl.network.connectors import Connector
 from neurorl.network.description import Network, Population, Projection
@@ -197,19 +196,6 @@ def test_the_networks_of_these_tests_spike() -> None:
     case = Case("reference", "float")
     assert sum(compare(case, seed) for seed in (0, 1)) > 50
     assert sum(compare_delays(case, seed) for seed in (0, 1)) > 50
-
-
-def test_what_learns_is_refused_by_name() -> None:
-    cells = Population("cells", 4, neurorl.models.LIF())
-    nodes = (neurorl.Source("input", 6), cells)
-    plastic = Projection(
-        "p", "input", "cells", 0.1, connect=FixedInDegree(2), plasticity=neurorl.Plasticity()
-    )
-    with (
-        load("reference", Network(nodes, (plastic,))) as backend,
-        pytest.raises(UnsupportedError, match="projection 'p': synapses of a list don't learn"),
-    ):
-        neurorl.Learning(backend)
 
 
 @pytest.mark.parametrize("seed", range(4))

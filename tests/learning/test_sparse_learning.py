@@ -119,6 +119,8 @@ def drive(learning: Learning, windows: range) -> Arrays:
     for k in windows:
         rng, n_steps = np.random.default_rng(k), 2 + 5 * k % 13
         raster = np.tile(rng.random((n_steps, size)) < 0.4, (1, n))
+        if network.currents:
+            raster = np.tile(rng.random(size), n)
         told = {p.name: rng.normal(size=p.size) for p in network.populations}
         signals = dict.fromkeys(rule.signals, told)
         rasters = learning.window({"in": raster}, n_steps, signals=signals)
@@ -194,6 +196,18 @@ def test_a_delay_for_each_synapse(rule: str | Rule, signed: bool, name: str) -> 
                 mine, theirs = (getattr(each, values) for each in (learning, other))
                 assert mine("p0")[steps == delay].any()
                 assert np.array_equal(mine("p0")[steps == delay], theirs(f"p{delay}")[at])
+
+
+def test_lists_of_currents_learn() -> None:
+    plastic = Plasticity(0.02, -1.0, 1.0)
+    mask = np.arange(12).reshape(4, 3) % 5 != 2
+    listed = Projection(
+        "p0", "in", "c0", 0.1, connect=Synapses(*np.nonzero(mask)), plasticity=plastic
+    )
+    masked = dataclasses.replace(listed, connect=None, mask=mask)
+    nodes = (Source("in", 4, kind="current"), Population("c0", 3, LIF(0.01, 0.4)))
+    one, other = (Network(nodes, (p,), DT) for p in (listed, masked))
+    check_as_masked("reference", (one, other), "reward-stdp")
 
 
 def test_synapses_between_the_same_two_neurons_learn_each() -> None:
