@@ -35,11 +35,18 @@ DT = 1e-3
 Arrays = dict[str, npt.NDArray[Any]]
 
 
+def synapses_of(mask: npt.NDArray[np.bool_]) -> Synapses:
+    """Return a mask's synapses as a list."""
+    pre, post = np.nonzero(mask)
+    return Synapses(pre, post)
+
+
 def both(seed: int) -> tuple[Network, Network]:
     """Return one random network with lists of synapses, and with masks of the same."""
     rng = np.random.default_rng(seed)
     sizes = {"in": int(rng.integers(2, 9)), **{f"c{k}": int(rng.integers(2, 7)) for k in range(2)}}
-    nodes = (Source("in", sizes["in"]), *(_cells(rng, f"c{k}", sizes) for k in range(2)))
+    cells = [_cells(rng, f"c{k}", sizes) for k in range(2)]
+    nodes: tuple[Source | Population, ...] = (Source("in", sizes["in"]), *cells)
     listed, masked = [], []
     for k, (pre, post) in enumerate((("in", "c0"), ("in", "c1"), ("c0", "c1"), ("c1", "c0"))):
         mask = rng.random((sizes[pre], sizes[post])) < rng.uniform(0.3, 0.9)
@@ -64,7 +71,7 @@ def both(seed: int) -> tuple[Network, Network]:
                 one,
                 weights=drawn[mask] if given else weights,
                 mask=None,
-                connect=Synapses(*np.nonzero(mask)),
+                connect=synapses_of(mask),
             )
         )
     return Network(nodes, tuple(listed), DT), Network(nodes, tuple(masked), DT)
@@ -89,7 +96,7 @@ def with_delays(signed: bool) -> tuple[Network, Network]:
         weights,
         signed=signed,
         plasticity=plastic,
-        connect=Synapses(*pairs),
+        connect=Synapses(pairs[0], pairs[1]),
         delay=DT * steps,
     )
     masked = []
@@ -201,9 +208,7 @@ def test_a_delay_for_each_synapse(rule: str | Rule, signed: bool, name: str) -> 
 def test_lists_of_currents_learn() -> None:
     plastic = Plasticity(0.02, -1.0, 1.0)
     mask = np.arange(12).reshape(4, 3) % 5 != 2
-    listed = Projection(
-        "p0", "in", "c0", 0.1, connect=Synapses(*np.nonzero(mask)), plasticity=plastic
-    )
+    listed = Projection("p0", "in", "c0", 0.1, connect=synapses_of(mask), plasticity=plastic)
     masked = dataclasses.replace(listed, connect=None, mask=mask)
     nodes = (Source("in", 4, kind="current"), Population("c0", 3, LIF(0.01, 0.4)))
     one, other = (Network(nodes, (p,), DT) for p in (listed, masked))
