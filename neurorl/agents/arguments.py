@@ -98,10 +98,12 @@ def check_callable(where: str, value: object) -> None:
         raise ArgumentError(where, "is no function", got=type(value).__name__)
 
 
-def check_count(where: str, value: object, least: int = 1) -> int:
-    """Return *value* as an int of at least *least*. Raises ArgumentError."""
+def check_count(where: str, value: object, least: int = 1, most: int | None = None) -> int:
+    """Return *value* as an int of *least* to *most*; None is no limit. Raises ArgumentError."""
     whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not whole or value < least:  # type: ignore[operator]
+    too_many = whole and most is not None and value > most  # type: ignore[operator]
+    if not whole or too_many or value < least:  # type: ignore[operator]
         what = "must be a whole number"
-        raise ArgumentError(where, what, got=repr(value)[:40], limit=f">= {least}")
+        limit = f">= {least}" if most is None else f"{least} to {most:,}"
+        raise ArgumentError(where, what, got=repr(value)[:40], limit=limit)
     return int(value)  # type: ignore[call-overload, no-any-return]

@@ -14,7 +14,10 @@ from neurorl.learning.loops.shared import share
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import derive
 
-__all__ = ["JointReplicas", "environments_in", "seeds_of"]
+__all__ = ["MAX_ENVIRONMENTS", "JointReplicas", "environments_in", "seeds_of"]
+
+MAX_ENVIRONMENTS = 4096
+"""Count the most environments that one agent makes, before memory is taken for them."""
 
 _ENVIRONMENT = 4  # purpose of derived seeds
 _SHARED = ("learner.", "critic", "mean_reward", "diagnostics.")

@@ -20,7 +20,7 @@ from neurorl.agents.arguments import (
 from neurorl.agents.base import LearningAgent, read_saved
 from neurorl.agents.episodes import Episode
 from neurorl.agents.fits import modules
-from neurorl.agents.joint import JointReplicas, environments_in, seeds_of
+from neurorl.agents.joint import MAX_ENVIRONMENTS, JointReplicas, environments_in, seeds_of
 from neurorl.agents.replicas import Replicas
 from neurorl.agents.saved import played_on, read_agent
 from neurorl.backends.simulator import Simulator
@@ -82,7 +82,7 @@ class SpikingActorCritic(LearningAgent):
         check_kind("config", config, AgentConfig)
         check_options("backend_options", backend_options)
         check_names(arithmetic=arithmetic, noise=noise)
-        n = check_count("environments", environments)
+        n = check_count("environments", environments, most=MAX_ENVIRONMENTS)
         vector = env if isinstance(env, gym.vector.VectorEnv) else None
         self.env, self.env_id = own_env(one_of(vector) if vector else env)
         self._backend_options = {**(backend_options or {}), **({"noise": noise} if noise else {})}

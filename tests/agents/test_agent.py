@@ -239,7 +239,6 @@ def test_other_gymnasium_tasks_run() -> None:
             UnsupportedError,
             "arithmetic 'float'",
         ),
-        (lambda: small("Pendulum-v1"), UnsupportedError, "actions are not discrete"),
         (lambda: small(window=2), DescriptionError, r"too short for 2 layers.*got 2, limit >= 3"),
         (lambda: small(windw=12), UnknownNameError, "did you mean 'window'"),
         (lambda: small(gamma=1.5), DescriptionError, "gamma: out of range"),

@@ -162,7 +162,7 @@ def test_weights_without_a_synapse_or_at_a_bound_of_0_do_not_count() -> None:
 
 def monitor(weights: dict[str, Any]) -> Monitor:
     net = network(low=-1.0, high=1.0)
-    return Monitor(net, config(net), 7, 0, lambda: weights, first_action=1)
+    return Monitor(net, config(net, reward_scale=1.0), 7, 0, lambda: weights, first_action=1)
 
 
 def play(m: Monitor, first: int, last: int, played: list[Past], p: float = 0.5) -> list[str]:

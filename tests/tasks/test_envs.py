@@ -138,7 +138,6 @@ def test_render_shows_the_agent() -> None:
         ("neurorl/GridWorld", UnknownNameError, "did you mean 'neurorl/GridWorld-v0'"),
         ("no such thing", UnknownNameError, "unknown name"),
         ("no_such_module:Thing-v0", UnsupportedError, "can't be made here"),
-        ("Pendulum-v1", UnsupportedError, "actions are not discrete"),
     ],
 )
 def test_other_environments_are_refused(name: str, error: type[NeurorlError], words: str) -> None:
