@@ -238,9 +238,10 @@ class Backend(Closable):
         """Return all that `restore` needs, as arrays: variables, spikes in flight, weights.
 
         Keys: ``t``; ``POPULATION.current``, ``.voltage``, ``.refractory`` (dead steps left);
-        ``NODE.spikes``, the last steps' spikes, newest last; ``PROJECTION.weights``. They are the
-        same on every backend of the same arithmetic and of any replica, so a state moves between
-        them.
+        ``NODE.spikes``, the last steps' spikes, newest last; ``PROJECTION.weights``; with
+        short-term plasticity ``PROJECTION.u``, ``.used`` (1 - x) and ``.release``, of the last
+        spikes. They are the same on every backend of the same arithmetic and of any replica, so a
+        state moves between them.
         """
         self.check_open()
         k = check_replica(replica, self.n_replicas)

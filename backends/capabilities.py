@@ -29,6 +29,8 @@ class Capabilities:
     equations: whether it runs neurons by equations, in float arithmetic.
     sparse: whether projections may be lists of synapses. synapse_delays: whether these may have a
         delay each.
+    short_term: the most steps of delay of a projection with short-term plasticity, in float
+        arithmetic; 0 if there may be none.
     learnings: who can change the weights, ``'host'`` or a rule of the simulator.
     """
 
@@ -45,6 +47,7 @@ class Capabilities:
     equations: bool = False
     sparse: bool = False
     synapse_delays: bool = False
+    short_term: int = 0
 
     def problems(self, network: Network, arithmetic: str) -> list[str]:
         """Return a line for each part of *network* that exceeds these; empty if none does."""
@@ -76,6 +79,16 @@ class Capabilities:
             elif isinstance(p.delay, np.ndarray) and not self.synapse_delays:
                 problems.append(
                     f"projection {p.name!r} with a delay for each synapse (one projection a delay)"
+                )
+            if p.short_term is not None and (is_chip or not self.short_term):
+                problems.append(
+                    f"projection {p.name!r} with short-term plasticity"
+                    f"{' in chip arithmetic' * is_chip} (it has none; leave out short_term=)"
+                )
+            elif p.short_term is not None and network.delay_steps(p.name) > self.short_term:
+                problems.append(
+                    f"projection {p.name!r} with short-term plasticity and a delay of"
+                    f" {network.delay_steps(p.name)} steps (limit {self.short_term})"
                 )
             if p.signed and not self.signed:
                 problems.append(f"signed projection {p.name!r}")

@@ -45,7 +45,8 @@ class Recording(Records):
     backend: a `neurorl.backends.base.Backend`.
     names: ``NODE.spikes``, of every step; after every *every*-th step ``POPULATION.VARIABLE``
         (``voltage``, ``current``, ``refractory``, or a variable of neurons by equations) and
-        ``PROJECTION.weights``, the effective ones.
+        ``PROJECTION.weights``, the effective ones; with short-term plasticity
+        ``PROJECTION.u`` and ``PROJECTION.used``, which is 1 - x.
     callback: called with ``(t, name, value)`` for each row, which is then not kept.
 
     Rows are those of `Backend.state`, in its dtype and units, after step t, which counts from 1;
@@ -70,8 +71,7 @@ class Recording(Records):
         self.dt = network.dt
         parts = [(name, *name.split(".")) for name in chosen]
         self._spikes = {name: node for name, node, kind in parts if kind == "spikes"}
-        projections = {p.name for p in network.projections}
-        self._weights = {name: owner for name, owner, _ in parts if owner in projections}
+        self._weights = {name: owner for name, owner, kind in parts if kind == "weights"}
         read = {*self._spikes, *self._weights}
         self._variables = [name for name in chosen if name not in read]
         told = {*backend.simulated.record, *(source.name for source in network.sources)}
@@ -195,6 +195,8 @@ def _known(network: Network) -> list[str]:
         plan = population.plan(network.dt)
         variables = VARIABLES if plan is None else (*plan.initial, "refractory")
         known += [f"{population.name}.{variable}" for variable in variables]
+    for p in network.projections:
+        known += [f"{p.name}.{key}" for key in ("u", "used")] * (p.short_term is not None)
     return known + [f"{p.name}.weights" for p in network.projections]
 
 

@@ -85,7 +85,9 @@ class Simulator(abc.ABC):
         """Return a replica's variables and spikes in flight, in its own shapes.
 
         Keys: ``POPULATION.current``, ``.voltage``, ``.refractory`` (dead steps left), ``(size,)``,
-        and ``NODE.spikes``, ``(simulated.depths[node], size)``, newest last.
+        and ``NODE.spikes``, ``(simulated.depths[node], size)``, newest last. With short-term
+        plasticity also ``PROJECTION.u`` and ``.used``, ``(n_pre,)``, and ``.release``, ``(delay,
+        n_pre)``, newest last, 0 where there was no spike.
         """
 
     @abc.abstractmethod

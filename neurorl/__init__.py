@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from neurorl.network.description import Population as Population
     from neurorl.network.description import Projection as Projection
     from neurorl.network.description import Source as Source
+    from neurorl.network.description import TsodyksMarkram as TsodyksMarkram
     from neurorl.network.description import Uniform as Uniform
     from neurorl.network.storage import load_network as load_network
     from neurorl.network.storage import save_network as save_network
@@ -56,6 +57,7 @@ _HOME = {
     "AgentConfig": "neurorl.models.config",
     "SpikingActorCritic": "neurorl.agents.local",
     "evaluate": "neurorl.runs.evaluation",
+    "TsodyksMarkram": "neurorl.network.description",
     "Uniform": "neurorl.network.description",
     "load_network": "neurorl.network.storage",
     "save_network": "neurorl.network.storage",

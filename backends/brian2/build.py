@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.arithmetic.rounding import Arithmetic
-from neurorl.backends.brian2.equations import NodeText, projection_text, source_text
+from neurorl.backends.brian2.equations import NodeText
 from neurorl.backends.brian2.expressions import expression_functions
 from neurorl.backends.brian2.noise import noise_functions
-from neurorl.backends.brian2.plan import constants, node_text, synapses
+from neurorl.backends.brian2.plan import constants, node_text, projection_text, synapses
 from neurorl.backends.brian2.stepper import Stepper, array, spike_space
 from neurorl.backends.brian2.vendor import brian2
-from neurorl.network.description import Network, Population, Projection
+from neurorl.network.description import Network, Node, Population, Projection
 
 __all__ = ["Simulation", "make_group"]
 
@@ -63,10 +63,10 @@ class Simulation:
         self._groups: dict[str, Any] = {}
         self.network = brian2.Network(name="network")
         for source in network.spiking.sources:
-            group = self._add_group(source_text(network, source.name), source.name)
+            group = self._add_node(network, source, arithmetic, seeds)
             self.inject[source.name] = array(group, "inject")
         for population in network.populations:
-            self._add_population(network, population, arithmetic, seeds)
+            self._add_node(network, population, arithmetic, seeds)
         for projection in network.spiking.projections:
             self._add_projection(network, projection)
         self.stepper = Stepper(self.network, self._clock)
@@ -79,21 +79,19 @@ class Simulation:
         self.spikes[node] = spike_space(group)
         return group
 
-    def _add_population(
-        self,
-        network: Network,
-        population: Population,
-        arithmetic: Arithmetic,
-        seeds: tuple[int, ...],
-    ) -> None:
-        """Add a population, and write the constants of its neurons."""
-        text = node_text(network, population.name, arithmetic, len(seeds))
-        group = self._add_group(text, population.name)
+    def _add_node(
+        self, network: Network, node: Node, arithmetic: Arithmetic, seeds: tuple[int, ...]
+    ) -> Any:
+        """Add a node, write the constants of its neurons, and return its group."""
+        text = node_text(network, node.name, arithmetic, len(seeds))
+        group = self._add_group(text, node.name)
         memory = {name: array(group, name) for name in group.equations.names}
-        for name, value in constants(network, population, arithmetic, seeds).items():
+        for name, value in constants(network, node, arithmetic, seeds).items():
             if name in memory:
                 memory[name][:] = value
-        self.variables[population.name] = memory
+        if isinstance(node, Population) or text.states:
+            self.variables[node.name] = memory
+        return group
 
     def _add_projection(self, network: Network, projection: Projection) -> None:
         """Add the synapses of a projection, if it has any."""
@@ -101,10 +99,11 @@ class Simulation:
         if not text.synapses:
             return  # Brian2 refuses to run synapses that were never made
         pre, post, flat = synapses(network, projection)
+        is_aged = bool(text.release and text.delays)
         made = brian2.Synapses(
             self._groups[projection.pre],
             self._groups[projection.post],
-            text.model,
+            text.model + "\nage : integer" * is_aged,
             on_pre=text.on_pre,
             delay=None if text.delays else text.delay_steps * self._clock.dt,
             clock=self._clock,
@@ -118,6 +117,8 @@ class Simulation:
         delays = network.synapse_delays(projection.name)
         if delays is not None:
             made.pre.delay = (delays - 1) * self._clock.dt
+            if is_aged:
+                made.age = delays
         brian2.prefs["codegen.target"] = target
         self.network.add(made)
         self.weights[projection.name] = Weights(made, array(made, "w"), flat)

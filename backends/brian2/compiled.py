@@ -52,14 +52,15 @@ class Compiled(Engine):
             if depth > 1
         }
         self.variables = {}
-        for population in network.populations:
+        for population in network.spiking.nodes:
             node = names[population.name]
             memory = {name: library.array(node, name) for name in library.names(node)}
             values = constants(network, population, arithmetic, simulated.seeds)
             for name, value in values.items():
                 if name in memory:
                     memory[name][:] = value
-            self.variables[population.name] = memory
+            if values:
+                self.variables[population.name] = memory
         self._weights: dict[str, tuple[npt.NDArray[np.float64], Any]] = {}
         planned = {text["name"]: text for text in plan["projections"]}
         for projection in network.spiking.projections:

@@ -90,7 +90,7 @@ class Device(CPPStandaloneDevice):  # type: ignore[misc]
                     "depth": node["depth"],
                     "row": symbols[node["name"], "_spikespace"],
                     "ring": present(f"{node['name']}_memory", "ring"),
-                    "dynamic": present(node["name"], *dynamic(node["starts"])),
+                    "dynamic": present(node["name"], *dynamic(node["starts"]), *node["states"]),
                     "starts": [present(node["name"], *pair) for pair in node["starts"]],
                 }
                 for node in nodes
@@ -185,6 +185,7 @@ class Arrivals(_Runner):
         if memory is not None:
             self.template_kwds |= {key: memory.template_kwds[key] for key in ("ring", "depth")}
         self.template_kwds["delay"] = text["delay_steps"] + 1
+        self.template_kwds["release"] = [_symbol(pre, name) for name in text["release"]]
 
 
 def _symbol(owner: Any, variable: str) -> str:

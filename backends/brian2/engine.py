@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.brian2.equations import start_of
+from neurorl.backends.brian2.short_term import is_short
 from neurorl.backends.checks import Inputs
 from neurorl.backends.window import Raster, WindowCall
 from neurorl.errors import UnsupportedError
@@ -69,7 +70,7 @@ class Engine(abc.ABC):
         """Return some neurons to their initial state."""
         variables = self.variables[population]
         starts = {name: start_of(name) for name in variables if start_of(name) in variables}
-        for name in dynamic(starts):
+        for name in (*dynamic(starts), *filter(is_short, variables)):
             if name in variables:
                 variables[name][columns] = 0
         for name, start in starts.items():

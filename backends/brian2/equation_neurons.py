@@ -130,7 +130,7 @@ def neuron_names(plan: StepPlan) -> dict[str, str]:
     names = {}
     for name in sorted(used):
         clashes = name in taken or name.startswith(
-            ("old_", "new_", "arrived_", "start_", "neurorl_", _PREFIX, "xi_")
+            ("old_", "new_", "arrived_", "start_", "neurorl_", "short_", _PREFIX, "xi_")
         )
         clashes |= name.endswith(("_", "_pre", "_post"))
         names[name] = f"{_PREFIX}{name}_own" if clashes else name

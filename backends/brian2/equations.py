@@ -54,6 +54,7 @@ class NodeText:
     title: a comment for the reader.
     draws, update: the code of its ``run_regularly``, in this order.
     starts: variables that a reset doesn't set to 0, each with the one that has its value instead.
+    states: further variables that it does set to 0.
     """
 
     title: str
@@ -65,6 +66,7 @@ class NodeText:
     draws: tuple[Draw, ...] = ()
     update: str = ""
     starts: tuple[tuple[str, str], ...] = ()
+    states: tuple[str, ...] = ()
 
     @property
     def code(self) -> str:
@@ -96,6 +98,8 @@ class ProjectionText:
     synapses: number of synapses.
     arrival: the variable that they add to.
     listed: whether the description lists them. delays: how many there are, if each has its own.
+    release: with short-term plasticity, the presynaptic variables of what spikes of the last step,
+        of the one before, ... release.
     """
 
     title: str
@@ -108,10 +112,16 @@ class ProjectionText:
     model: str = "w : 1"
     listed: bool = False
     delays: int = 0
+    release: tuple[str, ...] = ()
 
     @property
     def on_pre(self) -> str:
         """Return the code of a spike."""
+        if self.release and self.delays:
+            ages = (f"int(age == {k})*{r}_pre" for k, r in enumerate(self.release, start=1))
+            return f"{self.arrival}_post += w*({' + '.join(ages)})"
+        if self.release:
+            return f"{self.arrival}_post += w*{self.release[-1]}_pre"
         return f"{self.arrival}_post += w"
 
     def __str__(self) -> str:

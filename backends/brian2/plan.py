@@ -16,13 +16,26 @@ from neurorl.backends.brian2.equations import (
     ProjectionText,
     node_name,
     population_text,
-    projection_text,
     source_text,
 )
-from neurorl.network.description import Network, Population, Projection
+from neurorl.backends.brian2.equations import projection_text as plain_projection_text
+from neurorl.backends.brian2.short_term import (
+    released_arrival,
+    short_term_constants,
+    with_short_term,
+)
+from neurorl.network.description import Network, Node, Population, Projection
 from neurorl.numerics.random import Stream
 
-__all__ = ["constants", "library_arrays", "library_plan", "node_text", "synapses", "texts"]
+__all__ = [
+    "constants",
+    "library_arrays",
+    "library_plan",
+    "node_text",
+    "projection_text",
+    "synapses",
+    "texts",
+]
 
 Array = npt.NDArray[Any]
 
@@ -34,6 +47,15 @@ def node_text(network: Network, name: str, arithmetic: Arithmetic, n_replicas: i
 
     network: all replicas as one network.
     """
+    return with_short_term(network, name, _node_text(network, name, arithmetic, n_replicas))
+
+
+def projection_text(network: Network, projection: Projection) -> ProjectionText:
+    """Return the text of a projection; only synapses that its mask and blocks allow are made."""
+    return released_arrival(network, projection, plain_projection_text(network, projection))
+
+
+def _node_text(network: Network, name: str, arithmetic: Arithmetic, n_replicas: int) -> NodeText:
     node = network.node(name)
     if not isinstance(node, Population):
         return source_text(network, name)
@@ -65,14 +87,14 @@ def texts(
 ) -> list[NodeText | ProjectionText]:
     """Return the whole model as text: sources, populations, projections."""
     return [
-        *(source_text(network, source.name) for source in network.spiking.sources),
+        *(node_text(network, s.name, arithmetic, n_replicas) for s in network.spiking.sources),
         *(node_text(network, p.name, arithmetic, n_replicas) for p in network.populations),
         *(projection_text(network, projection) for projection in network.spiking.projections),
     ]
 
 
 def constants(
-    network: Network, population: Population, arithmetic: Arithmetic, seeds: Sequence[int] = (0,)
+    network: Network, population: Node, arithmetic: Arithmetic, seeds: Sequence[int] = (0,)
 ) -> dict[str, Array]:
     """Return the values of the variables that the equations only read, by name.
 
@@ -81,6 +103,9 @@ def constants(
     With several replicas, a value that all neurons share is one number, which saves memory.
     """
     size = population.size // len(seeds)
+    short = {k: np.array(v) for k, v in short_term_constants(network, population.name).items()}
+    if not isinstance(population, Population):
+        return short
     values = _parameters(network, population, arithmetic)
     if len(seeds) == 1:
         values["seed"] = np.array(seeds[0])
@@ -90,7 +115,7 @@ def constants(
         values["neuron"] = np.tile(np.arange(size), len(seeds))
     values["stream"] = np.array(network.index(population.name))
     values["coin_stream"] = values["stream"] + Stream.COINS
-    return values
+    return values | short
 
 
 def _parameters(

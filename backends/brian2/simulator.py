@@ -14,6 +14,7 @@ from neurorl.backends.brian2.engine import DEAD, Engine
 from neurorl.backends.brian2.engines import ENGINES, check_engine, find_engine
 from neurorl.backends.brian2.equation_neurons import neuron_names
 from neurorl.backends.brian2.plan import texts
+from neurorl.backends.brian2.short_term import MOST_DELAY, Names
 from neurorl.backends.capabilities import Capabilities
 from neurorl.backends.checks import Inputs
 from neurorl.backends.simulated import SimulatedNetwork
@@ -60,6 +61,7 @@ class Brian2Simulator(Simulator):
         equations=True,
         sparse=True,
         synapse_delays=True,
+        short_term=MOST_DELAY,
     )
     shown: ClassVar[tuple[str, ...]] = ("engine", "brian2_network")
 
@@ -80,6 +82,11 @@ class Brian2Simulator(Simulator):
         self._ahead = [0] * simulated.n_replicas  # steps of each replica, less those of the engine
         self.running: Engine = kind.make(simulated)
         self._keys = {p.name: _keys(p, simulated.network.dt) for p in simulated.network.populations}
+        self._short_term = {
+            p.name: (p.pre, Names.of(simulated.network, p))
+            for p in simulated.network.projections
+            if p.short_term is not None
+        }
         self.put_in_force(simulated)
 
     def source(self) -> str:
@@ -156,6 +163,13 @@ class Brian2Simulator(Simulator):
                 dtype = np.int64 if variable == DEAD else simulated.dtype
                 values = variables[variable][columns] if variable in variables else none
                 state[f"{name}.{key}"] = values.astype(dtype)
+        for name, (pre, names) in self._short_term.items():
+            columns, variables = simulated.columns(pre, replica), engine.variables[pre]
+            spikes = state[f"{pre}.spikes"][-len(names.release) :]
+            released = np.stack([variables[age][columns] for age in names.release[::-1]])
+            state[f"{name}.u"] = variables[names.u][columns].copy()
+            state[f"{name}.used"] = variables[names.used][columns].copy()
+            state[f"{name}.release"] = np.where(spikes, released, 0.0)
         return state
 
     def restore(self, state: State, replica: int) -> None:
@@ -164,10 +178,16 @@ class Brian2Simulator(Simulator):
             spikes[:, self.simulated.columns(name, replica)] = state[f"{name}.spikes"]
         self._set_time(int(state["t"]), replica)
         for name, variables in self.running.variables.items():
-            for key, variable in self._keys[name].items():
+            for key, variable in self._keys.get(name, {}).items():
                 if variable in variables:
                     columns = self.simulated.columns(name, replica)
                     variables[variable][columns] = state[f"{name}.{key}"]
+        for name, (pre, names) in self._short_term.items():
+            columns, variables = self.simulated.columns(pre, replica), self.running.variables[pre]
+            variables[names.u][columns] = state[f"{name}.u"]
+            variables[names.used][columns] = state[f"{name}.used"]
+            for variable, row in zip(names.release, state[f"{name}.release"][::-1], strict=True):
+                variables[variable][columns] = row
         self.running.put_in_flight(flight)
 
     def _set_time(self, t: int, replica: int) -> None:

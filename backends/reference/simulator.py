@@ -16,10 +16,12 @@ from neurorl.backends.reference.equations import EquationNeurons
 from neurorl.backends.reference.listed import ListedArrivals
 from neurorl.backends.reference.neurons import ChipNeurons, FloatNeurons, Neurons
 from neurorl.backends.reference.noise import ReplicaNoise
+from neurorl.backends.reference.short_term import ShortTerm
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import VARIABLES, Simulator, State
 from neurorl.backends.window import Raster
 from neurorl.network.description import Population
+from neurorl.network.limits import MAX_DELAY
 from neurorl.network.neuron import StepPlan
 from neurorl.network.serialization import FloatArray
 
@@ -47,6 +49,7 @@ class ReferenceSimulator(Simulator):
         equations=True,
         sparse=True,
         synapse_delays=True,
+        short_term=MAX_DELAY,
     )
 
     def build(self, simulated: SimulatedNetwork) -> None:
@@ -78,6 +81,12 @@ class ReferenceSimulator(Simulator):
             p.name: ListedArrivals(synapses, run.delay_steps(p.name), run.synapse_delays(p.name))
             for p in run.spiking.projections
             if (synapses := run.synapses(p.name)) is not None
+        }
+        self._short_term = {
+            p.name: (p.pre, ShortTerm(p.short_term, run.node(p.pre).size, depth, run.dt))
+            for p in run.spiking.projections
+            if p.short_term is not None
+            for depth in [run.delay_steps(p.name)]
         }
         self._targets = {p.name: run.target(p) for p in run.spiking.projections}
         self.transmitted = {
@@ -137,6 +146,8 @@ class ReferenceSimulator(Simulator):
                 past = self.spikes[name]
                 past[:-1] = past[1:]
                 past[-1] = spikes
+            for pre, short_term in self._short_term.values():
+                short_term.update(now[pre])
             for name in record:
                 out[name][k] = now[name]
             self.steps = [t + 1 for t in self.steps]
@@ -158,11 +169,14 @@ class ReferenceSimulator(Simulator):
 
     def _add(self, q: FloatArray, projection: str, pre: str, delay: int, blocks: int) -> None:
         """Add the weights of the spikes that arrive by one projection."""
-        weights = self.transmitted[projection]
+        weights, is_short = self.transmitted[projection], projection in self._short_term
         if projection in self._lists:
-            self._lists[projection].add(q, self.spikes[pre], weights)
+            release = self._short_term[projection][1].release if is_short else None
+            self._lists[projection].add(q, self.spikes[pre], weights, release)
             return
         spikes = self.spikes[pre][-delay].astype(np.float64)
+        if is_short:
+            spikes *= self._short_term[projection][1].release[-delay]
         if blocks == 1:
             q += spikes @ weights
         else:
@@ -200,4 +214,8 @@ class ReferenceSimulator(Simulator):
             columns = self.simulated.columns(name, replica)
             for key, variable in (*equations.state.items(), ("refractory", equations.dead)):
                 views[f"{name}.{key}"] = variable[columns]
+        for name, (pre, short_term) in self._short_term.items():
+            columns = self.simulated.columns(pre, replica)
+            for key, variable in short_term.variables().items():
+                views[f"{name}.{key}"] = variable[..., columns]
         return views

@@ -89,6 +89,9 @@ class SpikingModule(nn.Module):
         compiles = check_engine(engine) == "compiled"
         self.synapses = nn.ModuleDict()
         for p in network.projections:
+            if p.short_term is not None:
+                where, what = f"projection {p.name!r}", "no short-term plasticity in PyTorch"
+                raise UnsupportedError(where, what, remedy="leave out short_term=")
             drawn = np.stack([initial_weights(network, p.name, seed) for seed in self.seeds])
             weights = self.arithmetic.round(p.name, drawn)
             rounding = self.arithmetic.rounding(p.name) if self._chip else None

@@ -5,6 +5,9 @@ scale, so every sum of weights is exact in float64 and no order of summation (BL
 spikes, a loop) can change a bit: simulators agree because there is nothing to disagree about.
 A current is a sum of weights times activations, multiples of 2**-8, and exact too: its weights may
 add up to 2**11 of the membrane's scale (2**19 for spikes), 8 + 32 + 11 bits in all.
+A spike of a projection with short-term plasticity transmits a weight times its release, a multiple
+of 2**-16; such weights are on a grid of 2**-24, and those of all spikes into the same neurons may
+add up to 2**11, 16 + 24 + 11 bits in all.
 
 ``loihi``: the chip's integers, from `neurorl.arithmetic.quantiser`.
 """
@@ -28,6 +31,7 @@ from neurorl.errors import (
 )
 from neurorl.network.description import CURRENT_GRID, Network, Population, Projection, Uniform
 from neurorl.network.serialization import FloatArray
+from neurorl.network.short_term import RELEASE_GRID
 from neurorl.network.synapse_list import SynapseList
 from neurorl.network.units import refuse_units
 from neurorl.numerics.random import Stream, uniforms, uniforms_at
@@ -44,6 +48,7 @@ __all__ = [
 ]
 
 GRID_BITS = 32
+_SHORT_GRID_BITS = 24  # with short-term plasticity
 _SUM_BITS = 20  # 52 bits of mantissa less GRID_BITS
 
 
@@ -174,7 +179,11 @@ class FloatArithmetic(Arithmetic):
 
     def __init__(self, network: Network, noise: str = "exact") -> None:
         super().__init__(network, noise)
-        grid = {p.name: 2.0**-GRID_BITS * _scale(network, p) for p in network.projections}
+        scales = {p.name: _scale(network, p) for p in network.projections}
+        bits = {
+            p.name: _SHORT_GRID_BITS if p.short_term else GRID_BITS for p in network.projections
+        }
+        grid = {name: 2.0 ** -bits[name] * scale for name, scale in scales.items()}
         self._rounding = {
             p.name: Rounding(
                 inverse=1.0 / grid[p.name],
@@ -190,12 +199,15 @@ class FloatArithmetic(Arithmetic):
         }
         self._bias = {p.name: _bias(p, network.dt) for p in network.populations}
         self._limits = {
-            name: unit * 2.0 ** (GRID_BITS + _SUM_BITS - 1) / fan_in[name]
-            for name, unit in grid.items()
+            name: scale * 2.0 ** (_SUM_BITS - 1) / fan_in[name] for name, scale in scales.items()
         }
+        finer = RELEASE_GRID * 2.0 ** (GRID_BITS - _SHORT_GRID_BITS)
+        releasing = {p.post for p in network.projections if p.short_term}
         for p in network.projections:
             if p.pre in network.currents:
                 self._limits[p.name] *= CURRENT_GRID
+            elif p.post in releasing:
+                self._limits[p.name] *= finer
 
     def _limit(self, name: str) -> float:
         return self._limits[name]
@@ -228,6 +240,10 @@ class ChipArithmetic(Arithmetic):
                 what = "neurons by equations have no chip arithmetic"
                 limit = p.neuron.nearest_on_chip(p.size, network.dt)
                 raise UnsupportedError(f"population {p.name!r}", what, limit=limit)
+        for projection in network.projections:
+            if projection.short_term is not None:
+                where, what = f"projection {projection.name!r}", "short-term plasticity"
+                raise UnsupportedError(where, f"{what} has no chip arithmetic", limit="none")
         self.chip = quantiser.quantise(network, noise)
 
     def mantissa(self, name: str, weights: FloatArray) -> npt.NDArray[np.int32]:

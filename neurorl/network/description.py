@@ -35,6 +35,7 @@ from neurorl.network.neuron import Dynamics, Neuron, StepPlan
 from neurorl.network.plasticity import Plasticity, Uniform
 from neurorl.network.projection import Projection
 from neurorl.network.serialization import Described, number, positive, several
+from neurorl.network.short_term import TsodyksMarkram
 from neurorl.network.synapse_list import SynapseList
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "Population",
     "Projection",
     "Source",
+    "TsodyksMarkram",
     "Uniform",
 ]
 
@@ -337,6 +339,9 @@ class Network(Described):
         if p.pre in self.currents and (p.signed or p.delay is not None):
             what = "a current has no delay and no silence to be signed"
             raise DescriptionError(where, what, remedy="leave both out")
+        if p.pre in self.currents and p.short_term is not None:
+            what = "a current has no spikes that release"
+            raise DescriptionError(f"{where}.short_term", what, remedy="leave it out")
         for node in (pre, post):
             if node.size % p.blocks:
                 what = f"must divide {node.name}'s size {node.size}"

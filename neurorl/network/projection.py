@@ -31,6 +31,7 @@ from neurorl.network.serialization import (
     number,
     positive,
 )
+from neurorl.network.short_term import TsodyksMarkram
 from neurorl.network.synapse_list import SynapseList
 
 __all__ = ["Projection"]
@@ -57,6 +58,7 @@ class Projection(Described):
         synapses of a sparse one are in the order of their presynaptic, then of their postsynaptic
         neurons, wherever there is a number for each: here, in backends, in states. For `Synapses`
         that are listed in another order, weights and delays are put into this one.
+    short_term: short-term plasticity of the presynaptic neurons; see `TsodyksMarkram`.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Projection(Described):
     plasticity: Plasticity | None = None
     target: str | None = None
     connect: Connector | None = None
+    short_term: TsodyksMarkram | None = None
 
     def __post_init__(self) -> None:
         check_identifier(f"{type(self).__name__}.name", self.name)
@@ -77,8 +80,15 @@ class Projection(Described):
         object.__setattr__(self, "blocks", positive(f"{where}.blocks", self.blocks))
         self._check_delay(f"{where}.delay")
         object.__setattr__(self, "signed", flag(f"{where}.signed", self.signed))
-        for name, kind in (("target", str), ("plasticity", Plasticity)):
+        for name, kind in (
+            ("target", str),
+            ("plasticity", Plasticity),
+            ("short_term", TsodyksMarkram),
+        ):
             check_kind_or_none(f"{where}.{name}", getattr(self, name), kind)
+        if self.short_term is not None and (self.plasticity is not None or self.signed):
+            what = "goes with no plasticity= and no signed=True"
+            raise DescriptionError(f"{where}.short_term", what, remedy="leave these out")
         if not isinstance(self.weights, Uniform):
             weights = frozen_array(f"{where}.weights", self.weights, None)
             object.__setattr__(self, "weights", weights)
@@ -90,10 +100,9 @@ class Projection(Described):
 
     def to_dict(self) -> dict[str, Any]:
         data = super().to_dict()
-        if self.target is None:
-            del data["target"]  # as before there was one
-        if self.connect is None:
-            del data["connect"]
+        for name in ("target", "connect", "short_term"):
+            if getattr(self, name) is None:
+                del data[name]  # as before there was one
         return data
 
     @property

@@ -27,7 +27,7 @@ class Parts:
     any other source they are ordinary ones. in_force: weights are rounded to the grid of float
     arithmetic, as they are when a backend runs them.
     Raises ArgumentError for weights that are missing or don't fit, UnknownNameError, and
-    UnsupportedError for sources of currents.
+    UnsupportedError for sources of currents and for short-term plasticity.
     """
 
     def __init__(
@@ -43,6 +43,10 @@ class Parts:
         if network.currents:
             what = f"sources of currents: {', '.join(map(repr, sorted(network.currents)))}"
             raise UnsupportedError("NIR", what, remedy="take sources of spikes")
+        short = [repr(p.name) for p in network.projections if p.short_term is not None]
+        if short:
+            what = f"short-term plasticity: {', '.join(short)}"
+            raise UnsupportedError("NIR", what, remedy="leave out short_term=")
         owned = [repr(p.name) for p in network.populations if p.plan(network.dt) is not None]
         if owned:
             what, limit = f"neurons by equations: {', '.join(owned)}", "CubaLIF, LIF, GLM"

@@ -21,7 +21,15 @@ from neurorl.models import (
     Synapses,
     actor_network,
 )
-from neurorl.network.description import Network, Plasticity, Population, Projection, Source, Uniform
+from neurorl.network.description import (
+    Network,
+    Plasticity,
+    Population,
+    Projection,
+    Source,
+    TsodyksMarkram,
+    Uniform,
+)
 
 __all__ = ["FEATURES", "random_network", "rasters", "same_state"]
 
@@ -212,6 +220,42 @@ def _synapse_delays() -> Network:
     )
 
 
+def _short_term() -> Network:
+    """Return depressing and facilitating projections, with delays, blocks, lists and plain ones."""
+    facilitates = TsodyksMarkram(U=0.1, tau_rec=20e-3, tau_facil=80e-3)
+    depresses = TsodyksMarkram(U=0.6, tau_rec=50e-3)
+    delays = _DT * (1 + np.arange(24) * 5 % 4)
+    return Network(
+        (Source("input", 6), Population("middle", 8, CubaLIF(2e-3, 8e-3, 0.5, 0.0, 0.1))),
+        (
+            Projection("drive", "input", "middle", Uniform(0.2, 1.2), short_term=depresses),
+            Projection(
+                "late", "input", "middle", 0.9, blocks=2, delay=3e-3, short_term=facilitates
+            ),
+            Projection("plain", "input", "middle", Uniform(0.0, 0.3)),
+            Projection(
+                "loop",
+                "middle",
+                "middle",
+                Uniform(-0.8, 0.6),
+                connect=FixedInDegree(3),
+                delay=delays,
+                short_term=facilitates,
+            ),
+            Projection(
+                "list",
+                "middle",
+                "middle",
+                0.3,
+                connect=FixedProbability(0.3),
+                delay=2e-3,
+                short_term=depresses,
+            ),
+        ),
+        _DT,
+    )
+
+
 def _crowd() -> Network:
     cell = CubaLIF(2e-3, 8e-3, 1.2, 0.0, 0.1, refractory=2e-3)
     return Network(
@@ -248,6 +292,7 @@ FEATURES: dict[str, Callable[[], Network]] = {
     "neurons by equations": _equations,
     "synapses as a list": _listed,
     "a delay for each synapse": _synapse_delays,
+    "short-term plasticity": _short_term,
 }
 """Feature of a description -> the network that shows it."""
 

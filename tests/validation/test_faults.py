@@ -48,7 +48,7 @@ UNKNOWN = {
 
 def test_the_foreign_backend_is_sound() -> None:
     """Else a fault's explanation might be another's."""
-    listed = {"synapses as a list", "a delay for each synapse"}
+    listed = {"synapses as a list", "a delay for each synapse", "short-term plasticity"}
     for feature in sorted(
         set(FEATURES) - {"more neurons than a core", "neurons by equations"} - listed
     ):

@@ -13,7 +13,17 @@
         {% else %}
         const int32_t *spikes = {{row}};
         {% endif %}
+        {% if release %}
+        const double *const releases[] = { {{ release | join(', ') }} };
+        const double *release = releases[delay - 1];
         {% if n_delays %}
+        neurorl::add_sparse_released(spikes, spikes[{{size}}], release, {{w}}, {{start}} + (int64_t)d * {{size + 1}}, {{target}}, {{q}});
+        {% elif sparse %}
+        neurorl::add_sparse_released(spikes, spikes[{{size}}], release, {{w}}, {{start}}, {{target}}, {{q}});
+        {% else %}
+        neurorl::add_dense_released<{{n_pre}}, {{n_post}}>(spikes, spikes[{{size}}], release, {{w}}, {{q}});
+        {% endif %}
+        {% elif n_delays %}
         neurorl::add_sparse(spikes, spikes[{{size}}], {{w}}, {{start}} + (int64_t)d * {{size + 1}}, {{target}}, {{q}});
         {% elif sparse %}
         neurorl::add_sparse(spikes, spikes[{{size}}], {{w}}, {{start}}, {{target}}, {{q}});

@@ -153,6 +153,29 @@ inline void add_sparse(
     }
 }
 
+// Do as add_dense and add_sparse, with weights times what each spike released.
+template <int PRE, int POST>
+inline void add_dense_released(
+    const int32_t *spikes, int count, const double *release, const double *w, double *q)
+{
+    for (int k = 0; k < count; k++) {
+        const int32_t pre = spikes[k];
+        const double *row = w + (size_t)pre * POST;
+        double *to = q + (size_t)(pre / PRE) * POST;
+        for (int j = 0; j < POST; j++) to[j] += row[j] * release[pre];
+    }
+}
+
+inline void add_sparse_released(
+    const int32_t *spikes, int count, const double *release, const double *w, const int64_t *start,
+    const int32_t *target, double *q)
+{
+    for (int k = 0; k < count; k++) {
+        const int32_t pre = spikes[k];
+        for (int64_t s = start[pre]; s < start[pre + 1]; s++) q[target[s]] += w[s] * release[pre];
+    }
+}
+
 // Writes the row of spikes of N neurons, given a byte of 0 or 1 for each.
 template <int N>
 inline void list_spikes(const uint8_t *over, int32_t *row)

@@ -1,0 +1,48 @@
+"""Describe short-term plasticity: how much a spike releases after those before it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from neurorl.errors import DescriptionError
+from neurorl.network.serialization import Described, number
+from neurorl.numerics.elementary import decay
+
+__all__ = ["RELEASE_GRID", "TsodyksMarkram"]
+
+RELEASE_GRID = 2.0**-16
+"""Of what a spike releases: coarse enough that sums with weights stay exact."""
+
+
+@dataclass(frozen=True, eq=False)
+class TsodyksMarkram(Described):
+    """Describe short-term depression and facilitation, the same for all synapses of a neuron.
+
+    U: the part of the resources that a first spike uses, in (0, 1].
+    tau_rec: seconds in which resources recover; 0 is at once, so there is no depression.
+    tau_facil: seconds in which facilitation is forgotten; 0 is at once, so there is none.
+
+    A presynaptic neuron has resources x, at rest 1, and facilitation u, at rest 0, with
+    ``dx/dt = (1 - x)/tau_rec`` and ``du/dt = -u/tau_facil`` between spikes. A spike, in this
+    order, does ``u <- u + U (1 - u)``, releases ``r = u x``, does ``x <- x - u x`` and transmits
+    ``w r`` after the projection's delay, r rounded to a multiple of `RELEASE_GRID`.
+
+    Source: Tsodyks, Pawelzik & Markram (1998), Neural Computation 10, 821-835,
+    doi 10.1162/089976698300017502, eqs. 2.1 to 2.5 for resources that are inactive for no time;
+    from spike to spike the equations and their order are those of NEST's ``tsodyks2_synapse``.
+    """
+
+    U: float = 0.5
+    tau_rec: float = 0.8
+    tau_facil: float = 0.0
+
+    def __post_init__(self) -> None:
+        where = type(self).__name__
+        if not 0.0 < number(f"{where}.U", self.U) <= 1.0:
+            raise DescriptionError(f"{where}.U", "out of range", got=self.U, limit="0 < U <= 1")
+        for name in ("tau_rec", "tau_facil"):
+            number(f"{where}.{name}", getattr(self, name), low=0.0)
+
+    def decays(self, dt: float) -> tuple[float, float]:
+        """Return what is left of facilitation, and of used resources, after a step of *dt*."""
+        return decay(dt, self.tau_facil), decay(dt, self.tau_rec)
