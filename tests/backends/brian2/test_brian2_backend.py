@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from neurorl import load
-from neurorl.backends.brian2 import Brian2Simulator, build, engines, equations, noise, preferences
+from neurorl.backends.brian2 import Brian2Simulator, engines, equations, noise, plan, preferences
 from neurorl.backends.brian2.engines import ENGINES
 from neurorl.backends.brian2.preferences import exact_preferences
 from neurorl.backends.brian2.stepper import array
@@ -230,7 +230,7 @@ def test_what_brian2_refuses_becomes_a_backend_error(
         return type(text)(**{**vars(text), "threshold": "injct"})
 
     build_source = equations.source_text
-    monkeypatch.setattr(build, "source_text", wrong)
+    monkeypatch.setattr(plan, "source_text", wrong)
     with pytest.raises(BackendError, match=r"can't build the network .*injct"):
         load("brian2", FEATURES["LIF"](), engine="numpy")
     gc.collect()
