@@ -25,7 +25,7 @@ SPECS = [
 HUGE = "more neurons than a core"
 # Its steps are compared, not predicted (test_equation_neurons_validated.py).
 BY_EQUATIONS = "neurons by equations"
-LISTED = {"synapses as a list", "a delay for each synapse"}
+UNPREDICTED = {"synapses as a list", "a delay for each synapse", "short-term plasticity"}
 
 
 def assert_predicted(subject: Subject, spec: BackendSpec, window: int, seed: int = 5) -> int:
@@ -50,7 +50,7 @@ def assert_predicted(subject: Subject, spec: BackendSpec, window: int, seed: int
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.label)
-@pytest.mark.parametrize("feature", sorted(set(FEATURES) - {HUGE, BY_EQUATIONS} - LISTED))
+@pytest.mark.parametrize("feature", sorted(set(FEATURES) - {HUGE, BY_EQUATIONS} - UNPREDICTED))
 def test_of_every_feature(feature: str, spec: BackendSpec) -> None:
     for window in (0, 2):
         assert assert_predicted(make_subject(feature), spec, window) > 0

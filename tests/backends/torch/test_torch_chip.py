@@ -35,8 +35,8 @@ NEURONS = [
     pytest.param(LIF(0.0, 0.5, 0.1, 0.3, refractory=1e-3), id="no membrane"),
     pytest.param(GLM(), id="no memory"),
 ]
-# Neurons by equations have no chip arithmetic, which every backend says.
-REFUSED = ("more neurons than a core", "neurons by equations")
+# Neurons by equations and short-term plasticity have no chip arithmetic, which every backend says.
+REFUSED = ("more neurons than a core", "neurons by equations", "short-term plasticity")
 NAMES = [*(name for name in FEATURES if name not in REFUSED), *range(8)]
 
 

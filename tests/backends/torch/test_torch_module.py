@@ -76,7 +76,11 @@ def all_plastic(network: Network) -> Network:
 
 
 def networks() -> list[Any]:
-    made = [pytest.param(make, id=name) for name, make in FEATURES.items() if "core" not in name]
+    made = [
+        pytest.param(make, id=name)
+        for name, make in FEATURES.items()
+        if "core" not in name and "short-term" not in name
+    ]
     made += [
         pytest.param(lambda s=s: random_network(s, delays=True, currents=s % 2 == 1), id=f"{s}")
         for s in range(8)
