@@ -17,7 +17,7 @@ _QUANTILES = (0.005, 0.995)
 _DIGITS = 4
 _TILINGS, _BINS = 4, 4
 _MAX_DECLARED_PAIRS = 6
-"""Of more pairs of numbers, the declared ranges are cut number by number."""
+"""Limit the pairs of numbers; with more, the declared ranges are cut number by number."""
 _MOST_JOINT = 9
 """Numbers that vary, of which every pair has tiles."""
 

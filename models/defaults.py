@@ -29,7 +29,7 @@ _MAX_SEEN = 1024
 """More numbers than that are seen as the means of blocks of them."""
 _MAX_STATES = 2**16
 _MAX_JOINT = 4096
-"""Of more combinations, each number has cells of its own."""
+"""Limit the combinations; with more, each number has cells of its own."""
 _MAX_BITS = 8
 
 

@@ -32,10 +32,10 @@ _OTHER_NETWORK = ("neuron", "encoder", "rule")
 _OTHER_CELLS = frozenset({"critic_changes", "input_recalls", "hidden_recalls", "carries"})
 
 _SMALLEST = 0.025
-"""Of the scale, for rewards of 1 in every step."""
+"""Bound the scale from below, for rewards of 1 in every step."""
 _TINY = 1e-25
 _MOST_SHOWN = 500
-"""Of different observations in the first play: with no more, they are states without a number."""
+"""Limit the different observations of a first play that count as states without a number."""
 
 _LOOKS, _VARIES, _LEAST_VARYING = 200, 0.1, 0.2
 """Observations that are looked at, change of an activation, and share of cells that have one."""

@@ -42,7 +42,7 @@ __all__ = ["Learning", "LoihiSimulator", "Target"]
 
 Target = Literal["auto", "emulator", "loihi"]
 _WANTS_CHIP: dict[Target, bool | None] = {"auto": None, "emulator": False, "loihi": True}
-"""Whether it must be a chip; None for one if there is one."""
+"""Say whether it must be a chip; None takes one if there is one."""
 
 Learning = Literal["host", "pes"]
 

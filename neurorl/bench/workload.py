@@ -93,7 +93,7 @@ PRESETS = {
     name: Size(name, 0, 0, 0, task)
     for name, task in (("cartpole", "CartPole-v1"), ("gridworld", GRID_ID))
 }
-"""What is trained when nobody says otherwise; it has no floor."""
+"""List what is trained when nobody says otherwise; it has no floor."""
 
 
 def get_size(name: str) -> Size:

@@ -46,7 +46,7 @@ STUCK = 0.98
 _ERRORS = 2.0
 _GROWN_BY = 0.02  # of the bound: small weights may double by noise
 SLIGHT = 0.1
-"""Of the bound: smaller weights have hardly an effect, and those that begin near 0 must grow."""
+"""Give the part of the bound below which weights hardly act, and must grow from near 0."""
 
 KINDS = ("silent", "saturated", "clipped", "drifting", "stuck")
 

@@ -11,7 +11,7 @@ from neurorl.numerics.elementary import decay
 __all__ = ["RELEASE_GRID", "TsodyksMarkram"]
 
 RELEASE_GRID = 2.0**-16
-"""Of what a spike releases: coarse enough that sums with weights stay exact."""
+"""Set the grid of what a spike releases: so coarse that sums with weights stay exact."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -80,7 +80,9 @@ def compare(case: Case, seed: int, delays: bool = True) -> int:
     """Compare windows, writes, resets and states of two replicas; return how many spikes."""
     sparse, masked = random_pair(seed, delays)
     if case.problems(masked):
-        pytest.skip("the masked network is refused")
+        pytest.skip(
+            "the chip has no room for the random network as a mask, so nothing to compare with"
+        )
     assert case.problems(sparse) == []
     rng = np.random.default_rng(seed)
     seeds = [seed, seed + 1]
@@ -167,7 +169,7 @@ def compare_delays(case: Case, seed: int) -> int:
     if case.arithmetic == "loihi":  # where the range of weights is that of the whole projection
         split = network
     if case.problems(network):
-        pytest.skip(f"{case.name} refuses it")
+        pytest.skip(f"{case.name} says that it has no delay for each synapse")
     total = 0
     rng = np.random.default_rng(seed)
     options: dict[str, Any] = {"seed": seed, "arithmetic": case.arithmetic}
@@ -201,7 +203,7 @@ def test_the_networks_of_these_tests_spike() -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_on_every_backend_that_does_not_compile(seed: int, quick_case: Case) -> None:
     if quick_case.problems(delayed(seed)) and quick_case.problems(random_pair(seed)[0]):
-        pytest.skip(f"{quick_case.name} refuses listed synapses")
+        pytest.skip(f"{quick_case.name} says that it has no listed synapses")
     compare(quick_case, seed)
     if not quick_case.problems(delayed(seed)):
         compare_delays(quick_case, seed)
@@ -211,14 +213,14 @@ def test_on_every_backend_that_does_not_compile(seed: int, quick_case: Case) -> 
 @pytest.mark.parametrize("seed", range(12, 18))
 def test_on_every_backend(seed: int, case: Case) -> None:
     if case.problems(random_pair(seed)[0]):
-        pytest.skip(f"{case.name} refuses listed synapses")
+        pytest.skip(f"{case.name} says that it has no listed synapses")
     compare(case, seed)
     if not case.problems(delayed(seed)):
         compare_delays(case, seed)
 
 
 def test_gradients_are_those_of_a_mask() -> None:
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason="torch is not installed")
     from neurorl.backends.torch import SpikingModule
 
     cells = Population("cells", 7, neurorl.models.LIF(5e-3, 0.5, noise=0.3))
@@ -276,7 +278,7 @@ def test_several_synapses_of_two_neurons_add_up(quick_case: Case) -> None:
 
 
 def test_a_chip_refuses_several_synapses_of_two_neurons() -> None:
-    pytest.importorskip("nengo_loihi")
+    pytest.importorskip("nengo_loihi", reason="nengo-loihi is not installed")
     cells = Population("cells", 4, neurorl.models.LIF())
     twice = Synapses([0, 0, 1], [2, 2, 2], multapses=True)
     network = Network(

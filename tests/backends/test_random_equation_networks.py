@@ -79,7 +79,7 @@ LATER = [("compiled", 1), ("compiled", 20), ("compiled", 41), ("cython", 0)]
 )
 def test_random_networks_that_compile_together(engine: str, first: int) -> None:
     if COMPILED[engine]() is not None:
-        pytest.skip(f"{engine} can't compile")
+        pytest.skip(f"no compiler here for the engine {engine}")
     n = 10 if engine == "compiled" else 3
     networks = [random_equation_network(first * n + k, f"n{k}_") for k in range(n)]
     assert compare(joined(networks), first, {"brian2": {"engine": engine}}) > 0

@@ -92,7 +92,7 @@ def test_without_memory_it_is_a_weight_times_u() -> None:
 
 
 def test_plain_brian2_has_the_same_releases_and_spikes() -> None:
-    pytest.importorskip("brian2", reason="the witness")
+    pytest.importorskip("brian2", reason="Brian2, which this is compared with, is not installed")
     trains = spike_trains(400)
     nodes = (Source("input", 5), Population("cells", 4, LIF(10e-3, 0.3)))
     weights = np.random.default_rng(2).uniform(0.5, 2.5, (5, 4))
@@ -309,7 +309,7 @@ def test_backends_without_it_name_the_projection(choice: str) -> None:
         {"brian2": "brian2", "loihi": "nengo_loihi"}.get(choice[:6].strip(":"), "numpy")
     )
     if choice == "torch":
-        pytest.importorskip("torch")
+        pytest.importorskip("torch", reason="torch is not installed")
     with pytest.raises(UnsupportedError, match="projection 'drive' with short-term plasticity"):
         load(choice, summing(BOTH))
 
