@@ -26,9 +26,9 @@ from neurorl.reading import Place, read_bytes
 __all__ = ["DIGEST", "LARGEST_FILE", "packed", "read_arrays", "read_signed", "signed"]
 
 LARGEST_FILE = 2**30
-"""Bytes of a checkpoint, or of a network."""
+"""Limit the size of a checkpoint or a saved network, in bytes."""
 DIGEST = 64
-"""Letters of the digest, which the file ends with."""
+"""Count the hexadecimal digits of the digest at the end of a file."""
 _LARGEST_DIRECTORY = 2**20  # of some 10,000 arrays
 _END = struct.Struct("<4s4H2LH")  # the end of a zip's directory, but for the comment
 _ENCRYPTED = 1

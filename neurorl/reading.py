@@ -30,10 +30,10 @@ __all__ = [
 ]
 
 Fields = Mapping[str, Any]
-"""By name, the declared type."""
+"""Map the name of each field to its declared type."""
 JSON_BYTES = 128 * 2**20
 JSON_MEMORY = 400 * 2**20
-"""What the text and its objects may take: about five million numbers."""
+"""Limit the bytes that a text and its objects take: about five million numbers."""
 JSON_DEPTH = 48
 
 _MEMORY_OF = {b"[": 72, b"{": 240, b",": 40, b'"': 32}  # of Python's objects, for each such byte

@@ -102,7 +102,7 @@ LOCAL = Algorithm(
     "neurorl.agents.sharding:make_local_group",
     only={"gradient": Only([], "has no gradient options")},
 )
-"""By a local three-factor rule, on any backend."""
+"""Learn by a local three-factor rule, on any backend."""
 
 _IN_TORCH = "learns in PyTorch"
 REPARAMETERIZATION = Algorithm(
@@ -124,10 +124,10 @@ REPARAMETERIZATION = Algorithm(
     stops_exactly=False,
     keeps_floats=True,
 )
-"""By gradients through stochastic spikes, in PyTorch."""
+"""Learn by gradients through stochastic spikes, in PyTorch."""
 
 ALGORITHMS: dict[str, Algorithm] = {a.name: a for a in (LOCAL, REPARAMETERIZATION)}
-"""Every algorithm by its name."""
+"""Map the name of each algorithm to it."""
 
 
 def find_algorithm(name: str | None) -> Algorithm:

@@ -19,7 +19,7 @@ __all__ = [
 ]
 
 LONG_EPISODE = 100_000
-"""Steps of an episode after which a user is told that it hasn't ended yet."""
+"""Warn after this many steps of one episode that it may have no end."""
 
 TIME_LIMIT = "give the task a time limit (gymnasium.wrappers.TimeLimit), or train by steps"
 

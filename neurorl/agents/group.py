@@ -29,7 +29,7 @@ from neurorl.tasks.specification import copy_env
 __all__ = ["AgentGroup", "Callback", "GroupPlan"]
 
 Callback = Callable[[int, Episode], None]
-"""Is told of each episode that ends, with the number of its agent."""
+"""Report an episode that has ended, with the index of its replica."""
 
 
 class AgentGroup(abc.ABC):

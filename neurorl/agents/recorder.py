@@ -16,7 +16,7 @@ __all__ = ["Recorder"]
 
 _SIGNALS = ("action", "modulator", "policy", "reward", "value")
 _CHANGED = ("value", "value_trace", "x", "mean_reward")
-"""Names the parts of an agent's memory that signals are computed from and learning changes."""
+"""List the variables of an agent's memory that learning changes and signals are computed from."""
 
 
 class Recorder(Records):

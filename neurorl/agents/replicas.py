@@ -42,7 +42,7 @@ _MASKED = "masked"  # in states of agents with masked actions
 
 
 _WAITING_STEPS = 64
-"""Between two looks whether a loop that waits has its successor, if no episode ends."""
+"""Look this often, in steps, whether a waiting loop has its successor, if no episode ends."""
 
 
 class _Calls(NamedTuple):

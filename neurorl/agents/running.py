@@ -26,7 +26,7 @@ __all__ = ["SCORES", "Running", "empty_actions", "not_repeatable", "read_running
 
 Arrays = dict[str, npt.NDArray[Any]]
 SCORES = ("total", "discounted", "factor")
-"""Fields of `Running` that tell what its rewards were."""
+"""List the fields of `Running` that hold its rewards."""
 
 
 @dataclass(slots=True)

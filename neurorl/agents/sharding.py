@@ -17,7 +17,7 @@ from neurorl.tasks.groups import EnvGroup, SeparateEnvs
 __all__ = ["ReplicaGroups", "group_sizes", "make_local_group", "side_by_side"]
 
 CACHE_BYTES = 2_000_000
-"""What the weights and eligibilities of one group may take: about a core's own cache."""
+"""Bound the bytes of one group's weights and eligibilities by about the cache of one core."""
 
 _BYTES_PER_SYNAPSE = 16
 

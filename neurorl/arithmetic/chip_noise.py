@@ -87,7 +87,7 @@ NOISE_MODES = tuple(NOISES)
 
 NOISE_MAX = 127
 COINS = (222, 178, 170)
-"""Mantissas of the coins if 254 is the largest noise, ``NOISE_MAX`` steps of 2 mantissas."""
+"""Give the mantissas of the coins when the largest noise is 254, `NOISE_MAX` steps of 2."""
 
 _FULL = 254.0
 _LOWERED = 0.65

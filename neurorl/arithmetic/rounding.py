@@ -281,7 +281,7 @@ class ChipArithmetic(Arithmetic):
 
 
 ARITHMETICS: dict[str, type[Arithmetic]] = {a.name: a for a in (FloatArithmetic, ChipArithmetic)}
-"""Every arithmetic by its name."""
+"""Map the name of each arithmetic to its class."""
 
 
 def find_arithmetic(name: str) -> type[Arithmetic]:

@@ -61,7 +61,7 @@ def read_candidate(data: dict[str, Any]) -> Candidate:
 FLOORS = tuple(
     Candidate(BackendSpec("c-floor", engine=variant), builds=True) for variant in ("dense", "block")
 )
-"""The workload by hand in C, in both ways: no backend is compared with the slower one."""
+"""Run the workload written by hand in C, in two ways; backends are compared with the faster one."""
 
 FLOOR = FLOORS[0]
 

@@ -28,7 +28,7 @@ COLUMNS = {
     "start_cold_s": "cold start s",
     "peak_mb": "peak MiB",
 }
-"""Keys of a row and their headings; ``rows`` in `neurorl.bench.measure` explains them."""
+"""Map each key of a row to its heading; ``rows`` in `neurorl.bench.measure` explains them."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Exit status 1 if something that is installed doesn't work."""
+    """Examine the installation; return 1 if something that is installed doesn't work, else 0."""
     from rich.console import Console
 
     from neurorl.doctor import examine, verdict

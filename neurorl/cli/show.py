@@ -64,7 +64,7 @@ _TABLES: tuple[tuple[str, str, dict[str, str]], ...] = (
 )
 
 COMPARED = 200
-"""Decisions of a run over which chip arithmetic is compared with float."""
+"""Compare chip arithmetic with float over this many decisions of a run."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -20,7 +20,7 @@ from neurorl.native import toolchain
 __all__ = ["backend"]
 
 PATIENCE = 600
-"""Seconds that a backend may take for all of its ways."""
+"""Allow each backend this many seconds for all of its checks."""
 
 _TRIAL = "neurorl.doctor.trial"
 

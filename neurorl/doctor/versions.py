@@ -28,7 +28,7 @@ COMBINATIONS: list[tuple[dict[str, str], str, str]] = [
         "pip install 'numpy>=2.2'",
     ),
 ]
-"""Versions that are known not to work together, why, and what helps."""
+"""List versions that are known not to work together, with the reason and the remedy."""
 
 _DEVELOPERS = ("all", "dev", "docs")
 

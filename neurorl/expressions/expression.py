@@ -91,7 +91,7 @@ class Expression:
 _UNITS = re.compile(
     r"[munpkM]?(second|volt|amp|ampere|siemens|farad|ohm|hertz|Hz|metre|meter)2?\Z|[munpM][VASFs]\Z"
 )
-"""Matches units as Brian2 writes them."""
+"""Match units as Brian2 writes them."""
 
 
 def _remedy(name: str, names: Collection[str]) -> str:

@@ -77,4 +77,4 @@ FUNCTIONS: Mapping[str, Function] = {
     "tanh": Function(_ONE, elementary.tanh),
     "where": Function(("boolean", "number", "number"), np.where),
 }
-"""By name; users can't add to them, as none would be defined on every backend."""
+"""Map each name to its function. Users can't add any: each must be defined on every backend."""

@@ -141,7 +141,7 @@ METHODS: Mapping[str, Method] = {
     "exact": exact,
     "exponential_euler": exponential_euler,
 }
-"""By name."""
+"""Map the name of each integration method to it."""
 
 _MOST = 4
 _TERMS = 20

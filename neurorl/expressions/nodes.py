@@ -31,7 +31,7 @@ LOGIC = ("and", "or")
 
 @dataclass(frozen=True)
 class _Placed:
-    """Base of all nodes. at: index of its first character in the text; no part of equality."""
+    """Place a node. at: index of its first character in the text, which equality ignores."""
 
     at: int = field(default=0, compare=False, kw_only=True)
 

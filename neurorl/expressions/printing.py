@@ -121,7 +121,7 @@ def _is_literal(node: Node) -> bool:
 
 
 TEXT = Style()
-"""The language itself: parsed again, it gives the same tree."""
+"""Print the language itself: parsed again, the text gives the same tree."""
 
 CPP = Style(
     number=float.hex,
@@ -131,5 +131,5 @@ CPP = Style(
     operators={"and": "&&", "or": "||", "not": "!"},
     brackets_all=True,
 )
-"""C++ (C too) that includes ``native/src/expressions.h``, compiled with
+"""Print C++ (also valid C) that includes ``native/src/expressions.h``; compile it with
 `neurorl.native.toolchain.EXACT_FLAGS`."""

@@ -13,7 +13,7 @@ from neurorl.network.serialization import FloatArray
 __all__ = ["Numbers", "read_modulators", "read_signal"]
 
 Numbers = npt.ArrayLike | Mapping[str, npt.ArrayLike]
-"""A number, an array, or these by name."""
+"""Accept a number, an array, or a mapping of names to these."""
 
 
 def read_modulators(

@@ -13,7 +13,7 @@ from neurorl.network.serialization import FloatArray
 __all__ = ["SynapseGroup", "groups_by_delay"]
 
 _GATHERED = 2**18
-"""Numbers that are gathered at once from either side: few enough for a processor's cache."""
+"""Gather at most this many numbers at once per side, so that they fit in a processor's cache."""
 
 
 @dataclass(frozen=True, eq=False)

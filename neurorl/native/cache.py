@@ -25,7 +25,7 @@ __all__ = ["CompileCache", "load_copy"]
 
 _ANOTHER = "set XDG_CACHE_HOME to a folder of your own"
 _LOADING_S = 60.0
-"""A private copy of a library that is older was left by a process that was killed."""
+"""Delete private copies of a library older than this: the process that made one was killed."""
 
 
 class CompileCache:

@@ -14,7 +14,7 @@ from neurorl.errors import BackendError
 __all__ = ["Codes", "check_choice", "check_structures", "codes", "describe"]
 
 Codes = Mapping[str, int]
-"""The number that C++ has for each name of a choice, such as ``{"spikes-only": 0, ...}``."""
+"""Map each name of a choice to its number in C++, such as ``{"spikes-only": 0, ...}``."""
 
 
 def describe(structure: type[ctypes.Structure]) -> str:

@@ -114,7 +114,7 @@ class Agent(ctypes.Structure):
 
 
 ALL = (Terms, Part, Features, Node, Projection, Layer, Text, Agent)
-"""Every structure, to be compared with C++ when its library is loaded."""
+"""List every structure; loading a library compares them with C++."""
 
 
 def pointer(array: npt.NDArray[Any] | None) -> int | None:

@@ -15,9 +15,10 @@ __all__ = ["EXACT_FLAGS", "LIBRARY_FLAGS", "compiler", "identity", "problem"]
 
 EXACT_FLAGS = ["-w", "-O3", "-march=native", "-ffp-contract=off", "-fno-fast-math"]
 EXACT_FLAGS += ["-fno-trapping-math"]
-"""Brian2's default is -ffast-math; with it, and with fused multiply-adds, the last bits of a
-membrane depend on the compiler. Nobody traps floating-point exceptions here, and a compiler that
-knows it can vectorise floor and conditions, with the same results."""
+"""Compile to the same bits everywhere. Brian2's default is -ffast-math; with it, and with fused
+multiply-adds, the last bits of a membrane depend on the compiler. Nobody traps floating-point
+exceptions here, and a compiler that knows it can vectorise floor and conditions, with the same
+results."""
 
 # Unique symbols would keep a library loaded for ever.
 _UNLOADABLE = ["-fno-gnu-unique"] if platform.system() == "Linux" else []

@@ -55,7 +55,7 @@ __all__ = [
 
 SOURCE_KINDS = ("spikes", "current")
 CURRENT_GRID = 2.0**-8
-"""Of activations of a source of currents: coarse enough that sums with weights stay exact."""
+"""Round activations of current sources to this grid, so that sums with weights stay exact."""
 
 _DT = (1e-12, 1e6)
 

@@ -37,33 +37,33 @@ __all__ = [
 ]
 
 MAX_LAYERS = 64
-"""Hidden layers of an actor."""
+"""Limit the hidden layers of an actor."""
 MAX_TAPS = 1024
-"""Lags of a filter, and decisions that an agent recalls."""
+"""Limit the lags of a filter, and the decisions that an agent recalls."""
 MAX_PARTS = 4096
-"""Nodes, and projections, of one network."""
+"""Limit the nodes, and the projections, of one network."""
 MAX_SIZE = 2**22
-"""Neurons, or channels, of one node, all replicas together."""
+"""Limit the neurons or channels of one node, all replicas together."""
 MAX_SYNAPSES = 2**31
-"""Of one network, all replicas together."""
+"""Limit the synapses of one network, all replicas together."""
 MAX_AGENT_SYNAPSES = 2**26
-"""Of one agent that learns; its weights alone take 512 MiB."""
+"""Limit the synapses of an agent that learns; its weights alone take 512 MiB."""
 MAX_LISTED = 2**28
-"""Synapses of one sparse projection, all replicas together; they are kept as a list."""
+"""Limit the synapses of one sparse projection, a list, all replicas together."""
 MAX_WEIGHTS = 2**26
-"""Of one projection that is the product of several."""
+"""Limit the weights of one projection that is the product of several."""
 MAX_DELAY = 2**16
-"""Steps from a spike to its arrival, or of a window."""
+"""Limit the steps from a spike to its arrival, and of a window."""
 MAX_REFRACTORY = 2**31 - 1
-"""Steps in which a neuron is silent after a spike."""
+"""Limit the steps for which a neuron is silent after a spike."""
 MAX_REMEMBERED = 2**28
-"""Spikes under way in one network: delays times sizes."""
+"""Limit the spikes under way in one network: the sum of delays times sizes."""
 MAX_ROLLOUT = 2**18
-"""Steps of a rollout in all environments of an agent."""
+"""Limit the steps of a rollout, summed over all environments of an agent."""
 MAX_FEATURES = 2**22
-"""Numbers that features make of one observation."""
+"""Limit the features of one observation."""
 MAX_TABLE = 2**25
-"""Numbers of a table of features, for all states or frequencies."""
+"""Limit the numbers in a table of features, over all states or frequencies."""
 
 _LONGEST_NAME = 200
 _NAME = re.compile(rf"[A-Za-z][A-Za-z0-9_]{{0,{_LONGEST_NAME - 1}}}\Z")

@@ -18,7 +18,8 @@ from neurorl.network.serialization import LARGEST
 __all__ = ["MOST_STEPS", "take", "take_count", "take_counts"]
 
 MOST_STEPS = 2**48
-"""Of steps, decisions or episodes so far: thousands of years, and far from overflow."""
+"""Limit the steps, decisions or episodes that a state counts: thousands of years, far from
+overflow."""
 
 _KINDS = {"float": "f", "whole": "iu", "bool": "b"}
 

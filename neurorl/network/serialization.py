@@ -32,7 +32,7 @@ __all__ = [
 _DEPTH = 32
 _MOST = 2**53  # as a float it is still exact
 LARGEST = 1e30
-"""Of numbers of a description: their products and sums are far from overflow."""
+"""Limit the numbers of a description, so that their products and sums can't overflow."""
 
 _INLINE = 64  # numbers of an array that stays among the rest
 _APART: ContextVar[dict[str, npt.NDArray[Any]] | None] = ContextVar("apart", default=None)

@@ -14,7 +14,7 @@ from neurorl.network.serialization import FloatArray
 __all__ = ["CHUNK", "SynapseList", "listed"]
 
 CHUNK = 2**18
-"""Synapses that are worked on at once, so that intermediate results stay small."""
+"""Work on this many synapses at once, so that intermediate results stay small."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from neurorl.nir.readers import Reader
 __all__ = ["FORM", "exact_graph"]
 
 FORM = "reader"
-"""What such a file's metadata call it: layers answer within a step."""
+"""Name, in a file's metadata, the form in which layers answer within a step."""
 
 
 def exact_graph(nir: Any, form: Form, reader: Reader, dt: float) -> Any:

@@ -30,7 +30,7 @@ set_extra_state set_submodule shape_env share_memory state_dict stateful_modules
 to_folder train training type update values xpu zero_grad
 """
 RESERVED = frozenset({"input", "output", *_OF_MODULES.split(), *keyword.kwlist})
-"""Names that no node of ours has but the Input and the Output."""
+"""Reserve these names: only the Input and the Output of a graph may have one."""
 
 
 class DroppedWarning(UserWarning):

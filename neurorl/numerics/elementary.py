@@ -30,7 +30,7 @@ ROOT_HALF_BITS = 0x3FE6A09E << 32  # of a number just below sqrt(1/2)
 ONE_BITS = 0x3FF << 52
 FRACTION = (1 << 52) - 1
 TANH_LIMIT = 25.0
-"""tanh is 1 long before it."""
+"""Clip arguments of tanh here, where it has long been 1 to the last bit."""
 COS_TERMS = [(-1.0) ** m * math.pi ** (2 * m) / math.factorial(2 * m) for m in range(13)]
 
 _GRID = 2.0**20

@@ -156,7 +156,7 @@ def _logistic_table() -> F64:
 
 
 LOGISTIC_TABLE = _logistic_table()
-"""Quantiles of the standard logistic distribution at the middles of 2**14 equal parts.
+"""Hold the quantiles of the standard logistic distribution at the middles of 2**14 equal parts.
 
 A draw is the entry at the word's upper 14 bits, so P(L > x) differs from sigmoid(-x) by at most
 2**-15, and no simulator needs a logarithm that agrees with another's in the last bit.

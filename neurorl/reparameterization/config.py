@@ -80,7 +80,7 @@ class GradientConfig(Described):
             raise unknown_name_error("estimator", self.estimator, ESTIMATORS)
 
     def rate(self, episode: int) -> float:
-        """Factor of the learning rate after so many episodes."""
+        """Return the factor of the learning rate after this many episodes."""
         return 1.0 - (1.0 - self.rate_end) * min(1.0, episode / self.rate_episodes)
 
 

@@ -47,7 +47,7 @@ _SHIPPED: dict[str, Rule] = {
 }
 
 RULES: dict[str, Rule] = dict(_SHIPPED)
-"""Every rule that has a plain name."""
+"""Map the name of each rule to it."""
 
 
 def register_rule(rule: Rule) -> Rule:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Evaluation", "evaluate", "load_to_play", "read_cost"]
 
 LONG = 100_000
-"""After so many steps of an episode, the user is told that it may have no end."""
+"""Warn after this many steps of one episode that it may have no end."""
 
 _LARGEST = 2**20
 _PLAY, _RESET = 3, 4  # purposes of derived seeds

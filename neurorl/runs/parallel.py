@@ -142,7 +142,7 @@ class _Crew:
             self._started(sum(done), sum(total))
 
     def _warn(self, category: type[Warning], text: str) -> None:
-        """Warn of what is no agent's own once, though each process finds it."""
+        """Warn once of what concerns all agents, though each process finds it."""
         if category is not PopulationWarning:
             if text in self._warned:
                 return

@@ -31,9 +31,9 @@ from neurorl.tasks.groups import has_time_limit
 __all__ = ["Session"]
 
 CHECKPOINT_SECONDS = 5.0
-"""A checkpoint is written at the end of an episode if the last one is older."""
+"""Write a checkpoint at the end of an episode if the last one is older, in seconds."""
 EPISODE_SECONDS = 30.0
-"""And within an episode if it is older than this."""
+"""Write one within an episode if the last one is older than this, in seconds."""
 _SHOWN_SECONDS = 1.0
 
 

@@ -28,7 +28,7 @@ from neurorl.tasks.arguments import read_value
 __all__ = ["GRADIENT", "apart", "merged", "read_config", "read_settings"]
 
 GRADIENT = "gradient"
-"""Before the options of an algorithm that has its own: ``gradient.learning_rate=1e-3``."""
+"""Begin the options of the gradient algorithm with it: ``gradient.learning_rate=1e-3``."""
 
 
 def read_settings(texts: Sequence[str], where: str = "--set") -> dict[str, Any]:
@@ -108,7 +108,7 @@ _DECIDES = {
     "episodes": ("steps",),
     "steps": ("episodes",),
 }
-"""What of a file no longer holds if a flag says something else."""
+"""Map each setting to the settings of a file that no longer hold once a flag changes it."""
 
 
 def _of_run(run: RunConfig, env: str, place: Place) -> Options:

@@ -16,7 +16,7 @@ from neurorl.errors import EnvError, UnsupportedError, quoted
 __all__ = ["MASK", "Actions", "Alternatives", "Numbers", "OneOf", "allowed_actions", "read_actions"]
 
 MASK = "action_mask"
-"""Name in an environment's info of the actions that it allows now: an array of 0 and 1."""
+"""Look up the actions allowed now under this key of an environment's info: an array of 0 and 1."""
 
 _MOST_ACTIONS = 4096
 

@@ -30,7 +30,7 @@ __all__ = ["FIRST_STEPS", "FirstPlay", "first_play"]
 FIRST_STEPS = 2000
 _HOLDS = 0.8
 _LARGEST = 2**24
-"""Bytes of what is kept of observations, as float64."""
+"""Limit the bytes of the observations that are kept, as float64."""
 _SEED = 2_025
 
 _HUGE = 1e29

@@ -193,7 +193,7 @@ class VectorEnvs(EnvGroup):
 
 
 class AutoresetEnvs(VectorEnvs):
-    """Step a vector environment that begins all episodes but the first by itself, in C or NumPy.
+    """Step a vector environment that starts all episodes but the first itself, in C or NumPy.
 
     Such as `gymnasium.make_vec("CartPole-v1", ..., vectorization_mode="vector_entry_point")` and
     those of envpool. Only all of them together can be reset, by one seed, that of the agent that

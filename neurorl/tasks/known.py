@@ -20,7 +20,8 @@ __all__ = ["is_like", "other_spaces", "task_of"]
 _INF = np.inf
 _TILT = 24.0 / 180.0 * np.pi
 _HUGE = 1e37
-"""Bounds of this size are no bounds: Gymnasium had the largest float32 where it has infinity."""
+"""Take bounds beyond this for infinite: Gymnasium used to write the largest float32 for
+infinity."""
 
 
 def _box(low: tuple[float, ...], high: tuple[float, ...]) -> Box:

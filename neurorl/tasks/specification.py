@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 PROBLEM = "problem"
-"""Key of a description that only says why there is none."""
+"""Say under this key of a description why there is none."""
 
 _WITH_STATE = (gym.wrappers.NormalizeObservation, gym.wrappers.NormalizeReward)
 _DECIDES = (

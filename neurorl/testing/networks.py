@@ -294,7 +294,7 @@ FEATURES: dict[str, Callable[[], Network]] = {
     "a delay for each synapse": _synapse_delays,
     "short-term plasticity": _short_term,
 }
-"""Feature of a description -> the network that shows it."""
+"""Map each feature of a description to a network that shows it."""
 
 
 def random_network(seed: int, delays: bool = False, currents: bool = False) -> Network:

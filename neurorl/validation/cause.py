@@ -28,7 +28,8 @@ CAUSES = (
     *("parameter", "method", "initial value"),
     *("not repeatable", "unknown"),
 )
-"""Words for causes; also ``follows``, of what another population's difference brings about."""
+"""List the words for causes. A deviation that another population's brought about has
+``follows``."""
 
 
 @dataclass(frozen=True)

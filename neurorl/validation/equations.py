@@ -18,7 +18,7 @@ from neurorl.network.serialization import FloatArray
 __all__ = ["Watched", "blocks_of", "neurons_of", "numbers_of"]
 
 Numbers = Dynamics | ChipPopulation | StepPlan
-"""Holds what `FloatNeurons`, `ChipNeurons` or `EquationNeurons` are made of."""
+"""Hold the parameters of `FloatNeurons`, `ChipNeurons` or `EquationNeurons`."""
 
 
 def blocks_of(weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -23,10 +23,10 @@ __all__ = ["QUANTITIES", "Snapshot", "Student"]
 
 _MOST_LOGGED = 10_000_000  # numbers
 QUANTITIES = ("spikes", "trace", "eligibility", "weights", "in force", "critic")
-"""What an update goes through, in this order."""
+"""List the quantities of a weight update in the order in which they are computed."""
 
 Snapshot = Mapping[tuple[str, str], npt.NDArray[Any]]
-"""Copies, by quantity and the name of a population or projection."""
+"""Map quantity and name of a population or projection to a copy of its values."""
 
 
 class Student:

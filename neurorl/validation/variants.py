@@ -97,4 +97,4 @@ def changed(cause: str, mixin: Any, freedom: int = 0) -> Variant:
 
 
 PLAIN = Variant("", "")
-"""The description itself."""
+"""Leave the description as it is."""

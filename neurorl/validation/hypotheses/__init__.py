@@ -70,7 +70,7 @@ FAMILIES = (
     Family("any weights", weights.changed),
     Family("share of the current", numbers.gains),
 )
-"""In the order in which they are tried."""
+"""List the families of hypotheses in the order in which they are tried."""
 
 OWN_FAMILIES = (
     *(f for f in FAMILIES if f.propose in _OF_ALL),
@@ -82,7 +82,7 @@ OWN_FAMILIES = (
     Family("weights, and where they arrive", own.weights),
     Family("parameters", own.parameters),
 )
-"""The same for neurons by equations."""
+"""List the families for neurons by equations in the order in which they are tried."""
 
 
 def propose(evidence: Evidence) -> Iterator[Variant]:

@@ -168,7 +168,7 @@ ORDERS = (
 )
 OF_CURRENT = (INPUT_DECAYS, INPUT_SHARED)
 OF_MEMBRANE = (SUM_DECAYS, CURRENT_DECAYS_TOO, BIAS_DECAYS_TOO, CURRENT_SHARED, DRIVE_SHARED)
-"""Lists the `ORDERS` that mean something only if currents, or membranes, last."""
+"""List the `ORDERS` that matter only if currents or membranes last beyond a step."""
 
 
 def _keep(n: Any, before: Array) -> Array:

@@ -95,7 +95,7 @@ def _become(become: Callable[[Array], Array]) -> Callable[[Observed], Array]:
 
 
 _AS_SENT = mixin("", spike=lambda n, described, over: described(n.sent.copy()))
-"""Neurons that spike when the backend's did."""
+"""Let a neuron spike when it did on the backend."""
 
 
 def other_draws(evidences: Sequence[Evidence]) -> str:

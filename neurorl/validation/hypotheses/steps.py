@@ -122,4 +122,4 @@ AT_THRESHOLD = Variant(
     "a membrane that is exactly at the threshold spikes; it must exceed it",
     parameters=_lowered,
 )
-"""To be tried to the last bit: it is what float error looks like from afar."""
+"""Try this to the last bit: from afar it looks like float error."""
