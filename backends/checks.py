@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 Inputs = dict[str, npt.NDArray[Any]]
-"""By source: a raster for a source of spikes, activations for a source of currents."""
+"""Map each source to its raster (spikes) or activations (currents)."""
 
 
 def check_seeds(seed: int | Sequence[int]) -> tuple[int, ...]:

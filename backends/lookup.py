@@ -55,7 +55,7 @@ BACKENDS: dict[str, BackendInfo] = {
         },
     ),
 }
-"""The library's own, with what a `neurorl.backends.spec.BackendSpec` of them may say."""
+"""Describe the library's own backends, and the options that a `BackendSpec` may name for each."""
 
 
 class Vocabulary:

@@ -22,7 +22,7 @@ __all__ = ["VARIABLES", "Simulator", "State"]
 State = dict[str, npt.NDArray[Any]]
 
 VARIABLES = ("current", "voltage", "refractory")
-"""Names the current, the membrane and the dead steps left of a population in a state."""
+"""Name the state of a population: its current, its membrane and its refractory steps left."""
 
 
 class Simulator(abc.ABC):
@@ -43,9 +43,10 @@ class Simulator(abc.ABC):
     shown: ClassVar[tuple[str, ...]] = ()  # names of its own that users find on the backend
     learning: str = "host"  # the name of who changes the weights
     learns_by_itself: bool = False
-    """Says that the simulator changes plastic weights, and `learn` takes the place of `step`."""
+    """Tell whether the simulator changes plastic weights itself: `learn` then replaces `step`."""
     learning_steps: ClassVar[tuple[int, int]] = (1, 0)
-    """Period and phase of the steps t in which the simulator learns: ``t % period == phase``."""
+    """Set period and phase of the steps t in which the simulator learns: ``t % period ==
+    phase``."""
 
     # What a simulator must have.
 

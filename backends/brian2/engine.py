@@ -18,7 +18,7 @@ from neurorl.errors import UnsupportedError
 __all__ = ["DEAD", "Engine", "dynamic"]
 
 DEAD = "dead"
-"""Name of the variable that counts dead steps left."""
+"""Name the variable that counts the refractory steps left."""
 
 
 def dynamic(starts: Collection[object]) -> tuple[str, ...]:

@@ -106,4 +106,4 @@ _KINDS = (
     EngineKind("numpy", functools.partial(_runtime, "numpy")),
 )
 ENGINES = tuple(kind.name for kind in _KINDS)
-"""Names of the engines, the preferred one first."""
+"""List the names of the engines, the preferred one first."""

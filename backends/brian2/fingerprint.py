@@ -18,7 +18,7 @@ KNOWN = {
     "2.10.1": "b1dca57b3c9c2a9d",
     "2.11.0": "f4dbca45563f2f1a",
 }
-"""Releases on which the compiled engine was tried, with their fingerprints."""
+"""Map each release on which the compiled engine was tested to the fingerprint of its sources."""
 
 # Files that `neurorl.backends.brian2.device` derives from, fills or includes.
 _STANDALONE = "devices/cpp_standalone"

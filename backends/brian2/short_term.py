@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 MOST_DELAY = 32
-"""Steps of a projection's delay: a variable each keeps what was released."""
+"""Limit the delay of a projection, in steps: each step of delay needs a variable of its own."""
 
 
 class Names(NamedTuple):

@@ -22,7 +22,7 @@ NEEDED = (
     "compartment.bias",
     "compartment._overflow",
 )
-"""Names of the attributes of an `EmulatorInterface` needed to run a network as described."""
+"""Name the attributes of an `EmulatorInterface` that running a network needs."""
 
 FAST = (
     "inputs",
@@ -36,7 +36,7 @@ FAST = (
     "compartment.ref",
     "compartment.spike_count",
 )
-"""Names of further attributes, which only the accelerators use."""
+"""Name further attributes, which only the accelerators use."""
 
 _warned: set[tuple[str, ...]] = set()  # missing names that have been warned of, once a process
 

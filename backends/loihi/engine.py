@@ -17,7 +17,7 @@ from neurorl.errors import UnsupportedError
 __all__ = ["EMULATE", "Engine"]
 
 EMULATE = "use target='emulator' (--target emulator)"
-"""The remedy in messages about what a chip can't do."""
+"""Suggest the remedy for what a chip can't do."""
 
 
 class Engine(abc.ABC):

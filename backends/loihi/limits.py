@@ -43,16 +43,16 @@ from neurorl.network.description import Network
 __all__ = ["CHIPS", "CORES", "RESOURCES", "chip_problems", "register_problems", "usage"]
 
 CORES = 128
-"""Cores on one chip."""
+"""Count the cores of one chip."""
 
 CHIPS = 2
-"""Chips on the smallest board, which is nengo-loihi's default too."""
+"""Count the chips of the smallest board, which is also nengo-loihi's default."""
 
 DECAY_MAX = 4095
 EXPONENTS = (-7, 7)
 
 RESOURCES = ("compartments", "axons_in", "axons_out", "synapse_bits")
-"""Resources of a core that the report counts."""
+"""List the resources of a core that the report counts."""
 
 _WORDS = {
     "axons_in": ("axons into it", "leave out synapses by blocks or a mask"),

@@ -66,7 +66,7 @@ class Emulator(ctypes.Structure):
 
 
 ALL = (BlockRows, Compartments, Twister, Learning, Arrivals, Gathered, Emulator)
-"""Every structure, to be compared with C++ when its library is loaded."""
+"""List every structure; loading a library compares them with C++."""
 
 
 @functools.cache

@@ -21,7 +21,7 @@ from neurorl.numerics.random import DrawRows
 __all__ = ["NEEDED_FOR_NOISE", "OwnNoise"]
 
 NEEDED_FOR_NOISE = ("compartment.noise.sample", "compartment.noise._uniform")
-"""Names of the attributes of an `EmulatorInterface` through which it is given draws."""
+"""Name the attributes of an `EmulatorInterface` through which it gets random draws."""
 
 
 class OwnNoise:

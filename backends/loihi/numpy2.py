@@ -24,7 +24,7 @@ from neurorl.errors import BackendUnavailableError
 __all__ = ["PLACES", "mend"]
 
 PLACES = {"nengo_loihi.block": 3, "nengo_loihi.neurons": 3}
-"""How often `_PHRASE` stands in each module of nengo-loihi 1.1 that has it."""
+"""Count how often `_PHRASE` occurs in each module of nengo-loihi 1.1 that has it."""
 
 _PHRASE = "copy=False"
 

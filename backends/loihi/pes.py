@@ -46,7 +46,7 @@ NEEDED_FOR_PES = (
     "synapses.traces",
     "synapses.update_pes_errors",
 )
-"""Names of the attributes of an `EmulatorInterface` that learning needs."""
+"""Name the attributes of an `EmulatorInterface` that learning needs."""
 
 ERROR_SCALE = 127.0
 _WORDS = 624  # words in the state of a Mersenne Twister

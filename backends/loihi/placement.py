@@ -33,7 +33,7 @@ from neurorl.network.description import Network, Population
 __all__ = ["CoreLimits", "Overfull", "Placement", "place"]
 
 Fits = Callable[[int, int], bool]
-"""Returns whether the neurons ``first <= i < last`` fit on one core."""
+"""Tell whether the neurons ``first <= i < last`` fit on one core."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from neurorl.network.serialization import FloatArray
 __all__ = ["Silence", "silence"]
 
 LONGEST = 4096
-"""The longest wait in steps; beyond it, making a new backend is the better way."""
+"""Wait at most this many steps for silence; beyond it, building a new backend is cheaper."""
 
 _WHOLE_EPOCHS = 4  # waiting must not shift the steps in which a chip learns, every fourth
 

@@ -12,7 +12,7 @@ from neurorl.numerics.random import DrawRows
 __all__ = ["DrawAll", "ReplicaNoise"]
 
 DrawAll = Callable[[Sequence[int]], FloatArray]
-"""Returns the draws of all neurons, given the number of the step in each replica."""
+"""Return the draws of all neurons, given the index of the step in each replica."""
 
 
 class ReplicaNoise:

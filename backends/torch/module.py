@@ -37,7 +37,7 @@ from neurorl.network.serialization import FloatArray
 __all__ = ["ENGINES", "SpikingModule", "check_engine"]
 
 ENGINES = ("compiled", "eager")
-"""How populations run: in C++, or by torch's own operations step by step."""
+"""Choose how populations run: in C++, or by torch's own operations step by step."""
 
 Rasters = dict[str, Tensor]
 

@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 SPIKES = ("forced", "hard", "slope", "concrete", "relaxed")
-"""Kinds of spikes, in the order of the C++."""
+"""List the kinds of spikes in the order of the C++ enumeration."""
 
 FORCED, HARD, SLOPE, CONCRETE, RELAXED = range(len(SPIKES))
 
@@ -77,4 +77,4 @@ class Gradients(ctypes.Structure):
 
 
 ALL = (Strides, Cells, Gradients)
-"""Every structure, to be compared with C++ when its library is loaded."""
+"""List every structure; loading a library compares them with C++."""

@@ -59,7 +59,7 @@ class Listed(NamedTuple):
 
 
 Sent = Tensor | Listed
-"""Transmitted weights: a matrix, or blocks, of each replica, or those of a list."""
+"""Hold transmitted weights: a matrix or blocks for each replica, or those of a list."""
 
 
 class Synapses(nn.Module):
