@@ -1,4 +1,4 @@
-"""Neuron models, and the networks built from them. Installs as ``neurorl.models``."""
+"""Define neuron models and the networks built from them. Installs as ``neurorl.models``."""
 
 if __name__ != "neurorl.models":
     raise ImportError(f"import this folder as 'neurorl.models', not {__name__!r}")

@@ -19,7 +19,7 @@ _TILINGS, _BINS = 4, 4
 _MAX_DECLARED_PAIRS = 6
 """Limit the pairs of numbers; with more, the declared ranges are cut number by number."""
 _MOST_JOINT = 9
-"""Numbers that vary, of which every pair has tiles."""
+"""Make tiles of pairs of numbers only if at most this many vary."""
 
 Numbers = npt.NDArray[np.float64]
 

@@ -33,7 +33,7 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False)
 class Critic(Part, abc.ABC):
-    """Base of critics: what learns how much states are worth, of the agent's ``features``.
+    """Learn the value of states from the agent's ``features``; derive critics from this class.
 
     alpha: step size; of a linear critic the fraction of an error that is removed at once.
     lambda_: how much of an eligibility is left after a decision, times gamma.
@@ -204,7 +204,7 @@ CRITICS: Registry[Critic] = Registry(
         "initial_value": "initial_value",
     },
 )
-"""Every critic that has a plain name; ``CRITICS.register`` adds one."""
+"""Map the name of each critic to its class; ``CRITICS.register`` adds one."""
 
 
 @dataclass

@@ -26,7 +26,7 @@ __all__ = ["default_cells", "default_features", "default_joint_cells", "seen_par
 _MAX_CELLS = 400
 _MAX_FEATURES = 1024
 _MAX_SEEN = 1024
-"""More numbers than that are seen as the means of blocks of them."""
+"""Average observations of more numbers than this in blocks."""
 _MAX_STATES = 2**16
 _MAX_JOINT = 4096
 """Limit the combinations; with more, each number has cells of its own."""

@@ -27,7 +27,7 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False)
 class Encoder(Part, abc.ABC):
-    """Base of encoders: what makes the input of a window of the activations of cells.
+    """Turn the activations of cells into the input of a window; derive encoders from this class.
 
     peak: what activations are multiplied by, in [0, 1].
     flows: it gives currents, the same in every step, in place of spikes.
@@ -112,7 +112,7 @@ ENCODERS: Registry[Encoder] = Registry(
     Current,
     options={"peak": "peak"},
 )
-"""Every encoder that has a plain name; ``ENCODERS.register`` adds one."""
+"""Map the name of each encoder to its class; ``ENCODERS.register`` adds one."""
 
 
 def constant_currents(activation: FloatArray) -> FloatArray:

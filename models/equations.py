@@ -26,8 +26,8 @@ __all__ = ["IS_SILENT", "Equations"]
 
 IS_SILENT = "is_silent"
 _OWN = ("dt", "logistic", "noise_width", IS_SILENT, "spikes", "refractory")
-"""Names that every neuron has: seconds of a step, a draw, the width of the noise, whether a lesion
-silenced it, and two keys of its state."""
+"""Reserve the names that every neuron has: seconds of a step, a draw, the width of the noise,
+whether a lesion silenced it, and two keys of its state."""
 
 
 @dataclass(frozen=True, eq=False)

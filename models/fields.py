@@ -31,7 +31,7 @@ KINDS: Mapping[str, Registry[Any]] = {
     registry.kind: registry
     for registry in (ENCODERS, POLICIES, CRITICS, WRITES, MODULATORS, SCHEDULES, PLACES)
 }
-"""The parts of an agent that are objects, by the field that holds them."""
+"""Map each field that holds an object to the registry of its classes."""
 
 FILE_ORDER = (
     *("model", "neuron", "rule", "cells", "features", "window", "actors", "hidden", "signed"),
@@ -43,10 +43,10 @@ FILE_ORDER = (
     *("eligibility_tau", "post_tau", "depression", "carries", "description", "encoder", "peak"),
     *("policy", "exploration", "rate_end", "rate_episodes", "solved_at", "solved_discounted"),
 )
-"""Names in a file, in their order there; others come after them."""
+"""List the names in a file in their order; all others follow."""
 
 LATER = ("bias",)
-"""Fields that a file has only if they aren't as all agents had them before there was a choice."""
+"""Name the fields that a file leaves out at the value which all agents had before they existed."""
 
 
 @dataclass(frozen=True, eq=False, init=False)

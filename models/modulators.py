@@ -14,7 +14,7 @@ __all__ = ["MODULATORS", "Modulator", "Reward", "TDError"]
 
 @dataclass(frozen=True, eq=False)
 class Modulator(Part, abc.ABC):
-    """Base of modulators.
+    """Compute the third factor of learning; derive modulators from this class.
 
     limit: for the actor, the modulator is clipped to +-limit; None doesn't clip. A rare reward far
         above the usual error would else decide the policy by itself.
@@ -74,4 +74,4 @@ MODULATORS: Registry[Modulator] = Registry(
     Reward,
     options={"modulator_limit": "limit"},
 )
-"""Every modulator that has a plain name; ``MODULATORS.register`` adds one."""
+"""Map the name of each modulator to its class; ``MODULATORS.register`` adds one."""

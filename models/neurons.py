@@ -1,4 +1,4 @@
-"""Neuron models. Each is a frozen set of parameters that reduces to one `Dynamics`."""
+"""Define neuron models: each is a frozen set of parameters that reduces to one `Dynamics`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PARAMETERS = frozenset({"tau_syn", "tau_mem", "threshold", "bias", "noise", "re
 
 @dataclass(frozen=True, eq=False)
 class _Integrator(Neuron):
-    """Base of the models whose fields are parameters of `_dynamics`."""
+    """Derive models from this class if their fields are parameters of `_dynamics`."""
 
     def __post_init__(self) -> None:
         _check_parameters(self)
@@ -44,7 +44,7 @@ class _Integrator(Neuron):
 
 @dataclass(frozen=True, eq=False)
 class CubaLIF(_Integrator):
-    """Leaky integrate-and-fire neuron with a current that decays (current-based synapse).
+    """Model a leaky integrate-and-fire neuron with a current that decays (current-based synapse).
 
     ``u <- exp(-dt/tau_syn) u + q``, ``v <- exp(-dt/tau_mem) v + u + bias``; spike where
     ``v + noise L > threshold``, L standard logistic (escape noise), then v = 0.
@@ -65,7 +65,7 @@ class CubaLIF(_Integrator):
 
 @dataclass(frozen=True, eq=False)
 class LIF(_Integrator):
-    """Leaky integrate-and-fire neuron whose input acts for one step (delta synapse).
+    """Model a leaky integrate-and-fire neuron whose input acts for one step (delta synapse).
 
     ``v <- exp(-dt/tau_mem) v + q + bias``; the rest as in `CubaLIF`, of which it is the case
     tau_syn = 0.

@@ -20,7 +20,7 @@ __all__ = ["Part", "Registry"]
 
 
 class Part(Described):
-    """Base of the parts of an agent.
+    """Describe a part of an agent; derive the bases of all kinds from this class.
 
     name: as users write a shipped one; of another class, how errors call it.
     kernel: the name of its compiled form in ``native/src``, None if it has none and runs in NumPy.
@@ -72,7 +72,7 @@ class Registry(Mapping[str, type[P]], Generic[P]):
             option: next(cls for cls in shipped if field in field_names(cls))
             for option, field in options.items()
         }
-        """The first shipped class that has each option."""
+        """Map each option to the first shipped class that has it."""
 
     def __getitem__(self, name: str) -> type[P]:
         return self._classes[name]

@@ -13,7 +13,7 @@ __all__ = ["PLACES", "Host", "OnChip", "Place"]
 
 @dataclass(frozen=True, eq=False)
 class Place(Part):
-    """Base of places where weights learn; a backend has those of its ``capabilities.learnings``.
+    """Say where weights learn; a backend has the places named in its ``capabilities.learnings``.
 
     on_chip: the chip changes its weights itself.
     """
@@ -57,4 +57,4 @@ class OnChip(Place):
 PLACES: Registry[Place] = Registry(
     "learning", Place, Host, OnChip, options={"pes_magnitude": "magnitude"}, compiled=False
 )
-"""Every place that has a plain name."""
+"""Map the name of each place of learning to its class."""

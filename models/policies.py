@@ -31,7 +31,7 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False)
 class Policy(Part, abc.ABC):
-    """Base of policies: what makes probabilities of actions of their votes.
+    """Turn the votes of actions into their probabilities; derive policies from this class.
 
     The broadcast phi of a rule is of these probabilities, whatever they are made by.
 
@@ -167,7 +167,7 @@ POLICIES: Registry[Policy] = Registry(
     EpsilonGreedy,
     options={"beta": "beta", "exploration": "exploration", "epsilon": "epsilon"},
 )
-"""Every policy that has a plain name; ``POLICIES.register`` adds one."""
+"""Map the name of each policy to its class; ``POLICIES.register`` adds one."""
 
 
 def votes(output: npt.NDArray[np.bool_], n_actions: int, first_step: int) -> FloatArray:

@@ -20,7 +20,7 @@ IZHIKEVICH = Equations(
     parameters={"a": 0.02, "b": 0.2, "c": -65.0, "d": 8.0, "ms": 1e-3},
     initial={"v": -65.0, "u": -13.0},
 )
-"""The regular spiking cell of Izhikevich, IEEE Trans. Neural Networks 14 (2003), 1569."""
+"""Model the regular spiking cell of Izhikevich, IEEE Trans. Neural Networks 14 (2003), 1569."""
 
 ADEX = Equations(
     """
@@ -45,7 +45,8 @@ ADEX = Equations(
     },
     initial={"v": -70.6},
 )
-"""Brette and Gerstner, J. Neurophysiol. 94 (2005), 3637, its table of parameters."""
+"""Model the adaptive exponential neuron of Brette and Gerstner, J. Neurophysiol. 94 (2005), 3637,
+with its table of parameters."""
 
 COBA_LIF = Equations(
     """
@@ -70,8 +71,8 @@ COBA_LIF = Equations(
     refractory=5e-3,
     inputs=("ge", "gi"),
 )
-"""The conductance-based cell of benchmark 1 in Brette et al., J. Comput. Neurosci. 23 (2007), 349;
-conductances in units of the leak's."""
+"""Model the conductance-based cell of benchmark 1 in Brette et al., J. Comput. Neurosci. 23 (2007),
+349; conductances in units of the leak's."""
 
 ADAPTIVE_LIF = Equations(
     """
@@ -85,5 +86,5 @@ ADAPTIVE_LIF = Equations(
     held=(),
     inputs=("v",),
 )
-"""A leaky integrator whose threshold rises with every spike, after Bellec et al., NeurIPS 2018;
-input is added to the membrane."""
+"""Model a leaky integrator whose threshold rises with every spike, after Bellec et al., NeurIPS
+2018; input is added to the membrane."""

@@ -14,7 +14,7 @@ __all__ = ["SCHEDULES", "LinearFall", "Schedule"]
 
 @dataclass(frozen=True, eq=False)
 class Schedule(Part, abc.ABC):
-    """Base of schedules. All step sizes of an episode, the critic's too, are times its rate."""
+    """Return a rate that multiplies all step sizes of an episode, the critic's too."""
 
     @abc.abstractmethod
     def rate(self, episode: int) -> float:
@@ -45,4 +45,4 @@ SCHEDULES: Registry[Schedule] = Registry(
     options={"rate_end": "end", "rate_episodes": "episodes"},
     compiled=False,
 )
-"""Every schedule that has a plain name; ``SCHEDULES.register`` adds one."""
+"""Map the name of each schedule to its class; ``SCHEDULES.register`` adds one."""

@@ -22,13 +22,14 @@ TABLES: Mapping[str, Mapping[str, Any]] = {
     "glm": {"alpha_output": 1.0, "beta": 0.5, "initial_output": 0.1, "window": 2},
     "lif-spiking-critic": {"alpha_output": 0.15, "beta": 0.1, "initial_output": 0.02},
 }
-"""By model, where each state has cells of its own. The output learns a table, so there are no
-hidden units; and no bias, which would drown the state: its one channel spikes in every step."""
+"""Map each model to its defaults for tasks where each state has cells of its own. The output learns
+a table, so there are no hidden units, and no bias: its one channel spikes in every step, which
+would drown the state."""
 
 _TILED: Mapping[str, Mapping[str, Any]] = {**TABLES, "lif": {**TABLES["lif"], "alpha_output": 0.6}}
 _OF_TABLES: Mapping[str, Any] = {"hidden": 0, "bias": False, "description": None}
 _OTHER_NETWORK = ("neuron", "encoder", "rule")
-"""Who names one of these, or others of those, has another network, which `TABLES` doesn't fit."""
+"""Leave `TABLES` out if a user names one of these: it doesn't fit another network."""
 _OTHER_CELLS = frozenset({"critic_changes", "input_recalls", "hidden_recalls", "carries"})
 
 _SMALLEST = 0.025
@@ -38,7 +39,8 @@ _MOST_SHOWN = 500
 """Limit the different observations of a first play that count as states without a number."""
 
 _LOOKS, _VARIES, _LEAST_VARYING = 200, 0.1, 0.2
-"""Observations that are looked at, change of an activation, and share of cells that have one."""
+"""Set the observations to look at, the change of an activation that counts, and the least share of
+cells that must change as much."""
 
 
 def task_defaults(
@@ -122,7 +124,7 @@ def _hashed(space: gym.Space[Any], rows: Any) -> HashedStates | None:
 
 
 def _warn_of_still_cells(space: gym.Space[Any], cells: Features | None, play: FirstPlay) -> None:
-    """Warn of cells of a Box that have one activation wherever the task was."""
+    """Warn if most cells of a Box have the same activation for all observations."""
     rows = play.of(())
     if rows is None or not isinstance(space, gym.spaces.Box) or len(rows) < _LOOKS:
         return

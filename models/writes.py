@@ -44,7 +44,7 @@ STEPS_OF_REGISTER = 64
 
 @dataclass(frozen=True, eq=False)
 class Writes(Part):
-    """Base of schemes of writing.
+    """Write changes into weights that are whole numbers; derive schemes from this class.
 
     has_shadow: floats are learned, and what is in force is a rounded copy of them.
     accumulates: it keeps a number for each synapse until that is written.
@@ -157,7 +157,7 @@ class Register(Writes):
 WRITES: Registry[Writes] = Registry(
     "writes", Writes, Shadow, Stochastic, Accumulate, Register, options={"write_every": "every"}
 )
-"""Every scheme that has a plain name; ``WRITES.register`` adds one."""
+"""Map the name of each write scheme to its class; ``WRITES.register`` adds one."""
 
 
 def overflow(r: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -50,7 +50,7 @@ class Features(Described, abc.ABC):
 
 
 class FromNumbers(Features):
-    """Base of features of a plain vector or number."""
+    """Map a plain vector or number to features."""
 
     def flat(self, observation: Any) -> FloatArray:
         return np.asarray(observation, dtype=np.float64).ravel()

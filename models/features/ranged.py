@@ -20,7 +20,7 @@ __all__ = ["Ranged"]
 
 @dataclass(frozen=True, eq=False)
 class Ranged(FromNumbers):
-    """Base of features of a vector with a range for each dimension.
+    """Map a vector with a range for each dimension to features.
 
     low, high: ``(d,)``; a dimension in which either is infinite is squashed to (0, 1) by
     ``(1 + x / (1 + |x|)) / 2``, any other is scaled to [0, 1] and clipped.

@@ -25,7 +25,7 @@ _MAX_GROUPS = 64
 
 
 class OfState(FromNumbers):
-    """Base of features of a state's number: a row of a table, for states from *start* on."""
+    """Map the number of a state to a row of a table, for states from *start* on."""
 
     start: int
 
