@@ -36,7 +36,7 @@ CELLS = {
     "lif": (CELL, CELL, 1 / 16),
     "izhikevich": (IZHIKEVICH, IZHIKEVICH.with_parameters(a=0.1, d=2.0), 1.0),
 }
-"""Excitatory and inhibitory cells, and what one mV is in their units."""
+"""Map each model to its excitatory and inhibitory neuron, and what one mV is in their units."""
 
 
 def network(neuron: str = "lif") -> Network:

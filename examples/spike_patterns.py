@@ -23,7 +23,7 @@ from neurorl.models import LIF
 INPUTS, SHOWN, DELAY, REST = 200, 200, 200, 100  # ms
 RATE_HZ, JITTER = 8.0, 2.0
 BLOCK = 50
-"""Trials that a figure is the mean of."""
+"""Average each figure over this many trials."""
 
 
 def network() -> Network:

@@ -1,4 +1,4 @@
-"""Chip arithmetic on all backends, spike by spike: the CartPole network, weights changing.
+"""Compare chip arithmetic on all backends, spike by spike: the CartPole network, weights changing.
 
 Random input rasters for every window; after each, all weights are rewritten with other random
 values. Reports the number of windows in which every raster and every state variable were equal to

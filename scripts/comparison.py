@@ -1,4 +1,4 @@
-"""Local rules against gradients on the same networks: results/comparison/*.csv, docs/comparison.md.
+"""Compare local rules with gradients: results/comparison/*.csv, docs/comparison.md.
 
     python scripts/comparison.py [--only efficiency,cost,robustness,gradients] [--seeds 0..19]
 
@@ -26,7 +26,7 @@ from neurorl.errors import unknown_name_error
 from neurorl.files import make_folder, write_bytes
 
 KEPT = Path(__file__).parents[1] / "docs" / "comparison.md"
-"""The page that is kept; --quick puts its tables into a copy."""
+"""Locate the page in the checkout; --quick writes its tables into a copy."""
 
 QUICK_AMOUNT = Amount(states=4, played=20, size=8, parts=3)
 QUICK_PERTURBATIONS = ("none", "lesion-90")

@@ -24,7 +24,7 @@ from fuzzing.campaign import COLUMNS, Row, campaign
 
 @exit_status("fuzz")
 def main(arguments: list[str] | None = None) -> int:
-    """Try all targets; returns the exit status."""
+    """Try all targets; return the exit status."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

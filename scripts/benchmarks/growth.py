@@ -30,9 +30,9 @@ AXES: dict[str, tuple[int, ...]] = {
     "window": (1, 5, 20, 100, 500),
     "env_steps": (100, 1000, 10_000, 100_000, 1_000_000),
 }
-"""neurons: one population, a synapse each. synapses: onto 256 neurons. replicas: of the small
-workload. window: steps a call, of 256 neurons with 16,384 synapses. env_steps: of one long run, as
-many of them as a backend makes in about two minutes."""
+"""List the values of each axis of growth. neurons: one population with one synapse each. synapses:
+onto 256 neurons. replicas: of the small workload. window: steps per call, of 256 neurons with
+16,384 synapses. env_steps: of one long run, as many as a backend makes in about two minutes."""
 
 _MOST_STEPS = {
     "reference": 100_000,

@@ -8,7 +8,7 @@ from typing import Any
 __all__ = ["markdown"]
 
 REAL_TIME_US = 1000.0
-"""A simulation step of 1 ms in real time."""
+"""Take 1 ms for a simulation step in real time, in us."""
 
 _TITLES = {
     "neurons": "Neurons: one population, a synapse each; us a simulation step",

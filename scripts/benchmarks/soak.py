@@ -1,4 +1,4 @@
-"""Long training: does it stay at the same memory, file handles, temporary files and threads?
+"""Train for long, and check that memory, file handles, temporary files and threads don't grow.
 
 Each backend trains in a process of its own, with a run directory and checkpoints as ``neurorl
 train`` has them, and is looked at after 10, 50 and 100 % of its environment steps. What is kept on
@@ -24,11 +24,12 @@ from neurorl.errors import ArgumentError, BackendError, UnsupportedError, format
 __all__ = ["BOUND_MIB", "STEPS", "Look", "growth", "problems", "soak"]
 
 STEPS = {"brian2": 1_000_000, "loihi": 300_000, "torch": 100_000}
-"""Environment steps of each backend."""
+"""Run this many environment steps on each backend."""
 
 SHARES = (0.1, 0.5, 1.0)
 BOUND_MIB = 4.0
-"""How much resident memory may differ between the first look and the last, records taken off."""
+"""Limit the growth of resident memory between the first look and the last, less what records
+take."""
 
 _ENV = "CartPole-v1"
 _PROC = Path("/proc/self")
@@ -97,7 +98,7 @@ def problems(looks: list[Look], bound_mib: float = BOUND_MIB) -> list[str]:
 
 
 class _DoneError(Exception):
-    """Enough steps have been made."""
+    """Stop training: enough steps have been made."""
 
 
 def _train(backend: str, steps: int, folder: Path, report: Callable[[Look], None]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 __all__ = ["OURS", "pes_table", "training_table"]
 
 OURS = "neurorl"
-"""As in `neurorl.bench.training.contenders`, which needs PyTorch."""
+"""Name this library as `neurorl.bench.training.contenders` does, which needs PyTorch."""
 
 
 def pes_table(rows: Sequence[dict[str, Any]]) -> list[str]:

@@ -29,7 +29,7 @@ __all__ = [
 
 SEEDS = tuple(range(20))
 ARITHMETIC = {"float": "float", "loihi": "chip"}
-"""What the pages call them."""
+"""Map each arithmetic to its name on the pages."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,7 @@ POSITION_ONLY = Task(
     one=500.0,
     scale=CARTPOLE.scale,
 )
-"""Not one of `TASKS`: networks with a memory are compared by it with some that have none."""
+"""Compare networks with a memory with some without; it isn't one of `TASKS`."""
 TASKS = (GRIDWORLD, CARTPOLE, MOUNTAINCAR)
 BANDIT = Task(
     name="bandit",
@@ -201,7 +201,7 @@ BANDIT = Task(
     scale="0 is 0.3, of even choices, 1 the optimum, 0.9",
     evaluation_episodes=1000,
 )
-"""Not one of `TASKS`: only rules on the chip are compared by it."""
+"""Compare rules on the chip; it isn't one of `TASKS`."""
 
 _DEFAULT_RULES = {
     "lif": "spikes-only",

@@ -61,7 +61,7 @@ def reproduce(
 
 
 def write_page(places: Places) -> list[Path]:
-    """Summary, figure and page from the CSV that is there; returns page and figure."""
+    """Write summary, figure and page from the CSV that is there; return page and figure."""
     summaries = []
     for experiment in EXPERIMENTS:
         file = places.results / f"{experiment.name}.csv"

@@ -29,11 +29,11 @@ __all__ = [
 ]
 
 DECISIONS = 2000
-"""Of one seed, over which actions and rates are compared."""
+"""Compare actions and rates over this many decisions of one seed."""
 
 EMULATED_EPISODES = 10
 OTHER_DRAWS = 2_000_000
-"""Added to a seed for draws that are none of its own."""
+"""Add this to a seed for draws that are independent of its own."""
 
 NOISES = {"lif": ("exact", "chip"), "glm": ("exact", "chip", "chip+coins")}
 DEPLOYED = tuple(

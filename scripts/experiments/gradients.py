@@ -148,7 +148,7 @@ def _row(experiment: GradientExperiment, plan: Plan, seed: int, path: Path) -> G
 
 
 def played(task: Task, plan: Plan, seed: int, path: Path, arithmetic: str) -> dict[str, Any]:
-    """Greedy play in an arithmetic, from the run's directory if it is there already."""
+    """Return the greedy play in an arithmetic, from the run's directory if it is there already."""
     episodes = plan.evaluation_episodes or task.evaluation_episodes
     same = {"trained_episodes": done(path), "episodes": episodes, "seed": evaluation_seed(seed)}
     file = path / f"evaluation-{arithmetic}.json"

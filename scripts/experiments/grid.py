@@ -16,7 +16,7 @@ Rates = tuple[float, ...]
 FIRST_SEED = 100
 EVALUATION = {"gridworld": 300, "cartpole": 20, "mountaincar": 100}
 RULE_EVALUATION = {"gridworld": 100, "cartpole": 20, "mountaincar": 50}
-"""Episodes of greedy play: fewer than are reported where that tells settings apart."""
+"""Count the episodes of greedy play: fewer than are reported where that tells settings apart."""
 
 
 @dataclass(frozen=True)

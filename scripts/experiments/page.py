@@ -62,7 +62,7 @@ def markdown(results: Path, command: str) -> str:
 
 
 def _aggregate(rows: Rows) -> list[str]:
-    """Interquartile means of normalised scores over all tasks, for networks that did them all."""
+    """List interquartile means of scores over all tasks, for networks that did them all."""
     lines = [
         "## All tasks together",
         "",

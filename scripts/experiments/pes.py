@@ -65,7 +65,7 @@ _OTHERS = {
 
 
 def _other_rates(task: Task) -> dict[str, Overrides]:
-    """Half and twice those of the preset."""
+    """Return half and twice the learning rates of the preset."""
     config = make_config(make_env(task.env), "lif", {"learning": "pes"})
     return {
         name: {key: factor * getattr(config, key) for key in ("alpha_output", "alpha_hidden")}
@@ -119,7 +119,7 @@ the third agent was trained for longer, its rows are those of [learning.md](lear
 
 
 def _last_100(experiment: Experiment, rows: list[Row], results: Path) -> str:
-    """Mean training return of 100 episodes, after as many as those that learn on the chip had."""
+    """Format the mean training return of 100 episodes, after as many as agents on the chip had."""
     episodes = _EPISODES[experiment.task]
     mean = float(np.mean([row.last_100 for row in rows]))
     if experiment.episodes != episodes:

@@ -191,4 +191,4 @@ PAGES: dict[str, dict[str, Callable[[Path], list[str]]]] = {
         "parity": _parity,
     },
 }
-"""Maps each page, from the root of a checkout, to what is between its marks."""
+"""Map each page, from the root of a checkout, to the texts between its marks."""

@@ -46,7 +46,7 @@ RECALLS = (
 _INPUT, _SPIKES, _NOTHING = "input, 2 decisions ago", "own spikes, 2 decisions ago", "nothing"
 _REMEMBERED = (_INPUT, _SPIKES, _NOTHING, _INPUT)
 REMEMBERED = {e.name: what for e, what in zip(RECALLS, _REMEMBERED, strict=True)}
-"""What the hidden units of each are told of what was before."""
+"""Map each experiment to what its hidden units know of the past."""
 LEARNED_BY = {"reparameterization": "gradients", "local": "local rule"}
 
 

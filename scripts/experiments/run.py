@@ -154,7 +154,7 @@ def _complete(path: Path, wanted: dict[str, Any], episodes: int) -> bool:
 
 
 def _evaluated(experiment: Experiment, plan: Plan, seed: int) -> dict[str, Any]:
-    """Greedy play of one run, from its directory if it is there already."""
+    """Return the greedy play of one run, from its directory if it is there already."""
     path = run_path(plan, experiment.name, seed)
     file = path / "evaluation.json"
     same = {

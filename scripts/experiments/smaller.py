@@ -35,7 +35,7 @@ DEEP = (
         overrides={"hidden": (8, 4), "alpha_hidden": 0.8},
     ),
 )
-"""Two hidden layers."""
+"""Describe agents with two hidden layers."""
 _DEEP_SEEDS = tuple(range(100, 105))
 
 
@@ -194,4 +194,5 @@ SMALLER: dict[str, Smaller] = {
     "deep": Smaller("theory.md", _measure_deep, _deep_lines),
     "lost-populations": Smaller("diagnostics.md", _measure_populations, _population_lines),
 }
-"""By name. `scripts/tables.py` adds those that tests measure."""
+"""Map the name of each smaller experiment to it. `scripts/tables.py` adds those that tests
+measure."""

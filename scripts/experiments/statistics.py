@@ -22,11 +22,11 @@ __all__ = [
 Array = npt.NDArray[np.float64]
 
 WINDOW = 100
-"""Episodes that a running mean is taken over."""
+"""Average returns over this many episodes."""
 
 
 def interquartile_mean(x: npt.ArrayLike) -> Array:
-    """Mean over the last axis of what is left without its lowest and highest quarters.
+    """Average over the last axis without its lowest and highest quarters.
 
     As `scipy.stats.trim_mean(x, 0.25)`: a quarter is rounded down.
 
@@ -41,7 +41,7 @@ def interquartile_mean(x: npt.ArrayLike) -> Array:
 def bootstrap_interval(
     strata: Sequence[npt.ArrayLike], level: float = 0.95, repetitions: int = 10_000
 ) -> tuple[float, float]:
-    """Percentile interval of the interquartile mean of all values of all *strata* together.
+    """Return the percentile interval of the interquartile mean of all *strata* together.
 
     strata: the runs of each task; runs are drawn again, with replacement, within their own task.
     """
@@ -56,7 +56,7 @@ def bootstrap_interval(
 
 
 def running_mean(returns: npt.ArrayLike, window: int = WINDOW) -> Array:
-    """Mean of the last *window* of each place and those before it, of fewer at the start."""
+    """Average each place with the *window* - 1 before it; with fewer at the start."""
     x = np.asarray(returns, dtype=np.float64)
     total = np.concatenate([[0.0], np.cumsum(x)])
     end = np.arange(1, len(x) + 1)

@@ -42,7 +42,7 @@ __all__ = [
 ]
 
 EVERY = 10
-"""Episodes between the points of a curve."""
+"""Plot a point of a curve every so many episodes."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def summary(experiment: Experiment, rows: Sequence[Row]) -> Summary:
 
 
 def curve(experiment: Experiment, plan: Plan) -> list[CurvePoint]:
-    """Mean and quartiles over seeds every 10 episodes, and at the end."""
+    """Return mean and quartiles over seeds every 10 episodes, and at the end."""
     means = np.array(
         [
             running_mean(_returns(experiment, RunDirectory(path).read_episodes()))

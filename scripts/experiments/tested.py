@@ -20,7 +20,7 @@ _TESTS = Path(__file__).parents[2] / "tests"
 
 @dataclass(frozen=True)
 class Noise:
-    """Noise of one sample of a rule, a fresh network."""
+    """Hold the noise of one sample of a rule in a fresh network."""
 
     rule: str
     hidden: float

@@ -24,7 +24,7 @@ _SIZE, _INPUTS, _INPUT_HZ = 50, 20, 50.0
 
 @dataclass(frozen=True)
 class Rates:
-    """Mean firing rates, spikes a second and neuron, over *seconds* and *seeds* seeds.
+    """Return the mean firing rates (spikes per second and neuron) over *seconds* and *seeds* seeds.
 
     same: the description with another dt and nothing else. converted: by `converted`. same_noisy,
     converted_noisy: of neurons with escape noise.

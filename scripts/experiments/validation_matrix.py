@@ -20,7 +20,7 @@ from neurorl.validation.tolerance import worst
 __all__ = ["MIXED", "TASKS", "TRAINED", "Cell", "cells", "merge", "run_matrix"]
 
 TASKS = (GRID_ID, "CartPole-v1", "MountainCar-v0")
-"""Those that models have presets for."""
+"""List the tasks that models have presets for."""
 
 MIXED = "float | loihi"
 TRAINED = "float | loihi, trained"

@@ -67,7 +67,7 @@ class _JaxAgent:
 
 
 def _functions(size: Size) -> tuple[Callable[..., Any], ...]:
-    """Window, learning and reset of one replica."""
+    """Return the functions for window, learning and reset of one replica."""
     import jax
     import jax.numpy as jnp
 

@@ -70,7 +70,8 @@ CASES = {
         Case("rollout, 20 seeds", replicas=20, decisions=16),
     )
 }
-"""``cartpole`` is the network of that preset, and 64 rows are its rollout: 16 steps of 4."""
+"""List the cases. ``cartpole`` is the network of that preset; 64 rows are its rollout, 16 steps of
+4."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def make_network(case: Case) -> Network:
 
 
 def make_data(case: Case) -> Data:
-    """Drawn by seed 0."""
+    """Draw the data by seed 0."""
     generator = torch.Generator().manual_seed(0)
     shape = (case.window, case.batch, case.n_inputs)
     inputs = (torch.rand(shape, generator=generator) < _RATE).float()

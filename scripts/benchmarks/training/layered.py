@@ -27,7 +27,7 @@ class Cells(Protocol):
         """Return the spikes of a window whose input is known."""
 
     def rest(self, like: Tensor) -> State:
-        """Silence, for `step`."""
+        """Return the silent state, for `step`."""
 
     def step(self, q: Tensor, state: State) -> tuple[Tensor, State]:
         """Return the spikes of a step, and the state after it."""

@@ -29,7 +29,7 @@ __all__ = ["REPLICAS", "ROUNDS", "STEPS", "CostRow", "MemoryRow", "memory_held",
 
 ROUNDS = 5
 STEPS = 2000
-"""Environment steps of a turn, at least."""
+"""Make at least this many environment steps per turn."""
 
 REPLICAS = (1, 20)
 
@@ -121,7 +121,7 @@ def _agents(task: Task, runs: Sequence[Path], backend: str) -> AgentGroup:
 
 
 def _env_steps(agents: AgentGroup) -> int:
-    """Taken by all replicas, in episodes that are still running too."""
+    """Count the environment steps of all replicas, those of running episodes too."""
     return sum(agents.steps_taken(k) for k in range(len(agents.seeds)))
 
 

@@ -91,7 +91,7 @@ class Sampler:
         self._sizes = {p.name: p.size for p in network.populations}
 
     def logistic(self, steps: int, generator: torch.Generator) -> Rasters:
-        """Standard logistic draws of every population, ``(W, R, size)``."""
+        """Return standard logistic draws for every population, ``(W, R, size)``."""
         noise = {}
         for name, n in self._sizes.items():
             shape = (steps, self.size, n)

@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 SHORT = 20
-"""Episodes that curves and areas are means of; `WINDOW` ones would come long after the fact."""
+"""Average curves and areas over this many episodes; `WINDOW` would show changes too late."""
 
 POINTS = 200
 _COSTS = ("spikes_per_decision", "synops_per_decision")
@@ -108,14 +108,14 @@ def _at(trained: Trained, grid: FloatArray) -> FloatArray:
 
 
 def area(trained: Trained, budget: int) -> float | None:
-    """Mean of the running mean over the first *budget* steps; None if there were fewer."""
+    """Average the running mean over the first *budget* steps; return None if there were fewer."""
     if trained.total < budget:
         return None
     return float(_at(trained, np.linspace(0, budget, POINTS + 1)[1:]).mean())
 
 
 def step_curve(runs: Sequence[Trained]) -> list[StepPoint]:
-    """Mean and quartiles over runs, as far as all of them went."""
+    """Return mean and quartiles over runs, as far as all of them went."""
     grid = np.linspace(0, min(t.total for t in runs), POINTS + 1)[1:]
     means = np.array([_at(t, grid) for t in runs])
     lower, upper = np.quantile(means, [0.25, 0.75], axis=0)
@@ -165,7 +165,7 @@ def efficiency(
 def greedy_at(
     source: Source, plan: Plan, trained: Sequence[Trained], others: Sequence[Trained]
 ) -> list[tuple[int, float] | None]:
-    """Greedy play when as many environment steps were taken as the *others* took in all.
+    """Return the greedy play after as many environment steps as the *others* took in all.
 
     Of a source whose rate doesn't depend on how long it will go on: each seed is trained again, to
     the last episode that had ended then, in ``OUT/NAME-cut/seedN``. None for a seed that took no

@@ -24,10 +24,10 @@ from neurorl.rules.three_factor import arrivals, window_traces
 __all__ = ["BACKPROPAGATED", "LOCAL", "SCORE", "Changes", "Rules", "backpropagated", "score"]
 
 Changes = dict[str, Tensor]
-"""By projection, ``(R, *shape)``: what each of R decisions would add to its weights."""
+"""Map each projection to what each of R decisions would add to its weights, ``(R, *shape)``."""
 
 LOCAL = ("spikes-only", "spikes-only-hebbian", "centred-feedback", "agreement", "surrogate")
-"""Rules whose post factor knows of the action; of those in layers, all but coagent."""
+"""List the rules whose post factor depends on the action: of those in layers, all but coagent."""
 
 BACKPROPAGATED: dict[str, Estimator] = {
     "concrete, tau 1": Concrete(1.0),

@@ -1,4 +1,4 @@
-"""Table and figure of bias and noise along training."""
+"""Make the table and figure of bias and noise along training."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from neurorl.files import keep_matplotlib_in_our_cache, make_folder, save_figure
 __all__ = ["draw_gradients", "gradient_table"]
 
 Key = tuple[str, int]
-"""An approach, and a point of its runs."""
+"""Combine the name of an approach with a point of its runs."""
 
 _LINES = {
     "spikes-only": "C0",
@@ -36,7 +36,7 @@ _PANELS = (
     ("output", "noise"),
 )
 _SURE = 0.2
-"""Standard error above which a cosine counts as unknown."""
+"""Call a cosine unknown if its standard error is above this."""
 
 _LABELS = {"cosine": "cosine with the exact gradient", "noise": "noise of one decision"}
 
@@ -62,7 +62,7 @@ def gradient_table(rows: Sequence[QualityRow]) -> list[str]:
 
 
 def draw_gradients(table: Path, path: Path) -> Path:
-    """Cosine and noise of the LIF networks by per cent of the run, a column for each task.
+    """Plot cosine and noise of the LIF networks by per cent of the run, a column for each task.
 
     Lines: medians over seeds; solid of runs by the local rule, dashed of those by gradients.
     """
@@ -163,4 +163,4 @@ _CELLS: dict[str, tuple[str, Callable[[float], str]]] = {
     "noise": ("noise", _rounded),
     "to_half": ("decisions", _rounded),
 }
-"""By figure, what the table calls it and how it is written."""
+"""Map each figure to its heading in the table and the function that formats it."""

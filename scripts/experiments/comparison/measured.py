@@ -29,12 +29,13 @@ __all__ = ["ALL_ACTIONS", "ESTIMATORS", "TRAINED", "Measured", "centred"]
 
 TRAINED = "concrete, tau 1"
 ALL_ACTIONS = f"{TRAINED}, all actions"
-"""The same without the draw of an action: its mean over the policy, for each raster."""
+"""Name the estimate that averages over actions under the policy, for each raster, instead of
+drawing one."""
 
 ESTIMATORS = (*LOCAL, "coagent", *BACKPROPAGATED, ALL_ACTIONS, SCORE)
 _EXACT, _PAIRS = "exact", "coagent by pairs"
 _MEANS = {SCORE: _EXACT, "coagent": _PAIRS}
-"""Means that are known with less noise than by their samples."""
+"""Map estimators to a less noisy one of the same mean."""
 
 
 def centred(

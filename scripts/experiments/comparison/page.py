@@ -246,7 +246,7 @@ def _score(digits: int, values: Sequence[float]) -> str:
 
 
 def _steps(values: Sequence[int | None]) -> str:
-    """Median of all seeds, those that never did as the last, and how many these are."""
+    """Format the median over seeds, and how many never got there; these count as the slowest."""
     never = sum(value is None for value in values)
     median = float(np.median([np.inf if value is None else value for value in values]))
     if never == len(values):
@@ -256,7 +256,7 @@ def _steps(values: Sequence[int | None]) -> str:
 
 
 def _recovered(rows: Sequence[RecoveryRow]) -> str:
-    """Median of the episodes, and of the environment steps."""
+    """Format the median of the episodes, and of the environment steps."""
     never = sum(row.recovered is None for row in rows)
     episodes, steps = (
         float(np.median([getattr(row, name) or np.inf for row in rows]))

@@ -28,7 +28,7 @@ from neurorl.tasks.environments import make_env
 __all__ = ["POINTS", "Point", "freeze", "points_of"]
 
 POINTS = (0, 25, 50, 100)
-"""Per cent of a run's episodes."""
+"""Save agents at these percentages of a run's episodes."""
 
 LAST = 20
 _PLAY = 8  # purpose of derived seeds
@@ -51,7 +51,7 @@ class Point:
 
     @property
     def returns(self) -> float | None:
-        """Mean figure of its last `LAST` training episodes."""
+        """Return the mean figure of its last `LAST` training episodes."""
         column = "discounted_return" if self.task.discounted else "return"
         played = RunDirectory(self.run).read_episodes()[column][: self.episodes]
         return float(np.mean(played[-LAST:])) if len(played) else None

@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 FIRST = 10
-"""Episodes that a mean is taken over, at the beginning and until the threshold."""
+"""Average over this many episodes, at the beginning and until the threshold is reached."""
 
 EVALUATION_EPISODES = {"cartpole": 20, "gridworld": 200, "mountaincar": 20}
 
@@ -61,13 +61,15 @@ RECOVERED = {
         "engine-0.8": 100,
     },
 }
-"""Perturbations under which agents learn on, and episodes; of others only what is left is found."""
+"""Map the perturbations under which agents learn on to their episodes; under others they are only
+evaluated."""
 
 BOTH = {"cartpole": ("lesion-90", "length-0.1"), "mountaincar": ("lesion-90", "engine-0.8")}
-"""Those under which gradients learn on too, which takes some ten times as long."""
+"""List the perturbations under which gradients learn on too, which takes some ten times as long."""
 
 ON_CHIP = {"cartpole": ("lesion-90",), "mountaincar": ("lesion-90",)}
-"""Those that are also tried in chip arithmetic, in which only the local rule learns."""
+"""List the perturbations that are also tried in chip arithmetic, where only the local rule
+learns."""
 
 _APPROACH = {"local": "local", "gradients": "reparameterization"}
 

@@ -27,13 +27,13 @@ __all__ = [
 ]
 
 ENGINES = (0.6, 0.8, 1.2)
-"""Force of MountainCar's engine, in units of Gymnasium's."""
+"""Scale the force of MountainCar's engine by these factors."""
 
 LENGTHS = (0.1, 0.15, 0.25, 1.0, 2.0)
-"""Half a pole's, m; Gymnasium's is 0.5."""
+"""Set half the length of the pole, in m; Gymnasium's is 0.5."""
 
 NOISES = (0.05, 0.1, 0.2)
-"""Standard deviation of what is seen, in units of `_SCALE`."""
+"""Set the standard deviation of noise on observations, in units of `_SCALE`."""
 
 _SCALE = (2.4, 3.0, 0.21, 3.0)
 _NOISE = 7  # purpose of derived seeds

@@ -233,4 +233,4 @@ _MAKERS: dict[str, Callable[[Rng], Case]] = {
 CASES: dict[str, Case] = {
     name: make(np.random.default_rng(1000 + k)) for k, (name, make) in enumerate(_MAKERS.items())
 }
-"""By name, every case."""
+"""Map the name of each case to it."""
