@@ -85,7 +85,8 @@ class DistalReward(Study):
         mv = CELLS[neuron][-1]
         per_window = 0.1 * STEPS / 10 * rate * mv
         super().__init__(backend, network(neuron), seeds, rate=per_window, depression=1.5)
-        self.every, self.is_driven = every, neuron != "lif"
+        self.every = every
+        self.is_driven = CELLS[neuron][0] is not CELL  # which fires by its own noise
         self.host = {
             "due": np.zeros((self.n, LATEST + STEPS), dtype=np.int64),  # rewards, by ms from now
             "last": np.full(self.n, -INTERVAL - 1),  # when PRE fired, in ms from now

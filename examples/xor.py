@@ -36,7 +36,7 @@ HIDDEN = {"rate": 60, "time": 100}
 WINDOW = {"mstdpet": 5, "mstdp": 1}  # ms
 GAMMA = {"rate": 0.625, "time": 0.25}  # mV, as the paper's for MSTDPET
 GAMMA_MSTDP = 0.1
-TAU_Z = 0.025
+TAU_Z = {"mstdpet": 0.025, "mstdp": 0.0}  # s; 0: no eligibility is kept
 SPIKES = 10  # of a train, in the code of times
 
 
@@ -67,10 +67,10 @@ class XOR(Study):
     def __init__(
         self, backend: str, seeds: Sequence[int], code: str = "rate", rule: str = "mstdpet"
     ) -> None:
-        keeps = rule == "mstdpet"
+        tau = TAU_Z[rule]
         options: dict[str, Any] = {
-            "rate": GAMMA[code] * 1e-3 / TAU_Z if keeps else GAMMA_MSTDP,
-            "eligibility_tau": TAU_Z if keeps else 0.0,
+            "rate": GAMMA[code] * 1e-3 / tau if tau else GAMMA_MSTDP,
+            "eligibility_tau": tau,
         }
         super().__init__(backend, network(HIDDEN[code]), seeds, **options)
         self.code, self.steps = code, WINDOW[rule]

@@ -44,10 +44,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.steps is not None:
         positive("--steps", options.steps)
+    known = [*STEPS, "reference"]
     by_backend: list[list[Look]] = []
     for name in options.backends.split(","):
-        if name not in STEPS and name != "reference":
-            raise unknown_name_error("backend to soak", name, [*STEPS, "reference"])
+        if name not in known:
+            raise unknown_name_error("backend to soak", name, known)
         by_backend.append(soak(name, options.steps or STEPS.get(name, 100_000)))
     show(by_backend)
     folder = options.out or Path("results")

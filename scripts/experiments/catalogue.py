@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from experiments.grids import RULE_GRIDS
+from neurorl.arithmetic.rounding import ARITHMETICS
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import unknown_name_error
 
@@ -28,7 +29,7 @@ __all__ = [
 ]
 
 SEEDS = tuple(range(20))
-ARITHMETIC = {"float": "float", "loihi": "chip"}
+ARITHMETIC = {name: cls.title for name, cls in ARITHMETICS.items()}
 """Map each arithmetic to its name on the pages."""
 
 

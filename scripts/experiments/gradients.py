@@ -104,7 +104,7 @@ def find(
             experiment.task.env,
             todo,
             approach=experiment.approach,
-            backend=(plan.backend or "brian2") if experiment.approach == "local" else None,
+            backend=plan.backend_for(experiment.approach),
             arithmetic=experiment.arithmetic,
             model=experiment.model,
             episodes=episodes,

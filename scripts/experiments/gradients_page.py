@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from experiments.catalogue import ARITHMETIC
 from experiments.gradients import GRADIENTS, GradientExperiment
 from experiments.markup import put_between, table_head, table_row
 from experiments.recall import LEARNED_BY, RECALLS, REMEMBERED
+from neurorl.arithmetic.rounding import ChipArithmetic, FloatArithmetic
 
 __all__ = ["put_recalls", "put_table", "recalls", "table"]
 
@@ -34,21 +36,20 @@ def table(results: Path) -> list[str]:
     for task, model in dict.fromkeys((e.task, e.model) for e in GRADIENTS):
         first = (task.env, model.upper())
         local = f"{task.name}-{model}"
-        for name, arithmetic in ((local, "float"), (f"{local}-chip", "chip")):
+        for name, cls in ((local, FloatArithmetic), (f"{local}-chip", ChipArithmetic)):
             rows = _read(results / f"{name}.csv")
             if rows:
                 shown = _score(task.digits, rows, "greedy")
-                played: tuple[str, ...] = ("", shown) if arithmetic == "chip" else (shown, "")
-                lines.append(table_row(*first, "local rule", arithmetic, *_cells(rows, played)))
+                played: tuple[str, ...] = ("", shown) if cls.is_chip else (shown, "")
+                lines.append(table_row(*first, "local rule", cls.title, *_cells(rows, played)))
         for e in GRADIENTS:
             rows = _read(results / f"{e.name}.csv")
             if (e.task, e.model) == (task, model) and rows:
                 played = tuple(_score(task.digits, rows, key) for key in ("greedy", "on_chip"))
-                kind = "float" if e.arithmetic == "float" else "chip"
                 cells = _cells(rows, played)
                 if e.start:  # it had learned before
                     cells[3:5] = "", ""
-                lines.append(table_row(*first, _how(e), kind, *cells))
+                lines.append(table_row(*first, _how(e), ARITHMETIC[e.arithmetic], *cells))
     return lines
 
 
@@ -78,8 +79,7 @@ def _mean(rows: Sequence[Line], key: str) -> str:
 def _how(experiment: GradientExperiment) -> str:
     if experiment.start is None:
         return "gradients"
-    on = "gradients" if experiment.approach == "reparameterization" else "local rule"
-    return f"gradients in float, then {on}"
+    return f"gradients in float, then {LEARNED_BY[experiment.approach]}"
 
 
 def _cells(rows: Sequence[Line], played: Sequence[str]) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
+from neurorl.arithmetic.rounding import ARITHMETICS
 from neurorl.models.features import Features
 
 __all__ = ["Grid", "Overrides", "Rates", "preset_grid", "rule_grid", "seeds", "words"]
@@ -101,13 +102,13 @@ def preset_grid(
 ) -> Grid:
     """Return settings of the preset of ``TASK-VARIANT``, named by all that differs."""
     task, model, *rest = name.split("-")
-    arithmetic = "loihi" if "chip" in rest else "float"
+    named = [cls.name for cls in ARITHMETICS.values() if cls.title in rest]
     rule = {"lif": "spikes-only", "glm": "centred-feedback"}[model]
     return Grid(
         name=name,
         task=task,
         model=model,
-        arithmetic=arithmetic,
+        arithmetic=named[0] if named else "float",
         rule=rule,
         episodes=episodes,
         seeds=seeds,

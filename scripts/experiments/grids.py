@@ -13,9 +13,11 @@ __all__ = ["GRIDS", "PRESET_GRIDS", "RULE_GRIDS", "Grid", "Rates", "rule_grid", 
 _EPISODES = {"cartpole": (150, 200), "mountaincar": (300, 400), "gridworld": (300, 400)}
 # Of rules that don't get off the ground with LIF neurons; more episodes are more of the same.
 _FEW_EPISODES = {"cartpole": (150, 200), "mountaincar": (100, 200), "gridworld": (100, 150)}
-_FEW = ("coagent", "reward-stdp")
+_FEW = ("lif-coagent", "lif-reward-stdp")
 # As published: potentiation alone.
 _ALWAYS: dict[str, Overrides] = {"td-stdp": {"depression": 0.0}}
+# Networks without a hidden layer.
+_ALONE = ("cartpole-glm", "mountaincar-glm")
 # Rates of layers that learn with a hidden layer, and of the output alone without one.
 _RATES: dict[str, dict[str, tuple[Rates, ...]]] = {
     "glm": {
@@ -54,11 +56,10 @@ _CHOSEN: dict[str, int] = {
 def _rule_grids() -> Iterator[Grid]:
     for task, episodes in _EPISODES.items():
         for model in ("glm", "lif"):
-            alone = model == "glm" and task != "gridworld"
-            for rule, each in _RATES["glm-alone" if alone else model].items():
+            alone = "-alone" * (f"{task}-{model}" in _ALONE)
+            for rule, each in _RATES[f"{model}{alone}"].items():
                 chosen = each[_CHOSEN.get(f"{task}-{model}-{rule}", 1)]
-                few = model == "lif" and rule in _FEW
-                many = _FEW_EPISODES[task] if few else episodes
+                many = _FEW_EPISODES[task] if f"{model}-{rule}" in _FEW else episodes
                 always = _ALWAYS.get(rule, {})
                 yield rule_grid(task, model, rule, each, chosen, many, always)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from experiments.catalogue import ARITHMETIC
 from neurorl.agents.local import SpikingActorCritic
 from neurorl.diagnostics.probes import Site
 from neurorl.diagnostics.verdicts import WINDOW, better
@@ -77,8 +78,7 @@ def _cases() -> Iterator[Case]:
         ("CartPole", _CART, 120),
         ("MountainCar", _CAR, 300),
     ):
-        for arithmetic in ("float", "chip"):
-            where = "loihi" if arithmetic == "chip" else "float"
+        for where, arithmetic in ARITHMETIC.items():
             yield Case(f"{label}, LIF, {arithmetic}", env, "lif", where, episodes)
             if arithmetic == "float" or env == _GRID:
                 yield Case(f"{label}, GLM, {arithmetic}", env, "glm", where, episodes)
@@ -96,8 +96,7 @@ def _provoked() -> Iterator[Case]:
         ("bias 5", {"neuron": _neuron(bias=5.0)}),
         ("both alphas times 10", {"alpha_output": 3.6, "alpha_hidden": 24.0}),
     ):
-        for arithmetic in ("float", "chip"):
-            where = "loihi" if arithmetic == "chip" else "float"
+        for where, arithmetic in ARITHMETIC.items():
             label = f"CartPole, LIF, {what}, {arithmetic}"
             yield Case(label, _CART, "lif", where, 120, overrides=changed, provoked=True)
     text = "`agreement`, modulator `reward` without its mean"

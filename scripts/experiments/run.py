@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.catalogue import Check, Experiment
+from neurorl.agents.algorithms import find_algorithm
 from neurorl.agents.replicas import Episode
 from neurorl.errors import RunError
 from neurorl.files import write_json
@@ -51,6 +52,10 @@ class Plan:
 
     def backend_of(self, experiment: Experiment) -> str:
         return self.backend or experiment.backend
+
+    def backend_for(self, approach: str) -> str | None:
+        """Return what to train on, or None if the approach has a backend of its own."""
+        return None if find_algorithm(approach).backend else self.backend or "brian2"
 
 
 def evaluation_seed(seed: int) -> int:

@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 
 from experiments.catalogue import BANDIT, TASKS, Experiment
+from experiments.grid import Overrides
 from experiments.grids import GRIDS, Grid, words
 from experiments.run import Plan, run
 from experiments.tables import Row, rows_of, write_table
 from neurorl.agents.replicas import Episode
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import RunError, unknown_name_error
+from neurorl.models.places import PLACES
 
 __all__ = ["TuningRow", "chosen_grids", "experiments_of", "read_tuning", "tune"]
 
@@ -55,7 +57,7 @@ def experiments_of(grid: Grid) -> Iterator[tuple[str, Experiment]]:
     """Return an experiment for each setting, its runs in ``OUT/grid/setting``."""
     (task,) = (task for task in (*TASKS, BANDIT) if task.name == grid.task)
     for setting, overrides in grid.settings.items():
-        on = "loihi" if overrides.get("learning") == "pes" else "brian2"
+        on = "loihi" if _learns_on_chip(overrides) else "brian2"
         yield (
             setting,
             Experiment(
@@ -69,6 +71,10 @@ def experiments_of(grid: Grid) -> Iterator[tuple[str, Experiment]]:
                 overrides={"rule": grid.rule, **overrides},
             ),
         )
+
+
+def _learns_on_chip(overrides: Overrides) -> bool:
+    return PLACES.find(overrides.get("learning", PLACES.default)).on_chip
 
 
 def tune(
@@ -85,7 +91,7 @@ def tune(
     """
     plan = Plan(out, grid.seeds, evaluation_episodes=grid.evaluation_episodes or None)
     if quick:
-        on_chip = any(setting.get("learning") == "pes" for setting in grid.settings.values())
+        on_chip = any(_learns_on_chip(overrides) for overrides in grid.settings.values())
         plan = Plan(out, grid.seeds[:2], 2, None if on_chip else "reference", 1)
     table = []
     for setting, experiment in experiments_of(grid):

@@ -8,6 +8,7 @@ from typing import Any
 
 from experiments.markup import span, table_head, table_row
 from experiments.validation_matrix import MIXED, TRAINED
+from neurorl.arithmetic.rounding import find_arithmetic
 from neurorl.errors import ArgumentError
 from neurorl.files import write_bytes
 
@@ -46,7 +47,7 @@ def tables(rows: Rows, command: str) -> str:
 def _exact(group: str, rows: Rows) -> list[str]:
     first = rows[0]
     others = list(dict.fromkeys(row["backend_b"] for row in rows))
-    name = "chip" if group == "loihi" else group
+    name = find_arithmetic(group).title
     lines = [
         f"### In {name} arithmetic",
         "",

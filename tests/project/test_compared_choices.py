@@ -18,7 +18,7 @@ from neurorl.models.presets import MODELS
 from neurorl.rules import RULES
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("neurorl", "backends", "models")
+FOLDERS = ("neurorl", "backends", "models", "scripts", "examples")
 
 CHOICES = {
     *("auto", "emulator"),  # targets of backend loihi

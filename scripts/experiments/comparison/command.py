@@ -168,7 +168,7 @@ def _robustness(comparison: Comparison) -> None:
     plan = replace(comparison.sources.plan, out=comparison.out)
     runs: dict[str, list[Path]] = {}
     for case in _cases(comparison):
-        source = sources_of(case.task, "lif")[0 if case.start == "local" else -1]
+        source = next(s for s in sources_of(case.task, "lif") if s.approach == case.start)
         if source.name not in runs:
             runs[source.name] = [a.path for a in comparison.sources.train(source, comparison.begin)]
         rows = recover(case, plan, runs[source.name], comparison.begin(case.name, 0))

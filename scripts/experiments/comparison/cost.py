@@ -93,11 +93,10 @@ def memory_held(task: Task, model: str, runs: Mapping[str, Sequence[Path]]) -> l
         described, _ = read_agent(mine[0])
         config = described.config
         n_actions = int(discrete_actions(make_env(task.env), task.env).n)
-        if name == "local":
-            parts = _local_bytes(config, n_actions)
-        else:
-            assert isinstance(described.gradient, GradientConfig)
+        if isinstance(described.gradient, GradientConfig):
             parts = _gradient_bytes(config, described.gradient, n_actions)
+        else:
+            parts = _local_bytes(config, n_actions)
         found += [MemoryRow(task.name, model, name, part, n) for part, n in parts.items()]
     return found
 

@@ -11,6 +11,7 @@ from experiments.comparison.efficiency import EfficiencyRow, StepPoint
 from experiments.comparison.perturbations import PERTURBATIONS
 from experiments.comparison.robustness import RecoveryPoint, RecoveryRow
 from experiments.tables import read_table
+from neurorl.arithmetic.rounding import find_arithmetic
 from neurorl.files import keep_matplotlib_in_our_cache, make_folder, save_figure
 
 __all__ = ["draw_efficiency", "draw_robustness"]
@@ -113,7 +114,7 @@ def _recovery_panel(
     (label,) = (
         p.label for p in PERTURBATIONS if (p.task.name, p.name) == (first.task, first.perturbation)
     )
-    chip = ", chip" * (first.arithmetic == "loihi")
+    chip = ", chip" * find_arithmetic(first.arithmetic).is_chip
     panel.set(title=f"{first.task}: {label}{chip}", xlabel="episode of learning on")
     panel.set_ylabel("return")
     panel.title.set_fontsize("medium")

@@ -38,6 +38,7 @@ _PANELS = (
 _SURE = 0.2
 """Call a cosine unknown if its standard error is above this."""
 
+_DRAWN = "lif"  # its networks have hidden layers
 _LABELS = {"cosine": "cosine with the exact gradient", "noise": "noise of one decision"}
 
 
@@ -69,7 +70,7 @@ def draw_gradients(table: Path, path: Path) -> Path:
     keep_matplotlib_in_our_cache()
     from matplotlib.figure import Figure  # needs no display
 
-    rows = [row for row in read_table(table, QualityRow) if row.model == "lif"]
+    rows = [row for row in read_table(table, QualityRow) if row.model == _DRAWN]
     figure = Figure(figsize=(13.0, 13.0), layout="constrained")
     panels = figure.subplots(len(_PANELS), len(TASKS), squeeze=False)
     for (layer, name), line in zip(_PANELS, panels, strict=True):

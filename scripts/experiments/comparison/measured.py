@@ -32,7 +32,8 @@ ALL_ACTIONS = f"{TRAINED}, all actions"
 """Name the estimate that averages over actions under the policy, for each raster, instead of
 drawing one."""
 
-ESTIMATORS = (*LOCAL, "coagent", *BACKPROPAGATED, ALL_ACTIONS, SCORE)
+_RULES = (*LOCAL, "coagent")
+ESTIMATORS = (*_RULES, *BACKPROPAGATED, ALL_ACTIONS, SCORE)
 _EXACT, _PAIRS = "exact", "coagent by pairs"
 _MEANS = {SCORE: _EXACT, "coagent": _PAIRS}
 """Map estimators to a less noisy one of the same mean."""
@@ -80,7 +81,7 @@ class Measured:
 
     def quality(self, name: str, projections: Sequence[str]) -> Quality:
         """Return an estimator's quality in some projections, local rules times their rates."""
-        local = name in (*LOCAL, "coagent")
+        local = name in _RULES
         products, square = torch.zeros(3, self._parts, self._parts, dtype=torch.float64), 0.0
         for p in projections:
             scale = self._rates[p] if local else 1.0

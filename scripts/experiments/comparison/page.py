@@ -23,6 +23,7 @@ from experiments.tables import read_rows, read_table
 __all__ = ["put_tables"]
 
 _HOW = {"local": "local rule", "gradients": "gradients"}
+_LEARNS_ON = {"local": "the local rule", "reparameterization": "gradients"}
 _NEVER = "never"
 
 
@@ -145,7 +146,7 @@ def _chip(results: Path) -> list[str]:
                 if (e.task, e.model) == (task, model) and file.exists():
                     rows = read_table(file, GradientRow)
                     floats = [row.greedy for row in rows if row.greedy is not None]
-                    on = "gradients" if e.approach == "reparameterization" else "the local rule"
+                    on = _LEARNS_ON[e.approach]
                     how = f"gradients in float{f', then {on} on the chip' if e.start else ''}"
                     lines += _chip_line(task, model, how, floats, [row.on_chip for row in rows])
     return lines if len(lines) > 2 else []

@@ -21,6 +21,7 @@ from experiments.gradients import done, played
 from experiments.run import Plan, run_path
 from experiments.statistics import episodes_to_threshold
 from neurorl.agents.replicas import Episode
+from neurorl.arithmetic.rounding import find_arithmetic
 from neurorl.runs.training import train_seeds
 
 __all__ = [
@@ -89,7 +90,7 @@ class Case:
 
     @property
     def name(self) -> str:
-        chip = "-chip" * (self.arithmetic == "loihi")
+        chip = "-chip" * find_arithmetic(self.arithmetic).is_chip
         return f"{self.start_name}-then-{self.learner}{chip}"
 
     @property
@@ -172,7 +173,7 @@ def recover(
             case.perturbation.env or case.task.env,
             todo,
             approach=_APPROACH[case.learner],
-            backend=(plan.backend or "brian2") if case.learner == "local" else None,
+            backend=plan.backend_for(_APPROACH[case.learner]),
             arithmetic=case.arithmetic,
             episodes=episodes,
             resume=any(path.exists() for _, path in todo),

@@ -72,7 +72,7 @@ class Sources:
     def train(self, source: Source, begin: Begin) -> list[Agent]:
         """Return the agents of a source, by seed; train and play them greedily if needed."""
         e = source.experiment
-        plan = replace(self.plan, out=self.local if source.approach == "local" else self.gradients)
+        plan = replace(self.plan, out=self.local if isinstance(e, Experiment) else self.gradients)
         paths = [run.run_path(plan, e.name, seed) for seed in plan.seeds]
         if isinstance(e, Experiment):
             total = plan.episodes_of(e) * len(plan.seeds)
