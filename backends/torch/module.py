@@ -21,6 +21,7 @@ from neurorl.backends.torch.estimators import Concrete, Estimator
 from neurorl.backends.torch.inputs import Batch, Shape, check_batch, check_series
 from neurorl.backends.torch.noise import draw_words
 from neurorl.backends.torch.schedule import groups
+from neurorl.backends.torch.short_term import ShortTerm
 from neurorl.backends.torch.state import ModuleState
 from neurorl.backends.torch.synapses import Synapses
 from neurorl.backends.torch.unroll import Unroll
@@ -89,9 +90,6 @@ class SpikingModule(nn.Module):
         compiles = check_engine(engine) == "compiled"
         self.synapses = nn.ModuleDict()
         for p in network.projections:
-            if p.short_term is not None:
-                where, what = f"projection {p.name!r}", "no short-term plasticity in PyTorch"
-                raise UnsupportedError(where, what, remedy="leave out short_term=")
             drawn = np.stack([initial_weights(network, p.name, seed) for seed in self.seeds])
             weights = self.arithmetic.round(p.name, drawn)
             rounding = self.arithmetic.rounding(p.name) if self._chip else None
@@ -247,7 +245,8 @@ class SpikingModule(nn.Module):
             )
             for name, kept in self._kept.items()
         }
-        return ModuleState(cells, spikes)
+        released = {s.name: term.rest(spikes[s.pre]) for s, term in self._short_term()}
+        return ModuleState(cells, spikes, released)
 
     @property
     def _chip(self) -> ChipNetwork | None:
@@ -349,6 +348,10 @@ class SpikingModule(nn.Module):
     def _all_synapses(self) -> list[Synapses]:
         """Return the synapses of all projections."""
         return [self._known(name) for name in self.synapses]
+
+    def _short_term(self) -> list[tuple[Synapses, ShortTerm]]:
+        """Return the synapses that have short-term plasticity, with it."""
+        return [(s, s.short_term) for s in self._all_synapses() if s.short_term is not None]
 
     def _all_cells(self) -> dict[str, Cells]:
         """Return the module of each population by name."""

@@ -20,8 +20,11 @@ from neurorl.backends.torch.module import ENGINES, SpikingModule, check_engine
 from neurorl.backends.torch.noise import SharedNoise
 from neurorl.backends.torch.state import Carried
 from neurorl.backends.window import Raster
+from neurorl.network.limits import MAX_DELAY
 
 __all__ = ["TorchSimulator"]
+
+_RELEASED = ("u", "used", "release")  # keys of `neurorl.backends.torch.state.Released`, in order
 
 
 class TorchSimulator(Simulator):
@@ -38,6 +41,7 @@ class TorchSimulator(Simulator):
         equations=True,
         sparse=True,
         synapse_delays=True,
+        short_term=MAX_DELAY,
     )
     shown: ClassVar[tuple[str, ...]] = ("engine", "module")
 
@@ -131,6 +135,9 @@ class TorchSimulator(Simulator):
             state[f"{name}.current"] = cells.u[replica, 0].numpy().astype(self.simulated.dtype)
             state[f"{name}.voltage"] = cells.v[replica, 0].numpy().astype(self.simulated.dtype)
             state[f"{name}.refractory"] = _dead(cells, replica)
+        for name, released in self._state.released.items():
+            for key, values in zip(_RELEASED, released, strict=True):
+                state[f"{name}.{key}"] = values[replica, ..., 0, :].numpy().copy()
         return state
 
     def restore(self, state: State, replica: int) -> None:
@@ -149,6 +156,9 @@ class TorchSimulator(Simulator):
             left = torch.from_numpy(np.asarray(state[f"{name}.refractory"]))
             steps = torch.arange(len(cells.blocked))
             cells.blocked[:, replica, 0] = (left > steps[:, None]).to(torch.float64)
+        for name, released in restored.released.items():
+            for key, values in zip(_RELEASED, released, strict=True):
+                values[replica, ..., 0, :] = torch.from_numpy(np.asarray(state[f"{name}.{key}"]))
         self._state = restored
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from neurorl.arithmetic.rounding import Rounding
 from neurorl.backends.torch import chip
+from neurorl.backends.torch.short_term import ShortTerm
 from neurorl.network.description import Network
 
 __all__ = [
@@ -30,13 +31,17 @@ _SMALL = 2**15  # ... if blocks lead to one neuron each, only up to so many entr
 
 
 class Path(NamedTuple):
-    """Name synapses that share a delay: those of a projection, or some of a list."""
+    """Name synapses that share a delay: those of a projection, or some of a list.
+
+    releasing: their projection, if it has short-term plasticity, else empty.
+    """
 
     name: str
     pre: str
     post: str
     delay: int
     target: str
+    releasing: str = ""
 
 
 class Listed(NamedTuple):
@@ -87,6 +92,9 @@ class Synapses(nn.Module):
         self.name, self.pre, self.post = name, projection.pre, projection.post
         self.delay, self.target = network.delay_steps(name), network.target(projection)
         self.signed = projection.signed
+        self.short_term = None
+        if projection.short_term is not None:
+            self.short_term = ShortTerm(projection.short_term, network.dt, self.delay)
         self.is_current = projection.pre in network.currents
         self._blocks = projection.blocks
         self._rounding = rounding
@@ -123,7 +131,8 @@ class Synapses(nn.Module):
         whole = self.transmitted(quanta)
         found: list[tuple[Path, Sent]] = []
         for delay, part in self._parts:
-            path = Path(self.name + part, self.pre, self.post, delay, self.target)
+            releasing = self.name * (self.short_term is not None)
+            path = Path(self.name + part, self.pre, self.post, delay, self.target, releasing)
             sent = whole
             if isinstance(whole, Listed) and part:
                 numbers = self.get_buffer(f"numbers{part}")

@@ -10,7 +10,7 @@ from torch import Tensor
 from neurorl.backends.torch.cells import Cells
 from neurorl.backends.torch.estimators import Estimator
 from neurorl.backends.torch.inputs import Batch
-from neurorl.backends.torch.state import ModuleState
+from neurorl.backends.torch.state import ModuleState, Released
 from neurorl.backends.torch.synapses import Path, Synapses, shifted, transmit
 from neurorl.backends.torch.together import Inner, Member, fire_together
 
@@ -45,6 +45,10 @@ class Unroll:
         quanta = {s.name: s.quanta() for s in synapses if bias is None or not s.is_current}
         sent = [pair for s in synapses if not s.is_current for pair in s.paths(quanta[s.name])]
         self._synapses = [path for path, _ in sent]
+        self._short_term = {
+            s.name: (s.pre, s.short_term) for s in synapses if s.short_term is not None
+        }
+        self._released: dict[str, tuple[Tensor, Released]] = {}
         self._sent = {path.name: weight for path, weight in sent}
         self._bias = bias or {name: self._bias_of(name, synapses, quanta) for name in cells}
 
@@ -58,8 +62,8 @@ class Unroll:
         soon = [s for s in self._synapses if s.delay < self._batch.n_steps]
         inner = [s for s in soon if s.post in group and s.pre in group]
         matrices = [w for s in inner if isinstance(w := self._sent[s.name], Tensor)]
-        is_dense = len(matrices) == len(inner)
-        if inner and is_dense and all(self._cells[name].compiles(estimator) for name in group):
+        is_plain = len(matrices) == len(inner) and not any(s.releasing for s in inner)
+        if inner and is_plain and all(self._cells[name].compiles(estimator) for name in group):
             self._run_compiled(group, inner, matrices, noise, estimator)
             return
         if inner or len(group) > 1:
@@ -84,7 +88,26 @@ class Unroll:
             n = past.shape[1]
             recent = spikes if spikes.shape[1] >= n else torch.cat([past, spikes], dim=1)
             kept[name] = recent[:, -n:]
-        return ModuleState(self._carried, kept)
+        released = {name: self._release(name)[1] for name in self._short_term}
+        return ModuleState(self._carried, kept, released)
+
+    def _release(self, projection: str) -> tuple[Tensor, Released]:
+        """Return what the spikes of the window release, and the state after it."""
+        if projection not in self._released:
+            pre, short_term = self._short_term[projection]
+            before = self._before.released[projection]
+            self._released[projection] = short_term.run(before, self.spikes[pre])
+        return self._released[projection]
+
+    def _past(self, s: Path) -> Tensor:
+        """Return what left the presynaptic node before the window: spikes, or what they release."""
+        return (
+            self._before.released[s.releasing].past if s.releasing else self._before.spikes[s.pre]
+        )
+
+    def _now(self, s: Path) -> Tensor:
+        """Return the same in the window."""
+        return self._release(s.releasing)[0] if s.releasing else self.spikes[s.pre]
 
     def _run_compiled(
         self,
@@ -124,6 +147,8 @@ class Unroll:
         """
         outer = {name: self._drive(name, without=inner).unbind(1) for name in group}
         series = {name: list(self._before.spikes[name].unbind(1)) for name in group}
+        left = {s.releasing: self._before.released[s.releasing] for s in inner if s.releasing}
+        sent = {name: list(state.past.unbind(1)) for name, state in left.items()}
         first = {name: len(spikes) for name, spikes in series.items()}
         jitter = {k: self._cells[k].jitter(noise.get(k)) for k in group}
         for t in range(self._batch.n_steps):
@@ -131,16 +156,27 @@ class Unroll:
                 q = outer[name][t]
                 for s in inner:
                     if s.post == name:
-                        x = series[s.pre][first[s.pre] + t - s.delay]
+                        x = (
+                            sent[s.releasing][-s.delay]
+                            if s.releasing
+                            else series[s.pre][first[s.pre] + t - s.delay]
+                        )
                         q = q + self._cells[name].place(transmit(x, self._sent[s.name]), s.target)
                 draw = jitter[name]
-                now = None if draw is None else draw[:, t]
+                jolt = None if draw is None else draw[:, t]
                 spikes, self._carried[name] = self._cells[name].step(
-                    q, self._bias[name], self._carried[name], now, estimator
+                    q, self._bias[name], self._carried[name], jolt, estimator
                 )
                 series[name].append(spikes)
+            for name, state in left.items():
+                pre, short_term = self._short_term[name]
+                now, left[name] = short_term.step(state, series[pre][-1])
+                sent[name].append(now)
         for name in group:
             self.spikes[name] = torch.stack(series[name][first[name] :], dim=1)
+        for name, state in left.items():
+            whole = torch.stack(sent[name][-self._batch.n_steps :], dim=1)
+            self._released[name] = whole, self._short_term[name][1].after(state, whole)
 
     def _drive(self, post: str, without: Iterable[Path] = ()) -> Tensor:
         """Return the input q of a population in all steps, from all spikes that are known.
@@ -169,11 +205,11 @@ class Unroll:
 
     def _arrived(self, s: Path) -> Tensor:
         """Return the presynaptic node's spikes *delay* steps before each step."""
-        past = self._before.spikes[s.pre]
+        past = self._past(s)
         if s.delay >= self._batch.n_steps:  # those of this window may not be known yet
             first = past.shape[1] - s.delay
             return past[:, first : first + self._batch.n_steps]
-        return shifted(past, self.spikes[s.pre], s.delay)
+        return shifted(past, self._now(s), s.delay)
 
     def _delayed(self, s: Path) -> Tensor:
         """Return the input through one projection in all steps.
@@ -181,11 +217,11 @@ class Unroll:
         Shifting by the delay comes before or after the product, wherever the rows are shorter.
         """
         weight = self._sent[s.name]
-        past = self._before.spikes[s.pre]
+        past = self._past(s)
         late = s.delay >= self._batch.n_steps
         if late or self._cells[s.post].size >= past.shape[-1]:
             return transmit(self._arrived(s), weight)
-        return shifted(transmit(past, weight), transmit(self.spikes[s.pre], weight), s.delay)
+        return shifted(transmit(past, weight), transmit(self._now(s), weight), s.delay)
 
     def _bias_of(
         self, name: str, synapses: Sequence[Synapses], quanta: Mapping[str, Tensor]

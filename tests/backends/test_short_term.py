@@ -11,7 +11,16 @@ import numpy.typing as npt
 import pytest
 
 import neurorl
-from neurorl import Network, Plasticity, Population, Projection, Recording, Source, TsodyksMarkram
+from neurorl import (
+    Network,
+    Plasticity,
+    Population,
+    Projection,
+    Recording,
+    Source,
+    TsodyksMarkram,
+    Uniform,
+)
 from neurorl.backends.registry import load
 from neurorl.errors import ArgumentError, DescriptionError, UnsupportedError
 from neurorl.models import LIF, CubaLIF, Equations, FixedInDegree
@@ -173,19 +182,19 @@ def random_short_term(seed: int) -> Network:
     )
 
 
-def compare(network: Network, seed: int, **options: Any) -> int:
+def compare(network: Network, seed: int, name: str = "brian2", **options: Any) -> int:
     """Compare a backend with the reference over resets and restored states; return the spikes."""
     seeds, spikes = (seed, seed + 7), 0
     with (
         load("reference", network, seed=seeds) as reference,
-        load("brian2", network, seed=seeds, **options) as backend,
+        load(name, network, seed=seeds, **options) as backend,
     ):
         whole = reference.simulated.whole
         for k, n_steps in enumerate((9, 1, 17, 6)):
             inputs = rasters(whole, n_steps, seed + k, 0.4)
             expected, got = (b.step(inputs, n_steps) for b in (reference, backend))
-            for name, raster in expected.items():
-                assert np.array_equal(raster, got[name]), name
+            for node, raster in expected.items():
+                assert np.array_equal(raster, got[node]), node
                 spikes += int(raster.sum())
             for replica in (0, 1):
                 state = reference.state(replica)
@@ -202,6 +211,51 @@ def compare(network: Network, seed: int, **options: Any) -> int:
 def test_random_networks_are_the_same_in_brian2s_numpy() -> None:
     pytest.importorskip("brian2")
     assert sum(compare(random_short_term(seed), seed, engine="numpy") for seed in range(4)) > 500
+
+
+def test_random_networks_are_the_same_in_pytorch() -> None:
+    pytest.importorskip("torch", reason="torch is not installed")
+    assert sum(compare(random_short_term(seed), seed, "torch") for seed in range(8)) > 1000
+
+
+@pytest.mark.parametrize("delay", [1, 4])
+def test_gradients_pass_through_what_is_released(delay: int) -> None:
+    """Compare with differences of the loss where its spikes are as relaxed as in the gradient."""
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    nodes = (Source("input", 3), Population("first", 3, LIF()), Population("last", 2, LIF()))
+    learned = Plasticity(low=-9, high=9)
+    network = Network(
+        nodes,
+        (
+            Projection("drive", "input", "first", Uniform(0.2, 0.9), plasticity=learned),
+            Projection("next", "first", "last", 1.7, delay=delay * DT, short_term=BOTH),
+            Projection("back", "last", "first", 0.3, short_term=FACILITATES),
+        ),
+        DT,
+    )
+    from neurorl.backends.torch import Concrete, SpikingModule
+
+    relaxed = Concrete(temperature=1.0, hard=False)
+    module = SpikingModule(network, dtype=torch.float64, estimator=relaxed)
+    inputs = {"input": torch.tensor(spike_trains(12, 5)[:, None, 2:] * 1.0)}
+    weight = module.weight("drive")
+
+    def loss() -> Any:
+        rasters, _ = module(inputs)
+        return (rasters["last"] ** 2).sum()
+
+    (gradient,) = torch.autograd.grad(loss(), weight)
+    with torch.no_grad():
+        step, difference = 3e-2, torch.zeros_like(weight)
+        for k in range(weight.numel()):
+            sides = []
+            for sign in (1, -1):
+                weight.view(-1)[k] += sign * step
+                sides.append(loss())
+                weight.view(-1)[k] -= sign * step
+            difference.view(-1)[k] = (sides[0] - sides[1]) / (2 * step)
+    assert gradient.abs().min() > 0
+    assert (gradient - difference).abs().max() < 0.02 * gradient.abs().max()
 
 
 @pytest.mark.slow
@@ -303,12 +357,12 @@ def test_a_current_releases_nothing() -> None:
         Network(nodes, (Projection("p", "level", "cells", 1.0, short_term=BOTH),))
 
 
-@pytest.mark.parametrize("choice", ["reference:loihi", "brian2:loihi", "loihi", "torch"])
+@pytest.mark.parametrize("choice", ["reference:loihi", "brian2:loihi", "loihi", "torch:loihi"])
 def test_backends_without_it_name_the_projection(choice: str) -> None:
     pytest.importorskip(
         {"brian2": "brian2", "loihi": "nengo_loihi"}.get(choice[:6].strip(":"), "numpy")
     )
-    if choice == "torch":
+    if choice == "torch:loihi":
         pytest.importorskip("torch", reason="torch is not installed")
     with pytest.raises(UnsupportedError, match="projection 'drive' with short-term plasticity"):
         load(choice, summing(BOTH))
