@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-slow test-versions lint table reproduce clean
+.PHONY: demo docs test test-slow test-versions lint table reproduce clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python scripts/demo.py
@@ -24,6 +24,11 @@ lint: $(VENV)/.developed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy tests scripts examples
+
+# The documentation as a site, in build/site; every example of the gallery is run.
+docs: $(VENV)/.documented
+	$(BIN)/python -m sphinx -W --keep-going -q -b html -d build/doctrees docs build/site
+	@echo "open build/site/index.html"
 
 # The table of features in docs/agreement.md, from a run of the contract suite.
 table: $(VENV)/.developed
@@ -50,5 +55,9 @@ $(VENV)/.developed: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@
 
+$(VENV)/.documented: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) .venvs build dist *.egg-info demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf docs/gallery docs/jupyter_execute $(VENV) .venvs build dist *.egg-info demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

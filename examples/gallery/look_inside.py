@@ -1,0 +1,25 @@
+"""
+Looking inside an agent that learns
+===================================
+
+Record spikes, eligibilities, weights, the modulator and the value while an agent trains.
+"""
+
+from neurorl import Recorder, SpikingActorCritic, plot
+
+names = ["hidden.spikes", "input_hidden.weights", "input_hidden.eligibility", "modulator", "value"]
+recorder = Recorder(names, episodes=2, every=5)  # every second episode, every fifth decision
+agent = SpikingActorCritic("neurorl/GridWorld-v0", seed=1, backend="reference")
+agent.learn(30, record=recorder)
+
+# %%
+# The spikes of the hidden units.
+spikes = plot.raster(recorder)
+
+# %%
+# The modulator and the value that it is computed from.
+signals = plot.traces(recorder, ["modulator", "value"])
+
+# %%
+# Eligibilities come and go; weights follow where the modulator met them.
+learned = plot.weights(recorder)
