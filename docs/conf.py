@@ -37,7 +37,12 @@ extensions = [
     "sphinx_gallery.gen_gallery",
 ]
 root_doc = "index"
-exclude_patterns = ["_build", "sg_execution_times.rst", "gallery/*.ipynb", "gallery/sg_execution_times.rst"]
+exclude_patterns = [
+    "_build",
+    "sg_execution_times.rst",
+    "gallery/*.ipynb",
+    "gallery/sg_execution_times.rst",
+]
 suppress_warnings = ["config.cache"]
 
 myst_enable_extensions = ["colon_fence", "dollarmath", "attrs_inline"]
@@ -56,9 +61,11 @@ html_title = "neurorl"
 html_static_path = ["site/static"]
 html_css_files = ["neurorl.css"]
 html_show_sourcelink = False
+html_sidebars = {"**": ["globaltoc.html"]}
 html_theme_options = {
     "logo": {"text": "neurorl"},
-    "navbar_align": "left",
+    "navbar_center": [],
+    "collapse_navigation": False,
     "navigation_with_keys": False,
     "show_toc_level": 2,
     "pygments_light_style": "a11y-high-contrast-light",
