@@ -50,8 +50,10 @@ def test_every_public_name_has_a_docstring(module: str) -> None:
 def test_an_example_has_a_title_and_a_sentence(example: Path) -> None:
     docstring = ast.get_docstring(ast.parse(example.read_text())) or ""
     title, line, empty, *rest = docstring.splitlines()
-    assert set(line) == {"="} and len(line) >= len(title) and not empty
-    assert rest and rest[-1].endswith(".")
+    assert set(line) == {"="}
+    assert len(line) >= len(title)
+    assert not empty
+    assert rest[-1].endswith(".")
 
 
 def test_the_gallery_has_twenty_examples() -> None:
