@@ -1,6 +1,6 @@
 """
-Actions that aren't always allowed
-==================================
+Choose among allowed actions
+============================
 
 An environment says in ``info["action_mask"]`` what may be done; the policy chooses among that.
 """

@@ -1,6 +1,6 @@
 """
-Actions that are numbers
-========================
+Act by numbers
+==============
 
 A population of spiking modules codes a number; exploration is Gaussian, and the rule hears its
 score.

@@ -1,6 +1,6 @@
 """
-Stochastic neurons
-==================
+Spike by chance
+===============
 
 A neuron with escape noise spikes with a probability that rises with its voltage: it is the agent
 of its own task.

@@ -1,6 +1,6 @@
 """
-A first agent
-=============
+Train a first agent
+===================
 
 Train a spiking actor-critic on the gridworld by its local rule, and play it on two simulators.
 """

@@ -1,6 +1,6 @@
 """
-Learning without an agent
-=========================
+Learn without an agent
+======================
 
 Reward a cell for spiking: a window, a reward, and the rule does the rest.
 """

@@ -1,6 +1,6 @@
 """
-Gradients through stochastic spikes
-===================================
+Train by gradients through stochastic spikes
+============================================
 
 Train the same network by the reparameterization trick and by its local rule.
 """

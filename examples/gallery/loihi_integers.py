@@ -1,6 +1,6 @@
 """
-What Loihi's integers do to weights
-===================================
+See what Loihi's integers do to weights
+=======================================
 
 Load one network in floating point and in the chip's arithmetic, and compare the weights that are
 in force.

@@ -1,6 +1,6 @@
 """
-Looking inside an agent that learns
-===================================
+Look inside an agent that learns
+================================
 
 Record spikes, eligibilities, weights, the modulator and the value while an agent trains.
 """

@@ -1,6 +1,6 @@
 """
-Many seeds
-==========
+Train many seeds
+================
 
 A claim about learning needs many seeds: draw the quartiles of ten learning curves.
 """

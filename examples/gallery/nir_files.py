@@ -1,6 +1,6 @@
 """
-Files for other libraries
-=========================
+Write files for other libraries
+===============================
 
 Write a trained network as NIR, read it back, and see every spike again.
 """

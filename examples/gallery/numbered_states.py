@@ -1,6 +1,6 @@
 """
-A task that nobody tuned
-========================
+Take on a task that nobody tuned
+================================
 
 For a task without a preset the agent is chosen by its spaces and by a first play of random steps.
 """

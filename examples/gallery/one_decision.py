@@ -1,6 +1,6 @@
 """
-From an observation to an action
-================================
+Follow an observation to an action
+==================================
 
 Play one decision in a window of steps, and see it travel: inputs, hidden units, votes.
 """

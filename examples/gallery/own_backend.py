@@ -1,6 +1,6 @@
 """
-A backend of one's own
-======================
+Write a backend
+===============
 
 Write the simulator of a step, and agents, validation and recording work with it.
 """

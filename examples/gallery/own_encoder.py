@@ -1,6 +1,6 @@
 """
-An encoder of one's own
-=======================
+Write an encoder
+================
 
 Code an activation by when an input spikes, in place of how often.
 """

@@ -1,6 +1,6 @@
 """
-An environment of one's own
-===========================
+Write an environment
+====================
 
 Any Gymnasium environment is a task: here a light that moves left or right, and a switch to follow
 it.

@@ -1,6 +1,6 @@
 """
-A network of one's own
-======================
+Describe a network
+==================
 
 Describe sources, populations and projections; load the description on a simulator; look at
 spikes.

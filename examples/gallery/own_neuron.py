@@ -1,6 +1,6 @@
 """
-A neuron of one's own
-=====================
+Write a neuron
+==============
 
 Write a neuron's equations as text: Izhikevich's model, in two of its regimes.
 """

@@ -1,6 +1,6 @@
 """
-A policy of one's own
-=====================
+Write a policy
+==============
 
 Say how votes become probabilities: here the softmax, but even where no action has enough votes.
 """

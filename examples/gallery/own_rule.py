@@ -1,6 +1,6 @@
 """
-A rule of one's own
-===================
+Write a rule
+============
 
 Write a three-factor rule as text. It is compiled as the rules of the library are.
 """

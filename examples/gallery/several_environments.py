@@ -1,5 +1,5 @@
 """
-One agent, several environments
+Learn from several environments
 ===============================
 
 Let one set of weights learn from eight environments at once, and compare the same number of

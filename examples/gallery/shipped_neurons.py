@@ -1,6 +1,6 @@
 """
-The neurons that are shipped
-============================
+Compare the neurons that are shipped
+====================================
 
 Drive each with a constant input for a second, and count its spikes: f-I curves.
 """

@@ -1,6 +1,6 @@
 """
-Synapses that tire
-==================
+Tire a synapse
+==============
 
 Give a projection the short-term plasticity of Tsodyks and Markram: depressing, and facilitating.
 """

@@ -1,5 +1,5 @@
 """
-A sparse network
+Connect sparsely
 ================
 
 Draw ten synapses of a thousand, as lists: memory and time follow the synapses that are there.

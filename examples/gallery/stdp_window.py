@@ -1,6 +1,6 @@
 """
-The window of STDP
-==================
+Draw the window of STDP
+=======================
 
 Pair one spike before with one after, at each lag, and reward it: how much the weight changes.
 """

@@ -1,6 +1,6 @@
 """
-A delay for each synapse
-========================
+Give each synapse a delay
+=========================
 
 One spike, and ten synapses that bring it at times of their own.
 """

@@ -1,6 +1,6 @@
 """
-Do two simulators agree?
-========================
+Validate one simulator against another
+======================================
 
 Give two backends the same network, inputs and noise, and read where they first differ, and why.
 """
