@@ -263,6 +263,15 @@ class Backend(Closable):
         for recording in self.recordings:
             recording.moved()
 
+    def begin_at(self, t: int, replica: int = 0) -> None:
+        """Silence a replica as `reset` does, and let its next step be *t*, which keys its draws."""
+        self.check_can("restore")
+        k = check_replica(replica, self.n_replicas)
+        self.simulator.reset([k])
+        self.simulator.restore({**self.simulator.state(k), "t": np.array(t, dtype=np.int64)}, k)
+        for recording in self.recordings:
+            recording.moved()
+
     def source(self) -> str:
         """Return the network as this simulator runs it, as text for a reader."""
         self.check_open()

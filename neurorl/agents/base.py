@@ -13,13 +13,20 @@ import numpy.typing as npt
 from gymnasium.vector.utils import batch_space, iterate
 
 from neurorl.agents.algorithms import Algorithm
-from neurorl.agents.arguments import check_kind, check_names, check_options, own_env, path_of
+from neurorl.agents.arguments import (
+    check_count,
+    check_kind,
+    check_names,
+    check_options,
+    own_env,
+    path_of,
+)
 from neurorl.agents.budget import check_budget
 from neurorl.agents.checkpoint import write_checkpoint
 from neurorl.agents.episodes import Episode, State
 from neurorl.agents.fits import check_fits, modules
 from neurorl.agents.group import AgentGroup
-from neurorl.agents.player import Player
+from neurorl.agents.player import MAX_REPLICAS, Player
 from neurorl.agents.recorder import Recorder
 from neurorl.agents.saved import AgentDescription, read_agent
 from neurorl.arithmetic.chip_noise import NOISE_MODES
@@ -181,6 +188,7 @@ class LearningAgent(abc.ABC):
         noise: str | None = None,
         fit: bool | None = None,
         backend_options: Mapping[str, Any] | None = None,
+        replicas: int | None = None,
     ) -> Player:
         """Return the network as it is now, to be played without learning.
 
@@ -192,11 +200,14 @@ class LearningAgent(abc.ABC):
         instead of for all that learning may make of them; None does so for weights that were
         learned in float arithmetic, and keeps to those that were learned with otherwise.
         backend_options: of the backend's class, as its engine or target; those of training where it
-        plays on that backend and they aren't named.
+        plays on that backend and they aren't named. replicas: how many of it play side by side, all
+        of one seed (`neurorl.agents.player.Player.begin_episode`); None is one.
         """
         seed = read_seed(seed)
         check_options("backend_options", backend_options)
         check_names(backend=backend, arithmetic=arithmetic, noise=noise)
+        if replicas is not None:
+            replicas = check_count("replicas", replicas, most=MAX_REPLICAS)
         check_kind("explore", explore, bool, optional=False)
         check_kind("fit", fit, bool)
         name = backend or self.algorithm.plays_on(self.backend_name)
@@ -211,10 +222,12 @@ class LearningAgent(abc.ABC):
         learned_on_chip = find_arithmetic(self._learned_in).is_chip
         if on_chip and (not learned_on_chip if fit is None else fit):
             network = fit_bounds(network, weights)
+        if replicas is not None:
+            weights = {key: np.stack([w] * replicas) for key, w in weights.items()}
         compiled = load_backend(
             name,
             network,
-            seed=seed,
+            seed=seed if replicas is None else [seed] * replicas,
             arithmetic=arithmetic,
             weights=weights,
             **{**options, "noise": noise},

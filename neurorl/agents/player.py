@@ -19,7 +19,10 @@ from neurorl.network.serialization import FloatArray
 from neurorl.tasks.actions import MASK, allowed_actions
 from neurorl.tasks.observations import UnfitError, observation_reader
 
-__all__ = ["Move", "Player"]
+__all__ = ["MAX_REPLICAS", "Move", "Player"]
+
+MAX_REPLICAS = 4096
+"""Count the most of an agent that play side by side, before memory is taken for them."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,14 @@ class Move:
     rasters: dict[str, Raster]
 
 
+_EPISODE = 32
+"""Tell how far apart the draws of two episodes begin: 2**32 steps, and as many decisions."""
+
+
 class Player:
     """Play one agent on a backend; draws depend on the backend's seed and `decisions` only.
+
+    The backend's replicas play side by side, each in an episode of its own.
 
     explore: actions are drawn by the configuration's policy; else they have the most votes.
     n_actions: how many there are, or for several choices the size of each group.
@@ -60,13 +69,37 @@ class Player:
         """Return how many were made."""
         return int(self._loop.memory.decisions[0, 0])
 
-    def begin(self) -> None:
+    @property
+    def inputs(self) -> Inputs:
+        """Return what went in for the last decision, of all replicas."""
+        return self._loop.window.inputs
+
+    @property
+    def rasters(self) -> dict[str, Raster]:
+        """Return the spikes of the last decision, of all replicas."""
+        return self._loop.window.rasters
+
+    def begin(self, k: int = 0) -> None:
         """Begin an episode: silence a network that carries its state on."""
         if self._loop.config.carries:
-            self.backend.reset()
+            self.backend.reset([k])
 
-    def move(self, observation: Any, action_mask: Any = None) -> Move:
-        """Choose the action for an observation. Raises ArgumentError for one of another space.
+    def begin_episode(self, k: int, number: int) -> None:
+        """Begin the episode *number* on replica k: its draws follow from the number alone.
+
+        A policy whose exploration shrinks with decisions explores as at its end.
+        """
+        start = (number + 1) << _EPISODE
+        self.backend.begin_at(start, k)
+        self._loop.memory.decisions[k] = start
+        self._loop.active[k] = True
+
+    def rest(self, k: int) -> None:
+        """Let replica k make no more decisions."""
+        self._loop.active[k] = False
+
+    def see(self, k: int, observation: Any, action_mask: Any = None) -> None:
+        """Show replica k an observation. Raises ArgumentError for one of another space.
 
         action_mask: what is allowed; None allows all.
         """
@@ -76,11 +109,19 @@ class Player:
                 observation = self._read(observation)
             except UnfitError as exc:
                 raise ArgumentError(exc.say("observation", "give one, not a batch")) from exc
-        loop.see(0, observation)
-        if action_mask is not None or loop.masked[0]:
-            loop.allow(0, self._allowed(action_mask))
-        action = loop.decide()[0].tolist()
-        return Move(action, loop.probabilities[0], loop.window.inputs, loop.window.rasters)
+        loop.see(k, observation)
+        if action_mask is not None or loop.masked[k]:
+            loop.allow(k, self._allowed(action_mask))
+
+    def decide(self) -> list[Any]:
+        """Return the action of each replica for what it has seen; of those at rest the last."""
+        chosen: list[Any] = self._loop.decide().tolist()
+        return chosen
+
+    def move(self, observation: Any, action_mask: Any = None) -> Move:
+        """Choose the first replica's action for an observation; arguments as of `see`."""
+        self.see(0, observation, action_mask)
+        return Move(self.decide()[0], self._loop.probabilities[0], self.inputs, self.rasters)
 
     def _allowed(self, action_mask: Any) -> npt.NDArray[np.bool_] | None:
         if action_mask is None:

@@ -28,6 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_trust(parser)
     parser.add_argument("--episodes", type=int, default=100, metavar="N")
+    parser.add_argument(
+        "--replicas",
+        type=int,
+        metavar="N",
+        help="play N episodes side by side; the same figures for any N, draws by the episode",
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of noise and tasks")
     parser.add_argument(
         "--sample", action="store_true", help="draw actions from the policy instead of most votes"
@@ -58,6 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
             **chosen,
             explore=arguments.sample,
             backend_options=asked.backend_options,
+            replicas=arguments.replicas,
             callback=lambda _, total: advance(total, 1),
         )
     report(result, arguments.json)

@@ -22,7 +22,7 @@ Source: NeuroBench (Yik et al. 2025, doi:10.1038/s41467-025-56739-4) and its 2.x
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypedDict
 
 import numpy as np
@@ -150,16 +150,25 @@ class Tally:
         self._spikes = {name: np.zeros_like(reached) for name, reached in self._reached.items()}
         self._decisions = self._steps = 0
 
-    def add(self, rasters: Mapping[str, npt.NDArray[Any]], n_steps: int) -> None:
-        """Count one decision.
+    def add(
+        self,
+        rasters: Mapping[str, npt.NDArray[Any]],
+        n_steps: int,
+        replicas: Sequence[int] | None = None,
+    ) -> None:
+        """Count one decision, or one of each of these replicas.
 
         rasters: ``(n_steps, size)`` of every source and population; of a source of currents, its
-        activations ``(size,)``.
+        activations ``(size,)``. With replicas ``n_replicas * size`` takes the place of size.
         """
         for name, spikes in self._spikes.items():
-            spikes += np.count_nonzero(rasters[name].reshape(-1, len(spikes)), axis=0)
-        self._decisions += 1
-        self._steps += n_steps
+            of_all = _counts(rasters[name])
+            if replicas is not None:
+                of_all = of_all.reshape(-1, len(spikes))[replicas].sum(axis=0, dtype=np.int64)
+            spikes += of_all
+        n_decisions = 1 if replicas is None else len(replicas)
+        self._decisions += n_decisions
+        self._steps += n_decisions * n_steps
 
     def per_decision(self) -> Figures:
         """Return means over the decisions. Raises ArgumentError if there was none.
@@ -188,3 +197,10 @@ class Tally:
 
     def _operations(self, reached: dict[str, IntArray], nodes: Iterable[str]) -> int:
         return sum(int(self._spikes[name] @ reached[name]) for name in nodes)
+
+
+def _counts(raster: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return how many entries of each column aren't 0."""
+    if raster.dtype == bool and len(raster) < 256:  # many times as quick, of large rasters
+        return np.asarray(np.add.reduce(raster.view(np.uint8), axis=0, dtype=np.uint8))
+    return np.asarray(np.count_nonzero(raster.reshape(-1, raster.shape[-1]), axis=0))

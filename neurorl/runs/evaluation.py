@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,23 +14,21 @@ import numpy as np
 from neurorl.agents.arguments import check_callable, check_count, check_kind, own_env
 from neurorl.agents.base import LearningAgent
 from neurorl.agents.local import SpikingActorCritic
-from neurorl.agents.player import Player
+from neurorl.agents.player import MAX_REPLICAS
 from neurorl.agents.saved import Setting, played_on, read_agent
-from neurorl.errors import ArgumentError, EnvironmentWarning, format_message, warn_outside
+from neurorl.errors import ArgumentError
 from neurorl.inspection.cost import FIGURES, Figures, Tally
-from neurorl.learning.finite import NotFiniteError, bad_reward, bad_sum, explained
 from neurorl.numerics.random import derive, read_seed
 from neurorl.reading import Place, check_fields, read_json
-from neurorl.tasks.actions import MASK, read_actions
-from neurorl.tasks.answers import Answers
+from neurorl.runs.play import Play
+from neurorl.tasks.actions import read_actions
+from neurorl.tasks.groups import SeparateEnvs
+from neurorl.tasks.specification import copy_env
 
 if TYPE_CHECKING:
     from neurorl.reparameterization.agent import ReparameterizedActorCritic
 
 __all__ = ["Evaluation", "evaluate", "load_to_play", "read_cost"]
-
-LONG = 100_000
-"""Warn after this many steps of one episode that it may have no end."""
 
 _LARGEST = 2**20
 _PLAY, _RESET = 3, 4  # purposes of derived seeds
@@ -62,41 +60,47 @@ def evaluate(
     backend_options: Mapping[str, Any] | None = None,
     env: str | gym.Env[Any, Any] | None = None,
     callback: Callable[[int, float], None] | None = None,
+    replicas: int | None = None,
 ) -> Evaluation:
     """Return the mean return over *episodes* with the weights as they are.
 
     The neurons stay stochastic; the action is the one with the most votes, or drawn from the policy
     if *explore*. seed: of noise and environment, apart from the training's. backend, arithmetic,
     noise, backend_options: as in `SpikingActorCritic.player`. env: an id or an environment to play
-    instead of the agent's own. Raises EnvError for a reward or an observation
-    that isn't finite, and for whatever else an environment can do wrong.
+    instead of the agent's own. callback: told each episode's number and return, in their order.
+    replicas: how many episodes are played side by side, in as many copies of the environment and of
+    the network. The draws of each then follow from its own number, so that all figures are the same
+    for any number of replicas, 1 included; with None one stream of draws goes through all episodes.
+
+    Raises EnvError for a reward or an observation that isn't finite, and for whatever else an
+    environment can do wrong; RunError for one of which there can't be copies.
     """
     check_kind("evaluate, agent", agent, LearningAgent, optional=False)
     check_count("evaluate, episodes", episodes)
+    if replicas is not None:
+        replicas = min(check_count("evaluate, replicas", replicas, most=MAX_REPLICAS), episodes)
     check_callable("evaluate, callback", callback)
     seed = read_seed(seed, "evaluate.seed")
     played, env_id = _to_play(agent, env)
-    answers = Answers(played)
-    player = agent.player(
-        derive(seed, _PLAY, agent.seed),
-        backend,
-        arithmetic,
-        explore,
-        noise,
-        backend_options=backend_options,
-    )
-    network = player.backend.network
-    tally = Tally(network, {p.name: player.backend.weights(p.name) for p in network.projections})
-    returns, discounted = [], []
-    with player.backend:
-        for k in range(episodes):
-            reset_seed = derive(seed, _RESET, k) & 0x7FFFFFFF
-            score = _play(agent, answers, player, tally, reset_seed, k)
-            total, total_discounted = score
-            returns.append(total)
-            discounted.append(total_discounted)
-            if callback is not None:
-                callback(k, total)
+    with _copies(played, replicas or 1) as envs:
+        player = agent.player(
+            derive(seed, _PLAY, agent.seed),
+            backend,
+            arithmetic,
+            explore,
+            noise,
+            backend_options=backend_options,
+            replicas=replicas,
+        )
+        network = player.backend.network
+        weights = {p.name: player.backend.weights(p.name) for p in network.projections}
+        if replicas is not None:
+            weights = {name: of_all[0] for name, of_all in weights.items()}
+        tally = Tally(network, weights)
+        with player.backend:
+            seeds = [derive(seed, _RESET, k) & 0x7FFFFFFF for k in range(episodes)]
+            play = Play(agent, SeparateEnvs(envs), player, tally, seeds, replicas is not None)
+            returns, discounted = zip(*play.scores(callback), strict=True)
     return {
         "env": env_id,
         "backend": player.backend.name,
@@ -111,49 +115,16 @@ def evaluate(
     }
 
 
-def _play(
-    agent: LearningAgent,
-    answers: Answers,
-    player: Player,
-    tally: Tally,
-    seed: int,
-    k: int,
-) -> tuple[float, float]:
-    """Play the k-th episode; return its return, and the discounted one."""
-    observation = answers.reset(seed)
-    mask = answers.info.get(MASK) if isinstance(answers.info, Mapping) else None
-    masks = mask is not None and agent.is_masked
-    config, taken = agent.config, agent.actions.taken
-    player.begin()
-    done, total, total_discounted, factor, step = False, 0.0, 0.0, 1.0, 0
-    while not done:
-        try:
-            move = player.move(observation, mask if masks else None)
-        except NotFiniteError as exc:
-            raise explained(_when(k, step), exc) from exc
-        step += 1
-        answer = answers.step(taken(move.action))
-        observation, reward, terminated, truncated, info = answer
-        mask = info.get(MASK) if masks else None
-        if step == LONG:
-            what, remedy = f"has lasted {step} steps", "wrap it in gymnasium.wrappers.TimeLimit"
-            message = format_message(f"{answers.where}, an episode", what, remedy=remedy)
-            warn_outside(message, EnvironmentWarning)
-        if not math.isfinite(reward):
-            raise bad_reward(_when(k, step), reward)
-        done = terminated or truncated
-        total += reward
-        total_discounted += factor * reward
-        factor *= config.gamma
-        tally.add({**move.inputs, **move.rasters}, config.window)
-    if not math.isfinite(total):
-        raise bad_sum(_when(k, step), total)
-    return total, total_discounted
-
-
-def _when(episode: int, step: int) -> str:
-    """Say when, for an error; step 0 is the reset."""
-    return f"evaluation, episode {episode}, step {step}"
+@contextmanager
+def _copies(env: gym.Env[Any, Any], n: int) -> Iterator[list[gym.Env[Any, Any]]]:
+    """Yield *env* and copies of it, *n* in all; these are closed afterwards."""
+    envs = [env]
+    try:
+        envs += [copy_env(env, is_quiet=True) for _ in range(n - 1)]
+        yield envs
+    finally:
+        for copy in envs[1:]:
+            copy.close()
 
 
 def _to_play(

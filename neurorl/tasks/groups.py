@@ -75,6 +75,7 @@ class SeparateEnvs(EnvGroup):
         self.n = len(envs)
         self.actions = read_actions(envs[0])
         self._answers = [Answers(env) for env in envs]
+        self.where = self._answers[0].where
         self._steps = [answers.step for answers in self._answers]
 
     def reset(self, k: int, seed: int) -> Any:
