@@ -17,7 +17,7 @@ from neurorl.tasks.groups import SeparateEnvs
 __all__ = ["LONG", "Play"]
 
 LONG = 100_000
-"""After so many steps of an episode, the user is told that it may have no end."""
+"""Warn after this many steps of one episode that it may have no end."""
 
 
 @dataclass(slots=True)
