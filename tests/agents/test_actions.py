@@ -1,4 +1,4 @@
-"""Agents that choose several things, what is allowed, or numbers: the same bits everywhere."""
+"""Test agents that choose several things, what is allowed, or numbers: the same bits everywhere."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def test_agents_side_by_side_and_resumed_within_an_episode(pays: str, tmp_path: 
 
 @pytest.mark.parametrize("pays", KINDS)
 def test_vectors_of_environments(pays: str) -> None:
-    """A vector's agents choose as those of a list do, and hear of the same masks."""
+    """Vectors of environments choose as lists do, and hear of the same masks."""
     envs = gym.vector.SyncVectorEnv([lambda: Task(pays)] * 2)
     config = make_config(Task(pays), "lif", {**SMALL, "reward_scale": 0.1})
     n = made(pays)._replicas.n_actions
@@ -181,7 +181,7 @@ def test_evaluation_and_prediction(pays: str) -> None:
 
 
 def test_an_agent_of_numbers_is_saved_and_loaded(tmp_path: Path) -> None:
-    """Its policy is in the file, with its fields; it goes on as if nothing had been."""
+    """The file has the policy with its fields; the loaded agent goes on exactly."""
     policy = Gaussian(sigma=0.45, population=3)
     agent, whole = (
         SpikingActorCritic("Pendulum-v1", seed=2, policy=policy, **SMALL) for _ in range(2)
@@ -200,7 +200,7 @@ def test_an_agent_of_numbers_is_saved_and_loaded(tmp_path: Path) -> None:
 
 
 def test_who_played_without_masks_goes_on_without() -> None:
-    """As agents did that were saved before there were masks."""
+    """Agents saved before there were masks go on without them."""
     agent = made("masked", loop="numpy")
     agent.learn(2)
     state = agent.state()

@@ -1,4 +1,4 @@
-"""The agent: what is deterministic, what is bootstrapped, what any environment gives."""
+"""Test the agent: what is deterministic, what is bootstrapped, what any environment gives."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def same_arrays(a: dict[str, Any], b: dict[str, Any]) -> bool:
 
 @pytest.mark.parametrize("model", ["lif", "glm"])
 def test_every_backend_of_an_arithmetic_learns_the_same(model: str) -> None:
-    """Same seed, same episodes, same weights: bit for bit, learning included."""
+    """One seed gives the same episodes and weights, bit for bit, learning included."""
     by_arithmetic: dict[str, list[SpikingActorCritic]] = {}
     for backend, arithmetic, options in BACKENDS:
         agent = small(
@@ -147,7 +147,7 @@ def test_evaluation_is_repeatable_and_counts_operations(tmp_path: Path) -> None:
 
 
 class OneStep(gym.Env[Any, Any]):
-    """One step with reward 1, then an end of the kind asked for."""
+    """Give one step with reward 1, then an end of the kind asked for."""
 
     observation_space = gym.spaces.Discrete(2)
     action_space = gym.spaces.Discrete(2, start=5)
@@ -188,7 +188,7 @@ SPACES: dict[str, gym.Space[Any]] = {
 
 
 class RandomObservations(gym.Env[Any, Any]):
-    """Observations drawn from a space; ten steps an episode."""
+    """Show observations drawn from a space; an episode has ten steps."""
 
     action_space = gym.spaces.Discrete(3)
 

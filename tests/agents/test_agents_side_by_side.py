@@ -1,4 +1,4 @@
-"""Agents side by side: each plays what one alone with its seed plays, bit for bit."""
+"""Test agents side by side: each plays what one alone with its seed plays, bit for bit."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def test_observations_with_parts() -> None:
 
 
 def table(path: Path) -> list[str]:
-    """The rows of episodes.csv without their wall time."""
+    """Return the rows of episodes.csv without their wall time."""
     rows = (path / "episodes.csv").read_text().splitlines()
     return [",".join(c for n, c in enumerate(row.split(",")) if n != 4) for row in rows]
 
@@ -186,7 +186,7 @@ def test_runs_of_several_seeds(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("arithmetic", ["float", "loihi"])
 def test_every_engine_writes_the_same_episodes(tmp_path: Path, arithmetic: str) -> None:
-    """episodes.csv, apart from wall time, on reference and the three engines of Brian2."""
+    """Write the same episodes.csv, but for wall times, with reference and all engines."""
     ways: list[tuple[str, dict[str, Any]]] = [("reference", {})]
     ways += [("brian2", {"engine": engine}) for engine in ("compiled", "cython", "numpy")]
     ways += [("loihi", {}), ("loihi", {"accelerate": False})] if arithmetic == "loihi" else []

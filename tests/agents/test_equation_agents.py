@@ -1,4 +1,4 @@
-"""Agents of neurons by equations: learning, files, what is said of them."""
+"""Test agents of neurons by equations: learning, files, what is said of them."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_loops_in_c_refuse_probabilities_of_equations_by_name() -> None:
 
 
 def test_the_probabilities_are_those_of_a_built_in_neuron() -> None:
-    """The same neuron by its class and by equations: p to the bit, and so what is learned."""
+    """One neuron by its class and by equations has the same p to the bit, and learns the same."""
     built_in = CubaLIF(2e-3, 6e-3, threshold=0.5, bias=0.1, noise=0.2, refractory=2e-3)
     d = built_in.dynamics(1, 1e-3)
     own = Equations(

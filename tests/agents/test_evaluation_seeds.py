@@ -18,12 +18,12 @@ FILES = [f for f in sorted(RESULTS.glob("*-*.csv")) if not f.name.startswith("de
 
 
 def tasks(seed: int, purpose: int, episodes: int) -> set[int]:
-    """Seeds of the environment in so many episodes."""
+    """Return the seeds of the environment in this many episodes."""
     return {derive(seed, purpose, k) & 0x7FFFFFFF for k in range(episodes)}
 
 
 def longest() -> dict[int, tuple[int, int]]:
-    """Of each seed, the most episodes of a training, and of an evaluation, in any file."""
+    """Map each seed to its most episodes of a training, and of an evaluation, in any file."""
     found: dict[int, tuple[int, int]] = {}
     for file in FILES:
         with file.open(newline="") as opened:

@@ -39,7 +39,7 @@ WAYS: dict[str, dict[str, Any]] = {
 
 
 class FaultyEnv(gym.Env[Any, Any]):
-    """Episodes of 6 steps; *value* as reward or observation in step *at* (0: the reset) of one."""
+    """Give episodes of 6 steps; *value* is reward or observation in step *at* (0: reset) of one."""
 
     def __init__(self, kind: str = "", value: float = 0.0, episode: int = 2, at: int = 4) -> None:
         self.observation_space = gym.spaces.Box(-1.0, 1.0, (2,))
@@ -95,7 +95,7 @@ def test_first_and_last_observations(way: str, at: int) -> None:
 
 @pytest.mark.parametrize("loop", ["native", "numpy"])
 def test_nothing_of_the_step_is_learned_by_anyone(loop: str) -> None:
-    """Of agents side by side, none learns in the step in which one sees what isn't finite."""
+    """No agent learns in the step in which one of several sees what isn't finite."""
     config = make_config(FaultyEnv(), "lif", SMALL)
     seeds = (3, 4, 5)
     envs = [FaultyEnv(), FaultyEnv("observation", float("nan")), FaultyEnv()]
@@ -195,7 +195,7 @@ def test_playing(loop: str | None) -> None:
 
 
 class RepairedEnv(FaultyEnv):
-    """Its fault is the class's, so that it can be repaired without anyone knowing."""
+    """Keep the fault in the class, so that it can be repaired without anyone knowing."""
 
     fault: ClassVar[tuple[Any, ...]] = ()
 
@@ -231,7 +231,7 @@ def test_a_run_keeps_its_last_checkpoint(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """It ends with one line and status 2; with the environment repaired, it goes on to the end."""
+    """Training ends with one line and status 2; with the environment repaired, it goes on."""
     if approach != "local":
         pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
     monkeypatch.setattr("neurorl.runs.session.CHECKPOINT_SECONDS", 0.0)

@@ -1,4 +1,4 @@
-"""A class is itself: not another of the same name, in a file or in a comparison."""
+"""A class equals only itself, not another of the same name, in a file or in a comparison."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SMALL: dict[str, Any] = {"hidden": 2, "actors": 1}
 
 
 def users(module: str, name: str = "GaussianCells") -> type[Features]:
-    """A user's class of features, defined in a module of this name."""
+    """Define a user's class of features, in a module of this name."""
 
     def size(self: Any) -> int:
         return 4
@@ -192,7 +192,7 @@ def test_a_rule_that_a_user_replaced_is_the_users(monkeypatch: pytest.MonkeyPatc
 
 @dataclass(frozen=True, eq=False)
 class Bent(FromNumbers):
-    """A user's cells: not the numbers that they are made of."""
+    """Define a user's cells, which aren't the numbers that they are made of."""
 
     gain: float = 0.5
 
@@ -206,7 +206,7 @@ class Bent(FromNumbers):
 
 @dataclass(frozen=True, eq=False)
 class Turned(GaussianCells):
-    """A user's kind of the library's cells."""
+    """Define a user's kind of the library's cells."""
 
     def values(self, flat: Any) -> Any:
         return super().values(flat)[::-1].copy()

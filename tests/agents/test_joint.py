@@ -109,7 +109,7 @@ def test_environments_learn_one_after_the_other() -> None:
 
 @pytest.mark.parametrize("options", [{}, {"model": "lif-spiking-critic"}, {"arithmetic": "loihi"}])
 def test_it_is_resumed_exactly(options: dict[str, Any], tmp_path: Path) -> None:
-    """Saved and loaded in the midst of episodes, it goes on as one that never stopped."""
+    """Saved and loaded in the midst of episodes, an agent goes on as one that never stopped."""
     agent, whole = made(**options), made(**options)
     for steps in (1, 31, 90):
         agent.learn(total_steps=steps)
@@ -149,7 +149,7 @@ def test_a_callback_that_raises_loses_no_episode() -> None:
 
 @pytest.mark.parametrize("mode", list(AutoresetMode))
 def test_vectors(mode: AutoresetMode) -> None:
-    """All environments of a vector, as copies of one are."""
+    """All environments of one vector are learned from as copies of one are."""
     vector = SyncVectorEnv([lambda: gym.make("CartPole-v1")] * 3, autoreset_mode=mode)
     agent, copies = SpikingActorCritic(vector, seed=3, **SMALL), made()
     for one in (agent, copies):

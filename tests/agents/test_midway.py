@@ -77,7 +77,7 @@ def whole(way: str, **budget: Any) -> Arrays:
 
 @pytest.mark.parametrize("way", [*WAYS, "gradients"])
 def test_budgets_of_steps(way: str, tmp_path: Path) -> None:
-    """In one go, in parts, and in parts that were saved and loaded again."""
+    """Learn in one go, in parts, and in parts that were saved and loaded again."""
     parts = (16, 48, 64, 96) if way == "gradients" else (1, 17, 40, 70)
     agent, loaded = make(way), make(way)
     for steps in parts:
@@ -99,7 +99,7 @@ def test_budgets_of_steps(way: str, tmp_path: Path) -> None:
 
 
 class StopLearningError(Exception):
-    """Raised by a callback."""
+    """Stop learning from within a callback."""
 
 
 @pytest.mark.parametrize("way", ["native", "spiking critic", "carries", "pes", "gradients"])
@@ -120,7 +120,7 @@ def test_a_callback_that_raises(way: str) -> None:
 
 
 class Interrupting(gym.Wrapper[Any, Any, Any, Any]):
-    """Calls something in steps of these numbers, counted from the start."""
+    """Call functions in steps of these numbers, counted from the start."""
 
     def __init__(self, at: dict[int, Callable[[], None]]) -> None:
         super().__init__(gym.make("CartPole-v1"))
@@ -138,7 +138,7 @@ def interrupt() -> None:
 
 @pytest.mark.parametrize("way", ["native", "numpy", "spiking critic", "carries", "pes"])
 def test_control_c(way: str) -> None:
-    """It ends between two steps; the next call goes on within the episode."""
+    """Ctrl-C ends training between two steps; the next call goes on within the episode."""
     agent = make(way, Interrupting({3: interrupt, 30: interrupt, 31: interrupt}))
     for steps in (3, 30, 31):
         with pytest.raises(KeyboardInterrupt):
@@ -150,7 +150,7 @@ def test_control_c(way: str) -> None:
 
 
 def test_control_c_in_an_update() -> None:
-    """By gradients, it ends after the update that is being made."""
+    """By gradients, Ctrl-C ends training after the update that is being made."""
     agent = make("gradients")
     step = agent._replicas._stage.step  # type: ignore[union-attr]
     calls = 0
@@ -185,7 +185,7 @@ def test_a_second_control_c_is_heeded_at_once() -> None:
 
 
 def test_a_handler_that_passes_on_to_the_usual_one() -> None:
-    """As Brian2 has one, where a program imported it itself."""
+    """Brian2 installs such a handler where a program imported it itself."""
 
     class Passing:
         previous_handler = staticmethod(signal.default_int_handler)
@@ -234,7 +234,7 @@ def test_playing_that_is_abandoned(way: str) -> None:
 
 @pytest.mark.parametrize("way", ["native", "spiking critic", "gradients"])
 def test_an_environment_that_raises(way: str) -> None:
-    """Its episode is begun again; by gradients, the update."""
+    """The episode is begun again; by gradients, the update."""
     agent = make(way)
     envs: Any = agent._replicas._stage.envs if way == "gradients" else agent._replicas.envs  # type: ignore[union-attr]
     step, calls = envs.step, 0
@@ -273,7 +273,7 @@ def test_somebody_else_plays_in_its_environment(way: str) -> None:
 
 
 class Drifting(gym.Env[Any, Any]):
-    """Never ends. What it shows depends on how often it was reset: *observation* or *reward*."""
+    """Never end, and show by *observation* or *reward* how often it was reset."""
 
     resets = 0
 
@@ -316,7 +316,7 @@ def test_an_environment_that_does_not_repeat_itself(shows: str, tmp_path: Path) 
 
 @pytest.mark.parametrize("together", [False, True])
 def test_agents_side_by_side(together: bool) -> None:
-    """They stop at different places, rest there, and go on alone or together."""
+    """Agents stop at different places, rest there, and go on alone or together."""
     disabled = gym.vector.AutoresetMode.DISABLED
     made = [lambda: gym.make("CartPole-v1")] * 3
     envs: Any = SeparateEnvs([make_env("CartPole-v1") for _ in range(3)])

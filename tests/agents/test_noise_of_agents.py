@@ -1,4 +1,4 @@
-"""Loihi's own noise as an option of agents, runs and commands."""
+"""Test loihi's own noise as an option of agents, runs and commands."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CHIP: dict[str, Any] = {"backend": "reference", "arithmetic": "loihi"}
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of three episodes with the chip's noise."""
+    """Return a run of three episodes with the chip's noise."""
     out = tmp_path_factory.mktemp("runs") / "run"
     train(GRID, out, **CHIP, noise="chip", episodes=3, overrides=SMALL)
     return out

@@ -58,7 +58,7 @@ def same(ours: Arrays, theirs: Arrays) -> None:
 def test_one_is_done_and_another_is_not(
     way: str, grouped: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Resumed and then extended, both are as if alone and in one go."""
+    """Resumed and then extended, both agents are as if alone and in one go."""
     if way in NEEDS_TORCH:
         pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
     if grouped:

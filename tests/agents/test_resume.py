@@ -119,7 +119,7 @@ def test_killed_and_resumed_it_ends_the_same(
 
 
 def test_killed_and_resumed_it_ends_with_the_same_warnings(tmp_path: Path) -> None:
-    """Killed before the window of the means is full, within it, and after the warning."""
+    """Runs are killed before the window of the means is full, within it, and after the warning."""
     episodes = 80
     assert run("reference", tmp_path / "whole", episodes=episodes, what=STUCK) == 0
     out = tmp_path / "killed"

@@ -1,4 +1,4 @@
-"""Runs whose budget is in environment steps, and checkpoints within an episode."""
+"""Test runs whose budget is in environment steps, and checkpoints within an episode."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ KEYS |= {"solved_at_episode", "run"}
 
 
 class EndlessEnv(gym.Env[Any, Any]):
-    """Goes on for ever. at: what it raises, in which step; noise: added to what it shows."""
+    """Go on for ever. at: what is raised, in which step; noise: added to what is shown."""
 
     at: ClassVar[dict[int, BaseException | signal.Signals]] = {}
     noise: ClassVar[float] = 0.0
@@ -79,7 +79,7 @@ def endless(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 @pytest.fixture
 def always(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A checkpoint after every step."""
+    """Write a checkpoint after every step."""
     monkeypatch.setattr(session, "EPISODE_SECONDS", 0.0)
     monkeypatch.setattr(session, "_SHOWN_SECONDS", 0.0)
 
@@ -117,7 +117,7 @@ def test_a_prefix_and_its_extension(way: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("way", ["reference", "brian2", "gradients"])
 def test_several_seeds(way: str, tmp_path: Path) -> None:
-    """Of which one had had more; each is as if alone."""
+    """Each of several seeds goes on as if alone, though one had had more steps."""
     chosen = options(way)
     runs: list[tuple[int | None, Path]] = [(s, tmp_path / f"seed{s}") for s in (0, 1, 2)]
     train("CartPole-v1", runs[1][1], seed=1, steps=64, **chosen)
@@ -134,7 +134,7 @@ def test_several_seeds(way: str, tmp_path: Path) -> None:
 def test_a_task_without_an_end(
     way: str, endless: str, always: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Killed again and again, it goes on within its only episode."""
+    """Killed again and again, a run goes on within its only episode."""
     chosen, out = options(way), tmp_path / "run"
     for at in (30, 31, 50):
         monkeypatch.setattr(EndlessEnv, "at", {at: SystemExit()})

@@ -1,4 +1,4 @@
-"""Agents that write into 8-bit weights: on every backend, as replicas, saved and moved."""
+"""Test agents that write into 8-bit weights: on every backend, as replicas, saved and moved."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_the_command_line_refuses_it_before_training(
 
 
 def kept(agent: Any, k: int | None = None) -> dict[str, Any]:
-    """What it has learned and played."""
+    """Return what it has learned and played."""
     state = agent.state() if k is None else agent.state(k)
     return {
         name: value
@@ -85,7 +85,7 @@ def test_every_backend_writes_the_same(writes: str, model: str, env: str) -> Non
 @pytest.mark.parametrize("writes", CHIP)
 @pytest.mark.parametrize("backend", ["reference", "brian2", "loihi"])
 def test_replicas_write_as_each_would_alone(writes: str, backend: str) -> None:
-    """Also where some play longer episodes than others: decisions are counted for each."""
+    """Decisions are counted for each agent, also where some play longer episodes than others."""
     options = {"actors": 2, "hidden": 3, "writes": writes}
     config = make_config(make_env("CartPole-v1"), "lif", options)
     seeds = (4, 0, 2**62)

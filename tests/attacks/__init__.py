@@ -1,4 +1,4 @@
-"""Attacks: what a hostile machine, a hostile file or bad luck can do to a training.
+"""Attack a training as a hostile machine, a hostile file or bad luck can.
 
 Every case ends in a clean resume, equal by hash to a run that nobody disturbed, or in one line
 and exit status 2, with what was there before unharmed. Nothing here measures wall time.

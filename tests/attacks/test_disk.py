@@ -27,7 +27,7 @@ def attacker() -> Iterator[Attacker]:
 
 @pytest.fixture(scope="module")
 def whole(attacker: Attacker, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two runs that nobody disturbed."""
+    """Return two runs that nobody disturbed."""
     folder = tmp_path_factory.mktemp("disk") / "whole"
     assert attacker.run(training(folder)).status == 0
     return folder
@@ -41,7 +41,7 @@ def training(folder: Path, resume: bool = False, **options: Any) -> Attack:
 
 
 def is_one_line(found: Outcome, error: int) -> bool:
-    """Whether it ended as it must, saying what the system said and what helps."""
+    """Return whether it ended as it must, saying what the system said and what helps."""
     return (
         found.status == 2
         and found.said.count("\n") == 1
@@ -51,7 +51,7 @@ def is_one_line(found: Outcome, error: int) -> bool:
 
 
 def finish(attacker: Attacker, folder: Path) -> None:
-    """With room again, as the line says."""
+    """Go on as the line says, with room again."""
     begun = any((folder / f"seed{seed}" / "config.json").exists() for seed in (3, 4))
     last = attacker.run(training(folder, resume=begun))
     assert last.status == 0, last.said
@@ -111,7 +111,7 @@ def test_refused_from_each_write_on_of_a_resume(
 def test_a_limit_on_the_size_of_files(
     size: int, attacker: Attacker, whole: Path, tmp_path: Path
 ) -> None:
-    """Here it is write that fails, in the middle of a file."""
+    """Here write fails, in the middle of a file."""
     found = attacker.run(training(tmp_path / "run", file_size=size))
     assert is_one_line(found, errno.EFBIG), found
     assert "ulimit -f" in found.said
@@ -121,7 +121,7 @@ def test_a_limit_on_the_size_of_files(
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 192 KiB."""
+    """Mount a file system of 192 KiB."""
     place = tmp_path / "small"
     place.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", "size=192k", "tmpfs", str(place)]
@@ -163,7 +163,7 @@ def test_a_folder_of_somebody_else(attacker: Attacker, whole: Path) -> None:
 
 
 def writers(folder: Path, run: Path) -> dict[str, Attack]:
-    """Whatever else writes a file, each to ``folder/out``."""
+    """Return whatever else writes a file, each to ``folder/out``."""
     out = str(folder / "out")
 
     few = ("--backends", "reference:loihi,loihi", "--steps", "20")
@@ -203,7 +203,7 @@ def test_every_other_writer(name: str, attacker: Attacker, whole: Path, tmp_path
 
 
 def elsewhere(attack: Attack, tmp_path: Path) -> dict[str, Any]:
-    """Options with which it writes to a folder that isn't there."""
+    """Return options with which it writes to a folder that isn't there."""
     place = str(tmp_path / "nothing" / "out")
 
     def moved(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Environments that misbehave: each is played right, or refused in one line, at every door."""
+"""Test environments that misbehave: each is played right, or refused in one line, everywhere."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _registered(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextlib.contextmanager
 def told_by_gymnasium_only() -> Iterator[None]:
-    """Gymnasium's checker may warn; NumPy, and Python of what is deprecated, must not."""
+    """Let Gymnasium's checker warn, but neither NumPy nor Python."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.filterwarnings("ignore", category=UserWarning)
@@ -49,12 +49,12 @@ def told_by_gymnasium_only() -> Iterator[None]:
 
 
 def twin(name: str) -> str:
-    """The environment that behaves, and shows the same."""
+    """Return the environment that behaves, and shows the same."""
     return "right states" if CASES[name].states else "right"
 
 
 def learned(env: Any) -> list[Any]:
-    """What learning came to: episodes and weights."""
+    """Return what was learned: episodes and weights."""
     agent = SpikingActorCritic(env, **SMALL)
     with told_by_gymnasium_only():
         agent.learn(3)
@@ -123,7 +123,7 @@ def commanded(name: str, which: str, out: Path, *more: str) -> int:
 
 
 def rows(run: Path) -> list[list[str]]:
-    """Of the episodes, but for their times."""
+    """Return the rows of the episodes without their times."""
     lines = (run / "episodes.csv").read_text().splitlines()
     clock = lines[0].split(",").index("wall_s") if "wall_s" in lines[0] else -1
     return [[c for k, c in enumerate(line.split(",")) if k != clock] for line in lines]
@@ -177,7 +177,7 @@ def test_an_error_says_which_environment_and_where() -> None:
 
 
 class Endless(Hooked):
-    """An environment whose episodes never end."""
+    """Return an environment whose episodes never end."""
 
     def __init__(self) -> None:
         super().__init__(CASES["right"])

@@ -19,7 +19,7 @@ SMALL = {"actors": 2, "hidden": 2}
 
 
 def training(folder: Path, seeds: Sequence[int], episodes: int | None, **options: Any) -> Attack:
-    """Of one run, or of several with a checkpoint after every episode of each."""
+    """Return the training of one run, or of several with a checkpoint after every episode."""
     runs = [[seed, str(folder / f"seed{seed}")] for seed in seeds]
     new = {} if options.get("resume") else {"overrides": SMALL}
     return Attack(
@@ -30,12 +30,12 @@ def training(folder: Path, seeds: Sequence[int], episodes: int | None, **options
 
 
 def at(attack: Attack, event: int) -> Attack:
-    """The same, killed before that event."""
+    """Return the same attack, killed before that event."""
     return Attack(**{**attack.__dict__, "kill_at": event})
 
 
 def go_on(attacker: Attacker, attack: Attack, resume: bool) -> list[Outcome]:
-    """As a user does: resume or start, and if a line says what works instead, do that."""
+    """Resume or start as a user does; if a line says what works instead, do that."""
     options = {**attack.options, "resume": resume}
     first = attacker.run(Attack("train", options))
     if first.status == 0:

@@ -1,4 +1,4 @@
-"""Killed at random moments, again and again: the files are those of a run that nobody killed."""
+"""Kill runs at random moments, again and again: their files are those of undisturbed runs."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ GRID = "neurorl/GridWorld-v0"
 CARTPOLE = "CartPole-v1"
 SMALL = {"actors": 2, "hidden": 2}
 SEED = 13
-"""Of the moments."""
+"""Seed the moments."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """How agents train. new: options of a run that begins."""
+    """Describe how agents train. new: options of a run that begins."""
 
     env: str = GRID
     seeds: tuple[int, ...] = (3,)
@@ -64,11 +64,11 @@ CASES = {
 }
 SHORT = ("within episodes", "steps", "loihi", "gradients")
 KILLS = 16
-"""Of each case: 256 in all."""
+"""Kill each case this often, 256 times in all."""
 
 
 def missing(name: str) -> str | None:
-    """Why a case can't be tried here."""
+    """Return why a case can't be tried here, or None."""
     if name in ("torch", "gradients") and importlib.util.find_spec("torch") is None:
         return "torch is not installed"
     if ("cython" in name or "compiled" in name) and toolchain.problem() is not None:
@@ -83,7 +83,7 @@ def training(case: Case, folder: Path, resume: bool) -> Attack:
 
 
 def is_there(folder: Path, case: Case) -> bool:
-    """Whether a run is there to be resumed, as its owner sees it."""
+    """Return whether a run is there to be resumed, as its owner sees it."""
     return any((folder / f"seed{seed}" / "config.json").exists() for seed in case.seeds)
 
 

@@ -1,4 +1,4 @@
-"""Two processes on one run, and on one entry of a cache: one does it, the other harms nothing."""
+"""Test two processes on one run, and on one cache entry: one does it, the other harms nothing."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_processes_that_start_one_run_together(
 def test_processes_that_compile_one_library_together(
     times: int, attacker: Attacker, tmp_path: Path
 ) -> None:
-    """It is compiled once, and all of them load it."""
+    """The entry is compiled once, and all of them load it."""
     source = tmp_path / "src" / "small.cpp"
     source.parent.mkdir()
     source.write_text('extern "C" int answer() { return 42; }\n')
