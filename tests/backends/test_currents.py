@@ -1,4 +1,4 @@
-"""Limits of sources of currents; what every backend promises of them is in the contract suite."""
+"""Test limits of sources of currents; what every backend promises is in the contract suite."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from neurorl.testing.contract.test_currents import two_cells
 
 
 def test_too_large_weights_of_a_current() -> None:
-    """2**11 of the membrane's scale for all that a neuron takes, as products have 8 bits more."""
+    """A neuron takes 2**11 of the membrane's scale in all, as products have 8 bits more."""
     with load("reference", two_cells(), arithmetic="float") as backend:
         backend.set_weights("flow", np.full((2, 2), 1024.0))
         with pytest.raises(ArgumentError, match=r"too large \(got 1025, limit 1024"):

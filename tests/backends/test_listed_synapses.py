@@ -1,4 +1,4 @@
-"""Synapses as a list: every backend gives what it gives for the same ones under a dense mask."""
+"""Test synapses as a list: every backend gives what it gives for them under a dense mask."""
 
 from __future__ import annotations
 

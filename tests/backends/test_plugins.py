@@ -1,4 +1,4 @@
-"""Backends of other distributions: found by their entry points, checked, run by the suite."""
+"""Test backends of other distributions: found by entry points, checked, run by the suite."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def install(source: Path, target: Path) -> None:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder where the example backend is installed."""
+    """Return a folder where the example backend is installed."""
     folder = tmp_path_factory.mktemp("example")
     install(shutil.copytree(EXAMPLE, folder / "source"), folder / "site")
     return folder / "site"
 
 
 def run(site: Path, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """``python -m`` something where the packages of *site* are installed."""
+    """Run ``python -m`` something where the packages of *site* are installed."""
     environment = {**os.environ, "PYTHONPATH": str(site), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-m", *arguments]
     return subprocess.run(
@@ -121,7 +121,7 @@ def test_a_network_that_the_example_refuses(site: Path, monkeypatch: pytest.Monk
 
 
 def offer(folder: Path, distribution: str, *points: str, module: str = "") -> None:
-    """A distribution of these entry points, as an installer leaves it."""
+    """Write a distribution of these entry points, as an installer leaves it."""
     info = folder / f"{distribution.replace('-', '_')}-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n")

@@ -1,4 +1,4 @@
-"""Random networks of neurons by equations: every backend and engine against the reference."""
+"""Compare random networks of equation neurons: every backend and engine with the reference."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COMPILED: dict[str, Callable[[], str | None]] = {
 
 
 def compare(network: Network, seed: int, others: dict[str, dict[str, Any]]) -> int:
-    """Windows, resets, weights and states that move, of two replicas; return how many spikes."""
+    """Play windows, resets, weights and moved states in two replicas; return how many spikes."""
     rng = np.random.default_rng(seed)
     seeds = [seed, seed + 1] if seed % 2 else seed
     n_replicas = 1 + seed % 2

@@ -1,4 +1,4 @@
-"""More random networks, and ways to run them that only the library's own backends have."""
+"""Test more random networks, and ways to run them that only the library's own backends have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recordings: rows, files, callbacks, several at once, windows, replicas, learning, refusals."""
+"""Test recordings: rows, files, callbacks, several at once, windows, replicas, refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Replicas on the library's own backends, beside what every backend promises of them."""
+"""Test replicas on the library's backends, beside what every backend promises of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Short-term plasticity: known answers, plain Brian2 as a witness, and every backend alike."""
+"""Test short-term plasticity: known answers, plain Brian2 as a witness, all backends alike."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ BOTH = TsodyksMarkram(U=0.2, tau_rec=0.13, tau_facil=0.07)
 KINDS = [DEPRESSES, FACILITATES, BOTH, TsodyksMarkram(U=1.0, tau_rec=0.0, tau_facil=0.2)]
 
 SUM = Equations("v = v + q", threshold="v > 1e9", reset="v = 0", initial={"v": 0.0})
-"""A neuron that adds up what arrives."""
+"""Add up what arrives."""
 
 
 def spike_trains(n_steps: int = 400, size: int = 5) -> npt.NDArray[np.bool_]:

@@ -25,7 +25,7 @@ with warnings.catch_warnings():
 
 @dataclass(frozen=True, eq=False)
 class AdaptiveLIF(LIF):
-    """With the parameters that nengo's has more."""
+    """Add the parameters that nengo's neuron has."""
 
     tau_n: float = 0.1
     inc_n: float = 0.01
@@ -33,7 +33,7 @@ class AdaptiveLIF(LIF):
 
 @dataclass(frozen=True, eq=False)
 class SlowerLIF(LIF):
-    """A parameter of its own that `Dynamics` can express: that is a model like any other."""
+    """Add a parameter that `Dynamics` can express: such a model is like any other."""
 
     factor: float = 2.0
 
@@ -43,7 +43,7 @@ class SlowerLIF(LIF):
 
 @dataclass(frozen=True, eq=False)
 class AdaptiveDynamics(Dynamics):
-    """One more variable than any backend steps."""
+    """Add one more variable than any backend steps."""
 
     adaptation: FloatArray
 

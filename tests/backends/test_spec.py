@@ -1,4 +1,4 @@
-"""Specs of backends: what texts mean, that they come back, and what is refused."""
+"""Test specs of backends: what texts mean, that they come back, and what is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A chip that learns: packets of spikes and errors, through nengo-loihi's own embedded code."""
+"""Test a chip that learns: spikes and errors, through nengo-loihi's own embedded code."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def learning_core() -> tuple[int, Any]:
 
 
 def read(packet: tuple[int, ...]) -> tuple[list[tuple[int, int]], list[tuple[int, list[int]]]]:
-    """Spikes ``(core, axon)`` and errors ``(core, values)`` of what came for the chip in a step."""
+    """Return spikes ``(core, axon)`` and errors ``(core, values)`` that came in a step."""
     numbers = list(packet)
     n = numbers.pop(0)
     spikes = []
@@ -110,7 +110,7 @@ def test_each_step_is_a_packet_of_its_spikes_and_errors(chip: Backend) -> None:
 
 
 def test_errors_reach_the_learning_engine(chip: Backend) -> None:
-    """|error| as y1 of a neuron and of its silent twin, with rules of opposite sign."""
+    """A neuron and its silent twin have |error| as y1, with rules of opposite sign."""
     chip.learn({}, {"last": np.array([0.5, -1.0, 0.0])}, 2)
     number, _ = learning_core()
     (entries,) = N2Board.last.errors[-1]
@@ -140,7 +140,7 @@ def test_registers_of_the_core_that_learns(chip: Backend) -> None:
 
 
 def test_synapses_of_the_core_that_learns(chip: Backend) -> None:
-    """Weights of the population, zeros of its twin; a pre trace for each axon, all learn."""
+    """Weights of the twin are zeros; each axon has a pre trace, and all learn."""
     _, core = learning_core()
     arithmetic = ChipArithmetic(network())
     mantissa = arithmetic.mantissa("second", np.full((MIDDLE, LAST), 0.3))

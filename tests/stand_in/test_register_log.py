@@ -1,4 +1,4 @@
-"""Every register that was written, against the description; numbers worked out by hand."""
+"""Compare every register that was written with the description; numbers worked out by hand."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def network() -> Network:
 
 @pytest.fixture(scope="module")
 def board() -> Iterator[Any]:
-    """With "cells" on two cores, of neurons 0 and 1, and 2 to 4."""
+    """Put "cells" on two cores: neurons 0 and 1, and 2 to 4."""
     core = CoreLimits(compartments=3)
     with load("loihi", network(), seed=5, noise="chip", core=core) as backend:
         assert loihi_of(backend).target == "loihi"
@@ -65,13 +65,13 @@ def board() -> Iterator[Any]:
 
 
 def cores(board: Any) -> list[tuple[Any, str, int]]:
-    """Each core with the population and the first neuron on it, as nengo-loihi allocates them."""
+    """Return each core with its population and first neuron, as nengo-loihi allocates them."""
     (chip,) = board.n2Chips
     return list(zip(chip.n2Cores, ("cells", "units", "cells"), (0, 0, 2), strict=True))
 
 
 def compartments(board: Any, population: str) -> list[tuple[Any, dict[str, Any]]]:
-    """Core and registers of each neuron."""
+    """Return core and registers of each neuron."""
     return [
         (core, core.cxCfg[k].fields)
         for core, name, _ in cores(board)
@@ -157,7 +157,7 @@ def test_every_synapse_of_every_source(board: Any) -> None:
 
 
 def reached(board: Any, source: str, size: int) -> Any:
-    """What arrives at "cells" from each neuron of a source, by the spikes sent for it."""
+    """Return what arrives at "cells" from each neuron of a source, by the spikes sent for it."""
     sent = board.global_spike_generator.spikes
     found = np.zeros((size, 5), dtype=np.int64)
     for neuron in range(size):

@@ -86,7 +86,7 @@ def without_noise(network: Network) -> Network:
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("which", ["several layers", "one that leaks only"])
 def test_the_wait_is_long_enough_for_any_state(which: str, sign: int) -> None:
-    """From the largest current and membrane that registers hold; half of it isn't enough."""
+    """The wait is from the largest current and membrane that registers hold; half isn't enough."""
     network = cells(LIF(20e-3, 0.4))
     if which == "several layers":
         network = without_noise(FEATURES["refractory period"]())
@@ -136,7 +136,7 @@ def test_what_never_falls_silent_is_not_reset(network: Network, words: str) -> N
 
 
 def test_an_agent_plays_on_a_chip(tmp_path: Path) -> None:
-    """Its weights are compiled in; its decisions are those of the emulator."""
+    """The agent's weights are compiled in; its decisions are those of the emulator."""
     agent = SpikingActorCritic(GRID, neuron=QUIET, rule="spikes-only-hebbian", seed=2)
     agent.learn(2)
     moves = []

@@ -1,4 +1,4 @@
-"""What is particular to the Brian2 backend; what it shares with the others is in contract/."""
+"""Test what is particular to the Brian2 backend; what it shares with the others is in contract/."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 
 def everything() -> Network:
-    """All features in one network: blocks, masks, signs, delays, a loop, noise, dead times."""
+    """Return a network of blocks, masks, signs, delays, a loop, noise and refractory periods."""
     mask = np.arange(4 * 2 * 3).reshape(4, 2, 3) % 3 > 0
     cells = CubaLIF(2e-3, 6e-3, 0.4, 0.05, 0.1 * (np.arange(12) % 3), 1e-3 * (np.arange(12) % 4))
     return Network(

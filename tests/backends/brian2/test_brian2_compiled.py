@@ -1,4 +1,4 @@
-"""The engine 'compiled': its cache, its libraries, and what it assumes of Brian2."""
+"""Test the engine 'compiled': its cache, its libraries, and what it assumes of Brian2."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from neurorl.testing import FEATURES, rasters, same_state
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache."""
+    """Return an empty cache."""
     monkeypatch.setattr(cache, "cache_folder", lambda: tmp_path / "cache")
     return tmp_path / "cache"
 
@@ -36,7 +36,7 @@ def compiled(network: Network, **options: Any) -> Any:
 
 
 def entries(folder: Path) -> list[str]:
-    """Names of all files and folders of a cache but the locks."""
+    """List the names of all files and folders of a cache but the locks."""
     return sorted(path.name for path in folder.iterdir() if path.suffix != ".lock")
 
 
@@ -88,7 +88,7 @@ def test_it_has_no_brian2_network() -> None:
 
 @pytest.mark.parametrize("blocks", [1, 3])
 def test_few_synapses_are_a_list(blocks: int) -> None:
-    """Against the reference, with a delay and a rewritten weight where no synapse is."""
+    """The engine equals the reference, with a delay and a new weight where no synapse is."""
     shape = (blocks, 30 // blocks, 12 // blocks)
     mask = (np.arange(30 * 12 // blocks).reshape(shape) * 7) % 23 < 4
     mask = mask if blocks > 1 else mask[0]

@@ -1,4 +1,4 @@
-"""Neurons by equations as groups of Brian2: every bit of the reference."""
+"""Test neurons by equations as groups of Brian2: every bit is the reference's."""
 
 from __future__ import annotations
 

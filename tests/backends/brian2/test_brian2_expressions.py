@@ -1,4 +1,4 @@
-"""Expressions as Brian2's statements: NumPy's bits on its three engines."""
+"""Test expressions as Brian2's statements: NumPy's bits on its three engines."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Arrays = dict[str, npt.NDArray[np.float64]]
 def run(
     engine: str, expressions: Sequence[Expression], names: Arrays, folder: Path
 ) -> npt.NDArray[np.float64]:
-    """The values of expressions on an engine; C++ standalone in a process of its own."""
+    """Return the values of expressions on an engine; C++ standalone in a process of its own."""
     if engine == "cython" and cython_problem() is not None:
         pytest.skip("Cython can't compile")
     if engine != "standalone":
@@ -50,7 +50,7 @@ def run(
 
 
 def small(seed: int, count: int) -> tuple[list[Expression], Arrays]:
-    """Expressions of few operations, as compilers take a second for each, and the whole table."""
+    """Test short expressions, as compilers take a second for each, and the whole table."""
     expressions = random_expressions(seed, count, 7)
     expressions += [Expression(re.sub(r"\bv\b", f"v{k}", row[0])) for k, row in enumerate(TABLE)]
     special = {f"v{k}": np.resize(np.array(row[1], float), 61) for k, row in enumerate(TABLE)}

@@ -1,4 +1,4 @@
-"""What `neurorl.backends.brian2.stepper` assumes of Brian2: a release that changes it fails."""
+"""Test what `neurorl.backends.brian2.stepper` assumes of Brian2: a release that differs fails."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WINDOWS = (3, 1, 11, 20)
 
 
 class Small:
-    """Noise, two delays, a recurrent loop, a generator, a network operation and monitors."""
+    """Build noise, two delays, a recurrent loop, a generator, a network operation and monitors."""
 
     def __init__(self) -> None:
         ms = brian2.ms

@@ -1,4 +1,4 @@
-"""Neurons by equations against Brian2's own equations and methods: every spike the same.
+"""Compare neurons by equations with Brian2's own equations and methods: every spike is the same.
 
 Brian2 gets the equations as its users write them, with units of time, and integrates them itself.
 Its last bits differ, as it reorders terms; its refractory time counts the step of the spike.

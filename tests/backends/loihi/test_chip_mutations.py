@@ -43,7 +43,7 @@ MUTATIONS = [
     ("noise of the chip", "* self._chip.noise_step", "* (self._chip.noise_step // 2)"),
     ("negative weights", "self.v[over] = 0", "self.v[over] = 1"),
 ]
-"""Feature whose networks find it, what is in the source, what is put there instead."""
+"""List, for each feature that finds an error, the text in the source and what replaces it."""
 
 EXAMPLES = 12
 
@@ -65,7 +65,7 @@ def test_a_change_that_means_nothing_is_not(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def mutant(old: str, new: str) -> ModuleType:
-    """`neurorl.backends.reference.neurons` with another text in one place."""
+    """Return `neurorl.backends.reference.neurons` with another text in one place."""
     source = Path(neurons.__file__).read_text()
     assert source.count(old) >= 1, f"{old!r} is no longer in the source"
     module = ModuleType("mutant")

@@ -1,4 +1,4 @@
-"""Random networks in chip arithmetic: every feature of the chip, on all backends, bit for bit.
+"""Compare random networks in chip arithmetic: every feature, on all backends, bit for bit.
 
 Each feature has examples of its own, in which it is strong; a test fails too if what its feature is
 about never happened in them. `make test` takes a few examples of each, ``-m slow`` many.
@@ -48,7 +48,7 @@ NEEDED: dict[str, tuple[str, ...]] = {
     "replicas": ("replicas", "write", "reset", "save", "restore"),
     "replicas on several cores": ("replicas", "split population"),
 }
-"""What must have happened in the examples of a feature, beside spikes."""
+"""Map each feature to what must have happened in its examples, beside spikes."""
 
 
 def check_reached(feature: str, seen: Counter[str], examples: int) -> None:

@@ -1,4 +1,4 @@
-"""The Loihi backend besides the contract: limits of the chip, targets, reports."""
+"""Test the Loihi backend besides the contract: limits of the chip, targets, reports."""
 
 from __future__ import annotations
 

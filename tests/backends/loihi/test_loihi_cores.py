@@ -1,4 +1,4 @@
-"""Networks split over many small cores, or over Loihi's own, against the unsplit reference."""
+"""Compare networks split over many small cores, or Loihi's own, with the unsplit reference."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ SMALL = CoreLimits(compartments=3)
 
 @pytest.fixture(params=WAYS)
 def accelerate(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Each way to run the emulator."""
+    """Yield each way to run the emulator."""
     if request.param == "NumPy":
         monkeypatch.setattr("neurorl.backends.loihi.accelerate.problem", lambda: "no compiler")
     return bool(request.param != "stock")
 
 
 def tight(network: Network, rng: np.random.Generator) -> CoreLimits:
-    """Limits in which every neuron fits, and few neurons together."""
+    """Return limits in which every neuron fits, and few neurons together."""
     run = relayed(network).network
     alone = place(run, quantise(run), CoreLimits(compartments=1)).used.values()
     most = {k: max(used[k] for cores in alone for used in cores) for k in vars(CoreLimits())}
@@ -43,7 +43,7 @@ def tight(network: Network, rng: np.random.Generator) -> CoreLimits:
 def compare(
     network: Network, seed: Any, core: CoreLimits | None, accelerate: bool, **activity: Any
 ) -> None:
-    """Spikes, currents, voltages and weights of windows with writes, resets and a restore."""
+    """Return spikes, states and weights of windows with writes, resets and a restore."""
     windows, probability = activity.get("windows", 8), activity.get("probability", 0.4)
     options: dict[str, Any] = {"core": core, "accelerate": accelerate, "chips": 4}
     rng = np.random.default_rng(3)
@@ -144,7 +144,7 @@ def test_replicas_on_small_cores(accelerate: bool) -> None:
 
 @pytest.mark.parametrize("feature", ["weights written between windows", "modules (blocks)"])
 def test_lent_memory_reaches_every_core(feature: str, accelerate: bool) -> None:
-    """As the learning loop writes: whole multiples of a unit, flat, unsplit."""
+    """Write as the learning loop does: whole multiples of a unit, flat, unsplit."""
     network = FEATURES[feature]()
     name = network.projections[-1].name
     with (
@@ -166,7 +166,7 @@ def test_lent_memory_reaches_every_core(feature: str, accelerate: bool) -> None:
 
 
 def large(size: int = 1500, inputs: int = 40) -> Network:
-    """Beyond one core in neurons and in synapses; learning, loops and late spikes."""
+    """Networks exceed one core in neurons and in synapses, with learning, loops and late spikes."""
     plastic = Plasticity(trace_tau=5e-3, low=-1.0, high=1.0)
     cell = CubaLIF(2e-3, 8e-3, 1.5, 0.0, 0.1, refractory=2e-3)
     return Network(
@@ -190,7 +190,7 @@ def test_1500_neurons_on_loihis_own_cores(accelerate: bool) -> None:
 
 
 def test_200_inputs_to_1000_neurons_take_two_cores() -> None:
-    """1.8 million bits of synapses; the limit is 1,048,576."""
+    """The synapses take 1.8 million bits; the limit is 1,048,576."""
     network = Network(
         (Source("input", 200), Population("cells", 1000, LIF())),
         (Projection("drive", "input", "cells", Uniform(-0.1, 0.2)),),

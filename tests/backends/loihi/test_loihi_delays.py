@@ -1,4 +1,4 @@
-"""Delays of several steps on the Loihi backend: shifted sources and chains of relays."""
+"""Test delays of several steps on the Loihi backend: shifted sources and chains of relays."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CELL = LIF(tau_mem=0.0, threshold=0.5)
 
 
 def line(source_steps: int, cell_steps: int) -> Network:
-    """One channel -> one neuron -> one neuron, each spike of the first one spike of the next."""
+    """Chain channel, neuron and neuron, so that each spike causes one spike of the next."""
     return Network(
         (Source("input", 1), Population("a", 1, CELL), Population("b", 1, CELL)),
         (
@@ -33,7 +33,7 @@ def line(source_steps: int, cell_steps: int) -> Network:
 
 
 def loops() -> Network:
-    """Fixed and plastic history, two delays of one source, noise and dead steps."""
+    """Return fixed and plastic history, two delays of one source, noise and refractory periods."""
     cells = CubaLIF(2e-3, 8e-3, 0.6, 0.0, 0.1, refractory=2e-3)
     return Network(
         (Source("input", 4), Population("cells", 10, cells)),

@@ -1,4 +1,4 @@
-"""The emulator's private attributes, and the accelerators that stand in for its loops."""
+"""Test the emulator's private attributes, and the accelerators that replace its loops."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def per_neuron() -> Network:
 
 
 def tangle() -> Network:
-    """Blocks, masks thin and thick, recurrence, noise, dead steps and idle nodes at once."""
+    """Combine blocks, thin and thick masks, recurrence, noise, refractory periods, idle nodes."""
     rng = np.random.default_rng(0)
     a = Population("a", 120, CubaLIF(2e-3, 8e-3, 0.6, 0.0, 0.1, refractory=2e-3))
     b = Population("b", 40, LIF(6e-3, 0.5, noise=0.05))
@@ -75,7 +75,7 @@ def tangle() -> Network:
 
 
 def overflowing() -> Network:
-    """Sums of weights beyond 21 bits, currents beyond 23."""
+    """Return sums of weights beyond 21 bits, currents beyond 23."""
     return Network(
         (Source("input", 400), Population("cells", 6, CubaLIF(30e-3, 20e-3, 1.0, 0.1, 0.3))),
         (Projection("drive", "input", "cells", Uniform(0.3, 1.0)),),
@@ -277,7 +277,7 @@ def test_without_a_needed_attribute_it_is_unavailable(monkeypatch: pytest.Monkey
 
 
 def test_the_emulators_first_step_receives_nothing() -> None:
-    """Why the emulator's clock starts at 1; if it ever delivers at t=1, this says so."""
+    """The emulator's clock starts at 1 as nothing arrives at t=1; if that changes, this fails."""
     with load("loihi", FEATURES["LIF"](), accelerate=False) as backend:
         model = engine(backend)._compiled.model
         with np.errstate(invalid="ignore"):

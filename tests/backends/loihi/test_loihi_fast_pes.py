@@ -1,4 +1,4 @@
-"""The quick learning loops against nengo-loihi's own, every bit of spikes, weights and draws."""
+"""Compare the quick learning loops with nengo-loihi's: every bit of spikes, weights and draws."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SMALL = CoreLimits(compartments=12)
 
 @pytest.fixture(params=["native", "stepwise", "numpy"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The quick loops in C++, those for noise that is drawn step by step, and for no compiler."""
+    """Yield the quick loops in C++, those for noise drawn step by step, and for no compiler."""
     if request.param == "stepwise":
         monkeypatch.setattr("neurorl.backends.loihi.emulator.FastWindow", lambda *_: None)
     if request.param == "numpy":
@@ -40,7 +40,7 @@ def modules(hidden: int | tuple[int, ...] = 3, **options: Any) -> Network:
 
 
 def shared() -> Network:
-    """A layer that doesn't learn, one that does, and one behind it that doesn't."""
+    """Return a layer that doesn't learn, one that does, and one behind it that doesn't."""
     nodes = (
         Source("input", 6),
         Population("cells", 9, NEURON),
@@ -58,7 +58,7 @@ def shared() -> Network:
 
 
 def run(backend: Backend, n_windows: int, seed: int) -> list[dict[str, npt.NDArray[Any]]]:
-    """Rasters, and states, of windows with errors in some; spikes are many, so traces are full."""
+    """Return rasters and states of windows, some with errors; many spikes fill the traces."""
     rng = np.random.default_rng(seed)
     network, seen = backend.network, []
     learned = {p.post for p in network.projections if p.plasticity is not None}

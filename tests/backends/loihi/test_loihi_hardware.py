@@ -1,4 +1,4 @@
-"""The chip's path, with a stand-in for NxSDK in place of a chip; nothing here has met one.
+"""Test the chip's path with a stand-in for NxSDK; nothing here has met a chip.
 
 nengo-loihi decides when it is imported whether NxSDK is there, so ``tests/stand_in/test_*.py`` run
 in processes of their own, which find the package ``nxsdk`` beside them.

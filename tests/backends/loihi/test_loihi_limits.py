@@ -1,4 +1,4 @@
-"""Every limit of the chip, refused by name; what is taken of them, in the report."""
+"""Test that every limit of the chip is refused by name, and what the report says of use."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def cells(size: int, *projections: Projection, neuron: Any = None, inputs: int =
 
 
 def many_formats() -> Network:
-    """Weights from 1 to 2**-7, each by all-to-all and by blocks: 16 formats."""
+    """Use weights from 1 to 2**-7, each by all-to-all and by blocks: 16 formats."""
     weights = [(f"{kind}_{k}", 2.0**-k, kind) for k in range(8) for kind in ("all", "own")]
     return cells(
         6,

@@ -1,4 +1,4 @@
-"""The noise that the chip itself has, by enumeration, by counting, and against the reference."""
+"""Test the noise that the chip itself has, by enumeration, by counting, and by the reference."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OWN = ("chip", "chip+coins")
 
 
 def units(levels: npt.ArrayLike, **neuron: Any) -> Network:
-    """A memoryless unit of noise width 1/2 for each level, with that as its bias."""
+    """Return a memoryless unit of noise width 1/2 for each level, with that as its bias."""
     bias = np.asarray(levels, dtype=np.float64)
     made = CubaLIF(0.0, 0.0, 0.0, bias, 0.5, **neuron)
     return Network(
@@ -35,7 +35,7 @@ def units(levels: npt.ArrayLike, **neuron: Any) -> Network:
 
 
 def probabilities(backend: Any) -> npt.NDArray[np.float64]:
-    """P(spike) of units at rest without input: how many of all noises pass the threshold."""
+    """Return P(spike) of units at rest without input, by counting noises above the threshold."""
     arithmetic = backend.arithmetic
     chip = arithmetic.chip.populations["cells"]
     bias = loihi_of(backend).arithmetic.bias("cells", loihi_of(backend).weights_of(0))
@@ -90,7 +90,7 @@ def layers(neuron: Any, **projection: Any) -> Network:
 
 
 def sparing() -> Network:
-    """Some of its units have no noise, and dead steps follow spikes."""
+    """Return units of which some have no noise, with refractory periods."""
     noise = 0.5 * (np.arange(9) % 3 > 0)
     some = CubaLIF(0.0, 0.0, 0.1, 0.05, noise, refractory=2e-3)
     return Network(
@@ -249,7 +249,7 @@ def test_the_formula_is_nengo_loihis() -> None:
     ],
 )
 def test_the_leaky_keep_their_rate(neuron: dict[str, float]) -> None:
-    """Windows of 12 steps from rest, drives from silence to every other step and more."""
+    """Return windows of 12 steps from rest, drives from silence to every other step and more."""
     scale = (1 - np.exp(-1e-3 / (neuron["tau_syn"] or 1e-9))) * neuron["threshold"]
     bias = np.tile(np.linspace(-0.5, 1.2, 18) * scale, 60)
     network = Network((Population("cells", len(bias), CubaLIF(bias=bias, **neuron)),))
@@ -331,7 +331,7 @@ def test_what_a_mode_cannot_do_is_refused() -> None:
 
 
 def test_coins_take_axons_and_cores() -> None:
-    """3 axons of coins a neuron: 1400 neurons, 4200 axons, which need a core more than without."""
+    """The coins of a neuron take 3 axons: 1400 neurons need a core more than without."""
     network = Network(
         (Source("input", 1), Population("a", 1400, GLM(bias=0.1))),
         (Projection("into", "input", "a", 0.2),),

@@ -1,4 +1,4 @@
-"""Learning on the chip, against integers by hand and a model of nengo-loihi's own."""
+"""Test learning on the chip against integers by hand and a model of nengo-loihi's own."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_other_steps_learn_nothing(step: int) -> None:
 
 
 def test_an_error_for_all_steps_acts_in_every_fourth() -> None:
-    """In steps 2 and 6, of a trace that stays: two updates of one magnitude each."""
+    """A trace that stays gives two updates of one magnitude each, in steps 2 and 6."""
     with load("loihi", one_layer(trace_tau=1e5), learning="pes", pes_magnitude=64.0) as backend:
         backend.learn(spikes_at(0, 0, 8), {"cells": np.full(3, -16 / 127)}, 8)
         assert mantissas(backend)[0] == pytest.approx([4, 4, 4], abs=2)  # the trace may round to 63
@@ -86,7 +86,7 @@ def test_errors_are_clipped_and_weights_end_at_the_bound() -> None:
 
 
 def test_rounding_is_right_on_the_average() -> None:
-    """20 * 127 / 512 = 4.96 mantissas, so 2 * (2 or 3), of which 3 as often as it must."""
+    """An update is 20 * 127 / 512 = 4.96 mantissas: 2 * (2 or 3), 3 as often as it must."""
     with load("loihi", one_layer(64, 100), learning="pes", pes_magnitude=20.0) as backend:
         raster = np.zeros((4, 64), dtype=bool)
         raster[0] = True
@@ -98,7 +98,7 @@ def test_rounding_is_right_on_the_average() -> None:
 
 
 def nengo_model(backend: Any) -> tuple[Any, Any, Any, Any]:
-    """The network of `one_layer` as one would write it for nengo-loihi alone: 2n compartments."""
+    """Return the network of `one_layer` written for nengo-loihi alone: 2n compartments."""
     chip = backend.arithmetic.chip
     cells, exponent = chip.populations["cells"], chip.projections["learned"].exponent
     n, model = len(cells.threshold), Model()

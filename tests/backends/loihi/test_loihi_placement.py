@@ -1,4 +1,4 @@
-"""The plan of cores, by hand."""
+"""Test the plan of cores, by hand."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_compartments_are_spread_evenly() -> None:
 
 
 def test_axons_go_only_where_there_is_a_synapse() -> None:
-    """Two modules of 3 inputs and 4 cells; and a mask by which cell 0 hears input 5 alone."""
+    """Return two modules of 3 inputs and 4 cells, and a mask: cell 0 hears input 5 alone."""
     modules = cells(8, Projection("drive", "input", "cells", 0.5, blocks=2))
     placement = place(modules, limits=CoreLimits(axons_in=3))
     assert parts(placement) == [(0, 4), (4, 8)]
@@ -69,7 +69,7 @@ def test_synapse_bits_split_by_postsynaptic_neurons() -> None:
 
 
 def test_a_core_more_is_an_axon_more_of_those_before_it() -> None:
-    """12 cells on 3 cores: each of the 4 neurons before them has 3 axons out."""
+    """Three cores hold 12 cells: each of the 4 neurons before them has 3 axons out."""
     network = Network(
         (Source("input", 2), Population("first", 4, LIF()), Population("cells", 12, LIF())),
         (Projection("in", "input", "first", 0.5), Projection("on", "first", "cells", 0.5)),
@@ -100,7 +100,7 @@ def test_decays_split_too() -> None:
 
 
 def test_what_does_not_fit_evenly_is_filled_in_order() -> None:
-    """8 thresholds in the first 8 of 24 neurons: 7 and 17 fit, 12 and 12 don't."""
+    """The first 8 of 24 neurons have 8 thresholds: 7 and 17 fit, 12 and 12 don't."""
     k = np.minimum(np.arange(24), 7)
     network = cells(24, neuron=LIF(threshold=0.5 + 0.1 * k))
     assert parts(place(network, quantise(network))) == [(0, 7), (7, 24)]

@@ -39,7 +39,7 @@ pytestmark = pytest.mark.filterwarnings(
 
 
 def driven(seed: int) -> nengo.Network:
-    """LIF neurons that a host drives, and that excite others."""
+    """Return LIF neurons that a host drives, and that excite others."""
     rng = np.random.default_rng(seed)
     with nengo.Network(seed=seed) as network:
         stimulus = nengo.Node(lambda t: np.sin(20 * t))
@@ -55,7 +55,7 @@ def driven(seed: int) -> nengo.Network:
 
 
 def recurrent(seed: int) -> nengo.Network:
-    """A two-dimensional ensemble with weights onto itself, found by a solver."""
+    """Return a two-dimensional ensemble with weights onto itself, found by a solver."""
     with nengo.Network(seed=seed) as network:
         stimulus = nengo.Node(lambda t: [np.sin(15 * t), np.cos(15 * t)])
         cells = nengo.Ensemble(
@@ -72,7 +72,7 @@ def recurrent(seed: int) -> nengo.Network:
 
 
 def rectified(seed: int) -> nengo.Network:
-    """Integrators without a leak behind LIF neurons, through sparse weights."""
+    """Return integrators without a leak behind LIF neurons, through sparse weights."""
     rng = np.random.default_rng(seed)
     with nengo.Network(seed=seed) as network:
         stimulus = nengo.Node(lambda t: 1.0 if t % 0.1 < 0.06 else -1.0)
@@ -97,7 +97,7 @@ NETWORKS = {"driven": driven, "recurrent": recurrent, "rectified": rectified}
 
 @pytest.fixture(scope="module", params=[(n, s) for n in NETWORKS for s in (0, 1)], ids=str)
 def stock(request: pytest.FixtureRequest) -> tuple[Any, Any, Played]:
-    """A network, the simulator that nengo-loihi made of it, and what it did."""
+    """Return a network, the simulator that nengo-loihi made of it, and what it did."""
     name, seed = request.param
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -169,7 +169,7 @@ def test_only_the_places_that_are_mended_need_it() -> None:
 
 @pytest.fixture
 def unmended(monkeypatch: pytest.MonkeyPatch) -> None:
-    """nengo-loihi as it comes; afterwards it is mended again."""
+    """Use nengo-loihi as it comes; afterwards it is mended again."""
     for name in numpy2.PLACES:
         monkeypatch.setattr(importlib.import_module(name), "np", np)
 

@@ -1,4 +1,4 @@
-"""The module in the chip's integers: the spikes of the chip, and gradients past its rounding."""
+"""Test the module in chip integers: the chip's spikes, and gradients past its rounding."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ NAMES = [*(name for name in FEATURES if name not in REFUSED), *range(8)]
 
 
 def made(name: str | int) -> Network:
-    """The network of a feature, or the random one of a seed."""
+    """Return the network of a feature, or the random one of a seed."""
     if isinstance(name, str):
         return FEATURES[name]()
     return random_network(name, delays=True, currents=name % 2 == 1)
@@ -49,7 +49,7 @@ def made(name: str | int) -> Network:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_spikes_are_those_of_the_reference(name: str | int) -> None:
-    """With the biases that the module itself makes of its weights, and of currents."""
+    """The module makes the biases itself of its weights, and of currents."""
     network = made(name)
     module = SpikingModule(network, seed=SEED, arithmetic="loihi")
     x = rasters(network, 15, 0, 0.4)
@@ -75,7 +75,7 @@ def test_spikes_are_those_of_the_reference(name: str | int) -> None:
 @pytest.mark.parametrize("how", [Concrete(0.7), Concrete(0.7, hard=False), Slope(), Score()])
 @pytest.mark.parametrize("neuron", NEURONS)
 def test_engines_agree_beyond_every_range(neuron: Neuron, how: Estimator, detach: bool) -> None:
-    """Currents that overflow and voltages that are cut off, in every bit, and their gradients."""
+    """Currents that overflow and voltages that are cut off agree in every bit; gradients too."""
     nodes = (Source("input", 1), Population("cells", 5, neuron))
     drive = Projection("drive", "input", "cells", 0.1, plasticity=Plasticity())
     network = Network(nodes, (drive,))
@@ -114,7 +114,7 @@ def test_engines_agree_beyond_every_range(neuron: Neuron, how: Estimator, detach
 @pytest.mark.parametrize("how", [Concrete(0.7), Slope()])
 @pytest.mark.parametrize("name", NAMES)
 def test_engines_agree(name: str | int, how: Estimator) -> None:
-    """Every spike and voltage, and the gradients by weights."""
+    """Return every spike and voltage, and the gradients by weights."""
     network = made(name)
     x, steps = rasters(network, 15, 0, 0.4), 15
     given = {k: v[None] if v.ndim == 1 else v[:, None] for k, v in x.items()}

@@ -1,4 +1,4 @@
-"""Expressions on tensors: NumPy's bits, and gradients."""
+"""Test expressions on tensors: NumPy's bits, and gradients."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_special_values(text: str, given: list[float], wanted: list[float]) -> N
 
 
 def test_roots_are_rounded_as_ieee_754_does() -> None:
-    """PyTorch's own is not: of one number in a hundred the last bit is another one."""
+    """PyTorch's own function differs in the last bit for one number in a hundred."""
     x = np.random.default_rng(0).random(20_000)
     value = evaluate_tensors(Expression("sqrt(v)"), {"v": torch.tensor(x)})
     assert same_bits(np.sqrt(x), value.numpy())

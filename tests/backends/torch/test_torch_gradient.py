@@ -1,4 +1,4 @@
-"""Gradients through stochastic spikes against that of the expected return, on small networks.
+"""Compare gradients through stochastic spikes with that of the expected return, on small networks.
 
 All rasters of a window are enumerated, so that the expected return ``J = sum P(raster) R(raster)``
 and its gradient are exact. ``pytest -s`` prints the bias and the noise of each estimator, which
@@ -46,7 +46,7 @@ SAMPLES, PARTS = 2**12, 32
 
 @dataclass(frozen=True)
 class Case:
-    """A network of two actions.
+    """Describe a network of two actions.
 
     varying: steps in which a population's spikes matter; the others are left silent, or out.
     first: step from which the output's are votes.
@@ -69,7 +69,7 @@ class Case:
         }
 
     def rasters(self) -> dict[str, Any]:
-        """All of them, ``(n_steps, 2**n, size)``."""
+        """Return all rasters, ``(n_steps, 2**n, size)``."""
         sizes = {p.name: p.size for p in self.network.populations}
         slots = [(k, t, i) for k, ts in self.varying.items() for t in ts for i in range(sizes[k])]
         bits = torch.arange(2 ** len(slots))[:, None] >> torch.arange(len(slots)) & 1
@@ -82,12 +82,12 @@ class Case:
         return found
 
     def returns(self, rasters: dict[str, Any]) -> Any:
-        """``sum_a pi_a r_a`` of each raster, pi by the votes."""
+        """Return ``sum_a pi_a r_a`` of each raster, pi by the votes."""
         counted = rasters["output"][self.first :].sum(dim=0)
         return torch.softmax(BETA * counted, dim=-1) @ REWARD
 
     def log_prob(self, module: SpikingModule, rasters: dict[str, Any]) -> Any:
-        """Of each raster, over the steps that vary."""
+        """Return the log probability of each raster, over the steps that vary."""
         x = self.inputs(rasters["output"].shape[1])
         found = module.log_prob(x, rasters)
         return sum(found[k][ts].sum(dim=(0, 2)) for k, ts in self.varying.items())
@@ -97,7 +97,7 @@ class Case:
 
 
 def lif(spread: float) -> Network:
-    """Two layers with membranes, currents, dead steps, spikes that come back, and a delay."""
+    """Return two layers with membranes, currents, refractory periods, recurrence and a delay."""
     plastic = Plasticity(low=-3.0, high=3.0)
 
     def projection(name: str, pre: str, post: str, **options: Any) -> Projection:
@@ -120,7 +120,7 @@ def lif(spread: float) -> Network:
 
 
 def glm(spread: float) -> Network:
-    """The papers' units: one actor of two modules."""
+    """Return the papers' units: one actor of two modules."""
     return actor_network(
         2,
         2,
@@ -142,13 +142,13 @@ CASES = {
 
 
 def gradient(module: SpikingModule) -> Any:
-    """Of all weights, flat, as float64."""
+    """Return the gradient by all weights, flat, as float64."""
     return torch.cat([w.grad.ravel().clone() for w in module.parameters() if w.grad is not None])
 
 
 @functools.cache
 def exact(name: str) -> Any:
-    """The gradient of the expected return, through the probabilities of all rasters."""
+    """Return the gradient of the expected return, through the probabilities of all rasters."""
     case = CASES[name]
     module, rasters = case.module(), case.rasters()
     (case.log_prob(module, rasters).exp() @ case.returns(rasters)).backward()
@@ -157,7 +157,7 @@ def exact(name: str) -> Any:
 
 @pytest.mark.parametrize("name", CASES)
 def test_probabilities_of_all_rasters(name: str) -> None:
-    """They add up to 1 and, for some, are those of `spike_probability`, which is NumPy's."""
+    """The probabilities add up to 1 and, for some rasters, are those of `spike_probability`."""
     case = CASES[name]
     module, rasters = case.module(), case.rasters()
     with torch.no_grad():
@@ -181,7 +181,7 @@ def test_probabilities_of_all_rasters(name: str) -> None:
 def arrived(
     network: Network, projection: Projection, spikes: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """What a projection adds to the drive in each step."""
+    """Return what a projection adds to the drive in each step."""
     delay = network.delay_steps(projection.name)
     late = np.vstack([np.zeros((delay, spikes.shape[1])), spikes])[: len(spikes)]
     sent = 2.0 * late - 1.0 if projection.signed else late
@@ -193,7 +193,7 @@ def arrived(
 
 
 def noise_of(case: Case, module: SpikingModule, rasters: dict[str, Any]) -> dict[str, Any]:
-    """Draws that lead to just these rasters: a little above ``-logit p`` for a spike, or below."""
+    """Return draws that lead to these rasters: just above ``-logit p`` for a spike, or below."""
     with torch.no_grad():
         found = module.probabilities(case.inputs(rasters["output"].shape[1]), rasters)
     draws = {}
@@ -205,7 +205,7 @@ def noise_of(case: Case, module: SpikingModule, rasters: dict[str, Any]) -> dict
 
 @pytest.mark.parametrize("name", CASES)
 def test_probabilities_are_those_of_the_draws(name: str) -> None:
-    """A spike where L is above -logit p, L logistic: so with probability p."""
+    """A neuron spikes where L > -logit p, L logistic: so with probability p."""
     case = CASES[name]
     module, rasters = case.module(), case.rasters()
     possible = torch.isfinite(case.log_prob(module, rasters))
@@ -239,7 +239,7 @@ def test_the_exact_gradient_is_that_of_finite_differences(name: str) -> None:
 
 @dataclass(frozen=True)
 class Sampled:
-    """The mean of sampled gradients, its standard error, and the noise of one sample.
+    """Hold the mean of sampled gradients, its standard error, and the noise of one sample.
 
     noise: the trace of its covariance over the squared norm of its mean.
     """
@@ -251,7 +251,7 @@ class Sampled:
 
 @functools.cache
 def sampled(name: str, how: Estimator, detach_reset: bool = False) -> Sampled:
-    """Of the return of `SAMPLES` x `PARTS` windows."""
+    """Sample gradients of the return of `SAMPLES` x `PARTS` windows."""
     case = CASES[name]
     module = case.module(estimator=how, detach_reset=detach_reset)
     x, generator = case.inputs(SAMPLES), torch.Generator().manual_seed(0)
@@ -281,7 +281,7 @@ def test_the_mean_of_the_score_function_is_the_gradient(name: str) -> None:
 
 @functools.cache
 def slope_mean(name: str) -> Any:
-    """The exact mean of `Slope`: its derivatives need no draw but those that decide the spikes.
+    """Return the exact mean of `Slope`: only draws that decide spikes matter to its derivatives.
 
     All outcomes of the draws are enumerated, also of those in dead steps: whether a neuron would
     have spiked there is the derivative by its being alive.
@@ -331,7 +331,7 @@ class Row:
 
 
 def measure(name: str, how: Estimator, detach_reset: bool = False) -> Row:
-    """Bias over the norm of the gradient, and its standard error; printed, for the page."""
+    """Return the bias over the norm of the gradient, and its standard error; print both."""
     found, expected = sampled(name, how, detach_reset), exact(name)
     norm = float(expected.norm())
     row = Row(
@@ -370,7 +370,7 @@ def test_a_constant_reset_has_a_bias_that_no_temperature_removes(name: str) -> N
 
 
 def test_the_score_is_the_eligibility_of_the_rule_coagent() -> None:
-    """Of one window; eligibilities are sums of numbers on a grid of 2**-20."""
+    """The score of one window is its eligibility, a sum of numbers on a grid of 2**-20."""
     cells = OneHot(2)
     config = AgentConfig(
         "glm",
@@ -416,7 +416,7 @@ def test_the_score_is_the_eligibility_of_the_rule_coagent() -> None:
 
 
 def slope_of(module: SpikingModule, name: str) -> npt.NDArray[np.float64]:
-    """The gradient that has come to a projection's weights."""
+    """Return the gradient by a projection's weights."""
     found = module.weight(name).grad
     assert found is not None
     return np.asarray(found[0].numpy())
@@ -424,7 +424,7 @@ def slope_of(module: SpikingModule, name: str) -> npt.NDArray[np.float64]:
 
 @pytest.mark.parametrize("how", [Slope(), Concrete(0.7)])
 def test_the_gradient_of_the_policy_by_hand(how: Slope | Concrete) -> None:
-    """Of the papers' units: ``g_out = beta phi y'``, ``g_hid = g_out V s'``, for log pi(a).
+    """The papers' units have ``g_out = beta phi y'``, ``g_hid = g_out V s'``, for log pi(a).
 
     With slopes ``s' = (1 - r**2) / tau`` of +-1 units, ``r = tanh((2 z + L) / (2 tau))``, or
     ``1 - tanh(z)**2`` of `Slope`; half of that for the votes, which are spikes.

@@ -1,4 +1,4 @@
-"""The network as a PyTorch module: spikes, gradients through time, batches and replicas."""
+"""Test the network as a PyTorch module: spikes, gradients through time, batches, replicas."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ DOUBLE: dict[str, Any] = {"dtype": torch.float64}
 
 
 def inputs(network: Network, n_steps: int, seed: int, *lead: int) -> dict[str, Any]:
-    """Rasters ``(n_steps, *lead, size)`` and activations ``(*lead, size)``."""
+    """Return rasters ``(n_steps, *lead, size)`` and activations ``(*lead, size)``."""
     rng = np.random.default_rng(seed)
     return {
         s.name: rng.integers(0, 257, (*lead, s.size)) / 256
@@ -56,7 +56,7 @@ def inputs(network: Network, n_steps: int, seed: int, *lead: int) -> dict[str, A
 
 
 def noise(network: Network, n_steps: int, seed: int, *lead: int) -> dict[str, Any]:
-    """Logistic draws for every population."""
+    """Draw logistic numbers for every population."""
     rng = np.random.default_rng(seed)
     return {
         p.name: rng.choice(LOGISTIC_TABLE, (n_steps, *lead, p.size)) for p in network.populations
@@ -68,7 +68,7 @@ def same(a: dict[str, Any], b: dict[str, Any]) -> bool:
 
 
 def all_plastic(network: Network) -> Network:
-    """The same with parameters only."""
+    """Return the same network with all weights plastic."""
     projections = tuple(
         dataclasses.replace(p, plasticity=p.plasticity or Plasticity()) for p in network.projections
     )
@@ -90,7 +90,7 @@ def networks() -> list[Any]:
 
 @pytest.mark.parametrize("make", networks())
 def test_every_part_of_a_batch_is_one_alone(make: Callable[[], Network]) -> None:
-    """Replica and environment, in the spikes and in the state that they leave."""
+    """Replicas and environments each have the spikes and state of one alone."""
     network = make()
     x, draws = inputs(network, 9, 0, 3, BATCH), noise(network, 9, 1, 3, BATCH)
     whole = SpikingModule(network, seed=SEEDS, **DOUBLE)
@@ -120,7 +120,7 @@ ENGINES = [pytest.param("compiled", marks=compiled), "eager"]
 @pytest.mark.parametrize("how", [Concrete(0.7), Concrete(0.7, hard=False), Slope(), Score()])
 @pytest.mark.parametrize("make", networks())
 def test_engines_agree(make: Callable[[], Network], how: Estimator) -> None:
-    """Every spike and membrane in float64; gradients to the last bits, also of float32."""
+    """Every spike and membrane is equal in float64; gradients agree, also in float32."""
     network = all_plastic(make())
     x, draws = inputs(network, 9, 0, 3, BATCH), noise(network, 9, 1, 3, BATCH)
 
@@ -155,7 +155,7 @@ def test_engines_agree(make: Callable[[], Network], how: Estimator) -> None:
 
 @pytest.mark.parametrize("make", networks())
 def test_whole_windows_are_steps_in_order(make: Callable[[], Network]) -> None:
-    """Layer by layer for the whole window, or all populations together step by step."""
+    """Layers run for the whole window one by one, or all populations together step by step."""
     network = all_plastic(make())
     x, draws = inputs(network, 8, 0, BATCH), noise(network, 8, 1, BATCH)
     found = []
@@ -178,7 +178,7 @@ def test_whole_windows_are_steps_in_order(make: Callable[[], Network]) -> None:
 def test_gradients_through_time_are_those_of_the_relaxed_network(
     make: Callable[[], Network], engine: str
 ) -> None:
-    """Central differences in a random direction of the weights; two windows, one state."""
+    """The gradient in a random direction is a central difference; two windows, one state."""
     network = all_plastic(make())
     x, draws = inputs(network, 10, 0, BATCH), noise(network, 10, 1, BATCH)
     relaxed = Concrete(2.0, hard=False)
@@ -216,7 +216,7 @@ def test_gradients_through_time_are_those_of_the_relaxed_network(
 
 
 def late(delay: float) -> Callable[[], Network]:
-    """A recurrent network whose spikes take longer to come back."""
+    """Return a recurrent network whose spikes take longer to come back."""
 
     def make() -> Network:
         network = FEATURES["recurrent projection"]()
@@ -280,7 +280,7 @@ def test_a_module_goes_to_a_backend_and_back() -> None:
 
 
 def cell(neuron: Any, weight: float = 0.7, **options: Any) -> Network:
-    """One input of the weight onto one neuron."""
+    """Connect one input to one neuron with the weight."""
     return Network(
         (Source("input", 1), Population("cell", 1, neuron)),
         (Projection("drive", "input", "cell", weight, plasticity=Plasticity(), **options),),
@@ -290,7 +290,7 @@ def cell(neuron: Any, weight: float = 0.7, **options: Any) -> Network:
 def derivative(
     network: Network, how: Estimator, draw: float, **options: Any
 ) -> tuple[float, float]:
-    """The spike of step 1 after an input spike in step 0, and its derivative by the weight."""
+    """Return the spike of step 1 after an input spike in step 0, and its derivative by weight."""
     module = SpikingModule(network, estimator=how, **DOUBLE, **options)
     spike = torch.tensor([1.0, 0.0]).reshape(2, 1, 1)
     rasters, _ = module({"input": spike}, noise={"cell": torch.tensor([[[-9.0]], [[draw]]])})
@@ -302,7 +302,7 @@ def derivative(
 
 
 def slope_of(module: SpikingModule) -> npt.NDArray[np.float64]:
-    """The gradient that has come to the weights of ``drive``."""
+    """Return the gradient by the weights of ``drive``."""
     found = module.weight("drive").grad
     assert found is not None
     return np.asarray(found[0].numpy())
@@ -314,7 +314,7 @@ def sigmoid(x: float) -> float:
 
 @pytest.mark.parametrize("draw", [-3.0, 0.4])
 def test_derivatives_by_hand(draw: float) -> None:
-    """Of the papers' unit: width 1/2, threshold 0, membrane 0.7 - 0.2."""
+    """The papers' unit has width 1/2, threshold 0, and here a membrane of 0.7 - 0.2."""
     network = cell(GLM(bias=-0.2))
     spike = float(0.5 + 0.5 * draw > 0)
     for tau in (1.0, 0.3):
@@ -416,7 +416,7 @@ def test_populations_in_order() -> None:
 
 
 def test_draws_are_logistic() -> None:
-    """Every entry of the table about as often: chi-squared of 16383 degrees, its s.d. 181."""
+    """Each entry of the table comes about as often: chi-squared of 16383 degrees, its s.d. 181."""
     made, again = (draws((5, 401, 999)) for _ in range(2))
     assert made.shape == (5, 401, 999)
     index = np.searchsorted(LOGISTIC_TABLE.astype(np.float32), made.numpy().ravel())

@@ -1,4 +1,4 @@
-"""Probes."""
+"""Stand in for probes."""
 
 from typing import Any
 

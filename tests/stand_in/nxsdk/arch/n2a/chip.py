@@ -1,4 +1,4 @@
-"""What a core does in a step, from nothing but its registers."""
+"""Do what a core does in a step, from nothing but its registers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SPIKE = 128  # what V shows after a spike, times the refractory delay
 
 
 class RunningCore:
-    """One core in motion: U, V, dead steps left and spikes, ``(compartments,)``."""
+    """Hold one core in motion: U, V, refractory steps left and spikes, ``(compartments,)``."""
 
     def __init__(self, core: Core) -> None:
         self.core = core
@@ -34,7 +34,7 @@ class RunningCore:
         self.spikes = np.zeros(n, dtype=bool)
 
     def arrive(self, axon: int) -> None:
-        """A spike for an entry of the synapse map."""
+        """Deliver a spike to an entry of the synapse map."""
         core = self.core
         entry = core.synapseMap[axon].fields
         base = int(entry["discreteMapEntry"].fields["cxBase"])
@@ -57,7 +57,7 @@ class RunningCore:
         self.dead = np.maximum(np.where(self.spikes, self.refractory, self.dead) - 1, 0)
 
     def shown(self) -> Any:
-        """V as embedded code reads it."""
+        """Return V as embedded code reads it."""
         return np.where(self.spikes, SPIKE * self.refractory, self.v)
 
 

@@ -1,4 +1,4 @@
-"""The board: registers, and when it runs, cores made of them."""
+"""Hold the board: registers, and when it runs, cores made of them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["N2Board"]
 
 
 class N2Board:
-    """last: the one that was made last. Its chips run as soon as `run` is called.
+    """Hold a board, whose chips run as soon as `run` is called. last: the one made last.
 
     runs: numbers of steps asked for. packets: what came for a chip in every step, if there is
     embedded code. errors: entries of the learning engine after every step, ``(cores, 1024, 9)``.
@@ -97,7 +97,7 @@ class N2Board:
                 self._connection.close()
 
     def _step(self, inputs: list[tuple[int, int, int]]) -> None:
-        """inputs: ``(chip, core, axon)`` of spikes labelled with the step before."""
+        """Step once. inputs: ``(chip, core, axon)`` of spikes labelled with the step before."""
         for chip, core, axon in [*self._arriving, *inputs]:
             self._cores[chip, core].arrive(axon)
         self._t += 1

@@ -1,4 +1,4 @@
-"""Registers that take any field, and keep what was written."""
+"""Take any field as a register, and keep what was written."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Register:
-    """fields: what was written to it by name. parts: those of its items that were looked at."""
+    """Note what is written by name (fields), and the items that were looked at (parts)."""
 
     fields: dict[str, Any]
     parts: dict[int, Register]
@@ -31,7 +31,7 @@ class Register:
 
 
 class Core(Register):
-    """One core's registers, and axons."""
+    """Hold one core's registers, and axons."""
 
     def __init__(self, chip: Any, number: int) -> None:
         super().__init__()

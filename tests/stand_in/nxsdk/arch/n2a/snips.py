@@ -1,4 +1,4 @@
-"""nengo-loihi's embedded code, compiled for this machine and called in every step."""
+"""Compile nengo-loihi's embedded code for this machine, and call it in every step."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ int32_t *stand_in_sent(int *n) { *n = n_sent; return sent; }
 
 
 class EmbeddedCode:
-    """The snips of one chip. sources: their text, by phase."""
+    """Hold the snips of one chip. sources: their text, by phase."""
 
     def __init__(self, snips: list[Any]) -> None:
         by_phase = {snip.phase: snip for snip in snips}
@@ -46,7 +46,7 @@ class EmbeddedCode:
         self.entries = cores[:, 2 * 1024 :].reshape(128, 1024, 9)
 
     def step(self, t: int, given: list[int]) -> tuple[Any, list[tuple[int, int]]]:
-        """The packets that it writes, and ``(core, axon)`` of the spikes that it sends."""
+        """Return the packets that it writes, and ``(core, axon)`` of the spikes that it sends."""
         packets = np.zeros(64 * (2 + len(given) // 64), dtype=np.int32)
         packets[: len(given)] = given
         out = np.zeros(1 << 16, dtype=np.int32)
@@ -57,7 +57,7 @@ class EmbeddedCode:
         return out, [(sent[2 * k], sent[2 * k + 1]) for k in range(n.value)]
 
     def learn(self) -> None:
-        """Errors of this step go to the learning engine."""
+        """Send errors of this step to the learning engine."""
         self._library.stand_in_learn()
 
 
@@ -65,7 +65,7 @@ _made: dict[str, bytes] = {}
 
 
 def _built(text: str, folders: tuple[str, ...]) -> bytes:
-    """The shared library of a text, which is compiled once."""
+    """Return the shared library of a text, which is compiled once."""
     if text not in _made:
         with tempfile.TemporaryDirectory() as folder:
             source, library = Path(folder) / "snips.c", Path(folder) / "snips.so"

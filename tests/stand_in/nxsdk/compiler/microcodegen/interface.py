@@ -1,9 +1,9 @@
-"""Microcode of learning rules."""
+"""Make the microcode of learning rules."""
 
 from types import SimpleNamespace
 from typing import Any
 
 
 def ruleToUCode(rules: list[str], doOptimize: bool) -> Any:
-    """Its one word is the rule itself."""
+    """Hold one word, the rule itself."""
     return SimpleNamespace(numUCodes=1, uCodes=list(rules))

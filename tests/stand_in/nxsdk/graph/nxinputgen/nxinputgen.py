@@ -1,10 +1,10 @@
-"""Input spikes that are known before a run."""
+"""Take input spikes that are known before a run."""
 
 from typing import Any
 
 
 class BasicSpikeGenerator:
-    """spikes: ``(time, chip, core, axon)`` in the order of their calls."""
+    """Note spikes, ``(time, chip, core, axon)``, in the order of their calls."""
 
     def __init__(self, board: Any) -> None:
         self.spikes: list[tuple[int, int, int, int]] = []

@@ -1,4 +1,4 @@
-"""When embedded code runs."""
+"""Name the phases in which embedded code runs."""
 
 
 class Phase:

@@ -1,4 +1,4 @@
-"""Registers of traces."""
+"""Make the registers of traces."""
 
 from types import SimpleNamespace
 from typing import Any
