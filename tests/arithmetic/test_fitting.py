@@ -1,4 +1,4 @@
-"""Integers for weights that stay: finer where there is room, and never an overflow."""
+"""Test integers for weights that stay: finer where there is room, and never an overflow."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SMALL: dict[str, Any] = {"actors": 2, "hidden": 2}
 
 
 def network(n_inputs: int = 4, bound: float = 1.0, **projection: Any) -> Network:
-    """Inputs and a bias into 3 neurons."""
+    """Connect inputs and a bias to 3 neurons."""
     plastic = Plasticity(trace_tau=4e-3, low=-bound, high=bound)
     return Network(
         (Source("input", n_inputs), Source("bias", 1), Population("cells", 3, LIF(0.0, 0.5))),

@@ -1,4 +1,4 @@
-"""Chip integers by hand, their limits, and that what is refused is named."""
+"""Test chip integers by hand, their limits, and that what is refused is named."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def test_the_narrowest_noise_of_the_chip_is_named_and_accepted() -> None:
 @pytest.mark.parametrize("env_id", ["CartPole-v1", "MountainCar-v0", "neurorl/GridWorld-v0"])
 @pytest.mark.parametrize("model", MODELS)
 def test_weights_of_presets_are_multiples_of_64(env_id: str, model: str) -> None:
-    """So that it doesn't matter whether six bits of a weight are cleared, see docs/chip.md."""
+    """Then it doesn't matter whether six bits of a weight are cleared, see docs/chip.md."""
     env = make_env(env_id)
     chip = quantise(make_config(env, model).network(int(discrete_actions(env).n)))
     assert min(p.exponent for p in chip.projections.values()) >= -1

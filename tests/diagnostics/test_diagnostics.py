@@ -1,4 +1,4 @@
-"""Diagnostics: hand-made spikes and weights, provoked and healthy runs, the command line."""
+"""Test diagnostics: hand-made spikes and weights, provoked and healthy runs, the command line."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_better_compares_the_last_twenty_with_the_first() -> None:
 
 
 def network(**plasticity: float) -> Network:
-    """input (2) -> hidden (3) -> output (2), and hidden -> aside (1), which leads nowhere."""
+    """Connect input (2) -> hidden (3) -> output (2), and hidden -> aside (1), a dead end."""
     rule = Plasticity(**plasticity)
     mask = np.array([[True, False, True], [True, True, False]])
     return Network(
@@ -166,7 +166,7 @@ def monitor(weights: dict[str, Any]) -> Monitor:
 
 
 def play(m: Monitor, first: int, last: int, played: list[Past], p: float = 0.5) -> list[str]:
-    """Episodes *first* to *last* (excluded) with some spikes in hidden and output, none aside."""
+    """Return episodes *first* to *last* (excluded) with spikes in hidden and output, none aside."""
     rng = np.random.default_rng(first)
     found = []
     for k in range(first, last):
@@ -330,7 +330,7 @@ def test_seeds_side_by_side_have_the_diagnostics_of_each_alone(tmp_path: Path) -
 
 @pytest.fixture
 def begun(tmp_path: Path) -> Path:
-    """A silent run too short for a verdict, which the command line then resumes."""
+    """The command line resumes a silent run that was too short for a verdict."""
     train(CART, tmp_path / "run", seed=3, episodes=5, overrides=SILENT)
     return tmp_path / "run"
 

@@ -1,4 +1,4 @@
-"""What returns show: hand-made ones, and runs that fail and that learn."""
+"""Test what returns show: hand-made ones, and runs that fail and that learn."""
 
 from __future__ import annotations
 

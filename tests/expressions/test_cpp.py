@@ -25,7 +25,7 @@ Arrays = dict[str, npt.NDArray[np.float64]]
 
 
 def run(folder: Path, expressions: Sequence[Expression], names: Arrays) -> npt.NDArray[np.float64]:
-    """The values of expressions, all compiled into one library; a row for each."""
+    """Return the values of expressions, all compiled into one library; a row for each."""
     places = {name: f"x[{k}][i]" for k, name in enumerate(names)}
     lines = [f"out[{k}][i] = {e.cpp(places)};" for k, e in enumerate(expressions)]
     body = "\n".join(f"for (int64_t i = 0; i < n; i++) {line}" for line in lines)
@@ -58,7 +58,7 @@ def test_random_expressions(seed: int, count: int, tmp_path: Path) -> None:
 
 
 def test_special_values(tmp_path: Path) -> None:
-    """Each in an array of its own length, so also in what is left over of vectors."""
+    """Each value is also computed in an array of another length, as a vector's remainder."""
     longest = max(len(given) for _, given, _ in TABLE)
     expressions = [Expression(re.sub(r"\bv\b", f"v{k}", row[0])) for k, row in enumerate(TABLE)]
     names = {f"v{k}": np.resize(row[1], longest) for k, row in enumerate(TABLE)}

@@ -1,4 +1,4 @@
-"""Values of expressions in NumPy: every function's special values, and no warning."""
+"""Test values of expressions in NumPy: every function's special values, and no warning."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_what_has_no_value() -> None:
 
 
 def test_nothing_warns() -> None:
-    """Warnings are errors in these tests."""
+    """Make warnings errors in these tests."""
     names = values(0, 64)
     for expression in random_expressions(0, 200):
         expression.evaluate(names)

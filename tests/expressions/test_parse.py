@@ -1,4 +1,4 @@
-"""What is in the language, what isn't, and where an error says that it is wrong."""
+"""Test what is in the language, what isn't, and where an error says that it is wrong."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ def test_printed_and_parsed_again_it_is_the_same(seed: int, size: int, is_number
 
 @dataclass(frozen=True, eq=False)
 class Model(Described):
-    """A description that holds expressions."""
+    """Hold expressions in a description."""
 
     threshold: Expression
     reset: tuple[Expression, ...]

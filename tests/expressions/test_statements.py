@@ -1,4 +1,4 @@
-"""Updates and differential equations, line by line."""
+"""Test updates and differential equations, line by line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Operations and energy of a decision, against counts by hand."""
+"""Compare operations and energy of a decision with counts by hand."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MASK = np.array([[True, True, True, False], [True, True, False, False]])
 
 
 def two_layers() -> Network:
-    """2 channels -> 4 neurons (5 of 8 synapses) -> 2 neurons, in 2 blocks of 2 x 1."""
+    """Connect 2 channels to 4 neurons (5 of 8 synapses), and these to 2, in 2 blocks of 2 x 1."""
     return Network(
         (Source("input", 2), Population("middle", 4, LIF()), Population("last", 2, LIF())),
         (
@@ -44,7 +44,7 @@ def two_layers() -> Network:
 
 
 def rasters() -> dict[str, np.ndarray]:
-    """3 steps; the channels spike 2 and 1 times, the neurons 1, 2, 0, 3 and 0, 1 times."""
+    """Return 3 steps in which channels spike 2, 1 times, neurons 1, 2, 0, 3 and 0, 1 times."""
     return {
         "input": np.array([[1, 0], [1, 1], [0, 0]], dtype=bool),
         "middle": np.array([[1, 1, 0, 1], [0, 1, 0, 1], [0, 0, 0, 1]], dtype=bool),
@@ -107,7 +107,7 @@ def test_a_tally_by_hand() -> None:
 
 
 def test_the_example_of_neurobench() -> None:
-    """Its documentation's matrix and vector: 4 effective and 9 dense operations."""
+    """NeuroBench's documentation has an example of 4 effective and 9 dense operations."""
     matrix = np.array([[1.3, 0.0, -3.2], [0.0, 1.2, -5.1], [-1.1, 2.7, 0.0]])
     network = Network(
         (Source("x", 3), Population("y", 3, LIF())), (Projection("w", "x", "y", matrix.T),)
@@ -119,7 +119,7 @@ def test_the_example_of_neurobench() -> None:
 
 
 def test_currents_are_multiplications_of_the_host() -> None:
-    """Once a decision, not in the chip's energy: 2 of 3 activations, one weight of 6 is 0."""
+    """Once a decision, outside the chip's energy: 2 of 3 activations, one weight of 6 is 0."""
     weights = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 1.0]])
     network = Network(
         (Source("x", 3, kind="current"), Population("y", 2, LIF())),

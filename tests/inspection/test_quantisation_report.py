@@ -1,4 +1,4 @@
-"""The report of chip arithmetic's errors: by hand, measured, and as `neurorl show` has it."""
+"""Test the report of chip arithmetic's errors: by hand, measured, and as `neurorl show` has it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def network(neuron: Any, n_inputs: int = 4, **projection: Any) -> Network:
 
 
 def test_errors_by_hand() -> None:
-    """1 is 254 * 64 = 16256 chip units; a weight is a whole number of 2/254."""
+    """A weight of 1 is 254 * 64 = 16256 chip units; each is a whole number of 2/254."""
     tau = -1e-3 / np.log(0.3)
     neuron = CubaLIF(tau_syn=tau, tau_mem=2 * tau, threshold=0.4, bias=np.array([0.01, 1.01]))
     weights = np.array([[0.5, 0.0], [1e-4, 2.0], [-1.0, 1 / 127], [0.25, 0.25]])

@@ -1,4 +1,4 @@
-"""The learner on a real window against the rule, step by step."""
+"""Compare the learner on a real window with the rule, step by step."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from neurorl.rules.three_factor import eligibility, trace
 
 
 def one_move(**options: Any) -> Any:
-    """An agent, the rasters of one decision of its, and a learner that hasn't seen it yet."""
+    """Return an agent, the rasters of one decision, and a learner that hasn't seen it yet."""
     agent = SpikingActorCritic("CartPole-v1", actors=2, hidden=3, seed=1, **options)
     move = agent.player(1, explore=True).move(np.array([0.1, -0.2, 0.05, 0.3]))
     return agent, move, Learner(LearningPlan.of(agent.network, agent.config), agent.memory)
@@ -73,7 +73,7 @@ def test_the_eligibility_fades_between_decisions() -> None:
 
 @pytest.mark.parametrize("arithmetic", ["float", "loihi"])
 def test_probabilities_are_those_the_simulator_spikes_with(arithmetic: str) -> None:
-    """p recomputed from rasters and weights, against the frequency of spikes."""
+    """The p computed from rasters and weights is the frequency of spikes."""
     agent = SpikingActorCritic(
         "CartPole-v1", model="glm", actors=2, hidden=3, window=400, seed=3, arithmetic=arithmetic
     )

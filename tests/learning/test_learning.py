@@ -1,4 +1,4 @@
-"""That agents learn: small versions for every change, the full size under ``-m slow``.
+"""Test that agents learn: small versions for every change, the full size under ``-m slow``.
 
 All seeds count. The full figures, with more seeds, come from scripts/learning.py.
 """
@@ -34,7 +34,7 @@ def test_gridworld_is_learned(model: str, backend: str, episodes: int) -> None:
 
 
 def test_without_the_rule_nothing_is_learned() -> None:
-    """The same agent, its weights never changed: the measure above can fail."""
+    """An agent whose weights never change fails: so the measure above can fail."""
     still = grid_return(5, seed=1, alpha_output=0.0, alpha_hidden=0.0)
     assert still < 0.3
 
@@ -64,7 +64,7 @@ def test_cartpole_above_400(backend: str, seed: int) -> None:
 
 
 def test_memory_pays_where_velocities_are_not_shown() -> None:
-    """The preset of CartPole without them, and the same silenced before every decision."""
+    """The preset of CartPole without velocities beats itself silenced before every decision."""
     last = {}
     for carries in (True, False):
         agent = SpikingActorCritic(

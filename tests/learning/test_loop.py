@@ -1,4 +1,4 @@
-"""The loop in C against the loop in NumPy: everything an agent knows, bit for bit."""
+"""Compare the loop in C with the loop in NumPy: everything an agent knows, bit for bit."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ CELLS = GaussianCells(LOW, HIGH, cells=6)
 
 
 class Halves(Features):
-    """Features that C has no twin of."""
+    """Compute features that C has no twin of."""
 
     @property
     def size(self) -> int:
@@ -49,7 +49,7 @@ class Halves(Features):
 
 
 def own_network(masked: bool = False, delay: float | None = None) -> Network:
-    """32 -> 20 -> 4 with a recurrent population that is neither output nor hidden."""
+    """Return 32 -> 20 -> 4 with a recurrent population that is neither output nor hidden."""
     plastic = Plasticity(trace_tau=5e-3, low=-0.4, high=0.6)
     rng = np.random.default_rng(3)
     mask = rng.random((24, 20)) < 0.7 if masked else None
@@ -72,7 +72,7 @@ def own_network(masked: bool = False, delay: float | None = None) -> Network:
 
 
 def all_to_all(kind: str = "spikes") -> Network:
-    """24 -> 6 -> 4, every hidden neuron to every output."""
+    """Return 24 -> 6 -> 4, every hidden neuron to every output."""
     plastic, cell = Plasticity(trace_tau=5e-3), LIF(tau_mem=5e-3, threshold=0.5, noise=0.4)
     return Network(
         (
@@ -88,7 +88,7 @@ def all_to_all(kind: str = "spikes") -> Network:
 
 
 def loose() -> Network:
-    """24 -> 6 -> 4 -> 4, in modules above, all to all below and past the hidden layer."""
+    """Return 24 -> 6 -> 4 -> 4, in modules above, all to all below and past the hidden layer."""
     plastic, cell = Plasticity(trace_tau=5e-3), LIF(tau_mem=5e-3, threshold=0.5, noise=0.4)
     sizes = {"hidden_2": 6, "hidden": 4, "output": 4}
     return Network(
@@ -103,7 +103,7 @@ def loose() -> Network:
 
 
 def fixed_filters() -> Network:
-    """24 -> 8 -> 4 in modules, with refractory taps and shortcuts that don't learn."""
+    """Return 24 -> 8 -> 4 in modules, with refractory taps and shortcuts that don't learn."""
     plastic, cell = Plasticity(trace_tau=5e-3), LIF(tau_mem=5e-3, threshold=0.5, noise=0.4)
     mask = np.random.default_rng(3).random((24, 4)) < 0.7
     return Network(
@@ -511,7 +511,7 @@ def test_concatenated_features_are_flattened_alike() -> None:
 
 
 class Lost(gym.Env[Any, Any]):
-    """Shows a state that its space doesn't have."""
+    """Show a state that the space doesn't have."""
 
     observation_space = gym.spaces.Discrete(3)
     action_space = gym.spaces.Discrete(2)

@@ -1,4 +1,4 @@
-"""What texts of rules may name without an agent: by hand, on every backend, and what is refused."""
+"""Test what texts of rules may name without an agent: by hand, on every backend, and refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Agents learn numbers: a bandit at whose best number nothing is clipped, and a swing-up."""
+"""Test agents that choose numbers: a bandit whose best number isn't clipped, and a swing-up."""
 
 from __future__ import annotations
 

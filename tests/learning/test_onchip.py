@@ -1,4 +1,4 @@
-"""Agents that learn on the emulated chip: what it is told, replicas, files, what is refused."""
+"""Test agents that learn on the emulated chip: what it is told, replicas, files, refusals."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def agent(**options: Any) -> closing[SpikingActorCritic]:
     ("window", "steps"), [(12, 4), (13, 3), (14, 2), (15, 5), (16, 4), (2, 2), (3, 5)]
 )
 def test_steps_after_a_window(window: int, steps: int) -> None:
-    """The learning step ``t % 4 == 2`` is among them once, and they end a period of 4."""
+    """One learning step ``t % 4 == 2`` is among these steps, and they end a period of 4."""
     assert steps_to_learn(window, 4, 2) == steps
     assert (window + steps) % 4 == 0
     assert [t % 4 for t in range(window, window + steps)].count(2) == 1
 
 
 def test_what_the_chip_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """``-alpha delta sum_t f / (N g)`` by the formulas of spikes-only and TD, for two decisions."""
+    """The chip is told ``-alpha delta sum_t f / (N g)``, for two decisions, spikes-only and TD."""
     with agent(
         hidden=0, actors=3, window=14, alpha_output=0.7, modulator_limit=0.05, alpha_critic=0.5
     ) as one:

@@ -1,4 +1,4 @@
-"""Learning of the synapses of a list: as under a mask, bit for bit, and never by a matrix."""
+"""Test learning of listed synapses: as under a mask, bit for bit, and never by a matrix."""
 
 from __future__ import annotations
 

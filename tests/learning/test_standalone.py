@@ -1,4 +1,4 @@
-"""Learning without an agent: by hand for one synapse, across backends, mid-way, side by side."""
+"""Test learning without an agent: one synapse by hand, all backends, mid-way, side by side."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ GATED = Rule("gated", output="spike*phi", pairs_spikes=True, gates_depression=Tr
 
 
 def pair(low: float = -10.0, high: float = 10.0, trace_tau: float = 0.02) -> Network:
-    """A synapse between an input and a cell that another input makes spike."""
+    """Return a synapse between an input and a cell that another input makes spike."""
     plasticity = Plasticity(trace_tau=trace_tau, low=low, high=high)
     return Network(
         nodes=(Source("in", 1), Source("force", 1), Population("cell", 1, LIF(0.0, threshold=1.0))),
@@ -44,7 +44,7 @@ def pair(low: float = -10.0, high: float = 10.0, trace_tau: float = 0.02) -> Net
 
 
 def rich() -> Network:
-    """Two layers, recurrent, delayed, masked, noisy, with inputs that learn."""
+    """Return two layers, recurrent, delayed, masked, noisy, with inputs that learn."""
     cells = CubaLIF(tau_syn=5e-3, tau_mem=20e-3, threshold=1.0, noise=0.1)
     plasticity = Plasticity(trace_tau=0.02, low=-1.0, high=1.0)
     mask = np.random.default_rng(3).random((6, 5)) < 0.6
@@ -68,7 +68,7 @@ def at(steps: Sequence[int], n: int) -> npt.NDArray[np.bool_]:
 
 
 def drive(learning: Learning, windows: range, phi: bool, replicas: int = 1) -> None:
-    """Windows of different lengths, each with modulators of its own."""
+    """Return windows of different lengths, each with modulators of its own."""
     for k in windows:
         rng, n_steps = np.random.default_rng(k), 3 + 4 * k % 11
         raster = np.tile(rng.random((n_steps, 6)) < 0.3, (1, replicas))
@@ -169,7 +169,7 @@ def test_a_window_gives_the_eligibility_that_an_agent_has(name: str) -> None:
 
 
 def replay(learning: Learning, inputs: Any, rasters: Any, n_steps: int) -> None:
-    """A window whose rasters must be the agent's, as its network and weights are."""
+    """A window has the agent's rasters, as its network and weights are the agent's."""
     got = learning.window(inputs, n_steps)
     for name, raster in got.items():
         assert np.array_equal(raster, rasters[name]), name

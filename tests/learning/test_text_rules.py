@@ -1,4 +1,4 @@
-"""A user's rule of texts, compiled into the loop in C, against NumPy's loop and our kernels."""
+"""Compare a user's rule of texts, compiled into the C loop, with NumPy's loop and our kernels."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ KERNELS = [
 
 
 def learned(rule: Rule | str, loop: str, episodes: int = 2, **options: Any) -> dict[str, Any]:
-    """What an agent knows and did after some episodes."""
+    """Return what an agent knows and did after some episodes."""
     return known(
         SpikingActorCritic("CartPole-v1", rule=rule, seed=5, loop=loop, **{**SMALL, **options}),
         episodes,
@@ -175,7 +175,7 @@ def test_native_and_numpy_agree(case: str) -> None:
 
 
 def text(rng: np.random.Generator, names: list[str], depth: int) -> str:
-    """A random text of bounded numbers, all functions and operators."""
+    """Draw a text of bounded numbers, with all functions and operators."""
     if not depth or rng.random() < 0.1:
         return str(rng.choice([*names, "0.5", "2", "0.125"]))
     a, b, c = (text(rng, names, depth - 1) for _ in range(3))
@@ -190,7 +190,7 @@ def text(rng: np.random.Generator, names: list[str], depth: int) -> str:
 
 
 def drawn(seed: int) -> tuple[Rule, dict[str, Any]]:
-    """A random rule, and an agent that can have it."""
+    """Draw a rule, and an agent that can have it."""
     rng = np.random.default_rng(seed)
     pairs, is_gain = bool(rng.random() < 0.3), bool(rng.random() < 0.4)
     names = ["phi", "t", "b", "n", "W", "M", "theta"] + ([] if pairs else ["V"])
@@ -306,7 +306,7 @@ def test_without_a_compiler_a_text_runs_in_numpy(monkeypatch: pytest.MonkeyPatch
 
 
 def by_equations() -> Network:
-    """Modules of neurons that are written as equations."""
+    """Return modules of neurons that are written as equations."""
     cell = Equations(
         "dv/dt = -v/tau",
         threshold="v > 0.4",

@@ -1,4 +1,4 @@
-"""Writing into 8-bit weights: each scheme by hand, and on average."""
+"""Test writing into 8-bit weights: each scheme by hand, and on average."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SEED = 11
 
 
 class Bench:
-    """One projection of *n* inputs to 2 outputs with weights 0, and a writer for it."""
+    """Return a projection of *n* inputs to 2 outputs with weights 0, and a writer for it."""
 
     def __init__(self, writes: str, n: int = 2, mask: Any = None, seed: int = SEED) -> None:
         cell = LIF(tau_mem=5e-3, threshold=0.5, noise=0.4)
@@ -48,7 +48,7 @@ class Bench:
         self._writer = Writer(plan, arithmetic, self.memory, seed)
 
     def decide(self, quanta: Any) -> None:
-        """One decision whose dw is so many quanta."""
+        """Return a decision whose dw is so many quanta."""
         self.memory.decisions[0] += 1
         self.write(quanta)
 
@@ -58,11 +58,11 @@ class Bench:
 
     @property
     def n(self) -> Any:
-        """The weights in quanta."""
+        """Return the weights in quanta."""
         return np.rint(self.memory.weights["a"] * self.rounding.inverse)
 
     def draws(self, decision: int, stream: int = Stream.WRITES) -> Any:
-        """What the synapses draw in a decision."""
+        """Return what the synapses draw in a decision."""
         shape = self.memory.weights["a"].shape
         drawn = uniforms(SEED, stream, int(np.prod(shape)), decision)
         return drawn.reshape(shape)
@@ -84,7 +84,7 @@ def test_stochastic_by_hand() -> None:
 
 
 def test_accumulate_by_hand() -> None:
-    """15 decisions wait, the 16th writes the sum."""
+    """The sum of 15 decisions waits; the 16th writes it."""
     bench = Bench("accumulate")
     dw = np.array([[0.25, -0.5], [0.0, 0.31]])
     for _ in range(15):
@@ -99,7 +99,7 @@ def test_accumulate_by_hand() -> None:
 
 
 def test_register_by_hand() -> None:
-    """Steps of 1/64 quantum; whole quanta leave it towards zero, the remainder stays."""
+    """Whole quanta leave a sum of 1/64 quantum steps towards zero; the remainder stays."""
     bench = Bench("register")
     bench.decide([[40 / 64, -40 / 64], [100.25 / 64, 0.0]])
     third = 36 + (bench.draws(1)[1, 0] >= 0.75)  # 100 or 101 is 1 quantum and 36 or 37
@@ -132,7 +132,7 @@ def test_the_end_of_an_episode_draws_anew_and_is_no_turn_to_write() -> None:
 
 @pytest.mark.parametrize("writes", CHIP)
 def test_weights_stay_in_their_range(writes: str) -> None:
-    """-0.25 to 1 is -32 to 127 quanta of 1/127: the nearest, as for a shadow."""
+    """Weights of -0.25 to 1 are -32 to 127 quanta of 1/127: the nearest, as for a shadow."""
     bench = Bench(writes)
     assert levels(bench.rounding, -0.25, 1.0) == (-32.0, 127.0)
     assert levels(bench.rounding, -9.0, 9.0) == (-127.0, 127.0)
@@ -166,7 +166,7 @@ def test_writes_are_right_on_average(x: float, seed: int) -> None:
 @pytest.mark.parametrize("writes", CHIP)
 @pytest.mark.parametrize("x", [0.013, -0.0021, 0.05])
 def test_many_decisions_add_up(writes: str, x: float) -> None:
-    """2,000 synapses, 192 decisions of x quanta: the mean weight is 192 x within 5 of its s.d."""
+    """The mean weight of 2,000 synapses after 192 decisions of x quanta is 192 x, within 5 s.d."""
     bench = Bench(writes, n=1000)
     for _ in range(192):
         bench.decide(x)

@@ -1,4 +1,4 @@
-"""Equations that are LIF or CubaLIF neurons in other words, and those that aren't."""
+"""Test equations that are LIF or CubaLIF neurons in other words, and those that aren't."""
 
 from __future__ import annotations
 

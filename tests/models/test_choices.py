@@ -1,4 +1,4 @@
-"""Choices of several groups, masks, and numbers that populations code: by hand and by property."""
+"""Test choices of several groups, masks, and population codes of numbers."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_mask_that_allows_all_changes_nothing() -> None:
 
 
 def test_normal_numbers() -> None:
-    """Their moments are those of the normal distribution, and no draw is infinite."""
+    """The draws have the moments of the normal distribution, and none is infinite."""
     u, v = uniforms(1, 2, 20_000, 0), uniforms(1, 2, 20_000, 1)
     z = np.array([normal(a, b) for a, b in zip(u, v, strict=True)])
     assert abs(z.mean()) < 0.03
@@ -83,7 +83,7 @@ def test_numbers_by_hand() -> None:
 
 
 def test_feedback_is_the_score() -> None:
-    """It is the derivative of log p(a) by the votes, times sigma and the number of votes."""
+    """phi is the derivative of log p(a) by the votes, times sigma and their number."""
     sigma, votes, step = 0.4, np.array([4.0, 1.0, 6.0, 3.0]), 1e-6
     centres = np.linspace(-1, 1, 4)
     choice = Gaussian(sigma, population=4).decide(votes, (4,), None, np.array([0.3, 0.8]))

@@ -1,4 +1,4 @@
-"""The papers' combinatorial codes: known answers by hand, and what holds of every one."""
+"""Test the papers' combinatorial codes: known answers by hand, and properties of all."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_groups_hold_the_codes_of_a_combination() -> None:
 
 
 def test_the_papers_gridworld_code() -> None:
-    """Of the 2 of 5 (01, 02, 03, 04, 12, ...) the first state has the first three."""
+    """The first state's code has the first three of the combinations 01, 02, 03, 04, 12, ..."""
     cells = Combinations(100, 2, 5, start=1, groups=3)
     assert cells(1).tolist() == [1, 1, 0, 0, 0, 1, 0, 1, 0, 0, 1, 0, 0, 1, 0]
     # Eight states have the codes 01 and 02; then come 01, 03 and 04.

@@ -1,4 +1,4 @@
-"""The spiking critic: what it says of a state, what its neurons learn by, and when."""
+"""Test the spiking critic: what it says of a state, what its neurons learn by, and when."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_the_factor_estimates_the_slope(p: float, steps: int) -> None:
 
 
 class Corridor(gym.Env[Any, Any]):
-    """Four states in a row, a reward of 1 at the end; ``ends`` says whether it is terminal."""
+    """Put four states in a row, with a reward of 1 at the end, terminal if ``ends``."""
 
     observation_space = gym.spaces.Box(np.array(LOW), np.array(HIGH), dtype=np.float64)
     action_space = gym.spaces.Discrete(2)
@@ -167,7 +167,7 @@ def test_what_cannot_be_is_refused() -> None:
 
 
 def test_joint_cells_are_products_of_bumps() -> None:
-    """Two dimensions at 1/2 and 0 of 3 cells each, with width 1/2: exp(-2 d**2)."""
+    """Two dimensions at 1/2 and 0 of 3 cells each, of width 1/2, give exp(-2 d**2)."""
     x = RBF([0, 0], [1, 2], cells=3, width=0.5, floor=1e-3)([0.5, 0.0]).reshape(3, 3)
     vertical = np.exp(-2.0 * np.array([1, 0, 1]))
     horizontal = np.exp(-2.0 * np.array([0, 1, 4]))

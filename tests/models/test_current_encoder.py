@@ -1,4 +1,4 @@
-"""The encoder 'current': what an agent with it learns, on every backend, and what it refuses."""
+"""Test the encoder 'current': what an agent learns with it, on every backend; refusals."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_no_spike_enters_the_network() -> None:
 
 
 def test_probability_with_a_current_by_hand() -> None:
-    """v = 0.25 + 0.5 in the first step, half of it more in the second."""
+    """The membrane is 0.25 + 0.5 in the first step, and half of it more in the second."""
     one = np.ones(1)
     d = Dynamics(0 * one, 0.5 * one, 0 * one, 0.25 * one, 0.5 * one, np.zeros(1, dtype=np.int64))
     seen = spike_probability(d, np.zeros((2, 1)), np.zeros((2, 1), bool), 0.5 * one)
@@ -96,7 +96,7 @@ def test_probability_with_a_current_by_hand() -> None:
 
 
 def test_synops_of_a_current_are_products_of_a_decision() -> None:
-    """A one-hot state and the bias, each to 4 outputs, once a decision."""
+    """The one-hot state and the bias go to 4 outputs each, once a decision."""
     agent = SpikingActorCritic(
         make_env("FrozenLake-v1"), actors=1, hidden=0, window=3, encoder="current"
     )

@@ -1,4 +1,4 @@
-"""Neurons by equations: updates of each method, the order inside a step, what is refused."""
+"""Test neurons by equations: updates of each method, the order in a step, refusals."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ UPDATE: dict[str, Any] = {**LEAK, "method": "", "parameters": {"E": 0.0}, "initi
 
 
 def trace(neuron: Equations, dt: float, steps: int, variable: str = "v") -> np.ndarray:
-    """The values of a variable of one neuron without input, after each step."""
+    """Return the values of a variable of one neuron without input, after each step."""
     neurons = EquationNeurons(neuron.plan(1, dt))
     values = []
     for _ in range(steps):
@@ -86,7 +86,7 @@ def test_euler_comes_closer_with_dt() -> None:
 
 
 def test_exact_is_the_solution_of_coupled_equations() -> None:
-    """An oscillation with decay, whose solution is known."""
+    """A damped oscillation has a known solution."""
     text = "dv/dt = w*u - g*v\ndu/dt = -w*v - g*u"
     parameters = {"w": 300.0, "g": 20.0}
     neuron = Equations(
@@ -151,7 +151,7 @@ def test_the_bits_of_a_built_in_neuron(noise: float) -> None:
 
 
 def test_the_order_inside_a_step() -> None:
-    """Input, update, dead steps, spike, reset."""
+    """A step does input, update, refractory steps, spike and reset, in this order."""
     neuron = Equations(
         "n += 1; v = v + q",
         "v >= 2",

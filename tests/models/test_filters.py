@@ -1,4 +1,4 @@
-"""Units with filters of their inputs and of their own spikes: networks, rates, gradients."""
+"""Test units with filters of their inputs and of their own spikes: networks, rates, gradients."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_recalls_that_make_no_sense(fields: dict[str, Any], words: str) -> None:
 
 
 def test_a_network_answers_to_what_it_saw_decisions_ago() -> None:
-    """And from silence at every decision it doesn't."""
+    """A network that begins each decision from silence doesn't answer to earlier ones."""
     for carries in (True, False):
         fields: dict[str, Any] = {"actors": 2, "carries": carries, "input_recalls": (2,)}
         config = AgentConfig("lif", LIF(), "spikes-only", OneHot(5), OneHot(5), 4, **fields)
@@ -206,7 +206,7 @@ def test_presets_lengthen_the_window() -> None:
 
 
 def drives(network: Network, w: dict[str, Array], spikes: Spikes, name: str) -> Array:
-    """u of a population in every step for rasters ``(..., W, n)``, by its definition."""
+    """Return u of a population in every step for rasters ``(..., W, n)``, by its definition."""
     total = np.zeros((*spikes[name].shape[:-2], W, network.node(name).size))
     for p in network.projections:
         if p.post != name:
@@ -223,7 +223,7 @@ def drives(network: Network, w: dict[str, Array], spikes: Spikes, name: str) -> 
 
 
 def probability(network: Network, w: dict[str, Array], spikes: Spikes) -> Array:
-    """Of every outcome, the product over neurons and steps."""
+    """Return the probability of every outcome: the product over neurons and steps."""
     found: Any = 1.0
     for population in network.populations:
         name = population.name
@@ -233,7 +233,7 @@ def probability(network: Network, w: dict[str, Array], spikes: Spikes) -> Array:
 
 
 def outcomes(network: Network, inputs: npt.NDArray[np.bool_]) -> Spikes:
-    """All that the populations can do in a window; ``(outcomes, W, n)``."""
+    """Return all that the populations can do in a window, ``(outcomes, W, n)``."""
     sizes = {p.name: p.size for p in network.populations}
     bits = W * sum(sizes.values())
     patterns = (np.arange(2**bits)[:, None] >> np.arange(bits) & 1).astype(bool)
@@ -252,7 +252,7 @@ RUNS = [("reference", "float"), ("reference", "loihi"), ("loihi", "loihi")]
 
 @pytest.mark.parametrize(("backend", "arithmetic"), RUNS)
 def test_rates_of_a_unit_with_filters(backend: str, arithmetic: str) -> None:
-    """What 1,000 units alike do in 20 windows, against the enumeration of one unit's 8 outcomes."""
+    """1,000 equal units in 20 windows spike as the enumeration of one unit's 8 outcomes says."""
     lags: dict[str, Any] = {"hidden": 0, "stimulus_lags": 2, "history_lags": 2, "bound": 2.0}
     taps = {
         "input_output": np.array([[0.6], [-0.4], [0.3]]),
@@ -307,7 +307,7 @@ NETWORKS = {
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_mean_of_coagent_is_the_gradient(name: str) -> None:
-    """Every plastic tap, over all outcomes of a window, against central differences."""
+    """The mean change of every plastic tap over all outcomes is the central difference."""
     network = NETWORKS[name]()
     rng = np.random.default_rng(5)
     w = {p.name: rng.uniform(-0.8, 0.8, network.weight_shape(p.name)) for p in network.projections}
@@ -335,7 +335,7 @@ def test_the_mean_of_coagent_is_the_gradient(name: str) -> None:
 
 
 def mean_change(network: Network, w: dict[str, Array], every: Spikes, chosen: Array) -> Any:
-    """E[R e] of every plastic projection."""
+    """Return E[R e] of every plastic projection."""
     cells = OneHot(3)
     options: dict[str, Any] = {"description": network, "beta": BETA, "normalises": False}
     config = AgentConfig("own", GLM(), "coagent", cells, cells, W, **options)

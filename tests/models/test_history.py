@@ -1,4 +1,4 @@
-"""What a critic sees of the observations before the last one, by hand and in every loop."""
+"""Test what a critic sees of earlier observations, by hand and in every loop."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ POSITIONS = "neurorl/PositionOnlyCartPole-v0"
 
 
 def test_changes_by_hand() -> None:
-    """Two environments, two changes of an observation of two numbers."""
+    """Two environments each show two changes of an observation of two numbers."""
     history = History(Fourier(np.zeros(6), np.ones(6), 1), 2, 2)
     history.see(1, [9.0, 9.0])
     history.see(0, np.array([1.0, 5.0], dtype=np.float32))

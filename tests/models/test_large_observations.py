@@ -1,4 +1,4 @@
-"""Images and long vectors: what the defaults make of them is bounded, and said."""
+"""Test images and long vectors: what the defaults make of them is bounded, and said."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SIZES = [(84, 84, 1), (84, 84, 3), (210, 160, 3), (96, 96), (5000,), (4, 84, 84)
 
 
 class Shows(gym.Env[Any, Any]):
-    """An environment that shows noise of a space."""
+    """Show noise of a space."""
 
     def __init__(self, space: gym.Space[Any], actions: int = 4) -> None:
         self.observation_space, self.action_space = space, Discrete(actions)

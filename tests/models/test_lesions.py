@@ -1,4 +1,4 @@
-"""Dead neurons: by hand, and what is left of a network on every backend."""
+"""Test dead neurons: by hand, and what is left of a network on every backend."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_silent_neurons_by_hand() -> None:
 
 
 def test_synapses_of_the_dead_by_hand() -> None:
-    """Two blocks of 2 x 1: neuron 1 is dead, and a synapse of neuron 2 is not there anyhow."""
+    """Two blocks of 2 x 1 have a dead neuron 1 and lack a synapse of neuron 2 anyhow."""
     plastic = Plasticity()
     network = Network(
         (Source("input", 3), Population("hidden", 4, LIF()), Population("output", 2, LIF())),

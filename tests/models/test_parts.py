@@ -1,4 +1,4 @@
-"""Encoders, policies, critics and the like are objects: the library's, and those of users."""
+"""Test that encoders, policies, critics and the like are objects, also those of users."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ CART = "CartPole-v1"  # rewards every step
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Even(Policy):
-    """Softmax of the square roots of votes, at least *share* for each action."""
+    """Choose by the softmax of the square roots of votes, at least *share* for each action."""
 
     share: float = 0.1
 
@@ -52,7 +52,7 @@ class Even(Policy):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Late(Encoder):
-    """A spike in every step from one on that comes the earlier, the more active a cell is."""
+    """Spike in every step from one on that comes the earlier, the more active a cell is."""
 
     jitter: float = 1.0
 
@@ -76,7 +76,7 @@ class Halving(Schedule):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Signed(Modulator):
-    """The sign of the TD error, times a running mean of its size."""
+    """Return the sign of the TD error, times a running mean of its size."""
 
     speed: float = 0.5
 
@@ -87,7 +87,7 @@ class Signed(Modulator):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Optimist(Linear):
-    """A linear critic of twice the step size."""
+    """Learn as a linear critic of twice the step size."""
 
     def values(self, weights: FloatArray, trace: FloatArray, x: FloatArray, gamma: float) -> Any:
         whole = super().values(weights, trace, x, gamma)

@@ -1,4 +1,4 @@
-"""Policies, and critics that begin with a value: what they say by hand, and what agents do."""
+"""Test policies, and critics that begin with a value: by hand, and what agents do."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_epsilon_greedy_by_hand() -> None:
 
 @pytest.mark.parametrize("loop", ["native", "numpy"])
 def test_the_share_that_is_drawn_evenly(loop: str) -> None:
-    """Of four actions three are worse: 0.75 epsilon of all actions are such."""
+    """Three of four actions are worse: 0.75 epsilon of all actions are such."""
     epsilon = 0.4
     agent = SpikingActorCritic(GRID, seed=1, loop=loop, policy="epsilon-greedy", epsilon=epsilon)
     inner = agent._replicas.loop
@@ -58,7 +58,7 @@ def test_the_draws_are_those_of_other_policies() -> None:
 
 
 def test_an_optimistic_critic_is_a_table_that_begins_there() -> None:
-    """V of a table that is 5 at first, against 5 + v of one-hot features."""
+    """A table that is 5 at first has the V of 5 + v of one-hot features."""
     n, v_0, rng = 6, 5.0, np.random.default_rng(0)
     one = Optimistic(0.1, 0.7, initial_value=v_0)
     ours = one.values(np.zeros(n), np.zeros(n), np.zeros(n), 0.9)

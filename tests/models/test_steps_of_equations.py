@@ -1,4 +1,4 @@
-"""Rates of the neurons of the literature at three lengths of a step: they hang on it little."""
+"""Compare rates of the literature's neurons at three lengths of a step: they differ little."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from neurorl.network.neuron import Neuron
 
 SIZE, SECONDS, MS = 100, 0.6, 1e-3
 BOUND = 0.12
-"""The largest relative difference of a rate for each millisecond of dt."""
+"""Limit the relative difference of a rate for each millisecond of dt."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The declared grids: what they may hold, and a run of one in small."""
+"""Test the declared grids: what they may hold, and a run of one in small."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compiled code on disk: damaged is built again, others' is refused, kills leave nothing."""
+"""Test compiled code on disk: damaged is built again, others' is refused, kills leave nothing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SOURCE = 'extern "C" int answer() { return 42; }\n'
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The cache of native libraries, empty."""
+    """Return the cache of native libraries, empty."""
     monkeypatch.setattr(build, "cache_folder", lambda: tmp_path / "cache" / "native")
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "answer.cpp").write_text(SOURCE)
@@ -38,12 +38,12 @@ def answer(folder: Path) -> int:
 
 
 def files(folder: Path) -> list[str]:
-    """All that is in the cache but the locks."""
+    """List all that is in the cache but the locks."""
     return sorted(path.name for path in folder.iterdir() if path.suffix != ".lock")
 
 
 def damages(whole: bytes) -> dict[str, bytes]:
-    """Of a library: in every part of an ELF file, cut off, empty, of something else."""
+    """Damage a library in every part of its ELF file, cut it off, empty it, or replace it."""
     found = {"empty": b"", "text": b"nothing" * 1000, "half": whole[: len(whole) // 2]}
     for place in range(0, len(whole), len(whole) // 12):
         altered = bytearray(whole)

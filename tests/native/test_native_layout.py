@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(toolchain.problem() is not None, reason="no C++ 
 
 
 def drifted(original: type[ctypes.Structure], change: str) -> type[ctypes.Structure]:
-    """A structure of the same name with two fields swapped, one more, or one of another size."""
+    """Return structures of that name with two fields swapped, one more, or one of another size."""
     fields = list(original._fields_)
     if change == "swapped":
         fields[0], fields[1] = fields[1], fields[0]
@@ -37,7 +37,7 @@ def drifted(original: type[ctypes.Structure], change: str) -> type[ctypes.Struct
 
 
 def libraries() -> dict[str, tuple[ModuleType, Callable[[], ctypes.CDLL]]]:
-    """Of the loops and of each backend that has C++: its structures, and what loads its library."""
+    """Map the loops and each backend with C++ to their structures, and what loads their library."""
     found: dict[str, tuple[ModuleType, Callable[[], ctypes.CDLL]]] = {
         "loops": (structures, library)
     }

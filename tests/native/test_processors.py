@@ -41,7 +41,7 @@ for size in ("small", "large"):
 
 
 def learned(**environment: str) -> list[str]:
-    """What a process of its own learns: a line for each array."""
+    """Return what a process of its own learns: a line for each array."""
     done = subprocess.run(
         [sys.executable, "-c", LEARN],
         env={**os.environ, **environment},
@@ -53,7 +53,7 @@ def learned(**environment: str) -> list[str]:
 
 
 def missing(processor: str) -> set[str]:
-    """What this processor lacks to run code for another one."""
+    """Return what this processor lacks to run code for another one."""
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     flags = {word for line in lines if line.startswith("flags") for word in line.split()}
     return PROCESSORS[processor] - flags

@@ -1,4 +1,4 @@
-"""Connectors: which synapses they make, in which order, and what they refuse."""
+"""Test connectors: which synapses they make, in which order, and what they refuse."""
 
 from __future__ import annotations
 

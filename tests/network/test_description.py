@@ -1,4 +1,4 @@
-"""Descriptions: exact round trips, and errors that say where, what, got and limit."""
+"""Test descriptions: exact round trips, and errors that say where, what, got and limit."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_depth_is_the_step_that_all_input_has_reached() -> None:
 
 
 def test_a_current_takes_no_step() -> None:
-    """Its population answers in the step itself, the next one a step later."""
+    """The population behind a current answers in the step itself, the next one a step later."""
     chain = Network(
         (LEVEL, Source("unit", 1, "current"), CELLS, Population("last", 3, LIF())),
         (
@@ -161,7 +161,7 @@ def test_a_current_takes_no_step() -> None:
 
 
 def test_the_kind_of_a_source_as_data() -> None:
-    """That of spikes is left out, as it was when there was no other."""
+    """The kind of spikes is left out, as it was when there was no other."""
     assert INPUT.to_dict() == {"type": "Source", "name": "input", "size": 2}
     assert LEVEL.to_dict()["kind"] == "current"
     for source in (INPUT, LEVEL):
@@ -178,7 +178,7 @@ def test_decays_are_exponential() -> None:
 
 
 def spoiled(value: Any, rng: np.random.Generator) -> Any:
-    """Plain data with one random part replaced by something else."""
+    """Return plain data with one random part replaced by something else."""
     strange = [None, -1, "x", [], {}, {"type": "Source"}, {"array": [1]}, [[1], [2, 3]], 1e400]
     if isinstance(value, dict) and value and rng.random() < 0.8:
         key = str(rng.choice(list(value)))

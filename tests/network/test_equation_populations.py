@@ -1,4 +1,4 @@
-"""Populations of neurons by equations: inputs by name, what is refused, plain data and back."""
+"""Test populations of equation neurons: inputs by name, refusals, plain data and back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Modules of several hidden layers: the network, paths, checkpoints, and every backend alike."""
+"""Test modules of several hidden layers: the network, paths, checkpoints, all backends alike."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_the_window_is_long_enough() -> None:
 
 
 def same(ours: State, theirs: State) -> None:
-    """What two agents know is equal, apart from wall times."""
+    """Assert that what two agents know is equal, apart from wall times."""
     assert ours.keys() == theirs.keys()
     for key, value in theirs.items():
         assert "wall" in key or np.array_equal(ours[key], value), key
@@ -179,7 +179,7 @@ def test_replicas_are_as_each_is_alone(backend: str, loop: str) -> None:
 
 
 def test_the_stdp_gate_covers_every_hidden_layer() -> None:
-    """td-stdp without depression: phi b x s, so its sign is that of phi b."""
+    """The change of td-stdp without depression, phi b x s, has the sign of phi b."""
     neuron = LIF(threshold=0.2, noise=0.5)
     agent = deep(rule="td-stdp", actors=1, neuron=neuron, hidden=(3, 2), depression=0.0)
     loop = agent._replicas.loop

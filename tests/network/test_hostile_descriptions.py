@@ -1,4 +1,4 @@
-"""Descriptions that somebody else made: refused in one line, before memory is taken for them."""
+"""Test descriptions that others made: they are refused in one line, before memory is taken."""
 
 from __future__ import annotations
 

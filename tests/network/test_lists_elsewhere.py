@@ -1,4 +1,4 @@
-"""Listed synapses in what reads networks: validation, NIR, costs, lesions."""
+"""Test listed synapses in what reads networks: validation, NIR, costs, lesions."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def masked(network: Network) -> Network:
 
 
 class Generous(ReferenceSimulator):
-    """A reference in which a little more arrives at the first neurons."""
+    """Let a little more arrive at the first neurons."""
 
     name = "generous"
 

@@ -1,4 +1,4 @@
-"""Replicas as one network, and rounding by numbers."""
+"""Test replicas as one network, and rounding by numbers."""
 
 from __future__ import annotations
 

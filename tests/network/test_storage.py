@@ -1,4 +1,4 @@
-"""Networks in files: exact, small, and refused if damaged or hostile."""
+"""Test networks in files: exact, small, and refused if damaged or hostile."""
 
 from __future__ import annotations
 

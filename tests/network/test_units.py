@@ -137,7 +137,7 @@ def test_signed_is_no_number() -> None:
 
 
 class Pints:
-    """As another package's quantities are."""
+    """Look like another package's quantity."""
 
     dimensionless = False
     units = "millivolt"
@@ -147,7 +147,7 @@ class Pints:
 
 
 class Tensor:
-    """As what has a method of such a name is."""
+    """Have a method of such a name."""
 
     def dim(self) -> int:
         return 0

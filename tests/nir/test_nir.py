@@ -1,4 +1,4 @@
-"""NIR: what is written and read, step by step against the equations, and on every backend."""
+"""Test NIR: what is written and read, against the equations, and on every backend."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ KEPT = ("LIF", "CUBA-LIF", "sparse projection (mask)", "delays of several steps"
 
 
 def play(network: Network, backend: str, arithmetic: str, n_steps: int = 60) -> dict[str, Any]:
-    """Rasters of all populations for inputs that depend on the sources' names only."""
+    """Return rasters of all populations for inputs that depend on the sources' names only."""
     inputs = {
         s.name: np.random.default_rng(len(s.name)).random((n_steps, s.size)) < 0.4
         for s in network.sources
@@ -41,13 +41,13 @@ def same(a: dict[str, Any], b: dict[str, Any]) -> bool:
 
 
 def drawn(network: Network) -> dict[str, FloatArray]:
-    """Weights as a backend has drawn them."""
+    """Return the weights as a backend has drawn them."""
     with load("reference", network, arithmetic="float") as backend:
         return {p.name: backend.weights(p.name) for p in network.projections}
 
 
 def mixed() -> Network:
-    """All that has an exact counterpart: biases, blocks, a loop, a delay, one-to-one synapses."""
+    """Return all that has an exact counterpart: biases, blocks, a loop, a delay, one-to-one."""
     k = np.arange(6)
     middle = CubaLIF(
         tau_syn=1e-3 * k, tau_mem=2e-3 * (1 + k), threshold=0.4 + 0.1 * k, bias=0.01 * k
@@ -108,7 +108,7 @@ def test_a_file_gives_the_spikes_of_the_network(name: str, tmp_path: Path) -> No
 
 
 def calm(network: Network) -> Network:
-    """The network without noise and refractory periods."""
+    """Return the network without noise and refractory periods."""
 
     def quiet(node: Source | Population) -> Source | Population:
         if isinstance(node, Source):
@@ -233,7 +233,7 @@ def test_weights_that_a_seed_draws_must_be_given() -> None:
 
 
 def euler(node: Any, current: FloatArray, state: dict[str, FloatArray], dt: float) -> FloatArray:
-    """Spikes ``(n,)`` of a LIF or CubaLIF node, from v_reset and without a current."""
+    """Return spikes ``(n,)`` of a LIF or CubaLIF node, from v_reset and without a current."""
     v = state.setdefault("v", np.array(node.v_reset, dtype=np.float64))
     tau = node.tau if hasattr(node, "tau") else node.tau_mem
     if hasattr(node, "tau_syn"):
@@ -246,7 +246,7 @@ def euler(node: Any, current: FloatArray, state: dict[str, FloatArray], dt: floa
 
 
 def layered(kind: str, bias: float, leak: float) -> Any:
-    """Two layers of 5 and 3 neurons with all parameters drawn, as someone else's file has them."""
+    """Draw two layers of 5 and 3 neurons with all parameters, as someone else's file has them."""
     rng = np.random.default_rng(8)
     first, second = (1.0, 1.0) if kind == "LIF" else (0.25, 0.06)
 
@@ -317,7 +317,7 @@ def test_both_discretisations_by_hand() -> None:
 
 
 def test_linear_nodes_are_composed() -> None:
-    """Input (2, 3) -> Flatten -> Scale -> Linear -> Delay -> Threshold, and one of a subgraph."""
+    """Read Input (2, 3), Flatten, Scale, Linear, Delay and Threshold, and one of a subgraph."""
     inner = nir.NIRGraph.from_list(
         nir.Scale(np.array([2.0, 3.0])), nir.IF(np.full(2, 1e3), np.ones(2))
     )
@@ -448,7 +448,7 @@ def test_show_prints_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
 
 def trained_in_snntorch(torch: Any, snn: Any, recurrent: bool) -> Any:
-    """8 -> 12 LIF -> 3 CUBA-LIF, float32, trained for some steps to tell three inputs apart."""
+    """Train 8 -> 12 LIF -> 3 CUBA-LIF in float32 for some steps, to tell three inputs apart."""
     torch.manual_seed(3)
     options = {"reset_mechanism": "zero", "reset_delay": False, "init_hidden": True}
     first = {"beta": torch.full((12,), 0.9), "threshold": torch.full((12,), 0.4), **options}
@@ -507,7 +507,7 @@ def test_a_network_trained_in_snntorch_gives_its_spikes(recurrent: bool, tmp_pat
 
 
 def snntorch_spikes(torch: Any, net: Any, x: Any) -> tuple[list[Any], float]:
-    """Rasters of both layers, and how near a membrane came to its threshold before the reset."""
+    """Return rasters of both layers, and how near a membrane came to its threshold."""
     silence(net)
     rasters: list[list[Any]] = [[], []]
     nearest = np.inf
@@ -534,5 +534,5 @@ def silence(net: Any) -> None:
 
 
 def _state(value: Any, like: Any) -> Any:
-    """A hidden state, 0 before the first step."""
+    """Hold a hidden state, 0 before the first step."""
     return value if value.shape == like.shape else 0 * like

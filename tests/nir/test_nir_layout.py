@@ -1,4 +1,4 @@
-"""NIR: one Input, one Output and a bias that is always on, and how our networks come back."""
+"""Test NIR: one Input, one Output, a bias that is always on, and how our networks come back."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ N_STEPS = 80
 
 
 def awkward() -> Network:
-    """Names that readers have for themselves, two sources, two ends, a bias with a delay."""
+    """Return names that readers have for themselves, two sources, two ends, a bias with a delay."""
     rng = np.random.default_rng(4)
 
     def weights(n_pre: int, n_post: int) -> Any:
@@ -106,7 +106,7 @@ def test_a_source_that_is_always_on_is_the_bias_of_an_affine() -> None:
 
 @pytest.mark.parametrize("reader", READERS)
 def test_a_file_for_a_reader_is_read_here_too(reader: str, tmp_path: Path) -> None:
-    """As the reader plays it: layers answer within a step, the bias begins with them."""
+    """Play as the reader does: layers answer within a step, the bias begins with them."""
     rng = np.random.default_rng(2)
     weights = np.rint(rng.normal(0.5, 1.0, (2, 6, 6)) * 32) / 32
     neuron = CubaLIF(3e-3, 5e-3, 1.01)
@@ -170,7 +170,7 @@ def test_agents_and_what_readers_have_no_room_for() -> None:
 
 
 def test_a_file_of_before_is_still_read() -> None:
-    """Two Inputs, an Output of another name, no layout."""
+    """Graphs with two Inputs, an Output of another name and no layout are read, too."""
     one = np.ones(1)
     neurons = nir.LIF(tau=4e-3 * one, r=4 * one, v_leak=0 * one, v_threshold=one, v_reset=0 * one)
     nodes = {

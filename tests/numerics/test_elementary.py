@@ -1,4 +1,4 @@
-"""exp, log, tanh, cos and sums against Python's own, and the C twin against them bit for bit."""
+"""Compare exp, log, tanh, cos and sums with Python's own, and the C twin bit for bit."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_exp_to_two_units_in_the_last_place() -> None:
 
 
 def units_off(value: np.ndarray, true: list[Decimal]) -> float:
-    """The largest distance, in units of the last place of the true number."""
+    """Return the largest distance, in units of the last place of the true number."""
     pairs = zip(value.tolist(), true, strict=True)
     return max(float(abs(Decimal(v) - t) / Decimal(math.ulp(float(t)))) for v, t in pairs)
 

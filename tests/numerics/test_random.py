@@ -1,4 +1,4 @@
-"""The generator against the published vectors, and the draws made of it."""
+"""Test the generator against the published vectors, and the draws made of it."""
 
 from __future__ import annotations
 

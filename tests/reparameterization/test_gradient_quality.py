@@ -1,4 +1,4 @@
-"""The gradient that estimators are held against, and the estimators: small networks, enumerated.
+"""Test the gradient that estimators are compared with, and the estimators: small, enumerated.
 
 Of a window of three steps of an actor of two modules, all rasters are enumerated, so that the
 policy gradient is exact.
@@ -83,7 +83,7 @@ def sampler_for(of: Frozen, size: int) -> Sampler:
 
 @functools.cache
 def exact(kind: str) -> dict[str, Any]:
-    """The gradient of ``sum_a pi_a A_a``, through the probabilities of all rasters."""
+    """Return the gradient of ``sum_a pi_a A_a``, through the probabilities of all rasters."""
     the = agent(kind)
     module = SpikingModule(the.network, dtype=torch.float64)
     the.put(module)
@@ -115,7 +115,7 @@ def slope_of(module: SpikingModule, name: str) -> Any:
 
 @functools.cache
 def sampled(kind: str) -> dict[str, dict[str, Any]]:
-    """Means of `PARTS` parts: of paired redraws, of coagent by pairs, and of its own samples."""
+    """Return means of `PARTS` parts: of paired redraws, of coagent by pairs, and of own samples."""
     the = agent(kind)
     sampler, generator = sampler_for(the, SIZE), torch.Generator().manual_seed(0)
     redraws = PairedRedraws(sampler)
@@ -135,7 +135,7 @@ def sampled(kind: str) -> dict[str, dict[str, Any]]:
 
 
 def check_mean(parts: Any, expected: Any, spread: Any = 0.0) -> None:
-    """Within 5 standard errors, spread being that of what is expected."""
+    """Assert equal means within 5 standard errors, spread being the variance of *expected*."""
     error = (parts.var(dim=0) / PARTS + spread) ** 0.5
     assert ((parts.mean(dim=0) - expected).abs() <= 5 * error + 1e-12).all()
 
@@ -162,7 +162,7 @@ def test_coagent_by_pairs_is_the_mean_of_its_samples(kind: str) -> None:
 
 
 def test_the_gradient_of_networks_of_one_layer() -> None:
-    """Of each module's one neuron nothing but its own raster is redrawn."""
+    """Only the raster of each module's one neuron is redrawn."""
     the = agent("GLM", window=2, hidden=0)
     sampler, generator = sampler_for(the, SIZE), torch.Generator().manual_seed(0)
     redraws = PairedRedraws(sampler)
@@ -215,7 +215,7 @@ def test_rules_side_by_side_are_those_of_the_learner(kind: str, name: str) -> No
 
 
 def test_rates_are_those_of_the_preset() -> None:
-    """``alpha / N`` after one decision, which N then is of."""
+    """The rate after one decision is ``alpha / N`` with the N of that decision."""
     the = agent("LIF", window=6)
     the = dataclasses.replace(the, config=dataclasses.replace(the.config, normalises=True))
     _, d = drawn(the, 2)
@@ -262,14 +262,14 @@ def test_backpropagated_gradients_are_those_of_the_loss() -> None:
 
 
 def test_products_of_means_are_without_the_bias_of_their_noise() -> None:
-    """By hand: of the 6 products of two different ones of 3 parts."""
+    """By hand, the mean is over the 6 products of two different ones of 3 parts."""
     a = torch.tensor([[1.0], [2.0], [4.0]], dtype=torch.float64)
     b = torch.tensor([[3.0], [1.0], [0.0]], dtype=torch.float64)
     assert inner(a @ b.T) == pytest.approx((1 * 1 + 1 * 0 + 2 * 3 + 2 * 0 + 4 * 3 + 4 * 1) / 6)
 
 
 def test_the_quality_of_a_known_estimator() -> None:
-    """Cosine 0.6, length 2.5 and noise 100 of 200 samples, in 50 dimensions."""
+    """An estimator has cosine 0.6, length 2.5 and noise 100, of 200 samples in 50 dimensions."""
     generator = torch.Generator().manual_seed(1)
     truth = torch.zeros(50, dtype=torch.float64)
     truth[0] = 2.0
@@ -297,7 +297,7 @@ def test_samples_until_a_cosine() -> None:
 
 
 def test_a_run_in_small(tmp_path: Path) -> None:
-    """All points of a run of each approach; what was measured is not measured again."""
+    """All points of a run of each approach are measured, and none of them twice."""
     amount = Amount(states=8, played=30, size=16, parts=3)
     plan = Plan(tmp_path, (100,), episodes=4, backend="reference")
     _, _, local, by_gradients, *_ = gradients.stopped()

@@ -1,4 +1,4 @@
-"""Agents that learn by gradients: what they learn, and that no bit of it is ever lost."""
+"""Test agents that learn by gradients: what they learn, and that no bit of it is ever lost."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_a_seed_learns_the_same_whoever_learns_beside_it(kind: dict[str, Any]) -
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_restored_between_any_two_updates_it_goes_on_the_same(kind: dict[str, Any]) -> None:
-    """Also in the midst of episodes, which are played again up to where they were."""
+    """Agents go on also in the midst of episodes, which are played again up to where they were."""
     whole = replicas((5,), **kind)
     kept = []
     whole.learn(7, lambda k, e: kept.append((e.episode, whole.state(k))))
@@ -120,7 +120,7 @@ def test_env_steps_are_those_of_all_environments() -> None:
 
 
 def test_episodes_of_a_rollout_are_counted_one_call_after_the_other() -> None:
-    """Episodes of one step: a rollout of 16 of them is more than is asked for."""
+    """Episodes have one step: a rollout of 16 of them is more than is asked for."""
     agent = ReparameterizedActorCritic("neurorl/Bandit-v0", gradient=FEW, **SMALL)
     for n in range(1, 4):
         assert [e.episode for e in agent.learn(n)] == [n - 1]
@@ -165,7 +165,7 @@ def test_silenced_it_learns_as_one_that_has_no_delays() -> None:
 
 @pytest.mark.parametrize("arithmetic", ["float", "loihi"])
 def test_a_horizon_cuts_gradients_and_nothing_else(arithmetic: str) -> None:
-    """One update by the same rollout: spikes are the same, of every stretch of decisions.
+    """One update by the same rollout gives the same spikes, of every stretch of decisions.
 
     Back to the beginning of all, a gradient comes over the recalled spikes of hidden units; back to
     the last decision only, none.
@@ -196,7 +196,7 @@ def test_a_horizon_cuts_gradients_and_nothing_else(arithmetic: str) -> None:
 
 
 class Drifting(gym.Env[Any, Any]):
-    """Forgets its seed."""
+    """Forget the seed."""
 
     def __init__(self) -> None:
         self.observation_space = gym.spaces.Box(-1.0, 1.0, (4,))
@@ -225,7 +225,7 @@ def test_an_environment_that_does_not_repeat_itself_is_told_of() -> None:
 
 @pytest.mark.parametrize("vector", [False, True])
 def test_episodes_are_taken_up_where_they_were(vector: bool) -> None:
-    """In separate environments, and in a vector environment that steps all together."""
+    """Environments are separate ones, or one vector environment that steps all together."""
     actions = {0: [1, 0, 1, 1], 1: [], 2: [0, 1]}
     seeds = {0: 5, 1: 6, 2: 7}
     expected = {}
@@ -249,7 +249,7 @@ def test_episodes_are_taken_up_where_they_were(vector: bool) -> None:
 
 
 class Mirror(gym.Env[Any, Any]):
-    """Reward 1 for the action that is the observation, for 4 steps."""
+    """Pay 1 for the action that is the observation, for 4 steps."""
 
     def __init__(self) -> None:
         self.observation_space = gym.spaces.Discrete(3)
@@ -279,7 +279,7 @@ MIRROR: dict[str, Any] = {
 @pytest.mark.parametrize(("model", "rate", "beta"), [("lif", 0.01, 0.5), ("glm", 0.02, 1.0)])
 @pytest.mark.filterwarnings("ignore::neurorl.PopulationWarning")  # slow at first, as it may be
 def test_it_learns(estimator: str, model: str, rate: float, beta: float) -> None:
-    """From a mean return of 4/3 to nearly 4, with a layer of hidden neurons; on every backend."""
+    """The return grows from 4/3 to nearly 4, with a layer of hidden neurons, on every backend."""
     agent = ReparameterizedActorCritic(
         "neurorl-tests/Mirror-v0",
         model=model,
@@ -294,7 +294,7 @@ def test_it_learns(estimator: str, model: str, rate: float, beta: float) -> None
 
 
 def test_the_units_of_the_papers_learn_with_their_preset() -> None:
-    """CartPole, from some 15 steps to hundreds; and what is learned in float, the chip plays."""
+    """CartPole goes from some 15 steps to hundreds; the chip plays what is learned in float."""
     agent = ReparameterizedActorCritic(CARTPOLE, model="glm", seed=101)
     agent.learn(60)
     assert np.mean([e.ret for e in agent.episodes[:20]]) < 40.0
@@ -347,7 +347,7 @@ def test_bad_arguments() -> None:
 
 
 def test_the_example_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In fewer episodes."""
+    """Run the example with fewer episodes."""
     monkeypatch.chdir(tmp_path)
     page = Path(__file__).parents[2] / "docs" / "reparameterization.md"
     _, example = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)

@@ -1,4 +1,4 @@
-"""The parts of learning by gradients, each against numbers worked out by hand or another way."""
+"""Test the parts of learning by gradients, against numbers worked out by hand or another way."""
 
 from __future__ import annotations
 
@@ -196,7 +196,7 @@ def test_input_spikes_are_those_of_the_encoder() -> None:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Doubled(Encoder):
-    """A spike in two steps out of three, at most, if the mean of two draws is below x."""
+    """A spike comes in at most two steps out of three, if the mean of two draws is below x."""
 
     def draws(self, window: int) -> int:
         return 2
@@ -242,7 +242,7 @@ def test_votes_and_policy_are_those_of_the_local_agents() -> None:
 
 
 def test_the_loss_has_the_policy_gradient() -> None:
-    """By the votes: ``- beta A (1[a] - pi)`` of each decision, and the entropy's by differences."""
+    """The gradient by the votes is ``- beta A (1[a] - pi)``; the entropy's is by differences."""
     from neurorl.reparameterization.loss import log_policy, policy_loss
 
     n = torch.tensor([[3.0, 1.0, 0.0], [2.0, 2.0, 5.0]], dtype=torch.float64, requires_grad=True)

@@ -79,7 +79,7 @@ def same_runs(a: Path, b: Path) -> None:
 
 
 def test_killed_and_resumed_it_ends_the_same(tmp_path: Path) -> None:
-    """Killed before the first checkpoint, then in several rollouts, at different steps of them."""
+    """Kill runs before the first checkpoint, then in several rollouts, at different steps."""
     for k, at in enumerate((5, 30, 44)):
         assert run(tmp_path / "killed", at) == -signal.SIGKILL
         assert (tmp_path / "killed" / "seed8" / "checkpoint.npz").exists() == (k > 0)
@@ -242,7 +242,7 @@ def test_runs_of_before_there_were_approaches_are_local(tmp_path: Path) -> None:
 
 
 def test_the_script_of_the_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """In small: from scratch, then on in chip arithmetic by gradients and by the local rule."""
+    """Train a little from scratch, then in chip arithmetic by gradients and by the local rule."""
     script = load_script("reparameterization").main
     names = [e.name for e in GRADIENTS if e.task.name == "cartpole"]
     arguments = ["--quick", "--only", ",".join(names), "--out", str(tmp_path / "runs")]
@@ -263,7 +263,7 @@ def test_the_script_of_the_figures(tmp_path: Path, capsys: pytest.CaptureFixture
 def test_the_script_of_networks_with_and_without_memory(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """In small. All have the critic of the preset; one of them carries nothing on."""
+    """Train a little. All have the critic of the preset; one of them carries nothing on."""
     script = load_script("reparameterization").main
     names = [e.name for e in RECALLS]
     out, results = tmp_path / "runs", tmp_path / "runs" / "results"

@@ -1,4 +1,4 @@
-"""Post factors of the rules, computed by hand for one actor with two actions."""
+"""Test post factors of the rules, computed by hand for one actor with two actions."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_spikes_only_hebbian_by_hand() -> None:
 
 
 def test_td_stdp_by_hand() -> None:
-    """phi for every spike, those of the first steps too; times b = +, -, +, - of hidden units."""
+    """The factor is phi for every spike, also of first steps, times b = +, -, +, - if hidden."""
     factors = find_rule("td-stdp")(DECISION)
     assert factors.output.tolist() == [[0.75, -0.75], [0, -0.75], [0.75, 0], [0.75, -0.75]]
     expected = [
@@ -222,7 +222,7 @@ def test_a_lag_beyond_the_window_leaves_nothing() -> None:
 
 
 def deep(blocks: int = 2) -> Network:
-    """4 -> 4 -> 2 -> 2, the lower hidden layer in modules if there are two blocks."""
+    """Return 4 -> 4 -> 2 -> 2, the lower hidden layer in modules if there are two blocks."""
     plastic, cell = Plasticity(), LIF(noise=0.5)
     sizes = {"hidden_2": 4, "hidden": 2, "output": 2}
     populations = tuple(Population(name, n, cell) for name, n in sizes.items())
@@ -235,7 +235,7 @@ def deep(blocks: int = 2) -> Network:
 
 
 def own(blocks: int = 2, noise: float = 0.5, fixed: bool = False) -> Network:
-    """4 -> 4 -> 2, in modules if there are two blocks."""
+    """Return 4 -> 4 -> 2, in modules if there are two blocks."""
     plastic, cell = Plasticity(), LIF(noise=noise)
     projections = [
         Projection("a", "input", "hidden", plasticity=plastic),

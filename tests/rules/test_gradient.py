@@ -1,4 +1,4 @@
-"""The rules against the gradient of the expected return, on a task of one decision.
+"""Compare the rules with the gradient of the expected return, on a task of one decision.
 
 The network is that of the papers' units: spikes of step 0 reach the hidden layer in step 1 and the
 output in step 2, the last of the window. So what decides is the hidden layer's spikes in step 1 and
@@ -56,7 +56,7 @@ def weights(stage: str) -> Weights:
 
 
 def outcomes(w: Weights) -> Array:
-    """P(hidden pattern, output pattern, action), ``(256, 16, 2)``."""
+    """Return P(hidden pattern, output pattern, action), ``(256, 16, 2)``."""
     hidden, output = patterns(8), patterns(4)
     first = probability_of(hidden, INPUT @ w["input_hidden"] + w["bias_hidden"][0])
     sent = (2.0 * hidden - 1.0) * w["hidden_output"].ravel()
@@ -67,7 +67,7 @@ def outcomes(w: Weights) -> Array:
 
 
 def gradient(w: Weights, step: float = 1e-5) -> Weights:
-    """Central differences of the expected return."""
+    """Return central differences of the expected return."""
     found = {name: np.zeros(array.shape) for name, array in w.items()}
     for name, array in w.items():
         for index in np.ndindex(array.shape):
@@ -82,7 +82,7 @@ def gradient(w: Weights, step: float = 1e-5) -> Weights:
 
 @functools.cache
 def tags(name: str, stage: str) -> tuple[Array, dict[str, Array]]:
-    """P of each outcome, and a rule's eligibilities in each, ``(8192, synapses)`` by layer."""
+    """Return P and a rule's eligibilities of each outcome, ``(8192, synapses)`` by layer."""
     w = weights(stage)
     network = config(name).network(2)
     plan = LearningPlan.of(network, config(name))
@@ -105,14 +105,14 @@ def tags(name: str, stage: str) -> tuple[Array, dict[str, Array]]:
 
 
 def mean_change(name: str, stage: str, modulator: Array) -> dict[str, Array]:
-    """E[delta e] by layer; modulator: delta of each action."""
+    """Return E[delta e] by layer; modulator: delta of each action."""
     p, e = tags(name, stage)
     weighted = p * np.tile(modulator, len(p) // 2)
     return {layer: weighted @ e[layer] for layer in LAYERS}
 
 
 def noise(name: str, stage: str, layer: str) -> float:
-    """Trace of the covariance of delta e over the squared norm of its mean; delta centred."""
+    """Divide the trace of delta e's covariance by its mean's squared norm; delta is centred."""
     p, e = tags(name, stage)
     delta = np.tile(REWARD, len(p) // 2)
     delta = delta - p @ delta
@@ -169,7 +169,7 @@ ADVANTAGE = np.array([1.0, 0.2, -0.5, -0.7])
 
 
 class Moments:
-    """Noise of a sum over samples, as in `noise`, the mean's own error taken off."""
+    """Measure the noise of a sum over samples, as in `noise`, less the mean's own error."""
 
     def __init__(self) -> None:
         self.total: Any = 0.0
@@ -190,7 +190,7 @@ class Moments:
 
 
 def decisions(rng: np.random.Generator, p_hidden: Array, v: Array) -> tuple[Decision, Array]:
-    """Many decisions side by side, as one of one actor with a module for each of their modules.
+    """Draw many decisions, as one of one actor with a module for each of their modules.
 
     p_hidden: ``(3, n)``. v: output weights ``(n,)``. Also the modulator of each, ``(CHUNK,)``.
     """
@@ -228,7 +228,7 @@ def decisions(rng: np.random.Generator, p_hidden: Array, v: Array) -> tuple[Deci
 
 @functools.cache
 def sampled(names: tuple[str, ...]) -> dict[str, dict[str, Moments]]:
-    """delta e of the hidden biases, and of the output's weights and biases; a fresh network."""
+    """Return delta e of the hidden biases, and of the output's weights and biases; new network."""
     rng = np.random.default_rng(2)
     drive = np.zeros((3, P * A * H))
     drive[1:] = rng.uniform(-0.1, 0.1, (2, P * A * H)).sum(axis=0)
@@ -250,7 +250,7 @@ def sampled(names: tuple[str, ...]) -> dict[str, dict[str, Moments]]:
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_centred_feedback_is_far_less_noisy_than_the_gradient(layer: str) -> None:
-    """10 actors, 4 actions, 8 hidden units: the noise of one sample at the start."""
+    """Measure the noise of one sample at the start: 10 actors, 4 actions, 8 hidden units."""
     found = sampled(("coagent", "centred-feedback", "surrogate"))
     noises = {name: moments[layer].noise() for name, moments in found.items()}
     ratio = noises["coagent"] / noises["centred-feedback"]

@@ -1,4 +1,4 @@
-"""The rules against the gradient of the expected return, with two hidden layers in each module.
+"""Compare the rules with the gradient, with two hidden layers in each module.
 
 As in test_gradient.py: one decision, of the papers' units, whose outcomes are enumerated. Spikes of
 step 0 reach ``hidden_2`` in step 1, ``hidden`` in step 2 and the output in step 3, the last.
@@ -54,13 +54,13 @@ def weights(stage: str) -> Weights:
 
 
 def sent(spikes: npt.NDArray[np.bool_], w: Array) -> Array:
-    """What patterns of +-1 units send to the layer above, module by module."""
+    """Return what patterns of +-1 units send to the layer above, module by module."""
     signed = (2.0 * spikes - 1.0).reshape(len(spikes), len(w), -1)
     return np.asarray(np.einsum("kmi,mij->kmj", signed, w).reshape(len(spikes), -1))
 
 
 def outcomes(w: Weights) -> Array:
-    """P(hidden_2 pattern, hidden pattern, output pattern, action), ``(16, 16, 4, 2)``."""
+    """Return P(hidden_2 pattern, hidden pattern, output pattern, action), ``(16, 16, 4, 2)``."""
     lowest, hidden, output = (patterns(n) for n in SIZES.values())
     first = probability_of(lowest, INPUT @ w["input_hidden_2"] + w["bias_hidden_2"][0])
     z = sent(lowest, w["hidden_2_hidden"]) + w["bias_hidden"][0]
@@ -72,7 +72,7 @@ def outcomes(w: Weights) -> Array:
 
 
 def gradient(w: Weights, name: str, step: float = 1e-5) -> Array:
-    """Central differences of the expected return by the weights of a projection."""
+    """Return central differences of the expected return by the weights of a projection."""
     found = np.zeros(w[name].shape)
     for index in np.ndindex(found.shape):
         returns = []
@@ -86,7 +86,7 @@ def gradient(w: Weights, name: str, step: float = 1e-5) -> Array:
 
 @functools.cache
 def tags(name: str, stage: str) -> dict[str, Array]:
-    """A rule's eligibilities in each outcome, ``(2048, synapses)`` by projection."""
+    """Return a rule's eligibilities in each outcome, ``(2048, synapses)`` by projection."""
     network = config(name).network(2)
     plan = LearningPlan.of(network, config(name))
     memory = memory_for(plan, {k: v[None] for k, v in weights(stage).items()}).of(0)
@@ -106,7 +106,7 @@ def tags(name: str, stage: str) -> dict[str, Array]:
 
 
 def mean_change(name: str, stage: str, modulator: Array) -> dict[str, Array]:
-    """E[delta e] by projection; modulator: delta of each action."""
+    """Return E[delta e] by projection; modulator: delta of each action."""
     weighted = (outcomes(weights(stage)) * modulator).ravel()
     return {p: weighted @ e for p, e in tags(name, stage).items()}
 
@@ -148,7 +148,7 @@ def test_every_layer_goes_where_the_gradient_goes(stage: str, name: str) -> None
 
 
 def modules(change: Array) -> list[Array]:
-    """A change of ``input_hidden_2`` apart by module."""
+    """Split a change of ``input_hidden_2`` by module."""
     return [part.ravel() for part in np.split(change.reshape(3, 4), 2, axis=1)]
 
 
@@ -165,7 +165,7 @@ def test_centred_feedback_is_the_gradient_in_each_module(stage: str) -> None:
 
 
 def test_surrogate_goes_through_the_weights() -> None:
-    """Of the input only: it is there in one step, as in the gradient; biases are in all."""
+    """The input is there in one step only, as in the gradient; biases are in all steps."""
     exact, change = (
         mean_change(rule, "initial", centred("initial"))["input_hidden_2"]
         for rule in ("coagent", "surrogate")

@@ -1,4 +1,4 @@
-"""The rule random-feedback: spikes-only with signs that are drawn."""
+"""Test the rule random-feedback: spikes-only with signs that are drawn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rule by hand-computed arrays, and the windowed forms against the per-step ones."""
+"""Compare the rule with arrays computed by hand, and windowed forms with per-step ones."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_eligibility_by_hand() -> None:
 
 
 def test_window_by_hand() -> None:
-    """Spikes at steps 0 and 2 arrive at 1 and 3; decay 1/2: traces 0, 1, 1/2, 5/4."""
+    """Spikes at 0 and 2 arrive at 1 and 3; with decay 1/2, traces are 0, 1, 1/2, 5/4."""
     spikes = np.array([[1], [0], [1], [0]], dtype=bool)
     x = window_traces(arrivals(spikes, 1), 0.5)
     assert x.ravel().tolist() == [0.0, 1.0, 0.5, 1.25]

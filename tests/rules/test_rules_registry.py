@@ -1,4 +1,4 @@
-"""Rules that users add: by object, by name, and by the place where they stand."""
+"""Test rules that users add: by object, by name, and by the place where they stand."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from neurorl.rules.spikes_only_hebbian import SPIKES_ONLY_HEBBIAN
 
 
 def halved(decision: Decision) -> Factors:
-    """Half of `spikes_only_hebbian`."""
+    """Return half of `spikes_only_hebbian`."""
     whole = SPIKES_ONLY_HEBBIAN(decision)
     return Factors(0.5 * whole.output, tuple(0.5 * f for f in whole.hidden))
 

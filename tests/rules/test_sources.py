@@ -1,4 +1,4 @@
-"""Shipped rules against their sources' equations, computed here by themselves."""
+"""Compare shipped rules with their sources' equations, computed here by themselves."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def arriving(steps: Sequence[int], n: int) -> npt.NDArray[np.bool_]:
 
 
 def test_mstdpet_follows_the_lecture() -> None:
-    """ngc-learn's lecture 4C: its spikes, its reward that changes sign, its constants."""
+    """ngc-learn's lecture 4C has these spikes, a reward that changes sign, and these constants."""
     n, pre, post = 200, [5, 80, 115, 135], [10, 70, 110, 140]
     inputs = {"in": arriving(pre, n), "force": arriving(post, n)}
     with load("reference", pair(trace_tau=0.02)) as backend:
@@ -100,7 +100,7 @@ def test_triplets_follow_the_equations(delta: int, period: int) -> None:
 
 
 def test_triplets_potentiate_at_high_rates_in_any_order() -> None:
-    """The paper's figure 5: at 50 Hz post before pre potentiates too, at 10 Hz it depresses."""
+    """By the paper's figure 5, post before pre potentiates too at 50 Hz, and depresses at 10 Hz."""
     assert triplet(-10, 100)[0] < -0.2 < 0.2 < triplet(-10, 20)[0]
     assert triplet(10, 20)[0] > triplet(10, 100)[0] > 0
 
@@ -161,7 +161,7 @@ def decided(rng: np.random.Generator, td: float) -> tuple[Decision, Any]:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_the_authors_rule_for_cartpole(seed: int) -> None:
-    """update_weights of their spiking_agent_cartpole.py, for a TD error of 1 and a rate of 1."""
+    """Copy update_weights of spiking_agent_cartpole.py, for a TD error of 1 and a rate of 1."""
     decision, (action, z_h, z_o, s_h, s_o) = decided(np.random.default_rng(seed), 1.0)
     factors = find_rule("authors-cartpole")(decision)
     for i in range(3):
@@ -175,7 +175,7 @@ def test_the_authors_rule_for_cartpole(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("td", [0.5, -0.5])
 def test_the_authors_rule_for_mountaincar(seed: int, td: float) -> None:
-    """update_weights of their spiking_agent_mountaincar.py: gradients that stay the spikes."""
+    """Copy update_weights of spiking_agent_mountaincar.py: gradients that stay the spikes."""
     decision, (action, _, _, s_h, s_o) = decided(np.random.default_rng(seed), td)
     factors = find_rule("authors-mountaincar")(decision)
     assert np.array_equal(factors.hidden[0][0], s_h.ravel())

@@ -1,4 +1,4 @@
-"""Rules as texts: the same bits as the functions that they were, what follows from them, errors."""
+"""Test rules as texts: the bits of the functions that they were, what follows, errors."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DIGESTS = {
 
 
 def drawn(rng: np.random.Generator) -> Decision:
-    """A decision of random modules with two hidden layers."""
+    """Draw a decision of random modules with two hidden layers."""
     actions, actors, width = (int(rng.integers(2, 5)) for _ in range(3))
     window, modules = int(rng.integers(5, 15)), actions * actors
     action = int(rng.integers(actions))
