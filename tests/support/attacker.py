@@ -1,4 +1,4 @@
-"""Processes that are killed, refused or held up at a chosen moment, many a second.
+"""Kill, refuse or hold up processes at a chosen moment, many a second.
 
 `Attacker` starts one process that has imported everything; each attack is a child that it forks.
 The moment is set in the child itself, so that none is missed: a timer whose signal nobody handles,
@@ -34,7 +34,7 @@ _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 @dataclass(frozen=True)
 class Attack:
-    """What a child does, and what is done to it.
+    """Say what a child does, and what is done to it.
 
     call: of ``_CALLS``, with *options*. watched: the folder whose events are counted. kill_at,
     refuse_at: number of the event, from 1, before which it is killed, or from which on writes are
@@ -55,7 +55,7 @@ class Attack:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a child.
+    """Hold what became of a child.
 
     status: of its exit, negative for a signal. said: on stderr. events: how many it came to. cpu:
     seconds.
@@ -72,7 +72,7 @@ class Outcome:
 
 
 class Attacker:
-    """The process that forks; a context manager. modules: what it imports beforehand."""
+    """Run the process that forks; a context manager. modules: what it imports beforehand."""
 
     def __init__(self, modules: Sequence[str] = ()) -> None:
         self._modules = list(modules)
@@ -94,11 +94,11 @@ class Attacker:
         self._process.stdout.close()
 
     def run(self, attack: Attack) -> Outcome:
-        """What becomes of one child."""
+        """Return what becomes of one child."""
         return self.together([attack])[0]
 
     def together(self, attacks: Sequence[Attack]) -> list[Outcome]:
-        """What becomes of children that run at the same time."""
+        """Return what becomes of children that run at the same time."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps([asdict(a) for a in attacks]) + "\n")
@@ -110,7 +110,7 @@ class Attacker:
 
 
 def hashes(run: Path) -> dict[str, str]:
-    """SHA-256 of every file of a run, without the wall times of episodes and its own place."""
+    """Return SHA-256 of each file of a run, without wall times of episodes and its own path."""
     found = {}
     for path in sorted(run.iterdir()):
         data = path.read_bytes()
@@ -190,7 +190,7 @@ _CALLS = {
 
 
 class _Hook:
-    """Counts events under a folder, and does at the chosen one what was asked for."""
+    """Count events under a folder, and do at the chosen one what was asked for."""
 
     def __init__(self, attack: Attack) -> None:
         self._attack = attack
@@ -247,7 +247,7 @@ def _child(attack: Attack, out: int) -> None:
 
 
 def _fork(attack: Attack) -> tuple[int, int, int]:
-    """Process id, and where it says what it says and how many events it came to."""
+    """Hold a process id, and where it says what it says and how many events it came to."""
     (said, says), (counted, counts) = os.pipe(), os.pipe()
     process = os.fork()
     if process:

@@ -1,4 +1,4 @@
-"""Many expressions in one Brian2 network, run for one step on an engine of Brian2.
+"""Put many expressions into one Brian2 network, run for one step on one of its engines.
 
 ``python brian2_expressions.py FOLDER < TEXTS``: on its C++ standalone device, which is set for a
 whole process; TEXTS are JSON, the results ``FOLDER/results.npy``.

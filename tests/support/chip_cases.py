@@ -1,4 +1,4 @@
-"""Hypothesis strategies: networks in chip arithmetic, each with one feature at full strength.
+"""Draw networks in chip arithmetic, each with one feature at full strength (Hypothesis).
 
 What the chip's registers hold is drawn as registers and written as the description that means them.
 Hypothesis draws what a network is made of; large arrays come from a seed that it draws, which is
@@ -28,7 +28,7 @@ Draw = Callable[[st.SearchStrategy[Any]], Any]
 
 @dataclass(frozen=True)
 class Moment:
-    """A window, and what is done before it: ``'write'``, ``'reset'``, ``'save'``, ``'restore'``."""
+    """Describe a window and what is done before it: 'write', 'reset', 'save', 'restore'."""
 
     n_steps: int
     density: float
@@ -38,7 +38,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class ChipCase:
-    """A network and what is done with it. core: limits of a core that are lower than Loihi's."""
+    """Hold a network and what is done with it. core: limits of a core, lower than Loihi's."""
 
     network: Network
     moments: tuple[Moment, ...]
@@ -49,7 +49,7 @@ class ChipCase:
 
 @dataclass
 class _Plan:
-    """What the features change before a case is made of it."""
+    """Hold what the features change before a case is made of it."""
 
     inputs: int = 8
     most_inputs: int = 16
@@ -163,7 +163,7 @@ _CHANGES: dict[str, dict[str, Any]] = {
     "replicas on several cores": {"seeds": 2, "split": True, "sizes": (8, 16)},
 }
 FEATURES = tuple(_CHANGES)
-"""Each of which `chip_cases` makes cases of."""
+"""List the features that `chip_cases` makes cases of."""
 
 # Of Brian2Loihi: no bias, noise or signs, one set of parameters for a population.
 PLAIN = "plain"
@@ -186,17 +186,17 @@ _CHANGES[PLAIN] = {
 
 
 def tau_syn(register: Any) -> FloatArray:
-    """The time constants for which the chip's current decay is *register*, 0 to 4095."""
+    """Draw time constants for which the chip's current decay is *register*, 0 to 4095."""
     return _tau(4095 - np.asarray(register, dtype=np.float64))
 
 
 def tau_mem(register: Any) -> FloatArray:
-    """The time constants for which the chip's voltage decay is *register*, 0 to 4095."""
+    """Draw time constants for which the chip's voltage decay is *register*, 0 to 4095."""
     return _tau(4096 - np.asarray(register, dtype=np.float64))
 
 
 def _tau(kept: FloatArray) -> FloatArray:
-    """Seconds in which exp(-dt/tau) = kept/4096; of 4096, which no tau keeps, a very long one."""
+    """Return tau with exp(-dt/tau) = kept/4096, in s; a very long one for 4096."""
     with np.errstate(divide="ignore"):
         tau = np.where(kept > 0, -DT / np.log(np.minimum(kept, 4095.999) / 4096), 0.0)
     return np.asarray(tau, dtype=np.float64)
@@ -204,7 +204,7 @@ def _tau(kept: FloatArray) -> FloatArray:
 
 @st.composite
 def chip_cases(draw: Draw, feature: str, quiet: bool = False) -> ChipCase:
-    """Cases of one of `FEATURES`, or `PLAIN`. quiet: without noise."""
+    """Draw cases of one of `FEATURES`, or `PLAIN`. quiet: without noise."""
     plan = _Plan(**_CHANGES[feature])
     if quiet:
         plan.noise_share, plan.glm = 0.0, False
@@ -268,7 +268,7 @@ def _population(draw: Draw, rng: Rng, plan: _Plan, name: str) -> Population:
 
 
 def _some(rng: Rng, size: int, share: float, low: float, high: float) -> Any:
-    """0, a number, or one for each neuron."""
+    """Draw 0, a number, or one for each neuron."""
     if rng.random() >= share:
         return 0.0
     return rng.uniform(low, high, size if rng.random() < 0.5 else None)
@@ -342,7 +342,7 @@ def _seeds(draw: Draw, plan: _Plan) -> int | tuple[int, ...]:
 
 
 def _core(draw: Draw) -> dict[str, int]:
-    """Room for fewer neurons, registers or axons, of which at least one splits a population."""
+    """Draw room for fewer neurons, registers or axons, so that at least one population is split."""
     limits = {"compartments": draw(st.integers(1, 5))}
     if draw(st.booleans()):
         limits["dynamics"] = draw(st.integers(1, 3))

@@ -1,4 +1,4 @@
-"""Runs a case of `chip_cases` on all backends side by side, and says what was in it."""
+"""Run a case of `chip_cases` on all backends, and say what was in it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["agree", "run"]
 def run(
     feature: str, examples: int, engines: tuple[str, ...] = ("numpy",), shrink: bool = True
 ) -> Counter[str]:
-    """What happened in so many examples of a feature, in which all backends agreed."""
+    """Count what happened in the examples of a feature, in which all backends agreed."""
     seen: Counter[str] = Counter()
 
     @settings(
@@ -45,7 +45,7 @@ def run(
 
 
 def others(case: ChipCase, engines: tuple[str, ...]) -> list[tuple[str, dict[str, Any]]]:
-    """Backends that are compared with the reference, and their options."""
+    """Map the backends that are compared with the reference to their options."""
     core = CoreLimits(**case.core)
     found: list[tuple[str, dict[str, Any]]] = [
         ("loihi", {"core": core}),
@@ -57,7 +57,7 @@ def others(case: ChipCase, engines: tuple[str, ...]) -> list[tuple[str, dict[str
 
 
 def agree(case: ChipCase, seen: Counter[str], engines: tuple[str, ...] = ("numpy",)) -> None:
-    """All backends give the same spikes, currents, voltages and weights; or AssertionError."""
+    """Assert that all backends give the same spikes, currents, voltages and weights."""
     cls = backend_class("loihi")
     limits = CoreLimits(**case.core)
     assume(not cls.problems(case.network, "loihi", core=limits))  # type: ignore[call-arg]
@@ -116,7 +116,7 @@ def _act(
 
 
 def _facts(case: ChipCase, loihi: Any) -> Counter[str]:
-    """Of what a case is made."""
+    """Count what a case is made of."""
     found: Counter[str] = Counter(what for moment in case.moments for what in moment.before)
     found["replicas"] += loihi.n_replicas > 1
     found["current"] += len(case.network.currents)

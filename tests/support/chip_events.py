@@ -1,4 +1,4 @@
-"""Counts what happens inside the reference's chip neurons, so that a test knows what it reached."""
+"""Count what happens inside the reference's chip neurons, so that a test knows what it reached."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["counting"]
 
 @contextmanager
 def counting() -> Iterator[Counter[str]]:
-    """Counts neurons and steps of every `ChipNeurons` in which something rare happens."""
+    """Count neurons and steps of every `ChipNeurons` in which something rare happens."""
     events: Counter[str] = Counter()
     update = ChipNeurons.update
 

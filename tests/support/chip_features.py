@@ -9,4 +9,4 @@ __all__ = ["CHIP_FEATURES"]
 CHIP_FEATURES = tuple(
     name for name in FEATURES if name not in ("neurons by equations", "short-term plasticity")
 )
-"""All but neurons by equations and short-term plasticity, which are refused there by name."""
+"""List all but equation neurons and short-term plasticity, which are refused there by name."""

@@ -1,4 +1,4 @@
-"""What each function of expressions gives for special values, by hand."""
+"""List what each function of expressions gives for special values, by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Backends with one fault each, made from the reference: what `validate` must find and name."""
+"""Make backends with one fault each of the reference: what `validate` must find and name."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SLOW = CubaLIF(2e-3, 10e-3, 0.6, 0.05, 0.0, refractory=3e-3)
 
 
 def plain() -> Network:
-    """Two layers without noise: refractory periods, a bias, currents and membranes that decay."""
+    """Return two layers without noise: refractory periods, a bias, decaying currents."""
     return Network(
         (Source("input", 8), Population("cells", 10, SLOW), Population("last", 4, SLOW)),
         (
@@ -33,7 +33,7 @@ def plain() -> Network:
 
 
 def noisy() -> Network:
-    """Two layers with escape noise."""
+    """Return two layers with escape noise."""
     cell = CubaLIF(2e-3, 8e-3, 0.7, 0.0, 0.2)
     return dataclasses.replace(
         plain(),
@@ -42,7 +42,7 @@ def noisy() -> Network:
 
 
 def crowded() -> Network:
-    """In chip arithmetic, sums of 21 bits overflow."""
+    """Let sums of 21 bits overflow in chip arithmetic."""
     cell = CubaLIF(5e-3, 20e-3, 8.0, 0.0, 0.0)
     return Network(
         (Source("input", 300), Population("cells", 4, cell)),
@@ -55,13 +55,13 @@ def spread(n: int, m: int, low: float, high: float) -> Any:
 
 
 class Faulty(ReferenceSimulator):
-    """A reference under another name."""
+    """Name a reference otherwise."""
 
     name: ClassVar[str] = "faulty"
 
 
 class LateProjection(Faulty):
-    """One projection takes a step more than described."""
+    """Let one projection take a step more than described."""
 
     def build(self, simulated: SimulatedNetwork) -> None:
         super().build(simulated)
@@ -84,7 +84,7 @@ class LateProjection(Faulty):
 
 
 class EarlyPopulation(Faulty):
-    """Spikes of a population reach those that are updated after it in the same step."""
+    """Let spikes reach populations that are updated later in the same step."""
 
     def step(self, inputs: Any, n_steps: int) -> Any:
         whole, record = self.simulated.whole, self.simulated.record
@@ -103,7 +103,7 @@ class EarlyPopulation(Faulty):
 
 
 class _With(Faulty):
-    """Other neurons than the reference's."""
+    """Have other neurons than the reference's."""
 
     float_mixin: ClassVar[type | None] = None
     chip_mixin: ClassVar[type | None] = None
@@ -134,7 +134,7 @@ class MembraneFirst(_With):
 
 
 class LongRefractory(_With):
-    """A step more."""
+    """Take a step more."""
 
     def _change(self, neurons: Any) -> None:
         neurons._refractory_steps = neurons._refractory_steps + 1
@@ -146,7 +146,7 @@ class NoRefractory(_With):
 
 
 class Float32Weights(Faulty):
-    """Weights of 32 bits, though it says that they are as described."""
+    """Keep weights of 32 bits, but say that they are as described."""
 
     def write_weights(self, projection: str) -> None:
         super().write_weights(projection)
@@ -157,7 +157,7 @@ class Float32Weights(Faulty):
 
 
 class EightBitWeights(Float32Weights):
-    """Weights of 8 bits in float arithmetic."""
+    """Keep weights of 8 bits in float arithmetic."""
 
     def write_weights(self, projection: str) -> None:
         ReferenceSimulator.write_weights(self, projection)
@@ -167,7 +167,7 @@ class EightBitWeights(Float32Weights):
 
 
 class HonestEightBits(Faulty):
-    """Rounds weights to a coarse grid and says so."""
+    """Round weights to a coarse grid, and say so."""
 
     def write_weights(self, projection: str) -> None:
         super().write_weights(projection)
@@ -182,7 +182,7 @@ class HonestEightBits(Faulty):
 
 
 class SevenBitMantissas(Float32Weights):
-    """On a chip, mantissas lose their last bits."""
+    """Drop the last bits of the chip's mantissas."""
 
     def write_weights(self, projection: str) -> None:
         ReferenceSimulator.write_weights(self, projection)
@@ -193,7 +193,7 @@ class SevenBitMantissas(Float32Weights):
 
 
 class ChipInDisguise(Faulty):
-    """Says float, and computes with the chip's integers."""
+    """Say float, and compute with the chip's integers."""
 
     def build(self, simulated: SimulatedNetwork) -> None:
         network = simulated.network
@@ -206,7 +206,7 @@ class ChipInDisguise(Faulty):
 
 
 def made_with(make: Any, simulator: Faulty, seeds: tuple[int, ...], population: Population) -> Any:
-    """Neurons whose noise is of other seeds."""
+    """Draw noise by other seeds."""
     right = simulator.simulated
     simulator.simulated = dataclasses.replace(right, seeds=seeds)
     made = make(population)
@@ -215,7 +215,7 @@ def made_with(make: Any, simulator: Faulty, seeds: tuple[int, ...], population: 
 
 
 class OtherSeed(Faulty):
-    """Noise of a seed that nobody asked for; the weights are those of the right one."""
+    """Draw noise by a seed that nobody asked for; the weights are those of the right one."""
 
     def make_neurons(self, population: Population) -> Any:
         seeds = tuple(seed + 12345 for seed in self.simulated.seeds)
@@ -223,7 +223,7 @@ class OtherSeed(Faulty):
 
 
 class LateNoise(Faulty):
-    """Noise of the step before."""
+    """Draw the noise of the step before."""
 
     def step(self, inputs: Any, n_steps: int) -> Any:
         self.steps = [t + 1 for t in self.steps]
@@ -233,7 +233,7 @@ class LateNoise(Faulty):
 
 
 class AtThreshold(_With):
-    """Spikes where the membrane is at the threshold."""
+    """Spike where the membrane is at the threshold."""
 
     class float_mixin(FloatNeurons):  # noqa: N801
         def update(self, q: Any, steps: Sequence[int]) -> Any:
@@ -244,7 +244,7 @@ class AtThreshold(_With):
 
 
 class OtherSums(_With):
-    """The same sums in another order: the last bit differs."""
+    """Add the same numbers in another order: the last bit differs."""
 
     class float_mixin(FloatNeurons):  # noqa: N801
         def _membrane(self, steps: Sequence[int]) -> Any:
@@ -252,7 +252,7 @@ class OtherSums(_With):
 
 
 class SinglePrecision(_With):
-    """Currents and membranes of 32 bits."""
+    """Keep currents and membranes of 32 bits."""
 
     class float_mixin(FloatNeurons):  # noqa: N801
         def _current(self, q: Any) -> Any:
@@ -274,7 +274,7 @@ class Subtracts(_With):
 
 
 class Euler(_With):
-    """The membrane decays by 1 - dt/tau."""
+    """Let the membrane decay by 1 - dt/tau."""
 
     def _change(self, neurons: Any) -> None:
         decay = 1 + np.log(neurons._d.membrane_decay)
@@ -282,7 +282,7 @@ class Euler(_With):
 
 
 class NoOverflow(_With):
-    """Registers of more bits than the chip's."""
+    """Have registers of more bits than the chip's."""
 
     class chip_mixin(ChipNeurons):  # noqa: N801
         def _held(self, x: Any, bits: int) -> Any:
@@ -290,7 +290,7 @@ class NoOverflow(_With):
 
 
 class Saturates(_With):
-    """Registers that stay at their largest value."""
+    """Have registers that stay at their largest value."""
 
     class chip_mixin(ChipNeurons):  # noqa: N801
         def _held(self, x: Any, bits: int) -> Any:
@@ -298,7 +298,7 @@ class Saturates(_With):
 
 
 class FloorDecay(_With):
-    """Rounds down where the chip rounds towards zero."""
+    """Round down where the chip rounds towards zero."""
 
     class chip_mixin(ChipNeurons):  # noqa: N801
         def _left(self, x: Any, factor: Any) -> Any:
@@ -311,14 +311,14 @@ class NoBias(Faulty):
 
 
 class KeepsState(Faulty):
-    """A reset that silences nothing."""
+    """Silence nothing at a reset."""
 
     def reset(self, replicas: Sequence[int]) -> None:
         pass
 
 
 class Unsteady(Faulty):
-    """Noise of its own, other in every instance."""
+    """Draw noise of its own, other in every instance."""
 
     _made = 0
 
@@ -329,7 +329,7 @@ class Unsteady(Faulty):
 
 
 class Leaks(_With):
-    """A fault that is in nobody's list: a membrane that loses a constant."""
+    """Make a fault that is in nobody's list: a membrane that loses a constant."""
 
     class float_mixin(FloatNeurons):  # noqa: N801
         def _membrane(self, steps: Sequence[int]) -> Any:
@@ -338,7 +338,7 @@ class Leaks(_With):
 
 @dataclass(frozen=True)
 class Fault:
-    """A backend, a network on which it shows, and what must be said of it."""
+    """Hold a backend, a network on which its fault shows, and what must be said of it."""
 
     cls: type[Simulator]
     network: Callable[[], Any]
@@ -352,7 +352,7 @@ class Fault:
 
 
 def at_threshold() -> Network:
-    """Membranes are sums of halves: now and then just at the threshold."""
+    """Let membranes be sums of halves: now and then just at the threshold."""
     cell = LIF(tau_mem=0.0, threshold=1.0)
     return Network(
         (Source("input", 4), Population("cells", 3, cell)),

@@ -1,4 +1,4 @@
-"""A program of ``scripts/`` as a module, without running it."""
+"""Load a program of ``scripts/`` as a module, without running it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
 def load_script(name: str) -> ModuleType:
-    """``scripts/NAME.py``, executed anew as a module."""
+    """Execute ``scripts/NAME.py`` anew as a module."""
     spec = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None

@@ -1,4 +1,4 @@
-"""Environments that break Gymnasium's contract in one way each, and one that keeps it."""
+"""Break Gymnasium's contract in one way in each environment; one keeps it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def same(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Case:
-    """What is wrong with an environment.
+    """Say what is wrong with an environment.
 
     is_fine: whether it means the same all the same, so that it must be played as a right one.
     compares: whether what it shows is what a right one shows. later: from this call of step on.
@@ -49,7 +49,7 @@ class Case:
 
 
 class Hooked(gym.Env[Any, Any]):
-    """Six steps an episode of random numbers, or of states; a *case* spoils what it answers."""
+    """Show random numbers or states, six steps an episode; a *case* spoils what it answers."""
 
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012
 
@@ -87,7 +87,7 @@ class Hooked(gym.Env[Any, Any]):
 
 
 def make(case: str) -> Hooked:
-    """The environment of this name in `CASES`."""
+    """Return the environment of this name in `CASES`."""
     found = CASES[case]
     cls = type("Env", (Hooked,), found.methods) if found.methods else Hooked
     env: Hooked = cls(found)
@@ -106,14 +106,14 @@ def always(value: Any) -> Hook:
 
 
 class MuteError(Exception):
-    """An exception that can't even be shown."""
+    """Raise an exception that can't even be shown."""
 
     def __str__(self) -> str:
         raise ValueError("no")
 
 
 class AsArray:
-    """A foreign array."""
+    """Be a foreign array."""
 
     def __init__(self, numbers: Any) -> None:
         self._numbers = numbers
@@ -123,7 +123,7 @@ class AsArray:
 
 
 class Broken:
-    """A foreign array that can't be read, nor shown."""
+    """Be a foreign array that can't be read, nor shown."""
 
     def __array__(self, *_: Any, **__: Any) -> Any:
         raise RuntimeError("on another device")
@@ -133,7 +133,7 @@ class Broken:
 
 
 class Kept:
-    """One array for all observations, overwritten each time."""
+    """Return one array for all observations, overwritten each time."""
 
     def __init__(self) -> None:
         self._array = np.zeros(3, np.float32)

@@ -1,4 +1,4 @@
-"""A network of nengo's public API as one of ours, with the integers that nengo-loihi gave it.
+"""Turn a network of nengo's public API into one of ours, with the integers of nengo-loihi.
 
 nengo-loihi's builder makes its own integers. Divided by `UNIT` they are a description that
 `neurorl.arithmetic.quantiser` turns into the same integers again, so both simulators run one
@@ -30,7 +30,7 @@ _FOREVER = 1e9  # seconds: a membrane that keeps all
 
 @dataclass
 class Played:
-    """What nengo-loihi's simulator did, by step: spikes and voltages of blocks, input spikes."""
+    """Hold nengo-loihi's spikes and voltages of blocks, and input spikes, by step."""
 
     spikes: dict[str, Raster]
     voltages: dict[str, Integers]
@@ -53,13 +53,13 @@ def deepen(network: nengo.Network) -> None:
 
 
 def names(model: Any) -> dict[Any, str]:
-    """Our name for each block and each input of a nengo-loihi model."""
+    """Return our name for each block and each input of a nengo-loihi model."""
     blocks = {block: f"block{k}" for k, block in enumerate(model.blocks)}
     return {**blocks, **{source: f"input{k}" for k, source in enumerate(model.inputs)}}
 
 
 def described(model: Any) -> Network:
-    """The network of a built and discretised nengo-loihi *model*."""
+    """Return the network of a built and discretised nengo-loihi *model*."""
     name = names(model)
     sources = [Source(name[source], source.n_neurons) for source in model.inputs]
     populations = [_population(block, name[block]) for block in model.blocks]
@@ -88,7 +88,7 @@ def _population(block: Any, name: str) -> Population:
 
 
 def _tau(kept: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """The time constant after which ``kept / 4096`` is left of a step."""
+    """Return the time constant after which ``kept / 4096`` is left of a step."""
     share = np.asarray(kept, dtype=np.float64) / 4096
     with np.errstate(divide="ignore"):
         tau = DT / np.abs(np.log(share))
@@ -101,7 +101,7 @@ def _joined(ends: Ends) -> str:
 
 
 def _tables(model: Any, name: dict[Any, str]) -> dict[Ends, Integers]:
-    """What each spike of one part transmits to another, from axons and synapses."""
+    """Return what each spike of one part transmits to another, from axons and synapses."""
     owner = {synapse: block for block in model.blocks for synapse in block.synapses}
     tables: dict[Ends, Integers] = {}
     for sender in [*model.inputs, *model.blocks]:

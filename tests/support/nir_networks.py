@@ -1,4 +1,4 @@
-"""Networks that are written for readers of NIR, with inputs and what they gave here."""
+"""Make networks for readers of NIR, with inputs and what they gave here."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Raster = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Played:
-    """inputs ``(steps, batch, n_in)`` of the ordinary sources, output ``(steps, batch, n)``."""
+    """Hold inputs ``(steps, batch, n_in)`` of ordinary sources, output ``(steps, batch, n)``."""
 
     network: Network
     weights: Mapping[str, FloatArray]
@@ -36,7 +36,7 @@ class Played:
 
 @dataclass(frozen=True)
 class Case:
-    """title: in the table. refused: why, by reader, as a pattern. named: what is left out."""
+    """Describe a case. title: in the table. refused: why, by reader. named: what is left out."""
 
     title: str
     play: Callable[[], Played]
@@ -45,12 +45,12 @@ class Case:
 
 
 def tau(keep: float) -> float:
-    """The time constant of a neuron that keeps so much in a step."""
+    """Return the time constant of a neuron that keeps so much in a step."""
     return float(tau_of(np.array([keep]), DT)[0])
 
 
 def neuron(kind: str, **parameters: Any) -> LIF | CubaLIF:
-    """Factors of few bits, and a threshold that no sum of such weights comes near soon.
+    """Return factors of few bits, and a threshold that no sum of such weights comes near soon.
 
     So what float32 rounds is from long ago, and small.
     """
@@ -59,12 +59,12 @@ def neuron(kind: str, **parameters: Any) -> LIF | CubaLIF:
 
 
 def drawn(rng: Rng, n_pre: int, n_post: int, fan_in: int) -> FloatArray:
-    """Multiples of 1/32, of both signs, on average a little above 0."""
+    """Draw multiples of 1/32, of both signs, on average a little above 0."""
     return np.asarray(np.rint(rng.normal(0.4, 1.0, (n_pre, n_post)) * 32 / fan_in**0.5) / 32)
 
 
 def layered(seed: int, kind: str, sizes: tuple[int, ...], loops: bool, **more: Any) -> Network:
-    """Layers of these sizes behind 6 channels, and a bias that begins with each layer."""
+    """Return layers of these sizes behind 6 channels, and a bias that begins with each layer."""
     rng = np.random.default_rng(seed)
     nodes: list[Source | Population] = [Source("input", 6), Source("bias", 1)]
     projections = []
@@ -83,7 +83,7 @@ def layered(seed: int, kind: str, sizes: tuple[int, ...], loops: bool, **more: A
 
 
 def random_case(title: str, network: Network, **more: Any) -> Case:
-    """The network with 4 random inputs of 150 steps."""
+    """Return the network with 4 random inputs of 150 steps."""
 
     def play() -> Played:
         rng = np.random.default_rng(1)
@@ -103,7 +103,7 @@ def random_case(title: str, network: Network, **more: Any) -> Case:
 
 
 def calm(network: Network) -> Network:
-    """The network without the escape noise of its neurons."""
+    """Return the network without the escape noise of its neurons."""
 
     def quiet(node: Source | Population) -> Source | Population:
         if isinstance(node, Source):
@@ -115,7 +115,7 @@ def calm(network: Network) -> Network:
 
 
 def agent_case(env: str, episodes: int, first: int) -> Case:
-    """The preset's network after so many episodes (seed 0), noise off, each decision from silence.
+    """Return the preset's network after so many episodes, noise off, each decision from silence.
 
     first: the seed of the observations' first episode.
     """
@@ -148,7 +148,7 @@ def agent_case(env: str, episodes: int, first: int) -> Case:
 
 
 def with_skip(cycle: bool) -> Network:
-    """input -> a -> output and input -> output, a step each; with *cycle* also output -> a."""
+    """Connect input -> a -> output and input -> output, a step each; with *cycle* output -> a."""
     rng = np.random.default_rng(11)
     projections = [
         Projection("ia", "input", "a", drawn(rng, 6, 8, 2)),
@@ -166,7 +166,7 @@ def with_skip(cycle: bool) -> Network:
 
 
 def slow_chain(loop_delay: int = 1) -> Network:
-    """Two sources, whose spikes take 3 steps and those of the layer 2; a loop."""
+    """Return two sources, whose spikes take 3 steps and those of the layer 2; a loop."""
     rng = np.random.default_rng(12)
     nodes = (
         Source("left", 3),
@@ -184,7 +184,7 @@ def slow_chain(loop_delay: int = 1) -> Network:
 
 
 def of_each_its_own(bias: bool) -> Network:
-    """Two layers, either with a bias of their own or with constants that differ in a layer."""
+    """Return two layers, with a bias of their own or constants that differ in a layer."""
     rng = np.random.default_rng(13)
     k = np.arange(8)
     keep = np.where(k % 2, 0.75, 0.5)
@@ -206,7 +206,7 @@ def of_each_its_own(bias: bool) -> Network:
 
 
 def of_two_kinds() -> Network:
-    """A cycle of CubaLIF and LIF, whose time constants differ from neuron to neuron."""
+    """Return a cycle of CubaLIF and LIF, whose time constants differ from neuron to neuron."""
     rng = np.random.default_rng(15)
     uneven = tau_of(np.array([0.5, 0.75, 0.875, 0.0] * 2), DT)
     nodes = (
@@ -223,7 +223,7 @@ def of_two_kinds() -> Network:
 
 
 def integrators() -> Network:
-    """A layer that forgets nothing."""
+    """Return a layer that forgets nothing."""
     rng = np.random.default_rng(14)
     nodes = (Source("input", 6), Population("output", 8, neuron("LIF", tau_mem=1e30)))
     return Network(nodes, (Projection("io", "input", "output", drawn(rng, 6, 8, 4)),), DT)

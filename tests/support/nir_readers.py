@@ -1,4 +1,4 @@
-"""Plays NIR files in the libraries that read them, and by hand in float64."""
+"""Play NIR files in the libraries that read them, and by hand in float64."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Raster = npt.NDArray[np.bool_]
 
 
 def play_in(reader: str, path: Path, inputs: Raster, dt: float, double: bool = False) -> Raster:
-    """The output's spikes ``(steps, batch, n)`` for spikes ``(steps, batch, n_in)``.
+    """Return the output's spikes ``(steps, batch, n)`` for spikes ``(steps, batch, n_in)``.
 
     double: in float64, where the library can; else as it is, in float32.
     """
@@ -85,7 +85,7 @@ PLAYERS: dict[str, Callable[[Path, float, bool], Any]] = {
 
 
 def play_form(form: Form, inputs: Raster) -> tuple[Raster, float]:
-    """What a form gives in float64, and how near a membrane came to its threshold."""
+    """Return what a form gives in float64, and how near a membrane came to its threshold."""
     state = [[np.zeros((inputs.shape[1], len(x.threshold)))] * 3 for x in form.layers]
     rows, nearest = [], np.inf
     for row in inputs:

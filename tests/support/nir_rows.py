@@ -1,4 +1,4 @@
-"""A row of the table in docs/nir.md, measured by a test."""
+"""Measure a row of the table in docs/nir.md."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "nir.md"
 
 @dataclass(frozen=True)
 class Row:
-    """form: ``chain`` or ``one population``, or that it is refused, and why; then no figures."""
+    """Hold a row. form: ``chain``, ``one population``, or why it is refused; then no figures."""
 
     network: str
     reader: str
@@ -44,6 +44,6 @@ def expect_row(request: pytest.FixtureRequest, row: Row) -> None:
 
 
 def _cells(line: str) -> list[str]:
-    """Of a row of a table; two empty ones of any other line."""
+    """Return the two ends of a table's row; two empty ones of any other line."""
     cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
     return cells if len(cells) > 2 else ["", ""]

@@ -1,4 +1,4 @@
-"""Random networks of neurons by equations, with a few LIF between them."""
+"""Draw networks of neurons by equations, with a few LIF between them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random expressions, and values for their names, special ones among them."""
+"""Draw expressions, and values for their names, special ones among them."""
 
 from __future__ import annotations
 

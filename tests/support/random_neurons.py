@@ -1,4 +1,4 @@
-"""Random neurons by equations, which stay finite."""
+"""Draw neurons by equations, which stay finite."""
 
 from __future__ import annotations
 

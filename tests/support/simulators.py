@@ -1,4 +1,4 @@
-"""The simulator of a backend, of the class that a test knows it to be."""
+"""Return the simulator of a backend, of the class that a test knows it to be."""
 
 from __future__ import annotations
 

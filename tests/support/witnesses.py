@@ -1,4 +1,4 @@
-"""What tests against other people's simulators share: an agent that learns from given spikes."""
+"""Share what tests against other simulators need: an agent that learns from given spikes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WINDOW = 10
 
 
 def relative(ours: Array, theirs: Array) -> float:
-    """The largest difference of a synapse, relative to its own largest value; steps first."""
+    """Return the largest difference of a synapse over its own largest value; steps first."""
     largest = np.abs(theirs).max(axis=0)
     return float((np.abs(ours - theirs).max(axis=0) / np.where(largest > 0, largest, 1.0)).max())
 
@@ -42,7 +42,7 @@ def learner_of(
     low: float = -1e6,
     high: float = 1e6,
 ) -> tuple[Learner, Memory]:
-    """An agent's learner with the rule reward-stdp and one projection; times in steps of 1 ms."""
+    """Return a learner with the rule reward-stdp and one projection; times in steps of 1 ms."""
     learned = Plasticity(trace_tau=1e-3 * tau_plus, low=low, high=high)
     projection = Projection(
         "learned", "input", "output", weight, delay=1e-3 * delay, plasticity=learned
@@ -86,7 +86,7 @@ def rounding_bound(
     depression: float,
     grid: float,
 ) -> Array:
-    """How far an agent's eligibility may be from exact at the end of each window.
+    """Bound how far an agent's eligibility may be from exact at the end of each window.
 
     Traces are rounded to 1/grid in every step: a trace is off by half of it for each step that it
     remembers, and once more in its product.

@@ -1,4 +1,4 @@
-"""Float against the chip: rounding, clipping and overflow are told apart."""
+"""Compare float with the chip: rounding, clipping and overflow are told apart."""
 
 from __future__ import annotations
 

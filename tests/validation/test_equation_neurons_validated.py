@@ -1,4 +1,4 @@
-"""Validation and exchange of networks whose neurons are equations."""
+"""Test validation and exchange of networks whose neurons are equations."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NETWORK = FEATURES["neurons by equations"]()
 
 
 class Generous(ReferenceSimulator):
-    """A reference in which a millionth more arrives at inputs named ge."""
+    """Let a millionth more arrive at inputs named ge."""
 
     name = "generous"
 

@@ -29,7 +29,7 @@ UNPREDICTED = {"synapses as a list", "a delay for each synapse", "short-term pla
 
 
 def assert_predicted(subject: Subject, spec: BackendSpec, window: int, seed: int = 5) -> int:
-    """Spikes that were predicted."""
+    """Return the spikes that were predicted."""
     stimulus = make_stimulus(subject, 120, seed, spec.chosen_arithmetic)
     recording = record(subject, spec, stimulus, seed)
     seen = replay(subject, recording, stimulus, window, seed)

@@ -1,4 +1,4 @@
-"""Histories: what is predicted of them, where a variant holds, and what a probe may do."""
+"""Test histories: what is predicted of them, where a variant holds, what a probe may do."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SPECS = [
 
 
 def probed(subject: Subject, spec: BackendSpec, seed: int = 4) -> list[Evidence]:
-    """Of every population, in a history with calls of all lengths, resets and writes."""
+    """Predict every population, in a history with calls of all lengths, resets and writes."""
     stimulus = make_stimulus(subject, 60, seed, spec.chosen_arithmetic)
     weights = {p.name: np.array(0.1) for p in subject.network.projections}
     written = {
@@ -76,7 +76,7 @@ def of_fault(name: str) -> Evidence:
 
 
 def test_a_variant_is_the_description_with_one_thing_changed() -> None:
-    """Of the steps that are odd, the right variant leaves none, and the wrong ones leave some."""
+    """The right variant leaves none of the odd steps, and the wrong ones leave some."""
     evidence = of_fault("Subtracts")
     assert evidence.odd.any()
     right = [v for v in propose(evidence) if not evidence.odd_calls(evidence.predict(v)).any()]
@@ -138,7 +138,7 @@ def test_the_simplest_number_of_a_range(least: float, most: float, value: float)
 
 
 def test_a_probe_does_only_what_was_done() -> None:
-    """No resets and no writes, where none were; and other spikes with another seed."""
+    """A history has no resets and writes where none were, and other spikes with another seed."""
     subject = make_subject(injected.plain())
     stimulus = make_stimulus(subject, 60, 0, "float")
     acts: list[Any] = probe(subject, stimulus, 1, 0, 100)

@@ -51,7 +51,7 @@ def test_what_a_difference_brings_about_follows_from_it() -> None:
 
 
 def test_the_numbers_of_the_neuron_stand_side_by_side() -> None:
-    """By hand: a spike in step t; with one dead step more, the membrane stays 0 a step longer."""
+    """By hand, with one refractory step more the membrane stays 0 a step longer after a spike."""
     specs = [
         BackendSpec("reference", "float"),
         BackendSpec("faulty", "float", cls=faults.LongRefractory),
@@ -66,7 +66,7 @@ def test_the_numbers_of_the_neuron_stand_side_by_side() -> None:
 
 
 def at(threshold: float) -> Network:
-    """One cell that leaks and never spikes below *threshold*."""
+    """Return one cell that leaks and never spikes below *threshold*."""
     cell = CubaLIF(3e-3, 9e-3, threshold, 0.0013)
     return Network(
         (Source("input", 3), Population("cells", 1, cell)),
@@ -75,7 +75,7 @@ def at(threshold: float) -> Network:
 
 
 def membrane_of(cls: type[ReferenceSimulator], stimulus: Any) -> list[float]:
-    """Of each step before the first spike."""
+    """Return the numbers of each step before the first spike."""
     with load(cls, at(1.0)) as backend:
         found: list[float] = []
         for window in stimulus:
@@ -87,7 +87,7 @@ def membrane_of(cls: type[ReferenceSimulator], stimulus: Any) -> list[float]:
 
 
 def threshold_between(other: type[ReferenceSimulator]) -> Any:
-    """One that a membrane passes or just meets, depending on the order of a sum."""
+    """Return a threshold that a membrane passes or just meets, by the order of a sum."""
     stimulus = make_stimulus(make_subject(at(1.0)), 240, 3, "float")
     highest = 0.0
     specs = (membrane_of(cls, stimulus) for cls in (ReferenceSimulator, other))

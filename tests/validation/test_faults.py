@@ -1,4 +1,4 @@
-"""Backends of a third party with one fault each: named rightly, or not at all."""
+"""Test that faulty backends of a third party are named rightly, or not at all."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ UNKNOWN = {
 
 
 def test_the_foreign_backend_is_sound() -> None:
-    """Else a fault's explanation might be another's."""
+    """Otherwise a fault's explanation might be another's."""
     listed = {"synapses as a list", "a delay for each synapse", "short-term plasticity"}
     for feature in sorted(
         set(FEATURES) - {"more neurons than a core", "neurons by equations"} - listed
@@ -93,7 +93,7 @@ def test_what_hangs_on_calls_is_not_taken_for_float_error() -> None:
 
 
 class Stubborn(Mistaken):  # type: ignore[misc]
-    """Takes no more than a few calls of one step."""
+    """Take no more than a few calls of one step."""
 
     def begin_call(self) -> None:
         if self.seed != 3:

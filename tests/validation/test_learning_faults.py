@@ -1,4 +1,4 @@
-"""Faults that only training shows."""
+"""Test faults that only training shows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Faulty(ReferenceSimulator):
 
 
 class DeafToWrites(Faulty):
-    """Keeps transmitting the first weights of one projection, and says otherwise."""
+    """Keep transmitting the first weights of one projection, and say otherwise."""
 
     deaf = False
 
@@ -35,7 +35,7 @@ class DeafToWrites(Faulty):
 
 
 class SaysWhatItHolds(Faulty):
-    """Tells which weights it transmits, whatever was written."""
+    """Tell which weights are transmitted, whatever was written."""
 
     built = False
 
@@ -48,7 +48,7 @@ class SaysWhatItHolds(Faulty):
 
 
 class RoundsWrites(SaysWhatItHolds):
-    """Rounds what is written to 12 bits, and says so."""
+    """Round what is written to 12 bits, and say so."""
 
     def write_weights(self, projection: str) -> None:
         super().write_weights(projection)
@@ -58,7 +58,7 @@ class RoundsWrites(SaysWhatItHolds):
 
 
 class TakesLate(SaysWhatItHolds):
-    """Takes what was written the time before, and says so."""
+    """Take what was written the time before, and say so."""
 
     def write_weights(self, projection: str) -> None:
         before = self.__dict__.setdefault("before", {})
@@ -70,7 +70,7 @@ class TakesLate(SaysWhatItHolds):
 
 
 class LosesWrites(SaysWhatItHolds):
-    """Loses every second write of a projection."""
+    """Lose every second write of a projection."""
 
     def write_weights(self, projection: str) -> None:
         count = self.__dict__.setdefault("count", {})

@@ -1,4 +1,4 @@
-"""The matrix that CI keeps green, and its page."""
+"""Test the matrix that CI keeps green, and its page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Backends that run neurons by equations with one fault each: validation names it."""
+"""Test that validation names the fault of backends that run equation neurons with one."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NETWORK = Network(
 
 
 class Faulty(ReferenceSimulator):
-    """A reference whose population *where* has another plan, neurons, or input."""
+    """Let population *where* have another plan, neurons, or input."""
 
     name = "faulty"
     where = "coba"
@@ -68,7 +68,7 @@ def begun(**values: float) -> type[Faulty]:
 
 
 class OtherSeed(Faulty):
-    """The noise is that of the next seed."""
+    """Draw the noise of the next seed."""
 
     def _make_equations(self, name: str, plan: StepPlan) -> EquationNeurons:
         made = super()._make_equations(name, plan)
@@ -79,7 +79,7 @@ class OtherSeed(Faulty):
 
 
 class Heavier(Faulty):
-    """Spikes of a projection transmit a twentieth more."""
+    """Let spikes of a projection transmit a twentieth more."""
 
     def write_weights(self, projection: str) -> None:
         super().write_weights(projection)
@@ -88,7 +88,7 @@ class Heavier(Faulty):
 
 
 class Swapped(Faulty):
-    """What is sent to ge arrives at gi."""
+    """Let what is sent to ge arrive at gi."""
 
     def arrived(self, name: str, size: int) -> dict[str, Any]:
         sums = super().arrived(name, size)
@@ -96,7 +96,7 @@ class Swapped(Faulty):
 
 
 class Single(Faulty):
-    """A conductance is kept in single precision."""
+    """Keep a conductance in single precision."""
 
     def arrived(self, name: str, size: int) -> dict[str, Any]:
         if name == "coba":

@@ -1,4 +1,4 @@
-"""The page: self-contained, the same every time, and readable in a real browser on a phone."""
+"""Test the page: self-contained, the same every time, readable in a real browser on a phone."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ addEventListener('load', () => {{
 
 @pytest.fixture(scope="module")
 def found() -> Validation:
-    """A fault, an exact backend, and training: everything that a page can show."""
+    """Return a fault, an exact backend, and training: everything that a page can show."""
     specs = [BackendSpec("reference", "float"), BackendSpec("loihi", "loihi")]
     specs.append(BackendSpec("faulty", "float", cls=faults.LongRefractory))
     return validate("lif", specs, steps=120, learn=True, updates=40, overrides={"neuron": slow()})
@@ -60,7 +60,7 @@ def written(found: Validation, folder: Path) -> str:
 
 
 def browse(text: str, width: int, folder: Path) -> dict[str, Any]:
-    """What a browser makes of a page in a frame of this width."""
+    """Return what a browser makes of a page in a frame of this width."""
     assert BROWSER is not None
     harness = folder / "harness.html"
     harness.write_text(MEASURE.format(width=width, page=html.escape(text, quote=True)))

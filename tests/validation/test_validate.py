@@ -1,4 +1,4 @@
-"""`neurorl.validate` and the command: verdicts, rows, tolerances, and what is refused."""
+"""Test `neurorl.validate` and the command: verdicts, rows, tolerances, and what is refused."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_a_report_that_cannot_be_written_is_bad_usage(
 
 
 class Picky(ReferenceSimulator):
-    """A backend without delays."""
+    """Refuse delays."""
 
     name: ClassVar[str] = "picky"
     capabilities: ClassVar[Capabilities] = dataclasses.replace(
@@ -231,7 +231,7 @@ def test_verdicts_are_ordered() -> None:
 
 @needs_distances
 def test_distances_of_known_trains() -> None:
-    """One spike more: van Rossum's distance is 1, as its exponential is normalised."""
+    """One spike more gives van Rossum's distance 1, as its exponential is normalised."""
     one, two = np.zeros((400, 2), bool), np.zeros((400, 2), bool)
     one[[50, 60], 0] = two[50, 0] = True
     found = distances(one, two)

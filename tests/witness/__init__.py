@@ -1,1 +1,1 @@
-"""Witnesses: what other simulators say of the same networks."""
+"""Ask other simulators what they say of the same networks."""

@@ -1,4 +1,4 @@
-"""Witnesses: other people's simulators, each test marked by the package that it needs.
+"""Mark each test against other people's simulators by the package that it needs.
 
 ``--witness-table FILE`` writes what was measured, as JSON; scripts/witness_table.py puts it into
 docs/witnesses.md.
@@ -48,7 +48,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture
 def measured(request: pytest.FixtureRequest) -> Callable[[str, str, float, float], None]:
-    """``measured(witness, what, worst, tolerance)``: the test fails if *worst* is the larger."""
+    """Return ``measured(witness, what, worst, tolerance)``, failing if *worst* is larger."""
 
     def note(witness: str, what: str, worst: float, tolerance: float) -> None:
         row = {"witness": witness, "what": what, "tolerance": tolerance, "worst": float(worst)}

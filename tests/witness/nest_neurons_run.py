@@ -1,4 +1,4 @@
-"""Runs neurons of NEST, in a process of its own: ``nest_neurons_run.py IN.npz OUT.npz``.
+"""Run neurons of NEST, in a process of its own: ``nest_neurons_run.py IN.npz OUT.npz``.
 
 IN: ``cases``, JSON: a list of ``{"model", "parameters", "resolution", "duration", "start"}``, times
 in ms, start the membrane's; and for each case k ``current_k``, pA of each neuron, ``times_k``, when

@@ -1,4 +1,4 @@
-"""Runs NEST's stdp_dopamine_synapse, in a process of its own: ``nest_run.py IN.npz OUT.npz``.
+"""Run NEST's stdp_dopamine_synapse, in a process of its own: ``nest_run.py IN.npz OUT.npz``.
 
 IN: ``trials``, JSON: a list of ``{"delay", "duration", "weight", "tau_minus", "synapse"}``, times
 in ms; and for each trial k rasters ``pre_k``, ``post_k``, ``dopamine_k`` of a ms a step, step t
@@ -57,7 +57,7 @@ def run(trial: dict[str, Any], pre: Any, post: Any, dopamine: Any) -> dict[str, 
 
 
 def generators(raster: Any) -> Any:
-    """Generators whose spikes leave the neurons behind them at the times of a raster."""
+    """Make generators whose spikes leave the neurons behind them at the times of a raster."""
     made = []
     for column in raster.T:
         steps = column.nonzero()[0]

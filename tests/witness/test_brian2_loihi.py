@@ -1,4 +1,4 @@
-"""Brian2Loihi 0.5, an emulator of Loihi by others (Michaelis et al. 2022), on what it can express.
+"""Compare with Brian2Loihi 0.5, an emulator by Michaelis et al. 2022, where it can express it.
 
 It has no bias, no noise, no highest membrane and no overflow, and one set of parameters for all
 neurons of a population; of the rest, every spike, current and voltage of every step must be equal.
@@ -48,7 +48,7 @@ Steps = dict[str, np.ndarray[Any, Any]]
 
 @contextmanager
 def of_the_witness() -> Iterator[None]:
-    """Brian2's own preferences but for NumPy, and no warnings.
+    """Use Brian2's own preferences but for NumPy, and no warnings.
 
     It must take ``dt / ms`` out of its loops, else a current may be 1e-12 off an integer.
     """
@@ -63,7 +63,7 @@ def of_the_witness() -> Iterator[None]:
 
 
 class Witness:
-    """A network in Brian2Loihi.
+    """Build a network in Brian2Loihi.
 
     inputs: of each source, its spikes in all steps. writes: by step, the weights of each projection
     that act from then on.
@@ -98,7 +98,7 @@ class Witness:
             self._synapses[name].w = mantissa[self._existing(name)]
 
     def seen(self, n_steps: int) -> Steps:
-        """Of every population its spikes, currents and voltages, ``(n_steps, size)``."""
+        """Return spikes, currents and voltages of every population, ``(n_steps, size)``."""
         found: Steps = {}
         for p in self.network.populations:
             spikes = np.zeros((n_steps, p.size), dtype=bool)
@@ -143,7 +143,7 @@ class Witness:
 
 
 def _ours(case: ChipCase) -> tuple[Steps, dict[int, dict[str, FloatArray]], list[Steps]]:
-    """All input spikes, the weights written at each step, and what reference and emulator did."""
+    """Hold all input spikes, the weights written at each step, and what the simulators did."""
     network, common = case.network, {"arithmetic": "loihi", "seed": case.seeds}
     inputs: list[dict[str, Any]] = []
     writes: dict[int, dict[str, FloatArray]] = {}
@@ -232,7 +232,7 @@ def test_every_spike_current_and_voltage_is_equal_in_many_networks() -> None:
 
 
 def test_it_clears_six_bits_of_weights_that_nengo_loihi_keeps() -> None:
-    """Where exponents are below -1: with those bits cleared on our side too, all is equal."""
+    """With those bits cleared on our side too, all is equal where exponents are below -1."""
     weak = np.random.default_rng(0).uniform(-0.05, 0.06, (10, 4))
     network = Network(
         (Source("input", 10), Population("cells", 4, CubaLIF(5e-3, 20e-3, 0.3))),

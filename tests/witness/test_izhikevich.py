@@ -1,4 +1,4 @@
-"""Dopamine-modulated STDP as Brian2's users write it, against the rule, on the same spikes.
+"""Compare dopamine-modulated STDP as Brian2's users write it with the rule, on equal spikes.
 
 The equations are those of Izhikevich 2007 (doi 10.1093/cercor/bhl152) with the constants of
 Brian2's example of that paper, in Brian2's own language; here without that example's bounds of c.
@@ -38,7 +38,7 @@ dy/dt = -y / tau_post : 1 (event-driven)
 
 @dataclass(frozen=True)
 class Trial:
-    """Rasters of 1 ms a step; a presynaptic spike arrives *delay* steps later."""
+    """Draw rasters of 1 ms a step; a presynaptic spike arrives *delay* steps later."""
 
     pre: Array
     post: Array
@@ -57,14 +57,14 @@ def random_trial(seed: int) -> Trial:
 
 
 PUBLISHED = [("pre", "x += 1; c -= ratio * y"), ("post", "y += 1; c += x")]
-"""What a spike does, in this order within a step: a pair of one step counts as pre before post."""
+"""Order what a spike does within a step: a pair of one step counts as pre before post."""
 
 OURS = [("pre", "x += 1"), ("post", "y += 1"), ("pre", "c -= ratio * y"), ("post", "c += x")]
-"""As an agent learns: a pair of one step counts as both."""
+"""Order it as an agent learns: a pair of one step counts as both."""
 
 
 def by_brian2(trial: Trial, method: str, paths: list[tuple[str, str]]) -> dict[str, Array]:
-    """``c``, ``d`` and ``s`` after each step, ``(steps, n_pre, n_post)``.
+    """Return ``c``, ``d`` and ``s`` after each step, ``(steps, n_pre, n_post)``.
 
     method: 'euler' for all of the equations, or 'exact' for those of c and d, and s, whose equation
     isn't linear, by a line of its own.
@@ -117,7 +117,7 @@ def by_brian2(trial: Trial, method: str, paths: list[tuple[str, str]]) -> dict[s
 
 
 def by_the_rule(trial: Trial, method: str) -> dict[str, Array]:
-    """The published order by the functions of `neurorl.rules.three_factor`."""
+    """Compute the published order by the functions of `neurorl.rules.three_factor`."""
 
     def keep(tau: float, is_euler: bool = method == "euler") -> float:
         return 1 - 1 / tau if is_euler else float(np.exp(-1 / tau))
@@ -141,7 +141,7 @@ def by_the_rule(trial: Trial, method: str) -> dict[str, Array]:
 
 @pytest.mark.parametrize("method", ["euler", "exact"])
 def test_the_rule_equals_native_equations(method: str, measured: Measured) -> None:
-    """6 trials of 12 x 10 synapses, so 132 random trains, for 300 ms."""
+    """Compare 6 trials of 12 x 10 synapses, so 132 random trains, for 300 ms."""
     trials = [random_trial(seed) for seed in range(6)]
     worst = {"c": 0.0, "d": 0.0, "s": 0.0}
     for trial in trials:
@@ -157,7 +157,7 @@ def test_the_rule_equals_native_equations(method: str, measured: Measured) -> No
 def test_an_agent_that_learns_equals_native_equations(
     grid: float, measured: Measured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At each window's end; what is left is the grid of `neurorl.numerics.elementary.on_grid`."""
+    """At each window's end only the grid of `neurorl.numerics.elementary.on_grid` is left."""
     monkeypatch.setattr("neurorl.numerics.elementary._GRID", grid)
     times = {"tau_plus": TAU_PRE, "tau_minus": TAU_POST, "depression": RATIO}
     worst = limit = 0.0

@@ -1,4 +1,4 @@
-"""Values that other projects' tests state, from the functions of `neurorl.rules.three_factor`.
+"""Compare `neurorl.rules.three_factor` with values that other projects' tests state.
 
 Only numbers are taken from there: what goes in, and what their tests say comes out.
 """
@@ -36,7 +36,7 @@ EPOCH, IMPULSE, TAU, A, FADES, LONGEST = 2, 16.0, 10.0, 2.0, 0.5, 65535.0
 
 
 def raster(spikes: Any) -> Array:
-    """``(steps, neurons)``; their first step is 1."""
+    """Return spikes ``(steps, neurons)``; their first step is 1."""
     found = np.zeros((100, len(spikes)), dtype=bool)
     for column, steps in enumerate(spikes):
         found[np.array(steps) - 1, column] = True
@@ -44,7 +44,7 @@ def raster(spikes: Any) -> Array:
 
 
 def by_the_rule(pre: Array, post: Array) -> Array:
-    """Weights ``(n_pre, n_post)`` after their rule, which acts once in an epoch of two steps.
+    """Return weights ``(n_pre, n_post)`` after their rule, acting once in an epoch of two steps.
 
     Of the spikes of a neuron in an epoch the last counts; a postsynaptic trace is a step late, and
     a presynaptic spike meets that of the epoch's end. Eligibility falls by half in an epoch and
@@ -84,7 +84,7 @@ def test_lavas_reward_modulated_stdp(spikes: Any, published: Any, measured: Meas
 
 
 def test_ngc_learns_mstdp_with_eligibility(measured: Measured) -> None:
-    """tests/components/synapses/modulated/test_MSTDPETSynapse.py (commit 6cfadd53, of 2026).
+    """The values are from tests/components/synapses/modulated/test_MSTDPETSynapse.py (6cfadd53).
 
     Weight 0.75, presynaptic trace 1.25, a postsynaptic spike, rate 0.1; a reward of 1, and then all
     again with a reward of -1: 0.875 and 0.75.

@@ -1,4 +1,4 @@
-"""NEST's stdp_dopamine_synapse against the rule, on the same spikes.
+"""Compare NEST's stdp_dopamine_synapse with the rule, on the same spikes.
 
 NEST integrates between spikes: ``dc/dt = -c/tau_c``, ``dn/dt = -n/tau_n``, ``dw/dt = c (n - b)``.
 Over a step in which both decay that is ``dw = c (k_n n - k_b b)``, the modulator of a step, with
@@ -39,7 +39,7 @@ pytestmark = pytest.mark.witness("nest")
 
 @dataclass(frozen=True)
 class Trial:
-    """Rasters of our steps and the parameters; times in ms, a step is 1 ms.
+    """Draw rasters of our steps and the parameters; times in ms, a step is 1 ms.
 
     delay: ours, of the projection. nest_delay: of NEST's synapse. dopamine: spikes in each step.
     """
@@ -55,7 +55,7 @@ class Trial:
 
     @property
     def first(self) -> int:
-        """NEST's time, in ms, of our step 0."""
+        """Return NEST's time, in ms, of our step 0."""
         return LEAST + self.nest_delay
 
     def for_nest(self) -> tuple[dict[str, Any], list[Array]]:
@@ -73,14 +73,14 @@ class Trial:
 
 
 def _moved(raster: Array, late: int, length: int) -> Array:
-    """*raster* *late* steps later, of another length."""
+    """Return *raster* *late* steps later, of another length."""
     moved = np.zeros((length, raster.shape[1]), dtype=np.int64)
     moved[late : late + len(raster)] = raster[: length - late]
     return moved
 
 
 def run_nest(trials: list[Trial], folder: Path) -> list[dict[str, Array]]:
-    """``c``, ``n`` and ``weight`` of each trial at our steps, ``(steps, n_pre, n_post)``."""
+    """Return ``c``, ``n`` and ``weight`` of each trial at our steps, ``(steps, n_pre, n_post)``."""
     given: dict[str, Any] = {}
     settings = []
     for k, trial in enumerate(trials):
@@ -100,7 +100,7 @@ def run_nest(trials: list[Trial], folder: Path) -> list[dict[str, Array]]:
 
 
 def random_trial(seed: int) -> Trial:
-    """Random trains, rates, time constants and delays; every third with bounds that are reached."""
+    """Draw trains, rates, time constants and delays; bounds are reached in every third."""
     rng = np.random.default_rng(seed)
     bounded = seed % 3 == 0
     synapse = {
@@ -126,9 +126,7 @@ def random_trial(seed: int) -> Trial:
 
 
 def by_the_rule(trial: Trial) -> dict[str, Array]:
-    """The same by the functions of `neurorl.rules.three_factor`; pairs of the same step don't
-    count.
-    """
+    """Compute them by `neurorl.rules.three_factor`; pairs of the same step don't count."""
     s = trial.synapse
     keep_x, keep_y, keep_c, keep_n = (
         np.exp(-1 / tau) for tau in (s["tau_plus"], trial.tau_minus, s["tau_c"], s["tau_n"])
@@ -152,7 +150,7 @@ def by_the_rule(trial: Trial) -> dict[str, Array]:
 
 
 def test_the_rule_equals_nest(tmp_path: Path, measured: Measured) -> None:
-    """12 trials of 12 x 10 synapses, so 264 random trains and 1440 synapses, for 300 ms."""
+    """Compare 12 trials of 12 x 10 synapses, so 264 random trains, for 300 ms."""
     trials = [random_trial(seed) for seed in range(12)]
     theirs = run_nest(trials, tmp_path)
     ours = [by_the_rule(trial) for trial in trials]
@@ -169,7 +167,7 @@ def test_the_rule_equals_nest(tmp_path: Path, measured: Measured) -> None:
 
 
 def phasic_trial(seed: int) -> Trial:
-    """Dopamine that is gone within a step, at ends of windows; no two spikes meet in a step."""
+    """Dopamine is gone within a step, at ends of windows; no two spikes meet in a step."""
     rng = np.random.default_rng(seed)
     trial = random_trial(seed)
     step = np.arange(STEPS)
@@ -187,7 +185,7 @@ def phasic_trial(seed: int) -> Trial:
 
 
 def by_an_agent(trial: Trial) -> dict[str, Array]:
-    """Eligibility at each window's end, and the weights that come of it."""
+    """Return eligibility at each window's end, and the weights that come of it."""
     s = trial.synapse
     learner, memory = learner_of(
         N_PRE,
@@ -215,7 +213,7 @@ def by_an_agent(trial: Trial) -> dict[str, Array]:
 
 @pytest.fixture(scope="module")
 def phasic(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Trial], list[dict[str, Array]]]:
-    """Trials, and what NEST makes of them at the windows' ends."""
+    """Return trials, and what NEST makes of them at the windows' ends."""
     trials = [phasic_trial(seed) for seed in range(100, 106)]
     found = run_nest(trials, tmp_path_factory.mktemp("nest"))
     ends = np.arange(WINDOW - 1, STEPS - WINDOW, WINDOW)
@@ -224,7 +222,7 @@ def phasic(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Trial], list[
 
 
 def rounding_bounds(trial: Trial, grid: float) -> dict[str, Array]:
-    """How far `by_an_agent` may be from exact."""
+    """Bound how far `by_an_agent` may be from exact."""
     s = trial.synapse
     c = rounding_bound(
         trial.pre,
@@ -263,7 +261,7 @@ def test_an_agent_that_learns_equals_nest(
 
 
 def test_spikes_that_meet_in_a_step_count_with_us_and_not_in_nest(tmp_path: Path) -> None:
-    """An arrival and a spike of the same step: x s - A a y = 1 - A; NEST leaves both out."""
+    """An arrival and a spike in one step give x s - A a y = 1 - A; NEST leaves both out."""
     trial = phasic_trial(100)
     pre, post = np.zeros_like(trial.pre), np.zeros_like(trial.post)
     pre[14, 3], post[14 + trial.delay, 5] = True, True

@@ -1,4 +1,4 @@
-"""NeuroBench's own counts of a torch network against `neurorl.inspection.cost`, on the same spikes.
+"""Compare NeuroBench's counts of a torch network with `neurorl.inspection.cost`.
 
 NeuroBench needs PyTorch and much else (1.3 GB), so it isn't among what the tests install; the
 example of its documentation is counted in ``tests/inspection/test_cost.py`` without it.
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.witness("neurobench")
 
 
 def network() -> Network:
-    """Currents and spikes into one population, a mask, a loop, and weights that are 0."""
+    """Return currents and spikes into one population, a mask, a loop, and weights that are 0."""
     rng = np.random.default_rng(0)
     weights = rng.uniform(-0.5, 1.0, (6, 9)) * (rng.random((6, 9)) < 0.7)
     return Network(
@@ -49,7 +49,7 @@ def network() -> Network:
 
 
 def replay_model(net: Network, weights: dict[str, Any]) -> Any:
-    """A torch model in which the same spikes meet the same weights, as NeuroBench watches it."""
+    """Return a torch model in which the same spikes meet the same weights, for NeuroBench."""
     torch: Any = pytest.importorskip("torch")
     from neurobench.models import TorchModel
 

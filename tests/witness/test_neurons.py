@@ -1,4 +1,4 @@
-"""Neurons by equations in networks, beside the same in plain Brian2 and in NEST.
+"""Compare neurons by equations in networks with the same in plain Brian2 and in NEST.
 
 Several presynaptic neurons add to the conductances of each neuron. Brian2 integrates the equations
 itself, by the same method and dt: every spike is the same. NEST's `izhikevich` is Euler's method
@@ -62,7 +62,7 @@ AEIF = Equations(
     initial={"v": -70.6},
     inputs=("ge", "gi"),
 )
-"""AdEx with conductances: NEST's aeif_cond_exp."""
+"""Model AdEx with conductances, NEST's aeif_cond_exp."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ def test_every_spike_is_brian2s(name: str, dt: float, measured: Measured) -> Non
 
 
 SHARE, STEPS = 0.95, {"aeif": 5, "coba": 25}
-"""Of spikes, and within how many steps these are of NEST's."""
+"""Require this share of spikes, within this many steps of NEST's."""
 
 _NAMES = {
     "C_m": "C",

@@ -1,4 +1,4 @@
-"""Our NIR files in the libraries that read them: every spike, with the lag that is stated.
+"""Test our NIR files in the libraries that read them: every spike, with the lag as stated.
 
 Each row of the table in docs/nir.md is one of these tests; it fails if the table says otherwise.
 ``--nir-table FILE`` writes the rows instead; scripts/nir_table.py puts them into the page.
@@ -38,7 +38,7 @@ NEAREST = 5e-6
 
 
 def readers(*names: str) -> list[object]:
-    """Parameters of a test, each with what it needs to be installed."""
+    """Return parameters of a test, each with what it needs to be installed."""
     needs = {"snntorch": ("snntorch", "nirtorch"), "norse": ("norse",)}
     return [
         pytest.param(
@@ -65,7 +65,7 @@ def test_a_reader_gives_every_spike(
 
 
 def refusal(described: Case, name: str, reader: Reader, folder: Path) -> Row:
-    """Refused before anything is written, with the reason."""
+    """The network is refused before anything is written, with the reason."""
     played = described.play()
     assert played.output.any()
     with pytest.raises(UnsupportedError, match=described.refused[reader.name]) as caught:
@@ -118,7 +118,7 @@ def comparison(described: Case, name: str, reader: Reader, folder: Path) -> Row:
 
 
 def at_the_threshold() -> Network:
-    """Membranes that come to the threshold exactly, which is no spike here, and above it."""
+    """Membranes come to the threshold exactly, which is no spike here, and above it."""
     weights = np.array([[0.5, 1.0, 0.5], [0.5, 0.25, 1.0]])
     nodes = (Source("input", 2), Population("output", 3, LIF(tau_mem=0.0)))
     return Network(nodes, (Projection("w", "input", "output", weights),), 1e-3)
@@ -135,7 +135,7 @@ def test_a_membrane_at_its_threshold_does_not_spike(name: str, tmp_path: Path) -
 
 @pytest.mark.parametrize("name", readers("spikingjelly", "norse"))
 def test_another_step_of_the_reader(name: str, tmp_path: Path) -> None:
-    """2**-7 s instead of its own: the same spikes; and others if it isn't told."""
+    """With dt = 2**-7 s spikes are the same, and others if the reader isn't told."""
     played = CASES["cuba-2"].play()
     path = tmp_path / "a.nir"
     written = to_nir(played.network, path=path, reader=name, dt=2.0**-7)
@@ -150,7 +150,7 @@ def test_another_step_of_the_reader(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", readers(*READERS))
 def test_standard_files_of_an_agent_as_drawn(name: str, tmp_path: Path) -> None:
-    """Without a word about the reader but its dt: bias in Affine, one Input, one Output."""
+    """Told nothing of the reader but its dt, biases are in Affine, with one Input and Output."""
     played = CASES["cartpole"].play()
     path, reader = tmp_path / "a.nir", READERS[name]
     with pytest.warns(DroppedWarning, match="plasticity"):

@@ -1,4 +1,4 @@
-"""Checkpoints: bytes, arrays and structure, each signed as if it were whole."""
+"""Damage checkpoints: bytes, arrays and structure, each signed as if it were whole."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ _SHAPES = [(), (0,), (1,), (3,), (2, 2), (1, 1, 1), (0, 5), (1000,), (1,) * 8, (
 
 
 def unsigned(data: bytes) -> bytes:
-    """The archive without its comment."""
+    """Return the archive without its comment."""
     return data[:-66] + b"\0\0"
 
 
 @st.composite
 def changed_arrays(draw: st.DrawFn, arrays: Arrays) -> Arrays:
-    """*arrays* with one to three of them changed, missing or added."""
+    """Return *arrays* with one to three of them changed, missing or added."""
     changed = dict(arrays)
     for _ in range(draw(st.integers(1, 3))):
         name = draw(st.sampled_from(sorted(arrays)))
@@ -88,7 +88,7 @@ def _signed(content: bytes) -> bytes:
 
 
 class CheckpointBytes(Target):
-    """A checkpoint with some bytes changed: the digest finds them."""
+    """Change some bytes of a checkpoint: the digest finds them."""
 
     name: ClassVar[str] = "checkpoint, bytes"
     weight: ClassVar[int] = 10
@@ -105,7 +105,7 @@ class CheckpointBytes(Target):
 
 
 class SignedBytes(CheckpointBytes):
-    """The same, signed anew: the archive's structure and arrays are anything."""
+    """Sign the damaged archive anew: its structure and arrays are anything."""
 
     name = "checkpoint, bytes signed"
     weight = 16
@@ -116,7 +116,7 @@ class SignedBytes(CheckpointBytes):
 
 
 class SignedArrays(CheckpointBytes):
-    """Arrays of other names, shapes, kinds and values, restored by an agent that is there."""
+    """Restore arrays of other names, shapes, kinds and values into an agent that is there."""
 
     name = "checkpoint, arrays"
     weight = 20
@@ -135,7 +135,7 @@ class SignedArrays(CheckpointBytes):
 
 
 class Loaded(SignedArrays):
-    """Both description and arrays of anything, loaded and played."""
+    """Load and play a file in which both description and arrays are anything."""
 
     name = "checkpoint, loaded"
     weight = 4
@@ -165,7 +165,7 @@ class Loaded(SignedArrays):
 
 
 class Midway(SignedArrays):
-    """The arrays of an agent in the midst of an episode, which goes on for a step."""
+    """Change the arrays of an agent in the midst of an episode, which goes on for a step."""
 
     name = "checkpoint, midway"
     weight = 4
@@ -186,7 +186,7 @@ class Midway(SignedArrays):
 
 
 class ByGradients(Loaded):
-    """The arrays of an agent that learns by gradients, resumed."""
+    """Change the arrays of an agent that learns by gradients, and resume it."""
 
     name = "checkpoint, gradients"
     weight = 4
@@ -210,7 +210,7 @@ class ByGradients(Loaded):
 
 
 class Structure(CheckpointBytes):
-    """Archives of members that `numpy.savez` never writes: bombs, pickles, huge shapes."""
+    """Make archives of members that `numpy.savez` never writes: bombs, pickles, huge shapes."""
 
     name = "checkpoint, structure"
     weight = 12
@@ -260,7 +260,7 @@ class Structure(CheckpointBytes):
         return self._bomb(data) if how == 9 else data
 
     def _bomb(self, data: bytes) -> bytes:
-        """*data*'s place taken by one member that is a thousand times as long as it seems."""
+        """Replace *data* by one member that is a thousand times as long as it seems."""
         size = 600 * 2**20 + 128
         name = b"learner.weights.bias_output.npy"
         local = struct.pack(

@@ -1,4 +1,4 @@
-"""Every target with many inputs, each in processes of its own: a row of a table for each."""
+"""Try many inputs on every target, each in processes of its own: a row of a table for each."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COLUMNS = ("target", "inputs", "refused", "failed", "peak MB", "slowest s")
 
 @dataclasses.dataclass
 class Row:
-    """What came of a target. refused: by an error of ours; the others were valid after all."""
+    """Count what came of a target. refused: by an error of ours; the others were valid."""
 
     target: str
     inputs: int = 0
@@ -41,13 +41,13 @@ class Row:
         self.failures += found["failures"]
 
     def cells(self) -> list[str]:
-        """As text, in the order of `COLUMNS`."""
+        """Return the row as text, in the order of `COLUMNS`."""
         counts = [str(n) for n in (self.inputs, self.refused, self.failed)]
         return [self.target, *counts, f"{self.peak_mb:.0f}", f"{self.slowest:.2f}"]
 
 
 def shares(inputs: int) -> dict[str, int]:
-    """How many of all inputs each target gets, of those whose packages are installed."""
+    """Return how many of all inputs each target gets, of those whose packages are installed."""
     able = {n: t for n, t in TARGETS.items() if all(find_spec(need) for need in t.needs)}
     whole = sum(target.weight for target in able.values())
     return {name: -(-inputs * target.weight // whole) for name, target in able.items()}
@@ -68,7 +68,7 @@ def campaign(inputs: int, seed: int, told: Callable[[Row], None]) -> list[Row]:
 
 
 def _in_a_process(name: str, inputs: int, seed: int) -> dict[str, Any]:
-    """The tally of one; a process that dies has failed, and nothing it tried counts."""
+    """Return the tally of one target; a process that dies has failed, its attempts don't count."""
     path = os.pathsep.join([str(Path(__file__).parents[1]), *filter(None, sys.path)])
     done = subprocess.run(
         [sys.executable, "-m", "fuzzing.run", name, str(inputs), str(seed)],

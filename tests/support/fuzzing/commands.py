@@ -1,4 +1,4 @@
-"""Command lines: valid ones with some of their words changed, as far as the work that they ask for.
+"""Change some words of valid command lines, and run them as far as the work they ask for.
 
 What takes long is left out: training, playing, measuring and simulating begin, and end at once.
 """
@@ -35,7 +35,7 @@ _WORDS = [
 
 
 class Commands(Target):
-    """``neurorl`` with arguments of any kind, through its own `main`."""
+    """Call ``neurorl`` with arguments of any kind, through its own `main`."""
 
     name: ClassVar[str] = "command line"
     weight: ClassVar[int] = 12

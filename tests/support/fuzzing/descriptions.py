@@ -1,4 +1,4 @@
-"""Plain data of descriptions, as a checkpoint or a configuration holds it."""
+"""Change plain data of descriptions, as a checkpoint or a configuration holds it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["TARGETS", "descriptions"]
 
 
 def descriptions() -> list[dict[str, Any]]:
-    """Valid ones, of every class."""
+    """Draw valid descriptions, of every class."""
     env = gym.make("CartPole-v1")
     presets = [make_config(env, model) for model in ("lif", "glm", "lif-spiking-critic")]
     grid = make_config(gym.make("neurorl/GridWorld-v0"), "lif")
@@ -48,7 +48,7 @@ def descriptions() -> list[dict[str, Any]]:
 
 
 class Descriptions(Target):
-    """`from_dict` of valid data with some of it changed, or of anything."""
+    """Call `from_dict` with valid data, some of it changed, or with anything."""
 
     name: ClassVar[str] = "from_dict"
     weight: ClassVar[int] = 40

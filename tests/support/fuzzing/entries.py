@@ -1,4 +1,4 @@
-"""Entries of the caches of compiled code: one that is damaged isn't there, and is never loaded."""
+"""Damage entries of the caches of compiled code: a damaged one is never loaded."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ARRAYS = [["neurons", "v", "float64", 3], ["neurons", "u", "float64", 3]]
 
 
 class Brian2Entry(Target):
-    """A compiled network of Brian2: its library, arrays and digest."""
+    """Make a compiled network of Brian2: its library, arrays and digest."""
 
     name: ClassVar[str] = "cache, brian2"
     weight: ClassVar[int] = 10
@@ -53,7 +53,7 @@ class Brian2Entry(Target):
 
 
 class NativeEntry(Target):
-    """A library of ours and its digest."""
+    """Make a library of ours and its digest."""
 
     name: ClassVar[str] = "cache, native"
     weight: ClassVar[int] = 6

@@ -1,4 +1,4 @@
-"""NIR files: the bytes, and a valid file's tree with some of it changed."""
+"""Change NIR files: the bytes, or some of a valid file's tree."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["TARGETS"]
 
 
 def network() -> Network:
-    """A small one, whose file has every kind of node that we write."""
+    """Make a small network, whose file has every kind of node that we write."""
     cells = CubaLIF(5e-3, 2e-2, np.array([1.0, 2.0, 3.0]), 0.1)
     return Network(
         (Source("input", 2), Population("cells", 3, cells), Population("last", 3, LIF(bias=0.2))),
@@ -30,7 +30,7 @@ def network() -> Network:
 
 
 class GraphBytes(Target):
-    """A NIR file with some of its bytes changed."""
+    """Change some bytes of a NIR file."""
 
     name: ClassVar[str] = ".nir, bytes"
     weight: ClassVar[int] = 6
@@ -51,7 +51,7 @@ class GraphBytes(Target):
 
 
 class GraphTree(GraphBytes):
-    """A NIR file with other values, groups, links and kinds of data."""
+    """Put other values, groups, links and kinds of data into a NIR file."""
 
     name = ".nir, structure"
     weight = 8
@@ -147,7 +147,7 @@ def _write_odd(group: Any, name: str, how: str) -> None:
 
 
 class Made(Target):
-    """Graphs as `nir` makes them in Python, of any wiring."""
+    """Make graphs as `nir` does in Python, of any wiring."""
 
     name: ClassVar[str] = ".nir, wiring"
     weight: ClassVar[int] = 8

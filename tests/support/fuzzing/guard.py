@@ -1,4 +1,4 @@
-"""What an attempt may not do: end otherwise than by our errors, run code, take much memory."""
+"""Forbid attempts to end otherwise than by our errors, to run code, or to take much memory."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SECONDS = 10.0
 
 @dataclass
 class Tally:
-    """What came of many attempts. slowest: in seconds. failures: a line each."""
+    """Count what came of many attempts. slowest: in seconds. failures: a line each."""
 
     inputs: int = 0
     refused: int = 0
@@ -36,7 +36,7 @@ class Tally:
 
 
 def set_trap(folder: Path) -> None:
-    """A module that can be imported and leaves a mark if it is."""
+    """Make a module that can be imported and leaves a mark if it is."""
     mark = folder / "mark"
     (folder / f"{TRAP}.py").write_text(f"open({str(mark)!r}, 'w').close()\n")
     if str(folder) not in sys.path:
@@ -44,7 +44,7 @@ def set_trap(folder: Path) -> None:
 
 
 def tried(attempt: Callable[[Any], None], value: Any, tally: Tally, folder: Path) -> None:
-    """Attempt it; raises AssertionError if that ends as it may not."""
+    """Attempt it; raise AssertionError if it ends as it may not."""
     tally.inputs += 1
     before, begun = _forget_peak(), time.perf_counter()
     try:
@@ -82,7 +82,7 @@ def limited_memory(extra: int = MEMORY) -> Iterator[None]:
 
 @contextlib.contextmanager
 def limited_time(seconds: float = SECONDS) -> Iterator[None]:
-    """TimeoutError after so long; and if nothing heeds it, the process ends with all its stacks."""
+    """Raise TimeoutError after so long; if nothing heeds it, end the process with its stacks."""
 
     def late(_: int, __: FrameType | None) -> None:
         raise TimeoutError(f"took longer than {seconds:g} s")
@@ -99,7 +99,7 @@ def limited_time(seconds: float = SECONDS) -> Iterator[None]:
 
 
 def _forget_peak() -> int:
-    """What this process takes now, in KiB, which from here on counts as the most."""
+    """Return what this process takes now, in KiB, which from here on counts as the most."""
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
     return _in_memory("VmHWM")

@@ -1,4 +1,4 @@
-"""Tries many inputs on a target, in this process or in one of its own with limits.
+"""Try many inputs on a target, in this process or in one of its own with limits.
 
 python -m fuzzing.run TARGET INPUTS SEED      prints a line of JSON
 """

@@ -1,4 +1,4 @@
-"""Files of a run directory that anybody may have written."""
+"""Write files of a run directory that anybody may have written."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ SMALL = {"actors": 1, "hidden": 2, "window": 4}
 
 
 def small_run(path: Path) -> RunDirectory:
-    """A run that is finished, of a small agent."""
+    """Return a finished run of a small agent."""
     train(ENV, path, episodes=3, overrides=SMALL)
     return RunDirectory(path)
 
 
 class ConfigTree(Target):
-    """``config.json``, valid but for some of its values."""
+    """Change some values of a valid ``config.json``."""
 
     name: ClassVar[str] = "config.json, values"
     weight: ClassVar[int] = 12
@@ -47,7 +47,7 @@ class ConfigTree(Target):
 
 
 class ConfigBytes(ConfigTree):
-    """``config.json``, valid but for some of its bytes."""
+    """Change some bytes of a valid ``config.json``."""
 
     name = "config.json, bytes"
     weight = 8
@@ -58,7 +58,7 @@ class ConfigBytes(ConfigTree):
 
 
 class Resumed(ConfigTree):
-    """``train --resume`` of a finished run with such a ``config.json``."""
+    """Call ``train --resume`` of a finished run with such a ``config.json``."""
 
     name = "config.json, resumed"
     weight = 2
@@ -70,7 +70,7 @@ class Resumed(ConfigTree):
 
 
 class Episodes(Target):
-    """``episodes.csv``: bytes, and rows of anything."""
+    """Write ``episodes.csv``: bytes, and rows of anything."""
 
     name = "episodes.csv"
     weight = 16
@@ -90,7 +90,7 @@ class Episodes(Target):
 
 
 class Evaluation(Target):
-    """``evaluation.json``."""
+    """Write ``evaluation.json``."""
 
     name = "evaluation.json"
     weight = 6

@@ -1,4 +1,4 @@
-"""Leaves out what takes long: training, measuring and simulating begin, and end at once."""
+"""Leave out what takes long: training, measuring and simulating begin, and end at once."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _LONG = (
 
 
 class _EnoughError(NeurorlError):
-    """What would now take long."""
+    """Stop what would now take long."""
 
 
 @contextlib.contextmanager
 def nothing_long() -> Iterator[None]:
-    """In place of long work, a NeurorlError."""
+    """Raise a NeurorlError in place of long work."""
 
     def enough(*_: Any, **__: Any) -> Any:
         raise _EnoughError("it would begin")

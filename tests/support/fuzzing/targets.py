@@ -1,4 +1,4 @@
-"""A kind of input: how to make many, and what is done with each."""
+"""Define a kind of input: how to make many, and what is done with each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Target"]
 
 
 class Target(abc.ABC):
-    """Prepared once in an empty folder of its own, then attempted often.
+    """Prepare once in an empty folder of its own, then attempt often.
 
     name: for the table. weight: its share of all inputs. inputs: a strategy, set by `prepare`.
     """

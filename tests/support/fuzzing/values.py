@@ -1,4 +1,4 @@
-"""Strategies for what is almost valid: a valid tree, text or file with some of it changed."""
+"""Make what is almost valid: a valid tree, text or file with some of it changed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 __all__ = ["HOSTILE", "as_text", "changed_bytes", "changed_tree", "paths_of"]
 
 TRAP = "fuzz_trap"
-"""A module that leaves a mark when it is imported; see `fuzzing.guard`."""
+"""Name a module that leaves a mark when it is imported; see `fuzzing.guard`."""
 
 Path = tuple[Any, ...]
 
@@ -111,7 +111,7 @@ RAW = st.sampled_from(sorted(_RAW))
 
 
 def paths_of(tree: Any, limit: int = 400) -> list[Path]:
-    """The places of a tree of plain data, of long lists only some."""
+    """Return the places of a tree of plain data, of long lists only some."""
     found: list[Path] = [()]
     waiting: list[tuple[Path, Any]] = [((), tree)]
     while waiting and len(found) < limit:
@@ -128,7 +128,7 @@ def paths_of(tree: Any, limit: int = 400) -> list[Path]:
 
 @st.composite
 def changed_tree(draw: st.DrawFn, tree: Any, paths: Sequence[Path], raw: bool = False) -> Any:
-    """*tree* with one to three changes. raw: also markers that `as_text` replaces."""
+    """Return *tree* with one to three changes. raw: also markers that `as_text` replaces."""
     changed = copy.deepcopy(tree)
     for _ in range(draw(st.integers(1, 3))):
         path = draw(st.sampled_from(paths))
@@ -157,7 +157,7 @@ def changed_tree(draw: st.DrawFn, tree: Any, paths: Sequence[Path], raw: bool = 
 
 
 def as_text(tree: Any) -> bytes:
-    """JSON, or almost, of a tree with markers."""
+    """Return JSON, or almost, of a tree with markers."""
     text = json.dumps(tree)
     for marker, raw in _RAW.items():
         text = text.replace(f'"{marker}"', raw)
@@ -166,7 +166,7 @@ def as_text(tree: Any) -> bytes:
 
 @st.composite
 def changed_bytes(draw: st.DrawFn, data: bytes) -> bytes:
-    """*data* with some bytes changed, left out, put in or cut off, or others altogether."""
+    """Return *data* with bytes changed, left out, put in or cut off, or others altogether."""
     how = draw(
         st.sampled_from(("flip", "flip", "flip", "cut", "insert", "drop", "repeat", "other"))
     )

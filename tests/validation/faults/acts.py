@@ -1,4 +1,4 @@
-"""What mistaken neurons and backends do instead: parts for `mistakes`."""
+"""Do what mistaken neurons and backends do instead: parts for `mistakes`."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def clear(*names: str) -> Callable[[Foreign], None]:
 
 
 def keep(*names: str) -> Callable[[Foreign], None]:
-    """A silence that forgets some variables."""
+    """Silence all but some variables."""
 
     def silence(self: Foreign) -> None:
         for cells in self.neurons.values():
@@ -117,7 +117,7 @@ def note_start(self: Foreign) -> None:
 
 
 def stale(self: Foreign, projection: str) -> None:
-    """The bias of signed projections stays as it was."""
+    """Leave the bias of signed projections as it was."""
 
 
 def noisy_membrane(self: Cells) -> Any:
@@ -125,7 +125,7 @@ def noisy_membrane(self: Cells) -> Any:
 
 
 def leak_less(self: Cells) -> Any:
-    """Unlike anything that has a name: a membrane that loses a part that grows with it."""
+    """Lose a part of the membrane that grows with it, which has no name."""
     return Cells.membrane(self) - 0.01 * self.v**3
 
 
@@ -186,7 +186,7 @@ def ignore_input(self: Cells, q: Any) -> Any:
 
 
 def swap(self: Cells) -> Any:
-    """Neurons 0 and 1 take each other's decay."""
+    """Let neurons 0 and 1 take each other's decay."""
     decay = self.d.membrane_decay.copy()
     decay[[0, 1]] = decay[[1, 0]]
     return decay * self.v + self.u + self.bias
@@ -208,11 +208,11 @@ def after(steps: int) -> Any:
 
 
 def silence_and_note(self: Foreign) -> None:
-    """A reset from which noise is counted."""
+    """Count noise from a reset on."""
     Foreign.silence(self)
     self.__dict__["zero"] = self.steps
 
 
 def steps_since(self: Foreign, population: str) -> int:
-    """Steps since that reset."""
+    """Return the steps since that reset."""
     return self.steps - int(self.__dict__.get("zero", 0))

@@ -1,4 +1,4 @@
-"""One fault, the network that it is put into, and what has to be said of it."""
+"""Describe one fault, the network that it is put into, and what has to be said of it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LEARN: dict[str, Any] = {"learn": True, "updates": 12}
 
 @dataclass(frozen=True)
 class Fault:
-    """One mistake in one network. causes: the words that are right."""
+    """Describe one mistake in one network. causes: the words that are right."""
 
     name: str
     cls: type[Simulator]
@@ -31,7 +31,7 @@ class Fault:
 
 
 def judge(fault: Fault) -> tuple[str, str]:
-    """Whether it is named 'rightly', 'unknown', 'wrongly' or 'not seen'; and what was said."""
+    """Return 'rightly', 'unknown', 'wrongly' or 'not seen', and what was said."""
     found: Validation = validate(
         fault.network(),
         [

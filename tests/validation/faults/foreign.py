@@ -1,4 +1,4 @@
-"""A backend as a third party would write it from `neurorl.backends.simulator`, in plain NumPy.
+"""Run networks as a third party would, from `neurorl.backends.simulator`, in plain NumPy.
 
 It takes nothing from the reference. Small methods, so that a fault is one of them overridden.
 """
@@ -25,7 +25,7 @@ Array = npt.NDArray[Any]
 
 
 class Cells:
-    """Neurons of one population. dynamics: as described, or what a fault makes of them."""
+    """Step neurons of one population. dynamics: as described, or what a fault makes of them."""
 
     def __init__(self, backend: Foreign, population: Population) -> None:
         self.backend, self.name, self.size = backend, population.name, population.size
@@ -41,7 +41,7 @@ class Cells:
         )
 
     def update(self, q: Array) -> Raster:
-        """One step."""
+        """Step once."""
         self.u = self.current(q)
         self.v = self.membrane()
         self.hold()
@@ -77,7 +77,7 @@ class Cells:
 
 
 class Foreign(Simulator):
-    """One network, without replicas side by side (they are stepped by nobody here)."""
+    """Run one network, without replicas side by side."""
 
     name: ClassVar[str] = "foreign"
     capabilities: ClassVar[Capabilities] = Capabilities(("float",), ("float",))
@@ -136,10 +136,10 @@ class Foreign(Simulator):
         return np.asarray(np.einsum("bi,bij->bj", spikes.reshape(p.blocks, -1), w).ravel())
 
     def begin_call(self) -> None:
-        """Before the steps of a call."""
+        """Act before the steps of a call."""
 
     def end_call(self) -> None:
-        """After them."""
+        """Act after the steps of a call."""
 
     def silence(self) -> None:
         for spikes in self.sent.values():
@@ -149,12 +149,12 @@ class Foreign(Simulator):
                 x[:] = 0
 
     def take(self, projection: str, weights: Array) -> None:
-        """A write, after the first weights."""
+        """Write weights after the first ones."""
         self.w[projection] = weights
         self.refresh(projection)
 
     def refresh(self, projection: str) -> None:
-        """The bias of signed projections."""
+        """Return the bias of signed projections."""
         self.in_bias[projection] = self.w[projection]
         self.put_bias(self.network.projection(projection).post)
 
@@ -190,14 +190,14 @@ class Foreign(Simulator):
         self.put_bias(population)
 
     def put_bias(self, population: str) -> None:
-        """What was given, but for what is wrong here: other neurons, or weights that came late."""
+        """Return what was given, but for the fault: other neurons, or weights that came late."""
         cells = self.neurons[population]
         right = self._silence(population, cells.described.bias, self.simulated.weights)
         here = self._silence(population, cells.d.bias, self.in_bias)
         cells.bias = self.given[population] + (here - right)
 
     def _silence(self, population: str, bias: Array, weights: dict[str, Array]) -> Array:
-        """The bias with what the silence of signed projections transmits."""
+        """Return the bias with what the silence of signed projections transmits."""
         for p in self.network.projections:
             if p.signed and p.post == population:
                 bias = bias - weights[p.name].sum(axis=-2).ravel()

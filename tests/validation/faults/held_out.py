@@ -1,4 +1,4 @@
-"""Faults that were written before the explanations met them; what failed then was mended since."""
+"""List faults written before the explanations met them; what failed then was mended since."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mistakes, as classes made from `foreign`; each function returns a backend with one of them."""
+"""Derive classes with one mistake from `foreign`; each function returns such a backend."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def numbers(
     population: str | None = None,
     neuron: int | None = None,
 ) -> Kind:
-    """Parameters of another value, of all neurons or one."""
+    """Give parameters another value, of all neurons or one."""
 
     def dynamics(self: Foreign, name: str, described: Dynamics) -> Dynamics:
         if population not in (None, name):
@@ -52,17 +52,17 @@ def numbers(
 
 
 def tau(factor: float) -> Callable[[Array], Array]:
-    """A decay whose time constant is so many times as long."""
+    """Return a decay whose time constant is so many times as long."""
     return lambda decay: np.where(decay > 0, np.maximum(decay, 1e-300) ** (1 / factor), 0)
 
 
 def cells(**methods: Callable[..., Any]) -> Kind:
-    """Neurons with other methods."""
+    """Give neurons other methods."""
     return _named(Foreign, {"cells": _named(Cells, methods)})  # type: ignore[no-any-return]
 
 
 def late(kind: Kind, when: Callable[[Foreign], bool]) -> Kind:
-    """Neurons as of *kind*, but only while *when* says so; else as they should be."""
+    """Replace neurons by *kind* while *when* says so; else they are as they should be."""
     other = kind.cells
 
     class Late(other):  # type: ignore[valid-type,misc]
@@ -88,7 +88,7 @@ def late(kind: Kind, when: Callable[[Foreign], bool]) -> Kind:
 def projections(
     change: Callable[[Array], Array], only: str | None = None, bias_too: bool = False
 ) -> Kind:
-    """Other weights than were taken."""
+    """Take other weights than were given."""
 
     def transmits(self: Foreign, projection: str) -> Array:
         found = Foreign.transmits(self, projection)
@@ -98,7 +98,7 @@ def projections(
 
 
 def delayed(by: int, only: str | None = None) -> Kind:
-    """Spikes that arrive later or earlier."""
+    """Let spikes arrive later or earlier."""
 
     def delay(self: Foreign, projection: str) -> int:
         found = self.network.delay_steps(projection)
@@ -117,20 +117,20 @@ def delayed(by: int, only: str | None = None) -> Kind:
 
 
 def between_calls(lose: Callable[[Foreign], None], first: bool = True) -> Kind:
-    """Something that happens as a call of `step` begins, or as it ends."""
+    """Do something as a call of `step` begins, or as it ends."""
     return _named(Foreign, {"begin_call" if first else "end_call": lose})  # type: ignore[no-any-return]
 
 
 def at_reset(silence: Callable[[Foreign], None]) -> Kind:
-    """Another reset."""
+    """Reset otherwise."""
     return _named(Foreign, {"silence": silence})  # type: ignore[no-any-return]
 
 
 def draws(step: Callable[[Foreign, str], int]) -> Kind:
-    """Noise of another step."""
+    """Draw noise of another step."""
     return _named(Foreign, {"noise_step": step})  # type: ignore[no-any-return]
 
 
 def writes(**methods: Any) -> Kind:
-    """Other writes."""
+    """Write otherwise."""
     return _named(Foreign, methods)  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""Networks that the faults are put into."""
+"""Make the networks that the faults are put into."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ def _two(neuron: object, n: int = 9, m: int = 4) -> Network:
 
 
 def lif() -> Network:
-    """Two layers, no current, refractory."""
+    """Return two layers without currents, refractory."""
     return _two(LIF(12e-3, 0.9, bias=0.03, refractory=2e-3))
 
 
 def cuba() -> Network:
-    """Two layers with currents, biases and refractory periods."""
+    """Return two layers with currents, biases and refractory periods."""
     return _two(CubaLIF(3e-3, 11e-3, 0.8, 0.04, 0.0, refractory=3e-3))
 
 
 def noisy() -> Network:
-    """Two layers with escape noise."""
+    """Return two layers with escape noise."""
     return _two(CubaLIF(2e-3, 9e-3, 0.7, 0.02, 0.15, refractory=2e-3))
 
 
 def glm() -> Network:
-    """Units that forget everything but their noise."""
+    """Return units that forget everything but their noise."""
     return _two(GLM(bias=-0.4))
 
 
 def loop() -> Network:
-    """A recurrent population with noise, and a loop over a second one."""
+    """Return a recurrent population with noise, and a loop over a second one."""
     cell = CubaLIF(2.5e-3, 14e-3, 0.6, 0.01, 0.08)
     return Network(
         (Source("input", 5), Population("cells", 8, cell), Population("more", 5, cell)),
@@ -55,7 +55,7 @@ def loop() -> Network:
 
 
 def delayed() -> Network:
-    """Delays of several steps."""
+    """Return delays of several steps."""
     return Network(
         (
             Source("input", 6),
@@ -71,12 +71,12 @@ def delayed() -> Network:
 
 
 def signed() -> Network:
-    """Signed projections, written from time to time."""
+    """Return signed projections, written from time to time."""
     return actor_network(5, 2, neuron=GLM(), actors=2, hidden=3, signed=True, initial_output=0.5)
 
 
 def uneven() -> Network:
-    """Parameters of each neuron."""
+    """Return neurons with parameters of their own."""
     k = np.arange(8)
     cell = CubaLIF(
         1e-3 * (1 + k % 3), 3e-3 * (1 + k), 0.5 + 0.1 * (k % 4), 0.02 * (1 + k), 0.0, 1e-3 * (k % 3)

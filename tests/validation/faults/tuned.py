@@ -1,4 +1,4 @@
-"""Faults that were looked at while the explanations were written."""
+"""List faults that were looked at while the explanations were written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults that were written after the explanations, and that these weren't changed for."""
+"""List faults written after the explanations, which weren't changed for them."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def drawn(seed: int) -> Callable[[], Any]:
 
 
 def whole(factor: float) -> Callable[[Any], Any]:
-    """A chip's integers by a factor."""
+    """Multiply a chip's integers by a factor."""
     return lambda x: np.rint(x * factor).astype(np.int64)
 
 
 class _Both(m.numbers("bias", lambda x: 1.5 * x)):  # type: ignore[misc]
-    """A bias and a time constant, both wrong."""
+    """Make a bias and a time constant wrong at once."""
 
     def dynamics(self, population: str, described: Any) -> Any:
         import dataclasses

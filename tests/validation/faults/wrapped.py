@@ -1,4 +1,4 @@
-"""Mistakes put into copies of the reference, in either arithmetic, in networks of all kinds."""
+"""Put mistakes into copies of the reference, in either arithmetic, in all kinds of networks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Wrapped", "of_neurons", "parameters"]
 
 
 class Wrapped(ReferenceSimulator):
-    """A reference under another name, to which weights come by `set_weights`."""
+    """Name a reference otherwise; weights come to it by `set_weights`."""
 
     name: ClassVar[str] = "wrapped"
 
@@ -26,7 +26,7 @@ class Wrapped(ReferenceSimulator):
 def of_neurons(
     change: Callable[[Any], None] | None = None, only: str | None = None, **methods: Any
 ) -> type[Wrapped]:
-    """Populations (one, or all) whose neurons have other methods or are changed once made.
+    """Give populations (one, or all) other methods, or change their neurons once made.
 
     A method gets the neurons, the method it takes the place of, and its arguments.
     """
@@ -50,7 +50,7 @@ def _bound(neurons: Any, was: Any, method: Any) -> Any:
 
 
 def parameters(only: str | None = None, **changes: Callable[[Any], Any]) -> type[Wrapped]:
-    """Other parameters, of `Dynamics` or of the chip's population."""
+    """Give other parameters, of `Dynamics` or of the chip's population."""
 
     def change(neurons: Any) -> None:
         which = "_chip" if hasattr(neurons, "_chip") else "_d"
@@ -68,7 +68,7 @@ def parameters(only: str | None = None, **changes: Callable[[Any], Any]) -> type
 
 
 def transmitting(change: Callable[[Any], Any], only: str | None = None) -> type[Wrapped]:
-    """Spikes that transmit other weights than those in force."""
+    """Transmit other weights than those in force."""
 
     class Mistaken(Wrapped):
         def write_weights(self, projection: str) -> None:
@@ -80,7 +80,7 @@ def transmitting(change: Callable[[Any], Any], only: str | None = None) -> type[
 
 
 def stepping(before: Callable[[Any], None], after: Callable[[Any], None]) -> type[Wrapped]:
-    """Something that is done as a call of `step` begins and as it ends."""
+    """Do something as a call of `step` begins and as it ends."""
 
     class Mistaken(Wrapped):
         def step(self, inputs: Any, n_steps: int) -> Any:
@@ -93,12 +93,12 @@ def stepping(before: Callable[[Any], None], after: Callable[[Any], None]) -> typ
 
 
 def resetting(reset: Callable[[Any, Sequence[int]], None]) -> type[Wrapped]:
-    """Another reset."""
+    """Reset otherwise."""
     return type("Mistaken", (Wrapped,), {"reset": reset})
 
 
 def writing(write: Callable[[Any, Any, str], None]) -> type[Wrapped]:
-    """Other writes: gets the backend, the method that writes, and the projection."""
+    """Write otherwise, given the backend, the method that writes, and the projection."""
 
     class Mistaken(Wrapped):
         built = False
@@ -122,7 +122,7 @@ def nothing(_: Any) -> None:
 
 
 def forget_spikes(backend: Any) -> None:
-    """Spikes in flight are gone."""
+    """Drop the spikes in flight."""
     for spikes in backend.spikes.values():
         spikes[:] = False
 

@@ -1,4 +1,4 @@
-"""What copies of the reference do instead: parts for `wrapped`."""
+"""Do what copies of the reference do instead: parts for `wrapped`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = [
 
 
 def previous(backend: Any, write: Any, name: str) -> None:
-    """The weights of the write before."""
+    """Write the weights of the write before."""
     weights = backend.simulated.weights
     rounded = weights[name]
     weights[name] = backend.__dict__.setdefault("kept", dict(backend.first))[name]
