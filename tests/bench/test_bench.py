@@ -1,4 +1,4 @@
-"""`neurorl bench`: rows from numbers made by hand, what the command prints and refuses."""
+"""Test `neurorl bench`: rows from numbers made by hand, what it prints and refuses."""
 
 from __future__ import annotations
 
@@ -211,7 +211,7 @@ def test_a_backend_that_nobody_asked_for_may_be_missing(
 def test_another_neurorl_in_the_current_folder_is_not_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As in a checkout, whose folder ``neurorl`` alone isn't the package."""
+    """Import as in a checkout, whose folder ``neurorl`` alone isn't the package."""
     (tmp_path / "neurorl").mkdir()
     (tmp_path / "neurorl" / "__init__.py").write_text("raise ImportError('another one')")
     monkeypatch.chdir(tmp_path)

@@ -16,7 +16,7 @@ TINY = Size("tiny", 2, 1, 1)
 
 
 def played(size: Size, replicas: int, n: int) -> list[tuple[Any, Any, Any]]:
-    """Probabilities, rasters and modulators of *n* environment steps, some of them strong."""
+    """Draw probabilities, rasters and modulators of *n* environment steps, some of them strong."""
     rng, encode = np.random.default_rng(3), Encoder(size, replicas)
     found = []
     for _ in range(n):

@@ -1,4 +1,4 @@
-"""Every argument of what users call: right, or one line that says what would be."""
+"""Test every argument of what users call: it is right, or one line says what would be."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def saved(agent: SpikingActorCritic, tmp_path_factory: pytest.TempPathFactory) -
 
 
 def fine_or_refused(call: Callable[..., Any], *args: Any, **named: Any) -> None:
-    """No error but the library's own, in one line, and no warning of NumPy's."""
+    """Allow no error but the library's own, in one line, and no warning of NumPy's."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.simplefilter("ignore", PopulationWarning)
@@ -193,7 +193,7 @@ def test_evaluating_in_another_environment(agent: SpikingActorCritic) -> None:
 
 
 class Bare(gym.Env[Any, Any]):
-    """An environment of any spaces."""
+    """Have any spaces."""
 
     def __init__(self, seen: Any, actions: Any = None) -> None:
         self.observation_space, self.action_space = seen, actions or Discrete(2)
@@ -206,7 +206,7 @@ class Bare(gym.Env[Any, Any]):
 
 
 class NoSpaces(gym.Env[Any, Any]):
-    """An environment that doesn't say what it shows."""
+    """Don't say what is shown."""
 
 
 EMPTY = [

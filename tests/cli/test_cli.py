@@ -1,4 +1,4 @@
-"""The command line: what it prints, what bad input gets, and that it starts quickly."""
+"""Test the command line: what it prints, what bad input gets, and that it starts quickly."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GRID = "neurorl/GridWorld-v0"
 
 
 def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """The command in a process of its own, as a user starts it."""
+    """Run the command in a process of its own, as a user starts it."""
     return subprocess.run(
         [sys.executable, "-m", "neurorl", *arguments],
         cwd=cwd,
@@ -33,7 +33,7 @@ def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of three short episodes."""
+    """Return a run of three short episodes."""
     out = tmp_path_factory.mktemp("runs") / "run"
     assert main(["train", "CartPole-v1", "--episodes", "3", "--out", str(out), "--json"]) == 0
     return out
@@ -101,7 +101,7 @@ def test_show_and_plot_and_backends(trained: Path, capsys: pytest.CaptureFixture
 
 
 def damaged(trained: Path, tmp_path: Path, how: str) -> Path:
-    """A copy of the run with something wrong."""
+    """Return a copy of the run with something wrong."""
     path = tmp_path / "bad"
     shutil.copytree(trained, path)
     checkpoint = path / "checkpoint.npz"

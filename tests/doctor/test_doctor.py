@@ -1,4 +1,4 @@
-"""The doctor on this installation, and on things that are broken in known ways."""
+"""Test the doctor on this installation, and on things that are broken in known ways."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_another_neurorl_in_the_current_folder_is_not_taken(
 
 
 def pretend(monkeypatch: pytest.MonkeyPatch, **installed: str | None) -> None:
-    """These distributions have other versions (None: are missing) than they have here."""
+    """Pretend that these distributions have other versions (None: are missing)."""
     real = versions.version
     monkeypatch.setattr(versions, "version", lambda name: installed.get(name, real(name)))
 
@@ -164,7 +164,7 @@ def test_backends_that_fail(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """In float arithmetic, then in chip arithmetic."""
+    """Return a run in float arithmetic, then in chip arithmetic."""
     (tmp_path / "odd.py").write_text(MODULE.format(action=action))
     info = tmp_path / "odd-1.0.dist-info"
     info.mkdir()

@@ -27,14 +27,14 @@ CHOICES = {
     *(name for registry in KINDS.values() for name in registry),
     *(engine for info in BACKENDS.values() for engine in info.engines),
 } - {"current", "exact", "float", "reward"}
-"""All but words that mean something else as well, such as a kind of source or a verdict."""
+"""Hold all choices but words that also mean something else, such as a kind of source."""
 OWN = {
     "backends/brian2/vendor.py": {"brian2"},  # a module of Python
     "backends/torch/module.py": {"compiled"},  # has the engines of torch
     "models/presets.py": {"glm"},  # has the models
     "neurorl/learning/loops/choose.py": {"native", "numpy"},  # has the loops
 }
-"""Files that have a choice, with its names that they compare."""
+"""Map each file that defines a choice to its names, which it may compare."""
 
 
 def texts(node: ast.AST) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What is built: the sdist has what its pages name, the wheel all packages, and types are found.
+"""Test what is built: the sdist has what its pages name, the wheel all packages and types.
 
 No build needs a network: setuptools is here, and what is built is unpacked beside the packages of
 this interpreter.
@@ -32,7 +32,7 @@ reveal_type(CubaLIF())
 
 
 def copy_checkout(target: Path) -> Path:
-    """The checkout without what is ignored there; links stay links."""
+    """Copy the checkout without what is ignored there; links stay links."""
     ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", ".*")
     target.mkdir()
     for name in SOURCES:
@@ -60,7 +60,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def unpacked(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sdist, unpacked."""
+    """Unpack the sdist."""
     folder = tmp_path_factory.mktemp("sdist")
     with tarfile.open(build(checkout, "sdist", folder / "dist")) as archive:
         archive.extractall(folder, filter="data")

@@ -72,7 +72,7 @@ def modules() -> list[str]:
 
 
 def load(module: str) -> ModuleType:
-    """The module; a test of one whose package is optional, and missing, is skipped."""
+    """Return the module, or skip a test of one whose package is optional, and missing."""
     for name, package in OPTIONAL.items():
         if f"{module}.".startswith(f"{name}.") and importlib.util.find_spec(package) is None:
             pytest.skip(f"{package} is not installed")
@@ -89,7 +89,7 @@ def path_of(module: str) -> Path:
 
 
 def imports(module: str) -> set[str]:
-    """What a module imports, wherever in it: submodules by their own names."""
+    """Yield what a module imports, wherever in it: submodules by their own names."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path_of(module).read_text())):
         if isinstance(node, ast.Import):
@@ -104,18 +104,18 @@ def imports(module: str) -> set[str]:
 
 
 def layer(module: str) -> str:
-    """The part of the package that a module belongs to, as `LAYERS` has it."""
+    """Return the part of the package that a module belongs to, as `LAYERS` has it."""
     return module.split(".")[1] if "." in module else ""
 
 
 def own_imports() -> dict[str, set[str]]:
-    """Every module, ``neurorl`` too, with those of this package that it imports."""
+    """Map every module, ``neurorl`` too, to those of this package that it imports."""
     every = [*modules(), "neurorl", "neurorl.__main__"]
     return {module: imports(module) & set(every) for module in every}
 
 
 def circles(graph: dict[str, set[str]]) -> list[list[str]]:
-    """Modules that import each other, by way of others or not."""
+    """Return modules that import each other, by way of others or not."""
     reached: dict[str, set[str]] = {}
     for start in graph:
         seen: set[str] = set()

@@ -13,7 +13,7 @@ GRID = "neurorl/GridWorld-v0"
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The command with every warning shown, as Python does with ``-W default``."""
+    """Run the command with every warning shown, as Python does with ``-W default``."""
     return subprocess.run(
         [sys.executable, "-m", "neurorl", *arguments],
         cwd=folder,

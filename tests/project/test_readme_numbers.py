@@ -16,13 +16,13 @@ FILE = re.compile(r"`((?:results|docs)/[^`]+?\.(?:csv|json|py))`")
 
 
 def block(text: str, mark: str) -> list[str]:
-    """The lines between the marks of *mark*."""
+    """Return the lines between the marks of *mark*."""
     inside = text.partition(f"<!-- {mark}: begin -->\n")[2].partition(f"\n<!-- {mark}: end -->")[0]
     return inside.splitlines()
 
 
 def tables(text: str) -> list[tuple[list[str], str]]:
-    """Every table of a page, and the paragraph before it."""
+    """Yield every table of a page, and the paragraph before it."""
     found: list[tuple[list[str], str]] = []
     paragraph = ""
     for part in re.split(r"\n\s*\n", re.sub(r"```.*?```", "", text, flags=re.DOTALL)):
@@ -34,7 +34,7 @@ def tables(text: str) -> list[tuple[list[str], str]]:
 
 
 def numbers(lines: list[str]) -> list[str]:
-    """Every number of a table's body."""
+    """Yield every number of a table's body."""
     return [n for line in lines[2:] for n in re.findall(r"\d[\d,]*(?:\.\d+)?", line)]
 
 

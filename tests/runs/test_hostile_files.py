@@ -1,4 +1,4 @@
-"""Files, descriptions and arguments that somebody else made: one line, and no memory for them.
+"""Test files, descriptions and arguments made by others: one line, and no memory for them.
 
 `tests/attacks/test_fuzz.py` tries many more by chance; these are the kinds that have broken it.
 """
@@ -52,7 +52,7 @@ def run(finished: Path, tmp_path: Path) -> Path:
 
 
 def signed(archive: Callable[[zipfile.ZipFile], None], path: Path) -> Path:
-    """A file with the digest of whatever was put in it."""
+    """Write a file with the digest of whatever was put in it."""
 
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w") as file:

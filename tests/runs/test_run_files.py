@@ -1,4 +1,4 @@
-"""A run's directory: begun in one step, one process at a time, equal files for equal runs."""
+"""Test a run's directory: begun in one step, one process at a time, equal for equal runs."""
 
 from __future__ import annotations
 
@@ -257,7 +257,7 @@ def test_two_threads_of_one_process_do_not_train_one_run(tmp_path: Path) -> None
 def test_a_lock_file_that_was_removed_meanwhile_locks_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its holder removes it between a second one's opening and locking it."""
+    """The holder removes the lock between a second one's opening and locking it."""
     import fcntl
 
     first, second = (RunDirectory(tmp_path) for _ in range(2))
@@ -304,7 +304,7 @@ def test_equal_agents_have_equal_files_and_episodes(tmp_path: Path) -> None:
 def test_a_checkpoint_is_written_after_the_rows_of_its_episodes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Or wall times would be lost with the power."""
+    """Otherwise wall times would be lost with the power."""
     monkeypatch.setattr(session, "CHECKPOINT_SECONDS", 0.0)
     synced: list[int] = []
     real = os.fsync

@@ -15,7 +15,7 @@ from neurorl.runs.training import train
 GRID = "neurorl/GridWorld-v0"
 STORED = Path(__file__).parent / "stored"  # stopped after 230 steps, within an episode
 WHOLE = "1512bb51275848540007ef39afde188c8f809201a792d4739a50f7f3ae47b4df"
-"""Digest of the checkpoint after 420 steps, written by the same code as the stored run."""
+"""Compare with the checkpoint after 420 steps, written by the same code as the stored run."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""scripts/benchmark.py and scripts/growth.py, in their small versions."""
+"""Test scripts/benchmark.py and scripts/growth.py, in their small versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""scripts/bench_training.py: the networks that are compared are the same, and its table."""
+"""Test scripts/bench_training.py: the networks that are compared are the same, and its table."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ torch.set_num_threads(1)  # others test beside us
 
 NAMES = ["cartpole, batch 64", "lif, batch 64", "recurrent, batch 64", "20 seeds, batch 64"]
 SURROGATES = {"pytorch": True, "spikingjelly": True, "snntorch": False}
-"""Libraries with our sigmoid on the way back, and whether their resets are constants there."""
+"""Map libraries with our sigmoid on the way back to whether resets are constants there."""
 
 
 def silent(name: str) -> Case:
-    """Small, and of neurons without noise, as all libraries have."""
+    """Return a small case with neurons without noise, as all libraries have them."""
     case = CASES[name]
     return dataclasses.replace(case, noise=0.0, batch=5, replicas=min(case.replicas, 3))
 
@@ -38,7 +38,7 @@ def silent(name: str) -> Case:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("library", list(LIBRARIES))
 def test_a_peers_network_is_ours(library: str, name: str, in_blocks: bool) -> None:
-    """Every spike; and the gradients, where the library has our surrogate."""
+    """Every spike is the same; so are gradients, where the library has our surrogate."""
     pytest.importorskip(LIBRARIES[library].package, reason=f"{library} is not installed")
     case = silent(name)
     ours = Ours(case, detach_reset=SURROGATES.get(library, True))
@@ -59,7 +59,7 @@ def test_a_peers_network_is_ours(library: str, name: str, in_blocks: bool) -> No
 
 @pytest.mark.parametrize("name", ["rollout, cartpole", "rollout, 20 seeds"])
 def test_decisions_of_a_rollout_are_of_its_rows(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ours and a peer's: all spikes of all rows, four at a time, before the update."""
+    """Our agent and a peer's have the same spikes in all rows, four at a time, before learning."""
     case = dataclasses.replace(CASES[name], noise=0.0, replicas=min(CASES[name].replicas, 3))
     ours, theirs = Ours(case), layered("pytorch", case)
     seen: list[Any] = []

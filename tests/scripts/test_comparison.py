@@ -1,4 +1,4 @@
-"""The comparison of approaches: numbers by hand, what is perturbed, a whole run in small."""
+"""Test the comparison of approaches: numbers by hand, what is perturbed, a small run."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_long_pole_is_that_of_the_task() -> None:
 
 
 def test_an_engine_pushes_with_its_share_of_the_force() -> None:
-    """By hand: a step's velocity is (action - 1) force - 0.0025 cos(3 position)."""
+    """By hand, a step's velocity is (action - 1) force - 0.0025 cos(3 position)."""
     env = make_env(engine_car(0.8))
     start, _ = env.reset(seed=3)
     for action in (0, 1, 2):
@@ -76,7 +76,7 @@ def test_an_engine_pushes_with_its_share_of_the_force() -> None:
 
 @pytest.mark.parametrize(("engine", "steps"), [(0.8, 157), (1.2, 85)])
 def test_pushing_as_the_car_moves_takes_so_long(engine: float, steps: int) -> None:
-    """What docs/comparison.md holds returns against; mean of 100 starts."""
+    """Random play returns what docs/comparison.md compares with, a mean of 100 starts."""
     env = make_env(engine_car(engine))
     taken = []
     for seed in range(100):

@@ -20,7 +20,7 @@ def read(name: str) -> list[dict[str, str]]:
 
 
 def noise_ratios(rule: str, other: str) -> dict[tuple[str, str, str], list[float]]:
-    """Noise of one estimator over that of another, of each agent, by task, model and layer."""
+    """Return one estimator's noise over another's, of each agent, by task, model and layer."""
     where = ("task", "model", "approach", "point", "seed", "layer")
     noise = {
         (*(row[k] for k in where), row["estimator"]): float(row["noise"] or "nan")

@@ -1,4 +1,4 @@
-"""What float-trained agents lose on the chip: the table's numbers, and a whole run in small."""
+"""Test what float-trained agents lose on the chip: the table's numbers, and a small run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables and figures of learning: their numbers, their page, and a whole run in small."""
+"""Test tables and figures of learning: their numbers, their page, and a small run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The comparison of learning on the chip: its experiments, its script and its page."""
+"""Test the comparison of learning on the chip: its experiments, its script and its page."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_the_host_learns_in_the_same_network() -> None:
 
 
 def test_the_presets_are_those_of_the_other_page() -> None:
-    """So that they need not be run twice: ``results/TASK-lif-chip.csv`` are theirs."""
+    """They need not be run twice: ``results/TASK-lif-chip.csv`` are theirs."""
     known = {e.name: e for e in EXPERIMENTS}
     for e in COMPARED:
         if e.name.endswith("lif-chip") and e.task.name != "bandit":

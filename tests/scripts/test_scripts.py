@@ -1,4 +1,4 @@
-"""What all scripts share: options, one line for bad input, and what they leave alone."""
+"""Test what all scripts share: options, one line for bad input, and what they leave alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""scripts/soak.py in small, and that it tells what grows."""
+"""Test scripts/soak.py in small, and that it tells what grows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""scripts/tables.py: files, pages, and conversions between steps."""
+"""Test scripts/tables.py: files, pages, and conversions between steps."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_converted_networks_fire_alike_and_others_do_not() -> None:
 
 
 def one_spike(dt: float, tau_syn: float) -> float:
-    """The most that a membrane gets of one spike, at steps of *dt*, converted from 1 ms."""
+    """Return the most that a membrane gets of one spike, at steps of *dt*, converted from 1 ms."""
     neuron = CubaLIF(tau_syn=tau_syn, tau_mem=20e-3, threshold=1e9)
     made = converted(_with_neuron(network(0.0), neuron), dt)
     (cells,) = made.populations

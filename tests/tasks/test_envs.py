@@ -1,4 +1,4 @@
-"""The gridworld against its definition, and environments that can't be used."""
+"""Compare the gridworld with its definition, and test environments that can't be used."""
 
 from __future__ import annotations
 

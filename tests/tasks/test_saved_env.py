@@ -43,7 +43,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*its preset is not used")
 
 
 class Halved(gym.RewardWrapper[Any, Any], gym.utils.RecordConstructorArgs):
-    """A wrapper of a user's, which records its arguments."""
+    """Wrap an environment as a user does, and record the arguments."""
 
     def __init__(self, env: gym.Env[Any, Any], by: float = 2.0) -> None:
         gym.utils.RecordConstructorArgs.__init__(self, by=by)
@@ -55,7 +55,7 @@ class Halved(gym.RewardWrapper[Any, Any], gym.utils.RecordConstructorArgs):
 
 
 class Quiet(gym.RewardWrapper[Any, Any]):
-    """A wrapper that doesn't say what it was made with."""
+    """Wrap an environment without saying what it was made with."""
 
     def reward(self, reward: Any) -> float:
         return 0.0 * float(reward)
@@ -74,7 +74,7 @@ def layers(env: gym.Env[Any, Any]) -> list[str]:
 
 
 def saved(env: Any, path: Path) -> dict[str, Any]:
-    """What is in the file of a small agent."""
+    """Return what is in the file of a small agent."""
     agent = SpikingActorCritic(env, **SMALL)
     agent.save(path)
     described: dict[str, Any] = read_checkpoint(path)[0]
@@ -234,7 +234,7 @@ gymnasium.register("Evil/Env-v0", entry_point=BanditEnv)
 
 @pytest.fixture
 def stranger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A module on the path that nobody has imported; the file that it leaves if it runs."""
+    """Return the file that a module leaves if it runs; it is on the path, but not imported."""
     folder = tmp_path / "path"
     folder.mkdir()
     (folder / "a_strangers.py").write_text(EVIL)

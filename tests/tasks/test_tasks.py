@@ -34,7 +34,7 @@ Env = gym.Env[Any, Any]
 
 
 def scaled() -> Env:
-    """CartPole shown from -1 to 1."""
+    """Show CartPole from -1 to 1."""
     env = gym.make("CartPole-v1")
     by = np.array([2.4, 3.0, 0.21, 3.0], np.float32)
     return TransformObservation(
@@ -105,7 +105,7 @@ def test_another_space_has_the_default_and_a_line_that_says_so(name: str, model:
 
 
 class Unknown(Env):
-    """An environment without an id."""
+    """Return an environment without an id."""
 
     def __init__(self, env: Env) -> None:
         self.observation_space, self.action_space = env.observation_space, env.action_space
@@ -131,7 +131,7 @@ def test_scaled_cartpole_has_cells_where_it_is() -> None:
 
 
 def scaled_as_double() -> Env:
-    """CartPole in another width of floats: the task still."""
+    """CartPole in another width of floats is still the task."""
     return DtypeObservation(gym.make("CartPole-v1"), np.float64)
 
 
