@@ -1,4 +1,4 @@
-"""Step short-term plasticity in NumPy; short enough to define it."""
+"""Hold the state of short-term plasticity for NumPy."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.network.serialization import FloatArray
-from neurorl.network.short_term import RELEASE_GRID, TsodyksMarkram
+from neurorl.network.short_term import TsodyksMarkram
 
 __all__ = ["ShortTerm"]
 
@@ -19,20 +19,16 @@ class ShortTerm:
     """
 
     def __init__(self, described: TsodyksMarkram, size: int, depth: int, dt: float) -> None:
-        self._described, (self._keep_u, self._keep_used) = described, described.decays(dt)
+        self._described, self._decays = described, described.decays(dt)
         self.u, self.used = np.zeros(size), np.zeros(size)
         self.release = np.zeros((depth, size))
 
     def update(self, spikes: npt.NDArray[np.bool_]) -> None:
         """Advance a step at whose end these neurons spike."""
-        u, used = self._keep_u * self.u, self._keep_used * self.used
-        raised = u + self._described.U * (1.0 - u)
-        released = raised * (1.0 - used)
-        self.u[:] = np.where(spikes, raised, u)
-        self.used[:] = np.where(spikes, used + released, used)
         self.release[:-1] = self.release[1:]
-        rounded = np.floor(released / RELEASE_GRID + 0.5) * RELEASE_GRID
-        self.release[-1] = np.where(spikes, rounded, 0.0)
+        self.u[:], self.used[:], self.release[-1] = self._described.step(
+            self._decays, self.u, self.used, spikes
+        )
 
     def variables(self) -> dict[str, FloatArray]:
         """Return the state by name, with neurons as the last axis."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from neurorl.errors import DescriptionError
-from neurorl.network.serialization import Described, number
+from neurorl.network.serialization import Described, FloatArray, number
 from neurorl.numerics.elementary import decay
 
 __all__ = ["RELEASE_GRID", "TsodyksMarkram"]
@@ -46,3 +49,21 @@ class TsodyksMarkram(Described):
     def decays(self, dt: float) -> tuple[float, float]:
         """Return what is left of facilitation, and of used resources, after a step of *dt*."""
         return decay(dt, self.tau_facil), decay(dt, self.tau_rec)
+
+    def step(
+        self,
+        decays: tuple[float, float],
+        u: FloatArray,
+        used: FloatArray,
+        spikes: npt.NDArray[np.bool_],
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return u and 1 - x after a step at whose end neurons spike, and what these release.
+
+        decays: of `decays`. u, used: before the step; as *spikes* one for each neuron.
+        """
+        u, used = decays[0] * u, decays[1] * used
+        raised = u + self.U * (1.0 - u)
+        released = raised * (1.0 - used)
+        rounded = np.floor(released / RELEASE_GRID + 0.5) * RELEASE_GRID
+        after = np.where(spikes, raised, u), np.where(spikes, used + released, used)
+        return *after, np.where(spikes, rounded, 0.0)

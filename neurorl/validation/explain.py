@@ -192,8 +192,6 @@ def _unpredicted(network: Network, population: Population) -> str | None:
     """Return what a population is whose steps nothing here predicts; None if they are."""
     if any(p.is_sparse for p in network.projections if p.post == population.name):
         return "neurons that a list of synapses leads to"
-    if any(p.short_term is not None for p in network.projections if p.post == population.name):
-        return "neurons that synapses of short-term plasticity lead to"
     return None
 
 

@@ -2,26 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.base import Raster
-from neurorl.network.description import Network, Population
+from neurorl.network.description import Network, Population, Projection
 from neurorl.network.neuron import StepPlan
 from neurorl.network.serialization import FloatArray
+from neurorl.network.short_term import TsodyksMarkram
 from neurorl.numerics.random import NoiseRows
 from neurorl.validation.equations import numbers_of
 from neurorl.validation.history import History, variables_of
 from neurorl.validation.membranes import membrane_scale
 
-__all__ = ["FLOAT_ERROR", "MOST", "Array", "Mask", "Observed"]
+__all__ = ["FLOAT_ERROR", "MOST", "Array", "Mask", "Observed", "Releases", "described_releases"]
 
 FLOAT_ERROR = 1e-9  # of the membrane's scale
 MOST = 900  # steps that are predicted of a history
 Array = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
+Releases = Callable[["Observed", Projection], FloatArray]
+
+
+def described_releases(
+    evidence: Observed,
+    p: Projection,
+    kind: TsodyksMarkram | None = None,
+    silenced: Mask | None = None,
+    step: Callable[..., tuple[FloatArray, ...]] = TsodyksMarkram.step,
+) -> FloatArray:
+    """Return what each spike of a projection's presynaptic node releases, ``(steps, n_pre)``.
+
+    kind: in place of the described one. silenced: rows before which all is at rest, in place of
+    those after a reset. step: in place of `TsodyksMarkram.step`.
+    """
+    short_term = kind or p.short_term
+    assert short_term is not None
+    decays, spikes = short_term.decays(evidence.network.dt), evidence.sent(p.pre)
+    at_rest = set(np.flatnonzero(evidence.fresh_rows if silenced is None else silenced).tolist())
+    released = np.zeros(spikes.shape)
+    u = used = np.zeros(spikes.shape[1])
+    for row, now in enumerate(spikes):
+        if row in at_rest:
+            u = used = np.zeros(spikes.shape[1])
+        u, used, released[row] = step(short_term, decays, u, used, now)
+    return released
 
 
 class Observed:
@@ -70,6 +98,11 @@ class Observed:
         self._cache: dict[Any, Any] = {}
 
     @property
+    def fresh_rows(self) -> Mask:
+        """Return the steps just after a reset."""
+        return np.asarray(self.fresh[self.call] & (self.within == 0))
+
+    @property
     def noise_width(self) -> Array:
         """Return the width of the escape noise of each neuron."""
         if isinstance(self.numbers, StepPlan):
@@ -99,11 +132,31 @@ class Observed:
 
     def arrived(self, node: str, delay: int, oldest: Array | None = None) -> Raster:
         """Return the spikes sent *delay* steps before each step; none from before row *oldest*."""
-        sent = self._once(("sent", node), lambda: self.sent(node))
+        return self._late(self._once(("sent", node), lambda: self.sent(node)), delay, oldest)
+
+    def arriving(
+        self,
+        p: Projection,
+        delay: int,
+        oldest: Array | None = None,
+        releases: Releases | None = None,
+    ) -> Array:
+        """Return the same of a projection: with short-term plasticity, what was released.
+
+        releases: what the presynaptic spikes release, in place of what is described.
+        """
+        if p.short_term is None:
+            return self.arrived(p.pre, delay, oldest)
+        make = releases or described_releases
+        sent = self._once(("released", p.name, make), lambda: make(self, p))
+        return self._late(sent, delay, oldest)
+
+    def _late(self, sent: Array, delay: int, oldest: Array | None) -> Array:
+        """Return rows *delay* steps later; none from before row *oldest*."""
         then = self.step - delay
         kept = (then >= (self.silent_since if oldest is None else oldest)) & (then >= 0)
         kept &= then < self.n_steps
-        return np.asarray(sent[np.clip(then, 0, self.n_steps - 1)] & kept[:, None])
+        return np.asarray(sent[np.clip(then, 0, self.n_steps - 1)] * kept[:, None])
 
     def draws(self, steps: Array, stream: int = 0, seed: int = 0) -> FloatArray:
         """Return the noise of some steps; stream, seed: offsets to another population or seed."""

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.backends.base import Raster
 from neurorl.network.description import Projection
 from neurorl.validation.history import History
 from neurorl.validation.observed import Array, Observed
@@ -28,9 +27,12 @@ def _unchanged(_: str, weights: Array) -> Array:
     return weights
 
 
-def arrivals(evidence: Observed, projection: Projection) -> Raster:
-    """Return the spikes of a projection that arrive in each step, as described."""
-    return evidence.arrived(projection.pre, evidence.network.delay_steps(projection.name))
+def arrivals(evidence: Observed, projection: Projection) -> Array:
+    """Return the spikes of a projection that arrive in each step, as described.
+
+    With short-term plasticity it is what these released.
+    """
+    return evidence.arriving(projection, evidence.network.delay_steps(projection.name))
 
 
 def latest(history: History, name: str, call: int) -> int:
@@ -78,7 +80,7 @@ class Variant:
     parameters: Callable[[Any], Any] = _same
     mixins: tuple[type, ...] = ()
     bias: Callable[[Array], Array] = _same
-    arrivals: Callable[[Observed, Projection], Raster] = arrivals
+    arrivals: Callable[[Observed, Projection], Array] = arrivals
     version: Callable[[History, str, int], int] = latest
     bias_version: Callable[[History, str, int], int] = latest
     values: Callable[[History, str, int], Array] = described_weights

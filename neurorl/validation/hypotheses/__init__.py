@@ -17,6 +17,7 @@ from neurorl.validation.hypotheses import (
     noise,
     numbers,
     own,
+    short_term,
     steps,
     values,
     weights,
@@ -43,6 +44,7 @@ _OF_ALL = (
     calls.states,
     noise.draws,
     weights.rounded,
+    short_term.releases,
 )
 
 FAMILIES = (
@@ -51,6 +53,7 @@ FAMILIES = (
     Family("writes late, lost, or without the bias of signed projections", calls.writes),
     Family("spikes in flight lost by a call or a write", arrivals.lost),
     Family("spikes in flight that survive a reset", arrivals.surviving),
+    Family("short-term plasticity", short_term.releases),
     Family("states that a reset keeps, or a call or a write clears", calls.states),
     Family("order of a step", steps.orders),
     Family("refractory period", steps.refractory),

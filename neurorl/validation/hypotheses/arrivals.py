@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Iterator
 
 import numpy as np
 
-from neurorl.backends.base import Raster
 from neurorl.network.description import Projection
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.observed import Observed
@@ -14,7 +13,7 @@ from neurorl.validation.variants import Array, Variant
 
 __all__ = ["delays", "lost", "surviving"]
 
-Arrivals = Callable[[Observed, Projection], Raster]
+Arrivals = Callable[[Observed, Projection], Array]
 
 
 def delays(evidence: Evidence) -> Iterator[Variant]:
@@ -60,17 +59,17 @@ def _by_node(
 
 
 def _shifted(chosen: Collection[str], later: int) -> Arrivals:
-    def arrive(evidence: Observed, p: Projection) -> Raster:
+    def arrive(evidence: Observed, p: Projection) -> Array:
         delay = evidence.network.delay_steps(p.name) + (later if p.name in chosen else 0)
-        return evidence.arrived(p.pre, delay)
+        return evidence.arriving(p, delay)
 
     return arrive
 
 
 def _at(chosen: Collection[str], delay: int) -> Arrivals:
-    def arrive(evidence: Observed, p: Projection) -> Raster:
+    def arrive(evidence: Observed, p: Projection) -> Array:
         now = delay if p.name in chosen else evidence.network.delay_steps(p.name)
-        return evidence.arrived(p.pre, now)
+        return evidence.arriving(p, now)
 
     return arrive
 
@@ -102,9 +101,9 @@ def _since_write(evidence: Observed) -> Array:
 def _lost(chosen: Collection[str], event: str, which: str) -> Arrivals:
     """Drop arrivals of spikes sent before an event; *which*: ``'all'``, ``'newest'``, ..."""
 
-    def arrive(evidence: Observed, p: Projection) -> Raster:
+    def arrive(evidence: Observed, p: Projection) -> Array:
         delay = evidence.network.delay_steps(p.name)
-        every = evidence.arrived(p.pre, delay)
+        every = evidence.arriving(p, delay)
         if p.name not in chosen:
             return every
         between = event == "between calls"
@@ -116,7 +115,7 @@ def _lost(chosen: Collection[str], event: str, which: str) -> Arrivals:
             next_step = np.clip(sent + 1, 0, evidence.n_steps - 1)
             starts = evidence.starts[evidence.call] if between else _since_write(evidence)
             gone = (starts[next_step] == next_step) & (before > 0)
-        return np.asarray(every & ~gone[:, None])
+        return np.asarray(every * ~gone[:, None])
 
     return arrive
 
@@ -127,14 +126,14 @@ def surviving(evidence: Evidence) -> Iterator[Variant]:
         return
 
     def of(chosen: Collection[str], newest: bool) -> Arrivals:
-        def arrive(evidence: Observed, p: Projection) -> Raster:
+        def arrive(evidence: Observed, p: Projection) -> Array:
             delay = evidence.network.delay_steps(p.name)
             if p.name not in chosen:
-                return evidence.arrived(p.pre, delay)
-            every = evidence.arrived(p.pre, delay, np.zeros_like(evidence.step))
+                return evidence.arriving(p, delay)
+            every = evidence.arriving(p, delay, np.zeros_like(evidence.step))
             if newest:  # those of the last step before the silence only go
                 gone = evidence.step - delay == evidence.silent_since - 1
-                return np.asarray(every & ~gone[:, None])
+                return np.asarray(every * ~gone[:, None])
             return every
 
         return arrive

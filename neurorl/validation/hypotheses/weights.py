@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.backends.base import Raster
 from neurorl.network.description import Projection
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.history import History
@@ -162,7 +161,7 @@ def changed(evidence: Evidence) -> Iterator[Variant]:
         yield from _solved(evidence, steps, missing, rows)
 
 
-def _arriving(evidence: Evidence, p: Projection) -> Raster:
+def _arriving(evidence: Evidence, p: Projection) -> Array:
     return PLAIN.arrivals(evidence, p)
 
 
