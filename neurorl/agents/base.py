@@ -21,11 +21,13 @@ from neurorl.agents.arguments import (
     own_env,
     path_of,
 )
-from neurorl.agents.budget import check_budget
+from neurorl.agents.budget import Budget, check_budget
+from neurorl.agents.callbacks import CallbackLike, Listeners, listening
 from neurorl.agents.checkpoint import write_checkpoint
 from neurorl.agents.episodes import Episode, State
 from neurorl.agents.fits import check_fits, modules
 from neurorl.agents.group import AgentGroup
+from neurorl.agents.interrupts import held_interrupts
 from neurorl.agents.player import MAX_REPLICAS, Player
 from neurorl.agents.recorder import Recorder
 from neurorl.agents.saved import AgentDescription, read_agent
@@ -96,6 +98,11 @@ class LearningAgent(abc.ABC):
         return self._replicas.env_steps(0)
 
     @property
+    def steps_taken(self) -> int:
+        """Return how many environment steps it has learned from, in episodes that go on too."""
+        return self._replicas.steps_taken(0)
+
+    @property
     def diagnostics(self) -> Diagnostics:
         """Return its populations as plain data; see `neurorl.diagnostics.monitor.Monitor.table`."""
         return self._replicas.diagnostics(0)
@@ -103,7 +110,7 @@ class LearningAgent(abc.ABC):
     def learn(
         self,
         total_episodes: int | None = None,
-        callback: Callable[[Episode], None] | None = None,
+        callback: CallbackLike | None = None,
         *,
         total_steps: int | None = None,
         record: Recorder | None = None,
@@ -111,9 +118,10 @@ class LearningAgent(abc.ABC):
         """Train until *total_episodes* have been played in all; return the new ones.
 
         total_steps: in place of these, environment steps in all, after which it stops wherever it
-        is in an episode (by gradients: after the update with the last of them). callback: called
-        for each episode, by gradients after the update that it was a part of. record: what is to be
-        kept of decisions (not by gradients). Warns with
+        is in an episode (by gradients: after the update with the last of them). callback: a
+        function that is called for each episode (by gradients after the update that it was a part
+        of), a `neurorl.callbacks.Callback`, or several of them; those may end training. record:
+        what is to be kept of decisions (not by gradients). Warns with
         `PopulationWarning` of a population that is silent, saturated or otherwise lost; see
         `neurorl.diagnostics.monitor`; and with `EnvironmentWarning` of an episode that doesn't end.
 
@@ -130,21 +138,37 @@ class LearningAgent(abc.ABC):
             problem, remedy = "can't be recorded", "Recording(backend, ...) of a player's backend"
             raise UnsupportedError(f"approach {self.algorithm.name!r}", problem, remedy=remedy)
         before, steps_before = len(self.episodes), self.env_steps
+        listeners = Listeners(listening(callback), self, budget)
 
         def after(_: int, episode: Episode) -> None:
             self._predictor = None
-            if callback is not None:
-                callback(episode)
+            listeners.tell("on_episode", episode)
 
         self._learned_in = self.arithmetic
         self._replicas.recorder = record
         try:
-            self._replicas.learn(budget.episodes, after, budget.steps)
+            self._train(budget, after, listeners)
         finally:
             self._replicas.recorder = None
             if self.env_steps != steps_before:
                 self._predictor = None
         return self.episodes[before:]
+
+    def _train(
+        self, budget: Budget, after: Callable[[int, Episode], None], listeners: Listeners
+    ) -> None:
+        """Play until the budget is spent, Ctrl-C is pressed or a callback wants to stop."""
+        try:
+            listeners.tell("on_start")
+            with held_interrupts() as interrupt:
+                for _ in self._replicas.play(budget, after):
+                    if listeners.hears_steps:
+                        self._predictor = None
+                        listeners.step()
+                    if interrupt.requested or listeners.wants_to_stop:
+                        break
+        finally:
+            listeners.tell("on_end")
 
     def lend_env(self) -> gym.Env[Any, Any]:
         """Return the environment, for somebody else to play in.

@@ -26,7 +26,7 @@ from neurorl.tasks.groups import SeparateEnvs
 from neurorl.tasks.specification import copy_env
 
 if TYPE_CHECKING:
-    from neurorl.reparameterization.agent import ReparameterizedActorCritic
+    pass
 
 __all__ = ["Evaluation", "evaluate", "load_to_play", "read_cost"]
 
@@ -49,7 +49,7 @@ class Evaluation(Figures):
 
 
 def evaluate(
-    agent: SpikingActorCritic | ReparameterizedActorCritic,
+    agent: LearningAgent,
     episodes: int = 100,
     *,
     seed: int = 0,
@@ -128,7 +128,7 @@ def _copies(env: gym.Env[Any, Any], n: int) -> Iterator[list[gym.Env[Any, Any]]]
 
 
 def _to_play(
-    agent: SpikingActorCritic | ReparameterizedActorCritic, env: str | gym.Env[Any, Any] | None
+    agent: LearningAgent, env: str | gym.Env[Any, Any] | None
 ) -> tuple[gym.Env[Any, Any], str]:
     """Return the environment to play and its id. Raises ArgumentError if it doesn't fit."""
     if env is None:

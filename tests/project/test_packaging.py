@@ -51,6 +51,7 @@ LAYERS = (
     "runs",
     "validation",
     "plot",
+    "callbacks",
     "",  # neurorl itself, the public names
     "bench",
     "doctor",

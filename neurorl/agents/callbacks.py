@@ -1,0 +1,153 @@
+"""Tell others what happens while an agent trains, and stop when they ask for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import gymnasium as gym
+
+from neurorl.agents.budget import Budget
+from neurorl.agents.episodes import Episode
+from neurorl.errors import ArgumentError
+from neurorl.network.serialization import FloatArray
+
+__all__ = ["Callback", "CallbackLike", "Listeners", "Trained", "listening"]
+
+
+class Trained(Protocol):
+    """Show what a callback may use of the agent that trains."""
+
+    env: gym.Env[Any, Any]
+    env_id: str
+    seed: int
+
+    @property
+    def episodes(self) -> list[Episode]:
+        """Return all that it has played."""
+
+    @property
+    def weights(self) -> Mapping[str, FloatArray]:
+        """Return what it has learned, by projection."""
+
+    @property
+    def steps_taken(self) -> int:
+        """Return how many environment steps it has learned from."""
+
+    def predict(self, observation: Any) -> Any:
+        """Return the action with the most votes."""
+
+    def save(self, path: str | Path) -> None:
+        """Write a checkpoint."""
+
+
+class Callback:
+    """Hear what happens in `learn`: derive from it, and define what you want to hear.
+
+    Each of the ``on_`` methods may return False, which ends training at the next moment from which
+    it can go on: `learn` returns, and a later call plays what this one would have played. Training
+    is the same, bit for bit, with and without callbacks.
+
+    agent: the one that trains, from `on_start` on. budget: how far it is to train. listeners: all
+    that hear of this training.
+    """
+
+    agent: Trained
+    budget: Budget
+    listeners: Listeners
+
+    def on_start(self) -> bool | None:
+        """Hear that `learn` begins."""
+
+    def on_step(self, steps: int) -> bool | None:
+        """Hear that an environment step was learned from; by gradients, those of an update.
+
+        steps: how many the agent has learned from in all.
+        """
+
+    def on_update(self, updates: int) -> bool | None:
+        """Hear that weights may have changed: by a local rule in each step.
+
+        updates: how many there were in this call of `learn`; by gradients, those of the optimiser.
+        """
+
+    def on_episode(self, episode: Episode) -> bool | None:
+        """Hear that an episode has ended."""
+
+    def on_evaluation(self, steps: int, evaluation: Any) -> bool | None:
+        """Hear what `neurorl.evaluate` returned after so many steps; see `EvaluateEvery`."""
+
+    def on_end(self) -> bool | None:
+        """Hear that `learn` ends, also when something was raised."""
+
+
+CallbackLike = Callable[[Episode], Any] | Callback | Iterable[Callable[[Episode], Any] | Callback]
+"""Accept a function of an episode, a `Callback`, or several of them."""
+
+
+class _Function(Callback):
+    """Call a function for each episode; what it returns doesn't stop training."""
+
+    def __init__(self, function: Callable[[Episode], Any]) -> None:
+        self._function = function
+
+    def on_episode(self, episode: Episode) -> None:
+        """Call the function."""
+        self._function(episode)
+
+
+class Listeners:
+    """Tell several callbacks, in their order.
+
+    wants_to_stop: whether one of them has returned False. hears_steps: whether any of them defines
+    `on_step` or `on_update`, so that nothing is called in each step if none does.
+    """
+
+    def __init__(self, callbacks: Iterable[Callback], agent: Trained, budget: Budget) -> None:
+        self._all = tuple(callbacks)
+        self.wants_to_stop = False
+        self._updates = 0
+        for callback in self._all:
+            callback.agent, callback.budget, callback.listeners = agent, budget, self
+        self._agent = agent
+        self._on_step = self._defining("on_step")
+        self._on_update = self._defining("on_update")
+        self.hears_steps = bool(self._on_step or self._on_update)
+
+    def _defining(self, name: str) -> list[Any]:
+        """Return the bound methods of those that define *name* themselves."""
+        own = getattr(Callback, name)
+        return [getattr(c, name) for c in self._all if getattr(type(c), name) is not own]
+
+    def tell(self, name: str, *values: Any) -> None:
+        """Call the method *name* of each."""
+        for callback in self._all:
+            self._heed(getattr(callback, name)(*values))
+
+    def step(self) -> None:
+        """Count a step, and pass it and its update on."""
+        steps = self._agent.steps_taken
+        self._updates += 1
+        for on_step in self._on_step:
+            self._heed(on_step(steps))
+        for on_update in self._on_update:
+            self._heed(on_update(self._updates))
+
+    def _heed(self, answer: object) -> None:
+        if answer is False:
+            self.wants_to_stop = True
+
+
+def listening(callback: CallbackLike | None) -> tuple[Callback, ...]:
+    """Return what was given as callbacks. Raises ArgumentError for anything else."""
+    if callback is None:
+        return ()
+    if isinstance(callback, Callback):
+        return (callback,)
+    if callable(callback):
+        return (_Function(callback),)
+    if isinstance(callback, Iterable) and not isinstance(callback, (str, bytes)):
+        return tuple(part for each in callback for part in listening(each))
+    limit = "a function of an episode, a neurorl.callbacks.Callback, or several"
+    raise ArgumentError("learn, callback", "not to be called", got=callback, limit=limit)

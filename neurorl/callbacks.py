@@ -1,0 +1,264 @@
+"""Follow training: evaluate, keep checkpoints, stop, and write figures to files and services.
+
+agent.learn(total_steps=100_000, callback=[EvaluateEvery(5_000), CsvFile("progress.csv")])
+"""
+
+from __future__ import annotations
+
+import abc
+import csv
+import io
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import gymnasium as gym
+import numpy as np
+
+from neurorl.agents.arguments import check_callable, check_count, path_of
+from neurorl.agents.base import LearningAgent
+from neurorl.agents.callbacks import Callback, Trained
+from neurorl.agents.episodes import Episode
+from neurorl.errors import UnsupportedError
+from neurorl.files import make_folder, write_bytes
+from neurorl.runs.evaluation import Evaluation, evaluate
+from neurorl.tasks.specification import copy_env
+
+__all__ = [
+    "Callback",
+    "CheckpointEvery",
+    "CsvFile",
+    "EvaluateEvery",
+    "LogTo",
+    "Progress",
+    "StopAt",
+    "TensorBoard",
+    "Trained",
+]
+
+
+Log = Callable[[Mapping[str, float], int], Any]
+"""Take named figures, and after how many environment steps they were measured."""
+
+
+class _Every(Callback, abc.ABC):
+    """Do something each time that so many environment steps have been learned from."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = check_count(f"{type(self).__name__}, steps", steps)
+
+    def on_start(self) -> bool | None:
+        """Find when it is due."""
+        self._next = (self.agent.steps_taken // self.steps + 1) * self.steps
+        return None
+
+    def on_step(self, steps: int) -> bool | None:
+        """Do it if it is due."""
+        if steps < self._next:
+            return None
+        self._next = (steps // self.steps + 1) * self.steps
+        return self._act(steps)
+
+    @abc.abstractmethod
+    def _act(self, steps: int) -> bool | None:
+        """Do what is due."""
+
+
+class EvaluateEvery(_Every):
+    """Play the agent greedily every so many *steps*, and keep the best one.
+
+    episodes: to play each time. best: a file, replaced whenever the mean return is the highest so
+    far; None keeps none. stop_at: mean return at which training ends. env: what is played; None
+    makes another one like the agent's. seed: of noise and environment, the same each time.
+
+    evaluations: steps, and what `neurorl.evaluate` returned, of each time so far. best_return: the
+    highest mean return. All callbacks of the training hear of it by `on_evaluation`.
+    """
+
+    def __init__(
+        self,
+        steps: int,
+        episodes: int = 20,
+        *,
+        best: str | Path | None = None,
+        stop_at: float | None = None,
+        env: str | gym.Env[Any, Any] | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(steps)
+        self.episodes = check_count("EvaluateEvery, episodes", episodes)
+        self.best = None if best is None else path_of(best, "EvaluateEvery, best")
+        self.stop_at, self.env, self.seed = stop_at, env, seed
+        self.evaluations: list[tuple[int, Evaluation]] = []
+        self.best_return = -np.inf
+
+    def _act(self, steps: int) -> bool | None:
+        own = copy_env(self.agent.env, is_quiet=True) if self.env is None else None
+        try:
+            env = self.env if own is None else own
+            agent = cast(LearningAgent, self.agent)
+            evaluation = evaluate(agent, self.episodes, seed=self.seed, env=env)
+        finally:
+            if own is not None:
+                own.close()
+        self.evaluations.append((steps, evaluation))
+        mean = evaluation["mean_return"]
+        if mean > self.best_return:
+            self.best_return = mean
+            if self.best is not None:
+                self.agent.save(self.best)
+        self.listeners.tell("on_evaluation", steps, evaluation)
+        return self.stop_at is None or mean < self.stop_at
+
+
+class CheckpointEvery(_Every):
+    """Save the agent every so many *steps*, as ``FOLDER/PREFIX-STEPS.npz``.
+
+    keep: how many of the newest are kept of those that this callback has written; None keeps all.
+    """
+
+    def __init__(
+        self, steps: int, folder: str | Path, *, prefix: str = "agent", keep: int | None = None
+    ) -> None:
+        super().__init__(steps)
+        self.folder, self.prefix = path_of(folder, "CheckpointEvery, folder"), prefix
+        self.keep = None if keep is None else check_count("CheckpointEvery, keep", keep)
+        self.paths: list[Path] = []
+
+    def _act(self, steps: int) -> None:
+        make_folder(self.folder)
+        self.paths.append(self.folder / f"{self.prefix}-{steps}.npz")
+        self.agent.save(self.paths[-1])
+        while self.keep is not None and len(self.paths) > self.keep:
+            self.paths.pop(0).unlink(missing_ok=True)
+
+
+class StopAt(Callback):
+    """End training when the mean return of the last *episodes* reaches *mean_return*."""
+
+    def __init__(self, mean_return: float, episodes: int = 100) -> None:
+        self.mean_return = mean_return
+        self.episodes = check_count("StopAt, episodes", episodes)
+
+    def on_episode(self, episode: Episode) -> bool | None:
+        """Look at the last episodes."""
+        last = [each.ret for each in self.agent.episodes[-self.episodes :]]
+        return len(last) < self.episodes or float(np.mean(last)) < self.mean_return
+
+
+class LogTo(Callback):
+    """Pass figures of episodes and evaluations to a function, such as a service's.
+
+    log: called with named figures and the number of environment steps. For Weights & Biases,
+    ``LogTo(lambda values, step: wandb.log(values, step=step))``; for MLflow,
+    ``LogTo(lambda values, step: mlflow.log_metrics(values, step=step))``.
+    """
+
+    def __init__(self, log: Log) -> None:
+        check_callable("LogTo, log", log)
+        self.log = log
+
+    def on_episode(self, episode: Episode) -> bool | None:
+        """Pass its return, discounted return and length."""
+        values = {
+            "episode/return": episode.ret,
+            "episode/discounted_return": episode.discounted,
+            "episode/length": float(episode.length),
+        }
+        self.log(values, episode.env_steps)
+        return None
+
+    def on_evaluation(self, steps: int, evaluation: Evaluation) -> bool | None:
+        """Pass its mean and its deviation."""
+        values = {
+            "evaluation/mean_return": evaluation["mean_return"],
+            "evaluation/std_return": evaluation["std_return"],
+        }
+        self.log(values, steps)
+        return None
+
+
+class CsvFile(LogTo):
+    """Write figures as rows ``steps,name,value`` of a file, whole whenever training ends.
+
+    The file is replaced; a call of `learn` that goes on with the same callback adds to its rows.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        super().__init__(self._row)
+        self.path = path_of(path, "CsvFile, path")
+        self._rows: list[tuple[int, str, float]] = []
+
+    def _row(self, values: Mapping[str, float], steps: int) -> None:
+        self._rows += [(steps, name, value) for name, value in values.items()]
+
+    def on_end(self) -> bool | None:
+        """Write the file."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(("steps", "name", "value"))
+        writer.writerows((steps, name, repr(value)) for steps, name, value in self._rows)
+        write_bytes(self.path, text.getvalue().encode())
+        return None
+
+
+class TensorBoard(LogTo):
+    """Write figures where TensorBoard reads them; needs ``pip install 'neurorl[tensorboard]'``."""
+
+    def __init__(self, folder: str | Path) -> None:
+        super().__init__(self._scalars)
+        self.folder = path_of(folder, "TensorBoard, folder")
+        try:
+            from tensorboardX import SummaryWriter
+        except ImportError as exc:
+            what, remedy = "needs tensorboardX", "pip install 'neurorl[tensorboard]'"
+            raise UnsupportedError("TensorBoard", what, remedy=remedy) from exc
+        self._make = SummaryWriter
+        self._writer: Any = None
+
+    def on_start(self) -> bool | None:
+        """Open the folder."""
+        self._writer = self._make(str(self.folder))
+        return None
+
+    def _scalars(self, values: Mapping[str, float], steps: int) -> None:
+        for name, value in values.items():
+            self._writer.add_scalar(name, value, steps)
+
+    def on_end(self) -> bool | None:
+        """Close the folder."""
+        if self._writer is not None:
+            self._writer.close()
+        return None
+
+
+class Progress(Callback):
+    """Show a bar with the mean return of the last episodes, on a terminal and in a notebook."""
+
+    def __init__(self, episodes: int = 20) -> None:
+        self.episodes = check_count("Progress, episodes", episodes)
+
+    def on_start(self) -> bool | None:
+        """Draw the bar."""
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
+        text = TextColumn("return {task.fields[shown]}")
+        self._bar = Bar(BarColumn(), MofNCompleteColumn(), text, TimeRemainingColumn())
+        self._bar.start()
+        total = self.budget.steps or self.budget.episodes
+        self._task = self._bar.add_task("training", total=total, shown="-")
+        return None
+
+    def on_episode(self, episode: Episode) -> bool | None:
+        """Move the bar."""
+        by_steps = self.budget.steps is not None
+        done = episode.env_steps if by_steps else episode.episode + 1
+        last = [each.ret for each in self.agent.episodes[-self.episodes :]]
+        self._bar.update(self._task, completed=done, shown=f"{np.mean(last):.1f}")
+        return None
+
+    def on_end(self) -> bool | None:
+        """Leave the bar as it is."""
+        self._bar.stop()
+        return None

@@ -1,0 +1,210 @@
+"""Callbacks hear of training, may end it, and change nothing of it."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+from neurorl import SpikingActorCritic
+from neurorl.agents.episodes import Episode
+from neurorl.callbacks import (
+    Callback,
+    CheckpointEvery,
+    CsvFile,
+    EvaluateEvery,
+    LogTo,
+    Progress,
+    StopAt,
+    TensorBoard,
+)
+from neurorl.errors import ArgumentError, RunError
+
+GRID = "neurorl/GridWorld-v0"
+
+
+class Hears(Callback):
+    """Note each call, and end training when *until* says so."""
+
+    def __init__(self, until: tuple[str, int] | None = None) -> None:
+        self.until = until
+        self.calls: list[str] = []
+        self.steps: list[int] = []
+
+    def note(self, name: str) -> bool | None:
+        """Note a call; return False when it is the last."""
+        self.calls.append(name)
+        return (name, self.calls.count(name)) != self.until
+
+    def on_start(self) -> bool | None:
+        return self.note("start")
+
+    def on_step(self, steps: int) -> bool | None:
+        self.steps.append(steps)
+        return self.note("step")
+
+    def on_update(self, updates: int) -> bool | None:
+        return self.note("update")
+
+    def on_episode(self, episode: Episode) -> bool | None:
+        return self.note("episode")
+
+    def on_evaluation(self, steps: int, evaluation: Any) -> bool | None:
+        return self.note("evaluation")
+
+    def on_end(self) -> bool | None:
+        return self.note("end")
+
+
+def agent(backend: str = "reference", seed: int = 3, **options: Any) -> SpikingActorCritic:
+    return SpikingActorCritic(GRID, backend=backend, seed=seed, **options)
+
+
+def assert_equal(one: Any, other: Any) -> None:
+    assert one.episodes == other.episodes
+    for name, weights in one.weights.items():
+        assert np.array_equal(weights, other.weights[name]), name
+
+
+@pytest.mark.parametrize("options", [{}, {"environments": 3}], ids=["one", "several"])
+def test_training_is_the_same_with_callbacks(options: dict[str, Any], tmp_path: Path) -> None:
+    alone, heard = agent(**options), agent(**options)
+    alone.learn(total_episodes=6)
+    hears = Hears()
+    evaluates = EvaluateEvery(20, episodes=2, best=tmp_path / "best.npz")
+    heard.learn(6, [hears, evaluates, CheckpointEvery(30, tmp_path / "saved"), Progress()])
+    assert_equal(alone, heard)
+    assert hears.calls.count("episode") == len(heard.episodes)
+    assert hears.calls.count("step") == hears.calls.count("update") > 0
+    assert hears.calls[0] == "start"
+    assert hears.calls[-1] == "end"
+    assert hears.steps[-1] == heard.steps_taken
+    assert len(evaluates.evaluations) == hears.calls.count("evaluation") > 0
+
+
+@pytest.mark.parametrize("when", [("start", 1), ("step", 5), ("update", 17), ("episode", 2)])
+def test_false_ends_training_and_the_next_call_goes_on(when: tuple[str, int]) -> None:
+    alone, stopped = agent(), agent()
+    alone.learn(total_episodes=5)
+    hears = Hears(when)
+    stopped.learn(5, hears)
+    assert hears.calls.count(when[0]) == when[1]
+    assert stopped.steps_taken < alone.steps_taken
+    stopped.learn(5)
+    assert_equal(alone, stopped)
+
+
+def test_what_a_function_returns_ends_nothing() -> None:
+    trained = agent()
+    trained.learn(3, lambda episode: False)
+    assert len(trained.episodes) == 3
+
+
+def test_by_gradients_too() -> None:
+    pytest.importorskip("torch", reason="learning by gradients needs PyTorch")
+    from neurorl import ReparameterizedActorCritic
+
+    alone, heard = (ReparameterizedActorCritic(GRID, seed=2) for _ in range(2))
+    alone.learn(20)
+    hears = Hears(("update", 1))
+    heard.learn(20, hears)
+    assert hears.calls.count("update") == 1
+    assert heard.env_steps <= alone.env_steps
+    heard.learn(20)
+    assert_equal(alone, heard)
+
+
+def test_end_is_told_when_something_is_raised() -> None:
+    class Fails(Hears):
+        def on_episode(self, episode: Episode) -> bool | None:
+            raise ZeroDivisionError
+
+    hears, alone, trained = Fails(), agent(), agent()
+    with pytest.raises(ZeroDivisionError):
+        trained.learn(2, hears)
+    assert hears.calls[-1] == "end"
+    trained.learn(2)
+    alone.learn(2)
+    assert_equal(alone, trained)
+
+
+def test_the_best_agent_is_kept_and_ends_training(tmp_path: Path) -> None:
+    evaluates = EvaluateEvery(50, episodes=5, best=tmp_path / "best.npz", stop_at=-1e9)
+    agent().learn(50, evaluates)
+    assert len(evaluates.evaluations) == 1
+    steps, evaluation = evaluates.evaluations[0]
+    assert steps == 50
+    assert evaluation["mean_return"] == evaluates.best_return
+    assert SpikingActorCritic.load(tmp_path / "best.npz").steps_taken == 50
+
+
+def test_checkpoints_of_steps(tmp_path: Path) -> None:
+    agent().learn(total_steps=100, callback=CheckpointEvery(20, tmp_path / "saved", keep=2))
+    assert {p.name for p in (tmp_path / "saved").iterdir()} == {"agent-80.npz", "agent-100.npz"}
+    whole, again = agent(), SpikingActorCritic.load(tmp_path / "saved" / "agent-80.npz")
+    whole.learn(total_steps=150)
+    again.learn(total_steps=150)
+    assert_equal(whole, again)
+
+
+def test_training_ends_when_the_mean_return_is_reached() -> None:
+    trained = agent()
+    trained.learn(50, StopAt(-1e9, episodes=4))
+    assert len(trained.episodes) == 4
+
+
+def test_figures_go_to_functions_and_files(tmp_path: Path) -> None:
+    passed: list[tuple[dict[str, float], int]] = []
+    log, file = (
+        LogTo(lambda values, step: passed.append((dict(values), step))),
+        tmp_path / "log.csv",
+    )
+    trained = agent()
+    trained.learn(3, [EvaluateEvery(10**9), log, CsvFile(file)])
+    assert [step for _, step in passed] == [e.env_steps for e in trained.episodes]
+    rows = list(csv.DictReader(file.read_text().splitlines()))
+    returns = [float(row["value"]) for row in rows if row["name"] == "episode/return"]
+    assert returns == [e.ret for e in trained.episodes]
+
+
+def test_tensorboard_reads_them(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboardX", reason="the callback for TensorBoard needs tensorboardX")
+    agent().learn(2, TensorBoard(tmp_path / "board"))
+    (events,) = (tmp_path / "board").iterdir()
+    assert b"episode/return" in events.read_bytes()
+
+
+def test_an_environment_that_cannot_be_made_again_is_named() -> None:
+    class Own(gym.Env[Any, Any]):
+        observation_space = gym.spaces.Discrete(2)
+        action_space = gym.spaces.Discrete(2)
+
+        def reset(self, *, seed: Any = None, options: Any = None) -> tuple[int, dict[str, Any]]:
+            super().reset(seed=seed)
+            return 0, {}
+
+        def step(self, action: Any) -> tuple[int, float, bool, bool, dict[str, Any]]:
+            return 1, 1.0, True, False, {}
+
+    trained = SpikingActorCritic(Own(), seed=1)
+    with pytest.raises(RunError, match="can't be made again"):
+        trained.learn(20, EvaluateEvery(2, episodes=1))
+    evaluates = EvaluateEvery(2, episodes=1, env=Own())
+    trained.learn(20, evaluates)
+    assert evaluates.evaluations
+
+
+@pytest.mark.parametrize("wrong", [3, "print", [print, 3], object()])
+def test_what_is_no_callback_is_named(wrong: Any) -> None:
+    with pytest.raises(ArgumentError, match="learn, callback"):
+        agent().learn(1, wrong)
+
+
+@pytest.mark.parametrize("steps", [0, -1, 1.5, "10"])
+def test_wrong_numbers_are_named(steps: Any) -> None:
+    with pytest.raises(ArgumentError, match="EvaluateEvery, steps"):
+        EvaluateEvery(steps)
