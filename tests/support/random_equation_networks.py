@@ -1,13 +1,23 @@
-"""Draw networks of neurons by equations, with a few LIF between them."""
+"""Draw random networks of neurons by equations, with a few LIF between them."""
 
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 from random_neurons import random_neuron
 
-from neurorl.models import ADAPTIVE_LIF, COBA_LIF, CubaLIF
+from neurorl import TsodyksMarkram
+from neurorl.models import (
+    ADAPTIVE_LIF,
+    COBA_LIF,
+    CubaLIF,
+    FixedInDegree,
+    FixedOutDegree,
+    FixedProbability,
+    Synapses,
+)
 from neurorl.network.description import (
     Network,
     Neuron,
@@ -24,7 +34,11 @@ DT = 1e-3
 
 
 def random_equation_network(seed: int, prefix: str = "") -> Network:
-    """Return 2 sources, one of currents, and 1 to 3 populations, whose parts *prefix* begins."""
+    """Return 2 sources, one of currents, and 1 to 3 populations, whose parts *prefix* begins.
+
+    Projections are dense, masked, in blocks or lists, some with a delay for each synapse, some with
+    short-term plasticity.
+    """
     rng = np.random.default_rng(seed)
     sources = [Source(f"{prefix}input", 4), Source(f"{prefix}level", 2, "current")]
     populations = [
@@ -40,8 +54,6 @@ def random_equation_network(seed: int, prefix: str = "") -> Network:
             is_current = isinstance(pre, Source) and pre.kind == "current"
             signed = not is_current and rng.random() < 0.2
             target = biased if signed or is_current else inputs[int(rng.integers(len(inputs)))]
-            blocks = 2 if rng.random() < 0.3 else 1
-            shape = (2, pre.size // 2, post.size // 2) if blocks == 2 else (pre.size, post.size)
             scale = rng.uniform(0.1, 0.8)
             projections.append(
                 Projection(
@@ -49,13 +61,14 @@ def random_equation_network(seed: int, prefix: str = "") -> Network:
                     pre.name,
                     post.name,
                     Uniform(-0.3 * scale, scale),
-                    blocks=blocks,
-                    mask=rng.random(shape) < 0.6 if rng.random() < 0.3 else None,
-                    delay=DT * int(rng.integers(1, 5)) if not is_current else None,
                     signed=signed,
                     target=target,
+                    **_synapses(rng, pre, post, is_plain=is_current or signed),
+                    **({} if is_current or signed else _short_term(rng)),
                 )
             )
+            if is_current:
+                projections[-1] = dataclasses.replace(projections[-1], delay=None)
     return Network(tuple(nodes), tuple(projections), DT)
 
 
@@ -63,6 +76,37 @@ def joined(networks: list[Network]) -> Network:
     """Return networks side by side as one, which compiles once."""
     nodes = tuple(node for network in networks for node in network.nodes)
     return Network(nodes, tuple(p for network in networks for p in network.projections), DT)
+
+
+def _synapses(rng: np.random.Generator, pre: Node, post: Node, is_plain: bool) -> dict[str, Any]:
+    """Return which synapses there are, and their delays. is_plain: no list."""
+    delay = DT * int(rng.integers(1, 5))
+    if is_plain or rng.random() < 0.55:
+        blocks = 2 if rng.random() < 0.3 else 1
+        shape = (2, pre.size // 2, post.size // 2) if blocks == 2 else (pre.size, post.size)
+        mask = rng.random(shape) < 0.6 if rng.random() < 0.3 else None
+        return {"blocks": blocks, "mask": mask, "delay": delay}
+    seed, n = int(rng.integers(99)), int(rng.integers(1, pre.size + 1))
+    several = 3 * post.size
+    pairs = rng.integers(0, pre.size, several), rng.integers(0, post.size, several)
+    lists = (
+        (FixedProbability(0.5, seed=seed), None),
+        (FixedOutDegree(int(rng.integers(1, post.size + 1)), seed=seed), None),
+        (FixedInDegree(n, seed=seed, multapses=bool(rng.random() < 0.5)), n * post.size),
+        (Synapses(*pairs, multapses=True), several),
+    )
+    connect, count = lists[int(rng.integers(len(lists)))]
+    if count is None or rng.random() < 0.3:
+        return {"connect": connect, "delay": delay}
+    return {"connect": connect, "delay": DT * rng.integers(1, 6, count)}
+
+
+def _short_term(rng: np.random.Generator) -> dict[str, Any]:
+    """Return short-term plasticity, for about every third projection."""
+    if rng.random() > 0.35:
+        return {}
+    recovers, facilitates = rng.uniform(0, 0.1, 2) * (rng.random(2) < 0.8)
+    return {"short_term": TsodyksMarkram(float(rng.uniform(0.05, 1)), recovers, facilitates)}
 
 
 def _population(rng: np.random.Generator, seed: int, name: str) -> Population:
