@@ -246,7 +246,7 @@ def _check_network(cls: type[Simulator], network: object) -> None:
         kind = type(network)
         remedy = "describe it as a neurorl.Network"
         if kind.__module__.partition(".")[0] == "nengo":
-            remedy += ", or run it on nengo_loihi.Simulator"
+            remedy += ", or by neurorl.nengo.from_nengo"
         got = f"{kind.__module__}.{kind.__qualname__}"
         raise ArgumentError(f"backend {cls.name}", "not a network", got=got, remedy=remedy)
 

@@ -5,7 +5,7 @@ if __name__ != "neurorl.models":
 
 from neurorl.models.actor import actor_network
 from neurorl.models.equations import Equations
-from neurorl.models.neurons import GLM, LIF, CubaLIF, Silenced
+from neurorl.models.neurons import GLM, LIF, CubaLIF, InChipUnits, Silenced
 from neurorl.models.published import ADAPTIVE_LIF, ADEX, COBA_LIF, IZHIKEVICH
 from neurorl.network.connectors import (
     AllToAll,
@@ -31,6 +31,7 @@ __all__ = [
     "FixedInDegree",
     "FixedOutDegree",
     "FixedProbability",
+    "InChipUnits",
     "OneToOne",
     "Silenced",
     "Synapses",

@@ -14,13 +14,14 @@ from neurorl.models.equations import IS_SILENT
 from neurorl.network.description import Dynamics, Neuron
 from neurorl.network.limits import MAX_REFRACTORY
 from neurorl.network.neuron import StepPlan
-from neurorl.network.serialization import LARGEST, FloatArray, frozen_array
+from neurorl.network.serialization import LARGEST, FloatArray, frozen_array, number
 
-__all__ = ["GLM", "LIF", "CubaLIF", "Silenced"]
+__all__ = ["GLM", "LIF", "CubaLIF", "InChipUnits", "Silenced"]
 
 _NEVER = 12.0  # times the width: more than any draw of escape noise, whose largest is 10.4
 
 
+_UNITS = (2.0**-30, 2.0**30)
 _PARAMETERS = frozenset({"tau_syn", "tau_mem", "threshold", "bias", "noise", "refractory"})
 
 
@@ -102,6 +103,31 @@ class GLM(_Integrator):
 
 
 @dataclass(frozen=True, eq=False)
+class InChipUnits(Neuron):
+    """Fix the chip integers in a membrane unit of another model, which else follow from weights.
+
+    neuron: the model, LIF, CubaLIF or GLM. unit: chip integers, > 0; with 1, thresholds, biases and
+    weights are integers of the chip themselves. Floats mean what they mean without it.
+    """
+
+    neuron: Neuron
+    unit: float
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.neuron, Neuron) or self.neuron.plan(1, 1e-3) is not None:
+            limit = "LIF, CubaLIF, GLM"
+            raise DescriptionError("InChipUnits.neuron", "not one of these", limit=limit)
+        object.__setattr__(self, "unit", number("InChipUnits.unit", self.unit, *_UNITS))
+
+    @property
+    def chip_unit(self) -> float | None:
+        return self.unit
+
+    def dynamics(self, size: int, dt: float) -> Dynamics:
+        return self.neuron.dynamics(size, dt)
+
+
+@dataclass(frozen=True, eq=False)
 class Silenced(Neuron):
     """Silence some neurons of another model, unless input drives them.
 
@@ -125,6 +151,10 @@ class Silenced(Neuron):
     @property
     def inputs(self) -> tuple[str, ...]:
         return self.neuron.inputs
+
+    @property
+    def chip_unit(self) -> float | None:
+        return self.neuron.chip_unit
 
     def plan(self, size: int, dt: float) -> StepPlan | None:
         plan = self.neuron.plan(size, dt)

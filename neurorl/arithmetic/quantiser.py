@@ -198,6 +198,21 @@ def _membrane_unit(network: Network, population: Population) -> float:
     )
 
 
+def _check_fixed(population: Population, dynamics: Dynamics, unit: float, is_exact: bool) -> None:
+    """Raise UnsupportedError if registers can't hold what a neuron says in chip units."""
+    where = f"chip arithmetic, population {population.name!r}"
+    for name, values, most in (
+        ("threshold", dynamics.threshold, THRESHOLD_MAX),
+        ("bias", dynamics.bias, BIAS_MAX),
+    ):
+        largest = float(np.abs(values).max()) * unit
+        if largest > most:
+            raise UnsupportedError(where, f"{name} too large", got=f"{largest:g}", limit=most)
+    if not is_exact and dynamics.noise_width.any():
+        remedy = "leave InChipUnits out, or take noise='exact'"
+        raise UnsupportedError(where, "the chip's own noise sets the unit itself", remedy=remedy)
+
+
 def _fit_noise(
     network: Network, population: Population, unit: float, noise: Noise
 ) -> tuple[float, int]:
@@ -236,7 +251,10 @@ def _voltage_decay(dynamics: Dynamics) -> IntArray:
 
 def _population(network: Network, population: Population, noise: Noise) -> ChipPopulation:
     d = population.neuron.dynamics(population.size, network.dt)
-    unit, noise_exponent = _membrane_unit(network, population), 0
+    fixed, noise_exponent = population.neuron.chip_unit, 0
+    if fixed is not None:
+        _check_fixed(population, d, fixed, noise.is_exact)
+    unit = _membrane_unit(network, population) if fixed is None else fixed
     wanted = d.threshold
     if not noise.is_exact:
         unit, noise_exponent = _fit_noise(network, population, unit, noise)
@@ -275,6 +293,11 @@ def _population(network: Network, population: Population, noise: Noise) -> ChipP
 def _projection(network: Network, projection: Projection, unit: float) -> ChipProjection:
     reach = weight_range(network, projection) * unit
     exponent = 0
+    post = network.node(projection.post)
+    assert isinstance(post, Population)
+    if post.neuron.chip_unit is not None:  # else the widest has exponent 0
+        while exponent < 7 and reach > MANTISSA_MAX * 2.0 ** (6 + exponent):
+            exponent += 1
     while exponent > -7 and reach <= MANTISSA_MAX * 2.0 ** (6 + exponent - 1):
         exponent -= 1
     if projection.signed:

@@ -98,6 +98,11 @@ class Neuron(Described, abc.ABC):
         """Return the names of the variables that projections may add to."""
         return ("q",)
 
+    @property
+    def chip_unit(self) -> float | None:
+        """Return the chip integers in a membrane unit; None if the weights decide."""
+        return None
+
     @abc.abstractmethod
     def dynamics(self, size: int, dt: float) -> Dynamics:
         """Return the update of *size* neurons for steps of *dt* seconds."""

@@ -28,6 +28,7 @@ EXAMPLES = [
         "docs/connections.md",
         "docs/own-encoder.md",
         "docs/learning-without-an-agent.md",
+        "docs/nengo.md",
     )
     for n, example in enumerate(
         re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)

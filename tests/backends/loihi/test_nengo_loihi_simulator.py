@@ -20,6 +20,7 @@ from neurorl.backends.loihi import numpy2
 from neurorl.backends.registry import load
 from neurorl.errors import BackendUnavailableError
 from neurorl.models import CubaLIF
+from neurorl.nengo.chip import check_integers, describe_model, lower_floors, name_parts
 from neurorl.network.description import Network, Population, Projection, Source
 
 with warnings.catch_warnings():
@@ -27,7 +28,7 @@ with warnings.catch_warnings():
     import nengo
     import nengo_loihi
 
-from nengo_integers import Played, check_integers, deepen, described, names, play
+from nengo_integers import Played, play
 
 STEPS = 400
 OURS = ["reference", "loihi", "loihi:stock", "brian2"]
@@ -102,7 +103,7 @@ def stock(request: pytest.FixtureRequest) -> tuple[Any, Any, Played]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         network = NETWORKS[name](seed)
-        deepen(network)
+        lower_floors(network)
         with nengo_loihi.Simulator(network, dt=1e-3, target="sim") as simulator:
             played = play(simulator, STEPS)
     return network, simulator, played
@@ -111,7 +112,7 @@ def stock(request: pytest.FixtureRequest) -> tuple[Any, Any, Played]:
 def test_it_runs_and_its_probes_are_what_it_did(stock: tuple[Any, Any, Played]) -> None:
     network, simulator, played = stock
     probed = np.hstack([simulator.data[probe] > 0 for probe in network.all_probes])
-    name = names(simulator.model)
+    name = name_parts(simulator.model)
     cores = [simulator.model.objs[probe.target]["out"] for probe in network.all_probes]
     rasters = [played.spikes[name[block]] for blocks in cores for block in blocks]
     assert np.array_equal(probed, np.hstack(rasters))
@@ -121,7 +122,7 @@ def test_it_runs_and_its_probes_are_what_it_did(stock: tuple[Any, Any, Played]) 
 @pytest.mark.parametrize("ours", OURS)
 def test_given_its_integers_ours_has_every_spike(stock: tuple[Any, Any, Played], ours: str) -> None:
     _, simulator, played = stock
-    network = described(simulator.model)
+    network = describe_model(simulator.model)
     check_integers(simulator.model, network)
     name, _, way = ours.partition(":")
     options: dict[str, Any] = {"accelerate": False} if way == "stock" else {}

@@ -1,0 +1,22 @@
+"""Exchange networks with nengo, and let agents play in nengo's; see docs/nengo.md.
+
+nengo is imported when a function is called, not with this package.
+"""
+
+from neurorl.nengo.agents import Actions, NengoEnv, agent_node
+from neurorl.nengo.chip import lower_floors
+from neurorl.nengo.imported import Imported
+from neurorl.nengo.load import DISCRETISATIONS, from_nengo
+from neurorl.nengo.write import Exported, to_nengo
+
+__all__ = [
+    "DISCRETISATIONS",
+    "Actions",
+    "Exported",
+    "Imported",
+    "NengoEnv",
+    "agent_node",
+    "from_nengo",
+    "lower_floors",
+    "to_nengo",
+]

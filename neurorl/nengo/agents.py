@@ -1,0 +1,156 @@
+"""Let agents play in nengo's networks, and learn in them."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.agents.base import LearningAgent
+from neurorl.errors import ArgumentError, UnsupportedError
+from neurorl.nengo.package import load_nengo
+from neurorl.network.serialization import FloatArray, positive
+
+__all__ = ["Actions", "NengoEnv", "agent_node"]
+
+
+def agent_node(agent: LearningAgent, every: int = 10, seed: int = 0, **options: Any) -> Any:
+    """Return a `nengo.Node` in which *agent* plays; call it inside of ``with network:``.
+
+    Its input is an observation, ``(size,)``, or one number of a Discrete space. Every *every* steps
+    it decides, in the step itself, by what then comes in; its output is 1 at the action's place
+    and 0 elsewhere, until the next decision. Learning is left as it is. Each nengo simulator has a
+    player of its own, so equal runs are equal.
+
+    every: steps of nengo. seed, options: as of `LearningAgent.player`.
+    """
+    cells: Any = importlib.import_module("neurorl.nengo.cells")
+    space, action_space = agent.env.observation_space, agent.env.action_space
+    if not isinstance(action_space, gym.spaces.Discrete):
+        where, what = "agent_node", "actions that aren't Discrete"
+        raise UnsupportedError(where, what, got=action_space, limit="Discrete")
+    if not isinstance(space, (gym.spaces.Box, gym.spaces.Discrete)):
+        where, what = "agent_node", "observations that are no vector"
+        raise UnsupportedError(where, what, got=space, limit="Box, Discrete")
+    n_actions = int(action_space.n)
+
+    def begin() -> Callable[[FloatArray], FloatArray]:
+        player = agent.player(seed, **options)
+        player.begin()
+
+        def decide(signal: FloatArray) -> FloatArray:
+            action = player.move(_observation(space, signal)).action
+            return np.asarray(np.eye(n_actions)[int(action)])
+
+        return decide
+
+    size = 1 if isinstance(space, gym.spaces.Discrete) else int(np.prod(space.shape))
+    playing = cells.Playing(begin, positive("agent_node: every", every), size, n_actions)
+    return load_nengo().Node(playing, size_in=size, size_out=n_actions, label="agent")
+
+
+def _observation(space: gym.Space[Any], signal: FloatArray) -> Any:
+    """Return *signal* as an observation of *space*, whose bounds it is clipped to."""
+    if isinstance(space, gym.spaces.Discrete):
+        first = int(space.start)
+        return int(np.clip(round(float(signal[0])), first, first + int(space.n) - 1))
+    assert isinstance(space, gym.spaces.Box)
+    shaped = np.clip(signal.reshape(space.shape), space.low, space.high)
+    return shaped.astype(space.dtype)
+
+
+class Actions:
+    """Be the output of the Node by which a `NengoEnv` acts: 1 at the action's place, else 0.
+
+    size: number of actions.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.value = np.zeros(positive("Actions", size))
+
+    def __call__(self, t: float) -> npt.NDArray[np.float64]:
+        return self.value.copy()
+
+
+class NengoEnv(gym.Env[Any, Any]):
+    """Make a nengo network an environment, in which agents can learn.
+
+    network: it has ``nengo.Node(actions)``, and two probes.
+    actions: an `Actions`. observation, reward: probes; the last value of a window counts, the
+        reward's first number.
+    every: steps of nengo to a decision. decisions: of an episode, which then ends by its limit.
+    simulator: of nengo or of another backend of it, such as ``nengo_loihi.Simulator``; called with
+        the network. An episode begins with a reset, or with a new one if it can't be reset.
+    """
+
+    def __init__(
+        self,
+        network: Any,
+        actions: Actions,
+        observation: Any,
+        reward: Any,
+        *,
+        every: int = 10,
+        decisions: int = 100,
+        simulator: Callable[..., Any] | None = None,
+    ) -> None:
+        if not isinstance(actions, Actions):
+            what, got = "not neurorl.nengo.Actions", type(actions).__name__
+            raise ArgumentError("NengoEnv.actions", what, got=got)
+        self._network, self._actions = network, actions
+        self._observed, self._reward = observation, reward
+        self._every = positive("NengoEnv.every", every)
+        self._limit = positive("NengoEnv.decisions", decisions)
+        self._make = simulator or load_nengo().Simulator
+        self._simulator: Any = None
+        self._taken = 0
+        size = (observation.size_in,)
+        self.observation_space = gym.spaces.Box(-np.inf, np.inf, size, np.float64)
+        self.action_space = gym.spaces.Discrete(len(actions.value))
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[FloatArray, dict[str, Any]]:
+        """Begin an episode with one window in which nothing is done."""
+        super().reset(seed=seed)
+        self._actions.value[:] = 0
+        self._taken = 0
+        self._begin()
+        return self._advance()[0], {}
+
+    def _begin(self) -> None:
+        if self._simulator is not None:
+            try:
+                self._simulator.reset()
+                return
+            except NotImplementedError:
+                self._simulator.close()
+        self._simulator = self._make(self._network, progress_bar=False)
+
+    def step(self, action: Any) -> tuple[FloatArray, float, bool, bool, dict[str, Any]]:
+        """Act for a window of steps."""
+        if self._simulator is None:
+            raise ArgumentError("NengoEnv.step", "no episode has begun", remedy="call reset()")
+        self._actions.value[:] = 0
+        self._actions.value[int(action)] = 1
+        self._taken += 1
+        observed, reward = self._advance()
+        return observed, reward, False, self._taken >= self._limit, {}
+
+    def _advance(self) -> tuple[FloatArray, float]:
+        """Run a window; return the last observation and reward."""
+        self._simulator.run_steps(self._every)
+        observed = np.array(self._simulator.data[self._observed][-1], dtype=np.float64)
+        reward = float(np.ravel(self._simulator.data[self._reward][-1])[0])
+        self._simulator.clear_probes()
+        return observed, reward
+
+    def close(self) -> None:
+        """Close the simulator."""
+        if self._simulator is not None:
+            self._simulator.close()
+            self._simulator = None

@@ -1,0 +1,144 @@
+"""Define the parts of nengo networks that step as ours do; this module imports nengo."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.backends.reference.equations import EquationNeurons
+from neurorl.backends.reference.neurons import Neurons
+from neurorl.errors import UnsupportedError
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import nengo
+
+__all__ = ["Cells", "Decide", "Playing", "Steps"]
+
+Decide = Callable[[npt.NDArray[np.float64]], npt.ArrayLike]
+"""Returns what is put out, given what comes in."""
+
+
+class _Alike:
+    """Keep parts apart that nengo would take for equal, and merge, by their parameters."""
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+class Cells(_Alike, nengo.neurons.NeuronType):  # type: ignore[misc]
+    """Step the neurons of one population, as the reference does, bit for bit.
+
+    neurons: as they are at the start. Their input is what synapses add, and no gain or bias.
+    """
+
+    spiking = True
+    probeable = ("output", "voltage")
+
+    def __init__(self, neurons: Neurons | EquationNeurons) -> None:
+        super().__init__()
+        self._neurons = neurons
+
+    def make_state(self, n_neurons: int, rng: Any = np.random, dtype: Any = None) -> dict[str, Any]:
+        """Return the variables of all neurons, and the step; nengo keeps them as signals."""
+        own = self._neurons
+        if isinstance(own, EquationNeurons):
+            variables = {name: value.astype(np.float64) for name, value in own.state.items()}
+        else:
+            variables = {"current": own.u.astype(float), "voltage": own.v.astype(float)}
+        return {**variables, "dead": own.dead.astype(float), "t": np.zeros(1)}
+
+    def gain_bias(self, max_rates: Any, intercepts: Any) -> Any:
+        """Return gains of 1 and biases of 0: inputs are what they are."""
+        return np.ones(len(max_rates)), np.zeros(len(max_rates))
+
+    def max_rates_intercepts(self, gain: Any, bias: Any) -> Any:
+        """Return nan: what nengo calls a neuron's highest rate isn't defined for these."""
+        return np.full(len(gain), np.nan), np.full(len(gain), np.nan)
+
+    def rates(self, x: Any, gain: Any, bias: Any) -> Any:
+        """Raise UnsupportedError: nothing is decoded from these neurons."""
+        what, remedy = "no rates to decode from", "connect ensemble.neurons"
+        raise UnsupportedError("neurons of neurorl in nengo", what, remedy=remedy)
+
+    def step(self, dt: float, J: Any, output: Any, **state: Any) -> None:
+        """Advance by a step; a spike is 1/dt high, as in nengo."""
+        own, t = copy.copy(self._neurons), int(state["t"][0])
+        own.dead = state["dead"].astype(np.int64)
+        if isinstance(own, EquationNeurons):
+            own.state = {name: state[name].copy() for name in own.state}
+            spikes = own.update({own.inputs[0]: J.copy()}, [t])
+            changed = own.state
+        else:
+            own.u, own.v = (state[k].astype(own.v.dtype) for k in ("current", "voltage"))
+            spikes = own.update(J.astype(own.u.dtype), [t])
+            changed = {"current": own.u, "voltage": own.v}
+        for name, value in changed.items():
+            state[name][...] = value
+        state["dead"][...] = own.dead
+        state["t"][...] = t + 1
+        output[...] = spikes / dt
+
+
+class Steps(_Alike, nengo.synapses.Synapse):  # type: ignore[misc]
+    """Pass spikes on some whole steps later, as 0 and 1.
+
+    delay: steps, at least 1.
+    """
+
+    def __init__(self, delay: int) -> None:
+        super().__init__()
+        self._delay = delay
+
+    def make_state(
+        self, shape_in: Any, shape_out: Any, dt: float, dtype: Any = None, y0: float = 0
+    ) -> dict[str, Any]:
+        """Return the spikes on their way."""
+        return {"past": np.zeros((self._delay, *shape_in))}
+
+    def make_step(self, shape_in: Any, shape_out: Any, dt: float, rng: Any, state: Any) -> Any:
+        """Return a step, whose output nengo shows in the step after it."""
+        past = state["past"]
+
+        def step(t: float, signal: Any) -> Any:
+            past[:-1] = past[1:]
+            past[-1] = signal > 0
+            return past[0].copy()
+
+        return step
+
+
+class Playing(_Alike, nengo.Process):  # type: ignore[misc]
+    """Let an agent play: a decision every few steps, held until the next one.
+
+    begin: returns, for each simulator, a function from an observation to the output.
+    """
+
+    def __init__(
+        self, begin: Callable[[], Decide], every: int, size_in: int, size_out: int
+    ) -> None:
+        super().__init__(default_size_in=size_in, default_size_out=size_out)
+        self._begin, self._every = begin, every
+
+    def make_state(self, shape_in: Any, shape_out: Any, dt: float, dtype: Any = None) -> Any:
+        """Return nothing: the player has its own state."""
+        return {}
+
+    def make_step(self, shape_in: Any, shape_out: Any, dt: float, rng: Any, state: Any) -> Any:
+        """Return a step of a new player."""
+        decide, every, held = self._begin(), self._every, np.zeros(shape_out)
+
+        def step(t: float, signal: Any) -> Any:
+            if (round(t / dt) - 1) % every == 0:
+                held[:] = decide(np.array(signal))
+            return held
+
+        return step

@@ -1,0 +1,213 @@
+"""Describe what nengo-loihi's builder made of a network, with its very integers.
+
+Its thresholds, biases, decays and weights are integers of the chip. Divided by `UNIT` they are a
+description that `neurorl.arithmetic.quantiser` turns into the same integers again.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.arithmetic.quantiser import VOLTAGE_MAX, quantise, weight_integers
+from neurorl.errors import UnsupportedError
+from neurorl.models import CubaLIF, InChipUnits
+from neurorl.nengo.imported import Imported, Rasters, probed
+from neurorl.nengo.package import load_nengo, load_nengo_loihi
+from neurorl.network.description import Network, Population, Projection, Source
+
+__all__ = ["check_integers", "describe_model", "import_integers", "lower_floors", "name_parts"]
+
+Integers = npt.NDArray[np.int64]
+Ends = tuple[str, str, int]  # names of sender and receiver, and which of the sender's axons
+
+UNIT = 2.0**13
+_FOREVER = 1e9  # seconds: a membrane that keeps all
+
+
+def lower_floors(network: Any, dt: float = 1e-3) -> None:
+    """Give the LIF ensembles of a nengo network the chip's lowest voltage, in place.
+
+    nengo's own is 0. How low the chip's is in nengo's units follows from how nengo-loihi's builder
+    scales an ensemble, so the network is built for it.
+    """
+    nengo = load_nengo()
+    with simulator_of(network, dt) as simulator:
+        model = simulator.model
+    for ensemble in network.all_ensembles:
+        lif = ensemble.neuron_type
+        if not isinstance(lif, nengo.LIF) or ensemble not in model.objs:
+            continue
+        scale = model.objs[ensemble]["out"][0].compartment.discretize_info["v_scale"]
+        ensemble.neuron_type = type(lif)(
+            lif.tau_rc,
+            lif.tau_ref,
+            min_voltage=-VOLTAGE_MAX / scale,
+            amplitude=lif.amplitude,
+        )
+
+
+def simulator_of(network: Any, dt: float) -> Any:
+    """Return nengo-loihi's simulator of a network, on its emulator."""
+    nengo_loihi = load_nengo_loihi()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of initial voltages, lost bits, and casts of nan
+        return nengo_loihi.Simulator(network, dt=dt, target="sim", progress_bar=False)
+
+
+def import_integers(network: Any, dt: float) -> Imported:
+    """Return the description of what nengo-loihi makes of *network*; see `from_nengo`."""
+    with simulator_of(network, dt) as simulator:
+        model, names = simulator.model, name_parts(simulator.model)
+    description = describe_model(model)
+    populations = {
+        thing: tuple(names[block] for block in parts["out"])
+        for thing, parts in model.objs.items()
+        if isinstance(parts.get("out"), (list, tuple)) and set(parts["out"]) <= {*model.blocks}
+    }
+    return Imported(
+        network=description,
+        populations=populations,
+        sources={names[source]: source for source in model.inputs},
+        notes=("every number is the chip's: run it with arithmetic='loihi'",),
+        probes=probed(network, populations),
+        play=lambda n_steps: _inputs(network, dt, n_steps),
+    )
+
+
+def _inputs(network: Any, dt: float, n_steps: int) -> Rasters:
+    """Return the spikes that the host sends to the chip in a run by nengo-loihi."""
+    with simulator_of(network, dt) as simulator:
+        names = name_parts(simulator.model)
+        rasters = {}
+        for source in simulator.model.inputs:
+            rasters[names[source]] = np.zeros((n_steps, source.n_neurons), dtype=bool)
+            note_spikes(source, rasters[names[source]])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            simulator.run_steps(n_steps)
+    return rasters
+
+
+def note_spikes(source: Any, raster: npt.NDArray[np.bool_]) -> None:
+    """Let every spike that the host puts into *source* be seen in *raster* too."""
+    stock = source.add_spikes
+
+    def add_spikes(ti: int, spike_idxs: Any, permanent: bool = False) -> None:
+        if 0 < ti <= len(raster):  # the spikes of step ti arrive in the one after
+            raster[int(ti) - 1, spike_idxs] = True
+        stock(ti, spike_idxs, permanent)
+
+    source.add_spikes = add_spikes
+
+
+def name_parts(model: Any) -> dict[Any, str]:
+    """Return our name for each block and each input of a nengo-loihi model."""
+    blocks = {block: f"block{k}" for k, block in enumerate(model.blocks)}
+    return {**blocks, **{source: f"input{k}" for k, source in enumerate(model.inputs)}}
+
+
+def describe_model(model: Any) -> Network:
+    """Return the network of a built and discretised nengo-loihi *model*.
+
+    Raises UnsupportedError for learning, for noise and for a voltage floor that may be reached.
+    """
+    name = name_parts(model)
+    sources = [Source(name[source], source.n_neurons) for source in model.inputs]
+    populations = [_population(block, name[block], model.dt) for block in model.blocks]
+    projections = [
+        Projection(_joined(ends), ends[0], ends[1], table / UNIT)
+        for ends, table in _tables(model, name).items()
+    ]
+    description = Network((*sources, *populations), tuple(projections), model.dt)
+    check_integers(model, description)
+    return description
+
+
+def _population(block: Any, name: str, dt: float) -> Population:
+    c, where = block.compartment, f"from_nengo, {block.label or name}"
+    if any(synapse.learning for synapse in block.synapses):
+        raise UnsupportedError(where, "learning by PES", remedy="see docs/pes.md for ours")
+    if np.any(c.enable_noise):
+        raise UnsupportedError(where, "the chip's own noise", remedy="leave the noise out")
+    floor_is_ours = c.vmin == -VOLTAGE_MAX
+    inputs_are_positive = (c.bias >= 0).all() and all(
+        (w >= 0).all() for synapse in block.synapses for w in synapse.weights
+    )
+    if not floor_is_ours and not inputs_are_positive:
+        what = "a lowest voltage that inhibition may reach"
+        remedy = "call neurorl.nengo.lower_floors(network) first; decode with weights=True"
+        raise UnsupportedError(where, what, got=int(c.vmin), limit=-VOLTAGE_MAX, remedy=remedy)
+    neuron = CubaLIF(
+        tau_syn=_tau(4095 - c.decay_u, dt),
+        tau_mem=_tau(4096 - c.decay_v, dt),
+        threshold=c.vth / UNIT,
+        bias=c.bias / UNIT,
+        refractory=(np.maximum(c.refract_delay, 1) - 1) * dt,
+    )
+    return Population(name, block.n_neurons, InChipUnits(neuron, UNIT))
+
+
+def _tau(kept: npt.NDArray[Any], dt: float) -> npt.NDArray[np.float64]:
+    """Return the time constant after which ``kept / 4096`` is left of a step."""
+    share = np.asarray(kept, dtype=np.float64) / 4096
+    with np.errstate(divide="ignore"):
+        tau = dt / np.abs(np.log(share))
+    return np.asarray(np.where(share > 0, np.minimum(tau, _FOREVER), 0.0))
+
+
+def _joined(ends: Ends) -> str:
+    pre, post, k = ends
+    return f"{pre}_{post}_{k}"
+
+
+def _tables(model: Any, name: dict[Any, str]) -> dict[Ends, Integers]:
+    """Return what each spike of one part transmits to another, from axons and synapses."""
+    owner = {synapse: block for block in model.blocks for synapse in block.synapses}
+    tables: dict[Ends, Integers] = {}
+    for sender in [*model.inputs, *model.blocks]:
+        for k, axon in enumerate(sender.axons):
+            target = owner[axon.target]
+            table = np.zeros((sender.n_neurons, target.n_neurons), dtype=np.int64)
+            for i in range(sender.n_neurons):
+                for spike in axon.map_spikes([i]):
+                    _add_row(table[i], axon.target, spike)
+            tables[name[sender], name[target], k] = table
+    return {ends: table for ends, table in tables.items() if table.any()}
+
+
+def _add_row(row: Integers, synapse: Any, spike: Any) -> None:
+    """Add what one *spike* of an axon transmits through its *synapse*."""
+    base = None if spike is None else synapse.axon_compartment_base(spike.axon_idx)
+    if base is not None:
+        weights, indices = synapse.axon_weights_indices(spike.axon_idx, atom=spike.atom)
+        np.add.at(row, base + np.asarray(indices), weights)
+
+
+def check_integers(model: Any, network: Network) -> None:
+    """Raise UnsupportedError unless *network* has, in chip arithmetic, every integer of *model*."""
+    chip, name = quantise(network), name_parts(model)
+    differing = []
+    for block in model.blocks:
+        theirs, ours = block.compartment, chip.populations[name[block]]
+        pairs = {
+            "decay_u": (theirs.decay_u, ours.current_decay),
+            "decay_v": (theirs.decay_v, ours.voltage_decay),
+            "vth": (theirs.vth, ours.threshold),
+            "bias": (theirs.bias, ours.bias),
+            "refract_delay": (np.maximum(theirs.refract_delay, 1), ours.refractory),
+        }
+        differing += [f"{name[block]}.{k}" for k, (a, b) in pairs.items() if not (a == b).all()]
+    tables = {_joined(ends): table for ends, table in _tables(model, name).items()}
+    for projection in network.projections:
+        scaled = chip.projections[projection.name]
+        mantissa = weight_integers(scaled, np.asarray(projection.weights))
+        transmitted = mantissa * 2.0 ** (6 + scaled.exponent)
+        if not np.array_equal(tables[projection.name], transmitted):
+            differing.append(projection.name)
+    if differing:
+        what, got = "integers of nengo-loihi that no description has", ", ".join(differing)
+        raise UnsupportedError("from_nengo", what, got=got)

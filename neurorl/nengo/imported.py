@@ -1,0 +1,66 @@
+"""Hold what was read from a nengo network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.errors import ArgumentError
+from neurorl.network.description import Network
+from neurorl.network.serialization import positive
+
+__all__ = ["Imported", "Rasters", "probed"]
+
+Rasters = dict[str, npt.NDArray[np.bool_]]
+
+
+@dataclass(frozen=True)
+class Imported:
+    """Hold a description, and which part of it stands for which object of nengo.
+
+    network: the description.
+    populations: by nengo object, the names of its populations; several if nengo-loihi split it.
+    sources: by name of a source, the nengo object whose spikes it gives.
+    notes: what the description means otherwise than nengo, a line each.
+    probes: by nengo's probe of spikes, the names of the populations to record.
+    play: see `inputs`.
+    """
+
+    network: Network
+    populations: Mapping[Any, tuple[str, ...]]
+    sources: Mapping[str, Any]
+    notes: tuple[str, ...]
+    probes: Mapping[Any, tuple[str, ...]]
+    play: Callable[[int], Rasters]
+
+    def inputs(self, n_steps: int) -> Rasters:
+        """Return the rasters of the sources in a run of nengo's own simulator, from its start."""
+        return self.play(positive("Imported.inputs", n_steps))
+
+    @property
+    def record(self) -> tuple[str, ...]:
+        """Return the populations whose spikes nengo probes, for ``load(..., record=)``."""
+        return tuple(dict.fromkeys(name for names in self.probes.values() for name in names))
+
+    def spikes(self, probe: Any, rasters: Mapping[str, npt.NDArray[np.bool_]]) -> Any:
+        """Return what *probe* would have recorded: columns of *rasters*, 0 or 1 spike a step."""
+        if probe not in self.probes:
+            what, remedy = "not a probe of spikes of this network", "see Imported.probes"
+            raise ArgumentError("Imported.spikes", what, got=str(probe), remedy=remedy)
+        whole = np.hstack([rasters[name] for name in self.probes[probe]])
+        return whole if probe.slice is None else whole[:, probe.slice]
+
+
+def probed(network: Any, populations: Mapping[Any, tuple[str, ...]]) -> dict[Any, tuple[str, ...]]:
+    """Return by nengo's probe of spikes, of all in *network*, the populations to record."""
+    return {
+        probe: populations[probe.obj.ensemble]
+        for probe in network.all_probes
+        if hasattr(probe.obj, "ensemble")
+        and probe.attr in ("output", "spikes")
+        and probe.obj.ensemble in populations
+    }

@@ -1,0 +1,224 @@
+"""Read nengo networks in which neurons are connected to neurons."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.errors import ArgumentError, UnsupportedError, check_name
+from neurorl.nengo.chip import import_integers
+from neurorl.nengo.forms import (
+    Cells,
+    equation_form,
+    is_whole_step,
+    read_cells,
+    step_form,
+)
+from neurorl.nengo.imported import Imported, Rasters, probed
+from neurorl.nengo.package import load_nengo
+from neurorl.network.description import Network, Node, Population, Projection, Source
+from neurorl.network.limits import check_identifier
+from neurorl.network.serialization import FloatArray, number
+
+__all__ = ["DISCRETISATIONS", "from_nengo"]
+
+DISCRETISATIONS = ("steps", "equations", "nengo")
+_TOLERANCE = 1e-9  # of a spike's height, which is 1/dt
+
+
+class _Wire(NamedTuple):
+    """Hold a connection: its ends, ``weights[pre, post]`` of a spike, and its time constant."""
+
+    pre: Any
+    post: Any
+    weights: FloatArray
+    tau: float
+
+
+def from_nengo(network: Any, discretisation: str = "steps", dt: float = 1e-3) -> Imported:
+    """Return the description of a nengo network, with what it says otherwise.
+
+    discretisation: what neurons and weights become.
+
+        ``'steps'``: `CubaLIF` with nengo's factors, so that it runs on every backend. Refractory
+        periods are whole steps, membranes begin at 0 and have no lowest voltage. Equal to nengo's
+        Simulator for ``nengo_loihi.LoihiLIF`` as long as no membrane is below its lowest.
+
+        ``'equations'``: nengo's own step of LIF, AdaptiveLIF and LoihiLIF: spikes within a step,
+        initial and lowest voltages. It runs where neurons by equations do.
+
+        ``'nengo'``: the thresholds, biases, decays and weights that nengo-loihi's builder makes, as
+        integers of the chip; also for decoded connections, whose values the host turns to spikes.
+
+    dt: seconds, of nengo's Simulator.
+
+    Connections are from Nodes of spikes (0 or 1/dt) or neurons to neurons, with a Lowpass synapse,
+    ``Lowpass(0)`` for none: without a synapse they would act within the step. In ``'nengo'`` they
+    are all that nengo-loihi builds. Raises UnsupportedError naming what has no counterpart.
+    """
+    nengo = load_nengo()
+    if not isinstance(network, nengo.Network):
+        raise ArgumentError("from_nengo", "not a nengo.Network", got=type(network).__name__)
+    check_name("discretisation", discretisation, DISCRETISATIONS)
+    dt = number("from_nengo: dt", dt, 1e-12, 1e6)
+    if discretisation == "nengo":
+        return import_integers(network, dt)
+    return _Reader(network, discretisation == "equations", dt).read()
+
+
+class _Reader:
+    """Read one network; what is found on the way is kept here."""
+
+    def __init__(self, network: Any, by_equations: bool, dt: float) -> None:
+        self.nengo, self.network, self.dt = load_nengo(), network, dt
+        self.by_equations = by_equations
+        self.notes: list[str] = []
+        self.names = _names(network)
+
+    def read(self) -> Imported:
+        """Return what was read."""
+        self._refuse_learning()
+        with self.nengo.Simulator(self.network, dt=self.dt, progress_bar=False) as simulator:
+            wires = [w for c in self.network.all_connections if (w := self._wire(c, simulator))]
+            cells = {e: self._cells(e, wires, simulator) for e in self.network.all_ensembles}
+        populations: list[Node] = []
+        projections: list[Projection] = []
+        gains: dict[Any, float] = {}
+        for ensemble, own in cells.items():
+            neuron, gains[ensemble] = (
+                (equation_form(own), 1.0) if self.by_equations else step_form(own)
+            )
+            populations.append(Population(own.name, ensemble.n_neurons, neuron))
+        for k, wire in enumerate(wires):
+            pre, post = self.names[wire.pre], self.names[wire.post]
+            target = None
+            if self.by_equations:
+                target = f"q{cells[wire.post].taus.index(wire.tau)}"
+            weights = gains[wire.post] * wire.weights
+            projections.append(Projection(f"{pre}_{post}_{k}", pre, post, weights, target=target))
+        nodes = list(dict.fromkeys(w.pre for w in wires if isinstance(w.pre, self.nengo.Node)))
+        sources = [Source(self.names[node], node.size_out) for node in nodes]
+        own_populations = {e: (self.names[e],) for e in cells}
+        return Imported(
+            network=Network((*sources, *populations), tuple(projections), self.dt),
+            populations=own_populations,
+            sources={self.names[node]: node for node in nodes},
+            notes=tuple(dict.fromkeys(self.notes)),
+            probes=probed(self.network, own_populations),
+            play=lambda n_steps: _play(self.network, self.names, nodes, self.dt, n_steps),
+        )
+
+    def _refuse_learning(self) -> None:
+        for connection in self.network.all_connections:
+            if connection.learning_rule is not None:
+                what = "a learning rule"
+                raise UnsupportedError(f"from_nengo, {connection}", what, remedy="leave it out")
+
+    def _cells(self, ensemble: Any, wires: list[_Wire], simulator: Any) -> Cells:
+        taus = tuple(dict.fromkeys(w.tau for w in wires if w.post is ensemble))
+        cells = read_cells(ensemble, self.names[ensemble], simulator, taus, self.dt)
+        if not self.by_equations:
+            if cells.voltage.any():
+                self.notes.append(f"{cells.name}: membranes begin at 0, not where nengo draws them")
+            if not is_whole_step(cells):
+                self.notes.append(f"{cells.name}: spikes and refractory periods are whole steps")
+            if np.isfinite(cells.lif.min_voltage):
+                self.notes.append(f"{cells.name}: membranes have no lowest voltage")
+        return cells
+
+    def _wire(self, connection: Any, simulator: Any) -> _Wire | None:
+        """Return a connection as weights of a spike; None for one to a Node, which is noted."""
+        where = f"from_nengo, {connection}"
+        pre, post = connection.pre_obj, connection.post_obj
+        if isinstance(post, self.nengo.Node):
+            self.notes.append(f"{connection}: what a Node hears isn't described")
+            return None
+        neurons = self.nengo.ensemble.Neurons
+        if not isinstance(post, neurons) or not isinstance(pre, (neurons, self.nengo.Node)):
+            what, remedy = "not between neurons", "connect .neurons, or take discretisation='nengo'"
+            raise UnsupportedError(where, what, remedy=remedy)
+        if isinstance(pre, self.nengo.Node) and (pre.size_in or connection.function):
+            what = "a Node that hears others" if pre.size_in else "a function of a Node's spikes"
+            raise UnsupportedError(where, what, remedy="take a Node of spikes")
+        synapse = connection.synapse
+        if not isinstance(synapse, self.nengo.Lowpass):
+            what = "a synapse that isn't Lowpass"
+            remedy = "take nengo.Lowpass(tau), or nengo.Lowpass(0) for the next step"
+            raise UnsupportedError(where, what, got=synapse, remedy=remedy)
+        weights = self._matrix(connection, simulator, where)
+        if isinstance(pre, neurons):
+            weights = weights * (pre.ensemble.neuron_type.amplitude / self.dt)
+            pre = pre.ensemble
+        else:
+            weights = weights / self.dt
+        return _Wire(pre, post.ensemble, weights, float(synapse.tau))
+
+    def _matrix(self, connection: Any, simulator: Any, where: str) -> FloatArray:
+        """Return the weights between all neurons of both ends, ``[pre, post]``."""
+        transform, kinds = connection.transform, self.nengo.transforms
+        if not isinstance(transform, (kinds.Dense, kinds.Sparse, kinds.NoTransform)):
+            limit = "Dense, Sparse"
+            raise UnsupportedError(where, "another transform", got=transform, limit=limit)
+        weights = simulator.data[connection].weights
+        if isinstance(weights, kinds.SparseMatrix):
+            places, values = np.asarray(weights.indices), weights.data
+            weights = np.zeros(weights.shape)
+            np.add.at(weights, (places[:, 0], places[:, 1]), values)
+        elif hasattr(weights, "toarray"):
+            weights = weights.toarray()  # of SciPy
+        n_pre, n_post = connection.pre_obj.size_out, connection.post_obj.size_in
+        rows = np.arange(n_post)[connection.post_slice]
+        columns = np.arange(n_pre)[connection.pre_slice]
+        if isinstance(transform, kinds.NoTransform):
+            weights = 1.0
+        if np.ndim(weights) < 2:
+            weights = np.broadcast_to(weights, (len(rows),)) * np.eye(len(rows))
+        whole = np.zeros((n_post, n_pre))
+        np.add.at(whole, np.ix_(rows, columns), np.asarray(weights, dtype=np.float64))
+        gain = simulator.data[connection.post_obj.ensemble].gain  # of what neurons get, too
+        return np.ascontiguousarray((gain[:, None] * whole).T)
+
+
+def _names(network: Any) -> dict[Any, str]:
+    """Return a name for each Node and each ensemble: its label, if that is one."""
+    names: dict[Any, str] = {}
+    for kind, things in (("node", network.all_nodes), ("ensemble", network.all_ensembles)):
+        for k, thing in enumerate(things):
+            label = str(thing.label or "")
+            try:
+                check_identifier("label", label)
+            except ValueError:
+                label = ""
+            taken = {*names.values()}
+            names[thing] = label if label and label not in taken else f"{kind}{k}"
+    return names
+
+
+def _play(
+    network: Any, names: dict[Any, str], nodes: list[Any], dt: float, n_steps: int
+) -> Rasters:
+    """Return the spikes of *nodes* in a run by nengo. Raises UnsupportedError for other values."""
+    nengo = load_nengo()
+    values: dict[Any, npt.NDArray[np.float64]] = {
+        node: np.zeros((n_steps, node.size_out)) for node in nodes
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with nengo.Simulator(network, dt=dt, progress_bar=False) as simulator:
+            for k in range(n_steps):
+                simulator.step()
+                for node in nodes:
+                    values[node][k] = simulator.signals[simulator.model.sig[node]["out"]]
+    rasters = {}
+    for node, value in values.items():
+        counts = value * dt
+        odd = np.abs(counts - np.rint(counts)).max() > _TOLERANCE
+        if odd or not 0 <= counts.min() <= counts.max() <= 1 + _TOLERANCE:
+            where, limit = f"from_nengo, {names[node]}", f"0 and {1 / dt:g}"
+            remedy = "take a Node of spikes, or discretisation='nengo'"
+            raise UnsupportedError(where, "values that are no spikes", limit=limit, remedy=remedy)
+        rasters[names[node]] = counts > 0.5
+    return rasters

@@ -1,0 +1,221 @@
+"""Build nengo networks of descriptions."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.backends.base import Backend
+from neurorl.backends.registry import load
+from neurorl.errors import ArgumentError, UnsupportedError, check_name
+from neurorl.models import CubaLIF
+from neurorl.nengo.package import load_nengo, load_nengo_loihi
+from neurorl.network.description import Network, Projection
+from neurorl.network.serialization import FloatArray
+
+__all__ = ["Exported", "to_nengo"]
+
+_CHIP = "nengo"
+_NO_FLOOR = -np.inf
+
+
+@dataclass(frozen=True)
+class Exported:
+    """Hold a nengo network built from a description.
+
+    network: what nengo simulates. nodes: by source, the Node that it is. ensembles: by population.
+    probes: by population, the probe of its spikes, which are 1/dt high.
+    """
+
+    network: Any
+    nodes: Mapping[str, Any]
+    ensembles: Mapping[str, Any]
+    probes: Mapping[str, Any]
+
+    def spikes(self, simulator: Any) -> dict[str, npt.NDArray[np.bool_]]:
+        """Return what a nengo simulator has recorded, as rasters."""
+        return {name: simulator.data[probe] > 0 for name, probe in self.probes.items()}
+
+
+def to_nengo(
+    network: Network,
+    inputs: Mapping[str, npt.ArrayLike] | None = None,
+    *,
+    seed: int = 0,
+    arithmetic: str = "float",
+    weights: Mapping[str, npt.ArrayLike] | None = None,
+    neurons: str = "exact",
+) -> Exported:
+    """Return a nengo network that plays a description; weights stay as they are.
+
+    inputs: by source a raster ``(steps, size)`` that its Node plays, then silence. A source without
+        one is a Node that hears: connect spikes, 0 or 1/dt, to it with ``synapse=None``.
+    seed, arithmetic, weights: as of `neurorl.load`.
+    neurons: ``'exact'`` for a neuron type of our own, whose spikes in nengo's Simulator are those
+        of the reference, noise and neurons by equations included; ``'nengo'`` for
+        ``nengo_loihi.LoihiLIF`` with Lowpass synapses, which nengo-loihi and other backends of
+        nengo take: LIF and CubaLIF without noise, of one time constant a population.
+
+    Raises UnsupportedError for a part that can't be there.
+    """
+    if not isinstance(network, Network):
+        raise ArgumentError("to_nengo", "not a neurorl.Network", got=type(network).__name__)
+    check_name("neurons", neurons, ("exact", _CHIP))
+    _check(network)
+    with load("reference", network, seed=seed, arithmetic=arithmetic, weights=weights) as backend:
+        builder = _Builder(backend, dict(inputs or {}))
+        return builder.plain() if neurons == _CHIP else builder.exact()
+
+
+def _check(network: Network) -> None:
+    problems = [f"source {name!r}, of currents" for name in sorted(network.currents)]
+    for p in network.projections:
+        problems += [f"projection {p.name!r}, of short-term plasticity"] if p.short_term else []
+        if network.synapse_delays(p.name) is not None:
+            problems.append(f"projection {p.name!r}, with a delay for each synapse")
+    for population in network.populations:
+        if len(population.neuron.inputs) > 1:
+            problems.append(f"population {population.name!r}, with several inputs")
+    if problems:
+        limit = "spikes, one input, one delay a projection"
+        raise UnsupportedError("to_nengo", "can't hold this", got="; ".join(problems), limit=limit)
+
+
+class _Builder:
+    """Build one network; *backend* has its weights, biases and neurons."""
+
+    def __init__(self, backend: Backend, inputs: dict[str, npt.ArrayLike]) -> None:
+        self.nengo, self.backend, self.description = load_nengo(), backend, backend.network
+        self.simulator: Any = backend.simulator
+        known = [source.name for source in self.description.sources]
+        for name in inputs:
+            check_name("source", name, known)
+        self.rasters = {name: np.asarray(raster, dtype=bool) for name, raster in inputs.items()}
+        for source in self.description.sources:
+            raster = self.rasters.get(source.name)
+            if raster is not None and raster.shape[1:] != (source.size,):
+                where, limit = f"to_nengo: inputs[{source.name!r}]", f"(steps, {source.size})"
+                raise ArgumentError(where, "wrong shape", got=raster.shape, limit=limit)
+
+    def exact(self) -> Exported:
+        """Return the network with neurons that step as ours."""
+        cells: Any = importlib.import_module("neurorl.nengo.cells")
+        simulator = self.simulator
+        types = {
+            p.name: cells.Cells(simulator.neurons.get(p.name) or simulator.equations[p.name])
+            for p in self.description.populations
+        }
+        with self.nengo.Network(seed=0) as network:
+            nodes, ensembles = self._nodes(), self._ensembles(types)
+            for p in self.description.projections:
+                pre = nodes[p.pre] if p.pre in nodes else ensembles[p.pre].neurons
+                matrix = self._dense(p)
+                relay = self.nengo.Node(size_in=matrix.shape[0], label=f"{p.name}_arriving")
+                delay = cells.Steps(self.description.delay_steps(p.name))
+                self.nengo.Connection(pre, relay, synapse=delay)
+                post = ensembles[p.post].neurons
+                self.nengo.Connection(relay, post, transform=matrix.T, synapse=None)
+            probes = {name: self.nengo.Probe(e.neurons) for name, e in ensembles.items()}
+        return Exported(network, nodes, ensembles, probes)
+
+    def plain(self) -> Exported:
+        """Return the network with LoihiLIF neurons, whose threshold is 1 and weights are scaled."""
+        loihi, dt = load_nengo_loihi(), self.description.dt
+        forms = {p.name: self._form(p.name) for p in self.description.populations}
+        types = {
+            name: loihi.neurons.LoihiLIF(
+                tau_rc=form.tau_mem, tau_ref=form.refractory, min_voltage=_NO_FLOOR
+            )
+            for name, form in forms.items()
+        }
+        with self.nengo.Network(seed=0) as network:
+            nodes, ensembles = self._nodes(), self._ensembles(types)
+            for name, form in forms.items():
+                bias = np.broadcast_to(form.bias / form.threshold, ensembles[name].n_neurons)
+                ensembles[name].bias = bias / -np.expm1(-dt / form.tau_mem)
+            for p in self.description.projections:
+                form = forms[p.post]
+                if self.description.delay_steps(p.name) != 1:
+                    where = f"to_nengo, projection {p.name!r}"
+                    raise UnsupportedError(where, "a delay", limit=f"{dt:g} s")
+                kept = np.exp(-dt / form.tau_syn) if form.tau_syn else 0.0
+                share = (1 - kept) * -np.expm1(-dt / form.tau_mem)
+                self.nengo.Connection(
+                    nodes[p.pre] if p.pre in nodes else ensembles[p.pre].neurons,
+                    ensembles[p.post].neurons,
+                    transform=(self._dense(p) / form.threshold).T * dt / share,
+                    synapse=self.nengo.Lowpass(form.tau_syn),
+                )
+            probes = {name: self.nengo.Probe(e.neurons) for name, e in ensembles.items()}
+        return Exported(network, nodes, ensembles, probes)
+
+    def _form(self, name: str) -> CubaLIF:
+        """Return a population as a CubaLIF of one time constant. Raises UnsupportedError."""
+        population, dt = self.description.node(name), self.description.dt
+        where, remedy = f"to_nengo, population {name!r}", "take neurons='exact'"
+        neuron: Any = population.neuron  # type: ignore[union-attr]
+        if neuron.plan(population.size, dt) is not None:
+            raise UnsupportedError(where, "equations", limit="LIF, CubaLIF", remedy=remedy)
+        d = neuron.dynamics(population.size, dt)
+        single = (d.current_decay, d.membrane_decay, d.refractory_steps)
+        problems = {
+            "noise": d.noise_width.any(),
+            "a threshold that isn't positive": d.threshold.min() <= 0,
+            "several time constants": any(np.ptp(values) for values in single),
+            "a membrane without memory": not d.membrane_decay.all(),
+        }
+        for problem, is_there in problems.items():
+            if is_there:
+                raise UnsupportedError(where, problem, limit="LIF, CubaLIF", remedy=remedy)
+        taus = [dt / -np.log(x[0]) if x[0] else 0.0 for x in (d.current_decay, d.membrane_decay)]
+        bias = np.asarray(self.simulator.neurons[name].bias, dtype=np.float64)
+        rest = float(d.refractory_steps[0]) * dt
+        tau_syn, tau_mem = taus
+        return CubaLIF(tau_syn, tau_mem, threshold=d.threshold, bias=bias, refractory=rest)
+
+    def _nodes(self) -> dict[str, Any]:
+        return {source.name: self._node(source.name) for source in self.description.sources}
+
+    def _node(self, name: str) -> Any:
+        raster, dt = self.rasters.get(name), self.description.dt
+        if raster is None:
+            return self.nengo.Node(size_in=self.description.node(name).size, label=name)
+        heights, silence = raster / dt, np.zeros(raster.shape[1])
+
+        def play(t: float) -> FloatArray:
+            k = round(t / dt) - 1
+            return np.asarray(heights[k] if 0 <= k < len(heights) else silence)
+
+        return self.nengo.Node(play, size_out=raster.shape[1], label=name)
+
+    def _ensembles(self, types: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            name: self.nengo.Ensemble(
+                size := self.description.node(name).size,
+                dimensions=1,
+                neuron_type=kind,
+                gain=np.ones(size),
+                bias=np.zeros(size),
+                encoders=np.ones((size, 1)),
+                label=name,
+            )
+            for name, kind in types.items()
+        }
+
+    def _dense(self, p: Projection) -> FloatArray:
+        """Return what each spike transmits, ``[pre, post]``, in the arithmetic's units."""
+        n_pre, n_post = (self.description.node(end).size for end in (p.pre, p.post))
+        held, whole = self.simulator.transmitted[p.name], np.zeros((n_pre, n_post))
+        synapses = self.description.synapses(p.name)
+        if synapses is not None:
+            np.add.at(whole, (synapses.pre, synapses.post), held)
+            return whole
+        rows, columns = n_pre // p.blocks, n_post // p.blocks
+        for k, block in enumerate(held.reshape(p.blocks, rows, columns)):
+            whole[k * rows : (k + 1) * rows, k * columns : (k + 1) * columns] = block
+        return whole
