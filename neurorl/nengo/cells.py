@@ -21,7 +21,7 @@ with warnings.catch_warnings():
 __all__ = ["Cells", "Decide", "Playing", "Steps"]
 
 Decide = Callable[[npt.NDArray[np.float64]], npt.ArrayLike]
-"""Returns what is put out, given what comes in."""
+"""Return what is put out, given what comes in."""
 
 
 class _Alike:
