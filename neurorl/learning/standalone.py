@@ -20,11 +20,11 @@ from neurorl.errors import (
 )
 from neurorl.learning.broadcasts import Numbers, read_modulators, read_signal
 from neurorl.learning.finite import NotFiniteError, check_factors, explained
+from neurorl.learning.listed import PostFactors
 from neurorl.learning.membranes import Membranes
 from neurorl.learning.synapses import Constants, Synapses, Target, post_factors
 from neurorl.network.description import Network
 from neurorl.network.serialization import FloatArray, number
-from neurorl.numerics.elementary import on_grid
 from neurorl.rules import Rule, find_rule
 from neurorl.rules.three_factor import apply_modulator
 
@@ -127,10 +127,10 @@ class Learning:
         nodes = {**checked, **rasters}
         kept = {p.pre for target in self._targets for p in target.into}
         kept.update(target.name for target in self._targets)
-        copies = {name: np.array(nodes[name]) for name in sorted(kept)}
-        window = _Window(copies, n_steps, read, told)
+        window = _Window({name: nodes[name] for name in sorted(kept)}, n_steps, read, told)
         if self._due(window):
-            self._waiting = window
+            copies = {name: np.array(raster) for name, raster in window.nodes.items()}
+            self._waiting = replace(window, nodes=copies)
         else:
             self._remember(window)
         return rasters
@@ -269,13 +269,12 @@ class Learning:
         ]
         for k, synapses in replicas:
             for target in self._targets:
-                factors, gate = posts[k][target.key]
-                synapses.remember(target, spikes[k], (on_grid(factors), gate))
+                synapses.remember(target, spikes[k], *posts[k][target.key])
             synapses.deliver(spikes[k])
 
     def _post_factors(
         self, k: int, target: Target, raster: Raster, window: _Window
-    ) -> tuple[FloatArray, FloatArray | None]:
+    ) -> tuple[PostFactors, FloatArray | None]:
         """Return a replica's post factors and gates. Raises DivergenceError, with the place."""
         columns = slice(k * target.size, (k + 1) * target.size)
         named: dict[str, FloatArray] = {
@@ -287,12 +286,13 @@ class Learning:
                 named[name] = of_steps[0] if len(of_steps) == 1 else of_steps
         if target.rule.names("slow"):
             named["slow"] = self._replicas[k].slow(target, raster)
-        factors, gate = post_factors(target, raster, named)
-        try:
-            check_factors(target.rule.name, {target.name: factors}, k)
-        except NotFiniteError as problem:
-            raise explained(f"replica {k}", problem) from None
-        return factors, gate
+        post, gate = post_factors(target, raster, named)
+        if not np.isfinite(post.numbers).all():
+            try:
+                check_factors(target.rule.name, {target.name: post.factors}, k)
+            except NotFiniteError as problem:
+                raise explained(f"replica {k}", problem) from None
+        return post, gate
 
     def _write(self, name: str, weights: FloatArray) -> None:
         shape = self.backend.weights(name).shape

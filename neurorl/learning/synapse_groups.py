@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -21,13 +22,24 @@ class SynapseGroup:
     """Hold those synapses of a sparse projection that have one delay.
 
     delay: in steps; 0 for a current. numbers: which of the projection's synapses they are.
-    pre, post: their neurons, ``(n,)``.
+    pre, post: their neurons, ``(n,)``, in the order of *pre*, of which there are *n_pre*.
     """
 
     delay: int
     numbers: slice | npt.NDArray[np.intp]
     pre: npt.NDArray[np.int32]
     post: npt.NDArray[np.int32]
+    n_pre: int
+
+    @cached_property
+    def start(self) -> npt.NDArray[np.int64]:
+        """Return the number of each presynaptic neuron's first synapse, ``(n_pre + 1,)``."""
+        return np.searchsorted(self.pre, np.arange(self.n_pre + 1))
+
+    @cached_property
+    def down(self) -> FloatArray:
+        """Return room for a sum of each synapse, zeros between two uses, ``(n,)``."""
+        return np.zeros(len(self.pre))
 
     def sums(self, x: FloatArray, f: FloatArray) -> FloatArray:
         """Return ``sum_t x_pre(t) f_post(t)`` of each synapse, ``(n,)``, without a matrix.
@@ -52,9 +64,10 @@ def groups_by_delay(network: Network, name: str) -> tuple[SynapseGroup, ...]:
         return ()
     pre, post = synapses.pre, synapses.post
     if delays is None:
-        return (SynapseGroup(network.delay_steps(name), slice(None), pre, post),)
+        return (SynapseGroup(network.delay_steps(name), slice(None), pre, post, synapses.n_pre),)
     groups = []
     for delay in np.unique(delays):
         numbers = np.flatnonzero(delays == delay)
-        groups.append(SynapseGroup(int(delay), numbers, pre[numbers], post[numbers]))
+        group = SynapseGroup(int(delay), numbers, pre[numbers], post[numbers], synapses.n_pre)
+        groups.append(group)
     return tuple(groups)

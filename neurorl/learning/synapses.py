@@ -20,6 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.base import Backend, Raster
+from neurorl.learning import listed
+from neurorl.learning.listed import Depression, PostFactors
 from neurorl.learning.plan import Plastic, plastic_into
 from neurorl.network.description import Network
 from neurorl.network.restoring import take
@@ -186,35 +188,74 @@ class Synapses:
         self,
         target: Target,
         spikes: Mapping[str, npt.NDArray[Any]],
-        post: tuple[FloatArray, FloatArray | None],
+        post: PostFactors,
+        gate: FloatArray | None,
     ) -> None:
         """Let eligibilities into a population take a window in.
 
-        spikes: by node. post: factors and gate, see `post_factors`.
+        spikes: by node. post, gate: see `post_factors`.
         """
-        raster, (factors, gate) = spikes[target.name], post
-        constants, n_steps = target.constants, len(spikes[target.name])
-        powers = constants.powers(n_steps)
-        depressing = None
+        raster, constants = spikes[target.name], target.constants
+        n_steps = len(raster)
+        powers, left = constants.powers(n_steps), constants.left(n_steps)
+        compiled = [p for p in target.into if listed.is_compiled(p, n_steps)]
+        others = [p for p in target.into if p not in compiled]
+        depression = after = None
         if target.rule.pairs_spikes:
-            before = self.post_trace[target.key]
-            y = window_traces(raster.astype(np.float64), constants.post_decay, before)
-            before[:] = y[-1]
-            depressing = on_grid((constants.depression * powers)[:, None] * y)
+            held = self.post_trace[target.key]
+            depression = Depression(constants.post_decay, constants.depression, held, gate)
+        for p in compiled:
+            after = self._remember_listed(p, spikes[p.pre], post, powers, depression, left)
+        factors = post.factors if others else np.empty(0)
+        depressing = None
+        if depression is not None and others:
+            y = window_traces(raster.astype(np.float64), depression.decay, depression.trace)
+            after = y[-1]
+            depressing = on_grid((depression.strength * powers)[:, None] * y)
             depressing = depressing if gate is None else on_grid(gate * depressing)
+        if depression is not None and after is not None:
+            depression.trace[:] = after
         if target.key in self.slow_trace:
             self.slow_trace[target.key][:] = self._slow(target, raster)[-1]
-        for p in target.into:
+        for p in others:
             tag = self._tag(p, spikes[p.pre], powers, factors, depressing)
             e = self.eligibility[p.name]
-            e *= constants.left(n_steps)
+            e *= left
             e += tag
+
+    def _remember_listed(
+        self,
+        p: Plastic,
+        spikes: Raster,
+        post: PostFactors,
+        powers: FloatArray,
+        depression: Depression | None,
+        left: float,
+    ) -> FloatArray | None:
+        """Let a sparse projection's eligibilities take a window in; return `listed.remember`'s."""
+        after = None
+        traces = np.atleast_2d(self.trace[p.name])
+        for group, trace in zip(p.groups, traces, strict=True):
+            after = listed.remember(
+                group,
+                spikes,
+                self.last[p.pre],
+                post,
+                powers,
+                trace,
+                p.trace_decay,
+                depression,
+                self.eligibility[p.name],
+                left,
+            )
+        return after
 
     def deliver(self, spikes: Mapping[str, npt.NDArray[Any]]) -> None:
         """Keep the last spikes of a window, once all eligibilities have taken it in."""
         for pre, last in self.last.items():
-            if spikes[pre].ndim == 2:
-                last[...] = np.concatenate([last, spikes[pre]])[len(spikes[pre]) :]
+            depth, new = len(last), spikes[pre]
+            if new.ndim == 2 and depth:
+                last[...] = np.concatenate([last[len(new) :], new[-depth:]])[-depth:]
 
     def _tag(
         self,
@@ -277,20 +318,25 @@ def _trace_shape(p: Plastic, n_pre: int) -> tuple[int, ...]:
 
 def post_factors(
     target: Target, raster: Raster, named: Mapping[str, FloatArray | float]
-) -> tuple[FloatArray, FloatArray | None]:
-    """Return the post factors ``(W, n)``, and what gates depression ``(n,)``, None for 1.
+) -> tuple[PostFactors, FloatArray | None]:
+    """Return the post factors, and what gates depression ``(n,)``, None for 1.
 
     named: what the rule names beyond spikes; ``phi`` is 1 if it isn't there.
-    Factors that aren't finite are left for the caller to find; gates are those of neurons without
-    a spike, and 0.
+    Factors that aren't finite are left for the caller to find; gates, and gains for each spike, are
+    those of neurons without a spike, and 0.
     """
     phi = np.broadcast_to(named.get("phi", 1.0), (target.size,))
     decision = Decision(0, phi, output=raster, output_from=0, output_named=named)
     if "p" in named:
         decision = replace(decision, output_p=np.asarray(named["p"]))
-    factors = target.text.factors(decision, None)
-    if not target.rule.gates_depression:
-        return factors, None
-    gate = on_grid(target.text.gain(decision, None))
-    gate[~np.isfinite(gate)] = 0.0
-    return factors, gate
+    if not target.text.is_gain:
+        factors = on_grid(target.text.factors(decision, None))
+        return PostFactors(raster, factors, is_gain=False), None
+    gain = on_grid(target.text.gain(decision, None))
+    odd = ~np.isfinite(gain)
+    gate = None
+    if target.rule.gates_depression:
+        gate = np.where(odd, 0.0, gain)
+    if odd.any():
+        gain[odd & ~raster.any(axis=0)] = 0.0
+    return PostFactors(raster, gain, is_gain=True), gate

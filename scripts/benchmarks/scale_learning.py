@@ -1,9 +1,10 @@
-"""Measure a window of learning by the synapses of a list, in a large random network.
+"""Measure a window of learning by the synapses of a list, beside the same by hand in C.
 
 ``python scripts/benchmarks/scale_learning.py [--neurons 100000] [--in-degree 10] [--rounds 5]``:
 N cells with as many plastic synapses from N inputs of 10 Hz, reward-stdp, windows of 50 steps of
-1 ms. Prints the CPU seconds of the backend's steps alone, of a window with eligibilities and of
-writing the weights, medians with the range; and the peak memory with learning and without.
+1 ms. Prints the CPU milliseconds of the backend's steps alone, of a window with eligibilities, of
+changing the weights, and of both; the same of `sparse_floor.c`, which takes turns with it in one
+process; their ratio, medians with the range; and the peak memory with learning and without.
 """
 
 from __future__ import annotations
@@ -15,49 +16,81 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from neurorl import Learning, Network, Plasticity, Population, Projection, Source, Uniform, load
 from neurorl.models import LIF, FixedInDegree
+from neurorl.numerics.elementary import decay
 
-STEPS, RATE, DT = 50, 10.0, 1e-3
-KINDS = ("steps", "window", "reinforce")
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from benchmarks.sparse_floor import FloorConstants, SparseFloor
+
+STEPS, RATE, DT, ETA = 50, 10.0, 1e-3, 0.01
+TRACE, POST, ELIGIBILITY = 20e-3, 20e-3, 1.0
+KINDS = ("steps", "window", "reinforce", "both", "C window", "C both", "ratio")
 
 Figures = dict[str, list[float]]
 
 
-def child(backend_name: str, n: int, degree: int, rounds: int, learns: bool) -> Figures:
-    """Return CPU seconds of each round by kind, and the peak of this process in MiB."""
+def described(n: int, degree: int) -> Network:
+    """Return inputs, cells and the synapses that learn."""
     up = Projection(
         "up",
         "in",
         "cells",
         Uniform(0.0, 6.0 / degree),
         connect=FixedInDegree(degree),
-        plasticity=Plasticity(trace_tau=20e-3, low=0.0, high=12.0 / degree),
+        plasticity=Plasticity(trace_tau=TRACE, low=0.0, high=12.0 / degree),
     )
-    network = Network((Source("in", n), Population("cells", n, LIF(20e-3, 1.0))), (up,), DT)
-    rng, seconds = np.random.default_rng(1), Figures()
+    return Network((Source("in", n), Population("cells", n, LIF(20e-3, 1.0))), (up,), DT)
+
+
+def floor_of(network: Network, weights: npt.NDArray[np.float64], degree: int) -> SparseFloor:
+    """Return the same network by hand in C."""
+    synapses = network.synapses("up")
+    assert synapses is not None
+    membrane, trace, post, kept = (float(decay(DT, t)) for t in (20e-3, TRACE, POST, ELIGIBILITY))
+    constants = FloorConstants(membrane, 1.0, trace, post, 1.0, kept, 0.0, 12.0 / degree)
+    return SparseFloor(synapses.start, synapses.post, weights, synapses.n_post, STEPS, constants)
+
+
+def timed(call: Callable[..., object], *arguments: object) -> float:
+    """Return the CPU milliseconds of a call."""
+    began = time.process_time()
+    call(*arguments)
+    return 1e3 * (time.process_time() - began)
+
+
+def child(backend_name: str, n: int, degree: int, rounds: int, learns: bool) -> Figures:
+    """Return CPU milliseconds of each round by kind, and the peak of this process in MiB."""
+    network, rng = described(n, degree), np.random.default_rng(1)
+    figures: Figures = {kind: [] for kind in KINDS}
     with load(backend_name, network) as backend:
-        learning = Learning(backend, rate=0.01) if learns else None
-        backend.step({}, STEPS)  # what is compiled or allocated once
-        for _ in range(rounds):
+        learning = Learning(backend, rate=ETA) if learns else None
+        if learning is not None:
+            floor = floor_of(network, backend.weights("up"), degree)
+        for number in range(rounds + 1):  # the first compiles and allocates
             raster = rng.random((STEPS, n), dtype=np.float32) < RATE * DT
-            began = time.process_time()
             if learning is None:
-                spikes = backend.step({"in": raster}, STEPS)
-                seconds.setdefault("steps", []).append(time.process_time() - began)
+                row = {"steps": timed(backend.step, {"in": raster}, STEPS)}
             else:
-                spikes = learning.window({"in": raster}, STEPS)
-                then = time.process_time()
-                learning.reinforce(1.0)
-                seconds.setdefault("window", []).append(then - began)
-                seconds.setdefault("reinforce", []).append(time.process_time() - then)
-            hertz = float(spikes["cells"].mean()) / DT
-            seconds.setdefault("hertz", []).append(hertz)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {**seconds, "peak": [peak]}
+                window = timed(learning.window, {"in": raster}, STEPS)
+                reinforce = timed(learning.reinforce, 1.0)
+                c_window = timed(floor.window, raster)
+                c_both = c_window + timed(floor.reinforce, ETA)
+                both = window + reinforce
+                numbers = (window, reinforce, both, c_window, c_both, both / c_both)
+                row = dict(zip(KINDS[1:], numbers, strict=True))
+                if not number:  # later a spike may differ by float32
+                    assert np.allclose(learning.weights("up"), floor.w, atol=1e-4)
+            for kind, value in row.items() if number else ():
+                figures[kind].append(value)
+    figures["peak"] = [resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]
+    return figures
 
 
 def measured(*arguments: object) -> Figures:
@@ -88,11 +121,12 @@ def main() -> None:
     ]
     print(f"{given.neurons:,} cells, {given.neurons * given.in_degree:,} plastic synapses")
     for figures in of_both:
-        for kind in (kind for kind in KINDS if kind in figures):
+        for kind in (kind for kind in KINDS if figures[kind]):
             each = figures[kind]
             middle, low, high = statistics.median(each), min(each), max(each)
-            print(f"{kind}: {middle:.3f} CPU s ({low:.3f}-{high:.3f})")
-        print(f"peak {figures['peak'][0]:.0f} MiB, cells {figures['hertz'][-1]:.1f} Hz")
+            unit = "" if kind == "ratio" else " CPU ms"
+            print(f"{kind}: {middle:.2f}{unit} ({low:.2f}-{high:.2f})")
+        print(f"peak {figures['peak'][0]:.0f} MiB")
 
 
 if __name__ == "__main__":

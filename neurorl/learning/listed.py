@@ -1,0 +1,131 @@
+"""Let the eligibilities of listed synapses take a window in by compiled code, with NumPy's bits."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.backends.base import Raster
+from neurorl.learning.plan import Plastic
+from neurorl.learning.synapse_groups import SynapseGroup
+from neurorl.native import toolchain
+from neurorl.native.listed import LONGEST, ListedWindow, library
+from neurorl.network.serialization import FloatArray
+
+__all__ = ["Depression", "PostFactors", "is_compiled", "remember"]
+
+WORTH = 20_000
+"""Tell from how many synapses on compiled code is worth its compiler's seconds."""
+
+
+@dataclass(frozen=True)
+class PostFactors:
+    """Hold what multiplies presynaptic traces in a window.
+
+    raster: the neurons' spikes. numbers: for each spike ``(n,)`` if *is_gain*, else of each step
+    ``(W, n)``; on the grid.
+    """
+
+    raster: Raster
+    numbers: FloatArray
+    is_gain: bool
+
+    @property
+    def factors(self) -> FloatArray:
+        """Return the factor of each step, ``(W, n)``."""
+        return np.where(self.raster, self.numbers, 0.0) if self.is_gain else self.numbers
+
+
+@dataclass(frozen=True)
+class Depression:
+    """Say how arriving spikes depress: by a neuron's trace from before the window, times A.
+
+    gate: what it is multiplied with, ``(n,)`` on the grid; None for 1.
+    """
+
+    decay: float
+    strength: float
+    trace: FloatArray
+    gate: FloatArray | None
+
+
+def is_compiled(p: Plastic, n_steps: int) -> bool:
+    """Return whether `remember` can and should do a projection's windows of *n_steps*."""
+    n_synapses = sum(len(group.pre) for group in p.groups)
+    fits = p.groups and not p.current and not p.signed and n_steps <= LONGEST
+    return n_synapses >= WORTH and bool(fits) and _has_compiler()
+
+
+def remember(
+    group: SynapseGroup,
+    spikes: Raster,
+    last: Raster,
+    post: PostFactors,
+    powers: FloatArray,
+    trace: FloatArray,
+    decay: float,
+    depression: Depression | None,
+    eligibility: npt.NDArray[Any],
+    keep: float,
+) -> FloatArray | None:
+    """Let the eligibilities of one delay's synapses take a window in; *trace* goes on.
+
+    spikes, post: of the window. last: rasters of the steps before, at least as many as the delay.
+    powers: what is left at the end of what each step adds. eligibility: of the whole projection.
+    Returns the neurons' own traces after the window if they depress.
+    """
+    n_steps, n_pre = spikes.shape
+    n_post = post.raster.shape[1]
+    before = np.ascontiguousarray(last[len(last) - group.delay :])
+    factors = None if post.is_gain else np.ascontiguousarray(post.numbers.T)
+    after = None if depression is None else depression.trace.copy()
+    arrays: dict[str, npt.NDArray[Any] | None] = {
+        "start": group.start,
+        "numbers": None if isinstance(group.numbers, slice) else group.numbers,
+        "post": group.post,
+        "spikes": spikes,
+        "last": before,
+        "post_spikes": post.raster,
+        "trace": trace,
+        "post_trace": after,
+        "powers": powers,
+        "gain": post.numbers if post.is_gain else None,
+        "factors": factors,
+        "gate": None if depression is None else depression.gate,
+        "eligibility": eligibility,
+        "down": None if depression is None else group.down,
+    }
+    window = ListedWindow(
+        n_pre=n_pre,
+        n_post=n_post,
+        steps=n_steps,
+        delay=group.delay,
+        pre_stride=_stride(spikes),
+        post_stride=_stride(post.raster),
+        pairs=depression is not None,
+        is_single=eligibility.dtype == np.float32,
+        decay=decay,
+        post_decay=0.0 if depression is None else depression.decay,
+        depression=0.0 if depression is None else depression.strength,
+        keep=keep,
+        **{name: None if a is None else a.ctypes.data for name, a in arrays.items()},
+    )
+    library().neurorl_listed_window(ctypes.byref(window))
+    return after
+
+
+def _stride(raster: Raster) -> int:
+    """Return the bytes from a step to the next, of columns side by side."""
+    assert raster.dtype == bool
+    assert raster.strides[1] == 1
+    return int(raster.strides[0])
+
+
+@functools.cache
+def _has_compiler() -> bool:
+    return toolchain.problem() is None
