@@ -12,6 +12,7 @@ import pytest
 from load_script import load_script
 
 import neurorl
+from neurorl.arithmetic.rounding import ChipArithmetic
 from neurorl.errors import ArgumentError, UnsupportedError
 from neurorl.models import LIF, CubaLIF, InChipUnits
 from neurorl.nengo import Actions, NengoEnv, agent_node, from_nengo, lower_floors, to_nengo
@@ -31,9 +32,7 @@ def run(network: Any, steps: int, dt: float = 1e-3) -> Any:
     return simulator
 
 
-def small(
-    synapse: Any = 0.005, neuron: Any = None, pre: Any = None, transform: Any = 0.05
-) -> nengo.Network:
+def small(synapse: Any = 0.005, neuron: Any = None, pre: Any = None, transform: Any = 0.05) -> Any:
     """A Node of spikes, and cells that hear it."""
     with nengo.Network(seed=1) as network:
         node = nengo.Node(pre or (lambda t: [1000.0 * (round(t * 1000) % 7 == 0)] * 3), label="in")
@@ -96,14 +95,14 @@ def test_slices_scalars_and_sparse_weights_are_what_they_were() -> None:
         imported.spikes("other", ours)
 
 
-def decoded() -> nengo.Network:
+def decoded() -> Any:
     network = small()
     with network:
         nengo.Connection(network.ensembles[0], network.ensembles[0])
     return network
 
 
-def learning() -> nengo.Network:
+def learning() -> Any:
     network = decoded()
     network.connections[1].learning_rule_type = nengo.PES()
     return network
@@ -133,7 +132,8 @@ def test_several_time_constants_need_equations() -> None:
         nengo.Connection(cells, cells, synapse=0.02, transform=0.01)
     with pytest.raises(UnsupportedError, match=r"several time constants .got 0.005, 0.02"):
         from_nengo(network)
-    assert from_nengo(network, "equations").network.node("cells").neuron.inputs == ("q0", "q1")
+    (cells,) = from_nengo(network, "equations").network.populations
+    assert cells.neuron.inputs == ("q0", "q1")
 
 
 def test_values_that_are_no_spikes_are_refused() -> None:
@@ -162,7 +162,9 @@ def test_chip_units_are_kept_whatever_the_weights() -> None:
             (Projection("p", "in", "cells", [[weight, 0], [0, weight]]),),
         )
         assert Network.from_dict(network.to_dict()) == network
-        chip = neurorl.load("reference:loihi", network).arithmetic.chip
+        arithmetic = neurorl.load("reference:loihi", network).arithmetic
+        assert isinstance(arithmetic, ChipArithmetic)
+        chip = arithmetic.chip
         assert chip.populations["cells"].threshold.tolist() == [6400, 6400]
         assert chip.populations["cells"].bias.tolist() == [37, 37]
         assert chip.projections["p"].exponent == exponent
@@ -268,7 +270,8 @@ class Pole:
     def __init__(self, every: int) -> None:
         self.env = neurorl.tasks.environments.make_env("CartPole-v1").unwrapped
         self.seen, _ = self.env.reset(seed=5)
-        self.every, self.actions, self.is_over = every, [], False
+        self.every, self.is_over = every, False
+        self.actions: list[int] = []
 
     def __call__(self, t: float, x: Any) -> Any:
         k = round(t / 1e-3) - 1
@@ -293,7 +296,8 @@ def test_an_agent_plays_in_a_closed_loop(agent: Any, simulator: str) -> None:
         network, progress_bar=False, **options
     ) as running:
         running.run_steps(600)
-    other, actions, is_over = Pole(every=5), [], False
+    other, is_over = Pole(every=5), False
+    actions: list[int] = []
     direct = agent.player(7)
     direct.begin()
     while not is_over and len(actions) < 119:
