@@ -30,6 +30,7 @@ __all__ = [
     "ArgumentError",
     "BackendError",
     "BackendUnavailableError",
+    "DefinitionWarning",
     "DescriptionError",
     "DivergenceError",
     "EnvError",
@@ -116,6 +117,10 @@ class FallbackWarning(UserWarning):
 
 class EnvironmentWarning(UserWarning):
     """Warn of an environment that a file can't hold, or that a preset isn't for."""
+
+
+class DefinitionWarning(UserWarning):
+    """Warn that what goes on was begun when this version's definition of learning was another."""
 
 
 def warn_outside(message: str, category: type[Warning]) -> None:

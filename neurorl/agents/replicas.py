@@ -24,12 +24,14 @@ from neurorl.backends.spec import BackendSpec
 from neurorl.diagnostics.monitor import Monitor
 from neurorl.errors import (
     ArgumentError,
+    DefinitionWarning,
     EnvironmentWarning,
     PopulationWarning,
     format_message,
     warn_outside,
 )
 from neurorl.learning.finite import bad_reward, bad_sum, check_learned
+from neurorl.learning.levels import weights_to_begin_with
 from neurorl.learning.loops.checks import learning_options
 from neurorl.learning.loops.choose import make_loop
 from neurorl.models.config import AgentConfig
@@ -39,6 +41,10 @@ from neurorl.tasks.groups import EnvGroup
 __all__ = ["Episode", "Replicas", "State"]
 
 _MASKED = "masked"  # in states of agents with masked actions
+_OLDER = (
+    "was begun by another definition of how float weights learn, and goes on by this version's: it "
+    "will learn and draw otherwise than the older version would have"
+)
 
 
 _WAITING_STEPS = 64
@@ -97,9 +103,12 @@ class Replicas(AgentGroup):
             raise ArgumentError("replicas", what, got=n_actions, limit=limit)
         network = config.network(n_actions)
         spec = BackendSpec.of(backend, arithmetic, options=options)
+        on_chip = config.learning.on_chip
+        begin = {} if on_chip else weights_to_begin_with(network, spec.chosen_arithmetic, seeds)
         self.backend = spec.load(
             network,
             seed=seeds if len(seeds) > 1 else seeds[0],
+            **({"weights": begin} if begin else {}),
             **learning_options(config, spec.cls or spec.backend),
         )
         super().__init__(
@@ -228,6 +237,8 @@ class Replicas(AgentGroup):
         self.loop.settle()  # weights of all are written below, and those on a chip are the truth
         if not moved:
             self.backend.restore(strip_prefix(state, "backend."), k)
+        if not moved and self.loop.memory.of(k).is_older(state):
+            warn_outside(format_message(f"seed {self.seeds[k]}", _OLDER), DefinitionWarning)
         self.loop.memory.of(k).restore(state)
         self.loop.write(k)
         self.loop.allow(k, np.ones(self.n_actions, dtype=bool) if _MASKED in state else None)

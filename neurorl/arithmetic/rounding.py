@@ -65,6 +65,10 @@ class Rounding:
     unit: float
     transmitted_unit: float
 
+    def of_unit(self, unit: float) -> Rounding:
+        """Return the same with another *unit*; both are powers of two."""
+        return Rounding(1.0 / unit, self.limit, unit, self.transmitted_unit * (unit / self.unit))
+
     def round(self, weights: FloatArray) -> FloatArray:
         """Return the weights in force; any shape."""
         rounded = np.multiply(weights, self.inverse)

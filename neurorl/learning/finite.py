@@ -11,7 +11,9 @@ import numpy.typing as npt
 from neurorl.errors import ArgumentError, DivergenceError, EnvError, NeurorlError, format_message
 
 __all__ = [
+    "LARGEST_FACTOR",
     "NotFiniteError",
+    "are_no_factors",
     "bad_reward",
     "bad_sum",
     "check_factors",
@@ -19,6 +21,9 @@ __all__ = [
     "explained",
     "first_not_finite",
 ]
+
+LARGEST_FACTOR = 2.0**40
+"""Of a post factor: no sum of such is too large for float32."""
 
 _FINITE = "finite numbers"
 _REPAIR = "nothing is learned from it; repair the environment"
@@ -41,7 +46,7 @@ class NotFiniteError(ArgumentError):
 def explained(where: str, exc: NotFiniteError) -> NeurorlError:
     """Return the error for the user. where: which agent and when."""
     if exc.factor is not None:
-        what = f"the post factor of {exc.factor} is not finite"
+        what = f"the post factor of {exc.factor} is not finite, or beyond 2**40"
         return DivergenceError(where, what, remedy="guard what the rule divides by")
     if exc.seen is None:
         return DivergenceError(where, "what is learned is not finite", remedy=_LOWER)
@@ -68,10 +73,18 @@ def first_not_finite(numbers: npt.NDArray[np.float64]) -> float | None:
     return float(odd[0]) if odd.size else None
 
 
+def are_no_factors(f: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Return which numbers can't be post factors: those not finite or beyond `LARGEST_FACTOR`."""
+    return np.asarray(~(np.abs(f) <= LARGEST_FACTOR))
+
+
 def check_factors(rule: str, factors: Mapping[str, npt.NDArray[np.float64]], replica: int) -> None:
-    """Raise NotFiniteError if a post factor isn't finite; factors: ``(W, n)`` by population."""
+    """Raise NotFiniteError if a post factor isn't finite, or beyond `LARGEST_FACTOR`.
+
+    factors: ``(W, n)`` by population.
+    """
     for name, f in factors.items():
-        odd = ~np.isfinite(f)
+        odd = are_no_factors(f)
         if odd.any():
             step, neuron = (int(i) for i in np.argwhere(odd)[0])
             place = f"rule {rule!r}, {name}, step {step}, neuron {neuron}"

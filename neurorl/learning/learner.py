@@ -5,9 +5,9 @@ For one window of W steps, with presynaptic traces x and post factors f::
     e <- keep e + sum_t x(t) f(t)^T            keep = gamma lambda_actor, for each decision
     w <- clip(w + eta M e)
 
-for a spiking critic with gamma lambda_critic and M not clipped, and W and N its own (in float
-arithmetic then rounded to the grid of `neurorl.arithmetic.rounding`, by which weights that learn
-are those in force), and for the STDP rules, whose eligibility decays in every step, with the
+for a spiking critic with gamma lambda_critic and M not clipped, and W and N its own (rounded as
+`neurorl.learning.levels` says in float arithmetic, in which weights that learn are those in force),
+and for the STDP rules, whose eligibility decays in every step, with the
 neuron's own trace y, the spikes a that arrive, and g = 1, or what the rule gates depression with
 (td-stdp: phi b in modules, with b = 1 for the output)::
 
@@ -20,7 +20,7 @@ All sums are over numbers on a grid, so they are exact. ``native/src/rule.h`` is
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +29,8 @@ import numpy.typing as npt
 
 from neurorl.backends.base import Raster
 from neurorl.backends.checks import Inputs
-from neurorl.learning.finite import check_factors
+from neurorl.learning.finite import are_no_factors, check_factors
+from neurorl.learning.levels import Levels, remember
 from neurorl.learning.memory import Memory
 from neurorl.learning.plan import Incoming, Layer, LearningPlan, Plastic
 from neurorl.learning.writes import Writer
@@ -57,13 +58,19 @@ class Learner:
     """Turn the windows of one agent into eligibilities, and modulators into weights.
 
     writer: where changes of weights go; None adds them to the weights. replica: for errors.
+    levels: of the weights, by projection; without them, weights and eligibilities are float64.
     """
 
     def __init__(
-        self, plan: LearningPlan, memory: Memory, writer: Writer | None = None, replica: int = 0
+        self,
+        plan: LearningPlan,
+        memory: Memory,
+        writer: Writer | None = None,
+        replica: int = 0,
+        levels: Mapping[str, Levels] | None = None,
     ) -> None:
         self.memory, self._replica = memory, replica
-        self._writer = writer
+        self._writer, self._levels = writer, levels or {}
         self._config = plan.config
         self._rule = plan.rule
         if plan.rule.pairs_spikes and not plan.rule.is_text:
@@ -93,8 +100,12 @@ class Learner:
 
     def is_finite(self, modulator: float, rate: float) -> bool:
         """Return whether *modulator* and the steps that it makes of weights are finite."""
-        steps = (eta * third for _, eta, third in self._steps(modulator, rate))
-        return math.isfinite(modulator) and all(math.isfinite(step) for step in steps)
+        finite = math.isfinite(modulator)
+        for layer, eta, third in self._steps(modulator, rate):
+            finite &= math.isfinite(eta * third)
+            for p in layer.into if self._levels else ():
+                finite &= math.isfinite(self._levels[p.name].factor(eta * third))
+        return finite
 
     def check(
         self, inputs: Inputs, rasters: dict[str, Raster], action: int | Told, policy: FloatArray
@@ -114,9 +125,11 @@ class Learner:
                     change = (eta * third) * m.eligibility[p.name]
                     self._writer.write(p, change, ends)
                     continue
-                m.weights[p.name][...] = apply_modulator(
-                    m.weights[p.name], m.eligibility[p.name], third, eta, p.low, p.high
-                )
+                w, e = m.weights[p.name], m.eligibility[p.name]
+                if self._levels:
+                    w[...] = self._levels[p.name].changed(w, e, eta * third)
+                else:
+                    w[...] = apply_modulator(w, e, third, eta, p.low, p.high)
 
     def _steps(self, modulator: float, rate: float) -> Iterator[tuple[Layer, float, float]]:
         """Yield each layer with its step size and the modulator that it hears."""
@@ -189,7 +202,7 @@ class Learner:
             for name, h in zip(names, decision.hidden, strict=True):
                 gates[name] = on_grid(hidden.gain(decision, h))
             for gate in gates.values():  # of neurons without a spike, as factors are finite
-                gate[~np.isfinite(gate)] = 0.0
+                gate[are_no_factors(gate)] = 0.0
         if self._critic is not None:
             factors["critic"] = self._critic.factors(spikes["critic"])
         return _Observed(spikes, arrived, factors, gates)
@@ -236,8 +249,7 @@ class Learner:
             tag = outer_sum(x, post, e.shape)
             if depressing is not None:
                 tag -= outer_sum(a, depressing, e.shape)
-            e *= layer.keep
-            e += tag
+            remember(e, layer.keep, tag)
         if self._config.normalises:
             self._note_power(layer, totals)
 

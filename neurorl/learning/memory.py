@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from neurorl.learning.levels import Eligibility
 from neurorl.learning.plan import LearningPlan
 from neurorl.network.description import Network
 from neurorl.network.modules import hidden_layers, module_projections, path_weights
@@ -27,11 +28,12 @@ class Memory:
 
     By projection: ``weights`` that learn, and ``in_force``, as the backend holds them (in float
     arithmetic these are the same numbers), both ``(N, *shape)``, the latter also of projections
-    that don't learn into populations that do; ``eligibility``, of the same
-    shape; ``trace`` ``(N, n_pre)``. By population: ``norm`` ``(N, 1)``, the running mean of
-    ``|sum_t x(t)|**2 / W`` over its inputs, NaN before the first; ``post_trace`` and, for a rule
-    that names it, ``slow_trace`` ``(N, n)``. By node: ``last`` ``(N, steps, n)``, its last spikes,
-    where a projection still has to deliver them in the next window.
+    that don't learn into populations that do; ``eligibility``, of the same shape, float32 where
+    weights are levels (`neurorl.learning.levels`); ``trace`` ``(N, n_pre)``. By population:
+    ``norm`` ``(N, 1)``, the running mean of ``|sum_t x(t)|**2 / W`` over its inputs, NaN before the
+    first; ``post_trace`` and, for a rule that names it, ``slow_trace`` ``(N, n)``. By node:
+    ``last`` ``(N, steps, n)``, its last spikes, where a projection still has to deliver them in the
+    next window.
     By hidden layer of modules: ``signs`` ``(N, n)``, of each unit's path weight to the output
     (`neurorl.network.modules`) before learning, +1 for 0; or drawn, if the rule's are random.
     ``x``, ``value``, ``value_trace`` ``(N, n_features)`` and ``mean_reward`` ``(N, 1)``: a linear
@@ -43,7 +45,7 @@ class Memory:
 
     weights: dict[str, FloatArray]
     in_force: dict[str, FloatArray]
-    eligibility: dict[str, FloatArray]
+    eligibility: dict[str, Eligibility]
     trace: dict[str, FloatArray]
     norm: dict[str, FloatArray]
     post_trace: dict[str, FloatArray]
@@ -93,10 +95,18 @@ class Memory:
         return {
             **{f"learner.{key}": value for key, value in {**weights, **norms, **sums}.items()},
             **{_signs_key(name): signs.copy() for name, signs in self.signs.items()},
+            **({_DEFINITION: np.array(DEFINITION)} if self._has_levels() else {}),
             "critic": self.value.copy(),
             "mean_reward": self.mean_reward[0].copy(),
             "decisions": self.decisions[0].copy(),
         }
+
+    def is_older(self, state: Mapping[str, npt.NDArray[Any]]) -> bool:
+        """Return whether a `state` was learned before weights were levels, and these are."""
+        return self._has_levels() and _DEFINITION not in state
+
+    def _has_levels(self) -> bool:
+        return any(e.dtype == np.float32 for e in self.eligibility.values())
 
     def restore(self, state: dict[str, npt.NDArray[np.float64]]) -> None:
         """Go on from one agent's `state`. Raises RunError if it doesn't fit."""
@@ -151,6 +161,9 @@ class Memory:
 
 
 _PASSING = ("x", "value_trace", "expected")
+_DEFINITION = "learner.definition"
+DEFINITION = 2
+"""Of how float weights learn, `neurorl.learning.levels`; states before it have no number."""
 
 
 def _signs_key(layer: str) -> str:
@@ -158,11 +171,15 @@ def _signs_key(layer: str) -> str:
 
 
 def memory_for(
-    plan: LearningPlan, weights: dict[str, FloatArray], seeds: Sequence[int] = (0,)
+    plan: LearningPlan,
+    weights: dict[str, FloatArray],
+    seeds: Sequence[int] = (0,),
+    eligibilities: type[np.floating[Any]] = np.float64,
 ) -> Memory:
     """Make the memory of agents that have learned nothing.
 
-    weights: in force in each projection, ``(N, *shape)``. seeds: of each agent.
+    weights: in force in each projection, ``(N, *shape)``. seeds: of each agent. eligibilities: the
+    kind of their numbers.
     """
     network, config = plan.network, plan.config
     n, n_features = len(next(iter(weights.values()))), config.critic.n_values(config.features)
@@ -178,7 +195,7 @@ def memory_for(
     return Memory(
         weights=learning,
         in_force={p.name: weights[p.name].copy() for p in network.projections if p.post in posts},
-        eligibility={name: _zeros_on_lines(w.shape) for name, w in learning.items()},
+        eligibility={name: _zeros_on_lines(w.shape, eligibilities) for name, w in learning.items()},
         trace={name: np.zeros((n, network.node(p.pre).size)) for name, p in plastic.items()},
         norm={name: np.full((n, 1), np.nan) for name in posts},
         post_trace={name: np.zeros((n, size)) for name, size in posts.items()},
@@ -197,18 +214,18 @@ def memory_for(
         expected=np.full((n, 1), np.nan),
         decisions=np.zeros((n, 1), dtype=np.int64),
         accumulator={
-            name: _zeros_on_lines(w.shape)
+            name: _zeros_on_lines(w.shape, np.float64)
             for name, w in learning.items()
             if config.writes.accumulates
         },
     )
 
 
-def _zeros_on_lines(shape: tuple[int, ...]) -> FloatArray:
+def _zeros_on_lines(shape: tuple[int, ...], kind: type[np.floating[Any]]) -> npt.NDArray[Any]:
     """Return zeros that begin at a line of the cache, which C reads and writes twice as fast."""
-    size = int(np.prod(shape))
-    memory = np.zeros(size + 8)
-    first = -memory.__array_interface__["data"][0] % 64 // 8
+    size, width = int(np.prod(shape)), np.dtype(kind).itemsize
+    memory = np.zeros(size + 64 // width, dtype=kind)
+    first = -memory.__array_interface__["data"][0] % 64 // width
     return memory[first : first + size].reshape(shape)
 
 

@@ -19,7 +19,13 @@ from neurorl.errors import (
     unknown_name_error,
 )
 from neurorl.learning.broadcasts import Numbers, read_modulators, read_signal
-from neurorl.learning.finite import NotFiniteError, check_factors, explained
+from neurorl.learning.finite import (
+    NotFiniteError,
+    are_no_factors,
+    check_factors,
+    explained,
+)
+from neurorl.learning.levels import levels_of
 from neurorl.learning.listed import PostFactors
 from neurorl.learning.membranes import Membranes
 from neurorl.learning.synapses import Constants, Synapses, Target, post_factors
@@ -95,6 +101,9 @@ class Learning:
         _check_backend(backend, self._targets)
         self._membranes = Membranes(backend, _by_population(self._targets))
         self._replicas = [Synapses.of(backend, self._targets, k) for k in range(backend.n_replicas)]
+        plastic = [p for target in self._targets for p in target.into]
+        self._levels = levels_of(backend.arithmetic, plastic)
+        self._take_levels()
         self._modulators = list(dict.fromkeys(r.modulator for r in used.values()))
         self._broadcast = {
             name: target.rule
@@ -160,12 +169,14 @@ class Learning:
             for target, p in ((t, p) for t in self._targets for p in t.into):
                 third = thirds[target.rule.modulator][k]
                 w, e = synapses.weights[p.name], synapses.eligibility[p.name]
-                new = apply_modulator(w, e, third, eta, p.low, p.high)
+                if self._levels:
+                    _check_step(p.name, float(self._levels[p.name].factor(eta * third)))
+                    new = self._levels[p.name].changed(w, e, eta * third)
+                else:
+                    new = apply_modulator(w, e, third, eta, p.low, p.high)
                 learned.setdefault(p.name, []).append(self.backend.arithmetic.masked(p.name, new))
-        for name, rows in learned.items():
-            if not np.isfinite(rows).all():
-                remedy = "lower rate or the modulator"
-                raise DivergenceError(f"weights of {name!r}", "are not finite", remedy=remedy)
+        for name, rows in learned.items() if not self._levels else ():
+            _check_step(name, np.stack(rows))
         for name, rows in learned.items():
             self._write(name, np.stack(rows))
 
@@ -206,6 +217,7 @@ class Learning:
         held = {key: a for key, a in arrays.items() if key.startswith(_BACKEND)}
         self.backend.restore({key.removeprefix(_BACKEND): a for key, a in held.items()}, k)
         self._replicas[k].restore(arrays)
+        self._take_levels()
 
     def _check_none_waits(self, verb: str) -> None:
         if self._waiting is not None:
@@ -287,12 +299,20 @@ class Learning:
         if target.rule.names("slow"):
             named["slow"] = self._replicas[k].slow(target, raster)
         post, gate = post_factors(target, raster, named)
-        if not np.isfinite(post.numbers).all():
+        if are_no_factors(post.numbers).any():
             try:
                 check_factors(target.rule.name, {target.name: post.factors}, k)
             except NotFiniteError as problem:
                 raise explained(f"replica {k}", problem) from None
         return post, gate
+
+    def _take_levels(self) -> None:
+        """Bring weights that aren't on their levels there, as those before learning may be."""
+        for name, levels in self._levels.items():
+            weights = np.stack([synapses.weights[name] for synapses in self._replicas])
+            nearest = self.backend.arithmetic.masked(name, levels.nearest(weights))
+            if not np.array_equal(nearest, weights):
+                self._write(name, nearest)
 
     def _write(self, name: str, weights: FloatArray) -> None:
         shape = self.backend.weights(name).shape
@@ -307,6 +327,13 @@ class Learning:
             raise unknown_name_error("plastic projection", name, by_name[0])
         stacked = np.stack([arrays[name] for arrays in by_name])
         return stacked.reshape(self.backend.weights(name).shape)
+
+
+def _check_step(name: str, numbers: float | FloatArray) -> None:
+    """Raise DivergenceError unless a projection's new weights, or their steps, are finite."""
+    if not np.isfinite(numbers).all():
+        remedy = "lower rate or the modulator"
+        raise DivergenceError(f"weights of {name!r}", "are not finite", remedy=remedy)
 
 
 def _found(rule: object) -> Rule:

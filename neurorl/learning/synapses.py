@@ -7,7 +7,8 @@ For a window of W steps, with presynaptic traces x, arriving spikes a and post f
 where the second term is that of rules that pair spikes: y is the neuron's own trace, g = 1 or what
 the rule gates depression with. Arrays of a sparse projection are ``(n_synapses,)``, in the order of
 `Network.synapses`, and no other pairs are summed. All is as in `neurorl.learning.learner`, but
-every step counts, and traces and spikes in flight go on from window to window.
+every step counts, and traces and spikes in flight go on from window to window; and rounded as
+`neurorl.learning.levels` says in float arithmetic.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ import numpy.typing as npt
 
 from neurorl.backends.base import Backend, Raster
 from neurorl.learning import listed
+from neurorl.learning.finite import are_no_factors
+from neurorl.learning.levels import Eligibility, eligibility_type, remember
 from neurorl.learning.listed import Depression, PostFactors
 from neurorl.learning.plan import Plastic, plastic_into
 from neurorl.network.description import Network
@@ -134,7 +137,7 @@ class Synapses:
     """
 
     weights: dict[str, FloatArray]
-    eligibility: dict[str, FloatArray]
+    eligibility: dict[str, Eligibility]
     trace: dict[str, FloatArray]
     post_trace: dict[str, FloatArray]
     last: dict[str, Raster]
@@ -146,14 +149,14 @@ class Synapses:
         plastic = [p for target in targets for p in target.into]
         sizes = {p.pre: backend.network.node(p.pre).size for p in plastic}
         delays = {pre: max(p.delay for p in plastic if p.pre == pre) for pre in sizes}
-        weights = {}
+        kind, weights = eligibility_type(backend.arithmetic), {}
         for p in plastic:
             in_force = backend.weights(p.name)
             shape = backend.network.weight_shape(p.name)
             weights[p.name] = in_force.reshape(backend.n_replicas, *shape)[replica].copy()
         return cls(
             weights=weights,
-            eligibility={name: np.zeros(w.shape) for name, w in weights.items()},
+            eligibility={name: np.zeros(w.shape, kind) for name, w in weights.items()},
             trace={p.name: np.zeros(_trace_shape(p, sizes[p.pre])) for p in plastic},
             post_trace={target.key: np.zeros(target.size) for target in targets},
             last={pre: np.zeros((delays[pre], n), dtype=bool) for pre, n in sizes.items()},
@@ -219,9 +222,7 @@ class Synapses:
             self.slow_trace[target.key][:] = self._slow(target, raster)[-1]
         for p in others:
             tag = self._tag(p, spikes[p.pre], powers, factors, depressing)
-            e = self.eligibility[p.name]
-            e *= left
-            e += tag
+            remember(self.eligibility[p.name], left, tag)
 
     def _remember_listed(
         self,
@@ -333,7 +334,7 @@ def post_factors(
         factors = on_grid(target.text.factors(decision, None))
         return PostFactors(raster, factors, is_gain=False), None
     gain = on_grid(target.text.gain(decision, None))
-    odd = ~np.isfinite(gain)
+    odd = are_no_factors(gain)
     gate = None
     if target.rule.gates_depression:
         gate = np.where(odd, 0.0, gain)

@@ -24,6 +24,7 @@ import numpy.typing as npt
 from neurorl.backends.base import Backend, Raster
 from neurorl.backends.checks import Inputs
 from neurorl.learning.finite import NotFiniteError, first_not_finite
+from neurorl.learning.levels import Levels, eligibility_type, levels_of
 from neurorl.learning.loops.checks import check_learning, check_probability
 from neurorl.learning.memory import memory_for
 from neurorl.learning.plan import LearningPlan
@@ -90,7 +91,10 @@ class Loop(abc.ABC):
             check_probability(config, backend)
         # Without a shadow, the weights that learn are those in force.
         self._shadow = config.writes.has_shadow and not backend.arithmetic.is_fine
-        self.memory = memory_for(self.plan, weights, backend.seeds)
+        plastic = [p for layer in self.plan.layers for p in layer.into]
+        self._levels = levels_of(backend.arithmetic, plastic) if writes else dict[str, Levels]()
+        kind = eligibility_type(backend.arithmetic)
+        self.memory = memory_for(self.plan, weights, backend.seeds, kind)
         self._parts = [self.memory.of(k) for k in range(self.n)]
         continuous = self.policy.is_continuous
         shape = (self.n, len(self.groups)) if continuous or len(self.groups) > 1 else (self.n,)
@@ -101,6 +105,7 @@ class Loop(abc.ABC):
         self.reward, self.discount = np.zeros(self.n), np.zeros(self.n)
         self.rate = np.ones(self.n)
         self.active = np.ones(self.n, dtype=np.bool_)
+        self._take_levels()
         self.window = backend.window(config.window)
         for name, raster in self.window.inputs.items():
             raster[:] = name == "bias"
@@ -185,8 +190,22 @@ class Loop(abc.ABC):
 
     def write(self, k: int) -> None:
         """Put agent k's float weights in force, after they were changed in `memory`."""
-        for name in self.memory.weights:
+        for name, weights in self.memory.weights.items():
+            if name in self._levels:
+                weights[...] = self._nearest(name)
             self._write(name)
+
+    def _take_levels(self) -> None:
+        """Bring weights that aren't on their levels there."""
+        for name in self._levels:
+            nearest = self._nearest(name)
+            if not np.array_equal(nearest, self.memory.weights[name]):
+                self.memory.weights[name][...] = nearest
+                self._write(name)
+
+    def _nearest(self, name: str) -> FloatArray:
+        nearest = self._levels[name].nearest(self.memory.weights[name])
+        return self.backend.arithmetic.masked(name, nearest)
 
     def _as_seen(self, features: Features) -> Any:
         """Return what gives the numbers that this loop makes *features* of."""

@@ -13,6 +13,7 @@ from neurorl.backends.base import Backend
 from neurorl.errors import ArgumentError
 from neurorl.learning.finite import NotFiniteError
 from neurorl.learning.learner import NORM_RATE, Learner
+from neurorl.learning.levels import Levels, eligibility_type
 from neurorl.learning.loops.base import Loop
 from neurorl.learning.loops.native_features import Map, seen_by_c
 from neurorl.learning.plan import Incoming, Layer, Plastic
@@ -317,12 +318,18 @@ class NativeLoop(Loop):
 
     def _projection(self, p: Plastic, layer: Layer) -> c.Projection:
         memory, network = self.memory, self.backend.network
-        rounding = self.backend.arithmetic.rounding(p.name)
+        arithmetic = self.backend.arithmetic
+        rounding = arithmetic.rounding(p.name)
         lent = self._lent[p.name]
         shape = self._shapes[p.name]
-        is_fine = self.backend.arithmetic.is_fine
+        is_fine = arithmetic.is_fine
         integers = lent is not None and lent.dtype == np.int32
         least, largest = levels(rounding, p.low, p.high)
+        if is_fine:  # a weight changes by whole levels; a coarse one is rounded
+            kept = Levels.of(rounding.unit, p.low, p.high)
+            rounding = rounding.of_unit(kept.unit)
+            least, largest = kept.least, kept.largest
+        eligibility = self._keep(memory.eligibility[p.name], eligibility_type(arithmetic))
         mask = network.projection(p.name).mask
         mask = None if mask is None else np.ascontiguousarray(mask)
         rule = self.plan.rule
@@ -347,7 +354,8 @@ class NativeLoop(Loop):
             is_fine=is_fine,
             sums_fit=self._largest_sum(p, layer) < 2.0**11,  # of int32 in units of 2**-20
             weights=self._keep(memory.weights[p.name]),
-            eligibility=self._keep(memory.eligibility[p.name]),
+            eligibility=None if is_fine else eligibility,
+            eligibility_32=eligibility if is_fine else None,
             trace=self._keep(memory.trace[p.name]),
             in_force=self._keep(memory.in_force[p.name]) if needs_in_force else None,
             transmitted=None if is_fine or integers else self._address_of(lent, np.float64),

@@ -35,7 +35,8 @@ class NumpyLoop(Loop):
         parts = self._parts
         n = config.cells.size + (self.critic is not None) * config.features.size
         self._learners = [
-            Learner(self.plan, part, self._writer(k), k) for k, part in enumerate(parts)
+            Learner(self.plan, part, self._writer(k), k, self._levels)
+            for k, part in enumerate(parts)
         ]
         self._critics = [
             config.critic.values(part.value, part.value_trace, part.x, config.gamma)

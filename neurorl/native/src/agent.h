@@ -60,7 +60,9 @@ struct Projection {
     int64_t pre, n_pre, n_post, blocks, delay, is_signed, is_fine, sums_fit;
     int64_t stream;  // stream of the draws for its writes
     double decay, low, high, inverse, limit, unit, transmitted_unit, least, largest;
-    double *weights, *eligibility, *trace, *in_force, *transmitted;
+    double *weights, *eligibility;
+    float *eligibility_32;  // in place of the other where weights are levels (is_fine)
+    double *trace, *in_force, *transmitted;
     int32_t *transmitted_integers;
     double *accumulator;
     const uint8_t *mask;  // null: all synapses exist

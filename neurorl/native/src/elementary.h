@@ -60,6 +60,16 @@ inline bool are_finite(const double *x, int64_t n)
     return !beyond;
 }
 
+// The largest of a post factor.
+const double LARGEST_FACTOR = 0x1p40;
+
+inline bool are_factors(const double *x, int64_t n)
+{
+    int beyond = 0;
+    for (int64_t i = 0; i < n; i++) beyond |= !(__builtin_fabs(x[i]) <= LARGEST_FACTOR);
+    return !beyond;
+}
+
 // The grid of traces is 2**-20.
 inline double on_grid(double x) { return __builtin_rint(x * 0x1p20) * 0x1p-20; }
 

@@ -40,6 +40,17 @@ static double step_of(const Agent &agent, const Layer &layer, int64_t k, double 
     return eta * delta;
 }
 
+// Return whether a layer's weights can change by a factor, in units of these weights too.
+static bool is_step(const Layer &layer, double factor)
+{
+    bool is_finite_in_all = is_finite(factor);
+    for (int64_t l = 0; l < layer.n_projections; l++) {
+        const Projection &p = layer.projections[l];
+        is_finite_in_all &= !p.is_fine || is_finite(in_units(p, factor));
+    }
+    return is_finite_in_all;
+}
+
 // is_late: delta belongs to the decision before, so weights change before this one is remembered.
 // Return false if the change isn't finite; the weights then stay as they were.
 static bool learn_layer(
@@ -68,7 +79,7 @@ static bool learn_layer(
         norm = norm != norm ? driven : norm + agent.norm_rate * (driven - norm);
     }
     if (!is_late) change.factor = step_of(agent, layer, window.k, delta);
-    if (!is_finite(change.factor)) return false;
+    if (!is_step(layer, change.factor)) return false;
     x = buffers.pre.data();
     for (int64_t l = 0; l < layer.n_projections; l++) {
         const Projection &p = layer.projections[l];
@@ -147,7 +158,7 @@ static int64_t learn_end(const Agent &agent, int64_t k)
     for (int64_t l = 0; l < agent.n_layers; l++) {
         const Layer &layer = agent.layers[l];
         const double factor = step_of(agent, layer, k, delta);
-        if (!is_finite(factor)) return diverged(k);
+        if (!is_step(layer, factor)) return diverged(k);
         for (int64_t m = 0; m < layer.n_projections; m++)
             apply_remembered(agent, k, layer.projections[m], factor, buffers);
     }

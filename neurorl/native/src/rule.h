@@ -59,32 +59,91 @@ inline void row_sum(
         for (int64_t j = 0; j < n_post; j++) sum[j] *= post.gain[j];
 }
 
-// Update n synapses in a row: e <- keep e + S, w <- clip(w + factor e), and the weight in force.
-// LATE: use the e of before. FINE: the weight that learns is the one in force. sum: S in units of
-// *grid*.
-template <bool FINE, bool LATE, class Sum>
-inline void change_row(
-    const Change &change, const Projection &p, const Sum *__restrict sum, double grid,
-    double *__restrict e, double *__restrict w, const Held held, int64_t n)
+// The memory of n synapses in a row: eligibilities of one kind or the other, weights, and who else
+// is told of these.
+struct Synapses {
+    double *e;
+    float *e_32;
+    double *w;
+    Held held;
+
+    static Synapses of(const Agent &agent, const Projection &p, int64_t k, int64_t synapses)
+    {
+        const int64_t o = k * synapses;
+        return {
+            at(p.eligibility, o), at(p.eligibility_32, o), p.weights + o,
+            Held::of(agent, p, k, synapses)};
+    }
+
+    Synapses from(int64_t offset) const
+    {
+        return {at(e, offset), at(e_32, offset), w + offset, held.from(offset)};
+    }
+};
+
+inline float as_float(double sum) { return (float)sum; }
+inline float as_float(int32_t units) { return (float)units * 0x1p-20f; }
+
+const float FADED = 0x1p-60f, LARGEST_STEP = 0x1p29f;
+
+// Return the factor of a change in units of the weights, which may be infinite.
+inline float in_units(const Projection &p, double factor) { return (float)(factor * p.inverse); }
+
+// Update n synapses in a row: e <- keep e + S in float32, and levels of weights by whole steps, as
+// neurorl/learning/levels.py says. LATE: use the e of before.
+template <bool LATE, class Sum>
+inline void change_levels(
+    const Change &change, const Projection &p, const Sum *__restrict sum, const Synapses &synapses,
+    int64_t n)
+{
+    const float keep = (float)change.keep, factor = in_units(p, change.factor);
+    const int32_t least = (int32_t)p.least, largest = (int32_t)p.largest;
+    const double inverse = p.inverse, unit = p.unit, sent = p.transmitted_unit;
+    float *__restrict e = synapses.e_32;
+    double *__restrict w = synapses.w, *__restrict in_force = synapses.held.in_force;
+    double *__restrict transmits = synapses.held.transmits;
+#pragma GCC ivdep
+    for (int64_t j = 0; j < n; j++) {
+        float remembered = keep * e[j] + as_float(sum[j]);
+        remembered = __builtin_fabsf(remembered) < FADED ? 0.0f : remembered;
+        float step = factor * (LATE ? e[j] : remembered);
+        step = step < -LARGEST_STEP ? -LARGEST_STEP : step;
+        step = step > LARGEST_STEP ? LARGEST_STEP : step;
+        int32_t level = (int32_t)(w[j] * inverse) + (int32_t)__builtin_rintf(step);
+        level = level < least ? least : level;
+        level = level > largest ? largest : level;
+        e[j] = remembered;
+        w[j] = (double)level * unit;
+        if (in_force) in_force[j] = (double)level * unit;
+        if (transmits) transmits[j] = (double)level * sent;
+    }
+}
+
+// Update n synapses in a row: e <- keep e + S, w <- clip(w + factor e), and the weight in force, which
+// is a rounded copy. LATE: use the e of before.
+template <bool LATE, class Sum>
+inline void change_shadow(
+    const Change &change, const Projection &p, const Sum *__restrict sum, const Synapses &synapses,
+    int64_t n)
 {
     const double keep = change.keep, factor = change.factor;
     const double low = p.low, high = p.high, inverse = p.inverse;
     const double limit = p.limit, unit = p.unit, sent = p.transmitted_unit;
-    double *__restrict in_force = held.in_force, *__restrict transmits = held.transmits;
-    int32_t *__restrict integers = held.integers;
+    double *__restrict e = synapses.e, *__restrict w = synapses.w;
+    double *__restrict in_force = synapses.held.in_force;
+    double *__restrict transmits = synapses.held.transmits;
+    int32_t *__restrict integers = synapses.held.integers;
 #pragma GCC ivdep
     for (int64_t j = 0; j < n; j++) {
-        const double remembered = keep * e[j] + (double)sum[j] * grid;
+        const double remembered = keep * e[j] + as_double(sum[j]);
         double weight = w[j] + factor * (LATE ? e[j] : remembered);
         weight = weight < low ? low : weight;
         weight = weight > high ? high : weight;
         e[j] = remembered;
+        w[j] = weight;
         double level = __builtin_rint(weight * inverse);
-        if (!FINE) {  // a fine grid has no limit but the weight's bounds
-            level = level < -limit ? -limit : level;
-            level = level > limit ? limit : level;
-        }
-        w[j] = FINE ? level * unit : weight;
+        level = level < -limit ? -limit : level;
+        level = level > limit ? limit : level;
         if (in_force) in_force[j] = level * unit;
         if (transmits) transmits[j] = level * sent;
         if (integers) integers[j] = (int32_t)(level * sent);
@@ -93,31 +152,28 @@ inline void change_row(
 
 template <class Sum>
 inline void apply(
-    const Change &change, const Projection &p, const Sum *sum, double *e, double *w,
-    const Held &held, int64_t n)
+    const Change &change, const Projection &p, const Sum *sum, const Synapses &synapses, int64_t n)
 {
-    const double grid = sizeof(Sum) == sizeof(int32_t) ? 0x1p-20 : 1.0;
-    if (held.agent->writes != SHADOW)
-        write_row(change, p, sum, grid, e, w, held, n);
-    else if (change.is_late && p.is_fine)
-        change_row<true, true>(change, p, sum, grid, e, w, held, n);
-    else if (change.is_late)
-        change_row<false, true>(change, p, sum, grid, e, w, held, n);
+    if (synapses.held.agent->writes != SHADOW)
+        write_row(change, p, sum, synapses.e, synapses.w, synapses.held, n);
+    else if (p.is_fine && change.is_late)
+        change_levels<true>(change, p, sum, synapses, n);
     else if (p.is_fine)
-        change_row<true, false>(change, p, sum, grid, e, w, held, n);
+        change_levels<false>(change, p, sum, synapses, n);
+    else if (change.is_late)
+        change_shadow<true>(change, p, sum, synapses, n);
     else
-        change_row<false, false>(change, p, sum, grid, e, w, held, n);
+        change_shadow<false>(change, p, sum, synapses, n);
 }
 
 // Update w <- clip(w + factor e) when nothing is to be remembered.
 inline void apply_remembered(
     const Agent &agent, int64_t k, const Projection &p, double factor, Buffers &buffers)
 {
-    const int64_t synapses = p.n_pre * p.blocks * p.n_post, offset = k * synapses;
-    const Held held = Held::of(agent, p, k, synapses);
+    const int64_t synapses = p.n_pre * p.blocks * p.n_post;
     buffers.sum.assign(synapses, 0.0);
     const Change change = {1.0, factor, true, true};
-    apply(change, p, buffers.sum.data(), p.eligibility + offset, p.weights + offset, held, synapses);
+    apply(change, p, buffers.sum.data(), Synapses::of(agent, p, k, synapses), synapses);
 }
 
 // Compute S (blocks, pre, post) for projections to few neurons a block. Presynaptic neurons are
@@ -184,25 +240,24 @@ inline bool by_tiles(const Projection &p, const Post &post)
 
 // Learn in a tile of presynaptic neurons.
 inline void learn_tile(
-    const Projection &p, const Post &post, const Change &change, int64_t tile, double *e, double *w,
-    const Held &held, Buffers &buffers)
+    const Projection &p, const Post &post, const Change &change, int64_t tile,
+    const Synapses &synapses, Buffers &buffers)
 {
     const int64_t n_post = p.n_post, begin = tile * TILE;
     const int64_t end = begin + TILE < p.n_pre ? begin + TILE : p.n_pre;
     buffers.tiles.sum(tile, post.spikes, n_post);
     for (int64_t i = begin; i < end; i++) {
-        const int64_t r = i * n_post;
-        const Held row = held.from(r);
+        const Synapses row = synapses.from(i * n_post);
         if (!post.gain) {
             int32_t *units = buffers.tiles.row(i - begin);
             if (post.depresses) depress_row(post.depressing_units, i, n_post, buffers, units);
-            apply(change, p, units, e + r, w + r, row, n_post);
+            apply(change, p, units, row, n_post);
             continue;
         }
         double *sum = buffers.sum.data();
         buffers.tiles.row(i - begin, post.gain, n_post, sum);
         if (post.depresses) depress_row(post.depressing, i, n_post, buffers, sum);
-        apply(change, p, sum, e + r, w + r, row, n_post);
+        apply(change, p, sum, row, n_post);
     }
 }
 
@@ -212,16 +267,14 @@ inline void learn_projection(
     const Change &change, Buffers &buffers)
 {
     const Agent &agent = window.agent;
-    const int64_t n_pre = p.n_pre * p.blocks, n_post = p.n_post, synapses = n_pre * n_post;
-    const int64_t offset = window.k * synapses;
-    double *e = p.eligibility + offset, *w = p.weights + offset;
-    const Held held = Held::of(agent, p, window.k, synapses);
+    const int64_t n_pre = p.n_pre * p.blocks, n_post = p.n_post, n = n_pre * n_post;
+    const Synapses synapses = Synapses::of(agent, p, window.k, n);
     if (post.depresses) list_arrivals(window, p, buffers.arrivals);
     if (has_few(p)) {
         few_sums(window, p, post, x, buffers);
         double *sum = buffers.sum.data();
         if (post.depresses) depress_few(p, post, buffers.arrivals, sum);
-        apply(change, p, sum, e, w, held, synapses);
+        apply(change, p, sum, synapses, n);
         return;
     }
     buffers.sum.resize(n_post);
@@ -233,14 +286,13 @@ inline void learn_projection(
         const bool back = agent.decisions[window.k] & 1;
         const int64_t tiles = (n_pre + TILE - 1) / TILE;
         for (int64_t m = 0; m < tiles; m++)
-            learn_tile(p, post, change, back ? tiles - 1 - m : m, e, w, held, buffers);
+            learn_tile(p, post, change, back ? tiles - 1 - m : m, synapses, buffers);
         return;
     }
     for (int64_t i = 0; i < n_pre; i++) {
-        const int64_t r = i * n_post;
         row_sum(window, post, x + i, n_pre, n_post, sum);
         if (post.depresses) depress_row(post.depressing, i, n_post, buffers, sum);
-        apply(change, p, sum, e + r, w + r, held.from(r), n_post);
+        apply(change, p, sum, synapses.from(i * n_post), n_post);
     }
 }
 
@@ -288,7 +340,7 @@ inline bool find_text_factors(
     values.resize(post.dense ? n * agent.window : n);
     compute_text(window, layer, wording, values.data());
     if (post.dense) {
-        if (!are_finite(values.data(), values.size())) return false;
+        if (!are_factors(values.data(), values.size())) return false;
         post.dense_factors = values.data();
         post.gain = nullptr;
     } else {
@@ -323,7 +375,7 @@ inline bool find_factors(
         buffers.factors.resize(n * agent.window);
         post.dense_factors = buffers.factors.data();
         dense_factors(window, layer, *output, buffers.factors.data());
-        return true;
+        return are_factors(post.dense_factors, n * agent.window);
     }
     buffers.gain.resize(n);
     post.gain = is_stdp && agent.rule == REWARD_STDP ? nullptr : buffers.gain.data();

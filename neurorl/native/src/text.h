@@ -135,13 +135,14 @@ inline void compute_text(const Window &window, const Layer &layer, const Wording
         if (!wording.counts(t)) memset(f + t * n, 0, n * sizeof *f);
 }
 
-// Take a gain that isn't finite for 0 where no spike counts. Return false where one does.
+// Take a gain that isn't finite, or beyond the largest factor, for 0 where no spike counts. Return
+// false where one does.
 inline bool repair_gain(const Window &window, const Layer &layer, const Wording &wording, double *gain)
 {
     const int64_t n = window.agent.nodes[layer.node].size;
-    if (are_finite(gain, n)) return true;
+    if (are_factors(gain, n)) return true;
     for (int64_t j = 0; j < n; j++) {
-        if (is_finite(gain[j])) continue;
+        if (are_factors(gain + j, 1)) continue;
         for (int64_t t = wording.begin; t < wording.end; t++)
             if (window.row(layer.node, t)[j]) return false;
         gain[j] = 0.0;

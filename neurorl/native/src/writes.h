@@ -112,11 +112,15 @@ inline void step(
     }
 }
 
+// Sums are numbers, or whole units of 2**-20.
+inline double as_double(double sum) { return sum; }
+inline double as_double(int32_t units) { return (double)units * 0x1p-20; }
+
 // Update n synapses in a row: e <- keep e + S, dw = factor e (the e of before if it is late), written
 // by the agent's scheme.
 template <class Sum>
 inline void write_row(
-    const Change &change, const Projection &p, const Sum *sum, double grid, double *e, double *w,
+    const Change &change, const Projection &p, const Sum *sum, double *e, double *w,
     const Held &held, int64_t n)
 {
     double dw[CHUNK];
@@ -125,7 +129,7 @@ inline void write_row(
         const Held here = held.from(first);
         for (int64_t j = 0; j < width; j++) {
             const double before = e[first + j];
-            const double remembered = change.keep * before + (double)sum[first + j] * grid;
+            const double remembered = change.keep * before + as_double(sum[first + j]);
             e[first + j] = remembered;
             dw[j] = change.factor * (change.is_late ? before : remembered);
             if (here.mask && !here.mask[j]) dw[j] = 0.0;

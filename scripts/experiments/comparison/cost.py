@@ -127,7 +127,7 @@ def _env_steps(agents: AgentGroup) -> int:
 def _local_bytes(config: AgentConfig, n_actions: int) -> dict[str, int]:
     network = config.network(n_actions)
     weights = {p.name: np.zeros((1, *network.weight_shape(p.name))) for p in network.projections}
-    memory = memory_for(LearningPlan.of(network, config), weights)
+    memory = memory_for(LearningPlan.of(network, config), weights, eligibilities=np.float32)
     parts = {
         "eligibilities": memory.eligibility,
         "traces": {**memory.trace, **memory.post_trace, "critic": memory.value_trace},
