@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Callable
 
 from neurorl import __version__
-from neurorl.cli import backends, bench, doctor, evaluate, plot, show, train, validate
+from neurorl.cli import backends, bench, doctor, evaluate, plot, show, sweep, train, validate
 from neurorl.cli.status import exit_status
 
 __all__ = ["main"]
@@ -21,6 +21,7 @@ _COMMANDS = {
     "validate": validate,
     "show": show,
     "plot": plot,
+    "sweep": sweep,
     "backends": backends,
     "bench": bench,
     "doctor": doctor,

@@ -25,7 +25,7 @@ from neurorl.runs.config import Options, RunConfig
 from neurorl.runs.overrides import typed
 from neurorl.tasks.arguments import read_value
 
-__all__ = ["GRADIENT", "apart", "merged", "read_config", "read_settings"]
+__all__ = ["GRADIENT", "apart", "merged", "read_config", "read_fields", "read_settings"]
 
 GRADIENT = "gradient"
 """Begin the options of the gradient algorithm with it: ``gradient.learning_rate=1e-3``."""
@@ -48,6 +48,11 @@ def read_settings(texts: Sequence[str], where: str = "--set") -> dict[str, Any]:
     return fields
 
 
+def read_fields(data: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Return fields of an agent from plain data, each of its type; errors begin with *where*."""
+    return {name: _value(where, name, value) for name, value in data.items()}
+
+
 def read_config(path: Path, env: str) -> Options:
     """Return what a file asks of a run on *env*: see the module. Raises NeurorlError."""
     place = Place(f"--config {path}")
@@ -63,7 +68,7 @@ def read_config(path: Path, env: str) -> Options:
         raise place.wrong("is of something else", limit="fields by name")
     if isinstance(data.get("agent"), Mapping) and "env" in data:
         return _of_run(RunConfig.from_file(data, place), env, place)
-    given = {name: _value(place.where, name, value) for name, value in _flat(data)}
+    given = read_fields(dict(_flat(data)), place.where)
     overrides, gradient = apart(given)
     options: Options = {"overrides": overrides}
     if gradient:
