@@ -39,6 +39,7 @@ __all__ = [
 
 Array = npt.NDArray[Any]
 
+_MANY = 4096  # neurons whose constants are worth sharing
 _SPARSE = 0.25  # if a mask leaves less of all weights, they are a list of synapses
 
 
@@ -100,17 +101,18 @@ def constants(
 
     seeds: the seed of each replica.
 
-    With several replicas, a value that all neurons share is one number, which saves memory.
+    With several replicas or many neurons, a value that all share is one number, which saves memory.
     """
     size = population.size // len(seeds)
     short = {k: np.array(v) for k, v in short_term_constants(network, population.name).items()}
     if not isinstance(population, Population):
         return short
     values = _parameters(network, population, arithmetic)
+    if len(seeds) > 1 or size >= _MANY:
+        values = {k: v.flat[0] if (v == v.flat[0]).all() else v for k, v in values.items()}
     if len(seeds) == 1:
         values["seed"] = np.array(seeds[0])
     else:
-        values = {k: v.flat[0] if (v == v.flat[0]).all() else v for k, v in values.items()}
         values["seed"] = np.repeat(np.array(seeds), size)
         values["neuron"] = np.tile(np.arange(size), len(seeds))
     values["stream"] = np.array(network.index(population.name))

@@ -81,6 +81,7 @@ def remember(
     """
     n_steps, n_pre = spikes.shape
     n_post = post.raster.shape[1]
+    spikes, post_spikes = _in_rows(spikes), _in_rows(post.raster)
     before = np.ascontiguousarray(last[len(last) - group.delay :])
     factors = None if post.is_gain else np.ascontiguousarray(post.numbers.T)
     after = None if depression is None else depression.trace.copy()
@@ -90,7 +91,7 @@ def remember(
         "post": group.post,
         "spikes": spikes,
         "last": before,
-        "post_spikes": post.raster,
+        "post_spikes": post_spikes,
         "trace": trace,
         "post_trace": after,
         "powers": powers,
@@ -105,8 +106,8 @@ def remember(
         n_post=n_post,
         steps=n_steps,
         delay=group.delay,
-        pre_stride=_stride(spikes),
-        post_stride=_stride(post.raster),
+        pre_stride=spikes.strides[0],
+        post_stride=post_spikes.strides[0],
         pairs=depression is not None,
         is_single=eligibility.dtype == np.float32,
         decay=decay,
@@ -119,11 +120,9 @@ def remember(
     return after
 
 
-def _stride(raster: Raster) -> int:
-    """Return the bytes from a step to the next, of columns side by side."""
-    assert raster.dtype == bool
-    assert raster.strides[1] == 1
-    return int(raster.strides[0])
+def _in_rows(raster: Raster) -> Raster:
+    """Return a raster whose columns are side by side, a copy if need be."""
+    return raster if raster.strides[1] == 1 else np.ascontiguousarray(raster)
 
 
 @functools.cache

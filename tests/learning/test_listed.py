@@ -53,7 +53,9 @@ def learned(seed: int, rule: str | Rule, arithmetic: str = "float") -> Arrays:
         learning = Learning(backend, rule, rate=0.05, eligibility_tau=0.1)
         named = {"attention": 0.7} if rule is OWN else None
         for n_steps in (20, 1, 7, 33):
-            learning.window({"in": rng.random((n_steps, n_inputs)) < 0.2}, n_steps)
+            raster = rng.random((n_steps, n_inputs)) < 0.2
+            in_columns = np.asfortranarray(raster)
+            learning.window({"in": in_columns if n_steps == 7 else raster}, n_steps)
             phi = 0.3 if learning.rule.names("phi") else None
             learning.reinforce(0.5, phi, signals=named)
         states = [learning.state(k) for k in (0, 1)]
