@@ -45,7 +45,8 @@ class Backend(Closable):
         equals in every bit a backend with that seed. Rasters then have ``n_replicas * size``
         columns, neuron i of replica k in column ``k * size + i``, and weights have an axis of
         replicas first.
-    arithmetic: ``'float'`` or ``'loihi'``; None takes the simulator's default.
+    arithmetic: ``'float'`` or ``'loihi'``; None takes the simulator's default. In the latter
+        neurons by equations that are LIF or CubaLIF run as these, and `network` has them.
     record: populations whose rasters `step` returns; None for all.
     noise: ``'exact'`` is the described escape noise; ``'chip'`` and ``'chip+coins'`` are what Loihi
         has in its place, see `neurorl.arithmetic.chip_noise`.
@@ -77,7 +78,7 @@ class Backend(Closable):
         self.recordings: list[Recording] = []  # those in whose blocks this is
         self.name, self.capabilities = simulator.name, simulator.capabilities
         self.simulated = prepare(simulator, network, seed, arithmetic, record, noise)
-        self.network, self.seeds = network, self.simulated.seeds
+        self.network, self.seeds = self.simulated.network, self.simulated.seeds
         self.n_replicas = self.simulated.n_replicas
         self.arithmetic = self.simulated.arithmetic
         self.arithmetic_name, self.noise = self.simulated.arithmetic_name, noise
@@ -85,7 +86,7 @@ class Backend(Closable):
         self._sources = {source.name: source.size for source in self.simulated.whole.sources}
         self._weights = EffectiveWeights(self.simulated, simulator, weights or {})
         self._equations = {
-            p.name: p.size for p in network.populations if p.plan(network.dt) is not None
+            p.name: p.size for p in self.network.populations if p.plan(network.dt) is not None
         }
         simulator.build(self.simulated)
 

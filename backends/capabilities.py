@@ -8,6 +8,7 @@ import numpy as np
 
 from neurorl.arithmetic.rounding import ARITHMETICS
 from neurorl.network.description import Network
+from neurorl.network.on_chip import on_chip
 
 __all__ = ["Capabilities"]
 
@@ -53,6 +54,7 @@ class Capabilities:
         """Return a line for each part of *network* that exceeds these; empty if none does."""
         problems = []
         is_chip = arithmetic in ARITHMETICS and ARITHMETICS[arithmetic].is_chip
+        network = on_chip(network) if is_chip else network
         if arithmetic not in self.arithmetics:
             problems.append(f"arithmetic {arithmetic!r} (has {', '.join(self.arithmetics)})")
         for population in network.populations:
@@ -62,10 +64,10 @@ class Capabilities:
                     f" (limit {self.max_population}; split it into several populations)"
                 )
             if population.plan(network.dt) is not None and not (self.equations and not is_chip):
-                nearest = population.neuron.nearest_on_chip(population.size, network.dt)
+                other = " in chip arithmetic that are no LIF or CubaLIF" * is_chip
                 problems.append(
-                    f"population {population.name!r} of neurons by equations"
-                    f"{' in chip arithmetic' * is_chip} (the nearest it has: {nearest})"
+                    f"population {population.name!r} of neurons by equations{other}"
+                    f" (the nearest it has: CubaLIF, LIF)"
                 )
         for name in sorted(network.currents if not self.currents else ()):
             problems.append(f"source {name!r} of currents (take the encoder 'quiet')")

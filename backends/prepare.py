@@ -7,12 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from neurorl.arithmetic.chip_noise import with_coin_sources
-from neurorl.arithmetic.rounding import make_arithmetic
+from neurorl.arithmetic.rounding import find_arithmetic, make_arithmetic
 from neurorl.backends.checks import check_arithmetic, check_noise, check_record, check_seeds
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import Simulator
 from neurorl.errors import UnsupportedError
 from neurorl.network.description import Network
+from neurorl.network.on_chip import on_chip
 
 __all__ = ["prepare"]
 
@@ -31,6 +32,8 @@ def prepare(
     """
     seeds, name = check_seeds(seed), check_arithmetic(arithmetic, simulator.capabilities)
     check_noise(simulator.name, noise, name, simulator.capabilities)
+    if find_arithmetic(name).is_chip:
+        network = on_chip(network)
     with_coins, coins = with_coin_sources(network, noise)
     problems = simulator.refusals(with_coins, name)
     if problems:

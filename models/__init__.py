@@ -16,6 +16,7 @@ from neurorl.network.connectors import (
     OneToOne,
     Synapses,
 )
+from neurorl.network.on_chip import on_chip
 
 __all__ = [
     "ADAPTIVE_LIF",
@@ -36,4 +37,5 @@ __all__ = [
     "Silenced",
     "Synapses",
     "actor_network",
+    "on_chip",
 ]

@@ -10,7 +10,8 @@ from neurorl.expressions.expression import Expression
 from neurorl.expressions.linear import NotLinearError, linear, substituted
 from neurorl.expressions.nodes import Name, Node
 from neurorl.expressions.printing import TEXT, render
-from neurorl.network.neuron import StepPlan
+from neurorl.models.neurons import LIF, CubaLIF
+from neurorl.network.neuron import Neuron, StepPlan
 from neurorl.network.serialization import FloatArray
 
 __all__ = ["ChipForm", "chip_form"]
@@ -22,7 +23,7 @@ _NEAR = 1e-12
 class ChipForm:
     """Hold the parameters of a `CubaLIF`, or of a `LIF` if *tau_syn* is None; ``(size,)`` each.
 
-    Its membrane is v less the reset's value. scale: of all weights.
+    Its membrane is v less the reset's value. scale: of all weights, > 0.
     """
 
     tau_syn: FloatArray | None
@@ -33,17 +34,14 @@ class ChipForm:
     refractory: FloatArray
     scale: FloatArray
 
-    def __str__(self) -> str:
-        names = ("tau_syn", "tau_mem", "threshold", "bias", "noise", "refractory")
-        values = {name: getattr(self, name) for name in names}
-        kind = "LIF" if self.tau_syn is None else "CubaLIF"
-        shown = [
-            f"{name}={_short(value)}"
-            for name, value in values.items()
-            if value is not None and (name in names[:3] or value.any())
-        ]
-        weights = "" if np.allclose(self.scale, 1.0) else f", weights times {_short(self.scale)}"
-        return f"{kind}({', '.join(shown)}){weights}"
+    def neuron(self) -> Neuron:
+        """Return the neuron for the same weights: its membrane is in parts of the scale."""
+        shared = {
+            "tau_mem": self.tau_mem,
+            **{x: getattr(self, x) / self.scale for x in ("threshold", "bias", "noise")},
+            "refractory": self.refractory,
+        }
+        return LIF(**shared) if self.tau_syn is None else CubaLIF(tau_syn=self.tau_syn, **shared)
 
 
 def chip_form(plan: StepPlan, dt: float) -> ChipForm | None:
@@ -81,7 +79,7 @@ def chip_form(plan: StepPlan, dt: float) -> ChipForm | None:
             return None
         tau_syn = _tau(keep[u, u], dt)
     tau_mem = _tau(decay, dt)
-    if tau_mem is None or (len(state) == 2 and tau_syn is None):
+    if tau_mem is None or (len(state) == 2 and tau_syn is None) or np.any(scale <= 0):
         return None
     noise = plan.constants.get("noise_width", np.zeros(plan.size))
     spread = [
@@ -129,9 +127,3 @@ def _tau(decay: FloatArray, dt: float) -> FloatArray | None:
         return None
     with np.errstate(divide="ignore"):
         return np.asarray(np.where(decay > 0, -dt / np.log(decay), 0.0))
-
-
-def _short(values: FloatArray) -> str:
-    """Return a number, or the first of several."""
-    first = f"{values.flat[0]:.6g}"
-    return first if np.all(values == values.flat[0]) else f"[{first}, ...]"

@@ -18,13 +18,12 @@ from neurorl.expressions.problem import Place
 from neurorl.expressions.statements import Statement, read_statements
 from neurorl.models.chip_form import chip_form
 from neurorl.network.limits import MAX_REFRACTORY
-from neurorl.network.neuron import Dynamics, Margin, Neuron, StepPlan
+from neurorl.network.neuron import IS_SILENT, Dynamics, Margin, Neuron, StepPlan
 from neurorl.network.serialization import FloatArray, frozen_array, several
 from neurorl.network.units import refuse_units
 
 __all__ = ["IS_SILENT", "Equations"]
 
-IS_SILENT = "is_silent"
 _OWN = ("dt", "logistic", "noise_width", IS_SILENT, "spikes", "refractory")
 """Reserve the names that every neuron has: seconds of a step, a draw, the width of the noise,
 whether a lesion silenced it, and two keys of its state."""
@@ -110,9 +109,9 @@ class Equations(Neuron):
         what, limit = "neurons by equations can't be here", "LIF, CubaLIF, GLM"
         raise UnsupportedError("neuron", what, limit=limit)
 
-    def nearest_on_chip(self, size: int, dt: float) -> str:
+    def on_chip(self, size: int, dt: float) -> Neuron | None:
         form = chip_form(self.plan(size, dt), dt)
-        return "CubaLIF, LIF" if form is None else f"{form}, which makes the same spikes"
+        return None if form is None else form.neuron()
 
     def with_parameters(self, **parameters: Any) -> Equations:
         """Return the same equations with some other parameters."""

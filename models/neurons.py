@@ -10,10 +10,9 @@ import numpy as np
 
 from neurorl.errors import DescriptionError
 from neurorl.expressions.expression import Expression
-from neurorl.models.equations import IS_SILENT
 from neurorl.network.description import Dynamics, Neuron
 from neurorl.network.limits import MAX_REFRACTORY
-from neurorl.network.neuron import StepPlan
+from neurorl.network.neuron import IS_SILENT, StepPlan
 from neurorl.network.serialization import LARGEST, FloatArray, frozen_array, number
 
 __all__ = ["GLM", "LIF", "CubaLIF", "InChipUnits", "Silenced"]

@@ -35,6 +35,7 @@ from neurorl.errors import (
     warn_outside,
 )
 from neurorl.network.description import Network
+from neurorl.network.on_chip import on_chip
 from neurorl.network.serialization import FloatArray, number
 from neurorl.numerics.random import derive
 
@@ -141,6 +142,7 @@ class LoihiSimulator(Simulator):
         core: what one core has room for; None for Loihi's own limits.
         chips: how many chips there are.
         """
+        network = on_chip(network)
         problems = super().problems(network, arithmetic)
         for p in network.projections:
             synapses = network.synapses(p.name)

@@ -11,7 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from neurorl.arithmetic.quantiser import ChipNetwork
-from neurorl.arithmetic.rounding import ChipArithmetic, initial_weights, make_arithmetic
+from neurorl.arithmetic.rounding import (
+    ChipArithmetic,
+    find_arithmetic,
+    initial_weights,
+    make_arithmetic,
+)
 from neurorl.backends.base import Backend
 from neurorl.backends.checks import check_seeds
 from neurorl.backends.torch.cells import Cells
@@ -33,6 +38,7 @@ from neurorl.errors import (
 )
 from neurorl.native import toolchain
 from neurorl.network.description import Network, Population
+from neurorl.network.on_chip import on_chip
 from neurorl.network.serialization import FloatArray
 
 __all__ = ["ENGINES", "SpikingModule", "check_engine"]
@@ -80,6 +86,8 @@ class SpikingModule(nn.Module):
         engine: str | None = None,
     ) -> None:
         super().__init__()
+        if find_arithmetic(arithmetic).is_chip:
+            network = on_chip(network)
         self.network = network
         self.seeds = check_seeds(seed)
         self.n_replicas = len(self.seeds)

@@ -113,7 +113,7 @@ class Replicas(AgentGroup):
         )
         super().__init__(
             config,
-            network,
+            self.backend.network,
             seeds,
             n_actions=n_actions,
             backend_name=spec.backend,

@@ -242,8 +242,7 @@ class ChipArithmetic(Arithmetic):
         for p in network.populations:
             if p.plan(network.dt) is not None:
                 what = "neurons by equations have no chip arithmetic"
-                limit = p.neuron.nearest_on_chip(p.size, network.dt)
-                raise UnsupportedError(f"population {p.name!r}", what, limit=limit)
+                raise UnsupportedError(f"population {p.name!r}", what, limit="CubaLIF, LIF")
         for projection in network.projections:
             if projection.short_term is not None:
                 where, what = f"projection {projection.name!r}", "short-term plasticity"

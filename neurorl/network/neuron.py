@@ -14,7 +14,10 @@ from neurorl.expressions.expression import Expression
 from neurorl.expressions.statements import Statement
 from neurorl.network.serialization import Described, FloatArray
 
-__all__ = ["Dynamics", "Margin", "Neuron", "StepPlan"]
+__all__ = ["IS_SILENT", "Dynamics", "Margin", "Neuron", "StepPlan"]
+
+IS_SILENT = "is_silent"
+"""Name the constant that tells which neurons by equations a lesion silenced."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +114,6 @@ class Neuron(Described, abc.ABC):
         """Return the step of neurons that are equations; None for those of `dynamics`."""
         return None
 
-    def nearest_on_chip(self, size: int, dt: float) -> str:
-        """Name what of the chip comes nearest to neurons that are equations."""
-        return "CubaLIF, LIF"
+    def on_chip(self, size: int, dt: float) -> Neuron | None:
+        """Return the neuron of the chip that makes the same spikes; None if there is none."""
+        return self if self.plan(size, dt) is None else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 from neurorl.agents.local import SpikingActorCritic
 from neurorl.backends.simulator import Simulator
 from neurorl.backends.spec import BackendSpec
-from neurorl.errors import ArgumentError
+from neurorl.errors import ArgumentError, UnsupportedError
 from neurorl.network.description import Network
+from neurorl.network.on_chip import on_chip
 from neurorl.numerics.random import read_seed
 from neurorl.validation.compare import Row, compare
 from neurorl.validation.explain import Explanation, explain
@@ -79,6 +81,7 @@ def validate(
         specs, skipped = _runnable(specs, subject.network)
     if learn and subject.config is None:
         raise ArgumentError("validate", "a network without an agent can't learn")
+    subject, specs, skipped = _as_the_chip_has_it(subject, specs, skipped, backends is None)
     limits = tolerance or Tolerance()
     stimulus = make_stimulus(subject, steps, seed, specs[0].chosen_arithmetic)
     total = len(specs) * (sum(w.n_steps for w in stimulus) + learn * updates)
@@ -122,6 +125,27 @@ def validate(
         command=command,
         skipped=skipped,
     )
+
+
+def _as_the_chip_has_it(
+    subject: Subject, specs: list[BackendSpec], skipped: list[dict[str, str]], leaves_out: bool
+) -> tuple[Subject, list[BackendSpec], list[dict[str, str]]]:
+    """Return the subject of `on_chip` if all are in chip arithmetic; else leave these out.
+
+    leaves_out: without, raise UnsupportedError: variables of equations have no others beside them.
+    """
+    network = on_chip(subject.network)
+    if network is subject.network or not any(spec.is_chip for spec in specs):
+        return subject, specs, skipped
+    if all(spec.is_chip for spec in specs):
+        return dataclasses.replace(subject, network=network), specs, skipped
+    what = "equations run in chip arithmetic as LIF or CubaLIF, with other variables"
+    remedy = "validate neurorl.models.on_chip(network), or in one arithmetic"
+    kept = [s for s in specs if not s.is_chip]
+    if not leaves_out or len(kept) < 2:
+        raise UnsupportedError("validate", what, remedy=remedy)
+    told = [{"backend": s.label, "why": f"{what}; {remedy}"} for s in specs if s.is_chip]
+    return subject, kept, skipped + told
 
 
 def _runnable(

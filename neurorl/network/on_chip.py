@@ -1,0 +1,36 @@
+"""Replace neurons by equations by those of the chip that make the same spikes."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from neurorl.network.description import Network, Node, Population, Projection
+
+__all__ = ["on_chip"]
+
+
+def on_chip(network: Network) -> Network:
+    """Return the network for chip arithmetic: with LIF and CubaLIF where equations are one.
+
+    Those that aren't stay, to be refused by name. Weights keep their values and units; a membrane
+    of the chip is that of the equations, less the reset's value and by the share of the weights
+    that reaches it. *network* itself if it has no such neurons.
+    """
+    nodes = tuple(_node(node, network.dt) for node in network.nodes)
+    replaced = {n.name for n, old in zip(nodes, network.nodes, strict=True) if n is not old}
+    if not replaced:
+        return network
+
+    def arriving(p: Projection) -> Projection:
+        return dataclasses.replace(p, target=None) if p.post in replaced else p
+
+    projections = tuple(arriving(p) for p in network.projections)
+    return dataclasses.replace(network, nodes=nodes, projections=projections)
+
+
+def _node(node: Node, dt: float) -> Node:
+    """Return a population of the chip's neurons, or the node itself."""
+    if not isinstance(node, Population) or node.plan(dt) is None:
+        return node
+    neuron = node.neuron.on_chip(node.size, dt)
+    return node if neuron is None else dataclasses.replace(node, neuron=neuron)
