@@ -10,7 +10,18 @@ import argparse
 from collections.abc import Callable
 
 from neurorl import __version__
-from neurorl.cli import backends, bench, doctor, evaluate, plot, show, sweep, train, validate
+from neurorl.cli import (
+    backends,
+    bench,
+    compare,
+    doctor,
+    evaluate,
+    plot,
+    show,
+    sweep,
+    train,
+    validate,
+)
 from neurorl.cli.status import exit_status
 
 __all__ = ["main"]
@@ -22,6 +33,7 @@ _COMMANDS = {
     "show": show,
     "plot": plot,
     "sweep": sweep,
+    "compare": compare,
     "backends": backends,
     "bench": bench,
     "doctor": doctor,

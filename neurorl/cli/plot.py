@@ -8,11 +8,17 @@ from neurorl.cli.kinds import path
 
 __all__ = ["HELP", "add_arguments", "run"]
 
-HELP = "draw the learning curves of runs"
+HELP = "draw the learning curves of runs, with bands over seeds"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("runs", nargs="+", type=path, metavar="RUN")
+    parser.add_argument(
+        "runs",
+        nargs="+",
+        type=path,
+        metavar="RUN",
+        help="or a folder of runs, such as --seeds makes: their median, and a band of quartiles",
+    )
     parser.add_argument(
         "--out", type=path, metavar="FILE", help="default: learning_curve.png in RUN"
     )

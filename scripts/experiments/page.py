@@ -11,9 +11,9 @@ from experiments.catalogue import ARITHMETIC, EXPERIMENTS, TASKS, Experiment, Ta
 from experiments.checks import CheckRow, read_checks
 from experiments.markup import span, table_head, table_row
 from experiments.matrix import learned, matrix
-from experiments.statistics import WINDOW, bootstrap_interval, interquartile_mean
 from experiments.tables import Row, Summary, read_rows, summary
 from experiments.tuning_page import tuning_section
+from neurorl.inspection.statistics import WINDOW, bootstrap_interval, interquartile_mean
 
 __all__ = ["markdown"]
 

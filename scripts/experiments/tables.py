@@ -14,15 +14,15 @@ import numpy as np
 
 from experiments.catalogue import Experiment
 from experiments.run import Plan, run_path
-from experiments.statistics import (
+from neurorl.errors import RunError
+from neurorl.files import make_folder, write_bytes
+from neurorl.inspection.statistics import (
     WINDOW,
     bootstrap_interval,
     episodes_to_threshold,
     interquartile_mean,
     running_mean,
 )
-from neurorl.errors import RunError
-from neurorl.files import make_folder, write_bytes
 from neurorl.runs.directory import RunDirectory
 
 if TYPE_CHECKING:

@@ -14,14 +14,14 @@ from experiments.catalogue import CARTPOLE, EXPERIMENTS, GRIDWORLD, chosen
 from experiments.checks import CheckRow, merge, read_checks, write_checks
 from experiments.page import markdown
 from experiments.run import Plan, evaluation_seed, run
-from experiments.statistics import (
+from experiments.tables import Row, read_curve, read_rows, summary, write_table
+from neurorl.errors import RunError, UnknownNameError
+from neurorl.inspection.statistics import (
     bootstrap_interval,
     episodes_to_threshold,
     interquartile_mean,
     running_mean,
 )
-from experiments.tables import Row, read_curve, read_rows, summary, write_table
-from neurorl.errors import RunError, UnknownNameError
 
 BY_NAME = {e.name: e for e in EXPERIMENTS}
 GRID, GRID_CHIP = BY_NAME["gridworld-lif"], BY_NAME["gridworld-lif-chip"]

@@ -15,7 +15,10 @@ __all__ = [
     "WINDOW",
     "bootstrap_interval",
     "episodes_to_threshold",
+    "improvement_interval",
     "interquartile_mean",
+    "probability_of_improvement",
+    "quartiles_over_steps",
     "running_mean",
 ]
 
@@ -53,6 +56,60 @@ def bootstrap_interval(
     means = interquartile_mean(np.concatenate(drawn, axis=1))
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def probability_of_improvement(
+    first: Sequence[npt.ArrayLike], second: Sequence[npt.ArrayLike]
+) -> float:
+    """Return how probably a run of *first* scores higher than one of *second*, ties half.
+
+    first, second: the runs of each task; the mean over tasks (Agarwal et al. 2021, section 4.3).
+    """
+    shares = []
+    for one, other in zip(first, second, strict=True):
+        difference = np.subtract.outer(np.asarray(one, float), np.asarray(other, float))
+        shares.append((np.sign(difference).mean() + 1) / 2)
+    return float(np.mean(shares))
+
+
+def improvement_interval(
+    first: Sequence[npt.ArrayLike],
+    second: Sequence[npt.ArrayLike],
+    level: float = 0.95,
+    repetitions: int = 2_000,
+) -> tuple[float, float]:
+    """Return the percentile interval of `probability_of_improvement`, runs drawn within tasks."""
+    rng = np.random.default_rng(0)
+
+    def drawn(strata: Sequence[npt.ArrayLike]) -> list[Array]:
+        runs = [np.asarray(stratum, dtype=np.float64) for stratum in strata]
+        return [values[rng.integers(len(values), size=len(values))] for values in runs]
+
+    found = [probability_of_improvement(drawn(first), drawn(second)) for _ in range(repetitions)]
+    low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def quartiles_over_steps(
+    curves: Sequence[tuple[npt.ArrayLike, npt.ArrayLike]], points: int = 200
+) -> tuple[Array, Array]:
+    """Return steps, and the quartiles there of curves of any lengths, of shape (3, points).
+
+    curves: steps at which each run's episodes ended, rising, and their values; a value holds until
+    the next. The quartiles at a step are those of the runs that have come so far, and end where
+    fewer than three quarters have.
+    """
+    ends = np.sort([np.asarray(steps, float)[-1] for steps, _ in curves])
+    begin = max(float(np.asarray(steps, float)[0]) for steps, _ in curves)
+    last = ends[len(ends) // 4]
+    at = np.linspace(min(begin, last), last, points)
+    values = np.full((len(curves), points), np.nan)
+    for row, (steps, of_run) in zip(values, curves, strict=True):
+        steps, of_run = np.asarray(steps, float), np.asarray(of_run, float)
+        place = np.searchsorted(steps, at, side="right") - 1
+        there = (place >= 0) & (at <= steps[-1])
+        row[there] = of_run[place[there]]
+    return at, np.asarray(np.nanquantile(values, [0.25, 0.5, 0.75], axis=0))
 
 
 def running_mean(returns: npt.ArrayLike, window: int = WINDOW) -> Array:
