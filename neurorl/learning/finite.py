@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 LARGEST_FACTOR = 2.0**40
-"""Of a post factor: no sum of such is too large for float32."""
+"""Bound a post factor, so that no sum of such is too large for float32."""
 
 _FINITE = "finite numbers"
 _REPAIR = "nothing is learned from it; repair the environment"

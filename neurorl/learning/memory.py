@@ -163,7 +163,7 @@ class Memory:
 _PASSING = ("x", "value_trace", "expected")
 _DEFINITION = "learner.definition"
 DEFINITION = 2
-"""Of how float weights learn, `neurorl.learning.levels`; states before it have no number."""
+"""Number how float weights learn (`neurorl.learning.levels`); states before it have no number."""
 
 
 def _signs_key(layer: str) -> str:

@@ -92,5 +92,5 @@ def test_what_is_no_number_is_named_with_its_line(tmp_path: Path) -> None:
     table.write_text("env,greedy_return\nx,1.0\nx,high\n")
     with pytest.raises(NeurorlError, match="line 3"):
         scores_of(table, None, None)
-    with pytest.raises(NeurorlError, match="no such run directory"):
+    with pytest.raises(NeurorlError, match="nothing"):
         scores_of(tmp_path / "nothing", None, None)
