@@ -21,6 +21,7 @@ from neurorl.cli import (
     sweep,
     train,
     validate,
+    watch,
 )
 from neurorl.cli.status import exit_status
 
@@ -34,6 +35,7 @@ _COMMANDS = {
     "plot": plot,
     "sweep": sweep,
     "compare": compare,
+    "watch": watch,
     "backends": backends,
     "bench": bench,
     "doctor": doctor,

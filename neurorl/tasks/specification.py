@@ -25,6 +25,7 @@ __all__ = [
     "entry_point_name",
     "is_same_env",
     "quiet",
+    "rendered_env",
     "warn_unsaved",
 ]
 
@@ -89,13 +90,39 @@ def copy_env(env: gym.Env[Any, Any], is_quiet: bool = False) -> gym.Env[Any, Any
 
     Raises RunError if there is no telling how.
     """
+    spec = _made_again(env)
+    return gym.make(quiet(spec) if is_quiet else spec)
+
+
+def _made_again(env: gym.Env[Any, Any]) -> EnvSpec:
+    """Return the spec that makes *env* again. Raises RunError if there is no telling how."""
     try:
-        spec = _spec_of(env)
-        return gym.make(quiet(spec) if is_quiet else spec)
+        return _spec_of(env)
     except NotDataError as exc:
         remedy = "give an id, or an environment made by gymnasium.make"
         where = f"environment {_name(env)}"
         raise RunError(where, "can't be made again", got=exc, remedy=remedy) from exc
+
+
+def rendered_env(env: gym.Env[Any, Any]) -> tuple[gym.Env[Any, Any], str | None]:
+    """Make a second environment like *env* that shows itself; return it and how.
+
+    How: ``rgb_array`` for images, ``ansi`` for texts, None if it can do neither here, as it can't
+    or a library is missing. Raises RunError if there is no telling how to make it.
+    """
+    offered = env.metadata.get("render_modes") or ()
+    for mode in ("rgb_array", "ansi"):
+        if mode not in offered:
+            continue
+        spec = quiet(_made_again(env))
+        try:
+            shown = gym.make(spec, render_mode=mode)
+            shown.reset(seed=0)
+            shown.render()
+        except Exception:  # of whatever its pictures need
+            continue
+        return shown, mode
+    return copy_env(env, is_quiet=True), None
 
 
 def quiet(spec: EnvSpec) -> EnvSpec:
