@@ -15,7 +15,7 @@ from typing import Any
 
 from neurorl.errors import BackendUnavailableError
 
-__all__ = ["GROUP", "BackendInfo", "Engine", "check_class", "plugins"]
+__all__ = ["GROUP", "BackendInfo", "Engine", "check_class", "installed_version", "plugins"]
 
 GROUP = "neurorl.backends"
 
@@ -53,6 +53,14 @@ class BackendInfo:
     problem: str | None = None
     arithmetics: tuple[str, ...] = ("float", "loihi")
     engines: Mapping[str, Engine] = field(default_factory=dict, hash=False)
+
+
+def installed_version(distribution: str) -> str | None:
+    """Return the version of an installed distribution, or None."""
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def plugins(taken: Collection[str]) -> list[tuple[str, BackendInfo]]:

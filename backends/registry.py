@@ -18,7 +18,7 @@ from neurorl.backends.lookup import (
 )
 from neurorl.backends.plugins import BackendInfo, plugins
 from neurorl.backends.spec import BackendSpec
-from neurorl.errors import BackendUnavailableError
+from neurorl.errors import BackendUnavailableError, one_line
 
 if TYPE_CHECKING:
     from neurorl.backends.base import Backend
@@ -31,7 +31,6 @@ __all__ = [
     "BackendSpec",
     "available_backends",
     "backend_class",
-    "backend_type",
     "load",
     "variants",
 ]
@@ -49,11 +48,6 @@ def load(name: str | type[Simulator] | BackendSpec, network: Network, **options:
     0
     """
     return BackendSpec.parse(name).load(network, **options)
-
-
-def backend_type(backend: str | type[Simulator] | BackendSpec) -> type[Simulator]:
-    """Return a simulator's class, by its name, its spec or itself. Raises ArgumentError."""
-    return BackendSpec.parse(backend).backend_class
 
 
 def variants(name: str) -> list[BackendSpec]:
@@ -94,11 +88,7 @@ def _row(
         row |= {"arithmetics": list(cls.capabilities.arithmetics), "available": True}
         row["unverified"] = cls.unverified
     except BackendUnavailableError as exc:
-        row["remedy"] = _one_line(exc)
+        row["remedy"] = one_line(exc)
     except Exception as exc:  # a plug-in's own methods may raise anything
-        row["remedy"] = f"{info.remedy} ({_one_line(exc)})"
+        row["remedy"] = f"{info.remedy} ({one_line(exc)})"
     return row
-
-
-def _one_line(exc: Exception) -> str:
-    return " ".join(str(exc).split())

@@ -16,7 +16,6 @@ from neurorl.models.checks import (
     check_probability,
 )
 from neurorl.models.fields import FILE_ORDER, KINDS, LATER, AgentFields, option_types
-from neurorl.models.places import PLACES
 from neurorl.models.policies import POLICIES
 from neurorl.network.description import Network
 from neurorl.network.limits import MAX_AGENT_SYNAPSES, MAX_DELAY, MAX_SIZE, check_limit
@@ -97,10 +96,6 @@ class AgentConfig(AgentFields):
     def changed(self, **options: Any) -> Self:
         """Return the same agent with other *options*, by the names that AgentConfig takes."""
         return dataclasses.replace(self, **options)
-
-    def on_host(self) -> Self:
-        """Return the same agent, whose weights learn on the host."""
-        return self.changed(learning=PLACES["host"]())
 
     def network(self, n_actions: int) -> Network:
         """Return the network of an agent with this many actions. Raises DescriptionError."""

@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import ArgumentError, DescriptionError
-from neurorl.models.features import Features, Ranged
+from neurorl.models.features import Features, FromNumbers, Ranged
 from neurorl.network.serialization import FloatArray, positive, several
 
 __all__ = ["Pooled", "blocks_for", "pooled"]
 
 
 @dataclass(frozen=True, eq=False)
-class Pooled(Features):
+class Pooled(FromNumbers):
     """Compute features *of* the means of blocks, the parts into which each axis of an array is cut.
 
     shape: of the observation. blocks: how many along each axis, as even as can be.
@@ -68,9 +68,6 @@ class Pooled(Features):
 
     def of_all(self, flat: FloatArray) -> FloatArray:
         return self.of.of_all(flat)
-
-    def __call__(self, observation: Any) -> FloatArray:
-        return self.values(self.flat(observation))
 
 
 def pooled(numbers: npt.NDArray[np.float64], blocks: tuple[int, ...]) -> FloatArray:

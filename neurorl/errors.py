@@ -43,6 +43,7 @@ __all__ = [
     "UnsupportedError",
     "check_name",
     "format_message",
+    "one_line",
     "quoted",
     "unknown_name_error",
     "warn_outside",
@@ -143,6 +144,11 @@ def format_message(
     begun, then = _short(f"{where}: {what}", 3 * _LONGEST), _short(remedy or "", 3 * _LONGEST)
     text = begun + (f" ({shown})" if shown else "") + (f"; {then}" if then else "")
     return re.sub(r"\s*\n\s*", " ", text) if "\n" in text else text
+
+
+def one_line(message: object) -> str:
+    """Return a message without its line breaks."""
+    return " ".join(str(message).split())
 
 
 def quoted(value: object) -> str:

@@ -50,7 +50,7 @@ class Features(Described, abc.ABC):
 
 
 class FromNumbers(Features):
-    """Map a plain vector or number to features."""
+    """Map what `flat` makes of an observation to features; by default a plain vector or number."""
 
     def flat(self, observation: Any) -> FloatArray:
         return np.asarray(observation, dtype=np.float64).ravel()

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.models.features.base import Features
+from neurorl.models.features.base import Features, FromNumbers
 from neurorl.network.limits import MAX_FEATURES, MAX_PARTS, check_limit
 from neurorl.network.serialization import FloatArray, positive
 
@@ -15,7 +15,7 @@ __all__ = ["Concat"]
 
 
 @dataclass(frozen=True, eq=False)
-class Concat(Features):
+class Concat(FromNumbers):
     """Join features of the parts of a Tuple or Dict observation, one after the other.
 
     keys: of a Dict, or places in a Tuple, in the order of *parts*; empty for all of a Tuple.
@@ -51,6 +51,3 @@ class Concat(Features):
         ends = np.cumsum([part.n_inputs for part in self.parts])[:-1]
         pairs = zip(self.parts, np.split(flat, ends), strict=True)
         return np.concatenate([part.values(inputs) for part, inputs in pairs])
-
-    def __call__(self, observation: Any) -> FloatArray:
-        return self.values(self.flat(observation))

@@ -10,7 +10,7 @@ from zlib import crc32
 import numpy as np
 
 from neurorl.errors import ArgumentError
-from neurorl.models.features.base import Features
+from neurorl.models.features.base import FromNumbers
 from neurorl.models.features.concat import Concat
 from neurorl.models.features.states import OneHot
 from neurorl.network.limits import MAX_FEATURES
@@ -23,7 +23,7 @@ _SHIFT = 16  # so the two halves of a hash are of different bits
 
 
 @dataclass(frozen=True, eq=False)
-class HashedStates(Features):
+class HashedStates(FromNumbers):
     """Give each different observation a cell in each of two tables of *n*. Cells.
 
     Its place in one is by the lower, in the other by the upper half of its CRC-32, so that two
@@ -78,6 +78,3 @@ class HashedStates(Features):
 
     def values(self, flat: FloatArray) -> FloatArray:
         return self.tables.values(flat)
-
-    def __call__(self, observation: Any) -> FloatArray:
-        return self.values(self.flat(observation))

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import ArgumentError, DescriptionError
-from neurorl.models.features.base import Features
+from neurorl.models.features.base import Features, FromNumbers
 from neurorl.network.limits import MAX_FEATURES
 from neurorl.network.serialization import FloatArray, frozen_array, positive, several
 
@@ -18,7 +18,7 @@ __all__ = ["Centred", "Picked"]
 
 
 @dataclass(frozen=True, eq=False)
-class Picked(Features):
+class Picked(FromNumbers):
     """Compute features *of* some numbers of an observation, each as often as it is named.
 
     places: of these numbers in the flattened observation. n: how many numbers that has.
@@ -67,12 +67,9 @@ class Picked(Features):
     def values(self, flat: FloatArray) -> FloatArray:
         return self.of.values(flat)
 
-    def __call__(self, observation: Any) -> FloatArray:
-        return self.values(self.flat(observation))
-
 
 @dataclass(frozen=True, eq=False)
-class Centred(Features):
+class Centred(FromNumbers):
     """Take the *usual* values of features off them, ``(size,)``. Not cells.
 
     The steps of a critic, which are divided by ``|x|**2``, then go to what varies.
@@ -101,6 +98,3 @@ class Centred(Features):
 
     def values(self, flat: FloatArray) -> FloatArray:
         return np.asarray(self.of.values(flat) - self.usual)
-
-    def __call__(self, observation: Any) -> FloatArray:
-        return self.values(self.flat(observation))

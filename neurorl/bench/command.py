@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from neurorl.backends.plugins import installed_version
 from neurorl.backends.registry import BACKENDS
 from neurorl.bench.candidates import backends
 from neurorl.bench.measure import Plan, Report, measure, processor
@@ -70,16 +70,8 @@ def _wanted(options: Options) -> set[str]:
     """Return the backends that must be measured: named by the user, or else all installed."""
     named = set(_names(options.backends) or ())
     if options.backends is None:
-        named |= {name for name, info in BACKENDS.items() if _is_installed(info.distribution)}
+        named |= {name for name, info in BACKENDS.items() if installed_version(info.distribution)}
     return {name.partition(":")[0] for name in named}
-
-
-def _is_installed(distribution: str) -> bool:
-    try:
-        importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
 
 
 def make_plan(options: Options) -> Plan:

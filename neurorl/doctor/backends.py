@@ -11,10 +11,10 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from neurorl.backends.plugins import installed_version
 from neurorl.backends.registry import variants
 from neurorl.children import child_environment, module_command
 from neurorl.doctor.rows import Row, row
-from neurorl.doctor.versions import version
 from neurorl.native import toolchain
 
 __all__ = ["backend"]
@@ -27,7 +27,7 @@ _TRIAL = "neurorl.doctor.trial"
 
 def backend(listed: Row) -> Iterator[Row]:
     """Return a backend's rows, given its row of `neurorl.backends.registry.available_backends`."""
-    name, installed = listed["name"], version(listed["distribution"])
+    name, installed = listed["name"], installed_version(listed["distribution"])
     if not listed["available"]:
         status = "missing" if installed is None else "broken"
         yield row("backend", name, installed, status, "can't be loaded", listed["remedy"])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["Row", "one_line", "row"]
+__all__ = ["Row", "row"]
 
 Row = dict[str, Any]
 
@@ -24,8 +24,3 @@ def row(
     """Return the row of one check: its result, what is wrong with it and what helps."""
     result: Row = {"check": check, "name": name, "found": found, "status": status}
     return result | {"problem": problem, "remedy": remedy}
-
-
-def one_line(what: object) -> str:
-    """Return a message without its line breaks."""
-    return " ".join(str(what).split())

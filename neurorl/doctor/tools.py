@@ -9,8 +9,8 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from neurorl.doctor.rows import Row, one_line, row
-from neurorl.errors import BackendError
+from neurorl.doctor.rows import Row, row
+from neurorl.errors import BackendError, one_line
 from neurorl.native import toolchain
 from neurorl.native.build import library
 from neurorl.native.cache import CompileCache

@@ -13,7 +13,7 @@ import numpy as np
 
 from neurorl.backends.registry import variants
 from neurorl.backends.spec import BackendSpec
-from neurorl.doctor.rows import one_line
+from neurorl.errors import one_line
 from neurorl.testing.networks import FEATURES
 
 __all__ = ["five_steps", "main"]

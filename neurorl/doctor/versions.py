@@ -10,9 +10,10 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from neurorl._version import __version__
+from neurorl.backends.plugins import installed_version
 from neurorl.doctor.rows import Row, row
 
-__all__ = ["COMBINATIONS", "version", "versions"]
+__all__ = ["COMBINATIONS", "versions"]
 
 PYTHONS = SpecifierSet(">=3.11,<3.14")
 
@@ -59,7 +60,7 @@ def _requirements() -> list[Row]:
 
 def _requirement(needed: Requirement, extra: str) -> Row:
     command = f"pip install 'neurorl[{extra}]'" if extra else f"pip install '{_plain(needed)}'"
-    installed = version(needed.name)
+    installed = installed_version(needed.name)
     if installed is None:
         return row("version", needed.name, None, "missing", "isn't installed", command)
     if not needed.specifier.contains(installed, prereleases=True):
@@ -74,17 +75,9 @@ def _plain(needed: Requirement) -> str:
     return f"{needed.name}{needed.specifier}"
 
 
-def version(distribution: str) -> str | None:
-    """Return the installed version; None if there is none."""
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
 def _combinations() -> Iterator[Row]:
     for ranges, why, remedy in COMBINATIONS:
-        installed = {name: version(name) for name in ranges}
+        installed = {name: installed_version(name) for name in ranges}
         if all(v is not None and _is_in(v, ranges[name]) for name, v in installed.items()):
             shown = " with ".join(f"{name} {number}" for name, number in installed.items())
             yield row("combination", shown, None, "broken", why, remedy)

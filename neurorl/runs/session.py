@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +16,7 @@ from neurorl.agents.episodes import Episode
 from neurorl.agents.fits import check_fits, modules
 from neurorl.agents.interrupts import held_interrupts
 from neurorl.agents.saved import AgentDescription, read_agent
+from neurorl.backends.plugins import installed_version
 from neurorl.errors import EnvironmentWarning, RunError, format_message, warn_outside
 from neurorl.files import as_json
 from neurorl.models.config import AgentConfig
@@ -196,12 +196,5 @@ class Session:
 def _versions(algorithm: Algorithm) -> dict[str, str | None]:
     """Return the versions of what decides a run's results; None for what isn't installed."""
     names = ("brian2", "gymnasium", "nengo", "nengo-loihi", "numpy", *algorithm.needs)
-    versions = {name: _version(name) for name in names}
+    versions = {name: installed_version(name) for name in names}
     return {**versions, "neurorl": __version__, "python": platform.python_version()}
-
-
-def _version(name: str) -> str | None:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import platform
 from dataclasses import dataclass
 from typing import Any
 
 from neurorl._version import __version__
+from neurorl.backends.plugins import installed_version
 from neurorl.validation.compare import Row
 from neurorl.validation.distances import missing
 from neurorl.validation.explain import Explanation
@@ -78,10 +78,5 @@ class Result:
 
 def _versions() -> dict[str, str]:
     names = ("brian2", "elephant", "gymnasium", "nengo", "nengo-loihi", "numpy", "pyspike", "torch")
-    versions = {"neurorl": __version__, "python": platform.python_version()}
-    for name in names:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return versions
+    found = {name: version for name in names if (version := installed_version(name))}
+    return {"neurorl": __version__, "python": platform.python_version(), **found}

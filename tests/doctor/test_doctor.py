@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from neurorl.backends.plugins import installed_version
 from neurorl.backends.registry import BACKENDS, available_backends, variants
 from neurorl.cli import main
 from neurorl.doctor import backends, examine, tools, verdict, versions
@@ -49,8 +50,8 @@ def test_another_neurorl_in_the_current_folder_is_not_taken(
 
 def pretend(monkeypatch: pytest.MonkeyPatch, **installed: str | None) -> None:
     """Pretend that these distributions have other versions (None: are missing)."""
-    real = versions.version
-    monkeypatch.setattr(versions, "version", lambda name: installed.get(name, real(name)))
+    real = installed_version
+    monkeypatch.setattr(versions, "installed_version", lambda n: installed.get(n, real(n)))
 
 
 @pytest.mark.parametrize(
