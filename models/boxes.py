@@ -11,14 +11,14 @@ import numpy.typing as npt
 
 from neurorl.models.features import Concat, Features, Picked, Tiles
 
-__all__ = ["BoxRanges", "box_cells"]
+__all__ = ["MOST_JOINT", "BoxRanges", "box_cells"]
 
 _QUANTILES = (0.005, 0.995)
 _DIGITS = 4
 _TILINGS, _BINS = 4, 4
 _MAX_DECLARED_PAIRS = 6
 """Limit the pairs of numbers; with more, the declared ranges are cut number by number."""
-_MOST_JOINT = 9
+MOST_JOINT = 9
 """Make tiles of pairs of numbers only if at most this many vary."""
 
 Numbers = npt.NDArray[np.float64]
@@ -41,12 +41,19 @@ class BoxRanges:
 
     @classmethod
     def of(cls, space: gym.spaces.Box, rows: Numbers) -> BoxRanges:
-        """Return the ranges of a space, *rows* of which were seen."""
+        """Return the ranges of a space, *rows* of which were seen.
+
+        Of more numbers than the space has, as memories of these are, twice what was seen counts as
+        declared.
+        """
         low, high = (end.astype(np.float64).ravel() for end in (space.low, space.high))
         least, most = rows.min(axis=0), rows.max(axis=0)
         seen_low, seen_high = np.quantile(rows, _QUANTILES, axis=0)
         is_rare = seen_low == seen_high  # of what varies now and then, the quantiles may be one
         seen_low, seen_high = np.where(is_rare, (least, most), (seen_low, seen_high))
+        width, d = seen_high - seen_low, len(low)
+        low = np.concatenate([low, _short((seen_low - width / 2.0)[d:])])
+        high = np.concatenate([high, _short((seen_high + width / 2.0)[d:])])
         is_between = (rows > least) & (rows < most)
         return cls(
             low,
@@ -71,7 +78,7 @@ def box_cells(ranges: BoxRanges) -> Features | None:
     n, places = len(ranges.low), ranges.places
     if not places:
         return None
-    if len(places) > _MOST_JOINT:
+    if len(places) > MOST_JOINT:
         return None
     pairs = list(itertools.combinations(places, min(2, len(places))))
     apart = pairs if len(pairs) <= _MAX_DECLARED_PAIRS else [(place,) for place in places]

@@ -6,11 +6,12 @@ import numpy as np
 
 from neurorl.errors import DescriptionError
 from neurorl.models.actor import hidden_sizes, history_taps, least_window
+from neurorl.models.features import FromNumbers, Picked
 from neurorl.models.fields import AgentFields
 from neurorl.network.description import Network
-from neurorl.network.limits import MAX_TAPS
+from neurorl.network.limits import MAX_TAPS, check_limit
 from neurorl.network.modules import hidden_layers, module_projections
-from neurorl.network.serialization import positive, several
+from neurorl.network.serialization import number, positive, several
 from neurorl.rules.post_factor import OF_MODULES
 
 __all__ = ["check_combination", "check_description", "check_modules", "check_probability"]
@@ -31,7 +32,25 @@ def check_combination(config: AgentFields) -> None:
             raise DescriptionError("agent.modulator", what, got=got, remedy=remedy)
     if config.learning.on_chip:
         _check_on_chip(config)
+    _check_memories(config)
     config.critic.check(config.features, config.cells, config.window)
+
+
+def _check_memories(config: AgentFields) -> None:
+    """Raise DescriptionError for memories that can't be, or for features that can't have any.
+
+    Sets ``memories`` to a tuple.
+    """
+    where = "agent.memories"
+    keeps = tuple(number(where, keep, 0.0, 1.0) for keep in several(where, config.memories))
+    object.__setattr__(config, "memories", keeps)
+    check_limit(where, "memories", len(keeps), MAX_TAPS)
+    for name, features in (("cells", config.cells), ("features", config.features)):
+        n = features.n if isinstance(features, Picked) else features.n_inputs
+        if keeps and (n % (1 + len(keeps)) or not isinstance(features, (Picked, FromNumbers))):
+            what = f"needs {name} of each number and of its change from each of its means"
+            limit = f"a vector, of a multiple of {1 + len(keeps)} numbers"
+            raise DescriptionError(where, what, got=f"{type(features).__name__}, {n}", limit=limit)
 
 
 def _check_names(config: AgentFields) -> None:

@@ -75,7 +75,8 @@ class AgentConfig(AgentFields):
                     del data[option]
         defaults = {f.name: f.default for f in dataclasses.fields(self)}
         for name in LATER:
-            if data[name] == defaults[name]:
+            usual = defaults[name]
+            if data[name] == (list(usual) if isinstance(usual, tuple) else usual):
                 del data[name]
         order = ("type", *FILE_ORDER, *data)
         return {name: data[name] for name in dict.fromkeys(order) if name in data}

@@ -45,7 +45,7 @@ FILE_ORDER = (
 )
 """List the names in a file in their order; all others follow."""
 
-LATER = ("bias",)
+LATER = ("bias", "memories")
 """Name the fields that a file leaves out at the value which all agents had before they existed."""
 
 
@@ -64,7 +64,9 @@ class AgentFields(Described):
     eligibilities go on from one decision to the next; else each begins from silence.
     ``input_recalls`` and ``hidden_recalls`` are the memory that this makes possible: what the
     input, or the first hidden layer, did so many decisions ago comes to that layer by projections
-    with delays of as many windows.
+    with delays of as many windows. With ``memories``, ``cells`` and ``features`` are of more
+    numbers than an observation has: also of how far each is from its running means of the steps
+    before, one for each of these shares that are kept (`neurorl.models.memories.Memories`).
 
     Learning: ``rule`` is a name of `neurorl.rules.RULES`, or a `Rule` of your own, which a file
     holds if it consists of texts. Per decision
@@ -120,6 +122,7 @@ class AgentFields(Described):
     post_tau: float = 0.02
     depression: float = 0.5
     carries: bool = False
+    memories: tuple[float, ...] = ()
     description: Network | None = None
     solved_at: float | None = None
     solved_discounted: bool = False

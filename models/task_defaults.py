@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 
 from neurorl.errors import EnvironmentWarning, format_message, warn_outside
-from neurorl.models.boxes import BoxRanges, box_cells
+from neurorl.models.boxes import MOST_JOINT, BoxRanges, box_cells
 from neurorl.models.defaults import default_cells, seen_parts
 from neurorl.models.features import Features, HashedStates, JointStates, OneHot, Picked
+from neurorl.models.hidden_state import memories_for
+from neurorl.models.memories import extended
 from neurorl.tasks.first_play import FirstPlay, first_play
 
 __all__ = ["TABLES", "reward_scale", "table_cells", "task_defaults"]
@@ -56,7 +58,7 @@ def task_defaults(
         chosen |= _table(env.observation_space, model, named, play, spiking_critic)
     if "reward_scale" not in named:
         chosen["reward_scale"] = reward_scale(play(), _gamma(named))
-        if "cells" not in chosen or "cells" in named:
+        if ("cells" not in chosen or "cells" in named) and not named.get("memories"):
             _warn_of_still_cells(env.observation_space, named.get("cells"), play())
     return {name: value for name, value in chosen.items() if name not in named}
 
@@ -78,20 +80,37 @@ def _table(
 ) -> dict[str, Any]:
     """Return the fields of an agent that learns a table, if its cells make one possible."""
     cells = named.get("cells")
+    memories: dict[str, Any] = {}
     if cells is None and not _OTHER_CELLS.intersection(named):
-        cells = table_cells(space, play)
+        if "memories" not in named and not spiking_critic:
+            memories = _memories(space, play)
+        cells = table_cells(space, play, memories.get("memories", named.get("memories", ())))
     if not isinstance(cells, (OneHot, JointStates, HashedStates, Picked)):
         return {}
     is_tiled = isinstance(cells, Picked)
     rates = (_TILED if is_tiled else TABLES)[model]
     features = {} if is_tiled and spiking_critic else {"features": cells}
-    return {**rates, "hidden": 0, "bias": False, "cells": cells, **features}
+    return {**rates, "hidden": 0, "bias": False, "cells": cells, **features, **memories}
 
 
-def table_cells(space: gym.Space[Any], play: Any) -> Features | None:
+def _memories(space: gym.Space[Any], play: Any) -> dict[str, Any]:
+    """Return the memories of an agent of a Box that hides something, as a field, if any."""
+    if not isinstance(space, gym.spaces.Box):
+        return {}
+    rows = play().all_numbers()
+    if rows is None or _hashed(space, rows) is not None:
+        return {}
+    keeps = memories_for(play(), rows, MOST_JOINT)
+    return {"memories": keeps} if keeps else {}
+
+
+def table_cells(
+    space: gym.Space[Any], play: Any, memories: Sequence[float] = ()
+) -> Features | None:
     """Return cells of which the output can learn a table; None if there are none.
 
-    play: returns the first play, which numbered states don't need.
+    play: returns the first play, which numbered states don't need. memories: of an agent that has
+    some; its cells are of more numbers.
     """
     cells = default_cells(space)
     if isinstance(cells, (OneHot, JointStates)):
@@ -101,6 +120,9 @@ def table_cells(space: gym.Space[Any], play: Any) -> Features | None:
     rows = play().all_numbers()
     if rows is None:
         return None
+    if memories and isinstance(space, gym.spaces.Box):
+        lengths = [len(rewards) + 1 for rewards in play().rewards]
+        return box_cells(BoxRanges.of(space, extended(rows, lengths, memories)))
     hashed = _hashed(space, rows)
     if hashed is not None or not isinstance(space, gym.spaces.Box):
         return hashed

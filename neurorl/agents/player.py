@@ -80,7 +80,8 @@ class Player:
         return self._loop.window.rasters
 
     def begin(self, k: int = 0) -> None:
-        """Begin an episode: silence a network that carries its state on."""
+        """Begin an episode: silence a network that carries its state on; forget what was seen."""
+        self._loop.forget_seen(k)
         if self._loop.config.carries:
             self.backend.reset([k])
 
@@ -89,6 +90,7 @@ class Player:
 
         A policy whose exploration shrinks with decisions explores as at its end.
         """
+        self._loop.forget_seen(k)
         start = (number + 1) << _EPISODE
         self.backend.begin_at(start, k)
         self._loop.memory.decisions[k] = start

@@ -14,6 +14,7 @@ from neurorl.agents.running import SCORES, Running, not_repeatable, take_up
 from neurorl.learning.finite import NotFiniteError, bad_reward, bad_sum, explained, first_not_finite
 from neurorl.models.config import AgentConfig
 from neurorl.models.history import History
+from neurorl.models.memories import Memories
 from neurorl.network.restoring import take, take_count
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import derive
@@ -56,6 +57,7 @@ class Stage:
         self._to_take_up: set[int] = set()
         self.cells_flat = np.zeros((envs.n, config.cells.n_inputs))
         self._history = History(config.features, config.critic.changes, envs.n)
+        self._memories = Memories(config.memories, envs.n) if config.memories else None
         self._x = np.zeros((envs.n, config.features.size))
 
     def rows(self, active: Sequence[int]) -> list[int]:
@@ -86,7 +88,7 @@ class Stage:
         again = {i: Running(0) for i in episodes}
         last: dict[int, Any] = {}
         for i, observation, reward in take_up(self.envs, episodes):
-            last[i] = observation
+            last[i] = self._remembered(i, observation, is_first=reward is None)
             if reward is not None:
                 again[i].add(0, reward, self._config.gamma)
         for i, observation in last.items():
@@ -201,14 +203,24 @@ class Stage:
         running = Running(self._begun[k])
         self._begun[k] += 1
         i = k * self._size + e
-        self._see(i, self.envs.reset(i, self._reset_seed(k, running.number)), running)
+        first = self.envs.reset(i, self._reset_seed(k, running.number))
+        self._see(i, first, running, is_first=True)
         self._history.begin(i)
         return running
 
     def _reset_seed(self, k: int, number: int) -> int:
         return derive(self._seeds[k], _RESET, number) & 0x7FFFFFFF
 
-    def _see(self, i: int, observation: Any, running: Running) -> None:
+    def _remembered(self, i: int, observation: Any, is_first: bool) -> Any:
+        """Return an observation, with how it came about if the agent has memories."""
+        if self._memories is None:
+            return observation
+        if is_first:
+            self._memories.begin(i)
+        return self._memories.see(i, observation)
+
+    def _see(self, i: int, observation: Any, running: Running, is_first: bool = False) -> None:
+        observation = self._remembered(i, observation, is_first)
         self.cells_flat[i] = self._config.cells.flat(observation)
         self._history.see(i, observation)
         for flat in (self.cells_flat[i], self._history.flat[i]):

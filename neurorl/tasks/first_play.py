@@ -46,12 +46,14 @@ class FirstPlay:
 
     steps: that were taken. rewards: of each episode, ``(length,)``, 0 for one that isn't finite;
     the last may be cut off.
+    actions: of each step, as the environment took them.
     seen: what each part of the observation that is of numbers was, by its place: the keys that lead
     there, ``()`` for a space without parts. Of large ones, not every step is kept.
     """
 
     steps: int = 0
     rewards: list[list[float]] = field(default_factory=list)
+    actions: list[Any] = field(default_factory=list)
     seen: dict[Place, list[Observations]] = field(default_factory=dict)
 
     def of(self, place: Place) -> Observations | None:
@@ -132,6 +134,7 @@ def _play(env: gym.Env[Any, Any], steps: int, play: FirstPlay) -> None:
             action = actions.taken(actions.drawn(draws.random))
         observation, reward, terminated, truncated, _ = answers.step(action)
         note(observation, play.steps)
+        play.actions.append(action)
         play.rewards[-1].append(reward if math.isfinite(reward) else 0.0)
         play.steps += 1
         over = terminated or truncated

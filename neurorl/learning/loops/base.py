@@ -32,6 +32,7 @@ from neurorl.learning.writes import check_writes
 from neurorl.models.config import AgentConfig
 from neurorl.models.features import Features, FromNumbers
 from neurorl.models.history import History
+from neurorl.models.memories import Memories
 from neurorl.models.policies import Policy
 from neurorl.network.serialization import FloatArray
 from neurorl.rules.decision import Told
@@ -111,6 +112,7 @@ class Loop(abc.ABC):
             raster[:] = name == "bias"
         self.cells, self.features = map(self._as_seen, (config.cells, config.features))
         self._cells_flat = np.zeros((self.n, self.cells.n_inputs))
+        self._memories = Memories(config.memories, self.n) if config.memories else None
         self._history = History(self.features, config.critic.changes, self.n)
         self._features_flat = self._history.flat
         self._alike = _flat_alike(self.cells, self.features)
@@ -130,6 +132,8 @@ class Loop(abc.ABC):
         self.phi[...], self.t[...] = other.phi, other.t
         for k in np.flatnonzero(other.masked).tolist():
             self.allow(k, other.allowed[k])
+        if self._memories is not None and other._memories is not None:
+            self._memories.copy(other._memories)
         for name, array in self.window.inputs.items():
             array[...] = other.window.inputs[name]
         for name, raster in self.window.rasters.items():
@@ -137,6 +141,8 @@ class Loop(abc.ABC):
 
     def see(self, k: int, observation: Any) -> None:
         """Take what agent k's environment shows."""
+        if self._memories is not None:
+            observation = self._memories.see(k, observation)
         if self._alike and getattr(observation, "ndim", 0) < 2:
             self._cells_flat[k] = observation
             return
@@ -146,8 +152,14 @@ class Loop(abc.ABC):
 
     def see_first(self, k: int, observation: Any) -> None:
         """Take what agent k's environment shows at the beginning of an episode."""
+        self.forget_seen(k)
         self.see(k, observation)
         self._history.begin(k)
+
+    def forget_seen(self, k: int) -> None:
+        """Forget what agent k saw in earlier steps, as another episode begins."""
+        if self._memories is not None:
+            self._memories.begin(k)
 
     def seen(self, k: int) -> tuple[FloatArray, ...]:
         """Return all that agent k sees, as views of numbers."""

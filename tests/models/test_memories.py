@@ -1,0 +1,116 @@
+"""Test memories of earlier observations, and when an agent gets some."""
+
+from pathlib import Path
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.envs.classic_control.cartpole import CartPoleEnv
+
+from neurorl import SpikingActorCritic
+from neurorl.errors import DescriptionError
+from neurorl.models.config import AgentConfig
+from neurorl.models.features import GaussianCells
+from neurorl.models.memories import Memories, extended
+from neurorl.models.presets import make_config
+
+pytestmark = pytest.mark.filterwarnings("ignore::neurorl.errors.EnvironmentWarning")
+
+
+class Positions(gym.ObservationWrapper):
+    """Show where the cart and the pole are, and not how fast they move."""
+
+    def __init__(self) -> None:
+        super().__init__(gym.wrappers.TimeLimit(CartPoleEnv(), 200))
+        space = self.env.observation_space
+        self.observation_space = gym.spaces.Box(space.low[[0, 2]], space.high[[0, 2]])
+
+    def observation(self, observation: np.ndarray) -> np.ndarray:
+        return observation[[0, 2]]
+
+
+def _agent(loop: str | None = None, **options: object) -> SpikingActorCritic:
+    cells = GaussianCells((-2.4, -0.21, -0.06, -0.06), (2.4, 0.21, 0.06, 0.06), 3)
+    fields = {"cells": cells, "features": cells, "memories": (0.0,), "reward_scale": 0.02}
+    return SpikingActorCritic(Positions(), backend="reference", seed=3, loop=loop, **fields)
+
+
+def test_what_is_shown_by_hand():
+    memories = Memories((0.0, 0.5), 2)
+    rows = [memories.see(0, np.array([x])) for x in (4.0, 6.0, 7.0)]
+    # means before: of keep 0 the last one; of 0.5: 4, then 5
+    assert np.array_equal(rows, [[4.0, 0.0, 0.0], [6.0, 2.0, 2.0], [7.0, 1.0, 2.0]])
+    memories.begin(0)
+    assert np.array_equal(memories.see(0, np.array([9.0])), [9.0, 0.0, 0.0])
+
+
+def test_each_environment_has_its_own_and_copies_are_apart():
+    memories, other = Memories((0.0,), 2), Memories((0.0,), 2)
+    memories.see(0, np.array([1.0]))
+    assert memories.see(1, np.array([5.0])).tolist() == [5.0, 0.0]
+    other.copy(memories)
+    memories.see(0, np.array([2.0]))
+    assert other.see(0, np.array([4.0])).tolist() == [4.0, 3.0]
+
+
+def test_rows_of_a_play_begin_anew_with_each_episode():
+    rows = np.array([[1.0], [2.0], [7.0], [9.0]])
+    assert extended(rows, (2, 2), (0.0,))[:, 1].tolist() == [0.0, 1.0, 0.0, 2.0]
+
+
+def test_an_agent_gets_memories_only_where_something_is_hidden():
+    assert make_config(Positions()).memories == (0.0,)
+    shown = gym.make("Acrobot-v1")
+    assert make_config(shown).memories == ()
+    assert "memories" not in make_config(shown).to_dict()
+
+
+def test_memories_are_in_files():
+    config = make_config(Positions())
+    again = AgentConfig.from_dict(config.to_dict())
+    assert again.memories == (0.0,)
+    assert again.cells.n_inputs == config.cells.n_inputs
+
+
+def test_both_loops_learn_the_same():
+    weights = []
+    for loop in ("numpy", "native"):
+        agent = _agent(loop)
+        agent.learn(total_steps=60)
+        weights.append(agent.weights)
+        agent.close()
+    for name, of_numpy in weights[0].items():
+        assert np.array_equal(of_numpy, weights[1][name])
+
+
+def test_a_saved_agent_goes_on_within_an_episode(tmp_path: Path):
+    one, other = _agent(), _agent()
+    one.learn(total_steps=90)
+    other.learn(total_steps=47)
+    other.save(tmp_path / "agent.npz")
+    loaded = SpikingActorCritic.load(tmp_path / "agent.npz", env=Positions())
+    loaded.learn(total_steps=90)
+    for name, weights in one.weights.items():
+        assert np.array_equal(weights, loaded.weights[name])
+
+
+def test_what_was_seen_in_another_episode_is_forgotten_in_play():
+    agent = _agent()
+    agent.learn(total_steps=20)
+    moves = []
+    for shown_before in ([0.5, 0.1], [-0.5, -0.1]):
+        player = agent.player(seed=1, explore=True)
+        player.begin()
+        player.move(np.array(shown_before, dtype=np.float32))
+        player.begin()
+        moves.append(player.move(np.array([0.0, 0.05], dtype=np.float32)).policy.copy())
+    assert np.array_equal(moves[0], moves[1])
+
+
+@pytest.mark.parametrize(
+    ("memories", "told"), [((1.5,), "agent.memories"), ((0.0,), "a multiple of 2")]
+)
+def test_memories_that_do_not_fit_are_refused(memories: tuple[float, ...], told: str):
+    cells = GaussianCells((-1.0,) * 3, (1.0,) * 3, 2)
+    with pytest.raises(DescriptionError, match=told):
+        make_config(Positions(), "lif", {"cells": cells, "memories": memories})
