@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -171,7 +172,7 @@ def nest_child(n: int, n_steps: int, threads: int = 1) -> Figures:
     }
 
 
-CANDIDATES = {
+CANDIDATES: dict[str, Callable[[int, int], Figures]] = {
     "neurorl brian2": neurorl_child,
     "Brian2 standalone": brian2_child,
     "NEST, 1 thread": nest_child,

@@ -1,6 +1,7 @@
 """Test memories of earlier observations, and when an agent gets some."""
 
 from pathlib import Path
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -23,19 +24,25 @@ class Positions(gym.ObservationWrapper):
     def __init__(self) -> None:
         super().__init__(gym.wrappers.TimeLimit(CartPoleEnv(), 200))
         space = self.env.observation_space
+        assert isinstance(space, gym.spaces.Box)
         self.observation_space = gym.spaces.Box(space.low[[0, 2]], space.high[[0, 2]])
 
     def observation(self, observation: np.ndarray) -> np.ndarray:
         return observation[[0, 2]]
 
 
-def _agent(loop: str | None = None, **options: object) -> SpikingActorCritic:
+def _agent(loop: str | None = None) -> SpikingActorCritic:
     cells = GaussianCells((-2.4, -0.21, -0.06, -0.06), (2.4, 0.21, 0.06, 0.06), 3)
-    fields = {"cells": cells, "features": cells, "memories": (0.0,), "reward_scale": 0.02}
+    fields: dict[str, Any] = {
+        "cells": cells,
+        "features": cells,
+        "memories": (0.0,),
+        "reward_scale": 0.02,
+    }
     return SpikingActorCritic(Positions(), backend="reference", seed=3, loop=loop, **fields)
 
 
-def test_what_is_shown_by_hand():
+def test_what_is_shown_by_hand() -> None:
     memories = Memories((0.0, 0.5), 2)
     rows = [memories.see(0, np.array([x])) for x in (4.0, 6.0, 7.0)]
     # means before: of keep 0 the last one; of 0.5: 4, then 5
@@ -44,7 +51,7 @@ def test_what_is_shown_by_hand():
     assert np.array_equal(memories.see(0, np.array([9.0])), [9.0, 0.0, 0.0])
 
 
-def test_each_environment_has_its_own_and_copies_are_apart():
+def test_each_environment_has_its_own_and_copies_are_apart() -> None:
     memories, other = Memories((0.0,), 2), Memories((0.0,), 2)
     memories.see(0, np.array([1.0]))
     assert memories.see(1, np.array([5.0])).tolist() == [5.0, 0.0]
@@ -53,26 +60,26 @@ def test_each_environment_has_its_own_and_copies_are_apart():
     assert other.see(0, np.array([4.0])).tolist() == [4.0, 3.0]
 
 
-def test_rows_of_a_play_begin_anew_with_each_episode():
+def test_rows_of_a_play_begin_anew_with_each_episode() -> None:
     rows = np.array([[1.0], [2.0], [7.0], [9.0]])
     assert extended(rows, (2, 2), (0.0,))[:, 1].tolist() == [0.0, 1.0, 0.0, 2.0]
 
 
-def test_an_agent_gets_memories_only_where_something_is_hidden():
+def test_an_agent_gets_memories_only_where_something_is_hidden() -> None:
     assert make_config(Positions()).memories == (0.0,)
     shown = gym.make("Acrobot-v1")
     assert make_config(shown).memories == ()
     assert "memories" not in make_config(shown).to_dict()
 
 
-def test_memories_are_in_files():
+def test_memories_are_in_files() -> None:
     config = make_config(Positions())
     again = AgentConfig.from_dict(config.to_dict())
     assert again.memories == (0.0,)
     assert again.cells.n_inputs == config.cells.n_inputs
 
 
-def test_both_loops_learn_the_same():
+def test_both_loops_learn_the_same() -> None:
     weights = []
     for loop in ("numpy", "native"):
         agent = _agent(loop)
@@ -83,7 +90,7 @@ def test_both_loops_learn_the_same():
         assert np.array_equal(of_numpy, weights[1][name])
 
 
-def test_a_saved_agent_goes_on_within_an_episode(tmp_path: Path):
+def test_a_saved_agent_goes_on_within_an_episode(tmp_path: Path) -> None:
     one, other = _agent(), _agent()
     one.learn(total_steps=90)
     other.learn(total_steps=47)
@@ -94,7 +101,7 @@ def test_a_saved_agent_goes_on_within_an_episode(tmp_path: Path):
         assert np.array_equal(weights, loaded.weights[name])
 
 
-def test_what_was_seen_in_another_episode_is_forgotten_in_play():
+def test_what_was_seen_in_another_episode_is_forgotten_in_play() -> None:
     agent = _agent()
     agent.learn(total_steps=20)
     moves = []
@@ -110,7 +117,7 @@ def test_what_was_seen_in_another_episode_is_forgotten_in_play():
 @pytest.mark.parametrize(
     ("memories", "told"), [((1.5,), "agent.memories"), ((0.0,), "a multiple of 2")]
 )
-def test_memories_that_do_not_fit_are_refused(memories: tuple[float, ...], told: str):
+def test_memories_that_do_not_fit_are_refused(memories: tuple[float, ...], told: str) -> None:
     cells = GaussianCells((-1.0,) * 3, (1.0,) * 3, 2)
     with pytest.raises(DescriptionError, match=told):
         make_config(Positions(), "lif", {"cells": cells, "memories": memories})
