@@ -20,7 +20,7 @@ All sums are over numbers on a grid, so they are exact. ``native/src/rule.h`` is
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,8 +33,9 @@ from neurorl.learning.finite import are_no_factors, check_factors
 from neurorl.learning.levels import Levels, remember
 from neurorl.learning.memory import Memory
 from neurorl.learning.plan import Incoming, Layer, LearningPlan, Plastic
+from neurorl.learning.tags import Post, depressing, tags, traces
 from neurorl.learning.writes import Writer
-from neurorl.network.modules import path_weights
+from neurorl.network.modules import chain_weights, path_weights
 from neurorl.network.neuron import StepPlan
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.elementary import dot, on_grid
@@ -47,7 +48,7 @@ from neurorl.rules.membrane import (
 )
 from neurorl.rules.reward_stdp import REWARD_STDP
 from neurorl.rules.td_stdp import TD_STDP
-from neurorl.rules.three_factor import apply_modulator, arrivals, outer_sum, window_traces
+from neurorl.rules.three_factor import apply_modulator, arrivals, window_traces
 
 __all__ = ["NORM_RATE", "Learner"]
 
@@ -78,7 +79,7 @@ class Learner:
         self._stdp, self._depression = self._rule.pairs_spikes, plan.depression
         self._gates = self._rule.gates_depression
         self._needs_paths = self._rule.needs_paths
-        self._chain, self._in_modules = plan.chain, plan.in_modules
+        self._network, self._chain, self._in_modules = plan.network, plan.chain, plan.in_modules
         self._critic, self._layers = plan.critic, plan.layers
         learning = [layer for layer in plan.layers if not layer.is_critic]
         self._hidden = [layer for layer in learning if layer.name != "output"]
@@ -170,7 +171,7 @@ class Learner:
         for layer in self._layers:
             if self._config.normalises:
                 self._note_power(
-                    layer, [_summed(p, layer.first, observed.arrived) for p in layer.into]
+                    layer, [[_summed(p, layer.first, observed.arrived)] for p in layer.into]
                 )
             sums[layer.name] = observed.factors[layer.name].sum(axis=0) / self._norm(layer)
         return sums
@@ -185,7 +186,7 @@ class Learner:
     ) -> _Observed:
         spikes = {**inputs, **rasters}
         arrived = {
-            p.name: self._arrived(p, spikes[p.pre])
+            p.name: [p.transmitted(a) for a in self._arrived(p, spikes[p.pre])]
             for layer in self._layers
             for p in (*layer.into, *layer.fixed)
         }
@@ -207,11 +208,12 @@ class Learner:
             factors["critic"] = self._critic.factors(spikes["critic"])
         return _Observed(spikes, arrived, factors, gates)
 
-    def _arrived(self, p: Incoming, spikes: npt.NDArray[Any]) -> FloatArray:
+    def _arrived(self, p: Incoming, spikes: npt.NDArray[Any]) -> list[FloatArray]:
+        """Return what arrives in a window, for each delay of a projection."""
         if p.current:
-            return np.tile(spikes, (self._config.window, 1))
+            return [np.tile(spikes, (self._config.window, 1))]
         last = self.memory.last[p.pre]
-        return arrivals(spikes, p.delay, last if len(last) else None)
+        return [arrivals(spikes, delay, last if len(last) else None) for delay in p.delays]
 
     def _add(self, seen: _Observed) -> None:
         for layer in self._layers:
@@ -225,39 +227,37 @@ class Learner:
         self,
         layer: Layer,
         spikes: Raster,
-        arrived: dict[str, FloatArray],
-        post: FloatArray,
+        arrived: dict[str, list[FloatArray]],
+        factors: FloatArray,
         gate: FloatArray | None,
     ) -> None:
-        m = self.memory
-        stdp = self._stdp and not layer.is_critic
-        depressing = self._depressing(layer, spikes) if stdp else None
-        if depressing is not None and gate is not None:
-            depressing = on_grid(gate * depressing)
+        m, taken = self.memory, None
+        if self._stdp and not layer.is_critic:
+            before, pairs = m.post_trace[layer.name], self._depression * layer.powers
+            taken, before[...] = depressing(spikes, before, layer.post_decay, pairs, gate)
+        post = Post(factors, taken, layer.powers)
         if layer.name in m.slow_trace:
             m.slow_trace[layer.name][:] = self._slow(layer, spikes)[-1]
         totals = []
         for p in layer.into:
-            a = p.transmitted(arrived[p.name])
-            x = window_traces(a, p.trace_decay, m.trace[p.name])
+            a, e, held = arrived[p.name], m.eligibility[p.name], m.trace[p.name]
+            x = traces(a, p.trace_decay, held[None])
             if self._config.carries:
-                m.trace[p.name][:] = x[-1]
-            totals.append(x[layer.first :].sum(axis=0))
-            e = m.eligibility[p.name]
-            if layer.powers[0] != 1.0:
-                x = on_grid(layer.powers[:, None] * x)
-            tag = outer_sum(x, post, e.shape)
-            if depressing is not None:
-                tag -= outer_sum(a, depressing, e.shape)
-            remember(e, layer.keep, tag)
+                held[...] = np.reshape([one[-1] for one in x], held.shape)
+            totals.append([one[layer.first :].sum(axis=0) for one in x])
+            remember(e, layer.keep, tags(p.groups, a, x, post, (1, *e.shape))[0])
         if self._config.normalises:
             self._note_power(layer, totals)
 
-    def _note_power(self, layer: Layer, totals: list[FloatArray]) -> None:
-        """Let N learn from the sums over a window of the traces of projections into a layer."""
+    def _note_power(self, layer: Layer, totals: list[list[FloatArray]]) -> None:
+        """Let N learn from the sums over a window of the traces of projections into a layer.
+
+        totals: by projection, for each delay.
+        """
         power = 0.0
-        for p, total in zip(layer.into, totals, strict=True):
-            power += dot(total, total) / p.blocks / (self._config.window - layer.first)
+        for p, of_delays in zip(layer.into, totals, strict=True):
+            for total in of_delays:
+                power += dot(total, total) / p.blocks / (self._config.window - layer.first)
         norm = self.memory.norm[layer.name]
         norm[0] = power if np.isnan(norm[0]) else norm[0] + NORM_RATE * (power - norm[0])
 
@@ -265,13 +265,6 @@ class Learner:
         """Return what a layer's steps are divided by: N, at least 1, or 1."""
         norm = float(self.memory.norm[layer.name][0]) if self._config.normalises else 1.0
         return norm if norm > 1.0 else 1.0
-
-    def _depressing(self, layer: Layer, spikes: Raster) -> FloatArray:
-        """Return what a spike that arrives at t takes off the eligibility at the window's end."""
-        before = self.memory.post_trace[layer.name]
-        y = window_traces(spikes.astype(np.float64), layer.post_decay, before)
-        before[:] = y[-1]
-        return on_grid((self._depression * layer.powers)[:, None] * y)
 
     def _slow(self, layer: Layer, spikes: Raster) -> FloatArray:
         """Return the slow trace of a population's own spikes, ``(W, n)``."""
@@ -281,13 +274,15 @@ class Learner:
     def _decision(
         self,
         spikes: Inputs,
-        arrived: dict[str, FloatArray],
+        arrived: dict[str, list[FloatArray]],
         told: Told,
         modulator: float,
     ) -> Decision:
         modules = spikes["output"].shape[1]
-        in_force = [self.memory.in_force[name] for name in self._chain]
-        paths = path_weights(in_force, modules) if self._needs_paths else [None] * len(self._hidden)
+        paths: Sequence[FloatArray | None] = [None] * len(self._hidden)
+        if self._needs_paths:
+            in_force = chain_weights(self._network, self._chain, self.memory.in_force)
+            paths = path_weights(in_force, modules)
         of_layers = {
             layer.name: self._of_layer(layer, spikes, arrived, modulator)
             for layer in (*self._hidden, *([self._output] if self._output else []))
@@ -319,7 +314,7 @@ class Learner:
         )
 
     def _of_layer(
-        self, layer: Layer, spikes: Inputs, arrived: dict[str, FloatArray], modulator: float
+        self, layer: Layer, spikes: Inputs, arrived: dict[str, list[FloatArray]], modulator: float
     ) -> dict[str, Any]:
         """Return what the rule names of a layer beyond spikes and broadcasts."""
         rule, raster, named = self._rule, spikes[layer.name], dict[str, Any]()
@@ -345,7 +340,7 @@ class Learner:
         return named
 
     def _drives(
-        self, layer: Layer, spikes: Inputs, arrived: dict[str, FloatArray]
+        self, layer: Layer, spikes: Inputs, arrived: dict[str, list[FloatArray]]
     ) -> tuple[dict[str, FloatArray], FloatArray, str]:
         """Return what arrives by input, ``(W, n)``, a current ``(n,)``, and the input it enters."""
         current = np.zeros(spikes[layer.name].shape[-1])
@@ -354,10 +349,14 @@ class Learner:
             w = self.memory.in_force[p.name]
             if p.current:
                 biased = p.target
-                _flow(spikes[p.pre], w, current)
+                _flow(p, spikes[p.pre], w, current)
                 continue
-            x = p.transmitted(arrived[p.name])
             drive = drives.setdefault(p.target, np.zeros(spikes[layer.name].shape))
+            for group, x in zip(p.groups, arrived[p.name], strict=False):
+                group.add_arriving(x, w, drive)
+            if p.groups:
+                continue
+            (x,) = arrived[p.name]
             if w.ndim == 2:
                 drive += x @ w
             else:
@@ -365,9 +364,9 @@ class Learner:
         return drives, current, biased
 
 
-def _summed(p: Plastic, first: int, arrived: dict[str, FloatArray]) -> FloatArray:
+def _summed(p: Plastic, first: int, arrived: dict[str, list[FloatArray]]) -> FloatArray:
     """Return ``sum_t x(t)`` from the step *first* on, from silence, without rounding of traces."""
-    a = p.transmitted(arrived[p.name])
+    (a,) = arrived[p.name]  # as no lists of synapses learn on a chip
     steps = np.arange(len(a))
     since = np.maximum(first - steps, 0)  # steps until the trace begins to count
     left = len(a) - np.maximum(first, steps)  # and that it does
@@ -376,8 +375,12 @@ def _summed(p: Plastic, first: int, arrived: dict[str, FloatArray]) -> FloatArra
     return np.asarray((kept[:, None] * a).sum(axis=0))
 
 
-def _flow(x: FloatArray, w: FloatArray, current: FloatArray) -> None:
+def _flow(p: Incoming, x: FloatArray, w: FloatArray, current: FloatArray) -> None:
     """Add ``c_j += x_i w_ij`` in the order of i, as weights of a chip are on no grid of float64."""
+    for group in p.groups:
+        group.add_arriving(x, w, current)
+    if p.groups:
+        return
     blocks = w.reshape(-1, *w.shape[-2:])
     into = current.reshape(len(blocks), -1)
     columns = x.reshape(len(blocks), -1)
@@ -390,6 +393,6 @@ class _Observed:
     """Hold what one window came to: spikes, what arrived, post factors and gates, by name."""
 
     spikes: Inputs
-    arrived: dict[str, FloatArray]
+    arrived: dict[str, list[FloatArray]]
     factors: dict[str, FloatArray]
     gates: dict[str, FloatArray]

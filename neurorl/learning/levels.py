@@ -104,13 +104,16 @@ class Levels:
         n = np.clip(np.rint(weights * (1.0 / self.unit)), self.least, self.largest)
         return np.asarray(n * self.unit)
 
-    def factor(self, step: float) -> np.float32:
+    def factor(self, step: float | FloatArray) -> npt.NDArray[np.float32]:
         """Return eta M in units, as float32; infinite if it is too large for that."""
         with np.errstate(over="ignore"):
-            return np.float32(step * (1.0 / self.unit))
+            return np.asarray(step * (1.0 / self.unit)).astype(np.float32)
 
-    def changed(self, weights: FloatArray, e: Eligibility, step: float) -> FloatArray:
-        """Return weights after a change by eta M = *step*; weights on levels, any shape."""
+    def changed(self, weights: FloatArray, e: Eligibility, step: float | FloatArray) -> FloatArray:
+        """Return weights after a change by eta M = *step*; weights on levels, any shape.
+
+        step: one, or of a shape that fits that of the weights.
+        """
         with np.errstate(over="ignore", under="ignore"):
             steps = np.asarray(self.factor(step) * e)
         np.clip(steps, -_LARGEST_STEP, _LARGEST_STEP, out=steps)

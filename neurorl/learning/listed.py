@@ -40,6 +40,12 @@ class PostFactors:
         """Return the factor of each step, ``(W, n)``."""
         return np.where(self.raster, self.numbers, 0.0) if self.is_gain else self.numbers
 
+    def of(self, k: int, n_replicas: int) -> PostFactors:
+        """Return those of a replica, of several side by side."""
+        n = self.numbers.shape[-1] // n_replicas
+        mine = slice(k * n, (k + 1) * n)
+        return PostFactors(self.raster[:, mine], self.numbers[..., mine], self.is_gain)
+
 
 @dataclass(frozen=True)
 class Depression:

@@ -11,8 +11,14 @@ import numpy.typing as npt
 
 from neurorl.learning.levels import Eligibility
 from neurorl.learning.plan import LearningPlan
+from neurorl.learning.tags import trace_shape
 from neurorl.network.description import Network
-from neurorl.network.modules import hidden_layers, module_projections, path_weights
+from neurorl.network.modules import (
+    chain_weights,
+    hidden_layers,
+    module_projections,
+    path_weights,
+)
 from neurorl.network.restoring import take, take_count
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import DrawRows, Stream
@@ -29,7 +35,8 @@ class Memory:
     By projection: ``weights`` that learn, and ``in_force``, as the backend holds them (in float
     arithmetic these are the same numbers), both ``(N, *shape)``, the latter also of projections
     that don't learn into populations that do; ``eligibility``, of the same shape, float32 where
-    weights are levels (`neurorl.learning.levels`); ``trace`` ``(N, n_pre)``. By population:
+    weights are levels (`neurorl.learning.levels`); ``trace`` ``(N, n_pre)``, or
+    ``(N, n_delays, n_pre)`` if the synapses of a list have several delays. By population:
     ``norm`` ``(N, 1)``, the running mean of ``|sum_t x(t)|**2 / W`` over its inputs, NaN before the
     first; ``post_trace`` and, for a rule that names it, ``slow_trace`` ``(N, n)``. By node:
     ``last`` ``(N, steps, n)``, its last spikes, where a projection still has to deliver them in the
@@ -189,6 +196,7 @@ def memory_for(
     for name, p in plastic.items():
         depths[p.pre] = max(depths[p.pre], network.delay_steps(name)) if config.carries else 0
     learning = {name: weights[name].copy() for name in plastic}
+    groups = {p.name: p.groups for layer in plan.layers for p in layer.into}
     signs = _feedback_signs(network, learning, n)
     if plan.rule.random_feedback:
         signs = _random_signs(signs, seeds)
@@ -196,7 +204,10 @@ def memory_for(
         weights=learning,
         in_force={p.name: weights[p.name].copy() for p in network.projections if p.post in posts},
         eligibility={name: _zeros_on_lines(w.shape, eligibilities) for name, w in learning.items()},
-        trace={name: np.zeros((n, network.node(p.pre).size)) for name, p in plastic.items()},
+        trace={
+            name: np.zeros((n, *trace_shape(groups[name], network.node(p.pre).size)))
+            for name, p in plastic.items()
+        },
         norm={name: np.full((n, 1), np.nan) for name in posts},
         post_trace={name: np.zeros((n, size)) for name, size in posts.items()},
         slow_trace={
@@ -236,8 +247,9 @@ def _feedback_signs(
     chain = module_projections(network)
     if not chain:
         return {"hidden": np.ones((n, 0))}
+    of_replicas = ({name: weights[name][k] for name in chain} for k in range(n))
     modules = network.node("output").size
-    paths = [path_weights([weights[name][k] for name in chain], modules) for k in range(n)]
+    paths = [path_weights(chain_weights(network, chain, w), modules) for w in of_replicas]
     return {
         layer: np.where(np.stack(of_layer) < 0, -1.0, 1.0)
         for layer, of_layer in zip(hidden_layers(network), zip(*paths, strict=True), strict=False)

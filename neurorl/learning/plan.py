@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.errors import UnsupportedError
 from neurorl.learning.synapse_groups import SynapseGroup, groups_by_delay
 from neurorl.models.config import AgentConfig
 from neurorl.models.critics import SpikingCritic
@@ -29,7 +28,7 @@ class Incoming:
     """Hold what is known of a projection.
 
     current: from a source of currents: what arrives is its activation, in every step. target: the
-    input that it adds to.
+    input that it adds to. groups: the synapses of a sparse one by their delay; none of a dense one.
     """
 
     name: str
@@ -39,6 +38,12 @@ class Incoming:
     current: bool
     delay: int
     target: str
+    groups: tuple[SynapseGroup, ...]
+
+    @property
+    def delays(self) -> tuple[int, ...]:
+        """Return the delays of its synapses in steps, from the shortest on."""
+        return tuple(group.delay for group in self.groups) or (self.delay,)
 
     def transmitted(self, arrived: FloatArray) -> FloatArray:
         """Return what arrives, +-1 for signed projections."""
@@ -47,15 +52,11 @@ class Incoming:
 
 @dataclass(frozen=True)
 class Plastic(Incoming):
-    """Hold what is known of a projection that learns.
-
-    groups: the synapses of a sparse one by their delay; none of a dense one.
-    """
+    """Hold what is known of a projection that learns."""
 
     trace_decay: float
     low: float
     high: float
-    groups: tuple[SynapseGroup, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,6 @@ class LearningPlan:
     @classmethod
     def of(cls, network: Network, config: AgentConfig) -> LearningPlan:
         """Look up all that the agent *config* learns by in *network*."""
-        _refuse_lists_that_learn(network)
         hidden, chain = hidden_layers(network), module_projections(network)
         order = ("output", *hidden)
         names = sorted(
@@ -142,7 +142,7 @@ def _layer(network: Network, config: AgentConfig, name: str) -> Layer:
         slow_decay=decay(dt, rule.slow_tau or 0.0),
         dynamics=_dynamics(network, name) if needs_v else None,
         into=tuple(plastic_into(network, name)),
-        fixed=tuple(_fixed_into(network, name, rule)) if needs_v else (),
+        fixed=tuple(_fixed_into(network, name)) if needs_v else (),
         is_critic=is_critic,
     )
 
@@ -201,7 +201,6 @@ def plastic_into(network: Network, population: str) -> list[Plastic]:
             trace_decay=decay(network.dt, tau),
             low=rule_of.low,
             high=rule_of.high,
-            groups=groups_by_delay(network, p.name),
         )
 
     return [
@@ -211,28 +210,9 @@ def plastic_into(network: Network, population: str) -> list[Plastic]:
     ]
 
 
-def _refuse_lists_that_learn(network: Network) -> None:
-    """Raise UnsupportedError for a sparse projection that learns, as agents have matrices."""
-    for p in network.projections:
-        if p.is_sparse and p.plasticity is not None:
-            where, what = f"projection {p.name!r}", "synapses of a list don't learn in an agent"
-            remedy = "take a mask, plasticity=None, or neurorl.Learning"
-            raise UnsupportedError(where, what, remedy=remedy)
-
-
-def _fixed_into(network: Network, population: str, rule: Rule) -> list[Incoming]:
-    """Return what is known of the projections that don't learn, for a rule that needs their drive.
-
-    Raises UnsupportedError for a sparse one.
-    """
+def _fixed_into(network: Network, population: str) -> list[Incoming]:
+    """Return what is known of the projections that don't learn."""
     fixed = [p for p in network.projections if p.post == population and p.plasticity is None]
-    for p in fixed:
-        if p.is_sparse:
-            needed = "spike probabilities" if rule.needs_probability else "membranes"
-            what = f"rule {rule.name!r} needs {needed} of {population!r}"
-            remedy = "take a mask, or a rule of spikes"
-            problem = f"{what}, which an agent doesn't find through synapses of a list"
-            raise UnsupportedError(f"projection {p.name!r}", problem, remedy=remedy)
     return [Incoming(**_looked_up(network, p)) for p in fixed]
 
 
@@ -245,4 +225,5 @@ def _looked_up(network: Network, p: Projection) -> dict[str, Any]:
         "current": p.pre in network.currents,
         "delay": network.delay_steps(p.name),
         "target": network.target(p),
+        "groups": groups_by_delay(network, p.name),
     }

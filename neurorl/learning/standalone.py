@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -100,7 +101,7 @@ class Learning:
         self._targets = Target.all_of(backend.network, self.rules, constants)
         _check_backend(backend, self._targets)
         self._membranes = Membranes(backend, _by_population(self._targets))
-        self._replicas = [Synapses.of(backend, self._targets, k) for k in range(backend.n_replicas)]
+        self._synapses, self._n = Synapses.of(backend, self._targets), backend.n_replicas
         plastic = [p for target in self._targets for p in target.into]
         self._levels = levels_of(backend.arithmetic, plastic)
         self._take_levels()
@@ -162,48 +163,45 @@ class Learning:
         learned then.
         """
         eta = self.rate if rate is None else number("reinforce, rate", rate)
-        thirds = read_modulators(modulator, self._modulators, len(self._replicas))
+        thirds = read_modulators(modulator, self._modulators, self._n)
         self._hear(dict(signals or {}) | ({} if phi is None else {"phi": phi}))
-        learned: dict[str, list[FloatArray]] = {}
-        for k, synapses in enumerate(self._replicas):
-            for target, p in ((t, p) for t in self._targets for p in t.into):
-                third = thirds[target.rule.modulator][k]
-                w, e = synapses.weights[p.name], synapses.eligibility[p.name]
-                if self._levels:
-                    _check_step(p.name, float(self._levels[p.name].factor(eta * third)))
-                    new = self._levels[p.name].changed(w, e, eta * third)
-                else:
-                    new = apply_modulator(w, e, third, eta, p.low, p.high)
-                learned.setdefault(p.name, []).append(self.backend.arithmetic.masked(p.name, new))
-        for name, rows in learned.items() if not self._levels else ():
-            _check_step(name, np.stack(rows))
+        learned: dict[str, FloatArray] = {}
+        for target, p in ((t, p) for t in self._targets for p in t.into):
+            w, e = self._synapses.weights[p.name], self._synapses.eligibility[p.name]
+            third = np.reshape(thirds[target.rule.modulator], (-1,) + (1,) * (w.ndim - 1))
+            if self._levels:
+                _check_step(p.name, self._levels[p.name].factor(eta * third))
+                new = self._levels[p.name].changed(w, e, eta * third)
+            else:
+                new = apply_modulator(w, e, third, eta, p.low, p.high)
+                _check_step(p.name, new)
+            learned[p.name] = self.backend.arithmetic.masked(p.name, new)
         for name, rows in learned.items():
-            self._write(name, np.stack(rows))
+            self._write(name, rows)
 
     def weights(self, name: str) -> FloatArray:
         """Return a copy of a projection's learned weights, shaped as `Backend.weights`.
 
         In coarse arithmetic those in force are rounded copies of them.
         """
-        return self._shown(name, [s.weights for s in self._replicas])
+        return self._shown(name, self._synapses.weights)
 
     def eligibility(self, name: str) -> FloatArray:
         """Return a copy of a projection's eligibilities, shaped as its weights."""
-        return self._shown(name, [s.eligibility for s in self._replicas])
+        return self._shown(name, self._synapses.eligibility)
 
     def reset(self) -> None:
         """Silence the network and forget all but the weights."""
         self.backend.reset()
         self._waiting = None
-        for synapses in self._replicas:
-            synapses.forget()
+        self._synapses.forget()
 
     def state(self, replica: int = 0) -> State:
         """Return all that `restore` needs of a replica, the backend's state included, as arrays."""
         self._check_none_waits("state")
-        k = check_replica(replica, len(self._replicas))
+        k = check_replica(replica, self._n)
         held = {f"{_BACKEND}{key}": np.asarray(a) for key, a in self.backend.state(k).items()}
-        return {**held, **self._replicas[k].state()}
+        return {**held, **self._synapses.state(k)}
 
     def restore(self, state: Mapping[str, npt.ArrayLike], replica: int = 0) -> None:
         """Go on from a state, exactly, on any backend of the same arithmetic.
@@ -211,12 +209,12 @@ class Learning:
         Raises RunError or ArgumentError if it doesn't fit; nothing has changed then.
         """
         self._check_none_waits("restore")
-        k = check_replica(replica, len(self._replicas))
+        k = check_replica(replica, self._n)
         arrays = {key: np.asarray(value) for key, value in state.items()}
-        self._replicas[k].check(arrays)
+        self._synapses.check(arrays, k)
         held = {key: a for key, a in arrays.items() if key.startswith(_BACKEND)}
         self.backend.restore({key.removeprefix(_BACKEND): a for key, a in held.items()}, k)
-        self._replicas[k].restore(arrays)
+        self._synapses.restore(arrays, k)
         self._take_levels()
 
     def _check_none_waits(self, verb: str) -> None:
@@ -248,7 +246,7 @@ class Learning:
         named = {t.name: t.size for t in self._targets if name in t.text.expression.names}
         others = [target.name for target in self._targets]
         n_steps = None if name == "phi" else n_steps
-        return read_signal(where, name, signal, named, others, len(self._replicas), n_steps)
+        return read_signal(where, name, signal, named, others, self._n, n_steps)
 
     def _hear(self, signals: Mapping[str, Numbers]) -> None:
         """Let the window that waits hear what it waits for."""
@@ -266,50 +264,41 @@ class Learning:
 
     def _remember(self, window: _Window) -> None:
         """Let eligibilities take a window in, of all replicas or of none."""
-        sizes = {name: self.backend.network.node(name).size for name in window.nodes}
-        replicas = list(enumerate(self._replicas))
-        spikes = [
-            {
-                name: a[..., k * sizes[name] : (k + 1) * sizes[name]]
-                for name, a in window.nodes.items()
-            }
-            for k, _ in replicas
-        ]
-        posts = [
-            {t.key: self._post_factors(k, t, spikes[k][t.name], window) for t in self._targets}
-            for k, _ in replicas
-        ]
-        for k, synapses in replicas:
-            for target in self._targets:
-                synapses.remember(target, spikes[k], *posts[k][target.key])
-            synapses.deliver(spikes[k])
+        posts = [(t, *self._post_factors(t, window)) for t in self._targets]
+        self._check_finite([(t, post) for t, post, _ in posts])
+        for target, post, gate in posts:
+            self._synapses.remember(target, window.nodes, post, gate)
+        self._synapses.deliver(window.nodes)
 
     def _post_factors(
-        self, k: int, target: Target, raster: Raster, window: _Window
+        self, target: Target, window: _Window
     ) -> tuple[PostFactors, FloatArray | None]:
-        """Return a replica's post factors and gates. Raises DivergenceError, with the place."""
-        columns = slice(k * target.size, (k + 1) * target.size)
-        named: dict[str, FloatArray] = {
-            name: values[..., columns] for name, values in window.read.get(target.name, {}).items()
-        }
+        """Return the post factors and gates of all replicas."""
+        raster = window.nodes[target.name]
+        named: dict[str, FloatArray] = dict(window.read.get(target.name, {}))
         for name, told in window.told.items():
             if target.name in told:
-                of_steps = told[target.name][k]
+                of_steps = told[target.name].transpose(1, 0, 2).reshape(-1, self._n * target.size)
                 named[name] = of_steps[0] if len(of_steps) == 1 else of_steps
         if target.rule.names("slow"):
-            named["slow"] = self._replicas[k].slow(target, raster)
-        post, gate = post_factors(target, raster, named)
-        if are_no_factors(post.numbers).any():
-            try:
-                check_factors(target.rule.name, {target.name: post.factors}, k)
-            except NotFiniteError as problem:
-                raise explained(f"replica {k}", problem) from None
-        return post, gate
+            named["slow"] = self._synapses.slow(target, raster)
+        return post_factors(target, raster, named)
+
+    def _check_finite(self, posts: Sequence[tuple[Target, PostFactors]]) -> None:
+        """Raise DivergenceError for a factor that isn't finite, with its place."""
+        if not any(are_no_factors(post.numbers).any() for _, post in posts):
+            return
+        for k in range(self._n):
+            for target, post in posts:
+                try:
+                    check_factors(target.rule.name, {target.name: post.of(k, self._n).factors}, k)
+                except NotFiniteError as problem:
+                    raise explained(f"replica {k}", problem) from None
 
     def _take_levels(self) -> None:
         """Bring weights that aren't on their levels there, as those before learning may be."""
         for name, levels in self._levels.items():
-            weights = np.stack([synapses.weights[name] for synapses in self._replicas])
+            weights = self._synapses.weights[name]
             nearest = self.backend.arithmetic.masked(name, levels.nearest(weights))
             if not np.array_equal(nearest, weights):
                 self._write(name, nearest)
@@ -319,17 +308,15 @@ class Learning:
         held = self.backend.set_weights(name, weights.reshape(shape))
         # On a fine grid the weights in force learn; else float weights do, and are copied rounded.
         learned = np.reshape(held, weights.shape) if self.backend.arithmetic.is_fine else weights
-        for synapses, w in zip(self._replicas, learned, strict=True):
-            synapses.weights[name][...] = w
+        self._synapses.weights[name][...] = learned
 
-    def _shown(self, name: str, by_name: Sequence[Mapping[str, FloatArray]]) -> FloatArray:
-        if name not in by_name[0]:
-            raise unknown_name_error("plastic projection", name, by_name[0])
-        stacked = np.stack([arrays[name] for arrays in by_name])
-        return stacked.reshape(self.backend.weights(name).shape)
+    def _shown(self, name: str, by_name: Mapping[str, FloatArray]) -> FloatArray:
+        if name not in by_name:
+            raise unknown_name_error("plastic projection", name, by_name)
+        return by_name[name].reshape(self.backend.weights(name).shape).copy()
 
 
-def _check_step(name: str, numbers: float | FloatArray) -> None:
+def _check_step(name: str, numbers: npt.NDArray[Any]) -> None:
     """Raise DivergenceError unless a projection's new weights, or their steps, are finite."""
     if not np.isfinite(numbers).all():
         remedy = "lower rate or the modulator"

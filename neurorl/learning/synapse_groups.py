@@ -41,20 +41,30 @@ class SynapseGroup:
         """Return room for a sum of each synapse, zeros between two uses, ``(n,)``."""
         return np.zeros(len(self.pre))
 
-    def sums(self, x: FloatArray, f: FloatArray) -> FloatArray:
-        """Return ``sum_t x_pre(t) f_post(t)`` of each synapse, ``(n,)``, without a matrix.
+    def sums(self, x: FloatArray, f: FloatArray, n_replicas: int = 1) -> FloatArray:
+        """Return ``sum_t x_pre(t) f_post(t)`` of each synapse, ``(n_replicas, n)``, by no matrix.
 
-        x: ``(W, n_pre)``. f: ``(W, n_post)``. It is exact, whatever the order, if both lie on the
-        grid of `neurorl.numerics.elementary.on_grid`.
+        x: ``(W, n_replicas * n_pre)``. f: ``(W, n_replicas * n_post)``. It is exact, whatever the
+        order, if both lie on the grid of `neurorl.numerics.elementary.on_grid`.
         """
-        by_pre, by_post = np.ascontiguousarray(x.T), np.ascontiguousarray(f.T)
-        total = np.empty(len(self.pre))
-        size = max(1, _GATHERED // len(x))
-        for first in range(0, len(total), size):
+        by_pre, by_post = (
+            np.ascontiguousarray(side.T).reshape(n_replicas, -1, len(x)) for side in (x, f)
+        )
+        total = np.empty((n_replicas, len(self.pre)))
+        size = max(1, _GATHERED // (len(x) * n_replicas))
+        for first in range(0, len(self.pre), size):
             part = slice(first, first + size)
-            left, right = by_pre[self.pre[part]], by_post[self.post[part]]
-            np.einsum("st,st->s", left, right, out=total[part])
+            left, right = by_pre[:, self.pre[part]], by_post[:, self.post[part]]
+            np.einsum("rst,rst->rs", left, right, out=total[:, part])
         return total
+
+    def add_arriving(self, x: FloatArray, w: FloatArray, into: FloatArray) -> None:
+        """Add ``q_j += sum_i x_i w_ij``, in the order of the synapses, for each step.
+
+        x: what arrives, ``(..., n_pre)``. w: of all synapses of the projection. into: ``(..., n)``.
+        """
+        for arrives, q in zip(np.atleast_2d(x), np.atleast_2d(into), strict=True):
+            np.add.at(q, self.post, arrives[self.pre] * w[self.numbers])
 
 
 def groups_by_delay(network: Network, name: str) -> tuple[SynapseGroup, ...]:

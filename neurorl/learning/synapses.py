@@ -1,14 +1,10 @@
 """Hold what the plastic synapses of a network remember, and bring it from window to window.
 
-For a window of W steps, with presynaptic traces x, arriving spikes a and post factors f::
-
-    e <- d**W e + sum_t d**(W-1-t) (x(t) f(t)^T - g A a(t) y(t)^T)     d = exp(-dt/eligibility_tau)
-
-where the second term is that of rules that pair spikes: y is the neuron's own trace, g = 1 or what
-the rule gates depression with. Arrays of a sparse projection are ``(n_synapses,)``, in the order of
-`Network.synapses`, and no other pairs are summed. All is as in `neurorl.learning.learner`, but
-every step counts, and traces and spikes in flight go on from window to window; and rounded as
-`neurorl.learning.levels` says in float arithmetic.
+A window of W steps makes ``e <- d**W e + S`` of eligibilities, with S of `neurorl.learning.tags`,
+in float arithmetic rounded as `neurorl.learning.levels` says.
+Arrays of a sparse projection are ``(n_synapses,)``, in the order of `Network.synapses`, and no
+other pairs are summed. All is as in `neurorl.learning.learner`, but every step counts, and traces
+and spikes in flight go on from window to window.
 """
 
 from __future__ import annotations
@@ -26,13 +22,14 @@ from neurorl.learning.finite import are_no_factors
 from neurorl.learning.levels import Eligibility, eligibility_type, remember
 from neurorl.learning.listed import Depression, PostFactors
 from neurorl.learning.plan import Plastic, plastic_into
+from neurorl.learning.tags import Post, depressing, tags, trace_shape, traces
 from neurorl.network.description import Network
 from neurorl.network.restoring import take
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.elementary import decay, on_grid
 from neurorl.rules import Decision, Rule
 from neurorl.rules.post_factor import PostFactor
-from neurorl.rules.three_factor import arrivals, outer_sum, window_traces
+from neurorl.rules.three_factor import arrivals, window_traces
 
 __all__ = ["Constants", "Synapses", "Target", "post_factors"]
 
@@ -127,12 +124,12 @@ class Target:
 
 @dataclass
 class Synapses:
-    """Hold the arrays of one replica.
+    """Hold the arrays of replicas side by side: the first index of each is the replica's.
 
-    By projection: ``weights`` that learn, ``eligibility`` of their shape, ``trace`` ``(n_pre,)``,
-    or ``(n_delays, n_pre)`` if the synapses of a list have several delays.
-    By target: ``post_trace`` ``(n,)``, and ``slow_trace`` where its rule names it.
-    By node: ``last`` ``(delay, n)``, its last spikes, the newest at the end, as many as a
+    By projection: ``weights`` that learn, ``eligibility`` of their shape, ``trace`` ``(N, n_pre)``,
+    or ``(N, n_delays, n_pre)`` if the synapses of a list have several delays.
+    By target: ``post_trace`` ``(N, n)``, and ``slow_trace`` where its rule names it.
+    By node: ``last`` ``(N, delay, n)``, its last spikes, the newest at the end, as many as a
     projection still has to deliver.
     """
 
@@ -144,23 +141,22 @@ class Synapses:
     slow_trace: dict[str, FloatArray]
 
     @classmethod
-    def of(cls, backend: Backend, targets: tuple[Target, ...], replica: int) -> Synapses:
-        """Return those of a replica that remembers nothing, with the weights in force."""
-        plastic = [p for target in targets for p in target.into]
+    def of(cls, backend: Backend, targets: tuple[Target, ...]) -> Synapses:
+        """Return those that remember nothing, with the weights in force."""
+        plastic, n = [p for target in targets for p in target.into], backend.n_replicas
         sizes = {p.pre: backend.network.node(p.pre).size for p in plastic}
         delays = {pre: max(p.delay for p in plastic if p.pre == pre) for pre in sizes}
         kind, weights = eligibility_type(backend.arithmetic), {}
         for p in plastic:
-            in_force = backend.weights(p.name)
-            shape = backend.network.weight_shape(p.name)
-            weights[p.name] = in_force.reshape(backend.n_replicas, *shape)[replica].copy()
+            shape = (n, *backend.network.weight_shape(p.name))
+            weights[p.name] = backend.weights(p.name).reshape(shape).copy()
         return cls(
             weights=weights,
             eligibility={name: np.zeros(w.shape, kind) for name, w in weights.items()},
-            trace={p.name: np.zeros(_trace_shape(p, sizes[p.pre])) for p in plastic},
-            post_trace={target.key: np.zeros(target.size) for target in targets},
-            last={pre: np.zeros((delays[pre], n), dtype=bool) for pre, n in sizes.items()},
-            slow_trace={t.key: np.zeros(t.size) for t in targets if t.rule.names("slow")},
+            trace={p.name: np.zeros((n, *trace_shape(p.groups, sizes[p.pre]))) for p in plastic},
+            post_trace={target.key: np.zeros((n, target.size)) for target in targets},
+            last={pre: np.zeros((n, delays[pre], size), dtype=bool) for pre, size in sizes.items()},
+            slow_trace={t.key: np.zeros((n, t.size)) for t in targets if t.rule.names("slow")},
         )
 
     def forget(self) -> None:
@@ -169,22 +165,22 @@ class Synapses:
         for array in (array for arrays in passing for array in arrays.values()):
             array[...] = 0
 
-    def state(self) -> Arrays:
-        """Copy everything, by ``KIND.NAME``."""
-        return {key: array.copy() for key, array in self._all()}
+    def state(self, k: int) -> Arrays:
+        """Copy everything of a replica, by ``KIND.NAME``."""
+        return {key: array.copy() for key, array in self._all(k)}
 
-    def check(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+    def check(self, state: Mapping[str, npt.NDArray[Any]], k: int) -> None:
         """Raise RunError unless `restore` can take a state."""
-        for key, array in self._all():
+        for key, array in self._all(k):
             take(state, key, array.shape, "bool" if array.dtype == bool else "float")
 
-    def restore(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Go on from a state that was checked."""
-        for key, array in self._all():
+    def restore(self, state: Mapping[str, npt.NDArray[Any]], k: int) -> None:
+        """Let a replica go on from a state that was checked."""
+        for key, array in self._all(k):
             array[...] = state[key]
 
     def slow(self, target: Target, raster: Raster) -> FloatArray:
-        """Return the trace of a population's own spikes before each step, ``(W, n)``."""
+        """Return the trace of a population's own spikes before each step, ``(W, N * n)``."""
         return self._slow(target, raster) - raster
 
     def remember(
@@ -203,130 +199,110 @@ class Synapses:
         powers, left = constants.powers(n_steps), constants.left(n_steps)
         compiled = [p for p in target.into if listed.is_compiled(p, n_steps)]
         others = [p for p in target.into if p not in compiled]
-        depression = after = None
-        if target.rule.pairs_spikes:
-            held = self.post_trace[target.key]
-            depression = Depression(constants.post_decay, constants.depression, held, gate)
+        held, after = self.post_trace[target.key], None
         for p in compiled:
-            after = self._remember_listed(p, spikes[p.pre], post, powers, depression, left)
-        factors = post.factors if others else np.empty(0)
-        depressing = None
-        if depression is not None and others:
-            y = window_traces(raster.astype(np.float64), depression.decay, depression.trace)
-            after = y[-1]
-            depressing = on_grid((depression.strength * powers)[:, None] * y)
-            depressing = depressing if gate is None else on_grid(gate * depressing)
-        if depression is not None and after is not None:
-            depression.trace[:] = after
+            after = self._remember_listed(p, target, spikes[p.pre], post, gate, powers)
+        if others:
+            taken = None
+            if target.rule.pairs_spikes:
+                pairs = constants.depression * powers
+                taken, after = depressing(raster, held, constants.post_decay, pairs, gate)
+            of_window = Post(post.factors, taken, powers)
+            for p in others:
+                self._remember_window(p, spikes[p.pre], of_window, left)
+        if after is not None:
+            held[...] = after
         if target.key in self.slow_trace:
-            self.slow_trace[target.key][:] = self._slow(target, raster)[-1]
-        for p in others:
-            tag = self._tag(p, spikes[p.pre], powers, factors, depressing)
-            remember(self.eligibility[p.name], left, tag)
+            slow = self.slow_trace[target.key]
+            slow[...] = self._slow(target, raster)[-1].reshape(slow.shape)
+
+    def _remember_window(
+        self, p: Plastic, spikes: npt.NDArray[Any], post: Post, left: float
+    ) -> None:
+        """Let a projection's eligibilities take a window in; *left*: what it leaves of them."""
+        held, e = self.trace[p.name], self.eligibility[p.name]
+        arrived = self._arrived(p, spikes, len(post.powers))
+        x = traces(arrived, p.trace_decay, held)
+        last = np.stack([one[-1].reshape(len(held), -1) for one in x], axis=1)
+        held[...] = last.reshape(held.shape)
+        remember(e, left, tags(p.groups, arrived, x, post, e.shape))
 
     def _remember_listed(
         self,
         p: Plastic,
+        target: Target,
         spikes: Raster,
         post: PostFactors,
+        gate: FloatArray | None,
         powers: FloatArray,
-        depression: Depression | None,
-        left: float,
     ) -> FloatArray | None:
-        """Let a sparse projection's eligibilities take a window in; return `listed.remember`'s."""
-        after = None
-        traces = np.atleast_2d(self.trace[p.name])
-        for group, trace in zip(p.groups, traces, strict=True):
-            after = listed.remember(
-                group,
-                spikes,
-                self.last[p.pre],
-                post,
-                powers,
-                trace,
-                p.trace_decay,
-                depression,
-                self.eligibility[p.name],
-                left,
-            )
-        return after
+        """Do `_remember_window` in C++; return the neurons' own traces after it if they depress."""
+        constants, n = target.constants, len(self.trace[p.name])
+        after = []
+        rasters, gates = (
+            np.split(spikes, n, axis=1),
+            [None] * n if gate is None else np.split(gate, n),
+        )
+        for k in range(n):
+            depression = None
+            if target.rule.pairs_spikes:
+                own = self.post_trace[target.key][k]
+                depression = Depression(constants.post_decay, constants.depression, own, gates[k])
+            of_delays = np.atleast_2d(self.trace[p.name][k])
+            for group, trace in zip(p.groups, of_delays, strict=True):
+                one = listed.remember(
+                    group,
+                    rasters[k],
+                    self.last[p.pre][k],
+                    post.of(k, n),
+                    powers,
+                    trace,
+                    p.trace_decay,
+                    depression,
+                    self.eligibility[p.name][k],
+                    constants.left(len(powers)),
+                )
+            if one is not None:
+                after.append(one)
+        return np.stack(after) if after else None
 
     def deliver(self, spikes: Mapping[str, npt.NDArray[Any]]) -> None:
         """Keep the last spikes of a window, once all eligibilities have taken it in."""
         for pre, last in self.last.items():
-            depth, new = len(last), spikes[pre]
-            if new.ndim == 2 and depth:
-                last[...] = np.concatenate([last[len(new) :], new[-depth:]])[-depth:]
+            n, depth, size = last.shape
+            if spikes[pre].ndim == 2 and depth:
+                new = spikes[pre].reshape(-1, n, size).transpose(1, 0, 2)
+                last[...] = np.concatenate([last[:, new.shape[1] :], new[:, -depth:]], 1)[
+                    :, -depth:
+                ]
 
-    def _tag(
-        self,
-        p: Plastic,
-        spikes: npt.NDArray[Any],
-        powers: FloatArray,
-        factors: FloatArray,
-        depressing: FloatArray | None,
-    ) -> FloatArray:
-        """Return what a window adds to a projection's eligibilities; its traces go on."""
-        shape, held = self.eligibility[p.name].shape, self.trace[p.name]
-        if not p.groups:
-            a, x = self._traced(p, p.delay, spikes, powers, held)
-            tag = outer_sum(x, factors, shape)
-            if depressing is not None:
-                tag -= outer_sum(a, depressing, shape)
-            return tag
-        tag = np.empty(shape)
-        for group, trace in zip(p.groups, np.atleast_2d(held), strict=True):
-            a, x = self._traced(p, group.delay, spikes, powers, trace)
-            tag[group.numbers] = group.sums(x, factors)
-            if depressing is not None:
-                tag[group.numbers] -= group.sums(a, depressing)
-        return tag
-
-    def _traced(
-        self,
-        p: Plastic,
-        delay: int,
-        spikes: npt.NDArray[Any],
-        powers: FloatArray,
-        trace: FloatArray,
-    ) -> tuple[FloatArray, FloatArray]:
-        """Return what arrives, and its traces as the window's end has them; *trace* goes on."""
-        a = p.transmitted(self._arrived(p, delay, spikes, len(powers)))
-        x = window_traces(a, p.trace_decay, trace)
-        trace[:] = x[-1]
-        return a, on_grid(powers[:, None] * x)
-
-    def _arrived(
-        self, p: Plastic, delay: int, spikes: npt.NDArray[Any], n_steps: int
-    ) -> FloatArray:
-        if p.current:
-            return np.tile(on_grid(spikes), (n_steps, 1))  # so that sums of products are exact
-        last = self.last[p.pre]
-        return arrivals(spikes, delay, last if len(last) else None)
+    def _arrived(self, p: Plastic, spikes: npt.NDArray[Any], n_steps: int) -> list[FloatArray]:
+        """Return what arrives in a window, ``(W, N * n_pre)``, for each delay of a projection."""
+        if p.current:  # on the grid, so that sums of products are exact
+            return [p.transmitted(np.tile(on_grid(spikes), (n_steps, 1)))]
+        last = self.last[p.pre].transpose(1, 0, 2).reshape(-1, spikes.shape[-1])
+        before = last if len(last) else None
+        return [p.transmitted(arrivals(spikes, delay, before)) for delay in p.delays]
 
     def _slow(self, target: Target, raster: Raster) -> FloatArray:
-        spikes, before = raster.astype(np.float64), self.slow_trace[target.key]
+        spikes, before = raster.astype(np.float64), self.slow_trace[target.key].ravel()
         return window_traces(spikes, target.constants.slow_decay, before)
 
-    def _all(self) -> Iterator[tuple[str, npt.NDArray[Any]]]:
+    def _all(self, k: int) -> Iterator[tuple[str, npt.NDArray[Any]]]:
         for kind, arrays in vars(self).items():
-            yield from ((f"{kind}.{name}", array) for name, array in arrays.items())
-
-
-def _trace_shape(p: Plastic, n_pre: int) -> tuple[int, ...]:
-    return (len(p.groups), n_pre) if len(p.groups) > 1 else (n_pre,)
+            yield from ((f"{kind}.{name}", array[k]) for name, array in arrays.items())
 
 
 def post_factors(
     target: Target, raster: Raster, named: Mapping[str, FloatArray | float]
 ) -> tuple[PostFactors, FloatArray | None]:
-    """Return the post factors, and what gates depression ``(n,)``, None for 1.
+    """Return the post factors, and what gates depression ``(N * n,)``, None for 1.
 
     named: what the rule names beyond spikes; ``phi`` is 1 if it isn't there.
     Factors that aren't finite are left for the caller to find; gates, and gains for each spike, are
     those of neurons without a spike, and 0.
     """
-    phi = np.broadcast_to(named.get("phi", 1.0), (target.size,))
+    phi = np.broadcast_to(named.get("phi", 1.0), (raster.shape[1],))
     decision = Decision(0, phi, output=raster, output_from=0, output_named=named)
     if "p" in named:
         decision = replace(decision, output_p=np.asarray(named["p"]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from neurorl.arithmetic.rounding import Arithmetic, Rounding
 from neurorl.errors import UnsupportedError
@@ -11,7 +12,7 @@ from neurorl.learning.plan import LearningPlan, Plastic
 from neurorl.models.writes import Writes
 from neurorl.network.description import Network
 from neurorl.network.serialization import FloatArray
-from neurorl.numerics.random import Stream, uniforms
+from neurorl.numerics.random import Stream, uniforms, uniforms_at
 
 __all__ = [
     "Writer",
@@ -67,6 +68,7 @@ class Writer:
         self._seed = seed
         self._scheme = plan.config.writes
         self._streams = {p.name: stream(plan.network, p.name) for p in plan.network.projections}
+        self._places = {p.name: _places(plan, p) for layer in plan.layers for p in layer.into}
 
     def write(self, p: Plastic, change: FloatArray, ends: bool = False) -> None:
         """Let dw = *change* act on a projection's weights; 0 where it has no synapse.
@@ -88,6 +90,9 @@ class Writer:
 
     def _drawn(self, name: str, x: FloatArray, ends: bool) -> FloatArray:
         stream, now = self._streams[name] + ends * END, int(self._memory.decisions[0])
+        places = self._places[name]
+        if places is not None:
+            return stochastic_round(x, uniforms_at(self._seed, stream, places, now))
         u = uniforms(self._seed, stream, x.size, now)
         return stochastic_round(x, u.reshape(x.shape))
 
@@ -97,3 +102,9 @@ class Writer:
         least, largest = levels(rounding, p.low, p.high)
         n = np.clip(np.rint(w * rounding.inverse) + quanta, least, largest)
         w[...] = n * rounding.unit
+
+
+def _places(plan: LearningPlan, p: Plastic) -> npt.NDArray[np.int64] | None:
+    """Return where the synapses of a list stand in a matrix, whose draws are theirs."""
+    synapses = plan.network.synapses(p.name)
+    return None if synapses is None else np.concatenate([at for _, at in synapses.chunks()])

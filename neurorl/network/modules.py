@@ -6,14 +6,21 @@ counted from the output. A module is a chain of blocks through all of them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from neurorl.network.description import Network
 from neurorl.network.serialization import FloatArray
 
-__all__ = ["hidden_layers", "hidden_name", "lag", "module_projections", "path_weights"]
+__all__ = [
+    "chain_weights",
+    "hidden_layers",
+    "hidden_name",
+    "lag",
+    "module_projections",
+    "path_weights",
+]
 
 
 def hidden_name(below: int) -> str:
@@ -56,6 +63,13 @@ def lag(network: Network, layer: str) -> int:
     return min(below, network.steps(layer, "output") or below)
 
 
+def chain_weights(
+    network: Network, chain: Sequence[str], weights: Mapping[str, FloatArray]
+) -> list[FloatArray]:
+    """Return the weights of a *chain* of `module_projections`; of lists of synapses a matrix."""
+    return [_matrix(network, name, weights[name]) for name in chain]
+
+
 def path_weights(weights: Sequence[FloatArray], modules: int) -> list[FloatArray]:
     """Return each hidden unit's sum, over all paths to its module's output, of weight products.
 
@@ -74,6 +88,11 @@ def path_weights(weights: Sequence[FloatArray], modules: int) -> list[FloatArray
         paths.append(total.ravel())
         ahead = total
     return paths
+
+
+def _matrix(network: Network, name: str, w: FloatArray) -> FloatArray:
+    synapses = network.synapses(name) if w.ndim == 1 else None
+    return w if synapses is None else synapses.dense(w)
 
 
 def _projection(network: Network, pre: str, post: str) -> str | None:

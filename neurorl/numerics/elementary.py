@@ -110,7 +110,10 @@ def on_grid(x: npt.ArrayLike) -> Array:
 
     Like the grid of the weights: no order of summation, library or processor changes a bit.
     """
-    return np.asarray(np.rint(np.multiply(x, _GRID)) * (1.0 / _GRID))
+    scaled = np.asarray(np.multiply(x, _GRID))
+    np.rint(scaled, out=scaled)
+    scaled *= 1.0 / _GRID
+    return scaled
 
 
 def _horner(x: Array, terms: list[float]) -> Array:

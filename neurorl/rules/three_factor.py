@@ -111,9 +111,9 @@ def outer_sum(x: Array, f: Array, shape: tuple[int, ...]) -> Array:
 
 
 def apply_modulator(
-    weights: Array, e: Array, modulator: float, eta: float, low: float, high: float
+    weights: Array, e: Array, modulator: float | Array, eta: float, low: float, high: float
 ) -> Array:
-    """Return the new weights, ``clip(w + eta M e, low, high)``."""
+    """Return the new weights, ``clip(w + eta M e, low, high)``; M of any shape that fits."""
     return np.asarray(np.clip(weights + (eta * modulator) * e, low, high))
 
 

@@ -13,7 +13,7 @@ from neurorl.learning.plan import LearningPlan
 from neurorl.models import GLM, LIF
 from neurorl.rules import feedback
 from neurorl.rules.membrane import spike_probability
-from neurorl.rules.three_factor import eligibility, trace
+from neurorl.rules.three_factor import arrivals, eligibility, trace
 
 
 def one_move(**options: Any) -> Any:
@@ -82,7 +82,7 @@ def test_probabilities_are_those_the_simulator_spikes_with(arithmetic: str) -> N
     spikes = {**move.inputs, **move.rasters}
     into = {layer.name: layer for layer in LearningPlan.of(agent.network, agent.config).layers}
     arrived = {
-        p.name: np.vstack([np.zeros((1, spikes[p.pre].shape[1])), spikes[p.pre][:-1]])
+        p.name: [p.transmitted(arrivals(spikes[p.pre], 1))]
         for layer in into.values()
         for p in layer.into
     }

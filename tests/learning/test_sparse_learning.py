@@ -18,13 +18,10 @@ from neurorl import (
     Population,
     Projection,
     Source,
-    SpikingActorCritic,
     Uniform,
     load,
 )
-from neurorl.errors import UnsupportedError
-from neurorl.learning.plan import LearningPlan
-from neurorl.models import LIF, CubaLIF, FixedInDegree, FixedProbability, Synapses
+from neurorl.models import LIF, CubaLIF, FixedInDegree, Synapses
 from neurorl.network.synapse_list import SynapseList
 from neurorl.rules import Rule
 
@@ -264,34 +261,3 @@ def test_no_matrix_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
         tracemalloc.stop()
         assert learning.eligibility("p0").any()
         assert peak < 32e6
-
-
-def agents_network(agent: SpikingActorCritic, **changes: Any) -> tuple[str, Network]:
-    """Return an agent's network with a sparse first projection into its output."""
-    network = agent.network
-    first = next(p for p in network.projections if p.post == "output")
-    sparse = dataclasses.replace(
-        first, weights=0.1, blocks=1, mask=None, connect=FixedProbability(0.5), **changes
-    )
-    projections = tuple(sparse if p is first else p for p in network.projections)
-    return first.name, dataclasses.replace(network, projections=projections)
-
-
-def test_agents_refuse_lists_that_learn() -> None:
-    agent = SpikingActorCritic("CartPole-v1")
-    name, network = agents_network(agent)
-    message = f"projection '{name}': synapses of a list don't learn in an agent; take a mask"
-    with pytest.raises(UnsupportedError, match=message) as problem:
-        LearningPlan.of(network, agent.config)
-    assert "\n" not in str(problem.value)
-
-
-def test_rules_of_probabilities_refuse_lists_that_do_not_learn() -> None:
-    agent = SpikingActorCritic("CartPole-v1", rule="coagent")
-    name, network = agents_network(agent, plasticity=None)
-    message = f"projection '{name}': rule 'coagent' needs spike probabilities of 'output'.*list"
-    with pytest.raises(UnsupportedError, match=message) as problem:
-        LearningPlan.of(network, agent.config)
-    assert "\n" not in str(problem.value)
-    plain = dataclasses.replace(agent.config, rule="spikes-only")
-    assert LearningPlan.of(network, plain).layers[0].fixed == ()

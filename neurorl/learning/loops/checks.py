@@ -64,7 +64,12 @@ def not_compiled(config: AgentConfig, network: Network) -> str | None:
     for population in network.populations if config.learning_rule.needs_probability else ():
         if population.name in learning and population.plan(network.dt) is not None:
             return f"p of neurons by equations ({population.name!r})"
-    if not config.learning_rule.is_text:
+    rule = config.learning_rule
+    reads_drives = rule.needs_probability or rule.needs_membrane
+    for p in network.projections:
+        if p.is_sparse and (p.plasticity is not None or (reads_drives and p.post in learning)):
+            return f"learning by a list of synapses ({p.name!r})"
+    if not rule.is_text:
         return config.where_rule()
     for kind, part in config.parts.items():
         if KINDS[kind].compiled and part.kernel is None:

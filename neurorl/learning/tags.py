@@ -1,0 +1,106 @@
+"""Sum what a window adds to the eligibilities of a projection, of replicas side by side.
+
+For a window of W steps, with presynaptic traces x, arriving spikes a and post factors f::
+
+    S = sum_t d**(W-1-t) (x(t) f(t)^T - g A a(t) y(t)^T)
+
+the second term for rules that pair spikes: y is the neuron's own trace, g = 1 or what the rule
+gates depression with. All sums are over numbers on a grid, so they are exact in any order.
+
+Arrays of a window are ``(W, n_replicas * n)``, as rasters are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.learning.synapse_groups import SynapseGroup
+from neurorl.network.serialization import FloatArray
+from neurorl.numerics.elementary import on_grid
+from neurorl.rules.three_factor import outer_sum, window_traces
+
+__all__ = ["Post", "depressing", "tags", "trace_shape", "traces"]
+
+
+@dataclass(frozen=True, eq=False)
+class Post:
+    """Hold what neurons contribute to the eligibilities of their synapses.
+
+    factors: f on the grid. depressing: ``d**(W-1-t) g A y(t)`` on the grid, None for rules that
+    don't pair spikes. powers: ``d**(W-1-t)``, ``(W,)``.
+    """
+
+    factors: FloatArray
+    depressing: FloatArray | None
+    powers: FloatArray
+
+
+def depressing(
+    spikes: npt.NDArray[np.bool_],
+    before: FloatArray,
+    decay: float,
+    factors: FloatArray,
+    gate: FloatArray | None,
+) -> tuple[FloatArray, FloatArray]:
+    """Return what a spike that arrives at t takes off the eligibility at the window's end.
+
+    before: the neurons' own traces, ``(..., n)``, which are also returned as the window leaves
+    them. factors: ``A d**(W-1-t)``, ``(W,)``.
+    """
+    y = window_traces(spikes.astype(np.float64), decay, before.ravel())
+    taken = on_grid(factors[:, None] * y)
+    return taken if gate is None else on_grid(gate * taken), y[-1].reshape(before.shape)
+
+
+def traces(arrived: Sequence[FloatArray], decay: float, before: FloatArray) -> list[FloatArray]:
+    """Return presynaptic traces in all steps.
+
+    arrived: for each delay of a projection. before: the traces before the window,
+    ``(n_replicas, n_pre)``, or of several delays ``(n_replicas, n_delays, n_pre)``.
+    """
+    of_delays = before.reshape(len(before), len(arrived), -1)
+    return [window_traces(a, decay, of_delays[:, d].ravel()) for d, a in enumerate(arrived)]
+
+
+def trace_shape(groups: Sequence[SynapseGroup], n_pre: int) -> tuple[int, ...]:
+    """Return the shape of a projection's traces."""
+    return (len(groups), n_pre) if len(groups) > 1 else (n_pre,)
+
+
+def tags(
+    groups: Sequence[SynapseGroup],
+    arrived: Sequence[FloatArray],
+    x: Sequence[FloatArray],
+    post: Post,
+    shape: tuple[int, ...],
+) -> FloatArray:
+    """Return S of a projection's synapses, of *shape*, which has the replicas as its first axis.
+
+    groups: of a sparse projection, by delay. arrived, x: spikes and `traces` for each delay.
+    """
+    if post.powers[0] != 1.0:
+        x = [on_grid(post.powers[:, None] * one) for one in x]
+    if not groups:
+        tag = _dense(x[0], post.factors, shape)
+        if post.depressing is not None:
+            tag -= _dense(arrived[0], post.depressing, shape)
+        return tag
+    tag = np.empty(shape)
+    for group, a, one in zip(groups, arrived, x, strict=True):
+        total = group.sums(one, post.factors, shape[0])
+        if post.depressing is not None:
+            total -= group.sums(a, post.depressing, shape[0])
+        tag[:, group.numbers] = total
+    return tag
+
+
+def _dense(x: FloatArray, f: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+    """Return ``sum_t x(t) f(t)^T``: replicas and blocks are blocks of one another's kind."""
+    n_pre, n_post = shape[-2:]
+    blocks = int(np.prod(shape[:-2]))
+    inner = (n_pre, n_post) if blocks == 1 else (blocks, n_pre, n_post)
+    return outer_sum(x, f, inner).reshape(shape)

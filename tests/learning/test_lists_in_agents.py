@@ -1,0 +1,250 @@
+"""Agents that learn by the synapses of lists: as under a mask, bit for bit."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from neurorl import Network, Plasticity, Population, Projection, SpikingActorCritic, Uniform, load
+from neurorl.agents.saved import read_agent
+from neurorl.errors import FallbackWarning, UnsupportedError
+from neurorl.learning.loops.numpy import NumpyLoop
+from neurorl.learning.memory import memory_for
+from neurorl.learning.plan import LearningPlan
+from neurorl.models import LIF, FixedProbability, Synapses
+from neurorl.models.config import AgentConfig
+from neurorl.models.features import GaussianCells
+from neurorl.network.description import Source
+from neurorl.rules import Rule
+from neurorl.runs.training import train_seeds
+
+CELLS = GaussianCells((-2.4, -3.0, -0.21, -3.0), (2.4, 3.0, 0.21, 3.0), cells=6)
+MEMBRANE = Rule("of-membranes", output="(spike - 0.1*v)*phi")
+DT = 1e-3
+
+pytestmark = pytest.mark.filterwarnings("ignore::neurorl.errors.FallbackWarning")
+
+
+def both(seed: int, outputs: int = 4, kind: str = "spikes") -> tuple[Network, Network]:
+    """Return one random network of an agent with lists of synapses, and with masks of the same."""
+    rng = np.random.default_rng(seed)
+    sizes = {"input": 24, "hidden": 6, "output": outputs}
+    cell = LIF(tau_mem=8e-3, threshold=0.6, noise=0.2)
+    listed, masked = [], []
+    ends = [("input", "hidden"), ("hidden", "output"), ("input", "output"), ("output", "hidden")]
+    for k, (pre, post) in enumerate(ends):
+        mask = rng.random((sizes[pre], sizes[post])) < rng.uniform(0.4, 0.9)
+        mask[0] = True
+        plastic = Plasticity(float(rng.choice([0.0, 5e-3])), -1.0, 1.2)
+        steps = int(rng.integers(1, 4))
+        delay = None if pre == "input" and kind == "current" else steps * DT
+        one = Projection(
+            f"p{k}",
+            pre,
+            post,
+            Uniform(-0.3, 0.6),
+            mask=mask,
+            delay=delay,
+            plasticity=plastic if k != 3 else None,
+        )
+        masked.append(one)
+        where = np.nonzero(mask)
+        listed.append(dataclasses.replace(one, mask=None, connect=Synapses(where[0], where[1])))
+    hidden, output = (Population(name, sizes[name], cell) for name in ("hidden", "output"))
+    nodes = (Source("input", 24, kind), hidden, output)
+    return Network(nodes, tuple(listed), DT), Network(nodes, tuple(masked), DT)
+
+
+def config(network: Network, **options: Any) -> AgentConfig:
+    chosen: dict[str, Any] = {"model": "own", "neuron": LIF(), "cells": CELLS, "features": CELLS}
+    chosen |= {"rule": "coagent", "window": 8, "description": network}
+    return AgentConfig(**{**chosen, **options})
+
+
+def agent(network: Network, backend: str, loop: str | None = None, **options: Any) -> Any:
+    arithmetic = options.pop("arithmetic", None)
+    return SpikingActorCritic(
+        "CartPole-v1",
+        config=config(network, **options),
+        backend=backend,
+        arithmetic=arithmetic,
+        loop=loop,
+        seed=3,
+    )
+
+
+def check_as_masked(networks: tuple[Network, Network], backend: str, **options: Any) -> None:
+    """Compare all that two agents know: of lists, and of masks in the loop in C."""
+    with (
+        closing(agent(networks[0], backend, **options)) as one,
+        closing(agent(networks[1], "reference", **options)) as other,
+    ):
+        before = {name: w.copy() for name, w in one.weights.items()}
+        for each in (one, other):
+            each.learn(total_steps=40)
+        assert isinstance(one._replicas.loop, NumpyLoop)
+        assert [e.ret for e in one.episodes] == [e.ret for e in other.episodes]
+        memories = [each._replicas.loop.memory for each in (one, other)]
+        for values in ("weights", "eligibility"):
+            mine, theirs = (getattr(memory, values) for memory in memories)
+            for name, dense in theirs.items():
+                where = np.nonzero(np.asarray(networks[1].projection(name).mask))
+                assert np.array_equal(mine[name][0], dense[0][where]), (values, name)
+        for name, norm in memories[1].norm.items():
+            assert np.array_equal(memories[0].norm[name], norm, equal_nan=True)
+        assert any(not np.array_equal(before[name], w) for name, w in one.weights.items())
+
+
+STDP: dict[str, Any] = {
+    "rule": "reward-stdp",
+    "carries": True,
+    "normalises": False,
+    "modulator": "reward",
+}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "p": {},
+    "p in chip arithmetic": {"arithmetic": "loihi"},
+    "v": {"rule": MEMBRANE},
+    "pairs of spikes that carry on": STDP,
+    "in chip arithmetic": {**STDP, "arithmetic": "loihi"},
+    "stochastic": {**STDP, "arithmetic": "loihi", "writes": "stochastic"},
+    "accumulated": {**STDP, "arithmetic": "loihi", "writes": "accumulate"},
+}
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+@pytest.mark.parametrize("seed", range(2))
+def test_lists_learn_as_masks_do(seed: int, options: dict[str, Any]) -> None:
+    rates = {"alpha_output": 0.01, "alpha_hidden": 0.01}
+    if options.get("rule") is MEMBRANE:
+        networks = [
+            dataclasses.replace(n, projections=n.projections[2:3], nodes=(n.nodes[0], n.nodes[2]))
+            for n in both(seed)
+        ]
+        check_as_masked((networks[0], networks[1]), "reference", **options)
+        return
+    check_as_masked(both(seed), "reference", **{**options, **rates})
+
+
+@pytest.mark.parametrize(
+    ("backend", "options"),
+    [("brian2", {}), ("torch", {}), ("loihi", {**STDP, "arithmetic": "loihi"})],
+)
+def test_other_backends_learn_lists_too(backend: str, options: dict[str, Any]) -> None:
+    if backend == "torch":
+        pytest.importorskip("torch")
+    check_as_masked(both(5), backend, **options)
+
+
+def test_lists_of_currents_learn() -> None:
+    check_as_masked(both(1, kind="current"), "reference", encoder="current")
+
+
+def test_one_module_of_a_list_has_paths() -> None:
+    """Let the only output be the module of all hidden neurons, which a list leads to it."""
+    signs = []
+    for network in both(2, outputs=1):
+        plan = LearningPlan.of(network, config(network))
+        with load("reference", network, seed=3) as backend:
+            weights = {p.name: backend.weights(p.name)[None] for p in network.projections}
+        assert plan.chain == ("p1",)
+        signs.append(memory_for(plan, weights).signs["hidden"])
+    assert np.array_equal(signs[0], signs[1])
+    assert (signs[0] < 0).any()
+
+
+def with_delays() -> tuple[Network, Network]:
+    """Return a network with a delay for each synapse, and with a masked projection for each."""
+    rng = np.random.default_rng(5)
+    nodes = (Source("input", 24), Population("output", 4, LIF(0.01, 0.5, noise=0.2)))
+    pairs = np.nonzero(rng.random((24, 4)) < 0.7)
+    steps = rng.choice([1, 3, 4], len(pairs[0]))
+    weights, plastic = rng.uniform(0, 0.6, len(steps)), Plasticity(0.02, -1.0, 1.0)
+    one = Projection(
+        *("p", "input", "output", weights),
+        plasticity=plastic,
+        connect=Synapses(pairs[0], pairs[1]),
+        delay=DT * steps,
+    )
+    masked = []
+    for delay in (1, 3, 4):
+        dense, mask = np.zeros((24, 4)), np.zeros((24, 4), dtype=bool)
+        pre, post = (side[steps == delay] for side in pairs)
+        dense[pre, post], mask[pre, post] = weights[steps == delay], True
+        masked.append(
+            dataclasses.replace(
+                one, name=f"p{delay}", connect=None, weights=dense, mask=mask, delay=DT * delay
+            )
+        )
+    return Network(nodes, (one,), DT), Network(nodes, tuple(masked), DT)
+
+
+@pytest.mark.parametrize("options", [{}, STDP], ids=["from silence", "carries"])
+def test_a_delay_for_each_synapse(options: dict[str, Any]) -> None:
+    listed, masked = with_delays()
+    with (
+        closing(agent(listed, "reference", **options)) as one,
+        closing(agent(masked, "reference", **options)) as other,
+    ):
+        for each in (one, other):
+            each.learn(total_steps=40)
+        steps, synapses = listed.synapse_delays("p"), listed.synapses("p")
+        assert steps is not None
+        assert synapses is not None
+        for delay in (1, 3, 4):
+            at = synapses.pre[steps == delay], synapses.post[steps == delay]
+            assert np.array_equal(one.weights["p"][steps == delay], other.weights[f"p{delay}"][at])
+
+
+def drawn() -> Network:
+    """Return an agent's network of drawn synapses, each with a delay of its own."""
+    network = both(0)[0]
+    first = dataclasses.replace(network.projections[0], connect=FixedProbability(0.5))
+    return dataclasses.replace(network, projections=(first, *network.projections[1:]))
+
+
+def test_saved_in_the_midst_and_gone_on(tmp_path: Path) -> None:
+    with closing(agent(drawn(), "reference", **STDP)) as one:
+        one.learn(total_steps=25)
+        one.save(tmp_path / "agent")
+        with closing(SpikingActorCritic.load(tmp_path / "agent")) as other:
+            assert other.network == one.network
+            for each in (one, other):
+                each.learn(total_steps=60)
+                assert each.diagnostics["populations"]
+            assert one.weights.keys() == other.weights.keys()
+            for name, w in one.weights.items():
+                assert np.array_equal(other.weights[name], w)
+        assert one.predict(np.zeros(4)) in (0, 1)
+
+
+def test_agents_side_by_side_are_as_alone(tmp_path: Path) -> None:
+    for name, seeds in (("two", [0, 1]), ("one", [1])):
+        runs = [(seed, tmp_path / name / f"seed{seed}") for seed in seeds]
+        train_seeds("CartPole-v1", runs, episodes=3, config=config(drawn()))
+    one, other = (read_agent(tmp_path / name / "seed1")[1] for name in ("one", "two"))
+    assert one.keys() == other.keys()
+    for key, values in one.items():
+        assert np.array_equal(other[key], values), key
+
+
+def test_the_compiled_loop_steps_aside() -> None:
+    with pytest.raises(UnsupportedError, match=r"a list of synapses \('p0'\) is not compiled"):
+        agent(drawn(), "reference", loop="native")
+    from neurorl.learning.loops import checks
+
+    checks._warn_of.cache_clear()
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        agent(drawn(), "reference").close()
+    messages = [str(w.message) for w in said if w.category is FallbackWarning]
+    assert messages == [
+        "learning by a list of synapses ('p0'): has no compiled form, so all runs in NumPy, "
+        "several times slower"
+    ]
