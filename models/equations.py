@@ -65,10 +65,10 @@ class Equations(Neuron):
         for name in ("equations", "threshold", "reset", "method", "parameters", "initial"):
             refuse_units(f"Equations.{name}", getattr(self, name))
         for name in ("parameters", "initial"):
-            given = getattr(self, name)
-            if not isinstance(given, Mapping):
+            entries = getattr(self, name)
+            if not isinstance(entries, Mapping):
                 raise DescriptionError(f"Equations.{name}", "must be a dict of numbers")
-            numbers = {key: _number(f"{name}[{key!r}]", value) for key, value in given.items()}
+            numbers = {key: _number(f"{name}[{key!r}]", value) for key, value in entries.items()}
             object.__setattr__(self, name, numbers)
         for name in ("refractory", "noise"):
             value = _number(name, getattr(self, name))

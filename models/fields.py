@@ -209,11 +209,11 @@ def _parts(options: Mapping[str, object]) -> dict[str, Any]:
     flat: dict[str, object] = {}
     for kind, registry in KINDS.items():
         choice = options.get(kind, registry.default)
-        given = {name: options[name] for name in registry.options if name in options}
+        chosen = {name: options[name] for name in registry.options if name in options}
         known = {name: before.get(name, value) for name, value in registry.defaults.items()}
-        part = made[kind] = registry.make(choice, given, known)
+        part = made[kind] = registry.make(choice, chosen, known)
         if registry.is_shipped(part):
-            flat |= _flat(registry, part, {**known, **given})
+            flat |= _flat(registry, part, {**known, **chosen})
     return {**made, "flat": flat}
 
 

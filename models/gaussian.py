@@ -79,13 +79,13 @@ class Gaussian(Policy):
         policy, phi = np.zeros(len(votes)), np.zeros(len(votes))
         values, first, sigma = np.zeros(len(groups)), 0, self.width(decision)
         for g, size in enumerate(groups):
-            mine = slice(first, first + size)
-            n, centres = votes[mine], (2.0 * np.arange(size) - (size - 1)) / (size - 1)
+            group = slice(first, first + size)
+            n, centres = votes[group], (2.0 * np.arange(size) - (size - 1)) / (size - 1)
             total = float(np.add.accumulate(n)[-1])
             mean = float(np.add.accumulate(n * centres)[-1] + 0.0) / total if total > 0.0 else 0.0
             z = normal(float(u[2 * g]), float(u[2 * g + 1]))
             values[g] = min(max(mean + sigma * z, -1.0), 1.0)
-            policy[mine], phi[mine] = self.distribution(n), z * (centres - mean)
+            policy[group], phi[group] = self.distribution(n), z * (centres - mean)
             first += size
         return Choice(policy, values, phi, np.sign(phi))
 

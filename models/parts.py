@@ -120,18 +120,18 @@ class Registry(Mapping[str, type[P]], Generic[P]):
         """Return whether a part is of a class of the library, which files call by its name."""
         return type(part) in self._shipped
 
-    def make(self, choice: object, given: Mapping[str, object], known: Mapping[str, object]) -> P:
-        """Return the part of a name, or the object *choice* with what is *given* put into it.
+    def make(self, choice: object, options: Mapping[str, object], known: Mapping[str, object]) -> P:
+        """Return the part of a name, or the object *choice* with *options* put into it.
 
-        given: options of this kind that the caller names. known: values of all others, for shipped
+        options: those of this kind that the caller names. known: values of all others, for shipped
         classes.
         Raises UnknownNameError, or DescriptionError for fields that are out of range.
         """
         if isinstance(choice, self.base):
-            changes = self._fields(type(choice), given)
+            changes = self._fields(type(choice), options)
             return dataclasses.replace(choice, **changes) if changes else choice  # type: ignore[type-var]
         cls = self.find(choice)
-        values = {**known, **given} if cls in self._shipped else given
+        values = {**known, **options} if cls in self._shipped else options
         try:
             return cls(**self._fields(cls, values))
         except TypeError as exc:  # it has fields without a default

@@ -68,11 +68,11 @@ class Policy(Part, abc.ABC):
         policy, t = np.zeros(len(votes)), np.full(len(votes), -1.0)
         actions, first = np.zeros(len(groups), dtype=np.int64), 0
         for g, size in enumerate(groups):
-            mine = np.arange(first, first + size)
+            group = np.arange(first, first + size)
             if allowed is not None:
-                mine = mine[allowed[mine]]
-            policy[mine] = self.distribution(votes[mine])
-            actions[g] = mine[choose(policy[mine], float(u[g]))]
+                group = group[allowed[group]]
+            policy[group] = self.distribution(votes[group])
+            actions[g] = group[choose(policy[group], float(u[g]))]
             first += size
         t[actions] = 1.0
         if allowed is not None:

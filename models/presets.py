@@ -233,33 +233,33 @@ def make_config(
     overrides = dict(overrides or {})
     _check_options(overrides)
     preset: dict[str, Any] = {"model": model, **base, **_TASKS.get(name, {}), **tasks.get(name, {})}
-    given = _without_fields_of(overrides, preset)
+    fields = _without_fields_of(overrides, preset)
     if isinstance(env.action_space, gym.spaces.Box):
-        given["policy"] = "gaussian"
-    classes = _part_classes({**given, **overrides})
+        fields["policy"] = "gaussian"
+    classes = _part_classes({**fields, **overrides})
     if classes["learning"].on_chip:
-        given |= on_chip(name)
+        fields |= on_chip(name)
     space, joint = env.observation_space, classes["critic"].population is not None
     if not (name in _TASKS or name in tasks or classes["learning"].on_chip):
         chosen = task_defaults(env, model, overrides, spiking_critic=joint)
         if isinstance(env.action_space, gym.spaces.Box):
             chosen |= _NUMBERS
-        given |= _without_fields_of(overrides, chosen)
-    if "cells" not in given:
-        given["cells"] = default_cells(space)
-        if model == "glm" and not isinstance(given["cells"], OneHot):
+        fields |= _without_fields_of(overrides, chosen)
+    if "cells" not in fields:
+        fields["cells"] = default_cells(space)
+        if model == "glm" and not isinstance(fields["cells"], OneHot):
             # Graded cells spike in some steps only: let the memoryless units see several.
-            given["window"] = 8
-    if "features" not in given:
-        given["features"] = default_joint_cells(space) if joint else default_features(space)
+            fields["window"] = 8
+    if "features" not in fields:
+        fields["features"] = default_joint_cells(space) if joint else default_features(space)
     if not {"cells", "features"} <= overrides.keys():
         _warn_of_unseen(space)
-    _warn_of_means(space, {k: v for k, v in given.items() if k not in overrides})
-    if "solved_at" not in given and env.spec is not None:
-        given["solved_at"] = env.spec.reward_threshold
+    _warn_of_means(space, {k: v for k, v in fields.items() if k not in overrides})
+    if "solved_at" not in fields and env.spec is not None:
+        fields["solved_at"] = env.spec.reward_threshold
     for cls in classes.values():  # what the preset has may be for another part
-        given |= {option: value for option, value in cls.requires.items() if option in given}
-    chosen = {**given, **overrides}
+        fields |= {option: value for option, value in cls.requires.items() if option in fields}
+    chosen = {**fields, **overrides}
     if "window" not in overrides:
         # For hidden layers or filters that the preset is without.
         chosen["window"] = max(chosen["window"], _least_window(chosen))

@@ -67,9 +67,9 @@ def read_signed(path: Path, place: Place, remedy: str) -> bytes:
     """
     data = read_bytes(path, LARGEST_FILE, place)
     size, signed = data[-DIGEST - 2 : -DIGEST], data[-DIGEST:]
-    found = hashlib.sha256(memoryview(data)[: -DIGEST - 2])
-    found.update(b"\0\0")
-    if size != DIGEST.to_bytes(2, "little") or found.hexdigest().encode() != signed:
+    computed = hashlib.sha256(memoryview(data)[: -DIGEST - 2])
+    computed.update(b"\0\0")
+    if size != DIGEST.to_bytes(2, "little") or computed.hexdigest().encode() != signed:
         damaged = Place(place.where, place.part, remedy)
         raise damaged.wrong("is damaged: its digest doesn't match")
     return data

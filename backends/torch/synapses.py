@@ -129,7 +129,7 @@ class Synapses(nn.Module):
     def paths(self, quanta: Tensor) -> list[tuple[Path, Sent]]:
         """Return what is transmitted, a path for each delay."""
         whole = self.transmitted(quanta)
-        found: list[tuple[Path, Sent]] = []
+        transmitted: list[tuple[Path, Sent]] = []
         for delay, part in self._parts:
             releasing = self.name * (self.short_term is not None)
             path = Path(self.name + part, self.pre, self.post, delay, self.target, releasing)
@@ -139,8 +139,8 @@ class Synapses(nn.Module):
                 sent = Listed(
                     whole.values[:, numbers], whole.pre[numbers], whole.post[numbers], whole.n_post
                 )
-            found.append((path, sent))
-        return found
+            transmitted.append((path, sent))
+        return transmitted
 
     def _list(self, network: Network, name: str) -> None:
         """Keep the ends of listed synapses, and the numbers of those of each delay."""

@@ -70,13 +70,13 @@ class JointReplicas(AgentGroup):
             steps.close()
 
     def _count(self, callback: Callback | None) -> None:
-        mine, taken = self.episodes[0], self.env_steps(0)
+        episodes, taken = self.episodes[0], self.env_steps(0)
         self._ended.sort(key=lambda ended: ended[0])
         while self._ended:
             _, last = self._ended.pop(0)
-            mine.append(replace(last, episode=len(mine), env_steps=taken))
+            episodes.append(replace(last, episode=len(episodes), env_steps=taken))
             if callback is not None:
-                callback(0, mine[-1])
+                callback(0, episodes[-1])
 
     def state(self, k: int) -> State:
         parts = [self._group.state(e) for e in range(self._n)]

@@ -118,11 +118,11 @@ class Unfinished:
         if k not in self.running or self.running[k].is_over or self._envs.resets_itself:
             return {}
         loop = self.loop
-        seen = {f"seen.{n}": numbers.copy() for n, numbers in enumerate(loop.seen(k))}
+        observed = {f"seen.{n}": numbers.copy() for n, numbers in enumerate(loop.seen(k))}
         told = {"reward": np.array(loop.reward[k]), "discount": np.array(loop.discount[k])}
         masks = {"allowed": loop.allowed[k].copy()} if loop.masked[k] else {}
         passing = loop.memory.of(k).passing()
-        return {**self.running[k].arrays(loop.actions[k]), **passing, **seen, **told, **masks}
+        return {**self.running[k].arrays(loop.actions[k]), **passing, **observed, **told, **masks}
 
     def restore(self, k: int, number: int, arrays: State) -> None:
         """Bring agent k back to `arrays`, in the episode of this number.
@@ -146,10 +146,10 @@ class Unfinished:
 
         Raises RunError if an environment answers otherwise than before.
         """
-        mine = self.running.keys() & set(playing)
-        elsewhere = self._elsewhere & mine
+        playing_on = self.running.keys() & set(playing)
+        elsewhere = self._elsewhere & playing_on
         if self._envs.together and elsewhere:
-            elsewhere = mine  # as all of them are stepped
+            elsewhere = playing_on  # as all of them are stepped
         if elsewhere:
             self._play_again({k: self._reset_seed(k) for k in sorted(elsewhere)})
         self._elsewhere -= elsewhere

@@ -152,22 +152,22 @@ class Replicas(AgentGroup):
             ended = False
             try:
                 chosen, loop = decide().tolist(), self.loop
-                for k, observation, given, terminated, truncated, info in step(chosen, playing):
+                for k, observation, raw, terminated, truncated, info in step(chosen, playing):
                     see(k, observation)
-                    reward = float(given)
+                    reward = float(raw)
                     reward_of[k] = scaled = scale * reward
-                    mine = running[k]
-                    mine.actions.append(chosen[k])
+                    episode = running[k]
+                    episode.actions.append(chosen[k])
                     if not isfinite(scaled):
                         raise bad_reward(self._unfinished.where(k), reward, scale)
                     discount_of[k] = 0.0 if terminated else gamma
-                    mine.total += reward
-                    mine.discounted += mine.factor * reward
-                    mine.factor *= gamma
+                    episode.total += reward
+                    episode.discounted += episode.factor * reward
+                    episode.factor *= gamma
                     for numbers in shown[k]:
-                        mine.digest = crc32(numbers, mine.digest)
+                        episode.digest = crc32(numbers, episode.digest)
                     if terminated or truncated:
-                        mine.is_over = ended = True
+                        episode.is_over = ended = True
                     elif loop.has_masks and loop.masked[k]:
                         self._unfinished.allow(k, info)
                 learn()
@@ -313,14 +313,14 @@ class Replicas(AgentGroup):
                 raise bad_sum(where, running.total)
             played = self.episodes[k]
             played.append(running.episode(len(played), steps))
-            found = self._monitors[k].look(loop.window.rasters, loop.probabilities[k], played)
-            counted.append((k, found))
+            messages = self._monitors[k].look(loop.window.rasters, loop.probabilities[k], played)
+            counted.append((k, messages))
         if counted:
             self.backend.check_neurons()
-        for k, found in counted:
+        for k, messages in counted:
             if callback is not None:
                 callback(k, self.episodes[k][-1])
-            for message in found:
+            for message in messages:
                 warn_outside(message, PopulationWarning)
 
     def _wake(self, playing: Sequence[int]) -> None:

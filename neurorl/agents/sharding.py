@@ -107,9 +107,9 @@ def side_by_side(
         return Replicas(envs, config, n_actions, seeds, **options)
     groups, first = [], 0
     for size in sizes:
-        mine = slice(first, first + size)
-        own = SeparateEnvs(envs.envs[mine])
-        groups.append(Replicas(own, config, n_actions, seeds[mine], **options))
+        shard = slice(first, first + size)
+        own = SeparateEnvs(envs.envs[shard])
+        groups.append(Replicas(own, config, n_actions, seeds[shard], **options))
         first += size
     return ReplicaGroups(groups)
 

@@ -28,15 +28,15 @@ def run(arguments: argparse.Namespace) -> int:
             rows = examine(lambda what: status.update(f"looking at {what}"))
     else:
         rows = examine()
-    found = verdict(rows)
+    result = verdict(rows)
     if arguments.json:
-        print(json.dumps({"verdict": found, "rows": rows}))
-        return int(found != "ok")
+        print(json.dumps({"verdict": result, "rows": rows}))
+        return int(result != "ok")
     columns = ("check", "name", "found", "status")
     print_table(columns, [[cell(row[name]) for name in columns] for row in rows])
     for row in rows:
         if row["status"] != "ok":
             remedy = f"; {row['remedy']}" if row["remedy"] else ""
             print(f"{row['status']}: {row['check']} {row['name']}: {row['problem']}{remedy}")
-    print("all that is installed works" if found == "ok" else "something that is installed fails")
-    return int(found != "ok")
+    print("all that is installed works" if result == "ok" else "something that is installed fails")
+    return int(result != "ok")

@@ -266,11 +266,11 @@ def _as_run(
     return load(name, agent.network, **options)
 
 
-def _print_diagnostics(found: Diagnostics) -> None:
-    print(f"\nAfter {found['episodes']} episodes:")
+def _print_diagnostics(diagnostics: Diagnostics) -> None:
+    print(f"\nAfter {diagnostics['episodes']} episodes:")
     columns = ("population", "rate", "mean_abs_weight", "share_at_bounds", "verdict")
     titles = ("population", "rate", "mean |w|", "share at bounds", "verdict")
-    rows: list[Mapping[str, object]] = [*found["populations"]]
+    rows: list[Mapping[str, object]] = [*diagnostics["populations"]]
     print_table(titles, [[cell(row[name]) for name in columns] for row in rows])
-    for warning in found["warnings"]:
+    for warning in diagnostics["warnings"]:
         print(warning["message"])

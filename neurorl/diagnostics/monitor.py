@@ -133,12 +133,12 @@ class Monitor:
         """Return every warning: population, kind, since_episode, value, limit, message."""
         places = [tuple(place) for place in np.argwhere(self._since >= 0).tolist()]
         places.sort(key=lambda place: (self._since[place], place))
-        found = [self._warning(k, column) for k, column in places]
+        warnings = [self._warning(k, column) for k, column in places]
         kinds = [
             kind for kind, row in zip(OF_RETURNS, self._of_returns, strict=True) if row[0] >= 0
         ]
-        found += map(self._warning_of_returns, kinds)
-        return sorted(found, key=lambda finding: finding["since_episode"])
+        warnings += map(self._warning_of_returns, kinds)
+        return sorted(warnings, key=lambda finding: finding["since_episode"])
 
     def table(self, played: Sequence[Played]) -> Diagnostics:
         """Return the agent's present condition as plain data.

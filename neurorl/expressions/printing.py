@@ -33,7 +33,7 @@ class Style:
 
     number: Callable[[float], str] = repr
     flag: Callable[[bool], str] = repr
-    call: Callable[[str, Sequence[str]], str] = lambda name, given: f"{name}({', '.join(given)})"
+    call: Callable[[str, Sequence[str]], str] = lambda name, args: f"{name}({', '.join(args)})"
     power: Callable[[str, int], str] | None = None
     divide: Callable[[str, str], str] | None = None
     operators: Mapping[str, str] | None = None
@@ -104,8 +104,8 @@ class _Writer:
         return f"{left} {self._operator(node.op)} {right}", level
 
     def _operator(self, op: str) -> str:
-        given = (self._style.operators or {}).get(op, op)
-        return "not " if given == "not" else given
+        symbol = (self._style.operators or {}).get(op, op)
+        return "not " if symbol == "not" else symbol
 
     def _name(self, name: str) -> str:
         if self._names is None:
@@ -126,7 +126,7 @@ TEXT = Style()
 CPP = Style(
     number=float.hex,
     flag=lambda flag: "true" if flag else "false",
-    call=lambda name, given: f"neurorl_{name}({', '.join(given)})",
+    call=lambda name, args: f"neurorl_{name}({', '.join(args)})",
     power=lambda base, exponent: f"neurorl_power({base}, {exponent})",
     operators={"and": "&&", "or": "||", "not": "!"},
     brackets_all=True,

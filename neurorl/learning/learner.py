@@ -192,9 +192,9 @@ class Learner:
         }
         told = action if isinstance(action, Told) else Told.of(action, policy)
         decision = self._decision(spikes, arrived, told, self._clipped(modulator))
-        found = self._rule(decision)
+        post = self._rule(decision)
         names = [layer.name for layer in self._hidden]
-        factors = {"output": found.output, **dict(zip(names, found.hidden, strict=True))}
+        factors = {"output": post.output, **dict(zip(names, post.hidden, strict=True))}
         check_factors(self._rule.name, factors, self._replica)
         gates: dict[str, FloatArray] = {}
         if self._gates:
@@ -215,13 +215,13 @@ class Learner:
         last = self.memory.last[p.pre]
         return [arrivals(spikes, delay, last if len(last) else None) for delay in p.delays]
 
-    def _add(self, seen: _Observed) -> None:
+    def _add(self, observed: _Observed) -> None:
         for layer in self._layers:
-            post, gate = on_grid(seen.factors[layer.name]), seen.gates.get(layer.name)
-            self._remember_layer(layer, seen.spikes[layer.name], seen.arrived, post, gate)
+            post, gate = on_grid(observed.factors[layer.name]), observed.gates.get(layer.name)
+            self._remember_layer(layer, observed.spikes[layer.name], observed.arrived, post, gate)
         for name, last in self.memory.last.items():
             if len(last):
-                last[:] = np.concatenate([last, seen.spikes[name]])[-len(last) :]
+                last[:] = np.concatenate([last, observed.spikes[name]])[-len(last) :]
 
     def _remember_layer(
         self,

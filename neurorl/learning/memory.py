@@ -79,12 +79,12 @@ class Memory:
     def copy(self, other: Memory) -> None:
         """Hold the numbers that *other*, of the same agents, holds."""
         for field in fields(self):
-            mine, theirs = getattr(self, field.name), getattr(other, field.name)
-            if isinstance(mine, dict):
-                for name, array in mine.items():
+            value, theirs = getattr(self, field.name), getattr(other, field.name)
+            if isinstance(value, dict):
+                for name, array in value.items():
                     array[...] = theirs[name]
             else:
-                mine[...] = theirs
+                value[...] = theirs
 
     def forget(self) -> None:
         """Forget all that doesn't outlive an episode."""

@@ -328,19 +328,19 @@ def _found(rule: object) -> Rule:
 
     Raises UnsupportedError for one that only agents can serve.
     """
-    found = find_rule(rule) if isinstance(rule, str) else rule
-    if not isinstance(found, Rule):
+    chosen = find_rule(rule) if isinstance(rule, str) else rule
+    if not isinstance(chosen, Rule):
         raise ArgumentError("Learning.rule", "neither a name nor a Rule", got=quoted(rule))
-    if not found.is_text:
+    if not chosen.is_text:
         what = "is a function of an agent's decision"
         remedy = "a Rule of texts, output= and hidden="
-        raise UnsupportedError(found.where(), what, remedy=remedy)
+        raise UnsupportedError(chosen.where(), what, remedy=remedy)
     for name in _OF_AGENTS:
-        if found.names(name):
+        if chosen.names(name):
             what = f"needs {name}, which only agents have"
             remedy = "a rule of spike, phi, n and W, such as 'spikes-only'"
-            raise UnsupportedError(found.where(name), what, remedy=remedy)
-    return found
+            raise UnsupportedError(chosen.where(name), what, remedy=remedy)
+    return chosen
 
 
 def _by_projection(

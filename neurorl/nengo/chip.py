@@ -64,8 +64,8 @@ def import_integers(network: Any, dt: float) -> Imported:
         model, names = simulator.model, name_parts(simulator.model)
     description = describe_model(model)
     populations = {
-        thing: tuple(names[block] for block in parts["out"])
-        for thing, parts in model.objs.items()
+        nengo_object: tuple(names[block] for block in parts["out"])
+        for nengo_object, parts in model.objs.items()
         if isinstance(parts.get("out"), (list, tuple)) and set(parts["out"]) <= {*model.blocks}
     }
     return Imported(

@@ -156,14 +156,14 @@ class Projection(Described):
         """Raise DescriptionError for weights, a mask or delays of a wrong shape."""
         where, weights = f"Projection {self.name!r}", self.weights
         arrays = {"weights": weights, "mask": self.mask, "delay": self.delay}
-        given = {key: a.shape for key, a in arrays.items() if isinstance(a, np.ndarray) and a.ndim}
+        shapes = {key: a.shape for key, a in arrays.items() if isinstance(a, np.ndarray) and a.ndim}
         if isinstance(self.connect, Sparse):
             least, most = check_count(self.connect, self._ends(n_pre, n_post))
-            for key, shape in given.items():  # before as many are drawn
+            for key, shape in shapes.items():  # before as many are drawn
                 if len(shape) != 1 or not least <= shape[0] <= most:
                     limit = f"({most},)" if least == most else "one for each synapse"
                     raise DescriptionError(f"{where}.{key}", "wrong shape", got=shape, limit=limit)
-        for key, got in given.items():
+        for key, got in shapes.items():
             limits = self.shape(n_pre, n_post)
             if got != limits:
                 raise DescriptionError(f"{where}.{key}", "wrong shape", got=got, limit=limits)

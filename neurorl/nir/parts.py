@@ -148,11 +148,11 @@ def _weights_of(
     network: Network,
     arithmetic: FloatArithmetic,
     p: Projection,
-    given: Mapping[str, npt.ArrayLike],
+    known: Mapping[str, npt.ArrayLike],
     in_force: bool,
 ) -> FloatArray:
-    if p.name in given:
-        weights = arithmetic.check(p.name, given[p.name])
+    if p.name in known:
+        weights = arithmetic.check(p.name, known[p.name])
     elif isinstance(p.weights, Uniform):
         remedy = f"give weights={{{p.name!r}: ...}}, such as those of a backend"
         raise ArgumentError(f"weights of {p.name!r}", "drawn by a seed", remedy=remedy)

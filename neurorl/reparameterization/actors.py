@@ -65,11 +65,11 @@ class Actors:
         inputs = spikes.new_zeros(*spikes.shape[:-2], len(flat), spikes.shape[-1])
         inputs[..., rows, :] = spikes
         inputs = inputs.view(*inputs.shape[:-2], *self._lead, -1)
-        given = inputs if config.encoder.flows else inputs.transpose(0, 1)
-        rollout.inputs[..., t, :, :] = given
+        batch = inputs if config.encoder.flows else inputs.transpose(0, 1)
+        rollout.inputs[..., t, :, :] = batch
         before = self._silence if self.state is None else self.state
         noise = rollout.draws.noise_at(t)
-        rasters, after = self._module.advance(self._inputs.batch(given), before, noise)
+        rasters, after = self._module.advance(self._inputs.batch(batch), before, noise)
         if self.state is not None:
             self.state = after
         n = votes(rasters["output"].transpose(0, 1), self._n_actions, self._first_vote)

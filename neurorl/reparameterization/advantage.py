@@ -27,12 +27,12 @@ def advantages(
     Source: generalised advantage estimation, Schulman et al. 2016 (arXiv:1506.02438).
     """
     delta = rewards + gamma * np.where(terminated, 0.0, next_values) - values
-    found = np.empty_like(delta)
+    advantage = np.empty_like(delta)
     after = np.zeros(delta.shape[1:])
     for t in range(len(delta) - 1, -1, -1):
         after = delta[t] + gamma * lambda_ * np.where(over[t], 0.0, after)
-        found[t] = after
-    return found
+        advantage[t] = after
+    return advantage
 
 
 class LinearValues:

@@ -53,9 +53,9 @@ def replica_arrays(state: ModuleState, k: int) -> Arrays:
 def with_replica(state: ModuleState, k: int, arrays: Mapping[str, npt.NDArray[Any]]) -> ModuleState:
     """Return *state* with these `replica_arrays` in replica *k*'s place. Raises RunError."""
     whole = state.map(torch.clone)
-    for name, mine in _named(replica_of(whole, k)).items():
-        kind = _KINDS.get(mine.numpy().dtype.kind, "float")
-        mine.copy_(torch.from_numpy(take(arrays, name, tuple(mine.shape), kind)))
+    for name, tensor in _named(replica_of(whole, k)).items():
+        kind = _KINDS.get(tensor.numpy().dtype.kind, "float")
+        tensor.copy_(torch.from_numpy(take(arrays, name, tuple(tensor.shape), kind)))
     return whole
 
 

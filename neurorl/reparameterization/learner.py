@@ -83,7 +83,7 @@ class GradientLearner:
         config, gradient = self._config, self._gradient
         x, next_x = rollout.x[:, k], rollout.next_x[:, k]
         values = self.values(x)
-        found = advantages(
+        advantage = advantages(
             rollout.rewards[:, k],
             values,
             self.values(next_x),
@@ -92,11 +92,11 @@ class GradientLearner:
             config.gamma,
             gradient.lambda_advantage,
         )
-        self.values.learn(x, values + found)
+        self.values.learn(x, values + advantage)
         loss = policy_loss(
             self._log_policy(rollout, k),
             torch.from_numpy(rollout.actions[:, k].ravel()),
-            torch.from_numpy(found.ravel()).to(self.module.dtype),
+            torch.from_numpy(advantage.ravel()).to(self.module.dtype),
             gradient.entropy,
         )
         self._optimiser.zero_grad()
@@ -120,8 +120,8 @@ class GradientLearner:
     def set_weights(self, weights: dict[str, FloatArray]) -> None:
         """Overwrite weights. Raises RunError for one that is missing or misshapen."""
         with torch.no_grad():
-            for name, mine in self._latent.items():
-                mine.copy_(torch.from_numpy(take(weights, name, tuple(mine.shape[1:]))))
+            for name, latent in self._latent.items():
+                latent.copy_(torch.from_numpy(take(weights, name, tuple(latent.shape[1:]))))
 
     def state(self) -> State:
         """Return everything that the next update depends on, as arrays."""
@@ -147,11 +147,11 @@ class GradientLearner:
                 key: torch.from_numpy(take(state, f"adam.{name}.{key}", shape, low=low).copy())
                 for key, shape, low in (
                     ("step", (), 1.0),
-                    ("exp_avg", tuple(mine.shape), -LARGEST),
-                    ("exp_avg_sq", tuple(mine.shape), 0.0),
+                    ("exp_avg", tuple(latent.shape), -LARGEST),
+                    ("exp_avg_sq", tuple(latent.shape), 0.0),
                 )
             }
-            for k, (name, mine) in enumerate(self._latent.items())
+            for k, (name, latent) in enumerate(self._latent.items())
             if f"adam.{name}.step" in state
         }
         self._optimiser.load_state_dict(fresh)
@@ -164,16 +164,16 @@ class GradientLearner:
         """Return ``log pi`` of all steps and environments, ``(T * E, n_actions)``."""
         horizon = self._horizon
         state = rollout.states_of(k, slice(0, None, horizon)) if rollout.states else self._silence
-        found = []
+        log_policies = []
         for t in range(horizon):
             steps = slice(t, None, horizon)
-            given, noise = rollout.rows(k, steps)
-            rasters, state = self.module.advance(self._inputs.batch(given), state, noise)
+            inputs, noise = rollout.rows(k, steps)
+            rasters, state = self.module.advance(self._inputs.batch(inputs), state, noise)
             log_pi = self._log_pi(rasters["output"])
-            found.append(log_pi.view(-1, self._gradient.environments, self._n_actions))
+            log_policies.append(log_pi.view(-1, self._gradient.environments, self._n_actions))
             if t + 1 < horizon:
                 state = state.silenced(torch.from_numpy(rollout.over[steps, k].reshape(1, -1)))
-        return torch.stack(found, dim=1).flatten(0, 2)
+        return torch.stack(log_policies, dim=1).flatten(0, 2)
 
     def _log_pi(self, output: Tensor) -> Tensor:
         n = votes(output[0], self._n_actions, self._first_vote)

@@ -136,10 +136,10 @@ class GradientReplicas(AgentGroup):
             self._stage.open(active)
         while active:
             with one_thread():
-                found = self._try_to_play(active)
+                messages = self._try_to_play(active)
                 self._update(active)
             self._release(budget, callback)
-            for message in found:
+            for message in messages:
                 warn_outside(message, PopulationWarning)
             self._warn_of_length(active)
             yield len(active)
@@ -243,7 +243,7 @@ class GradientReplicas(AgentGroup):
 
     def _play(self, active: Sequence[int]) -> list[str]:
         """Play a rollout of these agents; return what is wrong with their populations."""
-        found: list[str] = []
+        messages: list[str] = []
         rollout, stage, actors = self._rollout, self._stage, self._actors
         for k in active:
             rollout.draws.draw(k, self._learners[k].generator)
@@ -256,10 +256,10 @@ class GradientReplicas(AgentGroup):
             rasters, policies = actors.decide(rollout, t, stage.cells_flat, rows)
             for k, e in stage.step(rollout, t, rows):
                 spikes = {name: raster[k, :, e].numpy() > 0 for name, raster in rasters.items()}
-                found += self._end(k, e, spikes, policies[k, e])
+                messages += self._end(k, e, spikes, policies[k, e])
             actors.silence(rollout.over[t])
         actors.rest(before, active)
-        return found
+        return messages
 
     def _end(self, k: int, e: int, spikes: dict[str, Raster], policy: FloatArray) -> list[str]:
         """End the episode in environment *e* of agent k; return what is wrong with its spikes."""

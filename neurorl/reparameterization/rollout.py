@@ -45,8 +45,8 @@ class Draws:
         for noise in self.noise.values():
             noise[k] = draw_words(noise[k].shape, generator, noise.device)
         for uniform in (self.cells, self.actions):
-            mine = uniform[:, k]
-            mine.copy_(torch.rand(mine.shape, generator=generator, dtype=mine.dtype))
+            numbers = uniform[:, k]
+            numbers.copy_(torch.rand(numbers.shape, generator=generator, dtype=numbers.dtype))
 
     def noise_at(self, t: int) -> dict[str, Tensor]:
         """Return the noise of step *t*, ``(R, W, E, size)``."""
@@ -79,9 +79,9 @@ class Inputs:
             if s.name != "input"
         }
 
-    def batch(self, given: Tensor) -> Batch:
-        """Return a batch. given: ``(R, W, rows, size)`` of ``input``, of currents without W."""
-        whole = {"input": given.to(self._dtype), **self._rest}
+    def batch(self, inputs: Tensor) -> Batch:
+        """Return a batch. inputs: ``(R, W, rows, size)`` of ``input``, of currents without W."""
+        whole = {"input": inputs.to(self._dtype), **self._rest}
         spikes, currents = ({}, whole) if self._flows else (whole, {})
         return Batch(self._steps, self._lead[1], spikes, currents)
 

@@ -35,10 +35,10 @@ def running_from(state: State, n: int, n_actions: int, begun: int) -> list[Runni
     numbers = take(state, "number", (n,), "whole", 0, begun - 1)
     actions = take(state, "actions", (int(lengths.sum()),), "whole", 0, n_actions - 1)
     scores = {name: take(state, name, (n,)) for name in SCORES}
-    found = []
+    episodes = []
     for e, taken in enumerate(np.split(actions, np.cumsum(lengths)[:-1])):
         running = Running(int(numbers[e]), actions=taken.tolist())
         for name, score in scores.items():
             setattr(running, name, float(score[e]))
-        found.append(running)
-    return found
+        episodes.append(running)
+    return episodes

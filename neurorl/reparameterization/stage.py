@@ -120,14 +120,14 @@ class Stage:
     def back(self, marks: Sequence[_Mark]) -> None:
         """Go back to where replicas were; their environments follow when `open` is called."""
         for mark in marks:
-            k, mine = mark.replica, self.rows([mark.replica])
+            k, rows = mark.replica, self.rows([mark.replica])
             self.steps[k], self._begun[k] = mark.steps, mark.begun
             for running, length, scores in mark.running:
                 del running.actions[length:]
                 for name, score in zip(SCORES, scores, strict=True):
                     setattr(running, name, score)
             self._running[k] = [running for running, _, _ in mark.running]
-            self.cells_flat[mine], self._history.flat[mine] = mark.cells, mark.features
+            self.cells_flat[rows], self._history.flat[rows] = mark.cells, mark.features
             self._to_take_up.add(k)
 
     def longest(self, k: int) -> int:
@@ -143,9 +143,9 @@ class Stage:
         rollout.x[t] = self._x.reshape(rollout.x[t].shape)
         ended = []
         actions = rollout.actions[t].ravel().tolist()
-        for i, observation, given, terminated, truncated, _ in self.envs.step(actions, rows):
+        for i, observation, raw, terminated, truncated, _ in self.envs.step(actions, rows):
             k, e = divmod(i, self._size)
-            reward = float(given)
+            reward = float(raw)
             running = self._running[k][e]
             running.add(actions[i], reward, config.gamma)
             rollout.rewards[t, k, e] = scaled = config.reward_scale * reward
@@ -174,28 +174,28 @@ class Stage:
 
     def state(self, k: int) -> State:
         """Return what replica *k* is doing, as arrays."""
-        mine = self.rows([k])
+        rows = self.rows([k])
         running = running_state(self._running[k]) if self._running[k] else {}
         return {
             **{f"running.{key}": value for key, value in running.items()},
             "steps": np.array(self.steps[k]),
             "begun": np.array(self._begun[k]),
-            "observations": self.cells_flat[mine],
-            "changes": self._history.changes[mine],
+            "observations": self.cells_flat[rows],
+            "changes": self._history.changes[rows],
         }
 
     def restore(self, k: int, state: State, n_actions: int) -> None:
         """Go on from `state` when `open` is called. Raises RunError."""
         steps, begun = take_count(state, "steps"), take_count(state, "begun")
         running = strip_prefix(state, "running.")
-        found = running_from(running, self._size, n_actions, begun) if running else []
-        mine = self.rows([k])
-        seen = take(state, "observations", self.cells_flat[mine].shape)
-        changes = np.zeros_like(self._history.changes[mine])
+        episodes = running_from(running, self._size, n_actions, begun) if running else []
+        rows = self.rows([k])
+        cells = take(state, "observations", self.cells_flat[rows].shape)
+        changes = np.zeros_like(self._history.changes[rows])
         if "changes" in state:  # older runs had none
             changes = take(state, "changes", changes.shape)
-        self.steps[k], self._begun[k], self._running[k] = steps, begun, found
-        self.cells_flat[mine], self._history.changes[mine] = seen, changes
+        self.steps[k], self._begun[k], self._running[k] = steps, begun, episodes
+        self.cells_flat[rows], self._history.changes[rows] = cells, changes
         self._to_take_up.add(k)
 
     def _begin(self, k: int, e: int) -> Running:

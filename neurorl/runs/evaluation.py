@@ -134,10 +134,10 @@ def _to_play(
     if env is None:
         return agent.lend_env(), agent.env_id
     other, name = own_env(env)
-    n, mine = read_actions(other).groups(1), agent.actions.groups(1)
-    if n != mine or read_actions(other).is_continuous != agent.actions.is_continuous:
+    n, learned = read_actions(other).groups(1), agent.actions.groups(1)
+    if n != learned or read_actions(other).is_continuous != agent.actions.is_continuous:
         what = "has another number of actions than the agent"
-        raise ArgumentError(f"environment {name}", what, got=n, limit=mine)
+        raise ArgumentError(f"environment {name}", what, got=n, limit=learned)
     return other, name
 
 
@@ -178,6 +178,6 @@ def read_cost(run: Path) -> dict[str, float]:
     if not os.path.lexists(file):
         return {}
     place = Place(f"file {file}", remedy="remove it")
-    found = read_json(file, place, _LARGEST)
-    check_fields(found, place, {}, dict.fromkeys(FIGURES, float))
-    return {key: float(found[key]) for key in FIGURES if key in found}
+    figures = read_json(file, place, _LARGEST)
+    check_fields(figures, place, {}, dict.fromkeys(FIGURES, float))
+    return {key: float(figures[key]) for key in FIGURES if key in figures}

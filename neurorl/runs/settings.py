@@ -68,8 +68,8 @@ def read_config(path: Path, env: str) -> Options:
         raise place.wrong("is of something else", limit="fields by name")
     if isinstance(data.get("agent"), Mapping) and "env" in data:
         return _of_run(RunConfig.from_file(data, place), env, place)
-    given = read_fields(dict(_flat(data)), place.where)
-    overrides, gradient = apart(given)
+    settings = read_fields(dict(_flat(data)), place.where)
+    overrides, gradient = apart(settings)
     options: Options = {"overrides": overrides}
     if gradient:
         options["gradient"] = gradient

@@ -115,13 +115,13 @@ def read_seeds(text: str) -> list[int]:
     try:
         if ".." in text:
             first, last = (int(end) for end in text.split(".."))
-            found: Sequence[int] = range(first, last + 1)
+            seeds: Sequence[int] = range(first, last + 1)
         else:
-            found = [int(part) for part in text.split(",")]
-        wrong = not found or len(found) > MOST_SEEDS or min(found) < 0 or max(found) >= 2**63
+            seeds = [int(part) for part in text.split(",")]
+        wrong = not seeds or len(seeds) > MOST_SEEDS or min(seeds) < 0 or max(seeds) >= 2**63
     except (OverflowError, ValueError):  # of a range, whose length may be no machine's number
         wrong = True
-    if wrong or len(set(found)) < len(found):
+    if wrong or len(set(seeds)) < len(seeds):
         limit = f"at most {MOST_SEEDS} different numbers, such as 0..19 or 1,4,7"
         raise ArgumentError("--seeds", "not seeds", got=repr(text), limit=limit)
-    return list(found)
+    return list(seeds)

@@ -228,7 +228,7 @@ class AutoresetEnvs(VectorEnvs):
 
     def _note(self, each: list[Any], ends: npt.NDArray[np.bool_]) -> None:
         begun = ends if self._mode is AutoresetMode.SAME_STEP else self._over
-        self._fresh = [seen if new else None for seen, new in zip(each, begun, strict=True)]
+        self._fresh = [row if new else None for row, new in zip(each, begun, strict=True)]
         self._over = ends
 
 

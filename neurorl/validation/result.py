@@ -78,5 +78,5 @@ class Result:
 
 def _versions() -> dict[str, str]:
     names = ("brian2", "elephant", "gymnasium", "nengo", "nengo-loihi", "numpy", "pyspike", "torch")
-    found = {name: version for name in names if (version := installed_version(name))}
-    return {"neurorl": __version__, "python": platform.python_version(), **found}
+    versions = {name: version for name in names if (version := installed_version(name))}
+    return {"neurorl": __version__, "python": platform.python_version(), **versions}

@@ -73,7 +73,7 @@ class OnChipLoop(NumpyLoop):
             self.settle()
 
     def settle(self) -> None:
-        for name, mine in self.memory.weights.items():
+        for name, learned in self.memory.weights.items():
             held: FloatArray = self.backend.weights(name)
-            mine[...] = held.reshape(mine.shape)
-            self.memory.in_force[name][...] = mine
+            learned[...] = held.reshape(learned.shape)
+            self.memory.in_force[name][...] = learned
