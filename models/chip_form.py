@@ -8,7 +8,7 @@ import numpy as np
 
 from neurorl.expressions.expression import Expression
 from neurorl.expressions.linear import NotLinearError, linear, substituted
-from neurorl.expressions.nodes import Name, Node
+from neurorl.expressions.nodes import Call, Name, Node, names_in
 from neurorl.expressions.printing import TEXT, render
 from neurorl.models.neurons import LIF, CubaLIF
 from neurorl.network.neuron import Neuron, StepPlan
@@ -95,7 +95,7 @@ def _affine(
     """Return each variable's next value as sums of the state, of what arrives, and a number."""
     state, values = list(plan.initial), dict[str, Node]()
     for line in plan.update:
-        values[line.variable] = substituted(line.value.tree, values)
+        values[line.variable] = _chosen(plan, substituted(line.value.tree, values))
     variables = [*state, *([] if target in state else [target])]
     keep: dict[tuple[str, str], FloatArray] = {}
     drive, rest = {}, {}
@@ -107,6 +107,19 @@ def _affine(
         drive[x] = _number(plan, parts.coefficients.get(target))
         rest[x] = _number(plan, parts.rest)
     return keep, drive, rest
+
+
+def _chosen(plan: StepPlan, node: Node) -> Node:
+    """Return the part that a ``where`` of constants takes, if it is one for all neurons."""
+    if not isinstance(node, Call) or node.function != "where":
+        return node
+    condition, if_true, if_false = node.arguments
+    if not set(names_in(condition)) <= set(plan.constants):
+        return node
+    holds = Expression(render(condition, TEXT)).evaluate(plan.constants)
+    if not np.all(holds) and np.any(holds):
+        return node
+    return _chosen(plan, if_true if np.all(holds) else if_false)
 
 
 def _number(plan: StepPlan, node: Node | None) -> FloatArray:

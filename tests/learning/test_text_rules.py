@@ -7,8 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
+from random_rules import (
+    ELSEWHERE,
+    SMALL,
+    STDP,
+    check_equal,
+    drawn,
+    everywhere,
+    known,
+    learned,
+    of_numpy,
+)
 
 from neurorl import Network, Plasticity, Population, Projection, SpikingActorCritic, Uniform
 from neurorl.errors import DescriptionError, DivergenceError
@@ -26,36 +36,11 @@ pytestmark = pytest.mark.skipif(
     toolchain.problem() is not None, reason="no C++ compiler: there is only the loop in NumPy"
 )
 
-STDP: dict[str, Any] = {"normalises": False, "alpha_output": 1e-3, "alpha_hidden": 1e-3}
-SMALL: dict[str, Any] = {"actors": 3, "hidden": (3, 2), "window": 8}
-
 
 KERNELS = [
     *("coagent", "agreement", "centred-feedback", "surrogate", "spikes-only"),
     *("spikes-only-hebbian", "reward-stdp", "td-stdp", "random-feedback"),
 ]
-
-
-def learned(rule: Rule | str, loop: str, episodes: int = 2, **options: Any) -> dict[str, Any]:
-    """Return what an agent knows and did after some episodes."""
-    return known(
-        SpikingActorCritic("CartPole-v1", rule=rule, seed=5, loop=loop, **{**SMALL, **options}),
-        episodes,
-    )
-
-
-def known(agent: SpikingActorCritic, episodes: int) -> dict[str, Any]:
-    lengths = [(e.ret, e.length) for e in agent.learn(episodes)]
-    state = {name: np.array(value) for name, value in agent.state().items() if "wall" not in name}
-    eligibility = {f"e {name}": e.copy() for name, e in agent.memory.eligibility.items()}
-    agent.close()
-    return {"lengths": np.array(lengths), **state, **eligibility}
-
-
-def check_equal(one: dict[str, Any], other: dict[str, Any]) -> None:
-    assert one.keys() == other.keys()
-    for name, value in one.items():
-        assert np.array_equal(value, other[name], equal_nan=value.dtype.kind == "f"), name
 
 
 def check_loops(rule: Rule, **options: Any) -> dict[str, Any]:
@@ -174,56 +159,6 @@ def test_native_and_numpy_agree(case: str) -> None:
     assert any(value.any() for name, value in learned.items() if name.startswith("e "))
 
 
-def text(rng: np.random.Generator, names: list[str], depth: int) -> str:
-    """Draw a text of bounded numbers, with all functions and operators."""
-    if not depth or rng.random() < 0.1:
-        return str(rng.choice([*names, "0.5", "2", "0.125"]))
-    a, b, c = (text(rng, names, depth - 1) for _ in range(3))
-    shapes = (
-        *(f"({a} + {b})", f"({a} - {b})", f"({a})*({b})", f"-({a})", f"({a})/(1 + abs({b}))"),
-        *(f"min({a}, {b})", f"max({a}, {b})", f"clip({a}, -1, {b})", f"abs({a})", f"sign({a})"),
-        *(f"exp(min({a}, 1))", f"log(1 + abs({a}))", f"sqrt(abs({a}))", f"tanh({a})"),
-        *(f"sigmoid({a})", f"floor({a})", f"tanh({a})**3", f"where({a} < {b}, {c}, {a})"),
-        f"where({a} >= {b} and not {b} == {c}, {a}, {c})",
-    )
-    return str(rng.choice(shapes))
-
-
-def drawn(seed: int) -> tuple[Rule, dict[str, Any]]:
-    """Draw a rule, and an agent that can have it."""
-    rng = np.random.default_rng(seed)
-    pairs, is_gain = bool(rng.random() < 0.3), bool(rng.random() < 0.4)
-    names = ["phi", "t", "b", "n", "W", "M", "theta"] + ([] if pairs else ["V"])
-    if not is_gain:
-        names += ["spike", "p", "v", "slow"] + ([] if pairs else ["y"])
-
-    def one() -> str:
-        bounded = f"clip({text(rng, names, 4)}, -2, 2)"
-        bounded = f"trace*{bounded}" if rng.random() < 0.3 else bounded
-        return f"spike*{bounded}" if is_gain else bounded
-
-    decays = int(rng.integers(3))
-    rule = Rule(
-        f"drawn {seed}",
-        output=one(),
-        hidden=one(),
-        pairs_spikes=pairs,
-        gates_depression=pairs and is_gain and bool(rng.random() < 0.5),
-        drops_late=bool(rng.random() < 0.3),
-        slow_tau=0.03,
-        eligibility_tau=0.05 if decays == 1 else None,
-        eligibility_keep=0.5 if decays == 2 else None,
-    )
-    shapes: list[dict[str, Any]] = [{}, {"hidden": 0}, {"hidden": 4}, {"hidden": 18}]
-    options = {
-        "model": "lif" if pairs or is_gain else "glm",
-        "arithmetic": str(rng.choice(["float", "loihi"])),
-        **shapes[int(rng.integers(len(shapes)))],
-        **(STDP if pairs else {}),
-    }
-    return rule, options
-
-
 @pytest.mark.parametrize(
     "seed", [pytest.param(s, marks=[pytest.mark.slow] if s >= 30 else []) for s in range(130)]
 )
@@ -231,17 +166,6 @@ def test_random_texts_agree(seed: int) -> None:
     rule, options = drawn(seed)
     check_loops(rule, episodes=1, **options)
 
-
-ELSEWHERE: dict[str, dict[str, Any]] = {
-    "native loop": {"backend": "reference"},
-    "torch": {"backend": "torch"},
-    "brian2, numpy": {"backend": "brian2", "backend_options": {"engine": "numpy"}},
-    "brian2, cython": {"backend": "brian2", "backend_options": {"engine": "cython"}},
-    "brian2, compiled": {"backend": "brian2", "backend_options": {"engine": "compiled"}},
-    "native loop, chip arithmetic": {"backend": "reference", "arithmetic": "loihi"},
-    "loihi": {"backend": "loihi", "arithmetic": "loihi"},
-}
-"""Hold where a random rule learns the bits of the loop in NumPy on the reference."""
 
 QUICK = 3
 COMPILE_LONG = ("brian2, cython", "brian2, compiled")
@@ -254,12 +178,8 @@ COMPILE_LONG = ("brian2, cython", "brian2, compiled")
 )
 def test_random_rules_learn_the_same_everywhere(seed: int) -> None:
     """Run one rule of all names through every loop, backend and engine, in both arithmetics."""
-    rule, options = drawn(seed + 1000)
-    options = {key: options[key] for key in options if key in ("model", *STDP)}
-    expected = {
-        arithmetic: learned(rule, "numpy", 1, backend="reference", arithmetic=arithmetic, **options)
-        for arithmetic in ("float", "loihi")
-    }
+    rule, options = everywhere(seed)
+    expected = of_numpy(rule, options)
     for where, other in ELSEWHERE.items():
         if seed < QUICK and where in COMPILE_LONG:
             continue

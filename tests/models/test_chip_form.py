@@ -65,6 +65,13 @@ REDUCIBLE: dict[str, Equations] = {
         parameters={"R": 12.0, "tau_m": 15e-3, "tau_s": 4e-3},
         inputs=("i",),
     ),
+    "exponential Euler's": Equations(
+        "dv/dt = (R*q - v)/tau",
+        threshold="v > 1",
+        reset="v = 0",
+        method="exponential_euler",
+        parameters={"R": 10.0, "tau": np.linspace(5e-3, 20e-3, SIZE)},
+    ),
     "Euler's": Equations(
         "dv/dt = (R*q - v)/tau",
         threshold="v > 1",

@@ -1,0 +1,160 @@
+"""Compare random networks of equations, and random rules, on all backends and engines.
+
+    python scripts/random_networks.py [--networks 300] [--rules 100] [--cython 30] [--first 0]
+
+Networks have 1 to 4 variables a neuron, all functions, conductances, lists, delays for each synapse
+and short-term plasticity; each runs in windows with resets, restored states and written weights.
+Those whose equations are LIF or CubaLIF run in chip arithmetic, too. A rule learns an agent for an
+episode in each loop. Everything is compared with the reference, or with NumPy's loop, in every bit.
+Compiled engines run ten networks side by side as one. Exit status 1 if anything differs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from neurorl.cli.output import print_table, show
+from neurorl.cli.status import exit_status
+from neurorl.rules import Rule
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
+
+from compare_backends import compare
+from random_chip_networks import random_chip_network
+from random_equation_networks import joined, random_equation_network
+from random_rules import ELSEWHERE, check_equal, everywhere, learned, of_numpy
+
+TOGETHER = 10
+FLOAT: dict[str, dict[str, Any]] = {
+    "brian2:numpy": {"engine": "numpy"},
+    "torch": {},
+    "brian2:compiled": {"engine": "compiled"},
+    "brian2:cython": {"engine": "cython"},
+}
+CHIP: dict[str, dict[str, Any]] = {
+    "brian2:chip": {"engine": "numpy", "arithmetic": "loihi"},
+    "torch:chip": {"arithmetic": "loihi"},
+    "loihi": {"arithmetic": "loihi"},
+}
+
+
+@dataclass
+class Row:
+    """Count the cases of a kind that ran in one place, and keep what differed.
+
+    active: cases with spikes, or rules that changed a weight.
+    """
+
+    what: str
+    where: str
+    cases: int = 0
+    active: int = 0
+    differing: list[str] = field(default_factory=list)
+
+    def add(self, numbers: range, run: Callable[[], int]) -> None:
+        """Run some cases at once."""
+        self.cases += len(numbers)
+        try:
+            self.active += len(numbers) * (run() > 0)
+        except Exception as exc:
+            self.differing.append(f"{self.what} {numbers[0]} on {self.where}: {exc!r:.300}")
+
+
+def networks(first: int, count: int, n_cython: int) -> Iterator[Row]:
+    """Compare networks of equations in float arithmetic; yield a row for each place."""
+    for where, options in FLOAT.items():
+        row = Row("network", where)
+        size = TOGETHER if where in ("brian2:compiled", "brian2:cython") else 1
+        last = first + (min(count, n_cython) if where == "brian2:cython" else count)
+        for start in range(first, last, size):
+            numbers = range(start, min(start + size, last))
+            row.add(numbers, partial(_network, numbers, {where: options}))
+        yield row
+
+
+def _network(numbers: range, place: dict[str, dict[str, Any]]) -> int:
+    """Compare some networks as one, or one."""
+    if len(numbers) == 1:
+        return compare(random_equation_network(numbers[0]), numbers[0], place)
+    drawn = [random_equation_network(k, f"n{k}_") for k in numbers]
+    return compare(joined(drawn), numbers[0] // len(numbers), place)
+
+
+def chip_networks(first: int, count: int) -> Iterator[Row]:
+    """Compare networks that have a chip form in chip arithmetic; yield a row for each place."""
+    for where, options in CHIP.items():
+        row = Row("network of a chip form", where)
+        for k in range(first, first + count):
+            network, chip = random_chip_network(k), {"arithmetic": "loihi"}
+            row.add(range(k, k + 1), partial(compare, network, k, {where: options}, chip))
+        yield row
+
+
+def rules(first: int, count: int) -> Iterator[Row]:
+    """Compare what agents learn by random rules; yield a row for each place."""
+    rows = {where: Row("rule", where) for where in ELSEWHERE}
+    for k in range(first, first + count):
+        rule, options = everywhere(k)
+        expected = of_numpy(rule, options)
+        for where, other in ELSEWHERE.items():
+            same = expected[other.get("arithmetic", "float")]
+            row = partial(_learned, rule, {**other, **options}, same)
+            rows[where].add(range(k, k + 1), row)
+    yield from rows.values()
+
+
+def _learned(rule: Rule, options: dict[str, Any], expected: dict[str, Any]) -> int:
+    """Compare what an agent learns; return how many projections have an eligibility."""
+    got = learned(rule, "native", 1, **options)
+    check_equal(got, expected)
+    return sum(bool(x.any()) for name, x in got.items() if name.startswith("e "))
+
+
+@exit_status("random_networks")
+def main(arguments: list[str] | None = None) -> int:
+    """Compare everything; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--networks", type=int, default=300, metavar="N")
+    parser.add_argument("--cython", type=int, default=30, metavar="N", help="of these on cython")
+    parser.add_argument("--chip", type=int, default=100, metavar="N", help="with a chip form")
+    parser.add_argument("--rules", type=int, default=100, metavar="N")
+    parser.add_argument("--first", type=int, default=0, metavar="N", help="first number")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    options = parser.parse_args(arguments)
+    first, rows = options.first, []
+    for part in (
+        networks(first, options.networks, options.cython),
+        chip_networks(first, options.chip),
+        rules(first, options.rules),
+    ):
+        begun = time.process_time()
+        for row in part:
+            rows.append(row)
+            if not options.json:
+                seconds = time.process_time() - begun
+                show(f"{row.where}: {row.cases}, {len(row.differing)} differ, {seconds:.0f} CPU s")
+            begun = time.process_time()
+    rows = [row for row in rows if row.cases]
+    differing = [line for row in rows for line in row.differing]
+    if options.json:
+        print(json.dumps({"rows": [asdict(row) for row in rows]}))
+        return int(bool(differing))
+    for line in differing:
+        print(line)
+    cells = [[r.what, r.where, *map(str, (r.cases, r.active, len(r.differing)))] for r in rows]
+    print_table(("what", "where", "cases", "active", "disagreements"), cells)
+    return int(bool(differing))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
