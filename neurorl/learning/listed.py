@@ -11,13 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.base import Raster
+from neurorl.learning.levels import Levels
 from neurorl.learning.plan import Plastic
 from neurorl.learning.synapse_groups import SynapseGroup
 from neurorl.native import toolchain
 from neurorl.native.listed import LONGEST, ListedWindow, library
 from neurorl.network.serialization import FloatArray
 
-__all__ = ["Depression", "PostFactors", "is_compiled", "remember"]
+__all__ = ["Depression", "PostFactors", "is_compiled", "reinforce", "remember"]
 
 WORTH = 20_000
 """Tell from how many synapses on compiled code is worth its compiler's seconds."""
@@ -124,6 +125,22 @@ def remember(
     )
     library().neurorl_listed_window(ctypes.byref(window))
     return after
+
+
+def reinforce(weights: FloatArray, e: npt.NDArray[Any], levels: Levels, step: float) -> None:
+    """Change weights on levels by eta M = *step* where they are, as `Levels.changed` does.
+
+    weights, e: ``(n,)``, float64 and float32.
+    """
+    library().neurorl_listed_reinforce(
+        len(weights),
+        weights.ctypes.data,
+        e.ctypes.data,
+        float(levels.factor(step)),
+        levels.unit,
+        levels.least,
+        levels.largest,
+    )
 
 
 def _in_rows(raster: Raster) -> Raster:

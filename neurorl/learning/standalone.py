@@ -13,12 +13,10 @@ from neurorl.backends.base import Backend, Raster, State
 from neurorl.backends.checks import Inputs, check_inputs, check_replica, check_steps
 from neurorl.errors import (
     ArgumentError,
-    DescriptionError,
     DivergenceError,
-    UnsupportedError,
-    quoted,
     unknown_name_error,
 )
+from neurorl.learning import listed
 from neurorl.learning.broadcasts import Numbers, read_modulators, read_signal
 from neurorl.learning.finite import (
     NotFiniteError,
@@ -29,15 +27,20 @@ from neurorl.learning.finite import (
 from neurorl.learning.levels import levels_of
 from neurorl.learning.listed import PostFactors
 from neurorl.learning.membranes import Membranes
+from neurorl.learning.plan import Plastic
+from neurorl.learning.standalone_rules import (
+    check_backend,
+    found_rule,
+    rules_by_population,
+    rules_by_projection,
+)
 from neurorl.learning.synapses import Constants, Synapses, Target, post_factors
-from neurorl.network.description import Network
 from neurorl.network.serialization import FloatArray, number
-from neurorl.rules import Rule, find_rule
+from neurorl.rules import Rule
 from neurorl.rules.three_factor import apply_modulator
 
 __all__ = ["Learning"]
 
-_OF_AGENTS = ("V", "y", "t", "M")
 _BACKEND = "backend."
 
 
@@ -87,9 +90,9 @@ class Learning:
         post_tau: float = 0.02,
         depression: float = 1.0,
     ) -> None:
-        self.rule = _found(rule)
+        self.rule = found_rule(rule)
         self.backend, self.rate = backend, number("Learning.rate", rate)
-        self.rules = _by_projection(backend.network, self.rule, rules or {})
+        self.rules = rules_by_projection(backend.network, self.rule, rules or {})
         used = {r.name: r for r in self.rules.values()} or {self.rule.name: self.rule}
         self._rule_names = list(used)
         if eligibility_tau is not None:
@@ -99,12 +102,13 @@ class Learning:
         taus, dt = (eligibility_tau, post_tau, depression), backend.network.dt
         constants = {name: Constants.of(r, dt, *taus) for name, r in used.items()}
         self._targets = Target.all_of(backend.network, self.rules, constants)
-        _check_backend(backend, self._targets)
-        self._membranes = Membranes(backend, _by_population(self._targets))
+        check_backend(backend, self._targets)
+        self._membranes = Membranes(backend, rules_by_population(self._targets))
         self._synapses, self._n = Synapses.of(backend, self._targets), backend.n_replicas
         plastic = [p for target in self._targets for p in target.into]
         self._levels = levels_of(backend.arithmetic, plastic)
         self._take_levels()
+        self._lent = self._borrow(plastic)
         self._modulators = list(dict.fromkeys(r.modulator for r in used.values()))
         self._broadcast = {
             name: target.rule
@@ -165,14 +169,22 @@ class Learning:
         eta = self.rate if rate is None else number("reinforce, rate", rate)
         thirds = read_modulators(modulator, self._modulators, self._n)
         self._hear(dict(signals or {}) | ({} if phi is None else {"phi": phi}))
+        pairs = [(target, p) for target in self._targets for p in target.into]
+        steps = {p.name: np.multiply(eta, thirds[target.rule.modulator]) for target, p in pairs}
+        for name, step in steps.items() if self._levels else ():
+            _check_step(name, self._levels[name].factor(step))
         learned: dict[str, FloatArray] = {}
-        for target, p in ((t, p) for t in self._targets for p in t.into):
+        for target, p in pairs:
             w, e = self._synapses.weights[p.name], self._synapses.eligibility[p.name]
-            third = np.reshape(thirds[target.rule.modulator], (-1,) + (1,) * (w.ndim - 1))
+            if p.name in self._lent:
+                for k, step in enumerate(steps[p.name]):
+                    listed.reinforce(w[k], e[k], self._levels[p.name], float(step))
+                continue
+            shape = (-1,) + (1,) * (w.ndim - 1)
             if self._levels:
-                _check_step(p.name, self._levels[p.name].factor(eta * third))
-                new = self._levels[p.name].changed(w, e, eta * third)
+                new = self._levels[p.name].changed(w, e, np.reshape(steps[p.name], shape))
             else:
+                third = np.reshape(thirds[target.rule.modulator], shape)
                 new = apply_modulator(w, e, third, eta, p.low, p.high)
                 _check_step(p.name, new)
             learned[p.name] = self.backend.arithmetic.masked(p.name, new)
@@ -303,6 +315,17 @@ class Learning:
             if not np.array_equal(nearest, weights):
                 self._write(name, nearest)
 
+    def _borrow(self, plastic: Sequence[Plastic]) -> frozenset[str]:
+        """Let long lists learn where the backend has their weights; return which do."""
+        lent = set()
+        for p in plastic if self._levels else ():
+            memory = self.backend.transmitted(p.name) if listed.is_compiled(p, 1) else None
+            if memory is None or memory.dtype != np.float64:
+                continue
+            lent.add(p.name)
+            self._synapses.weights[p.name] = memory.reshape(self._n, -1)
+        return frozenset(lent)
+
     def _write(self, name: str, weights: FloatArray) -> None:
         shape = self.backend.weights(name).shape
         held = self.backend.set_weights(name, weights.reshape(shape))
@@ -321,61 +344,3 @@ def _check_step(name: str, numbers: npt.NDArray[Any]) -> None:
     if not np.isfinite(numbers).all():
         remedy = "lower rate or the modulator"
         raise DivergenceError(f"weights of {name!r}", "are not finite", remedy=remedy)
-
-
-def _found(rule: object) -> Rule:
-    """Return the rule of a name, or a rule that learns without an agent.
-
-    Raises UnsupportedError for one that only agents can serve.
-    """
-    chosen = find_rule(rule) if isinstance(rule, str) else rule
-    if not isinstance(chosen, Rule):
-        raise ArgumentError("Learning.rule", "neither a name nor a Rule", got=quoted(rule))
-    if not chosen.is_text:
-        what = "is a function of an agent's decision"
-        remedy = "a Rule of texts, output= and hidden="
-        raise UnsupportedError(chosen.where(), what, remedy=remedy)
-    for name in _OF_AGENTS:
-        if chosen.names(name):
-            what = f"needs {name}, which only agents have"
-            remedy = "a rule of spike, phi, n and W, such as 'spikes-only'"
-            raise UnsupportedError(chosen.where(name), what, remedy=remedy)
-    return chosen
-
-
-def _by_projection(
-    network: Network, rule: Rule, rules: Mapping[str, str | Rule]
-) -> dict[str, Rule]:
-    """Return the rule of each projection that learns: *rule*, or what *rules* has for it."""
-    plastic = [p.name for p in network.projections if p.plasticity is not None]
-    for name in rules:
-        if name not in plastic:
-            raise unknown_name_error("Learning.rules, plastic projection", name, plastic)
-    chosen = {name: _found(rules[name]) if name in rules else rule for name in plastic}
-    known: dict[str, Rule] = {}
-    for one in chosen.values():
-        if known.setdefault(one.name, one) is not one:
-            what, remedy = "two rules of one name", "a name for each"
-            raise DescriptionError("Learning.rules", what, got=one.name, remedy=remedy)
-    return chosen
-
-
-def _by_population(targets: Sequence[Target]) -> dict[str, list[Rule]]:
-    return {t.name: [other.rule for other in targets if other.name == t.name] for t in targets}
-
-
-def _check_backend(backend: Backend, targets: Sequence[Target]) -> None:
-    """Raise an error unless the weights are the caller's to write, and what learns is recorded."""
-    if backend.simulator.learns_by_itself:
-        what, remedy = "learns by a rule of its own", "load it without learning="
-        raise UnsupportedError(f"backend {backend.name}", what, remedy=remedy)
-    backend.check_can("set_weights", "weights")
-    if not targets:
-        remedy = "Projection(..., plasticity=Plasticity(...))"
-        raise DescriptionError("Learning", "no projection of the network learns", remedy=remedy)
-    populations = {p.name for p in backend.network.populations}
-    used = {name for t in targets for name in (t.name, *(p.pre for p in t.into))}
-    missing = sorted(used & populations - set(backend.record))
-    if missing:
-        what, remedy = "must be recorded to learn", "leave record= out, or add them"
-        raise ArgumentError("Learning, record", what, got=missing, remedy=remedy)

@@ -35,4 +35,10 @@ def library() -> ctypes.CDLL:
     check_structures(loaded, (ListedWindow,), "learning of lists")
     loaded.neurorl_listed_window.restype = None
     loaded.neurorl_listed_window.argtypes = [ctypes.POINTER(ListedWindow)]
+    pointer, number = ctypes.c_void_p, ctypes.c_double
+    loaded.neurorl_listed_reinforce.restype = None
+    loaded.neurorl_listed_reinforce.argtypes = [
+        *(ctypes.c_int64, pointer, pointer, ctypes.c_float),
+        *[number] * 3,
+    ]
     return loaded

@@ -10,6 +10,7 @@ import pytest
 
 from neurorl import Learning, Network, Plasticity, Population, Projection, Source, Uniform, load
 from neurorl.learning import listed
+from neurorl.learning.levels import Levels
 from neurorl.models import CubaLIF, FixedProbability
 from neurorl.native import listed as native
 from neurorl.native import toolchain
@@ -44,12 +45,14 @@ def network(seed: int) -> Network:
     return Network((Source("in", sizes["in"]), *cells), tuple(lists), DT)
 
 
-def learned(seed: int, rule: str | Rule, arithmetic: str = "float") -> Arrays:
-    """Return all that two replicas hold after windows of several lengths."""
+def learned(
+    seed: int, rule: str | Rule, arithmetic: str = "float", backend_name: str = "reference"
+) -> Arrays:
+    """Return all that two replicas hold after windows of several lengths, and what is in force."""
     rng = np.random.default_rng(seed + 100)
     described = network(seed)
     n_inputs = 2 * described.node("in").size
-    with load("reference", described, seed=[1, 2], arithmetic=arithmetic) as backend:
+    with load(backend_name, described, seed=[1, 2], arithmetic=arithmetic) as backend:
         learning = Learning(backend, rule, rate=0.05, eligibility_tau=0.1)
         named = {"attention": 0.7} if rule is OWN else None
         for n_steps in (20, 1, 7, 33):
@@ -59,7 +62,29 @@ def learned(seed: int, rule: str | Rule, arithmetic: str = "float") -> Arrays:
             phi = 0.3 if learning.rule.names("phi") else None
             learning.reinforce(0.5, phi, signals=named)
         states = [learning.state(k) for k in (0, 1)]
+        in_force = {p.name: backend.weights(p.name) for p in described.projections}
+        for name, weights in in_force.items():
+            assert arithmetic == "loihi" or np.array_equal(learning.weights(name), weights)
+    assert any(np.unique(weights).size > 50 for weights in in_force.values())
     return {f"{k}.{key}": array for k, held in enumerate(states) for key, array in held.items()}
+
+
+def test_where_the_backend_has_the_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    in_numpy = learned(3, "reward-stdp")
+    monkeypatch.setattr(listed, "WORTH", 0)
+    compiled = learned(3, "reward-stdp", backend_name="brian2")
+    assert all(np.array_equal(compiled[key], array) for key, array in in_numpy.items())
+
+
+def test_steps_of_weights() -> None:
+    rng, levels = np.random.default_rng(1), Levels.of(2.0**-32, -0.4, 0.9)
+    weights = levels.nearest(rng.uniform(-0.4, 0.9, 1001))
+    e = (rng.normal(size=1001) * 10.0 ** rng.integers(-12, 30, 1001)).astype(np.float32)
+    for step in (0.3, -1e-5, 0.0, 1e9):
+        changed = levels.changed(weights, e, step)
+        here = weights.copy()
+        listed.reinforce(here, e, levels, step)
+        assert here.tobytes() == changed.tobytes()
 
 
 @pytest.mark.parametrize("rule", RULES, ids=str)

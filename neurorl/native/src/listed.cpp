@@ -26,6 +26,7 @@ struct ListedWindow {
 
 const double GRID = 0x1p20, ROUNDED_OFF = 0x1p-40;
 const float FADED = 0x1p-60f;  // see neurorl.learning.levels
+const float LARGEST_STEP = 0x1p29f;
 const int64_t WIDTH = 64;      // presynaptic neurons side by side: a line of the raster
 const int64_t AHEAD = 8;       // neurons whose synapses are fetched before they are needed
 const uint16_t MORE = 0x8000;
@@ -189,6 +190,22 @@ template <class Number> void visit_all(const ListedWindow &w)
     });
 }
 
+// A change of weights on whole levels, see neurorl.learning.levels.
+void reinforce(
+    int64_t n, double *__restrict weights, const float *__restrict e, float factor, double unit,
+    double least, double largest)
+{
+    const double inverse = 1.0 / unit;
+    for (int64_t s = 0; s < n; s++) {
+        float step = factor * e[s];
+        step = step < -LARGEST_STEP ? -LARGEST_STEP : step;
+        step = step > LARGEST_STEP ? LARGEST_STEP : step;
+        double level = weights[s] * inverse + __builtin_rintf(step);
+        level = level < least ? least : level;
+        weights[s] = (level > largest ? largest : level) * unit;
+    }
+}
+
 void describe_listed_window(std::string &text)
 {
     using S = ListedWindow;
@@ -219,5 +236,12 @@ void neurorl_listed_window(const neurorl::ListedWindow *window)
     if (window->pairs) neurorl::depress(*window);
     if (window->is_single) neurorl::visit_all<float>(*window);
     else neurorl::visit_all<double>(*window);
+}
+
+void neurorl_listed_reinforce(
+    int64_t n, double *weights, const float *e, float factor, double unit, double least,
+    double largest)
+{
+    neurorl::reinforce(n, weights, e, factor, unit, least, largest);
 }
 }
