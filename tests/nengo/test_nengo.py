@@ -12,7 +12,7 @@ import pytest
 from load_script import load_script
 
 import neurorl
-from neurorl.arithmetic.rounding import ChipArithmetic
+from neurorl.arithmetic.quantiser import quantise
 from neurorl.errors import ArgumentError, UnsupportedError
 from neurorl.models import LIF, CubaLIF, InChipUnits
 from neurorl.nengo import Actions, NengoEnv, agent_node, from_nengo, lower_floors, to_nengo
@@ -128,8 +128,8 @@ def test_what_has_no_counterpart_is_refused(make: Any, said: str) -> None:
 def test_several_time_constants_need_equations() -> None:
     network = small()
     with network:
-        cells = network.ensembles[0].neurons
-        nengo.Connection(cells, cells, synapse=0.02, transform=0.01)
+        own = network.ensembles[0].neurons
+        nengo.Connection(own, own, synapse=0.02, transform=0.01)
     with pytest.raises(UnsupportedError, match=r"several time constants .got 0.005, 0.02"):
         from_nengo(network)
     (cells,) = from_nengo(network, "equations").network.populations
@@ -162,9 +162,7 @@ def test_chip_units_are_kept_whatever_the_weights() -> None:
             (Projection("p", "in", "cells", [[weight, 0], [0, weight]]),),
         )
         assert Network.from_dict(network.to_dict()) == network
-        arithmetic = neurorl.load("reference:loihi", network).arithmetic
-        assert isinstance(arithmetic, ChipArithmetic)
-        chip = arithmetic.chip
+        chip = quantise(network)
         assert chip.populations["cells"].threshold.tolist() == [6400, 6400]
         assert chip.populations["cells"].bias.tolist() == [37, 37]
         assert chip.projections["p"].exponent == exponent
@@ -270,8 +268,8 @@ class Pole:
     def __init__(self, every: int) -> None:
         self.env = neurorl.tasks.environments.make_env("CartPole-v1").unwrapped
         self.seen, _ = self.env.reset(seed=5)
-        self.every, self.is_over = every, False
         self.actions: list[int] = []
+        self.every, self.is_over = every, False
 
     def __call__(self, t: float, x: Any) -> Any:
         k = round(t / 1e-3) - 1
@@ -296,8 +294,8 @@ def test_an_agent_plays_in_a_closed_loop(agent: Any, simulator: str) -> None:
         network, progress_bar=False, **options
     ) as running:
         running.run_steps(600)
-    other, is_over = Pole(every=5), False
     actions: list[int] = []
+    other, is_over = Pole(every=5), False
     direct = agent.player(7)
     direct.begin()
     while not is_over and len(actions) < 119:

@@ -1,0 +1,1 @@
+"""Run networks of neurorl on NEST."""
