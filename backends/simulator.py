@@ -115,6 +115,7 @@ class Simulator(abc.ABC):
         """Return the state variables of neurons by equations; needed if it runs such.
 
         Arrays ``(n_replicas * size,)`` by name; they may be those of the simulator itself.
+        Raises UnsupportedError if it runs none.
         """
         raise UnsupportedError(f"backend {self.name}", "has no neurons by equations")
 
@@ -143,11 +144,15 @@ class Simulator(abc.ABC):
         """Advance as `step` does while the simulator's own rule learns.
 
         errors: by population, float64 ``(n_steps, n_replicas * size)``, -1 to 1.
+        Raises UnsupportedError if only the host learns.
         """
         raise self.learns_on_host()
 
     def learning_gain(self, population: str) -> float:
-        """Return the largest change of a weight into *population*, for error -1 and trace 1."""
+        """Return the largest change of a weight into *population*, for error -1 and trace 1.
+
+        Raises UnsupportedError if only the host learns.
+        """
         raise self.learns_on_host()
 
     def learns_on_host(self) -> UnsupportedError:

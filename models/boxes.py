@@ -41,7 +41,7 @@ class BoxRanges:
 
     @classmethod
     def of(cls, space: gym.spaces.Box, rows: Numbers) -> BoxRanges:
-        """Return the ranges of a space, *rows* of which were seen.
+        """Return the ranges of a space; *rows*: the observations of the first play.
 
         Of more numbers than the space has, as memories of these are, twice what was seen counts as
         declared.
@@ -73,7 +73,7 @@ def _short(numbers: Numbers) -> Numbers:
 def box_cells(ranges: BoxRanges) -> Features | None:
     """Return tiles of every pair of numbers that vary, over what was seen and what is declared.
 
-    None if none varies, or too many do.
+    Return None if no number varies, or too many do.
     """
     n, places = len(ranges.low), ranges.places
     if not places:

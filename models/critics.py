@@ -1,4 +1,4 @@
-"""Tell what was better or worse than expected, by a critic that learns it."""
+"""Learn the values of states, and tell whether a step was better or worse than expected."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Critic(Part, abc.ABC):
 
     @property
     def widening(self) -> str:
-        """Say in a warning what lets it express larger values."""
+        """Name, for a warning, the option that lets the critic express larger values."""
         return "weight_bound"
 
     def n_values(self, features: Features) -> int:
@@ -82,7 +82,7 @@ class Critic(Part, abc.ABC):
     def values(
         self, weights: FloatArray, trace: FloatArray, x: FloatArray, gamma: float
     ) -> LinearCritic:
-        """Return what computes TD errors on the host, of arrays ``(n_values,)`` of an agent."""
+        """Return what computes TD errors on the host, from an agent's arrays ``(n_values,)``."""
         decay = gamma * self.lambda_
         return LinearCritic(weights, trace, x, self.alpha, decay, self.initial_value)
 
@@ -116,9 +116,9 @@ class Linear(Critic):
 class Optimistic(Linear):
     """Expect much of every state at first: ``V = initial_value + v . x``, learned as by `Linear`.
 
-    What is visited falls short of it, so that what isn't looks better: a table of values that
-    begins there, for any features. initial_value: in units of scaled rewards. The gridworld code of
-    arXiv:1910.06489 draws it from [0, 10) for each state, where a goal pays 10.
+    Visited states fall short of that value, so unvisited ones look better, and the agent explores.
+    initial_value: in units of scaled rewards. The gridworld code of arXiv:1910.06489 draws it from
+    [0, 10) for each state, where a goal pays 10.
     """
 
     name: ClassVar[str] = "optimistic"

@@ -81,7 +81,7 @@ class Equations(Neuron):
         self._steps(self.parameters, 1e-3)
 
     def plan(self, size: int, dt: float) -> StepPlan:
-        """Return the step of *size* neurons for steps of *dt* seconds."""
+        """Return the step of *size* neurons for steps of *dt* seconds. Raises DescriptionError."""
         parameters = {k: _spread(f"parameters[{k!r}]", v, size) for k, v in self.parameters.items()}
         state, updates, threshold, reset, held = self._steps(parameters, dt)
         initial = {x: _spread(f"initial[{x!r}]", self.initial.get(x, 0.0), size) for x in state}

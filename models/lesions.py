@@ -24,10 +24,13 @@ def lesioned(
 ) -> Network:
     """Return *network* with a share of its neurons dead: without synapses, and silent.
 
-    share: 0 to 1, rounded to whole neurons of each population. seed: of which; those of a smaller
-    share are among those of a larger one. populations: None takes the hidden ones that learn.
-    Names, sizes and shapes stay, so that weights of *network* fit. Of what a dead neuron would have
-    been sent or have sent, nothing is left: not the -w of a signed unit either.
+    share: 0 to 1, rounded to whole neurons of each population.
+    seed: draws which neurons die; those of a smaller share also die with a larger one.
+    populations: None takes the hidden ones that learn.
+
+    Names, sizes and shapes stay, so that weights of *network* fit. All synapses to and from a dead
+    neuron are gone; even a signed unit, which sends -w when it is silent, sends nothing.
+
     Raises DescriptionError for a share out of range, or if there are no hidden populations.
     """
     number("lesioned share", share, 0.0, 1.0)

@@ -71,6 +71,7 @@ class Writes(Part):
         change: dw, of the shape of the weights. inverse: 1 / unit. kept: what the scheme keeps for
         each synapse if it *accumulates*, written in place. rounded: rounds at random, with the same
         mean. is_turn: whether this decision is one of *every*. Schemes with a shadow have no use.
+        Raises UnsupportedError unless a scheme without a shadow defines it.
         """
         what, remedy = "doesn't say how weights change", "define units(), or take has_shadow = True"
         raise UnsupportedError(f"writes {self.name!r}", what, remedy=remedy)

@@ -40,6 +40,7 @@ def traces(
     """Draw recorded variables and signals over time, a line for each neuron, one panel a name.
 
     names: None for all but spikes, weights and eligibilities. neurons: None for the first 20.
+    Raises ArgumentError for a neuron that isn't there.
     """
     rest = _chosen(records, names, None)
     figure, panels = _panels(records, rest)

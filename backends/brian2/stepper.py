@@ -43,7 +43,10 @@ class Stepper:
         self.prepare()
 
     def prepare(self) -> None:
-        """Generate, compile and collect the code of all objects; call it again after `add`."""
+        """Generate, compile and collect the code of all objects; call it again after `add`.
+
+        Raises BackendError for an object that it can't step.
+        """
         objects = self.network.sorted_objects
         clocks = {obj.clock for obj in objects}
         if clocks - {self._clock}:

@@ -57,7 +57,10 @@ class Engine(abc.ABC):
         raise self._doesnt_learn()
 
     def learned_weights(self, name: str) -> npt.NDArray[np.int32]:
-        """Return the transmitted weights of a projection that learns on the chip."""
+        """Return the transmitted weights of a projection that learns on the chip.
+
+        Raises UnsupportedError where none does.
+        """
         raise self._doesnt_learn()
 
     def _doesnt_learn(self) -> UnsupportedError:

@@ -55,7 +55,10 @@ class Unfinished:
         return len(self.running[k].actions) if k in self.running else 0
 
     def begin(self, k: int) -> None:
-        """Begin an episode of agent k, whose environment must be ready."""
+        """Begin an episode of agent k, whose environment must be ready.
+
+        Raises NeurorlError if what it shows is not finite.
+        """
         loop = self.loop
         actions = empty_actions(loop.n_actions, loop.actions[k])
         running = Running(len(self._episodes[k]), actions=actions)

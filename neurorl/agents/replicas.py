@@ -140,7 +140,10 @@ class Replicas(AgentGroup):
         return super().env_steps(k) + self._unfinished.length(k)
 
     def play(self, budget: Budget, callback: Callback | None = None) -> Iterator[int]:
-        """Do as `learn`, an environment step of every agent at a time; yield how many took it."""
+        """Do as `learn`, an environment step of every agent at a time; yield how many took it.
+
+        Raises EnvError for a reward that isn't finite.
+        """
         self._count(callback)  # those of a call that was cut short
         playing = [k for k in range(len(self.seeds)) if not self._is_done(k, budget)]
         self._follow()

@@ -33,7 +33,7 @@ SCORES = ("total", "discounted", "factor")
 class Running:
     """Hold an episode so far: its number, from which its seed is derived, and its actions.
 
-    digest: checksum of what the environment showed. is_over: it has ended, but isn't counted yet.
+    digest: checksum of what the environment showed. is_over: whether it has ended uncounted.
     """
 
     number: int
@@ -111,7 +111,7 @@ def read_running(
 def take_up(
     envs: EnvGroup, episodes: Mapping[int, tuple[int, Sequence[Any]]]
 ) -> Iterator[tuple[int, Any, float | None]]:
-    """Play episodes up to where they were: ``(environment, observation, reward)`` of each step.
+    """Play episodes up to where they were; yield environment, observation and reward by step.
 
     episodes: by environment, the seed and the actions. The reward is None after a reset. All end in
     the same step, as a vector environment steps all together. Raises RunError if one ends before.

@@ -32,7 +32,7 @@ State = dict[str, npt.NDArray[Any]]
 
 
 class Finding(TypedDict):
-    """Report a population that learning has lost, or, of population ``''``, what returns show."""
+    """Report a population that learning has lost, or what returns show (population ``''``)."""
 
     population: str
     kind: str
@@ -63,12 +63,14 @@ class Diagnostics(TypedDict):
 
 
 class Monitor:
-    """Diagnose one agent. One that is quiet warns of nothing.
+    """Diagnose one agent; set `is_quiet` to have no warnings.
 
-    replica: its number, which says where its neurons are in rasters of several. weights: returns
-    its float weights; called now, before learning, and then by need. first_action: what the task
-    calls action 0. learning_rate: of an agent that learns by gradients. groups: sizes of the groups
-    of actions, in each of which the policy is 1 in all; none for one group of all.
+    replica: index of the agent, which says where its neurons are in rasters of several.
+    weights: returns its float weights; called now, before learning, and later when needed.
+    first_action: what the task calls action 0.
+    learning_rate: of an agent that learns by gradients.
+    groups: sizes of the groups of actions, in each of which the policy adds up to 1; none for one
+        group of all.
     """
 
     def __init__(
@@ -233,8 +235,8 @@ class Monitor:
     def _top(self) -> float:
         """Return the largest mean probability of an action, without what exploration adds.
 
-        Of several groups, that of the one that is the least certain; 0 for numbers, which are
-        explored whatever codes them.
+        With several groups of actions, return that of the least certain group. Return 0 for actions
+        that are numbers, as these are explored whatever codes them.
         """
         share = self._config.policy.exploration
         if share >= 1.0 or self._config.policy.is_continuous:

@@ -108,6 +108,7 @@ def exact(system: System) -> Updates:
 
     ``x_i = sum_j keep_ij x_j + sum_j drive_ij b_j`` with ``keep = exp(A dt)`` and drive its
     integral over the step. A consists of parameters only; 1 to 4 variables.
+    Raises ExpressionError for others.
     """
     state = system.state
     if len(state) > _MOST:

@@ -97,7 +97,7 @@ class _Reader:
         self._begin, self._place, self._problem = begin, place, place.problem
 
     def node(self, node: ast.expr, depth: int) -> Node:
-        """Return our node of Python's; *depth* others are around it."""
+        """Return our node for one of Python's; *depth*: how many others enclose it."""
         at = self._begin + node.col_offset
         if depth > MAX_DEPTH:
             raise self._problem(at, "too deep", "split it", _DEEPEST)

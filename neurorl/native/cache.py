@@ -72,7 +72,10 @@ class CompileCache:
             _check_private(self.folder, self.folder.stat())
 
     def make(self) -> None:
-        """Make the folder, for the user alone, unless it is there."""
+        """Make the folder, for the user alone, unless it is there.
+
+        Raises BackendError if it can't be written.
+        """
         self.check()
         try:
             self.folder.parent.mkdir(parents=True, exist_ok=True)
@@ -91,6 +94,7 @@ class CompileCache:
 
         Look again whether *name* is there: another process may have built it meanwhile. What
         processes that were killed have left in the cache is removed.
+        Raises BackendError if the cache can't be used.
         """
         from filelock import FileLock  # 15 ms, and most starts build nothing
 

@@ -194,7 +194,10 @@ class Network(Described):
         return tuple(node for node in self.nodes if isinstance(node, Population))
 
     def index(self, name: str) -> int:
-        """Return the position of a node, which is also the stream number of its random draws."""
+        """Return the position of a node, which is also the stream number of its random draws.
+
+        Raises UnknownNameError.
+        """
         if name not in self._index:
             raise unknown_name_error("node", name, self._index)
         return self._index[name]
@@ -204,7 +207,7 @@ class Network(Described):
         return self.nodes[self.index(name)]
 
     def projection(self, name: str) -> Projection:
-        """Return the projection of this name."""
+        """Return the projection of this name. Raises UnknownNameError."""
         for projection in self.projections:
             if projection.name == name:
                 return projection
@@ -243,7 +246,10 @@ class Network(Described):
         return projection.shape(self.node(projection.pre).size, self.node(projection.post).size)
 
     def target(self, projection: Projection) -> str:
-        """Return the input variable that a projection adds to."""
+        """Return the input variable that a projection adds to.
+
+        Raises DescriptionError if there is none of that name.
+        """
         post = self.node(projection.post)
         assert isinstance(post, Population)
         inputs = post.neuron.inputs

@@ -140,7 +140,10 @@ class Projection(Described):
         return math.prod(self.shape(n_pre, n_post))
 
     def resolved(self, n_pre: int, n_post: int) -> Projection:
-        """Return the same between neurons of known number: one to one is one neuron a block."""
+        """Return the same between neurons of known number: one to one is one neuron a block.
+
+        Raises DescriptionError if they don't fit.
+        """
         if not isinstance(self.connect, OneToOne):
             return self
         where = f"Projection {self.name!r}"

@@ -206,7 +206,10 @@ def _check_types(cls: type[Described | Expression], fields: Mapping[str, Any]) -
 
 
 def frozen_array(where: str, value: npt.ArrayLike, shape: tuple[int, ...] | None) -> FloatArray:
-    """Return a read-only float64 copy of *value*, all finite; *shape* None takes any shape."""
+    """Return a read-only float64 copy of *value*, all finite; *shape* None takes any shape.
+
+    Raises DescriptionError.
+    """
     refuse_units(where, value)
     try:
         array = np.array(value, dtype=np.float64)

@@ -21,9 +21,12 @@ CHUNK = 2**18
 class SynapseList:
     """List synapses in the order of their presynaptic, then of their postsynaptic neurons.
 
-    start: those of presynaptic neuron i have the numbers ``start[i]`` to ``start[i + 1]`` less 1;
-        ``(n_pre + 1,)``, int64. post: their postsynaptic neurons, ``(n_synapses,)``, int32.
-    n_post: number of postsynaptic neurons. Read only.
+    start: ``(n_pre + 1,)``, int64; presynaptic neuron i has the synapses ``start[i]`` to
+        ``start[i + 1] - 1``.
+    post: postsynaptic neuron of each synapse, ``(n_synapses,)``, int32.
+    n_post: number of postsynaptic neurons.
+
+    The arrays are read-only.
     """
 
     start: npt.NDArray[np.int64]
@@ -111,7 +114,7 @@ class SynapseList:
 def listed(
     pre: npt.NDArray[np.integer[Any]], post: npt.NDArray[np.int32], sizes: tuple[int, int]
 ) -> SynapseList:
-    """Return the list of synapses that are in order; *sizes*: of both sides."""
+    """Return the list of synapses that are in order already; *sizes*: ``(n_pre, n_post)``."""
     start = np.zeros(sizes[0] + 1, dtype=np.int64)
     np.cumsum(np.bincount(pre, minlength=sizes[0]), out=start[1:])
     return SynapseList(start, post, sizes[1])

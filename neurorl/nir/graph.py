@@ -71,7 +71,7 @@ class SpikingGraph:
         return self._input(name, ())
 
     def width(self, name: str) -> int:
-        """Return how many numbers a node puts out."""
+        """Return how many numbers a node puts out. Raises DescriptionError if nothing says so."""
         if name not in self._widths:
             width = self._find_width(name, ())
             if not width:

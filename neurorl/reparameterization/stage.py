@@ -138,6 +138,7 @@ class Stage:
         """Take the actions of step *t* and note what comes of them.
 
         Returns the replica and the number of each environment whose episode is over; see `end`.
+        Raises EnvError for a reward that isn't finite.
         """
         config = self._config
         rollout.x[t] = self._x.reshape(rollout.x[t].shape)
@@ -163,7 +164,10 @@ class Stage:
         return ended
 
     def end(self, k: int, e: int) -> Running:
-        """Return the episode that is over, and begin the next one."""
+        """Return the episode that is over, and begin the next one.
+
+        Raises EnvError if its return isn't finite.
+        """
         over = self._running[k][e]
         if not isfinite(over.total) or not isfinite(over.discounted):
             raise bad_sum(self._where(k, over), over.total)

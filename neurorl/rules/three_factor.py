@@ -96,7 +96,10 @@ def window_eligibility(e_0: Array, x: Array, f: Array, decay: float) -> Array:
 
 
 def outer_sum(x: Array, f: Array, shape: tuple[int, ...]) -> Array:
-    """Return ``sum_t x(t) f(t)^T`` in the shape of a projection's weights."""
+    """Return ``sum_t x(t) f(t)^T`` in the shape of a projection's weights.
+
+    Raises ArgumentError if shapes don't fit.
+    """
     n_steps = len(x)
     if len(f) != n_steps or (x.shape[1] * f.shape[1]) != np.prod(shape) * (
         shape[0] if len(shape) == 3 else 1

@@ -71,7 +71,10 @@ class RunDirectory:
             return False
 
     def is_free(self) -> bool:
-        """Return whether a run can begin here: there is nothing but leftovers of a killed one."""
+        """Return whether a run can begin here: there is nothing but leftovers of a killed one.
+
+        Raises RunError if it can't be read.
+        """
         try:
             if not self.path.exists():
                 return not self.path.is_symlink()

@@ -70,6 +70,7 @@ class Play:
         """Return the return of each episode, and the discounted one.
 
         callback: is told number and return, of an episode when all before it have ended.
+        Raises EnvError for a return that isn't finite.
         """
         over: dict[int, tuple[float, float]] = {}
         told, running = 0, self._running

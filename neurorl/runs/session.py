@@ -72,7 +72,10 @@ class Session:
                 check_fits(config, n_actions, arrays, f"run {run.path}: checkpoint.npz")
 
     def open(self) -> None:
-        """Create the directories of new runs, and bring old ones back to their checkpoints."""
+        """Create the directories of new runs, and bring old ones back to their checkpoints.
+
+        Raises RunError.
+        """
         for k, (run, old) in enumerate(zip(self.runs, self._old, strict=True)):
             if not old:
                 run.create(self._as_begun(k))

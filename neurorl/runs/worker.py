@@ -1,4 +1,4 @@
-"""Train a share of runs in a process of its own, and tell the one that waits for it."""
+"""Train a share of runs in a process of its own, and report to the process that waits."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ Message = tuple[Kind, Any]
 
 
 class _Line:
-    """Talk to the process that waits; if that is gone, or says so, it is as after a Ctrl-C."""
+    """Talk to the process that waits; stop as by Ctrl-C if it is gone, or asks for it."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -62,7 +62,7 @@ class _Line:
         threading.Thread(target=self._listen, daemon=True).start()
 
     def say(self, kind: Kind, value: object = None) -> None:
-        """Say something, after the episodes that nobody was told of yet."""
+        """Send the episodes that weren't sent yet, then this."""
         self._told = time.monotonic()
         with contextlib.suppress(OSError):
             if self._episodes:
@@ -71,7 +71,7 @@ class _Line:
             self._connection.send((kind, value))
 
     def note(self, episode: Episode) -> None:
-        """Say what was played, several times a second at most."""
+        """Send an episode, with others at most several times a second."""
         self._episodes.append(episode)
         if time.monotonic() - self._told >= _TOLD_SECONDS:
             played, self._episodes = self._episodes, []
@@ -124,7 +124,7 @@ def _train(work: Work, line: _Line) -> list[Summary]:
 
 
 def _tell_of_warnings(line: _Line) -> None:
-    """Let warnings of the library be told; others are printed as usual."""
+    """Send warnings of the library to the process that waits; print others as usual."""
     others = warnings.showwarning
 
     def show(message: Any, category: type[Warning], *where: Any, **options: Any) -> None:

@@ -44,7 +44,7 @@ class Answers:
         self.where = f"environment {name}"
 
     def reset(self, seed: int) -> Any:
-        """Begin an episode; return the observation."""
+        """Begin an episode; return the observation. Raises EnvError if it answers otherwise."""
         try:
             answer = self._env.reset(seed=seed)
         except Exception as exc:
@@ -58,7 +58,10 @@ class Answers:
             raise unfit(f"{self.where}, reset", exc) from exc
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, Any]:
-        """Take an action; return observation, reward, terminated, truncated and info."""
+        """Take an action; return observation, reward, terminated, truncated and info.
+
+        Raises EnvError.
+        """
         try:
             answer = self._step(action)
         except Exception as exc:

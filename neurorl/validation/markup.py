@@ -56,6 +56,7 @@ class Markup(str):
 def table(
     names: Sequence[str], rows: Sequence[Sequence[Any]], kind: str, here: Sequence[bool] = ()
 ) -> str:
+    """Return an HTML table of class *kind*; *here*: whether to highlight each row."""
     head = "".join(f"<th>{escape(name)}</th>" for name in names)
     body = []
     for k, row in enumerate(rows):

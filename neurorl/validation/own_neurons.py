@@ -30,10 +30,10 @@ def evidence_of(
 
 @dataclass(frozen=True)
 class ChangedPlan(StepPlan):
-    """Hold a step, and what no equation says.
+    """Hold a step, and mistakes of a backend that no equation expresses.
 
-    single: variables that are rounded to single precision after each step. rerouted: inputs, each
-    with the one at which what it gets arrives.
+    single: variables that are rounded to single precision after each step.
+    rerouted: input that was described -> input at which its currents arrive.
     """
 
     single: tuple[str, ...] = ()

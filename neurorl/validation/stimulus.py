@@ -83,7 +83,10 @@ def _played(subject: Subject, n_steps: int, seed: int, arithmetic: str) -> list[
 
 
 def place(stimulus: Sequence[InputWindow], step: int) -> dict[str, Any]:
-    """Return a step, counted from 0, with its window and its step in that window."""
+    """Return a step, counted from 0, with its window and its step in that window.
+
+    Raises IndexError.
+    """
     start = 0
     for k, window in enumerate(stimulus):
         if step < start + window.n_steps:

@@ -22,7 +22,7 @@ def rasters(
 ) -> str:
     """Draw two rasters ``(steps, neurons)``: grey where both spike, else in the colour of one.
 
-    first: numbers of the first step and neuron. marked: those of a ring.
+    first: numbers of the first step and neuron. marked: step and neuron to draw a ring around.
     """
     n_steps, n = a.shape
     row = max(3.0, min(9.0, 240 / n))

@@ -43,19 +43,23 @@ __all__ = ["Loop"]
 class Loop(abc.ABC):
     """Let replicas of one agent decide and learn side by side on one backend.
 
-    config: of every agent. n_actions: how many it chooses from, or for several choices at once the
-    size of each group. backend: with a seed for each replica. greedy: actions have the most votes,
-    whatever the configuration's policy; numbers are those coded. learns: False for agents that
-    only play.
+    config: of every agent.
+    n_actions: how many an agent chooses from; for several choices at once the size of each group.
+    backend: with a seed for each of its N replicas.
+    greedy: take the action with the most votes, or the coded number, whatever the policy.
+    learns: False for agents that only play.
 
-    waits: whether it will have a `successor`. memory: see `neurorl.learning.memory`.
-    groups, n_actions: sizes, and their sum. actions: what
-    `decide` found, ``(N,)``, of several choices or numbers ``(N, groups)``; probabilities
-    ``(N, n_actions)``; phi and t: what is broadcast to modules, ``(N, n_actions)`` each
-    (`neurorl.rules.decision.Told`). masked: whose actions are restricted to those in allowed,
-    ``(N, n_actions)``; has_masks: whether anybody's are. Set by the caller: reward (scaled),
-    discount (gamma, or 0 after a terminal state), rate (of all step sizes) and active (others are
-    left as they are), ``(N,)`` each.
+    The caller sets, ``(N,)`` each: reward (scaled), discount (gamma, or 0 after a terminal state),
+    rate (factor of all step sizes) and active (others are left as they are).
+
+    waits: whether it will have a `successor`.
+    memory: see `neurorl.learning.memory`.
+    groups, n_actions: sizes of the groups of actions, and their sum.
+    actions: chosen by `decide`, ``(N,)``; for several choices or numbers ``(N, groups)``.
+    probabilities: of the actions, ``(N, n_actions)``.
+    phi, t: broadcast to modules, ``(N, n_actions)`` each, see `neurorl.rules.decision.Told`.
+    masked: which agents may choose only actions in *allowed*, ``(N, n_actions)``.
+    has_masks: whether any agent is masked.
     """
 
     waits = False
@@ -220,7 +224,7 @@ class Loop(abc.ABC):
         return self.backend.arithmetic.masked(name, nearest)
 
     def _as_seen(self, features: Features) -> Any:
-        """Return what gives the numbers that this loop makes *features* of."""
+        """Return the map of observations to numbers from which this loop computes *features*."""
         return features
 
     @abc.abstractmethod
