@@ -13,7 +13,7 @@ import numpy.typing as npt
 __all__ = ["Plan", "create", "views"]
 
 Plan = dict[str, tuple[int, tuple[int, ...], str]]
-"""By name of an array, its offset in bytes, shape and dtype."""
+"""Map the name of an array to its offset in bytes, shape and dtype."""
 
 _ALIGNED = 64
 
