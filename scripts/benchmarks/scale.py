@@ -33,8 +33,8 @@ EXCITES, INHIBITS = 0.02, -0.1
 DRIVE = (0.95, 1.25)  # of neurons, of their thresholds
 
 _PRINT_CLOCK = """{
-std::timespec _now;
-std::timespec_get(&_now, TIME_UTC);
+struct timespec _now;
+clock_gettime(CLOCK_MONOTONIC, &_now);
 std::cout << double(std::clock()) / CLOCKS_PER_SEC << " "
           << std::to_string(_now.tv_sec + 1e-9 * _now.tv_nsec) << std::endl;
 }"""
