@@ -30,6 +30,10 @@ def check_combination(config: AgentFields) -> None:
                 remedy = "modulator 'td-error', or critic 'linear'"
             got = repr(config.modulator.name)
             raise DescriptionError("agent.modulator", what, got=got, remedy=remedy)
+    if config.modulator.needs_linear and config.critic.population is not None:
+        what, got = "a spiking critic hears of rewards as they are", repr(config.modulator.name)
+        remedy = "critic 'linear', or modulator 'td-error'"
+        raise DescriptionError("agent.modulator", what, got=got, remedy=remedy)
     if config.learning.on_chip:
         _check_on_chip(config)
     _check_memories(config)

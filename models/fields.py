@@ -7,6 +7,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from neurorl.errors import DescriptionError
+from neurorl.models.average_reward import DifferentialTD
 from neurorl.models.critics import CRITICS, Critic
 from neurorl.models.encoders import ENCODERS, Encoder
 from neurorl.models.features import Features
@@ -24,6 +25,7 @@ from neurorl.rules import Rule, find_rule
 from neurorl.rules.registry import saved
 
 POLICIES.register("gaussian", Gaussian)
+MODULATORS.register("differential-td", DifferentialTD)
 
 __all__ = ["FILE_ORDER", "KINDS", "LATER", "AgentFields", "option_names", "option_types"]
 

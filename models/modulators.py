@@ -19,17 +19,23 @@ class Modulator(Part, abc.ABC):
     limit: for the actor, the modulator is clipped to +-limit; None doesn't clip. A rare reward far
         above the usual error would else decide the policy by itself.
     is_td_error: it is the critic's TD error, as some rules and every spiking critic need.
-    needs_critic: it reads the TD error; else no critic is computed.
+    needs_critic: it reads the TD error; else no critic is computed. needs_linear: that of a linear
+        critic, which hears of rewards what this modulator says (`heard`).
     """
 
     is_td_error: ClassVar[bool] = False
     needs_critic: ClassVar[bool] = True
+    needs_linear: ClassVar[bool] = False
 
     limit: float | None = None
 
     def __post_init__(self) -> None:
         if self.limit is not None:
             number("agent.modulator_limit", self.limit, 0.0)
+
+    def heard(self, reward: float, mean: FloatArray) -> float:
+        """Return what a linear critic hears of a reward, scaled, beside the *mean* of `signal`."""
+        return reward
 
     @abc.abstractmethod
     def signal(self, reward: float, td_error: float, mean: FloatArray, step: float) -> float:

@@ -2,7 +2,8 @@
 
     python scripts/experiments/development_suite.py [--tasks NAME...] [--seeds N] [--before]
 
-prints a line for each task: greedy play of 100 episodes, the mean over seeds and the worst one.
+prints a line for each task: greedy play of 100 episodes (of Blackjack 20,000), the mean over seeds
+and the worst one.
 """
 
 from __future__ import annotations
@@ -46,16 +47,14 @@ def before(env: gym.Env[Any, Any]) -> Overrides:
     return {"hidden": 8, "cells": cells, "features": features, "reward_scale": 0.02}
 
 
-def measure(
-    task: Task, choice: Choice, seeds: Sequence[int], share: float = 1.0, episodes: int = 100
-) -> list[float]:
+def measure(task: Task, choice: Choice, seeds: Sequence[int], share: float = 1.0) -> list[float]:
     """Return the mean return of greedy play of each seed, after a *share* of the task's steps."""
     returns = []
     for seed in seeds:
         env = task.make()
         agent = SpikingActorCritic(env, backend="brian2", seed=seed, **choice(env))
         agent.learn(total_steps=round(share * task.steps))
-        returns.append(float(evaluate(agent, episodes, seed=seed)["mean_return"]))
+        returns.append(float(evaluate(agent, task.episodes, seed=seed)["mean_return"]))
         agent.close()
     return returns
 

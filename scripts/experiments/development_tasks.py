@@ -16,8 +16,9 @@ import numpy as np
 from gymnasium import spaces
 
 from neurorl.tasks.registration import register
+from neurorl.tasks.trials import Trials
 
-__all__ = ["TASKS", "Catch", "ContextBandit", "Task", "Trials"]
+__all__ = ["TASKS", "Catch", "ContextBandit", "Task", "WideCatch"]
 
 Env = gym.Env[Any, Any]
 
@@ -28,6 +29,7 @@ class Task:
 
     make: its environment. steps: of training. reference: a return to compare with, and where it is
     from. extra: the distribution that it needs, beside Gymnasium. is_long: minutes for each seed.
+    episodes: of greedy play.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Task:
     reference: str
     extra: str = ""
     is_long: bool = False
+    episodes: int = 100
 
 
 class ContextBandit(gym.Env[Any, Any]):
@@ -89,14 +92,10 @@ class Catch(gym.Env[Any, Any]):
         return self._image(), reward, is_over, False, {}
 
 
-class Trials(gym.Wrapper[Any, Any, Any, Any]):
-    """Make an episode of each trial of a NeuroGym task; its return is whether it was right."""
+class WideCatch(Catch):
+    """Show as many columns as rows: more images than can be told by heart."""
 
-    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        observation, _, terminated, truncated, info = self.env.step(action)
-        is_new = bool(info["new_trial"])
-        right = float(info.get("performance", 0.0)) if is_new else 0.0
-        return observation, right, bool(terminated) or is_new, bool(truncated), info
+    columns = 10
 
 
 def _made(env_id: str, **arguments: Any) -> Callable[[], Env]:
@@ -140,7 +139,7 @@ TASKS = (
         50_000,
         "-13, optimum",
     ),
-    Task("Blackjack-v1", _made("Blackjack-v1"), 100_000, "-0.045, optimum"),
+    Task("Blackjack-v1", _made("Blackjack-v1"), 100_000, "-0.045, optimum", episodes=20_000),
     Task("gridworld", _nobodys("neurorl/GridWorld-v0"), 60_000, "1, optimum"),
     Task("bandit", _nobodys("neurorl/Bandit-v0"), 5_000, "0.9, optimum"),
     Task("CartPole", _nobodys("CartPole-v1"), 60_000, "500, optimum"),
@@ -148,8 +147,11 @@ TASKS = (
     Task("Acrobot-v1", _made("Acrobot-v1"), 100_000, "-84, PPO at 61k"),
     Task("context bandit", ContextBandit, 10_000, "1, optimum"),
     Task("Catch", Catch, 30_000, "1, optimum"),
+    Task("Catch, 10 x 10 pixels", WideCatch, 60_000, "1, optimum"),
     Task("positions of CartPole", _nobodys("neurorl/PositionOnlyCartPole-v0"), 60_000, "no memory"),
     Task("MiniGrid-Empty-5x5-v0", _minigrid, 10_000, "0.955, optimum", "minigrid"),
     Task("PerceptualDecisionMaking-v0", _decisions, 100_000, "0.8", "neurogym"),
+    Task("Pendulum-v1", _made("Pendulum-v1"), 100_000, "-172, PPO"),
+    Task("MountainCarContinuous-v0", _made("MountainCarContinuous-v0"), 50_000, "94.5, SAC"),
     Task("LunarLander-v3", _made("LunarLander-v3"), 300_000, "150, DQN at 1M", "box2d", True),
 )

@@ -105,11 +105,12 @@ class NumpyLoop(Loop):
     @np.errstate(over="ignore", invalid="ignore")  # an error will say more
     def _modulator(self, k: int) -> float:
         config, reward, error = self.config, float(self.reward[k]), 0.0
+        mean = self._parts[k].mean_reward
         if config.modulator.needs_critic:
             x_next = config.features.values(self._features_flat[k])
             discount, rate = float(self.discount[k]), float(self.rate[k])
-            error = self._critics[k].modulator(reward, discount, x_next, rate)
-        mean = self._parts[k].mean_reward
+            heard = config.modulator.heard(reward, mean)
+            error = self._critics[k].modulator(heard, discount, x_next, rate)
         return float(config.modulator.signal(reward, error, mean, config.critic.alpha))
 
     def _begin(self, k: int) -> None:

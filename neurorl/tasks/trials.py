@@ -1,0 +1,33 @@
+"""Play a task of trials that goes on for ever, such as NeuroGym's, trial by trial."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium as gym
+
+__all__ = ["Trials"]
+
+
+class Trials(gym.Wrapper[Any, Any, Any, Any], gym.utils.RecordConstructorArgs):
+    """Make an episode of each trial; its return is what *metric* says of it.
+
+    env: says in *ends* of its info that a trial is over, as NeuroGym does in ``new_trial``.
+    metric: of info, in the step that ends a trial, as NeuroGym's ``performance``: 1 if it was
+    right; None leaves rewards as they are. A trial ends as episodes do.
+    """
+
+    def __init__(
+        self, env: gym.Env[Any, Any], metric: str | None = "performance", ends: str = "new_trial"
+    ) -> None:
+        gym.utils.RecordConstructorArgs.__init__(self, metric=metric, ends=ends)
+        super().__init__(env)
+        self._metric, self._ends = metric, ends
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        is_over = bool(info.get(self._ends, False))
+        paid = float(reward)
+        if self._metric is not None:
+            paid = float(info.get(self._metric, 0.0)) if is_over else 0.0
+        return observation, paid, bool(terminated) or is_over, bool(truncated), info
