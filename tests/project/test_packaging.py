@@ -53,6 +53,7 @@ LAYERS = (
     "plot",
     "callbacks",
     "nengo",
+    "pynn",
     "",  # neurorl itself, the public names
     "bench",
     "doctor",

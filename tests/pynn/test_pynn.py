@@ -1,0 +1,118 @@
+"""Networks on PyNN's simulators; skipped by name where PyNN, or one of them, isn't installed."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import neurorl
+from neurorl.errors import UnsupportedError
+from neurorl.models import LIF, CubaLIF
+from neurorl.network.description import Network, Population, Projection, Source
+from neurorl.pynn import TARGETS, problems, to_pynn
+from neurorl.testing import FEATURES
+
+NEEDS = {"nest": "nest", "brian2": "brian2"}
+STEPS = 200
+
+# In a process of its own: PyNN's simulators keep state, and say much.
+PROGRAM = """
+import importlib, json, sys, warnings
+warnings.simplefilter("ignore")
+import numpy as np
+sys.path[:0] = json.loads(sys.argv[2])
+import test_pynn
+simulator = importlib.import_module("pyNN." + sys.argv[1])
+counts = []
+for delay in (1, 2, 3):
+    network, inputs = test_pynn.layered(delay)
+    rasters = test_pynn.to_pynn(network, simulator, inputs).run(test_pynn.STEPS)
+    simulator.end()
+    counts.append(test_pynn.compare(network, inputs, rasters))
+print("RESULT" + json.dumps(counts))
+"""
+
+
+def layered(delay: int) -> tuple[Network, dict[str, Any]]:
+    """Two populations, with delays of *delay* steps between neurons, and spikes."""
+    rng = np.random.default_rng(delay)
+    first = CubaLIF(refractory=2e-3, bias=0.02, threshold=rng.uniform(0.9, 1.1, 20))
+    network = Network(
+        (
+            Source("input", 10),
+            Population("first", 20, first),
+            Population("second", 10, LIF(refractory=1e-3, bias=0.01)),
+        ),
+        (
+            Projection("drive", "input", "first", rng.uniform(-0.1, 0.4, (10, 20))),
+            Projection(
+                "on", "first", "second", rng.uniform(-0.1, 0.3, (20, 10)), delay=delay * 1e-3
+            ),
+            Projection(
+                "loop", "first", "first", rng.uniform(-0.05, 0.05, (20, 20)), delay=delay * 1e-3
+            ),
+        ),
+    )
+    return network, {"input": rng.random((STEPS, 10)) < 0.15}
+
+
+def compare(network: Network, inputs: Any, rasters: Any) -> list[tuple[int, int, int]]:
+    """For each population its spikes, those of PyNN, and the cells that differ."""
+    with neurorl.load("reference", network) as backend:
+        ours = backend.step(inputs, STEPS)
+    return [
+        (int(ours[k].sum()), int(rasters[k].sum()), int((ours[k] != rasters[k]).sum()))
+        for k in ("first", "second")
+    ]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_spikes_are_equal_but_where_a_delay_is_one_step(target: str) -> None:
+    for package in ("pyNN", NEEDS[target]):
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package} is not installed")
+    folder = str(Path(__file__).parent)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, target, json.dumps([folder])],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    short, *longer = json.loads(done.stdout.partition("RESULT")[2])
+    for counts in longer:
+        for ours, theirs, differing in counts:
+            assert (theirs, differing) == (ours, 0)
+            assert ours > 100
+    for ours, theirs, _ in short:  # a current acts a step late
+        assert abs(theirs / ours - 1) < 0.02
+
+
+@pytest.mark.parametrize(
+    ("feature", "words"),
+    [
+        ("currents", "source 'level' of currents"),
+        ("escape noise", "with escape noise"),
+        ("neurons by equations", "of neurons by equations"),
+        ("short-term plasticity", "with short-term plasticity"),
+        ("signed units (+-1)", "signed"),
+        ("stochastic GLM unit", "without a membrane's memory"),
+    ],
+)
+def test_what_no_target_can_hold_is_named(feature: str, words: str) -> None:
+    network = FEATURES[feature]()
+    assert any(words in line for line in problems(network, "nest"))
+    with pytest.raises(UnsupportedError, match="PyNN's nest: can't hold this"):
+        to_pynn(network, "pyNN.nest", {})
+
+
+def test_an_unknown_simulator_is_named() -> None:
+    with pytest.raises(LookupError, match="neuron"):
+        to_pynn(FEATURES["LIF"](), "pyNN.neuron", {})
