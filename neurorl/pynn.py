@@ -34,6 +34,7 @@ class Target(NamedTuple):
     begun: how many steps before the description's first the simulator begins.
     dead: what it counts to a refractory period besides.
     options: of its `setup`. clock: the module whose default clock is set, too.
+    takes_lists: whether times of spikes are lists, not PyNN's sequences.
     """
 
     late: int
@@ -42,13 +43,19 @@ class Target(NamedTuple):
     dead: int
     options: Mapping[str, Any] = MappingProxyType({})
     clock: str = ""
+    takes_lists: bool = False
 
 
 TARGETS: Mapping[str, Target] = {
     "nest": Target(late=1, first=4, begun=3, dead=0, options={"spike_precision": "on_grid"}),
     "brian2": Target(late=1, first=4, begun=4, dead=1, clock="brian2"),
+    "spiNNaker": Target(late=0, first=3, begun=3, dead=0, takes_lists=True),
 }
-"""PyNN's simulators that were tried, by the last part of their module's name."""
+"""Hold PyNN's simulators, by the last part of their module's name; ``spynnaker.pyNN`` is spiNNaker.
+
+That one was built and mapped, on its virtual board, and has never been run: its steps are those
+that its documentation lets expect.
+"""
 
 _SHORTEST = 1e-2  # steps: of a current that acts for one step
 
@@ -136,7 +143,7 @@ def to_pynn(
         if raster.ndim != 2 or raster.shape[1] != source.size:
             where, limit = f"to_pynn: inputs[{source.name!r}]", f"(steps, {source.size})"
             raise ArgumentError(where, "wrong shape", got=raster.shape, limit=limit)
-        populations[source.name] = _spikes(simulator, raster, ms, source.name)
+        populations[source.name] = _spikes(simulator, raster, ms, source.name, can)
     gains = {}
     for population in network.populations:
         made, gains[population.name] = _cells(simulator, population, network.dt, can)
@@ -148,15 +155,19 @@ def to_pynn(
 
 
 def _name(simulator: Any) -> str:
-    name = str(getattr(simulator, "__name__", simulator)).rpartition(".")[2]
+    module = str(getattr(simulator, "__name__", simulator))
+    name = "spiNNaker" if module == "spynnaker.pyNN" else module.rpartition(".")[2]
     check_name("simulator of PyNN", name, TARGETS)
     return name
 
 
-def _spikes(simulator: Any, raster: npt.NDArray[np.bool_], ms: float, label: str) -> Any:
+def _spikes(
+    simulator: Any, raster: npt.NDArray[np.bool_], ms: float, label: str, can: Target
+) -> Any:
     """Return a population that spikes at the ends of the steps of *raster*."""
     times = [((np.flatnonzero(row) + 2) * ms).tolist() for row in raster.T]
-    trains = [simulator.Sequence(train) for train in times]
+    sequence: Any = importlib.import_module("pyNN.parameters").Sequence
+    trains = times if can.takes_lists else [sequence(train) for train in times]
     cell = simulator.SpikeSourceArray(spike_times=trains)
     return simulator.Population(raster.shape[1], cell, label=label)
 

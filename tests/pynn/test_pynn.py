@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ import neurorl
 from neurorl.errors import UnsupportedError
 from neurorl.models import LIF, CubaLIF
 from neurorl.network.description import Network, Population, Projection, Source
-from neurorl.pynn import TARGETS, problems, to_pynn
+from neurorl.pynn import problems, to_pynn
 from neurorl.testing import FEATURES
 
 NEEDS = {"nest": "nest", "brian2": "brian2"}
@@ -73,7 +74,7 @@ def compare(network: Network, inputs: Any, rasters: Any) -> list[tuple[int, int,
     ]
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", NEEDS)
 def test_spikes_are_equal_but_where_a_delay_is_one_step(target: str) -> None:
     for package in ("pyNN", NEEDS[target]):
         if importlib.util.find_spec(package) is None:
@@ -93,6 +94,35 @@ def test_spikes_are_equal_but_where_a_delay_is_one_step(target: str) -> None:
             assert ours > 100
     for ours, theirs, _ in short:  # a current acts a step late
         assert abs(theirs / ours - 1) < 0.02
+
+
+MAPPING = """
+import json, sys, warnings
+warnings.simplefilter("ignore")
+sys.path[:0] = json.loads(sys.argv[1])
+import spynnaker.pyNN
+import test_pynn
+network, inputs = test_pynn.layered(2)
+test_pynn.to_pynn(network, spynnaker.pyNN, inputs)
+spynnaker.pyNN.run(20)
+print("MAPPED")
+"""
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("spynnaker") is None, reason="sPyNNaker is not installed"
+)
+def test_spynnaker_builds_and_maps_it_on_its_virtual_board(tmp_path: Path) -> None:
+    (tmp_path / ".spynnaker.cfg").write_text("[Machine]\nversion = 5\nvirtual_board = True\n")
+    done = subprocess.run(
+        [sys.executable, "-c", MAPPING, json.dumps([str(Path(__file__).parent)])],
+        env={**os.environ, "HOME": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "MAPPED" in done.stdout, done.stderr
 
 
 @pytest.mark.parametrize(
