@@ -37,14 +37,14 @@ def _agent(**options: Any) -> SpikingActorCritic:
     return SpikingActorCritic(Circle(), backend="reference", seed=1, actors=1, **fields)
 
 
-def test_one_step_by_hand():
+def test_one_step_by_hand() -> None:
     modulator, mean = DifferentialTD(mean_rate=0.5), np.array([0.25])
     assert modulator.heard(1.0, mean) == 0.75
     assert modulator.signal(1.0, 0.5, mean, 0.1) == 0.5
     assert mean[0] == 0.5
 
 
-def test_values_are_differences_to_the_average():
+def test_values_are_differences_to_the_average() -> None:
     agent = _agent(modulator=DifferentialTD(mean_rate=0.02), alpha_critic=0.1)
     agent.learn(total_steps=2500)
     state = agent.state()
@@ -55,7 +55,7 @@ def test_values_are_differences_to_the_average():
     assert values[1] - values[2] == pytest.approx(-1.0, abs=0.15)
 
 
-def test_it_is_known_by_name_saved_and_goes_on_within_its_episode(tmp_path: Path):
+def test_it_is_known_by_name_saved_and_goes_on_within_its_episode(tmp_path: Path) -> None:
     whole, first = _agent(modulator="differential-td"), _agent(modulator="differential-td")
     whole.learn(total_steps=80)
     first.learn(total_steps=33)
@@ -67,6 +67,6 @@ def test_it_is_known_by_name_saved_and_goes_on_within_its_episode(tmp_path: Path
         assert np.array_equal(whole.state()[name], loaded.state()[name])
 
 
-def test_a_spiking_critic_is_refused():
+def test_a_spiking_critic_is_refused() -> None:
     with pytest.raises(DescriptionError, match="linear"):
         _agent(model="lif-spiking-critic", modulator="differential-td")
