@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from neurorl.arithmetic.rounding import ARITHMETICS
 from neurorl.network.description import Network
 from neurorl.network.on_chip import on_chip
@@ -78,7 +76,7 @@ class Capabilities:
                 )
             if p.is_sparse and not self.sparse:
                 problems.append(f"projection {p.name!r} of listed synapses (take a mask)")
-            elif isinstance(p.delay, np.ndarray) and not self.synapse_delays:
+            elif p.has_delays and not self.synapse_delays:
                 problems.append(
                     f"projection {p.name!r} with a delay for each synapse (one projection a delay)"
                 )

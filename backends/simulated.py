@@ -135,7 +135,7 @@ class SimulatedNetwork:
             shape = " x ".join(str(n) for n in network.weight_shape(p.name))
             shape += " synapses" * p.is_sparse
             marks = [f"delay {network.delay_steps(p.name)}"]
-            marks += ["or less"] if isinstance(p.delay, np.ndarray) else []
+            marks += ["or less"] if p.has_delays else []
             marks += ["signed"] if p.signed else []
             marks += ["plastic"] if p.plasticity else []
             lines.append(f"Projection {p.name}: {p.pre} -> {p.post}, {shape}, {', '.join(marks)}")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from neurorl.learning.standalone import Learning as Learning
     from neurorl.models.config import AgentConfig as AgentConfig
     from neurorl.network.description import Network as Network
+    from neurorl.network.description import Normal as Normal
     from neurorl.network.description import Plasticity as Plasticity
     from neurorl.network.description import Population as Population
     from neurorl.network.description import Projection as Projection
@@ -46,6 +47,7 @@ _HOME = {
     "Learning": "neurorl.learning.standalone",
     "Network": "neurorl.network.description",
     "NeurorlError": "neurorl.errors",
+    "Normal": "neurorl.network.description",
     "Plasticity": "neurorl.network.description",
     "Population": "neurorl.network.description",
     "PopulationWarning": "neurorl.errors",

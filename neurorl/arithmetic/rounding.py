@@ -32,7 +32,7 @@ from neurorl.errors import (
 from neurorl.network.description import CURRENT_GRID, Network, Population, Projection, Uniform
 from neurorl.network.serialization import FloatArray
 from neurorl.network.short_term import RELEASE_GRID
-from neurorl.network.synapse_list import SynapseList
+from neurorl.network.synapse_list import SynapseList, repeats
 from neurorl.network.units import refuse_units
 from neurorl.numerics.random import Stream, uniforms, uniforms_at
 
@@ -327,11 +327,7 @@ def initial_weights(network: Network, name: str, seed: int) -> FloatArray:
 def _drawn(weights: Uniform, synapses: SynapseList, seed: int, stream: int) -> FloatArray:
     drawn = np.empty(len(synapses))
     for part, places in synapses.chunks():
-        again = np.arange(len(places))
-        is_new = np.ones(len(places), dtype=bool)
-        is_new[1:] = places[1:] != places[:-1]
-        again -= np.maximum.accumulate(np.where(is_new, again, 0))
-        drawn[part] = uniforms_at(seed, stream, places, again)
+        drawn[part] = uniforms_at(seed, stream, places, repeats(places))
     drawn *= weights.high - weights.low
     drawn += weights.low
     return drawn

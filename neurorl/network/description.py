@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import DescriptionError, unknown_name_error
+from neurorl.network.drawn_delays import Normal, check_drawn, most_steps
 from neurorl.network.limits import (
     MAX_PARTS,
     MAX_REMEMBERED,
@@ -45,6 +46,7 @@ __all__ = [
     "Network",
     "Neuron",
     "Node",
+    "Normal",
     "Plasticity",
     "Population",
     "Projection",
@@ -220,10 +222,8 @@ class Network(Described):
 
     def synapse_delays(self, name: str) -> npt.NDArray[np.int32] | None:
         """Return the steps to the arrival at each synapse; None if all have `delay_steps`."""
-        delay = self.projection(name).delay
-        if not isinstance(delay, np.ndarray):
-            return None
-        return np.rint(delay / self.dt).astype(np.int32)
+        p = self.projection(name)
+        return p.delays(self.node(p.pre).size, self.node(p.post).size, self.dt)
 
     def fan_in(self, name: str) -> int:
         """Return the most synapses of a projection into one neuron, masked ones included."""
@@ -288,6 +288,11 @@ class Network(Described):
         if projection.pre in self.currents:
             return 0, 0
         delay = projection.delay
+        if isinstance(delay, (Uniform, Normal)):
+            drawn = self.synapse_delays(projection.name)
+            if drawn is None or not len(drawn):
+                return 1, 1
+            return int(drawn.min()), int(drawn.max())
         if isinstance(delay, np.ndarray):
             return round(float(delay.min()) / self.dt), round(float(delay.max()) / self.dt)
         steps = 1 if delay is None else round(delay / self.dt)
@@ -324,7 +329,9 @@ class Network(Described):
         """Raise DescriptionError for a network that no machine could hold."""
         longest = dict.fromkeys(self._index, 1)
         for p in self.projections:
-            longest[p.pre] = max(longest[p.pre], self._steps_of(p)[1])
+            is_drawn = isinstance(p.delay, (Uniform, Normal))  # which is done only when needed
+            most = most_steps(p.delay, self.dt) if is_drawn else self._steps_of(p)[1]
+            longest[p.pre] = max(longest[p.pre], most)
         remembered = sum(steps * self.node(name).size for name, steps in longest.items())
         check_limit("Network", "spikes under way", remembered, MAX_REMEMBERED)
         sizes = {node.name: node.size for node in self.nodes}
@@ -354,7 +361,10 @@ class Network(Described):
                 raise DescriptionError(f"{where}.blocks", what, got=p.blocks)
         p.check_weights(pre.size, post.size)
         if p.delay is not None:
-            check_delays(f"{where}.delay", p.delay, self.dt)
+            if isinstance(p.delay, (Uniform, Normal)):
+                check_drawn(f"{where}.delay", p.delay, self.dt)
+            else:
+                check_delays(f"{where}.delay", p.delay, self.dt)
 
     def _check_target(self, p: Projection) -> None:
         """Check that a projection enters an input, and biases of a population only one."""

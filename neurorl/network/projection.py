@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from neurorl.errors import DescriptionError, quoted
 from neurorl.network.connectors import (
@@ -20,6 +21,7 @@ from neurorl.network.connectors import (
     Synapses,
     check_count,
 )
+from neurorl.network.drawn_delays import Normal, drawn_steps
 from neurorl.network.limits import check_identifier, truth_values
 from neurorl.network.plasticity import Plasticity, Uniform
 from neurorl.network.serialization import (
@@ -48,7 +50,7 @@ class Projection(Described):
     mask: booleans of the same shape; False where there is no synapse. None: all connected.
     delay: seconds from a spike to its arrival, a whole number of steps; None is one step. From a
         source of currents there is none. With a sparse *connect* it may be an array, one for each
-        synapse.
+        synapse, or `Uniform` or `Normal`, of which each draws whole steps.
     signed: units of the papers' kind: a silent presynaptic neuron transmits -w, a spike +w, in
         every step (so: weights 2w, and bias - sum(w) for the postsynaptic neuron).
     plasticity: None for fixed weights.
@@ -124,6 +126,28 @@ class Projection(Described):
             kept[n_pre, n_post] = self.connect.make(ends)
         return kept[n_pre, n_post]
 
+    @property
+    def has_delays(self) -> bool:
+        """Return whether each synapse has a delay of its own."""
+        return isinstance(self.delay, (np.ndarray, Uniform, Normal))
+
+    def delays(self, n_pre: int, n_post: int, dt: float) -> npt.NDArray[np.int32] | None:
+        """Return each synapse's delay in steps of *dt* seconds; None if all have one.
+
+        Drawn ones are drawn when they are first needed, and kept.
+        """
+        if isinstance(self.delay, np.ndarray):
+            return np.rint(self.delay / dt).astype(np.int32)
+        synapses = self.synapses(n_pre, n_post)
+        if synapses is None or not isinstance(self.delay, (Uniform, Normal)):
+            return None
+        kept: dict[object, npt.NDArray[np.int32]] = self.__dict__.setdefault("_drawn_delays", {})
+        if (n_pre, n_post, dt) not in kept:
+            key = self._ends(n_pre, n_post).seed(getattr(self.connect, "seed", 0))
+            kept[n_pre, n_post, dt] = drawn_steps(self.delay, key, synapses, dt)
+            kept[n_pre, n_post, dt].setflags(write=False)
+        return kept[n_pre, n_post, dt]
+
     def shape(self, n_pre: int, n_post: int) -> tuple[int, ...]:
         """Return the shape of the weights between *n_pre* and *n_post* neurons."""
         synapses = self.synapses(n_pre, n_post)
@@ -181,6 +205,10 @@ class Projection(Described):
             if not self.is_sparse:
                 what, remedy = "one for each synapse", "connect=Synapses(...), or one number"
                 raise DescriptionError(where, f"{what} needs a list of them", remedy=remedy)
+        elif isinstance(delay, (Uniform, Normal)):
+            if not self.is_sparse:
+                what, remedy = "drawn ones need a list of synapses", "connect=, or one number"
+                raise DescriptionError(where, what, remedy=remedy)
         elif delay is not None:
             number(where, delay, low=0.0)
 

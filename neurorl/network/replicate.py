@@ -69,7 +69,10 @@ def _projection(network: Network, p: Projection, n: int) -> Projection:
     if synapses is not None:
         if not isinstance(weights, Uniform) and weights.ndim:
             weights = np.tile(weights, n)
-        delay = np.tile(p.delay, n) if isinstance(p.delay, np.ndarray) else p.delay
+        delays = network.synapse_delays(p.name)
+        delay = p.delay
+        if delays is not None:
+            delay = np.tile(delays * network.dt, n) if len(delays) else None
         return dataclasses.replace(p, weights=weights, delay=delay, connect=Copies(synapses, n))
     if not isinstance(weights, Uniform) and weights.ndim:
         weights = np.tile(weights, (n, 1, 1))

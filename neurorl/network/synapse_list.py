@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from neurorl.network.serialization import FloatArray
 
-__all__ = ["CHUNK", "SynapseList", "listed"]
+__all__ = ["CHUNK", "SynapseList", "listed", "repeats"]
 
 CHUNK = 2**18
 """Work on this many synapses at once, so that intermediate results stay small."""
@@ -109,6 +109,14 @@ class SynapseList:
         starts = (self.start[:-1] + n * k[:, None]).ravel()
         post = (self.post + (self.n_post * k[:, None]).astype(np.int32)).ravel()
         return SynapseList(np.append(starts, n * copies), post, self.n_post * copies)
+
+
+def repeats(places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the number of each synapse among those of its place, from 0; *places* in order."""
+    again = np.arange(len(places))
+    is_new = np.ones(len(places), dtype=bool)
+    is_new[1:] = places[1:] != places[:-1]
+    return np.asarray(again - np.maximum.accumulate(np.where(is_new, again, 0)))
 
 
 def listed(

@@ -21,7 +21,7 @@ from neurorl.models import (
     Synapses,
 )
 from neurorl.network import drawing
-from neurorl.network.description import Network, Population, Projection, Source, Uniform
+from neurorl.network.description import Network, Normal, Population, Projection, Source, Uniform
 from neurorl.network.replicate import replicate
 from neurorl.network.synapse_list import SynapseList
 
@@ -215,6 +215,20 @@ def test_replicas_lie_side_by_side() -> None:
             lambda: network(FixedInDegree(1), delay=[1e-3] * 29 + [1.5e-3]),
             r"Projection 'p'.delay: must be a whole number of steps \(got 0.0015 s",
         ),
+        (
+            lambda: network(None, delay=Uniform(1e-3, 2e-3)),
+            r"Projection 'p'.delay: drawn ones need a list of synapses",
+        ),
+        (
+            lambda: network(FixedInDegree(1), delay=Uniform(0.0, 2e-3)),
+            r"Projection 'p'.delay: must be a whole number of steps \(got 0 s",
+        ),
+        (
+            lambda: network(FixedInDegree(1), delay=Normal(2e-3, 1e-3, high=2.5e-3)),
+            r"Projection 'p'.delay: must be a whole number of steps \(got 0.0025 s",
+        ),
+        (lambda: network(FixedInDegree(1), delay=Normal(9e9, 0.0)), "too long"),
+        (lambda: Normal(1e-3, -1.0), r"Normal\.sd"),
         (lambda: network(None, delay=[1e-3]), "one for each synapse needs a list of them"),
         (lambda: network(FixedInDegree(1), blocks=2), "says which neurons are connected, as bl"),
         (lambda: network("all"), r"Projection 'p'.connect: not a connector \(got 'all'\)"),
