@@ -38,9 +38,9 @@ class AgentGroup(abc.ABC):
     They never hear of each other: agent k plays the same episodes, bit for bit, as one alone with
     its seed.
 
-    algorithm: by which they learn. gradient: its own options, None if it has none. episodes: those
-    that have ended, by agent. recorder: what records the first agent's decisions now, if
-    *is_recordable*.
+    algorithm: how they learn. gradient: the algorithm's own options, None if it has none.
+    episodes: those that have ended, by agent.
+    recorder: records the decisions of the first agent now, if *is_recordable*.
     """
 
     algorithm: ClassVar[Algorithm]
@@ -69,7 +69,7 @@ class AgentGroup(abc.ABC):
         return self.episodes[k][-1].env_steps if self.episodes[k] else 0
 
     def steps_taken(self, k: int) -> int:
-        """Return how many it has learned from, in episodes that are over or not."""
+        """Return how many steps it has learned from, in finished and unfinished episodes."""
         return self.env_steps(k)
 
     def learn(
@@ -122,7 +122,7 @@ class AgentGroup(abc.ABC):
             raise RunError("checkpoint", "doesn't fit this agent", got=exc) from exc
 
     def adopt(self, k: int, state: State) -> None:
-        """Let agent k, who has learned nothing yet, start with another's weights and critic.
+        """Let agent k, which has learned nothing yet, start with another's weights and critic.
 
         state: of any agent with this network, by whatever algorithm it learned. Raises RunError.
         """

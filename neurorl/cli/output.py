@@ -89,7 +89,7 @@ def _warnings_on(console: Console) -> Iterator[None]:
 
 @contextmanager
 def progress(
-    what: str, total: int | None = None
+    label: str, total: int | None = None
 ) -> Iterator[tuple[Callable[[float, int], None], Callable[[int, int], None]]]:
     """Show a bar on a terminal's stderr with return and rate; yield ``(advance, started)``."""
     from rich.console import Console
@@ -106,7 +106,7 @@ def progress(
     steps = 0
     with (
         Progress(
-            TextColumn(what),
+            TextColumn(label),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("return {task.fields[mean]:.4g}"),
@@ -117,7 +117,7 @@ def progress(
         ) as bar,
         _warnings_on(console),
     ):
-        task = bar.add_task(what, total=total, mean=0.0, rate=0.0)
+        task = bar.add_task(label, total=total, mean=0.0, rate=0.0)
 
         def advance(ret: float, length: int) -> None:
             nonlocal steps
@@ -146,16 +146,16 @@ def training_progress() -> Iterator[Callable[[str, int], Callable[[Episode], Non
 
 
 @contextmanager
-def steps_progress(what: str) -> Iterator[Callable[[int, int], None]]:
+def steps_progress(label: str) -> Iterator[Callable[[int, int], None]]:
     """Show a bar for work whose parts are alike; yield ``advance(done, total)``."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
-    columns = (TextColumn(what), BarColumn(), TimeRemainingColumn())
+    columns = (TextColumn(label), BarColumn(), TimeRemainingColumn())
     with (
         Progress(*columns, console=console, disable=not console.is_terminal) as bar,
         _warnings_on(console),
     ):
-        task = bar.add_task(what, total=None)
+        task = bar.add_task(label, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

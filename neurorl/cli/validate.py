@@ -95,10 +95,10 @@ def _print(result: Result) -> None:
 
 
 def _cells(row: Row) -> list[str]:
-    what = f"{row['quantity']} of {row['projection'] or row['population']}"
+    shown = f"{row['quantity']} of {row['projection'] or row['population']}"
     difference = "-" if row["verdict"] == "exact" else cell(row["difference"])
     first = row["first_divergence"]
-    return [what, row["verdict"], difference, _where(first) if first else "-", cell(row["cause"])]
+    return [shown, row["verdict"], difference, _where(first) if first else "-", cell(row["cause"])]
 
 
 def _where(first: Mapping[str, object]) -> str:

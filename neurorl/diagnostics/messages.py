@@ -31,7 +31,7 @@ def message(
     from_start: whether it was so before the agent can have learned much.
     """
     kind, value, limit = verdict["kind"], verdict["value"], verdict["limit"]
-    what = {
+    detail = {
         "silent": "",
         "saturated": "",
         "clipped": "",
@@ -47,7 +47,7 @@ def message(
     }[kind]
     return format_message(
         f"population {population.name!r} of seed {seed}",
-        f"{kind} since episode {verdict['since_episode']}{what}",
+        f"{kind} since episode {verdict['since_episode']}{detail}",
         got=got,
         limit=f"{limit:.3g}" if kind == "drifting" else _percent(limit),
         remedy=_remedy(population, config, kind, from_start, learning_rate),

@@ -13,16 +13,16 @@ from neurorl.doctor.versions import versions
 __all__ = ["examine", "verdict"]
 
 
-def examine(watch: Callable[[str], None] = lambda what: None) -> list[Row]:
+def examine(watch: Callable[[str], None] = lambda name: None) -> list[Row]:
     """Return all rows; *watch* is told what comes next, as an engine may compile for seconds."""
     rows: list[Row] = []
-    for what, check in (
+    for name, check in (
         ("versions", versions),
         ("compiler", compiler),
         ("learning loop", learning_loop),
         ("cache", cache),
     ):
-        watch(what)
+        watch(name)
         rows += check()
     for listed in available_backends():
         watch(f"backend {listed['name']}")

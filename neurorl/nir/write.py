@@ -130,4 +130,4 @@ def _dropped(network: Network) -> tuple[str, ...]:
             p.name for p in network.projections if p.signed
         ],
     }
-    return tuple(f"{what} {', '.join(map(repr, names))}" for what, names in kinds.items() if names)
+    return tuple(f"{kind} {', '.join(map(repr, names))}" for kind, names in kinds.items() if names)

@@ -1,4 +1,4 @@
-"""Read what a new run shall have otherwise: words such as ``beta=0.2``, and files.
+"""Read settings of a new run from words such as ``beta=0.2``, and from files.
 
 A file is the ``config.json`` of another run, all of which is taken, or JSON or TOML of fields::
 
@@ -141,7 +141,7 @@ def _of_run(run: RunConfig, env: str, place: Place) -> Options:
 
 
 def _value(where: str, name: str, data: Any) -> object:
-    """Return plain data as the field has it: tuples for lists, objects for what has a type."""
+    """Turn plain data into a field's value: lists into tuples, typed dicts into objects."""
     value = _object(data)
     return value if "." in name else typed(where, name, value)
 
