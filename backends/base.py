@@ -235,6 +235,19 @@ class Backend(Closable):
         self._weights.check(name)
         return self._weights.memory(name)
 
+    def levels(self, name: str, unit: float) -> npt.NDArray[np.int32] | None:
+        """Return the memory in which the simulator keeps weights as multiples of *unit*, or None.
+
+        It keeps them so from then on, and `transmitted` returns None. It is flat, of
+        ``(n_replicas, *shape)`` in C order, and may be written with numbers up to 2**28; nothing is
+        checked, and `weights` and `state` follow. Weights must be multiples of *unit* now, and
+        whenever `set_weights` writes others, this is to be called again. Valid until the backend is
+        closed.
+        """
+        self.check_open()
+        self._weights.check(name)
+        return None if name in self._weights.currents.weights else self.simulator.levels(name, unit)
+
     def state(self, replica: int = 0) -> State:
         """Return all that `restore` needs, as arrays: variables, spikes in flight, weights.
 

@@ -131,6 +131,16 @@ class Simulator(abc.ABC):
         """
         return None
 
+    def levels(self, projection: str, unit: float) -> npt.NDArray[np.int32] | None:
+        """Hold a projection's weights as whole multiples of *unit* from now on; return these.
+
+        Flat, in C order, at most 2**28 each; a caller may write to them as to `memory`, which is
+        then None, until `write_weights` says weights that are no such multiples. *unit* is a
+        multiple of the arithmetic's, and the weights of now are multiples of it. None of a
+        simulator that can't.
+        """
+        return None
+
     def held(self, projection: str) -> npt.NDArray[Any] | None:
         """Return a projection's transmitted weights, if only the simulator knows them.
 

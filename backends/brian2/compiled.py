@@ -20,6 +20,8 @@ from neurorl.network.description import Network, Projection
 
 __all__ = ["Compiled"]
 
+_MOST = 2**28  # of a level, see `Simulator.levels`: the code adds four in 32 bits
+
 
 class Compiled(Engine):
     """Run a network in a library of its own.
@@ -62,6 +64,7 @@ class Compiled(Engine):
             if values:
                 self.variables[population.name] = memory
         self._weights: dict[str, tuple[npt.NDArray[np.float64], Any]] = {}
+        self._levels: dict[str, tuple[npt.NDArray[np.int32], npt.NDArray[np.float64]]] = {}
         planned = {text["name"]: text for text in plan["projections"]}
         for projection in network.spiking.projections:
             text = planned.get(projection_name(network, projection))
@@ -90,6 +93,9 @@ class Compiled(Engine):
             if lists.delays is not None:
                 library.array(text["name"], "delays")[:] = lists.delays
         self._weights[projection.name] = (library.array(text["name"], "w"), held)
+        if text["levels"]:
+            both = (library.array(text["name"], name) for name in ("levels", "unit"))
+            self._levels[projection.name] = (next(both), next(both))
 
     @property
     def t(self) -> int:
@@ -105,14 +111,47 @@ class Compiled(Engine):
         if name in self._weights:  # else the projection has no synapse
             memory, held = self._weights[name]
             values = transmitted.ravel()
-            memory[:] = values if held is None else values[held]
+            if not self._write_levels(name, values):
+                memory[:] = values if held is None else values[held]
+
+    def _write_levels(self, name: str, values: npt.NDArray[Any]) -> bool:
+        """Write weights as levels, if they are held so and are such; else hold none any more."""
+        unit = self._unit(name)
+        if not unit:
+            return False
+        levels, held = self._levels[name]
+        numbers = values * (1.0 / unit)
+        if (np.rint(numbers) == numbers).all() and np.abs(numbers).max(initial=0.0) <= _MOST:
+            levels[:] = numbers
+            return True
+        held[0] = 0.0
+        return False
+
+    def _unit(self, name: str) -> float:
+        """Return the unit of a projection's levels, 0 if they aren't in force."""
+        return float(self._levels[name][1][0]) if name in self._levels else 0.0
 
     def reset(self) -> None:
         self.advance(True, 0, self._in.pointers, self._out.pointers)
 
     def memory(self, name: str) -> npt.NDArray[np.float64] | None:
         memory, held = self._weights.get(name, (None, None))
-        return memory if held is None else None
+        return memory if held is None and not self._unit(name) else None
+
+    def held(self, name: str) -> npt.NDArray[np.float64] | None:
+        unit = self._unit(name)
+        return np.multiply(self._levels[name][0], unit) if unit else self.memory(name)
+
+    def levels(self, name: str, unit: float) -> npt.NDArray[np.int32] | None:
+        if name not in self._levels:
+            return None
+        levels, held = self._levels[name]
+        if held[0] != unit:
+            values = self.held(name)
+            assert values is not None
+            levels[:] = np.rint(values * (1.0 / unit))
+            held[0] = unit
+        return levels
 
     def step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
         self._in.reserve(n_steps)

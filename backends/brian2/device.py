@@ -178,7 +178,10 @@ class Arrivals(_Runner):
             self.add_array("target", text["weights"], np.int32)
         if text["delays"]:
             self.add_array("delays", text["delays"], np.int32)
-        self.template_kwds |= {"n_delays": text["delays"]}
+        if text["levels"]:
+            self.add_array("levels", text["weights"], np.int32)
+            self.add_array("unit", 1)
+        self.template_kwds |= {"n_delays": text["delays"], "has_levels": text["levels"]}
         self.template_kwds |= {"size": len(pre), "q": _symbol(post, text["arrival"])}
         self.template_kwds |= {key: text[key] for key in ("sparse", "n_pre", "n_post")}
         self.template_kwds |= {"row": _symbol(pre, "_spikespace"), "depth": 1}

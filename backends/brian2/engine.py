@@ -80,6 +80,14 @@ class Engine(abc.ABC):
         """Return the flat memory of a projection, in the description's order, or None."""
         return None
 
+    def held(self, name: str) -> npt.NDArray[np.float64] | None:
+        """Return a projection's transmitted weights, flat, in the description's order, or None."""
+        return self.memory(name)
+
+    def levels(self, name: str, unit: float) -> npt.NDArray[np.int32] | None:
+        """Return a projection's weights in units of *unit*, held so from now on, or None."""
+        return None
+
     @abc.abstractmethod
     def step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
         """Advance and return the rasters of the recorded populations.

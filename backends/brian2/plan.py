@@ -237,7 +237,8 @@ def library_plan(
     """Return all that the code of a compiled network depends on, as JSON: texts, sizes, delays.
 
     Names and values of the description are not in it. A projection is ``sparse`` (a list of
-    synapses) if its mask leaves few of the weights.
+    synapses) if its mask leaves few of the weights; ``levels``: its weights may be held as
+    `Simulator.levels` says.
 
     network: all replicas as one network.
     max_delay: the longest delay of each node, in steps.
@@ -254,22 +255,27 @@ def library_plan(
             for node in network.spiking.nodes
         ],
         "projections": [
-            _projection_plan(network, projection)
+            _projection_plan(network, projection, arithmetic)
             for projection in network.spiking.projections
             if projection_text(network, projection).synapses
         ],
     }
 
 
-def _projection_plan(network: Network, projection: Projection) -> dict[str, Any]:
+def _projection_plan(
+    network: Network, projection: Projection, arithmetic: Arithmetic
+) -> dict[str, Any]:
     """Return the plan of one projection."""
     text = projection_text(network, projection)
     shape = network.weight_shape(projection.name)
     weights = int(np.prod(shape))
     sparse = text.listed or text.synapses < _SPARSE * weights
+    learns = projection.plasticity is not None and arithmetic.is_fine
+    every = projection.mask is None and not sparse
     return {
         **_facts(text),
         "sparse": sparse,
+        "levels": learns and every and not (projection.signed or text.release),
         "weights": text.synapses if sparse else weights,
         "n_pre": 0 if sparse else shape[-2],
         "n_post": 0 if sparse else shape[-1],

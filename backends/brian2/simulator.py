@@ -124,6 +124,13 @@ class Brian2Simulator(Simulator):
         arrays, keys = self.running.variables[population], self._keys[population]
         return {key: arrays[name] for key, name in keys.items() if name != DEAD}
 
+    def levels(self, projection: str, unit: float) -> npt.NDArray[np.int32] | None:
+        return self.running.levels(projection, unit)
+
+    def held(self, projection: str) -> npt.NDArray[np.float64] | None:
+        signed = self.simulated.network.projection(projection).signed
+        return None if signed else self.running.held(projection)
+
     def memory(self, projection: str) -> npt.NDArray[np.float64] | None:
         signed = self.simulated.network.projection(projection).signed
         return None if signed else self.running.memory(projection)

@@ -262,6 +262,7 @@ class Replicas(AgentGroup):
     def _open(self, chosen: Sequence[int], budget: Budget) -> tuple[list[int], list[int], int]:
         """Begin or go on with an episode of each; return as `_go_on`."""
         self.loop.active[:] = False
+        self.loop.heed()
         self._wake(chosen)
         self._unfinished.take_up(chosen)
         for k in chosen:

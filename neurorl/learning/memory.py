@@ -23,7 +23,7 @@ from neurorl.network.restoring import take, take_count
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import DrawRows, Stream
 
-__all__ = ["Memory", "memory_for"]
+__all__ = ["Memory", "memory_for", "zeros_on_lines"]
 
 IntArray = npt.NDArray[np.int64]
 
@@ -203,7 +203,7 @@ def memory_for(
     return Memory(
         weights=learning,
         in_force={p.name: weights[p.name].copy() for p in network.projections if p.post in posts},
-        eligibility={name: _zeros_on_lines(w.shape, eligibilities) for name, w in learning.items()},
+        eligibility={name: zeros_on_lines(w.shape, eligibilities) for name, w in learning.items()},
         trace={
             name: np.zeros((n, *trace_shape(groups[name], network.node(p.pre).size)))
             for name, p in plastic.items()
@@ -225,14 +225,14 @@ def memory_for(
         expected=np.full((n, 1), np.nan),
         decisions=np.zeros((n, 1), dtype=np.int64),
         accumulator={
-            name: _zeros_on_lines(w.shape, np.float64)
+            name: zeros_on_lines(w.shape, np.float64)
             for name, w in learning.items()
             if config.writes.accumulates
         },
     )
 
 
-def _zeros_on_lines(shape: tuple[int, ...], kind: type[np.floating[Any]]) -> npt.NDArray[Any]:
+def zeros_on_lines(shape: tuple[int, ...], kind: type[np.generic]) -> npt.NDArray[Any]:
     """Return zeros that begin at a line of the cache, which C reads and writes twice as fast."""
     size, width = int(np.prod(shape)), np.dtype(kind).itemsize
     memory = np.zeros(size + 64 // width, dtype=kind)

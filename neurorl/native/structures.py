@@ -66,8 +66,8 @@ class Projection(ctypes.Structure):
     _fields_: ClassVar[Fields] = fields(
         int_1="pre n_pre n_post blocks delay is_signed is_fine sums_fit stream",
         number_2="decay low high inverse limit unit transmitted_unit least largest",
-        pointer_3="weights eligibility eligibility_32 trace in_force transmitted",
-        pointer_4="transmitted_integers accumulator mask",
+        pointer_3="weights eligibility levels eligibility_32 trace in_force",
+        pointer_4="transmitted transmitted_integers accumulator mask",
     )
 
 

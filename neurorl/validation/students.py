@@ -109,6 +109,7 @@ class Student:
 
     def _snapshot(self) -> Snapshot:
         replicas, network = self._replicas, self._network
+        replicas.loop.settle()
         memory = replicas.loop.memory.of(0)
         copies: dict[tuple[str, str], npt.NDArray[Any]] = {}
         for name, raster in replicas.loop.window.rasters.items():

@@ -28,7 +28,13 @@
         {% elif sparse %}
         neurorl::add_sparse(spikes, spikes[{{size}}], {{w}}, {{start}}, {{target}}, {{q}});
         {% else %}
-        neurorl::add_dense<{{n_pre}}, {{n_post}}>(spikes, spikes[{{size}}], {{w}}, {{q}});
+        {% if has_levels %}
+        if ({{unit}}[0] != 0.0)
+            neurorl::add_dense<{{n_pre}}, {{n_post}}>(
+                spikes, spikes[{{size}}], neurorl::Levels{{ '{' }}{{levels}}, {{unit}}[0]}, {{q}});
+        else
+        {% endif %}
+        neurorl::add_dense<{{n_pre}}, {{n_post}}>(spikes, spikes[{{size}}], neurorl::Weights{{ '{' }}{{w}}}, {{q}});
         {% endif %}
         (void)delay;
     }

@@ -68,61 +68,66 @@ inline void remember(const int32_t *row, int32_t *ring, int64_t step, int64_t de
     to[N] = row[N];
 }
 
-// Adds w[s, k] to q[k] for all spikes s, for few columns k, whose sums stay in registers meanwhile.
-template <int POST>
-inline void add_columns(const int32_t *spike, const int32_t *end, const double *w, double *q)
-{
-    double sum[POST];
-    for (int k = 0; k < POST; k++) sum[k] = q[k];
-    for (; spike < end; spike++) {
-        const double *row = w + (size_t)*spike * POST;
-        for (int k = 0; k < POST; k++) sum[k] += row[k];
-    }
-    for (int k = 0; k < POST; k++) q[k] = sum[k];
-}
+// Weights as numbers, and what sums of some of them are.
+struct Weights {
+    const double *w;
+    typedef double Sum;
+    double value(double sum) const { return sum; }
+};
 
-// Does the same for ROWS spikes and many columns, which it reads as streams, so that the processor
-// reads ahead. Sums of weights are exact, so their order is free.
-template <int ROWS, int POST>
-inline void add_rows(const int32_t *spike, const double *w, double *q)
+// Weights as whole levels, of at most 2**28: four have a sum of 32 bits.
+struct Levels {
+    const int32_t *w;
+    double unit;
+    typedef int32_t Sum;
+    double value(int32_t sum) const { return (double)sum * unit; }
+};
+
+// Adds w[s, k] to q[k] for ROWS spikes s and many columns, which it reads as streams, so that the
+// processor reads ahead. Sums of weights are exact, so their order is free.
+template <int ROWS, int POST, class W>
+inline void add_rows(const int32_t *spike, const W &weights, double *q)
 {
-    const double *row[ROWS];
-    for (int s = 0; s < ROWS; s++) row[s] = w + (size_t)spike[s] * POST;
+    typedef typename W::Sum Sum;
+    const Sum *row[ROWS];
+    for (int s = 0; s < ROWS; s++) row[s] = weights.w + (size_t)spike[s] * POST;
     #pragma GCC ivdep
     for (int k = 0; k < POST; k++) {
-        double sum = row[0][k];
+        Sum sum = row[0][k];
         for (int s = 1; s < ROWS; s++) sum += row[s][k];
-        q[k] += sum;
+        q[k] += weights.value(sum);
     }
 }
 
-// Adds the rows of a block's spikes to its POST sums, in the way that is quicker.
-template <int POST>
-inline void add_block(const int32_t *spike, const int32_t *end, const double *w, double *q)
+// Adds the rows of a block's spikes to its POST sums. Few of these stay in registers meanwhile.
+template <int POST, class W>
+inline void add_block(const int32_t *spike, const int32_t *end, const W &weights, double *q)
 {
-    if constexpr (POST <= 32) {
-        add_columns<POST>(spike, end, w, q);
-        return;
-    }
-    for (; spike + 4 <= end; spike += 4) add_rows<4, POST>(spike, w, q);
+    double few[POST <= 32 ? POST : 1];
+    double *sums = POST <= 32 ? few : q;
+    if (POST <= 32)
+        for (int k = 0; k < POST; k++) few[k] = q[k];
+    for (; spike + 4 <= end; spike += 4) add_rows<4, POST>(spike, weights, sums);
     switch (end - spike) {
-    case 3: return add_rows<3, POST>(spike, w, q);
-    case 2: return add_rows<2, POST>(spike, w, q);
-    case 1: return add_rows<1, POST>(spike, w, q);
+    case 3: add_rows<3, POST>(spike, weights, sums); break;
+    case 2: add_rows<2, POST>(spike, weights, sums); break;
+    case 1: add_rows<1, POST>(spike, weights, sums); break;
     }
+    if (POST <= 32)
+        for (int k = 0; k < POST; k++) q[k] = few[k];
 }
 
 // Adds all-to-all weights w[PRE * blocks, POST]: each block of PRE neurons projects to its own
 // block of POST neurons.
-template <int PRE, int POST>
-inline void add_dense(const int32_t *spikes, int count, const double *w, double *q)
+template <int PRE, int POST, class W>
+inline void add_dense(const int32_t *spikes, int count, const W &weights, double *q)
 {
     const int32_t *first = spikes, *const end = spikes + count;
     while (first < end) {
         const int block = *first / PRE;
         const int32_t *last = first + 1;
         while (last < end && *last < (block + 1) * PRE) last++;
-        add_block<POST>(first, last, w, q + (size_t)block * POST);
+        add_block<POST>(first, last, weights, q + (size_t)block * POST);
         first = last;
     }
 }

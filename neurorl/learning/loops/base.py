@@ -204,6 +204,13 @@ class Loop(abc.ABC):
     def settle(self) -> None:  # noqa: B027  (only a chip has to be asked)
         """Bring the weights of `memory` up to date."""
 
+    def heed(self) -> None:  # noqa: B027  (others read the weights of memory themselves)
+        """Learn on from the weights of `memory` if a user has changed them since `settle`."""
+
+    def learned(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the arrays in which weights learn, by projection, ``(N, *shape)``."""
+        return {**self.memory.weights}
+
     def write(self, k: int) -> None:
         """Put agent k's float weights in force, after they were changed in `memory`."""
         for name, weights in self.memory.weights.items():

@@ -16,6 +16,7 @@ from neurorl.learning.learner import NORM_RATE, Learner
 from neurorl.learning.levels import Levels, eligibility_type
 from neurorl.learning.loops.base import Loop
 from neurorl.learning.loops.native_features import Map, seen_by_c
+from neurorl.learning.loops.native_weights import NativeWeights
 from neurorl.learning.plan import Incoming, Layer, Plastic
 from neurorl.learning.writes import levels, stream
 from neurorl.models.config import AgentConfig
@@ -41,7 +42,8 @@ class NativeLoop(Loop):
     """Make one call for the input spikes, one for the actions, one for learning, for all replicas.
 
     Weights go straight into the simulator's memory where a backend lends it
-    (`neurorl.backends.base.Backend.transmitted`), else through `Backend.set_weights`.
+    (`neurorl.backends.base.Backend.levels` or `transmitted`), else through `Backend.set_weights`.
+    In float arithmetic those of `memory` follow in `settle`.
     """
 
     def __init__(
@@ -54,12 +56,7 @@ class NativeLoop(Loop):
     ) -> None:
         super().__init__(config, backend, n_actions, greedy, learns)
         self._kept: list[Any] = []  # arrays that C has pointers to
-        self._lent = {name: self._borrow(name) for name in self.memory.weights}
-        self._told = [name for name, lent in self._lent.items() if lent is None]
-        if backend.arithmetic.is_fine:
-            for name, lent in self._lent.items():
-                if lent is not None:
-                    self.memory.weights[name] = lent.reshape(self.n, *self._shapes[name])
+        self._weights = NativeWeights(backend, self.memory, self._levels)
         self._agent = self._make_agent()
         compiled = library()
         self._address = ctypes.c_void_p(ctypes.addressof(self._agent))
@@ -90,8 +87,25 @@ class NativeLoop(Loop):
         fault = self._c_learn(self._address)
         if fault != -1:
             self._complain(fault)
-        for name in self._told:
-            self._write(name)
+        self._weights.tell(self._write)
+
+    def settle(self) -> None:
+        self._weights.settle()
+
+    def write(self, k: int) -> None:
+        super().write(k)
+        self._weights.take()
+
+    def learned(self) -> dict[str, npt.NDArray[Any]]:
+        return self._weights.lend()
+
+    def heed(self) -> None:
+        if self._weights.differ():
+            self.write(0)
+
+    def go_on_from(self, other: Loop) -> None:
+        super().go_on_from(other)
+        self._weights.take()
 
     def _begin(self, k: int) -> None:
         fault = self._c_begin(self._address, ctypes.c_int64(k))
@@ -110,8 +124,7 @@ class NativeLoop(Loop):
         fault = self._c_learn_late(self._address)
         if fault != -1:
             self._complain(fault)
-        for name in self._told:
-            self._write(name)
+        self._weights.tell(self._write)
 
     def _complain(self, fault: int) -> NoReturn:
         """Raise the error for what C returned: see ``src/kernels.cpp``."""
@@ -122,11 +135,6 @@ class NativeLoop(Loop):
         self._check_seen(fault)
         numbers = self._cells_flat[fault].tolist()
         raise ArgumentError("observation", "no cell or feature knows this state", got=numbers[:4])
-
-    def _borrow(self, name: str) -> npt.NDArray[Any] | None:
-        if self.backend.network.projection(name).mask is not None:
-            return None
-        return self.backend.transmitted(name)
 
     def _keep(self, array: npt.NDArray[Any], dtype: type = np.float64) -> int | None:
         """Return the address of an array that is kept as long as this loop."""
@@ -320,7 +328,7 @@ class NativeLoop(Loop):
         memory, network = self.memory, self.backend.network
         arithmetic = self.backend.arithmetic
         rounding = arithmetic.rounding(p.name)
-        lent = self._lent[p.name]
+        lent = self._weights.lent[p.name]
         shape = self._shapes[p.name]
         is_fine = arithmetic.is_fine
         integers = lent is not None and lent.dtype == np.int32
@@ -353,12 +361,13 @@ class NativeLoop(Loop):
             largest=largest,
             is_fine=is_fine,
             sums_fit=self._largest_sum(p, layer) < 2.0**11,  # of int32 in units of 2**-20
-            weights=self._keep(memory.weights[p.name]),
+            weights=None if is_fine else self._keep(memory.weights[p.name]),
+            levels=self._address_of(self._weights.levels.get(p.name), np.int32),
             eligibility=None if is_fine else eligibility,
             eligibility_32=eligibility if is_fine else None,
             trace=self._keep(memory.trace[p.name]),
             in_force=self._keep(memory.in_force[p.name]) if needs_in_force else None,
-            transmitted=None if is_fine or integers else self._address_of(lent, np.float64),
+            transmitted=None if integers else self._address_of(lent, np.float64),
             transmitted_integers=self._address_of(lent, np.int32) if integers else None,
             accumulator=self._address_of(memory.accumulator.get(p.name), np.float64),
             mask=self._address_of(mask, np.bool_),

@@ -10,6 +10,7 @@ all. Of one replica nothing is changed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -66,11 +67,12 @@ def _one_by_one(
 def _spread(loop: Loop, k: int) -> None:
     for array in _shared(loop):
         array[:] = array[k]
+    loop.settle()
     loop.write(k)
 
 
-def _shared(loop: Loop) -> Iterator[npt.NDArray[np.float64]]:
+def _shared(loop: Loop) -> Iterator[npt.NDArray[Any]]:
     memory = loop.memory
-    for by_name in (memory.weights, memory.norm, memory.accumulator):
+    for by_name in (loop.learned(), memory.norm, memory.accumulator):
         yield from by_name.values()
     yield from (memory.value, memory.mean_reward)

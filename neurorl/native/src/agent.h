@@ -61,7 +61,8 @@ struct Projection {
     int64_t stream;  // stream of the draws for its writes
     double decay, low, high, inverse, limit, unit, transmitted_unit, least, largest;
     double *weights, *eligibility;
-    float *eligibility_32;  // in place of the other where weights are levels (is_fine)
+    int32_t *levels;  // these two in place of those where is_fine
+    float *eligibility_32;
     double *trace, *in_force, *transmitted;
     int32_t *transmitted_integers;
     double *accumulator;

@@ -51,7 +51,7 @@ inline void describe_projection(std::string &text)
         NEURORL_AT(stream), NEURORL_AT(decay), NEURORL_AT(low), NEURORL_AT(high),
         NEURORL_AT(inverse), NEURORL_AT(limit), NEURORL_AT(unit), NEURORL_AT(transmitted_unit),
         NEURORL_AT(least), NEURORL_AT(largest), NEURORL_AT(weights), NEURORL_AT(eligibility),
-        NEURORL_AT(eligibility_32),
+        NEURORL_AT(levels), NEURORL_AT(eligibility_32),
         NEURORL_AT(trace), NEURORL_AT(in_force), NEURORL_AT(transmitted),
         NEURORL_AT(transmitted_integers), NEURORL_AT(accumulator), NEURORL_AT(mask)
     });

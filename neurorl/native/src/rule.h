@@ -59,25 +59,26 @@ inline void row_sum(
         for (int64_t j = 0; j < n_post; j++) sum[j] *= post.gain[j];
 }
 
-// The memory of n synapses in a row: eligibilities of one kind or the other, weights, and who else
-// is told of these.
+// The memory of n synapses in a row: eligibilities and weights, or e_32 and levels, and who else is
+// told of these.
 struct Synapses {
-    double *e;
+    double *e, *w;
     float *e_32;
-    double *w;
+    int32_t *levels;
     Held held;
 
     static Synapses of(const Agent &agent, const Projection &p, int64_t k, int64_t synapses)
     {
         const int64_t o = k * synapses;
         return {
-            at(p.eligibility, o), at(p.eligibility_32, o), p.weights + o,
+            at(p.eligibility, o), at(p.weights, o), at(p.eligibility_32, o), at(p.levels, o),
             Held::of(agent, p, k, synapses)};
     }
 
     Synapses from(int64_t offset) const
     {
-        return {at(e, offset), at(e_32, offset), w + offset, held.from(offset)};
+        return {
+            at(e, offset), at(w, offset), at(e_32, offset), at(levels, offset), held.from(offset)};
     }
 };
 
@@ -98,9 +99,10 @@ inline void change_levels(
 {
     const float keep = (float)change.keep, factor = in_units(p, change.factor);
     const int32_t least = (int32_t)p.least, largest = (int32_t)p.largest;
-    const double inverse = p.inverse, unit = p.unit, sent = p.transmitted_unit;
+    const double unit = p.unit, sent = p.transmitted_unit;
     float *__restrict e = synapses.e_32;
-    double *__restrict w = synapses.w, *__restrict in_force = synapses.held.in_force;
+    int32_t *__restrict levels = synapses.levels;
+    double *__restrict in_force = synapses.held.in_force;
     double *__restrict transmits = synapses.held.transmits;
 #pragma GCC ivdep
     for (int64_t j = 0; j < n; j++) {
@@ -109,11 +111,11 @@ inline void change_levels(
         float step = factor * (LATE ? e[j] : remembered);
         step = step < -LARGEST_STEP ? -LARGEST_STEP : step;
         step = step > LARGEST_STEP ? LARGEST_STEP : step;
-        int32_t level = (int32_t)(w[j] * inverse) + (int32_t)__builtin_rintf(step);
+        int32_t level = levels[j] + (int32_t)__builtin_rintf(step);
         level = level < least ? least : level;
         level = level > largest ? largest : level;
         e[j] = remembered;
-        w[j] = (double)level * unit;
+        levels[j] = level;
         if (in_force) in_force[j] = (double)level * unit;
         if (transmits) transmits[j] = (double)level * sent;
     }
