@@ -4,32 +4,40 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurorl.errors import DescriptionError
+from neurorl.errors import DescriptionError, unknown_name_error
 from neurorl.models.actor import hidden_sizes, history_taps, least_window
 from neurorl.models.features import FromNumbers, Picked
 from neurorl.models.fields import AgentFields
-from neurorl.network.description import Network
+from neurorl.network.description import Network, Population
 from neurorl.network.limits import MAX_TAPS, check_limit
 from neurorl.network.modules import hidden_layers, module_projections
 from neurorl.network.serialization import number, positive, several
+from neurorl.rules import Rule
 from neurorl.rules.post_factor import OF_MODULES
 
-__all__ = ["check_combination", "check_description", "check_modules", "check_probability"]
+__all__ = [
+    "check_combination",
+    "check_description",
+    "check_modules",
+    "check_probability",
+    "check_rules",
+]
 
 
 def check_combination(config: AgentFields) -> None:
     """Raise DescriptionError for parts that don't go together, whatever the network is."""
-    _check_names(config)
-    if not config.modulator.is_td_error:
-        rule, critic = config.learning_rule.needs_td_error, config.critic.population is not None
-        if rule or critic:
-            what = f"{config.where_rule()} is modulated by the TD error"
-            remedy = "or take 'reward-stdp'"
-            if not rule:
-                what = "a spiking critic has no use"
-                remedy = "modulator 'td-error', or critic 'linear'"
-            got = repr(config.modulator.name)
+    _check_several(config)
+    for rule in config.all_rules:
+        _check_names(config, rule)
+        modulator = config.modulator_of(rule)
+        if rule.needs_td_error and not modulator.is_td_error:
+            what = f"{config.where_rule(rule=rule)} is modulated by the TD error"
+            got, remedy = repr(modulator.name), "or take 'reward-stdp'"
             raise DescriptionError("agent.modulator", what, got=got, remedy=remedy)
+    if not config.modulator.is_td_error and config.critic.population is not None:
+        what, got = "a spiking critic has no use", repr(config.modulator.name)
+        remedy = "modulator 'td-error', or critic 'linear'"
+        raise DescriptionError("agent.modulator", what, got=got, remedy=remedy)
     if config.modulator.needs_linear and config.critic.population is not None:
         what, got = "a spiking critic hears of rewards as they are", repr(config.modulator.name)
         remedy = "critic 'linear', or modulator 'td-error'"
@@ -57,16 +65,38 @@ def _check_memories(config: AgentFields) -> None:
             raise DescriptionError(where, what, got=f"{type(features).__name__}, {n}", limit=limit)
 
 
-def _check_names(config: AgentFields) -> None:
+def _check_several(config: AgentFields) -> None:
+    """Raise DescriptionError for rules or modulators that can't be beside one another."""
+    for rule in config.all_rules if config.rules else ():
+        if not rule.is_text:
+            what = f"{rule.where()} is a function of all that a decision has"
+            raise DescriptionError(
+                "agent.rules", what, remedy="rules of texts, output= and hidden="
+            )
+    if not config.modulators:
+        return
+    if config.critic.population is not None:
+        what = "a spiking critic's modulator comes a decision later than others"
+        raise DescriptionError("agent.modulators", what, remedy="critic 'linear'")
+    named = [rule.modulator for rule in config.all_rules if rule.modulator is not None]
+    for name in config.modulators:
+        if name not in named:
+            raise unknown_name_error("agent.modulators, modulator of a rule", name, named)
+    for name in named:
+        if name not in config.modulators:
+            what, limit = f"has none for a rule's modulator {name!r}", list(config.modulators)
+            raise DescriptionError("agent.modulators", what, limit=limit)
+
+
+def _check_names(config: AgentFields, rule: Rule) -> None:
     """Raise DescriptionError for a rule that names what an agent hasn't."""
-    rule = config.learning_rule
     for name in rule.signals:
         if rule.names(name):
             what = f"needs {name}, which agents don't have"
             raise DescriptionError(rule.where(name), what, remedy="neurorl.Learning")
     if rule.names("M") and config.critic.population is not None:
         what = "M, the modulator, comes a decision later with a spiking critic"
-        raise DescriptionError(config.where_rule("M"), what, remedy="critic 'linear'")
+        raise DescriptionError(config.where_rule("M", rule=rule), what, remedy="critic 'linear'")
 
 
 def _check_on_chip(config: AgentFields) -> None:
@@ -74,6 +104,7 @@ def _check_on_chip(config: AgentFields) -> None:
     rule = config.learning_rule
     has_own = rule.eligibility_tau is not None or bool(rule.eligibility_keep)
     for odd, what, remedy in (
+        (config.rules is not None, "rules of projections", "one rule"),
         (config.flat["pes_magnitude"] == 0, "pes_magnitude 0", "pes_magnitude 20"),
         (config.learning_rule.pairs_spikes, config.where_rule(), "rule 'spikes-only'"),
         (critic.population is not None, f"critic {critic.name!r}", "critic 'linear'"),
@@ -102,10 +133,13 @@ def check_modules(config: AgentFields) -> None:
     layers = len(sizes) + 1 - config.encoder.flows
     _check_window(config, layers)
     _check_taps(config, layers)
-    if config.encoder.flows:
-        _check_pairs(config, "agent.encoder")
-    if config.learning_rule.pairs_spikes and config.signed:
-        raise DescriptionError("agent.rule", f"{config.where_rule()} has no signed units")
+    for rule in config.all_rules if config.encoder.flows else ():
+        _check_pairs(config, "agent.encoder", rule)
+    for rule in config.all_rules if config.signed else ():
+        if rule.pairs_spikes:
+            raise DescriptionError(
+                "agent.rule", f"{config.where_rule(rule=rule)} has no signed units"
+            )
 
 
 def _check_window(config: AgentFields, layers: int) -> None:
@@ -155,8 +189,11 @@ def check_description(config: AgentFields, network: Network) -> None:
         raise DescriptionError(where, what, got=got, limit=limit)
     if "output" not in {p.name for p in network.populations}:
         raise DescriptionError(where, "has no population 'output'")
-    if config.learning_rule.pairs_spikes and any(p.signed for p in network.projections):
-        raise DescriptionError(where, f"{config.where_rule()} has no signed projections")
+    rules = check_rules(config, where, network)
+    for rule in {rule.name: rule for rule in rules.values()}.values():
+        if rule.pairs_spikes and any(p.signed for p in network.projections):
+            what = f"{config.where_rule(rule=rule)} has no signed projections"
+            raise DescriptionError(where, what)
     _check_kinds(config, where, network)
     config.critic.check_network(network, config.features)
     _check_layers(config, where, network)
@@ -172,57 +209,96 @@ def _check_kinds(config: AgentFields, where: str, network: Network) -> None:
             needs = f"needs a source {source.name!r} of another kind"
             what = f"encoder {config.encoder.name!r} {needs}"
             raise DescriptionError(where, what, got=repr(source.kind), limit=repr(kind))
-    if any(p.pre in network.currents and p.plasticity for p in network.projections):
-        _check_pairs(config, where)
+    rules = config.rules_of(network)
+    for p in network.projections:
+        if p.pre in network.currents and p.plasticity is not None:
+            _check_pairs(config, where, rules[p.name])
 
 
-def _check_pairs(config: AgentFields, where: str) -> None:
-    if config.learning_rule.pairs_spikes:
-        what = f"{config.where_rule()} pairs spikes, of which a current has none"
+def _check_pairs(config: AgentFields, where: str, rule: Rule) -> None:
+    if rule.pairs_spikes:
+        what = f"{config.where_rule(rule=rule)} pairs spikes, of which a current has none"
         remedy = "encoder 'quiet', or another rule"
         raise DescriptionError(where, what, remedy=remedy)
 
 
+def check_rules(config: AgentFields, where: str, network: Network) -> dict[str, Rule]:
+    """Return the rule of each projection that learns. Raises DescriptionError, or UnknownNameError.
+
+    Rules of projections must be of some that learn, and not into a spiking critic.
+    """
+    rules = config.rules_of(network)
+    drawn: dict[str, bool] = {}
+    for name in config.rules or {}:
+        if name not in rules:
+            raise unknown_name_error("agent.rules, plastic projection", name, rules)
+        if network.projection(name).post == config.critic.population:
+            what = f"{name!r} leads to the critic, which learns in its own way"
+            raise DescriptionError("agent.rules", what)
+    for name, rule in rules.items():
+        post = network.projection(name).post
+        if drawn.setdefault(post, rule.random_feedback) != rule.random_feedback:
+            what = f"b of {post!r} is drawn for one rule and a path's sign for another"
+            raise DescriptionError("agent.rules", what, remedy="one kind into each population")
+    return rules
+
+
 def _check_layers(config: AgentFields, where: str, network: Network) -> None:
-    """Check that every layer that learns is one that the rule knows."""
-    rule, hidden = config.learning_rule, hidden_layers(network)
-    plastic = {p.post for p in network.projections if p.plasticity is not None}
-    others = plastic - {"output", *hidden, config.critic.population}
-    if others and not rule.pairs_spikes:
-        what = f"{config.where_rule()} learns only in 'output', 'hidden', below it 'hidden_2'..."
-        raise DescriptionError(where, what, got=sorted(others), remedy="reward-stdp")
+    """Check that every layer that learns is one that its rules know."""
+    hidden, rules = hidden_layers(network), config.rules_of(network)
     chain = module_projections(network)
-    if rule.needs_modules and len(chain) < len(hidden):
-        what = f"{config.where_rule(*OF_MODULES)} needs modules, of one 'output' neuron each"
-        ends = f"{hidden[len(chain)]!r} to {('output', *hidden)[len(chain)]!r}"
-        remedy = f"a plastic projection from {ends} of {network.node('output').size} blocks"
-        raise DescriptionError(where, what, remedy=remedy)
+    for p in network.projections:
+        rule = rules.get(p.name)
+        if rule is None or p.post in ("output", config.critic.population):
+            continue
+        if p.post not in hidden and not rule.pairs_spikes:
+            others = {q.post for q in network.projections if q.plasticity is not None}
+            others -= {"output", *hidden, config.critic.population}
+            known = "learns only in 'output', 'hidden', below it 'hidden_2'..."
+            what = f"{config.where_rule(rule=rule)} {known}"
+            raise DescriptionError(where, what, got=sorted(others), remedy="reward-stdp")
+        if rule.needs_modules and p.post in hidden and hidden.index(p.post) >= len(chain):
+            _refuse_modules(config, where, network, rule)
+
+
+def _refuse_modules(config: AgentFields, where: str, network: Network, rule: Rule) -> None:
+    hidden, chain = hidden_layers(network), module_projections(network)
+    what = f"{config.where_rule(*OF_MODULES, rule=rule)} needs modules, of one 'output' neuron each"
+    ends = f"{hidden[len(chain)]!r} to {('output', *hidden)[len(chain)]!r}"
+    remedy = f"a plastic projection from {ends} of {network.node('output').size} blocks"
+    raise DescriptionError(where, what, remedy=remedy)
 
 
 def check_probability(config: AgentFields, where: str, network: Network) -> None:
-    """Raise DescriptionError if the rule needs p or v, and rasters and weights don't tell it."""
-    rule = config.learning_rule
+    """Raise DescriptionError if a rule needs p or v, and rasters and weights don't tell it."""
+    rules = config.rules_of(network)
+    for population in network.populations:
+        into = [p.name for p in network.projections if p.post == population.name]
+        for rule in {rules[p].name: rules[p] for p in into if p in rules}.values():
+            _check_told(config, where, network, population, rule)
+
+
+def _check_told(
+    config: AgentFields, where: str, network: Network, population: Population, rule: Rule
+) -> None:
     if rule.needs_probability:
-        what = f"{config.where_rule('p')} needs spike probabilities"
+        what = f"{config.where_rule('p', rule=rule)} needs spike probabilities"
     elif rule.needs_membrane:
-        what = f"{config.where_rule('v', 'theta')} needs membranes"
+        what = f"{config.where_rule('v', 'theta', rule=rule)} needs membranes"
     else:
         return
     if config.carries:
         raise DescriptionError("agent.carries", f"{what}, which are computed from rest")
-    learning = {p.post for p in network.projections if p.plasticity is not None}
-    for population in network.populations:
-        if population.name in learning:
-            plan = population.plan(network.dt)
-            if plan is not None and rule.needs_membrane:
-                problem = f"{what}, and {population.name!r} has neurons by equations"
-                remedy = "LIF, CubaLIF or GLM, or a rule of spikes"
-                raise DescriptionError(where, problem, remedy=remedy)
-            if plan is None:
-                width = population.neuron.dynamics(population.size, network.dt).noise_width
-            else:
-                width = plan.constants.get("noise_width", np.zeros(1))
-            if rule.needs_probability and width.min() <= 0:
-                problem = f"{what}, and {population.name!r} has no noise"
-                remedy = "noise= of its neurons, or a rule of spikes"
-                raise DescriptionError(where, problem, remedy=remedy)
+    plan = population.plan(network.dt)
+    if plan is not None and rule.needs_membrane:
+        problem = f"{what}, and {population.name!r} has neurons by equations"
+        remedy = "LIF, CubaLIF or GLM, or a rule of spikes"
+        raise DescriptionError(where, problem, remedy=remedy)
+    if plan is None:
+        width = population.neuron.dynamics(population.size, network.dt).noise_width
+    else:
+        width = plan.constants.get("noise_width", np.zeros(1))
+    if rule.needs_probability and width.min() <= 0:
+        problem = f"{what}, and {population.name!r} has no noise"
+        remedy = "noise= of its neurons, or a rule of spikes"
+        raise DescriptionError(where, problem, remedy=remedy)

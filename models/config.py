@@ -14,6 +14,7 @@ from neurorl.models.checks import (
     check_description,
     check_modules,
     check_probability,
+    check_rules,
 )
 from neurorl.models.fields import FILE_ORDER, KINDS, LATER, AgentFields, option_types
 from neurorl.models.policies import POLICIES
@@ -132,5 +133,6 @@ class AgentConfig(AgentFields):
             currents=self.encoder.flows,
             bias=self.bias,
         )
+        check_rules(self, "agent.rule", network)
         check_probability(self, "agent.rule", network)
         return network

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from neurorl.errors import DescriptionError
+from neurorl.errors import DescriptionError, quoted
 from neurorl.models.average_reward import DifferentialTD
 from neurorl.models.critics import CRITICS, Critic
 from neurorl.models.encoders import ENCODERS, Encoder
@@ -27,7 +27,7 @@ from neurorl.rules.registry import saved
 POLICIES.register("gaussian", Gaussian)
 MODULATORS.register("differential-td", DifferentialTD)
 
-__all__ = ["FILE_ORDER", "KINDS", "LATER", "AgentFields", "option_names", "option_types"]
+__all__ = ["FILE_ORDER", "KINDS", "LATER", "NAMED", "AgentFields", "option_names", "option_types"]
 
 KINDS: Mapping[str, Registry[Any]] = {
     registry.kind: registry
@@ -47,7 +47,10 @@ FILE_ORDER = (
 )
 """List the names in a file in their order; all others follow."""
 
-LATER = ("bias", "memories")
+NAMED = ("rules", "modulators")
+"""List the fields that hold several choices, each by a name of its own."""
+
+LATER = ("bias", "memories", *NAMED)
 """Name the fields that a file leaves out at the value which all agents had before they existed."""
 
 
@@ -79,6 +82,9 @@ class AgentFields(Described):
     (`neurorl.learning.learner`), and learn in every population. Rewards are multiplied by
     ``reward_scale`` so that values stay near 1.
 
+    ``rules`` has rules of single projections, by name, in place of ``rule``. A rule that names its
+    modulator hears that one of ``modulators``, by name; else ``modulator``.
+
     Parts: ``encoder`` of the activations of ``cells``, ``policy``, ``critic`` on ``features``,
     ``writes``, ``modulator``, ``schedule`` and ``learning`` (the place) are objects, which explain
     their own fields. ``flat`` has the options of shipped parts by name, those too that the chosen
@@ -103,6 +109,8 @@ class AgentFields(Described):
     flat: Mapping[str, Any] = field(repr=False)
     actors: int = 10
     hidden: int | tuple[int, ...] = 8
+    rules: Mapping[str, str | Rule] | None = None
+    modulators: Mapping[str, Modulator] | None = None
     bias: bool = True
     signed: bool = False
     trace_tau: float = 0.0
@@ -153,15 +161,56 @@ class AgentFields(Described):
                 raise TypeError(what)
         for name, value in {**whole, **others, **_parts(parts)}.items():
             object.__setattr__(self, name, value)
+        object.__setattr__(self, "rules", _named("rules", self.rules, saved))
+        object.__setattr__(self, "modulators", _named("modulators", self.modulators, _modulator))
 
     @property
     def learning_rule(self) -> Rule:
         """Return the rule that *rule* names, or is. Raises UnknownNameError."""
         return self.rule if isinstance(self.rule, Rule) else find_rule(self.rule)
 
-    def where_rule(self, *names: str) -> str:
-        """Return the rule's name for errors; in a user's texts the first of these *names*, too."""
-        return self.rule.where(*names) if isinstance(self.rule, Rule) else f"rule {self.rule!r}"
+    @property
+    def all_rules(self) -> list[Rule]:
+        """Return ``rule`` and those of ``rules``, each once. Raises UnknownNameError."""
+        every: dict[str, Rule] = {}
+        for rule in (self.rule, *(self.rules or {}).values()):
+            one = rule if isinstance(rule, Rule) else find_rule(rule)
+            if every.setdefault(one.name, one) != one:
+                what, remedy = "two rules of one name", "a name for each"
+                raise DescriptionError("agent.rules", what, got=one.name, remedy=remedy)
+        return [*every.values()]
+
+    def rules_of(self, network: Network) -> dict[str, Rule]:
+        """Return the rule of each projection of *network* that learns."""
+        by_name = {rule.name: rule for rule in self.all_rules}
+        own = self.rules or {}
+
+        def of(name: str) -> Rule:
+            rule = own.get(name, self.rule)
+            return by_name[(rule if isinstance(rule, Rule) else find_rule(rule)).name]
+
+        return {p.name: of(p.name) for p in network.projections if p.plasticity is not None}
+
+    def modulator_of(self, rule: Rule) -> Modulator:
+        """Return the modulator that scales the eligibilities of a rule."""
+        return (self.modulators or {}).get(rule.modulator or "", self.modulator)
+
+    @property
+    def needs_critic(self) -> bool:
+        """Return whether a modulator reads the critic's TD error."""
+        every = (self.modulator, *(self.modulators or {}).values())
+        return any(one.needs_critic for one in every)
+
+    def where_rule(self, *names: str, rule: Rule | None = None) -> str:
+        """Return a rule's name for errors; in a user's texts the first of these *names*, too.
+
+        rule: None is ``rule``.
+        """
+        of = (self.rule, *(self.rules or {}).values())
+        own = [one for one in of if isinstance(one, Rule) and (rule is None or one == rule)]
+        if rule is None and not isinstance(self.rule, Rule):
+            return f"rule {self.rule!r}"
+        return own[0].where(*names) if own else f"rule {rule.name if rule else self.rule!r}"
 
     @property
     def parts(self) -> dict[str, Part]:
@@ -193,6 +242,21 @@ def option_names() -> list[str]:
     """Return the name of each option, those of parts too."""
     options = (option for registry in KINDS.values() for option in registry.options)
     return [*dict.fromkeys((*FILE_ORDER, *LATER, *KINDS, *options))]
+
+
+def _named(where: str, choices: object, made: Callable[[Any], object]) -> dict[str, object] | None:
+    """Return choices by name, None if there are none. Raises DescriptionError."""
+    if choices is None or choices == {}:
+        return None
+    if not isinstance(choices, Mapping) or not all(isinstance(name, str) for name in choices):
+        what, remedy = "not by name", f"{where}={{NAME: ...}}"
+        raise DescriptionError(f"agent.{where}", what, got=quoted(choices), remedy=remedy)
+    return {name: made(choice) for name, choice in choices.items()}
+
+
+def _modulator(choice: object) -> Modulator:
+    """Return a modulator that is named, or is one; one that is named doesn't clip."""
+    return MODULATORS.make(choice, {}, {})
 
 
 def _split(options: Mapping[str, object]) -> tuple[dict[str, object], dict[str, object]]:

@@ -52,10 +52,10 @@ class TorchSimulator(Simulator):
     def __init__(self, engine: str | None = None, device: str = "cpu") -> None:
         self._device = check_device(device)
         is_cpu = self._device.type == "cpu"
-        if engine == "compiled" and not is_cpu:
+        if engine not in (None, ENGINES[-1]) and not is_cpu:
             remedy = "leave engine out, or device"
-            raise UnsupportedError("engine 'compiled'", "is of the CPU", got=device, remedy=remedy)
-        self.engine = check_engine(engine if is_cpu else "eager")
+            raise UnsupportedError(f"engine {engine!r}", "is of the CPU", got=device, remedy=remedy)
+        self.engine = check_engine(engine if is_cpu else ENGINES[-1])
 
     @property
     def device(self) -> str:

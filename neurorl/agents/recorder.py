@@ -102,7 +102,7 @@ class Recorder(Records):
         if loop.critic is not None:
             return signals
         error = signals["value"] = 0.0
-        if config.modulator.needs_critic:
+        if config.needs_critic:
             arrays = (before["value"], before["value_trace"], before["x"])
             critic = config.critic.values(*arrays, config.gamma)
             signals["value"] = critic.value(before["x"])

@@ -252,8 +252,8 @@ class Replicas(AgentGroup):
     def _adopt(self, k: int, state: State) -> None:
         self.loop.settle()
         self._unfinished.forget(k)
-        keeps_signs = self.loop.plan.rule.random_feedback
-        self.loop.memory.of(k).adopt(state, self.network, keeps_signs)
+        drawn = self.loop.plan.with_random_feedback
+        self.loop.memory.of(k).adopt(state, self.network, drawn)
         self.loop.write(k)
 
     def _is_done(self, k: int, budget: Budget) -> bool:

@@ -67,7 +67,7 @@ def _add_agent(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="FIELD=VALUE",
         help="a field of the agent, such as beta=0.2, hidden=[8,4], neuron.tau_mem=5e-3,"
-        " gradient.learning_rate=1e-3; may be repeated",
+        " rules.PROJECTION=NAME, gradient.learning_rate=1e-3; may be repeated",
     )
     parser.add_argument("--rule", metavar="NAME", help="the same as --set rule=NAME")
     parser.add_argument(
@@ -143,10 +143,11 @@ def _texts(arguments: argparse.Namespace) -> list[str]:
 
 def _import_parts(settings: Mapping[str, object]) -> None:
     """Import what the user names as ``module:Name``: a file names, and imports, nothing."""
-    from neurorl.models.fields import KINDS
+    from neurorl.models.fields import KINDS, NAMED
 
     for name, value in settings.items():
-        if name in ("rule", *KINDS) and isinstance(value, str) and ":" in value:
+        chooses = name in ("rule", *KINDS) or name.partition(".")[0] in NAMED
+        if chooses and isinstance(value, str) and ":" in value:
             import_named(value)
 
 

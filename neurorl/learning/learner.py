@@ -29,17 +29,18 @@ import numpy.typing as npt
 
 from neurorl.backends.base import Raster
 from neurorl.backends.checks import Inputs
+from neurorl.learning.drives import add_arriving
 from neurorl.learning.finite import are_no_factors, check_factors
 from neurorl.learning.levels import Levels, remember
 from neurorl.learning.memory import Memory
 from neurorl.learning.plan import Incoming, Layer, LearningPlan, Plastic
 from neurorl.learning.tags import Post, depressing, tags, traces
 from neurorl.learning.writes import Writer
-from neurorl.network.modules import chain_weights, path_weights
+from neurorl.network.modules import chain_weights, hidden_layers, path_weights
 from neurorl.network.neuron import StepPlan
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.elementary import dot, on_grid
-from neurorl.rules import Decision, Hidden
+from neurorl.rules import Decision, Hidden, Rule
 from neurorl.rules.decision import Told
 from neurorl.rules.membrane import (
     membranes,
@@ -50,9 +51,13 @@ from neurorl.rules.reward_stdp import REWARD_STDP
 from neurorl.rules.td_stdp import TD_STDP
 from neurorl.rules.three_factor import apply_modulator, arrivals, window_traces
 
-__all__ = ["NORM_RATE", "Learner"]
+__all__ = ["NORM_RATE", "Learner", "Modulators"]
+
+Modulators = Mapping[str | None, float]
+"""Modulators by the names that rules have for theirs."""
 
 NORM_RATE = 0.01
+_NONE: Modulators = {}
 
 
 class Learner:
@@ -73,17 +78,14 @@ class Learner:
         self.memory, self._replica = memory, replica
         self._writer, self._levels = writer, levels or {}
         self._config = plan.config
-        self._rule = plan.rule
-        if plan.rule.pairs_spikes and not plan.rule.is_text:
-            self._rule = TD_STDP if plan.rule.gates_depression else REWARD_STDP
-        self._stdp, self._depression = self._rule.pairs_spikes, plan.depression
-        self._gates = self._rule.gates_depression
-        self._needs_paths = self._rule.needs_paths
         self._network, self._chain, self._in_modules = plan.network, plan.chain, plan.in_modules
         self._critic, self._layers = plan.critic, plan.layers
-        learning = [layer for layer in plan.layers if not layer.is_critic]
-        self._hidden = [layer for layer in learning if layer.name != "output"]
-        self._output = next((layer for layer in learning if layer.name == "output"), None)
+        self._hidden = hidden_layers(plan.network)
+        self._by_rule: dict[str, list[Layer]] = {}
+        for layer in plan.layers:
+            if not layer.is_critic:
+                self._by_rule.setdefault(layer.rule.name, []).append(layer)
+        self._limits = {name: m.limit for name, m in (plan.config.modulators or {}).items()}
 
     def remember(
         self,
@@ -92,17 +94,18 @@ class Learner:
         action: int | Told,
         policy: FloatArray,
         modulator: float = 0.0,
+        others: Modulators = _NONE,
     ) -> None:
         """Let ``e <- keep e + tag`` for the window that led to *action*.
 
-        modulator: what came of it, for rules that name M.
+        modulator, others: what came of it, for rules that name M.
         """
-        self._add(self._observe(inputs, rasters, action, policy, modulator))
+        self._add(self._observe(inputs, rasters, action, policy, modulator, others))
 
-    def is_finite(self, modulator: float, rate: float) -> bool:
-        """Return whether *modulator* and the steps that it makes of weights are finite."""
-        finite = math.isfinite(modulator)
-        for layer, eta, third in self._steps(modulator, rate):
+    def is_finite(self, modulator: float, rate: float, others: Modulators = _NONE) -> bool:
+        """Return whether modulators and the steps that they make of weights are finite."""
+        finite = math.isfinite(modulator) and all(map(math.isfinite, others.values()))
+        for layer, eta, third in self._steps(modulator, rate, others):
             finite &= math.isfinite(eta * third)
             for p in layer.into if self._levels else ():
                 finite &= math.isfinite(self._levels[p.name].factor(eta * third))
@@ -114,13 +117,16 @@ class Learner:
         """Raise NotFiniteError if a post factor of a window isn't finite, and say which."""
         self._observe(inputs, rasters, action, policy)
 
-    def learn(self, modulator: float, rate: float, ends: bool = False) -> None:
+    def learn(
+        self, modulator: float, rate: float, ends: bool = False, others: Modulators = _NONE
+    ) -> None:
         """Let ``w <- clip(w + alpha rate modulator e / N)``; N is 1 unless the agent normalises.
 
+        others: modulators by the names that rules have for theirs.
         ends: once more for the last decision, now that its episode is over.
         """
         m = self.memory
-        for layer, eta, third in self._steps(modulator, rate):
+        for layer, eta, third in self._steps(modulator, rate, others):
             for p in layer.into:
                 if self._writer is not None:
                     change = (eta * third) * m.eligibility[p.name]
@@ -132,15 +138,22 @@ class Learner:
                 else:
                     w[...] = apply_modulator(w, e, third, eta, p.low, p.high)
 
-    def _steps(self, modulator: float, rate: float) -> Iterator[tuple[Layer, float, float]]:
+    def _steps(
+        self, modulator: float, rate: float, others: Modulators
+    ) -> Iterator[tuple[Layer, float, float]]:
         """Yield each layer with its step size and the modulator that it hears."""
-        clipped = self._clipped(modulator)
         for layer in self._layers:
             eta = layer.alpha * rate / self._norm(layer)
-            yield layer, eta, modulator if layer.is_critic else clipped
+            third = modulator
+            if not layer.is_critic:
+                third = self._clipped(layer.rule, modulator, others)
+            yield layer, eta, third
 
-    def _clipped(self, modulator: float) -> float:
+    def _clipped(self, rule: Rule, modulator: float, others: Modulators) -> float:
+        """Return the modulator of a rule, within its limit."""
         limit = self._config.modulator.limit
+        if rule.modulator in self._limits:
+            modulator, limit = others[rule.modulator], self._limits[rule.modulator]
         return modulator if limit is None else max(-limit, min(limit, modulator))
 
     def learn_late(
@@ -183,6 +196,7 @@ class Learner:
         action: int | Told,
         policy: FloatArray,
         modulator: float = 0.0,
+        others: Modulators = _NONE,
     ) -> _Observed:
         spikes = {**inputs, **rasters}
         arrived = {
@@ -191,22 +205,33 @@ class Learner:
             for p in (*layer.into, *layer.fixed)
         }
         told = action if isinstance(action, Told) else Told.of(action, policy)
-        decision = self._decision(spikes, arrived, told, self._clipped(modulator))
-        post = self._rule(decision)
-        names = [layer.name for layer in self._hidden]
-        factors = {"output": post.output, **dict(zip(names, post.hidden, strict=True))}
-        check_factors(self._rule.name, factors, self._replica)
-        gates: dict[str, FloatArray] = {}
-        if self._gates:
-            output, hidden = self._rule.texts
-            gates["output"] = on_grid(output.gain(decision, None))
-            for name, h in zip(names, decision.hidden, strict=True):
-                gates[name] = on_grid(hidden.gain(decision, h))
-            for gate in gates.values():  # of neurons without a spike, as factors are finite
-                gate[are_no_factors(gate)] = 0.0
+        observed = _Observed(spikes, arrived, {}, {})
+        for layers in self._by_rule.values():
+            third = self._clipped(layers[0].rule, modulator, others)
+            self._apply(layers, self._decision(layers, spikes, arrived, told, third), observed)
         if self._critic is not None:
-            factors["critic"] = self._critic.factors(spikes["critic"])
-        return _Observed(spikes, arrived, factors, gates)
+            observed.factors["critic"] = self._critic.factors(spikes["critic"])
+        return observed
+
+    def _apply(self, layers: Sequence[Layer], decision: Decision, observed: _Observed) -> None:
+        """Compute the post factors and gates of the layers that learn by one rule."""
+        rule = _rule_of(layers[0])
+        hidden = [layer for layer in layers if layer.name != "output"]
+        whole = None if rule.is_text else rule(decision)
+        of_hidden = rule.of_hidden(decision) if whole is None else whole.hidden
+        factors = dict(zip([layer.name for layer in hidden], of_hidden, strict=True))
+        if len(hidden) < len(layers):
+            factors["output"] = rule.of_output(decision) if whole is None else whole.output
+        check_factors(rule.name, factors, self._replica)
+        parts: dict[str, Hidden | None] = {"output": None}
+        parts |= {layer.name: h for layer, h in zip(hidden, decision.hidden, strict=True)}
+        for layer in layers:
+            observed.factors[layer.key] = factors[layer.name]
+            if rule.gates_depression:
+                text = rule.texts[layer.name != "output"]
+                gate = on_grid(text.gain(decision, parts[layer.name]))
+                gate[are_no_factors(gate)] = 0.0  # without a spike, as factors are finite
+                observed.gates[layer.key] = gate
 
     def _arrived(self, p: Incoming, spikes: npt.NDArray[Any]) -> list[FloatArray]:
         """Return what arrives in a window, for each delay of a projection."""
@@ -217,7 +242,7 @@ class Learner:
 
     def _add(self, observed: _Observed) -> None:
         for layer in self._layers:
-            post, gate = on_grid(observed.factors[layer.name]), observed.gates.get(layer.name)
+            post, gate = on_grid(observed.factors[layer.key]), observed.gates.get(layer.key)
             self._remember_layer(layer, observed.spikes[layer.name], observed.arrived, post, gate)
         for name, last in self.memory.last.items():
             if len(last):
@@ -232,12 +257,12 @@ class Learner:
         gate: FloatArray | None,
     ) -> None:
         m, taken = self.memory, None
-        if self._stdp and not layer.is_critic:
-            before, pairs = m.post_trace[layer.name], self._depression * layer.powers
+        if layer.rule.pairs_spikes and not layer.is_critic:
+            before, pairs = m.post_trace[layer.key], layer.depression * layer.powers
             taken, before[...] = depressing(spikes, before, layer.post_decay, pairs, gate)
         post = Post(factors, taken, layer.powers)
-        if layer.name in m.slow_trace:
-            m.slow_trace[layer.name][:] = self._slow(layer, spikes)[-1]
+        if layer.key in m.slow_trace:
+            m.slow_trace[layer.key][:] = self._slow(layer, spikes)[-1]
         totals = []
         for p in layer.into:
             a, e, held = arrived[p.name], m.eligibility[p.name], m.trace[p.name]
@@ -258,56 +283,58 @@ class Learner:
         for p, of_delays in zip(layer.into, totals, strict=True):
             for total in of_delays:
                 power += dot(total, total) / p.blocks / (self._config.window - layer.first)
-        norm = self.memory.norm[layer.name]
+        norm = self.memory.norm[layer.key]
         norm[0] = power if np.isnan(norm[0]) else norm[0] + NORM_RATE * (power - norm[0])
 
     def _norm(self, layer: Layer) -> float:
         """Return what a layer's steps are divided by: N, at least 1, or 1."""
-        norm = float(self.memory.norm[layer.name][0]) if self._config.normalises else 1.0
+        norm = float(self.memory.norm[layer.key][0]) if self._config.normalises else 1.0
         return norm if norm > 1.0 else 1.0
 
     def _slow(self, layer: Layer, spikes: Raster) -> FloatArray:
         """Return the slow trace of a population's own spikes, ``(W, n)``."""
-        before = self.memory.slow_trace[layer.name]
+        before = self.memory.slow_trace[layer.key]
         return window_traces(spikes.astype(np.float64), layer.slow_decay, before)
 
     def _decision(
         self,
+        layers: Sequence[Layer],
         spikes: Inputs,
         arrived: dict[str, list[FloatArray]],
         told: Told,
         modulator: float,
     ) -> Decision:
-        modules = spikes["output"].shape[1]
-        paths: Sequence[FloatArray | None] = [None] * len(self._hidden)
-        if self._needs_paths:
+        """Return what a rule reads of the window, of the layers that learn by it."""
+        modules, rule = spikes["output"].shape[1], _rule_of(layers[0])
+        paths: dict[str, FloatArray] = {}
+        if rule.needs_paths:
             in_force = chain_weights(self._network, self._chain, self.memory.in_force)
-            paths = path_weights(in_force, modules)
+            paths = dict(zip(self._hidden, path_weights(in_force, modules), strict=False))
         of_layers = {
-            layer.name: self._of_layer(layer, spikes, arrived, modulator)
-            for layer in (*self._hidden, *([self._output] if self._output else []))
+            layer.name: self._of_layer(layer, spikes, arrived, modulator) for layer in layers
         }
         p_of = {name: named.pop("p", None) for name, named in of_layers.items()}
+        output = next((layer for layer in layers if layer.name == "output"), None)
         hidden = (
             Hidden(
                 spikes=spikes[layer.name],
-                first=0 if self._stdp else layer.first,
+                first=0 if rule.pairs_spikes else layer.first,
                 lag=layer.lag,
                 signs=self.memory.signs.get(layer.name, np.ones(0)),
                 p=p_of[layer.name],
-                paths=of_layer,
+                paths=paths.get(layer.name),
                 in_modules=layer.name in self._in_modules,
                 named=of_layers[layer.name],
             )
-            for layer, of_layer in zip(self._hidden, paths, strict=True)
+            for layer in layers
+            if layer is not output
         )
-        output = self._output
         return Decision(
             action=told.action,
             phi=told.phi,
             t=told.t,
             output=spikes["output"],
-            output_from=0 if self._stdp or output is None else output.first,
+            output_from=0 if rule.pairs_spikes or output is None else output.first,
             hidden=tuple(hidden),
             output_p=p_of.get("output"),
             output_named=of_layers.get("output", {}),
@@ -317,7 +344,7 @@ class Learner:
         self, layer: Layer, spikes: Inputs, arrived: dict[str, list[FloatArray]], modulator: float
     ) -> dict[str, Any]:
         """Return what the rule names of a layer beyond spikes and broadcasts."""
-        rule, raster, named = self._rule, spikes[layer.name], dict[str, Any]()
+        rule, raster, named = _rule_of(layer), spikes[layer.name], dict[str, Any]()
         if rule.names("M"):
             named["M"] = np.float64(modulator)
         if rule.names("slow"):
@@ -352,16 +379,16 @@ class Learner:
                 _flow(p, spikes[p.pre], w, current)
                 continue
             drive = drives.setdefault(p.target, np.zeros(spikes[layer.name].shape))
-            for group, x in zip(p.groups, arrived[p.name], strict=False):
-                group.add_arriving(x, w, drive)
-            if p.groups:
-                continue
-            (x,) = arrived[p.name]
-            if w.ndim == 2:
-                drive += x @ w
-            else:
-                drive += (x.reshape(len(x), len(w), 1, -1) @ w).reshape(drive.shape)
+            add_arriving(p, arrived[p.name], w[None], drive)
         return drives, current, biased
+
+
+def _rule_of(layer: Layer) -> Rule:
+    """Return what computes a layer's factors: a function has no say where spikes are paired."""
+    rule = layer.rule
+    if rule.pairs_spikes and not rule.is_text:
+        return TD_STDP if rule.gates_depression else REWARD_STDP
+    return rule
 
 
 def _summed(p: Plastic, first: int, arrived: dict[str, list[FloatArray]]) -> FloatArray:

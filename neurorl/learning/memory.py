@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -36,18 +36,19 @@ class Memory:
     arithmetic these are the same numbers), both ``(N, *shape)``, the latter also of projections
     that don't learn into populations that do; ``eligibility``, of the same shape, float32 where
     weights are levels (`neurorl.learning.levels`); ``trace`` ``(N, n_pre)``, or
-    ``(N, n_delays, n_pre)`` if the synapses of a list have several delays. By population:
-    ``norm`` ``(N, 1)``, the running mean of ``|sum_t x(t)|**2 / W`` over its inputs, NaN before the
-    first; ``post_trace`` and, for a rule that names it, ``slow_trace`` ``(N, n)``. By node:
-    ``last`` ``(N, steps, n)``, its last spikes, where a projection still has to deliver them in the
-    next window.
+    ``(N, n_delays, n_pre)`` if the synapses of a list have several delays.
+    By `neurorl.learning.plan.Layer`: ``norm`` ``(N, 1)``, the running mean of
+    ``|sum_t x(t)|**2 / W`` over its inputs, NaN before the first; ``post_trace`` and, for a rule
+    that names it, ``slow_trace`` ``(N, n)``. By node: ``last`` ``(N, steps, n)``, its last spikes,
+    where a projection still has to deliver them in the next window.
     By hidden layer of modules: ``signs`` ``(N, n)``, of each unit's path weight to the output
     (`neurorl.network.modules`) before learning, +1 for 0; or drawn, if the rule's are random.
     ``x``, ``value``, ``value_trace`` ``(N, n_features)`` and ``mean_reward`` ``(N, 1)``: a linear
-    critic's. ``expected`` ``(N, 1)``: what a spiking critic said of the state before, NaN if there
-    is none in this episode. ``decisions`` ``(N, 1)``: how many were made. ``accumulator``: by
-    projection, of the shape of its weights, the part of dw that isn't in them yet; empty for
-    schemes of writing without one (`neurorl.learning.writes`).
+    critic's; ``means`` ``(N, 1)``: the same, by named modulator. ``expected`` ``(N, 1)``: what a
+    spiking critic said of the state before, NaN if there is none in this episode. ``decisions``
+    ``(N, 1)``: how many were made. ``accumulator``: by projection, of the shape of its weights,
+    the part of dw that isn't in them yet; empty for schemes of writing without one
+    (`neurorl.learning.writes`).
     """
 
     weights: dict[str, FloatArray]
@@ -63,6 +64,7 @@ class Memory:
     value: FloatArray
     value_trace: FloatArray
     mean_reward: FloatArray
+    means: dict[str, FloatArray]
     expected: FloatArray
     decisions: IntArray
     accumulator: dict[str, FloatArray]
@@ -105,6 +107,7 @@ class Memory:
             **({_DEFINITION: np.array(DEFINITION)} if self._has_levels() else {}),
             "critic": self.value.copy(),
             "mean_reward": self.mean_reward[0].copy(),
+            **{f"{_MEAN}{name}": mean[0].copy() for name, mean in self.means.items()},
             "decisions": self.decisions[0].copy(),
         }
 
@@ -128,6 +131,8 @@ class Memory:
             signs[...] = take(state, _signs_key(name), signs.shape, low=-1.0, high=1.0)
         self.value[...] = take(state, "critic", self.value.shape)
         self.mean_reward[0] = take(state, "mean_reward", ())
+        for name, mean in self.means.items():
+            mean[0] = take(state, f"{_MEAN}{name}", ())
         self.decisions[0] = take_count(state, "decisions")
         self.forget()
 
@@ -149,12 +154,12 @@ class Memory:
         self,
         state: dict[str, npt.NDArray[np.float64]],
         network: Network,
-        keeps_signs: bool = False,
+        drawn: Collection[str] = (),
     ) -> None:
         """Begin with the weights of another agent's `state`, and its linear critic if it fits.
 
-        All else is as before learning; signs are those of the adopted weights, unless those of the
-        rule are random (*keeps_signs*). Raises RunError if the weights don't fit.
+        All else is as before learning; signs are those of the adopted weights, but of layers whose
+        are *drawn*. Raises RunError if the weights don't fit.
         """
         for name, w in self.weights.items():
             w[...] = take(state, f"learner.weights.{name}", w.shape)
@@ -162,12 +167,13 @@ class Memory:
             self.value[...] = take(state, "critic", self.value.shape)
         one = {name: w[None] for name, w in self.weights.items()}
         for layer, signs in _feedback_signs(network, one, 1).items():
-            if not keeps_signs:
+            if layer not in drawn:
                 self.signs[layer][...] = signs[0]
         self.forget()
 
 
 _PASSING = ("x", "value_trace", "expected")
+_MEAN = "learner.mean."
 _DEFINITION = "learner.definition"
 DEFINITION = 2
 """Number how float weights learn (`neurorl.learning.levels`); states before it have no number."""
@@ -191,18 +197,23 @@ def memory_for(
     network, config = plan.network, plan.config
     n, n_features = len(next(iter(weights.values()))), config.critic.n_values(config.features)
     plastic = {p.name: p for p in network.projections if p.plasticity is not None}
-    posts = {p.post: network.node(p.post).size for p in plastic.values()}
+    layers = {p.name: layer for layer in plan.layers for p in layer.into}
+    posts = {layers[name].key: network.node(p.post).size for name, p in plastic.items()}
+    slow = {layer.key for layer in plan.layers if layer.rule.names("slow")}
     depths = {node.name: 0 for node in network.nodes}
     for name, p in plastic.items():
         depths[p.pre] = max(depths[p.pre], network.delay_steps(name)) if config.carries else 0
     learning = {name: weights[name].copy() for name in plastic}
-    groups = {p.name: p.groups for layer in plan.layers for p in layer.into}
+    groups = {p.name: p.groups for layer in layers.values() for p in layer.into}
     signs = _feedback_signs(network, learning, n)
-    if plan.rule.random_feedback:
-        signs = _random_signs(signs, seeds)
+    signs |= _random_signs(signs, plan.with_random_feedback, seeds)
     return Memory(
         weights=learning,
-        in_force={p.name: weights[p.name].copy() for p in network.projections if p.post in posts},
+        in_force={
+            p.name: weights[p.name].copy()
+            for p in network.projections
+            if p.post in {q.post for q in plastic.values()}
+        },
         eligibility={name: zeros_on_lines(w.shape, eligibilities) for name, w in learning.items()},
         trace={
             name: np.zeros((n, *trace_shape(groups[name], network.node(p.pre).size)))
@@ -210,9 +221,7 @@ def memory_for(
         },
         norm={name: np.full((n, 1), np.nan) for name in posts},
         post_trace={name: np.zeros((n, size)) for name, size in posts.items()},
-        slow_trace={
-            name: np.zeros((n, size)) for name, size in posts.items() if plan.rule.names("slow")
-        },
+        slow_trace={name: np.zeros((n, size)) for name, size in posts.items() if name in slow},
         last={
             node.name: np.zeros((n, depths[node.name], node.size), dtype=bool)
             for node in network.nodes
@@ -222,6 +231,7 @@ def memory_for(
         value=np.zeros((n, n_features)),
         value_trace=np.zeros((n, n_features)),
         mean_reward=np.zeros((n, 1)),
+        means={name: np.zeros((n, 1)) for name in config.modulators or {}},
         expected=np.full((n, 1), np.nan),
         decisions=np.zeros((n, 1), dtype=np.int64),
         accumulator={
@@ -256,8 +266,10 @@ def _feedback_signs(
     }
 
 
-def _random_signs(signs: dict[str, FloatArray], seeds: Sequence[int]) -> dict[str, FloatArray]:
-    """Return +-1 in place of *signs*, a row of draws for each layer."""
+def _random_signs(
+    signs: Mapping[str, FloatArray], drawn: Collection[str], seeds: Sequence[int]
+) -> dict[str, FloatArray]:
+    """Return +-1 in place of the *signs* of *drawn* layers, a row of draws for each."""
     return {
         name: np.array(
             [
@@ -266,4 +278,5 @@ def _random_signs(signs: dict[str, FloatArray], seeds: Sequence[int]) -> dict[st
             ]
         )
         for row, (name, of_layer) in enumerate(signs.items())
+        if name in drawn
     }

@@ -5,11 +5,13 @@ A description is searched by name; a loop that runs thousands of times a second 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from neurorl.learning.constants import Constants
 from neurorl.learning.synapse_groups import SynapseGroup, groups_by_delay
 from neurorl.models.config import AgentConfig
 from neurorl.models.critics import SpikingCritic
@@ -20,7 +22,7 @@ from neurorl.network.serialization import FloatArray
 from neurorl.numerics.elementary import decay
 from neurorl.rules import Rule
 
-__all__ = ["Incoming", "Layer", "LearningPlan", "Plastic", "plastic_into"]
+__all__ = ["Incoming", "Layer", "LearningPlan", "Plastic", "incoming", "plastic_into"]
 
 
 @dataclass(frozen=True)
@@ -61,15 +63,18 @@ class Plastic(Incoming):
 
 @dataclass(frozen=True)
 class Layer:
-    """Hold what is known of a population with plastic projections.
+    """Hold what is known of a population with plastic projections that learn by one rule.
 
+    key: its name, and the rule's too if it isn't the first into the population.
     first: the step from which its spikes count, see `_first`. lag: of a hidden layer, steps to the
     output; else 0. dynamics, fixed: of its neurons (a `StepPlan` of those by equations), and the
     projections into it that don't learn, if the rule needs membranes or spike probabilities.
-    slow_decay: of the rule's `slow`.
+    slow_decay: of the rule's `slow`. depression: A of rules that pair spikes.
     """
 
+    key: str
     name: str
+    rule: Rule
     first: int
     lag: int
     alpha: float
@@ -77,6 +82,7 @@ class Layer:
     powers: FloatArray
     post_decay: float
     slow_decay: float
+    depression: float
     dynamics: Dynamics | StepPlan | None
     into: tuple[Plastic, ...]
     fixed: tuple[Incoming, ...]
@@ -87,12 +93,13 @@ class Layer:
 class LearningPlan:
     """Hold what learning needs to know of a network and an agent, looked up once for every loop.
 
-    rule, critic: the agent's rule, and what reads a spiking critic's value, None without one.
-    layers: populations that learn, from the output down through the hidden ones, then any other.
+    rule, critic: the rule of projections that have none of their own, and what reads a spiking
+    critic's value, None without one.
+    layers: populations that learn, from the output down through the hidden ones, then any other;
+    one with several rules has a layer for each.
     chain: projections between the layers of modules, from the output down.
     in_modules: populations that are divided into modules.
     first_vote: the step from which spikes of the output are votes.
-    depression: A of rules that pair spikes.
     """
 
     network: Network
@@ -103,7 +110,16 @@ class LearningPlan:
     chain: tuple[str, ...]
     in_modules: tuple[str, ...]
     first_vote: int
-    depression: float
+
+    @property
+    def has_several_rules(self) -> bool:
+        """Return whether a projection learns by another rule than `rule`."""
+        return any(layer.rule is not self.rule for layer in self.layers)
+
+    @property
+    def with_random_feedback(self) -> list[str]:
+        """Return the populations with rules whose b is drawn."""
+        return [layer.name for layer in self.layers if layer.rule.random_feedback]
 
     @classmethod
     def of(cls, network: Network, config: AgentConfig) -> LearningPlan:
@@ -114,72 +130,83 @@ class LearningPlan:
             {p.post for p in network.projections if p.plasticity is not None},
             key=lambda name: order.index(name) if name in order else len(order),
         )
+        rule, rules = config.learning_rule, config.rules_of(network)
         return cls(
             network=network,
             config=config,
-            rule=config.learning_rule,
+            rule=rule,
             critic=config.critic.reader(network, config.window, config.carries),
-            layers=tuple(_layer(network, config, name) for name in names),
+            layers=tuple(
+                layer for name in names for layer in _layers(network, config, name, rules)
+            ),
             chain=chain,
             in_modules=order[: 1 + len(chain)],
             first_vote=0 if config.carries else network.depth("output"),
-            depression=_or(config.learning_rule.depression, config.depression),
         )
 
 
-def _layer(network: Network, config: AgentConfig, name: str) -> Layer:
-    is_critic, dt, rule = name == config.critic.population, network.dt, config.learning_rule
+def _layers(
+    network: Network, config: AgentConfig, name: str, rules: Mapping[str, Rule]
+) -> Iterator[Layer]:
+    """Yield a population's layers: one for each rule of the projections into it."""
+    by_rule: dict[str, list[Plastic]] = {}
+    for p in plastic_into(network, name):
+        by_rule.setdefault(rules[p.name].name, []).append(p)
+    for number, (of_rule, into) in enumerate(by_rule.items()):
+        key = f"{name} by {of_rule}" if number else name
+        yield _layer(network, config, name, key, rules[into[0].name], into)
+
+
+def _layer(
+    network: Network,
+    config: AgentConfig,
+    name: str,
+    key: str,
+    rule: Rule,
+    into: Sequence[Plastic],
+) -> Layer:
+    is_critic, n_steps = name == config.critic.population, config.window
     needs_v = (rule.needs_probability or rule.needs_membrane) and not is_critic
     alphas = {"output": config.alpha_output, config.critic.population: config.critic.alpha}
+    constants = _constants(network, config, rule)
+    of_critic = config.gamma * config.critic.lambda_
     return Layer(
+        key=key,
         name=name,
-        first=_first(network, config, name),
+        rule=rule,
+        first=_first(network, config, name, rule),
         lag=lag(network, name) if name in hidden_layers(network) else 0,
         alpha=alphas.get(name, config.alpha_hidden),
-        keep=config.gamma * config.critic.lambda_ if is_critic else _keep(config, dt),
-        powers=np.ones(config.window) if is_critic else _powers(config, dt),
-        post_decay=decay(dt, _or(rule.post_tau, config.post_tau)),
-        slow_decay=decay(dt, rule.slow_tau or 0.0),
+        keep=of_critic if is_critic else constants.left(n_steps),
+        powers=np.ones(n_steps) if is_critic else constants.powers(n_steps),
+        post_decay=constants.post_decay,
+        slow_decay=constants.slow_decay,
+        depression=constants.depression,
         dynamics=_dynamics(network, name) if needs_v else None,
-        into=tuple(plastic_into(network, name)),
-        fixed=tuple(_fixed_into(network, name)) if needs_v else (),
+        into=tuple(into),
+        fixed=tuple(incoming(network, name, into)) if needs_v else (),
         is_critic=is_critic,
     )
 
 
-def _keep(config: AgentConfig, dt: float) -> float:
-    """Return what is left of an eligibility after a window."""
-    tau = _tau(config)
-    if tau is not None:
-        return float(decay(dt, tau) ** config.window)
-    return _or(config.learning_rule.eligibility_keep, config.gamma * config.lambda_actor)
+def _constants(network: Network, config: AgentConfig, rule: Rule) -> Constants:
+    """Return the decays of a rule: its own, or else the agent's."""
+    return Constants.of(
+        rule,
+        network.dt,
+        config.eligibility_tau if rule.pairs_spikes else None,
+        config.post_tau,
+        config.depression,
+        config.gamma * config.lambda_actor,
+    )
 
 
-def _powers(config: AgentConfig, dt: float) -> FloatArray:
-    """Return what is left at the window's end of what each step added, ``(window,)``."""
-    tau = _tau(config)
-    kept = 1.0 if tau is None else decay(dt, tau)
-    return np.array([kept ** (config.window - 1 - t) for t in range(config.window)])
-
-
-def _tau(config: AgentConfig) -> float | None:
-    """Return the time constant of an eligibility that decays in every step; None for others."""
-    rule = config.learning_rule
-    if rule.pairs_spikes and rule.eligibility_keep is None:
-        return _or(rule.eligibility_tau, config.eligibility_tau)
-    return rule.eligibility_tau
-
-
-def _or(own: float | None, other: float) -> float:
-    return other if own is None else own
-
-
-def _first(network: Network, config: AgentConfig, name: str) -> int:
+def _first(network: Network, config: AgentConfig, name: str, rule: Rule) -> int:
     """Return the step that input can have reached; 0 if returning spikes count for the rule.
 
     A population's earlier spikes then bear on those that count: the gradient has a term of each.
     """
-    if config.carries or (config.learning_rule.counts_returns and network.returns(name)):
+    if config.carries or (rule.counts_returns and network.returns(name)):
         return 0
     return network.depth(name)
 
@@ -210,10 +237,11 @@ def plastic_into(network: Network, population: str) -> list[Plastic]:
     ]
 
 
-def _fixed_into(network: Network, population: str) -> list[Incoming]:
-    """Return what is known of the projections that don't learn."""
-    fixed = [p for p in network.projections if p.post == population and p.plasticity is None]
-    return [Incoming(**_looked_up(network, p)) for p in fixed]
+def incoming(network: Network, name: str, known: Sequence[Incoming] = ()) -> list[Incoming]:
+    """Return what is known of the projections into a population, but of those *known*."""
+    names = {p.name for p in known}
+    others = [p for p in network.projections if p.post == name and p.name not in names]
+    return [Incoming(**_looked_up(network, p)) for p in others]
 
 
 def _looked_up(network: Network, p: Projection) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from neurorl.errors import (
 )
 from neurorl.learning import listed
 from neurorl.learning.broadcasts import Numbers, read_modulators, read_signal
+from neurorl.learning.constants import Constants
 from neurorl.learning.finite import (
     NotFiniteError,
     are_no_factors,
@@ -34,7 +35,7 @@ from neurorl.learning.standalone_rules import (
     rules_by_population,
     rules_by_projection,
 )
-from neurorl.learning.synapses import Constants, Synapses, Target, post_factors
+from neurorl.learning.synapses import Synapses, Target, post_factors
 from neurorl.network.serialization import FloatArray, number
 from neurorl.rules import Rule
 from neurorl.rules.three_factor import apply_modulator

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from neurorl.backends.base import Backend, Raster
 from neurorl.learning import listed
+from neurorl.learning.constants import Constants
 from neurorl.learning.finite import are_no_factors
 from neurorl.learning.levels import Eligibility, eligibility_type, remember
 from neurorl.learning.listed import Depression, PostFactors
@@ -26,7 +27,7 @@ from neurorl.learning.tags import Post, depressing, tags, trace_shape, traces
 from neurorl.network.description import Network
 from neurorl.network.restoring import take
 from neurorl.network.serialization import FloatArray
-from neurorl.numerics.elementary import decay, on_grid
+from neurorl.numerics.elementary import on_grid
 from neurorl.rules import Decision, Rule
 from neurorl.rules.post_factor import PostFactor
 from neurorl.rules.three_factor import arrivals, window_traces
@@ -34,49 +35,6 @@ from neurorl.rules.three_factor import arrivals, window_traces
 __all__ = ["Constants", "Synapses", "Target", "post_factors"]
 
 Arrays = dict[str, npt.NDArray[Any]]
-
-
-@dataclass(frozen=True)
-class Constants:
-    """Hold how a rule's eligibilities and its neurons' own traces decay, and A.
-
-    kept: what is left of an eligibility after a step; kept_window: after a window, None for what
-    its steps leave. post_decay, slow_decay: what a step leaves of traces.
-    """
-
-    kept: float
-    kept_window: float | None
-    post_decay: float
-    slow_decay: float
-    depression: float
-
-    @classmethod
-    def of(
-        cls,
-        rule: Rule,
-        dt: float,
-        eligibility_tau: float | None,
-        post_tau: float,
-        depression: float,
-    ) -> Constants:
-        """Return a rule's own, or where it has none these; tau None: an eligibility that stays."""
-        tau = eligibility_tau if rule.eligibility_tau is None else rule.eligibility_tau
-        steps = tau is not None and rule.eligibility_keep is None
-        return cls(
-            kept=decay(dt, tau) if steps and tau is not None else 1.0,
-            kept_window=rule.eligibility_keep,
-            post_decay=decay(dt, post_tau if rule.post_tau is None else rule.post_tau),
-            slow_decay=decay(dt, rule.slow_tau or 0.0),
-            depression=depression if rule.depression is None else rule.depression,
-        )
-
-    def powers(self, n_steps: int) -> FloatArray:
-        """Return what is left at a window's end of what each step added, ``(n_steps,)``."""
-        return np.array([self.kept ** (n_steps - 1 - t) for t in range(n_steps)])
-
-    def left(self, n_steps: int) -> float:
-        """Return what a window leaves of an eligibility."""
-        return self.kept**n_steps if self.kept_window is None else self.kept_window
 
 
 @dataclass(frozen=True)

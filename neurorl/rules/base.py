@@ -131,10 +131,19 @@ class Rule(Described):
         """Return the post factors of a decision."""
         if self.post_factors is not None:
             return self.post_factors(decision)
-        decision = decision.from_start() if self.pairs_spikes else decision
-        output, hidden = self.texts
-        layers = (hidden.factors(decision, h, self.drops_late) for h in decision.hidden)
-        return Factors(output.factors(decision, None), tuple(layers))
+        return Factors(self.of_output(decision), self.of_hidden(decision))
+
+    def of_output(self, decision: Decision) -> Array:
+        """Return the post factors of the output by its text, ``(W, n)``."""
+        return self.texts[0].factors(self._seen(decision), None)
+
+    def of_hidden(self, decision: Decision) -> tuple[Array, ...]:
+        """Return the post factors of a decision's other layers by their text, ``(W, n)`` each."""
+        seen = self._seen(decision)
+        return tuple(self.texts[1].factors(seen, h, self.drops_late) for h in seen.hidden)
+
+    def _seen(self, decision: Decision) -> Decision:
+        return decision.from_start() if self.pairs_spikes else decision
 
     def where(self, *names: str) -> str:
         """Return its name for errors, with the first character of these *names* in its texts."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from neurorl.errors import ArgumentError, RunError, quoted, unknown_name_error
 from neurorl.models.config import AgentConfig
-from neurorl.models.fields import option_names, option_types
+from neurorl.models.fields import NAMED, option_names, option_types
 from neurorl.models.presets import make_config
 from neurorl.network.serialization import Described
 from neurorl.plain import declared_types, fits, kind_name
@@ -27,6 +27,8 @@ def preset_with(env: gym.Env[Any, Any], model: str, overrides: Mapping[str, Any]
 
 def overridden(config: AgentConfig, overrides: Mapping[str, Any]) -> AgentConfig:
     """Return an agent with other fields: by name, or as ``FIELD.NAME`` a field of that field.
+
+    ``rules.PROJECTION`` and ``modulators.NAME`` are each one of these.
 
     Raises UnknownNameError for a field that there isn't, ArgumentError for one of another type.
     """
@@ -75,6 +77,9 @@ def _with_inner(config: AgentConfig, inner: Mapping[str, Any]) -> AgentConfig:
     """Return an agent with other fields of its fields."""
     for name, value in inner.items():
         outer, _, field = name.partition(".")
+        if outer in NAMED:
+            config = config.changed(**{outer: {**(getattr(config, outer) or {}), field: value}})
+            continue
         part = getattr(config, outer, None)
         if not isinstance(part, Described):
             raise unknown_name_error("agent option with fields", outer, _with_fields(config))

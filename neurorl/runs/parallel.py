@@ -22,6 +22,7 @@ from typing import Any
 from neurorl.agents.episodes import Episode
 from neurorl.agents.interrupts import Interrupt, held_interrupts
 from neurorl.errors import ArgumentError, PopulationWarning, RunError, warn_outside
+from neurorl.models.fields import NAMED
 from neurorl.runs.config import RunConfig
 from neurorl.runs.summary import Summary
 from neurorl.runs.work import Work
@@ -190,7 +191,10 @@ def train_in_processes(
 
 def _modules(config: RunConfig) -> list[str]:
     """Return the modules, imported here, of a user's rule and parts that are named."""
-    named = [*config.overrides.values(), *(config.agent or {}).values()]
+    agent = config.agent or {}
+    named = [*config.overrides.values(), *agent.values()]
+    for choices in (agent.get(name) or {} for name in NAMED):
+        named += choices.values()
     names = [value.get("type") if isinstance(value, dict) else value for value in named]
     modules = [name.partition(":")[0] for name in names if isinstance(name, str) and ":" in name]
     return sorted({name for name in modules if name in sys.modules and name != "__main__"})

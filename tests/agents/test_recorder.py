@@ -48,16 +48,18 @@ def test_training_is_the_same_without_it(options: dict[str, Any]) -> None:
 def test_both_loops_record_the_same_and_the_modulator_is_the_learners(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    from neurorl.learning.learner import Modulators
     from neurorl.learning.loops.numpy import NumpyLoop
 
     used: list[float] = []
-    original = NumpyLoop._modulator
+    original = NumpyLoop._modulators
 
-    def noted(loop: NumpyLoop, k: int) -> float:
-        used.append(original(loop, k))
-        return used[-1]
+    def noted(loop: NumpyLoop, k: int) -> tuple[float, Modulators]:
+        modulator, others = original(loop, k)
+        used.append(modulator)
+        return modulator, others
 
-    monkeypatch.setattr(NumpyLoop, "_modulator", noted)
+    monkeypatch.setattr(NumpyLoop, "_modulators", noted)
     one, other = Recorder(NAMES), Recorder(NAMES)
     agent, _ = trained(one, loop="numpy")
     trained(other, loop=None)

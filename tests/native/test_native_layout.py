@@ -114,7 +114,7 @@ def kernels(registry: Registry[Any]) -> list[str]:
         ("rule", [*(name for name in RULES if name not in COMPILED), "text"]),
         ("encoder", kernels(ENCODERS)),
         ("policy", kernels(POLICIES)),
-        ("modulator", kernels(MODULATORS)),
+        ("modulator", [name for name in kernels(MODULATORS) if name != "None"]),
         ("writes", kernels(WRITES)),
     ],
 )

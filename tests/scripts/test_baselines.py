@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import gymnasium as gym
 import pytest
 
@@ -10,7 +12,7 @@ from experiments.baselines import _played, learn_table
 
 @pytest.mark.parametrize("on_policy", [False, True])
 def test_a_table_learns_the_way_to_a_goal(on_policy: bool) -> None:
-    made = {"map_name": "4x4", "is_slippery": False, "max_episode_steps": 30}
+    made: dict[str, Any] = {"map_name": "4x4", "is_slippery": False, "max_episode_steps": 30}
     act = learn_table(gym.make("FrozenLake-v1", **made), 12_000, 1, on_policy=on_policy)
     assert act is not None
     assert _played(gym.make("FrozenLake-v1", **made), act, 3, 1) == [1.0] * 3

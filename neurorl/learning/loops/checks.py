@@ -26,12 +26,12 @@ __all__ = [
 
 def check_probability(config: AgentConfig, backend: Backend) -> None:
     """Raise UnsupportedError for a rule that needs spike probabilities if p is no sigmoid."""
-    if config.learning_rule.needs_probability and not backend.arithmetic.noise.is_exact:
-        what = (
-            f"{config.where_rule('p')} needs spike probabilities, which are those of escape noise"
-        )
-        remedy = "noise='exact', or the rule spikes-only"
-        raise UnsupportedError(f"noise {backend.noise!r}", what, remedy=remedy)
+    for rule in config.rules_of(backend.network).values():
+        if rule.needs_probability and not backend.arithmetic.noise.is_exact:
+            needs = "needs spike probabilities, which are those of escape noise"
+            remedy = "noise='exact', or the rule spikes-only"
+            what = f"{config.where_rule('p', rule=rule)} {needs}"
+            raise UnsupportedError(f"noise {backend.noise!r}", what, remedy=remedy)
 
 
 def check_learning(config: AgentConfig, backend: Backend) -> None:
@@ -61,10 +61,14 @@ def not_compiled(config: AgentConfig, network: Network) -> str | None:
     from neurorl.learning.loops.native_features import is_compiled
 
     learning = {p.post for p in network.projections if p.plasticity is not None}
-    for population in network.populations if config.learning_rule.needs_probability else ():
+    rule = config.learning_rule
+    if any(own is not rule for own in config.rules_of(network).values()):
+        return "learning by several rules"
+    if config.modulators:
+        return "learning by named modulators"
+    for population in network.populations if rule.needs_probability else ():
         if population.name in learning and population.plan(network.dt) is not None:
             return f"p of neurons by equations ({population.name!r})"
-    rule = config.learning_rule
     reads_drives = rule.needs_probability or rule.needs_membrane
     for p in network.projections:
         if p.is_sparse and (p.plasticity is not None or (reads_drives and p.post in learning)):

@@ -196,7 +196,7 @@ class NativeLoop(Loop):
             "critic_unit": self.critic.unit if self.critic else 0.0,
             "critic_initial": critic.initial_value,
             "modulator_limit": limit,
-            "depression": self.plan.depression,
+            "depression": self.plan.layers[0].depression if self.plan.layers else 0.0,
             "norm_rate": NORM_RATE,
         }
 
@@ -381,5 +381,5 @@ class NativeLoop(Loop):
             longest = np.inf if self.config.carries else float(steps)
             return longest if decay == 1.0 else min(longest, 1.0 / (1.0 - decay))
 
-        taken = self.plan.depression * largest_trace(layer.post_decay)
+        taken = layer.depression * largest_trace(layer.post_decay)
         return steps * (largest_trace(p.trace_decay) + taken)

@@ -8,7 +8,7 @@ import numpy as np
 
 from neurorl.backends.base import Backend
 from neurorl.learning.finite import NotFiniteError
-from neurorl.learning.learner import Learner
+from neurorl.learning.learner import Learner, Modulators
 from neurorl.learning.loops.base import Loop
 from neurorl.learning.writes import Writer
 from neurorl.models.config import AgentConfig
@@ -52,9 +52,10 @@ class NumpyLoop(Loop):
             self._learn_from_ends()
             return
         for k in np.flatnonzero(self.active):
-            modulator = self._modulator(k)
-            self._learners[k].remember(*self._seen(k), modulator)
-            self._reinforce(k, modulator)
+            modulator, others = self._modulators(k)
+            self._learners[k].remember(*self._seen(k), modulator, others)
+            self._check_step(k, modulator, others)
+            self._learners[k].learn(modulator, float(self.rate[k]), others=others)
         for name in self.memory.weights:
             self._write(name)
 
@@ -62,7 +63,8 @@ class NumpyLoop(Loop):
         expected = self.memory.expected[:, 0]
         for k in np.flatnonzero(self.active & (self.discount == 0) & ~np.isnan(expected)):
             delta = td_error(float(self.reward[k]), 0.0, float(expected[k]), 0.0)
-            self._reinforce(k, delta, ends=True)
+            self._check_step(k, delta)
+            self._learners[k].learn(delta, float(self.rate[k]), ends=True)
             expected[k] = np.nan
         for name in self.memory.weights:
             self._write(name)
@@ -80,13 +82,9 @@ class NumpyLoop(Loop):
         for name in self.memory.weights:
             self._write(name)
 
-    def _reinforce(self, k: int, delta: float, ends: bool = False) -> None:
-        self._check_step(k, delta)
-        self._learners[k].learn(delta, float(self.rate[k]), ends)
-
-    def _check_step(self, k: int, delta: float) -> None:
+    def _check_step(self, k: int, delta: float, others: Modulators | None = None) -> None:
         """Raise NotFiniteError unless the steps of agent k's weights are finite."""
-        if not self._learners[k].is_finite(delta, float(self.rate[k])):
+        if not self._learners[k].is_finite(delta, float(self.rate[k]), others or {}):
             raise NotFiniteError(int(k), None)
 
     def _check_all_seen(self) -> None:
@@ -103,19 +101,24 @@ class NumpyLoop(Loop):
         return Writer(self.plan, self.backend.arithmetic, self._parts[k], self.backend.seeds[k])
 
     @np.errstate(over="ignore", invalid="ignore")  # an error will say more
-    def _modulator(self, k: int) -> float:
+    def _modulators(self, k: int) -> tuple[float, Modulators]:
+        """Return an agent's modulator, and others by the names that rules have for them."""
         config, reward, error = self.config, float(self.reward[k]), 0.0
-        mean = self._parts[k].mean_reward
-        if config.modulator.needs_critic:
+        part, alpha = self._parts[k], config.critic.alpha
+        if config.needs_critic:
             x_next = config.features.values(self._features_flat[k])
             discount, rate = float(self.discount[k]), float(self.rate[k])
-            heard = config.modulator.heard(reward, mean)
+            heard = config.modulator.heard(reward, part.mean_reward)
             error = self._critics[k].modulator(heard, discount, x_next, rate)
-        return float(config.modulator.signal(reward, error, mean, config.critic.alpha))
+        others: dict[str | None, float] = {
+            name: float(one.signal(reward, error, part.means[name], alpha))
+            for name, one in (config.modulators or {}).items()
+        }
+        return float(config.modulator.signal(reward, error, part.mean_reward, alpha)), others
 
     def _begin(self, k: int) -> None:
         self._check_seen(k)
-        if self.config.modulator.needs_critic and self.critic is None:
+        if self.config.needs_critic and self.critic is None:
             self.memory.x[k] = self.config.features.values(self._features_flat[k])
 
     def _encode(self) -> None:

@@ -63,7 +63,7 @@ class OnChipLoop(NumpyLoop):
         errors = {name: np.zeros((self.n, size)) for name, size in sizes.items()}
         for k in np.flatnonzero(self.active):
             post_factors = self._learners[k].chip_errors(*self._seen(k))
-            modulator = self._modulator(k)
+            modulator, _ = self._modulators(k)
             self._check_step(k, modulator)
             delta = float(np.clip(modulator, -self._limit, self._limit))
             for name, factors in post_factors.items():

@@ -73,6 +73,6 @@ def _spread(loop: Loop, k: int) -> None:
 
 def _shared(loop: Loop) -> Iterator[npt.NDArray[Any]]:
     memory = loop.memory
-    for by_name in (loop.learned(), memory.norm, memory.accumulator):
+    for by_name in (loop.learned(), memory.norm, memory.accumulator, memory.means):
         yield from by_name.values()
     yield from (memory.value, memory.mean_reward)

@@ -44,7 +44,7 @@ def test_levels_are_in_force_until_others_are_written(size: int) -> None:
             assert np.array_equal(a.weights("learns"), b.weights("learns"))
             assert (b.transmitted("learns") is None) == (number < 2)
             spikes = [backend.step({"in": raster}, 30)["cells"] for backend in (a, b)]
-            assert np.array_equal(*spikes)
+            assert np.array_equal(spikes[0], spikes[1])
             assert spikes[0].any()
             for k in range(2):
                 one, other = a.state(k), b.state(k)

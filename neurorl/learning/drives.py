@@ -1,0 +1,57 @@
+"""Find what arrives at neurons from rasters and weights, of replicas side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.learning.plan import Incoming
+from neurorl.network.serialization import FloatArray
+from neurorl.rules.three_factor import arrivals
+
+__all__ = ["add_arriving", "drives"]
+
+
+def add_arriving(
+    p: Incoming, arrived: Sequence[FloatArray], weights: FloatArray, into: FloatArray
+) -> None:
+    """Add what a projection's spikes do in each step to *into*, ``(W, n_replicas * n)``.
+
+    arrived: for each delay, ``(W, n_replicas * n_pre)``. weights: in force, with the replicas as
+    their first index. On a grid, sums are exact in any order.
+    """
+    n = len(weights)
+    for group, x in zip(p.groups, arrived, strict=False):
+        for k in range(n):
+            mine, theirs = (np.split(side, n, axis=1)[k] for side in (x, into))
+            group.add_arriving(mine, weights[k], theirs)
+    if p.groups:
+        return
+    (x,) = arrived
+    if weights.ndim == 3 and n == 1:
+        into += x @ weights[0]
+        return
+    blocks = weights.reshape(-1, *weights.shape[-2:])
+    into += (x.reshape(len(x), len(blocks), 1, -1) @ blocks).reshape(into.shape)
+
+
+def drives(
+    into: Sequence[Incoming],
+    spikes: Mapping[str, npt.NDArray[np.bool_]],
+    last: Mapping[str, npt.NDArray[np.bool_]],
+    weights: Mapping[str, FloatArray],
+    shape: tuple[int, int],
+) -> dict[str, FloatArray]:
+    """Return what arrives in a window by input, of *shape* ``(W, n_replicas * n)`` each.
+
+    into: projections of spikes. spikes, last: of nodes, in the window and the steps before it, the
+    newest last.
+    """
+    by_input: dict[str, FloatArray] = {}
+    for p in into:
+        arrived = [p.transmitted(arrivals(spikes[p.pre], d, last[p.pre])) for d in p.delays]
+        drive = by_input.setdefault(p.target, np.zeros(shape))
+        add_arriving(p, arrived, weights[p.name], drive)
+    return by_input
