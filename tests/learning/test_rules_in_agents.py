@@ -33,7 +33,7 @@ def learned(steps: int = 30, **options: Any) -> dict[str, Any]:
     """Return all that an agent knows after some steps, by kind and name."""
     with closing(agent(**options)) as one:
         one.learn(total_steps=steps)
-        memory = one._replicas.loop.memory
+        memory = one.memory
         kinds = ("weights", "eligibility", "trace")
         return {
             f"{kind}.{name}": array.copy()
