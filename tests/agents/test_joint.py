@@ -70,6 +70,7 @@ def test_both_loops_learn_the_same(options: dict[str, Any]) -> None:
     agents = [made(loop=loop, **options) for loop in ("native", "numpy")]
     for agent in agents:
         agent.learn(9)
+        agent._replicas.loop.settle()
         memory = agent._replicas.loop.memory
         for shared in (*memory.weights.values(), *memory.norm.values(), memory.value):
             assert np.array_equal(shared, np.broadcast_to(shared[:1], shared.shape), equal_nan=True)

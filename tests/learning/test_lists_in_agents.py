@@ -90,6 +90,8 @@ def check_as_masked(networks: tuple[Network, Network], backend: str, **options: 
             each.learn(total_steps=40)
         assert isinstance(one._replicas.loop, NumpyLoop)
         assert [e.ret for e in one.episodes] == [e.ret for e in other.episodes]
+        for each in (one, other):
+            each._replicas.loop.settle()
         memories = [each._replicas.loop.memory for each in (one, other)]
         for values in ("weights", "eligibility"):
             mine, theirs = (getattr(memory, values) for memory in memories)
