@@ -57,9 +57,11 @@ def _check_memories(config: AgentFields) -> None:
     keeps = tuple(number(where, keep, 0.0, 1.0) for keep in several(where, config.memories))
     object.__setattr__(config, "memories", keeps)
     check_limit(where, "memories", len(keeps), MAX_TAPS)
+    if not keeps:
+        return
     for name, features in (("cells", config.cells), ("features", config.features)):
         n = features.n if isinstance(features, Picked) else features.n_inputs
-        if keeps and (n % (1 + len(keeps)) or not isinstance(features, (Picked, FromNumbers))):
+        if n % (1 + len(keeps)) or not isinstance(features, (Picked, FromNumbers)):
             what = f"needs {name} of each number and of its change from each of its means"
             limit = f"a vector, of a multiple of {1 + len(keeps)} numbers"
             raise DescriptionError(where, what, got=f"{type(features).__name__}, {n}", limit=limit)

@@ -246,12 +246,12 @@ def option_names() -> list[str]:
 
 def _named(where: str, choices: object, made: Callable[[Any], object]) -> dict[str, object] | None:
     """Return choices by name, None if there are none. Raises DescriptionError."""
-    if choices is None or choices == {}:
+    if choices is None:
         return None
     if not isinstance(choices, Mapping) or not all(isinstance(name, str) for name in choices):
         what, remedy = "not by name", f"{where}={{NAME: ...}}"
         raise DescriptionError(f"agent.{where}", what, got=quoted(choices), remedy=remedy)
-    return {name: made(choice) for name, choice in choices.items()}
+    return {name: made(choice) for name, choice in choices.items()} or None
 
 
 def _modulator(choice: object) -> Modulator:

@@ -54,7 +54,7 @@ from neurorl.rules.three_factor import apply_modulator, arrivals, window_traces
 __all__ = ["NORM_RATE", "Learner", "Modulators"]
 
 Modulators = Mapping[str | None, float]
-"""Modulators by the names that rules have for theirs."""
+"""Map the names that rules have for their modulators to their values."""
 
 NORM_RATE = 0.01
 _NONE: Modulators = {}

@@ -2,7 +2,7 @@
 
 A file is the ``config.json`` of another run, all of which is taken, or JSON or TOML of fields::
 
-    rule = "hebbian"
+    rule = "spikes-only-hebbian"
     beta = 0.2
     [neuron]
     tau_mem = 5e-3

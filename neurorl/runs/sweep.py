@@ -6,7 +6,7 @@ A file is TOML, or YAML where PyYAML is installed::
     seeds = "0..9"
     episodes = 200
     evaluate = 100                 # greedy episodes at the end; 0 for none
-    rule = ["spikes-only", "hebbian"]
+    rule = ["spikes-only", "td-stdp"]
     [set]
     beta = [0.1, 0.2]              # a list is an axis of the grid
     hidden = [[8, 4]]              # so a value that is a list stands in one

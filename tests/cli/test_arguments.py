@@ -264,7 +264,7 @@ def test_what_is_no_environment() -> None:
 
 def test_a_network_of_nengo() -> None:
     nengo = pytest.importorskip("nengo", reason="the loihi backend needs it")
-    with pytest.raises(ArgumentError, match=r"not a network.*nengo_loihi\.Simulator"):
+    with pytest.raises(ArgumentError, match=r"not a network.*neurorl\.nengo\.from_nengo"):
         load("loihi", nengo.Network())
     with pytest.raises(ArgumentError, match="not a network"):
         load("reference", None)  # type: ignore[arg-type]

@@ -36,7 +36,7 @@ def test_a_grid_has_a_unit_for_each_setting_with_all_seeds() -> None:
     assert sweep.axes == ("env", "rule", "set.alpha_output")
     assert len({unit.name for unit in sweep.units}) == 4
     assert {unit.seeds for unit in sweep.units} == {(0, 1)}
-    again = Sweep.grid({**GRID, "rule": ["hebbian", *GRID["rule"]]})
+    again = Sweep.grid({**GRID, "rule": ["spikes-only-hebbian", *GRID["rule"]]})
     assert {unit.name for unit in sweep.units} < {unit.name for unit in again.units}
 
 
