@@ -46,7 +46,7 @@ def _test_module(name: str) -> Any:
     if not path.is_file():
         remedy = "run it in a checkout"
         raise RunError(f"tests {path}", "not there", remedy=remedy)
-    spec = importlib.util.spec_from_file_location(f"tables_{name}", path)
+    spec = importlib.util.spec_from_file_location(f"tables_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -56,7 +56,7 @@ def _test_module(name: str) -> Any:
 
 
 def _measure_noise(results: Path, is_quick: bool) -> list[Path]:
-    test = _test_module("test_gradient")
+    test = _test_module("rules/test_gradient")
     if is_quick:
         test.SAMPLES = 2 * test.CHUNK
     sampled = test.sampled(("coagent", "centred-feedback", "surrogate"))
