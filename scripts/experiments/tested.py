@@ -75,7 +75,7 @@ def _noise_lines(results: Path) -> dict[str, list[str]]:
 
 
 def _measure_bias(results: Path, is_quick: bool) -> list[Path]:
-    test = _test_module("test_torch_gradient")
+    test = _test_module("backends/torch/test_torch_gradient")
     if is_quick:
         test.SAMPLES = 64
     estimators = [(how, False) for how in (test.Score(), test.Slope(), *test.HARD, *test.RELAXED)]
