@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.learning.plan import Incoming
+from neurorl.learning.plan import Incoming, Plastic
 from neurorl.network.serialization import FloatArray
 from neurorl.rules.three_factor import arrivals
 
-__all__ = ["add_arriving", "drives"]
+__all__ = ["add_arriving", "add_flow", "drives", "summed_arrivals"]
 
 
 def add_arriving(
@@ -55,3 +55,27 @@ def drives(
         drive = by_input.setdefault(p.target, np.zeros(shape))
         add_arriving(p, arrived, weights[p.name], drive)
     return by_input
+
+
+def summed_arrivals(p: Plastic, first: int, arrived: dict[str, list[FloatArray]]) -> FloatArray:
+    """Return ``sum_t x(t)`` from the step *first* on, from silence, without rounding of traces."""
+    (a,) = arrived[p.name]  # as no lists of synapses learn on a chip
+    steps = np.arange(len(a))
+    since = np.maximum(first - steps, 0)  # steps until the trace begins to count
+    left = len(a) - np.maximum(first, steps)  # and that it does
+    kept = p.trace_decay**since
+    kept *= (1 - p.trace_decay**left) / (1 - p.trace_decay) if p.trace_decay < 1 else left
+    return np.asarray((kept[:, None] * a).sum(axis=0))
+
+
+def add_flow(p: Incoming, x: FloatArray, w: FloatArray, current: FloatArray) -> None:
+    """Add ``c_j += x_i w_ij`` in the order of i, as weights of a chip are on no grid of float64."""
+    for group in p.groups:
+        group.add_arriving(x, w, current)
+    if p.groups:
+        return
+    blocks = w.reshape(-1, *w.shape[-2:])
+    into = current.reshape(len(blocks), -1)
+    columns = x.reshape(len(blocks), -1)
+    for i in range(columns.shape[1]):
+        into += columns[:, i, None] * blocks[:, i]

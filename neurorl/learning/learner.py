@@ -29,11 +29,11 @@ import numpy.typing as npt
 
 from neurorl.backends.base import Raster
 from neurorl.backends.checks import Inputs
-from neurorl.learning.drives import add_arriving
+from neurorl.learning.drives import add_arriving, add_flow, summed_arrivals
 from neurorl.learning.finite import are_no_factors, check_factors
 from neurorl.learning.levels import Levels, remember
 from neurorl.learning.memory import Memory
-from neurorl.learning.plan import Incoming, Layer, LearningPlan, Plastic
+from neurorl.learning.plan import Incoming, Layer, LearningPlan, factors_rule
 from neurorl.learning.tags import Post, depressing, tags, traces
 from neurorl.learning.writes import Writer
 from neurorl.network.modules import chain_weights, hidden_layers, path_weights
@@ -47,8 +47,6 @@ from neurorl.rules.membrane import (
     spike_probability,
     spike_probability_by_equations,
 )
-from neurorl.rules.reward_stdp import REWARD_STDP
-from neurorl.rules.td_stdp import TD_STDP
 from neurorl.rules.three_factor import apply_modulator, arrivals, window_traces
 
 __all__ = ["NORM_RATE", "Learner", "Modulators"]
@@ -184,7 +182,7 @@ class Learner:
         for layer in self._layers:
             if self._config.normalises:
                 self._note_power(
-                    layer, [[_summed(p, layer.first, observed.arrived)] for p in layer.into]
+                    layer, [[summed_arrivals(p, layer.first, observed.arrived)] for p in layer.into]
                 )
             sums[layer.name] = observed.factors[layer.name].sum(axis=0) / self._norm(layer)
         return sums
@@ -215,7 +213,7 @@ class Learner:
 
     def _apply(self, layers: Sequence[Layer], decision: Decision, observed: _Observed) -> None:
         """Compute the post factors and gates of the layers that learn by one rule."""
-        rule = _rule_of(layers[0])
+        rule = factors_rule(layers[0])
         hidden = [layer for layer in layers if layer.name != "output"]
         whole = None if rule.is_text else rule(decision)
         of_hidden = rule.of_hidden(decision) if whole is None else whole.hidden
@@ -305,7 +303,7 @@ class Learner:
         modulator: float,
     ) -> Decision:
         """Return what a rule reads of the window, of the layers that learn by it."""
-        modules, rule = spikes["output"].shape[1], _rule_of(layers[0])
+        modules, rule = spikes["output"].shape[1], factors_rule(layers[0])
         paths: dict[str, FloatArray] = {}
         if rule.needs_paths:
             in_force = chain_weights(self._network, self._chain, self.memory.in_force)
@@ -344,7 +342,7 @@ class Learner:
         self, layer: Layer, spikes: Inputs, arrived: dict[str, list[FloatArray]], modulator: float
     ) -> dict[str, Any]:
         """Return what the rule names of a layer beyond spikes and broadcasts."""
-        rule, raster, named = _rule_of(layer), spikes[layer.name], dict[str, Any]()
+        rule, raster, named = factors_rule(layer), spikes[layer.name], dict[str, Any]()
         if rule.names("M"):
             named["M"] = np.float64(modulator)
         if rule.names("slow"):
@@ -376,43 +374,11 @@ class Learner:
             w = self.memory.in_force[p.name]
             if p.current:
                 biased = p.target
-                _flow(p, spikes[p.pre], w, current)
+                add_flow(p, spikes[p.pre], w, current)
                 continue
             drive = drives.setdefault(p.target, np.zeros(spikes[layer.name].shape))
             add_arriving(p, arrived[p.name], w[None], drive)
         return drives, current, biased
-
-
-def _rule_of(layer: Layer) -> Rule:
-    """Return what computes a layer's factors: a function has no say where spikes are paired."""
-    rule = layer.rule
-    if rule.pairs_spikes and not rule.is_text:
-        return TD_STDP if rule.gates_depression else REWARD_STDP
-    return rule
-
-
-def _summed(p: Plastic, first: int, arrived: dict[str, list[FloatArray]]) -> FloatArray:
-    """Return ``sum_t x(t)`` from the step *first* on, from silence, without rounding of traces."""
-    (a,) = arrived[p.name]  # as no lists of synapses learn on a chip
-    steps = np.arange(len(a))
-    since = np.maximum(first - steps, 0)  # steps until the trace begins to count
-    left = len(a) - np.maximum(first, steps)  # and that it does
-    kept = p.trace_decay**since
-    kept *= (1 - p.trace_decay**left) / (1 - p.trace_decay) if p.trace_decay < 1 else left
-    return np.asarray((kept[:, None] * a).sum(axis=0))
-
-
-def _flow(p: Incoming, x: FloatArray, w: FloatArray, current: FloatArray) -> None:
-    """Add ``c_j += x_i w_ij`` in the order of i, as weights of a chip are on no grid of float64."""
-    for group in p.groups:
-        group.add_arriving(x, w, current)
-    if p.groups:
-        return
-    blocks = w.reshape(-1, *w.shape[-2:])
-    into = current.reshape(len(blocks), -1)
-    columns = x.reshape(len(blocks), -1)
-    for i in range(columns.shape[1]):
-        into += columns[:, i, None] * blocks[:, i]
 
 
 @dataclass(frozen=True)
