@@ -177,7 +177,15 @@ def read_docstring(
     lines[:] = paragraphs(lines)
 
 
+def remove_files(_app: Any, _exception: Exception | None) -> None:
+    """Remove what the examples have saved beside themselves, as they run in their folder."""
+    for ending in (".npz", ".nir"):
+        for path in (DOCS.parent / "examples" / "gallery").glob(f"*{ending}"):
+            path.unlink()
+
+
 def setup(app: Any) -> None:
     """Connect what happens while pages and docstrings are read."""
     app.connect("source-read", read_page)
     app.connect("autodoc-process-docstring", read_docstring)
+    app.connect("build-finished", remove_files)
