@@ -83,5 +83,5 @@ def test_a_killed_run_of_it_resumes_bit_identical(tmp_path: Path) -> None:
 @pytest.mark.parametrize("seed", range(10))
 def test_it_solves_cartpole(seed: int) -> None:
     one = agent(seed)
-    one.learn(total_episodes=200)
+    one.learn(total_episodes=250)
     assert evaluate(one, episodes=20)["mean_return"] >= 475
