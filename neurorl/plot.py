@@ -54,7 +54,7 @@ def traces(
             axes.plot(records.times(name), values[:, k], linewidth=1, label=str(k))
         axes.set_ylabel(name.replace(".", "\n"))
         if 1 < len(chosen) <= 5:
-            axes.legend(fontsize="small", frameon=False, title="neuron")
+            axes.legend(loc="upper right", fontsize="small", frameon=False, title="neuron")
     return figure
 
 
@@ -69,7 +69,7 @@ def weights(records: Records, names: Sequence[str] | None = None) -> Figure:
         axes.plot(records.times(name), values[:, :500], linewidth=0.5, alpha=0.4, color="0.5")
         axes.plot(records.times(name), values.mean(axis=1), color="black", label="mean")
         axes.set_ylabel(name.replace(".", "\n"))
-        axes.legend(fontsize="small", frameon=False)
+        axes.legend(loc="upper right", fontsize="small", frameon=False)
     return figure
 
 
