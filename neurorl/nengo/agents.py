@@ -127,7 +127,7 @@ class NengoEnv(gym.Env[Any, Any]):
             try:
                 self._simulator.reset()
                 return
-            except NotImplementedError:
+            except NotImplementedError:  # by nengo-loihi's simulator, which can't reset
                 self._simulator.close()
         self._simulator = self._make(self._network, progress_bar=False)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-pytest.importorskip("brian2")
+pytest.importorskip("brian2", reason="Brian2 lends the weights that are tested here")
 
 from neurorl import Network, Plasticity, Population, Projection, Source, load
 from neurorl.models import LIF
