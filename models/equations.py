@@ -174,6 +174,9 @@ class Equations(Neuron):
         if not derived and self.method:
             what, remedy = "an update has no method", "leave it out, or write dx/dt = ..."
             raise DescriptionError("Equations.method", what, got=self.method, remedy=remedy)
+        if derived and not self.method:
+            what, remedy = "an equation dx/dt needs one", f"say one of {', '.join(sorted(METHODS))}"
+            raise DescriptionError("Equations.method", what, remedy=remedy)
         if derived and self.method not in METHODS:
             raise unknown_name_error("Equations.method", self.method, METHODS)
 

@@ -222,9 +222,8 @@ def frozen_array(where: str, value: npt.ArrayLike, shape: tuple[int, ...] | None
     bad = ~np.isfinite(array)
     if bad.any():
         first = tuple(int(i) for i in np.argwhere(bad)[0])
-        raise DescriptionError(
-            where, f"not finite at index {first}", got=array[first], limit="finite numbers"
-        )
+        what = f"not finite at index {first}" if first else "not finite"
+        raise DescriptionError(where, what, got=array[first], limit="finite numbers")
     array.setflags(write=False)
     return array
 

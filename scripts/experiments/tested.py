@@ -51,6 +51,8 @@ def _test_module(name: str) -> Any:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look there
+    if str(_TESTS / "support") not in sys.path:  # setup.cfg says so to pytest
+        sys.path.append(str(_TESTS / "support"))
     spec.loader.exec_module(module)
     return module
 

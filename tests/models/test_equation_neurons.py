@@ -246,7 +246,7 @@ def test_a_threshold_that_rises() -> None:
         ({"reset": "v = 0\nE = 2"}, "reset, line 2, character 1: 'E' can't be set here"),
         ({"reset": "v = t"}, "reset, line 1, character 5: unknown name 't'"),
         ({"method": "rk4"}, "Equations.method: unknown name.*exact, exponential_euler"),
-        ({"method": ""}, "Equations.method: unknown name"),
+        ({"method": ""}, "Equations.method: an equation dx/dt needs one; say one of "),
         ({"initial": {"w": 0}}, "Equations.initial: unknown name.*known: v"),
         ({"held": ("w",)}, "Equations.held: unknown name"),
         ({"parameters": {"E": 0.0, "tau": 0.02, "tua": 1}}, "parameters: nothing uses 'tua'"),
