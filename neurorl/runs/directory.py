@@ -99,6 +99,16 @@ class RunDirectory:
         self.check_free()  # another process may have been quicker
         self.keep(self.config, as_json(config))
 
+    def discard(self) -> None:
+        """Remove what `create` made, and the directory if nothing else is in it."""
+        self.close_rows()
+        with self._writing(self.path):
+            for path in (self.config, self.episodes):
+                path.unlink(missing_ok=True)
+        self.close()
+        with contextlib.suppress(OSError):  # somebody else's files are in it
+            self.path.rmdir()
+
     def lock(self) -> None:
         """Keep other processes from training the run until `close`; what killed ones left goes.
 

@@ -17,7 +17,13 @@ from neurorl.agents.fits import check_fits, modules
 from neurorl.agents.interrupts import held_interrupts
 from neurorl.agents.saved import AgentDescription, read_agent
 from neurorl.backends.plugins import installed_version
-from neurorl.errors import EnvironmentWarning, RunError, format_message, warn_outside
+from neurorl.errors import (
+    EnvironmentWarning,
+    NeurorlError,
+    RunError,
+    format_message,
+    warn_outside,
+)
 from neurorl.files import as_json
 from neurorl.models.config import AgentConfig
 from neurorl.runs.beginning import make_agents, open_env, start_of
@@ -130,13 +136,26 @@ class Session:
         budget = self.config.budget
         now, next_look = time.monotonic, time.monotonic() + _SHOWN_SECONDS
         with held_interrupts() as interrupt:
-            for _ in self.group.play(budget, after):
-                if interrupt.requested:
-                    break
-                if now() >= next_look:
-                    next_look = look()
+            try:
+                for _ in self.group.play(budget, after):
+                    if interrupt.requested:
+                        break
+                    if now() >= next_look:
+                        next_look = look()
+            except NeurorlError:
+                self._discard_unbegun()
+                raise
             for k in range(len(self.runs)):
                 self._save(k)
+
+    def _discard_unbegun(self) -> None:
+        """Remove new runs without a step, so that the repaired command isn't told that they exist.
+
+        An environment whose reset raises is found only when it plays.
+        """
+        for k, (run, old) in enumerate(zip(self.runs, self._old, strict=True)):
+            if not old and not self.group.steps_taken(k) and not run.checkpoint.exists():
+                run.discard()
 
     def _save_long_ago(self) -> None:
         """Save those that have gone on within an episode for long."""

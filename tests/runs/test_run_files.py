@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 from attacker import hashes
@@ -18,7 +19,7 @@ from attacker import hashes
 from neurorl import SpikingActorCritic
 from neurorl.agents.checkpoint import digest, packed, read_checkpoint, write_checkpoint
 from neurorl.cli import main
-from neurorl.errors import RunError
+from neurorl.errors import EnvError, RunError
 from neurorl.runs import session
 from neurorl.runs.directory import RunDirectory
 from neurorl.runs.training import train, train_seeds
@@ -317,3 +318,29 @@ def test_a_checkpoint_is_written_after_the_rows_of_its_episodes(
     train(GRID, tmp_path / "run", episodes=3, overrides=SMALL)
     rows = (tmp_path / "run" / "episodes.csv").stat().st_ino
     assert synced.count(rows) >= 3
+
+
+class _BrokenStart(gymnasium.Env[int, int]):
+    """Stand in for a task whose reset fails, which nothing finds before it is played."""
+
+    observation_space = gymnasium.spaces.Discrete(2)
+    action_space = gymnasium.spaces.Discrete(2)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[int, dict[str, Any]]:
+        raise TypeError("no such level")
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_a_task_that_never_starts_leaves_no_run(seeds: int, tmp_path: Path) -> None:
+    gymnasium.register("BrokenStart-v0", lambda **_: _BrokenStart(), max_episode_steps=5)
+    runs: list[tuple[int | None, Path]] = [(k, tmp_path / f"seed{k}") for k in range(seeds)]
+    (tmp_path / "seed0").mkdir()
+    try:
+        for _ in range(2):  # the second isn't told that a run exists
+            with pytest.raises(EnvError, match="no such level"):
+                train_seeds("BrokenStart-v0", runs, episodes=2, overrides=SMALL)
+            assert not list(tmp_path.iterdir())
+    finally:
+        del gymnasium.registry["BrokenStart-v0"]
