@@ -320,7 +320,7 @@ def test_a_checkpoint_is_written_after_the_rows_of_its_episodes(
     assert synced.count(rows) >= 3
 
 
-class _BrokenStart(gymnasium.Env[int, int]):
+class _BrokenStart(gymnasium.Env[np.int64, np.int64]):
     """Stand in for a task whose reset fails, which nothing finds before it is played."""
 
     observation_space = gymnasium.spaces.Discrete(2)
@@ -328,7 +328,7 @@ class _BrokenStart(gymnasium.Env[int, int]):
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[int, dict[str, Any]]:
+    ) -> tuple[np.int64, dict[str, Any]]:
         raise TypeError("no such level")
 
 
