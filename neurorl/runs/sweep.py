@@ -206,8 +206,10 @@ def _parse(path: Path, text: str, place: Place) -> Any:
 
 def _line_of(message: str, text: str) -> int | None:
     """Return the line of *text* that begins with a name which *message* has, if there is one."""
-    for number, line in enumerate(text.splitlines(), start=1):
-        found = re.match(r"""\s*["']?([\w.]+)["']?\s*[=:]""", line)
-        if found and re.search(rf"(?<![\w.]){re.escape(found[1])}(?!\w)", message):
-            return number
+    table = r"""\s*\[+\s*["']?([\w.]+)["']?\s*\]"""  # a table's name is said before its key's
+    for pattern in (r"""\s*["']?([\w.]+)["']?\s*[=:]""", table):
+        for number, line in enumerate(text.splitlines(), start=1):
+            name = re.match(pattern, line)
+            if name and re.search(rf"(?<![\w.]){re.escape(name[1])}(?!\w)", message):
+                return number
     return None

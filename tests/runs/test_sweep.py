@@ -149,6 +149,7 @@ def test_a_dask_cluster_makes_the_same_table_when_a_worker_is_killed(tmp_path: P
 @pytest.mark.parametrize(
     ("text", "words"),
     [
+        ("# of mine\n[sweep]\nenv = 'CartPole-v1'\n", ["line 2", "sweep: unknown name"]),
         ("env = 'CartPole-v1'\nseed = 3\n", ["line 2", "seed"]),
         ("env = 'CartPole-v1'\n\n[set]\nbetta = 0.1\n", ["line 4", "betta", "beta"]),
         ("env = 'CartPole-v1'\nepisodes = -3\n", ["line 2", "episodes", "-3"]),
