@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from neurorl.errors import ArgumentError
+from neurorl.errors import ArgumentError, unknown_name_error
 from neurorl.inspection.statistics import (
     bootstrap_interval,
     improvement_interval,
@@ -103,12 +103,16 @@ def _of_table(path: Path, by: str | None, score: str | None) -> dict[str, dict[s
     place = Place(f"table {path}")
     text = read_bytes(path, JSON_BYTES, place).decode(errors="replace")
     rows = list(csv.DictReader(text.splitlines()))
-    columns = list(rows[0]) if rows else []
+    if not rows:
+        raise place.wrong("has no rows")
+    columns = list(rows[0])
     greedy = "greedy_return" if "greedy_return" in columns else "mean_return_last_100"
     score = score or greedy
+    if by and f"set.{by}" in columns:
+        by = f"set.{by}"  # as --set has the field
     for name in (score, *([by] if by else [])):
         if name not in columns:
-            raise ArgumentError(f"table {path}", "has no such column", got=name, limit=columns)
+            raise unknown_name_error(f"table {path}, column", name, columns)
     groups: dict[str, dict[str, list[float]]] = {}
     for number, row in enumerate(rows, start=2):
         try:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from neurorl.cli import main
-from neurorl.errors import ArgumentError, NeurorlError
+from neurorl.errors import ArgumentError, NeurorlError, RunError, UnknownNameError
 from neurorl.inspection.statistics import probability_of_improvement, quartiles_over_steps
 from neurorl.runs.compare import compare, scores_of
 from neurorl.runs.training import train_seeds
@@ -78,13 +78,27 @@ def test_runs_of_a_folder_and_tables_of_a_sweep(
 
 @pytest.mark.parametrize(
     ("text", "by"),
-    [("env,rule\nx,y\n", "rule"), ("env,greedy_return\nx,1\n", "rule"), ("", None)],
+    [("env,rule\nx,y\n", "rule"), ("env,greedy_return\nx,1\n", "rule")],
 )
 def test_tables_that_lack_a_column_are_named(text: str, by: str | None, tmp_path: Path) -> None:
     table = tmp_path / "table.csv"
     table.write_text(text)
-    with pytest.raises(ArgumentError, match="no such column"):
+    with pytest.raises(UnknownNameError, match="column: unknown name"):
         scores_of(table, by, None)
+
+
+def test_a_field_of_the_agent_is_a_column_by_its_own_name(tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text("env,set.beta,greedy_return\nx,0.1,1.0\nx,0.2,3.0\n")
+    groups = scores_of(table, "beta", None)
+    assert groups == {"set.beta=0.1": {"x": [1.0]}, "set.beta=0.2": {"x": [3.0]}}
+
+
+def test_an_empty_table_is_said_to_be(tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text("")
+    with pytest.raises(RunError, match="has no rows"):
+        scores_of(table, None, None)
 
 
 def test_what_is_no_number_is_named_with_its_line(tmp_path: Path) -> None:
