@@ -69,7 +69,7 @@ def _of_actions(play: FirstPlay) -> Numbers:
 def _left_over(seen: Numbers, change: Numbers, more: Numbers | None = None) -> Numbers:
     """Return the share of each change that isn't foretold, ``(d,)`` in [0, 1].
 
-    more: numbers that are fitted, too, of which no products are taken.
+    more: numbers that are fitted too, without their products.
     """
     seen = _scaled(seen)
     squares = np.triu_indices(seen.shape[1])

@@ -67,7 +67,7 @@ class CubaLIF(_Integrator):
 class LIF(_Integrator):
     """Model a leaky integrate-and-fire neuron whose input acts for one step (delta synapse).
 
-    ``v <- exp(-dt/tau_mem) v + q + bias``; the rest as in `CubaLIF`, of which it is the case
+    ``v <- exp(-dt/tau_mem) v + q + bias``; the rest as in `CubaLIF` with
     tau_syn = 0.
     """
 

@@ -107,7 +107,7 @@ def _memories(space: gym.Space[Any], play: Any) -> dict[str, Any]:
 def table_cells(
     space: gym.Space[Any], play: Any, memories: Sequence[float] = ()
 ) -> Features | None:
-    """Return cells of which the output can learn a table; None if there are none.
+    """Return cells from which the output can learn a table; None if there are none.
 
     play: returns the first play, which numbered states don't need. memories: of an agent that has
     some; its cells are of more numbers.

@@ -69,8 +69,8 @@ class Monitor:
     weights: returns its float weights; called now, before learning, and later when needed.
     first_action: what the task calls action 0.
     learning_rate: of an agent that learns by gradients.
-    groups: sizes of the groups of actions, in each of which the policy adds up to 1; none for one
-        group of all.
+    groups: sizes of the groups of actions; the policy adds up to 1 in each. Empty: one group of
+        all actions.
     """
 
     def __init__(

@@ -120,7 +120,7 @@ def _population(
     scale = _scale(d)
     # For noise of the chip's own it may be lower, for the rate.
     wanted = d.threshold - (threshold_reduction(d, kept(d)) if not arithmetic.noise.is_exact else 0)
-    # The chip's lowest threshold is made up for by the bias, of which it is then a part.
+    # The bias makes up for the chip's lowest threshold, and then contains it.
     threshold = np.where(wanted * chip.unit < chip.threshold / 2, 0, chip.threshold)
     bias = chip.bias - (chip.threshold - threshold)
     sums = largest_sums(arithmetic.network, arithmetic.chip, population.name, weights)

@@ -37,10 +37,10 @@ class Constants:
         depression: float,
         kept_window: float | None = None,
     ) -> Constants:
-        """Return a rule's own, or where it has none these.
+        """Return the rule's own constants, or these where it has none.
 
-        eligibility_tau: None for an eligibility that stays, or of which a window leaves
-        *kept_window*.
+        eligibility_tau: in seconds; None for an eligibility that stays, or that each window
+        multiplies by *kept_window*.
         """
         tau = eligibility_tau if rule.eligibility_tau is None else rule.eligibility_tau
         own = rule.eligibility_keep

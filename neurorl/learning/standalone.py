@@ -129,8 +129,8 @@ class Learning:
 
         inputs, returns: as of `Backend.step`. signals: by the names that rules have for them, a
         number, ``(size,)``, ``(n_replicas, size)``, or as rasters have it ``(n_steps, n_replicas *
-        size)``; by population if they differ. A window of which a rule names ``phi`` or a signal
-        that isn't said waits for the `reinforce` that says it.
+        size)``; by population if they differ. If a rule names ``phi`` or a signal that isn't
+        given here, the window waits for the `reinforce` that gives it.
         """
         self._check_none_waits("window")
         check_steps("Learning.window", n_steps)

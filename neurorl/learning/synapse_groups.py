@@ -22,7 +22,7 @@ class SynapseGroup:
     """Hold those synapses of a sparse projection that have one delay.
 
     delay: in steps; 0 for a current. numbers: which of the projection's synapses they are.
-    pre, post: their neurons, ``(n,)``, in the order of *pre*, of which there are *n_pre*.
+    pre, post: their neurons, ``(n,)``, in the order of *pre*. n_pre: number of presynaptic neurons.
     """
 
     delay: int

@@ -50,7 +50,7 @@ class Projection(Described):
     mask: booleans of the same shape; False where there is no synapse. None: all connected.
     delay: seconds from a spike to its arrival, a whole number of steps; None is one step. From a
         source of currents there is none. With a sparse *connect* it may be an array, one for each
-        synapse, or `Uniform` or `Normal`, of which each draws whole steps.
+        synapse, or `Uniform` or `Normal`, drawn as whole steps for each synapse.
     signed: units of the papers' kind: a silent presynaptic neuron transmits -w, a spike +w, in
         every step (so: weights 2w, and bias - sum(w) for the postsynaptic neuron).
     plasticity: None for fixed weights.

@@ -73,7 +73,7 @@ def evaluate(
     for any number of replicas, 1 included; with None one stream of draws goes through all episodes.
 
     Raises EnvError for a reward or an observation that isn't finite, and for whatever else an
-    environment can do wrong; RunError for one of which there can't be copies.
+    environment can do wrong; RunError if it can't be copied.
     """
     check_kind("evaluate, agent", agent, LearningAgent, optional=False)
     check_count("evaluate, episodes", episodes)

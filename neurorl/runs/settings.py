@@ -1,6 +1,6 @@
 """Read settings of a new run from words such as ``beta=0.2``, and from files.
 
-A file is the ``config.json`` of another run, all of which is taken, or JSON or TOML of fields::
+A file is the ``config.json`` of another run, taken whole, or JSON or TOML of fields::
 
     rule = "spikes-only-hebbian"
     beta = 0.2

@@ -43,7 +43,7 @@ Figures = dict[str, float]
 
 
 def drive(n: int) -> np.ndarray:
-    """Return the constant input of each neuron, of which some reach the threshold by it alone."""
+    """Return the constant input of each neuron; some reach the threshold by it alone."""
     return np.random.default_rng(1).uniform(*DRIVE, n)
 
 

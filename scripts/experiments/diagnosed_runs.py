@@ -52,7 +52,7 @@ class Numbers(gym.Env[Any, Any]):
 
 @dataclass(frozen=True)
 class Run:
-    """Hold one run. expected: kinds of warnings one of which it must get; none if it learns."""
+    """Hold one run. expected: kinds of warnings; it must get one of them. Empty if it learns."""
 
     name: str
     make: Callable[[], gym.Env[Any, Any]]

@@ -35,7 +35,7 @@ def releases(evidence: Evidence) -> Iterator[Variant]:
 
 
 def _released(chosen: Collection[str], make: Releases) -> Arrivals:
-    """Return arrivals of which some projections release something else."""
+    """Return the arrivals, with the releases of some projections replaced."""
 
     def arrive(evidence: Observed, p: Projection) -> Array:
         changed = make if p.name in chosen else None

@@ -1,4 +1,4 @@
-"""Define the networks and batches of which an update is measured, the same for everyone."""
+"""Define the networks and batches whose update is measured, the same for everyone."""
 
 from __future__ import annotations
 
