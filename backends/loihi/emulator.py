@@ -81,19 +81,8 @@ class EmulatorEngine(Engine):
         network, self._later = delays.network, delays.later
         self._history = InputHistory(delays)
         self._populations = [p.name for p in network.populations if p.name in self._later]
-        # The emulator fills integer arrays with nan, then overwrites them.
-        with np.errstate(invalid="ignore"):
-            emulator = EmulatorInterface(compiled.model, seed=seed & 0x7FFFFFFF)
         learning = {k: t for k, t in compiled.tables.items() if isinstance(t, LearningTable)}
-        needed = NEEDED + NEEDED_FOR_NOISE + (NEEDED_FOR_PES if learning else ())
-        lacks = missing(emulator, needed)
-        if lacks:
-            raise BackendUnavailableError(
-                "backend loihi",
-                f"nengo-loihi {version()} has no {', '.join(lacks)}",
-                remedy="pip install 'nengo-loihi>=1.1,<2'",
-            )
-        emulator.t = _FIRST
+        emulator = _checked_emulator(compiled, seed, bool(learning))
         compartment = emulator.compartment
         compartment._overflow = _wrap
         self.accelerated = accelerate and can_accelerate(emulator)
@@ -113,16 +102,7 @@ class EmulatorEngine(Engine):
         self._step: Callable[[dict[Any, Raster], int], None] | None = None
         self._window: FastWindow | None = None
         if self.accelerated and len(compartment.input) == 1:
-            fast = None
-            if learning:
-                pre = {name: ends[0] for name, ends in compiled.ends.items()}
-                noisy = not self._own_noise.draws
-                fast = FastLearning(emulator, learning, synapses, pre, draws_noise=noisy)
-                self._learning = fast
-            learn = None if fast is None else fast.step
-            self._step = partial(synapses.step, emulator, learn, self._noisy_update)
-            if compartments.is_native and not self._own_noise.draws:
-                self._window = FastWindow(emulator, synapses, compartments, fast)
+            self._use_fast_steps(learning, synapses, compartments)
         self._coins = coins
         self._toss()
         self._errors: Mapping[str, npt.NDArray[np.float64]] = {}
@@ -133,6 +113,23 @@ class EmulatorEngine(Engine):
         self._thresholds: npt.NDArray[np.int32] | None = None
         self._size = len(compartment.vth)
         self._spikes: Raster = np.empty((0, self._size), dtype=bool)
+
+    def _use_fast_steps(
+        self,
+        learning: Mapping[str, LearningTable],
+        synapses: FastSynapses,
+        compartments: FastCompartments,
+    ) -> None:
+        """Step, learn and, where noise allows it, run windows without the emulator's loops."""
+        emulator, fast, draws = self._emulator, None, self._own_noise.draws
+        if learning:
+            pre = {name: ends[0] for name, ends in self._compiled.ends.items()}
+            fast = FastLearning(emulator, learning, synapses, pre, draws_noise=not draws)
+            self._learning = fast
+        learn = None if fast is None else fast.step
+        self._step = partial(synapses.step, emulator, learn, self._noisy_update)
+        if compartments.is_native and not draws:
+            self._window = FastWindow(emulator, synapses, compartments, fast)
 
     def _noisy_update(self, rng: Any) -> None:
         """Update the compartments with this step's noise, and keep their spikes."""
@@ -341,3 +338,18 @@ class EmulatorEngine(Engine):
 def _wrap(x: npt.NDArray[np.int32], bits: int, name: str | None = None) -> None:
     """Wrap *x* in place as the emulator does, without its warning: registers are meant to wrap."""
     overflow_signed(x, bits=bits, out=x)
+
+
+def _checked_emulator(compiled: Compiled, seed: int, learns: bool) -> EmulatorInterface:
+    """Return the emulator of a model, with all the attributes that are used here."""
+    with np.errstate(invalid="ignore"):  # it fills integer arrays with nan, then overwrites them
+        emulator = EmulatorInterface(compiled.model, seed=seed & 0x7FFFFFFF)
+    lacks = missing(emulator, NEEDED + NEEDED_FOR_NOISE + (NEEDED_FOR_PES if learns else ()))
+    if lacks:
+        raise BackendUnavailableError(
+            "backend loihi",
+            f"nengo-loihi {version()} has no {', '.join(lacks)}",
+            remedy="pip install 'nengo-loihi>=1.1,<2'",
+        )
+    emulator.t = _FIRST
+    return emulator

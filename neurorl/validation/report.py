@@ -18,11 +18,11 @@ from neurorl.validation.compare import Row, compare
 from neurorl.validation.explain import Explanation, explain
 from neurorl.validation.learning import Training, train
 from neurorl.validation.page import page, write_page
-from neurorl.validation.recording import record
-from neurorl.validation.replay import replay
+from neurorl.validation.recording import Recording, record
+from neurorl.validation.replay import Replay, replay
 from neurorl.validation.result import Result
 from neurorl.validation.specs import read_specs
-from neurorl.validation.stimulus import make_stimulus
+from neurorl.validation.stimulus import InputWindow, make_stimulus
 from neurorl.validation.subject import DEFAULT_ENV, Subject, make_subject
 from neurorl.validation.taught import explain_training
 from neurorl.validation.tolerance import Tolerance
@@ -94,15 +94,8 @@ def validate(
             advance(done, total)
 
     recordings = [record(subject, spec, stimulus, seed, stepped) for spec in specs]
-    rows: list[Row] = []
-    explanations: list[Explanation] = []
     traces = [replay(subject, recording, stimulus, 0, seed) for recording in recordings]
-    for other, trace in zip(recordings[1:], traces[1:], strict=True):
-        pair = (traces[0], trace)
-        compared = compare(subject, stimulus, recordings[0], other, pair, limits)
-        explained = explain(subject, stimulus, recordings[0], other, seed, pair)
-        rows += [_with_cause(subject, row, explained) for row in compared]
-        explanations += explained
+    rows, explanations = _compare_all(subject, stimulus, recordings, traces, seed, limits)
     trainings: list[Training] = []
     if learn:
         trainings, contrasts = train(subject, specs, seed, updates, stepped)
@@ -125,6 +118,26 @@ def validate(
         command=command,
         skipped=skipped,
     )
+
+
+def _compare_all(
+    subject: Subject,
+    stimulus: list[InputWindow],
+    recordings: Sequence[Recording],
+    traces: Sequence[Replay],
+    seed: int,
+    limits: Tolerance,
+) -> tuple[list[Row], list[Explanation]]:
+    """Compare all recordings with the first; explain where they differ."""
+    rows: list[Row] = []
+    explanations: list[Explanation] = []
+    for other, trace in zip(recordings[1:], traces[1:], strict=True):
+        pair = (traces[0], trace)
+        compared = compare(subject, stimulus, recordings[0], other, pair, limits)
+        explained = explain(subject, stimulus, recordings[0], other, seed, pair)
+        rows += [_with_cause(subject, row, explained) for row in compared]
+        explanations += explained
+    return rows, explanations
 
 
 def _as_the_chip_has_it(
