@@ -110,7 +110,8 @@ class Player:
             try:
                 observation = self._read(observation)
             except UnfitError as exc:
-                raise ArgumentError(exc.say("observation", "give one, not a batch")) from exc
+                remedy = "give one; predict_batch takes several"
+                raise ArgumentError(exc.say("observation", remedy)) from exc
         loop.see(k, observation)
         if action_mask is not None or loop.masked[k]:
             loop.allow(k, self._allowed(action_mask))
