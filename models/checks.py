@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from neurorl.errors import DescriptionError, unknown_name_error
 from neurorl.models.actor import hidden_sizes, history_taps, least_window
 from neurorl.models.features import FromNumbers, Picked
@@ -13,6 +11,7 @@ from neurorl.network.limits import MAX_TAPS, check_limit
 from neurorl.network.modules import hidden_layers, module_projections
 from neurorl.network.serialization import number, positive, several
 from neurorl.rules import Rule
+from neurorl.rules.membrane import noise_problem
 from neurorl.rules.post_factor import OF_MODULES
 
 __all__ = [
@@ -296,11 +295,6 @@ def _check_told(
         problem = f"{what}, and {population.name!r} has neurons by equations"
         remedy = "LIF, CubaLIF or GLM, or a rule of spikes"
         raise DescriptionError(where, problem, remedy=remedy)
-    if plan is None:
-        width = population.neuron.dynamics(population.size, network.dt).noise_width
-    else:
-        width = plan.constants.get("noise_width", np.zeros(1))
-    if rule.needs_probability and width.min() <= 0:
-        problem = f"{what}, and {population.name!r} has no noise"
-        remedy = "noise= of its neurons, or a rule of spikes"
-        raise DescriptionError(where, problem, remedy=remedy)
+    silent = noise_problem(population, network.dt, what) if rule.needs_probability else None
+    if silent is not None:
+        raise DescriptionError(where, silent)

@@ -142,16 +142,20 @@ class ReferenceSimulator(Simulator):
                 now[name] = neurons.update(self.drive(name, neurons), self.steps)
             for name, equations in self.equations.items():
                 now[name] = equations.update(self.arrived(name, len(equations.dead)), self.steps)
-            for name, spikes in now.items():
-                past = self.spikes[name]
-                past[:-1] = past[1:]
-                past[-1] = spikes
-            for pre, short_term in self._short_term.values():
-                short_term.update(now[pre])
+            self.send(now)
             for name in record:
                 out[name][k] = now[name]
             self.steps = [t + 1 for t in self.steps]
         return out
+
+    def send(self, spikes: Inputs) -> None:
+        """Let a step's spikes, by node, join those on their way."""
+        for name, now in spikes.items():
+            past = self.spikes[name]
+            past[:-1] = past[1:]
+            past[-1] = now
+        for pre, short_term in self._short_term.values():
+            short_term.update(spikes[pre])
 
     def drive(self, name: str, neurons: Neurons) -> npt.NDArray[np.generic]:
         """Return the sum of the weights of the spikes that arrive at a population in this step."""

@@ -12,10 +12,12 @@ from neurorl.backends.base import Backend, Raster
 from neurorl.backends.checks import Inputs
 from neurorl.backends.recording import Recording
 from neurorl.errors import UnsupportedError
+from neurorl.learning.replay import Replay
 from neurorl.network.description import Dynamics, Population
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.elementary import exp
 from neurorl.rules import Rule
+from neurorl.rules.membrane import noise_problem
 
 __all__ = ["OF_MEMBRANES", "Membranes"]
 
@@ -27,8 +29,8 @@ class Membranes:
     """Step a backend, and tell v, p and theta of the populations whose rules name them.
 
     v: the membrane after each step and its reset, in the description's units, as a recording has
-    it: ``v`` of neurons by equations. p: probability of the spike, of LIF, CubaLIF and GLM neurons
-    with escape noise in float arithmetic. theta: their threshold.
+    it: ``v`` of neurons by equations. p: probability of the spike, of neurons with escape noise in
+    float arithmetic. theta: threshold of LIF, CubaLIF and GLM neurons.
 
     rules: by population, those of the projections into it. Raises UnsupportedError, with the
     character, for what a population or a backend can't tell.
@@ -45,6 +47,10 @@ class Membranes:
             if named:
                 self._check(population, of_it, named)
                 self._named[population.name] = named
+        again = [n for n, named in self._named.items() if "p" in named and n not in self._dynamics]
+        if again:
+            backend.check_can("state")
+        self._replay = Replay(backend, again) if again else None
         names = [f"{name}.{kind}" for name in self._named for kind in self._variables(name)]
         self._recording = None
         if names:
@@ -59,15 +65,24 @@ class Membranes:
 
         v and p are ``(n_steps, n_replicas * size)``, theta ``(n_replicas * size,)``.
         """
+        if self._replay is not None:
+            self._replay.begin()
+        rows: dict[str, npt.NDArray[Any]] = {}
         if self._recording is None:
             rasters = self._backend.step(inputs, n_steps)
-            return rasters, {name: self._told(name, {}) for name in self._named}
-        before = self._state()
-        self._rows = {}
-        with self._recording:
-            rasters = self._backend.step(inputs, n_steps)
-        rows = {name: np.stack([before[name], *rows]) for name, rows in self._rows.items()}
-        return rasters, {name: self._told(name, rows) for name in self._named}
+        else:
+            before, self._rows = self._state(), {}
+            with self._recording:
+                rasters = self._backend.step(inputs, n_steps)
+            rows = {name: np.stack([before[name], *rows]) for name, rows in self._rows.items()}
+        told = {name: self._told(name, rows) for name in self._named}
+        if self._replay is not None:
+            again = self._replay.probabilities(inputs, rasters, n_steps)
+            told = {
+                name: {**read, "p": again[name]} if name in again else read
+                for name, read in told.items()
+            }
+        return rasters, told
 
     def _take(self, _: float, name: str, value: npt.NDArray[Any]) -> None:
         self._rows.setdefault(name, []).append(value)
@@ -79,7 +94,7 @@ class Membranes:
 
     def _variables(self, population: str) -> tuple[str, ...]:
         named = self._named[population]
-        if "p" in named:
+        if "p" in named and population in self._dynamics:
             return _OF_P
         if "v" not in named:
             return ()
@@ -93,7 +108,7 @@ class Membranes:
         if "v" in named:
             kind = "voltage" if population in self._dynamics else "v"
             told["v"] = rows[f"{population}.{kind}"][1:] / self._unit(population)
-        if "p" in named:
+        if "p" in named and population in self._dynamics:
             told["p"] = self._probability(population, rows)
         return told
 
@@ -118,7 +133,7 @@ class Membranes:
         for name in sorted(named):
             where = next(rule for rule in rules if rule.names(name)).where(name)
             who = f"{population.name!r} has neurons by equations"
-            if plan is not None and (name != "v" or "v" not in plan.initial):
+            if plan is not None and (name == "theta" or (name == "v" and "v" not in plan.initial)):
                 what = f"needs {name}, and {who}" + (" without a variable v" * (name == "v"))
                 remedy = "LIF, CubaLIF or GLM"
                 raise UnsupportedError(where, what, remedy=remedy)
@@ -128,26 +143,17 @@ class Membranes:
             )
         if "p" in named:
             where = next(rule for rule in rules if rule.names("p")).where("p")
-            self._check_probability(population.name, f"{where} needs spike probabilities")
+            self._check_probability(population, f"{where} needs spike probabilities")
 
-    def _check_probability(self, population: str, what: str) -> None:
-        backend = self._backend
-        flows = any(
-            p.post == population and p.pre in backend.network.currents
-            for p in backend.network.projections
-        )
-        for odd, problem, remedy in (
-            (
-                self._dynamics[population].noise_width.min() <= 0,
-                f"and {population!r} has no noise",
-                "noise= of the neurons, or a rule of spikes or v",
-            ),
-            (
-                backend.arithmetic.is_chip,
-                "which chip arithmetic doesn't tell",
-                "arithmetic 'float'",
-            ),
-            (flows, f"and currents flow into {population!r}", "a source of spikes"),
-        ):
-            if odd:
-                raise UnsupportedError(f"{what}, {problem}; {remedy}")
+    def _check_probability(self, population: Population, what: str) -> None:
+        network, name = self._backend.network, population.name
+        silent = noise_problem(population, network.dt, what)
+        if silent is not None:
+            raise UnsupportedError(silent)
+        if self._backend.arithmetic.is_chip:
+            problem, remedy = "which chip arithmetic doesn't tell", "arithmetic 'float'"
+            raise UnsupportedError(f"{what}, {problem}; {remedy}")
+        flows = any(p.post == name and p.pre in network.currents for p in network.projections)
+        if flows and name in self._dynamics:
+            problem = f"and currents flow into {name!r}"
+            raise UnsupportedError(f"{what}, {problem}; a source of spikes")

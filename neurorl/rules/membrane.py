@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.network.description import Dynamics
+from neurorl.network.description import Dynamics, Population
 from neurorl.network.neuron import StepPlan
 from neurorl.network.serialization import FloatArray
 from neurorl.network.stepping import after_reset, before_reset
@@ -15,6 +15,7 @@ from neurorl.numerics.elementary import exp
 
 __all__ = [
     "membranes",
+    "noise_problem",
     "probability_at_threshold",
     "spike_probability",
     "spike_probability_by_equations",
@@ -64,16 +65,21 @@ def membranes(
 
 
 def spike_probability_by_equations(
-    plan: StepPlan, arrived: Mapping[str, FloatArray], spikes: npt.NDArray[np.bool_]
+    plan: StepPlan,
+    arrived: Mapping[str, FloatArray],
+    spikes: npt.NDArray[np.bool_],
+    state: Mapping[str, FloatArray] | None = None,
+    dead: npt.NDArray[np.int64] | None = None,
 ) -> FloatArray:
     """Return ``p(t) = sigmoid((left - right)/noise_width)`` of ``left > right``, given the spikes.
 
     arrived: what synapses add, by input, ``(W, n)``. spikes: raster ``(W, n)``, for the resets.
-    Returns ``(W, n)`` from rest, 0 in dead steps and where a lesion silences; needs
-    noise_width > 0, as `StepPlan.is_noisy` neurons have it.
+    state, dead: before the window; None is at rest.
+    Returns ``(W, n)``, 0 in dead steps and where a lesion silences; needs noise_width > 0, as
+    `StepPlan.is_noisy` neurons have it.
     """
-    state = dict(plan.initial)
-    dead = np.zeros(plan.size, dtype=np.int64)
+    state = plan.initial if state is None else state
+    dead = np.zeros(plan.size, dtype=np.int64) if dead is None else dead
     no_noise = np.zeros(plan.size)
     p = np.empty(spikes.shape)
     for t in range(len(spikes)):
@@ -96,3 +102,19 @@ def probability_at_threshold(
     open_ = 1.0 / (1.0 + exp((right - left) / plan.constants["noise_width"]))
     is_closed = (dead > 0) | (plan.constants.get("is_silent", 0.0) > 0)
     return np.where(is_closed, 0.0, open_)
+
+
+def noise_problem(population: Population, dt: float, needs: str) -> str | None:
+    """Return the error for a population without noise, of which a rule needs p; None with noise.
+
+    needs: says so, ``rule ... needs spike probabilities``.
+    """
+    plan = population.plan(dt)
+    if plan is None:
+        width = population.neuron.dynamics(population.size, dt).noise_width
+    else:
+        width = plan.constants.get("noise_width", np.zeros(1))
+    if width.min() > 0:
+        return None
+    remedy = "noise= of its neurons, or a rule of spikes"
+    return f"{needs}, and {population.name!r} has no noise; {remedy}"

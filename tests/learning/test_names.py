@@ -207,13 +207,17 @@ def test_every_backend_tells_the_same(name: str, arithmetic: str, rule: Rule) ->
 
 
 def test_the_membrane_of_neurons_by_equations() -> None:
-    """Izhikevich's v rests at -65 and moves; it has no threshold in numbers, and no p."""
+    """Izhikevich's v rests at -65 and moves; it has no threshold in numbers, and no noise."""
     network = pair(IZHIKEVICH, Plasticity(low=-100.0, high=100.0))
     e = eligibility(Rule("v", output="v/100"), {"in": at([0], 12)}, network)
     assert -0.71 < e < -0.6
     with load("reference", network) as backend:
         refused("theta, and 'cell' has neurons by equations", backend, output="v - theta")
-        refused("character 7 .*needs p, and 'cell' has neurons by", backend, output="spike*p")
+        refused(
+            "character 7 .*needs spike probabilities, and 'cell' has no noise",
+            backend,
+            output="spike*p",
+        )
 
 
 def refused(message: str, backend: Backend, **texts: Any) -> None:
