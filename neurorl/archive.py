@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import lzma
 import math
 import re
 import struct
@@ -23,12 +24,24 @@ import numpy.typing as npt
 
 from neurorl.reading import Place, read_bytes
 
-__all__ = ["DIGEST", "LARGEST_FILE", "packed", "read_arrays", "read_signed", "signed"]
+__all__ = [
+    "COMPRESSED",
+    "DIGEST",
+    "LARGEST_FILE",
+    "compressed",
+    "packed",
+    "read_arrays",
+    "read_signed",
+    "signed",
+]
 
 LARGEST_FILE = 2**30
 """Limit the size of a checkpoint or a saved network, in bytes."""
+COMPRESSED = ".xz"
+"""End the name of a file with it that is compressed as a whole."""
 DIGEST = 64
 """Count the hexadecimal digits of the digest at the end of a file."""
+_LARGEST_UNPACKED = 2**24  # bytes; the only ones that can be more than a file is long
 _LARGEST_DIRECTORY = 2**20  # of some 10,000 arrays
 _END = struct.Struct("<4s4H2LH")  # the end of a zip's directory, but for the comment
 _ENCRYPTED = 1
@@ -66,6 +79,8 @@ def read_signed(path: Path, place: Place, remedy: str) -> bytes:
     place: what errors begin with. remedy: for a damaged one.
     """
     data = read_bytes(path, LARGEST_FILE, place)
+    if path.suffix == COMPRESSED:
+        data = _decompressed(data, place)
     size, signed = data[-DIGEST - 2 : -DIGEST], data[-DIGEST:]
     computed = hashlib.sha256(memoryview(data)[: -DIGEST - 2])
     computed.update(b"\0\0")
@@ -73,6 +88,23 @@ def read_signed(path: Path, place: Place, remedy: str) -> bytes:
         damaged = Place(place.where, place.part, remedy)
         raise damaged.wrong("is damaged: its digest doesn't match")
     return data
+
+
+def compressed(data: bytes) -> bytes:
+    """Return the content of a file whose name ends in `COMPRESSED`."""
+    return lzma.compress(data, preset=6)
+
+
+def _decompressed(data: bytes, place: Place) -> bytes:
+    """Return what was `compressed`. Raises RunError for what is damaged or too large."""
+    reader = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=2**26)
+    try:
+        plain = reader.decompress(data, _LARGEST_UNPACKED)
+    except lzma.LZMAError as exc:
+        raise place.wrong("is damaged", exc) from exc
+    if not reader.eof or reader.unused_data:
+        raise place.wrong("is damaged, or too large", limit=f"{_LARGEST_UNPACKED} bytes")
+    return plain
 
 
 def read_arrays(data: bytes) -> dict[str, npt.NDArray[Any]]:

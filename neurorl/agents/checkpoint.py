@@ -24,7 +24,15 @@ from neurorl.errors import RunError
 from neurorl.files import write_bytes
 from neurorl.reading import JSON_MEMORY, Place, check_fields, json_memory, parse_json
 
-__all__ = ["digest", "packed", "read_checkpoint", "write_checkpoint"]
+__all__ = [
+    "checkpoint_in",
+    "digest",
+    "packed",
+    "packed_text",
+    "read_checkpoint",
+    "read_text",
+    "write_checkpoint",
+]
 
 FORMAT = 1
 _DESCRIPTION = "description.json"
@@ -36,6 +44,13 @@ _REQUIRED = {
 }
 # Its environment is checked by `neurorl.tasks.loading`.
 _OPTIONAL = {"approach": str, "noise": str, "gradient": dict | None}
+
+
+def checkpoint_in(run: Path) -> Path:
+    """Return the checkpoint of a run directory; in the zoo it is compressed."""
+    path = run / "checkpoint.npz"
+    small = path.with_name(path.name + archive.COMPRESSED)
+    return small if small.exists() and not path.exists() else path
 
 
 def write_checkpoint(
@@ -52,6 +67,11 @@ def packed(description: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> 
     """
     text = json.dumps({"format": FORMAT, **description}, allow_nan=False).encode()
     _check_size(text, arrays)
+    return packed_text(text, arrays)
+
+
+def packed_text(text: bytes, arrays: dict[str, npt.NDArray[Any]]) -> bytes:
+    """Return the file of a description's *text* and *arrays*."""
     all_arrays = {_DESCRIPTION: np.frombuffer(text, dtype=np.uint8), **arrays}
     return archive.packed(all_arrays)
 
@@ -67,6 +87,13 @@ def digest(path: Path) -> str:
 
 def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
     """Read the description and arrays of a file. Raises RunError if it isn't whole."""
+    text, arrays = read_text(path)
+    place = Place(f"checkpoint {path}")
+    return _checked(place, parse_json(text, place)), arrays
+
+
+def read_text(path: Path) -> tuple[bytes, dict[str, npt.NDArray[Any]]]:
+    """Read the text of a file's description, and its arrays. Raises RunError if it isn't whole."""
     place, data = Place(f"checkpoint {path}"), _whole(path)
     try:
         arrays = archive.read_arrays(data)
@@ -75,7 +102,7 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[A
             raise ValueError("no text for a description")
     except (KeyError, ValueError, zipfile.BadZipFile) as exc:
         raise place.wrong("is not an agent's", exc) from exc
-    return _checked(place, parse_json(text.tobytes(), place)), arrays
+    return text.tobytes(), arrays
 
 
 def _checked(place: Place, description: Any) -> dict[str, Any]:

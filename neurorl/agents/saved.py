@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any, Self, TypedDict
 
 from neurorl.agents.algorithms import Algorithm, find_algorithm
-from neurorl.agents.checkpoint import read_checkpoint
+from neurorl.agents.checkpoint import checkpoint_in, read_checkpoint
 from neurorl.agents.episodes import State
 from neurorl.arithmetic.rounding import find_arithmetic
 from neurorl.backends.registry import backend_class
 from neurorl.errors import RunError
 from neurorl.models.config import AgentConfig
 from neurorl.network.serialization import Described
+from neurorl.zoo import located, name_of
 
 __all__ = ["AgentDescription", "Setting", "played_on", "read_agent"]
 
@@ -72,14 +73,15 @@ class AgentDescription:
 
 
 def read_agent(path: Path) -> tuple[AgentDescription, State]:
-    """Read description and arrays of a saved agent: a file, or a run directory.
+    """Read description and arrays of a saved agent: a file, a run directory, or ``zoo:NAME``.
 
     Raises RunError or DescriptionError.
     """
+    path = located(path)
     if path.is_dir():
         if not (path / "config.json").exists():
-            raise RunError(f"run {path}", "is not a run: config.json is missing")
-        path = path / "checkpoint.npz"
+            raise RunError(f"run {name_of(path)}", "is not a run: config.json is missing")
+        path = checkpoint_in(path)
     described, arrays = read_checkpoint(path)
     return AgentDescription.from_dict(described), arrays
 

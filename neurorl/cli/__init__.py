@@ -16,12 +16,15 @@ from neurorl.cli import (
     compare,
     doctor,
     evaluate,
+    export_run,
+    import_run,
     plot,
     show,
     sweep,
     train,
     validate,
     watch,
+    zoo,
 )
 from neurorl.cli.status import exit_status
 
@@ -36,6 +39,9 @@ _COMMANDS = {
     "sweep": sweep,
     "compare": compare,
     "watch": watch,
+    "zoo": zoo,
+    "export": export_run,
+    "import": import_run,
     "backends": backends,
     "bench": bench,
     "doctor": doctor,

@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 import json
 
-from neurorl.cli.kinds import path
+from neurorl.cli.kinds import run as run_path
 from neurorl.cli.output import cell, print_table
 
 __all__ = ["HELP", "add_arguments", "run"]
@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "groups",
         nargs="+",
-        type=path,
+        type=run_path,
         metavar="GROUP",
         help="a folder of runs, or table.csv of a sweep; the others are held against the first",
     )

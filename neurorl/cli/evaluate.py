@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from neurorl.cli.kinds import path
+from neurorl.cli.kinds import run as run_path
 from neurorl.cli.options import add_backend, add_trust, chosen_backend, look_here
 from neurorl.cli.output import progress, report
 
@@ -18,7 +18,7 @@ HELP = "play a trained agent without learning"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", type=path, metavar="RUN")
+    parser.add_argument("run", type=run_path, metavar="RUN", help="or zoo:NAME, see neurorl zoo")
     add_backend(parser)
     parser.add_argument(
         "--env", metavar="ENV_ID", help="play this one instead of the environment of the run"

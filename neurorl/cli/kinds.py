@@ -6,7 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
-__all__ = ["path"]
+__all__ = ["beside", "path", "run"]
 
 _LONGEST_NAME = 255  # bytes; what common file systems take
 _LONGEST_PATH = 4095
@@ -20,3 +20,24 @@ def path(text: str) -> Path:
     if len(name) > _LONGEST_PATH or max(map(len, name.split(b"/"))) > _LONGEST_NAME:
         raise argparse.ArgumentTypeError(f"a path of {len(name)} bytes is too long")
     return Path(text)
+
+
+def run(text: str) -> Path:
+    """Return the path of a run, or that of ``zoo:NAME``. Raises ArgumentTypeError."""
+    from neurorl.errors import NeurorlError
+    from neurorl.zoo import located
+
+    try:
+        return located(path(text))
+    except NeurorlError as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from exc
+
+
+def beside(run: Path, name: str) -> Path:
+    """Return where a file that is made of a run goes if nobody says: into it.
+
+    Of a pretrained agent it goes to the current folder.
+    """
+    from neurorl.zoo import is_within
+
+    return Path(f"{run.name}-{name}") if is_within(run) else run / name

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from neurorl.cli.kinds import path
+from neurorl.cli.kinds import beside, path
+from neurorl.cli.kinds import run as run_path
 
 __all__ = ["HELP", "add_arguments", "run"]
 
@@ -15,9 +16,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "runs",
         nargs="+",
-        type=path,
+        type=run_path,
         metavar="RUN",
-        help="or a folder of runs, such as --seeds makes: their median, and a band of quartiles",
+        help="or zoo:NAME, or a folder of runs, such as --seeds makes: their median, and a band"
+        " of quartiles",
     )
     parser.add_argument(
         "--out", type=path, metavar="FILE", help="default: learning_curve.png in RUN"
@@ -27,6 +29,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from neurorl.runs.plot import plot_runs
 
-    out = arguments.out or arguments.runs[0] / "learning_curve.png"
+    out = arguments.out or beside(arguments.runs[0], "learning_curve.png")
     print(plot_runs(arguments.runs, out))
     return 0

@@ -68,7 +68,9 @@ COMPARED = 200
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", metavar="RUN_OR_MODEL", help="a run, lif, glm or a .nir file")
+    parser.add_argument(
+        "what", metavar="RUN_OR_MODEL", help="a run, zoo:NAME, lif, glm or a .nir file"
+    )
     add_backend(parser)
     parser.add_argument("--env", default="CartPole-v1", metavar="ENV_ID", help="task of a MODEL")
     add_trust(parser)
@@ -132,8 +134,9 @@ def _shown(arguments: argparse.Namespace) -> Shown:
     from neurorl.models.presets import MODELS, make_config
     from neurorl.tasks.actions import read_actions
     from neurorl.tasks.environments import make_env
+    from neurorl.zoo import located
 
-    path, asked = Path(arguments.what), chosen_backend(arguments)
+    path, asked = located(arguments.what), chosen_backend(arguments)
     if arguments.what in MODELS:
         env = make_env(arguments.env)
         config = make_config(env, arguments.what)
@@ -163,7 +166,7 @@ def _of_network(network: Network, window: int | None, asked: ChosenBackend) -> S
 
 
 def _of_run(path: Path, asked: ChosenBackend, trust_env: bool) -> Shown:
-    from neurorl.agents.checkpoint import digest
+    from neurorl.agents.checkpoint import checkpoint_in, digest
     from neurorl.inspection.cost import static_cost
     from neurorl.inspection.deployment import compare
     from neurorl.runs.evaluation import load_to_play, read_cost
@@ -180,7 +183,7 @@ def _of_run(path: Path, asked: ChosenBackend, trust_env: bool) -> Shown:
         of_run = OfRun(
             bool(counted),
             agent.diagnostics if agent.episodes else None,
-            digest(path / "checkpoint.npz" if path.is_dir() else path),
+            digest(checkpoint_in(path) if path.is_dir() else path),
             compared,
         )
         return _of_backend(backend, agent.weights, cost, of_run)

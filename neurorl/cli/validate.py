@@ -24,7 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "what",
         metavar="RUN_OR_MODEL",
-        help="a run, lif, glm, lif-spiking-critic, a feature such as 'currents', or a .nir file",
+        help="a run, zoo:NAME, lif, glm, lif-spiking-critic, a feature such as 'currents', or"
+        " a .nir file",
     )
     parser.add_argument(
         "--backends",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from neurorl.cli.kinds import path
+from neurorl.cli.kinds import beside, path
+from neurorl.cli.kinds import run as run_path
 from neurorl.cli.options import add_backend, add_trust, chosen_backend, look_here
 
 __all__ = ["HELP", "add_arguments", "run"]
@@ -13,7 +14,7 @@ HELP = "make a film of an agent at its task, beside its spikes"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", type=path, metavar="RUN")
+    parser.add_argument("run", type=run_path, metavar="RUN", help="or zoo:NAME, see neurorl zoo")
     parser.add_argument(
         "--out", type=path, metavar="FILE", help="gif or mp4 (default: watch.gif in RUN)"
     )
@@ -39,6 +40,6 @@ def run(arguments: argparse.Namespace) -> int:
         trust_env=arguments.trust_env,
     )
     frames = play_frames(agent, arguments.steps, seed=arguments.seed, **chosen)
-    out = arguments.out or arguments.run / "watch.gif"
+    out = arguments.out or beside(arguments.run, "watch.gif")
     print(watch(frames, out, fps=arguments.fps))
     return 0

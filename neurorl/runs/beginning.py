@@ -17,6 +17,7 @@ from neurorl.runs.config import RunConfig
 from neurorl.runs.overrides import overridden, preset_with
 from neurorl.tasks.environments import make_env
 from neurorl.tasks.specification import PROBLEM, describe_env, is_same_env
+from neurorl.zoo import located
 
 __all__ = ["make_agents", "open_env", "start_of"]
 
@@ -54,7 +55,7 @@ def open_env(config: RunConfig) -> tuple[gym.Env[Any, Any], RunConfig]:
 
 def start_of(start: str, seed: int | None) -> Path:
     """Return the run to start from: *start*, or its run of this seed (None: any) of several."""
-    path = Path(start)
+    path = located(start)
     if (path / "config.json").exists() or not path.is_dir():
         return path
     several = sorted(path.glob("seed*/config.json")) if seed is None else []

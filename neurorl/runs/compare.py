@@ -18,6 +18,7 @@ from neurorl.inspection.statistics import (
 )
 from neurorl.reading import JSON_BYTES, Place, read_bytes
 from neurorl.runs.directory import RunDirectory
+from neurorl.zoo import name_of
 
 __all__ = ["Comparison", "compare", "runs_in", "scores_of"]
 
@@ -96,7 +97,7 @@ def scores_of(path: Path, by: str | None, score: str | None) -> dict[str, dict[s
         if not returns:
             raise ArgumentError(f"run {folder}", "has no episodes yet")
         by_task.setdefault(run.read_config().env, []).append(float(np.mean(returns)))
-    return {str(path): by_task}
+    return {name_of(path): by_task}
 
 
 def _of_table(path: Path, by: str | None, score: str | None) -> dict[str, dict[str, list[float]]]:

@@ -18,6 +18,7 @@ from neurorl.nir import from_nir
 from neurorl.runs.evaluation import load_to_play
 from neurorl.tasks.environments import discrete_actions, make_env
 from neurorl.testing import FEATURES
+from neurorl.zoo import is_within, located, name_of
 
 __all__ = ["DEFAULT_ENV", "Subject", "make_subject"]
 
@@ -65,14 +66,15 @@ def make_subject(
         return _of_model(str(what), env, overrides or {})
     if str(what) in FEATURES:
         return Subject(f"feature {what!r}", FEATURES[str(what)](), argument=repr(str(what)))
-    path = Path(what)
+    path = located(what)
     if not path.exists():
         raise unknown_name_error("run directory or model", str(what), MODELS)
     if path.suffix == ".nir":
         step = "" if dt is None else f" --dt {dt!r}"
         return Subject(path.name, from_nir(path, dt), argument=f"{path.name}{step}")
     agent, _ = load_to_play(path, trust_env=trust_env)
-    return _of_agent(f"run {path.name}", agent, path.name)
+    name = name_of(path) if is_within(path) else path.name
+    return _of_agent(f"run {name}", agent, name)
 
 
 def _of_model(model: str, env_id: str, overrides: dict[str, Any]) -> Subject:

@@ -32,6 +32,7 @@ LAYERS = (
     "plain",
     "reading",
     "archive",
+    "zoo",
     "numerics",
     "expressions",
     "tasks",
