@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.learning.plan import Incoming, Plastic
 from neurorl.network.serialization import FloatArray
-from neurorl.rules.three_factor import arrivals
 
-__all__ = ["add_arriving", "add_flow", "drives", "summed_arrivals"]
+__all__ = ["add_arriving", "add_flow", "summed_arrivals"]
 
 
 def add_arriving(
@@ -35,26 +33,6 @@ def add_arriving(
         return
     blocks = weights.reshape(-1, *weights.shape[-2:])
     into += (x.reshape(len(x), len(blocks), 1, -1) @ blocks).reshape(into.shape)
-
-
-def drives(
-    into: Sequence[Incoming],
-    spikes: Mapping[str, npt.NDArray[np.bool_]],
-    last: Mapping[str, npt.NDArray[np.bool_]],
-    weights: Mapping[str, FloatArray],
-    shape: tuple[int, int],
-) -> dict[str, FloatArray]:
-    """Return what arrives in a window by input, of *shape* ``(W, n_replicas * n)`` each.
-
-    into: projections of spikes. spikes, last: of nodes, in the window and the steps before it, the
-    newest last.
-    """
-    by_input: dict[str, FloatArray] = {}
-    for p in into:
-        arrived = [p.transmitted(arrivals(spikes[p.pre], d, last[p.pre])) for d in p.delays]
-        drive = by_input.setdefault(p.target, np.zeros(shape))
-        add_arriving(p, arrived, weights[p.name], drive)
-    return by_input
 
 
 def summed_arrivals(p: Plastic, first: int, arrived: dict[str, list[FloatArray]]) -> FloatArray:

@@ -235,6 +235,9 @@ class Learner:
         """Return what arrives in a window, for each delay of a projection."""
         if p.current:
             return [np.tile(spikes, (self._config.window, 1))]
+        if p.short_term is not None:  # which doesn't learn: for p and v, which are from rest
+            released = p.short_term.released(spikes, self._network.dt)
+            return [arrivals(released, delay) for delay in p.delays]
         last = self.memory.last[p.pre]
         return [arrivals(spikes, delay, last if len(last) else None) for delay in p.delays]
 

@@ -19,6 +19,7 @@ from neurorl.network.description import Dynamics, Network, Plasticity, Projectio
 from neurorl.network.modules import hidden_layers, lag, module_projections
 from neurorl.network.neuron import StepPlan
 from neurorl.network.serialization import FloatArray
+from neurorl.network.short_term import TsodyksMarkram
 from neurorl.numerics.elementary import decay
 from neurorl.rules import Rule
 from neurorl.rules.reward_stdp import REWARD_STDP
@@ -40,7 +41,8 @@ class Incoming:
     """Hold what is known of a projection.
 
     current: from a source of currents: what arrives is its activation, in every step. target: the
-    input that it adds to. groups: the synapses of a sparse one by their delay; none of a dense one.
+    input that it adds to. short_term: what its spikes release, if not all the same. groups: the
+    synapses of a sparse one by their delay; none of a dense one.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Incoming:
     current: bool
     delay: int
     target: str
+    short_term: TsodyksMarkram | None
     groups: tuple[SynapseGroup, ...]
 
     @property
@@ -263,6 +266,7 @@ def _looked_up(network: Network, p: Projection) -> dict[str, Any]:
         "current": p.pre in network.currents,
         "delay": network.delay_steps(p.name),
         "target": network.target(p),
+        "short_term": p.short_term,
         "groups": groups_by_delay(network, p.name),
     }
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 __all__ = [
     "ALL",
     "Agent",
+    "Equations",
     "Features",
     "Fields",
     "Layer",
@@ -62,9 +63,15 @@ class Node(ctypes.Structure):
     _fields_: ClassVar[Fields] = fields(int_1="size depth", pointer_2="raster current last")
 
 
+class Equations(ctypes.Structure):
+    _fields_: ClassVar[Fields] = fields(
+        int_1="n_variables n_inputs", pointer_2="initial constants step"
+    )
+
+
 class Projection(ctypes.Structure):
     _fields_: ClassVar[Fields] = fields(
-        int_1="pre n_pre n_post blocks delay is_signed is_fine sums_fit stream",
+        int_1="pre n_pre n_post blocks delay is_signed is_fine sums_fit target stream",
         number_2="decay low high inverse limit unit transmitted_unit least largest",
         pointer_3="weights eligibility levels eligibility_32 trace in_force",
         pointer_4="transmitted transmitted_integers accumulator mask",
@@ -78,6 +85,7 @@ class Layer(ctypes.Structure):
         number_3="alpha keep post_decay slow_decay",
         pointer_4="powers norm post_trace slow_trace signs",
         pointer_5="current_decay membrane_decay threshold bias noise_width refractory_steps",
+        pointer_6="equations",
     )
 
 
@@ -113,7 +121,7 @@ class Agent(ctypes.Structure):
     ]
 
 
-ALL = (Terms, Part, Features, Node, Projection, Layer, Text, Agent)
+ALL = (Terms, Part, Features, Node, Equations, Projection, Layer, Text, Agent)
 """List every structure; loading a library compares them with C++."""
 
 

@@ -50,6 +50,14 @@ class TsodyksMarkram(Described):
         """Return what is left of facilitation, and of used resources, after a step of *dt*."""
         return decay(dt, self.tau_facil), decay(dt, self.tau_rec)
 
+    def released(self, spikes: npt.NDArray[np.bool_], dt: float) -> FloatArray:
+        """Return what the spikes of a raster ``(W, n)`` release, from rest."""
+        decays, u, used = self.decays(dt), np.zeros(spikes.shape[1]), np.zeros(spikes.shape[1])
+        rows = np.empty(spikes.shape)
+        for row, now in zip(rows, spikes, strict=True):
+            u, used, row[:] = self.step(decays, u, used, now)
+        return rows
+
     def step(
         self,
         decays: tuple[float, float],

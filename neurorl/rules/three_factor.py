@@ -47,7 +47,7 @@ def eligibility(e_tm1: Array, x_t: Array, f_t: Array, decay: float) -> Array:
 
 
 def arrivals(
-    spikes: npt.NDArray[np.bool_], delay: int, last: npt.NDArray[np.bool_] | None = None
+    spikes: npt.NDArray[np.bool_] | Array, delay: int, last: npt.NDArray[np.bool_] | None = None
 ) -> Array:
     """Return the raster of a window as it arrives *delay* steps later, ``(W, n)``.
 

@@ -40,7 +40,6 @@ def test_backends_learn_the_same_weights(encoder: str) -> None:
         assert all(np.array_equal(weights[name], expected[name]) for name in expected)
 
 
-@pytest.mark.filterwarnings("ignore:p of neurons by equations")
 @pytest.mark.parametrize("encoder", ["quiet", "current"])
 def test_rules_of_probabilities_learn_the_same_everywhere(encoder: str) -> None:
     learned = []
@@ -52,11 +51,6 @@ def test_rules_of_probabilities_learn_the_same_everywhere(encoder: str) -> None:
         assert any(not np.array_equal(before[name], w) for name, w in learned[-1].items())
     for weights in learned[1:]:
         assert all(np.array_equal(weights[name], w) for name, w in learned[0].items())
-
-
-def test_loops_in_c_refuse_probabilities_of_equations_by_name() -> None:
-    with pytest.raises(UnsupportedError, match=r"p of neurons by equations \(.*\) is not compiled"):
-        agent("reference", rule="coagent", loop="native").learn(1)
 
 
 def test_the_probabilities_are_those_of_a_built_in_neuron() -> None:

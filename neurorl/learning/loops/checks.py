@@ -60,19 +60,18 @@ def not_compiled(config: AgentConfig, network: Network) -> str | None:
     """Name the part of an agent that has no compiled form, such as a rule's function, or None."""
     from neurorl.learning.loops.native_features import is_compiled
 
-    learning = {p.post for p in network.projections if p.plasticity is not None}
     rule = config.learning_rule
     if any(own is not rule for own in config.rules_of(network).values()):
         return "learning by several rules"
     if config.modulators:
         return "learning by named modulators"
-    for population in network.populations if rule.needs_probability else ():
-        if population.name in learning and population.plan(network.dt) is not None:
-            return f"p of neurons by equations ({population.name!r})"
+    learning = {p.post for p in network.projections if p.plasticity is not None}
     reads_drives = rule.needs_probability or rule.needs_membrane
     for p in network.projections:
         if p.is_sparse and (p.plasticity is not None or (reads_drives and p.post in learning)):
             return f"learning by a list of synapses ({p.name!r})"
+        if p.short_term is not None and reads_drives and p.post in learning:
+            return f"p or v behind short-term plasticity ({p.name!r})"
     if not rule.is_text:
         return config.where_rule()
     for kind, part in config.parts.items():

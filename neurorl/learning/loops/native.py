@@ -23,9 +23,10 @@ from neurorl.models.config import AgentConfig
 from neurorl.models.features import Features
 from neurorl.native import structures as c
 from neurorl.native.build import library
+from neurorl.native.equations import equations_of
 from neurorl.native.layout import codes
 from neurorl.native.rule_text import compiled_texts
-from neurorl.network.description import Dynamics
+from neurorl.network.neuron import StepPlan
 from neurorl.rules import Rule
 from neurorl.rules.registry import is_shipped
 
@@ -36,6 +37,12 @@ def _role(layer: Layer) -> str:
     if layer.is_critic:
         return "critic"
     return "hidden" if layer.lag else "output" if layer.name == "output" else "other"
+
+
+def _input_of(p: Incoming, layer: Layer) -> int:
+    """Return the number of the input that a projection adds to."""
+    neurons = layer.dynamics
+    return neurons.inputs.index(p.target) if isinstance(neurons, StepPlan) else 0
 
 
 class NativeLoop(Loop):
@@ -274,7 +281,7 @@ class NativeLoop(Loop):
 
     def _layer(self, layer: Layer) -> c.Layer:
         learning = [self._projection(p, layer) for p in layer.into]
-        fixed = [self._fixed(p) for p in layer.fixed]
+        fixed = [self._fixed(p, layer) for p in layer.fixed]
         into = (c.Projection * (len(learning) + len(fixed)))(*learning, *fixed)
         self._kept.append(into)
         signs = self.memory.signs.get(layer.name)
@@ -302,7 +309,11 @@ class NativeLoop(Loop):
         """Return the addresses of what spike probabilities depend on, if the rule needs them."""
         if layer.dynamics is None:
             return {}
-        assert isinstance(layer.dynamics, Dynamics)  # see `not_compiled`
+        if isinstance(layer.dynamics, StepPlan):
+            steps = self._keep(layer.dynamics.refractory_steps, np.int64)
+            made, arrays = equations_of(layer.dynamics, f"population {layer.name!r}")
+            self._kept += [made, *arrays]
+            return {"refractory_steps": steps, "equations": ctypes.addressof(made)}
         types = {"refractory_steps": np.int64}
         return {
             name: self._keep(getattr(layer.dynamics, name), types.get(name, np.float64))
@@ -312,7 +323,7 @@ class NativeLoop(Loop):
             )
         }
 
-    def _fixed(self, p: Incoming) -> c.Projection:
+    def _fixed(self, p: Incoming, layer: Layer) -> c.Projection:
         shape = self._shapes[p.name]
         return c.Projection(
             pre=self.backend.network.index(p.pre),
@@ -321,6 +332,7 @@ class NativeLoop(Loop):
             blocks=p.blocks,
             delay=p.delay,
             is_signed=p.signed,
+            target=_input_of(p, layer),
             in_force=self._keep(self.memory.in_force[p.name]),
         )
 
@@ -349,6 +361,7 @@ class NativeLoop(Loop):
             blocks=p.blocks,
             delay=p.delay,
             is_signed=p.signed,
+            target=_input_of(p, layer),
             decay=p.trace_decay,
             low=p.low,
             high=p.high,

@@ -56,8 +56,21 @@ struct Node {
     uint8_t *last;  // (replica, depth, neuron): the last spikes of the window before
 };
 
+// Neurons by equations of a layer, of which a rule needs p; neurorl/native/equations.py writes step.
+struct Equations {
+    int64_t n_variables, n_inputs;
+    const double *initial, *constants;  // (variable, neuron), (constant, neuron)
+    // One step, given what arrives (input, neuron) and the spikes; writes (right - left)/noise_width
+    // of the threshold left > right, and whether there may be a spike.
+    void (*step)(
+        int64_t n, const double *constants, const double *arrived, const uint8_t *spikes,
+        const int64_t *refractory_steps, double *state, int64_t *dead, uint8_t *is_open,
+        double *gap);
+};
+
 struct Projection {
     int64_t pre, n_pre, n_post, blocks, delay, is_signed, is_fine, sums_fit;
+    int64_t target;  // which input of neurons by equations it adds to
     int64_t stream;  // stream of the draws for its writes
     double decay, low, high, inverse, limit, unit, transmitted_unit, least, largest;
     double *weights, *eligibility;
@@ -79,6 +92,7 @@ struct Layer {
     const double *signs;  // sign of each hidden unit's path to its module's output, else null
     const double *current_decay, *membrane_decay, *threshold, *bias, *noise_width;
     const int64_t *refractory_steps;
+    const Equations *equations;  // in place of those before, else null
 };
 
 struct Agent {

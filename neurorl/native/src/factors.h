@@ -60,6 +60,74 @@ inline void add_products(const Window &window, const Projection &p, const double
     }
 }
 
+// Return the projections on which the membranes of a layer depend: those that learn, and others.
+inline int64_t n_into(const Layer &layer) { return layer.n_projections + layer.n_fixed; }
+
+// Return the number of presynaptic neurons of the widest of them.
+inline int64_t widest_into(const Layer &layer)
+{
+    int64_t widest = 0;
+    for (int64_t l = 0; l < n_into(layer); l++) {
+        const int64_t size = layer.projections[l].n_pre * layer.projections[l].blocks;
+        widest = size > widest ? size : widest;
+    }
+    return widest;
+}
+
+// Add what spikes do to neurons in step t: to each input, (input, neuron). x: room for all of a
+// projection's presynaptic neurons.
+inline void add_arriving(const Window &window, const Layer &layer, int64_t t, double *x, double *q)
+{
+    const int64_t n = window.agent.nodes[layer.node].size;
+    for (int64_t l = 0; l < n_into(layer); l++) {
+        const Projection &into = layer.projections[l];
+        if (current_of(window, into)) continue;
+        transmitted(window, into, t, x);
+        add_products(window, into, x, q + into.target * n);
+    }
+}
+
+// Add what flows into neurons in every step, (neuron). Return the input that it enters.
+inline int64_t add_currents(const Window &window, const Layer &layer, double *bias)
+{
+    int64_t biased = 0;
+    for (int64_t l = 0; l < n_into(layer); l++) {
+        const Projection &into = layer.projections[l];
+        const double *current = current_of(window, into);
+        if (!current) continue;
+        add_products(window, into, current, bias);
+        biased = into.target;
+    }
+    return biased;
+}
+
+// Compute p(t) = sigmoid((left - right)/noise_width) of neurons by equations, (window, n).
+inline void probability_by_equations(const Window &window, const Layer &layer, double *p)
+{
+    static thread_local Numbers buffer;
+    static thread_local std::vector<int64_t> dead;
+    static thread_local std::vector<uint8_t> is_open;
+    const Equations &own = *layer.equations;
+    const int64_t n = window.agent.nodes[layer.node].size;
+    const int64_t n_state = own.n_variables * n, n_arrived = own.n_inputs * n;
+    buffer.assign(n_state + n_arrived + n + widest_into(layer), 0.0);
+    dead.assign(n, 0);
+    is_open.resize(n);
+    double *state = buffer.data(), *arrived = state + n_state, *bias = arrived + n_arrived;
+    double *x = bias + n;
+    if (n_state) memcpy(state, own.initial, n_state * sizeof *state);
+    const int64_t biased = add_currents(window, layer, bias);
+    for (int64_t t = 0; t < window.agent.window; t++, p += n) {
+        for (int64_t i = 0; i < n_arrived; i++) arrived[i] = 0.0;
+        add_arriving(window, layer, t, x, arrived);
+        for (int64_t j = 0; j < n; j++) arrived[biased * n + j] += bias[j];
+        own.step(
+            n, own.constants, arrived, window.row(layer.node, t), layer.refractory_steps, state,
+            dead.data(), is_open.data(), p);
+        for (int64_t j = 0; j < n; j++) p[j] = is_open[j] ? 1.0 / (1.0 + exp(p[j])) : 0.0;
+    }
+}
+
 // Compute p(t) = sigmoid((v(t) - threshold) / noise_width), (window, n), given the spikes; and to
 // *after* the membranes after each step and its reset.
 template <bool HAS_P = true, bool HAS_V = false>
@@ -68,29 +136,20 @@ inline void spike_probability(
 {
     static thread_local Numbers buffer;
     static thread_local std::vector<int64_t> dead;
+    if (layer.equations) {
+        if (HAS_P) probability_by_equations(window, layer, p);
+        return;
+    }
     const Agent &agent = window.agent;
     const int64_t n = agent.nodes[layer.node].size;
-    const int64_t n_into = layer.n_projections + layer.n_fixed;
-    int64_t widest = 0;
-    for (int64_t l = 0; l < n_into; l++) {
-        const int64_t size = layer.projections[l].n_pre * layer.projections[l].blocks;
-        widest = size > widest ? size : widest;
-    }
-    buffer.assign(4 * n + widest, 0.0);
+    buffer.assign(4 * n + widest_into(layer), 0.0);
     dead.assign(n, 0);
     double *u = buffer.data(), *v = u + n, *q = v + n, *bias = q + n, *x = bias + n;
-    for (int64_t l = 0; l < n_into; l++)
-        if (const double *current = current_of(window, layer.projections[l]))
-            add_products(window, layer.projections[l], current, bias);
+    add_currents(window, layer, bias);
     for (int64_t j = 0; j < n; j++) bias[j] = layer.bias[j] + bias[j];
     for (int64_t t = 0; t < agent.window; t++) {
         for (int64_t j = 0; j < n; j++) q[j] = 0.0;
-        for (int64_t l = 0; l < n_into; l++) {
-            const Projection &into = layer.projections[l];
-            if (current_of(window, into)) continue;
-            transmitted(window, into, t, x);
-            add_products(window, into, x, q);
-        }
+        add_arriving(window, layer, t, x, q);
         const uint8_t *spikes = window.row(layer.node, t);
         for (int64_t j = 0; j < n; j++) {
             u[j] = layer.current_decay[j] * u[j] + q[j];

@@ -42,13 +42,22 @@ inline void describe_node(std::string &text)
     });
 }
 
+inline void describe_equations(std::string &text)
+{
+    using S = Equations;
+    describe(text, "Equations", sizeof(S), {
+        NEURORL_AT(n_variables), NEURORL_AT(n_inputs), NEURORL_AT(initial), NEURORL_AT(constants),
+        NEURORL_AT(step)
+    });
+}
+
 inline void describe_projection(std::string &text)
 {
     using S = Projection;
     describe(text, "Projection", sizeof(S), {
         NEURORL_AT(pre), NEURORL_AT(n_pre), NEURORL_AT(n_post), NEURORL_AT(blocks),
         NEURORL_AT(delay), NEURORL_AT(is_signed), NEURORL_AT(is_fine), NEURORL_AT(sums_fit),
-        NEURORL_AT(stream), NEURORL_AT(decay), NEURORL_AT(low), NEURORL_AT(high),
+        NEURORL_AT(target), NEURORL_AT(stream), NEURORL_AT(decay), NEURORL_AT(low), NEURORL_AT(high),
         NEURORL_AT(inverse), NEURORL_AT(limit), NEURORL_AT(unit), NEURORL_AT(transmitted_unit),
         NEURORL_AT(least), NEURORL_AT(largest), NEURORL_AT(weights), NEURORL_AT(eligibility),
         NEURORL_AT(levels), NEURORL_AT(eligibility_32),
@@ -67,7 +76,7 @@ inline void describe_layer(std::string &text)
         NEURORL_AT(powers), NEURORL_AT(norm), NEURORL_AT(post_trace), NEURORL_AT(slow_trace),
         NEURORL_AT(signs), NEURORL_AT(current_decay),
         NEURORL_AT(membrane_decay), NEURORL_AT(threshold), NEURORL_AT(bias),
-        NEURORL_AT(noise_width), NEURORL_AT(refractory_steps)
+        NEURORL_AT(noise_width), NEURORL_AT(refractory_steps), NEURORL_AT(equations)
     });
 }
 
@@ -113,6 +122,7 @@ inline std::string layout()
     describe_part(text);
     describe_features(text);
     describe_node(text);
+    describe_equations(text);
     describe_projection(text);
     describe_layer(text);
     describe_rule_text(text);
