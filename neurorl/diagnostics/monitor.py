@@ -18,7 +18,16 @@ import numpy.typing as npt
 from neurorl.diagnostics.messages import message
 from neurorl.diagnostics.probes import Site
 from neurorl.diagnostics.returns import OF_RETURNS, Returns, message_of_returns
-from neurorl.diagnostics.verdicts import DRIFT_AFTER, KINDS, WINDOW, Played, Seen, better, verdicts
+from neurorl.diagnostics.verdicts import (
+    DRIFT_AFTER,
+    KINDS,
+    WINDOW,
+    Played,
+    Seen,
+    better,
+    surely_no_better,
+    verdicts,
+)
 from neurorl.models.config import AgentConfig
 from neurorl.network.description import Network
 from neurorl.network.restoring import MOST_STEPS, take
@@ -199,7 +208,7 @@ class Monitor:
     def _seen(self, played: Sequence[Played]) -> list[Seen]:
         """Return every population's figures over the last episodes, at least one."""
         weights, is_better = self._weights(), better(played)
-        may_drift = len(played) >= DRIFT_AFTER and not is_better
+        may_drift = len(played) >= DRIFT_AFTER and surely_no_better(played)
         return [
             Seen(
                 rate=sum(spikes) / (len(spikes) * site.chances),
@@ -211,6 +220,7 @@ class Monitor:
                 top=self._top() if site.name == "output" else None,
                 episodes=len(played),
                 better=is_better,
+                surely_no_better=may_drift,
             )
             for site, spikes, start in zip(self._sites, self._spikes, self._start, strict=True)
         ]

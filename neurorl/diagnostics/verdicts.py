@@ -13,17 +13,20 @@ clipped
     A bound of 0 doesn't count: a weight there is off, which sparse networks learn.
 drifting
     The mean |w| into it exceeds ``GROWTH`` times that before learning by 2 % of the bound, and is
-    above `SLIGHT` of the bound, and the agent is no better than at the start; from `DRIFT_AFTER`
-    episodes on. Only of populations whose spikes lead to the output: a critic may learn long before
-    the actor does.
+    above `SLIGHT` of the bound, and the agent is surely no better than at the start; from
+    `DRIFT_AFTER` episodes on. Only of populations whose spikes lead to the output: a critic may
+    learn long before the actor does.
 stuck
     Of population ``output``: one action has a mean probability above `STUCK`, apart from what
     exploration adds, and the agent is no better than at the start; from `STUCK_AFTER` episodes on.
 
 *No better than at the start*: the mean discounted return of the last `WINDOW` episodes doesn't
-exceed that of the first by more than twice the standard error of the difference. Weights that grow
-steadily at a constant return would be no sign: those of healthy agents do so for hundreds of
-episodes after the task is solved.
+exceed that of the first by more than twice the standard error of the difference. *Surely* so: the
+mean plus three such errors would exceed it by less than a tenth. Where returns are noisier, as of
+episodes of one decision, an agent that learns may long be no better beyond noise, with weights that
+grow as they must. Weights
+that grow steadily at a constant return would be no sign: those of healthy agents do so for hundreds
+of episodes after the task is solved.
 """
 
 from __future__ import annotations
@@ -33,7 +36,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["DRIFT_AFTER", "KINDS", "WINDOW", "Played", "Seen", "Verdicts", "better", "verdicts"]
+__all__ = [
+    "DRIFT_AFTER",
+    "KINDS",
+    "WINDOW",
+    "Played",
+    "Seen",
+    "Verdicts",
+    "better",
+    "surely_no_better",
+    "verdicts",
+]
 
 WINDOW = 20
 STUCK_AFTER = 40
@@ -44,6 +57,7 @@ CLIPPED = 0.5
 GROWTH = 1.5
 STUCK = 0.98
 _ERRORS = 2.0
+_HIDES, _LEAST_GAIN = 1.5, 0.1
 _GROWN_BY = 0.02  # of the bound: small weights may double by noise
 SLIGHT = 0.1
 """Give the part of the bound below which weights hardly act, and must grow from near 0."""
@@ -70,7 +84,8 @@ class Seen:
     mean_abs: of the plastic weights into it, the share at their bounds and mean |w|; None if there
     are none, or it can't drift. start, bound: mean |w| before learning, and mean of the largest |w|
     allowed. top: largest mean probability of an action, None if it isn't the output.
-    episodes: how many were played. better: than at the start.
+    episodes: how many were played. better, surely_no_better: than at the
+    start.
     """
 
     rate: float
@@ -82,6 +97,7 @@ class Seen:
     top: float | None = None
     episodes: int = WINDOW
     better: bool = False
+    surely_no_better: bool = False
 
 
 def verdicts(figures: Seen) -> Verdicts:
@@ -97,7 +113,7 @@ def verdicts(figures: Seen) -> Verdicts:
     if figures.mean_abs is not None and figures.episodes >= DRIFT_AFTER:
         limit = GROWTH * figures.start + _GROWN_BY * figures.bound
         least = max(limit, SLIGHT * figures.bound)
-        if figures.mean_abs > least and not figures.better:
+        if figures.mean_abs > least and figures.surely_no_better:
             wrong["drifting"] = figures.mean_abs, limit
     top = 0.0 if figures.top is None else figures.top
     if top > STUCK and figures.episodes >= STUCK_AFTER and not figures.better:
@@ -107,10 +123,28 @@ def verdicts(figures: Seen) -> Verdicts:
 
 def better(played: Sequence[Played]) -> bool:
     """Return whether the mean discounted return has risen since the start, beyond noise."""
-    first, first_variance = _moments([e.discounted for e in played[:WINDOW]])
-    last, last_variance = _moments([e.discounted for e in played[-WINDOW:]])
+    gain, noise = _gain(played)
+    return gain > noise
+
+
+def surely_no_better(played: Sequence[Played]) -> bool:
+    """Return whether it hasn't risen by a tenth, even if noise hides what it can."""
+    gain, noise = _gain(played)
+    level = max(abs(_moments([e.discounted for e in part])[0]) for part in _ends(played))
+    return gain + _HIDES * noise <= _LEAST_GAIN * level
+
+
+def _gain(played: Sequence[Played]) -> tuple[float, float]:
+    """Return how far the mean return has risen, and from where on that is more than noise."""
+    (first, first_variance), (last, last_variance) = (
+        _moments([e.discounted for e in part]) for part in _ends(played)
+    )
     error = math.sqrt((first_variance + last_variance) / min(WINDOW, len(played)))
-    return last - first > _ERRORS * error
+    return last - first, _ERRORS * error
+
+
+def _ends(played: Sequence[Played]) -> tuple[Sequence[Played], Sequence[Played]]:
+    return played[:WINDOW], played[-WINDOW:]
 
 
 def _moments(values: Sequence[float]) -> tuple[float, float]:

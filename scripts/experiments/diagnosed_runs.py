@@ -99,6 +99,7 @@ LEARNING = (
     Run("CartPole", _task("CartPole"), 30_000),
     Run("MountainCar", _task("MountainCar"), 30_000),
     Run("numbers", Numbers, 3_000, seeds=tuple(range(100, 106))),
+    Run("numbers, hidden", Numbers, 3_000, {"hidden": 8}, seeds=tuple(range(100, 106))),
 )
 RUNS = (*FAILING, *LEARNING)
 
@@ -107,7 +108,7 @@ def measure(run: Run, seed: int) -> tuple[float, float, list[str]]:
     """Return the mean return of the first and the last 50 episodes, and the kinds of warnings."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        agent = SpikingActorCritic(run.make(), backend="reference", seed=seed, **run.options)
+        agent = SpikingActorCritic(run.make(), backend="brian2", seed=seed, **run.options)
         agent.learn(total_steps=run.steps)
     returns = [episode.ret for episode in agent.episodes]
     kinds = sorted({str(finding["kind"]) for finding in agent.diagnostics["warnings"]})

@@ -19,7 +19,7 @@ from neurorl.cli import main
 from neurorl.diagnostics.messages import message
 from neurorl.diagnostics.monitor import Monitor
 from neurorl.diagnostics.probes import Site
-from neurorl.diagnostics.verdicts import Seen, better, verdicts
+from neurorl.diagnostics.verdicts import Seen, better, surely_no_better, verdicts
 from neurorl.errors import PopulationWarning
 from neurorl.models import LIF, CubaLIF
 from neurorl.models.config import AgentConfig
@@ -48,7 +48,15 @@ class Past:
 
 
 HEALTHY = Seen(
-    rate=0.3, mean_abs=0.1, at_bounds=0.1, start=0.1, bound=1.0, top=0.9, episodes=200, better=False
+    rate=0.3,
+    mean_abs=0.1,
+    at_bounds=0.1,
+    start=0.1,
+    bound=1.0,
+    top=0.9,
+    episodes=200,
+    better=False,
+    surely_no_better=True,
 )
 
 
@@ -68,7 +76,7 @@ HEALTHY = Seen(
         ({"mean_abs": 0.16}, {}),
         ({"mean_abs": 0.18}, {"drifting": (0.18, 0.17)}),
         ({"mean_abs": 0.18, "bound": 2.0}, {}),
-        ({"mean_abs": 0.18, "better": True}, {}),
+        ({"mean_abs": 0.18, "surely_no_better": False}, {}),
         ({"mean_abs": 0.18, "episodes": 99}, {}),
         ({"top": 0.98}, {}),
         ({"top": 0.99}, {"stuck": (0.99, 0.98)}),
@@ -98,6 +106,17 @@ def test_better_compares_the_last_twenty_with_the_first() -> None:
     # Means 10 and 10.6, variances 1 and 1: the standard error is sqrt(2 / 20) = 0.316.
     assert not better(past(*[9.0, 11.0] * 10, *[9.6, 11.6] * 10))
     assert better(past(*[9.0, 11.0] * 10, *[9.7, 11.7] * 10))
+
+
+def test_surely_no_better_is_said_only_where_noise_can_not_hide_it() -> None:
+    assert surely_no_better(past(*[1.0] * 60))
+    assert not surely_no_better(past(*[1.0] * 40, *[1.2] * 20))
+    # Variances 1 and 1: three times the standard error of the difference is 0.95.
+    assert surely_no_better(past(*[9.0, 11.0] * 20))
+    assert not surely_no_better(past(*[9.0, 11.0] * 10, *[9.1, 11.1] * 10))
+    assert not surely_no_better(past(*[0.0, 2.0] * 20))
+    assert not surely_no_better(past(*[0.0, 2.0] * 10, *[-0.8, 1.2] * 10))
+    assert surely_no_better(past(*[0.0, 2.0] * 10, *[-0.9, 1.1] * 10))
 
 
 def network(**plasticity: float) -> Network:
