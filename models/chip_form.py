@@ -17,6 +17,7 @@ from neurorl.network.serialization import FloatArray
 __all__ = ["ChipForm", "chip_form"]
 
 _NEAR = 1e-12
+_FORGETS_NOTHING = 2.0**60  # steps
 
 
 @dataclass(frozen=True)
@@ -44,12 +45,12 @@ class ChipForm:
         return LIF(**shared) if self.tau_syn is None else CubaLIF(tau_syn=self.tau_syn, **shared)
 
 
-def chip_form(plan: StepPlan, dt: float) -> ChipForm | None:
+def chip_form(plan: StepPlan, dt: float, keeps_all: bool = False) -> ChipForm | None:
     """Return the neuron of the chip that makes the same spikes as *plan*, None if there is none.
 
     Equations reduce if v, and a current before it, decay and take up one input linearly, with a
     threshold ``v > number``, a reset ``v = number`` that is also where v begins, and dead steps
-    in which v keeps its value.
+    in which v keeps its value. keeps_all: a membrane may also forget nothing.
     """
     (target, *others), state = plan.inputs, list(plan.initial)
     if others or len(state) > 2 or plan.margin is None or plan.threshold.kind != "boolean":
@@ -78,7 +79,7 @@ def chip_form(plan: StepPlan, dt: float) -> ChipForm | None:
         if not np.allclose(keep[v, u] * drive[u], drive[v] * keep[u, u], rtol=_NEAR, atol=0):
             return None
         tau_syn = _tau(keep[u, u], dt)
-    tau_mem = _tau(decay, dt)
+    tau_mem = _tau(decay, dt, keeps_all)
     if tau_mem is None or (len(state) == 2 and tau_syn is None) or np.any(scale <= 0):
         return None
     noise = plan.constants.get("noise_width", np.zeros(plan.size))
@@ -134,9 +135,10 @@ def _constant(plan: StepPlan, value: Expression) -> FloatArray | None:
     return np.asarray(value.evaluate(plan.constants), dtype=np.float64)
 
 
-def _tau(decay: FloatArray, dt: float) -> FloatArray | None:
+def _tau(decay: FloatArray, dt: float, keeps_all: bool = False) -> FloatArray | None:
     """Return the time constant of a decay; None if it isn't one."""
-    if np.any(decay < 0) or np.any(decay >= 1):
+    if np.any(decay < 0) or np.any(decay > 1) or (np.any(decay == 1) and not keeps_all):
         return None
     with np.errstate(divide="ignore"):
-        return np.asarray(np.where(decay > 0, -dt / np.log(decay), 0.0))
+        tau = np.where(decay > 0, -dt / np.log(decay), 0.0)
+    return np.where(decay < 1, tau, dt * _FORGETS_NOTHING)

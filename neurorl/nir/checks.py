@@ -23,7 +23,8 @@ _MOST_NODES, _MOST_EDGES = 1024, 8192
 _FILTERS = (None, "gzip", "lzf", "szip")
 _NUMBERS = (
     *("tau", "tau_syn", "tau_mem", "r", "w_in", "v_leak", "v_threshold", "v_reset", "threshold"),
-    *("weight", "bias", "scale", "delay"),
+    *("weight", "bias", "scale", "delay", "stride", "dilation", "groups", "kernel_size"),
+    "input_shape",
 )
 
 

@@ -12,6 +12,7 @@ from neurorl.models import LIF
 from neurorl.network.serialization import FloatArray
 
 __all__ = [
+    "NEVER",
     "Discretisation",
     "check_discretisation",
     "keep_and_fraction",
@@ -19,6 +20,9 @@ __all__ = [
     "tau_of",
     "tidy",
 ]
+
+NEVER = 2.0**96
+"""Take this threshold for neurons that never spike, whose value is read."""
 
 Discretisation = Literal["euler", "exponential"]
 

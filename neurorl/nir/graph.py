@@ -1,7 +1,8 @@
-"""Take a NIR graph apart into spiking nodes and the linear maps between them."""
+"""Take a NIR graph apart into neurons and the linear maps between them."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,26 +11,42 @@ import numpy as np
 from neurorl.errors import DescriptionError, UnsupportedError
 from neurorl.network.limits import MAX_WEIGHTS, check_limit
 from neurorl.network.serialization import FloatArray
+from neurorl.nir.convolution import IMAGES, Window, window_of
+from neurorl.nir.maps import SparseMap
 
-__all__ = ["Drive", "SpikingGraph", "Term"]
+__all__ = ["READOUTS", "Drive", "SpikingGraph", "Term"]
 
-NEURONS = ("LIF", "CubaLIF", "IF", "Threshold")
+READOUTS = ("LI", "CubaLI", "I")
+"""Name the neurons that don't spike; their membrane is what a graph ends with."""
+NEURONS = ("LIF", "CubaLIF", "IF", "Threshold", *READOUTS)
 _OF_NEURONS = ("tau", "tau_syn", "tau_mem", "r", "w_in", "v_leak", "v_threshold", "v_reset")
 _PARAMETERS = frozenset((*_OF_NEURONS, "threshold", "metadata", "input_type", "output_type"))
 _MOST_WAYS, _LONGEST_WAY = 20_000, 200
-_LINEAR = ("Linear", "Affine", "Scale", "Delay", "Flatten")
+_LINEAR = ("Linear", "Affine", "Scale", "Delay", "Flatten", *IMAGES)
+_PARAMETER = {
+    "Scale": "scale",
+    "Delay": "delay",
+    "Threshold": "threshold",
+    "IF": "r",
+    "I": "r",
+    "LI": "v_leak",
+    "CubaLI": "v_leak",
+}
+"""Name the parameter that has the shape of what a node puts out; others: ``v_threshold``."""
+
+Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Term:
     """Hold what one spiking node adds to an input.
 
-    weights: ``(n_post, n_pre)``, or ``(n,)`` for one synapse to each neuron.
+    weights: ``(n_post, n_pre)``, ``(n,)`` for one synapse to each neuron, or a list of synapses.
     delay: seconds, of the Delay nodes on the way. path: names of the linear nodes on the way.
     """
 
     pre: str
-    weights: FloatArray
+    weights: FloatArray | SparseMap
     delay: float = 0.0
     path: tuple[str, ...] = ()
 
@@ -45,7 +62,7 @@ class Drive:
 class SpikingGraph:
     """Hold a graph's sources and neurons, with the `Drive` of each, subgraphs taken apart.
 
-    Raises UnsupportedError naming every node that isn't a source, a neuron that spikes or linear.
+    Raises UnsupportedError naming every node that isn't a source, a neuron or linear.
     """
 
     def __init__(self, graph: Any) -> None:
@@ -63,7 +80,7 @@ class SpikingGraph:
         self.neurons = [n for n in self.nodes if self._is(n, *NEURONS)]
         self._refuse_more_state()
         self._refuse_readouts()
-        self._widths: dict[str, int] = {}
+        self._shapes: dict[str, Shape] = {}
         self._ways = 0
 
     def drive(self, name: str) -> Drive:
@@ -72,12 +89,19 @@ class SpikingGraph:
 
     def width(self, name: str) -> int:
         """Return how many numbers a node puts out. Raises DescriptionError if nothing says so."""
-        if name not in self._widths:
-            width = self._find_width(name, ())
-            if not width:
-                raise DescriptionError(f"NIR node {name!r}", "its size is given nowhere")
-            self._widths[name] = width
-        return self._widths[name]
+        return math.prod(self.shape(name))
+
+    def shape(self, name: str) -> Shape:
+        """Return the shape of what a node puts out. Raises DescriptionError if nothing says so."""
+        if name not in self._shapes:
+            shape = self._find_shape(name, ())
+            if not shape:
+                remedy = "give it parameters of its size, or its Input a shape"
+                raise DescriptionError(
+                    f"NIR node {name!r}", "its size is given nowhere", remedy=remedy
+                )
+            self._shapes[name] = shape
+        return self._shapes[name]
 
     def _take_apart(self, graph: Any, prefix: str) -> None:
         for name, node in graph.nodes.items():
@@ -115,16 +139,24 @@ class SpikingGraph:
             raise UnsupportedError("NIR", what, remedy="leave it out")
 
     def _refuse_readouts(self) -> None:
-        """Refuse a linear node that leads to no neuron, as it would be lost."""
+        """Refuse a linear node that leads to no neuron, and a neuron's value that leads on."""
+        read = {name for name in self.neurons if self._is(name, *READOUTS)}
+        for name in self.nodes:
+            values = [pre for pre in self._into[name] if pre in read]
+            if values and not self._is(name, "Output"):
+                kind = _kind(self.nodes[values[0]])
+                what = f"{kind}: its value goes on to {name!r}, and only spikes can"
+                remedy = "let it end the graph, or take a neuron that spikes"
+                raise UnsupportedError(f"NIR node {values[0]!r}", what, remedy=remedy)
         leads = set(self.neurons)
         for _ in self.nodes:
             leads |= {pre for post in leads for pre in self._into[post]}
-        lost = [
-            n for n in self.nodes if self._is(n, "Linear", "Affine", "Scale") and n not in leads
-        ]
+        linear = ("Linear", "Affine", "Scale", *IMAGES)
+        lost = [n for n in self.nodes if self._is(n, *linear) and n not in leads]
         if lost:
             what = f"{', '.join(map(repr, lost))}: a readout without neurons"
-            raise UnsupportedError("NIR", what, remedy="end the graph with neurons that spike")
+            remedy = "end the graph with neurons that spike, or with an LI"
+            raise UnsupportedError("NIR", what, remedy=remedy)
 
     def _count_way(self, nodes: int) -> None:
         """Raise UnsupportedError for wirings with too many ways between neurons to follow."""
@@ -133,24 +165,56 @@ class SpikingGraph:
             what = "too many ways, or too long ones, through nodes without neurons"
             raise UnsupportedError("NIR", what)
 
-    def _find_width(self, name: str, behind: tuple[str, ...]) -> int:
+    def _find_shape(self, name: str, behind: tuple[str, ...]) -> Shape:
+        """Return the shape of what a node puts out, empty if nothing says so."""
+        if name in self._shapes:
+            return self._shapes[name]
         self._count_way(len(behind))
+        node, kind = self.nodes[name], _kind(self.nodes[name])
+        if kind in ("Linear", "Affine"):
+            return (len(_matrix(name, node)),)
+        if kind in IMAGES:
+            return self._window(name, behind).output
+        own = np.shape(getattr(node, _PARAMETER.get(kind, "v_threshold"), 0.0))
+        if math.prod(own) > 1 and kind != "Input" and (1 not in own or len(own) == 1):
+            return own
+        if kind == "Input" and node.input_type["input"] is not None:
+            return tuple(int(n) for n in np.ravel(node.input_type["input"]))
+        before = self._shape_into(name, behind)
+        if kind == "Flatten" and before:
+            return (math.prod(before),)
+        return before or own
+
+    def _shape_into(self, name: str, behind: tuple[str, ...]) -> Shape:
+        """Return the shape of what comes into a node, the largest of several."""
+        behind = (*behind, name)
+        shapes = [self._find_shape(n, behind) for n in self._into[name] if n not in behind]
+        return max(shapes, key=math.prod, default=())
+
+    def _image_into(self, name: str, behind: tuple[str, ...]) -> Shape:
+        """Return the shape of the image that comes into a node, through neurons without one."""
+        shape, behind = self._shape_into(name, behind), (*behind, name)
+        if len(shape) > 1:
+            return shape
+        for pre in self._into[name]:
+            if pre not in behind and self._is(pre, *NEURONS, "Scale", "Delay"):
+                self._count_way(len(behind))
+                image = self._image_into(pre, behind)
+                if math.prod(image) == math.prod(shape):
+                    return image
+        return shape
+
+    def _window(self, name: str, behind: tuple[str, ...]) -> Window:
+        """Return what a convolution or a pool does with its input."""
         node = self.nodes[name]
-        if self._is(name, "Linear", "Affine"):
-            return int(_matrix(name, node).shape[0])
-        values = {"Scale": "scale", "Delay": "delay", "IF": "r", "Threshold": "threshold"}
-        field = values.get(_kind(node), "v_threshold")
-        shaped = np.asarray(getattr(node, field, 0.0))
-        if shaped.ndim:
-            return int(shaped.size)
-        if self._is(name, "Input"):
-            shape = node.input_type["input"]
-            if shape is not None:
-                return int(np.prod(shape))
-        widths = [
-            self._find_width(pre, (*behind, name)) for pre in self._into[name] if pre not in behind
-        ]
-        return max(widths, default=0)
+        size = getattr(node, "input_shape", None)
+        if size is None:
+            return window_of(name, node, self._image_into(name, behind))
+        kernel = np.shape(node.weight)
+        channels = kernel[1] if len(kernel) > 1 else 1
+        groups = np.ravel(node.groups)
+        grouped = int(groups[0]) if groups.dtype.kind in "iu" and len(groups) else 1
+        return window_of(name, node, (channels * grouped, *(int(n) for n in np.ravel(size))))
 
     def _input(self, name: str, behind: tuple[str, ...]) -> Drive:
         terms: list[Term] = []
@@ -171,6 +235,8 @@ class SpikingGraph:
         node, drive = self.nodes[name], self._input(name, (*behind, name))
         if self._is(name, "Linear", "Affine"):
             return _through_matrix(name, node, drive)
+        if self._is(name, *IMAGES):
+            return _through_window(name, self._window(name, ()), drive)
         if self._is(name, "Scale"):
             scale = np.asarray(node.scale, dtype=np.float64).ravel()
             for size in (len(drive.constant), *(len(t.weights) for t in drive.terms)):
@@ -214,14 +280,8 @@ def _through_matrix(name: str, node: Any, drive: Drive) -> Drive:
     matrix = _matrix(name, node)
     terms = []
     for t in drive.terms:
-        if len(t.weights) != matrix.shape[1]:
-            what = "takes another number of inputs"
-            raise DescriptionError(
-                f"NIR node {name!r}", what, got=len(t.weights), limit=matrix.shape[1]
-            )
-        check_limit(f"NIR node {name!r}", "weights", len(matrix) * t.weights.shape[-1], MAX_WEIGHTS)
-        weights = matrix @ t.weights if t.weights.ndim == 2 else matrix * t.weights
-        terms.append(Term(t.pre, weights, t.delay, (*t.path, name)))
+        _check_inputs(name, len(t.weights), matrix.shape[1])
+        terms.append(Term(t.pre, _product(name, matrix, t.weights), t.delay, (*t.path, name)))
     bias = np.asarray(getattr(node, "bias", 0.0), dtype=np.float64).ravel()
     _check_size(name, len(bias), len(matrix))
     _check_size(name, len(drive.constant), matrix.shape[1])
@@ -231,6 +291,37 @@ def _through_matrix(name: str, node: Any, drive: Drive) -> Drive:
     return Drive(tuple(terms), through + bias)
 
 
+def _product(name: str, matrix: FloatArray, weights: FloatArray | SparseMap) -> FloatArray:
+    """Return the weights of a term behind a matrix."""
+    n_pre = weights.n_pre if isinstance(weights, SparseMap) else weights.shape[-1]
+    check_limit(f"NIR node {name!r}", "weights", len(matrix) * n_pre, MAX_WEIGHTS)
+    if isinstance(weights, SparseMap):
+        return weights.through(matrix)
+    return matrix @ weights if weights.ndim == 2 else matrix * weights
+
+
+def _through_window(name: str, window: Window, drive: Drive) -> Drive:
+    slides, size = window.map(), math.prod(window.shape)
+    terms = []
+    for t in drive.terms:
+        _check_inputs(name, len(t.weights), size)
+        dense = not isinstance(t.weights, SparseMap) and t.weights.ndim == 2
+        first = SparseMap.of_matrix(np.asarray(t.weights)) if dense else t.weights
+        weights = slides.after(first, f"NIR node {name!r}")
+        terms.append(Term(t.pre, weights, t.delay, (*t.path, name)))
+    _check_size(name, len(drive.constant), size)
+    constant = np.broadcast_to(drive.constant, (size,))
+    bias = np.broadcast_to(window.bias, (window.output[0],))
+    through = slides(constant) if constant.any() else np.zeros(len(slides))
+    return Drive(tuple(terms), through + np.repeat(bias, math.prod(window.output[1:])))
+
+
+def _check_inputs(name: str, size: int, limit: int) -> None:
+    if size != limit:
+        what = "takes another number of inputs"
+        raise DescriptionError(f"NIR node {name!r}", what, got=size, limit=limit)
+
+
 def _check_size(name: str, size: int, other: int) -> None:
     """Raise DescriptionError unless one is 1 or both are equal."""
     if size != other and 1 not in (size, other):
@@ -238,7 +329,9 @@ def _check_size(name: str, size: int, other: int) -> None:
         raise DescriptionError(f"NIR node {name!r}", what, got=size, limit=other)
 
 
-def _scaled(scale: FloatArray, weights: FloatArray) -> FloatArray:
+def _scaled(scale: FloatArray, weights: FloatArray | SparseMap) -> FloatArray | SparseMap:
+    if isinstance(weights, SparseMap):
+        return weights.scaled(np.broadcast_to(scale, (len(weights),)))
     return scale[:, None] * weights if weights.ndim == 2 else scale * weights
 
 

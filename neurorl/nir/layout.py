@@ -118,7 +118,8 @@ class _Restorer:
         """Give each source an Input, and each matrix behind it the columns that are its own."""
         if "input" not in self._nodes:
             return
-        width = int(np.prod(self._nodes.pop("input").input_type["input"]))
+        shape = self._nodes.pop("input").input_type["input"]
+        width = int(np.prod(shape))
         ends = np.cumsum([int(size) for _, size in self._layout.sources])
         if not len(ends) or ends[-1] != width or min(np.diff([0, *ends])) < 1:
             raise ValueError("sources of another size")
@@ -128,6 +129,8 @@ class _Restorer:
         }
         self._add_sources(columns)
         only = next(iter(columns)) if len(columns) == 1 else None
+        if only is not None:
+            self._nodes[_source(only)] = self._nir.Input(np.array(shape))
         for k, (pre, node) in enumerate(self._edges):
             if pre == "input":
                 *delays, last = self._to_matrix(node)

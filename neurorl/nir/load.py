@@ -12,19 +12,23 @@ import numpy as np
 
 from neurorl.errors import ArgumentError, UnsupportedError
 from neurorl.models import LIF, CubaLIF
+from neurorl.network.connectors import Synapses
 from neurorl.network.description import Network, Neuron, Node, Population, Projection, Source
 from neurorl.network.serialization import FloatArray, number
 from neurorl.nir.checks import check_graph
 from neurorl.nir.discretise import (
+    NEVER,
     check_discretisation,
     keep_and_fraction,
     near_one,
     tau_of,
     tidy,
 )
+from neurorl.nir.equations import readout
 from neurorl.nir.exact import FORM
-from neurorl.nir.graph import Drive, SpikingGraph, Term
+from neurorl.nir.graph import READOUTS, Drive, SpikingGraph, Term
 from neurorl.nir.layout import Layout, restore, text_of
+from neurorl.nir.maps import SparseMap
 from neurorl.nir.package import DroppedWarning, read_graph
 from neurorl.nir.timing import cycles, levels
 
@@ -42,8 +46,10 @@ def from_nir(
 
     dt: seconds a step; a file that `to_nir` wrote knows its own, any other needs it (snnTorch's
     exporter takes 1e-4). discretisation: ``'euler'`` (default) or ``'exponential'``.
-    LIF, CubaLIF, IF and Threshold become populations; Linear, Affine, Scale, Flatten and Delay
-    become projections. The voltage here is NIR's less v_reset, and starts there.
+    LIF, CubaLIF, IF and Threshold become populations; LI, CubaLI and I that end the graph become
+    equations that never spike, whose ``v`` is their value. Linear, Affine, Scale, Flatten and
+    Delay become projections, Conv1d, Conv2d, SumPool2d and AvgPool2d lists of synapses. The voltage
+    here is NIR's less v_reset, and starts there.
 
     align: True (the default for files of others) gives the spikes of a simulator whose layers
     answer within a step: those of a layer k projections from the input come k steps later here.
@@ -126,16 +132,18 @@ class _Reader:
         if kind == "Threshold":
             threshold = self._spread(name, node.threshold)
             return np.ones(n), LIF(0.0, _plain(threshold)), np.zeros(n)
-        reset = self._spread(name, 0.0 if node.v_reset is None else node.v_reset)
-        threshold = self._spread(name, node.v_threshold) - reset
-        if kind == "IF":
+        reset = self._spread(name, 0.0 if getattr(node, "v_reset", None) is None else node.v_reset)
+        threshold = np.full(n, NEVER)
+        if kind not in READOUTS:
+            threshold = self._spread(name, node.v_threshold) - reset
+        if kind in ("IF", "I"):
             gain = near_one(self._spread(name, node.r) * dt)
             return gain, LIF(_plain(tau_of(np.ones(n), dt)), _plain(threshold)), np.zeros(n)
-        keep, fraction = self._keep(name, node.tau if kind == "LIF" else node.tau_mem)
+        keep, fraction = self._keep(name, node.tau if kind in ("LIF", "LI") else node.tau_mem)
         gain = near_one(self._spread(name, node.r) * fraction)
         leak = tidy(fraction * (self._spread(name, node.v_leak) - reset))
         tau_mem = _plain(tau_of(keep, dt))
-        if kind == "LIF":
+        if kind in ("LIF", "LI"):
             return gain, LIF(tau_mem, _plain(threshold)), leak
         keep, fraction = self._keep(name, node.tau_syn)
         gain = gain * near_one(self._spread(name, node.w_in) * fraction)
@@ -154,14 +162,21 @@ class _Reader:
         return keep, fraction
 
     def _spread(self, name: str, value: Any) -> FloatArray:
-        n = self._graph.width(name)
-        array = np.asarray(value, dtype=np.float64).ravel()
+        shape, n = self._graph.shape(name), self._graph.width(name)
+        array = np.asarray(value, dtype=np.float64)
+        if array.ndim == len(shape) and 1 in array.shape and array.size > 1:
+            fits = all(size in (1, full) for size, full in zip(array.shape, shape, strict=True))
+            array = np.broadcast_to(array, shape) if fits else array
+        array = array.ravel()
         if array.size not in (1, n):
             what = "inputs or parameters of another size"
             raise UnsupportedError(f"NIR node {name!r}", what, got=array.size, limit=n)
         return np.broadcast_to(array, (n,)).copy()
 
     def _population(self, name: str, neuron: Neuron, bias: FloatArray) -> Population:
+        if type(self._graph.nodes[name]).__name__ in READOUTS:
+            neuron = readout(neuron.dynamics(len(bias), self._dt), bias)
+            return Population(self._names[name], len(bias), neuron)
         parameters = {**vars(neuron), "bias": _plain(bias)}
         return Population(self._names[name], self._graph.width(name), type(neuron)(**parameters))
 
@@ -175,6 +190,13 @@ class _Reader:
         if len(term.weights) != n:
             what = "inputs of another size"
             raise UnsupportedError(f"NIR node {post!r}", what, got=len(term.weights), limit=n)
+        if isinstance(term.weights, SparseMap):
+            listed = term.weights.synapses
+            connect, values = Synapses(listed.pre, listed.post), term.weights.values
+            if not len(values):  # of zeros alone, which a projection can't be without
+                connect, values = Synapses([0], [0]), np.zeros(1)
+            values = gain[connect.post] * values
+            return Projection(name, pre, self._names[post], values, connect=connect, delay=delay)
         if term.weights.ndim == 1:  # neuron to neuron
             weights = (gain * term.weights).reshape(n, 1, 1)
             single = weights.reshape(1, 1) if n == 1 else weights

@@ -12,6 +12,8 @@ from neurorl.errors import ArgumentError, UnsupportedError, unknown_name_error
 from neurorl.network.description import Network, Projection, Uniform
 from neurorl.network.limits import MAX_WEIGHTS, check_limit
 from neurorl.network.serialization import FloatArray
+from neurorl.nir.equations import without_equations
+from neurorl.nir.maps import SparseMap
 
 __all__ = ["Parts"]
 
@@ -20,14 +22,16 @@ class Parts:
     """Hold a network's nodes and projections as numbers of float arithmetic.
 
     dynamics, bias: of each population, the bias with what its signed projections add.
-    sent: of each projection, what a spike adds, in the shape of its weights.
+    sent: of each projection, what a spike adds, in the shape of its weights. lists: the same of
+    sparse projections, without zeros.
     columns: of each ordinary source, its place in the one input, which is `width` wide.
     folded: names of the projections from sources that are always on.
     always_on: sources whose channels spike in every step; None means one named ``bias``. Without
     any other source they are ordinary ones. in_force: weights are rounded to the grid of float
     arithmetic, as they are when a backend runs them.
+    Equations that mean the same as a LIF or CubaLIF are one; see `neurorl.nir.equations`.
     Raises ArgumentError for weights that are missing or don't fit, UnknownNameError, and
-    UnsupportedError for sources of currents and for short-term plasticity.
+    UnsupportedError for sources of currents, short-term plasticity and other equations.
     """
 
     def __init__(
@@ -47,25 +51,26 @@ class Parts:
         if short:
             what = f"short-term plasticity: {', '.join(short)}"
             raise UnsupportedError("NIR", what, remedy="leave out short_term=")
-        owned = [repr(p.name) for p in network.populations if p.plan(network.dt) is not None]
-        if owned:
-            what, limit = f"neurons by equations: {', '.join(owned)}", "CubaLIF, LIF, GLM"
-            raise UnsupportedError("NIR", what, limit=limit)
-        self.network = network
-        arithmetic = FloatArithmetic(network)
+        arithmetic = FloatArithmetic(network)  # the grid of weights is that of the equations
+        owned = {p.name for p in network.populations if p.plan(network.dt) is not None}
+        self.network = network = without_equations(network)
         held = {
             p.name: _weights_of(network, arithmetic, p, weights, in_force)
             for p in network.projections
         }
         self.sent = {
-            n: _unlisted(network, n, np.asarray(arithmetic.transmitted(n, w), dtype=np.float64))
-            for n, w in held.items()
+            n: np.asarray(arithmetic.transmitted(n, w), dtype=np.float64) for n, w in held.items()
+        }
+        self.lists = {
+            n: _listed(network, n, sent) for n, sent in self.sent.items() if sent.ndim == 1
         }
         self.dynamics = {p.name: p.neuron.dynamics(p.size, network.dt) for p in network.populations}
         self.bias = {
             p.name: np.asarray(arithmetic.bias(p.name, held), dtype=np.float64)
             for p in network.populations
         }
+        for name in owned:
+            self.bias[name] = self.bias[name] + self.dynamics[name].bias
         constant = _always_on(network, always_on)
         self.folded = [p.name for p in network.projections if p.pre in constant]
         self.columns: dict[str, slice] = {}
@@ -77,7 +82,7 @@ class Parts:
 
     def matrix(self, p: Projection) -> FloatArray:
         """Return ``(n_post, n_pre)``, zeros between blocks; ``(n_post, width)`` from a source."""
-        matrix = _matrix(self.sent[p.name])
+        matrix = self._dense(p.name)
         if p.pre not in self.columns:
             return matrix
         wide = np.zeros((len(matrix), self.width))
@@ -86,7 +91,16 @@ class Parts:
 
     def added(self, name: str) -> FloatArray:
         """Return what a source that is always on adds to each neuron in a step, ``(n_post,)``."""
-        return np.asarray(_matrix(self.sent[name]).sum(axis=1))
+        return np.asarray(self._dense(name).sum(axis=1))
+
+    def _dense(self, name: str) -> FloatArray:
+        """Return ``(n_post, n_pre)``, of listed weights too."""
+        if name not in self.lists:
+            return _matrix(self.sent[name])
+        listed = self.lists[name]
+        size = listed.n_pre * len(listed)
+        check_limit(f"NIR, projection {name!r}", "weights of a matrix", size, MAX_WEIGHTS)
+        return listed.synapses.dense(listed.values).T.copy()
 
     def single(self, p: Projection) -> bool:
         """Return whether each neuron has one synapse, from the neuron of its own number."""
@@ -163,17 +177,14 @@ def _weights_of(
     return arithmetic.round(p.name, weights) if p.signed or in_force else weights
 
 
-def _unlisted(network: Network, name: str, sent: FloatArray) -> FloatArray:
-    """Return listed weights as a matrix, which is what NIR has; others as they are."""
+def _listed(network: Network, name: str, sent: FloatArray) -> SparseMap:
+    """Return listed weights, those of one pair of neurons added."""
     synapses = network.synapses(name)
-    if synapses is None:
-        return sent
+    assert synapses is not None
     if network.synapse_delays(name) is not None:
         what, remedy = "a delay for each synapse", "one projection for each delay"
         raise UnsupportedError(f"NIR, projection {name!r}", what, remedy=remedy)
-    size = synapses.n_pre * synapses.n_post
-    check_limit(f"NIR, projection {name!r}", "weights of a matrix", size, MAX_WEIGHTS)
-    return synapses.dense(sent)
+    return SparseMap.of(synapses.pre, synapses.post, sent, (synapses.n_pre, synapses.n_post))
 
 
 def _matrix(weights: FloatArray) -> FloatArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,22 +11,28 @@ from neurorl.errors import UnsupportedError
 from neurorl.models import CubaLIF
 from neurorl.network.description import Dynamics, Population, Projection
 from neurorl.network.serialization import FloatArray
-from neurorl.nir.discretise import keep_and_fraction, tidy
+from neurorl.nir.convolution import Window, find_convolution, window_node
+from neurorl.nir.discretise import NEVER, keep_and_fraction, tidy
 from neurorl.nir.layout import Layout, node_names
 from neurorl.nir.parts import Parts
 
 __all__ = ["standard_graph"]
 
+Shape = tuple[int, ...]
 
-def standard_graph(nir: Any, parts: Parts, dt: float) -> Any:
-    """Return a network's graph for readers with this step. Raises UnsupportedError."""
-    return _Writer(nir, parts, dt).graph()
+
+def standard_graph(nir: Any, parts: Parts, dt: float, shapes: Mapping[str, Shape]) -> Any:
+    """Return a network's graph for readers with this step. Raises UnsupportedError.
+
+    shapes: of nodes that are images; see `neurorl.nir.write.to_nir`.
+    """
+    return _Writer(nir, parts, dt, shapes).graph()
 
 
 class _Writer:
     """Write one network; see `standard_graph`."""
 
-    def __init__(self, nir: Any, parts: Parts, dt: float) -> None:
+    def __init__(self, nir: Any, parts: Parts, dt: float, shapes: Mapping[str, Shape]) -> None:
         self._nir = nir
         self._parts = parts
         self._network = parts.network
@@ -38,13 +45,17 @@ class _Writer:
             sources=[(s.name, s.size) for s in self._network.sources if s.name in parts.columns],
             names={node: ours for ours, node in self._names.items() if node != ours},
         )
+        self._shapes = shapes
+        self._windows = dict(self._find_windows())
         self._nodes: dict[str, Any] = {}
         self._edges: list[tuple[str, str]] = []
 
     def graph(self) -> Any:
         network, nir = self._network, self._nir
         if self._parts.width:
-            self._nodes["input"] = nir.Input(np.array([self._parts.width]))
+            only = next(iter(self._parts.columns)) if len(self._parts.columns) == 1 else ""
+            shape = self._shapes.get(only, (self._parts.width,))
+            self._nodes["input"] = nir.Input(np.array(shape))
         affine: dict[str, FloatArray] = {}
         for population in network.populations:
             affine.update(self._add_population(population))
@@ -70,12 +81,25 @@ class _Writer:
         # Its check of types refuses networks without a source; all types are given here.
         return nir.NIRGraph(self._nodes, self._edges, metadata=metadata, type_check=False)
 
+    def _find_windows(self) -> Iterator[tuple[str, Window]]:
+        """Yield the projections between images that are convolutions."""
+        for p in self._network.projections:
+            alone = p.pre not in self._parts.columns or len(self._parts.columns) == 1
+            if p.name in self._parts.lists and {p.pre, p.post} <= {*self._shapes} and alone:
+                ends = self._shapes[p.pre], self._shapes[p.post]
+                window = find_convolution(self._parts.lists[p.name], *ends)
+                if window is not None:
+                    yield p.name, window
+
     def _add_population(self, population: Population) -> dict[str, FloatArray]:
         """Add the neurons; return the bias for a projection that is to carry it."""
         d, bias = self._parts.dynamics[population.name], self._parts.bias[population.name]
         cuba = isinstance(population.neuron, CubaLIF) or bool(d.current_decay.any())
         into = [p for p in self._parts.into(population.name) if not self._parts.single(p)]
         carried = bool(bias.any()) and not cuba and bool(into)
+        if carried and into[0].name in self._windows:
+            of_channel = bias.reshape(self._shapes[population.name][0], -1)
+            carried = bool((of_channel == of_channel[:, :1]).all())
         leak = np.zeros_like(bias) if carried else bias
         self._nodes[self._names[population.name]] = self._neuron(population.name, d, leak, cuba)
         return {into[0].name: bias} if carried else {}
@@ -86,17 +110,27 @@ class _Writer:
         if not forgets.all() and (cuba or forgets.any() or bias.any()):
             what = "a membrane that keeps everything, with a synapse, a bias or others that forget"
             raise UnsupportedError(f"NIR, population {name!r}", what)
-        zeros = np.zeros(len(bias))
-        if not forgets.all():
-            return nir.IF(r=np.full(len(bias), 1 / dt), v_threshold=d.threshold, v_reset=zeros)
-        tau, r = self._constants(d.membrane_decay)
-        fixed = {"v_leak": _leak(bias, tau, dt), "v_threshold": d.threshold, "v_reset": zeros}
-        if not cuba:
-            return nir.LIF(tau=tau, r=r, **fixed)
-        if (d.current_decay == 1.0).any():
+        if cuba and (d.current_decay == 1.0).any():
             raise UnsupportedError(f"NIR, population {name!r}", "a current that never decays")
-        tau_syn, w_in = self._constants(d.current_decay)
-        return nir.CubaLIF(tau_syn=tau_syn, tau_mem=tau, r=r, w_in=w_in, **fixed)
+        silent = self._is_readout(name, d)
+        fixed = {} if silent else {"v_threshold": d.threshold, "v_reset": np.zeros(len(bias))}
+        if not forgets.all():
+            kind, values = nir.I if silent else nir.IF, {"r": np.full(len(bias), 1 / dt)}
+        else:
+            tau, r = self._constants(d.membrane_decay)
+            fixed["v_leak"] = _leak(bias, tau, dt)
+            kind, values = nir.LI if silent else nir.LIF, {"tau": tau, "r": r}
+            if cuba:
+                tau_syn, w_in = self._constants(d.current_decay)
+                kind = nir.CubaLI if silent else nir.CubaLIF
+                values = {"tau_syn": tau_syn, "tau_mem": tau, "r": r, "w_in": w_in}
+        shape = self._shapes.get(name, (len(bias),))
+        return kind(**{key: np.reshape(value, shape) for key, value in (values | fixed).items()})
+
+    def _is_readout(self, name: str, d: Dynamics) -> bool:
+        """Return whether neurons never spike and drive nothing, so that their value is read."""
+        drives = any(p.pre == name for p in self._network.projections)
+        return bool((d.threshold >= NEVER).all()) and not drives
 
     def _constants(self, keep: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the time constant and resistance that make ``x <- keep x + i`` in Euler's step."""
@@ -109,6 +143,10 @@ class _Writer:
             self._layout.pre[node] = p.pre
         if self._parts.single(p) and not several:
             self._nodes[node] = nir.Scale(self._parts.sent[p.name].ravel())
+        elif p.name in self._windows:
+            channels = len(self._windows[p.name].kernel)
+            of_channel = None if bias is None else bias.reshape(channels, -1)[:, 0]
+            self._nodes[node] = window_node(nir, self._windows[p.name], of_channel)
         else:
             matrix = self._parts.matrix(p)
             self._nodes[node] = nir.Linear(matrix) if bias is None else nir.Affine(matrix, bias)
@@ -119,7 +157,8 @@ class _Writer:
         if steps > 1:
             size = self._parts.width if pre == "input" else self._network.node(p.pre).size
             late = self._fresh(f"{p.name}_delay")
-            self._nodes[late] = nir.Delay(np.full(size, (steps - 1) * self._dt))
+            shape = self._shapes.get(p.pre, (size,))
+            self._nodes[late] = nir.Delay(np.full(shape, (steps - 1) * self._dt))
             self._edges.append((pre, late))
             pre = late
         self._edges += [(pre, node), (node, self._names[p.post])]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
-from neurorl.errors import UnsupportedError
+from neurorl.errors import ArgumentError, UnsupportedError
 from neurorl.models import GLM
 from neurorl.network.description import Network
 from neurorl.network.serialization import number
@@ -53,16 +54,21 @@ def to_nir(
     reader: str | Reader | None = None,
     dt: float | None = None,
     always_on: Iterable[str] | None = None,
+    shapes: Mapping[str, Sequence[int]] | None = None,
 ) -> Written:
     """Return the NIR graph of a network for inference, written to *path* if that is given.
 
     weights: of projections by name, such as ``backend.weights(name)``, in place of the
     description's; needed for those that a seed draws. Sources become one Input ``input``, their
-    channels in order; populations LIF, CubaLIF or IF (no leak), projections Linear, Affine or
+    channels in order; populations LIF, CubaLIF or IF (no leak), those that never spike and drive
+    nothing LI, CubaLI or I, projections Linear, Affine or
     Scale (neuron to neuron); a delay of d steps a Delay of d - 1; populations that drive no other
     one, and one named ``output``, lead to the Output ``output``.
     always_on: sources of one channel that spikes in every step, which become the bias of an Affine
     node and no input; None means one that is named ``bias``, if there are others.
+    shapes: of nodes that are images, ``(channels, height, width)`` by name; a sparse projection
+    between two of them that is a convolution becomes a Conv2d, SumPool2d or AvgPool2d, any other
+    one a Linear with zeros.
     dt: the step of the reader, seconds; None is the network's own, or the reader's.
 
     reader: ``'snntorch'``, ``'spikingjelly'``, ``'norse'`` or one of `neurorl.nir.READERS` with
@@ -85,8 +91,11 @@ def to_nir(
     if dt is not None:
         dt = number("NIR dt", dt, 1e-12)
     nir = load_package()
+    if chosen is not None and shapes:
+        raise ArgumentError("NIR shapes", "are for standard files", remedy="reader=None")
     if chosen is None:
-        graph = standard_graph(nir, parts, network.dt if dt is None else dt)
+        images = _checked_shapes(network, shapes or {})
+        graph = standard_graph(nir, parts, network.dt if dt is None else dt, images)
     else:
         form, reasons = chosen.form(parts)
         if form is None:
@@ -95,7 +104,7 @@ def to_nir(
                 f"NIR for {chosen.name}", f"can't hold it {'; '.join(reasons)}", remedy=remedy
             )
         graph = exact_graph(nir, form, chosen, chosen.step(dt))
-    dropped = _dropped(network)
+    dropped = _dropped(parts.network)
     for line in dropped:
         warnings.warn(f"NIR has no {line}", DroppedWarning, stacklevel=2)
     if path is not None:
@@ -112,6 +121,18 @@ def reader_problems(
 ) -> tuple[str, ...]:
     """Explain why `to_nir` refuses this network for a reader, a line a form; empty if not."""
     return find_reader(reader).problems(Parts(network, weights or {}, always_on, in_force=True))
+
+
+def _checked_shapes(
+    network: Network, shapes: Mapping[str, Sequence[int]]
+) -> dict[str, tuple[int, ...]]:
+    checked = {}
+    for name, shape in shapes.items():
+        checked[name] = tuple(int(n) for n in shape)
+        size = network.node(name).size
+        if math.prod(checked[name]) != size or min(checked[name], default=0) < 1:
+            raise ArgumentError(f"NIR shape of {name!r}", "of another size", got=shape, limit=size)
+    return checked
 
 
 def _dropped(network: Network) -> tuple[str, ...]:

@@ -1,0 +1,60 @@
+"""Find equation neurons that NIR has, by what they compute and not by their names."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from neurorl.errors import UnsupportedError
+from neurorl.models.chip_form import chip_form
+from neurorl.models.equations import Equations
+from neurorl.network.description import Dynamics, Network, Node, Population
+from neurorl.network.serialization import FloatArray
+from neurorl.nir.discretise import NEVER
+
+__all__ = ["readout", "without_equations"]
+
+
+def readout(dynamics: Dynamics, bias: FloatArray) -> Equations:
+    """Return neurons of these dynamics that never spike: their ``v`` is what is read."""
+    decays = {"a": dynamics.current_decay, "b": dynamics.membrane_decay, "push": bias}
+    used = {name: values for name, values in decays.items() if name == "b" or values.any()}
+    push = " + push" if "push" in used else ""
+    lines, state = f"v = b * v + q{push}", {"v": 0.0}
+    if "a" in used:
+        lines, state = f"u = a * u + q\nv = b * v + u{push}", {"u": 0.0, "v": 0.0}
+    return Equations(lines, f"v > {NEVER:.0f}", "v = 0", parameters=used, initial=state)
+
+
+def without_equations(network: Network) -> Network:
+    """Return the network with LIF and CubaLIF in place of equations that mean the same.
+
+    Linear equations do, of a membrane, and maybe a current before it, that are reset to where they
+    began at ``v > number``; a membrane may keep everything (IF). The same spikes but for rounding:
+    their numbers are those of the equations to some units in the last place.
+    Raises UnsupportedError naming the population for others.
+    """
+    if all(p.plan(network.dt) is None for p in network.populations):
+        return network
+    nodes = tuple(_plain(n, network.dt) if isinstance(n, Population) else n for n in network.nodes)
+    projections = tuple(dataclasses.replace(p, target=None) for p in network.projections)
+    return dataclasses.replace(network, nodes=nodes, projections=projections)
+
+
+def _plain(population: Population, dt: float) -> Node:
+    plan = population.plan(dt)
+    if plan is None:
+        return population
+    form = chip_form(plan, dt, keeps_all=True)
+    if form is None:
+        raise UnsupportedError(
+            f"NIR, population {population.name!r}",
+            "its equations are those of no NIR neuron (LIF, CubaLIF, IF, LI, CubaLI, I)",
+            remedy="linear equations with one input, threshold 'v > number', reset 'v = number'",
+        )
+    if (form.threshold >= NEVER).any() and (form.scale != 1.0).any():
+        raise UnsupportedError(
+            f"NIR, population {population.name!r}",
+            "never spikes, and its value would be another one: inputs are scaled before it",
+            remedy="scale the weights instead",
+        )
+    return dataclasses.replace(population, neuron=form.neuron())
