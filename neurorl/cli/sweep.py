@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -14,7 +14,6 @@ from neurorl.cli.options import look_here
 from neurorl.cli.output import cell, print_table, steps_progress
 
 if TYPE_CHECKING:
-    from neurorl.runs.sweep import Sweep
     from neurorl.runs.sweeping import Outcome
 
 __all__ = ["HELP", "add_arguments", "run"]
@@ -41,35 +40,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
-    from neurorl.runs.sweep import read_sweep
+    from neurorl.runs.search import Search
+    from neurorl.runs.searching import run_search
+    from neurorl.runs.sweep_file import read_sweep
     from neurorl.runs.sweeping import run_sweep
 
     look_here()
     sweep = read_sweep(arguments.file)
     out = arguments.out or Path("runs") / arguments.file.stem
-    done = 0
+    done, total = 0, sweep.trials if isinstance(sweep, Search) else len(sweep.units)
     with _executor(arguments.scheduler) as executor, steps_progress("sweep") as advance:
 
         def after(_: object) -> None:
             nonlocal done
             done += 1
-            advance(done, len(sweep.units))
+            advance(done, total)
 
-        advance(0, len(sweep.units))
-        outcome = run_sweep(sweep, out, jobs=arguments.jobs, executor=executor, callback=after)
+        advance(0, total)
+        if isinstance(sweep, Search):
+            outcome = run_search(sweep, out, jobs=arguments.jobs, executor=executor, callback=after)
+        else:
+            outcome = run_sweep(sweep, out, jobs=arguments.jobs, executor=executor, callback=after)
     if arguments.json:
         print(json.dumps({"rows": outcome.rows, "failed": outcome.failed, "out": str(out)}))
         return 1 if outcome.failed else 0
-    _print(sweep, outcome)
+    _print(sweep.axes, outcome)
     print(f"{out / 'table.csv'}: {len(outcome.rows)} rows")
     for problem in outcome.failed.values():
         print(f"failed: {problem}")
     return 1 if outcome.failed else 0
 
 
-def _print(sweep: Sweep, outcome: Outcome) -> None:
+def _print(axes: Sequence[str], outcome: Outcome) -> None:
     """Print a line for each setting: what varies, and the mean and the worst of its seeds."""
-    varied = [name for name in sweep.axes if len({str(u.values[name]) for u in sweep.units}) > 1]
+    varied = [name for name in axes if len({str(row[name]) for row in outcome.rows}) > 1]
     by_setting: dict[tuple[str, ...], list[float | None]] = {}
     for row in outcome.rows:
         figure = row.get("greedy_return", row["mean_return_last_100"])

@@ -11,7 +11,8 @@ A file is TOML, or YAML where PyYAML is installed::
     beta = [0.1, 0.2]              # a list is an axis of the grid
     hidden = [[8, 4]]              # so a value that is a list stands in one
 
-A *unit* is one setting with all its seeds, trained side by side as replicas of one network.
+A file with a table ``[search]`` is a search, see `neurorl.runs.search`. A *unit* is one setting
+with all its seeds, trained side by side as replicas of one network.
 """
 
 from __future__ import annotations
@@ -19,28 +20,18 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Self, cast
 
-from neurorl.errors import (
-    ArgumentError,
-    NeurorlError,
-    check_name,
-    format_message,
-    unknown_name_error,
-)
+from neurorl.errors import ArgumentError, check_name, unknown_name_error
 from neurorl.models.presets import MODELS
-from neurorl.reading import JSON_BYTES, Place, read_bytes
 from neurorl.rules import find_rule
 from neurorl.runs.config import Options, RunConfig
 from neurorl.runs.settings import apart, read_fields
 from neurorl.runs.training import read_seeds
 
-__all__ = ["Sweep", "Unit", "read_sweep"]
+__all__ = ["AXES", "Sweep", "Unit", "check_unit"]
 
 AXES = ("env", "backend", "arithmetic", "noise", "model", "rule", "learning", "approach")
 """Name what may be a list at the top of a file, in the order of the table's columns."""
@@ -129,11 +120,11 @@ class Sweep:
         if len(units) > _MOST_UNITS:
             raise ArgumentError(where, "has too many settings", limit=_MOST_UNITS)
         for unit in units:
-            _check_unit(unit)
+            check_unit(unit)
         return cls(units, tuple(choices))
 
 
-def _check_unit(unit: Unit) -> None:
+def check_unit(unit: Unit) -> None:
     """Raise ArgumentError or UnknownNameError for what is wrong before anything is made."""
     if "rule" in unit.values:
         find_rule(unit.values["rule"])
@@ -170,46 +161,3 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
             yield from _flat(value, f"{prefix}{name}.")
         else:
             yield prefix + name, value
-
-
-def read_sweep(path: Path) -> Sweep:
-    """Read a sweep from a TOML or YAML file. Raises ArgumentError that names the line."""
-    place = Place(f"sweep {path}")
-    text = read_bytes(path, JSON_BYTES, place).decode(errors="replace")
-    data = _parse(path, text, place)
-    if not isinstance(data, Mapping):
-        raise place.wrong("is of something else", limit="fields by name")
-    try:
-        return Sweep.grid(data)
-    except NeurorlError as exc:
-        line = _line_of(str(exc), text)
-        where = f"sweep {path}" + (f", line {line}" if line else "")
-        raise ArgumentError(format_message(where, str(exc).removeprefix("sweep, "))) from exc
-
-
-def _parse(path: Path, text: str, place: Place) -> Any:
-    """Return the data of a file. The error of either parser names line and column."""
-    if path.suffix.lower() not in (".yaml", ".yml"):
-        try:
-            return tomllib.loads(text)
-        except (ValueError, RecursionError) as exc:
-            raise place.wrong("is no TOML", got=exc) from exc
-    try:
-        import yaml
-    except ImportError as exc:
-        raise place.wrong("needs PyYAML", limit="TOML without it") from exc
-    try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError) as exc:
-        raise place.wrong("is no YAML", got=" ".join(str(exc).split())) from exc
-
-
-def _line_of(message: str, text: str) -> int | None:
-    """Return the line of *text* that begins with a name which *message* has, if there is one."""
-    table = r"""\s*\[+\s*["']?([\w.]+)["']?\s*\]"""  # a table's name is said before its key's
-    for pattern in (r"""\s*["']?([\w.]+)["']?\s*[=:]""", table):
-        for number, line in enumerate(text.splitlines(), start=1):
-            name = re.match(pattern, line)
-            if name and re.search(rf"(?<![\w.]){re.escape(name[1])}(?!\w)", message):
-                return number
-    return None

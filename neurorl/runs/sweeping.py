@@ -28,7 +28,7 @@ from neurorl.runs.evaluation import evaluate, load_to_play
 from neurorl.runs.sweep import Sweep, Unit
 from neurorl.runs.training import train_seeds
 
-__all__ = ["Outcome", "run_sweep", "run_unit"]
+__all__ = ["Outcome", "Row", "results_of", "run_sweep", "run_unit", "write_table"]
 
 Row = dict[str, Any]
 _LARGEST = 64 * 2**20
@@ -110,13 +110,7 @@ def run_sweep(
     units = {str(out / "units" / unit.name): unit for unit in sweep.units}
     made: dict[str, list[Row]] = {}
     failed: dict[str, str] = {}
-    if executor is not None:
-        results = _through(executor, units)
-    elif min(jobs, len(units)) > 1:
-        results = _through_processes(units, jobs)
-    else:
-        results = ((place, _attempt(unit, place)) for place, unit in units.items())
-    for place, result in results:
+    for place, result in results_of(units, jobs, executor):
         if isinstance(result, str):
             failed[units[place].name] = result
             continue
@@ -128,6 +122,15 @@ def run_sweep(
 
 
 Results = Iterator[tuple[str, list[Row] | str]]
+
+
+def results_of(units: Mapping[str, Unit], jobs: int, executor: Executor | None) -> Results:
+    """Yield the folder of each unit and its rows, or what is wrong with it, as they are done."""
+    if executor is not None:
+        return _through(executor, units)
+    if min(jobs, len(units)) > 1:
+        return _through_processes(units, jobs)
+    return ((place, _attempt(unit, place)) for place, unit in units.items())
 
 
 def _attempt(unit: Unit, place: str, search_path: Sequence[str] = ()) -> list[Row] | str:

@@ -54,7 +54,7 @@ DEFAULTS = (
     OfDefaults("cliffwalking-default", "CliffWalking-v1", 50_000),
     OfDefaults("bandit-default", "neurorl/Bandit-v0", 5_000),
     OfDefaults("acrobot-default", "Acrobot-v1", 100_000),
-    OfDefaults("taxi-default", "Taxi-v3", 200_000),
+    OfDefaults("taxi-default", "Taxi-v4", 200_000),
 )
 Recipe = Experiment | GradientExperiment | OfDefaults
 

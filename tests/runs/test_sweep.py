@@ -14,7 +14,8 @@ import pytest
 
 from neurorl.cli import main
 from neurorl.errors import NeurorlError, RunError
-from neurorl.runs.sweep import Sweep, read_sweep
+from neurorl.runs.sweep import Sweep
+from neurorl.runs.sweep_file import read_sweep
 from neurorl.runs.sweeping import run_sweep, run_unit
 
 GRID: dict[str, Any] = {
