@@ -14,6 +14,7 @@ from neurorl.backends.checks import Inputs
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.window import Raster, WindowCall
 from neurorl.errors import UnsupportedError
+from neurorl.native.background import Building
 from neurorl.network.description import Network
 from neurorl.network.serialization import FloatArray
 
@@ -96,6 +97,13 @@ class Simulator(abc.ABC):
         """Go on from what `state` returned, at step ``state["t"]``; weights are in force."""
 
     # What a simulator may have.
+
+    def begin(self, simulated: SimulatedNetwork) -> Building | None:
+        """Begin, in a process of its own, to compile what `build` would wait for.
+
+        None if there is nothing to wait for, or nothing to be had without waiting.
+        """
+        return None
 
     @classmethod
     def problems(cls, network: Network, arithmetic: str) -> list[str]:

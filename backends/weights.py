@@ -25,6 +25,7 @@ class EffectiveWeights:
     simulator: not built yet.
     first: weights by projection in place of the initial ones, in the caller's shapes.
 
+    simulator: may be set to another one of the same weights.
     If a simulator has a `Simulator.memory`, that holds the weights in force, and
     ``simulated.weights`` may be outdated.
     """
@@ -35,7 +36,7 @@ class EffectiveWeights:
         simulator: Simulator,
         first: Mapping[str, npt.ArrayLike],
     ) -> None:
-        self._simulated, self._simulator = simulated, simulator
+        self._simulated, self.simulator = simulated, simulator
         network, self._arithmetic = simulated.network, simulated.arithmetic
         for name in first:
             network.projection(name)
@@ -71,11 +72,16 @@ class EffectiveWeights:
         if projection in self.currents.weights:
             self.currents.write(projection, rounded)
         else:
-            self._simulator.write_weights(projection)
+            self.simulator.write_weights(projection)
             post = self._signed_into.get(projection)
             if post is not None:
-                self._simulator.write_bias(post, self._simulated.bias(post))
+                self.simulator.write_bias(post, self._simulated.bias(post))
         return self._shown(projection, rounded)
+
+    def keep(self) -> None:
+        """Let ``simulated.weights`` be those in force, wherever they are held."""
+        for name in self._shapes:
+            self._simulated.weights[name] = self._in_force(name).copy()
 
     def write_one(self, projection: str, weights: FloatArray, replica: int) -> None:
         """Apply one replica's weights, ``shape``; those of others stay."""
@@ -87,7 +93,7 @@ class EffectiveWeights:
         """Return the memory of transmitted weights, of spikes or of currents; None without one."""
         if projection in self.currents.weights:
             return self.currents.weights[projection].reshape(-1)
-        return self._simulator.memory(projection)
+        return self.simulator.memory(projection)
 
     def copy(self, projection: str) -> FloatArray:
         """Return a copy of the effective weights in a caller's shape."""
@@ -104,7 +110,7 @@ class EffectiveWeights:
         if projection in self.currents.weights:
             held: npt.NDArray[Any] | None = self.currents.weights[projection]
         else:
-            held = self._simulator.held(projection)
+            held = self.simulator.held(projection)
         if held is None:
             return rounded
         return self._arithmetic.rounding(projection).in_force(held).reshape(rounded.shape)

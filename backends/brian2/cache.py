@@ -17,13 +17,15 @@ from platformdirs import user_cache_path
 from neurorl.backends.brian2 import fingerprint
 from neurorl.errors import BackendError, RunError
 from neurorl.native import SOURCES, toolchain
+from neurorl.native.background import Building
 from neurorl.native.cache import CompileCache
 from neurorl.reading import Place, parse_json
 
-__all__ = ["Entry", "cache_folder", "find_or_build", "key"]
+__all__ = ["Entry", "begin", "cache_folder", "find_or_build", "key"]
 
 _HERE = Path(__file__).parent
 _BUILDER = "neurorl.backends.brian2.generate"
+_BEGUN: dict[tuple[Path, str], Building] = {}
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,18 @@ def find_or_build(plan: dict[str, Any]) -> Entry:
     else:
         cache.tidy()
     return entry
+
+
+def begin(plan: dict[str, Any]) -> Building | None:
+    """Begin `find_or_build` in a process of its own, once for each plan; None if it is there."""
+    folder, name = cache_folder(), key(plan)
+    if _read(CompileCache(folder), name) is not None:
+        return None
+    building = _BEGUN.get((folder, name))
+    if building is None or building.is_over():
+        building = Building(f"{__name__}:{find_or_build.__name__}", (plan,), folder)
+        _BEGUN[folder, name] = building
+    return building
 
 
 def _read(cache: CompileCache, name: str) -> Entry | None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.backends.brian2.cache import find_or_build
+from neurorl.backends.brian2.cache import begin, find_or_build
 from neurorl.backends.brian2.engine import Engine
 from neurorl.backends.brian2.equations import node_name, projection_name
 from neurorl.backends.brian2.library import Library, Rasters, places
@@ -16,9 +16,10 @@ from neurorl.backends.brian2.plan import constants, library_arrays, library_plan
 from neurorl.backends.checks import Inputs
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.window import NativeRun, Raster, WindowCall
+from neurorl.native.background import Building
 from neurorl.network.description import Network, Projection
 
-__all__ = ["Compiled"]
+__all__ = ["Compiled", "begin_library"]
 
 _MOST = 2**28  # of a level, see `Simulator.levels`: the code adds four in 32 bits
 
@@ -38,7 +39,7 @@ class Compiled(Engine):
 
     def __init__(self, simulated: SimulatedNetwork) -> None:
         network, arithmetic = simulated.whole, simulated.whole_arithmetic
-        plan = library_plan(network, arithmetic, simulated.depths, simulated.n_replicas)
+        plan = _plan(simulated)
         entry = find_or_build(plan)
         library = Library(entry.folder, entry.code, entry.arrays)
         self.advance = library.advance
@@ -204,6 +205,16 @@ class Compiled(Engine):
     def close(self) -> None:
         """Drop all views, so that the library is unloaded."""
         self.__dict__.clear()
+
+
+def begin_library(simulated: SimulatedNetwork) -> Building | None:
+    """Begin to compile a network's library in a process of its own; None if it is there."""
+    return begin(_plan(simulated))
+
+
+def _plan(simulated: SimulatedNetwork) -> dict[str, Any]:
+    network, arithmetic = simulated.whole, simulated.whole_arithmetic
+    return library_plan(network, arithmetic, simulated.depths, simulated.n_replicas)
 
 
 def _fill(row: npt.NDArray[np.int32], spikes: npt.NDArray[np.bool_]) -> None:

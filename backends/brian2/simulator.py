@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from neurorl.arithmetic.chip_noise import NOISE_MODES
 from neurorl.backends.brian2 import fingerprint
+from neurorl.backends.brian2.compiled import begin_library
 from neurorl.backends.brian2.engine import DEAD, Engine
 from neurorl.backends.brian2.engines import ENGINES, check_engine, find_engine
 from neurorl.backends.brian2.equation_neurons import neuron_names
@@ -20,6 +21,7 @@ from neurorl.backends.checks import Inputs
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import VARIABLES, Simulator, State
 from neurorl.backends.window import Raster, WindowCall
+from neurorl.native.background import Building
 from neurorl.network.description import Population
 
 __all__ = ["Brian2Simulator"]
@@ -67,7 +69,13 @@ class Brian2Simulator(Simulator):
 
     def __init__(self, engine: str | None = None) -> None:
         check_engine(engine)
-        self.engine = engine
+        self.engine, self._is_asked_for = engine, engine is not None
+
+    def begin(self, simulated: SimulatedNetwork) -> Building | None:
+        """Begin to compile the library of the network, unless the engine was asked for by name."""
+        if self._is_asked_for or find_engine(None).name != "compiled":
+            return None
+        return begin_library(simulated)
 
     @property
     def brian2_network(self) -> Any:

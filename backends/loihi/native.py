@@ -13,6 +13,7 @@ from neurorl.native.structures import Fields, fields
 
 __all__ = [
     "ALL",
+    "SOURCE",
     "Arrivals",
     "BlockRows",
     "Compartments",
@@ -22,6 +23,8 @@ __all__ = [
     "Twister",
     "library",
 ]
+
+SOURCE = Path(__file__).parent / "src" / "chip.cpp"
 
 
 class BlockRows(ctypes.Structure):
@@ -72,8 +75,7 @@ ALL = (BlockRows, Compartments, Twister, Learning, Arrivals, Gathered, Emulator)
 @functools.cache
 def library() -> ctypes.CDLL:
     """Return the library of ``src/``; compiled on first use."""
-    source = Path(__file__).parent / "src" / "chip.cpp"
-    loaded = compiled(source, "backend loihi", "take accelerate=False")
+    loaded = compiled(SOURCE, "backend loihi", "take accelerate=False")
     check_structures(loaded, ALL, "backend loihi")
     for name in ("update", "add_spiking", "learn", "run"):
         getattr(loaded, f"neurorl_chip_{name}").restype = None

@@ -29,7 +29,9 @@ from neurorl.backends.torch.structures import (
 from neurorl.native.build import compiled
 from neurorl.native.layout import check_choice, check_structures
 
-__all__ = ["Constants", "How", "Window", "WindowGradient", "library"]
+__all__ = ["SOURCE", "Constants", "How", "Window", "WindowGradient", "library"]
+
+SOURCE = Path(__file__).parent / "src" / "cells.cpp"
 
 
 @dataclass(frozen=True)
@@ -230,8 +232,7 @@ def _describe(cells: Cells, constants: Constants, shape: torch.Size, bias: Tenso
 @functools.cache
 def library() -> ctypes.CDLL:
     """Return the compiled library; compiled on first use."""
-    source = Path(__file__).parent / "src" / "cells.cpp"
-    loaded = compiled(source, "backend torch", "take engine='eager'")
+    loaded = compiled(SOURCE, "backend torch", "take engine='eager'")
     check_structures(loaded, ALL, "backend torch")
     check_choice(loaded, "spikes", SPIKES, "backend torch")
     for function in (loaded.neurorl_cells_forward, loaded.neurorl_cells_backward):

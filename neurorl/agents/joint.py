@@ -10,6 +10,7 @@ from neurorl.agents.budget import Budget
 from neurorl.agents.episodes import Episode, State, episode_columns, prefixed, strip_prefix
 from neurorl.agents.group import AgentGroup, Callback
 from neurorl.agents.replicas import Replicas
+from neurorl.learning.loops.base import Loop
 from neurorl.learning.loops.shared import share
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import derive
@@ -45,7 +46,7 @@ class JointReplicas(AgentGroup):
             arithmetic_name=group.arithmetic_name,
             noise=group.noise,
         )
-        self.loop, self.backend = group.loop, group.backend
+        self.backend = group.backend
         self._group, self._n = group, len(group.seeds)
         self._ended: list[tuple[int, Episode]] = []  # by environment, not counted yet
         share(group.loop, lambda: group.config.schedule.rate(len(self.episodes[0])))
@@ -53,6 +54,11 @@ class JointReplicas(AgentGroup):
         for k, monitor in enumerate(group._monitors):
             monitor.begin()
             monitor.is_quiet = k > 0  # the first environment's episodes speak for all
+
+    @property
+    def loop(self) -> Loop:
+        """Return the loop in which all environments are played now."""
+        return self._group.loop
 
     def env_steps(self, k: int) -> int:
         """Return how many environment steps were learned from, in all environments."""

@@ -33,7 +33,7 @@ from neurorl.errors import (
 from neurorl.learning.finite import bad_reward, bad_sum, check_learned
 from neurorl.learning.levels import weights_to_begin_with
 from neurorl.learning.loops.checks import learning_options
-from neurorl.learning.loops.choose import make_loop
+from neurorl.learning.loops.choose import make_loop, may_begin_early
 from neurorl.models.config import AgentConfig
 from neurorl.network.serialization import FloatArray
 from neurorl.tasks.groups import EnvGroup
@@ -109,6 +109,7 @@ class Replicas(AgentGroup):
             network,
             seed=seeds if len(seeds) > 1 else seeds[0],
             **({"weights": begin} if begin else {}),
+            **({"early": True} if may_begin_early(config, network, loop) else {}),
             **learning_options(config, spec.cls or spec.backend),
         )
         super().__init__(

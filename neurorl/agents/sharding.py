@@ -26,7 +26,7 @@ class ReplicaGroups(AgentGroup):
     """Run `Replicas` one after the other, each with a compiled network of its own.
 
     A group takes its whole environment step, learning included, before the next one's turn, so
-    that its weights are still in the cache when it learns.
+    that its weights are still in the cache when it learns. groups: of the agents, in their order.
     """
 
     algorithm = LOCAL
@@ -45,7 +45,7 @@ class ReplicaGroups(AgentGroup):
         self.backend = first.backend
         self.episodes = [episodes for group in groups for episodes in group.episodes]
         self._monitors = [monitor for group in groups for monitor in group._monitors]
-        self._groups = groups
+        self.groups = groups
         self._places = [(group, k) for group in groups for k in range(len(group.seeds))]
 
     def env_steps(self, k: int) -> int:
@@ -55,7 +55,7 @@ class ReplicaGroups(AgentGroup):
     def play(self, budget: Budget, callback: Callback | None = None) -> Iterator[int]:
         """Do as `learn`, an environment step of every agent at a time; yield how many took it."""
         running, first = [], 0
-        for group in self._groups:
+        for group in self.groups:
             running.append(group.play(budget, _shifted(callback, first)))
             first += len(group.seeds)
         while running:
@@ -83,7 +83,7 @@ class ReplicaGroups(AgentGroup):
         return group.weights(own)
 
     def close(self) -> None:
-        for group in self._groups:
+        for group in self.groups:
             group.close()
 
     def _restore(self, k: int, state: State, moved: bool, episodes: int) -> None:

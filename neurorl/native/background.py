@@ -1,39 +1,56 @@
-"""Compile the library of the learning loop in a process of its own, while learning has begun.
+"""Compile in a process of its own, while learning has begun.
 
-``python -m neurorl.native.background``: it goes on when the process that began it has ended, so
-that the next one finds the library. Its only output is the error, if there is one.
+It goes on when the process that began it has ended, so that the next one finds the library. Its
+only output is the error, if there is one.
 """
 
 from __future__ import annotations
 
 import functools
+import json
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from neurorl.errors import NeurorlError
-from neurorl.native.build import cache_folder, library
+from neurorl.native.build import cache_folder, has_library
 from neurorl.native.cache import CompileCache
 
-__all__ = ["Building", "begin_building"]
+__all__ = ["Building", "begin_building", "begin_library"]
+
+_LIBRARY = "neurorl.native.build:library"
+_FILE = "neurorl.native.build:compile_file"
 
 
 class Building:
-    """Hold the process that compiles."""
+    """Hold the process that compiles.
 
-    def __init__(self) -> None:
-        CompileCache(cache_folder()).make()
+    function: ``module:name`` of what it calls. arguments: of that, as plain data. folder: the cache
+    that is written. Raises BackendError if it can't be.
+    """
+
+    def __init__(
+        self, function: str = _LIBRARY, arguments: Sequence[Any] = (), folder: Path | None = None
+    ) -> None:
+        CompileCache(folder or cache_folder()).make()
         # What this process would import, as -m looks in the current folder first.
         command = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import main; main()"
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-c", command],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,  # so that it ends neither with us nor by a Ctrl-C
-            text=True,
-        )
+        with tempfile.TemporaryFile("w+") as file:  # no pipe, which might be full
+            json.dump([function, *arguments], file)
+            file.seek(0)
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-c", command],
+                stdin=file,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,  # so that it ends neither with us nor by a Ctrl-C
+                text=True,
+            )
 
     @functools.cached_property
     def problem(self) -> str | None:
@@ -49,26 +66,31 @@ class Building:
 
 
 def begin_building() -> Building:
-    """Begin to compile the library, once in a process for each cache and compiler.
+    """Begin to compile the loop's library, once in a process for each cache and compiler.
 
     Raises BackendError if the cache can't be written.
     """
-    return _begin(cache_folder(), os.environ.get("CXX"))
+    return _begin(cache_folder(), os.environ.get("CXX"), _LIBRARY)
+
+
+def begin_library(source: Path) -> Building | None:
+    """Begin to compile another C++ file as `begin_building` does; None if it is there."""
+    if has_library(source):
+        return None
+    return _begin(cache_folder(), os.environ.get("CXX"), _FILE, str(source))
 
 
 @functools.cache
-def _begin(folder: Path, compiler: str | None) -> Building:
-    return Building()
+def _begin(folder: Path, compiler: str | None, function: str, *arguments: str) -> Building:
+    return Building(function, arguments)
 
 
 def main() -> None:
     """Compile, or print why that isn't possible, with exit status 1."""
+    function, *arguments = json.load(sys.stdin)
+    module, _, name = function.partition(":")
     try:
-        library()
+        getattr(import_module(module), name)(*arguments)
     except NeurorlError as exc:
         print(exc)
         sys.exit(1)
-
-
-if __name__ == "__main__":
-    main()

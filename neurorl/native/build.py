@@ -17,7 +17,7 @@ from neurorl.native.layout import check_structures
 from neurorl.native.structures import Terms
 from neurorl.numerics import elementary
 
-__all__ = ["KERNELS", "cache_folder", "compiled", "has_library", "library"]
+__all__ = ["KERNELS", "cache_folder", "compile_file", "compiled", "has_library", "library"]
 
 KERNELS = SOURCES / "kernels.cpp"
 _LOOP = ("learning loop", "take loop='numpy'")  # for errors
@@ -57,10 +57,15 @@ def compiled(source: Path | str, where: str, remedy: str) -> ctypes.CDLL:
         raise BackendError(where, "its library can't be loaded", got=exc, remedy=remedy) from exc
 
 
-def has_library() -> bool:
-    """Return whether `library` has nothing to compile. Raises BackendError for a bad cache."""
-    is_loaded = library.cache_info().currsize > 0
-    return is_loaded or CompileCache(cache_folder()).has(_key(KERNELS))
+def compile_file(path: str) -> None:
+    """Compile the C++ file at *path*, as `compiled` does."""
+    compiled(Path(path), Path(path).name, "install a C++ compiler")
+
+
+def has_library(source: Path = KERNELS) -> bool:
+    """Return whether there is nothing to compile. Raises BackendError for a bad cache."""
+    is_loaded = source == KERNELS and library.cache_info().currsize > 0
+    return is_loaded or CompileCache(cache_folder()).has(_key(source))
 
 
 def _key(source: Path | str) -> str:

@@ -15,7 +15,7 @@ modulator.
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -52,7 +52,8 @@ class Loop(abc.ABC):
     The caller sets, ``(N,)`` each: reward (scaled), discount (gamma, or 0 after a terminal state),
     rate (factor of all step sizes) and active (others are left as they are).
 
-    waits: whether it will have a `successor`.
+    later: returns what `successor` does, given the loop, as long as it will have one.
+    passes_on: called with the successor, such as by who has changed its methods.
     memory: see `neurorl.learning.memory`.
     groups, n_actions: sizes of the groups of actions, and their sum.
     actions: chosen by `decide`, ``(N,)``; for several choices or numbers ``(N, groups)``.
@@ -62,7 +63,7 @@ class Loop(abc.ABC):
     has_masks: whether any agent is masked.
     """
 
-    waits = False
+    later: Callable[[Loop], Loop | None] | None = None
 
     def __init__(
         self,
@@ -74,6 +75,7 @@ class Loop(abc.ABC):
     ) -> None:
         self.backend = backend
         self.config = config
+        self.passes_on: list[Callable[[Loop], None]] = []
         self.plan = LearningPlan.of(backend.network, config)
         self.critic, self.first_vote = self.plan.critic, self.plan.first_vote
         self._learns_late = learns and self.critic is not None
@@ -123,12 +125,18 @@ class Loop(abc.ABC):
         if self._alike:
             self._features_flat = self._cells_flat
 
+    @property
+    def waits(self) -> bool:
+        """Return whether it will have a `successor`."""
+        return self.later is not None
+
     def successor(self) -> Loop | None:
         """Return the loop that goes on from here, between two steps; None while it is this one."""
-        return None
+        return None if self.later is None else self.later(self)
 
     def go_on_from(self, other: Loop) -> None:
         """Take all that another loop of the same agents holds, between two steps, in every bit."""
+        other.settle()
         self.memory.copy(other.memory)
         names = ("actions", "probabilities", "reward", "discount", "rate", "active")
         for name in (*names, "_cells_flat", "_features_flat"):

@@ -113,6 +113,7 @@ class NativeLoop(Loop):
     def go_on_from(self, other: Loop) -> None:
         super().go_on_from(other)
         self._weights.take()
+        self.heed()  # weights that a user has changed there are not in force yet
 
     def _begin(self, k: int) -> None:
         fault = self._c_begin(self._address, ctypes.c_int64(k))

@@ -30,10 +30,14 @@ def share(loop: Loop, rate: Callable[[], float]) -> None:
     if loop.config.learning.on_chip:
         what = "several environments, and weights that learn on the chip"
         raise UnsupportedError("agent", what, remedy="learning='host', or environments=1")
-    loop.waits = False  # what follows would be lost on another loop
     for signs in loop.memory.signs.values():
         signs[:] = signs[0]
     _spread(loop, 0)
+    _learn_in_turn(loop, rate)
+
+
+def _learn_in_turn(loop: Loop, rate: Callable[[], float]) -> None:
+    loop.passes_on.append(lambda successor: _learn_in_turn(successor, rate))
     loop.learn = _one_by_one(loop, loop.learn, rate)  # type: ignore[method-assign]
     loop._learn_late = _one_by_one(loop, loop._learn_late, rate)  # type: ignore[method-assign]
 
