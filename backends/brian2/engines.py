@@ -8,11 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from neurorl.backends.brian2 import fingerprint
-from neurorl.backends.brian2.compiled import Compiled
+from neurorl.backends.brian2.compiled import Compiled, begin_library
 from neurorl.backends.brian2.engine import Engine
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.errors import BackendError, BackendUnavailableError, check_name, format_message
 from neurorl.native import toolchain
+from neurorl.native.background import Building
 
 __all__ = ["ENGINES", "EngineKind", "check_engine", "find_engine"]
 
@@ -24,12 +25,14 @@ class EngineKind:
     make: builds it for a network.
     problem: returns why it can't compile here; None if it can.
     needs: what to install for it.
+    begin: as `neurorl.backends.simulator.Simulator.begin`.
     """
 
     name: str
     make: Callable[[SimulatedNetwork], Engine]
     problem: Callable[[], str | None] = lambda: None
     needs: str = ""
+    begin: Callable[[SimulatedNetwork], Building | None] = lambda _: None
 
     def check(self) -> None:
         """Raise BackendError if what the engine needs is missing."""
@@ -96,7 +99,7 @@ def _runtime(target: str, simulated: SimulatedNetwork) -> Engine:
 
 
 _KINDS = (
-    EngineKind("compiled", Compiled, lambda: toolchain.problem(), "a C++ compiler"),
+    EngineKind("compiled", Compiled, lambda: toolchain.problem(), "a C++ compiler", begin_library),
     EngineKind(
         "cython",
         functools.partial(_runtime, "cython"),

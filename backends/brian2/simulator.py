@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from neurorl.arithmetic.chip_noise import NOISE_MODES
 from neurorl.backends.brian2 import fingerprint
-from neurorl.backends.brian2.compiled import begin_library
 from neurorl.backends.brian2.engine import DEAD, Engine
 from neurorl.backends.brian2.engines import ENGINES, check_engine, find_engine
 from neurorl.backends.brian2.equation_neurons import neuron_names
@@ -73,9 +72,7 @@ class Brian2Simulator(Simulator):
 
     def begin(self, simulated: SimulatedNetwork) -> Building | None:
         """Begin to compile the library of the network, unless the engine was asked for by name."""
-        if self._is_asked_for or find_engine(None).name != "compiled":
-            return None
-        return begin_library(simulated)
+        return None if self._is_asked_for else find_engine(None).begin(simulated)
 
     @property
     def brian2_network(self) -> Any:

@@ -170,7 +170,7 @@ class LoihiSimulator(Simulator):
 
     def begin(self, simulated: SimulatedNetwork) -> Building | None:
         """Begin to compile the emulator's faster loops, if it has them and they don't learn."""
-        if self.target != "emulator" or not self.accelerate or self.learns_by_itself:
+        if self.target != EmulatorEngine.target or not self.accelerate or self.learns_by_itself:
             return None
         return begin_library(SOURCE)
 
