@@ -43,7 +43,8 @@ class History:
 
     def begin(self, i: int) -> None:
         """Begin an episode of environment *i* with what it shows."""
-        self.changes[i] = 0.0
+        if self._n:
+            self.changes[i] = 0.0
 
 
 def check_changes(features: Features, cells: Features, changes: int) -> None:

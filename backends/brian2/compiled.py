@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ class Compiled(Engine):
         plan = _plan(simulated)
         entry = find_or_build(plan)
         library = Library(entry.folder, entry.code, entry.arrays)
-        self.advance = library.advance
+        self.advance, self._reset_replica = library.advance, library.reset_replica
         self._timestep = library.array("ticks", "timestep")
         self._time = library.array("ticks", "t")
         self._dt = network.dt
@@ -134,6 +135,11 @@ class Compiled(Engine):
 
     def reset(self) -> None:
         self.advance(True, 0, self._in.pointers, self._out.pointers)
+
+    def reset_replicas(self, replicas: Sequence[int], n: int) -> bool:
+        for k in replicas:
+            self._reset_replica(k, n)
+        return True
 
     def memory(self, name: str) -> npt.NDArray[np.float64] | None:
         memory, held = self._weights.get(name, (None, None))

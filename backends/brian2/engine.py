@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -65,6 +65,10 @@ class Engine(abc.ABC):
         for population in self.variables:
             self.rest(population, slice(None))
         self.put_in_flight({name: np.zeros_like(self.spikes(name)) for name in self.nodes})
+
+    def reset_replicas(self, replicas: Sequence[int], n: int) -> bool:
+        """Silence some of *n* replicas at once; return False if it can't."""
+        return False
 
     def rest(self, population: str, columns: slice) -> None:
         """Return some neurons to their initial state."""

@@ -29,7 +29,7 @@ class Library:
     code: the contents of the library's file.
     arrays: the contents of its ``arrays.json``.
 
-    advance: ``neurorl_advance`` of ``templates/main.cpp``.
+    advance, reset_replica: functions of ``templates/main.cpp``.
     """
 
     def __init__(self, folder: Path, code: bytes, arrays: list[list[Any]]) -> None:
@@ -37,6 +37,9 @@ class Library:
         self.advance = self._library.neurorl_advance
         self.advance.argtypes = [ctypes.c_int, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p]
         self.advance.restype = None
+        self.reset_replica = self._library.neurorl_reset_replica
+        self.reset_replica.argtypes = [ctypes.c_int64, ctypes.c_int64]
+        self.reset_replica.restype = None
         self._library.neurorl_array.restype = ctypes.c_void_p
         table = ctypes.c_void_p(LOGISTIC_TABLE.__array_interface__["data"][0])
         self._library.neurorl_setup(table)

@@ -151,6 +151,8 @@ class Brian2Simulator(Simulator):
         if len(set(replicas)) == self.simulated.n_replicas:
             self.running.reset()
             return
+        if self.running.reset_replicas(replicas, self.simulated.n_replicas):
+            return
         rest = {name: self.running.spikes(name) for name in self.running.nodes}
         for k in replicas:
             for name in self.running.variables:

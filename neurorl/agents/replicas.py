@@ -166,10 +166,13 @@ class Replicas(AgentGroup):
                         raise bad_reward(self._unfinished.where(k), reward, scale)
                     discount_of[k] = 0.0 if terminated else gamma
                     episode.total += reward
-                    episode.discounted += episode.factor * reward
-                    episode.factor *= gamma
+                    factor = episode.factor
+                    episode.discounted += factor * reward
+                    episode.factor = factor * gamma
+                    digest = episode.digest
                     for numbers in shown[k]:
-                        episode.digest = crc32(numbers, episode.digest)
+                        digest = crc32(numbers, digest)
+                    episode.digest = digest
                     if terminated or truncated:
                         episode.is_over = ended = True
                     elif loop.has_masks and loop.masked[k]:
@@ -313,9 +316,12 @@ class Replicas(AgentGroup):
         counted: list[tuple[int, list[str]]] = []
         loop, all_running = self.loop, self._unfinished.running
         for k in [k for k, running in all_running.items() if running.is_over]:
-            where, steps, running = self._unfinished.where(k), self.env_steps(k), all_running.pop(k)
+            steps, running = self.env_steps(k), all_running[k]
             if not isfinite(running.total) or not isfinite(running.discounted):
+                where = self._unfinished.where(k)
+                del all_running[k]
                 raise bad_sum(where, running.total)
+            del all_running[k]
             played = self.episodes[k]
             played.append(running.episode(len(played), steps))
             messages = self._monitors[k].look(loop.window.rasters, loop.probabilities[k], played)

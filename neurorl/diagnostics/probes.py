@@ -30,6 +30,7 @@ class Site:
         self.name, self.population = name, population
         first = 0 if config.carries else min(network.depth(name), config.window - 1)
         self._neurons = slice(first, None), slice(replica * size, (replica + 1) * size)
+        self._raster: npt.NDArray[np.bool_] | None = None
         self.chances = (config.window - first) * size
         steps = population.plan(network.dt) or population.neuron.dynamics(size, network.dt)
         self.ceiling = float(np.mean(1.0 / (1.0 + steps.refractory_steps)))
@@ -43,7 +44,10 @@ class Site:
         )
 
     def count(self, rasters: Mapping[str, npt.NDArray[np.bool_]]) -> int:
-        return int(np.count_nonzero(rasters[self.name][self._neurons]))
+        raster = rasters[self.name]
+        if raster is not self._raster:  # mostly the same array
+            self._raster, self._own = raster, raster[self._neurons]
+        return int(np.count_nonzero(self._own))
 
     def mean_abs(self, weights: Mapping[str, FloatArray]) -> float | None:
         """Return the mean |w| of the plastic weights into it; None if none learns."""

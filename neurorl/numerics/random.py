@@ -9,6 +9,7 @@ the `Stream` numbers, from 2**31 up.
 from __future__ import annotations
 
 import enum
+import functools
 import operator
 from collections.abc import Callable
 
@@ -135,13 +136,19 @@ def to_unit(drawn: U32) -> F64:
 def derive(seed: int, *purpose: int) -> int:
     """Return a new seed of 63 bits, from a seed and up to two numbers for its purpose."""
     seed, a, b = map(operator.index, (seed, *(*purpose, 0, 0)[:2]))  # no NumPy's, which overflow
-    c = (a & 0xFFFFFFFF, b & 0xFFFFFFFF, b >> 32, int(Stream.DERIVE))
-    k0, k1 = seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF
-    for _ in range(10):  # as `philox4x32`, which is made for arrays
-        p0, p1 = c[0] * 0xD2511F53, c[2] * 0xCD9E8D57
-        c = (p1 >> 32 ^ c[1] ^ k0, p1 & 0xFFFFFFFF, p0 >> 32 ^ c[3] ^ k1, p0 & 0xFFFFFFFF)
-        k0, k1 = (k0 + _W0) & 0xFFFFFFFF, (k1 + _W1) & 0xFFFFFFFF
-    return (c[0] & 0x7FFFFFFF) << 32 | c[1]
+    c0, c1, c2, c3 = a & 0xFFFFFFFF, b & 0xFFFFFFFF, b >> 32, int(Stream.DERIVE)
+    for k0, k1 in _keys(seed & 0xFFFFFFFFFFFFFFFF):  # as `philox4x32`, which is made for arrays
+        p0, p1 = c0 * 0xD2511F53, c2 * 0xCD9E8D57
+        c0, c1 = p1 >> 32 ^ c1 ^ k0, p1 & 0xFFFFFFFF
+        c2, c3 = p0 >> 32 ^ c3 ^ k1, p0 & 0xFFFFFFFF
+    return (c0 & 0x7FFFFFFF) << 32 | c1
+
+
+@functools.lru_cache(maxsize=256)
+def _keys(seed: int) -> tuple[tuple[int, int], ...]:
+    """Return the keys of the ten rounds for a seed of 64 bits."""
+    k0, k1 = seed & 0xFFFFFFFF, seed >> 32
+    return tuple(((k0 + n * _W0) & 0xFFFFFFFF, (k1 + n * _W1) & 0xFFFFFFFF) for n in range(10))
 
 
 LOGISTIC_BITS = 14

@@ -24,6 +24,7 @@ from neurorl.tasks.observations import UnfitError, observation_reader
 
 __all__ = ["Answers", "raised", "unfit"]
 
+_Answer = tuple[Any, Any, Any, Any, Any]
 _STEP = "(observation, reward, terminated, truncated, info)"
 _RESET = "(observation, info)"
 
@@ -57,29 +58,35 @@ class Answers:
         except UnfitError as exc:
             raise unfit(f"{self.where}, reset", exc) from exc
 
-    def step(self, action: Any) -> tuple[Any, float, bool, bool, Any]:
+    def step(self, action: Any) -> _Answer:
         """Take an action; return observation, reward, terminated, truncated and info.
 
         Raises EnvError.
         """
         try:
-            answer = self._step(action)
+            raw: Any = self._step(action)
         except Exception as exc:
             raise raised(self.where, "step", exc) from exc
-        if type(answer) is not tuple or len(answer) != 5:
-            answer = self._five(answer)
+        answer: _Answer = raw if type(raw) is tuple and len(raw) == 5 else self._five(raw)
         observation, reward, terminated, truncated, info = answer
         try:
-            observation = self._read(observation)
+            read = self._read(observation)
         except UnfitError as exc:
             raise unfit(f"{self.where}, step", exc) from exc
+        if (
+            read is observation
+            and type(reward) is float
+            and type(terminated) is bool
+            and type(truncated) is bool
+        ):
+            return answer  # mostly
         if type(reward) is not float:
             reward = self._reward(reward)
         if type(terminated) is not bool:
             terminated = self._flag("terminated", terminated)
         if type(truncated) is not bool:
             truncated = self._flag("truncated", truncated)
-        return observation, reward, terminated, truncated, info
+        return read, reward, terminated, truncated, info
 
     def close(self) -> None:
         """Close the environment; an exception of it becomes a warning, as nothing is lost."""
@@ -89,7 +96,7 @@ class Answers:
             message = format_message(self.where, "close raised", got=_raised_by(exc))
             warn_outside(message, EnvironmentWarning)
 
-    def _five(self, answer: Any) -> tuple[Any, ...]:
+    def _five(self, answer: Any) -> _Answer:
         if isinstance(answer, (tuple, list)) and len(answer) == 5:
             return tuple(answer)
         of_gym = isinstance(answer, tuple) and len(answer) == 4

@@ -115,6 +115,29 @@ static void neurorl_reset()
     {% endfor %}
 }
 
+// Does so for one of n replicas, whose spikes on the way are removed.
+extern "C" void neurorl_reset_replica(int64_t replica, int64_t n)
+{
+    using namespace brian;
+    {% for node in _L.nodes %}
+    {
+        const int64_t size = {{node.size}} / n, first = replica * size;
+        neurorl::remove_spikes<{{node.size}}>({{node.row}}, first, first + size);
+        {% for ring in node.ring %}
+        for (int k = 0; k < {{node.depth}}; k++)
+            neurorl::remove_spikes<{{node.size}}>(
+                {{ring}} + k * {{node.size + 1}}, first, first + size);
+        {% endfor %}
+        {% for array in node.dynamic %}
+        memset({{array}} + first, 0, size * sizeof(*{{array}}));
+        {% endfor %}
+        {% for variable, start in node.starts %}
+        memcpy({{variable}} + first, {{start}} + first, size * sizeof(*{{variable}}));
+        {% endfor %}
+    }
+    {% endfor %}
+}
+
 // Advances n_steps. fresh: whether to reset first. in: for each source, a raster of n_steps rows.
 // out: for each population, a raster to fill, or NULL.
 extern "C" void neurorl_advance(

@@ -204,6 +204,16 @@ inline void list_spikes(const uint8_t *over, int32_t *row)
     row[N] = count;
 }
 
+// Removes the spikes of some neurons from a row.
+template <int N>
+inline void remove_spikes(int32_t *row, int64_t first, int64_t end)
+{
+    int kept = 0;
+    for (int k = 0; k < row[N]; k++)
+        if (row[k] < first || row[k] >= end) row[kept++] = row[k];
+    row[N] = kept;
+}
+
 // Writes a row of spikes as a row of a raster, a byte of 0 or 1 for each neuron.
 template <int N>
 inline void scatter(const int32_t *row, uint8_t *raster)

@@ -180,11 +180,15 @@ class Loop(abc.ABC):
 
     def begin(self, k: int) -> None:
         """Begin an episode of agent k with what it sees now."""
-        self._parts[k].forget()
+        self._forget(k)
         self._history.begin(k)
         if self.config.carries:
             self.backend.reset([k])
         self._begin(k)
+
+    def _forget(self, k: int) -> None:
+        """Forget all of agent k that doesn't outlive an episode."""
+        self._parts[k].forget()
 
     def allow(self, k: int, allowed: npt.NDArray[np.bool_] | None) -> None:
         """Let agent k choose among these actions only, until this is called again; None: all."""

@@ -115,6 +115,9 @@ class NativeLoop(Loop):
         self._weights.take()
         self.heed()  # weights that a user has changed there are not in force yet
 
+    def _forget(self, k: int) -> None:
+        pass  # C does in `_begin`
+
     def _begin(self, k: int) -> None:
         fault = self._c_begin(self._address, ctypes.c_int64(k))
         if fault != -1:

@@ -25,6 +25,35 @@ static void keep_last(const Window &window)
     }
 }
 
+static void clear(double *array, int64_t k, int64_t n)
+{
+    if (array) memset(array + k * n, 0, n * sizeof *array);
+}
+
+// Forget all of replica k that doesn't outlive an episode, as Memory.forget does.
+static void forget(const Agent &agent, int64_t k)
+{
+    for (int64_t l = 0; l < agent.n_layers; l++) {
+        const Layer &layer = agent.layers[l];
+        const int64_t size = agent.nodes[layer.node].size;
+        clear(layer.post_trace, k, size);
+        clear(layer.slow_trace, k, size);
+        for (int64_t m = 0; m < layer.n_projections; m++) {
+            const Projection &p = layer.projections[m];
+            const int64_t n_pre = p.n_pre * p.blocks, n = n_pre * p.n_post;
+            clear(p.trace, k, n_pre);
+            clear(p.eligibility, k, n);
+            if (p.eligibility_32) memset(p.eligibility_32 + k * n, 0, n * sizeof(float));
+        }
+    }
+    for (int64_t m = 0; m < agent.n_nodes; m++) {
+        const Node &node = agent.nodes[m];
+        memset(node.last + k * node.depth * node.size, 0, node.depth * node.size);
+    }
+    if (!agent.has_spiking_critic) clear(agent.value_trace, k, agent.features.size);
+    agent.expected[k] = __builtin_nan("");
+}
+
 static double clipped(const Agent &agent, double delta)
 {
     const double most = agent.modulator_limit;
@@ -208,6 +237,7 @@ extern "C" int64_t neurorl_features(const Features *map, const double *in, doubl
 extern "C" int64_t neurorl_begin(const Agent *agent, int64_t k)
 {
     const Features &map = agent->features;
+    forget(*agent, k);
     if (!sees_numbers(*agent, k)) return k;
     if (agent->modulator != TD_ERROR || agent->has_spiking_critic) return -1;
     const bool known = features(map, agent->features_input + k * map.n_inputs, agent->x + k * map.size);
