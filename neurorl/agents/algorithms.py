@@ -27,11 +27,15 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Only:
-    """Name the one value of an option that an algorithm takes, and say why and what to do."""
+    """Name the one value of an option that an algorithm takes, and say why and what to do.
+
+    others: values that it takes, too.
+    """
 
     value: object
     why: str
     remedy: str | None = None
+    others: tuple[object, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class Algorithm:
         """Raise ArgumentError if it can't be combined with one of these *options*."""
         for name, got in options.items():
             only = self.only.get(name, Only(got, ""))
-            if got != only.value:
+            if got != only.value and got not in only.others:
                 remedy = only.remedy and only.remedy.format(got=got)
                 where = f"approach {self.name!r}"
                 raise ArgumentError(where, only.why, got=got, remedy=remedy)
@@ -119,7 +123,9 @@ REPARAMETERIZATION = Algorithm(
         ),
         "learning": Only("host", _IN_TORCH, "approach 'local', or leave --learning out"),
         "noise": Only("exact", "learns with escape noise only", "name a noise in neurorl evaluate"),
-        "backend_options": Only([], _IN_TORCH, "name them in neurorl evaluate"),
+        "backend_options": Only(
+            [], _IN_TORCH, "name them in neurorl evaluate", others=(["device"],)
+        ),
     },
     stops_exactly=False,
     keeps_floats=True,

@@ -20,7 +20,7 @@ __all__ = [
 
 
 def add_backend(parser: argparse.ArgumentParser) -> None:
-    """Add ``--backend``, ``--arithmetic``, ``--noise`` and ``--target``."""
+    """Add ``--backend``, ``--arithmetic``, ``--noise``, ``--target`` and ``--device``."""
     parser.add_argument(
         "--backend",
         metavar="B",
@@ -36,6 +36,11 @@ def add_backend(parser: argparse.ArgumentParser) -> None:
         "--target",
         metavar="T",
         help="of backend loihi: auto (default; a chip if NxSDK is installed), emulator or loihi",
+    )
+    parser.add_argument(
+        "--device",
+        metavar="D",
+        help="of backend torch, and of training by gradients: cpu (default), cuda, cuda:0, ...",
     )
 
 
@@ -57,7 +62,8 @@ def chosen_backend(arguments: argparse.Namespace) -> ChosenBackend:
     from neurorl.backends.spec import BackendSpec
 
     arithmetic, noise = arguments.arithmetic, arguments.noise
-    options = {} if arguments.target is None else {"target": arguments.target}
+    said = {"target": arguments.target, "device": arguments.device}
+    options = {name: value for name, value in said.items() if value is not None}
     if arguments.backend is None:
         return ChosenBackend(None, arithmetic, noise, options)
     return ChosenBackend(**BackendSpec.of(arguments.backend, arithmetic, noise, options).keywords)

@@ -36,13 +36,14 @@ class Actors:
         seeds: Sequence[int],
         size: int,
         arithmetic: str,
+        device: torch.device,
     ) -> None:
-        self._config, self._n_actions = config, n_actions
+        self._config, self._n_actions, self._device = config, n_actions, device
         self._lead = (len(seeds), size)
-        self._module = SpikingModule(
-            network, seed=tuple(seeds), arithmetic=arithmetic
-        ).requires_grad_(False)
-        self._inputs = Inputs(network, config, self._lead, self._module.dtype)
+        engine = None if device.type == "cpu" else "eager"
+        module = SpikingModule(network, seed=tuple(seeds), arithmetic=arithmetic, engine=engine)
+        self._module = module.requires_grad_(False).to(device)
+        self._inputs = Inputs(network, config, self._lead, self._module.dtype, device)
         self._first_vote = 0 if config.carries else network.depth("output")
         self._silence = self._module.rest(size)
         self.state: ModuleState | None = self._silence if config.carries else None
@@ -68,8 +69,9 @@ class Actors:
         batch = inputs if config.encoder.flows else inputs.transpose(0, 1)
         rollout.inputs[..., t, :, :] = batch
         before = self._silence if self.state is None else self.state
-        noise = rollout.draws.noise_at(t)
-        rasters, after = self._module.advance(self._inputs.batch(batch), before, noise)
+        noise = {name: drawn.to(self._device) for name, drawn in rollout.draws.noise_at(t).items()}
+        spiked, after = self._module.advance(self._inputs.batch(batch), before, noise)
+        rasters = {name: raster.cpu() for name, raster in spiked.items()}
         if self.state is not None:
             self.state = after
         n = votes(rasters["output"].transpose(0, 1), self._n_actions, self._first_vote)
@@ -81,7 +83,7 @@ class Actors:
     def silence(self, over: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) -> None:
         """Begin the next episode from silence where one is over, ``(R, E)``."""
         if self.state is not None and over.any():
-            self.state = self.state.silenced(torch.from_numpy(over))
+            self.state = self.state.silenced(torch.from_numpy(over).to(self._device))
 
     def rest(self, before: ModuleState | None, active: Sequence[int]) -> None:
         """Put those that aren't *active* back where they were *before*."""

@@ -34,6 +34,9 @@ class ReparameterizedActorCritic(LearningAgent):
     `neurorl.SpikingActorCritic`, whose networks, cells and critics these are. arithmetic: in which
     the weights act while they learn: ``'float'``, or ``'loihi'`` for an agent that is to run on
     the chip. gradient: fields of `GradientConfig` that aren't the preset's, or a whole one.
+    device: ``'cpu'``, or ``'cuda'``, ``'cuda:0'``, ... for a GPU, on which sums and functions round
+    otherwise: what is learned then agrees in its statistics, not in every bit, and a file doesn't
+    say where it was learned.
 
     Needs PyTorch to learn; ``SpikingActorCritic.load`` takes a saved one without it, to play it on
     any backend or to go on learning by its local rule.
@@ -56,6 +59,7 @@ class ReparameterizedActorCritic(LearningAgent):
         seed: int = 0,
         config: AgentConfig | None = None,
         gradient: GradientConfig | Mapping[str, Any] | None = None,
+        device: str = "cpu",
         **overrides: Any,
     ) -> None:
         seed = read_seed(seed)
@@ -66,7 +70,7 @@ class ReparameterizedActorCritic(LearningAgent):
         self.env, self.env_id = own_env(env)
         config = config or make_config(self.env, model, overrides)
         own = gradient.to_dict() if isinstance(gradient, GradientConfig) else gradient or {}
-        spec = BackendSpec("torch", arithmetic)
+        spec = BackendSpec("torch", arithmetic, options={"device": device})
         plan = GroupPlan(copy_env(self.env), self.env_id, config, (seed,), spec, own)
         self._begin(plan.make(self.algorithm))
 
@@ -81,10 +85,11 @@ class ReparameterizedActorCritic(LearningAgent):
         path: str | Path,
         env: str | gym.Env[Any, Any] | None = None,
         trust_env: bool = False,
+        device: str = "cpu",
     ) -> Self:
         """Return the agent of a file written by `save`, or of a run directory.
 
-        env, trust_env: as in `neurorl.SpikingActorCritic.load`.
+        env, trust_env: as in `neurorl.SpikingActorCritic.load`. device: on which it goes on.
         Raises RunError for a file that is missing, damaged or of something else, or whose
         environment can't be made.
         """
@@ -98,6 +103,7 @@ class ReparameterizedActorCritic(LearningAgent):
             seed=described.seed,
             config=described.config,
             gradient=described.gradient,
+            device=device,
         )
         agent.env_id = env_id
         agent.restore(arrays)

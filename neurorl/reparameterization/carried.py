@@ -47,14 +47,14 @@ def joined(states: Sequence[ModuleState]) -> ModuleState:
 
 def replica_arrays(state: ModuleState, k: int) -> Arrays:
     """Return replica *k*'s own state as arrays."""
-    return {name: x.numpy().copy() for name, x in _named(replica_of(state, k)).items()}
+    return {name: x.cpu().numpy().copy() for name, x in _named(replica_of(state, k)).items()}
 
 
 def with_replica(state: ModuleState, k: int, arrays: Mapping[str, npt.NDArray[Any]]) -> ModuleState:
     """Return *state* with these `replica_arrays` in replica *k*'s place. Raises RunError."""
     whole = state.map(torch.clone)
     for name, tensor in _named(replica_of(whole, k)).items():
-        kind = _KINDS.get(tensor.numpy().dtype.kind, "float")
+        kind = _KINDS.get(tensor.cpu().numpy().dtype.kind, "float")
         tensor.copy_(torch.from_numpy(take(arrays, name, tuple(tensor.shape), kind)))
     return whole
 

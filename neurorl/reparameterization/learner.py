@@ -24,6 +24,7 @@ from neurorl.reparameterization.rollout import Inputs, Rollout
 __all__ = ["GradientLearner"]
 
 _NOISE = 5  # purpose of derived seeds
+_CPU = torch.device("cpu")
 State = dict[str, npt.NDArray[Any]]
 
 
@@ -43,7 +44,9 @@ class GradientLearner:
         arithmetic: str,
         n_actions: int,
         seed: int,
+        device: torch.device = _CPU,
     ) -> None:
+        self._device = device
         self._config, self._gradient, self._n_actions = config, gradient, n_actions
         options = {"temperature": gradient.temperature} if gradient.estimator == "concrete" else {}
         self.module = SpikingModule(
@@ -52,7 +55,8 @@ class GradientLearner:
             arithmetic=arithmetic,
             estimator=estimator(gradient.estimator, **options),
             detach_reset=gradient.detach_reset,
-        )
+            engine=None if device.type == "cpu" else "eager",
+        ).to(device)
         self._latent = {
             name: parameter
             for name in self.module.synapses
@@ -74,7 +78,7 @@ class GradientLearner:
         # Decisions through which gradients go back; all stretches of so many are one batch.
         self._horizon = (gradient.horizon or gradient.steps) if config.carries else 1
         rows = gradient.steps // self._horizon * gradient.environments
-        self._inputs = Inputs(network, config, (1, rows), self.module.dtype)
+        self._inputs = Inputs(network, config, (1, rows), self.module.dtype, device)
         self._silence = self.module.rest(rows)
 
     @np.errstate(over="ignore", invalid="ignore")  # an error will say more
@@ -95,8 +99,8 @@ class GradientLearner:
         self.values.learn(x, values + advantage)
         loss = policy_loss(
             self._log_policy(rollout, k),
-            torch.from_numpy(rollout.actions[:, k].ravel()),
-            torch.from_numpy(advantage.ravel()).to(self.module.dtype),
+            torch.from_numpy(rollout.actions[:, k].ravel()).to(self._device),
+            torch.from_numpy(advantage.ravel()).to(self._device, self.module.dtype),
             gradient.entropy,
         )
         self._optimiser.zero_grad()
@@ -110,11 +114,13 @@ class GradientLearner:
 
     def weights(self) -> dict[str, FloatArray]:
         """Return those of every plastic projection, unrounded, in the description's shape."""
-        return {name: w.detach().double().numpy()[0].copy() for name, w in self._latent.items()}
+        return {
+            name: w.detach().cpu().double().numpy()[0].copy() for name, w in self._latent.items()
+        }
 
     def learned(self) -> State:
-        """Return what it has learned, as views by name: weights and critic."""
-        weights = {name: w.detach().numpy() for name, w in self._latent.items()}
+        """Return what it has learned, as views (on a GPU copies) by name: weights and critic."""
+        weights = {name: w.detach().cpu().numpy() for name, w in self._latent.items()}
         return {**weights, "critic": self.values.weights}
 
     def set_weights(self, weights: dict[str, FloatArray]) -> None:
@@ -127,7 +133,7 @@ class GradientLearner:
         """Return everything that the next update depends on, as arrays."""
         held = self._optimiser.state_dict()["state"]
         moments = {
-            f"adam.{name}.{key}": value.numpy().copy()
+            f"adam.{name}.{key}": value.cpu().numpy().copy()
             for name, of_one in zip(self._latent, held.values(), strict=False)
             for key, value in of_one.items()
         }
@@ -167,12 +173,14 @@ class GradientLearner:
         log_policies = []
         for t in range(horizon):
             steps = slice(t, None, horizon)
-            inputs, noise = rollout.rows(k, steps)
+            inputs, drawn = rollout.rows(k, steps)
+            noise = {name: words.to(self._device) for name, words in drawn.items()}
             rasters, state = self.module.advance(self._inputs.batch(inputs), state, noise)
             log_pi = self._log_pi(rasters["output"])
             log_policies.append(log_pi.view(-1, self._gradient.environments, self._n_actions))
             if t + 1 < horizon:
-                state = state.silenced(torch.from_numpy(rollout.over[steps, k].reshape(1, -1)))
+                over = torch.from_numpy(rollout.over[steps, k].reshape(1, -1))
+                state = state.silenced(over.to(self._device))
         return torch.stack(log_policies, dim=1).flatten(0, 2)
 
     def _log_pi(self, output: Tensor) -> Tensor:

@@ -22,6 +22,7 @@ from neurorl.agents.episodes import (
 from neurorl.agents.group import AgentGroup, Callback, GroupPlan
 from neurorl.backends.checks import check_seeds
 from neurorl.backends.torch import one_thread
+from neurorl.backends.torch.device import check_device
 from neurorl.backends.window import Raster
 from neurorl.diagnostics.monitor import Monitor
 from neurorl.errors import (
@@ -53,7 +54,8 @@ class GradientReplicas(AgentGroup):
     """Let agents learn by gradients, each in environments of its own.
 
     envs: ``gradient.environments`` for each of *seeds*, an agent's together. arithmetic: in which
-    the weights act while they learn, ``'float'`` or ``'loihi'``.
+    the weights act while they learn, ``'float'`` or ``'loihi'``. device: on which networks run and
+    learn, as in `neurorl.backends.torch.device`; environments and draws are the CPU's.
 
     An agent learns from whole rollouts: it stops after the update with the last of its steps, by
     Ctrl-C after the one that is being made; the callback hears of an episode after the update by
@@ -73,8 +75,10 @@ class GradientReplicas(AgentGroup):
         seeds: Sequence[int],
         *,
         arithmetic: str | None = None,
+        device: str = "cpu",
     ) -> None:
         check_agent(config)
+        place = check_device(device)
         seeds = check_seeds(seeds)
         if envs.n != len(seeds) * gradient.environments:
             limit = f"{gradient.environments} for each of {len(seeds)} seeds"
@@ -97,11 +101,11 @@ class GradientReplicas(AgentGroup):
         )
         self.gradient = gradient
         self._learners = [
-            GradientLearner(network, config, gradient, arithmetic, n_actions, seed)
+            GradientLearner(network, config, gradient, arithmetic, n_actions, seed, place)
             for seed in seeds
         ]
         size = gradient.environments
-        self._actors = Actors(network, config, n_actions, seeds, size, arithmetic)
+        self._actors = Actors(network, config, n_actions, seeds, size, arithmetic, place)
         self._stage = Stage(envs, config, self.seeds, size)
         self._rollout = Rollout.empty(network, config, (gradient.steps, len(seeds), size))
         # Episodes that ended in a rollout, after which nobody asked for so many yet.
@@ -280,5 +284,11 @@ def make_gradient_group(plan: GroupPlan) -> GradientReplicas:
     gradient = make_gradient(plan.config, task_of(plan.env), plan.gradient)
     envs = plan.envs(len(plan.seeds) * gradient.environments)
     return GradientReplicas(
-        envs, plan.config, gradient, plan.n_actions, plan.seeds, arithmetic=plan.spec.arithmetic
+        envs,
+        plan.config,
+        gradient,
+        plan.n_actions,
+        plan.seeds,
+        arithmetic=plan.spec.arithmetic,
+        device=plan.spec.options.get("device", "cpu"),
     )

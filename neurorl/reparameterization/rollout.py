@@ -56,15 +56,20 @@ class Draws:
 class Inputs:
     """Prepare what the sources of a network get, as a module has it.
 
-    lead: replicas and rows of a batch. dtype: of the module. The source ``bias`` spikes in every
-    step, or is a current of 1; any other but ``input`` is silent.
+    lead: replicas and rows of a batch. dtype, device: of the module. The source ``bias`` spikes in
+    every step, or is a current of 1; any other but ``input`` is silent.
     """
 
     def __init__(
-        self, network: Network, config: AgentConfig, lead: tuple[int, int], dtype: torch.dtype
+        self,
+        network: Network,
+        config: AgentConfig,
+        lead: tuple[int, int],
+        dtype: torch.dtype,
+        device: torch.device,
     ) -> None:
         replicas, rows = lead
-        self._dtype = dtype
+        self._dtype, self._device = dtype, device
         self._lead, self._steps = lead, config.window
         self._flows = config.encoder.flows
         self._rest = {
@@ -74,6 +79,7 @@ class Inputs:
                 else (replicas, config.window, rows, s.size),
                 float(s.name == "bias"),
                 dtype=dtype,
+                device=device,
             )
             for s in network.sources
             if s.name != "input"
@@ -81,7 +87,7 @@ class Inputs:
 
     def batch(self, inputs: Tensor) -> Batch:
         """Return a batch. inputs: ``(R, W, rows, size)`` of ``input``, of currents without W."""
-        whole = {"input": inputs.to(self._dtype), **self._rest}
+        whole = {"input": inputs.to(self._device, self._dtype), **self._rest}
         spikes, currents = ({}, whole) if self._flows else (whole, {})
         return Batch(self._steps, self._lead[1], spikes, currents)
 
