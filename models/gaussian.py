@@ -18,7 +18,7 @@ from neurorl.numerics.elementary import cospi, log
 
 __all__ = ["Gaussian", "normal"]
 
-_MOST = 256
+_MOST, _LONGEST = 256, 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,8 @@ class Gaussian(Policy):
 
     sigma: width of the exploration at first, of a range from -1 to 1. sigma_end, decisions: it
     falls to this, evenly over so many of the agent's decisions. population: modules an actor for a
-    number, with centres c from -1 to 1, evenly.
+    number, with centres c from -1 to 1, evenly. hold: decisions in a row that explore the same way,
+    with one z; what noise of single steps cancels may need a push of several.
 
     With n_m votes for centre c_m the mean is ``mu = sum_m n_m c_m / sum_m n_m`` (0 without votes)
     and the number ``a = mu + sigma z``, clipped to [-1, 1], z standard normal. A vote for c_m moves
@@ -45,12 +46,14 @@ class Gaussian(Policy):
     sigma_end: float = 0.1
     decisions: int = 100_000
     population: int = 2
+    hold: int = 1
 
     def __post_init__(self) -> None:
         number("agent.policy, sigma", self.sigma, 0.0)
         number("agent.policy, sigma_end", self.sigma_end, 0.0)
         positive("agent.policy, decisions", self.decisions)
         positive("agent.policy, population", self.population, 2, most=_MOST)
+        positive("agent.policy, hold", self.hold, most=_LONGEST)
 
     def at_best(self) -> Policy:
         return replace(self, sigma=0.0, sigma_end=0.0)

@@ -36,11 +36,12 @@ class Policy(Part, abc.ABC):
     The broadcast phi of a rule is of these probabilities, whatever they are made by.
 
     is_continuous: whether it chooses numbers, for which a space must be a Box. draws: how many
-    random numbers a choice takes.
+    random numbers a choice takes. hold: decisions in a row that get the same ones.
     """
 
     is_continuous: ClassVar[bool] = False
     draws: ClassVar[int] = 1
+    hold = 1
 
     @property
     def population(self) -> int:

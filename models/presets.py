@@ -83,13 +83,6 @@ _LIF_BASE: dict[str, Any] = {
     "alpha_hidden": 0.6,
     "beta": 0.25,
 }
-# For numbers in place of alternatives, chosen on Pendulum-v1, seed 100.
-_NUMBERS: dict[str, Any] = {
-    "alpha_output": 1.0,
-    "alpha_hidden": 5.0,
-    "alpha_critic": 0.1,
-    "lambda_actor": 0.8,
-}
 _LIF_TASKS: dict[str, dict[str, Any]] = {
     BANDIT_ID: {"hidden": 0, "beta": 0.1, "alpha_output": 1.2, "initial_output": 0.02},
     GRID_ID: {
@@ -242,8 +235,6 @@ def make_config(
     space, joint = env.observation_space, classes["critic"].population is not None
     if not (name in _TASKS or name in tasks or classes["learning"].on_chip):
         chosen = task_defaults(env, model, overrides, spiking_critic=joint)
-        if isinstance(env.action_space, gym.spaces.Box):
-            chosen |= _NUMBERS
         fields |= _without_fields_of(overrides, chosen)
     if "cells" not in fields:
         fields["cells"] = default_cells(space)

@@ -12,7 +12,16 @@ import numpy as np
 from neurorl.errors import EnvironmentWarning, format_message, warn_outside
 from neurorl.models.boxes import MOST_JOINT, BoxRanges, box_cells
 from neurorl.models.defaults import default_cells, seen_parts
-from neurorl.models.features import Features, HashedStates, JointStates, OneHot, Picked
+from neurorl.models.features import (
+    Concat,
+    Features,
+    HashedStates,
+    JointStates,
+    OneHot,
+    Picked,
+    Tiles,
+)
+from neurorl.models.gaussian import Gaussian
 from neurorl.models.hidden_state import memories_for
 from neurorl.models.memories import extended
 from neurorl.tasks.first_play import FirstPlay, first_play
@@ -29,6 +38,15 @@ a table, so there are no hidden units, and no bias: its one channel spikes in ev
 would drown the state."""
 
 _TILED: Mapping[str, Mapping[str, Any]] = {**TABLES, "lif": {**TABLES["lif"], "alpha_output": 0.6}}
+_MOST_TILES = 64
+"""Let rates fall as 1 over the number of tiles that hold an observation, from so many on."""
+_NUMBERS = {"alpha_hidden": 5.0, "alpha_critic": 0.1, "lambda_actor": 0.8}
+"""Set the rates for actions that are numbers, with an `alpha_output` of 1 for few tiles; chosen on
+Pendulum-v1, seed 100."""
+_LONGEST_HOLD, _HOLDS = 8, 25
+"""Explore the same way for up to 8 decisions, at least 25 times in an episode."""
+_LEAST_GAMMA, _HORIZONS = 0.99, 2
+"""Look so far ahead that an episode of the most steps has two horizons, or 100 steps."""
 _OF_TABLES: Mapping[str, Any] = {"hidden": 0, "bias": False, "description": None}
 _OTHER_NETWORK = ("neuron", "encoder", "rule")
 """Leave `TABLES` out if a user names one of these: it doesn't fit another network."""
@@ -56,8 +74,13 @@ def task_defaults(
     chosen: dict[str, Any] = {}
     if not _is_other(named):
         chosen |= _table(env.observation_space, model, named, play, spiking_critic)
+    gamma = _gamma(env, named)
+    if gamma != _LEAST_GAMMA:
+        chosen["gamma"] = gamma
+    if isinstance(env.action_space, gym.spaces.Box):
+        chosen |= _for_numbers(chosen, play, "policy" in named)
     if "reward_scale" not in named:
-        chosen["reward_scale"] = reward_scale(play(), _gamma(named))
+        chosen["reward_scale"] = reward_scale(play(), gamma)
         if ("cells" not in chosen or "cells" in named) and not named.get("memories"):
             _warn_of_still_cells(env.observation_space, named.get("cells"), play())
     return {name: value for name, value in chosen.items() if name not in named}
@@ -69,10 +92,34 @@ def _is_other(named: Mapping[str, Any]) -> bool:
     return any(others) or any(name in named for name in _OTHER_NETWORK)
 
 
-def _gamma(named: Mapping[str, Any]) -> float:
-    """Return the discount; of a wrong one the configuration will say so."""
-    gamma = named.get("gamma", 0.99)
-    return gamma if isinstance(gamma, (int, float)) and 0 <= gamma <= 1 else 0.99
+def _gamma(env: gym.Env[Any, Any], named: Mapping[str, Any]) -> float:
+    """Return the discount: what is *named*, or of half the most steps of an episode.
+
+    Of a wrong one the configuration will say so. Without a limit it is 0.99.
+    """
+    gamma = named.get("gamma")
+    if isinstance(gamma, (int, float)) and 0 <= gamma <= 1:
+        return gamma
+    spec = getattr(env, "spec", None)
+    steps = getattr(spec, "max_episode_steps", None) or 1
+    return max(_LEAST_GAMMA, round(1.0 - _HORIZONS / steps, 3))
+
+
+def _for_numbers(chosen: Mapping[str, Any], play: Any, is_named: bool) -> dict[str, Any]:
+    """Return the fields for actions that are numbers, with a policy unless one is named."""
+    rates = {**_NUMBERS, "alpha_output": _share(chosen.get("cells"))}
+    if is_named:
+        return rates
+    length = play().steps / max(1, len(play().rewards))
+    hold = int(np.clip(length / _HOLDS, 1, _LONGEST_HOLD))
+    return {**rates, "policy": Gaussian(hold=hold)}
+
+
+def _share(cells: Features | None) -> float:
+    """Return what rates are multiplied by, 1 for few tiles."""
+    parts = cells.of.parts if isinstance(cells, Picked) and isinstance(cells.of, Concat) else ()
+    tiles = sum(part.tilings for part in parts if isinstance(part, Tiles))
+    return round(min(1.0, _MOST_TILES / tiles), 2) if tiles else 1.0
 
 
 def _table(
@@ -88,7 +135,8 @@ def _table(
     if not isinstance(cells, (OneHot, JointStates, HashedStates, Picked)):
         return {}
     is_tiled = isinstance(cells, Picked)
-    rates = (_TILED if is_tiled else TABLES)[model]
+    rates = dict((_TILED if is_tiled else TABLES)[model])
+    rates["alpha_output"] = round(rates["alpha_output"] * _share(cells), 3)
     features = {} if is_tiled and spiking_critic else {"features": cells}
     return {**rates, "hidden": 0, "bias": False, "cells": cells, **features, **memories}
 

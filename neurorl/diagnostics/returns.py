@@ -11,7 +11,8 @@ faint
     No return was as large as `FAINT` when scaled, from `JUDGED_FROM` episodes on: modulators, which
     are of the size of returns, hardly move a weight.
 loud
-    Half of the last returns are larger than `LOUD` when scaled: nearly every modulator is clipped.
+    Half of the last returns are larger than `LOUD` when scaled, so nearly every modulator is
+    clipped, and not in the best quarter of what there was: one may learn all in its first episodes.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ REWARDED_BY = 300
 FLAT_AFTER = 500
 FAINT = 0.1
 LOUD = 20.0
+_BEST = 0.25
 
 OF_RETURNS = ("unrewarded", "flat", "faint", "loud")
 
@@ -70,7 +72,8 @@ class Returns:
         if self._scale * largest < FAINT:
             wrong["faint"] = self._scale * largest, FAINT
         usual = self._scale * statistics.median(map(abs, lately))
-        if usual > LOUD:
+        is_low = statistics.median(lately) <= self._most - _BEST * (self._most - self._least)
+        if usual > LOUD and is_low:
             wrong["loud"] = usual, LOUD
         return wrong
 

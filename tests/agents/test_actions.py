@@ -180,9 +180,25 @@ def test_evaluation_and_prediction(pays: str) -> None:
     assert agent.is_masked == pays.startswith("mask")
 
 
+def test_exploration_is_held_alike_in_both_loops() -> None:
+    """The same z is used in 5 decisions in a row, whichever loop draws it."""
+    played = []
+    for loop in ("numpy", None):
+        policy = Gaussian(hold=5, sigma=1e-3, sigma_end=1e-3)
+        agent = SpikingActorCritic("Pendulum-v1", seed=2, policy=policy, loop=loop, **SMALL)
+        agent.learn(total_steps=210)
+        played.append((agent.episodes, {name: w.tolist() for name, w in agent.weights.items()}))
+    assert played[0] == played[1]
+    other = SpikingActorCritic(
+        "Pendulum-v1", seed=2, policy=Gaussian(sigma=1e-3, sigma_end=1e-3), **SMALL
+    )
+    other.learn(total_steps=210)
+    assert other.episodes != played[0][0]
+
+
 def test_an_agent_of_numbers_is_saved_and_loaded(tmp_path: Path) -> None:
     """The file has the policy with its fields; the loaded agent goes on exactly."""
-    policy = Gaussian(sigma=0.45, population=3)
+    policy = Gaussian(sigma=0.45, population=3, hold=4)
     agent, whole = (
         SpikingActorCritic("Pendulum-v1", seed=2, policy=policy, **SMALL) for _ in range(2)
     )

@@ -53,6 +53,7 @@ NOISE = np.random.default_rng(1).normal(size=600).tolist()
         (1.0, [50.0 + n for n in NOISE[:120]], ["loud"]),
         (-1.0, [50.0 + n for n in NOISE[:120]], ["loud"]),
         (0.3, [50.0 + n for n in NOISE[:120]], []),
+        (1.0, [0.0] * 3 + [50.0 + n for n in NOISE[:120]], []),  # was learned at once
         (1.0, [50.0 + n for n in NOISE[:100]] + [100.0] * 500, []),  # has learned it
         (0.02, [0.1] * 100 + [2.0] * 100, []),
     ],

@@ -109,7 +109,7 @@ def test_exploration_falls_with_decisions() -> None:
 
 
 def test_numbers_out_of_range() -> None:
-    for bad in ({"sigma": -0.1}, {"population": 1}, {"population": 2.5}):
+    for bad in ({"sigma": -0.1}, {"population": 1}, {"population": 2.5}, {"hold": 0}):
         with pytest.raises(DescriptionError, match=r"agent\.policy"):
             Gaussian(**bad)
     with pytest.raises(UnsupportedError, match="no mask"):

@@ -26,6 +26,7 @@ from neurorl.models.features import (
     Picked,
     Tiles,
 )
+from neurorl.models.gaussian import Gaussian
 from neurorl.models.presets import make_config
 from neurorl.models.task_defaults import TABLES, reward_scale
 from neurorl.tasks.first_play import FirstPlay
@@ -125,6 +126,29 @@ def test_observations_that_are_not_finite_are_left_out() -> None:
     assert rows is not None
     assert rows.tolist() == [[0.0, 1e29], [2.0, 1e29]]
     assert FirstPlay(seen={(): [np.array([np.nan])]}).all_numbers() is None
+
+
+def test_the_horizon_follows_from_the_longest_episode() -> None:
+    tasks = [gym.make(FROZEN, max_episode_steps=n) for n in (50, 200, 500, 1000)]
+    gammas = [make_config(task).gamma for task in tasks]
+    assert gammas == [0.99, 0.99, 0.996, 0.998]
+    assert make_config(Shown()).gamma == 0.99
+    assert make_config(tasks[-1], "lif", {"gamma": 0.9}).gamma == 0.9
+
+
+def test_rates_fall_with_the_number_of_tiles() -> None:
+    few, many = make_config(Shown()), make_config(gym.make("Acrobot-v1"))
+    assert few.alpha_output == 0.6  # 24 tiles
+    assert many.alpha_output == 0.456  # 84
+
+
+def test_numbers_are_explored_for_several_steps_of_long_episodes() -> None:
+    policies = [make_config(gym.make(n)).policy for n in ("Pendulum-v1",)]
+    assert [policy.hold for policy in policies] == [8]
+    short = gym.wrappers.TimeLimit(gym.make("Pendulum-v1").unwrapped, 60)
+    assert make_config(short).policy.hold == 2
+    named = make_config(gym.make("Pendulum-v1"), "lif", {"policy": Gaussian(0.3)})
+    assert (named.policy, named.alpha_output) == (Gaussian(0.3), 1.0)
 
 
 def test_a_wrong_gamma_is_refused_in_a_line() -> None:

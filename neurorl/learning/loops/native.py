@@ -202,6 +202,7 @@ class NativeLoop(Loop):
             **{name: getattr(self.policy, name, 0.0) for name in ("sigma", "sigma_end")},
             "sigma_decisions": getattr(self.policy, "decisions", 1),
             "n_groups": len(self.groups),
+            "hold": self.policy.hold,
             "alpha_critic": critic.alpha,
             "critic_decay": config.gamma * critic.lambda_,
             "critic_unit": self.critic.unit if self.critic else 0.0,

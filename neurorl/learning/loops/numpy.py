@@ -147,7 +147,7 @@ class NumpyLoop(Loop):
             output = self._of(k, self.window.rasters["output"])
             n = votes(output, self.n_actions, self.first_vote)
             decision = int(self.memory.decisions[k, 0])
-            u = self._draws[k](decision)
+            u = self._draws[k](decision - decision % self.policy.hold)
             allowed = self.allowed[k] if self.masked[k] else None
             choice = self.policy.decide(n, self.groups, allowed, u, decision)
             self.probabilities[k], self.phi[k], self.t[k] = choice.policy, choice.phi, choice.t

@@ -119,7 +119,8 @@ struct Group {
     }
     double draw(int64_t n) const
     {
-        return to_unit(neurorl_word(n, agent.decisions[k], STREAM_ACTION, agent.seeds[k]));
+        const int64_t decision = agent.decisions[k], step = decision - decision % agent.hold;
+        return to_unit(neurorl_word(n, step, STREAM_ACTION, agent.seeds[k]));
     }
 };
 
