@@ -93,7 +93,9 @@ def _parts(
     assert delays is not None
     weights, pre, made = p.weights, synapses.pre, []
     if not isinstance(weights, Uniform):
-        reach = float(np.abs(weights).max())  # all parts have the resolution of the whole
+        reach = float(
+            np.abs(weights).max(initial=0.0)
+        )  # all parts have the resolution of the whole
         weights = Uniform(-reach, reach)
     for steps in np.unique(delays).tolist():
         numbers = np.flatnonzero(delays == steps)

@@ -161,7 +161,7 @@ def weight_range(network: Network, projection: Projection) -> float:
     elif isinstance(projection.weights, Uniform):
         reach = max(abs(projection.weights.low), abs(projection.weights.high))
     else:
-        reach = float(np.abs(projection.weights).max())
+        reach = float(np.abs(projection.weights).max(initial=0.0))
     return (2 if projection.signed else 1) * reach
 
 

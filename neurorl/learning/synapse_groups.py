@@ -73,7 +73,7 @@ def groups_by_delay(network: Network, name: str) -> tuple[SynapseGroup, ...]:
     if synapses is None:
         return ()
     pre, post = synapses.pre, synapses.post
-    if delays is None:
+    if delays is None or not len(delays):
         return (SynapseGroup(network.delay_steps(name), slice(None), pre, post, synapses.n_pre),)
     groups = []
     for delay in np.unique(delays):

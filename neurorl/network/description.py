@@ -294,6 +294,8 @@ class Network(Described):
                 return 1, 1
             return int(drawn.min()), int(drawn.max())
         if isinstance(delay, np.ndarray):
+            if not len(delay):
+                return 1, 1
             return round(float(delay.min()) / self.dt), round(float(delay.max()) / self.dt)
         steps = 1 if delay is None else round(delay / self.dt)
         return steps, steps

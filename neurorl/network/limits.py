@@ -80,6 +80,8 @@ def check_delays(where: str, delays: float | npt.NDArray[np.float64], dt: float)
     if not isinstance(delays, np.ndarray):
         check_delay(where, delays, dt)
         return
+    if not len(delays):
+        return
     steps = delays / dt
     off = np.abs(steps - np.rint(steps)).argmax()
     for worst in (delays.min(), delays.max(), delays[off]):

@@ -92,9 +92,9 @@ class Projection(Described):
             what = "goes with no plasticity= and no signed=True"
             raise DescriptionError(f"{where}.short_term", what, remedy="leave these out")
         if not isinstance(self.weights, Uniform):
-            weights = frozen_array(f"{where}.weights", self.weights, None)
+            weights = frozen_array(f"{where}.weights", self.weights, None, self.is_sparse)
             object.__setattr__(self, "weights", weights)
-            if np.abs(weights).max() > LARGEST:
+            if np.abs(weights).max(initial=0.0) > LARGEST:
                 raise DescriptionError(f"{where}.weights", "too large", limit=f"{LARGEST:g}")
         if self.mask is not None:
             object.__setattr__(self, "mask", truth_values(f"{where}.mask", self.mask))
@@ -201,7 +201,7 @@ class Projection(Described):
     def _check_delay(self, where: str) -> None:
         delay = self.delay
         if isinstance(delay, (np.ndarray, list, tuple)) and np.ndim(delay):
-            object.__setattr__(self, "delay", frozen_array(where, delay, None))
+            object.__setattr__(self, "delay", frozen_array(where, delay, None, self.is_sparse))
             if not self.is_sparse:
                 what, remedy = "one for each synapse", "connect=Synapses(...), or one number"
                 raise DescriptionError(where, f"{what} needs a list of them", remedy=remedy)

@@ -205,10 +205,12 @@ def _check_types(cls: type[Described | Expression], fields: Mapping[str, Any]) -
             raise DescriptionError(where, "of another type", got=quoted(value), limit=limit)
 
 
-def frozen_array(where: str, value: npt.ArrayLike, shape: tuple[int, ...] | None) -> FloatArray:
+def frozen_array(
+    where: str, value: npt.ArrayLike, shape: tuple[int, ...] | None, may_be_empty: bool = False
+) -> FloatArray:
     """Return a read-only float64 copy of *value*, all finite; *shape* None takes any shape.
 
-    Raises DescriptionError.
+    may_be_empty: whether there may be no number. Raises DescriptionError.
     """
     refuse_units(where, value)
     try:
@@ -217,7 +219,7 @@ def frozen_array(where: str, value: npt.ArrayLike, shape: tuple[int, ...] | None
         raise DescriptionError(where, "not an array of numbers", got=quoted(value)) from exc
     if shape is not None and array.shape != shape:
         raise DescriptionError(where, "wrong shape", got=array.shape, limit=shape)
-    if array.size == 0:
+    if array.size == 0 and not may_be_empty:
         raise DescriptionError(where, "is empty", got=f"shape {array.shape}")
     bad = ~np.isfinite(array)
     if bad.any():

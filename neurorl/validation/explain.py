@@ -22,6 +22,7 @@ from neurorl.validation.recording import Recording
 from neurorl.validation.replay import VARIABLES, Replay, replay
 from neurorl.validation.stimulus import InputWindow, place
 from neurorl.validation.subject import Subject
+from neurorl.validation.unlisted import MOST_PLACES, has_room
 
 __all__ = ["Explanation", "explain"]
 
@@ -190,9 +191,9 @@ def _first_difference(
 
 def _unpredicted(network: Network, population: Population) -> str | None:
     """Return what a population is whose steps nothing here predicts; None if they are."""
-    if any(p.is_sparse for p in network.projections if p.post == population.name):
-        return "neurons that a list of synapses leads to"
-    return None
+    if has_room(network, population.name):
+        return None
+    return f"neurons that lists of synapses of more than {MOST_PLACES} places in matrices lead to"
 
 
 def _explain(

@@ -113,6 +113,11 @@ class History:
         return np.array([call.after[population][variable] for call in self.calls[first:]])
 
     @property
+    def written(self) -> set[str]:
+        """Return the projections that were written to."""
+        return {name for name, _ in self.order}
+
+    @property
     def n_steps(self) -> int:
         return sum(call.n_steps for call in self.calls)
 

@@ -15,6 +15,7 @@ from neurorl.network.stepping import after_reset, before_reset
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.history import History
 from neurorl.validation.observed import MOST, Array
+from neurorl.validation.unlisted import unlisted
 from neurorl.validation.variants import Variant
 
 __all__ = ["ChangedPlan", "EquationEvidence", "evidence_of"]
@@ -25,6 +26,7 @@ def evidence_of(
 ) -> Evidence:
     """Return evidence on a population, whatever its neurons are."""
     kind = Evidence if population.plan(network.dt) is None else EquationEvidence
+    network, history = unlisted(network, history, population.name)
     return kind(network, population, history, most)
 
 

@@ -49,14 +49,14 @@ class Generous(ReferenceSimulator):
         return drive * (1 + 1e-3 * (name == "cells"))
 
 
-def test_backends_agree_and_a_difference_is_located() -> None:
+def test_backends_agree_and_a_difference_is_explained() -> None:
     result = neurorl.validate(LISTED, ["reference", "torch"], steps=60)
     assert result.verdict == "exact"
     result = neurorl.validate(LISTED, ["reference", Generous], steps=60)
     assert result.verdict == "different"
     first = result.explanations[0]
-    assert (first.population, first.cause) == ("cells", "unknown")
-    assert "neurons that a list of synapses leads to" in first.detail
+    assert (first.population, first.cause) == ("cells", "weights")
+    assert "weights of drive are 1.001 times those described" in first.detail
 
 
 def test_nir_has_them_as_a_matrix() -> None:

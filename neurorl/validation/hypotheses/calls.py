@@ -166,7 +166,7 @@ _OF_BIAS: dict[Version, str] = {
 
 def writes(evidence: Evidence) -> Iterator[Variant]:
     """Propose writes that are late or lost, or unknown to the bias of signed projections."""
-    written = {name for name, _ in evidence.history.order}
+    written = evidence.history.written
     if not written:
         return
     for steps in (1, 2):
