@@ -1,6 +1,7 @@
-"""Make the table of docs/nir.md from the tests that play our files in other libraries.
+"""Make the tables of docs/nir.md from the tests that play our files in other libraries.
 
 python scripts/nir_table.py            run them and rewrite the table
+python scripts/nir_table.py --peers    rewrite only the table of files that other libraries wrote
 python scripts/nir_table.py --check    run them; exit status 1 if the page says otherwise
 
 Rows of a library that isn't installed here stay as they are.
@@ -13,12 +14,14 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "nir.md"
 START, END = "<!-- nir: start -->", "<!-- nir: end -->"
+PEERS = "<!-- peers: start -->", "<!-- peers: end -->"
 COLUMNS = ("network", "readers", "form", "lag", "lead", "spikes", "differences", "nearest")
 
 Key = tuple[str, ...]
@@ -29,16 +32,36 @@ def main(arguments: list[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--peers", action="store_true", help="only the table of their files")
     chosen = parser.parse_args(arguments)
-    before, _, rest = PAGE.read_text().partition(START)
-    old, _, after = rest.partition(END)
-    new = f"\n{markdown(run_tests(), old)}\n"
+    page = PAGE.read_text()
+    new = replaced(page, PEERS, lambda _: peers())
+    if not chosen.peers:
+        new = replaced(new, (START, END), lambda old: markdown(run_tests(), old))
     if chosen.check:
-        if old != new:
-            print(f"docs/nir.md has another table; run {Path(__file__).name}:{new}")
-        return int(old != new)
-    PAGE.write_text(f"{before}{START}{new}{END}{after}")
+        if page != new:
+            print(f"docs/nir.md has other tables; run {Path(__file__).name}")
+        return int(page != new)
+    PAGE.write_text(new)
     return 0
+
+
+def replaced(page: str, marks: tuple[str, str], make: Callable[[str], str]) -> str:
+    """Return the page with another table between two marks, made from the old one."""
+    before, start, rest = page.partition(marks[0])
+    old, end, after = rest.partition(marks[1])
+    return f"{before}{start}\n{make(old)}\n{end}{after}"
+
+
+def peers() -> str:
+    """Return the table of the files in tests/nir/peers, which are played here."""
+    sys.path.insert(0, str(ROOT / "tests" / "support"))
+    from peer_rows import FOLDER, HEAD, peer_row
+
+    cases = json.loads((FOLDER / "peers.json").read_text())
+    with tempfile.TemporaryDirectory() as folder:
+        rows = [peer_row(name, case, Path(folder)) for name, case in cases.items()]
+    return "\n".join([HEAD, "|---" * 6 + "|", *rows])
 
 
 def run_tests() -> list[dict[str, Any]]:

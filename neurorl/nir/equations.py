@@ -11,18 +11,29 @@ from neurorl.network.description import Dynamics, Network, Node, Population
 from neurorl.network.serialization import FloatArray
 from neurorl.nir.discretise import NEVER
 
-__all__ = ["readout", "without_equations"]
+__all__ = ["readout", "subtracting", "without_equations"]
+
+
+def subtracting(dynamics: Dynamics, bias: FloatArray) -> Equations:
+    """Return neurons of these dynamics from which a spike takes the threshold, and no more."""
+    return _stepped(dynamics, bias, "v > top", "v = v - top", {"top": dynamics.threshold})
 
 
 def readout(dynamics: Dynamics, bias: FloatArray) -> Equations:
     """Return neurons of these dynamics that never spike: their ``v`` is what is read."""
+    return _stepped(dynamics, bias, f"v > {NEVER:.0f}", "v = 0", {})
+
+
+def _stepped(
+    dynamics: Dynamics, bias: FloatArray, threshold: str, reset: str, more: dict[str, FloatArray]
+) -> Equations:
     decays = {"a": dynamics.current_decay, "b": dynamics.membrane_decay, "push": bias}
     used = {name: values for name, values in decays.items() if name == "b" or values.any()}
     push = " + push" if "push" in used else ""
     lines, state = f"v = b * v + q{push}", {"v": 0.0}
     if "a" in used:
         lines, state = f"u = a * u + q\nv = b * v + u{push}", {"u": 0.0, "v": 0.0}
-    return Equations(lines, f"v > {NEVER:.0f}", "v = 0", parameters=used, initial=state)
+    return Equations(lines, threshold, reset, parameters={**used, **more}, initial=state)
 
 
 def without_equations(network: Network) -> Network:

@@ -147,10 +147,10 @@ class _Restorer:
             self._layout.names[_source(name)] = name
 
     def _to_matrix(self, name: str) -> list[str]:
-        """Return the nodes from here to the first that is no delay."""
+        """Return the nodes from here to the first that is no delay, and makes no image flat."""
         after = dict(self._edges)
         way = [name]
-        while type(self._nodes[way[-1]]).__name__ == "Delay":
+        while type(self._nodes[way[-1]]).__name__ in ("Delay", "Flatten"):
             way.append(after[way[-1]])
             if len(way) > len(self._nodes):
                 raise ValueError("a cycle of delays")

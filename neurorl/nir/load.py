@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.errors import ArgumentError, UnsupportedError
+from neurorl.errors import ArgumentError, UnsupportedError, unknown_name_error
 from neurorl.models import LIF, CubaLIF
 from neurorl.network.connectors import Synapses
 from neurorl.network.description import Network, Neuron, Node, Population, Projection, Source
@@ -24,7 +24,7 @@ from neurorl.nir.discretise import (
     tau_of,
     tidy,
 )
-from neurorl.nir.equations import readout
+from neurorl.nir.equations import readout, subtracting
 from neurorl.nir.exact import FORM
 from neurorl.nir.graph import READOUTS, Drive, SpikingGraph, Term
 from neurorl.nir.layout import Layout, restore, text_of
@@ -34,6 +34,8 @@ from neurorl.nir.timing import cycles, levels
 
 __all__ = ["from_nir"]
 
+RESETS = ("value", "subtract")
+
 
 def from_nir(
     graph: Any,
@@ -41,6 +43,7 @@ def from_nir(
     *,
     discretisation: str | None = None,
     align: bool | None = None,
+    reset: str = "value",
 ) -> Network:
     """Return the network of a NIR graph or file, for inference: Inputs become sources of spikes.
 
@@ -56,6 +59,9 @@ def from_nir(
     For that, a projection that skips layers gets a longer delay, and the bias of an Affine node
     comes from a neuron ``clock`` that begins as late as the layer does. False (the default for our
     own files): one step for each projection, the bias is the neuron's.
+    reset: ``'value'``, NIR's own meaning: a spike sets v to v_reset. ``'subtract'``: it takes the
+    threshold from v, as networks of snnTorch, Sinabs and Rockpool mostly do, whose files don't say
+    so; then populations are equations.
     Exact but for: a cycle of several populations, which takes one step here for each of them (a
     DroppedWarning says so); a CubaLIF whose v_leak isn't v_reset, which drifts from step 0 on.
 
@@ -79,7 +85,9 @@ def from_nir(
     check_discretisation(chosen)
     layout = Layout.of(metadata) if own else None
     restored = graph if layout is None else restore(graph, layout)
-    reader = _Reader(SpikingGraph(restored), number("NIR dt", dt, 1e-12), chosen)
+    if reset not in RESETS:
+        raise unknown_name_error("NIR reset", reset, RESETS)
+    reader = _Reader(SpikingGraph(restored), number("NIR dt", dt, 1e-12), chosen, reset)
     if align is None:
         align = not own or text_of(metadata.get("form")) == FORM
     return reader.network(align, text_of(metadata.get("order", "")))
@@ -88,8 +96,9 @@ def from_nir(
 class _Reader:
     """Read one graph; see `from_nir`."""
 
-    def __init__(self, graph: SpikingGraph, dt: float, discretisation: str) -> None:
+    def __init__(self, graph: SpikingGraph, dt: float, discretisation: str, reset: str) -> None:
         self._graph = graph
+        self._make = subtracting if reset == "subtract" else None
         self._dt = dt
         self._discretisation = discretisation
         self._names: dict[str, str] = {}
@@ -133,6 +142,9 @@ class _Reader:
             threshold = self._spread(name, node.threshold)
             return np.ones(n), LIF(0.0, _plain(threshold)), np.zeros(n)
         reset = self._spread(name, 0.0 if getattr(node, "v_reset", None) is None else node.v_reset)
+        if reset.any() and self._make is not None:
+            what, remedy = "a v_reset other than 0", "reset='value'"
+            raise UnsupportedError(f"NIR node {name!r}, reset='subtract'", what, remedy=remedy)
         threshold = np.full(n, NEVER)
         if kind not in READOUTS:
             threshold = self._spread(name, node.v_threshold) - reset
@@ -174,8 +186,10 @@ class _Reader:
         return np.broadcast_to(array, (n,)).copy()
 
     def _population(self, name: str, neuron: Neuron, bias: FloatArray) -> Population:
-        if type(self._graph.nodes[name]).__name__ in READOUTS:
-            neuron = readout(neuron.dynamics(len(bias), self._dt), bias)
+        is_readout = type(self._graph.nodes[name]).__name__ in READOUTS
+        make = readout if is_readout else self._make
+        if make is not None:
+            neuron = make(neuron.dynamics(len(bias), self._dt), bias)
             return Population(self._names[name], len(bias), neuron)
         parameters = {**vars(neuron), "bias": _plain(bias)}
         return Population(self._names[name], self._graph.width(name), type(neuron)(**parameters))

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.errors import ArgumentError, unknown_name_error
+from neurorl.errors import ArgumentError, UnsupportedError, unknown_name_error
 from neurorl.network.serialization import FloatArray
 from neurorl.nir.forms import Form, Layer, UnfitError, chain, one_population
 from neurorl.nir.parts import Parts
@@ -175,10 +175,26 @@ NORSE = _Norse("norse", dt=1e-3, has_r=False)
 READERS = {reader.name: reader for reader in (SNNTORCH, SPIKINGJELLY, NORSE)}
 
 
+_SUBTRACT = (
+    "its importer makes neurons that a spike takes the threshold from, which NIR doesn't mean"
+)
+_REFUSED = {
+    "sinabs": (
+        f"{_SUBTRACT}, and that spike several times a step",
+        "reader=None, and spike_fn=SingleSpike, reset_fn=MembraneReset(), min_v_mem=None there",
+    ),
+    "rockpool": (f"{_SUBTRACT}, with a step of tau_mem/(1 + r)", "reader=None, for others"),
+}
+"""Name the libraries whose importers can't play NIR's neurons, why, and what to do."""
+
+
 def find_reader(reader: str | Reader) -> Reader:
-    """Return the reader of this name. Raises UnknownNameError."""
+    """Return the reader of this name. Raises UnknownNameError, UnsupportedError with the reason."""
     if isinstance(reader, Reader):
         return reader
+    if reader in _REFUSED:
+        what, remedy = _REFUSED[reader]
+        raise UnsupportedError(f"NIR for {reader}", what, remedy=remedy)
     if reader not in READERS:
         raise unknown_name_error("NIR reader", reader, READERS)
     return READERS[reader]

@@ -45,8 +45,12 @@ class _Writer:
             sources=[(s.name, s.size) for s in self._network.sources if s.name in parts.columns],
             names={node: ours for ours, node in self._names.items() if node != ours},
         )
-        self._shapes = shapes
+        self._shapes = dict(shapes)
         self._windows = dict(self._find_windows())
+        while flat := self._matrices_into() & {*self._shapes}:
+            for name in flat:  # NIR has no node that makes an image of a vector
+                del self._shapes[name]
+            self._windows = dict(self._find_windows())
         self._nodes: dict[str, Any] = {}
         self._edges: list[tuple[str, str]] = []
 
@@ -90,6 +94,10 @@ class _Writer:
                 window = find_convolution(self._parts.lists[p.name], *ends)
                 if window is not None:
                     yield p.name, window
+
+    def _matrices_into(self) -> set[str]:
+        """Return the populations into which a projection isn't a convolution."""
+        return {p.post for p in self._network.projections if p.name not in self._windows}
 
     def _add_population(self, population: Population) -> dict[str, FloatArray]:
         """Add the neurons; return the bias for a projection that is to carry it."""
@@ -161,6 +169,11 @@ class _Writer:
             self._nodes[late] = nir.Delay(np.full(shape, (steps - 1) * self._dt))
             self._edges.append((pre, late))
             pre = late
+        if len(self._shapes.get(p.pre, ())) > 1 and p.name not in self._windows:
+            flat = self._fresh(f"{p.name}_flat")
+            self._nodes[flat] = nir.Flatten(np.array(self._shapes[p.pre]), 0, -1)
+            self._edges.append((pre, flat))
+            pre = flat
         self._edges += [(pre, node), (node, self._names[p.post])]
 
     def _fold(self, p: Projection) -> None:
