@@ -169,6 +169,10 @@ class BackendSpec:
         one, two = ((x.chosen_arithmetic, x.noise or "exact") for x in (self, other))
         return one == two and self.is_exact and other.is_exact
 
+    def has_option(self, name: str) -> bool:
+        """Return whether the backend's class takes this option."""
+        return name in inspect.signature(self.backend_class).parameters
+
     def problems(self, network: Network) -> list[str]:
         """Return why the backend can't run *network* in this arithmetic; empty if it can."""
         return self.backend_class.problems(network, self.chosen_arithmetic)

@@ -14,6 +14,7 @@ from neurorl.cli import (
     backends,
     bench,
     compare,
+    completion,
     doctor,
     evaluate,
     export_run,
@@ -26,6 +27,7 @@ from neurorl.cli import (
     watch,
     zoo,
 )
+from neurorl.cli.parser import Parser
 from neurorl.cli.status import exit_status
 
 __all__ = ["main"]
@@ -45,19 +47,20 @@ _COMMANDS = {
     "backends": backends,
     "bench": bench,
     "doctor": doctor,
+    "completion": completion,
 }
 
 
 @exit_status("neurorl", "a run goes on with --resume")
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    options = _parser().parse_args(arguments)
+    options = _parser().parse_all(arguments)
     command: Callable[[argparse.Namespace], int] = options.command
     return command(options)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="neurorl",
         description="Train spiking agents with reward; run them on Brian2 or Loihi's emulator.",
     )
@@ -66,5 +69,6 @@ def _parser() -> argparse.ArgumentParser:
     for name, module in _COMMANDS.items():
         command = commands.add_parser(name, help=module.HELP)
         module.add_arguments(command)
-        command.set_defaults(command=module.run)
+        command.set_defaults(command=module.run, name_of_command=name, parsers=parser.commands)
+        parser.commands[name] = command
     return parser

@@ -6,7 +6,14 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from neurorl.cli.kinds import run as run_path
-from neurorl.cli.options import add_backend, add_trust, chosen_backend, look_here
+from neurorl.cli.options import (
+    add_backend,
+    add_trust,
+    add_wrap,
+    chosen_backend,
+    chosen_wrappers,
+    look_here,
+)
 from neurorl.cli.output import progress, report
 
 if TYPE_CHECKING:
@@ -26,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--env-arg", action="append", default=[], metavar="K=V", help="an argument of --env"
     )
+    add_wrap(parser)
     add_trust(parser)
     parser.add_argument("--episodes", type=int, default=100, metavar="N")
     parser.add_argument(
@@ -76,12 +84,15 @@ def _env(arguments: argparse.Namespace) -> gym.Env[Any, Any] | None:
     from neurorl.errors import ArgumentError
     from neurorl.tasks.arguments import read_env_args
     from neurorl.tasks.environments import make_env
+    from neurorl.tasks.wrapping import wrapped
 
     if arguments.trust_env or ":" in (arguments.env or ""):
         look_here()
-    env_args = read_env_args(arguments.env_arg)
+    env_args, wrappers = read_env_args(arguments.env_arg), chosen_wrappers(arguments)
     if arguments.env is None:
         if env_args:
             raise ArgumentError("--env-arg", "is of --env, which isn't given")
+        if wrappers:
+            raise ArgumentError("--wrap", "is of --env, which isn't given")
         return None
-    return make_env(arguments.env, env_args)
+    return wrapped(make_env(arguments.env, env_args), wrappers)

@@ -13,7 +13,9 @@ __all__ = [
     "ChosenBackend",
     "add_backend",
     "add_trust",
+    "add_wrap",
     "chosen_backend",
+    "chosen_wrappers",
     "import_named",
     "look_here",
 ]
@@ -76,6 +78,27 @@ def add_trust(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="import what the run says that its environment is from; only for files you know",
     )
+
+
+def add_wrap(parser: argparse.ArgumentParser) -> None:
+    """Add ``--wrap``."""
+    parser.add_argument(
+        "--wrap",
+        action="append",
+        default=[],
+        metavar="MODULE:WRAPPER",
+        help="around the environment, with arguments as in MODULE:WRAPPER,K=V; may be repeated",
+    )
+
+
+def chosen_wrappers(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """Return the wrappers that the flags of `add_wrap` name, their modules imported."""
+    from neurorl.tasks.wrapping import check_wrappers, module_of
+
+    wrappers = check_wrappers(arguments.wrap)
+    for text in wrappers:
+        import_named(module_of(text))
+    return wrappers
 
 
 def look_here() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from neurorl.backends.base import Backend
     from neurorl.diagnostics.monitor import Diagnostics
     from neurorl.inspection.deployment import Comparison
+    from neurorl.inspection.learning import LearningReport
     from neurorl.inspection.quantisation import QuantisationReport
+    from neurorl.models.config import AgentConfig
     from neurorl.network.description import Network
     from neurorl.network.serialization import FloatArray
 
@@ -72,6 +74,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "what", metavar="RUN_OR_MODEL", help="a run, zoo:NAME, lif, glm or a .nir file"
     )
     add_backend(parser)
+    parser.add_argument(
+        "--learning", action="store_true", help="also which rule changes which weights, and how"
+    )
     parser.add_argument("--env", default="CartPole-v1", metavar="ENV_ID", help="task of a MODEL")
     add_trust(parser)
     parser.add_argument("--dt", type=float, metavar="S", help="step of a .nir file, seconds")
@@ -103,7 +108,8 @@ class OfRun:
 class Shown:
     """Hold what there is to say of a network as a backend runs it.
 
-    cores: a row for each population on a chip. cost: of a decision, if it is an agent's.
+    cores: a row for each population on a chip. cost: of a decision, if it is an agent's. learning:
+    how one learns, if that was asked for.
     """
 
     backend: str
@@ -114,11 +120,14 @@ class Shown:
     cores: list[dict[str, object]] | None
     cost: Mapping[str, float] | None = None
     run: OfRun | None = None
+    learning: LearningReport | None = None
 
     def plain(self) -> dict[str, object]:
         """Return it as the one JSON object that is printed."""
         data: dict[str, object] = {**vars(self)}
         del data["run"]
+        if self.learning is None:
+            del data["learning"]
         if self.run is None:
             return data
         if self.quantisation is not None:
@@ -140,18 +149,22 @@ def _shown(arguments: argparse.Namespace) -> Shown:
     if arguments.what in MODELS:
         env = make_env(arguments.env)
         config = make_config(env, arguments.what)
-        return _of_network(
-            config.network(sum(modules(config, read_actions(env), arguments.env))),
-            config.window,
-            asked,
-        )
+        network = config.network(sum(modules(config, read_actions(env), arguments.env)))
+        shown = _of_network(network, config.window, asked)
+        return _with_learning(shown, network, config) if arguments.learning else shown
     if path.suffix == ".nir":
         from neurorl.nir import from_nir
 
         return _of_network(from_nir(path, arguments.dt), None, asked)
     if not path.exists():
         raise unknown_name_error("run directory or model", arguments.what, MODELS)
-    return _of_run(path, asked, arguments.trust_env)
+    return _of_run(path, asked, arguments.trust_env, arguments.learning)
+
+
+def _with_learning(shown: Shown, network: Network, config: AgentConfig) -> Shown:
+    from neurorl.inspection.learning import learning_report
+
+    return replace(shown, learning=learning_report(network, config))
 
 
 def _of_network(network: Network, window: int | None, asked: ChosenBackend) -> Shown:
@@ -165,7 +178,7 @@ def _of_network(network: Network, window: int | None, asked: ChosenBackend) -> S
         return _of_backend(backend, cost=cost)
 
 
-def _of_run(path: Path, asked: ChosenBackend, trust_env: bool) -> Shown:
+def _of_run(path: Path, asked: ChosenBackend, trust_env: bool, learning: bool) -> Shown:
     from neurorl.agents.checkpoint import checkpoint_in, digest
     from neurorl.inspection.cost import static_cost
     from neurorl.inspection.deployment import compare
@@ -186,7 +199,8 @@ def _of_run(path: Path, asked: ChosenBackend, trust_env: bool) -> Shown:
             digest(checkpoint_in(path) if path.is_dir() else path),
             compared,
         )
-        return _of_backend(backend, agent.weights, cost, of_run)
+        shown = _of_backend(backend, agent.weights, cost, of_run)
+        return _with_learning(shown, agent.network, agent.config) if learning else shown
 
 
 def _of_backend(
@@ -223,6 +237,8 @@ def _print(shown: Shown) -> None:
     if shown.cost:
         print("\nCost of a decision:")
         report(shown.cost, as_json=False)
+    if shown.learning:
+        _print_learning(shown.learning)
     if shown.run is None:
         return
     if not shown.run.is_counted:
@@ -230,6 +246,20 @@ def _print(shown: Shown) -> None:
     if shown.run.diagnostics:
         _print_diagnostics(shown.run.diagnostics)
     print(f"\nDigest, the same for equal runs: {shown.run.digest}")
+
+
+def _print_learning(learning: LearningReport) -> None:
+    """Print a line for each projection that learns, its rule's factors, and the agent's parts."""
+    print("\nLearning: an eligibility adds trace * factor in each step, a weight rate * modulator")
+    print("* eligibility after each decision (docs/theory.md):")
+    columns = ("projection", "rule", "rate", "eligibility_kept", "trace_kept", "low", "high")
+    titles = ("projection", "rule", "rate", "kept a decision", "trace kept a step", "low", "high")
+    rows: list[Mapping[str, object]] = [*learning["projections"]]
+    print_table(titles, [[cell(row[name]) for name in columns] for row in rows])
+    factors = {row["population"]: row["factor"] for row in learning["projections"]}
+    for population, factor in factors.items():
+        print(f"factor of {population}: {factor or 'a function'}")
+    report(learning["parts"], as_json=False)
 
 
 def _print_quantisation(quantisation: QuantisationReport, compared: Comparison | None) -> None:

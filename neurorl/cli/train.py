@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neurorl.cli.kinds import path
-from neurorl.cli.options import add_backend, chosen_backend, import_named, look_here
+from neurorl.cli.options import (
+    add_backend,
+    add_wrap,
+    chosen_backend,
+    chosen_wrappers,
+    import_named,
+    look_here,
+)
 from neurorl.cli.output import cell, print_table, progress, report
 
 if TYPE_CHECKING:
@@ -32,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="K=V",
         help="an argument of the environment, such as is_slippery=false; may be repeated",
     )
+    add_wrap(parser)
     add_backend(parser)
     _add_agent(parser)
     parser.add_argument("--seed", type=int, metavar="N", help="decides everything (default 0)")
@@ -170,6 +178,7 @@ def _options(arguments: argparse.Namespace, settings: Mapping[str, object]) -> O
         "approach": arguments.approach,
         "start": arguments.start,
         "env_args": read_env_args(arguments.env_arg) or None,
+        "wrappers": chosen_wrappers(arguments) or None,
     }
     if overrides:
         flags["overrides"] = overrides
@@ -187,7 +196,7 @@ def _default_out(arguments: argparse.Namespace, options: Options) -> Path:
     algorithm = find_algorithm(options.get("approach"))
     where = options.get("backend") or "reference" if algorithm is LOCAL else algorithm.name
     file = [arguments.config.stem] if arguments.config is not None else []
-    texts = [*arguments.env_arg, *_texts(arguments), *file]
+    texts = [*arguments.env_arg, *arguments.wrap, *_texts(arguments), *file]
     own = [re.sub(r"[^\w.+=-]", "_", text)[:40] for text in texts]
     named = [options.get("arithmetic"), options.get("noise"), options.get("learning")]
     parts = [name, where, options.get("model") or "lif", *own, *filter(None, named)]

@@ -36,6 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--arithmetic", metavar="A", help="float or loihi, of those that have it (default: own)"
     )
+    parser.add_argument(
+        "--target",
+        metavar="T",
+        help="of backend loihi: auto (default; a chip if NxSDK is installed), emulator or loihi",
+    )
     parser.add_argument("--steps", type=int, default=1000, metavar="N", help="default 1000")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="decides everything")
     parser.add_argument("--learn", action="store_true", help="also train, and compare that")
@@ -66,6 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
             env=arguments.env,
             dt=arguments.dt,
             trust_env=arguments.trust_env,
+            target=arguments.target,
             advance=advance,
         )
     if arguments.report is not None:

@@ -17,6 +17,7 @@ from neurorl.runs.config import RunConfig
 from neurorl.runs.overrides import overridden, preset_with
 from neurorl.tasks.environments import make_env
 from neurorl.tasks.specification import PROBLEM, describe_env, is_same_env
+from neurorl.tasks.wrapping import wrapped
 from neurorl.zoo import located
 
 __all__ = ["make_agents", "open_env", "start_of"]
@@ -43,7 +44,7 @@ def open_env(config: RunConfig) -> tuple[gym.Env[Any, Any], RunConfig]:
 
     Raises RunError if it isn't the one that the run was begun with.
     """
-    env = make_env(config.env, config.env_args)
+    env = wrapped(make_env(config.env, config.env_args), config.wrappers)
     made, before = describe_env(env), config.env_spec
     if before is not None and PROBLEM not in before and not is_same_env(made, before):
         env.close()

@@ -17,6 +17,7 @@ from neurorl.models.config import AgentConfig
 from neurorl.reading import Place, check_fields
 from neurorl.runs.overrides import check_same, overridden
 from neurorl.tasks.arguments import check_env_args
+from neurorl.tasks.wrapping import check_wrappers
 
 __all__ = ["Options", "RunConfig", "check_alike"]
 
@@ -27,6 +28,7 @@ _OPTIONAL = {
     **dict.fromkeys(_TEXTS, str | None),
     **dict.fromkeys(("gradient", "env_args", "env_spec"), dict | None),
     **dict.fromkeys(("episodes", "steps"), int | None),
+    "wrappers": list,
 }
 _OWN = ("seed", "episodes", "steps", "start", "env_spec")  # of each of several runs
 _EPISODES = 400  # of a run whose length nobody gives
@@ -45,6 +47,7 @@ class Options(TypedDict, total=False):
     approach: str | None
     start: str | Path | None
     env_args: Mapping[str, Any] | None
+    wrappers: Sequence[str] | None
     overrides: Mapping[str, Any] | None
     config: AgentConfig
     gradient: Mapping[str, Any] | None
@@ -58,7 +61,8 @@ class RunConfig:
     arithmetic: None for the backend's own; a run that has begun names it. learning: where weights
     learn. approach: the algorithm. start: the run whose weights it began with. agent, gradient:
     `AgentConfig` and the algorithm's own options as plain data, once the run has begun. env_spec:
-    the environment as `neurorl.tasks.specification.describe_env` gives it.
+    the environment as `neurorl.tasks.specification.describe_env` gives it. wrappers: texts of
+    `neurorl.tasks.wrapping`; the file has them if there are any.
     base: the agent of a run that begins; None for a preset. overrides, own_options: what is
     otherwise than there. backend_options: of the backend's class; they change no result. None of
     these four is kept.
@@ -79,6 +83,7 @@ class RunConfig:
     agent: Mapping[str, Any] | None = None
     gradient: Mapping[str, Any] | None = None
     env_spec: Mapping[str, Any] | None = None
+    wrappers: tuple[str, ...] = ()
     base: AgentConfig | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
     own_options: Mapping[str, Any] = field(default_factory=dict)
@@ -101,6 +106,7 @@ class RunConfig:
         """
         data = check_fields(data, place, _REQUIRED, _OPTIONAL)
         said = {name: data[name] for name in _KEPT if data.get(name) is not None}
+        said["wrappers"] = check_wrappers(said.get("wrappers", ()))
         budgets = [said[name] for name in ("episodes", "steps") if name in said]
         if not budgets or min(budgets) < 1 or not 0 <= said["seed"] < 2**63:
             raise place.wrong("is damaged: seed, episodes or steps out of range")
@@ -108,7 +114,9 @@ class RunConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as ``config.json`` has it, but for the versions of what made it."""
-        return {name: getattr(self, name) for name in _KEPT}
+        plain = {name: getattr(self, name) for name in _KEPT}
+        wrappers = plain.pop("wrappers")
+        return {**plain, "wrappers": list(wrappers)} if wrappers else plain
 
     @property
     def algorithm(self) -> Algorithm:
@@ -192,6 +200,8 @@ def _checked(options: Options) -> dict[str, Any]:
     if "episodes" in asked or "steps" in asked:
         check_budget("train", asked.get("episodes"), asked.get("steps"), least=1)
     check_env_args(asked.get("env_args", {}))
+    if "wrappers" in asked:
+        asked["wrappers"] = check_wrappers(asked["wrappers"])
     if "config" in asked:
         if "start" in asked:
             raise ArgumentError("train", "takes a config or a run to start from, not both")

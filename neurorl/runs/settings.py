@@ -133,6 +133,7 @@ def _of_run(run: RunConfig, env: str, place: Place) -> Options:
         "learning": run.learning,
         "approach": run.approach,
         "env_args": run.env_args,
+        "wrappers": run.wrappers,
         "gradient": run.gradient,
         "episodes": run.episodes,
         "steps": run.steps,

@@ -68,7 +68,8 @@ def train_seeds(
     approach: ``'local'`` for the rule of the `AgentConfig`, or ``'reparameterization'`` for
     gradients, which PyTorch computes whatever the backend that plays the agent later. start: a run
     with whose configuration, weights and critic new runs begin; for several, the run ``seedN`` in
-    it if there is one. env_args: arguments of the environment, kept with the run. config: the agent
+    it if there is one. env_args: arguments of the environment, and wrappers: texts of
+    `neurorl.tasks.wrapping` around it, both kept with the run. config: the agent
     of new runs in place of a preset. overrides: fields of a new run's `AgentConfig`, or, as
     ``neuron.tau_mem``, of such a field; gradient: of its
     `neurorl.reparameterization.config.GradientConfig`. backend_options: of the backend's class,

@@ -199,6 +199,8 @@ def _wrapper_spec(layer: gym.Env[Any, Any]) -> WrapperSpec:
     else:
         last = layer.spec.additional_wrappers[-1:] if layer.spec is not None else ()
         arguments = last[0].kwargs if last else None
+    if arguments is None and _takes_env_alone(kind):
+        arguments = {}
     if arguments is None:
         remedy = "gymnasium.utils.RecordConstructorArgs"
         raise NotDataError(f"{where} doesn't record its arguments, as with {remedy}")
@@ -207,6 +209,15 @@ def _wrapper_spec(layer: gym.Env[Any, Any]) -> WrapperSpec:
     except (TypeError, ValueError) as exc:
         raise NotDataError(f"{where} records other arguments than it takes") from exc
     return WrapperSpec(kind.__name__, f"{kind.__module__}:{kind.__name__}", arguments)
+
+
+def _takes_env_alone(kind: type) -> bool:
+    """Return whether a wrapper is made without arguments, so that there are none to record."""
+    try:
+        parameters = inspect.signature(kind).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    return len(parameters) == 1 and all(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
 
 
 def entry_point_name(entry_point: Any) -> str:

@@ -51,6 +51,7 @@ def validate(
     overrides: dict[str, Any] | None = None,
     dt: float | None = None,
     trust_env: bool = False,
+    target: str | None = None,
     tolerance: Tolerance | None = None,
     advance: Callable[[int, int], None] | None = None,
 ) -> Validation:
@@ -62,6 +63,7 @@ def validate(
     steps: at least so many. learn: also train, with *updates* of the weights. env, overrides: task
     and fields of a model. dt: step of a ``.nir`` file, s. trust_env: of a run, as in
     `SpikingActorCritic.load`.
+    target: of those backends that have one, such as ``'emulator'``.
     advance: called with what is done and how much there is.
 
     Raises NeurorlError for bad arguments.
@@ -75,7 +77,7 @@ def validate(
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ArgumentError(f"validate.{name}", "not a whole number", got=value, limit=">= 1")
     subject = make_subject(what, env, overrides, dt, trust_env)
-    specs = read_specs(backends, arithmetic)
+    specs = read_specs(backends, arithmetic, target)
     skipped: list[dict[str, str]] = []
     if backends is None:
         specs, skipped = _runnable(specs, subject.network)

@@ -17,11 +17,13 @@ __all__ = ["read_specs"]
 def read_specs(
     backends: str | Sequence[str | BackendSpec | type[Simulator]] | None = None,
     arithmetic: str | None = None,
+    target: str | None = None,
 ) -> list[BackendSpec]:
     """Return specs with an arithmetic each; None for *backends* takes all that are installed.
 
     backends: such as ``reference:float,brian2:cython,loihi``, or a list.
-    arithmetic: of those that have it and name none themselves; the others take their own.
+    arithmetic: of those that have it and name none themselves; the others take their own. target:
+    of those that have targets.
     Raises ArgumentError for fewer than two or one twice, UnknownNameError, or
     BackendUnavailableError.
     """
@@ -31,6 +33,8 @@ def read_specs(
         backends = [row["name"] for row in available_backends() if row["available"]]
     choices = backends.split(",") if isinstance(backends, str) else backends
     specs = [_with_arithmetic(BackendSpec.parse(choice), arithmetic) for choice in choices]
+    if target is not None:
+        specs = _on_target(specs, target)
     labels = [spec.label for spec in specs]
     if len(specs) < 2:
         limit = "two or more, such as reference,brian2"
@@ -39,6 +43,18 @@ def read_specs(
         if labels.count(label) > 1:
             raise ArgumentError("backends", "one is named twice", got=label)
     return specs
+
+
+def _on_target(specs: list[BackendSpec], target: str) -> list[BackendSpec]:
+    """Return specs with the option *target*, of those that have it. Raises ArgumentError."""
+    chosen = [
+        BackendSpec.of(spec, options={"target": target}) if spec.has_option("target") else spec
+        for spec in specs
+    ]
+    if chosen == specs:
+        limit = "such as loihi"
+        raise ArgumentError("validate, target", "no backend has one", got=target, limit=limit)
+    return chosen
 
 
 def _with_arithmetic(spec: BackendSpec, arithmetic: str | None) -> BackendSpec:

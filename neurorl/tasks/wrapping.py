@@ -1,0 +1,77 @@
+"""Wrap environments in what the user names: ``module:Wrapper``, with arguments or without.
+
+``gymnasium.wrappers:TimeLimit,max_episode_steps=50`` is one with an argument, whose value is JSON
+or else text. A module is looked for among those that are imported already, or Gymnasium's.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import gymnasium as gym
+
+from neurorl.errors import ArgumentError, UnsupportedError
+from neurorl.tasks.actions import read_actions
+from neurorl.tasks.arguments import read_env_args
+from neurorl.tasks.environments import first_line
+
+__all__ = ["check_wrappers", "module_of", "wrapped"]
+
+_BETWEEN = re.compile(r",(?=[^\W\d]\w*=)")
+_GYMNASIUMS = "gymnasium.wrappers"
+
+
+def module_of(text: str) -> str:
+    """Return the module that a wrapper's text names."""
+    return text.partition(":")[0]
+
+
+def check_wrappers(wrappers: object) -> tuple[str, ...]:
+    """Return the texts of wrappers. Raises ArgumentError for what is none."""
+    if not isinstance(wrappers, (list, tuple)):
+        raise ArgumentError("wrappers", "are of another kind", got=type(wrappers).__name__)
+    for text in wrappers:
+        name = _BETWEEN.split(text)[0] if isinstance(text, str) else ""
+        if not re.fullmatch(r"[\w.]+:\w+", name):
+            limit = "MODULE:WRAPPER or MODULE:WRAPPER,K=V"
+            raise ArgumentError("wrapper", "isn't named", got=repr(text)[:80], limit=limit)
+        read_env_args(_BETWEEN.split(text)[1:])
+    return tuple(wrappers)
+
+
+def wrapped(env: gym.Env[Any, Any], wrappers: Sequence[str]) -> gym.Env[Any, Any]:
+    """Return *env* in these, the first one innermost.
+
+    Raises ArgumentError for one that is none or isn't imported, UnsupportedError if it can't be
+    made.
+    """
+    name = env.spec.id if env.spec is not None else ""
+    for text in check_wrappers(wrappers):
+        place, *arguments = _BETWEEN.split(text)
+        kind = _class_of(place)
+        try:
+            env = kind(env, **read_env_args(arguments))
+        except Exception as exc:  # of a user's code, which may raise anything
+            raise UnsupportedError(
+                f"wrapper {place}", "can't be made", got=first_line(exc)
+            ) from exc
+    if wrappers:
+        read_actions(env, name)
+    return env
+
+
+def _class_of(place: str) -> Any:
+    module, _, name = place.partition(":")
+    if module == _GYMNASIUMS:
+        importlib.import_module(module)
+    if module not in sys.modules:
+        remedy = f"import {module} first, or name it by --wrap"
+        raise ArgumentError(f"wrapper {place}", "is of no module that is imported", remedy=remedy)
+    kind = getattr(sys.modules[module], name, None)
+    if not (isinstance(kind, type) and issubclass(kind, gym.Wrapper)):
+        raise ArgumentError(f"wrapper {place}", "is no gymnasium.Wrapper", got=kind)
+    return kind
