@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo docs test test-slow test-versions lint table reproduce clean
+.PHONY: coverage demo docs test test-slow test-versions lint table reproduce clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python scripts/demo.py
@@ -14,6 +14,10 @@ test: $(VENV)/.developed
 
 test-slow: $(VENV)/.developed
 	$(BIN)/python -m pytest -n auto
+
+# Lines and branches of the library that the quick tests reach; the page is build/coverage/index.html.
+coverage: $(VENV)/.developed
+	$(BIN)/python -m pytest -n auto -m "not slow" -q --cov --cov-report=html:build/coverage --cov-report=term:skip-covered
 
 # A short suite on the other versions of Python and NumPy that are promised, where they are installed.
 test-versions: $(VENV)/.developed

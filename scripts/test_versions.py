@@ -1,4 +1,7 @@
-"""Test the other promised versions, each in an environment of its own, by a short suite.
+"""Test what is built on the other promised versions, each in an environment of its own.
+
+The sdist is built, the wheel from it, and that is installed; a short suite runs in the unpacked
+sdist, from which the packages are taken away, so that nothing of the checkout can be imported.
 
 python scripts/test_versions.py              all of VERSIONS that this machine has a Python for
 python scripts/test_versions.py --list       only say which
@@ -11,8 +14,11 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
+import tarfile
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +48,7 @@ VERSIONS = (
     Version("Brian2 2.10 or later, the newest NumPy", ("3.13", "3.12"), "numpy"),
 )
 SUITE = (
-    "neurorl/testing/contract/test_contract.py",
+    "neurorl.testing.contract.test_contract",
     "tests/backends/loihi/test_chip_networks.py",
     "tests/cli/test_cli.py",
     "tests/backends/loihi/test_loihi_emulator.py",
@@ -118,9 +124,11 @@ def run(version: Version, python: Path) -> bool:
     shown += (
         " 'NumPy', numpy.__version__, 'Brian2', brian2.__version__, 'nengo', nengo.__version__)"
     )
-    subprocess.run([own, "-W", "ignore", "-c", shown], cwd=ROOT, check=True)
+    shown += "; import neurorl; print(neurorl.__version__, neurorl.__file__)"
+    subprocess.run([own, "-W", "ignore", "-c", shown], cwd=own.parent, check=True)
     command = [str(own), "-m", "pytest", "-q", "-n", "auto", *SHORT, "-p", "no:cacheprovider"]
-    return subprocess.run([*command, *SUITE], cwd=ROOT, check=False).returncode != 0
+    tests = own.parents[1] / "tests"
+    return subprocess.run([*command, "--pyargs", *SUITE], cwd=tests, check=False).returncode != 0
 
 
 def environment(version: Version, python: Path) -> Path:
@@ -128,12 +136,38 @@ def environment(version: Version, python: Path) -> Path:
     text = (ROOT / "setup.cfg").read_text() + version.numpy + str(python)
     folder = KEPT / hashlib.sha256(text.encode()).hexdigest()[:12]
     own = folder / "bin" / "python"
-    if not (folder / "complete").exists():
-        subprocess.run([python, "-m", "venv", "--clear", folder], check=True)
-        pip = [str(own), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "--editable", f"{ROOT}[test]", version.numpy], check=True)
-        (folder / "complete").touch()
+    pip = [str(own), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    with tempfile.TemporaryDirectory() as out:
+        sdist = build_sdist(Path(out))
+        if not (folder / "complete").exists():
+            subprocess.run([python, "-m", "venv", "--clear", folder], check=True)
+            subprocess.run([*pip, f"neurorl[test] @ {sdist.as_uri()}", version.numpy], check=True)
+            (folder / "complete").touch()
+        else:
+            again = ["--no-deps", "--force-reinstall", str(sdist)]
+            subprocess.run([*pip, *again], check=True)
+        unpack_tests(sdist, folder / "tests")
     return own
+
+
+def build_sdist(out: Path) -> Path:
+    """Build the sdist of the checkout, by the interpreter that runs this."""
+    program = f"from setuptools import build_meta as b; b.build_sdist({str(out)!r})"
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True)
+    (sdist,) = out.glob("*.tar.gz")
+    return sdist
+
+
+def unpack_tests(sdist: Path, target: Path) -> None:
+    """Unpack all but the packages, so that tests can only import what is installed."""
+    shutil.rmtree(target, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        with tarfile.open(sdist) as archive:
+            archive.extractall(folder, filter="data")
+        (top,) = Path(folder).iterdir()
+        for package in ("neurorl", "backends", "models"):
+            shutil.rmtree(top / package)
+        shutil.move(top, target)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ this interpreter.
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
+import neurorl
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ("neurorl", "backends", "models", "docs", "examples", "results", "scripts", "tests")
@@ -111,7 +114,9 @@ def test_another_project_sees_the_types(kind: str, checkout: Path, tmp_path: Pat
         wheel.extractall(site)
     (site / "base.pth").write_text("\n".join(path for path in sys.path if "-packages" in path))
     if kind == "editable":
-        assert (site / "__editable__.neurorl-0.1.0.pth").read_text().strip() == str(checkout)
+        assert (
+            site / f"__editable__.neurorl-{neurorl.__version__}.pth"
+        ).read_text().strip() == str(checkout)
     other.mkdir()
     (other / "user.py").write_text(USER)
     options = ["--strict", "--cache-dir", str(tmp_path / "cache")]
@@ -126,3 +131,17 @@ def test_another_project_sees_the_types(kind: str, checkout: Path, tmp_path: Pat
     assert done.returncode == 0, done.stdout + done.stderr
     assert 'Revealed type is "neurorl.agents.local.SpikingActorCritic"' in done.stdout
     assert 'Revealed type is "neurorl.models.neurons.CubaLIF"' in done.stdout
+
+
+def test_the_version_is_from_one_place() -> None:
+    citation = (ROOT / "CITATION.cff").read_text()
+    assert f"\nversion: {neurorl.__version__}\n" in citation
+    headings = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert headings[0] == neurorl.__version__
+    others = [ROOT / "setup.cfg", ROOT / "pyproject.toml", ROOT / "docs" / "conf.py"]
+    assert not any(f'"{neurorl.__version__}"' in file.read_text() for file in others)
+
+
+def test_the_project_says_how_to_take_part() -> None:
+    for name in ("CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "SECURITY.md", "CITATION.cff", "LICENSE"):
+        assert (ROOT / name).stat().st_size > 500, name
