@@ -62,5 +62,6 @@ class Parser(argparse.ArgumentParser):
             got, known = message.removeprefix(_UNKNOWN).split()[0].partition("=")[0], [*self.flags]
         else:
             return ""
-        near = difflib.get_close_matches(got, known, n=1, cutoff=0.5)
-        return f" (did you mean {near[0]}?)" if near else ""
+        names = {name.lstrip("-"): name for name in known}  # dashes make any two options alike
+        near = difflib.get_close_matches(got.lstrip("-"), [*names], n=1, cutoff=0.5)
+        return f" (did you mean {names[near[0]]}?)" if near else ""
