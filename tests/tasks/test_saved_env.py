@@ -57,8 +57,19 @@ class Halved(gym.RewardWrapper[Any, Any], gym.utils.RecordConstructorArgs):
 class Quiet(gym.RewardWrapper[Any, Any]):
     """Wrap an environment without saying what it was made with."""
 
+    def __init__(self, env: gym.Env[Any, Any], by: float = 0.0) -> None:
+        super().__init__(env)
+        self.by = by
+
     def reward(self, reward: Any) -> float:
-        return 0.0 * float(reward)
+        return self.by * float(reward)
+
+
+class Doubled(gym.RewardWrapper[Any, Any]):
+    """Wrap an environment, with nothing to say of it."""
+
+    def reward(self, reward: Any) -> float:
+        return 2.0 * float(reward)
 
 
 def frozen_lake(**arguments: Any) -> gym.Env[Any, Any]:
@@ -147,6 +158,13 @@ def test_a_loaded_agent_plays_the_lake_that_it_learned_on(tmp_path: Path) -> Non
     agent.learn(30)
     loaded.learn(30)
     assert [e.length for e in loaded.episodes] == [e.length for e in agent.episodes]
+
+
+def test_a_wrapper_without_arguments_has_none_to_record(tmp_path: Path) -> None:
+    path = tmp_path / "agent.npz"
+    env = Doubled(frozen_lake())
+    saved(env, path)
+    assert layers(SpikingActorCritic.load(path).env) == layers(env)
 
 
 UNSAVED: dict[str, Callable[[], gym.Env[Any, Any]]] = {
