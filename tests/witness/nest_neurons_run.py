@@ -31,7 +31,10 @@ def run(case: dict[str, Any], current: Any, times: Any, weights: Any) -> dict[st
     nest.ResetKernel()
     nest.verbosity = nest.VerbosityLevel.ERROR
     dt = case["resolution"]
-    nest.resolution = dt
+    if abs(round(1e3 * dt) - 1e3 * dt) > 1e-9:  # times are in whole tics, of 1 us if not said
+        nest.set(tics_per_ms=10000, resolution=dt)
+    else:
+        nest.resolution = dt
     n_post = len(current)
     cells = nest.Create(case["model"], n_post, case["parameters"])
     cells.I_e = current.tolist()
