@@ -14,9 +14,9 @@ from neurorl.models.config import AgentConfig
 from neurorl.network.description import Network
 from neurorl.network.serialization import FloatArray
 from neurorl.reparameterization.carried import replica_arrays, with_replica
-from neurorl.reparameterization.config import softmax_of
+from neurorl.reparameterization.choices import Choices
 from neurorl.reparameterization.encode import encode
-from neurorl.reparameterization.loss import log_policy, votes
+from neurorl.reparameterization.loss import votes
 from neurorl.reparameterization.rollout import Inputs, Rollout
 
 __all__ = ["Actors"]
@@ -32,6 +32,7 @@ class Actors:
         self,
         network: Network,
         config: AgentConfig,
+        choices: Choices,
         n_actions: int,
         seeds: Sequence[int],
         size: int,
@@ -39,6 +40,7 @@ class Actors:
         device: torch.device,
     ) -> None:
         self._config, self._n_actions, self._device = config, n_actions, device
+        self._choices = choices
         self._lead = (len(seeds), size)
         engine = None if device.type == "cpu" else "eager"
         module = SpikingModule(network, seed=tuple(seeds), arithmetic=arithmetic, engine=engine)
@@ -55,11 +57,12 @@ class Actors:
 
     @torch.no_grad()
     def decide(
-        self, rollout: Rollout, t: int, flat: FloatArray, rows: list[int]
+        self, rollout: Rollout, t: int, flat: FloatArray, rows: list[int], steps: Sequence[int]
     ) -> tuple[dict[str, Tensor], FloatArray]:
         """Choose the actions of step *t*; rasters and policies ``(R, E, n_actions)``.
 
-        flat: what the cells see, of all rows. rows: of those that play; others see nothing.
+        flat: what the cells see, of all rows. rows: of those that play; others see nothing. steps:
+        that each replica has taken.
         """
         config = self._config
         spikes = encode(config, flat[rows], rollout.draws.cells[t].flatten(0, 1)[rows])
@@ -75,10 +78,11 @@ class Actors:
         if self.state is not None:
             self.state = after
         n = votes(rasters["output"].transpose(0, 1), self._n_actions, self._first_vote)
-        policies = log_policy(n, *softmax_of(config)).exp().double()
-        below = (policies.cumsum(-1) < rollout.draws.actions[t][..., None]).sum(-1)
-        rollout.actions[t] = below.clamp(max=self._n_actions - 1).numpy()
-        return rasters, policies.numpy()
+        choices = self._choices
+        rollout.widths[t] = [choices.width(step) for step in steps]
+        u = rollout.draws.actions[t - t % choices.hold]
+        rollout.actions[t] = choices.choose(n, u, rollout.widths[t])
+        return rasters, choices.shares(n)
 
     def silence(self, over: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) -> None:
         """Begin the next episode from silence where one is over, ``(R, E)``."""

@@ -10,6 +10,7 @@ from typing import Any
 from neurorl.errors import DescriptionError, UnsupportedError, unknown_name_error
 from neurorl.models.config import AgentConfig
 from neurorl.models.critics import Linear
+from neurorl.models.gaussian import Gaussian
 from neurorl.models.modulators import TDError
 from neurorl.models.policies import Softmax
 from neurorl.network.limits import MAX_ROLLOUT, check_limit
@@ -139,9 +140,17 @@ def check_agent(config: AgentConfig) -> None:
         ("modulator", TDError, "learns from advantages"),
     ):
         part = config.parts[kind]
-        if type(part) is not cls:
+        if isinstance(part, Gaussian):
+            _check_widths(part, where)
+        elif type(part) is not cls:
             remedy = f"{kind}={cls.name!r}"
             raise UnsupportedError(where, what, got=part.name, remedy=remedy)
+
+
+def _check_widths(policy: Gaussian, where: str) -> None:
+    if not min(policy.sigma, policy.sigma_end) > 0.0:
+        what, limit = "explores no more, so there is nothing to learn from", "sigma, sigma_end > 0"
+        raise UnsupportedError(where, what, got=policy.sigma_end, limit=limit)
 
 
 def softmax_of(config: AgentConfig) -> tuple[float, float]:

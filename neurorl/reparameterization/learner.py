@@ -17,8 +17,9 @@ from neurorl.network.restoring import take
 from neurorl.network.serialization import LARGEST, FloatArray
 from neurorl.numerics.random import derive
 from neurorl.reparameterization.advantage import LinearValues, advantages
-from neurorl.reparameterization.config import GradientConfig, softmax_of
-from neurorl.reparameterization.loss import log_policy, policy_loss, votes
+from neurorl.reparameterization.choices import Choices
+from neurorl.reparameterization.config import GradientConfig
+from neurorl.reparameterization.loss import votes
 from neurorl.reparameterization.rollout import Inputs, Rollout
 
 __all__ = ["GradientLearner"]
@@ -42,12 +43,14 @@ class GradientLearner:
         config: AgentConfig,
         gradient: GradientConfig,
         arithmetic: str,
+        choices: Choices,
         n_actions: int,
         seed: int,
         device: torch.device = _CPU,
     ) -> None:
         self._device = device
         self._config, self._gradient, self._n_actions = config, gradient, n_actions
+        self._choices = choices
         options = {"temperature": gradient.temperature} if gradient.estimator == "concrete" else {}
         self.module = SpikingModule(
             network,
@@ -97,9 +100,10 @@ class GradientLearner:
             gradient.lambda_advantage,
         )
         self.values.learn(x, values + advantage)
-        loss = policy_loss(
-            self._log_policy(rollout, k),
-            torch.from_numpy(rollout.actions[:, k].ravel()).to(self._device),
+        loss = self._choices.loss(
+            self._described(rollout, k),
+            rollout.actions[:, k].reshape(advantage.size, *self._choices.one.shape),
+            rollout.widths[:, k].repeat(gradient.environments),
             torch.from_numpy(advantage.ravel()).to(self._device, self.module.dtype),
             gradient.entropy,
         )
@@ -166,23 +170,22 @@ class GradientLearner:
         generator = take(state, "generator", (size,), "whole", 0, 255).astype(np.uint8)
         self.generator.set_state(torch.from_numpy(generator))
 
-    def _log_policy(self, rollout: Rollout, k: int) -> Tensor:
-        """Return ``log pi`` of all steps and environments, ``(T * E, n_actions)``."""
+    def _described(self, rollout: Rollout, k: int) -> Tensor:
+        """Return log policies or means of all steps and environments, ``(T * E, n)``."""
         horizon = self._horizon
         state = rollout.states_of(k, slice(0, None, horizon)) if rollout.states else self._silence
-        log_policies = []
+        described = []
         for t in range(horizon):
             steps = slice(t, None, horizon)
             inputs, drawn = rollout.rows(k, steps)
             noise = {name: words.to(self._device) for name, words in drawn.items()}
             rasters, state = self.module.advance(self._inputs.batch(inputs), state, noise)
-            log_pi = self._log_pi(rasters["output"])
-            log_policies.append(log_pi.view(-1, self._gradient.environments, self._n_actions))
+            of_step = self._choices.of(self._votes(rasters["output"]))
+            described.append(of_step.view(-1, self._gradient.environments, of_step.shape[-1]))
             if t + 1 < horizon:
                 over = torch.from_numpy(rollout.over[steps, k].reshape(1, -1))
                 state = state.silenced(over.to(self._device))
-        return torch.stack(log_policies, dim=1).flatten(0, 2)
+        return torch.stack(described, dim=1).flatten(0, 2)
 
-    def _log_pi(self, output: Tensor) -> Tensor:
-        n = votes(output[0], self._n_actions, self._first_vote)
-        return log_policy(n, *softmax_of(self._config))
+    def _votes(self, output: Tensor) -> Tensor:
+        return votes(output[0], self._n_actions, self._first_vote)

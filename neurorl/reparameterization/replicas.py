@@ -19,6 +19,7 @@ from neurorl.agents.episodes import (
     prefixed,
     strip_prefix,
 )
+from neurorl.agents.fits import modules
 from neurorl.agents.group import AgentGroup, Callback, GroupPlan
 from neurorl.backends.checks import check_seeds
 from neurorl.backends.torch import one_thread
@@ -39,11 +40,12 @@ from neurorl.models.config import AgentConfig
 from neurorl.network.restoring import take
 from neurorl.network.serialization import FloatArray
 from neurorl.reparameterization.actors import Actors
+from neurorl.reparameterization.choices import choices_for
 from neurorl.reparameterization.config import GradientConfig, check_agent, make_gradient
 from neurorl.reparameterization.learner import GradientLearner
 from neurorl.reparameterization.rollout import Rollout
 from neurorl.reparameterization.stage import Stage
-from neurorl.tasks.actions import OneOf
+from neurorl.tasks.actions import Numbers, OneOf
 from neurorl.tasks.groups import EnvGroup
 from neurorl.tasks.known import task_of
 
@@ -83,12 +85,13 @@ class GradientReplicas(AgentGroup):
         if envs.n != len(seeds) * gradient.environments:
             limit = f"{gradient.environments} for each of {len(seeds)} seeds"
             raise ArgumentError("replicas", "wrong number of environments", got=envs.n, limit=limit)
-        if not isinstance(envs.actions, OneOf):
-            what, limit = "gradients learn one discrete choice", "Discrete actions"
+        if not isinstance(envs.actions, (OneOf, Numbers)):
+            what, limit = "gradients learn one discrete choice, or numbers", "Discrete or Box"
             raise UnsupportedError("replicas", what, limit=limit, remedy="approach 'local'")
         if envs.resets_itself:
             what, remedy = "resets by itself, and gradients say when", "a list of environments"
             raise ArgumentError("replicas, vector environment", what, remedy=remedy)
+        choices = choices_for(config, groups := modules(config, envs.actions, "replicas"))
         network, arithmetic = config.network(n_actions), arithmetic or "float"
         super().__init__(
             config,
@@ -101,13 +104,14 @@ class GradientReplicas(AgentGroup):
         )
         self.gradient = gradient
         self._learners = [
-            GradientLearner(network, config, gradient, arithmetic, n_actions, seed, place)
+            GradientLearner(network, config, gradient, arithmetic, choices, n_actions, seed, place)
             for seed in seeds
         ]
         size = gradient.environments
-        self._actors = Actors(network, config, n_actions, seeds, size, arithmetic, place)
-        self._stage = Stage(envs, config, self.seeds, size)
-        self._rollout = Rollout.empty(network, config, (gradient.steps, len(seeds), size))
+        self._actors = Actors(network, config, choices, n_actions, seeds, size, arithmetic, place)
+        self._stage = Stage(envs, config, choices, self.seeds, size)
+        lead = gradient.steps, len(seeds), size
+        self._rollout = Rollout.empty(network, config, lead, choices)
         # Episodes that ended in a rollout, after which nobody asked for so many yet.
         self._ended: list[list[Episode]] = [[] for _ in seeds]
         self._monitors = [
@@ -119,6 +123,7 @@ class GradientReplicas(AgentGroup):
                 partial(self.weights, k),
                 envs.first_action,
                 gradient.learning_rate,
+                groups,
             )
             for k, seed in enumerate(seeds)
         ]
@@ -257,7 +262,7 @@ class GradientReplicas(AgentGroup):
         for t in range(self.gradient.steps):
             if actors.state is not None:
                 rollout.states.append(actors.state)
-            rasters, policies = actors.decide(rollout, t, stage.cells_flat, rows)
+            rasters, policies = actors.decide(rollout, t, stage.cells_flat, rows, stage.steps)
             for k, e in stage.step(rollout, t, rows):
                 spikes = {name: raster[k, :, e].numpy() > 0 for name, raster in rasters.items()}
                 messages += self._end(k, e, spikes, policies[k, e])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ from neurorl.models.config import AgentConfig
 from neurorl.network.description import Network
 from neurorl.network.serialization import FloatArray
 from neurorl.reparameterization.carried import joined, replica_of
+from neurorl.reparameterization.choices import Choices
 from neurorl.reparameterization.encode import draws_shape
 
 __all__ = ["Draws", "Inputs", "Rollout"]
@@ -25,10 +27,17 @@ class Draws:
     """Hold the random draws of a rollout. Each replica uses its own generator.
 
     noise: by population, ``(R, W, T, E, size)``, see `neurorl.backends.torch.noise.draw_words`.
-    cells: ``(T, R, E, *draws_shape)``. actions: ``(T, R, E)``, float64.
+    cells: ``(T, R, E, *draws_shape)``. actions: ``(T, R, E, *draws)``, float64; *draws*: of a
+    choice, see `neurorl.reparameterization.choices`.
     """
 
-    def __init__(self, network: Network, config: AgentConfig, lead: tuple[int, int, int]) -> None:
+    def __init__(
+        self,
+        network: Network,
+        config: AgentConfig,
+        lead: tuple[int, int, int],
+        draws: tuple[int, ...] = (),
+    ) -> None:
         steps, replicas, environments = lead
         self.noise = {
             p.name: torch.zeros(
@@ -38,7 +47,7 @@ class Draws:
             if p.is_noisy(network.dt)
         }
         self.cells = torch.zeros(steps, replicas, environments, *draws_shape(config))
-        self.actions = torch.zeros(steps, replicas, environments, dtype=torch.float64)
+        self.actions = torch.zeros(*lead, *draws, dtype=torch.float64)
 
     def draw(self, k: int, generator: torch.Generator) -> None:
         """Draw those of replica *k* anew."""
@@ -98,14 +107,16 @@ class Rollout:
 
     inputs: of source ``input``, ``(R, W, T, E, size)``, or ``(R, T, E, size)`` of currents. x,
     next_x: the critic's features of the state and of that which followed, ``(T, R, E, size)``.
-    actions, rewards (scaled), terminated, over: ``(T, R, E)``. states: of the networks before each
+    actions: ``(T, R, E)``, of numbers ``(T, R, E, numbers)``. rewards (scaled), terminated, over:
+    ``(T, R, E)``. widths: of exploration, ``(T, R)``. states: of the networks before each
     step; none for one that begins every decision from silence.
     """
 
     inputs: Tensor
     x: FloatArray
     next_x: FloatArray
-    actions: npt.NDArray[np.int64]
+    actions: npt.NDArray[Any]
+    widths: FloatArray
     rewards: FloatArray
     terminated: npt.NDArray[np.bool_]
     over: npt.NDArray[np.bool_]
@@ -113,8 +124,18 @@ class Rollout:
     states: list[ModuleState] = field(default_factory=list)
 
     @classmethod
-    def empty(cls, network: Network, config: AgentConfig, lead: tuple[int, int, int]) -> Rollout:
-        """Return one with nothing in it yet. lead: ``(T, R, E)``."""
+    def empty(
+        cls,
+        network: Network,
+        config: AgentConfig,
+        lead: tuple[int, int, int],
+        choices: Choices | None = None,
+    ) -> Rollout:
+        """Return one with nothing in it yet, of one of several alternatives if no *choices*.
+
+        lead: ``(T, R, E)``.
+        """
+        one = np.array(0) if choices is None else choices.one
         steps, replicas, environments = lead
         size = (steps, environments, config.cells.size)
         flows = config.encoder.flows
@@ -124,11 +145,12 @@ class Rollout:
             inputs=inputs,
             x=np.zeros(features),
             next_x=np.zeros(features),
-            actions=np.zeros(lead, dtype=np.int64),
+            actions=np.zeros((*lead, *one.shape), dtype=one.dtype),
+            widths=np.zeros(lead[:2]),
             rewards=np.zeros(lead),
             terminated=np.zeros(lead, dtype=np.bool_),
             over=np.zeros(lead, dtype=np.bool_),
-            draws=Draws(network, config, lead),
+            draws=Draws(network, config, lead, choices.draws if choices else ()),
         )
 
     def rows(self, k: int, steps: slice) -> tuple[Tensor, dict[str, Tensor]]:

@@ -16,24 +16,32 @@ __all__ = ["running_from", "running_state"]
 State = dict[str, npt.NDArray[Any]]
 
 
-def running_state(running: Sequence[Running]) -> State:
-    """Return the episodes of one replica as arrays."""
+def running_state(running: Sequence[Running], one: npt.NDArray[Any]) -> State:
+    """Return the episodes of one replica as arrays. one: such an action as is taken."""
+    actions = np.array([a for r in running for a in r.actions], dtype=one.dtype)
     return {
         "number": np.array([r.number for r in running], dtype=np.int64),
         "length": np.array([len(r.actions) for r in running], dtype=np.int64),
-        "actions": np.array([a for r in running for a in r.actions], dtype=np.int64),
+        "actions": actions.reshape(-1, *one.shape),
         **{name: np.array([getattr(r, name) for r in running]) for name in SCORES},
     }
 
 
-def running_from(state: State, n: int, n_actions: int, begun: int) -> list[Running]:
+def running_from(
+    state: State, n: int, n_actions: int, begun: int, one: npt.NDArray[Any]
+) -> list[Running]:
     """Return what `running_state` described, of *n* environments. Raises RunError.
 
     n_actions: how many there are. begun: number of episodes begun so far, the running ones last.
+    one: such an action as is taken.
     """
     lengths = take_counts(state, "length", n)
     numbers = take(state, "number", (n,), "whole", 0, begun - 1)
-    actions = take(state, "actions", (int(lengths.sum()),), "whole", 0, n_actions - 1)
+    shape = (int(lengths.sum()), *one.shape)
+    if one.dtype.kind == "f":
+        actions = take(state, "actions", shape, low=-1.0, high=1.0)
+    else:
+        actions = take(state, "actions", shape, "whole", 0, n_actions - 1)
     scores = {name: take(state, name, (n,)) for name in SCORES}
     episodes = []
     for e, taken in enumerate(np.split(actions, np.cumsum(lengths)[:-1])):

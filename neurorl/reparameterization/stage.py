@@ -18,6 +18,7 @@ from neurorl.models.memories import Memories
 from neurorl.network.restoring import take, take_count
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import derive
+from neurorl.reparameterization.choices import Choices
 from neurorl.reparameterization.rollout import Rollout
 from neurorl.reparameterization.running import running_from, running_state
 from neurorl.tasks.groups import EnvGroup
@@ -47,9 +48,14 @@ class Stage:
     """
 
     def __init__(
-        self, envs: EnvGroup, config: AgentConfig, seeds: Sequence[int], size: int
+        self,
+        envs: EnvGroup,
+        config: AgentConfig,
+        choices: Choices,
+        seeds: Sequence[int],
+        size: int,
     ) -> None:
-        self.envs = envs
+        self.envs, self._choices = envs, choices
         self._config, self._seeds, self._size = config, seeds, size
         self.steps = [0 for _ in seeds]
         self._begun = [0 for _ in seeds]
@@ -83,7 +89,7 @@ class Stage:
         rows = self.rows(active)
         self._x[rows] = self._features(rows)
 
-    def _take_up(self, episodes: Mapping[int, tuple[int, Sequence[int]]]) -> None:
+    def _take_up(self, episodes: Mapping[int, tuple[int, Sequence[Any]]]) -> None:
         """Play these environments' episodes up to where they were."""
         again = {i: Running(0) for i in episodes}
         last: dict[int, Any] = {}
@@ -143,7 +149,7 @@ class Stage:
         config = self._config
         rollout.x[t] = self._x.reshape(rollout.x[t].shape)
         ended = []
-        actions = rollout.actions[t].ravel().tolist()
+        actions = self._choices.taken(rollout.actions[t].reshape(-1, *self._choices.one.shape))
         for i, observation, raw, terminated, truncated, _ in self.envs.step(actions, rows):
             k, e = divmod(i, self._size)
             reward = float(raw)
@@ -179,7 +185,7 @@ class Stage:
     def state(self, k: int) -> State:
         """Return what replica *k* is doing, as arrays."""
         rows = self.rows([k])
-        running = running_state(self._running[k]) if self._running[k] else {}
+        running = self._running_state(k)
         return {
             **{f"running.{key}": value for key, value in running.items()},
             "steps": np.array(self.steps[k]),
@@ -188,11 +194,19 @@ class Stage:
             "changes": self._history.changes[rows],
         }
 
+    def _running_state(self, k: int) -> State:
+        running = self._running[k]
+        return running_state(running, self._choices.one) if running else {}
+
     def restore(self, k: int, state: State, n_actions: int) -> None:
         """Go on from `state` when `open` is called. Raises RunError."""
         steps, begun = take_count(state, "steps"), take_count(state, "begun")
         running = strip_prefix(state, "running.")
-        episodes = running_from(running, self._size, n_actions, begun) if running else []
+        episodes = (
+            running_from(running, self._size, n_actions, begun, self._choices.one)
+            if running
+            else []
+        )
         rows = self.rows([k])
         cells = take(state, "observations", self.cells_flat[rows].shape)
         changes = np.zeros_like(self._history.changes[rows])

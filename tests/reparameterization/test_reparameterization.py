@@ -177,7 +177,7 @@ def test_a_horizon_cuts_gradients_and_nothing_else(arithmetic: str) -> None:
         learner, rollout = agents._learners[0], agents._rollout
         agents._stage.open([0])
         agents._play([0])
-        log_pi = learner._log_policy(rollout, 0)
+        log_pi = learner._described(rollout, 0)
         log_pi[:2].sum().backward(retain_graph=True)  # type: ignore[no-untyped-call]
         # Of the first step, whose past is silence.
         first = learner.module.weight("hidden_delay5").grad

@@ -141,12 +141,14 @@ def _gradient_bytes(
 ) -> dict[str, int]:
     import torch
 
+    from neurorl.reparameterization.choices import choices_for
     from neurorl.reparameterization.learner import GradientLearner
     from neurorl.reparameterization.rollout import Rollout
 
     network = config.network(n_actions)
     rollout = Rollout.empty(network, config, (gradient.steps, 1, gradient.environments))
-    learner = GradientLearner(network, config, gradient, "float", n_actions, 0)
+    choices = choices_for(config, (n_actions,))
+    learner = GradientLearner(network, config, gradient, "float", choices, n_actions, 0)
     kept: dict[int, int] = {}
 
     def note(tensor: torch.Tensor) -> torch.Tensor:
