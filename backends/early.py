@@ -7,12 +7,27 @@ from typing import Self
 
 import numpy as np
 
+from neurorl.backends.reference.neurons import ChipNeurons, FloatNeurons
 from neurorl.backends.reference.simulator import ReferenceSimulator
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import Simulator
 from neurorl.native.background import Building
+from neurorl.network.description import Population
 
 __all__ = ["Later"]
+
+
+class _Meanwhile(ReferenceSimulator):
+    """Run as the reference does, but for the signs of zeros, which are those of another."""
+
+    def __init__(self, signs: tuple[str, ...]) -> None:
+        self._signs = signs
+
+    def make_neurons(self, population: Population) -> FloatNeurons | ChipNeurons:
+        """Make a population's neurons, at rest."""
+        neurons = super().make_neurons(population)
+        neurons.keeps_signs = self._signs
+        return neurons
 
 
 @dataclass(frozen=True)
@@ -27,7 +42,7 @@ class Later:
     def begin(cls, simulator: Simulator, simulated: SimulatedNetwork) -> Self | None:
         """Begin to compile; None if there is nothing to, or the reference has other bits."""
         is_exact = simulated.arithmetic_name in simulator.capabilities.exact_arithmetics
-        meanwhile = ReferenceSimulator()
+        meanwhile = _Meanwhile(simulator.keeps_signs)
         if not is_exact or meanwhile.refusals(simulated.network, simulated.arithmetic_name):
             return None
         building = simulator.begin(simulated)

@@ -42,6 +42,9 @@ class Simulator(abc.ABC):
     capabilities: ClassVar[Capabilities]
     unverified: ClassVar[str | None] = None  # which part of it nobody could try yet
     shown: ClassVar[tuple[str, ...]] = ()  # names of its own that users find on the backend
+    keeps_signs: ClassVar[tuple[str, ...]] = ()
+    """Say when a membrane is multiplied by 0, so that the 0 has its sign: in ``'dead'`` steps, at
+    the ``'reset'``. Nothing depends on that but the bits of a file."""
     learning: str = "host"  # the name of who changes the weights
     learns_by_itself: bool = False
     """Tell whether the simulator changes plastic weights itself: `learn` then replaces `step`."""

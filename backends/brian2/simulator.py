@@ -64,6 +64,7 @@ class Brian2Simulator(Simulator):
         synapse_delays=True,
         short_term=MOST_DELAY,
     )
+    keeps_signs: ClassVar[tuple[str, ...]] = ("dead",)
     shown: ClassVar[tuple[str, ...]] = ("engine", "brian2_network")
 
     def __init__(self, engine: str | None = None) -> None:

@@ -49,6 +49,7 @@ class TorchSimulator(Simulator):
         synapse_delays=True,
         short_term=MAX_DELAY,
     )
+    keeps_signs: ClassVar[tuple[str, ...]] = ("dead", "reset")
     shown: ClassVar[tuple[str, ...]] = ("engine", "module", "device")
 
     def __init__(self, engine: str | None = None, device: str = "cpu") -> None:

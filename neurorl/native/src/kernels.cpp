@@ -219,12 +219,12 @@ extern "C" void neurorl_set_terms(const Terms *given) { terms = *given; }
 
 extern "C" void neurorl_exp(const double *x, double *out, int64_t n)
 {
-    for (int64_t i = 0; i < n; i++) out[i] = exp(x[i]);
+    for (int64_t i = 0; i < n; i++) out[i] = neurorl::exp(x[i]);
 }
 
 extern "C" void neurorl_cospi(const double *x, double *out, int64_t n)
 {
-    for (int64_t i = 0; i < n; i++) out[i] = cospi(x[i]);
+    for (int64_t i = 0; i < n; i++) out[i] = neurorl::cospi(x[i]);
 }
 
 extern "C" double neurorl_dot(const double *a, const double *b, int64_t n) { return dot(a, b, n); }
