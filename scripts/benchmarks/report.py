@@ -55,9 +55,13 @@ has all of it. Small: {small}, on CartPole-v1. Large: {large}, on an environment
 
 
 def full_plan(
-    quick: bool, rounds: int, seconds: float, peers: Sequence[str] | None = None
+    quick: bool,
+    rounds: int,
+    seconds: float,
+    peers: Sequence[str] | None = None,
+    replicas: Sequence[int] = (1, 16, 64),
 ) -> tuple[Plan, list[str]]:
-    """Plan every backend, engine, size and 1, 16, 64 replicas, and peers; note missing peers.
+    """Plan every backend, engine, size and number of replicas, and peers; note missing peers.
 
     quick: instead a few that start at once. peers: by name; None takes all, or numpy if *quick*.
     """
@@ -67,7 +71,7 @@ def full_plan(
         return Plan(chosen, ("small",), (1,), 1, seconds), notes
     others, notes = candidates(peers)
     return Plan(
-        [*everything(), *others], (*SIZES, *PRESETS), (1, 16, 64), rounds, seconds, cold=True
+        [*everything(), *others], (*SIZES, *PRESETS), tuple(replicas), rounds, seconds, cold=True
     ), notes
 
 
