@@ -151,7 +151,7 @@ TASKS = (
     Task("positions of CartPole", _nobodys("neurorl/PositionOnlyCartPole-v0"), 60_000, "no memory"),
     Task("MiniGrid-Empty-5x5-v0", _minigrid, 10_000, "0.955, optimum", "minigrid"),
     Task("PerceptualDecisionMaking-v0", _decisions, 100_000, "0.8", "neurogym"),
-    Task("Pendulum-v1", _made("Pendulum-v1"), 100_000, "-172, PPO"),
-    Task("MountainCarContinuous-v0", _made("MountainCarContinuous-v0"), 50_000, "94.5, SAC"),
-    Task("LunarLander-v3", _made("LunarLander-v3"), 300_000, "150, DQN at 1M", "box2d", True),
+    Task("Pendulum-v1", _made("Pendulum-v1"), 200_000, "-172, PPO"),
+    Task("MountainCarContinuous-v0", _made("MountainCarContinuous-v0"), 100_000, "94.5, SAC"),
+    Task("LunarLander-v3", _made("LunarLander-v3"), 600_000, "150, DQN at 1M", "box2d", True),
 )

@@ -67,7 +67,7 @@ def test_the_gradient_is_that_of_the_log_density() -> None:
     actions, advantage = np.array([[0.7, -2.0], [0.1, 0.2]]), torch.tensor([2.0, -1.0]).double()
     widths = np.array([0.4, 0.2])
 
-    def expected() -> torch.Tensor:
+    def expected() -> Any:
         mean = torch.stack([votes[:, 1] - votes[:, 0], votes[:, 3] - votes[:, 2]], -1)
         mean = mean / torch.stack([votes[:, :2].sum(-1), votes[:, 2:].sum(-1)], -1)
         normal = torch.distributions.Normal(mean, torch.tensor(widths)[:, None])

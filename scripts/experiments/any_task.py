@@ -1,0 +1,135 @@
+"""Keep what agents reach on the development suite in a file, and write its table into the docs.
+
+    python scripts/experiments/any_task.py measure --tasks NAME... --learners PPO --seeds 0 1
+    python scripts/experiments/any_task.py table
+
+`measure` adds a row for each seed to results/any-task.csv; those that are there aren't run again.
+`table` writes, for each task, what the default agent and each other learner reached; what isn't in
+the file is empty.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+if __name__ == "__main__":
+    sys.path[0] = str(Path(__file__).parents[1])  # not beside this file, where is a statistics.py
+
+from experiments import baselines, development_suite
+from experiments.development_tasks import TASKS, Task
+from experiments.markup import put_between, table_head, table_row
+
+__all__ = ["Result", "lines", "main", "read", "write"]
+
+ROOT = Path(__file__).parents[2]
+FILE, PAGE = ROOT / "results" / "any-task.csv", ROOT / "docs" / "your-own-task.md"
+DEFAULT = "default"
+LEARNERS = (DEFAULT, *baselines.LEARNERS)
+
+
+@dataclass(frozen=True, order=True)
+class Result:
+    """Hold what one seed of a learner reached: the mean return of so many greedy episodes."""
+
+    task: str
+    learner: str
+    steps: int
+    episodes: int
+    seed: int
+    mean_return: float
+
+
+def read(file: Path) -> list[Result]:
+    """Return the rows of a file, none if there is no file."""
+    if not file.exists():
+        return []
+    with file.open(newline="") as stream:
+        return [
+            Result(
+                row["task"],
+                row["learner"],
+                int(row["steps"]),
+                int(row["episodes"]),
+                int(row["seed"]),
+                float(row["mean_return"]),
+            )
+            for row in csv.DictReader(stream)
+        ]
+
+
+def write(results: Sequence[Result], file: Path) -> None:
+    """Write rows in order."""
+    with file.open("w", newline="") as stream:
+        names = [field.name for field in fields(Result)]
+        writer = csv.DictWriter(stream, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(result) for result in sorted(results))
+
+
+def measure(task: Task, learner: str, seed: int) -> list[Result]:
+    """Return the row of a seed; none for a task that the learner can't learn."""
+    if learner == DEFAULT:
+        returns: list[float] | None = development_suite.measure(task, development_suite.now, [seed])
+    else:
+        returns = baselines.measure(task, baselines.LEARNERS[learner], [seed])
+    return [
+        Result(task.name, learner, task.steps, task.episodes, seed, round(mean, 4))
+        for mean in returns or ()
+    ]
+
+
+def lines(results: Sequence[Result]) -> list[str]:
+    """Return the table: mean, worst and number of seeds of each learner."""
+    table = table_head(("task", "steps", *LEARNERS, "optimum or best known"))
+    for task in TASKS:
+        of_task = [r for r in results if (r.task, r.steps) == (task.name, task.steps)]
+        if of_task:
+            cells = (_cell([r for r in of_task if r.learner == name]) for name in LEARNERS)
+            table.append(table_row(task.name, f"{task.steps:,}", *cells, task.reference))
+    return table
+
+
+def _cell(results: Sequence[Result]) -> str:
+    if not results:
+        return ""
+    returns = [result.mean_return for result in results]
+    return f"{np.mean(returns):.2f} ({min(returns):.2f}), {len(returns)}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, or write the table."""
+    names = [task.name for task in TASKS]
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("what", choices=("measure", "table"))
+    parser.add_argument("--tasks", nargs="+", choices=names, metavar="NAME", default=names)
+    parser.add_argument("--learners", nargs="+", choices=LEARNERS, default=[DEFAULT])
+    parser.add_argument("--seeds", nargs="+", type=int, default=list(range(20)))
+    parser.add_argument("--file", type=Path, default=FILE)
+    parser.add_argument("--page", type=Path, default=PAGE)
+    options = parser.parse_args(arguments)
+    if options.what == "table":
+        put_between(options.page, "any-task", lines(read(options.file)))
+        return 0
+    warnings.simplefilter("ignore")
+    for task in (task for task in TASKS if task.name in options.tasks):
+        for learner in options.learners:
+            for seed in options.seeds:
+                results = read(options.file)
+                key = task.name, learner, task.steps, seed
+                if key not in {(r.task, r.learner, r.steps, r.seed) for r in results}:
+                    write([*results, *measure(task, learner, seed)], options.file)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
