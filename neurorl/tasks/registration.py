@@ -11,6 +11,8 @@ __all__ = ["BANDIT_ID", "GRID_ID", "POSITION_ONLY_ID", "VARIANT_ID", "register"]
 BANDIT_ID = "neurorl/Bandit-v0"
 GRID_ID = "neurorl/GridWorld-v0"
 VARIANT_ID = "neurorl/CartPole-v0"
+AUTHORS_CARTPOLE_ID = "neurorl/AuthorsCartPole-v0"
+AUTHORS_MOUNTAINCAR_ID = "neurorl/AuthorsMountainCar-v0"
 POSITION_ONLY_ID = "neurorl/PositionOnlyCartPole-v0"
 _CART = {"max_episode_steps": 500, "reward_threshold": 475.0}
 _ENVS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -20,6 +22,11 @@ _ENVS: dict[str, tuple[str, dict[str, Any]]] = {
     POSITION_ONLY_ID: (
         "neurorl.tasks.cartpole:CartPoleVariantEnv",
         {**_CART, "kwargs": {"velocities": False}},
+    ),
+    AUTHORS_CARTPOLE_ID: ("neurorl.tasks.authors:AuthorsCartPoleEnv", {"max_episode_steps": 200}),
+    AUTHORS_MOUNTAINCAR_ID: (
+        "neurorl.tasks.authors:AuthorsMountainCarEnv",
+        {"max_episode_steps": 5001},
     ),
 }
 
