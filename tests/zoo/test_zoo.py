@@ -79,7 +79,7 @@ def test_files_that_commands_make_of_it_are_the_users(
 
 
 def test_validate_takes_it(capsys: pytest.CaptureFixture[str]) -> None:
-    words = ("validate", f"zoo:{NAME}", "--backends", "reference,brian2:numpy", "--steps", "24")
+    words = ("validate", f"zoo:{NAME}", "--backends", "reference:loihi,loihi", "--steps", "24")
     assert printed(capsys, *words)["verdict"] == "exact"
 
 
