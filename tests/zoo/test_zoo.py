@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 import neurorl
-from neurorl import archive
+from neurorl import archive, zoo
 from neurorl.agents.saved import read_agent
 from neurorl.cli import main
 from neurorl.errors import RunError, UnknownNameError
 from neurorl.reading import Place
 from neurorl.runs.card import read_evaluation
-from neurorl.zoo import AGENTS, agents, catalogue, find
+from neurorl.zoo import AGENTS, agents, find
 
 NAME = "gridworld-lif"
 
@@ -91,7 +91,7 @@ def test_a_damaged_one_is_refused_in_one_line(
     file: str,
 ) -> None:
     shutil.copytree(AGENTS / NAME, tmp_path / NAME)
-    monkeypatch.setattr(catalogue, "AGENTS", tmp_path)
+    monkeypatch.setattr(zoo, "AGENTS", tmp_path)
     agents()  # of the installation
     path = tmp_path / NAME / file
     data = bytearray(path.read_bytes())

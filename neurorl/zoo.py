@@ -1,4 +1,9 @@
-"""List the pretrained agents, and find the run of one, whole."""
+"""Find pretrained agents by name: ``zoo:cartpole-lif`` stands for a run wherever one is read.
+
+`scripts/zoo.py` makes them. Each has a folder in ``pretrained/agents/``, a run directory with a
+card (README.md) whose checkpoint is compressed; ``pretrained/agents.json`` says what is there, and
+the digest of every file.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +33,7 @@ __all__ = [
 
 PREFIX = "zoo:"
 """Begin the name of a pretrained agent with it, where a run is named."""
-AGENTS = Path(__file__).parent / "agents"
+AGENTS = Path(__file__).parent / "pretrained" / "agents"
 """Name the folder of their runs."""
 ON_CHIP = "loihi:loihi"
 """Name the backend and arithmetic in which every agent was played."""
