@@ -92,8 +92,9 @@ def table(data: dict[str, Any]) -> str:
         for who in ("program", "rule", "preset"):
             values = figures.get(who, [])
             low, middle, high = np.quantile(values, (0, 0.5, 1)) if values else [np.nan] * 3
-            cells.append(f"{middle:.4g} ({low:.4g} to {high:.4g})" if values else "")
-        program, seeds = PROGRAMS[name], min(len(v) for v in figures.values())
+            part = f", {len(values)} seeds" if len(values) < 20 else ""
+            cells.append(f"{middle:.4g} ({low:.4g} to {high:.4g}{part})" if values else "")
+        program, seeds = PROGRAMS[name], max(len(v) for v in figures.values())
         lines.append(f"| `{program.env}` | {program.episodes} | {' | '.join(cells)} | {seeds} |\n")
     return "".join(lines)
 

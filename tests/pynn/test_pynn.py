@@ -64,12 +64,28 @@ def layered(delay: int) -> tuple[Network, dict[str, Any]]:
     return network, {"input": rng.random((STEPS, 10)) < 0.15}
 
 
-def compare(network: Network, inputs: Any, rasters: Any) -> list[tuple[int, int, int]]:
-    """For each population its spikes, those of PyNN, and the cells that differ."""
+def van_rossum(raster: Any, other: Any, tau: float = 20.0) -> float:
+    """Return the distance of van Rossum 2001, tau in steps, the mean of the neurons."""
+    kernel = np.exp(-np.arange(STEPS) / tau)
+    trains = (raster.astype(float) - other.astype(float)).T
+    traces = np.array([np.convolve(train, kernel)[:STEPS] for train in trains])
+    return float(np.sqrt((traces**2).sum(axis=1) / tau).mean())
+
+
+def compare(network: Network, inputs: Any, rasters: Any) -> list[tuple[int, int, int, float]]:
+    """For each population its spikes, those of PyNN, the cells that differ, and how far it is.
+
+    That is the distance of van Rossum, as a part of the distance to silence.
+    """
     with neurorl.load("reference", network) as backend:
         ours = backend.step(inputs, STEPS)
     return [
-        (int(ours[k].sum()), int(rasters[k].sum()), int((ours[k] != rasters[k]).sum()))
+        (
+            int(ours[k].sum()),
+            int(rasters[k].sum()),
+            int((ours[k] != rasters[k]).sum()),
+            van_rossum(ours[k], rasters[k]) / van_rossum(ours[k], np.zeros_like(ours[k])),
+        )
         for k in ("first", "second")
     ]
 
@@ -89,11 +105,12 @@ def test_spikes_are_equal_but_where_a_delay_is_one_step(target: str) -> None:
     assert done.returncode == 0, done.stderr
     short, *longer = json.loads(done.stdout.partition("RESULT")[2])
     for counts in longer:
-        for ours, theirs, differing in counts:
-            assert (theirs, differing) == (ours, 0)
+        for ours, theirs, differing, distance in counts:
+            assert (theirs, differing, distance) == (ours, 0, 0.0)
             assert ours > 100
-    for ours, theirs, _ in short:  # a current acts a step late
+    for ours, theirs, _, distance in short:  # a current acts a step late
         assert abs(theirs / ours - 1) < 0.02
+        assert 0 < distance < (0.12 if target == "nest" else np.inf)
 
 
 MAPPING = """
