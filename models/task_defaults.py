@@ -25,6 +25,7 @@ from neurorl.models.gaussian import Gaussian
 from neurorl.models.hidden_state import memories_for
 from neurorl.models.memories import extended
 from neurorl.tasks.first_play import FirstPlay, first_play
+from neurorl.tasks.groups import most_steps
 
 __all__ = ["TABLES", "reward_scale", "table_cells", "task_defaults"]
 
@@ -100,9 +101,7 @@ def _gamma(env: gym.Env[Any, Any], named: Mapping[str, Any]) -> float:
     gamma = named.get("gamma")
     if isinstance(gamma, (int, float)) and 0 <= gamma <= 1:
         return gamma
-    spec = getattr(env, "spec", None)
-    steps = getattr(spec, "max_episode_steps", None) or 1
-    return max(_LEAST_GAMMA, round(1.0 - _HORIZONS / steps, 3))
+    return max(_LEAST_GAMMA, round(1.0 - _HORIZONS / (most_steps(env) or 1), 3))
 
 
 def _for_numbers(chosen: Mapping[str, Any], play: Any, is_named: bool) -> dict[str, Any]:

@@ -59,7 +59,8 @@ class Parser(argparse.ArgumentParser):
         if choice:
             got, known = choice[1], [*self.commands]
         elif message.startswith(_UNKNOWN):
-            got, known = message.removeprefix(_UNKNOWN).split()[0].partition("=")[0], [*self.flags]
+            words = message.removeprefix(_UNKNOWN).split(" ")  # one may be empty
+            got, known = words[0].partition("=")[0], [*self.flags]
         else:
             return ""
         names = {name.lstrip("-"): name for name in known}  # dashes make any two options alike

@@ -14,10 +14,10 @@ import numpy as np
 from neurorl.expressions.statements import Statement
 from neurorl.native.build import compiled
 from neurorl.native.structures import Equations, pointer
-from neurorl.network.neuron import IS_SILENT, StepPlan
+from neurorl.network.neuron import IS_SILENT, Dynamics, StepPlan
 from neurorl.network.serialization import FloatArray
 
-__all__ = ["equations_of"]
+__all__ = ["equations_of", "input_number"]
 
 _SIGNATURE = """#include "expressions.h"
 extern "C" void neurorl_step(
@@ -25,6 +25,11 @@ extern "C" void neurorl_step(
     const int64_t *refractory_steps, double *state, int64_t *dead, uint8_t *is_open, double *gap)
 {
 for (int64_t j = 0; j < n; j++) {"""
+
+
+def input_number(neurons: Dynamics | StepPlan | None, target: str) -> int:
+    """Return the number of the input that a projection adds to by its *target*."""
+    return neurons.inputs.index(target) if isinstance(neurons, StepPlan) else 0
 
 
 def equations_of(plan: StepPlan, where: str) -> tuple[Equations, tuple[FloatArray, ...]]:

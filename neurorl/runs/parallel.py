@@ -154,7 +154,7 @@ class _Crew:
         """Note that a process ended without a word, as one that is killed does."""
         worker.is_open = False
         self.lost += worker.work.seeds
-        if not self._is_learning:
+        if not self._is_learning and self.error is None:
             remedy = "in a script, call it under if __name__ == '__main__'; or take jobs=1"
             self.error = RunError("train, jobs", "a process ended before it began", remedy=remedy)
 

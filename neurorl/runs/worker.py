@@ -98,7 +98,13 @@ def work_alone(connection: Connection, work: Work, modules: Sequence[str]) -> No
     if hasattr(os, "setsid"):
         os.setsid()  # a terminal's Ctrl-C goes to the one who waits, who says when to stop
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    line = _Line(connection)
+    with contextlib.suppress(KeyboardInterrupt):  # asked to stop when it had ended by itself
+        _work(_Line(connection), work, modules)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _work(line: _Line, work: Work, modules: Sequence[str]) -> None:
+    """Train, and say how it ended."""
     try:
         for module in modules:
             importlib.import_module(module)

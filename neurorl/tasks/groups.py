@@ -18,7 +18,15 @@ from neurorl.tasks.actions import MASK, Actions, OneOf, read_actions
 from neurorl.tasks.answers import Answers, raised, unfit
 from neurorl.tasks.observations import UnfitError, observation_reader
 
-__all__ = ["AutoresetEnvs", "EnvGroup", "SeparateEnvs", "VectorEnvs", "env_group", "has_time_limit"]
+__all__ = [
+    "AutoresetEnvs",
+    "EnvGroup",
+    "SeparateEnvs",
+    "VectorEnvs",
+    "env_group",
+    "has_time_limit",
+    "most_steps",
+]
 
 _NOTHING: Mapping[str, Any] = {}
 Step = tuple[int, Any, SupportsFloat, bool, bool, Any]
@@ -262,15 +270,18 @@ def has_time_limit(env: gym.Env[Any, Any]) -> bool:
 
     It is cut off by a limit, or ``metadata["max_episode_steps"]`` says that it ends by itself.
     """
-    if env.spec is not None and env.spec.max_episode_steps is not None:
-        return True
-    if "max_episode_steps" in env.metadata:
-        return True
+    return "max_episode_steps" in env.metadata or most_steps(env) is not None
+
+
+def most_steps(env: gym.Env[Any, Any]) -> int | None:
+    """Return how many steps an episode of *env* can have, as far as it says so; else None."""
+    limits = [env.spec.max_episode_steps if env.spec else None]
+    limits.append(env.metadata.get("max_episode_steps"))
     while isinstance(env, gym.Wrapper):
         if isinstance(env, gym.wrappers.TimeLimit):
-            return True
+            limits.append(env._max_episode_steps)
         env = env.env
-    return False
+    return min((n for n in limits if isinstance(n, int) and n > 0), default=None)
 
 
 def env_group(

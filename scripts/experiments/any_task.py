@@ -3,9 +3,9 @@
     python scripts/experiments/any_task.py measure --tasks NAME... --learners PPO --seeds 0 1
     python scripts/experiments/any_task.py table
 
-`measure` adds a row for each seed to results/any-task.csv; those that are there aren't run again.
-`table` writes, for each task, what the default agent and each other learner reached; what isn't in
-the file is empty.
+`measure` adds a row for each seed to results/tables/any-task.csv; those that are there aren't run
+again. `table` writes, for each task, what the default agent and each other learner reached; what
+isn't in the file is empty.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from experiments.markup import put_between, table_head, table_row
 __all__ = ["Result", "lines", "main", "read", "write"]
 
 ROOT = Path(__file__).parents[2]
-FILE, PAGE = ROOT / "results" / "any-task.csv", ROOT / "docs" / "your-own-task.md"
+FILE, PAGE = ROOT / "results" / "tables" / "any-task.csv", ROOT / "docs" / "your-own-task.md"
 DEFAULT = "default"
 LEARNERS = (DEFAULT, *baselines.LEARNERS)
 

@@ -31,6 +31,6 @@ def test_what_is_there_is_not_run_again(tmp_path: Path) -> None:
 
 
 def test_the_page_has_the_table() -> None:
-    """docs/your-own-task.md is what the command makes of results/any-task.csv."""
+    """docs/your-own-task.md is what the command makes of results/tables/any-task.csv."""
     text = PAGE.read_text()
     assert "\n".join(lines(read(FILE))) in text

@@ -105,11 +105,13 @@ def test_another_space_has_the_default_and_a_line_that_says_so(name: str, model:
 
 
 class Unknown(Env):
-    """Return an environment without an id."""
+    """Return an environment without an id, of the same most steps."""
 
     def __init__(self, env: Env) -> None:
         self.observation_space, self.action_space = env.observation_space, env.action_space
         self.reset, self.step = env.reset, env.step  # type: ignore[method-assign]
+        assert env.spec is not None
+        self.metadata = {"max_episode_steps": env.spec.max_episode_steps}
 
 
 @pytest.mark.filterwarnings("ignore::neurorl.errors.EnvironmentWarning")

@@ -54,5 +54,7 @@ def test_what_has_no_equations_says_so() -> None:
         tuple(n for n in NETWORK.nodes if n.name != "level"),
         tuple(p for p in NETWORK.projections if p.pre != "level"),
     )
-    with pytest.raises(UnsupportedError, match="NIR: neurons by equations: 'middle', 'last'"):
+    with pytest.raises(
+        UnsupportedError, match="NIR, population 'middle': its equations are those of no NIR"
+    ):
         to_nir(plain, {p.name: weights[p.name] for p in plain.projections})

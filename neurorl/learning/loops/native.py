@@ -23,7 +23,7 @@ from neurorl.models.config import AgentConfig
 from neurorl.models.features import Features
 from neurorl.native import structures as c
 from neurorl.native.build import library
-from neurorl.native.equations import equations_of
+from neurorl.native.equations import equations_of, input_number
 from neurorl.native.layout import codes
 from neurorl.native.rule_text import compiled_texts
 from neurorl.network.neuron import StepPlan
@@ -37,12 +37,6 @@ def _role(layer: Layer) -> str:
     if layer.is_critic:
         return "critic"
     return "hidden" if layer.lag else "output" if layer.name == "output" else "other"
-
-
-def _input_of(p: Incoming, layer: Layer) -> int:
-    """Return the number of the input that a projection adds to."""
-    neurons = layer.dynamics
-    return neurons.inputs.index(p.target) if isinstance(neurons, StepPlan) else 0
 
 
 class NativeLoop(Loop):
@@ -337,7 +331,7 @@ class NativeLoop(Loop):
             blocks=p.blocks,
             delay=p.delay,
             is_signed=p.signed,
-            target=_input_of(p, layer),
+            target=input_number(layer.dynamics, p.target),
             in_force=self._keep(self.memory.in_force[p.name]),
         )
 
@@ -366,7 +360,7 @@ class NativeLoop(Loop):
             blocks=p.blocks,
             delay=p.delay,
             is_signed=p.signed,
-            target=_input_of(p, layer),
+            target=input_number(layer.dynamics, p.target),
             decay=p.trace_decay,
             low=p.low,
             high=p.high,
