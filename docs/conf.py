@@ -105,7 +105,11 @@ sphinx_gallery_conf = {
 }
 
 LINK = re.compile(r"\]\((?:\.\./)?([\w/-]+)(?:\.md|\))")
-OUTSIDE = {"../examples/gallery": "gallery/index", "../REPRODUCING.md": "reproducing.md"}
+OUTSIDE = {
+    "../examples/gallery": "gallery/index",
+    "../REPRODUCING.md": "reproducing.md",
+    "../CHANGELOG.md": "changelog.md",
+}
 """Name the pages whose sources lie outside of docs/, by how pages link to them."""
 PARAMETER = re.compile(r"(\*{0,2}[A-Za-z]\w*(?:, \*{0,2}[A-Za-z]\w*)*): (.*)")
 CODE = re.compile(r"(``[^`]*``|`[^`]*`)")
@@ -127,8 +131,8 @@ def menu_of(page: str) -> str:
 
 def read_page(_app: Any, name: str, source: list[str]) -> None:
     """Point links to what the site has, and give the index its menus."""
-    if name == "reproducing":
-        page = (DOCS.parent / "REPRODUCING.md").read_text()
+    if f"../{name.upper()}.md" in OUTSIDE:
+        page = (DOCS.parent / f"{name.upper()}.md").read_text()
         source[0] = page.replace("](docs/", "](").replace("](README.md)", "](index.md)")
     for outside, own in OUTSIDE.items():
         source[0] = source[0].replace(f"]({outside}", f"]({own}")
