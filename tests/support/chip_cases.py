@@ -76,6 +76,7 @@ class _Plan:
     signed_share: float = 0.08
     plastic_share: float = 0.2
     scales: tuple[float, float] = (0.3, 3.0)  # of the largest weights
+    scales_spread: bool = False  # over the projections of a population, evenly
     alike: bool = False  # all neurons of a population
     delays: tuple[int, int] = (1, 3)
     delay_share: float = 0.2
@@ -111,7 +112,11 @@ _CHANGES: dict[str, dict[str, Any]] = {
         "density": (0.05, 0.4),
         "glm": False,
     },
-    "weights of every exponent": {"scales": (0.004, 3.0), "more_projections": (3, 5)},
+    "weights of every exponent": {
+        "scales": (0.004, 3.0),
+        "scales_spread": True,
+        "more_projections": (6, 7),
+    },
     "recurrent projections": {"loops": True, "threshold": (0.1, 1.0)},
     "sparse projections": {"masks_share": 0.8},
     "blocks": {"blocks_share": 0.8},
@@ -225,7 +230,7 @@ def chip_cases(draw: Draw, feature: str, quiet: bool = False) -> ChipCase:
             for _ in range(draw(st.integers(*plan.more_projections)))
         ]
         projections += [
-            _projection(draw, rng, plan, f"to_{post.name}_{k}", pre, post)
+            _projection(draw, rng, plan, f"to_{post.name}_{k}", pre, post, k)
             for k, pre in enumerate(pres)
         ]
     if plan.currents:
@@ -287,13 +292,23 @@ def _registers(draw: Draw, rng: Rng, plan: _Plan, ends: tuple[int, int], size: i
 
 
 def _projection(
-    draw: Draw, rng: Rng, plan: _Plan, name: str, pre: Source | Population, post: Population
+    draw: Draw,
+    rng: Rng,
+    plan: _Plan,
+    name: str,
+    pre: Source | Population,
+    post: Population,
+    number: int,
 ) -> Projection:
     blocks = 2 if rng.random() < plan.blocks_share else 1
     shape = (pre.size, post.size)
     if blocks == 2:
         shape = (2, pre.size // 2, post.size // 2)  # type: ignore[assignment]
-    scale = float(np.exp(rng.uniform(*np.log(plan.scales))))
+    part = rng.random()
+    if plan.scales_spread:
+        part = (part + number % 7) / 7
+    least, most = np.log(plan.scales)
+    scale = float(np.exp(least + (most - least) * part))
     low = scale * rng.uniform(*plan.low)
     weights: Any = Uniform(low, scale)
     if plan.low == (-1.0, -1.0):
