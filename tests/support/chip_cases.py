@@ -54,6 +54,7 @@ class _Plan:
     inputs: int = 8
     most_inputs: int = 16
     sizes: tuple[int, int] = (2, 14)
+    least_populations: int = 1
     most_populations: int = 3
     more_projections: tuple[int, int] = (0, 2)
     current_decays: tuple[int, int] = (0, 4095)
@@ -63,6 +64,7 @@ class _Plan:
     refractory_share: float = 0.3
     bias_share: float = 0.4
     noise_share: float = 0.3
+    noise_in_turns: bool = False  # in every other population
     noises: tuple[float, float] = (0.05, 0.5)
     grid: bool = False  # weights and thresholds are few multiples of one number
     low: tuple[float, float] = (-1.0, 0.0)  # of the weights, in parts of the largest
@@ -107,7 +109,9 @@ _CHANGES: dict[str, dict[str, Any]] = {
         "current_decays": (4095, 4095),
         "voltage_decays": (4095, 4095),
         "noises": (0.00003, 0.0003),
-        "noise_share": 0.5,
+        "noise_in_turns": True,
+        "least_populations": 4,
+        "most_populations": 4,
         "bias_share": 0.0,
         "density": (0.05, 0.4),
         "glm": False,
@@ -212,14 +216,17 @@ def chip_cases(draw: Draw, feature: str, quiet: bool = False) -> ChipCase:
     """Draw cases of one of `FEATURES`, or `PLAIN`. quiet: without noise."""
     plan = _Plan(**_CHANGES[feature])
     if quiet:
-        plan.noise_share, plan.glm = 0.0, False
+        plan.noise_share, plan.noise_in_turns, plan.glm = 0.0, False, False
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     nodes: list[Source | Population] = []
     for k in range(draw(st.integers(1, 2))):
         size = 2 * draw(st.integers(plan.inputs // 2, max(plan.inputs, plan.most_inputs) // 2))
         nodes.append(Source(f"source_{k}", size))
-    count = draw(st.integers(1, plan.most_populations))
-    nodes += [_population(draw, rng, plan, f"cells_{k}") for k in range(count)]
+    count = draw(st.integers(plan.least_populations, plan.most_populations))
+    for k in range(count):
+        if plan.noise_in_turns:
+            plan.noise_share = float(k % 2 == 0)
+        nodes.append(_population(draw, rng, plan, f"cells_{k}"))
     projections: list[Projection] = []
     for post in [n for n in nodes if isinstance(n, Population)]:
         first = rng.integers(len(nodes) - count)

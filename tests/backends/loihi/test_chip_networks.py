@@ -13,6 +13,8 @@ from chip_cases import FEATURES
 from chip_compare import run
 
 FEW, MANY = 3, 24
+RARE = {"threshold met exactly": 6, "overflow of q": 6}
+"""Map what is rarely met to how many examples are few."""
 
 NEEDED: dict[str, tuple[str, ...]] = {
     "decays": (
@@ -59,7 +61,8 @@ def check_reached(feature: str, seen: Counter[str], examples: int) -> None:
 
 @pytest.mark.parametrize("feature", FEATURES)
 def test_all_backends_agree_in_every_bit(feature: str) -> None:
-    check_reached(feature, run(feature, FEW), FEW)
+    few = RARE.get(feature, FEW)
+    check_reached(feature, run(feature, few), few)
 
 
 @pytest.mark.slow
