@@ -106,7 +106,9 @@ def test_the_bits_are_those_of_the_backend(
     env: str, model: str, options: dict[str, Any], backend: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = backend.partition(":")[0]
-    cls = pytest.importorskip(f"neurorl.backends.{name}") and backend_class(name)
+    cls = pytest.importorskip(
+        f"neurorl.backends.{name}", reason=f"{name} is not installed"
+    ) and backend_class(name)
     plain = learned(env, model, options, backend, wait=True)
     assert isinstance(plain.backend.simulator, cls)
     for looks, of_loop in ((2, None), (3, 2)):
@@ -125,7 +127,7 @@ def test_the_bits_are_those_of_the_backend(
 def test_states_are_those_of_the_backend_meanwhile(
     backend: str, carries: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip(f"neurorl.backends.{backend}")
+    pytest.importorskip(f"neurorl.backends.{backend}", reason=f"{backend} is not installed")
     states = []
     for is_pretended in (False, True):
         if is_pretended:
@@ -140,7 +142,7 @@ def test_states_are_those_of_the_backend_meanwhile(
 
 
 def test_it_is_saved_and_goes_on_whenever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("brian2")
+    pytest.importorskip("brian2", reason="brian2 is not installed")
     plain = small(wait=True)
     plain.learn(total_steps=STEPS)
     for of_loop in (None, 10**6):
@@ -161,7 +163,7 @@ def test_it_is_saved_and_goes_on_whenever(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_an_agent_of_several_environments_goes_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("brian2")
+    pytest.importorskip("brian2", reason="brian2 is not installed")
     plain = small(wait=True, environments=3)
     plain.learn(total_steps=STEPS)
     pretend(monkeypatch, "brian2", 2, 1)
@@ -175,7 +177,7 @@ def test_an_agent_of_several_environments_goes_over(monkeypatch: pytest.MonkeyPa
 def test_weights_that_a_user_writes_meanwhile_are_learned_from(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    pytest.importorskip("brian2")
+    pytest.importorskip("brian2", reason="brian2 is not installed")
     states = []
     for looks in (None, 10**6):
         soon = None if looks is None else pretend(monkeypatch, "brian2", looks)
@@ -192,7 +194,7 @@ def test_weights_that_a_user_writes_meanwhile_are_learned_from(
 
 
 def test_a_backend_that_does_not_compile_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("brian2")
+    pytest.importorskip("brian2", reason="brian2 is not installed")
     plain = small(wait=True)
     plain.learn(total_steps=STEPS)
 
@@ -211,7 +213,7 @@ def test_a_backend_that_does_not_compile_is_told_once(monkeypatch: pytest.Monkey
 
 
 def test_what_only_the_backend_has_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("brian2")
+    pytest.importorskip("brian2", reason="brian2 is not installed")
     plain = small(backend_options={"engine": "compiled"})
     assert not is_early(plain)  # as the engine was asked for
     pretend(monkeypatch, "brian2", 10**6)
@@ -227,7 +229,7 @@ def test_what_only_the_backend_has_is_waited_for(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_recording_is_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("brian2")
+    pytest.importorskip("brian2", reason="brian2 is not installed")
     soon = pretend(monkeypatch, "brian2", 10**6)
     agent = small()
     with Recording(agent.backend, ["output.spikes"]):

@@ -175,7 +175,7 @@ CHIP = Rule("chip", output="spike*v/theta + slow*dopamine", signals=("dopamine",
 def trained(name: str, arithmetic: str, rule: Rule) -> dict[str, Any]:
     """Return all that a few windows leave."""
     if name == "torch":
-        pytest.importorskip("torch")
+        pytest.importorskip("torch", reason="torch is not installed")
     options = {"engine": "numpy"} if name == "brian2" else {}
     with load(name, two_layers(), arithmetic=arithmetic, seed=4, **options) as backend:
         learning = Learning(backend, rule, rate=0.05)

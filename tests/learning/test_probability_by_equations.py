@@ -138,7 +138,7 @@ def trained(backend_name: str, cuts: tuple[int, ...], **options: Any) -> dict[st
 def test_every_backend_learns_the_same(name: str) -> None:
     cuts = (7, 1, 3, 12, 2, 9)
     if name == "torch":
-        pytest.importorskip("torch")
+        pytest.importorskip("torch", reason="torch is not installed")
     options = {"engine": "numpy"} if name == "brian2" else {}
     expected, got = trained("reference", cuts), trained(name, cuts, **options)
     assert np.abs(expected["eligibility.out 0"]).max() > 0.01

@@ -60,7 +60,7 @@ def test_backends_agree_and_a_difference_is_explained() -> None:
 
 
 def test_nir_has_them_as_a_matrix() -> None:
-    pytest.importorskip("nir")
+    pytest.importorskip("nir", reason="nir is not installed")
     one, other = to_nir(LISTED).graph, to_nir(masked(LISTED)).graph
     assert one.edges == other.edges
     found = 0

@@ -12,7 +12,7 @@ from neurorl import ReparameterizedActorCritic, SpikingActorCritic
 from neurorl.cli import main
 from neurorl.errors import ArgumentError, BackendUnavailableError
 
-torch = pytest.importorskip("torch")
+torch = pytest.importorskip("torch", reason="torch is not installed")
 
 SMALL: dict[str, Any] = {"actors": 2, "hidden": 3, "seed": 1}
 MISSING = f"cuda:{torch.cuda.device_count()}"

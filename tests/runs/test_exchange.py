@@ -14,7 +14,7 @@ from neurorl.runs.exchange import MODEL, export_run, import_run
 from neurorl.runs.training import train
 from neurorl.zoo import find
 
-pytest.importorskip("safetensors")
+pytest.importorskip("safetensors", reason="safetensors is not installed")
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def test_others_read_the_file_and_the_card(exported: Path) -> None:
 
     weights = load_file(exported / MODEL)["learner.weights.input_hidden"]
     assert weights.shape == (49, 320)
-    yaml = pytest.importorskip("yaml")
+    yaml = pytest.importorskip("yaml", reason="yaml is not installed")
     text = (exported / "README.md").read_text()
     front = yaml.safe_load(text.split("---\n")[1])
     assert front["library_name"] == "neurorl"
@@ -50,7 +50,7 @@ def test_others_read_the_file_and_the_card(exported: Path) -> None:
 def test_the_zoo_is_shared_with_its_cards(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    yaml = pytest.importorskip("yaml")
+    yaml = pytest.importorskip("yaml", reason="yaml is not installed")
     folder, back = tmp_path / "shared", tmp_path / "back"
     assert main(["export", "zoo:gridworld-lif", "--out", str(folder)]) == 0
     assert main(["import", str(folder), "--out", str(back)]) == 0

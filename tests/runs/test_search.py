@@ -50,7 +50,7 @@ def by_beta(monkeypatch: pytest.MonkeyPatch) -> list[Unit]:
 
 
 def test_it_is_the_same_bytes_whoever_runs_it_and_goes_on(tmp_path: Path) -> None:
-    pytest.importorskip("optuna")
+    pytest.importorskip("optuna", reason="optuna is not installed")
     settings = {**SETTINGS, "seeds": "0..1", "search": {**SETTINGS["search"], "trials": 3}}
     search = Search.read(settings)
     outcome = run_search(search, tmp_path / "one")
@@ -72,7 +72,7 @@ def test_it_is_the_same_bytes_whoever_runs_it_and_goes_on(tmp_path: Path) -> Non
 
 
 def test_it_finds_what_is_best_and_ends_what_is_not(tmp_path: Path, by_beta: list[Unit]) -> None:
-    pytest.importorskip("optuna")
+    pytest.importorskip("optuna", reason="optuna is not installed")
     search = Search.read({**SETTINGS, "search": {**SETTINGS["search"], "trials": 40}})
     told: list[Unit] = []
     outcome = run_search(search, tmp_path, callback=told.append)
@@ -103,7 +103,7 @@ def test_seeds_are_looked_at_in_rungs() -> None:
 def test_a_trial_that_fails_is_told_and_the_search_goes_on(
     tmp_path: Path, by_beta: list[Unit], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("optuna")
+    pytest.importorskip("optuna", reason="optuna is not installed")
     from neurorl.runs import sweeping
 
     works = sweeping.run_unit
@@ -165,7 +165,7 @@ def test_a_file_without_a_search_is_a_grid(tmp_path: Path) -> None:
 
 
 def test_the_command_runs_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("optuna")
+    pytest.importorskip("optuna", reason="optuna is not installed")
     file = tmp_path / "search.toml"
     file.write_text(
         "env = 'neurorl/GridWorld-v0'\nepisodes = 1\nevaluate = 0\n[search]\ntrials = 2\n"

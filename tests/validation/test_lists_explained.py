@@ -102,7 +102,7 @@ class OtherWeight(Faulty):
 
 
 class Sooner(Faulty):
-    """What a list with short-term plasticity transmits comes a step too early."""
+    """Transmit a step too early what a list with short-term plasticity releases."""
 
     def build(self, simulated: SimulatedNetwork) -> None:
         super().build(simulated)

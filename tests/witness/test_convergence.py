@@ -23,7 +23,7 @@ SMALL = (1e-4, 5e-5)
 def test_ours_is_of_first_order_and_nests_solver_is_exact(
     name: str, is_small: bool, measured: Callable[[str, str, float, float], None]
 ) -> None:
-    pytest.importorskip("scipy")
+    pytest.importorskip("scipy", reason="scipy is not installed")
     from convergence import STEPS, measure
 
     errors = measure(name, SMALL, 2) if is_small else measure(name)
