@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+from docutils import nodes
 from matplotlib.figure import Figure
 from sphinx_gallery.scrapers import figure_rst
 
 DOCS = Path(__file__).parent
-sys.path.insert(0, str(DOCS.parent))
+sys.path[:0] = [str(DOCS.parent), str(DOCS.parent / "scripts")]
 mpl.use("Agg")
 warnings.filterwarnings("ignore", category=DeprecationWarning)
 
@@ -181,6 +182,16 @@ def read_docstring(
     lines[:] = paragraphs(lines)
 
 
+def show_drawings(_app: Any, tree: nodes.document, _name: str) -> None:
+    """Put drawings into the page itself, so that they take its colours, light or dark."""
+    for image in list(tree.findall(nodes.image)):
+        if image["uri"].endswith(".svg") and 'class="drawing"' in (
+            text := (DOCS / image["uri"]).read_text()
+        ):
+            html = f'<div class="drawing-box">{text}</div>'
+            image.replace_self(nodes.raw("", html, format="html"))
+
+
 def remove_files(_app: Any, _exception: Exception | None) -> None:
     """Remove what the examples have saved beside themselves, as they run in their folder."""
     for ending in (".npz", ".nir"):
@@ -192,4 +203,5 @@ def setup(app: Any) -> None:
     """Connect what happens while pages and docstrings are read."""
     app.connect("source-read", read_page)
     app.connect("autodoc-process-docstring", read_docstring)
+    app.connect("doctree-resolved", show_drawings)
     app.connect("build-finished", remove_files)
