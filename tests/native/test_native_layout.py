@@ -6,16 +6,11 @@ import ctypes
 from collections.abc import Callable, Iterable
 from importlib.util import find_spec
 from types import ModuleType
-from typing import Any
 
 import pytest
 
 from neurorl.errors import BackendError
-from neurorl.models.encoders import ENCODERS
-from neurorl.models.modulators import MODULATORS
-from neurorl.models.parts import Registry
-from neurorl.models.policies import POLICIES
-from neurorl.models.writes import WRITES
+from neurorl.models.fields import KINDS
 from neurorl.native import structures, toolchain
 from neurorl.native.build import library
 from neurorl.native.layout import check_choice, check_structures, codes, describe
@@ -104,18 +99,19 @@ COMPILED = (  # from their texts, as a user's rule is
 )
 
 
-def kernels(registry: Registry[Any]) -> list[str]:
-    return [str(cls.kernel) for cls in registry.values()]
+def kernels(kind: str) -> list[str]:
+    """Return the kernels of a kind of part, from registries that the configuration completed."""
+    return [str(cls.kernel) for cls in KINDS[kind].values()]
 
 
 @pytest.mark.parametrize(
     ("choice", "names"),
     [
         ("rule", [*(name for name in RULES if name not in COMPILED), "text"]),
-        ("encoder", kernels(ENCODERS)),
-        ("policy", kernels(POLICIES)),
-        ("modulator", [name for name in kernels(MODULATORS) if name != "None"]),
-        ("writes", kernels(WRITES)),
+        ("encoder", kernels("encoder")),
+        ("policy", kernels("policy")),
+        ("modulator", [name for name in kernels("modulator") if name != "None"]),
+        ("writes", kernels("writes")),
     ],
 )
 def test_every_choice_of_a_user_has_a_number_of_its_own(choice: str, names: Iterable[str]) -> None:
