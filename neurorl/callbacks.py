@@ -15,12 +15,12 @@ from typing import Any, cast
 import gymnasium as gym
 import numpy as np
 
-from neurorl.agents.arguments import check_callable, check_count, path_of
+from neurorl.agents.arguments import check_callable, check_count, check_kind, path_of
 from neurorl.agents.base import LearningAgent
 from neurorl.agents.callbacks import Callback, Trained
 from neurorl.agents.episodes import Episode
-from neurorl.errors import UnsupportedError
-from neurorl.files import make_folder, write_bytes
+from neurorl.errors import ArgumentError, RunError, UnsupportedError, quoted
+from neurorl.files import make_folder, unwritable, write_bytes
 from neurorl.runs.evaluation import Evaluation, evaluate
 from neurorl.tasks.specification import copy_env
 
@@ -39,6 +39,15 @@ __all__ = [
 
 Log = Callable[[Mapping[str, float], int], Any]
 """Take named figures, and after how many environment steps they were measured."""
+
+
+def _mean(where: str, value: object) -> float:
+    """Return a mean return that was given, which may be infinite. Raises ArgumentError."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise ArgumentError(where, "is no number", got=quoted(value))
+    if np.isnan(value):
+        raise ArgumentError(where, "is no number", got=value)
+    return float(value)
 
 
 class _Every(Callback, abc.ABC):
@@ -88,7 +97,8 @@ class EvaluateEvery(_Every):
         super().__init__(steps)
         self.episodes = check_count("EvaluateEvery, episodes", episodes)
         self.best = None if best is None else path_of(best, "EvaluateEvery, best")
-        self.stop_at, self.env, self.seed = stop_at, env, seed
+        self.stop_at = None if stop_at is None else _mean("EvaluateEvery, stop_at", stop_at)
+        self.env, self.seed = env, check_count("EvaluateEvery, seed", seed, 0)
         self.evaluations: list[tuple[int, Evaluation]] = []
         self.best_return = -np.inf
 
@@ -121,6 +131,7 @@ class CheckpointEvery(_Every):
         self, steps: int, folder: str | Path, *, prefix: str = "agent", keep: int | None = None
     ) -> None:
         super().__init__(steps)
+        check_kind("CheckpointEvery, prefix", prefix, str, optional=False)
         self.folder, self.prefix = path_of(folder, "CheckpointEvery, folder"), prefix
         self.keep = None if keep is None else check_count("CheckpointEvery, keep", keep)
         self.paths: list[Path] = []
@@ -137,7 +148,7 @@ class StopAt(Callback):
     """End training when the mean return of the last *episodes* reaches *mean_return*."""
 
     def __init__(self, mean_return: float, episodes: int = 100) -> None:
-        self.mean_return = mean_return
+        self.mean_return = _mean("StopAt, mean_return", mean_return)
         self.episodes = check_count("StopAt, episodes", episodes)
 
     def on_episode(self, episode: Episode) -> bool | None:
@@ -179,27 +190,33 @@ class LogTo(Callback):
 
 
 class CsvFile(LogTo):
-    """Write figures as rows ``steps,name,value`` of a file, whole whenever training ends.
+    """Write figures as rows ``steps,name,value`` of a file, each as it comes.
 
     The file is replaced; a call of `learn` that goes on with the same callback adds to its rows.
+    What a process that was killed has written stays there, in whole rows.
     """
 
     def __init__(self, path: str | Path) -> None:
         super().__init__(self._row)
         self.path = path_of(path, "CsvFile, path")
-        self._rows: list[tuple[int, str, float]] = []
+        self._has_begun = False
+
+    def on_start(self) -> bool | None:
+        """Begin the file, if this callback hasn't before."""
+        if not self._has_begun:
+            write_bytes(self.path, b"steps,name,value\n")
+            self._has_begun = True
+        return None
 
     def _row(self, values: Mapping[str, float], steps: int) -> None:
-        self._rows += [(steps, name, value) for name, value in values.items()]
-
-    def on_end(self) -> bool | None:
-        """Write the file."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(("steps", "name", "value"))
-        writer.writerows((steps, name, repr(value)) for steps, name, value in self._rows)
-        write_bytes(self.path, text.getvalue().encode())
-        return None
+        writer.writerows((steps, name, repr(float(value))) for name, value in values.items())
+        try:
+            with self.path.open("ab", buffering=0) as file:
+                file.write(text.getvalue().encode())
+        except OSError as exc:
+            raise RunError(unwritable(f"file {self.path}", exc)) from exc
 
 
 class TensorBoard(LogTo):
@@ -217,7 +234,8 @@ class TensorBoard(LogTo):
         self._writer: Any = None
 
     def on_start(self) -> bool | None:
-        """Open the folder."""
+        """Open the folder. Raises RunError if the system refuses."""
+        make_folder(self.folder)
         self._writer = self._make(str(self.folder))
         return None
 
@@ -237,6 +255,7 @@ class Progress(Callback):
 
     def __init__(self, episodes: int = 20) -> None:
         self.episodes = check_count("Progress, episodes", episodes)
+        self._bar: Any = None
 
     def on_start(self) -> bool | None:
         """Draw the bar."""
@@ -259,6 +278,11 @@ class Progress(Callback):
         return None
 
     def on_end(self) -> bool | None:
-        """Leave the bar as it is."""
+        """Leave the bar at what was done."""
+        if self._bar is None:  # another callback has failed before training began
+            return None
+        if self.budget.steps is not None:
+            self._bar.update(self._task, completed=self.agent.steps_taken)
         self._bar.stop()
+        self._bar = None
         return None

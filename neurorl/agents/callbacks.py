@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import gymnasium as gym
+import numpy as np
 
 from neurorl.agents.budget import Budget
 from neurorl.agents.episodes import Episode
@@ -45,9 +46,9 @@ class Trained(Protocol):
 class Callback:
     """Hear what happens in `learn`: derive from it, and define what you want to hear.
 
-    Each of the ``on_`` methods may return False, which ends training at the next moment from which
-    it can go on: `learn` returns, and a later call plays what this one would have played. Training
-    is the same, bit for bit, with and without callbacks.
+    Each of the ``on_`` methods may return False, Python's or NumPy's, which ends training at the
+    next moment from which it can go on: `learn` returns, and a later call plays what this one would
+    have played. Training is the same, bit for bit, with and without callbacks.
 
     agent: the one that trains, from `on_start` on. budget: how far it is to train. listeners: all
     that hear of this training.
@@ -135,7 +136,7 @@ class Listeners:
             self._heed(on_update(self._updates))
 
     def _heed(self, answer: object) -> None:
-        if answer is False:
+        if isinstance(answer, (bool, np.bool_)) and not answer:
             self.wants_to_stop = True
 
 
@@ -145,6 +146,9 @@ def listening(callback: CallbackLike | None) -> tuple[Callback, ...]:
         return ()
     if isinstance(callback, Callback):
         return (callback,)
+    if isinstance(callback, type) and issubclass(callback, Callback):
+        got, limit = f"the class {callback.__name__}", "an object of it"
+        raise ArgumentError("learn, callback", "is a class", got=got, limit=limit)
     if callable(callback):
         return (_Function(callback),)
     if isinstance(callback, Iterable) and not isinstance(callback, (str, bytes)):

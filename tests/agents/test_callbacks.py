@@ -75,15 +75,16 @@ def test_training_is_the_same_with_callbacks(options: dict[str, Any], tmp_path: 
     alone, heard = agent(**options), agent(**options)
     alone.learn(total_episodes=6)
     hears = Hears()
-    evaluates = EvaluateEvery(20, episodes=2, best=tmp_path / "best.npz")
-    heard.learn(6, [hears, evaluates, CheckpointEvery(30, tmp_path / "saved"), Progress()])
+    evaluates = EvaluateEvery(150, episodes=1, best=tmp_path / "best.npz")
+    heard.learn(6, [hears, evaluates, CheckpointEvery(100, tmp_path / "saved"), Progress()])
     assert_equal(alone, heard)
     assert hears.calls.count("episode") == len(heard.episodes)
     assert hears.calls.count("step") == hears.calls.count("update") > 0
     assert hears.calls[0] == "start"
     assert hears.calls[-1] == "end"
     assert hears.steps[-1] == heard.steps_taken
-    assert len(evaluates.evaluations) == hears.calls.count("evaluation") > 0
+    assert len(evaluates.evaluations) == hears.calls.count("evaluation") > 1
+    assert len(list((tmp_path / "saved").iterdir())) > 1
 
 
 @pytest.mark.parametrize("when", [("start", 1), ("step", 5), ("update", 17), ("episode", 2)])
@@ -96,6 +97,16 @@ def test_false_ends_training_and_the_next_call_goes_on(when: tuple[str, int]) ->
     assert stopped.steps_taken < alone.steps_taken
     stopped.learn(5)
     assert_equal(alone, stopped)
+
+
+def test_what_numpy_calls_false_ends_training_too() -> None:
+    class Below(Callback):
+        def on_episode(self, episode: Episode) -> bool | None:
+            return np.float64(episode.ret) < -np.inf  # type: ignore[return-value]
+
+    trained = agent()
+    trained.learn(3, Below())
+    assert len(trained.episodes) == 1
 
 
 def test_what_a_function_returns_ends_nothing() -> None:
@@ -171,6 +182,36 @@ def test_figures_go_to_functions_and_files(tmp_path: Path) -> None:
     assert returns == [e.ret for e in trained.episodes]
 
 
+def test_rows_are_in_the_file_as_they_come(tmp_path: Path) -> None:
+    file, seen = tmp_path / "log.csv", []
+
+    def look(episode: Episode) -> None:
+        seen.append(len(file.read_text().splitlines()))
+
+    log, trained = CsvFile(file), agent()
+    trained.learn(2, [log, look])
+    trained.learn(3, [log, look])
+    assert seen == [4, 7, 10]
+    trained.learn(3, CsvFile(file))
+    assert file.read_text() == "steps,name,value\n"
+
+
+@pytest.mark.parametrize("callback", [CsvFile, TensorBoard, lambda path: CheckpointEvery(5, path)])
+def test_a_place_that_cannot_be_written_is_one_line(callback: Any, tmp_path: Path) -> None:
+    if callback is TensorBoard:
+        pytest.importorskip("tensorboardX", reason="the callback needs tensorboardX")
+    (tmp_path / "file").write_text("in the way")
+    place = tmp_path / "file" if callback is not CsvFile else tmp_path / "file" / "log.csv"
+    with pytest.raises(RunError, match="file"):
+        agent().learn(1, [callback(place), Progress()])
+
+
+def test_the_bar_ends_where_training_did(capsys: pytest.CaptureFixture[str]) -> None:
+    trained = agent()
+    trained.learn(total_steps=30, callback=Progress())
+    assert "30/30" in capsys.readouterr().out
+
+
 def test_tensorboard_reads_them(tmp_path: Path) -> None:
     pytest.importorskip("tensorboardX", reason="the callback for TensorBoard needs tensorboardX")
     agent().learn(2, TensorBoard(tmp_path / "board"))
@@ -198,7 +239,7 @@ def test_an_environment_that_cannot_be_made_again_is_named() -> None:
     assert evaluates.evaluations
 
 
-@pytest.mark.parametrize("wrong", [3, "print", [print, 3], object()])
+@pytest.mark.parametrize("wrong", [3, "print", [print, 3], object(), Progress])
 def test_what_is_no_callback_is_named(wrong: Any) -> None:
     with pytest.raises(ArgumentError, match="learn, callback"):
         agent().learn(1, wrong)
@@ -208,3 +249,21 @@ def test_what_is_no_callback_is_named(wrong: Any) -> None:
 def test_wrong_numbers_are_named(steps: Any) -> None:
     with pytest.raises(ArgumentError, match="EvaluateEvery, steps"):
         EvaluateEvery(steps)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: EvaluateEvery(5, stop_at="475"),  # type: ignore[arg-type]
+        lambda: EvaluateEvery(5, stop_at=float("nan")),
+        lambda: EvaluateEvery(5, seed=-1),
+        lambda: StopAt("475"),  # type: ignore[arg-type]
+        lambda: StopAt(float("nan")),
+        lambda: StopAt(475, episodes=0),
+        lambda: CheckpointEvery(5, "saved", prefix=3),  # type: ignore[arg-type]
+        lambda: CheckpointEvery(5, "saved", keep=0),
+    ],
+)
+def test_wrong_options_are_named_at_once(make: Any) -> None:
+    with pytest.raises(ArgumentError, match=r"(EvaluateEvery|StopAt|CheckpointEvery), "):
+        make()
