@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
+import multiprocessing
 import textwrap
-import time
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,9 @@ from neurorl.runs.sweep_file import read_sweep
 from neurorl.runs.sweeping import run_sweep, run_unit
 
 GRID: dict[str, Any] = {
-    "env": "neurorl/GridWorld-v0",
+    "env": "neurorl/Bandit-v0",
     "seeds": "0..1",
-    "episodes": 4,
+    "episodes": 40,
     "evaluate": 2,
     "rule": ["spikes-only", "td-stdp"],
     "set": {"alpha_output": [0.1, 0.2]},
@@ -128,23 +127,33 @@ def test_a_killed_worker_loses_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     assert tables(tmp_path / "two") == tables(tmp_path / "serial")
 
 
-def test_a_dask_cluster_makes_the_same_table_when_a_worker_is_killed(tmp_path: Path) -> None:
+@pytest.mark.filterwarnings("ignore::neurorl.EnvironmentWarning")
+def test_a_dask_cluster_makes_the_same_table_when_a_worker_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     distributed = pytest.importorskip("distributed", reason="a cluster needs Dask")
-    sweep = Sweep.grid({**GRID, "episodes": 20})
+    sweep = deadly(tmp_path, monkeypatch, tmp_path / "killed")
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
     with (
         distributed.LocalCluster(**options, silence_logs=50) as cluster,
         distributed.Client(cluster) as client,
     ):
         executor = client.get_executor(pure=False, retries=3)
-        pids = list(client.run(os.getpid).values())
-        future = executor.submit(time.sleep, 0)
-        future.result()
-        os.kill(pids[0], signal.SIGKILL)
         outcome = run_sweep(sweep, tmp_path / "dask", executor=executor)
+    assert (tmp_path / "killed").exists()
     assert not outcome.failed
     assert run_sweep(sweep, tmp_path / "serial") == outcome
     assert tables(tmp_path / "dask") == tables(tmp_path / "serial")
+
+
+@pytest.mark.parametrize("kind", [ThreadPoolExecutor, ProcessPoolExecutor])
+def test_any_executor_makes_the_same_table(kind: type[Executor], tmp_path: Path) -> None:
+    sweep = Sweep.grid({**GRID, "set": {}})
+    spawned = {"mp_context": multiprocessing.get_context("spawn")}
+    with kind(2, **(spawned if kind is ProcessPoolExecutor else {})) as executor:  # type: ignore[call-arg]
+        outcome = run_sweep(sweep, tmp_path / "executor", executor=executor)
+    assert run_sweep(sweep, tmp_path / "serial") == outcome
+    assert tables(tmp_path / "executor") == tables(tmp_path / "serial")
 
 
 @pytest.mark.parametrize(
