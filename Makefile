@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: coverage demo docs test test-slow test-versions lint table reproduce clean
+.PHONY: coverage demo docs environments test test-slow test-versions lint table reproduce clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python scripts/demo.py
@@ -22,6 +22,10 @@ coverage: $(VENV)/.developed
 # A short suite on the other versions of Python and NumPy that are promised, where they are installed.
 test-versions: $(VENV)/.developed
 	$(BIN)/python scripts/test_versions.py
+
+# What the others need from package indices: this environment, and those of test-versions.
+environments: $(VENV)/.developed
+	$(BIN)/python scripts/test_versions.py --prepare
 
 lint: $(VENV)/.developed
 	$(BIN)/ruff check .

@@ -5,8 +5,10 @@ sdist, from which the packages are taken away, so that nothing of the checkout c
 
 python scripts/test_versions.py              all of VERSIONS that this machine has a Python for
 python scripts/test_versions.py --list       only say which
-Environments are kept in .venvs/ and made again when setup.cfg changes. What is missing here is
-named, and fails with --strict. Exit status 1 if a suite failed.
+python scripts/test_versions.py --prepare    only make their environments, side by side
+Environments are kept in .venvs/ and made again when setup.cfg changes; into one that is kept only
+another sdist is installed again. What is missing here is named, and fails with --strict. Exit
+status 1 if a suite failed.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -66,25 +70,37 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--list", action="store_true")
+    parser.add_argument("--prepare", action="store_true")
     parser.add_argument(
         "--strict", action="store_true", help="a Python that is missing is a failure"
     )
     arguments = parser.parse_args()
-    failed = 0
+    wanted, missing = choose()
+    if arguments.list or not wanted:
+        return int(arguments.strict and missing > 0)
+    with tempfile.TemporaryDirectory() as out, ThreadPoolExecutor(len(wanted)) as pool:
+        sdist = build_sdist(Path(out))
+        owns = list(pool.map(environment, wanted, wanted.values(), repeat(sdist)))
+    failed = 0 if arguments.prepare else sum(run(own) for own in owns)
+    return int(failed > 0 or (arguments.strict and missing > 0))
+
+
+def choose() -> tuple[dict[Version, Path], int]:
+    """Return what is to run with which Python, and how many have none; print a line for each."""
+    wanted: dict[Version, Path] = {}
+    missing = 0
     for version in VERSIONS:
         python = find_python(version.pythons)
         if python is None:
-            wanted = " or ".join(version.pythons)
-            print(f"SKIPPED {version.name}: this machine has no Python {wanted}", flush=True)
-            failed += arguments.strict
-            continue
-        if version.is_this:
+            named = " or ".join(version.pythons)
+            print(f"SKIPPED {version.name}: this machine has no Python {named}", flush=True)
+            missing += 1
+        elif version.is_this:
             print(f"NOT AGAIN {version.name}: that is what `make test` ran", flush=True)
-            continue
-        print(f"{version.name}: {python}, {version.numpy}", flush=True)
-        if not arguments.list:
-            failed += run(version, python)
-    return int(failed > 0)
+        else:
+            print(f"{version.name}: {python}, {version.numpy}", flush=True)
+            wanted[version] = python
+    return wanted, missing
 
 
 def find_python(versions: tuple[str, ...]) -> Path | None:
@@ -117,37 +133,45 @@ def version_of(python: Path) -> str | None:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
-def run(version: Version, python: Path) -> bool:
-    """Run its suite; return whether it failed."""
-    own = environment(version, python)
+def run(own: Path) -> bool:
+    """Run the suite by this interpreter; return whether it failed."""
     shown = "import brian2, nengo, numpy, sys; print('Python', sys.version.split()[0],"
     shown += (
         " 'NumPy', numpy.__version__, 'Brian2', brian2.__version__, 'nengo', nengo.__version__)"
     )
-    shown += "; import neurorl; print(neurorl.__version__, neurorl.__file__)"
+    shown += "; import neurorl; print(neurorl.__version__, neurorl.__file__, flush=True)"
     subprocess.run([own, "-W", "ignore", "-c", shown], cwd=own.parent, check=True)
     command = [str(own), "-m", "pytest", "-q", "-n", "auto", *SHORT, "-p", "no:cacheprovider"]
     tests = own.parents[1] / "tests"
     return subprocess.run([*command, "--pyargs", *SUITE], cwd=tests, check=False).returncode != 0
 
 
-def environment(version: Version, python: Path) -> Path:
+def environment(version: Version, python: Path, sdist: Path) -> Path:
     """Return the interpreter of an environment with the package and what its tests need."""
     text = (ROOT / "setup.cfg").read_text() + version.numpy + str(python)
     folder = KEPT / hashlib.sha256(text.encode()).hexdigest()[:12]
-    own = folder / "bin" / "python"
+    own, complete, digest = folder / "bin" / "python", folder / "complete", digest_of(sdist)
     pip = [str(own), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    with tempfile.TemporaryDirectory() as out:
-        sdist = build_sdist(Path(out))
-        if not (folder / "complete").exists():
-            subprocess.run([python, "-m", "venv", "--clear", folder], check=True)
-            subprocess.run([*pip, f"neurorl[test] @ {sdist.as_uri()}", version.numpy], check=True)
-            (folder / "complete").touch()
-        else:
-            again = ["--no-deps", "--force-reinstall", str(sdist)]
-            subprocess.run([*pip, *again], check=True)
-        unpack_tests(sdist, folder / "tests")
+    if not complete.exists():
+        subprocess.run([python, "-m", "venv", "--clear", folder], check=True)
+        subprocess.run([*pip, f"neurorl[test] @ {sdist.as_uri()}", version.numpy], check=True)
+    elif complete.read_text() != digest:
+        complete.unlink()
+        subprocess.run([*pip, "--no-deps", "--force-reinstall", str(sdist)], check=True)
+    complete.write_text(digest)
+    unpack_tests(sdist, folder / "tests")
     return own
+
+
+def digest_of(sdist: Path) -> str:
+    """Return a digest of the names and contents of its files."""
+    digest = hashlib.sha256()
+    with tarfile.open(sdist) as archive:
+        for member in sorted(archive.getmembers(), key=lambda each: each.name):
+            file = archive.extractfile(member) if member.isfile() else None
+            data = b"" if file is None else file.read()
+            digest.update(f"{member.name} {len(data)}\n".encode() + data)
+    return digest.hexdigest()
 
 
 def build_sdist(out: Path) -> Path:

@@ -23,7 +23,7 @@ from neurorl.models.features import Tiles
 from neurorl.runs.training import train_seeds
 
 BANDIT, CAR = "neurorl/Bandit-v0", "MountainCar-v0"
-CAR_EPISODES = 40  # of 200 steps: long enough to be broken off
+CAR_EPISODES = 12  # of 200 steps: long enough to be broken off
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "setsid"), reason="no POSIX signals")
 
