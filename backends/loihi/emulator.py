@@ -64,6 +64,7 @@ class EmulatorEngine(Engine):
     """
 
     target: ClassVar[str] = "emulator"
+    lends_memory: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -268,9 +269,6 @@ class EmulatorEngine(Engine):
 
     def write_weights(self, name: str, mantissa: npt.NDArray[np.int32]) -> None:
         self._compiled.tables[name].write(mantissa)
-
-    def weight_memory(self, name: str) -> npt.NDArray[np.int32]:
-        return self._compiled.tables[name].data.reshape(-1)
 
     def write_bias(self, population: str, bias: npt.NDArray[np.generic]) -> None:
         self._own_noise.bias[self._compiled.slices[population]] = bias

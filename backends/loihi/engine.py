@@ -21,9 +21,13 @@ EMULATE = "use target='emulator' (--target emulator)"
 
 
 class Engine(abc.ABC):
-    """Run a compiled network. Arguments have been checked by the backend."""
+    """Run a compiled network. Arguments have been checked by the backend.
+
+    lends_memory: whether what is written into the tables of weights is in force at once.
+    """
 
     target: ClassVar[str]
+    lends_memory: ClassVar[bool] = False
 
     @property
     @abc.abstractmethod
@@ -41,10 +45,6 @@ class Engine(abc.ABC):
     @abc.abstractmethod
     def write_weights(self, name: str, mantissa: npt.NDArray[np.int32]) -> None:
         """Write a projection's mantissas, in the shape of its weights."""
-
-    def weight_memory(self, name: str) -> npt.NDArray[np.int32] | None:
-        """Return the flat memory of a projection's transmitted weights, or None."""
-        return None
 
     def learn(
         self, inputs: Inputs, errors: Mapping[str, npt.NDArray[np.float64]], n_steps: int

@@ -8,6 +8,7 @@ run the same ones.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,6 +73,7 @@ def compile_network(
     rounded: dict[str, FloatArray],
     placement: Placement,
     pes: float | None = None,
+    memory: Mapping[str, npt.NDArray[np.int32]] | None = None,
 ) -> Compiled:
     """Compile the model of ``arithmetic.network`` with the given weights.
 
@@ -80,6 +82,7 @@ def compile_network(
     placement: which neurons go to which core.
     pes: what a spike adds to its trace, for plastic projections that learn on the chip; None if
         nothing learns there.
+    memory: by projection, where the weights are to lie that don't learn there, as in `WeightTable`.
 
     Raises UnsupportedError if nengo-loihi's own check refuses the model.
     """
@@ -105,7 +108,9 @@ def compile_network(
     for p in network.spiking.projections:
         exponent = chip.projections[p.name].exponent
         if pes is None or p.plasticity is None:
-            table = WeightTable(p.name, placement.layouts[p.name], exponent)
+            table = WeightTable(
+                p.name, placement.layouts[p.name], exponent, (memory or {}).get(p.name)
+            )
         else:
             table = LearningTable(network, p, placement.layouts[p.name], exponent, pes)
         tables[p.name] = table

@@ -212,11 +212,16 @@ class LoihiSimulator(Simulator):
             "loihi": self._connect,
         }
         engines: list[Engine] = []
+        n = self.simulated.n_replicas
+        self._tables = {
+            name: np.zeros((n, *layout.shape), dtype=np.int32)
+            for name, layout in self.placement.layouts.items()
+        }
         try:
-            for k in range(self.simulated.n_replicas):
-                model = compile_network(
-                    self.arithmetic, self.weights_of(k), self.placement, self._pes
-                )
+            for k in range(n):
+                tables = {name: of_all[k] for name, of_all in self._tables.items()}
+                weights = self.weights_of(k)
+                model = compile_network(self.arithmetic, weights, self.placement, self._pes, tables)
                 engines.append(makers[self.target](model, k))
         except BaseException:
             for engine in engines:
@@ -316,13 +321,13 @@ class LoihiSimulator(Simulator):
             engine.write_bias(population, bias[self.simulated.columns(population, k)])
 
     def memory(self, projection: str) -> npt.NDArray[np.int32] | None:
-        """Lend the memory of an engine, or None where writing it would not be enough."""
+        """Lend the memory of all engines, or None where writing it would not be enough."""
         p = self.simulated.network.projection(projection)
-        is_several = self.simulated.n_replicas > 1
         is_stored_otherwise = p.mask is not None or p.is_sparse
-        if self._learns(projection) or is_several or p.signed or is_stored_otherwise:
+        if self._learns(projection) or p.signed or is_stored_otherwise:
             return None
-        return self.engines[0].weight_memory(projection)
+        lends = self.engines[0].lends_memory
+        return self._tables[projection].reshape(-1) if lends else None
 
     def held(self, projection: str) -> npt.NDArray[Any] | None:
         """Return the transmitted weights, read from the engines for a projection that learns."""

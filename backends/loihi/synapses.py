@@ -103,8 +103,12 @@ class Layout:
     @property
     def stored(self) -> npt.NDArray[np.bool_]:
         """Return a mask of the entries of a table that aren't padding, ``(rows, longest)``."""
-        width = self.targets if self.index is None else self.index.shape[1]
-        return np.arange(width) < self.lengths[:, None]
+        return np.arange(self.shape[1]) < self.lengths[:, None]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Return the shape of a table, ``(rows, longest)``."""
+        return self.rows, self.targets if self.index is None else self.index.shape[1]
 
     def share(self, first: int, last: int) -> Share:
         """Return the synapses onto the postsynaptic neurons ``first <= j < last``."""
@@ -207,16 +211,23 @@ class WeightTable:
     name: the projection's name.
     layout: which synapses it has.
     exponent: a weight is ``mantissa * 2**(6 + exponent)``.
+    data: memory for the weights, of `Layout.shape`; None to have its own.
 
     data: transmitted weight of each stored synapse, ``(rows, longest)``.
     """
 
-    def __init__(self, name: str, layout: Layout, exponent: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        layout: Layout,
+        exponent: int,
+        data: npt.NDArray[np.int32] | None = None,
+    ) -> None:
         self.name = name
         self.layout = layout
         self._exponent = exponent
         self._stored = layout.stored
-        self.data = np.zeros((layout.rows, self._stored.shape[1]), dtype=np.int32)
+        self.data = np.zeros(layout.shape, dtype=np.int32) if data is None else data
 
     def synapse(self, share: Share) -> Synapse:
         """Return the synapses of one core."""

@@ -17,16 +17,21 @@ from neurorl.tasks.groups import EnvGroup, SeparateEnvs
 __all__ = ["ReplicaGroups", "group_sizes", "make_local_group", "side_by_side"]
 
 CACHE_BYTES = 2_000_000
-"""Bound the bytes of one group's weights and eligibilities by about the cache of one core."""
+"""Bound the bytes of one group's neurons by about the cache of one core.
 
-_BYTES_PER_SYNAPSE = 16
+A step reads and writes all of them, and of the weights only the rows of spikes. Weights and
+eligibilities pass in order once a window, which memory keeps up with.
+"""
+
+_BYTES_PER_NEURON = 64
+"""Count membrane, input, traces and spikes; a raster has one byte more for each step."""
 
 
 class ReplicaGroups(AgentGroup):
     """Run `Replicas` one after the other, each with a compiled network of its own.
 
     A group takes its whole environment step, learning included, before the next one's turn, so
-    that its weights are still in the cache when it learns. groups: of the agents, in their order.
+    that its neurons stay in the cache. groups: of the agents, in their order.
     """
 
     algorithm = LOCAL
@@ -128,7 +133,8 @@ def make_local_group(plan: GroupPlan) -> AgentGroup:
 def group_sizes(config: AgentConfig, n_actions: int, n: int) -> list[int]:
     """Return how many of *n* agents go into each group: few groups, as even as can be."""
     network = config.network(n_actions)
-    most = max(1, CACHE_BYTES // (_BYTES_PER_SYNAPSE * network.n_synapses))
+    neurons = sum(node.size for node in network.nodes)
+    most = max(1, CACHE_BYTES // ((_BYTES_PER_NEURON + config.window) * neurons))
     count = -(-n // most)
     return [n // count + (k < n % count) for k in range(count)]
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from neurorl.learning.allocation import zeros_on_lines
 from neurorl.learning.levels import Eligibility
 from neurorl.learning.plan import LearningPlan
 from neurorl.learning.tags import trace_shape
@@ -23,7 +24,7 @@ from neurorl.network.restoring import take, take_count
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import DrawRows, Stream
 
-__all__ = ["Memory", "memory_for", "zeros_on_lines"]
+__all__ = ["Memory", "memory_for"]
 
 IntArray = npt.NDArray[np.int64]
 
@@ -240,14 +241,6 @@ def memory_for(
             if config.writes.accumulates
         },
     )
-
-
-def zeros_on_lines(shape: tuple[int, ...], kind: type[np.generic]) -> npt.NDArray[Any]:
-    """Return zeros that begin at a line of the cache, which C reads and writes twice as fast."""
-    size, width = int(np.prod(shape)), np.dtype(kind).itemsize
-    memory = np.zeros(size + 64 // width, dtype=kind)
-    first = -memory.__array_interface__["data"][0] % 64 // width
-    return memory[first : first + size].reshape(shape)
 
 
 def _feedback_signs(

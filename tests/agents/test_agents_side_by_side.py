@@ -114,7 +114,7 @@ def test_large_networks_go_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each agent is as it is alone, whatever the groups; callbacks count all agents."""
     config = make_config(make_env("CartPole-v1"), "lif", {"actors": 2, "hidden": 3})
     assert group_sizes(config, 2, 3) == [3]
-    monkeypatch.setattr("neurorl.agents.sharding.CACHE_BYTES", 20_000)
+    monkeypatch.setattr("neurorl.agents.sharding.CACHE_BYTES", 10_000)
     assert group_sizes(config, 2, 5) == [2, 2, 1]
     envs = SeparateEnvs([make_env("CartPole-v1") for _ in SEEDS])
     together = side_by_side(envs, config, 2, SEEDS, backend="brian2")

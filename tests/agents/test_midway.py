@@ -339,7 +339,7 @@ def test_agents_side_by_side(together: bool) -> None:
 
 
 def test_groups(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("neurorl.agents.sharding.CACHE_BYTES", 20_000)
+    monkeypatch.setattr("neurorl.agents.sharding.CACHE_BYTES", 10_000)
     config = make_config(make_env("CartPole-v1"), "lif", SMALL)
     envs = SeparateEnvs([make_env("CartPole-v1") for _ in range(3)])
     agents = side_by_side(envs, config, 2, (5, 6, 7), backend="brian2")

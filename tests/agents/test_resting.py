@@ -63,7 +63,7 @@ def test_one_is_done_and_another_is_not(
         pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
     if grouped:
         monkeypatch.setattr(
-            "neurorl.agents.sharding.CACHE_BYTES", 20_000
+            "neurorl.agents.sharding.CACHE_BYTES", 10_000
         )  # of three, two side by side
     options = WAYS[way]
     runs: list[tuple[int | None, Path]] = [(s, tmp_path / f"seed{s}") for s in (0, 1, 2)]
@@ -88,7 +88,7 @@ def test_states_are_brought_back_in_any_order(
 ) -> None:
     """An agent is brought back while others rest, and rests again when they are."""
     if grouped:
-        monkeypatch.setattr("neurorl.agents.sharding.CACHE_BYTES", 20_000)
+        monkeypatch.setattr("neurorl.agents.sharding.CACHE_BYTES", 10_000)
     config = make_config(make_env("CartPole-v1"), "lif", SMALL["overrides"])
     seeds = (4, 0, 7)
     envs = SeparateEnvs([make_env("CartPole-v1") for _ in seeds])

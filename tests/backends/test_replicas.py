@@ -22,7 +22,6 @@ def test_which_backends_lend_the_memory_of_their_weights(
     network = FEATURES[feature]()
     name = network.projections[-1].name
     has = (case.backend, case.engine) in HAS_MEMORY
-    has = has and not (case.backend == "loihi" and isinstance(seed, tuple))  # several networks
     with case.make(network, seed=seed) as backend:
         lends = backend.transmitted(name) is not None
     assert lends == (has and not network.projection(name).signed)

@@ -24,14 +24,26 @@
 #include <utility>
 #include <vector>
 #include <new>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 #include "neurorl.h"
 
 // Lets Brian2's arrays begin at a line of the cache: a vector that straddles two lines costs twice
-// as much.
+// as much. Large ones get huge pages where the system has them: of others, the processor holds too
+// few addresses. Pages that were in use before are given back, as they would stay small.
 void *operator new[](std::size_t size)
 {
-    void *memory = std::aligned_alloc(64, (size + 63) / 64 * 64);
+    const std::size_t huge = 2 << 20, unit = size < 2 * huge ? 64 : huge;
+    size = (size + unit - 1) / unit * unit;
+    void *memory = std::aligned_alloc(unit, size);
     if (!memory) throw std::bad_alloc();
+#ifdef MADV_HUGEPAGE
+    if (unit == huge) {
+        madvise(memory, size, MADV_DONTNEED);
+        madvise(memory, size, MADV_HUGEPAGE);
+    }
+#endif
     return memory;
 }
 void operator delete[](void *memory) noexcept { std::free(memory); }

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.base import Backend
+from neurorl.learning.allocation import zeros_on_lines
 from neurorl.learning.levels import Levels
-from neurorl.learning.memory import Memory, zeros_on_lines
+from neurorl.learning.memory import Memory
 
 __all__ = ["NativeWeights"]
 
