@@ -29,6 +29,7 @@ KEPT = Path(__file__).parents[1] / "docs" / "comparison.md"
 """Locate the page in the checkout; --quick writes its tables into a copy."""
 
 QUICK_AMOUNT = Amount(states=4, played=20, size=8, parts=3)
+QUICK_STEPS = 200
 QUICK_PERTURBATIONS = ("none", "lesion-90")
 
 
@@ -77,6 +78,7 @@ def comparison(
         rules=False,
         replicas=(1, 2),
         rounds=1,
+        steps=QUICK_STEPS,
         perturbations=QUICK_PERTURBATIONS,
         amount=QUICK_AMOUNT,
     )

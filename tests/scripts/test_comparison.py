@@ -213,7 +213,7 @@ def test_quick_makes_all_tables_and_figures_in_one_folder(
     monkeypatch.chdir(tmp_path)
     kept = ROOT / "docs" / "comparison.md"
     page = kept.read_bytes()
-    arguments = ["--quick", "--tasks", "cartpole"]
+    arguments = ["--quick", "--tasks", "cartpole", "--episodes", "1", "--evaluation-episodes", "1"]
     main = load_script("comparison").main
     assert main(arguments) == 0
     out = tmp_path / "runs" / "comparison-quick"

@@ -12,6 +12,7 @@ from load_script import load_script
 from experiments import run as run_module
 from experiments.catalogue import CARTPOLE, EXPERIMENTS, GRIDWORLD, chosen
 from experiments.checks import CheckRow, merge, read_checks, write_checks
+from experiments.options import experiment_parser, plan_of
 from experiments.page import markdown
 from experiments.run import Plan, evaluation_seed, run
 from experiments.tables import Row, read_curve, read_rows, summary, write_table
@@ -146,15 +147,21 @@ def test_what_is_complete_is_not_run_again(tmp_path: Path, monkeypatch: pytest.M
         run(GRID_CHIP, plan(0))
 
 
+def test_quick_is_two_seeds_and_three_episodes() -> None:
+    plan = plan_of(experiment_parser("", "reproduce", "of none").parse_args(["--quick"]))
+    assert [plan.seeds, plan.episodes, plan.backend] == [(0, 1), 3, "reference"]
+    assert plan.out == Path("runs/reproduce-quick")
+
+
 def test_quick_makes_all_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["--quick", "--out", str(tmp_path)]
+    arguments = ["--quick", "--out", str(tmp_path), "--episodes", "1", "--evaluation-episodes", "1"]
     assert load_script("reproduce").main(arguments) == 0
     printed = capsys.readouterr().out
     results = tmp_path / "results"
     for experiment in EXPERIMENTS:
         assert f"{experiment.name}: mean" in printed
         assert [r.seed for r in read_rows(results / f"{experiment.name}.csv")] == [0, 1]
-        assert read_curve(results / "curves" / f"{experiment.name}.csv")[-1].episode == 3
+        assert read_curve(results / "curves" / f"{experiment.name}.csv")[-1].episode == 1
     checks = read_checks(results / "checks.csv")
     assert {(c.experiment.split("-")[0], c.same) for c in checks} == {
         ("gridworld", "yes"),
@@ -164,7 +171,7 @@ def test_quick_makes_all_tables(tmp_path: Path, capsys: pytest.CaptureFixture[st
     with (results / "summary.csv").open(newline="") as file:
         assert len(list(csv.DictReader(file))) == len(EXPERIMENTS)
     page = (tmp_path / "docs" / "learning.md").read_text()
-    assert page.count("| GLM | centred-feedback | float | 2 | 3 |") == 3
+    assert page.count("| GLM | centred-feedback | float | 2 | 1 |") == 3
     assert "Not run" not in page
     assert (tmp_path / "docs" / "learning.png").read_bytes().startswith(b"\x89PNG")
 
