@@ -211,9 +211,8 @@ class WeightTable:
     name: the projection's name.
     layout: which synapses it has.
     exponent: a weight is ``mantissa * 2**(6 + exponent)``.
-    data: memory for the weights, of `Layout.shape`; None to have its own.
-
-    data: transmitted weight of each stored synapse, ``(rows, longest)``.
+    data: transmitted weight of each stored synapse, ``(rows, longest)``; memory lent for it, or
+        None to have its own.
     """
 
     def __init__(
