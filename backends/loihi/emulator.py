@@ -218,9 +218,10 @@ class EmulatorEngine(Engine):
         }
         for spike_input, raster in rasters.items():
             # Without the emulator's own step, only the last row is needed: in the next window.
-            first = n_steps - 1 if self._step else 0
-            for k in (first + np.flatnonzero(raster[first:].any(axis=1))).tolist():
-                spike_input.add_spikes(label + k, raster[k].nonzero()[0])
+            for k in range(n_steps - 1 if self._step else 0, n_steps):
+                spiking = raster[k].nonzero()[0]
+                if len(spiking):
+                    spike_input.add_spikes(label + k, spiking)
         spikes = np.empty((n_steps, self._size), dtype=bool)
         start = 0
         while start < n_steps:

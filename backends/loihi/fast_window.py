@@ -64,7 +64,7 @@ class FastWindow:
             self._structure.parts, self._structure.n_parts = parts, n_parts
             self._structure.generator, self._structure.n_noise = generator, n_noise
         self._size = len(emulator.compartment.vth)
-        self._address = ctypes.c_void_p(ctypes.addressof(self._structure))
+        self._address = ctypes.addressof(self._structure)
         self._function = library().neurorl_chip_run
 
     def run(
@@ -89,12 +89,7 @@ class FastWindow:
             raster = rasters[spike_input]
             if first:
                 arrived[:] = raster[first - 1]
-            place.raster = raster.ctypes.data + first * raster.shape[1]
-        self._function(
-            self._address,
-            ctypes.c_int64(emulator.t),
-            ctypes.c_int64(n_steps),
-            ctypes.c_void_p(None if thresholds is None else thresholds.ctypes.data),
-            ctypes.c_void_p(spikes.ctypes.data),
-        )
+            place.raster = pointer(raster) + first * raster.shape[1]
+        rows = None if thresholds is None else pointer(thresholds)
+        self._function(self._address, emulator.t, n_steps, rows, pointer(spikes))
         emulator.t += n_steps

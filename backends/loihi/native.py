@@ -79,4 +79,6 @@ def library() -> ctypes.CDLL:
     check_structures(loaded, ALL, "backend loihi")
     for name in ("update", "add_spiking", "learn", "run"):
         getattr(loaded, f"neurorl_chip_{name}").restype = None
+    place, number = ctypes.c_void_p, ctypes.c_int64
+    loaded.neurorl_chip_run.argtypes = [place, number, number, place, place]
     return loaded
