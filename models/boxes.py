@@ -15,7 +15,9 @@ __all__ = ["MOST_JOINT", "BoxRanges", "box_cells"]
 
 _QUANTILES = (0.005, 0.995)
 _DIGITS = 4
-_TILINGS, _BINS = 4, 4
+_TILINGS, _MORE_TILINGS, _BINS = 4, 8, 4
+_MOST_FINE = 4
+"""Make more tilings of at most so many numbers that vary."""
 _MAX_DECLARED_PAIRS = 6
 """Limit the pairs of numbers; with more, the declared ranges are cut number by number."""
 MOST_JOINT = 9
@@ -70,10 +72,10 @@ def _short(numbers: Numbers) -> Numbers:
     return np.array([float(f"{number:.{_DIGITS}g}") for number in numbers.tolist()])
 
 
-def box_cells(ranges: BoxRanges) -> Features | None:
+def box_cells(ranges: BoxRanges, is_fine: bool = True) -> Features | None:
     """Return tiles of every pair of numbers that vary, over what was seen and what is declared.
 
-    Return None if no number varies, or too many do.
+    is_fine: whether few numbers have more tilings. Return None if no number varies, or too many do.
     """
     n, places = len(ranges.low), ranges.places
     if not places:
@@ -82,6 +84,7 @@ def box_cells(ranges: BoxRanges) -> Features | None:
         return None
     pairs = list(itertools.combinations(places, min(2, len(places))))
     apart = pairs if len(pairs) <= _MAX_DECLARED_PAIRS else [(place,) for place in places]
+    most = _MORE_TILINGS if is_fine and len(places) <= _MOST_FINE else _TILINGS
     parts: list[Tiles] = []
     chosen: list[int] = []
     for low, high, groups in (
@@ -92,7 +95,7 @@ def box_cells(ranges: BoxRanges) -> Features | None:
             two = bool(ranges.two_valued[group].all())
             if two and low is ranges.low:
                 continue  # as has been seen
-            tilings, bins = (1, 1) if two else (_TILINGS, _BINS)
+            tilings, bins = (1, 1) if two else (most, _BINS)
             parts.append(Tiles(low[group], high[group], tilings, bins))
             chosen += group
     return Picked(Concat(tuple(parts)), tuple(chosen), n)

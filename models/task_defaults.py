@@ -30,7 +30,13 @@ from neurorl.tasks.groups import most_steps
 __all__ = ["TABLES", "reward_scale", "table_cells", "task_defaults"]
 
 TABLES: Mapping[str, Mapping[str, Any]] = {
-    "lif": {"alpha_output": 0.3, "beta": 0.1, "initial_output": 0.02, "alpha_critic": 0.1},
+    "lif": {
+        "alpha_output": 0.3,
+        "beta": 0.1,
+        "initial_output": 0.02,
+        "alpha_critic": 0.1,
+        "lambda_actor": 0.5,
+    },
     "glm": {"alpha_output": 1.0, "beta": 0.5, "initial_output": 0.1, "window": 2},
     "lif-spiking-critic": {"alpha_output": 0.15, "beta": 0.1, "initial_output": 0.02},
 }
@@ -38,9 +44,12 @@ TABLES: Mapping[str, Mapping[str, Any]] = {
 a table, so there are no hidden units, and no bias: its one channel spikes in every step, which
 would drown the state."""
 
-_TILED: Mapping[str, Mapping[str, Any]] = {**TABLES, "lif": {**TABLES["lif"], "alpha_output": 0.6}}
-_MOST_TILES = 64
-"""Let rates fall as 1 over the number of tiles that hold an observation, from so many on."""
+_TILED: Mapping[str, Mapping[str, Any]] = {
+    **TABLES,
+    "lif": {**TABLES["lif"], "alpha_output": 0.6, "lambda_actor": 0.85},
+}
+_MOST_GRIDS = 16
+"""Let rates fall as 1 over the number of sets of tilings, from so many on."""
 _NUMBERS = {"alpha_hidden": 5.0, "alpha_critic": 0.1, "lambda_actor": 0.8}
 """Set the rates for actions that are numbers, with an `alpha_output` of 1 for few tiles; chosen on
 Pendulum-v1, seed 100."""
@@ -74,7 +83,7 @@ def task_defaults(
     play = functools.cache(lambda: first_play(env))
     chosen: dict[str, Any] = {}
     if not _is_other(named):
-        chosen |= _table(env.observation_space, model, named, play, spiking_critic)
+        chosen |= _table(env, model, named, play, spiking_critic)
     gamma = _gamma(env, named)
     if gamma != _LEAST_GAMMA:
         chosen["gamma"] = gamma
@@ -117,20 +126,22 @@ def _for_numbers(chosen: Mapping[str, Any], play: Any, is_named: bool) -> dict[s
 def _share(cells: Features | None) -> float:
     """Return what rates are multiplied by, 1 for few tiles."""
     parts = cells.of.parts if isinstance(cells, Picked) and isinstance(cells.of, Concat) else ()
-    tiles = sum(part.tilings for part in parts if isinstance(part, Tiles))
-    return round(min(1.0, _MOST_TILES / tiles), 2) if tiles else 1.0
+    grids = sum(isinstance(part, Tiles) for part in parts)
+    return round(min(1.0, _MOST_GRIDS / grids), 2) if grids else 1.0
 
 
 def _table(
-    space: gym.Space[Any], model: str, named: Mapping[str, Any], play: Any, spiking_critic: bool
+    env: gym.Env[Any, Any], model: str, named: Mapping[str, Any], play: Any, spiking_critic: bool
 ) -> dict[str, Any]:
     """Return the fields of an agent that learns a table, if its cells make one possible."""
-    cells = named.get("cells")
+    space, cells = env.observation_space, named.get("cells")
     memories: dict[str, Any] = {}
     if cells is None and not _OTHER_CELLS.intersection(named):
         if "memories" not in named and not spiking_critic:
             memories = _memories(space, play)
-        cells = table_cells(space, play, memories.get("memories", named.get("memories", ())))
+        keeps = memories.get("memories", named.get("memories", ()))
+        is_fine = not (spiking_critic or isinstance(env.action_space, gym.spaces.Box))
+        cells = table_cells(space, play, keeps, is_fine)
     if not isinstance(cells, (OneHot, JointStates, HashedStates, Picked)):
         return {}
     is_tiled = isinstance(cells, Picked)
@@ -152,12 +163,12 @@ def _memories(space: gym.Space[Any], play: Any) -> dict[str, Any]:
 
 
 def table_cells(
-    space: gym.Space[Any], play: Any, memories: Sequence[float] = ()
+    space: gym.Space[Any], play: Any, memories: Sequence[float] = (), is_fine: bool = True
 ) -> Features | None:
     """Return cells from which the output can learn a table; None if there are none.
 
     play: returns the first play, which numbered states don't need. memories: of an agent that has
-    some; its cells are of more numbers.
+    some; its cells are of more numbers. is_fine: as of `box_cells`.
     """
     cells = default_cells(space)
     if isinstance(cells, (OneHot, JointStates)):
@@ -169,11 +180,11 @@ def table_cells(
         return None
     if memories and isinstance(space, gym.spaces.Box):
         lengths = [len(rewards) + 1 for rewards in play().rewards]
-        return box_cells(BoxRanges.of(space, extended(rows, lengths, memories)))
+        return box_cells(BoxRanges.of(space, extended(rows, lengths, memories)), is_fine)
     hashed = _hashed(space, rows)
     if hashed is not None or not isinstance(space, gym.spaces.Box):
         return hashed
-    return box_cells(BoxRanges.of(space, rows))
+    return box_cells(BoxRanges.of(space, rows), is_fine)
 
 
 def _hashed(space: gym.Space[Any], rows: Any) -> HashedStates | None:

@@ -28,7 +28,7 @@ from neurorl.models.features import (
 )
 from neurorl.models.gaussian import Gaussian
 from neurorl.models.presets import make_config
-from neurorl.models.task_defaults import TABLES, reward_scale
+from neurorl.models.task_defaults import TABLES, reward_scale, task_defaults
 from neurorl.tasks.first_play import FirstPlay
 
 FROZEN = "FrozenLake-v1"
@@ -116,8 +116,17 @@ def test_boxes_have_tiles_of_what_was_seen_and_what_is_declared() -> None:
     np.testing.assert_allclose(tiles[0].high, [1.0, 2.0], atol=0.05)
     np.testing.assert_allclose(tiles[0].low, [0.0, 0.0], atol=0.05)
     assert tiles[3].low.tolist() == [-10.0, -10.0]
-    assert [part.size for part in tiles] == [100] * 6
-    assert cells(np.zeros((2, 2))).sum() == 6 * 4
+    assert [part.size for part in tiles] == [200] * 6
+    assert cells(np.zeros((2, 2))).sum() == 6 * 8
+
+
+@pytest.mark.parametrize(
+    ("env_id", "tilings"), [("CartPole-v1", 8), ("Acrobot-v1", 4), ("Pendulum-v1", 4)]
+)
+def test_few_numbers_have_more_tilings_for_choices(env_id: str, tilings: int) -> None:
+    for spiking_critic, expected in ((False, tilings), (True, 4)):
+        chosen = task_defaults(gym.make(env_id), "lif", {}, spiking_critic=spiking_critic)
+        assert {part.tilings for part in chosen["cells"].of.parts} == {expected}
 
 
 def test_observations_that_are_not_finite_are_left_out() -> None:
@@ -138,8 +147,8 @@ def test_the_horizon_follows_from_the_longest_episode() -> None:
 
 def test_rates_fall_with_the_number_of_tiles() -> None:
     few, many = make_config(Shown()), make_config(gym.make("Acrobot-v1"))
-    assert few.alpha_output == 0.6  # 24 tiles
-    assert many.alpha_output == 0.456  # 84
+    assert few.alpha_output == 0.6  # 6 sets of tilings
+    assert many.alpha_output == 0.456  # 21
 
 
 def test_numbers_are_explored_for_several_steps_of_long_episodes() -> None:
