@@ -34,6 +34,7 @@ from neurorl.models.features import (
     Tiles,
 )
 from neurorl.models.fields import KINDS, option_names
+from neurorl.models.image_cells import ImageCells
 from neurorl.models.parts import Part
 from neurorl.models.pooled import Pooled
 from neurorl.models.task_defaults import task_defaults
@@ -315,7 +316,7 @@ def _warn_of_means(space: gym.Space[Any], chosen: dict[str, Any]) -> None:
     for features in (chosen.get("cells"), chosen.get("features")):
         parts = features.parts if isinstance(features, Concat) else (features,)
         for part in parts:
-            if isinstance(part, Pooled):
+            if isinstance(part, Pooled) or (isinstance(part, ImageCells) and part.averages):
                 blocks = " x ".join(map(str, part.blocks))
                 what = f"is large, so the agent sees the means of {blocks} blocks"
                 remedy = "choose cells= and features="

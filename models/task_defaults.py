@@ -23,6 +23,8 @@ from neurorl.models.features import (
 )
 from neurorl.models.gaussian import Gaussian
 from neurorl.models.hidden_state import memories_for
+from neurorl.models.image_cells import ImageCells
+from neurorl.models.images import image_cells
 from neurorl.models.memories import extended
 from neurorl.tasks.first_play import FirstPlay, first_play
 from neurorl.tasks.groups import most_steps
@@ -142,9 +144,9 @@ def _table(
         keeps = memories.get("memories", named.get("memories", ()))
         is_fine = not (spiking_critic or isinstance(env.action_space, gym.spaces.Box))
         cells = table_cells(space, play, keeps, is_fine)
-    if not isinstance(cells, (OneHot, JointStates, HashedStates, Picked)):
+    if not isinstance(cells, (OneHot, JointStates, HashedStates, Picked, ImageCells)):
         return {}
-    is_tiled = isinstance(cells, Picked)
+    is_tiled = isinstance(cells, (Picked, ImageCells))
     rates = dict((_TILED if is_tiled else TABLES)[model])
     rates["alpha_output"] = round(rates["alpha_output"] * _share(cells), 3)
     features = {} if is_tiled and spiking_critic else {"features": cells}
@@ -184,7 +186,7 @@ def table_cells(
     hashed = _hashed(space, rows)
     if hashed is not None or not isinstance(space, gym.spaces.Box):
         return hashed
-    return box_cells(BoxRanges.of(space, rows), is_fine)
+    return box_cells(BoxRanges.of(space, rows), is_fine) or image_cells(space, rows)
 
 
 def _hashed(space: gym.Space[Any], rows: Any) -> HashedStates | None:

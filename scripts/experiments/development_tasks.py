@@ -18,7 +18,7 @@ from gymnasium import spaces
 from neurorl.tasks.registration import register
 from neurorl.tasks.trials import Trials
 
-__all__ = ["TASKS", "Catch", "ContextBandit", "Task", "WideCatch"]
+__all__ = ["TASKS", "Catch", "ContextBandit", "Falling", "Task", "WideCatch"]
 
 Env = gym.Env[Any, Any]
 
@@ -98,6 +98,47 @@ class WideCatch(Catch):
     columns = 10
 
 
+class Falling(gym.Env[Any, Any]):
+    """Show fruit and stones that fall, and a basket that is to catch the one and not the other.
+
+    A float image of 10 x 10 pixels and three channels, with noise: basket, fruit, stones. A new
+    thing appears in every third step; one that is caught pays 1 or -1.
+    """
+
+    side, every, noise = 10, 3, 0.05
+
+    def __init__(self) -> None:
+        shape = (self.side, self.side, 3)
+        self.observation_space = spaces.Box(-1.0, 2.0, shape, np.float32)
+        self.action_space = spaces.Discrete(3)
+        self._things = np.zeros((self.side, self.side, 2))
+        self._basket = self._steps = 0
+
+    def _image(self) -> Any:
+        image = np.zeros((self.side, self.side, 3))
+        image[-1, self._basket, 0] = 1.0
+        image[..., 1:] = self._things
+        image += self.np_random.normal(0.0, self.noise, image.shape)
+        return image.astype(np.float32)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self._things[:] = 0.0
+        self._basket, self._steps = self.side // 2, 0
+        return self._image(), {}
+
+    def step(self, action: int) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        self._basket = int(np.clip(self._basket + action - 1, 0, self.side - 1))
+        self._things[1:] = self._things[:-1].copy()
+        self._things[0] = 0.0
+        if self._steps % self.every == 0:
+            column, kind = self.np_random.integers(self.side), self.np_random.integers(2)
+            self._things[0, column, kind] = 1.0
+        fruit, stone = self._things[-1, self._basket]
+        self._steps += 1
+        return self._image(), float(fruit - stone), self._steps >= 100, False, {}
+
+
 def _made(env_id: str, **arguments: Any) -> Callable[[], Env]:
     return lambda: gym.make(env_id, **arguments)
 
@@ -148,6 +189,7 @@ TASKS = (
     Task("context bandit", ContextBandit, 10_000, "1, optimum"),
     Task("Catch", Catch, 30_000, "1, optimum"),
     Task("Catch, 10 x 10 pixels", WideCatch, 60_000, "1, optimum"),
+    Task("Falling, 10 x 10 x 3", Falling, 60_000, "13, most fruit"),
     Task("positions of CartPole", _nobodys("neurorl/PositionOnlyCartPole-v0"), 60_000, "no memory"),
     Task("MiniGrid-Empty-5x5-v0", _minigrid, 10_000, "0.955, optimum", "minigrid"),
     Task("PerceptualDecisionMaking-v0", _decisions, 100_000, "0.8", "neurogym"),

@@ -54,7 +54,7 @@ def test_an_agent_of_images_takes_little_memory_and_says_what_it_sees(
     assert len(told) == 1
     assert "\n" not in str(told[0].message)
     assert peak < 100e6
-    assert agent.config.cells.size <= 400
+    assert agent.config.cells.size <= 1024
     assert agent.config.features.size <= 1024
 
 

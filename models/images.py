@@ -1,0 +1,94 @@
+"""Choose cells of an image by what the first play showed."""
+
+from __future__ import annotations
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.models.image_cells import ImageCells
+from neurorl.models.pooled import pooled
+
+__all__ = ["MOST_ACTIVE", "active_cells", "image_cells"]
+
+MOST_ACTIVE = 64
+_MOST_CELLS = 2**16
+"""Average blocks of pixels until at most so many cells are active, on average, and there are."""
+_MOST_KINDS, _LEVELS = 16, 4
+"""Give each value of a channel a level, if there are at most 16; else cut its range in 4."""
+_LOOKS = 100
+_DIGITS = 4
+_LEAST_WIDTH = 1e-6
+
+Numbers = npt.NDArray[np.float64]
+
+
+def image_cells(space: gym.spaces.Box, rows: Numbers) -> ImageCells | None:
+    """Return cells of an image, or None if the space has other axes, or nothing varies.
+
+    rows: the observations of the first play, ``(n, d)``. A channel's levels are its values, if they
+    are few, else quarters of its range; the usual level of a pixel is the one it had most often.
+    """
+    shape = space.shape
+    if len(shape) not in (2, 3) or (rows == rows[0]).all():
+        return None
+    rows = rows[:: -(-len(rows) // _LOOKS)]
+    first = len(shape) == 3 and shape[0] < shape[-1]
+    images = rows.reshape(-1, *shape)
+    if len(shape) == 2:
+        images = images[..., None]
+    elif first:
+        images = np.moveaxis(images, 1, -1)
+    blocks = (images.shape[1], images.shape[2])
+    while True:
+        means = pooled(images, (len(images), *blocks, images.shape[-1]))
+        cells = _of_means(means, shape, blocks, first)
+        if cells is not None and (max(blocks) <= 2 or active_cells(cells, rows) <= MOST_ACTIVE):
+            return cells
+        if max(blocks) == 1:
+            return None
+        blocks = (-(-blocks[0] // 2), -(-blocks[1] // 2))
+
+
+def _of_means(
+    means: Numbers, shape: tuple[int, ...], blocks: tuple[int, int], first: bool
+) -> ImageCells | None:
+    """Return the cells of images as averaged, or None if these are too many."""
+    low, width, levels = _levels(means)
+    if means[0].size * levels > _MOST_CELLS:  # before arrays are made
+        return None
+    usual = _usual(means, low, width, levels)
+    cells = ImageCells(shape, blocks, low, width, levels, usual, first)
+    return cells if cells.size <= _MOST_CELLS else None
+
+
+def _levels(images: Numbers) -> tuple[Numbers, Numbers, int]:
+    """Return where the levels of each channel begin, their widths, and how many there are."""
+    channels = np.moveaxis(images, -1, 0).reshape(images.shape[-1], -1)
+    kinds = [np.unique(channel) for channel in channels]
+    ends = [(float(kind[0]), float(kind[-1])) for kind in kinds]
+    gaps = [float(np.diff(kind).min()) if len(kind) > 1 else 1.0 for kind in kinds]
+    steps = [(high - low) / gap for (low, high), gap in zip(ends, gaps, strict=True)]
+    if max(steps) <= _MOST_KINDS - 1:
+        levels = max(2, round(max(steps)) + 1)
+        low = [low - gap / 2.0 for (low, _), gap in zip(ends, gaps, strict=True)]
+        return _short(low), _short(gaps), levels
+    width = [max((high - low) / _LEVELS, _LEAST_WIDTH) for low, high in ends]
+    return _short([low for low, _ in ends]), _short(width), _LEVELS
+
+
+def _short(numbers: list[float]) -> Numbers:
+    """Return numbers of a few digits, which files can show."""
+    return np.array([float(f"{number:.{_DIGITS}g}") for number in numbers])
+
+
+def _usual(means: Numbers, low: Numbers, width: Numbers, levels: int) -> Numbers:
+    """Return the most frequent level of each channel of each block, flattened."""
+    found = np.clip(np.floor((means - low) / width), 0, levels - 1).reshape(len(means), -1)
+    counts = np.stack([(found == level).sum(axis=0) for level in range(levels)])
+    return counts.argmax(axis=0).astype(np.float64)
+
+
+def active_cells(cells: ImageCells, rows: Numbers) -> float:
+    """Return how many cells are active on average."""
+    return float(np.mean([cells(row).sum() for row in rows]))
