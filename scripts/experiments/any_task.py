@@ -3,9 +3,10 @@
     python scripts/experiments/any_task.py measure --tasks NAME... --learners PPO --seeds 0 1
     python scripts/experiments/any_task.py table
 
-`measure` adds a row for each seed to results/tables/any-task.csv; those that are there aren't run
-again. `table` writes, for each task, what the default agent and each other learner reached; what
-isn't in the file is empty.
+`measure` adds a row for each seed to results/tables/any-task.csv, of other learners than the
+default to results/tables/baselines.csv; those that are there aren't run again, and tasks whose
+package is missing are named and left out. `table` writes, for each task, what the default agent and
+each other learner reached; what isn't in the files is empty.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+import gymnasium as gym
 import numpy as np
 
 if __name__ == "__main__":
@@ -26,11 +28,13 @@ if __name__ == "__main__":
 from experiments import baselines, development_suite
 from experiments.development_tasks import TASKS, Task
 from experiments.markup import put_between, table_head, table_row
+from experiments.rl_zoo import FIGURES
 
-__all__ = ["Result", "lines", "main", "read", "write"]
+__all__ = ["BASELINES", "FILE", "PAGE", "Result", "lines", "main", "read", "write"]
 
 ROOT = Path(__file__).parents[2]
 FILE, PAGE = ROOT / "results" / "tables" / "any-task.csv", ROOT / "docs" / "your-own-task.md"
+BASELINES = FILE.with_name("baselines.csv")
 DEFAULT = "default"
 LEARNERS = (DEFAULT, *baselines.LEARNERS)
 
@@ -87,21 +91,28 @@ def measure(task: Task, learner: str, seed: int) -> list[Result]:
 
 
 def lines(results: Sequence[Result]) -> list[str]:
-    """Return the table: mean, worst and number of seeds of each learner."""
-    table = table_head(("task", "steps", *LEARNERS, "optimum or best known"))
+    """Return the table: mean, worst and number of seeds of each learner; the best other in bold."""
+    published = "[published](https://github.com/DLR-RM/rl-baselines3-zoo/blob/master/benchmark.md)"
+    table = table_head(("task", "steps", *LEARNERS, published, "optimum or best known"))
     for task in TASKS:
         of_task = [r for r in results if (r.task, r.steps) == (task.name, task.steps)]
         if of_task:
-            cells = (_cell([r for r in of_task if r.learner == name]) for name in LEARNERS)
-            table.append(table_row(task.name, f"{task.steps:,}", *cells, task.reference))
+            reached = {
+                name: [r.mean_return for r in of_task if r.learner == name] for name in LEARNERS
+            }
+            means = {name: np.mean(reached[name]) for name in baselines.LEARNERS if reached[name]}
+            best = max(means, key=lambda name: means[name], default=None)
+            cells = (_cell(reached[name], name == best) for name in LEARNERS)
+            figures = ", ".join(map(str, FIGURES.get(task.name, ())))
+            table.append(table_row(task.name, f"{task.steps:,}", *cells, figures, task.reference))
     return table
 
 
-def _cell(results: Sequence[Result]) -> str:
-    if not results:
+def _cell(returns: Sequence[float], is_best: bool) -> str:
+    if not returns:
         return ""
-    returns = [result.mean_return for result in results]
-    return f"{np.mean(returns):.2f} ({min(returns):.2f}), {len(returns)}"
+    mean = f"{np.mean(returns):.2f}"
+    return f"{f'**{mean}**' if is_best else mean} ({min(returns):.2f}), {len(returns)}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -114,21 +125,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--tasks", nargs="+", choices=names, metavar="NAME", default=names)
     parser.add_argument("--learners", nargs="+", choices=LEARNERS, default=[DEFAULT])
     parser.add_argument("--seeds", nargs="+", type=int, default=list(range(20)))
-    parser.add_argument("--file", type=Path, default=FILE)
+    parser.add_argument("--file", type=Path, help="instead of both files")
     parser.add_argument("--page", type=Path, default=PAGE)
     options = parser.parse_args(arguments)
     if options.what == "table":
-        put_between(options.page, "any-task", lines(read(options.file)))
+        files = [options.file] if options.file else [FILE, BASELINES]
+        put_between(options.page, "any-task", lines([r for file in files for r in read(file)]))
         return 0
     warnings.simplefilter("ignore")
     for task in (task for task in TASKS if task.name in options.tasks):
         for learner in options.learners:
-            for seed in options.seeds:
-                results = read(options.file)
-                key = task.name, learner, task.steps, seed
-                if key not in {(r.task, r.learner, r.steps, r.seed) for r in results}:
-                    write([*results, *measure(task, learner, seed)], options.file)
+            file = options.file or (FILE if learner == DEFAULT else BASELINES)
+            try:
+                _add(task, learner, options.seeds, file)
+            except (ImportError, gym.error.Error) as exc:
+                print(f"{task.name}, {learner}: left out: {exc}", flush=True)
     return 0
+
+
+def _add(task: Task, learner: str, seeds: Sequence[int], file: Path) -> None:
+    """Run the seeds that aren't in the file, and write each as it is done."""
+    for seed in seeds:
+        results = read(file)
+        key = task.name, learner, task.steps, seed
+        if key not in {(r.task, r.learner, r.steps, r.seed) for r in results}:
+            write([*results, *measure(task, learner, seed)], file)
 
 
 if __name__ == "__main__":

@@ -3,15 +3,15 @@
     python scripts/experiments/baselines.py [--tasks NAME...] [--learners NAME...] [--seeds N]
 
 Learners: tabular Q-learning and SARSA (here, for numbered states), DQN and PPO of stable-baselines3
-with its defaults (``pip install 'neurorl[baselines]'``). Each learns as many steps as the agent of
-this library does, and then plays as many episodes greedily. Seeds are from 100 on; prints a line
+(`stable_baselines`; ``pip install 'neurorl[baselines]'``). Each learns as many steps as the agent
+of this library does, and then plays as many episodes greedily. Seeds are from 100 on; prints a line
 for each task: the mean over seeds and the worst one.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
+import functools
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,6 +24,7 @@ import numpy.typing as npt
 if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).parents[1])  # not beside this file, where is a statistics.py
 
+from experiments import stable_baselines
 from experiments.development_tasks import TASKS, Task
 from experiments.markup import table_head, table_row
 
@@ -33,7 +34,7 @@ FIRST_SEED = 100
 _ALPHA, _EPSILON, _GAMMA = 0.1, 0.1, 0.99
 
 Act = Callable[[Any], Any]
-Learner = Callable[[gym.Env[Any, Any], int, int], Act | None]
+Learner = Callable[[Task, int], Act | None]
 
 
 def learn_table(env: gym.Env[Any, Any], steps: int, seed: int, *, on_policy: bool) -> Act | None:
@@ -84,32 +85,14 @@ def _number(state: Any) -> Any:
     return tuple(map(int, state)) if isinstance(state, tuple) else int(state)
 
 
-def _of_others(name: str) -> Learner:
-    def learn(env: gym.Env[Any, Any], steps: int, seed: int) -> Act | None:
-        library = importlib.import_module("stable_baselines3")
-        boxes = isinstance(env.action_space, gym.spaces.Box)
-        if (boxes and name == "DQN") or isinstance(env.observation_space, gym.spaces.Tuple):
-            return None
-        policy = "MlpPolicy"
-        if isinstance(env.observation_space, gym.spaces.Dict):
-            policy = "MultiInputPolicy"
-        model = getattr(library, name)(policy, env, seed=seed, device="cpu", verbose=0)
-        model.learn(steps)
-
-        def act(state: Any) -> Any:
-            action = model.predict(state, deterministic=True)[0]
-            return action if boxes else int(action)
-
-        return act
-
-    return learn
+def _table(on_policy: bool) -> Learner:
+    return lambda task, seed: learn_table(task.make(), task.steps, seed, on_policy=on_policy)
 
 
 LEARNERS: dict[str, Learner] = {
-    "Q": lambda env, steps, seed: learn_table(env, steps, seed, on_policy=False),
-    "SARSA": lambda env, steps, seed: learn_table(env, steps, seed, on_policy=True),
-    "DQN": _of_others("DQN"),
-    "PPO": _of_others("PPO"),
+    "Q": _table(on_policy=False),
+    "SARSA": _table(on_policy=True),
+    **{name: functools.partial(stable_baselines.learn, name) for name in stable_baselines.NAMES},
 }
 
 
@@ -117,7 +100,7 @@ def measure(task: Task, learner: Learner, seeds: Sequence[int]) -> list[float] |
     """Return the mean return of greedy play of each seed; None for a task it can't learn."""
     returns = []
     for seed in seeds:
-        act = learner(task.make(), task.steps, seed)
+        act = learner(task, seed)
         if act is None:
             return None
         returns.append(float(np.mean(_played(task.make(), act, task.episodes, seed))))

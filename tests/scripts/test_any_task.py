@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from experiments.any_task import FILE, PAGE, Result, lines, main, read, write
+import pytest
+
+from experiments import any_task
+from experiments.any_task import BASELINES, FILE, PAGE, Result, lines, main, read, write
 
 
 def test_rows_are_kept_and_shown(tmp_path: Path) -> None:
@@ -13,7 +16,7 @@ def test_rows_are_kept_and_shown(tmp_path: Path) -> None:
     write(results, file)
     assert read(file) == sorted(results)
     assert lines(read(file))[2:] == [
-        "| bandit | 5,000 |  | 0.60 (0.50), 2 |  |  |  | 0.9, optimum |"
+        "| bandit | 5,000 |  | **0.60** (0.50), 2 |  |  |  |  | 0.9, optimum |"
     ]
     assert lines([Result("bandit", "Q", 4_000, 100, 1, 0.7)])[2:] == []
 
@@ -31,6 +34,26 @@ def test_what_is_there_is_not_run_again(tmp_path: Path) -> None:
 
 
 def test_the_page_has_the_table() -> None:
-    """docs/your-own-task.md is what the command makes of results/tables/any-task.csv."""
+    """docs/your-own-task.md is what the command makes of the two tables."""
     text = PAGE.read_text()
-    assert "\n".join(lines(read(FILE))) in text
+    assert "\n".join(lines([*read(FILE), *read(BASELINES)])) in text
+
+
+def test_published_figures_stand_beside(tmp_path: Path) -> None:
+    shown = lines([Result("CartPole", "default", 60_000, 100, 0, 500.0)])[2]
+    assert "| 500.00 (500.00), 1 |" in shown
+    assert "| DQN 500.0 (50k), PPO 500.0 (100k) |" in shown
+
+
+def test_a_task_without_its_package_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def without(*_: object) -> None:
+        raise ImportError("no module named 'stable_baselines3'")
+
+    monkeypatch.setattr(any_task, "measure", without)
+    file = tmp_path / "any.csv"
+    chosen = ["--tasks", "bandit", "--learners", "PPO", "--seeds", "0", "--file", str(file)]
+    assert main(["measure", *chosen]) == 0
+    assert "bandit, PPO: left out: no module named" in capsys.readouterr().out
+    assert not file.exists()
