@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 from neurorl.cli.kinds import path
 from neurorl.cli.options import add_trust, look_here
 from neurorl.cli.output import cell, print_table, steps_progress
+from neurorl.errors import ArgumentError
 
 if TYPE_CHECKING:
     from neurorl.validation.compare import Row
+    from neurorl.validation.elsewhere import Agreement
     from neurorl.validation.result import Result
 
 __all__ = ["HELP", "add_arguments", "run"]
@@ -39,7 +41,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--target",
         metavar="T",
-        help="of backend loihi: auto (default; a chip if NxSDK is installed), emulator or loihi",
+        help="of backend loihi: auto (default; a chip if NxSDK is installed), emulator or loihi;"
+        " or a simulator that is no backend, held against the reference: pynn.nest or pynn.brian2",
+    )
+    parser.add_argument(
+        "--without-noise",
+        action="store_true",
+        help="leave escape noise out, on both sides; with a --target of PyNN, which has none",
     )
     parser.add_argument("--steps", type=int, default=1000, metavar="N", help="default 1000")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="decides everything")
@@ -56,9 +64,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from neurorl.validation import validate
+    from neurorl.validation.elsewhere import TARGETS
 
     if arguments.trust_env:
         look_here()
+    if arguments.target in TARGETS or str(arguments.target).startswith("pynn."):
+        return _run_elsewhere(arguments)
+    if arguments.without_noise:
+        limit = ", ".join(TARGETS)
+        raise ArgumentError("--without-noise", "goes with another --target", limit=limit)
     with steps_progress("validating") as advance:
         result = validate(
             arguments.what,
@@ -83,7 +97,37 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if result.verdict == "different" else 0
 
 
-def _print(result: Result) -> None:
+def _run_elsewhere(arguments: argparse.Namespace) -> int:
+    """Compare the reference with a simulator that is no backend."""
+    from neurorl.validation.elsewhere import validate_on
+
+    given = {"--backends": arguments.backends, "--arithmetic": arguments.arithmetic}
+    given |= {"--learn": arguments.learn or None, "--report": arguments.report}
+    for option, value in given.items():
+        if value is not None:
+            remedy = "leave it out: the reference is compared, in float"
+            where = f"{option} with --target {arguments.target}"
+            raise ArgumentError(where, "doesn't apply", remedy=remedy)
+    result = validate_on(
+        arguments.what,
+        arguments.target,
+        steps=arguments.steps,
+        seed=arguments.seed,
+        env=arguments.env,
+        dt=arguments.dt,
+        trust_env=arguments.trust_env,
+        noise=not arguments.without_noise,
+    )
+    if arguments.json:
+        print(json.dumps(result.to_dict()))
+    else:
+        for part in result.left_out:
+            print(f"left out on both sides: {part}")
+        _print(result)
+    return 1 if result.verdict == "different" else 0
+
+
+def _print(result: Result | Agreement) -> None:
     for skipped in result.skipped:
         print(f"left out: {skipped['backend']}: {skipped['why']}")
     first, *others = result.backends

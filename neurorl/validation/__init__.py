@@ -3,8 +3,18 @@
 The first of several backends (a backend in an arithmetic) is what the others are held against.
 """
 
+from neurorl.validation.elsewhere import Agreement, validate_on
 from neurorl.validation.report import Validation, validate
 from neurorl.validation.specs import read_specs
 from neurorl.validation.tolerance import Tolerance
+from neurorl.validation.trains import Limits
 
-__all__ = ["Tolerance", "Validation", "read_specs", "validate"]
+__all__ = [
+    "Agreement",
+    "Limits",
+    "Tolerance",
+    "Validation",
+    "read_specs",
+    "validate",
+    "validate_on",
+]

@@ -53,7 +53,14 @@ def _on_target(specs: list[BackendSpec], target: str) -> list[BackendSpec]:
     ]
     if chosen == specs:
         limit = "such as loihi"
-        raise ArgumentError("validate, target", "no backend has one", got=target, limit=limit)
+        remedy = (
+            "of simulators that are no backends, such as pynn.nest: validate_on"
+            if "." in target
+            else None
+        )
+        raise ArgumentError(
+            "validate, target", "no backend has one", got=target, limit=limit, remedy=remedy
+        )
     return chosen
 
 

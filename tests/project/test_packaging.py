@@ -50,11 +50,11 @@ LAYERS = (
     "reparameterization",
     "inspection",
     "runs",
+    "pynn",
     "validation",
     "plot",
     "callbacks",
     "nengo",
-    "pynn",
     "",  # neurorl itself, the public names
     "bench",
     "doctor",

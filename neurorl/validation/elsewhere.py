@@ -1,0 +1,330 @@
+"""Hold the reference against other people's simulators: ``neurorl validate --target``."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from neurorl.agents.local import SpikingActorCritic
+from neurorl.backends.base import Raster
+from neurorl.backends.registry import load
+from neurorl.backends.spec import BackendSpec
+from neurorl.errors import ArgumentError, UnsupportedError, check_name
+from neurorl.network.description import Network, Population
+from neurorl.network.serialization import FloatArray
+from neurorl.numerics.random import read_seed
+from neurorl.validation.compare import Row
+from neurorl.validation.elsewhere_causes import (
+    NEAR,
+    Change,
+    Place,
+    find_change,
+    first_place,
+    margin,
+)
+from neurorl.validation.explain import Explanation
+from neurorl.validation.pynn_run import PYNN
+from neurorl.validation.recording import Recording, decide, record
+from neurorl.validation.stimulus import InputWindow, make_stimulus, place
+from neurorl.validation.subject import DEFAULT_ENV, Subject, make_subject
+from neurorl.validation.tolerance import worst
+from neurorl.validation.trains import Limits, measured
+
+__all__ = ["TARGETS", "Agreement", "Elsewhere", "validate_on"]
+
+
+class Elsewhere(Protocol):
+    """Play networks on a simulator that isn't a backend; see `neurorl.validation.pynn_run`."""
+
+    def check(self) -> None:
+        """Raise BackendUnavailableError or UnsupportedError if nothing can be played."""
+
+    def problems(self, network: Network) -> list[str]:
+        """Return what it can't hold of *network*."""
+
+    def changes(self) -> Sequence[Change]:
+        """Return what it is known to do otherwise than described, to explain differences by."""
+
+    def play(
+        self,
+        network: Network,
+        inputs: Mapping[str, Raster],
+        n_steps: int,
+        weights: Mapping[str, FloatArray],
+        seed: int,
+        replicas: int,
+    ) -> dict[str, Raster]:
+        """Return the spikes of *replicas* networks, ``(n_steps, replicas * size)``."""
+
+
+TARGETS: Mapping[str, Elsewhere] = PYNN
+"""Hold the simulators that aren't backends, by the name that ``--target`` takes."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Hold how far another simulator agrees with the reference.
+
+    rows: plain data, one for each measure of each population. explanations: why, where they differ.
+    left_out: what was taken from the description on both sides, for a reader.
+    """
+
+    subject: Subject
+    target: str
+    rows: list[Row]
+    explanations: list[Explanation]
+    seed: int
+    steps: int
+    left_out: tuple[str, ...] = ()
+    skipped: list[dict[str, str]] = field(default_factory=list)
+
+    @property
+    def verdict(self) -> str:
+        """Return the worst verdict of the rows: ``'exact'``, ``'within'`` or ``'different'``."""
+        return worst(row["verdict"] for row in self.rows)
+
+    @property
+    def backends(self) -> list[str]:
+        """Return what was compared."""
+        return [_REFERENCE.label, self.target]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data, for JSON."""
+        return {
+            "verdict": self.verdict,
+            "subject": self.subject.name,
+            "backends": self.backends,
+            "seed": self.seed,
+            "steps": self.steps,
+            "left_out": list(self.left_out),
+            "rows": self.rows,
+            "explanations": [explanation.to_dict() for explanation in self.explanations],
+        }
+
+
+_REFERENCE = BackendSpec("reference", "float")
+
+
+def validate_on(
+    what: str | Path | Network | SpikingActorCritic,
+    target: str,
+    *,
+    steps: int = 1000,
+    seed: int = 0,
+    env: str = DEFAULT_ENV,
+    dt: float | None = None,
+    trust_env: bool = False,
+    noise: bool = True,
+    limits: Limits | None = None,
+) -> Agreement:
+    """Run a network with the same inputs on the reference and on another simulator.
+
+    what, steps, seed, env, dt, trust_env: as in `neurorl.validation.validate`. target: of
+    `TARGETS`, such as ``'pynn.nest'``. noise: False leaves escape noise out, on both sides.
+
+    Raises UnsupportedError naming what the target can't hold, BackendUnavailableError if a package
+    is missing.
+
+    >>> from neurorl.validation.elsewhere import TARGETS
+    >>> sorted(TARGETS)
+    ['pynn.brainscales', 'pynn.brian2', 'pynn.nest', 'pynn.spiNNaker']
+    """
+    check_name("target", target, TARGETS)
+    seed = read_seed(seed, "validate.seed")
+    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+        raise ArgumentError("validate.steps", "not a whole number", got=steps, limit=">= 1")
+    there = TARGETS[target]
+    subject = make_subject(what, env, None, dt, trust_env)
+    left_out: tuple[str, ...] = ()
+    if not noise:
+        subject, left_out = _without_noise(subject)
+    found = there.problems(subject.network)
+    if found:
+        remedy = None
+        if any("noise" in line for line in found):
+            remedy = "leave escape noise out on both sides: --without-noise, noise=False"
+        raise UnsupportedError(target, "can't hold this", got="; ".join(found), remedy=remedy)
+    there.check()
+    stimulus = make_stimulus(subject, steps, seed, "float")
+    ours = record(subject, _REFERENCE, stimulus, seed)
+    theirs = _play(there, subject, stimulus, seed)
+    rows = _rows(subject, stimulus, ours, theirs, target, seed, limits or Limits())
+    explanations = _explain(subject, stimulus, ours, theirs, target, seed, there.changes())
+    rows = [_with_cause(row, explanations) for row in rows]
+    n_steps = sum(window.n_steps for window in stimulus)
+    return Agreement(subject, target, rows, explanations, seed, n_steps, left_out)
+
+
+def _without_noise(subject: Subject) -> tuple[Subject, tuple[str, ...]]:
+    """Return a subject without escape noise, and the populations that had some."""
+    network, names = subject.network, []
+    nodes = list(network.nodes)
+    for k, node in enumerate(nodes):
+        if isinstance(node, Population) and hasattr(node.neuron, "noise"):
+            if node.is_noisy(network.dt):
+                names.append(node.name)
+            neuron = dataclasses.replace(node.neuron, noise=0.0)  # type: ignore[type-var]
+            nodes[k] = dataclasses.replace(node, neuron=neuron)
+    silent = dataclasses.replace(network, nodes=tuple(nodes))
+    told = tuple(f"escape noise of {name!r}" for name in names)
+    return dataclasses.replace(subject, network=silent), told
+
+
+def _play(
+    there: Elsewhere, subject: Subject, stimulus: Sequence[InputWindow], seed: int
+) -> dict[str, Raster]:
+    """Return their spikes, ``(steps, size)``: what starts from silence is a replica of its own."""
+    parts: list[list[InputWindow]] = []
+    for window in stimulus:
+        if window.fresh or not parts:
+            parts.append([])
+        parts[-1].append(window)
+    lengths = [sum(w.n_steps for w in part) for part in parts]
+    longest = max(lengths)
+    inputs = {}
+    for source in subject.network.sources:
+        raster = np.zeros((longest, len(parts), source.size), dtype=bool)
+        for k, part in enumerate(parts):
+            given = [_given(window, source.name, source.size) for window in part]
+            raster[: lengths[k], k] = np.concatenate(given)
+        inputs[source.name] = raster.reshape(longest, -1)
+    with load(_REFERENCE, subject.network, seed=seed, weights=subject.weights or None) as backend:
+        weights = {p.name: backend.weights(p.name) for p in subject.network.projections}
+    played = there.play(subject.network, inputs, longest, weights, seed, len(parts))
+    rasters = {}
+    for name, raster in played.items():
+        blocks = raster.reshape(longest, len(parts), -1)
+        rasters[name] = np.concatenate([blocks[:n, k] for k, n in enumerate(lengths)])
+    return rasters
+
+
+def _given(window: InputWindow, name: str, size: int) -> Raster:
+    if name not in window.inputs:
+        return np.zeros((window.n_steps, size), dtype=bool)
+    return np.asarray(window.inputs[name]).astype(bool)
+
+
+def _rows(
+    subject: Subject,
+    stimulus: list[InputWindow],
+    ours: Recording,
+    theirs: Mapping[str, Raster],
+    target: str,
+    seed: int,
+    limits: Limits,
+) -> list[Row]:
+    """Return the rows of all populations, and of an agent's decisions."""
+    rows = []
+    for population in subject.network.populations:
+        name = population.name
+        pair = {name: ours.rasters[name]}, {name: theirs[name]}
+        first = _first(stimulus, first_place(_only(subject.network, population), *pair))
+        for found in measured(pair[0][name], pair[1][name]):
+            tolerance = getattr(limits, found.limit)
+            within = "within" if found.difference <= tolerance else "different"
+            verdict = "exact" if first is None else within
+            row = _row(found.quantity, name, target, verdict, tolerance, found.difference, first)
+            rows.append({**row, **found.more})
+    decided = decide(subject, theirs.get("output"), seed)
+    if len(ours.decisions):
+        share = float((ours.decisions != decided).mean())
+        within = "within" if share <= limits.decisions else "different"
+        verdict = within if share else "exact"
+        row = _row("decisions", "output", target, verdict, limits.decisions, share, None)
+        rows.append({**row, "decisions": len(decided), "agreement": 1 - share})
+    return rows
+
+
+def _only(network: Network, population: Population) -> Network:
+    """Return a network of one population, for the places of its spikes."""
+    return Network((population,), dt=network.dt)
+
+
+def _row(
+    quantity: str,
+    population: str,
+    target: str,
+    verdict: str,
+    tolerance: float,
+    difference: float,
+    first: dict[str, Any] | None,
+) -> Row:
+    return {
+        "quantity": quantity,
+        "population": population,
+        "projection": None,
+        "backend_a": _REFERENCE.label,
+        "backend_b": target,
+        "verdict": verdict,
+        "tolerance": tolerance,
+        "difference": difference,
+        "first_divergence": first,
+        "cause": None,
+        "detail": None,
+    }
+
+
+def _first(stimulus: list[InputWindow], where: Place | None) -> dict[str, Any] | None:
+    if where is None:
+        return None
+    there = place(stimulus, where.step)
+    return {**there, "population": where.population, "neuron": where.neuron}
+
+
+def _explain(
+    subject: Subject,
+    stimulus: list[InputWindow],
+    ours: Recording,
+    theirs: Mapping[str, Raster],
+    target: str,
+    seed: int,
+    known: Sequence[Change],
+) -> list[Explanation]:
+    """Return why the first cell differs, and how many of the others that explains."""
+    where = first_place(subject.network, ours.rasters, theirs)
+    if where is None:
+        return []
+    over = margin(subject, stimulus, ours, seed, where)
+    found = find_change(subject, stimulus, seed, ours.rasters, theirs, known)
+    if found is not None:
+        cause = found.change.cause
+        detail = f"{target}: {found.change.detail}; the reference, so described, differs in"
+        detail += f" {found.left} cells of {found.cells} that differ now"
+    elif abs(over) <= NEAR:
+        cause = "float error"
+        detail = f"the membrane is within {abs(over):.1g} thresholds of its threshold, so rounding"
+        detail += " decides, or whether a membrane at its threshold spikes"
+    else:
+        cause = "unknown"
+        detail = f"nothing that was tried fits; the membrane is {over:+.3g} thresholds over its own"
+    explained = Explanation(
+        cause=cause,
+        detail=detail,
+        population=where.population,
+        neuron=where.neuron,
+        **place(stimulus, where.step),
+        variable="spikes",
+        backend_a=_REFERENCE.label,
+        backend_b=target,
+        lane=target,
+        checked=len(ours.rasters[where.population]),
+        numbers=[{"step": where.step, "margin": over}],
+    )
+    return [explained]
+
+
+def _with_cause(row: Row, explanations: Sequence[Explanation]) -> Row:
+    """Return a row with the cause, which is one for all populations."""
+    if row["verdict"] == "exact" or not explanations:
+        return row
+    why = explanations[0]
+    own = row["population"] == why.population or why.cause not in ("float error", "unknown")
+    if own:
+        return {**row, "cause": why.cause, "detail": why.detail}
+    detail = f"{why.cause} in {why.population} from step {why.step} on"
+    return {**row, "cause": "follows", "detail": detail}

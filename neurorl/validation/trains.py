@@ -1,0 +1,90 @@
+"""Measure how far spikes of another simulator are from ours: rates, times, van Rossum's distance.
+
+Nothing here needs a library; `tests/validation/test_trains.py` holds van Rossum's to Elephant's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from neurorl.backends.base import Raster
+
+__all__ = ["TAU_STEPS", "Limits", "Measured", "measured", "unmatched", "van_rossum"]
+
+TAU_STEPS = 20.0
+"""Set the time constant of van Rossum's kernel ``exp(-t / tau)``, in steps."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Set how far another simulator's own neurons may be from the description's.
+
+    rate: difference of a population's mean rates, relative to the larger one. times: share of the
+    spikes of both without a counterpart within one step. van_rossum: distance as a part of the
+    distance to silence; the limit is that of a lone spike that comes one step late. decisions:
+    share that differs.
+    """
+
+    rate: float = 0.02
+    times: float = 0.05
+    van_rossum: float = round(math.sqrt(2 * (1 - math.exp(-1 / TAU_STEPS))), 3)
+    decisions: float = 0.05
+
+
+class Measured(NamedTuple):
+    """Hold one measure of a population: the field of `Limits` that applies, and what it is."""
+
+    quantity: str
+    limit: str
+    difference: float
+    more: dict[str, Any]
+
+
+def measured(ours: Raster, theirs: Raster) -> Iterator[Measured]:
+    """Yield the three measures of two rasters ``(steps, n)``."""
+    spikes = {"spikes_a": int(ours.sum()), "spikes_b": int(theirs.sum())}
+    larger = max(*spikes.values(), 1)
+    yield Measured(
+        "rate", "rate", abs(spikes["spikes_a"] - spikes["spikes_b"]) / larger, dict(spikes)
+    )
+    moved = unmatched(ours, theirs)
+    more = {"unmatched": moved, "differing_spikes": int((ours != theirs).sum())}
+    yield Measured("spike times", "times", moved / max(sum(spikes.values()), 1), more)
+    silence = van_rossum(ours, np.zeros_like(ours))
+    apart = van_rossum(ours, theirs)
+    share = apart / silence if silence else (math.inf if apart else 0.0)
+    yield Measured("van Rossum", "van_rossum", share, {"distance": apart, "tau_steps": TAU_STEPS})
+
+
+def unmatched(ours: Raster, theirs: Raster) -> int:
+    """Return how many spikes of both have no counterpart, within a step, of their own."""
+    lone = 0
+    waiting = np.zeros((2, ours.shape[1]), dtype=bool)  # of the step before: ours, theirs
+    for now in zip(ours, theirs, strict=True):
+        spikes = np.array(now)
+        late = waiting & spikes[::-1]  # one that waits meets one of the other's
+        lone += int((waiting & ~late).sum())
+        left = spikes & ~late[::-1]
+        waiting = left & ~(left[0] & left[1])
+    return lone + int(waiting.sum())
+
+
+def van_rossum(ours: Raster, theirs: Raster, tau: float = TAU_STEPS) -> float:
+    """Return the distance of van Rossum 2001, the mean of the neurons; one spike is 1.
+
+    tau: in steps. The kernel is integrated to infinity, in closed form between the steps.
+    """
+    difference = ours.astype(np.int8) - theirs.astype(np.int8)
+    decay = math.exp(-1 / tau)
+    trace = np.zeros(difference.shape[1])
+    squares = np.zeros(difference.shape[1])
+    for row in difference:
+        trace = trace * decay + row
+        squares += trace**2 * (1 - decay**2)  # 2 / tau times the integral over this step
+    squares += (trace * decay) ** 2
+    return float(np.sqrt(squares).mean())
