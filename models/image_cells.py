@@ -57,8 +57,8 @@ class ImageCells(Features):
             sizes = tuple(positive(where, n) for n in several(where, getattr(self, name)))
             object.__setattr__(self, name, sizes)
         if len(self.shape) not in (2, 3):
-            limit = "2 or 3 axes"
-            raise DescriptionError("ImageCells.shape", "is no image", got=self.shape, limit=limit)
+            what = "must have 2 or 3 axes"
+            raise DescriptionError("ImageCells.shape", what, got=self.shape)
         height, width, channels = self._axes(self.shape)
         if len(self.blocks) != 2 or self.blocks[0] > height or self.blocks[1] > width:
             what, limit = "must be two, at most the image's", (height, width)

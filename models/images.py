@@ -86,7 +86,7 @@ def _usual(means: Numbers, low: Numbers, width: Numbers, levels: int) -> Numbers
     """Return the most frequent level of each channel of each block, flattened."""
     found = np.clip(np.floor((means - low) / width), 0, levels - 1).reshape(len(means), -1)
     counts = np.stack([(found == level).sum(axis=0) for level in range(levels)])
-    return counts.argmax(axis=0).astype(np.float64)
+    return np.asarray(counts.argmax(axis=0), dtype=np.float64)
 
 
 def active_cells(cells: ImageCells, rows: Numbers) -> float:

@@ -9,8 +9,9 @@ import abc
 import csv
 import io
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import gymnasium as gym
 import numpy as np
@@ -255,26 +256,20 @@ class Progress(Callback):
 
     def __init__(self, episodes: int = 20) -> None:
         self.episodes = check_count("Progress, episodes", episodes)
-        self._bar: Any = None
+        self._bar: _Bar | None = None
 
     def on_start(self) -> bool | None:
         """Draw the bar."""
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as Bar
+        from rich.console import Console
 
-        text = TextColumn("return {task.fields[shown]}")
-        self._bar = Bar(BarColumn(), MofNCompleteColumn(), text, TimeRemainingColumn())
-        self._bar.start()
         total = self.budget.steps or self.budget.episodes
-        self._task = self._bar.add_task("training", total=total, shown="-")
+        self._bar = _NotebookBar(total) if Console().is_jupyter else _TerminalBar(total)
         return None
 
     def on_episode(self, episode: Episode) -> bool | None:
         """Move the bar."""
         by_steps = self.budget.steps is not None
-        done = episode.env_steps if by_steps else episode.episode + 1
-        last = [each.ret for each in self.agent.episodes[-self.episodes :]]
-        self._bar.update(self._task, completed=done, shown=f"{np.mean(last):.1f}")
+        self._move(episode.env_steps if by_steps else episode.episode + 1)
         return None
 
     def on_end(self) -> bool | None:
@@ -282,7 +277,60 @@ class Progress(Callback):
         if self._bar is None:  # another callback has failed before training began
             return None
         if self.budget.steps is not None:
-            self._bar.update(self._task, completed=self.agent.steps_taken)
+            self._move(self.agent.steps_taken)
         self._bar.stop()
         self._bar = None
         return None
+
+    def _move(self, done: int) -> None:
+        """Show how many episodes or steps are done, and the mean return of the last episodes."""
+        last = [each.ret for each in self.agent.episodes[-self.episodes :]]
+        if self._bar is not None:
+            self._bar.move(done, f"{np.mean(last):.1f}" if last else "-")
+
+
+class _Bar(Protocol):
+    """Declare what shows how far training is."""
+
+    def move(self, done: int, mean_return: str) -> None: ...
+    def stop(self) -> None: ...
+
+
+class _TerminalBar:
+    """Draw a bar by rich. total: of episodes or steps; None if nobody knows."""
+
+    def __init__(self, total: int | None) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
+        text = TextColumn("return {task.fields[shown]}")
+        self._bar = Bar(BarColumn(), MofNCompleteColumn(), text, TimeRemainingColumn())
+        self._bar.start()
+        self._task = self._bar.add_task("training", total=total, shown="-")
+
+    def move(self, done: int, mean_return: str) -> None:
+        self._bar.update(self._task, completed=done, shown=mean_return)
+
+    def stop(self) -> None:
+        self._bar.stop()
+
+
+class _NotebookBar:
+    """Draw a bar as HTML, as rich draws none in notebooks without ipywidgets."""
+
+    def __init__(self, total: int | None) -> None:
+        display = import_module("IPython.display").display  # a notebook's own
+        self._total = total
+        self._shown = display(self._data(0, "-"), raw=True, display_id=True)
+
+    def move(self, done: int, mean_return: str) -> None:
+        self._shown.update(self._data(done, mean_return), raw=True)
+
+    def stop(self) -> None:
+        """Leave it as it is."""
+
+    def _data(self, done: int, mean_return: str) -> dict[str, str]:
+        of_all = f" of {self._total}" if self._total else ""
+        text = f"{done}{of_all}, return {mean_return}"
+        bar = f'<progress value="{done}" max="{self._total}"></progress> ' if self._total else ""
+        return {"text/plain": text, "text/html": f"{bar}{text}"}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -267,3 +269,24 @@ def test_wrong_numbers_are_named(steps: Any) -> None:
 def test_wrong_options_are_named_at_once(make: Any) -> None:
     with pytest.raises(ArgumentError, match=r"(EvaluateEvery|StopAt|CheckpointEvery), "):
         make()
+
+
+def test_progress_is_html_in_a_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[dict[str, str]] = []
+
+    class Handle:
+        def update(self, data: dict[str, str], raw: bool) -> None:
+            shown.append(data)
+
+    def display(data: dict[str, str], raw: bool, display_id: bool) -> Handle:
+        shown.append(data)
+        return Handle()
+
+    notebook = types.ModuleType("IPython.display")
+    notebook.display = display  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "IPython", types.ModuleType("IPython"))
+    monkeypatch.setitem(sys.modules, "IPython.display", notebook)
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    agent().learn(3, Progress())
+    assert [data["text/plain"][:6] for data in shown] == ["0 of 3", "1 of 3", "2 of 3", "3 of 3"]
+    assert '<progress value="3" max="3">' in shown[-1]["text/html"]

@@ -80,7 +80,7 @@ def test_a_task_without_its_package_is_named(
 
 
 def test_curves_are_over_environment_steps() -> None:
-    runs = [
+    runs: list[dict[str, list[float]]] = [
         {"ends": [10, 20, 100], "returns": [0.0, 1.0, 5.0]},
         {"ends": [50, 100], "returns": [2.0, 4.0]},
         {"ends": [], "returns": []},
