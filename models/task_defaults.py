@@ -50,7 +50,7 @@ _TILED: Mapping[str, Mapping[str, Any]] = {
     **TABLES,
     "lif": {**TABLES["lif"], "alpha_output": 0.6, "lambda_actor": 0.85},
 }
-_MOST_GRIDS = 16
+_MOST_GRIDS = 24
 """Let rates fall as 1 over the number of sets of tilings, from so many on."""
 _NUMBERS = {"alpha_hidden": 5.0, "alpha_critic": 0.1, "lambda_actor": 0.8}
 """Set the rates for actions that are numbers, with an `alpha_output` of 1 for few tiles; chosen on
