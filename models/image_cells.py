@@ -61,8 +61,8 @@ class ImageCells(Features):
             raise DescriptionError("ImageCells.shape", what, got=self.shape)
         height, width, channels = self._axes(self.shape)
         if len(self.blocks) != 2 or self.blocks[0] > height or self.blocks[1] > width:
-            what, limit = "must be two, at most the image's", (height, width)
-            raise DescriptionError("ImageCells.blocks", what, got=self.blocks, limit=limit)
+            what, most = "must be two, at most the image's", (height, width)
+            raise DescriptionError("ImageCells.blocks", what, got=self.blocks, limit=most)
         positive("ImageCells.levels", self.levels, least=2, most=_MOST_LEVELS)
         n = math.prod(self.blocks) * channels
         for name, length in (("low", channels), ("width", channels), ("usual", n)):
