@@ -63,7 +63,6 @@ _CAR_HIGH = (0.6, 0.07)
 _TASKS: dict[str, dict[str, Any]] = {
     BANDIT_ID: {"reward_scale": 1.0, "alpha_critic": 0.1, "solved_at": 0.8},
     GRID_ID: {
-        "features": OneHot(100, start=1),
         "gamma": 0.9,
         "reward_scale": 1.0,
         "alpha_critic": 0.1,
