@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: coverage demo docs environments test test-slow test-versions lint table reproduce clean
+.PHONY: coverage demo docs environments links test test-slow test-versions lint table reproduce clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python scripts/demo.py
@@ -36,7 +36,12 @@ lint: $(VENV)/.developed
 # The documentation as a site, in build/site; every example of the gallery is run.
 docs: $(VENV)/.documented
 	$(BIN)/python -m sphinx -W --keep-going -q -b html -d build/doctrees docs build/site
+	$(BIN)/python scripts/check_site.py build/site
 	@echo "open build/site/index.html"
+
+# The links of the documentation to other sites, which needs a network and is no part of CI.
+links: $(VENV)/.documented
+	$(BIN)/python -m sphinx -q -b linkcheck -d build/doctrees docs build/links
 
 # The table of features in docs/agreement.md, from a run of the contract suite.
 table: $(VENV)/.developed
@@ -71,4 +76,4 @@ $(VENV)/.documented: $(VENV)/.installed
 	touch $@
 
 clean:
-	rm -rf docs/gallery docs/jupyter_execute $(VENV) .venvs build dist *.egg-info demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf docs/gallery docs/catalogue docs/jupyter_execute $(VENV) .venvs build dist *.egg-info demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
