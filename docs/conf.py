@@ -22,6 +22,7 @@ sys.path[:0] = [str(DOCS.parent), str(DOCS.parent / "scripts")]
 mpl.use("Agg")
 warnings.filterwarnings("ignore", category=DeprecationWarning)
 
+from documentation.catalogue import write_catalogue  # noqa: E402
 from neurorl._version import __version__  # noqa: E402
 
 project = "neurorl"
@@ -108,6 +109,8 @@ sphinx_gallery_conf = {
 LINK = re.compile(r"\]\((?:\.\./)?([\w/-]+)(?:\.md|\))")
 OUTSIDE = {
     "../examples/gallery": "gallery/index",
+    "../models)": "catalogue/neurons/index.md)",
+    "../neurorl/rules)": "catalogue/rules/index.md)",
     "../REPRODUCING.md": "reproducing.md",
     "../CHANGELOG.md": "changelog.md",
 }
@@ -194,13 +197,14 @@ def show_drawings(_app: Any, tree: nodes.document, _name: str) -> None:
 
 def remove_files(_app: Any, _exception: Exception | None) -> None:
     """Remove what the examples have saved beside themselves, as they run in their folder."""
-    for ending in (".npz", ".nir"):
-        for path in (DOCS.parent / "examples" / "gallery").glob(f"*{ending}"):
+    for folder in (DOCS.parent / "examples" / "gallery", DOCS / "notebooks"):
+        for path in [*folder.glob("*.npz"), *folder.glob("*.nir")]:
             path.unlink()
 
 
 def setup(app: Any) -> None:
     """Connect what happens while pages and docstrings are read."""
+    app.connect("builder-inited", lambda _: write_catalogue(DOCS / "catalogue"))
     app.connect("source-read", read_page)
     app.connect("autodoc-process-docstring", read_docstring)
     app.connect("doctree-resolved", show_drawings)

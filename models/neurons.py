@@ -49,9 +49,12 @@ class CubaLIF(_Integrator):
     ``u <- exp(-dt/tau_syn) u + q``, ``v <- exp(-dt/tau_mem) v + u + bias``; spike where
     ``v + noise L > threshold``, L standard logistic (escape noise), then v = 0.
 
-    tau_syn, tau_mem: seconds, >= 0; 0 forgets within the step. threshold, bias: membrane units.
+    tau_syn: time constant of the current, s, >= 0; 0 forgets within the step.
+    tau_mem: time constant of the membrane, s, >= 0; 0 forgets within the step.
+    threshold: membrane units.
+    bias: what every step adds to the membrane, membrane units.
     noise: width of the escape noise, membrane units, >= 0; 0 is a hard threshold.
-    refractory: seconds after a spike in which v stays 0, rounded to steps.
+    refractory: time after a spike in which v stays 0, s, >= 0, rounded to steps.
     Each is a number or an array of shape ``(size,)``.
     """
 
@@ -69,6 +72,12 @@ class LIF(_Integrator):
 
     ``v <- exp(-dt/tau_mem) v + q + bias``; the rest as in `CubaLIF` with
     tau_syn = 0.
+
+    tau_mem: time constant of the membrane, s, >= 0; 0 forgets within the step.
+    threshold: membrane units.
+    bias: what every step adds to the membrane, membrane units.
+    noise: width of the escape noise, membrane units, >= 0; 0 is a hard threshold.
+    refractory: time after a spike in which v stays 0, s, >= 0, rounded to steps.
     """
 
     tau_mem: Any = 20e-3
@@ -90,6 +99,8 @@ class GLM(_Integrator):
     with free taps, no basis functions: see `neurorl.models.actor.actor_network`, where
     ``stimulus_lags`` and ``history_lags`` give them. One stimulus tap and no history is the
     memoryless unit. The case tau_syn = tau_mem = 0, threshold 0, noise 1/2 of `CubaLIF`.
+
+    bias: what every step adds to u, membrane units.
 
     Source: the unit of arXiv:1910.06489 (with filters) and 2005.05941, both with values +-1; see
     `Projection.signed`.

@@ -20,7 +20,19 @@ IZHIKEVICH = Equations(
     parameters={"a": 0.02, "b": 0.2, "c": -65.0, "d": 8.0, "ms": 1e-3},
     initial={"v": -65.0, "u": -13.0},
 )
-"""Model the regular spiking cell of Izhikevich, IEEE Trans. Neural Networks 14 (2003), 1569."""
+"""Model the regular spiking cell of Izhikevich.
+
+v: membrane potential, mV.
+u: recovery variable, mV.
+q: input, mV a millisecond, of the spikes of one step.
+a: rate of recovery, 1/ms, > 0.
+b: how strongly v drives u, no unit.
+c: v after a spike, mV, below 30.
+d: what a spike adds to u, mV.
+ms: a millisecond, s.
+
+Source: Izhikevich, IEEE Trans. Neural Networks 14 (2003), 1569, doi 10.1109/TNN.2003.820440.
+"""
 
 ADEX = Equations(
     """
@@ -45,8 +57,25 @@ ADEX = Equations(
     },
     initial={"v": -70.6},
 )
-"""Model the adaptive exponential neuron of Brette and Gerstner, J. Neurophysiol. 94 (2005), 3637,
-with its table of parameters."""
+"""Model the adaptive exponential neuron of Brette and Gerstner, with its table of parameters.
+
+v: membrane potential, mV.
+w: adaptation current, pA.
+q: input current, pA, of the spikes of one step.
+C: capacitance, pF, > 0.
+gL: conductance of the leak, nS, > 0.
+EL: potential of the leak, mV.
+VT: threshold of the exponential, mV.
+DT: slope factor of the exponential, mV, > 0.
+ms: a millisecond, s.
+tau_w: time constant of adaptation, s, > 0.
+a: adaptation below threshold, nS.
+b: what a spike adds to w, pA.
+v_reset: v after a spike, mV, below v_cut.
+v_cut: where the spike is cut off, mV, above VT.
+
+Source: Brette and Gerstner, J. Neurophysiol. 94 (2005), 3637, doi 10.1152/jn.00686.2005.
+"""
 
 COBA_LIF = Equations(
     """
@@ -71,8 +100,23 @@ COBA_LIF = Equations(
     refractory=5e-3,
     inputs=("ge", "gi"),
 )
-"""Model the conductance-based cell of benchmark 1 in Brette et al., J. Comput. Neurosci. 23 (2007),
-349; conductances in units of the leak's."""
+"""Model a leaky cell with conductances, in units of the leak's.
+
+v: membrane potential, mV.
+ge: excitatory conductance, of the leak's, >= 0; spikes add to it.
+gi: inhibitory conductance, of the leak's, >= 0; spikes add to it.
+EL: potential of the leak, mV.
+Ee: potential of excitatory synapses, mV, above VT.
+Ei: potential of inhibitory synapses, mV.
+VT: threshold, mV.
+v_reset: v after a spike, mV, below VT.
+tau_m: time constant of the membrane, s, > 0.
+tau_e: time constant of the excitatory conductance, s, > 0.
+tau_i: time constant of the inhibitory conductance, s, > 0.
+
+Source: benchmark 1 of Brette et al., J. Comput. Neurosci. 23 (2007), 349, doi
+10.1007/s10827-007-0038-6.
+"""
 
 ADAPTIVE_LIF = Equations(
     """
@@ -86,5 +130,14 @@ ADAPTIVE_LIF = Equations(
     held=(),
     inputs=("v",),
 )
-"""Model a leaky integrator whose threshold rises with every spike, after Bellec et al., NeurIPS
-2018; input is added to the membrane."""
+"""Model a leaky integrator whose threshold rises with every spike; input adds to the membrane.
+
+v: membrane, no unit.
+a: what is left of spikes, a count.
+tau_m: time constant of the membrane, s, > 0.
+tau_a: time constant of the threshold, s, > 0.
+v_t: threshold at rest, and what a spike takes off v, as v, > 0.
+beta: what a spike adds to the threshold, as v, >= 0.
+
+Source: after Bellec et al., NeurIPS 2018 (arXiv:1803.09574).
+"""
