@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import tarfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 from load_script import load_script
+from test_versions import digest_of
 
 from experiments.options import (
     docs_of,
@@ -133,3 +136,15 @@ def test_the_demo_leaves_out_what_nobody_asked_for(
     printed = capsys.readouterr().out
     assert "torch" not in printed
     assert [line.split()[2] for line in printed.splitlines() if "brian2" in line] == ["missing"]
+
+
+def test_an_sdist_is_known_by_what_its_files_hold(tmp_path: Path) -> None:
+    """`make test-versions` installs another one again, and the same at another time not."""
+    digests = []
+    for text, time in (("1\n", 1e9), ("1\n", 2e9), ("2\n", 1e9)):
+        (tmp_path / "file").write_text(text)
+        os.utime(tmp_path / "file", (time, time))
+        with tarfile.open(tmp_path / "sdist.tar.gz", "w:gz") as archive:
+            archive.add(tmp_path / "file", "neurorl-1/file")
+        digests.append(digest_of(tmp_path / "sdist.tar.gz"))
+    assert digests[0] == digests[1] != digests[2]
