@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import multiprocessing
 import textwrap
+from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -127,19 +129,42 @@ def test_a_killed_worker_loses_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     assert tables(tmp_path / "two") == tables(tmp_path / "serial")
 
 
-@pytest.mark.filterwarnings("ignore::neurorl.EnvironmentWarning")
-def test_a_dask_cluster_makes_the_same_table_when_a_worker_is_killed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@contextmanager
+def processes_of_dask() -> Iterator[Any]:
+    """Run two workers as Dask starts them on one machine."""
     distributed = pytest.importorskip("distributed", reason="a cluster needs Dask")
-    sweep = deadly(tmp_path, monkeypatch, tmp_path / "killed")
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
-    with (
-        distributed.LocalCluster(**options, silence_logs=50) as cluster,
-        distributed.Client(cluster) as client,
-    ):
-        executor = client.get_executor(pure=False, retries=3)
-        outcome = run_sweep(sweep, tmp_path / "dask", executor=executor)
+    with distributed.LocalCluster(**options, silence_logs=50) as cluster:
+        yield cluster
+
+
+@contextmanager
+def jobs_of_a_queue() -> Iterator[Any]:
+    """Run two workers as jobs of a queue, by the one of dask-jobqueue that needs no queue."""
+    local = pytest.importorskip("dask_jobqueue.local", reason="dask-jobqueue isn't installed")
+    quiet = {"dashboard_address": None}
+    with local.LocalCluster(
+        cores=1, processes=1, memory="4GB", scheduler_options=quiet, silence_logs=50
+    ) as cluster:
+        cluster.scale(2)
+        yield cluster
+
+
+@pytest.mark.parametrize("workers", [processes_of_dask, jobs_of_a_queue])
+@pytest.mark.filterwarnings("ignore::neurorl.EnvironmentWarning")
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # of dask-jobqueue's jobs
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the same
+def test_a_cluster_makes_the_same_table_when_a_worker_is_killed(
+    workers: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = deadly(tmp_path, monkeypatch, tmp_path / "killed")
+    with workers() as cluster:
+        from distributed import Client
+
+        with Client(cluster) as client:
+            client.wait_for_workers(2)
+            executor = client.get_executor(pure=False, retries=3)
+            outcome = run_sweep(sweep, tmp_path / "dask", executor=executor)
     assert (tmp_path / "killed").exists()
     assert not outcome.failed
     assert run_sweep(sweep, tmp_path / "serial") == outcome
