@@ -95,7 +95,7 @@ def timing(rule: Rule, pairs: int, interval: int = 100) -> FloatArray:
     with load("reference", network) as backend:
         learning = Learning(backend, rule)
         learning.window(inputs, steps)
-        learning.reinforce(0.0, **({"phi": 1.0} if rule.names("phi") else {}))
+        learning.reinforce(0.0, phi=1.0 if rule.names("phi") else None)
         return np.ravel(learning.eligibility("learns"))
 
 
