@@ -53,8 +53,30 @@ HARDER_TASKS: Mapping[str, Task] = {
     short: next(task for task in TASKS if task.name == name) for short, name in _NAMES.items()
 }
 """Map short names to tasks of the development suite."""
-_APPROACHES = ("local", "gradients")
 _ARITHMETICS = {"float": "", "loihi": "-chip"}
+
+
+@dataclass(frozen=True)
+class Approach:
+    """Hold how an agent learns. make: of environment, arithmetic, backend and seed."""
+
+    make: Callable[[gym.Env[Any, Any], str, str, int], Any]
+    needs: str = "neurorl"
+
+
+def _local(env: gym.Env[Any, Any], arithmetic: str, backend: str, seed: int) -> Any:
+    return SpikingActorCritic(env, "lif", backend, arithmetic, seed)
+
+
+def _by_gradients(env: gym.Env[Any, Any], arithmetic: str, backend: str, seed: int) -> Any:
+    from neurorl import ReparameterizedActorCritic  # needs torch
+
+    return ReparameterizedActorCritic(env, arithmetic=arithmetic, seed=seed)
+
+
+_APPROACHES = {"local": Approach(_local), "gradients": Approach(_by_gradients, "torch")}
+_ELSEWHERE = {("positions", "gradients")}
+"""Leave out what `experiments.recall` runs."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +97,7 @@ HARDER = tuple(
     for task in HARDER_TASKS
     for approach in _APPROACHES
     for arithmetic in _ARITHMETICS
-    if task != "positions" or approach == "local"  # by gradients it is in `recall`
+    if (task, approach) not in _ELSEWHERE
 )
 
 
@@ -107,8 +129,9 @@ class CurveRow:
 
 def missing(experiment: HarderExperiment) -> str | None:
     """Say what an experiment lacks here; None if nothing."""
-    if experiment.approach == "gradients" and importlib.util.find_spec("torch") is None:
-        return "torch isn't installed: pip install 'neurorl[torch]'"
+    needs = _APPROACHES[experiment.approach].needs
+    if importlib.util.find_spec(needs) is None:
+        return f"{needs} isn't installed: pip install 'neurorl[{needs}]'"
     task = HARDER_TASKS[experiment.task]
     try:
         task.make().close()
@@ -176,13 +199,8 @@ def _of_seed(experiment: HarderExperiment, plan: Plan, seed: int) -> dict[str, A
 
 
 def _agent(experiment: HarderExperiment, task: Task, plan: Plan, seed: int) -> Any:
-    env = task.make()
-    if experiment.approach == "local":
-        backend = plan.backend or "brian2"
-        return SpikingActorCritic(env, "lif", backend, experiment.arithmetic, seed)
-    from neurorl import ReparameterizedActorCritic  # needs torch
-
-    return ReparameterizedActorCritic(env, arithmetic=experiment.arithmetic, seed=seed)
+    make = _APPROACHES[experiment.approach].make
+    return make(task.make(), experiment.arithmetic, plan.backend or "brian2", seed)
 
 
 def curve(runs: Sequence[Mapping[str, Any]]) -> list[CurveRow]:
