@@ -55,6 +55,7 @@ LAYERS = (
     "plot",
     "callbacks",
     "nengo",
+    "spinnaker",
     "",  # neurorl itself, the public names
     "bench",
     "doctor",
