@@ -38,7 +38,9 @@ def learned(
         ),
     )
     k = neuromodulated_stdp(rule, PLASTIC, depression=depression, c_max=500.0, **OWN)
-    pre, post, dopamine = [], [], {}
+    pre: list[Any] = []
+    post: list[Any] = []
+    dopamine: dict[int, float] = {}
     with neurorl.load("reference", network) as backend:
         learning = Learning(backend, rule, depression=depression, post_tau=0.02, **OWN)
         for reward in rewards:
