@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from nir_rows import PAGE
 from peer_rows import FOLDER, differences, peer_row
@@ -41,6 +42,15 @@ def test_a_reset_by_subtraction_must_be_asked_for(tmp_path: Path) -> None:
         from_nir(path, 1e-4, reset="substract")
     with pytest.raises(UnsupportedError, match="its equations are those of no NIR neuron"):
         to_nir(from_nir(path, 1e-4, reset="subtract"))
+
+
+def test_what_a_spike_adds_is_all_that_rockpools_file_has_otherwise(tmp_path: Path) -> None:
+    membrane, synapse = np.exp(-1 / 4), np.exp(-1 / 2)  # of a step of 1 ms
+    r = 4 * membrane
+    gain = float(synapse / ((1 - synapse) * (1 - membrane) * r))
+    assert gain == pytest.approx(2.24, abs=0.005)
+    other, cells, spikes = differences("rockpool", CASES["rockpool"], tmp_path, gain)
+    assert (other, cells, spikes) == (0, 480, 100)
 
 
 @pytest.mark.parametrize("reader", ["sinabs", "rockpool"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,14 +22,24 @@ HEAD = (
 )
 
 
-def differences(name: str, case: Mapping[str, Any], folder: Path) -> tuple[int, int, int]:
-    """Return the cells of the output that differ from the library's, all cells, and its spikes."""
+def differences(
+    name: str, case: Mapping[str, Any], folder: Path, gain: float = 1.0
+) -> tuple[int, int, int]:
+    """Return the cells of the output that differ from the library's, all cells, and its spikes.
+
+    gain: what weights between layers are multiplied by.
+    """
     path = folder / "peer.nir"
     path.write_bytes(gzip.decompress((FOLDER / f"{name}.nir.gz").read_bytes()))
     with np.load(FOLDER / f"{name}.npz") as arrays:
         inputs, outputs = arrays["inputs"], arrays["outputs"]
     more = {"discretisation": case["discretisation"], "reset": case["reset"]}
     network = from_nir(path, case["dt"], **more)
+    scaled = [
+        p if p.pre == p.post else dataclasses.replace(p, weights=gain * np.asarray(p.weights))
+        for p in network.projections
+    ]
+    network = dataclasses.replace(network, projections=tuple(scaled))
     layers = [p.name for p in network.populations if not p.name.startswith("clock")]
     late, n = len(layers), len(inputs)
     given = np.vstack([inputs, np.zeros((late, inputs.shape[1]), bool)])
