@@ -102,6 +102,7 @@ sphinx_gallery_conf = {
     "show_signature": False,
     "min_reported_time": 1e9,
     "abort_on_example_error": True,
+    "capture_repr": (),
     "image_scrapers": ("matplotlib", scrape_figures),
     "reset_modules": ("matplotlib",),
 }
@@ -195,6 +196,14 @@ def show_drawings(_app: Any, tree: nodes.document, _name: str) -> None:
             image.replace_self(nodes.raw("", html, format="html"))
 
 
+def leave_out_ways_back(
+    _app: Any, name: str, _template: str, context: dict[str, Any], _tree: Any
+) -> None:
+    """Take links back from pages of sources: those of names that have two places lead nowhere."""
+    if name.startswith("_modules/"):
+        context["body"] = re.sub(r'<a class="viewcode-back".*?</a>', "", context["body"])
+
+
 def remove_files(_app: Any, _exception: Exception | None) -> None:
     """Remove what the examples have saved beside themselves, as they run in their folder."""
     for folder in (DOCS.parent / "examples" / "gallery", DOCS / "notebooks"):
@@ -208,4 +217,5 @@ def setup(app: Any) -> None:
     app.connect("source-read", read_page)
     app.connect("autodoc-process-docstring", read_docstring)
     app.connect("doctree-resolved", show_drawings)
+    app.connect("html-page-context", leave_out_ways_back)
     app.connect("build-finished", remove_files)

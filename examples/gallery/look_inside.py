@@ -13,8 +13,10 @@ agent = SpikingActorCritic("neurorl/GridWorld-v0", seed=1, backend="reference")
 agent.learn(30, record=recorder)
 
 # %%
-# The spikes of the hidden units.
+# The spikes of the hidden units in the last decision.
 spikes = plot.raster(recorder)
+last = recorder.times("value")[-1]
+spikes.axes[0].set_xlim(last, last + 1)
 
 # %%
 # The modulator and the value that it is computed from.

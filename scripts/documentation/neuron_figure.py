@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -38,7 +40,8 @@ def response(neuron: Neuron) -> tuple[Figure, float]:
     weight = float(f"{weights[enough[0] if enough.size else -1]:.2g}")
     recorded = _recorded(neuron, weight)
     figure = Figure(figsize=(8, max(2.6, 1.25 * len(recorded))), layout="constrained")
-    left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(3, 2))[0]
+    parts: Any = figure.subfigures(1, 2, width_ratios=(3, 2))
+    left, right = parts
     axes = np.atleast_1d(left.subplots(len(recorded), 1, sharex=True))
     for one, (name, values) in zip(axes, recorded.items(), strict=True):
         one.plot(values, linewidth=1)
