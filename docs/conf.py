@@ -51,7 +51,7 @@ myst_enable_extensions = ["colon_fence", "dollarmath", "attrs_inline"]
 myst_heading_anchors = 4
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
-nb_execution_timeout = 300
+nb_execution_timeout = 900
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
