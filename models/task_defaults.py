@@ -52,6 +52,13 @@ _TILED: Mapping[str, Mapping[str, Any]] = {
 }
 _MOST_GRIDS = 24
 """Let rates fall as 1 over the number of sets of tilings, from so many on."""
+_IMAGES: Mapping[str, Mapping[str, Any]] = {
+    **TABLES,
+    "lif": {**TABLES["lif"], "alpha_output": 0.6, "lambda_actor": 0.9},
+}
+_OF_IMAGES = 0.33
+"""Lower rates by this for images, of whose cells many say the same thing at several scales: at the
+rate of tiles an agent of Catch, of 10 x 10 pixels, settled on an action before it had learned."""
 _NUMBERS = {"alpha_hidden": 5.0, "alpha_critic": 0.1, "lambda_actor": 0.8}
 """Set the rates for actions that are numbers, with an `alpha_output` of 1 for few tiles; chosen on
 Pendulum-v1, seed 100."""
@@ -127,6 +134,8 @@ def _for_numbers(chosen: Mapping[str, Any], play: Any, is_named: bool) -> dict[s
 
 def _share(cells: Features | None) -> float:
     """Return what rates are multiplied by, 1 for few tiles."""
+    if isinstance(cells, ImageCells):
+        return _OF_IMAGES
     parts = cells.of.parts if isinstance(cells, Picked) and isinstance(cells.of, Concat) else ()
     grids = sum(isinstance(part, Tiles) for part in parts)
     return round(min(1.0, _MOST_GRIDS / grids), 2) if grids else 1.0
@@ -146,8 +155,9 @@ def _table(
         cells = table_cells(space, play, keeps, is_fine)
     if not isinstance(cells, (OneHot, JointStates, HashedStates, Picked, ImageCells)):
         return {}
-    is_tiled = isinstance(cells, (Picked, ImageCells))
-    rates = dict((_TILED if is_tiled else TABLES)[model])
+    is_image = isinstance(cells, ImageCells)
+    is_tiled = is_image or isinstance(cells, Picked)
+    rates = dict((_IMAGES if is_image else _TILED if is_tiled else TABLES)[model])
     rates["alpha_output"] = round(rates["alpha_output"] * _share(cells), 3)
     features = {} if is_tiled and spiking_critic else {"features": cells}
     return {**rates, "hidden": 0, "bias": False, "cells": cells, **features, **memories}

@@ -126,6 +126,7 @@ def test_the_default_chooses_them() -> None:
     noisy = make_config(Falling())
     assert isinstance(noisy.cells, ImageCells)
     assert noisy.cells.levels == 4
+    assert noisy.alpha_output == 0.198  # a third of that of tiles
     assert (noisy.hidden, noisy.bias, noisy.features) == (0, False, noisy.cells)
     assert ImageCells.from_dict(noisy.cells.to_dict()) == noisy.cells
 
