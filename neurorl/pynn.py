@@ -35,6 +35,7 @@ class Target(NamedTuple):
     begun: how many steps before the description's first the simulator begins.
     dead: what it counts to a refractory period besides.
     options: of its `setup`. clock: the module whose default clock is set, too.
+    least: how many spike sources a population has at least; the others are silent.
     takes_lists: whether times of spikes are lists, not PyNN's sequences.
     """
 
@@ -45,11 +46,12 @@ class Target(NamedTuple):
     options: Mapping[str, Any] = MappingProxyType({})
     clock: str = ""
     takes_lists: bool = False
+    least: int = 1
 
 
 TARGETS: Mapping[str, Target] = {
     "nest": Target(late=1, first=4, begun=3, dead=0, options={"spike_precision": "on_grid"}),
-    "brian2": Target(late=1, first=4, begun=4, dead=1, clock="brian2"),
+    "brian2": Target(late=1, first=4, begun=4, dead=1, clock="brian2", least=2),
     "spiNNaker": Target(late=0, first=3, begun=3, dead=0, takes_lists=True),
 }
 """Hold PyNN's simulators, by the last part of their module's name; ``spynnaker.pyNN`` is spiNNaker.
@@ -202,6 +204,7 @@ def _spikes(
     simulator: Any, raster: npt.NDArray[np.bool_], ms: float, label: str, can: Target
 ) -> Any:
     """Return a population that spikes at the ends of the steps of *raster*."""
+    raster = np.pad(raster, ((0, 0), (0, max(can.least - raster.shape[1], 0))))
     times = [((np.flatnonzero(row) + 2) * ms).tolist() for row in raster.T]
     sequence: Any = importlib.import_module("pyNN.parameters").Sequence
     trains = times if can.takes_lists else [sequence(train) for train in times]

@@ -25,7 +25,7 @@ import numpy as np
 import neurorl
 from neurorl import Plasticity, TsodyksMarkram, Uniform
 from neurorl.backends.base import Raster
-from neurorl.errors import NeurorlError
+from neurorl.errors import BackendUnavailableError, UnsupportedError
 from neurorl.models import ADAPTIVE_LIF, ADEX, COBA_LIF, IZHIKEVICH, CubaLIF, FixedInDegree
 from neurorl.nengo import to_nengo
 from neurorl.nengo.package import load_nengo
@@ -255,7 +255,7 @@ def cell(row: str, column: str) -> str:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what a package says of bits that it loses
             return COLUMNS[column].measure(ROWS[row]())
-    except NeurorlError as exc:
+    except (UnsupportedError, BackendUnavailableError) as exc:
         return refused(str(exc))
 
 

@@ -32,7 +32,12 @@ def network(refractory: float = 2e-3, **loop: Any) -> Network:
     neuron = CubaLIF(refractory=refractory, bias=0.03)
     weights = rng.uniform(-0.2, 0.2, (12, 12))
     return Network(
-        (Source("input", 6), Population("cells", 12, neuron), Population("last", 4, neuron)),
+        (
+            Source("input", 6),
+            Source("alone", 1),
+            Population("cells", 12, neuron),
+            Population("last", 4, neuron),
+        ),
         (
             Projection("drive", "input", "cells", rng.uniform(0, 0.4, (6, 12))),
             Projection("loop", "cells", "cells", weights, **loop),
