@@ -31,7 +31,8 @@ def zeros_on_lines(shape: tuple[int, ...], kind: npt.DTypeLike) -> npt.NDArray[A
     if whole is None:
         whole, step = np.zeros(size + LINE, dtype=np.uint8), LINE
     first = -whole.__array_interface__["data"][0] % step
-    return whole[first : first + size].view(dtype).reshape(shape)
+    # NumPy doesn't move an empty slice to where it begins, so that it is cut from the end.
+    return whole[first:][:size].view(dtype).reshape(shape)
 
 
 def _huge(size: int) -> npt.NDArray[np.uint8] | None:
