@@ -1,12 +1,14 @@
 """Compare random networks of equations, and random rules, on all backends and engines.
 
     python scripts/random_networks.py [--networks 300] [--rules 100] [--cython 30] [--first 0]
+    python scripts/random_networks.py --only brian2:cython --cython 300 --unoptimised
 
 Networks have 1 to 4 variables a neuron, all functions, conductances, lists, delays for each synapse
 and short-term plasticity; each runs in windows with resets, restored states and written weights.
 Those whose equations are LIF or CubaLIF run in chip arithmetic, too. A rule learns an agent for an
 episode in each loop. Everything is compared with the reference, or with NumPy's loop, in every bit.
-Compiled engines run ten networks side by side as one. Exit status 1 if anything differs.
+The compiled engine runs ten networks side by side as one. Cython compiles some ten modules for a
+network, with -O0 half as long. Exit status 1 if anything differs.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from typing import Any
 
 from neurorl.cli.output import print_table, show
 from neurorl.cli.status import exit_status
+from neurorl.native.toolchain import EXACT_FLAGS
 from neurorl.rules import Rule
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
@@ -68,11 +71,13 @@ class Row:
             self.differing.append(f"{self.what} {numbers[0]} on {self.where}: {exc!r:.300}")
 
 
-def networks(first: int, count: int, n_cython: int) -> Iterator[Row]:
+def networks(first: int, count: int, n_cython: int, only: str | None) -> Iterator[Row]:
     """Compare networks of equations in float arithmetic; yield a row for each place."""
     for where, options in FLOAT.items():
+        if only not in (None, where):
+            continue
         row = Row("network", where)
-        size = TOGETHER if where in ("brian2:compiled", "brian2:cython") else 1
+        size = TOGETHER if where == "brian2:compiled" else 1
         last = first + (min(count, n_cython) if where == "brian2:cython" else count)
         for start in range(first, last, size):
             numbers = range(start, min(start + size, last))
@@ -128,15 +133,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--cython", type=int, default=30, metavar="N", help="of these on cython")
     parser.add_argument("--chip", type=int, default=100, metavar="N", help="with a chip form")
     parser.add_argument("--rules", type=int, default=100, metavar="N")
+    parser.add_argument("--only", choices=FLOAT, help="networks in one place, and nothing else")
+    parser.add_argument("--unoptimised", action="store_true", help="compile with -O0")
     parser.add_argument("--first", type=int, default=0, metavar="N", help="first number")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(arguments)
     first, rows = options.first, []
-    for part in (
-        networks(first, options.networks, options.cython),
-        chip_networks(first, options.chip),
-        rules(first, options.rules),
-    ):
+    if options.unoptimised:
+        EXACT_FLAGS[EXACT_FLAGS.index("-O3")] = "-O0"
+    parts = [networks(first, options.networks, options.cython, options.only)]
+    if options.only is None:
+        parts += [chip_networks(first, options.chip), rules(first, options.rules)]
+    for part in parts:
         begun = time.process_time()
         for row in part:
             rows.append(row)
