@@ -27,10 +27,12 @@ def test_a_drawing_is_on_the_page(name: str) -> None:
     assert f"](drawings/{name}.svg)" in (DOCS / "concepts.md").read_text()
 
 
-@pytest.mark.parametrize("path", sorted(DOCS.rglob("*.svg")), ids=lambda path: path.stem)
+# The site's build leaves its own drawings in folders called images.
+DRAWN = sorted(path for path in DOCS.rglob("*.svg") if path.parent.name != "images")
+
+
+@pytest.mark.parametrize("path", DRAWN, ids=lambda path: path.stem)
 def test_a_drawing_is_legible_on_dark_pages(path: Path) -> None:
-    if "build" in path.parts or path.parent.name == "images":
-        pytest.skip("made by the site")
     text = path.read_text()
     assert f"<style>{STYLE}</style>" in text
     assert "#ffffff" not in text.replace(STYLE, "")
