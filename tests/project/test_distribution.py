@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -80,12 +81,35 @@ def modules(folder: Path) -> set[str]:
     return {str(p.relative_to(ROOT)) for p in (ROOT / folder).rglob("*.py")}
 
 
+def made() -> list[str]:
+    """List the patterns of files under docs and examples that the site and its programs make."""
+    patterns = []
+    for line in (ROOT / "MANIFEST.in").read_text().splitlines():
+        command, *words = line.split()
+        if command == "prune":
+            patterns.append(f"{words[0]}/*")
+        elif command == "exclude":
+            patterns += words
+        elif command == "recursive-exclude":
+            patterns += [f"{words[0]}/{pattern}" for pattern in words[1:]]
+    return patterns
+
+
+def test_only_what_git_ignores_is_left_out_of_the_sdist() -> None:
+    if not (ROOT / ".gitignore").is_file():
+        pytest.skip("an sdist has no .gitignore")
+    ignored = (ROOT / ".gitignore").read_text().splitlines()
+    assert {pattern.removesuffix("*") for pattern in made() if pattern.endswith("/*")} <= {*ignored}
+    assert {pattern for pattern in made() if not pattern.endswith("/*")} <= {*ignored}
+
+
 def test_the_sdist_has_the_pages_and_what_they_are_made_of(unpacked: Path) -> None:
     for name in ("README.md", "CHANGELOG.md", "LICENSE", "REPRODUCING.md", "setup.py"):
         assert (unpacked / name).is_file(), name
     for folder in ("docs", "results", "scripts", "tests", "examples"):
         here = {str(p.relative_to(ROOT)) for p in (ROOT / folder).rglob("*") if p.is_file()}
         kept = {name for name in here if "/__pycache__/" not in name and "/." not in name}
+        kept -= {name for name in kept for pattern in made() if fnmatch(name, pattern)}
         assert {name for name in kept if not (unpacked / name).is_file()} == set(), folder
 
 
