@@ -5,14 +5,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.models.features import Concat, Features, Picked, Tiles
+from neurorl.models.defaults import seen_parts
+from neurorl.models.features import Concat, Features, Picked, PickedParts, Tiles
 
-__all__ = ["MOST_JOINT", "BoxRanges", "box_cells"]
+__all__ = ["MOST_JOINT", "BoxRanges", "box_cells", "box_of_parts"]
 
 _QUANTILES = (0.005, 0.995)
 _USUAL = (0.05, 0.95)
@@ -26,6 +28,12 @@ number by number. A few numbers that went far, as of a body that tumbles, would 
 """
 MOST_JOINT = 9
 """Make tiles of pairs of numbers only if at most this many vary."""
+_BEYOND = 1.0
+"""Go so many widths of what was seen beyond it, on both sides, for the range of a number that has
+none; so where it begins and in what unit it is makes no difference."""
+
+_HUGE = 1e37
+"""Take wider ranges for none: Gymnasium used to write the largest float32 for infinity."""
 
 Numbers = npt.NDArray[np.float64]
 
@@ -34,9 +42,9 @@ Numbers = npt.NDArray[np.float64]
 class BoxRanges:
     """Hold the ranges of a Box's numbers, flattened.
 
-    low, high: as declared. seen_low, seen_high: from 0.5 to 99.5 % of what was seen. usual_low,
-    usual_high: from 5 to 95 %. places: of numbers that vary. two_valued: numbers that took two
-    values only, ``(n,)``.
+    low, high: as declared, or by what was seen if an end is infinite. seen_low, seen_high: from 0.5
+    to 99.5 % of what was seen. usual_low, usual_high: from 5 to 95 %. places: of numbers that vary.
+    two_valued: numbers that took two values only, ``(n,)``.
     """
 
     low: Numbers
@@ -64,6 +72,9 @@ class BoxRanges:
         is_rare = usual_low == usual_high
         usual_low, usual_high = np.where(is_rare, (seen_low, seen_high), (usual_low, usual_high))
         width, d = seen_high - seen_low, len(low)
+        is_open = ~(np.isfinite(low) & np.isfinite(high)) | (high - low > _HUGE)
+        low = np.where(is_open, _short(seen_low - _BEYOND * width)[:d], low)
+        high = np.where(is_open, _short(seen_high + _BEYOND * width)[:d], high)
         low = np.concatenate([low, _short((seen_low - width / 2.0)[d:])])
         high = np.concatenate([high, _short((seen_high + width / 2.0)[d:])])
         is_between = (rows > least) & (rows < most)
@@ -84,11 +95,36 @@ def _short(numbers: Numbers) -> Numbers:
     return np.array([float(f"{number:.{_DIGITS}g}") for number in numbers.tolist()])
 
 
-def box_cells(ranges: BoxRanges, is_fine: bool = True) -> Features | None:
+def box_of_parts(space: gym.Space[Any]) -> gym.spaces.Box | None:
+    """Return a Box of the numbers of all parts of a Tuple or Dict that are numbers, flattened.
+
+    None if a part has parts, or states that are too many to be told by tiles of a number.
+    """
+    ends: list[tuple[Numbers, Numbers]] = []
+    for part in seen_parts(space).values():
+        if isinstance(part, gym.spaces.Box):
+            ends.append((part.low.astype(np.float64), part.high.astype(np.float64)))
+        elif isinstance(part, gym.spaces.MultiBinary):
+            ends.append((np.zeros(part.shape), np.ones(part.shape)))
+        elif isinstance(part, gym.spaces.Discrete) and part.n <= _BINS + 1:
+            first = float(part.start)
+            ends.append((np.array(first), np.array(first + float(part.n) - 1.0)))
+        else:
+            return None
+    if not ends:
+        return None
+    low, high = (np.concatenate([np.ravel(pair[side]) for pair in ends]) for side in (0, 1))
+    return gym.spaces.Box(low, high, dtype=np.float64)
+
+
+def box_cells(
+    ranges: BoxRanges, is_fine: bool = True, keys: Sequence[str | int] = ()
+) -> Features | None:
     """Return tiles of every pair of numbers that vary, over what was seen and what is declared.
 
     Of many pairs these are over what was usual, with tiles of single numbers over all ranges.
-    is_fine: whether few numbers have more tilings. Return None if no number varies, or too many do.
+    is_fine: whether few numbers have more tilings. keys: of the parts of a Tuple or Dict whose
+    numbers these are. Return None if no number varies, or too many do.
     """
     n, places = len(ranges.low), ranges.places
     if not places:
@@ -114,4 +150,7 @@ def box_cells(ranges: BoxRanges, is_fine: bool = True) -> Features | None:
             tilings, bins = (1, 1) if two else (most, _BINS)
             parts.append(Tiles(low[group], high[group], tilings, bins))
             chosen += group
-    return Picked(Concat(tuple(parts)), tuple(chosen), n)
+    tiles = Concat(tuple(parts))
+    if keys:
+        return PickedParts(tiles, tuple(chosen), n, tuple(keys))
+    return Picked(tiles, tuple(chosen), n)

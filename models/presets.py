@@ -37,8 +37,8 @@ from neurorl.models.fields import KINDS, option_names
 from neurorl.models.image_cells import ImageCells
 from neurorl.models.parts import Part
 from neurorl.models.pooled import Pooled
-from neurorl.models.task_defaults import task_defaults
-from neurorl.tasks.known import other_spaces, task_of
+from neurorl.models.task_defaults import scale_of_wrapped, task_defaults
+from neurorl.tasks.known import other_spaces, pays_otherwise, task_of
 from neurorl.tasks.registration import BANDIT_ID, GRID_ID, POSITION_ONLY_ID
 
 __all__ = [
@@ -213,7 +213,8 @@ def make_config(
     """Return the configuration for an environment: preset or default, then *overrides*.
 
     The preset of a task is for an environment with its id and its spaces (`neurorl.tasks.known`);
-    with others it is not used, and `EnvironmentWarning` says so.
+    with others it is not used, and `EnvironmentWarning` says so. With a wrapper that changes
+    rewards its `reward_scale` follows what is paid.
 
     model: ``'lif'`` (CUBA-LIF, rule spikes-only), ``'glm'`` (the papers' units, rule
     centred-feedback) or ``'lif-spiking-critic'`` (as lif, with a population as its critic).
@@ -236,6 +237,9 @@ def make_config(
     if not (name in _TASKS or name in tasks or classes["learning"].on_chip):
         chosen = task_defaults(env, model, overrides, spiking_critic=joint)
         fields |= _without_fields_of(overrides, chosen)
+    elif "reward_scale" not in overrides and pays_otherwise(env):
+        usual = fields.get("reward_scale", AgentConfig.reward_scale)
+        fields["reward_scale"] = scale_of_wrapped(env, name, usual)
     if "cells" not in fields:
         fields["cells"] = default_cells(space)
         if model == "glm" and not isinstance(fields["cells"], OneHot):

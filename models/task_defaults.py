@@ -10,7 +10,7 @@ import gymnasium as gym
 import numpy as np
 
 from neurorl.errors import EnvironmentWarning, format_message, warn_outside
-from neurorl.models.boxes import MOST_JOINT, BoxRanges, box_cells
+from neurorl.models.boxes import MOST_JOINT, BoxRanges, box_cells, box_of_parts
 from neurorl.models.defaults import default_cells, seen_parts
 from neurorl.models.features import (
     Concat,
@@ -29,7 +29,7 @@ from neurorl.models.memories import extended
 from neurorl.tasks.first_play import FirstPlay, first_play
 from neurorl.tasks.groups import most_steps
 
-__all__ = ["TABLES", "reward_scale", "table_cells", "task_defaults"]
+__all__ = ["TABLES", "reward_scale", "scale_of_wrapped", "table_cells", "task_defaults"]
 
 TABLES: Mapping[str, Mapping[str, Any]] = {
     "lif": {
@@ -73,6 +73,11 @@ _OTHER_CELLS = frozenset({"critic_changes", "input_recalls", "hidden_recalls", "
 
 _SMALLEST = 0.025
 """Bound the scale from below, for rewards of 1 in every step."""
+_RARE, _MORE_IF_RARE = 0.05, 2.0
+"""Double the scale if the usual return is so small a part of the largest: values of what hardly
+ever comes begin near 0, and so do the steps of an actor, which in a table has many to make."""
+_UNSEEN = 5.0
+"""Take this scale if no reward was seen: those that come will be rarer still."""
 _TINY = 1e-25
 _MOST_SHOWN = 500
 """Limit the different observations of a first play that count as states without a number."""
@@ -194,8 +199,13 @@ def table_cells(
         lengths = [len(rewards) + 1 for rewards in play().rewards]
         return box_cells(BoxRanges.of(space, extended(rows, lengths, memories)), is_fine)
     hashed = _hashed(space, rows)
-    if hashed is not None or not isinstance(space, gym.spaces.Box):
+    if hashed is not None:
         return hashed
+    if not isinstance(space, gym.spaces.Box):
+        whole = box_of_parts(space)
+        if whole is None or whole.shape != rows.shape[1:]:
+            return None
+        return box_cells(BoxRanges.of(whole, rows), is_fine, tuple(seen_parts(space)))
     return box_cells(BoxRanges.of(space, rows), is_fine) or image_cells(space, rows)
 
 
@@ -239,15 +249,32 @@ def reward_scale(play: FirstPlay, gamma: float) -> float:
 
     It is 1 over the largest return seen, discounted, from any step on; but at least 0.025 over the
     usual reward (the median of those that aren't 0), as random play may do far worse than one that
-    learns; and 1 if no reward was seen.
+    learns. It is twice that where rewards are rare, and 5 if none was seen.
     """
     sizes = np.abs([r for rewards in play.rewards for r in rewards])
     sizes = np.sort(sizes[sizes > 0])
     usual = float(sizes[len(sizes) // 2]) if len(sizes) else 0.0
-    largest = max(map(abs, play.returns(gamma).tolist()), default=0.0)
+    returns = np.abs(play.returns(gamma))
+    largest = float(returns.max(initial=0.0))
+    if len(returns) and largest == 0.0:
+        return _UNSEEN
     if not (_TINY < usual < 1 / _TINY and _TINY < largest < 1 / _TINY):
-        return 1.0  # no reward, or one that no scale helps
-    return _round(max(1.0 / largest, _SMALLEST / usual))
+        return 1.0  # one that no scale helps
+    more = _MORE_IF_RARE if returns.mean() < _RARE * largest else 1.0
+    return _round(more * max(1.0 / largest, _SMALLEST / usual))
+
+
+def scale_of_wrapped(env: gym.Env[Any, Any], env_id: str, usual: float) -> float:
+    """Return the scale for a task whose rewards a wrapper changes: as much more as it pays less.
+
+    env_id: of the task. usual: the scale for it.
+    """
+    bare = gym.make(env_id)
+    try:
+        here, there = (reward_scale(first_play(e), _LEAST_GAMMA) for e in (env, bare))
+    finally:
+        bare.close()
+    return float(f"{usual * here / there:.3g}")
 
 
 def _round(number: float) -> float:

@@ -14,7 +14,7 @@ from neurorl.models.features.base import Features, FromNumbers
 from neurorl.network.limits import MAX_FEATURES
 from neurorl.network.serialization import FloatArray, frozen_array, positive, several
 
-__all__ = ["Centred", "Picked"]
+__all__ = ["Centred", "Picked", "PickedParts"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +66,23 @@ class Picked(FromNumbers):
 
     def values(self, flat: FloatArray) -> FloatArray:
         return self.of.values(flat)
+
+
+@dataclass(frozen=True, eq=False)
+class PickedParts(Picked):
+    """Do as `Picked` for a Tuple or Dict, whose parts are flattened one after the other.
+
+    keys: of the parts of a Dict, or their places in a Tuple.
+    """
+
+    keys: tuple[str | int, ...]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "keys", tuple(several("PickedParts.keys", self.keys)))
+
+    def flat(self, observation: Any) -> FloatArray:
+        return super().flat(np.concatenate([np.ravel(observation[key]) for key in self.keys]))
 
 
 @dataclass(frozen=True, eq=False)

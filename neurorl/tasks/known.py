@@ -15,7 +15,7 @@ from gymnasium.spaces import Box, Discrete
 
 from neurorl.tasks.registration import BANDIT_ID, GRID_ID, POSITION_ONLY_ID
 
-__all__ = ["is_like", "other_spaces", "task_of"]
+__all__ = ["is_like", "other_spaces", "pays_otherwise", "task_of"]
 
 _INF = np.inf
 _TILT = 24.0 / 180.0 * np.pi
@@ -51,6 +51,16 @@ def other_spaces(env: gym.Env[Any, Any]) -> str:
     pairs = zip((env.observation_space, env.action_space), known, strict=True)
     unlike = (f"{own}, not {task}" for own, task in pairs if not is_like(own, task))
     return next(unlike, "")
+
+
+def pays_otherwise(env: gym.Env[Any, Any]) -> bool:
+    """Return whether a wrapper is there to change the rewards of the task, by whatever it is."""
+    layer: gym.Env[Any, Any] = env
+    while isinstance(layer, gym.Wrapper):
+        if isinstance(layer, (gym.RewardWrapper, gym.wrappers.NormalizeReward)):
+            return True
+        layer = layer.env
+    return False
 
 
 def is_like(space: gym.Space[Any], other: gym.Space[Any]) -> bool:

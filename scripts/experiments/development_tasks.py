@@ -158,6 +158,33 @@ def _nobodys(env_id: str) -> Callable[[], Env]:
     return make
 
 
+def _large_lake() -> Env:
+    return gym.make("FrozenLake-v1", map_name="8x8")
+
+
+def _parts_of_cart() -> Env:
+    """Return CartPole whose observation is a Dict of positions and velocities."""
+    space = spaces.Dict(
+        positions=spaces.Box(-5.0, 5.0, (2,), np.float32),
+        velocities=spaces.Box(-np.inf, np.inf, (2,), np.float32),
+    )
+    cart = _nobodys("CartPole-v1")()
+
+    def parts(x: Any) -> dict[str, Any]:
+        return {"positions": x[::2].copy(), "velocities": x[1::2].copy()}
+
+    return gym.wrappers.TransformObservation(cart, parts, space)
+
+
+def _car_in_other_units() -> Env:
+    """Return MountainCar without ranges, in millimetres from elsewhere, paid a hundredfold."""
+    space = spaces.Box(-np.inf, np.inf, (2,), np.float64)
+    car = gym.wrappers.TransformObservation(
+        _nobodys("MountainCar-v0")(), lambda x: 1e3 * x.astype(np.float64) + 7.0, space
+    )
+    return gym.wrappers.TransformReward(car, lambda reward: 100.0 * float(reward))
+
+
 def _decisions() -> Env:
     importlib.import_module("neurogym")  # registers its tasks
 
@@ -173,6 +200,7 @@ def _minigrid() -> Env:
 TASKS = (
     Task("FrozenLake-v1, slippery", _made("FrozenLake-v1"), 100_000, "0.74, optimum"),
     Task("FrozenLake-v1", _made("FrozenLake-v1", is_slippery=False), 30_000, "1, optimum"),
+    Task("FrozenLake-v1, slippery, 8 x 8", _large_lake, 200_000, "0.53, optimum"),
     Task("Taxi-v4", _made("Taxi-v4"), 200_000, "7.9, optimum"),
     Task(
         "CliffWalking",
@@ -185,6 +213,8 @@ TASKS = (
     Task("bandit", _nobodys("neurorl/Bandit-v0"), 5_000, "0.9, optimum"),
     Task("CartPole", _nobodys("CartPole-v1"), 60_000, "500, optimum"),
     Task("MountainCar", _nobodys("MountainCar-v0"), 60_000, "-110, preset -105"),
+    Task("CartPole in parts", _parts_of_cart, 60_000, "500, optimum"),
+    Task("MountainCar in other units", _car_in_other_units, 60_000, "-11000, preset -10500"),
     Task("Acrobot-v1", _made("Acrobot-v1"), 100_000, "-84, PPO at 61k"),
     Task("context bandit", ContextBandit, 10_000, "1, optimum"),
     Task("Catch", Catch, 30_000, "1, optimum"),

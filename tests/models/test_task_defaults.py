@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Te
 from neurorl import SpikingActorCritic
 from neurorl.agents.saved import read_agent
 from neurorl.errors import DescriptionError, EnvironmentWarning, UnsupportedError
-from neurorl.models.boxes import BoxRanges, box_cells
+from neurorl.models.boxes import BoxRanges, box_cells, box_of_parts
 from neurorl.models.config import AgentConfig
 from neurorl.models.defaults import default_cells
 from neurorl.models.features import (
@@ -24,6 +25,7 @@ from neurorl.models.features import (
     JointStates,
     OneHot,
     Picked,
+    PickedParts,
     Tiles,
 )
 from neurorl.models.gaussian import Gaussian
@@ -40,7 +42,8 @@ def scale(*episodes: list[float]) -> float:
 
 def test_reward_scale() -> None:
     assert scale() == 1.0
-    assert scale([0.0] * 50) == 1.0  # nothing is known
+    assert scale([0.0] * 50) == 5.0  # nothing but that it is rare
+    assert scale([0.0] * 2000, [0.0] * 9 + [1.0]) == 2.0  # as in FrozenLake
     assert scale([0.0] * 9 + [1.0]) == 1.0
     assert scale([1.0] * 22, [1.0] * 50) == 0.02  # as in CartPole
     assert scale([-1.0] * 200) == 0.02  # as in MountainCar, where learning gives far more
@@ -55,7 +58,7 @@ def test_of_rewards_that_no_scale_helps_it_is_1(odd: float) -> None:
 
 @pytest.mark.parametrize("factor", [1e-6, 0.1, 1000.0])
 def test_reward_scale_follows_the_unit_of_rewards(factor: float) -> None:
-    for episode in ([0.0, 1.0], [1.0] * 50, [-1.0] * 200 + [100.0]):
+    for episode in ([0.0, 1.0], [1.0] * 50, [-1.0] * 200 + [100.0], [0.0] * 5000 + [1.0]):
         assert scale([factor * r for r in episode]) == pytest.approx(scale(episode) / factor)
 
 
@@ -118,6 +121,73 @@ def test_boxes_have_tiles_of_what_was_seen_and_what_is_declared() -> None:
     assert tiles[3].low.tolist() == [-10.0, -10.0]
     assert [part.size for part in tiles] == [200] * 6
     assert cells(np.zeros((2, 2))).sum() == 6 * 8
+
+
+class Apart(gym.ObservationWrapper[Any, Any, Any]):
+    """Show `Shown`'s numbers as parts of a Dict, with a text beside them."""
+
+    def __init__(self, env: Shown) -> None:
+        super().__init__(env)
+        rest = Box(-10.0, 10.0, (3,), np.float64)
+        first = Box(-10.0, 10.0, (1,), np.float64)
+        self.observation_space = Dict(a=first, b=rest, t=Text(9))
+
+    def observation(self, observation: Any) -> Any:
+        numbers = observation.ravel()
+        return {"a": numbers[:1].copy(), "b": numbers[1:].copy(), "t": "x"}
+
+
+def test_numbers_of_parts_have_the_tiles_of_a_box() -> None:
+    with pytest.warns(EnvironmentWarning, match="without what is no number"):
+        cells = make_config(Apart(Shown())).cells
+    whole = make_config(Shown()).cells
+    assert isinstance(cells, PickedParts)
+    assert isinstance(whole, Picked)
+    assert (cells.keys, cells.places, cells.of) == (("a", "b"), whole.places, whole.of)
+    seen = np.array([[0.3, 3.0], [1.2, 0.0]])
+    apart = {"t": "y", "b": seen.ravel()[1:], "a": seen.ravel()[:1]}
+    assert np.array_equal(cells(apart), whole(seen))
+    assert PickedParts.from_dict(cells.to_dict()) == cells
+    played = []
+    for env in (Apart(Shown()), Shown()):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            agent = SpikingActorCritic(env, seed=1, actors=1)
+        agent.learn(total_steps=60)
+        played.append({name: w.tolist() for name, w in agent.weights.items()})
+        agent.close()
+    assert played[0] == played[1]
+
+
+def test_parts_of_many_states_have_no_tiles() -> None:
+    two = Tuple((Box(0.0, 1.0, (2,)), Discrete(3, start=2)))
+    box = box_of_parts(two)
+    assert box is not None
+    assert (box.low.tolist(), box.high.tolist()) == ([0.0, 0.0, 2.0], [1.0, 1.0, 4.0])
+    assert box_of_parts(Tuple((Box(0.0, 1.0, (2,)), Discrete(100)))) is None
+    assert box_of_parts(Dict(a=Tuple((Box(0.0, 1.0),)), b=Discrete(2))) is None
+    assert box_of_parts(Dict(a=Text(3))) is None
+
+
+@pytest.mark.parametrize(("factor", "shift"), [(1.0, 0.0), (1e4, 7.0), (1e-3, 0.2)])
+@pytest.mark.parametrize("end", [np.inf, float(np.finfo(np.float32).max)])
+def test_numbers_without_a_range_have_tiles_in_any_unit(
+    factor: float, shift: float, end: float
+) -> None:
+    rows = np.random.default_rng(0).uniform(-1.0, 1.0, (4000, 2))
+    ranges = BoxRanges.of(Box(-end, end, (2,), np.float64), factor * rows + shift)
+    np.testing.assert_allclose((ranges.low - shift) / factor, -3.0, atol=0.05)
+    np.testing.assert_allclose((ranges.high - shift) / factor, 3.0, atol=0.05)
+
+
+@pytest.mark.parametrize("factor", [0.01, 1.0, 100.0])
+def test_a_preset_follows_the_unit_of_wrapped_rewards(factor: float) -> None:
+    usual = make_config(gym.make("CartPole-v1"))
+    env = gym.wrappers.TransformReward(gym.make("CartPole-v1"), lambda r: factor * float(r))
+    config = make_config(env)
+    assert config.reward_scale == pytest.approx(0.02 / factor)
+    assert config == replace(usual, reward_scale=config.reward_scale)
+    assert make_config(env, "lif", {"reward_scale": 0.5}).reward_scale == 0.5
 
 
 def tiles_of(rows: Any) -> list[Tiles]:
@@ -286,7 +356,7 @@ def test_what_was_chosen_is_in_the_file(tmp_path: Path) -> None:
     agent.learn(3)
     agent.save(tmp_path / "agent.npz")
     described, _ = read_agent(tmp_path / "agent.npz")
-    assert described.config.reward_scale == 1.0
+    assert described.config.reward_scale == 2.0
     assert described.config == agent.config
 
 
