@@ -8,7 +8,9 @@ from __future__ import annotations
 import abc
 import csv
 import io
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -20,8 +22,9 @@ from neurorl.agents.arguments import check_callable, check_count, check_kind, pa
 from neurorl.agents.base import LearningAgent
 from neurorl.agents.callbacks import Callback, Trained
 from neurorl.agents.episodes import Episode
+from neurorl.agents.saved import read_agent
 from neurorl.errors import ArgumentError, RunError, UnsupportedError, quoted
-from neurorl.files import make_folder, unwritable, write_bytes
+from neurorl.files import as_json, make_folder, unwritable, write_bytes
 from neurorl.runs.evaluation import Evaluation, evaluate
 from neurorl.tasks.specification import copy_env
 
@@ -78,8 +81,13 @@ class EvaluateEvery(_Every):
     """Play the agent greedily every so many *steps*, and keep the best one.
 
     episodes: to play each time. best: a file, replaced whenever the mean return is the highest so
-    far; None keeps none. stop_at: mean return at which training ends. env: what is played; None
-    makes another one like the agent's. seed: of noise and environment, the same each time.
+    far; None keeps none. An agent that is there already is the one to beat if it is of the same
+    training, as when that goes on in another process: it is played once at the start, in the same
+    way, which nobody hears of. Any other agent is replaced at the first evaluation. stop_at: mean
+    return at which training ends. env: what is played; None makes another one like the agent's.
+    seed: of noise and environment, the same each time.
+
+    A file that isn't an agent's is left alone: `on_start` raises RunError.
 
     evaluations: steps, and what `neurorl.evaluate` returned, of each time so far. best_return: the
     highest mean return. All callbacks of the training hear of it by `on_evaluation`.
@@ -103,15 +111,43 @@ class EvaluateEvery(_Every):
         self.evaluations: list[tuple[int, Evaluation]] = []
         self.best_return = -np.inf
 
-    def _act(self, steps: int) -> bool | None:
-        own = copy_env(self.agent.env, is_quiet=True) if self.env is None else None
+    def on_start(self) -> bool | None:
+        """Find when it is due, and what the best agent so far has reached."""
+        super().on_start()
+        if self.best is not None and not self.evaluations and os.path.lexists(self.best):
+            self.best_return = self._kept_return(self.best)
+        return None
+
+    def _kept_return(self, path: Path) -> float:
+        """Return what a kept agent of this training reaches; of another one, what all exceed."""
+        described, _ = read_agent(path)
+        agent = cast(LearningAgent, self.agent)
+        if as_json(described.to_dict()) != as_json(agent.describe()):
+            return -np.inf
+        with self._played() as env:
+            kept = type(agent).load(path, env=env)
+            both = zip(kept.episodes, agent.episodes, strict=False)  # as far as either has come
+            is_same = all(one == other for one, other in both)
+            return self._evaluated(kept, env)["mean_return"] if is_same else -np.inf
+
+    @contextmanager
+    def _played(self) -> Iterator[str | gym.Env[Any, Any]]:
+        """Yield what is to be played; a copy of the agent's environment is closed afterwards."""
+        if self.env is not None:
+            yield self.env
+            return
+        own = copy_env(self.agent.env, is_quiet=True)
         try:
-            env = self.env if own is None else own
-            agent = cast(LearningAgent, self.agent)
-            evaluation = evaluate(agent, self.episodes, seed=self.seed, env=env)
+            yield own
         finally:
-            if own is not None:
-                own.close()
+            own.close()
+
+    def _evaluated(self, agent: LearningAgent, env: str | gym.Env[Any, Any]) -> Evaluation:
+        return evaluate(agent, self.episodes, seed=self.seed, env=env)
+
+    def _act(self, steps: int) -> bool | None:
+        with self._played() as env:
+            evaluation = self._evaluated(cast(LearningAgent, self.agent), env)
         self.evaluations.append((steps, evaluation))
         mean = evaluation["mean_return"]
         if mean > self.best_return:

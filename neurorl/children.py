@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import sys
 
-__all__ = ["child_environment", "module_command"]
+__all__ = ["GUARD", "child_environment", "end_if_importing_main", "module_command"]
+
+GUARD = 'in a script, call it under if __name__ == "__main__"'
+"""Say what a script must do whose processes import it."""
 
 
 def module_command(module: str, *arguments: str) -> list[str]:
@@ -20,3 +24,13 @@ def child_environment() -> dict[str, str]:
     """Return this process's environment, with its search path for modules."""
     path = os.pathsep.join(filter(None, sys.path))
     return {**os.environ, "PYTHONPATH": path}
+
+
+def end_if_importing_main() -> None:
+    """End a new process of `multiprocessing` that got here by importing the script that began it.
+
+    It has nothing to do here: the first process says what is wrong with the script, see `GUARD`.
+    Raises SystemExit.
+    """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):  # as spawn.py asks itself
+        raise SystemExit(1)

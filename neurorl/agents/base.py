@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import gymnasium as gym
 import numpy as np
@@ -76,6 +76,17 @@ class LearningAgent(abc.ABC):
         """Refuse to be copied or pickled: an agent is of compiled code and open environments."""
         remedy = "agent.save(path), and SpikingActorCritic.load(path) for another one"
         raise UnsupportedError("agent", "can't be copied or pickled", remedy=remedy)
+
+    @classmethod
+    @abc.abstractmethod
+    def load(
+        cls,
+        path: str | Path,
+        *,
+        env: str | gym.Env[Any, Any] | None = None,
+        trust_env: bool = False,
+    ) -> Self:
+        """Return the agent of a file written by `save`; each algorithm has more options."""
 
     @property
     def episodes(self) -> list[Episode]:

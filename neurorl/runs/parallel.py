@@ -21,6 +21,7 @@ from typing import Any
 
 from neurorl.agents.episodes import Episode
 from neurorl.agents.interrupts import Interrupt, held_interrupts
+from neurorl.children import GUARD
 from neurorl.errors import ArgumentError, PopulationWarning, RunError, warn_outside
 from neurorl.models.fields import NAMED
 from neurorl.runs.config import RunConfig
@@ -155,8 +156,8 @@ class _Crew:
         worker.is_open = False
         self.lost += worker.work.seeds
         if not self._is_learning and self.error is None:
-            remedy = "in a script, call it under if __name__ == '__main__'; or take jobs=1"
-            self.error = RunError("train, jobs", "a process ended before it began", remedy=remedy)
+            what, remedy = "a process ended before it began", f"{GUARD}; or take jobs=1"
+            self.error = RunError("train, jobs", what, remedy=remedy)
 
 
 def train_in_processes(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from neurorl.agents.arguments import check_count
+from neurorl.children import end_if_importing_main
 from neurorl.errors import UnsupportedError
 from neurorl.files import as_json, make_folder, write_bytes
 from neurorl.runs.search import SAMPLERS, Search
@@ -60,6 +61,7 @@ def run_search(
     jobs, executor: as in `neurorl.runs.sweeping.run_sweep`. callback: called after each trial.
     ``best.json`` is for ``--config``. Raises UnsupportedError without Optuna.
     """
+    end_if_importing_main()
     study = _study(search)
     out = Path(out)
     check_count("sweep, jobs", jobs)

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from neurorl.errors import ArgumentError
+from neurorl.errors import ArgumentError, quoted
 from neurorl.models.config import AgentConfig
 from neurorl.network.serialization import Described
 from neurorl.reading import JSON_BYTES, Place, parse_json, read_bytes
@@ -25,7 +25,15 @@ from neurorl.runs.config import Options, RunConfig
 from neurorl.runs.overrides import typed
 from neurorl.tasks.arguments import read_value
 
-__all__ = ["GRADIENT", "apart", "merged", "read_config", "read_fields", "read_settings"]
+__all__ = [
+    "GRADIENT",
+    "apart",
+    "flat_fields",
+    "merged",
+    "read_config",
+    "read_fields",
+    "read_settings",
+]
 
 GRADIENT = "gradient"
 """Begin the options of the gradient algorithm with it: ``gradient.learning_rate=1e-3``."""
@@ -68,7 +76,7 @@ def read_config(path: Path, env: str) -> Options:
         raise place.wrong("is of something else", limit="fields by name")
     if isinstance(data.get("agent"), Mapping) and "env" in data:
         return _of_run(RunConfig.from_file(data, place), env, place)
-    settings = read_fields(dict(_flat(data)), place.where)
+    settings = read_fields(dict(flat_fields(data, place.where)), place.where)
     overrides, gradient = apart(settings)
     options: Options = {"overrides": overrides}
     if gradient:
@@ -153,10 +161,13 @@ def _object(data: Any) -> object:
     return Described.from_dict(data) if isinstance(data, Mapping) and "type" in data else data
 
 
-def _flat(data: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield the fields, those of a table as ``TABLE.NAME``."""
+def flat_fields(data: Mapping[str, Any], where: str) -> Iterator[tuple[str, Any]]:
+    """Yield the fields, those of a table as ``TABLE.NAME``; an empty one raises ArgumentError."""
     for name, value in data.items():
-        if isinstance(value, Mapping) and "type" not in value:
+        if not isinstance(value, Mapping) or "type" in value:
+            yield name, value
+        elif value:
             yield from ((f"{name}.{inner}", of) for inner, of in value.items())
         else:
-            yield name, value
+            remedy = "write fields into it, or leave it out"
+            raise ArgumentError(where, "has an empty table", got=quoted(name), remedy=remedy)

@@ -20,7 +20,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self, cast
 
@@ -28,7 +28,7 @@ from neurorl.errors import ArgumentError, check_name, unknown_name_error
 from neurorl.models.presets import MODELS
 from neurorl.rules import find_rule
 from neurorl.runs.config import Options, RunConfig
-from neurorl.runs.settings import apart, read_fields
+from neurorl.runs.settings import apart, flat_fields, read_fields
 from neurorl.runs.training import read_seeds
 
 __all__ = ["AXES", "Sweep", "Unit", "check_unit"]
@@ -103,7 +103,7 @@ class Sweep:
         _check_names(settings, where)
         given = {name: settings[name] for name in AXES if name in settings}
         table = settings.get("set", {})
-        given |= {f"set.{name}": value for name, value in _flat(table)}
+        given |= {f"set.{name}": value for name, value in flat_fields(table, f"{where}, set")}
         choices = {name: v if isinstance(v, list) else [v] for name, v in given.items()}
         for name, values in choices.items():
             if not values:
@@ -152,12 +152,3 @@ def _check_names(settings: Mapping[str, Any], where: str) -> None:
                     raise ArgumentError(f"{where}, {name}", "is no text", got=each)
     if "env" not in settings:
         raise ArgumentError(where, "names no env", remedy='such as env = "CartPole-v1"')
-
-
-def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the fields of nested tables by dotted names."""
-    for name, value in table.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, value

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from neurorl.agents.arguments import check_count
+from neurorl.children import GUARD, end_if_importing_main
 from neurorl.errors import NeurorlError, RunError, format_message
 from neurorl.files import as_json, make_folder, write_bytes
 from neurorl.reading import Place, read_json
@@ -102,8 +103,11 @@ def run_sweep(
     such as ``dask.distributed.Client(...).get_executor()``; it must see the same folder. callback:
     called with each unit that is done. ``table.parquet`` is written too where PyArrow is installed.
 
-    A unit that fails leaves the others alone. The table is the same bytes whoever ran it.
+    A unit that fails leaves the others alone. The table is the same bytes whoever ran it. In a
+    script with processes call it under ``if __name__ == "__main__"``: they import the script.
+    Raises RunError for one that doesn't, and if processes are killed again and again.
     """
+    end_if_importing_main()
     out = Path(out)
     check_count("sweep, jobs", jobs)
     make_folder(out / "units")
@@ -127,7 +131,7 @@ Results = Iterator[tuple[str, list[Row] | str]]
 def results_of(units: Mapping[str, Unit], jobs: int, executor: Executor | None) -> Results:
     """Yield the folder of each unit and its rows, or what is wrong with it, as they are done."""
     if executor is not None:
-        return _through(executor, units)
+        return _through_given(executor, units)
     if min(jobs, len(units)) > 1:
         return _through_processes(units, jobs)
     return ((place, _attempt(unit, place)) for place, unit in units.items())
@@ -159,18 +163,31 @@ def _through(executor: Executor, units: Mapping[str, Unit]) -> Results:
                 yield place, format_message(f"unit {place}", "its worker failed", got=got)
 
 
+def _through_given(executor: Executor, units: Mapping[str, Unit]) -> Results:
+    """Give all units to an executor of the caller's, whose processes nobody here can replace."""
+    try:
+        yield from _through(executor, units)
+    except BrokenProcessPool:
+        what, remedy = "its processes have ended", f"run it again, to go on; {GUARD}"
+        raise RunError("sweep, executor", what, remedy=remedy) from None
+
+
 def _through_processes(units: Mapping[str, Unit], jobs: int) -> Results:
     """Run units in processes of this machine; after one was killed, go on with new ones."""
     left = dict(units)
     context = multiprocessing.get_context("spawn")
+    has_begun = context.Event()
     for _ in range(1 + _RETRIES * len(units)):
-        with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+        with ProcessPoolExecutor(jobs, mp_context=context, initializer=has_begun.set) as pool:
             try:
                 for place, result in _through(pool, left.copy()):
                     del left[place]
                     yield place, result
             except BrokenProcessPool:
-                continue
+                if has_begun.is_set():
+                    continue
+                what, remedy = "its processes end before they begin", f"{GUARD}; or take jobs=1"
+                raise RunError("sweep, jobs", what, remedy=remedy) from None
         return
     remedy = "look for who kills them (memory?), and run it again"
     raise RunError("sweep", "its processes are killed", remedy=remedy)

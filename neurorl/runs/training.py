@@ -8,6 +8,7 @@ from typing import Unpack
 
 from neurorl.agents.arguments import check_count
 from neurorl.agents.episodes import Episode
+from neurorl.children import end_if_importing_main
 from neurorl.errors import ArgumentError
 from neurorl.numerics.random import read_seed
 from neurorl.runs.config import Options
@@ -95,6 +96,8 @@ def train_seeds(
     """
     runs = [(None if k is None else read_seed(k, "train.seed"), Path(path)) for k, path in runs]
     check_count("train, jobs", jobs)
+    if jobs > 1:
+        end_if_importing_main()
     work, directories = find_work(env_id, runs, resume, options)
     if min(jobs, len(runs)) > 1:
         for directory in directories:

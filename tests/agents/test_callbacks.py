@@ -12,7 +12,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
-from neurorl import SpikingActorCritic
+from neurorl import ReparameterizedActorCritic, SpikingActorCritic
 from neurorl.agents.episodes import Episode
 from neurorl.callbacks import (
     Callback,
@@ -119,8 +119,6 @@ def test_what_a_function_returns_ends_nothing() -> None:
 
 def test_by_gradients_too() -> None:
     pytest.importorskip("torch", reason="learning by gradients needs PyTorch")
-    from neurorl import ReparameterizedActorCritic
-
     alone, heard = (ReparameterizedActorCritic(GRID, seed=2) for _ in range(2))
     alone.learn(20)
     hears = Hears(("update", 1))
@@ -153,6 +151,72 @@ def test_the_best_agent_is_kept_and_ends_training(tmp_path: Path) -> None:
     assert steps == 50
     assert evaluation["mean_return"] == evaluates.best_return
     assert SpikingActorCritic.load(tmp_path / "best.npz").steps_taken == 50
+
+
+def fallen(**options: Any) -> SpikingActorCritic:
+    """Return an agent that learns where episodes are short at first, and differ."""
+    return SpikingActorCritic("CartPole-v1", **{"seed": 4, **options})
+
+
+def learner(kind: str) -> SpikingActorCritic | ReparameterizedActorCritic:
+    """Return a new agent, always the same one of its kind."""
+    if kind == "gradients":
+        pytest.importorskip("torch", reason="learning by gradients needs PyTorch")
+        return ReparameterizedActorCritic("CartPole-v1", seed=4)
+    return fallen(environments=2 if kind == "several" else 1)
+
+
+def best_of(folder: Path) -> EvaluateEvery:
+    folder.mkdir(exist_ok=True)
+    return EvaluateEvery(40, episodes=3, best=folder / "best.npz")
+
+
+@pytest.mark.parametrize(("kind", "steps"), [("one", 400), ("several", 400), ("gradients", 340)])
+def test_a_new_callback_goes_on_from_the_best_that_is_kept(
+    kind: str, steps: int, tmp_path: Path
+) -> None:
+    whole, kept = learner(kind), best_of(tmp_path / "whole")
+    whole.learn(total_steps=steps, callback=kept)
+    means = [evaluation["mean_return"] for _, evaluation in kept.evaluations]
+    assert max(means) > means[-1]  # so that to begin anew would be seen
+    at = kept.evaluations[means.index(max(means))][0]
+    broken, first, later = learner(kind), best_of(tmp_path / "broken"), best_of(tmp_path / "broken")
+    broken.learn(total_steps=at + 20, callback=first)
+    broken.save(tmp_path / "broken" / "saved.npz")
+    again = type(broken).load(tmp_path / "broken" / "saved.npz")
+    again.learn(total_steps=steps, callback=later)
+    assert_equal(whole, again)
+    assert later.best_return == kept.best_return == max(means)
+    assert [*first.evaluations, *later.evaluations] == kept.evaluations
+    assert (tmp_path / "broken/best.npz").read_bytes() == (tmp_path / "whole/best.npz").read_bytes()
+
+
+def test_a_best_agent_that_is_ahead_of_the_checkpoint_is_the_one_to_beat(tmp_path: Path) -> None:
+    trained, ahead = fallen(), best_of(tmp_path)
+    trained.save(tmp_path / "before.npz")
+    trained.learn(total_steps=400, callback=ahead)
+    kept = (tmp_path / "best.npz").read_bytes()
+    again, later = SpikingActorCritic.load(tmp_path / "before.npz"), best_of(tmp_path)
+    again.learn(total_steps=40, callback=later)  # killed before it has come as far again
+    assert later.best_return == ahead.best_return
+    assert (tmp_path / "best.npz").read_bytes() == kept
+
+
+@pytest.mark.parametrize("other", [{"seed": 5}, {"beta": 0.3}, {"backend": "brian2"}])
+def test_the_best_of_another_training_is_replaced(other: dict[str, Any], tmp_path: Path) -> None:
+    fallen(**other).learn(total_steps=400, callback=best_of(tmp_path))
+    before = (tmp_path / "best.npz").read_bytes()
+    evaluates = best_of(tmp_path)
+    fallen().learn(total_steps=40, callback=evaluates)
+    assert evaluates.best_return == evaluates.evaluations[0][1]["mean_return"]
+    assert (tmp_path / "best.npz").read_bytes() != before
+
+
+def test_a_file_that_is_no_agent_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "best.npz").write_text("my thesis")
+    with pytest.raises(RunError, match=r"best\.npz"):
+        fallen().learn(total_steps=40, callback=best_of(tmp_path))
+    assert (tmp_path / "best.npz").read_text() == "my thesis"
 
 
 def test_checkpoints_of_steps(tmp_path: Path) -> None:

@@ -129,6 +129,26 @@ def test_a_wrong_setting_is_one_line_and_status_2(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("empty.toml", "[1]\n"),
+        ("empty.toml", "beta = 0.2\n[neuron]\n"),
+        ("empty.json", '{"gradient": {}}'),
+        ("number.toml", "[1]\nbeta = 0.2\n"),
+        ("inner.toml", "[neuron.tau_mem]\n"),
+    ],
+)
+def test_a_table_of_nothing_is_one_line_and_status_2(
+    name: str, text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / name).write_text(text)
+    assert trained(tmp_path / "run", "--config", str(tmp_path / name)) == 2
+    seen = capsys.readouterr()
+    assert (seen.out, seen.err.count("\n")) == ("", 1)
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_field_is_set_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert trained(tmp_path / "run", "--rule", "coagent", "--set", "rule=coagent") == 2
     assert "is given twice" in capsys.readouterr().err

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import subprocess
+import sys
 import textwrap
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
@@ -13,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from neurorl.children import child_environment
 from neurorl.cli import main
 from neurorl.errors import NeurorlError, RunError
 from neurorl.runs.sweep import Sweep
@@ -129,6 +132,49 @@ def test_a_killed_worker_loses_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     assert tables(tmp_path / "two") == tables(tmp_path / "serial")
 
 
+OWN_POOL = """
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as own:
+    run_sweep(SWEEP, "out", executor=own)
+"""
+UNGUARDED = {
+    "a sweep": 'run_sweep(SWEEP, "out", jobs=2)',
+    "a pool of its own": OWN_POOL,
+    "seeds": "train_seeds(BANDIT, [(0, 'runs/0'), (1, 'runs/1')], jobs=2, episodes=3)",
+}
+
+
+@pytest.mark.parametrize("call", UNGUARDED.values(), ids=UNGUARDED)
+def test_a_script_without_a_guard_is_told_so_at_once(call: str, tmp_path: Path) -> None:
+    """Each new process imports the script, which must not begin all anew there."""
+    begin = f"""
+        from pathlib import Path
+        from neurorl.runs.sweep import Sweep
+        from neurorl.runs.sweeping import run_sweep
+        from neurorl.runs.training import train_seeds
+        BANDIT = "neurorl/Bandit-v0"
+        SWEEP = Sweep.grid({{**{GRID!r}, "set": {{}}}})
+        print(__name__)
+    """
+    script = tmp_path / "script.py"
+    script.write_text(textwrap.dedent(begin) + call)
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        env=child_environment(),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    lines = done.stderr.splitlines()
+    assert sum(line.startswith("Traceback") for line in lines) == 1
+    assert lines[-1].startswith("neurorl.errors.RunError")
+    assert 'if __name__ == "__main__"' in lines[-1]
+    assert done.stdout.count("__main__") == 1
+
+
 @contextmanager
 def processes_of_dask() -> Iterator[Any]:
     """Run two workers as Dask starts them on one machine."""
@@ -198,6 +244,7 @@ def test_any_executor_makes_the_same_table(kind: type[Executor], tmp_path: Path)
         ("env = 'CartPole-v1'\n[set]\nbeta = = 3\n", ["no TOML", "line 3"]),
         ("env = 3\n", ["line 1", "no text"]),
         ("env = 'CartPole-v1'\nset = 3\n", ["line 2", "no table"]),
+        ("env = 'CartPole-v1'\n[set]\nbeta = 0.1\n[set.neuron]\n", ["an empty table", "neuron"]),
     ],
 )
 def test_what_is_wrong_in_a_file_is_one_line_with_its_place(
