@@ -201,6 +201,7 @@ def test_every_engine_writes_the_same_episodes(tmp_path: Path, arithmetic: str) 
             backend=backend,
             arithmetic=arithmetic,
             backend_options=options,
+            overrides={"actors": 2, "hidden": 3, "window": 8},
         )
         tables.append(table(out))
     assert len(tables[0]) == 13

@@ -14,7 +14,7 @@ from attacker import Attack, Attacker, Outcome, count_differences
 
 from neurorl.native import toolchain
 
-GRID = "neurorl/GridWorld-v0"
+BANDIT = "neurorl/Bandit-v0"  # of one step: it is files that are attacked
 SMALL = {"actors": 2, "hidden": 2}
 
 
@@ -24,7 +24,7 @@ def training(folder: Path, seeds: Sequence[int], episodes: int | None, **options
     new = {} if options.get("resume") else {"overrides": SMALL}
     return Attack(
         "train",
-        {"env": GRID, "runs": runs, "episodes": episodes, **new, **options},
+        {"env": BANDIT, "runs": runs, "episodes": episodes, **new, **options},
         watched=str(folder),
     )
 
