@@ -24,7 +24,7 @@ from neurorl.reading import Place, parse_json
 __all__ = ["Entry", "begin", "cache_folder", "find_or_build", "key"]
 
 _HERE = Path(__file__).parent
-_BUILDER = "neurorl.backends.brian2.generate"
+_BUILDER = "neurorl.backends.brian2.builder"
 _BEGUN: dict[tuple[Path, str], Building] = {}
 
 

@@ -5,7 +5,7 @@ Brian2 generates everything as for its own executable. Instead of ``main()``, th
 is its other side), and own templates add the sums of arriving weights. Running for 0 seconds makes
 Brian2 emit all of its set-up and no step.
 
-Only the process of `neurorl.backends.brian2.generate` imports this, as a device is set for the
+Only the process of `neurorl.backends.brian2.builder` imports this, as a device is set for the
 whole process. Every private name of Brian2 that the compiled engine relies on is in this file and
 in ``templates/``; `neurorl.backends.brian2.fingerprint` notices if Brian2 changes them.
 """

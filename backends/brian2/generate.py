@@ -1,7 +1,7 @@
-"""Generate and compile one network as a shared library, in a process of its own.
+"""Generate and compile one network as a shared library; `neurorl.backends.brian2.builder` calls it.
 
-``python -m neurorl.backends.brian2.generate FOLDER < PLAN``: the plan is JSON
-(`neurorl.backends.brian2.plan`). Leaves ``library.so`` and ``arrays.json`` in the folder.
+Takes a plan (`neurorl.backends.brian2.plan`), and leaves ``library.so`` and ``arrays.json`` in a
+folder.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from neurorl.native import SOURCES
 from neurorl.native.toolchain import LIBRARY_FLAGS, compiler
 from neurorl.numerics.random import LOGISTIC_BITS
 
-__all__ = ["main"]
+__all__ = ["build"]
 
 _HEADERS = (
     Path(__file__).parent / "templates" / "neurorl.h",
@@ -31,7 +30,7 @@ _HEADERS = (
 )
 
 
-def main(folder: Path, plan: dict[str, Any]) -> int:
+def build(folder: Path, plan: dict[str, Any]) -> int:
     """Write the sources, compile them and describe the result; return the exit status."""
     sources = folder / "source"
     with exact_preferences("numpy"):
@@ -82,7 +81,3 @@ def _text(planned: dict[str, Any]) -> NodeText:
     """Return the text of a node in a plan, without its draws, which this package's code makes."""
     extra = ("is_source", "depth", "draws")
     return NodeText(title="", **{k: v for k, v in planned.items() if k not in extra})
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(Path(sys.argv[1]), json.load(sys.stdin)))

@@ -49,6 +49,19 @@ void *operator new[](std::size_t size)
 void operator delete[](void *memory) noexcept { std::free(memory); }
 void operator delete[](void *memory, std::size_t) noexcept { std::free(memory); }
 
+// Brian2's own executable writes its arrays to files and reads values from its command line. As
+// functions of this file alone, which nothing calls, these are left out: a third of what is to be
+// compiled. What runs once is made small instead of fast.
+static void _write_arrays();
+static void _dealloc_arrays();
+static void brian_end();
+namespace brian {
+static void set_variable_by_name(std::string, std::string);
+}
+[[gnu::cold]] static void _init_arrays();
+[[gnu::cold]] static void _load_arrays();
+[[gnu::cold]] static void brian_start();
+
 #include "objects.h"
 #include "synapses_classes.h"
 #include "network.h"
@@ -84,7 +97,7 @@ void _{{block}}_{{code.name}}() { unit_{{block}}_{{code.name}}::_{{block}}_{{cod
 void set_from_command_line(const std::vector<std::string>) {}
 
 // Makes the arrays, all 0, and the list of what a step calls. To be called once, after loading.
-extern "C" void neurorl_setup(const double *logistic_table)
+extern "C" [[gnu::cold]] void neurorl_setup(const double *logistic_table)
 {
     neurorl::logistic_table = logistic_table;
     std::vector<std::string> args;

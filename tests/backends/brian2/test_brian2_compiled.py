@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from neurorl.arithmetic.rounding import make_arithmetic
 from neurorl.backends.brian2 import Brian2Simulator, cache, engines, fingerprint
 from neurorl.backends.brian2.compiled import Compiled
 from neurorl.backends.brian2.plan import library_plan
+from neurorl.children import child_environment
 from neurorl.errors import BackendError, UnsupportedError
 from neurorl.models import LIF
 from neurorl.native import toolchain
@@ -164,6 +166,24 @@ def test_a_broken_entry_is_built_again(folder: Path) -> None:
     with compiled(network) as backend:
         assert np.array_equal(backend.step(inputs, 9)["middle"], expected)
     assert entries(folder) == [entry.name]
+
+
+def test_nothing_is_imported_or_compiled_that_nobody_calls(tmp_path: Path) -> None:
+    """Brian2 would import pyplot, and compile how its executable writes files and reads options."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-P", "-m", cache._BUILDER, str(tmp_path)],
+        input=json.dumps(plan(FEATURES["LIF"]())),
+        env=child_environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "brian2.devices.cpp_standalone" in done.stderr
+    assert "matplotlib.pyplot" not in done.stderr
+    code = (tmp_path / "library.so").read_bytes()
+    assert b"neurorl_advance" in code
+    for name in (b"_write_arrays", b"_dealloc_arrays", b"set_variable_by_name", b"brian_end"):
+        assert name not in code
 
 
 def test_what_the_compiler_says_is_in_the_error_and_kept(
