@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -18,3 +21,11 @@ def compiled_once() -> None:
     """Compile the learning loop before the first test, so that none begins in NumPy meanwhile."""
     if toolchain.problem() is None:
         library()
+
+
+@pytest.fixture
+def heeds_interrupts() -> Iterator[None]:
+    """Heed Ctrl-C as in a terminal, though whoever started the tests may ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

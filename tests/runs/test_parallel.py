@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -52,14 +52,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     out = tmp_path_factory.mktemp("whole")
     train_seeds(CAR, places(out, 4), episodes=CAR_EPISODES)
     return kept(out)
-
-
-@pytest.fixture
-def heeds_interrupts() -> Iterator[None]:
-    """Heed Ctrl-C as in a terminal, though whoever started the tests may ignore it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 def test_files_and_summaries_are_those_of_one_process(tmp_path: Path) -> None:
