@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--without-noise",
         action="store_true",
-        help="leave escape noise out, on both sides; with a --target of PyNN, which has none",
+        help="leave escape noise out, on both sides; with a --target of PyNN",
     )
     parser.add_argument("--steps", type=int, default=1000, metavar="N", help="default 1000")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="decides everything")

@@ -57,9 +57,12 @@ class Elsewhere(Protocol):
         n_steps: int,
         weights: Mapping[str, FloatArray],
         seed: int,
-        replicas: int,
+        begins: Sequence[int],
     ) -> dict[str, Raster]:
-        """Return the spikes of *replicas* networks, ``(n_steps, replicas * size)``."""
+        """Return the spikes of networks side by side, ``(n_steps, len(begins) * size)``.
+
+        begins: the number of the first step of each, by which noise is drawn.
+        """
 
 
 TARGETS: Mapping[str, Elsewhere] = PYNN
@@ -186,6 +189,7 @@ def _play(
         parts[-1].append(window)
     lengths = [sum(w.n_steps for w in part) for part in parts]
     longest = max(lengths)
+    begins = (subject.t + np.cumsum([0, *lengths[:-1]])).tolist()
     inputs = {}
     for source in subject.network.sources:
         raster = np.zeros((longest, len(parts), source.size), dtype=bool)
@@ -195,7 +199,7 @@ def _play(
         inputs[source.name] = raster.reshape(longest, -1)
     with load(_REFERENCE, subject.network, seed=seed, weights=subject.weights or None) as backend:
         weights = {p.name: backend.weights(p.name) for p in subject.network.projections}
-    played = there.play(subject.network, inputs, longest, weights, seed, len(parts))
+    played = there.play(subject.network, inputs, longest, weights, seed, begins)
     rasters = {}
     for name, raster in played.items():
         blocks = raster.reshape(longest, len(parts), -1)

@@ -23,18 +23,12 @@ from neurorl.children import child_environment, module_command
 from neurorl.errors import BackendError, BackendUnavailableError, UnsupportedError
 from neurorl.network.description import Network
 from neurorl.network.serialization import FloatArray
-from neurorl.pynn import as_held, problems, to_pynn
+from neurorl.pynn import problems, to_pynn
 from neurorl.validation.elsewhere_causes import Change
 
 __all__ = ["PYNN", "PynnTarget", "main"]
 
 _REQUEST, _ARRAYS, _ANSWER = "request.json", "arrays.npz", "answer.npz"
-
-
-_LATE = (
-    "its cells let a current act one step after it has arrived, and in a loop of one-step delays"
-    " nothing makes up for it, so these take two"
-)
 
 
 class PynnTarget:
@@ -61,8 +55,8 @@ class PynnTarget:
         return problems(network, self.name)
 
     def changes(self) -> Sequence[Change]:
-        """Return what it is known to do otherwise than described."""
-        return [Change("delay", _LATE, lambda network: as_held(network, self.name))]
+        """Return what it is known to do otherwise than described: nothing."""
+        return []
 
     def play(
         self,
@@ -71,18 +65,19 @@ class PynnTarget:
         n_steps: int,
         weights: Mapping[str, FloatArray],
         seed: int,
-        replicas: int,
+        begins: Sequence[int],
     ) -> dict[str, Raster]:
-        """Return the spikes of *replicas* networks side by side, ``(n_steps, replicas * size)``.
+        """Return the spikes of networks side by side, ``(n_steps, len(begins) * size)``.
 
-        inputs: ``(n_steps, replicas * size)``. Raises BackendError if its process fails.
+        inputs: of that shape, too. begins: the number of the first step of each, for its noise.
+        Raises BackendError if its process fails.
         """
         request = {
             "target": self.name,
             "network": network.to_dict(),
             "n_steps": n_steps,
             "seed": seed,
-            "replicas": replicas,
+            "begins": [int(begin) for begin in begins],
         }
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
@@ -151,7 +146,8 @@ def main(folder: str) -> None:
         given["inputs"],
         seed=request["seed"],
         weights=given["weights"],
-        replicas=request["replicas"],
+        replicas=len(request["begins"]),
+        begins=request["begins"],
     )
     rasters: dict[str, Any] = exported.run(request["n_steps"])
     np.savez(Path(folder) / _ANSWER, **rasters)

@@ -15,11 +15,13 @@ import numpy as np
 import pytest
 
 import neurorl
-from neurorl.errors import UnsupportedError
-from neurorl.models import LIF, CubaLIF
+from neurorl.errors import ArgumentError, UnsupportedError
+from neurorl.models import GLM, LIF, CubaLIF
 from neurorl.network.description import Network, Population, Projection, Source
-from neurorl.pynn import as_held, problems, to_pynn
+from neurorl.pynn import Exported, Windows, as_held, problems, to_pynn
+from neurorl.pynn.lists import make_projection
 from neurorl.testing import FEATURES
+from neurorl.zoo import agents
 
 NEEDS = {"nest": "nest", "brian2": "brian2"}
 STEPS = 200
@@ -37,11 +39,92 @@ simulator = importlib.import_module("pyNN." + sys.argv[1])
 counts = []
 for delay, loop in ((1, 1), (1, 2), (2, 2), (3, 3)):
     network, inputs = test_pynn.layered(delay, loop)
-    rasters = test_pynn.to_pynn(network, simulator, inputs).run(test_pynn.STEPS)
-    simulator.end()
-    counts.append(test_pynn.compare(network, inputs, rasters))
-print("RESULT" + json.dumps(counts))
+    for exact in (False, True)[(delay, loop) != (1, 1):]:
+        exported = test_pynn.to_pynn(network, simulator, inputs, exact=exact)
+        rasters = exported.run(test_pynn.STEPS)
+        simulator.end()
+        counts.append(test_pynn.compare(network, inputs, rasters))
+noisy = test_pynn.noise_there(simulator)
+print("RESULT" + json.dumps([counts, noisy, test_pynn.read_back(simulator)]))
 """
+
+WINDOW = 15
+
+
+def noisy(neuron: Any, signed: bool = False) -> Network:
+    """Two populations with noise, the second of GLM units."""
+    rng = np.random.default_rng(4)
+    return Network(
+        (Source("input", 6), Population("first", 15, neuron), Population("second", 8, GLM())),
+        (
+            Projection("drive", "input", "first", rng.uniform(-0.2, 0.5, (6, 15))),
+            Projection("on", "first", "second", rng.uniform(-1, 1, (15, 8)), signed=signed),
+        ),
+    )
+
+
+NOISY = {
+    "GLM, signed": noisy(GLM(bias=-0.2), signed=True),
+    "LIF": noisy(LIF(bias=0.02, noise=0.2, refractory=2e-3)),
+    "low bias": noisy(LIF(tau_mem=2e-3, bias=-0.3, threshold=0.2)),
+    "CubaLIF": noisy(CubaLIF(bias=np.linspace(-0.1, 0.1, 15), noise=0.2, refractory=1e-3)),
+}
+
+
+def noise_there(simulator: Any) -> dict[str, list[int]]:
+    """Return of each network its spikes, and the cells that differ; of the last in windows, too."""
+    found, begins = {}, (7, 2**33)
+    for name, network in NOISY.items():
+        inputs = {"input": np.random.default_rng(2).random((2 * WINDOW, 2 * 6)) < 0.3}
+        theirs = to_pynn(network, simulator, inputs, seed=9, replicas=2, begins=begins).run(
+            2 * WINDOW
+        )
+        simulator.end()
+        found[name] = played(network, inputs, begins, theirs)
+    with neurorl.load("reference", network, seed=9) as backend:
+        weights = {p.name: backend.weights(p.name) for p in network.projections}
+    windows = Windows(network, simulator, WINDOW, 2, weights, 9, begins)
+    parts = [windows.play({"input": part}) for part in np.split(inputs["input"], 2)]
+    simulator.end()
+    again = {k: np.concatenate([part[k] for part in parts]) for k in parts[0]}
+    found["windows"] = played(network, inputs, begins, again, WINDOW)
+    return found
+
+
+def read_back(simulator: Any) -> float:
+    """Return how far synapses of a list are from what PyNN's public names say of them."""
+    simulator.setup(timestep=0.1, min_delay=0.1)
+    sources = simulator.Population(4, simulator.SpikeSourceArray(spike_times=[1.0]))
+    cells = simulator.Population(3, simulator.IF_curr_exp())
+    pre, post = np.array([3, 0, 3, 1]), np.array([2, 1, 0, 1])
+    weights, delays = np.array([0.5, 0.25, 1.0, 2.0]), np.array([0.1, 0.4, 2.0, 0.3])
+    columns = (pre, post, weights, delays)
+    made = make_projection(simulator, (sources, cells), *columns, "excitatory")
+    assert len(made) == 4
+    found = np.array(sorted(made.get(["weight", "delay"], format="list")), dtype=float)
+    simulator.end()
+    return float(np.abs(found - np.array(sorted(zip(*columns, strict=True)))).max())
+
+
+def played(
+    network: Network, inputs: Any, begins: Any, theirs: Any, window: int | None = None
+) -> list[int]:
+    """Return the spikes of the reference, and the cells that differ from *theirs*.
+
+    window: of so many steps, from silence each.
+    """
+    spikes = differing = 0
+    with neurorl.load("reference", network, seed=(9,) * len(begins)) as backend:
+        n = len(inputs["input"])
+        for first in range(0, n, window or n):
+            for k, begin in enumerate(begins):
+                backend.begin_at(begin + first, k)
+            last = first + (window or n)
+            given = {name: raster[first:last] for name, raster in inputs.items()}
+            for name, raster in backend.step(given, last - first).items():
+                spikes += int(raster.sum())
+                differing += int((raster != theirs[name][first:last]).sum())
+    return [spikes, differing]
 
 
 def layered(delay: int, loop: int) -> tuple[Network, dict[str, Any]]:
@@ -94,7 +177,9 @@ def compare(network: Network, inputs: Any, rasters: Any) -> list[tuple[int, int,
 
 
 @pytest.mark.parametrize("target", NEEDS)
-def test_spikes_are_equal_but_where_a_loop_takes_one_step(target: str) -> None:
+def test_spikes_are_equal_but_in_loops_of_a_step_without_pulses(
+    target: str,
+) -> None:
     for package in ("pyNN", NEEDS[target]):
         if importlib.util.find_spec(package) is None:
             pytest.skip(f"{package} is not installed")
@@ -106,7 +191,7 @@ def test_spikes_are_equal_but_where_a_loop_takes_one_step(target: str) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    short, *equal = json.loads(done.stdout.partition("RESULT")[2])
+    (short, *equal), noise, moved = json.loads(done.stdout.partition("RESULT")[2])
     for counts in equal:
         for ours, theirs, differing, distance in counts:
             assert (theirs, differing, distance) == (ours, 0, 0.0)
@@ -114,6 +199,11 @@ def test_spikes_are_equal_but_where_a_loop_takes_one_step(target: str) -> None:
     for ours, theirs, _, distance in short:  # a current acts a step late
         assert abs(theirs / ours - 1) < 0.02
         assert 0 < distance < 0.12
+    assert moved < 1e-9
+    assert set(noise) == {*NOISY, "windows"}
+    for name, (spikes, differing) in noise.items():
+        assert spikes > 100, name
+        assert differing == 0, name
 
 
 MAPPING = """
@@ -149,11 +239,8 @@ def test_spynnaker_builds_and_maps_it_on_its_virtual_board(tmp_path: Path) -> No
     ("feature", "words"),
     [
         ("currents", "source 'level' of currents"),
-        ("escape noise", "with escape noise"),
         ("neurons by equations", "of neurons by equations"),
         ("short-term plasticity", "with short-term plasticity"),
-        ("signed units (+-1)", "signed"),
-        ("stochastic GLM unit", "without a membrane's memory"),
     ],
 )
 def test_what_no_target_can_hold_is_named(feature: str, words: str) -> None:
@@ -161,6 +248,38 @@ def test_what_no_target_can_hold_is_named(feature: str, words: str) -> None:
     assert any(words in line for line in problems(network, "nest"))
     with pytest.raises(UnsupportedError, match="PyNN's nest: can't hold this"):
         to_pynn(network, "pyNN.nest", {})
+
+
+@pytest.mark.parametrize(
+    ("feature", "words"),
+    [
+        ("escape noise", "with escape noise"),
+        ("signed units (+-1)", "signed"),
+        ("stochastic GLM unit", "without a membrane's memory"),
+    ],
+)
+def test_pulses_are_for_simulators_that_integrate_exactly(feature: str, words: str) -> None:
+    network = FEATURES[feature]()
+    assert problems(network, "nest") == problems(network, "brian2") == []
+    assert any(words in line for line in problems(network, "spiNNaker"))
+    with pytest.raises(UnsupportedError, match="PyNN's spiNNaker: can't hold this"):
+        Windows(network, "spynnaker.pyNN", 5, 1, {}, 0, (0,))
+
+
+def test_every_pretrained_agent_can_be_held() -> None:
+    for name in agents():
+        network = neurorl.SpikingActorCritic.load(f"zoo:{name}").network
+        assert problems(network, "nest") == problems(network, "brian2") == [], name
+        assert as_held(network, "nest").projections == network.projections, name
+
+
+def test_noise_is_there_for_as_many_steps_as_inputs_have() -> None:
+    network = NOISY["LIF"]
+    exported = Exported("pyNN.nest", {}, network, most=30)
+    with pytest.raises(ArgumentError, match=r"no noise for so many steps .got 31, limit 30"):
+        exported.run(31)
+    with pytest.raises(ArgumentError, match=r"begins: not one for each replica"):
+        to_pynn(network, "pyNN.nest", {}, replicas=2, begins=(0,))
 
 
 @pytest.mark.parametrize(
@@ -186,9 +305,11 @@ def test_a_long_way_back_makes_up_for_a_short_way() -> None:
     assert [there.delay_steps(p.name) for p in ways] == [2, 2]
 
 
-def test_a_bias_that_would_begin_with_a_spike_is_named() -> None:
+def test_a_bias_that_would_begin_with_a_spike_needs_pulses() -> None:
     low = Population("low", 2, LIF(tau_mem=2e-3, bias=-0.3, threshold=0.2))
-    (line,) = problems(Network((Source("input", 2), low)), "nest")
+    network = Network((Source("input", 2), low))
+    assert problems(network, "nest") == []
+    (line,) = problems(network, "spiNNaker")
     assert "begin with a spike" in line
 
 

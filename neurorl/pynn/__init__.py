@@ -1,0 +1,13 @@
+"""Play networks on PyNN's simulators; see docs/pynn.md. Needs ``pip install 'neurorl[pynn]'``.
+
+PyNN's cells are equations in mV, ms, nA and nF. With a membrane unit of 1 mV and a capacitance of
+1 nF, weights and biases are chosen so that a spike, or a step of bias, changes a membrane as in the
+description: a simulator that integrates exactly, such as NEST, has the description's membranes.
+"""
+
+from neurorl.pynn.export import Exported, problems, to_pynn
+from neurorl.pynn.held import as_held
+from neurorl.pynn.targets import TARGETS
+from neurorl.pynn.windows import Windows
+
+__all__ = ["TARGETS", "Exported", "Windows", "as_held", "problems", "to_pynn"]

@@ -1,0 +1,191 @@
+"""Build a network in a simulator of PyNN, part by part."""
+
+from __future__ import annotations
+
+import abc
+import importlib
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.network.description import Network, Population, Projection
+from neurorl.network.neuron import Dynamics
+from neurorl.network.serialization import FloatArray
+from neurorl.pynn.cells import Cells, plain_cells, pulsed_cells, tiled
+from neurorl.pynn.lags import described_steps, lags_of, source_names, steps_there
+from neurorl.pynn.pulses import SUBSTEPS, in_steps, lasting, lift_of, pulse_rows, pulses
+from neurorl.pynn.targets import Target
+from neurorl.pynn.wiring import Rows, connect, repeated, spike_sources, synapses
+
+__all__ = ["Building", "PlainBuilding", "PulsedBuilding", "Rasters", "rasters_of"]
+
+Rasters = dict[str, npt.NDArray[np.bool_]]
+
+
+class Building(abc.ABC):
+    """Build a network part by part: sources, populations, projections.
+
+    weights: in force, by projection. begins: as of `neurorl.pynn.to_pynn`, one for each replica.
+    lags: by how many steps nodes spike later there.
+    """
+
+    substeps: ClassVar[int]
+    lags: Mapping[str, int]
+
+    def __init__(
+        self,
+        network: Network,
+        simulator: Any,
+        can: Target,
+        weights: Mapping[str, FloatArray],
+        seed: int,
+        begins: Sequence[int],
+    ) -> None:
+        self.network, self.simulator, self.can, self.weights = network, simulator, can, weights
+        self.seed, self.begins = seed, begins
+        self.ms = network.dt * 1e3
+        self.fine = self.ms / self.substeps
+        self.populations: dict[str, Any] = {}
+        self._gains: dict[str, FloatArray] = {}
+
+    def build(
+        self,
+        inputs: Mapping[str, npt.NDArray[np.bool_]],
+        steps: npt.NDArray[np.int64],
+        n_steps: int,
+    ) -> None:
+        """Build the whole network.
+
+        steps: those in which it can spike. n_steps: how many follow each other.
+        """
+        options = dict(self.can.options)
+        if self.can.needs_longest:
+            options["max_delay"] = self.longest(n_steps) * self.ms
+        self.simulator.setup(timestep=self.fine, min_delay=self.fine, **options)
+        if self.can.clock:  # which PyNN leaves to the spike sources' default
+            brian2: Any = importlib.import_module(self.can.clock)
+            brian2.defaultclock.dt = self.fine * brian2.ms
+        for name, raster in inputs.items():
+            trains = [(np.flatnonzero(row) + 2) * self.ms for row in raster.T]
+            self.populations[name] = spike_sources(self.simulator, trains, name, self.can)
+        for population in self.network.populations:
+            self.add(population, steps)
+        for p in self.network.projections:
+            self._connect(p, n_steps)
+
+    @abc.abstractmethod
+    def add(self, population: Population, steps: npt.NDArray[np.int64]) -> None:
+        """Add a population, of all replicas."""
+
+    @abc.abstractmethod
+    def rows(self, p: Projection, rows: Rows, n_steps: int) -> Rows:
+        """Return the synapses there for those of one replica, whose delays aren't set yet."""
+
+    def longest(self, n_steps: int) -> int:
+        """Return as many steps as no delay there is longer than."""
+        described = max(
+            (self.network.delay_steps(p.name) for p in self.network.projections), default=1
+        )
+        kept = max(
+            (lasting(self.dynamics(p), n_steps) for p in self.network.populations), default=0
+        )
+        return described + kept + 2 + max(self.lags.values())
+
+    def dynamics(self, population: Population) -> Dynamics:
+        """Return the constants of one replica's neurons."""
+        return population.neuron.dynamics(population.size, self.network.dt)
+
+    def make(self, population: Population, cells: Cells) -> Any:
+        """Make PyNN's population of these cells, and record it."""
+        size = len(self.begins) * population.size
+        kind = self.simulator.IF_curr_exp(**cells.parameters)
+        made = self.simulator.Population(size, kind, label=population.name)
+        made.initialize(v=cells.initial)
+        made.record("spikes")
+        self.populations[population.name] = made
+        self._gains[population.name] = cells.gain[: population.size]
+        return made
+
+    def _connect(self, p: Projection, n_steps: int) -> None:
+        """Add the synapses of a projection, of all replicas."""
+        weights = np.asarray(self.weights[p.name]) * (2 if p.signed else 1)
+        rows = self.rows(p, synapses(self.network, p, weights, self._gains[p.post]), n_steps)
+        ends = self.populations[p.pre], self.populations[p.post]
+        sizes = self.network.node(p.pre).size, self.network.node(p.post).size
+        connect(self.simulator, *ends, repeated(rows, sizes, len(self.begins)), self.fine)
+
+
+class PlainBuilding(Building):
+    """Build a network that is stepped as it is described, with delays as `as_held` has them."""
+
+    substeps = 1
+
+    def __init__(self, *parts: Any) -> None:
+        super().__init__(*parts)
+        self.lags = lags_of(self.network, self.can)
+
+    def add(self, population: Population, steps: npt.NDArray[np.int64]) -> None:
+        d = tiled(self.dynamics(population), len(self.begins))
+        begun = self.can.begun + self.lags[population.name]
+        self.make(population, plain_cells(d, self.ms, begun, self.can.dead))
+
+    def rows(self, p: Projection, rows: Rows, n_steps: int) -> Rows:
+        return rows._replace(steps=steps_there(self.network, p, self.lags, self.can)[rows.steps])
+
+
+class PulsedBuilding(Building):
+    """Build a network whose noise, biases and currents are pulses, see `neurorl.pynn.pulses`."""
+
+    substeps = SUBSTEPS
+
+    def __init__(self, *parts: Any) -> None:
+        super().__init__(*parts)
+        self.lags = dict.fromkeys((node.name for node in self.network.nodes), 0)
+
+    def add(self, population: Population, steps: npt.NDArray[np.int64]) -> None:
+        parts = self.network, population, self.weights
+        given = pulses(*parts, len(steps), self.seed, self.begins)
+        lift = lift_of(*parts, given)
+        d = tiled(self.dynamics(population), len(self.begins))
+        cells = pulsed_cells(d, self.ms, self.substeps, self.can.dead, lift)
+        made = self.make(population, cells)
+        ends = (steps + self.can.first) * self.ms - 2 * self.fine
+        label = f"{population.name}: pulses"
+        sources = spike_sources(self.simulator, list(ends[:, None]), label, self.can)
+        for rows in pulse_rows(cells, given, lift, self.fine):
+            connect(self.simulator, sources, made, rows, self.fine)
+
+    def rows(self, p: Projection, rows: Rows, n_steps: int) -> Rows:
+        more = 2 if p.pre in source_names(self.network) else 0
+        described = described_steps(self.network, p)[rows.steps]
+        there = rows._replace(steps=(described + more) * self.substeps - 1)
+        (post,) = (x for x in self.network.populations if x.name == p.post)
+        return in_steps(there, self.dynamics(post), n_steps)
+
+
+def rasters_of(
+    network: Network,
+    populations: Mapping[str, Any],
+    n_steps: int,
+    replicas: int,
+    first: Mapping[str, int],
+) -> Rasters:
+    """Return the spikes that PyNN recorded, ``(n_steps, replicas * size)``, and forget them there.
+
+    first: in which step of PyNN's the first row of a population is.
+    """
+    rasters = {}
+    for population in network.populations:
+        made = populations[population.name]
+        segment = made.get_data("spikes", clear=True).segments[-1]
+        cells, times = segment.spiketrains.multiplexed
+        raster = np.zeros((n_steps, replicas * population.size), dtype=bool)
+        steps = np.rint(np.asarray(times, dtype=float) / (network.dt * 1e3)).astype(int)
+        steps -= first[population.name]
+        there = (steps >= 0) & (steps < n_steps)
+        numbers = np.searchsorted(np.asarray(made.all_cells, dtype=int), cells)
+        raster[steps[there], numbers[there]] = True
+        rasters[population.name] = raster
+    return rasters

@@ -1,0 +1,103 @@
+"""Choose the constants of PyNN's cells, so that membranes are the description's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from neurorl.network.neuron import Dynamics
+from neurorl.network.serialization import FloatArray
+
+__all__ = ["Cells", "added", "begins_with_a_spike", "plain_cells", "pulsed_cells", "tiled"]
+
+_SHORTEST = 1e-2
+"""Set the time constant of a current that acts in one step of the simulator, in these steps."""
+_FORGOTTEN = 40
+"""Count the time constants of a membrane without memory in a step: ``exp(-40)`` is left."""
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Hold `IF_curr_exp`'s parameters and what follows; ``(size,)`` arrays in mV, ms, nA and nF.
+
+    initial: membranes. gain: current of a spike whose weight is 1.
+    """
+
+    parameters: Mapping[str, FloatArray | float]
+    initial: FloatArray
+    gain: FloatArray
+
+
+def plain_cells(d: Dynamics, ms: float, begun: int, dead: int) -> Cells:
+    """Return cells that are stepped as the description is.
+
+    ms: of a step. begun: how many steps before its first the simulator begins. dead: as of
+    `neurorl.pynn.targets.Target`.
+    """
+    tau_m = -ms / np.log(d.membrane_decay)
+    tau_s = -ms / np.log(np.maximum(d.current_decay, np.exp(-1 / _SHORTEST)))
+    parameters = {
+        **_parameters(tau_m, tau_s, d.threshold),
+        # a current that stays for a step adds this much of itself to the membrane
+        "i_offset": d.bias / (tau_m * (1 - d.membrane_decay)),
+        "tau_refrac": (d.refractory_steps + dead * (d.refractory_steps > 0)) * ms,
+    }
+    return Cells(parameters, _initial(d, begun), 1 / added(tau_s, tau_m, ms))
+
+
+def pulsed_cells(d: Dynamics, ms: float, substeps: int, dead: int, lift: float) -> Cells:
+    """Return cells whose thresholds are *lift* higher, to be reached by pulses only.
+
+    All currents act in one substep. The cells are dead for a substep after each spike, in which the
+    lift is taken back; see `neurorl.pynn.pulses`. Biases aren't theirs.
+    """
+    fine = ms / substeps
+    tau_m = -ms / np.log(np.maximum(d.membrane_decay, np.exp(-_FORGOTTEN)))
+    tau_s = np.full(len(tau_m), _SHORTEST * fine)
+    parameters = {
+        **_parameters(tau_m, tau_s, d.threshold + lift),
+        "tau_refrac": np.asarray((d.refractory_steps * substeps + 1 + dead) * fine),
+    }
+    return Cells(parameters, np.zeros(len(tau_m)), 1 / added(tau_s, tau_m, fine))
+
+
+def _parameters(
+    tau_m: FloatArray, tau_s: FloatArray, threshold: FloatArray
+) -> dict[str, FloatArray | float]:
+    return {
+        "cm": 1.0,
+        "v_rest": 0.0,
+        "v_reset": 0.0,
+        "tau_m": tau_m,
+        "tau_syn_E": tau_s,
+        "tau_syn_I": tau_s,
+        "v_thresh": threshold,
+    }
+
+
+def begins_with_a_spike(d: Dynamics, begun: int) -> bool:
+    """Return whether a bias is so low that `plain_cells` would begin with a spike."""
+    return bool((_initial(d, begun) * d.membrane_decay + d.bias > d.threshold).any())
+
+
+def _initial(d: Dynamics, begun: int) -> FloatArray:
+    """Return membranes from which biases come to 0 after so many steps."""
+    kept = d.membrane_decay**begun
+    return np.asarray(-d.bias * (1 - kept) / (1 - d.membrane_decay) / kept)
+
+
+def tiled(dynamics: Dynamics, replicas: int) -> Dynamics:
+    """Return the constants of so many populations side by side."""
+    arrays = {f.name: np.tile(getattr(dynamics, f.name), replicas) for f in fields(dynamics)}
+    return Dynamics(**arrays)
+
+
+def added(tau_s: FloatArray, tau_m: FloatArray, ms: FloatArray | float) -> FloatArray:
+    """Return the integral of ``exp(-(ms - t)/tau_m) exp(-t/tau_s)`` over *ms*."""
+    rate = 1 / tau_m - 1 / tau_s
+    flat = np.abs(rate) < 1e-9
+    safe = np.where(flat, 1.0, rate)
+    whole = np.where(flat, ms, np.expm1(safe * ms) / safe)
+    return np.asarray(np.exp(-ms / tau_m) * whole)

@@ -1,0 +1,157 @@
+"""Build descriptions in PyNN's simulators, and run them there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.backends.registry import load
+from neurorl.errors import ArgumentError, UnsupportedError, check_name
+from neurorl.network.description import Network
+from neurorl.network.serialization import positive
+from neurorl.pynn.building import (
+    Building,
+    PlainBuilding,
+    PulsedBuilding,
+    Rasters,
+    rasters_of,
+)
+from neurorl.pynn.cells import begins_with_a_spike
+from neurorl.pynn.lags import has_short_loops, lags_of
+from neurorl.pynn.targets import TARGETS, Target, target_name
+
+__all__ = ["Exported", "problems", "to_pynn"]
+
+
+@dataclass(frozen=True)
+class Exported:
+    """Hold a network in a simulator of PyNN.
+
+    simulator: PyNN's module. populations: by name of a population or source, PyNN's.
+    replicas: how many copies of the network there are, unconnected. lags: by how many steps
+    spikes of a population come later there; `run` takes them off. most: how many steps it can make;
+    None if it has no noise.
+    """
+
+    simulator: Any
+    populations: Mapping[str, Any]
+    network: Network
+    replicas: int = 1
+    lags: Mapping[str, int] = field(default_factory=dict)
+    most: int | None = None
+
+    def run(self, n_steps: int) -> Rasters:
+        """Simulate, and return the spikes of each population, ``(n_steps, replicas * size)``."""
+        n_steps = positive("Exported.run", n_steps)
+        if self.most is not None and n_steps > self.most:
+            remedy = "give to_pynn as many steps of inputs"
+            what, limit = "no noise for so many steps", self.most
+            raise ArgumentError("Exported.run", what, got=n_steps, limit=limit, remedy=remedy)
+        ms = self.network.dt * 1e3
+        first = TARGETS[target_name(self.simulator)].first
+        self.simulator.run((n_steps + first + max(self.lags.values(), default=0) + 1) * ms)
+        begin = {p.name: first + self.lags.get(p.name, 0) for p in self.network.populations}
+        return rasters_of(self.network, self.populations, n_steps, self.replicas, begin)
+
+
+def problems(network: Network, target: str) -> list[str]:
+    """Return why *target* can't hold a network, one line for each part; empty if it can."""
+    check_name("target of PyNN", target, TARGETS)
+    can = TARGETS[target]
+    found = [f"source {name!r} of currents (take spikes)" for name in sorted(network.currents)]
+    for population in network.populations:
+        if population.plan(network.dt) is not None:
+            where = f"population {population.name!r}"
+            found.append(f"{where} of neurons by equations (limit LIF, CubaLIF)")
+    if not found and not can.has_pulses:
+        found = _without_pulses(network, can)
+    for p in network.projections:
+        if p.short_term is not None:
+            found.append(f"projection {p.name!r} with short-term plasticity (leave it out)")
+    return found
+
+
+def _without_pulses(network: Network, can: Target) -> list[str]:
+    """Return what a simulator can't hold in the description's own steps."""
+    found, lags = [], lags_of(network, can)
+    for population in network.populations:
+        where = f"population {population.name!r}"
+        d = population.neuron.dynamics(population.size, network.dt)
+        if d.noise_width.any():
+            found.append(f"{where} with escape noise (limit noise=0)")
+        if not d.membrane_decay.all():
+            found.append(f"{where} without a membrane's memory (limit tau_mem > 0)")
+        elif begins_with_a_spike(d, can.begun + lags[population.name]):
+            found.append(f"{where} with a bias so low that it would begin with a spike")
+    signed = [p.name for p in network.projections if p.signed]
+    return found + [f"projection {name!r}, signed (take an unsigned one)" for name in signed]
+
+
+def to_pynn(
+    network: Network,
+    simulator: Any,
+    inputs: Mapping[str, npt.ArrayLike],
+    *,
+    seed: int = 0,
+    weights: Mapping[str, npt.ArrayLike] | None = None,
+    replicas: int = 1,
+    begins: Sequence[int] | None = None,
+    exact: bool = True,
+) -> Exported:
+    """Build a description in a simulator of PyNN, such as ``pyNN.nest``, and record all spikes.
+
+    simulator: the module; its `setup` is called here. inputs: by source,
+    ``(steps, replicas * size)``. seed, weights: as of `neurorl.load`; weights stay as they are.
+    replicas: of the whole network, side by side and unconnected, each with inputs of its own.
+
+    Noise, and loops of one step, need pulses, for as many steps as the inputs have; see
+    docs/pynn.md. begins: the number of each replica's first step, by which noise is drawn; 0 if it
+    is left out. exact: False plays loops of one step without pulses, as `as_held` says.
+
+    Raises UnsupportedError naming every part that it can't hold.
+    """
+    target = target_name(simulator)
+    found = problems(network, target)
+    if found:
+        raise UnsupportedError(f"PyNN's {target}", "can't hold this", got="; ".join(found))
+    with load("reference", network, seed=seed, weights=weights) as backend:
+        held = {p.name: backend.weights(p.name) for p in network.projections}
+    given = _checked(network, inputs, replicas)
+    begun = [0] * replicas if begins is None else [int(begin) for begin in begins]
+    if len(begun) != replicas:
+        where, what = "to_pynn: begins", "not one for each replica"
+        raise ArgumentError(where, what, got=len(begun), limit=replicas)
+    is_pulsed = _is_pulsed(network, target, exact)
+    kind: type[Building] = PulsedBuilding if is_pulsed else PlainBuilding
+    building = kind(network, simulator, TARGETS[target], held, seed, begun)
+    n_steps = max((len(raster) for raster in given.values()), default=1)
+    building.build(given, np.arange(n_steps), n_steps)
+    most = n_steps if is_pulsed else None
+    return Exported(simulator, building.populations, network, replicas, building.lags, most)
+
+
+def _is_pulsed(network: Network, target: str, exact: bool) -> bool:
+    """Return whether a network is played by pulses."""
+    if not TARGETS[target].has_pulses:
+        return False
+    can = TARGETS[target]
+    return bool(_without_pulses(network, can)) or (exact and has_short_loops(network, can))
+
+
+def _checked(
+    network: Network, inputs: Mapping[str, npt.ArrayLike], replicas: int
+) -> dict[str, npt.NDArray[np.bool_]]:
+    """Return the spikes of every source."""
+    given = {}
+    for source in network.sources:
+        size = replicas * source.size
+        raster = np.asarray(inputs.get(source.name, np.zeros((1, size))), dtype=bool)
+        if raster.ndim != 2 or raster.shape[1] != size:
+            where, limit = f"to_pynn: inputs[{source.name!r}]", f"(steps, {size})"
+            raise ArgumentError(where, "wrong shape", got=raster.shape, limit=limit)
+        given[source.name] = raster
+    return given

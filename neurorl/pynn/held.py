@@ -1,0 +1,42 @@
+"""Say what a simulator of PyNN plays, as a description, where delays aren't as described."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.errors import check_name
+from neurorl.network.description import Network, Projection
+from neurorl.pynn.lags import lags_of, source_names, steps_there
+from neurorl.pynn.targets import TARGETS
+
+__all__ = ["as_held"]
+
+
+def as_held(network: Network, target: str) -> Network:
+    """Return what a target plays of *network* in the description's own steps, without pulses.
+
+    That is *network* but where populations lead back to themselves within delays so short that a
+    current which acts a step late can't be made up for: there it has longer ones.
+    """
+    check_name("target of PyNN", target, TARGETS)
+    can, lags = TARGETS[target], lags_of(network, TARGETS[target])
+    projections = []
+    for p in network.projections:
+        if p.pre not in source_names(network):
+            steps = steps_there(network, p, lags, can) + can.late - lags[p.post] + lags[p.pre]
+            p = _delayed(network, p, steps)
+        projections.append(p)
+    return replace(network, projections=tuple(projections))
+
+
+def _delayed(network: Network, p: Projection, steps: npt.NDArray[np.int64]) -> Projection:
+    """Return a projection with these delays, itself if it has them."""
+    described = network.synapse_delays(p.name)
+    if described is not None:
+        return p if np.array_equal(steps, described) else replace(p, delay=steps * network.dt)
+    if not len(steps) or steps[0] == network.delay_steps(p.name):
+        return p
+    return replace(p, delay=float(steps[0] * network.dt))

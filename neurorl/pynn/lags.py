@@ -1,0 +1,106 @@
+"""Keep delays where a current acts a step later than it arrives: populations that spike later."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.network.description import Network, Projection
+from neurorl.pynn.targets import Target
+
+__all__ = [
+    "described_steps",
+    "ends_of",
+    "has_short_loops",
+    "lags_of",
+    "source_names",
+    "steps_there",
+]
+
+
+def source_names(network: Network) -> set[str]:
+    """Return the names of a network's sources."""
+    return {source.name for source in network.sources}
+
+
+def _shortest(network: Network, p: Projection) -> int:
+    """Return the shortest delay of a projection, in steps."""
+    delays = network.synapse_delays(p.name)
+    if delays is None:
+        return network.delay_steps(p.name)
+    return int(delays.min(initial=network.delay_steps(p.name)))
+
+
+def lags_of(network: Network, can: Target) -> dict[str, int]:
+    """Return by how many steps each node has to spike later there, so that delays can be kept.
+
+    A delay there is that of the description, less what a current acts later, with the difference
+    of the lags of its ends; at least one step.
+    """
+    least = _least(network, can)
+    found = _longest(network, least)
+    if found is None:  # loops so short: what lies in them can't wait for itself
+        found = _longest(
+            network, [(a, b, n) for a, b, n in least if n <= 0 or network.steps(b, a) is None]
+        )
+    assert found is not None
+    return found
+
+
+def has_short_loops(network: Network, can: Target) -> bool:
+    """Return whether loops are so short that no lags make up for currents that act late."""
+    return _longest(network, _least(network, can)) is None
+
+
+def _least(network: Network, can: Target) -> list[tuple[str, str, int]]:
+    """Return for both ends of each projection how much later the second has to spike at least."""
+    sources = source_names(network)
+    return [
+        (p.pre, p.post, can.late + 1 - _shortest(network, p))
+        for p in network.projections
+        if p.pre not in sources
+    ]
+
+
+def _longest(network: Network, least: list[tuple[str, str, int]]) -> dict[str, int] | None:
+    """Return the least lags with ``lag[b] >= lag[a] + n``; None if there are none."""
+    lags = dict.fromkeys((node.name for node in network.nodes), 0)
+    for _ in range(len(lags) + 1):
+        raised = {b: lags[a] + n for a, b, n in least if lags[b] < lags[a] + n}
+        if not raised:
+            return lags
+        for a, b, n in least:
+            lags[b] = max(lags[b], lags[a] + n)
+    return None
+
+
+def described_steps(network: Network, p: Projection) -> npt.NDArray[np.int64]:
+    """Return the delay of each synapse, in steps."""
+    delays = network.synapse_delays(p.name)
+    if delays is None:
+        return np.full(len(ends_of(network, p)[0]), network.delay_steps(p.name))
+    return np.asarray(delays, dtype=np.int64)
+
+
+def steps_there(
+    network: Network, p: Projection, lags: Mapping[str, int], can: Target
+) -> npt.NDArray[np.int64]:
+    """Return the delay of each synapse there, in steps."""
+    steps = described_steps(network, p)
+    if p.pre in source_names(network):
+        return np.asarray(steps + 1 + lags[p.post], dtype=np.int64)
+    there = steps + lags[p.post] - lags[p.pre] - can.late
+    return np.asarray(np.maximum(there, 1), dtype=np.int64)
+
+
+def ends_of(network: Network, p: Projection) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Return the presynaptic and postsynaptic neuron of each weight of a projection."""
+    synapses = network.synapses(p.name)
+    if synapses is not None:
+        return np.asarray(synapses.pre), np.asarray(synapses.post)
+    rows, columns = (network.node(end).size // p.blocks for end in (p.pre, p.post))
+    block, row, column = np.indices((p.blocks, rows, columns)).reshape(3, -1)
+    return block * rows + row, block * columns + column

@@ -1,0 +1,64 @@
+"""Describe how each of PyNN's simulators steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from neurorl.errors import check_name
+
+__all__ = ["TARGETS", "Target", "target_name"]
+
+
+class Target(NamedTuple):
+    """Describe how one of PyNN's simulators steps; all in steps.
+
+    late: by how much a current of a neuron acts later than it arrives; taken from delays.
+    first: PyNN's step in which spikes of the description's first are written down.
+    begun: how many steps before the description's first the simulator begins.
+    dead: what it counts to a refractory period besides.
+    options: of its `setup`. clock: the module whose default clock is set, too.
+    least: how many spike sources a population has at least; the others are silent.
+    takes_lists: whether times of spikes are lists, not PyNN's sequences.
+    needs_longest: whether `setup` has to be told the longest delay.
+    has_pulses: whether it integrates so well that noise can be given by `neurorl.pynn.pulses`.
+    """
+
+    late: int
+    first: int
+    begun: int
+    dead: int
+    options: Mapping[str, Any] = MappingProxyType({})
+    clock: str = ""
+    takes_lists: bool = False
+    least: int = 1
+    needs_longest: bool = False
+    has_pulses: bool = True
+
+
+TARGETS: Mapping[str, Target] = {
+    "nest": Target(
+        late=1,
+        first=4,
+        begun=3,
+        dead=0,
+        options={"spike_precision": "on_grid"},
+        needs_longest=True,
+    ),
+    "brian2": Target(late=1, first=4, begun=4, dead=1, clock="brian2", least=2),
+    "spiNNaker": Target(late=0, first=3, begun=3, dead=0, takes_lists=True, has_pulses=False),
+}
+"""Hold PyNN's simulators, by the last part of their module's name; ``spynnaker.pyNN`` is spiNNaker.
+
+That one was built and mapped, on its virtual board, and has never been run: its steps are those
+that its documentation lets expect.
+"""
+
+
+def target_name(simulator: Any) -> str:
+    """Return the name of a simulator's module. Raises UnknownNameError for another."""
+    module = str(getattr(simulator, "__name__", simulator))
+    name = "spiNNaker" if module == "spynnaker.pyNN" else module.rpartition(".")[2]
+    check_name("simulator of PyNN", name, TARGETS)
+    return name

@@ -1,0 +1,85 @@
+"""Make PyNN's spike sources and projections."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.network.description import Network, Projection
+from neurorl.network.serialization import FloatArray
+from neurorl.pynn.lags import ends_of
+from neurorl.pynn.lists import make_projection
+from neurorl.pynn.targets import Target
+
+__all__ = ["Rows", "connect", "repeated", "spike_sources", "spike_times", "synapses"]
+
+
+_EARLY = 1e-9
+"""Set how much before the end of its step a source spikes, in ms."""
+
+
+class Rows(NamedTuple):
+    """Hold synapses: presynaptic and postsynaptic neurons, weights in nA, delays in substeps."""
+
+    pre: npt.NDArray[np.int64]
+    post: npt.NDArray[np.int64]
+    weights: FloatArray
+    steps: npt.NDArray[np.int64]
+
+
+def spike_sources(
+    simulator: Any, trains: Sequence[npt.NDArray[np.floating[Any]]], label: str, can: Target
+) -> Any:
+    """Return a population that spikes at these times, a train for each, in ms."""
+    times = spike_times(trains, can)
+    cell = simulator.SpikeSourceArray(spike_times=times)
+    return simulator.Population(len(times), cell, label=label)
+
+
+def spike_times(trains: Sequence[npt.NDArray[np.floating[Any]]], can: Target) -> list[Any]:
+    """Return trains, in ms, as a simulator takes them."""
+    # NEST takes the end of the step that a time is in, and PyNN takes a delay off before
+    times: list[Any] = [(np.round(train, 9) - _EARLY).tolist() for train in trains]
+    times += [[]] * (can.least - len(times))
+    sequence: Any = importlib.import_module("pyNN.parameters").Sequence
+    return times if can.takes_lists else [sequence(train) for train in times]
+
+
+def synapses(network: Network, p: Projection, weights: FloatArray, gain: FloatArray) -> Rows:
+    """Return the synapses of a projection that aren't 0; in place of delays, their numbers.
+
+    weights: as spikes transmit them. gain: of each postsynaptic neuron, see
+    `neurorl.pynn.cells.Cells`.
+    """
+    pre, post = ends_of(network, p)
+    values = np.asarray(weights, dtype=np.float64).ravel() * gain[post]
+    there = np.ones(len(pre), bool) if p.mask is None else np.asarray(p.mask).ravel()
+    numbers = np.flatnonzero(there & (values != 0))
+    return Rows(pre[numbers], post[numbers], values[numbers], numbers)
+
+
+def repeated(rows: Rows, sizes: tuple[int, int], replicas: int) -> Rows:
+    """Return the synapses of so many networks side by side."""
+    copies = np.repeat(np.arange(replicas), len(rows.pre))
+    return Rows(
+        np.tile(rows.pre, replicas) + copies * sizes[0],
+        np.tile(rows.post, replicas) + copies * sizes[1],
+        np.tile(rows.weights, replicas),
+        np.tile(rows.steps, replicas),
+    )
+
+
+def connect(simulator: Any, pre: Any, post: Any, rows: Rows, fine: float) -> None:
+    """Connect two populations by a list: presynaptic, postsynaptic, weight, delay.
+
+    fine: ms of a substep.
+    """
+    delays = np.round(rows.steps * fine, 9)
+    for receptor, sign in (("excitatory", rows.weights > 0), ("inhibitory", rows.weights < 0)):
+        if sign.any():
+            columns = (rows.pre[sign], rows.post[sign], rows.weights[sign], delays[sign])
+            make_projection(simulator, (pre, post), *columns, receptor)
