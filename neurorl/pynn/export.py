@@ -64,9 +64,13 @@ def problems(network: Network, target: str) -> list[str]:
     can = TARGETS[target]
     found = [f"source {name!r} of currents (take spikes)" for name in sorted(network.currents)]
     for population in network.populations:
+        where = f"population {population.name!r}"
         if population.plan(network.dt) is not None:
-            where = f"population {population.name!r}"
             found.append(f"{where} of neurons by equations (limit LIF, CubaLIF)")
+            continue
+        dead = population.neuron.dynamics(population.size, network.dt).refractory_steps
+        if can.one_refractory and len(np.unique(dead)) > 1:
+            found.append(f"{where} with several refractory periods (limit one)")
     if not found and not can.has_pulses:
         found = _without_pulses(network, can)
     for p in network.projections:

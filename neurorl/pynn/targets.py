@@ -22,6 +22,7 @@ class Target(NamedTuple):
     least: how many spike sources a population has at least; the others are silent.
     takes_lists: whether times of spikes are lists, not PyNN's sequences.
     needs_longest: whether `setup` has to be told the longest delay.
+    one_refractory: whether all neurons of a population have the same refractory period.
     has_pulses: whether it integrates so well that noise can be given by `neurorl.pynn.pulses`.
     """
 
@@ -34,6 +35,7 @@ class Target(NamedTuple):
     takes_lists: bool = False
     least: int = 1
     needs_longest: bool = False
+    one_refractory: bool = False
     has_pulses: bool = True
 
 
@@ -46,7 +48,9 @@ TARGETS: Mapping[str, Target] = {
         options={"spike_precision": "on_grid"},
         needs_longest=True,
     ),
-    "brian2": Target(late=1, first=4, begun=4, dead=1, clock="brian2", least=2),
+    "brian2": Target(
+        late=1, first=4, begun=4, dead=1, clock="brian2", least=2, one_refractory=True
+    ),
     "spiNNaker": Target(late=0, first=3, begun=3, dead=0, takes_lists=True, has_pulses=False),
 }
 """Hold PyNN's simulators, by the last part of their module's name; ``spynnaker.pyNN`` is spiNNaker.

@@ -20,7 +20,7 @@ from neurorl.models import GLM, LIF, CubaLIF
 from neurorl.network.description import Network, Population, Projection, Source
 from neurorl.pynn import Exported, Windows, as_held, problems, to_pynn
 from neurorl.pynn.lists import make_projection
-from neurorl.testing import FEATURES
+from neurorl.testing import FEATURES, random_network, rasters
 from neurorl.zoo import agents
 
 NEEDS = {"nest": "nest", "brian2": "brian2"}
@@ -45,7 +45,8 @@ for delay, loop in ((1, 1), (1, 2), (2, 2), (3, 3)):
         simulator.end()
         counts.append(test_pynn.compare(network, inputs, rasters))
 noisy = test_pynn.noise_there(simulator)
-print("RESULT" + json.dumps([counts, noisy, test_pynn.read_back(simulator)]))
+drawn = test_pynn.random_there(simulator, int(sys.argv[3]))
+print("RESULT" + json.dumps([counts, noisy, drawn, test_pynn.read_back(simulator)]))
 """
 
 WINDOW = 15
@@ -88,6 +89,23 @@ def noise_there(simulator: Any) -> dict[str, list[int]]:
     simulator.end()
     again = {k: np.concatenate([part[k] for part in parts]) for k in parts[0]}
     found["windows"] = played(network, inputs, begins, again, WINDOW)
+    return found
+
+
+def random_there(simulator: Any, n: int) -> list[tuple[int, int]]:
+    """Return of random networks that can be held, of *n*, the spikes and the cells that differ."""
+    found = []
+    for seed in range(n):
+        network = random_network(seed, delays=True)
+        if problems(network, simulator.__name__.rpartition(".")[2]):
+            continue
+        inputs = rasters(network, 50, seed)
+        with neurorl.load("reference", network, seed=seed) as backend:
+            ours = backend.step(inputs, 50)
+        theirs = to_pynn(network, simulator, inputs, seed=seed).run(50)
+        simulator.end()
+        spikes = sum(int(raster.sum()) for raster in ours.values())
+        found.append((spikes, sum(int((ours[k] != theirs[k]).sum()) for k in ours)))
     return found
 
 
@@ -158,7 +176,7 @@ def van_rossum(raster: Any, other: Any, tau: float = 20.0) -> float:
     return float(np.sqrt((traces**2).sum(axis=1) / tau).mean())
 
 
-def compare(network: Network, inputs: Any, rasters: Any) -> list[tuple[int, int, int, float]]:
+def compare(network: Network, inputs: Any, theirs: Any) -> list[tuple[int, int, int, float]]:
     """For each population its spikes, those of PyNN, the cells that differ, and how far it is.
 
     That is the distance of van Rossum, as a part of the distance to silence.
@@ -168,30 +186,33 @@ def compare(network: Network, inputs: Any, rasters: Any) -> list[tuple[int, int,
     return [
         (
             int(ours[k].sum()),
-            int(rasters[k].sum()),
-            int((ours[k] != rasters[k]).sum()),
-            van_rossum(ours[k], rasters[k]) / van_rossum(ours[k], np.zeros_like(ours[k])),
+            int(theirs[k].sum()),
+            int((ours[k] != theirs[k]).sum()),
+            van_rossum(ours[k], theirs[k]) / van_rossum(ours[k], np.zeros_like(ours[k])),
         )
         for k in ("first", "second")
     ]
 
 
-@pytest.mark.parametrize("target", NEEDS)
-def test_spikes_are_equal_but_in_loops_of_a_step_without_pulses(
-    target: str,
-) -> None:
+def run(target: str, n_random: int) -> Any:
+    """Return what PROGRAM says, or skip."""
     for package in ("pyNN", NEEDS[target]):
         if importlib.util.find_spec(package) is None:
             pytest.skip(f"{package} is not installed")
     folder = str(Path(__file__).parent)
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, target, json.dumps([folder])],
+        [sys.executable, "-c", PROGRAM, target, json.dumps([folder]), str(n_random)],
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    (short, *equal), noise, moved = json.loads(done.stdout.partition("RESULT")[2])
+    return json.loads(done.stdout.partition("RESULT")[2])
+
+
+@pytest.mark.parametrize("target", NEEDS)
+def test_spikes_are_equal_but_in_loops_of_a_step_without_pulses(target: str) -> None:
+    (short, *equal), noise, drawn, moved = run(target, 3)
     for counts in equal:
         for ours, theirs, differing, distance in counts:
             assert (theirs, differing, distance) == (ours, 0, 0.0)
@@ -200,10 +221,20 @@ def test_spikes_are_equal_but_in_loops_of_a_step_without_pulses(
         assert abs(theirs / ours - 1) < 0.02
         assert 0 < distance < 0.12
     assert moved < 1e-9
+    assert [differing for _, differing in drawn] == [0] * len(drawn)
     assert set(noise) == {*NOISY, "windows"}
     for name, (spikes, differing) in noise.items():
         assert spikes > 100, name
         assert differing == 0, name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", NEEDS)
+def test_random_networks_have_every_spike(target: str) -> None:
+    _, _, drawn, _ = run(target, 100)
+    assert len(drawn) > 50
+    assert sum(spikes > 0 for spikes, _ in drawn) > 40
+    assert [differing for _, differing in drawn] == [0] * len(drawn)
 
 
 MAPPING = """
@@ -311,6 +342,15 @@ def test_a_bias_that_would_begin_with_a_spike_needs_pulses() -> None:
     assert problems(network, "nest") == []
     (line,) = problems(network, "spiNNaker")
     assert "begin with a spike" in line
+
+
+def test_refractory_periods_that_differ_are_refused_where_pynn_has_one() -> None:
+    cells = Population("cells", 2, LIF(refractory=np.array([1e-3, 2e-3])))
+    network = Network((Source("input", 2), cells))
+    assert problems(network, "nest") == []
+    assert problems(network, "brian2") == [
+        "population 'cells' with several refractory periods (limit one)"
+    ]
 
 
 def test_an_unknown_simulator_is_named() -> None:
