@@ -20,7 +20,7 @@ from neurorl.native import toolchain
 __all__ = ["backend"]
 
 PATIENCE = 600
-"""Allow each backend this many seconds for all of its checks."""
+"""Allow each way of a backend this many seconds."""
 
 _TRIAL = "neurorl.doctor.trial"
 
@@ -48,17 +48,25 @@ def _try_all(name: str) -> Iterator[str | None]:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "problems"
         out.touch()
-        try:
-            done = subprocess.run(
-                module_command(_TRIAL, name, str(out)),
-                env=child_environment(),
-                capture_output=True,
-                timeout=PATIENCE,
-                check=False,
-            )
-            end = f"its process ended with status {done.returncode}"
-        except subprocess.TimeoutExpired:
-            end = f"not done after {PATIENCE} s"
+        end = _wait(module_command(_TRIAL, name, str(out)), out)
         problems = [json.loads(line) for line in out.read_text().splitlines()]
     yield from problems
     yield end
+
+
+def _wait(command: list[str], out: Path) -> str:
+    """Wait for a trial, as long as lines are added to *out*; return how it ended."""
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(command, env=child_environment(), stdout=quiet, stderr=quiet) as process:
+        while True:
+            before = out.stat().st_size
+            try:
+                return f"its process ended with status {process.wait(PATIENCE)}"
+            except subprocess.TimeoutExpired:
+                if out.stat().st_size == before:
+                    process.kill()
+                    again = "on a busy machine, run it again: what was compiled is kept"
+                    return f"not done after {PATIENCE} s; {again}"
+            except BaseException:
+                process.kill()
+                raise

@@ -95,6 +95,18 @@ def test_pythons(python: str, status: str, monkeypatch: pytest.MonkeyPatch) -> N
     assert (rows["python"]["found"], rows["python"]["status"]) == (python, status)
 
 
+def test_a_trial_that_never_ends_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has so long for each line that it adds."""
+    monkeypatch.setattr(backends, "PATIENCE", 0.2)
+    out = tmp_path / "problems"
+    out.touch()
+    wait = "import time; time.sleep(1000)"
+    adds = f"print('null', file=open({str(out)!r}, 'a'), flush=True); {wait}"
+    for code in (wait, adds):
+        assert "not done after 0.2 s" in backends._wait([sys.executable, "-c", code], out)
+    assert backends._wait([sys.executable, "-c", "raise SystemExit(3)"], out).endswith("3")
+
+
 def test_a_compiler_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script = tmp_path / "c++"
     script.write_text(
