@@ -12,11 +12,12 @@ import numpy.typing as npt
 
 from neurorl.models.choices import Choice
 from neurorl.models.parts import Part, Registry
-from neurorl.network.serialization import FloatArray, number
+from neurorl.network.serialization import FloatArray, number, positive
 from neurorl.numerics.elementary import exp
 
 __all__ = [
     "POLICIES",
+    "AnnealedSoftmax",
     "EpsilonGreedy",
     "Greedy",
     "Policy",
@@ -124,6 +125,55 @@ class Softmax(Policy):
 
 
 @dataclass(frozen=True, eq=False)
+class AnnealedSoftmax(Softmax):
+    """Draw actions as `Softmax` does, by an inverse temperature that grows as the agent decides.
+
+    beta: at first, per vote. beta_end, beta_decisions: it comes to this, evenly over so many of the
+    agent's decisions. exploration: as of `Softmax`.
+
+    An agent that takes the most votes plays another policy than the one it learned with, and comes
+    to other states, unless that is nearly as certain. Votes have noise of their own, as spikes are
+    drawn; where 1 / beta is less than its width, the two are alike. By gradients beta stays as it
+    is at first.
+    """
+
+    name: ClassVar[str] = "annealed-softmax"
+    kernel: ClassVar[str | None] = "softmax"
+
+    beta: float = 0.1
+    beta_end: float = 0.4
+    beta_decisions: int = 100_000
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        number("agent.beta_end", self.beta_end, 0.0)
+        positive("agent.beta_decisions", self.beta_decisions)
+
+    def at(self, decision: int) -> Softmax:
+        """Return the policy of a decision, counted from 0."""
+        share = min(decision / self.beta_decisions, 1.0)
+        return Softmax(self.beta + share * (self.beta_end - self.beta), self.exploration)
+
+    def decide(
+        self,
+        votes: FloatArray,
+        groups: Sequence[int],
+        allowed: npt.NDArray[np.bool_] | None,
+        u: FloatArray,
+        decision: int = 0,
+    ) -> Choice:
+        return self.at(decision).decide(votes, groups, allowed, u)
+
+    def distribution(self, votes: FloatArray) -> FloatArray:
+        """Return the probability of each action after all the decisions that beta grows in."""
+        return self.at(self.beta_decisions).distribution(votes)
+
+    @property
+    def remedy(self) -> str | None:
+        return f"beta_end (now {self.beta_end:g})"
+
+
+@dataclass(frozen=True, eq=False)
 class Greedy(Policy):
     """Take the action with the most votes; ties are drawn evenly."""
 
@@ -166,7 +216,14 @@ POLICIES: Registry[Policy] = Registry(
     Softmax,
     Greedy,
     EpsilonGreedy,
-    options={"beta": "beta", "exploration": "exploration", "epsilon": "epsilon"},
+    AnnealedSoftmax,
+    options={
+        "beta": "beta",
+        "exploration": "exploration",
+        "epsilon": "epsilon",
+        "beta_end": "beta_end",
+        "beta_decisions": "beta_decisions",
+    },
 )
 """Map the name of each policy to its class; ``POLICIES.register`` adds one."""
 

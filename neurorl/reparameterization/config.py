@@ -12,7 +12,7 @@ from neurorl.models.config import AgentConfig
 from neurorl.models.critics import Linear
 from neurorl.models.gaussian import Gaussian
 from neurorl.models.modulators import TDError
-from neurorl.models.policies import Softmax
+from neurorl.models.policies import AnnealedSoftmax, Softmax
 from neurorl.network.limits import MAX_ROLLOUT, check_limit
 from neurorl.network.serialization import Described, number, positive
 from neurorl.tasks.registration import GRID_ID, POSITION_ONLY_ID
@@ -142,7 +142,7 @@ def check_agent(config: AgentConfig) -> None:
         part = config.parts[kind]
         if isinstance(part, Gaussian):
             _check_widths(part, where)
-        elif type(part) is not cls:
+        elif type(part) not in (cls, AnnealedSoftmax):  # whose beta stays as it is at first
             remedy = f"{kind}={cls.name!r}"
             raise UnsupportedError(where, what, got=part.name, remedy=remedy)
 

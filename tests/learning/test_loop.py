@@ -243,6 +243,12 @@ CASES |= {
         "backend": "loihi",
         "policy": "epsilon-greedy",
     },
+    "annealed softmax": {
+        "env": "CartPole-v1",
+        "policy": "annealed-softmax",
+        "beta_end": 0.9,
+        "beta_decisions": 40,
+    },
     "optimistic critic": {"env": "CartPole-v1", "critic": "optimistic", "initial_value": 0.7},
     "optimistic critic of the grid": {
         "env": "neurorl/GridWorld-v0",

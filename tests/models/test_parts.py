@@ -245,6 +245,7 @@ def test_options_and_objects_mean_the_same(options: Any, kind: str, part: Any) -
         ({"policy": "epsilon-greedy"}, "policy", EpsilonGreedy(0.1), "epsilon"),
         ({"policy": EpsilonGreedy(0.3)}, "policy", EpsilonGreedy(0.3), "epsilon"),
         ({"epsilon": 0.3}, "policy", Softmax(0.15), "epsilon"),
+        ({"beta_end": 0.9}, "policy", Softmax(0.15), "beta_end"),
         ({"critic": "optimistic"}, "critic", Optimistic(0.1), "initial_value"),
         (
             {"critic": "optimistic", "initial_value": 5.0, "alpha_critic": 0.2},

@@ -13,7 +13,7 @@ from neurorl import SpikingActorCritic
 from neurorl.errors import DescriptionError
 from neurorl.models.critics import Linear, LinearCritic, Optimistic
 from neurorl.models.features import OneHot
-from neurorl.models.policies import EpsilonGreedy, Greedy, choose
+from neurorl.models.policies import AnnealedSoftmax, EpsilonGreedy, Greedy, Softmax, choose
 
 GRID = "neurorl/GridWorld-v0"
 AUTHORS: dict[str, Any] = {"policy": "epsilon-greedy", "critic": "optimistic", "gamma": 0.9}
@@ -31,6 +31,46 @@ def test_epsilon_greedy_by_hand() -> None:
     assert EpsilonGreedy(0.3).exploration == 0.3
     with pytest.raises(DescriptionError, match=r"agent\.epsilon.*range"):
         EpsilonGreedy(1.5)
+
+
+def test_annealed_softmax_by_hand() -> None:
+    policy = AnnealedSoftmax(beta=0.1, beta_end=0.5, beta_decisions=8)
+    grown = [policy.at(t).beta for t in (0, 4, 8, 9, 10**9)]
+    assert grown == pytest.approx([0.1, 0.3, 0.5, 0.5, 0.5], rel=1e-15, abs=0)
+    votes, u = np.array([1.0, 4.0, 2.0]), np.array([0.6])
+    for decision, beta in ((0, 0.1), (2, 0.2), (100, 0.5)):
+        chosen = policy.decide(votes, (3,), None, u, decision)
+        assert np.allclose(chosen.policy, Softmax(beta).distribution(votes))
+    assert np.array_equal(policy.distribution(votes), Softmax(0.5).distribution(votes))
+    assert AnnealedSoftmax(exploration=0.2).at(3).exploration == 0.2
+    assert type(policy.at_best()) is Greedy
+    for bad in ({"beta_end": -0.1}, {"beta_decisions": 0}):
+        with pytest.raises(DescriptionError, match=r"agent\.beta_"):
+            AnnealedSoftmax(**bad)
+
+
+def test_a_beta_that_does_not_grow_changes_no_bit() -> None:
+    annealed: dict[str, Any] = {"policy": "annealed-softmax", "beta_end": 0.15, "beta_decisions": 7}
+    a, b = (SpikingActorCritic(GRID, seed=1, beta=0.15, **options) for options in (annealed, {}))
+    a.learn(3)
+    b.learn(3)
+    for name, w in a.weights.items():
+        assert np.array_equal(b.weights[name], w)
+
+
+@pytest.mark.parametrize("loop", ["native", "numpy"])
+def test_an_annealed_agent_goes_on_exactly(loop: str, tmp_path: Path) -> None:
+    """How far beta has grown follows from the decisions, which a checkpoint has."""
+    options: dict[str, Any] = {"policy": "annealed-softmax", "beta_end": 2.0, "beta_decisions": 90}
+    whole, half = (SpikingActorCritic(GRID, seed=3, loop=loop, **options) for _ in range(2))
+    whole.learn(6)
+    half.learn(3)
+    half.save(tmp_path / "half.npz")
+    loaded = SpikingActorCritic.load(tmp_path / "half.npz")
+    loaded.learn(6)
+    assert [e.length for e in loaded.episodes] == [e.length for e in whole.episodes]
+    for name, w in whole.weights.items():
+        assert np.array_equal(loaded.weights[name], w)
 
 
 @pytest.mark.parametrize("loop", ["native", "numpy"])

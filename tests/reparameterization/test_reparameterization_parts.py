@@ -25,7 +25,7 @@ from neurorl.models.presets import make_config
 from neurorl.network.serialization import Described
 from neurorl.reparameterization import GradientConfig, make_gradient
 from neurorl.reparameterization.advantage import LinearValues, advantages
-from neurorl.reparameterization.config import check_agent
+from neurorl.reparameterization.config import check_agent, softmax_of
 from neurorl.tasks.environments import make_env
 
 NO = np.zeros((3, 1), dtype=bool)
@@ -225,6 +225,12 @@ def test_an_encoder_of_a_user_encodes_and_a_policy_of_one_is_refused() -> None:
         assert np.array_equal(spikes[:, e], expected)
     with pytest.raises(UnsupportedError, match=r"needs a policy.*'softmax'"):
         check_agent(small(policy=Colder()))
+
+
+def test_by_gradients_a_beta_that_would_grow_stays() -> None:
+    annealed, plain = small(policy="annealed-softmax", beta=0.2), small(beta=0.2)
+    check_agent(annealed)
+    assert softmax_of(annealed) == softmax_of(plain) == (0.2, 0.0)
 
 
 def test_votes_and_policy_are_those_of_the_local_agents() -> None:

@@ -124,10 +124,18 @@ struct Group {
     }
 };
 
+// Return beta in replica k's decision: models/annealing.py in C.
+inline double inverse_temperature(const Agent &agent, int64_t k)
+{
+    const double share = (double)agent.decisions[k] / agent.beta_decisions;
+    return agent.beta + (share < 1.0 ? share : 1.0) * (agent.beta_end - agent.beta);
+}
+
 // Compute the policy's probabilities of the votes for allowed alternatives, 0 for others.
 inline void weigh(const Group &group, double *p)
 {
     const Agent &agent = group.agent;
+    const double beta = inverse_temperature(agent, group.k);
     double most = -1.0, total = 0.0;
     int64_t n = 0;
     for (int64_t m = 0; m < group.size; m++) {
@@ -137,7 +145,7 @@ inline void weigh(const Group &group, double *p)
     }
     for (int64_t m = 0; m < group.size; m++) {
         if (!group.allows(m)) continue;
-        p[m] = agent.policy == GREEDY ? (double)(p[m] == most) : exp(agent.beta * (p[m] - most));
+        p[m] = agent.policy == GREEDY ? (double)(p[m] == most) : exp(beta * (p[m] - most));
         total += p[m];
     }
     const double kept = 1.0 - agent.exploration, shared = agent.exploration / (double)n;
