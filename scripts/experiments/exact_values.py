@@ -1,6 +1,7 @@
 """Compute what default agents' greedy play is worth where the task's transitions are known.
 
-    python scripts/experiments/exact_values.py [--tasks NAME...] [--seeds N...] [--out FILE]
+    python scripts/experiments/exact_values.py [--tasks NAME...] [--seeds N...] [--out FILE] \\
+        [--set FIELD=NUMBER...]
 
 A hundred episodes of FrozenLake have a standard error of 0.044; this has none but that of the
 policy, which is counted over 20 decisions in each state. Prints a line for each task: the mean and
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
@@ -85,11 +87,13 @@ def greedy_policy(agent: SpikingActorCritic, chain: Chain) -> Numbers:
     return policy
 
 
-def measure(task: Task, chain: Chain, seeds: Sequence[int]) -> list[float]:
-    """Return what greedy play of the default agent of each seed is worth."""
+def measure(
+    task: Task, chain: Chain, seeds: Sequence[int], fields: Mapping[str, Any]
+) -> list[float]:
+    """Return what greedy play of an agent of each seed is worth; *fields*: other than default."""
     returns = []
     for seed in seeds:
-        agent = SpikingActorCritic(task.make(), backend="brian2", seed=seed)
+        agent = SpikingActorCritic(task.make(), backend="brian2", seed=seed, **fields)
         agent.learn(total_steps=task.steps)
         returns.append(chain.worth(greedy_policy(agent, chain)))
         agent.close()
@@ -105,8 +109,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--tasks", nargs="+", choices=names, metavar="NAME", default=names)
     parser.add_argument("--seeds", nargs="+", type=int, default=list(range(20)))
+    parser.add_argument("--set", nargs="+", default=[], metavar="FIELD=NUMBER", dest="fields")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args(arguments)
+    fields = {name: json.loads(text) for name, text in (f.split("=", 1) for f in options.fields)}
     warnings.simplefilter("ignore")
     print(*table_head(_COLUMNS), sep="\n", flush=True)
     rows = []
@@ -114,7 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         chain = chains.get(task.name)
         if chain is None or task.name not in options.tasks:
             continue
-        returns, best = measure(task, chain, options.seeds), chain.worth()
+        returns, best = measure(task, chain, options.seeds, fields), chain.worth()
         reached = f"{np.mean(returns):.3f} ({min(returns):.3f})"
         cells = (reached, str(len(returns)), f"{best:.3f}")
         print(table_row(task.name, f"{task.steps:,}", *cells), flush=True)
