@@ -265,6 +265,8 @@ def refused(message: str) -> str:
     for mark in ("can't hold this (got ", "can't run ", "pynn.spiNNaker: ", "pynn.brainscales: "):
         reason = reason.rpartition(mark)[2]
     reason = " ".join(reason.replace("|", "/").split())
+    if reason.count(")") > reason.count("("):  # the message's own
+        reason = reason.removesuffix(")")
     if len(reason) > LONGEST:
         reason = reason[:LONGEST].rsplit(" ", 1)[0] + " ..."
     return f"refused: {reason}"
