@@ -73,7 +73,7 @@ _OTHER_CELLS = frozenset({"critic_changes", "input_recalls", "hidden_recalls", "
 
 _SMALLEST = 0.025
 """Bound the scale from below, for rewards of 1 in every step."""
-_RARE, _MORE_IF_RARE = 0.05, 2.0
+_RARE, _MORE_IF_RARE = 0.1, 2.0
 """Double the scale if the usual return is so small a part of the largest: values of what hardly
 ever comes begin near 0, and so do the steps of an actor, which in a table has many to make."""
 _UNSEEN = 5.0
