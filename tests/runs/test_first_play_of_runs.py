@@ -31,7 +31,7 @@ def test_after_it_nothing_is_chosen_again(tmp_path: Path, monkeypatch: pytest.Mo
     whole = digest(tmp_path / "whole", 80)
     digest(tmp_path / "run", 33)
     chosen = json.loads((tmp_path / "run" / "config.json").read_text())["agent"]
-    assert (chosen["reward_scale"], chosen["bias"]) == (1.0, False)
+    assert (chosen["reward_scale"], chosen["bias"]) == (2.0, False)
     monkeypatch.setattr(task_defaults, "first_play", never)
     assert digest(tmp_path / "run", 80, resume=True) == whole
 
