@@ -176,6 +176,7 @@ class NativeLoop(Loop):
         """Return what the agent's description says, by the fields of the C structure."""
         config, critic = self.config, self.config.critic
         limit = np.inf if config.modulator.limit is None else config.modulator.limit
+        beta = config.flat.get("beta", 0.0)
         return {
             "n_replicas": self.n,
             "window": config.window,
@@ -191,7 +192,9 @@ class NativeLoop(Loop):
             "writes": self._code("writes", config.writes.kernel),
             "write_every": config.writes.every,
             "peak": config.encoder.peak,
-            **self._temperature(),
+            "beta": beta,
+            "beta_end": getattr(self.policy, "beta_end", beta),
+            "beta_decisions": getattr(self.policy, "beta_decisions", 1),
             "exploration": self.policy.exploration,
             **{name: getattr(self.policy, name, 0.0) for name in ("sigma", "sigma_end")},
             "sigma_decisions": getattr(self.policy, "decisions", 1),
@@ -204,15 +207,6 @@ class NativeLoop(Loop):
             "modulator_limit": limit,
             "depression": self.plan.layers[0].depression if self.plan.layers else 0.0,
             "norm_rate": NORM_RATE,
-        }
-
-    def _temperature(self) -> dict[str, float]:
-        """Return how certain a softmax is, at first and at the end; other policies don't ask."""
-        beta = self.config.flat.get("beta", 0.0)
-        return {
-            "beta": beta,
-            "beta_end": getattr(self.policy, "beta_end", beta),
-            "beta_decisions": getattr(self.policy, "beta_decisions", 1),
         }
 
     def _rule_numbers(self) -> dict[str, Any]:
