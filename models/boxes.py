@@ -72,7 +72,7 @@ class BoxRanges:
         is_rare = usual_low == usual_high
         usual_low, usual_high = np.where(is_rare, (seen_low, seen_high), (usual_low, usual_high))
         width, d = seen_high - seen_low, len(low)
-        is_open = ~(np.isfinite(low) & np.isfinite(high)) | (high - low > _HUGE)
+        is_open = ~(np.isfinite(low) & np.isfinite(high)) | (high / 2.0 - low / 2.0 > _HUGE / 2.0)
         low = np.where(is_open, _short(seen_low - _BEYOND * width)[:d], low)
         high = np.where(is_open, _short(seen_high + _BEYOND * width)[:d], high)
         low = np.concatenate([low, _short((seen_low - width / 2.0)[d:])])

@@ -170,7 +170,9 @@ def test_parts_of_many_states_have_no_tiles() -> None:
 
 
 @pytest.mark.parametrize(("factor", "shift"), [(1.0, 0.0), (1e4, 7.0), (1e-3, 0.2)])
-@pytest.mark.parametrize("end", [np.inf, float(np.finfo(np.float32).max)])
+@pytest.mark.parametrize(
+    "end", [np.inf, float(np.finfo(np.float32).max), float(np.finfo(np.float64).max)]
+)
 def test_numbers_without_a_range_have_tiles_in_any_unit(
     factor: float, shift: float, end: float
 ) -> None:
