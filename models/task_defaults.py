@@ -265,9 +265,9 @@ def reward_scale(play: FirstPlay, gamma: float) -> float:
 
 
 def scale_of_wrapped(env: gym.Env[Any, Any], env_id: str, usual: float) -> float:
-    """Return the scale for a task whose rewards a wrapper changes: as much more as it pays less.
+    """Return the scale for a task whose rewards a wrapper or an argument changes.
 
-    env_id: of the task. usual: the scale for it.
+    It is as much more as the task pays less. env_id: of the task. usual: the scale for it.
     """
     bare = gym.make(env_id)
     try:

@@ -6,6 +6,7 @@ takes something else; settings chosen for the task are then of no use to it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium as gym
@@ -22,6 +23,8 @@ _TILT = 24.0 / 180.0 * np.pi
 _HUGE = 1e37
 """Take bounds beyond this for infinite: Gymnasium used to write the largest float32 for
 infinity."""
+
+_OF_SHOWING = frozenset({"render_mode", "screen_width", "screen_height"})
 
 
 def _box(low: tuple[float, ...], high: tuple[float, ...]) -> Box:
@@ -54,13 +57,33 @@ def other_spaces(env: gym.Env[Any, Any]) -> str:
 
 
 def pays_otherwise(env: gym.Env[Any, Any]) -> bool:
-    """Return whether a wrapper is there to change the rewards of the task, by whatever it is."""
+    """Return whether the rewards may not be those of the task that is registered under the id.
+
+    Either a wrapper is there to change them, or the task was made with other arguments, as
+    CartPole's ``sutton_barto_reward``.
+    """
+    if _has_other_arguments(env):
+        return True
     layer: gym.Env[Any, Any] = env
     while isinstance(layer, gym.Wrapper):
         if isinstance(layer, (gym.RewardWrapper, gym.wrappers.NormalizeReward)):
             return True
         layer = layer.env
     return False
+
+
+def _has_other_arguments(env: gym.Env[Any, Any]) -> bool:
+    """Return whether the task was made with others than it is registered with."""
+    spec = env.unwrapped.spec
+    registered = None if spec is None else gym.registry.get(spec.id)
+    if spec is None or registered is None:
+        return False
+    return _shown(spec.kwargs) != _shown(registered.kwargs)
+
+
+def _shown(arguments: Mapping[str, Any]) -> dict[str, str]:
+    """Return arguments as text, as arrays have no one answer to ==."""
+    return {name: repr(value) for name, value in arguments.items() if name not in _OF_SHOWING}
 
 
 def is_like(space: gym.Space[Any], other: gym.Space[Any]) -> bool:

@@ -192,6 +192,16 @@ def test_a_preset_follows_the_unit_of_wrapped_rewards(factor: float) -> None:
     assert make_config(env, "lif", {"reward_scale": 0.5}).reward_scale == 0.5
 
 
+def test_a_preset_follows_the_rewards_of_other_arguments() -> None:
+    usual = make_config(gym.make("CartPole-v1"))
+    rarely = make_config(gym.make("CartPole-v1", sutton_barto_reward=True))  # -1 at the end alone
+    assert rarely == replace(usual, reward_scale=1.0)
+    shown = make_config(gym.make("CartPole-v1", render_mode="rgb_array"))
+    assert shown == usual
+    car = make_config(gym.make("MountainCar-v0", goal_velocity=0.01))  # paid the same
+    assert car == make_config(gym.make("MountainCar-v0"))
+
+
 def tiles_of(rows: Any) -> list[Tiles]:
     space = Box(-10.0, 10.0, rows.shape[1:], np.float64)
     cells = box_cells(BoxRanges.of(space, rows))
