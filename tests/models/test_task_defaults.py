@@ -250,6 +250,16 @@ def test_the_horizon_follows_from_the_longest_episode() -> None:
     assert make_config(tasks[-1], "lif", {"gamma": 0.9}).gamma == 0.9
 
 
+def test_eligibilities_last_as_the_discount_looks_ahead() -> None:
+    tasks = [gym.make("Acrobot-v1", max_episode_steps=n) for n in (200, 500, 1000, 10_000)]
+    assert [make_config(task).lambda_actor for task in tasks] == [0.85, 0.94, 0.97, 0.98]
+    assert make_config(tasks[-1], "lif", {"gamma": 0.5}).lambda_actor == 0.85
+    assert make_config(tasks[-1], "lif", {"lambda_actor": 0.3}).lambda_actor == 0.3
+    assert make_config(tasks[1], "glm").lambda_actor == 0.94
+    lake = make_config(gym.make(FROZEN, max_episode_steps=1000))
+    assert lake.lambda_actor == 0.5  # a cell for each state
+
+
 def test_rates_fall_with_the_number_of_tiles() -> None:
     few, many = make_config(Shown()), make_config(gym.make("Acrobot-v1"))
     assert few.alpha_output == 0.6  # 6 sets of tilings
