@@ -69,7 +69,7 @@ class AgentConfig(AgentFields):
             part = getattr(self, kind)
             if registry.is_shipped(part):
                 data[kind] = part.name
-                if kind not in FILE_ORDER:  # as in files from before there was a choice
+                if kind not in FILE_ORDER and part.name == registry.default:  # the only one once
                     del data[kind]
             for option in registry.unsaid(part, data):
                 if option not in FILE_ORDER:  # nor was there this option

@@ -9,7 +9,7 @@ from typing import ClassVar
 from neurorl.models.parts import Part, Registry
 from neurorl.network.serialization import number, positive
 
-__all__ = ["SCHEDULES", "LinearFall", "Schedule"]
+__all__ = ["SCHEDULES", "LinearFall", "Schedule", "Slowing"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,6 +19,13 @@ class Schedule(Part, abc.ABC):
     @abc.abstractmethod
     def rate(self, episode: int) -> float:
         """Return the factor for an episode, counted from 0: finite, at least 0."""
+
+    def rate_after(self, episode: int, decisions: int) -> float:
+        """Return the factor for an episode that begins after so many decisions of the agent.
+
+        It is `rate`, unless a class counts decisions.
+        """
+        return self.rate(episode)
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,11 +45,36 @@ class LinearFall(Schedule):
         return 1.0 - (1.0 - self.end) * min(1.0, episode / self.episodes)
 
 
+@dataclass(frozen=True, eq=False)
+class Slowing(Schedule):
+    """Stay at 1 for the agent's first *decisions*, then fall as 1 over their number.
+
+    After twice as many it is a half. So steps go on without an end, but become as small as what is
+    left to learn (the conditions of stochastic approximation: Robbins and Monro, 1951). It changes
+    between episodes only.
+    """
+
+    name: ClassVar[str] = "slowing"
+
+    decisions: int = 100_000
+
+    def __post_init__(self) -> None:
+        positive("agent.rate_decisions", self.decisions)
+
+    def rate(self, episode: int) -> float:
+        """Return 1, as of an agent whose decisions nobody counts."""
+        return 1.0
+
+    def rate_after(self, episode: int, decisions: int) -> float:
+        return self.decisions / max(self.decisions, decisions)
+
+
 SCHEDULES: Registry[Schedule] = Registry(
     "schedule",
     Schedule,  # type: ignore[type-abstract]
     LinearFall,
-    options={"rate_end": "end", "rate_episodes": "episodes"},
+    Slowing,
+    options={"rate_end": "end", "rate_episodes": "episodes", "rate_decisions": "decisions"},
     compiled=False,
 )
 """Map the name of each schedule to its class; ``SCHEDULES.register`` adds one."""

@@ -27,6 +27,7 @@ from neurorl.models.hidden_state import memories_for
 from neurorl.models.image_cells import ImageCells
 from neurorl.models.images import image_cells
 from neurorl.models.memories import extended
+from neurorl.models.schedules import Slowing
 from neurorl.tasks.first_play import FirstPlay, first_play
 from neurorl.tasks.groups import most_steps
 
@@ -75,6 +76,8 @@ _OTHER_NETWORK = ("neuron", "encoder", "rule")
 """Leave `TABLES` out if a user names one of these: it doesn't fit another network."""
 _OTHER_CELLS = frozenset({"critic_changes", "input_recalls", "hidden_recalls", "carries"})
 
+_OF_FALLING = frozenset({"schedule", "rate_end", "rate_episodes"})
+
 _SMALLEST = 0.025
 """Bound the scale from below, for rewards of 1 in every step."""
 _RARE, _MORE_IF_RARE = 0.1, 2.0
@@ -104,7 +107,7 @@ def task_defaults(
         chosen |= _table(env, model, named, play, spiking_critic)
     gamma = _gamma(env, named)
     if isinstance(chosen.get("cells"), (Picked, ImageCells)):
-        chosen |= _lambda(chosen, gamma)
+        chosen |= _lambda(chosen, gamma) | _schedule(env, named)
     if gamma != _LEAST_GAMMA:
         chosen["gamma"] = gamma
     if isinstance(env.action_space, gym.spaces.Box):
@@ -138,6 +141,13 @@ def _lambda(chosen: Mapping[str, Any], gamma: float) -> dict[str, Any]:
     usual = chosen.get("lambda_actor", AgentConfig.lambda_actor)
     longest = round(1.0 - _LAMBDAS * (1.0 - gamma), 3)
     return {"lambda_actor": min(longest, _LARGEST_LAMBDA)} if longest > usual else {}
+
+
+def _schedule(env: gym.Env[Any, Any], named: Mapping[str, Any]) -> dict[str, Any]:
+    """Return that rates fall after many decisions; numbers have another noise that falls."""
+    if isinstance(env.action_space, gym.spaces.Box) or _OF_FALLING.intersection(named):
+        return {}
+    return {"schedule": Slowing.name}
 
 
 def _for_numbers(chosen: Mapping[str, Any], play: Any, is_named: bool) -> dict[str, Any]:

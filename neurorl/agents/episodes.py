@@ -9,9 +9,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from neurorl.models.schedules import Schedule
 from neurorl.network.restoring import take, take_counts
 
-__all__ = ["Episode", "State", "episode_columns", "episodes_from", "prefixed", "strip_prefix"]
+__all__ = [
+    "Episode",
+    "State",
+    "episode_columns",
+    "episodes_from",
+    "prefixed",
+    "rate_after",
+    "strip_prefix",
+]
 
 State = dict[str, npt.NDArray[Any]]
 
@@ -30,6 +39,11 @@ class Episode:
     env_steps: int
     discounted: float
     wall_s: float = field(compare=False)
+
+
+def rate_after(episodes: Sequence[Episode], schedule: Schedule) -> float:
+    """Return the factor of the step sizes in the episode after these."""
+    return schedule.rate_after(len(episodes), episodes[-1].env_steps if episodes else 0)
 
 
 def strip_prefix(state: State, prefix: str) -> State:

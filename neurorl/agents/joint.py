@@ -7,7 +7,14 @@ from dataclasses import replace
 
 from neurorl.agents.algorithms import LOCAL
 from neurorl.agents.budget import Budget
-from neurorl.agents.episodes import Episode, State, episode_columns, prefixed, strip_prefix
+from neurorl.agents.episodes import (
+    Episode,
+    State,
+    episode_columns,
+    prefixed,
+    rate_after,
+    strip_prefix,
+)
 from neurorl.agents.group import AgentGroup, Callback
 from neurorl.agents.replicas import Replicas
 from neurorl.learning.loops.base import Loop
@@ -49,7 +56,7 @@ class JointReplicas(AgentGroup):
         self.backend = group.backend
         self._group, self._n = group, len(group.seeds)
         self._ended: list[tuple[int, Episode]] = []  # by environment, not counted yet
-        share(group.loop, lambda: group.config.schedule.rate(len(self.episodes[0])))
+        share(group.loop, lambda: rate_after(self.episodes[0], group.config.schedule))
         self._monitors = group._monitors[:1]
         for k, monitor in enumerate(group._monitors):
             monitor.begin()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from neurorl.agents.budget import LONG_EPISODE
-from neurorl.agents.episodes import Episode, State
+from neurorl.agents.episodes import Episode, State, rate_after
 from neurorl.agents.running import Running, empty_actions, not_repeatable, read_running, take_up
 from neurorl.learning.finite import NotFiniteError, explained
 from neurorl.learning.loops.base import Loop
@@ -62,7 +62,7 @@ class Unfinished:
         loop = self.loop
         actions = empty_actions(loop.n_actions, loop.actions[k])
         running = Running(len(self._episodes[k]), actions=actions)
-        loop.rate[k] = self._config.schedule.rate(running.number)
+        loop.rate[k] = rate_after(self._episodes[k], self._config.schedule)
         loop.see_first(k, self._envs.reset(k, self._reset_seed(k)))
         running.see(*loop.seen(k))
         self._allow_first(k)

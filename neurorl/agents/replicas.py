@@ -14,7 +14,14 @@ import numpy.typing as npt
 from neurorl.agents.algorithms import LOCAL
 from neurorl.agents.arguments import check_count, check_kind, check_names, check_options
 from neurorl.agents.budget import TIME_LIMIT, Budget
-from neurorl.agents.episodes import Episode, State, episode_columns, prefixed, strip_prefix
+from neurorl.agents.episodes import (
+    Episode,
+    State,
+    episode_columns,
+    prefixed,
+    rate_after,
+    strip_prefix,
+)
 from neurorl.agents.fits import modules
 from neurorl.agents.group import AgentGroup, Callback
 from neurorl.agents.midway import Unfinished
@@ -270,7 +277,7 @@ class Replicas(AgentGroup):
         self._wake(chosen)
         self._unfinished.take_up(chosen)
         for k in chosen:
-            self.loop.rate[k] = self.config.schedule.rate(len(self.episodes[k]))
+            self.loop.rate[k] = rate_after(self.episodes[k], self.config.schedule)
             self.loop.active[k] = True
         return self._go_on(chosen, budget, 0)
 

@@ -56,6 +56,7 @@ def test_one_environment_is_the_agent_as_it_was() -> None:
     [
         {},
         {"rate_end": 0.1, "rate_episodes": 8},
+        {"schedule": "slowing", "rate_decisions": 30},
         {"model": "lif-spiking-critic"},
         {"model": "glm"},
         {"carries": True},
@@ -108,7 +109,15 @@ def test_environments_learn_one_after_the_other() -> None:
     assert deltas[0] != deltas[1]
 
 
-@pytest.mark.parametrize("options", [{}, {"model": "lif-spiking-critic"}, {"arithmetic": "loihi"}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"model": "lif-spiking-critic"},
+        {"arithmetic": "loihi"},
+        {"schedule": "slowing", "rate_decisions": 20},
+    ],
+)
 def test_it_is_resumed_exactly(options: dict[str, Any], tmp_path: Path) -> None:
     """Saved and loaded in the midst of episodes, an agent goes on as one that never stopped."""
     agent, whole = made(**options), made(**options)

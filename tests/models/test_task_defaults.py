@@ -30,6 +30,7 @@ from neurorl.models.features import (
 )
 from neurorl.models.gaussian import Gaussian
 from neurorl.models.presets import make_config
+from neurorl.models.schedules import LinearFall, Slowing
 from neurorl.models.task_defaults import TABLES, reward_scale, task_defaults
 from neurorl.tasks.first_play import FirstPlay
 
@@ -258,6 +259,16 @@ def test_eligibilities_last_as_the_discount_looks_ahead() -> None:
     assert make_config(tasks[1], "glm").lambda_actor == 0.94
     lake = make_config(gym.make(FROZEN, max_episode_steps=1000))
     assert lake.lambda_actor == 0.5  # a cell for each state
+
+
+def test_steps_of_tiles_become_small_after_many_decisions() -> None:
+    env = gym.make("Acrobot-v1")
+    assert make_config(env).schedule == Slowing(100_000)
+    assert make_config(env, "lif", {"rate_decisions": 9}).schedule == Slowing(9)
+    assert make_config(env, "lif", {"rate_end": 0.5}).schedule == LinearFall(0.5)
+    assert make_config(env, "lif", {"schedule": LinearFall(0.2)}).schedule == LinearFall(0.2)
+    for other in (gym.make("Pendulum-v1"), gym.make(FROZEN)):
+        assert make_config(other).schedule == LinearFall()
 
 
 def test_rates_fall_with_the_number_of_tiles() -> None:
