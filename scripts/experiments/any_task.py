@@ -146,10 +146,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _add(task: Task, learner: str, seeds: Sequence[int], file: Path) -> None:
     """Run the seeds that aren't in the file, and write each as it is done."""
     for seed in seeds:
-        results = read(file)
         key = task.name, learner, task.steps, seed
-        if key not in {(r.task, r.learner, r.steps, r.seed) for r in results}:
-            write([*results, *measure(task, learner, seed)], file)
+        if key not in {(r.task, r.learner, r.steps, r.seed) for r in read(file)}:
+            new = measure(task, learner, seed)
+            write([*read(file), *new], file)  # others may have added to it meanwhile
 
 
 if __name__ == "__main__":
