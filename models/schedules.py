@@ -56,7 +56,7 @@ class Slowing(Schedule):
 
     name: ClassVar[str] = "slowing"
 
-    decisions: int = 100_000
+    decisions: int = 300_000
 
     def __post_init__(self) -> None:
         positive("agent.rate_decisions", self.decisions)

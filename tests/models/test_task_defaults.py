@@ -263,7 +263,7 @@ def test_eligibilities_last_as_the_discount_looks_ahead() -> None:
 
 def test_steps_of_tiles_become_small_after_many_decisions() -> None:
     env = gym.make("Acrobot-v1")
-    assert make_config(env).schedule == Slowing(100_000)
+    assert make_config(env).schedule == Slowing(300_000)
     assert make_config(env, "lif", {"rate_decisions": 9}).schedule == Slowing(9)
     assert make_config(env, "lif", {"rate_end": 0.5}).schedule == LinearFall(0.5)
     assert make_config(env, "lif", {"schedule": LinearFall(0.2)}).schedule == LinearFall(0.2)
