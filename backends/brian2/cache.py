@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +12,7 @@ from typing import Any
 from platformdirs import user_cache_path
 
 from neurorl.backends.brian2 import fingerprint
+from neurorl.backends.brian2.builders import SAID, run_builder
 from neurorl.errors import BackendError, RunError
 from neurorl.native import SOURCES, toolchain
 from neurorl.native.background import Building
@@ -24,7 +22,6 @@ from neurorl.reading import Place, parse_json
 __all__ = ["Entry", "begin", "cache_folder", "find_or_build", "key"]
 
 _HERE = Path(__file__).parent
-_BUILDER = "neurorl.backends.brian2.builder"
 _BEGUN: dict[tuple[Path, str], Building] = {}
 
 
@@ -114,22 +111,14 @@ def _hash(code: bytes, arrays: list[list[Any]]) -> str:
 def _build(cache: CompileCache, name: str, scratch: Path, plan: dict[str, Any]) -> Entry:
     """Compile in the empty folder *scratch*, which becomes the entry."""
     log = cache.folder / f"{name}.log"
-    # The builder sees the same modules as this process.
-    path = os.pathsep.join(filter(None, sys.path))
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", _BUILDER, str(scratch)],
-        input=json.dumps(plan),
-        env={**os.environ, "PYTHONPATH": path},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        log.write_text(done.stdout)
+    status = run_builder(scratch, plan)
+    said = (scratch / SAID).read_text(errors="replace") if (scratch / SAID).exists() else ""
+    if status:
+        log.write_text(said)
         remedy = f"all of it is in {log}; or take engine='cython'"
-        reason = _first_error(done.stdout)
+        reason = _first_error(said)
         raise BackendError("backend brian2", "can't build the network", got=reason, remedy=remedy)
+    (scratch / SAID).unlink(missing_ok=True)
     code = (scratch / "library.so").read_bytes()
     arrays = json.loads((scratch / "arrays.json").read_text())
     (scratch / "sha256").write_text(_hash(code, arrays))

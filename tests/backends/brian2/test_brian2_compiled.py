@@ -15,7 +15,7 @@ import pytest
 
 from neurorl import load
 from neurorl.arithmetic.rounding import make_arithmetic
-from neurorl.backends.brian2 import Brian2Simulator, cache, engines, fingerprint
+from neurorl.backends.brian2 import Brian2Simulator, builders, cache, engines, fingerprint
 from neurorl.backends.brian2.compiled import Compiled
 from neurorl.backends.brian2.plan import library_plan
 from neurorl.children import child_environment
@@ -171,7 +171,7 @@ def test_a_broken_entry_is_built_again(folder: Path) -> None:
 def test_nothing_is_imported_or_compiled_that_nobody_calls(tmp_path: Path) -> None:
     """Brian2 would import pyplot, and compile how its executable writes files and reads options."""
     done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-P", "-m", cache._BUILDER, str(tmp_path)],
+        [sys.executable, "-X", "importtime", "-P", "-m", builders._MODULE, str(tmp_path)],
         input=json.dumps(plan(FEATURES["LIF"]())),
         env=child_environment(),
         capture_output=True,
