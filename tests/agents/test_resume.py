@@ -5,56 +5,55 @@ from __future__ import annotations
 import csv
 import json
 import signal
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from attacker import Attack, Attacker
 
 from neurorl.agents.checkpoint import read_checkpoint
 
-# A process of its own, checkpointing after every episode so that kills fall between and inside. A
-# timer whose signal nobody handles ends it as SIGKILL would. The process sets it itself: one that
-# watched from outside would come too late where episodes take a millisecond.
-PROGRAM = """
-import signal, sys
-from pathlib import Path
-from neurorl.runs import session, training
-session.CHECKPOINT_SECONDS = 0.0
-backend, out, episodes, resume, kill_after, delay, env, overrides = sys.argv[1:]
-out, episodes, resume, left = Path(out), int(episodes), resume == "1", int(kill_after)
-def count(_):
-    global left
-    left -= 1
-    if left == 0:
-        signal.setitimer(signal.ITIMER_REAL, float(delay))
-training.train(env, out, backend=backend, seed=4, episodes=episodes, resume=resume,
-               arithmetic="loihi" if "writes" in overrides else None, callback=count,
-               overrides=None if resume else eval(overrides))
-"""
 EPISODES = 48
 LONGEST_DELAY = 0.003  # seconds
-GRID = ("neurorl/GridWorld-v0", repr({"actors": 2, "hidden": 2}))
+Task = tuple[str, dict[str, Any]]
+GRID: Task = ("neurorl/GridWorld-v0", {"actors": 2, "hidden": 2})
 # Its policy is soon always one action, which is warned of.
 UNCENTRED = {"rule": "agreement", "modulator": "reward", "alpha_critic": 0.0}
-STUCK = ("CartPole-v1", repr({"actors": 5, "hidden": 2, "beta": 1.0, **UNCENTRED}))
+STUCK: Task = ("CartPole-v1", {"actors": 5, "hidden": 2, "beta": 1.0, **UNCENTRED})
+
+
+@pytest.fixture(scope="module")
+def attacker() -> Iterator[Attacker]:
+    """Start the process whose children train, with a checkpoint after every episode.
+
+    So kills fall between and inside of episodes. A timer whose signal nobody handles ends a child
+    as SIGKILL would. The child sets it itself: a process that watched from outside would come too
+    late where episodes take a millisecond.
+    """
+    with Attacker(["neurorl.backends.brian2", "neurorl.backends.loihi"]) as started:
+        yield started
 
 
 def run(
+    attacker: Attacker,
     backend: str,
     out: Path,
     *,
     episodes: int = EPISODES,
-    what: tuple[str, str] = GRID,
+    what: Task = GRID,
     kill_after: int = 0,
     delay: float = 0.0,
 ) -> int:
     """Start or go on, until it ends or some time after *kill_after* more episodes; exit status."""
     resume = (out / "config.json").exists()
-    options = [str(episodes), "1" if resume else "0", str(kill_after), str(delay)]
-    arguments = [sys.executable, "-c", PROGRAM, backend, str(out), *options, *what]
-    return subprocess.run(arguments, check=False).returncode
+    env, overrides = what
+    options: dict[str, Any] = {"env": env, "path": str(out), "backend": backend, "seed": 4}
+    options |= {"episodes": episodes, "resume": resume, "overrides": None if resume else overrides}
+    options |= {"arithmetic": "loihi" if "writes" in overrides else None}
+    options |= {"kill_after": kill_after, "delay": delay}
+    return attacker.run(Attack("train_for", options)).status
 
 
 def rows(out: Path) -> list[dict[str, str]]:
@@ -68,19 +67,21 @@ def summary(out: Path) -> dict[str, object]:
 
 
 def kill_now_and_then(
+    attacker: Attacker,
     backend: str,
     out: Path,
     *,
     kills: int = 6,
     episodes: int = EPISODES,
-    what: tuple[str, str] = GRID,
+    what: Task = GRID,
     apart: int = 1,
 ) -> None:
     """Start and kill the run again and again, each time after at least *apart* more episodes."""
     rng = np.random.default_rng(0)
     for _ in range(kills):
         delay = float(rng.uniform(1e-6, LONGEST_DELAY))
-        found = run(backend, out, episodes=episodes, what=what, kill_after=apart, delay=delay)
+        options: dict[str, Any] = {"kill_after": apart, "delay": delay}
+        found = run(attacker, backend, out, episodes=episodes, what=what, **options)
         assert found == -signal.SIGALRM
         assert not (out / "summary.json").exists()
 
@@ -104,27 +105,29 @@ def same_files(out: Path, whole: Path) -> None:
     ],
 )
 def test_killed_and_resumed_it_ends_the_same(
-    backend: str, writes: str | None, tmp_path: Path
+    backend: str, writes: str | None, attacker: Attacker, tmp_path: Path
 ) -> None:
     field = "learning" if writes == "pes" else "writes"
-    what = GRID if writes is None else (GRID[0], repr({"actors": 2, "hidden": 2, field: writes}))
-    assert run(backend, tmp_path / "whole", what=what) == 0
+    what = GRID if writes is None else (GRID[0], {**GRID[1], field: writes})
+    assert run(attacker, backend, tmp_path / "whole", what=what) == 0
     out = tmp_path / "killed"
-    kill_now_and_then(backend, out, what=what)
-    assert run(backend, out, what=what) == 0
+    kill_now_and_then(attacker, backend, out, what=what)
+    assert run(attacker, backend, out, what=what) == 0
     assert rows(out) == rows(tmp_path / "whole")
     assert len(rows(out)) == EPISODES
     same_files(out, tmp_path / "whole")
     assert not [p for p in out.iterdir() if p.suffix == ".npz" and p.name != "checkpoint.npz"]
 
 
-def test_killed_and_resumed_it_ends_with_the_same_warnings(tmp_path: Path) -> None:
+def test_killed_and_resumed_it_ends_with_the_same_warnings(
+    attacker: Attacker, tmp_path: Path
+) -> None:
     """Runs are killed before the window of the means is full, within it, and after the warning."""
     episodes = 80
-    assert run("reference", tmp_path / "whole", episodes=episodes, what=STUCK) == 0
+    assert run(attacker, "reference", tmp_path / "whole", episodes=episodes, what=STUCK) == 0
     out = tmp_path / "killed"
-    kill_now_and_then("reference", out, kills=4, episodes=episodes, what=STUCK, apart=11)
-    assert run("reference", out, episodes=episodes, what=STUCK) == 0
+    kill_now_and_then(attacker, "reference", out, kills=4, episodes=episodes, what=STUCK, apart=11)
+    assert run(attacker, "reference", out, episodes=episodes, what=STUCK) == 0
     assert rows(out) == rows(tmp_path / "whole")
     same_files(out, tmp_path / "whole")
     warnings = summary(out)["warnings"]

@@ -148,6 +148,23 @@ def _train(options: dict[str, Any]) -> int:
     return 0
 
 
+def _train_for(options: dict[str, Any]) -> int:
+    """Train one run, until a timer ends it *delay* seconds after *kill_after* more episodes."""
+    from neurorl.runs import session, training
+
+    session.CHECKPOINT_SECONDS = 0.0
+    left, delay = options.pop("kill_after"), options.pop("delay")
+
+    def count(_: object) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            signal.setitimer(signal.ITIMER_REAL, delay)
+
+    training.train(options.pop("env"), Path(options.pop("path")), callback=count, **options)
+    return 0
+
+
 def _command(options: dict[str, Any]) -> int:
     from neurorl.cli import main
 
@@ -182,6 +199,7 @@ def _compile(options: dict[str, Any]) -> int:
 
 _CALLS = {
     "train": _train,
+    "train_for": _train_for,
     "command": _command,
     "save": _save,
     "write_nir": _write_nir,
