@@ -3,8 +3,11 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# pip would compile all modules by one process. What is left out here is large, and little of it is imported.
+INSTALL = $(BIN)/python -m pip install --quiet --no-compile
+COMPILE = $(BIN)/python -m compileall -qq -j 0 -x '/(torch|sympy|scipy|tests?)/' $(VENV)/lib || true
 
-.PHONY: coverage demo docs environments links test test-slow test-versions lint table reproduce clean
+.PHONY: coverage demo docs environments other-environments links test test-slow test-versions lint table reproduce clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python scripts/demo.py
@@ -29,7 +32,9 @@ test-versions: $(VENV)/.developed
 	$(BIN)/python scripts/test_versions.py
 
 # What the others need from package indices: this environment, and those of test-versions.
-environments: $(VENV)/.developed
+environments: $(VENV)/.developed other-environments
+
+other-environments: | $(VENV)/bin/python
 	$(BIN)/python scripts/test_versions.py --prepare
 
 lint: $(VENV)/.developed
@@ -60,11 +65,14 @@ reproduce: $(VENV)/.learning
 	$(BIN)/python scripts/authors.py
 	$(BIN)/python scripts/harder_proofs.py
 
+# A new environment has no setuptools from Python 3.12 on, and an old one before; it builds the sdist.
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
+	$@ -m pip install --quiet 'setuptools >= 70.1'
 
 $(VENV)/.installed: setup.cfg pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --editable .
+	$(INSTALL) --editable .
+	$(COMPILE)
 	touch $@
 
 $(VENV)/.learning: $(VENV)/.installed
@@ -73,12 +81,20 @@ $(VENV)/.learning: $(VENV)/.installed
 	touch $@
 
 $(VENV)/.developed: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(INSTALL) --editable '.[dev]'
+	$(COMPILE)
 	touch $@
 
 $(VENV)/.documented: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	$(INSTALL) --editable '.[docs]'
+	$(COMPILE)
 	touch $@
+
+# Both in one go, for .ci/run.
+$(VENV)/.complete: setup.cfg pyproject.toml | $(VENV)/bin/python
+	$(INSTALL) --editable '.[dev,docs]'
+	$(COMPILE)
+	touch $(VENV)/.installed $(VENV)/.developed $(VENV)/.documented $@
 
 clean:
 	rm -rf docs/gallery docs/catalogue docs/jupyter_execute $(VENV) .venvs build dist *.egg-info demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

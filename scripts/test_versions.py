@@ -51,6 +51,11 @@ VERSIONS = (
     Version("the newest NumPy that Brian2 2.9 takes", ("3.11",), "numpy<2.4"),
     Version("Brian2 2.10 or later, the newest NumPy", ("3.13", "3.12"), "numpy"),
 )
+MADE = (
+    *("build", "dist", "neurorl.egg-info", "docs/_build", "docs/catalogue", "docs/gallery"),
+    *("docs/jupyter_execute", "docs/sg_execution_times.rst"),
+)
+SAVED_IN = ("examples/gallery", "docs/notebooks")
 SUITE = (
     "neurorl.testing.contract.test_contract",
     "tests/backends/loihi/test_chip_networks.py",
@@ -152,15 +157,26 @@ def environment(version: Version, python: Path, sdist: Path) -> Path:
     folder = KEPT / hashlib.sha256(text.encode()).hexdigest()[:12]
     own, complete, digest = folder / "bin" / "python", folder / "complete", digest_of(sdist)
     pip = [str(own), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip += ["--no-compile"]  # as the Makefile does
     if not complete.exists():
         subprocess.run([python, "-m", "venv", "--clear", folder], check=True)
         subprocess.run([*pip, f"neurorl[test] @ {sdist.as_uri()}", version.numpy], check=True)
+        compile_modules(own, folder)
     elif complete.read_text() != digest:
         complete.unlink()
         subprocess.run([*pip, "--no-deps", "--force-reinstall", str(sdist)], check=True)
     complete.write_text(digest)
     unpack_tests(sdist, folder / "tests")
     return own
+
+
+def compile_modules(own: Path, folder: Path) -> None:
+    """Compile all modules but large ones of which little is imported; those compile when they are.
+
+    A module that isn't for this version of Python fails, and is never imported.
+    """
+    command = [str(own), "-m", "compileall", "-qq", "-x", "/(sympy|scipy|tests?)/"]
+    subprocess.run([*command, str(folder / "lib")], check=False)
 
 
 def digest_of(sdist: Path) -> str:
@@ -175,11 +191,26 @@ def digest_of(sdist: Path) -> str:
 
 
 def build_sdist(out: Path) -> Path:
-    """Build the sdist of the checkout, by the interpreter that runs this."""
+    """Build the sdist of the checkout, by the interpreter that runs this.
+
+    It is built of a copy, as pip and Sphinx may be writing into the checkout.
+    """
     program = f"from setuptools import build_meta as b; b.build_sdist({str(out)!r})"
-    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True)
+    with tempfile.TemporaryDirectory() as folder:
+        copy = shutil.copytree(ROOT, Path(folder) / "copy", symlinks=True, ignore=not_copied)
+        subprocess.run([sys.executable, "-c", program], cwd=copy, check=True, capture_output=True)
     (sdist,) = out.glob("*.tar.gz")
     return sdist
+
+
+def not_copied(folder: str, names: list[str]) -> set[str]:
+    """Return which names of a folder of the checkout are no sources."""
+    here = Path(folder).relative_to(ROOT)
+    left_out = {name for name in names if str(here / name) in MADE}
+    left_out |= {name for name in names if name.startswith(".") or name == "__pycache__"}
+    if str(here) in SAVED_IN:
+        left_out |= {name for name in names if name.endswith((".npz", ".nir"))}
+    return left_out
 
 
 def unpack_tests(sdist: Path, target: Path) -> None:
