@@ -4,6 +4,7 @@
 #include "buffers.h"
 #include "agent.h"
 #include "elementary.h"
+#include "spikes.h"
 
 namespace neurorl {
 
@@ -13,12 +14,24 @@ struct Window {
     int64_t k;
     const Numbers *paths;  // path weights of each layer before this window changes them, or null
     double modulator;  // of this window's decision, clipped
+    std::vector<NodeSpikes> *listed;  // of each node, made when first asked for
 
     const uint8_t *row(int64_t node, int64_t t) const
     {
         const Node &n = agent.nodes[node];
         if (t >= 0) return n.raster + (t * agent.n_replicas + k) * n.size;
         return n.last + (k * n.depth + n.depth + t) * n.size;
+    }
+
+    const NodeSpikes &spikes(int64_t node) const
+    {
+        NodeSpikes &made = (*listed)[node];
+        const Node &n = agent.nodes[node];
+        if (!made.is_made)
+            made.make(
+                agent.carries ? n.depth : 0, agent.window, n.size,
+                [&](int64_t t) { return row(node, t); });
+        return made;
     }
 };
 

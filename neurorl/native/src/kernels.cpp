@@ -89,14 +89,18 @@ static bool learn_layer(
     static thread_local Post post;
     const Agent &agent = window.agent;
     if (!find_factors(window, layer, output, post, buffers)) return false;
-    int64_t all = 0;
-    for (int64_t l = 0; l < layer.n_projections; l++)
-        all += layer.projections[l].n_pre * layer.projections[l].blocks;
+    int64_t all = 0, widest = 0;
+    for (int64_t l = 0; l < layer.n_projections; l++) {
+        const int64_t n = layer.projections[l].n_pre * layer.projections[l].blocks;
+        if (!has_running_trace(window, layer.projections[l], post)) all += n;
+        widest = n > widest ? n : widest;
+    }
     buffers.pre.resize(all * agent.window);
-    buffers.total.resize(all);
+    buffers.total.resize(widest);
     double *x = buffers.pre.data(), driven = 0.0;
     for (int64_t l = 0; l < layer.n_projections; l++) {
         const Projection &p = layer.projections[l];
+        if (has_running_trace(window, p, post)) continue;
         pre_trace(window, p, x);
         if (agent.normalises) driven += power(window, p, layer.first, x, buffers.total.data());
         x += p.n_pre * p.blocks * agent.window;
@@ -112,8 +116,9 @@ static bool learn_layer(
     x = buffers.pre.data();
     for (int64_t l = 0; l < layer.n_projections; l++) {
         const Projection &p = layer.projections[l];
-        learn_projection(window, p, post, x, change, buffers);
-        x += p.n_pre * p.blocks * agent.window;
+        const bool runs = has_running_trace(window, p, post);
+        learn_projection(window, p, post, runs ? nullptr : x, change, buffers);
+        if (!runs) x += p.n_pre * p.blocks * agent.window;
     }
     return true;
 }
@@ -159,7 +164,10 @@ static bool learn_layers(const Agent &agent, int64_t k, double delta, bool is_la
 {
     if (!is_finite(delta)) return false;
     const Layer *output = layer_of(agent, OUTPUT);
-    const Window window = {agent, k, path_weights(agent, k), clipped(agent, delta)};
+    static thread_local std::vector<NodeSpikes> listed;
+    listed.resize(agent.n_nodes);
+    for (NodeSpikes &spikes : listed) spikes.is_made = false;
+    const Window window = {agent, k, path_weights(agent, k), clipped(agent, delta), &listed};
     for (int64_t l = 0; l < agent.n_layers; l++)
         if (!learn_layer(window, agent.layers[l], output, delta, is_late)) return false;
     if (agent.carries) keep_last(window);
@@ -169,7 +177,7 @@ static bool learn_layers(const Agent &agent, int64_t k, double delta, bool is_la
 // Learn, with a spiking critic, from what its window says of the decision before.
 static int64_t learn_late(const Agent &agent, int64_t k)
 {
-    const double value = spiking_value({agent, k, nullptr, 0.0}, *layer_of(agent, CRITIC));
+    const double value = spiking_value({agent, k, nullptr, 0.0, nullptr}, *layer_of(agent, CRITIC));
     double &expected = agent.expected[k], delta = 0.0;
     if (expected == expected) delta = agent.reward[k] + agent.discount[k] * value - expected;
     if (!learn_layers(agent, k, delta, true)) return diverged(k);

@@ -26,13 +26,13 @@ struct Post {
 };
 
 struct Buffers {
-    Numbers factors, gain, depressing, pre, sum, turned, total;
+    Numbers factors, gain, depressing, pre, sum, turned, total, running;
     TileSums tiles;
     Spikes arrivals;
     Integers depressing_units;
     std::vector<uint8_t> is_made;
-    std::vector<int64_t> begin;  // where each neuron's arrivals begin in *order*
-    Integers order;
+    std::vector<int64_t> begin;  // where the *steps* of each neuron's arrivals begin
+    Integers steps;
 };
 
 // Return the part of x_i(t) that is left at the window's end.
@@ -45,15 +45,16 @@ inline void row_sum(
 {
     const Agent &agent = window.agent;
     for (int64_t j = 0; j < n_post; j++) sum[j] = 0.0;
-    int64_t s = 0;
     for (int64_t t = 0; t < agent.window; t++) {
         const double at = worth(post, t, x[t * stride]);
         if (post.dense) {
             const double *f = post.dense_factors + t * n_post;
             for (int64_t j = 0; j < n_post; j++) sum[j] += at * f[j];
-        } else {
-            for (; s < post.spikes.until[t]; s++) sum[post.spikes.neuron[s]] += at;
+            continue;
         }
+        const Spikes &spikes = post.spikes;
+        for (int64_t s = spikes.first[t]; s < spikes.first[t + 1]; s++)
+            sum[spikes.neuron[s]] += at;
     }
     if (!post.dense && post.gain)
         for (int64_t j = 0; j < n_post; j++) sum[j] *= post.gain[j];
@@ -178,12 +179,33 @@ inline void apply_remembered(
     apply(change, p, buffers.sum.data(), Synapses::of(agent, p, k, synapses), synapses);
 }
 
+inline bool has_few(const Projection &p) { return p.n_post < 16 || p.blocks > 1; }
+
+// Return whether the traces of a projection are computed step by step, as they are added up: few
+// steps have a spike, and a window's traces crowd others out of the cache.
+inline bool has_running_trace(const Window &window, const Projection &p, const Post &post)
+{
+    return has_few(p) && !post.dense && !window.agent.normalises;
+}
+
+// Add the factor f that neuron j has in step t, times the traces *x* of that step.
+inline void add_few(
+    const Projection &p, const Post &post, const double *x, int64_t t, int64_t j, double f,
+    double *turned, std::vector<uint8_t> &is_made)
+{
+    const double *from = x + j / p.n_post * p.n_pre;
+    double *to = turned + j * p.n_pre;
+    if (!is_made[j]) memset(to, 0, p.n_pre * sizeof *to);
+    is_made[j] = 1;
+    for (int64_t i = 0; i < p.n_pre; i++) to[i] += f * worth(post, t, from[i]);
+}
+
 // Compute S (blocks, pre, post) for projections to few neurons a block. Presynaptic neurons are
 // contiguous in *turned* (post, pre), where only what neurons with a factor potentiate is made.
+// x: traces (window, n_pre), null to compute them here.
 inline void few_sums(
     const Window &window, const Projection &p, const Post &post, const double *x, Buffers &buffers)
 {
-    const Agent &agent = window.agent;
     const int64_t n_pre = p.n_pre, n_post = p.n_post, n = n_post * p.blocks;
     buffers.sum.resize(n_pre * n);
     double *sum = buffers.sum.data();
@@ -191,16 +213,21 @@ inline void few_sums(
     buffers.is_made.assign(n, 0);
     if (n_post > 1) buffers.turned.resize(n_pre * n);
     double *turned = n_post > 1 ? buffers.turned.data() : sum;
-    const int64_t terms = post.dense ? n * agent.window : post.spikes.count;
-    for (int64_t s = 0; s < terms; s++) {
-        const int64_t t = post.dense ? s / n : post.spikes.step[s];
-        const int64_t j = post.dense ? s % n : post.spikes.neuron[s];
-        const double f = post.dense ? post.dense_factors[s] : post.gain ? post.gain[j] : 1.0;
-        const double *from = x + t * n_pre * p.blocks + j / n_post * n_pre;
-        double *to = turned + j * n_pre;
-        if (!buffers.is_made[j] && n_post > 1) memset(to, 0, n_pre * sizeof *to);
-        buffers.is_made[j] = 1;
-        for (int64_t i = 0; i < n_pre; i++) to[i] += f * worth(post, t, from[i]);
+    RunningTrace running(window, p, !x, buffers.running);
+    for (int64_t t = 0; t < window.agent.window; t++) {
+        const double *now = x ? x + t * n_pre * p.blocks : running.next(t);
+        if (post.dense) {
+            const double *f = post.dense_factors + t * n;
+            for (int64_t j = 0; j < n; j++)
+                add_few(p, post, now, t, j, f[j], turned, buffers.is_made);
+            continue;
+        }
+        const Spikes &spikes = post.spikes;
+        for (int64_t s = spikes.first[t]; s < spikes.first[t + 1]; s++) {
+            const int64_t j = spikes.neuron[s];
+            const double f = post.gain ? post.gain[j] : 1.0;
+            add_few(p, post, now, t, j, f, turned, buffers.is_made);
+        }
     }
     if (n_post == 1) return;
     for (int64_t j = 0; j < n; j++) {
@@ -214,12 +241,14 @@ inline void few_sums(
 inline void depress_few(const Projection &p, const Post &post, const Spikes &arrivals, double *sum)
 {
     const int64_t n_post = p.n_post, n = n_post * p.blocks;
-    for (int64_t s = 0; s < arrivals.count; s++) {
-        const int64_t i = arrivals.neuron[s];
-        const double *taken = post.depressing + arrivals.step[s] * n + i / p.n_pre * n_post;
-        double *from = sum + i * n_post;
-        for (int64_t j = 0; j < n_post; j++) from[j] -= taken[j];
-    }
+    const int64_t steps = arrivals.first.size() - 1;
+    for (int64_t t = 0; t < steps; t++)
+        for (int64_t s = arrivals.first[t]; s < arrivals.first[t + 1]; s++) {
+            const int64_t i = arrivals.neuron[s];
+            const double *taken = post.depressing + t * n + i / p.n_pre * n_post;
+            double *from = sum + i * n_post;
+            for (int64_t j = 0; j < n_post; j++) from[j] -= taken[j];
+        }
 }
 
 // Subtract what arriving spikes of neuron i depress from row i of S.
@@ -228,12 +257,10 @@ inline void depress_row(
     const Sum *depressing, int64_t i, int64_t n_post, const Buffers &buffers, Sum *__restrict sum)
 {
     for (int64_t s = buffers.begin[i]; s < buffers.begin[i + 1]; s++) {
-        const Sum *__restrict taken = depressing + buffers.arrivals.step[buffers.order[s]] * n_post;
+        const Sum *__restrict taken = depressing + buffers.steps[s] * n_post;
         for (int64_t j = 0; j < n_post; j++) sum[j] -= taken[j];
     }
 }
-
-inline bool has_few(const Projection &p) { return p.n_post < 16 || p.blocks > 1; }
 
 inline bool by_tiles(const Projection &p, const Post &post)
 {
@@ -263,7 +290,7 @@ inline void learn_tile(
     }
 }
 
-// Learn in a projection with traces x (window, n_pre).
+// Learn in a projection with traces x (window, n_pre), null if they run along.
 inline void learn_projection(
     const Window &window, const Projection &p, const Post &post, const double *x,
     const Change &change, Buffers &buffers)
@@ -281,7 +308,7 @@ inline void learn_projection(
     }
     buffers.sum.resize(n_post);
     double *sum = buffers.sum.data();
-    if (post.depresses) buffers.arrivals.by_neuron(n_pre, buffers.begin, buffers.order);
+    if (post.depresses) buffers.arrivals.by_neuron(n_pre, buffers.begin, buffers.steps);
     if (by_tiles(p, post)) {
         buffers.tiles.set(x, post.powers, agent.window, n_pre);
         // Alternate the direction, so that the next tiles are those still in the cache.
@@ -322,12 +349,7 @@ inline void find_depressing(
 inline void list_spikes(
     const Window &window, const Layer &layer, int64_t begin, int64_t end, Spikes &spikes)
 {
-    const int64_t n = window.agent.nodes[layer.node].size;
-    spikes.clear(window.agent.window, n);
-    for (int64_t t = 0; t < window.agent.window; t++) {
-        if (begin <= t && t < end) spikes.add(t, window.row(layer.node, t), n);
-        spikes.end_step(t);
-    }
+    window.spikes(layer.node).write(window.agent.window, 0, begin, end, spikes);
 }
 
 // Compute post factors by the rule's text. Return false if one of them isn't finite.

@@ -10,71 +10,114 @@
 
 namespace neurorl {
 
+// The spikes that count in a window: those of step t are neuron[first[t]] to neuron[first[t + 1] - 1],
+// in ascending order.
 struct Spikes {
-    Integers step, neuron;  // of each spike, in order of steps, then neurons
-    std::vector<int64_t> until;         // number of spikes up to each step, included
-    int64_t count = 0;
+    const int32_t *neuron = nullptr;
+    std::vector<int64_t> first;
 
-    void clear(int64_t steps, int64_t n)
+    int64_t count() const { return first.back() - first.front(); }
+
+    // List spikes neuron by neuron: the steps of those of neuron i are step[begin[i]] to
+    // step[begin[i + 1] - 1].
+    void by_neuron(int64_t n, std::vector<int64_t> &begin, Integers &step) const
     {
-        count = 0;
-        until.assign(steps, 0);
-        if ((int64_t)step.size() < steps * n) {
-            step.resize(steps * n);
-            neuron.resize(steps * n + 16);  // vectors of 16 are written
-        }
-    }
-
-    // Add the spikes of a step; steps come in order, and those left out are silent.
-    void add(int64_t t, const uint8_t *spikes, int64_t n)
-    {
-        int32_t *steps = step.data();
-        const int64_t before = count;
-        count += list(spikes, n, neuron.data() + before);
-        for (int64_t s = before; s < count; s++) steps[s] = t;
-    }
-
-    void end_step(int64_t t) { until[t] = count; }
-
-    // List spikes neuron by neuron in *order*, and where each neuron's begin.
-    void by_neuron(int64_t n, std::vector<int64_t> &begin, Integers &order) const
-    {
+        const int64_t steps = first.size() - 1;
         begin.assign(n + 2, 0);
-        order.resize(count);
-        for (int64_t s = 0; s < count; s++) begin[neuron[s] + 2]++;
+        step.resize(count());
+        for (int64_t s = first[0]; s < first[steps]; s++) begin[neuron[s] + 2]++;
         for (int64_t i = 0; i < n; i++) begin[i + 2] += begin[i + 1];
-        for (int64_t s = 0; s < count; s++) order[begin[neuron[s] + 1]++] = s;
+        for (int64_t t = 0; t < steps; t++)
+            for (int64_t s = first[t]; s < first[t + 1]; s++) step[begin[neuron[s] + 1]++] = t;
+    }
+};
+
+// All spikes of a node in a window and in the steps before it that are remembered. Several layers and
+// projections need them, so they are listed once.
+class NodeSpikes {
+public:
+    bool is_made = false;
+
+    // before: remembered steps. row: returns the n bytes of a step, from -before on.
+    template <class Row> void make(int64_t before, int64_t steps, int64_t n, Row row)
+    {
+        before_ = before;
+        first_.resize(before + steps + 1);
+        const size_t room = (before + steps) * n + BEYOND;
+        if (neuron_.size() < room) neuron_.resize(room);
+        int64_t count = 0;
+        for (int64_t t = -before; t < steps; t++) {
+            first_[before + t] = count;
+            count += list(row(t), n, neuron_.data() + count);
+        }
+        first_[before + steps] = count;
+        is_made = true;
+    }
+
+    // Write those that come *delay* steps later, in steps from *begin* until *end*.
+    void write(int64_t steps, int64_t delay, int64_t begin, int64_t end, Spikes &spikes) const
+    {
+        spikes.neuron = neuron_.data();
+        spikes.first.resize(steps + 1);
+        for (int64_t t = 0; t <= steps; t++) {
+            const int64_t within = t < begin ? begin : t < end ? t : end;
+            spikes.first[t] = first_[before_ + within - delay];
+        }
     }
 
 private:
-    // Write the places of the ones among n bytes of 0 or 1, and up to 16 numbers beyond; return how
-    // many there are. No branch is taken on each.
+    int64_t before_ = 0;
+    std::vector<int64_t> first_;
+    Integers neuron_;
+
+    static const int64_t FEW = 4, BEYOND = 16;  // BEYOND: numbers after the last may be overwritten
+
+    // Write the places of the ones among n bytes of 0 or 1; return how many there are. Of 64 neurons
+    // mostly FEW spike at most, and no branch is taken on each of these.
     static int64_t list(const uint8_t *bytes, int64_t n, int32_t *places)
     {
         int64_t found = 0;
-#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__)
+        for (int64_t j = 0; j < n; j += 64) {
+            uint64_t left = bits(bytes + j, n - j);
+            const int64_t ones = __builtin_popcountll(left);
+            int32_t *to = places + found;
+            found += ones;
+            if (ones > FEW) {
+                list_many(left, j, to);
+                continue;
+            }
+            for (int64_t i = 0; i < FEW; i++, left &= left - 1)
+                to[i] = j + __builtin_ctzll(left | 1ull << 63);
+        }
+        return found;
+    }
+
+    // Write the places of the ones among 64 bits, of which the first has the number *from*.
+    static void list_many(uint64_t bits, int64_t from, int32_t *to)
+    {
+#ifdef __AVX512F__
         __m512i index = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-        for (int64_t j = 0; j < n; j += 16) {
-            const __mmask16 within = n - j < 16 ? (1u << (n - j)) - 1 : 0xffff;
-            const __m128i some = _mm_maskz_loadu_epi8(within, bytes + j);
-            const __mmask16 ones = _mm_test_epi8_mask(some, some);
-            _mm512_storeu_si512(places + found, _mm512_maskz_compress_epi32(ones, index));
-            found += __builtin_popcount(ones);
+        index = _mm512_add_epi32(index, _mm512_set1_epi32(from));
+        for (; bits; bits >>= 16) {
+            const __mmask16 ones = bits;
+            _mm512_storeu_si512(to, _mm512_maskz_compress_epi32(ones, index));
+            to += __builtin_popcount(ones);
             index = _mm512_add_epi32(index, _mm512_set1_epi32(16));
         }
 #else
-        for (int64_t j = 0; j < n; j += 64)
-            for (uint64_t left = bits(bytes + j, n - j); left; left &= left - 1)
-                places[found++] = j + __builtin_ctzll(left);
+        for (; bits; bits &= bits - 1) *to++ = from + __builtin_ctzll(bits);
 #endif
-        return found;
     }
 
     // Return the first 64 of n bytes of 0 or 1 as bits.
     static uint64_t bits(const uint8_t *bytes, int64_t n)
     {
         uint64_t all = 0;
-#ifdef __SSE2__
+#if defined(__AVX512F__) && defined(__AVX512BW__)
+        const __m512i some = _mm512_maskz_loadu_epi8(n < 64 ? (1ull << n) - 1 : ~0ull, bytes);
+        all = _mm512_test_epi8_mask(some, some);
+        return all;
+#elif defined(__SSE2__)
         if (n >= 64) {
             for (int64_t j = 0; j < 64; j += 16) {
                 const __m128i some = _mm_loadu_si128((const __m128i *)(bytes + j));

@@ -94,11 +94,10 @@ public:
         if ((int64_t)columns_.size() < columns) columns_.assign(columns, Sixteen{});
         rows_.resize(TILE * stride_);
         Sixteen *sums = columns_.data();
-        const int32_t *neurons = spikes.neuron.data();
-        int64_t s = 0;
+        const int32_t *neurons = spikes.neuron;
         for (int64_t t = 0; t < steps_; t++) {
             const Sixteen x = tiles_[tile * steps_ + t];
-            for (const int64_t until = spikes.until[t]; s < until; s++) sums[neurons[s]] += x;
+            for (int64_t s = spikes.first[t]; s < spikes.first[t + 1]; s++) sums[neurons[s]] += x;
         }
         int32_t *rows = rows_.data();
         for (int64_t j = 0; j < columns; j += TURNED) {

@@ -41,32 +41,86 @@ inline void post_trace(
     }
 }
 
-// Compute x(t) = grid(decay x(t-1)) + arrived(t), shape (window, n_pre).
+// Compute *row* = grid(decay before) + *spikes*, as 0 or 1, or +-1 if they are signed.
+template <bool IS_SIGNED>
+inline void decay_and_add(
+    double decay, const double *before, const uint8_t *spikes, double *row, int64_t n)
+{
+    const double high = IS_SIGNED ? 2.0 : 1.0, low = IS_SIGNED ? -1.0 : 0.0;
+#pragma GCC ivdep
+    for (int64_t i = 0; i < n; i++) {
+        const double arrived = IS_SIGNED ? high * (double)spikes[i] + low : (double)spikes[i];
+        row[i] = arrived + on_grid_quick(decay * before[i]);
+    }
+}
+
+// Compute x(t) = grid(decay x(t-1)) + arrived(t); *before* is x(t-1), and may be the same row.
+inline void next_trace(
+    const Window &window, const Projection &p, int64_t t, const double *before, double *row)
+{
+    const int64_t n = p.n_pre * p.blocks;
+    const bool arrive = !current_of(window, p) && (t >= p.delay || window.agent.carries);
+    if (arrive && p.decay != 0.0) {
+        const uint8_t *spikes = window.row(p.pre, t - p.delay);
+        if (p.is_signed)
+            decay_and_add<true>(p.decay, before, spikes, row, n);
+        else
+            decay_and_add<false>(p.decay, before, spikes, row, n);
+        return;
+    }
+    if (p.decay == 0.0) {
+        transmitted(window, p, t, row);
+        return;
+    }
+    static thread_local Numbers arrived;
+    arrived.resize(n);
+    transmitted(window, p, t, arrived.data());
+#pragma GCC ivdep
+    for (int64_t i = 0; i < n; i++) row[i] = arrived[i] + on_grid(p.decay * before[i]);
+}
+
+inline double *carried_trace(const Window &window, const Projection &p)
+{
+    return p.trace + window.k * p.n_pre * p.blocks;
+}
+
+// Compute the traces of all steps, (window, n_pre).
 inline void pre_trace(const Window &window, const Projection &p, double *x)
 {
     const Agent &agent = window.agent;
     const int64_t n = p.n_pre * p.blocks;
-    const double decay = p.decay;
-    double *carried = p.trace + window.k * n;
-    const bool is_current = current_of(window, p);
-    const double high = p.is_signed ? 2.0 : 1.0, low = p.is_signed ? -1.0 : 0.0;
-    for (int64_t t = 0; t < agent.window; t++) {
-        double *__restrict row = x + t * n;
-        const double *__restrict before = t ? row - n : carried;
-        const bool arrive = !is_current && (t >= p.delay || agent.carries);
-        if (arrive && decay != 0.0) {
-            const uint8_t *__restrict spikes = window.row(p.pre, t - p.delay);
-            for (int64_t i = 0; i < n; i++)
-                row[i] = high * (double)spikes[i] + low + on_grid_quick(decay * before[i]);
-            continue;
-        }
-        transmitted(window, p, t, row);
-        if (decay == 0.0) continue;
-#pragma GCC ivdep
-        for (int64_t i = 0; i < n; i++) row[i] += on_grid(decay * before[i]);
-    }
+    double *carried = carried_trace(window, p);
+    for (int64_t t = 0; t < agent.window; t++)
+        next_trace(window, p, t, t ? x + (t - 1) * n : carried, x + t * n);
     if (agent.carries) memcpy(carried, x + (agent.window - 1) * n, n * sizeof *x);
 }
+
+// The traces of one step after the other, in one row.
+class RunningTrace {
+public:
+    // row: room for them. runs: false for one that isn't asked.
+    RunningTrace(const Window &window, const Projection &p, bool runs, Numbers &row)
+        : window_(window), p_(p), before_(carried_trace(window, p)), row_(carried_trace(window, p))
+    {
+        if (!runs || window.agent.carries) return;
+        row.resize(p.n_pre * p.blocks);
+        row_ = row.data();
+    }
+
+    // Return those of step t; steps come in order.
+    const double *next(int64_t t)
+    {
+        next_trace(window_, p_, t, before_, row_);
+        before_ = row_;
+        return row_;
+    }
+
+private:
+    const Window &window_;
+    const Projection &p_;
+    const double *before_;
+    double *row_;
+};
 
 // Return |sum_t x(t)|**2 / (blocks steps): how strongly a projection drives its neurons.
 inline double power(
@@ -83,12 +137,8 @@ inline double power(
 inline void list_arrivals(const Window &window, const Projection &p, Spikes &arrivals)
 {
     const Agent &agent = window.agent;
-    const int64_t n = p.n_pre * p.blocks;
-    arrivals.clear(agent.window, n);
-    for (int64_t t = 0; t < agent.window; t++) {
-        if (t >= p.delay || agent.carries) arrivals.add(t, window.row(p.pre, t - p.delay), n);
-        arrivals.end_step(t);
-    }
+    const int64_t begin = agent.carries ? 0 : p.delay < agent.window ? p.delay : agent.window;
+    window.spikes(p.pre).write(agent.window, p.delay, begin, agent.window, arrivals);
 }
 
 }  // namespace neurorl
