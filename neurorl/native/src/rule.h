@@ -8,6 +8,7 @@
 #include "factors.h"
 #include "spikes.h"
 #include "sums.h"
+#include "synapses.h"
 #include "text.h"
 #include "traces.h"
 #include "writes.h"
@@ -44,6 +45,8 @@ inline void row_sum(
     double *sum)
 {
     const Agent &agent = window.agent;
+    const Spikes &spikes = post.spikes;
+    int64_t s = 0;
     for (int64_t j = 0; j < n_post; j++) sum[j] = 0.0;
     for (int64_t t = 0; t < agent.window; t++) {
         const double at = worth(post, t, x[t * stride]);
@@ -52,121 +55,10 @@ inline void row_sum(
             for (int64_t j = 0; j < n_post; j++) sum[j] += at * f[j];
             continue;
         }
-        const Spikes &spikes = post.spikes;
-        for (int64_t s = spikes.first[t]; s < spikes.first[t + 1]; s++)
-            sum[spikes.neuron[s]] += at;
+        for (; s < spikes.count && spikes.step(s) == t; s++) sum[spikes.neuron[s]] += at;
     }
     if (!post.dense && post.gain)
         for (int64_t j = 0; j < n_post; j++) sum[j] *= post.gain[j];
-}
-
-// The memory of n synapses in a row: eligibilities and weights, or e_32 and levels, and who else is
-// told of these.
-struct Synapses {
-    double *e, *w;
-    float *e_32;
-    int32_t *levels;
-    Held held;
-
-    static Synapses of(const Agent &agent, const Projection &p, int64_t k, int64_t synapses)
-    {
-        const int64_t o = k * synapses;
-        return {
-            at(p.eligibility, o), at(p.weights, o), at(p.eligibility_32, o), at(p.levels, o),
-            Held::of(agent, p, k, synapses)};
-    }
-
-    Synapses from(int64_t offset) const
-    {
-        return {
-            at(e, offset), at(w, offset), at(e_32, offset), at(levels, offset), held.from(offset)};
-    }
-};
-
-inline float as_float(double sum) { return (float)sum; }
-inline float as_float(int32_t units) { return (float)units * 0x1p-20f; }
-
-const float FADED = 0x1p-60f, LARGEST_STEP = 0x1p29f;
-
-// Return the factor of a change in units of the weights, which may be infinite.
-inline float in_units(const Projection &p, double factor) { return (float)(factor * p.inverse); }
-
-// Update n synapses in a row: e <- keep e + S in float32, and levels of weights by whole steps, as
-// neurorl/learning/levels.py says. LATE: use the e of before.
-template <bool LATE, class Sum>
-inline void change_levels(
-    const Change &change, const Projection &p, const Sum *__restrict sum, const Synapses &synapses,
-    int64_t n)
-{
-    const float keep = (float)change.keep, factor = in_units(p, change.factor);
-    const int32_t least = (int32_t)p.least, largest = (int32_t)p.largest;
-    const double unit = p.unit, sent = p.transmitted_unit;
-    float *__restrict e = synapses.e_32;
-    int32_t *__restrict levels = synapses.levels;
-    double *__restrict in_force = synapses.held.in_force;
-    double *__restrict transmits = synapses.held.transmits;
-#pragma GCC ivdep
-    for (int64_t j = 0; j < n; j++) {
-        float remembered = keep * e[j] + as_float(sum[j]);
-        remembered = __builtin_fabsf(remembered) < FADED ? 0.0f : remembered;
-        float step = factor * (LATE ? e[j] : remembered);
-        step = step < -LARGEST_STEP ? -LARGEST_STEP : step;
-        step = step > LARGEST_STEP ? LARGEST_STEP : step;
-        int32_t level = levels[j] + (int32_t)__builtin_rintf(step);
-        level = level < least ? least : level;
-        level = level > largest ? largest : level;
-        e[j] = remembered;
-        levels[j] = level;
-        if (in_force) in_force[j] = (double)level * unit;
-        if (transmits) transmits[j] = (double)level * sent;
-    }
-}
-
-// Update n synapses in a row: e <- keep e + S, w <- clip(w + factor e), and the weight in force, which
-// is a rounded copy. LATE: use the e of before.
-template <bool LATE, class Sum>
-inline void change_shadow(
-    const Change &change, const Projection &p, const Sum *__restrict sum, const Synapses &synapses,
-    int64_t n)
-{
-    const double keep = change.keep, factor = change.factor;
-    const double low = p.low, high = p.high, inverse = p.inverse;
-    const double limit = p.limit, unit = p.unit, sent = p.transmitted_unit;
-    double *__restrict e = synapses.e, *__restrict w = synapses.w;
-    double *__restrict in_force = synapses.held.in_force;
-    double *__restrict transmits = synapses.held.transmits;
-    int32_t *__restrict integers = synapses.held.integers;
-#pragma GCC ivdep
-    for (int64_t j = 0; j < n; j++) {
-        const double remembered = keep * e[j] + as_double(sum[j]);
-        double weight = w[j] + factor * (LATE ? e[j] : remembered);
-        weight = weight < low ? low : weight;
-        weight = weight > high ? high : weight;
-        e[j] = remembered;
-        w[j] = weight;
-        double level = __builtin_rint(weight * inverse);
-        level = level < -limit ? -limit : level;
-        level = level > limit ? limit : level;
-        if (in_force) in_force[j] = level * unit;
-        if (transmits) transmits[j] = level * sent;
-        if (integers) integers[j] = (int32_t)(level * sent);
-    }
-}
-
-template <class Sum>
-inline void apply(
-    const Change &change, const Projection &p, const Sum *sum, const Synapses &synapses, int64_t n)
-{
-    if (synapses.held.agent->writes != SHADOW)
-        write_row(change, p, sum, synapses.e, synapses.w, synapses.held, n);
-    else if (p.is_fine && change.is_late)
-        change_levels<true>(change, p, sum, synapses, n);
-    else if (p.is_fine)
-        change_levels<false>(change, p, sum, synapses, n);
-    else if (change.is_late)
-        change_shadow<true>(change, p, sum, synapses, n);
-    else
-        change_shadow<false>(change, p, sum, synapses, n);
 }
 
 // Update w <- clip(w + factor e) when nothing is to be remembered.
@@ -214,6 +106,8 @@ inline void few_sums(
     if (n_post > 1) buffers.turned.resize(n_pre * n);
     double *turned = n_post > 1 ? buffers.turned.data() : sum;
     RunningTrace running(window, p, !x, buffers.running);
+    const Spikes &spikes = post.spikes;
+    int64_t s = 0;
     for (int64_t t = 0; t < window.agent.window; t++) {
         const double *now = x ? x + t * n_pre * p.blocks : running.next(t);
         if (post.dense) {
@@ -222,8 +116,7 @@ inline void few_sums(
                 add_few(p, post, now, t, j, f[j], turned, buffers.is_made);
             continue;
         }
-        const Spikes &spikes = post.spikes;
-        for (int64_t s = spikes.first[t]; s < spikes.first[t + 1]; s++) {
+        for (; s < spikes.count && spikes.step(s) == t; s++) {
             const int64_t j = spikes.neuron[s];
             const double f = post.gain ? post.gain[j] : 1.0;
             add_few(p, post, now, t, j, f, turned, buffers.is_made);
@@ -241,14 +134,13 @@ inline void few_sums(
 inline void depress_few(const Projection &p, const Post &post, const Spikes &arrivals, double *sum)
 {
     const int64_t n_post = p.n_post, n = n_post * p.blocks;
-    const int64_t steps = arrivals.first.size() - 1;
-    for (int64_t t = 0; t < steps; t++)
-        for (int64_t s = arrivals.first[t]; s < arrivals.first[t + 1]; s++) {
-            const int64_t i = arrivals.neuron[s];
-            const double *taken = post.depressing + t * n + i / p.n_pre * n_post;
-            double *from = sum + i * n_post;
-            for (int64_t j = 0; j < n_post; j++) from[j] -= taken[j];
-        }
+    const double *depressing = post.depressing;
+    for (int64_t s = 0; s < arrivals.count; s++) {
+        const int64_t i = arrivals.neuron[s], block = p.blocks > 1 ? i / p.n_pre : 0;
+        const double *taken = depressing + arrivals.step(s) * n + block * n_post;
+        double *from = sum + i * n_post;
+        for (int64_t j = 0; j < n_post; j++) from[j] -= taken[j];
+    }
 }
 
 // Subtract what arriving spikes of neuron i depress from row i of S.
@@ -274,17 +166,24 @@ inline void learn_tile(
 {
     const int64_t n_post = p.n_post, begin = tile * TILE;
     const int64_t end = begin + TILE < p.n_pre ? begin + TILE : p.n_pre;
-    buffers.tiles.sum(tile, post.spikes, n_post);
+    TileSums &tiles = buffers.tiles;
+    tiles.sum(tile, post.spikes, n_post);
+    if (!post.gain && tiles.has_joined_rows()) {
+        for (int64_t i = begin; i < end && post.depresses; i++)
+            depress_row(post.depressing_units, i, n_post, buffers, tiles.row(i - begin));
+        apply(change, p, tiles.row(0), synapses.from(begin * n_post), (end - begin) * n_post);
+        return;
+    }
     for (int64_t i = begin; i < end; i++) {
         const Synapses row = synapses.from(i * n_post);
         if (!post.gain) {
-            int32_t *units = buffers.tiles.row(i - begin);
+            int32_t *units = tiles.row(i - begin);
             if (post.depresses) depress_row(post.depressing_units, i, n_post, buffers, units);
             apply(change, p, units, row, n_post);
             continue;
         }
         double *sum = buffers.sum.data();
-        buffers.tiles.row(i - begin, post.gain, n_post, sum);
+        tiles.row(i - begin, post.gain, n_post, sum);
         if (post.depresses) depress_row(post.depressing, i, n_post, buffers, sum);
         apply(change, p, sum, row, n_post);
     }
@@ -298,7 +197,7 @@ inline void learn_projection(
     const Agent &agent = window.agent;
     const int64_t n_pre = p.n_pre * p.blocks, n_post = p.n_post, n = n_pre * n_post;
     const Synapses synapses = Synapses::of(agent, p, window.k, n);
-    if (post.depresses) list_arrivals(window, p, buffers.arrivals);
+    if (post.depresses) buffers.arrivals = arrivals_of(window, p);
     if (has_few(p)) {
         few_sums(window, p, post, x, buffers);
         double *sum = buffers.sum.data();
@@ -345,13 +244,6 @@ inline void find_depressing(
         in_units ? buffers.depressing_units.data() : nullptr);
 }
 
-// List the spikes of steps from *begin* until *end*.
-inline void list_spikes(
-    const Window &window, const Layer &layer, int64_t begin, int64_t end, Spikes &spikes)
-{
-    window.spikes(layer.node).write(window.agent.window, 0, begin, end, spikes);
-}
-
 // Compute post factors by the rule's text. Return false if one of them isn't finite.
 inline bool find_text_factors(
     const Window &window, const Layer &layer, Post &post, Buffers &buffers)
@@ -372,7 +264,7 @@ inline bool find_text_factors(
         bool all_ones = true;
         for (int64_t j = 0; j < n; j++) all_ones &= values[j] == 1.0;
         post.gain = all_ones ? nullptr : values.data();
-        list_spikes(window, layer, wording.begin, wording.end, post.spikes);
+        post.spikes = window.spikes(layer.node).delayed(0, wording.begin, wording.end);
     }
     if (layer.slow_trace) keep_slow(window, layer);
     if (agent.pairs_spikes)
@@ -409,7 +301,8 @@ inline bool find_factors(
         stdp_gate(window, layer, buffers.gain.data());
     else if (post.gain)
         spikes_only(window, layer, buffers.gain.data());
-    list_spikes(window, layer, is_stdp ? 0 : layer.first, agent.window, post.spikes);
+    const int64_t first = is_stdp ? 0 : layer.first;
+    post.spikes = window.spikes(layer.node).delayed(0, first, agent.window);
     if (is_stdp) find_depressing(window, layer, post.gain, post, buffers);
     return true;
 }

@@ -10,25 +10,25 @@
 
 namespace neurorl {
 
-// The spikes that count in a window: those of step t are neuron[first[t]] to neuron[first[t + 1] - 1],
-// in ascending order.
+// The spikes that count in a window, in order of steps, then neurons. Loops over all of them are
+// quicker than loops over each step's few, whose ends no processor foresees.
 struct Spikes {
-    const int32_t *neuron = nullptr;
-    std::vector<int64_t> first;
+    const int32_t *neuron = nullptr, *from = nullptr;  // of each spike, and the step it is from
+    int64_t count = 0, delay = 0;                      // it counts *delay* steps later
 
-    int64_t count() const { return first.back() - first.front(); }
+    int64_t step(int64_t s) const { return from[s] + delay; }
 
-    // List spikes neuron by neuron: the steps of those of neuron i are step[begin[i]] to
-    // step[begin[i + 1] - 1].
-    void by_neuron(int64_t n, std::vector<int64_t> &begin, Integers &step) const
+    // List spikes neuron by neuron: the steps of those of neuron i are steps[begin[i]] to
+    // steps[begin[i + 1] - 1].
+    void by_neuron(int64_t n, std::vector<int64_t> &begin, Integers &steps) const
     {
-        const int64_t steps = first.size() - 1;
         begin.assign(n + 2, 0);
-        step.resize(count());
-        for (int64_t s = first[0]; s < first[steps]; s++) begin[neuron[s] + 2]++;
-        for (int64_t i = 0; i < n; i++) begin[i + 2] += begin[i + 1];
-        for (int64_t t = 0; t < steps; t++)
-            for (int64_t s = first[t]; s < first[t + 1]; s++) step[begin[neuron[s] + 1]++] = t;
+        steps.resize(count);
+        int64_t *place = begin.data();
+        for (int64_t s = 0; s < count; s++) place[neuron[s] + 2]++;
+        for (int64_t i = 0; i < n; i++) place[i + 2] += place[i + 1];
+        int32_t *to = steps.data();
+        for (int64_t s = 0; s < count; s++) to[place[neuron[s] + 1]++] = step(s);
     }
 };
 
@@ -42,33 +42,36 @@ public:
     template <class Row> void make(int64_t before, int64_t steps, int64_t n, Row row)
     {
         before_ = before;
-        first_.resize(before + steps + 1);
+        until_.resize(1 + before + steps);
         const size_t room = (before + steps) * n + BEYOND;
-        if (neuron_.size() < room) neuron_.resize(room);
-        int64_t count = 0;
-        for (int64_t t = -before; t < steps; t++) {
-            first_[before + t] = count;
-            count += list(row(t), n, neuron_.data() + count);
+        if (neuron_.size() < room) {
+            neuron_.resize(room);
+            step_.resize(room);
         }
-        first_[before + steps] = count;
+        int64_t count = until_[0] = 0;
+        for (int64_t t = -before; t < steps; t++) {
+            const int64_t found = list(row(t), n, neuron_.data() + count);
+            int32_t *to = step_.data() + count;
+            for (int64_t s = 0; s < found; s += 8)
+                for (int64_t i = 0; i < 8; i++) to[s + i] = t;
+            until_[1 + before + t] = count += found;
+        }
         is_made = true;
     }
 
-    // Write those that come *delay* steps later, in steps from *begin* until *end*.
-    void write(int64_t steps, int64_t delay, int64_t begin, int64_t end, Spikes &spikes) const
+    // Return those that come *delay* steps later, in steps from *begin* until *end*.
+    Spikes delayed(int64_t delay, int64_t begin, int64_t end) const
     {
-        spikes.neuron = neuron_.data();
-        spikes.first.resize(steps + 1);
-        for (int64_t t = 0; t <= steps; t++) {
-            const int64_t within = t < begin ? begin : t < end ? t : end;
-            spikes.first[t] = first_[before_ + within - delay];
-        }
+        if (end <= begin) return {};
+        const int64_t first = until_[before_ + begin - delay];
+        const int64_t count = until_[before_ + end - delay] - first;
+        return {neuron_.data() + first, step_.data() + first, count, delay};
     }
 
 private:
     int64_t before_ = 0;
-    std::vector<int64_t> first_;
-    Integers neuron_;
+    std::vector<int64_t> until_;  // number of spikes before each step, and of all
+    Integers neuron_, step_;
 
     static const int64_t FEW = 4, BEYOND = 16;  // BEYOND: numbers after the last may be overwritten
 

@@ -90,22 +90,25 @@ public:
     void sum(int64_t tile, const Spikes &spikes, int64_t n_post)
     {
         const int64_t columns = (n_post + TILE - 1) / TILE * TILE;
-        stride_ = (columns / TILE | 1) * TILE;  // odd: a power of 2 would crowd a few lines of the cache
+        // Rows follow each other, unless a power of 2 would crowd a few lines of the cache.
+        n_post_ = n_post;
+        stride_ = n_post % TURNED || n_post % 512 == 0 ? (columns / TILE | 1) * TILE : n_post;
         if ((int64_t)columns_.size() < columns) columns_.assign(columns, Sixteen{});
         rows_.resize(TILE * stride_);
         Sixteen *sums = columns_.data();
         const int32_t *neurons = spikes.neuron;
-        for (int64_t t = 0; t < steps_; t++) {
-            const Sixteen x = tiles_[tile * steps_ + t];
-            for (int64_t s = spikes.first[t]; s < spikes.first[t + 1]; s++) sums[neurons[s]] += x;
-        }
+        const Sixteen *traces = &tiles_[tile * steps_];
+        for (int64_t s = 0; s < spikes.count; s++) sums[neurons[s]] += traces[spikes.step(s)];
         int32_t *rows = rows_.data();
-        for (int64_t j = 0; j < columns; j += TURNED) {
+        for (int64_t j = 0; j < n_post; j += TURNED) {
             for (int64_t i = 0; i < TILE; i += TURNED)
                 turn((const Turned *)&sums[j] + i / TURNED, rows + i * stride_ + j, stride_);
             for (int64_t i = 0; i < TURNED; i++) sums[j + i] = Sixteen{};  // for the next sums
         }
     }
+
+    // Return whether the rows of a tile follow each other.
+    bool has_joined_rows() const { return stride_ == n_post_; }
 
     // Return row i of the tile summed last, in units of 2**-20.
     int32_t *row(int64_t i) { return &rows_[i * stride_]; }
@@ -118,7 +121,7 @@ public:
     }
 
 private:
-    int64_t steps_ = 0, stride_ = 0;
+    int64_t steps_ = 0, n_post_ = 0, stride_ = 0;
     std::vector<Sixteen> tiles_, columns_;  // of columns_, all are 0 between two sums
     Integers rows_;
 };

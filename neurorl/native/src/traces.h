@@ -6,6 +6,39 @@
 
 namespace neurorl {
 
+// Return x and a spike, if there is one; x isn't -0.
+inline double with_spike(double x, uint8_t spike) { return spike ? x + 1.0 : x; }
+
+// Compute *to* = grid(decay from) + *spikes* as 0 or 1; both may be the same. UNITS: also
+// *units* = scale to, in units of the grid.
+template <bool UNITS>
+inline void decay_and_add(
+    double decay, const double *from, const uint8_t *spikes, double *to, int64_t n,
+    double scale = 0.0, int32_t *units = nullptr)
+{
+    int64_t i = 0;
+#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__)
+    // Compilers make vectors of 64 of the bytes, which are wider than many rows.
+    const __m512d kept = _mm512_set1_pd(decay), magic = _mm512_set1_pd(ROUNDS_TO_GRID);
+    const __m512d one = _mm512_set1_pd(1.0), scales = _mm512_set1_pd(scale);
+    for (; i + 8 <= n; i += 8) {
+        const __m128i eight = _mm_loadl_epi64((const __m128i *)(spikes + i));
+        const __m512d sum = _mm512_add_pd(_mm512_mul_pd(kept, _mm512_loadu_pd(from + i)), magic);
+        __m512d x = _mm512_sub_pd(sum, magic);
+        x = _mm512_mask_add_pd(x, _mm_test_epi8_mask(eight, eight), x, one);
+        _mm512_storeu_pd(to + i, x);
+        if (!UNITS) continue;
+        const __m512i bits = _mm512_castpd_si512(_mm512_add_pd(_mm512_mul_pd(scales, x), magic));
+        _mm256_storeu_si256((__m256i *)(units + i), _mm512_cvtepi64_epi32(bits));
+    }
+#endif
+#pragma GCC ivdep
+    for (; i < n; i++) {
+        to[i] = with_spike(on_grid_quick(decay * from[i]), spikes[i]);
+        if (UNITS) units[i] = grid_units(scale * to[i]);
+    }
+}
+
 // Compute y(t) = grid(decay y(t-1)) + s(t), and depressing (window, n): what it subtracts, at the
 // window's end, for a spike that arrives at t; as numbers, as units of the grid, or both. gate: of
 // each neuron, or null.
@@ -22,35 +55,15 @@ inline void post_trace(
         int32_t *whole = units + t * n;
         double *row = depressing + t * n;
         if (units && !depressing) {
-#pragma GCC ivdep
-            for (int64_t j = 0; j < n; j++) {
-                y[j] = on_grid_quick(decay * y[j]) + (double)spikes[j];
-                whole[j] = grid_units(scale * y[j]);
-            }
+            decay_and_add<true>(decay, y, spikes, y, n, scale, whole);
             continue;
         }
-#pragma GCC ivdep
-        for (int64_t j = 0; j < n; j++) {
-            y[j] = on_grid_quick(decay * y[j]) + (double)spikes[j];
-            row[j] = on_grid(scale * y[j]);
-        }
+        decay_and_add<false>(decay, y, spikes, y, n);
+        for (int64_t j = 0; j < n; j++) row[j] = on_grid(scale * y[j]);
         if (gate)
             for (int64_t j = 0; j < n; j++) row[j] = on_grid(row[j] * gate[j]);
         if (units)
             for (int64_t j = 0; j < n; j++) whole[j] = grid_units(row[j]);
-    }
-}
-
-// Compute *row* = grid(decay before) + *spikes*, as 0 or 1, or +-1 if they are signed.
-template <bool IS_SIGNED>
-inline void decay_and_add(
-    double decay, const double *before, const uint8_t *spikes, double *row, int64_t n)
-{
-    const double high = IS_SIGNED ? 2.0 : 1.0, low = IS_SIGNED ? -1.0 : 0.0;
-#pragma GCC ivdep
-    for (int64_t i = 0; i < n; i++) {
-        const double arrived = IS_SIGNED ? high * (double)spikes[i] + low : (double)spikes[i];
-        row[i] = arrived + on_grid_quick(decay * before[i]);
     }
 }
 
@@ -60,12 +73,8 @@ inline void next_trace(
 {
     const int64_t n = p.n_pre * p.blocks;
     const bool arrive = !current_of(window, p) && (t >= p.delay || window.agent.carries);
-    if (arrive && p.decay != 0.0) {
-        const uint8_t *spikes = window.row(p.pre, t - p.delay);
-        if (p.is_signed)
-            decay_and_add<true>(p.decay, before, spikes, row, n);
-        else
-            decay_and_add<false>(p.decay, before, spikes, row, n);
+    if (arrive && p.decay != 0.0 && !p.is_signed) {
+        decay_and_add<false>(p.decay, before, window.row(p.pre, t - p.delay), row, n);
         return;
     }
     if (p.decay == 0.0) {
@@ -75,6 +84,11 @@ inline void next_trace(
     static thread_local Numbers arrived;
     arrived.resize(n);
     transmitted(window, p, t, arrived.data());
+    if (p.is_signed) {  // each of them arrives as +-1
+#pragma GCC ivdep
+        for (int64_t i = 0; i < n; i++) row[i] = arrived[i] + on_grid_quick(p.decay * before[i]);
+        return;
+    }
 #pragma GCC ivdep
     for (int64_t i = 0; i < n; i++) row[i] = arrived[i] + on_grid(p.decay * before[i]);
 }
@@ -134,11 +148,11 @@ inline double power(
 }
 
 // List the spikes that arrive over an unsigned projection.
-inline void list_arrivals(const Window &window, const Projection &p, Spikes &arrivals)
+inline Spikes arrivals_of(const Window &window, const Projection &p)
 {
     const Agent &agent = window.agent;
     const int64_t begin = agent.carries ? 0 : p.delay < agent.window ? p.delay : agent.window;
-    window.spikes(p.pre).write(agent.window, p.delay, begin, agent.window, arrivals);
+    return window.spikes(p.pre).delayed(p.delay, begin, agent.window);
 }
 
 }  // namespace neurorl
