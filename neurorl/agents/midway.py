@@ -14,13 +14,14 @@ from neurorl.learning.finite import NotFiniteError, explained
 from neurorl.learning.loops.base import Loop
 from neurorl.models.config import AgentConfig
 from neurorl.network.restoring import take
-from neurorl.numerics.random import derive
+from neurorl.numerics.random import derive_several
 from neurorl.tasks.actions import MASK, allowed_actions
 from neurorl.tasks.groups import EnvGroup
 
 __all__ = ["Unfinished"]
 
 _RESET = 1  # purpose of derived seeds
+_AT_ONCE = 32  # seeds of episodes that are derived together
 
 
 class Unfinished:
@@ -45,6 +46,7 @@ class Unfinished:
         self._seeds, self._episodes = seeds, episodes
         self._elsewhere: set[int] = set()
         self._told_of_length: set[int] = set()
+        self._reset_seeds: list[tuple[int, list[int]]] = [(0, []) for _ in seeds]
 
     def where(self, k: int) -> str:
         """Say which agent and when, for an error; step 0 is the reset."""
@@ -159,7 +161,12 @@ class Unfinished:
 
     def _reset_seed(self, k: int) -> int:
         """Return the seed of the episode that agent k is in, or begins."""
-        return derive(self._seeds[k], _RESET, len(self._episodes[k])) & 0x7FFFFFFF
+        number = len(self._episodes[k])
+        first, derived = self._reset_seeds[k]
+        if not first <= number < first + len(derived):
+            first, derived = number, derive_several(self._seeds[k], _RESET, number, _AT_ONCE)
+            self._reset_seeds[k] = first, derived
+        return derived[number - first] & 0x7FFFFFFF
 
     def _play_again(self, seeds: Mapping[int, int]) -> None:
         """Play up to where the episodes were; nothing is decided or learned."""

@@ -25,6 +25,7 @@ __all__ = [
     "NoiseRows",
     "Stream",
     "derive",
+    "derive_several",
     "logistic",
     "philox4x32",
     "read_seed",
@@ -142,6 +143,20 @@ def derive(seed: int, *purpose: int) -> int:
         c0, c1 = p1 >> 32 ^ c1 ^ k0, p1 & 0xFFFFFFFF
         c2, c3 = p0 >> 32 ^ c3 ^ k1, p0 & 0xFFFFFFFF
     return (c0 & 0x7FFFFFFF) << 32 | c1
+
+
+def derive_several(seed: int, purpose: int, first: int, n: int) -> list[int]:
+    """Return what `derive` does for *purpose* and each of the numbers from *first* on, *n* of them.
+
+    Of many, one takes a fifth of the time.
+    """
+    seed, numbers = operator.index(seed), np.arange(first, first + n, dtype=np.uint64)
+    high, low, *_ = philox4x32(
+        (purpose, numbers & _MASK, numbers >> _HALF, Stream.DERIVE),
+        (seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF),
+    )
+    derived: list[int] = ((high & np.uint64(0x7FFFFFFF)) << _HALF | low).tolist()
+    return derived
 
 
 @functools.lru_cache(maxsize=256)

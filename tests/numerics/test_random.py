@@ -12,6 +12,7 @@ from neurorl.numerics.random import (
     DrawRows,
     NoiseRows,
     derive,
+    derive_several,
     logistic,
     philox4x32,
     to_unit,
@@ -85,6 +86,19 @@ def test_draws_are_even_and_independent_of_neighbours() -> None:
     flat = drawn - 0.5
     for shifted in (flat[1:] * flat[:-1], flat[4:] * flat[:-4], flat[:, 1:] * flat[:, :-1]):
         assert abs(shifted.mean()) < 4 / 12 / shifted.size**0.5
+
+
+@given(
+    seed=st.integers(0, 2**63 - 1),
+    purpose=st.integers(0, 2**32 - 1),
+    first=st.integers(0, 2**63),
+    n=st.integers(0, 5),
+)
+def test_seeds_derived_together_are_those_derived_one_by_one(
+    seed: int, purpose: int, first: int, n: int
+) -> None:
+    one_by_one = [derive(seed, purpose, first + k) for k in range(n)]
+    assert derive_several(seed, purpose, first, n) == one_by_one
 
 
 def test_derived_seeds_differ_by_purpose() -> None:
