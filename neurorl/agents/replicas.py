@@ -135,7 +135,7 @@ class Replicas(AgentGroup):
             raise
         self._monitors = [
             Monitor(
-                *(network, config, seed, k, partial(self.weights, k), envs.first_action),
+                *(network, config, seed, k, partial(self._watched, k), envs.first_action),
                 groups=groups,
             )
             for k, seed in enumerate(seeds)
@@ -239,6 +239,11 @@ class Replicas(AgentGroup):
 
     def weights(self, k: int) -> dict[str, FloatArray]:
         self.loop.settle()
+        return {name: weights[k] for name, weights in self.loop.memory.weights.items()}
+
+    def _watched(self, k: int) -> dict[str, FloatArray]:
+        """Return agent k's float weights to be read at once: those of others may be older."""
+        self.loop.settle(k)
         return {name: weights[k] for name, weights in self.loop.memory.weights.items()}
 
     def close(self) -> None:

@@ -24,8 +24,8 @@ from neurorl.diagnostics.verdicts import (
     WINDOW,
     Played,
     Seen,
-    better,
-    surely_no_better,
+    Standing,
+    standing,
     verdicts,
 )
 from neurorl.models.config import AgentConfig
@@ -125,15 +125,15 @@ class Monitor:
         self._policies.append(policy.tolist())
         if self.is_quiet or len(played) % JUDGE_EVERY or len(self._policies) < WINDOW:
             return []
-        messages = []
-        for k, figures in enumerate(self._seen(played)):
+        messages, now = [], standing(played)
+        for k, figures in enumerate(self._seen(played, now)):
             for kind, numbers in verdicts(figures).items():
                 column = KINDS.index(kind)
                 if self._since[k, column] < 0:
                     self._since[k, column] = played[-1].episode
                     self._value[k, column] = *numbers, int(np.argmax(self._mean_policy()))
                     messages.append(self._warning(k, column)["message"])
-        for kind, numbers in self._returns.verdicts(played).items():
+        for kind, numbers in self._returns.verdicts(played, now.better).items():
             row = self._of_returns[OF_RETURNS.index(kind)]
             if row[0] < 0:
                 row[:] = played[-1].episode, *numbers
@@ -205,10 +205,10 @@ class Monitor:
         if "returns" in state:
             self._of_returns[:] = take(state, "returns", self._of_returns.shape)
 
-    def _seen(self, played: Sequence[Played]) -> list[Seen]:
+    def _seen(self, played: Sequence[Played], now: Standing) -> list[Seen]:
         """Return every population's figures over the last episodes, at least one."""
-        weights, is_better = self._weights(), better(played)
-        may_drift = len(played) >= DRIFT_AFTER and surely_no_better(played)
+        weights = self._weights()
+        may_drift = len(played) >= DRIFT_AFTER and now.surely_no_better
         return [
             Seen(
                 rate=sum(spikes) / (len(spikes) * site.chances),
@@ -219,7 +219,7 @@ class Monitor:
                 bound=site.bound,
                 top=self._top() if site.name == "output" else None,
                 episodes=len(played),
-                better=is_better,
+                better=now.better,
                 surely_no_better=may_drift,
             )
             for site, spikes, start in zip(self._sites, self._spikes, self._start, strict=True)
@@ -227,7 +227,9 @@ class Monitor:
 
     def _rows(self, played: Sequence[Played]) -> list[PopulationRow]:
         weights = self._weights()
-        figures = self._seen(played) if self._policies else [None] * len(self._sites)
+        figures: Sequence[Seen | None] = [None] * len(self._sites)
+        if self._policies:
+            figures = self._seen(played, standing(played))
         judges = len(self._policies) == WINDOW
         return [
             {

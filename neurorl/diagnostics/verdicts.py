@@ -34,7 +34,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 __all__ = [
     "DRIFT_AFTER",
@@ -42,8 +42,10 @@ __all__ = [
     "WINDOW",
     "Played",
     "Seen",
+    "Standing",
     "Verdicts",
     "better",
+    "standing",
     "surely_no_better",
     "verdicts",
 ]
@@ -121,26 +123,36 @@ def verdicts(figures: Seen) -> Verdicts:
     return wrong
 
 
-def better(played: Sequence[Played]) -> bool:
-    """Return whether the mean discounted return has risen since the start, beyond noise."""
-    gain, noise = _gain(played)
-    return gain > noise
+class Standing(NamedTuple):
+    """Say how an agent stands, compared with its start: the two are not opposites, see above."""
+
+    better: bool
+    surely_no_better: bool
 
 
-def surely_no_better(played: Sequence[Played]) -> bool:
-    """Return whether it hasn't risen by a tenth, even if noise hides what it can."""
-    gain, noise = _gain(played)
-    level = max(abs(_moments([e.discounted for e in part])[0]) for part in _ends(played))
-    return gain + _HIDES * noise <= _LEAST_GAIN * level
+def standing(played: Sequence[Played]) -> Standing:
+    """Return whether the mean discounted return has risen since the start, and whether surely not.
 
-
-def _gain(played: Sequence[Played]) -> tuple[float, float]:
-    """Return how far the mean return has risen, and from where on that is more than noise."""
+    *better*: it has risen beyond noise. *surely_no_better*: it hasn't risen by a tenth, even if
+    noise hides what it can.
+    """
     (first, first_variance), (last, last_variance) = (
         _moments([e.discounted for e in part]) for part in _ends(played)
     )
     error = math.sqrt((first_variance + last_variance) / min(WINDOW, len(played)))
-    return last - first, _ERRORS * error
+    gain, noise = last - first, _ERRORS * error
+    level = max(abs(first), abs(last))
+    return Standing(gain > noise, gain + _HIDES * noise <= _LEAST_GAIN * level)
+
+
+def better(played: Sequence[Played]) -> bool:
+    """Return whether the mean discounted return has risen since the start, beyond noise."""
+    return standing(played).better
+
+
+def surely_no_better(played: Sequence[Played]) -> bool:
+    """Return whether it hasn't risen by a tenth, even if noise hides what it can."""
+    return standing(played).surely_no_better
 
 
 def _ends(played: Sequence[Played]) -> tuple[Sequence[Played], Sequence[Played]]:

@@ -70,6 +70,22 @@ def same(agents: Replicas | ReplicaGroups, k: int, agent: SpikingActorCritic) ->
         assert "wall" in key or np.array_equal(ours[key], value), key
 
 
+def test_the_weights_of_one_are_brought_up_to_date_without_those_of_others() -> None:
+    agents = replicas([gym.make("CartPole-v1") for _ in SEEDS], loop="native")
+    loop = agents.loop
+    agents.learn(2)
+    before = {name: weights.copy() for name, weights in loop.memory.weights.items()}
+    agents.learn(3)
+    watched = {name: weights.copy() for name, weights in agents._watched(1).items()}
+    settled = {name: weights.copy() for name, weights in loop.memory.weights.items()}
+    for name, weights in agents.weights(1).items():
+        assert np.array_equal(watched[name], weights)
+        assert not np.array_equal(before[name][1], weights)
+        assert np.array_equal(settled[name][0], before[name][0])
+        assert not np.array_equal(settled[name][2], agents.weights(2)[name])
+    agents.close()
+
+
 @pytest.mark.parametrize("loop", ["native", "numpy"])
 @pytest.mark.parametrize(("backend", "arithmetic", "options"), BACKENDS)
 def test_each_is_as_it_is_alone(backend: str, arithmetic: str, options: Any, loop: str) -> None:

@@ -213,8 +213,8 @@ class Loop(abc.ABC):
         `begin` and `decide` do. None has learned from an observation that isn't.
         """
 
-    def settle(self) -> None:  # noqa: B027  (only a chip has to be asked)
-        """Bring the weights of `memory` up to date."""
+    def settle(self, k: int | None = None) -> None:  # noqa: B027  (only a chip has to be asked)
+        """Bring the weights of `memory` up to date, at least those of agent k; None is all."""
 
     def heed(self) -> None:  # noqa: B027  (others read the weights of memory themselves)
         """Learn on from the weights of `memory` if a user has changed them since `settle`."""

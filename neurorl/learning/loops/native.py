@@ -90,8 +90,8 @@ class NativeLoop(Loop):
             self._complain(fault)
         self._weights.tell(self._write)
 
-    def settle(self) -> None:
-        self._weights.settle()
+    def settle(self, k: int | None = None) -> None:
+        self._weights.settle(k)
 
     def write(self, k: int) -> None:
         super().write(k)

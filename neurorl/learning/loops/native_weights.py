@@ -42,11 +42,15 @@ class NativeWeights:
         self._is_stale = False  # whether levels may have changed since memory had them
         self._told = [n for n, lent in self.lent.items() if lent is None and read.get(n) is None]
 
-    def settle(self) -> None:
-        """Bring the weights of memory up to date, unless they were: they may be changed since."""
+    def settle(self, k: int | None = None) -> None:
+        """Bring the weights of memory up to date, unless they were: they may be changed since.
+
+        k: of one agent, whose weights may be read; others can be changed only after all are. None
+        is all.
+        """
         for name in self.levels if self._is_stale else ():
-            self._settle(name)
-        self._is_stale = False
+            self._settle(name, slice(None) if k is None else k)
+        self._is_stale &= k is not None
 
     def differ(self) -> bool:
         """Return whether somebody has changed the weights of memory since `settle`."""
@@ -78,9 +82,9 @@ class NativeWeights:
             if name in self.levels and name in self._masked:
                 self._take(name)
 
-    def _settle(self, name: str) -> None:
+    def _settle(self, name: str, agents: slice | int = slice(None)) -> None:
         weights, unit = self._memory.weights[name], self._kinds[name].unit
-        np.multiply(self.levels[name], unit, out=weights)
+        np.multiply(self.levels[name][agents], unit, out=weights[agents])
 
     def _take(self, name: str) -> None:
         if self._borrow(name) is None:  # else the simulator has taken them

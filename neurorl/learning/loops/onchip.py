@@ -72,7 +72,7 @@ class OnChipLoop(NumpyLoop):
         if self._reads:
             self.settle()
 
-    def settle(self) -> None:
+    def settle(self, k: int | None = None) -> None:
         for name, learned in self.memory.weights.items():
             held: FloatArray = self.backend.weights(name)
             learned[...] = held.reshape(learned.shape)
