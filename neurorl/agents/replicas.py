@@ -64,8 +64,8 @@ class _Calls(NamedTuple):
     decide: Callable[[], npt.NDArray[Any]]
     see: Callable[[int, Any], None]
     learn: Callable[[], None]
-    reward: FloatArray
-    discount: FloatArray
+    reward: memoryview[float]
+    discount: memoryview[float]
     shown: list[tuple[Any, ...]]
 
 
@@ -203,8 +203,9 @@ class Replicas(AgentGroup):
         loop, learn = self.loop, self.loop.learn
         if self.recorder is not None:
             learn = self.recorder.around(loop, self.episodes[0])
-        shown = [loop.seen(k) for k in range(len(self.seeds))]
-        return _Calls(loop.decide, loop.see, learn, loop.reward, loop.discount, shown)
+        shown = [tuple(row.data for row in loop.seen(k)) for k in range(len(self.seeds))]
+        see, reward, discount = loop.seer(self.envs.shape), _view(loop.reward), _view(loop.discount)
+        return _Calls(loop.decide, see, learn, reward, discount, shown)
 
     def _follow(self) -> bool:
         """Go on in another loop if there is one now; return whether there is."""
@@ -363,3 +364,8 @@ class Replicas(AgentGroup):
             self._unfinished.leave(k)  # its environment steps on as well
         if len(self.seeds) > 1:
             self._resting[k] = self.backend.state(k)
+
+
+def _view(numbers: FloatArray) -> memoryview[float]:
+    """Return numbers as what takes half an array's time to write one."""
+    return numbers.data.cast("B").cast("d")

@@ -35,13 +35,15 @@ Step = tuple[int, Any, SupportsFloat, bool, bool, Any]
 class EnvGroup(abc.ABC):
     """Hold one environment for each agent.
 
-    actions: what each takes. together: whether a step is one of all of them,
+    actions: what each takes. shape: of observations that are arrays of numbers, all of one shape;
+    None for others. together: whether a step is one of all of them,
     also of those whose agents don't play. resets_itself: whether it begins episodes by itself, so
     that nobody can play one again; an agent waits until its is `ready`.
     """
 
     actions: Actions
     n: int
+    shape: tuple[int, ...] | None = None
     together = False
     resets_itself = False
 
@@ -82,6 +84,7 @@ class SeparateEnvs(EnvGroup):
         self.envs = envs
         self.n = len(envs)
         self.actions = read_actions(envs[0])
+        self.shape = _common_shape([env.observation_space for env in envs])
         self._answers = [Answers(env) for env in envs]
         self.where = self._answers[0].where
         self._steps = [answers.step for answers in self._answers]
@@ -122,6 +125,7 @@ class VectorEnvs(EnvGroup):
         self._over = np.ones(self.n, dtype=bool)
         self._batched = batch_space(env.single_observation_space, self.n)
         self._read = observation_reader(env.single_observation_space)
+        self.shape = _common_shape([env.single_observation_space])
         spec = getattr(env.spec, "id", None)
         self._where = f"environment {spec or type(env.unwrapped).__name__}"
 
@@ -238,6 +242,12 @@ class AutoresetEnvs(VectorEnvs):
         begun = ends if self._mode is AutoresetMode.SAME_STEP else self._over
         self._fresh = [row if new else None for row, new in zip(each, begun, strict=True)]
         self._over = ends
+
+
+def _common_shape(spaces: Sequence[gym.Space[Any]]) -> tuple[int, ...] | None:
+    """Return the shape of observations of these spaces, None unless all are Boxes of one shape."""
+    shapes = {space.shape if isinstance(space, gym.spaces.Box) else None for space in spaces}
+    return shapes.pop() if len(shapes) == 1 else None
 
 
 def _mapping(info: Any) -> Mapping[str, Any]:

@@ -162,6 +162,14 @@ class Loop(abc.ABC):
         if not self._alike:
             self._history.see(k, observation)
 
+    def seer(self, shape: tuple[int, ...] | None) -> Callable[[int, Any], None]:
+        """Return what does as `see` for observations of *shape*, None if they aren't arrays.
+
+        Plain numbers are only copied, which takes no call of Python.
+        """
+        plain = self._memories is None and self._alike and shape == self._cells_flat.shape[1:]
+        return self._cells_flat.__setitem__ if plain else self.see
+
     def see_first(self, k: int, observation: Any) -> None:
         """Take what agent k's environment shows at the beginning of an episode."""
         self.forget_seen(k)
