@@ -39,7 +39,11 @@ class Answers:
     def __init__(self, env: gym.Env[Any, Any]) -> None:
         self._env = env
         self._step = env.step
-        self._read = observation_reader(env.observation_space)
+        space = env.observation_space
+        self._read = observation_reader(space)
+        box = isinstance(space, gym.spaces.Box)
+        self._shape = space.shape if box else None
+        self._dtype = np.dtype(space.dtype) if box else None
         self.info: Any = {}  # that of the last reset
         name = env.spec.id if env.spec is not None else type(env.unwrapped).__name__
         self.where = f"environment {name}"
@@ -69,17 +73,19 @@ class Answers:
             raise raised(self.where, "step", exc) from exc
         answer: _Answer = raw if type(raw) is tuple and len(raw) == 5 else self._five(raw)
         observation, reward, terminated, truncated, info = answer
-        try:
-            read = self._read(observation)
-        except UnfitError as exc:
-            raise unfit(f"{self.where}, step", exc) from exc
         if (
-            read is observation
+            type(observation) is np.ndarray
+            and observation.shape == self._shape
+            and observation.dtype is self._dtype
             and type(reward) is float
             and type(terminated) is bool
             and type(truncated) is bool
         ):
-            return answer  # mostly
+            return answer  # mostly; `_read` would pass it too
+        try:
+            read = self._read(observation)
+        except UnfitError as exc:
+            raise unfit(f"{self.where}, step", exc) from exc
         if type(reward) is not float:
             reward = self._reward(reward)
         if type(terminated) is not bool:

@@ -99,8 +99,9 @@ class SeparateEnvs(EnvGroup):
         taken, steps = self.actions.taken, self._steps
         if isinstance(self.actions, OneOf):
             first = self.actions.first
-            return [(k, *steps[k](actions[k] + first)) for k in active]
-        return [(k, *steps[k](taken(actions[k]))) for k in active]
+            # Adding tuples takes half the time of unpacking one.
+            return [(k,) + steps[k](actions[k] + first) for k in active]  # noqa: RUF005
+        return [(k,) + steps[k](taken(actions[k])) for k in active]  # noqa: RUF005
 
     def close(self) -> None:
         for answers in self._answers:
