@@ -238,3 +238,14 @@ def test_vectors_that_are_refused() -> None:
         env_group(pool)
     assert isinstance(env_group(Scripted(0)), SeparateEnvs)
     assert type(env_group(made("sync", AutoresetMode.NEXT_STEP))) is VectorEnvs
+
+
+def test_the_shape_of_observations_is_known_where_all_are_arrays_of_one() -> None:
+    narrow, wide = Scripted(0), Scripted(1)
+    wide.observation_space = gym.spaces.Box(-1.0, 1.0, (5,), np.float32)
+    numbered = gym.make("FrozenLake-v1")
+    assert SeparateEnvs([narrow, Scripted(2)]).shape == (3,)
+    assert SeparateEnvs([narrow, wide]).shape is None
+    assert SeparateEnvs([narrow, numbered]).shape is None
+    assert SeparateEnvs([numbered]).shape is None
+    assert env_group(SyncVectorEnv([lambda: Scripted(0)] * 2)).shape == (3,)
