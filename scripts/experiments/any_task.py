@@ -6,7 +6,7 @@
 `measure` adds a row for each seed to results/tables/any-task.csv, of other learners than the
 default to results/tables/baselines.csv; those that are there aren't run again, and tasks whose
 package is missing are named and left out. `table` writes, for each task, what the default agent and
-each other learner reached; what isn't in the files is empty.
+each other learner reached, and into README.md the best of them; what isn't in the files is empty.
 """
 
 from __future__ import annotations
@@ -30,11 +30,28 @@ from experiments.development_tasks import TASKS, Task
 from experiments.markup import put_between, table_head, table_row
 from experiments.rl_zoo import FIGURES
 
-__all__ = ["BASELINES", "FILE", "PAGE", "Result", "lines", "main", "read", "write"]
+__all__ = [
+    "BASELINES",
+    "FILE",
+    "PAGE",
+    "README",
+    "Result",
+    "lines",
+    "main",
+    "read",
+    "short",
+    "write",
+]
 
 ROOT = Path(__file__).parents[2]
 FILE, PAGE = ROOT / "results" / "tables" / "any-task.csv", ROOT / "docs" / "your-own-task.md"
 BASELINES = FILE.with_name("baselines.csv")
+README = ROOT / "README.md"
+_IN_README = (
+    *("FrozenLake-v1, slippery", "FrozenLake-v1, slippery, 8 x 8", "Taxi-v4", "CliffWalking"),
+    *("MiniGrid-Empty-5x5-v0", "CartPole", "MountainCar", "Acrobot-v1", "LunarLander-v3"),
+    *("Pendulum-v1", "MountainCarContinuous-v0"),
+)
 DEFAULT = "default"
 LEARNERS = (DEFAULT, *baselines.LEARNERS)
 
@@ -108,6 +125,26 @@ def lines(results: Sequence[Result]) -> list[str]:
     return table
 
 
+def short(results: Sequence[Result]) -> list[str]:
+    """Return the table of README.md: the default, the best other at equal steps, and published."""
+    table = table_head(("task", "steps", "default: mean (worst), seeds", "best of others measured"))
+    for task in (task for task in TASKS if task.name in _IN_README):
+        reached: dict[str, list[float]] = {name: [] for name in LEARNERS}
+        for r in results:
+            if (r.task, r.steps) == (task.name, task.steps):
+                reached[r.learner].append(r.mean_return)
+        own = reached.pop(DEFAULT)
+        others = {name: float(np.mean(returns)) for name, returns in reached.items() if returns}
+        best = max(others, key=lambda name: others[name], default="")
+        figures = [f"{best} {others[best]:.2f}"] if best else []
+        figures += [f"published: {figure}" for figure in FIGURES.get(task.name, ())]
+        if own:
+            table.append(
+                table_row(task.name, f"{task.steps:,}", _cell(own, False), ", ".join(figures))
+            )
+    return table
+
+
 def _cell(returns: Sequence[float], is_best: bool) -> str:
     if not returns:
         return ""
@@ -127,10 +164,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", nargs="+", type=int, default=list(range(20)))
     parser.add_argument("--file", type=Path, help="instead of both files")
     parser.add_argument("--page", type=Path, default=PAGE)
+    parser.add_argument("--readme", type=Path, default=README)
     options = parser.parse_args(arguments)
     if options.what == "table":
         files = [options.file] if options.file else [FILE, BASELINES]
-        put_between(options.page, "any-task", lines([r for file in files for r in read(file)]))
+        results = [r for file in files for r in read(file)]
+        put_between(options.page, "any-task", lines(results))
+        put_between(options.readme, "any-task", short(results))
         return 0
     warnings.simplefilter("ignore")
     for task in (task for task in TASKS if task.name in options.tasks):

@@ -7,7 +7,18 @@ from pathlib import Path
 import pytest
 
 from experiments import any_task
-from experiments.any_task import BASELINES, FILE, PAGE, Result, lines, main, read, write
+from experiments.any_task import (
+    BASELINES,
+    FILE,
+    PAGE,
+    README,
+    Result,
+    lines,
+    main,
+    read,
+    short,
+    write,
+)
 
 
 def test_rows_are_kept_and_shown(tmp_path: Path) -> None:
@@ -33,10 +44,24 @@ def test_what_is_there_is_not_run_again(tmp_path: Path) -> None:
     assert [row.mean_return for row in read(file)] == [9.0, other.mean_return]
 
 
-def test_the_page_has_the_table() -> None:
-    """docs/your-own-task.md is what the command makes of the two tables."""
-    text = PAGE.read_text()
-    assert "\n".join(lines([*read(FILE), *read(BASELINES)])) in text
+def test_the_pages_have_the_tables() -> None:
+    """docs/your-own-task.md and README.md are what the command makes of the two files."""
+    results = [*read(FILE), *read(BASELINES)]
+    assert "\n".join(lines(results)) in PAGE.read_text()
+    assert "\n".join(short(results)) in README.read_text()
+
+
+def test_the_short_table_has_the_best_of_others() -> None:
+    def row(learner: str, seed: int, mean: float) -> Result:
+        return Result("Acrobot-v1", learner, 100_000, 100, seed, mean)
+
+    rows = [row("default", 0, -80.0), row("default", 1, -81.0)]
+    rows += [row("DQN", 0, -90.0), row("PPO", 0, -85.0)]
+    published = "published: DQN -76.6 (100k), published: PPO -73.5 (1M)"
+    assert short(rows)[2:] == [
+        f"| Acrobot-v1 | 100,000 | -80.50 (-81.00), 2 | PPO -85.00, {published} |"
+    ]
+    assert short(rows[2:])[2:] == []
 
 
 def test_published_figures_stand_beside(tmp_path: Path) -> None:
