@@ -133,7 +133,7 @@ class Monitor:
                     self._since[k, column] = played[-1].episode
                     self._value[k, column] = *numbers, int(np.argmax(self._mean_policy()))
                     messages.append(self._warning(k, column)["message"])
-        for kind, numbers in self._returns.verdicts(played, now.better).items():
+        for kind, numbers in self._returns.verdicts(played, now).items():
             row = self._of_returns[OF_RETURNS.index(kind)]
             if row[0] < 0:
                 row[:] = played[-1].episode, *numbers

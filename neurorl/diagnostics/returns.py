@@ -21,7 +21,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from neurorl.diagnostics.verdicts import WINDOW, Played, Verdicts
+from neurorl.diagnostics.verdicts import WINDOW, Played, Standing, Verdicts, standing
 from neurorl.errors import format_message
 from neurorl.models.config import AgentConfig
 
@@ -50,17 +50,17 @@ class Returns:
         self._judged, self._least, self._most = 0, float("inf"), float("-inf")
         self._same = 0
 
-    def verdicts(self, played: Sequence[Played], better: bool) -> Verdicts:
+    def verdicts(self, played: Sequence[Played], stands: Standing | None = None) -> Verdicts:
         """Return ``{kind: (value, limit)}`` of what is wrong with the returns of *played*.
 
-        better: than at the start, see `neurorl.diagnostics.verdicts`.
+        stands: what `neurorl.diagnostics.verdicts.standing` says of these; None asks it.
         """
         for k in range(self._judged, len(played)):
             now = played[k].discounted
             self._same = self._same + 1 if k and now == played[k - 1].discounted else 1
             self._least, self._most = min(self._least, now), max(self._most, now)
         self._judged = n = len(played)
-        if n < JUDGED_FROM or better:
+        if n < JUDGED_FROM or (stands or standing(played)).better:
             return {}
         return self._wrong(n, played[-1].discounted, [e.discounted for e in played[-WINDOW:]])
 
