@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from experiments import any_task
 from experiments.catalogue import TASKS, Task
 from experiments.markup import put_between, read_data, table_head, table_row
 
@@ -179,8 +180,15 @@ def _busy(data: Any) -> str:
     return f"beside other work, load {load:.1f}" if load is not None and load > 1.5 else ""
 
 
+def _any_task(root: Path) -> list[str]:
+    """Return README's table of tasks that nobody tuned."""
+    tables = root / "results" / "tables"
+    files = (tables / file.name for file in (any_task.FILE, any_task.BASELINES))
+    return any_task.short([result for file in files for result in any_task.read(file)])
+
+
 PAGES: dict[str, dict[str, Callable[[Path], list[str]]]] = {
-    "README.md": {"headline": _headline},
+    "README.md": {"headline": _headline, "any-task": _any_task},
     "docs/figures.md": {
         "figures": _figures,
         "benchmarks": _benchmarks,
