@@ -124,8 +124,16 @@ def run_builder(folder: Path, plan: dict[str, Any]) -> int:
     status = None
     if sys.platform == "linux":  # where a fork may follow any import
         request = {"folder": str(folder), "plan": plan, "environment": dict(os.environ)}
-        status = _kept.run(json.dumps({**request, "directory": os.getcwd()}), folder)
+        status = _kept.run(json.dumps({**request, "directory": _directory(folder)}), folder)
     return _run_once(folder, plan) if status is None else status
+
+
+def _directory(folder: Path) -> str:
+    """Return where this program is, or *folder* if that place has been removed."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        return str(folder)
 
 
 def _run_once(folder: Path, plan: dict[str, Any]) -> int:

@@ -97,3 +97,14 @@ def test_an_interrupted_answer_is_never_the_next_ones(
         with pytest.raises(KeyboardInterrupt):
             kept.run("{}", tmp_path)
     assert kept._builder is None
+
+
+def test_a_program_whose_folder_was_removed_builds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    assert builders._directory(tmp_path) == str(gone)
+    gone.rmdir()
+    assert builders._directory(tmp_path) == str(tmp_path)
