@@ -28,7 +28,7 @@ coverage: $(VENV)/.developed
 	$(BIN)/python scripts/coverage_table.py
 
 # A short suite on the other versions of Python and NumPy that are promised, where they are installed.
-test-versions: $(VENV)/.developed
+test-versions: | $(VENV)/bin/python
 	$(BIN)/python scripts/test_versions.py
 
 # What the others need from package indices: this environment, and those of test-versions.

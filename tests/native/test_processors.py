@@ -75,11 +75,16 @@ assert lists.cache_info().currsize == 1
 """
 
 
-def learned(**environment: str) -> list[str]:
+OTHER_PYTHON = "NEURORL_OTHER_PYTHON"
+"""Names a Python of another processor, under an emulator; CONTRIBUTING.md says how to make one."""
+
+
+def learned(python: str = sys.executable, **environment: str) -> list[str]:
     """Return what a process of its own learns: a line for each array."""
+    root = str(Path(__file__).parents[2])
     done = subprocess.run(
-        [sys.executable, "-c", LEARN],
-        env={**os.environ, **environment},
+        [python, "-c", LEARN],
+        env={**os.environ, "PYTHONPATH": root, **environment},
         stdout=subprocess.PIPE,
         text=True,
         check=True,
@@ -119,3 +124,11 @@ def test_the_same_bits_are_learned(processor: str, native: list[str], tmp_path: 
     seen = learned(CXX=wrapper.name, PATH=path)
     assert len(seen) > 100
     assert seen == native
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(toolchain.problem() is not None, reason="no C++ compiler")
+@pytest.mark.skipif(OTHER_PYTHON not in os.environ, reason=f"{OTHER_PYTHON} names no Python")
+@pytest.mark.timeout(3600)
+def test_the_same_bits_are_learned_by_another_kind_of_processor(native: list[str]) -> None:
+    assert learned(os.environ[OTHER_PYTHON]) == native
