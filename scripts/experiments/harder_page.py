@@ -84,6 +84,9 @@ def _panel(panel: Any, title: str, curves: dict[str, Sequence[CurveRow]]) -> Non
             panel.plot(steps, [row.iqm for row in rows], color=f"C{k}", label=label, linewidth=1.6)
             low, high = [row.low for row in rows], [row.high for row in rows]
             panel.fill_between(steps, low, high, color=f"C{k}", alpha=0.2, linewidth=0)
+    from matplotlib.ticker import EngFormatter
+
+    panel.xaxis.set_major_formatter(EngFormatter(sep=""))  # 600k
     panel.set(title=title, xlabel="environment steps", ylabel="return, mean of 20 episodes")
     panel.legend(fontsize="x-small", frameon=False, loc="best")
     panel.spines[["top", "right"]].set_visible(False)

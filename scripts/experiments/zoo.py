@@ -55,6 +55,8 @@ DEFAULTS = (
     OfDefaults("bandit-default", "neurorl/Bandit-v0", 5_000),
     OfDefaults("acrobot-default", "Acrobot-v1", 100_000),
     OfDefaults("taxi-default", "Taxi-v4", 200_000),
+    OfDefaults("pendulum-default", "Pendulum-v1", 200_000),
+    OfDefaults("mountaincarcontinuous-default", "MountainCarContinuous-v0", 100_000),
 )
 Recipe = Experiment | GradientExperiment | OfDefaults
 
