@@ -148,6 +148,28 @@ def test_large_networks_go_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     same(together, 2, alone(SEEDS[2], "brian2"))
 
 
+def test_of_several_groups_each_agent_is_asked_by_its_own_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = make_config(make_env("CartPole-v1"), "lif", {"actors": 2, "hidden": 3})
+    monkeypatch.setattr("neurorl.agents.sharding.CACHE_BYTES", 10_000)
+    envs = SeparateEnvs([make_env("CartPole-v1") for _ in SEEDS])
+    together = side_by_side(envs, config, 2, SEEDS, backend="reference")
+    assert isinstance(together, ReplicaGroups)
+    together.learn(2)
+    for k, seed in enumerate(SEEDS):
+        own = alone(seed)
+        assert not together.is_masked(k)
+        weights = together.weights(k)
+        assert weights.keys() == {p.name for p in own.network.projections if p.plasticity}
+        for name, values in weights.items():
+            assert np.array_equal(values, together.state(k)[f"learner.weights.{name}"]), name
+    together.leave(2)  # the last of the second group
+    together.learn(3)
+    assert [len(played) for played in together.episodes] == [3, 3, 3]
+    together.close()
+
+
 @pytest.mark.parametrize("kind", [gym.vector.SyncVectorEnv, gym.vector.AsyncVectorEnv])
 def test_a_vector_environment(kind: Any) -> None:
     makers = [lambda: gym.make("CartPole-v1") for _ in SEEDS]

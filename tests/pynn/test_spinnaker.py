@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,7 @@ import neurorl
 from neurorl import Learning, Network, Plasticity, Population, Projection, Source
 from neurorl.errors import UnsupportedError
 from neurorl.models import LIF
+from neurorl.rules import find_rule
 from neurorl.spinnaker import neuromodulated_stdp
 
 PLASTIC = Plasticity(trace_tau=0.02, low=0.0, high=3.0)
@@ -123,3 +125,9 @@ def test_what_means_something_else_there_is_refused(
 ) -> None:
     with pytest.raises(UnsupportedError, match=words):
         neuromodulated_stdp(rule, plasticity, **{**OWN, **more})
+
+
+@pytest.mark.parametrize(("text", "gain"), [("spike*0.5", 0.5), ("spike/4", 0.25), ("spike", 1)])
+def test_a_rule_of_ones_own_may_weigh_its_pairs(text: str, gain: float) -> None:
+    rule = dataclasses.replace(find_rule("mstdpet"), name="own", output=text, hidden=text)
+    assert neuromodulated_stdp(rule, PLASTIC, **OWN).A_plus == pytest.approx(gain)

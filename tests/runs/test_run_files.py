@@ -18,11 +18,15 @@ from attacker import hashes
 
 from neurorl import SpikingActorCritic
 from neurorl.agents.checkpoint import digest, packed, read_checkpoint, write_checkpoint
+from neurorl.agents.episodes import Episode
 from neurorl.cli import main
 from neurorl.errors import EnvError, RunError
+from neurorl.models.presets import make_config
 from neurorl.runs import session
 from neurorl.runs.directory import RunDirectory
+from neurorl.runs.summary import solved_at
 from neurorl.runs.training import train, train_seeds
+from neurorl.tasks.environments import make_env
 
 GRID = "neurorl/GridWorld-v0"
 SMALL: dict[str, Any] = {"actors": 2, "hidden": 2}
@@ -344,3 +348,17 @@ def test_a_task_that_never_starts_leaves_no_run(seeds: int, tmp_path: Path) -> N
             assert not list(tmp_path.iterdir())
     finally:
         del gymnasium.registry["BrokenStart-v0"]
+
+
+def test_the_episode_at_which_a_task_is_solved_ends_the_first_100_good_enough() -> None:
+    config = make_config(make_env("CartPole-v1"), "lif")
+    assert config.solved_at is not None
+    good = config.solved_at + 10.0
+    returns = [0.0] * 20 + [good] * 150
+    played = [Episode(n, r, 1, n + 1, 0.0, 0.0) for n, r in enumerate(returns)]
+    solved = solved_at(played, config)
+    assert solved is not None
+    assert np.mean(returns[solved - 100 : solved]) >= config.solved_at
+    assert np.mean(returns[solved - 101 : solved - 1]) < config.solved_at
+    assert solved_at(played[:99], config) is None
+    assert solved_at(played[:110], config) is None

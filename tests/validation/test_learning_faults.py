@@ -10,7 +10,8 @@ import pytest
 from neurorl.backends.reference import ReferenceSimulator
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.spec import BackendSpec
-from neurorl.validation import Validation, validate
+from neurorl.validation import Validation, taught, validate
+from neurorl.validation.learning import Moment
 
 
 class Faulty(ReferenceSimulator):
@@ -134,3 +135,20 @@ def test_every_quantity_of_every_projection_has_a_row(quantity: str) -> None:
     for p in found.subject.network.projections:
         assert row(found, quantity, p.name)["compared"] == 40
     assert row(found, "returns", None)["episodes_a"] > 0
+
+
+@pytest.mark.parametrize(
+    ("held", "cause", "said"),
+    [
+        ([0.25, -0.5, 0.75], "rounding of weights", "multiples of 2^-2, up to 0.1 away"),
+        ([0.25, -0.5, 1 / 3], "weights", "are others than the rule's, up to 0.1 away"),
+    ],
+)
+def test_weights_that_a_backend_holds_otherwise_are_told_by_their_grid(
+    held: list[float], cause: str, said: str
+) -> None:
+    snapshot: Any = None
+    moment = Moment(1, "weights", "in", snapshot, snapshot, np.array(held), {}, 20, 0.1, None)
+    found, detail = taught._held(moment)
+    assert found == cause
+    assert said in detail
