@@ -78,6 +78,7 @@ $(VENV)/.installed: setup.cfg pyproject.toml | $(VENV)/bin/python
 $(VENV)/.learning: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --editable '.[torch]'
 	-$(BIN)/python -m pip install --quiet --editable '.[baselines]' # without these, their tasks are named and left out
+	-$(BIN)/python -m pip install --quiet --no-deps 'neurogym >= 2.3' && $(BIN)/python -m pip install --quiet natsort pydantic-settings loguru tomlkit
 	touch $@
 
 $(VENV)/.developed: $(VENV)/.installed

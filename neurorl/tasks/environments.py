@@ -50,6 +50,8 @@ _PACKAGES = {
     "procgen": "procgen",
     "PerceptualDecisionMaking": "neurogym",
 }
+# What pip can't install beside Gymnasium 1 by name alone.
+_INSTALLED_SO = {"neurogym": "install neurogym as docs/environments.md says"}
 
 
 class GridWorldEnv(gym.Env[Any, Any]):
@@ -213,7 +215,8 @@ def unknown_env(env_id: str) -> UnknownNameError:
     package = next((p for start, p in _PACKAGES.items() if name.startswith(start)), None)
     if package is not None and ":" not in env_id:
         module = package.replace("-", "_")
-        remedy = f"pip install {package}, then name it {module}:{name}"
+        installed = _INSTALLED_SO.get(package, f"pip install {package}")
+        remedy = f"{installed}, then name it {module}:{name}"
     elif near:
         remedy = f"did you mean {near[0]!r}?"
     elif ":" in env_id:

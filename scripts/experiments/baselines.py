@@ -2,10 +2,10 @@
 
     python scripts/experiments/baselines.py [--tasks NAME...] [--learners NAME...] [--seeds N]
 
-Learners: tabular Q-learning and SARSA (here, for numbered states), DQN and PPO of stable-baselines3
-(`stable_baselines`; ``pip install 'neurorl[baselines]'``). Each learns as many steps as the agent
-of this library does, and then plays as many episodes greedily. Seeds are from 100 on; prints a line
-for each task: the mean over seeds and the worst one.
+Learners: tabular Q-learning and SARSA (here, for numbered states), DQN, PPO and PPO with an LSTM of
+stable-baselines3 (`stable_baselines`; ``pip install 'neurorl[baselines]'``). Each learns as many
+steps as the agent of this library does, and then plays as many episodes greedily. Seeds are from
+100 on; prints a line for each task: the mean over seeds and the worst one.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ __all__ = ["LEARNERS", "learn_table", "main", "measure"]
 FIRST_SEED = 100
 _ALPHA, _EPSILON, _GAMMA = 0.1, 0.1, 0.99
 
-Act = Callable[[Any], Any]
+Act = Callable[[Any, bool], Any]
+"""Choose an action of an observation; the other argument is whether it begins an episode."""
 Learner = Callable[[Task, int], Act | None]
 
 
@@ -73,7 +74,7 @@ def learn_table(env: gym.Env[Any, Any], steps: int, seed: int, *, on_policy: boo
         if terminated or truncated:
             state, _ = env.reset()
             action = explored(state)
-    return best
+    return lambda state, is_first: best(state)
 
 
 def _is_numbered(space: gym.Space[Any]) -> bool:
@@ -110,10 +111,11 @@ def measure(task: Task, learner: Learner, seeds: Sequence[int]) -> list[float] |
 def _played(env: gym.Env[Any, Any], act: Act, episodes: int, seed: int) -> list[float]:
     totals = []
     for episode in range(episodes):
-        (state, _), total, is_over = env.reset(seed=seed if not episode else None), 0.0, False
+        state, _ = env.reset(seed=seed if not episode else None)
+        total, is_first, is_over = 0.0, True, False
         while not is_over:
-            state, reward, terminated, truncated, _ = env.step(act(state))
-            total, is_over = total + float(reward), bool(terminated or truncated)
+            state, reward, terminated, truncated, _ = env.step(act(state, is_first))
+            total, is_first, is_over = total + float(reward), False, bool(terminated or truncated)
         totals.append(total)
     return totals
 

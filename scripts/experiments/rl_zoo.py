@@ -157,7 +157,7 @@ _PPO = {
         n_envs=16,
     ),
 }
-SETTINGS: Mapping[str, Mapping[str, Setting]] = {"DQN": _DQN, "PPO": _PPO}
+SETTINGS: Mapping[str, Mapping[str, Setting]] = {"DQN": _DQN, "PPO": _PPO, "recurrent PPO": {}}
 """Map each learner to its settings by the names of tasks."""
 
 FIGURES: Mapping[str, tuple[Figure, ...]] = {

@@ -1,4 +1,4 @@
-"""Learn tasks of the suite by DQN and PPO of stable-baselines3.
+"""Learn tasks of the suite by DQN and PPO of stable-baselines3, and by sb3-contrib's with an LSTM.
 
 Where RL Baselines3 Zoo publishes settings for a task they are used (`rl_zoo`), elsewhere the
 library's own. Parts of an observation that are no numbers are left out, and what isn't one array
@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
 
 from experiments.development_tasks import Task
 from experiments.rl_zoo import SETTINGS, Setting
@@ -19,8 +21,25 @@ from neurorl.models.defaults import seen_parts
 
 __all__ = ["NAMES", "learn"]
 
-NAMES = ("DQN", "PPO")
-Act = Callable[[Any], Any]
+Act = Callable[[Any, bool], Any]
+
+
+@dataclass(frozen=True)
+class _Class:
+    """Hold where a learner is. has_memory: its actions depend on the episode so far."""
+
+    module: str
+    name: str
+    policy: str = "MlpPolicy"
+    has_memory: bool = False
+
+
+_CLASSES = {
+    "DQN": _Class("stable_baselines3", "DQN"),
+    "PPO": _Class("stable_baselines3", "PPO"),
+    "recurrent PPO": _Class("sb3_contrib", "RecurrentPPO", "MlpLstmPolicy", has_memory=True),
+}
+NAMES = tuple(_CLASSES)
 _HAS_PARTS = (gym.spaces.Dict, gym.spaces.Tuple)
 
 
@@ -43,10 +62,12 @@ class Flattened(gym.ObservationWrapper[Any, Any, Any]):
 def learn(name: str, task: Task, seed: int) -> Act | None:
     """Return the greedy actions of *name* after the task's steps; None if it can't learn it.
 
-    Raises ImportError without the library.
+    They are of an observation and whether it is the first of an episode. Raises ImportError without
+    the library.
     """
     importlib.import_module("torch").set_num_threads(1)
-    library = importlib.import_module("stable_baselines3")
+    of = _CLASSES[name]
+    library = importlib.import_module(of.module)
     env = _made(task)
     if name == "DQN" and not isinstance(env.action_space, gym.spaces.Discrete):
         return None
@@ -55,15 +76,19 @@ def learn(name: str, task: Task, seed: int) -> Act | None:
     arguments = dict(setting.arguments)
     for key in setting.falling:
         arguments[key] = _falls(arguments[key])
-    model = getattr(library, name)("MlpPolicy", envs, seed=seed, device="cpu", **arguments)
+    model = getattr(library, of.name)(of.policy, envs, seed=seed, device="cpu", **arguments)
     model.learn(task.steps)
     has_numbers = isinstance(env.action_space, gym.spaces.Box)
 
-    def act(observation: Any) -> Any:
+    memory: Any = None
+
+    def act(observation: Any, is_first: bool) -> Any:
+        nonlocal memory
         shown = env.observation(observation) if isinstance(env, Flattened) else observation
         if setting.normalizes:
             shown = envs.normalize_obs(shown)
-        action = model.predict(shown, deterministic=True)[0]
+        begins = {"episode_start": np.array([is_first])} if of.has_memory else {}
+        action, memory = model.predict(shown, memory, deterministic=True, **begins)
         return action if has_numbers else int(action)
 
     return act

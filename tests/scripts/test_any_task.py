@@ -27,7 +27,7 @@ def test_rows_are_kept_and_shown(tmp_path: Path) -> None:
     write(results, file)
     assert read(file) == sorted(results)
     assert lines(read(file))[2:] == [
-        "| bandit | 5,000 |  | **0.60** (0.50), 2 |  |  |  |  | 0.9, optimum |"
+        "| bandit | 5,000 |  | **0.60** (0.50), 2 |  |  |  |  |  | 0.9, optimum |"
     ]
     assert lines([Result("bandit", "Q", 4_000, 100, 1, 0.7)])[2:] == []
 

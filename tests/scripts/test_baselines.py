@@ -55,7 +55,8 @@ def test_settings_and_figures_are_of_tasks_of_the_suite() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_others_learn_a_small_task(name: str) -> None:
-    pytest.importorskip("stable_baselines3", reason="stable-baselines3 isn't installed")
+    package = "sb3_contrib" if name == "recurrent PPO" else "stable_baselines3"
+    pytest.importorskip(package, reason=f"{package} isn't installed")
     task = Task("of a test", ContextBandit, 600, "", episodes=10)
     found = measure(task, LEARNERS[name], [0])
     assert found is not None

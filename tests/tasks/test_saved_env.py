@@ -461,6 +461,7 @@ def test_a_module_in_the_current_folder(tmp_path: Path) -> None:
     [
         ("ALE/Breakout-v5", "pip install ale-py, then name it ale_py:ALE/Breakout-v5"),
         ("MiniGrid-Empty-5x5-v0", "minigrid:MiniGrid-Empty-5x5-v0"),
+        ("PerceptualDecisionMaking-v0", "install neurogym as docs/environments.md says"),
         ("CartPole-v2", "did you mean 'CartPole-v1'"),
         ("neurorl/Gridworld-v0", "did you mean 'neurorl/GridWorld-v0'"),
         ("other/GridWorld-v0", "MODULE:ID"),
