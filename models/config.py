@@ -16,7 +16,14 @@ from neurorl.models.checks import (
     check_probability,
     check_rules,
 )
-from neurorl.models.fields import FILE_ORDER, KINDS, LATER, AgentFields, option_types
+from neurorl.models.fields import (
+    FILE_ORDER,
+    KINDS,
+    LATER,
+    LATER_OPTIONS,
+    AgentFields,
+    option_types,
+)
 from neurorl.models.policies import POLICIES
 from neurorl.network.description import Network
 from neurorl.network.limits import MAX_AGENT_SYNAPSES, MAX_DELAY, MAX_SIZE, check_limit
@@ -73,6 +80,9 @@ class AgentConfig(AgentFields):
                     del data[kind]
             for option in registry.unsaid(part, data):
                 if option not in FILE_ORDER:  # nor was there this option
+                    del data[option]
+            for option in LATER_OPTIONS:
+                if option in data and data[option] == registry.defaults.get(option):
                     del data[option]
         defaults = {f.name: f.default for f in dataclasses.fields(self)}
         for name in LATER:

@@ -27,7 +27,16 @@ from neurorl.rules.registry import saved
 POLICIES.register("gaussian", Gaussian)
 MODULATORS.register("differential-td", DifferentialTD)
 
-__all__ = ["FILE_ORDER", "KINDS", "LATER", "NAMED", "AgentFields", "option_names", "option_types"]
+__all__ = [
+    "FILE_ORDER",
+    "KINDS",
+    "LATER",
+    "LATER_OPTIONS",
+    "NAMED",
+    "AgentFields",
+    "option_names",
+    "option_types",
+]
 
 KINDS: Mapping[str, Registry[Any]] = {
     registry.kind: registry
@@ -52,6 +61,9 @@ NAMED = ("rules", "modulators")
 
 LATER = ("bias", "memories", *NAMED)
 """Name the fields that a file leaves out at the value which all agents had before they existed."""
+
+LATER_OPTIONS = ("repeats",)
+"""Name the options of parts that a file leaves out at such a value, whatever the part."""
 
 
 @dataclass(frozen=True, eq=False, init=False)

@@ -30,6 +30,9 @@ __all__ = [
 ]
 
 
+_MOST_REPEATS = 1000
+
+
 @dataclass(frozen=True, eq=False)
 class Policy(Part, abc.ABC):
     """Turn the votes of actions into their probabilities; derive policies from this class.
@@ -37,12 +40,15 @@ class Policy(Part, abc.ABC):
     The broadcast phi of a rule is of these probabilities, whatever they are made by.
 
     is_continuous: whether it chooses numbers, for which a space must be a Box. draws: how many
-    random numbers a choice takes. hold: decisions in a row that get the same ones.
+    random numbers a choice takes. hold: decisions in a row that get the same ones. repeats: how
+    often in a row an action is taken, at most to the end of an episode; the decisions that only
+    repeat it broadcast a phi and t of 0.
     """
 
     is_continuous: ClassVar[bool] = False
     draws: ClassVar[int] = 1
     hold = 1
+    repeats = 1
 
     @property
     def population(self) -> int:
@@ -103,7 +109,9 @@ class Softmax(Policy):
     """Draw actions by ``exp(beta votes)``, and a share of them evenly.
 
     beta: inverse temperature, per vote. exploration: share of all actions drawn evenly, in [0, 1].
-    phi is of the whole, so its mean stays 0.
+    phi is of the whole, so its mean stays 0. repeats: an action is drawn in every so many steps of
+    an episode and taken until then, or until a mask forbids it; so one that pays only when it goes
+    on for long is found sooner. An agent that doesn't explore decides in every step.
     """
 
     name: ClassVar[str] = "softmax"
@@ -111,10 +119,12 @@ class Softmax(Policy):
 
     beta: float = 0.3
     exploration: float = 0.0
+    repeats: int = 1
 
     def __post_init__(self) -> None:
         number("agent.beta", self.beta, 0.0)
         number("agent.exploration", self.exploration, 0.0, 1.0)
+        positive("agent.repeats", self.repeats, most=_MOST_REPEATS)
 
     def distribution(self, votes: FloatArray) -> FloatArray:
         return softmax(votes, self.beta, self.exploration)
@@ -223,6 +233,7 @@ POLICIES: Registry[Policy] = Registry(
         "epsilon": "epsilon",
         "beta_end": "beta_end",
         "beta_decisions": "beta_decisions",
+        "repeats": "repeats",
     },
 )
 """Map the name of each policy to its class; ``POLICIES.register`` adds one."""

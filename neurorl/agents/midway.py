@@ -143,6 +143,7 @@ class Unfinished:
             numbers[...] = take(arrays, f"seen.{n}", numbers.shape)
         loop.reward[k] = float(take(arrays, "reward", ()))
         loop.discount[k] = float(take(arrays, "discount", (), low=0.0, high=1.0))
+        loop.go_on(k, running.actions)
         self.running[k] = running
         self._elsewhere.add(k)
 

@@ -99,7 +99,7 @@ class Agent(ctypes.Structure):
             int_1="n_replicas window n_actions n_output first_vote",
             int_2="rule encoder policy modulator carries normalises has_spiking_critic",
             int_3="writes write_every pairs_spikes gates_depression needs_paths drops_late",
-            int_4="n_groups has_masks hold",
+            int_4="n_groups has_masks hold repeats",
             number_2="peak beta beta_end beta_decisions exploration",
             number_2b="sigma sigma_end sigma_decisions",
             number_3="alpha_critic critic_decay modulator_limit",
@@ -112,7 +112,7 @@ class Agent(ctypes.Structure):
         *fields(
             pointer_1="cells_input features_input input critic_input current critic_current output",
             pointer_1b="groups allowed numbers phi t",
-            pointer_2="seeds decisions actions probabilities reward discount rate active",
+            pointer_2="seeds decisions decided actions probabilities reward discount rate active",
             pointer_3="x value value_trace mean_reward expected",
             number_4="critic_unit critic_initial",
             pointer_5="run run_inputs run_rasters",

@@ -249,6 +249,10 @@ CASES |= {
         "beta_end": 0.9,
         "beta_decisions": 40,
     },
+    "repeated actions": {"env": "CartPole-v1", "repeats": 3},
+    "repeated actions, emulator": {"env": "CartPole-v1", "backend": "loihi", "repeats": 2},
+    "repeated actions, agreement": {"env": "CartPole-v1", "rule": "agreement", "repeats": 2},
+    "repeated actions, spiking critic": {"env": "CartPole-v1", "repeats": 4, **CRITIC},
     "optimistic critic": {"env": "CartPole-v1", "critic": "optimistic", "initial_value": 0.7},
     "optimistic critic of the grid": {
         "env": "neurorl/GridWorld-v0",

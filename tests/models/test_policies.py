@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
 
 from neurorl import SpikingActorCritic
 from neurorl.errors import DescriptionError
 from neurorl.models.critics import Linear, LinearCritic, Optimistic
-from neurorl.models.features import OneHot
+from neurorl.models.features import GaussianCells, OneHot
 from neurorl.models.policies import AnnealedSoftmax, EpsilonGreedy, Greedy, Softmax, choose
 
 GRID = "neurorl/GridWorld-v0"
@@ -71,6 +73,89 @@ def test_an_annealed_agent_goes_on_exactly(loop: str, tmp_path: Path) -> None:
     assert [e.length for e in loaded.episodes] == [e.length for e in whole.episodes]
     for name, w in whole.weights.items():
         assert np.array_equal(loaded.weights[name], w)
+
+
+class Told(gym.Env[Any, Any]):
+    """Keep the actions of each episode of 11 steps; of *forbidden* steps mask the last action."""
+
+    observation_space = gym.spaces.Box(-1.0, 1.0, (2,), np.float64)
+    action_space = gym.spaces.MultiDiscrete([3, 2])
+
+    def __init__(self, forbidden: Sequence[int] = ()) -> None:
+        self.episodes: list[list[list[int]]] = []
+        self._forbidden = set(forbidden)
+
+    def _info(self) -> dict[str, Any]:
+        mask = [np.ones(3, np.int8), np.ones(2, np.int8)]
+        if len(self.episodes[-1]) in self._forbidden:
+            mask[0][self.episodes[-1][-1][0]] = 0
+        return {"action_mask": tuple(mask)} if self._forbidden else {}
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self.episodes.append([])
+        return self.np_random.uniform(-1.0, 1.0, 2), self._info()
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        self.episodes[-1].append(list(map(int, action)))
+        shown, is_over = self.np_random.uniform(-1.0, 1.0, 2), len(self.episodes[-1]) == 11
+        return shown, float(action[0]), is_over, False, self._info()
+
+
+def _taken(loop: str, forbidden: Sequence[int] = (), **options: Any) -> list[list[list[int]]]:
+    env = Told(forbidden)
+    agent = SpikingActorCritic(env, seed=5, loop=loop, reward_scale=1.0, **OTHER, **options)
+    env.episodes.clear()
+    agent.learn(30)
+    return env.episodes
+
+
+OTHER: dict[str, Any] = {"cells": GaussianCells((-1.0, -1.0), (1.0, 1.0), 3), "hidden": 0}
+
+
+@pytest.mark.parametrize("loop", ["native", "numpy"])
+def test_actions_are_repeated_until_the_episode_ends(loop: str) -> None:
+    episodes = _taken(loop, repeats=4)
+    assert len(episodes) == 30
+    for actions in episodes:
+        for first in (0, 4, 8):
+            block = actions[first : first + 4]
+            assert block == [block[0]] * len(block)
+    drawn = {tuple(episode[first]) for episode in episodes for first in (0, 4, 8)}
+    assert len(drawn) > 3
+    assert any(episode[0] != episode[4] for episode in episodes)
+
+
+@pytest.mark.parametrize("loop", ["native", "numpy"])
+def test_an_action_that_a_mask_forbids_is_not_repeated(loop: str) -> None:
+    for actions in _taken(loop, forbidden=(2, 5), repeats=4):
+        assert actions[0] == actions[1]
+        assert actions[2][0] != actions[1][0]
+        assert actions[3] == actions[2]
+        assert actions[5][0] != actions[4][0]
+        assert actions[6] == actions[7] == actions[5]
+
+
+@pytest.mark.parametrize("loop", ["native", "numpy"])
+@pytest.mark.parametrize("steps", [1, 17, 30])
+def test_repeated_actions_go_on_within_an_episode(loop: str, steps: int, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"seed": 3, "loop": loop, "repeats": 5}
+    whole, half = (SpikingActorCritic("CartPole-v1", **options) for _ in range(2))
+    whole.learn(total_steps=90)
+    half.learn(total_steps=steps)
+    half.save(tmp_path / "half.npz")
+    loaded = SpikingActorCritic.load(tmp_path / "half.npz")
+    assert loaded.config.policy == Softmax(whole.config.beta, repeats=5)
+    loaded.learn(total_steps=90)
+    assert [e.length for e in loaded.episodes] == [e.length for e in whole.episodes]
+    for name, w in whole.weights.items():
+        assert np.array_equal(loaded.weights[name], w)
+
+
+def test_greedy_play_decides_in_every_step() -> None:
+    assert Softmax(repeats=7).at_best().repeats == 1
+    with pytest.raises(DescriptionError, match=r"agent\.repeats"):
+        Softmax(repeats=0)
 
 
 @pytest.mark.parametrize("loop", ["native", "numpy"])

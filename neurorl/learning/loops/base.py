@@ -57,6 +57,7 @@ class Loop(abc.ABC):
     memory: see `neurorl.learning.memory`.
     groups, n_actions: sizes of the groups of actions, and their sum.
     actions: chosen by `decide`, ``(N,)``; for several choices or numbers ``(N, groups)``.
+    decided: how many of them each agent has taken in its episode, ``(N,)``.
     probabilities: of the actions, ``(N, n_actions)``.
     phi, t: broadcast to modules, ``(N, n_actions)`` each, see `neurorl.rules.decision.Told`.
     masked: which agents may choose only actions in *allowed*, ``(N, n_actions)``.
@@ -106,6 +107,7 @@ class Loop(abc.ABC):
         continuous = self.policy.is_continuous
         shape = (self.n, len(self.groups)) if continuous or len(self.groups) > 1 else (self.n,)
         self.actions: npt.NDArray[Any] = np.zeros(shape, float if continuous else np.int64)
+        self.decided = np.zeros(self.n, dtype=np.int64)
         self.probabilities, self.phi, self.t, allowed = np.zeros((4, self.n, self.n_actions))
         self.allowed, self.masked = allowed == 0.0, np.zeros(self.n, dtype=np.bool_)
         self.has_masks = False
@@ -138,7 +140,7 @@ class Loop(abc.ABC):
         """Take all that another loop of the same agents holds, between two steps, in every bit."""
         other.settle()
         self.memory.copy(other.memory)
-        names = ("actions", "probabilities", "reward", "discount", "rate", "active")
+        names = ("actions", "decided", "probabilities", "reward", "discount", "rate", "active")
         for name in (*names, "_cells_flat", "_features_flat"):
             getattr(self, name)[...] = getattr(other, name)
         self.phi[...], self.t[...] = other.phi, other.t
@@ -189,10 +191,17 @@ class Loop(abc.ABC):
     def begin(self, k: int) -> None:
         """Begin an episode of agent k with what it sees now."""
         self._forget(k)
+        self.decided[k] = 0
         self._history.begin(k)
         if self.config.carries:
             self.backend.reset([k])
         self._begin(k)
+
+    def go_on(self, k: int, actions: Sequence[Any]) -> None:
+        """Bring agent k to where it had taken these actions in its episode."""
+        self.decided[k] = len(actions)
+        if len(actions):
+            self.actions[k] = actions[-1]
 
     def _forget(self, k: int) -> None:
         """Forget all of agent k that doesn't outlive an episode."""

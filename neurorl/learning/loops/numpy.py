@@ -150,6 +150,17 @@ class NumpyLoop(Loop):
             u = self._draws[k](decision - decision % self.policy.hold)
             allowed = self.allowed[k] if self.masked[k] else None
             choice = self.policy.decide(n, self.groups, allowed, u, decision)
-            self.probabilities[k], self.phi[k], self.t[k] = choice.policy, choice.phi, choice.t
-            self.actions[k] = choice.actions if self.actions.ndim > 1 else choice.actions[0]
+            self.probabilities[k] = choice.policy
+            if self._repeats(k):
+                self.phi[k], self.t[k] = 0.0, 0.0
+            else:
+                self.phi[k], self.t[k] = choice.phi, choice.t
+                self.actions[k] = choice.actions if self.actions.ndim > 1 else choice.actions[0]
+            self.decided[k] += 1
             self.memory.decisions[k, 0] += 1
+
+    def _repeats(self, k: int) -> bool:
+        """Return whether agent k takes its last actions again."""
+        if self.decided[k] % self.policy.repeats == 0:
+            return False
+        return not self.masked[k] or bool(self.allowed[k, self.actions[k] + self._first_of].all())

@@ -208,6 +208,27 @@ inline double choose_number(const Group &group)
     return number < -1.0 ? -1.0 : number > 1.0 ? 1.0 : number;
 }
 
+// Return whether replica k takes its last actions again.
+inline bool repeats(const Agent &agent, int64_t k)
+{
+    if (agent.repeats == 1 || agent.decided[k] % agent.repeats == 0) return false;
+    if (!agent.has_masks) return true;
+    int64_t first = 0;
+    for (int64_t g = 0; g < agent.n_groups; g++) {
+        const int64_t last = agent.actions[k * agent.n_groups + g];
+        if (!agent.allowed[k * agent.n_actions + first + last]) return false;
+        first += agent.groups[g];
+    }
+    return true;
+}
+
+// Broadcast nothing of a choice that isn't made.
+inline void keep_silent(const Group &group)
+{
+    double *phi = group.of(group.agent.phi), *t = group.of(group.agent.t);
+    for (int64_t m = 0; m < group.size; m++) phi[m] = t[m] = 0.0;
+}
+
 // Count the votes of replica k, and make every choice.
 inline void choose(const Agent &agent, int64_t k)
 {
@@ -219,16 +240,23 @@ inline void choose(const Agent &agent, int64_t k)
         for (int64_t j = 0; j < agent.n_output; j += n)
             for (int64_t m = 0; m < n; m++) votes[m] += row[j + m];
     }
+    const bool are_old = repeats(agent, k);
     int64_t first = 0;
     for (int64_t g = 0; g < agent.n_groups; g++) {
         const Group group = {agent, k, g, first, agent.groups[g]};
         const int64_t at = k * agent.n_groups + g;
-        if (agent.policy == NORMAL)
+        if (agent.policy == NORMAL) {
             agent.numbers[at] = choose_number(group);
-        else
-            agent.actions[at] = choose_one(group);
+        } else {
+            const int64_t action = choose_one(group);
+            if (are_old)
+                keep_silent(group);
+            else
+                agent.actions[at] = action;
+        }
         first += group.size;
     }
+    agent.decided[k]++;
 }
 
 }  // namespace neurorl
