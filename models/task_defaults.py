@@ -70,7 +70,7 @@ ahead. Chosen on LunarLander-v3, seeds 100 to 102."""
 _LONGEST_HOLD, _HOLDS = 8, 25
 """Explore the same way for up to 8 decisions, at least 25 times in an episode."""
 _LONG, _DRAWN, _MOST_REPEATS = 500, 125, 8
-"""Where an episode can have more than 500 steps, draw some 125 actions in it, and take each of them
+"""Draw some 125 actions in an episode that can have more than 500 steps, and take each of them
 several times, at most 8. Chosen on LunarLander-v3, seeds 103 to 109; Acrobot-v1, of 500 steps, is
 learned a little worse with 2."""
 _LEAST_GAMMA, _HORIZONS = 0.99, 2

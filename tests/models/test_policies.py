@@ -145,7 +145,9 @@ def test_repeated_actions_go_on_within_an_episode(loop: str, steps: int, tmp_pat
     half.learn(total_steps=steps)
     half.save(tmp_path / "half.npz")
     loaded = SpikingActorCritic.load(tmp_path / "half.npz")
-    assert loaded.config.policy == Softmax(whole.config.beta, repeats=5)
+    policy = loaded.config.policy
+    assert isinstance(policy, Softmax)
+    assert policy.repeats == 5
     loaded.learn(total_steps=90)
     assert [e.length for e in loaded.episodes] == [e.length for e in whole.episodes]
     for name, w in whole.weights.items():
