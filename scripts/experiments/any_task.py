@@ -50,7 +50,7 @@ README = ROOT / "README.md"
 _IN_README = (
     *("FrozenLake-v1, slippery", "FrozenLake-v1, slippery, 8 x 8", "Taxi-v4", "CliffWalking"),
     *("MiniGrid-Empty-5x5-v0", "CartPole", "MountainCar", "Acrobot-v1", "LunarLander-v3"),
-    *("Pendulum-v1", "MountainCarContinuous-v0"),
+    *("Pendulum-v1", "MountainCarContinuous-v0", "PerceptualDecisionMaking-v0"),
 )
 DEFAULT = "default"
 LEARNERS = (DEFAULT, *baselines.LEARNERS)
