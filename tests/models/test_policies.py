@@ -138,8 +138,11 @@ def test_an_action_that_a_mask_forbids_is_not_repeated(loop: str) -> None:
 
 @pytest.mark.parametrize("loop", ["native", "numpy"])
 @pytest.mark.parametrize("steps", [1, 17, 30])
-def test_repeated_actions_go_on_within_an_episode(loop: str, steps: int, tmp_path: Path) -> None:
-    options: dict[str, Any] = {"seed": 3, "loop": loop, "repeats": 5}
+@pytest.mark.parametrize("model", ["lif", "lif-spiking-critic"])
+def test_repeated_actions_go_on_within_an_episode(
+    loop: str, steps: int, model: str, tmp_path: Path
+) -> None:
+    options: dict[str, Any] = {"model": model, "seed": 3, "loop": loop, "repeats": 5}
     whole, half = (SpikingActorCritic("CartPole-v1", **options) for _ in range(2))
     whole.learn(total_steps=90)
     half.learn(total_steps=steps)
@@ -152,6 +155,20 @@ def test_repeated_actions_go_on_within_an_episode(loop: str, steps: int, tmp_pat
     assert [e.length for e in loaded.episodes] == [e.length for e in whole.episodes]
     for name, w in whole.weights.items():
         assert np.array_equal(loaded.weights[name], w)
+
+
+@pytest.mark.parametrize("loop", ["native", "numpy"])
+def test_steps_that_repeat_an_action_broadcast_nothing(loop: str) -> None:
+    """Without eligibilities that last, weights change after steps that draw an action only."""
+    options: dict[str, Any] = {"lambda_actor": 0.0, "repeats": 4, "alpha_output": 5.0}
+    agent = SpikingActorCritic(Told(), seed=5, loop=loop, reward_scale=1.0, **OTHER, **options)
+    changed, before = [], agent.weights["input_output"].copy()
+    for steps in range(1, 10):
+        agent.learn(total_steps=steps)
+        after = agent.weights["input_output"].copy()
+        changed.append(not np.array_equal(before, after))
+        before = after
+    assert changed == [True, False, False, False] * 2 + [True]
 
 
 def test_greedy_play_decides_in_every_step() -> None:
