@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from neurorl.models.features.base import Features, FromNumbers
+from neurorl.models.features.tiles import Tiles, TilesInARow
 from neurorl.network.limits import MAX_FEATURES, MAX_PARTS, check_limit
 from neurorl.network.serialization import FloatArray, positive
 
@@ -51,3 +54,22 @@ class Concat(FromNumbers):
         ends = np.cumsum([part.n_inputs for part in self.parts])[:-1]
         pairs = zip(self.parts, np.split(flat, ends), strict=True)
         return np.concatenate([part.values(inputs) for part, inputs in pairs])
+
+    def of_all(self, flat: FloatArray) -> FloatArray:
+        ends = np.cumsum([run.n_inputs for run in self._runs])[:-1]
+        pairs = zip(self._runs, np.split(flat, ends, axis=1), strict=True)
+        return np.concatenate([run.of_all(inputs) for run, inputs in pairs], axis=1)
+
+    @functools.cached_property
+    def _runs(self) -> list[Features | TilesInARow]:
+        """Return the parts, tiles of the same shape that follow each other as one."""
+        runs: list[Features | TilesInARow] = []
+        for shape, of_shape in itertools.groupby(self.parts, _shape_of_tiles):
+            parts = list(of_shape)
+            tiles = [part for part in parts if isinstance(part, Tiles)]
+            runs += parts if shape is None else [TilesInARow(tiles)]
+        return runs
+
+
+def _shape_of_tiles(part: Features) -> tuple[int, int, int] | None:
+    return part.shape if type(part) is Tiles else None

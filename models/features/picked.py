@@ -67,6 +67,9 @@ class Picked(FromNumbers):
     def values(self, flat: FloatArray) -> FloatArray:
         return self.of.values(flat)
 
+    def of_all(self, flat: FloatArray) -> FloatArray:
+        return self.of.of_all(flat)
+
 
 @dataclass(frozen=True, eq=False)
 class PickedParts(Picked):
@@ -115,3 +118,6 @@ class Centred(FromNumbers):
 
     def values(self, flat: FloatArray) -> FloatArray:
         return np.asarray(self.of.values(flat) - self.usual)
+
+    def of_all(self, flat: FloatArray) -> FloatArray:
+        return np.asarray(self.of.of_all(flat) - self.usual)

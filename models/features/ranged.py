@@ -15,7 +15,7 @@ from neurorl.network.limits import MAX_FEATURES, check_limit
 from neurorl.network.serialization import FloatArray, frozen_array, number, positive
 from neurorl.network.units import refuse_units
 
-__all__ = ["Ranged"]
+__all__ = ["Ranged", "scaled_to_one"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,11 +68,7 @@ class Ranged(FromNumbers):
 
     def unit(self, flat: FloatArray) -> FloatArray:
         """Scale an observation to [0, 1]; shape of *flat*, ``(..., d)``."""
-        scaled = (flat - self.low) * self.gain
-        if self.squashed.any():
-            x = flat[..., self.squashed]
-            scaled[..., self.squashed] = 0.5 + 0.5 * x / (1.0 + np.abs(x))
-        return np.asarray(np.minimum(np.maximum(scaled, 0.0), 1.0))
+        return scaled_to_one(flat, self.low, self.gain, self.squashed)
 
     @functools.cached_property
     def squashed(self) -> npt.NDArray[np.bool_]:
@@ -84,3 +80,17 @@ class Ranged(FromNumbers):
         """Return 1 over the range of each dimension."""
         with np.errstate(over="ignore"):
             return np.asarray(1.0 / np.where(self.squashed, 1.0, self.high - self.low))
+
+
+def scaled_to_one(
+    flat: FloatArray, low: FloatArray, gain: FloatArray, squashed: npt.NDArray[np.bool_]
+) -> FloatArray:
+    """Scale numbers to [0, 1], as `Ranged` says; shape of *flat*, ``(..., d)``.
+
+    low, gain, squashed: of each dimension, ``(d,)``, as of a `Ranged`.
+    """
+    scaled = (flat - low) * gain
+    if squashed.any():
+        x = flat[..., squashed]
+        scaled[..., squashed] = 0.5 + 0.5 * x / (1.0 + np.abs(x))
+    return np.asarray(np.minimum(np.maximum(scaled, 0.0), 1.0))

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from neurorl.models.features.codes import check_enough, code_table, count_codes
-from neurorl.models.features.ranged import Ranged
+from neurorl.models.features.ranged import Ranged, scaled_to_one
 from neurorl.network.limits import MAX_TABLE, check_limit
 from neurorl.network.serialization import FloatArray
 
-__all__ = ["BinnedCombinations", "Tiles"]
+__all__ = ["BinnedCombinations", "Tiles", "TilesInARow"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +38,7 @@ class Tiles(Ranged):
     def values(self, flat: FloatArray) -> FloatArray:
         unit = self.unit(flat)[..., None, :]
         tile = np.floor(unit * self.bins + self.offsets).astype(np.int64)
-        index = np.minimum(tile, self.bins) @ self.strides + self._bases
+        index = np.minimum(tile, self.bins) @ self.strides + self.bases
         x = np.zeros((*flat.shape[:-1], self.size))
         np.put_along_axis(x, index, 1.0, axis=-1)
         return x
@@ -58,8 +59,37 @@ class Tiles(Ranged):
         return (self.bins + 1) ** np.arange(len(self.low))[::-1]
 
     @functools.cached_property
-    def _bases(self) -> Any:
+    def bases(self) -> Any:
+        """Return the index of each tiling's first tile, ``(tilings,)``."""
         return np.arange(self.tilings) * (self.bins + 1) ** len(self.low)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Return what tiles have in common that `TilesInARow` can take together."""
+        return len(self.low), self.tilings, self.bins
+
+
+class TilesInARow:
+    """Compute several `Tiles` of one shape at once, to the same bits as one after the other."""
+
+    def __init__(self, tiles: Sequence[Tiles]) -> None:
+        self._of, self._n = tiles[0], len(tiles)
+        self.n_inputs = sum(part.n_inputs for part in tiles)
+        self._ranges = tuple(
+            np.concatenate([getattr(part, name) for part in tiles])
+            for name in ("low", "gain", "squashed")
+        )
+        self._first = self._of.size * np.arange(self._n)[:, None]
+
+    def of_all(self, flat: FloatArray) -> FloatArray:
+        """Return the tiles of rows ``(n, n_inputs)``, those of the first `Tiles` first."""
+        of, n = self._of, len(flat)
+        unit = scaled_to_one(flat, *self._ranges).reshape(n, self._n, 1, -1)
+        tile = np.floor(unit * of.bins + of.offsets).astype(np.int64)
+        index = np.minimum(tile, of.bins) @ of.strides + of.bases + self._first
+        x = np.zeros((n, self._n * of.size))
+        x[np.arange(n)[:, None], index.reshape(n, -1)] = 1.0
+        return x
 
 
 @dataclass(frozen=True, eq=False)

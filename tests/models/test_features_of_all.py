@@ -37,17 +37,26 @@ OF_NUMBERS = [
     BinnedCombinations(LOW, HIGH),
     Fourier(LOW, HIGH),
     Concat((Tiles(LOW[:2], HIGH[:2]), GaussianCells(LOW[2:], HIGH[2:]))),
+    Concat(tuple(Tiles(low, high, 4, 3) for low, high in zip(LOW, HIGH, strict=True))),
+    Concat(
+        (
+            Tiles(LOW[:1], HIGH[:1], 4, 3),
+            Tiles(LOW[1:2], HIGH[1:2], 4, 3),
+            Tiles(LOW[2:], HIGH[2:], 4, 2),  # of another shape
+        )
+    ),
 ]
 OF_NUMBERS += [
     Centred(Fourier(LOW, HIGH, 2), np.linspace(-1, 1, 27)),
     Centred(OF_NUMBERS[-1], np.linspace(0, 1, OF_NUMBERS[-1].size)),
+    Picked(Concat((Tiles(LOW[:2], HIGH[:2], 4, 3),) * 2), (0, 1, 1, 2), 3),
 ]
 OF_STATES = [OneHot(20, 1), PlaceCells(5, 4, 1), Combinations(20, 3, 6, 1)]
 
 
 @pytest.mark.parametrize("features", OF_NUMBERS, ids=lambda f: type(f).__name__)
 def test_of_numbers(features: Features) -> None:
-    flat = np.asarray(np.random.default_rng(1).normal(0.0, 1.5, (50, 3)))
+    flat = np.asarray(np.random.default_rng(1).normal(0.0, 1.5, (50, features.n_inputs)))
     _same(features, flat)
 
 
@@ -62,7 +71,7 @@ def test_compiled_ones_are_the_same(features: Features) -> None:
         pytest.skip("there is no C++ compiler")
     assert is_compiled(features)
     compiled, out = Map(features), np.zeros(features.size)
-    for flat in np.random.default_rng(2).normal(0.0, 1.5, (20, 3)):
+    for flat in np.random.default_rng(2).normal(0.0, 1.5, (20, features.n_inputs)):
         call = library().neurorl_features
         known = call(ctypes.byref(compiled.structure), _place(flat), _place(out))
         assert known == -1
